@@ -1,0 +1,304 @@
+"""What a value looks like: ``typeof : value -> aval``.
+
+An *aval* (abstract value) is what the rules of a primitive may know about an argument before it has one.  The set of avals
+is open: `AbstractValue` says what every aval must answer, `ShapedArray` is the one for arrays, and a value that is no array
+(a residual of unknown length, say) brings an aval of its own.
+
+A Python scalar is *weakly* typed, as in NEP 50: it takes the dtype of the array that it meets.  ``weak_type`` keeps this
+through staging, so that compiling a function never changes the dtype of its result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+Shape = tuple[int, ...]
+
+float0 = np.dtype([("float0", np.void, 0)])
+"""The dtype of the tangents of integers and booleans: a type with one value, zero."""
+
+
+class AbstractValue:
+    """The interface of an aval: equality, hashing, printing, and the symbolic zero of its tangent space."""
+
+    __slots__ = ()
+
+    def tangent(self) -> AbstractValue:
+        """The aval of the tangents (and cotangents) of values that have this aval."""
+        raise NotImplementedError
+
+    @property
+    def zero(self) -> Zero:
+        """The symbolic zero of the tangent space."""
+        return Zero(self.tangent())
+
+
+class ShapedArray(AbstractValue):
+    """An array of a shape and a dtype; ``weak_type`` marks a Python scalar, which adapts to the dtype that it meets.
+
+    >>> ShapedArray((2, 3), np.float32)
+    f32[2,3]
+    """
+
+    __slots__ = ("_hash", "_zero", "dtype", "shape", "weak_type")
+
+    shape: Shape
+    dtype: np.dtype[Any]
+    weak_type: bool
+
+    def __init__(self, shape: Shape, dtype: Any, weak_type: bool = False):
+        self.shape = shape
+        self.dtype = np.dtype(dtype)
+        self.weak_type = weak_type
+        self._hash: int | None = None
+        self._zero: Zero | None = None
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        size = 1
+        for n in self.shape:
+            size *= n
+        return size
+
+    @property
+    def is_differentiable(self) -> bool:
+        """Whether the dtype is floating or complex."""
+        return self.dtype.kind in "fc"
+
+    def tangent(self) -> ShapedArray:
+        return self if self.dtype.kind in "fc" else ShapedArray(self.shape, float0)
+
+    @property
+    def zero(self) -> Zero:
+        return self._zero or Zero(self.tangent())
+
+    def strengthened(self) -> ShapedArray:
+        """The same aval without weak typing."""
+        return ShapedArray(self.shape, self.dtype) if self.weak_type else self
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        return (
+            isinstance(other, ShapedArray)
+            and self.shape == other.shape
+            and self.dtype == other.dtype
+            and self.weak_type == other.weak_type
+        )
+
+    def __hash__(self) -> int:
+        if self._hash is None:
+            self._hash = hash((self.shape, self.dtype, self.weak_type))
+        return self._hash
+
+    def __repr__(self) -> str:
+        weak = "weak_" if self.weak_type else ""
+        return f"{weak}{dtype_name(self.dtype)}[{','.join(map(str, self.shape))}]"
+
+
+class Zero:
+    """A symbolic zero: a tangent or cotangent that is known to be zero and that nobody has to compute.
+
+    ``Zero(aval)`` stands for an array of zeros with the shape and dtype of ``aval``.  `instantiate` makes the array.
+
+    >>> Zero(ShapedArray((2,), np.float64))
+    Zero(f64[2])
+    """
+
+    __slots__ = ("aval",)
+
+    def __init__(self, aval: AbstractValue):
+        self.aval = aval
+
+    def __repr__(self) -> str:
+        return f"Zero({self.aval})"
+
+
+def instantiate(tangent: Any) -> Any:
+    """An array in place of a symbolic zero; anything else unchanged.
+
+    >>> instantiate(Zero(ShapedArray((2,), np.float64)))
+    array([0., 0.])
+    """
+    if tangent.__class__ is Zero:
+        return zeros(tangent.aval)
+    return tangent
+
+
+def zeros(aval: AbstractValue) -> Any:
+    """An array of zeros with the shape and dtype of ``aval`` (a Python scalar where it is weak)."""
+    assert isinstance(aval, ShapedArray), aval
+    if aval.weak_type:
+        return WEAK_SCALARS[aval.dtype.kind](0)
+    return np.zeros(aval.shape, aval.dtype)
+
+
+# --- dtypes ---------------------------------------------------------------------------------------------------------
+
+_KIND_LETTERS = {"f": "f", "c": "c", "i": "i", "u": "u"}
+WEAK_SCALARS: dict[str, type] = {"i": int, "f": float, "c": complex}
+"""The Python type of a weak scalar, by the kind of its dtype."""
+
+
+def dtype_name(dtype: Any) -> str:
+    """The short name of a dtype: ``f64``, ``i32``, ``bool``, ``c128``."""
+    dtype = np.dtype(dtype)
+    if dtype.kind == "b":
+        return "bool"
+    if dtype == float0:
+        return "float0"
+    letter = _KIND_LETTERS.get(dtype.kind)
+    return f"{letter}{8 * dtype.itemsize}" if letter else dtype.str
+
+
+_DTYPES_BY_NAME = {dtype_name(np.dtype(c)): np.dtype(c) for c in "?bhilBHILefdgFDG"} | {"float0": float0}
+
+
+def dtype_from_name(name: str) -> np.dtype[Any]:
+    """The dtype of a short name; raises ``KeyError`` for a name that `dtype_name` never gives."""
+    return _DTYPES_BY_NAME[name]
+
+
+# --- typeof ---------------------------------------------------------------------------------------------------------
+
+_WEAK_AVALS = {
+    int: ShapedArray((), np.int64, weak_type=True),
+    float: ShapedArray((), np.float64, weak_type=True),
+    complex: ShapedArray((), np.complex128, weak_type=True),
+}
+_BOOL_AVAL = ShapedArray((), np.bool_)
+for _aval in (*_WEAK_AVALS.values(), _BOOL_AVAL):
+    _aval._zero = Zero(_aval.tangent())
+
+_array_avals: dict[tuple[Shape, np.dtype[Any]], ShapedArray] = {}
+_MAX_CACHED_AVALS = 4096
+
+
+def array_aval(shape: Shape, dtype: np.dtype[Any]) -> ShapedArray:
+    """``ShapedArray(shape, dtype)``, from a bounded cache."""
+    key = (shape, dtype)
+    aval = _array_avals.get(key)
+    if aval is None:
+        if len(_array_avals) >= _MAX_CACHED_AVALS:
+            _array_avals.clear()
+        aval = _array_avals[key] = _with_zero(ShapedArray(shape, dtype))
+    return aval
+
+
+def _with_zero(aval: ShapedArray) -> ShapedArray:
+    """Keep the zero of a cached aval with it, for the hot path (a reference cycle, so only in the cache)."""
+    aval._zero = Zero(aval.tangent())
+    return aval
+
+
+def _typeof_ndarray(x: np.ndarray[Any, Any]) -> ShapedArray:
+    return _array_avals.get((x.shape, x.dtype)) or _checked_array_aval(x)
+
+
+def _checked_array_aval(x: np.ndarray[Any, Any]) -> ShapedArray:
+    if x.dtype.kind not in "biufc" and x.dtype != float0:
+        raise TypeError(f"an array of dtype {x.dtype} is not a value that covector can transform: use a numeric or boolean dtype")
+    return array_aval(x.shape, x.dtype)
+
+
+TYPEOF: dict[type, Callable[[Any], AbstractValue]] = {
+    np.ndarray: _typeof_ndarray,
+    bool: lambda x: _BOOL_AVAL,
+    int: lambda x: _WEAK_AVALS[int],
+    float: lambda x: _WEAK_AVALS[float],
+    complex: lambda x: _WEAK_AVALS[complex],
+    Zero: lambda x: x.aval,
+}
+"""How to find the aval of a value, by the value's exact type; a new kind of value registers its own entry here."""
+
+
+def typeof(x: Any) -> Any:
+    """The aval of a value (an array, a Python scalar or a tracer).
+
+    >>> typeof(np.ones((2, 3))), typeof(1.0)
+    (f64[2,3], weak_f64[])
+    """
+    rule = TYPEOF.get(x.__class__)
+    return rule(x) if rule is not None else _typeof_other(x)
+
+
+def _typeof_other(x: Any) -> AbstractValue:
+    """Types met for the first time: subclasses of known ones, and array-likes."""
+    for cls in type(x).__mro__:
+        if cls in TYPEOF and cls is not Zero:
+            TYPEOF[type(x)] = TYPEOF[cls]
+            return typeof(x)  # type: ignore[no-any-return]
+        if cls is np.generic:
+            TYPEOF[type(x)] = _typeof_ndarray
+            return typeof(x)  # type: ignore[no-any-return]
+    if isinstance(x, (list, tuple)):
+        return _typeof_ndarray(np.asarray(x))
+    raise TypeError(f"{x!r} of type {type(x).__name__} is not an array, a number or a tracer")
+
+
+for _scalar_type in (np.float64, np.float32, np.int64, np.bool_, np.complex128):
+    TYPEOF[_scalar_type] = _typeof_ndarray
+
+
+_SCALAR_ZEROS = {cls: _aval._zero for cls, _aval in (*_WEAK_AVALS.items(), (bool, _BOOL_AVAL))}
+
+
+def zero_of(x: Any) -> Zero:
+    """The symbolic zero of the tangent space of a value."""
+    return _SCALAR_ZEROS.get(x.__class__) or typeof(x).zero
+
+
+def is_weak(x: Any) -> bool:
+    """Whether a value is weakly typed: a Python ``int``, ``float`` or ``complex``, or a tracer for one."""
+    cls = x.__class__
+    if cls is np.ndarray:
+        return False
+    return cls in _WEAK_AVALS or bool(getattr(typeof(x), "weak_type", False))
+
+
+def shape_of(x: Any) -> Shape:
+    """The shape of a value."""
+    return typeof(x).shape  # type: ignore[no-any-return]
+
+
+def dtype_of(x: Any) -> np.dtype[Any]:
+    """The dtype of a value."""
+    return typeof(x).dtype  # type: ignore[no-any-return]
+
+
+# --- NumPy's rules of broadcasting and promotion -----------------------------------------------------------------------
+
+
+def broadcast_shapes(*shapes: Shape) -> Shape:
+    """The shape that arrays of these shapes broadcast to; raises ``ValueError`` as NumPy does."""
+    first = shapes[0]
+    if all(shape == first for shape in shapes):
+        return first
+    ndim = max(map(len, shapes))
+    out = [1] * ndim
+    for shape in shapes:
+        for axis, n in enumerate(shape, ndim - len(shape)):
+            if n != 1 and out[axis] != n:
+                if out[axis] != 1:
+                    raise ValueError(f"shapes {', '.join(map(str, shapes))} cannot be broadcast together")
+                out[axis] = n
+    return tuple(out)
+
+
+def promotion_key(aval: ShapedArray) -> Any:
+    """What NumPy's promotion needs to know of an argument: its dtype, or the Python type of a weak scalar."""
+    return WEAK_SCALARS[aval.dtype.kind] if aval.weak_type else aval.dtype
+
+
+def result_dtype(*avals: ShapedArray) -> np.dtype[Any]:
+    """The dtype that values of these avals promote to (``numpy.result_type``, weak scalars included)."""
+    return np.result_type(*(WEAK_SCALARS[a.dtype.kind](0) if a.weak_type else a.dtype for a in avals))

@@ -1,0 +1,157 @@
+"""Every error that covector raises, one class for each kind of mistake.
+
+An error says what was called, where in the user's code, why it cannot be, and how to fix it.  Messages are built when the
+error is raised, never before.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from covector.core.source import Source, user_source
+
+
+class CovectorError(Exception):
+    """The base of all errors that covector raises."""
+
+
+def describe(what: str, *, why: str = "", fix: str = "", source: Source | None | str = "here") -> str:
+    """The text of an error: what, where (the line being executed unless ``source`` is given), why and how to fix it."""
+    where = user_source() if source == "here" else source
+    lines = [what]
+    if where is not None:
+        lines.append(f"  at {where}")
+    if why:
+        lines.append(f"  Why: {why}")
+    if fix:
+        lines.append(f"  Fix: {fix}")
+    return "\n".join(lines)
+
+
+class MissingRuleError(CovectorError, NotImplementedError):
+    """A transformation met a primitive that has no rule for it."""
+
+    def __init__(self, primitive: str, rule: str, asker: str):
+        super().__init__(
+            describe(
+                f"{asker} needs the {rule!r} rule of the primitive {primitive!r}, which has none.",
+                why="a primitive takes part in a transformation only through the rule registered for it",
+                fix=f"register one with @{primitive}_p.def_{rule} (the signatures are in help(covector.Primitive))",
+            )
+        )
+
+
+class NonDifferentiableError(CovectorError, TypeError):
+    """A derivative was asked of a primitive that has none."""
+
+    def __init__(self, primitive: str, asker: str, avals: Any):
+        super().__init__(
+            describe(
+                f"{asker} cannot differentiate {primitive!r} at ({', '.join(map(str, avals))}): it has no derivative rule.",
+                why="the operation is not differentiable, or nobody has registered its derivative",
+                fix=f"wrap the argument in covector.stop_gradient, or register a rule with @{primitive}_p.def_jvp",
+            )
+        )
+
+
+class LinearityError(CovectorError, TypeError):
+    """A program that must be linear is not: most often a wrong JVP rule."""
+
+    def __init__(self, primitive: str, operands: str, source: Source | None | str = "here", why: str = ""):
+        super().__init__(
+            describe(
+                f"{primitive!r} is applied to ({operands}), in which it is not linear.",
+                why=why
+                or "tangents may only be added to tangents, multiplied by known values, and passed through linear operations",
+                fix="correct the JVP rule that computes with its tangents here; covector.testing.check_primitive shows which",
+                source=source,
+            )
+        )
+
+
+class JVPRuleError(CovectorError, TypeError):
+    """A JVP rule returned a tangent whose shape or dtype is not that of its output."""
+
+    def __init__(self, primitive: str, out: Any, tangent: Any):
+        super().__init__(
+            describe(
+                f"the JVP rule of {primitive!r} returned a tangent of type {tangent} for an output of type {out}.",
+                why="the tangent of a value has the shape and the dtype of the value",
+                fix="make the rule return a tangent of the type of its output, or a symbolic Zero",
+            )
+        )
+
+
+class UnexpectedTracerError(CovectorError):
+    """A tracer was used after the transformation that made it had returned."""
+
+    def __init__(self, tracer: str, transformation: str, origin: Source | None, made: Source | None):
+        born = f", made at {made}" if made is not None else ""
+        super().__init__(
+            describe(
+                f"a leaked tracer {tracer}{born} is used after {transformation or 'its transformation'} returned.",
+                why="the value was stored outside the transformed function (in a global, an attribute, a closure or a cache)"
+                + (f"; the function is {origin}" if origin is not None else ""),
+                fix="return the value from the function instead of storing it",
+            )
+        )
+
+
+class ConcretizationError(CovectorError, TypeError):
+    """Python asked a tracer for a value that it does not have."""
+
+
+class TracerBoolConversionError(ConcretizationError):
+    """The truth of a tracer was asked for (``if``, ``while``, ``and``, ``not``)."""
+
+
+class TracerIntegerConversionError(ConcretizationError):
+    """A tracer was used as a Python integer (``range``, a list index, a shape)."""
+
+
+class TracerFloatConversionError(ConcretizationError):
+    """A tracer was converted to a Python number (``float``, ``complex``, ``math.sin``, ``A[i] = tracer``)."""
+
+
+class TracerArrayConversionError(ConcretizationError):
+    """A tracer was converted to a NumPy array (``np.array``, ``np.asarray``, a library that does not dispatch)."""
+
+
+class NonConcreteBooleanIndexError(ConcretizationError, IndexError):
+    """A boolean mask whose values are not known was used as an index: the result has no static shape."""
+
+
+class InPlaceWriteError(CovectorError, TypeError):
+    """A write into an array in place, to or from a tracer."""
+
+
+class UnsupportedFunctionError(CovectorError, TypeError):
+    """A NumPy function or option that has no meaning on tracers."""
+
+
+class NonScalarGradError(CovectorError, TypeError):
+    """``grad`` of a function whose result is not a scalar."""
+
+
+class GradDtypeError(CovectorError, TypeError):
+    """A derivative with respect to an integer or boolean, or to a complex number without ``holomorphic=True``."""
+
+
+class TreeMismatchError(CovectorError, TypeError):
+    """Two pytrees that must have the same structure, or the same types in it, have not."""
+
+
+class BatchSizeError(CovectorError, ValueError):
+    """The arguments of a batched function disagree in the size of the batch, or have no axis to batch."""
+
+
+class ArgumentError(CovectorError, TypeError):
+    """An argument of a transformation (``argnums``, ``in_axes``, ``static_argnums`` …) that names nothing."""
+
+
+class JaxprTypeError(CovectorError, TypeError):
+    """A program that is not well-typed: a scoping, shape, dtype or linearity error that ``check`` found."""
+
+
+class ParseError(CovectorError, ValueError):
+    """A text that is not a printed program."""

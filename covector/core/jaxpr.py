@@ -1,0 +1,220 @@
+"""The language: a typed first-order program over arrays, ``Jaxpr : in_vars -> out_vars``.
+
+A program is a list of equations ``outputs = primitive[params] inputs``.  Its inputs are `Var`s; an atom on the right-hand
+side is a `Var` or a `Literal`.  Arrays that the traced function closed over are its ``consts``.  Programs are immutable once
+made, so whatever is derived from one (its cleaned, compiled, differentiated forms) is cached on it and dies with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from covector.core.avals import typeof
+from covector.core.source import Source
+
+if TYPE_CHECKING:
+    from covector.core.primitive import Primitive
+
+T = TypeVar("T")
+
+
+class Var:
+    """A variable; two variables are the same only if they are the same object.
+
+    In transpose rules a `Var` also stands for an argument that the rule's output is linear in: of such an argument only the
+    aval is known.
+    """
+
+    __slots__ = ("aval",)
+
+    def __init__(self, aval: Any):
+        self.aval = aval
+
+    def __repr__(self) -> str:
+        return f"Var({self.aval})"
+
+
+class Literal:
+    """A scalar constant, written in the program where it is used; a Python scalar keeps its weak type."""
+
+    __slots__ = ("aval", "value")
+
+    def __init__(self, value: Any):
+        self.value = value
+        self.aval = typeof(value)
+
+    def __repr__(self) -> str:
+        return f"Literal({self.value!r})"
+
+
+Atom = Var | Literal
+
+
+class Equation:
+    """``outputs = primitive[params] inputs``, with the place in the user's code that it came from."""
+
+    __slots__ = ("inputs", "outputs", "params", "primitive", "source")
+
+    def __init__(
+        self,
+        primitive: Primitive,
+        inputs: Sequence[Any],
+        params: dict[str, Any],
+        outputs: Sequence[Var],
+        source: Source | None = None,
+    ):
+        self.primitive = primitive
+        self.inputs = inputs
+        self.params = params
+        self.outputs = outputs
+        self.source = source
+
+    def __repr__(self) -> str:
+        return f"Equation({self.primitive}, {list(self.inputs)}, {self.params}, {list(self.outputs)})"
+
+
+class Jaxpr:
+    """A closed program.
+
+    Attributes:
+        in_vars: the inputs.
+        equations: the equations, each after those whose outputs it uses.
+        out_vars: the outputs (atoms).
+        consts: the arrays that the program closes over, by variable.
+        linear: for each input whether the program is marked linear in it; None for a program without such a mark.
+            ``check`` verifies the mark.
+    """
+
+    __slots__ = ("__weakref__", "_derived", "consts", "equations", "in_vars", "linear", "out_vars")
+
+    def __init__(
+        self,
+        in_vars: Sequence[Var],
+        equations: Sequence[Equation],
+        out_vars: Sequence[Atom],
+        consts: dict[Var, Any] | None = None,
+        linear: Sequence[bool] | None = None,
+    ):
+        self.in_vars = tuple(in_vars)
+        self.equations = tuple(equations)
+        self.out_vars = tuple(out_vars)
+        self.consts = {} if consts is None else consts
+        self.linear = None if linear is None else tuple(linear)
+        self._derived: dict[Any, Any] = {}
+
+    @property
+    def in_avals(self) -> list[Any]:
+        """The avals of the inputs."""
+        return [v.aval for v in self.in_vars]
+
+    @property
+    def out_avals(self) -> list[Any]:
+        """The avals of the outputs."""
+        return [v.aval for v in self.out_vars]
+
+    def derived(self, key: Any, make: Callable[[], T]) -> T:
+        """What ``make()`` returns, computed once for each key and kept as long as this program."""
+        try:
+            return self._derived[key]  # type: ignore[no-any-return]
+        except KeyError:
+            value = self._derived[key] = make()
+            return value
+
+    def __str__(self) -> str:
+        return PRINTER(self)
+
+    __repr__ = __str__
+
+    def __eq__(self, other: object) -> bool:
+        """Equality up to the names of variables: same equations in the same order, same constants."""
+        if self is other:
+            return True
+        return isinstance(other, Jaxpr) and _Matching().jaxprs(self, other)
+
+    def __hash__(self) -> int:
+        return hash((tuple(self.in_avals), tuple(e.primitive.name for e in self.equations), tuple(self.out_avals)))
+
+
+def PRINTER(jaxpr: Jaxpr) -> str:
+    """The printer; a function here so that ``str`` needs no import of the module that implements it."""
+    raise NotImplementedError("covector.core.printer installs itself here")
+
+
+def sub_jaxprs(params: dict[str, Any]) -> Iterator[Jaxpr]:
+    """The programs among the parameters of an equation."""
+    for value in params.values():
+        if isinstance(value, Jaxpr):
+            yield value
+        elif isinstance(value, tuple):
+            yield from (v for v in value if isinstance(v, Jaxpr))
+
+
+def count_equations(jaxpr: Jaxpr) -> int:
+    """The number of equations, those of nested programs included (a call itself counts for nothing)."""
+    total = 0
+    for eqn in jaxpr.equations:
+        inner = list(sub_jaxprs(eqn.params))
+        total += sum(map(count_equations, inner)) if inner else 1
+    return total
+
+
+class _Matching:
+    """A one-to-one renaming of the variables of one program into those of another, grown as they are compared."""
+
+    def __init__(self) -> None:
+        self.renaming: dict[Var, Var] = {}
+        self.taken: set[Var] = set()
+
+    def jaxprs(self, a: Jaxpr, b: Jaxpr) -> bool:
+        return (
+            len(a.equations) == len(b.equations)
+            and (a.linear or (False,) * len(a.in_vars)) == (b.linear or (False,) * len(b.in_vars))
+            and self.binders(list(a.consts), list(b.consts))
+            and all(same_value(x, y) for x, y in zip(a.consts.values(), b.consts.values(), strict=True))
+            and self.binders(a.in_vars, b.in_vars)
+            and all(self.equations(x, y) for x, y in zip(a.equations, b.equations, strict=True))
+            and self.atoms(a.out_vars, b.out_vars)
+        )
+
+    def equations(self, a: Equation, b: Equation) -> bool:
+        return (
+            a.primitive is b.primitive
+            and self.atoms(a.inputs, b.inputs)
+            and same_value(a.params, b.params)
+            and self.binders(a.outputs, b.outputs)
+        )
+
+    def binders(self, a: Sequence[Var], b: Sequence[Var]) -> bool:
+        if len(a) != len(b):
+            return False
+        for x, y in zip(a, b, strict=True):
+            if x.aval != y.aval or x in self.renaming or y in self.taken:
+                return False
+            self.renaming[x] = y
+            self.taken.add(y)
+        return True
+
+    def atoms(self, a: Sequence[Any], b: Sequence[Any]) -> bool:
+        return len(a) == len(b) and all(self.atom(x, y) for x, y in zip(a, b, strict=True))
+
+    def atom(self, a: Any, b: Any) -> bool:
+        if isinstance(a, Var):
+            return self.renaming.get(a) is b
+        return isinstance(b, Literal) and a.aval == b.aval and same_value(a.value, b.value)
+
+
+def same_value(a: Any, b: Any) -> bool:
+    """Structural equality of parameters and constants: arrays by dtype and bits (NaN equals NaN), programs by structure."""
+    if isinstance(a, (np.ndarray, np.generic, float, complex)) and isinstance(b, (np.ndarray, np.generic, float, complex)):
+        if type(a) is not type(b):
+            return False
+        x, y = np.asarray(a), np.asarray(b)
+        return x.dtype == y.dtype and x.shape == y.shape and np.array_equal(x, y, equal_nan=x.dtype.kind in "fc")
+    if isinstance(a, dict) and isinstance(b, dict):
+        return a.keys() == b.keys() and all(same_value(a[k], b[k]) for k in a)
+    if isinstance(a, (tuple, list)) and type(a) is type(b):
+        return len(a) == len(b) and all(map(same_value, a, b))
+    return type(a) is type(b) and bool(a == b)

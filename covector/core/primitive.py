@@ -1,0 +1,224 @@
+"""Primitives and dispatch: ``Primitive.bind : args -> outputs``.
+
+*Dispatch follows the data.*  The innermost trace among the arguments decides what an operation means; without a tracer among
+them, the primitive's ``impl`` runs.  A primitive is one object that carries all its rules:
+
+========== ====================================================================== =============================================
+rule       signature                                                              meaning
+========== ====================================================================== =============================================
+impl       ``(*arrays, **params) -> out``                                          what it computes
+abstract   ``(*avals, **params) -> out_aval``                                      the shape and dtype of the result
+jvp        ``(primals, tangents, **params) -> (out, tangent_out)``                 forward derivative; tangents may be `Zero`
+linearize  ``(primals, tangents, **params) -> (out, tangent_out)``                 the same, when tangents are being staged
+transpose  ``(cotangent, *args, **params) -> cotangents of the args``              linear arguments are `Var`; None for the others
+batch      ``(size, args, dims, **params) -> (out, out_dim)``                      dims are axes, or None where not batched
+linear     ``(mask, params) -> bool``                                              may exactly the arguments in mask be linear?
+========== ====================================================================== =============================================
+
+A primitive with ``multiple_results`` returns, and its rules take and return, a list of outputs.
+"""
+
+from __future__ import annotations
+
+import contextvars
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, ClassVar, TypeVar
+
+from covector.core import errors
+from covector.core.source import Source
+
+Rule = TypeVar("Rule", bound=Callable[..., Any])
+
+
+class Trace:
+    """An interpretation of primitives; it owns exactly the tracers that carry it (``tracer.trace is self``).
+
+    ``level`` orders nested traces.  A trace is closed when the transformation that opened it returns.
+    """
+
+    __slots__ = ("closed", "level", "name", "origin")
+
+    def __init__(self, name: str = "", origin: Source | None = None):
+        self.level = _depth.get()
+        self.closed = False
+        self.name = name
+        self.origin = origin
+
+    def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
+        """What applying ``primitive`` means here; at least one of the arguments is a tracer of this trace."""
+        raise NotImplementedError
+
+
+_depth: contextvars.ContextVar[int] = contextvars.ContextVar("covector_trace_depth", default=0)
+
+TraceType = TypeVar("TraceType", bound=Trace)
+
+
+@contextmanager
+def open_trace(trace_type: Callable[..., TraceType], *args: Any, **kwargs: Any) -> Iterator[TraceType]:
+    """Open a trace above all that are open in this context, and close it on leaving."""
+    token = _depth.set(_depth.get() + 1)
+    trace = trace_type(*args, **kwargs)
+    try:
+        yield trace
+    finally:
+        trace.closed = True
+        _depth.reset(token)
+
+
+NO_PARAMS: dict[str, Any] = {}
+"""The parameters of a primitive that has none; shared, never written to."""
+
+
+class TracerBase:
+    """What dispatch needs of a tracer; the rest of the array interface is in `covector.core.tracer`."""
+
+    __slots__ = ("_trace",)
+
+    _trace: Any
+
+
+class Primitive:
+    """An operation and all its rules.
+
+    >>> cube_p = Primitive("cube")
+    >>> @cube_p.def_impl
+    ... def cube(x):
+    ...     return x**3
+    >>> cube_p.bind(2.0)
+    8.0
+    """
+
+    registry: ClassVar[dict[str, Primitive]] = {}
+
+    __slots__ = (
+        "__weakref__",
+        "abstract",
+        "batch",
+        "impl",
+        "jvp",
+        "keeps_weak",
+        "linear",
+        "linear_masks",
+        "linearize",
+        "multiple_results",
+        "name",
+        "rules",
+        "split",
+        "transpose",
+    )
+
+    def __init__(self, name: str, *, multiple_results: bool = False):
+        if name in Primitive.registry:
+            raise ValueError(f"there is a primitive named {name!r} already; names are unique because programs are parsed by name")
+        self.name = name
+        self.multiple_results = multiple_results
+        self.keeps_weak = False
+        """Whether the result for Python scalars is a Python scalar (as for the arithmetic operators)."""
+        self.impl: Callable[..., Any] = self._missing("impl", "evaluation")
+        self.abstract: Callable[..., Any] = self._missing("abstract", "staging (make_jaxpr, jit)")
+        self.jvp: Callable[..., Any] | None = None
+        self.linearize: Callable[..., Any] | None = None
+        self.transpose: Callable[..., Any] | None = None
+        self.batch: Callable[..., Any] | None = None
+        self.split: Callable[..., Any] | None = None
+        """For primitives with sub-programs: how to run the known part of a mix of known and linear arguments now."""
+        self.linear: Callable[[tuple[bool, ...], dict[str, Any]], bool] | None = None
+        self.linear_masks: dict[tuple[bool, ...], bool] = {}
+        Primitive.registry[name] = self
+
+    def bind(self, *args: Any, **params: Any) -> Any:
+        """Apply the primitive: by the innermost trace among ``args``, or plainly if there is none."""
+        trace = None
+        for a in args:
+            if isinstance(a, TracerBase) and (trace is None or a._trace.level > trace.level):
+                trace = a._trace
+        if trace is None:
+            return self.impl(*args, **params)
+        return trace.process(self, args, params)
+
+    def _missing(self, rule: str, asker: str) -> Callable[..., Any]:
+        def missing_rule(*args: Any, **params: Any) -> Any:
+            raise errors.MissingRuleError(self.name, rule, asker)
+
+        return missing_rule
+
+    def def_impl(self, rule: Rule) -> Rule:
+        """Register what the primitive computes: ``rule(*arrays, **params) -> out``."""
+        self.impl = rule
+        return rule
+
+    def def_abstract(self, rule: Rule) -> Rule:
+        """Register the shape and dtype rule: ``rule(*avals, **params) -> out_aval``."""
+        self.abstract = rule
+        return rule
+
+    def def_jvp(self, rule: Rule) -> Rule:
+        """Register the forward derivative: ``rule(primals, tangents, **params) -> (out, tangent_out)``."""
+        if self.linearize is None or self.linearize is self.jvp:
+            self.linearize = rule
+        self.jvp = rule
+        return rule
+
+    def def_linearize(self, rule: Rule) -> Rule:
+        """Register a derivative for staged tangents, for a primitive with sub-programs; signature as ``def_jvp``."""
+        if self.jvp is None or self.jvp is self.linearize:
+            self.jvp = rule
+        self.linearize = rule
+        return rule
+
+    def def_transpose(self, rule: Rule | None = None, *, linear: Any = None) -> Any:
+        """Register the transpose: ``rule(cotangent, *args, **params) -> [cotangent or None for each arg]``.
+
+        Args:
+            rule: the rule; arguments that the output is linear in come as `Var`, of which only the aval is known.
+            linear: which arguments may be linear, as made by `jointly` or `one_of`; by default jointly all of them.
+        """
+        if rule is None:
+            return lambda rule: self.def_transpose(rule, linear=linear)
+        self.transpose = rule
+        self.linear = linear or self.linear or jointly()
+        return rule
+
+    def def_batch(self, rule: Rule) -> Rule:
+        """Register the batching rule: ``rule(size, args, dims, **params) -> (out, out_dim)``."""
+        self.batch = rule
+        return rule
+
+    def is_linear_in(self, mask: tuple[bool, ...], params: dict[str, Any]) -> bool:
+        """Whether the output is linear in exactly the arguments that ``mask`` marks, given the others."""
+        known = self.linear_masks.get(mask)
+        if known is None:
+            known = self.linear is not None and self.linear(mask, params)
+            self.linear_masks[mask] = known
+        return known
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+# --- which arguments a primitive is linear in -------------------------------------------------------------------------
+
+
+def jointly(*positions: int) -> Callable[[tuple[bool, ...], dict[str, Any]], bool]:
+    """Linear in all the arguments at ``positions`` together (default: all arguments), and in no proper subset of them.
+
+    ``add`` is: ``x + y`` is linear in (x, y), but for a known y merely affine in x.
+    """
+
+    def linear(mask: tuple[bool, ...], params: dict[str, Any]) -> bool:
+        wanted = positions or range(len(mask))
+        return all(m == (i in wanted) for i, m in enumerate(mask))
+
+    return linear
+
+
+def one_of(*positions: int) -> Callable[[tuple[bool, ...], dict[str, Any]], bool]:
+    """Linear in any one of the arguments at ``positions`` (default: any argument), given the others: ``mul`` is."""
+
+    def linear(mask: tuple[bool, ...], params: dict[str, Any]) -> bool:
+        marked = [i for i, m in enumerate(mask) if m]
+        return len(marked) == 1 and (not positions or marked[0] in positions)
+
+    return linear

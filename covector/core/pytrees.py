@@ -1,0 +1,117 @@
+"""Pytrees: nested containers of arrays, by `optree`, under the field's names.
+
+optree is imported when the first tree is flattened, so that importing covector stays cheap.  Dictionaries are ordered by key,
+``None`` is an empty tree, and new containers are made known with `register_pytree_node`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterable
+from typing import Any
+
+NAMESPACE = "covector"
+_optree: list[Any] = []
+
+
+def optree() -> Any:
+    """The optree module, imported on first use."""
+    if not _optree:
+        _optree.append(importlib.import_module("optree"))
+    return _optree[0]
+
+
+def tree_flatten(tree: Any, is_leaf: Callable[[Any], bool] | None = None) -> tuple[list[Any], Any]:
+    """The leaves of a tree and its structure.
+
+    >>> tree_flatten({"a": 1, "b": (2, 3)})[0]
+    [1, 2, 3]
+    """
+    leaves, treedef = optree().tree_flatten(tree, is_leaf=is_leaf, namespace=NAMESPACE)
+    return leaves, treedef
+
+
+def tree_unflatten(treedef: Any, leaves: Iterable[Any]) -> Any:
+    """The tree of this structure with these leaves."""
+    return optree().tree_unflatten(treedef, leaves)
+
+
+def tree_leaves(tree: Any, is_leaf: Callable[[Any], bool] | None = None) -> list[Any]:
+    """The leaves of a tree."""
+    return optree().tree_leaves(tree, is_leaf=is_leaf, namespace=NAMESPACE)  # type: ignore[no-any-return]
+
+
+def tree_structure(tree: Any, is_leaf: Callable[[Any], bool] | None = None) -> Any:
+    """The structure of a tree."""
+    return optree().tree_structure(tree, is_leaf=is_leaf, namespace=NAMESPACE)
+
+
+def tree_map(f: Callable[..., Any], tree: Any, *rest: Any, is_leaf: Callable[[Any], bool] | None = None) -> Any:
+    """Apply ``f`` to corresponding leaves of trees of the same structure.
+
+    >>> tree_map(lambda x, y: x + y, {"a": 1}, {"a": 2})
+    {'a': 3}
+    """
+    return optree().tree_map(f, tree, *rest, is_leaf=is_leaf, namespace=NAMESPACE)
+
+
+def tree_paths(tree: Any) -> list[str]:
+    """For each leaf the way to it from the root, as Python would write it: ``['w'][0]``."""
+    accessors = optree().tree_accessors(tree, namespace=NAMESPACE)
+    return ["".join(entry.codify("") for entry in accessor) for accessor in accessors]
+
+
+def register_pytree_node(
+    cls: type, flatten: Callable[[Any], tuple[Any, Any]], unflatten: Callable[[Any, Any], Any]
+) -> None:
+    """Make a container known: ``flatten(obj) -> (children, metadata)`` and ``unflatten(metadata, children) -> obj``.
+
+    >>> class Pair:
+    ...     def __init__(self, a, b):
+    ...         self.a, self.b = a, b
+    >>> register_pytree_node(Pair, lambda p: ((p.a, p.b), None), lambda _, children: Pair(*children))
+    >>> tree_leaves(Pair(1, (2, 3)))
+    [1, 2, 3]
+    """
+    optree().register_pytree_node(cls, flatten, lambda metadata, children: unflatten(metadata, children), namespace=NAMESPACE)
+
+
+def broadcast_prefix(prefix: Any, tree: Any, what: str, error: Callable[[str], Exception]) -> list[Any]:
+    """One entry of ``prefix`` for each leaf of ``tree``; a leaf of the prefix serves the whole subtree under it.
+
+    ``None`` counts as a leaf of the prefix.
+
+    >>> broadcast_prefix((0, None), ([1, 2], 3), "in_axes", ValueError)
+    [0, 0, None]
+    """
+    found: list[Any] = []
+
+    def descend(node: Any, subtree: Any) -> None:
+        children, _, entries, *_ = optree().tree_flatten_one_level(node, namespace=NAMESPACE, none_is_leaf=True)
+        try:
+            subchildren, _, subentries, *_ = optree().tree_flatten_one_level(subtree, namespace=NAMESPACE)
+        except ValueError:
+            subchildren, subentries = None, None
+        if subchildren is None or type(node) is not type(subtree) or list(entries) != list(subentries):
+            raise error(f"{what} has {_brief(node)} where the value has {_brief(subtree)}: it is no prefix of it")
+        for child, subchild in zip(children, subchildren, strict=True):
+            visit(child, subchild)
+
+    def visit(node: Any, subtree: Any) -> None:
+        if _is_leaf(node):
+            found.extend([node] * len(tree_leaves(subtree)))
+        else:
+            descend(node, subtree)
+
+    visit(prefix, tree)
+    return found
+
+
+def _is_leaf(node: Any) -> bool:
+    return bool(optree().tree_is_leaf(node, namespace=NAMESPACE, none_is_leaf=True))
+
+
+def _brief(node: Any) -> str:
+    if isinstance(node, (list, tuple, dict)):
+        return f"a {type(node).__name__} of {len(node)}"
+    return f"{node!r}" if isinstance(node, (int, str, type(None))) else f"a {type(node).__name__}"

@@ -1,0 +1,266 @@
+"""Tracers: arrays to NumPy and to the user, dispatch to covector.
+
+`Tracer` implements NumPy's protocols (``__array_ufunc__``, ``__array_function__``, ``__array_namespace__``), so plain NumPy
+code reaches the primitives.  What each NumPy function means is registered from above, by function object, in `UFUNCS` and
+`FUNCTIONS`; the arithmetic operators are installed by the primitives that they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from covector.core import errors
+from covector.core.avals import TYPEOF, Shape
+from covector.core.primitive import NO_PARAMS, Primitive, TracerBase
+from covector.core.source import Source
+
+UFUNCS: dict[np.ufunc, Callable[..., Any]] = {}
+"""What a ufunc means on tracers: called with its inputs."""
+
+UNARY_UFUNCS: dict[np.ufunc, Primitive] = {}
+"""Ufuncs of one argument that are just a primitive: their trace is known without `Primitive.bind`."""
+
+UFUNC_METHODS: dict[str, Callable[..., Any]] = {}
+"""What ``ufunc.reduce``, ``accumulate``, ``outer``, ``at`` mean, and a call with keyword arguments (under "__call__")."""
+
+FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {}
+"""What a NumPy function means on tracers: called with its arguments."""
+
+FOREIGN_OK: set[type] = {np.ndarray, bool, int, float, complex, np.float64, np.float32, np.int64, np.bool_, list, tuple}
+"""Types of operands next to which a tracer handles an operation; others are asked whether they override it."""
+
+
+class Tracer(TracerBase):
+    """A value that is being transformed; to the user's code it is an immutable array."""
+
+    __slots__ = ()
+    __array_priority__ = 1000.0
+
+    # What each kind of tracer answers for itself.
+
+    @property
+    def aval(self) -> Any:
+        """The shape, dtype and weak type of the value."""
+        raise NotImplementedError
+
+    def concrete(self) -> Any:
+        """The array behind the tracer if it is known, else None (``bool`` and ``int`` work where it is)."""
+        return None
+
+    def made_at(self) -> Source | None:
+        """Where in the user's code the value was made, if that is known."""
+        return None
+
+    # --- static properties ---
+
+    @property
+    def shape(self) -> Shape:
+        return self.aval.shape  # type: ignore[no-any-return]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.aval.dtype  # type: ignore[no-any-return]
+
+    @property
+    def ndim(self) -> int:
+        return len(self.aval.shape)
+
+    @property
+    def size(self) -> int:
+        return self.aval.size  # type: ignore[no-any-return]
+
+    @property
+    def itemsize(self) -> int:
+        return self.dtype.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        return self.size * self.dtype.itemsize
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("len() of a value with no axes")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Any]:
+        if not self.shape:
+            raise TypeError("iteration over a value with no axes")
+        return (self[i] for i in range(self.shape[0]))  # type: ignore[index]
+
+    def __repr__(self) -> str:
+        return f"Traced<{self.aval}>"
+
+    __hash__ = None  # type: ignore[assignment]
+
+    # --- Python asks for a value ---
+
+    def _refuse(self, error: type[errors.ConcretizationError], what: str, fix: str) -> errors.ConcretizationError:
+        made = self.made_at()
+        return error(
+            errors.describe(
+                f"{what} of a traced value of type {self.aval}" + (f", made at {made}," if made else "") + " was asked for"
+                f" inside {self._trace.name or 'a transformation'}.",
+                why=self.unknown_because(),
+                fix=fix,
+            )
+        )
+
+    def unknown_because(self) -> str:
+        """Why this tracer cannot be a plain Python or NumPy value."""
+        return "its value is not known while the function is being traced"
+
+    def _known(self, error: type[errors.ConcretizationError], what: str, fix: str) -> Any:
+        value = self.concrete()
+        if value is None:
+            raise self._refuse(error, what, fix)
+        return value
+
+    def __bool__(self) -> bool:
+        return bool(
+            self._known(
+                errors.TracerBoolConversionError,
+                "the truth",
+                "choose between values with np.where(condition, a, b), or make the argument static (static_argnums) under jit",
+            )
+        )
+
+    def __int__(self) -> int:
+        fix = "make the argument static (static_argnums) under jit, or keep the computation in arrays"
+        return int(self._known(errors.TracerIntegerConversionError, "the integer value", fix))
+
+    def __index__(self) -> int:
+        fix = "index a tracer (not a list or an ndarray) with it: np.take(A, i) works, A[i] on a plain array A does not"
+        value = self._known(errors.TracerIntegerConversionError, "the integer value", fix)
+        return value.__index__()  # type: ignore[no-any-return]
+
+    def __float__(self) -> float:
+        raise self._refuse(
+            errors.TracerFloatConversionError,
+            "the float value",
+            "use np.sin and its like instead of math.sin; build arrays with np.stack([...]) or covector.at(x)[i].set(v)"
+            " instead of A[i] = v; return the value (has_aux=True) to look at it",
+        )
+
+    def __complex__(self) -> complex:
+        raise self._refuse(
+            errors.TracerFloatConversionError, "the complex value", "use NumPy functions instead of cmath and complex()"
+        )
+
+    def __array__(self, *args: Any, **kwargs: Any) -> Any:
+        raise self._refuse(
+            errors.TracerArrayConversionError,
+            "a NumPy array",
+            "use np.stack([...]) or covector.numpy.array([...]) instead of np.array([...]), and functions that dispatch on"
+            " their arguments; for a function that cannot be traced, register a primitive",
+        )
+
+    def item(self, *args: Any) -> Any:
+        raise self._refuse(errors.TracerFloatConversionError, "the Python value", "keep it an array, or return it from the function")
+
+    def tolist(self) -> Any:
+        raise self._refuse(errors.TracerArrayConversionError, "a list", "keep it an array, or return it from the function")
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        raise errors.InPlaceWriteError(
+            errors.describe(
+                f"x[...] = v writes in place into a traced value of type {self.aval}.",
+                why="traced values are immutable: other values may have been computed from them",
+                fix="x = covector.at(x)[index].set(v); there are also .add, .multiply, .min and .max",
+            )
+        )
+
+    # --- NumPy's protocols ---
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if method == "__call__" and not kwargs:
+            unary = UNARY_UFUNCS.get(ufunc)
+            if unary is not None:
+                return self._trace.process(unary, inputs, NO_PARAMS)
+            handler = UFUNCS.get(ufunc)
+            if handler is not None:
+                for x in inputs:
+                    if x.__class__ not in FOREIGN_OK and foreign_override(x):
+                        return NotImplemented
+                return handler(*inputs)
+        return UFUNC_METHODS[method](ufunc, *inputs, **kwargs)
+
+    def __array_function__(self, func: Callable[..., Any], types: Any, args: Any, kwargs: Any) -> Any:
+        handler = FUNCTIONS.get(func)
+        if handler is None:
+            raise unsupported(func)
+        if any(foreign_type(t) for t in types):
+            return NotImplemented
+        return handler(*args, **kwargs)
+
+    def __array_namespace__(self, *, api_version: str | None = None) -> Any:
+        return NAMESPACE[0]
+
+    @property
+    def device(self) -> str:
+        return "cpu"
+
+    def to_device(self, device: str, /, *, stream: Any = None) -> Any:
+        """The value itself, for the array API: there is one device, the CPU."""
+        if device != "cpu":
+            raise ValueError(f"unknown device {device!r}: covector's arrays live on 'cpu'")
+        return self
+
+
+NAMESPACE: list[Any] = []
+"""The module that ``__array_namespace__`` answers; `covector.numpy` puts itself here."""
+
+
+def register_tracer(cls: type[Tracer], aval: Callable[[Any], Any]) -> None:
+    """Make a new kind of tracer known to `typeof` and to the operators."""
+    TYPEOF[cls] = aval
+    FOREIGN_OK.add(cls)
+
+
+def foreign_type(cls: type) -> bool:
+    """Whether a type overrides NumPy functions and is not ours."""
+    return not issubclass(cls, (Tracer, np.ndarray)) and getattr(cls, "__array_function__", None) is not None
+
+
+def foreign_override(x: Any) -> bool:
+    """Whether an operand of unknown type wants to handle ufuncs itself."""
+    if isinstance(x, (Tracer, np.ndarray, np.generic)):
+        FOREIGN_OK.add(type(x))
+        return False
+    return getattr(type(x), "__array_ufunc__", None) is not None
+
+
+def unsupported(func: Callable[..., Any], detail: str = "") -> errors.UnsupportedFunctionError:
+    """The error for a NumPy function, or an option of one, that has no meaning on tracers."""
+    module = getattr(func, "__module__", None) or "numpy"
+    name = f"{module}.{getattr(func, '__name__', func)}"
+    return errors.UnsupportedFunctionError(
+        errors.describe(
+            f"{name}{' with ' + detail if detail else ''} is not supported on traced values.",
+            why="covector has no rule for it" if not detail else "its meaning cannot be kept while tracing",
+            fix="write it with functions that are (covector.numpy lists them), or register a primitive for it",
+        )
+    )
+
+
+# --- the methods of ndarray, each the NumPy function of the same name ----------------------------------------------------
+
+
+def _method(name: str) -> Callable[..., Any]:
+    function = getattr(np, name)
+
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return function(self, *args, **kwargs)
+
+    method.__name__ = name
+    method.__doc__ = f"``numpy.{name}`` of this value."
+    return method
+
+
+for _name in (
+    "all any argmax argmin argsort clip cumprod cumsum diagonal dot max mean min prod ravel repeat round searchsorted std sum"
+    " swapaxes take trace var squeeze"
+).split():
+    setattr(Tracer, _name, _method(_name))
