@@ -1,0 +1,110 @@
+"""Cleaning: ``clean : Jaxpr -> Jaxpr`` computes the same with fewer equations.
+
+One pass forwards inlines calls, computes equations whose inputs are all constants (where the result is small), and replaces an
+equation that has been computed already by its result; one pass backwards drops what no output needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any
+
+import numpy as np
+
+from covector.core.jaxpr import Equation, Jaxpr, Literal, Var
+from covector.interpreters.evaluate import implementation
+
+MAX_FOLDED_SIZE = 1024
+"""Constants that folding makes have at most this many elements, or as many as the inputs that they replace."""
+
+INLINED: set[str] = set()
+"""The names of call primitives whose parameter ``jaxpr`` is their meaning."""
+
+
+def clean(jaxpr: Jaxpr) -> Jaxpr:
+    """The cleaned program; cached on the program."""
+    return jaxpr.derived("clean", lambda: _Cleaner(jaxpr).cleaned())
+
+
+class _Cleaner:
+    def __init__(self, jaxpr: Jaxpr):
+        self.jaxpr = jaxpr
+        self.equations: list[Equation] = []
+        self.consts: dict[Var, Any] = {}
+        self.var_of_const: dict[int, Var] = {}
+        self.known: dict[Hashable, list[Any]] = {}
+
+    def cleaned(self) -> Jaxpr:
+        jaxpr = self.jaxpr
+        env: dict[Any, Any] = {v: v for v in jaxpr.in_vars}
+        outs = self.walk(jaxpr, env)
+        live = {v for v in outs if isinstance(v, Var)}
+        kept = []
+        for eqn in reversed(self.equations):
+            if any(v in live for v in eqn.outputs):
+                kept.append(eqn)
+                live.update(v for v in eqn.inputs if isinstance(v, Var))
+        consts = {v: c for v, c in self.consts.items() if v in live}
+        result = Jaxpr(jaxpr.in_vars, kept[::-1], outs, consts, jaxpr.linear)
+        return result
+
+    def walk(self, jaxpr: Jaxpr, env: dict[Any, Any]) -> list[Any]:
+        """Process the equations of a program whose inputs ``env`` renames; its outputs, renamed."""
+        for var, value in jaxpr.consts.items():
+            env[var] = self.const_atom(value, var)
+        for eqn in jaxpr.equations:
+            inputs = [env[x] if isinstance(x, Var) else x for x in eqn.inputs]
+            env.update(zip(eqn.outputs, self.equation(eqn, inputs), strict=True))
+        return [env[v] if isinstance(v, Var) else v for v in jaxpr.out_vars]
+
+    def equation(self, eqn: Equation, inputs: list[Any]) -> list[Any]:
+        """The atoms that stand for the outputs of an equation."""
+        if eqn.primitive.name in INLINED:
+            inner = eqn.params["jaxpr"]
+            return self.walk(inner, dict(zip(inner.in_vars, inputs, strict=True)))
+        key = self.key(eqn, inputs)
+        known = self.known.get(key) if key is not None else None
+        if known is None:
+            known = self.folded(eqn, inputs)
+            if known is None:
+                outputs = [Var(v.aval) for v in eqn.outputs]
+                self.equations.append(Equation(eqn.primitive, inputs, eqn.params, outputs, eqn.source))
+                known = list(outputs)
+            if key is not None:
+                self.known[key] = known
+        return known
+
+    def key(self, eqn: Equation, inputs: list[Any]) -> Hashable | None:
+        """What makes two equations the same computation; None for parameters that cannot be compared."""
+        key = (eqn.primitive, tuple(map(atom_key, inputs)), tuple(eqn.params.items()))
+        try:
+            hash(key)
+        except TypeError:
+            return None
+        return key
+
+    def folded(self, eqn: Equation, inputs: list[Any]) -> list[Any] | None:
+        """The results of an equation as constants, if all its inputs are and the results are small."""
+        if not all(isinstance(x, Literal) or x in self.consts for x in inputs):
+            return None
+        limit = max([MAX_FOLDED_SIZE, *(x.aval.size for x in inputs)])
+        if sum(v.aval.size for v in eqn.outputs) > limit:
+            return None
+        outs = implementation(eqn)(*(x.value if isinstance(x, Literal) else self.consts[x] for x in inputs))
+        return [self.const_atom(o) for o in (outs if eqn.primitive.multiple_results else [outs])]
+
+    def const_atom(self, value: Any, var: Var | None = None) -> Any:
+        if not isinstance(value, np.ndarray):
+            return Literal(value)
+        known = self.var_of_const.get(id(value))
+        if known is None:
+            known = self.var_of_const[id(value)] = var or Var(Literal(value).aval)
+            self.consts[known] = value
+        return known
+
+
+def atom_key(x: Any) -> Hashable:
+    """A key that tells literals of different type, sign or NaN-ness apart."""
+    if isinstance(x, Var):
+        return x
+    return (type(x.value), str(x.aval), repr(x.value))

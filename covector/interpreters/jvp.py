@@ -1,0 +1,126 @@
+"""Forward mode: ``jvp : (a -> b) -> (a, T a) -> (b, T b)``.
+
+Run a function on pairs of a primal and its tangent.  The rule of each primitive says what it does to such a pair.  A value
+that does not depend on the inputs is no pair, so constants cost nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from covector.core import errors
+from covector.core.avals import Zero, typeof, zero_of
+from covector.core.primitive import Primitive, Trace, TracerBase, open_trace
+from covector.core.source import Source
+from covector.core.tracer import Tracer, register_tracer
+from covector.interpreters.stage import leaked
+
+PYTHON_NUMBERS = {bool, int, float, complex}
+
+
+class JVPTracer(Tracer):
+    """A primal value with its tangent."""
+
+    __slots__ = ("primal", "tangent")
+
+    def __init__(self, trace: JVPTrace, primal: Any, tangent: Any):
+        self._trace = trace
+        self.primal = primal
+        self.tangent = tangent
+
+    @property
+    def aval(self) -> Any:
+        return typeof(self.primal)
+
+    def concrete(self) -> Any:
+        return self.primal.concrete() if isinstance(self.primal, Tracer) else self.primal
+
+    def unknown_because(self) -> str:
+        if isinstance(self.primal, Tracer) and self.concrete() is None:
+            return self.primal.unknown_because()
+        return "as a plain value it would lose its derivative"
+
+
+register_tracer(JVPTracer, lambda x: typeof(x.primal))
+
+
+class JVPTrace(Trace):
+    """Applies the JVP rule of each primitive; ``linearizing`` when the tangents are being staged."""
+
+    __slots__ = ("linearizing",)
+
+    def __init__(self, name: str = "jvp", origin: Source | None = None, linearizing: bool = False):
+        super().__init__(name, origin)
+        self.linearizing = linearizing
+
+    def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
+        if self.closed:
+            raise leaked(self, args)
+        if len(args) == 1:
+            (x,) = args
+            primals: Sequence[Any] = (x.primal,)
+            tangents: Sequence[Any] = (x.tangent,)
+        elif len(args) == 2:
+            x, y = args
+            if x.__class__ is JVPTracer and x._trace is self:
+                px, tx = x.primal, x.tangent
+            else:
+                px, tx = x, zero_of(x)
+            if y.__class__ is JVPTracer and y._trace is self:
+                py, ty = y.primal, y.tangent
+            else:
+                py, ty = y, zero_of(y)
+            primals, tangents = (px, py), (tx, ty)
+        else:
+            primals = [a.primal if a.__class__ is JVPTracer and a._trace is self else a for a in args]
+            tangents = [a.tangent if a.__class__ is JVPTracer and a._trace is self else zero_of(a) for a in args]
+        rule = primitive.linearize if self.linearizing else primitive.jvp
+        if rule is None:
+            raise errors.NonDifferentiableError(primitive.name, self.name, map(typeof, primals))
+        out, tangent = rule(primals, tangents, **params)
+        if primitive.multiple_results:
+            return [o if t.__class__ is Zero else JVPTracer(self, o, t) for o, t in zip(out, tangent, strict=True)]
+        if tangent.__class__ is Zero:
+            return out
+        if out.__class__ is not np.ndarray and primitive.keeps_weak and isinstance(out, np.generic):
+            return self.kept_weak(primals, out, tangent)
+        return JVPTracer(self, out, tangent)
+
+    def kept_weak(self, primals: Sequence[Any], out: Any, tangent: Any) -> JVPTracer:
+        """A scalar result, made a Python scalar again if all that it was computed from are."""
+        if all(p.__class__ in PYTHON_NUMBERS for p in primals):
+            out = out.item()
+            tangent = tangent if isinstance(tangent, TracerBase) else type(out)(tangent)
+        return JVPTracer(self, out, tangent)
+
+    def lift(self, primal: Any, tangent: Any) -> Any:
+        """A tracer of this trace, or the primal itself where its tangent is zero."""
+        return primal if tangent.__class__ is Zero else JVPTracer(self, primal, tangent)
+
+    def lower(self, x: Any) -> tuple[Any, Any]:
+        """The primal and the tangent of any value."""
+        if x.__class__ is JVPTracer and x._trace is self:
+            return x.primal, x.tangent
+        return x, typeof(x).zero
+
+    def primal(self, x: Any) -> Any:
+        """The primal of any object; one that is no tracer of this trace is its own."""
+        return x.primal if x.__class__ is JVPTracer and x._trace is self else x
+
+
+def jvp(
+    f: Callable[..., Sequence[Any]],
+    primals: Sequence[Any],
+    tangents: Sequence[Any],
+    *,
+    name: str = "jvp",
+    origin: Source | None = None,
+) -> tuple[list[Any], list[Any]]:
+    """The outputs of ``f`` at ``primals`` and their tangents along ``tangents`` (either may hold symbolic `Zero`)."""
+    with open_trace(JVPTrace, name, origin) as trace:
+        outs = f(*map(trace.lift, primals, tangents))
+        pairs = [trace.lower(o) for o in outs]
+    return [p for p, _ in pairs], [t for _, t in pairs]

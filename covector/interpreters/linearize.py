@@ -1,0 +1,163 @@
+"""Linearization: ``linearize : (a -> b) -> a -> (b, T a -o T b)``.
+
+The JVP rules are run once, with the primals known and the tangents staged: dispatch follows the data, so in
+``x*y, dx*y + x*dy`` the primal part is computed now, and what touches ``dx`` is recorded.  The recorded program is linear; the
+known values that it closes over are the residuals.
+
+`split` is partial evaluation, which programs with sub-programs need: the two interpreters composed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from covector.core import errors
+from covector.core.avals import Zero, typeof
+from covector.core.jaxpr import Jaxpr, Var
+from covector.core.primitive import TracerBase, open_trace
+from covector.core.source import Source
+from covector.interpreters.evaluate import eval_jaxpr
+from covector.interpreters.jvp import JVPTrace, JVPTracer
+from covector.interpreters.stage import LinearTrace, StageTracer, stage
+
+
+class LinearProgram(NamedTuple):
+    """A recorded linear map: a tape from ``in_vars`` to ``outs`` (tracers of the tape's trace, or symbolic `Zero`)."""
+
+    trace: LinearTrace
+    in_vars: list[Var | None]
+    outs: list[Any]
+
+    def closed(self) -> tuple[Jaxpr, list[Any]]:
+        """The linear program as a `Jaxpr` marked linear, with the residuals that are tracers as leading inputs."""
+        return self.trace.close([v for v in self.in_vars if v is not None], self.outs, linear=True)
+
+
+class Linearization:
+    """The two traces of a linearization, one above the other: primals are known, tangents are staged.
+
+    ``with Linearization(name, origin) as lin``: run the function on ``lin.inputs(…)``, and give its outputs to
+    ``lin.outputs``, all inside the block.
+    """
+
+    __slots__ = ("in_vars", "stack", "tape", "trace")
+
+    def __init__(self, name: str = "linearize", origin: Source | None = None):
+        self.stack = ExitStack()
+        self.trace = self.stack.enter_context(open_trace(JVPTrace, name, origin, True))
+        self.tape = self.stack.enter_context(open_trace(LinearTrace, name, origin))
+        self.in_vars: list[Var | None] = []
+
+    def __enter__(self) -> Linearization:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.stack.close()
+
+    def inputs(self, primals: Sequence[Any], nonzero: Sequence[bool]) -> list[Any]:
+        """The arguments to run the function on: those marked ``nonzero`` have a staged tangent."""
+        args = []
+        for primal, wanted in zip(primals, nonzero, strict=True):
+            if wanted:
+                tangent = self.tape.new_input(typeof(primal).tangent())
+                self.in_vars.append(tangent.var)
+                args.append(JVPTracer(self.trace, primal, tangent))
+            else:
+                self.in_vars.append(None)
+                args.append(primal)
+        return args
+
+    def outputs(self, outs: Sequence[Any]) -> tuple[list[Any], LinearProgram]:
+        """The primal outputs, and the linear program from the input tangents to the output tangents."""
+        pairs = [self.trace.lower(o) for o in outs]
+        tangents = [linear_output(self.tape, t) for _, t in pairs]
+        return [p for p, _ in pairs], LinearProgram(self.tape, self.in_vars, tangents)
+
+
+def linearize(f: Callable[..., Sequence[Any]], primals: Sequence[Any], nonzero: Sequence[bool]) -> tuple[list[Any], LinearProgram]:
+    """The outputs of ``f`` at ``primals``, and the linear map from the tangents marked ``nonzero`` to the output tangents."""
+    with Linearization() as lin:
+        return lin.outputs(f(*lin.inputs(primals, nonzero)))
+
+
+def linear_output(tape: LinearTrace, tangent: Any) -> Any:
+    """An output tangent of a tape: one of its tracers or a symbolic zero; anything else must be a zero made into an array."""
+    if tangent.__class__ is Zero or (tangent.__class__ is StageTracer and tangent._trace is tape):
+        return tangent
+    if isinstance(tangent, TracerBase) or np.any(tangent):
+        raise errors.LinearityError("output", repr(tangent), why="an output tangent does not depend on the input tangents")
+    return Zero(typeof(tangent).tangent())
+
+
+
+class Split(NamedTuple):
+    """A program split at its linear inputs: ``primal`` returns the known outputs and then the residuals; ``linear`` takes
+    the residuals and then the linear inputs.
+
+    Attributes:
+        primal: ``inputs -> (*outputs, *residuals)``.
+        linear: ``(*residuals, *linear inputs) -> the outputs that depend on them``.
+        nonzero_out: for each output (tangent) whether it depends on a linear input.
+    """
+
+    primal: Jaxpr
+    linear: Jaxpr
+    nonzero_out: list[bool]
+
+
+def split(jaxpr: Jaxpr, nonzero: tuple[bool, ...]) -> Split:
+    """Linearize a program without running it: ``stage(linearize(eval_jaxpr))``, cached on the program."""
+    return jaxpr.derived(("split", nonzero), lambda: _split(jaxpr, nonzero))
+
+
+def _split(jaxpr: Jaxpr, nonzero: tuple[bool, ...]) -> Split:
+    found: list[Any] = []
+
+    def primal_part(*primals: Any) -> list[Any]:
+        outs, program = linearize(lambda *args: eval_jaxpr(jaxpr, *args), primals, nonzero)
+        linear, residuals, nonzero_out = close_linear_part(program)
+        found.append((linear, nonzero_out))
+        return [*outs, *residuals]
+
+    primal, _ = stage(primal_part, jaxpr.in_avals)
+    return Split(primal, *found[0])
+
+
+def close_linear_part(program: LinearProgram) -> tuple[Jaxpr, list[Any], list[bool]]:
+    """The linear program with only its nonzero outputs, its residuals, and which outputs are nonzero."""
+    nonzero_out = [t.__class__ is not Zero for t in program.outs]
+    linear, residuals = program._replace(outs=[t for t in program.outs if t.__class__ is not Zero]).closed()
+    return linear, residuals, nonzero_out
+
+
+def split_known(jaxpr: Jaxpr, linear: tuple[bool, ...]) -> Split:
+    """Split a program that is linear in the inputs marked ``linear`` into what the known inputs give, and the linear rest.
+
+    Here ``primal`` takes the known inputs only, and returns the known outputs (a symbolic gap for the linear ones is left
+    out) followed by the residuals.
+    """
+    return jaxpr.derived(("split_known", linear), lambda: _split_known(jaxpr, linear))
+
+
+def _split_known(jaxpr: Jaxpr, linear: tuple[bool, ...]) -> Split:
+    found: list[Any] = []
+
+    def known_part(*known: Any) -> list[Any]:
+        with open_trace(LinearTrace, "jit") as tape:
+            rest = iter(known)
+            args = [tape.new_input(v.aval) if m else next(rest) for v, m in zip(jaxpr.in_vars, linear, strict=True)]
+            outs = eval_jaxpr(jaxpr, *args)
+        in_vars = [a.var for a, m in zip(args, linear, strict=True) if m]
+        is_linear = [o.__class__ is StageTracer and o._trace is tape for o in outs]
+        program = LinearProgram(tape, in_vars, [o for o, m in zip(outs, is_linear, strict=True) if m])
+        rest_jaxpr, residuals = program.closed()
+        found.append((rest_jaxpr, is_linear))
+        return [*(o for o, m in zip(outs, is_linear, strict=True) if not m), *residuals]
+
+    known_avals = [a for a, m in zip(jaxpr.in_avals, linear, strict=True) if not m]
+    primal, _ = stage(known_part, known_avals)
+    return Split(primal, *found[0])

@@ -1,0 +1,98 @@
+"""Programs from programs: ``jvp_program``, ``batched_program``, ``transposed_program``.
+
+The rules of a primitive with a sub-program apply the primitive to a transformed sub-program.  Each is an interpreter run on
+the program and staged, and is cached on the program that it comes from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from covector.core.avals import Zero, typeof
+from covector.core.jaxpr import Jaxpr
+from covector.interpreters.batch import batch, batched_aval
+from covector.interpreters.evaluate import eval_jaxpr
+from covector.interpreters.jvp import jvp
+from covector.interpreters.stage import stage
+from covector.interpreters.transpose import transpose_jaxpr
+
+
+class Derived(NamedTuple):
+    """A transformed program, and for each original output (or linear input) whether it has a result in it."""
+
+    jaxpr: Jaxpr
+    present: list[bool]
+
+
+def choose(mask: Sequence[bool], xs: Sequence[Any]) -> list[Any]:
+    """The items that a mask marks."""
+    return [x for x, m in zip(xs, mask, strict=True) if m]
+
+
+def spread(mask: Sequence[bool], xs: Sequence[Any], otherwise: Sequence[Any]) -> list[Any]:
+    """The items at the marked places, and those of ``otherwise`` at the others."""
+    items = iter(xs)
+    return [next(items) if m else o for m, o in zip(mask, otherwise, strict=True)]
+
+
+def staged_program(f: Callable[..., tuple[list[Any], list[bool]]], in_avals: Sequence[Any]) -> Derived:
+    """Stage a function that returns its outputs, and which of the originals' they are."""
+    found: list[list[bool]] = []
+
+    def outputs(*args: Any) -> list[Any]:
+        outs, present = f(*args)
+        found.append(present)
+        return outs
+
+    jaxpr, hoisted = stage(outputs, in_avals, name="a program")
+    assert not hoisted
+    return Derived(jaxpr, found[0])
+
+
+def jvp_program(jaxpr: Jaxpr, nonzero: tuple[bool, ...]) -> Derived:
+    """``(*primals, *tangents marked nonzero) -> (*outputs, *their nonzero tangents)``."""
+
+    def outputs(*args: Any) -> tuple[list[Any], list[bool]]:
+        primals, given = args[: len(nonzero)], args[len(nonzero) :]
+        tangents = spread(nonzero, given, [typeof(p).zero for p in primals])
+        outs, tangents_out = jvp(lambda *xs: eval_jaxpr(jaxpr, *xs), primals, tangents)
+        present = [t.__class__ is not Zero for t in tangents_out]
+        return [*outs, *choose(present, tangents_out)], present
+
+    tangent_avals = [a.tangent() for a in choose(nonzero, jaxpr.in_avals)]
+    return jaxpr.derived(("jvp", nonzero), lambda: staged_program(outputs, [*jaxpr.in_avals, *tangent_avals]))
+
+
+def batched_program(jaxpr: Jaxpr, size: int, dims: tuple[int | None, ...]) -> tuple[Jaxpr, list[int | None]]:
+    """The program for ``size`` examples, along axes ``dims`` of the inputs, and the batch axes of its outputs."""
+
+    def make() -> tuple[Jaxpr, list[int | None]]:
+        out_dims: list[int | None] = []
+
+        def outputs(*args: Any) -> list[Any]:
+            outs, found = batch(lambda *xs: eval_jaxpr(jaxpr, *xs), size, args, dims)
+            out_dims.extend(found)
+            return outs
+
+        in_avals = [batched_aval(a, size, d) for a, d in zip(jaxpr.in_avals, dims, strict=True)]
+        batched, hoisted = stage(outputs, in_avals, name="a program")
+        assert not hoisted
+        return batched, out_dims
+
+    return jaxpr.derived(("batch", size, dims), make)
+
+
+def transposed_program(jaxpr: Jaxpr, linear: tuple[bool, ...], nonzero: tuple[bool, ...]) -> Derived:
+    """``(*known inputs, *cotangents marked nonzero) -> nonzero cotangents of the inputs marked linear``."""
+    known_avals = [a for a, m in zip(jaxpr.in_avals, linear, strict=True) if not m]
+
+    def outputs(*args: Any) -> tuple[list[Any], list[bool]]:
+        known, given = args[: len(known_avals)], args[len(known_avals) :]
+        cts = spread(nonzero, given, [a.zero for a in jaxpr.out_avals])
+        results = transpose_jaxpr(jaxpr, linear, known, cts)
+        present = [r is not None for r in results]
+        return choose(present, results), present
+
+    ct_avals = [a.tangent().strengthened() for a in choose(nonzero, jaxpr.out_avals)]
+    return jaxpr.derived(("transpose", linear, nonzero), lambda: staged_program(outputs, [*known_avals, *ct_avals]))

@@ -1,0 +1,209 @@
+"""Staging: ``stage : (values -> values) -> avals -> Jaxpr``.
+
+Run a function on tracers that know only their avals, and keep the equations.  `StageTrace` records everything that touches
+one of its tracers.  What else the function used is closed over: arrays become constants of the program, and tracers of
+enclosing transformations become explicit leading inputs ("hoisted"), so that a program never contains a tracer.
+
+`LinearTrace` is the same for a program in which every operation must be linear in the staged values; its unfinished program,
+the *tape*, is what reverse mode walks backwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from covector.core import errors
+from covector.core.avals import Zero, typeof
+from covector.core.jaxpr import Equation, Jaxpr, Literal, Var
+from covector.core.primitive import NO_PARAMS, Primitive, Trace, TracerBase, open_trace
+from covector.core.source import Source, user_source
+from covector.core.tracer import Tracer, register_tracer
+
+TapeEntry = tuple[Primitive, Sequence[Any], dict[str, Any], Sequence[Var], Source | None]
+"""An equation before closing: its inputs are variables and, still as they are, the values that it closes over."""
+
+
+class StageTracer(Tracer):
+    """A value of which only the variable, with its aval, is known."""
+
+    __slots__ = ("var",)
+
+    def __init__(self, trace: StageTrace, var: Var):
+        self._trace = trace
+        self.var = var
+
+    @property
+    def aval(self) -> Any:
+        return self.var.aval
+
+    def made_at(self) -> Source | None:
+        for entry in reversed(self._trace.tape):
+            if self.var in entry[3]:
+                return entry[4]
+        return None
+
+
+register_tracer(StageTracer, lambda x: x.var.aval)
+
+
+class StageTrace(Trace):
+    """Records every operation on its tracers."""
+
+    __slots__ = ("tape",)
+
+    def __init__(self, name: str = "", origin: Source | None = None):
+        super().__init__(name, origin)
+        self.tape: list[TapeEntry] = []
+
+    def new_input(self, aval: Any) -> StageTracer:
+        """A tracer for a value that comes from outside."""
+        return StageTracer(self, Var(aval))
+
+    def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
+        if self.closed:
+            raise leaked(self, args)
+        inputs = [a.var if a.__class__ is StageTracer and a._trace is self else a for a in args]
+        avals = [typeof(a) for a in args]
+        return self.record(primitive, inputs, params, primitive.abstract(*avals, **params), user_source())
+
+    def record(
+        self, primitive: Primitive, inputs: Sequence[Any], params: dict[str, Any], out_avals: Any, source: Source | None
+    ) -> Any:
+        """Append an equation to the tape; its outputs as tracers."""
+        if primitive.multiple_results:
+            outputs = [Var(aval) for aval in out_avals]
+            self.tape.append((primitive, inputs, params, outputs, source))
+            return [StageTracer(self, var) for var in outputs]
+        var = Var(out_avals)
+        self.tape.append((primitive, inputs, params, (var,), source))
+        return StageTracer(self, var)
+
+    def append(self, primitive: Primitive, inputs: Sequence[Any], out_aval: Any) -> StageTracer:
+        """Record an equation that is known to be right, without parameters, with one output of a known aval."""
+        if self.closed:
+            raise leaked(self, [StageTracer(self, x) for x in inputs if x.__class__ is Var])
+        var = Var(out_aval)
+        self.tape.append((primitive, inputs, NO_PARAMS, (var,), None))
+        return StageTracer(self, var)
+
+    def close(self, in_vars: Sequence[Var], outs: Sequence[Any], linear: bool = False) -> tuple[Jaxpr, list[Any]]:
+        """The program from ``in_vars`` to ``outs``, and the values of the leading inputs that it needs besides."""
+        return _Closing().close(self, in_vars, outs, linear)
+
+
+class LinearTrace(StageTrace):
+    """Records operations that are linear in its tracers, and refuses others."""
+
+    __slots__ = ()
+
+    def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
+        if self.closed:
+            raise leaked(self, args)
+        inputs = []
+        avals = []
+        mask = []
+        for a in args:
+            if a.__class__ is StageTracer and a._trace is self:
+                var = a.var
+                inputs.append(var)
+                avals.append(var.aval)
+                mask.append(True)
+            else:
+                inputs.append(a)
+                avals.append(typeof(a))
+                mask.append(False)
+        if primitive.split is not None and False in mask:
+            return primitive.split(self, args, mask, params)
+        linear_in = tuple(mask)
+        if not (primitive.linear_masks.get(linear_in) or primitive.is_linear_in(linear_in, params)):
+            check_affine_part_is_zero(primitive, args, linear_in, params)
+        out_avals = primitive.abstract(*avals, **params)
+        if primitive.multiple_results:
+            return self.record(primitive, inputs, params, out_avals, None)
+        out = Var(out_avals)
+        self.tape.append((primitive, inputs, params, (out,), None))
+        return StageTracer(self, out)
+
+
+def check_affine_part_is_zero(
+    primitive: Primitive, args: Sequence[Any], mask: tuple[bool, ...], params: dict[str, Any]
+) -> None:
+    """Accept ``tangent + 0`` (a rule may write its zeros out); refuse everything else that is not linear."""
+    if primitive.is_linear_in(tuple(m or is_written_zero(a) for a, m in zip(args, mask, strict=True)), params):
+        return
+    operands = ", ".join(f"{typeof(a)}{' tangent' if m else ''}" for a, m in zip(args, mask, strict=True))
+    raise errors.LinearityError(primitive.name, operands)
+
+
+def is_written_zero(x: Any) -> bool:
+    """Whether a value is a zero that a rule wrote in place of a symbolic one: the number 0, or a floating array of zeros."""
+    if isinstance(x, TracerBase) or typeof(x).dtype.kind == "b":
+        return False
+    return (typeof(x).weak_type or typeof(x).is_differentiable) and not np.any(x)
+
+
+def leaked(trace: Trace, args: Iterable[Any]) -> errors.UnexpectedTracerError:
+    """The error for using a tracer of a closed trace."""
+    culprit = next(a for a in args if isinstance(a, Tracer) and a._trace is trace)
+    return errors.UnexpectedTracerError(repr(culprit), trace.name, trace.origin, culprit.made_at())
+
+
+class _Closing:
+    """Turns a tape into a program: dead equations dropped, closed-over values made constants, literals or inputs."""
+
+    def __init__(self) -> None:
+        self.consts: dict[Var, Any] = {}
+        self.hoisted: dict[Var, Any] = {}
+        self.var_of_value: dict[int, Var] = {}
+
+    def close(self, trace: StageTrace, in_vars: Sequence[Var], outs: Sequence[Any], linear: bool) -> tuple[Jaxpr, list[Any]]:
+        out_vars = [self.atom(o.var if o.__class__ is StageTracer and o._trace is trace else o) for o in outs]
+        live = {v for v in out_vars if v.__class__ is Var}
+        kept = []
+        for entry in reversed(trace.tape):
+            if any(v in live for v in entry[3]):
+                kept.append(entry)
+                live.update(v for v in entry[1] if v.__class__ is Var)
+        equations = [
+            Equation(primitive, [self.atom(x) for x in inputs], params, outputs, source)
+            for primitive, inputs, params, outputs, source in reversed(kept)
+        ]
+        mask = [False] * len(self.hoisted) + [True] * len(in_vars) if linear else None
+        jaxpr = Jaxpr([*self.hoisted, *in_vars], equations, out_vars, self.consts, mask)
+        return jaxpr, list(self.hoisted.values())
+
+    def atom(self, x: Any) -> Any:
+        if x.__class__ is Var:
+            return x
+        if x.__class__ is Zero:
+            return self.zero(x)
+        if isinstance(x, (bool, int, float, complex, np.generic)):
+            return Literal(x)
+        var = self.var_of_value.get(id(x))
+        if var is None:
+            var = self.var_of_value[id(x)] = Var(typeof(x))
+            (self.hoisted if isinstance(x, TracerBase) else self.consts)[var] = x
+        return var
+
+    def zero(self, x: Zero) -> Any:
+        aval: Any = x.aval
+        if aval.shape == ():
+            return Literal(np.zeros((), aval.dtype)[()])
+        return self.atom(np.zeros(aval.shape, aval.dtype))
+
+
+def stage(
+    f: Callable[..., Sequence[Any]], in_avals: Sequence[Any], *, name: str = "make_jaxpr", origin: Source | None = None
+) -> tuple[Jaxpr, list[Any]]:
+    """The program of ``f`` on inputs of these avals.
+
+    Returns:
+        The program, and the tracers of enclosing transformations that ``f`` closed over: they are to be passed as its
+        leading inputs.
+    """
+    with open_trace(StageTrace, name, origin) as trace:
+        tracers = [trace.new_input(aval) for aval in in_avals]
+        return trace.close([t.var for t in tracers], f(*tracers))

@@ -1,0 +1,162 @@
+"""Transposition: ``transpose : (T a -o T b) -> (CT b -o CT a)``.
+
+Walk a linear tape backwards and apply the transpose rule of each operation.  A variable that is used twice receives the sum of
+its cotangents; one that receives none is a symbolic zero, for which nothing is computed.
+
+A transpose rule may answer with an `Accumulate` instead of an array: a cotangent that is zero except in part of the argument
+(the transpose of reading a slice).  It is added in place into a buffer that the walk owns, so reading n slices of an array
+costs time proportional to what was read, not n times the size of the array.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from covector.core import errors
+from covector.core.avals import Zero, instantiate
+from covector.core.jaxpr import Jaxpr, Var
+from covector.core.primitive import TracerBase, open_trace
+from covector.interpreters.evaluate import eval_jaxpr
+from covector.interpreters.linearize import LinearProgram, linear_output
+from covector.interpreters.stage import LinearTrace, TapeEntry
+
+class Accumulate:
+    """A cotangent that is nonzero only in part of an argument.
+
+    Attributes:
+        value: the cotangent of the part.
+        add_into: ``add_into(buffer, value)`` adds the part into an array in place.
+        scatter: ``scatter(value)`` is the whole cotangent, for values that are traced.
+    """
+
+    __slots__ = ("add_into", "scatter", "value")
+
+    def __init__(self, value: Any, add_into: Callable[[Any, Any], None], scatter: Callable[[Any], Any]):
+        self.value = value
+        self.add_into = add_into
+        self.scatter = scatter
+
+
+class Cotangents:
+    """The cotangents that have arrived so far, by variable."""
+
+    __slots__ = ("arrived", "owned")
+
+    def __init__(self) -> None:
+        self.arrived: dict[Var, Any] = {}
+        self.owned: set[Var] = set()
+        """Variables whose cotangent is a buffer made here, which may be written to."""
+
+    def add(self, var: Var, ct: Any) -> None:
+        if ct is None or ct.__class__ is Zero:
+            return
+        if ct.__class__ is Accumulate:
+            self.accumulate(var, ct)
+            return
+        before = self.arrived.get(var)
+        self.arrived[var] = ct if before is None else before + ct
+        self.owned.discard(var)
+
+    def accumulate(self, var: Var, ct: Accumulate) -> None:
+        before = self.arrived.get(var)
+        if isinstance(ct.value, TracerBase) or isinstance(before, TracerBase):
+            whole = ct.scatter(ct.value)
+            self.arrived[var] = whole if before is None else before + whole
+            self.owned.discard(var)
+            return
+        if var not in self.owned:
+            aval = var.aval
+            before = np.zeros(aval.shape, aval.dtype) if before is None else np.array(before, aval.dtype)
+            self.arrived[var] = before
+            self.owned.add(var)
+        ct.add_into(before, ct.value)
+
+
+def backward(
+    tape: list[TapeEntry], in_vars: Sequence[Var | None], outs: Sequence[Any], cts_in: Sequence[Any], *, consume: bool
+) -> list[Any]:
+    """Pull cotangents of a tape's outputs back to its inputs.
+
+    Args:
+        tape: the equations of a linear program, in order.
+        in_vars: the inputs; None for an input that the program does not have (its cotangent is None).
+        outs: the outputs: tracers of the tape, or symbolic `Zero`.
+        cts_in: a cotangent for each output; may be `Zero`.
+        consume: drop each equation, and with it its residuals, as soon as it has been used.
+
+    Returns:
+        A cotangent for each input, or None where it is zero.
+    """
+    if not tape:
+        consume = False
+    cts = Cotangents()
+    for out, ct in zip(outs, cts_in, strict=True):
+        if out.__class__ is not Zero:
+            cts.add(out.var, ct)
+    arrived, owned = cts.arrived, cts.owned
+    take_last = iter(tape.pop, None) if consume else reversed(tape)
+    for primitive, inputs, params, outputs, _source in take_last:
+        if primitive.multiple_results:
+            if not any(v in arrived for v in outputs):
+                continue
+            ct: Any = [arrived.pop(v, None) for v in outputs]
+            ct = [Zero(v.aval) if c is None else c for v, c in zip(outputs, ct, strict=True)]
+        else:
+            ct = arrived.pop(outputs[0], None)
+            if ct is None:
+                continue
+        if primitive.transpose is None:
+            raise errors.MissingRuleError(primitive.name, "transpose", "reverse mode")
+        x_cts = primitive.transpose(ct, *inputs, **params) if params else primitive.transpose(ct, *inputs)
+        for x, x_ct in zip(inputs, x_cts):  # noqa: B905 - on the hot path
+            if x_ct is not None and x.__class__ is Var:
+                if x_ct.__class__ not in PLAIN or x in owned:
+                    cts.add(x, x_ct)
+                elif x in arrived:
+                    arrived[x] = arrived[x] + x_ct
+                else:
+                    arrived[x] = x_ct
+        if consume and not tape:
+            break
+    return [None if v is None else arrived.get(v) for v in in_vars]
+
+
+PLAIN = {np.ndarray, np.float64}
+"""Types of cotangents that need no second look."""
+
+
+def transpose_program(program: LinearProgram, cts: Sequence[Any], *, consume: bool = False) -> list[Any]:
+    """The cotangents of a recorded linear program's inputs (None where zero)."""
+    return backward(program.trace.tape, program.in_vars, program.outs, cts, consume=consume)
+
+
+def record_linear(f: Callable[..., Sequence[Any]], in_avals: Sequence[Any], *, name: str = "linear_transpose") -> LinearProgram:
+    """Record a function that is linear in its arguments."""
+    with open_trace(LinearTrace, name) as tape:
+        args = [tape.new_input(aval) for aval in in_avals]
+        outs = [linear_output(tape, o) for o in f(*args)]
+    return LinearProgram(tape, [a.var for a in args], outs)
+
+
+def transpose_jaxpr(jaxpr: Jaxpr, linear: Sequence[bool], known: Sequence[Any], cts: Sequence[Any]) -> list[Any]:
+    """Transpose a program in its inputs marked ``linear``, given its other inputs and cotangents of its outputs.
+
+    Dispatch follows the data here too: what depends on known inputs alone is evaluated, the rest is recorded and walked
+    backwards.
+    """
+
+    def linear_part(*tangents: Any) -> list[Any]:
+        known_inputs, linear_inputs = iter(known), iter(tangents)
+        return eval_jaxpr(jaxpr, *(next(linear_inputs) if m else next(known_inputs) for m in linear))
+
+    in_avals = [a for a, m in zip(jaxpr.in_avals, linear, strict=True) if m]
+    program = record_linear(linear_part, in_avals, name="the transpose of a program")
+    return transpose_program(program, cts, consume=True)
+
+
+def instantiated(cts: Sequence[Any], avals: Sequence[Any]) -> list[Any]:
+    """Cotangents with arrays of zeros in place of None and of symbolic zeros."""
+    return [instantiate(Zero(a.tangent()) if ct is None else ct) for ct, a in zip(cts, avals, strict=True)]
