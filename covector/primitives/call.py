@@ -1,0 +1,97 @@
+"""``jit``: the call of a program, a primitive with a sub-program.
+
+Every rule applies the primitive to a program derived from its own: differentiated, split into a known and a linear part,
+transposed, batched.  The derived programs are cached, so a transformation of a compiled function traces nothing again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from covector.core.avals import Zero
+from covector.core.jaxpr import Jaxpr, Var
+from covector.core.primitive import Primitive
+from covector.interpreters.clean import INLINED, clean
+from covector.interpreters.evaluate import compiled
+from covector.interpreters.linearize import split, split_known
+from covector.interpreters.programs import (
+    batched_program,
+    choose,
+    jvp_program,
+    spread,
+    transposed_program,
+)
+from covector.interpreters.stage import LinearTrace
+
+jit_p = Primitive("jit", multiple_results=True)
+INLINED.add("jit")
+
+
+@jit_p.def_impl
+def _jit(*args: Any, jaxpr: Jaxpr, name: str) -> list[Any]:
+    return compiled(clean(jaxpr))(*args)
+
+
+@jit_p.def_abstract
+def _jit_abstract(*avals: Any, jaxpr: Jaxpr, name: str) -> list[Any]:
+    return jaxpr.out_avals
+
+
+@jit_p.def_jvp
+def _jit_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, jaxpr: Jaxpr, name: str) -> Any:
+    nonzero = tuple(t.__class__ is not Zero for t in tangents)
+    program, present = jvp_program(jaxpr, nonzero)
+    outs = jit_p.bind(*primals, *choose(nonzero, tangents), jaxpr=program, name=name)
+    primals_out, tangents_out = outs[: len(present)], outs[len(present) :]
+    return primals_out, spread(present, tangents_out, [a.zero for a in jaxpr.out_avals])
+
+
+@jit_p.def_linearize
+def _jit_linearize(primals: Sequence[Any], tangents: Sequence[Any], *, jaxpr: Jaxpr, name: str) -> Any:
+    nonzero = tuple(t.__class__ is not Zero for t in tangents)
+    parts = split(jaxpr, nonzero)
+    outs = jit_p.bind(*primals, jaxpr=parts.primal, name=name)
+    n = len(jaxpr.out_vars)
+    primals_out, residuals = outs[:n], outs[n:]
+    tangents_out: list[Any] = []
+    if any(parts.nonzero_out):
+        tangents_out = jit_p.bind(*residuals, *choose(nonzero, tangents), jaxpr=parts.linear, name=name)
+    return primals_out, spread(parts.nonzero_out, tangents_out, [a.zero for a in jaxpr.out_avals])
+
+
+def _split(trace: LinearTrace, args: Sequence[Any], linear: Sequence[bool], params: dict[str, Any]) -> list[Any]:
+    """Of a call with known and linear arguments run the known part now, and record the rest."""
+    jaxpr, name = params["jaxpr"], params["name"]
+    tangents = [a.var for a in choose(linear, args)]
+    known = [a for a, m in zip(args, linear, strict=True) if not m]
+    if jaxpr.linear == tuple(linear):
+        inputs = spread(linear, tangents, args)
+        return trace.record(jit_p, inputs, params, jaxpr.out_avals, None)  # type: ignore[no-any-return]
+    parts = split_known(jaxpr, tuple(linear))
+    known_out = [not m for m in parts.nonzero_out]
+    outs = jit_p.bind(*known, jaxpr=parts.primal, name=name) if parts.primal.out_vars else []
+    outs_known, residuals = outs[: sum(known_out)], outs[sum(known_out) :]
+    rest = {"jaxpr": parts.linear, "name": name}
+    outs_linear = trace.record(jit_p, [*residuals, *tangents], rest, parts.linear.out_avals, None)
+    return spread(parts.nonzero_out, outs_linear, spread(known_out, outs_known, known_out))
+
+
+jit_p.split = _split
+
+
+@jit_p.def_transpose(linear=lambda mask, params: any(mask))
+def _jit_transpose(cts: Sequence[Any], *args: Any, jaxpr: Jaxpr, name: str) -> list[Any]:
+    linear = tuple(a.__class__ is Var for a in args)
+    nonzero = tuple(ct.__class__ is not Zero for ct in cts)
+    program, present = transposed_program(jaxpr, linear, nonzero)
+    known = [a for a in args if a.__class__ is not Var]
+    results = jit_p.bind(*known, *choose(nonzero, cts), jaxpr=program, name=name)
+    linear_cts = iter(spread(present, results, [None] * len(present)))
+    return [next(linear_cts) if m else None for m in linear]
+
+
+@jit_p.def_batch
+def _jit_batch(size: int, args: Sequence[Any], dims: Sequence[int | None], *, jaxpr: Jaxpr, name: str) -> Any:
+    program, out_dims = batched_program(jaxpr, size, tuple(dims))
+    return jit_p.bind(*args, jaxpr=program, name=name), out_dims

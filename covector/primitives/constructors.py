@@ -1,0 +1,301 @@
+"""Short constructors for the common kinds of primitive; they are public, and most of the vocabulary is made with them.
+
+A researcher's own elementwise primitive, with every transformation for free:
+
+>>> import numpy as np
+>>> softsign = elementwise("softsign", lambda x: x / (1 + np.abs(x)), lambda out, x: (1 - np.abs(out)) ** 2)
+>>> float(softsign(1.0))
+0.5
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from covector.core.avals import WEAK_SCALARS, ShapedArray, Zero, array_aval, typeof
+from covector.core.jaxpr import Var
+from covector.core.primitive import Primitive, jointly, one_of
+from covector.primitives.ring import add_p, elementwise_abstract, elementwise_batch, scale, sumprod_p
+from covector.primitives.shaping import fit, move_batch_to_front
+
+# --- elementwise ----------------------------------------------------------------------------------------------------------
+
+Derivative = Callable[..., Any]
+
+
+def elementwise(name: str, fn: Callable[..., Any], *derivatives: Derivative | None, exact: bool = False) -> Callable[..., Any]:
+    """Make an elementwise primitive, and return the function that applies it.
+
+    Args:
+        name: the name that programs print.
+        fn: what it computes on NumPy arrays; it must broadcast and promote as ufuncs do.
+        derivatives: for each argument its partial derivative ``lambda out, *args: ...``, written in terms of the output and
+            the arguments with NumPy functions; None for an argument with a zero derivative.  No derivatives at all: the
+            derivative is zero (as for comparisons and rounding).
+        exact: the derivatives are known to come in the dtype of the output, so need no cast.
+
+    Returns:
+        A function of arrays; its attribute ``primitive`` is the `Primitive`.
+
+    Example:
+        >>> square = elementwise("my_square", lambda x: x * x, lambda out, x: 2 * x)
+        >>> float(square(3.0))
+        9.0
+    """
+    primitive = elementwise_primitive(name, fn, *derivatives, exact=exact)
+
+    def function(*args: Any) -> Any:
+        return primitive.bind(*args)
+
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = f"Elementwise {name}."
+    function.primitive = primitive  # type: ignore[attr-defined]
+    return function
+
+
+def elementwise_primitive(
+    name: str, fn: Callable[..., Any], *derivatives: Derivative | None, exact: bool = False, keeps_weak: bool = False
+) -> Primitive:
+    """The primitive of `elementwise`; ``keeps_weak`` as for the arithmetic operators."""
+    primitive = Primitive(name)
+    primitive.keeps_weak = keeps_weak
+    primitive.impl = fn
+    primitive.abstract = elementwise_abstract(primitive, fn)
+    primitive.batch = elementwise_batch(primitive)
+    if not any(derivatives):
+        primitive.def_jvp(zero_jvp(primitive))
+    elif len(derivatives) == 1:
+        primitive.def_jvp(unary_jvp(primitive, derivatives[0], exact))
+    else:
+        primitive.def_jvp(nary_jvp(primitive, derivatives))
+    return primitive
+
+
+def zero_jvp(primitive: Primitive) -> Callable[..., Any]:
+    """The JVP rule of a function that is piecewise constant."""
+
+    def jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
+        out = primitive.bind(*primals, **params)
+        return out, typeof(out).zero
+
+    return jvp
+
+
+def unary_jvp(primitive: Primitive, derivative: Any, exact: bool) -> Callable[..., Any]:
+    bind, impl = primitive.bind, primitive.impl
+
+    def exact_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
+        (x,), (t,) = primals, tangents
+        out = impl(x) if x.__class__ is np.ndarray else bind(x)
+        if t.__class__ is Zero:
+            return out, typeof(out).zero
+        return out, scale(derivative(out, x), t)
+
+    def jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
+        out, tangent = exact_jvp(primals, tangents)
+        return out, tangent if tangent.__class__ is Zero else fit(tangent, out)
+
+    return exact_jvp if exact else jvp
+
+
+def nary_jvp(primitive: Primitive, derivatives: Sequence[Derivative | None]) -> Callable[..., Any]:
+    def jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
+        out = primitive.bind(*primals)
+        terms: list[Any] = []
+        for t, derivative in zip(tangents, derivatives, strict=True):
+            if t.__class__ is not Zero and derivative is not None:
+                terms += [derivative(out, *primals), t]
+        if not terms:
+            return out, typeof(out).zero
+        return out, fit(scale(*terms) if len(terms) == 2 else sumprod_p.bind(*terms), out)
+
+    return jvp
+
+
+# --- linear -----------------------------------------------------------------------------------------------------------------
+
+
+def linear(
+    name: str,
+    fn: Callable[..., Any],
+    transpose: Callable[..., Any],
+    *,
+    abstract: Callable[..., Any] | None = None,
+    batch: Callable[..., Any] | None = None,
+) -> Primitive:
+    """Make a primitive that is linear in its one array argument.
+
+    Args:
+        name: the name that programs print.
+        fn: ``fn(x, **params)`` on NumPy arrays.
+        transpose: ``transpose(cotangent, x_aval, **params)`` is the cotangent of x.
+        abstract: ``abstract(x_aval, **params)``; by default the aval of ``fn`` on an array of zeros.
+        batch: ``batch(size, (x,), (dim,), **params) -> (out, out_dim)``; by default one call for each example.
+
+    Returns:
+        The `Primitive`; apply it with ``primitive.bind(x, **params)``.
+
+    Example:
+        >>> total = linear("total", np.sum, lambda ct, x: np.broadcast_to(ct, x.shape))
+        >>> float(total.bind(np.arange(4.0)))
+        6.0
+    """
+    primitive = Primitive(name)
+    primitive.impl = fn
+    primitive.abstract = abstract or abstract_by_example(fn)
+    primitive.batch = batch or loop_batch(primitive)
+
+    @primitive.def_jvp
+    def jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
+        (x,), (t,) = primals, tangents
+        out = primitive.bind(x, **params)
+        return out, typeof(out).zero if t.__class__ is Zero else primitive.bind(t, **params)
+
+    @primitive.def_transpose(linear=jointly())
+    def transpose_rule(ct: Any, x: Any, **params: Any) -> Any:
+        return (transpose(ct, x.aval, **params),)
+
+    return primitive
+
+
+def bilinear(
+    name: str,
+    fn: Callable[..., Any],
+    transpose_left: Callable[..., Any],
+    transpose_right: Callable[..., Any],
+    *,
+    abstract: Callable[..., Any] | None = None,
+    batch: Callable[..., Any] | None = None,
+) -> Primitive:
+    """Make a primitive that is linear in each of its two arguments.
+
+    Args:
+        name: the name that programs print.
+        fn: ``fn(x, y, **params)`` on NumPy arrays.
+        transpose_left: ``transpose_left(cotangent, x_aval, y, **params)`` is the cotangent of x.
+        transpose_right: ``transpose_right(cotangent, x, y_aval, **params)`` is the cotangent of y.
+        abstract: ``abstract(x_aval, y_aval, **params)``; by default the aval of ``fn`` on arrays of zeros.
+        batch: ``batch(size, (x, y), dims, **params) -> (out, out_dim)``; by default one call for each example.
+
+    Returns:
+        The `Primitive`; apply it with ``primitive.bind(x, y, **params)``.
+
+    Example:
+        >>> scale = bilinear("scale", lambda s, v: s * v, lambda ct, s, v: np.sum(ct * v), lambda ct, s, v: s * ct)
+        >>> scale.bind(2.0, np.ones(2))
+        array([2., 2.])
+    """
+    primitive = Primitive(name)
+    primitive.impl = fn
+    primitive.abstract = abstract or abstract_by_example(fn)
+    primitive.batch = batch or loop_batch(primitive)
+    bilinear_rules(primitive, transpose_left, transpose_right)
+    return primitive
+
+
+def bilinear_rules(primitive: Primitive, transpose_left: Callable[..., Any], transpose_right: Callable[..., Any]) -> None:
+    """Give a primitive the JVP and the transpose of a bilinear function."""
+    bind = primitive.bind
+
+    @primitive.def_jvp
+    def jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
+        x, y = primals
+        tx, ty = tangents
+        out = bind(x, y, **params)
+        if tx.__class__ is Zero:
+            return out, typeof(out).zero if ty.__class__ is Zero else bind(x, ty, **params)
+        left = bind(tx, y, **params)
+        return out, left if ty.__class__ is Zero else add_p.bind(left, bind(x, ty, **params))
+
+    @primitive.def_transpose(linear=one_of(0, 1))
+    def transpose(ct: Any, x: Any, y: Any, **params: Any) -> Any:
+        if x.__class__ is Var:
+            return transpose_left(ct, x.aval, y, **params), None
+        return None, transpose_right(ct, x, y.aval, **params)
+
+
+# --- reductions ---------------------------------------------------------------------------------------------------------------
+
+
+def reduction(
+    name: str, fn: Callable[..., Any], jvp: Callable[..., Any] | None = None, *, dtype: Any = None
+) -> Primitive:
+    """Make a primitive that removes the axes in its parameter ``axes``, a tuple of non-negative integers.
+
+    Args:
+        name: the name that programs print.
+        fn: ``fn(x, axis=axes)`` on NumPy arrays, as ``np.max``.
+        jvp: ``jvp(out, x, tangent, axes)`` is the tangent of the output, in NumPy functions; None for a zero derivative.
+        dtype: the dtype of the result, if it is not that of ``x``.
+
+    Returns:
+        The `Primitive`; apply it with ``primitive.bind(x, axes=(0,))``.
+
+    Example:
+        >>> peak = reduction("peak", np.max, None)
+        >>> peak.bind(np.array([[1.0, 3.0], [2.0, 0.0]]), axes=(1,))
+        array([3., 2.])
+    """
+    primitive = Primitive(name)
+
+    @primitive.def_impl
+    def impl(x: Any, *, axes: tuple[int, ...]) -> Any:
+        return fn(x, axis=axes)
+
+    @primitive.def_abstract
+    def abstract(x: ShapedArray, *, axes: tuple[int, ...]) -> ShapedArray:
+        return array_aval(tuple(n for i, n in enumerate(x.shape) if i not in axes), np.dtype(dtype) if dtype else x.dtype)
+
+    @primitive.def_batch
+    def batch(size: int, args: Sequence[Any], dims: Sequence[int | None], *, axes: tuple[int, ...]) -> Any:
+        (x,), (d,) = args, dims
+        assert d is not None
+        shifted = tuple(a + (a >= d) for a in axes)
+        return primitive.bind(x, axes=shifted), d - sum(a < d for a in shifted)
+
+    if jvp is None:
+        primitive.def_jvp(zero_jvp(primitive))
+        return primitive
+
+    @primitive.def_jvp
+    def jvp_rule(primals: Sequence[Any], tangents: Sequence[Any], *, axes: tuple[int, ...]) -> Any:
+        (x,), (t,) = primals, tangents
+        out = primitive.bind(x, axes=axes)
+        return out, typeof(out).zero if t.__class__ is Zero else jvp(out, x, t, axes)
+
+    return primitive
+
+
+# --- defaults -----------------------------------------------------------------------------------------------------------------
+
+
+def abstract_by_example(fn: Callable[..., Any]) -> Callable[..., Any]:
+    """An abstract rule that runs the implementation on ones: right for any function whose shapes do not depend on values."""
+
+    def abstract(*avals: ShapedArray, **params: Any) -> Any:
+        examples = [WEAK_SCALARS[a.dtype.kind](1) if a.weak_type else np.ones(a.shape, a.dtype) for a in avals]
+        with np.errstate(all="ignore"):
+            out = fn(*examples, **params)
+        return [typeof(np.asarray(o)) for o in out] if isinstance(out, list) else typeof(np.asarray(out))
+
+    return abstract
+
+
+def loop_batch(primitive: Primitive) -> Callable[..., Any]:
+    """A batching rule that applies the primitive to one example after the other."""
+
+    def batch(size: int, args: Sequence[Any], dims: Sequence[int | None], **params: Any) -> Any:
+        args = move_batch_to_front(args, dims)
+
+        def example(i: int) -> Any:
+            return primitive.bind(*(a if d is None else a[i] for a, d in zip(args, dims, strict=True)), **params)
+
+        outs = [example(i) for i in range(size)]
+        if primitive.multiple_results:
+            return [np.stack(column) for column in zip(*outs, strict=True)], [0] * len(outs[0])
+        return np.stack(outs), 0
+
+    return batch

@@ -1,0 +1,280 @@
+"""Addition and multiplication, which the chain rule itself is made of, with negation and subtraction.
+
+Every other derivative is written in terms of these.  They broadcast and promote like NumPy's operators; on two Python scalars
+they are Python's own, so that a weakly typed result stays weak.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+
+from covector.core.avals import WEAK_SCALARS, ShapedArray, Zero, array_aval, broadcast_shapes, promotion_key, typeof
+from covector.core.jaxpr import Var
+from covector.core.primitive import NO_PARAMS, Primitive, TracerBase, jointly, one_of
+from covector.core.tracer import FOREIGN_OK, Tracer, foreign_override
+from covector.interpreters.stage import LinearTrace, StageTracer
+from covector.primitives.shaping import align_batch, fit, unbroadcast
+
+# --- shapes, dtypes and batches of elementwise functions -----------------------------------------------------------------------
+
+
+def elementwise_abstract(primitive: Primitive, fn: Callable[..., Any]) -> Callable[..., ShapedArray]:
+    """The abstract rule of a function that broadcasts and promotes like a ufunc."""
+
+    def abstract(*avals: ShapedArray) -> ShapedArray:
+        weak = primitive.keeps_weak and all(a.weak_type for a in avals)
+        dtype = output_dtype(fn, tuple(map(promotion_key, avals)))
+        if weak and dtype.kind in "ifc":
+            return ShapedArray((), WEAK_SCALARS[dtype.kind], weak_type=True)
+        shapes = [a.shape for a in avals]
+        return array_aval(shapes[0] if len(shapes) == 1 else broadcast_shapes(*shapes), dtype)
+
+    return abstract
+
+
+@lru_cache(maxsize=4096)
+def output_dtype(fn: Callable[..., Any], keys: tuple[Any, ...]) -> np.dtype[Any]:
+    """The dtype that ``fn`` returns for arguments of these dtypes (a Python type stands for a weak scalar)."""
+    strong = any(isinstance(k, np.dtype) for k in keys)
+    if isinstance(fn, np.ufunc) and fn.nout == 1:
+        return fn.resolve_dtypes((*(k if strong else np.dtype(k) for k in keys), None))[-1]
+    with np.errstate(all="ignore"):
+        return np.asarray(fn(*(k(1) if isinstance(k, type) else np.ones((1,), k) for k in keys))).dtype
+
+
+def elementwise_batch(primitive: Primitive) -> Callable[..., Any]:
+    """The batching rule of a function that broadcasts: align the examples' axes behind the batch axis."""
+    bind = primitive.bind
+
+    def batch(size: int, args: Sequence[Any], dims: Sequence[int | None], **params: Any) -> Any:
+        return bind(*align_batch(args, dims), **params), 0
+
+    return batch
+
+
+# --- add, sub, neg: jointly linear ------------------------------------------------------------------------------------------------
+
+
+def _ring_primitive(name: str, operation: Callable[..., Any], ufunc: np.ufunc) -> Primitive:
+    primitive = Primitive(name)
+    primitive.keeps_weak = True
+    primitive.impl = operation
+    primitive.batch = elementwise_batch(primitive)
+    general = elementwise_abstract(primitive, ufunc)
+
+    def abstract(x: ShapedArray, y: ShapedArray) -> ShapedArray:
+        if x is y and not x.weak_type and x.dtype.kind in "fc":
+            return x
+        return general(x, y)
+
+    primitive.abstract = abstract if ufunc.nin == 2 else general
+    return primitive
+
+
+add_p = _ring_primitive("add", operator.add, np.add)
+sub_p = _ring_primitive("sub", operator.sub, np.subtract)
+mul_p = _ring_primitive("mul", operator.mul, np.multiply)
+neg_p = _ring_primitive("neg", operator.neg, np.negative)
+
+
+@add_p.def_jvp
+def _add_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
+    x, y = primals
+    tx, ty = tangents
+    out = x + y
+    if tx.__class__ is Zero:
+        return out, fit(ty, out) if ty.__class__ is not Zero else typeof(out).zero
+    return out, fit(tx, out) if ty.__class__ is Zero else add_p.bind(tx, ty)
+
+
+@sub_p.def_jvp
+def _sub_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
+    x, y = primals
+    tx, ty = tangents
+    out = x - y
+    if tx.__class__ is Zero:
+        return out, fit(neg_p.bind(ty), out) if ty.__class__ is not Zero else typeof(out).zero
+    return out, fit(tx, out) if ty.__class__ is Zero else sub_p.bind(tx, ty)
+
+
+@neg_p.def_jvp
+def _neg_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
+    (x,), (t,) = primals, tangents
+    out = -x
+    return out, typeof(out).zero if t.__class__ is Zero else neg_p.bind(t)
+
+
+@add_p.def_transpose(linear=jointly())
+def _add_transpose(ct: Any, x: Any, y: Any) -> Any:
+    return (
+        unbroadcast(ct, x.aval) if x.__class__ is Var else None,
+        unbroadcast(ct, y.aval) if y.__class__ is Var else None,
+    )
+
+
+@sub_p.def_transpose(linear=jointly())
+def _sub_transpose(ct: Any, x: Any, y: Any) -> Any:
+    return (
+        unbroadcast(ct, x.aval) if x.__class__ is Var else None,
+        unbroadcast(-ct, y.aval) if y.__class__ is Var else None,
+    )
+
+
+@neg_p.def_transpose(linear=jointly())
+def _neg_transpose(ct: Any, x: Any) -> Any:
+    return (-ct,)
+
+
+# --- mul: bilinear ------------------------------------------------------------------------------------------------------------------
+
+
+@mul_p.def_jvp
+def _mul_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
+    x, y = primals
+    tx, ty = tangents
+    out = x * y
+    if tx.__class__ is Zero:
+        return out, typeof(out).zero if ty.__class__ is Zero else scale(x, ty)
+    if ty.__class__ is Zero:
+        return out, scale(y, tx)
+    return out, sum_of_products(y, tx, x, ty)
+
+
+@mul_p.def_transpose(linear=one_of(0, 1))
+def _mul_transpose(ct: Any, x: Any, y: Any) -> Any:
+    if x.__class__ is Var:
+        return unbroadcast(ct * y, x.aval), None
+    return None, unbroadcast(x * ct, y.aval)
+
+
+def scale(coefficient: Any, tangent: Any) -> Any:
+    """``coefficient * tangent``: what most JVP rules end with.
+
+    For a tangent on the tape and a known coefficient of the same type, dispatch and the abstract rule have nothing to find
+    out: recording at once is 1.2 us faster than `bind`, of about 4 us that an operation takes in reverse mode.
+    """
+    if tangent.__class__ is StageTracer:
+        trace, aval = tangent._trace, tangent.var.aval
+        if trace.__class__ is LinearTrace:
+            if coefficient.__class__ is ndarray:
+                if coefficient.dtype is aval.dtype and coefficient.shape == aval.shape:
+                    return trace.append(mul_p, (coefficient, tangent.var), aval)
+            elif has_type_below(coefficient, aval, trace):
+                return trace.append(mul_p, (coefficient, tangent.var), aval)
+    elif tangent.__class__ is ndarray and coefficient.__class__ is ndarray:
+        return coefficient * tangent
+    return mul_p.bind(coefficient, tangent)
+
+
+def has_type_below(x: Any, aval: Any, trace: Any) -> bool:
+    """Whether ``x`` has exactly this (cached) aval, and is an array or a tracer of a trace further out than ``trace``."""
+    if x.__class__ is ndarray:
+        return x.dtype is aval.dtype and x.shape == aval.shape
+    return isinstance(x, TracerBase) and x._trace.level < trace.level and typeof(x) is aval
+
+
+# --- sumprod: x1*y1 + x2*y2 + ..., the total derivative --------------------------------------------------------------------------------
+
+sumprod_p = Primitive("sumprod")
+sumprod_p.batch = elementwise_batch(sumprod_p)
+
+
+@sumprod_p.def_impl
+def _sumprod(*factors: Any) -> Any:
+    total = factors[0] * factors[1]
+    for i in range(2, len(factors), 2):
+        total = total + factors[i] * factors[i + 1]
+    return total
+
+
+sumprod_p.abstract = elementwise_abstract(sumprod_p, _sumprod)
+sumprod_p.keeps_weak = True
+
+
+@sumprod_p.def_jvp
+def _sumprod_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
+    """The derivative of a sum of products is a sum of products, with two for each."""
+    out = sumprod_p.bind(*primals)
+    terms: list[Any] = []
+    for i, t in enumerate(tangents):
+        if t.__class__ is not Zero:
+            terms += [primals[i ^ 1], t]
+    aval = typeof(out)
+    if not terms:
+        return out, aval.zero
+    return out, fit(scale(*terms) if len(terms) == 2 else sumprod_p.bind(*terms), out)
+
+
+def _one_factor_of_each(mask: tuple[bool, ...], params: dict[str, Any]) -> bool:
+    return all(mask[i] != mask[i + 1] for i in range(0, len(mask), 2))
+
+
+@sumprod_p.def_transpose(linear=_one_factor_of_each)
+def _sumprod_transpose(ct: Any, *factors: Any) -> Any:
+    if len(factors) == 4 and factors[1].__class__ is Var and factors[3].__class__ is Var:
+        x, tx, y, ty = factors
+        return None, unbroadcast(ct * x, tx.aval), None, unbroadcast(ct * y, ty.aval)
+    cts: list[Any] = []
+    for x, y in zip(factors[::2], factors[1::2]):  # noqa: B905 - on the hot path
+        if x.__class__ is Var:
+            cts += (unbroadcast(ct * y, x.aval), None)
+        else:
+            cts += (None, unbroadcast(ct * x, y.aval))
+    return cts
+
+
+def sum_of_products(x: Any, tx: Any, y: Any, ty: Any) -> Any:
+    """``x*tx + y*ty`` for tangents tx and ty: the total derivative of a function of two arguments, as one operation."""
+    if tx.__class__ is StageTracer and ty.__class__ is StageTracer:
+        trace, aval = tx._trace, tx.var.aval
+        if trace.__class__ is LinearTrace and trace is ty._trace and aval is ty.var.aval:
+            if has_type_below(x, aval, trace) and has_type_below(y, aval, trace):
+                return trace.append(sumprod_p, (x, tx.var, y, ty.var), aval)
+    elif tx.__class__ is ndarray and ty.__class__ is ndarray and x.__class__ is ndarray and y.__class__ is ndarray:
+        return x * tx + y * ty
+    return sumprod_p.bind(x, tx, y, ty)
+
+
+# --- the operators of tracers -------------------------------------------------------------------------------------------------------------
+
+
+PLAIN_OPERANDS = {np.ndarray, int, float, np.float64, bool, complex}
+
+
+def install_operators(tracer_type: type, symbol: str, primitive: Primitive) -> None:
+    """Make ``primitive`` the binary operator ``symbol`` (as ``add``) of tracers, from either side.
+
+    Next to a plain operand, or one of the same trace, the trace that decides is known without `bind` (0.2 us).
+    """
+    bind = primitive.bind
+
+    def forward(self: Any, other: Any) -> Any:
+        cls = other.__class__
+        if cls in PLAIN_OPERANDS or (cls is self.__class__ and other._trace is self._trace):
+            return self._trace.process(primitive, (self, other), NO_PARAMS)
+        if cls not in FOREIGN_OK and foreign_override(other):
+            return NotImplemented
+        return bind(self, other)
+
+    def reflected(self: Any, other: Any) -> Any:
+        cls = other.__class__
+        if cls in PLAIN_OPERANDS:
+            return self._trace.process(primitive, (other, self), NO_PARAMS)
+        if cls not in FOREIGN_OK and foreign_override(other):
+            return NotImplemented
+        return bind(other, self)
+
+    setattr(tracer_type, f"__{symbol}__", forward)
+    setattr(tracer_type, f"__r{symbol}__", reflected)
+
+
+for _symbol, _primitive in (("add", add_p), ("sub", sub_p), ("mul", mul_p)):
+    install_operators(Tracer, _symbol, _primitive)
+Tracer.__neg__ = lambda self: neg_p.bind(self)  # type: ignore[attr-defined]
+Tracer.__pos__ = lambda self: self  # type: ignore[attr-defined]

@@ -1,0 +1,284 @@
+"""Structural primitives and the helpers that rules use to bring arrays into shape.
+
+`unbroadcast` and `fit` are the two helpers that undo and apply NumPy's broadcasting and promotion in derivatives; nothing
+else does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from covector.core.avals import ShapedArray, Zero, array_aval, shape_of, typeof
+from covector.core.jaxpr import Var
+from covector.core.primitive import Primitive, jointly
+
+Shape = tuple[int, ...]
+Dims = Sequence[int | None]
+
+
+def linear_structural(name: str) -> Primitive:
+    """A primitive of one array, linear in it, that keeps its dtype; jvp given, the other rules to be registered."""
+    primitive = Primitive(name)
+
+    @primitive.def_jvp
+    def jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
+        (x,), (t,) = primals, tangents
+        out = primitive.bind(x, **params)
+        return out, typeof(out).zero if t.__class__ is Zero else primitive.bind(t, **params)
+
+    return primitive
+
+
+# --- reshape ----------------------------------------------------------------------------------------------------------------
+
+reshape_p = linear_structural("reshape")
+
+
+@reshape_p.def_impl
+def _reshape(x: Any, *, shape: Shape) -> Any:
+    return np.reshape(x, shape)
+
+
+@reshape_p.def_abstract
+def _reshape_abstract(x: ShapedArray, *, shape: Shape) -> ShapedArray:
+    out = array_aval(shape, x.dtype)
+    if out.size != x.size:
+        raise ValueError(f"cannot reshape an array of shape {x.shape} into {shape}: {x.size} elements are not {out.size}")
+    return out
+
+
+@reshape_p.def_transpose(linear=jointly())
+def _reshape_transpose(ct: Any, x: Any, *, shape: Shape) -> Any:
+    return (reshape_p.bind(ct, shape=x.aval.shape),)
+
+
+@reshape_p.def_batch
+def _reshape_batch(size: int, args: Sequence[Any], dims: Dims, *, shape: Shape) -> Any:
+    (x,) = move_batch_to_front(args, dims)
+    return reshape_p.bind(x, shape=(size, *shape)), 0
+
+
+# --- transpose --------------------------------------------------------------------------------------------------------------
+
+transpose_p = linear_structural("transpose")
+
+
+@transpose_p.def_impl
+def _transpose(x: Any, *, permutation: tuple[int, ...]) -> Any:
+    return np.transpose(x, permutation)
+
+
+@transpose_p.def_abstract
+def _transpose_abstract(x: ShapedArray, *, permutation: tuple[int, ...]) -> ShapedArray:
+    if sorted(permutation) != list(range(x.ndim)):
+        raise ValueError(f"{permutation} is no permutation of the axes of {x}")
+    return array_aval(tuple(x.shape[i] for i in permutation), x.dtype)
+
+
+@transpose_p.def_transpose(linear=jointly())
+def _transpose_transpose(ct: Any, x: Any, *, permutation: tuple[int, ...]) -> Any:
+    return (transpose_p.bind(ct, permutation=inverse_permutation(permutation)),)
+
+
+@transpose_p.def_batch
+def _transpose_batch(size: int, args: Sequence[Any], dims: Dims, *, permutation: tuple[int, ...]) -> Any:
+    (x,) = move_batch_to_front(args, dims)
+    return transpose_p.bind(x, permutation=(0, *(i + 1 for i in permutation))), 0
+
+
+def inverse_permutation(permutation: Sequence[int]) -> tuple[int, ...]:
+    """The permutation that undoes another."""
+    inverse = [0] * len(permutation)
+    for i, p in enumerate(permutation):
+        inverse[p] = i
+    return tuple(inverse)
+
+
+def moveaxis(x: Any, source: int, destination: int) -> Any:
+    """``np.moveaxis`` for one non-negative axis, of arrays and tracers."""
+    if source == destination:
+        return x
+    order = [i for i in range(len(shape_of(x))) if i != source]
+    order.insert(destination, source)
+    return transpose_p.bind(x, permutation=tuple(order))
+
+
+# --- broadcast_to -----------------------------------------------------------------------------------------------------------
+
+broadcast_to_p = linear_structural("broadcast_to")
+
+
+@broadcast_to_p.def_impl
+def _broadcast_to(x: Any, *, shape: Shape) -> Any:
+    return np.broadcast_to(x, shape)
+
+
+@broadcast_to_p.def_abstract
+def _broadcast_to_abstract(x: ShapedArray, *, shape: Shape) -> ShapedArray:
+    padded = (1,) * (len(shape) - x.ndim) + x.shape
+    if len(padded) != len(shape) or any(m not in (1, n) for m, n in zip(padded, shape, strict=True)):
+        raise ValueError(f"cannot broadcast an array of shape {x.shape} to {shape}")
+    return array_aval(shape, x.dtype)
+
+
+@broadcast_to_p.def_transpose(linear=jointly())
+def _broadcast_to_transpose(ct: Any, x: Any, *, shape: Shape) -> Any:
+    return (unbroadcast(ct, x.aval),)
+
+
+@broadcast_to_p.def_batch
+def _broadcast_to_batch(size: int, args: Sequence[Any], dims: Dims, *, shape: Shape) -> Any:
+    (x,) = move_batch_to_front(args, dims)
+    example = shape_of(x)[1:]
+    x = reshape_to(x, (size, *(1,) * (len(shape) - len(example)), *example))
+    return broadcast_to_p.bind(x, shape=(size, *shape)), 0
+
+
+# --- reduce_sum, the transpose of broadcasting ---------------------------------------------------------------------------------
+
+reduce_sum_p = linear_structural("reduce_sum")
+
+
+@reduce_sum_p.def_impl
+def _reduce_sum(x: Any, *, axes: tuple[int, ...]) -> Any:
+    return np.add.reduce(x, axes, dtype=x.dtype)
+
+
+@reduce_sum_p.def_abstract
+def _reduce_sum_abstract(x: ShapedArray, *, axes: tuple[int, ...]) -> ShapedArray:
+    return array_aval(tuple(n for i, n in enumerate(x.shape) if i not in axes), x.dtype)
+
+
+@reduce_sum_p.def_transpose(linear=jointly())
+def _reduce_sum_transpose(ct: Any, x: Any, *, axes: tuple[int, ...]) -> Any:
+    shape = x.aval.shape
+    if len(axes) < len(shape):
+        ct = reshape_to(ct, tuple(1 if i in axes else n for i, n in enumerate(shape)))
+    return (broadcast_to_p.bind(ct, shape=shape),)
+
+
+@reduce_sum_p.def_batch
+def _reduce_sum_batch(size: int, args: Sequence[Any], dims: Dims, *, axes: tuple[int, ...]) -> Any:
+    (x,), (d,) = args, dims
+    assert d is not None
+    shifted = tuple(a + (a >= d) for a in axes)
+    return reduce_sum_p.bind(x, axes=shifted), d - sum(a < d for a in shifted)
+
+
+# --- convert: change the dtype --------------------------------------------------------------------------------------------------
+
+convert_p = Primitive("convert")
+
+
+@convert_p.def_impl
+def _convert(x: Any, *, dtype: np.dtype[Any]) -> Any:
+    if isinstance(x, (np.ndarray, np.generic)):
+        if dtype.kind != "c" and x.dtype.kind == "c":
+            x = x.real if dtype.kind != "b" else x
+        return x.astype(dtype)
+    return np.asarray(x).astype(dtype)[()]
+
+
+@convert_p.def_abstract
+def _convert_abstract(x: ShapedArray, *, dtype: np.dtype[Any]) -> ShapedArray:
+    return array_aval(x.shape, dtype)
+
+
+@convert_p.def_jvp
+def _convert_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, dtype: np.dtype[Any]) -> Any:
+    (x,), (t,) = primals, tangents
+    out = convert_p.bind(x, dtype=dtype)
+    if t.__class__ is Zero or dtype.kind not in "fc":
+        return out, typeof(out).zero
+    return out, convert_p.bind(t, dtype=dtype)
+
+
+@convert_p.def_transpose(linear=jointly())
+def _convert_transpose(ct: Any, x: Any, *, dtype: np.dtype[Any]) -> Any:
+    return (unbroadcast(ct, x.aval),)
+
+
+@convert_p.def_batch
+def _convert_batch(size: int, args: Sequence[Any], dims: Dims, *, dtype: np.dtype[Any]) -> Any:
+    return convert_p.bind(args[0], dtype=dtype), dims[0]
+
+
+# --- helpers of rules -----------------------------------------------------------------------------------------------------------
+
+
+def reshape_to(x: Any, shape: Shape) -> Any:
+    """``x`` in another shape; nothing is done where it has that shape already."""
+    return x if shape_of(x) == shape else reshape_p.bind(x, shape=shape)
+
+
+def convert_to(x: Any, dtype: np.dtype[Any]) -> Any:
+    """``x`` in another dtype; nothing is done where it has that dtype already."""
+    aval = typeof(x)
+    return x if aval.dtype == dtype and not aval.weak_type else convert_p.bind(x, dtype=dtype)
+
+
+def unbroadcast(ct: Any, aval: ShapedArray) -> Any:
+    """The cotangent of an argument from that of the broadcast and promoted result: sum over broadcast axes, cast back.
+
+    (The cotangent of a real argument of a complex result is its real part.)
+    """
+    if ct.__class__ is np.ndarray and ct.shape == aval.shape and ct.dtype is aval.dtype:
+        return ct
+    ct_aval = typeof(ct)
+    if ct_aval is aval:
+        return ct
+    shape, wanted = ct_aval.shape, aval.shape
+    if shape != wanted:
+        lead = len(shape) - len(wanted)
+        axes = tuple(i for i, n in enumerate(shape) if i < lead or (n != 1 and wanted[i - lead] == 1))
+        if axes:
+            ct = reduce_sum_p.bind(ct, axes=axes)
+        ct = reshape_to(ct, wanted)
+    return ct if ct_aval.dtype == aval.dtype else convert_p.bind(ct, dtype=aval.dtype)
+
+
+def fit(tangent: Any, out: Any) -> Any:
+    """The tangent of a result from that of one argument: cast and broadcast to the type of the result ``out``."""
+    aval, wanted = typeof(tangent), typeof(out)
+    if aval is wanted:
+        return tangent
+    if aval.dtype != wanted.dtype:
+        tangent = convert_p.bind(tangent, dtype=wanted.dtype)
+    return tangent if aval.shape == wanted.shape else broadcast_to_p.bind(tangent, shape=wanted.shape)
+
+
+def move_batch_to_front(args: Sequence[Any], dims: Dims) -> list[Any]:
+    """The arguments with their batch axes first; arguments that are not batched unchanged."""
+    return [a if not d else moveaxis(a, d, 0) for a, d in zip(args, dims, strict=True)]
+
+
+def batch_all(size: int, args: Sequence[Any], dims: Dims) -> list[Any]:
+    """All arguments with a batch axis in front; those that are not batched are repeated (as a view, at no cost)."""
+    return [
+        broadcast_to_p.bind(a, shape=(size, *shape_of(a))) if d is None else moveaxis(a, d, 0)
+        for a, d in zip(args, dims, strict=True)
+    ]
+
+
+def align_batch(args: Sequence[Any], dims: Dims) -> list[Any]:
+    """The arguments with batch axes in front, ready to broadcast: ranks of the examples padded with ones."""
+    ranks = [len(shape_of(a)) - (d is not None) for a, d in zip(args, dims, strict=True)]
+    ndim = max(ranks)
+    aligned = []
+    for a, d, rank in zip(args, dims, ranks, strict=True):
+        if d is not None:
+            if d:
+                a = moveaxis(a, d, 0)
+            if rank < ndim:
+                shape = shape_of(a)
+                a = reshape_p.bind(a, shape=(shape[0], *(1,) * (ndim - rank), *shape[1:]))
+        aligned.append(a)
+    return aligned
+
+
+def is_linear_argument(x: Any) -> bool:
+    """In a transpose rule: whether this argument is one that the output is linear in (of which only the aval is known)."""
+    return x.__class__ is Var
