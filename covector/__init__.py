@@ -1,0 +1,61 @@
+"""covector: composable transformations of numerical Python functions on NumPy arrays.
+
+``jvp``, ``vjp``, ``grad``, ``vmap``, ``jit`` and their relatives turn a function into its derivative, its batched version, its
+staged version; each result is an ordinary function that can be transformed again.
+"""
+
+from covector.core import errors as errors
+from covector.core.avals import ShapedArray, Zero, float0, instantiate, typeof
+from covector.core.jaxpr import Equation, Jaxpr, Literal, Var
+from covector.core.primitive import Primitive, jointly, one_of
+from covector.core.tracer import Tracer
+from covector.primitives.constructors import bilinear, elementwise, linear, reduction
+from covector.transforms import tree as tree
+from covector.transforms.autodiff import grad, jvp, linear_transpose, linearize, value_and_grad, vjp
+from covector.transforms.jacobian import hessian, hvp, jacfwd, jacobian, jacrev, value_and_jacobian
+from covector.transforms.jit import jit
+from covector.transforms.staging import eval_shape, make_jaxpr
+from covector.transforms.utilities import ravel_pytree, stop_gradient
+from covector.transforms.vmap import vmap
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Equation",
+    "Jaxpr",
+    "Literal",
+    "Primitive",
+    "ShapedArray",
+    "Tracer",
+    "Var",
+    "Zero",
+    "bilinear",
+    "elementwise",
+    "errors",
+    "eval_shape",
+    "float0",
+    "grad",
+    "hessian",
+    "hvp",
+    "instantiate",
+    "jacfwd",
+    "jacobian",
+    "jacrev",
+    "jit",
+    "jointly",
+    "jvp",
+    "linear",
+    "linear_transpose",
+    "linearize",
+    "make_jaxpr",
+    "one_of",
+    "ravel_pytree",
+    "reduction",
+    "stop_gradient",
+    "tree",
+    "typeof",
+    "value_and_grad",
+    "value_and_jacobian",
+    "vjp",
+    "vmap",
+]

@@ -1,0 +1,242 @@
+"""What the transformations share: naming the user's function, choosing its arguments, checking trees of values."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from functools import update_wrapper
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from covector.core import errors
+from covector.core.avals import float0, typeof
+from covector.core.primitive import TracerBase
+from covector.core.pytrees import tree_flatten, tree_paths, tree_unflatten
+from covector.core.source import Source, source_of_function
+
+ArgNums = int | Sequence[int]
+ArgNames = str | Sequence[str] | None
+
+
+class Transformed(NamedTuple):
+    """What error messages say about a transformation in progress: its name and where the function is defined."""
+
+    name: str
+    origin: Source | None
+
+
+def check_callable(f: Any, transformation: str) -> None:
+    """Reject anything that cannot be called."""
+    if not callable(f):
+        raise errors.ArgumentError(
+            errors.describe(
+                f"{transformation} expects a function, and got {f!r} of type {type(f).__name__}.",
+                fix=f"write {transformation}(f)(x), not {transformation}(f(x))",
+            )
+        )
+
+
+def function_name(f: Any) -> str:
+    """The name of a function for messages."""
+    return getattr(f, "__qualname__", None) or getattr(f, "__name__", None) or type(f).__name__
+
+
+def transformed(name: str, f: Any) -> Transformed:
+    """The description of applying ``name`` to ``f``."""
+    return Transformed(f"{name} of {function_name(f)}", source_of_function(inspect.unwrap(f) if callable(f) else f))
+
+
+def wrap_like(f: Callable[..., Any], wrapper: Callable[..., Any], prefix: str) -> Callable[..., Any]:
+    """Give a transformed function the name and documentation of the original."""
+    update_wrapper(wrapper, f, assigned=("__module__", "__doc__", "__annotations__"))
+    wrapper.__name__ = f"{prefix}({getattr(f, '__name__', function_name(f))})"
+    wrapper.__qualname__ = wrapper.__name__
+    return wrapper
+
+
+# --- argnums and argnames ---------------------------------------------------------------------------------------------------
+
+
+class Selection(NamedTuple):
+    """The arguments that a derivative is taken with respect to: positions and keywords of one call.
+
+    ``values`` are theirs; `call` calls a function with others in their place; `shape` arranges results for the caller.
+    """
+
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    places: tuple[Any, ...]
+    """For each selected argument its position (int) or its keyword (str)."""
+    single: bool
+    names: tuple[str, ...] | None
+    """With ``argnames`` alone, the names under which results are returned."""
+    n_positional: int
+
+    @property
+    def values(self) -> list[Any]:
+        return [self.args[p] if isinstance(p, int) else self.kwargs[p] for p in self.places]
+
+    def call(self, f: Callable[..., Any], values: Sequence[Any]) -> Any:
+        args, kwargs = list(self.args), dict(self.kwargs)
+        for place, value in zip(self.places, values, strict=True):
+            if isinstance(place, int):
+                args[place] = value
+            else:
+                kwargs[place] = value
+        return f(*args, **kwargs)
+
+    def shape(self, results: Sequence[Any]) -> Any:
+        """Arrange one result for each selected argument as the caller asked for them."""
+        if self.single:
+            return results[0]
+        if self.names is None:
+            return tuple(results)
+        named = dict(zip(self.names, results[self.n_positional :], strict=True))
+        return (tuple(results[: self.n_positional]), named) if self.n_positional else named
+
+    def describe(self, index: int) -> str:
+        place = self.places[index]
+        return f"argument {place}" if isinstance(place, int) else f"argument {place!r}"
+
+
+def select_arguments(
+    f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], argnums: Any, argnames: ArgNames, who: str
+) -> Selection:
+    """The arguments of a call that ``argnums`` and ``argnames`` name; ``argnums=None`` stands for 0 without ``argnames``."""
+    if argnums is None:
+        argnums = 0 if argnames is None else ()
+    single = isinstance(argnums, (int, np.integer)) and argnames is None
+    positions = [_position(n, len(args), who) for n in ([argnums] if isinstance(argnums, (int, np.integer)) else argnums)]
+    if argnames is None:
+        return Selection(args, kwargs, tuple(positions), single, None, len(positions))
+    names = (argnames,) if isinstance(argnames, str) else tuple(argnames)
+    places = [*positions, *(_place_of_name(f, name, args, kwargs, who) for name in names)]
+    if len(set(places)) != len(places):
+        raise errors.ArgumentError(errors.describe(f"{who} was asked for the same argument twice: {places}."))
+    single = isinstance(argnames, str) and not positions
+    return Selection(args, kwargs, tuple(places), single, names, len(positions))
+
+
+def _position(n: Any, count: int, who: str) -> int:
+    if not isinstance(n, (int, np.integer)) or not -count <= n < count:
+        raise errors.ArgumentError(
+            errors.describe(
+                f"{who} has argnums={n!r}, but the function was called with {count} positional argument{'s' * (count != 1)}.",
+                why="argnums counts the positional arguments of the call from 0",
+                fix="pass the argument by position, or name it with argnames",
+            )
+        )
+    return int(n) % count
+
+
+def _place_of_name(f: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], who: str) -> Any:
+    if name in kwargs:
+        return name
+    try:
+        parameters = list(inspect.signature(f).parameters)
+    except (TypeError, ValueError):
+        parameters = []
+    if name in parameters[: len(args)]:
+        return parameters.index(name)
+    raise errors.ArgumentError(
+        errors.describe(
+            f"{who} has argnames={name!r}, but the call passes no argument of that name.",
+            why=f"its parameters are ({', '.join(parameters)})" if parameters else "its signature is not known",
+            fix="pass the argument in the call (a default value is not differentiated)",
+        )
+    )
+
+
+# --- values -----------------------------------------------------------------------------------------------------------------
+
+
+def check_leaves(leaves: Sequence[Any], paths: Callable[[], list[str]], who: str) -> None:
+    """Reject leaves that are no arrays, numbers or tracers, before anything runs."""
+    for i, leaf in enumerate(leaves):
+        try:
+            typeof(leaf)
+        except TypeError as e:
+            raise errors.ArgumentError(
+                errors.describe(
+                    f"{who} got {leaf!r} of type {type(leaf).__name__} at {paths()[i] or 'its argument'}.",
+                    why=str(e),
+                    fix="pass arrays or numbers; keep other things in a closure (functools.partial) or make them static under jit",
+                )
+            ) from None
+
+
+def flatten_values(trees: Sequence[Any], who: str) -> tuple[list[Any], Any]:
+    """The leaves of a list of trees, checked to be values, and their structure."""
+    leaves, treedef = tree_flatten(list(trees))
+    check_leaves(leaves, lambda: tree_paths(list(trees)), who)
+    return leaves, treedef
+
+
+def like_tangent(value: Any, primal_aval: Any, what: str, who: str) -> Any:
+    """A user's tangent or cotangent for a value of type ``primal_aval``, or a symbolic zero; rejects other shapes and dtypes.
+
+    Integers have no tangents: None, zeros and ``float0`` arrays are accepted for them.
+    """
+    zero = primal_aval.zero
+    if value is None or type(value) is type(zero):
+        return zero
+    aval = typeof(value)
+    wanted = primal_aval.tangent()
+    if wanted.dtype == float0:
+        if aval.shape == wanted.shape and (aval.dtype == float0 or not isinstance(value, TracerBase) and not np.any(value)):
+            return zero
+    elif aval.shape == wanted.shape and (aval.dtype == wanted.dtype or _adapts(aval, wanted)):
+        if aval.weak_type and not wanted.weak_type and not isinstance(value, TracerBase):
+            return wanted.dtype.type(value)
+        return value
+    raise errors.TreeMismatchError(
+        errors.describe(
+            f"{who} got a {what} of type {aval} for a value of type {primal_aval}.",
+            why=f"the {what} of a value has its shape and its dtype"
+            + ("; that of an integer or boolean is zero: None, zeros or float0" if wanted.dtype == float0 else ""),
+            fix=f"pass an array of type {wanted}",
+        )
+    )
+
+
+def _adapts(aval: Any, wanted: Any) -> bool:
+    """A Python number adapts to the dtype wanted, unless that would lose its imaginary part."""
+    return bool(aval.weak_type) and (wanted.dtype.kind == "c" or aval.dtype.kind in "if")
+
+
+def own_results(cts: Sequence[Any]) -> list[Any]:
+    """Results that the caller may write to: no read-only views, no array twice."""
+    seen: set[int] = set()
+    owned = []
+    for ct in cts:
+        if ct.__class__ is np.ndarray:
+            if id(ct) in seen or not ct.flags.writeable:
+                ct = ct.copy()
+            seen.add(id(ct))
+        owned.append(ct)
+    return owned
+
+
+def same_tree(tree: Any, treedef: Any, what: str, who: str) -> list[Any]:
+    """The leaves of ``tree``, which must have structure ``treedef`` (None may stand for a leaf)."""
+    leaves, found = tree_flatten(tree, is_leaf=lambda x: x is None)
+    _, wanted = tree_flatten(tree_unflatten(treedef, [0] * treedef.num_leaves), is_leaf=lambda x: x is None)
+    if found != wanted:
+        raise errors.TreeMismatchError(
+            errors.describe(
+                f"{who} got {what} with the structure {_plain(found)}, and needs {_plain(treedef)}.",
+                why=f"{what} correspond to the values leaf by leaf",
+                fix=f"pass {what} in the same nested containers",
+            )
+        )
+    return leaves
+
+
+def _plain(treedef: Any) -> str:
+    text = str(treedef)
+    for noise in ("PyTreeSpec(", ", namespace='covector'", ", NoneIsLeaf"):
+        text = text.replace(noise, "")
+    return text.removesuffix(")")
+
+

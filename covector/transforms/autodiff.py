@@ -1,0 +1,368 @@
+"""Derivatives: ``jvp``, ``vjp``, ``grad``, ``value_and_grad``, ``linearize``, ``linear_transpose``.
+
+Forward mode runs the JVP rules on values.  Reverse mode runs the same rules with staged tangents and transposes the linear
+program that this records.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from covector.core import errors
+from covector.core.avals import Zero, float0, instantiate, typeof
+from covector.core.primitive import TracerBase, open_trace
+from covector.core.pytrees import tree_flatten, tree_map, tree_unflatten
+from covector.interpreters.evaluate import eval_jaxpr
+from covector.interpreters.jvp import JVPTrace
+from covector.interpreters.linearize import Linearization
+from covector.interpreters.transpose import record_linear, transpose_program
+from covector.transforms.arguments import (
+    ArgNames,
+    ArgNums,
+    check_callable,
+    flatten_values,
+    like_tangent,
+    own_results,
+    same_tree,
+    select_arguments,
+    transformed,
+    wrap_like,
+)
+
+Function = Callable[..., Any]
+
+
+def with_aux(result: Any, has_aux: bool, who: str) -> tuple[Any, Any]:
+    """The output of a function and its auxiliary data."""
+    if not has_aux:
+        return result, None
+    if not (isinstance(result, tuple) and len(result) == 2):
+        raise errors.TreeMismatchError(
+            errors.describe(
+                f"{who} has has_aux=True, but the function returned {_kind(result)}.",
+                why="with has_aux=True the function returns a pair (output, auxiliary data)",
+                fix="return (output, aux), or leave has_aux out",
+            )
+        )
+    return result
+
+
+def _kind(result: Any) -> str:
+    return f"a tuple of {len(result)}" if isinstance(result, tuple) else f"a {type(result).__name__}"
+
+
+def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any], has_aux: bool = False) -> Any:
+    """The value of a function and its derivative along a direction (the Jacobian-vector product).
+
+    Args:
+        f: a function of positional arguments; arguments and result are pytrees of arrays.
+        primals: the arguments, a tuple or list.
+        tangents: the direction, one for each argument with its structure, shapes and dtypes.  None, zeros or ``float0``
+            arrays stand for the zero tangent of an integer; None for any zero tangent.
+        has_aux: ``f`` returns ``(output, aux)``; ``aux`` is returned as it is.
+
+    Returns:
+        ``(output, tangent_of_output)``, and ``aux`` if ``has_aux``.
+
+    Raises:
+        TreeMismatchError: tangents that do not correspond to the primals.
+
+    Example:
+        >>> jvp(lambda x, y: x * y, (3.0, 4.0), (1.0, 0.0))
+        (12.0, 4.0)
+    """
+    check_callable(f, "jvp")
+    for name, value in (("primals", primals), ("tangents", tangents)):
+        if not isinstance(value, (tuple, list)):
+            raise errors.ArgumentError(
+                errors.describe(f"jvp got {name} of type {type(value).__name__}.", fix=f"pass a tuple: ({name[:-1]},)")
+            )
+    who = transformed("jvp", f)
+    leaves, treedef = flatten_values(primals, who.name)
+    tangent_leaves = same_tree(list(tangents), treedef, "tangents", who.name)
+    tangent_leaves = [like_tangent(t, typeof(p), "tangent", who.name) for p, t in zip(leaves, tangent_leaves, strict=True)]
+    with open_trace(JVPTrace, *who) as trace:
+        args = tree_unflatten(treedef, map(trace.lift, leaves, tangent_leaves))
+        out, aux = with_aux(f(*args), has_aux, who.name)
+        out_leaves, out_tree = flatten_values([out], who.name)
+        pairs = [trace.lower(o) for o in out_leaves]
+        aux = tree_map(trace.primal, aux)
+    (out,) = tree_unflatten(out_tree, [p for p, _ in pairs])
+    (tangent,) = tree_unflatten(out_tree, [instantiate(t) for _, t in pairs])
+    return (out, tangent, aux) if has_aux else (out, tangent)
+
+
+def vjp(f: Function, *primals: Any, has_aux: bool = False) -> Any:
+    """The value of a function and its pullback, the map from cotangents of the output to cotangents of the arguments.
+
+    Args:
+        f: a function of positional arguments; arguments and result are pytrees of arrays.
+        primals: the arguments.
+        has_aux: ``f`` returns ``(output, aux)``; ``aux`` is returned as it is.
+
+    Returns:
+        ``(output, pullback)``, and ``aux`` if ``has_aux``.  ``pullback(cotangent)`` takes one tree like the output and
+        returns a tuple with a cotangent for each argument; it may be called any number of times.
+
+    Example:
+        >>> out, pullback = vjp(lambda x, y: x * y, 3.0, 4.0)
+        >>> [float(ct) for ct in pullback(1.0)]
+        [4.0, 3.0]
+    """
+    check_callable(f, "vjp")
+    who = transformed("vjp", f)
+    leaves, treedef = flatten_values(primals, who.name)
+    avals = [typeof(leaf) for leaf in leaves]
+    with Linearization(*who) as lin:
+        result = f(*tree_unflatten(treedef, lin.inputs(leaves, [a.is_differentiable for a in avals])))
+        out, aux = with_aux(result, has_aux, who.name)
+        out_leaves, out_tree = flatten_values([out], who.name)
+        out_leaves, program = lin.outputs(out_leaves)
+        aux = tree_map(lin.trace.primal, aux)
+    out_avals = [typeof(o) for o in out_leaves]
+
+    def pullback(cotangent: Any) -> Any:
+        cts = same_tree([cotangent], out_tree, "cotangents", f"the pullback of {who.name}")
+        cts = [like_tangent(ct, a, "cotangent", f"the pullback of {who.name}") for ct, a in zip(cts, out_avals, strict=True)]
+        return tuple(tree_unflatten(treedef, _finished(transpose_program(program, cts), avals)))
+
+    (out,) = tree_unflatten(out_tree, out_leaves)
+    return (out, pullback, aux) if has_aux else (out, pullback)
+
+
+def _finished(cts: Sequence[Any], avals: Sequence[Any]) -> list[Any]:
+    """Cotangents as a user gets them: zeros made into arrays, each an array of its own."""
+    return own_results([instantiate(Zero(a.tangent().strengthened())) if ct is None else ct for ct, a in zip(cts, avals, strict=True)])
+
+
+def grad(
+    f: Function,
+    argnums: ArgNums | None = None,
+    has_aux: bool = False,
+    holomorphic: bool = False,
+    allow_int: bool = False,
+    *,
+    argnames: ArgNames = None,
+) -> Function:
+    """The gradient of a scalar function.
+
+    Args:
+        f: a function that returns a scalar (shape ``()``); arguments are pytrees of arrays.
+        argnums: the position, or the positions, of the arguments to differentiate (default 0).
+        has_aux: ``f`` returns ``(output, aux)``.
+        holomorphic: ``f`` is complex differentiable; arguments and output must be complex.
+        allow_int: accept integer arguments; their gradient is an array of dtype ``float0``.
+        argnames: the name, or the names, of arguments to differentiate.  With names alone the result for several is a
+            dictionary; with both it is ``(tuple for argnums, dictionary for argnames)``.
+
+    Returns:
+        A function of the same arguments that returns the gradient, with the structure, shapes and dtypes of the argument
+        (a tuple if ``argnums`` is a sequence), and ``aux`` beside it if ``has_aux``.  For a complex argument and a real
+        output the gradient is the conjugate of the direction of steepest ascent, as in JAX.
+
+    Raises:
+        NonScalarGradError: the output has axes.
+        GradDtypeError: an argument is an integer or boolean; or the output is complex without ``holomorphic``.
+
+    Example:
+        >>> import numpy as np
+        >>> grad(lambda x: np.sum(np.sin(x)))(np.zeros(3))
+        array([1., 1., 1.])
+    """
+    compute = value_and_grad(f, argnums, has_aux, holomorphic, allow_int, argnames=argnames, _name="grad")
+
+    def grad_f(*args: Any, **kwargs: Any) -> Any:
+        value, gradient = compute(*args, **kwargs)
+        return (gradient, value[1]) if has_aux else gradient
+
+    return wrap_like(f, grad_f, "grad")
+
+
+def value_and_grad(
+    f: Function,
+    argnums: ArgNums | None = None,
+    has_aux: bool = False,
+    holomorphic: bool = False,
+    allow_int: bool = False,
+    *,
+    argnames: ArgNames = None,
+    _name: str = "value_and_grad",
+) -> Function:
+    """The value of a scalar function together with its gradient; arguments and errors as for `grad`.
+
+    Returns:
+        A function that returns ``(value, gradient)``, or ``((value, aux), gradient)`` if ``has_aux``.
+
+    Example:
+        >>> value, gradient = value_and_grad(lambda x: x**2)(3.0)
+        >>> float(value), float(gradient)
+        (9.0, 6.0)
+    """
+    check_callable(f, _name)
+    who = transformed(_name, f)
+
+    def value_and_grad_f(*args: Any, **kwargs: Any) -> Any:
+        selection = select_arguments(f, args, kwargs, argnums, argnames, who.name)
+        leaves, treedef = flatten_values(selection.values, who.name)
+        avals = [typeof(leaf) for leaf in leaves]
+        _check_inputs(avals, holomorphic, allow_int, who.name)
+        with Linearization(*who) as lin:
+            tracers = lin.inputs(leaves, [a.is_differentiable for a in avals])
+            out, aux = with_aux(selection.call(f, tree_unflatten(treedef, tracers)), has_aux, who.name)
+            del tracers
+            _check_output(out, holomorphic, who.name)
+            (value,), program = lin.outputs([out])
+            del out
+            aux = tree_map(lin.trace.primal, aux)
+        seed = np.ones((), typeof(value).dtype)[()]
+        cts = transpose_program(program, [seed], consume=True)
+        gradient = selection.shape(tree_unflatten(treedef, _finished(cts, avals)))
+        return ((value, aux) if has_aux else value), gradient
+
+    return wrap_like(f, value_and_grad_f, _name)
+
+
+def _check_inputs(avals: Sequence[Any], holomorphic: bool, allow_int: bool, who: str) -> None:
+    for aval in avals:
+        if holomorphic and aval.dtype.kind != "c":
+            raise errors.GradDtypeError(
+                errors.describe(
+                    f"{who} with holomorphic=True got an argument of type {aval}.",
+                    why="a holomorphic function is one of complex numbers",
+                    fix="convert the argument to a complex dtype, or leave holomorphic out",
+                )
+            )
+        if not aval.is_differentiable and not allow_int:
+            raise errors.GradDtypeError(
+                errors.describe(
+                    f"{who} got an argument of type {aval} to differentiate.",
+                    why="integers and booleans have no derivative",
+                    fix="pass a float (1.0 instead of 1), choose other argnums, or allow_int=True for a float0 gradient",
+                )
+            )
+
+
+def _check_output(out: Any, holomorphic: bool, who: str) -> None:
+    leaves, treedef = tree_flatten(out)
+    if len(leaves) != 1 or leaves[0] is not out:
+        raise errors.NonScalarGradError(
+            errors.describe(
+                f"{who} needs a scalar output, and the function returned {_kind(out)}.",
+                why="the gradient is the derivative of one number",
+                fix="return the scalar alone (with has_aux=True for (scalar, other values)), or use vjp or jacobian",
+            )
+        )
+    aval = typeof(out)
+    if aval.shape != ():
+        raise errors.NonScalarGradError(
+            errors.describe(
+                f"{who} needs a scalar output, and the function returned {aval}.",
+                why="the gradient is the derivative of one number",
+                fix="reduce the output (np.sum, np.mean), index it, or use jacobian or vjp",
+            )
+        )
+    if holomorphic and aval.dtype.kind != "c" or not holomorphic and aval.dtype.kind != "f":
+        raise errors.GradDtypeError(
+            errors.describe(
+                f"{who} needs a {'complex' if holomorphic else 'real floating'} output, and the function returned {aval}.",
+                why="holomorphic=True promises a complex function"
+                if holomorphic
+                else "the derivative of an integer is zero, and that of a complex number needs holomorphic=True or vjp",
+                fix="return a real number such as np.abs(z)**2, or use holomorphic=True" if aval.dtype.kind == "c" else
+                "compute the output in floating point",
+            )
+        )
+
+
+def linearize(f: Function, *primals: Any, has_aux: bool = False) -> Any:
+    """The value of a function and its derivative there as a linear function, with what does not depend on the direction done.
+
+    Args:
+        f: a function of positional arguments; arguments and result are pytrees of arrays.
+        primals: the arguments.
+        has_aux: ``f`` returns ``(output, aux)``.
+
+    Returns:
+        ``(output, f_jvp)``, and ``aux`` if ``has_aux``; ``f_jvp(*tangents)`` is the tangent of the output.  Its attribute
+        ``jaxpr`` is the linear program.
+
+    Example:
+        >>> import numpy as np
+        >>> out, f_jvp = linearize(np.sin, 0.0)
+        >>> float(f_jvp(2.0))
+        2.0
+    """
+    check_callable(f, "linearize")
+    who = transformed("linearize", f)
+    leaves, treedef = flatten_values(primals, who.name)
+    avals = [typeof(leaf) for leaf in leaves]
+    differentiable = [a.is_differentiable for a in avals]
+    with Linearization(*who) as lin:
+        out, aux = with_aux(f(*tree_unflatten(treedef, lin.inputs(leaves, differentiable))), has_aux, who.name)
+        out_leaves, out_tree = flatten_values([out], who.name)
+        out_leaves, program = lin.outputs(out_leaves)
+        aux = tree_map(lin.trace.primal, aux)
+    jaxpr, residuals = program.closed()
+
+    def f_jvp(*tangents: Any) -> Any:
+        given = same_tree(list(tangents), treedef, "tangents", f"the linear map of {who.name}")
+        given = [like_tangent(t, a, "tangent", f"the linear map of {who.name}") for t, a in zip(given, avals, strict=True)]
+        inputs = [instantiate(t) for t, wanted in zip(given, differentiable, strict=True) if wanted]
+        (out_tangent,) = tree_unflatten(out_tree, eval_jaxpr(jaxpr, *residuals, *inputs))
+        return out_tangent
+
+    f_jvp.jaxpr = jaxpr  # type: ignore[attr-defined]
+    (out,) = tree_unflatten(out_tree, out_leaves)
+    return (out, f_jvp, aux) if has_aux else (out, f_jvp)
+
+
+def linear_transpose(f: Function, *primals: Any) -> Function:
+    """The transpose of a linear function.
+
+    Args:
+        f: a function that is linear in all its arguments.
+        primals: arguments of the right shapes and dtypes (values are not used), or avals (`eval_shape`'s results).
+
+    Returns:
+        A function from a cotangent of the output to a tuple of cotangents of the arguments.
+
+    Raises:
+        LinearityError: ``f`` does something that is not linear.
+
+    Example:
+        >>> (ct,) = linear_transpose(lambda x: 3.0 * x, 1.0)(2.0)
+        >>> float(ct)
+        6.0
+    """
+    check_callable(f, "linear_transpose")
+    who = transformed("linear_transpose", f)
+    leaves, treedef = tree_flatten(list(primals))
+    avals = [leaf if hasattr(leaf, "weak_type") and not isinstance(leaf, TracerBase) else typeof(leaf) for leaf in leaves]
+    for aval in avals:
+        if aval.dtype == float0 or not aval.is_differentiable:
+            raise errors.GradDtypeError(
+                errors.describe(f"{who.name} got an argument of type {aval}.", why="linear functions are those of real or complex numbers")
+            )
+    trees = []
+
+    def flat(*args: Any) -> list[Any]:
+        outs, tree = flatten_values([f(*tree_unflatten(treedef, args))], who.name)
+        trees.append(tree)
+        return outs
+
+    program = record_linear(flat, avals, name=who.name)
+    (out_tree,) = trees
+    out_avals = [o.aval for o in program.outs]
+
+    def transposed(cotangent: Any) -> Any:
+        cts = same_tree([cotangent], out_tree, "cotangents", who.name)
+        cts = [like_tangent(ct, a, "cotangent", who.name) for ct, a in zip(cts, out_avals, strict=True)]
+        return tuple(tree_unflatten(treedef, _finished(transpose_program(program, cts), avals)))
+
+    return transposed
+
+
+__all__ = ["grad", "jvp", "linear_transpose", "linearize", "value_and_grad", "vjp"]

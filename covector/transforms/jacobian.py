@@ -1,0 +1,262 @@
+"""Whole derivatives: ``jacfwd``, ``jacrev``, ``jacobian``, ``value_and_jacobian``, ``hessian``, ``hvp``.
+
+A Jacobian is the linear map of a linearization applied to every basis vector at once: forward along the basis of the inputs,
+or backward along the basis of the outputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from covector.core import errors
+from covector.core.avals import Zero, instantiate, shape_of, typeof
+from covector.core.pytrees import tree_map, tree_unflatten
+from covector.interpreters.batch import batch
+from covector.interpreters.evaluate import eval_jaxpr
+from covector.interpreters.linearize import Linearization
+from covector.interpreters.transpose import transpose_program
+from covector.primitives.shaping import broadcast_to_p, move_batch_to_front, moveaxis, reshape_to
+from covector.transforms.arguments import (
+    ArgNames,
+    ArgNums,
+    check_callable,
+    flatten_values,
+    own_results,
+    select_arguments,
+    transformed,
+    wrap_like,
+)
+from covector.transforms.autodiff import grad, jvp, with_aux
+
+Function = Callable[..., Any]
+
+
+def jacfwd(
+    f: Function, argnums: ArgNums | None = None, has_aux: bool = False, holomorphic: bool = False, *, argnames: ArgNames = None
+) -> Function:
+    """The Jacobian by forward mode: one sweep for each input element, all at once; best for few inputs and many outputs.
+
+    Args:
+        f: a function of pytrees of arrays.
+        argnums: the position, or positions, of the arguments to differentiate (default 0).
+        has_aux: ``f`` returns ``(output, aux)``; the result is then ``(jacobian, aux)``.
+        holomorphic: ``f`` is complex differentiable; arguments and outputs must be complex.
+        argnames: the name, or names, of arguments to differentiate, as for `grad`.
+
+    Returns:
+        A function of the same arguments that returns, for each output array, the structure of the arguments with arrays of
+        shape ``output.shape + argument.shape``.
+
+    Raises:
+        GradDtypeError: an argument is an integer or boolean, or complex without ``holomorphic``.
+
+    Example:
+        >>> import numpy as np
+        >>> jacfwd(lambda x: x**2)(np.array([1.0, 2.0]))
+        array([[2., 0.],
+               [0., 4.]])
+    """
+    return _without_value(_jacobian(f, argnums, has_aux, holomorphic, argnames, "jacfwd"), f, has_aux, "jacfwd")
+
+
+def jacrev(
+    f: Function, argnums: ArgNums | None = None, has_aux: bool = False, holomorphic: bool = False, *, argnames: ArgNames = None
+) -> Function:
+    """The Jacobian by reverse mode: one sweep for each output element, all at once; best for many inputs and few outputs.
+
+    Arguments, result and errors are those of `jacfwd`; arguments may be complex if the outputs are real, as for `grad`.
+
+    Example:
+        >>> import numpy as np
+        >>> jacrev(lambda x: np.sum(x**2))(np.array([1.0, 2.0]))
+        array([2., 4.])
+    """
+    return _without_value(_jacobian(f, argnums, has_aux, holomorphic, argnames, "jacrev"), f, has_aux, "jacrev")
+
+
+def jacobian(
+    f: Function, argnums: ArgNums | None = None, has_aux: bool = False, holomorphic: bool = False, *, argnames: ArgNames = None
+) -> Function:
+    """The Jacobian by the mode that needs fewer sweeps: forward if there are no more inputs than outputs, else reverse.
+
+    Arguments, result and errors are those of `jacfwd`.
+
+    Example:
+        >>> import numpy as np
+        >>> jacobian(lambda x: np.sin(x))(np.zeros(2))
+        array([[1., 0.],
+               [0., 1.]])
+    """
+    return _without_value(_jacobian(f, argnums, has_aux, holomorphic, argnames, "jacobian"), f, has_aux, "jacobian")
+
+
+def value_and_jacobian(
+    f: Function, argnums: ArgNums | None = None, has_aux: bool = False, holomorphic: bool = False, *, argnames: ArgNames = None
+) -> Function:
+    """The value of a function and its Jacobian, as `jacobian`; ``((value, aux), jacobian)`` if ``has_aux``.
+
+    Example:
+        >>> import numpy as np
+        >>> value, jac = value_and_jacobian(lambda x: x * x)(np.array([3.0]))
+        >>> value, jac
+        (array([9.]), array([[6.]]))
+    """
+    compute = _jacobian(f, argnums, has_aux, holomorphic, argnames, "value_and_jacobian")
+
+    def value_and_jacobian_f(*args: Any, **kwargs: Any) -> Any:
+        value, jac, aux = compute(*args, **kwargs)
+        return ((value, aux) if has_aux else value), jac
+
+    return wrap_like(f, value_and_jacobian_f, "value_and_jacobian")
+
+
+def _without_value(compute: Function, f: Function, has_aux: bool, name: str) -> Function:
+    def jacobian_f(*args: Any, **kwargs: Any) -> Any:
+        _, jac, aux = compute(*args, **kwargs)
+        return (jac, aux) if has_aux else jac
+
+    return wrap_like(f, jacobian_f, name)
+
+
+def _jacobian(f: Function, argnums: Any, has_aux: bool, holomorphic: bool, argnames: ArgNames, name: str) -> Function:
+    """A function that returns the value, the Jacobian and the auxiliary data."""
+    check_callable(f, name)
+    who = transformed(name, f)
+
+    def compute(*args: Any, **kwargs: Any) -> Any:
+        selection = select_arguments(f, args, kwargs, argnums, argnames, who.name)
+        leaves, treedef = flatten_values(selection.values, who.name)
+        in_avals = [typeof(leaf) for leaf in leaves]
+        with Linearization(*who) as lin:
+            tracers = lin.inputs(leaves, [a.is_differentiable for a in in_avals])
+            result = selection.call(f, tree_unflatten(treedef, tracers))
+            out, aux = with_aux(result, has_aux, who.name)
+            out_leaves, out_tree = flatten_values([out], who.name)
+            out_leaves, program = lin.outputs(out_leaves)
+            aux = tree_map(lin.trace.primal, aux)
+        out_avals = [typeof(o) for o in out_leaves]
+        n_in, n_out = sum(a.size for a in in_avals), sum(a.size for a in out_avals)
+        forward = name == "jacfwd" or (name != "jacrev" and n_in <= n_out)
+        _check_dtypes(in_avals, out_avals, forward, holomorphic, who.name)
+        blocks = (_forward if forward else _reverse)(program, in_avals, out_avals)
+        rows = [selection.shape(tree_unflatten(treedef, own_results(row))) for row in blocks]
+        (value,) = tree_unflatten(out_tree, out_leaves)
+        (jac,) = tree_unflatten(out_tree, rows)
+        return value, jac, aux
+
+    return compute
+
+
+def _check_dtypes(in_avals: Sequence[Any], out_avals: Sequence[Any], forward: bool, holomorphic: bool, who: str) -> None:
+    for aval in in_avals:
+        if not aval.is_differentiable or (holomorphic and aval.dtype.kind != "c"):
+            raise errors.GradDtypeError(
+                errors.describe(
+                    f"{who} got an argument of type {aval} to differentiate.",
+                    why="a holomorphic function is one of complex numbers" if aval.is_differentiable else "integers have no derivative",
+                    fix="pass a complex argument" if aval.is_differentiable else "pass a float, or choose other argnums",
+                )
+            )
+    for aval, what in [*((a, "an argument") for a in in_avals if forward), *((a, "an output") for a in out_avals if not forward)]:
+        if aval.dtype.kind == "c" and not holomorphic:
+            raise errors.GradDtypeError(
+                errors.describe(
+                    f"{who} has {what} of type {aval}.",
+                    why="the Jacobian of a function that is not holomorphic is not one complex matrix",
+                    fix="give holomorphic=True for a complex differentiable function, or split it into real and imaginary part",
+                )
+            )
+
+
+def _basis(avals: Sequence[Any]) -> list[Any]:
+    """For each array a batch, along the first axis, of the unit vectors of the space of all of them together."""
+    n = sum(a.size for a in avals)
+    batches, start = [], 0
+    for aval in avals:
+        unit = np.zeros((n, aval.size), aval.dtype)
+        unit[range(start, start + aval.size), range(aval.size)] = 1
+        batches.append(unit.reshape(n, *aval.shape))
+        start += aval.size
+    return batches
+
+
+def _split_blocks(batched: Any, avals: Sequence[Any], axis: int) -> list[Any]:
+    """Cut the batch axis of a result of `_basis` vectors into one block for each array, in the array's shape."""
+    blocks, start = [], 0
+    shape = shape_of(batched)
+    for aval in avals:
+        index = (slice(None),) * axis + (slice(start, start + aval.size),)
+        blocks.append(reshape_to(batched[index], (*shape[:axis], *aval.shape, *shape[axis + 1 :])))
+        start += aval.size
+    return blocks
+
+
+def _forward(program: Any, in_avals: Sequence[Any], out_avals: Sequence[Any]) -> list[list[Any]]:
+    """The blocks of the Jacobian, by output and input, by pushing the basis of the inputs forward."""
+    jaxpr, residuals = program.closed()
+    basis = _basis(in_avals)
+    n = sum(a.size for a in in_avals)
+    columns, dims = batch(lambda *ts: eval_jaxpr(jaxpr, *residuals, *ts), n, basis, [0] * len(basis), name="jacfwd")
+    columns = [broadcast_to_p.bind(c, shape=(n, *shape_of(c))) if d is None else moveaxis(c, d, 0) for c, d in zip(columns, dims, strict=True)]
+    last = [moveaxis(c, 0, len(shape_of(c)) - 1) for c in columns]
+    return [_split_blocks(c, in_avals, a.ndim) for c, a in zip(last, out_avals, strict=True)]
+
+
+def _reverse(program: Any, in_avals: Sequence[Any], out_avals: Sequence[Any]) -> list[list[Any]]:
+    """The blocks of the Jacobian, by output and input, by pulling the basis of the outputs back."""
+    basis = _basis(out_avals)
+    n = sum(a.size for a in out_avals)
+
+    def pull(*cts: Any) -> list[Any]:
+        results = transpose_program(program, cts)
+        return [instantiate(Zero(a.tangent())) if r is None else r for r, a in zip(results, in_avals, strict=True)]
+
+    rows, dims = batch(pull, n, basis, [0] * len(basis), name="jacrev")
+    full = [broadcast_to_p.bind(r, shape=(n, *shape_of(r))) if d is None else r for r, d in zip(rows, dims, strict=True)]
+    full = move_batch_to_front(full, dims)
+    by_input = [_split_blocks(r, out_avals, 0) for r in full]
+    return [list(row) for row in zip(*by_input, strict=True)] if by_input else [[] for _ in out_avals]
+
+
+def hessian(
+    f: Function, argnums: ArgNums | None = None, has_aux: bool = False, holomorphic: bool = False, *, argnames: ArgNames = None
+) -> Function:
+    """The Hessian of a function: forward mode over reverse mode, ``jacfwd(jacrev(f))``.
+
+    Arguments and errors are those of `jacfwd`.  For a scalar function of an array of shape ``s`` the result has shape
+    ``s + s``.
+
+    Example:
+        >>> import numpy as np
+        >>> hessian(lambda x: x[0] * x[1])(np.array([1.0, 2.0]))
+        array([[0., 1.],
+               [1., 0.]])
+    """
+    inner = jacrev(f, argnums, has_aux, holomorphic, argnames=argnames)
+    return wrap_like(f, jacfwd(inner, argnums, has_aux, holomorphic, argnames=argnames), "hessian")
+
+
+def hvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any], has_aux: bool = False) -> Any:
+    """The product of the Hessian of a scalar function with a vector: forward over reverse, ``jvp(grad(f))``.
+
+    Args:
+        f: a function that returns a scalar.
+        primals: its arguments, a tuple or list.
+        tangents: the vector, one part for each argument.
+        has_aux: ``f`` returns ``(output, aux)``; the result is then ``(product, aux)``.
+
+    Returns:
+        The product: with one argument, a value like it; with several, a tuple of them.
+
+    Example:
+        >>> import numpy as np
+        >>> hvp(lambda x: np.sum(x**3), (np.array([1.0, 2.0]),), (np.array([1.0, 1.0]),))
+        array([ 6., 12.])
+    """
+    single = len(primals) == 1
+    gradient = grad(f, 0 if single else tuple(range(len(primals))), has_aux)
+    result = jvp(gradient, primals, tangents, has_aux)
+    return (result[1], result[2]) if has_aux else result[1]

@@ -1,0 +1,78 @@
+"""Programs from functions: ``make_jaxpr`` and ``eval_shape``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from covector.core.avals import AbstractValue, typeof
+from covector.core.pytrees import tree_flatten, tree_unflatten
+from covector.interpreters.stage import stage
+from covector.transforms.arguments import check_callable, check_leaves, flatten_values, transformed, wrap_like
+from covector.transforms.jit import StaticArguments
+
+
+def make_jaxpr(
+    f: Callable[..., Any],
+    static_argnums: int | Sequence[int] = (),
+    return_shape: bool = False,
+    *,
+    static_argnames: str | Sequence[str] = (),
+) -> Callable[..., Any]:
+    """The program that a function performs.
+
+    Args:
+        f: a function of pytrees of arrays.
+        static_argnums: positions of arguments that are passed to ``f`` as they are, and may be anything hashable.
+        return_shape: return also the avals of the result, in its structure.
+        static_argnames: names of such arguments.
+
+    Returns:
+        A function of the same arguments (or of avals in their place) that returns the `Jaxpr`.  The values of the arguments
+        play no part.
+
+    Example:
+        >>> import numpy as np
+        >>> make_jaxpr(lambda x: np.sin(x) * 2.0)(np.ones(3))
+        { lambda ; a:f64[3]. let b:f64[3] = sin a; c:f64[3] = mul b 2.0 in (c,) }
+    """
+    check_callable(f, "make_jaxpr")
+    statics = StaticArguments(f, static_argnums, static_argnames)
+    who = transformed("make_jaxpr", f)
+
+    def jaxpr_maker(*args: Any, **kwargs: Any) -> Any:
+        call = statics.split(args, kwargs, who.name)
+        leaves, treedef = tree_flatten(call.dynamic)
+        avals = [leaf if isinstance(leaf, AbstractValue) else None for leaf in leaves]
+        check_leaves([x for x, a in zip(leaves, avals, strict=True) if a is None], list, who.name)
+        avals = [typeof(x) if a is None else a for x, a in zip(leaves, avals, strict=True)]
+        trees = []
+
+        def flat(*tracers: Any) -> list[Any]:
+            outs, tree = flatten_values([call.apply(f, tree_unflatten(treedef, tracers))], who.name)
+            trees.append(tree)
+            return outs
+
+        jaxpr, _hoisted = stage(flat, avals, name=who.name, origin=who.origin)
+        return (jaxpr, tree_unflatten(trees[0], jaxpr.out_avals)[0]) if return_shape else jaxpr
+
+    return wrap_like(f, jaxpr_maker, "make_jaxpr")
+
+
+def eval_shape(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """The avals (shape, dtype) of what a function returns, without computing it.
+
+    Args:
+        f: a function of pytrees of arrays.
+        args: its arguments, or avals in their place.
+        kwargs: its keyword arguments, likewise.
+
+    Returns:
+        The result's pytree with a `ShapedArray` for each array.
+
+    Example:
+        >>> import numpy as np
+        >>> eval_shape(lambda x: x @ x, np.ones((3, 3)))
+        f64[3,3]
+    """
+    return make_jaxpr(f, return_shape=True)(*args, **kwargs)[1]

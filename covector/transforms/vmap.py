@@ -1,0 +1,162 @@
+"""Vectorization: ``vmap``."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from covector.core import errors
+from covector.core.avals import shape_of, typeof
+from covector.core.primitive import open_trace
+from covector.core.pytrees import broadcast_prefix, tree_paths, tree_unflatten
+from covector.interpreters.batch import BatchTrace
+from covector.primitives.shaping import broadcast_to_p, moveaxis
+from covector.transforms.arguments import check_callable, flatten_values, transformed, wrap_like
+
+
+def vmap(
+    f: Callable[..., Any],
+    in_axes: Any = 0,
+    out_axes: Any = 0,
+    axis_name: Any = None,
+    axis_size: int | None = None,
+) -> Callable[..., Any]:
+    """Make a function of one example into a function of a batch of examples.
+
+    Args:
+        f: a function of pytrees of arrays, written for one example.
+        in_axes: for each positional argument the axis of its arrays that enumerates the examples (negative axes count from
+            the end), or None for an argument that is the same for all.  An integer serves all arguments; a tuple gives one
+            entry for each, and an entry may be a tree of which the argument's structure is an extension.  Keyword arguments
+            are always batched along axis 0.
+        out_axes: likewise for the outputs: where the batch axis is put.  None for an output that is the same for all.
+        axis_name: a name for the batch axis.
+        axis_size: the size of the batch; needed only if no argument is batched.
+
+    Returns:
+        The batched function, in which each operation of ``f`` is done for all examples at once.
+
+    Raises:
+        BatchSizeError: the sizes of the batched axes disagree, or nothing tells the size.
+        ArgumentError: ``in_axes`` or ``out_axes`` does not correspond to the arguments or outputs.
+
+    Example:
+        >>> import numpy as np
+        >>> vmap(lambda x, y: x @ y, in_axes=(0, None))(np.ones((3, 2)), np.array([1.0, 2.0]))
+        array([3., 3., 3.])
+    """
+    check_callable(f, "vmap")
+    if isinstance(in_axes, list):
+        in_axes = tuple(in_axes)
+    who = transformed("vmap", f)
+
+    def vmapped(*args: Any, **kwargs: Any) -> Any:
+        leaves, treedef = flatten_values([args, kwargs], who.name)
+        dims = _input_dims(in_axes, args, kwargs, leaves, who.name)
+        size = _batch_size(leaves, dims, axis_size, lambda: tree_paths([args, kwargs]), who.name)
+        with open_trace(BatchTrace, size, axis_name, *who) as trace:
+            batched_args, batched_kwargs = tree_unflatten(treedef, map(trace.lift, leaves, dims))
+            result = f(*batched_args, **batched_kwargs)
+            out_leaves, out_tree = flatten_values([result], who.name)
+            pairs = [trace.lower(o) for o in out_leaves]
+        axes = broadcast_prefix([out_axes], [result], f"{who.name}: out_axes", _axes_error)
+        outs = [_place_batch(v, d, axis, size, who.name) for (v, d), axis in zip(pairs, axes, strict=True)]
+        return tree_unflatten(out_tree, outs)[0]
+
+    return wrap_like(f, vmapped, "vmap")
+
+
+def _axes_error(text: str) -> Exception:
+    fix = "give an integer, None, or a tree whose structure begins that of the value"
+    return errors.ArgumentError(errors.describe(text, fix=fix))
+
+
+def _input_dims(in_axes: Any, args: Any, kwargs: Any, leaves: list[Any], who: str) -> list[int | None]:
+    if isinstance(in_axes, tuple) and len(in_axes) != len(args):
+        raise errors.ArgumentError(
+            errors.describe(
+                f"{who} has in_axes={in_axes!r} for {len(in_axes)} arguments, and was called with {len(args)}.",
+                why="in_axes has one entry for each positional argument (keyword arguments are batched along axis 0)",
+                fix="give as many entries as positional arguments, None for one that is not batched",
+            )
+        )
+    axes = [*broadcast_prefix(in_axes, args, f"{who}: in_axes", _axes_error)]
+    axes += [0] * (len(leaves) - len(axes))
+    return [_canonical(axis, shape_of(leaf), i, args, kwargs, who) for i, (axis, leaf) in enumerate(zip(axes, leaves, strict=True))]
+
+
+def _canonical(axis: Any, shape: tuple[int, ...], index: int, args: Any, kwargs: Any, who: str) -> int | None:
+    if axis is None:
+        return None
+    try:
+        axis = operator.index(axis)
+    except TypeError:
+        raise _axes_error(f"{who} has {axis!r} in in_axes, which is no axis.") from None
+    if not -len(shape) <= axis < len(shape):
+        raise errors.BatchSizeError(
+            errors.describe(
+                f"{who} is to batch {_where(tree_paths([args, kwargs])[index])} along axis {axis}, but its shape is {shape}.",
+                why="the batch axis must be one of the array's own",
+                fix="pass an array with that axis, or None in in_axes for an argument that is the same for all examples",
+            )
+        )
+    return axis % len(shape)  # type: ignore[no-any-return]
+
+
+def _where(path: str) -> str:
+    """``[0][1]['w']`` (args or kwargs, which one, where in it) as ``argument 1['w']``."""
+    kind, _, rest = path.removeprefix("[").partition("]")
+    name, _, inside = rest.removeprefix("[").partition("]")
+    return f"{'argument' if kind == '0' else 'keyword argument'} {name}{inside}"
+
+
+def _batch_size(leaves: list[Any], dims: list[int | None], axis_size: int | None, paths: Callable[[], list[str]], who: str) -> int:
+    sizes = {i: shape_of(leaf)[d] for i, (leaf, d) in enumerate(zip(leaves, dims, strict=True)) if d is not None}
+    found = set(sizes.values()) | ({axis_size} if axis_size is not None else set())
+    if len(found) == 1:
+        return found.pop()
+    if not found:
+        raise errors.BatchSizeError(
+            errors.describe(
+                f"{who} has no argument with a batch axis.",
+                why="nothing tells the size of the batch",
+                fix="give axis_size, or an axis in in_axes for at least one argument",
+            )
+        )
+    names = paths()
+    listed = [f"{_where(names[i])} has size {n} along axis {dims[i]} ({typeof(leaves[i])})" for i, n in sizes.items()]
+    if axis_size is not None:
+        listed.append(f"axis_size is {axis_size}")
+    raise errors.BatchSizeError(
+        errors.describe(
+            f"{who} got batch axes of different sizes: {'; '.join(listed)}.",
+            why="all arguments are batched together, example by example",
+            fix="pass batches of one size, or None in in_axes for an argument that is the same for all examples",
+        )
+    )
+
+
+def _place_batch(value: Any, dim: int | None, axis: Any, size: int, who: str) -> Any:
+    """An output with its batch axis where ``out_axes`` wants it."""
+    if axis is None:
+        if dim is None:
+            return value
+        raise errors.ArgumentError(
+            errors.describe(
+                f"{who} has None in out_axes for an output that differs between examples.",
+                why="None promises an output that does not depend on a batched argument",
+                fix="give the axis at which to stack the examples",
+            )
+        )
+    ndim = len(shape_of(value)) + (dim is None)
+    if not isinstance(axis, (int, np.integer)) or not -ndim <= axis < ndim:
+        raise _axes_error(f"{who} has {axis!r} in out_axes for a batched output with {ndim} axes.")
+    if dim is not None:
+        return moveaxis(value, dim, int(axis) % ndim)
+    repeated = moveaxis(broadcast_to_p.bind(value, shape=(size, *shape_of(value))), 0, int(axis) % ndim)
+    return repeated.copy() if isinstance(repeated, np.ndarray) else repeated
+
+
