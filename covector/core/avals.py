@@ -206,7 +206,7 @@ def _typeof_ndarray(x: np.ndarray[Any, Any]) -> ShapedArray:
 
 def _checked_array_aval(x: np.ndarray[Any, Any]) -> ShapedArray:
     if x.dtype.kind not in "biufc" and x.dtype != float0:
-        raise TypeError(f"an array of dtype {x.dtype} is not a value that covector can transform: use a numeric or boolean dtype")
+        raise TypeError(f"an array of dtype {x.dtype} cannot be transformed: use a numeric or boolean dtype")
     return array_aval(x.shape, x.dtype)
 
 

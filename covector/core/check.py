@@ -238,8 +238,11 @@ class _Linearity:
         return answer
 
     def is_zero(self, atom: Any) -> bool:
-        if getattr(atom.aval, "dtype", None) == float0:
+        dtype = getattr(atom.aval, "dtype", None)
+        if dtype == float0:
             return True
+        if dtype is not None and dtype.kind == "b":  # a condition, not a zero tangent
+            return False
         value = atom.value if isinstance(atom, Literal) else self.jaxpr.consts.get(atom, atom)
         return isinstance(value, Zero) or (value is not atom and not np.any(value))
 

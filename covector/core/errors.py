@@ -15,7 +15,7 @@ class CovectorError(Exception):
     """The base of all errors that covector raises."""
 
 
-def describe(what: str, *, why: str = "", fix: str = "", source: Source | None | str = "here") -> str:
+def describe(what: str, *, why: str = "", fix: str = "", source: Source | str | None = "here") -> str:
     """The text of an error: what, where (the line being executed unless ``source`` is given), why and how to fix it."""
     where = user_source() if source == "here" else source
     lines = [what]
@@ -57,7 +57,7 @@ class NonDifferentiableError(CovectorError, TypeError):
 class LinearityError(CovectorError, TypeError):
     """A program that must be linear is not: most often a wrong JVP rule."""
 
-    def __init__(self, primitive: str, operands: str, source: Source | None | str = "here", why: str = ""):
+    def __init__(self, primitive: str, operands: str, source: Source | str | None = "here", why: str = ""):
         super().__init__(
             describe(
                 f"{primitive!r} is applied to ({operands}), in which it is not linear.",

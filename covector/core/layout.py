@@ -159,7 +159,7 @@ def put_flat(doc: str | Node, out: list[str]) -> None:
         doc.flat(out)
 
 
-def words(items: Sequence[str], limit: int = 40) -> str | Fill:
+def words(items: Sequence[str], limit: int = 20) -> str | Fill:
     """Words separated by spaces: plain text where they are short, so that most lines cost no node."""
     text = " ".join(items)
     return text if len(text) <= limit else Fill(items)

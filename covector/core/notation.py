@@ -77,7 +77,7 @@ def _real_text(x: Any) -> str:
         return float.__repr__(x)
     if np.isinf(x) or np.isnan(x):
         return str(float(x))
-    write = np.format_float_positional if x == 0 or 1e-4 <= abs(x) < 1e16 else np.format_float_scientific
+    write = np.format_float_positional if x == 0 or 1e-4 <= abs(float(x)) < 1e16 else np.format_float_scientific
     text: str = write(x, unique=True, trim="0")
     # Read as a double and then rounded, the shortest digits of a half or single could come out as its neighbour.
     return text if number_from_text(text, x.dtype) == x else float.__repr__(float(x))

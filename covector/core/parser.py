@@ -227,7 +227,7 @@ class _Parser(Tokens):
         if kind == "number" or text in ("True", "False"):
             return self.number()
         if kind == "string":
-            return self.string()
+            return self.type() if self.texts[self.i + 1] == "[" else self.string()
         if kind == "name":
             return self.named_value(what)
         if text == "{":

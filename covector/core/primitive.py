@@ -6,13 +6,13 @@ them, the primitive's ``impl`` runs.  A primitive is one object that carries all
 ========== ====================================================================== =============================================
 rule       signature                                                              meaning
 ========== ====================================================================== =============================================
-impl       ``(*arrays, **params) -> out``                                          what it computes
-abstract   ``(*avals, **params) -> out_aval``                                      the shape and dtype of the result
+impl       ``(*arrays, **params) -> out``                                         what it computes
+abstract   ``(*avals, **params) -> out_aval``                                     the shape and dtype of the result
 jvp        ``(primals, tangents, **params) -> (out, tangent_out)``                 forward derivative; tangents may be `Zero`
-linearize  ``(primals, tangents, **params) -> (out, tangent_out)``                 the same, when tangents are being staged
+linearize  ``(primals, tangents, **params) -> (out, tangent_out)``                 the same, for staged tangents
 transpose  ``(cotangent, *args, **params) -> cotangents of the args``              linear arguments are `Var`; None for the others
 batch      ``(size, args, dims, **params) -> (out, out_dim)``                      dims are axes, or None where not batched
-linear     ``(mask, params) -> bool``                                              may exactly the arguments in mask be linear?
+linear     ``(mask, params) -> bool``                                             may exactly the arguments in mask be linear?
 ========== ====================================================================== =============================================
 
 A primitive with ``multiple_results`` returns, and its rules take and return, a list of outputs.
@@ -26,6 +26,7 @@ from contextlib import contextmanager
 from typing import Any, ClassVar, TypeVar
 
 from covector.core import errors
+from covector.core.avals import typeof
 from covector.core.source import Source
 
 Rule = TypeVar("Rule", bound=Callable[..., Any])
@@ -111,7 +112,7 @@ class Primitive:
 
     def __init__(self, name: str, *, multiple_results: bool = False):
         if name in Primitive.registry:
-            raise ValueError(f"there is a primitive named {name!r} already; names are unique because programs are parsed by name")
+            raise ValueError(f"there is a primitive named {name!r} already; programs are parsed by these names")
         self.name = name
         self.multiple_results = multiple_results
         self.keeps_weak = False
@@ -124,7 +125,7 @@ class Primitive:
         self.batch: Callable[..., Any] | None = None
         self.split: Callable[..., Any] | None = None
         """For primitives with sub-programs: how to run the known part of a mix of known and linear arguments now."""
-        self.linear: Callable[[tuple[bool, ...], dict[str, Any]], bool] | None = None
+        self.linear: Callable[[tuple[bool, ...], dict[str, Any]], Any] | None = None
         self.linear_masks: dict[tuple[bool, ...], bool] = {}
         Primitive.registry[name] = self
 
@@ -156,10 +157,25 @@ class Primitive:
 
     def def_jvp(self, rule: Rule) -> Rule:
         """Register the forward derivative: ``rule(primals, tangents, **params) -> (out, tangent_out)``."""
+        checked = rule if rule.__module__.startswith("covector.") else self._checked(rule)
         if self.linearize is None or self.linearize is self.jvp:
-            self.linearize = rule
-        self.jvp = rule
+            self.linearize = checked
+        self.jvp = checked
         return rule
+
+    def _checked(self, rule: Callable[..., Any]) -> Callable[..., Any]:
+        """A user's JVP rule, with the types of its tangents checked."""
+
+        def jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
+            out, tangent = rule(primals, tangents, **params)
+            pairs = zip(out, tangent, strict=True) if self.multiple_results else [(out, tangent)]
+            for o, t in pairs:
+                wanted, found = typeof(o).tangent(), typeof(t)
+                if found.shape != wanted.shape or found.dtype != wanted.dtype:
+                    raise errors.JVPRuleError(self.name, typeof(o), found)
+            return out, tangent
+
+        return jvp
 
     def def_linearize(self, rule: Rule) -> Rule:
         """Register a derivative for staged tangents, for a primitive with sub-programs; signature as ``def_jvp``."""
@@ -190,8 +206,9 @@ class Primitive:
         """Whether the output is linear in exactly the arguments that ``mask`` marks, given the others."""
         known = self.linear_masks.get(mask)
         if known is None:
-            known = self.linear is not None and self.linear(mask, params)
-            self.linear_masks[mask] = known
+            known = self.linear is not None and bool(self.linear(mask, params))
+            if self.split is None:  # otherwise it depends on the sub-program
+                self.linear_masks[mask] = known
         return known
 
     def __repr__(self) -> str:

@@ -207,7 +207,10 @@ class _Printer:
         name = eqn.primitive.name
         parts: list[Doc] = [words(binders), f" = {name if is_name(name) else quoted(name)}"]
         if eqn.params:
-            parts.append(Block("[", [self.parameter(k, v) for k, v in eqn.params.items()], "]"))
+            params = list(eqn.params.items())
+            if len(params) > 1:
+                params.sort(key=lambda item: next(_programs_in(item[1]), None) is not None)  # programs last, as they are long
+            parts.append(Block("[", [self.parameter(k, v) for k, v in params], "]"))
         if eqn.inputs:
             parts += [" ", words([self.atom(x, names) for x in eqn.inputs])]
         return "".join(parts) if all(p.__class__ is str for p in parts) else Concat(parts)  # type: ignore[arg-type]

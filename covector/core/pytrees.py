@@ -84,26 +84,18 @@ def broadcast_prefix(prefix: Any, tree: Any, what: str, error: Callable[[str], E
     >>> broadcast_prefix((0, None), ([1, 2], 3), "in_axes", ValueError)
     [0, 0, None]
     """
-    found: list[Any] = []
-
-    def descend(node: Any, subtree: Any) -> None:
-        children, _, entries, *_ = optree().tree_flatten_one_level(node, namespace=NAMESPACE, none_is_leaf=True)
-        try:
-            subchildren, _, subentries, *_ = optree().tree_flatten_one_level(subtree, namespace=NAMESPACE)
-        except ValueError:
-            subchildren, subentries = None, None
-        if subchildren is None or type(node) is not type(subtree) or list(entries) != list(subentries):
-            raise error(f"{what} has {_brief(node)} where the value has {_brief(subtree)}: it is no prefix of it")
-        for child, subchild in zip(children, subchildren, strict=True):
-            visit(child, subchild)
-
-    def visit(node: Any, subtree: Any) -> None:
-        if _is_leaf(node):
-            found.extend([node] * len(tree_leaves(subtree)))
-        else:
-            descend(node, subtree)
-
-    visit(prefix, tree)
+    if _is_leaf(prefix):
+        return [prefix] * len(tree_leaves(tree))
+    children, _, entries, *_ = optree().tree_flatten_one_level(prefix, namespace=NAMESPACE, none_is_leaf=True)
+    try:
+        subtrees, _, subentries, *_ = optree().tree_flatten_one_level(tree, namespace=NAMESPACE)
+    except ValueError:  # a leaf
+        subtrees = subentries = None
+    if subtrees is None or type(prefix) is not type(tree) or list(entries) != list(subentries):
+        raise error(f"{what} has {_brief(prefix)} where the value has {_brief(tree)}: it is no prefix of it")
+    found = []
+    for child, subtree in zip(children, subtrees, strict=True):
+        found += broadcast_prefix(child, subtree, what, error)
     return found
 
 

@@ -158,7 +158,8 @@ class Tracer(TracerBase):
         )
 
     def item(self, *args: Any) -> Any:
-        raise self._refuse(errors.TracerFloatConversionError, "the Python value", "keep it an array, or return it from the function")
+        fix = "keep it an array, or return it from the function"
+        raise self._refuse(errors.TracerFloatConversionError, "the Python value", fix)
 
     def tolist(self) -> Any:
         raise self._refuse(errors.TracerArrayConversionError, "a list", "keep it an array, or return it from the function")
@@ -259,8 +260,9 @@ def _method(name: str) -> Callable[..., Any]:
     return method
 
 
-for _name in (
-    "all any argmax argmin argsort clip cumprod cumsum diagonal dot max mean min prod ravel repeat round searchsorted std sum"
-    " swapaxes take trace var squeeze"
-).split():
+_SAME_AS_FUNCTION = """
+    all any argmax argmin argsort clip cumprod cumsum diagonal dot max mean min prod ravel repeat round searchsorted std sum
+    swapaxes take trace var squeeze
+"""
+for _name in _SAME_AS_FUNCTION.split():
     setattr(Tracer, _name, _method(_name))

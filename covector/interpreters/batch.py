@@ -64,18 +64,18 @@ class BatchTrace(Trace):
     def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
         if self.closed:
             raise leaked(self, args)
-        values = []
-        dims = []
-        for a in args:
-            if a.__class__ is BatchTracer and a._trace is self:
-                values.append(a.value)
-                dims.append(a.dim)
-            else:
-                values.append(a)
-                dims.append(None)
-        if primitive.batch is None:
+        values: Sequence[Any]
+        dims: Sequence[int | None]
+        if len(args) == 1:
+            (x,) = args
+            values, dims = (x.value,), (x.dim,)
+        else:
+            values = [a.value if a.__class__ is BatchTracer and a._trace is self else a for a in args]
+            dims = [a.dim if a.__class__ is BatchTracer and a._trace is self else None for a in args]
+        rule = primitive.batch
+        if rule is None:
             raise errors.MissingRuleError(primitive.name, "batch", self.name)
-        out, dim = primitive.batch(self.size, values, dims, **params)
+        out, dim = rule(self.size, values, dims, **params)
         if primitive.multiple_results:
             return [self.lift(o, d) for o, d in zip(out, dim, strict=True)]
         return out if dim is None else BatchTracer(self, out, dim)

@@ -132,4 +132,4 @@ class _Generator:
                 lines.append("    del " + ", ".join(dropped))
         lines.append(f"    return [{', '.join(map(self.result, jaxpr.out_vars))}]")
         exec(compile("\n".join(lines), "<covector program>", "exec"), self.globals)
-        return self.globals["program"]  # type: ignore[no-any-return]
+        return self.globals.pop("program")  # type: ignore[no-any-return]  # left there, it would be a reference cycle

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from itertools import zip_longest
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -109,17 +110,20 @@ class Split(NamedTuple):
     nonzero_out: list[bool]
 
 
-def split(jaxpr: Jaxpr, nonzero: tuple[bool, ...]) -> Split:
-    """Linearize a program without running it: ``stage(linearize(eval_jaxpr))``, cached on the program."""
-    return jaxpr.derived(("split", nonzero), lambda: _split(jaxpr, nonzero))
+def split(jaxpr: Jaxpr, nonzero: tuple[bool, ...], needed: tuple[bool, ...] = ()) -> Split:
+    """Linearize a program without running it: ``stage(linearize(eval_jaxpr))``, cached on the program.
+
+    A zero tangent of an output that is ``needed`` is written out.
+    """
+    return jaxpr.derived(("split", nonzero, needed), lambda: _split(jaxpr, nonzero, needed))
 
 
-def _split(jaxpr: Jaxpr, nonzero: tuple[bool, ...]) -> Split:
+def _split(jaxpr: Jaxpr, nonzero: tuple[bool, ...], needed: tuple[bool, ...]) -> Split:
     found: list[Any] = []
 
     def primal_part(*primals: Any) -> list[Any]:
         outs, program = linearize(lambda *args: eval_jaxpr(jaxpr, *args), primals, nonzero)
-        linear, residuals, nonzero_out = close_linear_part(program)
+        linear, residuals, nonzero_out = close_linear_part(program, needed)
         found.append((linear, nonzero_out))
         return [*outs, *residuals]
 
@@ -127,10 +131,11 @@ def _split(jaxpr: Jaxpr, nonzero: tuple[bool, ...]) -> Split:
     return Split(primal, *found[0])
 
 
-def close_linear_part(program: LinearProgram) -> tuple[Jaxpr, list[Any], list[bool]]:
-    """The linear program with only its nonzero outputs, its residuals, and which outputs are nonzero."""
-    nonzero_out = [t.__class__ is not Zero for t in program.outs]
-    linear, residuals = program._replace(outs=[t for t in program.outs if t.__class__ is not Zero]).closed()
+def close_linear_part(program: LinearProgram, needed: tuple[bool, ...]) -> tuple[Jaxpr, list[Any], list[bool]]:
+    """The linear program with only its nonzero and needed outputs, its residuals, and which outputs these are."""
+    nonzero_out = [t.__class__ is not Zero or n for t, n in zip_longest(program.outs, needed, fillvalue=False)]
+    outs = [t for t, m in zip(program.outs, nonzero_out, strict=True) if m]
+    linear, residuals = program._replace(outs=outs).closed()
     return linear, residuals, nonzero_out
 
 

@@ -7,6 +7,7 @@ the program and staged, and is cached on the program that it comes from.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import zip_longest
 from typing import Any, NamedTuple
 
 from covector.core.avals import Zero, typeof
@@ -50,18 +51,18 @@ def staged_program(f: Callable[..., tuple[list[Any], list[bool]]], in_avals: Seq
     return Derived(jaxpr, found[0])
 
 
-def jvp_program(jaxpr: Jaxpr, nonzero: tuple[bool, ...]) -> Derived:
-    """``(*primals, *tangents marked nonzero) -> (*outputs, *their nonzero tangents)``."""
+def jvp_program(jaxpr: Jaxpr, nonzero: tuple[bool, ...], needed: tuple[bool, ...] = ()) -> Derived:
+    """``(*primals, *tangents marked nonzero) -> (*outputs, *their nonzero tangents)``; zeros are written out where needed."""
 
     def outputs(*args: Any) -> tuple[list[Any], list[bool]]:
         primals, given = args[: len(nonzero)], args[len(nonzero) :]
         tangents = spread(nonzero, given, [typeof(p).zero for p in primals])
         outs, tangents_out = jvp(lambda *xs: eval_jaxpr(jaxpr, *xs), primals, tangents)
-        present = [t.__class__ is not Zero for t in tangents_out]
+        present = [t.__class__ is not Zero or n for t, n in zip_longest(tangents_out, needed, fillvalue=False)]
         return [*outs, *choose(present, tangents_out)], present
 
     tangent_avals = [a.tangent() for a in choose(nonzero, jaxpr.in_avals)]
-    return jaxpr.derived(("jvp", nonzero), lambda: staged_program(outputs, [*jaxpr.in_avals, *tangent_avals]))
+    return jaxpr.derived(("jvp", nonzero, needed), lambda: staged_program(outputs, [*jaxpr.in_avals, *tangent_avals]))
 
 
 def batched_program(jaxpr: Jaxpr, size: int, dims: tuple[int | None, ...]) -> tuple[Jaxpr, list[int | None]]:

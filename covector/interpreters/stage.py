@@ -10,7 +10,9 @@ the *tape*, is what reverse mode walks backwards.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import gc
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -195,6 +197,21 @@ class _Closing:
         return self.atom(np.zeros(aval.shape, aval.dtype))
 
 
+@contextmanager
+def collection_paused() -> Iterator[None]:
+    """Let the cycle collector rest while a program grows: nothing that is made here is garbage.
+
+    It would traverse the growing program again and again (12.6 us an equation instead of 5.3, at 100,000 equations).
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
 def stage(
     f: Callable[..., Sequence[Any]], in_avals: Sequence[Any], *, name: str = "make_jaxpr", origin: Source | None = None
 ) -> tuple[Jaxpr, list[Any]]:
@@ -204,6 +221,6 @@ def stage(
         The program, and the tracers of enclosing transformations that ``f`` closed over: they are to be passed as its
         leading inputs.
     """
-    with open_trace(StageTrace, name, origin) as trace:
+    with collection_paused(), open_trace(StageTrace, name, origin) as trace:
         tracers = [trace.new_input(aval) for aval in in_avals]
         return trace.close([t.var for t in tracers], f(*tracers))

@@ -23,6 +23,7 @@ from covector.interpreters.evaluate import eval_jaxpr
 from covector.interpreters.linearize import LinearProgram, linear_output
 from covector.interpreters.stage import LinearTrace, TapeEntry
 
+
 class Accumulate:
     """A cotangent that is nonzero only in part of an argument.
 
@@ -90,20 +91,20 @@ def backward(
     Returns:
         A cotangent for each input, or None where it is zero.
     """
-    if not tape:
-        consume = False
     cts = Cotangents()
-    for out, ct in zip(outs, cts_in, strict=True):
+    for out, ct_in in zip(outs, cts_in, strict=True):
         if out.__class__ is not Zero:
-            cts.add(out.var, ct)
+            cts.add(out.var, ct_in)
     arrived, owned = cts.arrived, cts.owned
-    take_last = iter(tape.pop, None) if consume else reversed(tape)
-    for primitive, inputs, params, outputs, _source in take_last:
+    ct: Any
+    n = len(tape)
+    while n:
+        n -= 1
+        primitive, inputs, params, outputs, _source = tape.pop() if consume else tape[n]
         if primitive.multiple_results:
             if not any(v in arrived for v in outputs):
                 continue
-            ct: Any = [arrived.pop(v, None) for v in outputs]
-            ct = [Zero(v.aval) if c is None else c for v, c in zip(outputs, ct, strict=True)]
+            ct = [Zero(v.aval) if v not in arrived else arrived.pop(v) for v in outputs]
         else:
             ct = arrived.pop(outputs[0], None)
             if ct is None:
@@ -119,8 +120,6 @@ def backward(
                     arrived[x] = arrived[x] + x_ct
                 else:
                     arrived[x] = x_ct
-        if consume and not tape:
-            break
     return [None if v is None else arrived.get(v) for v in in_vars]
 
 

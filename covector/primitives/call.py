@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from covector.core.avals import Zero
+from covector.core.check import check_linear
 from covector.core.jaxpr import Jaxpr, Var
 from covector.core.primitive import Primitive
 from covector.interpreters.clean import INLINED, clean
@@ -67,7 +68,7 @@ def _split(trace: LinearTrace, args: Sequence[Any], linear: Sequence[bool], para
     known = [a for a, m in zip(args, linear, strict=True) if not m]
     if jaxpr.linear == tuple(linear):
         inputs = spread(linear, tangents, args)
-        return trace.record(jit_p, inputs, params, jaxpr.out_avals, None)  # type: ignore[no-any-return]
+        return trace.record(jit_p, inputs, params, jaxpr.out_avals, None)
     parts = split_known(jaxpr, tuple(linear))
     known_out = [not m for m in parts.nonzero_out]
     outs = jit_p.bind(*known, jaxpr=parts.primal, name=name) if parts.primal.out_vars else []
@@ -80,7 +81,7 @@ def _split(trace: LinearTrace, args: Sequence[Any], linear: Sequence[bool], para
 jit_p.split = _split
 
 
-@jit_p.def_transpose(linear=lambda mask, params: any(mask))
+@jit_p.def_transpose(linear=lambda mask, params: check_linear(params["jaxpr"], mask))
 def _jit_transpose(cts: Sequence[Any], *args: Any, jaxpr: Jaxpr, name: str) -> list[Any]:
     linear = tuple(a.__class__ is Var for a in args)
     nonzero = tuple(ct.__class__ is not Zero for ct in cts)

@@ -21,7 +21,7 @@ from covector.core.primitive import Primitive, jointly, one_of
 from covector.primitives.ring import add_p, elementwise_abstract, elementwise_batch, scale, sumprod_p
 from covector.primitives.shaping import fit, move_batch_to_front
 
-# --- elementwise ----------------------------------------------------------------------------------------------------------
+# --- elementwise ------------------------------------------------------------------------------------------------------
 
 Derivative = Callable[..., Any]
 
@@ -89,7 +89,11 @@ def unary_jvp(primitive: Primitive, derivative: Any, exact: bool) -> Callable[..
 
     def exact_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
         (x,), (t,) = primals, tangents
-        out = impl(x) if x.__class__ is np.ndarray else bind(x)
+        if x.__class__ is np.ndarray:
+            out = impl(x)
+        else:
+            (x,) = numpy_scalars(primals)
+            out = bind(x)
         if t.__class__ is Zero:
             return out, typeof(out).zero
         return out, scale(derivative(out, x), t)
@@ -104,6 +108,8 @@ def unary_jvp(primitive: Primitive, derivative: Any, exact: bool) -> Callable[..
 def nary_jvp(primitive: Primitive, derivatives: Sequence[Derivative | None]) -> Callable[..., Any]:
     def jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
         out = primitive.bind(*primals)
+        if out.__class__ is not np.ndarray:
+            primals = numpy_scalars(primals)
         terms: list[Any] = []
         for t, derivative in zip(tangents, derivatives, strict=True):
             if t.__class__ is not Zero and derivative is not None:
@@ -115,7 +121,14 @@ def nary_jvp(primitive: Primitive, derivatives: Sequence[Derivative | None]) -> 
     return jvp
 
 
-# --- linear -----------------------------------------------------------------------------------------------------------------
+def numpy_scalars(primals: Sequence[Any]) -> Sequence[Any]:
+    """NumPy scalars for the arguments of a derivative that are all Python numbers: ``1 / x`` is infinite at 0, no error."""
+    if all(p.__class__ in (float, complex, int) for p in primals):
+        return [np.asarray(p)[()] for p in primals]
+    return primals
+
+
+# --- linear -----------------------------------------------------------------------------------------------------------
 
 
 def linear(
@@ -217,7 +230,7 @@ def bilinear_rules(primitive: Primitive, transpose_left: Callable[..., Any], tra
         return None, transpose_right(ct, x, y.aval, **params)
 
 
-# --- reductions ---------------------------------------------------------------------------------------------------------------
+# --- reductions -------------------------------------------------------------------------------------------------------
 
 
 def reduction(
@@ -269,7 +282,7 @@ def reduction(
     return primitive
 
 
-# --- defaults -----------------------------------------------------------------------------------------------------------------
+# --- defaults ---------------------------------------------------------------------------------------------------------
 
 
 def abstract_by_example(fn: Callable[..., Any]) -> Callable[..., Any]:

@@ -21,7 +21,7 @@ from covector.core.tracer import FOREIGN_OK, Tracer, foreign_override
 from covector.interpreters.stage import LinearTrace, StageTracer
 from covector.primitives.shaping import align_batch, fit, unbroadcast
 
-# --- shapes, dtypes and batches of elementwise functions -----------------------------------------------------------------------
+# --- shapes, dtypes and batches of elementwise functions --------------------------------------------------------------
 
 
 def elementwise_abstract(primitive: Primitive, fn: Callable[..., Any]) -> Callable[..., ShapedArray]:
@@ -53,12 +53,29 @@ def elementwise_batch(primitive: Primitive) -> Callable[..., Any]:
     bind = primitive.bind
 
     def batch(size: int, args: Sequence[Any], dims: Sequence[int | None], **params: Any) -> Any:
+        if len(args) == 1:
+            (x,) = args
+            return (primitive.impl(x) if x.__class__ is ndarray else bind(x)), dims[0]
+        if len(args) == 2 and is_aligned(args[0], args[1], dims[0], dims[1]):
+            return primitive.impl(args[0], args[1]), 0
         return bind(*align_batch(args, dims), **params), 0
 
     return batch
 
 
-# --- add, sub, neg: jointly linear ------------------------------------------------------------------------------------------------
+def is_aligned(x: Any, y: Any, dim_x: int | None, dim_y: int | None) -> bool:
+    """Whether two arguments broadcast as they are: batched arrays of one rank, or a number beside one (the common cases)."""
+    if x.__class__ is ndarray:
+        if y.__class__ is ndarray:
+            return dim_x == 0 and dim_y == 0 and x.ndim == y.ndim
+        return dim_x == 0 and y.__class__ in PLAIN_NUMBERS
+    return dim_y == 0 and y.__class__ is ndarray and x.__class__ in PLAIN_NUMBERS
+
+
+PLAIN_NUMBERS = {int, float, bool, complex}
+
+
+# --- add, sub, neg: jointly linear ------------------------------------------------------------------------------------
 
 
 def _ring_primitive(name: str, operation: Callable[..., Any], ufunc: np.ufunc) -> Primitive:
@@ -131,7 +148,7 @@ def _neg_transpose(ct: Any, x: Any) -> Any:
     return (-ct,)
 
 
-# --- mul: bilinear ------------------------------------------------------------------------------------------------------------------
+# --- mul: bilinear ----------------------------------------------------------------------------------------------------
 
 
 @mul_p.def_jvp
@@ -179,7 +196,7 @@ def has_type_below(x: Any, aval: Any, trace: Any) -> bool:
     return isinstance(x, TracerBase) and x._trace.level < trace.level and typeof(x) is aval
 
 
-# --- sumprod: x1*y1 + x2*y2 + ..., the total derivative --------------------------------------------------------------------------------
+# --- sumprod: x1*y1 + x2*y2 + ..., the total derivative ---------------------------------------------------------------
 
 sumprod_p = Primitive("sumprod")
 sumprod_p.batch = elementwise_batch(sumprod_p)
@@ -233,15 +250,15 @@ def sum_of_products(x: Any, tx: Any, y: Any, ty: Any) -> Any:
     """``x*tx + y*ty`` for tangents tx and ty: the total derivative of a function of two arguments, as one operation."""
     if tx.__class__ is StageTracer and ty.__class__ is StageTracer:
         trace, aval = tx._trace, tx.var.aval
-        if trace.__class__ is LinearTrace and trace is ty._trace and aval is ty.var.aval:
-            if has_type_below(x, aval, trace) and has_type_below(y, aval, trace):
-                return trace.append(sumprod_p, (x, tx.var, y, ty.var), aval)
+        on_one_tape = trace.__class__ is LinearTrace and trace is ty._trace and aval is ty.var.aval
+        if on_one_tape and has_type_below(x, aval, trace) and has_type_below(y, aval, trace):
+            return trace.append(sumprod_p, (x, tx.var, y, ty.var), aval)
     elif tx.__class__ is ndarray and ty.__class__ is ndarray and x.__class__ is ndarray and y.__class__ is ndarray:
         return x * tx + y * ty
     return sumprod_p.bind(x, tx, y, ty)
 
 
-# --- the operators of tracers -------------------------------------------------------------------------------------------------------------
+# --- the operators of tracers -----------------------------------------------------------------------------------------
 
 
 PLAIN_OPERANDS = {np.ndarray, int, float, np.float64, bool, complex}

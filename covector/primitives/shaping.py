@@ -32,7 +32,7 @@ def linear_structural(name: str) -> Primitive:
     return primitive
 
 
-# --- reshape ----------------------------------------------------------------------------------------------------------------
+# --- reshape ----------------------------------------------------------------------------------------------------------
 
 reshape_p = linear_structural("reshape")
 
@@ -61,7 +61,7 @@ def _reshape_batch(size: int, args: Sequence[Any], dims: Dims, *, shape: Shape) 
     return reshape_p.bind(x, shape=(size, *shape)), 0
 
 
-# --- transpose --------------------------------------------------------------------------------------------------------------
+# --- transpose --------------------------------------------------------------------------------------------------------
 
 transpose_p = linear_structural("transpose")
 
@@ -106,7 +106,7 @@ def moveaxis(x: Any, source: int, destination: int) -> Any:
     return transpose_p.bind(x, permutation=tuple(order))
 
 
-# --- broadcast_to -----------------------------------------------------------------------------------------------------------
+# --- broadcast_to -----------------------------------------------------------------------------------------------------
 
 broadcast_to_p = linear_structural("broadcast_to")
 
@@ -137,7 +137,7 @@ def _broadcast_to_batch(size: int, args: Sequence[Any], dims: Dims, *, shape: Sh
     return broadcast_to_p.bind(x, shape=(size, *shape)), 0
 
 
-# --- reduce_sum, the transpose of broadcasting ---------------------------------------------------------------------------------
+# --- reduce_sum, the transpose of broadcasting ------------------------------------------------------------------------
 
 reduce_sum_p = linear_structural("reduce_sum")
 
@@ -168,7 +168,7 @@ def _reduce_sum_batch(size: int, args: Sequence[Any], dims: Dims, *, axes: tuple
     return reduce_sum_p.bind(x, axes=shifted), d - sum(a < d for a in shifted)
 
 
-# --- convert: change the dtype --------------------------------------------------------------------------------------------------
+# --- convert: change the dtype ----------------------------------------------------------------------------------------
 
 convert_p = Primitive("convert")
 
@@ -206,7 +206,7 @@ def _convert_batch(size: int, args: Sequence[Any], dims: Dims, *, dtype: np.dtyp
     return convert_p.bind(args[0], dtype=dtype), dims[0]
 
 
-# --- helpers of rules -----------------------------------------------------------------------------------------------------------
+# --- helpers of rules -------------------------------------------------------------------------------------------------
 
 
 def reshape_to(x: Any, shape: Shape) -> Any:

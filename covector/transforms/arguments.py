@@ -184,7 +184,7 @@ def like_tangent(value: Any, primal_aval: Any, what: str, who: str) -> Any:
     aval = typeof(value)
     wanted = primal_aval.tangent()
     if wanted.dtype == float0:
-        if aval.shape == wanted.shape and (aval.dtype == float0 or not isinstance(value, TracerBase) and not np.any(value)):
+        if aval.shape == wanted.shape and (aval.dtype == float0 or (not isinstance(value, TracerBase) and not np.any(value))):
             return zero
     elif aval.shape == wanted.shape and (aval.dtype == wanted.dtype or _adapts(aval, wanted)):
         if aval.weak_type and not wanted.weak_type and not isinstance(value, TracerBase):

@@ -246,7 +246,7 @@ def _check_inputs(avals: Sequence[Any], holomorphic: bool, allow_int: bool, who:
 
 
 def _check_output(out: Any, holomorphic: bool, who: str) -> None:
-    leaves, treedef = tree_flatten(out)
+    leaves, _ = tree_flatten(out)
     if len(leaves) != 1 or leaves[0] is not out:
         raise errors.NonScalarGradError(
             errors.describe(
@@ -264,7 +264,7 @@ def _check_output(out: Any, holomorphic: bool, who: str) -> None:
                 fix="reduce the output (np.sum, np.mean), index it, or use jacobian or vjp",
             )
         )
-    if holomorphic and aval.dtype.kind != "c" or not holomorphic and aval.dtype.kind != "f":
+    if (holomorphic and aval.dtype.kind != "c") or (not holomorphic and aval.dtype.kind != "f"):
         raise errors.GradDtypeError(
             errors.describe(
                 f"{who} needs a {'complex' if holomorphic else 'real floating'} output, and the function returned {aval}.",

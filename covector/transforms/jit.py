@@ -48,7 +48,7 @@ class StaticArguments:
         if not self.positions and not self.names:
             return
         try:
-            parameters = [p for p in inspect.signature(f).parameters.values()]
+            parameters = list(inspect.signature(f).parameters.values())
         except (TypeError, ValueError):
             return
         positional = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]

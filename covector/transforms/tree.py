@@ -1,4 +1,4 @@
-"""Pytrees under the field's names: ``covector.tree.map``, ``leaves``, ``flatten``, ``unflatten``, ``structure``, ``register``."""
+"""Pytrees under the field's names: ``covector.tree.map``, ``flatten``, ``unflatten``, ``leaves``, ``register`` …"""
 
 from covector.core.pytrees import register_pytree_node as register
 from covector.core.pytrees import tree_flatten as flatten

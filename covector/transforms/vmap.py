@@ -62,7 +62,10 @@ def vmap(
             result = f(*batched_args, **batched_kwargs)
             out_leaves, out_tree = flatten_values([result], who.name)
             pairs = [trace.lower(o) for o in out_leaves]
-        axes = broadcast_prefix([out_axes], [result], f"{who.name}: out_axes", _axes_error)
+        if isinstance(out_axes, int):
+            axes = [out_axes] * len(pairs)
+        else:
+            axes = broadcast_prefix([out_axes], [result], f"{who.name}: out_axes", _axes_error)
         outs = [_place_batch(v, d, axis, size, who.name) for (v, d), axis in zip(pairs, axes, strict=True)]
         return tree_unflatten(out_tree, outs)[0]
 
@@ -75,6 +78,8 @@ def _axes_error(text: str) -> Exception:
 
 
 def _input_dims(in_axes: Any, args: Any, kwargs: Any, leaves: list[Any], who: str) -> list[int | None]:
+    if isinstance(in_axes, int) and not kwargs:
+        return [_canonical(in_axes, shape_of(leaf), i, args, kwargs, who) for i, leaf in enumerate(leaves)]
     if isinstance(in_axes, tuple) and len(in_axes) != len(args):
         raise errors.ArgumentError(
             errors.describe(
@@ -91,6 +96,8 @@ def _input_dims(in_axes: Any, args: Any, kwargs: Any, leaves: list[Any], who: st
 def _canonical(axis: Any, shape: tuple[int, ...], index: int, args: Any, kwargs: Any, who: str) -> int | None:
     if axis is None:
         return None
+    if axis == 0 and shape:
+        return 0
     try:
         axis = operator.index(axis)
     except TypeError:
@@ -141,9 +148,9 @@ def _batch_size(leaves: list[Any], dims: list[int | None], axis_size: int | None
 
 def _place_batch(value: Any, dim: int | None, axis: Any, size: int, who: str) -> Any:
     """An output with its batch axis where ``out_axes`` wants it."""
+    if axis == dim:
+        return value
     if axis is None:
-        if dim is None:
-            return value
         raise errors.ArgumentError(
             errors.describe(
                 f"{who} has None in out_axes for an output that differs between examples.",
