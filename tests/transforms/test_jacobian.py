@@ -1,0 +1,117 @@
+"""Jacobians and Hessians against closed forms, and how many sweeps they take."""
+
+import numpy as np
+import pytest
+
+import covector as cv
+from covector.interpreters import batch
+
+X = np.array([0.3, -0.7, 1.1])
+
+
+def f(x):
+    return np.stack([x[0] * x[1] + np.sin(x[2]), np.exp(x[0]) * x[2]])
+
+
+EXACT = np.array([[X[1], X[0], np.cos(X[2])], [np.exp(X[0]) * X[2], 0.0, np.exp(X[0])]])
+
+
+@pytest.mark.parametrize("jac", [cv.jacfwd, cv.jacrev, cv.jacobian, lambda f: cv.jit(cv.jacfwd(cv.jit(f)))])
+def test_values(jac):
+    np.testing.assert_allclose(jac(f)(X), EXACT, rtol=1e-14, atol=1e-16)
+
+
+@pytest.fixture
+def sweeps(monkeypatch):
+    """The sizes of the batches of derivative sweeps that run."""
+    sizes = []
+    original = batch.BatchTrace.__init__
+
+    def counting(self, size, *args, **kwargs):
+        sizes.append(size)
+        original(self, size, *args, **kwargs)
+
+    monkeypatch.setattr(batch.BatchTrace, "__init__", counting)
+    return sizes
+
+
+def test_three_forward_or_two_reverse_sweeps(sweeps):
+    cv.jacfwd(f)(X)
+    assert sweeps == [3]
+    cv.jacrev(f)(X)
+    assert sweeps == [3, 2]
+
+
+def test_jacobian_takes_the_mode_with_fewer_sweeps(sweeps):
+    cv.jacobian(f)(X)  # 3 inputs, 2 outputs: reverse
+    cv.jacobian(lambda x: np.stack([x, 2 * x]))(X)  # 3 inputs, 6 outputs: forward
+    cv.jacobian(lambda x: 2 * x)(X)  # as many: forward
+    assert sweeps == [2, 3, 3]
+
+
+def test_value_and_jacobian():
+    value, jac = cv.value_and_jacobian(f)(X)
+    np.testing.assert_array_equal(value, f(X))
+    np.testing.assert_allclose(jac, EXACT, atol=1e-16)
+    (value, aux), jac = cv.value_and_jacobian(lambda x: (f(x), x), has_aux=True)(X)
+    np.testing.assert_array_equal(aux, X)
+
+
+@pytest.mark.parametrize("jac", [cv.jacfwd, cv.jacrev])
+def test_trees_on_both_sides(jac):
+    def g(p, x):
+        return {"s": np.sum(p["w"] * x) * p["b"], "v": p["w"] * p["b"]}
+
+    w, b = np.array([1.0, 2.0]), 3.0
+    (jp, jx) = jac(lambda p, x: g(p, x)["v"], argnums=(0, 1))({"w": w, "b": b}, X[:2])
+    np.testing.assert_allclose(jp["w"], b * np.eye(2))
+    np.testing.assert_allclose(jp["b"], w)
+    np.testing.assert_allclose(jx, np.zeros((2, 2)))
+    jac_tree = jac(g)({"w": w, "b": b}, X[:2])
+    np.testing.assert_allclose(jac_tree["s"]["w"], X[:2] * b)
+    np.testing.assert_allclose(jac_tree["s"]["b"], w @ X[:2])
+    assert jac_tree["v"]["w"].shape == (2, 2) and jac_tree["v"]["b"].shape == (2,)
+
+
+def test_shapes_of_matrices():
+    a = np.arange(6.0).reshape(2, 3)
+    jac = cv.jacobian(lambda a: a.T * 2)(a)
+    assert jac.shape == (3, 2, 2, 3)
+    assert jac[2, 1, 1, 2] == 2 and jac.sum() == 12
+
+
+def test_argnames():
+    np.testing.assert_allclose(cv.jacobian(lambda k, x: k * x, argnames="x")(2.0, x=X), 2 * np.eye(3))
+
+
+def test_hessian():
+    np.testing.assert_allclose(cv.hessian(lambda x: np.sum(x**3))(X), np.diag(6 * X), atol=1e-15)
+    both = cv.hessian(lambda x, y: x * x * y, argnums=(0, 1))(2.0, 3.0)
+    assert both[0][0] == 6.0 and both[0][1] == both[1][0] == 4.0 and both[1][1] == 0.0
+
+
+def test_hvp_agrees_with_the_hessian():
+    def g(x):
+        return np.sum(np.sin(x) * x**2)
+
+    v = np.array([1.0, -1.0, 2.0])
+    np.testing.assert_allclose(cv.hvp(g, (X,), (v,)), cv.hessian(g)(X) @ v, rtol=1e-13)
+    product, aux = cv.hvp(lambda x: (g(x), "aux"), (X,), (v,), has_aux=True)
+    assert aux == "aux"
+    hx, hy = cv.hvp(lambda x, y: np.sum(x * x * y), (X, v), (v, X))
+    np.testing.assert_allclose(hx, 2 * v * v + 2 * X * X)
+    np.testing.assert_allclose(hy, 2 * X * v)
+
+
+def test_holomorphic():
+    z = np.array([1 + 1j, 2 - 1j])
+    for jac in (cv.jacfwd, cv.jacrev):
+        np.testing.assert_allclose(jac(lambda z: z**2, holomorphic=True)(z), np.diag(2 * z))
+
+
+@pytest.mark.parametrize("jac", [cv.jacfwd, cv.jacrev, cv.jacobian])
+def test_errors(jac):
+    with pytest.raises(cv.errors.GradDtypeError, match=r"argument of type i64\[2\] to differentiate"):
+        jac(lambda x: x * 1.0)(np.array([1, 2]))
+    with pytest.raises(cv.errors.GradDtypeError, match="holomorphic=True"):
+        jac(lambda z: z * z)(np.array([1j]))
