@@ -119,6 +119,12 @@ class Zero:
     def __init__(self, aval: AbstractValue):
         self.aval = aval
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Zero) and self.aval == other.aval
+
+    def __hash__(self) -> int:
+        return hash((Zero, self.aval))
+
     def __repr__(self) -> str:
         return f"Zero({self.aval})"
 

@@ -204,8 +204,8 @@ def _check_mark(jaxpr: Jaxpr, mask: tuple[bool, ...]) -> None:
     for i, (var, is_linear) in enumerate(zip(jaxpr.out_vars, check_linear(jaxpr, mask), strict=True)):
         if not is_linear:
             source = next((e.source for e in jaxpr.equations if var in e.outputs), None)
-            why = f"output {i} of a linear program is neither zero nor dependent on its linear inputs"
-            raise LinearityError("output", f"{atom_to_string(jaxpr, var)}:{var.aval}", source, why)
+            what = f"output {i} of a linear program, {atom_to_string(jaxpr, var)}:{var.aval}, is not linear."
+            raise LinearityError(what, source, "it is neither zero nor dependent on the linear inputs")
 
 
 class _Linearity:
@@ -256,7 +256,7 @@ class _Linearity:
         why += " added to tangents, multiplied by known values, and passed through linear operations"
         if eqn.primitive.linear is None:
             why += f"; {eqn.primitive.name!r} has no transpose rule, and so counts as linear in nothing"
-        return LinearityError(eqn.primitive.name, operands, eqn.source, why)
+        return LinearityError.of_equation(eqn.primitive.name, operands, eqn.source, why)
 
 
 def linear_outputs(eqn: Equation, mask: tuple[bool, ...]) -> Sequence[bool] | None:

@@ -57,16 +57,22 @@ class NonDifferentiableError(CovectorError, TypeError):
 class LinearityError(CovectorError, TypeError):
     """A program that must be linear is not: most often a wrong JVP rule."""
 
-    def __init__(self, primitive: str, operands: str, source: Source | str | None = "here", why: str = ""):
+    def __init__(self, what: str, source: Source | str | None = "here", why: str = ""):
         super().__init__(
             describe(
-                f"{primitive!r} is applied to ({operands}), in which it is not linear.",
+                what,
                 why=why
                 or "tangents may only be added to tangents, multiplied by known values, and passed through linear operations",
                 fix="correct the JVP rule that computes with its tangents here; covector.testing.check_primitive shows which",
                 source=source,
             )
         )
+
+
+    @classmethod
+    def of_equation(cls, primitive: str, operands: str, source: Source | str | None = "here", why: str = "") -> LinearityError:
+        """The error for a primitive that is not linear in what it is applied to."""
+        return cls(f"{primitive!r} is applied to ({operands}), in which it is not linear.", source, why)
 
 
 class JVPRuleError(CovectorError, TypeError):

@@ -8,6 +8,7 @@ made, so whatever is derived from one (its cleaned, compiled, differentiated for
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -117,11 +118,9 @@ class Jaxpr:
 
     def derived(self, key: Any, make: Callable[[], T]) -> T:
         """What ``make()`` returns, computed once for each key and kept as long as this program."""
-        try:
-            return self._derived[key]  # type: ignore[no-any-return]
-        except KeyError:
-            value = self._derived[key] = make()
-            return value
+        if key not in self._derived:
+            self._derived[key] = make()
+        return self._derived[key]  # type: ignore[no-any-return]
 
     def __str__(self) -> str:
         return PRINTER(self)
@@ -132,7 +131,7 @@ class Jaxpr:
         """Equality up to the names of variables: same equations in the same order, same constants."""
         if self is other:
             return True
-        return isinstance(other, Jaxpr) and _Matching().jaxprs(self, other)
+        return isinstance(other, Jaxpr) and same_program(self, other)
 
     def __hash__(self) -> int:
         return hash((tuple(self.in_avals), tuple(e.primitive.name for e in self.equations), tuple(self.out_avals)))
@@ -154,11 +153,32 @@ def sub_jaxprs(params: dict[str, Any]) -> Iterator[Jaxpr]:
 
 def count_equations(jaxpr: Jaxpr) -> int:
     """The number of equations, those of nested programs included (a call itself counts for nothing)."""
-    total = 0
-    for eqn in jaxpr.equations:
-        inner = list(sub_jaxprs(eqn.params))
-        total += sum(map(count_equations, inner)) if inner else 1
-    return total
+
+    def count() -> int:
+        inner = [list(sub_jaxprs(eqn.params)) for eqn in jaxpr.equations]
+        return sum(sum(map(count_equations, programs)) if programs else 1 for programs in inner)
+
+    return jaxpr.derived("count", count)
+
+
+_found_equal: ContextVar[set[tuple[int, int]] | None] = ContextVar("covector_found_equal", default=None)
+
+
+def same_program(a: Jaxpr, b: Jaxpr) -> bool:
+    """Whether two programs are equal up to the names of variables; a pair of nested programs is compared once."""
+    known = _found_equal.get()
+    if known is None:
+        token = _found_equal.set(set())
+        try:
+            return same_program(a, b)
+        finally:
+            _found_equal.reset(token)
+    if (id(a), id(b)) in known:
+        return True
+    equal = _Matching().jaxprs(a, b)
+    if equal:
+        known.add((id(a), id(b)))
+    return equal
 
 
 class _Matching:
@@ -212,9 +232,16 @@ def same_value(a: Any, b: Any) -> bool:
         if type(a) is not type(b):
             return False
         x, y = np.asarray(a), np.asarray(b)
-        return x.dtype == y.dtype and x.shape == y.shape and np.array_equal(x, y, equal_nan=x.dtype.kind in "fc")
+        return x.dtype == y.dtype and np.array_equal(x, y, equal_nan=x.dtype.kind in "fc") and same_signs(x, y)
     if isinstance(a, dict) and isinstance(b, dict):
         return a.keys() == b.keys() and all(same_value(a[k], b[k]) for k in a)
     if isinstance(a, (tuple, list)) and type(a) is type(b):
         return len(a) == len(b) and all(map(same_value, a, b))
     return type(a) is type(b) and bool(a == b)
+
+
+def same_signs(x: np.ndarray[Any, Any], y: np.ndarray[Any, Any]) -> bool:
+    """Whether equal arrays agree in the signs of their zeros too."""
+    if x.dtype.kind == "c":
+        return same_signs(x.real, y.real) and same_signs(x.imag, y.imag)
+    return x.dtype.kind != "f" or bool(np.all((np.signbit(x) == np.signbit(y)) | np.isnan(x)))

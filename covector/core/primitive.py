@@ -207,7 +207,7 @@ class Primitive:
         known = self.linear_masks.get(mask)
         if known is None:
             known = self.linear is not None and bool(self.linear(mask, params))
-            if self.split is None:  # otherwise it depends on the sub-program
+            if getattr(self.linear, "ignores_params", False):
                 self.linear_masks[mask] = known
         return known
 
@@ -228,6 +228,7 @@ def jointly(*positions: int) -> Callable[[tuple[bool, ...], dict[str, Any]], boo
         wanted = positions or range(len(mask))
         return all(m == (i in wanted) for i, m in enumerate(mask))
 
+    linear.ignores_params = True  # type: ignore[attr-defined]
     return linear
 
 
@@ -238,4 +239,5 @@ def one_of(*positions: int) -> Callable[[tuple[bool, ...], dict[str, Any]], bool
         marked = [i for i, m in enumerate(mask) if m]
         return len(marked) == 1 and (not positions or marked[0] in positions)
 
+    linear.ignores_params = True  # type: ignore[attr-defined]
     return linear

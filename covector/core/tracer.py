@@ -29,7 +29,7 @@ UFUNC_METHODS: dict[str, Callable[..., Any]] = {}
 FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {}
 """What a NumPy function means on tracers: called with its arguments."""
 
-FOREIGN_OK: set[type] = {np.ndarray, bool, int, float, complex, np.float64, np.float32, np.int64, np.bool_, list, tuple}
+FOREIGN_OK: set[type] = {np.ndarray, bool, int, float, complex, np.float64, np.float32, np.int64, np.bool_}
 """Types of operands next to which a tracer handles an operation; others are asked whether they override it."""
 
 
@@ -183,8 +183,10 @@ class Tracer(TracerBase):
             handler = UFUNCS.get(ufunc)
             if handler is not None:
                 for x in inputs:
-                    if x.__class__ not in FOREIGN_OK and foreign_override(x):
-                        return NotImplemented
+                    if x.__class__ not in FOREIGN_OK:
+                        if foreign_override(x):
+                            return NotImplemented
+                        return handler(*map(as_operand, inputs))
                 return handler(*inputs)
         return UFUNC_METHODS[method](ufunc, *inputs, **kwargs)
 
@@ -231,6 +233,11 @@ def foreign_override(x: Any) -> bool:
         FOREIGN_OK.add(type(x))
         return False
     return getattr(type(x), "__array_ufunc__", None) is not None
+
+
+def as_operand(x: Any) -> Any:
+    """An array for a list (which may hold tracers); anything else unchanged."""
+    return NAMESPACE[0].asarray(x) if isinstance(x, (list, tuple)) else x
 
 
 def unsupported(func: Callable[..., Any], detail: str = "") -> errors.UnsupportedFunctionError:

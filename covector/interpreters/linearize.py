@@ -90,7 +90,8 @@ def linear_output(tape: LinearTrace, tangent: Any) -> Any:
     if tangent.__class__ is Zero or (tangent.__class__ is StageTracer and tangent._trace is tape):
         return tangent
     if isinstance(tangent, TracerBase) or np.any(tangent):
-        raise errors.LinearityError("output", repr(tangent), why="an output tangent does not depend on the input tangents")
+        what = f"the tangent {tangent!r} of an output is not linear in the tangents of the inputs."
+        raise errors.LinearityError(what, why="it does not depend on them, and is not zero")
     return Zero(typeof(tangent).tangent())
 
 

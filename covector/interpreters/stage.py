@@ -137,7 +137,7 @@ def check_affine_part_is_zero(
     if primitive.is_linear_in(tuple(m or is_written_zero(a) for a, m in zip(args, mask, strict=True)), params):
         return
     operands = ", ".join(f"{typeof(a)}{' tangent' if m else ''}" for a, m in zip(args, mask, strict=True))
-    raise errors.LinearityError(primitive.name, operands)
+    raise errors.LinearityError.of_equation(primitive.name, operands)
 
 
 def is_written_zero(x: Any) -> bool:

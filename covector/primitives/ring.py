@@ -17,7 +17,7 @@ from numpy import ndarray
 from covector.core.avals import WEAK_SCALARS, ShapedArray, Zero, array_aval, broadcast_shapes, promotion_key, typeof
 from covector.core.jaxpr import Var
 from covector.core.primitive import NO_PARAMS, Primitive, TracerBase, jointly, one_of
-from covector.core.tracer import FOREIGN_OK, Tracer, foreign_override
+from covector.core.tracer import FOREIGN_OK, Tracer, as_operand, foreign_override
 from covector.interpreters.stage import LinearTrace, StageTracer
 from covector.primitives.shaping import align_batch, fit, unbroadcast
 
@@ -180,7 +180,7 @@ def scale(coefficient: Any, tangent: Any) -> Any:
         trace, aval = tangent._trace, tangent.var.aval
         if trace.__class__ is LinearTrace:
             if coefficient.__class__ is ndarray:
-                if coefficient.dtype is aval.dtype and coefficient.shape == aval.shape:
+                if coefficient.dtype is aval.dtype and coefficient.shape == aval.shape and not aval.weak_type:
                     return trace.append(mul_p, (coefficient, tangent.var), aval)
             elif has_type_below(coefficient, aval, trace):
                 return trace.append(mul_p, (coefficient, tangent.var), aval)
@@ -192,7 +192,7 @@ def scale(coefficient: Any, tangent: Any) -> Any:
 def has_type_below(x: Any, aval: Any, trace: Any) -> bool:
     """Whether ``x`` has exactly this (cached) aval, and is an array or a tracer of a trace further out than ``trace``."""
     if x.__class__ is ndarray:
-        return x.dtype is aval.dtype and x.shape == aval.shape
+        return x.dtype is aval.dtype and x.shape == aval.shape and not aval.weak_type
     return isinstance(x, TracerBase) and x._trace.level < trace.level and typeof(x) is aval
 
 
@@ -230,6 +230,9 @@ def _sumprod_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
 
 def _one_factor_of_each(mask: tuple[bool, ...], params: dict[str, Any]) -> bool:
     return all(mask[i] != mask[i + 1] for i in range(0, len(mask), 2))
+
+
+_one_factor_of_each.ignores_params = True  # type: ignore[attr-defined]
 
 
 @sumprod_p.def_transpose(linear=_one_factor_of_each)
@@ -275,16 +278,20 @@ def install_operators(tracer_type: type, symbol: str, primitive: Primitive) -> N
         cls = other.__class__
         if cls in PLAIN_OPERANDS or (cls is self.__class__ and other._trace is self._trace):
             return self._trace.process(primitive, (self, other), NO_PARAMS)
-        if cls not in FOREIGN_OK and foreign_override(other):
-            return NotImplemented
+        if cls not in FOREIGN_OK:
+            if foreign_override(other):
+                return NotImplemented
+            other = as_operand(other)
         return bind(self, other)
 
     def reflected(self: Any, other: Any) -> Any:
         cls = other.__class__
         if cls in PLAIN_OPERANDS:
             return self._trace.process(primitive, (other, self), NO_PARAMS)
-        if cls not in FOREIGN_OK and foreign_override(other):
-            return NotImplemented
+        if cls not in FOREIGN_OK:
+            if foreign_override(other):
+                return NotImplemented
+            other = as_operand(other)
         return bind(other, self)
 
     setattr(tracer_type, f"__{symbol}__", forward)
@@ -294,4 +301,3 @@ def install_operators(tracer_type: type, symbol: str, primitive: Primitive) -> N
 for _symbol, _primitive in (("add", add_p), ("sub", sub_p), ("mul", mul_p)):
     install_operators(Tracer, _symbol, _primitive)
 Tracer.__neg__ = lambda self: neg_p.bind(self)  # type: ignore[attr-defined]
-Tracer.__pos__ = lambda self: self  # type: ignore[attr-defined]

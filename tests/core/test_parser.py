@@ -217,7 +217,7 @@ def param(value: str) -> str:
         ("{ lambda a:c64[1]=[1.0] ; . let in () }", "expected an element of c64[1], found '1.0'"),
         ("{ lambda a:weak_f64[]=1.0 ; . let in () }", "expected the value of a constant that is no array, found '1.0'"),
         ('{ lambda a="x" ; . let in () }', "expected a constant that has a type, found '\"x\"'"),
-        (body("b:f64[3] = spam a"), "found 'spam', which is not defined (has the module that defines it been imported?)"),
+        (body("b:f64[3] = qqqqqq a"), "found 'qqqqqq', which is not defined (has the module that defines it been imported?)"),
         (body("b:f64[3] = t_sinn a"), "found 't_sinn', which is not defined (did you mean 't_sin'?)"),
         (body("b:f64[3] = 3 a"), "line 1, column 37: expected the name of a primitive, found '3'"),
         (body("b:f64[3] = t_sin c"), "line 1, column 43: expected a variable that is bound, found 'c'"),
