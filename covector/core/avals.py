@@ -145,7 +145,7 @@ def zeros(aval: AbstractValue) -> Any:
     assert isinstance(aval, ShapedArray), aval
     if aval.weak_type:
         return WEAK_SCALARS[aval.dtype.kind](0)
-    return np.zeros(aval.shape, aval.dtype)
+    return np.zeros(aval.shape, aval.dtype) if aval.shape else np.zeros((), aval.dtype)[()]
 
 
 # --- dtypes ---------------------------------------------------------------------------------------------------------

@@ -1,0 +1,34 @@
+"""The README stays true: its Python blocks run and print what it says, and it has exactly two set-up commands."""
+
+from __future__ import annotations
+
+import doctest
+import re
+from pathlib import Path
+
+README = Path(__file__).parents[1] / "README.md"
+
+
+def blocks(language: str, text: str) -> list[str]:
+    """The contents of the fenced code blocks in a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, flags=re.DOTALL | re.MULTILINE)
+
+
+def test_tour():
+    tour = "\n".join(blocks("pycon", README.read_text(encoding="utf-8")))  # later blocks use what earlier ones define
+    test = doctest.DocTestParser().get_doctest(tour, {}, "README tour", str(README), 0)
+    assert test.examples
+    report: list[str] = []
+    results = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE).run(test, out=report.append)
+    assert results.failed == 0, "".join(report)
+
+
+def test_exactly_two_set_up_commands():
+    text = README.read_text(encoding="utf-8")
+    (section,) = re.findall(r"^## Set-up\n(.*?)^## ", text, flags=re.DOTALL | re.MULTILINE)
+    commands = blocks("bash", section)
+    assert len(commands) == 2
+    assert all(command.count("\n") == 1 for command in commands), "one line each"
+    assert "examples/digits.py" in commands[0]
+    assert "pytest" in commands[1]
+    assert len(blocks("bash", text)) == 2, "no other block looks like a set-up command"
