@@ -7,7 +7,7 @@ program that this records.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,11 +17,12 @@ from covector.core.primitive import TracerBase, open_trace
 from covector.core.pytrees import tree_flatten, tree_map, tree_unflatten
 from covector.interpreters.evaluate import eval_jaxpr
 from covector.interpreters.jvp import JVPTrace
-from covector.interpreters.linearize import Linearization
+from covector.interpreters.linearize import Linearization, LinearProgram
 from covector.interpreters.transpose import record_linear, transpose_program
 from covector.transforms.arguments import (
     ArgNames,
     ArgNums,
+    Transformed,
     check_callable,
     flatten_values,
     like_tangent,
@@ -52,6 +53,33 @@ def with_aux(result: Any, has_aux: bool, who: str) -> tuple[Any, Any]:
 
 def _kind(result: Any) -> str:
     return f"a tuple of {len(result)}" if isinstance(result, tuple) else f"a {type(result).__name__}"
+
+
+class Linearized(NamedTuple):
+    """A linearized call: its output, the linear program of its tangents, and its auxiliary data."""
+
+    out_leaves: list[Any]
+    out_tree: Any
+    program: LinearProgram
+    aux: Any
+
+    @property
+    def out(self) -> Any:
+        return tree_unflatten(self.out_tree, self.out_leaves)[0]
+
+    @property
+    def out_avals(self) -> list[Any]:
+        return [typeof(o) for o in self.out_leaves]
+
+
+def linearized(call: Function, leaves: Sequence[Any], treedef: Any, has_aux: bool, who: Transformed) -> Linearized:
+    """Linearize ``call``, a function of a list of trees, in all floating and complex leaves."""
+    with Linearization(*who) as lin:
+        tracers = lin.inputs(leaves, [typeof(leaf).is_differentiable for leaf in leaves])
+        out, aux = with_aux(call(tree_unflatten(treedef, tracers)), has_aux, who.name)
+        out_leaves, out_tree = flatten_values([out], who.name)
+        out_leaves, program = lin.outputs(out_leaves)
+        return Linearized(out_leaves, out_tree, program, tree_map(lin.trace.primal, aux))
 
 
 def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any], has_aux: bool = False) -> Any:
@@ -116,21 +144,16 @@ def vjp(f: Function, *primals: Any, has_aux: bool = False) -> Any:
     who = transformed("vjp", f)
     leaves, treedef = flatten_values(primals, who.name)
     avals = [typeof(leaf) for leaf in leaves]
-    with Linearization(*who) as lin:
-        result = f(*tree_unflatten(treedef, lin.inputs(leaves, [a.is_differentiable for a in avals])))
-        out, aux = with_aux(result, has_aux, who.name)
-        out_leaves, out_tree = flatten_values([out], who.name)
-        out_leaves, program = lin.outputs(out_leaves)
-        aux = tree_map(lin.trace.primal, aux)
-    out_avals = [typeof(o) for o in out_leaves]
+    lin = linearized(lambda args: f(*args), leaves, treedef, has_aux, who)
+    program, out_avals = lin.program, lin.out_avals  # not the output itself: the pullback does not keep it alive
+    out_tree = lin.out_tree
 
     def pullback(cotangent: Any) -> Any:
         cts = same_tree([cotangent], out_tree, "cotangents", f"the pullback of {who.name}")
         cts = [like_tangent(ct, a, "cotangent", f"the pullback of {who.name}") for ct, a in zip(cts, out_avals, strict=True)]
         return tuple(tree_unflatten(treedef, _finished(transpose_program(program, cts), avals)))
 
-    (out,) = tree_unflatten(out_tree, out_leaves)
-    return (out, pullback, aux) if has_aux else (out, pullback)
+    return (lin.out, pullback, lin.aux) if has_aux else (lin.out, pullback)
 
 
 def _finished(cts: Sequence[Any], avals: Sequence[Any]) -> list[Any]:
@@ -209,18 +232,13 @@ def value_and_grad(
         leaves, treedef = flatten_values(selection.values, who.name)
         avals = [typeof(leaf) for leaf in leaves]
         _check_inputs(avals, holomorphic, allow_int, who.name)
-        with Linearization(*who) as lin:
-            tracers = lin.inputs(leaves, [a.is_differentiable for a in avals])
-            out, aux = with_aux(selection.call(f, tree_unflatten(treedef, tracers)), has_aux, who.name)
-            del tracers
-            _check_output(out, holomorphic, who.name)
-            (value,), program = lin.outputs([out])
-            del out
-            aux = tree_map(lin.trace.primal, aux)
+        lin = linearized(lambda values: selection.call(f, values), leaves, treedef, has_aux, who)
+        _check_output(lin.out, holomorphic, who.name)
+        (value,) = lin.out_leaves
         seed = np.ones((), typeof(value).dtype)[()]
-        cts = transpose_program(program, [seed], consume=True)
+        cts = transpose_program(lin.program, [seed], consume=True)
         gradient = selection.shape(tree_unflatten(treedef, _finished(cts, avals)))
-        return ((value, aux) if has_aux else value), gradient
+        return ((value, lin.aux) if has_aux else value), gradient
 
     return wrap_like(f, value_and_grad_f, _name)
 
@@ -299,24 +317,19 @@ def linearize(f: Function, *primals: Any, has_aux: bool = False) -> Any:
     who = transformed("linearize", f)
     leaves, treedef = flatten_values(primals, who.name)
     avals = [typeof(leaf) for leaf in leaves]
-    differentiable = [a.is_differentiable for a in avals]
-    with Linearization(*who) as lin:
-        out, aux = with_aux(f(*tree_unflatten(treedef, lin.inputs(leaves, differentiable))), has_aux, who.name)
-        out_leaves, out_tree = flatten_values([out], who.name)
-        out_leaves, program = lin.outputs(out_leaves)
-        aux = tree_map(lin.trace.primal, aux)
-    jaxpr, residuals = program.closed()
+    lin = linearized(lambda args: f(*args), leaves, treedef, has_aux, who)
+    out_tree = lin.out_tree
+    jaxpr, residuals = lin.program.closed()
 
     def f_jvp(*tangents: Any) -> Any:
         given = same_tree(list(tangents), treedef, "tangents", f"the linear map of {who.name}")
         given = [like_tangent(t, a, "tangent", f"the linear map of {who.name}") for t, a in zip(given, avals, strict=True)]
-        inputs = [instantiate(t) for t, wanted in zip(given, differentiable, strict=True) if wanted]
+        inputs = [instantiate(t) for t, a in zip(given, avals, strict=True) if a.is_differentiable]
         (out_tangent,) = tree_unflatten(out_tree, eval_jaxpr(jaxpr, *residuals, *inputs))
         return out_tangent
 
     f_jvp.jaxpr = jaxpr  # type: ignore[attr-defined]
-    (out,) = tree_unflatten(out_tree, out_leaves)
-    return (out, f_jvp, aux) if has_aux else (out, f_jvp)
+    return (lin.out, f_jvp, lin.aux) if has_aux else (lin.out, f_jvp)
 
 
 def linear_transpose(f: Function, *primals: Any) -> Function:

@@ -13,10 +13,9 @@ import numpy as np
 
 from covector.core import errors
 from covector.core.avals import Zero, instantiate, shape_of, typeof
-from covector.core.pytrees import tree_map, tree_unflatten
+from covector.core.pytrees import tree_unflatten
 from covector.interpreters.batch import batch
 from covector.interpreters.evaluate import eval_jaxpr
-from covector.interpreters.linearize import Linearization
 from covector.interpreters.transpose import transpose_program
 from covector.primitives.shaping import broadcast_to_p, move_batch_to_front, moveaxis, reshape_to
 from covector.transforms.arguments import (
@@ -29,7 +28,7 @@ from covector.transforms.arguments import (
     transformed,
     wrap_like,
 )
-from covector.transforms.autodiff import grad, jvp, with_aux
+from covector.transforms.autodiff import grad, jvp, linearized
 
 Function = Callable[..., Any]
 
@@ -130,22 +129,15 @@ def _jacobian(f: Function, argnums: Any, has_aux: bool, holomorphic: bool, argna
         selection = select_arguments(f, args, kwargs, argnums, argnames, who.name)
         leaves, treedef = flatten_values(selection.values, who.name)
         in_avals = [typeof(leaf) for leaf in leaves]
-        with Linearization(*who) as lin:
-            tracers = lin.inputs(leaves, [a.is_differentiable for a in in_avals])
-            result = selection.call(f, tree_unflatten(treedef, tracers))
-            out, aux = with_aux(result, has_aux, who.name)
-            out_leaves, out_tree = flatten_values([out], who.name)
-            out_leaves, program = lin.outputs(out_leaves)
-            aux = tree_map(lin.trace.primal, aux)
-        out_avals = [typeof(o) for o in out_leaves]
+        lin = linearized(lambda values: selection.call(f, values), leaves, treedef, has_aux, who)
+        out_avals = lin.out_avals
         n_in, n_out = sum(a.size for a in in_avals), sum(a.size for a in out_avals)
         forward = name == "jacfwd" or (name != "jacrev" and n_in <= n_out)
         _check_dtypes(in_avals, out_avals, forward, holomorphic, who.name)
-        blocks = (_forward if forward else _reverse)(program, in_avals, out_avals)
+        blocks = (_forward if forward else _reverse)(lin.program, in_avals, out_avals)
         rows = [selection.shape(tree_unflatten(treedef, own_results(row))) for row in blocks]
-        (value,) = tree_unflatten(out_tree, out_leaves)
-        (jac,) = tree_unflatten(out_tree, rows)
-        return value, jac, aux
+        (jac,) = tree_unflatten(lin.out_tree, rows)
+        return lin.out, jac, lin.aux
 
     return compute
 

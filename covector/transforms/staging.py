@@ -6,10 +6,18 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from covector.core.avals import AbstractValue, typeof
+from covector.core.jaxpr import Jaxpr
 from covector.core.pytrees import tree_flatten, tree_unflatten
 from covector.interpreters.stage import stage
-from covector.transforms.arguments import check_callable, check_leaves, flatten_values, transformed, wrap_like
-from covector.transforms.jit import StaticArguments
+from covector.transforms.arguments import (
+    Transformed,
+    check_callable,
+    check_leaves,
+    flatten_values,
+    transformed,
+    wrap_like,
+)
+from covector.transforms.static_arguments import StaticArguments, StaticCall
 
 
 def make_jaxpr(
@@ -46,17 +54,25 @@ def make_jaxpr(
         avals = [leaf if isinstance(leaf, AbstractValue) else None for leaf in leaves]
         check_leaves([x for x, a in zip(leaves, avals, strict=True) if a is None], list, who.name)
         avals = [typeof(x) if a is None else a for x, a in zip(leaves, avals, strict=True)]
-        trees = []
-
-        def flat(*tracers: Any) -> list[Any]:
-            outs, tree = flatten_values([call.apply(f, tree_unflatten(treedef, tracers))], who.name)
-            trees.append(tree)
-            return outs
-
-        jaxpr, _hoisted = stage(flat, avals, name=who.name, origin=who.origin)
-        return (jaxpr, tree_unflatten(trees[0], jaxpr.out_avals)[0]) if return_shape else jaxpr
+        jaxpr, _hoisted, out_tree = staged_call(f, call, treedef, avals, who)
+        return (jaxpr, tree_unflatten(out_tree, jaxpr.out_avals)) if return_shape else jaxpr
 
     return wrap_like(f, jaxpr_maker, "make_jaxpr")
+
+
+def staged_call(
+    f: Callable[..., Any], call: StaticCall, treedef: Any, avals: Sequence[Any], who: Transformed
+) -> tuple[Jaxpr, list[Any], Any]:
+    """The program of a call with dynamic arguments of these avals, the tracers it closes over, and the result's structure."""
+    trees = []
+
+    def flat(*tracers: Any) -> list[Any]:
+        outs, tree = flatten_values([call.apply(f, tree_unflatten(treedef, tracers))], who.name)
+        trees.append(tree.child(0))
+        return outs
+
+    jaxpr, hoisted = stage(flat, avals, name=who.name, origin=who.origin)
+    return jaxpr, hoisted, trees[0]
 
 
 def eval_shape(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

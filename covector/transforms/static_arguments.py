@@ -1,0 +1,123 @@
+"""Static arguments: those that are part of a program rather than inputs of it (``static_argnums``, ``static_argnames``)."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any, NamedTuple
+
+from covector.core import errors
+from covector.core.avals import typeof
+from covector.core.primitive import TracerBase
+from covector.transforms.arguments import function_name
+
+
+class StaticCall(NamedTuple):
+    """A call with its static arguments set apart: ``dynamic`` is a tree, ``key`` identifies the static values."""
+
+    dynamic: tuple[tuple[Any, ...], dict[str, Any]]
+    key: Hashable
+    static_args: dict[int, Any]
+    static_kwargs: dict[str, Any]
+
+    def apply(self, f: Callable[..., Any], dynamic: Any) -> Any:
+        """Call ``f`` with the static arguments put back."""
+        args, kwargs = list(dynamic[0]), dynamic[1]
+        for position, value in sorted(self.static_args.items()):
+            args.insert(position, value)
+        return f(*args, **kwargs, **self.static_kwargs)
+
+
+class StaticArguments:
+    """Which arguments of a function are static: by position and by name, each implying the other through the signature."""
+
+    def __init__(self, f: Callable[..., Any], argnums: int | Sequence[int], argnames: str | Sequence[str]):
+        self.positions = {argnums} if isinstance(argnums, int) else set(argnums)
+        self.names = {argnames} if isinstance(argnames, str) else set(argnames)
+        if not self.positions and not self.names:
+            return
+        try:
+            parameters = list(inspect.signature(f).parameters.values())
+        except (TypeError, ValueError):
+            return
+        positional = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+        variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
+        for n in list(self.positions):
+            if -len(positional) <= n < len(positional):
+                self.names.add(positional[n])
+                self.positions = (self.positions - {n}) | {n % len(positional)}
+            elif not variadic:
+                raise errors.ArgumentError(
+                    errors.describe(
+                        f"static_argnums names position {n}, but {function_name(f)} has {len(positional)} positional parameters.",
+                        fix="count the parameters from 0",
+                    )
+                )
+        known = {p.name for p in parameters}
+        if not self.names <= known and not any(p.kind is p.VAR_KEYWORD for p in parameters):
+            raise errors.ArgumentError(
+                errors.describe(
+                    f"static_argnames names {sorted(self.names - known)}, which {function_name(f)} does not have.",
+                    fix=f"its parameters are {sorted(known)}",
+                )
+            )
+        self.positions |= {i for i, name in enumerate(positional) if name in self.names}
+
+    def split(self, args: tuple[Any, ...], kwargs: dict[str, Any], who: str) -> StaticCall:
+        """Set the static arguments of a call apart."""
+        if not self.positions and not self.names:
+            return StaticCall((args, kwargs), None, {}, {})
+        positions = {n % len(args) if n < 0 else n for n in self.positions if n < len(args)}
+        static_args = {i: args[i] for i in positions}
+        static_kwargs = {k: v for k, v in kwargs.items() if k in self.names}
+        for name, value in (*static_args.items(), *static_kwargs.items()):
+            _check_hashable(name, value, who)
+        dynamic = tuple(a for i, a in enumerate(args) if i not in positions)
+        key = (tuple(sorted(_typed(static_args))), tuple(sorted(_typed(static_kwargs))))
+        return StaticCall((dynamic, {k: v for k, v in kwargs.items() if k not in self.names}), key, static_args, static_kwargs)
+
+
+class _Static:
+    """A static value as part of a cache key: equal only to an equal value of the same type (1, 1.0 and True differ)."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any):
+        self.value = value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Static) and type(self.value) is type(other.value) and bool(self.value == other.value)
+
+    def __hash__(self) -> int:
+        return hash((type(self.value), self.value))
+
+    def __lt__(self, other: object) -> bool:
+        return False
+
+    def __repr__(self) -> str:
+        return repr(self.value)
+
+
+def _typed(static: dict[Any, Any]) -> list[tuple[Any, _Static]]:
+    return [(name, _Static(value)) for name, value in static.items()]
+
+
+def _check_hashable(name: Any, value: Any, who: str) -> None:
+    if isinstance(value, TracerBase):
+        raise errors.ArgumentError(
+            errors.describe(
+                f"{who} got a traced value of type {typeof(value)} for its static argument {name!r}.",
+                why="a static argument is part of the program, so its value must be known",
+                fix="pass a plain Python value, or make the argument dynamic",
+            )
+        )
+    try:
+        hash(value)
+    except TypeError:
+        raise errors.ArgumentError(
+            errors.describe(
+                f"{who} got an unhashable value of type {type(value).__name__} for its static argument {name!r}.",
+                why="programs are cached by the values of static arguments",
+                fix="pass a hashable value (a tuple instead of a list), or make the argument dynamic",
+            )
+        ) from None
