@@ -1,0 +1,157 @@
+"""``numpy.pad``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from covector.core.primitive import TracerBase
+from covector.core.tracer import unsupported
+from covector.numpy.indexing import take
+from covector.numpy.joining import concatenate
+from covector.numpy.registry import as_array, implements
+from covector.numpy.shapes import broadcast_to
+from covector.primitives.indexing import embed_p
+from covector.primitives.shaping import convert_to
+from covector.primitives.subscripts import index, known
+
+OPTIONS: dict[str, dict[str, Any]] = {
+    "constant": {"constant_values": 0},
+    "edge": {},
+    "empty": {},
+    "linear_ramp": {"end_values": 0},
+    "maximum": {"stat_length": None},
+    "mean": {"stat_length": None},
+    "median": {"stat_length": None},
+    "minimum": {"stat_length": None},
+    "reflect": {"reflect_type": "even"},
+    "symmetric": {"reflect_type": "even"},
+    "wrap": {},
+}
+"""The modes, and the option that each takes with its default."""
+
+STATISTICS = {"maximum": np.max, "mean": np.mean, "median": np.median, "minimum": np.min}
+
+
+@implements(np.pad)
+def pad(array: Any, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> Any:
+    """``numpy.pad``, but for modes that are functions; mode "empty" pads with zeros."""
+    a = as_array(array)
+    if callable(mode):
+        raise unsupported(np.pad, "a function as mode (it fills memory in place)")
+    if mode not in OPTIONS:
+        raise ValueError(f"mode '{mode}' is not supported")
+    surplus = set(kwargs) - set(OPTIONS[mode])
+    if surplus:
+        raise ValueError(f"unsupported keyword arguments for mode '{mode}': {surplus}")
+    widths = _widths(known(pad_width, "np.pad", "the width"), a.ndim)
+    (option,) = {**OPTIONS[mode], **kwargs}.values() or (None,)
+    if mode == "empty" or (mode == "constant" and _is_zero(option)):
+        places = tuple((lo, lo + n, 1) for n, (lo, _) in zip(a.shape, widths, strict=True))
+        padded_shape = tuple(lo + n + hi for n, (lo, hi) in zip(a.shape, widths, strict=True))
+        return embed_p.bind(a, indices=(places,), shape=padded_shape) if padded_shape != a.shape else a
+    pairs = _option_for_axes(mode, option, a.ndim)
+    for axis, (lo, hi) in enumerate(widths):
+        n = a.shape[axis]
+        if n == 0 and mode != "constant" and (lo or hi):
+            raise ValueError(f"can't extend empty axis {axis} using modes other than 'constant' or 'empty'")
+        if lo or hi:
+            a = _padded_axis(a, axis, lo, hi, mode, pairs[axis])
+    return a
+
+
+def _widths(pad_width: Any, ndim: int) -> list[tuple[int, int]]:
+    """How many elements go before and after, for each axis."""
+    if isinstance(pad_width, dict):
+        pairs: list[Any] = [(0, 0)] * ndim
+        for axis, width in pad_width.items():
+            pairs[axis] = tuple(width) if np.ndim(width) else (width, width)
+        pad_width = pairs
+    widths = np.asarray(pad_width)
+    if widths.dtype.kind not in "iu":
+        raise TypeError("`pad_width` must be of integral type.")
+    if (widths < 0).any():
+        raise ValueError("index can't contain negative values")
+    return [(int(lo), int(hi)) for lo, hi in np.broadcast_to(widths, (ndim, 2))]
+
+
+def _is_zero(values: Any) -> bool:
+    return not isinstance(values, TracerBase) and not np.any(as_array(values))
+
+
+def _option_for_axes(mode: str, option: Any, ndim: int) -> Any:
+    """The option of a mode for each axis: a pair of values, before and after, or the option itself."""
+    if mode == "reflect" or mode == "symmetric" or option is None:
+        return [option] * ndim
+    if mode in STATISTICS:
+        lengths = np.broadcast_to(known(option, "np.pad", "stat_length"), (ndim, 2))
+        if (lengths < 0).any():
+            raise ValueError("index can't contain negative values")
+        return lengths.tolist()
+    return broadcast_to(option, (ndim, 2))
+
+
+def _padded_axis(a: Any, axis: int, lo: int, hi: int, mode: str, option: Any) -> Any:
+    """One axis padded with ``lo`` elements before and ``hi`` after."""
+    n = a.shape[axis]
+    if isinstance(option, str) and option == "odd" and n > 1:
+        return _odd_reflection(a, axis, lo, hi, mode)
+    if mode in ("edge", "wrap", "reflect", "symmetric"):
+        return take(a, np.pad(np.arange(n), (lo, hi), mode), axis)  # type: ignore[call-overload]
+    if mode == "linear_ramp":
+        sides = [_ramp(a, axis, lo, option[0], 0), _ramp(a, axis, hi, option[1], n - 1)]
+    else:
+        values = option if mode == "constant" else _statistics(a, axis, mode, option)
+        sides = [_repeated(v, a, axis, width) for v, width in zip(values, (lo, hi), strict=True)]
+    return concatenate([sides[0], a, sides[1]], axis)
+
+
+def _repeated(value: Any, a: Any, axis: int, width: int) -> Any:
+    """An array like ``a``, but with length ``width`` along an axis, filled with a value for each of the other axes."""
+    return broadcast_to(convert_to(value, a.dtype), (*a.shape[:axis], width, *a.shape[axis + 1 :]))
+
+
+def _statistics(a: Any, axis: int, mode: str, lengths: Any) -> list[Any]:
+    """The statistic of the elements next to each end."""
+    n = a.shape[axis]
+    before, after = (n, n) if lengths is None else (min(m, n) for m in lengths)
+    if 0 in (before, after) and mode in ("maximum", "minimum"):
+        raise ValueError("stat_length of 0 yields no value for padding")
+    lead = (slice(None),) * axis
+    ends = [index(a, (*lead, slice(before))), index(a, (*lead, slice(n - after, None)))]
+    values = [STATISTICS[mode](end, axis=axis, keepdims=True) for end in ends]  # type: ignore[operator]
+    return [np.round(v) for v in values] if a.dtype.kind in "iu" else values
+
+
+def _ramp(a: Any, axis: int, width: int, end: Any, edge: int) -> Any:
+    """A linear ramp from the edge of an array, outwards to the value ``end`` (which it reaches)."""
+    ndim = a.ndim
+    last = index(a, (*(slice(None),) * axis, slice(edge, edge + 1)))
+    steps = np.arange(width) if edge == 0 else np.arange(width)[::-1]
+    steps = steps.reshape(width, *(1,) * (ndim - 1 - axis))
+    end = convert_to(end, np.result_type(end, a.dtype)) if a.dtype.kind in "fc" else end
+    ramp = end + steps * ((last - end) / max(width, 1))
+    return convert_to(np.floor(ramp) if a.dtype.kind in "iu" else ramp, a.dtype)
+
+
+def _odd_reflection(a: Any, axis: int, lo: int, hi: int, mode: str) -> Any:
+    """Padding by reflection through the point at each end: ``f(edge - k) = 2 f(edge) - f(edge + k)``.
+
+    Both reflections together are a translation by a period that adds a constant, so every element of the result is an
+    element of ``a``, or twice an end minus one, plus a multiple of the difference of the ends.
+    """
+    n = a.shape[axis]
+    period = 2 * (n - 1) if mode == "reflect" else 2 * n
+    periods, place = np.divmod(np.arange(-lo, n + hi), period)
+    mirrored = place >= n
+    place = np.where(mirrored, period - place - (mode == "symmetric"), place)
+    shape = (-1, *(1,) * (a.ndim - 1 - axis))
+    sign = np.where(mirrored, -1, 1).reshape(shape).astype(a.dtype)
+    of_last = (2 * periods + 2 * mirrored).reshape(shape).astype(a.dtype)
+    of_first = (-2 * periods).reshape(shape).astype(a.dtype)
+    lead = (slice(None),) * axis
+    first, last = index(a, (*lead, slice(0, 1))), index(a, (*lead, slice(n - 1, n)))
+    return sign * take(a, place, axis) + of_last * last + of_first * first
+
+

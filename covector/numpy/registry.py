@@ -1,0 +1,110 @@
+"""How NumPy functions get their meaning on tracers: ``@implements(np.sum)``.
+
+A handler has the signature of the NumPy function and is called when one of its arguments is a tracer (others may be arrays,
+numbers or lists).  It is written with primitives, and with other NumPy functions, which dispatch here again.  Functions are
+registered by object, never by name: ``np.abs is np.absolute``.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+
+from covector.core import errors
+from covector.core.avals import is_weak, shape_of, typeof
+from covector.core.primitive import TracerBase
+from covector.core.tracer import FUNCTIONS, unsupported
+from covector.primitives.shaping import convert_p
+
+Handler = TypeVar("Handler", bound=Callable[..., Any])
+
+
+def implements(*functions: Callable[..., Any]) -> Callable[[Handler], Handler]:
+    """Register a handler as the meaning of NumPy functions on tracers."""
+
+    def register(handler: Handler) -> Handler:
+        for function in functions:
+            FUNCTIONS[function] = handler
+        return handler
+
+    return register
+
+
+def reject(function: Callable[..., Any], **options: Any) -> None:
+    """Raise unless each option is None: for ``out=`` and others that have no meaning on tracers."""
+    for name, value in options.items():
+        if value is not None:
+            if name == "out":
+                raise errors.InPlaceWriteError(
+                    errors.describe(
+                        f"numpy.{function.__name__} was asked to write a traced value into out=.",
+                        why="traced values cannot be written into an array in place",
+                        fix="use the returned value: y = np.f(x) instead of np.f(x, out=y)",
+                    )
+                )
+            raise unsupported(function, f"{name}={value!r}")
+
+
+def as_array(x: Any) -> Any:
+    """A strongly typed value: an array or tracer of any array-like, Python scalars and nested lists with tracers included."""
+    if x.__class__ is np.ndarray:
+        return x
+    if isinstance(x, TracerBase):
+        return convert_p.bind(x, dtype=typeof(x).dtype) if is_weak(x) else x
+    if isinstance(x, (list, tuple)) and contains_tracer(x):
+        return np.stack([as_array(v) for v in x])
+    return np.asarray(x)
+
+
+def contains_tracer(x: Any) -> bool:
+    """Whether a value, or a nested list or tuple of values, holds a tracer."""
+    if isinstance(x, (list, tuple)):
+        return any(map(contains_tracer, x))
+    return isinstance(x, TracerBase)
+
+
+def canonical_axis(axis: Any, ndim: int, function: str = "the function") -> int:
+    """A non-negative axis; raises ``numpy.exceptions.AxisError`` as NumPy does."""
+    try:
+        axis = operator.index(axis)
+    except TypeError:
+        raise TypeError(f"{function} needs an integer axis, got {axis!r}") from None
+    if not -ndim <= axis < ndim:
+        raise np.exceptions.AxisError(axis, ndim)
+    return axis % ndim  # type: ignore[no-any-return]
+
+
+def canonical_axes(axis: Any, ndim: int, function: str = "the function") -> tuple[int, ...]:
+    """A sorted tuple of distinct non-negative axes from ``None`` (all), an integer or a sequence."""
+    if axis is None:
+        return tuple(range(ndim))
+    axes = [canonical_axis(a, ndim, function) for a in (axis if isinstance(axis, Sequence) else [axis])]
+    if len(set(axes)) != len(axes):
+        raise ValueError(f"duplicate axis in {axis}")
+    return tuple(sorted(axes))
+
+
+def with_kept_axes(x: Any, axes: tuple[int, ...], ndim: int) -> Any:
+    """Put back, with length 1, the axes that a reduction removed."""
+    kept = iter(shape_of(x))
+    return np.reshape(x, tuple(1 if i in axes else next(kept) for i in range(ndim)))
+
+
+def known_array(x: Any, function: Callable[..., Any]) -> Any:
+    """The array behind a value, for a function whose result's shape or dtype depends on values; raises where it is unknown."""
+    x = as_array(x)
+    if isinstance(x, TracerBase):
+        value = x.concrete()  # type: ignore[attr-defined]
+        if value is None:
+            raise errors.TracerArrayConversionError(
+                errors.describe(
+                    f"numpy.{function.__name__} was called on a traced value of type {typeof(x)}.",
+                    why=f"what it returns depends on the value, and {x.unknown_because()}",  # type: ignore[attr-defined]
+                    fix="compute it outside the transformed function, or make the argument static under jit",
+                )
+            )
+        return np.asarray(value)
+    return x

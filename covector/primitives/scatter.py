@@ -1,0 +1,249 @@
+"""Writing parts of arrays by integer arrays: ``scatter(x, values, i_1, ..., i_k)``.
+
+The operand ``x`` is indexed as by `gather_p`: k integer arrays, which broadcast together, index its k leading axes.  The values
+have the shape of the indices, followed by the other axes of x, and x's dtype.
+
+=============== ====================================== ======================================================================
+primitive       at a place that is named repeatedly    derivative there
+=============== ====================================== ======================================================================
+``scatter``     the last value, in C order, stays      exact: the values that were overwritten have none
+``scatter_add`` all values are added                   exact
+``scatter_mul`` all values are multiplied              exact; the second derivative in the values needs all but one nonzero
+``scatter_min`` the smallest stays                     the operand and the values that attain it share it equally
+``scatter_max`` the largest stays                      as for the smallest
+=============== ====================================== ======================================================================
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from covector.core.avals import ShapedArray, Zero, array_aval, shape_of, typeof
+from covector.core.jaxpr import Var
+from covector.core.primitive import Primitive, TracerBase, jointly
+from covector.primitives.constructors import zero_jvp
+from covector.primitives.indexing import apply_at, examples, flat_positions, gather_p, index_shape, rank_of, spread_p
+from covector.primitives.ring import add_p, mul_p
+from covector.primitives.selection import select_p
+from covector.primitives.shaping import align_batch, batch_all, convert_to, moveaxis, reshape_to
+
+Shape = tuple[int, ...]
+Dims = Sequence[int | None]
+
+# --- what all have in common ------------------------------------------------------------------------------------------
+
+
+def _scatter_primitive(name: str, ufunc: np.ufunc | None) -> Primitive:
+    """The primitive that combines what is at a place with the values for it by ``ufunc``, or replaces it."""
+    primitive = Primitive(name)
+
+    @primitive.def_impl
+    def impl(x: Any, values: Any, *indices: Any) -> Any:
+        out = np.array(x, order="C")
+        if ufunc is not None:
+            apply_at(ufunc, out, indices, values)
+            return out
+        lead, rest = out.shape[: len(indices)], out.shape[len(indices) :]
+        positions = flat_positions(indices, lead)
+        out.reshape(math.prod(lead), *rest)[positions] = np.reshape(values, (len(positions), *rest))
+        return out
+
+    @primitive.def_abstract
+    def abstract(x: ShapedArray, values: ShapedArray, *indices: ShapedArray) -> ShapedArray:
+        wanted = (*index_shape(indices), *x.shape[len(indices) :])
+        if values.shape != wanted or values.dtype != x.dtype:
+            raise ValueError(f"{name} needs values of shape {wanted} and dtype {x.dtype} for {x}, got {values}")
+        return x.strengthened()
+
+    @primitive.def_batch
+    def batch(size: int, args: Sequence[Any], dims: Dims) -> Any:
+        x, values, *indices = args
+        d, values_dim, *index_dims = dims
+        x, values = batch_all(size, [x, values], [d, values_dim])
+        if all(i is None for i in index_dims):
+            k = len(indices)
+            return primitive.bind(moveaxis(x, 0, k), moveaxis(values, 0, rank_of(indices)), *indices), k
+        indices = align_batch(indices, index_dims)
+        return primitive.bind(x, values, examples(size, indices), *indices), 0
+
+    return primitive
+
+
+scatter_p = _scatter_primitive("scatter", None)
+scatter_add_p = _scatter_primitive("scatter_add", np.add)
+scatter_mul_p = _scatter_primitive("scatter_mul", np.multiply)
+scatter_min_p = _scatter_primitive("scatter_min", np.minimum)
+scatter_max_p = _scatter_primitive("scatter_max", np.maximum)
+
+
+# --- which value is the last to be written to its place ---------------------------------------------------------------
+
+last_write_p = Primitive("last_write")
+"""``last_write(i_1, ..., i_k, shape=...)``: for each index tuple whether no later one names the same place of ``shape``."""
+
+
+@last_write_p.def_impl
+def _last_write(*indices: Any, shape: Shape) -> Any:
+    positions = flat_positions(indices, shape)
+    last = np.zeros(positions.shape, np.bool_)
+    last[len(positions) - 1 - np.unique(positions[::-1], return_index=True)[1]] = True
+    return last.reshape(np.broadcast_shapes(*map(np.shape, indices)))
+
+
+@last_write_p.def_abstract
+def _last_write_abstract(*indices: ShapedArray, shape: Shape) -> ShapedArray:
+    return array_aval(index_shape(indices), np.dtype(np.bool_))
+
+
+@last_write_p.def_batch
+def _last_write_batch(size: int, args: Sequence[Any], dims: Dims, *, shape: Shape) -> Any:
+    indices = align_batch(args, dims)
+    return last_write_p.bind(examples(size, indices), *indices, shape=(size, *shape)), 0
+
+
+last_write_p.def_jvp(zero_jvp(last_write_p))
+
+
+def without_overwritten(values: Any, indices: Sequence[Any], shape: Shape) -> Any:
+    """Values with zeros in place of those that a later one overwrites."""
+    index = index_shape([typeof(i) for i in indices])
+    if math.prod(index) <= 1:
+        return values
+    last = last_write_p.bind(*indices, shape=shape[: len(indices)])
+    if not isinstance(last, TracerBase) and last.all():
+        return values
+    return select_p.bind(reshape_to(last, (*index, *(1,) * (len(shape_of(values)) - len(index)))), values, 0)
+
+
+def erased(x: Any, indices: Sequence[Any]) -> Any:
+    """An array with zeros at the indices."""
+    shape = shape_of(x)
+    lead = shape[: len(indices)]
+    yes = np.ones(index_shape([typeof(i) for i in indices]), np.bool_)
+    written = scatter_p.bind(np.zeros(lead, np.bool_), yes, *indices)
+    return select_p.bind(reshape_to(written, (*lead, *(1,) * (len(shape) - len(lead)))), 0, x)
+
+
+# --- scatter and scatter_add: jointly linear in the operand and the values --------------------------------------------
+
+
+@scatter_p.def_jvp
+def _scatter_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
+    _, _, *indices = primals
+    tx, tvalues, *_ = tangents
+    out = scatter_p.bind(*primals)
+    shape = shape_of(out)
+    if tvalues.__class__ is Zero:
+        return out, typeof(out).zero if tx.__class__ is Zero else erased(tx, indices)
+    if tx.__class__ is Zero:
+        return out, spread_p.bind(without_overwritten(tvalues, indices, shape), *indices, shape=shape)
+    return out, scatter_p.bind(tx, tvalues, *indices)
+
+
+@scatter_p.def_transpose(linear=jointly(0, 1))
+def _scatter_transpose(ct: Any, x: Any, values: Any, *indices: Any) -> Any:
+    return (
+        erased(ct, indices) if x.__class__ is Var else None,
+        without_overwritten(gather_p.bind(ct, *indices), indices, shape_of(ct)) if values.__class__ is Var else None,
+        *(None for _ in indices),
+    )
+
+
+@scatter_add_p.def_jvp
+def _scatter_add_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
+    _, _, *indices = primals
+    tx, tvalues, *_ = tangents
+    out = scatter_add_p.bind(*primals)
+    if tvalues.__class__ is Zero:
+        return out, tx
+    if tx.__class__ is Zero:
+        return out, spread_p.bind(tvalues, *indices, shape=shape_of(out))
+    return out, scatter_add_p.bind(tx, tvalues, *indices)
+
+
+@scatter_add_p.def_transpose(linear=jointly(0, 1))
+def _scatter_add_transpose(ct: Any, x: Any, values: Any, *indices: Any) -> Any:
+    return (
+        ct if x.__class__ is Var else None,
+        gather_p.bind(ct, *indices) if values.__class__ is Var else None,
+        *(None for _ in indices),
+    )
+
+
+# --- scatter_mul: linear in the operand -------------------------------------------------------------------------------
+
+
+@scatter_mul_p.def_jvp
+def _scatter_mul_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
+    x, values, *indices = primals
+    tx, tvalues, *_ = tangents
+    out = scatter_mul_p.bind(*primals)
+    terms = []
+    if tx.__class__ is not Zero:
+        terms.append(scatter_mul_p.bind(tx, values, *indices))
+    if tvalues.__class__ is not Zero:
+        weighted = mul_p.bind(_product_of_others(x, values, indices), tvalues)
+        terms.append(spread_p.bind(weighted, *indices, shape=shape_of(x)))
+    if not terms:
+        return out, typeof(out).zero
+    return out, add_p.bind(*terms) if len(terms) == 2 else terms[0]
+
+
+def _product_of_others(x: Any, values: Any, indices: Sequence[Any]) -> Any:
+    """For each value the product of what else is multiplied at its place: the operand, and values with the same place."""
+    if _distinct(indices, shape_of(x)):
+        return gather_p.bind(x, *indices)
+    is_zero = np.equal(values, 0)
+    nonzero = select_p.bind(is_zero, 1, values)
+    product = gather_p.bind(scatter_mul_p.bind(x, convert_to(nonzero, typeof(x).dtype), *indices), *indices)
+    zeros = convert_to(is_zero, np.dtype(np.int64))
+    zeros_there = gather_p.bind(spread_p.bind(zeros, *indices, shape=shape_of(x)), *indices)
+    others_vanish = np.greater(zeros_there, zeros)
+    return select_p.bind(others_vanish, 0, select_p.bind(is_zero, product, np.true_divide(product, nonzero)))
+
+
+def _distinct(indices: Sequence[Any], shape: Shape) -> bool:
+    """Whether it is known that no place is named twice."""
+    if math.prod(index_shape([typeof(i) for i in indices])) <= 1:
+        return True
+    last = last_write_p.bind(*indices, shape=shape[: len(indices)])
+    return not isinstance(last, TracerBase) and bool(last.all())
+
+
+@scatter_mul_p.def_transpose(linear=jointly(0))
+def _scatter_mul_transpose(ct: Any, x: Any, values: Any, *indices: Any) -> Any:
+    return scatter_mul_p.bind(ct, values, *indices), None, *(None for _ in indices)
+
+
+# --- scatter_min and scatter_max --------------------------------------------------------------------------------------
+
+
+def _extremum_jvp(primitive: Primitive) -> Any:
+    def jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
+        x, values, *indices = primals
+        tx, tvalues, *_ = tangents
+        out = primitive.bind(*primals)
+        aval = typeof(out)
+        if tx.__class__ is Zero and tvalues.__class__ is Zero:
+            return out, aval.zero
+        x_attains = np.equal(x, out)
+        values_attain = np.equal(values, gather_p.bind(out, *indices))
+        count = scatter_add_p.bind(convert_to(x_attains, aval.dtype), convert_to(values_attain, aval.dtype), *indices)
+        share = np.true_divide(1, select_p.bind(np.equal(count, 0), 1, count))
+        terms = []
+        if tx.__class__ is not Zero:
+            terms.append(mul_p.bind(select_p.bind(x_attains, share, 0), tx))
+        if tvalues.__class__ is not Zero:
+            weight = select_p.bind(values_attain, gather_p.bind(share, *indices), 0)
+            terms.append(spread_p.bind(mul_p.bind(weight, tvalues), *indices, shape=aval.shape))
+        return out, add_p.bind(*terms) if len(terms) == 2 else terms[0]
+
+    return jvp
+
+
+scatter_min_p.def_jvp(_extremum_jvp(scatter_min_p))
+scatter_max_p.def_jvp(_extremum_jvp(scatter_max_p))

@@ -1,0 +1,136 @@
+"""Sorting, and finding places in sorted arrays.
+
+The derivative of `sort_p` moves the tangent with the permutation that sorts; permutations and places are integers, with zero
+derivative.  Axes are non-negative.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from covector.core.avals import ShapedArray, Zero, array_aval, shape_of, typeof
+from covector.core.primitive import Primitive
+from covector.primitives.constructors import zero_jvp
+from covector.primitives.indexing import gather_p
+from covector.primitives.shaping import batch_all, move_batch_to_front
+
+Dims = Sequence[int | None]
+INTP = np.dtype(np.intp)
+
+
+def along_axis(x: Any, indices: Any, axis: int) -> Any:
+    """``np.take_along_axis`` for arrays of the same rank."""
+    shape = shape_of(x)
+    ndim = len(shape)
+    places = [np.arange(n).reshape(n, *(1,) * (ndim - 1 - i)) for i, n in enumerate(shape)]
+    places[axis] = indices
+    return gather_p.bind(x, *places)
+
+
+def _batch_keeping_place(primitive: Primitive) -> Any:
+    """The batching rule of a function along one axis that keeps the shape: the axis moves over by the batch axis."""
+
+    def batch(size: int, args: Sequence[Any], dims: Dims, *, axis: int, **params: Any) -> Any:
+        (x,), (d,) = args, dims
+        assert d is not None
+        return primitive.bind(x, axis=axis + (d <= axis), **params), d
+
+    return batch
+
+
+# --- sort -------------------------------------------------------------------------------------------------------------
+
+sort_p = Primitive("sort")
+sort_p.def_batch(_batch_keeping_place(sort_p))
+
+
+@sort_p.def_impl
+def _sort(x: Any, *, axis: int, kind: str) -> Any:
+    return np.sort(x, axis, kind)  # type: ignore[arg-type, call-overload, unused-ignore]
+
+
+@sort_p.def_abstract
+def _sort_abstract(x: ShapedArray, *, axis: int, kind: str) -> ShapedArray:
+    return array_aval(x.shape, x.dtype)
+
+
+@sort_p.def_jvp
+def _sort_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, axis: int, kind: str) -> Any:
+    (x,), (t,) = primals, tangents
+    if t.__class__ is Zero:
+        out = sort_p.bind(x, axis=axis, kind=kind)
+        return out, typeof(out).zero
+    order = argsort_p.bind(x, axis=axis, kind="stable")
+    return along_axis(x, order, axis), along_axis(t, order, axis)
+
+
+# --- argsort and argpartition -----------------------------------------------------------------------------------------
+
+argsort_p = Primitive("argsort")
+argsort_p.def_batch(_batch_keeping_place(argsort_p))
+argsort_p.def_jvp(zero_jvp(argsort_p))
+
+
+@argsort_p.def_impl
+def _argsort(x: Any, *, axis: int, kind: str) -> Any:
+    return np.argsort(x, axis, kind)  # type: ignore[arg-type, call-overload, unused-ignore]
+
+
+@argsort_p.def_abstract
+def _argsort_abstract(x: ShapedArray, *, axis: int, kind: str) -> ShapedArray:
+    return array_aval(x.shape, INTP)
+
+
+argpartition_p = Primitive("argpartition")
+argpartition_p.def_batch(_batch_keeping_place(argpartition_p))
+argpartition_p.def_jvp(zero_jvp(argpartition_p))
+
+
+@argpartition_p.def_impl
+def _argpartition(x: Any, *, kth: tuple[int, ...], axis: int) -> Any:
+    return np.argpartition(x, kth, axis)
+
+
+@argpartition_p.def_abstract
+def _argpartition_abstract(x: ShapedArray, *, kth: tuple[int, ...], axis: int) -> ShapedArray:
+    return array_aval(x.shape, INTP)
+
+
+# --- searchsorted -----------------------------------------------------------------------------------------------------
+
+searchsorted_p = Primitive("searchsorted")
+"""``searchsorted(a, v, side=..., batch=...)``: for each element of v its place in the sorted vector a.
+
+The first ``batch`` axes of both enumerate vectors and the values to find in them.
+"""
+
+
+@searchsorted_p.def_impl
+def _searchsorted(a: Any, v: Any, *, side: str, batch: int) -> Any:
+    if not batch:
+        return np.searchsorted(a, v, side)  # type: ignore[call-overload]
+    out = np.empty(np.shape(v), np.intp)
+    for i in np.ndindex(a.shape[:batch]):
+        out[i] = np.searchsorted(a[i], v[i], side)  # type: ignore[call-overload]
+    return out
+
+
+@searchsorted_p.def_abstract
+def _searchsorted_abstract(a: ShapedArray, v: ShapedArray, *, side: str, batch: int) -> ShapedArray:
+    if a.ndim != batch + 1 or a.shape[:batch] != v.shape[:batch]:
+        raise ValueError(f"searchsorted needs a sorted vector for each of {batch} batch axes, got {a} and {v}")
+    return array_aval(v.shape, INTP)
+
+
+@searchsorted_p.def_batch
+def _searchsorted_batch(size: int, args: Sequence[Any], dims: Dims, *, side: str, batch: int) -> Any:
+    if dims[0] is None and batch == 0:
+        _, v = move_batch_to_front(args, dims)
+        return searchsorted_p.bind(args[0], v, side=side, batch=0), 0
+    return searchsorted_p.bind(*batch_all(size, args, dims), side=side, batch=batch + 1), 0
+
+
+searchsorted_p.def_jvp(zero_jvp(searchsorted_p))
