@@ -10,6 +10,8 @@ costs time proportional to what was read, not n times the size of the array.
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -30,50 +32,58 @@ class Accumulate:
     Attributes:
         value: the cotangent of the part.
         add_into: ``add_into(buffer, value)`` adds the part into an array in place.
-        scatter: ``scatter(value)`` is the whole cotangent, for values that are traced.
+        scatter: ``scatter(parts, aval)`` is the whole cotangent, of type ``aval``, of a list of such parts, for values that are
+            traced; parts with the same ``scatter`` are given to it together.
+        index: what tells ``scatter`` where the part belongs.
     """
 
-    __slots__ = ("add_into", "scatter", "value")
+    __slots__ = ("add_into", "index", "scatter", "value")
 
-    def __init__(self, value: Any, add_into: Callable[[Any, Any], None], scatter: Callable[[Any], Any]):
+    def __init__(
+        self, value: Any, add_into: Callable[[Any, Any], None], scatter: Callable[[list[Accumulate], Any], Any], index: Any = None
+    ):
         self.value = value
         self.add_into = add_into
         self.scatter = scatter
+        self.index = index
 
 
-class Cotangents:
-    """The cotangents that have arrived so far, by variable."""
+class PartialSum:
+    """The cotangent of a value that is read in parts, while they arrive."""
 
-    __slots__ = ("arrived", "owned")
+    __slots__ = ("aval", "buffer", "traced", "whole")
 
-    def __init__(self) -> None:
-        self.arrived: dict[Var, Any] = {}
-        self.owned: set[Var] = set()
-        """Variables whose cotangent is a buffer made here, which may be written to."""
+    def __init__(self, aval: Any, whole: Any):
+        self.aval = aval
+        self.whole = whole
+        self.buffer: Any = None
+        self.traced: dict[Any, list[Accumulate]] = {}
 
-    def add(self, var: Var, ct: Any) -> None:
-        if ct is None or ct.__class__ is Zero:
-            return
-        if ct.__class__ is Accumulate:
-            self.accumulate(var, ct)
-            return
-        before = self.arrived.get(var)
-        self.arrived[var] = ct if before is None else before + ct
-        self.owned.discard(var)
+    def add(self, ct: Any) -> None:
+        if ct.__class__ is not Accumulate:
+            self.whole = ct if self.whole is None else self.whole + ct
+        elif isinstance(ct.value, TracerBase):
+            self.traced.setdefault(ct.scatter, []).append(ct)
+        else:
+            if self.buffer is None:
+                self.buffer = np.zeros(self.aval.shape, self.aval.dtype)
+            ct.add_into(self.buffer, ct.value)
 
-    def accumulate(self, var: Var, ct: Accumulate) -> None:
-        before = self.arrived.get(var)
-        if isinstance(ct.value, TracerBase) or isinstance(before, TracerBase):
-            whole = ct.scatter(ct.value)
-            self.arrived[var] = whole if before is None else before + whole
-            self.owned.discard(var)
-            return
-        if var not in self.owned:
-            aval = var.aval
-            before = np.zeros(aval.shape, aval.dtype) if before is None else np.array(before, aval.dtype)
-            self.arrived[var] = before
-            self.owned.add(var)
-        ct.add_into(before, ct.value)
+    def total(self) -> Any:
+        terms = [x for x in (self.buffer, self.whole) if x is not None]
+        terms += [scatter(parts, self.aval) for scatter, parts in self.traced.items()]
+        return functools.reduce(operator.add, terms)
+
+
+def accumulate(arrived: dict[Var, Any], var: Var, ct: Any) -> None:
+    """Add a cotangent of any kind to what has arrived for a variable."""
+    before = arrived.get(var)
+    if ct.__class__ is Accumulate or before.__class__ is PartialSum:
+        if before.__class__ is not PartialSum:
+            before = arrived[var] = PartialSum(var.aval, before)
+        before.add(ct)
+    elif ct.__class__ is not Zero:
+        arrived[var] = ct if before is None else before + ct
 
 
 def backward(
@@ -91,11 +101,10 @@ def backward(
     Returns:
         A cotangent for each input, or None where it is zero.
     """
-    cts = Cotangents()
+    arrived: dict[Var, Any] = {}
     for out, ct_in in zip(outs, cts_in, strict=True):
         if out.__class__ is not Zero:
-            cts.add(out.var, ct_in)
-    arrived, owned = cts.arrived, cts.owned
+            accumulate(arrived, out.var, ct_in)
     ct: Any
     n = len(tape)
     while n:
@@ -104,23 +113,28 @@ def backward(
         if primitive.multiple_results:
             if not any(v in arrived for v in outputs):
                 continue
-            ct = [Zero(v.aval) if v not in arrived else arrived.pop(v) for v in outputs]
+            ct = [Zero(v.aval) if v not in arrived else summed(arrived.pop(v)) for v in outputs]
         else:
             ct = arrived.pop(outputs[0], None)
             if ct is None:
                 continue
+            if ct.__class__ is PartialSum:
+                ct = ct.total()
         if primitive.transpose is None:
             raise errors.MissingRuleError(primitive.name, "transpose", "reverse mode")
         x_cts = primitive.transpose(ct, *inputs, **params) if params else primitive.transpose(ct, *inputs)
         for x, x_ct in zip(inputs, x_cts):  # noqa: B905 - on the hot path
             if x_ct is not None and x.__class__ is Var:
-                if x_ct.__class__ not in PLAIN or x in owned:
-                    cts.add(x, x_ct)
-                elif x in arrived:
-                    arrived[x] = arrived[x] + x_ct
+                if x in arrived or x_ct.__class__ not in PLAIN:
+                    accumulate(arrived, x, x_ct)
                 else:
                     arrived[x] = x_ct
-    return [None if v is None else arrived.get(v) for v in in_vars]
+    return [None if v is None else summed(arrived.get(v)) for v in in_vars]
+
+
+def summed(ct: Any) -> Any:
+    """A cotangent, with its parts added up."""
+    return ct.total() if ct.__class__ is PartialSum else ct
 
 
 PLAIN = {np.ndarray, np.float64}

@@ -127,3 +127,29 @@ def test_reading_slices_costs_what_is_read():
     tracemalloc.stop()
     np.testing.assert_array_equal(gradient, 2 * x)
     assert peak < 6 * x.nbytes
+
+
+def test_staged_and_second_derivatives_of_reading_slices_are_linear_too():
+    def f(x):
+        total = 0.0
+        for i in range(x.shape[0]):
+            total = total + np.sum(x[i] ** 3)
+        return total
+
+    def equations(n):
+        return operations(cv.grad(f), np.ones((n, 4)))
+
+    assert equations(64) <= 8.1 * equations(8)
+    x = np.arange(12.0).reshape(4, 3)
+    np.testing.assert_allclose(cv.hvp(f, (x,), (x,)), 6 * x * x)
+    np.testing.assert_allclose(cv.jit(cv.grad(f))(x), 3 * x * x)
+
+
+def test_parts_and_wholes_of_one_value_add_up():
+    def f(x):
+        return np.sum(x[1:] * 2.0) + np.sum(x) + x[np.array([0, 0])] @ np.array([10.0, 5.0]) + np.sum(x[::2])
+
+    expected = [1 + 15 + 1, 2 + 1, 2 + 1 + 1]
+    np.testing.assert_array_equal(cv.grad(f)(np.ones(3)), expected)
+    np.testing.assert_array_equal(cv.jit(cv.grad(f))(np.ones(3)), expected)
+    np.testing.assert_array_equal(cv.vmap(cv.grad(f))(np.ones((2, 3))), [expected, expected])
