@@ -1,0 +1,185 @@
+"""Determinants, and the adjugate matrix, which is the derivative of the determinant and exists at singular matrices too."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from functools import reduce
+from typing import Any
+
+import numpy as np
+
+from covector.core.avals import ShapedArray, Zero, array_aval, broadcast_shapes, dtype_of, shape_of, typeof
+from covector.core.primitive import Primitive
+from covector.primitives.linalg import (
+    LinAlgError,
+    check_matrices,
+    inv_p,
+    padded_stack,
+    real,
+    real_dtype,
+    stack_batch,
+    swap,
+    trace_of_product,
+)
+from covector.primitives.shaping import Dims, batch_all, is_linear_argument, unbroadcast
+
+det_p = Primitive("det")
+det_p.impl = np.linalg.det
+det_p.batch = stack_batch(det_p)
+
+adjugate_p = Primitive("adjugate")
+"""``adjugate(a)`` is the transposed matrix of cofactors, the derivative of the determinant, at singular matrices too.
+
+``adjugate(a, d1, ..., dk)`` is its k-th derivative in the directions d1, ..., dk.  All of them together are closed under
+differentiation and, being symmetric, under transposition in a direction.
+"""
+
+
+@det_p.def_abstract
+def _det_abstract(a: ShapedArray) -> ShapedArray:
+    check_matrices("det", a)
+    return array_aval(a.shape[:-2], a.dtype)
+
+
+@det_p.def_jvp
+def _det_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
+    """``trace(adj(a) da)``."""
+    (a,), (t,) = primals, tangents
+    out = det_p.bind(a)
+    return out, typeof(out).zero if t.__class__ is Zero else trace_of_product(adjugate_p.bind(a), t)
+
+
+@adjugate_p.def_abstract
+def _adjugate_abstract(*matrices: ShapedArray) -> ShapedArray:
+    check_matrices("adjugate", *matrices)
+    return array_aval(broadcast_shapes(*(m.shape for m in matrices)), np.result_type(*(m.dtype for m in matrices)))
+
+
+@adjugate_p.def_batch
+def _adjugate_batch(size: int, args: Sequence[Any], dims: Dims) -> Any:
+    args = batch_all(size, args, dims)
+    ndim = max(len(shape_of(x)) for x in args)
+    return adjugate_p.bind(*(padded_stack(x, ndim) for x in args)), 0
+
+
+@adjugate_p.def_jvp
+def _adjugate_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
+    """One more direction for a; linear in each direction."""
+    out = adjugate_p.bind(*primals)
+    a, *directions = primals
+    ta, *turns = tangents
+    terms = [] if ta.__class__ is Zero else [adjugate_p.bind(a, *directions, ta)]
+    for i, t in enumerate(turns):
+        if t.__class__ is not Zero:
+            terms.append(adjugate_p.bind(a, *directions[:i], t, *directions[i + 1 :]))
+    return out, reduce(operator.add, terms) if terms else typeof(out).zero
+
+
+def _one_direction(mask: tuple[bool, ...], params: dict[str, Any]) -> bool:
+    return sum(mask) == 1 and not mask[0]
+
+
+@adjugate_p.def_transpose(linear=_one_direction)
+def _adjugate_transpose(ct: Any, a: Any, *directions: Any) -> Any:
+    """``<ct, adjugate(a, ..., d)>`` is a derivative of det in the directions ..., d and ctᵀ, which is symmetric in them."""
+    known = [d for d in directions if not is_linear_argument(d)]
+    (d,) = (d for d in directions if is_linear_argument(d))
+    whole = unbroadcast(swap(adjugate_p.bind(a, *known, swap(ct))), d.aval)
+    return None, *(whole if x is d else None for x in directions)
+
+
+@adjugate_p.def_impl
+def _adjugate(a: Any, *directions: Any) -> Any:
+    if len(directions) > 1:
+        return _adjugate_by_interpolation(a, *directions)
+    inverse = _well_conditioned_inverse(a)
+    if inverse is not None:
+        det = np.linalg.det(a)[..., None, None]
+        if not directions:
+            return det * inverse
+        x = inverse @ directions[0]
+        return det * (np.trace(x, axis1=-2, axis2=-1)[..., None, None] * inverse - x @ inverse)
+    u, s, vh = np.linalg.svd(a)
+    uh, v = _adjoint(u), _adjoint(vh)
+    det = (np.linalg.det(u) * np.linalg.det(vh))[..., None, None]
+    if not directions:
+        return det * ((_products_of_others(s)[..., None, :] * v) @ uh)
+    # adj(U (S + P) Vᴴ) = det(U Vᴴ) V adj(S + P) Uᴴ, and adj(S + P) to first order in P is written down element by element.
+    p = uh @ directions[0] @ v
+    eye = np.eye(s.shape[-1], dtype=bool)
+    others = np.where(eye, 0, _products_of_others(np.where(eye, 1, s[..., None, :])))
+    on_diagonal = (others @ np.diagonal(p, axis1=-2, axis2=-1)[..., None]) * eye
+    return det * (v @ (on_diagonal - others * p) @ uh)
+
+
+def _well_conditioned_inverse(a: Any) -> Any:
+    """The inverses if they are accurate to half the digits and no determinant underflows, else None."""
+    try:
+        inverse = np.linalg.inv(a)
+    except LinAlgError:
+        return None
+    condition = np.abs(a).sum(-2).max(-1, initial=0) * np.abs(inverse).sum(-2).max(-1, initial=0)
+    poor = (condition > np.finfo(a.dtype).eps ** -0.5) | (np.abs(np.linalg.det(a)) < np.finfo(a.dtype).tiny)
+    return None if np.any(poor) else inverse
+
+
+def _adjoint(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    return np.swapaxes(x, -1, -2).conj()
+
+
+def _products_of_others(s: Any) -> Any:
+    """For each element of the last axis the product of all others."""
+    ones = np.ones((*s.shape[:-1], 1), s.dtype)
+    before = np.cumprod(np.concatenate([ones, s[..., :-1]], -1), -1)
+    after = np.cumprod(np.concatenate([ones, s[..., :0:-1]], -1), -1)[..., ::-1]
+    return before[..., : s.shape[-1]] * after[..., : s.shape[-1]]
+
+
+def _adjugate_by_interpolation(a: Any, *directions: Any) -> Any:
+    """The derivative in the last direction d, from the values at ``a + z d`` for z on a circle.
+
+    They are a polynomial in z, of which the discrete Fourier transform gives the coefficients; the radius of the circle is the
+    one for which the coefficient of z is largest beside the others.
+    """
+    *others, d = directions
+    dtype = np.result_type(a, *directions)
+    n = a.shape[-1]
+    points = max(n - len(directions), 2)
+    shape = np.broadcast_shapes(a.shape, *(x.shape for x in directions))
+    if len(directions) >= n:
+        return np.zeros(shape, dtype)
+    size_a, size_d = (np.max(np.abs(x), axis=(-2, -1), keepdims=True) for x in (a, d))
+    size_d = np.where(size_d == 0, 1, size_d)
+    radius = np.where(size_a == 0, size_d, size_a) / (n * size_d)
+    z = np.exp(2j * np.pi / points * np.arange(points)).reshape(-1, *(1,) * len(shape))
+    coefficients = np.mean(_adjugate(a + z * radius * d, *others) / z, axis=0) / radius
+    return (coefficients if dtype.kind == "c" else coefficients.real).astype(dtype)
+
+
+slogdet_p = Primitive("slogdet", multiple_results=True)
+slogdet_p.batch = stack_batch(slogdet_p)
+
+
+@slogdet_p.def_impl
+def _slogdet(a: Any) -> list[Any]:
+    return list(np.linalg.slogdet(a))
+
+
+@slogdet_p.def_abstract
+def _slogdet_abstract(a: ShapedArray) -> list[ShapedArray]:
+    check_matrices("slogdet", a)
+    return [array_aval(a.shape[:-2], a.dtype), array_aval(a.shape[:-2], real_dtype(a.dtype))]
+
+
+@slogdet_p.def_jvp
+def _slogdet_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
+    """The derivative of log det is ``trace(a⁻¹ da)``: its real part changes the size, its imaginary part turns the sign."""
+    (a,), (t,) = primals, tangents
+    sign, logabsdet = slogdet_p.bind(a)
+    if t.__class__ is Zero:
+        return [sign, logabsdet], [typeof(sign).zero, typeof(logabsdet).zero]
+    change = trace_of_product(inv_p.bind(a, checked=False), t)
+    grown = real(change)
+    turned = sign * (change - grown) if dtype_of(a).kind == "c" else typeof(sign).zero
+    return [sign, logabsdet], [turned, grown]

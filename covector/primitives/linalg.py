@@ -1,0 +1,435 @@
+"""Linear algebra that solves: Cholesky, linear systems, inverses, determinants and norms, of matrices in the last two axes.
+
+Each primitive takes stacks of matrices, in float32, float64, complex64 or complex128, so that batching adds an axis in front.
+Decompositions with eigenvectors and the like are in `covector.primitives.decompositions`.
+
+Sources of the derivatives: M. B. Giles, "Collected matrix derivative results for forward and reverse mode algorithmic
+differentiation" (2008); I. Murray, "Differentiation of the Cholesky decomposition" (2016); G. H. Golub and V. Pereyra, "The
+differentiation of pseudo-inverses and nonlinear least squares problems whose variables separate" (1973).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cache, lru_cache
+from typing import Any
+
+import numpy as np
+
+from covector.core.avals import ShapedArray, Zero, array_aval, broadcast_shapes, dtype_of, shape_of, typeof
+from covector.core.primitive import Primitive, jointly
+from covector.primitives.arithmetic import conj_p, real_p
+from covector.primitives.contraction import contract_stacks, einsum_p, letter
+from covector.primitives.selection import select_p
+from covector.primitives.shaping import (
+    Dims,
+    batch_all,
+    move_batch_to_front,
+    moveaxis,
+    reduce_sum_p,
+    reshape_to,
+    transpose_p,
+    unbroadcast,
+)
+
+LinAlgError = np.linalg.LinAlgError
+
+# --- what the rules are written with ------------------------------------------------------------------------------------
+
+
+def swap(x: Any) -> Any:
+    """The transposed matrices."""
+    ndim = len(shape_of(x))
+    return transpose_p.bind(x, permutation=(*range(ndim - 2), ndim - 1, ndim - 2))
+
+
+def conj(x: Any) -> Any:
+    """The complex conjugate; a real value unchanged."""
+    return conj_p.bind(x) if dtype_of(x).kind == "c" else x
+
+
+def real(x: Any) -> Any:
+    """The real part."""
+    return real_p.bind(x) if dtype_of(x).kind == "c" else x
+
+
+def adjoint(x: Any) -> Any:
+    """The conjugate transposed matrices."""
+    return conj(swap(x))
+
+
+def hermitian_part(x: Any) -> Any:
+    """The mean of a matrix and its adjoint."""
+    return 0.5 * (x + adjoint(x))
+
+
+def column(v: Any) -> Any:
+    """Vectors (in the last axis) as columns."""
+    return reshape_to(v, (*shape_of(v), 1))
+
+
+def row(v: Any) -> Any:
+    """Vectors (in the last axis) as rows."""
+    shape = shape_of(v)
+    return reshape_to(v, (*shape[:-1], 1, shape[-1]))
+
+
+def diagonal(x: Any) -> Any:
+    """The diagonals of square matrices."""
+    return einsum_p.bind(x, spec=_diagonal_spec(len(shape_of(x))))
+
+
+@lru_cache(maxsize=64)
+def _diagonal_spec(ndim: int) -> str:
+    stack = "".join(map(letter, range(ndim - 2)))
+    i = letter(ndim - 2)
+    return f"{stack}{i}{i}->{stack}{i}"
+
+
+def trace_of_product(x: Any, y: Any) -> Any:
+    """``trace(x @ y)``."""
+    return contract_stacks(x, y, "ij,ji->", "the trace of a product")
+
+
+def keep(mask: Any, x: Any) -> Any:
+    """``x`` where the mask is true, and 0 elsewhere (whatever x is there)."""
+    return select_p.bind(mask, x, 0)
+
+
+def masked_reciprocal(x: Any, zero: Any = None) -> Any:
+    """``1 / x``, and 0 where x is 0 (or where the mask ``zero`` is true)."""
+    zero = np.equal(x, 0) if zero is None else zero
+    return select_p.bind(zero, 0, 1 / select_p.bind(zero, 1, x))
+
+
+def check_matrices(who: str, *avals: ShapedArray, square: bool = True) -> None:
+    """Raise as NumPy does unless these are stacks of (square) matrices in a dtype that LAPACK has."""
+    for aval in avals:
+        if aval.ndim < 2:
+            raise LinAlgError(f"{who} takes matrices, and got {aval}, which has fewer than two axes")
+        if square and aval.shape[-1] != aval.shape[-2]:
+            raise LinAlgError(f"{who} takes square matrices, and got {aval}")
+        if aval.dtype.char not in "fdFD":
+            raise TypeError(f"{who}: array type {aval.dtype} is unsupported in linalg (of {aval})")
+
+
+def real_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The dtype of the real part."""
+    return np.empty(0, dtype).real.dtype
+
+
+def stack_batch(primitive: Primitive) -> Callable[..., Any]:
+    """The batching rule of a primitive of one stack of matrices: one more axis in front."""
+
+    def batch(size: int, args: Sequence[Any], dims: Dims, **params: Any) -> Any:
+        out = primitive.bind(*move_batch_to_front(args, dims), **params)
+        return out, [0] * len(out) if primitive.multiple_results else 0
+
+    return batch
+
+
+def _like_argument(name: str) -> Callable[..., ShapedArray]:
+    def abstract(a: ShapedArray, **params: Any) -> ShapedArray:
+        check_matrices(name, a)
+        return a.strengthened()
+
+    return abstract
+
+
+# --- triangular systems -------------------------------------------------------------------------------------------------
+
+triangular_solve_p = Primitive("triangular_solve")
+"""The x of ``a @ x = b`` (of ``a.T @ x = b`` if ``transpose``) for triangular a, of which one triangle is read.
+
+``unit_diagonal`` takes the diagonal as ones.  A zero on the diagonal gives infinities, and no error.
+"""
+
+
+@triangular_solve_p.def_impl
+def _triangular_solve(a: Any, b: Any, *, lower: bool, transpose: bool, unit_diagonal: bool) -> Any:
+    dtype = np.result_type(a, b)
+    a, b = a.astype(dtype, copy=False), b.astype(dtype, copy=False)
+    n, k = b.shape[-2:]
+    stack = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    if a.size == 0 or k == 0:
+        return np.zeros((*stack, n, k), dtype)
+    if a.ndim == 2:
+        columns = _trsm(a, np.moveaxis(b, -2, 0).reshape(n, -1), lower, transpose, unit_diagonal)
+        return np.moveaxis(columns.reshape(n, *stack, k), 0, -2)
+    a = np.broadcast_to(a, (*stack, n, n)).reshape(-1, n, n)
+    b = np.broadcast_to(b, (*stack, n, k)).reshape(-1, n, k)
+    if len(a) > 4 * n:  # few rows: a step for each row is faster than a call for each matrix
+        out = _substituted(a, b, lower, transpose, unit_diagonal)
+    else:
+        out = np.stack([_trsm(x, y, lower, transpose, unit_diagonal) for x, y in zip(a, b, strict=True)])
+    return out.reshape(*stack, n, k)
+
+
+def _trsm(a: Any, b: Any, lower: bool, transpose: bool, unit: bool) -> Any:
+    solve = _blas_trsm()[a.dtype.char]
+    if a.flags.f_contiguous:
+        return solve(1.0, a, b, lower=lower, trans_a=transpose, diag=unit)
+    return solve(1.0, a.T, b, lower=not lower, trans_a=not transpose, diag=unit)
+
+
+@cache
+def _blas_trsm() -> dict[str, Callable[..., Any]]:
+    from scipy.linalg import blas  # as slow to import as NumPy itself
+
+    return {"f": blas.strsm, "d": blas.dtrsm, "F": blas.ctrsm, "D": blas.ztrsm}
+
+
+def _substituted(a: Any, b: Any, lower: bool, transpose: bool, unit: bool) -> Any:
+    """Forward or backward substitution in all systems of a stack at once."""
+    if transpose:
+        a, lower = np.swapaxes(a, -1, -2), not lower
+    n = a.shape[-1]
+    x = np.empty(b.shape, b.dtype)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        for i in range(n) if lower else reversed(range(n)):
+            known = slice(0, i) if lower else slice(i + 1, n)
+            rest = b[:, i] - np.matmul(a[:, i : i + 1, known], x[:, known])[:, 0]
+            x[:, i] = rest if unit else rest / a[:, i, i, None]
+    return x
+
+
+def _system_abstract(name: str) -> Callable[..., ShapedArray]:
+    def abstract(a: ShapedArray, b: ShapedArray, **params: Any) -> ShapedArray:
+        check_matrices(name, a)
+        check_matrices(name, b, square=False)
+        if a.shape[-1] != b.shape[-2]:
+            raise ValueError(f"{name}: {a} has {a.shape[-1]} columns, and {b} has {b.shape[-2]} rows")
+        stack = broadcast_shapes(a.shape[:-2], b.shape[:-2])
+        return array_aval((*stack, *b.shape[-2:]), np.result_type(a.dtype, b.dtype))
+
+    return abstract
+
+
+def _system_batch(primitive: Primitive) -> Callable[..., Any]:
+    """Many right-hand sides of one matrix are more columns; otherwise one more axis in front."""
+
+    def batch(size: int, args: Sequence[Any], dims: Dims, **params: Any) -> Any:
+        a, b = args
+        if dims[0] is None and len(shape_of(a)) == 2 and len(shape_of(b)) == 3:
+            b = moveaxis(b, dims[1] or 0, 2)
+            n, k, _ = shape_of(b)
+            return reshape_to(primitive.bind(a, reshape_to(b, (n, k * size)), **params), (n, k, size)), 2
+        a, b = move_batch_to_front(args, dims)
+        ndim = max(len(shape_of(x)) - (d is not None) for x, d in zip((a, b), dims, strict=True))
+        a, b = (padded_stack(x, ndim + 1) if d is not None else x for x, d in zip((a, b), dims, strict=True))
+        return primitive.bind(a, b, **params), 0
+
+    return batch
+
+
+def padded_stack(x: Any, ndim: int) -> Any:
+    """Axes of length 1 behind the batch axis, up to a rank."""
+    shape = shape_of(x)
+    return reshape_to(x, (shape[0], *(1,) * (ndim - len(shape)), *shape[1:]))
+
+
+triangular_solve_p.abstract = _system_abstract("triangular_solve")
+triangular_solve_p.batch = _system_batch(triangular_solve_p)
+
+
+@triangular_solve_p.def_jvp
+def _triangular_solve_jvp(
+    primals: Sequence[Any], tangents: Sequence[Any], *, lower: bool, transpose: bool, unit_diagonal: bool
+) -> Any:
+    """``dx = a⁻¹ (db - da x)``, with of da the triangle that is read."""
+    a, b = primals
+    ta, tb = tangents
+
+    def solve(rhs: Any) -> Any:
+        return triangular_solve_p.bind(a, rhs, lower=lower, transpose=transpose, unit_diagonal=unit_diagonal)
+
+    out = solve(b)
+    if ta.__class__ is Zero:
+        return out, typeof(out).zero if tb.__class__ is Zero else solve(tb)
+    ta = keep(triangle(shape_of(a)[-1], lower, strict=unit_diagonal), ta)
+    change = (swap(ta) if transpose else ta) @ out
+    return out, solve(-change if tb.__class__ is Zero else tb - change)
+
+
+def triangle(n: int, lower: bool, strict: bool = False) -> Any:
+    """The mask of a triangle of n by n matrices, without the diagonal if ``strict``."""
+    mask = np.tri(n, k=-1 if strict else 0, dtype=bool)
+    return mask if lower else mask.T
+
+
+@triangular_solve_p.def_transpose(linear=jointly(1))
+def _triangular_solve_transpose(ct: Any, a: Any, b: Any, *, transpose: bool, **params: Any) -> Any:
+    return None, unbroadcast(triangular_solve_p.bind(a, ct, transpose=not transpose, **params), b.aval)
+
+
+# --- Cholesky -------------------------------------------------------------------------------------------------------------
+
+cholesky_p = Primitive("cholesky")
+"""The triangular factor of a positive definite Hermitian matrix, of which one triangle is read.
+
+The derivative is that of the factor of the Hermitian part, ``(a + aᴴ) / 2``: gradients are Hermitian, as JAX's are.
+"""
+
+cholesky_p.abstract = _like_argument("cholesky")
+cholesky_p.batch = stack_batch(cholesky_p)
+
+
+@cholesky_p.def_impl
+def _cholesky(a: Any, *, upper: bool) -> Any:
+    return np.linalg.cholesky(a, upper=upper)
+
+
+@cholesky_p.def_jvp
+def _cholesky_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, upper: bool) -> Any:
+    """``dL = L Φ(L⁻¹ dA L⁻ᴴ)``, where Φ takes the lower triangle with half the diagonal."""
+    (a,), (t,) = primals, tangents
+    out = cholesky_p.bind(a, upper=upper)
+    if t.__class__ is Zero:
+        return out, typeof(out).zero
+    factor = adjoint(out) if upper else out
+
+    def solve(x: Any) -> Any:
+        return triangular_solve_p.bind(factor, x, lower=True, transpose=False, unit_diagonal=False)
+
+    n = shape_of(a)[-1]
+    phi = (np.tri(n, k=-1) + 0.5 * np.eye(n)).astype(real_dtype(dtype_of(out)))
+    tangent = factor @ (phi * solve(adjoint(solve(hermitian_part(t)))))
+    return out, adjoint(tangent) if upper else tangent
+
+
+# --- systems and inverses ---------------------------------------------------------------------------------------------------
+
+solve_p = Primitive("solve")
+solve_p.impl = np.linalg.solve
+solve_p.abstract = _system_abstract("solve")
+solve_p.batch = _system_batch(solve_p)
+
+
+@solve_p.def_jvp
+def _solve_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
+    """``dx = a⁻¹ (db - da x)``."""
+    a, b = primals
+    ta, tb = tangents
+    out = solve_p.bind(a, b)
+    if ta.__class__ is Zero:
+        return out, typeof(out).zero if tb.__class__ is Zero else solve_p.bind(a, tb)
+    change = ta @ out
+    return out, solve_p.bind(a, -change if tb.__class__ is Zero else tb - change)
+
+
+@solve_p.def_transpose(linear=jointly(1))
+def _solve_transpose(ct: Any, a: Any, b: Any) -> Any:
+    return None, unbroadcast(solve_p.bind(swap(a), ct), b.aval)
+
+
+inv_p = Primitive("inv")
+"""The inverse; of a singular matrix an error if ``checked``, else NaN (for derivatives, which may be discarded)."""
+
+inv_p.abstract = _like_argument("inv")
+inv_p.batch = stack_batch(inv_p)
+
+
+@inv_p.def_impl
+def _inv(a: Any, *, checked: bool) -> Any:
+    try:
+        return np.linalg.inv(a)
+    except LinAlgError:
+        if checked:
+            raise
+    singular = np.linalg.slogdet(a).sign == 0
+    return np.linalg.inv(np.where(singular[..., None, None], np.array(np.nan, a.dtype), a))
+
+
+@inv_p.def_jvp
+def _inv_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, checked: bool) -> Any:
+    """``-a⁻¹ da a⁻¹``."""
+    (a,), (t,) = primals, tangents
+    out = inv_p.bind(a, checked=checked)
+    return out, typeof(out).zero if t.__class__ is Zero else -(out @ t @ out)
+
+
+pinv_p = Primitive("pinv")
+"""The pseudo-inverse of a; singular values up to ``rcond`` times the largest count as zero.
+
+``hermitian`` reads the lower triangle.  The derivative is that among matrices of the same rank (elsewhere there is none).
+"""
+
+
+@pinv_p.def_impl
+def _pinv(a: Any, rcond: Any, *, hermitian: bool) -> Any:
+    return np.linalg.pinv(a, rcond=rcond, hermitian=hermitian)
+
+
+@pinv_p.def_abstract
+def _pinv_abstract(a: ShapedArray, rcond: ShapedArray, *, hermitian: bool) -> ShapedArray:
+    check_matrices("pinv", a, square=hermitian)
+    return array_aval((*a.shape[:-2], a.shape[-1], a.shape[-2]), a.dtype)
+
+
+@pinv_p.def_batch
+def _pinv_batch(size: int, args: Sequence[Any], dims: Dims, *, hermitian: bool) -> Any:
+    (a,), rcond = batch_all(size, args[:1], dims[:1]), args[1]
+    if dims[1] is not None:
+        rcond = padded_stack(moveaxis(rcond, dims[1], 0), len(shape_of(a)) - 2)
+    return pinv_p.bind(a, rcond, hermitian=hermitian), 0
+
+
+@pinv_p.def_jvp
+def _pinv_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, hermitian: bool) -> Any:
+    """``dP = -P dA P + P Pᴴ dAᴴ (1 - A P) + (1 - P A) dAᴴ Pᴴ P`` (Golub and Pereyra)."""
+    a, rcond = primals
+    t = tangents[0]
+    p = pinv_p.bind(a, rcond, hermitian=hermitian)
+    if t.__class__ is Zero:
+        return p, typeof(p).zero
+    if hermitian:
+        t = hermitian_part(t)
+    th, ph = adjoint(t), adjoint(p)
+    outside_range = p @ (ph @ (th - th @ a @ p))
+    outside_rows = (th - p @ (a @ th)) @ ph @ p
+    return p, outside_range + outside_rows - p @ t @ p
+
+
+# --- vector norms -----------------------------------------------------------------------------------------------------------
+
+norm_p = Primitive("norm")
+"""The p-norm over ``axes``, ``(sum |x|^p)^(1/p)``, for a number p = ``order`` other than 0 and infinity.
+
+The derivative at 0 is 0; so it is, for orders other than 2, in elements that are 0.
+"""
+
+
+@norm_p.def_impl
+def _norm(x: Any, *, order: float, axes: tuple[int, ...]) -> Any:
+    if order == 2:
+        square = x * x if x.dtype.kind != "c" else x.real**2 + x.imag**2
+        return np.sqrt(np.add.reduce(square, axes))
+    return np.add.reduce(np.abs(x) ** order, axes) ** (1 / order)
+
+
+@norm_p.def_abstract
+def _norm_abstract(x: ShapedArray, *, order: float, axes: tuple[int, ...]) -> ShapedArray:
+    return array_aval(tuple(n for i, n in enumerate(x.shape) if i not in axes), real_dtype(x.dtype))
+
+
+@norm_p.def_batch
+def _norm_batch(size: int, args: Sequence[Any], dims: Dims, *, order: float, axes: tuple[int, ...]) -> Any:
+    (x,) = move_batch_to_front(args, dims)
+    return norm_p.bind(x, order=order, axes=tuple(i + 1 for i in axes)), 0
+
+
+@norm_p.def_jvp
+def _norm_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, order: float, axes: tuple[int, ...]) -> Any:
+    (x,), (t,) = primals, tangents
+    out = norm_p.bind(x, order=order, axes=axes)
+    if t.__class__ is Zero:
+        return out, typeof(out).zero
+    size = reshape_to(out, tuple(1 if i in axes else n for i, n in enumerate(shape_of(x))))
+    inverse = masked_reciprocal(size)
+    if order == 2:
+        weights = conj(x) * inverse
+    else:
+        zero = np.equal(x, 0)
+        relative = select_p.bind(zero, 1, np.abs(x) * inverse)
+        weights = keep(np.logical_not(zero), relative ** (order - 1) * conj(np.sign(x)))
+    return out, reduce_sum_p.bind(real(weights * t), axes=axes)

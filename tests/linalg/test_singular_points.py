@@ -1,0 +1,173 @@
+"""Derivatives where formulas have a zero in the denominator: singular matrices, equal eigenvalues, the norm at 0."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from linear_laws import adjoint, array, hermitian
+
+import covector
+from covector.primitives.determinants import adjugate_p
+from covector.testing import check_case, check_grads
+
+
+def cofactors(a):
+    """The adjugate by its definition."""
+    n = len(a)
+    minor = lambda i, j: np.linalg.det(np.delete(np.delete(a, i, 0), j, 1))
+    return np.array([[(-1) ** (i + j) * minor(i, j) for i in range(n)] for j in range(n)]).reshape(a.shape)
+
+
+# --- determinants ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", "dD")
+@pytest.mark.parametrize("rank", range(5))
+def test_gradient_of_det_at_any_rank(rank, dtype):
+    a = array(4, rank, dtype=dtype) @ array(rank, 4, dtype=dtype)
+    gradient = covector.grad(np.linalg.det, holomorphic=dtype == "D")(a)
+    np.testing.assert_allclose(gradient, cofactors(a).T, atol=1e-12)
+    np.testing.assert_allclose(adjugate_p.bind(a), cofactors(a), atol=1e-12)
+
+
+@pytest.mark.parametrize("rank", range(5))
+def test_all_derivatives_of_det_at_any_rank(rank):
+    """To fourth order: det is a polynomial, so it has them all.  (Complex, for which there is no complex step to fail.)"""
+    a = array(4, rank, dtype="D") @ array(rank, 4, dtype="D")
+    check_case(adjugate_p, (a,))
+    check_case(adjugate_p, (a, array(4, 4, dtype="D")))
+    check_case(adjugate_p, (a, array(2, 4, 4, dtype="D"), array(4, 4, dtype="D")), order=1)
+
+
+def test_third_derivatives_of_det_are_the_levi_civita_symbol():
+    third = covector.jacfwd(covector.hessian(np.linalg.det))
+    for a in (np.zeros((3, 3)), np.ones((3, 3)), array(3, 3)):
+        t = np.transpose(third(a), (0, 2, 4, 1, 3, 5))  # the rows, then the columns
+        for rows, columns in itertools.product(itertools.product(range(3), repeat=3), repeat=2):
+            sign = [np.linalg.det(np.eye(3)[list(p)]) for p in (rows, columns)]
+            np.testing.assert_allclose(t[rows][columns], sign[0] * sign[1], atol=1e-12)
+
+
+def test_det_of_a_tiny_matrix_does_not_underflow_in_its_derivative():
+    np.testing.assert_allclose(covector.grad(np.linalg.det)(1e-200 * np.eye(2)), 1e-200 * np.eye(2))
+
+
+def test_det_of_a_stack_of_which_one_is_singular():
+    a = np.stack([np.zeros((2, 2)), np.eye(2), array(2, 2)])
+    gradient = covector.grad(lambda a: np.sum(np.linalg.det(a)))(a)
+    np.testing.assert_allclose(gradient, [cofactors(m).T for m in a])
+    np.testing.assert_allclose(covector.vmap(covector.grad(np.linalg.det))(a), gradient)
+
+
+def test_inverses_of_singular_matrices():
+    """An error where NumPy raises one; in derivatives NaN, so that a batch of which some are discarded can be computed."""
+    a = np.stack([np.ones((2, 2)), np.eye(2)])
+    with pytest.raises(np.linalg.LinAlgError):
+        covector.jvp(np.linalg.inv, (a,), (a,))
+    value, tangent = covector.jvp(np.linalg.slogdet, (a,), (a,))
+    np.testing.assert_array_equal(value.logabsdet, [-np.inf, 0])
+    np.testing.assert_array_equal(tangent.logabsdet, [np.nan, 2])
+    for p in (1, -1, "fro", np.inf):
+        with np.errstate(invalid="ignore"):
+            cond, _ = covector.jvp(lambda a, p=p: np.linalg.cond(a, p), (a,), (a,))
+        np.testing.assert_allclose(cond, np.linalg.cond(a, p))
+
+
+# --- equal eigenvalues and singular values --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", "dD")
+def test_eigenvalues_of_multiples_of_the_identity(dtype):
+    a = 2 * np.eye(3, dtype=dtype)
+    for f in (np.linalg.eigh, np.linalg.svd, np.linalg.eig):
+        assert all(np.all(np.isfinite(t)) for t in covector.jvp(f, (a,), (array(3, 3, dtype=dtype),))[1])
+    trace = covector.grad(lambda a: np.sum(np.linalg.eigvalsh(a) ** 2))(a)
+    np.testing.assert_allclose(trace, 4 * np.eye(3), atol=1e-12)
+
+
+def test_projection_on_all_vectors_of_one_eigenvalue():
+    """Its derivative exists, whatever vectors LAPACK chose for the double eigenvalue."""
+    q = np.linalg.qr(array(4, 4))[0]
+    a = q @ np.diag([1.0, 1.0, 2.0, 3.0]) @ q.T
+
+    def projection(a):
+        v = np.linalg.eigh(hermitian(a))[1][:, :2]
+        return v @ v.T
+
+    t = hermitian(array(4, 4))
+    ahead, behind = (projection(a + s * 1e-6 * t) for s in (1, -1))
+    np.testing.assert_allclose(covector.jvp(projection, (a,), (t,))[1], (ahead - behind) / 2e-6, atol=1e-6)
+
+
+def test_nuclear_norm_to_second_order_at_equal_singular_values():
+    a = 2 * np.linalg.qr(array(3, 3))[0]
+    check_grads(lambda a: np.linalg.norm(a, "nuc"), (a,), order=2)
+
+
+def test_polar_factor_at_equal_singular_values():
+    def polar(a):
+        u, _, vh = np.linalg.svd(a, full_matrices=False)
+        return u @ vh
+
+    check_grads(polar, (np.linalg.qr(array(4, 3))[0],), order=1)
+    check_grads(polar, (3 * np.linalg.qr(array(3, 3, dtype="D"))[0],), order=1)
+
+
+def test_singular_values_of_a_rank_deficient_matrix():
+    a = np.outer(np.arange(1.0, 4), np.ones(2))
+    u, s, vh = covector.jvp(lambda a: np.linalg.svd(a), (a,), (array(3, 2),))[1]
+    assert all(np.all(np.isfinite(x)) for x in (u, s, vh))
+    gradient = covector.grad(lambda a: np.linalg.norm(a, 2))(a)
+    np.testing.assert_allclose(gradient, a / np.linalg.norm(a))
+
+
+# --- norms at 0 -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", "dDf")
+@pytest.mark.parametrize("order", [None, 1, 2, 3, 1.5, np.inf, -np.inf])
+def test_norm_at_zero(order, dtype):
+    def norm(x):
+        return np.linalg.norm(x, order)
+
+    zero = np.zeros(3, dtype)
+    np.testing.assert_array_equal(covector.grad(norm)(zero), zero)
+    np.testing.assert_array_equal(covector.jvp(norm, (zero,), (np.ones(3, dtype),))[1], 0)
+    if order in (None, 2, 3):
+        np.testing.assert_array_equal(covector.jvp(covector.grad(norm), (zero,), (np.ones(3, dtype),))[1], zero)
+
+
+def test_frobenius_norm_at_zero_in_a_stack():
+    x = np.stack([np.zeros((2, 2)), np.ones((2, 2))])
+    gradient = covector.grad(lambda x: np.sum(np.linalg.norm(x, axis=(1, 2))))(x)
+    np.testing.assert_array_equal(gradient, x / 2)
+
+
+def test_norm_with_some_zeros():
+    x = np.array([0.0, 3.0, -4.0])
+    for order in (0.5, 1.5, 2, 3):
+        gradient = covector.grad(lambda x, p=order: np.linalg.norm(x, p))(x)
+        size = np.linalg.norm(x, order)
+        expected = np.sign(x[1:]) * np.abs(x[1:] / size) ** (order - 1)
+        np.testing.assert_allclose(gradient, [0, *expected])
+
+
+# --- the triangle that is not read ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", "dD")
+def test_values_come_from_one_triangle_and_gradients_are_hermitian(dtype):
+    """As documented: the value is NumPy's, the derivative that for the Hermitian part."""
+    a = array(3, 3, dtype=dtype)
+    a = a @ adjoint(a) + 3 * np.eye(3)
+    broken = np.tril(a) + 7 * np.triu(np.ones((3, 3)), 1)
+    for f in (np.linalg.cholesky, np.linalg.eigvalsh, lambda a: np.abs(np.linalg.eigh(a)[1])):
+        for x in (a, broken):
+            value, pullback = covector.vjp(f, x)
+            np.testing.assert_allclose(value, f(x), rtol=1e-12)
+            (gradient,) = pullback(array(*value.shape, dtype=value.dtype))
+            np.testing.assert_allclose(gradient, adjoint(gradient), atol=1e-12)
+        (whole,), (half,) = (covector.vjp(f, x)[1](np.ones_like(value)) for x in (a, broken))
+        np.testing.assert_allclose(whole, half)
