@@ -1,6 +1,7 @@
 """The size of what a researcher reads first: core, interpreters and transforms stay under 4,000 lines of code.
 
-A line of code is one that is not blank, not a comment and not part of a docstring.  Each file stays under 600 lines of any kind.
+A line of code is one that is not blank, not a comment and not part of a docstring.  Each file stays under 600 lines of any
+kind.
 """
 
 from __future__ import annotations

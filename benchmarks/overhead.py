@@ -57,7 +57,9 @@ def gradients(x: Any, autograd: Any, torch: Any, jax: Any) -> None:
         f = chain(torch)
         programs["PyTorch"] = lambda: torch.autograd.grad(f(tx), tx)
     programs["NumPy value"] = lambda: value(x)
-    report(f"gradient of {OPERATIONS} operations on 10 elements", best(programs), OPERATIONS, "at most 0.40 autograd, 1 PyTorch")
+    report(
+        f"gradient of {OPERATIONS} operations on 10 elements", best(programs), OPERATIONS, "at most 0.40 autograd, 1 PyTorch"
+    )
     if jax:
         jx = jax.numpy.asarray(x)
         jax_gradient = jax.grad(chain(jax.numpy))
@@ -111,9 +113,9 @@ def batching() -> None:
             x = np.sin(x) * y + x / 2.0
         return x
 
+    batched = cv.vmap(f)
     for shape in ((1000,), (1000, 10)):
         x, y = np.random.default_rng(0).normal(size=(2, *shape))
-        batched = cv.vmap(f)
         np.testing.assert_allclose(batched(x, y), f(x, y))
         times = best({"vmap": lambda x=x, y=y: batched(x, y), "by hand": lambda x=x, y=y: f(x, y)})  # type: ignore[misc]
         report(f"vmap of 20 operations, batch of shape {shape}", times, 20, "at most 2")

@@ -4,11 +4,15 @@
 staged version; each result is an ordinary function that can be transformed again.
 """
 
+from covector import numpy as numpy
 from covector.core import errors as errors
 from covector.core.avals import ShapedArray, Zero, float0, instantiate, typeof
+from covector.core.check import check
 from covector.core.jaxpr import Equation, Jaxpr, Literal, Var
+from covector.core.parser import parse
 from covector.core.primitive import Primitive, jointly, one_of
 from covector.core.tracer import Tracer
+from covector.numpy.at import at
 from covector.primitives.constructors import bilinear, elementwise, linear, reduction
 from covector.transforms import tree as tree
 from covector.transforms.autodiff import grad, jvp, linear_transpose, linearize, value_and_grad, vjp
@@ -29,7 +33,9 @@ __all__ = [
     "Tracer",
     "Var",
     "Zero",
+    "at",
     "bilinear",
+    "check",
     "elementwise",
     "errors",
     "eval_shape",
@@ -48,7 +54,9 @@ __all__ = [
     "linear_transpose",
     "linearize",
     "make_jaxpr",
+    "numpy",
     "one_of",
+    "parse",
     "ravel_pytree",
     "reduction",
     "stop_gradient",

@@ -21,6 +21,10 @@ float0 = np.dtype([("float0", np.void, 0)])
 """The dtype of the tangents of integers and booleans: a type with one value, zero."""
 
 
+_CANONICAL_DTYPES = {dtype: dtype for dtype in (np.dtype(np.int64), np.dtype(np.uint64))}
+"""C has two integer types of 64 bits; their dtypes are equal, but only one is that of ``np.int64``."""
+
+
 class AbstractValue:
     """The interface of an aval: equality, hashing, printing, and the symbolic zero of its tangent space."""
 
@@ -51,7 +55,8 @@ class ShapedArray(AbstractValue):
 
     def __init__(self, shape: Shape, dtype: Any, weak_type: bool = False):
         self.shape = shape
-        self.dtype = np.dtype(dtype)
+        dtype = np.dtype(dtype)
+        self.dtype = _CANONICAL_DTYPES.get(dtype, dtype)
         self.weak_type = weak_type
         self._hash: int | None = None
         self._zero: Zero | None = None

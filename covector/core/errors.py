@@ -68,7 +68,6 @@ class LinearityError(CovectorError, TypeError):
             )
         )
 
-
     @classmethod
     def of_equation(cls, primitive: str, operands: str, source: Source | str | None = "here", why: str = "") -> LinearityError:
         """The error for a primitive that is not linear in what it is applied to."""

@@ -10,7 +10,7 @@ impl       ``(*arrays, **params) -> out``                                       
 abstract   ``(*avals, **params) -> out_aval``                                     the shape and dtype of the result
 jvp        ``(primals, tangents, **params) -> (out, tangent_out)``                 forward derivative; tangents may be `Zero`
 linearize  ``(primals, tangents, **params) -> (out, tangent_out)``                 the same, for staged tangents
-transpose  ``(cotangent, *args, **params) -> cotangents of the args``              linear arguments are `Var`; None for the others
+transpose  ``(cotangent, *args, **params) -> cotangents of the args``              linear arguments are `Var`; None for others
 batch      ``(size, args, dims, **params) -> (out, out_dim)``                      dims are axes, or None where not batched
 linear     ``(mask, params) -> bool``                                             may exactly the arguments in mask be linear?
 ========== ====================================================================== =============================================
@@ -97,6 +97,7 @@ class Primitive:
         "__weakref__",
         "abstract",
         "batch",
+        "derived",
         "impl",
         "jvp",
         "keeps_weak",
@@ -121,6 +122,8 @@ class Primitive:
         self.abstract: Callable[..., Any] = self._missing("abstract", "staging (make_jaxpr, jit)")
         self.jvp: Callable[..., Any] | None = None
         self.linearize: Callable[..., Any] | None = None
+        self.derived: str | None = None
+        """Which of the rules ``jvp`` and ``linearize`` was not registered, and is the other one."""
         self.transpose: Callable[..., Any] | None = None
         self.batch: Callable[..., Any] | None = None
         self.split: Callable[..., Any] | None = None
@@ -158,8 +161,10 @@ class Primitive:
     def def_jvp(self, rule: Rule) -> Rule:
         """Register the forward derivative: ``rule(primals, tangents, **params) -> (out, tangent_out)``."""
         checked = rule if rule.__module__.startswith("covector.") else self._checked(rule)
-        if self.linearize is None or self.linearize is self.jvp:
-            self.linearize = checked
+        if self.linearize is None or self.derived == "linearize":
+            self.linearize, self.derived = checked, "linearize"
+        elif self.derived == "jvp":
+            self.derived = None
         self.jvp = checked
         return rule
 
@@ -179,8 +184,10 @@ class Primitive:
 
     def def_linearize(self, rule: Rule) -> Rule:
         """Register a derivative for staged tangents, for a primitive with sub-programs; signature as ``def_jvp``."""
-        if self.jvp is None or self.jvp is self.linearize:
-            self.jvp = rule
+        if self.jvp is None or self.derived == "jvp":
+            self.jvp, self.derived = rule, "jvp"
+        elif self.derived == "linearize":
+            self.derived = None
         self.linearize = rule
         return rule
 

@@ -61,9 +61,7 @@ def tree_paths(tree: Any) -> list[str]:
     return ["".join(entry.codify("") for entry in accessor) for accessor in accessors]
 
 
-def register_pytree_node(
-    cls: type, flatten: Callable[[Any], tuple[Any, Any]], unflatten: Callable[[Any, Any], Any]
-) -> None:
+def register_pytree_node(cls: type, flatten: Callable[[Any], tuple[Any, Any]], unflatten: Callable[[Any, Any], Any]) -> None:
     """Make a container known: ``flatten(obj) -> (children, metadata)`` and ``unflatten(metadata, children) -> obj``.
 
     >>> class Pair:

@@ -132,7 +132,9 @@ class Tracer(TracerBase):
         return int(self._known(errors.TracerIntegerConversionError, "the integer value", fix))
 
     def __index__(self) -> int:
-        fix = "index a tracer (not a list or an ndarray) with it: np.take(A, i) works, A[i] on a plain array A does not"
+        fix = (
+            "index a tracer (not a list or an ndarray) with it: covector.at(A)[i].get() works, A[i] on a plain array A does not"
+        )
         value = self._known(errors.TracerIntegerConversionError, "the integer value", fix)
         return value.__index__()  # type: ignore[no-any-return]
 

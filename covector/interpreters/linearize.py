@@ -65,7 +65,7 @@ class Linearization:
         for primal, wanted in zip(primals, nonzero, strict=True):
             if wanted:
                 tangent = self.tape.new_input(typeof(primal).tangent())
-                self.in_vars.append(tangent.var)
+                self.in_vars.append(tangent.variable)
                 args.append(JVPTracer(self.trace, primal, tangent))
             else:
                 self.in_vars.append(None)
@@ -79,7 +79,9 @@ class Linearization:
         return [p for p, _ in pairs], LinearProgram(self.tape, self.in_vars, tangents)
 
 
-def linearize(f: Callable[..., Sequence[Any]], primals: Sequence[Any], nonzero: Sequence[bool]) -> tuple[list[Any], LinearProgram]:
+def linearize(
+    f: Callable[..., Sequence[Any]], primals: Sequence[Any], nonzero: Sequence[bool]
+) -> tuple[list[Any], LinearProgram]:
     """The outputs of ``f`` at ``primals``, and the linear map from the tangents marked ``nonzero`` to the output tangents."""
     with Linearization() as lin:
         return lin.outputs(f(*lin.inputs(primals, nonzero)))
@@ -93,7 +95,6 @@ def linear_output(tape: LinearTrace, tangent: Any) -> Any:
         what = f"the tangent {tangent!r} of an output is not linear in the tangents of the inputs."
         raise errors.LinearityError(what, why="it does not depend on them, and is not zero")
     return Zero(typeof(tangent).tangent())
-
 
 
 class Split(NamedTuple):
@@ -157,7 +158,7 @@ def _split_known(jaxpr: Jaxpr, linear: tuple[bool, ...]) -> Split:
             rest = iter(known)
             args = [tape.new_input(v.aval) if m else next(rest) for v, m in zip(jaxpr.in_vars, linear, strict=True)]
             outs = eval_jaxpr(jaxpr, *args)
-        in_vars = [a.var for a, m in zip(args, linear, strict=True) if m]
+        in_vars = [a.variable for a, m in zip(args, linear, strict=True) if m]
         is_linear = [o.__class__ is StageTracer and o._trace is tape for o in outs]
         program = LinearProgram(tape, in_vars, [o for o, m in zip(outs, is_linear, strict=True) if m])
         rest_jaxpr, residuals = program.closed()

@@ -31,24 +31,24 @@ TapeEntry = tuple[Primitive, Sequence[Any], dict[str, Any], Sequence[Var], Sourc
 class StageTracer(Tracer):
     """A value of which only the variable, with its aval, is known."""
 
-    __slots__ = ("var",)
+    __slots__ = ("variable",)
 
     def __init__(self, trace: StageTrace, var: Var):
         self._trace = trace
-        self.var = var
+        self.variable = var
 
     @property
     def aval(self) -> Any:
-        return self.var.aval
+        return self.variable.aval
 
     def made_at(self) -> Source | None:
         for entry in reversed(self._trace.tape):
-            if self.var in entry[3]:
-                return entry[4]
+            if self.variable in entry[3]:
+                return entry[4]  # type: ignore[no-any-return]
         return None
 
 
-register_tracer(StageTracer, lambda x: x.var.aval)
+register_tracer(StageTracer, lambda x: x.variable.aval)
 
 
 class StageTrace(Trace):
@@ -67,7 +67,7 @@ class StageTrace(Trace):
     def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
         if self.closed:
             raise leaked(self, args)
-        inputs = [a.var if a.__class__ is StageTracer and a._trace is self else a for a in args]
+        inputs = [a.variable if a.__class__ is StageTracer and a._trace is self else a for a in args]
         avals = [typeof(a) for a in args]
         return self.record(primitive, inputs, params, primitive.abstract(*avals, **params), user_source())
 
@@ -109,7 +109,7 @@ class LinearTrace(StageTrace):
         mask = []
         for a in args:
             if a.__class__ is StageTracer and a._trace is self:
-                var = a.var
+                var = a.variable
                 inputs.append(var)
                 avals.append(var.aval)
                 mask.append(True)
@@ -162,7 +162,7 @@ class _Closing:
         self.var_of_value: dict[int, Var] = {}
 
     def close(self, trace: StageTrace, in_vars: Sequence[Var], outs: Sequence[Any], linear: bool) -> tuple[Jaxpr, list[Any]]:
-        out_vars = [self.atom(o.var if o.__class__ is StageTracer and o._trace is trace else o) for o in outs]
+        out_vars = [self.atom(o.variable if o.__class__ is StageTracer and o._trace is trace else o) for o in outs]
         live = {v for v in out_vars if v.__class__ is Var}
         kept = []
         for entry in reversed(trace.tape):
@@ -223,4 +223,4 @@ def stage(
     """
     with collection_paused(), open_trace(StageTrace, name, origin) as trace:
         tracers = [trace.new_input(aval) for aval in in_avals]
-        return trace.close([t.var for t in tracers], f(*tracers))
+        return trace.close([t.variable for t in tracers], f(*tracers))

@@ -40,7 +40,11 @@ class Accumulate:
     __slots__ = ("add_into", "index", "scatter", "value")
 
     def __init__(
-        self, value: Any, add_into: Callable[[Any, Any], None], scatter: Callable[[list[Accumulate], Any], Any], index: Any = None
+        self,
+        value: Any,
+        add_into: Callable[[Any, Any], None],
+        scatter: Callable[[list[Accumulate], Any], Any],
+        index: Any = None,
     ):
         self.value = value
         self.add_into = add_into
@@ -104,7 +108,7 @@ def backward(
     arrived: dict[Var, Any] = {}
     for out, ct_in in zip(outs, cts_in, strict=True):
         if out.__class__ is not Zero:
-            accumulate(arrived, out.var, ct_in)
+            accumulate(arrived, out.variable, ct_in)
     ct: Any
     n = len(tape)
     while n:
@@ -151,7 +155,7 @@ def record_linear(f: Callable[..., Sequence[Any]], in_avals: Sequence[Any], *, n
     with open_trace(LinearTrace, name) as tape:
         args = [tape.new_input(aval) for aval in in_avals]
         outs = [linear_output(tape, o) for o in f(*args)]
-    return LinearProgram(tape, [a.var for a in args], outs)
+    return LinearProgram(tape, [a.variable for a in args], outs)
 
 
 def transpose_jaxpr(jaxpr: Jaxpr, linear: Sequence[bool], known: Sequence[Any], cts: Sequence[Any]) -> list[Any]:

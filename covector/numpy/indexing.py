@@ -67,9 +67,7 @@ def take_along_axis(arr: Any, indices: Any, axis: Any = -1) -> Any:
         raise IndexError("`indices` must be an integer array")
     if arr.ndim != indices.ndim:
         raise ValueError("`indices` and `arr` must have the same number of dimensions")
-    places = [
-        indices if i == axis else np.arange(n).reshape(n, *(1,) * (arr.ndim - 1 - i)) for i, n in enumerate(arr.shape)
-    ]
+    places = [indices if i == axis else np.arange(n).reshape(n, *(1,) * (arr.ndim - 1 - i)) for i, n in enumerate(arr.shape)]
     return index(arr, tuple(places))
 
 
@@ -376,4 +374,3 @@ def _with_axis(arr: Any, axis: Any, function: str) -> tuple[Any, int]:
     if axis is None:
         return np.ravel(arr), 0
     return arr, canonical_axis(axis, arr.ndim, function)
-

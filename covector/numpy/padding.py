@@ -153,5 +153,3 @@ def _odd_reflection(a: Any, axis: int, lo: int, hi: int, mode: str) -> Any:
     lead = (slice(None),) * axis
     first, last = index(a, (*lead, slice(0, 1))), index(a, (*lead, slice(n - 1, n)))
     return sign * take(a, place, axis) + of_last * last + of_first * first
-
-

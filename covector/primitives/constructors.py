@@ -15,11 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from covector.core.avals import WEAK_SCALARS, ShapedArray, Zero, array_aval, typeof
+from covector.core.avals import WEAK_SCALARS, ShapedArray, Zero, array_aval, is_weak, typeof
 from covector.core.jaxpr import Var
 from covector.core.primitive import Primitive, jointly, one_of
 from covector.primitives.ring import add_p, elementwise_abstract, elementwise_batch, scale, sumprod_p
-from covector.primitives.shaping import fit, move_batch_to_front
+from covector.primitives.shaping import convert_p, fit, move_batch_to_front
 
 # --- elementwise ------------------------------------------------------------------------------------------------------
 
@@ -122,10 +122,11 @@ def nary_jvp(primitive: Primitive, derivatives: Sequence[Derivative | None]) -> 
 
 
 def numpy_scalars(primals: Sequence[Any]) -> Sequence[Any]:
-    """NumPy scalars for the arguments of a derivative that are all Python numbers: ``1 / x`` is infinite at 0, no error."""
-    if all(p.__class__ in (float, complex, int) for p in primals):
-        return [np.asarray(p)[()] for p in primals]
-    return primals
+    """NumPy scalars for the arguments of a derivative that are all Python numbers, or tracers of such.
+
+    So ``1 / x`` is infinite at 0, no error, and a derivative has the strong type of the output.
+    """
+    return [convert_p.bind(p, dtype=typeof(p).dtype) for p in primals] if all(map(is_weak, primals)) else primals
 
 
 # --- linear -----------------------------------------------------------------------------------------------------------
@@ -233,9 +234,7 @@ def bilinear_rules(primitive: Primitive, transpose_left: Callable[..., Any], tra
 # --- reductions -------------------------------------------------------------------------------------------------------
 
 
-def reduction(
-    name: str, fn: Callable[..., Any], jvp: Callable[..., Any] | None = None, *, dtype: Any = None
-) -> Primitive:
+def reduction(name: str, fn: Callable[..., Any], jvp: Callable[..., Any] | None = None, *, dtype: Any = None) -> Primitive:
     """Make a primitive that removes the axes in its parameter ``axes``, a tuple of non-negative integers.
 
     Args:

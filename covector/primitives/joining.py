@@ -74,8 +74,10 @@ def _concatenate(*arrays: Any, axis: int) -> Any:
 def _concatenate_abstract(*avals: ShapedArray, axis: int) -> ShapedArray:
     shape = avals[0].shape
     for aval in avals:
-        if aval.ndim != len(shape) or not 0 <= axis < aval.ndim or any(
-            m != n for i, (m, n) in enumerate(zip(aval.shape, shape, strict=True)) if i != axis
+        if (
+            aval.ndim != len(shape)
+            or not 0 <= axis < aval.ndim
+            or any(m != n for i, (m, n) in enumerate(zip(aval.shape, shape, strict=True)) if i != axis)
         ):
             raise ValueError(f"all the input array dimensions except for the concatenation axis {axis} must match: {avals}")
     total = sum(a.shape[axis] for a in avals)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from covector.core.avals import ShapedArray, Zero, array_aval, shape_of, typeof
+from covector.core.avals import WEAK_SCALARS, ShapedArray, Zero, array_aval, shape_of, typeof
 from covector.core.jaxpr import Var
 from covector.core.primitive import Primitive, jointly
 
@@ -175,11 +175,11 @@ convert_p = Primitive("convert")
 
 @convert_p.def_impl
 def _convert(x: Any, *, dtype: np.dtype[Any]) -> Any:
-    if isinstance(x, (np.ndarray, np.generic)):
-        if dtype.kind != "c" and x.dtype.kind == "c":
-            x = x.real if dtype.kind != "b" else x
-        return x.astype(dtype)
-    return np.asarray(x).astype(dtype)[()]
+    if not isinstance(x, (np.ndarray, np.generic)):
+        x = np.asarray(x)[()]
+    if dtype.kind not in "cb" and x.dtype.kind == "c":
+        x = x.real
+    return x.astype(dtype)
 
 
 @convert_p.def_abstract
@@ -204,6 +204,30 @@ def _convert_transpose(ct: Any, x: Any, *, dtype: np.dtype[Any]) -> Any:
 @convert_p.def_batch
 def _convert_batch(size: int, args: Sequence[Any], dims: Dims, *, dtype: np.dtype[Any]) -> Any:
     return convert_p.bind(args[0], dtype=dtype), dims[0]
+
+
+# --- weaken: a scalar as a Python number -------------------------------------------------------------------------------
+
+weaken_p = linear_structural("weaken")
+"""A scalar as the Python number that it equals: the tangent of a weak value must be weak too, or it would decide a dtype."""
+
+
+@weaken_p.def_impl
+def _weaken(x: Any) -> Any:
+    return x.item() if isinstance(x, (np.ndarray, np.generic)) else x
+
+
+@weaken_p.def_abstract
+def _weaken_abstract(x: ShapedArray) -> ShapedArray:
+    return ShapedArray((), WEAK_SCALARS[x.dtype.kind], weak_type=True)
+
+
+@weaken_p.def_transpose(linear=jointly())
+def _weaken_transpose(ct: Any, x: Any) -> Any:
+    return (unbroadcast(ct, x.aval),)
+
+
+weaken_p.def_batch(lambda size, args, dims: (args[0], dims[0]))
 
 
 # --- helpers of rules -------------------------------------------------------------------------------------------------
@@ -245,9 +269,15 @@ def fit(tangent: Any, out: Any) -> Any:
     aval, wanted = typeof(tangent), typeof(out)
     if aval is wanted:
         return tangent
-    if aval.dtype != wanted.dtype:
-        tangent = convert_p.bind(tangent, dtype=wanted.dtype)
+    if aval.dtype != wanted.dtype or aval.weak_type != wanted.weak_type:
+        tangent = in_type(tangent, wanted)
     return tangent if aval.shape == wanted.shape else broadcast_to_p.bind(tangent, shape=wanted.shape)
+
+
+def in_type(x: Any, wanted: ShapedArray) -> Any:
+    """``x`` in the dtype of ``wanted``, and as weakly typed as it."""
+    x = convert_to(x, wanted.dtype)
+    return weaken_p.bind(x) if wanted.weak_type else x
 
 
 def move_batch_to_front(args: Sequence[Any], dims: Dims) -> list[Any]:

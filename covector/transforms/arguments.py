@@ -14,6 +14,7 @@ from covector.core.avals import float0, typeof
 from covector.core.primitive import TracerBase
 from covector.core.pytrees import tree_flatten, tree_paths, tree_unflatten
 from covector.core.source import Source, source_of_function
+from covector.primitives.shaping import in_type
 
 ArgNums = int | Sequence[int]
 ArgNames = str | Sequence[str] | None
@@ -161,7 +162,7 @@ def check_leaves(leaves: Sequence[Any], paths: Callable[[], list[str]], who: str
                 errors.describe(
                     f"{who} got {leaf!r} of type {type(leaf).__name__} at {paths()[i] or 'its argument'}.",
                     why=str(e),
-                    fix="pass arrays or numbers; keep other things in a closure (functools.partial) or make them static under jit",
+                    fix="pass arrays or numbers; keep other things in a closure (functools.partial), or make them static (jit)",
                 )
             ) from None
 
@@ -187,9 +188,7 @@ def like_tangent(value: Any, primal_aval: Any, what: str, who: str) -> Any:
         if aval.shape == wanted.shape and (aval.dtype == float0 or (not isinstance(value, TracerBase) and not np.any(value))):
             return zero
     elif aval.shape == wanted.shape and (aval.dtype == wanted.dtype or _adapts(aval, wanted)):
-        if aval.weak_type and not wanted.weak_type and not isinstance(value, TracerBase):
-            return wanted.dtype.type(value)
-        return value
+        return value if (aval.dtype, aval.weak_type) == (wanted.dtype, wanted.weak_type) else in_type(value, wanted)
     raise errors.TreeMismatchError(
         errors.describe(
             f"{who} got a {what} of type {aval} for a value of type {primal_aval}.",
@@ -238,5 +237,3 @@ def _plain(treedef: Any) -> str:
     for noise in ("PyTreeSpec(", ", namespace='covector'", ", NoneIsLeaf"):
         text = text.replace(noise, "")
     return text.removesuffix(")")
-
-

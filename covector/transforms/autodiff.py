@@ -19,6 +19,7 @@ from covector.interpreters.evaluate import eval_jaxpr
 from covector.interpreters.jvp import JVPTrace
 from covector.interpreters.linearize import Linearization, LinearProgram
 from covector.interpreters.transpose import record_linear, transpose_program
+from covector.primitives.shaping import convert_to
 from covector.transforms.arguments import (
     ArgNames,
     ArgNums,
@@ -157,8 +158,11 @@ def vjp(f: Function, *primals: Any, has_aux: bool = False) -> Any:
 
 
 def _finished(cts: Sequence[Any], avals: Sequence[Any]) -> list[Any]:
-    """Cotangents as a user gets them: zeros made into arrays, each an array of its own."""
-    return own_results([instantiate(Zero(a.tangent().strengthened())) if ct is None else ct for ct, a in zip(cts, avals, strict=True)])
+    """Cotangents as a user gets them: zeros made into arrays, each an array of its own, none a Python number."""
+    wanted = [a.tangent().strengthened() for a in avals]
+    return own_results(
+        [instantiate(Zero(a)) if ct is None else convert_to(ct, a.dtype) for ct, a in zip(cts, wanted, strict=True)]
+    )
 
 
 def grad(
@@ -289,8 +293,9 @@ def _check_output(out: Any, holomorphic: bool, who: str) -> None:
                 why="holomorphic=True promises a complex function"
                 if holomorphic
                 else "the derivative of an integer is zero, and that of a complex number needs holomorphic=True or vjp",
-                fix="return a real number such as np.abs(z)**2, or use holomorphic=True" if aval.dtype.kind == "c" else
-                "compute the output in floating point",
+                fix="return a real number such as np.abs(z)**2, or use holomorphic=True"
+                if aval.dtype.kind == "c"
+                else "compute the output in floating point",
             )
         )
 
@@ -357,7 +362,9 @@ def linear_transpose(f: Function, *primals: Any) -> Function:
     for aval in avals:
         if aval.dtype == float0 or not aval.is_differentiable:
             raise errors.GradDtypeError(
-                errors.describe(f"{who.name} got an argument of type {aval}.", why="linear functions are those of real or complex numbers")
+                errors.describe(
+                    f"{who.name} got an argument of type {aval}.", why="linear functions are those of real or complex numbers"
+                )
             )
     trees = []
 

@@ -148,11 +148,16 @@ def _check_dtypes(in_avals: Sequence[Any], out_avals: Sequence[Any], forward: bo
             raise errors.GradDtypeError(
                 errors.describe(
                     f"{who} got an argument of type {aval} to differentiate.",
-                    why="a holomorphic function is one of complex numbers" if aval.is_differentiable else "integers have no derivative",
+                    why="a holomorphic function is one of complex numbers"
+                    if aval.is_differentiable
+                    else "integers have no derivative",
                     fix="pass a complex argument" if aval.is_differentiable else "pass a float, or choose other argnums",
                 )
             )
-    for aval, what in [*((a, "an argument") for a in in_avals if forward), *((a, "an output") for a in out_avals if not forward)]:
+    for aval, what in [
+        *((a, "an argument") for a in in_avals if forward),
+        *((a, "an output") for a in out_avals if not forward),
+    ]:
         if aval.dtype.kind == "c" and not holomorphic:
             raise errors.GradDtypeError(
                 errors.describe(
@@ -192,7 +197,10 @@ def _forward(program: Any, in_avals: Sequence[Any], out_avals: Sequence[Any]) ->
     basis = _basis(in_avals)
     n = sum(a.size for a in in_avals)
     columns, dims = batch(lambda *ts: eval_jaxpr(jaxpr, *residuals, *ts), n, basis, [0] * len(basis), name="jacfwd")
-    columns = [broadcast_to_p.bind(c, shape=(n, *shape_of(c))) if d is None else moveaxis(c, d, 0) for c, d in zip(columns, dims, strict=True)]
+    columns = [
+        broadcast_to_p.bind(c, shape=(n, *shape_of(c))) if d is None else moveaxis(c, d, 0)
+        for c, d in zip(columns, dims, strict=True)
+    ]
     last = [moveaxis(c, 0, len(shape_of(c)) - 1) for c in columns]
     return [_split_blocks(c, in_avals, a.ndim) for c, a in zip(last, out_avals, strict=True)]
 

@@ -49,7 +49,7 @@ class StaticArguments:
             elif not variadic:
                 raise errors.ArgumentError(
                     errors.describe(
-                        f"static_argnums names position {n}, but {function_name(f)} has {len(positional)} positional parameters.",
+                        f"static_argnums names position {n}, but {function_name(f)} has {len(positional)} parameters.",
                         fix="count the parameters from 0",
                     )
                 )

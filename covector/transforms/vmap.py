@@ -90,7 +90,9 @@ def _input_dims(in_axes: Any, args: Any, kwargs: Any, leaves: list[Any], who: st
         )
     axes = [*broadcast_prefix(in_axes, args, f"{who}: in_axes", _axes_error)]
     axes += [0] * (len(leaves) - len(axes))
-    return [_canonical(axis, shape_of(leaf), i, args, kwargs, who) for i, (axis, leaf) in enumerate(zip(axes, leaves, strict=True))]
+    return [
+        _canonical(axis, shape_of(leaf), i, args, kwargs, who) for i, (axis, leaf) in enumerate(zip(axes, leaves, strict=True))
+    ]
 
 
 def _canonical(axis: Any, shape: tuple[int, ...], index: int, args: Any, kwargs: Any, who: str) -> int | None:
@@ -120,7 +122,9 @@ def _where(path: str) -> str:
     return f"{'argument' if kind == '0' else 'keyword argument'} {name}{inside}"
 
 
-def _batch_size(leaves: list[Any], dims: list[int | None], axis_size: int | None, paths: Callable[[], list[str]], who: str) -> int:
+def _batch_size(
+    leaves: list[Any], dims: list[int | None], axis_size: int | None, paths: Callable[[], list[str]], who: str
+) -> int:
     sizes = {i: shape_of(leaf)[d] for i, (leaf, d) in enumerate(zip(leaves, dims, strict=True)) if d is not None}
     found = set(sizes.values()) | ({axis_size} if axis_size is not None else set())
     if len(found) == 1:
@@ -165,5 +169,3 @@ def _place_batch(value: Any, dim: int | None, axis: Any, size: int, who: str) ->
         return moveaxis(value, dim, int(axis) % ndim)
     repeated = moveaxis(broadcast_to_p.bind(value, shape=(size, *shape_of(value))), 0, int(axis) % ndim)
     return repeated.copy() if isinstance(repeated, np.ndarray) else repeated
-
-

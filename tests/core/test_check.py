@@ -11,7 +11,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from jaxpr_examples import VEC, add_p, any_p, call_p, chain, evaluate, mul_p, neg_p, nested, ring_programs, sin_p, unary
 
-from covector.core.avals import ShapedArray, Zero, float0
+from covector.core.avals import ShapedArray, Zero, array_aval, float0, typeof
 from covector.core.check import check, check_linear, linear_outputs
 from covector.core.errors import JaxprTypeError, LinearityError
 from covector.core.jaxpr import Equation, Jaxpr, Literal, Var
@@ -440,3 +440,8 @@ def test_what_is_accepted_is_linear(jaxpr: Jaxpr, mask: list[bool]):
     for f_one, f_other, f_combined, is_linear in zip(at(one), at(other), at(combined), marks, strict=True):
         expected = 2 * f_one - 3 * f_other if is_linear else f_one
         np.testing.assert_allclose(f_combined, expected, rtol=1e-9, atol=1e-9)
+
+
+def test_equal_dtypes_of_different_c_types_are_one():
+    shape = (3, 1, 4, 1, 5)
+    assert array_aval(shape, np.dtype(np.longlong)).dtype.type is typeof(np.zeros(shape, np.int64)).dtype.type is np.int64

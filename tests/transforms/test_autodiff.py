@@ -266,7 +266,7 @@ class TestNesting:
         # d/dx [x d/dy (x y^2)|_{y=x}] = d/dx [2 x^3] = 6 x^2
         for outer in (d_fwd, cv.grad):
             for inner in (d_fwd, cv.grad):
-                assert outer(lambda x: x * inner(lambda y: x * y * y)(x))(2.0) == pytest.approx(24.0)
+                assert outer(lambda x, inner=inner: x * inner(lambda y: x * y * y)(x))(2.0) == pytest.approx(24.0)
 
     def test_derivatives_to_order_five(self):
         x = 0.7
@@ -274,7 +274,12 @@ class TestNesting:
         # 1/(1+x^2) is the imaginary part of 1/(x-i) times -1: its n-th derivative is (-1)^(n+1) n! Im (x-i)^-(n+1)
         exact_lorentz = [((-1) ** n * math.factorial(n) * (x - 1j) ** -(n + 1)).imag for n in range(1, 6)]
         for f, exact in ((np.sin, exact_sin), (lambda x: 1 / (1 + x**2), exact_lorentz)):
-            for derivative in (cv.grad, lambda f: lambda x: cv.jvp(f, (x,), (1.0,))[1], lambda f: cv.jit(cv.grad(f)), cv.jacfwd):
+            for derivative in (
+                cv.grad,
+                lambda f: lambda x: cv.jvp(f, (x,), (1.0,))[1],
+                lambda f: cv.jit(cv.grad(f)),
+                cv.jacfwd,
+            ):
                 g = f
                 for n in range(5):
                     g = derivative(g)

@@ -77,9 +77,7 @@ def test_per_example_gradients():
         return np.sum(np.tanh(w * x)) ** 2
 
     w = RNG.normal(size=3)
-    np.testing.assert_allclose(
-        cv.vmap(cv.grad(loss), (None, 0))(w, A), np.stack([cv.grad(loss)(w, a) for a in A]), rtol=1e-13
-    )
+    np.testing.assert_allclose(cv.vmap(cv.grad(loss), (None, 0))(w, A), np.stack([cv.grad(loss)(w, a) for a in A]), rtol=1e-13)
 
 
 def test_gradient_of_vmap():

@@ -1,0 +1,293 @@
+"""NumPy's elementwise functions that are no ufuncs: choosing, clipping, rounding, complex parts, tests of numbers."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from covector.core.avals import broadcast_shapes, dtype_of, shape_of
+from covector.core.primitive import TracerBase
+from covector.numpy.registry import as_array, canonical_axis, contains_tracer, implements, known_array, reject
+from covector.primitives.arithmetic import imag, real
+from covector.primitives.comparison import round_p
+from covector.primitives.identity import stop_gradient_p
+from covector.primitives.selection import clip_p, select_p
+from covector.primitives.special import bessel_i_p, sinc_p
+
+NO_VALUE = np._NoValue
+PYTHON_NUMBERS = {bool, int, float, complex}
+REAL_NUMBERS = {int, float}
+
+
+def as_operand(x: Any) -> Any:
+    """An argument of an elementwise function: Python numbers stay weakly typed, lists become arrays."""
+    return x if x.__class__ is np.ndarray or x.__class__ in PYTHON_NUMBERS or isinstance(x, TracerBase) else as_array(x)
+
+
+# --- choosing ---------------------------------------------------------------------------------------------------------
+
+
+@implements(np.where)
+def where(condition: Any, x: Any = NO_VALUE, y: Any = NO_VALUE, /) -> Any:
+    if x is NO_VALUE and y is NO_VALUE:
+        return np.nonzero(condition)
+    if x is NO_VALUE or y is NO_VALUE:
+        raise ValueError("either both or neither of x and y should be given")
+    return select_p.bind(as_operand(condition), as_operand(x), as_operand(y))
+
+
+@implements(np.clip)
+def clip(
+    a: Any,
+    a_min: Any = NO_VALUE,
+    a_max: Any = NO_VALUE,
+    out: Any = None,
+    *,
+    min: Any = NO_VALUE,
+    max: Any = NO_VALUE,
+    **options: Any,
+) -> Any:
+    """``minimum(maximum(a, min), max)``; at a bound that is a Python number the derivative is 0."""
+    reject(np.clip, out=out, **options)
+    if a_min is NO_VALUE and a_max is NO_VALUE:
+        a_min, a_max = (None if v is NO_VALUE else v for v in (min, max))
+    elif a_min is NO_VALUE or a_max is NO_VALUE:
+        raise TypeError(f"clip() missing 1 required positional argument: 'a_{'min' if a_min is NO_VALUE else 'max'}'")
+    elif min is not NO_VALUE or max is not NO_VALUE:
+        raise ValueError("Passing `min` or `max` keyword argument when `a_min` and `a_max` are provided is forbidden.")
+    a = as_array(a)
+    if a_min.__class__ in REAL_NUMBERS and a_max.__class__ in REAL_NUMBERS:
+        return clip_p.bind(a, low=_bound(a_min, dtype_of(a)), high=_bound(a_max, dtype_of(a)))
+    if a_min is not None:
+        a = np.maximum(a, _bound(a_min, dtype_of(a)))
+    return a if a_max is None else np.minimum(a, _bound(a_max, dtype_of(a)))
+
+
+def _bound(bound: Any, dtype: Any) -> Any:
+    """A bound of `clip`; one that an integer dtype cannot hold is moved into its range."""
+    if bound.__class__ is int and dtype.kind in "iu":
+        info = np.iinfo(dtype)
+        return min(max(bound, int(info.min)), int(info.max))
+    return as_operand(bound)
+
+
+# --- rounding ---------------------------------------------------------------------------------------------------------
+
+
+@implements(np.round, np.around)
+def round_(a: Any, decimals: int = 0, out: Any = None) -> Any:
+    reject(np.round, out=out)
+    return round_p.bind(as_array(a), decimals=int(decimals))
+
+
+@implements(np.fix)
+def fix(x: Any, out: Any = None) -> Any:
+    reject(np.fix, out=out)
+    return np.trunc(as_array(x))
+
+
+# --- complex numbers --------------------------------------------------------------------------------------------------
+
+
+@implements(np.real)
+def real_(val: Any) -> Any:
+    return real(as_operand(val))
+
+
+@implements(np.imag)
+def imag_(val: Any) -> Any:
+    return imag(as_operand(val))
+
+
+@implements(np.angle)
+def angle(z: Any, deg: bool = False) -> Any:
+    z = as_array(z)
+    result = np.arctan2(imag(z) if dtype_of(z).kind == "c" else 0, real(z))
+    return result * (180 / math.pi) if deg else result
+
+
+@implements(np.iscomplex)
+def iscomplex(x: Any) -> Any:
+    return np.not_equal(imag(as_array(x)), 0)
+
+
+@implements(np.isreal)
+def isreal(x: Any) -> Any:
+    return np.equal(imag(as_array(x)), 0)
+
+
+@implements(np.real_if_close)
+def real_if_close(a: Any, tol: float = 100) -> Any:
+    """The real part where all imaginary parts are negligible; the dtype depends on the values, so they must be known."""
+    a = as_array(a)
+    if dtype_of(a).kind != "c":
+        return a
+    return real(a) if np.real_if_close(known_array(a, np.real_if_close), tol).dtype.kind != "c" else a
+
+
+# --- tests of numbers -------------------------------------------------------------------------------------------------
+
+
+def _signed_infinity(function: Any, x: Any, negative: bool) -> Any:
+    x = as_array(x)
+    if dtype_of(x).kind == "c":
+        raise TypeError(f"This operation is not supported for {dtype_of(x)} values because it would be ambiguous.")
+    sign = np.signbit(x) if dtype_of(x).kind == "f" else np.less(x, 0)
+    return np.logical_and(np.isinf(x), sign if negative else np.logical_not(sign))
+
+
+@implements(np.isneginf)
+def isneginf(x: Any, out: Any = None) -> Any:
+    reject(np.isneginf, out=out)
+    return _signed_infinity(np.isneginf, x, negative=True)
+
+
+@implements(np.isposinf)
+def isposinf(x: Any, out: Any = None) -> Any:
+    reject(np.isposinf, out=out)
+    return _signed_infinity(np.isposinf, x, negative=False)
+
+
+@implements(np.isclose)
+def isclose(a: Any, b: Any, rtol: Any = 1e-05, atol: Any = 1e-08, equal_nan: bool = False) -> Any:
+    a, b = as_operand(a), as_operand(b)
+    close = np.less_equal(np.abs(np.subtract(a, b)), np.add(atol, np.multiply(rtol, np.abs(b))))
+    result = np.logical_or(np.logical_and(close, np.isfinite(b)), np.equal(a, b))
+    return np.logical_or(result, np.logical_and(np.isnan(a), np.isnan(b))) if equal_nan else result
+
+
+def _as_bool(x: Any) -> Any:
+    """A Python ``bool``, as NumPy returns from whole-array tests, where the value is known."""
+    return x if isinstance(x, TracerBase) else bool(x)
+
+
+@implements(np.allclose)
+def allclose(a: Any, b: Any, rtol: Any = 1e-05, atol: Any = 1e-08, equal_nan: bool = False) -> Any:
+    return _as_bool(np.all(isclose(a, b, rtol, atol, equal_nan)))
+
+
+@implements(np.array_equal)
+def array_equal(a1: Any, a2: Any, equal_nan: bool = False) -> Any:
+    a1, a2 = as_array(a1), as_array(a2)
+    if shape_of(a1) != shape_of(a2):
+        return False
+    same = np.equal(a1, a2)
+    if equal_nan:
+        same = np.logical_or(same, np.logical_and(np.isnan(a1), np.isnan(a2)))
+    return _as_bool(np.all(same))
+
+
+@implements(np.array_equiv)
+def array_equiv(a1: Any, a2: Any) -> Any:
+    a1, a2 = as_array(a1), as_array(a2)
+    try:
+        broadcast_shapes(shape_of(a1), shape_of(a2))
+    except ValueError:
+        return False
+    return _as_bool(np.all(np.equal(a1, a2)))
+
+
+@implements(np.isin)
+def isin(element: Any, test_elements: Any, assume_unique: bool = False, invert: bool = False, *, kind: Any = None) -> Any:
+    element, test_elements = as_array(element), np.reshape(as_array(test_elements), -1)
+    if contains_tracer([element, test_elements]):
+        found = np.any(np.equal(np.expand_dims(element, -1), test_elements), axis=-1)
+        return np.logical_not(found) if invert else found
+    return np.isin(element, test_elements, assume_unique=assume_unique, invert=invert, kind=kind)
+
+
+@implements(np.nan_to_num)
+def nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
+    x = as_array(x)
+    dtype = dtype_of(x)
+    if dtype.kind == "c":
+        return nan_to_num(real(x), True, nan, posinf, neginf) + 1j * nan_to_num(imag(x), True, nan, posinf, neginf)
+    if dtype.kind != "f":
+        return x
+    limits = np.finfo(dtype)
+    x = np.where(isposinf(x), limits.max if posinf is None else posinf, x)
+    x = np.where(isneginf(x), limits.min if neginf is None else neginf, x)
+    return np.where(np.isnan(x), nan, x)
+
+
+# --- sinc, i0, unwrap -------------------------------------------------------------------------------------------------
+
+
+@implements(np.sinc)
+def sinc(x: Any) -> Any:
+    return sinc_p.bind(as_array(x), order=0)
+
+
+@implements(np.i0)
+def i0(x: Any) -> Any:
+    x = as_array(x)
+    if dtype_of(x).kind == "c":
+        raise TypeError("i0 not supported for complex values")
+    return bessel_i_p.bind(x, order=0)
+
+
+@implements(np.unwrap)
+def unwrap(p: Any, discont: Any = None, axis: int = -1, *, period: Any = 2 * math.pi) -> Any:
+    """Adds multiples of ``period`` to undo jumps; locally a constant, so the derivative is 1."""
+    p = as_array(p)
+    axis = canonical_axis(axis, len(shape_of(p)))
+    steps = stop_gradient_p.bind(np.diff(p, axis=axis))
+    dtype = np.result_type(dtype_of(steps), period)
+    half, ambiguous = (period // 2, period % 2 == 0) if dtype.kind in "iu" else (period / 2, True)
+    wrapped = np.mod(steps + half, period) - half
+    if ambiguous:
+        wrapped = np.where(np.logical_and(wrapped == -half, steps > 0), half, wrapped)
+    correction = np.where(np.abs(steps) < (period / 2 if discont is None else discont), 0, wrapped - steps)
+    start = np.zeros(tuple(n if i != axis else min(n, 1) for i, n in enumerate(shape_of(p))), dtype)
+    return p + np.concatenate([start, np.cumsum(correction, axis=axis)], axis=axis)
+
+
+# --- numpy.emath: complex results outside the real domain -------------------------------------------------------------
+
+
+def _in_complex_domain(x: Any, function: Any, outside: Any) -> Any:
+    """``x``, made complex if any of its values is outside the real domain: they must be known."""
+    x = as_array(x)
+    if dtype_of(x).kind == "c":
+        return x
+    if np.any(outside(known_array(x, function))):
+        return x.astype(np.result_type(dtype_of(x), np.complex64))
+    return x if dtype_of(x).kind == "f" else x.astype(np.float64)
+
+
+def _negative(x: Any) -> Any:
+    return x < 0
+
+
+def _beyond_one(x: Any) -> Any:
+    return np.abs(x) > 1
+
+
+def _extend(function: Any, ufunc: np.ufunc, outside: Any) -> None:
+    @implements(function)
+    def extended(x: Any) -> Any:
+        return ufunc(_in_complex_domain(x, function, outside))
+
+
+for _function, _ufunc, _outside in (
+    *((np.emath.sqrt, np.sqrt, _negative), (np.emath.log, np.log, _negative)),
+    *((np.emath.log2, np.log2, _negative), (np.emath.log10, np.log10, _negative)),
+    *((np.emath.arcsin, np.arcsin, _beyond_one), (np.emath.arccos, np.arccos, _beyond_one)),
+    (np.emath.arctanh, np.arctanh, _beyond_one),
+):
+    _extend(_function, _ufunc, _outside)
+
+
+@implements(np.emath.logn)
+def emath_logn(n: Any, x: Any) -> Any:
+    return np.emath.log(x) / np.emath.log(n)
+
+
+@implements(np.emath.power)
+def emath_power(x: Any, p: Any) -> Any:
+    p = as_array(p)
+    if dtype_of(p).kind in "iu" and np.any(known_array(p, np.emath.power) < 0):
+        p = p.astype(np.float64)
+    return np.power(_in_complex_domain(x, np.emath.power, _negative), p)

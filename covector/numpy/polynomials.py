@@ -1,0 +1,196 @@
+"""NumPy's functions of polynomials given by their coefficients, the highest power first (``np.polyval`` is elsewhere).
+
+NumPy drops leading zeros from some results, which makes their length depend on values.  Where the values are known, so it is
+here; where they are not (under ``jit`` and ``vmap``), coefficients are taken to be nonzero.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from covector.core.avals import dtype_of, shape_of
+from covector.core.primitive import TracerBase
+from covector.numpy.registry import as_array, implements, known_array
+from covector.primitives.shaping import convert_to
+
+
+def _coefficients(p: Any) -> Any:
+    return np.reshape(as_array(p), -1) if len(np.shape(p)) == 0 else as_array(p)
+
+
+def _values(p: Any) -> Any:
+    """The values of coefficients, or None where they are not known."""
+    return p.concrete() if isinstance(p, TracerBase) else p  # type: ignore[attr-defined]
+
+
+def _without_leading_zeros(p: Any) -> Any:
+    values = _values(p)
+    nonzero = [0] if values is None else np.flatnonzero(values)
+    return p[int(nonzero[0]) :] if len(nonzero) else np.zeros(1, dtype_of(p))
+
+
+def _padded(p: Any, length: int) -> Any:
+    missing = length - shape_of(p)[0]
+    return np.concatenate([np.zeros(missing, dtype_of(p)), p]) if missing > 0 else p
+
+
+def _combine(ufunc: np.ufunc, a1: Any, a2: Any) -> Any:
+    a1, a2 = _coefficients(a1), _coefficients(a2)
+    length = max(shape_of(a1)[0], shape_of(a2)[0])
+    return ufunc(_padded(a1, length), _padded(a2, length))
+
+
+@implements(np.polyadd)
+def polyadd(a1: Any, a2: Any) -> Any:
+    return _combine(np.add, a1, a2)
+
+
+@implements(np.polysub)
+def polysub(a1: Any, a2: Any) -> Any:
+    return _combine(np.subtract, a1, a2)
+
+
+@implements(np.polymul)
+def polymul(a1: Any, a2: Any) -> Any:
+    first, second = (_without_leading_zeros(_coefficients(a)) for a in (a1, a2))
+    return np.convolve(first, second)
+
+
+@implements(np.polydiv)
+def polydiv(u: Any, v: Any) -> Any:
+    """The quotient and the remainder; its leading zeros are dropped where its values are known."""
+    u, v = _coefficients(u) + 0.0, _coefficients(v) + 0.0
+    dtype = np.result_type(dtype_of(u), dtype_of(v))
+    remainder, inverse = convert_to(u, dtype), 1.0 / v[0]
+    steps = max(shape_of(u)[0] - shape_of(v)[0] + 1, 0)
+    quotient = []
+    for k in range(steps):
+        digit = inverse * remainder[k]
+        quotient.append(digit)
+        after = shape_of(u)[0] - k - shape_of(v)[0]
+        remainder = remainder - digit * np.concatenate([np.zeros(k, dtype_of(v)), v, np.zeros(after, dtype_of(v))])
+    values = _values(remainder)
+    while values is not None and len(values) > 1 and np.allclose(values[0], 0, rtol=1e-14):
+        remainder, values = remainder[1:], values[1:]
+    return np.stack(quotient) if quotient else np.zeros(1, dtype), remainder
+
+
+@implements(np.polyder)
+def polyder(p: Any, m: int = 1) -> Any:
+    p, m = as_array(p), int(m)
+    if m < 0:
+        raise ValueError("Order of derivative must be positive (see polyint)")
+    for _ in range(m):
+        degree = shape_of(p)[0] - 1
+        p = p[:-1] * np.arange(degree, 0, -1)
+    return p
+
+
+@implements(np.polyint)
+def polyint(p: Any, m: int = 1, k: Any = None) -> Any:
+    p, m = as_array(p), int(m)
+    if m < 0:
+        raise ValueError("Order of integral must be positive (see polyder)")
+    constants = _coefficients(0.0 if k is None else k)
+    if shape_of(constants) == (1,):
+        constants = np.broadcast_to(constants, (max(m, 1),))
+    if shape_of(constants)[0] < m:
+        raise ValueError("k must be a scalar or a rank-1 array of length 1 or >m.")
+    for i in range(m):
+        p = np.concatenate([p / np.arange(shape_of(p)[0], 0, -1), constants[i : i + 1]])
+    return p
+
+
+@implements(np.poly)
+def poly(seq_of_zeros: Any) -> Any:
+    """The coefficients of the polynomial with given zeros, or of the characteristic polynomial of a matrix."""
+    zeros = _coefficients(seq_of_zeros)
+    shape = shape_of(zeros)
+    if len(shape) == 2 and shape[0] == shape[1] != 0:
+        zeros = np.linalg.eigvals(zeros)
+    elif len(shape) != 1:
+        raise ValueError("input must be 1d or non-empty square 2d array.")
+    if shape[0] == 0:
+        return 1.0
+    dtype = dtype_of(zeros) if dtype_of(zeros).kind in "fc" else np.dtype(np.float64)
+    zeros, one = convert_to(zeros, dtype), np.ones(1, dtype)
+    coefficients = one
+    for i in range(shape_of(zeros)[0]):
+        coefficients = np.convolve(coefficients, np.concatenate([one, -zeros[i : i + 1]]))
+    if dtype.kind == "c":
+        values = known_array(zeros, np.poly)
+        if np.all(np.sort(values) == np.sort(values.conj())):
+            return np.real(coefficients)
+    return coefficients
+
+
+@implements(np.roots)
+def roots(p: Any) -> Any:
+    """The zeros of a polynomial: the eigenvalues of its companion matrix."""
+    p = _coefficients(p)
+    if len(shape_of(p)) != 1:
+        raise ValueError("Input must be a rank-1 array.")
+    values = _values(p)
+    if values is not None:
+        nonzero = np.flatnonzero(values)
+        if not len(nonzero):
+            return np.array([])
+        at_zero = len(values) - int(nonzero[-1]) - 1
+        p = p[int(nonzero[0]) : int(nonzero[-1]) + 1]
+    else:
+        at_zero = 0
+    p = p if dtype_of(p).kind in "fc" else convert_to(p, np.dtype(np.float64))
+    degree = shape_of(p)[0] - 1
+    if degree < 1:
+        return np.zeros(at_zero)
+    companion = np.concatenate([-p[None, 1:] / p[0], np.eye(degree - 1, degree, dtype=dtype_of(p))])
+    found = np.linalg.eigvals(companion)
+    return np.concatenate([found, np.zeros(at_zero, dtype_of(found))])
+
+
+@implements(np.polyfit)
+def polyfit(x: Any, y: Any, deg: int, rcond: Any = None, full: bool = False, w: Any = None, cov: Any = False) -> Any:
+    """The least-squares fit of a polynomial."""
+    x, y, order = as_array(x) + 0.0, as_array(y) + 0.0, int(deg) + 1
+    _check_samples(shape_of(x), shape_of(y), deg)
+    if rcond is None:
+        rcond = shape_of(x)[0] * np.finfo(dtype_of(x)).eps
+    powers, values = np.vander(x, order), y
+    if w is not None:
+        w = as_array(w) + 0.0
+        if len(shape_of(w)) != 1:
+            raise TypeError("expected a 1-d array for weights")
+        if shape_of(w)[0] != shape_of(y)[0]:
+            raise TypeError("expected w and y to have the same length")
+        powers, values = powers * w[:, None], values * (w[:, None] if len(shape_of(y)) == 2 else w)
+    scale = np.sqrt(np.sum(powers * powers, axis=0))
+    powers = powers / scale
+    solution, residuals, rank, singular_values = np.linalg.lstsq(powers, values, rcond)
+    solution = np.transpose(np.transpose(solution) / scale)
+    if full:
+        return solution, residuals, rank, singular_values, rcond
+    if not cov:
+        return solution
+    covariance = np.linalg.inv(np.matmul(np.transpose(powers), powers)) / np.outer(scale, scale)
+    if len(shape_of(y)) == 2:
+        covariance = covariance[:, :, None]
+    if cov == "unscaled":
+        return solution, covariance
+    if shape_of(x)[0] <= order:
+        raise ValueError("the number of data points must exceed order to scale the covariance matrix")
+    return solution, covariance * (residuals / (shape_of(x)[0] - order))
+
+
+def _check_samples(x: tuple[int, ...], y: tuple[int, ...], deg: int) -> None:
+    if deg < 0:
+        raise ValueError("expected deg >= 0")
+    if len(x) != 1:
+        raise TypeError("expected 1D vector for x")
+    if x[0] == 0:
+        raise TypeError("expected non-empty vector for x")
+    if len(y) not in (1, 2):
+        raise TypeError("expected 1D or 2D array for y")
+    if x[0] != y[0]:
+        raise TypeError("expected x and y to have same length")

@@ -1,0 +1,363 @@
+"""NumPy's reductions and cumulative operations, and three that it lacks: `logsumexp`, `cummax`, `cummin`.
+
+Means, variances and what is computed from them are in `covector.numpy.statistics`.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from covector.core.avals import broadcast_shapes, dtype_of, shape_of
+from covector.numpy.registry import as_array, canonical_axes, canonical_axis, implements, reject, with_kept_axes
+from covector.primitives.cumulative import cummax_p, cummin_p, cumprod_p, cumsum_p
+from covector.primitives.reductions import (
+    argmax_p,
+    argmin_p,
+    keep_axes,
+    largest_exponent_p,
+    logsumexp_p,
+    reduce_and_p,
+    reduce_max_p,
+    reduce_min_p,
+    reduce_or_p,
+    reduce_prod_p,
+)
+from covector.primitives.shaping import convert_to, reduce_sum_p
+
+NO_VALUE = np._NoValue
+
+# --- the options that reductions share --------------------------------------------------------------------------------
+
+
+def reduce_axes(axis: Any, ndim: int) -> tuple[int, ...]:
+    """The axes of a reduction; like NumPy's it takes the axes 0 and -1 of a value that has none."""
+    if axis is None:
+        return tuple(range(ndim))
+    if ndim == 0 and axis.__class__ is int and axis in (0, -1):
+        return ()
+    if isinstance(axis, list):
+        raise TypeError("'list' object cannot be interpreted as an integer")
+    return canonical_axes(axis, ndim)
+
+
+def reduced(primitive: Any, a: Any, axis: Any, keepdims: Any) -> Any:
+    """Apply a reduction along ``axis``."""
+    axes = reduce_axes(axis, len(shape_of(a)))
+    out = primitive.bind(a, axes=axes)
+    return keep_axes(out, a, axes) if keepdims else out
+
+
+def reduced_shape(a: Any, axis: Any, keepdims: Any = False) -> tuple[int, ...]:
+    """The shape of the result of a reduction."""
+    shape = shape_of(a)
+    axes = reduce_axes(axis, len(shape))
+    return tuple(1 if i in axes else n for i, n in enumerate(shape) if keepdims or i not in axes)
+
+
+def as_mask(where: Any, shape: tuple[int, ...]) -> Any:
+    """The option ``where=`` of a reduction of an array of this shape."""
+    mask = as_array(where)
+    if dtype_of(mask).kind != "b" and not isinstance(where, (list, tuple)):
+        raise TypeError(f"Cannot cast array data from {dtype_of(mask)!r} to dtype('bool') according to the rule 'safe'")
+    if broadcast_shapes(shape, shape_of(mask)) != shape:
+        raise ValueError(f"a mask of shape {shape_of(mask)} does not broadcast to the shape {shape} of the array")
+    return mask
+
+
+def masked(a: Any, where: Any, fill: Any) -> Any:
+    """``a`` where the option ``where=`` selects it, elsewhere ``fill``."""
+    return a if where is True else np.where(as_mask(where, shape_of(a)), a, fill)
+
+
+@lru_cache(maxsize=256)
+def accumulator_dtype(dtype: Any) -> Any:
+    """The dtype of a sum or product of values of this dtype: 64 bits for integers, else itself."""
+    return np.add.reduce(np.empty(0, dtype)).dtype
+
+
+def accumulated(a: Any, dtype: Any) -> Any:
+    """``a`` in the dtype in which it is summed."""
+    a = as_array(a)
+    if dtype is None and dtype_of(a).kind in "fc":
+        return a
+    return convert_to(a, accumulator_dtype(dtype_of(a)) if dtype is None else np.dtype(dtype))
+
+
+def _scalar(initial: Any, dtype: Any) -> Any:
+    initial = convert_to(as_array(initial), dtype)
+    if shape_of(initial) != ():
+        raise ValueError("the option initial= is a single number, not an array")
+    return initial
+
+
+# --- sum and prod -----------------------------------------------------------------------------------------------------
+
+
+@implements(np.sum)
+def sum_(
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    keepdims: Any = False,
+    initial: Any = NO_VALUE,
+    where: Any = True,
+) -> Any:
+    if out is not None:
+        reject(np.sum, out=out)
+    a = masked(accumulated(a, dtype), where, 0)
+    total = reduced(reduce_sum_p, a, axis, keepdims)
+    return total if initial is NO_VALUE else total + _scalar(initial, dtype_of(total))
+
+
+@implements(np.prod)
+def prod(
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    keepdims: Any = False,
+    initial: Any = NO_VALUE,
+    where: Any = True,
+) -> Any:
+    reject(np.prod, out=out)
+    a = masked(accumulated(a, dtype), where, 1)
+    product = reduced(reduce_prod_p, a, axis, keepdims)
+    return product if initial is NO_VALUE else product * _scalar(initial, dtype_of(product))
+
+
+@implements(np.count_nonzero)
+def _count_nonzero(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+    return np.sum(np.not_equal(as_array(a), 0), axis=axis, keepdims=keepdims)
+
+
+# --- max, min and ptp -------------------------------------------------------------------------------------------------
+
+
+def _extremum(primitive: Any, combine: np.ufunc, a: Any, axis: Any, keepdims: Any, initial: Any, where: Any) -> Any:
+    a = as_array(a)
+    if initial is NO_VALUE:
+        if where is not True:
+            raise ValueError(
+                f"reduction operation '{combine.__name__}' does not have an identity, so to use a where mask one has to"
+                " specify 'initial'"
+            )
+        if 0 in shape_of(a) and 0 not in reduced_shape(a, axis):
+            raise ValueError(f"zero-size array to reduction operation {combine.__name__} which has no identity")
+        return reduced(primitive, a, axis, keepdims)
+    initial = _scalar(initial, dtype_of(a))
+    if 0 in shape_of(a):
+        return np.broadcast_to(initial, reduced_shape(a, axis, keepdims))
+    return combine(reduced(primitive, masked(a, where, initial), axis, keepdims), initial)
+
+
+@implements(np.max, np.amax)
+def max_(a: Any, axis: Any = None, out: Any = None, keepdims: Any = False, initial: Any = NO_VALUE, where: Any = True) -> Any:
+    reject(np.max, out=out)
+    return _extremum(reduce_max_p, np.maximum, a, axis, keepdims, initial, where)
+
+
+@implements(np.min, np.amin)
+def min_(a: Any, axis: Any = None, out: Any = None, keepdims: Any = False, initial: Any = NO_VALUE, where: Any = True) -> Any:
+    reject(np.min, out=out)
+    return _extremum(reduce_min_p, np.minimum, a, axis, keepdims, initial, where)
+
+
+@implements(np.ptp)
+def _ptp(a: Any, axis: Any = None, out: Any = None, keepdims: Any = False) -> Any:
+    reject(np.ptp, out=out)
+    a = as_array(a)
+    return np.max(a, axis=axis, keepdims=keepdims) - np.min(a, axis=axis, keepdims=keepdims)
+
+
+# --- any and all ------------------------------------------------------------------------------------------------------
+
+
+@implements(np.any)
+def any_(a: Any, axis: Any = None, out: Any = None, keepdims: Any = False, *, where: Any = True) -> Any:
+    reject(np.any, out=out)
+    return reduced(reduce_or_p, masked(as_array(a), where, False), axis, keepdims)
+
+
+@implements(np.all)
+def all_(a: Any, axis: Any = None, out: Any = None, keepdims: Any = False, *, where: Any = True) -> Any:
+    reject(np.all, out=out)
+    return reduced(reduce_and_p, masked(as_array(a), where, True), axis, keepdims)
+
+
+# --- argmax and argmin ------------------------------------------------------------------------------------------------
+
+
+def _arg(primitive: Any, a: Any, axis: Any, keepdims: Any) -> Any:
+    a = as_array(a)
+    shape = shape_of(a)
+    if axis is None or not shape:
+        if axis is not None:
+            canonical_axis(axis, 1)
+        index = primitive.bind(np.reshape(a, -1), axis=0)
+        return np.reshape(index, (1,) * len(shape)) if keepdims else index
+    axis = canonical_axis(axis, len(shape))
+    index = primitive.bind(a, axis=axis)
+    return with_kept_axes(index, (axis,), len(shape)) if keepdims else index
+
+
+@implements(np.argmax)
+def _argmax(a: Any, axis: Any = None, out: Any = None, *, keepdims: Any = False) -> Any:
+    reject(np.argmax, out=out)
+    return _arg(argmax_p, a, axis, keepdims is not NO_VALUE and keepdims)
+
+
+@implements(np.argmin)
+def _argmin(a: Any, axis: Any = None, out: Any = None, *, keepdims: Any = False) -> Any:
+    reject(np.argmin, out=out)
+    return _arg(argmin_p, a, axis, keepdims is not NO_VALUE and keepdims)
+
+
+# --- cumulative operations --------------------------------------------------------------------------------------------
+
+
+def _cumulative(primitive: Any, a: Any, axis: Any, **params: Any) -> Any:
+    """Along one axis; ``None`` is that of the flattened array."""
+    if axis is None or not shape_of(a):
+        if axis is not None:
+            canonical_axis(axis, 1)
+        a, axis = np.reshape(a, -1), 0
+    return primitive.bind(a, axis=canonical_axis(axis, len(shape_of(a))), reverse=False, **params)
+
+
+@implements(np.cumsum)
+def _cumsum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
+    reject(np.cumsum, out=out)
+    return _cumulative(cumsum_p, accumulated(a, dtype), axis)
+
+
+@implements(np.cumprod)
+def _cumprod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
+    reject(np.cumprod, out=out)
+    return _cumulative(cumprod_p, accumulated(a, dtype), axis, exclusive=False)
+
+
+def _with_initial(x: Any, axis: Any, dtype: Any, include_initial: bool, function: Any, first: int) -> Any:
+    x = np.atleast_1d(as_array(x))
+    if axis is None:
+        if len(shape_of(x)) != 1:
+            raise ValueError("For arrays which have more than one dimension ``axis`` argument is required.")
+        axis = 0
+    total = function(x, axis=axis, dtype=dtype)
+    if not include_initial:
+        return total
+    shape = list(shape_of(x))
+    shape[canonical_axis(axis, len(shape))] = 1
+    return np.concatenate([np.full(shape, first, dtype_of(total)), total], axis=axis)
+
+
+if hasattr(np, "cumulative_sum"):  # NumPy 2.1
+
+    @implements(np.cumulative_sum)
+    def _cumulative_sum(
+        x: Any, /, *, axis: Any = None, dtype: Any = None, out: Any = None, include_initial: bool = False
+    ) -> Any:
+        reject(np.cumulative_sum, out=out)
+        return _with_initial(x, axis, dtype, include_initial, np.cumsum, 0)
+
+    @implements(np.cumulative_prod)
+    def _cumulative_prod(
+        x: Any, /, *, axis: Any = None, dtype: Any = None, out: Any = None, include_initial: bool = False
+    ) -> Any:
+        reject(np.cumulative_prod, out=out)
+        return _with_initial(x, axis, dtype, include_initial, np.cumprod, 1)
+
+
+def cummax(a: Any, axis: int | None = None, *, reverse: bool = False) -> Any:
+    """The largest element so far along an axis: ``numpy.maximum.accumulate``, with a derivative.
+
+    Args:
+        a: an array of any real dtype.
+        axis: the axis; None for the flattened array.
+        reverse: from the end, so the largest element from each on.
+
+    Returns:
+        An array of the shape and dtype of ``a``.  Elements that tie share the derivative equally.
+
+    Example:
+        >>> cummax(np.array([1.0, 3.0, 2.0]))
+        array([1., 3., 3.])
+    """
+    return _cumulative_extremum(cummax_p, a, axis, reverse)
+
+
+def cummin(a: Any, axis: int | None = None, *, reverse: bool = False) -> Any:
+    """The smallest element so far along an axis; see `cummax`.
+
+    Example:
+        >>> cummin(np.array([2.0, 3.0, 1.0]))
+        array([2., 2., 1.])
+    """
+    return _cumulative_extremum(cummin_p, a, axis, reverse)
+
+
+def _cumulative_extremum(primitive: Any, a: Any, axis: int | None, reverse: bool) -> Any:
+    a = as_array(a)
+    if axis is None:
+        a, axis = np.reshape(a, -1), 0
+    return primitive.bind(a, axis=canonical_axis(axis, len(shape_of(a))), reverse=bool(reverse))
+
+
+# --- logsumexp --------------------------------------------------------------------------------------------------------
+
+
+def logsumexp(
+    a: Any,
+    axis: int | tuple[int, ...] | None = None,
+    b: Any = None,
+    keepdims: bool = False,
+    return_sign: bool = False,
+    where: Any = True,
+) -> Any:
+    """The logarithm of a sum of exponentials, ``log(sum(b * exp(a)))``, without overflow.
+
+    Args:
+        a: an array of any real or complex dtype.
+        axis: the axis or axes to sum over; None for all.
+        b: factors, broadcast against ``a``; they may be zero or negative.
+        keepdims: keep the axes that are summed over, of length 1.
+        return_sign: return ``(log(|sum|), sign(sum))``; without it a negative sum gives NaN.
+        where: a mask of the elements to include.
+
+    Returns:
+        The logarithm; that of an empty sum is ``-inf``.  The derivative is ``softmax(a)``, and zero where all of ``a`` is
+        ``-inf``.
+
+    Example:
+        >>> round(float(logsumexp(np.array([1000.0, 1000.0]))), 6)
+        1000.693147
+    """
+    a = as_array(a)
+    dtype = np.result_type(dtype_of(a), np.float16) if dtype_of(a).kind in "fc" else np.dtype(np.float64)
+    a = convert_to(a, dtype)
+    if where is not True:
+        a = np.where(as_mask(where, shape_of(a)), a, -np.inf)
+    if b is None and not (return_sign and dtype.kind == "c"):
+        out = reduced(logsumexp_p, a, axis, keepdims)
+        return (out, np.where(np.isneginf(out), 0, 1).astype(dtype)) if return_sign else out
+    return _weighted_logsumexp(a, axis, as_array(1 if b is None else b), keepdims, return_sign)
+
+
+def _weighted_logsumexp(a: Any, axis: Any, b: Any, keepdims: bool, return_sign: bool) -> Any:
+    a, b = np.broadcast_arrays(a, b)
+    ndim = len(shape_of(a))
+    axes = reduce_axes(axis, ndim)
+    shift = largest_exponent_p.bind(np.where(b == 0, -np.inf, a), axes=axes)
+    exponent = a - with_kept_axes(shift, axes, ndim)
+    overflows = np.logical_and(b == 0, np.real(exponent) > np.log(np.finfo(dtype_of(a)).max))
+    total = np.sum(b * np.exp(np.where(overflows, 0, exponent)), axis=axes)
+    size, sign = (np.abs(total), np.sign(total)) if return_sign else (total, None)
+    with np.errstate(divide="ignore"):
+        out = np.log(size) + shift
+    if keepdims:
+        out = with_kept_axes(out, axes, ndim)
+        sign = None if sign is None else with_kept_axes(sign, axes, ndim)
+    return (out, sign) if return_sign else out

@@ -1,0 +1,441 @@
+"""Means, variances, averages, covariances, counts, and the reductions that pass over NaN."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from covector.core.avals import dtype_of, shape_of
+from covector.core.primitive import TracerBase
+from covector.numpy.at import at
+from covector.numpy.reductions import NO_VALUE, as_mask, max_, min_, prod, reduce_axes, reduced_shape, sum_
+from covector.numpy.registry import as_array, canonical_axes, implements, known_array, reject
+from covector.primitives.reductions import keep_axes, variance_p
+from covector.primitives.shaping import convert_to
+
+FLOAT64 = np.dtype(np.float64)
+
+# --- mean, var and std ------------------------------------------------------------------------------------------------
+
+
+def _axes_of_mean(axis: Any, ndim: int) -> tuple[int, ...]:
+    """The axes of a mean or variance, which has none of a value without axes."""
+    reduce_axes(axis, ndim)
+    return canonical_axes(axis, ndim)
+
+
+def _count(a: Any, axis: Any, keepdims: Any, where: Any) -> Any:
+    """The number of elements that one result comes from: a Python number, or an array if ``where`` selects some of them."""
+    shape = shape_of(a)
+    axes = _axes_of_mean(axis, len(shape))
+    if where is True:
+        return math.prod(shape[i] for i in axes)
+    return sum_(np.broadcast_to(as_mask(where, shape), shape), axis=axes, keepdims=keepdims)
+
+
+def _divided(total: Any, count: Any) -> Any:
+    """``total / count`` in the dtype of the total."""
+    return convert_to(total / count, dtype_of(total))
+
+
+@implements(np.mean)
+def mean(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, *, where: Any = True) -> Any:
+    reject(np.mean, out=out)
+    a = as_array(a)
+    count = _count(a, axis, keepdims, where)
+    given = dtype_of(a)
+    is_half = dtype is None and given == np.float16
+    if dtype is None:
+        if where is True and not is_half and given.kind in "fc":
+            return sum_(a, axis, keepdims=keepdims) / count
+        dtype = np.dtype(np.float32) if is_half else FLOAT64 if given.kind in "biu" else given
+    result = _divided(sum_(a, axis, dtype, keepdims=keepdims, where=where), count)
+    return convert_to(result, given) if is_half else result
+
+
+@implements(np.var)
+def var(
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    ddof: Any = 0,
+    keepdims: Any = False,
+    *,
+    where: Any = True,
+    mean: Any = NO_VALUE,
+    correction: Any = NO_VALUE,
+) -> Any:
+    reject(np.var, out=out)
+    if correction is not NO_VALUE:
+        if ddof != 0:
+            raise ValueError("ddof and correction can't be provided simultaneously.")
+        ddof = correction
+    a = as_array(a)
+    kind = dtype_of(a).kind
+    if where is True and mean is NO_VALUE and dtype is None and kind in "fc" and isinstance(ddof, (int, float)):
+        axes = _axes_of_mean(axis, len(shape_of(a)))
+        result = variance_p.bind(a, axes=axes, ddof=ddof)
+        return keep_axes(result, a, axes) if keepdims else result
+    if dtype is None and kind in "biu":
+        dtype = FLOAT64
+    if mean is NO_VALUE:
+        mean = _divided(sum_(a, axis, dtype, keepdims=True, where=where), _count(a, axis, True, where))
+    squares = sum_(_squared_size(np.subtract(a, mean)), axis, dtype, keepdims=keepdims, where=where)
+    return _divided(squares, np.maximum(_count(a, axis, keepdims, where) - ddof, 0))
+
+
+def _squared_size(x: Any) -> Any:
+    return np.square(np.real(x)) + np.square(np.imag(x)) if dtype_of(x).kind == "c" else np.square(x)
+
+
+@implements(np.std)
+def std(
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    ddof: Any = 0,
+    keepdims: Any = False,
+    *,
+    where: Any = True,
+    mean: Any = NO_VALUE,
+    correction: Any = NO_VALUE,
+) -> Any:
+    """The root of the variance; like it in JAX, its derivative where the variance is zero is NaN."""
+    reject(np.std, out=out)
+    return np.sqrt(var(a, axis, dtype, ddof=ddof, keepdims=keepdims, where=where, mean=mean, correction=correction))
+
+
+# --- weighted averages, and covariance --------------------------------------------------------------------------------
+
+
+@implements(np.average)
+def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = False, *, keepdims: Any = False) -> Any:
+    a = as_array(a)
+    if axis is not None:
+        axis = canonical_axes(axis, len(shape_of(a)))
+    if weights is None:
+        result = mean(a, axis, keepdims=keepdims)
+        total = np.full((), _count(a, axis, False, True), dtype_of(result))[()]
+    else:
+        weights = _aligned_weights(as_array(weights), a, axis)
+        dtypes = (dtype_of(a), dtype_of(weights))
+        dtype = np.result_type(*dtypes, *([FLOAT64] if dtypes[0].kind in "biu" else []))
+        total = sum_(weights, axis, dtype, keepdims=keepdims)
+        if not isinstance(total, TracerBase) and np.any(total == 0):
+            raise ZeroDivisionError("Weights sum to zero, can't be normalized")
+        result = sum_(convert_to(a, dtype) * convert_to(weights, dtype), axis, keepdims=keepdims) / total
+    return (result, np.broadcast_to(total, shape_of(result))) if returned else result
+
+
+def _aligned_weights(weights: Any, a: Any, axis: Any) -> Any:
+    """The weights with an axis for each of ``a``."""
+    shape = shape_of(a)
+    if shape_of(weights) == shape:
+        return weights
+    if axis is None:
+        raise TypeError("Axis must be specified when shapes of a and weights differ.")
+    if shape_of(weights) != tuple(shape[i] for i in axis):
+        raise ValueError("Shape of weights must be consistent with shape of a along specified axis.")
+    return np.reshape(weights, tuple(n if i in axis else 1 for i, n in enumerate(shape)))
+
+
+def _as_rows(x: Any, rowvar: bool, dtype: Any) -> Any:
+    """Observations as a matrix with a row for each variable."""
+    x = as_array(x)
+    shape = shape_of(x)
+    if len(shape) > 2:
+        raise ValueError("m has more than 2 dimensions")
+    x = convert_to(np.reshape(x, (1,) * (2 - len(shape)) + shape), dtype)
+    return x if rowvar or len(shape) != 2 else np.transpose(x)
+
+
+@implements(np.cov)
+def cov(
+    m: Any,
+    y: Any = None,
+    rowvar: bool = True,
+    bias: bool = False,
+    ddof: Any = None,
+    fweights: Any = None,
+    aweights: Any = None,
+    *,
+    dtype: Any = None,
+) -> Any:
+    if ddof is not None and ddof != int(ddof):
+        raise ValueError("ddof must be integer")
+    if dtype is None:
+        dtype = np.result_type(*(dtype_of(as_array(v)) for v in (m, y) if v is not None), FLOAT64)
+    dtype = np.dtype(dtype)
+    x = _as_rows(m, rowvar, dtype)
+    if shape_of(x)[0] == 0:
+        return np.zeros((0, 0))
+    if y is not None:
+        x = np.concatenate([x, _as_rows(y, rowvar, dtype)], axis=0)
+    ddof = ddof if ddof is not None else 0 if bias else 1
+    weights = _observation_weights(fweights, aweights, shape_of(x)[1])
+    if weights is None:
+        centred = x - mean(x, 1, keepdims=True)
+        weighted, scale = centred, max(shape_of(x)[1] - ddof, 0)
+    else:
+        centred = x - average(x, 1, weights, keepdims=True)
+        total = sum_(weights)
+        spread = 1 if aweights is None else sum_(weights * as_array(aweights)) / total
+        weighted, scale = centred * weights, np.maximum(total - ddof * spread, 0)
+    products = np.matmul(weighted, np.conj(np.transpose(centred)))
+    return np.squeeze(convert_to(products * np.true_divide(1, scale), dtype_of(products)))
+
+
+def _observation_weights(fweights: Any, aweights: Any, size: int) -> Any:
+    weights = None
+    for name, given in (("fweights", fweights), ("aweights", aweights)):
+        if given is None:
+            continue
+        given = convert_to(as_array(given), FLOAT64)
+        if len(shape_of(given)) > 1:
+            raise RuntimeError(f"cannot handle multidimensional {name}")
+        if shape_of(given) != (size,):
+            raise RuntimeError(f"incompatible numbers of samples and {name}")
+        if not isinstance(given, TracerBase):
+            if np.any(given < 0):
+                raise ValueError(f"{name} cannot be negative")
+            if name == "fweights" and np.any(given != np.around(given)):
+                raise TypeError("fweights must be integer")
+        weights = given if weights is None else weights * given
+    return weights
+
+
+@implements(np.corrcoef)
+def corrcoef(x: Any, y: Any = None, rowvar: bool = True, *, dtype: Any = None) -> Any:
+    c = cov(x, y, rowvar, dtype=dtype)
+    if len(shape_of(c)) != 2:
+        return c / c
+    deviation = np.sqrt(np.real(np.diagonal(c)))
+    c = c / deviation[:, None] / deviation[None, :]
+    if dtype_of(c).kind != "c":
+        return np.clip(c, -1, 1)
+    return np.clip(np.real(c), -1, 1) + 1j * np.clip(np.imag(c), -1, 1)
+
+
+# --- reductions that pass over NaN ------------------------------------------------------------------------------------
+
+
+def _nan_mask(a: Any) -> Any:
+    """Where a value is NaN; None for a dtype that has none."""
+    return np.isnan(a) if dtype_of(a).kind in "fc" else None
+
+
+def _filled(a: Any, fill: Any) -> Any:
+    """``a`` with ``fill`` in place of NaN."""
+    a = as_array(a)
+    mask = _nan_mask(a)
+    return a if mask is None else np.where(mask, fill, a)
+
+
+@implements(np.nansum)
+def nansum(
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    keepdims: Any = False,
+    initial: Any = NO_VALUE,
+    where: Any = True,
+) -> Any:
+    reject(np.nansum, out=out)
+    return sum_(_filled(a, 0), axis, dtype, keepdims=keepdims, initial=initial, where=where)
+
+
+@implements(np.nanprod)
+def nanprod(
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    keepdims: Any = False,
+    initial: Any = NO_VALUE,
+    where: Any = True,
+) -> Any:
+    reject(np.nanprod, out=out)
+    return prod(_filled(a, 1), axis, dtype, keepdims=keepdims, initial=initial, where=where)
+
+
+@implements(np.nancumsum)
+def nancumsum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
+    reject(np.nancumsum, out=out)
+    return np.cumsum(_filled(a, 0), axis=axis, dtype=dtype)
+
+
+@implements(np.nancumprod)
+def nancumprod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
+    reject(np.nancumprod, out=out)
+    return np.cumprod(_filled(a, 1), axis=axis, dtype=dtype)
+
+
+def _nan_extremum(function: Any, reduce: Any, a: Any, axis: Any, keepdims: Any, initial: Any, where: Any) -> Any:
+    a = as_array(a)
+    mask = _nan_mask(a)
+    if mask is None:
+        return reduce(a, axis, keepdims=keepdims, initial=initial, where=where)
+    if 0 in shape_of(a) and 0 not in reduced_shape(a, axis) and initial is NO_VALUE:
+        raise ValueError(f"zero-size array to reduction operation f{function.__name__[3:]} which has no identity")
+    worst = -np.inf if reduce is max_ else np.inf
+    result = reduce(np.where(mask, worst, a), axis, keepdims=keepdims, initial=initial, where=where)
+    all_nan = np.all(mask if where is True else np.logical_or(mask, np.logical_not(where)), axis=axis, keepdims=keepdims)
+    return np.where(all_nan, np.nan, result) if initial is NO_VALUE else result
+
+
+@implements(np.nanmax)
+def nanmax(a: Any, axis: Any = None, out: Any = None, keepdims: Any = False, initial: Any = NO_VALUE, where: Any = True) -> Any:
+    reject(np.nanmax, out=out)
+    return _nan_extremum(np.nanmax, max_, a, axis, keepdims, initial, where)
+
+
+@implements(np.nanmin)
+def nanmin(a: Any, axis: Any = None, out: Any = None, keepdims: Any = False, initial: Any = NO_VALUE, where: Any = True) -> Any:
+    reject(np.nanmin, out=out)
+    return _nan_extremum(np.nanmin, min_, a, axis, keepdims, initial, where)
+
+
+def _nan_arg(function: Any, a: Any, axis: Any, keepdims: Any, worst: float) -> Any:
+    a = as_array(a)
+    mask = _nan_mask(a)
+    if mask is None:
+        return function(a, axis=axis, keepdims=keepdims)
+    all_nan = np.all(mask, axis=axis)
+    if not isinstance(all_nan, TracerBase) and np.any(all_nan):
+        raise ValueError("All-NaN slice encountered")
+    return function(np.where(mask, worst, a), axis=axis, keepdims=keepdims)
+
+
+@implements(np.nanargmax)
+def nanargmax(a: Any, axis: Any = None, out: Any = None, *, keepdims: Any = False) -> Any:
+    """As NumPy's; where it would raise for a slice of NaN alone and the values are not known, the answer is 0."""
+    reject(np.nanargmax, out=out)
+    return _nan_arg(np.argmax, a, axis, keepdims is not NO_VALUE and keepdims, -np.inf)
+
+
+@implements(np.nanargmin)
+def nanargmin(a: Any, axis: Any = None, out: Any = None, *, keepdims: Any = False) -> Any:
+    """As NumPy's; where it would raise for a slice of NaN alone and the values are not known, the answer is 0."""
+    reject(np.nanargmin, out=out)
+    return _nan_arg(np.argmin, a, axis, keepdims is not NO_VALUE and keepdims, np.inf)
+
+
+def _present(a: Any, where: Any) -> Any:
+    """The mask of the elements that are no NaN and that ``where`` selects."""
+    present = np.logical_not(np.isnan(a))
+    return present if where is True else np.logical_and(present, as_mask(where, shape_of(a)))
+
+
+@implements(np.nanmean)
+def nanmean(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, *, where: Any = True) -> Any:
+    reject(np.nanmean, out=out)
+    a = as_array(a)
+    if _nan_mask(a) is None:
+        return mean(a, axis, dtype, keepdims=keepdims, where=where)
+    count = sum_(_present(a, where), axis, keepdims=keepdims)
+    return _divided(sum_(_filled(a, 0), axis, dtype, keepdims=keepdims, where=where), count)
+
+
+@implements(np.nanvar)
+def nanvar(
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    ddof: Any = 0,
+    keepdims: Any = False,
+    *,
+    where: Any = True,
+    mean: Any = NO_VALUE,
+    correction: Any = NO_VALUE,
+) -> Any:
+    reject(np.nanvar, out=out)
+    a = as_array(a)
+    if _nan_mask(a) is None:
+        return var(a, axis, dtype, ddof=ddof, keepdims=keepdims, where=where, mean=mean, correction=correction)
+    if correction is not NO_VALUE:
+        if ddof != 0:
+            raise ValueError("ddof and correction can't be provided simultaneously.")
+        ddof = correction
+    present = _present(a, where)
+    if mean is NO_VALUE:
+        mean = _divided(sum_(_filled(a, 0), axis, dtype, keepdims=True, where=where), sum_(present, axis, keepdims=True))
+    deviation = np.where(present, np.subtract(np.where(present, a, 0), mean), 0)
+    freedom = sum_(present, axis, keepdims=keepdims) - ddof
+    result = _divided(sum_(_squared_size(deviation), axis, dtype, keepdims=keepdims), freedom)
+    return np.where(freedom <= 0, np.nan, result)
+
+
+@implements(np.nanstd)
+def nanstd(
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    ddof: Any = 0,
+    keepdims: Any = False,
+    *,
+    where: Any = True,
+    mean: Any = NO_VALUE,
+    correction: Any = NO_VALUE,
+) -> Any:
+    reject(np.nanstd, out=out)
+    return np.sqrt(nanvar(a, axis, dtype, ddof=ddof, keepdims=keepdims, where=where, mean=mean, correction=correction))
+
+
+# --- counts: the values that are counted must be known, the weights need not ------------------------------------------
+
+
+@implements(np.bincount)
+def bincount(x: Any, /, weights: Any = None, minlength: int = 0) -> Any:
+    x = known_array(x, np.bincount)
+    if weights is None:
+        return np.bincount(x, minlength=minlength)
+    weights = as_array(weights)
+    if not np.can_cast(dtype_of(weights), FLOAT64):
+        raise TypeError(f"Cannot cast array data from {dtype_of(weights)!r} to dtype('float64') according to the rule 'safe'")
+    if shape_of(weights) != x.shape:
+        raise ValueError("The weights and list don't have the same length.")
+    counts = np.zeros(np.bincount(x, minlength=minlength).shape)
+    return at(counts)[x].add(convert_to(weights, FLOAT64))
+
+
+@implements(np.histogram_bin_edges)
+def histogram_bin_edges(a: Any, bins: Any = 10, range: Any = None, weights: Any = None) -> Any:
+    bins = bins if isinstance(bins, str) else known_array(bins, np.histogram_bin_edges)
+    weights = None if weights is None else known_array(weights, np.histogram_bin_edges)
+    return np.histogram_bin_edges(known_array(a, np.histogram_bin_edges), bins, range, weights)
+
+
+@implements(np.histogramdd)
+def histogramdd(sample: Any, bins: Any = 10, range: Any = None, density: Any = None, weights: Any = None) -> Any:
+    sample = known_array(np.stack(sample, -1) if isinstance(sample, (list, tuple)) else sample, np.histogramdd)
+    return np.histogramdd(sample, bins, range, density, None if weights is None else known_array(weights, np.histogramdd))
+
+
+@implements(np.histogram2d)
+def histogram2d(x: Any, y: Any, bins: Any = 10, range: Any = None, density: Any = None, weights: Any = None) -> Any:
+    x, y = known_array(x, np.histogram2d), known_array(y, np.histogram2d)
+    return np.histogram2d(x, y, bins, range, density, None if weights is None else known_array(weights, np.histogram2d))
+
+
+@implements(np.histogram)
+def histogram(a: Any, bins: Any = 10, range: Any = None, density: Any = None, weights: Any = None) -> Any:
+    a = known_array(a, np.histogram)
+    bins = bins if isinstance(bins, (str, int)) else known_array(bins, np.histogram)
+    if not isinstance(weights, TracerBase):
+        return np.histogram(a, bins, range, density, weights)
+    if shape_of(weights) != a.shape:
+        raise ValueError("weights should have the same shape as a.")
+    a, weights = a.ravel(), np.reshape(weights, -1)
+    edges = np.histogram_bin_edges(a, bins, range)
+    last = len(edges) - 2
+    place = np.minimum(np.searchsorted(edges, a, side="right") - 1, last)
+    (inside,) = np.nonzero((a >= edges[0]) & (a <= edges[-1]))
+    counts = at(np.zeros(last + 1, dtype_of(weights)))[place[inside]].add(np.take(weights, inside))
+    return (counts / np.diff(edges) / sum_(counts) if density else counts), edges

@@ -1,0 +1,249 @@
+"""The methods of ufuncs on tracers: calls with options, ``reduce``, ``accumulate``, ``reduceat``, ``outer``, ``at``.
+
+A plain call goes straight to the primitive (`covector.core.tracer.UFUNCS`) and never comes here.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from covector.core import errors
+from covector.core.avals import WEAK_SCALARS, dtype_of, is_weak, shape_of
+from covector.core.primitive import Primitive
+from covector.core.tracer import FOREIGN_OK, UFUNC_METHODS, UFUNCS, foreign_override, unsupported
+from covector.numpy.inplace import (
+    Probe,
+    as_written,
+    check_unshared,
+    is_augmented_assignment,
+    is_stored_in_local_variable,
+    references_in_one_place,
+)
+from covector.numpy.reductions import NO_VALUE, all_, any_, cummax, cummin, logsumexp, max_, min_, prod, reduced, sum_
+from covector.numpy.registry import as_array, canonical_axis
+from covector.numpy.statistics import nanmax, nanmin
+from covector.primitives.constructors import reduction
+from covector.primitives.reductions import reduce_xor_p
+from covector.primitives.shaping import convert_to
+
+IGNORED_OPTIONS = ("order", "subok")
+"""Options about memory, which change no value."""
+
+
+def ufunc_method(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Register what a method of ufuncs means on tracers."""
+
+    def register(method: Callable[..., Any]) -> Callable[..., Any]:
+        def checked(ufunc: np.ufunc, *inputs: Any, out: Any = None, **options: Any) -> Any:
+            if out is not None and out[0] is inputs[0] and name == "__call__" and out[0].__class__ is np.ndarray:
+                references = sys.getrefcount(out[0])
+                if inputs[-1].__class__ is Probe:
+                    return references
+                frame = sys._getframe(2)
+                if is_augmented_assignment(frame):
+                    in_one_place = REFERENCES_OF_LOCAL if is_stored_in_local_variable(frame) else REFERENCES_ELSEWHERE
+                    check_unshared(out[0], references > in_one_place)
+                    return as_written(method(ufunc, *inputs, **options), out[0], ufunc)
+            for x in (*inputs, *(out or ())):
+                if x.__class__ not in FOREIGN_OK and x is not None and foreign_override(x):
+                    return NotImplemented
+            if any(x is not None for x in out or ()):
+                raise _written(f"numpy.{ufunc.__name__}", "use the returned value: y = np.f(x) instead of np.f(x, out=y)")
+            for option in IGNORED_OPTIONS:
+                options.pop(option, None)
+            return method(ufunc, *inputs, **options)
+
+        UFUNC_METHODS[name] = checked
+        return method
+
+    return register
+
+
+def _written(what: str, fix: str) -> errors.InPlaceWriteError:
+    return errors.InPlaceWriteError(
+        errors.describe(
+            f"{what} was asked to write a traced value into an array in place.",
+            why="traced values are immutable, and an array cannot hold one",
+            fix=fix,
+        )
+    )
+
+
+# --- a call with options ----------------------------------------------------------------------------------------------
+
+
+@ufunc_method("__call__")
+def call(ufunc: np.ufunc, *inputs: Any, where: Any = True, **options: Any) -> Any:
+    """``dtype=``, ``casting=`` and ``signature=`` choose the dtypes to compute in; generalized ufuncs have axes."""
+    handler = UFUNCS.get(ufunc)
+    if handler is None:
+        raise unsupported(ufunc)
+    if where is not True:
+        raise errors.UnsupportedFunctionError(
+            errors.describe(
+                f"numpy.{ufunc.__name__} with where= is not supported on traced values.",
+                why="without out= its results where the mask is False are uninitialised memory",
+                fix="choose between values: np.where(mask, np.f(x), other)",
+            )
+        )
+    inputs = tuple(as_array(x) if isinstance(x, (list, tuple)) else x for x in inputs)
+    axes = {name: options.pop(name) for name in ("axis", "axes", "keepdims") if name in options}
+    if axes and not axes.keys() <= inspect.signature(handler).parameters.keys():
+        raise unsupported(ufunc, f"{next(iter(axes))}=")
+    if not options:
+        return handler(*inputs, **axes)
+    resolved = _resolved_dtypes(ufunc, inputs, **options)
+    out = handler(*(convert_to(x, dtype) for x, dtype in zip(inputs, resolved, strict=False)), **axes)
+    return convert_to(out, resolved[-1]) if ufunc.nout == 1 else out
+
+
+def _resolved_dtypes(ufunc: np.ufunc, inputs: Any, dtype: Any = None, casting: Any = "same_kind", **options: Any) -> Any:
+    """The dtypes that NumPy would compute in: one for each input and output."""
+    signature = options.pop("signature", options.pop("sig", None))
+    if options:
+        raise TypeError(f"{ufunc.__name__}() got an unexpected keyword argument {next(iter(options))!r}")
+    if dtype is not None:
+        signature = (*(None,) * ufunc.nin, *(np.dtype(dtype),) * ufunc.nout)
+    elif isinstance(signature, str):
+        names = signature.replace("->", "")
+        signature = tuple(map(np.dtype, names)) if len(names) > 1 else (*(None,) * ufunc.nin, *(np.dtype(names),) * ufunc.nout)
+    keys = [WEAK_SCALARS[dtype_of(x).kind] if is_weak(x) else dtype_of(x) for x in inputs]
+    if not any(isinstance(k, np.dtype) for k in keys):
+        keys = [np.dtype(k) for k in keys]
+    given = {} if signature is None else {"signature": signature}
+    return ufunc.resolve_dtypes((*keys, *(None,) * ufunc.nout), casting=casting, **given)
+
+
+REFERENCES_OF_LOCAL, REFERENCES_ELSEWHERE = references_in_one_place()
+
+# --- reduce -----------------------------------------------------------------------------------------------------------
+
+
+def _logaddexp_reduce(a: Any, axis: Any = 0, keepdims: bool = False, where: Any = True) -> Any:
+    return logsumexp(a, axis, keepdims=keepdims, where=where)
+
+
+def _truth_reduce(function: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda a, axis=0, keepdims=False, where=True: function(a, axis, keepdims=keepdims, where=where)
+
+
+def _plain_reduce(primitive: Primitive) -> Callable[..., Any]:
+    return lambda a, axis=0, keepdims=False: reduced(primitive, as_array(a), axis, keepdims)
+
+
+REDUCE: dict[np.ufunc, Callable[..., Any]] = {
+    np.add: sum_,
+    np.multiply: prod,
+    np.maximum: max_,
+    np.minimum: min_,
+    np.fmax: nanmax,
+    np.fmin: nanmin,
+    np.logical_and: _truth_reduce(all_),
+    np.logical_or: _truth_reduce(any_),
+    np.logical_xor: _plain_reduce(reduce_xor_p),
+    np.logaddexp: _logaddexp_reduce,
+}
+"""What ``ufunc.reduce`` is for the ufuncs that have it on tracers."""
+
+for _ufunc in (np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.gcd, np.lcm):
+    REDUCE[_ufunc] = _plain_reduce(reduction(f"reduce_{_ufunc.__name__}", lambda x, axis, f=_ufunc: f.reduce(x, axis)))
+
+
+@ufunc_method("reduce")
+def reduce(ufunc: np.ufunc, array: Any, axis: Any = 0, dtype: Any = None, keepdims: Any = False, **options: Any) -> Any:
+    """``ufunc.reduce(array, axis=0, dtype=None, keepdims=False, initial=…, where=…)``."""
+    function = REDUCE.get(ufunc)
+    if function is None:
+        raise _no_method(ufunc, "reduce")
+    array = as_array(array)
+    if dtype is not None:
+        array = convert_to(array, np.dtype(dtype))
+        options.update({"dtype": dtype} if function in (sum_, prod) else {})
+    options = {name: v for name, v in options.items() if v is not NO_VALUE and not (name == "where" and v is True)}
+    unknown = [name for name in options if name not in inspect.signature(function).parameters]
+    if unknown:
+        raise unsupported(ufunc, f"reduce(…, {unknown[0]}=…)")
+    return function(array, axis=axis, keepdims=keepdims, **options)
+
+
+def _no_method(ufunc: np.ufunc, method: str) -> errors.UnsupportedFunctionError:
+    return errors.UnsupportedFunctionError(
+        errors.describe(
+            f"numpy.{ufunc.__name__}.{method} is not supported on traced values.",
+            why="covector has no rule for it",
+            fix="write it with functions that are supported, or register a primitive for it",
+        )
+    )
+
+
+# --- accumulate, reduceat, outer, at ----------------------------------------------------------------------------------
+
+ACCUMULATE: dict[np.ufunc, Callable[..., Any]] = {
+    np.add: np.cumsum,
+    np.multiply: np.cumprod,
+    np.maximum: cummax,
+    np.minimum: cummin,
+}
+"""What ``ufunc.accumulate`` is for the ufuncs that have it on tracers."""
+
+
+@ufunc_method("accumulate")
+def accumulate(ufunc: np.ufunc, array: Any, axis: Any = 0, dtype: Any = None) -> Any:
+    function = ACCUMULATE.get(ufunc)
+    if function is None:
+        raise _no_method(ufunc, "accumulate")
+    array = as_array(array)
+    if not shape_of(array):
+        raise TypeError("cannot accumulate on a scalar")
+    if dtype is not None:
+        array = convert_to(array, np.dtype(dtype))
+    return function(array, axis, dtype=dtype) if function in (np.cumsum, np.cumprod) else function(array, axis)
+
+
+@ufunc_method("reduceat")
+def reduceat(ufunc: np.ufunc, array: Any, indices: Any, axis: Any = 0, dtype: Any = None) -> Any:
+    """The reduction of each piece between an index and the next; the indices must be known."""
+    array = as_array(array)
+    axis = canonical_axis(axis, len(shape_of(array)))
+    size = shape_of(array)[axis]
+    starts = [int(i) for i in indices]
+    outside = next((i for i in starts if not 0 <= i < size), None)
+    if outside is not None:
+        raise IndexError(f"index {outside} out-of-bounds in {ufunc.__name__}.reduceat [0, {size})")
+    pieces = []
+    for start, stop in zip(starts, [*starts[1:], size], strict=True):
+        piece = np.take(array, range(start, max(stop, start + 1)), axis=axis)
+        pieces.append(reduce(ufunc, piece, axis, dtype))
+    return np.stack(pieces, axis=axis)
+
+
+@ufunc_method("outer")
+def outer(ufunc: np.ufunc, a: Any, b: Any, **options: Any) -> Any:
+    """``ufunc(a[..., None], b)``: every element of ``a`` with every element of ``b``."""
+    if ufunc.nin != 2 or ufunc.signature is not None:
+        raise ValueError("outer product only supported for binary functions")
+    a, b = as_array(a), as_array(b)
+    a = np.reshape(a, shape_of(a) + (1,) * len(shape_of(b)))
+    return ufunc(a, b, **options)
+
+
+def at(ufunc: np.ufunc, a: Any, indices: Any, b: Any = None, **options: Any) -> Any:
+    """``ufunc.at`` writes in place, which traced values cannot."""
+    method = {"subtract": "subtract", "multiply": "multiply", "minimum": "min", "maximum": "max"}.get(ufunc.__name__, "add")
+    raise _written(f"numpy.{ufunc.__name__}.at", f"a = covector.at(a)[indices].{method}(b)")
+
+
+UFUNC_METHODS["at"] = at
+
+
+# --- ufuncs that have no meaning on tracers ---------------------------------------------------------------------------
+
+UNSUPPORTED_UFUNCS: dict[np.ufunc, str] = {np.isnat: "covector has no dates and times"} | {
+    f: "covector has no strings" for f in vars(np.strings).values() if isinstance(f, np.ufunc) and f not in UFUNCS
+}
+"""Ufuncs of NumPy that raise `UnsupportedFunctionError` on tracers, and why."""

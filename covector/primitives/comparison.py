@@ -1,0 +1,113 @@
+"""Elementwise functions that are constant between their jumps, so that their derivative is zero.
+
+Comparisons, logical and bitwise operations, rounding, tests of numbers, and functions of integers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from covector.core.avals import ShapedArray, array_aval, typeof
+from covector.core.primitive import Primitive
+from covector.core.tracer import FOREIGN_OK, UFUNCS, UNARY_UFUNCS, Tracer, as_operand, foreign_override
+from covector.primitives.arithmetic import keeping_weak, ufunc_of
+from covector.primitives.constructors import elementwise_primitive, zero_jvp
+from covector.primitives.ring import install_operators
+
+
+def _operator(ufunc: np.ufunc) -> Primitive:
+    """The primitive of an operator, which gives a Python number for Python numbers (the ufunc does not)."""
+    primitive = elementwise_primitive(ufunc.__name__, ufunc, keeps_weak=True)
+    primitive.impl = keeping_weak(ufunc)
+    UFUNCS[ufunc] = ufunc_of(ufunc, primitive)
+    return primitive
+
+
+def _step(ufunc: np.ufunc) -> Primitive:
+    primitive = elementwise_primitive(ufunc.__name__, ufunc)
+    UFUNCS[ufunc] = primitive.bind
+    if ufunc.nin == 1:
+        UNARY_UFUNCS[ufunc] = primitive
+    return primitive
+
+
+rint_p, floor_p, ceil_p, trunc_p = map(_step, (np.rint, np.floor, np.ceil, np.trunc))
+isfinite_p, isinf_p, isnan_p, signbit_p = map(_step, (np.isfinite, np.isinf, np.isnan, np.signbit))
+spacing_p = _step(np.spacing)  # the spacing of floating-point numbers changes only at powers of two
+floor_divide_p = _operator(np.floor_divide)
+equal_p, not_equal_p = map(_step, (np.equal, np.not_equal))
+less_p, less_equal_p, greater_p, greater_equal_p = map(_step, (np.less, np.less_equal, np.greater, np.greater_equal))
+logical_not_p, logical_and_p = map(_step, (np.logical_not, np.logical_and))
+logical_or_p, logical_xor_p = map(_step, (np.logical_or, np.logical_xor))
+invert_p, bitwise_and_p = map(_operator, (np.invert, np.bitwise_and))
+bitwise_or_p, bitwise_xor_p = map(_operator, (np.bitwise_or, np.bitwise_xor))
+left_shift_p, right_shift_p = map(_operator, (np.left_shift, np.right_shift))
+gcd_p, lcm_p, bitwise_count_p = map(_step, (np.gcd, np.lcm, np.bitwise_count))
+
+UFUNCS[np.divmod] = lambda x, y: (np.floor_divide(x, y), np.remainder(x, y))
+
+
+# --- round: to a number of decimals -----------------------------------------------------------------------------------
+
+round_p = Primitive("round")
+round_p.def_impl(lambda x, *, decimals: np.round(x, decimals))
+round_p.def_jvp(zero_jvp(round_p))
+
+
+@round_p.def_abstract
+def _round_abstract(x: ShapedArray, *, decimals: int) -> ShapedArray:
+    return array_aval(x.shape, np.round(np.ones((), x.dtype), decimals).dtype)
+
+
+@round_p.def_batch
+def _round_batch(size: int, args: Sequence[Any], dims: Sequence[int | None], *, decimals: int) -> Any:
+    return round_p.bind(args[0], decimals=decimals), dims[0]
+
+
+# --- the operators of tracers -----------------------------------------------------------------------------------------
+
+for _symbol, _primitive in (
+    *(("floordiv", floor_divide_p), ("and", bitwise_and_p), ("or", bitwise_or_p), ("xor", bitwise_xor_p)),
+    *(("lshift", left_shift_p), ("rshift", right_shift_p)),
+):
+    install_operators(Tracer, _symbol, _primitive)
+
+
+def _comparison(primitive: Primitive) -> Callable[[Any, Any], Any]:
+    """The operator; with something that is no value it leaves the answer to Python, so ``x == None`` is False."""
+    bind = primitive.bind
+
+    def compare(self: Any, other: Any) -> Any:
+        if other.__class__ not in FOREIGN_OK:
+            other = as_operand(other)
+            if foreign_override(other) or not _is_value(other):
+                return NotImplemented
+        return bind(self, other)
+
+    return compare
+
+
+def _is_value(x: Any) -> bool:
+    try:
+        typeof(x)
+    except TypeError:
+        return False
+    return True
+
+
+def _install(tracer_type: Any) -> None:
+    for symbol, primitive in (
+        *(("eq", equal_p), ("ne", not_equal_p), ("lt", less_p), ("le", less_equal_p)),
+        *(("gt", greater_p), ("ge", greater_equal_p)),
+    ):
+        setattr(tracer_type, f"__{symbol}__", _comparison(primitive))
+    tracer_type.__hash__ = None
+    tracer_type.__invert__ = lambda self: invert_p.bind(self)
+    tracer_type.__divmod__ = lambda self, other: (self // other, self % other)
+    tracer_type.__rdivmod__ = lambda self, other: (other // self, other % self)
+
+
+_install(Tracer)

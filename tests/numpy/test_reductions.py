@@ -1,0 +1,335 @@
+"""Reductions and cumulative operations on tracers: NumPy's results for every option, and right derivatives."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy_checks import agree, check, check_batched, same
+from scipy import special
+
+import covector
+import covector.numpy as cnp
+from covector.core import errors
+
+RNG = np.random.default_rng(0)
+DTYPES = ("?", "b", "H", "i", "q", "Q", "e", "f", "d", "g", "F", "D", "G")
+X = RNG.normal(size=(2, 3, 4))
+MASK = RNG.uniform(size=(3, 4)) < 0.6
+MASK[:, 0] = True
+
+
+def as_dtype(x: np.ndarray, code: str) -> np.ndarray:
+    dtype = np.dtype(code)
+    if dtype.kind == "c":
+        return (x + 1j * x[::-1]).astype(dtype)
+    return (np.round(2 * np.abs(x)) if dtype.kind in "biu" else x).astype(dtype)
+
+
+PLAIN = (np.sum, np.prod, np.max, np.min, np.mean, np.var, np.std, np.any, np.all, np.ptp, np.count_nonzero)
+NAN = (np.nansum, np.nanprod, np.nanmax, np.nanmin, np.nanmean, np.nanvar, np.nanstd)
+ARG = (np.argmax, np.argmin, np.nanargmax, np.nanargmin)
+CUMULATIVE = (np.cumsum, np.cumprod, np.nancumsum, np.nancumprod)
+
+
+def named(functions: Any) -> Any:
+    return pytest.mark.parametrize("f", functions, ids=lambda f: f.__name__)
+
+
+@named((*PLAIN, *NAN, *ARG, *CUMULATIVE))
+@pytest.mark.parametrize("code", DTYPES)
+def test_dtypes(f: Any, code: str) -> None:
+    agree(f, as_dtype(X, code))
+    agree(lambda x: f(x, axis=1), as_dtype(X, code))
+
+
+@named((*PLAIN, *NAN))
+@pytest.mark.parametrize("axis", [None, 0, 1, -1, (0, 2), (-1, 0), (), 3, -4, (0, 0), (0, -3), 1.5, "0", [0]], ids=str)
+@pytest.mark.parametrize("keepdims", [False, True])
+def test_axes(f: Any, axis: Any, keepdims: bool) -> None:
+    agree(lambda x: f(x, axis=axis, keepdims=keepdims), X)
+
+
+@named((*ARG, *CUMULATIVE))
+@pytest.mark.parametrize("axis", [None, 0, 1, -1, 3, (0, 1), 1.5], ids=str)
+def test_one_axis(f: Any, axis: Any) -> None:
+    agree(lambda x: f(x, axis=axis), X)
+    if f in ARG:
+        agree(lambda x: f(x, axis=axis, keepdims=True), X)
+
+
+@named((*PLAIN, *NAN, *ARG, *CUMULATIVE))
+def test_few_elements(f: Any) -> None:
+    for shape in ((), (1,), (0,), (0, 3), (3, 0), (2, 0, 3)):
+        for axis in (None, 0, -1, 1):
+            agree(lambda x: f(x, axis=axis), np.ones(shape))  # noqa: B023
+
+
+@named((np.sum, np.prod, np.mean, np.cumsum, np.cumprod, np.nansum, np.nancumprod, np.var))
+@pytest.mark.parametrize("dtype", [np.float32, np.int16, np.complex64, bool, "f8"], ids=str)
+def test_requested_dtype(f: Any, dtype: Any) -> None:
+    agree(lambda x: f(x, dtype=dtype), X)
+
+
+@named((np.sum, np.prod, np.nansum, np.nanprod, np.max, np.min, np.nanmax, np.nanmin))
+def test_where_and_initial(f: Any) -> None:
+    agree(lambda x: f(x, initial=2.5), X)
+    agree(lambda x: f(x, initial=-3, axis=(0, 1), where=MASK), X)
+    agree(lambda x: f(x, initial=0.5, axis=1, keepdims=True, where=MASK), X)
+    agree(lambda x: f(x, where=MASK), X)
+    agree(lambda x: f(x, initial=1), X[:0])
+    agree(lambda x: f(x, initial=1, axis=1), X[:, :0])
+    agree(lambda x: f(x, initial=np.ones(4)), X)
+    agree(lambda x: f(x, initial=1, where=np.ones((5, 2, 3, 4), bool)), X)
+    agree(lambda x: f(x, initial=2.5), np.arange(4))
+    check(lambda x: f(x, axis=1, initial=0.3, where=MASK), X, order=1)
+
+
+@named((np.mean, np.var, np.std, np.nanmean, np.nanvar, np.nanstd, np.any, np.all))
+def test_where(f: Any) -> None:
+    agree(lambda x: f(x, where=MASK), X)
+    agree(lambda x: f(x, axis=(0, 1), where=MASK[:, :1], keepdims=True), X)
+    agree(lambda x: f(x, axis=0, where=MASK), X.astype(np.float32))
+    agree(lambda x: f(x, where=MASK.astype(float)), X)
+
+
+def test_traced_initial_and_mask() -> None:
+    check(lambda x, c: np.sum(x, axis=1, initial=c), X, np.array(2.0), batch=False)
+    check(lambda x, c: np.max(x, axis=1, initial=c), X, np.array(0.3), batch=False)
+    same(covector.jit(lambda m: np.sum(X, axis=0, where=m))(MASK), np.sum(X, axis=0, where=MASK))
+    check_batched(lambda m: np.mean(X, axis=0, where=m), MASK)
+
+
+@named((np.var, np.std, np.nanvar, np.nanstd))
+def test_variances(f: Any) -> None:
+    for options in ({"ddof": 1}, {"correction": 1}, {"ddof": 1, "correction": 1}, {"ddof": 5, "axis": 0}, {"ddof": 0.5}):
+        agree(lambda x: f(x, **options), X)  # noqa: B023
+    agree(lambda x: f(x, mean=np.mean(x, axis=0, keepdims=True), axis=0), X)
+    for dtype in (np.complex64, np.complex128, np.float16, np.float32, np.longdouble, int):
+        agree(lambda x: f(x, axis=1, ddof=1), as_dtype(X, np.dtype(dtype).char))
+    check(lambda x: f(x, axis=1, ddof=1), X)
+    check(lambda x: f(x, axis=1), X + 1j * X[::-1], order=1)
+
+
+@named((np.sum, np.prod, np.max, np.min, np.mean, np.var, np.std, np.ptp, *CUMULATIVE))
+@pytest.mark.parametrize("code", "efdgFDG")
+def test_derivatives(f: Any, code: str) -> None:
+    x = as_dtype(RNG.permutation(np.linspace(-1.4, 1.5, 6)).reshape(2, 3), code)
+    check(f, x)
+    check(lambda x: f(x, axis=0), x)
+    check(lambda x: f(x, axis=-1), x)
+
+
+@named((np.nansum, np.nanprod, np.nanmax, np.nanmin, np.nanmean, np.nanvar, np.nanstd, np.nancumsum, np.nancumprod))
+def test_nan(f: Any) -> None:
+    x = X.copy()
+    x[0, 1, 2] = x[1, 2, 0] = np.nan
+    agree(f, x)
+    agree(lambda x: f(x, axis=1), x)
+    x[:, 0] = np.nan
+    agree(lambda x: f(x, axis=2), x)
+    y = np.array([[1.0, np.nan, 3.0], [0.5, 2.0, -1.0]])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        gradient = covector.grad(lambda y: np.sum(f(y, axis=1)))(y)
+        kept = covector.grad(lambda v: np.sum(f(v[:2])) + np.sum(f(v[2:])))(y[~np.isnan(y)])
+    expected = np.zeros_like(y)
+    expected[~np.isnan(y)] = kept
+    if f in (np.nancumsum, np.nancumprod):  # the result at the NaN repeats the one before
+        y = np.array([[1.0, 3.0, np.nan], [0.5, 2.0, -1.0]])
+        gradient = covector.grad(lambda y: np.sum(f(y, axis=1)[:, :2]))(y)
+        expected = covector.grad(lambda y: np.sum(f(np.nan_to_num(y), axis=1)[:, :2]))(y)
+    same(gradient, expected)
+
+
+@named((np.nanargmax, np.nanargmin))
+def test_arguments_without_nan(f: Any) -> None:
+    x = X.copy()
+    x[0, 1, 2] = x[1, 2, 0] = np.nan
+    agree(lambda x: f(x, axis=1), x)
+    agree(lambda x: f(x, axis=-1, keepdims=True), x)
+    agree(f, np.full(3, np.nan), staged=False)
+    assert covector.jit(f)(np.full(3, np.nan)) == 0
+
+
+def test_products_with_zeros() -> None:
+    for x in ([0.0, 2.0, 3.0, -1.0], [0.0, 2.0, 0.0, -1.0], [0.0, 0.0, 0.0, 4.0], [0.0] * 4):
+        check(np.prod, np.array(x), order=3)
+        check(np.cumprod, np.array(x), order=3)
+        check(lambda x: np.cumprod(x.reshape(2, 2), axis=0), np.array(x), order=2)
+    x = np.array([0.0, 2.0, 0.0, -1.0])
+    others = [np.prod(np.delete(x, i)) for i in range(4)]
+    same(covector.grad(np.prod)(x), np.array(others))
+
+
+def test_long_products() -> None:
+    """The recurrence in the derivative of cumprod is solved by halving, for every length around powers of two."""
+    for n in (1, 2, 15, 16, 17, 31, 32, 33, 34, 63, 65, 100):
+        x = 1 + 0.1 * np.sin(np.arange(n, dtype=float))
+        jacobian = covector.jacfwd(np.cumprod)(x)
+        same(jacobian, np.tril(np.cumprod(x)[:, None] / x[None, :]), rtol=1e-10)
+        same(covector.jacrev(np.cumprod)(x), jacobian, rtol=1e-10)
+
+
+def test_extrema_share_among_ties() -> None:
+    x = np.array([[1.0, 3.0, 3.0], [2.0, 2.0, 2.0]])
+    for f in (np.max, np.amax, lambda x, **k: -np.min(-x, **k)):
+        same(covector.grad(lambda x: np.sum(f(x, axis=1)))(x), np.array([[0, 0.5, 0.5], [1 / 3, 1 / 3, 1 / 3]]))  # noqa: B023
+
+
+def test_cumulative_extrema() -> None:
+    for code in "efdgFDG":
+        x = as_dtype(RNG.permutation(np.linspace(-1.4, 1.5, 40)).reshape(2, 20), code)
+        for f in (cnp.cummax, cnp.cummin):
+            for reverse in (False, True):
+                check(lambda x: f(x, axis=1, reverse=reverse), x)  # noqa: B023
+        same(cnp.cummax(x, axis=1), np.maximum.accumulate(x, axis=1))
+        same(cnp.cummin(x), np.minimum.accumulate(x.reshape(-1)))
+    x = np.array([1.0, 3.0, 3.0, 2.0, 3.0, 4.0])
+    half, third = 1 / 2, 1 / 3
+    expected = [[1, 0, 0, 0, 0, 0], [0, 1, 0, 0, 0, 0], [0, half, half, 0, 0, 0], [0, half, half, 0, 0, 0]]
+    expected += [[0, third, third, 0, third, 0], [0, 0, 0, 0, 0, 1]]
+    same(covector.jacrev(cnp.cummax)(x), np.array(expected))
+    same(covector.jacrev(lambda x: cnp.cummin(-x))(x), -np.array(expected))
+    same(cnp.cummax([2, 3, 1], reverse=True), np.array([3, 3, 1]))
+
+
+@pytest.mark.skipif(not hasattr(np, "cumulative_sum"), reason="NumPy 2.1")
+def test_array_api_cumulative() -> None:
+    for f in (np.cumulative_sum, np.cumulative_prod):
+        for options in ({}, {"axis": 1}, {"axis": -1, "include_initial": True}, {"axis": 0, "dtype": np.float32}):
+            agree(lambda x: f(x, **options), X[0])  # noqa: B023
+        agree(lambda x: f(x, include_initial=True), X[0, 0])  # noqa: B023
+        agree(f, np.array(3.0))
+        check(lambda x: f(x, include_initial=True, axis=0), X[0])  # noqa: B023
+
+
+def test_variance_zero_has_the_derivative_of_jax() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert np.all(np.isnan(covector.grad(np.std)(np.ones(3))))
+    same(covector.grad(np.var)(np.ones(3)), np.zeros(3))
+
+
+# --- logsumexp -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("code", "efdgFDG")
+def test_logsumexp(code: str) -> None:
+    x = as_dtype(X[0], code)
+    for options in ({}, {"axis": 0}, {"axis": (0, 1)}, {"axis": -1, "keepdims": True}):
+        tolerance = 1e-2 if code == "e" else 1e-5 if code in "fF" else 1e-12
+        expected = special.logsumexp(x.astype("D" if code in "FDG" else "d"), **options)
+        same(cnp.logsumexp(x, **options), np.asarray(expected).astype(code), rtol=tolerance)
+        check(lambda x: cnp.logsumexp(x, **options), x)  # noqa: B023
+
+
+def test_logsumexp_with_factors() -> None:
+    b = np.array([[1.0, -0.5, 0.0, 2.0]])
+    for x in (X[0], 1000 + X[0]):
+        for sign in (False, True):
+            same(
+                cnp.logsumexp(x, axis=1, b=b, return_sign=sign),
+                tuple(special.logsumexp(x, axis=1, b=b, return_sign=True)) if sign else special.logsumexp(x, axis=1, b=b),
+            )
+    check(lambda x, b: cnp.logsumexp(x, axis=1, b=b), X[0], b)
+    check(lambda x, b: cnp.logsumexp(x, axis=1, b=b, return_sign=True, keepdims=True), X[0], -b)
+    size, sign = cnp.logsumexp(np.array([1.0, 1.0]), b=np.array([1, -1]), return_sign=True)
+    assert (size, sign) == (-np.inf, 0)
+    z = X[0] + 1j * X[1]
+    same(cnp.logsumexp(z, return_sign=True), tuple(special.logsumexp(z, return_sign=True)))
+    same(covector.grad(lambda b: cnp.logsumexp(np.array([0.0, 900.0]), b=b))(np.array([1.0, 0.0]))[0], np.float64(1))
+
+
+def test_logsumexp_of_infinities() -> None:
+    inf = np.inf
+    for x in ([inf, 0.0], [-inf, 0.0], [-inf, -inf], [], [inf, -inf], [np.nan, 1.0], [800.0, inf]):
+        same(cnp.logsumexp(np.array(x)), np.float64(np.logaddexp.reduce(np.array(x)) if x else -inf))
+    for x, gradient in (([inf, 0.0], [1, 0]), ([-inf, 0.0], [0, 1]), ([-inf, -inf], [0, 0]), ([1e308, 0], [1, 0])):
+        same(covector.grad(cnp.logsumexp)(np.array(x)), np.array(gradient, float))
+    same(cnp.logsumexp(np.zeros((0, 2)), axis=0), np.full(2, -inf))
+    same(cnp.logsumexp(X, axis=(0, 1), where=MASK), np.log(np.sum(np.exp(X), axis=(0, 1), where=MASK)))
+    same(cnp.logsumexp([1, 2]), np.log(np.exp(1.0) + np.exp(2.0)))
+
+
+# --- averages, covariances, counts -----------------------------------------------------------------------------------
+
+
+def test_average() -> None:
+    w, v = np.array([1.0, 0.5, 2.0]), RNG.uniform(size=(2, 3, 4))
+    for options in (
+        {},
+        {"axis": 1},
+        {"axis": 1, "weights": w},
+        {"weights": v},
+        {"weights": v, "axis": (0, 1), "keepdims": True},
+    ):
+        agree(lambda x: np.average(x, **options), X)  # noqa: B023
+        agree(lambda x: np.average(x, **options, returned=True), X.astype(np.float32))  # noqa: B023
+    agree(lambda x: np.average(x, weights=w), X)
+    agree(lambda x: np.average(x, axis=0, weights=w), X)
+    agree(lambda x: np.average(x, axis=1, weights=[1.0, -1.0, 0]), X)
+    agree(lambda x: np.average(x, axis=1, weights=[1, 2, 3]), np.arange(24).reshape(2, 3, 4))
+    check(lambda x, w: np.average(x, axis=1, weights=w), X, w)
+
+
+def test_covariance() -> None:
+    x, y = X[0], X[1]
+    f, a = np.array([1, 2, 0, 1]), np.array([0.5, 1.0, 2.0, 0.1])
+    for options in (
+        *({}, {"rowvar": False}, {"bias": True}, {"ddof": 0}, {"fweights": f}, {"aweights": a}, {"dtype": np.float32}),
+        *({"fweights": f, "aweights": a}, {"ddof": 0.5}, {"fweights": -f}, {"fweights": f[:2]}, {"aweights": a, "bias": True}),
+    ):
+        agree(lambda x: np.cov(x, **options), x)  # noqa: B023
+        agree(lambda x, y: np.cov(x, y, **options), x, y)  # noqa: B023
+    agree(np.cov, x[0])
+    agree(np.cov, X)
+    agree(np.cov, x + 1j * y)
+    for g in (np.corrcoef, lambda x: np.corrcoef(x, rowvar=False), lambda x: np.corrcoef(x, y)):
+        agree(g, x)
+        agree(g, x + 1j * y)
+    agree(np.corrcoef, x[0])
+    check(np.cov, x, y)
+    check(lambda x: np.corrcoef(x)[0, 1:], x)
+    check(lambda x, a: np.cov(x, aweights=a), x, a, order=1)
+
+
+def test_counts() -> None:
+    i, w = np.array([0, 2, 2, 5]), np.array([1.0, 0.5, 2.0, -1.0])
+    agree(lambda w: np.bincount(i, w), w)
+    agree(lambda w: np.bincount(i, w, 8), w.astype(np.float32))
+    agree(lambda w: np.bincount(i, w[:2]), w)
+    agree(lambda w: np.bincount(i, w), 1j * w)
+    check(lambda w: np.bincount(i, w, minlength=7), w)
+    with pytest.raises(errors.TracerArrayConversionError, match="bincount"):
+        covector.jit(np.bincount)(i)
+    x = RNG.normal(size=30)
+    agree(np.histogram, x, staged=False)
+    agree(lambda x: np.histogram(x, bins=[-1, 0, 0.5, 2]), x, staged=False)
+    agree(lambda x: np.histogram_bin_edges(x, "auto"), x, staged=False)
+    agree(lambda w: np.histogram(x, bins=7, weights=w), RNG.uniform(size=30))
+    agree(lambda w: np.histogram(x, bins=7, range=(-1, 1), weights=w, density=True), RNG.uniform(size=30))
+    check(lambda w: np.histogram(x, bins=7, weights=w)[0], RNG.uniform(size=30))
+    with pytest.raises(errors.TracerArrayConversionError, match="histogram"):
+        covector.jit(np.histogram)(x)
+
+
+def test_out_is_refused() -> None:
+    for f in (*PLAIN[:-1], *NAN, *ARG, *CUMULATIVE, np.round):
+        with pytest.raises(errors.InPlaceWriteError):
+            covector.grad(lambda x: f(x, out=np.zeros(())))(X)  # noqa: B023
+
+
+@pytest.mark.parametrize(
+    "name", ["sum", "prod", "max", "min", "mean", "var", "std", "any", "all", "argmax", "argmin", "cumsum", "cumprod"]
+)
+def test_methods(name: str) -> None:
+    agree(lambda x: getattr(x, name)(axis=1), X)
+    agree(lambda x: getattr(x, name)(), X)
+
+
+def test_python_scalars_become_strong() -> None:
+    for f in (np.sum, np.prod, np.max, np.mean, np.var, np.cumsum):
+        assert covector.jit(lambda x: f(x) * np.ones(1, np.float32))(2.0).dtype == np.float64  # noqa: B023

@@ -1,0 +1,153 @@
+"""``reduce``, ``accumulate``, ``reduceat``, ``outer``, ``at`` and calls with options, on tracers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy_checks import agree, check, same
+
+import covector
+from covector.core import errors
+from covector.core.tracer import UFUNCS
+from covector.numpy.ufuncs import ACCUMULATE, REDUCE
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(3, 4))
+INTS = RNG.integers(0, 30, (3, 4))
+MASK = X > -0.5
+
+
+def named(functions: Any) -> Any:
+    return pytest.mark.parametrize("ufunc", functions, ids=lambda f: f.__name__)
+
+
+@named(list(REDUCE))
+def test_reduce(ufunc: np.ufunc) -> None:
+    integer = ufunc in (np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.gcd, np.lcm)
+    x = INTS if integer else X
+    for options in ({}, {"axis": 1}, {"axis": -1, "keepdims": True}):
+        agree(lambda x: ufunc.reduce(x, **options), x)  # noqa: B023
+    if ufunc.identity is not None or ufunc in (np.maximum, np.minimum, np.fmax, np.fmin):
+        agree(lambda x: ufunc.reduce(x, axis=None), x)
+        agree(lambda x: ufunc.reduce(x, axis=(0, 1)), x)
+    agree(lambda x: ufunc.reduce(x, axis=2), x)
+    agree(lambda x: ufunc.reduce(x, axis=0), x[:0])
+    if not integer:
+        agree(ufunc.reduce, x[0, 0])
+
+
+def test_reduce_options() -> None:
+    for ufunc in (np.add, np.multiply):
+        agree(lambda x: ufunc.reduce(x, 0, np.float32), X)  # noqa: B023
+        agree(lambda x: ufunc.reduce(x, initial=3.0, where=MASK), X)  # noqa: B023
+        check(lambda x: ufunc.reduce(x, axis=1), X)  # noqa: B023
+    for ufunc in (np.maximum, np.minimum):
+        agree(lambda x: ufunc.reduce(x, initial=0.1, where=MASK), X)  # noqa: B023
+        agree(lambda x: ufunc.reduce(x, where=MASK), X)  # noqa: B023
+    for ufunc in (np.logical_and, np.logical_or):
+        agree(lambda x: ufunc.reduce(x, where=MASK), X)  # noqa: B023
+    check(lambda x: np.logaddexp.reduce(x, axis=1), X)
+    with pytest.raises(errors.UnsupportedFunctionError, match="initial"):
+        covector.jit(lambda x: np.logaddexp.reduce(x, initial=1.0))(X)
+    same(covector.jit(lambda m: np.add.reduce(X, where=m))(MASK), np.add.reduce(X, where=MASK))
+
+
+@named(sorted((f for f in UFUNCS if f.nin == 2 and f.nout == 1 and not f.signature), key=lambda f: f.__name__))
+def test_every_other_reduction_is_refused(ufunc: np.ufunc) -> None:
+    for method, table in (("reduce", REDUCE), ("accumulate", ACCUMULATE)):
+        if ufunc not in table:
+            with pytest.raises(errors.UnsupportedFunctionError, match=rf"{ufunc.__name__}\.{method}"):
+                covector.jit(lambda x: getattr(ufunc, method)(x))(X)  # noqa: B023
+
+
+@named(list(ACCUMULATE))
+def test_accumulate(ufunc: np.ufunc) -> None:
+    for options in ({}, {"axis": 1}, {"axis": -1}, {"axis": 2}):
+        agree(lambda x: ufunc.accumulate(x, **options), X)  # noqa: B023
+    agree(lambda x: ufunc.accumulate(x, dtype=np.float32), X)
+    agree(ufunc.accumulate, X[0, 0])
+    check(lambda x: ufunc.accumulate(x, axis=1), X)
+
+
+def test_reduceat() -> None:
+    for ufunc in (np.add, np.multiply, np.maximum, np.logical_or):
+        for indices, axis in (([0, 2], 0), ([0, 3, 1, 3], 1), (np.array([2, 1, 0]), -1), ([0, 4], 1), ([-1], 0)):
+            agree(lambda x: ufunc.reduceat(x, indices, axis), X)  # noqa: B023
+    check(lambda x: np.add.reduceat(x, [0, 3, 1, 3], axis=1), X)
+    check(lambda x: np.multiply.reduceat(x, [0, 3, 1, 3], axis=1), X)
+
+
+@named([np.add, np.multiply, np.subtract, np.power, np.maximum, np.greater, np.arctan2])
+def test_outer(ufunc: np.ufunc) -> None:
+    y = np.array([0.5, 2.0])
+    agree(lambda x: ufunc.outer(x, y), np.abs(X))
+    agree(lambda x: ufunc.outer(y, x), X)
+    agree(lambda x: ufunc.outer([1.0, 2.0], x), X[0, 0])
+    agree(lambda x: ufunc.outer(x, 2.0), X)
+    check(lambda x, y: ufunc.outer(x, y), np.abs(X), y, order=1)
+
+
+def test_outer_options() -> None:
+    agree(lambda x: np.add.outer(x, [1.0, 2.0], dtype=np.float32), X)
+    agree(lambda x: np.sin.outer(x, x), X)
+
+
+def test_at_is_refused() -> None:
+    for ufunc, method in ((np.add, "add"), (np.subtract, "subtract"), (np.multiply, "multiply"), (np.maximum, "max")):
+        with pytest.raises(
+            errors.InPlaceWriteError, match=rf"(?s)numpy\.{ufunc.__name__}\.at.*\[indices\]\.{method}\(b\)"
+        ) as error:
+            covector.grad(lambda v: ufunc.at(np.zeros(3), [0], v))(1.0)  # noqa: B023
+        assert "test_ufunc_methods.py" in str(error.value)
+    with pytest.raises(errors.InPlaceWriteError):
+        covector.grad(lambda x: np.negative.at(x, [0]))(np.ones(3))
+
+
+# --- calls with options --------------------------------------------------------------------------------------------------
+
+
+def test_out_is_refused() -> None:
+    for f in (
+        lambda x: np.sin(x, out=np.zeros((3, 4))),
+        lambda x: np.add(1, x, out=x),
+        lambda x: np.sin(np.ones((3, 4)), out=x),
+    ):
+        with pytest.raises(errors.InPlaceWriteError, match="use the returned value"):
+            covector.grad(f)(X)
+    agree(lambda x: np.sin(x, out=None), X)
+
+
+def test_where_is_refused() -> None:
+    with pytest.raises(errors.UnsupportedFunctionError, match=r"np\.where\(mask, np\.f\(x\), other\)"):
+        covector.grad(lambda x: np.log(x, where=MASK))(X)
+    with pytest.raises(errors.UnsupportedFunctionError):
+        covector.jit(lambda m: np.log(np.abs(X), where=m))(MASK)
+    agree(lambda x: np.log(x, where=True), np.abs(X))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        *({"dtype": np.float32}, {"dtype": "f2"}, {"dtype": np.complex128}, {"dtype": int}, {"dtype": bool}),
+        *({"dtype": np.float32, "casting": "no"}, {"casting": "unsafe", "dtype": np.int16}, {"casting": "safe"}),
+        *({"order": "C", "subok": False}, {"signature": "ff->f"}, {"signature": (None, None, np.longdouble)}, {"nonsense": 1}),
+    ],
+    ids=str,
+)
+def test_call_options(options: Any) -> None:
+    for ufunc in (np.add, np.divide, np.arctan2, np.power, np.less, np.matmul):
+        agree(lambda x: ufunc(x, 2.0), X)  # noqa: B023
+        agree(lambda x: ufunc(x, x[:, :1] if ufunc is not np.matmul else x.T, **options), X)  # noqa: B023
+        agree(lambda x: ufunc(x, 2.0, **options), np.arange(1, 4))  # noqa: B023
+
+
+def test_derivative_of_a_call_in_another_dtype() -> None:
+    check(lambda x: np.multiply(x, x, dtype=np.float32), X.astype(np.float32), order=1)
+    check(lambda x: np.multiply(x, 1 + x, dtype=np.complex128), X)
+
+
+def test_generalized_ufuncs_have_axes() -> None:
+    agree(lambda x: np.vecdot(x, x, axis=0), X)
+    agree(lambda x: np.sin(x, axis=0), X)
