@@ -83,9 +83,7 @@ XP = np.array([-1.0, -0.25, 0.5, 0.75, 1.5])
 FP = np.array([2.0, -1.0, 0.5, 3.0, 1.0])
 
 
-@pytest.mark.parametrize(
-    "options", [{}, {"left": -5.0}, {"right": 7.0, "left": 2}, {"period": 2.3}, {"period": -0.9}], ids=str
-)
+@pytest.mark.parametrize("options", [{}, {"left": -5.0}, {"right": 7.0, "left": 2}, {"period": 2.3}, {"period": -0.9}], ids=str)
 def test_interp(options):
     check(lambda x, xp, fp: interp(x, xp, fp, **options), X, XP, FP, rounding=1e-13)
 
