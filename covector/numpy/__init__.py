@@ -1,8 +1,8 @@
 """NumPy for arrays and for values that are being transformed.
 
 Tracers implement NumPy's protocols, so this is NumPy itself: ``covector.numpy.sin is numpy.sin``.  Only what NumPy cannot
-send to a tracer is defined here (`array`, `asarray`, `full`, `arange`), and a few functions that it lacks: `at`, `logsumexp`,
-`cummax`, `cummin`.  Importing this module gives NumPy's functions their meaning on tracers.
+send to a tracer is defined here (`array`, `asarray`, `full`, `arange`, `take` and `roll`, which do not ask their indices), and a
+few functions that it lacks: `at`, `logsumexp`, `cummax`, `cummin`.  Importing this module gives NumPy's functions their meaning on tracers.
 """
 
 from __future__ import annotations
@@ -33,9 +33,11 @@ from covector.numpy import statistics as _statistics
 from covector.numpy import ufuncs as _ufuncs
 from covector.numpy.at import at
 from covector.numpy.creation import arange, array, asarray, full
+from covector.numpy.indexing import take
+from covector.numpy.joining import roll
 from covector.numpy.reductions import cummax, cummin, logsumexp
 
-OWN = ("arange", "array", "asarray", "at", "cummax", "cummin", "full", "logsumexp")
+OWN = ("arange", "array", "asarray", "at", "cummax", "cummin", "full", "logsumexp", "roll", "take")
 """The names that are not NumPy's own objects."""
 
 globals().update(

@@ -131,7 +131,8 @@ nextafter_p = _binary(np.nextafter, lambda out, x, y: 1.0, None)
 def _extremum(ufunc: np.ufunc, wins: Callable[[Any, Any], Any] | None) -> Primitive:
     """A maximum or minimum: the derivative in an argument is 1 where it is the result, 1/2 at a tie.
 
-    At a tie with a number written in the program the number wins, so that ``np.maximum(x, 0)`` is ReLU with derivative 0 at 0.
+    At a tie with a Python number that is not differentiated the number wins, so that ``np.maximum(x, 0)`` is ReLU with
+    derivative 0 at 0.
     """
     primitive = elementwise_primitive(ufunc.__name__, ufunc)
     UFUNCS[ufunc] = primitive.bind
@@ -140,7 +141,7 @@ def _extremum(ufunc: np.ufunc, wins: Callable[[Any, Any], Any] | None) -> Primit
         return convert_to(np.where(mine == other, 0.5, mine == out), dtype_of(out))
 
     def against_constant(out: Any, mine: Any, other: Any) -> Any:
-        if other.__class__ not in PYTHON_NUMBERS:
+        if not is_weak(other):
             return against_variable(out, mine, other)
         won = (mine == out) & (mine != other) if wins is None else wins(mine, other)
         return convert_to(won, dtype_of(out))

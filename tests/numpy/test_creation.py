@@ -161,3 +161,11 @@ def test_namespace() -> None:
     seen = []
     covector.jit(lambda x: seen.append(x.__array_namespace__()) or x)(X)
     assert seen == [cnp]
+
+
+def test_take_and_roll_with_traced_indices_of_plain_arrays():
+    a = np.arange(4.0)
+    np.testing.assert_array_equal(covector.vmap(lambda i: cnp.take(a, i))(np.array([2, 0])), [2.0, 0.0])
+    np.testing.assert_array_equal(covector.vmap(lambda n: cnp.roll(a, n))(np.array([1, 0])), [[3.0, 0.0, 1.0, 2.0], a])
+    np.testing.assert_array_equal(cnp.take(a, [1, 1]), [1.0, 1.0])
+    np.testing.assert_array_equal(cnp.roll(a, 1), [3.0, 0.0, 1.0, 2.0])

@@ -303,3 +303,10 @@ def test_weak_types(name: str) -> None:
         assert transformation(lambda x: operator(x) * narrow)(1.5).dtype == np.float32
         assert transformation(lambda x: ufunc(x) * narrow)(1.5).dtype == np.float64
         assert transformation(lambda x: ufunc(narrow) * x)(1.5).dtype == np.float32
+
+
+def test_a_python_number_wins_a_tie_staged_or_not():
+    for grad in (covector.grad(np.maximum), covector.jit(covector.grad(np.maximum)), covector.grad(covector.jit(np.maximum))):
+        assert grad(0.0, 0.0) == 0.0  # of two Python numbers the one that is not differentiated
+        assert grad(0.0, np.float64(0.0)) == 0.5
+    assert covector.grad(np.maximum, (0, 1))(0.0, 0.0) == (0.5, 0.5)
