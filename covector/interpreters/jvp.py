@@ -80,7 +80,7 @@ class JVPTrace(Trace):
         rule = primitive.linearize if self.linearizing else primitive.jvp
         if rule is None:
             raise errors.NonDifferentiableError(primitive.name, self.name, map(typeof, primals))
-        out, tangent = rule(primals, tangents, **params)
+        out, tangent = rule(primals, tangents, **params) if params else rule(primals, tangents)
         if primitive.multiple_results:
             return [o if t.__class__ is Zero else JVPTracer(self, o, t) for o, t in zip(out, tangent, strict=True)]
         if tangent.__class__ is Zero:

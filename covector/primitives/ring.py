@@ -177,13 +177,14 @@ def scale(coefficient: Any, tangent: Any) -> Any:
     out: recording at once is 1.2 us faster than `bind`, of about 4 us that an operation takes in reverse mode.
     """
     if tangent.__class__ is StageTracer:
-        trace, aval = tangent._trace, tangent.variable.aval
+        trace, variable = tangent._trace, tangent.variable
+        aval = variable.aval
         if trace.__class__ is LinearTrace:
             if coefficient.__class__ is ndarray:
                 if coefficient.dtype is aval.dtype and coefficient.shape == aval.shape and not aval.weak_type:
-                    return trace.append(mul_p, (coefficient, tangent.variable), aval)
+                    return trace.append(mul_p, (coefficient, variable), aval)
             elif has_type_below(coefficient, aval, trace):
-                return trace.append(mul_p, (coefficient, tangent.variable), aval)
+                return trace.append(mul_p, (coefficient, variable), aval)
     elif tangent.__class__ is ndarray and coefficient.__class__ is ndarray:
         return coefficient * tangent
     return mul_p.bind(coefficient, tangent)
@@ -253,9 +254,13 @@ def sum_of_products(x: Any, tx: Any, y: Any, ty: Any) -> Any:
     """``x*tx + y*ty`` for tangents tx and ty: the total derivative of a function of two arguments, as one operation."""
     if tx.__class__ is StageTracer and ty.__class__ is StageTracer:
         trace, aval = tx._trace, tx.variable.aval
-        on_one_tape = trace.__class__ is LinearTrace and trace is ty._trace and aval is ty.variable.aval
-        if on_one_tape and has_type_below(x, aval, trace) and has_type_below(y, aval, trace):
-            return trace.append(sumprod_p, (x, tx.variable, y, ty.variable), aval)
+        if trace.__class__ is LinearTrace and trace is ty._trace and aval is ty.variable.aval:
+            if x.__class__ is ndarray and y.__class__ is ndarray:
+                fits = x.dtype is aval.dtype is y.dtype and x.shape == aval.shape == y.shape and not aval.weak_type
+            else:
+                fits = has_type_below(x, aval, trace) and has_type_below(y, aval, trace)
+            if fits:
+                return trace.append(sumprod_p, (x, tx.variable, y, ty.variable), aval)
     elif tx.__class__ is ndarray and ty.__class__ is ndarray and x.__class__ is ndarray and y.__class__ is ndarray:
         return x * tx + y * ty
     return sumprod_p.bind(x, tx, y, ty)
