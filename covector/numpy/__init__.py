@@ -1,8 +1,9 @@
 """NumPy for arrays and for values that are being transformed.
 
 Tracers implement NumPy's protocols, so this is NumPy itself: ``covector.numpy.sin is numpy.sin``.  Only what NumPy cannot
-send to a tracer is defined here (`array`, `asarray`, `full`, `arange`, `take` and `roll`, which do not ask their indices), and a
-few functions that it lacks: `at`, `logsumexp`, `cummax`, `cummin`.  Importing this module gives NumPy's functions their meaning on tracers.
+send to a tracer is defined here (`array`, `asarray`, `full`, `arange`, and `take` and `roll`, which do not ask their indices),
+and a few functions that it lacks: `at`, `logsumexp`, `cummax`, `cummin`.  Importing this module gives NumPy's functions their
+meaning on tracers.
 """
 
 from __future__ import annotations

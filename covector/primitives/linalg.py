@@ -148,10 +148,12 @@ triangular_solve_p = Primitive("triangular_solve")
 @triangular_solve_p.def_impl
 def _triangular_solve(a: Any, b: Any, *, lower: bool, transpose: bool, unit_diagonal: bool) -> Any:
     dtype = np.result_type(a, b)
+    if dtype.char not in "fdFD":
+        raise TypeError(f"array type {dtype} is unsupported in triangular_solve: convert it to float32, float64 or complex")
     a, b = a.astype(dtype, copy=False), b.astype(dtype, copy=False)
     n, k = b.shape[-2:]
     stack = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
-    if a.size == 0 or k == 0:
+    if a.size == 0 or b.size == 0:
         return np.zeros((*stack, n, k), dtype)
     if a.ndim == 2:
         columns = _trsm(a, np.moveaxis(b, -2, 0).reshape(n, -1), lower, transpose, unit_diagonal)

@@ -214,12 +214,19 @@ weaken_p = linear_structural("weaken")
 
 @weaken_p.def_impl
 def _weaken(x: Any) -> Any:
-    return x.item() if isinstance(x, (np.ndarray, np.generic)) else x
+    return WEAK_SCALARS[_weak_kind(typeof(x))](x)
 
 
 @weaken_p.def_abstract
 def _weaken_abstract(x: ShapedArray) -> ShapedArray:
-    return ShapedArray((), WEAK_SCALARS[x.dtype.kind], weak_type=True)
+    return ShapedArray((), WEAK_SCALARS[_weak_kind(x)], weak_type=True)
+
+
+def _weak_kind(x: ShapedArray) -> str:
+    """The kind of a scalar of one of the three dtypes that Python numbers have."""
+    if x.shape or x.dtype not in (np.float64, np.complex128, np.int64):
+        raise TypeError(f"a value of type {x} does not equal a Python number of its own precision")
+    return x.dtype.kind
 
 
 @weaken_p.def_transpose(linear=jointly())
