@@ -66,11 +66,11 @@ def compiled(jaxpr: Jaxpr) -> Callable[..., list[Any]]:
 
 def _compile(jaxpr: Jaxpr) -> Callable[..., list[Any]]:
     if len(jaxpr.equations) > MAX_GENERATED_EQUATIONS:
-        return lambda *args: _fresh(jaxpr, run_equations(jaxpr, args, lambda eqn, values: implementation(eqn)(*values)))
+        return lambda *args: fresh(jaxpr, run_equations(jaxpr, args, lambda eqn, values: implementation(eqn)(*values)))
     return _Generator(jaxpr).function()
 
 
-def _fresh(jaxpr: Jaxpr, outs: list[Any]) -> list[Any]:
+def fresh(jaxpr: Jaxpr, outs: list[Any]) -> list[Any]:
     """The outputs, with copies in place of constants: a result never shares memory with the program."""
     return [np.array(o) if isinstance(v, Var) and v in jaxpr.consts else o for v, o in zip(jaxpr.out_vars, outs, strict=True)]
 

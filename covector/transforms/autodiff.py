@@ -15,7 +15,7 @@ from covector.core import errors
 from covector.core.avals import Zero, float0, instantiate, typeof
 from covector.core.primitive import TracerBase, open_trace
 from covector.core.pytrees import tree_flatten, tree_map, tree_unflatten
-from covector.interpreters.evaluate import eval_jaxpr
+from covector.interpreters.evaluate import eval_jaxpr, fresh
 from covector.interpreters.jvp import JVPTrace
 from covector.interpreters.linearize import Linearization, LinearProgram
 from covector.interpreters.transpose import record_linear, transpose_program
@@ -330,7 +330,7 @@ def linearize(f: Function, *primals: Any, has_aux: bool = False) -> Any:
         given = same_tree(list(tangents), treedef, "tangents", f"the linear map of {who.name}")
         given = [like_tangent(t, a, "tangent", f"the linear map of {who.name}") for t, a in zip(given, avals, strict=True)]
         inputs = [instantiate(t) for t, a in zip(given, avals, strict=True) if a.is_differentiable]
-        (out_tangent,) = tree_unflatten(out_tree, eval_jaxpr(jaxpr, *residuals, *inputs))
+        (out_tangent,) = tree_unflatten(out_tree, fresh(jaxpr, eval_jaxpr(jaxpr, *residuals, *inputs)))
         return out_tangent
 
     f_jvp.jaxpr = jaxpr  # type: ignore[attr-defined]

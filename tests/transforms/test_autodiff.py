@@ -284,3 +284,9 @@ class TestNesting:
                 for n in range(5):
                     g = derivative(g)
                     assert g(x) == pytest.approx(exact[n], rel=1e-10), (n + 1, derivative)
+
+
+def test_the_linear_map_returns_arrays_of_the_callers_own() -> None:
+    _, linear_map = cv.linearize(lambda x: np.floor(x), np.array([0.5, 1.5]))
+    linear_map(np.ones(2))[...] = 7.0
+    np.testing.assert_array_equal(linear_map(np.ones(2)), np.zeros(2))

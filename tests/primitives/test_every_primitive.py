@@ -1,0 +1,62 @@
+"""Every primitive of covector goes through `check_primitive`, in every floating and complex dtype that it takes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, find, settings
+from primitive_table import INEXACT, TABLE
+
+from covector import Primitive
+from covector.testing import check_primitive
+
+EXAMPLES = 6
+
+LIST = """
+import importlib, pkgutil, covector
+for module in pkgutil.walk_packages(covector.__path__, "covector."):
+    if not module.name.startswith("covector.testing"):
+        importlib.import_module(module.name)
+print(*covector.Primitive.registry)
+"""
+
+
+def test_every_primitive_has_an_entry() -> None:
+    listed = subprocess.run([sys.executable, "-c", LIST], capture_output=True, text=True, check=True).stdout.split()
+    assert not set(listed) - set(TABLE), "primitives without an entry in tests/primitives/primitive_table.py"
+    assert not set(TABLE) - set(listed), "entries without a primitive"
+
+
+@pytest.mark.parametrize(
+    ("name", "dtype"), [pytest.param(n, d, id=f"{n}-{np.dtype(d).name}") for n, e in TABLE.items() for d in e.dtypes]
+)
+def test_rules(name: str, dtype: Any) -> None:
+    entry = TABLE[name]
+    check_primitive(Primitive.registry[name], entry.cases(dtype), max_examples=EXAMPLES, **entry.options)
+
+
+@pytest.mark.parametrize(
+    ("name", "dtype"),
+    [
+        pytest.param(n, d, id=f"{n}-{np.dtype(d).name}")
+        for n, e in TABLE.items()
+        for d in INEXACT
+        if d not in e.dtypes and n != "last_write"
+    ],
+)
+def test_dtypes_without_an_entry_are_refused(name: str, dtype: Any) -> None:
+    """What the table leaves out does not work in NumPy either; so nothing is skipped."""
+    primitive = Primitive.registry[name]
+    quick = settings(max_examples=50, database=None, suppress_health_check=list(HealthCheck))
+    case = find(TABLE[name].cases(dtype), lambda case: all(np.size(a) for a in arguments(case)[0]), settings=quick)
+    args, params = arguments(case)
+    with pytest.raises((TypeError, ValueError, np.linalg.LinAlgError)):
+        primitive.bind(*args, **params)
+
+
+def arguments(case: Any) -> Any:
+    return case if len(case) == 2 and isinstance(case[1], dict) else (case, {})

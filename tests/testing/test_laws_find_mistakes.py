@@ -1,0 +1,141 @@
+"""Each law is broken by a mistake of the kind that it is for, planted here in a rule or an interpreter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from covector import Primitive, jit
+from covector.core.avals import ShapedArray
+from covector.core.jaxpr import Jaxpr
+from covector.interpreters import clean as cleaning
+from covector.testing import LAWS, LawError, laws
+
+sin, cos, mul, add, pow_ = (Primitive.registry[name] for name in ("sin", "cos", "mul", "add", "pow"))
+X, Y = np.array([[0.3, -1.2, 0.8]]), np.array([[0.7], [2.0]])
+
+
+def program(x: Any, y: Any) -> Any:
+    return (np.sin(x) * y + x,)
+
+
+def powers(x: Any, y: Any) -> Any:
+    return (x**2 + x**3 * y,)
+
+
+def scaled(rule: Any, place: int = 1) -> Callable[..., Any]:
+    """The rule with one of its results made half as large again."""
+
+    def wrong(*args: Any, **params: Any) -> Any:
+        results = list(rule(*args, **params))
+        results[place] = 1.5 * results[place] if results[place] is not None else None
+        return results
+
+    return wrong
+
+
+def test_the_program_is_right() -> None:
+    for law in LAWS.values():
+        law(program, (X, Y))
+
+
+def broken(law: str, f: Any = program, inputs: Any = (X, Y), match: str | None = None) -> None:
+    with pytest.raises(LawError, match=match) as caught:
+        LAWS[law](f, inputs)
+    assert law in str(caught.value)
+
+
+def test_a_wrong_jvp_rule(monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong = scaled(sin.jvp)
+    monkeypatch.setattr(sin, "jvp", wrong)
+    monkeypatch.setattr(sin, "linearize", wrong)
+    broken("jvp_is_numerical", match="finite differences")
+    broken("hessians_agree")
+
+
+def test_a_wrong_linearize_rule(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sin, "linearize", scaled(sin.linearize))
+    broken("linearize_is_jvp", match="linearize.* against jvp")
+    broken("vjp_is_the_transpose")
+    broken("hessians_agree")
+
+
+def test_a_wrong_transpose_rule(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mul, "transpose", scaled(mul.transpose))
+    broken("vjp_is_the_transpose", match="Re⟨ct, J t⟩")
+
+
+def test_a_transpose_that_does_not_sum_over_broadcast_axes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(add, "transpose", lambda ct, x, y: (ct, ct))
+    broken("vjp_is_the_transpose", f=lambda x, y: (np.sin(x) + y,))
+
+
+def test_a_wrong_batching_rule(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sin, "batch", lambda size, args, dims: (sin.bind(args[0] * 1.0001), dims[0]))
+    broken("vmap_is_a_loop", match="against a loop")
+    broken("grad_commutes_with_vmap")
+
+
+def test_a_wrong_abstract_rule(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sin, "abstract", lambda x: ShapedArray(x.shape, np.float32))
+    broken("programs_are_preserved")
+
+
+def test_a_cleaner_that_takes_different_parameters_for_equal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cleaning._Cleaner, "key", lambda self, eqn, inputs: (eqn.primitive,))
+    broken("staging_changes_nothing", f=powers, match=r"jit\(f\)")
+    broken("programs_are_preserved", f=powers)
+
+
+def test_a_cleaner_that_drops_a_needed_equation(monkeypatch: pytest.MonkeyPatch) -> None:
+    def dropping(jaxpr: Jaxpr) -> Jaxpr:
+        return Jaxpr(jaxpr.in_vars, jaxpr.equations[1:], jaxpr.out_vars, jaxpr.consts, jaxpr.linear)
+
+    monkeypatch.setattr(laws, "clean", dropping)
+    broken("programs_are_preserved", match="checking|cleaning")
+
+
+def test_a_parser_that_reads_another_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    parse = laws.parse
+    monkeypatch.setattr(laws, "parse", lambda text, consts: parse(text.replace("mul", "sub"), consts=consts))
+    broken("programs_are_preserved", match="printing and parsing")
+    broken("derived_programs_are_preserved", match="printing and parsing")
+
+
+def test_a_wrong_second_derivative(monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong = scaled(cos.jvp)
+    monkeypatch.setattr(cos, "jvp", wrong)
+    LAWS["jvp_is_numerical"](program, (X, Y))
+    broken("hessians_agree")
+
+
+def test_a_function_with_another_result_under_jit() -> None:
+    calls = []
+
+    def changing(x: Any) -> Any:
+        calls.append(x)
+        return (x * len(calls),)
+
+    broken("staging_changes_nothing", f=changing, inputs=(X,), match=r"jit\(f\)")
+
+
+def test_a_function_that_cannot_be_traced() -> None:
+    broken("staging_changes_nothing", f=lambda x: (x if x > 0 else -x,), inputs=(2.0,), match="TracerBoolConversionError")
+
+
+def test_the_message_shows_the_program() -> None:
+    with pytest.raises(LawError, match="changing"):
+
+        def changing(x: Any) -> Any:
+            return (np.float32(np.asarray(x, np.float32)) if isinstance(x, float) else jit(np.sin)(x),)
+
+        LAWS["staging_changes_nothing"](changing, (2.0,))
+
+
+def test_laws_that_have_nothing_to_say_are_counted() -> None:
+    before = dict(laws.SKIPPED)
+    LAWS["jvp_is_numerical"](lambda n: (n + 1,), (3,))
+    assert laws.SKIPPED["jvp_is_numerical: no inexact input"] == before.get("jvp_is_numerical: no inexact input", 0) + 1
