@@ -184,9 +184,10 @@ def write(b: Builder) -> str:
     x = b.variable("fc", lambda v: np.ndim(v) >= 1 and np.shape(v)[0] > 0)
     n = np.shape(x.value)[0]
     index = b.choose(["0", "-1", "1:", "::2", f"[0, {n - 1}]", "...", f"np.arange({n}) % 2 == 0", "[0, 0]"])
-    method = b.choose(["add", "multiply", "add"] if index == "[0, 0]" else ["set", "add", "multiply"])
-    value = b.variable("f", lambda v: np.ndim(v) == 0).name if b.integer(0, 1) else b.literal()
-    return f"cnp.at({x.name})[{index}].{method}({value})"
+    method = b.choose(["set", "add", "multiply"])
+    part = f"np.arange(1.0, 1.0 + np.size({x.name}[{index}])).reshape(np.shape({x.name}[{index}])) * {x.name}[{index}]"
+    scalars = [v.name for v in b.variables("f", lambda v: np.ndim(v) == 0)]
+    return f"cnp.at({x.name})[{index}].{method}({b.choose([b.literal(), part, *scalars])})"
 
 
 def multiply_matrices(b: Builder) -> str:
@@ -299,6 +300,7 @@ FAMILIES: dict[str, list[Maker]] = {
         op("({k} + {k}) * {x}"),
         op("np.add({x}, {b})"),
         op("np.divide({x}, 2.0 + np.cos({g}))"),
+        op("np.where({f} * {f} > -1.0, {x}, {y})"),
         op("np.subtract({x}, {y})"),
         op("np.negative({x})"),
         op("np.positive({x})"),

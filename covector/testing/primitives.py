@@ -80,7 +80,7 @@ def check_primitive(
     current = settings.get_profile(settings.get_current_profile_name())
     count = min(current.max_examples, 100) if max_examples is None else max_examples
 
-    @settings(max_examples=count, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=count, deadline=None, report_multiple_bugs=False, suppress_health_check=list(HealthCheck))
     @given(case=strategy)
     def try_case(case: Any) -> None:
         args, params = _case(case)

@@ -196,6 +196,15 @@ class Builder:
             except Rejected:
                 del self.lines[lines:], self.scope[names:]
 
+    def close_over(self, parameter: Variable, surroundings: Sequence[Variable]) -> None:
+        """Combine a parameter with a variable of the surrounding function, if one fits."""
+        outer = self.choose(list(reversed(surroundings)))
+        template = self.choose(["{0} * {1}", "{0} * np.where({0} * {0} < -1.0, {0}, {1})", "{0} + {1} * {0}"])
+        try:
+            self.add(template.format(parameter.name, outer.name))
+        except Rejected:
+            return
+
     def outputs(self, most: int) -> list[str]:
         """Names for the result: mostly the last values, sometimes an input or a constant."""
         recent = [v.name for v in reversed(self.scope)]
@@ -210,6 +219,8 @@ class Builder:
         """Write a nested function of these arguments; it may use the variables of its surroundings."""
         inner = Builder(self.draw, families, self)
         parameters = [inner.declare(inner.fresh("x"), a.value) for a in arguments]
+        if self.integer(0, 1):
+            inner.close_over(parameters[0], self.scope)
         inner.body(operations)
         own = inner.scope[len(self.scope) :]
         outs = [own[-1], *(inner.choose(own) for _ in range(self.integer(0, 1)))]

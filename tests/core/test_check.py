@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from jaxpr_examples import VEC, add_p, any_p, call_p, chain, evaluate, mul_p, neg_p, nested, ring_programs, sin_p, unary
 
@@ -54,6 +54,7 @@ def linearity_error(jaxpr: Jaxpr, linear: Any = None) -> str:
 # --- programs that are right ----------------------------------------------------------------------------------------------
 
 
+@settings(max_examples=150)
 @given(ring_programs())
 def test_well_typed_programs_pass(jaxpr: Jaxpr):
     check(jaxpr)
@@ -244,6 +245,7 @@ def test_nested_programs_are_checked():
         assert message.startswith("the variable ?1:f64[3] is used and never bound.")
 
 
+@settings(max_examples=150)
 @given(ring_programs(), st.data())
 def test_a_changed_type_is_found(jaxpr: Jaxpr, data: st.DataObject):
     assume(jaxpr.equations)
@@ -253,6 +255,7 @@ def test_a_changed_type_is_found(jaxpr: Jaxpr, data: st.DataObject):
         check(jaxpr)
 
 
+@settings(max_examples=150)
 @given(ring_programs(), st.data())
 def test_a_dropped_equation_is_found_where_it_is_needed(jaxpr: Jaxpr, data: st.DataObject):
     assume(jaxpr.equations)
@@ -422,6 +425,7 @@ def test_linear_outputs():
     assert linear_outputs(Equation(any_p, [x], {}, [y]), (True,)) is None
 
 
+@settings(max_examples=150)
 @given(ring_programs(), st.lists(st.booleans(), min_size=3, max_size=3))
 def test_what_is_accepted_is_linear(jaxpr: Jaxpr, mask: list[bool]):
     """The outputs said to be linear are so in numbers, and the others do not depend on the linear inputs."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from jaxpr_examples import VEC, any_p, call_p, chain, cpu_seconds, jaxprs, nested, unary
 
@@ -21,6 +21,7 @@ from covector.core.printer import to_string
 # --- round trips ----------------------------------------------------------------------------------------------------------
 
 
+@settings(max_examples=150)
 @given(jaxprs(), st.sampled_from([1, 40, 100, 10**6]))
 def test_round_trip(program: Jaxpr, width: int):
     text = to_string(program, width=width)
@@ -29,6 +30,7 @@ def test_round_trip(program: Jaxpr, width: int):
     assert to_string(parsed, width=width) == text  # equality takes -0.0 for 0.0, the text does not
 
 
+@settings(max_examples=150)
 @given(jaxprs())
 def test_round_trip_of_elided_constants(program: Jaxpr):
     text = to_string(program, max_const_size=0)
@@ -284,6 +286,7 @@ def test_every_beginning_is_refused():
             parse(text[:n])
 
 
+@settings(max_examples=150)
 @given(jaxprs(depth=1), st.data())
 def test_any_text_is_a_program_or_refused(program: Jaxpr, data: st.DataObject):
     text = str(program)
@@ -296,6 +299,7 @@ def test_any_text_is_a_program_or_refused(program: Jaxpr, data: st.DataObject):
         assert str(error).startswith("line ")
 
 
+@settings(max_examples=150)
 @given(st.text())
 def test_arbitrary_text_is_refused(text: str):
     with pytest.raises(ParseError):
