@@ -71,8 +71,16 @@ def _compile(jaxpr: Jaxpr) -> Callable[..., list[Any]]:
 
 
 def fresh(jaxpr: Jaxpr, outs: list[Any]) -> list[Any]:
-    """The outputs, with copies in place of constants: a result never shares memory with the program."""
-    return [np.array(o) if isinstance(v, Var) and v in jaxpr.consts else o for v, o in zip(jaxpr.out_vars, outs, strict=True)]
+    """The outputs, with copies of those that share memory with a constant of the program (a view of one does)."""
+    consts = list(jaxpr.consts.values())
+    return [unshared(o, consts) for o in outs] if consts else outs
+
+
+def unshared(x: Any, consts: list[Any]) -> Any:
+    """An output, copied if it is one of the constants or a view of one."""
+    if x.__class__ is np.ndarray and any(x is c or (x.base is not None and np.may_share_memory(x, c)) for c in consts):
+        return x.copy()
+    return x
 
 
 def implementation(eqn: Equation) -> Callable[..., Any]:
@@ -97,7 +105,7 @@ class _Generator:
     def __init__(self, jaxpr: Jaxpr):
         self.jaxpr = jaxpr
         self.names: dict[Any, str] = {}
-        self.globals: dict[str, Any] = {"array": np.array}
+        self.globals: dict[str, Any] = {"unshared": partial(unshared, consts=list(jaxpr.consts.values()))}
 
     def name(self, var: Var) -> str:
         return self.names.setdefault(var, f"v{len(self.names)}")
@@ -111,7 +119,7 @@ class _Generator:
         return self.constant(atom.value) if isinstance(atom, Literal) else self.name(atom)
 
     def result(self, atom: Atom) -> str:
-        return f"array({self.name(atom)})" if isinstance(atom, Var) and atom in self.jaxpr.consts else self.atom(atom)
+        return f"unshared({self.name(atom)})" if isinstance(atom, Var) and self.jaxpr.consts else self.atom(atom)
 
     def line(self, eqn: Equation) -> str:
         targets = ", ".join(map(self.name, eqn.outputs))

@@ -93,6 +93,20 @@ def test_a_result_does_not_share_memory_with_a_constant():
     np.testing.assert_array_equal(c, np.ones(3))
 
 
+def test_a_result_that_is_a_view_of_a_constant_is_copied():
+    c = np.zeros((2, 3))
+    views = [lambda x: c[1:], lambda x: c.T, lambda x: np.reshape(c, (6,)), lambda x: np.broadcast_to(c[0], (4, 3))]
+    views += [lambda x: cv.numpy.take(c, x, axis=0), lambda x: cv.at(np.zeros_like(c) + 0 * x)[x].get()]
+    for f in views:
+        g = cv.jit(f)
+        try:
+            g(1)[...] = 5.0
+        except ValueError:  # read-only: nothing can be written
+            continue
+        np.testing.assert_array_equal(g(1), np.zeros_like(g(1)))
+        assert not c.any()
+
+
 def test_folded_constants_are_not_shared_either():
     g = cv.jit(lambda x: np.zeros_like(x))
     g(X)[0] = 5.0
