@@ -34,6 +34,14 @@ class AbstractValue:
         """The aval of the tangents (and cotangents) of values that have this aval."""
         raise NotImplementedError
 
+    def batched(self, size: int, dim: int) -> AbstractValue:
+        """The aval of a batch of ``size`` such values along axis ``dim``."""
+        raise NotImplementedError
+
+    def example(self, dim: int) -> AbstractValue:
+        """The aval of one value of a batch along axis ``dim``: the inverse of `batched`."""
+        raise NotImplementedError
+
     @property
     def zero(self) -> Zero:
         """The symbolic zero of the tangent space."""
@@ -85,6 +93,12 @@ class ShapedArray(AbstractValue):
     @property
     def zero(self) -> Zero:
         return self._zero or Zero(self.tangent())
+
+    def batched(self, size: int, dim: int) -> ShapedArray:
+        return array_aval((*self.shape[:dim], size, *self.shape[dim:]), self.dtype)
+
+    def example(self, dim: int) -> ShapedArray:
+        return array_aval(self.shape[:dim] + self.shape[dim + 1 :], self.dtype)
 
     def strengthened(self) -> ShapedArray:
         """The same aval without weak typing."""

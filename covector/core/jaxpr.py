@@ -161,6 +161,16 @@ def count_equations(jaxpr: Jaxpr) -> int:
     return jaxpr.derived("count", count)
 
 
+def has_effects(primitive: Primitive, params: dict[str, Any]) -> bool:
+    """Whether applying a primitive does something besides computing its results, itself or in a nested program."""
+    return primitive.effect or any(map(program_has_effects, sub_jaxprs(params)))
+
+
+def program_has_effects(jaxpr: Jaxpr) -> bool:
+    """Whether running a program does something besides computing its outputs."""
+    return jaxpr.derived("effects", lambda: any(has_effects(eqn.primitive, eqn.params) for eqn in jaxpr.equations))
+
+
 _found_equal: ContextVar[set[tuple[int, int]] | None] = ContextVar("covector_found_equal", default=None)
 
 

@@ -41,7 +41,7 @@ class Trace:
     __slots__ = ("closed", "level", "name", "origin")
 
     def __init__(self, name: str = "", origin: Source | None = None):
-        self.level = _depth.get()
+        self.level = len(_open.get()) + 1
         self.closed = False
         self.name = name
         self.origin = origin
@@ -50,8 +50,18 @@ class Trace:
         """What applying ``primitive`` means here; at least one of the arguments is a tracer of this trace."""
         raise NotImplementedError
 
+    def takes(self, primitive: ContextPrimitive, params: dict[str, Any]) -> bool:
+        """Whether a `ContextPrimitive` has its meaning here although none of its arguments is a tracer of this trace."""
+        return False
 
-_depth: contextvars.ContextVar[int] = contextvars.ContextVar("covector_trace_depth", default=0)
+
+_open: contextvars.ContextVar[tuple[Trace, ...]] = contextvars.ContextVar("covector_open_traces", default=())
+
+
+def open_traces() -> tuple[Trace, ...]:
+    """The traces that are open in this context, outermost first."""
+    return _open.get()
+
 
 TraceType = TypeVar("TraceType", bound=Trace)
 
@@ -59,13 +69,13 @@ TraceType = TypeVar("TraceType", bound=Trace)
 @contextmanager
 def open_trace(trace_type: Callable[..., TraceType], *args: Any, **kwargs: Any) -> Iterator[TraceType]:
     """Open a trace above all that are open in this context, and close it on leaving."""
-    token = _depth.set(_depth.get() + 1)
     trace = trace_type(*args, **kwargs)
+    token = _open.set((*_open.get(), trace))
     try:
         yield trace
     finally:
         trace.closed = True
-        _depth.reset(token)
+        _open.reset(token)
 
 
 NO_PARAMS: dict[str, Any] = {}
@@ -98,6 +108,7 @@ class Primitive:
         "abstract",
         "batch",
         "derived",
+        "effect",
         "impl",
         "jvp",
         "keeps_weak",
@@ -118,6 +129,8 @@ class Primitive:
         self.multiple_results = multiple_results
         self.keeps_weak = False
         """Whether the result for Python scalars is a Python scalar (as for the arithmetic operators)."""
+        self.effect = False
+        """Whether applying it does something besides computing its results, so that it stays in a program that needs none."""
         self.impl: Callable[..., Any] = self._missing("impl", "evaluation")
         self.abstract: Callable[..., Any] = self._missing("abstract", "staging (make_jaxpr, jit)")
         self.jvp: Callable[..., Any] | None = None
@@ -220,6 +233,25 @@ class Primitive:
 
     def __repr__(self) -> str:
         return self.name
+
+
+class ContextPrimitive(Primitive):
+    """A primitive that needs no tracer to be traced: an effect, an index along a named axis, a call without array arguments.
+
+    Beside the traces of its arguments, the open traces that ``takes`` it decide what it means.
+    """
+
+    __slots__ = ()
+
+    def bind(self, *args: Any, **params: Any) -> Any:
+        trace = max((a._trace for a in args if isinstance(a, TracerBase)), key=lambda t: t.level, default=None)
+        for candidate in reversed(_open.get()):
+            if trace is not None and candidate.level <= trace.level:
+                break
+            if candidate.takes(self, params):
+                trace = candidate
+                break
+        return self.impl(*args, **params) if trace is None else trace.process(self, args, params)
 
 
 # --- which arguments a primitive is linear in -------------------------------------------------------------------------

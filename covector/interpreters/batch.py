@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from covector.core import errors
-from covector.core.avals import ShapedArray, array_aval, typeof
+from covector.core.avals import typeof
 from covector.core.primitive import Primitive, Trace, open_trace
 from covector.core.source import Source
 from covector.core.tracer import Tracer, register_tracer
@@ -28,27 +28,14 @@ class BatchTracer(Tracer):
         self.dim = dim
 
     @property
-    def aval(self) -> ShapedArray:
-        return example_aval(typeof(self.value), self.dim)
+    def aval(self) -> Any:
+        return typeof(self.value).example(self.dim)
 
     def unknown_because(self) -> str:
         return f"it stands for {self._trace.size} examples at once, which may differ"
 
 
 register_tracer(BatchTracer, lambda x: x.aval)
-
-
-def example_aval(aval: ShapedArray, dim: int) -> ShapedArray:
-    """The aval of one example of a batch along axis ``dim``."""
-    shape = aval.shape
-    return array_aval(shape[:dim] + shape[dim + 1 :], aval.dtype)
-
-
-def batched_aval(aval: ShapedArray, size: int, dim: int | None) -> ShapedArray:
-    """The aval of a batch of ``size`` examples along axis ``dim``."""
-    if dim is None:
-        return aval
-    return array_aval((*aval.shape[:dim], size, *aval.shape[dim:]), aval.dtype)
 
 
 class BatchTrace(Trace):
@@ -67,8 +54,8 @@ class BatchTrace(Trace):
         values: Sequence[Any]
         dims: Sequence[int | None]
         if len(args) == 1:
-            (x,) = args
-            values, dims = (x.value,), (x.dim,)
+            x, dim = self.lower(args[0])
+            values, dims = (x,), (dim,)
         else:
             values = [a.value if a.__class__ is BatchTracer and a._trace is self else a for a in args]
             dims = [a.dim if a.__class__ is BatchTracer and a._trace is self else None for a in args]

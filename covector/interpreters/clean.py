@@ -1,7 +1,7 @@
 """Cleaning: ``clean : Jaxpr -> Jaxpr`` computes the same with fewer equations.
 
 One pass forwards inlines calls, computes equations whose inputs are all constants (where the result is small), and replaces an
-equation that has been computed already by its result; one pass backwards drops what no output needs.
+equation that has been computed already by its result; one pass backwards drops what no output needs.  Effects stay as they are.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from covector.core.jaxpr import Equation, Jaxpr, Literal, Var
+from covector.core.avals import ShapedArray
+from covector.core.jaxpr import Equation, Jaxpr, Literal, Var, has_effects
 from covector.interpreters.evaluate import implementation
 
 MAX_FOLDED_SIZE = 1024
@@ -41,7 +42,7 @@ class _Cleaner:
         live = {v for v in outs if isinstance(v, Var)}
         kept = []
         for eqn in reversed(self.equations):
-            if any(v in live for v in eqn.outputs):
+            if any(v in live for v in eqn.outputs) or has_effects(eqn.primitive, eqn.params):
                 kept.append(eqn)
                 live.update(v for v in eqn.inputs if isinstance(v, Var))
         consts = {v: c for v, c in self.consts.items() if v in live}
@@ -75,7 +76,9 @@ class _Cleaner:
         return known
 
     def key(self, eqn: Equation, inputs: list[Any]) -> Hashable | None:
-        """What makes two equations the same computation; None for parameters that cannot be compared."""
+        """What makes two equations the same computation; None for effects, and for parameters that cannot be compared."""
+        if has_effects(eqn.primitive, eqn.params):
+            return None
         key = (eqn.primitive, tuple(map(atom_key, inputs)), tuple(eqn.params.items()))
         try:
             hash(key)
@@ -85,7 +88,10 @@ class _Cleaner:
 
     def folded(self, eqn: Equation, inputs: list[Any]) -> list[Any] | None:
         """The results of an equation as constants, if all its inputs are and the results are small."""
-        if not all(isinstance(x, Literal) or x in self.consts for x in inputs):
+        if not all(isinstance(x, Literal) or x in self.consts for x in inputs) or has_effects(eqn.primitive, eqn.params):
+            return None
+        avals = [x.aval for x in (*inputs, *eqn.outputs)]
+        if not all(isinstance(a, ShapedArray) for a in avals):
             return None
         limit = max([MAX_FOLDED_SIZE, *(x.aval.size for x in inputs)])
         if sum(v.aval.size for v in eqn.outputs) > limit:

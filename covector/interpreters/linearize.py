@@ -141,16 +141,16 @@ def close_linear_part(program: LinearProgram, needed: tuple[bool, ...]) -> tuple
     return linear, residuals, nonzero_out
 
 
-def split_known(jaxpr: Jaxpr, linear: tuple[bool, ...]) -> Split:
+def split_known(jaxpr: Jaxpr, linear: tuple[bool, ...], needed: tuple[bool, ...] = ()) -> Split:
     """Split a program that is linear in the inputs marked ``linear`` into what the known inputs give, and the linear rest.
 
     Here ``primal`` takes the known inputs only, and returns the known outputs (a symbolic gap for the linear ones is left
-    out) followed by the residuals.
+    out) followed by the residuals.  An output that is ``needed`` counts as linear, and is written out where it is zero.
     """
-    return jaxpr.derived(("split_known", linear), lambda: _split_known(jaxpr, linear))
+    return jaxpr.derived(("split_known", linear, needed), lambda: _split_known(jaxpr, linear, needed))
 
 
-def _split_known(jaxpr: Jaxpr, linear: tuple[bool, ...]) -> Split:
+def _split_known(jaxpr: Jaxpr, linear: tuple[bool, ...], needed: tuple[bool, ...]) -> Split:
     found: list[Any] = []
 
     def known_part(*known: Any) -> list[Any]:
@@ -159,8 +159,10 @@ def _split_known(jaxpr: Jaxpr, linear: tuple[bool, ...]) -> Split:
             args = [tape.new_input(v.aval) if m else next(rest) for v, m in zip(jaxpr.in_vars, linear, strict=True)]
             outs = eval_jaxpr(jaxpr, *args)
         in_vars = [a.variable for a, m in zip(args, linear, strict=True) if m]
-        is_linear = [o.__class__ is StageTracer and o._trace is tape for o in outs]
-        program = LinearProgram(tape, in_vars, [o for o, m in zip(outs, is_linear, strict=True) if m])
+        is_linear = [
+            (o.__class__ is StageTracer and o._trace is tape) or n for o, n in zip_longest(outs, needed, fillvalue=False)
+        ]
+        program = LinearProgram(tape, in_vars, [linear_output(tape, o) for o, m in zip(outs, is_linear, strict=True) if m])
         rest_jaxpr, residuals = program.closed()
         found.append((rest_jaxpr, is_linear))
         return [*(o for o, m in zip(outs, is_linear, strict=True) if not m), *residuals]

@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 
 from covector.core.avals import Zero, typeof
 from covector.core.jaxpr import Jaxpr
-from covector.interpreters.batch import batch, batched_aval
+from covector.interpreters.batch import batch
 from covector.interpreters.evaluate import eval_jaxpr
 from covector.interpreters.jvp import jvp
 from covector.interpreters.stage import stage
-from covector.interpreters.transpose import transpose_jaxpr
+from covector.interpreters.transpose import instantiated, transpose_jaxpr
 
 
 class Derived(NamedTuple):
@@ -76,7 +76,7 @@ def batched_program(jaxpr: Jaxpr, size: int, dims: tuple[int | None, ...]) -> tu
             out_dims.extend(found)
             return outs
 
-        in_avals = [batched_aval(a, size, d) for a, d in zip(jaxpr.in_avals, dims, strict=True)]
+        in_avals = [a if d is None else a.batched(size, d) for a, d in zip(jaxpr.in_avals, dims, strict=True)]
         batched, hoisted = stage(outputs, in_avals, name="a program")
         assert not hoisted
         return batched, out_dims
@@ -84,16 +84,19 @@ def batched_program(jaxpr: Jaxpr, size: int, dims: tuple[int | None, ...]) -> tu
     return jaxpr.derived(("batch", size, dims), make)
 
 
-def transposed_program(jaxpr: Jaxpr, linear: tuple[bool, ...], nonzero: tuple[bool, ...]) -> Derived:
-    """``(*known inputs, *cotangents marked nonzero) -> nonzero cotangents of the inputs marked linear``."""
+def transposed_program(
+    jaxpr: Jaxpr, linear: tuple[bool, ...], nonzero: tuple[bool, ...], needed: tuple[bool, ...] = ()
+) -> Derived:
+    """``(*known inputs, *cotangents marked nonzero) -> cotangents of the inputs marked linear`` that are nonzero or needed."""
+    linear_avals = choose(linear, jaxpr.in_avals)
     known_avals = [a for a, m in zip(jaxpr.in_avals, linear, strict=True) if not m]
 
     def outputs(*args: Any) -> tuple[list[Any], list[bool]]:
         known, given = args[: len(known_avals)], args[len(known_avals) :]
         cts = spread(nonzero, given, [a.zero for a in jaxpr.out_avals])
         results = transpose_jaxpr(jaxpr, linear, known, cts)
-        present = [r is not None for r in results]
-        return choose(present, results), present
+        present = [r is not None or n for r, n in zip_longest(results, needed, fillvalue=False)]
+        return choose(present, instantiated(results, linear_avals)), present
 
     ct_avals = [a.tangent().strengthened() for a in choose(nonzero, jaxpr.out_avals)]
-    return jaxpr.derived(("transpose", linear, nonzero), lambda: staged_program(outputs, [*known_avals, *ct_avals]))
+    return jaxpr.derived(("transpose", linear, nonzero, needed), lambda: staged_program(outputs, [*known_avals, *ct_avals]))

@@ -19,8 +19,8 @@ import numpy as np
 
 from covector.core import errors
 from covector.core.avals import Zero, typeof
-from covector.core.jaxpr import Equation, Jaxpr, Literal, Var
-from covector.core.primitive import NO_PARAMS, Primitive, Trace, TracerBase, open_trace
+from covector.core.jaxpr import Equation, Jaxpr, Literal, Var, has_effects
+from covector.core.primitive import NO_PARAMS, ContextPrimitive, Primitive, Trace, TracerBase, open_trace
 from covector.core.source import Source, user_source
 from covector.core.tracer import Tracer, register_tracer
 
@@ -64,6 +64,9 @@ class StageTrace(Trace):
         """A tracer for a value that comes from outside."""
         return StageTracer(self, Var(aval))
 
+    def takes(self, primitive: ContextPrimitive, params: dict[str, Any]) -> bool:
+        return True
+
     def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
         if self.closed:
             raise leaked(self, args)
@@ -100,6 +103,9 @@ class LinearTrace(StageTrace):
     """Records operations that are linear in its tracers, and refuses others."""
 
     __slots__ = ()
+
+    def takes(self, primitive: ContextPrimitive, params: dict[str, Any]) -> bool:
+        return False
 
     def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
         if self.closed:
@@ -166,7 +172,7 @@ class _Closing:
         live = {v for v in out_vars if v.__class__ is Var}
         kept = []
         for entry in reversed(trace.tape):
-            if any(v in live for v in entry[3]):
+            if any(v in live for v in entry[3]) or has_effects(entry[0], entry[2]):
                 kept.append(entry)
                 live.update(v for v in entry[1] if v.__class__ is Var)
         equations = [
