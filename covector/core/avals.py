@@ -42,6 +42,18 @@ class AbstractValue:
         """The aval of one value of a batch along axis ``dim``: the inverse of `batched`."""
         raise NotImplementedError
 
+    def strengthened(self) -> AbstractValue:
+        """The same aval without weak typing."""
+        return self
+
+    def zeros(self) -> Any:
+        """The zero among the values that have this aval."""
+        raise NotImplementedError
+
+    def add(self, x: Any, y: Any) -> Any:
+        """The sum of two values that have this aval, which may be traced."""
+        return x + y
+
     @property
     def zero(self) -> Zero:
         """The symbolic zero of the tangent space."""
@@ -100,8 +112,12 @@ class ShapedArray(AbstractValue):
     def example(self, dim: int) -> ShapedArray:
         return array_aval(self.shape[:dim] + self.shape[dim + 1 :], self.dtype)
 
+    def zeros(self) -> Any:
+        if self.weak_type:
+            return WEAK_SCALARS[self.dtype.kind](0)
+        return np.zeros(self.shape, self.dtype) if self.shape else np.zeros((), self.dtype)[()]
+
     def strengthened(self) -> ShapedArray:
-        """The same aval without weak typing."""
         return ShapedArray(self.shape, self.dtype) if self.weak_type else self
 
     def __eq__(self, other: object) -> bool:
@@ -155,16 +171,8 @@ def instantiate(tangent: Any) -> Any:
     array([0., 0.])
     """
     if tangent.__class__ is Zero:
-        return zeros(tangent.aval)
+        return tangent.aval.zeros()
     return tangent
-
-
-def zeros(aval: AbstractValue) -> Any:
-    """An array of zeros with the shape and dtype of ``aval`` (a Python scalar where it is weak)."""
-    assert isinstance(aval, ShapedArray), aval
-    if aval.weak_type:
-        return WEAK_SCALARS[aval.dtype.kind](0)
-    return np.zeros(aval.shape, aval.dtype) if aval.shape else np.zeros((), aval.dtype)[()]
 
 
 # --- dtypes ---------------------------------------------------------------------------------------------------------

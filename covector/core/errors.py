@@ -160,3 +160,11 @@ class JaxprTypeError(CovectorError, TypeError):
 
 class ParseError(CovectorError, ValueError):
     """A text that is not a printed program."""
+
+
+class CarryTypeError(CovectorError, TypeError):
+    """A step of a loop returned a carry of another structure, shape or dtype than it was given."""
+
+
+class BranchTypeError(CovectorError, TypeError):
+    """The branches of a ``cond`` or ``switch`` return values of different structure, shape or dtype."""

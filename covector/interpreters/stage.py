@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from covector.core import errors
-from covector.core.avals import Zero, typeof
+from covector.core.avals import ShapedArray, Zero, typeof
 from covector.core.jaxpr import Equation, Jaxpr, Literal, Var, has_effects
 from covector.core.primitive import NO_PARAMS, ContextPrimitive, Primitive, Trace, TracerBase, open_trace
 from covector.core.source import Source, user_source
@@ -148,9 +148,10 @@ def check_affine_part_is_zero(
 
 def is_written_zero(x: Any) -> bool:
     """Whether a value is a zero that a rule wrote in place of a symbolic one: the number 0, or a floating array of zeros."""
-    if isinstance(x, TracerBase) or typeof(x).dtype.kind == "b":
+    if isinstance(x, TracerBase):
         return False
-    return (typeof(x).weak_type or typeof(x).is_differentiable) and not np.any(x)
+    aval = typeof(x)
+    return isinstance(aval, ShapedArray) and (aval.weak_type or aval.is_differentiable) and not np.any(x)
 
 
 def leaked(trace: Trace, args: Iterable[Any]) -> errors.UnexpectedTracerError:
@@ -197,10 +198,7 @@ class _Closing:
         return var
 
     def zero(self, x: Zero) -> Any:
-        aval: Any = x.aval
-        if aval.shape == ():
-            return Literal(np.zeros((), aval.dtype)[()])
-        return self.atom(np.zeros(aval.shape, aval.dtype))
+        return self.atom(x.aval.strengthened().zeros())
 
 
 @contextmanager

@@ -87,7 +87,7 @@ def accumulate(arrived: dict[Var, Any], var: Var, ct: Any) -> None:
             before = arrived[var] = PartialSum(var.aval, before)
         before.add(ct)
     elif ct.__class__ is not Zero:
-        arrived[var] = ct if before is None else before + ct
+        arrived[var] = ct if before is None else var.aval.add(before, ct)
 
 
 def backward(

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from covector.core.avals import Zero, dtype_of, is_weak, typeof, zeros
+from covector.core.avals import Zero, dtype_of, is_weak, typeof
 from covector.core.primitive import Primitive, jointly
 from covector.core.tracer import UFUNCS, UNARY_UFUNCS, Tracer
 from covector.interpreters.jvp import JVPTracer
@@ -292,7 +292,7 @@ def imag(x: Any) -> Any:
     aval = typeof(x)
     if aval.dtype.kind == "c":
         return imag_p.bind(x)
-    return zeros(aval) if aval.weak_type else np.zeros(aval.shape, aval.dtype)[()]
+    return aval.zeros()
 
 
 def conj(x: Any) -> Any:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from covector.core.avals import Zero, dtype_of
+from covector.core.avals import Zero
 from covector.core.check import check_linear
 from covector.core.jaxpr import Jaxpr, Var
 from covector.core.primitive import Primitive
@@ -24,7 +24,7 @@ from covector.interpreters.programs import (
     transposed_program,
 )
 from covector.interpreters.stage import LinearTrace
-from covector.primitives.shaping import convert_to
+from covector.primitives.shaping import strengthened
 
 jit_p = Primitive("jit", multiple_results=True)
 INLINED.add("jit")
@@ -88,7 +88,7 @@ def _jit_transpose(cts: Sequence[Any], *args: Any, jaxpr: Jaxpr, name: str) -> l
     nonzero = tuple(ct.__class__ is not Zero for ct in cts)
     program, present = transposed_program(jaxpr, linear, nonzero)
     known = [a for a in args if a.__class__ is not Var]
-    given = [convert_to(ct, dtype_of(ct)) for ct in choose(nonzero, cts)]  # the program's are not weak
+    given = [strengthened(ct) for ct in choose(nonzero, cts)]
     results = jit_p.bind(*known, *given, jaxpr=program, name=name)
     linear_cts = iter(spread(present, results, [None] * len(present)))
     return [next(linear_cts) if m else None for m in linear]

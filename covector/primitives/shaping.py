@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from covector.core.avals import WEAK_SCALARS, ShapedArray, Zero, array_aval, shape_of, typeof
+from covector.core.avals import WEAK_SCALARS, ShapedArray, Zero, array_aval, is_weak, shape_of, typeof
 from covector.core.jaxpr import Var
 from covector.core.primitive import Primitive, jointly
 
@@ -249,6 +249,11 @@ def convert_to(x: Any, dtype: np.dtype[Any]) -> Any:
     """``x`` in another dtype; nothing is done where it has that dtype already."""
     aval = typeof(x)
     return x if aval.dtype == dtype and not aval.weak_type else convert_p.bind(x, dtype=dtype)
+
+
+def strengthened(x: Any) -> Any:
+    """``x`` without weak typing, as the arguments of derived programs are."""
+    return convert_p.bind(x, dtype=typeof(x).dtype) if is_weak(x) else x
 
 
 def unbroadcast(ct: Any, aval: ShapedArray) -> Any:

@@ -31,11 +31,11 @@ class Entry(NamedTuple):
     out_tree: Any
 
 
-_caches: WeakKeyDictionary[Any, dict[Hashable, dict[Hashable, Entry]]] = WeakKeyDictionary()
+_caches: WeakKeyDictionary[Any, dict[Hashable, dict[Hashable, Any]]] = WeakKeyDictionary()
 
 
-def _cache_for(f: Callable[..., Any], options: Hashable) -> dict[Hashable, Entry]:
-    """The cache of a function with these options; shared by all ``jit`` of it, and dropped with it."""
+def cache_for(f: Callable[..., Any], options: Hashable) -> dict[Hashable, Any]:
+    """The cache of what was traced of a function with these options; shared by all ``jit`` of it, and dropped with it."""
     try:
         return _caches.setdefault(f, {}).setdefault(options, {})
     except TypeError:  # not hashable, or no weak references to it
@@ -79,7 +79,7 @@ def jit(
     has_statics = bool(statics.positions or statics.names)
     who = transformed("jit", f)
     name = getattr(f, "__name__", "f")
-    cache = _cache_for(f, (frozenset(statics.positions), frozenset(statics.names)))
+    cache = cache_for(f, (frozenset(statics.positions), frozenset(statics.names)))
 
     def jitted(*args: Any, **kwargs: Any) -> Any:
         if has_statics:

@@ -1,0 +1,169 @@
+"""Tracing the body of a loop: a program whose carries come back as they were given.
+
+A Python number in a carry takes the dtype that the body gives it: ``0`` becomes an array of floats where floats are added to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from covector.core import errors
+from covector.core.avals import ShapedArray, result_dtype, typeof
+from covector.core.jaxpr import Jaxpr
+from covector.core.pytrees import tree_flatten, tree_paths, tree_unflatten
+from covector.interpreters.stage import stage
+from covector.primitives.shaping import convert_to, strengthened
+from covector.transforms.arguments import Transformed, flatten_values, function_name
+from covector.transforms.jit import cache_for
+
+
+class Tree(NamedTuple):
+    """A flattened pytree."""
+
+    leaves: list[Any]
+    treedef: Any
+
+    @property
+    def avals(self) -> list[Any]:
+        return [typeof(x) for x in self.leaves]
+
+
+def flat(tree: Any, who: str) -> Tree:
+    """A pytree of values, flattened and checked."""
+    leaves, treedef = flatten_values([tree], who)
+    return Tree(leaves, treedef)
+
+
+class Body(NamedTuple):
+    """A traced body: ``jaxpr : (*hoisted, *carry, *rest) -> (*carry, *outputs)``."""
+
+    jaxpr: Jaxpr
+    hoisted: list[Any]
+    carry_avals: list[ShapedArray]
+    out_tree: Any
+
+    def converted(self, carry: Sequence[Any]) -> list[Any]:
+        """The initial carries in the types that the loop gives them."""
+        return [convert_to(x, a.dtype) for x, a in zip(carry, self.carry_avals, strict=True)]
+
+
+def traced_body(
+    f: Callable[..., Any],
+    carry: Tree,
+    rest: Sequence[Tree],
+    rest_avals: Sequence[Any],
+    split: Callable[[Any], tuple[Any, Any]],
+    who: Transformed,
+) -> Body:
+    """Trace ``f(carry, *rest)``, whose result ``split`` divides into the next carry and the other outputs.
+
+    A body that closes over no tracer is traced once for each function and types.
+    """
+    key = (carry.treedef, *(r.treedef for r in rest), *carry.avals, None, *rest_avals)
+    cache = cache_for(f, who.name)
+    if key not in cache:
+        body = _traced(f, carry, rest, rest_avals, split, who)
+        if body.hoisted:
+            return body
+        cache[key] = body
+    return cache[key]  # type: ignore[no-any-return]
+
+
+def _traced(
+    f: Callable[..., Any], carry: Tree, rest: Sequence[Tree], rest_avals: Sequence[Any], split: Any, who: Transformed
+) -> Body:
+    wanted = [a.strengthened() if a.shape else a for a in carry.avals]
+    out_trees: list[Any] = []
+
+    def step(*args: Any) -> list[Any]:
+        new, outputs = split(f(*unflattened([carry, *rest], args)))
+        leaves, treedef = flatten_values([new], who.name)
+        _check_structure(carry.treedef, treedef, new, who)
+        found[:] = [typeof(x) for x in leaves]
+        outs, out_tree = flatten_values([outputs], who.name)
+        out_trees[:] = [out_tree]
+        leaves = [convert_to(x, a.dtype) if typeof(x).weak_type else x for x, a in zip(leaves, wanted, strict=True)]
+        return [*leaves, *map(strengthened, outs)]
+
+    found: list[Any] = []
+    while True:
+        jaxpr, hoisted = stage(step, [*(a.strengthened() for a in wanted), *rest_avals], name=who.name, origin=who.origin)
+        joined = [_joined(a, b) for a, b in zip(wanted, found, strict=True)]
+        if None in joined:
+            raise _type_error(carry, wanted, found, joined.index(None), who)
+        if [a.dtype for a in joined] == [a.dtype for a in wanted]:
+            return Body(jaxpr, hoisted, [a.strengthened() for a in wanted], out_trees[0])
+        wanted = joined
+
+
+def unflattened(trees: Sequence[Tree], leaves: Sequence[Any]) -> list[Any]:
+    """Other leaves in the structures of these trees."""
+    out, start = [], 0
+    for tree in trees:
+        n = len(tree.leaves)
+        out += tree_unflatten(tree.treedef, leaves[start : start + n])
+        start += n
+    return out
+
+
+def _joined(begins: ShapedArray, returns: ShapedArray) -> ShapedArray | None:
+    """The type of a carry that begins as one and comes back as the other; None if there is none."""
+    if begins.shape != returns.shape:
+        return None
+    dtype = result_dtype(begins, returns)
+    if dtype == begins.dtype:
+        return begins if returns.weak_type or returns.dtype == dtype else None
+    return ShapedArray(begins.shape, dtype, weak_type=returns.weak_type) if begins.weak_type else None
+
+
+def _check_structure(wanted: Any, found: Any, new: Any, who: Transformed) -> None:
+    if found == wanted:
+        return
+    begins = tree_paths(tree_unflatten(wanted, [0] * wanted.num_leaves))
+    returns = tree_paths([new])
+    differing = [f"{p[3:] or 'the carry'} is only in {where}" for p, where in _differences(begins, returns)]
+    raise errors.CarryTypeError(
+        errors.describe(
+            f"the carry of {who.name} comes back in another structure: "
+            + ("; ".join(differing[:4]) or f"it begins as {_kinds(wanted)} and comes back as {_kinds(found)}")
+            + ".",
+            why="each step is given the carry that the step before it returned",
+            fix="return the carry in the nested containers in which it begins",
+        )
+    )
+
+
+def _differences(begins: list[str], returns: list[str]) -> list[tuple[str, str]]:
+    return [(p, "the initial carry") for p in begins if p not in returns] + [
+        (p, "the result") for p in returns if p not in begins
+    ]
+
+
+def _kinds(treedef: Any) -> str:
+    (child,) = tree_unflatten(treedef, [0] * treedef.num_leaves)
+    return f"a {type(child).__name__}"
+
+
+def _type_error(carry: Tree, wanted: Sequence[Any], found: Sequence[Any], i: int, who: Transformed) -> errors.CarryTypeError:
+    path = tree_paths(tree_unflatten(carry.treedef, carry.leaves))[i].removeprefix("[0]")
+    begins, returns = carry.avals[i], found[i]
+    place = f"the carry{' at ' + path if path else ''}"
+    fix = f"begin with np.zeros({returns.shape}, {str(returns.dtype)!r}) or the like, or return the carry in the shape in which it came"
+    if begins.shape == returns.shape:
+        fix = f"begin with init.astype({str(returns.dtype)!r}), or return new.astype({str(wanted[i].dtype)!r})"
+    return errors.CarryTypeError(
+        errors.describe(
+            f"{place} of {who.name} begins as {begins} and comes back as {returns}.",
+            why="each step is given the carry that the step before it returned, so shape and dtype must stay (Python numbers adapt)",
+            fix=fix,
+        )
+    )
+
+
+def named(name: str, f: Callable[..., Any]) -> str:
+    """How messages call a loop of a function."""
+    return f"{name} of {function_name(f)}"
+
+
+__all__ = ["Body", "Tree", "flat", "named", "traced_body", "tree_flatten", "unflattened"]

@@ -1,0 +1,349 @@
+"""``scan``: a loop with a known number of steps, or over stacks.
+
+The program ``jaxpr : (*consts, *carry, *x) -> (*carry, *y)`` is run for each step.  Every rule binds `scan_p` to a program
+derived from it:
+
+* jvp: tangents of the carries are carries; which ones there are is a fixpoint;
+* linearize: the known part runs and stacks its residuals; the linear part is a scan over them.  Residuals that follow from
+  the consts alone are computed once, and one that is an x is not stacked again;
+* transpose: the loop runs the other way, and sums of the cotangents of the consts are carries;
+* batch: a fixpoint again.
+
+With ``length=None`` the xs are stacks (`covector.primitives.stacks`), of which the first tells the number of steps.  If that one
+is of ticks and is batched, some examples have ended before others: a carry keeps its value where the tick is false.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from covector.core.avals import Zero, instantiate, shape_of, typeof
+from covector.core.check import check_linear
+from covector.core.jaxpr import Jaxpr, Var, has_effects
+from covector.core.primitive import Primitive
+from covector.interpreters.clean import clean
+from covector.interpreters.evaluate import compiled, eval_jaxpr
+from covector.interpreters.linearize import Split, split, split_known
+from covector.interpreters.programs import choose, jvp_program, spread, transposed_program
+from covector.interpreters.stage import LinearTrace
+from covector.primitives.call import jit_p
+from covector.primitives.progress import progress_bar
+from covector.primitives.selection import select_p
+from covector.primitives.shaping import moveaxis, reshape_to, strengthened
+from covector.primitives.stacks import Stack, StackAval, merge_p, stacked_aval
+from covector.primitives.subprograms import at_front, avals_of, batched_in_front, cut, grow, rearranged, staged
+
+scan_p = Primitive("scan", multiple_results=True)
+
+
+class Loop(NamedTuple):
+    """The parameters of a scan but for its program, and how its arguments are divided."""
+
+    num_consts: int
+    num_carry: int
+    length: int | None
+    reverse: bool
+    progress: str | None
+
+    @property
+    def carries(self) -> slice:
+        return slice(self.num_consts, self.num_consts + self.num_carry)
+
+    def cut(self, args: Sequence[Any]) -> list[list[Any]]:
+        """Arguments, or anything that there is one of for each, as those of the consts, the carries and the xs."""
+        return cut(args, self.num_consts, self.num_carry)
+
+    def ticks(self, args: Sequence[Any]) -> list[Any]:
+        """The stack that tells the number of steps, where it is not fixed."""
+        return self.cut(args)[2][:1] if self.length is None else []
+
+    def bind(self, jaxpr: Jaxpr, consts: Sequence[Any], carry: Sequence[Any], xs: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+        """Another loop of as many steps: its final carries and its ys."""
+        loop = self._replace(num_consts=len(consts), num_carry=len(carry))
+        outs = scan_p.bind(*consts, *carry, *xs, jaxpr=jaxpr, **loop._asdict())
+        return outs[: len(carry)], outs[len(carry) :]
+
+
+@scan_p.def_impl
+def _scan(*args: Any, jaxpr: Jaxpr, **params: Any) -> list[Any]:
+    loop = Loop(**params)
+    consts, carry, xs = loop.cut(args)
+    n = loop.length if loop.length is not None else len(xs[0].items)
+    columns = [x.of_length(n) if x.__class__ is Stack else x for x in xs]
+    y_avals = [stacked_aval(a, loop.length) for a in jaxpr.out_avals[loop.num_carry :]]
+    ys = [[None] * n if isinstance(a, StackAval) else np.empty(a.shape, a.dtype) for a in y_avals]
+    step = compiled(clean(jaxpr))
+    for i in progress_bar(steps(n, loop.reverse), loop.progress, n):
+        outs = step(*consts, *carry, *[column[i] for column in columns])
+        carry = outs[: loop.num_carry]
+        for y, out in zip(ys, outs[loop.num_carry :]):  # noqa: B905 - on the hot path
+            y[i] = out
+    return [*carry, *(Stack(a, y) if isinstance(a, StackAval) else y for a, y in zip(y_avals, ys, strict=True))]
+
+
+def steps(n: int, reverse: bool) -> range:
+    """The numbers of the steps in the order in which they are done."""
+    return range(n - 1, -1, -1) if reverse else range(n)
+
+
+@scan_p.def_abstract
+def _scan_abstract(*avals: Any, jaxpr: Jaxpr, **params: Any) -> list[Any]:
+    loop = Loop(**params)
+    carry, ys = cut(jaxpr.out_avals, loop.num_carry)
+    return [*carry, *(stacked_aval(a, loop.length) for a in ys)]
+
+
+# --- forward mode -----------------------------------------------------------------------------------------------------
+
+
+@scan_p.def_jvp
+def _scan_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, jaxpr: Jaxpr, **params: Any) -> Any:
+    loop = Loop(**params)
+    nonzero = [t.__class__ is not Zero for t in tangents]
+    program, marks, present = grow(loop.carries, nonzero, lambda marks, needed: jvp_program(jaxpr, marks, needed))
+    given = [[*map(instantiate, choose(*group))] for group in zip(loop.cut(marks), loop.cut(tangents), strict=True)]
+    step = rearranged(program, *_jvp_order(loop, marks, present))
+    carry, ys = loop.bind(step, *[[*p, *t] for p, t in zip(loop.cut(primals), given, strict=True)])
+    n_out = len(jaxpr.out_vars) - loop.num_carry
+    outs = [*carry[: loop.num_carry], *ys[:n_out]]
+    zeros = [typeof(o).zero for o in outs]
+    return outs, spread(present, [*carry[loop.num_carry :], *ys[n_out:]], zeros)
+
+
+def _jvp_order(loop: Loop, marks: Sequence[bool], present: Sequence[bool]) -> tuple[list[int], list[int]]:
+    """Where the inputs and outputs of a JVP program go: the tangents of each kind behind the primals of that kind."""
+    place_in, place_out = tangent_places(marks), tangent_places(present)
+    inputs = [i for p, t in zip(loop.cut(range(len(marks))), loop.cut(place_in), strict=True) for i in [*p, *_some(t)]]
+    c = loop.num_carry
+    outputs = [i for p, t in zip(cut(range(len(present)), c), cut(place_out, c), strict=True) for i in [*p, *_some(t)]]
+    return inputs, outputs
+
+
+def tangent_places(marks: Sequence[bool]) -> list[int | None]:
+    """For each primal the place of its tangent in a JVP program, where all primals come first."""
+    places = iter(range(len(marks), 2 * len(marks)))
+    return [next(places) if m else None for m in marks]
+
+
+def _some(xs: Sequence[Any]) -> list[Any]:
+    return [x for x in xs if x is not None]
+
+
+# --- linearization: a known loop that stacks residuals, and a linear loop over them -----------------------------------
+
+
+@scan_p.def_linearize
+def _scan_linearize(primals: Sequence[Any], tangents: Sequence[Any], *, jaxpr: Jaxpr, **params: Any) -> Any:
+    loop = Loop(**params)
+    nonzero = [t.__class__ is not Zero for t in tangents]
+    parts, marks, present = grow(loop.carries, nonzero, lambda marks, needed: _with_marks(split(jaxpr, marks, needed)))
+    outs, residuals = known_loop(parts.primal, loop, loop.cut(primals), len(jaxpr.out_vars))
+    zeros = [typeof(o).zero for o in outs]
+    if not any(present):
+        return outs, zeros
+    given = [[*map(instantiate, choose(*group))] for group in zip(loop.cut(marks), loop.cut(tangents), strict=True)]
+    return outs, spread(present, residuals.linear_loop(parts.linear, loop, given, loop.ticks(primals)), zeros)
+
+
+def _with_marks(parts: Split) -> tuple[Split, list[bool]]:
+    return parts, parts.nonzero_out
+
+
+def _scan_split(trace: LinearTrace, args: Sequence[Any], linear: Sequence[bool], params: dict[str, Any]) -> list[Any]:
+    """Of a loop with known and linear arguments run the known part now, and record the rest."""
+    jaxpr = params["jaxpr"]
+    loop = Loop(**{k: v for k, v in params.items() if k != "jaxpr"})
+    marks, present = linear_marks(jaxpr, loop, linear)
+    if all(marks[loop.carries]) and all(present):
+        inputs = [a.variable if m else a for a, m in zip(args, linear, strict=True)]
+        return trace.record(scan_p, inputs, params, scan_p.abstract(*avals_of(args), **params), None)
+    parts = split_known(jaxpr, tuple(marks), tuple(present))
+    known = [choose(*group) for group in zip(loop.cut([not m for m in marks]), loop.cut(args), strict=True)]
+    outs, residuals = known_loop(parts.primal, loop, known, len(present) - sum(present))
+    given = [choose(*group) for group in zip(loop.cut(marks), loop.cut(args), strict=True)]
+    linear_outs = residuals.linear_loop(parts.linear, loop, given, loop.ticks(args))
+    return spread([not p for p in present], outs, spread(present, linear_outs, present))
+
+
+scan_p.split = _scan_split
+
+
+def linear_marks(jaxpr: Jaxpr, loop: Loop, linear: Sequence[bool]) -> tuple[list[bool], list[bool]]:
+    """Which inputs of a step are linear, carries included, and which outputs: those that have a derivative in them."""
+    _, marks, present = grow(loop.carries, linear, lambda marks, needed: jvp_program(jaxpr, marks, needed))
+    return marks, present
+
+
+class Residuals(NamedTuple):
+    """What a known loop keeps for the linear one: values that are the same in each step, and xs.
+
+    The numbers say which residuals of a step these are.
+    """
+
+    consts: list[Any]
+    xs: list[Any]
+    const_numbers: list[int]
+    x_numbers: list[int]
+
+    def linear_loop(self, jaxpr: Jaxpr, loop: Loop, given: list[list[Any]], ticks: list[Any]) -> list[Any]:
+        """Run (that is: record) the linear part ``(*residuals, *consts, *carry, *xs) -> (*carry, *y)``."""
+        n = len(self.const_numbers) + len(self.x_numbers)
+        consts, carry, xs = cut(range(n, len(jaxpr.in_vars)), *map(len, given[:2]))
+        order = [*self.const_numbers, *consts, *carry, *(t.element for t in avals_of(ticks)), *self.x_numbers, *xs]
+        outs = loop._replace(progress=None).bind(
+            rearranged(jaxpr, order), [*self.consts, *given[0]], given[1], [*ticks, *self.xs, *given[2]]
+        )
+        return [*outs[0], *outs[1]]
+
+
+def known_loop(jaxpr: Jaxpr, loop: Loop, args: list[list[Any]], n_out: int) -> tuple[list[Any], Residuals]:
+    """Run the known part ``(*consts, *carry, *x) -> (*carry, *y, *residuals)``: its outputs proper, and the residuals."""
+    consts, carry, xs = args
+    plan = residual_plan(jaxpr, len(consts), len(carry), n_out)
+    carry_out, ys = loop.bind(plan.step, consts, carry, xs)
+    n_ys = n_out - len(carry)
+    return [*carry_out, *ys[:n_ys]], plan.residuals(consts, xs, ys[n_ys:])
+
+
+class Plan(NamedTuple):
+    """How the residuals of a step are kept."""
+
+    step: Jaxpr
+    """``(*consts, *carry, *x) -> (*carry, *y, *residuals that are stacked)``."""
+    invariants: Jaxpr
+    """``(*consts) -> residuals that follow from them``."""
+    invariant_numbers: list[int]
+    x_of: dict[int, int]
+    """For the residuals that are an x, which one."""
+    stacked_numbers: list[int]
+
+    def residuals(self, consts: Sequence[Any], xs: Sequence[Any], stacked: Sequence[Any]) -> Residuals:
+        invariants = jit_p.bind(*consts, jaxpr=self.invariants, name="invariants") if self.invariant_numbers else []
+        columns = [*(xs[i] for i in self.x_of.values()), *stacked]
+        return Residuals(invariants, columns, self.invariant_numbers, [*self.x_of, *self.stacked_numbers])
+
+
+def residual_plan(jaxpr: Jaxpr, n_consts: int, n_carry: int, n_out: int) -> Plan:
+    """Find out which residuals are the same in each step, which are an x, and which must be stacked."""
+
+    def make() -> Plan:
+        consts, rest = jaxpr.in_vars[:n_consts], jaxpr.in_vars[n_consts:]
+        xs = {v: i for i, v in enumerate(rest[n_carry:])}
+        varying = set(rest)
+        steady = []
+        for eqn in jaxpr.equations:
+            if any(v in varying for v in eqn.inputs) or has_effects(eqn.primitive, eqn.params):
+                varying.update(eqn.outputs)
+            else:
+                steady.append(eqn)
+        residuals = dict(enumerate(jaxpr.out_vars[n_out:]))
+        x_of = {i: xs[v] for i, v in residuals.items() if v in xs}
+        invariant = [i for i, v in residuals.items() if v not in varying]
+        stacked = [i for i, v in residuals.items() if v in varying and v not in xs]
+        step = Jaxpr(jaxpr.in_vars, jaxpr.equations, [*jaxpr.out_vars[:n_out], *(residuals[i] for i in stacked)], jaxpr.consts)
+        invariants = Jaxpr(consts, steady, [residuals[i] for i in invariant], jaxpr.consts)
+        return Plan(step, invariants, invariant, x_of, stacked)
+
+    return jaxpr.derived(("residual plan", n_consts, n_carry, n_out), make)
+
+
+# --- transposition: the loop the other way ----------------------------------------------------------------------------
+
+
+def _linear(mask: tuple[bool, ...], params: dict[str, Any]) -> Any:
+    n_consts, n_carry = params["num_consts"], params["num_carry"]
+    outs = check_linear(params["jaxpr"], mask)
+    return outs if tuple(outs[:n_carry]) == mask[n_consts : n_consts + n_carry] else False
+
+
+@scan_p.def_transpose(linear=_linear)
+def _scan_transpose(cts: Sequence[Any], *args: Any, jaxpr: Jaxpr, **params: Any) -> list[Any]:
+    loop = Loop(**params)
+    linear = [a.__class__ is Var for a in args]
+    is_var = loop.cut(linear)
+    linear[loop.carries] = [True] * loop.num_carry
+    n_sums = sum(is_var[0])
+
+    def derive(marks: tuple[bool, ...], needed: tuple[bool, ...]) -> Any:
+        derived = transposed_program(jaxpr, tuple(linear), marks, (*[False] * n_sums, *needed))
+        return derived, derived.present[n_sums : n_sums + loop.num_carry]
+
+    nonzero = [ct.__class__ is not Zero for ct in cts]
+    (program, present), marks, _ = grow(slice(0, loop.num_carry), nonzero, derive)
+    known = [[a for a in group if a.__class__ is not Var] for group in loop.cut(args)]
+    ct_carry, ct_ys = ([strengthened(instantiate(ct)) for ct in choose(*g)] for g in zip(cut(marks, loop.num_carry), cut(cts, loop.num_carry), strict=True))  # fmt: skip
+    has_sum, has_carry, has_x = cut(present, n_sums, loop.num_carry)
+    sums = [a.aval.tangent().strengthened().zeros() for a in choose(has_sum, choose(is_var[0], loop.cut(args)[0]))]
+    step = _backward_step(program, len(known[0]), len(known[2]), len(sums), len(ct_carry))
+    back = loop._replace(reverse=not loop.reverse, progress=None)
+    carry, ct_xs = back.bind(step, known[0], [*sums, *ct_carry], [*known[2], *ct_ys])
+    results = (
+        spread(has_sum, carry[: len(sums)], [None] * n_sums),
+        spread(has_carry, carry[len(sums) :], [None] * loop.num_carry),
+        spread(has_x, ct_xs, [None] * sum(is_var[2])),
+    )
+    results[1][:] = choose(is_var[1], results[1])
+    return [ct for marks, group in zip(is_var, results, strict=True) for ct in spread(marks, group, [None] * len(marks))]
+
+
+def _backward_step(program: Jaxpr, n_consts: int, n_xs: int, n_sums: int, n_carry: int) -> Jaxpr:
+    """``(*known consts, *sums, *cts of carries, *known xs, *cts of ys) -> (*sums, *cts of carries, *cts of xs)``."""
+
+    def step(*args: Any) -> list[Any]:
+        consts, sums, carry, xs, cts = cut(args, n_consts, n_sums, n_carry, n_xs)
+        outs = eval_jaxpr(program, *consts, *xs, *carry, *cts)
+        return [*(typeof(s).add(s, o) for s, o in zip(sums, outs[:n_sums], strict=True)), *outs[n_sums:]]
+
+    def make() -> Jaxpr:
+        consts, xs, carry, cts = cut(program.in_avals, n_consts, n_xs, n_carry)
+        return staged(step, [*consts, *program.out_avals[:n_sums], *carry, *xs, *cts])
+
+    return program.derived(("backward step", n_consts, n_xs, n_sums, n_carry), make)
+
+
+# --- batching ---------------------------------------------------------------------------------------------------------
+
+
+@scan_p.def_batch
+def _scan_batch(size: int, args: Sequence[Any], dims: Sequence[int | None], *, jaxpr: Jaxpr, **params: Any) -> Any:
+    loop = Loop(**params)
+    batched = [d is not None for d in dims]
+    consts, carry, xs = loop.cut(args)
+    if loop.length is None and loop.cut(batched)[2][0] and is_tick(typeof(xs[0])):
+        jaxpr = _ticking(jaxpr, loop)
+        batched[loop.carries] = [True] * loop.num_carry
+    step, marks, found = grow(loop.carries, batched, lambda marks, needed: batched_in_front(jaxpr, size, marks, needed))
+    const_dims, carry_dims, x_dims = loop.cut(dims)
+    front = [at_front(a, d, size, False) for a, d in zip(consts, const_dims, strict=True)]
+    init = [at_front(a, d, size, m) for a, d, m in zip(carry, carry_dims, marks[loop.carries], strict=True)]
+    columns = [x if d is None or isinstance(x_aval, StackAval) else moveaxis(x, d, 1) for x, d, x_aval in zip(xs, x_dims, avals_of(xs), strict=True)]  # fmt: skip
+    carry_out, ys = loop.bind(step, front, init, columns)
+    y_dims = [(0 if isinstance(a, StackAval) else 1) if m else None for a, m in zip(avals_of(ys), found[loop.num_carry :], strict=True)]  # fmt: skip
+    return [*carry_out, *ys], [*(0 if m else None for m in found[: loop.num_carry]), *y_dims]
+
+
+def is_tick(aval: StackAval) -> bool:
+    """Whether this is the aval of a batch of ticks, one for each example."""
+    return aval.ticks and len(aval.element.shape) == 1
+
+
+def _ticking(jaxpr: Jaxpr, loop: Loop) -> Jaxpr:
+    """The step, keeping its carries where the tick, its first x, is false."""
+
+    def step(*args: Any) -> list[Any]:
+        _, carry, xs = loop.cut(args)
+        outs = eval_jaxpr(jaxpr, *args)
+        return [*(where(xs[0], new, old) for new, old in zip(outs, carry, strict=False)), *outs[loop.num_carry :]]
+
+    return jaxpr.derived(("ticking", loop.num_consts, loop.num_carry), lambda: staged(step, jaxpr.in_avals))
+
+
+def where(condition: Any, x: Any, y: Any) -> Any:
+    """``x`` where a condition on the leading axes holds, elsewhere ``y``, for arrays and stacks."""
+    if isinstance(typeof(x), StackAval):
+        return merge_p.bind(condition, y, x)
+    shape = shape_of(condition)
+    return select_p.bind(reshape_to(condition, (*shape, *(1,) * (len(shape_of(x)) - len(shape)))), x, y)

@@ -1,0 +1,259 @@
+"""Stacks: what a loop of unknown length leaves behind, one item for each step.
+
+A `Stack` is a value with an aval of its own, `StackAval`: it says what the items look like, not how many there are.  Reverse
+mode through ``while_loop`` keeps its residuals in stacks.  Stacks of different lengths meet where a batch was split between
+loops; `merge_p` fills up the shorter one, and its *ticks* say of each step for which examples it happened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from covector.core.avals import TYPEOF, AbstractValue, ShapedArray, Zero, array_aval, instantiate, shape_of, typeof
+from covector.core.notation import register_notation
+from covector.core.primitive import Primitive, jointly
+from covector.primitives.shaping import batch_all
+
+
+class StackAval(AbstractValue):
+    """The aval of a `Stack`; ``ticks`` marks the one whose items say for each step whether it happened.
+
+    >>> StackAval(ShapedArray((3,), np.float64))
+    stack(f64[3])
+    """
+
+    __slots__ = ("element", "ticks")
+
+    def __init__(self, element: Any, ticks: bool = False):
+        self.element = element
+        self.ticks = ticks
+
+    def tangent(self) -> StackAval:
+        return StackAval(self.element.tangent())
+
+    def batched(self, size: int, dim: int) -> StackAval:
+        return StackAval(self.element.batched(size, dim), self.ticks)
+
+    def example(self, dim: int) -> StackAval:
+        return StackAval(self.element.example(dim), self.ticks)
+
+    def zeros(self) -> Stack:
+        return Stack(self, [])
+
+    def add(self, x: Any, y: Any) -> Any:
+        return stack_add_p.bind(x, y)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, StackAval) and (self.element, self.ticks) == (other.element, other.ticks)
+
+    def __hash__(self) -> int:
+        return hash((StackAval, self.element, self.ticks))
+
+    def __repr__(self) -> str:
+        return f"stack({self.element}{', ticks' if self.ticks else ''})"
+
+
+register_notation(StackAval, "stack", lambda a: (a.element, True) if a.ticks else (a.element,))
+
+
+class Stack:
+    """Values of one aval, one for each step.  An empty stack is also the zero of any length."""
+
+    __slots__ = ("aval", "items")
+
+    def __init__(self, aval: StackAval, items: Sequence[Any]):
+        self.aval = aval
+        self.items = list(items)
+
+    def __bool__(self) -> bool:
+        return bool(self.items)
+
+    def of_length(self, length: int) -> list[Any]:
+        """The items for so many steps; zeros for an empty stack."""
+        return self.items[:length] if self.items else [self.aval.element.zeros()] * length
+
+    def __repr__(self) -> str:
+        return f"<stack of {len(self.items)} x {self.aval.element}>"
+
+
+TYPEOF[Stack] = lambda x: x.aval
+register_notation(Stack, "stacked", lambda x: (x.aval, *x.items), lambda aval, *items: Stack(aval, items))
+
+
+def stacked_aval(element: Any, length: int | None) -> Any:
+    """The aval of one value for each step: an array where the number of steps is known and the value is one."""
+    if length is None or not isinstance(element, ShapedArray):
+        return StackAval(element)
+    return array_aval((length, *element.shape), element.dtype)
+
+
+# --- items with one axis more, or less --------------------------------------------------------------------------------
+
+
+def _on_items(name: str, f: Callable[..., Any], aval: Callable[..., Any]) -> Primitive:
+    """A linear primitive that does the same to each item, along the parameter ``axis``; its transpose is registered apart."""
+    primitive = Primitive(name)
+
+    @primitive.def_impl
+    def impl(x: Stack, **params: Any) -> Stack:
+        nested = isinstance(x.aval.element, StackAval)
+        return Stack(primitive.abstract(x.aval, **params), [(impl if nested else f)(item, **params) for item in x.items])
+
+    @primitive.def_abstract
+    def abstract(x: StackAval, **params: Any) -> StackAval:
+        return StackAval(aval(x.element, **params), x.ticks)
+
+    @primitive.def_jvp
+    def jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
+        out, (t,) = primitive.bind(*primals, **params), tangents
+        return out, typeof(out).zero if t.__class__ is Zero else primitive.bind(t, **params)
+
+    @primitive.def_batch
+    def batch(size: int, args: Sequence[Any], dims: Sequence[Any], *, axis: int, **params: Any) -> Any:
+        return primitive.bind(*args, axis=axis + 1, **params), 0
+
+    return primitive
+
+
+repeat_items_p = _on_items(
+    "repeat_items",
+    lambda x, axis, size: np.repeat(np.expand_dims(x, axis), size, axis),
+    lambda a, axis, size: a.batched(size, axis),
+)
+sum_items_p = _on_items("sum_items", lambda x, axis: np.sum(x, axis), lambda a, axis: a.example(axis))
+repeat_items_p.def_transpose(lambda ct, x, *, axis, size: (sum_items_p.bind(ct, axis=axis),), linear=jointly())
+sum_items_p.def_transpose(
+    lambda ct, x, *, axis: (repeat_items_p.bind(ct, axis=axis, size=innermost(x.aval).shape[axis]),), linear=jointly()
+)
+
+
+def innermost(aval: Any) -> ShapedArray:
+    """The aval of the arrays in a stack, or in a stack of stacks."""
+    return innermost(aval.element) if isinstance(aval, StackAval) else aval
+
+
+def all_batched(size: int, stacks: Sequence[Any], dims: Sequence[int | None]) -> list[Any]:
+    """The stacks with a batch axis in front of each item."""
+    assert all(d in (None, 0) for d in dims)
+    return [repeat_items_p.bind(s, axis=0, size=size) if d is None else s for s, d in zip(stacks, dims, strict=True)]
+
+
+# --- stack_add: the sum of two stacks, step by step -------------------------------------------------------------------
+
+stack_add_p = Primitive("stack_add")
+
+
+@stack_add_p.def_impl
+def _stack_add(x: Stack, y: Stack) -> Stack:
+    if not x or not y:
+        return x or y
+    length = max(len(x.items), len(y.items))
+    pairs = zip(filled(x, length), filled(y, length), strict=True)
+    return Stack(x.aval, [x.aval.element.add(a, b) for a, b in pairs])
+
+
+def filled(x: Stack, length: int) -> list[Any]:
+    """The items of a stack of cotangents, which are zero for steps that it does not know of."""
+    return [*x.items, *[x.aval.element.zeros()] * (length - len(x.items))]
+
+
+stack_add_p.def_abstract(lambda x, y: x)
+
+
+@stack_add_p.def_jvp
+def _stack_add_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
+    out = stack_add_p.bind(*primals)
+    given = [t for t in tangents if t.__class__ is not Zero]
+    return out, (typeof(out).zero if not given else given[0] if len(given) == 1 else stack_add_p.bind(*given))
+
+
+stack_add_p.def_transpose(lambda ct, x, y: (ct, ct), linear=jointly())
+stack_add_p.def_batch(lambda size, args, dims: (stack_add_p.bind(*all_batched(size, args, dims)), 0))
+
+
+# --- merge: a stack for each example of a batch -----------------------------------------------------------------------
+
+merge_p = Primitive("merge")
+"""``merge(index, *stacks)``: for each example the items of the stack that its index names.
+
+The index is an array of integers over the leading axes of all items.  Where the chosen stack has ended already, an item of
+one that goes on stands in (it is as good as any, since its tick is false).
+"""
+
+
+@merge_p.def_impl
+def _merge(index: Any, *stacks: Stack) -> Stack:
+    given = [s for s in stacks if s]
+    aval = stacks[0].aval
+    items = []
+    for t in range(max((len(s.items) for s in given), default=0)):
+        stand_in = np.zeros(shape_of(index), bool) if aval.ticks else next(s.items[t] for s in given if len(s.items) > t)
+        items.append(_chosen(index, [s.items[t] if len(s.items) > t else stand_in for s in stacks], aval.element))
+    return Stack(aval, items)
+
+
+def _chosen(index: Any, items: Sequence[Any], aval: Any) -> Any:
+    """Of each example the item that its index names."""
+    if isinstance(aval, StackAval):
+        return merge_p.bind(index, *items)
+    out = np.empty(aval.shape, aval.dtype)
+    for k, item in enumerate(items):
+        out[index == k] = item[index == k]
+    return out
+
+
+merge_p.def_abstract(lambda index, *stacks: stacks[0])
+
+
+@merge_p.def_jvp
+def _merge_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
+    index = primals[0]
+    out = merge_p.bind(*primals)
+    if all(t.__class__ is Zero for t in tangents[1:]):
+        return out, typeof(out).zero
+    return out, merge_p.bind(index, *map(instantiate, tangents[1:]))
+
+
+def _linear_in_stacks(mask: tuple[bool, ...], params: dict[str, Any]) -> bool:
+    return not mask[0] and all(mask[1:])
+
+
+@merge_p.def_transpose(linear=_linear_in_stacks)
+def _merge_transpose(ct: Any, index: Any, *stacks: Any) -> Any:
+    return None, *[part_p.bind(index, ct, number=k) for k in range(len(stacks))]
+
+
+part_p = Primitive("part")
+"""``part(index, stack)``: the items with zeros for the examples whose index is not ``number``."""
+
+
+@part_p.def_impl
+def _part(index: Any, x: Stack, *, number: int) -> Stack:
+    return Stack(x.aval, [_chosen(index == number, [x.aval.element.zeros(), item], x.aval.element) for item in x.items])
+
+
+part_p.def_abstract(lambda index, x, *, number: x)
+
+
+@part_p.def_jvp
+def _part_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, number: int) -> Any:
+    out = part_p.bind(*primals, number=number)
+    return out, (typeof(out).zero if tangents[1].__class__ is Zero else part_p.bind(primals[0], tangents[1], number=number))
+
+
+part_p.def_transpose(lambda ct, index, x, *, number: (None, part_p.bind(index, ct, number=number)), linear=jointly(1))
+
+
+@merge_p.def_batch
+def _merge_batch(size: int, args: Sequence[Any], dims: Sequence[int | None]) -> Any:
+    (index,) = batch_all(size, args[:1], dims[:1])
+    return merge_p.bind(index, *all_batched(size, args[1:], dims[1:])), 0
+
+
+@part_p.def_batch
+def _part_batch(size: int, args: Sequence[Any], dims: Sequence[int | None], *, number: int) -> Any:
+    (index,) = batch_all(size, args[:1], dims[:1])
+    return part_p.bind(index, *all_batched(size, args[1:], dims[1:]), number=number), 0
