@@ -4,6 +4,7 @@
 staged version; each result is an ordinary function that can be transformed again.
 """
 
+from covector import lax as lax
 from covector import numpy as numpy
 from covector.core import errors as errors
 from covector.core.avals import ShapedArray, Zero, float0, instantiate, typeof
@@ -50,6 +51,7 @@ __all__ = [
     "jit",
     "jointly",
     "jvp",
+    "lax",
     "linear",
     "linear_transpose",
     "linearize",

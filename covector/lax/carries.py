@@ -1,6 +1,6 @@
 """Tracing the body of a loop: a program whose carries come back as they were given.
 
-A Python number in a carry takes the dtype that the body gives it: ``0`` becomes an array of floats where floats are added to it.
+A Python number in a carry takes the dtype that the body gives it: ``0`` becomes a float where floats are added to it.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 from covector.core import errors
 from covector.core.avals import ShapedArray, result_dtype, typeof
 from covector.core.jaxpr import Jaxpr
-from covector.core.pytrees import tree_flatten, tree_paths, tree_unflatten
+from covector.core.pytrees import tree_paths, tree_unflatten
 from covector.interpreters.stage import stage
 from covector.primitives.shaping import convert_to, strengthened
-from covector.transforms.arguments import Transformed, flatten_values, function_name
+from covector.transforms.arguments import Transformed, flatten_values
 from covector.transforms.jit import cache_for
 
 
@@ -90,11 +90,12 @@ def _traced(
     while True:
         jaxpr, hoisted = stage(step, [*(a.strengthened() for a in wanted), *rest_avals], name=who.name, origin=who.origin)
         joined = [_joined(a, b) for a, b in zip(wanted, found, strict=True)]
-        if None in joined:
+        common = [a for a in joined if a is not None]
+        if len(common) < len(joined):
             raise _type_error(carry, wanted, found, joined.index(None), who)
-        if [a.dtype for a in joined] == [a.dtype for a in wanted]:
+        if [a.dtype for a in common] == [a.dtype for a in wanted]:
             return Body(jaxpr, hoisted, [a.strengthened() for a in wanted], out_trees[0])
-        wanted = joined
+        wanted = common
 
 
 def unflattened(trees: Sequence[Tree], leaves: Sequence[Any]) -> list[Any]:
@@ -149,21 +150,13 @@ def _type_error(carry: Tree, wanted: Sequence[Any], found: Sequence[Any], i: int
     path = tree_paths(tree_unflatten(carry.treedef, carry.leaves))[i].removeprefix("[0]")
     begins, returns = carry.avals[i], found[i]
     place = f"the carry{' at ' + path if path else ''}"
-    fix = f"begin with np.zeros({returns.shape}, {str(returns.dtype)!r}) or the like, or return the carry in the shape in which it came"
+    fix = f"begin with an array of shape {returns.shape}, or return the carry in the shape in which it came"
     if begins.shape == returns.shape:
         fix = f"begin with init.astype({str(returns.dtype)!r}), or return new.astype({str(wanted[i].dtype)!r})"
     return errors.CarryTypeError(
         errors.describe(
             f"{place} of {who.name} begins as {begins} and comes back as {returns}.",
-            why="each step is given the carry that the step before it returned, so shape and dtype must stay (Python numbers adapt)",
+            why="each step is given what the step before it returned, so shape and dtype must stay (Python numbers adapt)",
             fix=fix,
         )
     )
-
-
-def named(name: str, f: Callable[..., Any]) -> str:
-    """How messages call a loop of a function."""
-    return f"{name} of {function_name(f)}"
-
-
-__all__ = ["Body", "Tree", "flat", "named", "traced_body", "tree_flatten", "unflattened"]

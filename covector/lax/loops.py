@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
+import covector.numpy as cnp
 from covector.core import errors
 from covector.core.avals import shape_of, typeof
 from covector.core.primitive import TracerBase
@@ -14,13 +17,13 @@ from covector.core.pytrees import tree_leaves, tree_map, tree_paths, tree_unflat
 from covector.core.tracer import Tracer
 from covector.interpreters.evaluate import eval_jaxpr
 from covector.lax.carries import Body, Tree, flat, traced_body
+from covector.lax.tracing import traced_function
 from covector.primitives.scan import Loop
 from covector.primitives.shaping import reshape_p
 from covector.primitives.subprograms import cut, staged
-from covector.transforms.arguments import check_callable, transformed
+from covector.primitives.while_loop import while_p
+from covector.transforms.arguments import check_callable, function_name, transformed
 from covector.transforms.vmap import vmap
-
-import covector.numpy as cnp
 
 
 def scan(
@@ -75,7 +78,7 @@ def scan(
     body = traced_body(f, carry, [columns], x_avals, lambda result: _pair(result, who.name), who)
     loop = Loop(len(body.hoisted), len(carry.leaves), n, bool(reverse), progress)
     init_leaves = body.converted(carry.leaves)
-    final, ys = _unrolled(body, loop, n if unroll is True else int(unroll), init_leaves, columns.leaves)
+    final, ys = _unrolled(body, loop, unroll, init_leaves, columns.leaves)
     return tree_unflatten(carry.treedef, final)[0], tree_unflatten(body.out_tree, ys)[0]
 
 
@@ -98,7 +101,7 @@ def _number_of_steps(columns: Tree, length: int | None, who: str) -> int:
     if scalars:
         raise errors.ArgumentError(
             errors.describe(
-                f"{who} got xs{paths[scalars[0]][3:]} of type {typeof(columns.leaves[scalars[0]])}, which has no axis to go along.",
+                f"{who} got xs{paths[scalars[0]][3:]} of type {typeof(columns.leaves[scalars[0]])}, which has no axis.",
                 why="the first axis of each array in xs enumerates the steps",
                 fix="close over values that are the same in each step, or put them into the carry",
             )
@@ -118,9 +121,10 @@ def _number_of_steps(columns: Tree, length: int | None, who: str) -> int:
     )
 
 
-def _unrolled(body: Body, loop: Loop, unroll: int, init: list[Any], xs: list[Any]) -> tuple[list[Any], list[Any]]:
+def _unrolled(body: Body, loop: Loop, unroll: int | bool, init: list[Any], xs: list[Any]) -> tuple[list[Any], list[Any]]:
     """Run a loop with ``unroll`` steps at once, and what is left over one by one."""
     n = loop.length or 0
+    unroll = n if unroll is True else int(unroll)
     if unroll <= 1 or n < 2:
         return loop.bind(body.jaxpr, body.hoisted, init, xs)
     unroll = min(unroll, n)
@@ -152,3 +156,227 @@ def _several_steps(body: Body, loop: Loop, unroll: int) -> Any:
     consts, carry, xs = loop.cut(jaxpr.in_avals)
     key = ("several steps", unroll, loop.num_consts, loop.num_carry, loop.reverse)
     return jaxpr.derived(key, lambda: staged(steps, [*consts, *carry, *(a.batched(unroll, 0) for a in xs)]))
+
+
+def while_loop(cond_fun: Callable[[Any], Any], body_fun: Callable[[Any], Any], init_val: Any) -> Any:
+    """Repeat ``val = body_fun(val)`` as long as ``cond_fun(val)`` holds.
+
+    All transformations apply, reverse mode included: the residuals of an unknown number of steps are kept in stacks.  Under
+    ``vmap`` each example has as many steps as it would have alone; where values are known, a step is computed only for the
+    examples that are not done.
+
+    Args:
+        cond_fun: a function from the carry to a boolean scalar.
+        body_fun: a function from the carry to the next one, of the same structure, shapes and dtypes; a Python number takes the
+            dtype that the function gives it.
+        init_val: the first carry, a pytree of arrays.
+
+    Raises:
+        CarryTypeError: the carry comes back in another structure, shape or dtype.
+        ArgumentError: ``cond_fun`` does not return a boolean scalar.
+
+    Example:
+        >>> def collatz(n):
+        ...     step = lambda c: (np.where(c[0] % 2 == 1, 3 * c[0] + 1, c[0] // 2), c[1] + 1)
+        ...     return while_loop(lambda c: c[0] > 1, step, (n, 0))[1]
+        >>> int(collatz(27)), vmap(collatz)(np.array([1, 7, 27]))
+        (111, array([  0,  16, 111]))
+    """
+    check_callable(cond_fun, "while_loop")
+    check_callable(body_fun, "while_loop")
+    who = transformed("while_loop", body_fun)
+    carry = flat(init_val, who.name)
+    body = traced_body(body_fun, carry, [], [], lambda result: (result, None), who)
+    condition = traced_function(cond_fun, carry.treedef, body.carry_avals, who._replace(name=f"the condition of {who.name}"))
+    _check_condition(condition.jaxpr.out_avals, condition.out_tree, function_name(cond_fun), who.name)
+    outs = while_p.bind(
+        *condition.hoisted,
+        *body.hoisted,
+        *body.converted(carry.leaves),
+        cond=condition.jaxpr,
+        body=body.jaxpr,
+        num_cond=len(condition.hoisted),
+        num_body=len(body.hoisted),
+        ticks=None,
+    )
+    return tree_unflatten(carry.treedef, outs)[0]
+
+
+def _check_condition(avals: list[Any], tree: Any, name: str, who: str) -> None:
+    if len(avals) == 1 and avals[0].shape == () and avals[0].dtype.kind == "b":
+        return
+    raise errors.ArgumentError(
+        errors.describe(
+            f"{who}: the condition {name} returned {avals[0] if len(avals) == 1 else f'{len(avals)} values'}.",
+            why="whether the loop goes on is one boolean",
+            fix="return a comparison of scalars; np.any or np.all makes one of an array",
+        )
+    )
+
+
+def fori_loop(
+    lower: Any,
+    upper: Any,
+    body_fun: Callable[[Any, Any], Any],
+    init_val: Any,
+    *,
+    unroll: int | bool = 1,
+    progress: str | None = None,
+) -> Any:
+    """Repeat ``val = body_fun(i, val)`` for i from ``lower`` to ``upper - 1``.
+
+    Args:
+        lower: the first i, an integer scalar.
+        upper: the end, which i does not reach.
+        body_fun: a function of i and the carry that returns the next carry, as for `while_loop`.
+        init_val: the first carry.
+        unroll: as for `scan`; only where both bounds are known.
+        progress: show a bar with this label; only where both bounds are known.
+
+    With known bounds this is a `scan`, else a `while_loop`; it is differentiable either way.
+
+    Example:
+        >>> float(fori_loop(0, 3, lambda i, x: x * 2.0 + i, 1.0))
+        12.0
+    """
+    check_callable(body_fun, "fori_loop")
+    bounds = [_bound(x, name) for x, name in ((lower, "lower"), (upper, "upper"))]
+    who = transformed("fori_loop", body_fun)
+    if not any(isinstance(x, TracerBase) for x in bounds):
+        carry, columns = flat(init_val, who.name), flat(np.arange(*bounds), who.name)
+        by_index = _swapped(body_fun)
+        body = traced_body(by_index, carry, [columns], [typeof(x).example(0) for x in columns.leaves], lambda r: (r, None), who)
+        loop = Loop(len(body.hoisted), len(carry.leaves), len(columns.leaves[0]), False, progress)
+        final, _ = _unrolled(body, loop, unroll, body.converted(carry.leaves), columns.leaves)
+        return tree_unflatten(carry.treedef, final)[0]
+    if progress is not None or unroll not in (1, False):
+        option = "progress" if progress is not None else "unroll"
+        raise errors.ArgumentError(
+            errors.describe(
+                f"{who.name} got {option}, but its number of steps is not known.",
+                why=f"lower is {typeof(lower)} and upper is {typeof(upper)}, of which one is traced",
+                fix=f"make the bounds Python integers (static under jit), or leave {option} out",
+            )
+        )
+    _, _, result = while_loop(
+        lambda c: c[0] < c[1],
+        lambda c: (c[0] + 1, c[1], body_fun(c[0], c[2])),
+        (bounds[0] + np.zeros_like(bounds[1]), bounds[1] + np.zeros_like(bounds[0]), init_val),
+    )
+    return result
+
+
+def _bound(x: Any, name: str) -> Any:
+    """A bound as a Python integer where it is known."""
+    aval = typeof(x)
+    if aval.shape or aval.dtype.kind not in "iu":
+        raise errors.ArgumentError(errors.describe(f"fori_loop got {name} of type {aval}.", fix="pass an integer scalar"))
+    known = x.concrete() if isinstance(x, Tracer) else x
+    return x if known is None else int(known)
+
+
+_by_index: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
+
+
+def _swapped(f: Callable[..., Any]) -> Callable[..., Any]:
+    """``f`` with its two arguments in the other order; the same function each time, for the cache of traces."""
+
+    def make() -> Callable[..., Any]:
+        reference = weakref.ref(f)
+        return lambda carry, i: reference()(i, carry)  # type: ignore[misc]
+
+    try:
+        return _by_index.setdefault(f, make())  # type: ignore[no-any-return]
+    except TypeError:
+        return lambda carry, i: f(i, carry)
+
+
+def map(f: Callable[[Any], Any], xs: Any, *, batch_size: int | None = None, progress: str | None = None) -> Any:
+    """``f`` of each item of ``xs``, one after the other, stacked.
+
+    Args:
+        f: a function of a pytree of arrays.
+        xs: a pytree of arrays whose first axis enumerates the items.
+        batch_size: compute so many items at once, by `vmap`.
+        progress: show a bar with this label.
+
+    Example:
+        >>> map(lambda x: np.sum(x**2), np.arange(6.0).reshape(3, 2))
+        array([ 1., 13., 41.])
+    """
+    check_callable(f, "map")
+    if batch_size is None:
+        return scan(lambda _, x: (None, f(x)), None, xs, progress=progress)[1]
+    n = shape_of(tree_leaves(xs)[0])[0]
+    size = max(1, min(int(batch_size), n))
+    whole = n - n % size
+    parts = tree_map(lambda x: np.reshape(x[:whole], (whole // size, size, *shape_of(x)[1:])), xs)
+    _, ys = scan(lambda _, x: (None, vmap(f)(x)), None, parts, progress=progress)
+    ys = tree_map(lambda y: np.reshape(y, (whole, *shape_of(y)[2:])), ys)
+    if whole == n:
+        return ys
+    return tree_map(lambda a, b: np.concatenate([a, b]), ys, vmap(f)(tree_map(lambda x: x[whole:], xs)))
+
+
+def associative_scan(fn: Callable[[Any, Any], Any], elems: Any, reverse: bool = False, axis: int = 0) -> Any:
+    """All partial results of an associative operation along an axis, in about ``2 log2(n)`` rounds of whole-array operations.
+
+    Args:
+        fn: an associative function of two pytrees of arrays, which must work on many pairs at once along ``axis``.
+        elems: a pytree of arrays of the same length along ``axis``.
+        reverse: from the last to the first.
+        axis: the axis that enumerates the elements.
+
+    Returns:
+        A pytree like ``elems``, whose item i combines the items up to i.
+
+    The algorithm is the odd-even recursion of Blelloch (Prefix sums and their applications, 1990).
+
+    Example:
+        >>> associative_scan(np.multiply, np.array([1.0, 2.0, 3.0, 4.0]))
+        array([ 1.,  2.,  6., 24.])
+    """
+    check_callable(fn, "associative_scan")
+    who = transformed("associative_scan", fn)
+    tree = flat(elems, who.name)
+    leaves = [np.moveaxis(x, axis, 0) for x in tree.leaves]
+    lengths = {shape_of(x)[0] for x in leaves}
+    if len(lengths) != 1:
+        raise errors.ArgumentError(
+            errors.describe(
+                f"{who.name} got arrays of lengths {sorted(lengths)} along axis {axis}.",
+                fix="pass arrays of one length along axis",
+            )
+        )
+
+    def combine(a: list[Any], b: list[Any]) -> list[Any]:
+        first, second = (tree_unflatten(tree.treedef, [np.moveaxis(x, 0, axis) for x in ys])[0] for ys in (a, b))
+        result = flat(fn(first, second), who.name)
+        return [np.moveaxis(x, axis, 0) for x in result.leaves]
+
+    leaves = [x[::-1] for x in leaves] if reverse else leaves
+    outs = _prefixes(combine, leaves)
+    outs = [x[::-1] for x in outs] if reverse else outs
+    return tree_unflatten(tree.treedef, [np.moveaxis(x, 0, axis) for x in outs])[0]
+
+
+def _prefixes(combine: Callable[[list[Any], list[Any]], list[Any]], xs: list[Any]) -> list[Any]:
+    n = shape_of(xs[0])[0]
+    if n < 2:
+        return xs
+    pairs = combine([x[: n - 1 : 2] for x in xs], [x[1::2] for x in xs])
+    odd = _prefixes(combine, pairs)
+    if n == 2:
+        even = [x[:1] for x in xs]
+    else:
+        before = [x[: (n - 1) // 2] for x in odd]
+        rest = combine(before, [x[2::2] for x in xs])
+        even = [np.concatenate([x[:1], r]) for x, r in zip(xs, rest, strict=True)]
+    return [_interleaved(a, b) for a, b in zip(even, odd, strict=True)]
+
+
+def _interleaved(a: Any, b: Any) -> Any:
+    """``a[0], b[0], a[1], b[1], ...``, of which ``a`` may be longer by one."""
+    m = shape_of(b)[0]
+    both = np.reshape(np.stack([a[:m], b], axis=1), (2 * m, *shape_of(b)[1:]))
+    return both if shape_of(a)[0] == m else np.concatenate([both, a[m:]])

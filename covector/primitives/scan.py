@@ -9,8 +9,8 @@ derived from it:
 * transpose: the loop runs the other way, and sums of the cotangents of the consts are carries;
 * batch: a fixpoint again.
 
-With ``length=None`` the xs are stacks (`covector.primitives.stacks`), of which the first tells the number of steps.  If that one
-is of ticks and is batched, some examples have ended before others: a carry keeps its value where the tick is false.
+With ``length=None`` the xs are stacks (`covector.primitives.stacks`), of which the first tells the number of steps.  If that
+one is of ticks and is batched, some examples have ended before others: a carry keeps its value where the tick is false.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def _scan(*args: Any, jaxpr: Jaxpr, **params: Any) -> list[Any]:
     n = loop.length if loop.length is not None else len(xs[0].items)
     columns = [x.of_length(n) if x.__class__ is Stack else x for x in xs]
     y_avals = [stacked_aval(a, loop.length) for a in jaxpr.out_avals[loop.num_carry :]]
-    ys = [[None] * n if isinstance(a, StackAval) else np.empty(a.shape, a.dtype) for a in y_avals]
+    ys: list[Any] = [[None] * n if isinstance(a, StackAval) else np.empty(a.shape, a.dtype) for a in y_avals]
     step = compiled(clean(jaxpr))
     for i in progress_bar(steps(n, loop.reverse), loop.progress, n):
         outs = step(*consts, *carry, *[column[i] for column in columns])
@@ -139,7 +139,7 @@ def _some(xs: Sequence[Any]) -> list[Any]:
 def _scan_linearize(primals: Sequence[Any], tangents: Sequence[Any], *, jaxpr: Jaxpr, **params: Any) -> Any:
     loop = Loop(**params)
     nonzero = [t.__class__ is not Zero for t in tangents]
-    parts, marks, present = grow(loop.carries, nonzero, lambda marks, needed: _with_marks(split(jaxpr, marks, needed)))
+    parts, marks, present = grow(loop.carries, nonzero, lambda marks, needed: with_marks(split(jaxpr, marks, needed)))
     outs, residuals = known_loop(parts.primal, loop, loop.cut(primals), len(jaxpr.out_vars))
     zeros = [typeof(o).zero for o in outs]
     if not any(present):
@@ -148,7 +148,7 @@ def _scan_linearize(primals: Sequence[Any], tangents: Sequence[Any], *, jaxpr: J
     return outs, spread(present, residuals.linear_loop(parts.linear, loop, given, loop.ticks(primals)), zeros)
 
 
-def _with_marks(parts: Split) -> tuple[Split, list[bool]]:
+def with_marks(parts: Split) -> tuple[Split, list[bool]]:
     return parts, parts.nonzero_out
 
 
@@ -274,7 +274,8 @@ def _scan_transpose(cts: Sequence[Any], *args: Any, jaxpr: Jaxpr, **params: Any)
     nonzero = [ct.__class__ is not Zero for ct in cts]
     (program, present), marks, _ = grow(slice(0, loop.num_carry), nonzero, derive)
     known = [[a for a in group if a.__class__ is not Var] for group in loop.cut(args)]
-    ct_carry, ct_ys = ([strengthened(instantiate(ct)) for ct in choose(*g)] for g in zip(cut(marks, loop.num_carry), cut(cts, loop.num_carry), strict=True))  # fmt: skip
+    given = [strengthened(instantiate(ct)) for ct in choose(marks, cts)]
+    ct_carry, ct_ys = cut(given, sum(marks[: loop.num_carry]))
     has_sum, has_carry, has_x = cut(present, n_sums, loop.num_carry)
     sums = [a.aval.tangent().strengthened().zeros() for a in choose(has_sum, choose(is_var[0], loop.cut(args)[0]))]
     step = _backward_step(program, len(known[0]), len(known[2]), len(sums), len(ct_carry))
@@ -319,10 +320,15 @@ def _scan_batch(size: int, args: Sequence[Any], dims: Sequence[int | None], *, j
     const_dims, carry_dims, x_dims = loop.cut(dims)
     front = [at_front(a, d, size, False) for a, d in zip(consts, const_dims, strict=True)]
     init = [at_front(a, d, size, m) for a, d, m in zip(carry, carry_dims, marks[loop.carries], strict=True)]
-    columns = [x if d is None or isinstance(x_aval, StackAval) else moveaxis(x, d, 1) for x, d, x_aval in zip(xs, x_dims, avals_of(xs), strict=True)]  # fmt: skip
+    columns = [x if d is None else moveaxis(x, d, batch_axis(x)) for x, d in zip(xs, x_dims, strict=True)]
     carry_out, ys = loop.bind(step, front, init, columns)
-    y_dims = [(0 if isinstance(a, StackAval) else 1) if m else None for a, m in zip(avals_of(ys), found[loop.num_carry :], strict=True)]  # fmt: skip
-    return [*carry_out, *ys], [*(0 if m else None for m in found[: loop.num_carry]), *y_dims]
+    outs = [*((x, 0) for x in carry_out), *((y, batch_axis(y)) for y in ys)]
+    return [x for x, _ in outs], [axis if m else None for (_, axis), m in zip(outs, found, strict=True)]
+
+
+def batch_axis(column: Any) -> int:
+    """Where the batch axis of a column is: in front of each step's value."""
+    return 0 if isinstance(typeof(column), StackAval) else 1
 
 
 def is_tick(aval: StackAval) -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from covector.core.avals import TYPEOF, AbstractValue, ShapedArray, Zero, array_aval, instantiate, shape_of, typeof
+from covector.core.jaxpr import same_value
 from covector.core.notation import register_notation
 from covector.core.primitive import Primitive, jointly
 from covector.primitives.shaping import batch_all
@@ -70,6 +71,11 @@ class Stack:
 
     def __bool__(self) -> bool:
         return bool(self.items)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Stack) and self.aval == other.aval and same_value(self.items, other.items)
+
+    __hash__ = None  # type: ignore[assignment]
 
     def of_length(self, length: int) -> list[Any]:
         """The items for so many steps; zeros for an empty stack."""

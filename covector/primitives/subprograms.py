@@ -1,4 +1,4 @@
-"""What the rules of loops and choices share: programs with their inputs in another order, fixpoints over carries, batches in front."""
+"""What the rules of loops and choices share: inputs in another order, fixpoints over carries, batch axes in front."""
 
 from __future__ import annotations
 

@@ -1,0 +1,159 @@
+"""Choices as single operations: ``cond`` and ``switch``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from covector.core import errors
+from covector.core.avals import ShapedArray, result_dtype, typeof
+from covector.core.jaxpr import Jaxpr
+from covector.core.pytrees import tree_paths, tree_unflatten
+from covector.interpreters.evaluate import eval_jaxpr
+from covector.lax.carries import flat
+from covector.lax.tracing import Traced, traced_function
+from covector.primitives.cond import as_index, cond_p
+from covector.primitives.shaping import convert_to
+from covector.primitives.subprograms import staged
+from covector.transforms.arguments import Transformed, check_callable, flatten_values, function_name, transformed
+
+
+def cond(pred: Any, true_fun: Callable[..., Any], false_fun: Callable[..., Any], *operands: Any) -> Any:
+    """``true_fun(*operands)`` if ``pred`` holds, else ``false_fun(*operands)``.
+
+    Only the chosen function is run, also under ``grad`` and ``jit``.  Under ``vmap`` with a predicate for each example, each
+    function runs on the examples that chose it where values are known; where they are not (under ``jit``) both run, and
+    examples that did not choose a function are given the operands of one that did, so that nothing is computed that was not
+    asked for.
+
+    Args:
+        pred: a scalar, boolean or a number (true unless zero).
+        true_fun: a function of the operands, pytrees of arrays; it may close over other values.
+        false_fun: the same; its result has the structure, shapes and dtypes of that of ``true_fun``.  A Python number in one
+            result takes the dtype that it has in the other.
+        operands: the arguments.
+
+    Raises:
+        BranchTypeError: the results differ in structure, shape or dtype.
+        ArgumentError: ``pred`` is no scalar.
+
+    Example:
+        >>> cond(np.float64(-2.0) > 0, np.sqrt, np.abs, -2.0)
+        np.float64(2.0)
+    """
+    for f in (true_fun, false_fun):
+        check_callable(f, "cond")
+    who = transformed("cond", true_fun)._replace(name=f"cond of {function_name(true_fun)} and {function_name(false_fun)}")
+    aval = _scalar(pred, "the predicate", who)
+    return _choose(as_index(pred if aval.dtype.kind == "b" else np.not_equal(pred, 0)), (false_fun, true_fun), operands, who)
+
+
+def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -> Any:
+    """``branches[index](*operands)``, with the index clamped to the branches that there are.
+
+    Everything said of `cond` holds here.
+
+    Args:
+        index: an integer scalar.
+        branches: functions of the operands, whose results agree in structure, shapes and dtypes.
+        operands: the arguments, pytrees of arrays.
+
+    Example:
+        >>> [float(switch(i, [np.sin, np.cos, np.exp], 0.0)) for i in (0, 1, 7)]
+        [0.0, 1.0, 1.0]
+    """
+    branches = tuple(branches)
+    if not branches:
+        raise errors.ArgumentError(errors.describe("switch got no branches.", fix="pass a sequence of at least one function"))
+    for f in branches:
+        check_callable(f, "switch")
+    who = transformed("switch", branches[0])._replace(name=f"switch of {', '.join(map(function_name, branches))}")
+    aval = _scalar(index, "the index", who)
+    if aval.dtype.kind not in "iu":
+        raise errors.ArgumentError(
+            errors.describe(f"{who.name}: the index is {aval}.", fix="pass an integer (cond takes a boolean)")
+        )
+    return _choose(convert_to(np.clip(index, 0, len(branches) - 1), np.dtype(np.int64)), branches, operands, who)
+
+
+def _scalar(x: Any, what: str, who: Transformed) -> ShapedArray:
+    leaves = flat(x, who.name).leaves
+    aval: ShapedArray | None = typeof(leaves[0]) if len(leaves) == 1 else None
+    if aval is None or aval.shape:
+        raise errors.ArgumentError(
+            errors.describe(
+                f"{who.name}: {what} is {aval or f'a {type(x).__name__}'}.",
+                why="one branch is chosen for all operands",
+                fix="pass a scalar; vmap the function to choose for each example, or use np.where",
+            )
+        )
+    return aval
+
+
+def _choose(index: Any, functions: Sequence[Callable[..., Any]], operands: Sequence[Any], who: Transformed) -> Any:
+    leaves, treedef = flatten_values(operands, who.name)
+    avals = [typeof(x) for x in leaves]
+    traced = [traced_function(f, treedef, avals, who) for f in functions]
+    out_avals = _joined(functions, traced, who)
+    hoisted = [x for t in traced for x in t.hoisted]
+    jaxprs, start = [], 0
+    for jaxpr, own, _ in traced:
+        jaxprs.append(_branch(jaxpr, start, len(own), [typeof(h) for h in hoisted], out_avals))
+        start += len(own)
+    outs = cond_p.bind(index, *hoisted, *leaves, branches=tuple(jaxprs))
+    return tree_unflatten(traced[0][2], outs)[0]
+
+
+def _branch(jaxpr: Jaxpr, start: int, n_own: int, hoisted: list[Any], out_avals: tuple[Any, ...]) -> Jaxpr:
+    """The program of a branch as a program of what all branches close over, with results of the common types."""
+    n = len(hoisted)
+
+    def branch(*args: Any) -> list[Any]:
+        outs = eval_jaxpr(jaxpr, *args[start : start + n_own], *args[n:])
+        return [convert_to(o, a.dtype) for o, a in zip(outs, out_avals, strict=True)]
+
+    key = ("branch", start, tuple(hoisted), out_avals)
+    return jaxpr.derived(key, lambda: staged(branch, [*hoisted, *jaxpr.in_avals[n_own:]]))
+
+
+def _joined(functions: Sequence[Any], traced: Sequence[Traced], who: Transformed) -> tuple[Any, ...]:
+    """The types of the results, which must agree but for Python numbers."""
+    first, first_tree = traced[0][0], traced[0][2]
+    for f, (_, _, tree) in zip(functions[1:], traced[1:], strict=True):
+        if tree != first_tree:
+            structures = " and ".join(
+                f"{tree_paths_text(t)} ({function_name(g)})" for g, t in ((functions[0], first_tree), (f, tree))
+            )
+            raise _mismatch(f"{who.name}: the branches return different structures: {structures}.")
+    paths = tree_paths(tree_unflatten(first_tree, first.out_avals))
+    joined = []
+    for i, avals in enumerate(zip(*(t[0].out_avals for t in traced), strict=True)):
+        strong = [a for a in avals if not a.weak_type]
+        dtype = result_dtype(*avals)
+        if len({a.shape for a in avals}) > 1 or len({a.dtype for a in strong}) > 1 or any(a.dtype != dtype for a in strong):
+            types = ", ".join(f"{a} ({function_name(f)})" for a, f in zip(avals, functions, strict=True))
+            path = paths[i].removeprefix("[0]")
+            raise _mismatch(f"{who.name}: the result{' at ' + path if path else ''} has different types: {types}.")
+        joined.append(ShapedArray(avals[0].shape, dtype))
+    return tuple(joined)
+
+
+def tree_paths_text(treedef: Any) -> str:
+    """The leaves of a structure, briefly."""
+    paths = [p.removeprefix("[0]") or "one value" for p in tree_paths(tree_unflatten(treedef, [0] * treedef.num_leaves))]
+    return ", ".join(paths) or "nothing"
+
+
+def _mismatch(what: str) -> errors.BranchTypeError:
+    return errors.BranchTypeError(
+        errors.describe(
+            what,
+            why="what follows needs to know the types before it is known which branch runs (Python numbers adapt)",
+            fix="return the same structure, shapes and dtypes from each branch (x.astype, np.broadcast_to, None for nothing)",
+        )
+    )
+
+
+__all__ = ["cond", "switch"]

@@ -1,0 +1,237 @@
+"""``cond``: one of several programs, chosen by an index.
+
+All branches have the same types of inputs and outputs, so those derived from them must too: an output is written out as zero in
+one branch where another has it, and residuals that no two branches need at once share a slot.
+
+On a batch with an index of its own for each example, known values are divided: each branch runs on the examples that chose it.
+On values that are not known every branch that somebody chose runs on all examples; those that did not choose it stand in
+with the values of one that did, so nothing that never happened is computed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from covector.core.avals import Zero, typeof
+from covector.core.check import check_linear
+from covector.core.jaxpr import Jaxpr, Var
+from covector.core.primitive import Primitive
+from covector.interpreters.batch import batch
+from covector.interpreters.clean import clean
+from covector.interpreters.evaluate import compiled, eval_jaxpr
+from covector.interpreters.linearize import Split, split, split_known
+from covector.interpreters.programs import choose, jvp_program, spread, transposed_program
+from covector.interpreters.stage import LinearTrace
+from covector.primitives.reductions import reduce_or_p
+from covector.primitives.scan import where
+from covector.primitives.selection import select_p
+from covector.primitives.shaping import broadcast_to_p, strengthened
+from covector.primitives.stacks import StackAval
+from covector.primitives.subprograms import at_front, avals_of, batched_in_front, staged
+from covector.primitives.while_loop import is_known, plain, take_rows
+
+cond_p = Primitive("cond", multiple_results=True)
+
+Branches = tuple[Jaxpr, ...]
+
+
+@cond_p.def_impl
+def _cond(index: Any, *operands: Any, branches: Branches) -> list[Any]:
+    return compiled(clean(branches[index]))(*operands)
+
+
+@cond_p.def_abstract
+def _cond_abstract(index: Any, *operands: Any, branches: Branches) -> list[Any]:
+    return branches[0].out_avals
+
+
+def union(marks: Sequence[Sequence[bool]]) -> tuple[bool, ...]:
+    """What is marked in any of several lists."""
+    return tuple(map(any, zip(*marks, strict=True)))
+
+
+@cond_p.def_jvp
+def _cond_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, branches: Branches) -> Any:
+    nonzero = tuple(t.__class__ is not Zero for t in tangents[1:])
+    present = union([jvp_program(b, nonzero).present for b in branches])
+    derived = tuple(jvp_program(b, nonzero, present).jaxpr for b in branches)
+    outs = cond_p.bind(*primals, *choose(nonzero, tangents[1:]), branches=derived)
+    n = len(present)
+    return outs[:n], spread(present, outs[n:], [typeof(o).zero for o in outs[:n]])
+
+
+# --- linearization: the chosen branch leaves its residuals, the linear branches take them ------------------------------
+
+
+@cond_p.def_linearize
+def _cond_linearize(primals: Sequence[Any], tangents: Sequence[Any], *, branches: Branches) -> Any:
+    nonzero = tuple(t.__class__ is not Zero for t in tangents[1:])
+    present = union([split(b, nonzero).nonzero_out for b in branches])
+    parts = [split(b, nonzero, present) for b in branches]
+    outs, residuals, linear = known_choice(parts, primals[0], primals[1:], len(present))
+    zeros = [typeof(o).zero for o in outs]
+    if not any(present):
+        return outs, zeros
+    return outs, spread(present, cond_p.bind(primals[0], *residuals, *choose(nonzero, tangents[1:]), branches=linear), zeros)
+
+
+def known_choice(parts: list[Split], index: Any, operands: Sequence[Any], n_out: int) -> tuple[list[Any], list[Any], Branches]:
+    """Run the known parts of the branches: their outputs proper, the residuals, and the linear parts that take these."""
+    # the parts are kept beside what is made of them, so that their identities stay theirs
+    key = ("slots", tuple(id(p.primal) for p in parts))
+    (primal, linear), _ = parts[0].primal.derived(key, lambda: (_with_slots(parts, n_out), parts))
+    outs = cond_p.bind(index, *operands, branches=primal)
+    return outs[:n_out], outs[n_out:], linear
+
+
+def _with_slots(parts: list[Split], n_out: int) -> tuple[Branches, Branches]:
+    """The known and the linear parts of the branches with residuals of the same types: unused slots are filled."""
+    residual_avals = [[a.strengthened() for a in p.primal.out_avals[n_out:]] for p in parts]
+    needs = [Counter(avals) for avals in residual_avals]
+    slots = [
+        aval for aval in dict.fromkeys(a for avals in residual_avals for a in avals) for _ in range(max(n[aval] for n in needs))
+    ]
+    places = [_places(avals, slots) for avals in residual_avals]
+    primal = tuple(_fill_slots(p.primal, n_out, place, slots) for p, place in zip(parts, places, strict=True))
+    linear = tuple(_take_slots(p.linear, place, slots) for p, place in zip(parts, places, strict=True))
+    return primal, linear
+
+
+def _places(avals: Sequence[Any], slots: Sequence[Any]) -> list[int]:
+    """For each residual a slot of its type."""
+    free = list(range(len(slots)))
+    places = []
+    for aval in avals:
+        place = next(i for i in free if slots[i] == aval)
+        free.remove(place)
+        places.append(place)
+    return places
+
+
+def _fill_slots(jaxpr: Jaxpr, n_out: int, places: list[int], slots: Sequence[Any]) -> Jaxpr:
+    def outputs(*args: Any) -> list[Any]:
+        outs = eval_jaxpr(jaxpr, *args)
+        filled = [unused_slot(aval) if i not in places else None for i, aval in enumerate(slots)]
+        for place, residual in zip(places, outs[n_out:], strict=True):
+            filled[place] = strengthened(residual)
+        return [*outs[:n_out], *filled]
+
+    return staged(outputs, jaxpr.in_avals)
+
+
+def unused_slot(aval: Any) -> Any:
+    """Something of a type that nobody reads, at no cost."""
+    return aval.zeros() if isinstance(aval, StackAval) else broadcast_to_p.bind(np.zeros((), aval.dtype)[()], shape=aval.shape)
+
+
+def _take_slots(jaxpr: Jaxpr, places: list[int], slots: Sequence[Any]) -> Jaxpr:
+    """The linear part with all slots for its residuals."""
+    n = len(places)
+    in_vars = [Var(aval) for aval in slots]
+    for place, var in zip(places, jaxpr.in_vars[:n], strict=True):
+        in_vars[place] = var
+    tangents = jaxpr.in_vars[n:]
+    mask = [*[False] * len(slots), *[True] * len(tangents)]
+    return Jaxpr([*in_vars, *tangents], jaxpr.equations, jaxpr.out_vars, jaxpr.consts, mask)
+
+
+def _split(trace: LinearTrace, args: Sequence[Any], linear: Sequence[bool], params: dict[str, Any]) -> list[Any]:
+    """Of a choice with known and linear operands run the known part now, and record the rest."""
+    branches = params["branches"]
+    mask = tuple(linear[1:])
+    present = union([jvp_program(b, mask).present for b in branches])
+    if all(b.linear == mask for b in branches) or all(present):
+        inputs = [a.variable if m else a for a, m in zip(args, linear, strict=True)]
+        return trace.record(cond_p, inputs, params, branches[0].out_avals, None)
+    parts = [split_known(b, mask, present) for b in branches]
+    known = [a for a, m in zip(args[1:], mask, strict=True) if not m]
+    outs, residuals, rest = known_choice(parts, args[0], known, len(present) - sum(present))
+    outs_linear = cond_p.bind(args[0], *residuals, *choose(mask, args[1:]), branches=rest) if any(present) else []
+    return spread([not p for p in present], outs, spread(present, outs_linear, present))
+
+
+cond_p.split = _split
+
+
+def _linear(mask: tuple[bool, ...], params: dict[str, Any]) -> Any:
+    return not mask[0] and [all(marks) for marks in zip(*(check_linear(b, mask[1:]) for b in params["branches"]), strict=True)]
+
+
+@cond_p.def_transpose(linear=_linear)
+def _cond_transpose(cts: Sequence[Any], index: Any, *operands: Any, branches: Branches) -> list[Any]:
+    linear = tuple(a.__class__ is Var for a in operands)
+    nonzero = tuple(ct.__class__ is not Zero for ct in cts)
+    present = union([transposed_program(b, linear, nonzero).present for b in branches])
+    programs = tuple(transposed_program(b, linear, nonzero, present).jaxpr for b in branches)
+    known = [a for a in operands if a.__class__ is not Var]
+    results = cond_p.bind(index, *known, *map(strengthened, choose(nonzero, cts)), branches=programs)
+    return [None, *spread(linear, spread(present, results, [None] * len(present)), [None] * len(linear))]
+
+
+# --- batching ---------------------------------------------------------------------------------------------------------
+
+
+@cond_p.def_batch
+def _cond_batch(size: int, args: Sequence[Any], dims: Sequence[int | None], *, branches: Branches) -> Any:
+    operands = [at_front(a, d, size, False) for a, d in zip(args[1:], dims[1:], strict=True)]
+    batched = tuple(d is not None for d in dims[1:])
+    index = at_front(args[0], dims[0], size, False)
+    if dims[0] is None:
+        found = union([batched_in_front(b, size, batched)[1] for b in branches])
+        programs = tuple(batched_in_front(b, size, batched, found)[0] for b in branches)
+        return cond_p.bind(index, *operands, branches=programs), [0 if m else None for m in found]
+    has_stacks = any(isinstance(a, StackAval) for a in (*avals_of(args), *branches[0].out_avals))
+    run = _run_parts if all(map(is_known, args)) and not has_stacks else _run_chosen
+    return run(size, index, operands, batched, branches), [0] * len(branches[0].out_vars)
+
+
+def _run_parts(size: int, index: Any, operands: list[Any], batched: tuple[bool, ...], branches: Branches) -> list[Any]:
+    """Run each branch on the examples that chose it, whose values are known."""
+    chosen = plain(index)
+    numbers, parts = [], []
+    for k, branch in enumerate(branches):
+        members = np.flatnonzero(chosen == k)
+        if len(members):
+            own = [take_rows(x, members) if b else x for x, b in zip(operands, batched, strict=True)]
+            outs, dims = batch(lambda *xs, b=branch: eval_jaxpr(b, *xs), len(members), own, [0 if b else None for b in batched])  # type: ignore[misc]
+            parts.append([at_front(o, d, len(members), True) for o, d in zip(outs, dims, strict=True)])
+            numbers.append(members)
+    if not parts:
+        return [a.batched(0, 0).zeros() for a in branches[0].out_avals]
+    if len(parts) == 1:
+        return parts[0]
+    order = np.argsort(np.concatenate(numbers), kind="stable")
+    return [take_rows(np.concatenate(column), order) for column in zip(*parts, strict=True)]
+
+
+def _run_chosen(size: int, index: Any, operands: list[Any], batched: tuple[bool, ...], branches: Branches) -> list[Any]:
+    """Run each branch that an example chose on all of them, and select."""
+    results: list[Any] = []
+    for k, branch in enumerate(branches):
+        program, _ = batched_in_front(branch, size, batched, (True,) * len(branch.out_vars))
+        nothing = _nothing(program)
+        mine = np.equal(index, k)
+        stand_in = np.argmax(mine)
+        own = [_stood_in(mine, x, stand_in) if b else x for x, b in zip(operands, batched, strict=True)]
+        anyone = reduce_or_p.bind(mine, axes=(0,))
+        outs = cond_p.bind(as_index(anyone), *own, branches=(nothing, program))
+        results = outs if k == 0 else [where(mine, new, old) for new, old in zip(outs, results, strict=True)]
+    return results
+
+
+def _stood_in(mine: Any, x: Any, stand_in: Any) -> Any:
+    return x if isinstance(typeof(x), StackAval) else where(mine, x, x[stand_in])
+
+
+def _nothing(program: Jaxpr) -> Jaxpr:
+    """A program of the same types that does nothing."""
+    return program.derived("nothing", lambda: staged(lambda *_: [*map(unused_slot, program.out_avals)], program.in_avals))
+
+
+def as_index(condition: Any) -> Any:
+    """0 or 1, for false or true."""
+    return select_p.bind(condition, np.int64(1), np.int64(0))

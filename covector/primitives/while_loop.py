@@ -1,0 +1,322 @@
+"""``while``: a loop whose number of steps is known only when it ends.
+
+The programs are ``cond : (*cond_consts, *carry) -> bool`` and ``body : (*body_consts, *carry) -> (*carry, *collected)``; what
+the body collects comes out as stacks, an item for each step.
+
+* jvp: tangents of the carries are carries.
+* linearize: the loop collects its residuals, and a *tick* each step; the linear part is a `scan` over these stacks.  So reverse
+  mode needs no rule here: a while loop is never transposed.
+* batch: with one condition for all examples just the body is batched.  Otherwise, on known values, the loop goes on with the
+  examples that are not done (`_run_active`); on values that are not known all examples go on until the last is done, and a
+  carry stays once its example is (`_run_selecting`).  Examples that are done are given the values of one that is not, so
+  nothing that never happened is ever computed; the ticks, then one for each example, keep it out of derivatives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from covector.core.avals import ShapedArray, Zero, instantiate, typeof
+from covector.core.jaxpr import Jaxpr, Literal
+from covector.core.primitive import Primitive, TracerBase
+from covector.core.tracer import Tracer
+from covector.interpreters.batch import batch
+from covector.interpreters.clean import clean
+from covector.interpreters.evaluate import compiled, eval_jaxpr
+from covector.interpreters.linearize import split, split_known
+from covector.interpreters.programs import choose, jvp_program, spread
+from covector.interpreters.stage import LinearTrace
+from covector.primitives.call import jit_p
+from covector.primitives.indexing import gather_p
+from covector.primitives.reductions import reduce_or_p
+from covector.primitives.scan import Loop, Residuals, linear_marks, residual_plan, tangent_places, where, with_marks
+from covector.primitives.stacks import Stack, StackAval
+from covector.primitives.subprograms import at_front, batched_in_front, cut, grow, rearranged, staged
+
+TRUE = Literal(np.True_)
+
+while_p = Primitive("while", multiple_results=True)
+
+
+class While(NamedTuple):
+    """The parameters of a loop but for its programs, and how its arguments are divided."""
+
+    num_cond: int
+    num_body: int
+    ticks: int | None
+    """Which of the collected values are the ticks."""
+
+    def cut(self, args: Sequence[Any]) -> list[list[Any]]:
+        """Arguments as those of the condition's consts, the body's consts and the carries."""
+        return cut(args, self.num_cond, self.num_body)
+
+    def bind(self, cond: Jaxpr, body: Jaxpr, args: list[list[Any]], ticks: int | None) -> tuple[list[Any], list[Any]]:
+        """Another loop: its final carries, and the stacks of what it collects."""
+        cond_consts, body_consts, carry = args
+        params = {"num_cond": len(cond_consts), "num_body": len(body_consts), "ticks": ticks}
+        outs = while_p.bind(*cond_consts, *body_consts, *carry, cond=cond, body=body, **params)
+        return outs[: len(carry)], outs[len(carry) :]
+
+
+@while_p.def_impl
+def _while(*args: Any, cond: Jaxpr, body: Jaxpr, **params: Any) -> list[Any]:
+    cond_consts, body_consts, carry = While(**params).cut(args)
+    goes_on, step = compiled(clean(cond)), compiled(clean(body))
+    n = len(carry)
+    rows = []
+    while goes_on(*cond_consts, *carry)[0]:
+        outs = step(*body_consts, *carry)
+        carry = outs[:n]
+        rows.append(outs[n:])
+    avals = _stack_avals(body, n, params["ticks"])
+    columns = zip(*rows, strict=True) if rows else [()] * len(avals)
+    return [*carry, *map(Stack, avals, columns)]
+
+
+def _stack_avals(body: Jaxpr, n_carry: int, ticks: int | None) -> list[StackAval]:
+    return [StackAval(a, i == ticks) for i, a in enumerate(body.out_avals[n_carry:])]
+
+
+@while_p.def_abstract
+def _while_abstract(*avals: Any, cond: Jaxpr, body: Jaxpr, **params: Any) -> list[Any]:
+    n = len(While(**params).cut(avals)[2])
+    return [*body.out_avals[:n], *_stack_avals(body, n, params["ticks"])]
+
+
+@while_p.def_jvp
+def _while_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, cond: Jaxpr, body: Jaxpr, **params: Any) -> Any:
+    loop = While(**params)
+    cond_consts, consts, carry = loop.cut(primals)
+    nb, n = len(consts), len(carry)
+    nonzero = [t.__class__ is not Zero for t in tangents[loop.num_cond :]]
+    program, marks, present = grow(slice(nb, nb + n), nonzero, lambda marks, needed: jvp_program(body, marks, needed))
+    t_consts, t_carry = cut([instantiate(t) if m else None for t, m in zip(tangents[loop.num_cond :], marks, strict=True)], nb)[
+        :2
+    ]
+    places, out_places = cut(tangent_places(marks), nb), cut(tangent_places(present), n)
+    order = [*range(nb), *_some(places[0]), *range(nb, nb + n), *_some(places[1])]
+    outs = [*range(n), *_some(out_places[0]), *range(n, len(present)), *_some(out_places[1])]
+    unused = [v.aval for v in body.in_vars[nb:]]
+    tangent_avals = [a.tangent() for a in choose(marks[nb:], unused)]
+    carry_out, stacks = loop.bind(
+        rearranged(cond, [*range(len(cond.in_vars)), *tangent_avals]),
+        rearranged(program, order, outs),
+        [cond_consts, [*consts, *_some(t_consts)], [*carry, *_some(t_carry)]],
+        loop.ticks,
+    )
+    n_stacks = len(present) - n
+    primals_out = [*carry_out[:n], *stacks[:n_stacks]]
+    return primals_out, spread(present, [*carry_out[n:], *stacks[n_stacks:]], [typeof(o).zero for o in primals_out])
+
+
+def _some(xs: Sequence[Any]) -> list[Any]:
+    return [x for x in xs if x is not None]
+
+
+# --- linearization: a known loop that collects residuals, and a linear scan over them ---------------------------------
+
+
+@while_p.def_linearize
+def _while_linearize(primals: Sequence[Any], tangents: Sequence[Any], *, cond: Jaxpr, body: Jaxpr, **params: Any) -> Any:
+    loop = While(**params)
+    cond_consts, consts, carry = loop.cut(primals)
+    nb, n = len(consts), len(carry)
+    given = tangents[loop.num_cond :]
+    nonzero = [t.__class__ is not Zero for t in given]
+    parts, marks, present = grow(slice(nb, nb + n), nonzero, lambda marks, needed: with_marks(split(body, marks, needed)))
+    outs, residuals, ticks = _known_loop(cond, parts.primal, loop, [cond_consts, consts, carry], len(present))
+    zeros = [typeof(o).zero for o in outs]
+    if not any(present):
+        return outs, zeros
+    groups = [[*map(instantiate, choose(*group))] for group in zip(cut(marks, nb), cut(given, nb), strict=True)]
+    return outs, spread(present, residuals.linear_loop(parts.linear, LINEAR_LOOP, [*groups, []], ticks), zeros)
+
+
+LINEAR_LOOP = Loop(0, 0, None, False, None)
+
+
+def _known_loop(
+    cond: Jaxpr, body: Jaxpr, loop: While, args: list[list[Any]], n_out: int
+) -> tuple[list[Any], Residuals, list[Any]]:
+    """Run the known part ``(*consts, *carry) -> (*carry, *collected, *residuals)``: its outputs, the residuals, the ticks."""
+    _, consts, carry = args
+    plan = residual_plan(body, len(consts), len(carry), n_out)
+    step = plan.step
+    if loop.ticks is None:
+        step = plan.step.derived("ticked", lambda: Jaxpr(step.in_vars, step.equations, [*step.out_vars, TRUE], step.consts))
+    n_stacks = n_out - len(carry)
+    ticks = loop.ticks if loop.ticks is not None else len(step.out_vars) - len(carry) - 1
+    carry_out, stacks = loop.bind(cond, step, args, ticks)
+    residuals = plan.residuals(consts, [], stacks[n_stacks : len(plan.step.out_vars) - len(carry)])
+    return [*carry_out, *stacks[:n_stacks]], residuals, [stacks[ticks]]
+
+
+def _split(trace: LinearTrace, args: Sequence[Any], linear: Sequence[bool], params: dict[str, Any]) -> list[Any]:
+    """Run the loop on the known carries, and record a linear scan of the others."""
+    cond, body = params["cond"], params["body"]
+    loop = While(params["num_cond"], params["num_body"], params["ticks"])
+    cond_consts, consts, carry = loop.cut(args)
+    nb, n = len(consts), len(carry)
+    as_scan = Loop(nb, n, None, False, None)
+    marks, present = linear_marks(body, as_scan, linear[loop.num_cond :])
+    parts = split_known(body, tuple(marks), tuple(present))
+    unmarked = [not m for m in marks]
+    known_consts, known_carry = (choose(*g) for g in zip(cut(unmarked, nb), [consts, carry], strict=True))
+    condition = _without_linear(cond, loop.num_cond, tuple(marks[nb:]))
+    # the ticks, if collected, stay collected: their place among the known outputs
+    ticks = None if loop.ticks is None else sum(not p for p in present[n : n + loop.ticks])
+    outs, residuals, ticked = _known_loop(
+        condition,
+        parts.primal,
+        loop._replace(ticks=ticks),
+        [cond_consts, known_consts, known_carry],
+        len(present) - sum(present),
+    )
+    given = [choose(*group) for group in zip(cut(marks, nb), [consts, carry], strict=True)]
+    linear_outs = residuals.linear_loop(parts.linear, LINEAR_LOOP, [*given, []], ticked)
+    return spread([not p for p in present], outs, spread(present, linear_outs, present))
+
+
+while_p.split = _split
+
+
+def _without_linear(cond: Jaxpr, num_cond: int, linear: tuple[bool, ...]) -> Jaxpr:
+    """The condition as a program of the known carries."""
+    known = [i for i, m in enumerate([*[False] * num_cond, *linear]) if not m]
+
+    def make() -> Jaxpr:
+        parts = split_known(cond, (*[False] * num_cond, *linear))
+        if any(parts.nonzero_out):
+            raise TypeError("the condition of a while loop depends on a value that must be linear")
+        return parts.primal
+
+    return rearranged(cond, known) if not any(linear) else cond.derived(("known condition", num_cond, linear), make)
+
+
+# --- batching ---------------------------------------------------------------------------------------------------------
+
+
+@while_p.def_batch
+def _while_batch(size: int, args: Sequence[Any], dims: Sequence[int | None], *, cond: Jaxpr, body: Jaxpr, **params: Any) -> Any:
+    loop = While(**params)
+    nb = loop.num_body
+    groups = loop.cut([at_front(a, d, size, False) for a, d in zip(args, dims, strict=True)])
+    batched = [d is not None for d in dims]
+    cond_marks, rest = batched[: loop.num_cond], batched[loop.num_cond :]
+    n = len(groups[2])
+
+    def derive(marks: tuple[bool, ...], needed: tuple[bool, ...]) -> Any:
+        return batched_in_front(body, size, marks, needed)
+
+    step, marks, found = grow(slice(nb, nb + n), rest, derive)
+    condition, (differs,) = batched_in_front(cond, size, (*cond_marks, *marks[nb:]))
+    if not differs:
+        groups[2] = [at_front(x, 0 if b else None, size, m) for x, b, m in zip(groups[2], rest[nb:], marks[nb:], strict=True)]
+        carry, stacks = loop.bind(condition, step, groups, loop.ticks)
+        return [*carry, *stacks], [0 if m else None for m in found]
+    groups[2] = [at_front(x, 0 if b else None, size, True) for x, b in zip(groups[2], rest[nb:], strict=True)]
+    marks = [*cond_marks, *rest[:nb], *[True] * n]
+    known = all(is_known(a) for a in args) if len(body.out_vars) == n else not any(isinstance(a, TracerBase) for a in args)
+    run = _run_active if known else _run_selecting
+    return run(size, cond, body, loop, groups, marks), [0] * len(body.out_vars)
+
+
+def is_known(x: Any) -> bool:
+    """Whether a value is known: an array, perhaps with a tangent."""
+    return not isinstance(x, Tracer) or x.concrete() is not None
+
+
+def _run_active(size: int, cond: Jaxpr, body: Jaxpr, loop: While, groups: list[list[Any]], marks: list[bool]) -> list[Any]:
+    """Run a batch of loops on known values: each step is done for the examples that are not done yet."""
+    cond_marks, const_marks, carry_marks = loop.cut([0 if m else None for m in marks])
+    cond_consts, consts, carry = groups
+    n = len(carry)
+    active = np.arange(size)
+    finished: list[tuple[Any, list[Any]]] = []
+    rows: list[list[Any]] = []
+    while True:
+        (goes_on,), (dim,) = batch(_run(cond), len(active), [*cond_consts, *carry], [*cond_marks, *carry_marks])
+        goes_on = np.broadcast_to(plain(goes_on), len(active)) if dim is None else plain(goes_on)
+        if not np.all(goes_on) or not len(active):
+            finished.append((active[~goes_on], [take_rows(x, ~goes_on) for x in carry]))
+            active, carry = active[goes_on], [take_rows(x, goes_on) for x in carry]
+            cond_consts = [take_rows(x, goes_on) if d == 0 else x for x, d in zip(cond_consts, cond_marks, strict=True)]
+            consts = [take_rows(x, goes_on) if d == 0 else x for x, d in zip(consts, const_marks, strict=True)]
+        if not len(active):
+            break
+        outs, out_dims = batch(_run(body), len(active), [*consts, *carry], [*const_marks, *carry_marks])
+        outs = [at_front(o, d, len(active), True) for o, d in zip(outs, out_dims, strict=True)]
+        carry = outs[:n]
+        if len(outs) > n:
+            rows.append(_collected(size, active, outs[n:], loop.ticks))
+    order = np.argsort(np.concatenate([numbers for numbers, _ in finished]), kind="stable")
+    final = [take_rows(np.concatenate(column), order) for column in zip(*(values for _, values in finished), strict=True)]
+    avals = _stack_avals(body, n, loop.ticks)
+    columns = zip(*rows, strict=True) if rows else [()] * len(avals)
+    return [*final, *(Stack(a.batched(size, 0), column) for a, column in zip(avals, columns, strict=True))]
+
+
+def _run(jaxpr: Jaxpr) -> Any:
+    return lambda *args: eval_jaxpr(jaxpr, *args)
+
+
+def plain(x: Any) -> Any:
+    """The array behind a known value."""
+    return x.concrete() if isinstance(x, Tracer) else x
+
+
+def take_rows(x: Any, chosen: Any) -> Any:
+    """Some examples of a batch."""
+    if x.__class__ is np.ndarray:
+        return x[chosen]
+    return gather_p.bind(x, np.flatnonzero(chosen) if chosen.dtype == bool else chosen)
+
+
+def _collected(size: int, active: Any, values: list[Any], ticks: int | None) -> list[Any]:
+    """What the active examples collect in a step, for all: the first of them stands in for those that are done."""
+    if len(active) == size:
+        return values
+    positions = np.zeros(size, int)
+    positions[active] = np.arange(len(active))
+    happened = np.isin(np.arange(size), active)
+    return [happened if i == ticks else take(v, positions) for i, v in enumerate(values)]
+
+
+def take(x: Any, positions: Any) -> Any:
+    """Examples of an array or of the items of a stack."""
+    return Stack(x.aval, [take(item, positions) for item in x.items]) if x.__class__ is Stack else x[positions]
+
+
+def _run_selecting(size: int, cond: Jaxpr, body: Jaxpr, loop: While, groups: list[list[Any]], marks: list[bool]) -> list[Any]:
+    """The loop for a batch of values that are not known: until all are done, with the mask of those that are not as a carry."""
+    cond_consts, consts, carry = groups
+    cond_dims, const_dims, carry_dims = loop.cut([0 if m else None for m in marks])
+
+    def goes_on(cond_consts: Sequence[Any], carry: Sequence[Any]) -> Any:
+        (answer,), (dim,) = batch(_run(cond), size, [*cond_consts, *carry], [*cond_dims, *carry_dims])
+        return at_front(answer, dim, size, True)
+
+    def step(*args: Any) -> list[Any]:
+        cond_consts, consts, (active,), carry = cut(args, loop.num_cond, loop.num_body, 1)
+        first = np.argmax(active)
+        ready = [where(active, x, x[first]) for x in carry]
+        ready_consts = [where(active, x, x[first]) if d == 0 else x for x, d in zip(consts, const_dims, strict=True)]
+        outs, out_dims = batch(_run(body), size, [*ready_consts, *ready], [*const_dims, *carry_dims])
+        outs = [at_front(o, d, size, True) for o, d in zip(outs, out_dims, strict=True)]
+        new = [where(active, x, old) for x, old in zip(outs, carry, strict=False)]
+        collected = [active if i == loop.ticks else x for i, x in enumerate(outs[len(carry) :])]
+        return [np.logical_and(active, goes_on(cond_consts, new)), *new, *collected]
+
+    def make() -> tuple[Jaxpr, Jaxpr, Jaxpr]:
+        (a_cond, a_consts, a_carry), mask = [[typeof(x) for x in g] for g in groups], ShapedArray((size,), np.bool_)
+        first = staged(lambda *args: [goes_on(*cut(args, loop.num_cond))], [*a_cond, *a_carry])
+        any_left = staged(lambda active, *_: [reduce_or_p.bind(active, axes=(0,))], [mask, *a_carry])
+        return first, any_left, staged(step, [*a_cond, *a_consts, mask, *a_carry])
+
+    first, any_left, selecting = body.derived(("selecting", cond, size, tuple(marks), loop), make)
+    active = jit_p.bind(*cond_consts, *carry, jaxpr=first, name="condition")
+    final, stacks = loop.bind(any_left, selecting, [[], [*cond_consts, *consts], [*active, *carry]], loop.ticks)
+    return [*final[1:], *stacks]
