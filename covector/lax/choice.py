@@ -13,7 +13,7 @@ from covector.core.jaxpr import Jaxpr
 from covector.core.pytrees import tree_paths, tree_unflatten
 from covector.interpreters.evaluate import eval_jaxpr
 from covector.lax.carries import flat
-from covector.lax.tracing import Traced, traced_function
+from covector.transforms.tracing import Traced, traced_function
 from covector.primitives.cond import as_index, cond_p
 from covector.primitives.shaping import convert_to
 from covector.primitives.subprograms import staged

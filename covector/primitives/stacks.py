@@ -7,12 +7,13 @@ loops; `merge_p` fills up the shorter one, and its *ticks* say of each step for 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from covector.core.avals import TYPEOF, AbstractValue, ShapedArray, Zero, array_aval, instantiate, shape_of, typeof
+from covector.core.avals import TYPEOF, AbstractValue, ShapedArray, Zero, array_aval, shape_of, typeof
 from covector.core.jaxpr import same_value
 from covector.core.notation import register_notation
 from covector.core.primitive import Primitive, jointly
@@ -78,8 +79,8 @@ class Stack:
     __hash__ = None  # type: ignore[assignment]
 
     def of_length(self, length: int) -> list[Any]:
-        """The items for so many steps; zeros for an empty stack."""
-        return self.items[:length] if self.items else [self.aval.element.zeros()] * length
+        """The items for so many steps; where there are none they are zero."""
+        return [*self.items[:length], *[self.aval.element.zeros()] * (length - len(self.items))]
 
     def __repr__(self) -> str:
         return f"<stack of {len(self.items)} x {self.aval.element}>"
@@ -126,13 +127,13 @@ def _on_items(name: str, f: Callable[..., Any], aval: Callable[..., Any]) -> Pri
 
 repeat_items_p = _on_items(
     "repeat_items",
-    lambda x, axis, size: np.repeat(np.expand_dims(x, axis), size, axis),
-    lambda a, axis, size: a.batched(size, axis),
+    lambda x, axis, times: np.repeat(np.expand_dims(x, axis), times, axis),
+    lambda a, axis, times: a.batched(times, axis),
 )
 sum_items_p = _on_items("sum_items", lambda x, axis: np.sum(x, axis), lambda a, axis: a.example(axis))
-repeat_items_p.def_transpose(lambda ct, x, *, axis, size: (sum_items_p.bind(ct, axis=axis),), linear=jointly())
+repeat_items_p.def_transpose(lambda ct, x, *, axis, times: (sum_items_p.bind(ct, axis=axis),), linear=jointly())
 sum_items_p.def_transpose(
-    lambda ct, x, *, axis: (repeat_items_p.bind(ct, axis=axis, size=innermost(x.aval).shape[axis]),), linear=jointly()
+    lambda ct, x, *, axis: (repeat_items_p.bind(ct, axis=axis, times=innermost(x.aval).shape[axis]),), linear=jointly()
 )
 
 
@@ -144,7 +145,7 @@ def innermost(aval: Any) -> ShapedArray:
 def all_batched(size: int, stacks: Sequence[Any], dims: Sequence[int | None]) -> list[Any]:
     """The stacks with a batch axis in front of each item."""
     assert all(d in (None, 0) for d in dims)
-    return [repeat_items_p.bind(s, axis=0, size=size) if d is None else s for s, d in zip(stacks, dims, strict=True)]
+    return [repeat_items_p.bind(s, axis=0, times=size) if d is None else s for s, d in zip(stacks, dims, strict=True)]
 
 
 # --- stack_add: the sum of two stacks, step by step -------------------------------------------------------------------
@@ -157,13 +158,8 @@ def _stack_add(x: Stack, y: Stack) -> Stack:
     if not x or not y:
         return x or y
     length = max(len(x.items), len(y.items))
-    pairs = zip(filled(x, length), filled(y, length), strict=True)
+    pairs = zip(x.of_length(length), y.of_length(length), strict=True)
     return Stack(x.aval, [x.aval.element.add(a, b) for a, b in pairs])
-
-
-def filled(x: Stack, length: int) -> list[Any]:
-    """The items of a stack of cotangents, which are zero for steps that it does not know of."""
-    return [*x.items, *[x.aval.element.zeros()] * (length - len(x.items))]
 
 
 stack_add_p.def_abstract(lambda x, y: x)
@@ -216,20 +212,10 @@ merge_p.def_abstract(lambda index, *stacks: stacks[0])
 
 @merge_p.def_jvp
 def _merge_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
-    index = primals[0]
-    out = merge_p.bind(*primals)
-    if all(t.__class__ is Zero for t in tangents[1:]):
-        return out, typeof(out).zero
-    return out, merge_p.bind(index, *map(instantiate, tangents[1:]))
-
-
-def _linear_in_stacks(mask: tuple[bool, ...], params: dict[str, Any]) -> bool:
-    return not mask[0] and all(mask[1:])
-
-
-@merge_p.def_transpose(linear=_linear_in_stacks)
-def _merge_transpose(ct: Any, index: Any, *stacks: Any) -> Any:
-    return None, *[part_p.bind(index, ct, number=k) for k in range(len(stacks))]
+    """A stand-in counts for nothing, so its tangent is zero."""
+    index, out = primals[0], merge_p.bind(*primals)
+    parts = [part_p.bind(index, t, number=k) for k, t in enumerate(tangents[1:]) if t.__class__ is not Zero]
+    return out, functools.reduce(stack_add_p.bind, parts) if parts else typeof(out).zero
 
 
 part_p = Primitive("part")

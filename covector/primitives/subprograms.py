@@ -74,7 +74,7 @@ def at_front(x: Any, dim: int | None, size: int, wanted: bool) -> Any:
     """A batched array with its batch axis in front; one that is not batched is repeated if that is ``wanted``."""
     if dim is None and wanted:
         if isinstance(typeof(x), StackAval):
-            return repeat_items_p.bind(x, axis=0, size=size)
+            return repeat_items_p.bind(x, axis=0, times=size)
         return broadcast_to_p.bind(x, shape=(size, *shape_of(x)))
     return moveaxis(x, dim, 0) if dim else x
 

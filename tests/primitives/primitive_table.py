@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import control_flow_table as cf
 import numpy as np
 from hypothesis import strategies as st
 
@@ -546,4 +547,15 @@ TABLE: dict[str, Entry] = {
     "qr": Entry(rectangular(mode=("reduced", "r")), LAPACK, {"vary": _vary_matrices}),
     # programs
     "jit": Entry(with_params(_call)),
+    "scan": Entry(with_params(cf.scan_case), cf.TWO),
+    "while": Entry(with_params(cf.while_case), cf.TWO),
+    "cond": Entry(with_params(cf.cond_case), cf.TWO),
 }
+
+ALL_DTYPES_ALIKE = {"last_write", "scan", "while", "cond"}
+"""Primitives for which the dtypes in the table stand for all."""
+
+TRIED_ELSEWHERE = dict.fromkeys(
+    ["stack_add", "repeat_items", "sum_items", "merge", "part"], "tests/control_flow/test_stacks.py"
+)
+"""Primitives whose arguments are no arrays, with the tests that try their rules."""
