@@ -1,4 +1,4 @@
-"""What a step of a loop costs: eager ``scan`` and its gradient against a Python loop over the same NumPy calls, in the same run.
+"""What a step of a loop costs: eager ``scan`` and its gradient against a Python loop over the same NumPy calls.
 
 python benchmarks/control_flow.py
 """

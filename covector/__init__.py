@@ -17,6 +17,9 @@ from covector.numpy.at import at
 from covector.primitives.constructors import bilinear, elementwise, linear, reduction
 from covector.transforms import tree as tree
 from covector.transforms.autodiff import grad, jvp, linear_transpose, linearize, value_and_grad, vjp
+from covector.transforms.custom_calls import closure_convert, custom_transpose, custom_vmap, linear_call
+from covector.transforms.custom_rules import CustomVJPPrimal, custom_jvp, custom_vjp
+from covector.transforms.custom_solves import custom_linear_solve, custom_root
 from covector.transforms.jacobian import hessian, hvp, jacfwd, jacobian, jacrev, value_and_jacobian
 from covector.transforms.jit import jit
 from covector.transforms.staging import eval_shape, make_jaxpr
@@ -26,6 +29,7 @@ from covector.transforms.vmap import vmap
 __version__ = "0.1.0"
 
 __all__ = [
+    "CustomVJPPrimal",
     "Equation",
     "Jaxpr",
     "Literal",
@@ -37,6 +41,13 @@ __all__ = [
     "at",
     "bilinear",
     "check",
+    "closure_convert",
+    "custom_jvp",
+    "custom_linear_solve",
+    "custom_root",
+    "custom_transpose",
+    "custom_vjp",
+    "custom_vmap",
     "elementwise",
     "errors",
     "eval_shape",
@@ -53,6 +64,7 @@ __all__ = [
     "jvp",
     "lax",
     "linear",
+    "linear_call",
     "linear_transpose",
     "linearize",
     "make_jaxpr",

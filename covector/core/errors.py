@@ -168,3 +168,7 @@ class CarryTypeError(CovectorError, TypeError):
 
 class BranchTypeError(CovectorError, TypeError):
     """The branches of a ``cond`` or ``switch`` return values of different structure, shape or dtype."""
+
+
+class CustomRuleError(CovectorError, TypeError):
+    """A custom derivative or batching rule is missing, or returns what does not fit the function."""

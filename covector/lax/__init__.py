@@ -2,3 +2,5 @@
 
 from covector.lax.choice import cond, switch
 from covector.lax.loops import associative_scan, fori_loop, map, scan, while_loop
+from covector.transforms.custom_calls import linear_call
+from covector.transforms.custom_solves import custom_linear_solve, custom_root

@@ -13,11 +13,11 @@ from covector.core.jaxpr import Jaxpr
 from covector.core.pytrees import tree_paths, tree_unflatten
 from covector.interpreters.evaluate import eval_jaxpr
 from covector.lax.carries import flat
-from covector.transforms.tracing import Traced, traced_function
 from covector.primitives.cond import as_index, cond_p
 from covector.primitives.shaping import convert_to
 from covector.primitives.subprograms import staged
 from covector.transforms.arguments import Transformed, check_callable, flatten_values, function_name, transformed
+from covector.transforms.tracing import Traced, traced_function
 
 
 def cond(pred: Any, true_fun: Callable[..., Any], false_fun: Callable[..., Any], *operands: Any) -> Any:

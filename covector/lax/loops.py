@@ -17,12 +17,12 @@ from covector.core.pytrees import tree_leaves, tree_map, tree_paths, tree_unflat
 from covector.core.tracer import Tracer
 from covector.interpreters.evaluate import eval_jaxpr
 from covector.lax.carries import Body, Tree, flat, traced_body
-from covector.transforms.tracing import traced_function
 from covector.primitives.scan import Loop
 from covector.primitives.shaping import reshape_p
 from covector.primitives.subprograms import cut, staged
 from covector.primitives.while_loop import while_p
 from covector.transforms.arguments import check_callable, function_name, transformed
+from covector.transforms.tracing import traced_function
 from covector.transforms.vmap import vmap
 
 

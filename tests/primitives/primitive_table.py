@@ -555,7 +555,8 @@ TABLE: dict[str, Entry] = {
 ALL_DTYPES_ALIKE = {"last_write", "scan", "while", "cond"}
 """Primitives for which the dtypes in the table stand for all."""
 
-TRIED_ELSEWHERE = dict.fromkeys(
-    ["stack_add", "repeat_items", "sum_items", "merge", "part"], "tests/control_flow/test_stacks.py"
-)
-"""Primitives whose arguments are no arrays, with the tests that try their rules."""
+TRIED_ELSEWHERE = {
+    "tests/control_flow/test_stacks.py": ["stack_add", "repeat_items", "sum_items", "merge", "part"],
+    "tests/transforms/test_custom_rules.py": ["custom", "custom_linear", "custom_vmap", "linear_call"],
+}
+"""Primitives whose arguments are no arrays, or whose rules are a user's, by the tests that try them."""

@@ -1,0 +1,363 @@
+"""Calls of functions with rules of their own: ``custom``, ``custom_linear``, ``custom_vmap``, ``linear_call``.
+
+``custom`` runs a program whose derivative is the user's.  Its JVP is the user's JVP rule, or without one the derivative of the
+program; when tangents are staged and there is a VJP rule, the forward half of that rule runs, and an operation
+``custom_linear`` is recorded, known by its transpose alone: the backward half.  Evaluating it forward transposes that half.
+
+A program may close over tracers of outer transformations: these are its first inputs, ``hoisted`` of them, and the rules know
+nothing of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from covector.core import errors
+from covector.core.avals import Zero, instantiate, shape_of, typeof
+from covector.core.jaxpr import Jaxpr
+from covector.core.primitive import Primitive, TracerBase
+from covector.interpreters.batch import batch
+from covector.interpreters.clean import clean
+from covector.interpreters.evaluate import compiled
+from covector.interpreters.jvp import jvp
+from covector.interpreters.programs import choose, spread
+from covector.interpreters.transpose import instantiated, record_linear, transpose_program
+from covector.primitives.call import jit_p
+from covector.primitives.ring import mul_p
+from covector.primitives.shaping import broadcast_to_p, convert_to, in_type, reduce_sum_p, strengthened
+from covector.primitives.subprograms import at_front, batched_in_front
+
+Values = Sequence[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Rules:
+    """The rules of a function, on flat arguments; a tangent or cotangent may be a `Zero`.
+
+    Attributes:
+        name: the function's name.
+        jvp: ``jvp(primals, tangents) -> (outs, tangents)``, or None.
+        fwd: ``fwd(primals, perturbed) -> (outs, residuals, backward)``, or None; ``perturbed`` says which are differentiated.
+        symbolic_zeros: whether ``jvp`` takes symbolic zeros; else they are written out for it.
+    """
+
+    name: str
+    jvp: Callable[[Values, Values], tuple[list[Any], list[Any]]] | None
+    fwd: Callable[[Values, Sequence[bool]], tuple[list[Any], list[Any], Backward]] | None
+    symbolic_zeros: bool = False
+
+    def __repr__(self) -> str:
+        return f"<rules of {self.name}>"
+
+    def run_jvp(self, primals: Values, tangents: Values) -> tuple[list[Any], list[Any]]:
+        """The JVP rule, for tangents that may be symbolic zeros."""
+        assert self.jvp is not None
+        return self.jvp(primals, tangents if self.symbolic_zeros else written_out(tangents))
+
+
+@dataclass(frozen=True, eq=False)
+class Backward:
+    """The backward half of a VJP rule: ``run(residuals, cotangents)`` gives those of the arguments, None or `Zero` for zero."""
+
+    name: str
+    run: Callable[[Values, Values], list[Any]]
+
+    def __repr__(self) -> str:
+        return f"<backward rule of {self.name}>"
+
+
+# --- custom -----------------------------------------------------------------------------------------------------------
+
+custom_p = Primitive("custom", multiple_results=True)
+
+
+@custom_p.def_impl
+def _custom(*args: Any, jaxpr: Jaxpr, rules: Rules, hoisted: int) -> list[Any]:
+    return compiled(clean(jaxpr))(*args)
+
+
+custom_p.def_abstract(lambda *avals, jaxpr, rules, hoisted: jaxpr.out_avals)
+
+
+@custom_p.def_jvp
+def _custom_jvp(primals: Values, tangents: Values, *, jaxpr: Jaxpr, rules: Rules, hoisted: int) -> Any:
+    if rules.jvp is None:
+        assert jit_p.jvp is not None
+        return jit_p.jvp(primals, tangents, jaxpr=jaxpr, name=rules.name)
+    check_hoisted(tangents[:hoisted], rules.name, "jvp")
+    return rules.run_jvp(primals[hoisted:], tangents[hoisted:])
+
+
+@custom_p.def_linearize
+def _custom_linearize(primals: Values, tangents: Values, *, jaxpr: Jaxpr, rules: Rules, hoisted: int) -> Any:
+    if rules.fwd is None:
+        return _custom_jvp(primals, tangents, jaxpr=jaxpr, rules=rules, hoisted=hoisted)
+    check_hoisted(tangents[:hoisted], rules.name, "vjp")
+    nonzero = [t.__class__ is not Zero for t in tangents[hoisted:]]
+    outs, residuals, backward = rules.fwd(primals[hoisted:], nonzero)
+    places = [i for i, a in enumerate(jaxpr.out_avals) if a.tangent() == a]
+    restricted = Backward(rules.name, _Restricted(backward.run, jaxpr.out_avals, places, nonzero))
+    out_avals = tuple(jaxpr.out_avals[i].strengthened() for i in places)
+    params = {"backward": restricted, "residuals": len(residuals), "out_avals": out_avals}
+    given = [strengthened(t) for t in choose(nonzero, tangents[hoisted:])]
+    tangents_out = [typeof(o).zero for o in outs]
+    for i, t in zip(places, custom_linear_p.bind(*residuals, *given, **params), strict=True):
+        tangents_out[i] = in_type(t, typeof(outs[i]))
+    return outs, tangents_out
+
+
+@dataclass(frozen=True, eq=False)
+class _Restricted:
+    """A backward rule for the outputs that have cotangents and the arguments that are differentiated."""
+
+    run: Callable[[Values, Values], list[Any]]
+    out_avals: Sequence[Any]
+    places: list[int]
+    nonzero: list[bool]
+
+    def __call__(self, residuals: Values, cts: Values) -> list[Any]:
+        every = [a.zero for a in self.out_avals]
+        for i, ct in zip(self.places, cts, strict=True):
+            every[i] = ct
+        return choose(self.nonzero, self.run(residuals, every))
+
+
+def check_hoisted(tangents: Values, name: str, kind: str) -> None:
+    """Refuse to differentiate in a value that a function with its own rules closes over."""
+    for t in tangents:
+        if t.__class__ is not Zero:
+            raise errors.CustomRuleError(
+                errors.describe(
+                    f"{name} closes over a value of type {typeof(t)} that is being differentiated.",
+                    why=f"its {kind} rule gives derivatives with respect to the arguments of {name} only",
+                    fix=f"pass the value to {name} as an argument, or use covector.closure_convert",
+                )
+            )
+
+
+def written_out(tangents: Values) -> list[Any]:
+    """Tangents with arrays for symbolic zeros.  Next to a traced tangent they are linear in it, for rules add them up."""
+    staged = next((t for t in tangents if isinstance(t, TracerBase)), None)
+    if staged is None:
+        return [instantiate(t) for t in tangents]
+    return [
+        _staged_zero(t.aval, staged) if t.__class__ is Zero and typeof(t).dtype.kind in "fc" else instantiate(t)
+        for t in tangents
+    ]
+
+
+def _staged_zero(aval: Any, tangent: Any) -> Any:
+    """A zero that is linear in ``tangent``."""
+    zero = convert_to(mul_p.bind(0.0, tangent), aval.dtype)
+    total = reduce_sum_p.bind(zero, axes=tuple(range(len(shape_of(zero)))))
+    return in_type(broadcast_to_p.bind(total, shape=aval.shape), aval)
+
+
+@custom_p.def_batch
+def _custom_batch(size: int, args: Values, dims: Sequence[int | None], *, jaxpr: Jaxpr, rules: Rules, hoisted: int) -> Any:
+    batched = tuple(d is not None for d in dims)
+    front = [at_front(a, d, size, False) for a, d in zip(args, dims, strict=True)]
+    program, _ = batched_in_front(jaxpr, size, batched, (True,) * len(jaxpr.out_vars))
+    batched_rules = jaxpr.derived(
+        ("batched rules", rules, size, batched), lambda: _batched_rules(rules, size, batched[hoisted:])
+    )
+    return custom_p.bind(*front, jaxpr=program, rules=batched_rules, hoisted=hoisted), [0] * len(jaxpr.out_vars)
+
+
+def _batched_rules(rules: Rules, size: int, batched: Sequence[bool]) -> Rules:
+    def run_jvp(primals: Values, tangents: Values) -> Any:
+        present = [t.__class__ is not Zero for t in tangents]
+        zeros = [
+            None if p else Zero(t.aval.example(0) if b else t.aval) for p, t, b in zip(present, tangents, batched, strict=True)
+        ]
+        found: list[list[bool]] = []
+
+        def example(*args: Any) -> list[Any]:
+            outs, tangents_out = rules.run_jvp(args[: len(primals)], spread(present, args[len(primals) :], zeros))
+            found.append([t.__class__ is not Zero for t in tangents_out])
+            return [*outs, *choose(found[0], tangents_out)]
+
+        outs = in_front(example, size, [*primals, *choose(present, tangents)], [*batched, *choose(present, batched)])
+        n = len(found[0])
+        return outs[:n], spread(found[0], outs[n:], [typeof(o).zero for o in outs[:n]])
+
+    def run_fwd(primals: Values, perturbed: Sequence[bool]) -> Any:
+        found: list[Any] = []
+
+        def example(*args: Any) -> list[Any]:
+            assert rules.fwd is not None
+            outs, residuals, backward = rules.fwd(args, perturbed)
+            found.append((len(outs), backward))
+            return [*outs, *residuals]
+
+        outs = in_front(example, size, primals, batched)
+        n, backward = found[0]
+        return outs[:n], outs[n:], batched_backward(backward, size, [True] * (len(outs) - n), batched)
+
+    return Rules(rules.name, run_jvp if rules.jvp else None, run_fwd if rules.fwd else None, True)
+
+
+def in_front(f: Callable[..., Values], size: int, args: Values, batched: Sequence[bool]) -> list[Any]:
+    """The outputs of ``f`` for a batch, all with the batch axis in front."""
+    outs, dims = batch(f, size, args, [0 if b else None for b in batched])
+    return [at_front(o, d, size, True) for o, d in zip(outs, dims, strict=True)]
+
+
+def batched_backward(backward: Backward, size: int, residuals: Sequence[bool], batched: Sequence[bool]) -> Backward:
+    """The backward rule of a batch: the cotangent of an argument that all examples share is the sum of theirs."""
+
+    def run(values: Values, cts: Values) -> list[Any]:
+        present = [ct.__class__ is not Zero for ct in cts]
+        found: list[list[bool]] = []
+
+        def example(*args: Any) -> list[Any]:
+            zeros = [Zero(ct.aval.example(0)) if ct.__class__ is Zero else None for ct in cts]
+            results = backward.run(args[: len(values)], spread(present, args[len(values) :], zeros))
+            found.append([r is not None and r.__class__ is not Zero for r in results])
+            return choose(found[0], results)
+
+        outs = in_front(example, size, [*values, *choose(present, cts)], [*residuals, *[True] * sum(present)])
+        results = spread(found[0], outs, [None] * len(found[0]))
+        return [r if r is None or b else reduce_sum_p.bind(r, axes=(0,)) for r, b in zip(results, batched, strict=True)]
+
+    return Backward(backward.name, run)
+
+
+# --- custom_linear: a linear map known by its transpose ---------------------------------------------------------------
+
+custom_linear_p = Primitive("custom_linear", multiple_results=True)
+"""``(*residuals, *tangents) -> tangents``, the transpose of ``backward``."""
+
+
+def _transposed_backward(*args: Any, backward: Backward, residuals: int, out_avals: Sequence[Any]) -> list[Any]:
+    known, tangents = args[:residuals], args[residuals:]
+
+    def pullback(*cts: Any) -> list[Any]:
+        avals = [typeof(t) for t in tangents]
+        return [ct if ct is not None else a.zero for ct, a in zip(backward.run(known, cts), avals, strict=True)]
+
+    program = record_linear(pullback, out_avals, name=f"the backward rule of {backward.name}")
+    return instantiated(transpose_program(program, tangents, consume=True), out_avals)
+
+
+custom_linear_p.impl = _transposed_backward
+custom_linear_p.def_abstract(lambda *avals, backward, residuals, out_avals: list(out_avals))
+
+
+@custom_linear_p.def_jvp
+def _custom_linear_jvp(primals: Values, tangents: Values, *, residuals: int, **params: Any) -> Any:
+    if all(t.__class__ is Zero for t in tangents[:residuals]):
+        outs = custom_linear_p.bind(*primals, residuals=residuals, **params)
+        given = map(instantiate, tangents[residuals:])
+        return outs, custom_linear_p.bind(*primals[:residuals], *given, residuals=residuals, **params)
+    return jvp(lambda *args: _transposed_backward(*args, residuals=residuals, **params), primals, tangents)
+
+
+def _linear_in_tangents(mask: tuple[bool, ...], params: dict[str, Any]) -> bool:
+    n = params["residuals"]
+    return not any(mask[:n]) and all(mask[n:])
+
+
+@custom_linear_p.def_transpose(linear=_linear_in_tangents)
+def _custom_linear_transpose(cts: Values, *args: Any, backward: Backward, residuals: int, out_avals: Sequence[Any]) -> Any:
+    return [*[None] * residuals, *(None if ct.__class__ is Zero else ct for ct in backward.run(args[:residuals], cts))]
+
+
+@custom_linear_p.def_batch
+def _custom_linear_batch(
+    size: int, args: Values, dims: Sequence[int | None], *, backward: Backward, residuals: int, out_avals: Sequence[Any]
+) -> Any:
+    batched = [d is not None for d in dims]
+    front = [at_front(a, d, size, False) for a, d in zip(args, dims, strict=True)]
+    rule = batched_backward(backward, size, batched[:residuals], batched[residuals:])
+    avals = tuple(a.batched(size, 0) for a in out_avals)
+    return custom_linear_p.bind(*front, backward=rule, residuals=residuals, out_avals=avals), [0] * len(avals)
+
+
+# --- calls whose rules are those of their program, but for one --------------------------------------------------------
+
+
+def call_like(name: str) -> Primitive:
+    """A primitive with a program ``jaxpr`` that is differentiated as ``jit`` is; its other rules are to be registered."""
+    primitive = Primitive(name, multiple_results=True)
+    primitive.def_impl(lambda *args, jaxpr, **params: compiled(clean(jaxpr))(*args))
+    primitive.def_abstract(lambda *avals, jaxpr, **params: jaxpr.out_avals)
+    primitive.def_jvp(lambda ps, ts, *, jaxpr, **params: jit_p.jvp(ps, ts, jaxpr=jaxpr, name=name))  # type: ignore[misc]
+    primitive.def_linearize(lambda ps, ts, *, jaxpr, **params: jit_p.linearize(ps, ts, jaxpr=jaxpr, name=name))  # type: ignore[misc]
+    return primitive
+
+
+@dataclass(frozen=True, eq=False)
+class BatchRule:
+    """A batching rule on flat arguments: ``run(size, args, batched) -> (outs, batched)``, with batch axes in front."""
+
+    name: str
+    run: Callable[[int, Values, Sequence[bool]], tuple[list[Any], list[bool]]]
+
+    def __repr__(self) -> str:
+        return f"<batching rule of {self.name}>"
+
+
+custom_vmap_p = call_like("custom_vmap")
+"""A program with a batching rule of the user's."""
+
+
+@custom_vmap_p.def_batch
+def _custom_vmap_batch(
+    size: int, args: Values, dims: Sequence[int | None], *, jaxpr: Jaxpr, rule: BatchRule, hoisted: int
+) -> Any:
+    front = [at_front(a, d, size, False) for a, d in zip(args, dims, strict=True)]
+    batched = [d is not None for d in dims]
+    if any(batched[:hoisted]):
+        program, found = batched_in_front(jaxpr, size, tuple(batched))
+        return jit_p.bind(*front, jaxpr=program, name=rule.name), [0 if m else None for m in found]
+    outs, marks = rule.run(size, front[hoisted:], batched[hoisted:])
+    return outs, [0 if m else None for m in marks]
+
+
+linear_call_p = call_like("linear_call")
+"""``(*residuals, *linear) -> outs``, linear in the second, with a program ``transposed : (*residuals, *cts) -> cts``."""
+
+
+@linear_call_p.def_jvp
+def _linear_call_jvp(primals: Values, tangents: Values, *, jaxpr: Jaxpr, transposed: Jaxpr, residuals: int) -> Any:
+    params = {"jaxpr": jaxpr, "transposed": transposed, "residuals": residuals}
+    outs = linear_call_p.bind(*primals, **params)
+    if any(t.__class__ is not Zero for t in tangents[:residuals]):
+        assert jit_p.jvp is not None
+        return jit_p.jvp(primals, tangents, jaxpr=jaxpr, name="linear_call")
+    if all(t.__class__ is Zero for t in tangents):
+        return outs, [typeof(o).zero for o in outs]
+    return outs, linear_call_p.bind(*primals[:residuals], *map(instantiate, tangents[residuals:]), **params)
+
+
+linear_call_p.linearize = linear_call_p.jvp
+
+
+def _linear_in_operands(mask: tuple[bool, ...], params: dict[str, Any]) -> bool:
+    n = params["residuals"]
+    return not any(mask[:n]) and all(mask[n:])
+
+
+@linear_call_p.def_transpose(linear=_linear_in_operands)
+def _linear_call_transpose(cts: Values, *args: Any, jaxpr: Jaxpr, transposed: Jaxpr, residuals: int) -> Any:
+    given = [strengthened(instantiate(ct)) for ct in cts]
+    params = {"jaxpr": transposed, "transposed": jaxpr, "residuals": residuals}
+    return [*[None] * residuals, *linear_call_p.bind(*args[:residuals], *given, **params)]
+
+
+@linear_call_p.def_batch
+def _linear_call_batch(
+    size: int, args: Values, dims: Sequence[int | None], *, jaxpr: Jaxpr, transposed: Jaxpr, residuals: int
+) -> Any:
+    """All linear operands are batched, so that no cotangent has to be summed over the batch in ``transposed``."""
+    batched = [d is not None for d in dims[:residuals]]
+    front = [at_front(a, d, size, i >= residuals) for i, (a, d) in enumerate(zip(args, dims, strict=True))]
+    programs = []
+    for program in (jaxpr, transposed):
+        marks = (*batched, *[True] * (len(program.in_vars) - residuals))
+        programs.append(batched_in_front(program, size, marks, (True,) * len(program.out_vars))[0])
+    outs = linear_call_p.bind(*front, jaxpr=programs[0], transposed=programs[1], residuals=residuals)
+    return outs, [0] * len(outs)

@@ -1,0 +1,243 @@
+"""Functions with other rules of their own: ``custom_vmap``, ``linear_call``, ``custom_transpose``, ``closure_convert``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import update_wrapper
+from typing import Any
+
+from covector.core import errors
+from covector.core.avals import typeof
+from covector.core.pytrees import tree_unflatten
+from covector.interpreters.evaluate import eval_jaxpr
+from covector.interpreters.stage import stage
+from covector.primitives.custom import BatchRule, custom_vmap_p, linear_call_p
+from covector.primitives.subprograms import rearranged
+from covector.transforms.arguments import check_callable, flatten_values, function_name, same_tree, transformed
+from covector.transforms.tracing import traced_function
+
+
+def closure_convert(fun: Callable[..., Any], *example_args: Any) -> tuple[Callable[..., Any], list[Any]]:
+    """Make the traced values that a function closes over explicit arguments.
+
+    Args:
+        fun: a function of pytrees of arrays.
+        example_args: arguments of the types that it will be called with.
+
+    Returns:
+        ``(converted, consts)`` with ``converted(*args, *consts)`` equal to ``fun(*args)``.  ``consts`` are the values of
+        enclosing transformations; plain arrays stay inside.
+
+    Example:
+        >>> from covector import grad
+        >>> def f(a):
+        ...     converted, consts = closure_convert(lambda x: a * x, 1.0)
+        ...     return converted(3.0, *consts) * len(consts)
+        >>> float(grad(f)(2.0))
+        3.0
+    """
+    check_callable(fun, "closure_convert")
+    who = transformed("closure_convert", fun)
+    leaves, treedef = flatten_values(example_args, who.name)
+    traced = traced_function(fun, treedef, [typeof(x) for x in leaves], who)
+
+    def converted(*args_and_consts: Any) -> Any:
+        args, consts = args_and_consts[: len(example_args)], args_and_consts[len(example_args) :]
+        given = same_tree(list(args), treedef, "arguments", f"the converted {function_name(fun)}")
+        return tree_unflatten(traced.out_tree, eval_jaxpr(traced.jaxpr, *consts, *given))[0]
+
+    return converted, list(traced.hoisted)
+
+
+class CustomBatching:
+    """A function with a batching rule; made by `custom_vmap`."""
+
+    def __init__(self, fun: Callable[..., Any]):
+        check_callable(fun, "custom_vmap")
+        update_wrapper(self, fun)
+        self.fun = fun
+        self.name = function_name(fun)
+        self.rule: Callable[..., Any] | None = None
+
+    def def_vmap(self, rule: Callable[..., Any]) -> Callable[..., Any]:
+        """Register ``rule(axis_size, in_batched, *args) -> (output, out_batched)``; usable as a decorator.
+
+        Args:
+            rule: gets the arguments with the batch along axis 0 where ``in_batched``, a list of trees of booleans, says so; in
+                the same way it says which arrays of its output are batched.
+        """
+        check_callable(rule, "def_vmap")
+        self.rule = rule
+        return rule
+
+    def __call__(self, *args: Any) -> Any:
+        if self.rule is None:
+            what = f"{self.name} is called and has no batching rule."
+            raise errors.CustomRuleError(errors.describe(what, fix=f"register one with {self.name}.def_vmap"))
+        who = transformed("custom_vmap", self.fun)
+        leaves, treedef = flatten_values(args, who.name)
+        traced = traced_function(self.fun, treedef, [typeof(x) for x in leaves], who)
+        rule = BatchRule(self.name, lambda size, xs, batched: self.run_rule(treedef, traced.out_tree, size, xs, batched))
+        n = len(traced.hoisted)
+        outs = custom_vmap_p.bind(*traced.hoisted, *leaves, jaxpr=traced.jaxpr, rule=rule, hoisted=n)
+        return tree_unflatten(traced.out_tree, outs)[0]
+
+    def run_rule(
+        self, treedef: Any, out_tree: Any, size: int, xs: Sequence[Any], batched: Sequence[bool]
+    ) -> tuple[list[Any], list[bool]]:
+        assert self.rule is not None
+        result = self.rule(size, tree_unflatten(treedef, batched), *tree_unflatten(treedef, xs))
+        who = f"the batching rule of {self.name}"
+        if not (isinstance(result, tuple) and len(result) == 2):
+            raise errors.CustomRuleError(
+                errors.describe(f"{who} returned a {type(result).__name__}.", fix="return a pair (output, out_batched)")
+            )
+        outs = same_tree([result[0]], out_tree, "an output", who)
+        marks = [bool(m) for m in same_tree([result[1]], out_tree, "out_batched", who)]
+        for o, m in zip(outs, marks, strict=True):
+            if m and typeof(o).shape[:1] != (size,):
+                raise errors.CustomRuleError(
+                    errors.describe(
+                        f"{who} returned {typeof(o)} as batched, and the batch has {size} examples.",
+                        fix="return the batch along axis 0, or False in out_batched",
+                    )
+                )
+        return outs, marks
+
+
+def custom_vmap(fun: Callable[..., Any]) -> CustomBatching:
+    """Give a function a batching rule of its own.
+
+    Derivatives are those of the function itself; the rule serves `vmap` of the function, also inside `jit`.
+
+    Args:
+        fun: a function of positional pytrees of arrays.
+
+    Returns:
+        A function with the method ``def_vmap``.
+
+    Example:
+        >>> import numpy as np
+        >>> from covector import vmap
+        >>> @custom_vmap
+        ... def solve(a, b):
+        ...     return b / a
+        >>> @solve.def_vmap
+        ... def solve_batch(axis_size, in_batched, a, b):
+        ...     print("batched:", in_batched)
+        ...     return b / a, True
+        >>> vmap(solve, in_axes=(None, 0))(2.0, np.array([1.0, 3.0]))
+        batched: [False, True]
+        array([0.5, 1.5])
+    """
+    return CustomBatching(fun)
+
+
+def linear_call(fun: Callable[..., Any], fun_transpose: Callable[..., Any], residual_args: Any, linear_args: Any) -> Any:
+    """Call a function that is linear in its second argument and has a transpose of its own.
+
+    Args:
+        fun: ``fun(residual_args, linear_args) -> output``, linear in the second.
+        fun_transpose: ``fun_transpose(residual_args, cotangent) -> cotangent of linear_args``.
+        residual_args: a pytree of arrays.
+        linear_args: a pytree of floating or complex arrays.
+
+    Raises:
+        CustomRuleError: ``fun_transpose`` does not return a cotangent for ``linear_args``.
+
+    Example:
+        >>> from covector import grad
+        >>> def half_speed(x):  # the gradient is made half of what it is
+        ...     return linear_call(lambda _, x: 2.0 * x, lambda _, ct: 1.0 * ct, (), x)
+        >>> float(grad(half_speed)(3.0))
+        1.0
+    """
+    check_callable(fun, "linear_call")
+    check_callable(fun_transpose, "linear_call")
+    who = transformed("linear_call", fun)
+    residuals, res_tree = flatten_values([residual_args], who.name)
+    operands, lin_tree = flatten_values([linear_args], who.name)
+    forward = _staged_pair(fun, res_tree, lin_tree, residuals, [typeof(x) for x in operands], who)
+    back = _staged_pair(
+        fun_transpose, res_tree, forward[2], residuals, forward[0].out_avals, transformed("linear_call", fun_transpose)
+    )
+    wanted = [typeof(x).tangent() for x in operands]
+    found = back[0].out_avals
+    if back[2] != lin_tree or [(a.shape, a.dtype) for a in found] != [(a.shape, a.dtype) for a in wanted]:
+        raise errors.CustomRuleError(
+            errors.describe(
+                f"the transpose {function_name(fun_transpose)} of {function_name(fun)} returned ({', '.join(map(str, found))})"
+                f" for linear arguments ({', '.join(map(str, wanted))}).",
+                why="the transpose maps a cotangent of the output to one of the linear arguments",
+                fix="return the structure, shapes and dtypes of linear_args",
+            )
+        )
+    jaxpr = _with_all_hoisted(forward, len(forward[1]), back[1], first=True, n_res=len(residuals))
+    transposed = _with_all_hoisted(back, len(back[1]), forward[1], first=False, n_res=len(residuals))
+    known = [*forward[1], *back[1], *residuals]
+    outs = linear_call_p.bind(*known, *operands, jaxpr=jaxpr, transposed=transposed, residuals=len(known))
+    return tree_unflatten(forward[2], outs)[0]
+
+
+def _staged_pair(
+    f: Any, res_tree: Any, lin_tree: Any, residuals: list[Any], avals: list[Any], who: Any
+) -> tuple[Any, list[Any], Any]:
+    trees = []
+
+    def flat(*args: Any) -> list[Any]:
+        n = len(residuals)
+        (res,), (lin,) = tree_unflatten(res_tree, args[:n]), tree_unflatten(lin_tree, args[n:])
+        outs, tree = flatten_values([f(res, lin)], who.name)
+        trees.append(tree)
+        return outs
+
+    jaxpr, hoisted = stage(flat, [*(typeof(r) for r in residuals), *avals], name=who.name, origin=who.origin)
+    return jaxpr, hoisted, trees[0]
+
+
+def _with_all_hoisted(staged: Any, n_own: int, others: list[Any], *, first: bool, n_res: int) -> Any:
+    """The program with the values that its partner closes over as unused inputs, after its own if it is the ``first``."""
+    jaxpr = staged[0]
+    own, unused = list(range(n_own)), [typeof(x) for x in others]
+    return rearranged(jaxpr, [*(own if first else unused), *(unused if first else own), *range(n_own, len(jaxpr.in_vars))])
+
+
+class CustomTranspose:
+    """A linear function with a transpose of its own; made by `custom_transpose`."""
+
+    def __init__(self, fun: Callable[..., Any]):
+        check_callable(fun, "custom_transpose")
+        update_wrapper(self, fun)
+        self.fun = fun
+        self.transpose: Callable[..., Any] | None = None
+
+    def def_transpose(self, transpose: Callable[..., Any]) -> Callable[..., Any]:
+        """Register ``transpose(residuals, cotangent) -> cotangent of the linear argument``; usable as a decorator."""
+        check_callable(transpose, "def_transpose")
+        self.transpose = transpose
+        return transpose
+
+    def __call__(self, residuals: Any, operand: Any) -> Any:
+        if self.transpose is None:
+            what = f"{function_name(self.fun)} is called and has no transpose."
+            raise errors.CustomRuleError(errors.describe(what, fix="register one with def_transpose"))
+        return linear_call(self.fun, self.transpose, residuals, operand)
+
+
+def custom_transpose(fun: Callable[..., Any]) -> CustomTranspose:
+    """Give a function ``fun(residuals, operand)``, linear in its second argument, a transpose of its own.
+
+    A decorator that does what `linear_call` does.
+
+    Example:
+        >>> from covector import grad
+        >>> @custom_transpose
+        ... def triple(_, x):
+        ...     return 3.0 * x
+        >>> @triple.def_transpose
+        ... def triple_transpose(_, ct):
+        ...     return 3.0 * ct
+        >>> float(grad(lambda x: triple((), x) ** 2)(1.0))
+        18.0
+    """
+    return CustomTranspose(fun)

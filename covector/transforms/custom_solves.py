@@ -1,0 +1,157 @@
+"""Solutions of equations, with the derivatives of the equation instead of the solver's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from covector.core import errors
+from covector.core.avals import typeof
+from covector.core.pytrees import tree_flatten, tree_map, tree_unflatten
+from covector.primitives.identity import stop_gradient_p
+from covector.transforms.arguments import check_callable, flatten_values, function_name
+from covector.transforms.autodiff import jvp, linear_transpose, linearize
+from covector.transforms.custom_calls import closure_convert, linear_call
+from covector.transforms.custom_rules import custom_jvp
+
+
+def custom_root(
+    f: Callable[[Any], Any],
+    initial_guess: Any,
+    solve: Callable[[Callable[[Any], Any], Any], Any],
+    tangent_solve: Callable[[Callable[[Any], Any], Any], Any],
+    has_aux: bool = False,
+) -> Any:
+    """A root of ``f``, differentiated by the implicit function theorem.
+
+    If ``f(x, a) = 0`` then ``dx = -(∂f/∂x)⁻¹ ∂f/∂a da``, however the root was found: the solver is not differentiated.
+
+    Args:
+        f: the function; derivatives are taken with respect to the values that it closes over.  Its output has the structure of
+            its input.
+        initial_guess: where to begin, a pytree of arrays; its derivative is zero.
+        solve: ``solve(f, initial_guess) -> root``, or ``(root, aux)`` with ``has_aux``.
+        tangent_solve: ``tangent_solve(g, y)`` solves ``g(x) = y`` for the linear ``g``, with operations that can be transposed;
+            for a scalar ``lambda g, y: y / g(1.0)``.
+        has_aux: ``solve`` returns auxiliary data too, which has no derivative.
+
+    Returns:
+        The root, or ``(root, aux)``.
+
+    Example:
+        >>> import numpy as np
+        >>> from covector import grad
+        >>> from covector.lax import while_loop
+        >>> def sqrt(a):
+        ...     newton = lambda f, x: while_loop(lambda x: np.abs(f(x)) > 1e-12, lambda x: x - f(x) / (2 * x), x)
+        ...     return custom_root(lambda x: x * x - a, 1.0, newton, lambda g, y: y / g(1.0))
+        >>> round(float(sqrt(4.0)), 9), round(float(grad(sqrt)(4.0)), 9)
+        (2.0, 0.25)
+    """
+    for function in (f, solve, tangent_solve):
+        check_callable(function, "custom_root")
+    guess = tree_map(stop_gradient_p.bind, initial_guess)
+    converted, parameters = closure_convert(f, guess)
+
+    @custom_jvp
+    def root(guess: Any, *parameters: Any) -> Any:
+        result = solve(lambda x: converted(x, *parameters), guess)
+        _check_structure(result[0] if has_aux else result, guess, function_name(solve))
+        return result
+
+    @root.defjvp  # type: ignore[untyped-decorator]
+    def root_jvp(primals: Any, tangents: Any) -> Any:
+        result = root(*primals)
+        x = result[0] if has_aux else result
+        parameters = primals[1:]
+        _, change = jvp(lambda *ps: converted(x, *ps), parameters, tangents[1:])
+        _, at_root = linearize(lambda x: converted(x, *parameters), x)
+        dx = tangent_solve(at_root, tree_map(np.negative, change))
+        return result, (dx, tree_map(lambda a: typeof(a).zero, result[1])) if has_aux else dx
+
+    return root(guess, *parameters)
+
+
+def _check_structure(x: Any, wanted: Any, solver: str) -> None:
+    (leaves, treedef), (wanted_leaves, wanted_tree) = tree_flatten(x), tree_flatten(wanted)
+    if treedef == wanted_tree and [typeof(a).shape for a in leaves] == [typeof(a).shape for a in wanted_leaves]:
+        return
+    found, needed = (", ".join(str(typeof(a)) for a in xs) for xs in (leaves, wanted_leaves))
+    raise errors.CustomRuleError(
+        errors.describe(
+            f"the solver {solver} returned ({found}) for an unknown of type ({needed}).",
+            fix="return the solution in the structure and the shapes of the initial guess (and a pair with has_aux=True)",
+        )
+    )
+
+
+def custom_linear_solve(
+    matvec: Callable[[Any], Any],
+    b: Any,
+    solve: Callable[[Callable[[Any], Any], Any], Any],
+    transpose_solve: Callable[[Callable[[Any], Any], Any], Any] | None = None,
+    symmetric: bool = False,
+    has_aux: bool = False,
+) -> Any:
+    """The solution of a linear system ``matvec(x) = b``, differentiated as what it is instead of through the solver.
+
+    The tangent of x solves the same system, ``matvec(dx) = db - dmatvec(x)``; reverse mode solves the transposed system.
+
+    Args:
+        matvec: a linear function that is invertible; derivatives are also taken with respect to what it closes over.
+        b: the right-hand side, a pytree of arrays.
+        solve: ``solve(matvec, b) -> x``, or ``(x, aux)`` with ``has_aux``; it is never differentiated.
+        transpose_solve: ``transpose_solve(vecmat, b)`` solves the transposed system.  Without it, and unless ``symmetric``,
+            reverse mode transposes what ``solve`` does.
+        symmetric: the system is its own transpose, so that ``solve`` serves both.
+        has_aux: ``solve`` returns auxiliary data too, which has no derivative.
+
+    Example:
+        >>> import numpy as np
+        >>> from covector import grad
+        >>> def x_of(a):
+        ...     return custom_linear_solve(lambda x: a * x, 6.0, lambda matvec, b: b / matvec(1.0), symmetric=True)
+        >>> float(x_of(2.0)), float(grad(x_of)(2.0))
+        (3.0, -1.5)
+    """
+    for function in (matvec, solve, *([transpose_solve] if transpose_solve else [])):
+        check_callable(function, "custom_linear_solve")
+    b_leaves, treedef = flatten_values([b], f"custom_linear_solve of {function_name(matvec)}")
+    (b,) = tree_unflatten(treedef, b_leaves)
+    converted, parameters = closure_convert(matvec, b)
+    back = solve if symmetric and transpose_solve is None else transpose_solve
+
+    def solved(parameters: Any, b: Any) -> Any:
+        result = solve(lambda x: converted(x, *parameters), b)
+        _check_structure(result[0] if has_aux else result, b, function_name(solve))
+        return result
+
+    def transposed(parameters: Any, ct: Any) -> Any:
+        assert back is not None
+        vecmat = linear_transpose(lambda x: converted(x, *parameters), ct)
+        result = back((lambda x: converted(x, *parameters)) if symmetric else (lambda y: vecmat(y)[0]), ct)
+        return result[0] if has_aux else result
+
+    @custom_jvp
+    def solution(b: Any, *parameters: Any) -> Any:
+        return solved(parameters, b)
+
+    @solution.defjvp  # type: ignore[untyped-decorator]
+    def solution_jvp(primals: Any, tangents: Any) -> Any:
+        result = solution(*primals)
+        x = result[0] if has_aux else result
+        (_, *parameters), (db, *changes) = primals, tangents
+        rhs = db
+        if parameters:
+            _, moved = jvp(lambda *ps: converted(x, *ps), parameters, changes)
+            rhs = tree_map(np.subtract, db, moved)
+
+        def forward(parameters: Any, rhs: Any) -> Any:
+            return solved(parameters, rhs)[0] if has_aux else solved(parameters, rhs)
+
+        dx = linear_call(forward, transposed, tuple(parameters), rhs) if back else forward(tuple(parameters), rhs)
+        return result, (dx, tree_map(lambda a: typeof(a).zero, result[1])) if has_aux else dx
+
+    return solution(b, *parameters)
