@@ -1,8 +1,8 @@
 """Calls of functions with rules of their own: ``custom``, ``custom_linear``, ``custom_vmap``, ``linear_call``.
 
 ``custom`` runs a program whose derivative is the user's.  Its JVP is the user's JVP rule, or without one the derivative of the
-program; when tangents are staged and there is a VJP rule, the forward half of that rule runs, and an operation
-``custom_linear`` is recorded, known by its transpose alone: the backward half.  Evaluating it forward transposes that half.
+program; when tangents are staged and there is a VJP rule, the forward half of that rule runs, and an operation ``custom_linear`` is
+recorded: evaluated forward it is the JVP, and its transpose is the backward half.
 
 A program may close over tracers of outer transformations: these are its first inputs, ``hoisted`` of them, and the rules know
 nothing of them.
@@ -23,11 +23,9 @@ from covector.interpreters.clean import clean
 from covector.interpreters.evaluate import compiled
 from covector.interpreters.jvp import jvp
 from covector.interpreters.programs import choose, spread
-from covector.interpreters.transpose import instantiated, record_linear, transpose_program
-from covector.primitives.call import jit_p
 from covector.primitives.ring import mul_p
 from covector.primitives.shaping import broadcast_to_p, convert_to, in_type, reduce_sum_p, strengthened
-from covector.primitives.subprograms import at_front, batched_in_front
+from covector.primitives.subprograms import at_front, batched_in_front, cut
 
 Values = Sequence[Any]
 
@@ -95,33 +93,28 @@ def _custom_linearize(primals: Values, tangents: Values, *, jaxpr: Jaxpr, rules:
     if rules.fwd is None:
         return _custom_jvp(primals, tangents, jaxpr=jaxpr, rules=rules, hoisted=hoisted)
     check_hoisted(tangents[:hoisted], rules.name, "vjp")
-    nonzero = [t.__class__ is not Zero for t in tangents[hoisted:]]
-    outs, residuals, backward = rules.fwd(primals[hoisted:], nonzero)
-    places = [i for i, a in enumerate(jaxpr.out_avals) if a.tangent() == a]
-    restricted = Backward(rules.name, _Restricted(backward.run, jaxpr.out_avals, places, nonzero))
+    nonzero = [t.__class__ is not Zero for t in tangents]
+    outs, residuals, backward = rules.fwd(primals[hoisted:], nonzero[hoisted:])
+    places = [i for i, a in enumerate(jaxpr.out_avals) if a.dtype.kind in "fc"]
+
+    def forward(xs: Values, ts: Values) -> list[Any]:
+        given = spread(nonzero, ts, [typeof(x).zero for x in xs])
+        _, tangents_out = _custom_jvp(xs, given, jaxpr=jaxpr, rules=rules, hoisted=hoisted)
+        return [strengthened(instantiate(tangents_out[i])) for i in places]
+
+    def transposed(values: Values, cts: Values) -> list[Any]:
+        every = spread([i in places for i in range(len(outs))], cts, [a.zero for a in jaxpr.out_avals])
+        return choose(nonzero[hoisted:], backward.run(values, every))
+
+    linear = LinearRule(rules.name, forward, transposed)
+    sizes = {"residuals": len(residuals), "primals": len(primals)}
+    given = [strengthened(t) for t in choose(nonzero, tangents)]
     out_avals = tuple(jaxpr.out_avals[i].strengthened() for i in places)
-    params = {"backward": restricted, "residuals": len(residuals), "out_avals": out_avals}
-    given = [strengthened(t) for t in choose(nonzero, tangents[hoisted:])]
+    results = custom_linear_p.bind(*residuals, *primals, *given, rule=linear, out_avals=out_avals, **sizes)
     tangents_out = [typeof(o).zero for o in outs]
-    for i, t in zip(places, custom_linear_p.bind(*residuals, *given, **params), strict=True):
+    for i, t in zip(places, results, strict=True):
         tangents_out[i] = in_type(t, typeof(outs[i]))
     return outs, tangents_out
-
-
-@dataclass(frozen=True, eq=False)
-class _Restricted:
-    """A backward rule for the outputs that have cotangents and the arguments that are differentiated."""
-
-    run: Callable[[Values, Values], list[Any]]
-    out_avals: Sequence[Any]
-    places: list[int]
-    nonzero: list[bool]
-
-    def __call__(self, residuals: Values, cts: Values) -> list[Any]:
-        every = [a.zero for a in self.out_avals]
-        for i, ct in zip(self.places, cts, strict=True):
-            every[i] = ct
-        return choose(self.nonzero, self.run(residuals, every))
 
 
 def check_hoisted(tangents: Values, name: str, kind: str) -> None:
@@ -225,55 +218,78 @@ def batched_backward(backward: Backward, size: int, residuals: Sequence[bool], b
     return Backward(backward.name, run)
 
 
-# --- custom_linear: a linear map known by its transpose ---------------------------------------------------------------
+# --- custom_linear: the derivative of a function with a VJP rule ------------------------------------------------------
 
 custom_linear_p = Primitive("custom_linear", multiple_results=True)
-"""``(*residuals, *tangents) -> tangents``, the transpose of ``backward``."""
+"""``(*residuals, *primals, *tangents) -> tangents``, linear in the last."""
 
 
-def _transposed_backward(*args: Any, backward: Backward, residuals: int, out_avals: Sequence[Any]) -> list[Any]:
-    known, tangents = args[:residuals], args[residuals:]
+@dataclass(frozen=True, eq=False)
+class LinearRule:
+    """Both directions of a linear map: ``forward(primals, tangents)`` and ``transposed(residuals, cotangents)``."""
 
-    def pullback(*cts: Any) -> list[Any]:
-        avals = [typeof(t) for t in tangents]
-        return [ct if ct is not None else a.zero for ct, a in zip(backward.run(known, cts), avals, strict=True)]
+    name: str
+    forward: Callable[[Values, Values], list[Any]]
+    transposed: Callable[[Values, Values], list[Any]]
 
-    program = record_linear(pullback, out_avals, name=f"the backward rule of {backward.name}")
-    return instantiated(transpose_program(program, tangents, consume=True), out_avals)
+    def __repr__(self) -> str:
+        return f"<derivative of {self.name}>"
 
 
-custom_linear_p.impl = _transposed_backward
-custom_linear_p.def_abstract(lambda *avals, backward, residuals, out_avals: list(out_avals))
+def _forward(*args: Any, rule: LinearRule, residuals: int, primals: int, out_avals: Sequence[Any]) -> list[Any]:
+    _, xs, ts = cut(args, residuals, primals)
+    return rule.forward(xs, ts)
+
+
+custom_linear_p.impl = _forward
+custom_linear_p.def_abstract(lambda *avals, rule, residuals, primals, out_avals: list(out_avals))
 
 
 @custom_linear_p.def_jvp
-def _custom_linear_jvp(primals: Values, tangents: Values, *, residuals: int, **params: Any) -> Any:
-    if all(t.__class__ is Zero for t in tangents[:residuals]):
-        outs = custom_linear_p.bind(*primals, residuals=residuals, **params)
-        given = map(instantiate, tangents[residuals:])
-        return outs, custom_linear_p.bind(*primals[:residuals], *given, residuals=residuals, **params)
-    return jvp(lambda *args: _transposed_backward(*args, residuals=residuals, **params), primals, tangents)
+def _custom_linear_jvp(primals: Values, tangents: Values, **params: Any) -> Any:
+    known = params["residuals"] + params["primals"]
+    if any(t.__class__ is not Zero for t in tangents[:known]):
+        return jvp(lambda *args: _forward(*args, **params), primals, tangents)
+    outs = custom_linear_p.bind(*primals, **params)
+    return outs, custom_linear_p.bind(*primals[:known], *map(instantiate, tangents[known:]), **params)
 
 
 def _linear_in_tangents(mask: tuple[bool, ...], params: dict[str, Any]) -> bool:
-    n = params["residuals"]
+    n = params["residuals"] + params["primals"]
     return not any(mask[:n]) and all(mask[n:])
 
 
 @custom_linear_p.def_transpose(linear=_linear_in_tangents)
-def _custom_linear_transpose(cts: Values, *args: Any, backward: Backward, residuals: int, out_avals: Sequence[Any]) -> Any:
-    return [*[None] * residuals, *(None if ct.__class__ is Zero else ct for ct in backward.run(args[:residuals], cts))]
+def _custom_linear_transpose(
+    cts: Values, *args: Any, rule: LinearRule, residuals: int, primals: int, out_avals: Sequence[Any]
+) -> Any:
+    results = rule.transposed(args[:residuals], cts)
+    return [*[None] * (residuals + primals), *(None if ct.__class__ is Zero else ct for ct in results)]
 
 
 @custom_linear_p.def_batch
 def _custom_linear_batch(
-    size: int, args: Values, dims: Sequence[int | None], *, backward: Backward, residuals: int, out_avals: Sequence[Any]
+    size: int,
+    args: Values,
+    dims: Sequence[int | None],
+    *,
+    rule: LinearRule,
+    residuals: int,
+    primals: int,
+    out_avals: Sequence[Any],
 ) -> Any:
-    batched = [d is not None for d in dims]
+    marks = cut([d is not None for d in dims], residuals, primals)
     front = [at_front(a, d, size, False) for a, d in zip(args, dims, strict=True)]
-    rule = batched_backward(backward, size, batched[:residuals], batched[residuals:])
+
+    def forward(xs: Values, ts: Values) -> list[Any]:
+        n = len(xs)
+        return in_front(lambda *values: rule.forward(values[:n], values[n:]), size, [*xs, *ts], [*marks[1], *marks[2]])
+
+    transposed = batched_backward(Backward(rule.name, rule.transposed), size, marks[0], marks[2]).run
+    batched = LinearRule(rule.name, forward, transposed)
     avals = tuple(a.batched(size, 0) for a in out_avals)
-    return custom_linear_p.bind(*front, backward=rule, residuals=residuals, out_avals=avals), [0] * len(avals)
+    params = {"residuals": residuals, "primals": primals, "out_avals": avals}
+    return custom_linear_p.bind(*front, rule=batched, **params), [0] * len(avals)
 
 
 # --- calls whose rules are those of their program, but for one --------------------------------------------------------

@@ -172,10 +172,13 @@ def test_forward_mode_without_a_jvp_differentiates_the_function():
     np.testing.assert_allclose(cv.grad(lambda x: np.sum(f(x)))(X), [100.0] * 3)
 
 
-def test_the_linear_map_of_a_vjp_is_the_transpose_of_its_backward_half():
+def test_a_linear_map_is_the_jvp_forward_and_the_vjp_backward():
     f = cv.custom_vjp(np.sin)
-    f.defvjp(lambda x: (np.sin(x), None), lambda _, ct: (100.0 * ct,))
-    np.testing.assert_allclose(cv.linearize(f, X)[1](V), 100.0 * V)
+    f.defvjp(lambda x: (np.sin(x), None), lambda _, ct: (np.clip(100.0 * ct, -5.0, 5.0),))
+    np.testing.assert_allclose(cv.linearize(f, X)[1](V), np.cos(X) * V)
+    np.testing.assert_allclose(cv.vjp(f, X)[1](V)[0], [5.0, 5.0, -5.0])
+    np.testing.assert_allclose(cv.vmap(cv.jacfwd(f))(XS), [np.diag(np.cos(x)) for x in XS])
+    np.testing.assert_allclose(cv.linearize(marked(), 2.0)[1](1.0), 10.0)
 
 
 def test_python_runs_as_it_is_where_nothing_is_traced():
