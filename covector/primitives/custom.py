@@ -1,8 +1,8 @@
 """Calls of functions with rules of their own: ``custom``, ``custom_linear``, ``custom_vmap``, ``linear_call``.
 
 ``custom`` runs a program whose derivative is the user's.  Its JVP is the user's JVP rule, or without one the derivative of the
-program; when tangents are staged and there is a VJP rule, the forward half of that rule runs, and an operation ``custom_linear`` is
-recorded: evaluated forward it is the JVP, and its transpose is the backward half.
+program; when tangents are staged and there is a VJP rule, the forward half of that rule runs, and an operation
+``custom_linear`` is recorded: evaluated forward it is the JVP, and its transpose is the backward half.
 
 A program may close over tracers of outer transformations: these are its first inputs, ``hoisted`` of them, and the rules know
 nothing of them.
@@ -23,6 +23,7 @@ from covector.interpreters.clean import clean
 from covector.interpreters.evaluate import compiled
 from covector.interpreters.jvp import jvp
 from covector.interpreters.programs import choose, spread
+from covector.primitives.call import jit_p
 from covector.primitives.ring import mul_p
 from covector.primitives.shaping import broadcast_to_p, convert_to, in_type, reduce_sum_p, strengthened
 from covector.primitives.subprograms import at_front, batched_in_front, cut
