@@ -108,7 +108,7 @@ def _custom_linearize(primals: Values, tangents: Values, *, jaxpr: Jaxpr, rules:
         return choose(nonzero[hoisted:], backward.run(values, every))
 
     linear = LinearRule(rules.name, forward, transposed)
-    sizes = {"residuals": len(residuals), "primals": len(primals)}
+    sizes = {"residuals": len(residuals), "inputs": len(primals)}
     given = [strengthened(t) for t in choose(nonzero, tangents)]
     out_avals = tuple(jaxpr.out_avals[i].strengthened() for i in places)
     results = custom_linear_p.bind(*residuals, *primals, *given, rule=linear, out_avals=out_avals, **sizes)
@@ -237,18 +237,18 @@ class LinearRule:
         return f"<derivative of {self.name}>"
 
 
-def _forward(*args: Any, rule: LinearRule, residuals: int, primals: int, out_avals: Sequence[Any]) -> list[Any]:
-    _, xs, ts = cut(args, residuals, primals)
+def _forward(*args: Any, rule: LinearRule, residuals: int, inputs: int, out_avals: Sequence[Any]) -> list[Any]:
+    _, xs, ts = cut(args, residuals, inputs)
     return rule.forward(xs, ts)
 
 
 custom_linear_p.impl = _forward
-custom_linear_p.def_abstract(lambda *avals, rule, residuals, primals, out_avals: list(out_avals))
+custom_linear_p.def_abstract(lambda *avals, rule, residuals, inputs, out_avals: list(out_avals))
 
 
 @custom_linear_p.def_jvp
 def _custom_linear_jvp(primals: Values, tangents: Values, **params: Any) -> Any:
-    known = params["residuals"] + params["primals"]
+    known = params["residuals"] + params["inputs"]
     if any(t.__class__ is not Zero for t in tangents[:known]):
         return jvp(lambda *args: _forward(*args, **params), primals, tangents)
     outs = custom_linear_p.bind(*primals, **params)
@@ -256,16 +256,16 @@ def _custom_linear_jvp(primals: Values, tangents: Values, **params: Any) -> Any:
 
 
 def _linear_in_tangents(mask: tuple[bool, ...], params: dict[str, Any]) -> bool:
-    n = params["residuals"] + params["primals"]
+    n = params["residuals"] + params["inputs"]
     return not any(mask[:n]) and all(mask[n:])
 
 
 @custom_linear_p.def_transpose(linear=_linear_in_tangents)
 def _custom_linear_transpose(
-    cts: Values, *args: Any, rule: LinearRule, residuals: int, primals: int, out_avals: Sequence[Any]
+    cts: Values, *args: Any, rule: LinearRule, residuals: int, inputs: int, out_avals: Sequence[Any]
 ) -> Any:
     results = rule.transposed(args[:residuals], cts)
-    return [*[None] * (residuals + primals), *(None if ct.__class__ is Zero else ct for ct in results)]
+    return [*[None] * (residuals + inputs), *(None if ct.__class__ is Zero else ct for ct in results)]
 
 
 @custom_linear_p.def_batch
@@ -276,10 +276,10 @@ def _custom_linear_batch(
     *,
     rule: LinearRule,
     residuals: int,
-    primals: int,
+    inputs: int,
     out_avals: Sequence[Any],
 ) -> Any:
-    marks = cut([d is not None for d in dims], residuals, primals)
+    marks = cut([d is not None for d in dims], residuals, inputs)
     front = [at_front(a, d, size, False) for a, d in zip(args, dims, strict=True)]
 
     def forward(xs: Values, ts: Values) -> list[Any]:
@@ -289,7 +289,7 @@ def _custom_linear_batch(
     transposed = batched_backward(Backward(rule.name, rule.transposed), size, marks[0], marks[2]).run
     batched = LinearRule(rule.name, forward, transposed)
     avals = tuple(a.batched(size, 0) for a in out_avals)
-    params = {"residuals": residuals, "primals": primals, "out_avals": avals}
+    params = {"residuals": residuals, "inputs": inputs, "out_avals": avals}
     return custom_linear_p.bind(*front, rule=batched, **params), [0] * len(avals)
 
 
