@@ -17,6 +17,14 @@ from covector.numpy.at import at
 from covector.primitives.constructors import bilinear, elementwise, linear, reduction
 from covector.transforms import tree as tree
 from covector.transforms.autodiff import grad, jvp, linear_transpose, linearize, value_and_grad, vjp
+from covector.transforms.checkpoint import (
+    checkpoint,
+    checkpoint_name,
+    checkpoint_policies,
+    print_saved_residuals,
+    remat,
+    saved_residuals,
+)
 from covector.transforms.custom_calls import closure_convert, custom_transpose, custom_vmap, linear_call
 from covector.transforms.custom_rules import CustomVJPPrimal, custom_jvp, custom_vjp
 from covector.transforms.custom_solves import custom_linear_solve, custom_root
@@ -41,6 +49,9 @@ __all__ = [
     "at",
     "bilinear",
     "check",
+    "checkpoint",
+    "checkpoint_name",
+    "checkpoint_policies",
     "closure_convert",
     "custom_jvp",
     "custom_linear_solve",
@@ -71,8 +82,11 @@ __all__ = [
     "numpy",
     "one_of",
     "parse",
+    "print_saved_residuals",
     "ravel_pytree",
     "reduction",
+    "remat",
+    "saved_residuals",
     "stop_gradient",
     "tree",
     "typeof",

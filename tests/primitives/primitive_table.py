@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from covector.primitives.indexing import span
 from covector.testing import strategies as cs
+from covector.transforms.checkpoint import checkpoint_policies as policies
 from covector.transforms.staging import make_jaxpr
 
 REAL = cs.FLOATING
@@ -395,6 +396,11 @@ def _call(draw: Any, dtype: Any) -> Any:
     return (x, y), {"jaxpr": make_jaxpr(f)(x, y), "name": "f"}
 
 
+def _checkpoint(draw: Any, dtype: Any) -> Any:
+    args, params = _call(draw, dtype)
+    return args, {**params, "policy": draw(st.sampled_from([policies.nothing_saveable, policies.save_only_these_names("x")]))}
+
+
 def _argpartition(draw: Any, dtype: Any) -> Any:
     (x,), params = draw(along_axis(distinct=True, min_side=1)(dtype))
     return (x,), {**params, "kth": (draw(st.integers(0, x.shape[params["axis"]] - 1)),)}
@@ -550,6 +556,8 @@ TABLE: dict[str, Entry] = {
     "scan": Entry(with_params(cf.scan_case), cf.TWO),
     "while": Entry(with_params(cf.while_case), cf.TWO),
     "cond": Entry(with_params(cf.cond_case), cf.TWO),
+    "checkpoint": Entry(with_params(_checkpoint)),
+    "name": Entry(lambda dtype: st.tuples(st.tuples(cs.arrays(dtype, SHAPES)), st.just({"name": "x"}))),
 }
 
 ALL_DTYPES_ALIKE = {"last_write", "scan", "while", "cond"}

@@ -1,0 +1,188 @@
+"""``checkpoint``: a call that keeps its arguments instead of its residuals, and computes them again when they are needed.
+
+The derivative of the call is one linear operation, the same primitive with the program of the tangents, which takes the
+primals too.  Its transpose runs that program: what depends on the primals alone is computed (again), the rest is transposed.
+Nothing takes the operation apart before that, so between the forward and the backward pass only its arguments are alive, and
+those values in the program that the *policy* lets be saved.
+
+``name`` gives a value a name for such policies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from covector.core.avals import Zero, instantiate, typeof
+from covector.core.check import check_linear
+from covector.core.jaxpr import Equation, Jaxpr, Var
+from covector.core.primitive import Primitive
+from covector.interpreters.clean import clean
+from covector.interpreters.evaluate import compiled, run_equations
+from covector.interpreters.jvp import JVPTracer, jvp
+from covector.interpreters.programs import choose, jvp_program, spread, transposed_program
+from covector.interpreters.stage import LinearTrace
+from covector.primitives.shaping import linear_structural, strengthened
+from covector.primitives.subprograms import at_front, batched_in_front, staged
+
+Policy = Callable[..., bool]
+"""``policy(primitive, *avals, **params)``: may the results of such an equation be saved?"""
+
+checkpoint_p = Primitive("checkpoint", multiple_results=True)
+
+
+@checkpoint_p.def_impl
+def _checkpoint(*args: Any, jaxpr: Jaxpr, policy: Policy, name: str) -> list[Any]:
+    return compiled(clean(jaxpr))(*args)
+
+
+checkpoint_p.def_abstract(lambda *avals, jaxpr, policy, name: jaxpr.out_avals)
+
+
+@checkpoint_p.def_jvp
+def _jvp(primals: Sequence[Any], tangents: Sequence[Any], *, jaxpr: Jaxpr, policy: Policy, name: str) -> Any:
+    nonzero = tuple(t.__class__ is not Zero for t in tangents)
+    program, present = jvp_program(jaxpr, nonzero)
+    outs = checkpoint_p.bind(*primals, *choose(nonzero, tangents), jaxpr=program, policy=policy, name=name)
+    n = len(present)
+    return outs[:n], spread(present, outs[n:], [typeof(o).zero for o in outs[:n]])
+
+
+@checkpoint_p.def_linearize
+def _linearize(primals: Sequence[Any], tangents: Sequence[Any], *, jaxpr: Jaxpr, policy: Policy, name: str) -> Any:
+    plan = saving_plan(jaxpr, tuple(t.__class__ is not Zero for t in tangents), policy)
+    outs = checkpoint_p.bind(*primals, jaxpr=plan.primal, policy=policy, name=name)
+    n = len(jaxpr.out_vars)
+    zeros = [typeof(o).zero for o in outs[:n]]
+    if not any(plan.present):
+        return outs[:n], zeros
+    given = [t for t in tangents if t.__class__ is not Zero]
+    known = [*outs[n:], *choose(plan.used, primals)]
+    results = checkpoint_p.bind(*known, *given, jaxpr=plan.tangent, policy=policy, name=name)
+    return outs[:n], spread(plan.present, results, zeros)
+
+
+class Plan(NamedTuple):
+    """The two programs of a linearized call.
+
+    Attributes:
+        primal: ``inputs -> (*outputs, *saved)``.
+        tangent: ``(*saved, *inputs that are used, *tangents) -> tangents of the outputs``.
+        used: which inputs these are.
+        present: which outputs have a tangent.
+    """
+
+    primal: Jaxpr
+    tangent: Jaxpr
+    used: list[bool]
+    present: list[bool]
+
+
+def saving_plan(jaxpr: Jaxpr, nonzero: tuple[bool, ...], policy: Policy) -> Plan:
+    """What a call saves under a policy; cached on the program."""
+    return jaxpr.derived(("saving plan", nonzero, policy), lambda: _saving_plan(clean(jaxpr), nonzero, policy))
+
+
+def _saving_plan(jaxpr: Jaxpr, nonzero: tuple[bool, ...], policy: Policy) -> Plan:
+    saveable = [e for e in jaxpr.equations if policy(e.primitive, *(x.aval for x in e.inputs), **e.params)]
+    candidates = [v for e in saveable for v in e.outputs]
+    tangent, present = _tangent_program(jaxpr, nonzero, candidates)
+    needed = {x for e in tangent.equations for x in e.inputs} | set(tangent.out_vars)
+    used = [v in needed for v in tangent.in_vars[: len(candidates) + len(nonzero)]]
+    saved = choose(used[: len(candidates)], candidates)
+    n = len(used)
+    in_vars = [*choose(used, tangent.in_vars[:n]), *tangent.in_vars[n:]]
+    tangent = Jaxpr(in_vars, tangent.equations, tangent.out_vars, tangent.consts)
+    primal = Jaxpr(jaxpr.in_vars, jaxpr.equations, [*jaxpr.out_vars, *saved], jaxpr.consts)
+    return Plan(primal, tangent, used[len(candidates) :], present)
+
+
+def _tangent_program(jaxpr: Jaxpr, nonzero: tuple[bool, ...], saved: list[Var]) -> tuple[Jaxpr, list[bool]]:
+    """``(*saved, *inputs, *tangents) -> tangents``, in which the values of saved variables are taken from the inputs."""
+    present: list[bool] = []
+
+    def tangents_of(*args: Any) -> list[Any]:
+        values = dict(zip(saved, args, strict=False))
+        primals = args[len(saved) : len(saved) + len(nonzero)]
+        given = args[len(saved) + len(nonzero) :]
+        tangents = spread(nonzero, given, [typeof(p).zero for p in primals])
+
+        def apply(eqn: Equation, inputs: list[Any]) -> Any:
+            outs = eqn.primitive.bind(*inputs, **eqn.params)
+            if eqn.primitive.multiple_results:
+                return [_with_primal(o, values.get(v)) for o, v in zip(outs, eqn.outputs, strict=True)]
+            return _with_primal(outs, values.get(eqn.outputs[0]))
+
+        _, tangents_out = jvp(lambda *xs: run_equations(jaxpr, xs, apply), primals, tangents)
+        present[:] = [t.__class__ is not Zero for t in tangents_out]
+        return choose(present, tangents_out)
+
+    avals = [*(v.aval for v in saved), *jaxpr.in_avals, *(a.tangent() for a in choose(nonzero, jaxpr.in_avals))]
+    return clean(staged(tangents_of, avals)), present
+
+
+def _with_primal(x: Any, primal: Any) -> Any:
+    """A value with what was saved of it in place of what was computed."""
+    if primal is None:
+        return x
+    return JVPTracer(x._trace, primal, x.tangent) if x.__class__ is JVPTracer else primal
+
+
+def _split(trace: LinearTrace, args: Sequence[Any], linear: Sequence[bool], params: dict[str, Any]) -> list[Any]:
+    """Of a call with known and linear arguments run what gives known outputs now, and record the rest whole."""
+    jaxpr = params["jaxpr"]
+    mask = tuple(linear)
+    present = jvp_program(jaxpr, mask).present
+    outs: list[Any] = []
+    if not all(present):
+        known = [not m for m in mask]
+        program = jaxpr.derived(("known outputs", mask), lambda: _outputs(jaxpr, [not p for p in present], known))
+        outs = checkpoint_p.bind(*choose(known, args), **{**params, "jaxpr": program})
+        jaxpr = jaxpr.derived(("linear outputs", mask), lambda: _outputs(jaxpr, present, [True] * len(mask)))
+    inputs = [a.variable if m else a for a, m in zip(args, mask, strict=True)]
+    recorded = trace.record(checkpoint_p, inputs, {**params, "jaxpr": jaxpr}, jaxpr.out_avals, None)
+    return spread(present, recorded, spread([not p for p in present], outs, present))
+
+
+checkpoint_p.split = _split
+
+
+def _outputs(jaxpr: Jaxpr, wanted: Sequence[bool], inputs: Sequence[bool]) -> Jaxpr:
+    """The program with only some of its outputs, and the inputs that these need."""
+    fewer = clean(Jaxpr(jaxpr.in_vars, jaxpr.equations, choose(wanted, jaxpr.out_vars), jaxpr.consts))
+    return Jaxpr(choose(inputs, fewer.in_vars), fewer.equations, fewer.out_vars, fewer.consts)
+
+
+@checkpoint_p.def_transpose(linear=lambda mask, params: check_linear(params["jaxpr"], mask))
+def _transpose(cts: Sequence[Any], *args: Any, jaxpr: Jaxpr, policy: Policy, name: str) -> list[Any]:
+    linear = tuple(a.__class__ is Var for a in args)
+    nonzero = tuple(ct.__class__ is not Zero for ct in cts)
+    program, present = transposed_program(jaxpr, linear, nonzero)
+    known = [a for a in args if a.__class__ is not Var]
+    given = [strengthened(instantiate(ct)) for ct in choose(nonzero, cts)]
+    results = checkpoint_p.bind(*known, *given, jaxpr=program, policy=policy, name=name)
+    return spread(linear, spread(present, results, [None] * len(present)), [None] * len(linear))
+
+
+@checkpoint_p.def_batch
+def _batch(size: int, args: Sequence[Any], dims: Sequence[int | None], *, jaxpr: Jaxpr, policy: Policy, name: str) -> Any:
+    front = [at_front(a, d, size, False) for a, d in zip(args, dims, strict=True)]
+    program, found = batched_in_front(jaxpr, size, tuple(d is not None for d in dims))
+    outs = checkpoint_p.bind(*front, jaxpr=program, policy=policy, name=name)
+    return outs, [0 if m else None for m in found]
+
+
+# --- name -------------------------------------------------------------------------------------------------------------
+
+name_p = linear_structural("name")
+"""The identity; its parameter ``name`` is what policies know the value by."""
+name_p.def_impl(lambda x, *, name: x)
+name_p.def_abstract(lambda x, *, name: x)
+name_p.def_transpose(lambda ct, x, *, name: (ct,))
+name_p.def_batch(lambda size, args, dims, *, name: (name_p.bind(args[0], name=name), dims[0]))
+
+
+@name_p.def_jvp
+def _name_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, name: str) -> Any:
+    """Only the value has the name, not its tangent."""
+    return name_p.bind(primals[0], name=name), tangents[0]
