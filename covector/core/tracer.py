@@ -50,6 +50,10 @@ class Tracer(TracerBase):
         """The array behind the tracer if it is known, else None (``bool`` and ``int`` work where it is)."""
         return None
 
+    def answer(self) -> Any:
+        """The value that Python goes on with where there are several: the trace remembers the others (None: it cannot)."""
+        return None
+
     def made_at(self) -> Source | None:
         """Where in the user's code the value was made, if that is known."""
         return None
@@ -114,6 +118,8 @@ class Tracer(TracerBase):
 
     def _known(self, error: type[errors.ConcretizationError], what: str, fix: str) -> Any:
         value = self.concrete()
+        if value is None:
+            value = self.answer()
         if value is None:
             raise self._refuse(error, what, fix)
         return value

@@ -31,8 +31,11 @@ class BatchTracer(Tracer):
     def aval(self) -> Any:
         return typeof(self.value).example(self.dim)
 
+    def answer(self) -> Any:
+        return self._trace.answer(self)
+
     def unknown_because(self) -> str:
-        return f"it stands for {self._trace.size} examples at once, which may differ"
+        return f"it stands for {self._trace.size} examples at once, which may differ (vmap(f, branches='split') lets them)"
 
 
 register_tracer(BatchTracer, lambda x: x.aval)
@@ -66,6 +69,10 @@ class BatchTrace(Trace):
         if primitive.multiple_results:
             return [self.lift(o, d) for o, d in zip(out, dim, strict=True)]
         return out if dim is None else BatchTracer(self, out, dim)
+
+    def answer(self, tracer: BatchTracer) -> Any:
+        """The value of a tracer that Python goes on with; here there is none."""
+        return None
 
     def lift(self, value: Any, dim: int | None) -> Any:
         """A tracer of this trace, or the value itself where it is not batched."""

@@ -38,6 +38,9 @@ class JVPTracer(Tracer):
     def concrete(self) -> Any:
         return self.primal.concrete() if isinstance(self.primal, Tracer) else self.primal
 
+    def answer(self) -> Any:
+        return self.primal.answer() if isinstance(self.primal, Tracer) else None
+
     def unknown_because(self) -> str:
         if isinstance(self.primal, Tracer) and self.concrete() is None:
             return self.primal.unknown_because()

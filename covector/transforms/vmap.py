@@ -15,6 +15,7 @@ from covector.core.pytrees import broadcast_prefix, tree_paths, tree_unflatten
 from covector.interpreters.batch import BatchTrace
 from covector.primitives.shaping import broadcast_to_p, moveaxis
 from covector.transforms.arguments import check_callable, flatten_values, transformed, wrap_like
+from covector.transforms.branches import run_parts
 
 
 def vmap(
@@ -23,6 +24,8 @@ def vmap(
     out_axes: Any = 0,
     axis_name: Any = None,
     axis_size: int | None = None,
+    *,
+    branches: str | None = None,
 ) -> Callable[..., Any]:
     """Make a function of one example into a function of a batch of examples.
 
@@ -35,6 +38,9 @@ def vmap(
         out_axes: likewise for the outputs: where the batch axis is put.  None for an output that is the same for all.
         axis_name: a name for the batch axis.
         axis_size: the size of the batch; needed only if no argument is batched.
+        branches: with "split", Python's ``if``, ``while`` and ``range`` may ask for batched values: where the examples differ,
+            the run goes on for most of them, and ``f`` is run again for the others.  So Python's side effects happen once for
+            each part.  The values must be known: not under ``jit``.
 
     Returns:
         The batched function, in which each operation of ``f`` is done for all examples at once.
@@ -42,30 +48,43 @@ def vmap(
     Raises:
         BatchSizeError: the sizes of the batched axes disagree, or nothing tells the size.
         ArgumentError: ``in_axes`` or ``out_axes`` does not correspond to the arguments or outputs.
+        BranchTypeError: with ``branches="split"``, examples have results of different structure or shape.
 
     Example:
         >>> import numpy as np
         >>> vmap(lambda x, y: x @ y, in_axes=(0, None))(np.ones((3, 2)), np.array([1.0, 2.0]))
         array([3., 3., 3.])
+        >>> vmap(lambda x: np.sqrt(x) if x > 0 else 0.0, branches="split")(np.array([4.0, -1.0]))
+        array([2., 0.])
     """
     check_callable(f, "vmap")
     if isinstance(in_axes, list):
         in_axes = tuple(in_axes)
+    if branches not in (None, "split"):
+        fix = "leave it out, or pass 'split'"
+        raise errors.ArgumentError(errors.describe(f"vmap got branches={branches!r}.", fix=fix))
     who = transformed("vmap", f)
 
     def vmapped(*args: Any, **kwargs: Any) -> Any:
         leaves, treedef = flatten_values([args, kwargs], who.name)
         dims = _input_dims(in_axes, args, kwargs, leaves, who.name)
         size = _batch_size(leaves, dims, axis_size, lambda: tree_paths([args, kwargs]), who.name)
-        with open_trace(BatchTrace, size, axis_name, *who) as trace:
-            batched_args, batched_kwargs = tree_unflatten(treedef, map(trace.lift, leaves, dims))
-            result = f(*batched_args, **batched_kwargs)
-            out_leaves, out_tree = flatten_values([result], who.name)
-            pairs = [trace.lower(o) for o in out_leaves]
+
+        def flat(*tracers: Any) -> Any:
+            batched_args, batched_kwargs = tree_unflatten(treedef, tracers)
+            return f(*batched_args, **batched_kwargs)
+
+        if branches == "split" and size:
+            pairs, out_tree = run_parts(flat, leaves, dims, size, axis_name, who)
+        else:
+            with open_trace(BatchTrace, size, axis_name, *who) as trace:
+                out_leaves, out_tree = flatten_values([flat(*map(trace.lift, leaves, dims))], who.name)
+                pairs = [trace.lower(o) for o in out_leaves]
         if isinstance(out_axes, int):
             axes = [out_axes] * len(pairs)
         else:
-            axes = broadcast_prefix([out_axes], [result], f"{who.name}: out_axes", _axes_error)
+            result = tree_unflatten(out_tree, [0] * len(pairs))
+            axes = broadcast_prefix([out_axes], result, f"{who.name}: out_axes", _axes_error)
         outs = [_place_batch(v, d, axis, size, who.name) for (v, d), axis in zip(pairs, axes, strict=True)]
         return tree_unflatten(out_tree, outs)[0]
 
