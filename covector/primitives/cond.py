@@ -32,7 +32,7 @@ from covector.primitives.selection import select_p
 from covector.primitives.shaping import broadcast_to_p, strengthened
 from covector.primitives.stacks import StackAval
 from covector.primitives.subprograms import at_front, avals_of, batched_in_front, staged
-from covector.primitives.while_loop import is_known, plain, take_rows
+from covector.primitives.while_loop import is_known, places, plain, take_rows
 
 cond_p = Primitive("cond", multiple_results=True)
 
@@ -204,7 +204,7 @@ def _run_parts(size: int, index: Any, operands: list[Any], batched: tuple[bool, 
         return [a.batched(0, 0).zeros() for a in branches[0].out_avals]
     if len(parts) == 1:
         return parts[0]
-    order = np.argsort(np.concatenate(numbers), kind="stable")
+    order = places(numbers)
     return [take_rows(np.concatenate(column), order) for column in zip(*parts, strict=True)]
 
 

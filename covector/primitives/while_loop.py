@@ -252,7 +252,7 @@ def _run_active(size: int, cond: Jaxpr, body: Jaxpr, loop: While, groups: list[l
         carry = outs[:n]
         if len(outs) > n:
             rows.append(_collected(size, active, outs[n:], loop.ticks))
-    order = np.argsort(np.concatenate([numbers for numbers, _ in finished]), kind="stable")
+    order = places([numbers for numbers, _ in finished])
     final = [take_rows(np.concatenate(column), order) for column in zip(*(values for _, values in finished), strict=True)]
     avals = _stack_avals(body, n, loop.ticks)
     columns = zip(*rows, strict=True) if rows else [()] * len(avals)
@@ -283,6 +283,14 @@ def _collected(size: int, active: Any, values: list[Any], ticks: int | None) -> 
     positions[active] = np.arange(len(active))
     happened = np.isin(np.arange(size), active)
     return [happened if i == ticks else take(v, positions) for i, v in enumerate(values)]
+
+
+def places(numbers: Sequence[Any]) -> Any:
+    """Where each example is found when parts of a batch, which hold the examples of these numbers, are concatenated."""
+    members = np.concatenate(numbers)
+    found = np.empty_like(members)
+    found[members] = np.arange(len(members))
+    return found
 
 
 def take(x: Any, positions: Any) -> Any:

@@ -21,7 +21,7 @@ from covector.interpreters.batch import BatchTrace, BatchTracer
 from covector.primitives.shaping import moveaxis
 from covector.primitives.stacks import Stack, innermost
 from covector.primitives.subprograms import at_front
-from covector.primitives.while_loop import take, take_rows
+from covector.primitives.while_loop import places, take, take_rows
 from covector.transforms.arguments import Transformed, flatten_values
 
 
@@ -66,8 +66,8 @@ class SplitTrace(BatchTrace):
             return None
         rows = np.moveaxis(np.asarray(known), dim or 0, 0)
         if not np.all(rows == rows[:1]):
-            _, group, sizes = np.unique(rows.reshape(len(rows), -1), axis=0, return_inverse=True, return_counts=True)
-            rows = self.keep(rows, group.reshape(-1), int(np.argmax(sizes)))
+            group = _groups(rows)
+            rows = self.keep(rows, group, int(np.argmax(np.bincount(group))))
         return rows[0]
 
     def keep(self, rows: Any, group: Any, chosen: int) -> Any:
@@ -78,6 +78,14 @@ class SplitTrace(BatchTrace):
         self.survivors[self.size] = left
         self.members, self.size = self.members[left], len(left)
         return rows[left]
+
+
+def _groups(rows: Any) -> Any:
+    """For each row a number that equal rows share."""
+    if rows.dtype == bool and rows.ndim == 1:
+        return rows.astype(int)
+    axis = None if rows.ndim == 1 else 0
+    return np.unique(rows.reshape(len(rows), -1) if axis == 0 else rows, axis=axis, return_inverse=True)[1].reshape(-1)
 
 
 def _known(value: Any) -> Any:
@@ -134,7 +142,7 @@ def _together(parts: list[Part], who: str) -> list[tuple[Any, int | None]]:
             a, b = (typeof(v) if axis is None else typeof(v).example(axis) for v, axis in ((x, d), (y, e)))
             if a.shape != b.shape:
                 raise _differ(who, "shapes", first, part, str(a), str(b))
-    order = np.argsort(np.concatenate([p.members for p in parts]))
+    order = places([p.members for p in parts])
     columns = zip(*([at_front(x, d, len(p.members), True) for x, d in p.outs] for p in parts), strict=True)
     return [(take_rows(np.concatenate(column), order), 0) for column in columns]
 
