@@ -73,7 +73,7 @@ def traced_body(
 def _traced(
     f: Callable[..., Any], carry: Tree, rest: Sequence[Tree], rest_avals: Sequence[Any], split: Any, who: Transformed
 ) -> Body:
-    wanted = [a.strengthened() if a.shape else a for a in carry.avals]
+    wanted = carry.avals
     out_trees: list[Any] = []
 
     def step(*args: Any) -> list[Any]:
@@ -88,14 +88,14 @@ def _traced(
 
     found: list[Any] = []
     while True:
-        jaxpr, hoisted = stage(step, [*(a.strengthened() for a in wanted), *rest_avals], name=who.name, origin=who.origin)
+        jaxpr, hoisted = stage(step, [*wanted, *rest_avals], name=who.name, origin=who.origin)
         joined = [_joined(a, b) for a, b in zip(wanted, found, strict=True)]
         common = [a for a in joined if a is not None]
         if len(common) < len(joined):
             raise _type_error(carry, wanted, found, joined.index(None), who)
-        if [a.dtype for a in common] == [a.dtype for a in wanted]:
-            return Body(jaxpr, hoisted, [a.strengthened() for a in wanted], out_trees[0])
-        wanted = common
+        if common == wanted and not any(a.weak_type for a in wanted):
+            return Body(jaxpr, hoisted, wanted, out_trees[0])
+        wanted = [a.strengthened() for a in common] if common == wanted else common
 
 
 def unflattened(trees: Sequence[Tree], leaves: Sequence[Any]) -> list[Any]:
@@ -114,7 +114,9 @@ def _joined(begins: ShapedArray, returns: ShapedArray) -> ShapedArray | None:
         return None
     dtype = result_dtype(begins, returns)
     if dtype == begins.dtype:
-        return begins if returns.weak_type or returns.dtype == dtype else None
+        if not returns.weak_type and returns.dtype != dtype:
+            return None
+        return begins.strengthened() if begins.weak_type and not returns.weak_type else begins
     return ShapedArray(begins.shape, dtype, weak_type=returns.weak_type) if begins.weak_type else None
 
 

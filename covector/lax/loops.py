@@ -17,6 +17,7 @@ from covector.core.pytrees import tree_leaves, tree_map, tree_paths, tree_unflat
 from covector.core.tracer import Tracer
 from covector.interpreters.evaluate import eval_jaxpr
 from covector.lax.carries import Body, Tree, flat, traced_body
+from covector.lax.checkpointed import check_option, checkpointed_scan, checkpointed_while
 from covector.primitives.scan import Loop
 from covector.primitives.shaping import reshape_p
 from covector.primitives.subprograms import cut, staged
@@ -35,6 +36,7 @@ def scan(
     unroll: int | bool = 1,
     *,
     progress: str | None = None,
+    checkpoint: str | int | None = None,
 ) -> tuple[Any, Any]:
     """A loop that carries a state from step to step and stacks what each step gives out.
 
@@ -57,6 +59,10 @@ def scan(
         reverse: go through ``xs`` from the last to the first; each y is stacked where its x was.
         unroll: how many steps the compiled loop does at once (True: all); this changes speed only.
         progress: show a bar with this label, by tqdm.
+        checkpoint: how to save memory in reverse mode, where by default the residuals of each step are kept.  ``"sqrt"`` keeps
+            about ``sqrt(n)`` carries and computes each step once more; an integer is the number of carries to keep, with as few
+            steps computed again as is possible (binomial checkpointing); ``"binomial"`` chooses that number, about
+            ``(6 n) ** (1/3)``, such that no step is computed more than three times.
 
     Returns:
         The last carry, and the ys stacked along a new first axis.
@@ -72,13 +78,17 @@ def scan(
     """
     check_callable(f, "scan")
     who = transformed("scan", f)
+    check_option(checkpoint, ("sqrt", "binomial"), who.name)
     carry, columns = flat(init, who.name), flat(xs, who.name)
     n = _number_of_steps(columns, length, who.name)
     x_avals = [typeof(x).example(0) for x in columns.leaves]
     body = traced_body(f, carry, [columns], x_avals, lambda result: _pair(result, who.name), who)
     loop = Loop(len(body.hoisted), len(carry.leaves), n, bool(reverse), progress)
     init_leaves = body.converted(carry.leaves)
-    final, ys = _unrolled(body, loop, unroll, init_leaves, columns.leaves)
+    if checkpoint is None:
+        final, ys = _unrolled(body, loop, unroll, init_leaves, columns.leaves)
+    else:
+        final, ys = checkpointed_scan(body, loop, checkpoint, init_leaves, columns.leaves)
     return tree_unflatten(carry.treedef, final)[0], tree_unflatten(body.out_tree, ys)[0]
 
 
@@ -158,7 +168,9 @@ def _several_steps(body: Body, loop: Loop, unroll: int) -> Any:
     return jaxpr.derived(key, lambda: staged(steps, [*consts, *carry, *(a.batched(unroll, 0) for a in xs)]))
 
 
-def while_loop(cond_fun: Callable[[Any], Any], body_fun: Callable[[Any], Any], init_val: Any) -> Any:
+def while_loop(
+    cond_fun: Callable[[Any], Any], body_fun: Callable[[Any], Any], init_val: Any, *, checkpoint: int | None = None
+) -> Any:
     """Repeat ``val = body_fun(val)`` as long as ``cond_fun(val)`` holds.
 
     All transformations apply, reverse mode included: the residuals of an unknown number of steps are kept in stacks.  Under
@@ -170,6 +182,8 @@ def while_loop(cond_fun: Callable[[Any], Any], body_fun: Callable[[Any], Any], i
         body_fun: a function from the carry to the next one, of the same structure, shapes and dtypes; a Python number takes the
             dtype that the function gives it.
         init_val: the first carry, a pytree of arrays.
+        checkpoint: for reverse mode keep a carry every so many steps instead of the residuals of all, and compute the steps
+            between once more.
 
     Raises:
         CarryTypeError: the carry comes back in another structure, shape or dtype.
@@ -188,7 +202,12 @@ def while_loop(cond_fun: Callable[[Any], Any], body_fun: Callable[[Any], Any], i
     carry = flat(init_val, who.name)
     body = traced_body(body_fun, carry, [], [], lambda result: (result, None), who)
     condition = traced_function(cond_fun, carry.treedef, body.carry_avals, who._replace(name=f"the condition of {who.name}"))
+    check_option(checkpoint, (), who.name)
     _check_condition(condition.jaxpr.out_avals, condition.out_tree, function_name(cond_fun), who.name)
+    if checkpoint is not None:
+        args = condition.hoisted, body.hoisted, body.converted(carry.leaves)
+        outs = checkpointed_while(condition.jaxpr, body.jaxpr, int(checkpoint), *args)
+        return tree_unflatten(carry.treedef, outs)[0]
     outs = while_p.bind(
         *condition.hoisted,
         *body.hoisted,

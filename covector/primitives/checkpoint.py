@@ -5,6 +5,9 @@ primals too.  Its transpose runs that program: what depends on the primals alone
 Nothing takes the operation apart before that, so between the forward and the backward pass only its arguments are alive, and
 those values in the program that the *policy* lets be saved.
 
+A program that is computed again may be another one than the first: ``again`` means the same as ``jaxpr``, and is the one that
+is differentiated.  That is how a loop keeps states in the middle only when it is reversed (`covector.lax.checkpointed`).
+
 ``name`` gives a value a name for such policies.
 """
 
@@ -20,10 +23,11 @@ from covector.core.primitive import Primitive
 from covector.interpreters.clean import clean
 from covector.interpreters.evaluate import compiled, run_equations
 from covector.interpreters.jvp import JVPTracer, jvp
+from covector.interpreters.linearize import split_known
 from covector.interpreters.programs import choose, jvp_program, spread, transposed_program
 from covector.interpreters.stage import LinearTrace
 from covector.primitives.shaping import linear_structural, strengthened
-from covector.primitives.subprograms import at_front, batched_in_front, staged
+from covector.primitives.subprograms import at_front, batched_in_front, rearranged, staged
 
 Policy = Callable[..., bool]
 """``policy(primitive, *avals, **params)``: may the results of such an equation be saved?"""
@@ -32,33 +36,46 @@ checkpoint_p = Primitive("checkpoint", multiple_results=True)
 
 
 @checkpoint_p.def_impl
-def _checkpoint(*args: Any, jaxpr: Jaxpr, policy: Policy, name: str) -> list[Any]:
+def _checkpoint(*args: Any, jaxpr: Jaxpr, **params: Any) -> list[Any]:
     return compiled(clean(jaxpr))(*args)
 
 
-checkpoint_p.def_abstract(lambda *avals, jaxpr, policy, name: jaxpr.out_avals)
+checkpoint_p.def_abstract(lambda *avals, jaxpr, **params: jaxpr.out_avals)
 
 
 @checkpoint_p.def_jvp
-def _jvp(primals: Sequence[Any], tangents: Sequence[Any], *, jaxpr: Jaxpr, policy: Policy, name: str) -> Any:
+def _jvp(primals: Sequence[Any], tangents: Sequence[Any], *, jaxpr: Jaxpr, **params: Any) -> Any:
     nonzero = tuple(t.__class__ is not Zero for t in tangents)
-    program, present = jvp_program(jaxpr, nonzero)
-    outs = checkpoint_p.bind(*primals, *choose(nonzero, tangents), jaxpr=program, policy=policy, name=name)
+    programs = [jvp_program(p, nonzero) for p in (jaxpr, params.get("again")) if p is not None]
+    present = [all(marks) for marks in zip(*(p.present for p in programs), strict=True)]
+    jaxpr, *again = (_with_tangents(p.jaxpr, p.present, present) for p in programs)
+    params.update(again=again[0]) if again else None
+    outs = checkpoint_p.bind(*primals, *choose(nonzero, tangents), jaxpr=jaxpr, **params)
     n = len(present)
     return outs[:n], spread(present, outs[n:], [typeof(o).zero for o in outs[:n]])
 
 
+def _with_tangents(jaxpr: Jaxpr, present: Sequence[bool], wanted: Sequence[bool]) -> Jaxpr:
+    """A JVP program with only some of its tangents: one that either of two equal programs shows to be zero is zero."""
+    n = len(present)
+    kept = [w for w, p in zip(wanted, present, strict=True) if p]
+    return rearranged(jaxpr, range(len(jaxpr.in_vars)), [*range(n), *choose(kept, range(n, n + len(kept)))])
+
+
 @checkpoint_p.def_linearize
-def _linearize(primals: Sequence[Any], tangents: Sequence[Any], *, jaxpr: Jaxpr, policy: Policy, name: str) -> Any:
-    plan = saving_plan(jaxpr, tuple(t.__class__ is not Zero for t in tangents), policy)
-    outs = checkpoint_p.bind(*primals, jaxpr=plan.primal, policy=policy, name=name)
+def _linearize(primals: Sequence[Any], tangents: Sequence[Any], *, jaxpr: Jaxpr, **params: Any) -> Any:
+    again = params.pop("again", None)
+    nonzero = tuple(t.__class__ is not Zero for t in tangents)
+    plan = saving_plan(jaxpr if again is None else again, nonzero, params["policy"])
+    first = plan.primal if again is None else jaxpr
+    outs = checkpoint_p.bind(*primals, jaxpr=first, **params, **({} if again is None else {"again": again}))
     n = len(jaxpr.out_vars)
     zeros = [typeof(o).zero for o in outs[:n]]
     if not any(plan.present):
         return outs[:n], zeros
     given = [t for t in tangents if t.__class__ is not Zero]
     known = [*outs[n:], *choose(plan.used, primals)]
-    results = checkpoint_p.bind(*known, *given, jaxpr=plan.tangent, policy=policy, name=name)
+    results = checkpoint_p.bind(*known, *given, jaxpr=plan.tangent, **params)
     return outs[:n], spread(plan.present, results, zeros)
 
 
@@ -130,45 +147,50 @@ def _with_primal(x: Any, primal: Any) -> Any:
 
 def _split(trace: LinearTrace, args: Sequence[Any], linear: Sequence[bool], params: dict[str, Any]) -> list[Any]:
     """Of a call with known and linear arguments run what gives known outputs now, and record the rest whole."""
-    jaxpr = params["jaxpr"]
+    jaxpr = params["jaxpr"] if params.get("again") is None else params["again"]
     mask = tuple(linear)
     present = jvp_program(jaxpr, mask).present
     outs: list[Any] = []
     if not all(present):
-        known = [not m for m in mask]
-        program = jaxpr.derived(("known outputs", mask), lambda: _outputs(jaxpr, [not p for p in present], known))
-        outs = checkpoint_p.bind(*choose(known, args), **{**params, "jaxpr": program})
-        jaxpr = jaxpr.derived(("linear outputs", mask), lambda: _outputs(jaxpr, present, [True] * len(mask)))
+        known = jaxpr.derived(("known outputs", mask), lambda: _known_outputs(jaxpr, mask, tuple(present)))
+        arguments = [a for a, m in zip(args, mask, strict=True) if not m]
+        outs = checkpoint_p.bind(*arguments, jaxpr=known, policy=params["policy"], name=params["name"])
+        jaxpr = rearranged(jaxpr, range(len(mask)), choose(present, range(len(present))))
     inputs = [a.variable if m else a for a, m in zip(args, mask, strict=True)]
-    recorded = trace.record(checkpoint_p, inputs, {**params, "jaxpr": jaxpr}, jaxpr.out_avals, None)
+    kept = {"jaxpr": jaxpr, "policy": params["policy"], "name": params["name"]}
+    recorded = trace.record(checkpoint_p, inputs, kept, jaxpr.out_avals, None)
     return spread(present, recorded, spread([not p for p in present], outs, present))
 
 
 checkpoint_p.split = _split
 
 
-def _outputs(jaxpr: Jaxpr, wanted: Sequence[bool], inputs: Sequence[bool]) -> Jaxpr:
-    """The program with only some of its outputs, and the inputs that these need."""
-    fewer = clean(Jaxpr(jaxpr.in_vars, jaxpr.equations, choose(wanted, jaxpr.out_vars), jaxpr.consts))
-    return Jaxpr(choose(inputs, fewer.in_vars), fewer.equations, fewer.out_vars, fewer.consts)
+def _known_outputs(jaxpr: Jaxpr, linear: tuple[bool, ...], present: tuple[bool, ...]) -> Jaxpr:
+    """The program of the outputs that need no linear input."""
+    primal = split_known(jaxpr, linear, present).primal
+    return Jaxpr(primal.in_vars, primal.equations, primal.out_vars[: len(present) - sum(present)], primal.consts)
 
 
 @checkpoint_p.def_transpose(linear=lambda mask, params: check_linear(params["jaxpr"], mask))
-def _transpose(cts: Sequence[Any], *args: Any, jaxpr: Jaxpr, policy: Policy, name: str) -> list[Any]:
+def _transpose(cts: Sequence[Any], *args: Any, jaxpr: Jaxpr, again: Jaxpr | None = None, **params: Any) -> list[Any]:
     linear = tuple(a.__class__ is Var for a in args)
     nonzero = tuple(ct.__class__ is not Zero for ct in cts)
-    program, present = transposed_program(jaxpr, linear, nonzero)
+    program, present = transposed_program(jaxpr if again is None else again, linear, nonzero)
     known = [a for a in args if a.__class__ is not Var]
     given = [strengthened(instantiate(ct)) for ct in choose(nonzero, cts)]
-    results = checkpoint_p.bind(*known, *given, jaxpr=program, policy=policy, name=name)
+    results = checkpoint_p.bind(*known, *given, jaxpr=program, **params)
     return spread(linear, spread(present, results, [None] * len(present)), [None] * len(linear))
 
 
 @checkpoint_p.def_batch
-def _batch(size: int, args: Sequence[Any], dims: Sequence[int | None], *, jaxpr: Jaxpr, policy: Policy, name: str) -> Any:
+def _batch(size: int, args: Sequence[Any], dims: Sequence[int | None], *, jaxpr: Jaxpr, **params: Any) -> Any:
     front = [at_front(a, d, size, False) for a, d in zip(args, dims, strict=True)]
-    program, found = batched_in_front(jaxpr, size, tuple(d is not None for d in dims))
-    outs = checkpoint_p.bind(*front, jaxpr=program, policy=policy, name=name)
+    batched = tuple(d is not None for d in dims)
+    programs = [jaxpr] if params.get("again") is None else [jaxpr, params["again"]]
+    found = tuple(map(any, zip(*(batched_in_front(p, size, batched)[1] for p in programs), strict=True)))
+    jaxpr, *again = (batched_in_front(p, size, batched, found)[0] for p in programs)
+    params.update(again=again[0]) if again else None
+    outs = checkpoint_p.bind(*front, jaxpr=jaxpr, **params)
     return outs, [0 if m else None for m in found]
 
 

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from covector.core.avals import ShapedArray, Zero, instantiate, typeof
+from covector.core.check import check_linear
 from covector.core.jaxpr import Jaxpr, Literal
 from covector.core.primitive import Primitive, TracerBase
 from covector.core.tracer import Tracer
@@ -194,6 +195,19 @@ def _without_linear(cond: Jaxpr, num_cond: int, linear: tuple[bool, ...]) -> Jax
         return parts.primal
 
     return rearranged(cond, known) if not any(linear) else cond.derived(("known condition", num_cond, linear), make)
+
+
+def _linear(mask: tuple[bool, ...], params: dict[str, Any]) -> Any:
+    """Which outputs are linear, for the checker: a loop with linear carries is split when it is recorded."""
+    n_cond, n_body = params["num_cond"], params["num_body"]
+    carry = mask[n_cond + n_body :]
+    if any(mask[:n_cond]) or any(check_linear(params["cond"], (*mask[:n_cond], *carry))):
+        return False
+    outs = check_linear(params["body"], mask[n_cond:])
+    return outs if tuple(outs[: len(carry)]) == carry else False
+
+
+while_p.linear = _linear
 
 
 # --- batching ---------------------------------------------------------------------------------------------------------

@@ -1,0 +1,163 @@
+"""Loops that keep few states for their backward pass, and compute the others again.
+
+A checkpointed loop is made of loops and of `checkpoint_p` alone, so it has all transformations, derivatives of derivatives
+included.  For the binomial schedule, ``reversible(l, s)``, the program of ``l`` steps with ``s`` slots, is: a part of ``m``
+steps that is computed again as ``reversible(m, s)``, followed by ``reversible(l - m, s - 1)``; see `covector.lax.schedules`.
+"""
+
+from __future__ import annotations
+
+from math import isqrt
+from typing import Any
+
+import numpy as np
+
+from covector.core import errors
+from covector.core.avals import ShapedArray, shape_of
+from covector.core.jaxpr import Jaxpr
+from covector.interpreters.evaluate import eval_jaxpr
+from covector.lax.carries import Body
+from covector.lax.schedules import best_first_part, default_slots
+from covector.primitives.checkpoint import checkpoint_p
+from covector.primitives.scan import Loop
+from covector.primitives.shaping import reshape_p
+from covector.primitives.subprograms import cut, staged
+from covector.primitives.while_loop import while_p
+from covector.transforms.checkpoint import checkpoint_policies
+
+COUNTER = ShapedArray((), np.int64)
+OPTIONS = {"policy": checkpoint_policies.nothing_saveable, "name": "steps"}
+
+
+def check_option(checkpoint: Any, allowed: tuple[str, ...], who: str) -> None:
+    """Reject what is no way to checkpoint a loop."""
+    is_count = isinstance(checkpoint, (int, np.integer)) and not isinstance(checkpoint, bool) and checkpoint > 0
+    if checkpoint is None or is_count or checkpoint in allowed:
+        return
+    ways = " or ".join([*map(repr, allowed), "a positive integer"])
+    raise errors.ArgumentError(errors.describe(f"{who} got checkpoint={checkpoint!r}.", fix=f"pass {ways}, or leave it out"))
+
+
+def checkpointed_scan(body: Body, loop: Loop, checkpoint: Any, init: list[Any], xs: list[Any]) -> tuple[list[Any], list[Any]]:
+    """The final carries and the ys of a scan that is reversed from few states."""
+    n = loop.length or 0
+    if n < 2:
+        return loop.bind(body.jaxpr, body.hoisted, init, xs)
+    forwards = loop._replace(reverse=False)
+    xs = [x[::-1] for x in xs] if loop.reverse else xs
+    if checkpoint == "sqrt":
+        carry, ys = _by_segments(body, forwards, isqrt(n - 1) + 1, init, xs)
+    else:
+        slots = min(n, default_slots(n) if checkpoint == "binomial" else int(checkpoint))
+        carry, ys = _reversible(body.jaxpr, forwards, slots, body.hoisted, init, xs)
+    return carry, [y[::-1] for y in ys] if loop.reverse else ys
+
+
+def checkpointed(jaxpr: Jaxpr) -> Jaxpr:
+    """The program that calls another one, which is computed again when it is reversed."""
+    run = lambda *args: checkpoint_p.bind(*args, jaxpr=jaxpr, **OPTIONS)
+    return jaxpr.derived("checkpointed", lambda: staged(run, jaxpr.in_avals))
+
+
+# --- two levels -------------------------------------------------------------------------------------------------------
+
+
+def _by_segments(body: Body, loop: Loop, size: int, init: list[Any], xs: list[Any]) -> tuple[list[Any], list[Any]]:
+    """Keep the state before each segment of ``size`` steps; a segment is computed again when it is reversed."""
+    n = loop.length or 0
+    count, whole = n // size, n - n % size
+    segment = _plain(body.jaxpr, loop._replace(length=size, progress=None))
+    step = checkpointed(segment)
+    main = [reshape_p.bind(x[:whole], shape=(count, size, *shape_of(x)[1:])) for x in xs]
+    carry, ys = loop._replace(length=count).bind(step, body.hoisted, init, main)
+    ys = [reshape_p.bind(y, shape=(whole, *shape_of(y)[2:])) for y in ys]
+    if whole == n:
+        return carry, ys
+    carry, rest = loop._replace(length=n - whole, progress=None).bind(body.jaxpr, body.hoisted, carry, [x[whole:] for x in xs])
+    return carry, [np.concatenate(pair) for pair in zip(ys, rest, strict=True)]
+
+
+def _plain(jaxpr: Jaxpr, loop: Loop) -> Jaxpr:
+    """The program of a scan."""
+
+    def run(*args: Any) -> list[Any]:
+        carry, ys = loop.bind(jaxpr, *loop.cut(args))
+        return [*carry, *ys]
+
+    return jaxpr.derived(("scan", loop), lambda: staged(run, _avals(jaxpr, loop)))
+
+
+def _avals(jaxpr: Jaxpr, loop: Loop) -> list[Any]:
+    consts, carry, xs = loop.cut(jaxpr.in_avals)
+    return [*consts, *carry, *(x.batched(loop.length, 0) for x in xs)]
+
+
+# --- binomial ---------------------------------------------------------------------------------------------------------
+
+
+def _reversible(
+    jaxpr: Jaxpr, loop: Loop, slots: int, consts: list[Any], carry: list[Any], xs: list[Any]
+) -> tuple[list[Any], list[Any]]:
+    """Run a loop so that its reversal needs at most ``slots`` states; the one it begins with counts."""
+    left, start = loop.length or 0, 0
+    parts: list[list[Any]] = []
+    while left > 1:
+        m = best_first_part(left, slots)
+        part = loop._replace(length=m, progress=None)
+        columns = [x[start : start + m] for x in xs]
+        again = _reversible_program(jaxpr, part, slots)
+        outs = checkpoint_p.bind(*consts, *carry, *columns, jaxpr=_plain(jaxpr, part), again=again, **OPTIONS)
+        carry, ys = cut(outs, loop.num_carry)
+        parts.append(ys)
+        left, start, slots = left - m, start + m, slots - 1
+    carry, last = cut(eval_jaxpr(jaxpr, *consts, *carry, *(x[start] for x in xs)), loop.num_carry)
+    parts.append([reshape_p.bind(y, shape=(1, *shape_of(y))) for y in last])
+    return carry, [np.concatenate(column) for column in zip(*parts, strict=True)]
+
+
+def _reversible_program(jaxpr: Jaxpr, loop: Loop, slots: int) -> Jaxpr:
+    def run(*args: Any) -> list[Any]:
+        carry, ys = _reversible(jaxpr, loop, slots, *loop.cut(args))
+        return [*carry, *ys]
+
+    return jaxpr.derived(("reversible", loop, slots), lambda: staged(run, _avals(jaxpr, loop)))
+
+
+# --- while ------------------------------------------------------------------------------------------------------------
+
+
+def checkpointed_while(
+    cond: Jaxpr, body: Jaxpr, every: int, cond_consts: list[Any], consts: list[Any], carry: list[Any]
+) -> list[Any]:
+    """A while loop that keeps a state every so many steps; what is between is computed again, with its residuals."""
+    n_cond, n_body = len(cond_consts), len(consts)
+
+    def block(*args: Any) -> list[Any]:
+        """Up to ``every`` steps."""
+        own_cond, own, state = cut(args, n_cond, n_body)
+        some = {"cond": _counting_condition(cond, n_cond, every), "body": _counting_body(body, n_body)}
+        outs = while_p.bind(*own_cond, *own, np.int64(0), *state, **some, num_cond=n_cond, num_body=n_body, ticks=None)
+        return list(outs[1:])
+
+    avals = [*cond.in_avals[:n_cond], *body.in_avals]
+    inner = body.derived(("block", cond, every, n_cond), lambda: staged(block, avals))
+    step = checkpointed(inner)
+    params = {"num_cond": n_cond, "num_body": n_cond + n_body, "ticks": None}
+    outs: list[Any] = while_p.bind(*cond_consts, *cond_consts, *consts, *carry, cond=cond, body=step, **params)
+    return outs
+
+
+def _counting_condition(cond: Jaxpr, n_consts: int, limit: int) -> Jaxpr:
+    def goes_on(*args: Any) -> list[Any]:
+        consts, (i,), carry = cut(args, n_consts, 1)
+        return [np.logical_and(i < limit, *eval_jaxpr(cond, *consts, *carry))]
+
+    return staged(goes_on, [*cond.in_avals[:n_consts], COUNTER, *cond.in_avals[n_consts:]])
+
+
+def _counting_body(body: Jaxpr, n_consts: int) -> Jaxpr:
+    def step(*args: Any) -> list[Any]:
+        consts, (i,), carry = cut(args, n_consts, 1)
+        return [i + 1, *eval_jaxpr(body, *consts, *carry)]
+
+    return staged(step, [*body.in_avals[:n_consts], COUNTER, *body.in_avals[n_consts:]])

@@ -1,0 +1,95 @@
+"""Batches of loops and choices compute only what is needed, and nothing that never happened reaches a result or a gradient."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import covector as cv
+from covector import lax
+
+XS = np.array([4.0, -1.0, 0.0, 9.0, -2.5])
+
+
+def counting(f, derivative):
+    """An elementwise primitive that notes how many numbers it is given."""
+    sizes = []
+    counted = cv.elementwise(f"sized_{id(sizes)}", lambda x: sizes.append(np.size(x)) or f(x), derivative)
+    return counted, sizes
+
+
+def test_branches_run_on_those_that_chose_them():
+    root, sizes = counting(np.sqrt, lambda out, x: 0.5 / out)
+    f = lambda x: lax.cond(x > 0, root, lambda x: x * 0.0, x)
+    with np.errstate(all="raise"):
+        np.testing.assert_allclose(cv.vmap(f)(XS), [2.0, 0.0, 0.0, 3.0, 0.0])
+    assert sizes == [1, 2]  # one number, to find the type of the result
+    sizes.clear()
+    with np.errstate(all="raise"):
+        np.testing.assert_allclose(cv.grad(lambda xs: np.sum(cv.vmap(f)(xs)))(XS), [0.25, 0, 0, 1 / 6, 0])
+    assert sizes == [2]
+
+
+TRANSFORMED = {
+    "vmap": cv.vmap,
+    "jit of vmap": lambda f: cv.jit(cv.vmap(f)),
+    "vmap of jit": lambda f: cv.vmap(cv.jit(f)),
+    "vmap of grad": lambda f: cv.vmap(cv.grad(f)),
+    "grad of vmap": lambda f: cv.grad(lambda xs: np.sum(cv.vmap(f)(xs))),
+    "jit of grad of vmap": lambda f: cv.jit(cv.grad(lambda xs: np.sum(cv.vmap(f)(xs)))),
+    "jit of vmap of grad": lambda f: cv.jit(cv.vmap(cv.grad(f))),
+    "vmap of jit of grad": lambda f: cv.vmap(cv.jit(cv.grad(f))),
+    "vmap of jvp": lambda f: cv.vmap(lambda x: cv.jvp(f, (x,), (1.0,))[1]),
+    "jit of vmap of hvp": lambda f: cv.jit(cv.vmap(lambda x: cv.jvp(cv.grad(f), (x,), (1.0,))[1])),
+}
+VALUES = {"vmap", "jit of vmap", "vmap of jit"}
+
+
+def logarithm(x):
+    return lax.cond(x > 0, lambda x: np.log(x), lambda x: x * 0.5, x)
+
+
+def power(x):
+    """x ** (2 ** n), where n is such that it is large enough; examples that are done would overflow if they went on."""
+    return lax.while_loop(lambda v: v < 1e3, lambda v: v * v * v, np.abs(x) + 1.5)
+
+
+def by_hand(f, name, x):
+    if f is logarithm:
+        return {True: np.log(x) if x > 0 else 0.5 * x, False: 1 / x if x > 0 else 0.5, None: -1 / x**2 if x > 0 else 0.0}[
+            name in VALUES or (None if "hvp" in name else False)
+        ]
+    base, n = abs(x) + 1.5, 1
+    while base**n < 1e3:
+        n *= 3
+    sign = np.sign(x)
+    if name in VALUES:
+        return base**n
+    return n * (n - 1) * base ** (n - 2) if "hvp" in name else n * base ** (n - 1) * sign
+
+
+@pytest.mark.parametrize("name", TRANSFORMED)
+@pytest.mark.parametrize("f", [logarithm, power])
+def test_no_floating_point_error_from_what_never_happened(f, name):
+    xs = np.array([4.0, -1.0, 1e-3, 9.0, -200.0, 2000.0])
+    with np.errstate(all="raise"):
+        found = TRANSFORMED[name](f)(xs)
+    np.testing.assert_allclose(found, [by_hand(f, name, x) for x in xs], rtol=1e-10)
+
+
+def test_the_active_set_shrinks():
+    half, sizes = counting(lambda x: x / 2, lambda out, x: 0.5)
+    xs = np.array([1.0, 2.0, 4.0, 8.0, 0.5])
+    f = lambda x: lax.while_loop(lambda v: v >= 1.0, half, x)
+    np.testing.assert_allclose(cv.vmap(f)(xs), [0.5] * 5)
+    assert sizes == [1, 4, 3, 2, 1]  # one number first, to find the type of the result
+    sizes.clear()
+    np.testing.assert_allclose(cv.vmap(cv.grad(f))(xs), [0.5, 0.25, 0.125, 0.0625, 1.0])
+    assert sizes == [4, 3, 2, 1]
+
+
+def test_a_shared_condition_needs_no_mask():
+    jaxpr = cv.make_jaxpr(cv.vmap(lambda x: lax.fori_loop(0, np.int64(3), lambda i, v: v * x, x)))(XS)
+    assert "select" not in str(jaxpr)
+    staged = cv.make_jaxpr(cv.vmap(lambda n, x: lax.fori_loop(0, n, lambda i, v: v * x, x), (None, 0)))(3, XS)
+    assert "select" not in str(staged)
