@@ -4,6 +4,8 @@
 staged version; each result is an ordinary function that can be transformed again.
 """
 
+from covector import checkify as checkify
+from covector import debug as debug
 from covector import lax as lax
 from covector import numpy as numpy
 from covector.core import errors as errors
@@ -13,10 +15,12 @@ from covector.core.jaxpr import Equation, Jaxpr, Literal, Var
 from covector.core.parser import parse
 from covector.core.primitive import Primitive, jointly, one_of
 from covector.core.tracer import Tracer
+from covector.debug import checking_leaks, debug_nans, disable_jit
 from covector.numpy.at import at
 from covector.primitives.constructors import bilinear, elementwise, linear, reduction
 from covector.transforms import tree as tree
 from covector.transforms.autodiff import grad, jvp, linear_transpose, linearize, value_and_grad, vjp
+from covector.transforms.callbacks import io_callback, pure_callback
 from covector.transforms.checkpoint import (
     checkpoint,
     checkpoint_name,
@@ -49,6 +53,8 @@ __all__ = [
     "at",
     "bilinear",
     "check",
+    "checkify",
+    "checking_leaks",
     "checkpoint",
     "checkpoint_name",
     "checkpoint_policies",
@@ -59,6 +65,9 @@ __all__ = [
     "custom_transpose",
     "custom_vjp",
     "custom_vmap",
+    "debug",
+    "debug_nans",
+    "disable_jit",
     "elementwise",
     "errors",
     "eval_shape",
@@ -67,6 +76,7 @@ __all__ = [
     "hessian",
     "hvp",
     "instantiate",
+    "io_callback",
     "jacfwd",
     "jacobian",
     "jacrev",
@@ -83,6 +93,7 @@ __all__ = [
     "one_of",
     "parse",
     "print_saved_residuals",
+    "pure_callback",
     "ravel_pytree",
     "reduction",
     "remat",

@@ -172,3 +172,19 @@ class BranchTypeError(CovectorError, TypeError):
 
 class CustomRuleError(CovectorError, TypeError):
     """A custom derivative or batching rule is missing, or returns what does not fit the function."""
+
+
+class CallbackError(CovectorError, TypeError):
+    """A callback returned something else than was declared, or cannot be batched."""
+
+
+class CheckError(CovectorError, ValueError):
+    """A `checkify.check` failed."""
+
+
+class NaNError(CovectorError, FloatingPointError):
+    """A NaN or an infinity came up while `debug_nans` was on."""
+
+
+class LeakError(CovectorError):
+    """A tracer outlived the transformation that made it, while `checking_leaks` was on."""

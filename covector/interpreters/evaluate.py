@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from covector.core.jaxpr import Atom, Equation, Jaxpr, Literal, Var
+from covector.core.modes import MODES
 
 MAX_GENERATED_EQUATIONS = 5_000
 """Longer programs are interpreted: generating code for them would cost more than it saves."""
@@ -61,6 +62,8 @@ def run_equations(jaxpr: Jaxpr, args: Any, apply: Callable[[Equation, list[Any]]
 
 def compiled(jaxpr: Jaxpr) -> Callable[..., list[Any]]:
     """A function that evaluates the program on plain arrays; cached on the program."""
+    if "watch" in MODES:
+        return lambda *args: _watched(jaxpr, args, MODES["watch"])
     return jaxpr.derived("compiled", lambda: _compile(jaxpr))
 
 
@@ -68,6 +71,17 @@ def _compile(jaxpr: Jaxpr) -> Callable[..., list[Any]]:
     if len(jaxpr.equations) > MAX_GENERATED_EQUATIONS:
         return lambda *args: fresh(jaxpr, run_equations(jaxpr, args, lambda eqn, values: implementation(eqn)(*values)))
     return _Generator(jaxpr).function()
+
+
+def _watched(jaxpr: Jaxpr, args: Any, report: Any) -> list[Any]:
+    """Evaluate a program, and report each result."""
+
+    def apply(eqn: Equation, values: list[Any]) -> Any:
+        out = implementation(eqn)(*values)
+        report(eqn.primitive.name, values, out if eqn.primitive.multiple_results else [out], eqn.source, "value")
+        return out
+
+    return fresh(jaxpr, run_equations(jaxpr, args, apply))
 
 
 def fresh(jaxpr: Jaxpr, outs: list[Any]) -> list[Any]:

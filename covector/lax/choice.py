@@ -10,12 +10,14 @@ import numpy as np
 from covector.core import errors
 from covector.core.avals import ShapedArray, result_dtype, typeof
 from covector.core.jaxpr import Jaxpr
+from covector.core.modes import jit_is_disabled
 from covector.core.pytrees import tree_paths, tree_unflatten
 from covector.interpreters.evaluate import eval_jaxpr
 from covector.lax.carries import flat
 from covector.primitives.cond import as_index, cond_p
 from covector.primitives.shaping import convert_to
 from covector.primitives.subprograms import staged
+from covector.primitives.while_loop import is_known, plain
 from covector.transforms.arguments import Transformed, check_callable, flatten_values, function_name, transformed
 from covector.transforms.tracing import Traced, traced_function
 
@@ -93,6 +95,8 @@ def _scalar(x: Any, what: str, who: Transformed) -> ShapedArray:
 
 
 def _choose(index: Any, functions: Sequence[Callable[..., Any]], operands: Sequence[Any], who: Transformed) -> Any:
+    if jit_is_disabled() and is_known(index):
+        return functions[int(plain(index))](*operands)
     leaves, treedef = flatten_values(operands, who.name)
     avals = [typeof(x) for x in leaves]
     traced = [traced_function(f, treedef, avals, who) for f in functions]

@@ -12,6 +12,7 @@ import numpy as np
 import covector.numpy as cnp
 from covector.core import errors
 from covector.core.avals import shape_of, typeof
+from covector.core.modes import jit_is_disabled
 from covector.core.primitive import TracerBase
 from covector.core.pytrees import tree_leaves, tree_map, tree_paths, tree_unflatten
 from covector.core.tracer import Tracer
@@ -21,7 +22,7 @@ from covector.lax.checkpointed import check_option, checkpointed_scan, checkpoin
 from covector.primitives.scan import Loop
 from covector.primitives.shaping import reshape_p
 from covector.primitives.subprograms import cut, staged
-from covector.primitives.while_loop import while_p
+from covector.primitives.while_loop import is_known, while_p
 from covector.transforms.arguments import check_callable, function_name, transformed
 from covector.transforms.tracing import traced_function
 from covector.transforms.vmap import vmap
@@ -81,6 +82,8 @@ def scan(
     check_option(checkpoint, ("sqrt", "binomial"), who.name)
     carry, columns = flat(init, who.name), flat(xs, who.name)
     n = _number_of_steps(columns, length, who.name)
+    if jit_is_disabled():
+        return _python_scan(f, init, columns, n, reverse, who.name)
     x_avals = [typeof(x).example(0) for x in columns.leaves]
     body = traced_body(f, carry, [columns], x_avals, lambda result: _pair(result, who.name), who)
     loop = Loop(len(body.hoisted), len(carry.leaves), n, bool(reverse), progress)
@@ -90,6 +93,15 @@ def scan(
     else:
         final, ys = checkpointed_scan(body, loop, checkpoint, init_leaves, columns.leaves)
     return tree_unflatten(carry.treedef, final)[0], tree_unflatten(body.out_tree, ys)[0]
+
+
+def _python_scan(f: Callable[..., Any], carry: Any, columns: Tree, n: int, reverse: bool, who: str) -> tuple[Any, Any]:
+    """The loop in Python, for `disable_jit`."""
+    ys: list[Any] = [None] * n
+    for i in range(n)[:: -1 if reverse else 1]:
+        (x,) = tree_unflatten(columns.treedef, [column[i] for column in columns.leaves])
+        carry, ys[i] = _pair(f(carry, x), who)
+    return carry, tree_map(lambda *items: cnp.stack(items), *ys) if n else None
 
 
 def _pair(result: Any, who: str) -> tuple[Any, Any]:
@@ -199,6 +211,10 @@ def while_loop(
     check_callable(cond_fun, "while_loop")
     check_callable(body_fun, "while_loop")
     who = transformed("while_loop", body_fun)
+    if jit_is_disabled() and is_known(cond_fun(init_val)):
+        while cond_fun(init_val):
+            init_val = body_fun(init_val)
+        return init_val
     carry = flat(init_val, who.name)
     body = traced_body(body_fun, carry, [], [], lambda result: (result, None), who)
     condition = traced_function(cond_fun, carry.treedef, body.carry_avals, who._replace(name=f"the condition of {who.name}"))

@@ -12,6 +12,7 @@ from weakref import WeakKeyDictionary
 
 from covector.core.avals import typeof
 from covector.core.jaxpr import Jaxpr
+from covector.core.modes import MODES, jit_is_disabled
 from covector.core.primitive import TracerBase
 from covector.core.pytrees import tree_flatten, tree_paths, tree_unflatten
 from covector.interpreters.clean import clean
@@ -82,6 +83,8 @@ def jit(
     cache = cache_for(f, (frozenset(statics.positions), frozenset(statics.names)))
 
     def jitted(*args: Any, **kwargs: Any) -> Any:
+        if MODES and jit_is_disabled():
+            return f(*args, **kwargs)
         if has_statics:
             call = statics.split(args, kwargs, who.name)
             leaves, treedef = tree_flatten(call.dynamic)
@@ -100,7 +103,7 @@ def jit(
             if isinstance(leaf, TracerBase):
                 break
         else:
-            if not entry.hoisted:
+            if not entry.hoisted and "watch" not in MODES:
                 return tree_unflatten(entry.out_tree, entry.run(*leaves))
         return tree_unflatten(entry.out_tree, jit_p.bind(*entry.hoisted, *leaves, jaxpr=entry.jaxpr, name=name))
 

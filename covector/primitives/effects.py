@@ -1,0 +1,210 @@
+"""Calls of Python functions from programs: ``debug_callback``, ``io_callback``, ``pure_callback``, and ``check``.
+
+The first two and ``check`` are effects: they stay in a program whose results nobody uses, in their order, and are staged even
+if none of their arguments is traced.  Programs are evaluated in order, so all effects are ordered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from covector.core import errors
+from covector.core.avals import instantiate, typeof
+from covector.core.primitive import ContextPrimitive, Primitive, jointly
+from covector.primitives.subprograms import at_front
+
+Values = Sequence[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Callback:
+    """A Python function of flat arrays, with its name.
+
+    Attributes:
+        run: returns a list of results.
+        jvp: ``jvp(primals, tangents) -> (outs, tangents)``, or None.
+        transpose: ``transpose(cotangents) -> cotangents of the arguments``, or None.
+        vmap_method: what `pure_callback` does under ``vmap``.
+    """
+
+    name: str
+    run: Callable[..., list[Any]]
+    jvp: Callable[[Values, Values], tuple[list[Any], list[Any]]] | None = None
+    transpose: Callable[[Values], list[Any]] | None = None
+    vmap_method: str | None = None
+
+    def __repr__(self) -> str:
+        return f"<callback {self.name}>"
+
+    def checked(self, args: Values, out_avals: Sequence[Any]) -> list[Any]:
+        """The results of a call, which must be of the types that were declared."""
+        outs = self.run(*args)
+        if len(outs) != len(out_avals):
+            raise self.mismatch(f"returned {len(outs)} values, and {len(out_avals)} were declared")
+        found = [np.asarray(o) for o in outs]
+        for x, aval in zip(found, out_avals, strict=True):
+            if x.shape != aval.shape or x.dtype != aval.dtype:
+                raise self.mismatch(f"returned {typeof(x)}, and {aval} was declared")
+        return [x.copy() if x.ndim else x[()] for x in found]
+
+    def mismatch(self, what: str) -> errors.CallbackError:
+        return errors.CallbackError(
+            errors.describe(
+                f"the callback {self.name} {what}.",
+                why="what follows was traced with the declared shapes and dtypes",
+                fix="declare what the function returns (result_shape_dtypes), or convert its result",
+            )
+        )
+
+    def one_by_one(self, size: int, batched: Sequence[bool]) -> Callback:
+        """The callback for a batch: called for each example, in order."""
+
+        def run(*args: Any) -> list[Any]:
+            rows = [self.run(*(a[i] if b else a for a, b in zip(args, batched, strict=True))) for i in range(size)]
+            return [np.stack(column) for column in zip(*rows, strict=True)]
+
+        return Callback(self.name, run, vmap_method=self.vmap_method)
+
+
+def _in_order(primitive: Primitive) -> Callable[..., Any]:
+    """The batching rule of an effect: it happens for one example after the other."""
+
+    def batch(size: int, args: Values, dims: Sequence[int | None], *, callback: Callback, out_avals: Sequence[Any] = ()) -> Any:
+        front = [at_front(a, d, size, False) for a, d in zip(args, dims, strict=True)]
+        every = callback.one_by_one(size, [d is not None for d in dims])
+        avals = {"out_avals": tuple(a.batched(size, 0) for a in out_avals)} if out_avals else {}
+        return primitive.bind(*front, callback=every, **avals), [0] * len(out_avals)
+
+    return batch
+
+
+# --- debug_callback: no results, no derivative ------------------------------------------------------------------------
+
+debug_callback_p = ContextPrimitive("debug_callback", multiple_results=True)
+debug_callback_p.effect = True
+debug_callback_p.def_abstract(lambda *avals, callback: [])
+debug_callback_p.def_batch(_in_order(debug_callback_p))
+
+
+@debug_callback_p.def_impl
+def _debug_callback(*args: Any, callback: Callback) -> list[Any]:
+    callback.run(*args)
+    return []
+
+
+@debug_callback_p.def_jvp
+def _debug_callback_jvp(primals: Values, tangents: Values, *, callback: Callback) -> Any:
+    return debug_callback_p.bind(*primals, callback=callback), []
+
+
+# --- io_callback ------------------------------------------------------------------------------------------------------
+
+io_callback_p = ContextPrimitive("io_callback", multiple_results=True)
+io_callback_p.effect = True
+io_callback_p.def_impl(lambda *args, callback, out_avals=(): callback.checked(args, out_avals))
+io_callback_p.def_abstract(lambda *avals, callback, out_avals=(): list(out_avals))
+io_callback_p.def_batch(_in_order(io_callback_p))
+
+
+# --- pure_callback ----------------------------------------------------------------------------------------------------
+
+pure_callback_p = Primitive("pure_callback", multiple_results=True)
+pure_callback_p.def_impl(lambda *args, callback, out_avals: callback.checked(args, out_avals))
+pure_callback_p.def_abstract(lambda *avals, callback, out_avals: list(out_avals))
+
+
+@pure_callback_p.def_jvp
+def _pure_callback_jvp(primals: Values, tangents: Values, *, callback: Callback, out_avals: Sequence[Any]) -> Any:
+    if callback.jvp is not None:
+        return callback.jvp(primals, [instantiate(t) for t in tangents])
+    outs = pure_callback_p.bind(*primals, callback=callback, out_avals=out_avals)
+    if callback.transpose is None:
+        raise errors.NonDifferentiableError(f"pure_callback({callback.name})", "a derivative", map(typeof, primals))
+    return outs, pure_callback_p.bind(*map(instantiate, tangents), callback=callback, out_avals=out_avals)
+
+
+@pure_callback_p.def_transpose(linear=jointly())
+def _pure_callback_transpose(cts: Values, *args: Any, callback: Callback, out_avals: Sequence[Any]) -> Any:
+    assert callback.transpose is not None, "only a callback with a transpose is ever applied to tangents"
+    return callback.transpose([instantiate(ct) for ct in cts])
+
+
+@pure_callback_p.def_batch
+def _pure_callback_batch(
+    size: int, args: Values, dims: Sequence[int | None], *, callback: Callback, out_avals: Sequence[Any]
+) -> Any:
+    method = callback.vmap_method
+    batched = [d is not None for d in dims]
+    front = [at_front(a, d, size, method == "broadcast_all") for a, d in zip(args, dims, strict=True)]
+    avals = tuple(a.batched(size, 0) for a in out_avals)
+    if method is None:
+        raise errors.CallbackError(
+            errors.describe(
+                f"the callback {callback.name} is batched, and has no vmap_method.",
+                why="covector cannot know whether the function works on a whole batch",
+                fix='pass vmap_method="sequential" (called for each example), "expand_dims" or "broadcast_all" (called once)',
+            )
+        )
+    if method == "sequential":
+        callback = callback.one_by_one(size, batched)
+    elif method == "expand_dims":
+        front = [a if b else np.expand_dims(a, 0) for a, b in zip(front, batched, strict=True)]
+    return pure_callback_p.bind(*front, callback=callback, out_avals=avals), [0] * len(avals)
+
+
+# --- check: an assertion about values ---------------------------------------------------------------------------------
+
+COLLECTOR: ContextVar[Any] = ContextVar("covector_checks", default=None)
+"""Where failed checks are noted; without one they raise."""
+
+check_p = ContextPrimitive("check", multiple_results=True)
+check_p.effect = True
+check_p.def_abstract(lambda *avals, message: [])
+
+
+@dataclass(frozen=True, eq=False)
+class Message:
+    """What a failed check says: ``text(*values)``, and where the check is."""
+
+    text: Callable[..., str]
+    source: Any
+
+    def __repr__(self) -> str:
+        return f"<check at {self.source}>"
+
+
+@check_p.def_impl
+def _check(holds: Any, *values: Any, message: Message) -> list[Any]:
+    if not np.all(holds):
+        first, place = first_failure(np.asarray(holds), values)
+        text = message.text(*first) + place
+        collector = COLLECTOR.get()
+        if collector is None:
+            raise errors.CheckError(errors.describe(f"a check failed: {text}", source=message.source))
+        collector.note(text, message.source)
+    return []
+
+
+def first_failure(holds: Any, values: Values) -> tuple[list[Any], str]:
+    """The values of the first example for which a check failed; those of a batch have its axes in front."""
+    if not holds.ndim:
+        return list(values), ""
+    index = tuple(int(i) for i in np.argwhere(~holds)[0])
+    numbers = ", ".join(map(str, index))
+    return [v[index] for v in values], f" (example {numbers})"
+
+
+@check_p.def_jvp
+def _check_jvp(primals: Values, tangents: Values, *, message: Message) -> Any:
+    return check_p.bind(*primals, message=message), []
+
+
+@check_p.def_batch
+def _check_batch(size: int, args: Values, dims: Sequence[int | None], *, message: Message) -> Any:
+    front = [at_front(a, d, size, True) for a, d in zip(args, dims, strict=True)]
+    return check_p.bind(*front, message=message), []

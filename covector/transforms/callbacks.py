@@ -1,0 +1,117 @@
+"""Python functions called while programs run: ``pure_callback`` and ``io_callback``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from covector.core import errors
+from covector.core.avals import AbstractValue, ShapedArray, typeof
+from covector.core.pytrees import tree_flatten, tree_unflatten
+from covector.primitives.effects import Callback, io_callback_p, pure_callback_p
+from covector.transforms.arguments import check_callable, flatten_values, function_name, same_tree
+
+VMAP_METHODS = (None, "sequential", "expand_dims", "broadcast_all")
+
+
+def _declared(result_shape_dtypes: Any) -> tuple[tuple[Any, ...], Any]:
+    """The avals that a callback declares for its results."""
+    leaves, treedef = tree_flatten(result_shape_dtypes)
+
+    def aval(x: Any) -> Any:
+        if isinstance(x, AbstractValue):
+            return x.strengthened()
+        return ShapedArray(tuple(x.shape), x.dtype) if hasattr(x, "shape") and hasattr(x, "dtype") else typeof(x).strengthened()
+
+    return tuple(map(aval, leaves)), treedef
+
+
+def pure_callback(
+    callback: Callable[..., Any],
+    result_shape_dtypes: Any,
+    *args: Any,
+    vmap_method: str | None = None,
+    jvp: Callable[..., Any] | None = None,
+    transpose: Callable[..., Any] | None = None,
+) -> Any:
+    """Call a Python function without side effects on NumPy arrays, also in compiled and batched programs.
+
+    Args:
+        callback: a function of arrays; it may be called any number of times, or not at all.
+        result_shape_dtypes: what it returns, a pytree of avals (`ShapedArray`), arrays, or anything with shape and dtype.
+        args: its arguments, pytrees of arrays.
+        vmap_method: under `vmap`: "sequential" calls it for each example; "expand_dims" and "broadcast_all" call it once with
+            the batch axis in front, which unbatched arguments have with length 1, or in full.  None refuses.
+        jvp: ``jvp(primals, tangents) -> (output, tangent)``, in NumPy functions that can be differentiated again.
+        transpose: for a linear function, ``transpose(cotangent) -> tuple of cotangents``; it may call `pure_callback`.
+
+    Raises:
+        CallbackError: the result is not what was declared; or the call is batched without a ``vmap_method``.
+        NonDifferentiableError: a derivative is needed, and there is neither ``jvp`` nor ``transpose``.
+
+    Example:
+        >>> from covector import grad, jit
+        >>> def sine(x):
+        ...     return pure_callback(np.sin, x, x, jvp=lambda p, t: (sine(*p), np.cos(p[0]) * t[0]))
+        >>> float(jit(grad(sine))(0.0))
+        1.0
+    """
+    for f in (callback, jvp, transpose):
+        if f is not None:
+            check_callable(f, "pure_callback")
+    name = function_name(callback)
+    if vmap_method not in VMAP_METHODS:
+        what = f"pure_callback of {name} got vmap_method={vmap_method!r}."
+        raise errors.ArgumentError(errors.describe(what, fix=f"pass one of {', '.join(map(repr, VMAP_METHODS))}"))
+    leaves, treedef = flatten_values(args, f"pure_callback of {name}")
+    out_avals, out_tree = _declared(result_shape_dtypes)
+
+    def run(*values: Any) -> list[Any]:
+        return tree_flatten(callback(*tree_unflatten(treedef, values)))[0]
+
+    def flat_jvp(primals: Any, tangents: Any) -> Any:
+        assert jvp is not None
+        pairs = (tuple(tree_unflatten(treedef, xs)) for xs in (primals, tangents))
+        out, tangent = jvp(*pairs)
+        who = f"the jvp rule of {name}"
+        return same_tree(out, out_tree, "an output", who), same_tree(tangent, out_tree, "a tangent", who)
+
+    def flat_transpose(cts: Any) -> list[Any]:
+        assert transpose is not None
+        results = transpose(tree_unflatten(out_tree, cts))
+        return same_tree(list(results), treedef, "cotangents", f"the transpose of {name}")
+
+    described = Callback(name, run, flat_jvp if jvp else None, flat_transpose if transpose else None, vmap_method)
+    return tree_unflatten(out_tree, pure_callback_p.bind(*leaves, callback=described, out_avals=out_avals))
+
+
+def io_callback(callback: Callable[..., Any], result_shape_dtypes: Any, *args: Any, ordered: bool = False) -> Any:
+    """Call a Python function with side effects on NumPy arrays, exactly once each time that the program gets there.
+
+    Args:
+        callback: a function of arrays.
+        result_shape_dtypes: what it returns, as for `pure_callback`; None for nothing.
+        args: its arguments, pytrees of arrays.
+        ordered: accepted for JAX's sake: programs run in order, so all effects are ordered.
+
+    Under `vmap` it is called for one example after the other.  It has no derivative.
+
+    Example:
+        >>> from covector import jit
+        >>> log = []
+        >>> _ = jit(lambda x: io_callback(lambda x: log.append(float(x)), None, x * 2))(3.0)
+        >>> log
+        [6.0]
+    """
+    check_callable(callback, "io_callback")
+    name = function_name(callback)
+    leaves, treedef = flatten_values(args, f"io_callback of {name}")
+    out_avals, out_tree = _declared(result_shape_dtypes)
+
+    def run(*values: Any) -> list[Any]:
+        return tree_flatten(callback(*tree_unflatten(treedef, [np.asarray(v)[()] for v in values])))[0]
+
+    params = {"out_avals": out_avals} if out_avals else {}
+    return tree_unflatten(out_tree, io_callback_p.bind(*leaves, callback=Callback(name, run), **params))
