@@ -10,7 +10,7 @@ through staging, so that compiling a function never changes the dtype of its res
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,9 @@ class AbstractValue:
     """The interface of an aval: equality, hashing, printing, and the symbolic zero of its tangent space."""
 
     __slots__ = ()
+
+    varying: frozenset[Any] = frozenset()
+    """The named axes over which the value differs from example to example; see `VaryingArray`."""
 
     def tangent(self) -> AbstractValue:
         """The aval of the tangents (and cotangents) of values that have this aval."""
@@ -128,6 +131,7 @@ class ShapedArray(AbstractValue):
             and self.shape == other.shape
             and self.dtype == other.dtype
             and self.weak_type == other.weak_type
+            and self.varying == other.varying
         )
 
     def __hash__(self) -> int:
@@ -138,6 +142,48 @@ class ShapedArray(AbstractValue):
     def __repr__(self) -> str:
         weak = "weak_" if self.weak_type else ""
         return f"{weak}{dtype_name(self.dtype)}[{','.join(map(str, self.shape))}]"
+
+
+class VaryingArray(ShapedArray):
+    """An array that differs between the examples of named batches (``vmap(axis_name=...)``): ``varying`` has their names.
+
+    >>> VaryingArray((3,), np.float64, ["i"])
+    f64[3] varying over i
+    """
+
+    __slots__ = ("varying",)
+
+    def __init__(self, shape: Shape, dtype: Any, varying: Iterable[Any], weak_type: bool = False):
+        super().__init__(shape, dtype, weak_type)
+        self.varying = frozenset(varying)
+
+    def tangent(self) -> ShapedArray:
+        return self if self.dtype.kind in "fc" else ShapedArray(self.shape, float0)
+
+    def batched(self, size: int, dim: int) -> ShapedArray:
+        aval = super().batched(size, dim)
+        return VaryingArray(aval.shape, aval.dtype, self.varying)
+
+    def example(self, dim: int) -> ShapedArray:
+        aval = super().example(dim)
+        return VaryingArray(aval.shape, aval.dtype, self.varying)
+
+    def strengthened(self) -> ShapedArray:
+        return VaryingArray(self.shape, self.dtype, self.varying) if self.weak_type else self
+
+    __hash__ = ShapedArray.__hash__
+
+    def __repr__(self) -> str:
+        return f"{super().__repr__()} varying over {', '.join(sorted(map(str, self.varying)))}"
+
+
+def with_varying(aval: Any, varying: frozenset[Any]) -> Any:
+    """The aval of the same array where it varies over these named axes, and no others."""
+    if not isinstance(aval, ShapedArray) or aval.varying == varying:
+        return aval
+    if not varying:
+        return ShapedArray(aval.shape, aval.dtype, aval.weak_type)
+    return VaryingArray(aval.shape, aval.dtype, varying, aval.weak_type)
 
 
 class Zero:

@@ -15,7 +15,7 @@ import numpy as np
 
 from covector.core.avals import Zero, float0, typeof
 from covector.core.errors import JaxprTypeError, LinearityError, describe
-from covector.core.jaxpr import Equation, Jaxpr, Literal, Var
+from covector.core.jaxpr import Equation, Jaxpr, Literal, Var, recorded_avals
 from covector.core.printer import atom_to_string, contents, equation_to_string
 
 
@@ -136,6 +136,7 @@ class _Checker:
             self.fail(
                 f"{name!r} cannot be applied here.", f"its abstract rule raised {type(reason).__name__}: {reason}", reason
             )
+        found = recorded_avals(eqn.primitive, eqn.params, [x.aval for x in eqn.inputs], found)
         avals = list(found) if eqn.primitive.multiple_results else [found]
         if len(avals) != len(eqn.outputs):
             self.fail(f"{name!r} has {len(avals)} outputs, but the equation binds {len(eqn.outputs)}.")

@@ -188,3 +188,7 @@ class NaNError(CovectorError, FloatingPointError):
 
 class LeakError(CovectorError):
     """A tracer outlived the transformation that made it, while `checking_leaks` was on."""
+
+
+class AxisNameError(CovectorError, NameError):
+    """A collective over a named axis that no batch has, or where not all examples take part."""

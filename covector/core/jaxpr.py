@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from covector.core.avals import typeof
+from covector.core.avals import typeof, with_varying
 from covector.core.source import Source
 
 if TYPE_CHECKING:
@@ -159,6 +159,35 @@ def count_equations(jaxpr: Jaxpr) -> int:
         return sum(sum(map(count_equations, programs)) if programs else 1 for programs in inner)
 
     return jaxpr.derived("count", count)
+
+
+def recorded_avals(primitive: Primitive, params: dict[str, Any], avals: Sequence[Any], out: Any) -> Any:
+    """What an equation's outputs are by their abstract rule (one aval, or several), varying over what its inputs vary over.
+
+    Collectives and primitives with sub-programs say themselves what their outputs vary over.
+    """
+    if primitive.collective or any(True for _ in sub_jaxprs(params)):
+        return out
+    varying: frozenset[Any] = frozenset().union(*(a.varying for a in avals))
+    if not varying:
+        return out
+    return [with_varying(a, varying) for a in out] if primitive.multiple_results else with_varying(out, varying)
+
+
+def collective_axes(params: dict[str, Any]) -> frozenset[Any]:
+    """The named axes that programs among the parameters of an equation have collectives over."""
+    axes: frozenset[Any] = frozenset()
+    return axes.union(*map(_axes_of_program, sub_jaxprs(params)))
+
+
+def _axes_of_program(jaxpr: Jaxpr) -> frozenset[Any]:
+    def find() -> frozenset[Any]:
+        own: set[Any] = set()
+        for eqn in jaxpr.equations:
+            own.update(eqn.params["axes"] if eqn.primitive.collective else collective_axes(eqn.params))
+        return frozenset(own)
+
+    return jaxpr.derived("collective axes", find)
 
 
 def has_effects(primitive: Primitive, params: dict[str, Any]) -> bool:

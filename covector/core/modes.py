@@ -37,6 +37,10 @@ def _set(name: str, value: Any) -> None:
         MODES[name] = value
 
 
+NAMED_AXES: list[Any] = []
+"""The names of the axes of all batches that are open, in any context; empty where nobody has to look for them."""
+
+
 def jit_is_disabled() -> bool:
     """Whether compiled functions and loops are to run as plain Python."""
     return "no jit" in MODES

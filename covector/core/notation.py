@@ -16,7 +16,16 @@ from typing import Any
 
 import numpy as np
 
-from covector.core.avals import AbstractValue, ShapedArray, Zero, dtype_from_name, dtype_name, float0
+from covector.core.avals import (
+    AbstractValue,
+    ShapedArray,
+    VaryingArray,
+    Zero,
+    dtype_from_name,
+    dtype_name,
+    float0,
+    with_varying,
+)
 
 RESERVED = frozenset({"in", "let", "lambda", "inf", "nan"})
 """Names that no variable has."""
@@ -198,6 +207,12 @@ def register_notation(
     MAKERS[tag] = make or cls
 
 
+register_notation(
+    VaryingArray,
+    "varying",
+    lambda a: (with_varying(a, frozenset()), *sorted(a.varying, key=str)),
+    lambda aval, *names: VaryingArray(aval.shape, aval.dtype, names, aval.weak_type),
+)
 register_notation(slice, "slice", lambda x: (x.start, x.stop, x.step))
 register_notation(Zero, "Zero", lambda x: (x.aval,), lambda aval: Zero(_checked(aval, AbstractValue)))
 register_notation(type, "type", lambda x: (_TYPE_NAMES[x],) if x in _TYPE_NAMES else None, lambda name: TYPES[name])

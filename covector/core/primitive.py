@@ -107,6 +107,7 @@ class Primitive:
         "__weakref__",
         "abstract",
         "batch",
+        "collective",
         "derived",
         "effect",
         "impl",
@@ -129,6 +130,8 @@ class Primitive:
         self.multiple_results = multiple_results
         self.keeps_weak = False
         """Whether the result for Python scalars is a Python scalar (as for the arithmetic operators)."""
+        self.collective = False
+        """Whether its abstract rule says over which named axes the outputs vary."""
         self.effect = False
         """Whether applying it does something besides computing its results, so that it stays in a program that needs none."""
         self.impl: Callable[..., Any] = self._missing("impl", "evaluation")
@@ -252,6 +255,12 @@ class ContextPrimitive(Primitive):
                 trace = candidate
                 break
         return self.impl(*args, **params) if trace is None else trace.process(self, args, params)
+
+
+class NestedPrimitive(ContextPrimitive):
+    """A primitive with programs among its parameters; the context matters to it if it does to them."""
+
+    __slots__ = ()
 
 
 # --- which arguments a primitive is linear in -------------------------------------------------------------------------

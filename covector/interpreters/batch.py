@@ -6,12 +6,15 @@ examples.  The batching rule of a primitive computes all examples at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from covector.core import errors
-from covector.core.avals import typeof
-from covector.core.primitive import Primitive, Trace, open_trace
+from covector.core.avals import typeof, with_varying
+from covector.core.jaxpr import collective_axes
+from covector.core.modes import NAMED_AXES
+from covector.core.primitive import ContextPrimitive, Primitive, Trace, open_trace
 from covector.core.source import Source
 from covector.core.tracer import Tracer, register_tracer
 from covector.interpreters.stage import leaked
@@ -29,7 +32,8 @@ class BatchTracer(Tracer):
 
     @property
     def aval(self) -> Any:
-        return typeof(self.value).example(self.dim)
+        aval, name = typeof(self.value).example(self.dim), self._trace.axis_name
+        return aval if name is None else with_varying(aval, aval.varying | {name})
 
     def answer(self) -> Any:
         return self._trace.answer(self)
@@ -41,6 +45,35 @@ class BatchTracer(Tracer):
 register_tracer(BatchTracer, lambda x: x.aval)
 
 
+class NamedSize(int):
+    """The size of a batch whose axis has a name, which batching rules pass on to the programs that they batch."""
+
+    axis_name: Any
+
+    def __new__(cls, size: int, axis_name: Any) -> NamedSize:
+        named = super().__new__(cls, size)
+        named.axis_name = axis_name
+        return named
+
+
+def axis_name_of(size: int) -> Any:
+    """The name of a batch's axis, or None."""
+    return getattr(size, "axis_name", None)
+
+
+@contextmanager
+def open_batch(trace_type: Any, size: Any, axis_name: Any, *args: Any) -> Iterator[Any]:
+    """Open a batch trace; if its axis has a name, this is known while it is open."""
+    if axis_name is not None:
+        NAMED_AXES.append(axis_name)
+    try:
+        with open_trace(trace_type, size, axis_name, *args) as trace:
+            yield trace
+    finally:
+        if axis_name is not None:
+            NAMED_AXES.remove(axis_name)
+
+
 class BatchTrace(Trace):
     """Applies the batching rule of each primitive."""
 
@@ -48,8 +81,13 @@ class BatchTrace(Trace):
 
     def __init__(self, size: int, axis_name: Any = None, name: str = "vmap", origin: Source | None = None):
         super().__init__(name, origin)
-        self.size = size
+        self.size = size if axis_name is None else NamedSize(size, axis_name)
         self.axis_name = axis_name
+
+    def takes(self, primitive: ContextPrimitive, params: dict[str, Any]) -> bool:
+        if self.axis_name is None:
+            return False
+        return self.axis_name in (params["axes"] if primitive.collective else collective_axes(params))
 
     def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
         if self.closed:
@@ -89,11 +127,10 @@ def batch(
     args: Sequence[Any],
     dims: Sequence[int | None],
     *,
-    axis_name: Any = None,
     name: str = "vmap",
     origin: Source | None = None,
 ) -> tuple[list[Any], list[int | None]]:
     """The outputs of ``f`` for a batch of arguments, with the batch axis of each (None where it is the same for all)."""
-    with open_trace(BatchTrace, size, axis_name, name, origin) as trace:
+    with open_batch(BatchTrace, size, axis_name_of(size), name, origin) as trace:
         pairs = [trace.lower(o) for o in f(*map(trace.lift, args, dims))]
     return [v for v, _ in pairs], [d for _, d in pairs]

@@ -88,7 +88,9 @@ class _Cleaner:
 
     def folded(self, eqn: Equation, inputs: list[Any]) -> list[Any] | None:
         """The results of an equation as constants, if all its inputs are and the results are small."""
-        if not all(isinstance(x, Literal) or x in self.consts for x in inputs) or has_effects(eqn.primitive, eqn.params):
+        if eqn.primitive.collective or has_effects(eqn.primitive, eqn.params):
+            return None
+        if not all(isinstance(x, Literal) or x in self.consts for x in inputs):
             return None
         avals = [x.aval for x in (*inputs, *eqn.outputs)]
         if not all(isinstance(a, ShapedArray) for a in avals):

@@ -10,13 +10,13 @@ from collections.abc import Callable, Sequence
 from itertools import zip_longest
 from typing import Any, NamedTuple
 
-from covector.core.avals import Zero, typeof
+from covector.core.avals import Zero, typeof, with_varying
 from covector.core.jaxpr import Jaxpr
-from covector.interpreters.batch import batch
+from covector.interpreters.batch import axis_name_of, batch
 from covector.interpreters.evaluate import eval_jaxpr
 from covector.interpreters.jvp import jvp
 from covector.interpreters.stage import stage
-from covector.interpreters.transpose import instantiated, transpose_jaxpr
+from covector.interpreters.transpose import instantiated, kept_axes, transpose_jaxpr
 
 
 class Derived(NamedTuple):
@@ -81,13 +81,20 @@ def batched_program(jaxpr: Jaxpr, size: int, dims: tuple[int | None, ...]) -> tu
         assert not hoisted
         return batched, out_dims
 
-    return jaxpr.derived(("batch", size, dims), make)
+    return jaxpr.derived(("batch", size, axis_name_of(size), dims), make)
 
 
 def transposed_program(
-    jaxpr: Jaxpr, linear: tuple[bool, ...], nonzero: tuple[bool, ...], needed: tuple[bool, ...] = ()
+    jaxpr: Jaxpr,
+    linear: tuple[bool, ...],
+    nonzero: tuple[bool, ...],
+    needed: tuple[bool, ...] = (),
+    varying: tuple[frozenset[Any], ...] = (),
 ) -> Derived:
-    """``(*known inputs, *cotangents marked nonzero) -> cotangents of the inputs marked linear`` that are nonzero or needed."""
+    """``(*known inputs, *cotangents marked nonzero) -> cotangents of the inputs marked linear`` that are nonzero or needed.
+
+    ``varying``, if given, says over which named axes the cotangents vary.
+    """
     linear_avals = choose(linear, jaxpr.in_avals)
     known_avals = [a for a, m in zip(jaxpr.in_avals, linear, strict=True) if not m]
 
@@ -99,4 +106,8 @@ def transposed_program(
         return choose(present, instantiated(results, linear_avals)), present
 
     ct_avals = [a.tangent().strengthened() for a in choose(nonzero, jaxpr.out_avals)]
-    return jaxpr.derived(("transpose", linear, nonzero, needed), lambda: staged_program(outputs, [*known_avals, *ct_avals]))
+    if varying:
+        ct_avals = [with_varying(a, v) for a, v in zip(ct_avals, varying, strict=True)]
+    return jaxpr.derived(
+        ("transpose", linear, nonzero, needed, varying, kept_axes()), lambda: staged_program(outputs, [*known_avals, *ct_avals])
+    )

@@ -19,8 +19,9 @@ import numpy as np
 
 from covector.core import errors
 from covector.core.avals import ShapedArray, Zero, typeof
-from covector.core.jaxpr import Equation, Jaxpr, Literal, Var, has_effects
-from covector.core.primitive import NO_PARAMS, ContextPrimitive, Primitive, Trace, TracerBase, open_trace
+from covector.core.jaxpr import Equation, Jaxpr, Literal, Var, collective_axes, has_effects, recorded_avals
+from covector.core.modes import NAMED_AXES
+from covector.core.primitive import NO_PARAMS, ContextPrimitive, NestedPrimitive, Primitive, Trace, TracerBase, open_trace
 from covector.core.source import Source, user_source
 from covector.core.tracer import Tracer, register_tracer
 
@@ -65,14 +66,17 @@ class StageTrace(Trace):
         return StageTracer(self, Var(aval))
 
     def takes(self, primitive: ContextPrimitive, params: dict[str, Any]) -> bool:
-        return True
+        return not isinstance(primitive, NestedPrimitive) or has_effects(primitive, params) or bool(collective_axes(params))
 
     def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
         if self.closed:
             raise leaked(self, args)
         inputs = [a.variable if a.__class__ is StageTracer and a._trace is self else a for a in args]
         avals = [typeof(a) for a in args]
-        return self.record(primitive, inputs, params, primitive.abstract(*avals, **params), user_source())
+        out_avals = primitive.abstract(*avals, **params)
+        if NAMED_AXES:
+            out_avals = recorded_avals(primitive, params, avals, out_avals)
+        return self.record(primitive, inputs, params, out_avals, user_source())
 
     def record(
         self, primitive: Primitive, inputs: Sequence[Any], params: dict[str, Any], out_avals: Any, source: Source | None
@@ -129,6 +133,8 @@ class LinearTrace(StageTrace):
         if not (primitive.linear_masks.get(linear_in) or primitive.is_linear_in(linear_in, params)):
             check_affine_part_is_zero(primitive, args, linear_in, params)
         out_avals = primitive.abstract(*avals, **params)
+        if NAMED_AXES:
+            out_avals = recorded_avals(primitive, params, avals, out_avals)
         if primitive.multiple_results:
             return self.record(primitive, inputs, params, out_avals, None)
         out = Var(out_avals)

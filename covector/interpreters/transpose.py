@@ -13,13 +13,15 @@ from __future__ import annotations
 import functools
 import operator
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
 
 from covector.core import errors
-from covector.core.avals import Zero, instantiate
-from covector.core.jaxpr import Jaxpr, Var
+from covector.core.avals import Zero, instantiate, typeof
+from covector.core.jaxpr import Jaxpr, Var, sub_jaxprs
+from covector.core.modes import NAMED_AXES
 from covector.core.primitive import TracerBase, open_trace
 from covector.interpreters.evaluate import eval_jaxpr
 from covector.interpreters.linearize import LinearProgram, linear_output
@@ -79,6 +81,43 @@ class PartialSum:
         return functools.reduce(operator.add, terms)
 
 
+SUM_OVER_AXES: list[Callable[[Any, frozenset[Any]], Any]] = []
+"""The sum of a value over named axes; the collectives put it here."""
+
+
+_kept: ContextVar[frozenset[Any] | None] = ContextVar("covector_kept_axes", default=None)
+"""The named axes of which the backward pass in progress finds the derivatives for each example; None outside of one."""
+
+
+def kept_axes() -> frozenset[Any] | None:
+    """The named axes that the backward pass in progress does not sum over."""
+    return _kept.get()
+
+
+def summed_over_axes(x_cts: Sequence[Any], entry: TapeEntry, kept: frozenset[Any]) -> list[Any]:
+    """The cotangents of an equation's inputs, where an input that does not vary over a named axis met one that does: summed."""
+    primitive, inputs, params, outputs, _ = entry
+    if primitive.collective:
+        return list(x_cts)
+    programs = list(sub_jaxprs(params))
+    varying: list[frozenset[Any]]
+    if programs:  # inside, the sums are done
+        meant = programs[0].in_avals
+        varying = [frozenset()] * (len(inputs) - len(meant)) + [a.varying for a in meant]
+    else:
+        varying = [frozenset().union(*(v.aval.varying for v in outputs))] * len(inputs)
+    return [
+        ct if ct is None or x.__class__ is not Var else _sum_over(ct, v - x.aval.varying - kept, x.aval)
+        for ct, x, v in zip(x_cts, inputs, varying, strict=False)
+    ]
+
+
+def _sum_over(ct: Any, names: frozenset[Any], aval: Any) -> Any:
+    if not names or ct.__class__ is Zero:
+        return ct
+    return SUM_OVER_AXES[0](ct.scatter([ct], aval) if ct.__class__ is Accumulate else ct, names)
+
+
 def accumulate(arrived: dict[Var, Any], var: Var, ct: Any) -> None:
     """Add a cotangent of any kind to what has arrived for a variable."""
     before = arrived.get(var)
@@ -105,6 +144,9 @@ def backward(
     Returns:
         A cotangent for each input, or None where it is zero.
     """
+    kept = kept_axes()
+    if NAMED_AXES and kept is None:
+        return _backward_in_groups(tape, in_vars, outs, cts_in)
     arrived: dict[Var, Any] = {}
     for out, ct_in in zip(outs, cts_in, strict=True):
         if out.__class__ is not Zero:
@@ -127,6 +169,8 @@ def backward(
         if primitive.transpose is None:
             raise errors.MissingRuleError(primitive.name, "transpose", "reverse mode")
         x_cts = primitive.transpose(ct, *inputs, **params) if params else primitive.transpose(ct, *inputs)
+        if kept is not None:
+            x_cts = summed_over_axes(x_cts, (primitive, inputs, params, outputs, _source), kept)
         for x, x_ct in zip(inputs, x_cts):  # noqa: B905 - on the hot path
             if x_ct is not None and x.__class__ is Var:
                 if x in arrived or x_ct.__class__ not in PLAIN:
@@ -134,6 +178,29 @@ def backward(
                 else:
                     arrived[x] = x_ct
     return [None if v is None else summed(arrived.get(v)) for v in in_vars]
+
+
+def _backward_in_groups(tape: list[TapeEntry], in_vars: Any, outs: Any, cts_in: Any) -> list[Any]:
+    """Pull back the outputs that vary over the same named axes together, and add up.
+
+    The derivative of an output that is the same for all examples is the total one; that of an output of each example is the
+    example's own.
+    """
+    totals: dict[Var, Any] = {}
+    for group in {out.aval.varying for out in outs if out.__class__ is not Zero}:
+        chosen = [
+            ct if o.__class__ is not Zero and o.aval.varying == group else None for o, ct in zip(outs, cts_in, strict=True)
+        ]
+        some = [Zero(typeof(ct).tangent()) if c is None else o for o, c, ct in zip(outs, chosen, cts_in, strict=True)]
+        token = _kept.set(group)
+        try:
+            cts = backward(tape, in_vars, some, cts_in, consume=False)
+        finally:
+            _kept.reset(token)
+        for v, ct in zip(in_vars, cts, strict=True):
+            if v is not None and ct is not None:
+                totals[v] = ct if v not in totals else v.aval.add(totals[v], ct)
+    return [totals.get(v) for v in in_vars]
 
 
 def summed(ct: Any) -> Any:

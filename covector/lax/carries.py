@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from covector.core import errors
-from covector.core.avals import ShapedArray, result_dtype, typeof
+from covector.core.avals import ShapedArray, result_dtype, typeof, with_varying
 from covector.core.jaxpr import Jaxpr
 from covector.core.pytrees import tree_paths, tree_unflatten
 from covector.interpreters.stage import stage
@@ -109,7 +109,15 @@ def unflattened(trees: Sequence[Tree], leaves: Sequence[Any]) -> list[Any]:
 
 
 def _joined(begins: ShapedArray, returns: ShapedArray) -> ShapedArray | None:
-    """The type of a carry that begins as one and comes back as the other; None if there is none."""
+    """The type of a carry that begins as one and comes back as the other; None if there is none.
+
+    It varies over all named axes that either does.
+    """
+    joined = _joined_types(begins, returns)
+    return None if joined is None else with_varying(joined, begins.varying | returns.varying)
+
+
+def _joined_types(begins: ShapedArray, returns: ShapedArray) -> ShapedArray | None:
     if begins.shape != returns.shape:
         return None
     dtype = result_dtype(begins, returns)

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from covector.core.avals import Zero
+from covector.core.avals import Zero, typeof
 from covector.core.check import check_linear
 from covector.core.jaxpr import Jaxpr, Var
-from covector.core.primitive import Primitive
+from covector.core.modes import NAMED_AXES
+from covector.core.primitive import NestedPrimitive
 from covector.interpreters.clean import INLINED, clean
 from covector.interpreters.evaluate import compiled
 from covector.interpreters.linearize import split, split_known
@@ -26,7 +27,7 @@ from covector.interpreters.programs import (
 from covector.interpreters.stage import LinearTrace
 from covector.primitives.shaping import strengthened
 
-jit_p = Primitive("jit", multiple_results=True)
+jit_p = NestedPrimitive("jit", multiple_results=True)
 INLINED.add("jit")
 
 
@@ -82,13 +83,18 @@ def _split(trace: LinearTrace, args: Sequence[Any], linear: Sequence[bool], para
 jit_p.split = _split
 
 
+def varying_of(values: Sequence[Any]) -> tuple[frozenset[Any], ...]:
+    """Over which named axes values vary; nothing where no axis has a name."""
+    return tuple(typeof(x).varying for x in values) if NAMED_AXES else ()
+
+
 @jit_p.def_transpose(linear=lambda mask, params: check_linear(params["jaxpr"], mask))
 def _jit_transpose(cts: Sequence[Any], *args: Any, jaxpr: Jaxpr, name: str) -> list[Any]:
     linear = tuple(a.__class__ is Var for a in args)
     nonzero = tuple(ct.__class__ is not Zero for ct in cts)
-    program, present = transposed_program(jaxpr, linear, nonzero)
     known = [a for a in args if a.__class__ is not Var]
     given = [strengthened(ct) for ct in choose(nonzero, cts)]
+    program, present = transposed_program(jaxpr, linear, nonzero, varying=varying_of(given))
     results = jit_p.bind(*known, *given, jaxpr=program, name=name)
     linear_cts = iter(spread(present, results, [None] * len(present)))
     return [next(linear_cts) if m else None for m in linear]

@@ -19,20 +19,21 @@ from typing import Any, NamedTuple
 from covector.core.avals import Zero, instantiate, typeof
 from covector.core.check import check_linear
 from covector.core.jaxpr import Equation, Jaxpr, Var
-from covector.core.primitive import Primitive
+from covector.core.primitive import NestedPrimitive
 from covector.interpreters.clean import clean
 from covector.interpreters.evaluate import compiled, run_equations
 from covector.interpreters.jvp import JVPTracer, jvp
 from covector.interpreters.linearize import split_known
 from covector.interpreters.programs import choose, jvp_program, spread, transposed_program
 from covector.interpreters.stage import LinearTrace
+from covector.primitives.call import varying_of
 from covector.primitives.shaping import linear_structural, strengthened
 from covector.primitives.subprograms import at_front, batched_in_front, rearranged, staged
 
 Policy = Callable[..., bool]
 """``policy(primitive, *avals, **params)``: may the results of such an equation be saved?"""
 
-checkpoint_p = Primitive("checkpoint", multiple_results=True)
+checkpoint_p = NestedPrimitive("checkpoint", multiple_results=True)
 
 
 @checkpoint_p.def_impl
@@ -175,9 +176,9 @@ def _known_outputs(jaxpr: Jaxpr, linear: tuple[bool, ...], present: tuple[bool, 
 def _transpose(cts: Sequence[Any], *args: Any, jaxpr: Jaxpr, again: Jaxpr | None = None, **params: Any) -> list[Any]:
     linear = tuple(a.__class__ is Var for a in args)
     nonzero = tuple(ct.__class__ is not Zero for ct in cts)
-    program, present = transposed_program(jaxpr if again is None else again, linear, nonzero)
     known = [a for a in args if a.__class__ is not Var]
     given = [strengthened(instantiate(ct)) for ct in choose(nonzero, cts)]
+    program, present = transposed_program(jaxpr if again is None else again, linear, nonzero, varying=varying_of(given))
     results = checkpoint_p.bind(*known, *given, jaxpr=program, **params)
     return spread(linear, spread(present, results, [None] * len(present)), [None] * len(linear))
 

@@ -19,7 +19,7 @@ import numpy as np
 from covector.core.avals import Zero, typeof
 from covector.core.check import check_linear
 from covector.core.jaxpr import Jaxpr, Var
-from covector.core.primitive import Primitive
+from covector.core.primitive import NestedPrimitive
 from covector.interpreters.batch import batch
 from covector.interpreters.clean import clean
 from covector.interpreters.evaluate import compiled, eval_jaxpr
@@ -31,10 +31,10 @@ from covector.primitives.scan import where
 from covector.primitives.selection import select_p
 from covector.primitives.shaping import broadcast_to_p, strengthened
 from covector.primitives.stacks import StackAval
-from covector.primitives.subprograms import at_front, avals_of, batched_in_front, staged
+from covector.primitives.subprograms import at_front, avals_of, batched_in_front, check_all_take_part, staged
 from covector.primitives.while_loop import is_known, places, plain, take_rows
 
-cond_p = Primitive("cond", multiple_results=True)
+cond_p = NestedPrimitive("cond", multiple_results=True)
 
 Branches = tuple[Jaxpr, ...]
 
@@ -184,6 +184,7 @@ def _cond_batch(size: int, args: Sequence[Any], dims: Sequence[int | None], *, b
         found = union([batched_in_front(b, size, batched)[1] for b in branches])
         programs = tuple(batched_in_front(b, size, batched, found)[0] for b in branches)
         return cond_p.bind(index, *operands, branches=programs), [0 if m else None for m in found]
+    check_all_take_part(size, branches)
     has_stacks = any(isinstance(a, StackAval) for a in (*avals_of(args), *branches[0].out_avals))
     run = _run_parts if all(map(is_known, args)) and not has_stacks else _run_chosen
     return run(size, index, operands, batched, branches), [0] * len(branches[0].out_vars)

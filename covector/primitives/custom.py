@@ -17,8 +17,8 @@ from typing import Any
 from covector.core import errors
 from covector.core.avals import Zero, instantiate, shape_of, typeof
 from covector.core.jaxpr import Jaxpr
-from covector.core.primitive import Primitive, TracerBase
-from covector.interpreters.batch import batch
+from covector.core.primitive import NestedPrimitive, Primitive, TracerBase
+from covector.interpreters.batch import axis_name_of, batch
 from covector.interpreters.clean import clean
 from covector.interpreters.evaluate import compiled
 from covector.interpreters.jvp import jvp
@@ -69,7 +69,7 @@ class Backward:
 
 # --- custom -----------------------------------------------------------------------------------------------------------
 
-custom_p = Primitive("custom", multiple_results=True)
+custom_p = NestedPrimitive("custom", multiple_results=True)
 
 
 @custom_p.def_impl
@@ -155,7 +155,7 @@ def _custom_batch(size: int, args: Values, dims: Sequence[int | None], *, jaxpr:
     front = [at_front(a, d, size, False) for a, d in zip(args, dims, strict=True)]
     program, _ = batched_in_front(jaxpr, size, batched, (True,) * len(jaxpr.out_vars))
     batched_rules = jaxpr.derived(
-        ("batched rules", rules, size, batched), lambda: _batched_rules(rules, size, batched[hoisted:])
+        ("batched rules", rules, size, axis_name_of(size), batched), lambda: _batched_rules(rules, size, batched[hoisted:])
     )
     return custom_p.bind(*front, jaxpr=program, rules=batched_rules, hoisted=hoisted), [0] * len(jaxpr.out_vars)
 
@@ -298,7 +298,7 @@ def _custom_linear_batch(
 
 def call_like(name: str) -> Primitive:
     """A primitive with a program ``jaxpr`` that is differentiated as ``jit`` is; its other rules are to be registered."""
-    primitive = Primitive(name, multiple_results=True)
+    primitive = NestedPrimitive(name, multiple_results=True)
     primitive.def_impl(lambda *args, jaxpr, **params: compiled(clean(jaxpr))(*args))
     primitive.def_abstract(lambda *avals, jaxpr, **params: jaxpr.out_avals)
     primitive.def_jvp(lambda ps, ts, *, jaxpr, **params: jit_p.jvp(ps, ts, jaxpr=jaxpr, name=name))  # type: ignore[misc]

@@ -23,7 +23,7 @@ import numpy as np
 from covector.core.avals import Zero, instantiate, shape_of, typeof
 from covector.core.check import check_linear
 from covector.core.jaxpr import Jaxpr, Var, has_effects
-from covector.core.primitive import Primitive
+from covector.core.primitive import NestedPrimitive
 from covector.interpreters.clean import clean
 from covector.interpreters.evaluate import compiled, eval_jaxpr
 from covector.interpreters.linearize import Split, split, split_known
@@ -36,7 +36,7 @@ from covector.primitives.shaping import moveaxis, reshape_to, strengthened
 from covector.primitives.stacks import Stack, StackAval, merge_p, stacked_aval
 from covector.primitives.subprograms import at_front, avals_of, batched_in_front, cut, grow, rearranged, staged
 
-scan_p = Primitive("scan", multiple_results=True)
+scan_p = NestedPrimitive("scan", multiple_results=True)
 
 
 class Loop(NamedTuple):

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
+from covector.core import errors
 from covector.core.avals import shape_of, typeof
-from covector.core.jaxpr import Jaxpr, Var
-from covector.interpreters.batch import batch
+from covector.core.jaxpr import Jaxpr, Var, collective_axes
+from covector.interpreters.batch import axis_name_of, batch
 from covector.interpreters.evaluate import eval_jaxpr
 from covector.interpreters.stage import stage
 from covector.primitives.shaping import broadcast_to_p, moveaxis
@@ -97,9 +98,22 @@ def batched_in_front(
         avals = [a.batched(size, 0) if b else a for a, b in zip(jaxpr.in_avals, batched, strict=True)]
         return staged(outputs, avals), found
 
-    return jaxpr.derived(("batch in front", size, batched, needed), make)
+    return jaxpr.derived(("batch in front", size, axis_name_of(size), batched, needed), make)
 
 
 def avals_of(xs: Sequence[Any]) -> list[Any]:
     """The avals of values."""
     return [typeof(x) for x in xs]
+
+
+def check_all_take_part(size: int, programs: Sequence[Jaxpr]) -> None:
+    """Refuse a collective over a batch of which only some examples run the program."""
+    name = axis_name_of(size)
+    if name is not None and name in collective_axes({"programs": tuple(programs)}):
+        raise errors.AxisNameError(
+            errors.describe(
+                f"a collective over the axis {name!r} is in a branch or loop in which not all examples take part.",
+                why="the condition differs between the examples, and a collective needs all of them",
+                fix="make the condition the same for all (psum it), or move the collective out",
+            )
+        )

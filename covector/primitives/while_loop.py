@@ -22,9 +22,9 @@ import numpy as np
 from covector.core.avals import ShapedArray, Zero, instantiate, typeof
 from covector.core.check import check_linear
 from covector.core.jaxpr import Jaxpr, Literal
-from covector.core.primitive import Primitive, TracerBase
+from covector.core.primitive import NestedPrimitive, TracerBase
 from covector.core.tracer import Tracer
-from covector.interpreters.batch import batch
+from covector.interpreters.batch import axis_name_of, batch
 from covector.interpreters.clean import clean
 from covector.interpreters.evaluate import compiled, eval_jaxpr
 from covector.interpreters.linearize import split, split_known
@@ -35,11 +35,11 @@ from covector.primitives.indexing import gather_p
 from covector.primitives.reductions import reduce_or_p
 from covector.primitives.scan import Loop, Residuals, linear_marks, residual_plan, tangent_places, where, with_marks
 from covector.primitives.stacks import Stack, StackAval
-from covector.primitives.subprograms import at_front, batched_in_front, cut, grow, rearranged, staged
+from covector.primitives.subprograms import at_front, batched_in_front, check_all_take_part, cut, grow, rearranged, staged
 
 TRUE = Literal(np.True_)
 
-while_p = Primitive("while", multiple_results=True)
+while_p = NestedPrimitive("while", multiple_results=True)
 
 
 class While(NamedTuple):
@@ -231,6 +231,7 @@ def _while_batch(size: int, args: Sequence[Any], dims: Sequence[int | None], *, 
         groups[2] = [at_front(x, 0 if b else None, size, m) for x, b, m in zip(groups[2], rest[nb:], marks[nb:], strict=True)]
         carry, stacks = loop.bind(condition, step, groups, loop.ticks)
         return [*carry, *stacks], [0 if m else None for m in found]
+    check_all_take_part(size, (cond, body))
     groups[2] = [at_front(x, 0 if b else None, size, True) for x, b in zip(groups[2], rest[nb:], strict=True)]
     marks = [*cond_marks, *rest[:nb], *[True] * n]
     known = all(is_known(a) for a in args) if len(body.out_vars) == n else not any(isinstance(a, TracerBase) for a in args)
@@ -338,7 +339,7 @@ def _run_selecting(size: int, cond: Jaxpr, body: Jaxpr, loop: While, groups: lis
         any_left = staged(lambda active, *_: [reduce_or_p.bind(active, axes=(0,))], [mask, *a_carry])
         return first, any_left, staged(step, [*a_cond, *a_consts, mask, *a_carry])
 
-    first, any_left, selecting = body.derived(("selecting", cond, size, tuple(marks), loop), make)
+    first, any_left, selecting = body.derived(("selecting", cond, size, axis_name_of(size), tuple(marks), loop), make)
     active = jit_p.bind(*cond_consts, *carry, jaxpr=first, name="condition")
     final, stacks = loop.bind(any_left, selecting, [[], [*cond_consts, *consts], [*active, *carry]], loop.ticks)
     return [*final[1:], *stacks]

@@ -35,8 +35,8 @@ class SplitTrace(BatchTrace):
 
     __slots__ = ("members", "survivors", "waiting")
 
-    def __init__(self, members: Any, axis_name: Any = None, name: str = "vmap", origin: Source | None = None):
-        super().__init__(len(members), axis_name, name, origin)
+    def __init__(self, members: Any, name: str = "vmap", origin: Source | None = None):
+        super().__init__(len(members), None, name, origin)
         self.members = members
         self.waiting: list[Any] = []
         self.survivors: dict[int, Any] = {}
@@ -104,7 +104,7 @@ class Part(NamedTuple):
 
 
 def run_parts(
-    f: Callable[..., Any], leaves: list[Any], dims: list[int | None], size: int, axis_name: Any, who: Transformed
+    f: Callable[..., Any], leaves: list[Any], dims: list[int | None], size: int, who: Transformed
 ) -> tuple[list[tuple[Any, int | None]], Any]:
     """The outputs of ``f`` (a function of leaves) for a batch, with their batch axes, and the structure of the result."""
     waiting: list[Any] = [np.arange(size)]
@@ -113,7 +113,7 @@ def run_parts(
         members = waiting.pop()
         own = leaves if len(members) == size else [_rows(x, d, members) for x, d in zip(leaves, dims, strict=True)]
         axes = dims if own is leaves else [None if d is None else 0 for d in dims]
-        with open_trace(SplitTrace, members, axis_name, *who) as trace:
+        with open_trace(SplitTrace, members, *who) as trace:
             try:
                 outs, tree = flatten_values([f(*map(trace.lift, own, axes))], who.name)
             except Exception as error:

@@ -14,7 +14,7 @@ from covector.interpreters.clean import clean
 from covector.interpreters.linearize import split
 from covector.primitives.checkpoint import Policy, checkpoint_p, name_p
 from covector.transforms.arguments import check_callable, check_leaves, function_name, transformed, wrap_like
-from covector.transforms.jit import cache_for
+from covector.transforms.jit import cache_for, scope
 from covector.transforms.staging import staged_call
 from covector.transforms.static_arguments import StaticArguments
 
@@ -161,7 +161,7 @@ def checkpoint(
         if not any(isinstance(x, TracerBase) for x in leaves):
             return fun(*args, **kwargs)
         check_leaves(leaves, lambda: tree_paths(call.dynamic), who.name)
-        key = (treedef, call.key, *map(typeof, leaves))
+        key = (treedef, (call.key, scope()), *map(typeof, leaves))
         entry = cache.get(key)
         if entry is None:
             entry = staged_call(fun, call, treedef, key[2:], who)

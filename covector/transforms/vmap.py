@@ -10,9 +10,8 @@ import numpy as np
 
 from covector.core import errors
 from covector.core.avals import shape_of, typeof
-from covector.core.primitive import open_trace
 from covector.core.pytrees import broadcast_prefix, tree_paths, tree_unflatten
-from covector.interpreters.batch import BatchTrace
+from covector.interpreters.batch import BatchTrace, open_batch
 from covector.primitives.shaping import broadcast_to_p, moveaxis
 from covector.transforms.arguments import check_callable, flatten_values, transformed, wrap_like
 from covector.transforms.branches import run_parts
@@ -36,7 +35,7 @@ def vmap(
             entry for each, and an entry may be a tree of which the argument's structure is an extension.  Keyword arguments
             are always batched along axis 0.
         out_axes: likewise for the outputs: where the batch axis is put.  None for an output that is the same for all.
-        axis_name: a name for the batch axis.
+        axis_name: a name for the batch axis, for the collectives in `covector.lax` (``psum`` and others).
         axis_size: the size of the batch; needed only if no argument is batched.
         branches: with "split", Python's ``if``, ``while`` and ``range`` may ask for batched values: where the examples differ,
             the run goes on for most of them, and ``f`` is run again for the others.  So Python's side effects happen once for
@@ -60,6 +59,9 @@ def vmap(
     check_callable(f, "vmap")
     if isinstance(in_axes, list):
         in_axes = tuple(in_axes)
+    if branches == "split" and axis_name is not None:
+        why = "a collective needs all examples at once, and a split batch is run in parts"
+        raise errors.ArgumentError(errors.describe("vmap got branches='split' and an axis_name.", why=why))
     if branches not in (None, "split"):
         fix = "leave it out, or pass 'split'"
         raise errors.ArgumentError(errors.describe(f"vmap got branches={branches!r}.", fix=fix))
@@ -75,9 +77,9 @@ def vmap(
             return f(*batched_args, **batched_kwargs)
 
         if branches == "split" and size:
-            pairs, out_tree = run_parts(flat, leaves, dims, size, axis_name, who)
+            pairs, out_tree = run_parts(flat, leaves, dims, size, who)
         else:
-            with open_trace(BatchTrace, size, axis_name, *who) as trace:
+            with open_batch(BatchTrace, size, axis_name, *who) as trace:
                 out_leaves, out_tree = flatten_values([flat(*map(trace.lift, leaves, dims))], who.name)
                 pairs = [trace.lower(o) for o in out_leaves]
         if isinstance(out_axes, int):

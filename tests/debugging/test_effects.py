@@ -53,6 +53,11 @@ def test_an_effect_of_constants_is_staged(capsys):
     f(2.0)
     assert capsys.readouterr().out == "here\nhere\n"
     assert "debug_callback" in str(cv.make_jaxpr(f)(1.0))
+    loop = cv.jit(lambda x: lax.fori_loop(0, 2, lambda i, c: cv.debug.print("{}", i) or c, 0.0) + x)
+    inner = cv.jit(lambda x: cv.jit(lambda y: cv.debug.print("jit") or y)(1.0) + x)
+    for f in (loop, loop, inner, inner):
+        f(1.0)
+    assert capsys.readouterr().out.split() == ["0", "1", "0", "1", "jit", "jit"]
     with pytest.raises(TypeError, match="needs a format string first"):
         cv.debug.print(1.0)
 

@@ -566,6 +566,7 @@ ALL_DTYPES_ALIKE = {"last_write", "scan", "while", "cond"}
 TRIED_ELSEWHERE = {
     "tests/control_flow/test_stacks.py": ["stack_add", "repeat_items", "sum_items", "merge", "part"],
     "tests/debugging/test_effects.py": ["debug_callback", "io_callback", "pure_callback", "check"],
+    "tests/named_axes/test_collectives.py": ["psum", "all_gather", "axis_index"],
     "tests/transforms/test_custom_rules.py": ["custom", "custom_linear", "custom_vmap", "linear_call"],
 }
 """Primitives whose arguments are no arrays, or whose rules are a user's, by the tests that try them."""

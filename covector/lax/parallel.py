@@ -1,0 +1,255 @@
+"""Collectives: what the examples of ``vmap(f, axis_name=...)`` know of each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from covector.core import errors
+from covector.core.avals import shape_of, typeof
+from covector.core.pytrees import tree_map
+from covector.primitives.collectives import all_gather_p, axis_index_p, own_part, repeated, total_over, unbound
+from covector.primitives.indexing import gather_p
+from covector.transforms.jit import scope
+
+AxisName = Any
+
+
+def axis_size(axis_name: AxisName) -> int:
+    """The number of examples along a named axis (of all combinations, for a tuple of names).
+
+    Example:
+        >>> from covector import vmap
+        >>> vmap(lambda x: x / axis_size("i"), axis_name="i")(np.array([1.0, 2.0]))
+        array([0.5, 1. ])
+    """
+    size = 1
+    for name in _names(axis_name):
+        size *= _size(name)
+    return size
+
+
+def _names(axis_name: AxisName) -> tuple[Any, ...]:
+    return axis_name if isinstance(axis_name, tuple) else (axis_name,)
+
+
+def _size(name: Any) -> int:
+    sizes = dict(scope())
+    if name not in sizes:
+        raise unbound(name, list(sizes))
+    return int(sizes[name])
+
+
+def axis_index(axis_name: AxisName) -> Any:
+    """The number of the example along a named axis, an integer that differs between the examples.
+
+    Example:
+        >>> from covector import vmap
+        >>> vmap(lambda x: x * axis_index("i"), axis_name="i")(np.ones(3))
+        array([0., 1., 2.])
+    """
+    index: Any = 0
+    for name in _names(axis_name):
+        index = index * _size(name) + axis_index_p.bind(axes=(name,))
+    return index
+
+
+def _check_groups(name: str, groups: Any) -> None:
+    if groups is not None:
+        what = f"{name} got axis_index_groups."
+        raise errors.ArgumentError(
+            errors.describe(what, fix="use two nested named axes, one for the groups and one inside them")
+        )
+
+
+def psum(x: Any, axis_name: AxisName, *, axis_index_groups: Any = None) -> Any:
+    """The sum over all examples, the same for each of them.
+
+    Args:
+        x: a pytree of arrays.
+        axis_name: the name of a batch axis, or a tuple of names.
+        axis_index_groups: not supported.
+
+    A derivative of the sum with respect to a value that all examples share is the true, total one.
+
+    Example:
+        >>> from covector import grad, vmap
+        >>> xs = np.array([1.0, 2.0, 3.0])
+        >>> vmap(lambda x: grad(lambda w: psum(w * x, "i"))(2.0), axis_name="i")(xs)
+        array([6., 6., 6.])
+    """
+    _check_groups("psum", axis_index_groups)
+    names = _names(axis_name)
+    for name in names:
+        _size(name)
+    return tree_map(lambda leaf: total_over(leaf, names), x)
+
+
+def pmean(x: Any, axis_name: AxisName, *, axis_index_groups: Any = None) -> Any:
+    """The mean over all examples; arguments as for `psum`.
+
+    Example:
+        >>> from covector import vmap
+        >>> vmap(lambda x: x - pmean(x, "i"), axis_name="i")(np.array([1.0, 3.0]))
+        array([-1.,  1.])
+    """
+    size = axis_size(axis_name)
+    return tree_map(lambda total: total / size, psum(x, axis_name, axis_index_groups=axis_index_groups))
+
+
+def pmax(x: Any, axis_name: AxisName, *, axis_index_groups: Any = None) -> Any:
+    """The maximum over all examples, elementwise; arguments as for `psum`."""
+    return _reduced("pmax", np.max, x, axis_name, axis_index_groups)
+
+
+def pmin(x: Any, axis_name: AxisName, *, axis_index_groups: Any = None) -> Any:
+    """The minimum over all examples, elementwise; arguments as for `psum`."""
+    return _reduced("pmin", np.min, x, axis_name, axis_index_groups)
+
+
+def _reduced(name: str, reduce: Callable[..., Any], x: Any, axis_name: AxisName, groups: Any) -> Any:
+    _check_groups(name, groups)
+
+    def one(leaf: Any) -> Any:
+        for axis in _names(axis_name):
+            leaf = reduce(_gathered(leaf, axis, 0), axis=0)
+        return leaf
+
+    return tree_map(one, x)
+
+
+def _gathered(leaf: Any, name: Any, axis: int) -> Any:
+    """The values of all examples, stacked along a new axis."""
+    count = _size(name)
+    if name not in typeof(leaf).varying:
+        return repeated(leaf, count, axis)
+    return all_gather_p.bind(leaf, axes=(name,), count=count, axis=axis)
+
+
+def all_gather(x: Any, axis_name: AxisName, *, axis_index_groups: Any = None, axis: int = 0, tiled: bool = False) -> Any:
+    """The values of all examples, the same for each of them.
+
+    Args:
+        x: a pytree of arrays.
+        axis_name: the name of a batch axis.
+        axis_index_groups: not supported.
+        axis: where the examples are stacked.
+        tiled: concatenate them along that axis instead of making a new one.
+
+    Example:
+        >>> from covector import vmap
+        >>> vmap(lambda x: np.sum(all_gather(x, "i") * np.arange(2)), axis_name="i")(np.array([5.0, 7.0]))
+        array([7., 7.])
+    """
+    _check_groups("all_gather", axis_index_groups)
+
+    def one(leaf: Any) -> Any:
+        stacked = _gathered(leaf, axis_name, axis)
+        if not tiled:
+            return stacked
+        shape = shape_of(leaf)
+        return np.reshape(stacked, (*shape[:axis], _size(axis_name) * shape[axis], *shape[axis + 1 :]))
+
+    return tree_map(one, x)
+
+
+def psum_scatter(
+    x: Any, axis_name: AxisName, *, scatter_dimension: int = 0, axis_index_groups: Any = None, tiled: bool = False
+) -> Any:
+    """Of the sum over all examples, each example's own part.
+
+    Args:
+        x: a pytree of arrays.
+        axis_name: the name of a batch axis.
+        scatter_dimension: the axis that is divided among the examples; it has one item for each of them, and is removed.
+        axis_index_groups: not supported.
+        tiled: the axis has several items for each example, and stays.
+    """
+    _check_groups("psum_scatter", axis_index_groups)
+
+    def one(leaf: Any) -> Any:
+        return _own(psum(leaf, axis_name), axis_name, scatter_dimension, tiled, "psum_scatter")
+
+    return tree_map(one, x)
+
+
+def _own(x: Any, name: Any, axis: int, tiled: bool, who: str) -> Any:
+    """The example's own part of an array along an axis."""
+    count, shape = _size(name), shape_of(x)
+    n = shape[axis]
+    if n % count if tiled else n != count:
+        raise errors.ArgumentError(
+            errors.describe(
+                f"{who} is to divide axis {axis} of {typeof(x)} among {count} examples.",
+                fix="pass an array whose axis has "
+                + ("a multiple of their number" if tiled else "one item for each (or tiled=True)"),
+            )
+        )
+    if not tiled:
+        return own_part(x, name, axis)
+    parts = np.reshape(x, (*shape[:axis], count, n // count, *shape[axis + 1 :]))
+    return own_part(parts, name, axis)
+
+
+def all_to_all(x: Any, axis_name: AxisName, split_axis: int, concat_axis: int, *, tiled: bool = False) -> Any:
+    """Divide each example's array among all, and give each example the parts that are meant for it.
+
+    Args:
+        x: a pytree of arrays.
+        axis_name: the name of a batch axis.
+        split_axis: the axis along which each array is divided; it has one item for each example.
+        concat_axis: where the parts that an example gets are stacked.
+        tiled: the split axis has several items for each example and stays; parts are concatenated.
+    """
+
+    def one(leaf: Any) -> Any:
+        everything = _gathered(leaf, axis_name, 0)
+        mine = _own(everything, axis_name, split_axis + 1, tiled, "all_to_all")
+        if not tiled:
+            return np.moveaxis(mine, 0, concat_axis)
+        parts = np.moveaxis(mine, 0, concat_axis)
+        shape = shape_of(parts)
+        return np.reshape(parts, (*shape[:concat_axis], shape[concat_axis] * shape[concat_axis + 1], *shape[concat_axis + 2 :]))
+
+    return tree_map(one, x)
+
+
+def ppermute(x: Any, axis_name: AxisName, perm: Sequence[tuple[int, int]]) -> Any:
+    """Send values from example to example.
+
+    Args:
+        x: a pytree of arrays.
+        axis_name: the name of a batch axis.
+        perm: pairs ``(source, destination)``, each number at most once on each side; who gets nothing has zeros.
+
+    Example:
+        >>> from covector import vmap
+        >>> vmap(lambda x: ppermute(x, "i", [(0, 1), (1, 2)]), axis_name="i")(np.array([1.0, 2.0, 3.0]))
+        array([0., 1., 2.])
+    """
+    count = _size(axis_name)
+    sources, destinations = [s for s, _ in perm], [d for _, d in perm]
+    numbers = set(range(count))
+    for side, what in ((sources, "sources"), (destinations, "destinations")):
+        if len(set(side)) != len(side) or not set(side) <= numbers:
+            raise errors.ArgumentError(
+                errors.describe(
+                    f"ppermute got {what} {side} for {count} examples.", fix="use each number at most once on each side"
+                )
+            )
+    source_of = np.full(count, -1)
+    source_of[destinations] = sources
+
+    def one(leaf: Any) -> Any:
+        mine = _lookup(source_of, axis_name)
+        received = gather_p.bind(_gathered(leaf, axis_name, 0), np.maximum(mine, 0))
+        return np.where(mine >= 0, received, np.zeros((), typeof(leaf).dtype))
+
+    return tree_map(one, x)
+
+
+def _lookup(table: Any, name: Any) -> Any:
+    """The entry of a table for each example."""
+    return np.sum(np.where(np.arange(len(table)) == axis_index(name), table, 0))

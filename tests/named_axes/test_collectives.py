@@ -1,0 +1,221 @@
+"""Collectives against the same written for the whole batch in NumPy, and their derivatives against those of that."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import covector as cv
+from covector import lax
+
+N = 4
+RNG = np.random.default_rng(0)
+XS = RNG.normal(size=(N, 3))
+SQUARES = RNG.normal(size=(N, N, 2))
+W = np.array([0.4, -0.9, 1.3])
+V = np.array([1.0, 0.5, -2.0])
+PERM = [(0, 2), (2, 1), (3, 3)]
+
+
+def named(f, **options):
+    return cv.vmap(f, axis_name="i", **options)
+
+
+def permuted(x):
+    out = np.zeros_like(x)
+    for source, destination in PERM:
+        out = cv.at(out)[destination].set(x[source])
+    return out
+
+
+# for each collective: what it does to one example, and to the batch (N, N, 2)
+COLLECTIVES = {
+    "psum": (lambda x: lax.psum(x, "i"), lambda x: np.broadcast_to(np.sum(x, 0), x.shape)),
+    "pmean": (lambda x: lax.pmean(x, "i"), lambda x: np.broadcast_to(np.mean(x, 0), x.shape)),
+    "pmax": (lambda x: lax.pmax(x, "i"), lambda x: np.broadcast_to(np.max(x, 0), x.shape)),
+    "pmin": (lambda x: lax.pmin(x, "i"), lambda x: np.broadcast_to(np.min(x, 0), x.shape)),
+    "all_gather": (lambda x: lax.all_gather(x, "i"), lambda x: np.broadcast_to(x, (N, *x.shape))),
+    "all_gather axis": (
+        lambda x: lax.all_gather(x, "i", axis=1),
+        lambda x: np.broadcast_to(np.moveaxis(x, 0, 1), (N, N, N, 2)),
+    ),
+    "all_gather tiled": (
+        lambda x: lax.all_gather(x, "i", axis=0, tiled=True),
+        lambda x: np.broadcast_to(np.reshape(x, (N * N, 2)), (N, N * N, 2)),
+    ),
+    "psum_scatter": (lambda x: lax.psum_scatter(x, "i"), lambda x: np.sum(x, 0)),
+    "psum_scatter tiled": (
+        lambda x: lax.psum_scatter(np.concatenate([x, 2 * x]), "i", tiled=True),
+        lambda x: np.reshape(np.sum(np.concatenate([x, 2 * x], 1), 0), (N, 2, 2)),
+    ),
+    "all_to_all": (lambda x: lax.all_to_all(x, "i", 0, 1), lambda x: np.transpose(x, (1, 2, 0))),
+    "all_to_all first": (lambda x: lax.all_to_all(x, "i", 0, 0), lambda x: np.transpose(x, (1, 0, 2))),
+    "all_to_all tiled": (lambda x: lax.all_to_all(x, "i", 0, 0, tiled=True), lambda x: np.transpose(x, (1, 0, 2))),
+    "ppermute": (lambda x: lax.ppermute(x, "i", PERM), permuted),
+    "axis_index": (lambda x: x * lax.axis_index("i"), lambda x: x * np.arange(N)[:, None, None]),
+    "axis_size": (lambda x: x * lax.axis_size("i"), lambda x: x * N),
+}
+
+
+def assert_same(found, wanted):
+    for a, b in zip(cv.tree.leaves(found), cv.tree.leaves(wanted), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", COLLECTIVES)
+def test_values_and_outer_derivatives(name):
+    one, whole = COLLECTIVES[name]
+    f = named(lambda x: one(np.sin(x)))
+    g = lambda xs: whole(np.sin(xs))
+    assert_same(f(SQUARES), g(SQUARES))
+    assert_same(cv.jit(f)(SQUARES), g(SQUARES))
+    assert_same(named(cv.jit(lambda x: one(np.sin(x))))(SQUARES), g(SQUARES))
+    weights = RNG.normal(size=g(SQUARES).shape)
+    loss = lambda h: lambda xs: np.sum(weights * h(xs) ** 2)
+    tangents = RNG.normal(size=SQUARES.shape)
+    for h in (f, named(cv.jit(lambda x: one(np.sin(x)))), named(cv.checkpoint(lambda x: one(np.sin(x))))):
+        assert_same(cv.grad(loss(h))(SQUARES), cv.grad(loss(g))(SQUARES))
+        assert_same(cv.jvp(h, (SQUARES,), (tangents,)), cv.jvp(g, (SQUARES,), (tangents,)))
+        assert_same(cv.jit(cv.grad(loss(h)))(SQUARES), cv.grad(loss(g))(SQUARES))
+        hvp = lambda loss: cv.jvp(cv.grad(loss), (SQUARES,), (tangents,))[1]
+        assert_same(hvp(loss(h)), hvp(loss(g)))
+
+
+@pytest.mark.parametrize("wrap", [lambda f: f, cv.jit, cv.checkpoint], ids=["plain", "jit", "checkpoint"])
+@pytest.mark.parametrize("name", COLLECTIVES)
+def test_the_gradient_inside_of_a_sum_is_the_true_gradient(name, wrap):
+    """With respect to w, which all examples share, and to x, of which each has its own."""
+    one, whole = COLLECTIVES[name]
+
+    def local(w, x):
+        return np.sum(np.cos(one(x * np.sum(w**2) + w[0])) * (1.0 + lax.axis_index("i")))
+
+    def total(w, xs):
+        weights = 1.0 + np.arange(N)
+        return np.sum(np.cos(whole(xs * np.sum(w**2) + w[0])) * weights.reshape(N, *(1,) * (whole(xs).ndim - 1)))
+
+    def gradients(x):
+        return cv.grad(wrap(lambda w, x: lax.psum(local(w, x), "i")), (0, 1))(W, x)
+
+    of_w, of_x = named(gradients)(SQUARES)
+    wanted_w, wanted_x = cv.grad(total, (0, 1))(W, SQUARES)
+    assert_same(of_w, np.broadcast_to(wanted_w, (N, 3)))
+    assert_same(of_x, wanted_x)
+    of_w, of_x = cv.jit(named(gradients))(SQUARES)
+    assert_same(of_w, np.broadcast_to(wanted_w, (N, 3)))
+    assert_same(of_x, wanted_x)
+    second = named(lambda x: cv.jvp(cv.grad(wrap(lambda w: lax.psum(local(w, x), "i"))), (W,), (V,))[1])(SQUARES)
+    assert_same(second, np.broadcast_to(cv.jvp(cv.grad(total), (W, SQUARES), (V, 0 * SQUARES))[1], (N, 3)))
+
+
+def test_a_name_alone_changes_nothing():
+    loss = lambda w, x: np.sum(np.tanh(w * x) ** 2)
+    for transform in (cv.grad, cv.value_and_grad, cv.hessian, lambda f: cv.jit(cv.grad(f)), lambda f: cv.grad(cv.jit(f))):
+        f = transform(loss)
+        assert_same(named(f, in_axes=(None, 0))(W, XS), cv.vmap(f, (None, 0))(W, XS))
+
+
+def test_gradients_of_each_example_through_a_sum():
+    """Each example's own output depends on the others' inputs: its gradient counts the outputs of all."""
+    f = lambda x: x[0] * lax.psum(np.sin(x[1]), "i")
+    found = named(cv.grad(f))(XS)
+    wanted = cv.grad(lambda xs: np.sum(xs[:, 0] * np.sum(np.sin(xs[:, 1]))))(XS)
+    assert_same(found, wanted)
+    assert_same(named(cv.grad(cv.jit(f)))(XS), wanted)
+
+
+def test_data_parallel_training_is_training_on_the_batch():
+    ys = RNG.normal(size=N)
+    loss = lambda w, x, y: (np.tanh(x @ w) - y) ** 2
+    step = lambda w, x, y: w - 0.1 * lax.pmean(cv.grad(loss)(w, x, y), "i")
+    other = lambda w, x, y: w - 0.1 * cv.grad(lambda w: lax.pmean(loss(w, x, y), "i"))(w)
+    batch = W - 0.1 * cv.grad(lambda w: np.mean(cv.vmap(loss, (None, 0, 0))(w, XS, ys)))(W)
+    for f in (step, other):
+        assert_same(named(f, in_axes=(None, 0, 0), out_axes=None)(W, XS, ys), batch)
+        assert_same(cv.jit(named(f, in_axes=(None, 0, 0), out_axes=None))(W, XS, ys), batch)
+
+
+def test_batch_norm():
+    def norm(x):
+        centred = x - lax.pmean(x, "i")
+        return centred / np.sqrt(lax.pmean(centred**2, "i") + 1e-5)
+
+    whole = lambda xs: (xs - np.mean(xs, 0)) / np.sqrt(np.var(xs, 0) + 1e-5)
+    assert_same(named(norm)(XS), whole(XS))
+    loss = lambda f: lambda xs: np.sum(f(xs) ** 3)
+    assert_same(cv.grad(loss(named(norm)))(XS), cv.grad(loss(whole))(XS))
+    assert_same(cv.hessian(loss(named(norm)))(XS), cv.hessian(loss(whole))(XS))
+
+
+def test_two_names():
+    xss = RNG.normal(size=(2, 3))
+    f = lambda x: x / lax.psum(x, ("i", "j")) + lax.psum(x, "i") * lax.axis_index("j") + lax.axis_index(("j", "i"))
+    both = cv.vmap(cv.vmap(f, axis_name="i"), axis_name="j")
+    wanted = xss / np.sum(xss) + np.sum(xss, 1, keepdims=True) * np.arange(2)[:, None] + np.arange(6).reshape(2, 3)
+    assert_same(both(xss), wanted)
+    total = lambda w, x: lax.psum(np.sin(w * x) * lax.psum(x, "i"), ("i", "j"))
+    found = cv.vmap(cv.vmap(lambda x: cv.grad(total)(2.0, x), axis_name="i"), axis_name="j")(xss)
+    wanted = np.sum(np.cos(2.0 * xss) * xss * np.sum(xss, 1, keepdims=True))
+    assert_same(found, np.full((2, 3), wanted))
+    unnamed = named(lambda x: cv.vmap(lambda y: y * lax.psum(y, "i"))(x))(XS)
+    assert_same(unnamed, XS * np.sum(XS, 0))
+
+
+def test_in_loops_and_branches():
+    def f(x):
+        return lax.fori_loop(0, 3, lambda k, c: np.sin(c) + 0.1 * lax.psum(c, "i"), x)
+
+    def whole(xs):
+        for _ in range(3):
+            xs = np.sin(xs) + 0.1 * np.sum(xs, 0)
+        return xs
+
+    assert_same(named(f)(XS), whole(XS))
+    loss = lambda h: lambda xs: np.sum(h(xs) ** 2)
+    assert_same(cv.grad(loss(named(f)))(XS), cv.grad(loss(whole))(XS))
+    shared = lambda p, x: lax.cond(p, lambda x: lax.psum(x, "i"), lambda x: x, x)
+    assert_same(named(shared, in_axes=(None, 0))(True, XS), np.broadcast_to(np.sum(XS, 0), XS.shape))
+
+
+def test_trees_integers_and_programs():
+    found = named(lambda t: lax.psum(t, "i"))({"a": np.arange(N), "b": (XS, 1.0 * np.arange(N))})
+    assert_same(found, {"a": np.full(N, 6), "b": (np.broadcast_to(np.sum(XS, 0), XS.shape), np.full(N, 6.0))})
+    assert found["a"].dtype == np.int64
+    assert named(lambda x: lax.psum(1, "i") * x)(np.ones(N)).tolist() == [4.0] * N
+    programs = []
+
+    def f(x):
+        inner = lambda w, x: lax.psum(w * np.sin(x) * lax.axis_index("i"), "i")
+        programs.append(cv.make_jaxpr(cv.grad(inner))(2.0, x))
+        return x
+
+    named(f)(np.arange(3.0))
+    (jaxpr,) = programs
+    cv.check(jaxpr)
+    assert 'varying(f64[], "i")' in str(jaxpr)
+    assert cv.parse(str(jaxpr)) == jaxpr
+
+
+def test_jitted_functions_are_traced_again_for_another_axis():
+    f = cv.jit(lambda x: x / lax.psum(1.0, "i") + lax.axis_index("i"))
+    for n in (2, 5):
+        assert_same(named(lambda _, f=f: f(1.0), axis_size=n)(np.zeros(n)), 1.0 / n + np.arange(n))
+
+
+def test_errors():
+    with pytest.raises(cv.errors.AxisNameError, match=r"no batch axis named 'i'[\s\S]*no axis has a name here"):
+        lax.psum(1.0, "i")
+    with pytest.raises(cv.errors.AxisNameError, match=r"named 'j'[\s\S]*the named axes here are 'i'"):
+        named(lambda x: lax.axis_index("j"))(XS)
+    with pytest.raises(cv.errors.ArgumentError, match=r"psum_scatter is to divide axis 0 of f64\[3\].* among 4 examples"):
+        named(lambda x: lax.psum_scatter(x, "i"))(XS)
+    with pytest.raises(cv.errors.ArgumentError, match="ppermute got destinations"):
+        named(lambda x: lax.ppermute(x, "i", [(0, 1), (2, 1)]))(XS)
+    with pytest.raises(cv.errors.ArgumentError, match="axis_index_groups"):
+        named(lambda x: lax.psum(x, "i", axis_index_groups=[[0, 1], [2, 3]]))(XS)
+    with pytest.raises(cv.errors.ArgumentError, match="branches='split' and an axis_name"):
+        named(lambda x: x, branches="split")(XS)
+    with pytest.raises(cv.errors.AxisNameError, match="not all examples take part"):
+        named(lambda x: lax.cond(x[0] > 0, lambda x: lax.psum(x, "i"), lambda x: x, x))(XS)
+    with pytest.raises(cv.errors.AxisNameError, match="not all examples take part"):
+        named(lambda x: lax.while_loop(lambda v: v[0] < 3, lambda v: v + lax.psum(v * v, "i"), x))(XS)
