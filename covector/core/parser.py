@@ -50,7 +50,8 @@ class _Parser(Tokens):
 
     def __init__(self, text: str, consts: Iterable[Any] | None):
         super().__init__(text)
-        self.arrays = None if consts is None else {digest(a): a for a in map(np.asarray, consts)}
+        given = None if consts is None else [np.asarray(a) for c in consts for a in getattr(c, "items", [c])]
+        self.arrays = None if given is None else {digest(a): a for a in given if a.dtype != object}
         self.named: dict[str, Jaxpr] = {}
 
     # --- programs ---

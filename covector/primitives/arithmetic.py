@@ -44,9 +44,9 @@ def keeping_weak(ufunc: np.ufunc) -> Callable[..., Any]:
 # --- one argument -----------------------------------------------------------------------------------------------------
 
 
-def _unary(ufunc: np.ufunc, derivative: Any = None, name: str = "") -> Primitive:
+def _unary(ufunc: np.ufunc, derivative: Any = None, name: str = "", exact: bool = True) -> Primitive:
     derivatives = () if derivative is None else (derivative,)
-    primitive = elementwise_primitive(name or ufunc.__name__, ufunc, *derivatives, exact=True)
+    primitive = elementwise_primitive(name or ufunc.__name__, ufunc, *derivatives, exact=exact)
     UFUNCS[ufunc] = primitive.bind
     UNARY_UFUNCS[ufunc] = primitive
     return primitive
@@ -75,8 +75,8 @@ tanh_p = _unary(np.tanh, lambda out, x: 1 - np.square(out))
 arcsinh_p = _unary(np.arcsinh, lambda out, x: 1 / np.sqrt(1 + np.square(x)))
 arccosh_p = _unary(np.arccosh, lambda out, x: 1 / (np.sqrt(x - 1) * np.sqrt(x + 1)))
 arctanh_p = _unary(np.arctanh, lambda out, x: 1 / ((1 - x) * (1 + x)))
-deg2rad_p = _unary(np.deg2rad, lambda out, x: DEGREE)
-rad2deg_p = _unary(np.rad2deg, lambda out, x: 1 / DEGREE)
+deg2rad_p = _unary(np.deg2rad, lambda out, x: DEGREE, exact=False)  # a Python number, as weak as the tangent
+rad2deg_p = _unary(np.rad2deg, lambda out, x: 1 / DEGREE, exact=False)
 UFUNCS[np.radians], UNARY_UFUNCS[np.radians] = deg2rad_p.bind, deg2rad_p
 UFUNCS[np.degrees], UNARY_UFUNCS[np.degrees] = rad2deg_p.bind, rad2deg_p
 fabs_p = _unary(np.fabs, lambda out, x: np.sign(x))

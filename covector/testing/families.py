@@ -267,6 +267,25 @@ def transformed(b: Builder) -> None:
     b.add(b.choose(options))
 
 
+def loop(b: Builder) -> None:
+    """A nested function as the body of a loop, or two as the branches of a choice."""
+    x = b.variable("f", lambda v: np.size(v) > 0)
+    smooth = [f for f in b.families if f in SMOOTH] or ["exponential"]
+    f = b.function([x], b.integer(1, 3), smooth)
+    options = [
+        f"lax.fori_loop(0, 2, lambda i, c: np.tanh({f.name}(c)[0]), {x.name})",
+        f"lax.while_loop(lambda c: c[0] < 2, lambda c: (c[0] + 1, np.tanh({f.name}(c[1])[0])), (0, {x.name}))[1]",
+        f"lax.scan(lambda c, i: (np.tanh({f.name}(c)[0]), c * i), {x.name}, np.arange(3.0))[1]",
+        f"lax.cond(np.sum({x.name}) > 0.1, lambda u: {f.name}(u)[0], lambda u: np.sin(u), {x.name})",
+        f"lax.map(lambda i: {f.name}({x.name} * i)[0], np.array([0.5, 1.0]))",
+        f"checkpoint({f.name})({x.name})[0]",
+    ]
+    chosen = b.choose(options)
+    if "cond" in chosen:
+        b.guarded(f"np.abs(np.sum({x.name}) - 0.1)")
+    b.add(chosen)
+
+
 SMOOTH = ("arithmetic", "exponential", "shapes", "contraction", "linear algebra")
 """Families without kinks, which stay smooth wherever they are evaluated."""
 
@@ -570,5 +589,29 @@ FAMILIES: dict[str, list[Maker]] = {
         op("{c}.real * {c}.imag"),
     ],
     "calls": [call, transformed],
+    "control flow": [
+        *(loop, loop, loop),
+        op("lax.fori_loop(0, 3, lambda i, c: np.sin(c) * {k} * 0.1 + {f}, {f})"),
+        op("lax.fori_loop(0, np.minimum(np.abs(np.sum({n})), 3), lambda i, c: np.sin(c) + 0.1 * i, {f})"),
+        op("lax.scan(lambda c, z: (np.sin(c + z), c * z), {f1}[0], {f1})[1]"),
+        op("lax.scan(lambda c, z: (np.sin(c + z), c * z), {f1}[0], {f1}, reverse=True, unroll=2)[1]"),
+        op("lax.scan(lambda c, z: (np.sin(c + z), c * z), {f1}[0], {f1}, checkpoint='binomial')[1]"),
+        op("lax.scan(lambda c, z: (np.sin(c + z), None), {f1}[0], {f1}, checkpoint='sqrt')[0]"),
+        op("lax.while_loop(lambda c: c[0] < 3, lambda c: (c[0] + 1, np.sin(c[1]) + 0.5 * {f}), (0, {f}))[1]"),
+        op("lax.while_loop(lambda c: c[0] < np.sum({n}) % 4, lambda c: (c[0] + 1, np.cos(c[1]) * {f}), (0, {f}))[1]"),
+        op("lax.cond(np.sum({f}) > 0.1, lambda u: np.sin(u) * 2.0, lambda u: u * u, {g})", "np.abs(np.sum({f}) - 0.1)"),
+        op("lax.switch(np.abs(np.sum({n})) % 3, [np.sin, np.tanh, lambda u: u * {k}], {f})"),
+        op("lax.map(lambda r: np.sum(np.sin(r)) * r, {f1})"),
+        op("lax.associative_scan(np.multiply, np.cos({f1}))"),
+        op("checkpoint(lambda u: np.sin(u) * np.exp(-u * u))({f})"),
+    ],
+    "custom rules": [
+        op("with_jvp(lambda u: np.sin(u) * u)({f})"),
+        op("with_jvp(lambda u, v: np.tanh(u * v) + v)({f}, {g})"),
+        op("with_vjp(lambda u: np.exp(-u * u))({f})"),
+        op("with_vjp(lambda u, v: np.tanh(u * v) + v)({f}, {g})"),
+        op("with_vjp(with_jvp(lambda u: np.sin(u) * np.sum(u)))({f})"),
+        op("lax.scan(lambda c, z: (with_vjp(np.sin)(c + z), with_jvp(np.cos)(c)), {f1}[0], {f1})[1]"),
+    ],
 }
 """The makers of each family; add an entry to extend what random programs consist of."""

@@ -308,7 +308,7 @@ def typed_evaluation(s: _Subject, jaxpr: Jaxpr, args: Sequence[Any], what: str) 
 
 
 def examine_program(s: _Subject, jaxpr: Jaxpr, what: str) -> None:
-    """A program checks (linearity included, where it is marked), and equals what is read back from its text."""
+    """A program checks (linearity included, where it is marked), and equals what is read back from its text, if that can be."""
     with s.doing(f"checking the program of {what}"):
         check(jaxpr)
     with s.doing(f"cleaning the program of {what}"):
@@ -317,6 +317,8 @@ def examine_program(s: _Subject, jaxpr: Jaxpr, what: str) -> None:
     for program, name in ((jaxpr, "program"), (cleaned, "cleaned program")):
         with s.doing(f"printing and parsing the {name} of {what}"):
             text = str(program)
+            if "=<" in text:  # it holds Python functions, the rules of a custom function, which no text can give back
+                continue
             parsed = parse(text, consts=program.consts.values())
         if parsed != program:
             raise s.error(f"the {name} of {what} is another one after printing and parsing:\n{text}\n{parsed}")

@@ -21,9 +21,12 @@ import numpy as np
 from hypothesis import strategies as st
 
 import covector.numpy as cnp
+from covector import lax
 from covector.testing.families import FAMILIES
 from covector.testing.numerical import PRECISIONS, is_inexact, precision
 from covector.transforms.autodiff import grad, jvp, linearize, vjp
+from covector.transforms.checkpoint import checkpoint
+from covector.transforms.custom_rules import custom_jvp, custom_vjp
 from covector.transforms.jit import jit
 from covector.transforms.vmap import vmap
 
@@ -84,7 +87,22 @@ class Program:
 
 def namespace_of_programs(jit: Callable[..., Any]) -> dict[str, Any]:
     """The names that programs use."""
-    return {"np": np, "cnp": cnp, "jit": jit, "vmap": vmap, "grad": grad, "jvp": jvp, "vjp": vjp, "linearize": linearize}
+    names = {"np": np, "cnp": cnp, "lax": lax, "jit": jit, "vmap": vmap, "grad": grad, "jvp": jvp, "vjp": vjp}
+    return names | {"linearize": linearize, "checkpoint": checkpoint, "with_jvp": with_jvp, "with_vjp": with_vjp}
+
+
+def with_jvp(f: Callable[..., Any]) -> Callable[..., Any]:
+    """A function with a JVP rule that is right."""
+    ruled = custom_jvp(f)
+    ruled.defjvp(lambda primals, tangents: jvp(f, primals, tangents))
+    return ruled  # type: ignore[no-any-return]
+
+
+def with_vjp(f: Callable[..., Any]) -> Callable[..., Any]:
+    """A function with a VJP rule that is right."""
+    ruled = custom_vjp(f)
+    ruled.defvjp(lambda *args: (f(*args), args), lambda args, ct: vjp(f, *args)[1](ct))
+    return ruled  # type: ignore[no-any-return]
 
 
 class Builder:

@@ -20,6 +20,7 @@ CHEAP = tuple(name for name in LAWS if name not in EXPENSIVE)
 MIXTURES = {
     "everything": None,
     "calls": ["calls", "calls", "arithmetic", "shapes", "indexing", "comparison"],
+    "loops": ["control flow", "control flow", "custom rules", "arithmetic", "shapes", "calls"],
     "arrays": ["shapes", "indexing", "reductions", "sorting", "contraction", "linear algebra", "calls"],
     "numbers": ["arithmetic", "exponential", "dtypes", "complex", "comparison", "calls"],
 }
