@@ -114,5 +114,5 @@ def test_extrema_of_complex_python_numbers(extremum: Any) -> None:
 
 
 def test_the_tangent_of_a_conversion_of_angles_is_not_weak():
-    out, tangent = cv.jvp(lambda a: np.float32(0.5) * np.deg2rad(a), (0.5,), (1.0,))
+    out, tangent = jvp(lambda a: np.float32(0.5) * np.deg2rad(a), (0.5,), (1.0,))
     assert (out.dtype, tangent.dtype) == (np.float64, np.float64)
