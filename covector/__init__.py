@@ -4,41 +4,79 @@
 staged version; each result is an ordinary function that can be transformed again.
 """
 
-from covector import checkify as checkify
-from covector import debug as debug
-from covector import lax as lax
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from covector import numpy as numpy
 from covector.core import errors as errors
 from covector.core.avals import ShapedArray, Zero, float0, instantiate, typeof
 from covector.core.check import check
 from covector.core.jaxpr import Equation, Jaxpr, Literal, Var
-from covector.core.parser import parse
+from covector.core.parser import MORE_PRIMITIVES, parse
 from covector.core.primitive import Primitive, jointly, one_of
 from covector.core.tracer import Tracer
-from covector.debug import checking_leaks, debug_nans, disable_jit
 from covector.numpy.at import at
 from covector.primitives.constructors import bilinear, elementwise, linear, reduction
 from covector.transforms import tree as tree
 from covector.transforms.autodiff import grad, jvp, linear_transpose, linearize, value_and_grad, vjp
-from covector.transforms.callbacks import io_callback, pure_callback
-from covector.transforms.checkpoint import (
-    checkpoint,
-    checkpoint_name,
-    checkpoint_policies,
-    print_saved_residuals,
-    remat,
-    saved_residuals,
-)
-from covector.transforms.custom_calls import closure_convert, custom_transpose, custom_vmap, linear_call
-from covector.transforms.custom_rules import CustomVJPPrimal, custom_jvp, custom_vjp
-from covector.transforms.custom_solves import custom_linear_solve, custom_root
 from covector.transforms.jacobian import hessian, hvp, jacfwd, jacobian, jacrev, value_and_jacobian
 from covector.transforms.jit import jit
 from covector.transforms.staging import eval_shape, make_jaxpr
 from covector.transforms.utilities import ravel_pytree, stop_gradient
 from covector.transforms.vmap import vmap
 
+if TYPE_CHECKING:
+    from covector import checkify, debug, lax
+    from covector.debug import checking_leaks, debug_nans, disable_jit
+    from covector.transforms.callbacks import io_callback, pure_callback
+    from covector.transforms.checkpoint import (
+        checkpoint,
+        checkpoint_name,
+        checkpoint_policies,
+        print_saved_residuals,
+        remat,
+        saved_residuals,
+    )
+    from covector.transforms.custom_calls import closure_convert, custom_transpose, custom_vmap, linear_call
+    from covector.transforms.custom_rules import CustomVJPPrimal, custom_jvp, custom_vjp
+    from covector.transforms.custom_solves import custom_linear_solve, custom_root
+
 __version__ = "0.1.0"
+
+LAZY = {
+    **{name: f"covector.{name}" for name in ("checkify", "debug", "lax")},
+    **dict.fromkeys(["checking_leaks", "debug_nans", "disable_jit"], "covector.debug"),
+    **dict.fromkeys(["io_callback", "pure_callback"], "covector.transforms.callbacks"),
+    **dict.fromkeys(
+        ["checkpoint", "checkpoint_name", "checkpoint_policies", "print_saved_residuals", "remat", "saved_residuals"],
+        "covector.transforms.checkpoint",
+    ),
+    **dict.fromkeys(["closure_convert", "custom_transpose", "custom_vmap", "linear_call"], "covector.transforms.custom_calls"),
+    **dict.fromkeys(["CustomVJPPrimal", "custom_jvp", "custom_vjp"], "covector.transforms.custom_rules"),
+    **dict.fromkeys(["custom_linear_solve", "custom_root"], "covector.transforms.custom_solves"),
+}
+"""Names that are imported when they are first used, so that importing covector stays cheap."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in LAZY:
+        raise AttributeError(f"module 'covector' has no attribute {name!r}")
+    module = importlib.import_module(LAZY[name])
+    value = module if LAZY[name] == f"covector.{name}" else getattr(module, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *LAZY})
+
+
+def _import_everything() -> None:
+    for module in sorted(set(LAZY.values())):
+        importlib.import_module(module)
+
+
+MORE_PRIMITIVES.append(_import_everything)
 
 __all__ = [
     "CustomVJPPrimal",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -43,6 +43,10 @@ def parse(text: str, *, consts: Iterable[Any] | None = None) -> Jaxpr:
         return parser.whole()
     except RecursionError:
         raise parser.error("programs and values nested less deeply") from None
+
+
+MORE_PRIMITIVES: list[Callable[[], None]] = []
+"""Imports the modules whose primitives are not there yet; `covector` puts it here."""
 
 
 class _Parser(Tokens):
@@ -154,6 +158,9 @@ class _Parser(Tokens):
         at = self.i
         name = self.word("the name of a primitive")
         primitive = Primitive.registry.get(name)
+        if primitive is None and MORE_PRIMITIVES:
+            MORE_PRIMITIVES[0]()
+            primitive = Primitive.registry.get(name)
         if primitive is None:
             close = difflib.get_close_matches(name, Primitive.registry, 1)
             hint = f"did you mean {close[0]!r}?" if close else "has the module that defines it been imported?"

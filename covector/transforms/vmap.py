@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import operator
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +15,6 @@ from covector.core.pytrees import broadcast_prefix, tree_paths, tree_unflatten
 from covector.interpreters.batch import BatchTrace, open_batch
 from covector.primitives.shaping import broadcast_to_p, moveaxis
 from covector.transforms.arguments import check_callable, flatten_values, transformed, wrap_like
-from covector.transforms.branches import run_parts
 
 
 def vmap(
@@ -77,7 +77,8 @@ def vmap(
             return f(*batched_args, **batched_kwargs)
 
         if branches == "split" and size:
-            pairs, out_tree = run_parts(flat, leaves, dims, size, who)
+            branching = importlib.import_module("covector.transforms.branches")  # not always needed
+            pairs, out_tree = branching.run_parts(flat, leaves, dims, size, who)
         else:
             with open_batch(BatchTrace, size, axis_name, *who) as trace:
                 out_leaves, out_tree = flatten_values([flat(*map(trace.lift, leaves, dims))], who.name)
