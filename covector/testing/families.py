@@ -365,7 +365,7 @@ FAMILIES: dict[str, list[Maker]] = {
     ],
     "comparison": [
         op("np.where({f} > {g}, {x}, {y})", "np.abs({f} - {g})"),
-        op("np.where({f} < {k}, {x}, {k})"),
+        op("np.where({f} < {k}, {x}, {k})", "np.abs({f} - {k})"),
         op("np.where({b}, {x}, {y})"),
         op("{f} > {k}"),
         op("({f} > {k}) & ({g} <= {k})"),
