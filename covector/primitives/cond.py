@@ -26,6 +26,7 @@ from covector.interpreters.evaluate import compiled, eval_jaxpr
 from covector.interpreters.linearize import Split, split, split_known
 from covector.interpreters.programs import choose, jvp_program, spread, transposed_program
 from covector.interpreters.stage import LinearTrace
+from covector.primitives.indexing import gather_p
 from covector.primitives.reductions import reduce_or_p
 from covector.primitives.scan import where
 from covector.primitives.selection import select_p
@@ -185,6 +186,8 @@ def _cond_batch(size: int, args: Sequence[Any], dims: Sequence[int | None], *, b
         programs = tuple(batched_in_front(b, size, batched, found)[0] for b in branches)
         return cond_p.bind(index, *operands, branches=programs), [0 if m else None for m in found]
     check_all_take_part(size, branches)
+    if size == 0:
+        return [a.batched(0, 0).zeros() for a in branches[0].out_avals], [0] * len(branches[0].out_vars)
     has_stacks = any(isinstance(a, StackAval) for a in (*avals_of(args), *branches[0].out_avals))
     run = _run_parts if all(map(is_known, args)) and not has_stacks else _run_chosen
     return run(size, index, operands, batched, branches), [0] * len(branches[0].out_vars)
@@ -201,8 +204,6 @@ def _run_parts(size: int, index: Any, operands: list[Any], batched: tuple[bool, 
             outs, dims = batch(lambda *xs, b=branch: eval_jaxpr(b, *xs), len(members), own, [0 if b else None for b in batched])  # type: ignore[misc]
             parts.append([at_front(o, d, len(members), True) for o, d in zip(outs, dims, strict=True)])
             numbers.append(members)
-    if not parts:
-        return [a.batched(0, 0).zeros() for a in branches[0].out_avals]
     if len(parts) == 1:
         return parts[0]
     order = places(numbers)
@@ -225,7 +226,7 @@ def _run_chosen(size: int, index: Any, operands: list[Any], batched: tuple[bool,
 
 
 def _stood_in(mine: Any, x: Any, stand_in: Any) -> Any:
-    return x if isinstance(typeof(x), StackAval) else where(mine, x, x[stand_in])
+    return x if isinstance(typeof(x), StackAval) else where(mine, x, gather_p.bind(x, stand_in))
 
 
 def _nothing(program: Jaxpr) -> Jaxpr:

@@ -297,7 +297,13 @@ def _collected(size: int, active: Any, values: list[Any], ticks: int | None) -> 
     positions = np.zeros(size, int)
     positions[active] = np.arange(len(active))
     happened = np.isin(np.arange(size), active)
-    return [happened if i == ticks else take(v, positions) for i, v in enumerate(values)]
+    rows = [take(v, positions) for v in values]
+    return [_ticked(happened, row) if i == ticks else row for i, row in enumerate(rows)]
+
+
+def _ticked(happened: Any, ticks: Any) -> Any:
+    """The ticks of a step (an example may itself be a batch that has one for each), false where it did not happen."""
+    return where(happened, ticks, np.zeros_like(ticks))
 
 
 def places(numbers: Sequence[Any]) -> Any:
@@ -330,7 +336,7 @@ def _run_selecting(size: int, cond: Jaxpr, body: Jaxpr, loop: While, groups: lis
         outs, out_dims = batch(_run(body), size, [*ready_consts, *ready], [*const_dims, *carry_dims])
         outs = [at_front(o, d, size, True) for o, d in zip(outs, out_dims, strict=True)]
         new = [where(active, x, old) for x, old in zip(outs, carry, strict=False)]
-        collected = [active if i == loop.ticks else x for i, x in enumerate(outs[len(carry) :])]
+        collected = [_ticked(active, x) if i == loop.ticks else x for i, x in enumerate(outs[len(carry) :])]
         return [np.logical_and(active, goes_on(cond_consts, new)), *new, *collected]
 
     def make() -> tuple[Jaxpr, Jaxpr, Jaxpr]:

@@ -93,3 +93,21 @@ def test_a_shared_condition_needs_no_mask():
     assert "select" not in str(jaxpr)
     staged = cv.make_jaxpr(cv.vmap(lambda n, x: lax.fori_loop(0, n, lambda i, v: v * x, x), (None, 0)))(3, XS)
     assert "select" not in str(staged)
+
+
+@pytest.mark.parametrize("wrap", [lambda f: f, cv.jit], ids=["known", "staged"])
+def test_loops_that_end_at_different_steps_in_two_batches(wrap):
+    f = lambda x, y: lax.while_loop(lambda v: v < y, lambda v: v * v + 0.5 * np.sin(v), x)
+    xs, ys = np.array([1.2, 1.5, 9.0]), np.array([1.0, 3.0, 50.0, 700.0])
+    slope = cv.grad(f)
+    wanted = [[slope(x, y) for x in xs] for y in ys]
+    both = cv.vmap(cv.vmap(slope, (0, None)), (None, 0))
+    np.testing.assert_allclose(wrap(both)(xs, ys), wanted, rtol=1e-12)
+
+
+def test_a_choice_by_a_traced_index_between_known_operands():
+    xs = np.array([1.0, 2.0, 3.0])
+    f = lambda p: cv.vmap(lambda p, x: lax.cond(p > 0, np.sin, lambda v: v * v, x))(p, xs)
+    np.testing.assert_allclose(cv.jit(f)(np.array([1.0, -1.0, 1.0])), [np.sin(1.0), 4.0, np.sin(3.0)])
+    empty = cv.vmap(lambda x: lax.cond(x > 0, np.sin, np.cos, x))
+    assert empty(np.zeros(0)).shape == cv.jit(empty)(np.zeros(0)).shape == (0,)
