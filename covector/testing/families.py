@@ -269,7 +269,8 @@ def transformed(b: Builder) -> None:
 
 def loop(b: Builder) -> None:
     """A nested function as the body of a loop, or two as the branches of a choice."""
-    x = b.variable("f", lambda v: np.size(v) > 0)
+    # of double precision, which no Python number that is closed over changes when a batch makes an array of it
+    x = b.variable("f", lambda v: np.size(v) > 0 and np.asarray(v).dtype == np.float64)
     smooth = [f for f in b.families if f in SMOOTH] or ["exponential"]
     f = b.function([x], b.integer(1, 3), smooth)
     options = [
