@@ -17,7 +17,8 @@ from covector.lax.carries import flat
 from covector.primitives.cond import as_index, cond_p
 from covector.primitives.shaping import convert_to
 from covector.primitives.subprograms import staged
-from covector.primitives.while_loop import is_known, plain
+from covector.primitives.subscripts import concrete
+from covector.primitives.while_loop import is_known
 from covector.transforms.arguments import Transformed, check_callable, flatten_values, function_name, transformed
 from covector.transforms.tracing import Traced, traced_function
 
@@ -96,7 +97,7 @@ def _scalar(x: Any, what: str, who: Transformed) -> ShapedArray:
 
 def _choose(index: Any, functions: Sequence[Callable[..., Any]], operands: Sequence[Any], who: Transformed) -> Any:
     if jit_is_disabled() and is_known(index):
-        return functions[int(plain(index))](*operands)
+        return functions[int(concrete(index))](*operands)
     leaves, treedef = flatten_values(operands, who.name)
     avals = [typeof(x) for x in leaves]
     traced = [traced_function(f, treedef, avals, who) for f in functions]

@@ -15,13 +15,13 @@ from covector.core.avals import shape_of, typeof
 from covector.core.modes import jit_is_disabled
 from covector.core.primitive import TracerBase
 from covector.core.pytrees import tree_leaves, tree_map, tree_paths, tree_unflatten
-from covector.core.tracer import Tracer
 from covector.interpreters.evaluate import eval_jaxpr
 from covector.lax.carries import Body, Tree, flat, traced_body
 from covector.lax.checkpointed import check_option, checkpointed_scan, checkpointed_while
 from covector.primitives.scan import Loop
 from covector.primitives.shaping import reshape_p
 from covector.primitives.subprograms import cut, staged
+from covector.primitives.subscripts import concrete
 from covector.primitives.while_loop import is_known, while_p
 from covector.transforms.arguments import check_callable, function_name, transformed
 from covector.transforms.tracing import traced_function
@@ -306,7 +306,7 @@ def _bound(x: Any, name: str) -> Any:
     aval = typeof(x)
     if aval.shape or aval.dtype.kind not in "iu":
         raise errors.ArgumentError(errors.describe(f"fori_loop got {name} of type {aval}.", fix="pass an integer scalar"))
-    known = x.concrete() if isinstance(x, Tracer) else x
+    known = concrete(x)
     return x if known is None else int(known)
 
 

@@ -11,22 +11,17 @@ from typing import Any
 import numpy as np
 
 from covector.core.avals import dtype_of, shape_of
-from covector.core.primitive import TracerBase
 from covector.numpy.registry import as_array, implements, known_array
 from covector.primitives.shaping import convert_to
+from covector.primitives.subscripts import concrete
 
 
 def _coefficients(p: Any) -> Any:
     return np.reshape(as_array(p), -1) if len(np.shape(p)) == 0 else as_array(p)
 
 
-def _values(p: Any) -> Any:
-    """The values of coefficients, or None where they are not known."""
-    return p.concrete() if isinstance(p, TracerBase) else p  # type: ignore[attr-defined]
-
-
 def _without_leading_zeros(p: Any) -> Any:
-    values = _values(p)
+    values = concrete(p)
     nonzero = [0] if values is None else np.flatnonzero(values)
     return p[int(nonzero[0]) :] if len(nonzero) else np.zeros(1, dtype_of(p))
 
@@ -71,7 +66,7 @@ def polydiv(u: Any, v: Any) -> Any:
         quotient.append(digit)
         after = shape_of(u)[0] - k - shape_of(v)[0]
         remainder = remainder - digit * np.concatenate([np.zeros(k, dtype_of(v)), v, np.zeros(after, dtype_of(v))])
-    values = _values(remainder)
+    values = concrete(remainder)
     while values is not None and len(values) > 1 and np.allclose(values[0], 0, rtol=1e-14):
         remainder, values = remainder[1:], values[1:]
     return np.stack(quotient) if quotient else np.zeros(1, dtype), remainder
@@ -132,7 +127,7 @@ def roots(p: Any) -> Any:
     p = _coefficients(p)
     if len(shape_of(p)) != 1:
         raise ValueError("Input must be a rank-1 array.")
-    values = _values(p)
+    values = concrete(p)
     if values is not None:
         nonzero = np.flatnonzero(values)
         if not len(nonzero):

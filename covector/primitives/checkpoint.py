@@ -27,8 +27,8 @@ from covector.interpreters.linearize import split_known
 from covector.interpreters.programs import choose, jvp_program, spread, transposed_program
 from covector.interpreters.stage import LinearTrace
 from covector.primitives.call import varying_of
-from covector.primitives.shaping import linear_structural, strengthened
-from covector.primitives.subprograms import at_front, batched_in_front, rearranged, staged
+from covector.primitives.shaping import linear_structural, move_batch_to_front, strengthened
+from covector.primitives.subprograms import batched_in_front, rearranged, staged
 
 Policy = Callable[..., bool]
 """``policy(primitive, *avals, **params)``: may the results of such an equation be saved?"""
@@ -185,7 +185,7 @@ def _transpose(cts: Sequence[Any], *args: Any, jaxpr: Jaxpr, again: Jaxpr | None
 
 @checkpoint_p.def_batch
 def _batch(size: int, args: Sequence[Any], dims: Sequence[int | None], *, jaxpr: Jaxpr, **params: Any) -> Any:
-    front = [at_front(a, d, size, False) for a, d in zip(args, dims, strict=True)]
+    front = move_batch_to_front(args, dims)
     batched = tuple(d is not None for d in dims)
     programs = [jaxpr] if params.get("again") is None else [jaxpr, params["again"]]
     found = tuple(map(any, zip(*(batched_in_front(p, size, batched)[1] for p in programs), strict=True)))

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,6 @@ from covector.core.avals import Zero, typeof
 from covector.core.check import check_linear
 from covector.core.jaxpr import Jaxpr, Var
 from covector.core.primitive import NestedPrimitive
-from covector.interpreters.batch import batch
 from covector.interpreters.clean import clean
 from covector.interpreters.evaluate import compiled, eval_jaxpr
 from covector.interpreters.linearize import Split, split, split_known
@@ -30,10 +30,11 @@ from covector.primitives.indexing import gather_p
 from covector.primitives.reductions import reduce_or_p
 from covector.primitives.scan import where
 from covector.primitives.selection import select_p
-from covector.primitives.shaping import broadcast_to_p, strengthened
+from covector.primitives.shaping import broadcast_to_p, move_batch_to_front, strengthened
 from covector.primitives.stacks import StackAval
-from covector.primitives.subprograms import at_front, avals_of, batched_in_front, check_all_take_part, staged
-from covector.primitives.while_loop import is_known, places, plain, take_rows
+from covector.primitives.subprograms import avals_of, batched_in_front, check_all_take_part, in_front, staged
+from covector.primitives.subscripts import concrete
+from covector.primitives.while_loop import is_known, places, take_rows
 
 cond_p = NestedPrimitive("cond", multiple_results=True)
 
@@ -178,9 +179,8 @@ def _cond_transpose(cts: Sequence[Any], index: Any, *operands: Any, branches: Br
 
 @cond_p.def_batch
 def _cond_batch(size: int, args: Sequence[Any], dims: Sequence[int | None], *, branches: Branches) -> Any:
-    operands = [at_front(a, d, size, False) for a, d in zip(args[1:], dims[1:], strict=True)]
+    index, *operands = move_batch_to_front(args, dims)
     batched = tuple(d is not None for d in dims[1:])
-    index = at_front(args[0], dims[0], size, False)
     if dims[0] is None:
         found = union([batched_in_front(b, size, batched)[1] for b in branches])
         programs = tuple(batched_in_front(b, size, batched, found)[0] for b in branches)
@@ -195,14 +195,13 @@ def _cond_batch(size: int, args: Sequence[Any], dims: Sequence[int | None], *, b
 
 def _run_parts(size: int, index: Any, operands: list[Any], batched: tuple[bool, ...], branches: Branches) -> list[Any]:
     """Run each branch on the examples that chose it, whose values are known."""
-    chosen = plain(index)
+    chosen = concrete(index)
     numbers, parts = [], []
     for k, branch in enumerate(branches):
         members = np.flatnonzero(chosen == k)
         if len(members):
             own = [take_rows(x, members) if b else x for x, b in zip(operands, batched, strict=True)]
-            outs, dims = batch(lambda *xs, b=branch: eval_jaxpr(b, *xs), len(members), own, [0 if b else None for b in batched])  # type: ignore[misc]
-            parts.append([at_front(o, d, len(members), True) for o, d in zip(outs, dims, strict=True)])
+            parts.append(in_front(partial(eval_jaxpr, branch), len(members), own, batched))
             numbers.append(members)
     if len(parts) == 1:
         return parts[0]

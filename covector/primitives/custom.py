@@ -18,15 +18,15 @@ from covector.core import errors
 from covector.core.avals import Zero, instantiate, shape_of, typeof
 from covector.core.jaxpr import Jaxpr
 from covector.core.primitive import NestedPrimitive, Primitive, TracerBase
-from covector.interpreters.batch import axis_name_of, batch
+from covector.interpreters.batch import axis_name_of
 from covector.interpreters.clean import clean
 from covector.interpreters.evaluate import compiled
 from covector.interpreters.jvp import jvp
 from covector.interpreters.programs import choose, spread
 from covector.primitives.call import jit_p
 from covector.primitives.ring import mul_p
-from covector.primitives.shaping import broadcast_to_p, convert_to, in_type, reduce_sum_p, strengthened
-from covector.primitives.subprograms import at_front, batched_in_front, cut
+from covector.primitives.shaping import broadcast_to_p, convert_to, in_type, move_batch_to_front, reduce_sum_p, strengthened
+from covector.primitives.subprograms import at_front, batched_in_front, cut, in_front
 
 Values = Sequence[Any]
 
@@ -152,7 +152,7 @@ def _staged_zero(aval: Any, tangent: Any) -> Any:
 @custom_p.def_batch
 def _custom_batch(size: int, args: Values, dims: Sequence[int | None], *, jaxpr: Jaxpr, rules: Rules, hoisted: int) -> Any:
     batched = tuple(d is not None for d in dims)
-    front = [at_front(a, d, size, False) for a, d in zip(args, dims, strict=True)]
+    front = move_batch_to_front(args, dims)
     program, _ = batched_in_front(jaxpr, size, batched, (True,) * len(jaxpr.out_vars))
     batched_rules = jaxpr.derived(
         ("batched rules", rules, size, axis_name_of(size), batched), lambda: _batched_rules(rules, size, batched[hoisted:])
@@ -191,12 +191,6 @@ def _batched_rules(rules: Rules, size: int, batched: Sequence[bool]) -> Rules:
         return outs[:n], outs[n:], batched_backward(backward, size, [True] * (len(outs) - n), batched)
 
     return Rules(rules.name, run_jvp if rules.jvp else None, run_fwd if rules.fwd else None, True)
-
-
-def in_front(f: Callable[..., Values], size: int, args: Values, batched: Sequence[bool]) -> list[Any]:
-    """The outputs of ``f`` for a batch, all with the batch axis in front."""
-    outs, dims = batch(f, size, args, [0 if b else None for b in batched])
-    return [at_front(o, d, size, True) for o, d in zip(outs, dims, strict=True)]
 
 
 def batched_backward(backward: Backward, size: int, residuals: Sequence[bool], batched: Sequence[bool]) -> Backward:
@@ -280,7 +274,7 @@ def _custom_linear_batch(
     out_avals: Sequence[Any],
 ) -> Any:
     marks = cut([d is not None for d in dims], residuals, inputs)
-    front = [at_front(a, d, size, False) for a, d in zip(args, dims, strict=True)]
+    front = move_batch_to_front(args, dims)
 
     def forward(xs: Values, ts: Values) -> list[Any]:
         n = len(xs)
@@ -325,7 +319,7 @@ custom_vmap_p = call_like("custom_vmap")
 def _custom_vmap_batch(
     size: int, args: Values, dims: Sequence[int | None], *, jaxpr: Jaxpr, rule: BatchRule, hoisted: int
 ) -> Any:
-    front = [at_front(a, d, size, False) for a, d in zip(args, dims, strict=True)]
+    front = move_batch_to_front(args, dims)
     batched = [d is not None for d in dims]
     if any(batched[:hoisted]):
         program, found = batched_in_front(jaxpr, size, tuple(batched))

@@ -16,7 +16,7 @@ import numpy as np
 from covector.core import errors
 from covector.core.avals import instantiate, typeof
 from covector.core.primitive import ContextPrimitive, Primitive, jointly
-from covector.primitives.subprograms import at_front
+from covector.primitives.shaping import batch_all, move_batch_to_front
 
 Values = Sequence[Any]
 
@@ -75,7 +75,7 @@ def _in_order(primitive: Primitive) -> Callable[..., Any]:
     """The batching rule of an effect: it happens for one example after the other."""
 
     def batch(size: int, args: Values, dims: Sequence[int | None], *, callback: Callback, out_avals: Sequence[Any] = ()) -> Any:
-        front = [at_front(a, d, size, False) for a, d in zip(args, dims, strict=True)]
+        front = move_batch_to_front(args, dims)
         every = callback.one_by_one(size, [d is not None for d in dims])
         avals = {"out_avals": tuple(a.batched(size, 0) for a in out_avals)} if out_avals else {}
         return primitive.bind(*front, callback=every, **avals), [0] * len(out_avals)
@@ -140,7 +140,7 @@ def _pure_callback_batch(
 ) -> Any:
     method = callback.vmap_method
     batched = [d is not None for d in dims]
-    front = [at_front(a, d, size, method == "broadcast_all") for a, d in zip(args, dims, strict=True)]
+    front = batch_all(size, args, dims) if method == "broadcast_all" else move_batch_to_front(args, dims)
     avals = tuple(a.batched(size, 0) for a in out_avals)
     if method is None:
         raise errors.CallbackError(
@@ -206,5 +206,5 @@ def _check_jvp(primals: Values, tangents: Values, *, message: Message) -> Any:
 
 @check_p.def_batch
 def _check_batch(size: int, args: Values, dims: Sequence[int | None], *, message: Message) -> Any:
-    front = [at_front(a, d, size, True) for a, d in zip(args, dims, strict=True)]
+    front = batch_all(size, args, dims)
     return check_p.bind(*front, message=message), []

@@ -32,7 +32,7 @@ from covector.interpreters.stage import LinearTrace
 from covector.primitives.call import jit_p
 from covector.primitives.progress import progress_bar
 from covector.primitives.selection import select_p
-from covector.primitives.shaping import moveaxis, reshape_to, strengthened
+from covector.primitives.shaping import move_batch_to_front, moveaxis, reshape_to, strengthened
 from covector.primitives.stacks import Stack, StackAval, merge_p, stacked_aval
 from covector.primitives.subprograms import at_front, avals_of, batched_in_front, cut, grow, rearranged, staged
 
@@ -318,7 +318,7 @@ def _scan_batch(size: int, args: Sequence[Any], dims: Sequence[int | None], *, j
         batched[loop.carries] = [True] * loop.num_carry
     step, marks, found = grow(loop.carries, batched, lambda marks, needed: batched_in_front(jaxpr, size, marks, needed))
     const_dims, carry_dims, x_dims = loop.cut(dims)
-    front = [at_front(a, d, size, False) for a, d in zip(consts, const_dims, strict=True)]
+    front = move_batch_to_front(consts, const_dims)
     init = [at_front(a, d, size, m) for a, d, m in zip(carry, carry_dims, marks[loop.carries], strict=True)]
     columns = [x if d is None else moveaxis(x, d, batch_axis(x)) for x, d in zip(xs, x_dims, strict=True)]
     carry_out, ys = loop.bind(step, front, init, columns)

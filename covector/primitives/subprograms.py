@@ -80,6 +80,12 @@ def at_front(x: Any, dim: int | None, size: int, wanted: bool) -> Any:
     return moveaxis(x, dim, 0) if dim else x
 
 
+def in_front(f: Callable[..., Sequence[Any]], size: int, args: Sequence[Any], batched: Sequence[bool]) -> list[Any]:
+    """The outputs of ``f`` for a batch, all with the batch axis in front."""
+    outs, dims = batch(f, size, args, [0 if b else None for b in batched])
+    return [at_front(o, d, size, True) for o, d in zip(outs, dims, strict=True)]
+
+
 def batched_in_front(
     jaxpr: Jaxpr, size: int, batched: tuple[bool, ...], needed: tuple[bool, ...] = ()
 ) -> tuple[Jaxpr, list[bool]]:

@@ -15,6 +15,7 @@ the body collects comes out as stacks, an item for each step.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,8 +24,7 @@ from covector.core.avals import ShapedArray, Zero, instantiate, typeof
 from covector.core.check import check_linear
 from covector.core.jaxpr import Jaxpr, Literal
 from covector.core.primitive import NestedPrimitive, TracerBase
-from covector.core.tracer import Tracer
-from covector.interpreters.batch import axis_name_of, batch
+from covector.interpreters.batch import axis_name_of
 from covector.interpreters.clean import clean
 from covector.interpreters.evaluate import compiled, eval_jaxpr
 from covector.interpreters.linearize import split, split_known
@@ -34,8 +34,19 @@ from covector.primitives.call import jit_p
 from covector.primitives.indexing import gather_p
 from covector.primitives.reductions import reduce_or_p
 from covector.primitives.scan import Loop, Residuals, linear_marks, residual_plan, tangent_places, where, with_marks
+from covector.primitives.shaping import move_batch_to_front
 from covector.primitives.stacks import Stack, StackAval
-from covector.primitives.subprograms import at_front, batched_in_front, check_all_take_part, cut, grow, rearranged, staged
+from covector.primitives.subprograms import (
+    at_front,
+    batched_in_front,
+    check_all_take_part,
+    cut,
+    grow,
+    in_front,
+    rearranged,
+    staged,
+)
+from covector.primitives.subscripts import concrete
 
 TRUE = Literal(np.True_)
 
@@ -217,7 +228,7 @@ while_p.linear = _linear
 def _while_batch(size: int, args: Sequence[Any], dims: Sequence[int | None], *, cond: Jaxpr, body: Jaxpr, **params: Any) -> Any:
     loop = While(**params)
     nb = loop.num_body
-    groups = loop.cut([at_front(a, d, size, False) for a, d in zip(args, dims, strict=True)])
+    groups = loop.cut(move_batch_to_front(args, dims))
     batched = [d is not None for d in dims]
     cond_marks, rest = batched[: loop.num_cond], batched[loop.num_cond :]
     n = len(groups[2])
@@ -241,29 +252,28 @@ def _while_batch(size: int, args: Sequence[Any], dims: Sequence[int | None], *, 
 
 def is_known(x: Any) -> bool:
     """Whether a value is known: an array, perhaps with a tangent."""
-    return not isinstance(x, Tracer) or x.concrete() is not None
+    return concrete(x) is not None
 
 
 def _run_active(size: int, cond: Jaxpr, body: Jaxpr, loop: While, groups: list[list[Any]], marks: list[bool]) -> list[Any]:
     """Run a batch of loops on known values: each step is done for the examples that are not done yet."""
-    cond_marks, const_marks, carry_marks = loop.cut([0 if m else None for m in marks])
+    cond_marks, const_marks, carry_marks = loop.cut(marks)
     cond_consts, consts, carry = groups
     n = len(carry)
     active = np.arange(size)
     finished: list[tuple[Any, list[Any]]] = []
     rows: list[list[Any]] = []
     while True:
-        (goes_on,), (dim,) = batch(_run(cond), len(active), [*cond_consts, *carry], [*cond_marks, *carry_marks])
-        goes_on = np.broadcast_to(plain(goes_on), len(active)) if dim is None else plain(goes_on)
+        (answer,) = in_front(partial(eval_jaxpr, cond), len(active), [*cond_consts, *carry], [*cond_marks, *carry_marks])
+        goes_on = concrete(answer)
         if not np.all(goes_on) or not len(active):
             finished.append((active[~goes_on], [take_rows(x, ~goes_on) for x in carry]))
             active, carry = active[goes_on], [take_rows(x, goes_on) for x in carry]
-            cond_consts = [take_rows(x, goes_on) if d == 0 else x for x, d in zip(cond_consts, cond_marks, strict=True)]
-            consts = [take_rows(x, goes_on) if d == 0 else x for x, d in zip(consts, const_marks, strict=True)]
+            cond_consts = [take_rows(x, goes_on) if m else x for x, m in zip(cond_consts, cond_marks, strict=True)]
+            consts = [take_rows(x, goes_on) if m else x for x, m in zip(consts, const_marks, strict=True)]
         if not len(active):
             break
-        outs, out_dims = batch(_run(body), len(active), [*consts, *carry], [*const_marks, *carry_marks])
-        outs = [at_front(o, d, len(active), True) for o, d in zip(outs, out_dims, strict=True)]
+        outs = in_front(partial(eval_jaxpr, body), len(active), [*consts, *carry], [*const_marks, *carry_marks])
         carry = outs[:n]
         if len(outs) > n:
             rows.append(_collected(size, active, outs[n:], loop.ticks))
@@ -274,19 +284,12 @@ def _run_active(size: int, cond: Jaxpr, body: Jaxpr, loop: While, groups: list[l
     return [*final, *(Stack(a.batched(size, 0), column) for a, column in zip(avals, columns, strict=True))]
 
 
-def _run(jaxpr: Jaxpr) -> Any:
-    return lambda *args: eval_jaxpr(jaxpr, *args)
-
-
-def plain(x: Any) -> Any:
-    """The array behind a known value."""
-    return x.concrete() if isinstance(x, Tracer) else x
-
-
 def take_rows(x: Any, chosen: Any) -> Any:
-    """Some examples of a batch."""
+    """Some examples of a batch, of an array or of the items of a stack."""
     if x.__class__ is np.ndarray:
         return x[chosen]
+    if x.__class__ is Stack:
+        return Stack(x.aval, [take_rows(item, chosen) for item in x.items])
     return gather_p.bind(x, np.flatnonzero(chosen) if chosen.dtype == bool else chosen)
 
 
@@ -297,7 +300,7 @@ def _collected(size: int, active: Any, values: list[Any], ticks: int | None) -> 
     positions = np.zeros(size, int)
     positions[active] = np.arange(len(active))
     happened = np.isin(np.arange(size), active)
-    rows = [take(v, positions) for v in values]
+    rows = [take_rows(v, positions) for v in values]
     return [_ticked(happened, row) if i == ticks else row for i, row in enumerate(rows)]
 
 
@@ -314,27 +317,20 @@ def places(numbers: Sequence[Any]) -> Any:
     return found
 
 
-def take(x: Any, positions: Any) -> Any:
-    """Examples of an array or of the items of a stack."""
-    return Stack(x.aval, [take(item, positions) for item in x.items]) if x.__class__ is Stack else x[positions]
-
-
 def _run_selecting(size: int, cond: Jaxpr, body: Jaxpr, loop: While, groups: list[list[Any]], marks: list[bool]) -> list[Any]:
     """The loop for a batch of values that are not known: until all are done, with the mask of those that are not as a carry."""
     cond_consts, consts, carry = groups
-    cond_dims, const_dims, carry_dims = loop.cut([0 if m else None for m in marks])
+    cond_marks, const_marks, carry_marks = loop.cut(marks)
 
     def goes_on(cond_consts: Sequence[Any], carry: Sequence[Any]) -> Any:
-        (answer,), (dim,) = batch(_run(cond), size, [*cond_consts, *carry], [*cond_dims, *carry_dims])
-        return at_front(answer, dim, size, True)
+        return in_front(partial(eval_jaxpr, cond), size, [*cond_consts, *carry], [*cond_marks, *carry_marks])[0]
 
     def step(*args: Any) -> list[Any]:
         cond_consts, consts, (active,), carry = cut(args, loop.num_cond, loop.num_body, 1)
         first = np.argmax(active)
         ready = [where(active, x, x[first]) for x in carry]
-        ready_consts = [where(active, x, x[first]) if d == 0 else x for x, d in zip(consts, const_dims, strict=True)]
-        outs, out_dims = batch(_run(body), size, [*ready_consts, *ready], [*const_dims, *carry_dims])
-        outs = [at_front(o, d, size, True) for o, d in zip(outs, out_dims, strict=True)]
+        ready_consts = [where(active, x, x[first]) if m else x for x, m in zip(consts, const_marks, strict=True)]
+        outs = in_front(partial(eval_jaxpr, body), size, [*ready_consts, *ready], [*const_marks, *carry_marks])
         new = [where(active, x, old) for x, old in zip(outs, carry, strict=False)]
         collected = [_ticked(active, x) if i == loop.ticks else x for i, x in enumerate(outs[len(carry) :])]
         return [np.logical_and(active, goes_on(cond_consts, new)), *new, *collected]

@@ -19,9 +19,9 @@ from covector.core.source import Source
 from covector.core.tracer import Tracer
 from covector.interpreters.batch import BatchTrace, BatchTracer
 from covector.primitives.shaping import moveaxis
-from covector.primitives.stacks import Stack, innermost
+from covector.primitives.stacks import innermost
 from covector.primitives.subprograms import at_front
-from covector.primitives.while_loop import places, take, take_rows
+from covector.primitives.while_loop import places, take_rows
 from covector.transforms.arguments import Transformed, flatten_values
 
 
@@ -52,9 +52,7 @@ class SplitTrace(BatchTrace):
         size = innermost(typeof(x.value)).shape[x.dim]
         if size == self.size:
             return x
-        left = self.survivors[size]
-        value = take(x.value, left) if x.value.__class__ is Stack else take_rows(moveaxis(x.value, x.dim, 0), left)
-        return BatchTracer(self, value, 0)
+        return BatchTracer(self, _rows(x.value, x.dim, self.survivors[size]), 0)
 
     def lower(self, x: Any) -> tuple[Any, int | None]:
         return super().lower(self.current(x) if self.survivors else x)
