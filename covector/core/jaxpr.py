@@ -176,11 +176,12 @@ def recorded_avals(primitive: Primitive, params: dict[str, Any], avals: Sequence
 
 def collective_axes(params: dict[str, Any]) -> frozenset[Any]:
     """The named axes that programs among the parameters of an equation have collectives over."""
-    axes: frozenset[Any] = frozenset()
-    return axes.union(*map(_axes_of_program, sub_jaxprs(params)))
+    return frozenset().union(*map(program_axes, sub_jaxprs(params)))
 
 
-def _axes_of_program(jaxpr: Jaxpr) -> frozenset[Any]:
+def program_axes(jaxpr: Jaxpr) -> frozenset[Any]:
+    """The named axes that a program has collectives over."""
+
     def find() -> frozenset[Any]:
         own: set[Any] = set()
         for eqn in jaxpr.equations:

@@ -14,7 +14,7 @@ from covector.core import errors
 from covector.core.avals import typeof, with_varying
 from covector.core.jaxpr import collective_axes
 from covector.core.modes import NAMED_AXES
-from covector.core.primitive import ContextPrimitive, Primitive, Trace, open_trace
+from covector.core.primitive import ContextPrimitive, Primitive, Trace, open_trace, open_traces
 from covector.core.source import Source
 from covector.core.tracer import Tracer, register_tracer
 from covector.interpreters.stage import leaked
@@ -119,6 +119,11 @@ class BatchTrace(Trace):
     def lower(self, x: Any) -> tuple[Any, int | None]:
         """The value behind any result, and its batch axis."""
         return (x.value, x.dim) if x.__class__ is BatchTracer and x._trace is self else (x, None)
+
+
+def named_axes() -> tuple[tuple[Any, int], ...]:
+    """The named axes that are open, outermost first, with their sizes: what is traced may depend on them."""
+    return tuple((t.axis_name, int(t.size)) for t in open_traces() if isinstance(t, BatchTrace) and t.axis_name is not None)
 
 
 def batch(

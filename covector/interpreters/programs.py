@@ -37,6 +37,13 @@ def spread(mask: Sequence[bool], xs: Sequence[Any], otherwise: Sequence[Any]) ->
     return [next(items) if m else o for m, o in zip(mask, otherwise, strict=True)]
 
 
+def staged(f: Callable[..., Sequence[Any]], avals: Sequence[Any]) -> Jaxpr:
+    """The program of a function that closes over no tracer."""
+    jaxpr, hoisted = stage(f, avals, name="a program")
+    assert not hoisted
+    return jaxpr
+
+
 def staged_program(f: Callable[..., tuple[list[Any], list[bool]]], in_avals: Sequence[Any]) -> Derived:
     """Stage a function that returns its outputs, and which of the originals' they are."""
     found: list[list[bool]] = []
@@ -46,9 +53,7 @@ def staged_program(f: Callable[..., tuple[list[Any], list[bool]]], in_avals: Seq
         found.append(present)
         return outs
 
-    jaxpr, hoisted = stage(outputs, in_avals, name="a program")
-    assert not hoisted
-    return Derived(jaxpr, found[0])
+    return Derived(staged(outputs, in_avals), found[0])
 
 
 def jvp_program(jaxpr: Jaxpr, nonzero: tuple[bool, ...], needed: tuple[bool, ...] = ()) -> Derived:
@@ -77,9 +82,7 @@ def batched_program(jaxpr: Jaxpr, size: int, dims: tuple[int | None, ...]) -> tu
             return outs
 
         in_avals = [a if d is None else a.batched(size, d) for a, d in zip(jaxpr.in_avals, dims, strict=True)]
-        batched, hoisted = stage(outputs, in_avals, name="a program")
-        assert not hoisted
-        return batched, out_dims
+        return staged(outputs, in_avals), out_dims
 
     return jaxpr.derived(("batch", size, axis_name_of(size), dims), make)
 

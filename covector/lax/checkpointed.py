@@ -16,12 +16,13 @@ from covector.core import errors
 from covector.core.avals import ShapedArray, shape_of
 from covector.core.jaxpr import Jaxpr
 from covector.interpreters.evaluate import eval_jaxpr
+from covector.interpreters.programs import staged
 from covector.lax.carries import Body
 from covector.lax.schedules import best_first_part, default_slots
 from covector.primitives.checkpoint import checkpoint_p
 from covector.primitives.scan import Loop
 from covector.primitives.shaping import reshape_p
-from covector.primitives.subprograms import cut, staged
+from covector.primitives.subprograms import cut
 from covector.primitives.while_loop import while_p
 from covector.transforms.checkpoint import checkpoint_policies
 

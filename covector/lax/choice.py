@@ -13,10 +13,10 @@ from covector.core.jaxpr import Jaxpr
 from covector.core.modes import jit_is_disabled
 from covector.core.pytrees import tree_paths, tree_unflatten
 from covector.interpreters.evaluate import eval_jaxpr
+from covector.interpreters.programs import staged
 from covector.lax.carries import flat
 from covector.primitives.cond import as_index, cond_p
 from covector.primitives.shaping import convert_to
-from covector.primitives.subprograms import staged
 from covector.primitives.subscripts import concrete
 from covector.primitives.while_loop import is_known
 from covector.transforms.arguments import Transformed, check_callable, flatten_values, function_name, transformed

@@ -16,11 +16,12 @@ from covector.core.modes import jit_is_disabled
 from covector.core.primitive import TracerBase
 from covector.core.pytrees import tree_leaves, tree_map, tree_paths, tree_unflatten
 from covector.interpreters.evaluate import eval_jaxpr
+from covector.interpreters.programs import staged
 from covector.lax.carries import Body, Tree, flat, traced_body
 from covector.lax.checkpointed import check_option, checkpointed_scan, checkpointed_while
 from covector.primitives.scan import Loop
 from covector.primitives.shaping import reshape_p
-from covector.primitives.subprograms import cut, staged
+from covector.primitives.subprograms import cut
 from covector.primitives.subscripts import concrete
 from covector.primitives.while_loop import is_known, while_p
 from covector.transforms.arguments import check_callable, function_name, transformed

@@ -10,9 +10,9 @@ import numpy as np
 from covector.core import errors
 from covector.core.avals import shape_of, typeof
 from covector.core.pytrees import tree_map
+from covector.interpreters.batch import named_axes
 from covector.primitives.collectives import all_gather_p, axis_index_p, own_part, repeated, total_over, unbound
 from covector.primitives.indexing import gather_p
-from covector.transforms.jit import scope
 
 AxisName = Any
 
@@ -36,7 +36,7 @@ def _names(axis_name: AxisName) -> tuple[Any, ...]:
 
 
 def _size(name: Any) -> int:
-    sizes = dict(scope())
+    sizes = dict(named_axes())
     if name not in sizes:
         raise unbound(name, list(sizes))
     return int(sizes[name])
@@ -187,10 +187,9 @@ def _own(x: Any, name: Any, axis: int, tiled: bool, who: str) -> Any:
                 + ("a multiple of their number" if tiled else "one item for each (or tiled=True)"),
             )
         )
-    if not tiled:
-        return own_part(x, name, axis)
-    parts = np.reshape(x, (*shape[:axis], count, n // count, *shape[axis + 1 :]))
-    return own_part(parts, name, axis)
+    if tiled:
+        x = np.reshape(x, (*shape[:axis], count, n // count, *shape[axis + 1 :]))
+    return own_part(x, name, axis)
 
 
 def all_to_all(x: Any, axis_name: AxisName, split_axis: int, concat_axis: int, *, tiled: bool = False) -> Any:
@@ -207,9 +206,9 @@ def all_to_all(x: Any, axis_name: AxisName, split_axis: int, concat_axis: int, *
     def one(leaf: Any) -> Any:
         everything = _gathered(leaf, axis_name, 0)
         mine = _own(everything, axis_name, split_axis + 1, tiled, "all_to_all")
-        if not tiled:
-            return np.moveaxis(mine, 0, concat_axis)
         parts = np.moveaxis(mine, 0, concat_axis)
+        if not tiled:
+            return parts
         shape = shape_of(parts)
         return np.reshape(parts, (*shape[:concat_axis], shape[concat_axis] * shape[concat_axis + 1], *shape[concat_axis + 2 :]))
 
@@ -243,13 +242,8 @@ def ppermute(x: Any, axis_name: AxisName, perm: Sequence[tuple[int, int]]) -> An
     source_of[destinations] = sources
 
     def one(leaf: Any) -> Any:
-        mine = _lookup(source_of, axis_name)
+        mine = own_part(source_of, axis_name, 0)
         received = gather_p.bind(_gathered(leaf, axis_name, 0), np.maximum(mine, 0))
         return np.where(mine >= 0, received, np.zeros((), typeof(leaf).dtype))
 
     return tree_map(one, x)
-
-
-def _lookup(table: Any, name: Any) -> Any:
-    """The entry of a table for each example."""
-    return np.sum(np.where(np.arange(len(table)) == axis_index(name), table, 0))

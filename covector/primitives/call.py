@@ -27,18 +27,17 @@ from covector.interpreters.programs import (
 from covector.interpreters.stage import LinearTrace
 from covector.primitives.shaping import strengthened
 
-jit_p = NestedPrimitive("jit", multiple_results=True)
+
+def call_primitive(name: str) -> NestedPrimitive:
+    """A primitive that evaluates its program ``jaxpr``; the other rules are to be registered."""
+    primitive = NestedPrimitive(name, multiple_results=True)
+    primitive.def_impl(lambda *args, jaxpr, **params: compiled(clean(jaxpr))(*args))
+    primitive.def_abstract(lambda *avals, jaxpr, **params: jaxpr.out_avals)
+    return primitive
+
+
+jit_p = call_primitive("jit")
 INLINED.add("jit")
-
-
-@jit_p.def_impl
-def _jit(*args: Any, jaxpr: Jaxpr, name: str) -> list[Any]:
-    return compiled(clean(jaxpr))(*args)
-
-
-@jit_p.def_abstract
-def _jit_abstract(*avals: Any, jaxpr: Jaxpr, name: str) -> list[Any]:
-    return jaxpr.out_avals
 
 
 @jit_p.def_jvp

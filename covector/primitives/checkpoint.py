@@ -19,39 +19,39 @@ from typing import Any, NamedTuple
 from covector.core.avals import Zero, instantiate, typeof
 from covector.core.check import check_linear
 from covector.core.jaxpr import Equation, Jaxpr, Var
-from covector.core.primitive import NestedPrimitive
 from covector.interpreters.clean import clean
-from covector.interpreters.evaluate import compiled, run_equations
+from covector.interpreters.evaluate import run_equations
 from covector.interpreters.jvp import JVPTracer, jvp
 from covector.interpreters.linearize import split_known
-from covector.interpreters.programs import choose, jvp_program, spread, transposed_program
+from covector.interpreters.programs import choose, jvp_program, spread, staged, transposed_program
 from covector.interpreters.stage import LinearTrace
-from covector.primitives.call import varying_of
+from covector.primitives.call import call_primitive, varying_of
 from covector.primitives.shaping import linear_structural, move_batch_to_front, strengthened
-from covector.primitives.subprograms import batched_in_front, rearranged, staged
+from covector.primitives.subprograms import batched_in_front, rearranged
 
 Policy = Callable[..., bool]
 """``policy(primitive, *avals, **params)``: may the results of such an equation be saved?"""
 
-checkpoint_p = NestedPrimitive("checkpoint", multiple_results=True)
+checkpoint_p = call_primitive("checkpoint")
 
 
-@checkpoint_p.def_impl
-def _checkpoint(*args: Any, jaxpr: Jaxpr, **params: Any) -> list[Any]:
-    return compiled(clean(jaxpr))(*args)
+def _programs(jaxpr: Jaxpr, params: dict[str, Any]) -> list[Jaxpr]:
+    """The program of a call, and the one that is computed again if that is another."""
+    return [jaxpr] if params.get("again") is None else [jaxpr, params["again"]]
 
 
-checkpoint_p.def_abstract(lambda *avals, jaxpr, **params: jaxpr.out_avals)
+def _bind(args: Sequence[Any], programs: Sequence[Jaxpr], params: dict[str, Any]) -> list[Any]:
+    """A call of other programs in place of those in `_programs`."""
+    return checkpoint_p.bind(*args, **{**params, **dict(zip(("jaxpr", "again"), programs, strict=False))})  # type: ignore[no-any-return]
 
 
 @checkpoint_p.def_jvp
 def _jvp(primals: Sequence[Any], tangents: Sequence[Any], *, jaxpr: Jaxpr, **params: Any) -> Any:
     nonzero = tuple(t.__class__ is not Zero for t in tangents)
-    programs = [jvp_program(p, nonzero) for p in (jaxpr, params.get("again")) if p is not None]
-    present = [all(marks) for marks in zip(*(p.present for p in programs), strict=True)]
-    jaxpr, *again = (_with_tangents(p.jaxpr, p.present, present) for p in programs)
-    params.update(again=again[0]) if again else None
-    outs = checkpoint_p.bind(*primals, *choose(nonzero, tangents), jaxpr=jaxpr, **params)
+    derived = [jvp_program(p, nonzero) for p in _programs(jaxpr, params)]
+    present = [all(marks) for marks in zip(*(d.present for d in derived), strict=True)]
+    programs = [_with_tangents(d.jaxpr, d.present, present) for d in derived]
+    outs = _bind([*primals, *choose(nonzero, tangents)], programs, params)
     n = len(present)
     return outs[:n], spread(present, outs[n:], [typeof(o).zero for o in outs[:n]])
 
@@ -65,18 +65,17 @@ def _with_tangents(jaxpr: Jaxpr, present: Sequence[bool], wanted: Sequence[bool]
 
 @checkpoint_p.def_linearize
 def _linearize(primals: Sequence[Any], tangents: Sequence[Any], *, jaxpr: Jaxpr, **params: Any) -> Any:
-    again = params.pop("again", None)
     nonzero = tuple(t.__class__ is not Zero for t in tangents)
-    plan = saving_plan(jaxpr if again is None else again, nonzero, params["policy"])
-    first = plan.primal if again is None else jaxpr
-    outs = checkpoint_p.bind(*primals, jaxpr=first, **params, **({} if again is None else {"again": again}))
+    first, *again = _programs(jaxpr, params)
+    plan = saving_plan(again[0] if again else first, nonzero, params["policy"])
+    outs = _bind(primals, [first, *again] if again else [plan.primal], params)
     n = len(jaxpr.out_vars)
     zeros = [typeof(o).zero for o in outs[:n]]
     if not any(plan.present):
         return outs[:n], zeros
     given = [t for t in tangents if t.__class__ is not Zero]
     known = [*outs[n:], *choose(plan.used, primals)]
-    results = checkpoint_p.bind(*known, *given, jaxpr=plan.tangent, **params)
+    results = checkpoint_p.bind(*known, *given, jaxpr=plan.tangent, policy=params["policy"], name=params["name"])
     return outs[:n], spread(plan.present, results, zeros)
 
 
@@ -148,7 +147,7 @@ def _with_primal(x: Any, primal: Any) -> Any:
 
 def _split(trace: LinearTrace, args: Sequence[Any], linear: Sequence[bool], params: dict[str, Any]) -> list[Any]:
     """Of a call with known and linear arguments run what gives known outputs now, and record the rest whole."""
-    jaxpr = params["jaxpr"] if params.get("again") is None else params["again"]
+    jaxpr = _programs(params["jaxpr"], params)[-1]
     mask = tuple(linear)
     present = jvp_program(jaxpr, mask).present
     outs: list[Any] = []
@@ -187,11 +186,9 @@ def _transpose(cts: Sequence[Any], *args: Any, jaxpr: Jaxpr, again: Jaxpr | None
 def _batch(size: int, args: Sequence[Any], dims: Sequence[int | None], *, jaxpr: Jaxpr, **params: Any) -> Any:
     front = move_batch_to_front(args, dims)
     batched = tuple(d is not None for d in dims)
-    programs = [jaxpr] if params.get("again") is None else [jaxpr, params["again"]]
+    programs = _programs(jaxpr, params)
     found = tuple(map(any, zip(*(batched_in_front(p, size, batched)[1] for p in programs), strict=True)))
-    jaxpr, *again = (batched_in_front(p, size, batched, found)[0] for p in programs)
-    params.update(again=again[0]) if again else None
-    outs = checkpoint_p.bind(*front, jaxpr=jaxpr, **params)
+    outs = _bind(front, [batched_in_front(p, size, batched, found)[0] for p in programs], params)
     return outs, [0 if m else None for m in found]
 
 

@@ -15,8 +15,8 @@ import numpy as np
 
 from covector.core import errors
 from covector.core.avals import VaryingArray, array_aval, shape_of, typeof, with_varying
-from covector.core.primitive import ContextPrimitive, Primitive, jointly, open_traces
-from covector.interpreters.batch import BatchTrace, axis_name_of
+from covector.core.primitive import ContextPrimitive, Primitive, jointly
+from covector.interpreters.batch import axis_name_of, named_axes
 from covector.interpreters.transpose import SUM_OVER_AXES
 from covector.primitives.indexing import gather_p
 from covector.primitives.shaping import linear_structural, moveaxis, reduce_sum_p
@@ -84,7 +84,7 @@ def sum_over(x: Any, names: Any) -> Any:
 
 def total_over(x: Any, names: Any) -> Any:
     """The sum over all examples of a value that each of them has, be it the same for all."""
-    sizes = {t.axis_name: int(t.size) for t in open_traces() if isinstance(t, BatchTrace)}
+    sizes = dict(named_axes())
     for name in set(names) - typeof(x).varying:
         x = x * sizes[name]
     return sum_over(x, names)

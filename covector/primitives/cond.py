@@ -24,7 +24,7 @@ from covector.core.primitive import NestedPrimitive
 from covector.interpreters.clean import clean
 from covector.interpreters.evaluate import compiled, eval_jaxpr
 from covector.interpreters.linearize import Split, split, split_known
-from covector.interpreters.programs import choose, jvp_program, spread, transposed_program
+from covector.interpreters.programs import choose, jvp_program, spread, staged, transposed_program
 from covector.interpreters.stage import LinearTrace
 from covector.primitives.indexing import gather_p
 from covector.primitives.reductions import reduce_or_p
@@ -32,7 +32,7 @@ from covector.primitives.scan import where
 from covector.primitives.selection import select_p
 from covector.primitives.shaping import broadcast_to_p, move_batch_to_front, strengthened
 from covector.primitives.stacks import StackAval
-from covector.primitives.subprograms import avals_of, batched_in_front, check_all_take_part, in_front, staged
+from covector.primitives.subprograms import avals_of, batched_in_front, check_all_take_part, in_front
 from covector.primitives.subscripts import concrete
 from covector.primitives.while_loop import is_known, places, take_rows
 

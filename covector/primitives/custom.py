@@ -17,13 +17,11 @@ from typing import Any
 from covector.core import errors
 from covector.core.avals import Zero, instantiate, shape_of, typeof
 from covector.core.jaxpr import Jaxpr
-from covector.core.primitive import NestedPrimitive, Primitive, TracerBase
+from covector.core.primitive import Primitive, TracerBase
 from covector.interpreters.batch import axis_name_of
-from covector.interpreters.clean import clean
-from covector.interpreters.evaluate import compiled
 from covector.interpreters.jvp import jvp
 from covector.interpreters.programs import choose, spread
-from covector.primitives.call import jit_p
+from covector.primitives.call import call_primitive, jit_p
 from covector.primitives.ring import mul_p
 from covector.primitives.shaping import broadcast_to_p, convert_to, in_type, move_batch_to_front, reduce_sum_p, strengthened
 from covector.primitives.subprograms import at_front, batched_in_front, cut, in_front
@@ -69,15 +67,7 @@ class Backward:
 
 # --- custom -----------------------------------------------------------------------------------------------------------
 
-custom_p = NestedPrimitive("custom", multiple_results=True)
-
-
-@custom_p.def_impl
-def _custom(*args: Any, jaxpr: Jaxpr, rules: Rules, hoisted: int) -> list[Any]:
-    return compiled(clean(jaxpr))(*args)
-
-
-custom_p.def_abstract(lambda *avals, jaxpr, rules, hoisted: jaxpr.out_avals)
+custom_p = call_primitive("custom")
 
 
 @custom_p.def_jvp
@@ -249,12 +239,17 @@ def _custom_linear_jvp(primals: Values, tangents: Values, **params: Any) -> Any:
     return outs, custom_linear_p.bind(*primals[:known], *map(instantiate, tangents[known:]), **params)
 
 
-def _linear_in_tangents(mask: tuple[bool, ...], params: dict[str, Any]) -> bool:
-    n = params["residuals"] + params["inputs"]
-    return not any(mask[:n]) and all(mask[n:])
+def linear_after(*counts: str) -> Callable[[tuple[bool, ...], dict[str, Any]], bool]:
+    """Linear in all the arguments after the known ones, whose numbers these parameters give."""
+
+    def linear(mask: tuple[bool, ...], params: dict[str, Any]) -> bool:
+        n = sum(params[count] for count in counts)
+        return not any(mask[:n]) and all(mask[n:])
+
+    return linear
 
 
-@custom_linear_p.def_transpose(linear=_linear_in_tangents)
+@custom_linear_p.def_transpose(linear=linear_after("residuals", "inputs"))
 def _custom_linear_transpose(
     cts: Values, *args: Any, rule: LinearRule, residuals: int, inputs: int, out_avals: Sequence[Any]
 ) -> Any:
@@ -292,9 +287,7 @@ def _custom_linear_batch(
 
 def call_like(name: str) -> Primitive:
     """A primitive with a program ``jaxpr`` that is differentiated as ``jit`` is; its other rules are to be registered."""
-    primitive = NestedPrimitive(name, multiple_results=True)
-    primitive.def_impl(lambda *args, jaxpr, **params: compiled(clean(jaxpr))(*args))
-    primitive.def_abstract(lambda *avals, jaxpr, **params: jaxpr.out_avals)
+    primitive = call_primitive(name)
     primitive.def_jvp(lambda ps, ts, *, jaxpr, **params: jit_p.jvp(ps, ts, jaxpr=jaxpr, name=name))  # type: ignore[misc]
     primitive.def_linearize(lambda ps, ts, *, jaxpr, **params: jit_p.linearize(ps, ts, jaxpr=jaxpr, name=name))  # type: ignore[misc]
     return primitive
@@ -347,12 +340,7 @@ def _linear_call_jvp(primals: Values, tangents: Values, *, jaxpr: Jaxpr, transpo
 linear_call_p.linearize = linear_call_p.jvp
 
 
-def _linear_in_operands(mask: tuple[bool, ...], params: dict[str, Any]) -> bool:
-    n = params["residuals"]
-    return not any(mask[:n]) and all(mask[n:])
-
-
-@linear_call_p.def_transpose(linear=_linear_in_operands)
+@linear_call_p.def_transpose(linear=linear_after("residuals"))
 def _linear_call_transpose(cts: Values, *args: Any, jaxpr: Jaxpr, transposed: Jaxpr, residuals: int) -> Any:
     given = [strengthened(instantiate(ct)) for ct in cts]
     params = {"jaxpr": transposed, "transposed": jaxpr, "residuals": residuals}

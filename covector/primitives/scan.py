@@ -27,14 +27,14 @@ from covector.core.primitive import NestedPrimitive
 from covector.interpreters.clean import clean
 from covector.interpreters.evaluate import compiled, eval_jaxpr
 from covector.interpreters.linearize import Split, split, split_known
-from covector.interpreters.programs import choose, jvp_program, spread, transposed_program
+from covector.interpreters.programs import choose, jvp_program, spread, staged, transposed_program
 from covector.interpreters.stage import LinearTrace
 from covector.primitives.call import jit_p
 from covector.primitives.progress import progress_bar
 from covector.primitives.selection import select_p
 from covector.primitives.shaping import move_batch_to_front, moveaxis, reshape_to, strengthened
 from covector.primitives.stacks import Stack, StackAval, merge_p, stacked_aval
-from covector.primitives.subprograms import at_front, avals_of, batched_in_front, cut, grow, rearranged, staged
+from covector.primitives.subprograms import at_front, avals_of, batched_in_front, cut, grow, rearranged
 
 scan_p = NestedPrimitive("scan", multiple_results=True)
 
@@ -104,8 +104,8 @@ def _scan_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, jaxpr: Jaxpr, 
     loop = Loop(**params)
     nonzero = [t.__class__ is not Zero for t in tangents]
     program, marks, present = grow(loop.carries, nonzero, lambda marks, needed: jvp_program(jaxpr, marks, needed))
-    given = [[*map(instantiate, choose(*group))] for group in zip(loop.cut(marks), loop.cut(tangents), strict=True)]
-    step = rearranged(program, *_jvp_order(loop, marks, present))
+    given = chosen_tangents(loop.cut(marks), loop.cut(tangents))
+    step = rearranged(program, *jvp_order(loop, marks, present))
     carry, ys = loop.bind(step, *[[*p, *t] for p, t in zip(loop.cut(primals), given, strict=True)])
     n_out = len(jaxpr.out_vars) - loop.num_carry
     outs = [*carry[: loop.num_carry], *ys[:n_out]]
@@ -113,13 +113,23 @@ def _scan_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, jaxpr: Jaxpr, 
     return outs, spread(present, [*carry[loop.num_carry :], *ys[n_out:]], zeros)
 
 
-def _jvp_order(loop: Loop, marks: Sequence[bool], present: Sequence[bool]) -> tuple[list[int], list[int]]:
+def jvp_order(loop: Loop, marks: Sequence[bool], present: Sequence[bool]) -> tuple[list[int], list[int]]:
     """Where the inputs and outputs of a JVP program go: the tangents of each kind behind the primals of that kind."""
     place_in, place_out = tangent_places(marks), tangent_places(present)
     inputs = [i for p, t in zip(loop.cut(range(len(marks))), loop.cut(place_in), strict=True) for i in [*p, *_some(t)]]
     c = loop.num_carry
     outputs = [i for p, t in zip(cut(range(len(present)), c), cut(place_out, c), strict=True) for i in [*p, *_some(t)]]
     return inputs, outputs
+
+
+def chosen(marks: Sequence[Sequence[bool]], groups: Sequence[Sequence[Any]]) -> list[list[Any]]:
+    """The items that are marked, in each group."""
+    return [choose(*group) for group in zip(marks, groups, strict=True)]
+
+
+def chosen_tangents(marks: Sequence[Sequence[bool]], tangents: Sequence[Sequence[Any]]) -> list[list[Any]]:
+    """The tangents that are marked, in each group, with arrays for symbolic zeros."""
+    return [[*map(instantiate, group)] for group in chosen(marks, tangents)]
 
 
 def tangent_places(marks: Sequence[bool]) -> list[int | None]:
@@ -144,7 +154,7 @@ def _scan_linearize(primals: Sequence[Any], tangents: Sequence[Any], *, jaxpr: J
     zeros = [typeof(o).zero for o in outs]
     if not any(present):
         return outs, zeros
-    given = [[*map(instantiate, choose(*group))] for group in zip(loop.cut(marks), loop.cut(tangents), strict=True)]
+    given = chosen_tangents(loop.cut(marks), loop.cut(tangents))
     return outs, spread(present, residuals.linear_loop(parts.linear, loop, given, loop.ticks(primals)), zeros)
 
 
@@ -161,9 +171,9 @@ def _scan_split(trace: LinearTrace, args: Sequence[Any], linear: Sequence[bool],
         inputs = [a.variable if m else a for a, m in zip(args, linear, strict=True)]
         return trace.record(scan_p, inputs, params, scan_p.abstract(*avals_of(args), **params), None)
     parts = split_known(jaxpr, tuple(marks), tuple(present))
-    known = [choose(*group) for group in zip(loop.cut([not m for m in marks]), loop.cut(args), strict=True)]
+    known = chosen(loop.cut([not m for m in marks]), loop.cut(args))
     outs, residuals = known_loop(parts.primal, loop, known, len(present) - sum(present))
-    given = [choose(*group) for group in zip(loop.cut(marks), loop.cut(args), strict=True)]
+    given = chosen(loop.cut(marks), loop.cut(args))
     linear_outs = residuals.linear_loop(parts.linear, loop, given, loop.ticks(args))
     return spread([not p for p in present], outs, spread(present, linear_outs, present))
 

@@ -17,7 +17,7 @@ from covector.core.avals import TYPEOF, AbstractValue, ShapedArray, Zero, array_
 from covector.core.jaxpr import same_value
 from covector.core.notation import register_notation
 from covector.core.primitive import Primitive, jointly
-from covector.primitives.shaping import batch_all
+from covector.primitives.shaping import batch_all, linear_structural
 
 
 class StackAval(AbstractValue):
@@ -102,7 +102,7 @@ def stacked_aval(element: Any, length: int | None) -> Any:
 
 def _on_items(name: str, f: Callable[..., Any], aval: Callable[..., Any]) -> Primitive:
     """A linear primitive that does the same to each item, along the parameter ``axis``; its transpose is registered apart."""
-    primitive = Primitive(name)
+    primitive = linear_structural(name)
 
     @primitive.def_impl
     def impl(x: Stack, **params: Any) -> Stack:
@@ -112,11 +112,6 @@ def _on_items(name: str, f: Callable[..., Any], aval: Callable[..., Any]) -> Pri
     @primitive.def_abstract
     def abstract(x: StackAval, **params: Any) -> StackAval:
         return StackAval(aval(x.element, **params), x.ticks)
-
-    @primitive.def_jvp
-    def jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
-        out, (t,) = primitive.bind(*primals, **params), tangents
-        return out, typeof(out).zero if t.__class__ is Zero else primitive.bind(t, **params)
 
     @primitive.def_batch
     def batch(size: int, args: Sequence[Any], dims: Sequence[Any], *, axis: int, **params: Any) -> Any:

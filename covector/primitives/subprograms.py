@@ -7,21 +7,14 @@ from typing import Any, TypeVar
 
 from covector.core import errors
 from covector.core.avals import shape_of, typeof
-from covector.core.jaxpr import Jaxpr, Var, collective_axes
+from covector.core.jaxpr import Jaxpr, Var, program_axes
 from covector.interpreters.batch import axis_name_of, batch
 from covector.interpreters.evaluate import eval_jaxpr
-from covector.interpreters.stage import stage
+from covector.interpreters.programs import staged
 from covector.primitives.shaping import broadcast_to_p, moveaxis
 from covector.primitives.stacks import StackAval, repeat_items_p
 
 T = TypeVar("T")
-
-
-def staged(f: Callable[..., Sequence[Any]], avals: Sequence[Any]) -> Jaxpr:
-    """The program of a function that closes over no tracer."""
-    jaxpr, hoisted = stage(f, avals, name="a program")
-    assert not hoisted
-    return jaxpr
 
 
 def cut(xs: Sequence[Any], *lengths: int) -> list[list[Any]]:
@@ -115,7 +108,7 @@ def avals_of(xs: Sequence[Any]) -> list[Any]:
 def check_all_take_part(size: int, programs: Sequence[Jaxpr]) -> None:
     """Refuse a collective over a batch of which only some examples run the program."""
     name = axis_name_of(size)
-    if name is not None and name in collective_axes({"programs": tuple(programs)}):
+    if name is not None and any(name in program_axes(p) for p in programs):
         raise errors.AxisNameError(
             errors.describe(
                 f"a collective over the axis {name!r} is in a branch or loop in which not all examples take part.",

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from covector.core.avals import ShapedArray, Zero, instantiate, typeof
+from covector.core.avals import ShapedArray, Zero, typeof
 from covector.core.check import check_linear
 from covector.core.jaxpr import Jaxpr, Literal
 from covector.core.primitive import NestedPrimitive, TracerBase
@@ -28,24 +28,25 @@ from covector.interpreters.batch import axis_name_of
 from covector.interpreters.clean import clean
 from covector.interpreters.evaluate import compiled, eval_jaxpr
 from covector.interpreters.linearize import split, split_known
-from covector.interpreters.programs import choose, jvp_program, spread
+from covector.interpreters.programs import choose, jvp_program, spread, staged
 from covector.interpreters.stage import LinearTrace
 from covector.primitives.call import jit_p
 from covector.primitives.indexing import gather_p
 from covector.primitives.reductions import reduce_or_p
-from covector.primitives.scan import Loop, Residuals, linear_marks, residual_plan, tangent_places, where, with_marks
+from covector.primitives.scan import (
+    Loop,
+    Residuals,
+    chosen,
+    chosen_tangents,
+    jvp_order,
+    linear_marks,
+    residual_plan,
+    where,
+    with_marks,
+)
 from covector.primitives.shaping import move_batch_to_front
 from covector.primitives.stacks import Stack, StackAval
-from covector.primitives.subprograms import (
-    at_front,
-    batched_in_front,
-    check_all_take_part,
-    cut,
-    grow,
-    in_front,
-    rearranged,
-    staged,
-)
+from covector.primitives.subprograms import at_front, batched_in_front, check_all_take_part, cut, grow, in_front, rearranged
 from covector.primitives.subscripts import concrete
 
 TRUE = Literal(np.True_)
@@ -105,27 +106,17 @@ def _while_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, cond: Jaxpr, 
     nb, n = len(consts), len(carry)
     nonzero = [t.__class__ is not Zero for t in tangents[loop.num_cond :]]
     program, marks, present = grow(slice(nb, nb + n), nonzero, lambda marks, needed: jvp_program(body, marks, needed))
-    t_consts, t_carry = cut([instantiate(t) if m else None for t, m in zip(tangents[loop.num_cond :], marks, strict=True)], nb)[
-        :2
-    ]
-    places, out_places = cut(tangent_places(marks), nb), cut(tangent_places(present), n)
-    order = [*range(nb), *_some(places[0]), *range(nb, nb + n), *_some(places[1])]
-    outs = [*range(n), *_some(out_places[0]), *range(n, len(present)), *_some(out_places[1])]
-    unused = [v.aval for v in body.in_vars[nb:]]
-    tangent_avals = [a.tangent() for a in choose(marks[nb:], unused)]
+    t_consts, t_carry = chosen_tangents(cut(marks, nb), cut(tangents[loop.num_cond :], nb))
+    tangent_avals = [a.tangent() for a in choose(marks[nb:], body.in_avals[nb:])]
     carry_out, stacks = loop.bind(
         rearranged(cond, [*range(len(cond.in_vars)), *tangent_avals]),
-        rearranged(program, order, outs),
-        [cond_consts, [*consts, *_some(t_consts)], [*carry, *_some(t_carry)]],
+        rearranged(program, *jvp_order(as_scan(nb, n), marks, present)),
+        [cond_consts, [*consts, *t_consts], [*carry, *t_carry]],
         loop.ticks,
     )
     n_stacks = len(present) - n
     primals_out = [*carry_out[:n], *stacks[:n_stacks]]
     return primals_out, spread(present, [*carry_out[n:], *stacks[n_stacks:]], [typeof(o).zero for o in primals_out])
-
-
-def _some(xs: Sequence[Any]) -> list[Any]:
-    return [x for x in xs if x is not None]
 
 
 # --- linearization: a known loop that collects residuals, and a linear scan over them ---------------------------------
@@ -143,11 +134,16 @@ def _while_linearize(primals: Sequence[Any], tangents: Sequence[Any], *, cond: J
     zeros = [typeof(o).zero for o in outs]
     if not any(present):
         return outs, zeros
-    groups = [[*map(instantiate, choose(*group))] for group in zip(cut(marks, nb), cut(given, nb), strict=True)]
+    groups = chosen_tangents(cut(marks, nb), cut(given, nb))
     return outs, spread(present, residuals.linear_loop(parts.linear, LINEAR_LOOP, [*groups, []], ticks), zeros)
 
 
-LINEAR_LOOP = Loop(0, 0, None, False, None)
+def as_scan(num_body: int, num_carry: int) -> Loop:
+    """The steps of a while loop as those of a scan over stacks."""
+    return Loop(num_body, num_carry, None, False, None)
+
+
+LINEAR_LOOP = as_scan(0, 0)
 
 
 def _known_loop(
@@ -172,11 +168,10 @@ def _split(trace: LinearTrace, args: Sequence[Any], linear: Sequence[bool], para
     loop = While(params["num_cond"], params["num_body"], params["ticks"])
     cond_consts, consts, carry = loop.cut(args)
     nb, n = len(consts), len(carry)
-    as_scan = Loop(nb, n, None, False, None)
-    marks, present = linear_marks(body, as_scan, linear[loop.num_cond :])
+    marks, present = linear_marks(body, as_scan(nb, n), linear[loop.num_cond :])
     parts = split_known(body, tuple(marks), tuple(present))
     unmarked = [not m for m in marks]
-    known_consts, known_carry = (choose(*g) for g in zip(cut(unmarked, nb), [consts, carry], strict=True))
+    known_consts, known_carry = chosen(cut(unmarked, nb), [consts, carry])
     condition = _without_linear(cond, loop.num_cond, tuple(marks[nb:]))
     # the ticks, if collected, stay collected: their place among the known outputs
     ticks = None if loop.ticks is None else sum(not p for p in present[n : n + loop.ticks])
@@ -187,7 +182,7 @@ def _split(trace: LinearTrace, args: Sequence[Any], linear: Sequence[bool], para
         [cond_consts, known_consts, known_carry],
         len(present) - sum(present),
     )
-    given = [choose(*group) for group in zip(cut(marks, nb), [consts, carry], strict=True)]
+    given = chosen(cut(marks, nb), [consts, carry])
     linear_outs = residuals.linear_loop(parts.linear, LINEAR_LOOP, [*given, []], ticked)
     return spread([not p for p in present], outs, spread(present, linear_outs, present))
 

@@ -10,11 +10,12 @@ from covector.core.jaxpr import Equation, Jaxpr, Literal, Var
 from covector.core.notation import register_notation
 from covector.core.primitive import Primitive, TracerBase
 from covector.core.pytrees import tree_flatten, tree_map, tree_paths, tree_unflatten
+from covector.interpreters.batch import named_axes
 from covector.interpreters.clean import clean
 from covector.interpreters.linearize import split
 from covector.primitives.checkpoint import Policy, checkpoint_p, name_p
 from covector.transforms.arguments import check_callable, check_leaves, function_name, transformed, wrap_like
-from covector.transforms.jit import cache_for, scope
+from covector.transforms.jit import cache_for
 from covector.transforms.staging import staged_call
 from covector.transforms.static_arguments import StaticArguments
 
@@ -161,7 +162,7 @@ def checkpoint(
         if not any(isinstance(x, TracerBase) for x in leaves):
             return fun(*args, **kwargs)
         check_leaves(leaves, lambda: tree_paths(call.dynamic), who.name)
-        key = (treedef, (call.key, scope()), *map(typeof, leaves))
+        key = (treedef, (call.key, named_axes()), *map(typeof, leaves))
         entry = cache.get(key)
         if entry is None:
             entry = staged_call(fun, call, treedef, key[2:], who)

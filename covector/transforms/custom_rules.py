@@ -11,11 +11,11 @@ from covector.core import errors
 from covector.core.avals import Zero, instantiate, typeof
 from covector.core.primitive import TracerBase
 from covector.core.pytrees import tree_flatten, tree_leaves, tree_unflatten
+from covector.interpreters.batch import named_axes
 from covector.interpreters.stage import stage
 from covector.primitives.custom import Backward, Rules, custom_p
 from covector.primitives.shaping import in_type
 from covector.transforms.arguments import check_callable, flatten_values, function_name, like_tangent, same_tree, transformed
-from covector.transforms.jit import scope
 
 
 class CustomVJPPrimal(NamedTuple):
@@ -156,7 +156,7 @@ class CustomFunction:
         """The program of a call, the tracers it closes over, the structure of its result, and its rules."""
         avals = [typeof(x) for x in arguments.leaves]
         statics = tuple(sorted(arguments.statics.items()))
-        key: Hashable = (arguments.treedef, statics, *avals, self.jvp_rule, self.vjp_rule, scope())
+        key: Hashable = (arguments.treedef, statics, *avals, self.jvp_rule, self.vjp_rule, named_axes())
         try:
             hash(key)
             cache = self.cache

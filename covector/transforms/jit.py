@@ -11,22 +11,17 @@ from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from covector.core.avals import typeof
-from covector.core.jaxpr import Jaxpr, collective_axes, program_has_effects
+from covector.core.jaxpr import Jaxpr, program_axes, program_has_effects
 from covector.core.modes import MODES, NAMED_AXES, jit_is_disabled
 from covector.core.primitive import TracerBase, open_traces
 from covector.core.pytrees import tree_flatten, tree_paths, tree_unflatten
-from covector.interpreters.batch import BatchTrace
+from covector.interpreters.batch import named_axes
 from covector.interpreters.clean import clean
 from covector.interpreters.evaluate import compiled
 from covector.primitives.call import jit_p
 from covector.transforms.arguments import check_callable, check_leaves, transformed, wrap_like
 from covector.transforms.staging import staged_call
 from covector.transforms.static_arguments import StaticArguments
-
-
-def scope() -> tuple[Any, ...]:
-    """The named axes that are open, with their sizes: what is traced may depend on them."""
-    return tuple((t.axis_name, int(t.size)) for t in open_traces() if isinstance(t, BatchTrace) and t.axis_name is not None)
 
 
 class Entry(NamedTuple):
@@ -46,7 +41,7 @@ _caches: WeakKeyDictionary[Any, dict[Hashable, dict[Hashable, Any]]] = WeakKeyDi
 def cache_for(f: Callable[..., Any], options: Hashable) -> dict[Hashable, Any]:
     """The cache of what was traced of a function with these options; shared by all ``jit`` of it, and dropped with it."""
     if NAMED_AXES:
-        options = (options, scope())
+        options = (options, named_axes())
     try:
         return _caches.setdefault(f, {}).setdefault(options, {})
     except TypeError:  # not hashable, or no weak references to it
@@ -103,12 +98,12 @@ def jit(
             leaves, treedef = tree_flatten((args, kwargs))
             key = (treedef, None, *_avals(leaves, (args, kwargs), who.name))
         if NAMED_AXES:
-            key = (key[0], (key[1], scope()), *key[2:])  # type: ignore[index]
+            key = (key[0], (key[1], named_axes()), *key[2:])  # type: ignore[index]
         entry = cache.get(key)
         if entry is None:
             call = statics.split(args, kwargs, who.name)
             jaxpr, hoisted, out_tree = staged_call(f, call, treedef, key[2:], who)  # type: ignore[index]
-            needs_context = program_has_effects(jaxpr) or bool(collective_axes({"jaxpr": jaxpr}))
+            needs_context = program_has_effects(jaxpr) or bool(program_axes(jaxpr))
             entry = Entry(jaxpr, compiled(clean(jaxpr)), hoisted, out_tree, needs_context)
             if not entry.hoisted:  # a program that closes over tracers is of no use once they are gone
                 cache[key] = entry
