@@ -17,7 +17,7 @@ from covector.core import errors
 from covector.core.primitive import ContextPrimitive, Primitive, Trace, open_trace
 from covector.core.pytrees import register_pytree_node, tree_unflatten
 from covector.core.source import user_source
-from covector.interpreters.watch import watching
+from covector.interpreters.watch import has_nan, watching
 from covector.primitives.effects import COLLECTOR, Message, check_p, first_failure
 from covector.transforms.arguments import check_callable, flatten_values, transformed, wrap_like
 
@@ -104,7 +104,7 @@ class CheckTrace(Trace):
         """Look at a result for NaNs and divisions by zero."""
         if "div" in self.wanted and name in ("div", "floor_divide", "remainder") and np.any(np.asarray(inputs[-1]) == 0):
             self.notes.append((f"division by zero in {name!r}", source))
-        elif "nan" in self.wanted and any(map(_has_nan, outputs)) and not any(map(_has_nan, inputs)):
+        elif "nan" in self.wanted and any(map(has_nan, outputs)) and not any(map(has_nan, inputs)):
             self.notes.append((f"{name!r} gives NaN ({phase})", source))
 
     def error(self) -> Error:
@@ -112,11 +112,6 @@ class CheckTrace(Trace):
         for i, (holds, _, _) in reversed(list(enumerate(self.found, 1))):
             code = np.where(np.all(holds), code, i)
         return Error(code, [(holds, *values) for holds, _, values in self.found], [m for _, m, _ in self.found], self.notes)
-
-
-def _has_nan(x: Any) -> bool:
-    array = np.asarray(x)
-    return array.dtype.kind in "fc" and bool(np.any(np.isnan(array)))
 
 
 def check(pred: Any, msg: str, *args: Any, **kwargs: Any) -> None:

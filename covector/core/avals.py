@@ -310,6 +310,15 @@ def typeof(x: Any) -> Any:
     return rule(x) if rule is not None else _typeof_other(x)
 
 
+def is_value(x: Any) -> bool:
+    """Whether something has an aval: an array, a number or a tracer, or a sequence that NumPy takes for an array."""
+    try:
+        typeof(x)
+    except TypeError:
+        return False
+    return True
+
+
 def _typeof_other(x: Any) -> AbstractValue:
     """Types met for the first time: subclasses of known ones, and array-likes."""
     for cls in type(x).__mro__:

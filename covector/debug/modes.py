@@ -14,7 +14,7 @@ from covector.core import errors
 from covector.core.modes import mode
 from covector.core.tracer import Tracer
 from covector.interpreters.stage import LinearTrace
-from covector.interpreters.watch import watching
+from covector.interpreters.watch import has_nan, watching
 
 
 @contextmanager
@@ -62,10 +62,7 @@ def debug_nans(enable: bool = True, *, infs: bool = False) -> Iterator[None]:
         return
 
     def is_bad(x: Any) -> bool:
-        array = np.asarray(x)
-        if array.dtype.kind not in "fc":
-            return False
-        return bool(np.any(np.isnan(array)) or (infs and np.any(np.isinf(array))))
+        return has_nan(x) or (infs and np.asarray(x).dtype.kind in "fc" and bool(np.any(np.isinf(x))))
 
     def report(name: str, inputs: Sequence[Any], outputs: Sequence[Any], source: Any, phase: str) -> None:
         if any(map(is_bad, outputs)) and not any(map(is_bad, inputs)):

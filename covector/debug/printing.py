@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from covector.core.avals import typeof
+from covector.core.avals import is_value
 from covector.core.pytrees import tree_flatten, tree_unflatten
+from covector.interpreters.programs import choose, spread
 from covector.primitives.effects import Callback, debug_callback_p
 from covector.transforms.arguments import check_callable, function_name
 
@@ -35,26 +36,16 @@ def callback(callback: Callable[..., Any], *args: Any, ordered: bool = False, **
     """
     check_callable(callback, "debug.callback")
     leaves, treedef = tree_flatten((args, kwargs))
-    is_value = [_is_value(x) for x in leaves]
+    is_array = [is_value(x) for x in leaves]
+    others = [None if m else x for x, m in zip(leaves, is_array, strict=True)]
 
     def run(*values: Any) -> list[Any]:
-        given = iter(values)
-        filled = [np.asarray(next(given))[()] if v else x for x, v in zip(leaves_static, is_value, strict=True)]
-        own_args, own_kwargs = tree_unflatten(treedef, filled)
+        shown = [np.asarray(v)[()] for v in values]
+        own_args, own_kwargs = tree_unflatten(treedef, spread(is_array, shown, others))
         callback(*own_args, **own_kwargs)
         return []
 
-    leaves_static = [None if v else x for x, v in zip(leaves, is_value, strict=True)]
-    values = [x for x, v in zip(leaves, is_value, strict=True) if v]
-    debug_callback_p.bind(*values, callback=Callback(function_name(callback), run))
-
-
-def _is_value(x: Any) -> bool:
-    try:
-        typeof(x)
-    except TypeError:
-        return False
-    return True
+    debug_callback_p.bind(*choose(is_array, leaves), callback=Callback(function_name(callback), run))
 
 
 def print(fmt: str, *args: Any, ordered: bool = False, **kwargs: Any) -> None:

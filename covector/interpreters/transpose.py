@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from covector.core import errors
-from covector.core.avals import Zero, instantiate, typeof
+from covector.core.avals import Zero, instantiate
 from covector.core.jaxpr import Jaxpr, Var, sub_jaxprs
 from covector.core.modes import NAMED_AXES
 from covector.core.primitive import TracerBase, open_trace
@@ -188,10 +188,7 @@ def _backward_in_groups(tape: list[TapeEntry], in_vars: Any, outs: Any, cts_in: 
     """
     totals: dict[Var, Any] = {}
     for group in {out.aval.varying for out in outs if out.__class__ is not Zero}:
-        chosen = [
-            ct if o.__class__ is not Zero and o.aval.varying == group else None for o, ct in zip(outs, cts_in, strict=True)
-        ]
-        some = [Zero(typeof(ct).tangent()) if c is None else o for o, c, ct in zip(outs, chosen, cts_in, strict=True)]
+        some = [o if o.__class__ is Zero or o.aval.varying == group else o.aval.zero for o in outs]
         token = _kept.set(group)
         try:
             cts = backward(tape, in_vars, some, cts_in, consume=False)

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
+import numpy as np
+
 from covector.core.avals import Zero
 from covector.core.modes import mode
 from covector.core.primitive import Primitive, TracerBase, open_traces
@@ -42,6 +44,12 @@ def watching(report: Report) -> Iterator[None]:
 def known(values: Sequence[Any]) -> list[Any]:
     """The arrays and numbers among values."""
     return [x for x in values if not isinstance(x, (TracerBase, Zero)) and x is not None]
+
+
+def has_nan(x: Any) -> bool:
+    """Whether a known value has a NaN in it."""
+    array = np.asarray(x)
+    return array.dtype.kind in "fc" and bool(np.any(np.isnan(array)))
 
 
 def _outputs(primitive: Primitive, out: Any) -> Sequence[Any]:
@@ -83,22 +91,20 @@ class _Watched:
     """A primitive on the tape whose transpose rule is watched."""
 
     def __init__(self, primitive: Primitive, origin: Any, report: Report):
-        name, source = origin if isinstance(origin, tuple) else (primitive.name, origin)
         self.name = primitive.name
         self.multiple_results = primitive.multiple_results
-        self.transpose = None if primitive.transpose is None else self.rule
+        self.rule = primitive.transpose
+        self.transpose = None if self.rule is None else self.watched
+        self.origin = origin if isinstance(origin, tuple) else (primitive.name, origin)
+        self.report = report
 
-        def run(ct: Any, *args: Any, **params: Any) -> Any:
-            assert primitive.transpose is not None
-            results = primitive.transpose(ct, *args, **params)
-            cts = known(ct if primitive.multiple_results else [ct])
-            report(name, cts, known([getattr(r, "value", r) for r in results]), source, "backward pass")
-            return results
-
-        self.run = run
-
-    def rule(self, ct: Any, *args: Any, **params: Any) -> Any:
-        return self.run(ct, *args, **params)
+    def watched(self, ct: Any, *args: Any, **params: Any) -> Any:
+        assert self.rule is not None
+        results = self.rule(ct, *args, **params)
+        name, source = self.origin
+        cts = known(ct if self.multiple_results else [ct])
+        self.report(name, cts, known([getattr(r, "value", r) for r in results]), source, "backward pass")
+        return results
 
 
 def _watched_backward(backward: Any, report: Report) -> Any:

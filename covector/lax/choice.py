@@ -20,7 +20,8 @@ from covector.primitives.shaping import convert_to
 from covector.primitives.subscripts import concrete
 from covector.primitives.while_loop import is_known
 from covector.transforms.arguments import Transformed, check_callable, flatten_values, function_name, transformed
-from covector.transforms.tracing import Traced, traced_function
+from covector.transforms.staging import Traced
+from covector.transforms.tracing import traced_function
 
 
 def cond(pred: Any, true_fun: Callable[..., Any], false_fun: Callable[..., Any], *operands: Any) -> Any:

@@ -24,7 +24,7 @@ from covector.primitives.shaping import reshape_p
 from covector.primitives.subprograms import cut
 from covector.primitives.subscripts import concrete
 from covector.primitives.while_loop import is_known, while_p
-from covector.transforms.arguments import check_callable, function_name, transformed
+from covector.transforms.arguments import check_callable, function_name, kind_of, transformed
 from covector.transforms.tracing import traced_function
 from covector.transforms.vmap import vmap
 
@@ -108,10 +108,9 @@ def _python_scan(f: Callable[..., Any], carry: Any, columns: Tree, n: int, rever
 def _pair(result: Any, who: str) -> tuple[Any, Any]:
     if isinstance(result, tuple) and len(result) == 2:
         return result
-    kind = f"a tuple of {len(result)}" if isinstance(result, tuple) else f"a {type(result).__name__}"
     raise errors.ArgumentError(
         errors.describe(
-            f"{who}: the function returned {kind}.",
+            f"{who}: the function returned {kind_of(result)}.",
             why="each step returns a pair: the next carry and the output of the step",
             fix="return (carry, y), with None for y if there is none",
         )
@@ -220,7 +219,7 @@ def while_loop(
     body = traced_body(body_fun, carry, [], [], lambda result: (result, None), who)
     condition = traced_function(cond_fun, carry.treedef, body.carry_avals, who._replace(name=f"the condition of {who.name}"))
     check_option(checkpoint, (), who.name)
-    _check_condition(condition.jaxpr.out_avals, condition.out_tree, function_name(cond_fun), who.name)
+    _check_condition(condition.jaxpr.out_avals, function_name(cond_fun), who.name)
     if checkpoint is not None:
         args = condition.hoisted, body.hoisted, body.converted(carry.leaves)
         outs = checkpointed_while(condition.jaxpr, body.jaxpr, int(checkpoint), *args)
@@ -238,7 +237,7 @@ def while_loop(
     return tree_unflatten(carry.treedef, outs)[0]
 
 
-def _check_condition(avals: list[Any], tree: Any, name: str, who: str) -> None:
+def _check_condition(avals: list[Any], name: str, who: str) -> None:
     if len(avals) == 1 and avals[0].shape == () and avals[0].dtype.kind == "b":
         return
     raise errors.ArgumentError(

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from covector.core.avals import ShapedArray, array_aval, typeof
+from covector.core.avals import ShapedArray, array_aval, is_value
 from covector.core.primitive import Primitive
 from covector.core.tracer import FOREIGN_OK, UFUNCS, UNARY_UFUNCS, Tracer, as_operand, foreign_override
 from covector.primitives.arithmetic import keeping_weak, ufunc_of
@@ -83,19 +83,11 @@ def _comparison(primitive: Primitive) -> Callable[[Any, Any], Any]:
     def compare(self: Any, other: Any) -> Any:
         if other.__class__ not in FOREIGN_OK:
             other = as_operand(other)
-            if foreign_override(other) or not _is_value(other):
+            if foreign_override(other) or not is_value(other):
                 return NotImplemented
         return bind(self, other)
 
     return compare
-
-
-def _is_value(x: Any) -> bool:
-    try:
-        typeof(x)
-    except TypeError:
-        return False
-    return True
 
 
 def _install(tracer_type: Any) -> None:

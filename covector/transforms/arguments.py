@@ -167,6 +167,11 @@ def check_leaves(leaves: Sequence[Any], paths: Callable[[], list[str]], who: str
             ) from None
 
 
+def kind_of(result: Any) -> str:
+    """What a function returned, for messages."""
+    return f"a tuple of {len(result)}" if isinstance(result, tuple) else f"a {type(result).__name__}"
+
+
 def flatten_values(trees: Sequence[Any], who: str) -> tuple[list[Any], Any]:
     """The leaves of a list of trees, checked to be values, and their structure."""
     leaves, treedef = tree_flatten(list(trees))

@@ -26,6 +26,7 @@ from covector.transforms.arguments import (
     Transformed,
     check_callable,
     flatten_values,
+    kind_of,
     like_tangent,
     own_results,
     same_tree,
@@ -44,16 +45,12 @@ def with_aux(result: Any, has_aux: bool, who: str) -> tuple[Any, Any]:
     if not (isinstance(result, tuple) and len(result) == 2):
         raise errors.TreeMismatchError(
             errors.describe(
-                f"{who} has has_aux=True, but the function returned {_kind(result)}.",
+                f"{who} has has_aux=True, but the function returned {kind_of(result)}.",
                 why="with has_aux=True the function returns a pair (output, auxiliary data)",
                 fix="return (output, aux), or leave has_aux out",
             )
         )
     return result
-
-
-def _kind(result: Any) -> str:
-    return f"a tuple of {len(result)}" if isinstance(result, tuple) else f"a {type(result).__name__}"
 
 
 class Linearized(NamedTuple):
@@ -272,7 +269,7 @@ def _check_output(out: Any, holomorphic: bool, who: str) -> None:
     if len(leaves) != 1 or leaves[0] is not out:
         raise errors.NonScalarGradError(
             errors.describe(
-                f"{who} needs a scalar output, and the function returned {_kind(out)}.",
+                f"{who} needs a scalar output, and the function returned {kind_of(out)}.",
                 why="the gradient is the derivative of one number",
                 fix="return the scalar alone (with has_aux=True for (scalar, other values)), or use vjp or jacobian",
             )

@@ -12,10 +12,18 @@ from covector.core.avals import Zero, instantiate, typeof
 from covector.core.primitive import TracerBase
 from covector.core.pytrees import tree_flatten, tree_leaves, tree_unflatten
 from covector.interpreters.batch import named_axes
-from covector.interpreters.stage import stage
 from covector.primitives.custom import Backward, Rules, custom_p
 from covector.primitives.shaping import in_type
-from covector.transforms.arguments import check_callable, flatten_values, function_name, like_tangent, same_tree, transformed
+from covector.transforms.arguments import (
+    check_callable,
+    flatten_values,
+    function_name,
+    kind_of,
+    like_tangent,
+    same_tree,
+    transformed,
+)
+from covector.transforms.staging import staged_leaves
 
 
 class CustomVJPPrimal(NamedTuple):
@@ -165,17 +173,10 @@ class CustomFunction:
         if key in cache:
             return cache[key]
         who = transformed(self.kind, self.fun)
-        trees = []
-
-        def flat(*tracers: Any) -> list[Any]:
-            out = self.fun(*arguments.all(tree_unflatten(arguments.treedef, tracers)))
-            outs, tree = flatten_values([out], who.name)
-            trees.append(tree)
-            return outs
-
-        jaxpr, hoisted = stage(flat, avals, name=who.name, origin=who.origin)
-        flat_rules = FlatRules(self, arguments._replace(leaves=[]), avals, trees[0], jaxpr.out_avals)
-        entry = jaxpr, hoisted, trees[0], flat_rules.rules()
+        call = lambda *leaves: self.fun(*arguments.all(tree_unflatten(arguments.treedef, leaves)))
+        jaxpr, hoisted, out_tree = staged_leaves(call, avals, who)
+        flat_rules = FlatRules(self, arguments._replace(leaves=[]), avals, out_tree, jaxpr.out_avals)
+        entry = jaxpr, hoisted, out_tree, flat_rules.rules()
         if not hoisted:
             cache[key] = entry
         return entry
@@ -256,8 +257,7 @@ class FlatRules:
     def pair(self, result: Any, rule: str, wanted: str) -> Any:
         if isinstance(result, (tuple, list)) and len(result) == 2:
             return result
-        kind = f"a tuple of {len(result)}" if isinstance(result, tuple) else f"a {type(result).__name__}"
-        raise self.f.error(f"the {rule} rule of {self.name} returned {kind}.", fix=f"return a pair {wanted}")
+        raise self.f.error(f"the {rule} rule of {self.name} returned {kind_of(result)}.", fix=f"return a pair {wanted}")
 
     def outputs(self, out: Any, rule: str) -> list[Any]:
         """The primal outputs of a rule, which must be what the function itself returns."""

@@ -58,20 +58,30 @@ def custom_root(
     @custom_jvp
     def root(guess: Any, *parameters: Any) -> Any:
         result = solve(lambda x: converted(x, *parameters), guess)
-        _check_structure(result[0] if has_aux else result, guess, function_name(solve))
+        _check_structure(_solution(result, has_aux), guess, function_name(solve))
         return result
 
     @root.defjvp  # type: ignore[untyped-decorator]
     def root_jvp(primals: Any, tangents: Any) -> Any:
         result = root(*primals)
-        x = result[0] if has_aux else result
+        x = _solution(result, has_aux)
         parameters = primals[1:]
         _, change = jvp(lambda *ps: converted(x, *ps), parameters, tangents[1:])
         _, at_root = linearize(lambda x: converted(x, *parameters), x)
         dx = tangent_solve(at_root, tree_map(np.negative, change))
-        return result, (dx, tree_map(lambda a: typeof(a).zero, result[1])) if has_aux else dx
+        return result, _tangent(dx, result, has_aux)
 
     return root(guess, *parameters)
+
+
+def _solution(result: Any, has_aux: bool) -> Any:
+    """What a solver found, without its auxiliary data."""
+    return result[0] if has_aux else result
+
+
+def _tangent(dx: Any, result: Any, has_aux: bool) -> Any:
+    """The tangent of what a solver returned; that of auxiliary data is zero."""
+    return (dx, tree_map(lambda a: typeof(a).zero, result[1])) if has_aux else dx
 
 
 def _check_structure(x: Any, wanted: Any, solver: str) -> None:
@@ -125,14 +135,14 @@ def custom_linear_solve(
 
     def solved(parameters: Any, b: Any) -> Any:
         result = solve(lambda x: converted(x, *parameters), b)
-        _check_structure(result[0] if has_aux else result, b, function_name(solve))
+        _check_structure(_solution(result, has_aux), b, function_name(solve))
         return result
 
     def transposed(parameters: Any, ct: Any) -> Any:
         assert back is not None
         vecmat = linear_transpose(lambda x: converted(x, *parameters), ct)
         result = back((lambda x: converted(x, *parameters)) if symmetric else (lambda y: vecmat(y)[0]), ct)
-        return result[0] if has_aux else result
+        return _solution(result, has_aux)
 
     @custom_jvp
     def solution(b: Any, *parameters: Any) -> Any:
@@ -141,7 +151,7 @@ def custom_linear_solve(
     @solution.defjvp  # type: ignore[untyped-decorator]
     def solution_jvp(primals: Any, tangents: Any) -> Any:
         result = solution(*primals)
-        x = result[0] if has_aux else result
+        x = _solution(result, has_aux)
         (_, *parameters), (db, *changes) = primals, tangents
         rhs = db
         if parameters:
@@ -149,9 +159,9 @@ def custom_linear_solve(
             rhs = tree_map(np.subtract, db, moved)
 
         def forward(parameters: Any, rhs: Any) -> Any:
-            return solved(parameters, rhs)[0] if has_aux else solved(parameters, rhs)
+            return _solution(solved(parameters, rhs), has_aux)
 
         dx = linear_call(forward, transposed, tuple(parameters), rhs) if back else forward(tuple(parameters), rhs)
-        return result, (dx, tree_map(lambda a: typeof(a).zero, result[1])) if has_aux else dx
+        return result, _tangent(dx, result, has_aux)
 
     return solution(b, *parameters)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from covector.core.avals import AbstractValue, typeof
 from covector.core.jaxpr import Jaxpr
@@ -64,15 +64,29 @@ def staged_call(
     f: Callable[..., Any], call: StaticCall, treedef: Any, avals: Sequence[Any], who: Transformed
 ) -> tuple[Jaxpr, list[Any], Any]:
     """The program of a call with dynamic arguments of these avals, the tracers it closes over, and the result's structure."""
+    traced = staged_leaves(lambda *tracers: call.apply(f, tree_unflatten(treedef, tracers)), avals, who)
+    return traced.jaxpr, traced.hoisted, traced.out_tree.child(0)
+
+
+class Traced(NamedTuple):
+    """The program of a function, the tracers that it closes over (its leading inputs), and the structure of ``[result]``."""
+
+    jaxpr: Jaxpr
+    hoisted: list[Any]
+    out_tree: Any
+
+
+def staged_leaves(f: Callable[..., Any], avals: Sequence[Any], who: Transformed) -> Traced:
+    """Trace a function of leaves of these types, which returns a tree."""
     trees = []
 
     def flat(*tracers: Any) -> list[Any]:
-        outs, tree = flatten_values([call.apply(f, tree_unflatten(treedef, tracers))], who.name)
-        trees.append(tree.child(0))
+        outs, tree = flatten_values([f(*tracers)], who.name)
+        trees.append(tree)
         return outs
 
     jaxpr, hoisted = stage(flat, avals, name=who.name, origin=who.origin)
-    return jaxpr, hoisted, trees[0]
+    return Traced(jaxpr, hoisted, trees[0])
 
 
 def eval_shape(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
