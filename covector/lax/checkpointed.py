@@ -17,13 +17,14 @@ from covector.core.avals import ShapedArray, shape_of
 from covector.core.jaxpr import Jaxpr
 from covector.interpreters.evaluate import eval_jaxpr
 from covector.interpreters.programs import staged
+from covector.lax.blocks import in_blocks
 from covector.lax.carries import Body
 from covector.lax.schedules import best_first_part, default_slots
 from covector.primitives.checkpoint import checkpoint_p
 from covector.primitives.scan import Loop
 from covector.primitives.shaping import reshape_p
 from covector.primitives.subprograms import cut
-from covector.primitives.while_loop import while_p
+from covector.primitives.while_loop import bind_while
 from covector.transforms.checkpoint import checkpoint_policies
 
 COUNTER = ShapedArray((), np.int64)
@@ -65,17 +66,8 @@ def checkpointed(jaxpr: Jaxpr) -> Jaxpr:
 
 def _by_segments(body: Body, loop: Loop, size: int, init: list[Any], xs: list[Any]) -> tuple[list[Any], list[Any]]:
     """Keep the state before each segment of ``size`` steps; a segment is computed again when it is reversed."""
-    n = loop.length or 0
-    count, whole = n // size, n - n % size
     segment = _plain(body.jaxpr, loop._replace(length=size, progress=None))
-    step = checkpointed(segment)
-    main = [reshape_p.bind(x[:whole], shape=(count, size, *shape_of(x)[1:])) for x in xs]
-    carry, ys = loop._replace(length=count).bind(step, body.hoisted, init, main)
-    ys = [reshape_p.bind(y, shape=(whole, *shape_of(y)[2:])) for y in ys]
-    if whole == n:
-        return carry, ys
-    carry, rest = loop._replace(length=n - whole, progress=None).bind(body.jaxpr, body.hoisted, carry, [x[whole:] for x in xs])
-    return carry, [np.concatenate(pair) for pair in zip(ys, rest, strict=True)]
+    return in_blocks(body, loop, checkpointed(segment), size, init, xs, rest=loop._replace(progress=None))
 
 
 def _plain(jaxpr: Jaxpr, loop: Loop) -> Jaxpr:
@@ -136,16 +128,14 @@ def checkpointed_while(
     def block(*args: Any) -> list[Any]:
         """Up to ``every`` steps."""
         own_cond, own, state = cut(args, n_cond, n_body)
-        some = {"cond": _counting_condition(cond, n_cond, every), "body": _counting_body(body, n_body)}
-        outs = while_p.bind(*own_cond, *own, np.int64(0), *state, **some, num_cond=n_cond, num_body=n_body, ticks=None)
-        return list(outs[1:])
+        condition, step = _counting_condition(cond, n_cond, every), _counting_body(body, n_body)
+        (_, *carry), _ = bind_while(condition, step, [own_cond, own, [np.int64(0), *state]], None)
+        return carry
 
     avals = [*cond.in_avals[:n_cond], *body.in_avals]
     inner = body.derived(("block", cond, every, n_cond), lambda: staged(block, avals))
     step = checkpointed(inner)
-    params = {"num_cond": n_cond, "num_body": n_cond + n_body, "ticks": None}
-    outs: list[Any] = while_p.bind(*cond_consts, *cond_consts, *consts, *carry, cond=cond, body=step, **params)
-    return outs
+    return bind_while(cond, step, [cond_consts, [*cond_consts, *consts], carry], None)[0]
 
 
 def _counting_condition(cond: Jaxpr, n_consts: int, limit: int) -> Jaxpr:

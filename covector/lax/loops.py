@@ -17,13 +17,13 @@ from covector.core.primitive import TracerBase
 from covector.core.pytrees import tree_leaves, tree_map, tree_paths, tree_unflatten
 from covector.interpreters.evaluate import eval_jaxpr
 from covector.interpreters.programs import staged
+from covector.lax.blocks import in_blocks
 from covector.lax.carries import Body, Tree, flat, traced_body
 from covector.lax.checkpointed import check_option, checkpointed_scan, checkpointed_while
 from covector.primitives.scan import Loop
-from covector.primitives.shaping import reshape_p
 from covector.primitives.subprograms import cut
 from covector.primitives.subscripts import concrete
-from covector.primitives.while_loop import is_known, while_p
+from covector.primitives.while_loop import bind_while, is_known
 from covector.transforms.arguments import check_callable, function_name, kind_of, transformed
 from covector.transforms.tracing import traced_function
 from covector.transforms.vmap import vmap
@@ -150,17 +150,7 @@ def _unrolled(body: Body, loop: Loop, unroll: int | bool, init: list[Any], xs: l
     if unroll <= 1 or n < 2:
         return loop.bind(body.jaxpr, body.hoisted, init, xs)
     unroll = min(unroll, n)
-    whole = n - n % unroll
-    starts = (n - whole, 0) if loop.reverse else (0, whole)
-    main = [reshape_p.bind(x[starts[0] : starts[0] + whole], shape=(whole // unroll, unroll, *shape_of(x)[1:])) for x in xs]
-    rest = [x[starts[1] : starts[1] + n - whole] for x in xs]
-    carry, ys = loop._replace(length=whole // unroll).bind(_several_steps(body, loop, unroll), body.hoisted, init, main)
-    ys = [reshape_p.bind(y, shape=(whole, *shape_of(y)[2:])) for y in ys]
-    if whole == n:
-        return carry, ys
-    carry, more = loop._replace(length=n - whole).bind(body.jaxpr, body.hoisted, carry, rest)
-    order = (more, ys) if loop.reverse else (ys, more)
-    return carry, [np.concatenate(pair) for pair in zip(*order, strict=True)]
+    return in_blocks(body, loop, _several_steps(body, loop, unroll), unroll, init, xs, rest=loop)
 
 
 def _several_steps(body: Body, loop: Loop, unroll: int) -> Any:
@@ -220,20 +210,11 @@ def while_loop(
     condition = traced_function(cond_fun, carry.treedef, body.carry_avals, who._replace(name=f"the condition of {who.name}"))
     check_option(checkpoint, (), who.name)
     _check_condition(condition.jaxpr.out_avals, function_name(cond_fun), who.name)
-    if checkpoint is not None:
-        args = condition.hoisted, body.hoisted, body.converted(carry.leaves)
+    args = [condition.hoisted, body.hoisted, body.converted(carry.leaves)]
+    if checkpoint is None:
+        outs, _ = bind_while(condition.jaxpr, body.jaxpr, args, None)
+    else:
         outs = checkpointed_while(condition.jaxpr, body.jaxpr, int(checkpoint), *args)
-        return tree_unflatten(carry.treedef, outs)[0]
-    outs = while_p.bind(
-        *condition.hoisted,
-        *body.hoisted,
-        *body.converted(carry.leaves),
-        cond=condition.jaxpr,
-        body=body.jaxpr,
-        num_cond=len(condition.hoisted),
-        num_body=len(body.hoisted),
-        ticks=None,
-    )
     return tree_unflatten(carry.treedef, outs)[0]
 
 

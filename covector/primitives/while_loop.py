@@ -66,12 +66,13 @@ class While(NamedTuple):
         """Arguments as those of the condition's consts, the body's consts and the carries."""
         return cut(args, self.num_cond, self.num_body)
 
-    def bind(self, cond: Jaxpr, body: Jaxpr, args: list[list[Any]], ticks: int | None) -> tuple[list[Any], list[Any]]:
-        """Another loop: its final carries, and the stacks of what it collects."""
-        cond_consts, body_consts, carry = args
-        params = {"num_cond": len(cond_consts), "num_body": len(body_consts), "ticks": ticks}
-        outs = while_p.bind(*cond_consts, *body_consts, *carry, cond=cond, body=body, **params)
-        return outs[: len(carry)], outs[len(carry) :]
+
+def bind_while(cond: Jaxpr, body: Jaxpr, args: Sequence[list[Any]], ticks: int | None) -> tuple[list[Any], list[Any]]:
+    """A loop on the consts of the condition, those of the body, and the carries: final carries, and what is collected."""
+    cond_consts, body_consts, carry = args
+    params = {"num_cond": len(cond_consts), "num_body": len(body_consts), "ticks": ticks}
+    outs = while_p.bind(*cond_consts, *body_consts, *carry, cond=cond, body=body, **params)
+    return outs[: len(carry)], outs[len(carry) :]
 
 
 @while_p.def_impl
@@ -108,7 +109,7 @@ def _while_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, cond: Jaxpr, 
     program, marks, present = grow(slice(nb, nb + n), nonzero, lambda marks, needed: jvp_program(body, marks, needed))
     t_consts, t_carry = chosen_tangents(cut(marks, nb), cut(tangents[loop.num_cond :], nb))
     tangent_avals = [a.tangent() for a in choose(marks[nb:], body.in_avals[nb:])]
-    carry_out, stacks = loop.bind(
+    carry_out, stacks = bind_while(
         rearranged(cond, [*range(len(cond.in_vars)), *tangent_avals]),
         rearranged(program, *jvp_order(as_scan(nb, n), marks, present)),
         [cond_consts, [*consts, *t_consts], [*carry, *t_carry]],
@@ -157,7 +158,7 @@ def _known_loop(
         step = plan.step.derived("ticked", lambda: Jaxpr(step.in_vars, step.equations, [*step.out_vars, TRUE], step.consts))
     n_stacks = n_out - len(carry)
     ticks = loop.ticks if loop.ticks is not None else len(step.out_vars) - len(carry) - 1
-    carry_out, stacks = loop.bind(cond, step, args, ticks)
+    carry_out, stacks = bind_while(cond, step, args, ticks)
     residuals = plan.residuals(consts, [], stacks[n_stacks : len(plan.step.out_vars) - len(carry)])
     return [*carry_out, *stacks[:n_stacks]], residuals, [stacks[ticks]]
 
@@ -235,7 +236,7 @@ def _while_batch(size: int, args: Sequence[Any], dims: Sequence[int | None], *, 
     condition, (differs,) = batched_in_front(cond, size, (*cond_marks, *marks[nb:]))
     if not differs:
         groups[2] = [at_front(x, 0 if b else None, size, m) for x, b, m in zip(groups[2], rest[nb:], marks[nb:], strict=True)]
-        carry, stacks = loop.bind(condition, step, groups, loop.ticks)
+        carry, stacks = bind_while(condition, step, groups, loop.ticks)
         return [*carry, *stacks], [0 if m else None for m in found]
     check_all_take_part(size, (cond, body))
     groups[2] = [at_front(x, 0 if b else None, size, True) for x, b in zip(groups[2], rest[nb:], strict=True)]
@@ -338,5 +339,5 @@ def _run_selecting(size: int, cond: Jaxpr, body: Jaxpr, loop: While, groups: lis
 
     first, any_left, selecting = body.derived(("selecting", cond, size, axis_name_of(size), tuple(marks), loop), make)
     active = jit_p.bind(*cond_consts, *carry, jaxpr=first, name="condition")
-    final, stacks = loop.bind(any_left, selecting, [[], [*cond_consts, *consts], [*active, *carry]], loop.ticks)
+    final, stacks = bind_while(any_left, selecting, [[], [*cond_consts, *consts], [*active, *carry]], loop.ticks)
     return [*final[1:], *stacks]
