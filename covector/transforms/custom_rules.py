@@ -24,6 +24,7 @@ from covector.transforms.arguments import (
     transformed,
 )
 from covector.transforms.staging import staged_leaves
+from covector.transforms.static_arguments import typed
 
 
 class CustomVJPPrimal(NamedTuple):
@@ -163,7 +164,7 @@ class CustomFunction:
     def traced(self, arguments: Arguments) -> Any:
         """The program of a call, the tracers it closes over, the structure of its result, and its rules."""
         avals = [typeof(x) for x in arguments.leaves]
-        statics = tuple(sorted(arguments.statics.items()))
+        statics = tuple(sorted(typed(arguments.statics)))
         key: Hashable = (arguments.treedef, statics, *avals, self.jvp_rule, self.vjp_rule, named_axes())
         try:
             hash(key)

@@ -73,7 +73,7 @@ class StaticArguments:
         for name, value in (*static_args.items(), *static_kwargs.items()):
             _check_hashable(name, value, who)
         dynamic = tuple(a for i, a in enumerate(args) if i not in positions)
-        key = (tuple(sorted(_typed(static_args))), tuple(sorted(_typed(static_kwargs))))
+        key = (tuple(sorted(typed(static_args))), tuple(sorted(typed(static_kwargs))))
         return StaticCall((dynamic, {k: v for k, v in kwargs.items() if k not in self.names}), key, static_args, static_kwargs)
 
 
@@ -98,7 +98,8 @@ class _Static:
         return repr(self.value)
 
 
-def _typed(static: dict[Any, Any]) -> list[tuple[Any, _Static]]:
+def typed(static: dict[Any, Any]) -> list[tuple[Any, _Static]]:
+    """Static values by place or name, for cache keys."""
     return [(name, _Static(value)) for name, value in static.items()]
 
 

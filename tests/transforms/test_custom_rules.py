@@ -208,6 +208,14 @@ def test_nondiff_arguments_and_keywords():
     assert_same(cv.jit(cv.grad(lambda x: np.sum(power(x, 3))))(X), [15.0] * 3)
 
 
+def test_nondiff_arguments_of_different_types_are_different():
+    factor = lambda kind: 2.0 if type(kind) is int else 3.0
+    f = cv.custom_jvp(lambda x, kind: x * factor(kind), nondiff_argnums=(1,))
+    f.defjvp(lambda kind, primals, tangents: (f(*primals, kind), tangents[0] * factor(kind)))
+    assert [cv.grad(lambda x, k=kind: f(x, k))(1.0) for kind in (1, 1.0, True)] == [2.0, 3.0, 3.0]
+    assert [cv.jit(lambda x, k=kind: f(x, k))(1.0) for kind in (1, 1.0, True)] == [2.0, 3.0, 3.0]
+
+
 def test_a_method_can_have_a_rule():
     class Layer:
         @cv.custom_jvp(nondiff_argnums=(0,))
