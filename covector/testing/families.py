@@ -546,7 +546,7 @@ FAMILIES: dict[str, list[Maker]] = {
         op("np.sort({f1}, axis={axis})", GAPS),
         op("np.argsort({f1}, axis={axis})", GAPS),
         op("np.sort({f1}, axis={axis})[::-1]", GAPS),
-        op("np.partition({f1}, 0, axis={axis})", GAPS),
+        op("np.take(np.partition({f1}, 0, axis={axis}), [0], axis={axis})", GAPS),  # the order of the rest is open
         op(
             "np.searchsorted(np.array([-1.0, 0.0, 1.0]), {f})",
             "np.min(np.abs(np.subtract.outer({f}, [-1.0, 0.0, 1.0])), axis=-1)",
