@@ -199,6 +199,8 @@ class _Closing:
             return Literal(x)
         var = self.var_of_value.get(id(x))
         if var is None:
+            if isinstance(x, TracerBase) and x._trace.closed:
+                raise leaked(x._trace, [x])
             var = self.var_of_value[id(x)] = Var(typeof(x))
             (self.hoisted if isinstance(x, TracerBase) else self.consts)[var] = x
         return var

@@ -1,8 +1,13 @@
-"""Calls of functions with rules of their own: ``custom``, ``custom_linear``, ``custom_vmap``, ``linear_call``.
+"""Calls of functions with derivative rules of their own: ``custom_function``, ``custom``, ``custom_jvp``.
 
-``custom`` runs a program whose derivative is the user's.  Its JVP is the user's JVP rule, or without one the derivative of the
-program; when tangents are staged and there is a VJP rule, the forward half of that rule runs, and an operation
-``custom_linear`` is recorded: evaluated forward it is the JVP, and its transpose is the backward half.
+``custom_function`` applies a Python function.  Differentiated, it calls a rule on the values as they are, so nothing is staged
+and a function or a rule may do with known values what Python can.  Where it meets a trace that stages, it becomes ``custom``,
+an equation with the program of the function.
+
+The JVP of either is the user's JVP rule, or without one the derivative of the function; when tangents are staged and there is
+a VJP rule, the forward half of that rule runs, and `custom_linear` is recorded: evaluated forward it is the JVP, and its
+transpose is the backward half.  ``custom_jvp`` is the program of a JVP that may be transposed later, which a checkpointed call
+keeps: with known primals it becomes what linearization would have made.
 
 A program may close over tracers of outer transformations: these are its first inputs, ``hoisted`` of them, and the rules know
 nothing of them.
@@ -10,23 +15,36 @@ nothing of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from covector.core import errors
-from covector.core.avals import Zero, instantiate, shape_of, typeof
+from covector.core.avals import Zero, instantiate, typeof
 from covector.core.jaxpr import Jaxpr
-from covector.core.primitive import Primitive, TracerBase
-from covector.interpreters.batch import axis_name_of
-from covector.interpreters.jvp import jvp
-from covector.interpreters.programs import choose, spread
-from covector.primitives.call import call_primitive, jit_p
-from covector.primitives.ring import mul_p
-from covector.primitives.shaping import broadcast_to_p, convert_to, in_type, move_batch_to_front, reduce_sum_p, strengthened
-from covector.primitives.subprograms import at_front, batched_in_front, cut, in_front
+from covector.core.primitive import Primitive, Trace, TracerBase, open_traces
+from covector.core.source import Source
+from covector.interpreters.batch import BatchTrace, BatchTracer, axis_name_of
+from covector.interpreters.evaluate import eval_jaxpr
+from covector.interpreters.jvp import JVPTracer, jvp
+from covector.interpreters.programs import Derived, choose, spread, staged_program
+from covector.interpreters.stage import LinearTrace, StageTrace, StageTracer, is_written_zero, stage
+from covector.primitives.custom_calls import call_like, split_as_call
+from covector.primitives.custom_linear import (
+    Backward,
+    LinearRule,
+    batched_backward,
+    custom_linear_p,
+    in_front,
+    linear_zeros_p,
+    mapped,
+)
+from covector.primitives.shaping import in_type, strengthened
+from covector.primitives.subprograms import at_front, batched_in_front
 
 Values = Sequence[Any]
+Function = Callable[..., list[Any]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,74 +56,56 @@ class Rules:
         jvp: ``jvp(primals, tangents) -> (outs, tangents)``, or None.
         fwd: ``fwd(primals, perturbed) -> (outs, residuals, backward)``, or None; ``perturbed`` says which are differentiated.
         symbolic_zeros: whether ``jvp`` takes symbolic zeros; else they are written out for it.
+        origin: where the function is defined.
     """
 
     name: str
     jvp: Callable[[Values, Values], tuple[list[Any], list[Any]]] | None
     fwd: Callable[[Values, Sequence[bool]], tuple[list[Any], list[Any], Backward]] | None
     symbolic_zeros: bool = False
+    origin: Source | None = None
 
     def __repr__(self) -> str:
         return f"<rules of {self.name}>"
 
-    def run_jvp(self, primals: Values, tangents: Values) -> tuple[list[Any], list[Any]]:
-        """The JVP rule, for tangents that may be symbolic zeros."""
-        assert self.jvp is not None
-        return self.jvp(primals, tangents if self.symbolic_zeros else written_out(tangents))
+    def tangents(self, f: Function, primals: Values, tangents: Values, hoisted: int = 0) -> Any:
+        """The outputs of ``f`` and their tangents: by the JVP rule, or without one by ``f`` itself."""
+        if self.jvp is None:
+            return jvp(f, primals, tangents)
+        check_hoisted(tangents[:hoisted], self.name, "jvp")
+        return self.jvp(primals[hoisted:], tangents[hoisted:] if self.symbolic_zeros else written_out(tangents[hoisted:]))
 
+    def linearized(self, f: Function, primals: Values, tangents: Values, hoisted: int = 0) -> Any:
+        """The same for staged tangents: by the VJP rule, or without one as always."""
+        if self.fwd is None:
+            return self.tangents(f, primals, tangents, hoisted)
+        check_hoisted(tangents[:hoisted], self.name, "vjp")
+        nonzero = [t.__class__ is not Zero for t in tangents]
+        outs, residuals, backward = self.fwd(primals[hoisted:], nonzero[hoisted:])
+        avals = [typeof(o).strengthened() for o in outs]
+        places = [a.dtype.kind in "fc" for a in avals]
 
-@dataclass(frozen=True, eq=False)
-class Backward:
-    """The backward half of a VJP rule: ``run(residuals, cotangents)`` gives those of the arguments, None or `Zero` for zero."""
+        def forward(xs: Values, ts: Values) -> list[Any]:
+            given = spread(nonzero, ts, [typeof(x).zero for x in xs])
+            _, tangents_out = self.tangents(f, xs, given, hoisted)
+            return [strengthened(instantiate(t)) for t in choose(places, tangents_out)]
 
-    name: str
-    run: Callable[[Values, Values], list[Any]]
+        def transposed(values: Values, cts: Values) -> list[Any]:
+            every = spread(places, cts, [a.zero for a in avals])
+            return choose(nonzero[hoisted:], backward.run(values, every))
 
-    def __repr__(self) -> str:
-        return f"<backward rule of {self.name}>"
-
-
-# --- custom -----------------------------------------------------------------------------------------------------------
-
-custom_p = call_primitive("custom")
-
-
-@custom_p.def_jvp
-def _custom_jvp(primals: Values, tangents: Values, *, jaxpr: Jaxpr, rules: Rules, hoisted: int) -> Any:
-    if rules.jvp is None:
-        assert jit_p.jvp is not None
-        return jit_p.jvp(primals, tangents, jaxpr=jaxpr, name=rules.name)
-    check_hoisted(tangents[:hoisted], rules.name, "jvp")
-    return rules.run_jvp(primals[hoisted:], tangents[hoisted:])
-
-
-@custom_p.def_linearize
-def _custom_linearize(primals: Values, tangents: Values, *, jaxpr: Jaxpr, rules: Rules, hoisted: int) -> Any:
-    if rules.fwd is None:
-        return _custom_jvp(primals, tangents, jaxpr=jaxpr, rules=rules, hoisted=hoisted)
-    check_hoisted(tangents[:hoisted], rules.name, "vjp")
-    nonzero = [t.__class__ is not Zero for t in tangents]
-    outs, residuals, backward = rules.fwd(primals[hoisted:], nonzero[hoisted:])
-    places = [i for i, a in enumerate(jaxpr.out_avals) if a.dtype.kind in "fc"]
-
-    def forward(xs: Values, ts: Values) -> list[Any]:
-        given = spread(nonzero, ts, [typeof(x).zero for x in xs])
-        _, tangents_out = _custom_jvp(xs, given, jaxpr=jaxpr, rules=rules, hoisted=hoisted)
-        return [strengthened(instantiate(tangents_out[i])) for i in places]
-
-    def transposed(values: Values, cts: Values) -> list[Any]:
-        every = spread([i in places for i in range(len(outs))], cts, [a.zero for a in jaxpr.out_avals])
-        return choose(nonzero[hoisted:], backward.run(values, every))
-
-    linear = LinearRule(rules.name, forward, transposed)
-    sizes = {"residuals": len(residuals), "inputs": len(primals)}
-    given = [strengthened(t) for t in choose(nonzero, tangents)]
-    out_avals = tuple(jaxpr.out_avals[i].strengthened() for i in places)
-    results = custom_linear_p.bind(*residuals, *primals, *given, rule=linear, out_avals=out_avals, **sizes)
-    tangents_out = [typeof(o).zero for o in outs]
-    for i, t in zip(places, results, strict=True):
-        tangents_out[i] = in_type(t, typeof(outs[i]))
-    return outs, tangents_out
+        results = custom_linear_p.bind(
+            *residuals,
+            *primals,
+            *map(strengthened, choose(nonzero, tangents)),
+            rule=LinearRule(self.name, forward, transposed),
+            residuals=len(residuals),
+            inputs=len(primals),
+            out_avals=tuple(choose(places, avals)),
+        )
+        wanted = [typeof(o) for o in outs]
+        given = [in_type(t, a) for t, a in zip(results, choose(places, wanted), strict=True)]
+        return outs, spread(places, given, [a.zero for a in wanted])
 
 
 def check_hoisted(tangents: Values, name: str, kind: str) -> None:
@@ -123,34 +123,23 @@ def check_hoisted(tangents: Values, name: str, kind: str) -> None:
 
 def written_out(tangents: Values) -> list[Any]:
     """Tangents with arrays for symbolic zeros.  Next to a traced tangent they are linear in it, for rules add them up."""
-    staged = next((t for t in tangents if isinstance(t, TracerBase)), None)
-    if staged is None:
+    traced = next((t for t in tangents if isinstance(t, TracerBase)), None)
+    if traced is None:
         return [instantiate(t) for t in tangents]
     return [
-        _staged_zero(t.aval, staged) if t.__class__ is Zero and typeof(t).dtype.kind in "fc" else instantiate(t)
+        in_type(linear_zeros_p.bind(traced, shape=t.aval.shape, dtype=t.aval.dtype), t.aval)
+        if t.__class__ is Zero and t.aval.dtype.kind in "fc"
+        else instantiate(t)
         for t in tangents
     ]
 
 
-def _staged_zero(aval: Any, tangent: Any) -> Any:
-    """A zero that is linear in ``tangent``."""
-    zero = convert_to(mul_p.bind(0.0, tangent), aval.dtype)
-    total = reduce_sum_p.bind(zero, axes=tuple(range(len(shape_of(zero)))))
-    return in_type(broadcast_to_p.bind(total, shape=aval.shape), aval)
+# --- the rules of a batch ---------------------------------------------------------------------------------------------
 
 
-@custom_p.def_batch
-def _custom_batch(size: int, args: Values, dims: Sequence[int | None], *, jaxpr: Jaxpr, rules: Rules, hoisted: int) -> Any:
-    batched = tuple(d is not None for d in dims)
-    front = move_batch_to_front(args, dims)
-    program, _ = batched_in_front(jaxpr, size, batched, (True,) * len(jaxpr.out_vars))
-    batched_rules = jaxpr.derived(
-        ("batched rules", rules, size, axis_name_of(size), batched), lambda: _batched_rules(rules, size, batched[hoisted:])
-    )
-    return custom_p.bind(*front, jaxpr=program, rules=batched_rules, hoisted=hoisted), [0] * len(jaxpr.out_vars)
+def batched_rules(rules: Rules, size: int, batched: Sequence[bool], trace: BatchTrace | None = None) -> Rules:
+    """The rules of a function of batches, with batch axes in front: those of the examples, mapped."""
 
-
-def _batched_rules(rules: Rules, size: int, batched: Sequence[bool]) -> Rules:
     def run_jvp(primals: Values, tangents: Values) -> Any:
         present = [t.__class__ is not Zero for t in tangents]
         zeros = [
@@ -159,11 +148,14 @@ def _batched_rules(rules: Rules, size: int, batched: Sequence[bool]) -> Rules:
         found: list[list[bool]] = []
 
         def example(*args: Any) -> list[Any]:
-            outs, tangents_out = rules.run_jvp(args[: len(primals)], spread(present, args[len(primals) :], zeros))
+            assert rules.jvp is not None
+            given = spread(present, args[len(primals) :], zeros)
+            outs, tangents_out = rules.jvp(args[: len(primals)], given if rules.symbolic_zeros else written_out(given))
             found.append([t.__class__ is not Zero for t in tangents_out])
             return [*outs, *choose(found[0], tangents_out)]
 
-        outs = in_front(example, size, [*primals, *choose(present, tangents)], [*batched, *choose(present, batched)])
+        marks = [*batched, *choose(present, batched)]
+        outs = in_front(example, size, [*primals, *choose(present, tangents)], marks, trace)
         n = len(found[0])
         return outs[:n], spread(found[0], outs[n:], [typeof(o).zero for o in outs[:n]])
 
@@ -176,187 +168,183 @@ def _batched_rules(rules: Rules, size: int, batched: Sequence[bool]) -> Rules:
             found.append((len(outs), backward))
             return [*outs, *residuals]
 
-        outs = in_front(example, size, primals, batched)
+        values, marks = mapped(example, size, primals, batched, trace)
         n, backward = found[0]
-        return outs[:n], outs[n:], batched_backward(backward, size, [True] * (len(outs) - n), batched)
+        outs = [at_front(o, 0 if m else None, size, True) for o, m in zip(values[:n], marks, strict=False)]
+        return outs, values[n:], batched_backward(backward, size, marks[n:], batched)
 
-    return Rules(rules.name, run_jvp if rules.jvp else None, run_fwd if rules.fwd else None, True)
-
-
-def batched_backward(backward: Backward, size: int, residuals: Sequence[bool], batched: Sequence[bool]) -> Backward:
-    """The backward rule of a batch: the cotangent of an argument that all examples share is the sum of theirs."""
-
-    def run(values: Values, cts: Values) -> list[Any]:
-        present = [ct.__class__ is not Zero for ct in cts]
-        found: list[list[bool]] = []
-
-        def example(*args: Any) -> list[Any]:
-            zeros = [Zero(ct.aval.example(0)) if ct.__class__ is Zero else None for ct in cts]
-            results = backward.run(args[: len(values)], spread(present, args[len(values) :], zeros))
-            found.append([r is not None and r.__class__ is not Zero for r in results])
-            return choose(found[0], results)
-
-        outs = in_front(example, size, [*values, *choose(present, cts)], [*residuals, *[True] * sum(present)])
-        results = spread(found[0], outs, [None] * len(found[0]))
-        return [r if r is None or b else reduce_sum_p.bind(r, axes=(0,)) for r, b in zip(results, batched, strict=True)]
-
-    return Backward(backward.name, run)
+    return Rules(rules.name, run_jvp if rules.jvp else None, run_fwd if rules.fwd else None, True, rules.origin)
 
 
-# --- custom_linear: the derivative of a function with a VJP rule ------------------------------------------------------
-
-custom_linear_p = Primitive("custom_linear", multiple_results=True)
-"""``(*residuals, *primals, *tangents) -> tangents``, linear in the last."""
+# --- custom_function: a Python function -------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, eq=False)
-class LinearRule:
-    """Both directions of a linear map: ``forward(primals, tangents)`` and ``transposed(residuals, cotangents)``."""
+class CustomFunctionPrimitive(Primitive):
+    """The primitive of functions that are not staged; what its tracers and the function close over decides where it runs."""
 
-    name: str
-    forward: Callable[[Values, Values], list[Any]]
-    transposed: Callable[[Values, Values], list[Any]]
+    __slots__ = ()
 
-    def __repr__(self) -> str:
-        return f"<derivative of {self.name}>"
-
-
-def _forward(*args: Any, rule: LinearRule, residuals: int, inputs: int, out_avals: Sequence[Any]) -> list[Any]:
-    _, xs, ts = cut(args, residuals, inputs)
-    return rule.forward(xs, ts)
-
-
-custom_linear_p.impl = _forward
-custom_linear_p.def_abstract(lambda *avals, rule, residuals, inputs, out_avals: list(out_avals))
-
-
-@custom_linear_p.def_jvp
-def _custom_linear_jvp(primals: Values, tangents: Values, **params: Any) -> Any:
-    known = params["residuals"] + params["inputs"]
-    if any(t.__class__ is not Zero for t in tangents[:known]):
-        return jvp(lambda *args: _forward(*args, **params), primals, tangents)
-    outs = custom_linear_p.bind(*primals, **params)
-    return outs, custom_linear_p.bind(*primals[:known], *map(instantiate, tangents[known:]), **params)
+    def bind(self, *args: Any, fun: Function, rules: Rules) -> list[Any]:  # type: ignore[override]
+        trace = max((a._trace for a in args if isinstance(a, TracerBase)), key=lambda t: t.level, default=None)
+        if trace is None or isinstance(trace, LinearTrace):  # a linear function of tangents needs its rules no more
+            return fun(*args)
+        if isinstance(trace, StageTrace):
+            return as_equation(args, fun, rules)
+        if isinstance(trace, BatchTrace):
+            if not any(isinstance(trace.lower(a)[0], TracerBase) for a in args):
+                return fun(*args)
+            return on_batch(trace, args, fun, rules)
+        outs: list[Any] = trace.process(self, args, {"fun": fun, "rules": rules})
+        inner = closed_over_trace(outs, trace)
+        if inner is None:
+            return outs
+        return on_batch(inner, args, fun, rules) if isinstance(inner, BatchTrace) else as_equation(args, fun, rules)
 
 
-def linear_after(*counts: str) -> Callable[[tuple[bool, ...], dict[str, Any]], bool]:
-    """Linear in all the arguments after the known ones, whose numbers these parameters give."""
-
-    def linear(mask: tuple[bool, ...], params: dict[str, Any]) -> bool:
-        n = sum(params[count] for count in counts)
-        return not any(mask[:n]) and all(mask[n:])
-
-    return linear
+custom_function_p = CustomFunctionPrimitive("custom_function", multiple_results=True)
+custom_function_p.def_impl(lambda *args, fun, rules: fun(*args))
+custom_function_p.def_jvp(lambda primals, tangents, *, fun, rules: rules.tangents(fun, primals, tangents))
+custom_function_p.def_linearize(lambda primals, tangents, *, fun, rules: rules.linearized(fun, primals, tangents))
 
 
-@custom_linear_p.def_transpose(linear=linear_after("residuals", "inputs"))
-def _custom_linear_transpose(
-    cts: Values, *args: Any, rule: LinearRule, residuals: int, inputs: int, out_avals: Sequence[Any]
+def as_equation(args: Values, fun: Function, rules: Rules) -> list[Any]:
+    """Apply a function by its program, of which the traced values that it closes over are inputs."""
+    jaxpr, hoisted = stage(fun, [typeof(a) for a in args], name=rules.name, origin=rules.origin)
+    return custom_p.bind(*hoisted, *args, jaxpr=jaxpr, rules=rules, hoisted=len(hoisted))  # type: ignore[no-any-return]
+
+
+def on_batch(trace: BatchTrace, args: Values, fun: Function, rules: Rules) -> list[Any]:
+    """Apply a function to examples of a batch: the function of the whole batch, with the rules of the whole batch."""
+    pairs = [trace.lower(a) for a in args]
+    front = [at_front(x, d, trace.size, False) for x, d in pairs]
+    batched = [d is not None for _, d in pairs]
+    whole = partial(_whole_batch, fun, batched, trace)
+    outs = custom_function_p.bind(*front, fun=whole, rules=batched_rules(rules, trace.size, batched, trace))
+    return [trace.lift(o, 0) for o in outs]
+
+
+def _whole_batch(fun: Function, batched: Sequence[bool], trace: BatchTrace, *args: Any) -> list[Any]:
+    return in_front(fun, trace.size, args, batched, trace)
+
+
+def closed_over_trace(outs: Values, trace: Trace) -> Trace | None:
+    """The innermost open trace that results of ``trace`` are inside of, though they should be outside of all inner ones.
+
+    It got there by a tracer that the function or its rule closes over.
+    """
+    strange = [t for o in outs for t in misplaced(o, trace)]
+    found = [t for t in open_traces() if t in strange]
+    return found[-1] if found else None
+
+
+def misplaced(out: Any, trace: Trace) -> Iterator[Trace]:
+    """The traces in a result of ``trace`` that are not further out than the trace of the tracer that holds them."""
+    if out.__class__ is JVPTracer and out._trace is trace and out.tangent.__class__ is not StageTracer:
+        yield from _not_below(out.tangent, trace.level + 2)
+    yield from _not_below(out, trace.level + 1)
+
+
+def _not_below(x: Any, limit: int) -> Iterator[Trace]:
+    while isinstance(x, TracerBase):
+        if x._trace.level >= limit:
+            yield x._trace
+        limit = min(limit, x._trace.level)
+        x = x.primal if isinstance(x, JVPTracer) else x.value if isinstance(x, BatchTracer) else None
+
+
+# --- custom: an equation ----------------------------------------------------------------------------------------------
+
+custom_p = call_like("custom")
+
+
+@custom_p.def_jvp
+def _custom_jvp(primals: Values, tangents: Values, *, jaxpr: Jaxpr, rules: Rules, hoisted: int) -> Any:
+    if rules.fwd is None or not any(t.__class__ is StageTracer for t in tangents):
+        return rules.tangents(partial(eval_jaxpr, jaxpr), primals, tangents, hoisted)
+    nonzero = tuple(t.__class__ is not Zero for t in tangents)
+    program, present = tangent_program(jaxpr, rules, hoisted, nonzero)
+    given = choose(nonzero, tangents)
+    outs = custom_jvp_p.bind(
+        *primals, *given, jaxpr=program, primal=jaxpr, rules=rules, hoisted=hoisted, nonzero=nonzero, present=tuple(present)
+    )
+    n = len(present)
+    return outs[:n], spread(present, outs[n:], [a.zero for a in jaxpr.out_avals])
+
+
+@custom_p.def_linearize
+def _custom_linearize(primals: Values, tangents: Values, *, jaxpr: Jaxpr, rules: Rules, hoisted: int) -> Any:
+    return rules.linearized(partial(eval_jaxpr, jaxpr), primals, tangents, hoisted)
+
+
+@custom_p.def_batch
+def _custom_batch(size: int, args: Values, dims: Sequence[int | None], *, jaxpr: Jaxpr, rules: Rules, hoisted: int) -> Any:
+    front, program, whole_rules = batched_call(size, args, dims, jaxpr, rules, hoisted)
+    return custom_p.bind(*front, jaxpr=program, rules=whole_rules, hoisted=hoisted), [0] * len(jaxpr.out_vars)
+
+
+def batched_call(
+    size: int, args: Values, dims: Sequence[int | None], jaxpr: Jaxpr, rules: Rules, hoisted: int
+) -> tuple[list[Any], Jaxpr, Rules]:
+    """The arguments with batch axes in front, the program of all examples, and their rules."""
+    batched = tuple(d is not None for d in dims)
+    front = [at_front(a, d, size, False) for a, d in zip(args, dims, strict=True)]
+    program, _ = batched_in_front(jaxpr, size, batched, (True,) * len(jaxpr.out_vars))
+    whole_rules = jaxpr.derived(
+        ("batched rules", rules, size, axis_name_of(size), batched), lambda: batched_rules(rules, size, batched[hoisted:])
+    )
+    return front, program, whole_rules
+
+
+# --- custom_jvp: the program of a JVP, to be linearized by the VJP rule -----------------------------------------------
+
+custom_jvp_p = call_like("custom_jvp")
+"""``(*inputs, *their nonzero tangents) -> (*outputs, *their tangents that are present)`` of the program ``primal``."""
+
+
+def tangent_program(jaxpr: Jaxpr, rules: Rules, hoisted: int, nonzero: tuple[bool, ...]) -> Derived:
+    """The program of the JVP of a call."""
+
+    def outputs(*args: Any) -> tuple[list[Any], list[bool]]:
+        primals, given = args[: len(nonzero)], args[len(nonzero) :]
+        tangents = spread(nonzero, given, [typeof(p).zero for p in primals])
+        outs, tangents_out = rules.tangents(partial(eval_jaxpr, jaxpr), primals, tangents, hoisted)
+        present = [t.__class__ is not Zero for t in tangents_out]
+        return [*outs, *choose(present, tangents_out)], present
+
+    avals = [*jaxpr.in_avals, *(a.tangent() for a in choose(nonzero, jaxpr.in_avals))]
+    return jaxpr.derived(("custom jvp", rules, nonzero), lambda: staged_program(outputs, avals))
+
+
+@custom_jvp_p.def_batch
+def _custom_jvp_batch(
+    size: int, args: Values, dims: Sequence[int | None], *, jaxpr: Jaxpr, primal: Jaxpr, rules: Rules, **params: Any
 ) -> Any:
-    results = rule.transposed(args[:residuals], cts)
-    return [*[None] * (residuals + inputs), *(None if ct.__class__ is Zero else ct for ct in results)]
-
-
-@custom_linear_p.def_batch
-def _custom_linear_batch(
-    size: int,
-    args: Values,
-    dims: Sequence[int | None],
-    *,
-    rule: LinearRule,
-    residuals: int,
-    inputs: int,
-    out_avals: Sequence[Any],
-) -> Any:
-    marks = cut([d is not None for d in dims], residuals, inputs)
-    front = move_batch_to_front(args, dims)
-
-    def forward(xs: Values, ts: Values) -> list[Any]:
-        n = len(xs)
-        return in_front(lambda *values: rule.forward(values[:n], values[n:]), size, [*xs, *ts], [*marks[1], *marks[2]])
-
-    transposed = batched_backward(Backward(rule.name, rule.transposed), size, marks[0], marks[2]).run
-    batched = LinearRule(rule.name, forward, transposed)
-    avals = tuple(a.batched(size, 0) for a in out_avals)
-    params = {"residuals": residuals, "inputs": inputs, "out_avals": avals}
-    return custom_linear_p.bind(*front, rule=batched, **params), [0] * len(avals)
-
-
-# --- calls whose rules are those of their program, but for one --------------------------------------------------------
-
-
-def call_like(name: str) -> Primitive:
-    """A primitive with a program ``jaxpr`` that is differentiated as ``jit`` is; its other rules are to be registered."""
-    primitive = call_primitive(name)
-    primitive.def_jvp(lambda ps, ts, *, jaxpr, **params: jit_p.jvp(ps, ts, jaxpr=jaxpr, name=name))  # type: ignore[misc]
-    primitive.def_linearize(lambda ps, ts, *, jaxpr, **params: jit_p.linearize(ps, ts, jaxpr=jaxpr, name=name))  # type: ignore[misc]
-    return primitive
-
-
-@dataclass(frozen=True, eq=False)
-class BatchRule:
-    """A batching rule on flat arguments: ``run(size, args, batched) -> (outs, batched)``, with batch axes in front."""
-
-    name: str
-    run: Callable[[int, Values, Sequence[bool]], tuple[list[Any], list[bool]]]
-
-    def __repr__(self) -> str:
-        return f"<batching rule of {self.name}>"
-
-
-custom_vmap_p = call_like("custom_vmap")
-"""A program with a batching rule of the user's."""
-
-
-@custom_vmap_p.def_batch
-def _custom_vmap_batch(
-    size: int, args: Values, dims: Sequence[int | None], *, jaxpr: Jaxpr, rule: BatchRule, hoisted: int
-) -> Any:
-    front = move_batch_to_front(args, dims)
-    batched = [d is not None for d in dims]
-    if any(batched[:hoisted]):
-        program, found = batched_in_front(jaxpr, size, tuple(batched))
-        return jit_p.bind(*front, jaxpr=program, name=rule.name), [0 if m else None for m in found]
-    outs, marks = rule.run(size, front[hoisted:], batched[hoisted:])
-    return outs, [0 if m else None for m in marks]
-
-
-linear_call_p = call_like("linear_call")
-"""``(*residuals, *linear) -> outs``, linear in the second, with a program ``transposed : (*residuals, *cts) -> cts``."""
-
-
-@linear_call_p.def_jvp
-def _linear_call_jvp(primals: Values, tangents: Values, *, jaxpr: Jaxpr, transposed: Jaxpr, residuals: int) -> Any:
-    params = {"jaxpr": jaxpr, "transposed": transposed, "residuals": residuals}
-    outs = linear_call_p.bind(*primals, **params)
-    if any(t.__class__ is not Zero for t in tangents[:residuals]):
-        assert jit_p.jvp is not None
-        return jit_p.jvp(primals, tangents, jaxpr=jaxpr, name="linear_call")
-    if all(t.__class__ is Zero for t in tangents):
-        return outs, [typeof(o).zero for o in outs]
-    return outs, linear_call_p.bind(*primals[:residuals], *map(instantiate, tangents[residuals:]), **params)
-
-
-linear_call_p.linearize = linear_call_p.jvp
-
-
-@linear_call_p.def_transpose(linear=linear_after("residuals"))
-def _linear_call_transpose(cts: Values, *args: Any, jaxpr: Jaxpr, transposed: Jaxpr, residuals: int) -> Any:
-    given = [strengthened(instantiate(ct)) for ct in cts]
-    params = {"jaxpr": transposed, "transposed": jaxpr, "residuals": residuals}
-    return [*[None] * residuals, *linear_call_p.bind(*args[:residuals], *given, **params)]
-
-
-@linear_call_p.def_batch
-def _linear_call_batch(
-    size: int, args: Values, dims: Sequence[int | None], *, jaxpr: Jaxpr, transposed: Jaxpr, residuals: int
-) -> Any:
-    """All linear operands are batched, so that no cotangent has to be summed over the batch in ``transposed``."""
-    batched = [d is not None for d in dims[:residuals]]
-    front = [at_front(a, d, size, i >= residuals) for i, (a, d) in enumerate(zip(args, dims, strict=True))]
-    programs = []
-    for program in (jaxpr, transposed):
-        marks = (*batched, *[True] * (len(program.in_vars) - residuals))
-        programs.append(batched_in_front(program, size, marks, (True,) * len(program.out_vars))[0])
-    outs = linear_call_p.bind(*front, jaxpr=programs[0], transposed=programs[1], residuals=residuals)
+    """A primal of which only the tangent is batched, or the other way round, is repeated: rules mark both alike."""
+    nonzero, hoisted = params["nonzero"], params["hoisted"]
+    n = len(nonzero)
+    tangent_dims = spread(nonzero, dims[n:], [None] * n)
+    batched = [d is not None or t is not None for d, t in zip(dims[:n], tangent_dims, strict=True)]
+    every = [*batched, *choose(nonzero, batched)]
+    front = [at_front(a, d, size, w) for a, d, w in zip(args, dims, every, strict=True)]
+    axes = [0 if b else None for b in batched]
+    _, whole, whole_rules = batched_call(size, front[:n], axes, primal, rules, hoisted)
+    program, _ = batched_in_front(jaxpr, size, tuple(every), (True,) * len(jaxpr.out_vars))
+    outs = custom_jvp_p.bind(*front, jaxpr=program, primal=whole, rules=whole_rules, **params)
     return outs, [0] * len(outs)
+
+
+def _custom_jvp_split(trace: LinearTrace, args: Values, linear: Sequence[bool], params: dict[str, Any]) -> list[Any]:
+    """With known primals run the forward half of the VJP rule now, and record its backward half."""
+    nonzero, present = params["nonzero"], params["present"]
+    n = len(nonzero)
+    if any(linear[:n]) or not all(m or is_written_zero(a) for a, m in zip(args[n:], linear[n:], strict=True)):
+        return split_as_call("custom_jvp", trace, args, linear, params)
+    primals = args[:n]
+    given = [a if m else typeof(a).zero for a, m in zip(args[n:], linear[n:], strict=True)]
+    tangents = spread(nonzero, given, [typeof(p).zero for p in primals])
+    fun = partial(eval_jaxpr, params["primal"])
+    outs, tangents_out = params["rules"].linearized(fun, primals, tangents, params["hoisted"])
+    return [*outs, *map(instantiate, choose(present, tangents_out))]
+
+
+custom_jvp_p.split = _custom_jvp_split

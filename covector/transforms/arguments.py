@@ -209,6 +209,16 @@ def _adapts(aval: Any, wanted: Any) -> bool:
     return bool(aval.weak_type) and (wanted.dtype.kind == "c" or aval.dtype.kind in "if")
 
 
+def kind_of(result: Any) -> str:
+    """What a user's function returned instead of a pair, in a few words."""
+    if isinstance(result, (tuple, list)):
+        return f"a {type(result).__name__} of {len(result)}"
+    try:
+        return str(typeof(result))
+    except TypeError:
+        return f"a {type(result).__name__}"
+
+
 def own_results(cts: Sequence[Any]) -> list[Any]:
     """Results that the caller may write to: no read-only views, no array twice."""
     seen: set[int] = set()

@@ -8,13 +8,15 @@ from typing import Any
 
 from covector.core import errors
 from covector.core.avals import typeof
+from covector.core.primitive import TracerBase
 from covector.core.pytrees import tree_unflatten
 from covector.interpreters.evaluate import eval_jaxpr
-from covector.primitives.custom import BatchRule, custom_vmap_p, linear_call_p
+from covector.interpreters.stage import stage
+from covector.primitives.custom_calls import BatchRule, custom_vmap_p, linear_call_p
 from covector.primitives.subprograms import rearranged
-from covector.transforms.arguments import check_callable, flatten_values, function_name, same_tree, transformed
-from covector.transforms.staging import Traced, staged_leaves
-from covector.transforms.tracing import traced_function
+from covector.transforms.arguments import check_callable, flatten_values, function_name, kind_of, same_tree, transformed
+from covector.transforms.positional import Positional
+from covector.transforms.tracing import Traced, trace_function
 
 
 def closure_convert(fun: Callable[..., Any], *example_args: Any) -> tuple[Callable[..., Any], list[Any]]:
@@ -37,16 +39,23 @@ def closure_convert(fun: Callable[..., Any], *example_args: Any) -> tuple[Callab
         3.0
     """
     check_callable(fun, "closure_convert")
-    who = transformed("closure_convert", fun)
+    converted, traced = converted_closure(fun, example_args, "closure_convert")
+    return converted, list(traced.hoisted)
+
+
+def converted_closure(fun: Callable[..., Any], example_args: Any, what: str) -> tuple[Callable[..., Any], Traced]:
+    """The function with what it closes over as further arguments, and its program."""
+    who = transformed(what, fun)
     leaves, treedef = flatten_values(example_args, who.name)
-    traced = traced_function(fun, treedef, [typeof(x) for x in leaves], who)
+    traced = trace_function(fun, treedef, [typeof(x) for x in leaves], who)
+    n = len(example_args)
 
     def converted(*args_and_consts: Any) -> Any:
-        args, consts = args_and_consts[: len(example_args)], args_and_consts[len(example_args) :]
+        args, consts = args_and_consts[:n], args_and_consts[n:]
         given = same_tree(list(args), treedef, "arguments", f"the converted {function_name(fun)}")
         return tree_unflatten(traced.out_tree, eval_jaxpr(traced.jaxpr, *consts, *given))[0]
 
-    return converted, list(traced.hoisted)
+    return converted, traced
 
 
 class CustomBatching:
@@ -57,6 +66,7 @@ class CustomBatching:
         update_wrapper(self, fun)
         self.fun = fun
         self.name = function_name(fun)
+        self.positional = Positional(fun)
         self.rule: Callable[..., Any] | None = None
 
     def def_vmap(self, rule: Callable[..., Any]) -> Callable[..., Any]:
@@ -70,36 +80,41 @@ class CustomBatching:
         self.rule = rule
         return rule
 
-    def __call__(self, *args: Any) -> Any:
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if self.rule is None:
             what = f"{self.name} is called and has no batching rule."
             raise errors.CustomRuleError(errors.describe(what, fix=f"register one with {self.name}.def_vmap"))
         who = transformed("custom_vmap", self.fun)
+        args = self.positional(args, kwargs)
         leaves, treedef = flatten_values(args, who.name)
-        traced = traced_function(self.fun, treedef, [typeof(x) for x in leaves], who)
-        rule = BatchRule(self.name, lambda size, xs, batched: self.run_rule(treedef, traced.out_tree, size, xs, batched))
+        if not any(isinstance(x, TracerBase) for x in leaves):
+            return self.fun(*args)
+        traced = trace_function(self.fun, treedef, [typeof(x) for x in leaves], who)
+        rule = BatchRule(self.name, lambda size, xs, batched: self.run_rule(treedef, traced, size, xs, batched))
         n = len(traced.hoisted)
         outs = custom_vmap_p.bind(*traced.hoisted, *leaves, jaxpr=traced.jaxpr, rule=rule, hoisted=n)
         return tree_unflatten(traced.out_tree, outs)[0]
 
     def run_rule(
-        self, treedef: Any, out_tree: Any, size: int, xs: Sequence[Any], batched: Sequence[bool]
+        self, treedef: Any, traced: Traced, size: int, xs: Sequence[Any], batched: Sequence[bool]
     ) -> tuple[list[Any], list[bool]]:
         assert self.rule is not None
         result = self.rule(size, tree_unflatten(treedef, batched), *tree_unflatten(treedef, xs))
         who = f"the batching rule of {self.name}"
         if not (isinstance(result, tuple) and len(result) == 2):
             raise errors.CustomRuleError(
-                errors.describe(f"{who} returned a {type(result).__name__}.", fix="return a pair (output, out_batched)")
+                errors.describe(f"{who} returned {kind_of(result)}.", fix="return a pair (output, out_batched)")
             )
-        outs = same_tree([result[0]], out_tree, "an output", who)
-        marks = [bool(m) for m in same_tree([result[1]], out_tree, "out_batched", who)]
-        for o, m in zip(outs, marks, strict=True):
-            if m and typeof(o).shape[:1] != (size,):
+        outs = same_tree([result[0]], traced.out_tree, "an output", who)
+        marks = [bool(m) for m in same_tree([result[1]], traced.out_tree, "out_batched", who)]
+        for o, m, aval in zip(outs, marks, traced.jaxpr.out_avals, strict=True):
+            found, wanted = typeof(o), aval.batched(size, 0) if m else aval
+            if found.shape != wanted.shape or (found.dtype != wanted.dtype and not found.weak_type):
                 raise errors.CustomRuleError(
                     errors.describe(
-                        f"{who} returned {typeof(o)} as batched, and the batch has {size} examples.",
-                        fix="return the batch along axis 0, or False in out_batched",
+                        f"{who} returned {found} as {'' if m else 'not '}batched, which should be {wanted}.",
+                        why=f"{self.name} returns {aval} for one example, and the batch has {size}",
+                        fix="return a batch along axis 0, or False in out_batched for what all examples share",
                     )
                 )
         return outs, marks
@@ -159,11 +174,11 @@ def linear_call(fun: Callable[..., Any], fun_transpose: Callable[..., Any], resi
     operands, lin_tree = flatten_values([linear_args], who.name)
     forward = _staged_pair(fun, res_tree, lin_tree, residuals, [typeof(x) for x in operands], who)
     back = _staged_pair(
-        fun_transpose, res_tree, forward.out_tree, residuals, forward.jaxpr.out_avals, transformed("linear_call", fun_transpose)
+        fun_transpose, res_tree, forward[2], residuals, forward[0].out_avals, transformed("linear_call", fun_transpose)
     )
     wanted = [typeof(x).tangent() for x in operands]
-    found = back.jaxpr.out_avals
-    if back.out_tree != lin_tree or [(a.shape, a.dtype) for a in found] != [(a.shape, a.dtype) for a in wanted]:
+    found = back[0].out_avals
+    if back[2] != lin_tree or [(a.shape, a.dtype) for a in found] != [(a.shape, a.dtype) for a in wanted]:
         raise errors.CustomRuleError(
             errors.describe(
                 f"the transpose {function_name(fun_transpose)} of {function_name(fun)} returned ({', '.join(map(str, found))})"
@@ -172,26 +187,34 @@ def linear_call(fun: Callable[..., Any], fun_transpose: Callable[..., Any], resi
                 fix="return the structure, shapes and dtypes of linear_args",
             )
         )
-    jaxpr = _with_all_hoisted(forward, back.hoisted, first=True)
-    transposed = _with_all_hoisted(back, forward.hoisted, first=False)
-    known = [*forward.hoisted, *back.hoisted, *residuals]
+    jaxpr = _with_all_hoisted(forward, len(forward[1]), back[1], first=True, n_res=len(residuals))
+    transposed = _with_all_hoisted(back, len(back[1]), forward[1], first=False, n_res=len(residuals))
+    known = [*forward[1], *back[1], *residuals]
     outs = linear_call_p.bind(*known, *operands, jaxpr=jaxpr, transposed=transposed, residuals=len(known))
-    return tree_unflatten(forward.out_tree, outs)[0]
+    return tree_unflatten(forward[2], outs)[0]
 
 
-def _staged_pair(f: Any, res_tree: Any, lin_tree: Any, residuals: list[Any], avals: list[Any], who: Any) -> Traced:
-    """The program of a function of residuals and linear arguments."""
-    n = len(residuals)
-    call = lambda *leaves: f(*tree_unflatten(res_tree, leaves[:n]), *tree_unflatten(lin_tree, leaves[n:]))
-    return staged_leaves(call, [*(typeof(r) for r in residuals), *avals], who)
+def _staged_pair(
+    f: Any, res_tree: Any, lin_tree: Any, residuals: list[Any], avals: list[Any], who: Any
+) -> tuple[Any, list[Any], Any]:
+    trees = []
+
+    def flat(*args: Any) -> list[Any]:
+        n = len(residuals)
+        (res,), (lin,) = tree_unflatten(res_tree, args[:n]), tree_unflatten(lin_tree, args[n:])
+        outs, tree = flatten_values([f(res, lin)], who.name)
+        trees.append(tree)
+        return outs
+
+    jaxpr, hoisted = stage(flat, [*(typeof(r) for r in residuals), *avals], name=who.name, origin=who.origin)
+    return jaxpr, hoisted, trees[0]
 
 
-def _with_all_hoisted(traced: Traced, others: list[Any], *, first: bool) -> Any:
+def _with_all_hoisted(staged: Any, n_own: int, others: list[Any], *, first: bool, n_res: int) -> Any:
     """The program with the values that its partner closes over as unused inputs, after its own if it is the ``first``."""
-    n = len(traced.hoisted)
-    own, unused = list(range(n)), [typeof(x) for x in others]
-    leading = [*own, *unused] if first else [*unused, *own]
-    return rearranged(traced.jaxpr, [*leading, *range(n, len(traced.jaxpr.in_vars))])
+    jaxpr = staged[0]
+    own, unused = list(range(n_own)), [typeof(x) for x in others]
+    return rearranged(jaxpr, [*(own if first else unused), *(unused if first else own), *range(n_own, len(jaxpr.in_vars))])
 
 
 class CustomTranspose:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from functools import update_wrapper
+from types import MethodType
 from typing import Any, NamedTuple
 
 from covector.core import errors
 from covector.core.avals import Zero, instantiate, typeof
 from covector.core.primitive import TracerBase
-from covector.core.pytrees import tree_flatten, tree_leaves, tree_unflatten
-from covector.interpreters.batch import named_axes
-from covector.primitives.custom import Backward, Rules, custom_p
+from covector.core.pytrees import broadcast_prefix, tree_flatten, tree_leaves, tree_structure, tree_unflatten
+from covector.interpreters.stage import leaked
+from covector.primitives.custom import Rules, custom_function_p
+from covector.primitives.custom_linear import Backward
 from covector.primitives.shaping import in_type
 from covector.transforms.arguments import (
     check_callable,
@@ -23,8 +24,7 @@ from covector.transforms.arguments import (
     same_tree,
     transformed,
 )
-from covector.transforms.staging import staged_leaves
-from covector.transforms.static_arguments import typed
+from covector.transforms.positional import Positional
 
 
 class CustomVJPPrimal(NamedTuple):
@@ -35,9 +35,8 @@ class CustomVJPPrimal(NamedTuple):
 
 
 class Arguments(NamedTuple):
-    """The arguments of a call: those that are differentiated, as leaves, and the others as they are."""
+    """The arguments of a call: the structure of those that are differentiated, and the others as they are."""
 
-    leaves: list[Any]
     treedef: Any
     statics: dict[int, Any]
     n_args: int
@@ -51,19 +50,18 @@ class Arguments(NamedTuple):
 class CustomFunction:
     """A function with a JVP rule, a VJP rule, or both; made by `custom_jvp` and `custom_vjp`."""
 
-    def __init__(self, fun: Callable[..., Any], kind: str, nondiff_argnums: Sequence[int]):
+    def __init__(self, fun: Callable[..., Any], kind: str, nondiff_argnums: Any, nondiff_argnames: Any):
         check_callable(fun, kind)
         update_wrapper(self, fun)
         self.fun = fun
         self.kind = kind
-        self.nondiff_argnums = tuple(
-            int(i) for i in ([nondiff_argnums] if isinstance(nondiff_argnums, int) else nondiff_argnums)
-        )
         self.name = function_name(fun)
+        self.who = transformed(kind, fun)
+        self.positional = Positional(fun)
+        self.nondiff_argnums = self.positional.places(nondiff_argnums, nondiff_argnames, "nondiff_argnums")
         self.jvp_rule: Callable[..., Any] | None = None
         self.vjp_rule: tuple[Callable[..., Any], Callable[..., Any]] | None = None
         self.jvp_symbolic_zeros = self.vjp_symbolic_zeros = False
-        self.cache: dict[Hashable, Any] = {}
 
     # --- registering rules ---
 
@@ -117,70 +115,30 @@ class CustomFunction:
         if self.jvp_rule is None and self.vjp_rule is None:
             rule = "defjvp" if self.kind == "custom_jvp" else "defvjp"
             raise self.error(f"{self.name} is called and has no derivative rule.", fix=f"register one with {self.name}.{rule}")
-        arguments = self.arguments(args, kwargs)
-        if not any(isinstance(x, TracerBase) for x in arguments.leaves):
+        if not any(isinstance(x, TracerBase) for x in tree_leaves((args, kwargs))):
             return self.fun(*args, **kwargs)
-        jaxpr, hoisted, out_tree, rules = self.traced(arguments)
-        outs = custom_p.bind(*hoisted, *arguments.leaves, jaxpr=jaxpr, rules=rules, hoisted=len(hoisted))
-        return tree_unflatten(out_tree, outs)[0]
+        leaves, call = self.flat_call(self.positional(args, kwargs))
+        if not any(isinstance(x, TracerBase) for x in leaves):
+            return self.fun(*args, **kwargs)
+        outs = custom_function_p.bind(*leaves, fun=call.run, rules=call.rules())
+        return tree_unflatten(call.out_tree, outs)[0]
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
-        return self if instance is None else lambda *args, **kwargs: self(instance, *args, **kwargs)
+        return self if instance is None else MethodType(self, instance)
 
-    def arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
-        args = self.positional(args, kwargs)
+    def __repr__(self) -> str:
+        return f"<{self.kind} function {self.name}>"
+
+    def flat_call(self, args: tuple[Any, ...]) -> tuple[list[Any], FlatCall]:
+        """The leaves of the differentiable arguments, and the function and its rules on these."""
         statics = {i % len(args): args[i] for i in self.nondiff_argnums if -len(args) <= i < len(args)}
         if len(statics) < len(self.nondiff_argnums):
             raise self.error(
                 f"{self.name} has nondiff_argnums={self.nondiff_argnums}, and is called with {len(args)} arguments.",
                 fix="pass these arguments by position",
             )
-        leaves, treedef = flatten_values([a for i, a in enumerate(args) if i not in statics], f"{self.kind} of {self.name}")
-        return Arguments(leaves, treedef, statics, len(args))
-
-    def positional(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
-        """All arguments by position, defaults included, as rules take them."""
-        if not kwargs and not inspect.isfunction(inspect.unwrap(self.fun)):
-            return args
-        try:
-            signature = inspect.signature(self.fun)
-        except (TypeError, ValueError):
-            signature = None
-        if signature is None:
-            if kwargs:
-                raise self.error(f"{self.name} is called with keyword arguments, and its signature is not known.")
-            return args
-        bound = signature.bind(*args, **kwargs)
-        bound.apply_defaults()
-        named = [name for name in bound.kwargs if name in kwargs]
-        if named:
-            raise self.error(
-                f"{self.name} is called with arguments {named} that can only be passed by name.",
-                why="rules take their arguments by position",
-                fix="give the function positional parameters",
-            )
-        return bound.args
-
-    def traced(self, arguments: Arguments) -> Any:
-        """The program of a call, the tracers it closes over, the structure of its result, and its rules."""
-        avals = [typeof(x) for x in arguments.leaves]
-        statics = tuple(sorted(typed(arguments.statics)))
-        key: Hashable = (arguments.treedef, statics, *avals, self.jvp_rule, self.vjp_rule, named_axes())
-        try:
-            hash(key)
-            cache = self.cache
-        except TypeError:
-            cache = {}
-        if key in cache:
-            return cache[key]
-        who = transformed(self.kind, self.fun)
-        call = lambda *leaves: self.fun(*arguments.all(tree_unflatten(arguments.treedef, leaves)))
-        jaxpr, hoisted, out_tree = staged_leaves(call, avals, who)
-        flat_rules = FlatRules(self, arguments._replace(leaves=[]), avals, out_tree, jaxpr.out_avals)
-        entry = jaxpr, hoisted, out_tree, flat_rules.rules()
-        if not hoisted:
-            cache[key] = entry
-        return entry
+        leaves, treedef = flatten_values([a for i, a in enumerate(args) if i not in statics], self.who.name)
+        return leaves, FlatCall(self, Arguments(treedef, statics, len(args)), [typeof(x) for x in leaves])
 
     def error(self, what: str, *, why: str = "", fix: str = "") -> errors.CustomRuleError:
         return errors.CustomRuleError(errors.describe(what, why=why, fix=fix))
@@ -192,53 +150,83 @@ def instantiated_tree(tree: Any) -> Any:
     return tree_unflatten(treedef, map(instantiate, leaves))
 
 
-class FlatRules:
-    """The rules of one kind of call, on flat arguments, with all that they return checked."""
+class FlatCall:
+    """One call of a function: it and its rules on flat arguments, with all that rules return checked.
 
-    def __init__(self, f: CustomFunction, arguments: Arguments, avals: list[Any], out_tree: Any, out_avals: list[Any]):
+    What the outputs are is known from whichever runs first; a rule that runs after the function must return the like.
+    """
+
+    def __init__(self, f: CustomFunction, arguments: Arguments, avals: list[Any]):
         self.f = f
         self.name = f.name
         self.arguments = arguments
         self.avals = avals
-        self.out_tree = out_tree
-        self.out_avals = out_avals
+        self.jvp_rule, self.vjp_rule = f.jvp_rule, f.vjp_rule
+        self.symbolic_zeros = f.vjp_symbolic_zeros
+        self.out_tree: Any = None
+        self.out_avals: list[Any] = []
         self.static_values = [arguments.statics[i] for i in sorted(arguments.statics)]
 
     def rules(self) -> Rules:
         f = self.f
-        return Rules(self.name, self.jvp if f.jvp_rule else None, self.fwd if f.vjp_rule else None, f.jvp_symbolic_zeros)
+        jvp, fwd = self.jvp if f.jvp_rule else None, self.fwd if f.vjp_rule else None
+        return Rules(f.name, jvp, fwd, f.jvp_symbolic_zeros, f.who.origin)
+
+    def run(self, *leaves: Any) -> list[Any]:
+        """The function itself."""
+        out = self.f.fun(*self.arguments.all(tree_unflatten(self.arguments.treedef, leaves)))
+        outs, self.out_tree = flatten_values([out], self.f.who.name)
+        self.out_avals = [typeof(o) for o in outs]
+        return outs
+
+    def call_rule(self, kind: str, rule: Callable[..., Any], *args: Any) -> Any:
+        """What a rule returns; one that uses a traced value of a transformation that has ended is told so."""
+        try:
+            for x in tree_leaves(self.static_values):
+                if isinstance(x, TracerBase) and x._trace.closed:
+                    raise leaked(x._trace, [x])
+            return rule(*args)
+        except errors.UnexpectedTracerError as e:
+            raise self.f.error(
+                f"the {kind} rule of {self.name} uses a traced value of a transformation that has ended: {e.args[0]}",
+                why="the rule closes over the value, or got it as a nondiff argument, and is called after its transformation",
+                fix=f"pass the value to {self.name} as an argument that is differentiated (with None for its cotangent), "
+                "or as a residual",
+            ) from e
 
     def jvp(self, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[list[Any], list[Any]]:
-        assert self.f.jvp_rule is not None
+        assert self.jvp_rule is not None
         trees = [tuple(tree_unflatten(self.arguments.treedef, xs)) for xs in (primals, tangents)]
-        result = self.pair(self.f.jvp_rule(*self.static_values, *trees), "jvp", "(output, tangent of the output)")
+        found = self.call_rule("jvp", self.jvp_rule, *self.static_values, *trees)
+        result = self.pair(found, "jvp", "(output, tangent of the output)")
         outs = self.outputs(result[0], "jvp")
-        tangents_out = same_tree([result[1]], self.out_tree, "a tangent", f"the jvp rule of {self.name}")
         who = f"the jvp rule of {self.name}"
+        tangents_out = same_tree([result[1]], self.out_tree, "a tangent", who)
         return outs, [like_tangent(t, a, "tangent", who) for t, a in zip(tangents_out, self.out_avals, strict=True)]
 
     def fwd(self, primals: Sequence[Any], perturbed: Sequence[bool]) -> tuple[list[Any], list[Any], Backward]:
-        assert self.f.vjp_rule is not None
-        given = (
-            [CustomVJPPrimal(x, p) for x, p in zip(primals, perturbed, strict=True)] if self.f.vjp_symbolic_zeros else primals
-        )
+        assert self.vjp_rule is not None
+        given = [CustomVJPPrimal(x, p) for x, p in zip(primals, perturbed, strict=True)] if self.symbolic_zeros else primals
         dynamic = tree_unflatten(self.arguments.treedef, given)
-        result = self.pair(self.f.vjp_rule[0](*self.arguments.all(dynamic)), "fwd", "(output, residuals)")
+        result = self.pair(self.call_rule("fwd", self.vjp_rule[0], *self.arguments.all(dynamic)), "fwd", "(output, residuals)")
         residuals, treedef = flatten_values([result[1]], f"the fwd rule of {self.name}")
+
+        outs = self.outputs(result[0], "fwd")
 
         def backward(values: Sequence[Any], cts: Sequence[Any]) -> list[Any]:
             return self.bwd(tree_unflatten(treedef, values)[0], cts)
 
-        return self.outputs(result[0], "fwd"), residuals, Backward(self.name, backward)
+        return outs, residuals, Backward(self.name, backward)
 
     def bwd(self, residuals: Any, cts: Sequence[Any]) -> list[Any]:
-        assert self.f.vjp_rule is not None
-        cts = cts if self.f.vjp_symbolic_zeros else [instantiate(ct) for ct in cts]
+        assert self.vjp_rule is not None
+        cts = cts if self.symbolic_zeros else [instantiate(ct) for ct in cts]
         (ct,) = tree_unflatten(self.out_tree, cts)
-        result = self.f.vjp_rule[1](*self.static_values, residuals, ct)
+        result = self.call_rule("bwd", self.vjp_rule[1], *self.static_values, residuals, ct)
         count = self.arguments.n_args - len(self.arguments.statics)
         if not isinstance(result, (tuple, list)) or len(result) != count:
-            kind = f"{len(result)} cotangents" if isinstance(result, (tuple, list)) else f"a {type(result).__name__}"
+            plural = "s" * (len(result) != 1) if isinstance(result, (tuple, list)) else ""
+            kind = f"{len(result)} cotangent{plural}" if isinstance(result, (tuple, list)) else kind_of(result)
             raise self.f.error(
                 f"the bwd rule of {self.name} returned {kind} for {count} argument{'s' * (count != 1)}.",
                 why="bwd returns a tuple with a cotangent for each differentiable argument",
@@ -249,7 +237,7 @@ class FlatRules:
         found: list[Any] = []
         for x, tree in zip(result, trees, strict=True):
             avals, treedef = tree_flatten(tree)
-            leaves = [None] * len(avals) if x is None else same_tree(x, treedef, "a cotangent", who)
+            leaves = same_tree(with_zeros(x, tree), treedef, "a cotangent", who)
             found += [
                 None if ct is None else like_tangent(ct, a, "cotangent", who) for ct, a in zip(leaves, avals, strict=True)
             ]
@@ -263,6 +251,10 @@ class FlatRules:
     def outputs(self, out: Any, rule: str) -> list[Any]:
         """The primal outputs of a rule, which must be what the function itself returns."""
         who = f"the {rule} rule of {self.name}"
+        if self.out_tree is None:
+            leaves, self.out_tree = flatten_values([out], who)
+            self.out_avals = [typeof(x) for x in leaves]
+            return leaves
         leaves = same_tree([out], self.out_tree, "an output", who)
         for x, aval in zip(leaves, self.out_avals, strict=True):
             found = typeof(x)
@@ -278,12 +270,30 @@ class FlatRules:
         ]
 
 
-def custom_jvp(fun: Callable[..., Any] | None = None, nondiff_argnums: Sequence[int] = ()) -> Any:
+def with_zeros(ct: Any, tree: Any) -> Any:
+    """A tree of cotangents in which a None that stands for a subtree of ``tree`` is None for each leaf of it."""
+    given = tree_leaves(ct, is_leaf=lambda x: x is None)
+    if all(x is not None for x in given):
+        return ct
+    try:
+        found = broadcast_prefix(ct, tree, "a cotangent", ValueError)
+    except ValueError:
+        return ct
+    same = sum(x is not None for x in found) == sum(x is not None for x in given)
+    return tree_unflatten(tree_structure(tree), found) if same else ct
+
+
+def custom_jvp(
+    fun: Callable[..., Any] | None = None,
+    nondiff_argnums: int | Sequence[int] = (),
+    nondiff_argnames: str | Sequence[str] = (),
+) -> Any:
     """Give a function a JVP rule of its own, from which its other derivatives follow.
 
     Args:
         fun: a function of pytrees of arrays.
         nondiff_argnums: positions of arguments that are not differentiated and may be anything; rules get them first.
+        nondiff_argnames: the same by name.
 
     Returns:
         A function with the methods ``defjvp``, ``defjvps`` and ``defvjp``.  If it has a VJP rule too, reverse mode uses that.
@@ -306,11 +316,15 @@ def custom_jvp(fun: Callable[..., Any] | None = None, nondiff_argnums: Sequence[
         1.0
     """
     if fun is None:
-        return lambda fun: CustomFunction(fun, "custom_jvp", nondiff_argnums)
-    return CustomFunction(fun, "custom_jvp", nondiff_argnums)
+        return lambda fun: CustomFunction(fun, "custom_jvp", nondiff_argnums, nondiff_argnames)
+    return CustomFunction(fun, "custom_jvp", nondiff_argnums, nondiff_argnames)
 
 
-def custom_vjp(fun: Callable[..., Any] | None = None, nondiff_argnums: Sequence[int] = ()) -> Any:
+def custom_vjp(
+    fun: Callable[..., Any] | None = None,
+    nondiff_argnums: int | Sequence[int] = (),
+    nondiff_argnames: str | Sequence[str] = (),
+) -> Any:
     """Give a function a VJP rule of its own, which reverse mode uses.
 
     Forward mode differentiates the function itself, unless it has a JVP rule too.
@@ -319,6 +333,7 @@ def custom_vjp(fun: Callable[..., Any] | None = None, nondiff_argnums: Sequence[
         fun: a function of pytrees of arrays.
         nondiff_argnums: positions of arguments that are not differentiated and may be anything; ``bwd`` gets them first,
             ``fwd`` in their places.
+        nondiff_argnames: the same by name.
 
     Returns:
         A function with the methods ``defvjp``, ``defjvp`` and ``defjvps``.
@@ -337,5 +352,5 @@ def custom_vjp(fun: Callable[..., Any] | None = None, nondiff_argnums: Sequence[
         1.0
     """
     if fun is None:
-        return lambda fun: CustomFunction(fun, "custom_vjp", nondiff_argnums)
-    return CustomFunction(fun, "custom_vjp", nondiff_argnums)
+        return lambda fun: CustomFunction(fun, "custom_vjp", nondiff_argnums, nondiff_argnames)
+    return CustomFunction(fun, "custom_vjp", nondiff_argnums, nondiff_argnames)

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from covector.core import errors
-from covector.core.avals import typeof
-from covector.core.pytrees import tree_flatten, tree_map, tree_unflatten
+from covector.core.avals import AbstractValue, typeof
+from covector.core.pytrees import tree_map, tree_structure, tree_unflatten
 from covector.primitives.identity import stop_gradient_p
-from covector.transforms.arguments import check_callable, flatten_values, function_name
+from covector.transforms.arguments import check_callable, flatten_values, function_name, kind_of, same_tree
 from covector.transforms.autodiff import jvp, linear_transpose, linearize
-from covector.transforms.custom_calls import closure_convert, linear_call
+from covector.transforms.custom_calls import converted_closure, linear_call
 from covector.transforms.custom_rules import custom_jvp
 
 
@@ -53,48 +53,58 @@ def custom_root(
     for function in (f, solve, tangent_solve):
         check_callable(function, "custom_root")
     guess = tree_map(stop_gradient_p.bind, initial_guess)
-    converted, parameters = closure_convert(f, guess)
+    converted, traced = converted_closure(f, (guess,), "custom_root")
+    _check_like(_outputs(traced), guess, f"the function {function_name(f)}", "the initial guess")
 
     @custom_jvp
     def root(guess: Any, *parameters: Any) -> Any:
         result = solve(lambda x: converted(x, *parameters), guess)
-        _check_structure(_solution(result, has_aux), guess, function_name(solve))
+        _check_solution(result, guess, f"the solver {function_name(solve)}", has_aux, "the initial guess")
         return result
 
     @root.defjvp  # type: ignore[untyped-decorator]
     def root_jvp(primals: Any, tangents: Any) -> Any:
         result = root(*primals)
-        x = _solution(result, has_aux)
+        x = result[0] if has_aux else result
         parameters = primals[1:]
         _, change = jvp(lambda *ps: converted(x, *ps), parameters, tangents[1:])
         _, at_root = linearize(lambda x: converted(x, *parameters), x)
         dx = tangent_solve(at_root, tree_map(np.negative, change))
-        return result, _tangent(dx, result, has_aux)
+        _check_like(dx, x, f"the tangent_solve {function_name(tangent_solve)}", "the root")
+        return result, (dx, tree_map(lambda a: typeof(a).zero, result[1])) if has_aux else dx
 
-    return root(guess, *parameters)
-
-
-def _solution(result: Any, has_aux: bool) -> Any:
-    """What a solver found, without its auxiliary data."""
-    return result[0] if has_aux else result
+    return root(guess, *traced.hoisted)
 
 
-def _tangent(dx: Any, result: Any, has_aux: bool) -> Any:
-    """The tangent of what a solver returned; that of auxiliary data is zero."""
-    return (dx, tree_map(lambda a: typeof(a).zero, result[1])) if has_aux else dx
+def _outputs(traced: Any) -> Any:
+    """The avals of a program's outputs, in the structure of the function's result."""
+    return tree_unflatten(traced.out_tree, traced.jaxpr.out_avals)[0]
 
 
-def _check_structure(x: Any, wanted: Any, solver: str) -> None:
-    (leaves, treedef), (wanted_leaves, wanted_tree) = tree_flatten(x), tree_flatten(wanted)
-    if treedef == wanted_tree and [typeof(a).shape for a in leaves] == [typeof(a).shape for a in wanted_leaves]:
-        return
-    found, needed = (", ".join(str(typeof(a)) for a in xs) for xs in (leaves, wanted_leaves))
-    raise errors.CustomRuleError(
-        errors.describe(
-            f"the solver {solver} returned ({found}) for an unknown of type ({needed}).",
-            fix="return the solution in the structure and the shapes of the initial guess (and a pair with has_aux=True)",
+def _check_solution(result: Any, wanted: Any, who: str, has_aux: bool, what: str) -> None:
+    if has_aux and not (isinstance(result, tuple) and len(result) == 2):
+        raise errors.CustomRuleError(
+            errors.describe(
+                f"{who} returned {kind_of(result)}, and has_aux=True.",
+                fix="return a pair (solution, auxiliary data), or leave has_aux out",
+            )
         )
-    )
+    _check_like(result[0] if has_aux else result, wanted, who, what)
+
+
+def _check_like(x: Any, wanted: Any, who: str, what: str) -> None:
+    """Refuse what has not the structure and the shapes of ``wanted``; either may consist of avals."""
+    leaves = same_tree(x, tree_structure(wanted), "an output", who)
+    wanted_leaves = same_tree(wanted, tree_structure(wanted), "an output", who)
+    found, needed = ([a if isinstance(a, AbstractValue) else typeof(a) for a in xs] for xs in (leaves, wanted_leaves))
+    if [a.shape for a in found] != [a.shape for a in needed]:
+        texts = [", ".join(map(str, avals)) for avals in (found, needed)]
+        raise errors.CustomRuleError(
+            errors.describe(
+                f"{who} returned ({texts[0]}) where {what} is ({texts[1]}).",
+                fix=f"return the structure and the shapes of {what} (and a pair from the solver with has_aux=True)",
+            )
+        )
 
 
 def custom_linear_solve(
@@ -130,19 +140,21 @@ def custom_linear_solve(
         check_callable(function, "custom_linear_solve")
     b_leaves, treedef = flatten_values([b], f"custom_linear_solve of {function_name(matvec)}")
     (b,) = tree_unflatten(treedef, b_leaves)
-    converted, parameters = closure_convert(matvec, b)
+    converted, traced = converted_closure(matvec, (b,), "custom_linear_solve")
+    _check_like(_outputs(traced), b, f"the function {function_name(matvec)}", "b")
     back = solve if symmetric and transpose_solve is None else transpose_solve
 
     def solved(parameters: Any, b: Any) -> Any:
         result = solve(lambda x: converted(x, *parameters), b)
-        _check_structure(_solution(result, has_aux), b, function_name(solve))
+        _check_solution(result, b, f"the solver {function_name(solve)}", has_aux, "b")
         return result
 
     def transposed(parameters: Any, ct: Any) -> Any:
         assert back is not None
         vecmat = linear_transpose(lambda x: converted(x, *parameters), ct)
         result = back((lambda x: converted(x, *parameters)) if symmetric else (lambda y: vecmat(y)[0]), ct)
-        return _solution(result, has_aux)
+        _check_solution(result, ct, f"the transpose_solve {function_name(back)}", has_aux, "b")
+        return result[0] if has_aux else result
 
     @custom_jvp
     def solution(b: Any, *parameters: Any) -> Any:
@@ -151,7 +163,7 @@ def custom_linear_solve(
     @solution.defjvp  # type: ignore[untyped-decorator]
     def solution_jvp(primals: Any, tangents: Any) -> Any:
         result = solution(*primals)
-        x = _solution(result, has_aux)
+        x = result[0] if has_aux else result
         (_, *parameters), (db, *changes) = primals, tangents
         rhs = db
         if parameters:
@@ -159,9 +171,9 @@ def custom_linear_solve(
             rhs = tree_map(np.subtract, db, moved)
 
         def forward(parameters: Any, rhs: Any) -> Any:
-            return _solution(solved(parameters, rhs), has_aux)
+            return solved(parameters, rhs)[0] if has_aux else solved(parameters, rhs)
 
         dx = linear_call(forward, transposed, tuple(parameters), rhs) if back else forward(tuple(parameters), rhs)
-        return result, _tangent(dx, result, has_aux)
+        return result, (dx, tree_map(lambda a: typeof(a).zero, result[1])) if has_aux else dx
 
-    return solution(b, *parameters)
+    return solution(b, *traced.hoisted)

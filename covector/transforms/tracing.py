@@ -1,4 +1,4 @@
-"""Tracing a function to a program, once for each function and types."""
+"""Tracing a function to a program: each time, or once for each function and types."""
 
 from __future__ import annotations
 
@@ -19,7 +19,12 @@ def traced_function(f: Callable[..., Any], treedef: Any, avals: Sequence[Any], w
     cache, key = cache_for(f, "traced"), (treedef, None, *avals)
     if key in cache:
         return cache[key]  # type: ignore[no-any-return]
-    traced = staged_leaves(lambda *leaves: f(*tree_unflatten(treedef, leaves)), avals, who)
+    traced = trace_function(f, treedef, avals, who)
     if not traced.hoisted:
         cache[key] = traced
     return traced
+
+
+def trace_function(f: Callable[..., Any], treedef: Any, avals: Sequence[Any], who: Transformed) -> Traced:
+    """The same, traced now: for what may depend on more than its arguments from call to call."""
+    return staged_leaves(lambda *leaves: f(*tree_unflatten(treedef, leaves)), avals, who)

@@ -567,6 +567,14 @@ TRIED_ELSEWHERE = {
     "tests/control_flow/test_stacks.py": ["stack_add", "repeat_items", "sum_items", "merge", "part"],
     "tests/debugging/test_effects.py": ["debug_callback", "io_callback", "pure_callback", "check"],
     "tests/named_axes/test_collectives.py": ["psum", "all_gather", "axis_index"],
-    "tests/transforms/test_custom_rules.py": ["custom", "custom_linear", "custom_vmap", "linear_call"],
+    "tests/transforms/test_custom_rules_in_python.py": ["linear_zeros"],
+    "tests/transforms/test_custom_rules.py": [
+        "custom",
+        "custom_function",
+        "custom_jvp",
+        "custom_linear",
+        "custom_vmap",
+        "linear_call",
+    ],
 }
 """Primitives whose arguments are no arrays, or whose rules are a user's, by the tests that try them."""

@@ -1,0 +1,177 @@
+"""``custom_linear``: the derivative of a function with a VJP rule, a linear map with both directions given.
+
+Evaluated forward it is the JVP; its transpose is the backward half of the rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from covector.core.avals import ShapedArray, Zero, instantiate, typeof
+from covector.core.primitive import Primitive, TracerBase
+from covector.interpreters.batch import BatchTrace, batch
+from covector.interpreters.jvp import jvp
+from covector.interpreters.programs import choose, spread
+from covector.primitives.shaping import reduce_sum_p
+from covector.primitives.subprograms import at_front, cut
+
+Values = Sequence[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Backward:
+    """The backward half of a VJP rule: ``run(residuals, cotangents)`` gives those of the arguments, None or `Zero` for zero."""
+
+    name: str
+    run: Callable[[Values, Values], list[Any]]
+
+    def __repr__(self) -> str:
+        return f"<backward rule of {self.name}>"
+
+
+def mapped(
+    f: Callable[..., Values], size: int, args: Values, batched: Sequence[bool], trace: BatchTrace | None = None
+) -> tuple[list[Any], list[bool]]:
+    """The outputs of ``f`` for a batch, with batch axes in front, and which of them are batched.
+
+    While the ``trace`` that asked is open, and inside of those of the arguments, it is the one that ``f`` is run on, so that
+    what ``f`` closes over is its own.  One that may lose examples on the way (`SplitTrace`) is not.
+    """
+    dims = [0 if b else None for b in batched]
+    if trace.__class__ is BatchTrace and not trace.closed and all(_outside(a, trace) for a in args):
+        pairs = [trace.lower(o) for o in f(*map(trace.lift, args, dims))]
+        outs, out_dims = [o for o, _ in pairs], [d for _, d in pairs]
+    else:
+        outs, out_dims = batch(f, size, args, dims)
+    front = [at_front(o, d, size, False) for o, d in zip(outs, out_dims, strict=True)]
+    return front, [d is not None for d in out_dims]
+
+
+def _outside(x: Any, trace: BatchTrace) -> bool:
+    return not isinstance(x, TracerBase) or x._trace.level < trace.level
+
+
+def in_front(
+    f: Callable[..., Values], size: int, args: Values, batched: Sequence[bool], trace: BatchTrace | None = None
+) -> list[Any]:
+    """The same with all outputs batched."""
+    outs, found = mapped(f, size, args, batched, trace)
+    return [at_front(o, 0 if m else None, size, True) for o, m in zip(outs, found, strict=True)]
+
+
+def batched_backward(backward: Backward, size: int, residuals: Sequence[bool], batched: Sequence[bool]) -> Backward:
+    """The backward rule of a batch: the cotangent of an argument that all examples share is the sum of theirs."""
+
+    def run(values: Values, cts: Values) -> list[Any]:
+        present = [ct.__class__ is not Zero for ct in cts]
+        found: list[list[bool]] = []
+
+        def example(*args: Any) -> list[Any]:
+            zeros = [Zero(ct.aval.example(0)) if ct.__class__ is Zero else None for ct in cts]
+            results = backward.run(args[: len(values)], spread(present, args[len(values) :], zeros))
+            found.append([r is not None and r.__class__ is not Zero for r in results])
+            return choose(found[0], results)
+
+        outs = in_front(example, size, [*values, *choose(present, cts)], [*residuals, *[True] * sum(present)])
+        results = spread(found[0], outs, [None] * len(found[0]))
+        return [r if r is None or b else reduce_sum_p.bind(r, axes=(0,)) for r, b in zip(results, batched, strict=True)]
+
+    return Backward(backward.name, run)
+
+
+custom_linear_p = Primitive("custom_linear", multiple_results=True)
+"""``(*residuals, *primals, *tangents) -> tangents``, linear in the last."""
+
+
+@dataclass(frozen=True, eq=False)
+class LinearRule:
+    """Both directions of a linear map: ``forward(primals, tangents)`` and ``transposed(residuals, cotangents)``."""
+
+    name: str
+    forward: Callable[[Values, Values], list[Any]]
+    transposed: Callable[[Values, Values], list[Any]]
+
+    def __repr__(self) -> str:
+        return f"<derivative of {self.name}>"
+
+
+def _forward(*args: Any, rule: LinearRule, residuals: int, inputs: int, out_avals: Sequence[Any]) -> list[Any]:
+    _, xs, ts = cut(args, residuals, inputs)
+    return rule.forward(xs, ts)
+
+
+custom_linear_p.impl = _forward
+custom_linear_p.def_abstract(lambda *avals, rule, residuals, inputs, out_avals: list(out_avals))
+
+
+@custom_linear_p.def_jvp
+def _custom_linear_jvp(primals: Values, tangents: Values, **params: Any) -> Any:
+    known = params["residuals"] + params["inputs"]
+    if any(t.__class__ is not Zero for t in tangents[:known]):
+        return jvp(lambda *args: _forward(*args, **params), primals, tangents)
+    outs = custom_linear_p.bind(*primals, **params)
+    return outs, custom_linear_p.bind(*primals[:known], *map(instantiate, tangents[known:]), **params)
+
+
+def _linear_in_tangents(mask: tuple[bool, ...], params: dict[str, Any]) -> bool:
+    n = params["residuals"] + params["inputs"]
+    return not any(mask[:n]) and all(mask[n:])
+
+
+@custom_linear_p.def_transpose(linear=_linear_in_tangents)
+def _custom_linear_transpose(
+    cts: Values, *args: Any, rule: LinearRule, residuals: int, inputs: int, out_avals: Sequence[Any]
+) -> Any:
+    results = rule.transposed(args[:residuals], cts)
+    return [*[None] * (residuals + inputs), *(None if ct.__class__ is Zero else ct for ct in results)]
+
+
+@custom_linear_p.def_batch
+def _custom_linear_batch(
+    size: int,
+    args: Values,
+    dims: Sequence[int | None],
+    *,
+    rule: LinearRule,
+    residuals: int,
+    inputs: int,
+    out_avals: Sequence[Any],
+) -> Any:
+    marks = cut([d is not None for d in dims], residuals, inputs)
+    front = [at_front(a, d, size, False) for a, d in zip(args, dims, strict=True)]
+
+    def forward(xs: Values, ts: Values) -> list[Any]:
+        n = len(xs)
+        return in_front(lambda *values: rule.forward(values[:n], values[n:]), size, [*xs, *ts], [*marks[1], *marks[2]])
+
+    transposed = batched_backward(Backward(rule.name, rule.transposed), size, marks[0], marks[2]).run
+    batched = LinearRule(rule.name, forward, transposed)
+    avals = tuple(a.batched(size, 0) for a in out_avals)
+    params = {"residuals": residuals, "inputs": inputs, "out_avals": avals}
+    return custom_linear_p.bind(*front, rule=batched, **params), [0] * len(avals)
+
+
+# --- linear_zeros: a zero that counts as linear -----------------------------------------------------------------------
+
+linear_zeros_p = Primitive("linear_zeros")
+"""Zeros of a shape and dtype, linear in the operand.
+
+A rule adds the tangents that it is given, so one that is zero has to be linear as the others are.  Unlike ``0 * t`` it pulls
+nothing back, be the cotangent infinite.
+"""
+linear_zeros_p.def_impl(lambda t, *, shape, dtype: ShapedArray(shape, dtype).zeros())
+linear_zeros_p.def_abstract(lambda t, *, shape, dtype: ShapedArray(shape, dtype))
+linear_zeros_p.def_transpose(lambda ct, t, *, shape, dtype: (None,))
+
+
+@linear_zeros_p.def_jvp
+def _linear_zeros_jvp(primals: Values, tangents: Values, **params: Any) -> Any:
+    out = linear_zeros_p.bind(*primals, **params)
+    return out, typeof(out).zero
+
+
+@linear_zeros_p.def_batch
+def _linear_zeros_batch(size: int, args: Values, dims: Sequence[int | None], *, shape: tuple[int, ...], dtype: Any) -> Any:
+    return linear_zeros_p.bind(args[0], shape=(int(size), *shape), dtype=dtype), 0

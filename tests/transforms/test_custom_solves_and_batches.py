@@ -1,0 +1,118 @@
+"""What custom_root, custom_linear_solve and custom_vmap check, and the derivatives of batching rules."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import covector as cv
+
+X = np.array([0.3, -1.2, 0.8])
+V = np.array([1.0, 0.5, -2.0])
+
+
+def root(f=lambda x: x - 1.0, solve=lambda f, x: x, tangent_solve=lambda g, y: y, **options):
+    return cv.grad(lambda a: np.sum(cv.custom_root(lambda x: f(x) + 0 * a, X, solve, tangent_solve, **options)))(1.0)
+
+
+def linear(matvec=lambda x: 2.0 * x, solve=lambda m, b: b / 2.0, transpose_solve=lambda m, b: b / 2.0, **options):
+    return cv.grad(lambda b: np.sum(cv.custom_linear_solve(matvec, b, solve, transpose_solve, **options)))(X)
+
+
+WRONG = {
+    r"the solver .*<lambda> returned f64\[3\], and has_aux=True": lambda: root(has_aux=True),
+    r"the function .*<lambda> returned \(f64\[\]\) where the initial guess is \(f64\[3\]\)": lambda: root(np.sum),
+    r"the tangent_solve .*<lambda> got an output with the structure": lambda: root(tangent_solve=lambda g, y: (y,)),
+    r"the tangent_solve .*<lambda> returned \(f64\[\]\) where the root is \(f64\[3\]\)": lambda: root(
+        tangent_solve=lambda g, y: np.sum(y)
+    ),
+    r"the function .*<lambda> got an output with the structure": lambda: linear(lambda x: (x,)),
+    r"the function .*<lambda> returned \(f64\[\]\) where b is \(f64\[3\]\)": lambda: linear(lambda x: np.sum(x)),
+    r"the solver .*<lambda> returned \(f64\[\]\) where b is": lambda: linear(solve=lambda m, b: np.sum(b)),
+    r"the solver .*<lambda> returned f64\[3\], and has_aux=": lambda: linear(has_aux=True),
+    r"the transpose_solve .*<lambda> got an output with the structure": lambda: linear(transpose_solve=lambda m, b: (b,)),
+    r"the transpose_solve .*<lambda> returned \(f64\[\]\) where b is": lambda: linear(transpose_solve=lambda m, b: np.sum(b)),
+}
+
+
+@pytest.mark.parametrize("text", WRONG)
+def test_what_solvers_return_is_checked(text):
+    with pytest.raises((cv.errors.CustomRuleError, cv.errors.TreeMismatchError), match=text):
+        WRONG[text]()
+
+
+def test_right_solvers_pass():
+    assert root() == 0.0
+    assert linear().tolist() == [0.5] * 3
+    with_aux = lambda m, b: (b / 2.0, 5)
+    x, aux = cv.custom_linear_solve(lambda x: 2.0 * x, X, with_aux, with_aux, has_aux=True)
+    assert (x.tolist(), aux) == ((X / 2.0).tolist(), 5)
+
+
+def marked():
+    """Computes 2 x y; its batching rule 20 x y."""
+    f = cv.custom_vmap(lambda x, y=1.0: 2.0 * x * y)
+    f.def_vmap(lambda size, in_batched, x, y: (20.0 * x * y, any(in_batched)))
+    return f
+
+
+def test_the_batching_rule_is_differentiated_forward():
+    f = marked()
+    derivative = lambda x, y, t: cv.jvp(lambda x: f(x, y), (x,), (t,))
+    for transform in (lambda g: g, cv.jit):
+        outs = transform(cv.vmap(derivative, (0, None, None)))(X, 3.0, 1.0)
+        np.testing.assert_allclose(outs, (60.0 * X, [60.0] * 3))
+        outs = transform(cv.vmap(derivative, (None, None, 0)))(2.0, 3.0, V)
+        np.testing.assert_allclose(outs, ([120.0] * 3, 60.0 * V))
+        outs = transform(cv.vmap(derivative))(X, V, X)
+        np.testing.assert_allclose(outs, (20.0 * X * V, 20.0 * V * X))
+    both = cv.vmap(lambda x, y: cv.jvp(f, (x, y), (1.0, 0.5)))(X, V)
+    np.testing.assert_allclose(both, (20.0 * X * V, 20.0 * V + 10.0 * X))
+    second = cv.vmap(lambda x: cv.jvp(lambda x: cv.jvp(lambda x: f(x, x), (x,), (1.0,))[1], (x,), (1.0,))[1])(X)
+    np.testing.assert_allclose(second, [40.0] * 3)
+
+
+def test_reverse_mode_is_that_of_the_function_or_of_the_batch():
+    f = marked()
+    np.testing.assert_allclose(cv.vmap(cv.grad(f))(X), [2.0] * 3)
+    np.testing.assert_allclose(cv.grad(lambda x: np.sum(cv.vmap(f)(x)))(X), [20.0] * 3)
+    np.testing.assert_allclose(cv.jvp(cv.vmap(f), (X,), (V,)), (20.0 * X, 20.0 * V))
+
+
+def test_arguments_by_name_and_by_default():
+    f = marked()
+    np.testing.assert_allclose(cv.vmap(lambda x: f(x, y=3.0))(X), 60.0 * X)
+    np.testing.assert_allclose(cv.vmap(f)(X), 20.0 * X)
+    assert f(1.0, y=3.0) == 6.0
+    with pytest.raises(cv.errors.ArgumentError, match=r"is called with arguments \['k'\] that can only be passed by name"):
+        g = cv.custom_vmap(lambda x, *, k=1.0: x)
+        g.def_vmap(lambda size, in_batched, x: (x, True))
+        cv.vmap(lambda x: g(x, k=2.0))(X)
+
+
+def test_python_runs_as_it_is_where_nothing_is_traced():
+    seen = []
+    f = cv.custom_vmap(lambda x: seen.append(type(x)) or x)
+    f.def_vmap(lambda size, in_batched, x: (x, True))
+    f(2.0)
+    assert seen == [float]
+
+
+@pytest.mark.parametrize(
+    ("rule", "text"),
+    [
+        (lambda n, b, x: (x, False), r"returned f64\[3\] as not batched, which should be f64\[\]"),
+        (lambda n, b, x: (np.stack([x, x], 1), True), r"returned f64\[3,2\] as batched, which should be f64\[3\]"),
+        (lambda n, b, x: (x.astype(np.float32), True), r"returned f32\[3\] as batched, which should be f64\[3\]"),
+        (lambda n, b, x: (x, (True,)), r"got out_batched with the structure"),
+        (lambda n, b, x: ((x,), True), r"got an output with the structure"),
+        (lambda n, b, x: (x, True, 1), r"returned a tuple of 3"),
+    ],
+)
+def test_what_a_batching_rule_returns_is_checked(rule, text):
+    f = cv.custom_vmap(lambda x: x)
+    f.def_vmap(rule)
+    with pytest.raises(
+        (cv.errors.CustomRuleError, cv.errors.TreeMismatchError), match="the batching rule of .*<lambda> " + text
+    ):
+        cv.vmap(f)(X)
