@@ -124,14 +124,13 @@ def check_hoisted(tangents: Values, name: str, kind: str) -> None:
 def written_out(tangents: Values) -> list[Any]:
     """Tangents with arrays for symbolic zeros.  Next to a traced tangent they are linear in it, for rules add them up."""
     traced = next((t for t in tangents if isinstance(t, TracerBase)), None)
-    if traced is None:
-        return [instantiate(t) for t in tangents]
-    return [
-        in_type(linear_zeros_p.bind(traced, shape=t.aval.shape, dtype=t.aval.dtype), t.aval)
-        if t.__class__ is Zero and t.aval.dtype.kind in "fc"
-        else instantiate(t)
-        for t in tangents
-    ]
+    return [instantiate(t) if traced is None or t.__class__ is not Zero else _linear_zero(t.aval, traced) for t in tangents]
+
+
+def _linear_zero(aval: Any, traced: Any) -> Any:
+    if aval.dtype.kind not in "fc":
+        return instantiate(Zero(aval))
+    return in_type(linear_zeros_p.bind(traced, shape=aval.shape, dtype=aval.dtype), aval)
 
 
 # --- the rules of a batch ---------------------------------------------------------------------------------------------

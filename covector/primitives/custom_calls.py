@@ -24,7 +24,7 @@ Values = Sequence[Any]
 
 
 def call_like(name: str) -> Primitive:
-    """A primitive with a program ``jaxpr`` that is differentiated and transposed as ``jit`` is, and is to get a batching rule."""
+    """A primitive with a program ``jaxpr`` that is differentiated and transposed as ``jit`` is; it needs a batching rule."""
     primitive = NestedPrimitive(name, multiple_results=True)
     call: Any = jit_p  # its rules, which are all there
     primitive.def_impl(lambda *args, jaxpr, **params: compiled(clean(jaxpr))(*args))

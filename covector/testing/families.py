@@ -267,6 +267,15 @@ def transformed(b: Builder) -> None:
     b.add(b.choose(options))
 
 
+def ruled(b: Builder) -> None:
+    """A nested function with derivative rules of its own, which closes over nothing: a rule knows the arguments only."""
+    arguments = [b.variable("f", lambda v: np.size(v) > 0) for _ in range(b.integer(1, 2))]
+    smooth = [f for f in b.families if f in SMOOTH] or ["exponential"]
+    decorators = ["@with_jvp", "@with_vjp", "@with_both", "@checkpoint\n@with_vjp", "@jit\n@with_jvp"]
+    f = b.function(arguments, b.integer(1, 3), smooth, b.choose(decorators), closed=True)
+    b.add(f"{f.name}{_arguments(a.name for a in arguments)}[0]")
+
+
 def loop(b: Builder) -> None:
     """A nested function as the body of a loop, or two as the branches of a choice."""
     # of double precision, which no Python number that is closed over changes when a batch makes an array of it
@@ -607,11 +616,16 @@ FAMILIES: dict[str, list[Maker]] = {
         op("checkpoint(lambda u: np.sin(u) * np.exp(-u * u))({f})"),
     ],
     "custom rules": [
+        *(ruled, ruled, ruled),
         op("with_jvp(lambda u: np.sin(u) * u)({f})"),
         op("with_jvp(lambda u, v: np.tanh(u * v) + v)({f}, {g})"),
         op("with_vjp(lambda u: np.exp(-u * u))({f})"),
         op("with_vjp(lambda u, v: np.tanh(u * v) + v)({f}, {g})"),
         op("with_vjp(with_jvp(lambda u: np.sin(u) * np.sum(u)))({f})"),
+        op("checkpoint(with_both(lambda u, v: np.sin(u * v)))({f}, {g})"),
+        op("vmap(with_both(lambda u: np.tanh(u) * np.sum(u)))({f1})"),
+        op("with_zeros(lambda u, v: np.sin(u) * v)({f}, {k})"),
+        op("linear_call(lambda r, u: u * np.cos(r), lambda r, ct: ct * np.cos(r), {k}, {f})"),
         op("lax.scan(lambda c, z: (with_vjp(np.sin)(c + z), with_jvp(np.cos)(c)), {f1}[0], {f1})[1]"),
     ],
 }

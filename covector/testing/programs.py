@@ -22,10 +22,12 @@ from hypothesis import strategies as st
 
 import covector.numpy as cnp
 from covector import lax
+from covector.core.avals import Zero
 from covector.testing.families import FAMILIES
 from covector.testing.numerical import PRECISIONS, is_inexact, precision
 from covector.transforms.autodiff import grad, jvp, linearize, vjp
 from covector.transforms.checkpoint import checkpoint
+from covector.transforms.custom_calls import linear_call
 from covector.transforms.custom_rules import custom_jvp, custom_vjp
 from covector.transforms.jit import jit
 from covector.transforms.vmap import vmap
@@ -88,7 +90,7 @@ class Program:
 def namespace_of_programs(jit: Callable[..., Any]) -> dict[str, Any]:
     """The names that programs use."""
     names = {"np": np, "cnp": cnp, "lax": lax, "jit": jit, "vmap": vmap, "grad": grad, "jvp": jvp, "vjp": vjp}
-    return names | {"linearize": linearize, "checkpoint": checkpoint, "with_jvp": with_jvp, "with_vjp": with_vjp}
+    return names | {"linearize": linearize, "checkpoint": checkpoint, "linear_call": linear_call} | RULED
 
 
 def with_jvp(f: Callable[..., Any]) -> Callable[..., Any]:
@@ -103,6 +105,35 @@ def with_vjp(f: Callable[..., Any]) -> Callable[..., Any]:
     ruled = custom_vjp(f)
     ruled.defvjp(lambda *args: (f(*args), args), lambda args, ct: vjp(f, *args)[1](ct))
     return ruled  # type: ignore[no-any-return]
+
+
+def with_both(f: Callable[..., Any]) -> Callable[..., Any]:
+    """A function with both rules, which are right."""
+    ruled: Any = with_vjp(f)
+    ruled.defjvp(lambda primals, tangents: jvp(f, primals, tangents))
+    return ruled  # type: ignore[no-any-return]
+
+
+def with_zeros(f: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of two arguments with a JVP rule that leaves out what is a symbolic zero."""
+    ruled = custom_jvp(f)
+
+    def rule(primals: Any, tangents: Any) -> Any:
+        moving = [i for i, t in enumerate(tangents) if not isinstance(t, Zero)]
+        if not moving:
+            return f(*primals), None
+
+        def partly(*xs: Any) -> Any:
+            return f(*(xs[moving.index(i)] if i in moving else p for i, p in enumerate(primals)))
+
+        return jvp(partly, [primals[i] for i in moving], [tangents[i] for i in moving])
+
+    ruled.defjvp(rule, symbolic_zeros=True)
+    return ruled  # type: ignore[no-any-return]
+
+
+RULED = {"with_jvp": with_jvp, "with_vjp": with_vjp, "with_both": with_both, "with_zeros": with_zeros}
+"""Decorators that give a function rules of its own."""
 
 
 class Builder:
@@ -232,21 +263,23 @@ class Builder:
         return list(dict.fromkeys(names))
 
     def function(
-        self, arguments: Sequence[Variable], operations: int, families: Sequence[str], decorator: str = ""
+        self, arguments: Sequence[Variable], operations: int, families: Sequence[str], decorator: str = "", closed: bool = False
     ) -> Function:
-        """Write a nested function of these arguments; it may use the variables of its surroundings."""
+        """Write a nested function of these arguments; it may use the variables of its surroundings, unless ``closed``."""
         inner = Builder(self.draw, families, self)
+        inner.scope = [] if closed else inner.scope
+        start = len(inner.scope)
         parameters = [inner.declare(inner.fresh("x"), a.value) for a in arguments]
-        if self.integer(0, 1):
+        if not closed and self.integer(0, 1):
             inner.close_over(parameters[0], self.scope)
         inner.body(operations)
-        own = inner.scope[len(self.scope) :]
+        own = inner.scope[start:]
         outs = [own[-1], *(inner.choose(own) for _ in range(self.integer(0, 1)))]
         outs = list(dict.fromkeys(o.name for o in outs))
         name = self.fresh("f")
         lines = [f"def {name}({', '.join(p.name for p in parameters)}):", *indented(inner.lines)]
         lines.append(f"    return {tuple_text(outs)}")
-        self.lines += [decorator, *lines] if decorator else lines
+        self.lines += [*decorator.splitlines(), *lines]
         exec("\n".join(lines), self.namespace)
         return Function(name, [self.namespace[o] for o in outs])
 

@@ -92,11 +92,15 @@ def _check_solution(result: Any, wanted: Any, who: str, has_aux: bool, what: str
     _check_like(result[0] if has_aux else result, wanted, who, what)
 
 
+def _aval_of(x: Any) -> Any:
+    return x if isinstance(x, AbstractValue) else typeof(x)
+
+
 def _check_like(x: Any, wanted: Any, who: str, what: str) -> None:
     """Refuse what has not the structure and the shapes of ``wanted``; either may consist of avals."""
     leaves = same_tree(x, tree_structure(wanted), "an output", who)
     wanted_leaves = same_tree(wanted, tree_structure(wanted), "an output", who)
-    found, needed = ([a if isinstance(a, AbstractValue) else typeof(a) for a in xs] for xs in (leaves, wanted_leaves))
+    found, needed = (list(map(_aval_of, xs)) for xs in (leaves, wanted_leaves))
     if [a.shape for a in found] != [a.shape for a in needed]:
         texts = [", ".join(map(str, avals)) for avals in (found, needed)]
         raise errors.CustomRuleError(

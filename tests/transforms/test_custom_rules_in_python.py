@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import re
 
 import numpy as np
 import pytest
@@ -47,12 +48,13 @@ def test_a_function_that_cannot_be_traced_has_a_derivative():
 
 def test_a_function_may_depend_on_what_changes():
     state = {"a": 2.0}
-    for f in (cv.custom_jvp(lambda x: state["a"] * x), cv.custom_vjp(lambda x: state["a"] * x)):
-        f.defjvp(lambda p, t, f=f: (f(*p), t[0]))
-        state["a"] = 2.0
-        assert cv.jvp(f, (1.0,), (1.0,))[0] == 2.0
-        state["a"] = 3.0
-        assert cv.jvp(f, (1.0,), (1.0,))[0] == 3.0
+    f = cv.custom_vjp(lambda x: state["a"] * x)
+    f.defvjp(lambda x: (f(x), None), lambda _, ct: (ct,))
+    assert cv.jvp(f, (1.0,), (1.0,)) == (2.0, 2.0)
+    assert cv.vmap(f)(X).tolist() == (2.0 * X).tolist()
+    state["a"] = 3.0
+    assert cv.jvp(f, (1.0,), (1.0,)) == (3.0, 3.0)
+    assert cv.vmap(f)(X).tolist() == (3.0 * X).tolist()
 
 
 @pytest.mark.parametrize("call", ["closure_convert", "custom_vmap", "custom_linear_solve"])
@@ -211,7 +213,7 @@ CHECKPOINTED = {
     "checkpoint of vmap": lambda f: cv.checkpoint(lambda x: np.sum(cv.vmap(f)(x))),
     "vmap of checkpoint": lambda f: lambda x: np.sum(cv.vmap(cv.checkpoint(f))(x)),
     "nested": lambda f: cv.checkpoint(lambda x: np.sum(cv.checkpoint(f)(x))),
-    "scan": lambda f: lambda x: np.sum(lax.scan(lambda c, _: (f(c), None), x, None, length=1, checkpoint="sqrt")[0]),
+    "scan": lambda f: lambda x: np.sum(lax.scan(lambda c, _: (f(c), None), x, None, length=1, checkpoint=1)[0]),
     "while": lambda f: (
         lambda x: np.sum(lax.while_loop(lambda c: c[0] < 1, lambda c: (c[0] + 1, f(c[1])), (0, x), checkpoint=1)[1])
     ),
@@ -297,4 +299,4 @@ def test_residuals_that_all_examples_share_are_not_repeated():
     outer = lambda w: np.sum(cv.vmap(f, (None, 0))(w, xs))
     np.testing.assert_allclose(cv.grad(outer)(w), np.full((2, 3), 4.0))
     jaxpr = cv.make_jaxpr(cv.vjp(lambda xs: cv.vmap(f, (None, 0))(w, xs), xs)[1])(np.ones((4, 2)))
-    assert "f64[4,2,3]" not in str(jaxpr)
+    assert not re.search(r"f64\[4,(2,3|3,2)\]", str(jaxpr))
