@@ -25,7 +25,7 @@ from covector.core.avals import Zero, instantiate, typeof
 from covector.core.jaxpr import Jaxpr
 from covector.core.primitive import Primitive, Trace, TracerBase, open_traces
 from covector.core.source import Source
-from covector.interpreters.batch import BatchTrace, BatchTracer, axis_name_of
+from covector.interpreters.batch import BatchTrace, BatchTracer, axis_name_of, batch
 from covector.interpreters.evaluate import eval_jaxpr
 from covector.interpreters.jvp import JVPTracer, jvp
 from covector.interpreters.programs import Derived, choose, spread, staged_program
@@ -36,11 +36,9 @@ from covector.primitives.custom_linear import (
     LinearRule,
     batched_backward,
     custom_linear_p,
-    in_front,
     linear_zeros_p,
-    mapped,
 )
-from covector.primitives.shaping import in_type, strengthened
+from covector.primitives.shaping import in_type, move_batch_to_front, strengthened
 from covector.primitives.subprograms import at_front, batched_in_front
 
 Values = Sequence[Any]
@@ -136,6 +134,36 @@ def _linear_zero(aval: Any, traced: Any) -> Any:
 # --- the rules of a batch ---------------------------------------------------------------------------------------------
 
 
+def mapped(
+    f: Callable[..., Values], size: int, args: Values, batched: Sequence[bool], trace: BatchTrace | None = None
+) -> tuple[list[Any], list[bool]]:
+    """The outputs of ``f`` for a batch, with batch axes in front, and which of them are batched.
+
+    While the ``trace`` that asked is open, and inside of those of the arguments, it is the one that ``f`` is run on, so that
+    what ``f`` closes over is its own.  One that may lose examples on the way (`SplitTrace`) is not.
+    """
+    dims = [0 if b else None for b in batched]
+    if trace.__class__ is BatchTrace and not trace.closed and all(_outside(a, trace) for a in args):
+        pairs = [trace.lower(o) for o in f(*map(trace.lift, args, dims))]
+        outs, out_dims = [o for o, _ in pairs], [d for _, d in pairs]
+    else:
+        outs, out_dims = batch(f, size, args, dims)
+    front = [at_front(o, d, size, False) for o, d in zip(outs, out_dims, strict=True)]
+    return front, [d is not None for d in out_dims]
+
+
+def _outside(x: Any, trace: BatchTrace) -> bool:
+    return not isinstance(x, TracerBase) or x._trace.level < trace.level
+
+
+def all_mapped(
+    f: Callable[..., Values], size: int, args: Values, batched: Sequence[bool], trace: BatchTrace | None = None
+) -> list[Any]:
+    """The same with all outputs batched."""
+    outs, found = mapped(f, size, args, batched, trace)
+    return [at_front(o, 0 if m else None, size, True) for o, m in zip(outs, found, strict=True)]
+
+
 def batched_rules(rules: Rules, size: int, batched: Sequence[bool], trace: BatchTrace | None = None) -> Rules:
     """The rules of a function of batches, with batch axes in front: those of the examples, mapped."""
 
@@ -154,7 +182,7 @@ def batched_rules(rules: Rules, size: int, batched: Sequence[bool], trace: Batch
             return [*outs, *choose(found[0], tangents_out)]
 
         marks = [*batched, *choose(present, batched)]
-        outs = in_front(example, size, [*primals, *choose(present, tangents)], marks, trace)
+        outs = all_mapped(example, size, [*primals, *choose(present, tangents)], marks, trace)
         n = len(found[0])
         return outs[:n], spread(found[0], outs[n:], [typeof(o).zero for o in outs[:n]])
 
@@ -223,7 +251,7 @@ def on_batch(trace: BatchTrace, args: Values, fun: Function, rules: Rules) -> li
 
 
 def _whole_batch(fun: Function, batched: Sequence[bool], trace: BatchTrace, *args: Any) -> list[Any]:
-    return in_front(fun, trace.size, args, batched, trace)
+    return all_mapped(fun, trace.size, args, batched, trace)
 
 
 def closed_over_trace(outs: Values, trace: Trace) -> Trace | None:
@@ -286,7 +314,7 @@ def batched_call(
 ) -> tuple[list[Any], Jaxpr, Rules]:
     """The arguments with batch axes in front, the program of all examples, and their rules."""
     batched = tuple(d is not None for d in dims)
-    front = [at_front(a, d, size, False) for a, d in zip(args, dims, strict=True)]
+    front = move_batch_to_front(args, dims)
     program, _ = batched_in_front(jaxpr, size, batched, (True,) * len(jaxpr.out_vars))
     whole_rules = jaxpr.derived(
         ("batched rules", rules, size, axis_name_of(size), batched), lambda: batched_rules(rules, size, batched[hoisted:])

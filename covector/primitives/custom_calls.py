@@ -10,14 +10,13 @@ from typing import Any
 from covector.core.avals import Zero, instantiate, typeof
 from covector.core.check import check_linear
 from covector.core.jaxpr import Jaxpr
-from covector.core.primitive import NestedPrimitive, Primitive
-from covector.interpreters.clean import clean
-from covector.interpreters.evaluate import compiled
+from covector.core.primitive import Primitive
 from covector.interpreters.jvp import jvp
 from covector.interpreters.programs import choose, jvp_program, spread
 from covector.interpreters.stage import LinearTrace, is_written_zero
-from covector.primitives.call import jit_p
-from covector.primitives.shaping import strengthened
+from covector.primitives.call import call_primitive, jit_p
+from covector.primitives.custom_linear import linear_after
+from covector.primitives.shaping import move_batch_to_front, strengthened
 from covector.primitives.subprograms import at_front, batched_in_front
 
 Values = Sequence[Any]
@@ -25,10 +24,8 @@ Values = Sequence[Any]
 
 def call_like(name: str) -> Primitive:
     """A primitive with a program ``jaxpr`` that is differentiated and transposed as ``jit`` is; it needs a batching rule."""
-    primitive = NestedPrimitive(name, multiple_results=True)
+    primitive = call_primitive(name)
     call: Any = jit_p  # its rules, which are all there
-    primitive.def_impl(lambda *args, jaxpr, **params: compiled(clean(jaxpr))(*args))
-    primitive.def_abstract(lambda *avals, jaxpr, **params: jaxpr.out_avals)
     primitive.def_jvp(lambda ps, ts, *, jaxpr, **params: call.jvp(ps, ts, jaxpr=jaxpr, name=name))
     primitive.def_linearize(lambda ps, ts, *, jaxpr, **params: call.linearize(ps, ts, jaxpr=jaxpr, name=name))
     primitive.def_transpose(
@@ -64,7 +61,7 @@ custom_vmap_p = call_like("custom_vmap")
 def _custom_vmap_batch(
     size: int, args: Values, dims: Sequence[int | None], *, jaxpr: Jaxpr, rule: BatchRule, hoisted: int
 ) -> Any:
-    front = [at_front(a, d, size, False) for a, d in zip(args, dims, strict=True)]
+    front = move_batch_to_front(args, dims)
     batched = [d is not None for d in dims]
     if any(batched[:hoisted]):
         program, found = batched_in_front(jaxpr, size, tuple(batched))
@@ -142,12 +139,7 @@ def _linear_call_split(trace: LinearTrace, args: Values, linear: Sequence[bool],
 linear_call_p.split = _linear_call_split
 
 
-def _linear_in_operands(mask: tuple[bool, ...], params: dict[str, Any]) -> bool:
-    n = params["residuals"]
-    return not any(mask[:n]) and all(mask[n:])
-
-
-@linear_call_p.def_transpose(linear=_linear_in_operands)
+@linear_call_p.def_transpose(linear=linear_after("residuals"))
 def _linear_call_transpose(cts: Values, *args: Any, jaxpr: Jaxpr, transposed: Jaxpr, residuals: int) -> Any:
     given = [strengthened(instantiate(ct)) for ct in cts]
     params = {"jaxpr": transposed, "transposed": jaxpr, "residuals": residuals}

@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from covector.core.avals import ShapedArray, Zero, instantiate, typeof
-from covector.core.primitive import Primitive, TracerBase
-from covector.interpreters.batch import BatchTrace, batch
+from covector.core.primitive import Primitive
 from covector.interpreters.jvp import jvp
 from covector.interpreters.programs import choose, spread
-from covector.primitives.shaping import reduce_sum_p
-from covector.primitives.subprograms import at_front, cut
+from covector.primitives.shaping import move_batch_to_front, reduce_sum_p
+from covector.primitives.subprograms import cut, in_front
 
 Values = Sequence[Any]
 
@@ -29,36 +28,6 @@ class Backward:
 
     def __repr__(self) -> str:
         return f"<backward rule of {self.name}>"
-
-
-def mapped(
-    f: Callable[..., Values], size: int, args: Values, batched: Sequence[bool], trace: BatchTrace | None = None
-) -> tuple[list[Any], list[bool]]:
-    """The outputs of ``f`` for a batch, with batch axes in front, and which of them are batched.
-
-    While the ``trace`` that asked is open, and inside of those of the arguments, it is the one that ``f`` is run on, so that
-    what ``f`` closes over is its own.  One that may lose examples on the way (`SplitTrace`) is not.
-    """
-    dims = [0 if b else None for b in batched]
-    if trace.__class__ is BatchTrace and not trace.closed and all(_outside(a, trace) for a in args):
-        pairs = [trace.lower(o) for o in f(*map(trace.lift, args, dims))]
-        outs, out_dims = [o for o, _ in pairs], [d for _, d in pairs]
-    else:
-        outs, out_dims = batch(f, size, args, dims)
-    front = [at_front(o, d, size, False) for o, d in zip(outs, out_dims, strict=True)]
-    return front, [d is not None for d in out_dims]
-
-
-def _outside(x: Any, trace: BatchTrace) -> bool:
-    return not isinstance(x, TracerBase) or x._trace.level < trace.level
-
-
-def in_front(
-    f: Callable[..., Values], size: int, args: Values, batched: Sequence[bool], trace: BatchTrace | None = None
-) -> list[Any]:
-    """The same with all outputs batched."""
-    outs, found = mapped(f, size, args, batched, trace)
-    return [at_front(o, 0 if m else None, size, True) for o, m in zip(outs, found, strict=True)]
 
 
 def batched_backward(backward: Backward, size: int, residuals: Sequence[bool], batched: Sequence[bool]) -> Backward:
@@ -115,12 +84,17 @@ def _custom_linear_jvp(primals: Values, tangents: Values, **params: Any) -> Any:
     return outs, custom_linear_p.bind(*primals[:known], *map(instantiate, tangents[known:]), **params)
 
 
-def _linear_in_tangents(mask: tuple[bool, ...], params: dict[str, Any]) -> bool:
-    n = params["residuals"] + params["inputs"]
-    return not any(mask[:n]) and all(mask[n:])
+def linear_after(*counts: str) -> Callable[[tuple[bool, ...], dict[str, Any]], bool]:
+    """Linear in all the arguments after the known ones, whose numbers these parameters give."""
+
+    def linear(mask: tuple[bool, ...], params: dict[str, Any]) -> bool:
+        n = sum(params[count] for count in counts)
+        return not any(mask[:n]) and all(mask[n:])
+
+    return linear
 
 
-@custom_linear_p.def_transpose(linear=_linear_in_tangents)
+@custom_linear_p.def_transpose(linear=linear_after("residuals", "inputs"))
 def _custom_linear_transpose(
     cts: Values, *args: Any, rule: LinearRule, residuals: int, inputs: int, out_avals: Sequence[Any]
 ) -> Any:
@@ -140,7 +114,7 @@ def _custom_linear_batch(
     out_avals: Sequence[Any],
 ) -> Any:
     marks = cut([d is not None for d in dims], residuals, inputs)
-    front = [at_front(a, d, size, False) for a, d in zip(args, dims, strict=True)]
+    front = move_batch_to_front(args, dims)
 
     def forward(xs: Values, ts: Values) -> list[Any]:
         n = len(xs)

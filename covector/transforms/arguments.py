@@ -169,7 +169,9 @@ def check_leaves(leaves: Sequence[Any], paths: Callable[[], list[str]], who: str
 
 def kind_of(result: Any) -> str:
     """What a function returned, for messages."""
-    return f"a tuple of {len(result)}" if isinstance(result, tuple) else f"a {type(result).__name__}"
+    if isinstance(result, (tuple, list)):
+        return f"a {type(result).__name__} of {len(result)}"
+    return str(typeof(result)) if isinstance(result, (TracerBase, np.ndarray)) else f"a {type(result).__name__}"
 
 
 def flatten_values(trees: Sequence[Any], who: str) -> tuple[list[Any], Any]:
@@ -207,16 +209,6 @@ def like_tangent(value: Any, primal_aval: Any, what: str, who: str) -> Any:
 def _adapts(aval: Any, wanted: Any) -> bool:
     """A Python number adapts to the dtype wanted, unless that would lose its imaginary part."""
     return bool(aval.weak_type) and (wanted.dtype.kind == "c" or aval.dtype.kind in "if")
-
-
-def kind_of(result: Any) -> str:
-    """What a user's function returned instead of a pair, in a few words."""
-    if isinstance(result, (tuple, list)):
-        return f"a {type(result).__name__} of {len(result)}"
-    try:
-        return str(typeof(result))
-    except TypeError:
-        return f"a {type(result).__name__}"
 
 
 def own_results(cts: Sequence[Any]) -> list[Any]:

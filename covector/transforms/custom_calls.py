@@ -11,12 +11,12 @@ from covector.core.avals import typeof
 from covector.core.primitive import TracerBase
 from covector.core.pytrees import tree_unflatten
 from covector.interpreters.evaluate import eval_jaxpr
-from covector.interpreters.stage import stage
 from covector.primitives.custom_calls import BatchRule, custom_vmap_p, linear_call_p
 from covector.primitives.subprograms import rearranged
 from covector.transforms.arguments import check_callable, flatten_values, function_name, kind_of, same_tree, transformed
 from covector.transforms.positional import Positional
-from covector.transforms.tracing import Traced, trace_function
+from covector.transforms.staging import Traced, staged_leaves
+from covector.transforms.tracing import trace_function
 
 
 def closure_convert(fun: Callable[..., Any], *example_args: Any) -> tuple[Callable[..., Any], list[Any]]:
@@ -174,11 +174,11 @@ def linear_call(fun: Callable[..., Any], fun_transpose: Callable[..., Any], resi
     operands, lin_tree = flatten_values([linear_args], who.name)
     forward = _staged_pair(fun, res_tree, lin_tree, residuals, [typeof(x) for x in operands], who)
     back = _staged_pair(
-        fun_transpose, res_tree, forward[2], residuals, forward[0].out_avals, transformed("linear_call", fun_transpose)
+        fun_transpose, res_tree, forward.out_tree, residuals, forward.jaxpr.out_avals, transformed("linear_call", fun_transpose)
     )
     wanted = [typeof(x).tangent() for x in operands]
-    found = back[0].out_avals
-    if back[2] != lin_tree or [(a.shape, a.dtype) for a in found] != [(a.shape, a.dtype) for a in wanted]:
+    found = back.jaxpr.out_avals
+    if back.out_tree != lin_tree or [(a.shape, a.dtype) for a in found] != [(a.shape, a.dtype) for a in wanted]:
         raise errors.CustomRuleError(
             errors.describe(
                 f"the transpose {function_name(fun_transpose)} of {function_name(fun)} returned ({', '.join(map(str, found))})"
@@ -187,34 +187,26 @@ def linear_call(fun: Callable[..., Any], fun_transpose: Callable[..., Any], resi
                 fix="return the structure, shapes and dtypes of linear_args",
             )
         )
-    jaxpr = _with_all_hoisted(forward, len(forward[1]), back[1], first=True, n_res=len(residuals))
-    transposed = _with_all_hoisted(back, len(back[1]), forward[1], first=False, n_res=len(residuals))
-    known = [*forward[1], *back[1], *residuals]
+    jaxpr = _with_all_hoisted(forward, back.hoisted, first=True)
+    transposed = _with_all_hoisted(back, forward.hoisted, first=False)
+    known = [*forward.hoisted, *back.hoisted, *residuals]
     outs = linear_call_p.bind(*known, *operands, jaxpr=jaxpr, transposed=transposed, residuals=len(known))
-    return tree_unflatten(forward[2], outs)[0]
+    return tree_unflatten(forward.out_tree, outs)[0]
 
 
-def _staged_pair(
-    f: Any, res_tree: Any, lin_tree: Any, residuals: list[Any], avals: list[Any], who: Any
-) -> tuple[Any, list[Any], Any]:
-    trees = []
-
-    def flat(*args: Any) -> list[Any]:
-        n = len(residuals)
-        (res,), (lin,) = tree_unflatten(res_tree, args[:n]), tree_unflatten(lin_tree, args[n:])
-        outs, tree = flatten_values([f(res, lin)], who.name)
-        trees.append(tree)
-        return outs
-
-    jaxpr, hoisted = stage(flat, [*(typeof(r) for r in residuals), *avals], name=who.name, origin=who.origin)
-    return jaxpr, hoisted, trees[0]
+def _staged_pair(f: Any, res_tree: Any, lin_tree: Any, residuals: list[Any], avals: list[Any], who: Any) -> Traced:
+    """The program of a function of residuals and linear arguments."""
+    n = len(residuals)
+    call = lambda *leaves: f(*tree_unflatten(res_tree, leaves[:n]), *tree_unflatten(lin_tree, leaves[n:]))
+    return staged_leaves(call, [*(typeof(r) for r in residuals), *avals], who)
 
 
-def _with_all_hoisted(staged: Any, n_own: int, others: list[Any], *, first: bool, n_res: int) -> Any:
+def _with_all_hoisted(traced: Traced, others: list[Any], *, first: bool) -> Any:
     """The program with the values that its partner closes over as unused inputs, after its own if it is the ``first``."""
-    jaxpr = staged[0]
-    own, unused = list(range(n_own)), [typeof(x) for x in others]
-    return rearranged(jaxpr, [*(own if first else unused), *(unused if first else own), *range(n_own, len(jaxpr.in_vars))])
+    n = len(traced.hoisted)
+    own, unused = list(range(n)), [typeof(x) for x in others]
+    leading = [*own, *unused] if first else [*unused, *own]
+    return rearranged(traced.jaxpr, [*leading, *range(n, len(traced.jaxpr.in_vars))])
 
 
 class CustomTranspose:
