@@ -41,6 +41,10 @@ NAMED_AXES: list[Any] = []
 """The names of the axes of all batches that are open, in any context; empty where nobody has to look for them."""
 
 
+CAPTURING: list[Any] = []
+"""The traces that are open, in any context, and capture what is done in outer ones; empty where nobody has to look for them."""
+
+
 def jit_is_disabled() -> bool:
     """Whether compiled functions and loops are to run as plain Python."""
     return "no jit" in MODES

@@ -27,6 +27,7 @@ from typing import Any, ClassVar, TypeVar
 
 from covector.core import errors
 from covector.core.avals import typeof
+from covector.core.modes import CAPTURING
 from covector.core.source import Source
 
 Rule = TypeVar("Rule", bound=Callable[..., Any])
@@ -39,6 +40,9 @@ class Trace:
     """
 
     __slots__ = ("closed", "level", "name", "origin")
+
+    captures: ClassVar[bool] = False
+    """Whether, while it is open, what is done with tracers of outer traces is done here too, and not there."""
 
     def __init__(self, name: str = "", origin: Source | None = None):
         self.level = len(_open.get()) + 1
@@ -61,6 +65,16 @@ _open: contextvars.ContextVar[tuple[Trace, ...]] = contextvars.ContextVar("covec
 def open_traces() -> tuple[Trace, ...]:
     """The traces that are open in this context, outermost first."""
     return _open.get()
+
+
+def captured(trace: Trace) -> Trace:
+    """The trace in which an operation on tracers of ``trace`` is done: the innermost that captures it, or ``trace`` itself."""
+    for candidate in reversed(_open.get()):
+        if candidate.level <= trace.level:
+            break
+        if candidate.captures:
+            return candidate
+    return trace
 
 
 TraceType = TypeVar("TraceType", bound=Trace)
@@ -156,6 +170,8 @@ class Primitive:
                 trace = a._trace
         if trace is None:
             return self.impl(*args, **params)
+        if CAPTURING:
+            trace = captured(trace)
         return trace.process(self, args, params)
 
     def _missing(self, rule: str, asker: str) -> Callable[..., Any]:
@@ -251,7 +267,7 @@ class ContextPrimitive(Primitive):
         for candidate in reversed(_open.get()):
             if trace is not None and candidate.level <= trace.level:
                 break
-            if candidate.takes(self, params):
+            if candidate.takes(self, params) or (trace is not None and candidate.captures):
                 trace = candidate
                 break
         return self.impl(*args, **params) if trace is None else trace.process(self, args, params)

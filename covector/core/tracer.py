@@ -14,6 +14,7 @@ import numpy as np
 
 from covector.core import errors
 from covector.core.avals import TYPEOF, Shape
+from covector.core.modes import CAPTURING
 from covector.core.primitive import NO_PARAMS, Primitive, TracerBase
 from covector.core.source import Source
 
@@ -186,7 +187,7 @@ class Tracer(TracerBase):
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         if method == "__call__" and not kwargs:
             unary = UNARY_UFUNCS.get(ufunc)
-            if unary is not None:
+            if unary is not None and not CAPTURING:
                 return self._trace.process(unary, inputs, NO_PARAMS)
             handler = UFUNCS.get(ufunc)
             if handler is not None:

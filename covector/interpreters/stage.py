@@ -20,7 +20,7 @@ import numpy as np
 from covector.core import errors
 from covector.core.avals import ShapedArray, Zero, typeof
 from covector.core.jaxpr import Equation, Jaxpr, Literal, Var, collective_axes, has_effects, recorded_avals
-from covector.core.modes import NAMED_AXES
+from covector.core.modes import CAPTURING, NAMED_AXES
 from covector.core.primitive import NO_PARAMS, ContextPrimitive, NestedPrimitive, Primitive, Trace, TracerBase, open_trace
 from covector.core.source import Source, user_source
 from covector.core.tracer import Tracer, register_tracer
@@ -101,6 +101,25 @@ class StageTrace(Trace):
     def close(self, in_vars: Sequence[Var], outs: Sequence[Any], linear: bool = False) -> tuple[Jaxpr, list[Any]]:
         """The program from ``in_vars`` to ``outs``, and the values of the leading inputs that it needs besides."""
         return _Closing().close(self, in_vars, outs, linear)
+
+
+class CapturingTrace(StageTrace):
+    """Records also what is done with what its function closes over: for programs that may never run, or run again."""
+
+    __slots__ = ()
+
+    captures = True
+
+
+@contextmanager
+def open_capture(name: str, origin: Source | None) -> Iterator[CapturingTrace]:
+    """Open a `CapturingTrace`."""
+    with open_trace(CapturingTrace, name, origin) as trace:
+        CAPTURING.append(trace)
+        try:
+            yield trace
+        finally:
+            CAPTURING.remove(trace)
 
 
 class LinearTrace(StageTrace):
@@ -225,14 +244,23 @@ def collection_paused() -> Iterator[None]:
 
 
 def stage(
-    f: Callable[..., Sequence[Any]], in_avals: Sequence[Any], *, name: str = "make_jaxpr", origin: Source | None = None
+    f: Callable[..., Sequence[Any]],
+    in_avals: Sequence[Any],
+    *,
+    name: str = "make_jaxpr",
+    origin: Source | None = None,
+    capture: bool = False,
 ) -> tuple[Jaxpr, list[Any]]:
     """The program of ``f`` on inputs of these avals.
+
+    What ``f`` does with values of enclosing transformations alone is done there and then, outside of the program; with ``capture`` it is
+    part of the program, which may never run, or run again.
 
     Returns:
         The program, and the tracers of enclosing transformations that ``f`` closed over: they are to be passed as its
         leading inputs.
     """
-    with collection_paused(), open_trace(StageTrace, name, origin) as trace:
+    opened = open_capture(name, origin) if capture else open_trace(StageTrace, name, origin)
+    with collection_paused(), opened as trace:
         tracers = [trace.new_input(aval) for aval in in_avals]
         return trace.close([t.variable for t in tracers], f(*tracers))

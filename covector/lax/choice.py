@@ -101,7 +101,7 @@ def _choose(index: Any, functions: Sequence[Callable[..., Any]], operands: Seque
         return functions[int(concrete(index))](*operands)
     leaves, treedef = flatten_values(operands, who.name)
     avals = [typeof(x) for x in leaves]
-    traced = [traced_function(f, treedef, avals, who) for f in functions]
+    traced = [traced_function(f, treedef, avals, who, capture=True) for f in functions]
     out_avals = _joined(functions, traced, who)
     hoisted = [x for t in traced for x in t.hoisted]
     jaxprs, start = [], 0

@@ -23,7 +23,7 @@ from typing import Any
 from covector.core import errors
 from covector.core.avals import Zero, instantiate, typeof
 from covector.core.jaxpr import Jaxpr
-from covector.core.primitive import Primitive, Trace, TracerBase, open_traces
+from covector.core.primitive import Primitive, Trace, TracerBase, captured, open_traces
 from covector.core.source import Source
 from covector.interpreters.batch import BatchTrace, BatchTracer, axis_name_of, batch
 from covector.interpreters.evaluate import eval_jaxpr
@@ -213,6 +213,7 @@ class CustomFunctionPrimitive(Primitive):
 
     def bind(self, *args: Any, fun: Function, rules: Rules) -> list[Any]:  # type: ignore[override]
         trace = max((a._trace for a in args if isinstance(a, TracerBase)), key=lambda t: t.level, default=None)
+        trace = trace and captured(trace)
         if trace is None or isinstance(trace, LinearTrace):  # a linear function of tangents needs its rules no more
             return fun(*args)
         if isinstance(trace, StageTrace):

@@ -16,6 +16,7 @@ from numpy import ndarray
 
 from covector.core.avals import WEAK_SCALARS, ShapedArray, Zero, array_aval, broadcast_shapes, promotion_key, typeof
 from covector.core.jaxpr import Var
+from covector.core.modes import CAPTURING
 from covector.core.primitive import NO_PARAMS, Primitive, TracerBase, jointly, one_of
 from covector.core.tracer import FOREIGN_OK, Tracer, as_operand, foreign_override
 from covector.interpreters.stage import LinearTrace, StageTracer
@@ -281,7 +282,7 @@ def install_operators(tracer_type: type, symbol: str, primitive: Primitive) -> N
 
     def forward(self: Any, other: Any) -> Any:
         cls = other.__class__
-        if cls in PLAIN_OPERANDS or (cls is self.__class__ and other._trace is self._trace):
+        if not CAPTURING and (cls in PLAIN_OPERANDS or (cls is self.__class__ and other._trace is self._trace)):
             return self._trace.process(primitive, (self, other), NO_PARAMS)
         if cls not in FOREIGN_OK:
             if foreign_override(other):
@@ -291,7 +292,7 @@ def install_operators(tracer_type: type, symbol: str, primitive: Primitive) -> N
 
     def reflected(self: Any, other: Any) -> Any:
         cls = other.__class__
-        if cls in PLAIN_OPERANDS:
+        if cls in PLAIN_OPERANDS and not CAPTURING:
             return self._trace.process(primitive, (other, self), NO_PARAMS)
         if cls not in FOREIGN_OK:
             if foreign_override(other):

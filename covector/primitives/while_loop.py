@@ -239,6 +239,9 @@ def _while_batch(size: int, args: Sequence[Any], dims: Sequence[int | None], *, 
         carry, stacks = bind_while(condition, step, groups, loop.ticks)
         return [*carry, *stacks], [0 if m else None for m in found]
     check_all_take_part(size, (cond, body))
+    if size == 0:
+        avals = [*body.out_avals[:n], *_stack_avals(body, n, loop.ticks)]
+        return [a.batched(0, 0).zeros() for a in avals], [0] * len(avals)
     groups[2] = [at_front(x, 0 if b else None, size, True) for x, b in zip(groups[2], rest[nb:], strict=True)]
     marks = [*cond_marks, *rest[:nb], *[True] * n]
     known = all(is_known(a) for a in args) if len(body.out_vars) == n else not any(isinstance(a, TracerBase) for a in args)
@@ -262,7 +265,7 @@ def _run_active(size: int, cond: Jaxpr, body: Jaxpr, loop: While, groups: list[l
     while True:
         (answer,) = in_front(partial(eval_jaxpr, cond), len(active), [*cond_consts, *carry], [*cond_marks, *carry_marks])
         goes_on = concrete(answer)
-        if not np.all(goes_on) or not len(active):
+        if not np.all(goes_on):
             finished.append((active[~goes_on], [take_rows(x, ~goes_on) for x in carry]))
             active, carry = active[goes_on], [take_rows(x, goes_on) for x in carry]
             cond_consts = [take_rows(x, goes_on) if m else x for x, m in zip(cond_consts, cond_marks, strict=True)]

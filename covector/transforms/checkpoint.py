@@ -165,7 +165,7 @@ def checkpoint(
         key = (treedef, (call.key, named_axes()), *map(typeof, leaves))
         entry = cache.get(key)
         if entry is None:
-            entry = staged_call(fun, call, treedef, key[2:], who)
+            entry = staged_call(fun, call, treedef, key[2:], who, capture=True)
             if not entry[1]:
                 cache[key] = entry
         jaxpr, hoisted, out_tree = entry

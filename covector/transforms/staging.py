@@ -61,10 +61,10 @@ def make_jaxpr(
 
 
 def staged_call(
-    f: Callable[..., Any], call: StaticCall, treedef: Any, avals: Sequence[Any], who: Transformed
+    f: Callable[..., Any], call: StaticCall, treedef: Any, avals: Sequence[Any], who: Transformed, capture: bool = False
 ) -> tuple[Jaxpr, list[Any], Any]:
     """The program of a call with dynamic arguments of these avals, the tracers it closes over, and the result's structure."""
-    traced = staged_leaves(lambda *tracers: call.apply(f, tree_unflatten(treedef, tracers)), avals, who)
+    traced = staged_leaves(lambda *tracers: call.apply(f, tree_unflatten(treedef, tracers)), avals, who, capture)
     return traced.jaxpr, traced.hoisted, traced.out_tree.child(0)
 
 
@@ -76,8 +76,8 @@ class Traced(NamedTuple):
     out_tree: Any
 
 
-def staged_leaves(f: Callable[..., Any], avals: Sequence[Any], who: Transformed) -> Traced:
-    """Trace a function of leaves of these types, which returns a tree."""
+def staged_leaves(f: Callable[..., Any], avals: Sequence[Any], who: Transformed, capture: bool = False) -> Traced:
+    """Trace a function of leaves of these types, which returns a tree; see `stage` for ``capture``."""
     trees = []
 
     def flat(*tracers: Any) -> list[Any]:
@@ -85,7 +85,7 @@ def staged_leaves(f: Callable[..., Any], avals: Sequence[Any], who: Transformed)
         trees.append(tree)
         return outs
 
-    jaxpr, hoisted = stage(flat, avals, name=who.name, origin=who.origin)
+    jaxpr, hoisted = stage(flat, avals, name=who.name, origin=who.origin, capture=capture)
     return Traced(jaxpr, hoisted, trees[0])
 
 

@@ -11,7 +11,9 @@ from covector.transforms.jit import cache_for
 from covector.transforms.staging import Traced, staged_leaves
 
 
-def traced_function(f: Callable[..., Any], treedef: Any, avals: Sequence[Any], who: Transformed) -> Traced:
+def traced_function(
+    f: Callable[..., Any], treedef: Any, avals: Sequence[Any], who: Transformed, capture: bool = False
+) -> Traced:
     """Trace ``f`` on the list of arguments with this structure and these types.
 
     A function that closes over no tracer is traced once.
@@ -19,12 +21,14 @@ def traced_function(f: Callable[..., Any], treedef: Any, avals: Sequence[Any], w
     cache, key = cache_for(f, "traced"), (treedef, None, *avals)
     if key in cache:
         return cache[key]  # type: ignore[no-any-return]
-    traced = trace_function(f, treedef, avals, who)
+    traced = trace_function(f, treedef, avals, who, capture)
     if not traced.hoisted:
         cache[key] = traced
     return traced
 
 
-def trace_function(f: Callable[..., Any], treedef: Any, avals: Sequence[Any], who: Transformed) -> Traced:
+def trace_function(
+    f: Callable[..., Any], treedef: Any, avals: Sequence[Any], who: Transformed, capture: bool = False
+) -> Traced:
     """The same, traced now: for what may depend on more than its arguments from call to call."""
-    return staged_leaves(lambda *leaves: f(*tree_unflatten(treedef, leaves)), avals, who)
+    return staged_leaves(lambda *leaves: f(*tree_unflatten(treedef, leaves)), avals, who, capture)

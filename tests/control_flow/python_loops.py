@@ -1,0 +1,122 @@
+"""Control flow in plain Python, with the signatures of `covector.lax`: what the operations must agree with.
+
+`PYTHON` and `LAX` have the same names; a *model* takes either, and makes a function of arrays of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+import covector as cv
+from covector import lax
+from covector.core.pytrees import tree_leaves, tree_map
+
+
+def stacked(items: Sequence[Any]) -> Any:
+    """Pytrees stacked leaf by leaf."""
+    return tree_map(lambda *xs: np.stack([np.asarray(x) if isinstance(x, (int, float, complex)) else x for x in xs]), *items)
+
+
+def item(xs: Any, i: int) -> Any:
+    return tree_map(lambda x: x[i], xs)
+
+
+def scan(f: Any, init: Any, xs: Any = None, length: Any = None, reverse: bool = False, unroll: Any = 1) -> Any:
+    n = len(tree_leaves(xs)[0]) if length is None else length
+    carry, ys = init, []
+    for i in range(n)[:: -1 if reverse else 1]:
+        carry, y = f(carry, item(xs, i))
+        ys.append(y)
+    return carry, stacked(ys[:: -1 if reverse else 1]) if ys else None
+
+
+def while_loop(cond: Any, body: Any, value: Any) -> Any:
+    while cond(value):
+        value = body(value)
+    return value
+
+
+def fori_loop(lower: Any, upper: Any, body: Any, value: Any, unroll: Any = 1) -> Any:
+    for i in range(int(lower), int(upper)):
+        value = body(i, value)
+    return value
+
+
+def cond(pred: Any, true_fun: Any, false_fun: Any, *operands: Any) -> Any:
+    return true_fun(*operands) if pred else false_fun(*operands)
+
+
+def switch(index: Any, branches: Any, *operands: Any) -> Any:
+    return branches[int(np.clip(index, 0, len(branches) - 1))](*operands)
+
+
+def map_(f: Any, xs: Any, batch_size: Any = None) -> Any:
+    return stacked([f(item(xs, i)) for i in range(len(tree_leaves(xs)[0]))])
+
+
+def associative_scan(fn: Any, elems: Any, reverse: bool = False, axis: int = 0) -> Any:
+    rows = tree_map(lambda x: np.moveaxis(x, axis, 0), elems)
+    n = len(tree_leaves(rows)[0])
+    outs = [item(rows, n - 1 if reverse else 0)]
+    for i in range(1, n):
+        outs.append(fn(outs[-1], item(rows, n - 1 - i if reverse else i)))
+    return tree_map(lambda x: np.moveaxis(x, 0, axis), stacked(outs[:: -1 if reverse else 1]))
+
+
+PYTHON = SimpleNamespace(
+    scan=scan, while_loop=while_loop, fori_loop=fori_loop, cond=cond, switch=switch, map=map_, associative_scan=associative_scan
+)
+LAX = lax
+
+Model = Callable[[Any], Callable[[Any, Any], Any]]
+
+
+# --- transformations of a function of two arrays ------------------------------------------------------------------------------
+
+
+def transformations(tangents: tuple[Any, Any]) -> dict[str, Callable[[Any], Any]]:
+    """All that is to hold of a function of two arrays whose result is one real number."""
+    both = (0, 1)
+
+    def along(f: Any) -> Any:
+        return lambda *p: sum(np.sum(g * t) for g, t in zip(cv.grad(f, both)(*p), tangents, strict=True))
+
+    return {
+        "value": lambda f: f,
+        "grad": lambda f: cv.grad(f, both),
+        "jvp": lambda f: lambda *p: cv.jvp(f, p, tangents),
+        "linearize": lambda f: lambda *p: cv.linearize(f, *p)[1](*tangents),
+        "forward over reverse": lambda f: lambda *p: cv.jvp(cv.grad(f, both), p, tangents),
+        "reverse over reverse": lambda f: cv.grad(along(f), both),
+        "reverse over forward": lambda f: cv.grad(lambda *p: cv.jvp(f, p, tangents)[1], both),
+    }
+
+
+def loop_over_examples(f: Any, batched: Sequence[bool]) -> Any:
+    """What ``vmap`` must agree with: the function on one example after the other."""
+
+    def looped(*args: Any) -> Any:
+        n = next(len(a) for a, b in zip(args, batched, strict=True) if b)
+        rows = [tree_leaves(f(*[a[i] if b else a for a, b in zip(args, batched, strict=True)])) for i in range(n)]
+        return [np.stack(column) for column in zip(*rows, strict=True)]
+
+    return looped
+
+
+def agree(found: Any, expected: Any, what: str) -> None:
+    x, y = tree_leaves(found), tree_leaves(expected)
+    assert len(x) == len(y), what
+    for p, q in zip(x, y, strict=True):
+        np.testing.assert_allclose(p, q, rtol=1e-9, atol=1e-10, err_msg=what)
+
+
+def checked_program(f: Any, *args: Any) -> cv.Jaxpr:
+    """The program of a function, seen to be well-typed and to survive printing and parsing."""
+    jaxpr = cv.make_jaxpr(f)(*args)
+    cv.check(jaxpr)
+    assert cv.parse(str(jaxpr), consts=jaxpr.consts.values()) == jaxpr
+    return jaxpr
