@@ -1,0 +1,195 @@
+"""What was not chosen is not computed: no NaN, no warning, no work, in any derivative of any batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytest
+from python_loops import agree, loop_over_examples
+
+import covector as cv
+from covector import lax
+
+
+@pytest.fixture(autouse=True)
+def strict() -> Iterator[None]:
+    """Every floating-point warning is an error."""
+    with np.errstate(all="raise"):
+        yield
+
+
+def chain(x: Any) -> Any:
+    return lax.cond(x > 1.0, lambda x: np.log(x - 1.0), lambda x: np.log(x), x)
+
+
+def chain_by_hand(x: Any) -> Any:
+    return np.log(x - 1.0) if x > 1.0 else np.log(x)
+
+
+# By name: the branches by hand, and the choice between them.
+CHOICES: dict[str, tuple[Any, Any, Any]] = {}
+
+
+def choice(name: str, true: Any, false: Any, make: Any = None) -> None:
+    CHOICES[name] = (true, false, make or (lambda x: lax.cond(x > 0, true, false, x)))
+
+
+choice("log", lambda x: np.log(x), lambda x: 0.0)
+choice("sqrt", lambda x: np.sqrt(x) * x, lambda x: x)
+choice("divide", lambda x: 1.0 / x, lambda x: x * x)
+choice("both", lambda x: np.log(x), lambda x: np.sqrt(-x) + np.log(1.0 - x))
+choice("nested", chain_by_hand, lambda x: np.log(-x), lambda x: lax.cond(x > 0, chain, lambda x: np.log(-x), x))
+choice(
+    "switch", lambda x: np.log(x), lambda x: x * x, lambda x: lax.switch(np.where(x > 0, 7, -7), [lambda x: x * x, np.log], x)
+)
+choice("closed over", np.log, lambda x: x / 3, lambda x: lax.cond(x > 0, lambda: np.log(x), lambda: x / 3))
+
+
+def _through_a_helper(x: Any) -> Any:
+    pair = {"x": (x, 2.0)}
+    scaled = lambda: np.sqrt(pair["x"][0]) * pair["x"][1]
+    return lax.cond(x > 0, lambda: scaled(), partial(np.multiply, x, 3.0))
+
+
+choice("closed over by helpers", lambda x: np.sqrt(x) * 2.0, lambda x: x * 3.0, _through_a_helper)
+
+
+def by_hand(name: str) -> Any:
+    true, false, _ = CHOICES[name]
+    return lambda x: true(x) if x > 0 else false(x)
+
+
+def slope(f: Any) -> Any:
+    return lambda x: cv.jvp(f, (x,), (1.0,))[1]
+
+
+DERIVATIVES = {
+    "value": lambda f: f,
+    "grad": cv.grad,
+    "jvp": slope,
+    "grad of grad": lambda f: cv.grad(cv.grad(f)),
+    "jvp of grad": lambda f: slope(cv.grad(f)),
+    "grad of jvp": lambda f: cv.grad(slope(f)),
+}
+POINTS = {"mixed": [2.0, -1.5, 0.5, -0.5], "true": [2.0, 1.5, 0.5, 0.6], "false": [-2.0, -1.5, -0.5, -0.6]}
+
+
+@pytest.mark.parametrize("derivative", DERIVATIVES)
+@pytest.mark.parametrize("name", CHOICES)
+@pytest.mark.parametrize("kind", POINTS)
+def test_cond(name: str, derivative: str, kind: str):
+    transform, points = DERIVATIVES[derivative], np.array(POINTS[kind])
+    f = transform(CHOICES[name][2])
+    expected = loop_over_examples(transform(by_hand(name)), [True])(points)[0]
+    agree(cv.vmap(f)(points), expected, "vmap")
+    agree(cv.jit(cv.vmap(f))(points), expected, "jit of vmap")
+    agree(cv.vmap(cv.jit(f))(points), expected, "vmap of jit")
+    agree(cv.vmap(cv.vmap(f))(points.reshape(2, 2)), expected.reshape(2, 2), "vmap of vmap")
+    agree(cv.jit(cv.vmap(cv.vmap(f)))(points.reshape(2, 2)), expected.reshape(2, 2), "jit of vmap of vmap")
+    agree([cv.jit(f)(x) for x in points], list(expected), "jit")
+
+
+@pytest.mark.parametrize("name", CHOICES)
+@pytest.mark.parametrize("kind", POINTS)
+def test_gradient_of_a_batch_of_conds(name: str, kind: str):
+    check_gradients_of_a_batch(CHOICES[name][2], by_hand(name), np.array(POINTS[kind]))
+
+
+def check_gradients_of_a_batch(f: Any, g: Any, points: Any) -> None:
+    first, second = (np.array([h(x) for x in points]) for h in (cv.grad(g), cv.grad(cv.grad(g))))
+    total = lambda xs: np.sum(cv.vmap(f)(xs))
+    for h in (total, cv.jit(total)):
+        gradient = cv.grad(h)
+        agree(gradient(points), first, "grad of vmap")
+        agree(cv.jit(gradient)(points), first, "jit of grad of vmap")
+        agree(cv.jvp(gradient, (points,), (np.ones_like(points),))[1], second, "jvp of grad of vmap")
+        agree(cv.grad(lambda xs, gradient=gradient: np.sum(gradient(xs)))(points), second, "grad of grad of vmap")
+        agree(cv.vmap(gradient)(np.stack([points, points])), np.stack([first, first]), "vmap of grad of vmap")
+
+
+def roots(x: Any) -> Any:
+    """Ends with x, reduced by steps that would take the root of a negative number if they went on."""
+    return lax.while_loop(lambda v: v > 1.0, lambda v: np.sqrt(v - 1.0) + 0.3 * np.log(v), x)
+
+
+def roots_by_hand(x: Any) -> Any:
+    while x > 1.0:
+        x = np.sqrt(x - 1.0) + 0.3 * np.log(x)
+    return x
+
+
+BATCHES = {"different": [0.5, 1.7, 30.0, 0.2, 6.0], "no steps": [0.5, 0.2, 0.9], "some": [30.0, 6.0], "empty": []}
+
+
+@pytest.mark.parametrize("derivative", DERIVATIVES)
+@pytest.mark.parametrize("batch", BATCHES)
+def test_while_with_other_numbers_of_steps(batch: str, derivative: str):
+    transform, points = DERIVATIVES[derivative], np.array(BATCHES[batch])
+    expected = np.array([transform(roots_by_hand)(x) for x in points])
+    f = transform(roots)
+    agree(cv.vmap(f)(points), expected, "vmap")
+    agree(cv.jit(cv.vmap(f))(points), expected, "jit of vmap")
+    agree(cv.vmap(cv.jit(f))(points), expected, "vmap of jit")
+    both, expected = np.stack([points, points[::-1]]), np.stack([expected, expected[::-1]])
+    agree(cv.vmap(cv.vmap(f))(both), expected, "vmap of vmap")
+    agree(cv.jit(cv.vmap(cv.vmap(f)))(both), expected, "jit of vmap of vmap")
+
+
+@pytest.mark.parametrize("batch", BATCHES)
+def test_gradient_of_a_batch_of_whiles(batch: str):
+    check_gradients_of_a_batch(roots, roots_by_hand, np.array(BATCHES[batch]))
+
+
+def test_while_in_scan_in_vmap():
+    """Each step of each example has its own number of inner steps."""
+
+    def f(a: Any, xs: Any) -> Any:
+        c, ys = lax.scan(lambda c, x: (roots(c + x) * a, c), 0.5, xs)
+        return c + np.sum(ys)
+
+    def reference(a: Any, xs: Any) -> Any:
+        c, total = 0.5, 0.0
+        for x in xs:
+            total = total + c
+            c = roots_by_hand(c + x) * a
+        return c + total
+
+    a, xs = np.array([0.9, 1.3, 0.4]), np.array([[0.1, 5.0, 0.2], [9.0, 0.1, 3.0], [0.0, 0.1, 0.2]])
+    for transform in (lambda f: f, lambda f: cv.grad(f, (0, 1)), lambda f: cv.jacfwd(cv.grad(f, (0, 1)), (0, 1))):
+        expected = loop_over_examples(transform(reference), [True, True])(a, xs)
+        agree(cv.vmap(transform(f))(a, xs), expected, "vmap")
+        agree(cv.jit(cv.vmap(transform(f)))(a, xs), expected, "jit of vmap")
+
+
+@pytest.mark.parametrize("staged", [False, True])
+def test_batches_of_no_examples(staged: bool):
+    f = lambda x: lax.cond(np.sum(x) > 0, lambda x: np.log(x), lambda x: x, x)
+    wrap = cv.jit if staged else lambda f: f
+    empty = np.zeros((0, 3))
+    for g, shape in ((f, (0, 3)), (cv.grad(lambda x: np.sum(f(x))), (0, 3)), (cv.jacfwd(f), (0, 3, 3))):
+        found = wrap(cv.vmap(g))(empty)
+        assert (found.shape, found.dtype) == (shape, np.float64)
+    assert wrap(cv.grad(lambda xs: np.sum(cv.vmap(f)(xs))))(empty).shape == (0, 3)
+
+
+def test_a_branch_that_calls_itself_keeps_its_closure():
+    def f(x: Any) -> Any:
+        def power(n: int) -> Any:
+            return x if n == 0 else x * lax.cond(x > 0, lambda: power(n - 1), lambda: 1.0)
+
+        return lax.cond(x > 0, lambda: power(2), lambda: np.log(-x))
+
+    xs = np.array([2.0, -3.0])
+    agree(cv.vmap(f)(xs), np.array([8.0, np.log(3.0)]), "value")
+    agree(cv.vmap(cv.grad(f))(xs), np.array([12.0, -1 / 3.0]), "gradient")
+
+
+def test_no_gradient_through_a_closed_over_singularity():
+    """0 times infinity, had the logarithm of 0 been taken before the choice."""
+    f = lambda x: lax.cond(x > 0, lambda: np.log(x), lambda: x * 2.0)
+    assert cv.grad(f)(0.0) == 2.0
+    assert cv.jit(cv.grad(f))(0.0) == 2.0
+    np.testing.assert_array_equal(cv.vmap(cv.grad(f))(np.array([0.0, 4.0])), [2.0, 0.25])
