@@ -237,27 +237,34 @@ class Plan(NamedTuple):
 
 
 def residual_plan(jaxpr: Jaxpr, n_consts: int, n_carry: int, n_out: int) -> Plan:
-    """Find out which residuals are the same in each step, which are an x, and which must be stacked."""
+    """Find out which residuals are the same in each step, which are an x, and which must be stacked.
+
+    The program is cleaned first: a call mixes what is the same in each step with what is not.
+    """
 
     def make() -> Plan:
-        consts, rest = jaxpr.in_vars[:n_consts], jaxpr.in_vars[n_consts:]
-        xs = {v: i for i, v in enumerate(rest[n_carry:])}
-        varying = set(rest)
-        steady = []
-        for eqn in jaxpr.equations:
-            if any(v in varying for v in eqn.inputs) or has_effects(eqn.primitive, eqn.params):
-                varying.update(eqn.outputs)
-            else:
-                steady.append(eqn)
-        residuals = dict(enumerate(jaxpr.out_vars[n_out:]))
-        x_of = {i: xs[v] for i, v in residuals.items() if v in xs}
-        invariant = [i for i, v in residuals.items() if v not in varying]
-        stacked = [i for i, v in residuals.items() if v in varying and v not in xs]
-        step = Jaxpr(jaxpr.in_vars, jaxpr.equations, [*jaxpr.out_vars[:n_out], *(residuals[i] for i in stacked)], jaxpr.consts)
-        invariants = Jaxpr(consts, steady, [residuals[i] for i in invariant], jaxpr.consts)
-        return Plan(step, invariants, invariant, x_of, stacked)
+        return _residual_plan(clean(jaxpr), n_consts, n_carry, n_out)
 
     return jaxpr.derived(("residual plan", n_consts, n_carry, n_out), make)
+
+
+def _residual_plan(jaxpr: Jaxpr, n_consts: int, n_carry: int, n_out: int) -> Plan:
+    consts, rest = jaxpr.in_vars[:n_consts], jaxpr.in_vars[n_consts:]
+    xs = {v: i for i, v in enumerate(rest[n_carry:])}
+    varying = set(rest)
+    steady = []
+    for eqn in jaxpr.equations:
+        if any(v in varying for v in eqn.inputs) or has_effects(eqn.primitive, eqn.params):
+            varying.update(eqn.outputs)
+        else:
+            steady.append(eqn)
+    residuals = dict(enumerate(jaxpr.out_vars[n_out:]))
+    x_of = {i: xs[v] for i, v in residuals.items() if v in xs}
+    invariant = [i for i, v in residuals.items() if v not in varying]
+    stacked = [i for i, v in residuals.items() if v in varying and v not in xs]
+    step = Jaxpr(jaxpr.in_vars, jaxpr.equations, [*jaxpr.out_vars[:n_out], *(residuals[i] for i in stacked)], jaxpr.consts)
+    invariants = Jaxpr(consts, steady, [residuals[i] for i in invariant], jaxpr.consts)
+    return Plan(step, invariants, invariant, x_of, stacked)
 
 
 # --- transposition: the loop the other way ----------------------------------------------------------------------------
