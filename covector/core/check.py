@@ -8,7 +8,8 @@ linear: in each equation the operands that depend on linear inputs are ones that
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain, combinations, islice
 from typing import Any, NoReturn
 
 import numpy as np
@@ -17,6 +18,9 @@ from covector.core.avals import Zero, float0, typeof
 from covector.core.errors import JaxprTypeError, LinearityError, describe
 from covector.core.jaxpr import Equation, Jaxpr, Literal, Var, recorded_avals
 from covector.core.printer import atom_to_string, contents, equation_to_string
+
+MAX_TRIES = 200
+"""How many ways to let zeros pass for linear operands are tried for an equation."""
 
 
 def check(jaxpr: Jaxpr, linear: Sequence[bool] | None = None) -> None:
@@ -225,18 +229,27 @@ class _Linearity:
 
     def equation(self, eqn: Equation, mask: tuple[bool, ...]) -> Sequence[bool]:
         """Which outputs are linear.  A zero may pass for a linear operand: ``tangent + 0`` is linear."""
-        with_zeros = tuple(m or self.is_zero(x) for x, m in zip(eqn.inputs, mask, strict=True))
-        try:
-            answer = linear_outputs(eqn, mask)
-        except LinearityError:
-            if with_zeros == mask:
-                raise
-            answer = None
-        if answer is None and with_zeros != mask:
-            answer = linear_outputs(eqn, with_zeros)
-        if answer is None:
-            raise self.error(eqn, mask)
-        return answer
+        refusal: LinearityError | None = None
+        for marks in self.with_zeros(eqn, mask):
+            try:
+                answer = linear_outputs(eqn, marks)
+            except LinearityError as e:
+                refusal = refusal or e
+                continue
+            if answer is not None:
+                return answer
+        raise refusal or self.error(eqn, mask)
+
+    def with_zeros(self, eqn: Equation, mask: tuple[bool, ...]) -> Iterator[tuple[bool, ...]]:
+        """The marks of the operands: as they are, and with zeros passing for linear, all of them or as many as do.
+
+        A loop may need the zeros that its carries begin with to be linear, and others that are residuals to be known.
+        """
+        yield mask
+        zeros = [i for i, (x, m) in enumerate(zip(eqn.inputs, mask, strict=True)) if not m and self.is_zero(x)]
+        sizes = range(len(zeros), 0, -1)
+        for chosen in islice(chain.from_iterable(combinations(zeros, n) for n in sizes), MAX_TRIES):
+            yield tuple(m or i in chosen for i, m in enumerate(mask))
 
     def is_zero(self, atom: Any) -> bool:
         dtype = getattr(atom.aval, "dtype", None)

@@ -187,3 +187,13 @@ def test_associative_scan_of_an_operation_that_does_not_commute(n: int, reverse:
     for i in range(n):
         expected[i] = rows[0] if i == 0 else expected[i - 1] @ rows[i]
     np.testing.assert_allclose(found, expected[::-1] if reverse else expected, atol=1e-12)
+
+
+def test_residuals_that_are_zero_are_no_tangents():
+    """A linear loop may begin with a zero, which passes for a tangent; its residuals may be zeros too, or of no steps."""
+    for xs in (np.zeros(3), np.zeros(0), np.arange(3.0)):
+        f = lambda a, xs=xs: lax.scan(lambda c, x: ((c + a) * x + a * a, c), np.zeros(()), xs)[0]
+        linear_map = cv.linearize(f, 2.0)[1]
+        cv.check(linear_map.jaxpr)
+        (transposed,) = cv.linear_transpose(cv.jit(linear_map), 2.0)(1.0)
+        np.testing.assert_allclose(transposed, cv.grad(f)(2.0))
