@@ -34,7 +34,8 @@ def cond(pred: Any, true_fun: Callable[..., Any], false_fun: Callable[..., Any],
 
     Args:
         pred: a scalar, boolean or a number (true unless zero).
-        true_fun: a function of the operands, pytrees of arrays; it may close over other values.
+        true_fun: a function of the operands, pytrees of arrays.  It may close over traced values, which count as operands then;
+            what it does with plain arrays that it closes over is done by NumPy when it is traced, whether or not it is chosen.
         false_fun: the same; its result has the structure, shapes and dtypes of that of ``true_fun``.  A Python number in one
             result takes the dtype that it has in the other.
         operands: the arguments.
