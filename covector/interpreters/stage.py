@@ -253,8 +253,8 @@ def stage(
 ) -> tuple[Jaxpr, list[Any]]:
     """The program of ``f`` on inputs of these avals.
 
-    What ``f`` does with values of enclosing transformations alone is done there and then, outside of the program; with ``capture`` it is
-    part of the program, which may never run, or run again.
+    What ``f`` does with values of enclosing transformations alone is done there and then, outside of the program.  With
+    ``capture`` it is part of the program, which may never run, or run again.
 
     Returns:
         The program, and the tracers of enclosing transformations that ``f`` closed over: they are to be passed as its

@@ -171,7 +171,7 @@ def kind_of(result: Any) -> str:
     """What a function returned, for messages."""
     if isinstance(result, (tuple, list)):
         return f"a {type(result).__name__} of {len(result)}"
-    return str(typeof(result)) if isinstance(result, (TracerBase, np.ndarray)) else f"a {type(result).__name__}"
+    return str(typeof(result)) if isinstance(result, (TracerBase, np.ndarray, np.generic)) else f"a {type(result).__name__}"
 
 
 def flatten_values(trees: Sequence[Any], who: str) -> tuple[list[Any], Any]:

@@ -135,6 +135,20 @@ def test_residuals_of_the_policies():
     assert len(kept(POLICIES["everything"])) > len(kept(POLICIES["names"]))
 
 
+def test_what_is_computed_from_the_closure_is_computed_again():
+    sin, calls = counting()
+
+    def f(w, x):
+        return np.sum(cv.checkpoint(lambda x: sin(sin(w)) * x)(x))
+
+    assert [r.nbytes for r in cv.saved_residuals(f, V, X)] == [V.nbytes, X.nbytes]
+    calls.clear()
+    gw, gx = cv.grad(f, (0, 1))(V, X)
+    assert len(calls) == 2 + 2
+    np.testing.assert_allclose(gw, np.cos(np.sin(V)) * np.cos(V) * X)
+    np.testing.assert_allclose(gx, np.sin(np.sin(V)))
+
+
 def test_batched_contractions_are_told_apart():
     batched = lambda a, b: np.sum(np.sin(np.einsum("bij,bjk->bik", a, b)))
     args = (np.ones((2, 3, 3)), np.ones((2, 3, 3)))

@@ -54,6 +54,17 @@ def _through_a_helper(x: Any) -> Any:
     return lax.cond(x > 0, lambda: scaled(), partial(np.multiply, x, 3.0))
 
 
+class _Model:
+    x: Any
+
+
+def _through_an_attribute(x: Any) -> Any:
+    model = _Model()
+    model.x = x
+    return lax.cond(x > 0, lambda: cv.jit(lambda y: np.log(y) + np.log(model.x))(model.x), lambda: model.x**2)
+
+
+choice("got from an attribute", lambda x: 2.0 * np.log(x), lambda x: x**2, _through_an_attribute)
 choice("closed over by helpers", lambda x: np.sqrt(x) * 2.0, lambda x: x * 3.0, _through_a_helper)
 
 
