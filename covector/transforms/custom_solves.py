@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -56,24 +56,53 @@ def custom_root(
     converted, traced = converted_closure(f, (guess,), "custom_root")
     _check_like(_outputs(traced), guess, f"the function {function_name(f)}", "the initial guess")
 
+    solver, own = _closed(lambda guess, ps: solve(lambda x: converted(x, *ps), guess), guess, traced.hoisted)
+
+    def solve_tangent(x: Any, ps: Any, y: Any) -> Any:
+        return tangent_solve(linearize(lambda x: converted(x, *ps), x)[1], y)
+
+    tangent_solver, own_tangent = _closed(solve_tangent, guess, traced.hoisted, guess)
+
     @custom_jvp
-    def root(guess: Any, *parameters: Any) -> Any:
-        result = solve(lambda x: converted(x, *parameters), guess)
+    def root(guess: Any, parameters: Any, own: Any, own_tangent: Any) -> Any:
+        result = solver(guess, parameters, *own)
         _check_solution(result, guess, f"the solver {function_name(solve)}", has_aux, "the initial guess")
         return result
 
     @root.defjvp  # type: ignore[untyped-decorator]
     def root_jvp(primals: Any, tangents: Any) -> Any:
         result = root(*primals)
-        x = result[0] if has_aux else result
-        parameters = primals[1:]
-        _, change = jvp(lambda *ps: converted(x, *ps), parameters, tangents[1:])
-        _, at_root = linearize(lambda x: converted(x, *parameters), x)
-        dx = tangent_solve(at_root, tree_map(np.negative, change))
+        x = _solution(result, has_aux)
+        _, parameters, _, own_tangent = primals
+        _, change = jvp(lambda *ps: converted(x, *ps), parameters, tangents[1])
+        dx = tangent_solver(x, parameters, tree_map(np.negative, change), *own_tangent)
         _check_like(dx, x, f"the tangent_solve {function_name(tangent_solve)}", "the root")
-        return result, (dx, tree_map(lambda a: typeof(a).zero, result[1])) if has_aux else dx
+        return result, _tangent(dx, result, has_aux)
 
-    return root(guess, *traced.hoisted)
+    return root(guess, traced.hoisted, own, own_tangent)
+
+
+def _closed(f: Callable[..., Any], *example_args: Any) -> tuple[Callable[..., Any], list[Any]]:
+    """A function with the traced values that it closes over as further arguments, and these values.
+
+    They do not change a solution, so rules can leave their tangents out.  A solver that closes over none is called as it is; so
+    is one that cannot be traced, and then it is an error to differentiate what it closes over.
+    """
+    try:
+        converted, traced = converted_closure(f, example_args, "a solver")
+    except Exception:  # whatever is wrong shows again when it is called
+        return f, []
+    return (converted, traced.hoisted) if traced.hoisted else (f, [])
+
+
+def _solution(result: Any, has_aux: bool) -> Any:
+    """What a solver found, without its auxiliary data."""
+    return result[0] if has_aux else result
+
+
+def _tangent(dx: Any, result: Any, has_aux: bool) -> Any:
+    """The tangent of what a solver returned; that of auxiliary data is zero."""
+    return (dx, tree_map(lambda a: typeof(a).zero, result[1])) if has_aux else dx
 
 
 def _outputs(traced: Any) -> Any:
@@ -146,38 +175,57 @@ def custom_linear_solve(
     (b,) = tree_unflatten(treedef, b_leaves)
     converted, traced = converted_closure(matvec, (b,), "custom_linear_solve")
     _check_like(_outputs(traced), b, f"the function {function_name(matvec)}", "b")
-    back = solve if symmetric and transpose_solve is None else transpose_solve
+    side, own = _side(lambda x, ps: converted(x, *ps), solve, f"the solver {function_name(solve)}", b, traced.hoisted)
+    if symmetric and transpose_solve is None:
+        other, other_own = side, own
+    elif transpose_solve is None:
+        other, other_own = None, []
+    else:
+        transposed = lambda y, ps: linear_transpose(lambda x: converted(x, *ps), y)(y)[0]
+        back = f"the transpose_solve {function_name(transpose_solve)}"
+        other, other_own = _side(transposed, transpose_solve, back, b, traced.hoisted)
+    return _linear_solution(side, other, b, (traced.hoisted, own, other_own), has_aux)
 
-    def solved(parameters: Any, b: Any) -> Any:
-        result = solve(lambda x: converted(x, *parameters), b)
-        _check_solution(result, b, f"the solver {function_name(solve)}", has_aux, "b")
-        return result
 
-    def transposed(parameters: Any, ct: Any) -> Any:
-        assert back is not None
-        vecmat = linear_transpose(lambda x: converted(x, *parameters), ct)
-        result = back((lambda x: converted(x, *parameters)) if symmetric else (lambda y: vecmat(y)[0]), ct)
-        _check_solution(result, ct, f"the transpose_solve {function_name(back)}", has_aux, "b")
-        return result[0] if has_aux else result
+class _Side(NamedTuple):
+    """A linear map ``apply(x, parameters)``, and its solver ``solve(b, parameters, *what it closes over)``."""
+
+    apply: Callable[..., Any]
+    solve: Callable[..., Any]
+    who: str
+
+
+def _side(apply: Callable[..., Any], solve: Callable[..., Any], who: str, b: Any, parameters: Any) -> tuple[_Side, list[Any]]:
+    solver, own = _closed(lambda b, ps: solve(lambda x: apply(x, ps), b), b, parameters)
+    return _Side(apply, solver, who), own
+
+
+def _linear_solution(side: _Side, other: _Side | None, b: Any, known: tuple[Any, Any, Any], has_aux: bool) -> Any:
+    """The solution for the parameters and what either solver closes over, which are ``known``; ``other`` is the transpose."""
 
     @custom_jvp
-    def solution(b: Any, *parameters: Any) -> Any:
-        return solved(parameters, b)
+    def solution(b: Any, parameters: Any, own: Any, other_own: Any) -> Any:
+        result = side.solve(b, parameters, *own)
+        _check_solution(result, b, side.who, has_aux, "b")
+        return result
+
+    def forward(known: Any, b: Any) -> Any:
+        return _solution(solution(b, *known), has_aux)
+
+    def transposed(known: Any, ct: Any) -> Any:
+        assert other is not None
+        parameters, own, other_own = known
+        return _solution(_linear_solution(other, side, ct, (parameters, other_own, own), has_aux), has_aux)
 
     @solution.defjvp  # type: ignore[untyped-decorator]
     def solution_jvp(primals: Any, tangents: Any) -> Any:
         result = solution(*primals)
-        x = result[0] if has_aux else result
-        (_, *parameters), (db, *changes) = primals, tangents
-        rhs = db
+        x, known = _solution(result, has_aux), primals[1:]
+        parameters, (rhs, changes, *_) = known[0], tangents
         if parameters:
-            _, moved = jvp(lambda *ps: converted(x, *ps), parameters, changes)
-            rhs = tree_map(np.subtract, db, moved)
+            _, moved = jvp(lambda *ps: side.apply(x, ps), parameters, changes)
+            rhs = tree_map(np.subtract, rhs, moved)
+        dx = forward(known, rhs) if other is None else linear_call(forward, transposed, known, rhs)
+        return result, _tangent(dx, result, has_aux)
 
-        def forward(parameters: Any, rhs: Any) -> Any:
-            return solved(parameters, rhs)[0] if has_aux else solved(parameters, rhs)
-
-        dx = linear_call(forward, transposed, tuple(parameters), rhs) if back else forward(tuple(parameters), rhs)
-        return result, (dx, tree_map(lambda a: typeof(a).zero, result[1])) if has_aux else dx
-
-    return solution(b, *traced.hoisted)
+    return solution(b, *known)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import covector as cv
+from covector.core.pytrees import tree_leaves
 
 X = np.array([0.3, -1.2, 0.8])
 V = np.array([1.0, 0.5, -2.0])
@@ -116,3 +117,70 @@ def test_what_a_batching_rule_returns_is_checked(rule, text):
         (cv.errors.CustomRuleError, cv.errors.TreeMismatchError), match="the batching rule of .*<lambda> " + text
     ):
         cv.vmap(f)(X)
+
+
+A = np.array([[2.0, 0.5, 0.1], [0.3, 1.5, -0.2], [0.0, 0.4, 3.0]])
+NESTINGS = {
+    "grad": lambda f: cv.grad(f, (0, 1)),
+    "jit of grad": lambda f: cv.jit(cv.grad(f, (0, 1))),
+    "grad of jit": lambda f: cv.grad(cv.jit(f), (0, 1)),
+    "jvp of grad": lambda f: lambda a, b: cv.jvp(cv.grad(f, (0, 1)), (a, b), (a.T, b)),
+    "grad of grad": lambda f: cv.grad(lambda a, b: np.sum(np.cos(cv.grad(f)(a, b)) * a)),
+    "vmap of grad": lambda f: lambda a, b: cv.vmap(cv.grad(f, (0, 1)))(np.stack([a, a + 1.0]), np.stack([b, 2.0 * b])),
+}
+
+
+@pytest.mark.parametrize("nesting", NESTINGS)
+@pytest.mark.parametrize("options", [{"symmetric": True}, {"transpose_solve": True}], ids=str)
+def test_linear_solvers_may_close_over_what_is_differentiated(nesting, options):
+    """They are never differentiated themselves: the ones here have no derivative at all."""
+
+    def system(a):
+        return a @ a.T + np.eye(3) if "symmetric" in options else a
+
+    def f(a, b):
+        m = system(a)
+        solver = lambda matrix: lambda matvec, b: cv.stop_gradient(np.linalg.solve(matrix, b))
+        given = {**options, **({"transpose_solve": solver(m.T)} if "transpose_solve" in options else {})}
+        return np.sum(np.sin(cv.custom_linear_solve(lambda x: m @ x, b, solver(m), **given)))
+
+    def reference(a, b):
+        return np.sum(np.sin(np.linalg.solve(system(a), b)))
+
+    found, expected = (NESTINGS[nesting](g)(A, X) for g in (f, reference))
+    for x, y in zip(tree_leaves(found), tree_leaves(expected), strict=True):
+        np.testing.assert_allclose(x, y, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("nesting", NESTINGS)
+def test_root_solvers_may_close_over_what_is_differentiated(nesting):
+    """The root of ``m x + x^3 = b``, by Newton's method with the matrix at hand."""
+
+    def f(a, b):
+        f = lambda x: a @ x + x**3 - b
+
+        def newton(f, x):
+            for _ in range(40):
+                x = x - np.linalg.solve(a + 3 * np.diag(x**2), f(x))
+            return cv.stop_gradient(x)
+
+        tangent_solve = lambda g, y: np.linalg.solve(cv.jacfwd(g)(np.zeros(3)) + 0.0 * a, y)
+        return np.sum(np.sin(cv.custom_root(f, np.zeros(3), newton, tangent_solve)))
+
+    def reference(a, b):
+        x = np.zeros(3)
+        for _ in range(40):
+            x = x - np.linalg.solve(a + 3 * np.diag(x**2), a @ x + x**3 - b)
+        return np.sum(np.sin(x))
+
+    found, expected = (NESTINGS[nesting](g)(A, X) for g in (f, reference))
+    for x, y in zip(tree_leaves(found), tree_leaves(expected), strict=True):
+        np.testing.assert_allclose(x, y, rtol=1e-8, atol=1e-10)
+
+
+def test_a_solver_that_cannot_be_traced_may_be_differentiated_around():
+    from scipy.optimize import brentq
+
+    solve = lambda f, guess: brentq(lambda x: float(f(x)), 0.0, 10.0, xtol=1e-14)
+    root = lambda a: cv.custom_root(lambda x: x * x - a, 1.0, solve, lambda g, y: y / g(1.0))
+    np.testing.assert_allclose([root(4.0), cv.grad(root)(4.0), cv.grad(cv.grad(root))(4.0)], [2.0, 0.25, -1 / 32], rtol=1e-9)
