@@ -43,7 +43,13 @@ def measured(f: Any, *args: Any) -> tuple[float, float]:
     return seconds, peak
 
 
-def row(name: str, checkpoint: Any, steps: int, c: Any, forward: float, reverse: float) -> None:
+def loss_online(checkpoint: Any) -> Any:
+    """The same loop, of which nobody knows how long it will be."""
+    body = lambda state: (state[0] + 1, step(state[1], 0.1)[0])
+    return lambda c, xs: np.sum(lax.while_loop(lambda s: s[0] < len(xs), body, (0, c), checkpoint=checkpoint)[1])
+
+
+def row(name: str, checkpoint: Any, steps: int, c: Any, forward: float, reverse: float, loss: Any = loss) -> None:
     xs = np.full(steps, 0.1)
     gradient = cv.grad(loss(checkpoint))
     gradient(c[:8], xs)  # traces and compiles
@@ -73,3 +79,7 @@ if __name__ == "__main__":
     row("10 slots", 10, 1000, carry, forward, reverse)
     row("sqrt", "sqrt", 10_000, carry, forward, reverse)
     row("binomial", "binomial", 10_000, carry, forward, reverse)
+    row("while", None, 200, carry, forward, reverse, loss_online)
+    row("while", 10, 200, carry, forward, reverse, loss_online)
+    row("while", 38, 10_000, carry, forward, reverse, loss_online)
+    row("while", 140, 10_000, carry, forward, reverse, loss_online)

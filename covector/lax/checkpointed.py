@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from covector.core import errors
-from covector.core.avals import ShapedArray, shape_of
+from covector.core.avals import shape_of
 from covector.core.jaxpr import Jaxpr
 from covector.interpreters.evaluate import eval_jaxpr
 from covector.interpreters.programs import staged
@@ -24,10 +24,8 @@ from covector.primitives.checkpoint import checkpoint_p
 from covector.primitives.scan import Loop
 from covector.primitives.shaping import reshape_p
 from covector.primitives.subprograms import cut
-from covector.primitives.while_loop import bind_while
 from covector.transforms.checkpoint import checkpoint_policies
 
-COUNTER = ShapedArray((), np.int64)
 OPTIONS = {"policy": checkpoint_policies.nothing_saveable, "name": "steps"}
 
 
@@ -114,41 +112,3 @@ def _reversible_program(jaxpr: Jaxpr, loop: Loop, slots: int) -> Jaxpr:
         return [*carry, *ys]
 
     return jaxpr.derived(("reversible", loop, slots), lambda: staged(run, _avals(jaxpr, loop)))
-
-
-# --- while ------------------------------------------------------------------------------------------------------------
-
-
-def checkpointed_while(
-    cond: Jaxpr, body: Jaxpr, every: int, cond_consts: list[Any], consts: list[Any], carry: list[Any]
-) -> list[Any]:
-    """A while loop that keeps a state every so many steps; what is between is computed again, with its residuals."""
-    n_cond, n_body = len(cond_consts), len(consts)
-
-    def block(*args: Any) -> list[Any]:
-        """Up to ``every`` steps."""
-        own_cond, own, state = cut(args, n_cond, n_body)
-        condition, step = _counting_condition(cond, n_cond, every), _counting_body(body, n_body)
-        (_, *carry), _ = bind_while(condition, step, [own_cond, own, [np.int64(0), *state]], None)
-        return carry
-
-    avals = [*cond.in_avals[:n_cond], *body.in_avals]
-    inner = body.derived(("block", cond, every, n_cond), lambda: staged(block, avals))
-    step = checkpointed(inner)
-    return bind_while(cond, step, [cond_consts, [*cond_consts, *consts], carry], None)[0]
-
-
-def _counting_condition(cond: Jaxpr, n_consts: int, limit: int) -> Jaxpr:
-    def goes_on(*args: Any) -> list[Any]:
-        consts, (i,), carry = cut(args, n_consts, 1)
-        return [np.logical_and(i < limit, *eval_jaxpr(cond, *consts, *carry))]
-
-    return staged(goes_on, [*cond.in_avals[:n_consts], COUNTER, *cond.in_avals[n_consts:]])
-
-
-def _counting_body(body: Jaxpr, n_consts: int) -> Jaxpr:
-    def step(*args: Any) -> list[Any]:
-        consts, (i,), carry = cut(args, n_consts, 1)
-        return [i + 1, *eval_jaxpr(body, *consts, *carry)]
-
-    return staged(step, [*body.in_avals[:n_consts], COUNTER, *body.in_avals[n_consts:]])

@@ -19,7 +19,8 @@ from covector.interpreters.evaluate import eval_jaxpr
 from covector.interpreters.programs import staged
 from covector.lax.blocks import in_blocks
 from covector.lax.carries import Body, Tree, flat, traced_body
-from covector.lax.checkpointed import check_option, checkpointed_scan, checkpointed_while
+from covector.lax.checkpointed import check_option, checkpointed_scan
+from covector.lax.online import checkpointed_while
 from covector.primitives.scan import Loop
 from covector.primitives.subprograms import cut
 from covector.primitives.subscripts import concrete
@@ -184,8 +185,10 @@ def while_loop(
         body_fun: a function from the carry to the next one, of the same structure, shapes and dtypes; a Python number takes the
             dtype that the function gives it.
         init_val: the first carry, a pytree of arrays.
-        checkpoint: for reverse mode keep a carry every so many steps instead of the residuals of all, and compute the steps
-            between once more.
+        checkpoint: for reverse mode the number of carries to keep, instead of the residuals of all steps; as many again may be
+            kept during the backward pass, since a pullback can be called twice.  For up to
+            ``(s + 1) (s + 2) / 2`` steps with s carries no step is computed more than twice, nor are more than must be; see
+            `covector.lax.schedules` for longer loops.
 
     Raises:
         CarryTypeError: the carry comes back in another structure, shape or dtype.
@@ -214,7 +217,7 @@ def while_loop(
     if checkpoint is None:
         outs, _ = bind_while(condition.jaxpr, body.jaxpr, args, None)
     else:
-        outs = checkpointed_while(condition.jaxpr, body.jaxpr, int(checkpoint), *args)
+        outs = checkpointed_while(condition.jaxpr, body.jaxpr, int(checkpoint), args, who.name)
     return tree_unflatten(carry.treedef, outs)[0]
 
 

@@ -188,11 +188,11 @@ def _merge(index: Any, *stacks: Stack) -> Stack:
     items = []
     for t in range(max((len(s.items) for s in given), default=0)):
         stand_in = np.zeros(shape_of(index), bool) if aval.ticks else next(s.items[t] for s in given if len(s.items) > t)
-        items.append(_chosen(index, [s.items[t] if len(s.items) > t else stand_in for s in stacks], aval.element))
+        items.append(chosen_items(index, [s.items[t] if len(s.items) > t else stand_in for s in stacks], aval.element))
     return Stack(aval, items)
 
 
-def _chosen(index: Any, items: Sequence[Any], aval: Any) -> Any:
+def chosen_items(index: Any, items: Sequence[Any], aval: Any) -> Any:
     """Of each example the item that its index names."""
     if isinstance(aval, StackAval):
         return merge_p.bind(index, *items)
@@ -219,7 +219,7 @@ part_p = Primitive("part")
 
 @part_p.def_impl
 def _part(index: Any, x: Stack, *, number: int) -> Stack:
-    return Stack(x.aval, [_chosen(index == number, [x.aval.element.zeros(), item], x.aval.element) for item in x.items])
+    return Stack(x.aval, [chosen_items(index == number, [x.aval.element.zeros(), item], x.aval.element) for item in x.items])
 
 
 part_p.def_abstract(lambda index, x, *, number: x)

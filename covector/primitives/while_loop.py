@@ -45,7 +45,8 @@ from covector.primitives.scan import (
     with_marks,
 )
 from covector.primitives.shaping import move_batch_to_front
-from covector.primitives.stacks import Stack, StackAval
+from covector.primitives.stack_items import rows_p
+from covector.primitives.stacks import Stack, StackAval, innermost
 from covector.primitives.subprograms import at_front, batched_in_front, check_all_take_part, cut, grow, in_front, rearranged
 from covector.primitives.subscripts import concrete
 
@@ -277,19 +278,33 @@ def _run_active(size: int, cond: Jaxpr, body: Jaxpr, loop: While, groups: list[l
         if len(outs) > n:
             rows.append(_collected(size, active, outs[n:], loop.ticks))
     order = places([numbers for numbers, _ in finished])
-    final = [take_rows(np.concatenate(column), order) for column in zip(*(values for _, values in finished), strict=True)]
+    final = [take_rows(_concatenated(column), order) for column in zip(*(values for _, values in finished), strict=True)]
     avals = _stack_avals(body, n, loop.ticks)
     columns = zip(*rows, strict=True) if rows else [()] * len(avals)
     return [*final, *(Stack(a.batched(size, 0), column) for a, column in zip(avals, columns, strict=True))]
+
+
+def _concatenated(parts: Sequence[Any]) -> Any:
+    """Parts of a batch together, of arrays or of the items of stacks, which are zero where a stack has ended."""
+    if parts[0].__class__ is not Stack:
+        return np.concatenate(parts)
+    length = max(len(part.items) for part in parts)
+    items = [_concatenated(row) for row in zip(*(part.of_length(length) for part in parts), strict=True)]
+    size = sum(innermost(part.aval).shape[0] for part in parts)
+    return Stack(parts[0].aval.example(0).batched(size, 0), items)
 
 
 def take_rows(x: Any, chosen: Any) -> Any:
     """Some examples of a batch, of an array or of the items of a stack."""
     if x.__class__ is np.ndarray:
         return x[chosen]
-    if x.__class__ is Stack:
-        return Stack(x.aval, [take_rows(item, chosen) for item in x.items])
-    return gather_p.bind(x, np.flatnonzero(chosen) if chosen.dtype == bool else chosen)
+    numbers = np.flatnonzero(chosen) if chosen.dtype == bool else chosen
+    return rows_p.bind(numbers, x) if isinstance(typeof(x), StackAval) else gather_p.bind(x, numbers)
+
+
+def _row(x: Any, number: Any, size: int) -> Any:
+    """One example for a whole batch, in shape to stand in for others."""
+    return rows_p.bind(np.broadcast_to(number, (size,)), x) if isinstance(typeof(x), StackAval) else x[number]
 
 
 def _collected(size: int, active: Any, values: list[Any], ticks: int | None) -> list[Any]:
@@ -327,8 +342,8 @@ def _run_selecting(size: int, cond: Jaxpr, body: Jaxpr, loop: While, groups: lis
     def step(*args: Any) -> list[Any]:
         cond_consts, consts, (active,), carry = cut(args, loop.num_cond, loop.num_body, 1)
         first = np.argmax(active)
-        ready = [where(active, x, x[first]) for x in carry]
-        ready_consts = [where(active, x, x[first]) if m else x for x, m in zip(consts, const_marks, strict=True)]
+        ready = [where(active, x, _row(x, first, size)) for x in carry]
+        ready_consts = [where(active, x, _row(x, first, size)) if m else x for x, m in zip(consts, const_marks, strict=True)]
         outs = in_front(partial(eval_jaxpr, body), size, [*ready_consts, *ready], [*const_marks, *carry_marks])
         new = [where(active, x, old) for x, old in zip(outs, carry, strict=False)]
         collected = [_ticked(active, x) if i == loop.ticks else x for i, x in enumerate(outs[len(carry) :])]

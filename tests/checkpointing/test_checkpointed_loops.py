@@ -128,19 +128,6 @@ def test_memory(checkpoint, carries):
         assert peak_of_gradient(loss, x) > 900
 
 
-def test_a_while_loop_keeps_a_state_every_so_many_steps():
-    def loss(checkpoint):
-        body = lambda c: (c[0] + 1, 0.5 * np.sin(c[1]) + 0.1 * c[1], c[2])
-        goes_on = lambda c: c[0] < c[2]
-        return lambda x, n: np.sum(lax.while_loop(goes_on, body, (0, x, n), checkpoint=checkpoint)[1])
-
-    x = np.linspace(0.0, 1.0, 20_000)
-    np.testing.assert_allclose(cv.grad(loss(7))(x, 40), cv.grad(loss(None))(x, 40), rtol=1e-10)
-    np.testing.assert_allclose(cv.jit(cv.grad(loss(7)))(x, 40), cv.grad(loss(None))(x, 40), rtol=1e-10)
-    assert peak_of_gradient(loss(25), x, 600) < 25 + 24 + 16
-    assert peak_of_gradient(loss(None), x, 600) > 550
-
-
 def test_errors():
     scan = lambda checkpoint: lax.scan(lambda c, x: (c, x), 0.0, np.ones(3), checkpoint=checkpoint)
     with pytest.raises(cv.errors.ArgumentError, match=r"checkpoint='cube'[\s\S]*'sqrt' or 'binomial' or a positive integer"):

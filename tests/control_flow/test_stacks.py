@@ -7,6 +7,7 @@ import pytest
 
 import covector as cv
 from covector.primitives.scan import scan_p
+from covector.primitives.stack_items import add_rows_p, item_p, kept_items_p, put_p, rows_p, with_item_p, without_item_p
 from covector.primitives.stacks import Stack, StackAval, merge_p, part_p, repeat_items_p, stack_add_p, sum_items_p
 from covector.primitives.while_loop import while_p
 from covector.testing import check_grads
@@ -51,6 +52,41 @@ def part(x, y):
     return weighted_sum(part_p.bind(INDEX, to_stack(x, 3), number=1), x[0])
 
 
+PLACES = np.array([2, -1])  # of two examples, of which the second has none
+
+
+def item(x, y):
+    return item_p.bind(np.int64(1), to_stack(x, 3)) + 2 * item_p.bind(PLACES, to_stack(y, 3)) + item_p.bind(-1, to_stack(x, 3))
+
+
+def replaced(x, y):
+    one = with_item_p.bind(np.int64(1), to_stack(x, 3), y[0] * y[1])
+    own = with_item_p.bind(PLACES, to_stack(x, 3), y[0])
+    unchanged = with_item_p.bind(-1, to_stack(y, 2), x[0])
+    return weighted_sum(one, x[0]) + weighted_sum(own, x[0]) + weighted_sum(unchanged, x[0])
+
+
+def alone(x, y):
+    stacks = put_p.bind(np.int64(2), x[0]), put_p.bind(PLACES, y[0]), without_item_p.bind(PLACES, to_stack(x, 3))
+    return sum(weighted_sum(s, x[0]) for s in stacks)
+
+
+MASK = np.array([[True, False, True], [False, False, True]])
+
+
+def kept(x, y):
+    both = kept_items_p.bind(MASK, to_stack(x, 3)), kept_items_p.bind(MASK[0], to_stack(y, 2))
+    return sum(weighted_sum(s, x[0]) for s in both)
+
+
+def some_rows(x, y):
+    return weighted_sum(rows_p.bind(np.array([1, 1, 0]), to_stack(x, 3)), np.zeros(3))
+
+
+def rows_added(x, y):
+    return weighted_sum(add_rows_p.bind(np.array([3, 3]), to_stack(x, 3), count=4), np.zeros(4))
+
+
 def by_hand(x, y):
     """What each of them is, in NumPy."""
     return {
@@ -59,6 +95,12 @@ def by_hand(x, y):
         totals: np.sum(x[0] + 2 * x[1] + 3 * x[2]),
         merged: np.array([1, 2, 3]) @ np.stack([y[:, 0], x[:, 1]], 1),
         part: (x[0] + 2 * x[1] + 3 * x[2]) * [1.0, 0.0],
+        item: x[1] + 2 * y[2] * [1.0, 0.0],
+        replaced: x[0] + 2 * y[0] * y[1] + 3 * x[2] + x[0] + 2 * x[1] + 3 * np.array([y[0, 0], x[2, 1]]) + y[0] + 2 * y[1],
+        alone: 3 * x[0] + 3 * y[0] * [1.0, 0.0] + x[0] + 2 * x[1] + 3 * x[2] * [0.0, 1.0],
+        kept: x[0] * [1.0, 0.0] + 3 * x[2] + y[0],
+        some_rows: (x[0] + 2 * x[1] + 3 * x[2])[[1, 1, 0]],
+        rows_added: np.sum(x[0] + 2 * x[1] + 3 * x[2]) * np.array([0.0, 0.0, 0.0, 1.0]),
     }
 
 
