@@ -71,7 +71,51 @@ def batches(size: int) -> None:
     report(f"vmap of while_loop, {size} examples, one in 50 is long", times)
 
 
+def tables(rows: int) -> None:
+    """Gradients of 200 reads of a table, and of 200 writes to it, against the same by hand, in place."""
+    table, places = np.linspace(0.0, 1.0, rows), np.random.default_rng(0).integers(0, 1000, 200)
+    others = places * 7 % 1000
+
+    def read(t: Any) -> Any:
+        return lax.scan(lambda c, i: (c + 0.01 * c * np.sin(t[i]), None), 1.0, places)[0]
+
+    def write(t: Any) -> Any:
+        step = lambda t, ij: (cv.at(t)[ij[0]].set(np.sin(t[ij[1]])), None)
+        return np.sum(lax.scan(step, t, (places, others))[0])
+
+    def read_by_hand() -> Any:
+        c, ct, kept, out = 1.0, 1.0, [], np.zeros(rows)
+        for i in places:
+            x = table[i]
+            s = np.sin(x)
+            kept.append((i, np.cos(x), s, c))
+            c = c + 0.01 * c * s
+        for i, cos, s, before in reversed(kept):
+            out[i] += ct * 0.01 * before * cos
+            ct = ct + ct * 0.01 * s
+        return out
+
+    def write_by_hand() -> Any:
+        t, kept, ct = table.copy(), [], np.ones(rows)
+        for i, j in zip(places, others, strict=True):
+            kept.append((i, j, np.cos(t[j])))
+            t[i] = np.sin(t[j])
+        for i, j, slope in reversed(kept):
+            part = ct[i]
+            ct[i] = 0.0
+            ct[j] += part * slope
+        return ct
+
+    pairs = {"read": (cv.grad(read), read_by_hand), "written": (cv.grad(write), write_by_hand)}
+    for name, (gradient, by_hand) in pairs.items():
+        np.testing.assert_allclose(gradient(table), by_hand(), rtol=1e-12, atol=1e-14)
+        times = best({"gradient": lambda g=gradient: g(table), "by hand": by_hand}, rounds=10, number=1)
+        report(f"table of {rows} rows {name} at 200 places", times)
+
+
 if __name__ == "__main__":
     for n in (1, 10, 1000):
         loops(n)
     batches(10_000)
+    for n in (1_000, 1_000_000):
+        tables(n)

@@ -130,8 +130,10 @@ class Primitive:
         "linear",
         "linear_masks",
         "linearize",
+        "makes_new",
         "multiple_results",
         "name",
+        "overwrite",
         "rules",
         "split",
         "transpose",
@@ -148,7 +150,11 @@ class Primitive:
         """Whether its abstract rule says over which named axes the outputs vary."""
         self.effect = False
         """Whether applying it does something besides computing its results, so that it stays in a program that needs none."""
+        self.makes_new = False
+        """Whether a result never shares memory with an argument; see `covector.interpreters.overwriting`."""
         self.impl: Callable[..., Any] = self._missing("impl", "evaluation")
+        self.overwrite: Callable[..., Any] | None = None
+        """An implementation that may write the result into its first argument, of the result's shape and dtype."""
         self.abstract: Callable[..., Any] = self._missing("abstract", "staging (make_jaxpr, jit)")
         self.jvp: Callable[..., Any] | None = None
         self.linearize: Callable[..., Any] | None = None

@@ -162,8 +162,9 @@ class Tracer(TracerBase):
         raise self._refuse(
             errors.TracerArrayConversionError,
             "a NumPy array",
-            "use np.stack([...]) or covector.numpy.array([...]) instead of np.array([...]), and functions that dispatch on"
-            " their arguments; for a function that cannot be traced, register a primitive",
+            "use np.stack([...]) or covector.numpy.array([...]) instead of np.array([...]), covector.numpy.take(a, i, axis=0)"
+            " instead of a[i] for a plain array, and functions that dispatch on their arguments; for a function that cannot be"
+            " traced, register a primitive",
         )
 
     def item(self, *args: Any) -> Any:

@@ -70,7 +70,7 @@ def compiled(jaxpr: Jaxpr) -> Callable[..., list[Any]]:
 def _compile(jaxpr: Jaxpr) -> Callable[..., list[Any]]:
     if len(jaxpr.equations) > MAX_GENERATED_EQUATIONS:
         return lambda *args: fresh(jaxpr, run_equations(jaxpr, args, lambda eqn, values: implementation(eqn)(*values)))
-    return _Generator(jaxpr).function()
+    return Generator(jaxpr).function()
 
 
 def _watched(jaxpr: Jaxpr, args: Any, report: Any) -> list[Any]:
@@ -113,7 +113,7 @@ def as_python_scalar(x: Any) -> Any:
     return x.item() if isinstance(x, (np.generic, np.ndarray)) else x
 
 
-class _Generator:
+class Generator:
     """Writes the Python source of a program."""
 
     def __init__(self, jaxpr: Jaxpr):
@@ -135,11 +135,14 @@ class _Generator:
     def result(self, atom: Atom) -> str:
         return f"unshared({self.name(atom)})" if isinstance(atom, Var) and self.jaxpr.consts else self.atom(atom)
 
+    def implementation(self, eqn: Equation) -> Callable[..., Any]:
+        return implementation(eqn)
+
     def line(self, eqn: Equation) -> str:
         targets = ", ".join(map(self.name, eqn.outputs))
         if eqn.primitive.multiple_results:
             targets = f"[{targets}]"
-        call = self.constant(implementation(eqn), "p")
+        call = self.constant(self.implementation(eqn), "p")
         return f"{targets} = {call}({', '.join(map(self.atom, eqn.inputs))})"
 
     def function(self) -> Callable[..., list[Any]]:

@@ -15,9 +15,8 @@ from covector.core.avals import is_weak, result_dtype, shape_of, typeof
 from covector.core.primitive import TracerBase
 from covector.core.tracer import Tracer
 from covector.numpy.registry import as_array
-from covector.primitives.indexing import Index, add_slice_p, embed_p, erase_p, spread_p, update_slice_p
+from covector.primitives.indexing import Index, add_slice_p, clear_p, embed_p, erase_p, spread_p, update_slice_p
 from covector.primitives.scatter import (
-    erased,
     scatter_add_p,
     scatter_max_p,
     scatter_min_p,
@@ -52,7 +51,7 @@ MULTIPLY, MIN, MAX = (Writers(_update, p.bind, _update) for p in (scatter_mul_p,
 INTO_ZEROS = Writers(_embed, _spread_last, _embed)
 ADD_INTO_ZEROS = Writers(_embed, lambda x, values, *i: spread_p.bind(values, *i, shape=shape_of(x)), _embed)
 # where the values are known to be zero: linear in x
-ERASE = Writers(lambda x, part, index: erase_p.bind(x, index=index), lambda x, values, *i: erased(x, i), _update)
+ERASE = Writers(lambda x, part, index: erase_p.bind(x, index=index), lambda x, values, *i: clear_p.bind(x, *i), _update)
 
 
 class at:

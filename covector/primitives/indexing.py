@@ -20,7 +20,7 @@ from __future__ import annotations
 import functools
 import math
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -171,16 +171,38 @@ def _embed_batch(size: int, args: Sequence[Any], dims: Dims, *, indices: tuple[I
     return embed_p.bind(*batch_all(size, args, dims), indices=indices, shape=(size, *shape)), 0
 
 
+# --- writers: the first argument, changed in places -------------------------------------------------------------------
+
+
+def writer(primitive: Primitive) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Register a function that writes into its first argument: `impl` lets it write into a copy, `overwrite` where it can."""
+
+    def register(write: Callable[..., None]) -> Callable[..., None]:
+        def impl(x: Any, *args: Any, **params: Any) -> Any:
+            out = np.array(x, order="C")
+            write(out, *args, **params)
+            return out
+
+        def overwrite(x: Any, *args: Any, **params: Any) -> Any:
+            if not (x.flags.writeable and x.flags.c_contiguous):
+                return impl(x, *args, **params)
+            write(x, *args, **params)
+            return x
+
+        primitive.impl, primitive.overwrite = impl, overwrite
+        return write
+
+    return register
+
+
 # --- erase: zero in a part --------------------------------------------------------------------------------------------
 
 erase_p = linear_structural("erase")
 
 
-@erase_p.def_impl
-def _erase(x: Any, *, index: Index) -> Any:
-    out = np.array(x)
+@writer(erase_p)
+def _erase(out: Any, *, index: Index) -> None:
     out[subscript(index)] = 0
-    return out
 
 
 @erase_p.def_abstract
@@ -225,11 +247,9 @@ update_slice_p = _slice_writer("update_slice")
 add_slice_p = _slice_writer("add_slice")
 
 
-@update_slice_p.def_impl
-def _update_slice(x: Any, part: Any, *, index: Index) -> Any:
-    out = np.array(x)
+@writer(update_slice_p)
+def _update_slice(out: Any, part: Any, *, index: Index) -> None:
     out[subscript(index)] = part
-    return out
 
 
 @update_slice_p.def_jvp
@@ -247,17 +267,13 @@ def _update_slice_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, index:
 
 @update_slice_p.def_transpose(linear=jointly())
 def _update_slice_transpose(ct: Any, x: Any, part: Any, *, index: Index) -> Any:
-    return (
-        erase_p.bind(ct, index=index) if x.__class__ is Var else None,
-        slice_p.bind(ct, index=index) if part.__class__ is Var else None,
-    )
+    read = slice_p.bind(ct, index=index) if part.__class__ is Var else None
+    return erase_p.bind(ct, index=index) if x.__class__ is Var else None, read
 
 
-@add_slice_p.def_impl
-def _add_slice(x: Any, part: Any, *, index: Index) -> Any:
-    out = np.array(x)
+@writer(add_slice_p)
+def _add_slice(out: Any, part: Any, *, index: Index) -> None:
     out[subscript(index)] += part
-    return out
 
 
 @add_slice_p.def_jvp
@@ -285,9 +301,13 @@ gather_p = Primitive("gather")
 """``gather(x, i_1, ..., i_k)`` is ``x[i_1, ..., i_k]`` for integer arrays that broadcast together."""
 
 
+gather_p.makes_new = True
+
+
 @gather_p.def_impl
 def _gather(x: Any, *indices: Any) -> Any:
-    return x[indices]
+    out = x[indices]
+    return out if out.base is None else out.copy()
 
 
 @gather_p.def_abstract
@@ -354,6 +374,7 @@ def examples(size: int, indices: Sequence[Any]) -> Any:
 # --- spread: add into zeros by integer arrays -------------------------------------------------------------------------
 
 spread_p = Primitive("spread")
+spread_p.makes_new = True
 """``spread(values, i_1, ..., i_k, shape=...)``: zeros of a shape, with the values added at the indices; the transpose of
 `gather_p`.  The values have the shape of the indices, followed by the axes of ``shape`` after the first k."""
 
@@ -399,6 +420,44 @@ def _spread_batch(size: int, args: Sequence[Any], dims: Dims, *, shape: Shape) -
     return spread_p.bind(values, examples(size, indices), *indices, shape=(size, *shape)), 0
 
 
+# --- clear: zero by integer arrays ------------------------------------------------------------------------------------
+
+clear_p = Primitive("clear")
+"""``clear(x, i_1, ..., i_k)``: x with zeros at the indices."""
+
+
+@writer(clear_p)
+def _clear(out: Any, *indices: Any) -> None:
+    out[indices] = 0
+
+
+@clear_p.def_abstract
+def _clear_abstract(x: ShapedArray, *indices: ShapedArray) -> ShapedArray:
+    index_shape(indices)
+    return x.strengthened()
+
+
+@clear_p.def_jvp
+def _clear_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
+    out, t = clear_p.bind(*primals), tangents[0]
+    return out, typeof(out).zero if t.__class__ is Zero else clear_p.bind(t, *primals[1:])
+
+
+clear_p.def_transpose(lambda ct, x, *indices: (clear_p.bind(ct, *indices), *(None for _ in indices)), linear=jointly(0))
+
+
+@clear_p.def_batch
+def _clear_batch(size: int, args: Sequence[Any], dims: Dims) -> Any:
+    x, *indices = args
+    d, *index_dims = dims
+    if all(i is None for i in index_dims):
+        (x,) = move_batch_to_front([x], [d])
+        return clear_p.bind(moveaxis(x, 0, len(indices)), *indices), len(indices)
+    indices = align_batch(indices, index_dims)
+    (x,) = batch_all(size, [x], [d])
+    return clear_p.bind(x, examples(size, indices), *indices), 0
+
+
 # --- helpers of implementations ---------------------------------------------------------------------------------------
 
 
@@ -430,8 +489,11 @@ def apply_at(ufunc: np.ufunc, buffer: Any, indices: Sequence[Any], values: Any) 
     """``ufunc.at(buffer, indices, values)`` for integer arrays that index the leading axes.
 
     NumPy is faster on a vector with one vector of indices than in general (6 times for rows of 64 elements, NumPy 2.4), so
-    other cases are brought into this form.
+    other cases are brought into this form.  A single place needs none of it.
     """
+    if is_one_place(indices):
+        buffer[tuple(indices)] = ufunc(buffer[tuple(indices)], values)
+        return
     if buffer.ndim == 1 or not buffer.flags.c_contiguous:
         ufunc.at(buffer, tuple(indices), values)
         return
@@ -441,6 +503,11 @@ def apply_at(ufunc: np.ufunc, buffer: Any, indices: Sequence[Any], values: Any) 
         row = math.prod(buffer.shape[k:])
         positions = np.reshape(positions[:, None] * row + np.arange(row), -1)
     ufunc.at(buffer.reshape(-1), positions, np.reshape(values, -1))
+
+
+def is_one_place(indices: Sequence[Any]) -> bool:
+    """Whether indices name a single place, which no other write can meet."""
+    return all(np.ndim(i) == 0 for i in indices)
 
 
 def add_at(buffer: Any, indices: Sequence[Any], values: Any) -> None:

@@ -25,10 +25,12 @@ from covector.core.check import check_linear
 from covector.core.jaxpr import Jaxpr, Var, has_effects
 from covector.core.primitive import NestedPrimitive
 from covector.interpreters.clean import clean
-from covector.interpreters.evaluate import compiled, eval_jaxpr
+from covector.interpreters.evaluate import eval_jaxpr
 from covector.interpreters.linearize import Split, split, split_known
+from covector.interpreters.overwriting import owned_step
 from covector.interpreters.programs import choose, jvp_program, spread, staged, transposed_program
 from covector.interpreters.stage import LinearTrace
+from covector.primitives.accumulating import with_parts_added
 from covector.primitives.call import jit_p
 from covector.primitives.progress import progress_bar
 from covector.primitives.selection import select_p
@@ -75,7 +77,8 @@ def _scan(*args: Any, jaxpr: Jaxpr, **params: Any) -> list[Any]:
     columns = [x.of_length(n) if x.__class__ is Stack else x for x in xs]
     y_avals = [stacked_aval(a, loop.length) for a in jaxpr.out_avals[loop.num_carry :]]
     ys: list[Any] = [[None] * n if isinstance(a, StackAval) else np.empty(a.shape, a.dtype) for a in y_avals]
-    step = compiled(clean(jaxpr))
+    step, own = owned_step(clean(jaxpr), loop.num_consts, loop.num_carry)
+    carry = [np.array(c, order="C") if k in own else c for k, c in enumerate(carry)] if own else carry
     for i in progress_bar(steps(n, loop.reverse), loop.progress, n):
         outs = step(*consts, *carry, *[column[i] for column in columns])
         carry = outs[: loop.num_carry]
@@ -317,7 +320,7 @@ def _backward_step(program: Jaxpr, n_consts: int, n_xs: int, n_sums: int, n_carr
 
     def make() -> Jaxpr:
         consts, xs, carry, cts = cut(program.in_avals, n_consts, n_xs, n_carry)
-        return staged(step, [*consts, *program.out_avals[:n_sums], *carry, *xs, *cts])
+        return with_parts_added(staged(step, [*consts, *program.out_avals[:n_sums], *carry, *xs, *cts]))
 
     return program.derived(("backward step", n_consts, n_xs, n_sums, n_carry), make)
 

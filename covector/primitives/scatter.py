@@ -26,7 +26,18 @@ from covector.core.avals import ShapedArray, Zero, array_aval, shape_of, typeof
 from covector.core.jaxpr import Var
 from covector.core.primitive import Primitive, TracerBase, jointly
 from covector.primitives.constructors import zero_jvp
-from covector.primitives.indexing import apply_at, examples, flat_positions, gather_p, index_shape, rank_of, spread_p
+from covector.primitives.indexing import (
+    apply_at,
+    clear_p,
+    examples,
+    flat_positions,
+    gather_p,
+    index_shape,
+    is_one_place,
+    rank_of,
+    spread_p,
+    writer,
+)
 from covector.primitives.ring import add_p, mul_p
 from covector.primitives.selection import select_p
 from covector.primitives.shaping import align_batch, batch_all, convert_to, moveaxis, reshape_to
@@ -41,16 +52,17 @@ def _scatter_primitive(name: str, ufunc: np.ufunc | None) -> Primitive:
     """The primitive that combines what is at a place with the values for it by ``ufunc``, or replaces it."""
     primitive = Primitive(name)
 
-    @primitive.def_impl
-    def impl(x: Any, values: Any, *indices: Any) -> Any:
-        out = np.array(x, order="C")
+    @writer(primitive)
+    def write(out: Any, values: Any, *indices: Any) -> None:
         if ufunc is not None:
             apply_at(ufunc, out, indices, values)
-            return out
+            return
+        if is_one_place(indices):
+            out[indices] = values
+            return
         lead, rest = out.shape[: len(indices)], out.shape[len(indices) :]
         positions = flat_positions(indices, lead)
         out.reshape(math.prod(lead), *rest)[positions] = np.reshape(values, (len(positions), *rest))
-        return out
 
     @primitive.def_abstract
     def abstract(x: ShapedArray, values: ShapedArray, *indices: ShapedArray) -> ShapedArray:
@@ -119,15 +131,6 @@ def without_overwritten(values: Any, indices: Sequence[Any], shape: Shape) -> An
     return select_p.bind(reshape_to(last, (*index, *(1,) * (len(shape_of(values)) - len(index)))), values, 0)
 
 
-def erased(x: Any, indices: Sequence[Any]) -> Any:
-    """An array with zeros at the indices."""
-    shape = shape_of(x)
-    lead = shape[: len(indices)]
-    yes = np.ones(index_shape([typeof(i) for i in indices]), np.bool_)
-    written = scatter_p.bind(np.zeros(lead, np.bool_), yes, *indices)
-    return select_p.bind(reshape_to(written, (*lead, *(1,) * (len(shape) - len(lead)))), 0, x)
-
-
 # --- scatter and scatter_add: jointly linear in the operand and the values --------------------------------------------
 
 
@@ -138,7 +141,7 @@ def _scatter_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     out = scatter_p.bind(*primals)
     shape = shape_of(out)
     if tvalues.__class__ is Zero:
-        return out, typeof(out).zero if tx.__class__ is Zero else erased(tx, indices)
+        return out, typeof(out).zero if tx.__class__ is Zero else clear_p.bind(tx, *indices)
     if tx.__class__ is Zero:
         return out, spread_p.bind(without_overwritten(tvalues, indices, shape), *indices, shape=shape)
     return out, scatter_p.bind(tx, tvalues, *indices)
@@ -146,11 +149,9 @@ def _scatter_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
 
 @scatter_p.def_transpose(linear=jointly(0, 1))
 def _scatter_transpose(ct: Any, x: Any, values: Any, *indices: Any) -> Any:
-    return (
-        erased(ct, indices) if x.__class__ is Var else None,
-        without_overwritten(gather_p.bind(ct, *indices), indices, shape_of(ct)) if values.__class__ is Var else None,
-        *(None for _ in indices),
-    )
+    """The part is read first, so that the rest may overwrite the cotangent."""
+    part = without_overwritten(gather_p.bind(ct, *indices), indices, shape_of(ct)) if values.__class__ is Var else None
+    return clear_p.bind(ct, *indices) if x.__class__ is Var else None, part, *(None for _ in indices)
 
 
 @scatter_add_p.def_jvp

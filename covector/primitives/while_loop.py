@@ -15,7 +15,7 @@ the body collects comes out as stacks, an item for each step.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
+from functools import partial, reduce
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,6 +28,7 @@ from covector.interpreters.batch import axis_name_of
 from covector.interpreters.clean import clean
 from covector.interpreters.evaluate import compiled, eval_jaxpr
 from covector.interpreters.linearize import split, split_known
+from covector.interpreters.overwriting import owned_step
 from covector.interpreters.programs import choose, jvp_program, spread, staged
 from covector.interpreters.stage import LinearTrace
 from covector.primitives.call import jit_p
@@ -45,8 +46,8 @@ from covector.primitives.scan import (
     with_marks,
 )
 from covector.primitives.shaping import move_batch_to_front
-from covector.primitives.stack_items import rows_p
-from covector.primitives.stacks import Stack, StackAval, innermost
+from covector.primitives.stack_items import add_rows_p, rows_p
+from covector.primitives.stacks import Stack, StackAval, stack_add_p
 from covector.primitives.subprograms import at_front, batched_in_front, check_all_take_part, cut, grow, in_front, rearranged
 from covector.primitives.subscripts import concrete
 
@@ -79,8 +80,9 @@ def bind_while(cond: Jaxpr, body: Jaxpr, args: Sequence[list[Any]], ticks: int |
 @while_p.def_impl
 def _while(*args: Any, cond: Jaxpr, body: Jaxpr, **params: Any) -> list[Any]:
     cond_consts, body_consts, carry = While(**params).cut(args)
-    goes_on, step = compiled(clean(cond)), compiled(clean(body))
     n = len(carry)
+    goes_on, (step, own) = compiled(clean(cond)), owned_step(clean(body), len(body_consts), n)
+    carry = [np.array(c, order="C") if k in own else c for k, c in enumerate(carry)]
     rows = []
     while goes_on(*cond_consts, *carry)[0]:
         outs = step(*body_consts, *carry)
@@ -277,21 +279,19 @@ def _run_active(size: int, cond: Jaxpr, body: Jaxpr, loop: While, groups: list[l
         carry = outs[:n]
         if len(outs) > n:
             rows.append(_collected(size, active, outs[n:], loop.ticks))
-    order = places([numbers for numbers, _ in finished])
-    final = [take_rows(_concatenated(column), order) for column in zip(*(values for _, values in finished), strict=True)]
+    numbers = [numbers for numbers, _ in finished]
+    final = [_together(numbers, column) for column in zip(*(values for _, values in finished), strict=True)]
     avals = _stack_avals(body, n, loop.ticks)
     columns = zip(*rows, strict=True) if rows else [()] * len(avals)
     return [*final, *(Stack(a.batched(size, 0), column) for a, column in zip(avals, columns, strict=True))]
 
 
-def _concatenated(parts: Sequence[Any]) -> Any:
-    """Parts of a batch together, of arrays or of the items of stacks, which are zero where a stack has ended."""
-    if parts[0].__class__ is not Stack:
-        return np.concatenate(parts)
-    length = max(len(part.items) for part in parts)
-    items = [_concatenated(row) for row in zip(*(part.of_length(length) for part in parts), strict=True)]
-    size = sum(innermost(part.aval).shape[0] for part in parts)
-    return Stack(parts[0].aval.example(0).batched(size, 0), items)
+def _together(numbers: Sequence[Any], parts: Sequence[Any]) -> Any:
+    """A batch from parts of it that hold the examples of these numbers, of arrays or of the items of stacks."""
+    if not isinstance(typeof(parts[0]), StackAval):
+        return take_rows(np.concatenate(parts), places(numbers))
+    size = sum(map(len, numbers))
+    return reduce(stack_add_p.bind, [add_rows_p.bind(n, p, count=size) for n, p in zip(numbers, parts, strict=True)])
 
 
 def take_rows(x: Any, chosen: Any) -> Any:

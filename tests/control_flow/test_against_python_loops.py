@@ -162,6 +162,7 @@ PROGRAMS = {
     "nested": (nested, [lax.scan, lax.while_loop, lax.cond], [python_scan, python_while, python_cond]),
 }
 
+WITH_RULES = {"checkpointed growth"}  # Python functions, which have no notation: these programs cannot be parsed back
 BOTH = (0, 1)
 TRANSFORMED = {
     "value": lambda f: f,
@@ -203,7 +204,8 @@ def test_as_in_python(program, name):
     assert_same(cv.vmap(transform(f), (0, None))(BATCH[0], XS), by_example(transform(g), BATCH[0], XS), "one argument batched")
     jaxpr = cv.make_jaxpr(transform(f))(A, XS)
     cv.check(jaxpr)
-    assert cv.parse(str(jaxpr)) == jaxpr
+    if program not in WITH_RULES:
+        assert cv.parse(str(jaxpr)) == jaxpr
 
 
 @pytest.mark.parametrize("name", ["grad", "jvp", "hvp"])

@@ -1,0 +1,130 @@
+"""Overwriting: which operations of a program may write their result into an argument instead of a copy of it.
+
+A loop that changes one place of a table in each step would copy the table each time.  An operation with an implementation
+``overwrite`` may write into its first argument where nobody else can see that: the argument is used for the last time, as is
+all that may share its memory, none of which is an input or a constant.  A loop may own its carries, of which it copies the
+first; `owned_step` finds out which of them a step leaves as much its own as it got them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from covector.core.avals import ShapedArray
+from covector.core.jaxpr import Equation, Jaxpr, Var
+from covector.core.modes import MODES
+from covector.interpreters.evaluate import MAX_GENERATED_EQUATIONS, Generator, compiled
+
+
+class Memory:
+    """The variables that may share one memory, and whether anybody outside of the program may see it."""
+
+    __slots__ = ("foreign", "variables")
+
+    def __init__(self, variables: Sequence[Var], foreign: bool):
+        self.variables = set(variables)
+        self.foreign = foreign
+
+
+class Uses(NamedTuple):
+    """What a program does with memory.
+
+    Attributes:
+        overwritten: the places of the equations that may overwrite their first input.
+        memory: at the end of the program, of each variable.
+    """
+
+    overwritten: set[int]
+    memory: dict[Var, Memory]
+
+
+def uses_of_memory(jaxpr: Jaxpr, owned: Sequence[Var]) -> Uses:
+    """Follow the memory of a program's variables, of whose inputs only the ``owned`` ones may be overwritten."""
+    last: dict[Any, float] = {x: i for i, eqn in enumerate(jaxpr.equations) for x in eqn.inputs if isinstance(x, Var)}
+    last.update({x: np.inf for x in jaxpr.out_vars if isinstance(x, Var)})
+    memory = {v: Memory([v], v not in owned) for v in (*jaxpr.in_vars, *jaxpr.consts)}
+    overwritten = set()
+    for i, eqn in enumerate(jaxpr.equations):
+        if may_overwrite(eqn, memory) and all(last.get(v, i) <= i for v in memory[eqn.inputs[0]].variables):
+            overwritten.add(i)
+        shared = None if makes_new_memory(eqn.primitive) else _joined(eqn, memory)
+        for v in eqn.outputs:
+            memory[v] = shared or Memory([v], False)
+    return Uses(overwritten, memory)
+
+
+def may_overwrite(eqn: Equation, memory: dict[Var, Memory]) -> bool:
+    """Whether an equation can overwrite its first input, an array like the output in memory that no other input shares."""
+    x, out = eqn.inputs[0] if eqn.inputs else None, eqn.outputs[0] if eqn.outputs else None
+    if eqn.primitive.overwrite is None or not isinstance(x, Var) or out is None or memory[x].foreign:
+        return False
+    alike = isinstance(x.aval, ShapedArray) and x.aval.shape == out.aval.shape != () and x.aval.dtype == out.aval.dtype
+    return alike and not any(isinstance(y, Var) and memory[y] is memory[x] for y in eqn.inputs[1:])
+
+
+def makes_new_memory(primitive: Any) -> bool:
+    """Whether a result never shares memory with an argument, but that of one that is overwritten."""
+    return primitive.makes_new or primitive.overwrite is not None or isinstance(primitive.impl, np.ufunc)
+
+
+def _joined(eqn: Equation, memory: dict[Var, Memory]) -> Memory:
+    """One memory for the inputs and outputs of an equation that may return its inputs, or views of them."""
+    inputs = [memory[x] for x in eqn.inputs if isinstance(x, Var)]
+    joined = Memory(eqn.outputs, not inputs or any(m.foreign for m in inputs))
+    for m in inputs:
+        joined.variables |= m.variables
+    for v in joined.variables:
+        memory[v] = joined
+    return joined
+
+
+def owned_step(jaxpr: Jaxpr, first_carry: int, num_carry: int) -> tuple[Callable[..., list[Any]], list[int]]:
+    """The compiled step of a loop, and which of its carries it overwrites: the loop must own these, and copy the first.
+
+    The carries are inputs from ``first_carry`` on, and the first outputs.
+    """
+    if "watch" in MODES:
+        return compiled(jaxpr), []
+    return jaxpr.derived(("owned step", first_carry, num_carry), lambda: _owned_step(jaxpr, first_carry, num_carry))
+
+
+def _owned_step(jaxpr: Jaxpr, first_carry: int, num_carry: int) -> tuple[Callable[..., list[Any]], list[int]]:
+    if len(jaxpr.equations) > MAX_GENERATED_EQUATIONS or all(e.primitive.overwrite is None for e in jaxpr.equations):
+        return compiled(jaxpr), []
+    in_vars = jaxpr.in_vars[first_carry : first_carry + num_carry]
+    owned = [i for i, v in enumerate(in_vars) if isinstance(v.aval, ShapedArray) and v.aval.shape]
+    while True:
+        uses = uses_of_memory(jaxpr, [in_vars[i] for i in owned])
+        kept = [i for i in owned if _is_own(i, jaxpr, uses.memory)]
+        if kept == owned:
+            break
+        owned = kept
+    if not uses.overwritten:
+        return compiled(jaxpr), []
+    return OverwritingGenerator(jaxpr, uses.overwritten).function(), owned
+
+
+def _is_own(i: int, jaxpr: Jaxpr, memory: dict[Var, Memory]) -> bool:
+    """Whether an output is an array of its own, whose memory nobody else and no other output shares."""
+    out = jaxpr.out_vars[i]
+    if not isinstance(out, Var) or memory[out].foreign:
+        return False
+    return not any(j != i and isinstance(o, Var) and memory[o] is memory[out] for j, o in enumerate(jaxpr.out_vars))
+
+
+class OverwritingGenerator(Generator):
+    """Writes a program in which some equations overwrite their first input."""
+
+    def __init__(self, jaxpr: Jaxpr, overwritten: set[int]):
+        super().__init__(jaxpr)
+        self.overwriting = {id(jaxpr.equations[i]) for i in overwritten}
+
+    def implementation(self, eqn: Equation) -> Callable[..., Any]:
+        if id(eqn) not in self.overwriting:
+            return super().implementation(eqn)
+        assert eqn.primitive.overwrite is not None
+        return partial(eqn.primitive.overwrite, **eqn.params)
