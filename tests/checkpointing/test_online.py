@@ -10,7 +10,7 @@ import pytest
 
 import covector as cv
 from covector import lax
-from covector.lax.schedules import fewest_advances, repetitions, state_to_drop, states_wanted, stops_of_sweep
+from covector.lax.schedules import fewest_advances, repetitions, state_to_drop, stops_of_sweep
 
 
 def advances(length: int, slots: int) -> list[int]:
@@ -47,26 +47,15 @@ def test_no_step_too_many_wherever_the_loop_ends(slots):
         if length <= comb(slots + 2, 2):
             assert sum(counts) == least
         else:
-            assert least <= sum(counts) <= 1.4 * least
+            assert least <= sum(counts) <= 1.11 * least
 
 
 @pytest.mark.parametrize("slots", [3, 10, 30])
 def test_longer_loops_come_close_to_the_optimum(slots):
     lengths = np.linspace(comb(slots + 2, 2) + 1, comb(slots + 3, 3), 25).astype(int)
     excess = [sum(advances(n, slots)) / (fewest_advances(n, slots) + 1) for n in lengths.tolist()]
-    assert np.mean(excess) < 1.1
+    assert np.max(excess) < {3: 1.06, 10: 1.015, 30: 1.002}[slots]
     assert excess[-1] == 1.0
-
-
-def test_states_wanted_fit_into_the_slots():
-    for slots in range(1, 7):
-        before: set[int] = set()
-        for latest in range(300):
-            wanted = states_wanted(latest, slots)
-            assert len(wanted) <= slots
-            assert wanted[0] == 0
-            assert set(wanted) <= before | {latest}
-            before = before | {latest} if latest in wanted else before
 
 
 def spiral(sin, checkpoint):
