@@ -84,7 +84,7 @@ def scan(
     check_option(checkpoint, ("sqrt", "binomial"), who.name)
     carry, columns = flat(init, who.name), flat(xs, who.name)
     n = _number_of_steps(columns, length, who.name)
-    if jit_is_disabled():
+    if jit_is_disabled() and n:  # what a step gives out is known only from a step
         return _python_scan(f, init, columns, n, reverse, who.name)
     x_avals = [typeof(x).example(0) for x in columns.leaves]
     body = traced_body(f, carry, [columns], x_avals, lambda result: _pair(result, who.name), who)
@@ -103,7 +103,7 @@ def _python_scan(f: Callable[..., Any], carry: Any, columns: Tree, n: int, rever
     for i in range(n)[:: -1 if reverse else 1]:
         (x,) = tree_unflatten(columns.treedef, [column[i] for column in columns.leaves])
         carry, ys[i] = _pair(f(carry, x), who)
-    return carry, tree_map(lambda *items: cnp.stack(items), *ys) if n else None
+    return carry, tree_map(lambda *items: cnp.stack(items), *ys)
 
 
 def _pair(result: Any, who: str) -> tuple[Any, Any]:
@@ -262,6 +262,10 @@ def fori_loop(
     bounds = [_bound(x, name) for x, name in ((lower, "lower"), (upper, "upper"))]
     who = transformed("fori_loop", body_fun)
     if not any(isinstance(x, TracerBase) for x in bounds):
+        if jit_is_disabled():
+            for i in range(*bounds):
+                init_val = body_fun(i, init_val)
+            return init_val
         carry, columns = flat(init_val, who.name), flat(np.arange(*bounds), who.name)
         by_index = _swapped(body_fun)
         body = traced_body(by_index, carry, [columns], [typeof(x).example(0) for x in columns.leaves], lambda r: (r, None), who)

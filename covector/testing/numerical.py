@@ -5,6 +5,7 @@ All functions here take and return flat lists of leaves, and know nothing of tra
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -121,10 +122,12 @@ def complex_step(f: Callable[..., Leaves], primals: Leaves, tangents: Leaves) ->
 def is_analytic(f: Callable[..., Leaves], primals: Leaves, tangents: Leaves) -> bool:
     """Whether a function of real arguments extends to complex ones, and satisfies the Cauchy-Riemann equations there."""
     try:
-        at = [p if t is None else p + 0.0j for p, t in zip(primals, tangents, strict=True)]
-        real = finite_difference(f, at, tangents)
-        imaginary = finite_difference(f, at, [None if t is None else 1j * t for t in tangents])
-    except (TypeError, ValueError, NotImplementedError):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", np.exceptions.ComplexWarning)  # a program of real types does not extend
+            at = [p if t is None else p + 0.0j for p, t in zip(primals, tangents, strict=True)]
+            real = finite_difference(f, at, tangents)
+            imaginary = finite_difference(f, at, [None if t is None else 1j * t for t in tangents])
+    except (TypeError, ValueError, NotImplementedError, np.exceptions.ComplexWarning):
         return False
     pairs = list(zip(real.values, imaginary.values, strict=True))
     return all(a is None or (np.iscomplexobj(a) and disagreement(1j * a, b, 1e-5) is None) for a, b in pairs)

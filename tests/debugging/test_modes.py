@@ -68,6 +68,9 @@ def test_disable_jit():
         assert lax.while_loop(lambda c: seen.append(c) or c < 2, lambda c: c + 1, 0) == 2
         assert lax.cond(True, lambda: seen.append("yes") or 1.0, lambda: seen.append("no") or 2.0) == 1.0
         assert cv.grad(lambda x: lax.fori_loop(0, 3, lambda i, c: c * x, x))(2.0) == 32.0
+        assert lax.fori_loop(0, 2, lambda i, c: seen.append(i) or c + i, 5) == 6
+        assert lax.map(lambda x: seen.append(x) or 2 * x, X).tolist() == (2 * X).tolist()
+        assert lax.scan(lambda c, x: (c, x), 1.0, X[:0])[1].shape == (0,)
         assert cv.vmap(lambda x: lax.cond(x > 0, lambda: 1.0, lambda: 2.0))(X).tolist() == [1.0, 2.0, 1.0]
     assert all(isinstance(x, (float, int, str, np.floating)) for x in seen[:7])
     assert "no" not in seen
