@@ -1,8 +1,9 @@
 """Functional checks: ``checkify`` turns assertions about traced values into data that a function returns.
 
 The trace of `checkify` takes every `check` whose predicate is known to it or to a transformation around it, so the error can be
-staged, batched and returned like any other value.  A check inside of a compiled function or a loop is an effect of that
-program; it is noted when the program runs.  Outside of `checkify` a check that fails raises.
+staged, batched and returned like any other value.  Compiled functions, choices and loops with checks in them are taken too, and
+give these out beside their results (`covector.primitives.checked`); a check inside of a function with rules of its own is an
+effect of that program, and is noted when it runs.  Outside of `checkify` a check that fails raises.
 """
 
 from __future__ import annotations
@@ -14,10 +15,13 @@ from typing import Any
 import numpy as np
 
 from covector.core import errors
+from covector.core.jaxpr import Jaxpr
 from covector.core.primitive import ContextPrimitive, Primitive, Trace, open_trace
 from covector.core.pytrees import register_pytree_node, tree_unflatten
 from covector.core.source import user_source
+from covector.interpreters.evaluate import eval_jaxpr
 from covector.interpreters.watch import has_nan, watching
+from covector.primitives.checked import Checked, Found, checked_program, has_checks
 from covector.primitives.effects import COLLECTOR, Message, check_p, first_failure
 from covector.transforms.arguments import check_callable, flatten_values, transformed, wrap_like
 
@@ -84,16 +88,22 @@ class CheckTrace(Trace):
     def __init__(self, wanted: frozenset[str], name: str = "checkify", origin: Any = None):
         super().__init__(name, origin)
         self.wanted = wanted
-        self.found: list[tuple[Any, Message, Sequence[Any]]] = []
+        self.found: list[Found] = []
         self.notes: list[tuple[str, Any]] = []
 
     def takes(self, primitive: ContextPrimitive, params: dict[str, Any]) -> bool:
-        return primitive is check_p
+        if primitive is check_p:
+            return True
+        return primitive.checked is not None and params.get("length", 0) is not None and has_checks(params)
 
     def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
+        if primitive.checked is None:
+            outs, found = [], [(args[0], params["message"], list(args[1:]))]
+        else:
+            outs, found = primitive.checked(_with_checks, args, **params)
         if "user" in self.wanted:
-            self.found.append((args[0], params["message"], args[1:]))
-        return []
+            self.found.extend(found)
+        return outs
 
     def note(self, text: str, source: Any) -> None:
         """Keep what failed while a program ran."""
@@ -112,6 +122,16 @@ class CheckTrace(Trace):
         for i, (holds, _, _) in reversed(list(enumerate(self.found, 1))):
             code = np.where(np.all(holds), code, i)
         return Error(code, [(holds, *values) for holds, _, values in self.found], [m for _, m, _ in self.found], self.notes)
+
+
+def _with_checks(jaxpr: Jaxpr) -> Checked:
+    """The program with its checks given out."""
+
+    def run(jaxpr: Jaxpr, args: Sequence[Any]) -> tuple[list[Any], list[Found]]:
+        with open_trace(CheckTrace, user_checks) as trace:
+            return eval_jaxpr(jaxpr, *args), trace.found
+
+    return jaxpr.derived("checked", lambda: checked_program(jaxpr, run))
 
 
 def check(pred: Any, msg: str, *args: Any, **kwargs: Any) -> None:

@@ -121,6 +121,7 @@ class Primitive:
         "__weakref__",
         "abstract",
         "batch",
+        "checked",
         "collective",
         "derived",
         "effect",
@@ -164,6 +165,8 @@ class Primitive:
         self.batch: Callable[..., Any] | None = None
         self.split: Callable[..., Any] | None = None
         """For primitives with sub-programs: how to run the known part of a mix of known and linear arguments now."""
+        self.checked: Callable[..., Any] | None = None
+        """For primitives with sub-programs: how to apply it so that the checks in them are data; see `covector.checkify`."""
         self.linear: Callable[[tuple[bool, ...], dict[str, Any]], Any] | None = None
         self.linear_masks: dict[tuple[bool, ...], bool] = {}
         Primitive.registry[name] = self

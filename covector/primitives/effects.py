@@ -192,7 +192,7 @@ def _check(holds: Any, *values: Any, message: Message) -> list[Any]:
 
 def first_failure(holds: Any, values: Values) -> tuple[list[Any], str]:
     """The values of the first example for which a check failed; those of a batch have its axes in front."""
-    if not holds.ndim:
+    if not holds.ndim or any(np.shape(v)[: holds.ndim] != holds.shape for v in values):
         return list(values), ""
     index = tuple(int(i) for i in np.argwhere(~holds)[0])
     numbers = ", ".join(map(str, index))

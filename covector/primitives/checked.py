@@ -1,0 +1,157 @@
+"""Checks in nested programs as data: the programs of calls, choices and loops give out whether their checks hold.
+
+For `covector.checkify`, which asks for a program ``derive(jaxpr)`` that returns its checks beside its outputs.  A call passes
+them on; a choice has room for the checks of all branches, of which the others hold; a loop carries the first failure of each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from covector.core.avals import shape_of
+from covector.core.jaxpr import Jaxpr
+from covector.interpreters.evaluate import eval_jaxpr
+from covector.interpreters.programs import staged
+from covector.primitives.call import jit_p
+from covector.primitives.cond import cond_p
+from covector.primitives.effects import Message, check_p
+from covector.primitives.scan import Loop, scan_p, where
+from covector.primitives.subprograms import cut, rearranged
+from covector.primitives.while_loop import bind_while, while_p
+
+Found = tuple[Any, Message, list[Any]]
+"""Whether a check holds, what it says, and the values that it says it of."""
+
+class Checked(NamedTuple):
+    """A program that after its ``n_out`` outputs gives out of each check whether it holds, and its values."""
+
+    jaxpr: Jaxpr
+    n_out: int
+    messages: list[Message]
+    counts: list[int]
+    """How many outputs each check has."""
+
+    def split(self, outs: Sequence[Any]) -> tuple[list[Any], list[Found]]:
+        """The outputs proper, and the checks."""
+        own, rest = cut(outs, self.n_out)
+        groups = cut(rest, *self.counts)
+        return own, [(group[0], message, group[1:]) for message, group in zip(self.messages, groups, strict=False)]
+
+    @property
+    def avals(self) -> list[Any]:
+        """What the checks give out."""
+        return self.jaxpr.out_avals[self.n_out :]
+
+    def passed(self) -> list[Any]:
+        """What they give out where none is made: all hold."""
+        firsts = np.cumsum([0, *self.counts])
+        return [np.logical_not(a.zeros()) if i in firsts else a.zeros() for i, a in enumerate(self.avals)]
+
+
+Derive = Callable[[Jaxpr], Checked]
+
+
+def checked_program(jaxpr: Jaxpr, run: Callable[[Jaxpr, Sequence[Any]], tuple[list[Any], list[Found]]]) -> Checked:
+    """The program with its checks given out, where ``run`` evaluates one on tracers and collects its checks."""
+    messages: list[Message] = []
+    counts: list[int] = []
+
+    def outputs(*args: Any) -> list[Any]:
+        outs, found = run(jaxpr, args)
+        messages.extend(message for _, message, _ in found)
+        counts.extend(1 + len(values) for _, _, values in found)
+        return [*outs, *(x for holds, _, values in found for x in (by_example(holds, values), *values))]
+
+    return Checked(staged(outputs, jaxpr.in_avals), len(jaxpr.out_vars), messages, counts)
+
+
+def by_example(holds: Any, values: Sequence[Any]) -> Any:
+    """A predicate as one for each example, if the values are too; else whether all of it holds."""
+    shape = shape_of(holds)
+    return holds if all(shape_of(v)[: len(shape)] == shape for v in values) else np.all(holds)
+
+
+def has_checks(params: dict[str, Any]) -> bool:
+    """Whether a program among the parameters makes a check."""
+    programs = [p for x in params.values() for p in (x if isinstance(x, tuple) else (x,)) if isinstance(p, Jaxpr)]
+    return any(p.derived("has checks", lambda p=p: _makes_checks(p)) for p in programs)  # type: ignore[misc]
+
+
+def _makes_checks(jaxpr: Jaxpr) -> bool:
+    return any(eqn.primitive is check_p or has_checks(eqn.params) for eqn in jaxpr.equations)
+
+
+def _checked_call(derive: Derive, args: Sequence[Any], *, jaxpr: Jaxpr, **params: Any) -> Any:
+    program = derive(jaxpr)
+    return program.split(jit_p.bind(*args, jaxpr=program.jaxpr, **params))
+
+
+def _checked_cond(derive: Derive, args: Sequence[Any], *, branches: tuple[Jaxpr, ...]) -> Any:
+    programs = [derive(b) for b in branches]
+
+    def padded(k: int) -> Jaxpr:
+        def run(*operands: Any) -> list[Any]:
+            outs, own = cut(eval_jaxpr(programs[k].jaxpr, *operands), programs[k].n_out)
+            return [*outs, *(x for j, p in enumerate(programs) for x in (own if j == k else p.passed()))]
+
+        return staged(run, branches[k].in_avals)
+
+    outs = cond_p.bind(
+        *args, branches=branches[0].derived(("checked", branches), lambda: tuple(map(padded, range(len(branches)))))
+    )
+    every = Checked(programs[0].jaxpr, programs[0].n_out, *_joined(programs))
+    return every.split(outs)
+
+
+def _joined(programs: Sequence[Checked]) -> tuple[list[Message], list[int]]:
+    return [m for p in programs for m in p.messages], [c for p in programs for c in p.counts]
+
+
+def _checked_scan(derive: Derive, args: Sequence[Any], *, jaxpr: Jaxpr, **params: Any) -> Any:
+    loop, program = Loop(**params), derive(jaxpr)
+    step, n = _carrying(program, loop.num_consts, loop.num_carry), len(program.avals)
+    consts, carry, xs = loop.cut(args)
+    carry, ys = loop.bind(step, consts, [*carry, *program.passed()], xs)
+    own, checks = cut(carry, loop.num_carry)
+    assert len(checks) == n
+    return program.split([*own, *ys, *checks])
+
+
+def _checked_while(derive: Derive, args: Sequence[Any], *, cond: Jaxpr, body: Jaxpr, **params: Any) -> Any:
+    program = derive(body)
+    cond_consts, consts, carry = cut(args, params["num_cond"], params["num_body"])
+    step = _carrying(program, len(consts), len(carry))
+    condition = rearranged(cond, [*range(len(cond.in_vars)), *program.avals])
+    outs, stacks = bind_while(condition, step, [cond_consts, consts, [*carry, *program.passed()]], params["ticks"])
+    own, checks = cut(outs, len(carry))
+    return program.split([*own, *stacks, *checks])
+
+
+def _carrying(program: Checked, num_consts: int, num_carry: int) -> Jaxpr:
+    """``(*consts, *carry, *first failures, *xs) -> (*carry, *first failures, *ys)``."""
+    n = len(program.avals)
+
+    def step(*args: Any) -> list[Any]:
+        consts, carry, before, xs = cut(args, num_consts, num_carry, n)
+        outs, now = cut(eval_jaxpr(program.jaxpr, *consts, *carry, *xs), program.n_out)
+        kept = []
+        for old, new in zip(cut(before, *program.counts), cut(now, *program.counts), strict=True):
+            if old:
+                first = np.logical_and(old[0], np.logical_not(new[0]))
+                kept += [np.logical_and(old[0], new[0]), *(where(first, y, x) for x, y in zip(old[1:], new[1:], strict=True))]
+        return [*outs[:num_carry], *kept, *outs[num_carry:]]
+
+    def make() -> Jaxpr:
+        consts, carry, xs = cut(program.jaxpr.in_avals, num_consts, num_carry)
+        return staged(step, [*consts, *carry, *program.avals, *xs])
+
+    return program.jaxpr.derived(("carrying checks", num_consts, num_carry), make)
+
+
+jit_p.checked = _checked_call
+cond_p.checked = _checked_cond
+scan_p.checked = _checked_scan
+while_p.checked = _checked_while

@@ -1,0 +1,114 @@
+"""Checks in compiled functions, choices and loops, as data."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import covector as cv
+from covector import checkify, lax
+
+
+def in_jit(x):
+    return cv.jit(lambda y: (checkify.check(y < 3.0, "jit: {}", y), y * 2.0)[1])(x)
+
+
+def in_scan(x):
+    def step(c, k):
+        checkify.check(c < 3.0, "scan: {} at step {}", c, k)
+        return c + x, c * k
+
+    c, ys = lax.scan(step, x, np.arange(5))
+    return c + np.sum(ys)
+
+
+def in_while(x):
+    def body(c):
+        checkify.check(c[1] < 3.0, "while: {}", c[1])
+        return c[0] + 1, c[1] + x
+
+    return lax.while_loop(lambda c: c[0] < 4, body, (0, x))[1]
+
+
+def in_branches(x):
+    def low(x):
+        checkify.check(x > 0.0, "low: {}", x)
+        return x
+
+    def high(x):
+        checkify.check(x < 3.0, "high: {}", x)
+        return -x
+
+    return lax.cond(x < 1.0, low, high, x)
+
+
+def nested(x):
+    def step(c, k):
+        return lax.cond(
+            k > 1, lambda: cv.jit(lambda c: (checkify.check(c < 3.0, "nested: {}", c), c + x)[1])(c), lambda: c + x
+        ), c
+
+    return lax.scan(step, x, np.arange(4))[0]
+
+
+# The program, an x for which all holds, one for which it does not, and what is said then.
+PROGRAMS = {
+    "jit": (in_jit, 1.0, 4.0, "jit: 4.0"),
+    "scan": (in_scan, 0.5, 1.0, "scan: 3.0 at step 2"),
+    "while": (in_while, 0.5, 1.0, "while: 3.0"),
+    "first branch": (in_branches, 0.5, -1.0, "low: -1.0"),
+    "second branch": (in_branches, 2.0, 5.0, "high: 5.0"),
+    "nested": (nested, 0.5, 1.0, "nested: 3.0"),
+}
+WAYS = {
+    "eager": lambda f: checkify.checkify(f),
+    "jit outside": lambda f: cv.jit(checkify.checkify(f)),
+    "jit inside": lambda f: checkify.checkify(cv.jit(f)),
+    "grad": lambda f: checkify.checkify(cv.grad(f)),
+    "jit of grad": lambda f: cv.jit(checkify.checkify(cv.grad(f))),
+    "hvp": lambda f: cv.jit(checkify.checkify(lambda x: cv.jvp(cv.grad(f), (x,), (1.0,))[1])),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_the_first_failure_comes_out(name, way):
+    f, good, bad, text = PROGRAMS[name]
+    checked = WAYS[way](f)
+    error, out = checked(good)
+    assert error.get() is None
+    derivative = {"grad": 1, "jit of grad": 1, "hvp": 2}.get(way, 0)
+    plain = f
+    for _ in range(derivative):
+        plain = cv.grad(plain)
+    np.testing.assert_allclose(out, plain(good), rtol=1e-12)
+    assert checked(bad)[0].get() == text
+    with pytest.raises(cv.errors.CheckError, match=r"test_nested_checks\.py"):
+        checked(bad)[0].throw()
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_of_a_batch_the_example_is_named(name):
+    f, good, bad, text = PROGRAMS[name]
+    xs = np.array([good, bad, good])
+    ways = [lambda f: cv.vmap(checkify.checkify(f)), lambda f: cv.jit(cv.vmap(checkify.checkify(f)))]
+    for way in ways:
+        assert way(f)(xs)[0].get() == f"{text} (example 1)"
+    if "branch" not in name:
+        assert cv.jit(checkify.checkify(cv.vmap(f)))(xs)[0].get() == f"{text} (example 1)"
+
+
+def test_an_array_of_predicates_with_values_of_other_shapes():
+    def f(x):
+        checkify.check(x > 0, "of {} some are not positive", 3)
+        return lax.scan(lambda c, _: ((checkify.check(c > 0, "in {}", 7), c - 1.0)[1], None), x, None, length=3)[0]
+
+    assert cv.jit(checkify.checkify(f))(np.array([1.0, -2.0]))[0].get() == "of 3 some are not positive"
+    assert cv.jit(checkify.checkify(f))(np.array([9.0, 2.0]))[0].get() == "in 7"
+    assert checkify.checkify(f)(np.array([9.0, 8.0]))[0].get() is None
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_checked_programs_pass_the_checker(name):
+    f, good, _, _ = PROGRAMS[name]
+    cv.check(cv.make_jaxpr(lambda x: checkify.checkify(f)(x)[1])(good))
