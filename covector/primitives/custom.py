@@ -120,7 +120,7 @@ def check_hoisted(tangents: Values, name: str, kind: str) -> None:
 
 
 def written_out(tangents: Values) -> list[Any]:
-    """Tangents with arrays for symbolic zeros.  Next to a traced tangent they are linear in it, for rules add them up."""
+    """(Co)tangents with arrays for symbolic zeros.  Next to a traced one they are linear in it, for rules add them up."""
     traced = next((t for t in tangents if isinstance(t, TracerBase)), None)
     return [instantiate(t) if traced is None or t.__class__ is not Zero else _linear_zero(t.aval, traced) for t in tangents]
 

@@ -12,7 +12,7 @@ from covector.core.avals import Zero, instantiate, typeof
 from covector.core.primitive import TracerBase
 from covector.core.pytrees import broadcast_prefix, tree_flatten, tree_leaves, tree_structure, tree_unflatten
 from covector.interpreters.stage import leaked
-from covector.primitives.custom import Rules, custom_function_p
+from covector.primitives.custom import Rules, custom_function_p, written_out
 from covector.primitives.custom_linear import Backward
 from covector.primitives.shaping import in_type
 from covector.transforms.arguments import (
@@ -220,7 +220,7 @@ class FlatCall:
 
     def bwd(self, residuals: Any, cts: Sequence[Any]) -> list[Any]:
         assert self.vjp_rule is not None
-        cts = cts if self.symbolic_zeros else [instantiate(ct) for ct in cts]
+        cts = cts if self.symbolic_zeros else written_out(cts)
         (ct,) = tree_unflatten(self.out_tree, cts)
         result = self.call_rule("bwd", self.vjp_rule[1], *self.static_values, residuals, ct)
         count = self.arguments.n_args - len(self.arguments.statics)

@@ -300,3 +300,14 @@ def test_residuals_that_all_examples_share_are_not_repeated():
     np.testing.assert_allclose(cv.grad(outer)(w), np.full((2, 3), 4.0))
     jaxpr = cv.make_jaxpr(cv.vjp(lambda xs: cv.vmap(f, (None, 0))(w, xs), xs)[1])(np.ones((4, 2)))
     assert not re.search(r"f64\[4,(2,3|3,2)\]", str(jaxpr))
+
+
+def test_a_cotangent_that_is_zero_is_linear_as_the_others_are():
+    """The transpose of a compiled derivative, in which only one of two results has a cotangent, is transposed again."""
+    f = cv.custom_vjp(lambda x: (np.sin(x), x**2))
+    f.defvjp(lambda x: (f.fun(x), x), lambda x, cts: (np.cos(x) * cts[0] + 2.0 * x * cts[1],))
+    x, t = np.array([0.3, -1.2]), np.array([1.0, 2.0])
+    _, derivative = cv.linearize(lambda x: cv.checkpoint(f)(x)[0], x)
+    once = cv.linear_transpose(cv.jit(lambda t: 3.0 * derivative(t)), t)
+    (found,) = cv.linear_transpose(lambda ct: once(ct)[0], t)(t)
+    np.testing.assert_allclose(found, 3.0 * np.cos(x) * t)
