@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from covector.core import errors
 from covector.core.avals import shape_of, typeof
 from covector.core.pytrees import tree_map
 from covector.interpreters.batch import named_axes
-from covector.primitives.collectives import all_gather_p, axis_index_p, own_part, repeated, total_over, unbound
+from covector.primitives.collectives import all_gather_p, axis_index_p, repeated, total_over, unbound
 from covector.primitives.indexing import gather_p
 
 AxisName = Any
@@ -56,12 +56,48 @@ def axis_index(axis_name: AxisName) -> Any:
     return index
 
 
-def _check_groups(name: str, groups: Any) -> None:
-    if groups is not None:
-        what = f"{name} got axis_index_groups."
+class Team(NamedTuple):
+    """The examples that take part together: how many, their numbers (None: all of them), and the example's place among them."""
+
+    size: int
+    members: Any
+    place: Any
+
+    def gathered(self, leaf: Any, name: Any, axis: int) -> Any:
+        """The values of the team, stacked along a new axis."""
+        count = _size(name)
+        if name in typeof(leaf).varying:
+            stacked = all_gather_p.bind(leaf, axes=(name,), count=count, axis=axis)
+        else:
+            stacked = repeated(leaf, count, axis)
+        if self.members is None:
+            return stacked
+        return np.moveaxis(gather_p.bind(np.moveaxis(stacked, axis, 0), self.members), 0, axis)
+
+    def own(self, x: Any, axis: int) -> Any:
+        """Of an array with an item for each of the team, along an axis, the example's own."""
+        return gather_p.bind(np.moveaxis(x, axis, 0), self.place)
+
+
+def _team(axis_name: AxisName, groups: Any, who: str) -> Team:
+    if groups is None:
+        return Team(_size(axis_name), None, axis_index_p.bind(axes=(axis_name,)))
+    n = axis_size(axis_name)
+    numbers = [list(map(int, group)) for group in groups]
+    sizes = set(map(len, numbers))
+    if isinstance(axis_name, tuple) or len(sizes) != 1 or sorted(i for group in numbers for i in group) != list(range(n)):
         raise errors.ArgumentError(
-            errors.describe(what, fix="use two nested named axes, one for the groups and one inside them")
+            errors.describe(
+                f"{who} got axis_index_groups={numbers} for the axis {axis_name!r} of {n} examples.",
+                why="the groups divide the examples of one axis, each is in one of them, and they are equally large",
+                fix=f"pass lists of equal length that have the numbers 0 to {n - 1} once",
+            )
         )
+    members, places = np.empty((n, *sizes), int), np.empty(n, int)
+    for group in numbers:
+        members[group], places[group] = group, np.arange(len(group))
+    number = axis_index_p.bind(axes=(axis_name,))
+    return Team(len(numbers[0]), gather_p.bind(members, number), gather_p.bind(places, number))
 
 
 def psum(x: Any, axis_name: AxisName, *, axis_index_groups: Any = None) -> Any:
@@ -70,7 +106,7 @@ def psum(x: Any, axis_name: AxisName, *, axis_index_groups: Any = None) -> Any:
     Args:
         x: a pytree of arrays.
         axis_name: the name of a batch axis, or a tuple of names.
-        axis_index_groups: not supported.
+        axis_index_groups: lists of numbers that divide the examples into groups of one size; each has the sum of its group.
 
     A derivative of the sum with respect to a value that all examples share is the true, total one.
 
@@ -80,7 +116,9 @@ def psum(x: Any, axis_name: AxisName, *, axis_index_groups: Any = None) -> Any:
         >>> vmap(lambda x: grad(lambda w: psum(w * x, "i"))(2.0), axis_name="i")(xs)
         array([6., 6., 6.])
     """
-    _check_groups("psum", axis_index_groups)
+    if axis_index_groups is not None:
+        team = _team(axis_name, axis_index_groups, "psum")
+        return tree_map(lambda leaf: np.sum(team.gathered(leaf, axis_name, 0), axis=0), x)
     names = _names(axis_name)
     for name in names:
         _size(name)
@@ -95,7 +133,7 @@ def pmean(x: Any, axis_name: AxisName, *, axis_index_groups: Any = None) -> Any:
         >>> vmap(lambda x: x - pmean(x, "i"), axis_name="i")(np.array([1.0, 3.0]))
         array([-1.,  1.])
     """
-    size = axis_size(axis_name)
+    size = axis_size(axis_name) if axis_index_groups is None else _team(axis_name, axis_index_groups, "pmean").size
     return tree_map(lambda total: total / size, psum(x, axis_name, axis_index_groups=axis_index_groups))
 
 
@@ -110,22 +148,15 @@ def pmin(x: Any, axis_name: AxisName, *, axis_index_groups: Any = None) -> Any:
 
 
 def _reduced(name: str, reduce: Callable[..., Any], x: Any, axis_name: AxisName, groups: Any) -> Any:
-    _check_groups(name, groups)
+    names = _names(axis_name) if groups is None else (axis_name,)
+    teams = {axis: _team(axis, groups, name) for axis in names}
 
     def one(leaf: Any) -> Any:
-        for axis in _names(axis_name):
-            leaf = reduce(_gathered(leaf, axis, 0), axis=0)
+        for axis, team in teams.items():
+            leaf = reduce(team.gathered(leaf, axis, 0), axis=0)
         return leaf
 
     return tree_map(one, x)
-
-
-def _gathered(leaf: Any, name: Any, axis: int) -> Any:
-    """The values of all examples, stacked along a new axis."""
-    count = _size(name)
-    if name not in typeof(leaf).varying:
-        return repeated(leaf, count, axis)
-    return all_gather_p.bind(leaf, axes=(name,), count=count, axis=axis)
 
 
 def all_gather(x: Any, axis_name: AxisName, *, axis_index_groups: Any = None, axis: int = 0, tiled: bool = False) -> Any:
@@ -134,7 +165,7 @@ def all_gather(x: Any, axis_name: AxisName, *, axis_index_groups: Any = None, ax
     Args:
         x: a pytree of arrays.
         axis_name: the name of a batch axis.
-        axis_index_groups: not supported.
+        axis_index_groups: lists of numbers that divide the examples into groups of one size, which are for themselves.
         axis: where the examples are stacked.
         tiled: concatenate them along that axis instead of making a new one.
 
@@ -143,14 +174,14 @@ def all_gather(x: Any, axis_name: AxisName, *, axis_index_groups: Any = None, ax
         >>> vmap(lambda x: np.sum(all_gather(x, "i") * np.arange(2)), axis_name="i")(np.array([5.0, 7.0]))
         array([7., 7.])
     """
-    _check_groups("all_gather", axis_index_groups)
+    team = _team(axis_name, axis_index_groups, "all_gather")
 
     def one(leaf: Any) -> Any:
-        stacked = _gathered(leaf, axis_name, axis)
+        stacked = team.gathered(leaf, axis_name, axis)
         if not tiled:
             return stacked
         shape = shape_of(leaf)
-        return np.reshape(stacked, (*shape[:axis], _size(axis_name) * shape[axis], *shape[axis + 1 :]))
+        return np.reshape(stacked, (*shape[:axis], team.size * shape[axis], *shape[axis + 1 :]))
 
     return tree_map(one, x)
 
@@ -164,20 +195,21 @@ def psum_scatter(
         x: a pytree of arrays.
         axis_name: the name of a batch axis.
         scatter_dimension: the axis that is divided among the examples; it has one item for each of them, and is removed.
-        axis_index_groups: not supported.
+        axis_index_groups: lists of numbers that divide the examples into groups of one size, which are for themselves.
         tiled: the axis has several items for each example, and stays.
     """
-    _check_groups("psum_scatter", axis_index_groups)
+    team = _team(axis_name, axis_index_groups, "psum_scatter")
 
     def one(leaf: Any) -> Any:
-        return _own(psum(leaf, axis_name), axis_name, scatter_dimension, tiled, "psum_scatter")
+        total = psum(leaf, axis_name, axis_index_groups=axis_index_groups)
+        return _own(total, team, scatter_dimension, tiled, "psum_scatter")
 
     return tree_map(one, x)
 
 
-def _own(x: Any, name: Any, axis: int, tiled: bool, who: str) -> Any:
+def _own(x: Any, team: Team, axis: int, tiled: bool, who: str) -> Any:
     """The example's own part of an array along an axis."""
-    count, shape = _size(name), shape_of(x)
+    count, shape = team.size, shape_of(x)
     n = shape[axis]
     if n % count if tiled else n != count:
         raise errors.ArgumentError(
@@ -189,10 +221,12 @@ def _own(x: Any, name: Any, axis: int, tiled: bool, who: str) -> Any:
         )
     if tiled:
         x = np.reshape(x, (*shape[:axis], count, n // count, *shape[axis + 1 :]))
-    return own_part(x, name, axis)
+    return team.own(x, axis)
 
 
-def all_to_all(x: Any, axis_name: AxisName, split_axis: int, concat_axis: int, *, tiled: bool = False) -> Any:
+def all_to_all(
+    x: Any, axis_name: AxisName, split_axis: int, concat_axis: int, *, axis_index_groups: Any = None, tiled: bool = False
+) -> Any:
     """Divide each example's array among all, and give each example the parts that are meant for it.
 
     Args:
@@ -200,12 +234,15 @@ def all_to_all(x: Any, axis_name: AxisName, split_axis: int, concat_axis: int, *
         axis_name: the name of a batch axis.
         split_axis: the axis along which each array is divided; it has one item for each example.
         concat_axis: where the parts that an example gets are stacked.
+        axis_index_groups: lists of numbers that divide the examples into groups of one size, which are for themselves.
         tiled: the split axis has several items for each example and stays; parts are concatenated.
     """
 
+    team = _team(axis_name, axis_index_groups, "all_to_all")
+
     def one(leaf: Any) -> Any:
-        everything = _gathered(leaf, axis_name, 0)
-        mine = _own(everything, axis_name, split_axis + 1, tiled, "all_to_all")
+        everything = team.gathered(leaf, axis_name, 0)
+        mine = _own(everything, team, split_axis + 1, tiled, "all_to_all")
         parts = np.moveaxis(mine, 0, concat_axis)
         if not tiled:
             return parts
@@ -228,7 +265,8 @@ def ppermute(x: Any, axis_name: AxisName, perm: Sequence[tuple[int, int]]) -> An
         >>> vmap(lambda x: ppermute(x, "i", [(0, 1), (1, 2)]), axis_name="i")(np.array([1.0, 2.0, 3.0]))
         array([0., 1., 2.])
     """
-    count = _size(axis_name)
+    team = _team(axis_name, None, "ppermute")
+    count = team.size
     sources, destinations = [s for s, _ in perm], [d for _, d in perm]
     numbers = set(range(count))
     for side, what in ((sources, "sources"), (destinations, "destinations")):
@@ -242,8 +280,8 @@ def ppermute(x: Any, axis_name: AxisName, perm: Sequence[tuple[int, int]]) -> An
     source_of[destinations] = sources
 
     def one(leaf: Any) -> Any:
-        mine = own_part(source_of, axis_name, 0)
-        received = gather_p.bind(_gathered(leaf, axis_name, 0), np.maximum(mine, 0))
+        mine = team.own(source_of, 0)
+        received = gather_p.bind(team.gathered(leaf, axis_name, 0), np.maximum(mine, 0))
         return np.where(mine >= 0, received, np.zeros((), typeof(leaf).dtype))
 
     return tree_map(one, x)

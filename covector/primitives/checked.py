@@ -25,6 +25,7 @@ from covector.primitives.while_loop import bind_while, while_p
 Found = tuple[Any, Message, list[Any]]
 """Whether a check holds, what it says, and the values that it says it of."""
 
+
 class Checked(NamedTuple):
     """A program that after its ``n_out`` outputs gives out of each check whether it holds, and its values."""
 

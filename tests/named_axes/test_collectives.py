@@ -57,6 +57,34 @@ COLLECTIVES = {
 }
 
 
+GROUPS = [[0, 3], [2, 1]]
+MEMBERS = [[0, 3], [2, 1], [2, 1], [0, 3]]  # of each example's group
+PLACES = [0, 1, 0, 1]
+
+
+def by_group(f):
+    """The result for each example, of the values of its group in order and its place there."""
+    return lambda x: np.stack([f(x[np.array(m)], p) for m, p in zip(MEMBERS, PLACES, strict=True)])
+
+
+OPTIONS = {"axis_index_groups": GROUPS}
+COLLECTIVES |= {
+    "psum of groups": (lambda x: lax.psum(x, "i", **OPTIONS), by_group(lambda g, p: np.sum(g, 0))),
+    "pmean of groups": (lambda x: lax.pmean(x, "i", **OPTIONS), by_group(lambda g, p: np.mean(g, 0))),
+    "pmax of groups": (lambda x: lax.pmax(x, "i", **OPTIONS), by_group(lambda g, p: np.max(g, 0))),
+    "all_gather of groups": (lambda x: lax.all_gather(x, "i", axis=1, **OPTIONS), by_group(lambda g, p: np.moveaxis(g, 0, 1))),
+    "all_gather of groups, tiled": (
+        lambda x: lax.all_gather(x, "i", tiled=True, **OPTIONS),
+        by_group(lambda g, p: np.reshape(g, (2 * N, 2))),
+    ),
+    "psum_scatter of groups": (lambda x: lax.psum_scatter(x[:2], "i", **OPTIONS), by_group(lambda g, p: np.sum(g, 0)[p])),
+    "all_to_all of groups": (
+        lambda x: lax.all_to_all(x[:2], "i", 0, 1, **OPTIONS),
+        by_group(lambda g, p: np.transpose(g[:, p])),
+    ),
+}
+
+
 def assert_same(found, wanted):
     for a, b in zip(cv.tree.leaves(found), cv.tree.leaves(wanted), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-12)
@@ -211,8 +239,9 @@ def test_errors():
         named(lambda x: lax.psum_scatter(x, "i"))(XS)
     with pytest.raises(cv.errors.ArgumentError, match="ppermute got destinations"):
         named(lambda x: lax.ppermute(x, "i", [(0, 1), (2, 1)]))(XS)
-    with pytest.raises(cv.errors.ArgumentError, match="axis_index_groups"):
-        named(lambda x: lax.psum(x, "i", axis_index_groups=[[0, 1], [2, 3]]))(XS)
+    for groups in ([[0, 1], [2]], [[0, 1], [1, 2]], [[0, 1, 2], [3]]):
+        with pytest.raises(cv.errors.ArgumentError, match=r"psum got axis_index_groups=[\s\S]*the axis 'i' of 4 examples"):
+            named(lambda x, g=groups: lax.psum(x, "i", axis_index_groups=g))(XS)
     with pytest.raises(cv.errors.ArgumentError, match="branches='split' and an axis_name"):
         named(lambda x: x, branches="split")(XS)
     with pytest.raises(cv.errors.AxisNameError, match="not all examples take part"):
