@@ -36,10 +36,12 @@ class Uses(NamedTuple):
     Attributes:
         overwritten: the places of the equations that may overwrite their first input.
         memory: at the end of the program, of each variable.
+        own: the variables that are not, and are no views of, what somebody else may have.
     """
 
     overwritten: set[int]
     memory: dict[Var, Memory]
+    own: set[Var]
 
 
 def uses_of_memory(jaxpr: Jaxpr, owned: Sequence[Var]) -> Uses:
@@ -47,14 +49,21 @@ def uses_of_memory(jaxpr: Jaxpr, owned: Sequence[Var]) -> Uses:
     last: dict[Any, float] = {x: i for i, eqn in enumerate(jaxpr.equations) for x in eqn.inputs if isinstance(x, Var)}
     last.update({x: np.inf for x in jaxpr.out_vars if isinstance(x, Var)})
     memory = {v: Memory([v], v not in owned) for v in (*jaxpr.in_vars, *jaxpr.consts)}
-    overwritten = set()
+    own, overwritten = set(owned), set()
     for i, eqn in enumerate(jaxpr.equations):
-        if may_overwrite(eqn, memory) and all(last.get(v, i) <= i for v in memory[eqn.inputs[0]].variables):
+        if (
+            eqn.inputs
+            and eqn.inputs[0] in own
+            and may_overwrite(eqn, memory)
+            and all(last.get(v, i) <= i for v in memory[eqn.inputs[0]].variables)
+        ):
             overwritten.add(i)
-        shared = None if makes_new_memory(eqn.primitive) else _joined(eqn, memory)
-        for v in eqn.outputs:
-            memory[v] = shared or Memory([v], False)
-    return Uses(overwritten, memory)
+        if makes_new_memory(eqn.primitive):
+            memory.update({v: Memory([v], False) for v in eqn.outputs})
+            own.update(eqn.outputs)
+        else:
+            _join(eqn, memory)
+    return Uses(overwritten, memory, own)
 
 
 def may_overwrite(eqn: Equation, memory: dict[Var, Memory]) -> bool:
@@ -71,15 +80,14 @@ def makes_new_memory(primitive: Any) -> bool:
     return primitive.makes_new or primitive.overwrite is not None or isinstance(primitive.impl, np.ufunc)
 
 
-def _joined(eqn: Equation, memory: dict[Var, Memory]) -> Memory:
-    """One memory for the inputs and outputs of an equation that may return its inputs, or views of them."""
+def _join(eqn: Equation, memory: dict[Var, Memory]) -> None:
+    """Note that an equation may return its inputs, or views of them (or anything else: its outputs are not own)."""
     inputs = [memory[x] for x in eqn.inputs if isinstance(x, Var)]
-    joined = Memory(eqn.outputs, not inputs or any(m.foreign for m in inputs))
+    joined = Memory(eqn.outputs, any(m.foreign for m in inputs))
     for m in inputs:
         joined.variables |= m.variables
     for v in joined.variables:
         memory[v] = joined
-    return joined
 
 
 def owned_step(jaxpr: Jaxpr, first_carry: int, num_carry: int) -> tuple[Callable[..., list[Any]], list[int]]:
@@ -99,7 +107,7 @@ def _owned_step(jaxpr: Jaxpr, first_carry: int, num_carry: int) -> tuple[Callabl
     owned = [i for i, v in enumerate(in_vars) if isinstance(v.aval, ShapedArray) and v.aval.shape]
     while True:
         uses = uses_of_memory(jaxpr, [in_vars[i] for i in owned])
-        kept = [i for i in owned if _is_own(i, jaxpr, uses.memory)]
+        kept = [i for i in owned if _is_own(i, jaxpr, uses)]
         if kept == owned:
             break
         owned = kept
@@ -108,12 +116,14 @@ def _owned_step(jaxpr: Jaxpr, first_carry: int, num_carry: int) -> tuple[Callabl
     return OverwritingGenerator(jaxpr, uses.overwritten).function(), owned
 
 
-def _is_own(i: int, jaxpr: Jaxpr, memory: dict[Var, Memory]) -> bool:
+def _is_own(i: int, jaxpr: Jaxpr, uses: Uses) -> bool:
     """Whether an output is an array of its own, whose memory nobody else and no other output shares."""
     out = jaxpr.out_vars[i]
-    if not isinstance(out, Var) or memory[out].foreign:
+    if out not in uses.own:
         return False
-    return not any(j != i and isinstance(o, Var) and memory[o] is memory[out] for j, o in enumerate(jaxpr.out_vars))
+    memory = uses.memory[out]
+    others = [o for j, o in enumerate(jaxpr.out_vars) if j != i and isinstance(o, Var)]
+    return not memory.foreign and all(uses.memory[o] is not memory for o in others)
 
 
 class OverwritingGenerator(Generator):

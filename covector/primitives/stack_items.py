@@ -16,8 +16,8 @@ from covector.primitives.stacks import Stack, StackAval, all_batched, chosen_ite
 # --- single items: one is read, or replaced in another stack that shares the rest -------------------------------------
 
 
-def _of_items(name: str, position: int | None) -> Primitive:
-    """A primitive of an index and a stack or an item, linear in the argument at ``position``.
+def _of_items(name: str, *, linear: bool = True) -> Primitive:
+    """A primitive of an index and a stack or an item, ``linear`` in the second.
 
     The index is a scalar, or over the leading axes of all items an array with a place for each example; a negative one names
     no item.
@@ -32,7 +32,7 @@ def _of_items(name: str, position: int | None) -> Primitive:
         every = all_batched if isinstance(typeof(rest[0]), StackAval) else batch_all
         return primitive.bind(index, *every(size, rest[:1], dims[1:2]), *batch_all(size, rest[1:], dims[2:])), 0
 
-    if position is not None:
+    if linear:
 
         @primitive.def_jvp
         def jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
@@ -42,17 +42,19 @@ def _of_items(name: str, position: int | None) -> Primitive:
     return primitive
 
 
-item_p = _of_items("item", 1)
+item_p = _of_items("item")
 """``item(index, stack)``: one item, or zero."""
 
 
 @item_p.def_impl
 def _item(index: Any, x: Stack) -> Any:
+    if np.ndim(index) == 0:
+        return x.of_length(int(index) + 1)[-1] if index >= 0 else x.aval.element.zeros()
     items = [x.aval.element.zeros(), *x.of_length(int(np.max(index, initial=-1)) + 1)]
-    return items[index + 1] if np.ndim(index) == 0 else chosen_items(index + 1, items, x.aval.element)
+    return chosen_items(index + 1, items, x.aval.element)
 
 
-with_item_p = _of_items("with_item", None)
+with_item_p = _of_items("with_item", linear=False)
 """``with_item(index, stack, value)``: the stack with the value in place of an item."""
 
 
@@ -66,11 +68,11 @@ def _with_item(index: Any, x: Stack, value: Any) -> Stack:
     return Stack(x.aval, items)
 
 
-put_p = _of_items("put", 1)
+put_p = _of_items("put")
 """``put(index, value)``: a stack of zeros but for one item."""
 put_p.def_impl(lambda index, value: _with_item(index, Stack(StackAval(typeof(value)), []), value))
 
-without_item_p = _of_items("without_item", 1)
+without_item_p = _of_items("without_item")
 """``without_item(index, stack)``: the stack with one item made zero."""
 without_item_p.def_impl(lambda index, x: _with_item(index, x, x.aval.element.zeros()))
 
@@ -94,7 +96,7 @@ def _with_item_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
 
 # --- kept_items: some items, by a mask --------------------------------------------------------------------------------
 
-kept_items_p = _of_items("kept_items", 1)
+kept_items_p = _of_items("kept_items")
 """``kept_items(mask, stack)``: the items whose number the mask (of any length) has true, and zero, at no cost, for the others.
 
 The mask is a vector, or over the leading axes of all items an array with a vector for each example.

@@ -142,6 +142,32 @@ def test_derivatives(name, make):
         same(transform(f)(T, U), transform(g)(T, U))
 
 
+MINE = np.zeros((6, 2))
+mine_p = cv.Primitive("mine")
+mine_p.def_impl(lambda x: MINE)
+mine_p.def_abstract(lambda x: x)
+itself = cv.elementwise("itself", lambda x: x, lambda out, x: 1.0)
+
+
+@pytest.mark.parametrize(
+    "give",
+    [
+        lambda a: mine_p.bind(a),
+        lambda a: cv.pure_callback(lambda a: MINE, a, a),
+        lambda a: itself(mine_p.bind(a)),
+        lambda a: np.reshape(mine_p.bind(a), (6, 2)),
+    ],
+)
+def test_what_a_primitive_of_the_user_returns_is_the_users(give):
+    for loop in (
+        lambda t: lax.scan(lambda t, i: (cv.at(give(t))[i].set(1.0), None), t, I)[0],
+        lambda t: lax.while_loop(lambda c: c[0] < 4, lambda c: (c[0] + 1, cv.at(give(c[1]))[c[0]].set(1.0)), (0, t))[1],
+    ):
+        out = loop(T)
+        assert np.sum(out) == 2.0
+        assert not MINE.any()
+
+
 @st.composite
 def random_steps(draw):
     """The source of a step that reads, views, writes and passes on two tables of shape (4, 3)."""
