@@ -136,6 +136,7 @@ class Primitive:
         "name",
         "overwrite",
         "rules",
+        "runs_user_code",
         "split",
         "transpose",
     )
@@ -151,6 +152,8 @@ class Primitive:
         """Whether its abstract rule says over which named axes the outputs vary."""
         self.effect = False
         """Whether applying it does something besides computing its results, so that it stays in a program that needs none."""
+        self.runs_user_code = False
+        """Whether its implementation calls a function of the user's, which may keep an argument."""
         self.makes_new = False
         """Whether a result never shares memory with an argument; see `covector.interpreters.overwriting`."""
         self.impl: Callable[..., Any] = self._missing("impl", "evaluation")

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from covector.core.avals import ShapedArray
-from covector.core.jaxpr import Equation, Jaxpr, Var
+from covector.core.jaxpr import Equation, Jaxpr, Var, sub_jaxprs
 from covector.core.modes import MODES
 from covector.interpreters.evaluate import MAX_GENERATED_EQUATIONS, Generator, compiled
 
@@ -58,6 +58,10 @@ def uses_of_memory(jaxpr: Jaxpr, owned: Sequence[Var]) -> Uses:
             and all(last.get(v, i) <= i for v in memory[eqn.inputs[0]].variables)
         ):
             overwritten.add(i)
+        if may_keep_arguments(eqn):
+            for x in eqn.inputs:
+                if isinstance(x, Var):
+                    memory[x].foreign = True
         if makes_new_memory(eqn.primitive):
             memory.update({v: Memory([v], False) for v in eqn.outputs})
             own.update(eqn.outputs)
@@ -78,6 +82,15 @@ def may_overwrite(eqn: Equation, memory: dict[Var, Memory]) -> bool:
 def makes_new_memory(primitive: Any) -> bool:
     """Whether a result never shares memory with an argument, but that of one that is overwritten."""
     return primitive.makes_new or primitive.overwrite is not None or isinstance(primitive.impl, np.ufunc)
+
+
+def may_keep_arguments(eqn: Equation) -> bool:
+    """Whether an equation calls code that is not ours or a library's, and may keep an array for later."""
+    impl = eqn.primitive.impl
+    known = isinstance(impl, np.ufunc) or str(impl.__module__).startswith(("covector.primitives.", "numpy", "scipy"))
+    if eqn.primitive.runs_user_code or not known:
+        return True
+    return any(map(may_keep_arguments, (inner for jaxpr in sub_jaxprs(eqn.params) for inner in jaxpr.equations)))
 
 
 def _join(eqn: Equation, memory: dict[Var, Memory]) -> None:

@@ -51,6 +51,7 @@ def batched_backward(backward: Backward, size: int, residuals: Sequence[bool], b
 
 
 custom_linear_p = Primitive("custom_linear", multiple_results=True)
+custom_linear_p.runs_user_code = True
 """``(*residuals, *primals, *tangents) -> tangents``, linear in the last."""
 
 

@@ -86,6 +86,7 @@ def _in_order(primitive: Primitive) -> Callable[..., Any]:
 # --- debug_callback: no results, no derivative ------------------------------------------------------------------------
 
 debug_callback_p = ContextPrimitive("debug_callback", multiple_results=True)
+debug_callback_p.runs_user_code = True
 debug_callback_p.effect = True
 debug_callback_p.def_abstract(lambda *avals, callback: [])
 debug_callback_p.def_batch(_in_order(debug_callback_p))
@@ -105,6 +106,7 @@ def _debug_callback_jvp(primals: Values, tangents: Values, *, callback: Callback
 # --- io_callback ------------------------------------------------------------------------------------------------------
 
 io_callback_p = ContextPrimitive("io_callback", multiple_results=True)
+io_callback_p.runs_user_code = True
 io_callback_p.effect = True
 io_callback_p.def_impl(lambda *args, callback, out_avals=(): callback.checked(args, out_avals))
 io_callback_p.def_abstract(lambda *avals, callback, out_avals=(): list(out_avals))
@@ -114,6 +116,7 @@ io_callback_p.def_batch(_in_order(io_callback_p))
 # --- pure_callback ----------------------------------------------------------------------------------------------------
 
 pure_callback_p = Primitive("pure_callback", multiple_results=True)
+pure_callback_p.runs_user_code = True
 pure_callback_p.def_impl(lambda *args, callback, out_avals: callback.checked(args, out_avals))
 pure_callback_p.def_abstract(lambda *avals, callback, out_avals: list(out_avals))
 

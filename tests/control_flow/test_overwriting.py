@@ -168,6 +168,36 @@ def test_what_a_primitive_of_the_user_returns_is_the_users(give):
         assert not MINE.any()
 
 
+def test_what_the_user_keeps_stays_as_it_was():
+    """Of a table that grows by 1 at a place in each step, a callback or a primitive keeps each state."""
+    for keeper in ("debug", "pure", "primitive", "inside"):
+        kept: list[np.ndarray] = []
+
+        def keep(t, kept=kept):
+            kept.append(t)
+            return np.float64(0.0)
+
+        keeping = cv.elementwise(f"keeping_{keeper}", lambda t, keep=keep: t + keep(t), lambda out, t: 1.0)
+
+        def step(t, i, keeper=keeper, keep=keep, keeping=keeping):
+            if keeper == "debug":
+                cv.debug.callback(keep, t)
+                return cv.at(t)[i].add(1.0), None
+            if keeper == "pure":
+                return cv.at(t)[i].add(1.0 + cv.pure_callback(keep, np.float64(0.0), t)), None
+            if keeper == "primitive":
+                return cv.at(t)[i].add(keeping(t)[i] * 0.0 + 1.0), None
+            return cv.at(t)[i].add(
+                1.0 + lax.cond(i >= 0, lambda t: cv.pure_callback(keep, np.float64(0.0), t), np.sum, t)
+            ), None
+
+        for run in (lambda t, step=step: lax.scan(step, t, np.arange(4))[0],):
+            kept.clear()
+            np.testing.assert_array_equal(run(np.zeros(4)), np.ones(4))
+            states = [k for k in kept if k.shape == (4,)][-4:]
+            np.testing.assert_array_equal(states, np.tri(4, 4, -1))
+
+
 @st.composite
 def random_steps(draw):
     """The source of a step that reads, views, writes and passes on two tables of shape (4, 3)."""
