@@ -92,9 +92,7 @@ class CheckTrace(Trace):
         self.notes: list[tuple[str, Any]] = []
 
     def takes(self, primitive: ContextPrimitive, params: dict[str, Any]) -> bool:
-        if primitive is check_p:
-            return True
-        return primitive.checked is not None and params.get("length", 0) is not None and has_checks(params)
+        return primitive is check_p or (primitive.checked is not None and has_checks(params))
 
     def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
         if primitive.checked is None:

@@ -17,7 +17,7 @@ import numpy as np
 from covector.core.avals import ShapedArray
 from covector.core.jaxpr import Equation, Jaxpr, Var, sub_jaxprs
 from covector.core.modes import MODES
-from covector.interpreters.evaluate import MAX_GENERATED_EQUATIONS, Generator, compiled
+from covector.interpreters.evaluate import MAX_GENERATED_EQUATIONS, Generator, compiled, last_uses
 
 
 class Memory:
@@ -46,17 +46,13 @@ class Uses(NamedTuple):
 
 def uses_of_memory(jaxpr: Jaxpr, owned: Sequence[Var]) -> Uses:
     """Follow the memory of a program's variables, of whose inputs only the ``owned`` ones may be overwritten."""
-    last: dict[Any, float] = {x: i for i, eqn in enumerate(jaxpr.equations) for x in eqn.inputs if isinstance(x, Var)}
-    last.update({x: np.inf for x in jaxpr.out_vars if isinstance(x, Var)})
+    drops = jaxpr.derived("last_uses", lambda: last_uses(jaxpr))
+    last = {v: i for i, drop in enumerate(drops) for v in drop}
     memory = {v: Memory([v], v not in owned) for v in (*jaxpr.in_vars, *jaxpr.consts)}
     own, overwritten = set(owned), set()
     for i, eqn in enumerate(jaxpr.equations):
-        if (
-            eqn.inputs
-            and eqn.inputs[0] in own
-            and may_overwrite(eqn, memory)
-            and all(last.get(v, i) <= i for v in memory[eqn.inputs[0]].variables)
-        ):
+        mine = eqn.inputs and eqn.inputs[0] in own and may_overwrite(eqn, memory)
+        if mine and all(last.get(v, np.inf) <= i for v in memory[eqn.inputs[0]].variables):
             overwritten.add(i)
         if may_keep_arguments(eqn):
             for x in eqn.inputs:
@@ -72,9 +68,9 @@ def uses_of_memory(jaxpr: Jaxpr, owned: Sequence[Var]) -> Uses:
 
 def may_overwrite(eqn: Equation, memory: dict[Var, Memory]) -> bool:
     """Whether an equation can overwrite its first input, an array like the output in memory that no other input shares."""
-    x, out = eqn.inputs[0] if eqn.inputs else None, eqn.outputs[0] if eqn.outputs else None
-    if eqn.primitive.overwrite is None or not isinstance(x, Var) or out is None or memory[x].foreign:
+    if eqn.primitive.overwrite is None or memory[eqn.inputs[0]].foreign:
         return False
+    x, out = eqn.inputs[0], eqn.outputs[0]
     alike = isinstance(x.aval, ShapedArray) and x.aval.shape == out.aval.shape != () and x.aval.dtype == out.aval.dtype
     return alike and not any(isinstance(y, Var) and memory[y] is memory[x] for y in eqn.inputs[1:])
 

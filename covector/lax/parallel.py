@@ -237,7 +237,6 @@ def all_to_all(
         axis_index_groups: lists of numbers that divide the examples into groups of one size, which are for themselves.
         tiled: the split axis has several items for each example and stays; parts are concatenated.
     """
-
     team = _team(axis_name, axis_index_groups, "all_to_all")
 
     def one(leaf: Any) -> Any:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from covector.core.avals import shape_of
-from covector.core.jaxpr import Jaxpr
+from covector.core.jaxpr import Jaxpr, sub_jaxprs
 from covector.interpreters.evaluate import eval_jaxpr
 from covector.interpreters.programs import staged
 from covector.primitives.call import jit_p
@@ -38,8 +38,11 @@ class Checked(NamedTuple):
     def split(self, outs: Sequence[Any]) -> tuple[list[Any], list[Found]]:
         """The outputs proper, and the checks."""
         own, rest = cut(outs, self.n_out)
-        groups = cut(rest, *self.counts)
-        return own, [(group[0], message, group[1:]) for message, group in zip(self.messages, groups, strict=False)]
+        return own, [(group[0], message, group[1:]) for message, group in zip(self.messages, self.groups(rest), strict=True)]
+
+    def groups(self, given: Sequence[Any]) -> list[list[Any]]:
+        """What the checks give out, by check."""
+        return cut(given, *self.counts)[:-1]
 
     @property
     def avals(self) -> list[Any]:
@@ -77,8 +80,7 @@ def by_example(holds: Any, values: Sequence[Any]) -> Any:
 
 def has_checks(params: dict[str, Any]) -> bool:
     """Whether a program among the parameters makes a check."""
-    programs = [p for x in params.values() for p in (x if isinstance(x, tuple) else (x,)) if isinstance(p, Jaxpr)]
-    return any(p.derived("has checks", lambda p=p: _makes_checks(p)) for p in programs)  # type: ignore[misc]
+    return any(p.derived("has checks", lambda p=p: _makes_checks(p)) for p in sub_jaxprs(params))  # type: ignore[misc]
 
 
 def _makes_checks(jaxpr: Jaxpr) -> bool:
@@ -113,11 +115,10 @@ def _joined(programs: Sequence[Checked]) -> tuple[list[Message], list[int]]:
 
 def _checked_scan(derive: Derive, args: Sequence[Any], *, jaxpr: Jaxpr, **params: Any) -> Any:
     loop, program = Loop(**params), derive(jaxpr)
-    step, n = _carrying(program, loop.num_consts, loop.num_carry), len(program.avals)
+    step = _carrying(program, loop.num_consts, loop.num_carry)
     consts, carry, xs = loop.cut(args)
     carry, ys = loop.bind(step, consts, [*carry, *program.passed()], xs)
     own, checks = cut(carry, loop.num_carry)
-    assert len(checks) == n
     return program.split([*own, *ys, *checks])
 
 
@@ -139,10 +140,9 @@ def _carrying(program: Checked, num_consts: int, num_carry: int) -> Jaxpr:
         consts, carry, before, xs = cut(args, num_consts, num_carry, n)
         outs, now = cut(eval_jaxpr(program.jaxpr, *consts, *carry, *xs), program.n_out)
         kept = []
-        for old, new in zip(cut(before, *program.counts), cut(now, *program.counts), strict=True):
-            if old:
-                first = np.logical_and(old[0], np.logical_not(new[0]))
-                kept += [np.logical_and(old[0], new[0]), *(where(first, y, x) for x, y in zip(old[1:], new[1:], strict=True))]
+        for old, new in zip(program.groups(before), program.groups(now), strict=True):
+            first = np.logical_and(old[0], np.logical_not(new[0]))
+            kept += [np.logical_and(old[0], new[0]), *(where(first, y, x) for x, y in zip(old[1:], new[1:], strict=True))]
         return [*outs[:num_carry], *kept, *outs[num_carry:]]
 
     def make() -> Jaxpr:

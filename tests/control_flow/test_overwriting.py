@@ -56,12 +56,12 @@ STEPS = {
 }
 
 
-def in_python(step):
+def in_python(step, places=I):
     """The loop in Python, on plain arrays, where each operation makes a new array."""
 
     def loop(a, b):
         ys = []
-        for i in I:
+        for i in places:
             a, b, y = step(a, b, i)
             ys.append(y)
         return a, b, np.stack(ys)
@@ -69,9 +69,9 @@ def in_python(step):
     return loop
 
 
-def by_scan(step):
+def by_scan(step, places=I):
     def loop(a, b):
-        (a, b), ys = lax.scan(lambda c, i: (lambda n: (n[:2], n[2]))(step(*c, i)), (a, b), I)
+        (a, b), ys = lax.scan(lambda c, i: (lambda n: (n[:2], n[2]))(step(*c, i)), (a, b), places)
         return a, b, ys
 
     return loop
@@ -91,6 +91,10 @@ def by_while(step):
         return lax.while_loop(lambda c: c[0] < len(I), body, (0, a, b, ys))[1:]
 
     return loop
+
+
+def loss(loop):
+    return lambda a, b: sum(np.sum(np.sin(x) * (k + 1)) for k, x in enumerate(loop(a, b)))
 
 
 def same(found, expected):
@@ -128,9 +132,6 @@ def test_nobody_sees_it(name, make):
 @pytest.mark.parametrize("make", [by_scan, by_while], ids=["scan", "while"])
 @pytest.mark.parametrize("name", STEPS)
 def test_derivatives(name, make):
-    def loss(loop):
-        return lambda a, b: sum(np.sum(np.sin(x) * (k + 1)) for k, x in enumerate(loop(a, b)))
-
     f, g = loss(make(STEPS[name])), loss(in_python(STEPS[name]))
     for transform in (
         lambda f: cv.grad(f, (0, 1)),
@@ -234,21 +235,9 @@ def test_random_steps(source):
     exec(source, namespace)
     step, a, b = namespace["step"], np.arange(12.0).reshape(4, 3) / 9, np.cos(np.arange(12.0)).reshape(4, 3)
     index = np.array([0, 3, 1, 3, 2])
-
-    def by_hand(a, b):
-        ys = []
-        for i in index:
-            a, b, y = step(a, b, i)
-            ys.append(y)
-        return a, b, np.stack(ys)
-
-    def loop(a, b):
-        (a, b), ys = lax.scan(lambda c, i: (lambda n: (n[:2], n[2]))(step(*c, i)), (a, b), index)
-        return a, b, ys
-
+    loop, by_hand = by_scan(step, index), in_python(step, index)
     before = a.copy(), b.copy()
     same(loop(a, b), by_hand(a, b))
-    loss = lambda f: lambda a, b: sum(np.sum(np.sin(x) * (k + 1)) for k, x in enumerate(f(a, b)))
     same(cv.grad(loss(loop), (0, 1))(a, b), cv.grad(loss(by_hand), (0, 1))(a, b))
     same((a, b), before)
 

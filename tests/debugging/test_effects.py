@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from ways_to_check import CHECKED_WAYS
 
 import covector as cv
 from covector import checkify, lax
@@ -142,12 +143,7 @@ def test_a_check_outside_of_checkify_raises():
             f(np.array([4.0, -4.0]) if f.__name__.startswith("vmap") else -4.0)
 
 
-CHECKED = {
-    "eager": lambda f: checkify.checkify(f),
-    "jit outside": lambda f: cv.jit(checkify.checkify(f)),
-    "jit inside": lambda f: checkify.checkify(cv.jit(f)),
-    "grad": lambda f: checkify.checkify(cv.grad(f)),
-    "jit of grad": lambda f: cv.jit(checkify.checkify(cv.grad(f))),
+CHECKED = CHECKED_WAYS | {
     "jvp": lambda f: checkify.checkify(lambda x: cv.jvp(f, (x,), (1.0,))),
     "in a scan": lambda f: checkify.checkify(lambda x: lax.scan(lambda c, _: (f(c), None), x, None, length=2)[0]),
     "in a branch": lambda f: checkify.checkify(lambda x: lax.cond(x < 100, f, lambda x: x, x)),

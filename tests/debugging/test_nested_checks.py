@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from ways_to_check import CHECKED_WAYS
 
 import covector as cv
 from covector import checkify, lax
@@ -60,21 +61,16 @@ PROGRAMS = {
     "second branch": (in_branches, 2.0, 5.0, "high: 5.0"),
     "nested": (nested, 0.5, 1.0, "nested: 3.0"),
 }
-WAYS = {
-    "eager": lambda f: checkify.checkify(f),
-    "jit outside": lambda f: cv.jit(checkify.checkify(f)),
-    "jit inside": lambda f: checkify.checkify(cv.jit(f)),
-    "grad": lambda f: checkify.checkify(cv.grad(f)),
-    "jit of grad": lambda f: cv.jit(checkify.checkify(cv.grad(f))),
+NESTED_WAYS = CHECKED_WAYS | {
     "hvp": lambda f: cv.jit(checkify.checkify(lambda x: cv.jvp(cv.grad(f), (x,), (1.0,))[1])),
 }
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", NESTED_WAYS)
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_the_first_failure_comes_out(name, way):
     f, good, bad, text = PROGRAMS[name]
-    checked = WAYS[way](f)
+    checked = NESTED_WAYS[way](f)
     error, out = checked(good)
     assert error.get() is None
     derivative = {"grad": 1, "jit of grad": 1, "hvp": 2}.get(way, 0)
