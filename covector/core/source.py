@@ -7,15 +7,37 @@ the tracing of a long function quadratic.)
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import linecache
 import os
+import site
 import sys
+import sysconfig
+from bisect import bisect_right
+from functools import lru_cache
+from itertools import islice
 from types import CodeType, FrameType
 
 import numpy as np
+import optree
 
-_LIBRARY_FOLDERS = tuple(
-    os.path.join(os.path.dirname(os.path.abspath(path)), "") for path in (os.path.dirname(__file__), np.__file__)
+Span = tuple[int, int, int, int]
+"""A part of a file: its first line and column, its last line and the column after it."""
+
+
+def _folder(path: str) -> str:
+    return os.path.join(os.path.abspath(path), "")
+
+
+COVECTOR = _folder(os.path.dirname(os.path.dirname(__file__)))
+_PLUMBING = (COVECTOR, _folder(os.path.dirname(optree.__file__)), "<covector", contextlib.__file__, functools.__file__)
+_LIBRARIES = (
+    *_PLUMBING,
+    _folder(os.path.dirname(np.__file__)),
+    *(_folder(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib", "purelib", "platlib")),
+    _folder(site.getusersitepackages()),
+    "<frozen",
 )
 _is_library_code: dict[str, bool] = {}
 
@@ -32,10 +54,16 @@ class Source:
     @property
     def line(self) -> int:
         """The line number."""
-        for start, end, line in self.code.co_lines():
-            if start <= self.offset < end and line is not None:
-                return line
-        return self.code.co_firstlineno
+        offsets, lines = _lines(self.code)
+        return lines[max(bisect_right(offsets, self.offset) - 1, 0)] or self.code.co_firstlineno
+
+    @property
+    def span(self) -> Span | None:
+        """Where in the file the expression stands that is being executed, if that is known."""
+        begin, end, column, end_column = next(islice(self.code.co_positions(), self.offset // 2, None), (None,) * 4)
+        if begin is None or end is None or column is None or end_column is None:
+            return None
+        return begin, column, end, end_column
 
     def __str__(self) -> str:
         path, line = self.code.co_filename, self.line
@@ -43,18 +71,38 @@ class Source:
         return f"{os.path.basename(path)}:{line} in {self.code.co_name}" + (f": {text}" if text else "")
 
 
+@lru_cache(maxsize=256)
+def _lines(code: CodeType) -> tuple[list[int], list[int | None]]:
+    """The offsets at which lines begin, and the lines (to search for each of n instructions would be quadratic)."""
+    table = [(start, line) for start, _, line in code.co_lines()]
+    return [start for start, _ in table], [line for _, line in table]
+
+
 def is_library(filename: str) -> bool:
-    """Whether a file belongs to covector or NumPy rather than to the user."""
+    """Whether a file belongs to covector, to an installed package or to Python rather than to the user."""
     known = _is_library_code.get(filename)
     if known is None:
-        known = _is_library_code[filename] = filename.startswith(_LIBRARY_FOLDERS) or filename.startswith("<frozen")
+        known = _is_library_code[filename] = filename.startswith(_LIBRARIES)
     return known
 
 
+def is_plumbing(filename: str) -> bool:
+    """Whether a file is covector's own, or of what it is built on, so that its frames say nothing to the user."""
+    return filename.startswith(_PLUMBING)
+
+
 def user_frame() -> FrameType | None:
-    """The innermost frame of the caller's stack that is not covector's or NumPy's own."""
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None and is_library(frame.f_code.co_filename):
+    """The innermost frame of the caller's stack that is the user's; if none is, the innermost that is not covector's."""
+    start = frame = sys._getframe(1)
+    while is_library(frame.f_code.co_filename):
+        if frame.f_back is None:
+            return _first_beside_covector(start)
+        frame = frame.f_back
+    return frame
+
+
+def _first_beside_covector(frame: FrameType | None) -> FrameType | None:
+    while frame is not None and is_plumbing(frame.f_code.co_filename):
         frame = frame.f_back
     return frame
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from covector.core import errors
+from covector.core import asked, errors
 from covector.core.avals import TYPEOF, Shape
 from covector.core.modes import CAPTURING
 from covector.core.primitive import NO_PARAMS, Primitive, TracerBase
@@ -87,28 +87,44 @@ class Tracer(TracerBase):
 
     def __len__(self) -> int:
         if not self.shape:
-            raise TypeError("len() of a value with no axes")
+            raise self._refuse_axes("len(x)")
         return self.shape[0]
+
+    def _refuse_axes(self, what: str) -> errors.ArgumentError:
+        why = f"x is a traced value of type {self.aval}, a number without axes"
+        return errors.ArgumentError(errors.describe(f"{what} was asked for.", why=why, fix="np.atleast_1d(x) gives it an axis"))
 
     def __iter__(self) -> Iterator[Any]:
         if not self.shape:
-            raise TypeError("iteration over a value with no axes")
+            raise self._refuse_axes("iteration over x")
         return (self[i] for i in range(self.shape[0]))  # type: ignore[index]
 
     def __repr__(self) -> str:
-        return f"Traced<{self.aval}>"
+        value = self.concrete()
+        shown = "" if value is None else f": {np.array2string(np.asarray(value), threshold=8, edgeitems=2)}"
+        return f"Traced<{self.aval}{shown}>"
 
-    __hash__ = None  # type: ignore[assignment]
+    def __format__(self, spec: str) -> str:
+        if not spec:
+            return str(self)
+        fix = "print it with covector.debug.print('{}', x), or return it (has_aux=True) and format it outside"
+        return format(np.asarray(self._known(errors.ConcretizationError, "the text", fix))[()], spec)
+
+    def __hash__(self) -> int:
+        fix = "use the position, a name or the shape as the key, or make the argument static (static_argnums) under jit"
+        raise self._refuse(errors.ConcretizationError, "the hash", fix, "it is an array, and arrays are not hashable")
 
     # --- Python asks for a value ---
 
-    def _refuse(self, error: type[errors.ConcretizationError], what: str, fix: str) -> errors.ConcretizationError:
+    def _refuse(
+        self, error: type[errors.ConcretizationError], what: str, fix: str, why: str = ""
+    ) -> errors.ConcretizationError:
         made = self.made_at()
         return error(
             errors.describe(
                 f"{what} of a traced value of type {self.aval}" + (f", made at {made}," if made else "") + " was asked for"
                 f" inside {self._trace.name or 'a transformation'}.",
-                why=self.unknown_because(),
+                why=why or self.unknown_because(),
                 fix=fix,
             )
         )
@@ -117,12 +133,15 @@ class Tracer(TracerBase):
         """Why this tracer cannot be a plain Python or NumPy value."""
         return "its value is not known while the function is being traced"
 
-    def _known(self, error: type[errors.ConcretizationError], what: str, fix: str) -> Any:
+    def _known(
+        self, error: type[errors.ConcretizationError], what: str, fix: str, fitting: Callable[[str], str] | None = None
+    ) -> Any:
+        """The value, where it is known; the error says the ``fix``, or the one ``fitting`` what Python is doing."""
         value = self.concrete()
         if value is None:
             value = self.answer()
         if value is None:
-            raise self._refuse(error, what, fix)
+            raise self._refuse(error, what, fitting(fix) if fitting is not None else fix)
         return value
 
     def __bool__(self) -> bool:
@@ -131,40 +150,47 @@ class Tracer(TracerBase):
                 errors.TracerBoolConversionError,
                 "the truth",
                 "choose between values with np.where(condition, a, b), or make the argument static (static_argnums) under jit",
+                asked.fix_of_truth,
             )
         )
 
     def __int__(self) -> int:
         fix = "make the argument static (static_argnums) under jit, or keep the computation in arrays"
-        return int(self._known(errors.TracerIntegerConversionError, "the integer value", fix))
+        return int(self._known(errors.TracerIntegerConversionError, "the integer value", fix, asked.fix_of_integer))
 
     def __index__(self) -> int:
         fix = (
             "index a tracer (not a list or an ndarray) with it: covector.at(A)[i].get() works, A[i] on a plain array A does not"
         )
-        value = self._known(errors.TracerIntegerConversionError, "the integer value", fix)
+        value = self._known(errors.TracerIntegerConversionError, "the integer value", fix, asked.fix_of_integer)
         return value.__index__()  # type: ignore[no-any-return]
 
     def __float__(self) -> float:
         raise self._refuse(
             errors.TracerFloatConversionError,
             "the float value",
-            "use np.sin and its like instead of math.sin; build arrays with np.stack([...]) or covector.at(x)[i].set(v)"
-            " instead of A[i] = v; return the value (has_aux=True) to look at it",
+            asked.fix_of_conversion(
+                "use np.sin and its like instead of math.sin; build arrays with np.stack([...]) or covector.at(x)[i].set(v)"
+                " instead of A[i] = v; return the value (has_aux=True) to look at it"
+            ),
         )
 
     def __complex__(self) -> complex:
         raise self._refuse(
-            errors.TracerFloatConversionError, "the complex value", "use NumPy functions instead of cmath and complex()"
+            errors.TracerFloatConversionError,
+            "the complex value",
+            asked.fix_of_conversion("use NumPy functions instead of cmath and complex()"),
         )
 
     def __array__(self, *args: Any, **kwargs: Any) -> Any:
         raise self._refuse(
             errors.TracerArrayConversionError,
             "a NumPy array",
-            "use np.stack([...]) or covector.numpy.array([...]) instead of np.array([...]), covector.numpy.take(a, i, axis=0)"
-            " instead of a[i] for a plain array, and functions that dispatch on their arguments; for a function that cannot be"
-            " traced, register a primitive",
+            asked.fix_of_conversion(
+                "use np.stack([...]) or covector.numpy.array([...]) instead of np.array([...]), covector.numpy.take(a, i,"
+                " axis=0) instead of a[i] for a plain array, and functions that dispatch on their arguments; for a function"
+                " that cannot be traced, register a primitive"
+            ),
         )
 
     def item(self, *args: Any) -> Any:

@@ -96,7 +96,6 @@ def _install(tracer_type: Any) -> None:
         *(("gt", greater_p), ("ge", greater_equal_p)),
     ):
         setattr(tracer_type, f"__{symbol}__", _comparison(primitive))
-    tracer_type.__hash__ = None
     tracer_type.__invert__ = lambda self: invert_p.bind(self)
     tracer_type.__divmod__ = lambda self, other: (self // other, self % other)
     tracer_type.__rdivmod__ = lambda self, other: (other // self, other % self)

@@ -31,7 +31,7 @@ def test_every_error_is_a_covector_error():
 class TestConcretization:
     def test_float(self):
         text = raised(errors.TracerFloatConversionError, cv.grad(lambda x: float(x)), 1.0)
-        assert "float value of a traced value of type weak_f64[]" in text and "np.stack" in text
+        assert "float value of a traced value of type weak_f64[]" in text and "leave float() out" in text
         assert "lose its derivative" in text and "float(x)" in text
 
     def test_math_functions(self):
@@ -58,7 +58,7 @@ class TestConcretization:
         with pytest.raises(ValueError) as e:  # NumPy's own error, with covector's as its cause
             cv.grad(f)(1.0)
         assert isinstance(e.value.__cause__, errors.TracerFloatConversionError)
-        assert "covector.at(x)[i].set(v)" in str(e.value.__cause__) and "b[0] = x" in str(e.value.__cause__)
+        assert "covector.at(a)[i].set(x)" in str(e.value.__cause__) and "b[0] = x" in str(e.value.__cause__)
 
         def g(x):
             b = np.zeros(3)

@@ -1,0 +1,197 @@
+"""What Python was doing when it asked a traced value for its truth, its integer or its array: the fix that fits it.
+
+The instruction that the user's frame is executing has a place in the source; what stands there (``range(n)``, ``while x > 0``,
+``table[i]``) says what to write instead.  This is looked up when an error is raised, never before; without the source (in an
+interactive session, say) the general advice remains.
+"""
+
+from __future__ import annotations
+
+import ast
+import linecache
+from functools import lru_cache
+
+import numpy as np
+
+from covector.core.source import Source, user_source
+
+STATIC = "make the argument static (static_argnums) under jit"
+
+BRANCH = f"covector.lax.cond(condition, f, g, *operands), or np.where(condition, a, b) to choose between values; or {STATIC}"
+LOOP = f"covector.lax.while_loop(condition, step, carry); or {STATIC}"
+TRUTH_OF_STATEMENTS: dict[type[ast.AST], str] = {
+    ast.While: f"write the loop as {LOOP}",
+    ast.Assert: "use covector.checkify.check(condition, message) instead of assert",
+    ast.If: f"use {BRANCH}",
+    ast.IfExp: f"use {BRANCH}",
+    ast.comprehension: "choose with np.where(condition, a, b): how many elements a list has must be known",
+}
+"""What to write instead of a statement or expression whose test is a traced value."""
+
+TRUTH_OF_CALLS = {
+    "max": "use np.maximum(a, b), or np.max of an array",
+    "min": "use np.minimum(a, b), or np.min of an array",
+    "sorted": "use np.sort of an array",
+    "any": "use np.any of an array",
+    "all": "use np.all of an array",
+    "bool": "leave bool() out: comparisons give arrays of booleans",
+}
+INTEGER_OF_CALLS = {
+    "range": f"loop with covector.lax.fori_loop(start, stop, step, carry) instead of range; or {STATIC}",
+    "int": f"keep an array, converted with x.astype(int) or np.floor(x); or {STATIC}",
+    "len": "use x.shape",
+    "round": "use np.round(x)",
+}
+FLOAT_OF_CALLS = {
+    "float": "leave float() out, or write x.astype(float): a traced number is an array of no axes already",
+    "complex": "leave complex() out, or write x.astype(complex) and a + 1j * b",
+    "format": "print it with covector.debug.print('{}', x), or return it (has_aux=True) and format it outside",
+    "print": "print it with covector.debug.print('{}', x)",
+}
+ARRAY_OF_NUMPY_FUNCTIONS = {
+    **dict.fromkeys(
+        ["array", "asarray", "asanyarray", "ascontiguousarray", "asfortranarray"],
+        "leave it out (a traced value is an array already), or use covector.numpy.array and asarray; np.stack([...]) makes an"
+        " array of several values",
+    ),
+    "full": "use covector.numpy.full(shape, x), or x * np.ones(shape)",
+    "arange": "use covector.numpy.arange, or np.arange of known numbers times x",
+}
+RANDOM = (
+    "draw noise that depends on nothing traced, and compute loc + scale * noise with it; under jit pass it as an argument"
+)
+
+
+class Place:
+    """The expression that is being executed, and what it is in, from the inside out."""
+
+    def __init__(self, enclosing: list[ast.AST]):
+        self.enclosing = enclosing
+
+    @property
+    def call(self) -> str | None:
+        """The dotted name of the function that is being called here, if that is what is going on."""
+        node = self.enclosing[0]
+        if isinstance(node, (ast.FormattedValue, ast.JoinedStr)):
+            return "format"
+        return dotted(node.func) if isinstance(node, ast.Call) else None
+
+
+def dotted(node: ast.AST) -> str:
+    """The name in the source that an expression is, as ``np.random.normal``; only its last part where it begins otherwise."""
+    if isinstance(node, ast.Attribute):
+        head = dotted(node.value)
+        return f"{head}.{node.attr}" if head else node.attr
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+@lru_cache(maxsize=4)
+def _parsed(path: str, text: str) -> ast.Module | None:
+    try:
+        return ast.parse(text)
+    except (SyntaxError, ValueError):
+        return None
+
+
+def place_of(source: Source | None) -> Place | None:
+    """What stands in the source at a place in the user's code, or None where it is not to be had."""
+    span = source.span if source is not None else None
+    if source is None or span is None:
+        return None
+    module = _parsed(source.code.co_filename, "".join(linecache.getlines(source.code.co_filename)))
+    if module is None:
+        return None
+    enclosing = list(_enclosing(module, span))
+    return Place(enclosing) if enclosing else None
+
+
+def _enclosing(node: ast.AST, span: tuple[int, int, int, int]) -> list[ast.AST]:
+    """The nodes that contain a span of the source, the smallest first."""
+    line, column, end_line, end_column = span
+    found: list[ast.AST] = []
+    while True:
+        found.append(node)
+        for child in ast.iter_child_nodes(node):
+            begin, end = _extent(child)
+            if begin <= (line, column) and (end_line, end_column) <= end:
+                node = child
+                break
+        else:
+            return found[:0:-1]
+
+
+def _extent(node: ast.AST) -> tuple[tuple[int, int], tuple[int, int]]:
+    if isinstance(node, ast.comprehension):  # has no place of its own
+        (begin, _), (_, end) = _extent(node.target), _extent((node.ifs or [node.iter])[-1])
+        return begin, end
+    if not isinstance(node, (ast.expr, ast.stmt)):
+        return (1 << 30, 0), (0, 0)
+    return (node.lineno, node.col_offset), (node.end_lineno or 0, node.end_col_offset or 0)
+
+
+def fix_of_truth(default: str) -> str:
+    """The fix where the truth of a traced value was asked for."""
+    place = place_of(user_source())
+    if place is None:
+        return default
+    for node, parent in zip(place.enclosing, [*place.enclosing[1:], None], strict=True):
+        if isinstance(node, ast.Call):
+            return TRUTH_OF_CALLS.get(dotted(node.func), default)
+        if isinstance(node, ast.Compare) and len(node.ops) > 1:
+            return "write a < x < b as (a < x) & (x < b)"
+        if isinstance(node, ast.BoolOp):
+            return "use & and | (with parentheses around comparisons), or np.logical_and and np.logical_or"
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+            return "use ~condition or np.logical_not(condition)"
+        if parent is not None and type(parent) in TRUTH_OF_STATEMENTS and node in _tests(parent):
+            return TRUTH_OF_STATEMENTS[type(parent)]
+    return default
+
+
+def _tests(node: ast.AST | None) -> list[ast.AST]:
+    return [*getattr(node, "ifs", []), getattr(node, "test", None)]
+
+
+def fix_of_integer(default: str) -> str:
+    """The fix where the integer value of a traced value was asked for."""
+    place = place_of(user_source())
+    if place is None:
+        return default
+    if place.call is not None:
+        size = "shapes and numbers of elements must be known while the function is traced: take them from the shape of an array"
+        return INTEGER_OF_CALLS.get(place.call, RANDOM if _is_random(place.call) else f"{size}, or {STATIC}")
+    if isinstance(place.enclosing[0], (ast.Subscript, ast.Slice)):
+        return default
+    return f"keep the computation in arrays, or {STATIC}"
+
+
+def fix_of_conversion(default: str) -> str:
+    """The fix where a traced value was to become a number or an array."""
+    place = place_of(user_source())
+    call = place.call if place is not None else None
+    if place is not None and isinstance(place.enclosing[0], ast.Subscript):
+        if isinstance(place.enclosing[0].ctx, ast.Store):
+            return "covector.at(a)[i].set(x) instead of a[i] = x, or build the array of its parts with np.stack([...])"
+        return "covector.numpy.take(a, i, axis=0) or covector.at(a)[i].get() instead of a[i] for a plain array a"
+    if call is None:
+        return default
+    if call in FLOAT_OF_CALLS:
+        return FLOAT_OF_CALLS[call]
+    if _is_random(call):
+        return RANDOM
+    module, _, name = call.rpartition(".")
+    if module in ("np", "numpy") and name in ARRAY_OF_NUMPY_FUNCTIONS:
+        return ARRAY_OF_NUMPY_FUNCTIONS[name]
+    if module in ("math", "cmath"):
+        found = MATH_NAMES.get(name, name)
+        return f"use np.{found} instead of {call}" if hasattr(np, found) else f"use scipy.special's function instead of {call}"
+    return default
+
+
+MATH_NAMES = {"pow": "power", "fabs": "abs", "dist": "linalg.norm", "fsum": "sum", "phase": "angle"}
+"""The functions of the math module that have another name in NumPy."""
+
+
+def _is_random(call: str) -> bool:
+    parts = call.split(".")
+    return len(parts) > 1 and parts[-2] in ("random", "rng", "generator")

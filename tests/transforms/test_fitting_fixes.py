@@ -1,0 +1,166 @@
+"""The fix that an error proposes fits what the user wrote, and the place is the user's line."""
+
+import cmath
+import math
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pytest
+
+import covector as cv
+from covector import errors
+
+X = np.linspace(0.1, 1.0, 3)
+TABLE = np.arange(5.0)
+
+
+def loop(x):
+    while x > 0:
+        x = x - 1
+    return x
+
+
+def branching(x):
+    if x > 0:
+        return x
+    return -x
+
+
+def writing(x):
+    a = np.zeros(3)
+    a[1:] = x
+    return a
+
+
+FIXES = {
+    "range": (lambda n: sum(range(n)), 3, "lax.fori_loop"),
+    "range of two": (lambda n: list(range(1, n)), 3, "lax.fori_loop"),
+    "linspace": (lambda n: np.linspace(0, 1, n), 3, "static_argnums"),
+    "reshape": (lambda n: np.zeros(6).reshape(n, 2), 3, "static_argnums"),
+    "repeat": (lambda n: np.repeat(TABLE, n), 3, "known"),
+    "int": (lambda n: int(n), 3.0, "x.astype(int)"),
+    "list index": (lambda n: [1, 2, 3][n], 1, "covector.at"),
+    "if": (branching, 1.0, "covector.lax.cond"),
+    "if expression": (lambda x: 1.0 if x > 0 else x, 1.0, "covector.lax.cond"),
+    "while": (loop, 1.0, "covector.lax.while_loop"),
+    "and": (lambda x: (x > 0) and (x < 1), 1.0, "np.logical_and"),
+    "or": (lambda x: (x > 0) or (x < 1), 1.0, "np.logical_or"),
+    "chained comparison": (lambda x: 0 < x < 1, 1.0, "(a < x) & (x < b)"),
+    "not": (lambda x: not (x > 0), 1.0, "np.logical_not"),
+    "max": (lambda x: max(x, 1.0), 1.0, "np.maximum"),
+    "min": (lambda x: min(x, 1.0), 1.0, "np.minimum"),
+    "sorted": (lambda x: sorted([x, 1.0]), 1.0, "np.sort"),
+    "any": (lambda x: any(x > 0), X, "np.any"),
+    "all": (lambda x: all(x > 0), X, "np.all"),
+    "bool": (lambda x: bool(x), 1.0, "leave bool() out"),
+    "filter of a list": (lambda x: [v for v in x if v > 0], X, "np.where"),
+    "float": (lambda x: float(x), 1.0, "x.astype(float)"),
+    "complex": (lambda x: complex(x), 1.0, "x.astype(complex)"),
+    "math.sin": (lambda x: math.sin(x), 1.0, "np.sin instead of math.sin"),
+    "math.pow": (lambda x: math.pow(x, 2), 1.0, "np.power instead of math.pow"),
+    "math.gamma": (lambda x: math.gamma(x), 1.0, "scipy.special"),
+    "cmath.exp": (lambda x: cmath.exp(x), 1.0, "np.exp instead of cmath.exp"),
+    "format": (lambda x: f"{x:.3f}", 1.0, "covector.debug.print"),
+    "format method": (lambda x: format(x, ".3f"), 1.0, "covector.debug.print"),
+    "hash": (lambda x: {x: 1}, 1.0, "static_argnums"),
+    "set": (lambda x: {x, 1}, 1.0, "arrays are not hashable"),
+    "random number": (lambda x: np.random.normal(x), 1.0, "loc + scale * noise"),
+    "random array": (lambda x: np.random.default_rng(0).normal(x), X, "np.stack"),
+    "full": (lambda x: np.full(3, x), 1.0, "covector.numpy.full"),
+    "asarray": (lambda x: np.asarray(x), X, "a traced value is an array already"),
+    "array of a list": (lambda x: np.array([x, x]), X, "np.stack"),
+    "table": (lambda i: TABLE[i], 1, "covector.numpy.take"),
+    "slice of a plain array": (writing, np.ones(2), "covector.at(a)[i].set(x)"),
+    "len": (lambda x: len(x), 1.0, "np.atleast_1d"),
+    "iteration": (lambda x: list(x), 1.0, "np.atleast_1d"),
+}
+
+
+@pytest.mark.parametrize("name", FIXES)
+def test_the_fix_fits_what_was_called(name):
+    f, x, fix = FIXES[name]
+    with pytest.raises(errors.CovectorError) as e:
+        cv.jit(f)(x)
+    text = str(e.value)
+    assert fix in text.partition("Fix:")[2] or fix in text.partition("Why:")[2], text
+    assert "at test_fitting_fixes.py:" in text
+
+
+def test_without_the_source_the_general_advice_remains():
+    namespace = {}
+    exec("def f(n):\n    return sum(range(n))\ndef g(x):\n    return 1 if x > 0 else 2", namespace)
+    with pytest.raises(errors.TracerIntegerConversionError, match=r"covector\.at"):
+        cv.jit(namespace["f"])(3)
+    with pytest.raises(errors.TracerBoolConversionError, match=r"np\.where\(condition, a, b\)"):
+        cv.jit(namespace["g"])(3)
+
+
+class TestShowing:
+    def test_a_known_value_is_shown(self):
+        shown = []
+        cv.grad(lambda x: (shown.append(repr(x)), np.sum(x * x))[1])(np.array([1.0, 2.0]))
+        cv.jit(lambda x: (shown.append(repr(x)), x)[1])(1.0)
+        assert shown == ["Traced<f64[2]: [1. 2.]>", "Traced<weak_f64[]>"]
+
+    def test_a_known_value_is_formatted(self):
+        texts = []
+        assert cv.grad(lambda x: (texts.append(f"{x:.2f} {x}"), x * x)[1])(1.5) == 3.0
+        assert texts == ["1.50 Traced<weak_f64[]: 1.5>"]
+
+    def test_long_values_are_shown_in_part(self):
+        shown = []
+        cv.jvp(lambda x: (shown.append(repr(x)), x)[1], (np.arange(1000.0),), (np.ones(1000),))
+        assert shown == ["Traced<f64[1000]: [  0.   1. ... 998. 999.]>"]
+
+
+class TestPlaces:
+    def test_code_of_installed_packages_is_not_the_users(self):
+        """A function that a package in site-packages calls is the user's; the package is not."""
+        import optree
+
+        jaxpr = cv.make_jaxpr(lambda x: optree.tree_map(np.sin, {"a": x}))(1.0)
+        assert str(jaxpr.equations[0].source).startswith("test_fitting_fixes.py")
+
+    def test_a_program_of_one_line_has_a_place(self):
+        program = "import numpy as np, covector as cv; print(cv.make_jaxpr(np.sin)(1.0).equations[0].source)"
+        out = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+        assert out.startswith("<string>:1 in <module>")
+
+    def test_lines_of_long_functions_are_found_quickly(self):
+        body = "\n".join(f"    x = np.sin(x)  # {i}" for i in range(3000))
+        namespace = {"np": np}
+        exec(compile(f"def f(x):\n{body}\n    return x", "long.py", "exec"), namespace)
+        equations = cv.make_jaxpr(namespace["f"])(1.0).equations
+        assert [e.source.line for e in equations] == list(range(2, 3002))
+
+    def test_span_is_the_expression_that_is_executed(self):
+        source = cv.make_jaxpr(lambda x: 1.0 + np.sin(x))(1.0).equations[0].source
+        line, begin, end_line, end = source.span
+        assert line == end_line
+        with open(__file__) as f:
+            assert f.readlines()[line - 1][begin:end] == "np.sin(x)"
+
+
+def test_numpy_and_generators_in_between(tmp_path):
+    """The user's line is found through NumPy's own Python code, and through generators (pytest rewrites assert: not here)."""
+    path = tmp_path / "script.py"
+    path.write_text(
+        textwrap.dedent("""
+            import numpy as np
+            import covector as cv
+            def f(n):
+                return sum(np.linspace(0, 1, k) for k in (n,))
+            def g(x):
+                assert x > 0, "positive"
+            for h in (f, g):
+                try:
+                    cv.jit(h)(3)
+                except cv.errors.CovectorError as e:
+                    print(e)
+        """)
+    )
+    out = subprocess.run([sys.executable, path], capture_output=True, text=True, check=True).stdout
+    assert "script.py:5 in <genexpr>" in out and "script.py:7 in g" in out
+    assert "covector.checkify.check" in out
