@@ -74,17 +74,12 @@ class LinearityError(CovectorError, TypeError):
         return cls(f"{primitive!r} is applied to ({operands}), in which it is not linear.", source, why)
 
 
-class JVPRuleError(CovectorError, TypeError):
-    """A JVP rule returned a tangent whose shape or dtype is not that of its output."""
+class PrimitiveRuleError(CovectorError, TypeError):
+    """A rule of a user's primitive returned something else than such a rule returns."""
 
-    def __init__(self, primitive: str, out: Any, tangent: Any):
-        super().__init__(
-            describe(
-                f"the JVP rule of {primitive!r} returned a tangent of type {tangent} for an output of type {out}.",
-                why="the tangent of a value has the shape and the dtype of the value",
-                fix="make the rule return a tangent of the type of its output, or a symbolic Zero",
-            )
-        )
+
+class JVPRuleError(PrimitiveRuleError):
+    """A JVP rule returned no pair, or a tangent whose shape or dtype is not that of its output."""
 
 
 class UnexpectedTracerError(CovectorError):

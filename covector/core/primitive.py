@@ -16,6 +16,8 @@ linear     ``(mask, params) -> bool``                                           
 ========== ====================================================================== =============================================
 
 A primitive with ``multiple_results`` returns, and its rules take and return, a list of outputs.
+
+What a rule returns is checked, unless the primitive was made ``trusted``, as those of this package are.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ from contextlib import contextmanager
 from typing import Any, ClassVar, TypeVar
 
 from covector.core import errors
-from covector.core.avals import typeof
+from covector.core.checked_rules import checked_abstract, checked_batch, checked_jvp, checked_transpose
 from covector.core.modes import CAPTURING
 from covector.core.source import Source
 
@@ -139,13 +141,16 @@ class Primitive:
         "runs_user_code",
         "split",
         "transpose",
+        "trusted",
     )
 
-    def __init__(self, name: str, *, multiple_results: bool = False):
+    def __init__(self, name: str, *, multiple_results: bool = False, trusted: bool = False):
         if name in Primitive.registry:
             raise ValueError(f"there is a primitive named {name!r} already; programs are parsed by these names")
         self.name = name
         self.multiple_results = multiple_results
+        self.trusted = trusted
+        """Whether its rules are known to be right, so that what they return is not checked (by default it is)."""
         self.keeps_weak = False
         """Whether the result for Python scalars is a Python scalar (as for the arithmetic operators)."""
         self.collective = False
@@ -199,12 +204,12 @@ class Primitive:
 
     def def_abstract(self, rule: Rule) -> Rule:
         """Register the shape and dtype rule: ``rule(*avals, **params) -> out_aval``."""
-        self.abstract = rule
+        self.abstract = rule if self.trusted else checked_abstract(self.name, self.multiple_results, rule)
         return rule
 
     def def_jvp(self, rule: Rule) -> Rule:
         """Register the forward derivative: ``rule(primals, tangents, **params) -> (out, tangent_out)``."""
-        checked = rule if rule.__module__.startswith("covector.") else self._checked(rule)
+        checked = rule if self.trusted else checked_jvp(self.name, self.multiple_results, "JVP", rule)
         if self.linearize is None or self.derived == "linearize":
             self.linearize, self.derived = checked, "linearize"
         elif self.derived == "jvp":
@@ -212,27 +217,14 @@ class Primitive:
         self.jvp = checked
         return rule
 
-    def _checked(self, rule: Callable[..., Any]) -> Callable[..., Any]:
-        """A user's JVP rule, with the types of its tangents checked."""
-
-        def jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
-            out, tangent = rule(primals, tangents, **params)
-            pairs = zip(out, tangent, strict=True) if self.multiple_results else [(out, tangent)]
-            for o, t in pairs:
-                wanted, found = typeof(o).tangent(), typeof(t)
-                if found.shape != wanted.shape or found.dtype != wanted.dtype:
-                    raise errors.JVPRuleError(self.name, typeof(o), found)
-            return out, tangent
-
-        return jvp
-
     def def_linearize(self, rule: Rule) -> Rule:
         """Register a derivative for staged tangents, for a primitive with sub-programs; signature as ``def_jvp``."""
+        checked = rule if self.trusted else checked_jvp(self.name, self.multiple_results, "linearize", rule)
         if self.jvp is None or self.derived == "jvp":
-            self.jvp, self.derived = rule, "jvp"
+            self.jvp, self.derived = checked, "jvp"
         elif self.derived == "linearize":
             self.derived = None
-        self.linearize = rule
+        self.linearize = checked
         return rule
 
     def def_transpose(self, rule: Rule | None = None, *, linear: Any = None) -> Any:
@@ -244,13 +236,13 @@ class Primitive:
         """
         if rule is None:
             return lambda rule: self.def_transpose(rule, linear=linear)
-        self.transpose = rule
+        self.transpose = rule if self.trusted else checked_transpose(self.name, rule)
         self.linear = linear or self.linear or jointly()
         return rule
 
     def def_batch(self, rule: Rule) -> Rule:
         """Register the batching rule: ``rule(size, args, dims, **params) -> (out, out_dim)``."""
-        self.batch = rule
+        self.batch = rule if self.trusted else checked_batch(self.name, self.multiple_results, rule)
         return rule
 
     def is_linear_in(self, mask: tuple[bool, ...], params: dict[str, Any]) -> bool:

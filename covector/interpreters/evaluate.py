@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from covector.core.checked_rules import checked_impl
 from covector.core.jaxpr import Atom, Equation, Jaxpr, Literal, Var
 from covector.core.modes import MODES
 
@@ -99,10 +100,13 @@ def unshared(x: Any, consts: list[Any]) -> Any:
 
 def implementation(eqn: Equation) -> Callable[..., Any]:
     """The function that an equation applies to arrays."""
-    impl = eqn.primitive.impl
+    primitive, impl = eqn.primitive, eqn.primitive.impl
+    if not primitive.trusted:
+        avals = [v.aval for v in eqn.outputs]
+        impl = checked_impl(primitive.name, primitive.multiple_results, impl, avals, eqn.source)
     if eqn.params:
         impl = partial(impl, **eqn.params)
-    if not eqn.primitive.multiple_results and getattr(eqn.outputs[0].aval, "weak_type", False):
+    if not primitive.multiple_results and getattr(eqn.outputs[0].aval, "weak_type", False):
         strong = impl
         return lambda *args: as_python_scalar(strong(*args))
     return impl

@@ -151,7 +151,8 @@ REDUCE: dict[np.ufunc, Callable[..., Any]] = {
 """What ``ufunc.reduce`` is for the ufuncs that have it on tracers."""
 
 for _ufunc in (np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.gcd, np.lcm):
-    REDUCE[_ufunc] = _plain_reduce(reduction(f"reduce_{_ufunc.__name__}", lambda x, axis, f=_ufunc: f.reduce(x, axis)))
+    _fold = lambda x, axis, f=_ufunc: f.reduce(x, axis)
+    REDUCE[_ufunc] = _plain_reduce(reduction(f"reduce_{_ufunc.__name__}", _fold, trusted=True))
 
 
 @ufunc_method("reduce")

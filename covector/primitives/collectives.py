@@ -127,7 +127,7 @@ def own_part(x: Any, name: Any, axis: int) -> Any:
 
 # --- axis_index: the number of the example ----------------------------------------------------------------------------
 
-axis_index_p = ContextPrimitive("axis_index")
+axis_index_p = ContextPrimitive("axis_index", trusted=True)
 axis_index_p.collective = True
 axis_index_p.def_abstract(lambda *, axes: VaryingArray((), np.int64, axes))
 axis_index_p.def_batch(lambda size, args, dims, *, axes: (np.arange(size), 0))

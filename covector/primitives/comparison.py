@@ -20,14 +20,14 @@ from covector.primitives.ring import install_operators
 
 def _operator(ufunc: np.ufunc) -> Primitive:
     """The primitive of an operator, which gives a Python number for Python numbers (the ufunc does not)."""
-    primitive = elementwise_primitive(ufunc.__name__, ufunc, keeps_weak=True)
+    primitive = elementwise_primitive(ufunc.__name__, ufunc, keeps_weak=True, trusted=True)
     primitive.impl = keeping_weak(ufunc)
     UFUNCS[ufunc] = ufunc_of(ufunc, primitive)
     return primitive
 
 
 def _step(ufunc: np.ufunc) -> Primitive:
-    primitive = elementwise_primitive(ufunc.__name__, ufunc)
+    primitive = elementwise_primitive(ufunc.__name__, ufunc, trusted=True)
     UFUNCS[ufunc] = primitive.bind
     if ufunc.nin == 1:
         UNARY_UFUNCS[ufunc] = primitive
@@ -52,7 +52,7 @@ UFUNCS[np.divmod] = lambda x, y: (np.floor_divide(x, y), np.remainder(x, y))
 
 # --- round: to a number of decimals -----------------------------------------------------------------------------------
 
-round_p = Primitive("round")
+round_p = Primitive("round", trusted=True)
 round_p.def_impl(lambda x, *, decimals: np.round(x, decimals))
 round_p.def_jvp(zero_jvp(round_p))
 

@@ -36,7 +36,7 @@ from covector.primitives.subprograms import avals_of, batched_in_front, check_al
 from covector.primitives.subscripts import concrete
 from covector.primitives.while_loop import is_known, places, take_rows
 
-cond_p = NestedPrimitive("cond", multiple_results=True)
+cond_p = NestedPrimitive("cond", multiple_results=True, trusted=True)
 
 Branches = tuple[Jaxpr, ...]
 

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from covector.core.avals import WEAK_SCALARS, ShapedArray, Zero, array_aval, is_weak, typeof
+from covector.core.checked_rules import checked_derivative
 from covector.core.jaxpr import Var
 from covector.core.primitive import Primitive, jointly, one_of
 from covector.primitives.ring import add_p, elementwise_abstract, elementwise_batch, scale, sumprod_p
@@ -57,14 +58,21 @@ def elementwise(name: str, fn: Callable[..., Any], *derivatives: Derivative | No
 
 
 def elementwise_primitive(
-    name: str, fn: Callable[..., Any], *derivatives: Derivative | None, exact: bool = False, keeps_weak: bool = False
+    name: str,
+    fn: Callable[..., Any],
+    *derivatives: Derivative | None,
+    exact: bool = False,
+    keeps_weak: bool = False,
+    trusted: bool = False,
 ) -> Primitive:
-    """The primitive of `elementwise`; ``keeps_weak`` as for the arithmetic operators."""
-    primitive = Primitive(name)
+    """The primitive of `elementwise`; ``keeps_weak`` as for the arithmetic operators, ``trusted`` as for `Primitive`."""
+    primitive = Primitive(name, trusted=trusted)
     primitive.keeps_weak = keeps_weak
-    primitive.impl = fn
-    primitive.abstract = elementwise_abstract(primitive, fn)
-    primitive.batch = elementwise_batch(primitive)
+    primitive.def_impl(fn)
+    primitive.def_abstract(elementwise_abstract(primitive, fn))
+    primitive.def_batch(elementwise_batch(primitive))
+    if not trusted:
+        derivatives = tuple(d and checked_derivative(name, d) for d in derivatives)
     if not any(derivatives):
         primitive.def_jvp(zero_jvp(primitive))
     elif len(derivatives) == 1:
@@ -139,6 +147,7 @@ def linear(
     *,
     abstract: Callable[..., Any] | None = None,
     batch: Callable[..., Any] | None = None,
+    trusted: bool = False,
 ) -> Primitive:
     """Make a primitive that is linear in its one array argument.
 
@@ -148,6 +157,7 @@ def linear(
         transpose: ``transpose(cotangent, x_aval, **params)`` is the cotangent of x.
         abstract: ``abstract(x_aval, **params)``; by default the aval of ``fn`` on an array of zeros.
         batch: ``batch(size, (x,), (dim,), **params) -> (out, out_dim)``; by default one call for each example.
+        trusted: the rules are known to be right, and what they return is not checked.
 
     Returns:
         The `Primitive`; apply it with ``primitive.bind(x, **params)``.
@@ -157,10 +167,10 @@ def linear(
         >>> float(total.bind(np.arange(4.0)))
         6.0
     """
-    primitive = Primitive(name)
-    primitive.impl = fn
-    primitive.abstract = abstract or abstract_by_example(fn)
-    primitive.batch = batch or loop_batch(primitive)
+    primitive = Primitive(name, trusted=trusted)
+    primitive.def_impl(fn)
+    primitive.def_abstract(abstract or abstract_by_example(fn))
+    primitive.def_batch(batch or loop_batch(primitive))
 
     @primitive.def_jvp
     def jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
@@ -183,6 +193,7 @@ def bilinear(
     *,
     abstract: Callable[..., Any] | None = None,
     batch: Callable[..., Any] | None = None,
+    trusted: bool = False,
 ) -> Primitive:
     """Make a primitive that is linear in each of its two arguments.
 
@@ -193,6 +204,7 @@ def bilinear(
         transpose_right: ``transpose_right(cotangent, x, y_aval, **params)`` is the cotangent of y.
         abstract: ``abstract(x_aval, y_aval, **params)``; by default the aval of ``fn`` on arrays of zeros.
         batch: ``batch(size, (x, y), dims, **params) -> (out, out_dim)``; by default one call for each example.
+        trusted: the rules are known to be right, and what they return is not checked.
 
     Returns:
         The `Primitive`; apply it with ``primitive.bind(x, y, **params)``.
@@ -202,10 +214,10 @@ def bilinear(
         >>> scale.bind(2.0, np.ones(2))
         array([2., 2.])
     """
-    primitive = Primitive(name)
-    primitive.impl = fn
-    primitive.abstract = abstract or abstract_by_example(fn)
-    primitive.batch = batch or loop_batch(primitive)
+    primitive = Primitive(name, trusted=trusted)
+    primitive.def_impl(fn)
+    primitive.def_abstract(abstract or abstract_by_example(fn))
+    primitive.def_batch(batch or loop_batch(primitive))
     bilinear_rules(primitive, transpose_left, transpose_right)
     return primitive
 
@@ -234,7 +246,9 @@ def bilinear_rules(primitive: Primitive, transpose_left: Callable[..., Any], tra
 # --- reductions -------------------------------------------------------------------------------------------------------
 
 
-def reduction(name: str, fn: Callable[..., Any], jvp: Callable[..., Any] | None = None, *, dtype: Any = None) -> Primitive:
+def reduction(
+    name: str, fn: Callable[..., Any], jvp: Callable[..., Any] | None = None, *, dtype: Any = None, trusted: bool = False
+) -> Primitive:
     """Make a primitive that removes the axes in its parameter ``axes``, a tuple of non-negative integers.
 
     Args:
@@ -242,6 +256,7 @@ def reduction(name: str, fn: Callable[..., Any], jvp: Callable[..., Any] | None 
         fn: ``fn(x, axis=axes)`` on NumPy arrays, as ``np.max``.
         jvp: ``jvp(out, x, tangent, axes)`` is the tangent of the output, in NumPy functions; None for a zero derivative.
         dtype: the dtype of the result, if it is not that of ``x``.
+        trusted: the rules are known to be right, and what they return is not checked.
 
     Returns:
         The `Primitive`; apply it with ``primitive.bind(x, axes=(0,))``.
@@ -251,7 +266,7 @@ def reduction(name: str, fn: Callable[..., Any], jvp: Callable[..., Any] | None 
         >>> peak.bind(np.array([[1.0, 3.0], [2.0, 0.0]]), axes=(1,))
         array([3., 2.])
     """
-    primitive = Primitive(name)
+    primitive = Primitive(name, trusted=trusted)
 
     @primitive.def_impl
     def impl(x: Any, *, axes: tuple[int, ...]) -> Any:

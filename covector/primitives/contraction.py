@@ -64,7 +64,7 @@ def canonical(*terms: str) -> str:
 
 # --- the primitive ------------------------------------------------------------------------------------------------
 
-einsum_p = Primitive("einsum")
+einsum_p = Primitive("einsum", trusted=True)
 
 
 @einsum_p.def_impl
@@ -511,6 +511,7 @@ convolve_p = bilinear(
     lambda ct, x, y: unbroadcast(correlate_p.bind(ct, x), y),
     abstract=_convolve_abstract,
     batch=_stacked("convolve"),
+    trusted=True,
 )
 """``out[i] = sum_k x[k] y[i-k]`` wherever a term exists, along the last axes (not empty); leading axes broadcast."""
 
@@ -521,5 +522,6 @@ correlate_p = bilinear(
     lambda ct, x, y: unbroadcast(correlate_p.bind(x, ct), y),
     abstract=_correlate_abstract,
     batch=_stacked("correlate"),
+    trusted=True,
 )
 """``out[i] = sum_k x[i+k] y[k]`` (no conjugate) where all terms exist, along the last axes; y is not the longer one."""

@@ -76,7 +76,7 @@ def previous(x: Any, axis: int, reverse: bool) -> Any:
 
 # --- recurrence: y[i] = a[i] y[i-1] + b[i] ----------------------------------------------------------------------------
 
-recurrence_p = Primitive("recurrence")
+recurrence_p = Primitive("recurrence", trusted=True)
 SHORT_AXIS = 16
 """Up to this length a recurrence is solved step by step."""
 
@@ -146,7 +146,7 @@ def _cumsum_transpose(ct: Any, x: Any, *, axis: int, reverse: bool) -> Any:
 
 # --- products ---------------------------------------------------------------------------------------------------------
 
-cumprod_p = Primitive("cumprod")
+cumprod_p = Primitive("cumprod", trusted=True)
 _along_axis(cumprod_p)
 
 
@@ -178,7 +178,7 @@ def _cumprod_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, axis: int, 
 
 
 def _cumulative_extremum(name: str, ufunc: np.ufunc) -> Primitive:
-    primitive = Primitive(name)
+    primitive = Primitive(name, trusted=True)
     primitive.def_impl(_from_end(ufunc.accumulate))
     _along_axis(primitive)
 

@@ -85,7 +85,7 @@ def _in_order(primitive: Primitive) -> Callable[..., Any]:
 
 # --- debug_callback: no results, no derivative ------------------------------------------------------------------------
 
-debug_callback_p = ContextPrimitive("debug_callback", multiple_results=True)
+debug_callback_p = ContextPrimitive("debug_callback", multiple_results=True, trusted=True)
 debug_callback_p.runs_user_code = True
 debug_callback_p.effect = True
 debug_callback_p.def_abstract(lambda *avals, callback: [])
@@ -105,7 +105,7 @@ def _debug_callback_jvp(primals: Values, tangents: Values, *, callback: Callback
 
 # --- io_callback ------------------------------------------------------------------------------------------------------
 
-io_callback_p = ContextPrimitive("io_callback", multiple_results=True)
+io_callback_p = ContextPrimitive("io_callback", multiple_results=True, trusted=True)
 io_callback_p.runs_user_code = True
 io_callback_p.effect = True
 io_callback_p.def_impl(lambda *args, callback, out_avals=(): callback.checked(args, out_avals))
@@ -115,7 +115,7 @@ io_callback_p.def_batch(_in_order(io_callback_p))
 
 # --- pure_callback ----------------------------------------------------------------------------------------------------
 
-pure_callback_p = Primitive("pure_callback", multiple_results=True)
+pure_callback_p = Primitive("pure_callback", multiple_results=True, trusted=True)
 pure_callback_p.runs_user_code = True
 pure_callback_p.def_impl(lambda *args, callback, out_avals: callback.checked(args, out_avals))
 pure_callback_p.def_abstract(lambda *avals, callback, out_avals: list(out_avals))
@@ -165,7 +165,7 @@ def _pure_callback_batch(
 COLLECTOR: ContextVar[Any] = ContextVar("covector_checks", default=None)
 """Where failed checks are noted; without one they raise."""
 
-check_p = ContextPrimitive("check", multiple_results=True)
+check_p = ContextPrimitive("check", multiple_results=True, trusted=True)
 check_p.effect = True
 check_p.def_abstract(lambda *avals, message: [])
 

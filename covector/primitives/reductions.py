@@ -50,8 +50,8 @@ def _extremum_jvp(out: Any, x: Any, t: Any, axes: Axes) -> Any:
     return weighted_sum(convert_to(ties / beside(count, x, axes), dtype_of(x)), t, axes)
 
 
-reduce_max_p = reduction("reduce_max", lambda x, axis: np.maximum.reduce(x, axis), _extremum_jvp)
-reduce_min_p = reduction("reduce_min", lambda x, axis: np.minimum.reduce(x, axis), _extremum_jvp)
+reduce_max_p = reduction("reduce_max", lambda x, axis: np.maximum.reduce(x, axis), _extremum_jvp, trusted=True)
+reduce_min_p = reduction("reduce_min", lambda x, axis: np.minimum.reduce(x, axis), _extremum_jvp, trusted=True)
 
 
 # --- product ----------------------------------------------------------------------------------------------------------
@@ -81,7 +81,7 @@ def _prod_jvp(out: Any, x: Any, t: Any, axes: Axes) -> Any:
     return weighted_sum(before * after, t, (last,))
 
 
-reduce_prod_p = reduction("reduce_prod", lambda x, axis: np.multiply.reduce(x, axis, dtype=x.dtype), _prod_jvp)
+reduce_prod_p = reduction("reduce_prod", lambda x, axis: np.multiply.reduce(x, axis, dtype=x.dtype), _prod_jvp, trusted=True)
 
 
 # --- variance: a primitive because as a composition it is seven operations, of which six are on the tape -----------------
@@ -91,7 +91,7 @@ def _size(x: Any, axes: Axes) -> int:
     return math.prod(n for i, n in enumerate(shape_of(x)) if i in axes)
 
 
-variance_p = Primitive("variance")
+variance_p = Primitive("variance", trusted=True)
 
 
 @variance_p.def_impl
@@ -128,9 +128,9 @@ def _variance_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, axes: Axes
 
 # --- all and any, and the same for other operations on integers -------------------------------------------------------
 
-reduce_and_p = reduction("reduce_and", lambda x, axis: np.logical_and.reduce(x, axis), dtype=np.bool_)
-reduce_or_p = reduction("reduce_or", lambda x, axis: np.logical_or.reduce(x, axis), dtype=np.bool_)
-reduce_xor_p = reduction("reduce_xor", lambda x, axis: np.logical_xor.reduce(x, axis), dtype=np.bool_)
+reduce_and_p = reduction("reduce_and", lambda x, axis: np.logical_and.reduce(x, axis), dtype=np.bool_, trusted=True)
+reduce_or_p = reduction("reduce_or", lambda x, axis: np.logical_or.reduce(x, axis), dtype=np.bool_, trusted=True)
+reduce_xor_p = reduction("reduce_xor", lambda x, axis: np.logical_xor.reduce(x, axis), dtype=np.bool_, trusted=True)
 
 
 # --- logsumexp --------------------------------------------------------------------------------------------------------
@@ -159,8 +159,8 @@ def _logsumexp_jvp(out: Any, x: Any, t: Any, axes: Axes) -> Any:
     return weighted_sum(convert_to(np.exp(shifted), dtype_of(x)), t, axes)
 
 
-logsumexp_p = reduction("logsumexp", _logsumexp, _logsumexp_jvp)
-largest_exponent_p = reduction("largest_exponent", largest_exponent)
+logsumexp_p = reduction("logsumexp", _logsumexp, _logsumexp_jvp, trusted=True)
+largest_exponent_p = reduction("largest_exponent", largest_exponent, trusted=True)
 """A constant to derivatives: subtracting it and adding it again changes no value."""
 
 
@@ -173,7 +173,7 @@ def _largest_exponent_abstract(x: ShapedArray, *, axes: Axes) -> ShapedArray:
 
 
 def _arg_reduction(name: str, fn: Callable[..., Any]) -> Primitive:
-    primitive = Primitive(name)
+    primitive = Primitive(name, trusted=True)
     primitive.def_jvp(zero_jvp(primitive))
 
     @primitive.def_impl

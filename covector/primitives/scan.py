@@ -38,7 +38,7 @@ from covector.primitives.shaping import move_batch_to_front, moveaxis, reshape_t
 from covector.primitives.stacks import Stack, StackAval, merge_p, stacked_aval
 from covector.primitives.subprograms import at_front, avals_of, batched_in_front, cut, grow, rearranged
 
-scan_p = NestedPrimitive("scan", multiple_results=True)
+scan_p = NestedPrimitive("scan", multiple_results=True, trusted=True)
 
 
 class Loop(NamedTuple):

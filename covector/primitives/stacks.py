@@ -145,7 +145,7 @@ def all_batched(size: int, stacks: Sequence[Any], dims: Sequence[int | None]) ->
 
 # --- stack_add: the sum of two stacks, step by step -------------------------------------------------------------------
 
-stack_add_p = Primitive("stack_add")
+stack_add_p = Primitive("stack_add", trusted=True)
 
 
 @stack_add_p.def_impl
@@ -173,7 +173,7 @@ stack_add_p.def_batch(lambda size, args, dims: (stack_add_p.bind(*all_batched(si
 
 # --- merge: a stack for each example of a batch -----------------------------------------------------------------------
 
-merge_p = Primitive("merge")
+merge_p = Primitive("merge", trusted=True)
 """``merge(index, *stacks)``: for each example the items of the stack that its index names.
 
 The index is an array of integers over the leading axes of all items.  Where the chosen stack has ended already, an item of
@@ -213,7 +213,7 @@ def _merge_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     return out, functools.reduce(stack_add_p.bind, parts) if parts else typeof(out).zero
 
 
-part_p = Primitive("part")
+part_p = Primitive("part", trusted=True)
 """``part(index, stack)``: the items with zeros for the examples whose index is not ``number``."""
 
 

@@ -53,7 +53,7 @@ from covector.primitives.subscripts import concrete
 
 TRUE = Literal(np.True_)
 
-while_p = NestedPrimitive("while", multiple_results=True)
+while_p = NestedPrimitive("while", multiple_results=True, trusted=True)
 
 
 class While(NamedTuple):

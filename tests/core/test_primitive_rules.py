@@ -12,7 +12,7 @@ NUMBER = itertools.count()
 
 
 def primitive() -> Primitive:
-    return Primitive(f"t_rules_{next(NUMBER)}")
+    return Primitive(f"t_rules_{next(NUMBER)}", trusted=True)  # the rules themselves, without checks
 
 
 def rule(primals: Any, tangents: Any) -> Any:
@@ -21,9 +21,6 @@ def rule(primals: Any, tangents: Any) -> Any:
 
 def other(primals: Any, tangents: Any) -> Any:
     raise NotImplementedError
-
-
-rule.__module__ = other.__module__ = "covector.primitives.tests"  # rules of covector's own are not wrapped
 
 
 def test_one_rule_serves_as_both() -> None:

@@ -1,0 +1,240 @@
+"""What the rules of a user's primitive return, checked: each function here is a rule with a check behind it.
+
+A wrong rule would be a wrong number somewhere else, or an error that names neither the rule nor the primitive.  `Primitive`
+wraps the rules that are registered on it, unless it was made ``trusted``; its implementation is checked where a compiled
+program relies on the abstract rule.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+import numpy as np
+
+from covector.core.avals import AbstractValue, ShapedArray, typeof
+from covector.core.errors import JVPRuleError, PrimitiveRuleError, describe
+from covector.core.jaxpr import Var
+from covector.core.source import Source, is_library, source_of_function
+
+Rule = Callable[..., Any]
+
+SHAPES = "what follows in a program was traced with the type that the abstract rule gives"
+
+
+class Checked:
+    """What messages say of a rule: whose it is, which one, and where it was written."""
+
+    __slots__ = ("kind", "multiple", "name", "rule", "used")
+
+    def __init__(self, name: str, multiple: bool, kind: str, rule: Rule, used: Source | str | None = "here"):
+        self.used = used
+        self.name = name
+        self.multiple = multiple
+        self.kind = kind
+        self.rule = rule
+
+    def fail(self, what: str, why: str = "", fix: str = "", error: type[PrimitiveRuleError] = PrimitiveRuleError) -> NoReturn:
+        source = source_of_function(self.rule)
+        if source is not None and not is_library(source.code.co_filename):
+            why += f"{'; ' * bool(why)}the rule is {source}"
+        what = f"the {self.kind} rule of {self.name!r} returned {what}."
+        raise error(describe(what, why=why, fix=fix, source=self.used))
+
+    def pair(self, result: Any, wanted: str, error: type[PrimitiveRuleError] = PrimitiveRuleError) -> Any:
+        """The two parts of what a rule returned: a tuple, never an array of length 2."""
+        if isinstance(result, (tuple, list)) and len(result) == 2:
+            return result
+        self.fail(f"{shown(result)}, where a pair is needed", fix=f"return a pair {wanted}", error=error)
+
+    def outputs(self, out: Any, what: str) -> Sequence[Any]:
+        """A result for each output; a list of a primitive with several."""
+        if not self.multiple:
+            return (out,)
+        if isinstance(out, (tuple, list)):
+            return out
+        self.fail(
+            f"{shown(out)} for {what}",
+            why=f"{self.name!r} has multiple_results, so its rules return a list for them",
+            fix=f"return a list of {what}",
+        )
+
+    def type_of(self, x: Any, what: str) -> Any:
+        try:
+            return typeof(x)
+        except TypeError:
+            self.fail(f"{shown(x)} for {what}", fix="return an array, a number or a traced value")
+
+
+def shown(x: Any) -> str:
+    """What a rule returned, for messages: containers by their length, values by their type."""
+    if isinstance(x, (tuple, list)):
+        return f"a {type(x).__name__} of {len(x)}"
+    if x is None:
+        return "None"
+    try:
+        return f"{typeof(x)}"
+    except TypeError:
+        return f"{x!r} of type {type(x).__name__}"
+
+
+def alike(found: Any, wanted: Any) -> bool:
+    """Whether a value of one type may stand for one of the other: the same shape and dtype."""
+    if isinstance(found, ShapedArray) and isinstance(wanted, ShapedArray):
+        return found.shape == wanted.shape and found.dtype == wanted.dtype
+    return bool(found == wanted)
+
+
+def checked_abstract(name: str, multiple: bool, rule: Rule) -> Rule:
+    """An abstract rule that must return an aval, or a list of avals."""
+    checked = Checked(name, multiple, "abstract", rule)
+
+    def abstract(*avals: Any, **params: Any) -> Any:
+        out = rule(*avals, **params)
+        for aval in checked.outputs(out, "avals"):
+            if not isinstance(aval, AbstractValue):
+                checked.fail(
+                    f"{shown(aval)}, where an aval is needed",
+                    why="the abstract rule says what type the result has",
+                    fix="return covector.ShapedArray(shape, dtype), or the aval of an argument",
+                )
+        return out
+
+    return abstract
+
+
+def checked_jvp(name: str, multiple: bool, kind: str, rule: Rule) -> Rule:
+    """A JVP (or linearize) rule that must return outputs, and for each a tangent of its type."""
+    checked = Checked(name, multiple, kind, rule)
+
+    def jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
+        result = rule(primals, tangents, **params)
+        out, tangent = checked.pair(result, "(output, tangent of the output)", JVPRuleError)
+        outs, tangents_out = checked.outputs(out, "outputs"), checked.outputs(tangent, "tangents")
+        if len(outs) != len(tangents_out):
+            checked.fail(f"{len(outs)} outputs and {len(tangents_out)} tangents", error=JVPRuleError)
+        for o, t in zip(outs, tangents_out, strict=True):
+            aval = checked.type_of(o, "an output")
+            found, wanted = checked.type_of(t, "a tangent"), aval.tangent()
+            if not alike(found, wanted):
+                checked.fail(
+                    f"a tangent of type {found} for an output of type {aval}",
+                    why="the tangent of a value has the shape and the dtype of the value"
+                    + ("; that of an integer is a symbolic Zero" if not alike(wanted, aval) else ""),
+                    fix="make the rule return a tangent of the type of its output, or a symbolic Zero",
+                    error=JVPRuleError,
+                )
+        return out, tangent
+
+    return jvp
+
+
+def checked_derivative(name: str, rule: Rule) -> Rule:
+    """A partial derivative of an elementwise function, which must have a number for each element of the output."""
+    checked = Checked(name, False, "derivative", rule)
+
+    def derivative(out: Any, *args: Any) -> Any:
+        result = rule(out, *args)
+        found, aval = checked.type_of(result, "the derivative"), typeof(out)
+        axes = zip(found.shape[::-1], aval.shape[::-1], strict=False)
+        if len(found.shape) > len(aval.shape) or any(n not in (1, m) for n, m in axes):
+            checked.fail(
+                f"{found} for an output of type {aval}",
+                why="a derivative of an elementwise function is elementwise: it broadcasts to the output",
+                fix="compute each element from the same element of the output and the arguments",
+            )
+        if found.dtype.kind == "c" and aval.dtype.kind != "c":
+            why = "a derivative with respect to a real number is complex only where the output is"
+            checked.fail(f"{found} for an output of type {aval}", why=why, fix="return its real part, if that is meant")
+        return result
+
+    return derivative
+
+
+def checked_transpose(name: str, rule: Rule) -> Rule:
+    """A transpose rule that must return a cotangent for each argument, of the type of the argument."""
+    checked = Checked(name, True, "transpose", rule)
+
+    def transpose(cotangent: Any, *args: Any, **params: Any) -> Any:
+        cts = rule(cotangent, *args, **params)
+        count = len(args)
+        wanted = f"a cotangent (or None) for each of its {count} argument{'s' * (count != 1)}"
+        if not isinstance(cts, (tuple, list)):
+            fix = "return a tuple: (ct,) for one argument"
+            checked.fail(f"{shown(cts)}, where a tuple is needed", why=f"it holds {wanted}", fix=fix)
+        if len(cts) != count:
+            checked.fail(f"{len(cts)} cotangents for {count} argument{'s' * (count != 1)}", fix=f"return {wanted}")
+        for i, (ct, x) in enumerate(zip(cts, args, strict=True)):
+            if ct is None or x.__class__ is not Var:
+                continue
+            found = checked.type_of(ct, f"the cotangent of argument {i}")
+            if not alike(found, x.aval.tangent()):
+                checked.fail(
+                    f"a cotangent of type {found} for argument {i} of type {x.aval}",
+                    why="the cotangent of a value has the shape and the dtype of the value",
+                    fix="sum over the axes along which the argument was broadcast, and convert with .astype; None for zero",
+                )
+        return cts
+
+    return transpose
+
+
+def checked_batch(name: str, multiple: bool, rule: Rule) -> Rule:
+    """A batching rule that must return outputs, and for each the axis that has the size of the batch, or None."""
+    checked = Checked(name, multiple, "batch", rule)
+
+    def batch(size: int, args: Sequence[Any], dims: Sequence[int | None], **params: Any) -> Any:
+        out, dim = checked.pair(rule(size, args, dims, **params), "(output, batch axis of the output)")
+        outs, dims_out = checked.outputs(out, "outputs"), checked.outputs(dim, "batch axes")
+        if len(outs) != len(dims_out):
+            checked.fail(f"{len(outs)} outputs and {len(dims_out)} batch axes")
+        found = [_batch_axis(checked, size, o, d) for o, d in zip(outs, dims_out, strict=True)]
+        return (out, found) if multiple else (out, found[0])
+
+    return batch
+
+
+def _batch_axis(checked: Checked, size: int, out: Any, dim: Any) -> int | None:
+    aval = checked.type_of(out, "an output")
+    if dim is None:
+        return None
+    try:
+        axis = operator.index(dim)
+    except TypeError:
+        checked.fail(f"{shown(dim)} as a batch axis", fix="return the number of the axis, or None for what is not batched")
+    shape = getattr(aval, "shape", None)
+    if shape is None:
+        return axis
+    if not -len(shape) <= axis < len(shape) or shape[axis] != size:
+        has = f"that axis has size {shape[axis]}" if -len(shape) <= axis < len(shape) else f"it has {len(shape)} axes"
+        checked.fail(
+            f"an output of type {aval} with the batch along axis {axis}",
+            why=f"the batch has {size} examples, and {has}",
+            fix="return the axis of the output along which its examples are, or None if it is the same for all of them",
+        )
+    return axis % len(shape)
+
+
+def checked_impl(name: str, multiple: bool, rule: Rule, avals: Sequence[Any], source: Source | None) -> Rule:
+    """The implementation of an equation made at ``source``, which must return what was promised: outputs of types ``avals``."""
+    checked = Checked(name, multiple, "impl", rule, source or "here")
+
+    def impl(*args: Any, **params: Any) -> Any:
+        out = rule(*args, **params)
+        outs = checked.outputs(out, "outputs")
+        if len(outs) != len(avals):
+            checked.fail(f"{len(outs)} outputs, and its abstract rule gives {len(avals)}", why=SHAPES)
+        for o, aval in zip(outs, avals, strict=True):
+            if o.__class__ is np.ndarray and o.shape == aval.shape and o.dtype == aval.dtype:
+                continue
+            found = checked.type_of(o, "an output")
+            if not alike(found, aval):
+                checked.fail(
+                    f"an output of type {found}, and its abstract rule gives {aval}",
+                    why=SHAPES,
+                    fix="make the two agree; covector.testing.check_primitive tries all the rules of a primitive",
+                )
+        return out
+
+    return impl
