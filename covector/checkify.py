@@ -19,6 +19,7 @@ from covector.core.jaxpr import Jaxpr
 from covector.core.primitive import ContextPrimitive, Primitive, Trace, open_trace
 from covector.core.pytrees import register_pytree_node, tree_unflatten
 from covector.core.source import user_source
+from covector.core.tracebacks import hides_frames
 from covector.interpreters.evaluate import eval_jaxpr
 from covector.interpreters.watch import has_nan, watching
 from covector.primitives.checked import Checked, Found, checked_program, has_checks
@@ -132,6 +133,7 @@ def _with_checks(jaxpr: Jaxpr) -> Checked:
     return jaxpr.derived("checked", lambda: checked_program(jaxpr, run))
 
 
+@hides_frames
 def check(pred: Any, msg: str, *args: Any, **kwargs: Any) -> None:
     """Assert that a traced or known predicate holds.
 

@@ -193,7 +193,7 @@ def program_axes(jaxpr: Jaxpr) -> frozenset[Any]:
 
 def has_effects(primitive: Primitive, params: dict[str, Any]) -> bool:
     """Whether applying a primitive does something besides computing its results, itself or in a nested program."""
-    return primitive.effect or any(map(program_has_effects, sub_jaxprs(params)))
+    return primitive.effect or (bool(params) and any(map(program_has_effects, sub_jaxprs(params))))
 
 
 def program_has_effects(jaxpr: Jaxpr) -> bool:

@@ -15,9 +15,10 @@ import site
 import sys
 import sysconfig
 from bisect import bisect_right
+from collections.abc import Callable, Mapping
 from functools import lru_cache
-from itertools import islice
 from types import CodeType, FrameType
+from typing import Any
 
 import numpy as np
 import optree
@@ -60,7 +61,7 @@ class Source:
     @property
     def span(self) -> Span | None:
         """Where in the file the expression stands that is being executed, if that is known."""
-        begin, end, column, end_column = next(islice(self.code.co_positions(), self.offset // 2, None), (None,) * 4)
+        begin, end, column, end_column = _positions(self.code)[self.offset // 2]
         if begin is None or end is None or column is None or end_column is None:
             return None
         return begin, column, end, end_column
@@ -78,6 +79,12 @@ def _lines(code: CodeType) -> tuple[list[int], list[int | None]]:
     return [start for start, _ in table], [line for _, line in table]
 
 
+@lru_cache(maxsize=64)
+def _positions(code: CodeType) -> list[tuple[int | None, int | None, int | None, int | None]]:
+    """The places of all instructions, at once for the same reason."""
+    return list(code.co_positions())
+
+
 def is_library(filename: str) -> bool:
     """Whether a file belongs to covector, to an installed package or to Python rather than to the user."""
     known = _is_library_code.get(filename)
@@ -89,6 +96,22 @@ def is_library(filename: str) -> bool:
 def is_plumbing(filename: str) -> bool:
     """Whether a file is covector's own, or of what it is built on, so that its frames say nothing to the user."""
     return filename.startswith(_PLUMBING)
+
+
+SourceOf = Callable[[Mapping[str, Any]], "Source | None"]
+_names_sources: dict[str, dict[CodeType, SourceOf]] = {}
+"""By file, since to hash a code object takes longer than all else here."""
+
+
+def names_sources(function: Callable[..., Any], source_of: SourceOf) -> None:
+    """Declare that a function of covector's works through equations that were made elsewhere.
+
+    Args:
+        function: the function, as defined.
+        source_of: the place where the equation at hand was made, from the function's local variables.
+    """
+    code: CodeType = function.__code__
+    _names_sources.setdefault(code.co_filename, {})[code] = source_of
 
 
 def user_frame() -> FrameType | None:
@@ -108,8 +131,20 @@ def _first_beside_covector(frame: FrameType | None) -> FrameType | None:
 
 
 def user_source() -> Source | None:
-    """The place in the user's code that is being executed."""
-    frame = user_frame()
+    """The place in the user's code that is being executed, or where the equation was made that is being worked on."""
+    start = sys._getframe(1)
+    frame: FrameType | None = start
+    while frame is not None:
+        code = frame.f_code
+        if not is_library(code.co_filename):
+            return Source(code, frame.f_lasti)
+        if code.co_filename in _names_sources:
+            source_of = _names_sources[code.co_filename].get(code)
+            source = source_of(frame.f_locals) if source_of is not None else None
+            if source is not None:
+                return source
+        frame = frame.f_back
+    frame = _first_beside_covector(start)
     return None if frame is None else Source(frame.f_code, frame.f_lasti)
 
 

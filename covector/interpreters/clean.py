@@ -42,9 +42,9 @@ class _Cleaner:
         live = {v for v in outs if isinstance(v, Var)}
         kept = []
         for eqn in reversed(self.equations):
-            if any(v in live for v in eqn.outputs) or has_effects(eqn.primitive, eqn.params):
+            if not live.isdisjoint(eqn.outputs) or has_effects(eqn.primitive, eqn.params):
                 kept.append(eqn)
-                live.update(v for v in eqn.inputs if isinstance(v, Var))
+                live.update([v for v in eqn.inputs if v.__class__ is Var])
         consts = {v: c for v, c in self.consts.items() if v in live}
         result = Jaxpr(jaxpr.in_vars, kept[::-1], outs, consts, jaxpr.linear)
         return result
@@ -54,7 +54,7 @@ class _Cleaner:
         for var, value in jaxpr.consts.items():
             env[var] = self.const_atom(value, var)
         for eqn in jaxpr.equations:
-            inputs = [env[x] if isinstance(x, Var) else x for x in eqn.inputs]
+            inputs = [env[x] if x.__class__ is Var else x for x in eqn.inputs]
             env.update(zip(eqn.outputs, self.equation(eqn, inputs), strict=True))
         return [env[v] if isinstance(v, Var) else v for v in jaxpr.out_vars]
 
@@ -88,9 +88,10 @@ class _Cleaner:
 
     def folded(self, eqn: Equation, inputs: list[Any]) -> list[Any] | None:
         """The results of an equation as constants, if all its inputs are and the results are small."""
+        for x in inputs:
+            if x.__class__ is Var and x not in self.consts:
+                return None
         if eqn.primitive.collective or has_effects(eqn.primitive, eqn.params):
-            return None
-        if not all(isinstance(x, Literal) or x in self.consts for x in inputs):
             return None
         avals = [x.aval for x in (*inputs, *eqn.outputs)]
         if not all(isinstance(a, ShapedArray) for a in avals):

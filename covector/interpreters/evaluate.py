@@ -7,8 +7,11 @@ implementations are called directly and every value is dropped after its last us
 
 from __future__ import annotations
 
+import ast
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -16,6 +19,7 @@ import numpy as np
 from covector.core.checked_rules import checked_impl
 from covector.core.jaxpr import Atom, Equation, Jaxpr, Literal, Var
 from covector.core.modes import MODES
+from covector.core.source import Source, names_sources
 
 MAX_GENERATED_EQUATIONS = 5_000
 """Longer programs are interpreted: generating code for them would cost more than it saves."""
@@ -51,7 +55,11 @@ def run_equations(jaxpr: Jaxpr, args: Any, apply: Callable[[Equation, list[Any]]
 
     drops = jaxpr.derived("last_uses", lambda: last_uses(jaxpr))
     for eqn, drop in zip(jaxpr.equations, drops, strict=True):
-        outs = apply(eqn, [read(x) for x in eqn.inputs])
+        try:
+            outs = apply(eqn, [read(x) for x in eqn.inputs])
+        except Exception as error:
+            note_place(error, eqn)
+            raise
         if eqn.primitive.multiple_results:
             env.update(zip(eqn.outputs, outs, strict=True))
         else:
@@ -59,6 +67,15 @@ def run_equations(jaxpr: Jaxpr, args: Any, apply: Callable[[Equation, list[Any]]
         for v in drop:
             del env[v]
     return [read(v) for v in jaxpr.out_vars]
+
+
+def note_place(error: Exception, eqn: Equation) -> None:
+    """Note on an error the equation, and where it was made, that it comes from (the innermost, of nested programs)."""
+    if eqn.source is not None and not getattr(error, "__notes__", None):
+        error.add_note(f"in {eqn.primitive.name!r} at {eqn.source}")
+
+
+names_sources(run_equations, lambda variables: variables["eqn"].source if "eqn" in variables else None)
 
 
 def compiled(jaxpr: Jaxpr) -> Callable[..., list[Any]]:
@@ -118,12 +135,18 @@ def as_python_scalar(x: Any) -> Any:
 
 
 class Generator:
-    """Writes the Python source of a program."""
+    """Writes the Python code of a program, as code that stands at the user's lines.
+
+    An error or a warning of an operation then names the line that it came from, as if it ran there.
+    """
 
     def __init__(self, jaxpr: Jaxpr):
         self.jaxpr = jaxpr
         self.names: dict[Any, str] = {}
         self.globals: dict[str, Any] = {"unshared": partial(unshared, consts=list(jaxpr.consts.values()))}
+        files = Counter(e.source.code.co_filename for e in jaxpr.equations if e.source is not None)
+        self.file = files.most_common(1)[0][0] if files else "<covector program>"
+        """A function is in one file; what comes from another is called by a function of its own."""
 
     def name(self, var: Var) -> str:
         return self.names.setdefault(var, f"v{len(self.names)}")
@@ -136,29 +159,65 @@ class Generator:
     def atom(self, atom: Atom) -> str:
         return self.constant(atom.value) if isinstance(atom, Literal) else self.name(atom)
 
-    def result(self, atom: Atom) -> str:
-        return f"unshared({self.name(atom)})" if isinstance(atom, Var) and self.jaxpr.consts else self.atom(atom)
-
     def implementation(self, eqn: Equation) -> Callable[..., Any]:
         return implementation(eqn)
 
-    def line(self, eqn: Equation) -> str:
-        targets = ", ".join(map(self.name, eqn.outputs))
-        if eqn.primitive.multiple_results:
-            targets = f"[{targets}]"
-        call = self.constant(self.implementation(eqn), "p")
-        return f"{targets} = {call}({', '.join(map(self.atom, eqn.inputs))})"
+    def statement(self, eqn: Equation) -> ast.stmt:
+        impl, source = self.implementation(eqn), eqn.source
+        if source is not None and source.code.co_filename != self.file:
+            impl = called_at(source, impl)
+            source = None
+        at = place(source)
+        targets: list[ast.expr] = [ast.Name(self.name(v), STORE, **at) for v in eqn.outputs]
+        target = ast.List(targets, STORE, **at) if eqn.primitive.multiple_results else targets[0]
+        arguments: list[ast.expr] = [ast.Name(self.atom(x), LOAD, **at) for x in eqn.inputs]
+        call = ast.Call(ast.Name(self.constant(impl, "p"), LOAD, **at), arguments, NO_KEYWORDS, **at)
+        return ast.Assign([target], call, **at)
 
-    def function(self) -> Callable[..., list[Any]]:
+    def results(self) -> ast.stmt:
+        results = []
+        for x in self.jaxpr.out_vars:
+            result: ast.expr = ast.Name(self.atom(x), LOAD, **NOWHERE)
+            if isinstance(x, Var) and self.jaxpr.consts:
+                result = ast.Call(ast.Name("unshared", LOAD, **NOWHERE), [result], NO_KEYWORDS, **NOWHERE)
+            results.append(result)
+        return ast.Return(ast.List(results, LOAD, **NOWHERE), **NOWHERE)
+
+    def module(self) -> ast.Module:
         jaxpr = self.jaxpr
         for var, value in jaxpr.consts.items():
             self.names[var] = self.constant(value)
-        lines = [f"def program({', '.join(map(self.name, jaxpr.in_vars))}):"]
+        module = ast.parse(f"def program({', '.join(map(self.name, jaxpr.in_vars))}): pass")
+        body: list[ast.stmt] = []
         for eqn, drop in zip(jaxpr.equations, last_uses(jaxpr), strict=True):
-            lines.append("    " + self.line(eqn))
-            dropped = [self.name(v) for v in drop if v not in jaxpr.consts]
+            body.append(self.statement(eqn))
+            dropped: list[ast.expr] = [ast.Name(self.name(v), DELETE, **NOWHERE) for v in drop if v not in jaxpr.consts]
             if dropped:
-                lines.append("    del " + ", ".join(dropped))
-        lines.append(f"    return [{', '.join(map(self.result, jaxpr.out_vars))}]")
-        exec(compile("\n".join(lines), "<covector program>", "exec"), self.globals)
+                body.append(ast.Delete(dropped, **NOWHERE))
+        module.body[0].body = [*body, self.results()]  # type: ignore[attr-defined]
+        return module
+
+    def function(self) -> Callable[..., list[Any]]:
+        exec(compile(self.module(), self.file, "exec"), self.globals)
         return self.globals.pop("program")  # type: ignore[no-any-return]  # left there, it would be a reference cycle
+
+
+LOAD, STORE, DELETE = ast.Load(), ast.Store(), ast.Del()
+NO_KEYWORDS: list[ast.keyword] = []
+NOWHERE: dict[str, Any] = {"lineno": 0, "col_offset": 0, "end_lineno": 0, "end_col_offset": 0}
+
+
+def place(source: Source | None) -> dict[str, Any]:
+    """Where an equation stands, as the attributes of the nodes of a syntax tree."""
+    span = source.span if source is not None else None
+    return NOWHERE if span is None else dict(zip(NOWHERE, span, strict=True))
+
+
+def called_at(source: Source, function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, called from a place in a file of its own."""
+    line = source.line
+    code = _TRAMPOLINE.replace(co_filename=source.code.co_filename, co_firstlineno=line, co_name="program")
+    return FunctionType(code, {"function": function})
+
+
+_TRAMPOLINE = (lambda *args: function(*args)).__code__  # noqa: F821 - a global of its copies

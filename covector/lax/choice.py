@@ -12,6 +12,7 @@ from covector.core.avals import ShapedArray, result_dtype, typeof
 from covector.core.jaxpr import Jaxpr
 from covector.core.modes import jit_is_disabled
 from covector.core.pytrees import tree_paths, tree_unflatten
+from covector.core.tracebacks import hides_frames
 from covector.interpreters.evaluate import eval_jaxpr
 from covector.interpreters.programs import staged
 from covector.lax.carries import flat
@@ -24,6 +25,7 @@ from covector.transforms.staging import Traced
 from covector.transforms.tracing import traced_function
 
 
+@hides_frames
 def cond(pred: Any, true_fun: Callable[..., Any], false_fun: Callable[..., Any], *operands: Any) -> Any:
     """``true_fun(*operands)`` if ``pred`` holds, else ``false_fun(*operands)``.
 
@@ -55,6 +57,7 @@ def cond(pred: Any, true_fun: Callable[..., Any], false_fun: Callable[..., Any],
     return _choose(as_index(pred if aval.dtype.kind == "b" else np.not_equal(pred, 0)), (false_fun, true_fun), operands, who)
 
 
+@hides_frames
 def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -> Any:
     """``branches[index](*operands)``, with the index clamped to the branches that there are.
 

@@ -15,6 +15,7 @@ from covector.core.avals import shape_of, typeof
 from covector.core.modes import jit_is_disabled
 from covector.core.primitive import TracerBase
 from covector.core.pytrees import tree_leaves, tree_map, tree_paths, tree_unflatten
+from covector.core.tracebacks import hides_frames
 from covector.interpreters.evaluate import eval_jaxpr
 from covector.interpreters.programs import staged
 from covector.lax.blocks import in_blocks
@@ -30,6 +31,7 @@ from covector.transforms.tracing import traced_function
 from covector.transforms.vmap import vmap
 
 
+@hides_frames
 def scan(
     f: Callable[[Any, Any], tuple[Any, Any]],
     init: Any,
@@ -171,6 +173,7 @@ def _several_steps(body: Body, loop: Loop, unroll: int) -> Any:
     return jaxpr.derived(key, lambda: staged(steps, [*consts, *carry, *(a.batched(unroll, 0) for a in xs)]))
 
 
+@hides_frames
 def while_loop(
     cond_fun: Callable[[Any], Any], body_fun: Callable[[Any], Any], init_val: Any, *, checkpoint: int | None = None
 ) -> Any:
@@ -233,6 +236,7 @@ def _check_condition(avals: list[Any], name: str, who: str) -> None:
     )
 
 
+@hides_frames
 def fori_loop(
     lower: Any,
     upper: Any,
@@ -314,6 +318,7 @@ def _swapped(f: Callable[..., Any]) -> Callable[..., Any]:
         return lambda carry, i: f(i, carry)
 
 
+@hides_frames
 def map(f: Callable[[Any], Any], xs: Any, *, batch_size: int | None = None, progress: str | None = None) -> Any:
     """``f`` of each item of ``xs``, one after the other, stacked.
 
@@ -341,6 +346,7 @@ def map(f: Callable[[Any], Any], xs: Any, *, batch_size: int | None = None, prog
     return tree_map(lambda a, b: np.concatenate([a, b]), ys, vmap(f)(tree_map(lambda x: x[whole:], xs)))
 
 
+@hides_frames
 def associative_scan(fn: Callable[[Any, Any], Any], elems: Any, reverse: bool = False, axis: int = 0) -> Any:
     """All partial results of an associative operation along an axis, in about ``2 log2(n)`` rounds of whole-array operations.
 

@@ -14,6 +14,7 @@ from covector.core.avals import float0, typeof
 from covector.core.primitive import TracerBase
 from covector.core.pytrees import tree_flatten, tree_paths, tree_unflatten
 from covector.core.source import Source, source_of_function
+from covector.core.tracebacks import hides_frames
 from covector.primitives.shaping import in_type
 
 ArgNums = int | Sequence[int]
@@ -49,7 +50,8 @@ def transformed(name: str, f: Any) -> Transformed:
 
 
 def wrap_like(f: Callable[..., Any], wrapper: Callable[..., Any], prefix: str) -> Callable[..., Any]:
-    """Give a transformed function the name and documentation of the original."""
+    """A transformed function, with the name and documentation of the original; its errors show the user's frames."""
+    wrapper = hides_frames(wrapper)
     update_wrapper(wrapper, f, assigned=("__module__", "__doc__", "__annotations__"))
     wrapper.__name__ = f"{prefix}({getattr(f, '__name__', function_name(f))})"
     wrapper.__qualname__ = wrapper.__name__

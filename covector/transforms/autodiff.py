@@ -15,6 +15,7 @@ from covector.core import errors
 from covector.core.avals import Zero, float0, instantiate, typeof
 from covector.core.primitive import TracerBase, open_trace
 from covector.core.pytrees import tree_flatten, tree_map, tree_unflatten
+from covector.core.tracebacks import hides_frames
 from covector.interpreters.evaluate import eval_jaxpr, fresh
 from covector.interpreters.jvp import JVPTrace
 from covector.interpreters.linearize import Linearization, LinearProgram
@@ -80,6 +81,7 @@ def linearized(call: Function, leaves: Sequence[Any], treedef: Any, has_aux: boo
         return Linearized(out_leaves, out_tree, program, tree_map(lin.trace.primal, aux))
 
 
+@hides_frames
 def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any], has_aux: bool = False) -> Any:
     """The value of a function and its derivative along a direction (the Jacobian-vector product).
 
@@ -121,6 +123,7 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any], has_aux: b
     return (out, tangent, aux) if has_aux else (out, tangent)
 
 
+@hides_frames
 def vjp(f: Function, *primals: Any, has_aux: bool = False) -> Any:
     """The value of a function and its pullback, the map from cotangents of the output to cotangents of the arguments.
 
@@ -146,6 +149,7 @@ def vjp(f: Function, *primals: Any, has_aux: bool = False) -> Any:
     program, out_avals = lin.program, lin.out_avals  # not the output itself: the pullback does not keep it alive
     out_tree = lin.out_tree
 
+    @hides_frames
     def pullback(cotangent: Any) -> Any:
         cts = same_tree([cotangent], out_tree, "cotangents", f"the pullback of {who.name}")
         cts = [like_tangent(ct, a, "cotangent", f"the pullback of {who.name}") for ct, a in zip(cts, out_avals, strict=True)]
@@ -297,6 +301,7 @@ def _check_output(out: Any, holomorphic: bool, who: str) -> None:
         )
 
 
+@hides_frames
 def linearize(f: Function, *primals: Any, has_aux: bool = False) -> Any:
     """The value of a function and its derivative there as a linear function, with what does not depend on the direction done.
 
@@ -323,6 +328,7 @@ def linearize(f: Function, *primals: Any, has_aux: bool = False) -> Any:
     out_tree = lin.out_tree
     jaxpr, residuals = lin.program.closed()
 
+    @hides_frames
     def f_jvp(*tangents: Any) -> Any:
         given = same_tree(list(tangents), treedef, "tangents", f"the linear map of {who.name}")
         given = [like_tangent(t, a, "tangent", f"the linear map of {who.name}") for t, a in zip(given, avals, strict=True)]
@@ -334,6 +340,7 @@ def linearize(f: Function, *primals: Any, has_aux: bool = False) -> Any:
     return (lin.out, f_jvp, lin.aux) if has_aux else (lin.out, f_jvp)
 
 
+@hides_frames
 def linear_transpose(f: Function, *primals: Any) -> Function:
     """The transpose of a linear function.
 
@@ -374,6 +381,7 @@ def linear_transpose(f: Function, *primals: Any) -> Function:
     (out_tree,) = trees
     out_avals = [o.aval for o in program.outs]
 
+    @hides_frames
     def transposed(cotangent: Any) -> Any:
         cts = same_tree([cotangent], out_tree, "cotangents", who.name)
         cts = [like_tangent(ct, a, "cotangent", who.name) for ct, a in zip(cts, out_avals, strict=True)]

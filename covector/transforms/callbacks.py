@@ -10,6 +10,7 @@ import numpy as np
 from covector.core import errors
 from covector.core.avals import AbstractValue, ShapedArray, typeof
 from covector.core.pytrees import tree_flatten, tree_unflatten
+from covector.core.tracebacks import hides_frames
 from covector.primitives.effects import Callback, io_callback_p, pure_callback_p
 from covector.transforms.arguments import check_callable, flatten_values, function_name, same_tree
 
@@ -28,6 +29,7 @@ def _declared(result_shape_dtypes: Any) -> tuple[tuple[Any, ...], Any]:
     return tuple(map(aval, leaves)), treedef
 
 
+@hides_frames
 def pure_callback(
     callback: Callable[..., Any],
     result_shape_dtypes: Any,
@@ -87,6 +89,7 @@ def pure_callback(
     return tree_unflatten(out_tree, pure_callback_p.bind(*leaves, callback=described, out_avals=out_avals))
 
 
+@hides_frames
 def io_callback(callback: Callable[..., Any], result_shape_dtypes: Any, *args: Any, ordered: bool = False) -> Any:
     """Call a Python function with side effects on NumPy arrays, exactly once each time that the program gets there.
 

@@ -10,6 +10,7 @@ from covector.core.jaxpr import Equation, Jaxpr, Literal, Var
 from covector.core.notation import register_notation
 from covector.core.primitive import Primitive, TracerBase
 from covector.core.pytrees import tree_flatten, tree_map, tree_paths, tree_unflatten
+from covector.core.tracebacks import hides_frames
 from covector.interpreters.batch import named_axes
 from covector.interpreters.clean import clean
 from covector.interpreters.linearize import split
@@ -192,6 +193,7 @@ class Residual(NamedTuple):
         return f"{self.aval}  {self.nbytes} bytes  {self.origin}"
 
 
+@hides_frames
 def saved_residuals(f: Callable[..., Any], *args: Any, **kwargs: Any) -> list[Residual]:
     """The values that reverse mode keeps of a function, in a list.
 
@@ -246,6 +248,7 @@ def _origin_of_output(jaxpr: Jaxpr, eqn: Equation, var: Var, paths: list[str]) -
     return f"{what} at {eqn.source}" if eqn.source is not None else what
 
 
+@hides_frames
 def print_saved_residuals(f: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
     """Print the values that reverse mode keeps of a function, a line each: type, size, origin; see `saved_residuals`."""
     for residual in saved_residuals(f, *args, **kwargs):

@@ -10,6 +10,7 @@ from covector.core import errors
 from covector.core.avals import typeof
 from covector.core.primitive import TracerBase
 from covector.core.pytrees import tree_unflatten
+from covector.core.tracebacks import hides_frames
 from covector.interpreters.evaluate import eval_jaxpr
 from covector.primitives.custom_calls import BatchRule, custom_vmap_p, linear_call_p
 from covector.primitives.subprograms import rearranged
@@ -19,6 +20,7 @@ from covector.transforms.staging import Traced, staged_leaves
 from covector.transforms.tracing import trace_function
 
 
+@hides_frames
 def closure_convert(fun: Callable[..., Any], *example_args: Any) -> tuple[Callable[..., Any], list[Any]]:
     """Make the traced values that a function closes over explicit arguments.
 
@@ -80,6 +82,7 @@ class CustomBatching:
         self.rule = rule
         return rule
 
+    @hides_frames
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if self.rule is None:
             what = f"{self.name} is called and has no batching rule."
@@ -148,6 +151,7 @@ def custom_vmap(fun: Callable[..., Any]) -> CustomBatching:
     return CustomBatching(fun)
 
 
+@hides_frames
 def linear_call(fun: Callable[..., Any], fun_transpose: Callable[..., Any], residual_args: Any, linear_args: Any) -> Any:
     """Call a function that is linear in its second argument and has a transpose of its own.
 
@@ -224,6 +228,7 @@ class CustomTranspose:
         self.transpose = transpose
         return transpose
 
+    @hides_frames
     def __call__(self, residuals: Any, operand: Any) -> Any:
         if self.transpose is None:
             what = f"{function_name(self.fun)} is called and has no transpose."

@@ -11,6 +11,7 @@ from covector.core import errors
 from covector.core.avals import Zero, instantiate, typeof
 from covector.core.primitive import TracerBase
 from covector.core.pytrees import broadcast_prefix, tree_flatten, tree_leaves, tree_structure, tree_unflatten
+from covector.core.tracebacks import hides_frames
 from covector.interpreters.stage import leaked
 from covector.primitives.custom import Rules, custom_function_p, written_out
 from covector.primitives.custom_linear import Backward
@@ -111,6 +112,7 @@ class CustomFunction:
 
     # --- calling ---
 
+    @hides_frames
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if self.jvp_rule is None and self.vjp_rule is None:
             rule = "defjvp" if self.kind == "custom_jvp" else "defvjp"

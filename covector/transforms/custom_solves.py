@@ -10,6 +10,7 @@ import numpy as np
 from covector.core import errors
 from covector.core.avals import AbstractValue, typeof
 from covector.core.pytrees import tree_map, tree_structure, tree_unflatten
+from covector.core.tracebacks import hides_frames
 from covector.primitives.identity import stop_gradient_p
 from covector.transforms.arguments import check_callable, flatten_values, function_name, kind_of, same_tree
 from covector.transforms.autodiff import jvp, linear_transpose, linearize
@@ -17,6 +18,7 @@ from covector.transforms.custom_calls import converted_closure, linear_call
 from covector.transforms.custom_rules import custom_jvp
 
 
+@hides_frames
 def custom_root(
     f: Callable[[Any], Any],
     initial_guess: Any,
@@ -140,6 +142,7 @@ def _check_like(x: Any, wanted: Any, who: str, what: str) -> None:
         )
 
 
+@hides_frames
 def custom_linear_solve(
     matvec: Callable[[Any], Any],
     b: Any,

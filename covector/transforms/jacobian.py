@@ -14,6 +14,7 @@ import numpy as np
 from covector.core import errors
 from covector.core.avals import Zero, instantiate, shape_of, typeof
 from covector.core.pytrees import tree_unflatten
+from covector.core.tracebacks import hides_frames
 from covector.interpreters.batch import batch
 from covector.interpreters.evaluate import eval_jaxpr
 from covector.interpreters.transpose import transpose_program
@@ -239,6 +240,7 @@ def hessian(
     return wrap_like(f, jacfwd(inner, argnums, has_aux, holomorphic, argnames=argnames), "hessian")
 
 
+@hides_frames
 def hvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any], has_aux: bool = False) -> Any:
     """The product of the Hessian of a scalar function with a vector: forward over reverse, ``jvp(grad(f))``.
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from covector.core.avals import AbstractValue, typeof
 from covector.core.jaxpr import Jaxpr
 from covector.core.pytrees import tree_flatten, tree_unflatten
+from covector.core.tracebacks import hides_frames
 from covector.interpreters.stage import stage
 from covector.transforms.arguments import (
     Transformed,
@@ -89,6 +90,7 @@ def staged_leaves(f: Callable[..., Any], avals: Sequence[Any], who: Transformed,
     return Traced(jaxpr, hoisted, trees[0])
 
 
+@hides_frames
 def eval_shape(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """The avals (shape, dtype) of what a function returns, without computing it.
 

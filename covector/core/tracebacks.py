@@ -1,0 +1,92 @@
+"""Tracebacks without covector's own frames: what the user reads is the user's code.
+
+``@hides_frames`` is for the functions that users call.  An error that leaves one of them keeps the frames of the user's files,
+of NumPy and of other packages.  Those of covector and of what it is built on are dropped, but for the innermost one of an error
+that is not covector's own.  `full_tracebacks` and the environment variable ``COVECTOR_FULL_TRACEBACKS=1`` show all.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import wraps
+from types import TracebackType
+from typing import ParamSpec, TypeVar
+
+from covector.core.errors import CovectorError
+from covector.core.source import is_plumbing
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_full: ContextVar[bool] = ContextVar("covector_full_tracebacks", default=bool(os.environ.get("COVECTOR_FULL_TRACEBACKS")))
+
+
+@contextmanager
+def full_tracebacks(enable: bool = True) -> Iterator[None]:
+    """Show covector's own frames in the tracebacks of errors that are raised inside the block.
+
+    Args:
+        enable: False hides them, also where ``COVECTOR_FULL_TRACEBACKS`` is set.
+
+    Example:
+        >>> import covector as cv
+        >>> with full_tracebacks():
+        ...     cv.grad(lambda x: 1 / 0)(1.0)
+        Traceback (most recent call last):
+            ...
+        ZeroDivisionError: division by zero
+    """
+    token = _full.set(enable)
+    try:
+        yield
+    finally:
+        _full.reset(token)
+
+
+def hides_frames(function: Callable[P, R]) -> Callable[P, R]:
+    """The function, with covector's frames dropped from the tracebacks of errors that leave it."""
+
+    @wraps(function)
+    def without_frames(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return function(*args, **kwargs)
+        except Exception as error:
+            hide_frames(error)
+            raise
+
+    return without_frames
+
+
+def hide_frames(error: BaseException) -> None:
+    """Drop covector's frames from the traceback of an error, and of those that it came from."""
+    if _full.get():
+        return
+    waiting: list[BaseException | None] = [error]
+    seen: set[int] = set()
+    while waiting:
+        e = waiting.pop()
+        if e is None or id(e) in seen:
+            continue
+        seen.add(id(e))
+        e.__traceback__ = _users(e.__traceback__, keep_last=not isinstance(e, CovectorError))
+        waiting += [e.__cause__, e.__context__]
+
+
+def _users(traceback: TracebackType | None, keep_last: bool) -> TracebackType | None:
+    kept = []
+    while traceback is not None:
+        if not _is_hidden(traceback) or (keep_last and traceback.tb_next is None):
+            kept.append(traceback)
+        traceback = traceback.tb_next
+    result = None
+    for t in reversed(kept):
+        result = TracebackType(result, t.tb_frame, t.tb_lasti, t.tb_lineno)
+    return result
+
+
+def _is_hidden(traceback: TracebackType) -> bool:
+    """Whether a frame is covector's; a line of a generated program that stands nowhere (line 0) is too."""
+    return is_plumbing(traceback.tb_frame.f_code.co_filename) or traceback.tb_lineno == 0
