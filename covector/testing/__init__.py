@@ -6,16 +6,59 @@
 * `random_programs`, `FAMILIES`: random programs that use the whole vocabulary.
 * `laws`, `LAWS`: what holds of every program, such as ``jit(f) = f``.
 
-This package needs ``hypothesis``, which covector itself does not.
+`check_grads` and the laws need nothing but covector; what generates inputs and programs needs ``hypothesis``
+(``pip install "covector[test]"``).  All but `check_grads` is imported when
+it is first used.
 """
 
-from covector.testing import laws, strategies
-from covector.testing.families import FAMILIES
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from covector.testing.gradients import check_grads
-from covector.testing.laws import LAWS, LawError
-from covector.testing.primitives import RuleError, check_case, check_primitive
-from covector.testing.programs import Program, random_programs
-from covector.testing.strategies import arrays
+
+if TYPE_CHECKING:
+    from covector.testing import laws, strategies
+    from covector.testing.families import FAMILIES
+    from covector.testing.laws import LAWS, LawError
+    from covector.testing.primitives import RuleError, check_case, check_primitive
+    from covector.testing.programs import Program, random_programs
+    from covector.testing.strategies import arrays
+
+LAZY = {
+    "FAMILIES": "families",
+    "LAWS": "laws",
+    "LawError": "laws",
+    "Program": "programs",
+    "RuleError": "primitives",
+    "arrays": "strategies",
+    "check_case": "primitives",
+    "check_primitive": "primitives",
+    "laws": "laws",
+    "random_programs": "programs",
+    "strategies": "strategies",
+}
+"""The module of each name that is imported when it is first used."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in LAZY:
+        raise AttributeError(f"module 'covector.testing' has no attribute {name!r}")
+    try:
+        module = importlib.import_module(f"covector.testing.{LAZY[name]}")
+    except ModuleNotFoundError as e:
+        if e.name != "hypothesis":
+            raise
+        raise ImportError(
+            f"covector.testing.{name} needs hypothesis, which is not installed: pip install 'covector[test]'", name="hypothesis"
+        ) from None
+    value = module if LAZY[name] == name else getattr(module, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *LAZY})
+
 
 __all__ = [
     "FAMILIES",
