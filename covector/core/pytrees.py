@@ -74,15 +74,19 @@ def register_pytree_node(cls: type, flatten: Callable[[Any], tuple[Any, Any]], u
     optree().register_pytree_node(cls, flatten, lambda metadata, children: unflatten(metadata, children), namespace=NAMESPACE)
 
 
-def broadcast_prefix(prefix: Any, tree: Any, what: str, error: Callable[[str], Exception]) -> list[Any]:
+def broadcast_prefix(
+    prefix: Any, tree: Any, what: str, error: Callable[[str], Exception], *, only_none: bool = False
+) -> list[Any]:
     """One entry of ``prefix`` for each leaf of ``tree``; a leaf of the prefix serves the whole subtree under it.
 
-    ``None`` counts as a leaf of the prefix.
+    ``None`` counts as a leaf of the prefix; with ``only_none`` it alone may stand for a subtree.
 
     >>> broadcast_prefix((0, None), ([1, 2], 3), "in_axes", ValueError)
     [0, 0, None]
     """
     if _is_leaf(prefix):
+        if only_none and prefix is not None and (tree is None or not _is_leaf(tree)):
+            raise error(f"{what} has {_brief(prefix)} where the value has {_brief(tree)}")
         return [prefix] * len(tree_leaves(tree))
     children, _, entries, *_ = optree().tree_flatten_one_level(prefix, namespace=NAMESPACE, none_is_leaf=True)
     try:
@@ -93,7 +97,7 @@ def broadcast_prefix(prefix: Any, tree: Any, what: str, error: Callable[[str], E
         raise error(f"{what} has {_brief(prefix)} where the value has {_brief(tree)}: it is no prefix of it")
     found = []
     for child, subtree in zip(children, subtrees, strict=True):
-        found += broadcast_prefix(child, subtree, what, error)
+        found += broadcast_prefix(child, subtree, what, error, only_none=only_none)
     return found
 
 

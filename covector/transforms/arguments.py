@@ -12,7 +12,7 @@ import numpy as np
 from covector.core import errors
 from covector.core.avals import float0, typeof
 from covector.core.primitive import TracerBase
-from covector.core.pytrees import tree_flatten, tree_paths, tree_unflatten
+from covector.core.pytrees import broadcast_prefix, tree_flatten, tree_paths, tree_unflatten
 from covector.core.source import Source, source_of_function
 from covector.core.tracebacks import hides_frames
 from covector.primitives.shaping import in_type
@@ -227,18 +227,35 @@ def own_results(cts: Sequence[Any]) -> list[Any]:
 
 
 def same_tree(tree: Any, treedef: Any, what: str, who: str) -> list[Any]:
-    """The leaves of ``tree``, which must have structure ``treedef`` (None may stand for a leaf)."""
-    leaves, found = tree_flatten(tree, is_leaf=lambda x: x is None)
-    _, wanted = tree_flatten(tree_unflatten(treedef, [0] * treedef.num_leaves), is_leaf=lambda x: x is None)
-    if found != wanted:
-        raise errors.TreeMismatchError(
-            errors.describe(
-                f"{who} got {what} with the structure {_plain(found)}, and needs {_plain(treedef)}.",
-                why=f"{what} correspond to the values leaf by leaf",
-                fix=f"pass {what} in the same nested containers",
-            )
-        )
+    """The leaves of ``tree``, which must have structure ``treedef``."""
+    leaves, found = tree_flatten(tree)
+    if found != treedef:
+        raise _other_structure(found, treedef, what, who)
     return leaves
+
+
+def tangent_leaves(tree: Any, treedef: Any, what: str, who: str) -> list[Any]:
+    """The leaves of a tree of tangents or cotangents of values with structure ``treedef``.
+
+    A None among the values is one among their tangents; any other None stands for zeros: of a leaf, or of all in a subtree.
+    """
+    leaves, found = tree_flatten(tree)
+    if found == treedef:
+        return leaves
+    try:
+        return broadcast_prefix(tree, tree_unflatten(treedef, range(treedef.num_leaves)), what, ValueError, only_none=True)
+    except ValueError:
+        raise _other_structure(found, treedef, what, who) from None
+
+
+def _other_structure(found: Any, wanted: Any, what: str, who: str) -> errors.TreeMismatchError:
+    return errors.TreeMismatchError(
+        errors.describe(
+            f"{who} got {what} with the structure {_plain(found)}, and needs {_plain(wanted)}.",
+            why=f"{what} correspond to the values leaf by leaf",
+            fix=f"pass {what} in the same nested containers",
+        )
+    )
 
 
 def _plain(treedef: Any) -> str:

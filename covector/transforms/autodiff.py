@@ -30,8 +30,8 @@ from covector.transforms.arguments import (
     kind_of,
     like_tangent,
     own_results,
-    same_tree,
     select_arguments,
+    tangent_leaves,
     transformed,
     wrap_like,
 )
@@ -110,10 +110,10 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any], has_aux: b
             )
     who = transformed("jvp", f)
     leaves, treedef = flatten_values(primals, who.name)
-    tangent_leaves = same_tree(list(tangents), treedef, "tangents", who.name)
-    tangent_leaves = [like_tangent(t, typeof(p), "tangent", who.name) for p, t in zip(leaves, tangent_leaves, strict=True)]
+    directions = tangent_leaves(list(tangents), treedef, "tangents", who.name)
+    directions = [like_tangent(t, typeof(p), "tangent", who.name) for p, t in zip(leaves, directions, strict=True)]
     with open_trace(JVPTrace, *who) as trace:
-        args = tree_unflatten(treedef, map(trace.lift, leaves, tangent_leaves))
+        args = tree_unflatten(treedef, map(trace.lift, leaves, directions))
         out, aux = with_aux(f(*args), has_aux, who.name)
         out_leaves, out_tree = flatten_values([out], who.name)
         pairs = [trace.lower(o) for o in out_leaves]
@@ -151,7 +151,7 @@ def vjp(f: Function, *primals: Any, has_aux: bool = False) -> Any:
 
     @hides_frames
     def pullback(cotangent: Any) -> Any:
-        cts = same_tree([cotangent], out_tree, "cotangents", f"the pullback of {who.name}")
+        cts = tangent_leaves([cotangent], out_tree, "cotangents", f"the pullback of {who.name}")
         cts = [like_tangent(ct, a, "cotangent", f"the pullback of {who.name}") for ct, a in zip(cts, out_avals, strict=True)]
         return tuple(tree_unflatten(treedef, _finished(transpose_program(program, cts), avals)))
 
@@ -330,7 +330,7 @@ def linearize(f: Function, *primals: Any, has_aux: bool = False) -> Any:
 
     @hides_frames
     def f_jvp(*tangents: Any) -> Any:
-        given = same_tree(list(tangents), treedef, "tangents", f"the linear map of {who.name}")
+        given = tangent_leaves(list(tangents), treedef, "tangents", f"the linear map of {who.name}")
         given = [like_tangent(t, a, "tangent", f"the linear map of {who.name}") for t, a in zip(given, avals, strict=True)]
         inputs = [instantiate(t) for t, a in zip(given, avals, strict=True) if a.is_differentiable]
         (out_tangent,) = tree_unflatten(out_tree, fresh(jaxpr, eval_jaxpr(jaxpr, *residuals, *inputs)))
@@ -383,7 +383,7 @@ def linear_transpose(f: Function, *primals: Any) -> Function:
 
     @hides_frames
     def transposed(cotangent: Any) -> Any:
-        cts = same_tree([cotangent], out_tree, "cotangents", who.name)
+        cts = tangent_leaves([cotangent], out_tree, "cotangents", who.name)
         cts = [like_tangent(ct, a, "cotangent", who.name) for ct, a in zip(cts, out_avals, strict=True)]
         return tuple(tree_unflatten(treedef, _finished(transpose_program(program, cts), avals)))
 

@@ -12,7 +12,7 @@ from covector.core.avals import AbstractValue, ShapedArray, typeof
 from covector.core.pytrees import tree_flatten, tree_unflatten
 from covector.core.tracebacks import hides_frames
 from covector.primitives.effects import Callback, io_callback_p, pure_callback_p
-from covector.transforms.arguments import check_callable, flatten_values, function_name, same_tree
+from covector.transforms.arguments import check_callable, flatten_values, function_name, same_tree, tangent_leaves
 
 VMAP_METHODS = (None, "sequential", "expand_dims", "broadcast_all")
 
@@ -78,12 +78,12 @@ def pure_callback(
         pairs = (tuple(tree_unflatten(treedef, xs)) for xs in (primals, tangents))
         out, tangent = jvp(*pairs)
         who = f"the jvp rule of {name}"
-        return same_tree(out, out_tree, "an output", who), same_tree(tangent, out_tree, "a tangent", who)
+        return same_tree(out, out_tree, "an output", who), tangent_leaves(tangent, out_tree, "a tangent", who)
 
     def flat_transpose(cts: Any) -> list[Any]:
         assert transpose is not None
         results = transpose(tree_unflatten(out_tree, cts))
-        return same_tree(list(results), treedef, "cotangents", f"the transpose of {name}")
+        return tangent_leaves(list(results), treedef, "cotangents", f"the transpose of {name}")
 
     described = Callback(name, run, flat_jvp if jvp else None, flat_transpose if transpose else None, vmap_method)
     return tree_unflatten(out_tree, pure_callback_p.bind(*leaves, callback=described, out_avals=out_avals))

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from covector.core import errors
 from covector.core.avals import Zero, instantiate, typeof
 from covector.core.primitive import TracerBase
-from covector.core.pytrees import broadcast_prefix, tree_flatten, tree_leaves, tree_structure, tree_unflatten
+from covector.core.pytrees import tree_flatten, tree_leaves, tree_unflatten
 from covector.core.tracebacks import hides_frames
 from covector.interpreters.stage import leaked
 from covector.primitives.custom import Rules, custom_function_p, written_out
@@ -23,6 +23,7 @@ from covector.transforms.arguments import (
     kind_of,
     like_tangent,
     same_tree,
+    tangent_leaves,
     transformed,
 )
 from covector.transforms.positional import Positional
@@ -92,8 +93,9 @@ class CustomFunction:
             total: list[Any] = [typeof(o).zero for o in out_leaves]
             for rule, t in zip(jvps, tangents, strict=True):
                 if rule is not None and any(leaf.__class__ is not Zero for leaf in tree_leaves(t)):
-                    part = same_tree(rule(instantiated_tree(t), out, *primals), out_tree, "a tangent", f"a rule of {self.name}")
-                    total = [p if s.__class__ is Zero else s + p for s, p in zip(total, part, strict=True)]
+                    part = rule(instantiated_tree(t), out, *primals)
+                    part = tangent_leaves(part, out_tree, "a tangent", f"a rule of {self.name}")
+                    total = [added(s, p) for s, p in zip(total, part, strict=True)]
             return out, tree_unflatten(out_tree, total)
 
         self.defjvp(jvp, symbolic_zeros=True)
@@ -144,6 +146,13 @@ class CustomFunction:
 
     def error(self, what: str, *, why: str = "", fix: str = "") -> errors.CustomRuleError:
         return errors.CustomRuleError(errors.describe(what, why=why, fix=fix))
+
+
+def added(total: Any, part: Any) -> Any:
+    """The sum of two tangents, of which the first may be a symbolic zero, and the second too or None."""
+    if part is None or part.__class__ is Zero:
+        return total
+    return part if total.__class__ is Zero else total + part
 
 
 def instantiated_tree(tree: Any) -> Any:
@@ -203,7 +212,7 @@ class FlatCall:
         result = self.pair(found, "jvp", "(output, tangent of the output)")
         outs = self.outputs(result[0], "jvp")
         who = f"the jvp rule of {self.name}"
-        tangents_out = same_tree([result[1]], self.out_tree, "a tangent", who)
+        tangents_out = tangent_leaves([result[1]], self.out_tree, "a tangent", who)
         return outs, [like_tangent(t, a, "tangent", who) for t, a in zip(tangents_out, self.out_avals, strict=True)]
 
     def fwd(self, primals: Sequence[Any], perturbed: Sequence[bool]) -> tuple[list[Any], list[Any], Backward]:
@@ -239,7 +248,7 @@ class FlatCall:
         found: list[Any] = []
         for x, tree in zip(result, trees, strict=True):
             avals, treedef = tree_flatten(tree)
-            leaves = same_tree(with_zeros(x, tree), treedef, "a cotangent", who)
+            leaves = tangent_leaves(x, treedef, "a cotangent", who)
             found += [
                 None if ct is None else like_tangent(ct, a, "cotangent", who) for ct, a in zip(leaves, avals, strict=True)
             ]
@@ -270,19 +279,6 @@ class FlatCall:
             x if typeof(x).dtype == a.dtype and not typeof(x).weak_type else in_type(x, a)
             for x, a in zip(leaves, self.out_avals, strict=True)
         ]
-
-
-def with_zeros(ct: Any, tree: Any) -> Any:
-    """A tree of cotangents in which a None that stands for a subtree of ``tree`` is None for each leaf of it."""
-    given = tree_leaves(ct, is_leaf=lambda x: x is None)
-    if all(x is not None for x in given):
-        return ct
-    try:
-        found = broadcast_prefix(ct, tree, "a cotangent", ValueError)
-    except ValueError:
-        return ct
-    same = sum(x is not None for x in found) == sum(x is not None for x in given)
-    return tree_unflatten(tree_structure(tree), found) if same else ct
 
 
 def custom_jvp(
