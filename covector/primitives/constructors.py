@@ -11,7 +11,7 @@ A researcher's own elementwise primitive, with every transformation for free:
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol, cast
 
 import numpy as np
 
@@ -27,7 +27,16 @@ from covector.primitives.shaping import convert_p, fit, move_batch_to_front
 Derivative = Callable[..., Any]
 
 
-def elementwise(name: str, fn: Callable[..., Any], *derivatives: Derivative | None, exact: bool = False) -> Callable[..., Any]:
+class PrimitiveFunction(Protocol):
+    """A function that applies a primitive."""
+
+    __name__: str
+    primitive: Primitive
+
+    def __call__(self, *args: Any) -> Any: ...
+
+
+def elementwise(name: str, fn: Callable[..., Any], *derivatives: Derivative | None, exact: bool = False) -> PrimitiveFunction:
     """Make an elementwise primitive, and return the function that applies it.
 
     Args:
@@ -54,7 +63,7 @@ def elementwise(name: str, fn: Callable[..., Any], *derivatives: Derivative | No
     function.__name__ = function.__qualname__ = name
     function.__doc__ = f"Elementwise {name}."
     function.primitive = primitive  # type: ignore[attr-defined]
-    return function
+    return cast(PrimitiveFunction, function)
 
 
 def elementwise_primitive(

@@ -7,7 +7,7 @@ program that this records.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, overload
 
 import numpy as np
 
@@ -35,6 +35,7 @@ from covector.transforms.arguments import (
     transformed,
     wrap_like,
 )
+from covector.transforms.typing import LinearMap, P, R
 
 Function = Callable[..., Any]
 
@@ -81,6 +82,12 @@ def linearized(call: Function, leaves: Sequence[Any], treedef: Any, has_aux: boo
         return Linearized(out_leaves, out_tree, program, tree_map(lin.trace.primal, aux))
 
 
+@overload
+def jvp(
+    f: Callable[..., R], primals: Sequence[Any], tangents: Sequence[Any], has_aux: Literal[False] = False
+) -> tuple[R, R]: ...
+@overload
+def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any], has_aux: bool) -> tuple[Any, ...]: ...
 @hides_frames
 def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any], has_aux: bool = False) -> Any:
     """The value of a function and its derivative along a direction (the Jacobian-vector product).
@@ -123,6 +130,10 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any], has_aux: b
     return (out, tangent, aux) if has_aux else (out, tangent)
 
 
+@overload
+def vjp(f: Callable[..., R], *primals: Any, has_aux: Literal[False] = False) -> tuple[R, Callable[[Any], tuple[Any, ...]]]: ...
+@overload
+def vjp(f: Function, *primals: Any, has_aux: bool) -> tuple[Any, ...]: ...
 @hides_frames
 def vjp(f: Function, *primals: Any, has_aux: bool = False) -> Any:
     """The value of a function and its pullback, the map from cotangents of the output to cotangents of the arguments.
@@ -167,14 +178,14 @@ def _finished(cts: Sequence[Any], avals: Sequence[Any]) -> list[Any]:
 
 
 def grad(
-    f: Function,
+    f: Callable[P, Any],
     argnums: ArgNums | None = None,
     has_aux: bool = False,
     holomorphic: bool = False,
     allow_int: bool = False,
     *,
     argnames: ArgNames = None,
-) -> Function:
+) -> Callable[P, Any]:
     """The gradient of a scalar function.
 
     Args:
@@ -210,7 +221,7 @@ def grad(
 
 
 def value_and_grad(
-    f: Function,
+    f: Callable[P, Any],
     argnums: ArgNums | None = None,
     has_aux: bool = False,
     holomorphic: bool = False,
@@ -218,7 +229,7 @@ def value_and_grad(
     *,
     argnames: ArgNames = None,
     _name: str = "value_and_grad",
-) -> Function:
+) -> Callable[P, tuple[Any, Any]]:
     """The value of a scalar function together with its gradient; arguments and errors as for `grad`.
 
     Returns:
@@ -301,6 +312,10 @@ def _check_output(out: Any, holomorphic: bool, who: str) -> None:
         )
 
 
+@overload
+def linearize(f: Callable[..., R], *primals: Any, has_aux: Literal[False] = False) -> tuple[R, LinearMap[R]]: ...
+@overload
+def linearize(f: Function, *primals: Any, has_aux: bool) -> tuple[Any, ...]: ...
 @hides_frames
 def linearize(f: Function, *primals: Any, has_aux: bool = False) -> Any:
     """The value of a function and its derivative there as a linear function, with what does not depend on the direction done.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, overload
 
 from covector.core.avals import typeof
 from covector.core.jaxpr import Equation, Jaxpr, Literal, Var
@@ -19,6 +19,7 @@ from covector.transforms.arguments import check_callable, check_leaves, function
 from covector.transforms.jit import cache_for
 from covector.transforms.staging import staged_call
 from covector.transforms.static_arguments import StaticArguments
+from covector.transforms.typing import P, R
 
 # --- policies ---------------------------------------------------------------------------------------------------------
 
@@ -119,6 +120,18 @@ def checkpoint_name(x: Any, name: str) -> Any:
 # --- checkpoint -------------------------------------------------------------------------------------------------------
 
 
+@overload
+def checkpoint(
+    fun: Callable[P, R],
+    *,
+    prevent_cse: bool = True,
+    policy: Policy | None = None,
+    static_argnums: int | Sequence[int] = (),
+) -> Callable[P, R]: ...
+@overload
+def checkpoint(
+    fun: None = None, *, prevent_cse: bool = True, policy: Policy | None = None, static_argnums: int | Sequence[int] = ()
+) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
 def checkpoint(
     fun: Callable[..., Any] | None = None,
     *,

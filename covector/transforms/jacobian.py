@@ -30,13 +30,19 @@ from covector.transforms.arguments import (
     wrap_like,
 )
 from covector.transforms.autodiff import grad, jvp, linearized
+from covector.transforms.typing import P
 
 Function = Callable[..., Any]
 
 
 def jacfwd(
-    f: Function, argnums: ArgNums | None = None, has_aux: bool = False, holomorphic: bool = False, *, argnames: ArgNames = None
-) -> Function:
+    f: Callable[P, Any],
+    argnums: ArgNums | None = None,
+    has_aux: bool = False,
+    holomorphic: bool = False,
+    *,
+    argnames: ArgNames = None,
+) -> Callable[P, Any]:
     """The Jacobian by forward mode: one sweep for each input element, all at once; best for few inputs and many outputs.
 
     Args:
@@ -63,8 +69,13 @@ def jacfwd(
 
 
 def jacrev(
-    f: Function, argnums: ArgNums | None = None, has_aux: bool = False, holomorphic: bool = False, *, argnames: ArgNames = None
-) -> Function:
+    f: Callable[P, Any],
+    argnums: ArgNums | None = None,
+    has_aux: bool = False,
+    holomorphic: bool = False,
+    *,
+    argnames: ArgNames = None,
+) -> Callable[P, Any]:
     """The Jacobian by reverse mode: one sweep for each output element, all at once; best for many inputs and few outputs.
 
     Arguments, result and errors are those of `jacfwd`; arguments may be complex if the outputs are real, as for `grad`.
@@ -78,8 +89,13 @@ def jacrev(
 
 
 def jacobian(
-    f: Function, argnums: ArgNums | None = None, has_aux: bool = False, holomorphic: bool = False, *, argnames: ArgNames = None
-) -> Function:
+    f: Callable[P, Any],
+    argnums: ArgNums | None = None,
+    has_aux: bool = False,
+    holomorphic: bool = False,
+    *,
+    argnames: ArgNames = None,
+) -> Callable[P, Any]:
     """The Jacobian by the mode that needs fewer sweeps: forward if there are no more inputs than outputs, else reverse.
 
     Arguments, result and errors are those of `jacfwd`.
@@ -94,8 +110,13 @@ def jacobian(
 
 
 def value_and_jacobian(
-    f: Function, argnums: ArgNums | None = None, has_aux: bool = False, holomorphic: bool = False, *, argnames: ArgNames = None
-) -> Function:
+    f: Callable[P, Any],
+    argnums: ArgNums | None = None,
+    has_aux: bool = False,
+    holomorphic: bool = False,
+    *,
+    argnames: ArgNames = None,
+) -> Callable[P, tuple[Any, Any]]:
     """The value of a function and its Jacobian, as `jacobian`; ``((value, aux), jacobian)`` if ``has_aux``.
 
     Example:
@@ -223,8 +244,13 @@ def _reverse(program: Any, in_avals: Sequence[Any], out_avals: Sequence[Any]) ->
 
 
 def hessian(
-    f: Function, argnums: ArgNums | None = None, has_aux: bool = False, holomorphic: bool = False, *, argnames: ArgNames = None
-) -> Function:
+    f: Callable[P, Any],
+    argnums: ArgNums | None = None,
+    has_aux: bool = False,
+    holomorphic: bool = False,
+    *,
+    argnames: ArgNames = None,
+) -> Callable[P, Any]:
     """The Hessian of a function: forward mode over reverse mode, ``jacfwd(jacrev(f))``.
 
     Arguments and errors are those of `jacfwd`.  For a scalar function of an array of shape ``s`` the result has shape

@@ -7,7 +7,7 @@ program.  Programs are cached with the function that they came from, weakly.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, overload
 from weakref import WeakKeyDictionary
 
 from covector.core.avals import typeof
@@ -22,6 +22,7 @@ from covector.primitives.call import jit_p
 from covector.transforms.arguments import check_callable, check_leaves, transformed, wrap_like
 from covector.transforms.staging import staged_call
 from covector.transforms.static_arguments import StaticArguments
+from covector.transforms.typing import JittedFunction, P, R
 
 
 class Entry(NamedTuple):
@@ -48,11 +49,19 @@ def cache_for(f: Callable[..., Any], options: Hashable) -> dict[Hashable, Any]:
         return {}
 
 
+@overload
+def jit(
+    f: Callable[P, R], static_argnums: int | Sequence[int] = (), static_argnames: str | Sequence[str] = ()
+) -> JittedFunction[P, R]: ...
+@overload
+def jit(
+    f: None = None, static_argnums: int | Sequence[int] = (), static_argnames: str | Sequence[str] = ()
+) -> Callable[[Callable[P, R]], JittedFunction[P, R]]: ...
 def jit(
     f: Callable[..., Any] | None = None,
     static_argnums: int | Sequence[int] = (),
     static_argnames: str | Sequence[str] = (),
-) -> Callable[..., Any]:
+) -> Any:
     """Trace a function once, and run its cleaned program from then on.
 
     Dead code, common subexpressions and constants are removed, and Python is not run again.  Under other transformations a

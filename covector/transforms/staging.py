@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, overload
 
 from covector.core.avals import AbstractValue, typeof
 from covector.core.jaxpr import Jaxpr
@@ -21,6 +21,22 @@ from covector.transforms.arguments import (
 from covector.transforms.static_arguments import StaticArguments, StaticCall
 
 
+@overload
+def make_jaxpr(
+    f: Callable[..., Any],
+    static_argnums: int | Sequence[int] = (),
+    return_shape: Literal[False] = False,
+    *,
+    static_argnames: str | Sequence[str] = (),
+) -> Callable[..., Jaxpr]: ...
+@overload
+def make_jaxpr(
+    f: Callable[..., Any],
+    static_argnums: int | Sequence[int] = (),
+    *,
+    return_shape: Literal[True],
+    static_argnames: str | Sequence[str] = (),
+) -> Callable[..., tuple[Jaxpr, Any]]: ...
 def make_jaxpr(
     f: Callable[..., Any],
     static_argnums: int | Sequence[int] = (),

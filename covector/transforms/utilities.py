@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -12,9 +12,10 @@ from covector.core.pytrees import tree_map, tree_unflatten
 from covector.primitives.identity import stop_gradient_p
 from covector.primitives.shaping import convert_to, reshape_to
 from covector.transforms.arguments import flatten_values
+from covector.transforms.typing import T
 
 
-def stop_gradient(x: Any) -> Any:
+def stop_gradient(x: T) -> T:
     """The values themselves, as constants to every derivative.
 
     Args:
@@ -28,7 +29,7 @@ def stop_gradient(x: Any) -> Any:
         >>> float(grad(lambda x: x * stop_gradient(x))(3.0))
         3.0
     """
-    return tree_map(lambda leaf: stop_gradient_p.bind(leaf), x)
+    return cast(T, tree_map(lambda leaf: stop_gradient_p.bind(leaf), x))
 
 
 def ravel_pytree(tree: Any) -> tuple[Any, Callable[[Any], Any]]:

@@ -15,17 +15,18 @@ from covector.core.pytrees import broadcast_prefix, tree_paths, tree_unflatten
 from covector.interpreters.batch import BatchTrace, open_batch
 from covector.primitives.shaping import broadcast_to_p, moveaxis
 from covector.transforms.arguments import check_callable, flatten_values, transformed, wrap_like
+from covector.transforms.typing import P, R
 
 
 def vmap(
-    f: Callable[..., Any],
+    f: Callable[P, R],
     in_axes: Any = 0,
     out_axes: Any = 0,
     axis_name: Any = None,
     axis_size: int | None = None,
     *,
     branches: str | None = None,
-) -> Callable[..., Any]:
+) -> Callable[P, R]:
     """Make a function of one example into a function of a batch of examples.
 
     Args:

@@ -1,0 +1,45 @@
+"""Types of what transformations take and return: they keep the signature of the function that they are given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ParamSpec, Protocol, TypeVar
+
+from covector.core.jaxpr import Jaxpr
+
+P = ParamSpec("P")
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
+T = TypeVar("T")
+
+
+class LinearMap(Protocol[R_co]):
+    """The derivative of a function at a point, as `linearize` returns it."""
+
+    jaxpr: Jaxpr
+
+    def __call__(self, *tangents: Any) -> R_co: ...
+
+
+class JittedFunction(Protocol[P, R_co]):
+    """A function that `jit` compiled."""
+
+    __name__: str
+    __qualname__: str
+    __wrapped__: Callable[..., Any]
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co: ...
+
+    def __get__(self, instance: Any, owner: type | None = None, /) -> Callable[..., R_co]: ...
+
+    def cache_size(self) -> int:
+        """How many programs are kept."""
+        ...
+
+    def clear_cache(self) -> None:
+        """Forget all programs."""
+        ...
+
+    def explain(self) -> str:
+        """For each trace what was new about the arguments."""
+        ...
