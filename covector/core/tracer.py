@@ -7,6 +7,7 @@ code reaches the primitives.  What each NumPy function means is registered from 
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -276,13 +277,21 @@ def as_operand(x: Any) -> Any:
     return NAMESPACE[0].asarray(x) if isinstance(x, (list, tuple)) else x
 
 
+def public_name(func: Callable[..., Any]) -> str:
+    """The name under which a user knows a function of NumPy or another package; ufuncs do not say where they are from."""
+    name = getattr(func, "__name__", str(func))
+    for module in ("numpy", "scipy.special"):
+        if getattr(sys.modules.get(module), name, None) is func:
+            return f"{module}.{name}"
+    home = getattr(func, "__module__", None)
+    return f"{home}.{name}" if home else f"the ufunc {name!r}"
+
+
 def unsupported(func: Callable[..., Any], detail: str = "") -> errors.UnsupportedFunctionError:
     """The error for a NumPy function, or an option of one, that has no meaning on tracers."""
-    module = getattr(func, "__module__", None) or "numpy"
-    name = f"{module}.{getattr(func, '__name__', func)}"
     return errors.UnsupportedFunctionError(
         errors.describe(
-            f"{name}{' with ' + detail if detail else ''} is not supported on traced values.",
+            f"{public_name(func)}{' with ' + detail if detail else ''} is not supported on traced values.",
             why="covector has no rule for it" if not detail else "its meaning cannot be kept while tracing",
             fix="write it with functions that are (covector.numpy lists them), or register a primitive for it",
         )

@@ -100,7 +100,7 @@ def test_a_tracer_is_no_number() -> None:
     with pytest.raises((errors.TracerFloatConversionError, ValueError)) as caught:
         covector.grad(lambda x: np.sum(write(x)))(X)
     text = str(caught.value) + str(caught.value.__cause__)
-    assert "np.stack" in text and "at(x)[i].set(v)" in text
+    assert "np.stack" in text and "at(a)[i].set(x)" in text
     for convert in (float, complex, math.sin, lambda x: x.item()):
         refuses(lambda x: convert(x[0]), errors.TracerFloatConversionError, "", covector.grad, covector.jit)  # noqa: B023
     assert covector.grad(lambda x: x[0] if x[0] < 1 and int(x[3]) == 2 and bool(x[1]) else 0.0)(X)[0] == 1

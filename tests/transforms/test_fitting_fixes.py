@@ -164,3 +164,53 @@ def test_numpy_and_generators_in_between(tmp_path):
     out = subprocess.run([sys.executable, path], capture_output=True, text=True, check=True).stdout
     assert "script.py:5 in <genexpr>" in out and "script.py:7 in g" in out
     assert "covector.checkify.check" in out
+
+
+class TestNames:
+    def test_functions_of_scipy_are_called_scipys(self):
+        import scipy.special
+
+        for f, name in ((scipy.special.exp10, "exp10"), (scipy.special.bdtr, "bdtr")):
+            with pytest.raises(errors.UnsupportedFunctionError, match=rf"^scipy\.special\.{name} is not supported"):
+                cv.grad(lambda x, f=f: f(*([x] * f.nin)))(0.5)
+
+    def test_a_ufunc_of_ones_own_is_called_by_its_name(self):
+        add_one = np.frompyfunc(lambda x: x + 1, 1, 1)
+        with pytest.raises(errors.UnsupportedFunctionError, match=r"^the ufunc '.*' is not supported"):
+            cv.grad(lambda x: add_one(x))(0.5)
+
+    def test_numpys_are_numpys(self):
+        with pytest.raises(errors.UnsupportedFunctionError, match=r"^numpy\.busday_count is not supported"):
+            cv.jit(lambda x: np.busday_count(x, x))(1)
+
+
+class TestDebugPrint:
+    @pytest.mark.parametrize(
+        "args, kwargs, text",
+        [
+            (("y={y}", 1.0), {}, "has {y} in its format, and no argument of that name"),
+            (("{} {}", 1.0), {}, "a format for 2 values, and got 1"),
+            (("{1}", 1.0), {}, "a format for 2 values, and got 1"),
+            (("{x[0]} {z.real}",), {"x": 1.0}, "has {z.real} in its format"),
+            (("{", 1.0), {}, "which is none"),
+            (("{} {0}", 1.0), {}, "both numbered and not"),
+            ((1.0,), {}, "needs a format string first, and got a float"),
+            ((np.ones(2),), {}, r"needs a format string first, and got f64\[2\]"),
+        ],
+    )
+    def test_a_format_that_does_not_fit_is_refused_before_anything_runs(self, args, kwargs, text):
+        ran = []
+
+        def f(x):
+            cv.debug.print(*args, **kwargs)
+            ran.append(1)
+            return x
+
+        for transform in (lambda f: f, cv.jit, cv.grad):
+            with pytest.raises(errors.ArgumentError, match=text):
+                transform(f)(1.0)
+        assert not ran
+
+    def test_formats_that_fit(self, capsys):
+        cv.jit(lambda x: (cv.debug.print("{} {{}} {x:.2f} {x.real}", x, x=x), x)[1])(1.5)
+        assert capsys.readouterr().out == "1.5 {} 1.50 1.5\n"
