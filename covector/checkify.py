@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -199,4 +200,4 @@ def checkify(f: Callable[..., Any], errors: frozenset[str] = user_checks) -> Cal
             out = f(*args, **kwargs)
             return trace.error(), out
 
-    return wrap_like(f, checked, "checkify")
+    return wrap_like(f, checked, "checkify", partial(checkify, errors=errors))

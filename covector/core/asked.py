@@ -57,9 +57,7 @@ ARRAY_OF_NUMPY_FUNCTIONS = {
     "full": "use covector.numpy.full(shape, x), or x * np.ones(shape)",
     "arange": "use covector.numpy.arange, or np.arange of known numbers times x",
 }
-RANDOM = (
-    "draw noise that depends on nothing traced, and compute loc + scale * noise with it; under jit pass it as an argument"
-)
+RANDOM = "draw noise that depends on nothing traced, and compute loc + scale * noise with it; under jit pass it as an argument"
 
 
 class Place:

@@ -10,6 +10,8 @@ import importlib
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from covector.core.keys import described, restored
+
 NAMESPACE = "covector"
 _optree: list[Any] = []
 
@@ -64,6 +66,9 @@ def tree_paths(tree: Any) -> list[str]:
 def register_pytree_node(cls: type, flatten: Callable[[Any], tuple[Any, Any]], unflatten: Callable[[Any, Any], Any]) -> None:
     """Make a container known: ``flatten(obj) -> (children, metadata)`` and ``unflatten(metadata, children) -> obj``.
 
+    Metadata is part of the structure of a tree as it is when the tree is flattened: programs are traced once for each, told
+    apart by type and content (numbers, strings, arrays, containers, dataclasses) or by ``==``.
+
     >>> class Pair:
     ...     def __init__(self, a, b):
     ...         self.a, self.b = a, b
@@ -71,7 +76,15 @@ def register_pytree_node(cls: type, flatten: Callable[[Any], tuple[Any, Any]], u
     >>> tree_leaves(Pair(1, (2, 3)))
     [1, 2, 3]
     """
-    optree().register_pytree_node(cls, flatten, lambda metadata, children: unflatten(metadata, children), namespace=NAMESPACE)
+
+    def parts(obj: Any) -> tuple[Any, ...]:
+        entries: list[Any]
+        children, metadata, *entries = flatten(obj)
+        return (children, described(metadata), *entries)
+
+    optree().register_pytree_node(
+        cls, parts, lambda metadata, children: unflatten(restored(metadata), children), namespace=NAMESPACE
+    )
 
 
 def broadcast_prefix(

@@ -11,11 +11,13 @@ from typing import Any, NamedTuple
 from covector.core import errors
 from covector.core.avals import ShapedArray, result_dtype, typeof, with_varying
 from covector.core.jaxpr import Jaxpr
+from covector.core.keys import names_in
 from covector.core.pytrees import tree_paths, tree_unflatten
+from covector.interpreters.batch import named_axes
 from covector.interpreters.stage import stage
 from covector.primitives.shaping import convert_to, strengthened
 from covector.transforms.arguments import Transformed, flatten_values
-from covector.transforms.jit import cache_for
+from covector.transforms.caches import traces_of
 
 
 class Tree(NamedTuple):
@@ -55,19 +57,24 @@ def traced_body(
     rest_avals: Sequence[Any],
     split: Callable[[Any], tuple[Any, Any]],
     who: Transformed,
+    kind: str,
 ) -> Body:
     """Trace ``f(carry, *rest)``, whose result ``split`` divides into the next carry and the other outputs.
 
-    A body that closes over no tracer is traced once for each function and types.
+    The function of a ``fori_loop`` takes the index first.
+
+    A body that closes over no tracer is traced once for each function, ``kind`` of loop and types, while it reads the same.
     """
-    key = (carry.treedef, *(r.treedef for r in rest), *carry.avals, None, *rest_avals)
-    cache = cache_for(f, who.name)
-    if key not in cache:
-        body = _traced(f, carry, rest, rest_avals, split, who)
-        if body.hoisted:
-            return body
-        cache[key] = body
-    return cache[key]  # type: ignore[no-any-return]
+    trees = [carry.treedef, *(r.treedef for r in rest)]
+    key = (*trees, *map(names_in, trees), *carry.avals, None, *rest_avals)
+    traces = traces_of(f, (kind, named_axes()))
+    if key not in traces:
+        call = (lambda carry, i: f(i, carry)) if kind == "fori_loop" else f
+        body = _traced(call, carry, rest, rest_avals, split, who)
+        if not body.hoisted:
+            traces.keep(f, key, body, body.jaxpr)
+        return body
+    return traces[key]  # type: ignore[no-any-return]
 
 
 def _traced(

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -89,7 +87,7 @@ def scan(
     if jit_is_disabled() and n:  # what a step gives out is known only from a step
         return _python_scan(f, init, columns, n, reverse, who.name)
     x_avals = [typeof(x).example(0) for x in columns.leaves]
-    body = traced_body(f, carry, [columns], x_avals, lambda result: _pair(result, who.name), who)
+    body = traced_body(f, carry, [columns], x_avals, lambda result: _pair(result, who.name), who, "scan")
     loop = Loop(len(body.hoisted), len(carry.leaves), n, bool(reverse), progress)
     init_leaves = body.converted(carry.leaves)
     if checkpoint is None:
@@ -212,7 +210,7 @@ def while_loop(
             init_val = body_fun(init_val)
         return init_val
     carry = flat(init_val, who.name)
-    body = traced_body(body_fun, carry, [], [], lambda result: (result, None), who)
+    body = traced_body(body_fun, carry, [], [], lambda result: (result, None), who, "while_loop")
     condition = traced_function(cond_fun, carry.treedef, body.carry_avals, who._replace(name=f"the condition of {who.name}"))
     check_option(checkpoint, (), who.name)
     _check_condition(condition.jaxpr.out_avals, function_name(cond_fun), who.name)
@@ -271,8 +269,8 @@ def fori_loop(
                 init_val = body_fun(i, init_val)
             return init_val
         carry, columns = flat(init_val, who.name), flat(np.arange(*bounds), who.name)
-        by_index = _swapped(body_fun)
-        body = traced_body(by_index, carry, [columns], [typeof(x).example(0) for x in columns.leaves], lambda r: (r, None), who)
+        index_avals = [typeof(x).example(0) for x in columns.leaves]
+        body = traced_body(body_fun, carry, [columns], index_avals, lambda result: (result, None), who, "fori_loop")
         loop = Loop(len(body.hoisted), len(carry.leaves), len(columns.leaves[0]), False, progress)
         final, _ = _unrolled(body, loop, unroll, body.converted(carry.leaves), columns.leaves)
         return tree_unflatten(carry.treedef, final)[0]
@@ -300,22 +298,6 @@ def _bound(x: Any, name: str) -> Any:
         raise errors.ArgumentError(errors.describe(f"fori_loop got {name} of type {aval}.", fix="pass an integer scalar"))
     known = concrete(x)
     return x if known is None else int(known)
-
-
-_by_index: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
-
-
-def _swapped(f: Callable[..., Any]) -> Callable[..., Any]:
-    """``f`` with its two arguments in the other order; the same function each time, for the cache of traces."""
-
-    def make() -> Callable[..., Any]:
-        reference = weakref.ref(f)
-        return lambda carry, i: reference()(i, carry)  # type: ignore[misc]
-
-    try:
-        return _by_index.setdefault(f, make())  # type: ignore[no-any-return]
-    except TypeError:
-        return lambda carry, i: f(i, carry)
 
 
 @hides_frames

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Sequence
-from functools import update_wrapper
+from functools import partial, update_wrapper
+from types import MethodType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -49,12 +51,48 @@ def transformed(name: str, f: Any) -> Transformed:
     return Transformed(f"{name} of {function_name(f)}", source_of_function(inspect.unwrap(f) if callable(f) else f))
 
 
-def wrap_like(f: Callable[..., Any], wrapper: Callable[..., Any], prefix: str) -> Callable[..., Any]:
-    """A transformed function, with the name and documentation of the original; its errors show the user's frames."""
-    wrapper = hides_frames(wrapper)
+STORE = "__covector_traces__"
+"""The attribute of a function under which its traces are kept; see `covector.transforms.caches`."""
+
+
+class Wrapper(partial):  # type: ignore[type-arg]
+    """A transformed function: called like the Python function that computes it (as fast as that, for `partial` is in C).
+
+    It is pickled and copied by how it was made: the function and the transformation; where it took the function's name, as a
+    decorator does, by that name.
+    """
+
+    __wrapped__: Any
+    again: Callable[..., Any]
+    snapshot = False
+    """Whether it stays as it was traced when what the function reads besides its arguments changes."""
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return self if instance is None else MethodType(self, instance)
+
+    def __reduce__(self) -> Any:
+        name = getattr(self.__wrapped__, "__qualname__", "")
+        found: Any = sys.modules.get(self.__module__ or "")
+        for part in name.split("."):
+            found = getattr(found, part, None)
+        return name if found is self else (self.again, (self.__wrapped__,))
+
+    def __repr__(self) -> str:
+        return f"<{function_name(self)}>"
+
+
+def wrap_like(f: Callable[..., Any], compute: Callable[..., Any], prefix: str, again: Callable[..., Any]) -> Wrapper:
+    """``compute`` with the name and documentation of ``f``, of which ``again(f)`` would make the same once more.
+
+    Its errors show the user's frames.
+    """
+    wrapper = Wrapper(hides_frames(compute))
     update_wrapper(wrapper, f, assigned=("__module__", "__doc__", "__annotations__"))
-    wrapper.__name__ = f"{prefix}({getattr(f, '__name__', function_name(f))})"
-    wrapper.__qualname__ = wrapper.__name__
+    wrapper.__dict__.pop(STORE, None)
+    wrapper.again = again
+    wrapper.snapshot = False
+    wrapper.__name__ = f"{prefix}({getattr(f, '__name__', function_name(f))})"  # type: ignore[attr-defined]
+    wrapper.__qualname__ = wrapper.__name__  # type: ignore[attr-defined]
     return wrapper
 
 

@@ -7,6 +7,7 @@ program that this records.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Literal, NamedTuple, overload
 
 import numpy as np
@@ -217,7 +218,8 @@ def grad(
         value, gradient = compute(*args, **kwargs)
         return (gradient, value[1]) if has_aux else gradient
 
-    return wrap_like(f, grad_f, "grad")
+    again = partial(grad, argnums=argnums, has_aux=has_aux, holomorphic=holomorphic, allow_int=allow_int, argnames=argnames)
+    return wrap_like(f, grad_f, "grad", again)
 
 
 def value_and_grad(
@@ -256,7 +258,10 @@ def value_and_grad(
         gradient = selection.shape(tree_unflatten(treedef, _finished(cts, avals)))
         return ((value, lin.aux) if has_aux else value), gradient
 
-    return wrap_like(f, value_and_grad_f, _name)
+    again = partial(
+        value_and_grad, argnums=argnums, has_aux=has_aux, holomorphic=holomorphic, allow_int=allow_int, argnames=argnames
+    )
+    return wrap_like(f, value_and_grad_f, _name, again)
 
 
 def _check_inputs(avals: Sequence[Any], holomorphic: bool, allow_int: bool, who: str) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple, overload
 
 from covector.core.avals import typeof
 from covector.core.jaxpr import Equation, Jaxpr, Literal, Var
+from covector.core.keys import names_in
 from covector.core.notation import register_notation
 from covector.core.primitive import Primitive, TracerBase
 from covector.core.pytrees import tree_flatten, tree_map, tree_paths, tree_unflatten
@@ -16,7 +18,7 @@ from covector.interpreters.clean import clean
 from covector.interpreters.linearize import split
 from covector.primitives.checkpoint import Policy, checkpoint_p, name_p
 from covector.transforms.arguments import check_callable, check_leaves, function_name, transformed, wrap_like
-from covector.transforms.jit import cache_for
+from covector.transforms.caches import traces_of
 from covector.transforms.staging import staged_call
 from covector.transforms.static_arguments import StaticArguments
 from covector.transforms.typing import P, R
@@ -168,7 +170,7 @@ def checkpoint(
     chosen = checkpoint_policies.nothing_saveable if policy is None else policy
     statics = StaticArguments(fun, static_argnums, ())
     who = transformed("checkpoint", fun)
-    cache = cache_for(fun, ("checkpoint", frozenset(statics.positions)))
+    options = ("checkpoint", frozenset(statics.positions))
 
     def checkpointed(*args: Any, **kwargs: Any) -> Any:
         call = statics.split(args, kwargs, who.name)
@@ -176,17 +178,19 @@ def checkpoint(
         if not any(isinstance(x, TracerBase) for x in leaves):
             return fun(*args, **kwargs)
         check_leaves(leaves, lambda: tree_paths(call.dynamic), who.name)
-        key = (treedef, (call.key, named_axes()), *map(typeof, leaves))
-        entry = cache.get(key)
+        traces = traces_of(fun, (options, named_axes()))
+        key = (treedef, (call.key, names_in(treedef)), *map(typeof, leaves))
+        entry = traces.get(key)
         if entry is None:
             entry = staged_call(fun, call, treedef, key[2:], who, capture=True)
             if not entry[1]:
-                cache[key] = entry
+                traces.keep(fun, key, entry, entry[0])
         jaxpr, hoisted, out_tree = entry
         outs = checkpoint_p.bind(*hoisted, *leaves, jaxpr=jaxpr, policy=chosen, name=function_name(fun))
         return tree_unflatten(out_tree, outs)
 
-    return wrap_like(fun, checkpointed, "checkpoint")
+    again = partial(checkpoint, prevent_cse=prevent_cse, policy=policy, static_argnums=static_argnums)
+    return wrap_like(fun, checkpointed, "checkpoint", again)
 
 
 remat = checkpoint

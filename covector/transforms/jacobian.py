@@ -7,6 +7,7 @@ or backward along the basis of the outputs.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -65,7 +66,7 @@ def jacfwd(
         array([[2., 0.],
                [0., 4.]])
     """
-    return _without_value(_jacobian(f, argnums, has_aux, holomorphic, argnames, "jacfwd"), f, has_aux, "jacfwd")
+    return _without_value(jacfwd, f, argnums, has_aux, holomorphic, argnames)
 
 
 def jacrev(
@@ -85,7 +86,7 @@ def jacrev(
         >>> jacrev(lambda x: np.sum(x**2))(np.array([1.0, 2.0]))
         array([2., 4.])
     """
-    return _without_value(_jacobian(f, argnums, has_aux, holomorphic, argnames, "jacrev"), f, has_aux, "jacrev")
+    return _without_value(jacrev, f, argnums, has_aux, holomorphic, argnames)
 
 
 def jacobian(
@@ -106,7 +107,7 @@ def jacobian(
         array([[1., 0.],
                [0., 1.]])
     """
-    return _without_value(_jacobian(f, argnums, has_aux, holomorphic, argnames, "jacobian"), f, has_aux, "jacobian")
+    return _without_value(jacobian, f, argnums, has_aux, holomorphic, argnames)
 
 
 def value_and_jacobian(
@@ -131,15 +132,25 @@ def value_and_jacobian(
         value, jac, aux = compute(*args, **kwargs)
         return ((value, aux) if has_aux else value), jac
 
-    return wrap_like(f, value_and_jacobian_f, "value_and_jacobian")
+    again = _again(value_and_jacobian, argnums, has_aux, holomorphic, argnames)
+    return wrap_like(f, value_and_jacobian_f, "value_and_jacobian", again)
 
 
-def _without_value(compute: Function, f: Function, has_aux: bool, name: str) -> Function:
+def _again(transformation: Function, argnums: Any, has_aux: bool, holomorphic: bool, argnames: ArgNames) -> Function:
+    return partial(transformation, argnums=argnums, has_aux=has_aux, holomorphic=holomorphic, argnames=argnames)
+
+
+def _without_value(
+    transformation: Function, f: Function, argnums: Any, has_aux: bool, holomorphic: bool, argnames: ArgNames
+) -> Function:
+    name = transformation.__name__
+    compute = _jacobian(f, argnums, has_aux, holomorphic, argnames, name)
+
     def jacobian_f(*args: Any, **kwargs: Any) -> Any:
         _, jac, aux = compute(*args, **kwargs)
         return (jac, aux) if has_aux else jac
 
-    return wrap_like(f, jacobian_f, name)
+    return wrap_like(f, jacobian_f, name, _again(transformation, argnums, has_aux, holomorphic, argnames))
 
 
 def _jacobian(f: Function, argnums: Any, has_aux: bool, holomorphic: bool, argnames: ArgNames, name: str) -> Function:
@@ -153,8 +164,7 @@ def _jacobian(f: Function, argnums: Any, has_aux: bool, holomorphic: bool, argna
         in_avals = [typeof(leaf) for leaf in leaves]
         lin = linearized(lambda values: selection.call(f, values), leaves, treedef, has_aux, who)
         out_avals = lin.out_avals
-        n_in, n_out = sum(a.size for a in in_avals), sum(a.size for a in out_avals)
-        forward = name == "jacfwd" or (name != "jacrev" and n_in <= n_out)
+        forward = name == "jacfwd" or (name != "jacrev" and _forward_is_better(in_avals, out_avals))
         _check_dtypes(in_avals, out_avals, forward, holomorphic, who.name)
         blocks = (_forward if forward else _reverse)(lin.program, in_avals, out_avals)
         rows = [selection.shape(tree_unflatten(treedef, own_results(row))) for row in blocks]
@@ -162,6 +172,14 @@ def _jacobian(f: Function, argnums: Any, has_aux: bool, holomorphic: bool, argna
         return lin.out, jac, lin.aux
 
     return compute
+
+
+def _forward_is_better(in_avals: Sequence[Any], out_avals: Sequence[Any]) -> bool:
+    """Forward mode needs as many sweeps as there are inputs, and reverse mode as outputs, which must be real."""
+    complex_in, complex_out = (any(a.dtype.kind == "c" for a in avals) for avals in (in_avals, out_avals))
+    if complex_in != complex_out:
+        return complex_out
+    return bool(sum(a.size for a in in_avals) <= sum(a.size for a in out_avals))
 
 
 def _check_dtypes(in_avals: Sequence[Any], out_avals: Sequence[Any], forward: bool, holomorphic: bool, who: str) -> None:
@@ -263,7 +281,8 @@ def hessian(
                [1., 0.]])
     """
     inner = jacrev(f, argnums, has_aux, holomorphic, argnames=argnames)
-    return wrap_like(f, jacfwd(inner, argnums, has_aux, holomorphic, argnames=argnames), "hessian")
+    again = _again(hessian, argnums, has_aux, holomorphic, argnames)
+    return wrap_like(f, jacfwd(inner, argnums, has_aux, holomorphic, argnames=argnames), "hessian", again)
 
 
 @hides_frames

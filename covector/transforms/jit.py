@@ -1,17 +1,18 @@
 """Staging once: ``jit``.
 
 A jitted function is traced once for each structure, type and static value of its arguments; later calls run the cleaned
-program.  Programs are cached with the function that they came from, weakly.
+program.  Programs are kept with the function that they came from (`covector.transforms.caches`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
+from functools import partial
 from typing import Any, NamedTuple, overload
-from weakref import WeakKeyDictionary
 
 from covector.core.avals import typeof
 from covector.core.jaxpr import Jaxpr, program_axes, program_has_effects
+from covector.core.keys import names_in
 from covector.core.modes import MODES, NAMED_AXES, jit_is_disabled
 from covector.core.primitive import TracerBase, open_traces
 from covector.core.pytrees import tree_flatten, tree_paths, tree_unflatten
@@ -20,6 +21,7 @@ from covector.interpreters.clean import clean
 from covector.interpreters.evaluate import compiled
 from covector.primitives.call import jit_p
 from covector.transforms.arguments import check_callable, check_leaves, transformed, wrap_like
+from covector.transforms.caches import traces_of
 from covector.transforms.staging import staged_call
 from covector.transforms.static_arguments import StaticArguments
 from covector.transforms.typing import JittedFunction, P, R
@@ -36,17 +38,8 @@ class Entry(NamedTuple):
     """Whether it has effects or collectives, which concern the traces around it."""
 
 
-_caches: WeakKeyDictionary[Any, dict[Hashable, dict[Hashable, Any]]] = WeakKeyDictionary()
-
-
-def cache_for(f: Callable[..., Any], options: Hashable) -> dict[Hashable, Any]:
-    """The cache of what was traced of a function with these options; shared by all ``jit`` of it, and dropped with it."""
-    if NAMED_AXES:
-        options = (options, named_axes())
-    try:
-        return _caches.setdefault(f, {}).setdefault(options, {})
-    except TypeError:  # not hashable, or no weak references to it
-        return {}
+AMBIGUOUS = object()
+"""Stands in a cache where entries are found only with what `names_in` tells of the structure of the arguments."""
 
 
 @overload
@@ -68,7 +61,8 @@ def jit(
     jitted function is one operation whose program is transformed, also without running Python again.
 
     Args:
-        f: a function of pytrees of arrays; it must not depend on anything but its arguments.
+        f: a function of pytrees of arrays.  Whatever else it reads (closures, globals, attributes) is as it was when it was
+            traced; ``clear_cache()``, or another ``jit`` of the function, sees it anew.
         static_argnums: positions of arguments that are part of the program, of any hashable type.
         static_argnames: names of such arguments.
 
@@ -94,7 +88,29 @@ def jit(
     has_statics = bool(statics.positions or statics.names)
     who = transformed("jit", f)
     name = getattr(f, "__name__", "f")
-    cache = cache_for(f, (frozenset(statics.positions), frozenset(statics.names)))
+    options = (frozenset(statics.positions), frozenset(statics.names))
+    cache: dict[Hashable, Any] = {}
+
+    def new_entry(key: Any, args: Any, kwargs: Any, treedef: Any) -> Entry:
+        """What a call needs that is not found under its key; traces are shared by all ``jit`` of a function in one world."""
+        names = names_in(treedef)
+        own_key = key if names is None else (*key, names)
+        entry = cache.get(own_key) if names is not None else None
+        if entry is None:
+            traces = traces_of(f, ("jit", options))
+            entry = traces.get(own_key)
+            if entry is None:
+                call = statics.split(args, kwargs, who.name)
+                jaxpr, hoisted, out_tree = staged_call(f, call, treedef, key[2:], who)
+                needs_context = program_has_effects(jaxpr) or bool(program_axes(jaxpr))
+                entry = Entry(jaxpr, compiled(clean(jaxpr)), hoisted, out_tree, needs_context)
+                if hoisted:  # a program that closes over tracers is of no use once they are gone
+                    return entry
+                traces.keep(f, own_key, entry, jaxpr)
+            cache[own_key] = entry
+            if names is not None:
+                cache[key] = AMBIGUOUS
+        return entry
 
     def jitted(*args: Any, **kwargs: Any) -> Any:
         if MODES and jit_is_disabled():
@@ -109,13 +125,8 @@ def jit(
         if NAMED_AXES:
             key = (key[0], (key[1], named_axes()), *key[2:])  # type: ignore[index]
         entry = cache.get(key)
-        if entry is None:
-            call = statics.split(args, kwargs, who.name)
-            jaxpr, hoisted, out_tree = staged_call(f, call, treedef, key[2:], who)  # type: ignore[index]
-            needs_context = program_has_effects(jaxpr) or bool(program_axes(jaxpr))
-            entry = Entry(jaxpr, compiled(clean(jaxpr)), hoisted, out_tree, needs_context)
-            if not entry.hoisted:  # a program that closes over tracers is of no use once they are gone
-                cache[key] = entry
+        if entry is None or entry is AMBIGUOUS:
+            entry = new_entry(key, args, kwargs, treedef)
         for leaf in leaves:
             if isinstance(leaf, TracerBase):
                 break
@@ -124,10 +135,15 @@ def jit(
                 return tree_unflatten(entry.out_tree, entry.run(*leaves))
         return tree_unflatten(entry.out_tree, jit_p.bind(*entry.hoisted, *leaves, jaxpr=entry.jaxpr, name=name))
 
-    wrapper = wrap_like(f, jitted, "jit")
-    wrapper.cache_size = lambda: len(cache)  # type: ignore[attr-defined]
+    def entries() -> list[Any]:
+        return [k for k, entry in cache.items() if entry is not AMBIGUOUS]
+
+    again = partial(jit, static_argnums=static_argnums, static_argnames=static_argnames)
+    wrapper = wrap_like(f, jitted, "jit", again)
+    wrapper.snapshot = True
+    wrapper.cache_size = lambda: len(entries())  # type: ignore[attr-defined]
     wrapper.clear_cache = cache.clear  # type: ignore[attr-defined]
-    wrapper.explain = lambda: _explain(who.name, list(cache))  # type: ignore[attr-defined]
+    wrapper.explain = lambda: _explain(who.name, entries())  # type: ignore[attr-defined]
     return wrapper
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Literal, NamedTuple, overload
 
 from covector.core.avals import AbstractValue, typeof
@@ -74,7 +75,8 @@ def make_jaxpr(
         jaxpr, _hoisted, out_tree = staged_call(f, call, treedef, avals, who)
         return (jaxpr, tree_unflatten(out_tree, jaxpr.out_avals)) if return_shape else jaxpr
 
-    return wrap_like(f, jaxpr_maker, "make_jaxpr")
+    again = partial(make_jaxpr, static_argnums=static_argnums, return_shape=return_shape, static_argnames=static_argnames)
+    return wrap_like(f, jaxpr_maker, "make_jaxpr", again)
 
 
 def staged_call(

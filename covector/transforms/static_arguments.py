@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from covector.core import errors
 from covector.core.avals import typeof
+from covector.core.keys import key_of
 from covector.core.primitive import TracerBase
 from covector.transforms.arguments import function_name
 
@@ -73,34 +74,13 @@ class StaticArguments:
         for name, value in (*static_args.items(), *static_kwargs.items()):
             _check_hashable(name, value, who)
         dynamic = tuple(a for i, a in enumerate(args) if i not in positions)
-        key = (tuple(sorted(typed(static_args))), tuple(sorted(typed(static_kwargs))))
+        key = key_of((tuple(sorted(static_args.items(), key=by_name)), tuple(sorted(static_kwargs.items(), key=by_name))))
         return StaticCall((dynamic, {k: v for k, v in kwargs.items() if k not in self.names}), key, static_args, static_kwargs)
 
 
-class _Static:
-    """A static value as part of a cache key: equal only to an equal value of the same type (1, 1.0 and True differ)."""
-
-    __slots__ = ("value",)
-
-    def __init__(self, value: Any):
-        self.value = value
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Static) and type(self.value) is type(other.value) and bool(self.value == other.value)
-
-    def __hash__(self) -> int:
-        return hash((type(self.value), self.value))
-
-    def __lt__(self, other: object) -> bool:
-        return False
-
-    def __repr__(self) -> str:
-        return repr(self.value)
-
-
-def typed(static: dict[Any, Any]) -> list[tuple[Any, _Static]]:
-    """Static values by place or name, for cache keys."""
-    return [(name, _Static(value)) for name, value in static.items()]
+def by_name(item: tuple[Any, Any]) -> Any:
+    """What named values are sorted by."""
+    return item[0]
 
 
 def _check_hashable(name: Any, value: Any, who: str) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from covector.core.keys import names_in
 from covector.core.pytrees import tree_unflatten
+from covector.interpreters.batch import named_axes
 from covector.transforms.arguments import Transformed
-from covector.transforms.jit import cache_for
+from covector.transforms.caches import traces_of
 from covector.transforms.staging import Traced, staged_leaves
 
 
@@ -16,14 +18,14 @@ def traced_function(
 ) -> Traced:
     """Trace ``f`` on the list of arguments with this structure and these types.
 
-    A function that closes over no tracer is traced once.
+    A function that closes over no tracer is traced once while it reads the same (`covector.transforms.dependencies`).
     """
-    cache, key = cache_for(f, "traced"), (treedef, None, *avals)
-    if key in cache:
-        return cache[key]  # type: ignore[no-any-return]
+    traces, key = traces_of(f, ("function", capture, named_axes())), (treedef, names_in(treedef), *avals)
+    if key in traces:
+        return traces[key]  # type: ignore[no-any-return]
     traced = trace_function(f, treedef, avals, who, capture)
     if not traced.hoisted:
-        cache[key] = traced
+        traces.keep(f, key, traced, traced.jaxpr)
     return traced
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import operator
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -92,7 +93,8 @@ def vmap(
         outs = [_place_batch(v, d, axis, size, who.name) for (v, d), axis in zip(pairs, axes, strict=True)]
         return tree_unflatten(out_tree, outs)[0]
 
-    return wrap_like(f, vmapped, "vmap")
+    options = {"in_axes": in_axes, "out_axes": out_axes, "axis_name": axis_name, "axis_size": axis_size, "branches": branches}
+    return wrap_like(f, vmapped, "vmap", partial(vmap, **options))
 
 
 def _axes_error(text: str) -> Exception:

@@ -1,0 +1,147 @@
+"""What has been traced of a function: ``traces_of : function, options -> Traces``.
+
+Programs are kept on the function itself, so that they die with it, also where a program refers to the function (a callback
+that closes over it): that is a cycle like any other in Python.  Methods and other callable objects cannot carry them; theirs
+are found by the object, weakly, and those of partial functions with the function; they are kept only if they refer to no
+object of the user's.
+
+They serve as long as nothing has changed that the function reads besides its arguments: `covector.transforms.dependencies`.
+"""
+
+from __future__ import annotations
+
+import functools
+import types
+import weakref
+from collections.abc import Callable, Hashable
+from typing import Any
+
+import numpy as np
+
+from covector.core.avals import AbstractValue
+from covector.core.jaxpr import Jaxpr
+from covector.core.keys import ATOMS
+from covector.core.primitive import Primitive
+from covector.transforms.arguments import STORE, Wrapper
+from covector.transforms.dependencies import Places, dependencies
+
+CARRIERS = (types.FunctionType, Wrapper)
+"""Types of functions that carry their traces."""
+
+MAX_STATES = 8
+"""Of how many states of what a function reads the traces are kept."""
+
+
+class Traces(dict[Hashable, Any]):
+    """What was traced of a function in one state of all that it reads besides its arguments.
+
+    Attributes:
+        places: that state.
+        own: places that change as the function is traced (a counter, a log), which do not count.
+        keeps_all: whether entries may refer to any object.
+    """
+
+    __slots__ = ("keeps_all", "own", "places")
+
+    def __init__(self, places: Places | None, keeps_all: bool = True):
+        super().__init__()
+        self.places = places
+        self.own: set[Any] = set()
+        self.keeps_all = keeps_all
+
+    def serve(self, places: Places) -> bool:
+        """Whether the function reads now what it read then."""
+        if not self.own:
+            return self.places == places
+        mine = self.places or {}
+        return all(mine.get(p) == places.get(p) for p in mine.keys() | places.keys() if p not in self.own)
+
+    def keep(self, f: Callable[..., Any], key: Hashable, entry: Any, *programs: Jaxpr) -> None:
+        """Keep an entry that has just been traced of ``f``."""
+        if self.places is None or not (self.keeps_all or all(map(is_data, programs))):
+            return
+        after = dependencies(f)
+        if after is not None:
+            self.own.update(p for p in self.places.keys() | after.keys() if self.places.get(p) != after.get(p))
+            self[key] = entry
+
+
+class Store(dict[Hashable, list[Traces]]):
+    """The traces of a function by options; it belongs to that function alone, and is not copied with it."""
+
+    __slots__ = ("methods", "owner")
+
+    def __init__(self, owner: Any = None):
+        super().__init__()
+        self.owner = None if owner is None else weakref.ref(owner)
+        self.methods = ByObject()
+
+    def __reduce__(self) -> Any:
+        return Store, ()
+
+
+class ByObject:
+    """A store for each of some objects, dropped with it."""
+
+    def __init__(self) -> None:
+        self.found: dict[int, tuple[Any, Store]] = {}
+
+    def store(self, x: Any) -> Store | None:
+        """The store of an object; None if there are no weak references to it."""
+        key = id(x)
+        known = self.found.get(key)
+        if known is not None and known[0]() is x:
+            return known[1]
+        found = self.found
+        try:
+            reference = weakref.ref(x, lambda _: found.pop(key, None))
+        except TypeError:
+            return None
+        found[key] = (reference, Store())
+        return found[key][1]
+
+
+_objects = ByObject()
+
+
+def _store_of(f: Callable[..., Any]) -> Store | None:
+    if isinstance(f, types.MethodType):
+        store = _store_of(f.__func__)
+        return None if store is None else store.methods.store(f.__self__)
+    if type(f) is functools.partial:  # what it adds is among the places
+        return _store_of(f.func)
+    if not isinstance(f, CARRIERS):
+        return _objects.store(f)
+    store = f.__dict__.get(STORE)
+    if store is None or store.owner is None or store.owner() is not f:
+        store = f.__dict__[STORE] = Store(f)
+    return store
+
+
+def traces_of(f: Callable[..., Any], options: Hashable) -> Traces:
+    """What has been traced of a function with these options while it read what it reads now."""
+    places = dependencies(f)
+    store = None if places is None else _store_of(f)
+    if store is None or places is None:
+        return Traces(None)
+    known = store.setdefault(options, [])
+    for traces in known:
+        if traces.serve(places):
+            return traces
+    del known[: len(known) - MAX_STATES + 1]
+    known.append(Traces(places, isinstance(f, CARRIERS)))
+    return known[-1]
+
+
+DATA = (*ATOMS, float, complex, slice, AbstractValue, Primitive, np.ndarray, np.generic, np.dtype, np.ufunc)
+
+
+def is_data(value: Any) -> bool:
+    """Whether a program, or a parameter of an equation, refers to nothing but data and primitives."""
+    if isinstance(value, Jaxpr):
+        return value.derived("is data", lambda: all(is_data(v) for e in value.equations for v in e.params.values()))
+    if isinstance(value, (tuple, list, frozenset)):
+        return all(map(is_data, value))
+    if isinstance(value, dict):
+        return all(map(is_data, value.values()))
+    return isinstance(value, DATA)

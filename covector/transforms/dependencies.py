@@ -1,0 +1,262 @@
+"""What a function reads besides its arguments: ``dependencies : function -> {place: key}``.
+
+A program that is kept for a function is right as long as nothing has changed that the function reads when it is traced:
+closure cells, globals, defaults, attributes of objects, classes and modules, the contents of containers and of small arrays,
+and what is read likewise by functions that it can reach.  Its code is searched for names, so this is found without running it,
+and names too many only mean to trace again.  Where something is reached of which the state cannot be seen (a generator of
+random numbers, a large array that can be written to, an iterator) there is no answer, and the function is traced each time.
+"""
+
+from __future__ import annotations
+
+import builtins
+import dis
+import functools
+import inspect
+import sys
+import types
+from collections.abc import Callable, Hashable
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from covector.core.avals import AbstractValue
+from covector.core.jaxpr import Jaxpr
+from covector.core.keys import ATOMS, Identity, Same, key_of
+from covector.core.primitive import Primitive, TracerBase
+from covector.core.source import is_library
+from covector.transforms.arguments import Wrapper
+
+MAX_VALUES = 2_000
+"""Functions that can reach more values are traced each time."""
+
+MAX_ARRAY_BYTES = 2**16
+"""Larger arrays that can be written to are not compared."""
+
+PURE_MODULES = frozenset({"builtins", "math", "cmath", "_operator", "numpy", "_functools", "itertools", "_collections"})
+"""Modules of which the functions written in C read nothing but their arguments."""
+
+IMPURE = frozenset(map(id, (eval, exec, globals, locals, open, input, __import__)))
+
+CONSTANT = (np.ufunc, np.dtype, type(np.sum), AbstractValue, types.CodeType, types.GenericAlias, inspect.Signature)
+"""Types of which an object never changes."""
+
+ITERABLES = (list, tuple, set, frozenset)
+SCALARS = (int, float, str, complex, bytes)
+WITH_CONTENTS = (*ITERABLES, *SCALARS, dict)
+"""Types of which subclasses have their contents for a state, beside their attributes."""
+
+DYNAMIC = frozenset({"getattr", "hasattr", "vars", "dir", "__dict__", "__getattribute__"})
+"""Names in code that may read attributes of any name."""
+
+Places = dict[tuple[int, str], Hashable]
+
+
+class Unknown(Exception):
+    """The state of something cannot be seen."""
+
+
+def dependencies(f: Callable[..., Any]) -> Places | None:
+    """The state of all that a function reads besides its arguments, by place; None where it cannot be told."""
+    walk = _Walk()
+    try:
+        walk.places[0, "the function"] = walk.value(f)
+        while walk.waiting:
+            walk.object(walk.waiting.pop())
+    except (Unknown, RecursionError):
+        return None
+    return walk.places
+
+
+class _Walk:
+    def __init__(self) -> None:
+        self.places: Places = {}
+        self.count = 0
+        self.seen: set[int] = set()
+        self.waiting: list[Any] = []
+        self.attributes: set[str] = set()
+        """All names of attributes (and DYNAMIC functions) in the code that has been looked at."""
+        self.named: list[Any] = []
+        """The modules and classes that have been looked at, for the attributes known then."""
+
+    def put(self, owner: Any, name: str, value: Any) -> None:
+        self.places[id(owner), name] = self.value(value)
+
+    def value(self, x: Any) -> Hashable:
+        """The key of a value; what it refers to is looked at later."""
+        self.count += 1
+        if self.count > MAX_VALUES or isinstance(x, TracerBase):
+            raise Unknown
+        cls = type(x)
+        if cls in ATOMS or cls is float or cls is complex or isinstance(x, np.generic):
+            return key_of(x)
+        if cls in (tuple, list, set, frozenset, slice) or (isinstance(x, tuple) and not hasattr(x, "__dict__")):
+            items = (x.start, x.stop, x.step) if cls is slice else x
+            return (cls, *map(self.value, items))
+        if cls is dict or cls is types.MappingProxyType:
+            return (cls, *((self.value(k), self.value(v)) for k, v in x.items()))
+        if cls is np.ndarray:
+            return self.array(x)
+        if isinstance(x, CONSTANT):
+            return Same(x)
+        if isinstance(x, (Primitive, Jaxpr)):
+            return Identity(x)
+        if isinstance(x, C_FUNCTIONS):
+            return self.function_in_c(x)
+        if isinstance(x, types.MethodType):  # made anew at each look-up
+            return (cls, self.value(x.__func__), self.value(x.__self__))
+        if cls is functools.partial:
+            return (cls, self.value(x.func), self.value(x.args), self.value(x.keywords))
+        if id(x) not in self.seen:
+            self.seen.add(id(x))
+            self.waiting.append(x)
+        return id(x)
+
+    def array(self, x: Any) -> Hashable:
+        if x.nbytes <= MAX_ARRAY_BYTES and not x.dtype.hasobject:
+            return key_of(x)
+        if x.flags.writeable or x.base is not None:
+            raise Unknown
+        return id(x)
+
+    def object(self, x: Any) -> None:
+        """Look at all that is read of an object."""
+        if isinstance(x, types.FunctionType):
+            self.function(x)
+        elif isinstance(x, Wrapper):
+            if not x.snapshot:
+                self.put(x, "function", x.__wrapped__)
+        elif isinstance(x, types.ModuleType):
+            self.module(x)
+        elif isinstance(x, type):
+            self.class_(x)
+        elif isinstance(x, (staticmethod, classmethod)):
+            self.put(x, "function", x.__func__)
+        elif isinstance(x, property):
+            self.put(x, "functions", (x.fget, x.fset, x.fdel))
+        else:
+            self.instance(x)
+
+    def function(self, f: types.FunctionType) -> None:
+        code = f.__code__
+        for name, cell in zip(code.co_freevars, f.__closure__ or (), strict=True):
+            try:
+                self.put(f, f"cell {name}", cell.cell_contents)
+            except ValueError:  # not bound yet
+                self.put(f, f"cell {name}", NotImplemented)
+        self.places[id(f), "code"] = code
+        self.put(f, "defaults", (f.__defaults__, f.__kwdefaults__))
+        if is_library(code.co_filename):
+            return
+        names = names_of_code(code)
+        self.more_attributes(names.attributes | (names.globals & DYNAMIC))
+        for name in names.globals:
+            if name in f.__globals__:
+                self.put(f, f"global {name}", f.__globals__[name])
+            elif id(getattr(builtins, name, None)) in IMPURE:
+                raise Unknown
+        for name in names.modules:
+            if name in sys.modules:
+                self.put(f, f"module {name}", sys.modules[name])
+        for name, value in f.__dict__.items():
+            if not name.startswith("__"):
+                self.put(f, f"attribute {name}", value)
+
+    def more_attributes(self, names: frozenset[str]) -> None:
+        """Code reads attributes of these names: look again at the modules and classes that have been looked at."""
+        if not names <= self.attributes:
+            self.attributes |= names
+            self.waiting += self.named
+            self.named.clear()
+
+    def module(self, module: types.ModuleType) -> None:
+        self.named.append(module)
+        for name in self.attributes.intersection(vars(module)):
+            self.put(module, name, vars(module)[name])
+
+    def function_in_c(self, x: Any) -> Hashable:
+        owner = getattr(x, "__self__", None)
+        if owner is not None and not isinstance(owner, (types.ModuleType, type)):
+            return (x.__name__, self.value(owner))
+        module = getattr(x, "__module__", None) or getattr(getattr(x, "__objclass__", owner), "__module__", None) or ""
+        if module.partition(".")[0] not in PURE_MODULES or id(x) in IMPURE:
+            raise Unknown
+        return Same(x)
+
+    def class_(self, cls: type) -> None:
+        self.named.append(cls)
+        all_names = not self.attributes.isdisjoint(DYNAMIC)
+        for base in cls.__mro__:
+            if not in_python(base) or is_library(getattr(sys.modules.get(base.__module__), "__file__", None) or ""):
+                continue
+            for name, value in vars(base).items():
+                special = name.startswith("__") and name.endswith("__")
+                if isinstance(value, types.FunctionType) if special else (all_names or name in self.attributes):
+                    self.put(base, name, value)
+
+    def instance(self, x: Any) -> None:
+        cls = type(x)
+        if not all(map(in_python, cls.__mro__)):
+            raise Unknown
+        self.put(x, "class", cls)
+        slots = [name for base in cls.__mro__ for name in slots_of(base)]
+        for name, value in ({n: getattr(x, n) for n in slots if hasattr(x, n)} | getattr(x, "__dict__", {})).items():
+            self.put(x, name, value)
+        if isinstance(x, dict):
+            self.put(x, "contents", list(x.items()))
+        elif isinstance(x, ITERABLES):
+            self.put(x, "contents", list(x))
+        elif isinstance(x, SCALARS):
+            kind: Any = next(k for k in SCALARS if isinstance(x, k))
+            self.put(x, "contents", kind.__getnewargs__(x)[0])
+
+
+def in_python(cls: type) -> bool:
+    """Whether instances of a class have no state in C, beside the contents of a container."""
+    new = vars(cls).get("__new__")
+    return (
+        cls is object
+        or cls in WITH_CONTENTS
+        or bool(cls.__flags__ & HEAP_TYPE and (new is None or isinstance(getattr(new, "__func__", new), types.FunctionType)))
+    )
+
+
+C_FUNCTIONS = (types.BuiltinFunctionType, types.MethodDescriptorType, types.WrapperDescriptorType, types.MethodWrapperType)
+
+HEAP_TYPE = 1 << 9
+"""The flag of classes that are made by Python code (and some by C)."""
+
+
+def slots_of(cls: type) -> list[str]:
+    """The names under which the slots of a class are read."""
+    slots = vars(cls).get("__slots__", ())
+    names = [slots] if isinstance(slots, str) else list(slots)
+    mangled = f"_{cls.__name__.lstrip('_')}"
+    names = [mangled + n if n.startswith("__") and not n.endswith("__") else n for n in names]
+    return [n for n in names if n not in ("__dict__", "__weakref__")]
+
+
+class Names(NamedTuple):
+    """The names in the code of a function and of those defined in it."""
+
+    globals: frozenset[str]
+    attributes: frozenset[str]
+    modules: frozenset[str]
+
+
+@lru_cache(maxsize=4096)
+def names_of_code(code: types.CodeType) -> Names:
+    """The globals that code reads, the attributes that it reads of anything, and the modules that it imports."""
+    found: dict[str, set[str]] = {"GLOBAL": set(), "ATTR": set(), "MODULE": set()}
+    for instruction in dis.get_instructions(code):
+        name = instruction.opname
+        if name in ("LOAD_GLOBAL", "LOAD_NAME"):
+            found["GLOBAL"].add(instruction.argval)
+        elif name in ("LOAD_ATTR", "LOAD_METHOD", "LOAD_SUPER_ATTR", "IMPORT_FROM"):
+            found["ATTR"].add(instruction.argval)
+        elif name == "IMPORT_NAME":
+            found["MODULE"].add(instruction.argval)
+    inner = [names_of_code(c) for c in code.co_consts if isinstance(c, types.CodeType)]
+    own = Names(*(frozenset(found[k]) for k in ("GLOBAL", "ATTR", "MODULE")))
+    return Names(*(a.union(*parts) for a, *parts in zip(own, *inner, strict=True)))
