@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Literal, NamedTuple, overload
 
+from covector.core import errors
 from covector.core.avals import AbstractValue, typeof
 from covector.core.jaxpr import Jaxpr
 from covector.core.pytrees import tree_flatten, tree_unflatten
@@ -57,6 +58,9 @@ def make_jaxpr(
         A function of the same arguments (or of avals in their place) that returns the `Jaxpr`.  The values of the arguments
         play no part.
 
+    Raises:
+        ArgumentError: ``f`` closes over a traced value of an enclosing transformation.
+
     Example:
         >>> import numpy as np
         >>> make_jaxpr(lambda x: np.sin(x) * 2.0)(np.ones(3))
@@ -67,16 +71,35 @@ def make_jaxpr(
     who = transformed("make_jaxpr", f)
 
     def jaxpr_maker(*args: Any, **kwargs: Any) -> Any:
-        call = statics.split(args, kwargs, who.name)
-        leaves, treedef = tree_flatten(call.dynamic)
-        avals = [leaf if isinstance(leaf, AbstractValue) else None for leaf in leaves]
-        check_leaves([x for x, a in zip(leaves, avals, strict=True) if a is None], list, who.name)
-        avals = [typeof(x) if a is None else a for x, a in zip(leaves, avals, strict=True)]
-        jaxpr, _hoisted, out_tree = staged_call(f, call, treedef, avals, who)
+        jaxpr, hoisted, out_tree = _staged(f, statics.split(args, kwargs, who.name), who)
+        for x in hoisted:
+            raise _outer_value(x, who)
         return (jaxpr, tree_unflatten(out_tree, jaxpr.out_avals)) if return_shape else jaxpr
 
     again = partial(make_jaxpr, static_argnums=static_argnums, return_shape=return_shape, static_argnames=static_argnames)
     return wrap_like(f, jaxpr_maker, "make_jaxpr", again)
+
+
+def _staged(f: Callable[..., Any], call: StaticCall, who: Transformed) -> tuple[Jaxpr, list[Any], Any]:
+    """What `staged_call` returns for arguments that are values or avals."""
+    leaves, treedef = tree_flatten(call.dynamic)
+    avals = [leaf if isinstance(leaf, AbstractValue) else None for leaf in leaves]
+    check_leaves([x for x, a in zip(leaves, avals, strict=True) if a is None], list, who.name)
+    avals = [typeof(x) if a is None else a for x, a in zip(leaves, avals, strict=True)]
+    return staged_call(f, call, treedef, avals, who)
+
+
+def _outer_value(x: Any, who: Transformed) -> errors.ArgumentError:
+    """The error for a program that would need a value of an enclosing transformation."""
+    made = x.made_at()
+    return errors.ArgumentError(
+        errors.describe(
+            f"{who.name}: the function closes over a traced value of type {x.aval}"
+            f"{f', made at {made},' if made else ''} of an enclosing transformation ({x._trace.name}).",
+            why="a program holds no traced values, and one with a further input would not be that of the function",
+            fix="pass the value as an argument; covector.closure_convert finds all that a function closes over",
+        )
+    )
 
 
 def staged_call(
@@ -125,4 +148,7 @@ def eval_shape(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         >>> eval_shape(lambda x: x @ x, np.ones((3, 3)))
         f64[3,3]
     """
-    return make_jaxpr(f, return_shape=True)(*args, **kwargs)[1]
+    check_callable(f, "eval_shape")
+    who = transformed("eval_shape", f)
+    jaxpr, _, out_tree = _staged(f, StaticArguments(f, (), ()).split(args, kwargs, who.name), who)
+    return tree_unflatten(out_tree, jaxpr.out_avals)

@@ -48,15 +48,36 @@ def test_eval_shape_computes_nothing():
     assert shapes["n"] == cv.ShapedArray((10**6,), np.bool_)
 
 
-def test_outer_tracers_are_leading_inputs():
-    seen = []
+OUTER = {
+    "grad": lambda f: cv.grad(f)(2.0),
+    "jvp": lambda f: cv.jvp(f, (2.0,), (1.0,)),
+    "vmap": lambda f: cv.vmap(f)(np.arange(2.0)),
+    "jit": lambda f: cv.jit(f)(2.0),
+    "scan": lambda f: cv.lax.scan(lambda c, _: (f(c), None), 2.0, None, length=2),
+}
 
+
+@pytest.mark.parametrize("outer", OUTER)
+def test_a_program_that_needs_a_value_of_an_outer_transformation_is_refused(outer):
     def f(x):
-        seen.append(cv.make_jaxpr(lambda y: x * y)(1.0))
+        y = x * 2.0
+        cv.make_jaxpr(lambda z: y * z)(1.0)
         return x
 
-    cv.grad(f)(2.0)
-    assert len(seen[0].in_vars) == 2
+    with pytest.raises(cv.errors.ArgumentError, match="the function closes over a traced value of type .*f64") as caught:
+        OUTER[outer](f)
+    assert "pass the value as an argument" in str(caught.value)
+
+
+@pytest.mark.parametrize("outer", OUTER)
+def test_outer_values_that_need_not_be_in_the_program(outer):
+    def f(x):
+        assert len(cv.make_jaxpr(lambda y, z: y * z)(1.0, x).in_vars) == 2
+        assert len(cv.make_jaxpr(lambda z: z * np.ones(x.shape))(1.0).in_vars) == 1
+        assert cv.eval_shape(lambda z: x * z, np.ones(3)) == cv.ShapedArray((3,), np.float64)
+        return x
+
+    OUTER[outer](f)
 
 
 def test_dead_equations_are_dropped():
