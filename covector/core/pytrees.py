@@ -6,6 +6,7 @@ optree is imported when the first tree is flattened, so that importing covector 
 
 from __future__ import annotations
 
+import functools
 import importlib
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -14,12 +15,16 @@ from covector.core.keys import described, restored
 
 NAMESPACE = "covector"
 _optree: list[Any] = []
+_waiting: list[tuple[type, Callable[[Any], tuple[Any, Any]], Callable[[Any, Any], Any]]] = []
+"""The containers to make known when optree is imported."""
 
 
 def optree() -> Any:
     """The optree module, imported on first use."""
     if not _optree:
         _optree.append(importlib.import_module("optree"))
+        for container in _waiting:
+            register_pytree_node(*container)
     return _optree[0]
 
 
@@ -85,6 +90,32 @@ def register_pytree_node(cls: type, flatten: Callable[[Any], tuple[Any, Any]], u
     optree().register_pytree_node(
         cls, parts, lambda metadata, children: unflatten(restored(metadata), children), namespace=NAMESPACE
     )
+
+
+def register_when_needed(cls: type, flatten: Callable[[Any], tuple[Any, Any]], unflatten: Callable[[Any, Any], Any]) -> None:
+    """The same for a container of covector's own, without importing optree for it."""
+    if _optree:
+        register_pytree_node(cls, flatten, unflatten)
+    else:
+        _waiting.append((cls, flatten, unflatten))
+
+
+class Partial(functools.partial):  # type: ignore[type-arg]
+    """A `functools.partial` that is a pytree: the arguments that it holds are its subtrees.
+
+    So a function with values bound to it goes in and out of transformed functions as a value.
+
+    >>> scaled = Partial(lambda factor, x: factor * x, 3.0)
+    >>> tree_map(lambda factor: 2 * factor, scaled)(1.0)
+    6.0
+    """
+
+
+register_when_needed(
+    Partial,
+    lambda p: ((p.args, p.keywords), p.func),
+    lambda func, held: Partial(func, *held[0], **held[1]),
+)
 
 
 def broadcast_prefix(

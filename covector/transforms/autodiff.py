@@ -13,15 +13,13 @@ from typing import Any, Literal, NamedTuple, overload
 import numpy as np
 
 from covector.core import errors
-from covector.core.avals import Zero, float0, instantiate, typeof
+from covector.core.avals import float0, instantiate, typeof
 from covector.core.primitive import TracerBase, open_trace
 from covector.core.pytrees import tree_flatten, tree_map, tree_unflatten
 from covector.core.tracebacks import hides_frames
-from covector.interpreters.evaluate import eval_jaxpr, fresh
 from covector.interpreters.jvp import JVPTrace
 from covector.interpreters.linearize import Linearization, LinearProgram
 from covector.interpreters.transpose import record_linear, transpose_program
-from covector.primitives.shaping import convert_to
 from covector.transforms.arguments import (
     ArgNames,
     ArgNums,
@@ -30,13 +28,13 @@ from covector.transforms.arguments import (
     flatten_values,
     kind_of,
     like_tangent,
-    own_results,
     select_arguments,
     tangent_leaves,
     transformed,
     wrap_like,
 )
-from covector.transforms.typing import LinearMap, P, R
+from covector.transforms.linear_maps import Form, LinearMap, Pullback, finished
+from covector.transforms.typing import P, R
 
 Function = Callable[..., Any]
 
@@ -69,8 +67,8 @@ class Linearized(NamedTuple):
         return tree_unflatten(self.out_tree, self.out_leaves)[0]
 
     @property
-    def out_avals(self) -> list[Any]:
-        return [typeof(o) for o in self.out_leaves]
+    def out_avals(self) -> tuple[Any, ...]:
+        return tuple(map(typeof, self.out_leaves))
 
 
 def linearized(call: Function, leaves: Sequence[Any], treedef: Any, has_aux: bool, who: Transformed) -> Linearized:
@@ -132,7 +130,7 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any], has_aux: b
 
 
 @overload
-def vjp(f: Callable[..., R], *primals: Any, has_aux: Literal[False] = False) -> tuple[R, Callable[[Any], tuple[Any, ...]]]: ...
+def vjp(f: Callable[..., R], *primals: Any, has_aux: Literal[False] = False) -> tuple[R, Pullback]: ...
 @overload
 def vjp(f: Function, *primals: Any, has_aux: bool) -> tuple[Any, ...]: ...
 @hides_frames
@@ -146,7 +144,8 @@ def vjp(f: Function, *primals: Any, has_aux: bool = False) -> Any:
 
     Returns:
         ``(output, pullback)``, and ``aux`` if ``has_aux``.  ``pullback(cotangent)`` takes one tree like the output and
-        returns a tuple with a cotangent for each argument; it may be called any number of times.
+        returns a tuple with a cotangent for each argument; it may be called any number of times.  It is a pytree with the
+        residuals as leaves, so that it goes in and out of `jit`, `vmap`, loops and the residuals of custom rules.
 
     Example:
         >>> out, pullback = vjp(lambda x, y: x * y, 3.0, 4.0)
@@ -156,26 +155,11 @@ def vjp(f: Function, *primals: Any, has_aux: bool = False) -> Any:
     check_callable(f, "vjp")
     who = transformed("vjp", f)
     leaves, treedef = flatten_values(primals, who.name)
-    avals = [typeof(leaf) for leaf in leaves]
+    avals = tuple(map(typeof, leaves))
     lin = linearized(lambda args: f(*args), leaves, treedef, has_aux, who)
-    program, out_avals = lin.program, lin.out_avals  # not the output itself: the pullback does not keep it alive
-    out_tree = lin.out_tree
-
-    @hides_frames
-    def pullback(cotangent: Any) -> Any:
-        cts = tangent_leaves([cotangent], out_tree, "cotangents", f"the pullback of {who.name}")
-        cts = [like_tangent(ct, a, "cotangent", f"the pullback of {who.name}") for ct, a in zip(cts, out_avals, strict=True)]
-        return tuple(tree_unflatten(treedef, _finished(transpose_program(program, cts), avals)))
-
+    form = Form(treedef, avals, lin.out_tree, lin.out_avals, f"the pullback of {who.name}")
+    pullback = Pullback(form, lin.program)  # without the output itself: the pullback does not keep it alive
     return (lin.out, pullback, lin.aux) if has_aux else (lin.out, pullback)
-
-
-def _finished(cts: Sequence[Any], avals: Sequence[Any]) -> list[Any]:
-    """Cotangents as a user gets them: zeros made into arrays, each an array of its own, none a Python number."""
-    wanted = [a.tangent().strengthened() for a in avals]
-    return own_results(
-        [instantiate(Zero(a)) if ct is None else convert_to(ct, a.dtype) for ct, a in zip(cts, wanted, strict=True)]
-    )
 
 
 def grad(
@@ -255,7 +239,7 @@ def value_and_grad(
         (value,) = lin.out_leaves
         seed = np.ones((), typeof(value).dtype)[()]
         cts = transpose_program(lin.program, [seed], consume=True)
-        gradient = selection.shape(tree_unflatten(treedef, _finished(cts, avals)))
+        gradient = selection.shape(tree_unflatten(treedef, finished(cts, avals)))
         return ((value, lin.aux) if has_aux else value), gradient
 
     again = partial(
@@ -331,8 +315,8 @@ def linearize(f: Function, *primals: Any, has_aux: bool = False) -> Any:
         has_aux: ``f`` returns ``(output, aux)``.
 
     Returns:
-        ``(output, f_jvp)``, and ``aux`` if ``has_aux``; ``f_jvp(*tangents)`` is the tangent of the output.  Its attribute
-        ``jaxpr`` is the linear program.
+        ``(output, f_jvp)``, and ``aux`` if ``has_aux``; ``f_jvp(*tangents)`` is the tangent of the output.  It is a
+        pytree, as the pullback of `vjp`; its attribute ``jaxpr`` is the linear program.
 
     Example:
         >>> import numpy as np
@@ -343,20 +327,10 @@ def linearize(f: Function, *primals: Any, has_aux: bool = False) -> Any:
     check_callable(f, "linearize")
     who = transformed("linearize", f)
     leaves, treedef = flatten_values(primals, who.name)
-    avals = [typeof(leaf) for leaf in leaves]
+    avals = tuple(map(typeof, leaves))
     lin = linearized(lambda args: f(*args), leaves, treedef, has_aux, who)
-    out_tree = lin.out_tree
-    jaxpr, residuals = lin.program.closed()
-
-    @hides_frames
-    def f_jvp(*tangents: Any) -> Any:
-        given = tangent_leaves(list(tangents), treedef, "tangents", f"the linear map of {who.name}")
-        given = [like_tangent(t, a, "tangent", f"the linear map of {who.name}") for t, a in zip(given, avals, strict=True)]
-        inputs = [instantiate(t) for t, a in zip(given, avals, strict=True) if a.is_differentiable]
-        (out_tangent,) = tree_unflatten(out_tree, fresh(jaxpr, eval_jaxpr(jaxpr, *residuals, *inputs)))
-        return out_tangent
-
-    f_jvp.jaxpr = jaxpr  # type: ignore[attr-defined]
+    form = Form(treedef, avals, lin.out_tree, lin.out_avals, f"the linear map of {who.name}")
+    f_jvp: LinearMap[Any] = LinearMap(form, *lin.program.closed())
     return (lin.out, f_jvp, lin.aux) if has_aux else (lin.out, f_jvp)
 
 
@@ -399,15 +373,8 @@ def linear_transpose(f: Function, *primals: Any) -> Function:
 
     program = record_linear(flat, avals, name=who.name)
     (out_tree,) = trees
-    out_avals = [o.aval for o in program.outs]
-
-    @hides_frames
-    def transposed(cotangent: Any) -> Any:
-        cts = tangent_leaves([cotangent], out_tree, "cotangents", who.name)
-        cts = [like_tangent(ct, a, "cotangent", who.name) for ct, a in zip(cts, out_avals, strict=True)]
-        return tuple(tree_unflatten(treedef, _finished(transpose_program(program, cts), avals)))
-
-    return transposed
+    out_avals = tuple(o.aval for o in program.outs)
+    return Pullback(Form(treedef, tuple(avals), out_tree, out_avals, who.name), program)
 
 
 __all__ = ["grad", "jvp", "linear_transpose", "linearize", "value_and_grad", "vjp"]

@@ -5,20 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ParamSpec, Protocol, TypeVar
 
-from covector.core.jaxpr import Jaxpr
-
 P = ParamSpec("P")
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
 T = TypeVar("T")
-
-
-class LinearMap(Protocol[R_co]):
-    """The derivative of a function at a point, as `linearize` returns it."""
-
-    jaxpr: Jaxpr
-
-    def __call__(self, *tangents: Any) -> R_co: ...
 
 
 class JittedFunction(Protocol[P, R_co]):

@@ -64,7 +64,7 @@ def test_a_program_that_needs_a_value_of_an_outer_transformation_is_refused(oute
         cv.make_jaxpr(lambda z: y * z)(1.0)
         return x
 
-    with pytest.raises(cv.errors.ArgumentError, match="the function closes over a traced value of type .*f64") as caught:
+    with pytest.raises(cv.errors.ArgumentError, match=r"the function closes over a traced value of type .*f64") as caught:
         OUTER[outer](f)
     assert "pass the value as an argument" in str(caught.value)
 

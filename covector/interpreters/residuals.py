@@ -1,0 +1,69 @@
+"""Residuals: ``opened : linear Jaxpr -> (Jaxpr of residuals and tangents, residuals)`` and back to a tape.
+
+A linear program closes over the values that it was recorded with.  Opened, these are its leading inputs, so that a linear map
+can be taken apart into arrays and what is the same for all of them, and be put together again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from covector.core.avals import Zero
+from covector.core.jaxpr import Equation, Jaxpr, Literal, Var
+from covector.interpreters.linearize import LinearProgram
+from covector.interpreters.stage import LinearTrace, StageTracer, is_written_zero
+
+
+def opened(jaxpr: Jaxpr, residuals: Sequence[Any]) -> tuple[Jaxpr, list[Any]]:
+    """A linear program with the values that its equations use as leading inputs, in the order of use, and these values.
+
+    The first inputs of ``jaxpr`` have the values ``residuals``.  Zeros that stand for tangents (``tangent + 0``) stay inside:
+    the program is linear because they are zero.
+    """
+    linear_inputs = jaxpr.in_vars[len(residuals) :]
+    linear = {*linear_inputs, *(v for eqn in jaxpr.equations for v in eqn.outputs)}
+    known = {**jaxpr.consts, **dict(zip(jaxpr.in_vars, residuals, strict=False))}
+    inner = {v: known[v] for v in jaxpr.out_vars if v in known}
+    values: dict[Var, Any] = {}
+
+    def moved(atom: Any, zeros_stay: bool) -> Any:
+        if atom.__class__ is Literal:
+            if zeros_stay and is_written_zero(atom.value):
+                return atom
+            var = Var(atom.aval)
+            values[var] = atom.value
+            return var
+        stays = zeros_stay and is_written_zero(known[atom])
+        (inner if stays else values)[atom] = known[atom]
+        return atom
+
+    equations = []
+    for eqn in jaxpr.equations:
+        primitive = eqn.primitive
+        mask = tuple(x in linear for x in eqn.inputs)
+        zeros_stay = primitive.split is None and not primitive.is_linear_in(mask, eqn.params)
+        inputs = [x if m else moved(x, zeros_stay) for x, m in zip(eqn.inputs, mask, strict=True)]
+        equations.append(Equation(primitive, inputs, eqn.params, eqn.outputs, eqn.source))
+    given = {v: x for v, x in values.items() if v not in inner}
+    mark = [False] * len(given) + [True] * len(linear_inputs)
+    return Jaxpr([*given, *linear_inputs], equations, jaxpr.out_vars, inner, mark), list(given.values())
+
+
+def program_with(jaxpr: Jaxpr, residuals: Sequence[Any], present: Sequence[bool]) -> LinearProgram:
+    """The tape of an opened program with these residuals; it has an input for each that is ``present``."""
+    values = {**jaxpr.consts, **dict(zip(jaxpr.in_vars, residuals, strict=False))}
+    inputs = iter(jaxpr.in_vars[len(residuals) :])
+    trace = LinearTrace("a linear map")
+    trace.closed = True
+    trace.tape = [
+        (e.primitive, [_value(x, values) for x in e.inputs], e.params, e.outputs, e.source) for e in jaxpr.equations
+    ]
+    outs = [
+        StageTracer(trace, v) if v.__class__ is Var and v not in values else Zero(v.aval.tangent()) for v in jaxpr.out_vars
+    ]
+    return LinearProgram(trace, [next(inputs) if p else None for p in present], outs)
+
+
+def _value(atom: Any, values: dict[Any, Any]) -> Any:
+    return values.get(atom, atom) if atom.__class__ is Var else atom.value
