@@ -48,7 +48,13 @@ FLOAT_OF_CALLS = {
     "format": "print it with covector.debug.print('{}', x), or return it (has_aux=True) and format it outside",
     "print": "print it with covector.debug.print('{}', x)",
 }
+SIZE = "shapes and numbers of elements must be known while the function is traced: take them from the shape of an array"
+SLICE = (
+    "the bounds of a slice must be known while the function is traced: keep the shape, as in"
+    f" np.where(np.arange(len(x)) < n, x, 0); or {STATIC}"
+)
 ARRAY_OF_NUMPY_FUNCTIONS = {
+    **dict.fromkeys(["repeat", "tile", "broadcast_to", "linspace", "eye"], f"{SIZE}, or {STATIC}"),
     **dict.fromkeys(
         ["array", "asarray", "asanyarray", "ascontiguousarray", "asfortranarray"],
         "leave it out (a traced value is an array already), or use covector.numpy.array and asarray; np.stack([...]) makes an"
@@ -58,6 +64,15 @@ ARRAY_OF_NUMPY_FUNCTIONS = {
     "arange": "use covector.numpy.arange, or np.arange of known numbers times x",
 }
 RANDOM = "draw noise that depends on nothing traced, and compute loc + scale * noise with it; under jit pass it as an argument"
+
+
+ATTRIBUTES = {
+    "at": "write covector.at(x)[i].set(v) instead of x.at[i].set(v): that works on arrays too",
+    "values": "x is the array itself",
+    "numpy": "x is the array itself; as a plain value it is known outside of the transformed function",
+    "append": "use np.append(x, value), or build a list and np.stack it",
+}
+"""What to write instead of an attribute that other libraries' arrays, or lists, have."""
 
 
 class Place:
@@ -70,8 +85,8 @@ class Place:
     def call(self) -> str | None:
         """The dotted name of the function that is being called here, if that is what is going on."""
         node = self.enclosing[0]
-        if isinstance(node, (ast.FormattedValue, ast.JoinedStr)):
-            return "format"
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod) and isinstance(node.left, ast.Constant):
+            return "format"  # "%f" % x
         return dotted(node.func) if isinstance(node, ast.Call) else None
 
 
@@ -156,10 +171,9 @@ def fix_of_integer(default: str) -> str:
     if place is None:
         return default
     if place.call is not None:
-        size = "shapes and numbers of elements must be known while the function is traced: take them from the shape of an array"
-        return INTEGER_OF_CALLS.get(place.call, RANDOM if _is_random(place.call) else f"{size}, or {STATIC}")
-    if isinstance(place.enclosing[0], (ast.Subscript, ast.Slice)):
-        return default
+        return INTEGER_OF_CALLS.get(place.call, RANDOM if _is_random(place.call) else f"{SIZE}, or {STATIC}")
+    if isinstance(place.enclosing[0], ast.Subscript):
+        return SLICE if any(isinstance(node, ast.Slice) for node in ast.walk(place.enclosing[0].slice)) else default
     return f"keep the computation in arrays, or {STATIC}"
 
 

@@ -97,23 +97,34 @@ class UnexpectedTracerError(CovectorError):
         )
 
 
-class ConcretizationError(CovectorError, TypeError):
+class ConcretizationError(CovectorError):
     """Python asked a tracer for a value that it does not have."""
 
 
-class TracerBoolConversionError(ConcretizationError):
+class TracerBoolConversionError(ConcretizationError, TypeError):
     """The truth of a tracer was asked for (``if``, ``while``, ``and``, ``not``)."""
 
 
 class TracerIntegerConversionError(ConcretizationError):
-    """A tracer was used as a Python integer (``range``, a list index, a shape)."""
+    """A tracer was used as a Python integer (``range``, a list index, a shape).
+
+    This is no ``TypeError``: NumPy would replace it by "expected a sequence of integers".
+    """
 
 
-class TracerFloatConversionError(ConcretizationError):
+class TracerHashError(ConcretizationError, TypeError):
+    """A tracer was used as the key of a dictionary, or in a set."""
+
+
+class TracerAttributeError(CovectorError, AttributeError):
+    """A tracer was asked for an attribute that it does not have."""
+
+
+class TracerFloatConversionError(ConcretizationError, TypeError):
     """A tracer was converted to a Python number (``float``, ``complex``, ``math.sin``, ``A[i] = tracer``)."""
 
 
-class TracerArrayConversionError(ConcretizationError):
+class TracerArrayConversionError(ConcretizationError, TypeError):
     """A tracer was converted to a NumPy array (``np.array``, ``np.asarray``, a library that does not dispatch)."""
 
 

@@ -113,7 +113,14 @@ class Tracer(TracerBase):
 
     def __hash__(self) -> int:
         fix = "use the position, a name or the shape as the key, or make the argument static (static_argnums) under jit"
-        raise self._refuse(errors.ConcretizationError, "the hash", fix, "it is an array, and arrays are not hashable")
+        raise self._refuse(errors.TracerHashError, "the hash", fix, "it is an array, and arrays are not hashable")
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # NumPy and others look whether there is such a method
+            raise AttributeError(name)
+        fix = asked.ATTRIBUTES.get(name, "traced values have the attributes of arrays that do not write or look into memory")
+        what, why = f"a traced value of type {self.aval} has no {name!r}.", "the value is traced in place of an array"
+        raise errors.TracerAttributeError(errors.describe(what, why=why, fix=fix))
 
     # --- Python asks for a value ---
 
