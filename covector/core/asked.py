@@ -71,8 +71,15 @@ ATTRIBUTES = {
     "values": "x is the array itself",
     "numpy": "x is the array itself; as a plain value it is known outside of the transformed function",
     "append": "use np.append(x, value), or build a list and np.stack it",
+    **dict.fromkeys(
+        ["strides", "data", "base", "flags", "ctypes"], "take it from a plain array: a traced value has no memory to look into"
+    ),
+    **dict.fromkeys(
+        ["resize", "put", "itemset", "partition", "setfield", "setflags"],
+        "use the function that returns a new value (np.partition, covector.at(x)[i].set(v)): traced values are immutable",
+    ),
 }
-"""What to write instead of an attribute that other libraries' arrays, or lists, have."""
+"""What to write instead of an attribute that plain arrays, other libraries' arrays, or lists, have."""
 
 
 class Place:

@@ -115,13 +115,6 @@ class Tracer(TracerBase):
         fix = "use the position, a name or the shape as the key, or make the argument static (static_argnums) under jit"
         raise self._refuse(errors.TracerHashError, "the hash", fix, "it is an array, and arrays are not hashable")
 
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):  # NumPy and others look whether there is such a method
-            raise AttributeError(name)
-        fix = asked.ATTRIBUTES.get(name, "traced values have the attributes of arrays that do not write or look into memory")
-        what, why = f"a traced value of type {self.aval} has no {name!r}.", "the value is traced in place of an array"
-        raise errors.TracerAttributeError(errors.describe(what, why=why, fix=fix))
-
     # --- Python asks for a value ---
 
     def _refuse(
@@ -303,6 +296,21 @@ def unsupported(func: Callable[..., Any], detail: str = "") -> errors.Unsupporte
             fix="write it with functions that are (covector.numpy lists them), or register a primitive for it",
         )
     )
+
+
+# --- attributes that are not there ----------------------------------------------------------------------------------------
+
+
+def _missing(name: str, fix: str) -> property:
+    def missing(self: Tracer) -> Any:
+        what, why = f"a traced value of type {self.aval} has no {name!r}.", "it is traced in place of an array"
+        raise errors.TracerAttributeError(errors.describe(what, why=why, fix=fix))
+
+    return property(missing)
+
+
+for _name, _fix in asked.ATTRIBUTES.items():  # not __getattr__: with that, all attributes take longer to find
+    setattr(Tracer, _name, _missing(_name, _fix))
 
 
 # --- the methods of ndarray, each the NumPy function of the same name ----------------------------------------------------

@@ -8,6 +8,7 @@ implementations are called directly and every value is dropped after its last us
 from __future__ import annotations
 
 import ast
+import sys
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
@@ -144,8 +145,8 @@ class Generator:
         self.jaxpr = jaxpr
         self.names: dict[Any, str] = {}
         self.globals: dict[str, Any] = {"unshared": partial(unshared, consts=list(jaxpr.consts.values()))}
-        files = Counter(e.source.code.co_filename for e in jaxpr.equations if e.source is not None)
-        self.file = files.most_common(1)[0][0] if files else "<covector program>"
+        files = [e.source.code.co_filename for e in jaxpr.equations if e.source is not None]
+        self.file = Counter(files).most_common(1)[0][0] if files else "<covector program>"
         """A function is in one file; what comes from another is called by a function of its own."""
 
     def name(self, var: Var) -> str:
@@ -187,15 +188,16 @@ class Generator:
         jaxpr = self.jaxpr
         for var, value in jaxpr.consts.items():
             self.names[var] = self.constant(value)
-        module = ast.parse(f"def program({', '.join(map(self.name, jaxpr.in_vars))}): pass")
+        parameters = [ast.arg(self.name(v), **NOWHERE) for v in jaxpr.in_vars]
         body: list[ast.stmt] = []
         for eqn, drop in zip(jaxpr.equations, last_uses(jaxpr), strict=True):
             body.append(self.statement(eqn))
             dropped: list[ast.expr] = [ast.Name(self.name(v), DELETE, **NOWHERE) for v in drop if v not in jaxpr.consts]
             if dropped:
                 body.append(ast.Delete(dropped, **NOWHERE))
-        module.body[0].body = [*body, self.results()]  # type: ignore[attr-defined]
-        return module
+        body.append(self.results())
+        arguments = ast.arguments([], parameters, None, [], [], None, [])
+        return ast.Module([ast.FunctionDef("program", arguments, body, [], **FUNCTION)], [])
 
     def function(self) -> Callable[..., list[Any]]:
         exec(compile(self.module(), self.file, "exec"), self.globals)
@@ -205,6 +207,7 @@ class Generator:
 LOAD, STORE, DELETE = ast.Load(), ast.Store(), ast.Del()
 NO_KEYWORDS: list[ast.keyword] = []
 NOWHERE: dict[str, Any] = {"lineno": 0, "col_offset": 0, "end_lineno": 0, "end_col_offset": 0}
+FUNCTION: dict[str, Any] = {**NOWHERE, **({"type_params": []} if sys.version_info >= (3, 12) else {})}
 
 
 def place(source: Source | None) -> dict[str, Any]:

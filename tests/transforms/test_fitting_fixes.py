@@ -48,7 +48,7 @@ FIXES = {
     "percent format": (lambda x: "%f" % x, 1.0, "covector.debug.print"),  # noqa: UP031
     "x.at": (lambda x: x.at[0].set(1.0), X, "covector.at(x)[i].set(v)"),
     "x.append": (lambda x: x.append(1.0), X, "np.append"),
-    "no attribute": (lambda x: x.strides, X, "do not write or look into memory"),
+    "no attribute": (lambda x: x.strides, X, "has no memory to look into"),
     "int": (lambda n: int(n), 3.0, "x.astype(int)"),
     "list index": (lambda n: [1, 2, 3][n], 1, "covector.at"),
     "if": (branching, 1.0, "covector.lax.cond"),
