@@ -160,6 +160,9 @@ class Generator:
     def atom(self, atom: Atom) -> str:
         return self.constant(atom.value) if isinstance(atom, Literal) else self.name(atom)
 
+    def prefix(self, eqn: Equation) -> str:
+        return eqn.primitive.name if eqn.primitive.name.isidentifier() else "p"
+
     def implementation(self, eqn: Equation) -> Callable[..., Any]:
         return implementation(eqn)
 
@@ -172,7 +175,7 @@ class Generator:
         targets: list[ast.expr] = [ast.Name(self.name(v), STORE, **at) for v in eqn.outputs]
         target = ast.List(targets, STORE, **at) if eqn.primitive.multiple_results else targets[0]
         arguments: list[ast.expr] = [ast.Name(self.atom(x), LOAD, **at) for x in eqn.inputs]
-        call = ast.Call(ast.Name(self.constant(impl, "p"), LOAD, **at), arguments, NO_KEYWORDS, **at)
+        call = ast.Call(ast.Name(self.constant(impl, self.prefix(eqn)), LOAD, **at), arguments, NO_KEYWORDS, **at)
         return ast.Assign([target], call, **at)
 
     def results(self) -> ast.stmt:

@@ -15,14 +15,16 @@ from covector.core.jaxpr import Jaxpr, program_axes, program_has_effects
 from covector.core.keys import names_in
 from covector.core.modes import MODES, NAMED_AXES, jit_is_disabled
 from covector.core.primitive import TracerBase, open_traces
-from covector.core.pytrees import tree_flatten, tree_paths, tree_unflatten
+from covector.core.pytrees import tree_flatten, tree_paths, tree_structure, tree_unflatten
+from covector.core.tracebacks import hides_frames
 from covector.interpreters.batch import named_axes
 from covector.interpreters.clean import clean
 from covector.interpreters.evaluate import compiled
 from covector.primitives.call import jit_p
 from covector.transforms.arguments import check_callable, check_leaves, transformed, wrap_like
 from covector.transforms.caches import traces_of
-from covector.transforms.staging import staged_call
+from covector.transforms.lowering import Lowered
+from covector.transforms.staging import staged_call, staged_program
 from covector.transforms.static_arguments import StaticArguments
 from covector.transforms.typing import JittedFunction, P, R
 
@@ -68,7 +70,8 @@ def jit(
 
     Returns:
         The compiled function.  Its attributes: ``cache_size()``; ``clear_cache()``; ``explain()``, a text that says for each
-        trace what was new about the arguments.
+        trace what was new about the arguments; ``lower(*args)``, the program for such arguments (or avals), which can be shown
+        and compiled.
 
     Raises:
         TracerBoolConversionError and its like: ``f`` needs the value of an argument that is not static.
@@ -138,11 +141,17 @@ def jit(
     def entries() -> list[Any]:
         return [k for k, entry in cache.items() if entry is not AMBIGUOUS]
 
+    def lower(*args: Any, **kwargs: Any) -> Lowered:
+        call = statics.split(args, kwargs, who.name)
+        jaxpr, out_tree = staged_program(f, call, who)
+        return Lowered(who.name, jaxpr, tree_structure(call.dynamic), out_tree)
+
     again = partial(jit, static_argnums=static_argnums, static_argnames=static_argnames)
     wrapper = wrap_like(f, jitted, "jit", again)
     wrapper.snapshot = True
     wrapper.cache_size = lambda: len(entries())  # type: ignore[attr-defined]
     wrapper.clear_cache = cache.clear  # type: ignore[attr-defined]
+    wrapper.lower = hides_frames(lower)  # type: ignore[attr-defined]
     wrapper.explain = lambda: _explain(who.name, entries())  # type: ignore[attr-defined]
     return wrapper
 

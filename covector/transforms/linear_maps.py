@@ -73,7 +73,7 @@ class Pullback:
         self.parts = parts
 
     @hides_frames
-    def __call__(self, cotangent: Any) -> Any:
+    def __call__(self, cotangent: Any) -> tuple[Any, ...]:
         form, program = self.form, self.program
         if program is None:
             assert self.parts is not None

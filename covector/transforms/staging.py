@@ -71,9 +71,7 @@ def make_jaxpr(
     who = transformed("make_jaxpr", f)
 
     def jaxpr_maker(*args: Any, **kwargs: Any) -> Any:
-        jaxpr, hoisted, out_tree = _staged(f, statics.split(args, kwargs, who.name), who)
-        for x in hoisted:
-            raise _outer_value(x, who)
+        jaxpr, out_tree = staged_program(f, statics.split(args, kwargs, who.name), who)
         return (jaxpr, tree_unflatten(out_tree, jaxpr.out_avals)) if return_shape else jaxpr
 
     again = partial(make_jaxpr, static_argnums=static_argnums, return_shape=return_shape, static_argnames=static_argnames)
@@ -87,6 +85,14 @@ def _staged(f: Callable[..., Any], call: StaticCall, who: Transformed) -> tuple[
     check_leaves([x for x, a in zip(leaves, avals, strict=True) if a is None], list, who.name)
     avals = [typeof(x) if a is None else a for x, a in zip(leaves, avals, strict=True)]
     return staged_call(f, call, treedef, avals, who)
+
+
+def staged_program(f: Callable[..., Any], call: StaticCall, who: Transformed) -> tuple[Jaxpr, Any]:
+    """The program of a call with arguments that are values or avals, and the result's structure; it must stand by itself."""
+    jaxpr, hoisted, out_tree = _staged(f, call, who)
+    for x in hoisted:
+        raise _outer_value(x, who)
+    return jaxpr, out_tree
 
 
 def _outer_value(x: Any, who: Transformed) -> errors.ArgumentError:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ParamSpec, Protocol, TypeVar
 
+from covector.transforms.lowering import Lowered
+
 P = ParamSpec("P")
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
@@ -32,4 +34,8 @@ class JittedFunction(Protocol[P, R_co]):
 
     def explain(self) -> str:
         """For each trace what was new about the arguments."""
+        ...
+
+    def lower(self, *args: Any, **kwargs: Any) -> Lowered:
+        """The program for arguments of these types (values or avals)."""
         ...

@@ -47,6 +47,8 @@ power(weights, n="three")  # error: arg-type
 assert_type(norm.cache_size(), int)
 assert_type(norm.explain(), str)
 norm.clear_cache()
+assert_type(norm.lower(weights).as_text(), str)
+assert_type(norm.lower(weights).jaxpr, cv.Jaxpr)
 
 
 class Model:

@@ -1,0 +1,115 @@
+"""The stages of ``jit`` by themselves: ``jit(f).lower(*args)`` is the program, ``.compile()`` a function that runs it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+from typing import Any
+
+from covector.core import errors
+from covector.core.avals import typeof
+from covector.core.jaxpr import Jaxpr
+from covector.core.pytrees import tree_flatten, tree_unflatten
+from covector.core.tracebacks import hides_frames
+from covector.interpreters.clean import clean
+from covector.interpreters.evaluate import Generator, compiled
+
+
+class Lowered:
+    """A function traced for arguments of certain types, not yet made runnable.
+
+    Attributes:
+        jaxpr: the cleaned program.
+        in_tree: the structure of the arguments, ``(args, kwargs)``.
+        out_tree: the structure of the result.
+    """
+
+    __slots__ = ("in_tree", "jaxpr", "name", "out_tree")
+
+    def __init__(self, name: str, jaxpr: Jaxpr, in_tree: Any, out_tree: Any):
+        self.name = name
+        self.jaxpr = clean(jaxpr)
+        self.in_tree = in_tree
+        self.out_tree = out_tree
+
+    @property
+    def out_info(self) -> Any:
+        """The avals of the result, in its structure."""
+        return tree_unflatten(self.out_tree, self.jaxpr.out_avals)
+
+    def as_text(self, dialect: str = "jaxpr") -> str:
+        """The program as text.
+
+        Args:
+            dialect: "jaxpr", which `parse` reads back, or "python", the code that runs.
+
+        Raises:
+            ArgumentError: there is no such dialect.
+
+        Example:
+            >>> import numpy as np
+            >>> import covector as cv
+            >>> lowered = cv.jit(lambda x: np.sin(x) * 2.0).lower(1.0)
+            >>> print(lowered.as_text())
+            { lambda ; a:weak_f64[]. let b:f64[] = sin a; c:f64[] = mul b 2.0 in (c,) }
+            >>> print(lowered.as_text("python"))
+            def program(v0):
+                v1 = sin1(v0)
+                del v0
+                v2 = mul3(v1, c2)
+                del v1
+                return [v2]
+        """
+        if dialect == "jaxpr":
+            return str(self.jaxpr)
+        if dialect == "python":
+            return ast.unparse(Generator(self.jaxpr).module())
+        fix = "pass 'jaxpr' or 'python'"
+        raise errors.ArgumentError(errors.describe(f"{self.name}: there is no text in the dialect {dialect!r}.", fix=fix))
+
+    def compile(self) -> Compiled:
+        """The function that runs the program."""
+        return Compiled(self)
+
+    def __repr__(self) -> str:
+        return f"<{self.name}, lowered for ({', '.join(map(str, self.jaxpr.in_avals))})>"
+
+
+class Compiled:
+    """A program that is ready to run; called with arguments of the types that it was lowered for."""
+
+    __slots__ = ("lowered", "run")
+
+    def __init__(self, lowered: Lowered):
+        self.lowered = lowered
+        self.run = compiled(lowered.jaxpr)
+
+    def as_text(self, dialect: str = "jaxpr") -> str:
+        """The program as text; see `Lowered.as_text`."""
+        return self.lowered.as_text(dialect)
+
+    @hides_frames
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        leaves, treedef = tree_flatten((args, kwargs))
+        if treedef != self.lowered.in_tree or self._types(leaves) != self.lowered.jaxpr.in_avals:
+            raise self._mismatch(leaves, treedef)
+        return tree_unflatten(self.lowered.out_tree, self.run(*leaves))
+
+    def _types(self, leaves: Sequence[Any]) -> list[Any]:
+        return [typeof(x) for x in leaves]
+
+    def _mismatch(self, leaves: Sequence[Any], treedef: Any) -> errors.TreeMismatchError:
+        wanted = ", ".join(map(str, self.lowered.jaxpr.in_avals))
+        found = ", ".join(map(str, self._types(leaves)))
+        same = treedef == self.lowered.in_tree
+        return errors.TreeMismatchError(
+            errors.describe(
+                f"{self.lowered.name} is compiled for ({wanted}) and called with ({found})"
+                + ("." if same else ", in another structure."),
+                why="a compiled program is for one structure and type of arguments, and traces nothing",
+                fix="call the jitted function itself, or lower it for these arguments",
+            )
+        )
+
+    def __repr__(self) -> str:
+        return f"<{self.lowered.name}, compiled for ({', '.join(map(str, self.lowered.jaxpr.in_avals))})>"
