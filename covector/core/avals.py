@@ -123,6 +123,9 @@ class ShapedArray(AbstractValue):
     def strengthened(self) -> ShapedArray:
         return ShapedArray(self.shape, self.dtype) if self.weak_type else self
 
+    def __reduce__(self) -> Any:  # the hash of another process is of no use
+        return type(self), (self.shape, self.dtype, self.weak_type)
+
     def __eq__(self, other: object) -> bool:
         if self is other:
             return True
@@ -172,6 +175,9 @@ class VaryingArray(ShapedArray):
         return VaryingArray(self.shape, self.dtype, self.varying) if self.weak_type else self
 
     __hash__ = ShapedArray.__hash__
+
+    def __reduce__(self) -> Any:
+        return VaryingArray, (self.shape, self.dtype, self.varying, self.weak_type)
 
     def __repr__(self) -> str:
         return f"{super().__repr__()} varying over {', '.join(sorted(map(str, self.varying)))}"

@@ -6,13 +6,45 @@ error is raised, never before.
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
-from covector.core.source import Source, user_source
+from covector.core.source import Source, user_frame, user_source
 
 
 class CovectorError(Exception):
     """The base of all errors that covector raises."""
+
+    def __reduce__(self) -> Any:  # by its message: what it was made from may have stayed in another process
+        return _unpickled, (type(self), self.args, self.__dict__)
+
+
+def _unpickled(cls: type[CovectorError], args: tuple[Any, ...], attributes: dict[str, Any]) -> CovectorError:
+    error = cls.__new__(cls, *args)
+    error.args = args
+    error.__dict__.update(attributes)
+    return error
+
+
+class CovectorWarning(UserWarning):
+    """The base of all warnings that covector gives."""
+
+
+def warn(text: str) -> None:
+    """Warn, at the user's line."""
+    frame = user_frame()
+    if frame is None:
+        warnings.warn(text, CovectorWarning, stacklevel=2)
+        return
+    names = frame.f_globals
+    warnings.warn_explicit(
+        text,
+        CovectorWarning,
+        frame.f_code.co_filename,
+        frame.f_lineno,
+        names.get("__name__"),
+        names.setdefault("__warningregistry__", {}),
+    )
 
 
 def describe(what: str, *, why: str = "", fix: str = "", source: Source | str | None = "here") -> str:

@@ -116,6 +116,9 @@ class Jaxpr:
         """The avals of the outputs."""
         return [v.aval for v in self.out_vars]
 
+    def __reduce__(self) -> Any:
+        return Jaxpr, (self.in_vars, self.equations, self.out_vars, self.consts, self.linear)
+
     def derived(self, key: Any, make: Callable[[], T]) -> T:
         """What ``make()`` returns, computed once for each key and kept as long as this program."""
         if key not in self._derived:

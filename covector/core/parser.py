@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ import numpy as np
 from covector.core.avals import ShapedArray, array_aval, dtype_from_name, float0, typeof
 from covector.core.jaxpr import Equation, Jaxpr, Literal, Var
 from covector.core.notation import MAKERS, RESERVED, digest, number_from_text, python_number
-from covector.core.primitive import Primitive
+from covector.core.primitive import Primitive, find_primitive
 from covector.core.tokens import Tokens
 
 _CONSTANTS = {"True": True, "False": False, "None": None}
@@ -43,10 +43,6 @@ def parse(text: str, *, consts: Iterable[Any] | None = None) -> Jaxpr:
         return parser.whole()
     except RecursionError:
         raise parser.error("programs and values nested less deeply") from None
-
-
-MORE_PRIMITIVES: list[Callable[[], None]] = []
-"""Imports the modules whose primitives are not there yet; `covector` puts it here."""
 
 
 class _Parser(Tokens):
@@ -157,10 +153,7 @@ class _Parser(Tokens):
     def primitive(self) -> Primitive:
         at = self.i
         name = self.word("the name of a primitive")
-        primitive = Primitive.registry.get(name)
-        if primitive is None and MORE_PRIMITIVES:
-            MORE_PRIMITIVES[0]()
-            primitive = Primitive.registry.get(name)
+        primitive = find_primitive(name)
         if primitive is None:
             close = difflib.get_close_matches(name, Primitive.registry, 1)
             hint = f"did you mean {close[0]!r}?" if close else "has the module that defines it been imported?"

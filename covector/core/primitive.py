@@ -30,7 +30,7 @@ from typing import Any, ClassVar, TypeVar
 from covector.core import errors
 from covector.core.checked_rules import checked_abstract, checked_batch, checked_jvp, checked_transpose
 from covector.core.modes import CAPTURING
-from covector.core.source import Source
+from covector.core.source import Source, user_source
 
 Rule = TypeVar("Rule", bound=Callable[..., Any])
 
@@ -136,6 +136,7 @@ class Primitive:
         "makes_new",
         "multiple_results",
         "name",
+        "origin",
         "overwrite",
         "rules",
         "runs_user_code",
@@ -145,9 +146,10 @@ class Primitive:
     )
 
     def __init__(self, name: str, *, multiple_results: bool = False, trusted: bool = False):
-        if name in Primitive.registry:
-            raise ValueError(f"there is a primitive named {name!r} already; programs are parsed by these names")
         self.name = name
+        self.origin = None if trusted else user_source()
+        """Where it was made."""
+        check_replaced(Primitive.registry.get(name), self)
         self.multiple_results = multiple_results
         self.trusted = trusted
         """Whether its rules are known to be right, so that what they return is not checked (by default it is)."""
@@ -190,6 +192,23 @@ class Primitive:
         if CAPTURING:
             trace = captured(trace)
         return trace.process(self, args, params)
+
+    def __reduce__(self) -> Any:
+        if Primitive.registry.get(self.name) is not self:
+            raise errors.ArgumentError(
+                errors.describe(
+                    f"the primitive {self.name!r}, defined at {self.origin}, cannot be pickled.",
+                    why="a primitive is pickled by its name, and another one has taken it",
+                    fix="trace the program again, with the primitive that has the name now",
+                )
+            )
+        return primitive_named, (self.name,)
+
+    def __deepcopy__(self, memo: Any) -> Primitive:
+        return self
+
+    def __copy__(self) -> Primitive:
+        return self
 
     def _missing(self, rule: str, asker: str) -> Callable[..., Any]:
         def missing_rule(*args: Any, **params: Any) -> Any:
@@ -256,6 +275,49 @@ class Primitive:
 
     def __repr__(self) -> str:
         return self.name
+
+
+def check_replaced(old: Primitive | None, new: Primitive) -> None:
+    """A primitive takes over the name of another one, as when a notebook cell is run twice; not one of covector's own."""
+    if old is None:
+        return
+    if old.trusted:
+        raise errors.ArgumentError(
+            errors.describe(
+                f"the name {new.name!r} is that of a primitive of covector's own.",
+                why="programs are printed and parsed by these names, and covector's rules refer to them",
+                fix="choose another name for the primitive",
+            )
+        )
+    errors.warn(
+        f"the primitive {new.name!r} is defined again, at {new.origin}; it was defined at {old.origin}. Programs that have been"
+        " traced keep the old one."
+    )
+
+
+MORE_PRIMITIVES: list[Callable[[], None]] = []
+"""Imports the modules whose primitives are not there yet; `covector` puts it here."""
+
+
+def find_primitive(name: str) -> Primitive | None:
+    """The primitive that has a name, for programs that come as text or from another process."""
+    if name not in Primitive.registry and MORE_PRIMITIVES:
+        MORE_PRIMITIVES[0]()
+    return Primitive.registry.get(name)
+
+
+def primitive_named(name: str) -> Primitive:
+    """The primitive that has a name; an error if none has."""
+    found = find_primitive(name)
+    if found is None:
+        raise errors.ParseError(
+            errors.describe(
+                f"there is no primitive named {name!r}.",
+                why="programs name their primitives, and the module that defines this one has not been imported",
+                fix="import the module first",
+            )
+        )
+    return found
 
 
 class ContextPrimitive(Primitive):

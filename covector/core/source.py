@@ -18,7 +18,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from types import CodeType, FrameType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import optree
@@ -52,6 +52,12 @@ class Source:
         self.code = code
         self.offset = offset
 
+    def __reduce__(self) -> Any:
+        return Place, (self.code.co_filename, self.code.co_name, self.line, self.span)
+
+    def __deepcopy__(self, memo: Any) -> Source:
+        return self
+
     @property
     def line(self) -> int:
         """The line number."""
@@ -70,6 +76,31 @@ class Source:
         path, line = self.code.co_filename, self.line
         text = linecache.getline(path, line).strip()
         return f"{os.path.basename(path)}:{line} in {self.code.co_name}" + (f": {text}" if text else "")
+
+
+class _Code(NamedTuple):
+    """What a message says of a code object."""
+
+    co_filename: str
+    co_name: str
+
+
+class Place(Source):
+    """A place in code that is not here, as that of a program of another process."""
+
+    __slots__ = ("known_line", "known_span")
+
+    def __init__(self, filename: str, name: str, line: int, span: Span | None):
+        super().__init__(_Code(filename, name), 0)  # type: ignore[arg-type]
+        self.known_line, self.known_span = line, span
+
+    @property
+    def line(self) -> int:
+        return self.known_line
+
+    @property
+    def span(self) -> Span | None:
+        return self.known_span
 
 
 @lru_cache(maxsize=256)

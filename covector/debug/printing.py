@@ -6,7 +6,7 @@ import builtins
 import re
 import string
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -42,13 +42,36 @@ def callback(callback: Callable[..., Any], *args: Any, ordered: bool = False, **
     is_array = [is_value(x) for x in leaves]
     others = [None if m else x for x, m in zip(leaves, is_array, strict=True)]
 
-    def run(*values: Any) -> list[Any]:
+    flat = Effect(callback, treedef, tuple(is_array), tuple(others))
+    debug_callback_p.bind(*choose(is_array, leaves), callback=Callback(function_name(callback), flat.run))
+
+
+class Effect(NamedTuple):
+    """A callback on those of its flat arguments that are arrays; the others are given."""
+
+    callback: Callable[..., Any]
+    treedef: Any
+    is_array: tuple[bool, ...]
+    others: tuple[Any, ...]
+
+    def run(self, *values: Any) -> list[Any]:
         shown = [np.asarray(v)[()] for v in values]
-        own_args, own_kwargs = tree_unflatten(treedef, spread(is_array, shown, others))
-        callback(*own_args, **own_kwargs)
+        args, kwargs = tree_unflatten(self.treedef, spread(self.is_array, shown, self.others))
+        self.callback(*args, **kwargs)
         return []
 
-    debug_callback_p.bind(*choose(is_array, leaves), callback=Callback(function_name(callback), run))
+
+class Print(NamedTuple):
+    """Prints values in a format."""
+
+    fmt: str
+
+    @property
+    def __name__(self) -> str:
+        return f"print({self.fmt!r})"
+
+    def __call__(self, *values: Any, **named: Any) -> None:
+        builtins.print(self.fmt.format(*values, **named))
 
 
 def check_format(fmt: Any, args: Any, kwargs: Any) -> None:
@@ -96,8 +119,5 @@ def print(fmt: str, *args: Any, ordered: bool = False, **kwargs: Any) -> None:
     """
     check_format(fmt, args, kwargs)
 
-    def show(*values: Any, **named: Any) -> None:
-        builtins.print(fmt.format(*values, **named))
-
-    show.__name__ = show.__qualname__ = f"print({fmt!r})"
+    show: Any = Print(fmt)
     callback(show, *args, **kwargs)

@@ -11,6 +11,8 @@ A researcher's own elementwise primitive, with every transformation for free:
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
+from types import MethodType
 from typing import Any, Protocol, cast
 
 import numpy as np
@@ -55,15 +57,29 @@ def elementwise(name: str, fn: Callable[..., Any], *derivatives: Derivative | No
         >>> float(square(3.0))
         9.0
     """
-    primitive = elementwise_primitive(name, fn, *derivatives, exact=exact)
+    return cast(PrimitiveFunction, Applied(elementwise_primitive(name, fn, *derivatives, exact=exact)))
 
-    def function(*args: Any) -> Any:
-        return primitive.bind(*args)
 
-    function.__name__ = function.__qualname__ = name
-    function.__doc__ = f"Elementwise {name}."
-    function.primitive = primitive  # type: ignore[attr-defined]
-    return cast(PrimitiveFunction, function)
+class Applied(partial):  # type: ignore[type-arg]
+    """The function that applies a primitive; it is pickled as the primitive is."""
+
+    primitive: Primitive
+
+    def __new__(cls, primitive: Primitive) -> Applied:
+        function = super().__new__(cls, primitive.bind)
+        function.__name__ = function.__qualname__ = primitive.name  # type: ignore[attr-defined]
+        function.__doc__ = f"Elementwise {primitive.name}."
+        function.primitive = primitive
+        return function
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return self if instance is None else MethodType(self, instance)
+
+    def __reduce__(self) -> Any:
+        return Applied, (self.primitive,)
+
+    def __repr__(self) -> str:
+        return f"<function {self.primitive.name}>"
 
 
 def elementwise_primitive(

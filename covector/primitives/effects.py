@@ -38,6 +38,16 @@ class Callback:
     transpose: Callable[[Values], list[Any]] | None = None
     vmap_method: str | None = None
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Callback) and self._identity() == other._identity()
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.vmap_method))
+
+    def _identity(self) -> tuple[Any, ...]:
+        """What it calls: of a method the object, which may have come from another process."""
+        return self.name, self.vmap_method, getattr(self.run, "__self__", self.run)
+
     def __repr__(self) -> str:
         return f"<callback {self.name}>"
 

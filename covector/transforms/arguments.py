@@ -51,6 +51,18 @@ def transformed(name: str, f: Any) -> Transformed:
     return Transformed(f"{name} of {function_name(f)}", source_of_function(inspect.unwrap(f) if callable(f) else f))
 
 
+def global_name(wrapper: Any) -> str | None:
+    """The name under which the module of a wrapped function holds the wrapper: that of the function, or any other."""
+    module = sys.modules.get(getattr(wrapper, "__module__", None) or "")
+    name = getattr(wrapper.__wrapped__, "__qualname__", "")
+    found: Any = module
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    if found is wrapper:
+        return name
+    return next((name for name, value in getattr(module, "__dict__", {}).items() if value is wrapper), None)
+
+
 STORE = "__covector_traces__"
 """The attribute of a function under which its traces are kept; see `covector.transforms.caches`."""
 
@@ -71,11 +83,7 @@ class Wrapper(partial):  # type: ignore[type-arg]
         return self if instance is None else MethodType(self, instance)
 
     def __reduce__(self) -> Any:
-        name = getattr(self.__wrapped__, "__qualname__", "")
-        found: Any = sys.modules.get(self.__module__ or "")
-        for part in name.split("."):
-            found = getattr(found, part, None)
-        return name if found is self else (self.again, (self.__wrapped__,))
+        return global_name(self) or (self.again, (self.__wrapped__,))
 
     def __repr__(self) -> str:
         return f"<{function_name(self)}>"

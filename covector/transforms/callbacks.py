@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -27,6 +27,35 @@ def _declared(result_shape_dtypes: Any) -> tuple[tuple[Any, ...], Any]:
         return ShapedArray(tuple(x.shape), x.dtype) if hasattr(x, "shape") and hasattr(x, "dtype") else typeof(x).strengthened()
 
     return tuple(map(aval, leaves)), treedef
+
+
+class FlatCallback(NamedTuple):
+    """A callback and its rules on flat arguments."""
+
+    name: str
+    callback: Callable[..., Any]
+    treedef: Any
+    out_tree: Any = None
+    jvp: Callable[..., Any] | None = None
+    transpose: Callable[..., Any] | None = None
+
+    def run(self, *values: Any) -> list[Any]:
+        return tree_flatten(self.callback(*tree_unflatten(self.treedef, values)))[0]
+
+    def run_on_arrays(self, *values: Any) -> list[Any]:
+        return self.run(*(np.asarray(v)[()] for v in values))
+
+    def flat_jvp(self, primals: Any, tangents: Any) -> Any:
+        assert self.jvp is not None
+        pairs = (tuple(tree_unflatten(self.treedef, xs)) for xs in (primals, tangents))
+        out, tangent = self.jvp(*pairs)
+        who = f"the jvp rule of {self.name}"
+        return same_tree(out, self.out_tree, "an output", who), tangent_leaves(tangent, self.out_tree, "a tangent", who)
+
+    def flat_transpose(self, cts: Any) -> list[Any]:
+        assert self.transpose is not None
+        results = self.transpose(tree_unflatten(self.out_tree, cts))
+        return tangent_leaves(list(results), self.treedef, "cotangents", f"the transpose of {self.name}")
 
 
 @hides_frames
@@ -69,23 +98,10 @@ def pure_callback(
         raise errors.ArgumentError(errors.describe(what, fix=f"pass one of {', '.join(map(repr, VMAP_METHODS))}"))
     leaves, treedef = flatten_values(args, f"pure_callback of {name}")
     out_avals, out_tree = _declared(result_shape_dtypes)
-
-    def run(*values: Any) -> list[Any]:
-        return tree_flatten(callback(*tree_unflatten(treedef, values)))[0]
-
-    def flat_jvp(primals: Any, tangents: Any) -> Any:
-        assert jvp is not None
-        pairs = (tuple(tree_unflatten(treedef, xs)) for xs in (primals, tangents))
-        out, tangent = jvp(*pairs)
-        who = f"the jvp rule of {name}"
-        return same_tree(out, out_tree, "an output", who), tangent_leaves(tangent, out_tree, "a tangent", who)
-
-    def flat_transpose(cts: Any) -> list[Any]:
-        assert transpose is not None
-        results = transpose(tree_unflatten(out_tree, cts))
-        return tangent_leaves(list(results), treedef, "cotangents", f"the transpose of {name}")
-
-    described = Callback(name, run, flat_jvp if jvp else None, flat_transpose if transpose else None, vmap_method)
+    flat = FlatCallback(name, callback, treedef, out_tree, jvp, transpose)
+    described = Callback(
+        name, flat.run, flat.flat_jvp if jvp else None, flat.flat_transpose if transpose else None, vmap_method
+    )
     return tree_unflatten(out_tree, pure_callback_p.bind(*leaves, callback=described, out_avals=out_avals))
 
 
@@ -112,9 +128,6 @@ def io_callback(callback: Callable[..., Any], result_shape_dtypes: Any, *args: A
     name = function_name(callback)
     leaves, treedef = flatten_values(args, f"io_callback of {name}")
     out_avals, out_tree = _declared(result_shape_dtypes)
-
-    def run(*values: Any) -> list[Any]:
-        return tree_flatten(callback(*tree_unflatten(treedef, [np.asarray(v)[()] for v in values])))[0]
-
+    run = FlatCallback(name, callback, treedef).run_on_arrays
     params = {"out_avals": out_avals} if out_avals else {}
     return tree_unflatten(out_tree, io_callback_p.bind(*leaves, callback=Callback(name, run), **params))

@@ -14,7 +14,15 @@ from covector.core.tracebacks import hides_frames
 from covector.interpreters.evaluate import eval_jaxpr
 from covector.primitives.custom_calls import BatchRule, custom_vmap_p, linear_call_p
 from covector.primitives.subprograms import rearranged
-from covector.transforms.arguments import check_callable, flatten_values, function_name, kind_of, same_tree, transformed
+from covector.transforms.arguments import (
+    check_callable,
+    flatten_values,
+    function_name,
+    global_name,
+    kind_of,
+    same_tree,
+    transformed,
+)
 from covector.transforms.positional import Positional
 from covector.transforms.staging import Traced, staged_leaves
 from covector.transforms.tracing import trace_function
@@ -70,6 +78,9 @@ class CustomBatching:
         self.name = function_name(fun)
         self.positional = Positional(fun)
         self.rule: Callable[..., Any] | None = None
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return global_name(self) or super().__reduce_ex__(protocol)
 
     def def_vmap(self, rule: Callable[..., Any]) -> Callable[..., Any]:
         """Register ``rule(axis_size, in_batched, *args) -> (output, out_batched)``; usable as a decorator.

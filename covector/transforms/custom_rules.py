@@ -20,6 +20,7 @@ from covector.transforms.arguments import (
     check_callable,
     flatten_values,
     function_name,
+    global_name,
     kind_of,
     like_tangent,
     same_tree,
@@ -129,6 +130,9 @@ class CustomFunction:
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else MethodType(self, instance)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return global_name(self) or super().__reduce_ex__(protocol)
 
     def __repr__(self) -> str:
         return f"<{self.kind} function {self.name}>"
