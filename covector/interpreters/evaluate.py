@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from covector.core.avals import dtype_of
 from covector.core.checked_rules import checked_impl
 from covector.core.jaxpr import Atom, Equation, Jaxpr, Literal, Var
 from covector.core.modes import MODES
@@ -43,7 +44,33 @@ def last_uses(jaxpr: Jaxpr) -> list[list[Var]]:
 
 def eval_jaxpr(jaxpr: Jaxpr, *args: Any) -> list[Any]:
     """The outputs of a program for these inputs, which may be tracers."""
-    return run_equations(jaxpr, args, apply=lambda eqn, values: eqn.primitive.bind(*values, **eqn.params))
+    return run_equations(jaxpr, args, apply=_bind_typed if jaxpr.derived("weak", lambda: uses_weak(jaxpr)) else _bind)
+
+
+def _bind(eqn: Equation, values: list[Any]) -> Any:
+    return eqn.primitive.bind(*values, **eqn.params)
+
+
+CONVERT: list[Callable[[Any, Any], Any]] = []
+"""``convert(x, dtype)``; the primitives put it here."""
+
+
+def _bind_typed(eqn: Equation, values: list[Any]) -> Any:
+    """The outputs in the dtypes that were recorded: what was a Python number may be a batch now, which decides a dtype."""
+    outs = eqn.primitive.bind(*values, **eqn.params)
+    if eqn.primitive.multiple_results:
+        return [_in_dtype(o, v.aval) for o, v in zip(outs, eqn.outputs, strict=True)]
+    return _in_dtype(outs, eqn.outputs[0].aval)
+
+
+def _in_dtype(x: Any, aval: Any) -> Any:
+    wanted = getattr(aval, "dtype", None)
+    return x if wanted is None or dtype_of(x) == wanted else CONVERT[0](x, wanted)
+
+
+def uses_weak(jaxpr: Jaxpr) -> bool:
+    """Whether a program computes with Python numbers that are not constants."""
+    return any(v.__class__ is Var and getattr(v.aval, "weak_type", False) for eqn in jaxpr.equations for v in eqn.inputs)
 
 
 def run_equations(jaxpr: Jaxpr, args: Any, apply: Callable[[Equation, list[Any]], Any]) -> list[Any]:

@@ -15,7 +15,7 @@ from covector.core.keys import names_in
 from covector.core.pytrees import tree_paths, tree_unflatten
 from covector.interpreters.batch import named_axes
 from covector.interpreters.stage import stage
-from covector.primitives.shaping import convert_to, strengthened
+from covector.primitives.shaping import as_python_number, convert_to, strengthened
 from covector.transforms.arguments import Transformed, flatten_values
 from covector.transforms.caches import traces_of
 
@@ -61,7 +61,7 @@ def traced_body(
 ) -> Body:
     """Trace ``f(carry, *rest)``, whose result ``split`` divides into the next carry and the other outputs.
 
-    The function of a ``fori_loop`` takes the index first.
+    The function of a ``fori_loop`` takes the index first, as a Python number.
 
     A body that closes over no tracer is traced once for each function, ``kind`` of loop and types, while it reads the same.
     """
@@ -69,7 +69,7 @@ def traced_body(
     key = (*trees, *map(names_in, trees), *carry.avals, None, *rest_avals)
     traces = traces_of(f, (kind, named_axes()))
     if key not in traces:
-        call = (lambda carry, i: f(i, carry)) if kind == "fori_loop" else f
+        call = (lambda carry, i: f(as_python_number(i), carry)) if kind == "fori_loop" else f
         body = _traced(call, carry, rest, rest_avals, split, who)
         if not body.hoisted:
             traces.keep(f, key, body, body.jaxpr)

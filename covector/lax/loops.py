@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 
 import covector.numpy as cnp
 from covector.core import errors
-from covector.core.avals import shape_of, typeof
+from covector.core.avals import result_dtype, shape_of, typeof
 from covector.core.modes import jit_is_disabled
 from covector.core.primitive import TracerBase
 from covector.core.pytrees import tree_leaves, tree_map, tree_paths, tree_unflatten
@@ -21,6 +22,7 @@ from covector.lax.carries import Body, Tree, flat, traced_body
 from covector.lax.checkpointed import check_option, checkpointed_scan
 from covector.lax.online import checkpointed_while
 from covector.primitives.scan import Loop
+from covector.primitives.shaping import as_python_number, convert_to
 from covector.primitives.subprograms import cut
 from covector.primitives.subscripts import concrete
 from covector.primitives.while_loop import bind_while, is_known
@@ -247,9 +249,10 @@ def fori_loop(
     """Repeat ``val = body_fun(i, val)`` for i from ``lower`` to ``upper - 1``.
 
     Args:
-        lower: the first i, an integer scalar.
+        lower: the first i, a scalar.
         upper: the end, which i does not reach.
-        body_fun: a function of i and the carry that returns the next carry, as for `while_loop`.
+        body_fun: a function of i and the carry that returns the next carry, as for `while_loop`.  i counts as a Python number:
+            what is computed with it keeps its own dtype.
         init_val: the first carry.
         unroll: as for `scan`; only where both bounds are known.
         progress: show a bar with this label; only where both bounds are known.
@@ -262,16 +265,18 @@ def fori_loop(
     """
     check_callable(body_fun, "fori_loop")
     bounds = [_bound(x, name) for x, name in ((lower, "lower"), (upper, "upper"))]
+    dtype = result_dtype(*[typeof(x) for x in bounds])
     who = transformed("fori_loop", body_fun)
     if not any(isinstance(x, TracerBase) for x in bounds):
+        first, n = bounds[0], max(0, math.ceil(bounds[1] - bounds[0]))
         if jit_is_disabled():
-            for i in range(*bounds):
-                init_val = body_fun(i, init_val)
+            for i in range(n):
+                init_val = body_fun(first + i, init_val)
             return init_val
-        carry, columns = flat(init_val, who.name), flat(np.arange(*bounds), who.name)
+        carry, columns = flat(init_val, who.name), flat(np.asarray(first + np.arange(n), dtype), who.name)
         index_avals = [typeof(x).example(0) for x in columns.leaves]
         body = traced_body(body_fun, carry, [columns], index_avals, lambda result: (result, None), who, "fori_loop")
-        loop = Loop(len(body.hoisted), len(carry.leaves), len(columns.leaves[0]), False, progress)
+        loop = Loop(len(body.hoisted), len(carry.leaves), n, False, progress)
         final, _ = _unrolled(body, loop, unroll, body.converted(carry.leaves), columns.leaves)
         return tree_unflatten(carry.treedef, final)[0]
     if progress is not None or unroll not in (1, False):
@@ -283,21 +288,25 @@ def fori_loop(
                 fix=f"make the bounds Python integers (static under jit), or leave {option} out",
             )
         )
-    _, _, result = while_loop(
-        lambda c: c[0] < c[1],
-        lambda c: (c[0] + 1, c[1], body_fun(c[0], c[2])),
-        (bounds[0] + np.zeros_like(bounds[1]), bounds[1] + np.zeros_like(bounds[0]), init_val),
-    )
-    return result
+    first, end = (convert_to(x, dtype) for x in bounds)
+
+    def step(counted: Any) -> Any:
+        i, value = counted
+        return i + 1, body_fun(as_python_number(i), value)
+
+    step.__qualname__ = function_name(body_fun)
+    return while_loop(lambda counted: counted[0] < end, step, (first, init_val))[1]
 
 
 def _bound(x: Any, name: str) -> Any:
-    """A bound as a Python integer where it is known."""
+    """A bound as a Python number where it is known, in one of their precisions where it is not."""
     aval = typeof(x)
-    if aval.shape or aval.dtype.kind not in "iu":
-        raise errors.ArgumentError(errors.describe(f"fori_loop got {name} of type {aval}.", fix="pass an integer scalar"))
+    if aval.shape or aval.dtype.kind not in "iuf":
+        raise errors.ArgumentError(errors.describe(f"fori_loop got {name} of type {aval}.", fix="pass a real scalar"))
+    if aval.dtype.kind == "f":  # a traced one may have a derivative, and so then has i
+        return convert_to(x, np.dtype(np.float64)) if isinstance(x, TracerBase) else float(x)
     known = concrete(x)
-    return x if known is None else int(known)
+    return convert_to(x, np.dtype(np.int64)) if known is None else int(known)
 
 
 @hides_frames

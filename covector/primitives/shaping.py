@@ -14,6 +14,7 @@ import numpy as np
 from covector.core.avals import WEAK_SCALARS, ShapedArray, Zero, array_aval, is_weak, shape_of, typeof
 from covector.core.jaxpr import Var
 from covector.core.primitive import Primitive, jointly
+from covector.interpreters.evaluate import CONVERT
 
 Shape = tuple[int, ...]
 Dims = Sequence[int | None]
@@ -214,7 +215,10 @@ weaken_p = linear_structural("weaken")
 
 @weaken_p.def_impl
 def _weaken(x: Any) -> Any:
-    return WEAK_SCALARS[_weak_kind(typeof(x))](x)
+    return x.item() if x.__class__ in OF_PYTHONS_PRECISION else WEAK_SCALARS[_weak_kind(typeof(x))](x)
+
+
+OF_PYTHONS_PRECISION: set[Any] = {np.int64, np.float64, np.complex128}
 
 
 @weaken_p.def_abstract
@@ -249,6 +253,14 @@ def convert_to(x: Any, dtype: np.dtype[Any]) -> Any:
     """``x`` in another dtype; nothing is done where it has that dtype already."""
     aval = typeof(x)
     return x if aval.dtype == dtype and not aval.weak_type else convert_p.bind(x, dtype=dtype)
+
+
+CONVERT.append(convert_to)
+
+
+def as_python_number(x: Any) -> Any:
+    """A scalar of the precision of Python's numbers as weakly typed as they are, so that it decides no dtype."""
+    return x if is_weak(x) else weaken_p.bind(x)
 
 
 def strengthened(x: Any) -> Any:

@@ -52,7 +52,7 @@ MISTAKES = {
         lambda: lax.while_loop(lambda c: c < 3, lambda c: c + 1, np.zeros(2)),
     ),
     r"the condition .* returned f64\[\]": (ArgumentError, lambda: lax.while_loop(lambda c: c, lambda c: c, np.float64(0))),
-    r"fori_loop got lower of type weak_f64\[\]": (ArgumentError, lambda: lax.fori_loop(0.5, 2, lambda i, c: c, 0)),
+    r"fori_loop got lower of type weak_c128\[\]": (ArgumentError, lambda: lax.fori_loop(0.5j, 2, lambda i, c: c, 0)),
     r"got progress, but its number of steps is not known[\s\S]*upper is weak_i64\[\]": (
         ArgumentError,
         lambda: cv.jit(lambda n: lax.fori_loop(0, n, lambda i, c: c, 0.0, progress="x"))(3),
