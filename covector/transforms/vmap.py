@@ -12,7 +12,7 @@ import numpy as np
 
 from covector.core import errors
 from covector.core.avals import shape_of, typeof
-from covector.core.pytrees import broadcast_prefix, tree_paths, tree_unflatten
+from covector.core.pytrees import broadcast_prefix, tree_flatten, tree_leaves, tree_paths, tree_unflatten
 from covector.interpreters.batch import BatchTrace, open_batch
 from covector.primitives.shaping import broadcast_to_p, moveaxis
 from covector.transforms.arguments import check_callable, flatten_values, transformed, wrap_like
@@ -33,9 +33,9 @@ def vmap(
     Args:
         f: a function of pytrees of arrays, written for one example.
         in_axes: for each positional argument the axis of its arrays that enumerates the examples (negative axes count from
-            the end), or None for an argument that is the same for all.  An integer serves all arguments; a tuple gives one
-            entry for each, and an entry may be a tree of which the argument's structure is an extension.  Keyword arguments
-            are always batched along axis 0.
+            the end), or None for an argument that is the same for all, which may be any object.  An integer serves all
+            arguments; a tuple gives one entry for each, and an entry may be a tree of which the argument's structure is an
+            extension.  Keyword arguments are always batched along axis 0.
         out_axes: likewise for the outputs: where the batch axis is put.  None for an output that is the same for all.
         axis_name: a name for the batch axis, for the collectives in `covector.lax` (``psum`` and others).
         axis_size: the size of the batch; needed only if no argument is batched.
@@ -70,7 +70,7 @@ def vmap(
     who = transformed("vmap", f)
 
     def vmapped(*args: Any, **kwargs: Any) -> Any:
-        leaves, treedef = flatten_values([args, kwargs], who.name)
+        leaves, treedef = tree_flatten([args, kwargs])
         dims = _input_dims(in_axes, args, kwargs, leaves, who.name)
         size = _batch_size(leaves, dims, axis_size, lambda: tree_paths([args, kwargs]), who.name)
 
@@ -104,7 +104,7 @@ def _axes_error(text: str) -> Exception:
 
 def _input_dims(in_axes: Any, args: Any, kwargs: Any, leaves: list[Any], who: str) -> list[int | None]:
     if isinstance(in_axes, int) and not kwargs:
-        return [_canonical(in_axes, shape_of(leaf), i, args, kwargs, who) for i, leaf in enumerate(leaves)]
+        return [_canonical(in_axes, leaf, i, args, kwargs, who) for i, leaf in enumerate(leaves)]
     if isinstance(in_axes, tuple) and len(in_axes) != len(args):
         raise errors.ArgumentError(
             errors.describe(
@@ -116,13 +116,19 @@ def _input_dims(in_axes: Any, args: Any, kwargs: Any, leaves: list[Any], who: st
     axes = [*broadcast_prefix(in_axes, args, f"{who}: in_axes", _axes_error)]
     axes += [0] * (len(leaves) - len(axes))
     return [
-        _canonical(axis, shape_of(leaf), i, args, kwargs, who) for i, (axis, leaf) in enumerate(zip(axes, leaves, strict=True))
+        _canonical(axis, leaf, i, args, kwargs, who) for i, (axis, leaf) in enumerate(zip(axes, leaves, strict=True))
     ]
 
 
-def _canonical(axis: Any, shape: tuple[int, ...], index: int, args: Any, kwargs: Any, who: str) -> int | None:
+def _canonical(axis: Any, leaf: Any, index: int, args: Any, kwargs: Any, who: str) -> int | None:
     if axis is None:
         return None
+    try:
+        shape = shape_of(leaf)
+    except TypeError as e:
+        what = f"{who} got {leaf!r} of type {type(leaf).__name__} at {_where(tree_paths([args, kwargs])[index])}."
+        fix = "pass arrays or numbers to batch, and None in in_axes for what is the same for all examples: it may be anything"
+        raise errors.ArgumentError(errors.describe(what, why=str(e), fix=fix)) from None
     if axis == 0 and shape:
         return 0
     try:
@@ -130,11 +136,15 @@ def _canonical(axis: Any, shape: tuple[int, ...], index: int, args: Any, kwargs:
     except TypeError:
         raise _axes_error(f"{who} has {axis!r} in in_axes, which is no axis.") from None
     if not -len(shape) <= axis < len(shape):
+        is_keyword = index >= len(tree_leaves(args))
         raise errors.BatchSizeError(
             errors.describe(
                 f"{who} is to batch {_where(tree_paths([args, kwargs])[index])} along axis {axis}, but its shape is {shape}.",
-                why="the batch axis must be one of the array's own",
-                fix="pass an array with that axis, or None in in_axes for an argument that is the same for all examples",
+                why="the batch axis must be one of the array's own"
+                + ("; keyword arguments are always batched along axis 0" if is_keyword else ""),
+                fix="bind it with functools.partial, or pass it by position, with None in in_axes, if it is the same for all"
+                if is_keyword
+                else "pass an array with that axis, or None in in_axes for an argument that is the same for all examples",
             )
         )
     return axis % len(shape)  # type: ignore[no-any-return]

@@ -132,3 +132,52 @@ class TestErrors:
     def test_python_if_on_a_batched_value(self):
         with pytest.raises(cv.errors.TracerBoolConversionError, match="4 examples at once, which may differ"):
             cv.vmap(lambda x: x if x > 0 else -x)(A[:, 0])
+
+
+class Settings:
+    power = 2
+
+
+UNMAPPED = {
+    "a function": (lambda g, x: g(x), np.sin, np.sin),
+    "a string": (lambda name, x: getattr(np, name)(x), "cos", np.cos),
+    "an object of a class": (lambda s, x: x**s.power, Settings(), np.square),
+    "a tree of such": (lambda d, x: d["g"](x) * len(d["names"][0]), {"g": np.exp, "names": ["ab"]}, lambda x: 2 * np.exp(x)),
+    "a dtype": (lambda dtype, x: x.astype(dtype), np.dtype("i4"), lambda x: x.astype("i4")),
+    "a linear map": (lambda pull, x: pull(x)[0], cv.vjp(lambda x: 3 * x, 1.0)[1], lambda x: 3 * x),
+}
+AROUND = {
+    "vmap": lambda f, x: f(x),
+    "jit": lambda f, x: cv.jit(f)(x),
+    "jvp": lambda f, x: cv.jvp(f, (x,), (x,))[0],
+    "vmap of vmap": lambda f, x: cv.vmap(f)(x[None])[0],
+    "branches": lambda f, x: f(x),
+}
+
+
+@pytest.mark.parametrize("what", UNMAPPED)
+@pytest.mark.parametrize("around", AROUND)
+def test_what_is_the_same_for_all_may_be_any_object(what, around):
+    f, thing, want = UNMAPPED[what]
+    x = np.arange(1.0, 4.0)
+    branches = "split" if around == "branches" else None
+    mapped = cv.vmap(f, in_axes=(None, 0), branches=branches)
+    np.testing.assert_allclose(AROUND[around](lambda x: mapped(thing, x), x), want(x))
+
+
+NOT_BATCHED = {
+    r"'cos' of type str at argument 0": lambda: cv.vmap(lambda name, x: x)("cos", np.ones(3)),
+    r"of type Settings at argument 1\['s'\]": lambda: cv.vmap(lambda x, d: x)(np.ones(3), {"s": Settings()}),
+    r"of type Settings at keyword argument 's'": lambda: cv.vmap(lambda x, s: x)(np.ones(3), s=Settings()),
+    r"batch argument 1 along axis 0, but its shape is \(\)": lambda: cv.vmap(lambda x, scale: x)(np.ones(3), 2.0),
+    r"batch keyword argument 'scale' along axis 0[\s\S]*are always batched[\s\S]*bind it with functools": (
+        lambda: cv.vmap(lambda x, scale: x)(np.ones(3), scale=2.0)
+    ),
+}
+
+
+@pytest.mark.parametrize("text", NOT_BATCHED)
+def test_what_cannot_be_batched(text):
+    with pytest.raises((cv.errors.ArgumentError, cv.errors.BatchSizeError), match=text) as caught:
+        NOT_BATCHED[text]()
+    assert "Fix: " in str(caught.value)
