@@ -7,6 +7,7 @@ made, so whatever is derived from one (its cleaned, compiled, differentiated for
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -120,10 +121,18 @@ class Jaxpr:
         return Jaxpr, (self.in_vars, self.equations, self.out_vars, self.consts, self.linear)
 
     def derived(self, key: Any, make: Callable[[], T]) -> T:
-        """What ``make()`` returns, computed once for each key and kept as long as this program."""
+        """What ``make()`` returns, computed once for each key and kept as long as this program, to which it must not refer."""
         if key not in self._derived:
             self._derived[key] = make()
         return self._derived[key]  # type: ignore[no-any-return]
+
+    def derived_with(self, others: Sequence[Jaxpr], key: Any, make: Callable[[], T]) -> T:
+        """The same for what is made of this program and ``others``; it must refer to none of them."""
+        key = (key, *map(id, others))
+        known = self._derived.get(key)
+        if known is None or any(reference() is not other for reference, other in zip(known[0], others, strict=True)):
+            known = self._derived[key] = [*map(weakref.ref, others)], make()
+        return known[1]
 
     def __str__(self) -> str:
         return PRINTER(self)

@@ -56,12 +56,8 @@ def program_with(jaxpr: Jaxpr, residuals: Sequence[Any], present: Sequence[bool]
     inputs = iter(jaxpr.in_vars[len(residuals) :])
     trace = LinearTrace("a linear map")
     trace.closed = True
-    trace.tape = [
-        (e.primitive, [_value(x, values) for x in e.inputs], e.params, e.outputs, e.source) for e in jaxpr.equations
-    ]
-    outs = [
-        StageTracer(trace, v) if v.__class__ is Var and v not in values else Zero(v.aval.tangent()) for v in jaxpr.out_vars
-    ]
+    trace.tape = [(e.primitive, [_value(x, values) for x in e.inputs], e.params, e.outputs, e.source) for e in jaxpr.equations]
+    outs = [StageTracer(trace, v) if v.__class__ is Var and v not in values else Zero(v.aval.tangent()) for v in jaxpr.out_vars]
     return LinearProgram(trace, [next(inputs) if p else None for p in present], outs)
 
 

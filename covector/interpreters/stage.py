@@ -98,6 +98,10 @@ class StageTrace(Trace):
         self.tape.append((primitive, inputs, NO_PARAMS, (var,), None))
         return StageTracer(self, var)
 
+    def forget(self) -> None:
+        """Drop the parameters of what was recorded: a rule among them may refer to a tracer, and so to this trace again."""
+        self.tape[:] = [e if e[2] is NO_PARAMS else (e[0], (), NO_PARAMS, e[3], e[4]) for e in self.tape]
+
     def close(self, in_vars: Sequence[Var], outs: Sequence[Any], linear: bool = False) -> tuple[Jaxpr, list[Any]]:
         """The program from ``in_vars`` to ``outs``, and the values of the leading inputs that it needs besides."""
         return _Closing().close(self, in_vars, outs, linear)
@@ -263,4 +267,6 @@ def stage(
     opened = open_capture(name, origin) if capture else open_trace(StageTrace, name, origin)
     with collection_paused(), opened as trace:
         tracers = [trace.new_input(aval) for aval in in_avals]
-        return trace.close([t.variable for t in tracers], f(*tracers))
+        program = trace.close([t.variable for t in tracers], f(*tracers))
+        trace.forget()
+        return program

@@ -6,7 +6,7 @@ A Python number in a carry takes the dtype that the body gives it: ``0`` becomes
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from covector.core import errors
 from covector.core.avals import ShapedArray, result_dtype, typeof, with_varying
@@ -18,6 +18,8 @@ from covector.interpreters.stage import stage
 from covector.primitives.shaping import as_python_number, convert_to, strengthened
 from covector.transforms.arguments import Transformed, flatten_values
 from covector.transforms.caches import traces_of
+
+T = TypeVar("T")
 
 
 class Tree(NamedTuple):
@@ -44,6 +46,14 @@ class Body(NamedTuple):
     hoisted: list[Any]
     carry_avals: list[ShapedArray]
     out_tree: Any
+    made: dict[Any, Any]
+    """What was made of it, by key."""
+
+    def once(self, key: Any, make: Callable[[], T]) -> T:
+        """What ``make()`` returns, computed once for each key; it may refer to the program of the body."""
+        if key not in self.made:
+            self.made[key] = make()
+        return self.made[key]  # type: ignore[no-any-return]
 
     def converted(self, carry: Sequence[Any]) -> list[Any]:
         """The initial carries in the types that the loop gives them."""
@@ -101,7 +111,7 @@ def _traced(
         if len(common) < len(joined):
             raise _type_error(carry, wanted, found, joined.index(None), who)
         if common == wanted and not any(a.weak_type for a in wanted):
-            return Body(jaxpr, hoisted, wanted, out_trees[0])
+            return Body(jaxpr, hoisted, wanted, out_trees[0], {})
         wanted = [a.strengthened() for a in common] if common == wanted else common
 
 

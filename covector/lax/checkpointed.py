@@ -49,14 +49,8 @@ def checkpointed_scan(body: Body, loop: Loop, checkpoint: Any, init: list[Any], 
         carry, ys = _by_segments(body, forwards, isqrt(n - 1) + 1, init, xs)
     else:
         slots = min(n, default_slots(n) if checkpoint == "binomial" else int(checkpoint))
-        carry, ys = _reversible(body.jaxpr, forwards, slots, body.hoisted, init, xs)
+        carry, ys = _reversible(body, forwards, slots, body.hoisted, init, xs)
     return carry, [y[::-1] for y in ys] if loop.reverse else ys
-
-
-def checkpointed(jaxpr: Jaxpr) -> Jaxpr:
-    """The program that calls another one, which is computed again when it is reversed."""
-    run = lambda *args: checkpoint_p.bind(*args, jaxpr=jaxpr, **OPTIONS)
-    return jaxpr.derived("checkpointed", lambda: staged(run, jaxpr.in_avals))
 
 
 # --- two levels -------------------------------------------------------------------------------------------------------
@@ -64,18 +58,20 @@ def checkpointed(jaxpr: Jaxpr) -> Jaxpr:
 
 def _by_segments(body: Body, loop: Loop, size: int, init: list[Any], xs: list[Any]) -> tuple[list[Any], list[Any]]:
     """Keep the state before each segment of ``size`` steps; a segment is computed again when it is reversed."""
-    segment = _plain(body.jaxpr, loop._replace(length=size, progress=None))
-    return in_blocks(body, loop, checkpointed(segment), size, init, xs, rest=loop._replace(progress=None))
+    segment = _plain(body, loop._replace(length=size, progress=None))
+    run = lambda *args: checkpoint_p.bind(*args, jaxpr=segment, **OPTIONS)
+    step = body.once(("checkpointed", loop, size), lambda: staged(run, segment.in_avals))
+    return in_blocks(body, loop, step, size, init, xs, rest=loop._replace(progress=None))
 
 
-def _plain(jaxpr: Jaxpr, loop: Loop) -> Jaxpr:
+def _plain(body: Body, loop: Loop) -> Jaxpr:
     """The program of a scan."""
 
     def run(*args: Any) -> list[Any]:
-        carry, ys = loop.bind(jaxpr, *loop.cut(args))
+        carry, ys = loop.bind(body.jaxpr, *loop.cut(args))
         return [*carry, *ys]
 
-    return jaxpr.derived(("scan", loop), lambda: staged(run, _avals(jaxpr, loop)))
+    return body.once(("scan", loop), lambda: staged(run, _avals(body.jaxpr, loop)))
 
 
 def _avals(jaxpr: Jaxpr, loop: Loop) -> list[Any]:
@@ -87,7 +83,7 @@ def _avals(jaxpr: Jaxpr, loop: Loop) -> list[Any]:
 
 
 def _reversible(
-    jaxpr: Jaxpr, loop: Loop, slots: int, consts: list[Any], carry: list[Any], xs: list[Any]
+    body: Body, loop: Loop, slots: int, consts: list[Any], carry: list[Any], xs: list[Any]
 ) -> tuple[list[Any], list[Any]]:
     """Run a loop so that its reversal needs at most ``slots`` states; the one it begins with counts."""
     left, start = loop.length or 0, 0
@@ -96,19 +92,19 @@ def _reversible(
         m = best_first_part(left, slots)
         part = loop._replace(length=m, progress=None)
         columns = [x[start : start + m] for x in xs]
-        again = _reversible_program(jaxpr, part, slots)
-        outs = checkpoint_p.bind(*consts, *carry, *columns, jaxpr=_plain(jaxpr, part), again=again, **OPTIONS)
+        again = _reversible_program(body, part, slots)
+        outs = checkpoint_p.bind(*consts, *carry, *columns, jaxpr=_plain(body, part), again=again, **OPTIONS)
         carry, ys = cut(outs, loop.num_carry)
         parts.append(ys)
         left, start, slots = left - m, start + m, slots - 1
-    carry, last = cut(eval_jaxpr(jaxpr, *consts, *carry, *(x[start] for x in xs)), loop.num_carry)
+    carry, last = cut(eval_jaxpr(body.jaxpr, *consts, *carry, *(x[start] for x in xs)), loop.num_carry)
     parts.append([reshape_p.bind(y, shape=(1, *shape_of(y))) for y in last])
     return carry, [np.concatenate(column) for column in zip(*parts, strict=True)]
 
 
-def _reversible_program(jaxpr: Jaxpr, loop: Loop, slots: int) -> Jaxpr:
+def _reversible_program(body: Body, loop: Loop, slots: int) -> Jaxpr:
     def run(*args: Any) -> list[Any]:
-        carry, ys = _reversible(jaxpr, loop, slots, *loop.cut(args))
+        carry, ys = _reversible(body, loop, slots, *loop.cut(args))
         return [*carry, *ys]
 
-    return jaxpr.derived(("reversible", loop, slots), lambda: staged(run, _avals(jaxpr, loop)))
+    return body.once(("reversible", loop, slots), lambda: staged(run, _avals(body.jaxpr, loop)))

@@ -220,7 +220,7 @@ def while_loop(
     if checkpoint is None:
         outs, _ = bind_while(condition.jaxpr, body.jaxpr, args, None)
     else:
-        outs = checkpointed_while(condition.jaxpr, body.jaxpr, int(checkpoint), args, who.name)
+        outs = checkpointed_while(condition.jaxpr, body, int(checkpoint), args, who.name)
     return tree_unflatten(carry.treedef, outs)[0]
 
 

@@ -19,6 +19,7 @@ from covector.core.jaxpr import Jaxpr
 from covector.interpreters.evaluate import eval_jaxpr
 from covector.interpreters.linearize import split
 from covector.interpreters.programs import choose, spread, staged, transposed_program
+from covector.lax.carries import Body
 from covector.lax.schedules import state_to_drop, stops_of_sweep
 from covector.primitives.custom import Rules, custom_p
 from covector.primitives.custom_linear import Backward
@@ -33,15 +34,18 @@ from covector.transforms.callbacks import pure_callback
 COUNT = ShapedArray((), np.int64)
 
 
-def checkpointed_while(cond: Jaxpr, body: Jaxpr, slots: int, args: Sequence[list[Any]], name: str) -> list[Any]:
+def checkpointed_while(cond: Jaxpr, body: Body, slots: int, args: Sequence[list[Any]], name: str) -> list[Any]:
     """The final carries of a while loop that is reversed from at most ``slots`` states, besides the one at hand.
 
     ``args`` are the consts of the condition, those of the body, and the carries.
     """
     cond_consts, consts, carry = args
-    key = ("online", cond, len(cond_consts), slots)
-    loop = body.derived(key, lambda: Loop(cond, body, len(cond_consts), len(consts), slots))
-    jaxpr, rules = body.derived((*key, name), lambda: (loop.plain(), Rules(name, None, loop.forwards)))
+
+    def make() -> tuple[Jaxpr, Rules]:
+        loop = Loop(cond, body.jaxpr, len(cond_consts), len(consts), slots)
+        return loop.plain(), Rules(name, None, loop.forwards)
+
+    jaxpr, rules = body.once(("online", cond, len(cond_consts), slots, name), make)
     return custom_p.bind(*cond_consts, *consts, *carry, jaxpr=jaxpr, rules=rules, hoisted=0)  # type: ignore[no-any-return]
 
 
@@ -75,7 +79,7 @@ class Loop(NamedTuple):
         cond_consts, consts, carry = cut(primals, self.num_cond, self.num_body)
         stacks = [StackAval(a).zeros() for a in self.avals[2]]
         state = [np.int64(0), np.full(self.slots, -1), *carry, *carry, *stacks]
-        condition, step = self.body.derived(("online forwards", *self), self._forward_programs)
+        condition, step = self.body.derived_with([self.cond], ("online forwards", *self[2:]), self._forward_programs)
         (n, held, *rest), _ = bind_while(condition, step, [cond_consts, consts, state], None)
         last, final, stacks = cut(rest, self.num_carry, self.num_carry)
         backward = Backwards(self, tuple(perturbed[self.num_cond :]))
@@ -91,7 +95,9 @@ class Loop(NamedTuple):
 
         def step(*args: Any) -> list[Any]:
             consts, (i, held), before, state, stacks = cut(args, self.num_body, 2, n, n)
-            slot, held = pure_callback(self.slot_of, (COUNT, self.held_aval), i - 1, held, vmap_method="sequential")
+            slot, held = pure_callback(
+                Slots(self.slots).slot_of, (COUNT, self.held_aval), i - 1, held, vmap_method="sequential"
+            )
             stacks = [with_item_p.bind(slot, s, x) for s, x in zip(stacks, before, strict=True)]
             return [i + 1, held, *state, *eval_jaxpr(self.body, *consts, *state), *stacks]
 
@@ -104,16 +110,6 @@ class Loop(NamedTuple):
         """Of the states held: the number of that in each slot, or -1."""
         return ShapedArray((self.slots,), np.int64)
 
-    def slot_of(self, state: Any, held: Any) -> tuple[Any, Any]:
-        """Where to keep a state that has been passed (-1: nowhere), and the states held then."""
-        if state < 0:
-            return np.int64(-1), held
-        dropped = -1 if np.any(held < 0) else state_to_drop(held.tolist(), int(state), self.slots)
-        if dropped is None:
-            return np.int64(-1), held
-        slot = np.argmax(held == dropped)
-        return slot, np.where(np.arange(self.slots) == slot, state, held)
-
 
 class Backwards(NamedTuple):
     """The backward half of a loop, with respect to consts and carries of which some are perturbed."""
@@ -124,7 +120,9 @@ class Backwards(NamedTuple):
     def run(self, residuals: Sequence[Any], cts: Sequence[Any]) -> list[Any]:
         loop = self.loop
         consts, (n, held), last, stacks = cut(residuals, loop.num_body, 2, loop.num_carry)
-        condition, step, marks, out_avals = loop.body.derived(("online backwards", *self), self._programs)
+        condition, step, marks, out_avals = loop.body.derived_with(
+            [loop.cond], ("online backwards", *loop[2:], self.perturbed), self._programs
+        )
         const_marks, carry_marks = cut(marks, loop.num_body)
         sums = [a.zeros() for a in out_avals[: sum(const_marks)]]
         given = [strengthened(instantiate(ct)) for ct in choose(carry_marks, cts)]
@@ -145,7 +143,7 @@ class Backwards(NamedTuple):
 
         def step(*args: Any) -> list[Any]:
             consts, (t, at, held), state, stacks, cts = cut(args, loop.num_body, 3, n, n)
-            held, stops = pure_callback(self.plan, (held_aval, held_aval), t, at, held, vmap_method="sequential")
+            held, stops = pure_callback(Slots(loop.slots).plan, (held_aval, held_aval), t, at, held, vmap_method="sequential")
             stacks = [kept_items_p.bind((held >= 0) & (stops < 0), s) for s in stacks]
             (_, _, _, *rest), _ = bind_while(advancing, advance, [[], consts, [t, at, stops, *state, *stacks]], None)
             state, stacks = cut(rest, n)
@@ -188,9 +186,25 @@ class Backwards(NamedTuple):
 
         return staged(back, [*loop.body.in_avals, *transposed.in_avals[n_known:]]), marks
 
+
+class Slots(NamedTuple):
+    """Which states to keep; what is called while the loops run."""
+
+    slots: int
+
+    def slot_of(self, state: Any, held: Any) -> tuple[Any, Any]:
+        """Where to keep a state that has been passed (-1: nowhere), and the states held then."""
+        if state < 0:
+            return np.int64(-1), held
+        dropped = -1 if np.any(held < 0) else state_to_drop(held.tolist(), int(state), self.slots)
+        if dropped is None:
+            return np.int64(-1), held
+        slot = np.argmax(held == dropped)
+        return slot, np.where(np.arange(self.slots) == slot, state, held)
+
     def plan(self, step: Any, at: Any, held: Any) -> tuple[Any, Any]:
         """The states held on arrival at the ``step`` that is to be reversed, and those to be kept on the way, by slots."""
-        stops = np.full(self.loop.slots, -1)
+        stops = np.full(self.slots, -1)
         free = np.flatnonzero((held < 0) | (held > step))
         ahead = stops_of_sweep(int(at), int(step), len(free) + 1)
         stops[free[: len(ahead)]] = ahead

@@ -83,9 +83,8 @@ def _cond_linearize(primals: Sequence[Any], tangents: Sequence[Any], *, branches
 
 def known_choice(parts: list[Split], index: Any, operands: Sequence[Any], n_out: int) -> tuple[list[Any], list[Any], Branches]:
     """Run the known parts of the branches: their outputs proper, the residuals, and the linear parts that take these."""
-    # the parts are kept beside what is made of them, so that their identities stay theirs
-    key = ("slots", tuple(id(p.primal) for p in parts))
-    (primal, linear), _ = parts[0].primal.derived(key, lambda: (_with_slots(parts, n_out), parts))
+    others = [program for part in parts for program in (part.primal, part.linear)]
+    primal, linear = parts[0].primal.derived_with(others, ("slots", n_out), lambda: _with_slots(parts, n_out))
     outs = cond_p.bind(index, *operands, branches=primal)
     return outs[:n_out], outs[n_out:], linear
 

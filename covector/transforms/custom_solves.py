@@ -65,23 +65,37 @@ def custom_root(
 
     tangent_solver, own_tangent = _closed(solve_tangent, guess, traced.hoisted, guess)
 
-    @custom_jvp
-    def root(guess: Any, parameters: Any, own: Any, own_tangent: Any) -> Any:
-        result = solver(guess, parameters, *own)
-        _check_solution(result, guess, f"the solver {function_name(solve)}", has_aux, "the initial guess")
+    names = f"the solver {function_name(solve)}", f"the tangent_solve {function_name(tangent_solve)}"
+    return _Root(converted, solver, tangent_solver, has_aux, names)(guess, traced.hoisted, own, own_tangent)
+
+
+class _Root(NamedTuple):
+    """A root as a function of the guess, the parameters and what the solvers close over."""
+
+    function: Callable[..., Any]
+    solver: Callable[..., Any]
+    tangent_solver: Callable[..., Any]
+    has_aux: bool
+    names: tuple[str, str]
+
+    def __call__(self, *args: Any) -> Any:
+        root = custom_jvp(self.value)
+        root.defjvp(self.jvp)
+        return root(*args)
+
+    def value(self, guess: Any, parameters: Any, own: Any, own_tangent: Any) -> Any:
+        result = self.solver(guess, parameters, *own)
+        _check_solution(result, guess, self.names[0], self.has_aux, "the initial guess")
         return result
 
-    @root.defjvp  # type: ignore[untyped-decorator]
-    def root_jvp(primals: Any, tangents: Any) -> Any:
-        result = root(*primals)
-        x = _solution(result, has_aux)
+    def jvp(self, primals: Any, tangents: Any) -> Any:
+        result = self(*primals)
+        x = _solution(result, self.has_aux)
         _, parameters, _, own_tangent = primals
-        _, change = jvp(lambda *ps: converted(x, *ps), parameters, tangents[1])
-        dx = tangent_solver(x, parameters, tree_map(np.negative, change), *own_tangent)
-        _check_like(dx, x, f"the tangent_solve {function_name(tangent_solve)}", "the root")
-        return result, _tangent(dx, result, has_aux)
-
-    return root(guess, traced.hoisted, own, own_tangent)
+        _, change = jvp(lambda *ps: self.function(x, *ps), parameters, tangents[1])
+        dx = self.tangent_solver(x, parameters, tree_map(np.negative, change), *own_tangent)
+        _check_like(dx, x, self.names[1], "the root")
+        return result, _tangent(dx, result, self.has_aux)
 
 
 def _closed(f: Callable[..., Any], *example_args: Any) -> tuple[Callable[..., Any], list[Any]]:
@@ -187,7 +201,7 @@ def custom_linear_solve(
         transposed = lambda y, ps: linear_transpose(lambda x: converted(x, *ps), y)(y)[0]
         back = f"the transpose_solve {function_name(transpose_solve)}"
         other, other_own = _side(transposed, transpose_solve, back, b, traced.hoisted)
-    return _linear_solution(side, other, b, (traced.hoisted, own, other_own), has_aux)
+    return _System(side, other, has_aux)(b, traced.hoisted, own, other_own)
 
 
 class _Side(NamedTuple):
@@ -203,32 +217,37 @@ def _side(apply: Callable[..., Any], solve: Callable[..., Any], who: str, b: Any
     return _Side(apply, solver, who), own
 
 
-def _linear_solution(side: _Side, other: _Side | None, b: Any, known: tuple[Any, Any, Any], has_aux: bool) -> Any:
-    """The solution for the parameters and what either solver closes over, which are ``known``; ``other`` is the transpose."""
+class _System(NamedTuple):
+    """The solution of a system as a function of b, the parameters and what either solver closes over."""
 
-    @custom_jvp
-    def solution(b: Any, parameters: Any, own: Any, other_own: Any) -> Any:
-        result = side.solve(b, parameters, *own)
-        _check_solution(result, b, side.who, has_aux, "b")
+    side: _Side
+    transpose: _Side | None
+    has_aux: bool
+
+    def __call__(self, *args: Any) -> Any:
+        solution = custom_jvp(self.value)
+        solution.defjvp(self.jvp)
+        return solution(*args)
+
+    def value(self, b: Any, parameters: Any, own: Any, other_own: Any) -> Any:
+        result = self.side.solve(b, parameters, *own)
+        _check_solution(result, b, self.side.who, self.has_aux, "b")
         return result
 
-    def forward(known: Any, b: Any) -> Any:
-        return _solution(solution(b, *known), has_aux)
+    def forward(self, known: Any, b: Any) -> Any:
+        return _solution(self(b, *known), self.has_aux)
 
-    def transposed(known: Any, ct: Any) -> Any:
-        assert other is not None
+    def transposed(self, known: Any, ct: Any) -> Any:
+        assert self.transpose is not None
         parameters, own, other_own = known
-        return _solution(_linear_solution(other, side, ct, (parameters, other_own, own), has_aux), has_aux)
+        return _System(self.transpose, self.side, self.has_aux).forward((parameters, other_own, own), ct)
 
-    @solution.defjvp  # type: ignore[untyped-decorator]
-    def solution_jvp(primals: Any, tangents: Any) -> Any:
-        result = solution(*primals)
-        x, known = _solution(result, has_aux), primals[1:]
+    def jvp(self, primals: Any, tangents: Any) -> Any:
+        result = self(*primals)
+        x, known = _solution(result, self.has_aux), primals[1:]
         parameters, (rhs, changes, *_) = known[0], tangents
         if parameters:
-            _, moved = jvp(lambda *ps: side.apply(x, ps), parameters, changes)
+            _, moved = jvp(lambda *ps: self.side.apply(x, ps), parameters, changes)
             rhs = tree_map(np.subtract, rhs, moved)
-        dx = forward(known, rhs) if other is None else linear_call(forward, transposed, known, rhs)
-        return result, _tangent(dx, result, has_aux)
-
-    return solution(b, *known)
+        solved = linear_call(self.forward, self.transposed, known, rhs) if self.transpose else self.forward(known, rhs)
+        return result, _tangent(solved, result, self.has_aux)
