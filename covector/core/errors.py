@@ -76,12 +76,12 @@ class MissingRuleError(CovectorError, NotImplementedError):
 class NonDifferentiableError(CovectorError, TypeError):
     """A derivative was asked of a primitive that has none."""
 
-    def __init__(self, primitive: str, asker: str, avals: Any):
+    def __init__(self, primitive: str, asker: str, avals: Any, *, why: str = "", fix: str = ""):
         super().__init__(
             describe(
                 f"{asker} cannot differentiate {primitive!r} at ({', '.join(map(str, avals))}): it has no derivative rule.",
-                why="the operation is not differentiable, or nobody has registered its derivative",
-                fix=f"wrap the argument in covector.stop_gradient, or register a rule with @{primitive}_p.def_jvp",
+                why=why or "the operation is not differentiable, or nobody has registered its derivative",
+                fix=fix or f"wrap the argument in covector.stop_gradient, or register a rule with @{primitive}_p.def_jvp",
             )
         )
 

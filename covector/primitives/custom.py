@@ -113,7 +113,7 @@ def check_hoisted(tangents: Values, name: str, kind: str) -> None:
             raise errors.CustomRuleError(
                 errors.describe(
                     f"{name} closes over a value of type {typeof(t)} that is being differentiated.",
-                    why=f"its {kind} rule gives derivatives with respect to the arguments of {name} only",
+                    why=f"its {kind} rule gives derivatives for the arguments of {name} alone, and for none in nondiff_argnums",
                     fix=f"pass the value to {name} as an argument, or use covector.closure_convert",
                 )
             )

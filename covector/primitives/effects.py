@@ -14,9 +14,13 @@ from typing import Any
 import numpy as np
 
 from covector.core import errors
-from covector.core.avals import instantiate, typeof
+from covector.core.avals import Zero, instantiate, typeof
+from covector.core.checked_rules import alike
+from covector.core.jaxpr import Var
 from covector.core.primitive import ContextPrimitive, Primitive, jointly
-from covector.primitives.shaping import batch_all, move_batch_to_front
+from covector.interpreters.programs import choose, spread
+from covector.primitives.shaping import batch_all, move_batch_to_front, reduce_sum_p
+from covector.primitives.subprograms import in_front
 
 Values = Sequence[Any]
 
@@ -80,6 +84,52 @@ class Callback:
 
         return Callback(self.name, run, vmap_method=self.vmap_method)
 
+    def mapped(self, run: Any, size: int, batched: Sequence[bool], lengthened: Sequence[bool]) -> Callback:
+        """The callback for a batch that ``run`` computes; its rules are those of the examples.
+
+        An argument that is ``lengthened`` has an axis of length 1 for the batch.
+        """
+
+        def examples(xs: Values) -> list[Any]:
+            return [x[0] if longer else x for x, longer in zip(xs, lengthened, strict=True)]
+
+        def jvp(primals: Values, tangents: Values) -> Any:
+            n = len(primals)
+            found: list[list[bool]] = []
+
+            def example(*xs: Any) -> list[Any]:
+                assert self.jvp is not None
+                outs, changes = self.jvp(xs[:n], xs[n:])
+                found.append([t is not None and t.__class__ is not Zero for t in changes])
+                return [*outs, *choose(found[0], changes)]
+
+            both = in_front(example, size, [*examples(primals), *examples(tangents)], [*batched, *batched])
+            m = len(found[0])
+            return both[:m], spread(found[0], both[m:], [None] * m)
+
+        def transpose(cts: Values) -> list[Any]:
+            found: list[list[bool]] = []
+
+            def example(*xs: Any) -> list[Any]:
+                assert self.transpose is not None
+                results = self.transpose(xs)
+                found.append([ct is not None and ct.__class__ is not Zero for ct in results])
+                return choose(found[0], results)
+
+            given = in_front(example, size, cts, [True] * len(cts))
+            results = spread(found[0], given, [None] * len(batched))
+            return [_of_argument(*each) for each in zip(results, batched, lengthened, strict=True)]
+
+        return Callback(self.name, run, self.jvp and jvp, self.transpose and transpose, self.vmap_method)
+
+
+def _of_argument(ct: Any, batched: bool, lengthened: bool) -> Any:
+    """The cotangent of an argument from those of the examples: summed where they share it."""
+    if ct is None or batched:
+        return ct
+    total = reduce_sum_p.bind(ct, axes=(0,))
+    return np.expand_dims(total, 0) if lengthened else total
+
 
 def _in_order(primitive: Primitive) -> Callable[..., Any]:
     """The batching rule of an effect: it happens for one example after the other."""
@@ -134,17 +184,43 @@ pure_callback_p.def_abstract(lambda *avals, callback, out_avals: list(out_avals)
 @pure_callback_p.def_jvp
 def _pure_callback_jvp(primals: Values, tangents: Values, *, callback: Callback, out_avals: Sequence[Any]) -> Any:
     if callback.jvp is not None:
-        return callback.jvp(primals, [instantiate(t) for t in tangents])
-    outs = pure_callback_p.bind(*primals, callback=callback, out_avals=out_avals)
+        outs, changes = callback.jvp(primals, [instantiate(t) for t in tangents])
+        changes = [a.zero if t is None else t for t, a in zip(changes, out_avals, strict=True)]
+        what = f"the jvp rule of the callback {callback.name} returned"
+        _check_results(outs, out_avals, f"{what} an output")
+        _check_results(changes, [a.tangent() for a in out_avals], f"{what} a tangent")
+        return outs, changes
     if callback.transpose is None:
-        raise errors.NonDifferentiableError(f"pure_callback({callback.name})", "a derivative", map(typeof, primals))
+        why = "what a Python function does is not seen, so neither is its derivative"
+        fix = "give pure_callback the rule jvp=lambda primals, tangents: (output, tangent), or transpose= for a linear one,"
+        fix += " or stop the derivative with covector.stop_gradient"
+        name = f"pure_callback({callback.name})"
+        raise errors.NonDifferentiableError(name, "a derivative", map(typeof, primals), why=why, fix=fix)
+    outs = pure_callback_p.bind(*primals, callback=callback, out_avals=out_avals)
     return outs, pure_callback_p.bind(*map(instantiate, tangents), callback=callback, out_avals=out_avals)
 
 
 @pure_callback_p.def_transpose(linear=jointly())
 def _pure_callback_transpose(cts: Values, *args: Any, callback: Callback, out_avals: Sequence[Any]) -> Any:
     assert callback.transpose is not None, "only a callback with a transpose is ever applied to tangents"
-    return callback.transpose([instantiate(ct) for ct in cts])
+    results = callback.transpose([instantiate(ct) for ct in cts])
+    given = [(ct, x.aval) for ct, x in zip(results, args, strict=True) if ct is not None and x.__class__ is Var]
+    what = f"the transpose rule of the callback {callback.name} returned a cotangent"
+    _check_results([ct for ct, _ in given], [a.tangent() for _, a in given], what)
+    return results
+
+
+def _check_results(found: Values, wanted: Sequence[Any], what: str) -> None:
+    """Refuse what a rule returned if it is not of these types."""
+    for x, aval in zip(found, wanted, strict=True):
+        if not alike(typeof(x), aval):
+            raise errors.CallbackError(
+                errors.describe(
+                    f"{what} of type {typeof(x)}, and {aval} is needed.",
+                    why="outputs and their tangents are of the types that were declared, cotangents of those of the arguments",
+                    fix="convert it, or declare what the function returns (result_shape_dtypes)",
+                )
+            )
 
 
 @pure_callback_p.def_batch
@@ -163,11 +239,12 @@ def _pure_callback_batch(
                 fix='pass vmap_method="sequential" (called for each example), "expand_dims" or "broadcast_all" (called once)',
             )
         )
-    if method == "sequential":
-        callback = callback.one_by_one(size, batched)
-    elif method == "expand_dims":
-        front = [a if b else np.expand_dims(a, 0) for a, b in zip(front, batched, strict=True)]
-    return pure_callback_p.bind(*front, callback=callback, out_avals=avals), [0] * len(avals)
+    run = callback.one_by_one(size, batched).run if method == "sequential" else callback.run
+    lengthened = [method == "expand_dims" and not b for b in batched]
+    front = [np.expand_dims(a, 0) if longer else a for a, longer in zip(front, lengthened, strict=True)]
+    marks = [True] * len(batched) if method == "broadcast_all" else batched
+    mapped = callback.mapped(run, size, marks, lengthened)
+    return pure_callback_p.bind(*front, callback=mapped, out_avals=avals), [0] * len(avals)
 
 
 # --- check: an assertion about values ---------------------------------------------------------------------------------

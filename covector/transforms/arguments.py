@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from covector.core import errors
-from covector.core.avals import float0, typeof
+from covector.core.avals import Zero, float0, shape_of, typeof
+from covector.core.checked_rules import alike
 from covector.core.primitive import TracerBase
 from covector.core.pytrees import broadcast_prefix, tree_flatten, tree_paths, tree_unflatten
 from covector.core.source import Source, source_of_function
@@ -235,10 +236,12 @@ def like_tangent(value: Any, primal_aval: Any, what: str, who: str) -> Any:
     Integers have no tangents: None, zeros and ``float0`` arrays are accepted for them.
     """
     zero = primal_aval.zero
-    if value is None or type(value) is type(zero):
+    if value is None:
         return zero
     aval = typeof(value)
     wanted = primal_aval.tangent()
+    if value.__class__ is Zero and alike(aval, wanted):
+        return zero
     if wanted.dtype == float0:
         if aval.shape == wanted.shape and (aval.dtype == float0 or (not isinstance(value, TracerBase) and not np.any(value))):
             return zero
@@ -252,6 +255,17 @@ def like_tangent(value: Any, primal_aval: Any, what: str, who: str) -> Any:
             fix=f"pass an array of type {wanted}",
         )
     )
+
+
+def like_rule_tangent(value: Any, primal_aval: Any, what: str, who: str) -> Any:
+    """The same for what a rule of a function returns: that of an integer is zero whatever it says, if it has the shape.
+
+    So a rule means the same where its values are known and where they are traced.
+    """
+    wanted = primal_aval.tangent()
+    if value is not None and getattr(wanted, "dtype", None) == float0 and shape_of(value) == wanted.shape:
+        return primal_aval.zero
+    return like_tangent(value, primal_aval, what, who)
 
 
 def _adapts(aval: Any, wanted: Any) -> bool:

@@ -12,7 +12,7 @@ from covector.core.avals import AbstractValue, ShapedArray, typeof
 from covector.core.pytrees import tree_flatten, tree_unflatten
 from covector.core.tracebacks import hides_frames
 from covector.primitives.effects import Callback, io_callback_p, pure_callback_p
-from covector.transforms.arguments import check_callable, flatten_values, function_name, same_tree, tangent_leaves
+from covector.transforms.arguments import check_callable, flatten_values, function_name, kind_of, same_tree, tangent_leaves
 
 VMAP_METHODS = (None, "sequential", "expand_dims", "broadcast_all")
 
@@ -48,14 +48,26 @@ class FlatCallback(NamedTuple):
     def flat_jvp(self, primals: Any, tangents: Any) -> Any:
         assert self.jvp is not None
         pairs = (tuple(tree_unflatten(self.treedef, xs)) for xs in (primals, tangents))
-        out, tangent = self.jvp(*pairs)
-        who = f"the jvp rule of {self.name}"
+        who = f"the jvp rule of the callback {self.name}"
+        result = self.jvp(*pairs)
+        if not (isinstance(result, (tuple, list)) and len(result) == 2):
+            raise _rule_error(f"{who} returned {kind_of(result)}, where a pair is needed.", "return a pair (output, tangent)")
+        out, tangent = result
         return same_tree(out, self.out_tree, "an output", who), tangent_leaves(tangent, self.out_tree, "a tangent", who)
 
     def flat_transpose(self, cts: Any) -> list[Any]:
         assert self.transpose is not None
         results = self.transpose(tree_unflatten(self.out_tree, cts))
-        return tangent_leaves(list(results), self.treedef, "cotangents", f"the transpose of {self.name}")
+        who = f"the transpose rule of the callback {self.name}"
+        count = self.treedef.num_children
+        if not (isinstance(results, (tuple, list)) and len(results) == count):
+            what = f"{who} returned {kind_of(results)}, where a tuple of {count} is needed."
+            raise _rule_error(what, "return a tuple with a cotangent for each argument: (ct,) for one")
+        return tangent_leaves(list(results), self.treedef, "cotangents", who)
+
+
+def _rule_error(what: str, fix: str) -> errors.CallbackError:
+    return errors.CallbackError(errors.describe(what, fix=fix))
 
 
 @hides_frames

@@ -12,6 +12,8 @@ from covector.core.avals import Zero, instantiate, typeof
 from covector.core.primitive import TracerBase
 from covector.core.pytrees import tree_flatten, tree_leaves, tree_unflatten
 from covector.core.tracebacks import hides_frames
+from covector.interpreters.batch import BatchTracer
+from covector.interpreters.jvp import JVPTracer
 from covector.interpreters.stage import leaked
 from covector.primitives.custom import Rules, custom_function_p, written_out
 from covector.primitives.custom_linear import Backward
@@ -22,7 +24,7 @@ from covector.transforms.arguments import (
     function_name,
     global_name,
     kind_of,
-    like_tangent,
+    like_rule_tangent,
     same_tree,
     tangent_leaves,
     transformed,
@@ -120,11 +122,13 @@ class CustomFunction:
         if self.jvp_rule is None and self.vjp_rule is None:
             rule = "defjvp" if self.kind == "custom_jvp" else "defvjp"
             raise self.error(f"{self.name} is called and has no derivative rule.", fix=f"register one with {self.name}.{rule}")
-        if not any(isinstance(x, TracerBase) for x in tree_leaves((args, kwargs))):
-            return self.fun(*args, **kwargs)
-        leaves, call = self.flat_call(self.positional(args, kwargs))
+        if kwargs:
+            args = self.positional(args, kwargs)
+        if not any(isinstance(x, TracerBase) for x in tree_leaves(args)):
+            return self.fun(*args)
+        leaves, call = self.flat_call(self.positional(args, {}))
         if not any(isinstance(x, TracerBase) for x in leaves):
-            return self.fun(*args, **kwargs)
+            return self.fun(*args)
         outs = custom_function_p.bind(*leaves, fun=call.run, rules=call.rules())
         return tree_unflatten(call.out_tree, outs)[0]
 
@@ -145,11 +149,27 @@ class CustomFunction:
                 f"{self.name} has nondiff_argnums={self.nondiff_argnums}, and is called with {len(args)} arguments.",
                 fix="pass these arguments by position",
             )
+        for i, value in statics.items():
+            if any(map(is_differentiated, tree_leaves(value))):
+                raise self.error(
+                    f"{self.name} is differentiated with respect to its argument {i}, which is in nondiff_argnums.",
+                    why="its rules have no derivative for the arguments in nondiff_argnums",
+                    fix="take it out of nondiff_argnums, and let the rules give its derivative, or stop_gradient it",
+                )
         leaves, treedef = flatten_values([a for i, a in enumerate(args) if i not in statics], self.who.name)
         return leaves, FlatCall(self, Arguments(treedef, statics, len(args)), [typeof(x) for x in leaves])
 
     def error(self, what: str, *, why: str = "", fix: str = "") -> errors.CustomRuleError:
         return errors.CustomRuleError(errors.describe(what, why=why, fix=fix))
+
+
+def is_differentiated(x: Any) -> bool:
+    """Whether a value has a derivative in an open transformation, as far as is seen: one that is staged does not show it."""
+    while isinstance(x, TracerBase):
+        if isinstance(x, JVPTracer):
+            return True
+        x = x.value if isinstance(x, BatchTracer) else None
+    return False
 
 
 def added(total: Any, part: Any) -> Any:
@@ -217,7 +237,7 @@ class FlatCall:
         outs = self.outputs(result[0], "jvp")
         who = f"the jvp rule of {self.name}"
         tangents_out = tangent_leaves([result[1]], self.out_tree, "a tangent", who)
-        return outs, [like_tangent(t, a, "tangent", who) for t, a in zip(tangents_out, self.out_avals, strict=True)]
+        return outs, [like_rule_tangent(t, a, "tangent", who) for t, a in zip(tangents_out, self.out_avals, strict=True)]
 
     def fwd(self, primals: Sequence[Any], perturbed: Sequence[bool]) -> tuple[list[Any], list[Any], Backward]:
         assert self.vjp_rule is not None
@@ -254,7 +274,7 @@ class FlatCall:
             avals, treedef = tree_flatten(tree)
             leaves = tangent_leaves(x, treedef, "a cotangent", who)
             found += [
-                None if ct is None else like_tangent(ct, a, "cotangent", who) for ct, a in zip(leaves, avals, strict=True)
+                None if ct is None else like_rule_tangent(ct, a, "cotangent", who) for ct, a in zip(leaves, avals, strict=True)
             ]
         return found
 
