@@ -156,10 +156,22 @@ def _check_structure(wanted: Any, found: Any, new: Any, who: Transformed) -> Non
             f"the carry of {who.name} comes back in another structure: "
             + ("; ".join(differing[:4]) or f"it begins as {_kinds(wanted)} and comes back as {_kinds(found)}")
             + ".",
-            why="each step is given the carry that the step before it returned",
+            why="each step is given the carry that the step before it returned" + _calls(who),
             fix="return the carry in the nested containers in which it begins",
         )
     )
+
+
+CALLS = {
+    "scan": "; the function is called as f(carry, x), and returns (carry, y)",
+    "fori_loop": "; the function is called as body_fun(i, val)",
+    "while_loop": "; the condition is the first function of while_loop(cond_fun, body_fun, init_val), the step the second",
+}
+
+
+def _calls(who: Transformed) -> str:
+    """How a loop calls its function, for the order of arguments may be what is wrong."""
+    return CALLS.get(who.name.split()[0], "")
 
 
 def _differences(begins: list[str], returns: list[str]) -> list[tuple[str, str]]:
@@ -183,7 +195,8 @@ def _type_error(carry: Tree, wanted: Sequence[Any], found: Sequence[Any], i: int
     return errors.CarryTypeError(
         errors.describe(
             f"{place} of {who.name} begins as {begins} and comes back as {returns}.",
-            why="each step is given what the step before it returned, so shape and dtype must stay (Python numbers adapt)",
+            why="each step is given what the step before it returned, so shape and dtype must stay (Python numbers adapt)"
+            + _calls(who),
             fix=fix,
         )
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,14 @@ from covector.primitives.cond import as_index, cond_p
 from covector.primitives.shaping import convert_to
 from covector.primitives.subscripts import concrete
 from covector.primitives.while_loop import is_known
-from covector.transforms.arguments import Transformed, check_callable, flatten_values, function_name, transformed
+from covector.transforms.arguments import (
+    Transformed,
+    check_functions,
+    flatten_values,
+    function_name,
+    transformed,
+    wrong_argument,
+)
 from covector.transforms.staging import Traced
 from covector.transforms.tracing import traced_function
 
@@ -50,8 +57,10 @@ def cond(pred: Any, true_fun: Callable[..., Any], false_fun: Callable[..., Any],
         >>> cond(np.float64(-2.0) > 0, np.sqrt, np.abs, -2.0)
         np.float64(2.0)
     """
-    for f in (true_fun, false_fun):
-        check_callable(f, "cond")
+    usage = "cond(pred, true_fun, false_fun, *operands)"
+    check_functions(usage, true_fun=true_fun, false_fun=false_fun)
+    if callable(pred):
+        raise wrong_argument(usage, "pred", pred, "a scalar")
     who = transformed("cond", true_fun)._replace(name=f"cond of {function_name(true_fun)} and {function_name(false_fun)}")
     aval = _scalar(pred, "the predicate", who)
     return _choose(as_index(pred if aval.dtype.kind == "b" else np.not_equal(pred, 0)), (false_fun, true_fun), operands, who)
@@ -72,11 +81,15 @@ def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -
         >>> [float(switch(i, [np.sin, np.cos, np.exp], 0.0)) for i in (0, 1, 7)]
         [0.0, 1.0, 1.0]
     """
+    usage = "switch(index, [f, g], *operands)"
+    if callable(branches) or not isinstance(branches, Iterable):
+        raise wrong_argument(usage, "branches", branches, "a list of functions")
     branches = tuple(branches)
     if not branches:
         raise errors.ArgumentError(errors.describe("switch got no branches.", fix="pass a sequence of at least one function"))
-    for f in branches:
-        check_callable(f, "switch")
+    check_functions(usage, **{f"branches[{i}]": f for i, f in enumerate(branches)})
+    if callable(index):
+        raise wrong_argument(usage, "index", index, "an integer")
     who = transformed("switch", branches[0])._replace(name=f"switch of {', '.join(map(function_name, branches))}")
     aval = _scalar(index, "the index", who)
     if aval.dtype.kind not in "iu":

@@ -26,7 +26,7 @@ from covector.primitives.shaping import as_python_number, convert_to
 from covector.primitives.subprograms import cut
 from covector.primitives.subscripts import concrete
 from covector.primitives.while_loop import bind_while, is_known
-from covector.transforms.arguments import check_callable, function_name, kind_of, transformed
+from covector.transforms.arguments import check_functions, function_name, kind_of, transformed, wrong_argument
 from covector.transforms.tracing import traced_function
 from covector.transforms.vmap import vmap
 
@@ -81,7 +81,7 @@ def scan(
         >>> float(total), sums
         (6.0, array([1., 3., 6.]))
     """
-    check_callable(f, "scan")
+    check_functions("scan(f, init, xs)", f=f)
     who = transformed("scan", f)
     check_option(checkpoint, ("sqrt", "binomial"), who.name)
     carry, columns = flat(init, who.name), flat(xs, who.name)
@@ -128,7 +128,7 @@ def _number_of_steps(columns: Tree, length: int | None, who: str) -> int:
             errors.describe(
                 f"{who} got xs{paths[scalars[0]][3:]} of type {typeof(columns.leaves[scalars[0]])}, which has no axis.",
                 why="the first axis of each array in xs enumerates the steps",
-                fix="close over values that are the same in each step, or put them into the carry",
+                fix="close over values that are the same in each step, or put them into the carry; n steps are length=n",
             )
         )
     lengths = {f"xs{path[3:]}": shape_of(x)[0] for path, x in zip(paths, columns.leaves, strict=True)}
@@ -204,8 +204,7 @@ def while_loop(
         >>> int(collatz(27)), vmap(collatz)(np.array([1, 7, 27]))
         (111, array([  0,  16, 111]))
     """
-    check_callable(cond_fun, "while_loop")
-    check_callable(body_fun, "while_loop")
+    check_functions("while_loop(cond_fun, body_fun, init_val)", cond_fun=cond_fun, body_fun=body_fun)
     who = transformed("while_loop", body_fun)
     if jit_is_disabled() and is_known(cond_fun(init_val)):
         while cond_fun(init_val):
@@ -236,6 +235,9 @@ def _check_condition(avals: list[Any], name: str, who: str) -> None:
     )
 
 
+FORI = "fori_loop(lower, upper, body_fun, init_val)"
+
+
 @hides_frames
 def fori_loop(
     lower: Any,
@@ -263,7 +265,7 @@ def fori_loop(
         >>> float(fori_loop(0, 3, lambda i, x: x * 2.0 + i, 1.0))
         12.0
     """
-    check_callable(body_fun, "fori_loop")
+    check_functions(FORI, body_fun=body_fun)
     bounds = [_bound(x, name) for x, name in ((lower, "lower"), (upper, "upper"))]
     dtype = result_dtype(*[typeof(x) for x in bounds])
     who = transformed("fori_loop", body_fun)
@@ -300,6 +302,8 @@ def fori_loop(
 
 def _bound(x: Any, name: str) -> Any:
     """A bound as a Python number where it is known, in one of their precisions where it is not."""
+    if callable(x):
+        raise wrong_argument(FORI, name, x, "a number")
     aval = typeof(x)
     if aval.shape or aval.dtype.kind not in "iuf":
         raise errors.ArgumentError(errors.describe(f"fori_loop got {name} of type {aval}.", fix="pass a real scalar"))
@@ -323,7 +327,7 @@ def map(f: Callable[[Any], Any], xs: Any, *, batch_size: int | None = None, prog
         >>> map(lambda x: np.sum(x**2), np.arange(6.0).reshape(3, 2))
         array([ 1., 13., 41.])
     """
-    check_callable(f, "map")
+    check_functions("map(f, xs)", f=f)
     if batch_size is None:
         return scan(lambda _, x: (None, f(x)), None, xs, progress=progress)[1]
     n = shape_of(tree_leaves(xs)[0])[0]
@@ -356,7 +360,7 @@ def associative_scan(fn: Callable[[Any, Any], Any], elems: Any, reverse: bool = 
         >>> associative_scan(np.multiply, np.array([1.0, 2.0, 3.0, 4.0]))
         array([ 1.,  2.,  6., 24.])
     """
-    check_callable(fn, "associative_scan")
+    check_functions("associative_scan(fn, elems)", fn=fn)
     who = transformed("associative_scan", fn)
     tree = flat(elems, who.name)
     leaves = [np.moveaxis(x, axis, 0) for x in tree.leaves]

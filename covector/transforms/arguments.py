@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial, update_wrapper
 from types import MethodType
 from typing import Any, NamedTuple
@@ -40,6 +40,23 @@ def check_callable(f: Any, transformation: str) -> None:
                 fix=f"write {transformation}(f)(x), not {transformation}(f(x))",
             )
         )
+
+
+def check_functions(usage: str, **functions: Any) -> None:
+    """Reject what is no function among arguments of these names of a function that is called as in ``usage``."""
+    for name, f in functions.items():
+        if not callable(f):
+            raise wrong_argument(usage, name, f, "a function")
+
+
+def wrong_argument(usage: str, name: str, value: Any, needed: str) -> errors.ArgumentError:
+    """The error for an argument of another kind than is needed, as where two are swapped."""
+    if callable(value):
+        found = f"the function {function_name(value)}"
+    else:
+        found = f"{value!r} of type {type(value).__name__}" if np.ndim(value) == 0 else kind_of(value)
+    what = f"{usage.partition('(')[0]} got {found} for {name}, which is to be {needed}."
+    return errors.ArgumentError(errors.describe(what, fix=f"pass the arguments as in {usage}"))
 
 
 def function_name(f: Any) -> str:
@@ -157,6 +174,10 @@ def select_arguments(
     if argnums is None:
         argnums = 0 if argnames is None else ()
     single = isinstance(argnums, (int, np.integer)) and argnames is None
+    if not isinstance(argnums, (int, np.integer)) and not isinstance(argnums, Iterable):
+        what = f"{who} got argnums={argnums!r}, which is no position."
+        fix = f"give the position of an argument, or a tuple of them; arguments go into the call: {who.split()[0]}(f)(x)"
+        raise errors.ArgumentError(errors.describe(what, fix=fix))
     positions = [_position(n, len(args), who) for n in ([argnums] if isinstance(argnums, (int, np.integer)) else argnums)]
     if argnames is None:
         return Selection(args, kwargs, tuple(positions), single, None, len(positions))

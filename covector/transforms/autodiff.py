@@ -25,6 +25,7 @@ from covector.transforms.arguments import (
     ArgNums,
     Transformed,
     check_callable,
+    check_functions,
     flatten_values,
     kind_of,
     like_tangent,
@@ -52,6 +53,19 @@ def with_aux(result: Any, has_aux: bool, who: str) -> tuple[Any, Any]:
             )
         )
     return result
+
+
+def check_tuples(who: str, primals: Any, tangents: Any) -> None:
+    """Reject arguments, or the parts of a direction, that are not in a tuple."""
+    for name, value in (("primals", primals), ("tangents", tangents)):
+        if not isinstance(value, (tuple, list)):
+            raise errors.ArgumentError(
+                errors.describe(
+                    f"{who} got {name} of type {type(value).__name__}.",
+                    why="they are tuples with one item for each argument of the function",
+                    fix=f"pass a tuple each: {who}(f, (x,), (v,)) for a function of one argument",
+                )
+            )
 
 
 class Linearized(NamedTuple):
@@ -108,12 +122,8 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any], has_aux: b
         >>> jvp(lambda x, y: x * y, (3.0, 4.0), (1.0, 0.0))
         (12.0, 4.0)
     """
-    check_callable(f, "jvp")
-    for name, value in (("primals", primals), ("tangents", tangents)):
-        if not isinstance(value, (tuple, list)):
-            raise errors.ArgumentError(
-                errors.describe(f"jvp got {name} of type {type(value).__name__}.", fix=f"pass a tuple: ({name[:-1]},)")
-            )
+    check_functions("jvp(f, primals, tangents)", f=f)
+    check_tuples("jvp", primals, tangents)
     who = transformed("jvp", f)
     leaves, treedef = flatten_values(primals, who.name)
     directions = tangent_leaves(list(tangents), treedef, "tangents", who.name)
@@ -152,7 +162,7 @@ def vjp(f: Function, *primals: Any, has_aux: bool = False) -> Any:
         >>> [float(ct) for ct in pullback(1.0)]
         [4.0, 3.0]
     """
-    check_callable(f, "vjp")
+    check_functions("vjp(f, *primals)", f=f)
     who = transformed("vjp", f)
     leaves, treedef = flatten_values(primals, who.name)
     avals = tuple(map(typeof, leaves))
@@ -324,7 +334,7 @@ def linearize(f: Function, *primals: Any, has_aux: bool = False) -> Any:
         >>> float(f_jvp(2.0))
         2.0
     """
-    check_callable(f, "linearize")
+    check_functions("linearize(f, *primals)", f=f)
     who = transformed("linearize", f)
     leaves, treedef = flatten_values(primals, who.name)
     avals = tuple(map(typeof, leaves))
@@ -353,7 +363,7 @@ def linear_transpose(f: Function, *primals: Any) -> Function:
         >>> float(ct)
         6.0
     """
-    check_callable(f, "linear_transpose")
+    check_functions("linear_transpose(f, *primals)", f=f)
     who = transformed("linear_transpose", f)
     leaves, treedef = tree_flatten(list(primals))
     avals = [leaf if hasattr(leaf, "weak_type") and not isinstance(leaf, TracerBase) else typeof(leaf) for leaf in leaves]

@@ -12,7 +12,15 @@ from covector.core.avals import AbstractValue, ShapedArray, typeof
 from covector.core.pytrees import tree_flatten, tree_unflatten
 from covector.core.tracebacks import hides_frames
 from covector.primitives.effects import Callback, io_callback_p, pure_callback_p
-from covector.transforms.arguments import check_callable, flatten_values, function_name, kind_of, same_tree, tangent_leaves
+from covector.transforms.arguments import (
+    check_functions,
+    flatten_values,
+    function_name,
+    kind_of,
+    same_tree,
+    tangent_leaves,
+    wrong_argument,
+)
 
 VMAP_METHODS = (None, "sequential", "expand_dims", "broadcast_all")
 
@@ -20,6 +28,10 @@ VMAP_METHODS = (None, "sequential", "expand_dims", "broadcast_all")
 def _declared(result_shape_dtypes: Any) -> tuple[tuple[Any, ...], Any]:
     """The avals that a callback declares for its results."""
     leaves, treedef = tree_flatten(result_shape_dtypes)
+    for x in leaves:
+        if callable(x):
+            usage = "pure_callback(callback, result_shape_dtypes, *args)"
+            raise wrong_argument(usage, "result_shape_dtypes", x, "what the callback returns: arrays, or avals")
 
     def aval(x: Any) -> Any:
         if isinstance(x, AbstractValue):
@@ -101,9 +113,8 @@ def pure_callback(
         >>> float(jit(grad(sine))(0.0))
         1.0
     """
-    for f in (callback, jvp, transpose):
-        if f is not None:
-            check_callable(f, "pure_callback")
+    given = {name: f for name, f in (("jvp", jvp), ("transpose", transpose)) if f is not None}
+    check_functions("pure_callback(callback, result_shape_dtypes, *args)", callback=callback, **given)
     name = function_name(callback)
     if vmap_method not in VMAP_METHODS:
         what = f"pure_callback of {name} got vmap_method={vmap_method!r}."
@@ -136,7 +147,7 @@ def io_callback(callback: Callable[..., Any], result_shape_dtypes: Any, *args: A
         >>> log
         [6.0]
     """
-    check_callable(callback, "io_callback")
+    check_functions("io_callback(callback, result_shape_dtypes, *args)", callback=callback)
     name = function_name(callback)
     leaves, treedef = flatten_values(args, f"io_callback of {name}")
     out_avals, out_tree = _declared(result_shape_dtypes)

@@ -16,6 +16,7 @@ from covector.primitives.custom_calls import BatchRule, custom_vmap_p, linear_ca
 from covector.primitives.subprograms import rearranged
 from covector.transforms.arguments import (
     check_callable,
+    check_functions,
     flatten_values,
     function_name,
     global_name,
@@ -48,7 +49,7 @@ def closure_convert(fun: Callable[..., Any], *example_args: Any) -> tuple[Callab
         >>> float(grad(f)(2.0))
         3.0
     """
-    check_callable(fun, "closure_convert")
+    check_functions("closure_convert(fun, *example_args)", fun=fun)
     converted, traced = converted_closure(fun, example_args, "closure_convert")
     return converted, list(traced.hoisted)
 
@@ -182,8 +183,8 @@ def linear_call(fun: Callable[..., Any], fun_transpose: Callable[..., Any], resi
         >>> float(grad(half_speed)(3.0))
         1.0
     """
-    check_callable(fun, "linear_call")
-    check_callable(fun_transpose, "linear_call")
+    usage = "linear_call(fun, fun_transpose, residual_args, linear_args)"
+    check_functions(usage, fun=fun, fun_transpose=fun_transpose)
     who = transformed("linear_call", fun)
     residuals, res_tree = flatten_values([residual_args], who.name)
     operands, lin_tree = flatten_values([linear_args], who.name)

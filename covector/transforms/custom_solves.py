@@ -12,7 +12,7 @@ from covector.core.avals import AbstractValue, typeof
 from covector.core.pytrees import tree_map, tree_structure, tree_unflatten
 from covector.core.tracebacks import hides_frames
 from covector.primitives.identity import stop_gradient_p
-from covector.transforms.arguments import check_callable, flatten_values, function_name, kind_of, same_tree
+from covector.transforms.arguments import check_functions, flatten_values, function_name, kind_of, same_tree
 from covector.transforms.autodiff import jvp, linear_transpose, linearize
 from covector.transforms.custom_calls import converted_closure, linear_call
 from covector.transforms.custom_rules import custom_jvp
@@ -52,8 +52,7 @@ def custom_root(
         >>> round(float(sqrt(4.0)), 9), round(float(grad(sqrt)(4.0)), 9)
         (2.0, 0.25)
     """
-    for function in (f, solve, tangent_solve):
-        check_callable(function, "custom_root")
+    check_functions("custom_root(f, initial_guess, solve, tangent_solve)", f=f, solve=solve, tangent_solve=tangent_solve)
     guess = tree_map(stop_gradient_p.bind, initial_guess)
     converted, traced = converted_closure(f, (guess,), "custom_root")
     _check_like(_outputs(traced), guess, f"the function {function_name(f)}", "the initial guess")
@@ -186,8 +185,8 @@ def custom_linear_solve(
         >>> float(x_of(2.0)), float(grad(x_of)(2.0))
         (3.0, -1.5)
     """
-    for function in (matvec, solve, *([transpose_solve] if transpose_solve else [])):
-        check_callable(function, "custom_linear_solve")
+    usage = "custom_linear_solve(matvec, b, solve, transpose_solve)"
+    check_functions(usage, matvec=matvec, solve=solve, transpose_solve=transpose_solve or solve)
     b_leaves, treedef = flatten_values([b], f"custom_linear_solve of {function_name(matvec)}")
     (b,) = tree_unflatten(treedef, b_leaves)
     converted, traced = converted_closure(matvec, (b,), "custom_linear_solve")

@@ -24,13 +24,14 @@ from covector.transforms.arguments import (
     ArgNames,
     ArgNums,
     check_callable,
+    check_functions,
     flatten_values,
     own_results,
     select_arguments,
     transformed,
     wrap_like,
 )
-from covector.transforms.autodiff import grad, jvp, linearized
+from covector.transforms.autodiff import check_tuples, grad, jvp, linearized
 from covector.transforms.typing import P
 
 Function = Callable[..., Any]
@@ -303,6 +304,8 @@ def hvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any], has_aux: b
         >>> hvp(lambda x: np.sum(x**3), (np.array([1.0, 2.0]),), (np.array([1.0, 1.0]),))
         array([ 6., 12.])
     """
+    check_functions("hvp(f, primals, tangents)", f=f)
+    check_tuples("hvp", primals, tangents)
     single = len(primals) == 1
     gradient = grad(f, 0 if single else tuple(range(len(primals))), has_aux)
     result = jvp(gradient, primals, tangents, has_aux)

@@ -269,5 +269,5 @@ class TestRules:
         assert "returned a tangent of type f64[] for an output of type f64[3]" in text
 
     def test_two_primitives_of_one_name(self):
-        with pytest.raises(ValueError, match="there is a primitive named 'sin' already"):
+        with pytest.raises(errors.ArgumentError, match="the name 'sin' is that of a primitive of covector's own"):
             cv.Primitive("sin")
