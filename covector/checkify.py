@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from covector.core import errors
+from covector.core.context import CHECKS, mode
 from covector.core.jaxpr import Jaxpr
 from covector.core.primitive import ContextPrimitive, Primitive, Trace, open_trace
 from covector.core.pytrees import register_pytree_node, tree_unflatten
@@ -24,7 +25,7 @@ from covector.core.tracebacks import hides_frames
 from covector.interpreters.evaluate import eval_jaxpr
 from covector.interpreters.watch import has_nan, watching
 from covector.primitives.checked import Checked, Found, checked_program, has_checks
-from covector.primitives.effects import COLLECTOR, Message, check_p, first_failure
+from covector.primitives.effects import Message, check_p, first_failure
 from covector.transforms.arguments import check_callable, flatten_values, transformed, wrap_like
 
 user_checks = frozenset({"user"})
@@ -193,8 +194,7 @@ def checkify(f: Callable[..., Any], errors: frozenset[str] = user_checks) -> Cal
     def checked(*args: Any, **kwargs: Any) -> Any:
         with ExitStack() as stack:
             trace = stack.enter_context(open_trace(CheckTrace, wanted, *who))
-            token = COLLECTOR.set(trace)
-            stack.callback(COLLECTOR.reset, token)
+            stack.enter_context(mode(CHECKS, trace))
             if wanted & float_checks:
                 stack.enter_context(watching(trace.report))
             out = f(*args, **kwargs)

@@ -22,14 +22,13 @@ What a rule returns is checked, unless the primitive was made ``trusted``, as th
 
 from __future__ import annotations
 
-import contextvars
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any, ClassVar, TypeVar
+from collections.abc import Callable, Sequence
+from itertools import count
+from typing import Any, ClassVar, Generic, TypeVar
 
 from covector.core import errors
 from covector.core.checked_rules import checked_abstract, checked_batch, checked_jvp, checked_transpose
-from covector.core.modes import CAPTURING
+from covector.core.context import CAPTURING, MODES, WATCH, enter, leave, open_traces, value_of
 from covector.core.source import Source, user_source
 
 Rule = TypeVar("Rule", bound=Callable[..., Any])
@@ -38,7 +37,8 @@ Rule = TypeVar("Rule", bound=Callable[..., Any])
 class Trace:
     """An interpretation of primitives; it owns exactly the tracers that carry it (``tracer.trace is self``).
 
-    ``level`` orders nested traces.  A trace is closed when the transformation that opened it returns.
+    ``level`` orders nested traces, in whatever thread or task they are opened: of two traces that meet in an operation the
+    inner one was opened later.  A trace is closed when the transformation that opened it returns.
     """
 
     __slots__ = ("closed", "level", "name", "origin")
@@ -47,7 +47,7 @@ class Trace:
     """Whether, while it is open, what is done with tracers of outer traces is done here too, and not there."""
 
     def __init__(self, name: str = "", origin: Source | None = None):
-        self.level = len(_open.get()) + 1
+        self.level = next(_levels)
         self.closed = False
         self.name = name
         self.origin = origin
@@ -61,37 +61,47 @@ class Trace:
         return False
 
 
-_open: contextvars.ContextVar[tuple[Trace, ...]] = contextvars.ContextVar("covector_open_traces", default=())
-
-
-def open_traces() -> tuple[Trace, ...]:
-    """The traces that are open in this context, outermost first."""
-    return _open.get()
+_levels = count(0, 2)
+"""Levels are even; the tape of a linearization has the odd one above its trace, with nothing in between."""
 
 
 def captured(trace: Trace) -> Trace:
     """The trace in which an operation on tracers of ``trace`` is done: the innermost that captures it, or ``trace`` itself."""
-    for candidate in reversed(_open.get()):
+    for candidate in reversed(open_traces()):
         if candidate.level <= trace.level:
             break
         if candidate.captures:
-            return candidate
+            return candidate  # type: ignore[no-any-return]
     return trace
 
 
 TraceType = TypeVar("TraceType", bound=Trace)
 
 
-@contextmanager
-def open_trace(trace_type: Callable[..., TraceType], *args: Any, **kwargs: Any) -> Iterator[TraceType]:
-    """Open a trace above all that are open in this context, and close it on leaving."""
-    trace = trace_type(*args, **kwargs)
-    token = _open.set((*_open.get(), trace))
-    try:
-        yield trace
-    finally:
-        trace.closed = True
-        _open.reset(token)
+class open_trace(Generic[TraceType]):
+    """``with open_trace(trace_type, *args) as trace``: open a trace above all others, and close it on leaving."""
+
+    __slots__ = ("trace",)
+
+    def __init__(self, trace_type: Callable[..., TraceType], *args: Any, **kwargs: Any):
+        watch = value_of(WATCH) if MODES else None
+        self.trace = trace_type(*args, **kwargs) if watch is None else _watched_trace[0](trace_type, watch, *args, **kwargs)
+
+    def __enter__(self) -> TraceType:
+        enter(self.trace)
+        return self.trace
+
+    def __exit__(self, *exception: object) -> None:
+        self.trace.closed = True
+        leave(self.trace)
+
+
+_watched_trace: list[Callable[..., Any]] = []
+
+
+def watch_traces(watched_trace: Callable[..., Any]) -> None:
+    """Declare ``watched_trace(trace_type, watch, *args)``, what is opened where results of operations are watched."""
+    _watched_trace[:] = [watched_trace]
 
 
 NO_PARAMS: dict[str, Any] = {}
@@ -330,7 +340,7 @@ class ContextPrimitive(Primitive):
 
     def bind(self, *args: Any, **params: Any) -> Any:
         trace = max((a._trace for a in args if isinstance(a, TracerBase)), key=lambda t: t.level, default=None)
-        for candidate in reversed(_open.get()):
+        for candidate in reversed(open_traces()):
             if trace is not None and candidate.level <= trace.level:
                 break
             if candidate.takes(self, params) or (trace is not None and candidate.captures):

@@ -10,18 +10,18 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from functools import wraps
 from types import TracebackType
 from typing import ParamSpec, TypeVar
 
+from covector.core.context import FULL_TRACEBACKS, mode, value_of
 from covector.core.errors import CovectorError
 from covector.core.source import is_plumbing
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_full: ContextVar[bool] = ContextVar("covector_full_tracebacks", default=bool(os.environ.get("COVECTOR_FULL_TRACEBACKS")))
+_SHOW_ALL = bool(os.environ.get("COVECTOR_FULL_TRACEBACKS"))
 
 
 @contextmanager
@@ -39,11 +39,8 @@ def full_tracebacks(enable: bool = True) -> Iterator[None]:
             ...
         ZeroDivisionError: division by zero
     """
-    token = _full.set(enable)
-    try:
+    with mode(FULL_TRACEBACKS, enable):
         yield
-    finally:
-        _full.reset(token)
 
 
 def hides_frames(function: Callable[P, R]) -> Callable[P, R]:
@@ -62,7 +59,7 @@ def hides_frames(function: Callable[P, R]) -> Callable[P, R]:
 
 def hide_frames(error: BaseException) -> None:
     """Drop covector's frames from the traceback of an error, and of those that it came from."""
-    if _full.get():
+    if value_of(FULL_TRACEBACKS, _SHOW_ALL):
         return
     waiting: list[BaseException | None] = [error]
     seen: set[int] = set()

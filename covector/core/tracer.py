@@ -15,7 +15,7 @@ import numpy as np
 
 from covector.core import asked, errors
 from covector.core.avals import TYPEOF, Shape
-from covector.core.modes import CAPTURING
+from covector.core.context import CAPTURING
 from covector.core.primitive import NO_PARAMS, Primitive, TracerBase
 from covector.core.source import Source
 

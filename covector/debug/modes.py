@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from covector.core import errors
-from covector.core.modes import mode
+from covector.core.context import NO_JIT, mode
 from covector.core.tracer import Tracer
 from covector.interpreters.stage import LinearTrace
 from covector.interpreters.watch import has_nan, watching
@@ -30,7 +30,7 @@ def disable_jit(disable: bool = True) -> Iterator[None]:
         ...     cv.jit(lambda x: print("x is", x))(2.0)
         x is 2.0
     """
-    with mode("no jit", True if disable else None):
+    with mode(NO_JIT, disable):
         yield
 
 

@@ -12,9 +12,9 @@ from typing import Any
 
 from covector.core import errors
 from covector.core.avals import typeof, with_varying
+from covector.core.context import NAMED_AXES, open_traces
 from covector.core.jaxpr import collective_axes
-from covector.core.modes import NAMED_AXES
-from covector.core.primitive import ContextPrimitive, Primitive, Trace, open_trace, open_traces
+from covector.core.primitive import ContextPrimitive, Primitive, Trace, open_trace
 from covector.core.source import Source
 from covector.core.tracer import Tracer, register_tracer
 from covector.interpreters.stage import leaked

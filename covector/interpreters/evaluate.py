@@ -19,8 +19,8 @@ import numpy as np
 
 from covector.core.avals import dtype_of
 from covector.core.checked_rules import checked_impl
+from covector.core.context import MODES, WATCH, value_of
 from covector.core.jaxpr import Atom, Equation, Jaxpr, Literal, Var
-from covector.core.modes import MODES
 from covector.core.source import Source, names_sources
 
 MAX_GENERATED_EQUATIONS = 5_000
@@ -107,9 +107,15 @@ names_sources(run_equations, lambda variables: variables["eqn"].source if "eqn" 
 
 
 def compiled(jaxpr: Jaxpr) -> Callable[..., list[Any]]:
-    """A function that evaluates the program on plain arrays; cached on the program."""
-    if "watch" in MODES:
-        return lambda *args: _watched(jaxpr, args, MODES["watch"])
+    """A function that evaluates the program on plain arrays, now: what is watched now is reported."""
+    report = value_of(WATCH) if MODES else None
+    if report is not None:
+        return lambda *args: _watched(jaxpr, args, report)
+    return code_of(jaxpr)
+
+
+def code_of(jaxpr: Jaxpr) -> Callable[..., list[Any]]:
+    """A function that evaluates the program on plain arrays, watched by nobody; cached on the program."""
     return jaxpr.derived("compiled", lambda: _compile(jaxpr))
 
 

@@ -53,11 +53,13 @@ register_tracer(JVPTracer, lambda x: typeof(x.primal))
 class JVPTrace(Trace):
     """Applies the JVP rule of each primitive; ``linearizing`` when the tangents are being staged."""
 
-    __slots__ = ("linearizing",)
+    __slots__ = ("linearizing", "tape")
 
     def __init__(self, name: str = "jvp", origin: Source | None = None, linearizing: bool = False):
         super().__init__(name, origin)
         self.linearizing = linearizing
+        self.tape: Any = None
+        """The trace that the tangents are staged in, if they are."""
 
     def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
         if self.closed:

@@ -51,6 +51,8 @@ class Linearization:
         self.stack = ExitStack()
         self.trace = self.stack.enter_context(open_trace(JVPTrace, name, origin, True))
         self.tape = self.stack.enter_context(open_trace(LinearTrace, name, origin))
+        self.tape.level = self.trace.level + 1
+        self.trace.tape = self.tape
         self.in_vars: list[Var | None] = []
 
     def __enter__(self) -> Linearization:

@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from covector.core.avals import ShapedArray
+from covector.core.context import MODES, WATCH, value_of
 from covector.core.jaxpr import Equation, Jaxpr, Var, sub_jaxprs
-from covector.core.modes import MODES
-from covector.interpreters.evaluate import MAX_GENERATED_EQUATIONS, Generator, compiled, last_uses
+from covector.interpreters.evaluate import MAX_GENERATED_EQUATIONS, Generator, code_of, compiled, last_uses
 
 
 class Memory:
@@ -104,14 +104,14 @@ def owned_step(jaxpr: Jaxpr, first_carry: int, num_carry: int) -> tuple[Callable
 
     The carries are inputs from ``first_carry`` on, and the first outputs.
     """
-    if "watch" in MODES:
+    if MODES and value_of(WATCH) is not None:
         return compiled(jaxpr), []
     return jaxpr.derived(("owned step", first_carry, num_carry), lambda: _owned_step(jaxpr, first_carry, num_carry))
 
 
 def _owned_step(jaxpr: Jaxpr, first_carry: int, num_carry: int) -> tuple[Callable[..., list[Any]], list[int]]:
     if len(jaxpr.equations) > MAX_GENERATED_EQUATIONS or all(e.primitive.overwrite is None for e in jaxpr.equations):
-        return compiled(jaxpr), []
+        return code_of(jaxpr), []
     in_vars = jaxpr.in_vars[first_carry : first_carry + num_carry]
     owned = [i for i, v in enumerate(in_vars) if isinstance(v.aval, ShapedArray) and v.aval.shape]
     while True:
@@ -121,7 +121,7 @@ def _owned_step(jaxpr: Jaxpr, first_carry: int, num_carry: int) -> tuple[Callabl
             break
         owned = kept
     if not uses.overwritten:
-        return compiled(jaxpr), []
+        return code_of(jaxpr), []
     return OverwritingGenerator(jaxpr, uses.overwritten).function(), owned
 
 

@@ -13,19 +13,19 @@ from __future__ import annotations
 import functools
 import operator
 from collections.abc import Callable, Sequence
-from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
 
 from covector.core import errors
 from covector.core.avals import Zero, instantiate
+from covector.core.context import KEPT_AXES, MODES, NAMED_AXES, WATCH, mode, value_of
 from covector.core.jaxpr import Jaxpr, Var, sub_jaxprs
-from covector.core.modes import NAMED_AXES
 from covector.core.primitive import TracerBase, open_trace
 from covector.interpreters.evaluate import eval_jaxpr
 from covector.interpreters.linearize import LinearProgram, linear_output
 from covector.interpreters.stage import LinearTrace, TapeEntry
+from covector.interpreters.watch import known
 
 
 class Accumulate:
@@ -85,13 +85,9 @@ SUM_OVER_AXES: list[Callable[[Any, frozenset[Any]], Any]] = []
 """The sum of a value over named axes; the collectives put it here."""
 
 
-_kept: ContextVar[frozenset[Any] | None] = ContextVar("covector_kept_axes", default=None)
-"""The named axes of which the backward pass in progress finds the derivatives for each example; None outside of one."""
-
-
 def kept_axes() -> frozenset[Any] | None:
-    """The named axes that the backward pass in progress does not sum over."""
-    return _kept.get()
+    """The named axes that the backward pass in progress does not sum over; None outside of one."""
+    return value_of(KEPT_AXES)  # type: ignore[no-any-return]
 
 
 def summed_over_axes(x_cts: Sequence[Any], entry: TapeEntry, kept: frozenset[Any]) -> list[Any]:
@@ -147,6 +143,9 @@ def backward(
     kept = kept_axes()
     if NAMED_AXES and kept is None:
         return _backward_in_groups(tape, in_vars, outs, cts_in)
+    report = value_of(WATCH) if MODES else None
+    if report is not None:
+        tape = watched_tape(tape, report)
     arrived: dict[Var, Any] = {}
     for out, ct_in in zip(outs, cts_in, strict=True):
         if out.__class__ is not Zero:
@@ -180,6 +179,34 @@ def backward(
     return [None if v is None else summed(arrived.get(v)) for v in in_vars]
 
 
+def watched_tape(tape: list[TapeEntry], report: Any) -> list[TapeEntry]:
+    """A tape whose transpose rules report the cotangents that they compute."""
+    return [(_Watched(p, source, report), inputs, params, outputs, source) for p, inputs, params, outputs, source in tape]  # type: ignore[misc]
+
+
+class _Watched:
+    """What the backward walk needs of a primitive, with its transpose rule watched."""
+
+    __slots__ = ("collective", "multiple_results", "name", "origin", "report", "rule", "transpose")
+
+    def __init__(self, primitive: Any, origin: Any, report: Any):
+        self.name = primitive.name
+        self.collective = primitive.collective
+        self.multiple_results = primitive.multiple_results
+        self.rule = primitive.transpose
+        self.transpose = None if self.rule is None else self.watched
+        self.origin = origin if isinstance(origin, tuple) else (primitive.name, origin)
+        """The operation that was differentiated, and where it is."""
+        self.report = report
+
+    def watched(self, ct: Any, *args: Any, **params: Any) -> Any:
+        results = self.rule(ct, *args, **params)
+        name, source = self.origin
+        cts = known(ct if self.multiple_results else [ct])
+        self.report(name, cts, known([getattr(r, "value", r) for r in results]), source, "backward pass")
+        return results
+
+
 def _backward_in_groups(tape: list[TapeEntry], in_vars: Any, outs: Any, cts_in: Any) -> list[Any]:
     """Pull back the outputs that vary over the same named axes together, and add up.
 
@@ -189,11 +216,8 @@ def _backward_in_groups(tape: list[TapeEntry], in_vars: Any, outs: Any, cts_in: 
     totals: dict[Var, Any] = {}
     for group in {out.aval.varying for out in outs if out.__class__ is not Zero}:
         some = [o if o.__class__ is Zero or o.aval.varying == group else o.aval.zero for o in outs]
-        token = _kept.set(group)
-        try:
+        with mode(KEPT_AXES, group):
             cts = backward(tape, in_vars, some, cts_in, consume=False)
-        finally:
-            _kept.reset(token)
         for v, ct in zip(in_vars, cts, strict=True):
             if v is not None and ct is not None:
                 totals[v] = ct if v not in totals else v.aval.add(totals[v], ct)

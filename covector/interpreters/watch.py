@@ -1,44 +1,40 @@
 """Watching: ``watching(report)`` calls ``report`` with the known results of every operation, forward and backward.
 
-The traces, the backward walk and the evaluator are replaced by versions that look at what they compute, for as long as the mode
-lasts; without it nothing is different.
+While it lasts, traces are opened as versions of themselves that look at what they compute; the evaluator and the backward walk
+ask the context whether anybody watches.  Without it nothing is different.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from functools import cache
 from typing import Any
 
 import numpy as np
 
 from covector.core.avals import Zero
-from covector.core.modes import mode
-from covector.core.primitive import Primitive, TracerBase, open_traces
+from covector.core.context import WATCH, mode, value_of
+from covector.core.primitive import Primitive, Trace, TracerBase, watch_traces
 from covector.core.source import user_source
-from covector.interpreters import transpose
 from covector.interpreters.batch import BatchTrace
 from covector.interpreters.jvp import JVPTrace, JVPTracer
-from covector.interpreters.stage import LinearTrace
 
 Report = Callable[[str, Sequence[Any], Sequence[Any], Any, str], None]
 """``report(name of the primitive, inputs, outputs, source, phase)``; the phase is "value", "derivative" or "backward pass"."""
 
 
-@contextmanager
-def watching(report: Report) -> Iterator[None]:
-    """Report what is computed inside the block."""
-    with ExitStack() as stack:
-        stack.enter_context(mode("watch", report))
-        for owner, name, make in [
-            (JVPTrace, "process", _watched_jvp),
-            (BatchTrace, "process", _watched_batch),
-            (transpose, "backward", _watched_backward),
-        ]:
-            original = getattr(owner, name)
-            setattr(owner, name, make(original, report))
-            stack.callback(setattr, owner, name, original)
-        yield
+def watching(report: Report) -> AbstractContextManager[Any]:
+    """Report what is computed inside the block, in this thread or task; who watched before goes on watching."""
+    outer = value_of(WATCH)
+    if outer is None:
+        return mode(WATCH, report)
+
+    def both(*result: Any) -> None:
+        report(*result)
+        outer(*result)
+
+    return mode(WATCH, both)
 
 
 def known(values: Sequence[Any]) -> list[Any]:
@@ -56,62 +52,55 @@ def _outputs(primitive: Primitive, out: Any) -> Sequence[Any]:
     return out if primitive.multiple_results else [out]
 
 
-def _watched_jvp(process: Any, report: Report) -> Any:
-    def watched(self: JVPTrace, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
-        tape = open_traces()[-1]
-        start = len(tape.tape) if isinstance(tape, LinearTrace) else 0
-        out = process(self, primitive, args, params)
-        source = user_source()
+class _WatchedJVP:
+    """Put before a type of trace: reports what its rules compute."""
+
+    __slots__ = ()
+
+    def process(self: Any, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
+        tape = [] if self.tape is None else self.tape.tape
+        start = len(tape)
+        out = super().process(primitive, args, params)  # type: ignore[misc]
+        source, report = user_source(), self.report
         pairs = [self.lower(o) for o in _outputs(primitive, out)]
-        before = [v for a in args for v in self.lower(a)]
-        report(primitive.name, known(before), known([p for p, _ in pairs]), source, "value")
-        report(primitive.name, known(before), known([t for _, t in pairs]), source, "derivative")
-        if isinstance(tape, LinearTrace):
-            for i in range(start, len(tape.tape)):
-                entry = tape.tape[i]
-                report(primitive.name, known(before), known(entry[1]), source, "derivative")
-                tape.tape[i] = (entry[0], entry[1], entry[2], entry[3], (primitive.name, source))  # type: ignore[assignment]
+        before = known([v for a in args for v in self.lower(a)])
+        report(primitive.name, before, known([p for p, _ in pairs]), source, "value")
+        report(primitive.name, before, known([t for _, t in pairs]), source, "derivative")
+        for i in range(start, len(tape)):
+            recorded, inputs, options, outputs, _ = tape[i]
+            report(primitive.name, before, known(inputs), source, "derivative")
+            tape[i] = (recorded, inputs, options, outputs, (primitive.name, source))
         return out
 
-    return watched
 
+class _WatchedBatch:
+    """Put before a type of trace: reports what its rules compute."""
 
-def _watched_batch(process: Any, report: Report) -> Any:
-    def watched(self: BatchTrace, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
-        out = process(self, primitive, args, params)
+    __slots__ = ()
+
+    def process(self: Any, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
+        out = super().process(primitive, args, params)  # type: ignore[misc]
         values, results = ([self.lower(x)[0] for x in xs] for xs in (args, _outputs(primitive, out)))
         values, results = (known([x.primal if x.__class__ is JVPTracer else x for x in xs]) for xs in (values, results))
-        report(primitive.name, values, results, user_source(), "value")
+        self.report(primitive.name, values, results, user_source(), "value")
         return out
 
-    return watched
+
+def watched_trace(trace_type: Any, report: Report, *args: Any, **kwargs: Any) -> Trace:
+    """The trace that is opened in place of one of ``trace_type``, which reports."""
+    watched = _watched_type(trace_type)
+    trace: Trace = watched(*args, **kwargs)
+    if watched is not trace_type:
+        trace.report = report  # type: ignore[attr-defined]
+    return trace
 
 
-class _Watched:
-    """A primitive on the tape whose transpose rule is watched."""
-
-    def __init__(self, primitive: Primitive, origin: Any, report: Report):
-        self.name = primitive.name
-        self.multiple_results = primitive.multiple_results
-        self.rule = primitive.transpose
-        self.transpose = None if self.rule is None else self.watched
-        self.origin = origin if isinstance(origin, tuple) else (primitive.name, origin)
-        self.report = report
-
-    def watched(self, ct: Any, *args: Any, **params: Any) -> Any:
-        assert self.rule is not None
-        results = self.rule(ct, *args, **params)
-        name, source = self.origin
-        cts = known(ct if self.multiple_results else [ct])
-        self.report(name, cts, known([getattr(r, "value", r) for r in results]), source, "backward pass")
-        return results
+@cache
+def _watched_type(trace_type: Any) -> Any:
+    for base, version in ((JVPTrace, _WatchedJVP), (BatchTrace, _WatchedBatch)):
+        if issubclass(trace_type, base):
+            return type(trace_type.__name__, (version, trace_type), {"__slots__": ("report",)})
+    return trace_type
 
 
-def _watched_backward(backward: Any, report: Report) -> Any:
-    def watched(tape: Any, *args: Any, consume: bool) -> Any:
-        entries = [
-            (_Watched(p, source, report), inputs, params, outputs, source) for p, inputs, params, outputs, source in tape
-        ]
-        return backward(entries, *args, consume=consume)
-
-    return watched
+watch_traces(watched_trace)

@@ -9,8 +9,8 @@ import numpy as np
 
 from covector.core import errors
 from covector.core.avals import ShapedArray, result_dtype, typeof
+from covector.core.context import jit_is_disabled
 from covector.core.jaxpr import Jaxpr
-from covector.core.modes import jit_is_disabled
 from covector.core.pytrees import tree_paths, tree_unflatten
 from covector.core.tracebacks import hides_frames
 from covector.interpreters.evaluate import eval_jaxpr

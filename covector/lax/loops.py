@@ -11,7 +11,7 @@ import numpy as np
 import covector.numpy as cnp
 from covector.core import errors
 from covector.core.avals import result_dtype, shape_of, typeof
-from covector.core.modes import jit_is_disabled
+from covector.core.context import jit_is_disabled
 from covector.core.primitive import TracerBase
 from covector.core.pytrees import tree_leaves, tree_map, tree_paths, tree_unflatten
 from covector.core.tracebacks import hides_frames

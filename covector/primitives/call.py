@@ -11,8 +11,8 @@ from typing import Any
 
 from covector.core.avals import Zero, typeof
 from covector.core.check import check_linear
+from covector.core.context import NAMED_AXES
 from covector.core.jaxpr import Jaxpr, Var
-from covector.core.modes import NAMED_AXES
 from covector.core.primitive import NestedPrimitive
 from covector.interpreters.clean import INLINED, clean
 from covector.interpreters.evaluate import compiled

@@ -23,7 +23,7 @@ from typing import Any
 from covector.core import errors
 from covector.core.avals import Zero, instantiate, typeof
 from covector.core.jaxpr import Jaxpr
-from covector.core.primitive import Primitive, Trace, TracerBase, captured, open_traces
+from covector.core.primitive import Primitive, Trace, TracerBase, captured
 from covector.core.source import Source
 from covector.interpreters.batch import BatchTrace, BatchTracer, axis_name_of, batch
 from covector.interpreters.evaluate import eval_jaxpr
@@ -260,9 +260,8 @@ def closed_over_trace(outs: Values, trace: Trace) -> Trace | None:
 
     It got there by a tracer that the function or its rule closes over.
     """
-    strange = [t for o in outs for t in misplaced(o, trace)]
-    found = [t for t in open_traces() if t in strange]
-    return found[-1] if found else None
+    strange = [t for o in outs for t in misplaced(o, trace) if not t.closed]
+    return max(strange, key=lambda t: t.level, default=None)
 
 
 def misplaced(out: Any, trace: Trace) -> Iterator[Trace]:

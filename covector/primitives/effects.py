@@ -7,7 +7,6 @@ if none of their arguments is traced.  Programs are evaluated in order, so all e
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +15,7 @@ import numpy as np
 from covector.core import errors
 from covector.core.avals import Zero, instantiate, typeof
 from covector.core.checked_rules import alike
+from covector.core.context import CHECKS, value_of
 from covector.core.jaxpr import Var
 from covector.core.primitive import ContextPrimitive, Primitive, jointly
 from covector.interpreters.programs import choose, spread
@@ -249,9 +249,6 @@ def _pure_callback_batch(
 
 # --- check: an assertion about values ---------------------------------------------------------------------------------
 
-COLLECTOR: ContextVar[Any] = ContextVar("covector_checks", default=None)
-"""Where failed checks are noted; without one they raise."""
-
 check_p = ContextPrimitive("check", multiple_results=True, trusted=True)
 check_p.effect = True
 check_p.def_abstract(lambda *avals, message: [])
@@ -273,7 +270,7 @@ def _check(holds: Any, *values: Any, message: Message) -> list[Any]:
     if not np.all(holds):
         first, place = first_failure(np.asarray(holds), values)
         text = message.text(*first) + place
-        collector = COLLECTOR.get()
+        collector = value_of(CHECKS)
         if collector is None:
             raise errors.CheckError(errors.describe(f"a check failed: {text}", source=message.source))
         collector.note(text, message.source)

@@ -15,8 +15,8 @@ import numpy as np
 from numpy import ndarray
 
 from covector.core.avals import WEAK_SCALARS, ShapedArray, Zero, array_aval, broadcast_shapes, promotion_key, typeof
+from covector.core.context import CAPTURING
 from covector.core.jaxpr import Var
-from covector.core.modes import CAPTURING
 from covector.core.primitive import NO_PARAMS, Primitive, TracerBase, jointly, one_of
 from covector.core.tracer import FOREIGN_OK, Tracer, as_operand, foreign_override
 from covector.interpreters.stage import LinearTrace, StageTracer

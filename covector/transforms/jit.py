@@ -11,15 +11,15 @@ from functools import partial
 from typing import Any, NamedTuple, overload
 
 from covector.core.avals import typeof
+from covector.core.context import MODES, NAMED_AXES, jit_is_disabled, open_traces
 from covector.core.jaxpr import Jaxpr, program_axes, program_has_effects
 from covector.core.keys import names_in
-from covector.core.modes import MODES, NAMED_AXES, jit_is_disabled
-from covector.core.primitive import TracerBase, open_traces
+from covector.core.primitive import TracerBase
 from covector.core.pytrees import tree_flatten, tree_paths, tree_structure, tree_unflatten
 from covector.core.tracebacks import hides_frames
 from covector.interpreters.batch import named_axes
 from covector.interpreters.clean import clean
-from covector.interpreters.evaluate import compiled
+from covector.interpreters.evaluate import code_of
 from covector.primitives.call import jit_p
 from covector.transforms.arguments import check_callable, check_leaves, transformed, wrap_like
 from covector.transforms.caches import traces_of
@@ -106,7 +106,7 @@ def jit(
                 call = statics.split(args, kwargs, who.name)
                 jaxpr, hoisted, out_tree = staged_call(f, call, treedef, key[2:], who)
                 needs_context = program_has_effects(jaxpr) or bool(program_axes(jaxpr))
-                entry = Entry(jaxpr, compiled(clean(jaxpr)), hoisted, out_tree, needs_context)
+                entry = Entry(jaxpr, code_of(clean(jaxpr)), hoisted, out_tree, needs_context)
                 if hoisted:  # a program that closes over tracers is of no use once they are gone
                     return entry
                 traces.keep(f, own_key, entry, jaxpr)
@@ -125,8 +125,9 @@ def jit(
         else:
             leaves, treedef = tree_flatten((args, kwargs))
             key = (treedef, None, *_avals(leaves, (args, kwargs), who.name))
-        if NAMED_AXES:
-            key = (key[0], (key[1], named_axes()), *key[2:])  # type: ignore[index]
+        axes = named_axes() if NAMED_AXES else ()
+        if axes:
+            key = (key[0], (key[1], axes), *key[2:])  # type: ignore[index]
         entry = cache.get(key)
         if entry is None or entry is AMBIGUOUS:
             entry = new_entry(key, args, kwargs, treedef)

@@ -78,11 +78,11 @@ class Lowered:
 class Compiled:
     """A program that is ready to run; called with arguments of the types that it was lowered for."""
 
-    __slots__ = ("lowered", "run")
+    __slots__ = ("lowered",)
 
     def __init__(self, lowered: Lowered):
         self.lowered = lowered
-        self.run = compiled(lowered.jaxpr)
+        compiled(lowered.jaxpr)
 
     def as_text(self, dialect: str = "jaxpr") -> str:
         """The program as text; see `Lowered.as_text`."""
@@ -93,7 +93,7 @@ class Compiled:
         leaves, treedef = tree_flatten((args, kwargs))
         if treedef != self.lowered.in_tree or self._types(leaves) != self.lowered.jaxpr.in_avals:
             raise self._mismatch(leaves, treedef)
-        return tree_unflatten(self.lowered.out_tree, self.run(*leaves))
+        return tree_unflatten(self.lowered.out_tree, compiled(self.lowered.jaxpr)(*leaves))
 
     def _types(self, leaves: Sequence[Any]) -> list[Any]:
         return [typeof(x) for x in leaves]

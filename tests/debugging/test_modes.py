@@ -7,7 +7,7 @@ import pytest
 
 import covector as cv
 from covector import lax
-from covector.core.modes import MODES
+from covector.core.context import MODES
 
 X = np.array([0.3, -1.2, 0.8])
 
