@@ -21,7 +21,16 @@ from covector.core import errors
 from covector.core.avals import ShapedArray, Zero, typeof
 from covector.core.context import CAPTURING, NAMED_AXES
 from covector.core.jaxpr import Equation, Jaxpr, Literal, Var, collective_axes, has_effects, recorded_avals
-from covector.core.primitive import NO_PARAMS, ContextPrimitive, NestedPrimitive, Primitive, Trace, TracerBase, open_trace
+from covector.core.primitive import (
+    NO_PARAMS,
+    ContextPrimitive,
+    NestedPrimitive,
+    Primitive,
+    Trace,
+    TracerBase,
+    open_trace,
+    open_traces,
+)
 from covector.core.source import Source, user_source
 from covector.core.tracer import Tracer, register_tracer
 
@@ -55,11 +64,13 @@ register_tracer(StageTracer, lambda x: x.variable.aval)
 class StageTrace(Trace):
     """Records every operation on its tracers."""
 
-    __slots__ = ("tape",)
+    __slots__ = ("is_part", "tape")
 
     def __init__(self, name: str = "", origin: Source | None = None):
         super().__init__(name, origin)
         self.tape: list[TapeEntry] = []
+        self.is_part = False
+        """Whether its program is that of a loop or a branch, which some examples of a batch may not run; see `note_part`."""
 
     def new_input(self, aval: Any) -> StageTracer:
         """A tracer for a value that comes from outside."""
@@ -105,6 +116,13 @@ class StageTrace(Trace):
     def close(self, in_vars: Sequence[Var], outs: Sequence[Any], linear: bool = False) -> tuple[Jaxpr, list[Any]]:
         """The program from ``in_vars`` to ``outs``, and the values of the leading inputs that it needs besides."""
         return _Closing().close(self, in_vars, outs, linear)
+
+
+def note_part() -> None:
+    """Note on the trace opened last that it records a loop or a branch."""
+    trace = open_traces()[-1]
+    assert isinstance(trace, StageTrace)
+    trace.is_part = True
 
 
 class CapturingTrace(StageTrace):

@@ -14,7 +14,7 @@ from covector.core.jaxpr import Jaxpr
 from covector.core.keys import names_in
 from covector.core.pytrees import tree_paths, tree_unflatten
 from covector.interpreters.batch import named_axes
-from covector.interpreters.stage import stage
+from covector.interpreters.stage import note_part, stage
 from covector.primitives.shaping import as_python_number, convert_to, strengthened
 from covector.transforms.arguments import Transformed, flatten_values
 from covector.transforms.caches import traces_of
@@ -94,6 +94,7 @@ def _traced(
     out_trees: list[Any] = []
 
     def step(*args: Any) -> list[Any]:
+        note_part()
         new, outputs = split(f(*unflattened([carry, *rest], args)))
         leaves, treedef = flatten_values([new], who.name)
         _check_structure(carry.treedef, treedef, new, who)

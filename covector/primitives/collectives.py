@@ -15,8 +15,9 @@ import numpy as np
 
 from covector.core import errors
 from covector.core.avals import VaryingArray, array_aval, shape_of, typeof, with_varying
-from covector.core.primitive import ContextPrimitive, Primitive, jointly
-from covector.interpreters.batch import axis_name_of, named_axes
+from covector.core.primitive import ContextPrimitive, Primitive, jointly, open_traces
+from covector.interpreters.batch import BatchTrace, axis_name_of, named_axes
+from covector.interpreters.stage import StageTrace
 from covector.interpreters.transpose import SUM_OVER_AXES
 from covector.primitives.indexing import gather_p
 from covector.primitives.shaping import linear_structural, moveaxis, reduce_sum_p
@@ -127,7 +128,24 @@ def own_part(x: Any, name: Any, axis: int) -> Any:
 
 # --- axis_index: the number of the example ----------------------------------------------------------------------------
 
-axis_index_p = ContextPrimitive("axis_index", trusted=True)
+
+class AxisIndex(ContextPrimitive):
+    """The number of the example; in a loop or branch that not all examples run it is a value from outside."""
+
+    __slots__ = ()
+
+    def bind(self, *, axes: Axes) -> Any:  # type: ignore[override]
+        traces = open_traces()
+        own = [i for i, t in enumerate(traces) if isinstance(t, BatchTrace) and t.axis_name == axes[0]]
+        start = own[-1] + 1 if own else 0
+        parts = [i for i, t in enumerate(traces) if i >= start and isinstance(t, StageTrace) and t.is_part]
+        for trace in reversed(traces[: parts[0] if parts else None]):
+            if trace.takes(self, {"axes": axes}):
+                return trace.process(self, (), {"axes": axes})
+        return self.impl(axes=axes)
+
+
+axis_index_p = AxisIndex("axis_index", trusted=True)
 axis_index_p.collective = True
 axis_index_p.def_abstract(lambda *, axes: VaryingArray((), np.int64, axes))
 axis_index_p.def_batch(lambda size, args, dims, *, axes: (np.arange(size), 0))

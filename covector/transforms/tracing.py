@@ -8,6 +8,7 @@ from typing import Any
 from covector.core.keys import names_in
 from covector.core.pytrees import tree_unflatten
 from covector.interpreters.batch import named_axes
+from covector.interpreters.stage import note_part
 from covector.transforms.arguments import Transformed
 from covector.transforms.caches import traces_of
 from covector.transforms.staging import Traced, staged_leaves
@@ -16,14 +17,19 @@ from covector.transforms.staging import Traced, staged_leaves
 def traced_function(
     f: Callable[..., Any], treedef: Any, avals: Sequence[Any], who: Transformed, capture: bool = False
 ) -> Traced:
-    """Trace ``f`` on the list of arguments with this structure and these types.
+    """Trace ``f``, the function of a loop or a branch, on the list of arguments with this structure and these types.
 
     A function that closes over no tracer is traced once while it reads the same (`covector.transforms.dependencies`).
     """
     traces, key = traces_of(f, ("function", capture, named_axes())), (treedef, names_in(treedef), *avals)
     if key in traces:
         return traces[key]  # type: ignore[no-any-return]
-    traced = trace_function(f, treedef, avals, who, capture)
+
+    def part(*args: Any) -> Any:
+        note_part()
+        return f(*args)
+
+    traced = trace_function(part, treedef, avals, who, capture)
     if not traced.hoisted:
         traces.keep(f, key, traced, traced.jaxpr)
     return traced
