@@ -19,18 +19,9 @@ import numpy as np
 
 from covector.core import errors
 from covector.core.avals import ShapedArray, Zero, typeof
-from covector.core.context import CAPTURING, NAMED_AXES
+from covector.core.context import CAPTURING, NAMED_AXES, open_traces
 from covector.core.jaxpr import Equation, Jaxpr, Literal, Var, collective_axes, has_effects, recorded_avals
-from covector.core.primitive import (
-    NO_PARAMS,
-    ContextPrimitive,
-    NestedPrimitive,
-    Primitive,
-    Trace,
-    TracerBase,
-    open_trace,
-    open_traces,
-)
+from covector.core.primitive import NO_PARAMS, ContextPrimitive, NestedPrimitive, Primitive, Trace, TracerBase, open_trace
 from covector.core.source import Source, user_source
 from covector.core.tracer import Tracer, register_tracer
 

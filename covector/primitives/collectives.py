@@ -15,7 +15,8 @@ import numpy as np
 
 from covector.core import errors
 from covector.core.avals import VaryingArray, array_aval, shape_of, typeof, with_varying
-from covector.core.primitive import ContextPrimitive, Primitive, jointly, open_traces
+from covector.core.context import open_traces
+from covector.core.primitive import ContextPrimitive, Primitive, jointly
 from covector.interpreters.batch import BatchTrace, axis_name_of, named_axes
 from covector.interpreters.stage import StageTrace
 from covector.interpreters.transpose import SUM_OVER_AXES
