@@ -343,12 +343,13 @@ for _scalar_type in (np.float64, np.float32, np.int64, np.bool_, np.complex128):
     TYPEOF[_scalar_type] = _typeof_ndarray
 
 
-_SCALAR_ZEROS = {cls: _aval._zero for cls, _aval in (*_WEAK_AVALS.items(), (bool, _BOOL_AVAL))}
+SCALAR_ZEROS = {cls: _aval._zero for cls, _aval in (*_WEAK_AVALS.items(), (bool, _BOOL_AVAL))}
+"""The symbolic zeros of the tangent spaces of Python numbers, by type."""
 
 
 def zero_of(x: Any) -> Zero:
     """The symbolic zero of the tangent space of a value."""
-    return _SCALAR_ZEROS.get(x.__class__) or typeof(x).zero
+    return SCALAR_ZEROS.get(x.__class__) or typeof(x).zero
 
 
 def is_weak(x: Any) -> bool:

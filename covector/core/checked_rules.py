@@ -3,12 +3,15 @@
 A wrong rule would be a wrong number somewhere else, or an error that names neither the rule nor the primitive.  `Primitive`
 wraps the rules that are registered on it, unless it was made ``trusted``; its implementation is checked where a compiled
 program relies on the abstract rule.
+
+A rule gets copies of arrays, and what it returns is copied: it may write to what it is given, and keep that or its results.
 """
 
 from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
+from functools import wraps
 from typing import Any, NoReturn
 
 import numpy as np
@@ -16,6 +19,7 @@ import numpy as np
 from covector.core.avals import AbstractValue, ShapedArray, typeof
 from covector.core.errors import JVPRuleError, PrimitiveRuleError, describe
 from covector.core.jaxpr import Var
+from covector.core.memory import copies
 from covector.core.source import Source, is_library, source_of_function
 
 Rule = Callable[..., Any]
@@ -67,6 +71,11 @@ class Checked:
             self.fail(f"{shown(x)} for {what}", fix="return an array, a number or a traced value")
 
 
+def owned(out: Any, multiple: bool) -> Any:
+    """What a rule returned, with copies of its arrays: the user's code may keep them, and write to them again."""
+    return copies(out) if multiple else copies([out])[0]
+
+
 def shown(x: Any) -> str:
     """What a rule returned, for messages: containers by their length, values by their type."""
     if isinstance(x, (tuple, list)):
@@ -109,7 +118,7 @@ def checked_jvp(name: str, multiple: bool, kind: str, rule: Rule) -> Rule:
     checked = Checked(name, multiple, kind, rule)
 
     def jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
-        result = rule(primals, tangents, **params)
+        result = rule(copies(primals), copies(tangents), **params)
         out, tangent = checked.pair(result, "(output, tangent of the output)", JVPRuleError)
         outs, tangents_out = checked.outputs(out, "outputs"), checked.outputs(tangent, "tangents")
         if len(outs) != len(tangents_out):
@@ -125,7 +134,7 @@ def checked_jvp(name: str, multiple: bool, kind: str, rule: Rule) -> Rule:
                     fix="make the rule return a tangent of the type of its output, or a symbolic Zero",
                     error=JVPRuleError,
                 )
-        return out, tangent
+        return owned(out, multiple), owned(tangent, multiple)
 
     return jvp
 
@@ -135,7 +144,7 @@ def checked_derivative(name: str, rule: Rule) -> Rule:
     checked = Checked(name, False, "derivative", rule)
 
     def derivative(out: Any, *args: Any) -> Any:
-        result = rule(out, *args)
+        result = owned(rule(*copies([out, *args])), False)
         found, aval = checked.type_of(result, "the derivative"), typeof(out)
         axes = zip(found.shape[::-1], aval.shape[::-1], strict=False)
         if len(found.shape) > len(aval.shape) or any(n not in (1, m) for n, m in axes):
@@ -157,7 +166,8 @@ def checked_transpose(name: str, rule: Rule) -> Rule:
     checked = Checked(name, True, "transpose", rule)
 
     def transpose(cotangent: Any, *args: Any, **params: Any) -> Any:
-        cts = rule(cotangent, *args, **params)
+        given = copies(cotangent) if isinstance(cotangent, (list, tuple)) else owned(cotangent, False)
+        cts = rule(given, *copies(args), **params)
         count = len(args)
         wanted = f"a cotangent (or None) for each of its {count} argument{'s' * (count != 1)}"
         if not isinstance(cts, (tuple, list)):
@@ -175,7 +185,7 @@ def checked_transpose(name: str, rule: Rule) -> Rule:
                     why="the cotangent of a value has the shape and the dtype of the value",
                     fix="sum over the axes along which the argument was broadcast, and convert with .astype; None for zero",
                 )
-        return cts
+        return copies(cts)
 
     return transpose
 
@@ -185,12 +195,12 @@ def checked_batch(name: str, multiple: bool, rule: Rule) -> Rule:
     checked = Checked(name, multiple, "batch", rule)
 
     def batch(size: int, args: Sequence[Any], dims: Sequence[int | None], **params: Any) -> Any:
-        out, dim = checked.pair(rule(size, args, dims, **params), "(output, batch axis of the output)")
+        out, dim = checked.pair(rule(size, copies(args), dims, **params), "(output, batch axis of the output)")
         outs, dims_out = checked.outputs(out, "outputs"), checked.outputs(dim, "batch axes")
         if len(outs) != len(dims_out):
             checked.fail(f"{len(outs)} outputs and {len(dims_out)} batch axes")
         found = [_batch_axis(checked, size, o, d) for o, d in zip(outs, dims_out, strict=True)]
-        return (out, found) if multiple else (out, found[0])
+        return (owned(out, True), found) if multiple else (owned(out, False), found[0])
 
     return batch
 
@@ -214,6 +224,17 @@ def _batch_axis(checked: Checked, size: int, out: Any, dim: Any) -> int | None:
             fix="return the axis of the output along which its examples are, or None if it is the same for all of them",
         )
     return axis % len(shape)
+
+
+def lending(rule: Rule) -> Rule:
+    """An implementation that neither changes nor keeps its arguments, nor its result, made of one that may."""
+
+    @wraps(rule)
+    def impl(*args: Any, **params: Any) -> Any:
+        out = rule(*copies(args), **params)
+        return owned(out, isinstance(out, list))
+
+    return impl
 
 
 def checked_impl(name: str, multiple: bool, rule: Rule, avals: Sequence[Any], source: Source | None) -> Rule:

@@ -22,12 +22,13 @@ What a rule returns is checked, unless the primitive was made ``trusted``, as th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import count
 from typing import Any, ClassVar, Generic, TypeVar
 
 from covector.core import errors
-from covector.core.checked_rules import checked_abstract, checked_batch, checked_jvp, checked_transpose
+from covector.core.checked_rules import checked_abstract, checked_batch, checked_jvp, checked_transpose, lending
 from covector.core.context import CAPTURING, MODES, WATCH, enter, leave, open_traces, value_of
 from covector.core.source import Source, user_source
 
@@ -60,9 +61,34 @@ class Trace:
         """Whether a `ContextPrimitive` has its meaning here although none of its arguments is a tracer of this trace."""
         return False
 
+    def users_code(self, runs: bool) -> bool:
+        """Be told whether code of the user's begins to run, or what it was before; returns what it is now."""
+        return False
+
 
 _levels = count(0, 2)
 """Levels are even; the tape of a linearization has the odd one above its trace, with nothing in between."""
+
+
+@contextmanager
+def running_users_code() -> Iterator[None]:
+    """While a rule of the user's runs, or a function that its rules call."""
+    before = [(trace, trace.users_code(True)) for trace in open_traces()]
+    try:
+        yield
+    finally:
+        for trace, was in before:
+            trace.users_code(was)
+
+
+def in_users_code(rule: Rule) -> Rule:
+    """A rule that is the user's, or calls functions of the user's."""
+
+    def run(*args: Any, **params: Any) -> Any:
+        with running_users_code():
+            return rule(*args, **params)
+
+    return run  # type: ignore[return-value]
 
 
 def captured(trace: Trace) -> Trace:
@@ -149,30 +175,30 @@ class Primitive:
         "origin",
         "overwrite",
         "rules",
-        "runs_user_code",
         "split",
         "transpose",
         "trusted",
     )
 
-    def __init__(self, name: str, *, multiple_results: bool = False, trusted: bool = False):
+    def __init__(self, name: str, *, multiple_results: bool = False, trusted: bool = False, makes_new: bool = False):
         self.name = name
         self.origin = None if trusted else user_source()
         """Where it was made."""
         check_replaced(Primitive.registry.get(name), self)
         self.multiple_results = multiple_results
         self.trusted = trusted
-        """Whether its rules are known to be right, so that what they return is not checked (by default it is)."""
+        """Whether its rules are known to be right, and neither keep nor change what they are given or return.
+
+        By default what they return is checked, and they get and give copies of arrays.
+        """
         self.keeps_weak = False
         """Whether the result for Python scalars is a Python scalar (as for the arithmetic operators)."""
         self.collective = False
         """Whether its abstract rule says over which named axes the outputs vary."""
         self.effect = False
         """Whether applying it does something besides computing its results, so that it stays in a program that needs none."""
-        self.runs_user_code = False
-        """Whether its implementation calls a function of the user's, which may keep an argument."""
-        self.makes_new = False
-        """Whether a result never shares memory with an argument; see `covector.interpreters.overwriting`."""
+        self.makes_new = makes_new
+        """Whether no result ever shares memory with an argument, or is an array that something else holds (may be unknown)."""
         self.impl: Callable[..., Any] = self._missing("impl", "evaluation")
         self.overwrite: Callable[..., Any] | None = None
         """An implementation that may write the result into its first argument, of the result's shape and dtype."""
@@ -228,7 +254,7 @@ class Primitive:
 
     def def_impl(self, rule: Rule) -> Rule:
         """Register what the primitive computes: ``rule(*arrays, **params) -> out``."""
-        self.impl = rule
+        self.impl = rule if self.trusted else lending(rule)
         return rule
 
     def def_abstract(self, rule: Rule) -> Rule:
@@ -238,7 +264,7 @@ class Primitive:
 
     def def_jvp(self, rule: Rule) -> Rule:
         """Register the forward derivative: ``rule(primals, tangents, **params) -> (out, tangent_out)``."""
-        checked = rule if self.trusted else checked_jvp(self.name, self.multiple_results, "JVP", rule)
+        checked = rule if self.trusted else in_users_code(checked_jvp(self.name, self.multiple_results, "JVP", rule))
         if self.linearize is None or self.derived == "linearize":
             self.linearize, self.derived = checked, "linearize"
         elif self.derived == "jvp":
@@ -248,7 +274,7 @@ class Primitive:
 
     def def_linearize(self, rule: Rule) -> Rule:
         """Register a derivative for staged tangents, for a primitive with sub-programs; signature as ``def_jvp``."""
-        checked = rule if self.trusted else checked_jvp(self.name, self.multiple_results, "linearize", rule)
+        checked = rule if self.trusted else in_users_code(checked_jvp(self.name, self.multiple_results, "linearize", rule))
         if self.jvp is None or self.derived == "jvp":
             self.jvp, self.derived = checked, "jvp"
         elif self.derived == "linearize":

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from covector.core import errors
-from covector.core.avals import Zero, typeof, zero_of
+from covector.core.avals import SCALAR_ZEROS, Zero, typeof
+from covector.core.memory import Holder, copy_of
 from covector.core.primitive import Primitive, Trace, TracerBase, open_trace
 from covector.core.source import Source
 from covector.core.tracer import Tracer, register_tracer
@@ -51,13 +52,17 @@ register_tracer(JVPTracer, lambda x: typeof(x.primal))
 
 
 class JVPTrace(Trace):
-    """Applies the JVP rule of each primitive; ``linearizing`` when the tangents are being staged."""
+    """Applies the JVP rule of each primitive.
 
-    __slots__ = ("linearizing", "tape")
+    Attributes:
+        holder: what holds the user's arrays while the tangents are being staged; None where they are known.
+    """
 
-    def __init__(self, name: str = "jvp", origin: Source | None = None, linearizing: bool = False):
+    __slots__ = ("holder", "tape")
+
+    def __init__(self, name: str = "jvp", origin: Source | None = None, holder: Holder | None = None):
         super().__init__(name, origin)
-        self.linearizing = linearizing
+        self.holder = holder
         self.tape: Any = None
         """The trace that the tangents are staged in, if they are."""
 
@@ -72,24 +77,31 @@ class JVPTrace(Trace):
             x, y = args
             if x.__class__ is JVPTracer and x._trace is self:
                 px, tx = x.primal, x.tangent
+            elif x.__class__ in SCALAR_ZEROS:
+                px, tx = x, SCALAR_ZEROS[x.__class__]
             else:
-                px, tx = x, zero_of(x)
+                px, tx = self.constant(x)
             if y.__class__ is JVPTracer and y._trace is self:
                 py, ty = y.primal, y.tangent
+            elif y.__class__ in SCALAR_ZEROS:
+                py, ty = y, SCALAR_ZEROS[y.__class__]
             else:
-                py, ty = y, zero_of(y)
+                py, ty = self.constant(y)
             primals, tangents = (px, py), (tx, ty)
         else:
-            primals = [a.primal if a.__class__ is JVPTracer and a._trace is self else a for a in args]
-            tangents = [a.tangent if a.__class__ is JVPTracer and a._trace is self else zero_of(a) for a in args]
-        rule = primitive.linearize if self.linearizing else primitive.jvp
+            primals, tangents = [], []
+            for a in args:
+                p, t = (a.primal, a.tangent) if a.__class__ is JVPTracer and a._trace is self else self.constant(a)
+                primals.append(p)
+                tangents.append(t)
+        rule = primitive.jvp if self.holder is None else primitive.linearize
         if rule is None:
             raise errors.NonDifferentiableError(primitive.name, self.name, map(typeof, primals))
         out, tangent = rule(primals, tangents, **params) if params else rule(primals, tangents)
         if primitive.multiple_results:
-            return [o if t.__class__ is Zero else JVPTracer(self, o, t) for o, t in zip(out, tangent, strict=True)]
+            return [self.known(o) if t.__class__ is Zero else JVPTracer(self, o, t) for o, t in zip(out, tangent, strict=True)]
         if tangent.__class__ is Zero:
-            return out
+            return out if primitive.makes_new else self.known(out)
         if out.__class__ is not np.ndarray and primitive.keeps_weak and isinstance(out, np.generic):
             return self.kept_weak(primals, out, tangent)
         return JVPTracer(self, out, tangent)
@@ -104,6 +116,17 @@ class JVPTrace(Trace):
     def lift(self, primal: Any, tangent: Any) -> Any:
         """A tracer of this trace, or the primal itself where its tangent is zero."""
         return primal if tangent.__class__ is Zero else JVPTracer(self, primal, tangent)
+
+    def constant(self, x: Any) -> tuple[Any, Any]:
+        """A value that does not depend on the inputs, as the rules get it, and its tangent."""
+        zero = typeof(x).zero
+        if self.holder is not None and isinstance(x, np.ndarray):
+            x = self.holder.hold(x)
+        return x, zero
+
+    def known(self, out: Any) -> Any:
+        """An output without a tangent, which the function gets as it is and may write to: not what else is kept here."""
+        return copy_of(out) if isinstance(out, np.ndarray) else out
 
     def lower(self, x: Any) -> tuple[Any, Any]:
         """The primal and the tangent of any value."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from itertools import zip_longest
+from types import TracebackType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +20,7 @@ import numpy as np
 from covector.core import errors
 from covector.core.avals import Zero, typeof
 from covector.core.jaxpr import Jaxpr, Var
+from covector.core.memory import Holder
 from covector.core.primitive import TracerBase, open_trace
 from covector.core.source import Source
 from covector.interpreters.evaluate import eval_jaxpr
@@ -43,14 +45,19 @@ class Linearization:
 
     ``with Linearization(name, origin) as lin``: run the function on ``lin.inputs(…)``, and give its outputs to
     ``lin.outputs``, all inside the block.
+
+    The user's arrays are held until its end; of those that the tape needs beyond it there are copies.  With ``brief`` they are
+    held until the ``holder`` is told to release them, and the tape is of no use after that.
     """
 
-    __slots__ = ("in_vars", "stack", "tape", "trace")
+    __slots__ = ("brief", "holder", "in_vars", "stack", "tape", "trace")
 
-    def __init__(self, name: str = "linearize", origin: Source | None = None):
+    def __init__(self, name: str = "linearize", origin: Source | None = None, *, brief: bool = False):
         self.stack = ExitStack()
-        self.trace = self.stack.enter_context(open_trace(JVPTrace, name, origin, True))
-        self.tape = self.stack.enter_context(open_trace(LinearTrace, name, origin))
+        self.holder = Holder()
+        self.brief = brief
+        self.trace = self.stack.enter_context(open_trace(JVPTrace, name, origin, self.holder))
+        self.tape = self.stack.enter_context(open_trace(LinearTrace, name, origin, self.holder))
         self.tape.level = self.trace.level + 1
         self.trace.tape = self.tape
         self.in_vars: list[Var | None] = []
@@ -58,8 +65,10 @@ class Linearization:
     def __enter__(self) -> Linearization:
         return self
 
-    def __exit__(self, *exception: object) -> None:
+    def __exit__(self, kind: Any, error: BaseException | None, traceback: TracebackType | None) -> None:
         self.stack.close()
+        if error is not None or not self.brief:
+            self.holder.end(self.tape.tape, self.trace.name, error, traceback)
 
     def inputs(self, primals: Sequence[Any], nonzero: Sequence[bool]) -> list[Any]:
         """The arguments to run the function on: those marked ``nonzero`` have a staged tangent."""
@@ -68,7 +77,8 @@ class Linearization:
             if wanted:
                 tangent = self.tape.new_input(typeof(primal).tangent())
                 self.in_vars.append(tangent.variable)
-                args.append(JVPTracer(self.trace, primal, tangent))
+                held = self.holder.hold(primal) if isinstance(primal, np.ndarray) else primal
+                args.append(JVPTracer(self.trace, held, tangent))
             else:
                 self.in_vars.append(None)
                 args.append(primal)

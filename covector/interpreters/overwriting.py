@@ -4,6 +4,8 @@ A loop that changes one place of a table in each step would copy the table each 
 ``overwrite`` may write into its first argument where nobody else can see that: the argument is used for the last time, as is
 all that may share its memory, none of which is an input or a constant.  A loop may own its carries, of which it copies the
 first; `owned_step` finds out which of them a step leaves as much its own as it got them.
+
+What shares memory with what is known from what primitives declare: by default a result may be, or be a view of, an argument.
 """
 
 from __future__ import annotations
@@ -16,7 +18,8 @@ import numpy as np
 
 from covector.core.avals import ShapedArray
 from covector.core.context import MODES, WATCH, value_of
-from covector.core.jaxpr import Equation, Jaxpr, Var, sub_jaxprs
+from covector.core.jaxpr import Equation, Jaxpr, Var
+from covector.core.primitive import Primitive
 from covector.interpreters.evaluate import MAX_GENERATED_EQUATIONS, Generator, code_of, compiled, last_uses
 
 
@@ -54,10 +57,6 @@ def uses_of_memory(jaxpr: Jaxpr, owned: Sequence[Var]) -> Uses:
         mine = eqn.inputs and eqn.inputs[0] in own and may_overwrite(eqn, memory)
         if mine and all(last.get(v, np.inf) <= i for v in memory[eqn.inputs[0]].variables):
             overwritten.add(i)
-        if may_keep_arguments(eqn):
-            for x in eqn.inputs:
-                if isinstance(x, Var):
-                    memory[x].foreign = True
         if makes_new_memory(eqn.primitive):
             memory.update({v: Memory([v], False) for v in eqn.outputs})
             own.update(eqn.outputs)
@@ -75,18 +74,21 @@ def may_overwrite(eqn: Equation, memory: dict[Var, Memory]) -> bool:
     return alike and not any(isinstance(y, Var) and memory[y] is memory[x] for y in eqn.inputs[1:])
 
 
-def makes_new_memory(primitive: Any) -> bool:
-    """Whether a result never shares memory with an argument, but that of one that is overwritten."""
-    return primitive.makes_new or primitive.overwrite is not None or isinstance(primitive.impl, np.ufunc)
+def makes_new_memory(primitive: Primitive) -> bool:
+    """Whether a result never shares memory with an argument, but that of one that is overwritten.
+
+    A primitive of the user's gets copies in a program, and its results are copied: it can neither return nor keep an argument.
+    """
+    return primitive.makes_new or primitive.overwrite is not None or not primitive.trusted
 
 
-def may_keep_arguments(eqn: Equation) -> bool:
-    """Whether an equation calls code that is not ours or a library's, and may keep an array for later."""
-    impl = eqn.primitive.impl
-    known = isinstance(impl, np.ufunc) or str(impl.__module__).startswith(("covector.primitives.", "numpy", "scipy"))
-    if eqn.primitive.runs_user_code or not known:
-        return True
-    return any(map(may_keep_arguments, (inner for jaxpr in sub_jaxprs(eqn.params) for inner in jaxpr.equations)))
+def has_own_outputs(jaxpr: Jaxpr) -> bool:
+    """Whether it is known that each output of a program is an array of its own, which shares memory with no input or other."""
+    arrays = [x for x in jaxpr.out_vars if isinstance(x, Var)]
+    if len(set(arrays)) != len(arrays):
+        return False
+    new = {v for eqn in jaxpr.equations if makes_new_memory(eqn.primitive) for v in eqn.outputs}
+    return new.issuperset(arrays)
 
 
 def _join(eqn: Equation, memory: dict[Var, Memory]) -> None:

@@ -21,6 +21,7 @@ from covector.core import errors
 from covector.core.avals import ShapedArray, Zero, typeof
 from covector.core.context import CAPTURING, NAMED_AXES, open_traces
 from covector.core.jaxpr import Equation, Jaxpr, Literal, Var, collective_axes, has_effects, recorded_avals
+from covector.core.memory import Holder, Snapshots
 from covector.core.primitive import NO_PARAMS, ContextPrimitive, NestedPrimitive, Primitive, Trace, TracerBase, open_trace
 from covector.core.source import Source, user_source
 from covector.core.tracer import Tracer, register_tracer
@@ -55,13 +56,14 @@ register_tracer(StageTracer, lambda x: x.variable.aval)
 class StageTrace(Trace):
     """Records every operation on its tracers."""
 
-    __slots__ = ("is_part", "tape")
+    __slots__ = ("is_part", "snapshots", "tape")
 
     def __init__(self, name: str = "", origin: Source | None = None):
         super().__init__(name, origin)
         self.tape: list[TapeEntry] = []
         self.is_part = False
         """Whether its program is that of a loop or a branch, which some examples of a batch may not run; see `note_part`."""
+        self.snapshots: Snapshots | None = None
 
     def new_input(self, aval: Any) -> StageTracer:
         """A tracer for a value that comes from outside."""
@@ -73,12 +75,20 @@ class StageTrace(Trace):
     def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
         if self.closed:
             raise leaked(self, args)
-        inputs = [a.variable if a.__class__ is StageTracer and a._trace is self else a for a in args]
+        inputs = [a.variable if a.__class__ is StageTracer and a._trace is self else self.keep(a) for a in args]
         avals = [typeof(a) for a in args]
         out_avals = primitive.abstract(*avals, **params)
         if NAMED_AXES:
             out_avals = recorded_avals(primitive, params, avals, out_avals)
         return self.record(primitive, inputs, params, out_avals, user_source())
+
+    def keep(self, x: Any) -> Any:
+        """A value that the program closes over, as it is now."""
+        if not isinstance(x, np.ndarray):
+            return x
+        if self.snapshots is None:
+            self.snapshots = Snapshots()
+        return self.snapshots.of(x)
 
     def record(
         self, primitive: Primitive, inputs: Sequence[Any], params: dict[str, Any], out_avals: Any, source: Source | None
@@ -106,7 +116,7 @@ class StageTrace(Trace):
 
     def close(self, in_vars: Sequence[Var], outs: Sequence[Any], linear: bool = False) -> tuple[Jaxpr, list[Any]]:
         """The program from ``in_vars`` to ``outs``, and the values of the leading inputs that it needs besides."""
-        return _Closing().close(self, in_vars, outs, linear)
+        return _Closing(self.keep).close(self, in_vars, outs, linear)
 
 
 def note_part() -> None:
@@ -136,9 +146,25 @@ def open_capture(name: str, origin: Source | None) -> Iterator[CapturingTrace]:
 
 
 class LinearTrace(StageTrace):
-    """Records operations that are linear in its tracers, and refuses others."""
+    """Records operations that are linear in its tracers, and refuses others.
 
-    __slots__ = ()
+    What it closes over is nobody else's: results of the JVP rules, and what the ``holder`` holds for them.  Where the user's
+    code records on it (``in_users_code``) that holds these operands too.
+    """
+
+    __slots__ = ("holder", "in_users_code")
+
+    def __init__(self, name: str = "", origin: Source | None = None, holder: Holder | None = None):
+        super().__init__(name, origin)
+        self.holder = holder
+        self.in_users_code = False
+
+    def users_code(self, runs: bool) -> bool:
+        before, self.in_users_code = self.in_users_code, runs and self.holder is not None
+        return before
+
+    def keep(self, x: Any) -> Any:
+        return self.holder.hold(x) if self.in_users_code and self.holder is not None and isinstance(x, np.ndarray) else x
 
     def takes(self, primitive: ContextPrimitive, params: dict[str, Any]) -> bool:
         return False
@@ -146,6 +172,8 @@ class LinearTrace(StageTrace):
     def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
         if self.closed:
             raise leaked(self, args)
+        if self.in_users_code:
+            args = [self.keep(a) for a in args]
         inputs = []
         avals = []
         mask = []
@@ -201,7 +229,8 @@ def leaked(trace: Trace, args: Iterable[Any]) -> errors.UnexpectedTracerError:
 class _Closing:
     """Turns a tape into a program: dead equations dropped, closed-over values made constants, literals or inputs."""
 
-    def __init__(self) -> None:
+    def __init__(self, keep: Callable[[Any], Any]) -> None:
+        self.keep = keep
         self.consts: dict[Var, Any] = {}
         self.hoisted: dict[Var, Any] = {}
         self.var_of_value: dict[int, Var] = {}
@@ -229,6 +258,7 @@ class _Closing:
             return self.zero(x)
         if isinstance(x, (bool, int, float, complex, np.generic)):
             return Literal(x)
+        x = self.keep(x)
         var = self.var_of_value.get(id(x))
         if var is None:
             if isinstance(x, TracerBase) and x._trace.closed:

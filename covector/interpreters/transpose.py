@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,8 @@ from covector.core import errors
 from covector.core.avals import Zero, instantiate
 from covector.core.context import KEPT_AXES, MODES, NAMED_AXES, WATCH, mode, value_of
 from covector.core.jaxpr import Jaxpr, Var, sub_jaxprs
-from covector.core.primitive import TracerBase, open_trace
+from covector.core.memory import Holder
+from covector.core.primitive import TracerBase, open_trace, running_users_code
 from covector.interpreters.evaluate import eval_jaxpr
 from covector.interpreters.linearize import LinearProgram, linear_output
 from covector.interpreters.stage import LinearTrace, TapeEntry
@@ -238,11 +240,25 @@ def transpose_program(program: LinearProgram, cts: Sequence[Any], *, consume: bo
     return backward(program.trace.tape, program.in_vars, program.outs, cts, consume=consume)
 
 
-def record_linear(f: Callable[..., Sequence[Any]], in_avals: Sequence[Any], *, name: str = "linear_transpose") -> LinearProgram:
-    """Record a function that is linear in its arguments."""
-    with open_trace(LinearTrace, name) as tape:
+@contextmanager
+def holding(tape: LinearTrace) -> Iterator[None]:
+    """While a function of the user's is recorded, hold its arrays, and copy those that are still only read-only at the end."""
+    assert tape.holder is not None
+    try:
+        with running_users_code():
+            yield
+    except BaseException as error:
+        tape.holder.end(tape.tape, tape.name, error, error.__traceback__)
+        raise
+    tape.holder.settle(tape.tape)
+
+
+def record_linear(f: Callable[..., Sequence[Any]], in_avals: Sequence[Any], *, name: str, holds: bool = False) -> LinearProgram:
+    """Record a function that is linear in its arguments; one of the user's, of which the arrays are to be held."""
+    with open_trace(LinearTrace, name, None, Holder()) as tape:
         args = [tape.new_input(aval) for aval in in_avals]
-        outs = [linear_output(tape, o) for o in f(*args)]
+        with holding(tape) if holds else nullcontext():
+            outs = [linear_output(tape, o) for o in f(*args)]
     return LinearProgram(tape, [a.variable for a in args], outs)
 
 

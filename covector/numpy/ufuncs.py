@@ -152,7 +152,7 @@ REDUCE: dict[np.ufunc, Callable[..., Any]] = {
 
 for _ufunc in (np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.gcd, np.lcm):
     _fold = lambda x, axis, f=_ufunc: f.reduce(x, axis)
-    REDUCE[_ufunc] = _plain_reduce(reduction(f"reduce_{_ufunc.__name__}", _fold, trusted=True))
+    REDUCE[_ufunc] = _plain_reduce(reduction(f"reduce_{_ufunc.__name__}", _fold, trusted=True, makes_new=True))
 
 
 @ufunc_method("reduce")

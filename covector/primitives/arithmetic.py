@@ -46,7 +46,7 @@ def keeping_weak(ufunc: np.ufunc) -> Callable[..., Any]:
 
 def _unary(ufunc: np.ufunc, derivative: Any = None, name: str = "", exact: bool = True) -> Primitive:
     derivatives = () if derivative is None else (derivative,)
-    primitive = elementwise_primitive(name or ufunc.__name__, ufunc, *derivatives, exact=exact, trusted=True)
+    primitive = elementwise_primitive(name or ufunc.__name__, ufunc, *derivatives, exact=exact, trusted=True, makes_new=True)
     UFUNCS[ufunc] = primitive.bind
     UNARY_UFUNCS[ufunc] = primitive
     return primitive
@@ -86,7 +86,7 @@ fabs_p = _unary(np.fabs, lambda out, x: np.sign(x))
 
 
 def _binary(ufunc: np.ufunc, *derivatives: Any) -> Primitive:
-    primitive = elementwise_primitive(ufunc.__name__, ufunc, *derivatives, trusted=True)
+    primitive = elementwise_primitive(ufunc.__name__, ufunc, *derivatives, trusted=True, makes_new=True)
     UFUNCS[ufunc] = primitive.bind
     return primitive
 
@@ -134,7 +134,7 @@ def _extremum(ufunc: np.ufunc, wins: Callable[[Any, Any], Any] | None) -> Primit
     At a tie with a Python number that is not differentiated the number wins, so that ``np.maximum(x, 0)`` is ReLU with
     derivative 0 at 0.
     """
-    primitive = elementwise_primitive(ufunc.__name__, ufunc, trusted=True)
+    primitive = elementwise_primitive(ufunc.__name__, ufunc, trusted=True, makes_new=True)
     UFUNCS[ufunc] = primitive.bind
 
     def against_variable(out: Any, mine: Any, other: Any) -> Any:
@@ -181,7 +181,7 @@ def _ldexp_transpose(ct: Any, x: Any, exponent: Any) -> Any:
 
 # --- division ---------------------------------------------------------------------------------------------------------
 
-div_p = elementwise_primitive("div", np.true_divide, keeps_weak=True, trusted=True)
+div_p = elementwise_primitive("div", np.true_divide, keeps_weak=True, trusted=True, makes_new=True)
 div_p.impl = keeping_weak(np.true_divide)
 
 
@@ -210,9 +210,9 @@ def _power(x: Any, y: Any) -> Any:
     return np.power(x, y).item() if x.__class__ in WEAK and y.__class__ in WEAK else x**y
 
 
-pow_p = elementwise_primitive("pow", np.power, keeps_weak=True, trusted=True)
+pow_p = elementwise_primitive("pow", np.power, keeps_weak=True, trusted=True, makes_new=True)
 pow_p.impl = _power
-float_power_p = elementwise_primitive("float_power", np.float_power, trusted=True)
+float_power_p = elementwise_primitive("float_power", np.float_power, trusted=True, makes_new=True)
 
 
 def _power_by_base(dtype: Any, x: Any, y: Any) -> Any:
@@ -260,9 +260,9 @@ UFUNCS[np.float_power] = float_power_p.bind
 # --- absolute value, and complex numbers ------------------------------------------------------------------------------
 
 
-def _real_linear(name: str, fn: Any, transpose: Any, keeps_weak: bool = False) -> Primitive:
+def _real_linear(name: str, fn: Any, transpose: Any, keeps_weak: bool = False, makes_new: bool = False) -> Primitive:
     """A real-linear function of a complex number, which NumPy gives for real numbers too."""
-    primitive = elementwise_primitive(name, fn, keeps_weak=keeps_weak, trusted=True)
+    primitive = elementwise_primitive(name, fn, keeps_weak=keeps_weak, trusted=True, makes_new=makes_new)
 
     @primitive.def_jvp
     def jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
@@ -277,7 +277,7 @@ def _real_linear(name: str, fn: Any, transpose: Any, keeps_weak: bool = False) -
     return primitive
 
 
-conj_p = _real_linear("conj", np.conjugate, lambda ct, x: conj_p.bind(ct))
+conj_p = _real_linear("conj", np.conjugate, lambda ct, x: conj_p.bind(ct), makes_new=True)
 real_p = _real_linear("real", np.real, lambda ct, x: ct, keeps_weak=True)
 imag_p = _real_linear("imag", np.imag, lambda ct, x: ct * -1j if x.dtype.kind == "c" else 0 * ct, keeps_weak=True)
 
@@ -300,7 +300,7 @@ def conj(x: Any) -> Any:
     return x if dtype_of(x).kind in "fiu" else conj_p.bind(x)
 
 
-abs_p = elementwise_primitive("abs", np.absolute, keeps_weak=True, trusted=True)
+abs_p = elementwise_primitive("abs", np.absolute, keeps_weak=True, trusted=True, makes_new=True)
 abs_p.impl = abs
 sign_p = _unary(np.sign)
 
@@ -329,10 +329,10 @@ def _sign_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
 
 # --- parts of a number: modf and frexp --------------------------------------------------------------------------------
 
-fraction_p = elementwise_primitive("modf_fraction", lambda x: np.modf(x)[0], lambda out, x: 1.0, trusted=True)
-whole_p = elementwise_primitive("modf_whole", lambda x: np.modf(x)[1], trusted=True)
-exponent_p = elementwise_primitive("frexp_exponent", lambda x: np.frexp(x)[1], trusted=True)
-mantissa_p = elementwise_primitive("frexp_mantissa", lambda x: np.frexp(x)[0], trusted=True)
+fraction_p = elementwise_primitive("modf_fraction", lambda x: np.modf(x)[0], lambda out, x: 1.0, trusted=True, makes_new=True)
+whole_p = elementwise_primitive("modf_whole", lambda x: np.modf(x)[1], trusted=True, makes_new=True)
+exponent_p = elementwise_primitive("frexp_exponent", lambda x: np.frexp(x)[1], trusted=True, makes_new=True)
+mantissa_p = elementwise_primitive("frexp_mantissa", lambda x: np.frexp(x)[0], trusted=True, makes_new=True)
 
 
 @mantissa_p.def_jvp

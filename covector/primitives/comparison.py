@@ -20,14 +20,14 @@ from covector.primitives.ring import install_operators
 
 def _operator(ufunc: np.ufunc) -> Primitive:
     """The primitive of an operator, which gives a Python number for Python numbers (the ufunc does not)."""
-    primitive = elementwise_primitive(ufunc.__name__, ufunc, keeps_weak=True, trusted=True)
+    primitive = elementwise_primitive(ufunc.__name__, ufunc, keeps_weak=True, trusted=True, makes_new=True)
     primitive.impl = keeping_weak(ufunc)
     UFUNCS[ufunc] = ufunc_of(ufunc, primitive)
     return primitive
 
 
 def _step(ufunc: np.ufunc) -> Primitive:
-    primitive = elementwise_primitive(ufunc.__name__, ufunc, trusted=True)
+    primitive = elementwise_primitive(ufunc.__name__, ufunc, trusted=True, makes_new=True)
     UFUNCS[ufunc] = primitive.bind
     if ufunc.nin == 1:
         UNARY_UFUNCS[ufunc] = primitive

@@ -89,9 +89,10 @@ def elementwise_primitive(
     exact: bool = False,
     keeps_weak: bool = False,
     trusted: bool = False,
+    makes_new: bool = False,
 ) -> Primitive:
-    """The primitive of `elementwise`; ``keeps_weak`` as for the arithmetic operators, ``trusted`` as for `Primitive`."""
-    primitive = Primitive(name, trusted=trusted)
+    """The primitive of `elementwise`; ``keeps_weak`` as for the arithmetic operators, the others as for `Primitive`."""
+    primitive = Primitive(name, trusted=trusted, makes_new=makes_new)
     primitive.keeps_weak = keeps_weak
     primitive.def_impl(fn)
     primitive.def_abstract(elementwise_abstract(primitive, fn))
@@ -272,7 +273,13 @@ def bilinear_rules(primitive: Primitive, transpose_left: Callable[..., Any], tra
 
 
 def reduction(
-    name: str, fn: Callable[..., Any], jvp: Callable[..., Any] | None = None, *, dtype: Any = None, trusted: bool = False
+    name: str,
+    fn: Callable[..., Any],
+    jvp: Callable[..., Any] | None = None,
+    *,
+    dtype: Any = None,
+    trusted: bool = False,
+    makes_new: bool = False,
 ) -> Primitive:
     """Make a primitive that removes the axes in its parameter ``axes``, a tuple of non-negative integers.
 
@@ -282,6 +289,7 @@ def reduction(
         jvp: ``jvp(out, x, tangent, axes)`` is the tangent of the output, in NumPy functions; None for a zero derivative.
         dtype: the dtype of the result, if it is not that of ``x``.
         trusted: the rules are known to be right, and what they return is not checked.
+        makes_new: the result never shares memory with the argument.
 
     Returns:
         The `Primitive`; apply it with ``primitive.bind(x, axes=(0,))``.
@@ -291,7 +299,7 @@ def reduction(
         >>> peak.bind(np.array([[1.0, 3.0], [2.0, 0.0]]), axes=(1,))
         array([3., 2.])
     """
-    primitive = Primitive(name, trusted=trusted)
+    primitive = Primitive(name, trusted=trusted, makes_new=makes_new)
 
     @primitive.def_impl
     def impl(x: Any, *, axes: tuple[int, ...]) -> Any:

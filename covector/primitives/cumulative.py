@@ -50,7 +50,7 @@ def _backwards(x: Any, axis: int) -> Any:
 
 # --- shift: move elements along an axis, zeros come in ----------------------------------------------------------------
 
-shift_p = linear_structural("shift")
+shift_p = linear_structural("shift", makes_new=True)
 _along_axis(shift_p)
 
 
@@ -134,7 +134,7 @@ def _recurrence_batch(size: int, args: Sequence[Any], dims: Dims, *, axis: int, 
 
 # --- sums -------------------------------------------------------------------------------------------------------------
 
-cumsum_p = linear_structural("cumsum")
+cumsum_p = linear_structural("cumsum", makes_new=True)
 cumsum_p.def_impl(_from_end(lambda x, axis: np.add.accumulate(x, axis, dtype=x.dtype)))
 _along_axis(cumsum_p)
 

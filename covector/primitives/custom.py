@@ -23,7 +23,7 @@ from typing import Any
 from covector.core import errors
 from covector.core.avals import Zero, instantiate, typeof
 from covector.core.jaxpr import Jaxpr
-from covector.core.primitive import Primitive, Trace, TracerBase, captured
+from covector.core.primitive import Primitive, Trace, TracerBase, captured, in_users_code
 from covector.core.source import Source
 from covector.interpreters.batch import BatchTrace, BatchTracer, axis_name_of, batch
 from covector.interpreters.evaluate import eval_jaxpr
@@ -231,8 +231,10 @@ class CustomFunctionPrimitive(Primitive):
 
 custom_function_p = CustomFunctionPrimitive("custom_function", multiple_results=True, trusted=True)
 custom_function_p.def_impl(lambda *args, fun, rules: fun(*args))
-custom_function_p.def_jvp(lambda primals, tangents, *, fun, rules: rules.tangents(fun, primals, tangents))
-custom_function_p.def_linearize(lambda primals, tangents, *, fun, rules: rules.linearized(fun, primals, tangents))
+custom_function_p.def_jvp(in_users_code(lambda primals, tangents, *, fun, rules: rules.tangents(fun, primals, tangents)))
+custom_function_p.def_linearize(
+    in_users_code(lambda primals, tangents, *, fun, rules: rules.linearized(fun, primals, tangents))
+)
 
 
 def as_equation(args: Values, fun: Function, rules: Rules) -> list[Any]:
@@ -285,6 +287,7 @@ custom_p = call_like("custom")
 
 
 @custom_p.def_jvp
+@in_users_code
 def _custom_jvp(primals: Values, tangents: Values, *, jaxpr: Jaxpr, rules: Rules, hoisted: int) -> Any:
     if rules.fwd is None or not any(t.__class__ is StageTracer for t in tangents):
         return rules.tangents(partial(eval_jaxpr, jaxpr), primals, tangents, hoisted)
@@ -299,6 +302,7 @@ def _custom_jvp(primals: Values, tangents: Values, *, jaxpr: Jaxpr, rules: Rules
 
 
 @custom_p.def_linearize
+@in_users_code
 def _custom_linearize(primals: Values, tangents: Values, *, jaxpr: Jaxpr, rules: Rules, hoisted: int) -> Any:
     return rules.linearized(partial(eval_jaxpr, jaxpr), primals, tangents, hoisted)
 
@@ -360,6 +364,7 @@ def _custom_jvp_batch(
     return outs, [0] * len(outs)
 
 
+@in_users_code
 def _custom_jvp_split(trace: LinearTrace, args: Values, linear: Sequence[bool], params: dict[str, Any]) -> list[Any]:
     """With known primals run the forward half of the VJP rule now, and record its backward half."""
     nonzero, present = params["nonzero"], params["present"]

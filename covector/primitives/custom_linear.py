@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from covector.core.avals import ShapedArray, Zero, instantiate, typeof
-from covector.core.primitive import Primitive
+from covector.core.memory import copies
+from covector.core.primitive import Primitive, in_users_code
 from covector.interpreters.jvp import jvp
 from covector.interpreters.programs import choose, spread
 from covector.primitives.shaping import move_batch_to_front, reduce_sum_p
@@ -51,7 +52,6 @@ def batched_backward(backward: Backward, size: int, residuals: Sequence[bool], b
 
 
 custom_linear_p = Primitive("custom_linear", multiple_results=True, trusted=True)
-custom_linear_p.runs_user_code = True
 """``(*residuals, *primals, *tangents) -> tangents``, linear in the last."""
 
 
@@ -69,7 +69,7 @@ class LinearRule:
 
 def _forward(*args: Any, rule: LinearRule, residuals: int, inputs: int, out_avals: Sequence[Any]) -> list[Any]:
     _, xs, ts = cut(args, residuals, inputs)
-    return rule.forward(xs, ts)
+    return rule.forward(copies(xs), copies(ts))
 
 
 custom_linear_p.impl = _forward
@@ -77,6 +77,7 @@ custom_linear_p.def_abstract(lambda *avals, rule, residuals, inputs, out_avals: 
 
 
 @custom_linear_p.def_jvp
+@in_users_code
 def _custom_linear_jvp(primals: Values, tangents: Values, **params: Any) -> Any:
     known = params["residuals"] + params["inputs"]
     if any(t.__class__ is not Zero for t in tangents[:known]):

@@ -17,7 +17,8 @@ from covector.core.avals import Zero, instantiate, typeof
 from covector.core.checked_rules import alike
 from covector.core.context import CHECKS, value_of
 from covector.core.jaxpr import Var
-from covector.core.primitive import ContextPrimitive, Primitive, jointly
+from covector.core.memory import copies
+from covector.core.primitive import ContextPrimitive, Primitive, in_users_code, jointly
 from covector.interpreters.programs import choose, spread
 from covector.primitives.shaping import batch_all, move_batch_to_front, reduce_sum_p
 from covector.primitives.subprograms import in_front
@@ -55,16 +56,20 @@ class Callback:
     def __repr__(self) -> str:
         return f"<callback {self.name}>"
 
+    def call(self, *args: Any) -> list[Any]:
+        """The results of a call; the function gets copies, and what it returns is copied, since it may keep either."""
+        return copies(self.run(*copies(args)))
+
     def checked(self, args: Values, out_avals: Sequence[Any]) -> list[Any]:
         """The results of a call, which must be of the types that were declared."""
-        outs = self.run(*args)
+        outs = self.call(*args)
         if len(outs) != len(out_avals):
             raise self.mismatch(f"returned {len(outs)} values, and {len(out_avals)} were declared")
         found = [np.asarray(o) for o in outs]
         for x, aval in zip(found, out_avals, strict=True):
             if x.shape != aval.shape or x.dtype != aval.dtype:
                 raise self.mismatch(f"returned {typeof(x)}, and {aval} was declared")
-        return [x.copy() if x.ndim else x[()] for x in found]
+        return [x if x.ndim else x[()] for x in found]
 
     def mismatch(self, what: str) -> errors.CallbackError:
         return errors.CallbackError(
@@ -79,7 +84,7 @@ class Callback:
         """The callback for a batch: called for each example, in order."""
 
         def run(*args: Any) -> list[Any]:
-            rows = [self.run(*(a[i] if b else a for a, b in zip(args, batched, strict=True))) for i in range(size)]
+            rows = [self.call(*(a[i] if b else a for a, b in zip(args, batched, strict=True))) for i in range(size)]
             return [np.stack(column) for column in zip(*rows, strict=True)]
 
         return Callback(self.name, run, vmap_method=self.vmap_method)
@@ -146,7 +151,6 @@ def _in_order(primitive: Primitive) -> Callable[..., Any]:
 # --- debug_callback: no results, no derivative ------------------------------------------------------------------------
 
 debug_callback_p = ContextPrimitive("debug_callback", multiple_results=True, trusted=True)
-debug_callback_p.runs_user_code = True
 debug_callback_p.effect = True
 debug_callback_p.def_abstract(lambda *avals, callback: [])
 debug_callback_p.def_batch(_in_order(debug_callback_p))
@@ -154,7 +158,7 @@ debug_callback_p.def_batch(_in_order(debug_callback_p))
 
 @debug_callback_p.def_impl
 def _debug_callback(*args: Any, callback: Callback) -> list[Any]:
-    callback.run(*args)
+    callback.call(*args)
     return []
 
 
@@ -166,7 +170,6 @@ def _debug_callback_jvp(primals: Values, tangents: Values, *, callback: Callback
 # --- io_callback ------------------------------------------------------------------------------------------------------
 
 io_callback_p = ContextPrimitive("io_callback", multiple_results=True, trusted=True)
-io_callback_p.runs_user_code = True
 io_callback_p.effect = True
 io_callback_p.def_impl(lambda *args, callback, out_avals=(): callback.checked(args, out_avals))
 io_callback_p.def_abstract(lambda *avals, callback, out_avals=(): list(out_avals))
@@ -176,20 +179,20 @@ io_callback_p.def_batch(_in_order(io_callback_p))
 # --- pure_callback ----------------------------------------------------------------------------------------------------
 
 pure_callback_p = Primitive("pure_callback", multiple_results=True, trusted=True)
-pure_callback_p.runs_user_code = True
 pure_callback_p.def_impl(lambda *args, callback, out_avals: callback.checked(args, out_avals))
 pure_callback_p.def_abstract(lambda *avals, callback, out_avals: list(out_avals))
 
 
 @pure_callback_p.def_jvp
+@in_users_code
 def _pure_callback_jvp(primals: Values, tangents: Values, *, callback: Callback, out_avals: Sequence[Any]) -> Any:
     if callback.jvp is not None:
-        outs, changes = callback.jvp(primals, [instantiate(t) for t in tangents])
+        outs, changes = callback.jvp(copies(primals), copies(map(instantiate, tangents)))
         changes = [a.zero if t is None else t for t, a in zip(changes, out_avals, strict=True)]
         what = f"the jvp rule of the callback {callback.name} returned"
         _check_results(outs, out_avals, f"{what} an output")
         _check_results(changes, [a.tangent() for a in out_avals], f"{what} a tangent")
-        return outs, changes
+        return copies(outs), copies(changes)
     if callback.transpose is None:
         why = "what a Python function does is not seen, so neither is its derivative"
         fix = "give pure_callback the rule jvp=lambda primals, tangents: (output, tangent), or transpose= for a linear one,"
@@ -203,11 +206,11 @@ def _pure_callback_jvp(primals: Values, tangents: Values, *, callback: Callback,
 @pure_callback_p.def_transpose(linear=jointly())
 def _pure_callback_transpose(cts: Values, *args: Any, callback: Callback, out_avals: Sequence[Any]) -> Any:
     assert callback.transpose is not None, "only a callback with a transpose is ever applied to tangents"
-    results = callback.transpose([instantiate(ct) for ct in cts])
+    results = callback.transpose(copies(map(instantiate, cts)))
     given = [(ct, x.aval) for ct, x in zip(results, args, strict=True) if ct is not None and x.__class__ is Var]
     what = f"the transpose rule of the callback {callback.name} returned a cotangent"
     _check_results([ct for ct, _ in given], [a.tangent() for _, a in given], what)
-    return results
+    return copies(results)
 
 
 def _check_results(found: Values, wanted: Sequence[Any], what: str) -> None:

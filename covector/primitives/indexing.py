@@ -125,7 +125,7 @@ def _slice_batch(size: int, args: Sequence[Any], dims: Dims, *, index: Index) ->
 
 # --- embed: parts in an array of zeros --------------------------------------------------------------------------------
 
-embed_p = Primitive("embed", trusted=True)
+embed_p = Primitive("embed", trusted=True, makes_new=True)
 """``embed(*values, indices=..., shape=...)``: zeros of a shape, with each value added at its static index.
 
 It is padding with zeros, the transpose of `slice_p`, and what some operands of a concatenation contribute to its tangent.
@@ -297,11 +297,10 @@ def _add_slice_transpose(ct: Any, x: Any, part: Any, *, index: Index) -> Any:
 
 # --- gather: read by integer arrays -----------------------------------------------------------------------------------
 
-gather_p = Primitive("gather", trusted=True)
+gather_p = Primitive("gather", trusted=True, makes_new=True)
 """``gather(x, i_1, ..., i_k)`` is ``x[i_1, ..., i_k]`` for integer arrays that broadcast together."""
 
 
-gather_p.makes_new = True
 
 
 @gather_p.def_impl
@@ -373,8 +372,7 @@ def examples(size: int, indices: Sequence[Any]) -> Any:
 
 # --- spread: add into zeros by integer arrays -------------------------------------------------------------------------
 
-spread_p = Primitive("spread", trusted=True)
-spread_p.makes_new = True
+spread_p = Primitive("spread", trusted=True, makes_new=True)
 """``spread(values, i_1, ..., i_k, shape=...)``: zeros of a shape, with the values added at the indices; the transpose of
 `gather_p`.  The values have the shape of the indices, followed by the axes of ``shape`` after the first k."""
 

@@ -23,7 +23,7 @@ Dims = Sequence[int | None]
 
 def _joining_primitive(name: str, parts: Callable[[Sequence[tuple[int, ...]], int], list[Index]]) -> Primitive:
     """A primitive of any number of arrays; ``parts(shapes, axis)`` is the static index of each in the result."""
-    primitive = Primitive(name, trusted=True)
+    primitive = Primitive(name, trusted=True, makes_new=True)
 
     @primitive.def_jvp
     def jvp(primals: Sequence[Any], tangents: Sequence[Any], *, axis: int) -> Any:

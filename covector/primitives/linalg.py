@@ -266,7 +266,7 @@ def _triangular_solve_transpose(ct: Any, a: Any, b: Any, *, transpose: bool, **p
 
 # --- Cholesky -------------------------------------------------------------------------------------------------------------
 
-cholesky_p = Primitive("cholesky", trusted=True)
+cholesky_p = Primitive("cholesky", trusted=True, makes_new=True)
 """The triangular factor of a positive definite Hermitian matrix, of which one triangle is read.
 
 The derivative is that of the factor of the Hermitian part, ``(a + aᴴ) / 2``: gradients are Hermitian, as JAX's are.
@@ -301,7 +301,7 @@ def _cholesky_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, upper: boo
 
 # --- systems and inverses ---------------------------------------------------------------------------------------------------
 
-solve_p = Primitive("solve", trusted=True)
+solve_p = Primitive("solve", trusted=True, makes_new=True)
 solve_p.impl = np.linalg.solve
 solve_p.abstract = _system_abstract("solve")
 solve_p.batch = _system_batch(solve_p)
@@ -324,7 +324,7 @@ def _solve_transpose(ct: Any, a: Any, b: Any) -> Any:
     return None, unbroadcast(solve_p.bind(swap(a), ct), b.aval)
 
 
-inv_p = Primitive("inv", trusted=True)
+inv_p = Primitive("inv", trusted=True, makes_new=True)
 """The inverse; of a singular matrix an error if ``checked``, else NaN (for derivatives, which may be discarded)."""
 
 inv_p.abstract = _like_argument("inv")
@@ -350,7 +350,7 @@ def _inv_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, checked: bool) 
     return out, typeof(out).zero if t.__class__ is Zero else -(out @ t @ out)
 
 
-pinv_p = Primitive("pinv", trusted=True)
+pinv_p = Primitive("pinv", trusted=True, makes_new=True)
 """The pseudo-inverse of a; singular values up to ``rcond`` times the largest count as zero.
 
 ``hermitian`` reads the lower triangle.  The derivative is that among matrices of the same rank (elsewhere there is none).
@@ -394,7 +394,7 @@ def _pinv_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, hermitian: boo
 
 # --- vector norms -----------------------------------------------------------------------------------------------------------
 
-norm_p = Primitive("norm", trusted=True)
+norm_p = Primitive("norm", trusted=True, makes_new=True)
 """The p-norm over ``axes``, ``(sum |x|^p)^(1/p)``, for a number p = ``order`` other than 0 and infinity.
 
 The derivative at 0 is 0; so it is, for orders other than 2, in elements that are 0.

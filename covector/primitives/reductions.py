@@ -50,8 +50,8 @@ def _extremum_jvp(out: Any, x: Any, t: Any, axes: Axes) -> Any:
     return weighted_sum(convert_to(ties / beside(count, x, axes), dtype_of(x)), t, axes)
 
 
-reduce_max_p = reduction("reduce_max", lambda x, axis: np.maximum.reduce(x, axis), _extremum_jvp, trusted=True)
-reduce_min_p = reduction("reduce_min", lambda x, axis: np.minimum.reduce(x, axis), _extremum_jvp, trusted=True)
+reduce_max_p = reduction("reduce_max", lambda x, axis: np.maximum.reduce(x, axis), _extremum_jvp, trusted=True, makes_new=True)
+reduce_min_p = reduction("reduce_min", lambda x, axis: np.minimum.reduce(x, axis), _extremum_jvp, trusted=True, makes_new=True)
 
 
 # --- product ----------------------------------------------------------------------------------------------------------
@@ -81,7 +81,9 @@ def _prod_jvp(out: Any, x: Any, t: Any, axes: Axes) -> Any:
     return weighted_sum(before * after, t, (last,))
 
 
-reduce_prod_p = reduction("reduce_prod", lambda x, axis: np.multiply.reduce(x, axis, dtype=x.dtype), _prod_jvp, trusted=True)
+reduce_prod_p = reduction(
+    "reduce_prod", lambda x, axis: np.multiply.reduce(x, axis, dtype=x.dtype), _prod_jvp, trusted=True, makes_new=True
+)
 
 
 # --- variance: a primitive because as a composition it is seven operations, of which six are on the tape -----------------
@@ -91,7 +93,7 @@ def _size(x: Any, axes: Axes) -> int:
     return math.prod(n for i, n in enumerate(shape_of(x)) if i in axes)
 
 
-variance_p = Primitive("variance", trusted=True)
+variance_p = Primitive("variance", trusted=True, makes_new=True)
 
 
 @variance_p.def_impl
@@ -128,9 +130,15 @@ def _variance_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, axes: Axes
 
 # --- all and any, and the same for other operations on integers -------------------------------------------------------
 
-reduce_and_p = reduction("reduce_and", lambda x, axis: np.logical_and.reduce(x, axis), dtype=np.bool_, trusted=True)
-reduce_or_p = reduction("reduce_or", lambda x, axis: np.logical_or.reduce(x, axis), dtype=np.bool_, trusted=True)
-reduce_xor_p = reduction("reduce_xor", lambda x, axis: np.logical_xor.reduce(x, axis), dtype=np.bool_, trusted=True)
+reduce_and_p = reduction(
+    "reduce_and", lambda x, axis: np.logical_and.reduce(x, axis), dtype=np.bool_, trusted=True, makes_new=True
+)
+reduce_or_p = reduction(
+    "reduce_or", lambda x, axis: np.logical_or.reduce(x, axis), dtype=np.bool_, trusted=True, makes_new=True
+)
+reduce_xor_p = reduction(
+    "reduce_xor", lambda x, axis: np.logical_xor.reduce(x, axis), dtype=np.bool_, trusted=True, makes_new=True
+)
 
 
 # --- logsumexp --------------------------------------------------------------------------------------------------------
@@ -159,8 +167,8 @@ def _logsumexp_jvp(out: Any, x: Any, t: Any, axes: Axes) -> Any:
     return weighted_sum(convert_to(np.exp(shifted), dtype_of(x)), t, axes)
 
 
-logsumexp_p = reduction("logsumexp", _logsumexp, _logsumexp_jvp, trusted=True)
-largest_exponent_p = reduction("largest_exponent", largest_exponent, trusted=True)
+logsumexp_p = reduction("logsumexp", _logsumexp, _logsumexp_jvp, trusted=True, makes_new=True)
+largest_exponent_p = reduction("largest_exponent", largest_exponent, trusted=True, makes_new=True)
 """A constant to derivatives: subtracting it and adding it again changes no value."""
 
 

@@ -80,7 +80,7 @@ PLAIN_NUMBERS = {int, float, bool, complex}
 
 
 def _ring_primitive(name: str, operation: Callable[..., Any], ufunc: np.ufunc) -> Primitive:
-    primitive = Primitive(name, trusted=True)
+    primitive = Primitive(name, trusted=True, makes_new=True)
     primitive.keeps_weak = True
     primitive.impl = operation
     primitive.batch = elementwise_batch(primitive)
@@ -200,7 +200,7 @@ def has_type_below(x: Any, aval: Any, trace: Any) -> bool:
 
 # --- sumprod: x1*y1 + x2*y2 + ..., the total derivative ---------------------------------------------------------------
 
-sumprod_p = Primitive("sumprod", trusted=True)
+sumprod_p = Primitive("sumprod", trusted=True, makes_new=True)
 sumprod_p.batch = elementwise_batch(sumprod_p)
 
 

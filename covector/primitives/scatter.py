@@ -94,7 +94,7 @@ scatter_max_p = _scatter_primitive("scatter_max", np.maximum)
 
 # --- which value is the last to be written to its place ---------------------------------------------------------------
 
-last_write_p = Primitive("last_write", trusted=True)
+last_write_p = Primitive("last_write", trusted=True, makes_new=True)
 """``last_write(i_1, ..., i_k, shape=...)``: for each index tuple whether no later one names the same place of ``shape``."""
 
 

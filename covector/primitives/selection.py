@@ -13,7 +13,7 @@ from covector.core.primitive import Primitive, jointly
 from covector.primitives.ring import elementwise_batch, scale
 from covector.primitives.shaping import convert_to, fit, unbroadcast
 
-select_p = Primitive("select", trusted=True)
+select_p = Primitive("select", trusted=True, makes_new=True)
 select_p.def_impl(np.where)
 select_p.def_batch(elementwise_batch(select_p))
 
@@ -46,7 +46,7 @@ def _select_transpose(ct: Any, condition: Any, x: Any, y: Any) -> Any:
 
 # --- keep: zero where the condition is false --------------------------------------------------------------------------
 
-keep_p = Primitive("keep", trusted=True)
+keep_p = Primitive("keep", trusted=True, makes_new=True)
 """``select(condition, x, 0)``, which is linear in x; a product with the mask would make NaN of what it drops."""
 keep_p.def_impl(lambda condition, x: np.where(condition, x, 0))
 keep_p.def_abstract(lambda condition, x: array_aval(broadcast_shapes(condition.shape, x.shape), x.dtype))
@@ -67,7 +67,7 @@ def _keep_transpose(ct: Any, condition: Any, x: Any) -> Any:
 
 # --- clip: between two numbers that are written in the program ----------------------------------------------------------
 
-clip_p = Primitive("clip", trusted=True)
+clip_p = Primitive("clip", trusted=True, makes_new=True)
 
 
 @clip_p.def_impl

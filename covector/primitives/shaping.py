@@ -20,9 +20,9 @@ Shape = tuple[int, ...]
 Dims = Sequence[int | None]
 
 
-def linear_structural(name: str) -> Primitive:
+def linear_structural(name: str, makes_new: bool = False) -> Primitive:
     """A primitive of one array, linear in it, that keeps its dtype; jvp given, the other rules to be registered."""
-    primitive = Primitive(name, trusted=True)
+    primitive = Primitive(name, trusted=True, makes_new=makes_new)
 
     @primitive.def_jvp
     def jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
@@ -140,7 +140,7 @@ def _broadcast_to_batch(size: int, args: Sequence[Any], dims: Dims, *, shape: Sh
 
 # --- reduce_sum, the transpose of broadcasting ------------------------------------------------------------------------
 
-reduce_sum_p = linear_structural("reduce_sum")
+reduce_sum_p = linear_structural("reduce_sum", makes_new=True)
 
 
 @reduce_sum_p.def_impl
@@ -171,7 +171,7 @@ def _reduce_sum_batch(size: int, args: Sequence[Any], dims: Dims, *, axes: tuple
 
 # --- convert: change the dtype ----------------------------------------------------------------------------------------
 
-convert_p = Primitive("convert", trusted=True)
+convert_p = Primitive("convert", trusted=True, makes_new=True)
 
 
 @convert_p.def_impl

@@ -43,7 +43,7 @@ def _batch_keeping_place(primitive: Primitive) -> Any:
 
 # --- sort -------------------------------------------------------------------------------------------------------------
 
-sort_p = Primitive("sort", trusted=True)
+sort_p = Primitive("sort", trusted=True, makes_new=True)
 sort_p.def_batch(_batch_keeping_place(sort_p))
 
 
@@ -69,7 +69,7 @@ def _sort_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, axis: int, kin
 
 # --- argsort and argpartition -----------------------------------------------------------------------------------------
 
-argsort_p = Primitive("argsort", trusted=True)
+argsort_p = Primitive("argsort", trusted=True, makes_new=True)
 argsort_p.def_batch(_batch_keeping_place(argsort_p))
 argsort_p.def_jvp(zero_jvp(argsort_p))
 
@@ -84,7 +84,7 @@ def _argsort_abstract(x: ShapedArray, *, axis: int, kind: str) -> ShapedArray:
     return array_aval(x.shape, INTP)
 
 
-argpartition_p = Primitive("argpartition", trusted=True)
+argpartition_p = Primitive("argpartition", trusted=True, makes_new=True)
 argpartition_p.def_batch(_batch_keeping_place(argpartition_p))
 argpartition_p.def_jvp(zero_jvp(argpartition_p))
 
@@ -101,7 +101,7 @@ def _argpartition_abstract(x: ShapedArray, *, kth: tuple[int, ...], axis: int) -
 
 # --- searchsorted -----------------------------------------------------------------------------------------------------
 
-searchsorted_p = Primitive("searchsorted", trusted=True)
+searchsorted_p = Primitive("searchsorted", trusted=True, makes_new=True)
 """``searchsorted(a, v, side=..., batch=...)``: for each element of v its place in the sorted vector a.
 
 The first ``batch`` axes of both enumerate vectors and the values to find in them.

@@ -294,19 +294,6 @@ def _adapts(aval: Any, wanted: Any) -> bool:
     return bool(aval.weak_type) and (wanted.dtype.kind == "c" or aval.dtype.kind in "if")
 
 
-def own_results(cts: Sequence[Any]) -> list[Any]:
-    """Results that the caller may write to: no read-only views, no array twice."""
-    seen: set[int] = set()
-    owned = []
-    for ct in cts:
-        if ct.__class__ is np.ndarray:
-            if id(ct) in seen or not ct.flags.writeable:
-                ct = ct.copy()
-            seen.add(id(ct))
-        owned.append(ct)
-    return owned
-
-
 def same_tree(tree: Any, treedef: Any, what: str, who: str) -> list[Any]:
     """The leaves of ``tree``, which must have structure ``treedef``."""
     leaves, found = tree_flatten(tree)

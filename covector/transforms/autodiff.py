@@ -14,6 +14,7 @@ import numpy as np
 
 from covector.core import errors
 from covector.core.avals import float0, instantiate, typeof
+from covector.core.memory import Holder, copies, own_results
 from covector.core.primitive import TracerBase, open_trace
 from covector.core.pytrees import tree_flatten, tree_map, tree_unflatten
 from covector.core.tracebacks import hides_frames
@@ -75,6 +76,7 @@ class Linearized(NamedTuple):
     out_tree: Any
     program: LinearProgram
     aux: Any
+    holder: Holder
 
     @property
     def out(self) -> Any:
@@ -85,14 +87,20 @@ class Linearized(NamedTuple):
         return tuple(map(typeof, self.out_leaves))
 
 
-def linearized(call: Function, leaves: Sequence[Any], treedef: Any, has_aux: bool, who: Transformed) -> Linearized:
-    """Linearize ``call``, a function of a list of trees, in all floating and complex leaves."""
-    with Linearization(*who) as lin:
+def linearized(
+    call: Function, leaves: Sequence[Any], treedef: Any, has_aux: bool, who: Transformed, brief: bool = False
+) -> Linearized:
+    """Linearize ``call``, a function of a list of trees, in all floating and complex leaves.
+
+    What is returned is not what the program keeps.  For ``brief`` see `Linearization`.
+    """
+    with Linearization(*who, brief=brief) as lin:
         tracers = lin.inputs(leaves, [typeof(leaf).is_differentiable for leaf in leaves])
         out, aux = with_aux(call(tree_unflatten(treedef, tracers)), has_aux, who.name)
         out_leaves, out_tree = flatten_values([out], who.name)
         out_leaves, program = lin.outputs(out_leaves)
-        return Linearized(out_leaves, out_tree, program, tree_map(lin.trace.primal, aux))
+        aux = tree_map(lambda x: x if lin.trace.primal(x) is x else copies([lin.trace.primal(x)])[0], aux)
+        return Linearized(copies(out_leaves), out_tree, program, aux, lin.holder)
 
 
 @overload
@@ -134,8 +142,9 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any], has_aux: b
         out_leaves, out_tree = flatten_values([out], who.name)
         pairs = [trace.lower(o) for o in out_leaves]
         aux = tree_map(trace.primal, aux)
-    (out,) = tree_unflatten(out_tree, [p for p, _ in pairs])
-    (tangent,) = tree_unflatten(out_tree, [instantiate(t) for _, t in pairs])
+    results = own_results([*(p for p, _ in pairs), *(instantiate(t) for _, t in pairs)], [*leaves, *directions])
+    (out,) = tree_unflatten(out_tree, results[: len(pairs)])
+    (tangent,) = tree_unflatten(out_tree, results[len(pairs) :])
     return (out, tangent, aux) if has_aux else (out, tangent)
 
 
@@ -244,11 +253,14 @@ def value_and_grad(
         leaves, treedef = flatten_values(selection.values, who.name)
         avals = [typeof(leaf) for leaf in leaves]
         _check_inputs(avals, holomorphic, allow_int, who.name)
-        lin = linearized(lambda values: selection.call(f, values), leaves, treedef, has_aux, who)
-        _check_output(lin.out, holomorphic, who.name)
-        (value,) = lin.out_leaves
-        seed = np.ones((), typeof(value).dtype)[()]
-        cts = transpose_program(lin.program, [seed], consume=True)
+        lin = linearized(lambda values: selection.call(f, values), leaves, treedef, has_aux, who, brief=True)
+        try:
+            _check_output(lin.out, holomorphic, who.name)
+            (value,) = lin.out_leaves
+            seed = np.ones((), typeof(value).dtype)[()]
+            cts = transpose_program(lin.program, [seed], consume=True)
+        finally:
+            lin.holder.release()
         gradient = selection.shape(tree_unflatten(treedef, finished(cts, avals)))
         return ((value, lin.aux) if has_aux else value), gradient
 
@@ -381,7 +393,7 @@ def linear_transpose(f: Function, *primals: Any) -> Function:
         trees.append(tree)
         return outs
 
-    program = record_linear(flat, avals, name=who.name)
+    program = record_linear(flat, avals, name=who.name, holds=True)
     (out_tree,) = trees
     out_avals = tuple(o.aval for o in program.outs)
     return Pullback(Form(treedef, tuple(avals), out_tree, out_avals, who.name), program)

@@ -8,6 +8,7 @@ from typing import Any
 
 from covector.core import errors
 from covector.core.avals import typeof
+from covector.core.memory import copies
 from covector.core.primitive import TracerBase
 from covector.core.pytrees import tree_unflatten
 from covector.core.tracebacks import hides_frames
@@ -114,7 +115,7 @@ class CustomBatching:
         self, treedef: Any, traced: Traced, size: int, xs: Sequence[Any], batched: Sequence[bool]
     ) -> tuple[list[Any], list[bool]]:
         assert self.rule is not None
-        result = self.rule(size, tree_unflatten(treedef, batched), *tree_unflatten(treedef, xs))
+        result = self.rule(size, tree_unflatten(treedef, batched), *tree_unflatten(treedef, copies(xs)))
         who = f"the batching rule of {self.name}"
         if not (isinstance(result, tuple) and len(result) == 2):
             raise errors.CustomRuleError(
@@ -132,7 +133,7 @@ class CustomBatching:
                         fix="return a batch along axis 0, or False in out_batched for what all examples share",
                     )
                 )
-        return outs, marks
+        return copies(outs), marks
 
 
 def custom_vmap(fun: Callable[..., Any]) -> CustomBatching:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from covector.core import errors
 from covector.core.avals import Zero, instantiate, typeof
+from covector.core.memory import copies
 from covector.core.primitive import TracerBase
 from covector.core.pytrees import tree_flatten, tree_leaves, tree_unflatten
 from covector.core.tracebacks import hides_frames
@@ -188,6 +189,8 @@ def instantiated_tree(tree: Any) -> Any:
 class FlatCall:
     """One call of a function: it and its rules on flat arguments, with all that rules return checked.
 
+    Rules may keep and write to what they are given and what they return, so both are copies.
+
     What the outputs are is known from whichever runs first; a rule that runs after the function must return the like.
     """
 
@@ -231,25 +234,28 @@ class FlatCall:
 
     def jvp(self, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[list[Any], list[Any]]:
         assert self.jvp_rule is not None
-        trees = [tuple(tree_unflatten(self.arguments.treedef, xs)) for xs in (primals, tangents)]
+        trees = [tuple(tree_unflatten(self.arguments.treedef, copies(xs))) for xs in (primals, tangents)]
         found = self.call_rule("jvp", self.jvp_rule, *self.static_values, *trees)
         result = self.pair(found, "jvp", "(output, tangent of the output)")
         outs = self.outputs(result[0], "jvp")
         who = f"the jvp rule of {self.name}"
         tangents_out = tangent_leaves([result[1]], self.out_tree, "a tangent", who)
-        return outs, [like_rule_tangent(t, a, "tangent", who) for t, a in zip(tangents_out, self.out_avals, strict=True)]
+        given = [like_rule_tangent(t, a, "tangent", who) for t, a in zip(tangents_out, self.out_avals, strict=True)]
+        return copies(outs), copies(given)
 
     def fwd(self, primals: Sequence[Any], perturbed: Sequence[bool]) -> tuple[list[Any], list[Any], Backward]:
         assert self.vjp_rule is not None
-        given = [CustomVJPPrimal(x, p) for x, p in zip(primals, perturbed, strict=True)] if self.symbolic_zeros else primals
+        given = copies(primals)
+        if self.symbolic_zeros:
+            given = [CustomVJPPrimal(x, p) for x, p in zip(given, perturbed, strict=True)]
         dynamic = tree_unflatten(self.arguments.treedef, given)
         result = self.pair(self.call_rule("fwd", self.vjp_rule[0], *self.arguments.all(dynamic)), "fwd", "(output, residuals)")
         residuals, treedef = flatten_values([result[1]], f"the fwd rule of {self.name}")
 
-        outs = self.outputs(result[0], "fwd")
+        outs = copies(self.outputs(result[0], "fwd"))
 
         def backward(values: Sequence[Any], cts: Sequence[Any]) -> list[Any]:
-            return self.bwd(tree_unflatten(treedef, values)[0], cts)
+            return copies(self.bwd(tree_unflatten(treedef, copies(values))[0], copies(cts)))
 
         return outs, residuals, Backward(self.name, backward)
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from covector.core import errors
 from covector.core.avals import Zero, instantiate, shape_of, typeof
+from covector.core.memory import own_results
 from covector.core.pytrees import tree_unflatten
 from covector.core.tracebacks import hides_frames
 from covector.interpreters.batch import batch
@@ -26,7 +27,6 @@ from covector.transforms.arguments import (
     check_callable,
     check_functions,
     flatten_values,
-    own_results,
     select_arguments,
     transformed,
     wrap_like,
@@ -168,7 +168,8 @@ def _jacobian(f: Function, argnums: Any, has_aux: bool, holomorphic: bool, argna
         forward = name == "jacfwd" or (name != "jacrev" and _forward_is_better(in_avals, out_avals))
         _check_dtypes(in_avals, out_avals, forward, holomorphic, who.name)
         blocks = (_forward if forward else _reverse)(lin.program, in_avals, out_avals)
-        rows = [selection.shape(tree_unflatten(treedef, own_results(row))) for row in blocks]
+        own = iter(own_results([block for row in blocks for block in row]))
+        rows = [selection.shape(tree_unflatten(treedef, [next(own) for _ in row])) for row in blocks]
         (jac,) = tree_unflatten(lin.out_tree, rows)
         return lin.out, jac, lin.aux
 

@@ -14,12 +14,14 @@ from covector.core.avals import typeof
 from covector.core.context import MODES, NAMED_AXES, jit_is_disabled, open_traces
 from covector.core.jaxpr import Jaxpr, program_axes, program_has_effects
 from covector.core.keys import names_in
+from covector.core.memory import own_results
 from covector.core.primitive import TracerBase
 from covector.core.pytrees import tree_flatten, tree_paths, tree_structure, tree_unflatten
 from covector.core.tracebacks import hides_frames
 from covector.interpreters.batch import named_axes
 from covector.interpreters.clean import clean
 from covector.interpreters.evaluate import code_of
+from covector.interpreters.overwriting import has_own_outputs
 from covector.primitives.call import jit_p
 from covector.transforms.arguments import check_callable, check_leaves, transformed, wrap_like
 from covector.transforms.caches import traces_of
@@ -106,7 +108,7 @@ def jit(
                 call = statics.split(args, kwargs, who.name)
                 jaxpr, hoisted, out_tree = staged_call(f, call, treedef, key[2:], who)
                 needs_context = program_has_effects(jaxpr) or bool(program_axes(jaxpr))
-                entry = Entry(jaxpr, code_of(clean(jaxpr)), hoisted, out_tree, needs_context)
+                entry = Entry(jaxpr, _runner(clean(jaxpr)), hoisted, out_tree, needs_context)
                 if hoisted:  # a program that closes over tracers is of no use once they are gone
                     return entry
                 traces.keep(f, own_key, entry, jaxpr)
@@ -137,7 +139,8 @@ def jit(
         else:
             if not (entry.hoisted or MODES or (entry.needs_context and open_traces())):
                 return tree_unflatten(entry.out_tree, entry.run(*leaves))
-        return tree_unflatten(entry.out_tree, jit_p.bind(*entry.hoisted, *leaves, jaxpr=entry.jaxpr, name=name))
+        outs = jit_p.bind(*entry.hoisted, *leaves, jaxpr=entry.jaxpr, name=name)
+        return tree_unflatten(entry.out_tree, own_results(outs, leaves))
 
     def entries() -> list[Any]:
         return [k for k, entry in cache.items() if entry is not AMBIGUOUS]
@@ -155,6 +158,12 @@ def jit(
     wrapper.lower = hides_frames(lower)  # type: ignore[attr-defined]
     wrapper.explain = lambda: _explain(who.name, entries())  # type: ignore[attr-defined]
     return wrapper
+
+
+def _runner(jaxpr: Jaxpr) -> Callable[..., list[Any]]:
+    """What runs a program on arrays: the caller may write to each result without changing an argument or another result."""
+    run = code_of(jaxpr)
+    return run if has_own_outputs(jaxpr) else lambda *leaves: own_results(run(*leaves), leaves)
 
 
 def _avals(leaves: list[Any], tree: Any, who: str) -> list[Any]:

@@ -12,14 +12,15 @@ from typing import Any, Generic, NamedTuple
 from covector.core import errors
 from covector.core.avals import ShapedArray, Zero, instantiate, typeof
 from covector.core.jaxpr import Jaxpr
+from covector.core.memory import own_results
 from covector.core.pytrees import register_when_needed, tree_unflatten
 from covector.core.tracebacks import hides_frames
-from covector.interpreters.evaluate import eval_jaxpr, fresh
+from covector.interpreters.evaluate import eval_jaxpr
 from covector.interpreters.linearize import LinearProgram
 from covector.interpreters.residuals import opened, program_with
 from covector.interpreters.transpose import transpose_program
 from covector.primitives.shaping import convert_to, in_type
-from covector.transforms.arguments import like_tangent, own_results, tangent_leaves
+from covector.transforms.arguments import like_tangent, tangent_leaves
 from covector.transforms.typing import R
 
 
@@ -80,7 +81,7 @@ class Pullback:
             program = program_with(self.parts.jaxpr, self.parts.fitting(form.name), differentiable(form.in_avals))
         cts = tangent_leaves([cotangent], form.out_tree, "cotangents", form.name)
         cts = [like_tangent(ct, a, "cotangent", form.name) for ct, a in zip(cts, form.out_avals, strict=True)]
-        return tuple(tree_unflatten(form.in_tree, finished(transpose_program(program, cts), form.in_avals)))
+        return tuple(tree_unflatten(form.in_tree, finished(transpose_program(program, cts), form.in_avals, cts)))
 
     def __repr__(self) -> str:
         return f"<{self.form.name}>"
@@ -120,7 +121,8 @@ class LinearMap(Generic[R]):
         if residuals is None:
             assert self.parts is not None
             residuals = self.parts.fitting(form.name)
-        (tangent,) = tree_unflatten(form.out_tree, fresh(self.jaxpr, eval_jaxpr(self.jaxpr, *residuals, *inputs)))
+        results = own_results(eval_jaxpr(self.jaxpr, *residuals, *inputs), [*self.jaxpr.consts.values(), *residuals, *inputs])
+        (tangent,) = tree_unflatten(form.out_tree, results)
         return tangent  # type: ignore[no-any-return]
 
     def __repr__(self) -> str:
@@ -139,12 +141,14 @@ def differentiable(avals: Sequence[Any]) -> list[bool]:
     return [a.is_differentiable for a in avals]
 
 
-def finished(cts: Sequence[Any], avals: Sequence[Any]) -> list[Any]:
-    """Cotangents as a user gets them: zeros made into arrays, each an array of its own, none a Python number."""
+def finished(cts: Sequence[Any], avals: Sequence[Any], given: Sequence[Any] = ()) -> list[Any]:
+    """Cotangents as a user gets them: zeros made into arrays, none a Python number, each an array of its own.
+
+    None shares memory with the cotangents ``given``, which the caller may go on to write to.
+    """
     wanted = [a.tangent().strengthened() for a in avals]
-    return own_results(
-        [instantiate(Zero(a)) if ct is None else convert_to(ct, a.dtype) for ct, a in zip(cts, wanted, strict=True)]
-    )
+    results = [instantiate(Zero(a)) if ct is None else convert_to(ct, a.dtype) for ct, a in zip(cts, wanted, strict=True)]
+    return own_results(results, given)
 
 
 def _flatten(linear: Pullback | LinearMap[Any]) -> tuple[Sequence[Any], tuple[Jaxpr, Form]]:

@@ -12,6 +12,7 @@ import numpy as np
 
 from covector.core import errors
 from covector.core.avals import shape_of, typeof
+from covector.core.memory import own_results
 from covector.core.pytrees import broadcast_prefix, tree_flatten, tree_leaves, tree_paths, tree_unflatten
 from covector.interpreters.batch import BatchTrace, open_batch
 from covector.primitives.shaping import broadcast_to_p, moveaxis
@@ -91,7 +92,7 @@ def vmap(
             result = tree_unflatten(out_tree, [0] * len(pairs))
             axes = broadcast_prefix([out_axes], result, f"{who.name}: out_axes", _axes_error)
         outs = [_place_batch(v, d, axis, size, who.name) for (v, d), axis in zip(pairs, axes, strict=True)]
-        return tree_unflatten(out_tree, outs)[0]
+        return tree_unflatten(out_tree, own_results(outs, leaves))[0]
 
     options = {"in_axes": in_axes, "out_axes": out_axes, "axis_name": axis_name, "axis_size": axis_size, "branches": branches}
     return wrap_like(f, vmapped, "vmap", partial(vmap, **options))

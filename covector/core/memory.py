@@ -1,0 +1,225 @@
+"""Who else holds an array: what is kept is copied or cannot be written to, and results are the caller's own.
+
+NumPy arrays are mutable.  A derivative or a program that keeps an array which somebody else holds too would change in silence
+when they write to it.  So:
+
+* a program keeps `snapshot`s of the arrays that its function closed over, taken when they are used;
+* a tape keeps what its `Holder` makes of the user's arrays: a copy, or a large array itself, which is read-only as long as the
+  function runs, for to copy it could cost as much as the operations on it.  What outlives the run is copied then;
+* the user's code (callbacks, rules) is given `copies`, and what it returns is copied;
+* `own_results` share memory neither with each other nor with what the caller passed.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from types import TracebackType
+from typing import Any
+from weakref import WeakValueDictionary
+
+import numpy as np
+from numpy import ndarray
+
+from covector.core import errors
+from covector.core.avals import typeof
+from covector.core.source import Source, is_library
+
+LARGE = 1 << 16
+"""Bytes beyond which an array is not copied for each use (a copy of so much takes 1.5 us, of a few numbers 0.1)."""
+
+
+def copy_of(x: ndarray) -> ndarray:
+    """A copy with the layout of the original, so that operations on it are as fast and their results laid out alike."""
+    return x.copy("K") if x.__class__ is ndarray else np.array(x, order="K")
+
+
+COPY: dict[type, Callable[[Any], Any]] = {}
+"""How values of other types that consist of arrays are copied."""
+
+
+def copies(xs: Iterable[Any]) -> list[Any]:
+    """The same values with copies of the arrays among them."""
+    return [copy_of(x) if isinstance(x, ndarray) else x for x in xs]
+
+
+# --- results -----------------------------------------------------------------------------------------------------------
+
+
+def owner_of(x: ndarray) -> Any:
+    """The object whose memory an array shows: the array itself, what it is a view of, or a foreign buffer."""
+    base: Any = x
+    while isinstance(base, ndarray) and base.base is not None:
+        base = base.base
+    return base
+
+
+def own_results(results: Sequence[Any], given: Iterable[Any] = ()) -> list[Any]:
+    """Results that the caller may write to: each an array with memory of its own, that none of those ``given`` shares."""
+    taken = {id(owner_of(x)) for x in given if isinstance(x, ndarray)}
+    owned = []
+    for x in results:
+        if isinstance(x, ndarray):
+            owner = id(owner_of(x))
+            if owner in taken or not x.flags.writeable:
+                x = copy_of(x)
+            else:
+                taken.add(owner)
+        elif x.__class__ in COPY:
+            x = COPY[x.__class__](x)
+        owned.append(x)
+    return owned
+
+
+# --- snapshots, which programs keep --------------------------------------------------------------------------------------
+
+_snapshots: WeakValueDictionary[int, ndarray] = WeakValueDictionary()
+
+
+def is_constant(x: ndarray) -> bool:
+    """Whether nobody can write to an array: a snapshot, or read-only memory from outside (a file, another library)."""
+    owner: Any = x
+    while isinstance(owner, ndarray):
+        if owner.flags.writeable:
+            return False
+        if owner.base is None:
+            return _snapshots.get(id(owner)) is owner
+        owner = owner.base
+    return True
+
+
+def snapshot(x: ndarray) -> ndarray:
+    """An array as it is now, for good."""
+    if is_constant(x):
+        return x
+    kept = copy_of(x)
+    kept.setflags(write=False)
+    _snapshots[id(kept)] = kept
+    return kept
+
+
+class Snapshots:
+    """The snapshots that a program under way has taken: of arrays that are alike, one."""
+
+    __slots__ = ("large", "small")
+
+    def __init__(self) -> None:
+        self.small: dict[Any, ndarray] = {}
+        self.large: dict[int, tuple[ndarray, ndarray]] = {}
+
+    def of(self, x: ndarray) -> ndarray:
+        if x.nbytes <= LARGE:
+            key = (x.dtype, x.shape, x.tobytes())
+            kept = self.small.get(key)
+            if kept is None:
+                kept = self.small[key] = snapshot(x)
+            return kept
+        before = self.large.get(id(x))
+        if before is None or (before[0] is not before[1] and before[1].tobytes() != x.tobytes()):
+            before = self.large[id(x)] = (x, snapshot(x))
+        return before[1]
+
+
+# --- what a tape holds ----------------------------------------------------------------------------------------------------
+
+_lock = threading.Lock()
+_frozen: dict[int, list[Any]] = {}
+"""The arrays that are read-only for now: how many holders need that, and whether they were writable before."""
+
+
+def _freeze(x: ndarray) -> None:
+    with _lock:
+        entry = _frozen.setdefault(id(x), [x, 0, x.flags.writeable])
+        entry[1] += 1
+        x.setflags(write=False)
+
+
+def _thaw(x: ndarray) -> None:
+    with _lock:
+        entry = _frozen[id(x)]
+        entry[1] -= 1
+        if not entry[1]:
+            del _frozen[id(x)]
+            x.setflags(write=entry[2])
+
+
+class Holder:
+    """Holds the user's arrays that a tape needs, from their use on until the function has returned."""
+
+    __slots__ = ("frozen",)
+
+    def __init__(self) -> None:
+        self.frozen: dict[int, ndarray] = {}
+
+    def hold(self, x: ndarray) -> ndarray:
+        """An array that keeps the values that ``x`` has now: a copy; or ``x``, made read-only, if it is large.
+
+        A view is copied: the array that it is a view of, or another view, could still be written to.
+        """
+        if x.nbytes <= LARGE and x.__class__ is ndarray:
+            return x.copy("K")
+        if id(x) in self.frozen or is_constant(x):
+            return x
+        if x.base is not None or not x.flags.owndata or x.__class__ is not ndarray:
+            return copy_of(x)
+        _freeze(x)
+        self.frozen[id(x)] = x
+        return x
+
+    def end(self, tape: list[Any], who: str, error: BaseException | None, traceback: TracebackType | None) -> None:
+        """The function has returned, or has raised an error."""
+        if error is None:
+            return self.settle(tape)
+        explained = self.explain(who, error, traceback)
+        self.release()
+        if explained is not None:
+            raise explained from error
+        return None
+
+    def settle(self, tape: list[Any]) -> None:
+        """Copy what the tape holds beyond the run of the function, and is only read-only."""
+        if not self.frozen:
+            return
+        kept: dict[int, ndarray] = {}
+        try:
+            for i, (primitive, inputs, *rest) in enumerate(tape):
+                if not self.frozen.keys().isdisjoint(map(id, inputs)):
+                    tape[i] = (primitive, self._copied(inputs, kept), *rest)
+        finally:
+            self.release()
+
+    def _copied(self, inputs: Sequence[Any], kept: dict[int, ndarray]) -> list[Any]:
+        for x in inputs:
+            if id(x) in self.frozen and id(x) not in kept:
+                kept[id(x)] = copy_of(x)
+        return [kept.get(id(x), x) for x in inputs]
+
+    def release(self) -> None:
+        """Make the user's arrays writable again, as they were."""
+        while self.frozen:
+            _thaw(self.frozen.popitem()[1])
+
+    def explain(self, who: str, error: BaseException, traceback: TracebackType | None) -> errors.InPlaceWriteError | None:
+        """The error to raise where the user's code tried to write to an array that is held, or None if it was another one."""
+        if not (self.frozen and isinstance(error, ValueError) and "read-only" in str(error)):
+            return None
+        types = ", ".join(sorted({str(typeof(x)) for x in self.frozen.values()}))
+        what = f"an array was written to, or asked for as writable, that {who} still needs as it was ({types})."
+        size = f"{LARGE >> 10} KiB"
+        why = f"an array of more than {size} that a derivative needs is read-only while the function runs (others are copied)"
+        fix = "write into a copy of it, or make a new array for each step"
+        return errors.InPlaceWriteError(errors.describe(what, why=why, fix=fix, source=_user_place(traceback)))
+
+
+def _user_place(traceback: TracebackType | None) -> Source | None:
+    """The innermost line of the user's in a traceback."""
+    place = None
+    while traceback is not None:
+        code = traceback.tb_frame.f_code
+        if not is_library(code.co_filename):
+            place = Source(code, traceback.tb_lasti)
+        traceback = traceback.tb_next
+    return place
+
+
+__all__ = ["LARGE", "Holder", "Snapshots", "copies", "copy_of", "is_constant", "own_results", "owner_of", "snapshot"]
