@@ -2,6 +2,7 @@
 
 For `covector.checkify`, which asks for a program ``derive(jaxpr)`` that returns its checks beside its outputs.  A call passes
 them on; a choice has room for the checks of all branches, of which the others hold; a loop carries the first failure of each.
+A call with rules of the user's stays as it is, without checks, and its program is run beside it for these alone.
 """
 
 from __future__ import annotations
@@ -11,13 +12,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from covector.core.avals import shape_of
-from covector.core.jaxpr import Jaxpr, sub_jaxprs
+from covector.core.avals import shape_of, typeof
+from covector.core.jaxpr import Equation, Jaxpr, sub_jaxprs
+from covector.core.primitive import Primitive, TracerBase
 from covector.interpreters.evaluate import eval_jaxpr
 from covector.interpreters.programs import staged
 from covector.primitives.call import jit_p
 from covector.primitives.cond import cond_p
 from covector.primitives.effects import Message, check_p
+from covector.primitives.identity import stop_gradient_p
 from covector.primitives.scan import Loop, scan_p, where
 from covector.primitives.subprograms import cut, rearranged
 from covector.primitives.while_loop import bind_while, while_p
@@ -87,6 +90,46 @@ def _makes_checks(jaxpr: Jaxpr) -> bool:
     return any(eqn.primitive is check_p or has_checks(eqn.params) for eqn in jaxpr.equations)
 
 
+def without_checks(jaxpr: Jaxpr) -> Jaxpr:
+    """The program that makes no checks, nor do those nested in it."""
+    if not jaxpr.derived("has checks", lambda: _makes_checks(jaxpr)):
+        return jaxpr
+
+    def make() -> Jaxpr:
+        kept = [e for e in jaxpr.equations if e.primitive is not check_p]
+        equations = [Equation(e.primitive, e.inputs, params_without_checks(e.params), e.outputs, e.source) for e in kept]
+        return Jaxpr(jaxpr.in_vars, equations, jaxpr.out_vars, jaxpr.consts, jaxpr.linear)
+
+    return jaxpr.derived("without checks", make)
+
+
+def params_without_checks(params: dict[str, Any]) -> dict[str, Any]:
+    """Parameters whose programs make no checks."""
+
+    def stripped(value: Any) -> Any:
+        if isinstance(value, Jaxpr):
+            return without_checks(value)
+        return tuple(map(stripped, value)) if isinstance(value, tuple) and any(isinstance(v, Jaxpr) for v in value) else value
+
+    return {name: stripped(value) for name, value in params.items()}
+
+
+def checked_beside(primitive: Primitive, derive: Derive, args: Sequence[Any], params: dict[str, Any]) -> Any:
+    """Apply a call with rules of its own as it is, and run its program once more for its checks."""
+    outs = primitive.bind(*args, **params_without_checks(params))
+    program = derive(params["jaxpr"])
+    if not program.messages:
+        return outs, []
+    checks = rearranged(program.jaxpr, range(len(program.jaxpr.in_vars)), range(program.n_out, len(program.jaxpr.out_vars)))
+    found = jit_p.bind(*map(constant, args), jaxpr=checks, name=f"the checks of {primitive.name}")
+    return program.split([*outs, *found])
+
+
+def constant(x: Any) -> Any:
+    """A value whose derivative is zero, since nobody differentiates whether a check holds."""
+    return stop_gradient_p.bind(x) if isinstance(x, TracerBase) else x
+
+
 def _checked_call(derive: Derive, args: Sequence[Any], *, jaxpr: Jaxpr, **params: Any) -> Any:
     program = derive(jaxpr)
     return program.split(jit_p.bind(*args, jaxpr=program.jaxpr, **params))
@@ -123,13 +166,44 @@ def _checked_scan(derive: Derive, args: Sequence[Any], *, jaxpr: Jaxpr, **params
 
 
 def _checked_while(derive: Derive, args: Sequence[Any], *, cond: Jaxpr, body: Jaxpr, **params: Any) -> Any:
-    program = derive(body)
+    program, condition = derive(body), derive(cond)
     cond_consts, consts, carry = cut(args, params["num_cond"], params["num_body"])
+    if condition.messages:
+        return _checked_while_condition(program, condition, cond_consts, consts, carry, params["ticks"])
     step = _carrying(program, len(consts), len(carry))
-    condition = rearranged(cond, [*range(len(cond.in_vars)), *program.avals])
-    outs, stacks = bind_while(condition, step, [cond_consts, consts, [*carry, *program.passed()]], params["ticks"])
+    goes_on = rearranged(cond, [*range(len(cond.in_vars)), *program.avals])
+    outs, stacks = bind_while(goes_on, step, [cond_consts, consts, [*carry, *program.passed()]], params["ticks"])
     own, checks = cut(outs, len(carry))
     return program.split([*own, *stacks, *checks])
+
+
+def _checked_while_condition(
+    body: Checked, condition: Checked, cond_consts: list[Any], consts: list[Any], carry: list[Any], ticks: int | None
+) -> Any:
+    """A loop that carries whether it goes on, so that the checks of its condition are made in the body."""
+    sizes = len(cond_consts), len(carry)
+    both = body.jaxpr.derived(("checked condition", condition.jaxpr), lambda: _with_condition(body, condition, *sizes))
+    first = jit_p.bind(*cond_consts, *carry, jaxpr=condition.jaxpr, name="the condition of a loop")
+    step = _carrying(both, len(cond_consts) + len(consts), len(carry) + 1)
+    state = [*carry, first[0], *body.passed(), *first[1:]]
+    goes_on = both.jaxpr.derived("goes on", lambda: staged(lambda *s: [s[len(carry)]], [typeof(x) for x in state]))
+    outs, stacks = bind_while(goes_on, step, [[], [*cond_consts, *consts], state], ticks)
+    own, _, checks = cut(outs, len(carry), 1)
+    return Checked(body.jaxpr, len(carry) + len(stacks), both.messages, both.counts).split([*own, *stacks, *checks])
+
+
+def _with_condition(body: Checked, condition: Checked, num_cond: int, num_carry: int) -> Checked:
+    """A step that gives out whether there is another one beside the next carry, with the checks of both."""
+
+    def step(*args: Any) -> list[Any]:
+        cond_consts, consts, carry, _ = cut(args, num_cond, len(body.jaxpr.in_vars) - num_carry, num_carry)
+        outs, own = cut(eval_jaxpr(body.jaxpr, *consts, *carry), body.n_out)
+        goes_on, *checks = eval_jaxpr(condition.jaxpr, *cond_consts, *outs[:num_carry])
+        return [*outs[:num_carry], goes_on, *outs[num_carry:], *own, *checks]
+
+    avals = body.jaxpr.in_avals
+    in_avals = [*condition.jaxpr.in_avals[:num_cond], *avals, condition.jaxpr.out_avals[0]]
+    return Checked(staged(step, in_avals), body.n_out + 1, *_joined([body, condition]))
 
 
 def _carrying(program: Checked, num_consts: int, num_carry: int) -> Jaxpr:
