@@ -86,6 +86,10 @@ class Pullback:
     def __repr__(self) -> str:
         return f"<{self.form.name}>"
 
+    def __reduce__(self) -> Any:
+        residuals, kept = _flatten(self)
+        return _pullback, (kept, residuals)
+
     def taken_apart(self) -> Parts:
         """The opened program and its residuals."""
         if self.parts is None:
@@ -127,6 +131,10 @@ class LinearMap(Generic[R]):
 
     def __repr__(self) -> str:
         return f"<{self.form.name}>"
+
+    def __reduce__(self) -> Any:
+        residuals, kept = _flatten(self)
+        return _linear_map, (kept, residuals)
 
     def taken_apart(self) -> Parts:
         """The opened program and its residuals."""

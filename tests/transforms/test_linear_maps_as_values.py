@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from typing import Any
 
 import numpy as np
@@ -70,6 +72,9 @@ SINGLE: dict[str, Any] = {
     "a carry of fori_loop": lambda make, t: lax.fori_loop(0, 2, lambda i, f: f, make(X))(t),
     "a carry made anew": lambda make, t: lax.scan(lambda f, x: (make(x), f(t)), make(X), STACK)[1][0],
     "through checkpoint": lambda make, t: cv.checkpoint(lambda f, t: f(t))(make(X), t),
+    "copied": lambda make, t: copy.copy(make(X))(t),
+    "copied deeply": lambda make, t: copy.deepcopy(make(X))(t),
+    "copied deeply out of jit": lambda make, t: copy.deepcopy(cv.jit(make)(X))(t),
     "through tree.map": lambda make, t: cv.tree.map(lambda r: r * 1, make(X))(t),
 }
 MANY: dict[str, Any] = {
@@ -211,6 +216,13 @@ def test_what_they_are_called() -> None:
     assert repr(cv.vjp(np.sin, X)[1]) == "<the pullback of vjp of sin>"
     assert repr(cv.linearize(np.sin, X)[1]) == "<the linear map of linearize of sin>"
     assert str(cv.jit(lambda x: cv.linearize(np.sin, x)[1])(X).jaxpr).startswith("{ lambda ; a:f64[3] ~b:f64[3].")
+
+
+def test_pickled() -> None:
+    for f in (cv.vjp(np.sin, X)[1], cv.jit(lambda x: cv.vjp(np.sin, x)[1])(X)):
+        np.testing.assert_allclose(pickle.loads(pickle.dumps(f))(CT)[0], np.cos(X) * CT)
+    for f in (cv.linearize(np.sin, X)[1], cv.jit(lambda x: cv.linearize(np.sin, x)[1])(X)):
+        np.testing.assert_allclose(pickle.loads(pickle.dumps(f))(CT), np.cos(X) * CT)
 
 
 def test_partial() -> None:
