@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import wraps
+from inspect import unwrap
 from typing import Any, NoReturn
 
 import numpy as np
@@ -40,7 +42,7 @@ class Checked:
         self.rule = rule
 
     def fail(self, what: str, why: str = "", fix: str = "", error: type[PrimitiveRuleError] = PrimitiveRuleError) -> NoReturn:
-        source = source_of_function(self.rule)
+        source = source_of_function(unwrap(self.rule))
         if source is not None and not is_library(source.code.co_filename):
             why += f"{'; ' * bool(why)}the rule is {source}"
         what = f"the {self.kind} rule of {self.name!r} returned {what}."
@@ -65,10 +67,10 @@ class Checked:
         )
 
     def type_of(self, x: Any, what: str) -> Any:
-        try:
-            return typeof(x)
-        except TypeError:
-            self.fail(f"{shown(x)} for {what}", fix="return an array, a number or a traced value")
+        if not isinstance(x, (list, tuple)):
+            with suppress(TypeError):
+                return typeof(x)
+        self.fail(f"{shown(x)} for {what}", fix="return an array, a number or a traced value")
 
 
 def owned(out: Any, multiple: bool) -> Any:
@@ -99,6 +101,7 @@ def checked_abstract(name: str, multiple: bool, rule: Rule) -> Rule:
     """An abstract rule that must return an aval, or a list of avals."""
     checked = Checked(name, multiple, "abstract", rule)
 
+    @wraps(rule)
     def abstract(*avals: Any, **params: Any) -> Any:
         out = rule(*avals, **params)
         for aval in checked.outputs(out, "avals"):
@@ -113,9 +116,32 @@ def checked_abstract(name: str, multiple: bool, rule: Rule) -> Rule:
     return abstract
 
 
-def checked_jvp(name: str, multiple: bool, kind: str, rule: Rule) -> Rule:
-    """A JVP (or linearize) rule that must return outputs, and for each a tangent of its type."""
-    checked = Checked(name, multiple, kind, rule)
+def promised(primitive: Any, avals: Sequence[Any], params: dict[str, Any]) -> Sequence[Any] | None:
+    """The types of the outputs by the abstract rule that a user wrote; None if there is none, but an example or a default."""
+    if getattr(primitive.abstract, "is_default", False):
+        return None
+    out = primitive.abstract(*avals, **params)
+    return out if primitive.multiple_results else [out]
+
+
+def check_promised(
+    checked: Checked, found: Sequence[Any], wanted: Sequence[Any] | None, error: type[PrimitiveRuleError]
+) -> None:
+    """Refuse outputs of other types than the abstract rule gives."""
+    if wanted is None:
+        return
+    if len(found) != len(wanted):
+        checked.fail(f"{len(found)} outputs, and its abstract rule gives {len(wanted)}", error=error)
+    for aval, by_rule in zip(found, wanted, strict=True):
+        if not alike(aval, by_rule):
+            what = f"an output of type {aval}, and its abstract rule gives {by_rule}"
+            checked.fail(what, why="all rules of a primitive are of one function", fix="make the two agree", error=error)
+
+
+def checked_jvp(primitive: Any, kind: str, rule: Rule) -> Rule:
+    """A JVP (or linearize) rule that must return the outputs, and for each a tangent of its type."""
+    multiple = primitive.multiple_results
+    checked = Checked(primitive.name, multiple, kind, rule)
 
     def jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
         result = rule(copies(primals), copies(tangents), **params)
@@ -123,8 +149,9 @@ def checked_jvp(name: str, multiple: bool, kind: str, rule: Rule) -> Rule:
         outs, tangents_out = checked.outputs(out, "outputs"), checked.outputs(tangent, "tangents")
         if len(outs) != len(tangents_out):
             checked.fail(f"{len(outs)} outputs and {len(tangents_out)} tangents", error=JVPRuleError)
-        for o, t in zip(outs, tangents_out, strict=True):
-            aval = checked.type_of(o, "an output")
+        found_out = [checked.type_of(o, "an output") for o in outs]
+        check_promised(checked, found_out, promised(primitive, [typeof(p) for p in primals], params), JVPRuleError)
+        for aval, t in zip(found_out, tangents_out, strict=True):
             found, wanted = checked.type_of(t, "a tangent"), aval.tangent()
             if not alike(found, wanted):
                 checked.fail(
@@ -190,9 +217,10 @@ def checked_transpose(name: str, rule: Rule) -> Rule:
     return transpose
 
 
-def checked_batch(name: str, multiple: bool, rule: Rule) -> Rule:
-    """A batching rule that must return outputs, and for each the axis that has the size of the batch, or None."""
-    checked = Checked(name, multiple, "batch", rule)
+def checked_batch(primitive: Any, rule: Rule) -> Rule:
+    """A batching rule that must return the outputs, and for each the axis that has the size of the batch, or None."""
+    multiple = primitive.multiple_results
+    checked = Checked(primitive.name, multiple, "batch", rule)
 
     def batch(size: int, args: Sequence[Any], dims: Sequence[int | None], **params: Any) -> Any:
         out, dim = checked.pair(rule(size, copies(args), dims, **params), "(output, batch axis of the output)")
@@ -200,9 +228,16 @@ def checked_batch(name: str, multiple: bool, rule: Rule) -> Rule:
         if len(outs) != len(dims_out):
             checked.fail(f"{len(outs)} outputs and {len(dims_out)} batch axes")
         found = [_batch_axis(checked, size, o, d) for o, d in zip(outs, dims_out, strict=True)]
+        examples = [_of_example(typeof(x), d) for x, d in zip((*args, *outs), (*dims, *found), strict=True)]
+        wanted = promised(primitive, examples[: len(args)], params)
+        check_promised(checked, examples[len(args) :], wanted, PrimitiveRuleError)
         return (owned(out, True), found) if multiple else (owned(out, False), found[0])
 
     return batch
+
+
+def _of_example(aval: Any, dim: int | None) -> Any:
+    return aval if dim is None else aval.example(dim)
 
 
 def _batch_axis(checked: Checked, size: int, out: Any, dim: Any) -> int | None:

@@ -250,6 +250,7 @@ class Primitive:
         def missing_rule(*args: Any, **params: Any) -> Any:
             raise errors.MissingRuleError(self.name, rule, asker)
 
+        missing_rule.is_default = True  # type: ignore[attr-defined]
         return missing_rule
 
     def def_impl(self, rule: Rule) -> Rule:
@@ -264,7 +265,7 @@ class Primitive:
 
     def def_jvp(self, rule: Rule) -> Rule:
         """Register the forward derivative: ``rule(primals, tangents, **params) -> (out, tangent_out)``."""
-        checked = rule if self.trusted else in_users_code(checked_jvp(self.name, self.multiple_results, "JVP", rule))
+        checked = rule if self.trusted else in_users_code(checked_jvp(self, "JVP", rule))
         if self.linearize is None or self.derived == "linearize":
             self.linearize, self.derived = checked, "linearize"
         elif self.derived == "jvp":
@@ -274,7 +275,7 @@ class Primitive:
 
     def def_linearize(self, rule: Rule) -> Rule:
         """Register a derivative for staged tangents, for a primitive with sub-programs; signature as ``def_jvp``."""
-        checked = rule if self.trusted else in_users_code(checked_jvp(self.name, self.multiple_results, "linearize", rule))
+        checked = rule if self.trusted else in_users_code(checked_jvp(self, "linearize", rule))
         if self.jvp is None or self.derived == "jvp":
             self.jvp, self.derived = checked, "jvp"
         elif self.derived == "linearize":
@@ -297,7 +298,7 @@ class Primitive:
 
     def def_batch(self, rule: Rule) -> Rule:
         """Register the batching rule: ``rule(size, args, dims, **params) -> (out, out_dim)``."""
-        self.batch = rule if self.trusted else checked_batch(self.name, self.multiple_results, rule)
+        self.batch = rule if self.trusted else checked_batch(self, rule)
         return rule
 
     def is_linear_in(self, mask: tuple[bool, ...], params: dict[str, Any]) -> bool:

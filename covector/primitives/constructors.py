@@ -341,6 +341,7 @@ def abstract_by_example(fn: Callable[..., Any]) -> Callable[..., Any]:
             out = fn(*examples, **params)
         return [typeof(np.asarray(o)) for o in out] if isinstance(out, list) else typeof(np.asarray(out))
 
+    abstract.is_default = True  # type: ignore[attr-defined]
     return abstract
 
 

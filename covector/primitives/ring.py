@@ -36,6 +36,7 @@ def elementwise_abstract(primitive: Primitive, fn: Callable[..., Any]) -> Callab
         shapes = [a.shape for a in avals]
         return array_aval(shapes[0] if len(shapes) == 1 else broadcast_shapes(*shapes), dtype)
 
+    abstract.is_default = True  # type: ignore[attr-defined]
     return abstract
 
 

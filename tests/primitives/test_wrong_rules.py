@@ -135,6 +135,18 @@ MISTAKES: dict[tuple[str, str], tuple[Any, str]] = {
         lambda: inner_pair(pair(jvp=lambda ps, ts: (list(ps), [ts[0]]))),
         "2 outputs and 1 tangents",
     ),
+    ("jvp", "another output"): (
+        lambda: inner(twice(jvp=lambda ps, ts: (np.sum(ps[0]), np.sum(ts[0])))),
+        r"an output of type f64\[\].*, and its abstract rule gives f64\[(2,)?3\]",
+    ),
+    ("jvp", "an output of another dtype"): (
+        lambda: inner(twice(jvp=lambda ps, ts: (ps[0] * 1j, ts[0] * 1j))),
+        r"an output of type c128\[3\].*, and its abstract rule gives f64\[(2,)?[23]\]",
+    ),
+    ("jvp", "an output too few"): (
+        lambda: inner_pair(pair(jvp=lambda ps, ts: ([ps[0]], [ts[0]]))),
+        "1 outputs, and its abstract rule gives 2",
+    ),
     ("transpose", "a bare array"): (lambda: inner(twice(transpose=lambda ct, x: 2 * ct)), "where a tuple is needed"),
     ("transpose", "nothing"): (lambda: inner(twice(transpose=lambda ct, x: None)), "returned None, where a tuple"),
     ("transpose", "too many"): (lambda: inner(twice(transpose=lambda ct, x: (ct, ct))), "2 cotangents for 1 argument"),
@@ -157,6 +169,14 @@ MISTAKES: dict[tuple[str, str], tuple[Any, str]] = {
         lambda: inner(twice(batch=lambda n, xs, ds: (np.sum(2 * xs[0], axis=ds[0], keepdims=True), ds[0]))),
         "the batch has . examples, and that axis has size 1",
     ),
+    ("batch", "examples of another shape"): (
+        lambda: inner(twice(batch=lambda n, xs, ds: (np.sum(2 * xs[0], axis=1 - ds[0]), 0))),
+        r"an output of type f64\[\], and its abstract rule gives f64\[(2,)?[23]\]",
+    ),
+    ("batch", "examples of another dtype"): (
+        lambda: inner(twice(batch=lambda n, xs, ds: (xs[0].astype("f4"), ds[0]))),
+        r"an output of type f32\[[23]\], and its abstract rule gives f64\[(2,)?[23]\]",
+    ),
     ("batch", "an axis too many"): (lambda: inner(twice(batch=lambda n, xs, ds: (xs[0], 7))), "and it has 2 axes"),
     ("batch", "no number"): (lambda: inner(twice(batch=lambda n, xs, ds: (xs[0], "0"))), "as a batch axis"),
     ("batch", "one axis for two outputs"): (
@@ -178,6 +198,7 @@ MISTAKES: dict[tuple[str, str], tuple[Any, str]] = {
         lambda: inner(twice(impl=lambda x: x.astype(np.float32))),
         r"f32\[(2,)?3\], and its abstract rule gives f64\[(2,)?3\]",
     ),
+    ("impl", "a list"): (lambda: inner(twice(impl=lambda x: list(2 * x))), "a list of . for an output"),
     ("impl", "one output of two"): (lambda: inner_pair(pair(impl=lambda x, y: [x])), "1 outputs, and its abstract .* gives 2"),
     ("impl", "no list"): (lambda: inner_pair(pair(impl=lambda x, y: x)), "for outputs"),
 }
