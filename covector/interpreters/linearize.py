@@ -25,7 +25,7 @@ from covector.core.primitive import TracerBase, open_trace
 from covector.core.source import Source
 from covector.interpreters.evaluate import eval_jaxpr
 from covector.interpreters.jvp import JVPTrace, JVPTracer
-from covector.interpreters.stage import LinearTrace, StageTracer, stage
+from covector.interpreters.stage import LinearTrace, StageTracer, closed_program
 
 
 class LinearProgram(NamedTuple):
@@ -141,7 +141,7 @@ def _split(jaxpr: Jaxpr, nonzero: tuple[bool, ...], needed: tuple[bool, ...]) ->
         found.append((linear, nonzero_out))
         return [*outs, *residuals]
 
-    primal, _ = stage(primal_part, jaxpr.in_avals)
+    primal = closed_program(primal_part, jaxpr.in_avals, "a derivative")
     return Split(primal, *found[0])
 
 
@@ -180,5 +180,5 @@ def _split_known(jaxpr: Jaxpr, linear: tuple[bool, ...], needed: tuple[bool, ...
         return [*(o for o, m in zip(outs, is_linear, strict=True) if not m), *residuals]
 
     known_avals = [a for a, m in zip(jaxpr.in_avals, linear, strict=True) if not m]
-    primal, _ = stage(known_part, known_avals)
+    primal = closed_program(known_part, known_avals, "a derivative")
     return Split(primal, *found[0])

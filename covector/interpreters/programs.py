@@ -15,7 +15,7 @@ from covector.core.jaxpr import Jaxpr
 from covector.interpreters.batch import axis_name_of, batch
 from covector.interpreters.evaluate import eval_jaxpr
 from covector.interpreters.jvp import jvp
-from covector.interpreters.stage import stage
+from covector.interpreters.stage import closed_program
 from covector.interpreters.transpose import instantiated, kept_axes, transpose_jaxpr
 
 
@@ -39,9 +39,7 @@ def spread(mask: Sequence[bool], xs: Sequence[Any], otherwise: Sequence[Any]) ->
 
 def staged(f: Callable[..., Sequence[Any]], avals: Sequence[Any]) -> Jaxpr:
     """The program of a function that closes over no tracer."""
-    jaxpr, hoisted = stage(f, avals, name="a program")
-    assert not hoisted
-    return jaxpr
+    return closed_program(f, avals, "a program")
 
 
 def staged_program(f: Callable[..., tuple[list[Any], list[bool]]], in_avals: Sequence[Any]) -> Derived:

@@ -149,7 +149,8 @@ class LinearTrace(StageTrace):
     """Records operations that are linear in its tracers, and refuses others.
 
     What it closes over is nobody else's: results of the JVP rules, and what the ``holder`` holds for them.  Where the user's
-    code records on it (``in_users_code``) that holds these operands too.
+    code records on it (``in_users_code``) that holds these operands too.  Of the trace whose tangents it records, a value that
+    a rule closes over is its primal: a derivative is of first order.
     """
 
     __slots__ = ("holder", "in_users_code")
@@ -184,11 +185,14 @@ class LinearTrace(StageTrace):
                 avals.append(var.aval)
                 mask.append(True)
             else:
+                if isinstance(a, TracerBase) and getattr(a._trace, "tape", None) is self:
+                    a = a.primal  # type: ignore[attr-defined]
                 inputs.append(a)
                 avals.append(typeof(a))
                 mask.append(False)
         if primitive.split is not None and False in mask:
-            return primitive.split(self, args, mask, params)
+            known = [a if m else x for a, m, x in zip(args, mask, inputs, strict=True)]
+            return primitive.split(self, known, mask, params)
         linear_in = tuple(mask)
         if not (primitive.linear_masks.get(linear_in) or primitive.is_linear_in(linear_in, params)):
             check_affine_part_is_zero(primitive, args, linear_in, params)
@@ -218,6 +222,24 @@ def is_written_zero(x: Any) -> bool:
         return False
     aval = typeof(x)
     return isinstance(aval, ShapedArray) and (aval.weak_type or aval.is_differentiable) and not np.any(x)
+
+
+def closed_program(f: Callable[..., Sequence[Any]], in_avals: Sequence[Any], name: str) -> Jaxpr:
+    """The program of a function that closes over no tracer: one that is made of another program, by rules of its primitives.
+
+    A value that a rule got from elsewhere would be lost, for programs that are made of others are kept with them.
+    """
+    jaxpr, hoisted = stage(f, in_avals, name=name)
+    if not hoisted:
+        return jaxpr
+    made = hoisted[0].made_at() if isinstance(hoisted[0], Tracer) else None
+    raise errors.CustomRuleError(
+        errors.describe(
+            f"a rule uses a traced value of type {typeof(hoisted[0])}{f', made at {made},' if made else ''} from outside.",
+            why="the operation is part of a program (of a loop, a branch, a checkpoint or jit), which has no such input",
+            fix="pass the value to the operation as an argument, so that its rule gets it with the others",
+        )
+    )
 
 
 def leaked(trace: Trace, args: Iterable[Any]) -> errors.UnexpectedTracerError:

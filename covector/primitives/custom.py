@@ -10,7 +10,7 @@ transpose is the backward half.  ``custom_jvp`` is the program of a JVP that may
 keeps: with known primals it becomes what linearization would have made.
 
 A program may close over tracers of outer transformations: these are its first inputs, ``hoisted`` of them, and the rules know
-nothing of them.
+nothing of them.  Rules may too: then they are programs that take these values as further arguments (`custom_closures`).
 """
 
 from __future__ import annotations
@@ -18,28 +18,31 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypeGuard
 
 from covector.core import errors
 from covector.core.avals import Zero, instantiate, typeof
+from covector.core.context import open_traces
 from covector.core.jaxpr import Jaxpr
 from covector.core.primitive import Primitive, Trace, TracerBase, captured, in_users_code
 from covector.core.source import Source
 from covector.interpreters.batch import BatchTrace, BatchTracer, axis_name_of, batch
+from covector.interpreters.closures import reachable_tracers
 from covector.interpreters.evaluate import eval_jaxpr
 from covector.interpreters.jvp import JVPTracer, jvp
 from covector.interpreters.programs import Derived, choose, spread, staged_program
 from covector.interpreters.stage import LinearTrace, StageTrace, StageTracer, is_written_zero, stage
 from covector.primitives.custom_calls import call_like, split_as_call
+from covector.primitives.custom_closures import closure_converted
 from covector.primitives.custom_linear import (
     Backward,
     LinearRule,
     batched_backward,
     custom_linear_p,
-    linear_zeros_p,
+    written_out,
 )
 from covector.primitives.shaping import in_type, move_batch_to_front, strengthened
-from covector.primitives.subprograms import at_front, batched_in_front
+from covector.primitives.subprograms import at_front, batched_in_front, rearranged
 
 Values = Sequence[Any]
 Function = Callable[..., list[Any]]
@@ -55,6 +58,9 @@ class Rules:
         fwd: ``fwd(primals, perturbed) -> (outs, residuals, backward)``, or None; ``perturbed`` says which are differentiated.
         symbolic_zeros: whether ``jvp`` takes symbolic zeros; else they are written out for it.
         origin: where the function is defined.
+        function: the function of the user's that has these rules, if it is one.
+        roots: the functions of the user's that the rules call, and other objects that they may use.
+        batches: over which batches the rules are mapped: the traces' identities, sizes, and which arguments.
     """
 
     name: str
@@ -62,6 +68,9 @@ class Rules:
     fwd: Callable[[Values, Sequence[bool]], tuple[list[Any], list[Any], Backward]] | None
     symbolic_zeros: bool = False
     origin: Source | None = None
+    function: tuple[Any, ...] = ()
+    roots: tuple[Any, ...] = ()
+    batches: tuple[Any, ...] = ()
 
     def __repr__(self) -> str:
         return f"<rules of {self.name}>"
@@ -117,18 +126,6 @@ def check_hoisted(tangents: Values, name: str, kind: str) -> None:
                     fix=f"pass the value to {name} as an argument, or use covector.closure_convert",
                 )
             )
-
-
-def written_out(tangents: Values) -> list[Any]:
-    """(Co)tangents with arrays for symbolic zeros.  Next to a traced one they are linear in it, for rules add them up."""
-    traced = next((t for t in tangents if isinstance(t, TracerBase)), None)
-    return [instantiate(t) if traced is None or t.__class__ is not Zero else _linear_zero(t.aval, traced) for t in tangents]
-
-
-def _linear_zero(aval: Any, traced: Any) -> Any:
-    if aval.dtype.kind not in "fc":
-        return instantiate(Zero(aval))
-    return in_type(linear_zeros_p.bind(traced, shape=aval.shape, dtype=aval.dtype), aval)
 
 
 # --- the rules of a batch ---------------------------------------------------------------------------------------------
@@ -200,7 +197,9 @@ def batched_rules(rules: Rules, size: int, batched: Sequence[bool], trace: Batch
         outs = [at_front(o, 0 if m else None, size, True) for o, m in zip(values[:n], marks, strict=False)]
         return outs, values[n:], batched_backward(backward, size, marks[n:], batched)
 
-    return Rules(rules.name, run_jvp if rules.jvp else None, run_fwd if rules.fwd else None, True, rules.origin)
+    jvp_of_batch, fwd_of_batch = run_jvp if rules.jvp else None, run_fwd if rules.fwd else None
+    batches = (*rules.batches, (id(trace), size, *batched))
+    return Rules(rules.name, jvp_of_batch, fwd_of_batch, True, rules.origin, rules.function, rules.roots, batches)
 
 
 # --- custom_function: a Python function -------------------------------------------------------------------------------
@@ -221,12 +220,17 @@ class CustomFunctionPrimitive(Primitive):
         if isinstance(trace, BatchTrace):
             if not any(isinstance(trace.lower(a)[0], TracerBase) for a in args):
                 return fun(*args)
+            if rules.fwd is not None and trace in reached_traces(rules):
+                return as_equation(args, fun, rules)
             return on_batch(trace, args, fun, rules)
-        outs: list[Any] = trace.process(self, args, {"fun": fun, "rules": rules})
+        inner = closed_over_inside(trace, rules)
+        if inner is not None:
+            return on_batch(inner, args, fun, rules) if _runs_mapped(inner, rules) else as_equation(args, fun, rules)
+        outs: list[Any] = [of_first_order(o) for o in trace.process(self, args, {"fun": fun, "rules": rules})]
         inner = closed_over_trace(outs, trace)
         if inner is None:
             return outs
-        return on_batch(inner, args, fun, rules) if isinstance(inner, BatchTrace) else as_equation(args, fun, rules)
+        return on_batch(inner, args, fun, rules) if _runs_mapped(inner, rules) else as_equation(args, fun, rules)
 
 
 custom_function_p = CustomFunctionPrimitive("custom_function", multiple_results=True, trusted=True)
@@ -237,10 +241,22 @@ custom_function_p.def_linearize(
 )
 
 
+def of_first_order(out: Any) -> Any:
+    """A result whose tangent is no value of the trace that it is a tangent of, as where a rule closes over one."""
+    tangent = out.tangent if out.__class__ is JVPTracer else None
+    while tangent.__class__ is JVPTracer and tangent._trace is out._trace:
+        tangent = tangent.primal
+        out = JVPTracer(out._trace, out.primal, tangent)
+    return out
+
+
 def as_equation(args: Values, fun: Function, rules: Rules) -> list[Any]:
-    """Apply a function by its program, of which the traced values that it closes over are inputs."""
+    """Apply a function by its program, of which the traced values that it and its rules close over are inputs."""
     jaxpr, hoisted = stage(fun, [typeof(a) for a in args], name=rules.name, origin=rules.origin)
-    return custom_p.bind(*hoisted, *args, jaxpr=jaxpr, rules=rules, hoisted=len(hoisted))  # type: ignore[no-any-return]
+    rules, closed = closure_converted(rules, args, jaxpr.out_avals)
+    n = len(hoisted)
+    program = rearranged(jaxpr, [*range(n), *map(typeof, closed), *range(n, len(jaxpr.in_vars))]) if closed else jaxpr
+    return custom_p.bind(*hoisted, *closed, *args, jaxpr=program, rules=rules, hoisted=n)  # type: ignore[no-any-return]
 
 
 def on_batch(trace: BatchTrace, args: Values, fun: Function, rules: Rules) -> list[Any]:
@@ -255,6 +271,23 @@ def on_batch(trace: BatchTrace, args: Values, fun: Function, rules: Rules) -> li
 
 def _whole_batch(fun: Function, batched: Sequence[bool], trace: BatchTrace, *args: Any) -> list[Any]:
     return all_mapped(fun, trace.size, args, batched, trace)
+
+
+def _runs_mapped(trace: Trace, rules: Rules) -> TypeGuard[BatchTrace]:
+    """Whether a function and its rules may run as they are for a batch: none runs after the batch has ended."""
+    return isinstance(trace, BatchTrace) and rules.fwd is None
+
+
+def closed_over_inside(trace: Trace, rules: Rules) -> Trace | None:
+    """The innermost of the traces inside of ``trace`` of which a function or its rules close over a value."""
+    inside = [t for t in open_traces() if t.level > trace.level and t is not getattr(trace, "tape", None)]
+    return next((t for t in reversed(inside) if t in reached_traces(rules)), None) if inside else None
+
+
+def reached_traces(rules: Rules) -> set[Trace]:
+    """The traces of which a function or its rules close over a value, without the batches that they are mapped over."""
+    mapped = {batch[0] for batch in rules.batches}
+    return {x._trace for x in reachable_tracers((*rules.function, *rules.roots)) if id(x._trace) not in mapped}
 
 
 def closed_over_trace(outs: Values, trace: Trace) -> Trace | None:

@@ -11,10 +11,10 @@ from typing import Any
 
 from covector.core.avals import ShapedArray, Zero, instantiate, typeof
 from covector.core.memory import copies
-from covector.core.primitive import Primitive, in_users_code
+from covector.core.primitive import Primitive, TracerBase, in_users_code
 from covector.interpreters.jvp import jvp
 from covector.interpreters.programs import choose, spread
-from covector.primitives.shaping import move_batch_to_front, reduce_sum_p
+from covector.primitives.shaping import in_type, move_batch_to_front, reduce_sum_p
 from covector.primitives.subprograms import cut, in_front
 
 Values = Sequence[Any]
@@ -151,3 +151,15 @@ def _linear_zeros_jvp(primals: Values, tangents: Values, **params: Any) -> Any:
 @linear_zeros_p.def_batch
 def _linear_zeros_batch(size: int, args: Values, dims: Sequence[int | None], *, shape: tuple[int, ...], dtype: Any) -> Any:
     return linear_zeros_p.bind(args[0], shape=(int(size), *shape), dtype=dtype), 0
+
+
+def written_out(tangents: Values) -> list[Any]:
+    """(Co)tangents with arrays for symbolic zeros.  Next to a traced one they are linear in it, for rules add them up."""
+    traced = next((t for t in tangents if isinstance(t, TracerBase)), None)
+    return [instantiate(t) if traced is None or t.__class__ is not Zero else _linear_zero(t.aval, traced) for t in tangents]
+
+
+def _linear_zero(aval: Any, traced: Any) -> Any:
+    if aval.dtype.kind not in "fc":
+        return instantiate(Zero(aval))
+    return in_type(linear_zeros_p.bind(traced, shape=aval.shape, dtype=aval.dtype), aval)

@@ -60,11 +60,12 @@ def converted_closure(fun: Callable[..., Any], example_args: Any, what: str) -> 
     who = transformed(what, fun)
     leaves, treedef = flatten_values(example_args, who.name)
     traced = trace_function(fun, treedef, [typeof(x) for x in leaves], who)
-    n, jaxpr, out_tree = len(example_args), traced.jaxpr, traced.out_tree  # not the values that it closes over
+    n, jaxpr, out_tree = len(example_args), traced.jaxpr, traced.out_tree  # not the traced values: they come as arguments
+    name = f"the converted {function_name(fun)}"
 
     def converted(*args_and_consts: Any) -> Any:
         args, consts = args_and_consts[:n], args_and_consts[n:]
-        given = same_tree(list(args), treedef, "arguments", f"the converted {function_name(fun)}")
+        given = same_tree(list(args), treedef, "arguments", name)
         return tree_unflatten(out_tree, eval_jaxpr(jaxpr, *consts, *given))[0]
 
     return converted, traced

@@ -16,8 +16,8 @@ from covector.core.tracebacks import hides_frames
 from covector.interpreters.batch import BatchTracer
 from covector.interpreters.jvp import JVPTracer
 from covector.interpreters.stage import leaked
-from covector.primitives.custom import Rules, custom_function_p, written_out
-from covector.primitives.custom_linear import Backward
+from covector.primitives.custom import Rules, custom_function_p
+from covector.primitives.custom_linear import Backward, written_out
 from covector.primitives.shaping import in_type
 from covector.transforms.arguments import (
     check_callable,
@@ -208,7 +208,8 @@ class FlatCall:
     def rules(self) -> Rules:
         f = self.f
         jvp, fwd = self.jvp if f.jvp_rule else None, self.fwd if f.vjp_rule else None
-        return Rules(f.name, jvp, fwd, f.jvp_symbolic_zeros, f.who.origin)
+        roots = (f.jvp_rule, *(f.vjp_rule or ()), *self.static_values)
+        return Rules(f.name, jvp, fwd, f.jvp_symbolic_zeros, f.who.origin, (f.fun,), roots)
 
     def run(self, *leaves: Any) -> list[Any]:
         """The function itself."""

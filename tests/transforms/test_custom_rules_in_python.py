@@ -143,11 +143,10 @@ def test_wrong_nondiff_arguments_are_refused(options, text):
     [lambda f: cv.grad(cv.jit(f))(2.0, 3.0), lambda f: cv.grad(lambda x: np.sum(cv.vmap(f)(x, V)))(X)],
     ids=["jit", "vmap"],
 )
-def test_a_traced_nondiff_argument_is_refused_when_its_transformation_has_ended(outer):
+def test_a_nondiff_argument_may_be_a_traced_value_of_a_transformation_that_has_ended(outer):
     f = cv.custom_vjp(lambda x, n: x * n, nondiff_argnums=(1,))
-    f.defvjp(lambda x, n: (x * n, None), lambda n, _, ct: (ct * n,))
-    with pytest.raises(cv.errors.CustomRuleError, match=r"rule of .*<lambda> uses a traced value of a transformation"):
-        outer(lambda x, n: f(x, n))
+    f.defvjp(lambda x, n: (x * n, None), lambda n, _, ct: (5.0 * ct * n,))
+    np.testing.assert_array_equal(outer(lambda x, n: f(x, n)), 5.0 * outer(lambda x, n: x * n))
 
 
 # --- closed-over values ---------------------------------------------------------------------------------------
@@ -180,20 +179,11 @@ def test_a_jvp_rule_may_close_over_a_batch_that_is_differentiated():
 
 
 @pytest.mark.parametrize("kind", ["jvp", "vjp"])
-@pytest.mark.parametrize(
-    "outer",
-    [
-        lambda f: cv.grad(cv.jit(f))(2.0, 3.0),
-        lambda f: cv.grad(lambda x: lax.scan(lambda c, a: (f(c, a), None), x, V)[0])(2.0),
-    ],
-    ids=["jit", "scan"],
-)
-def test_a_rule_that_needs_a_value_which_is_gone_is_named(kind, outer):
-    text = (
-        r"the (jvp|fwd|bwd) rule of scaled_by.*<lambda> uses a traced value of a transformation that has ended[\s\S]*Fix: pass"
-    )
-    with pytest.raises(cv.errors.CustomRuleError, match=text):
-        outer(lambda x, a: scaled_by(a, kind)(x))
+def test_rules_may_close_over_values_of_transformations_that_have_ended(kind):
+    f = lambda x, a: scaled_by(a, kind)(x)
+    assert cv.grad(cv.jit(f))(2.0, 3.0) == 21.0
+    loop = lambda x: lax.scan(lambda c, a: (f(c, a), None), x, V)[0]
+    assert cv.grad(loop)(2.0) == np.prod(7.0 * V)
 
 
 @pytest.mark.parametrize("kind", ["jvp", "vjp"])

@@ -1,0 +1,256 @@
+"""Rules that use a traced value from outside, called inside loops, branches and calls, against the same without closures.
+
+The rules are those of ``x -> 3 x``, with the "derivative" ``x y``: an outer value ``y`` that a rule loses shows in the first
+derivative, and one that it treats as a constant in the second.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import covector as cv
+from covector import lax
+from covector.core.errors import CustomRuleError
+
+# --- kinds of rules: closing(y) and its twin, which is given y as an argument of its own ---------------------------------
+
+
+def jvp_rule(y):
+    f = cv.custom_jvp(lambda x: 3.0 * x)
+    f.defjvp(lambda p, t: (3.0 * p[0], t[0] * p[0] * y))
+    return f
+
+
+def jvp_rule_that_calls_the_function(y):
+    f = cv.custom_jvp(lambda x: 3.0 * x)
+    f.defjvp(lambda p, t: (f(p[0]), t[0] * f(p[0]) * y / 3.0))  # its second derivative is 2 x y^2 / 3 + ..., by the same rule
+    return f
+
+
+def jvp_rule_with_symbolic_zeros(y):
+    f = cv.custom_jvp(lambda x: 3.0 * x)
+    f.defjvp(lambda p, t: (3.0 * p[0], cv.instantiate(t[0]) * p[0] * y), symbolic_zeros=True)
+    return f
+
+
+def defjvps(y):
+    f = cv.custom_jvp(lambda x: 3.0 * x)
+    f.defjvps(lambda t, out, x: t * x * y)
+    return f
+
+
+def fwd_rule(y):
+    f = cv.custom_vjp(lambda x: 3.0 * x)
+    f.defvjp(lambda x: (3.0 * x, x * y), lambda r, ct: (ct * r,))
+    return f
+
+
+def fwd_rule_that_returns_it(y):
+    f = cv.custom_vjp(lambda x: 3.0 * x)
+    f.defvjp(lambda x: (3.0 * x, (x, y)), lambda r, ct: (ct * r[0] * r[1],))
+    return f
+
+
+def bwd_rule(y):
+    f = cv.custom_vjp(lambda x: 3.0 * x)
+    f.defvjp(lambda x: (3.0 * x, x), lambda x, ct: (ct * x * y,))
+    return f
+
+
+def bwd_rule_with_symbolic_zeros(y):
+    f = cv.custom_vjp(lambda x: 3.0 * x)
+    f.defvjp(lambda x: (3.0 * x.value, x.value), lambda x, ct: (cv.instantiate(ct) * x * y,), symbolic_zeros=True)
+    return f
+
+
+def both_rules(y):
+    f = cv.custom_vjp(lambda x: 3.0 * x)
+    f.defvjp(lambda x: (3.0 * x, x), lambda x, ct: (ct * x * y,))
+    f.defjvp(lambda p, t: (3.0 * p[0], t[0] * p[0] * y))
+    return f
+
+
+class Layer:
+    """A rule that finds the value in an object of its own."""
+
+    def __init__(self, y):
+        self.parameters = {"y": [y]}
+
+    def jvp(self, p, t):
+        return 3.0 * p[0], t[0] * p[0] * self.parameters["y"][0]
+
+
+def rule_of_an_object(y):
+    f = cv.custom_jvp(lambda x: 3.0 * x)
+    f.defjvp(Layer(y).jvp)
+    return f
+
+
+def nondiff_argument_that_is_a_function(y):
+    f = cv.custom_jvp(lambda scale, x: 3.0 * x, nondiff_argnums=(0,))
+    f.defjvp(lambda scale, p, t: (3.0 * p[0], scale(t[0] * p[0])))
+    return lambda x: f(lambda t: t * y, x)
+
+
+def nested_rules(y):
+    inner = cv.custom_jvp(lambda x: x * 1.0)
+    inner.defjvp(lambda p, t: (p[0] * 1.0, t[0] * y))
+    f = cv.custom_jvp(lambda x: 3.0 * x)
+    f.defjvp(lambda p, t: (3.0 * p[0], t[0] * inner(p[0]) * y))
+    return f
+
+
+def with_arguments(kind):
+    """The same rule with ``y`` as an argument, whose derivative is zero: nothing is closed over."""
+    if kind is jvp_rule_that_calls_the_function:
+        f = cv.custom_jvp(lambda x, y: 3.0 * x)
+        f.defjvp(lambda p, t: (f(*p), t[0] * f(*p) * p[1] / 3.0))
+        return f
+    if kind is defjvps:
+        f = cv.custom_jvp(lambda x, y: 3.0 * x)
+        f.defjvps(lambda t, out, x, y: t * x * y, None)
+        return f
+    inner = cv.custom_jvp(lambda x, y: x * 1.0)
+    inner.defjvp(lambda p, t: (p[0] * 1.0, t[0] * p[1]))
+    f = cv.custom_jvp(lambda x, y: 3.0 * x)
+    f.defjvp(lambda p, t: (3.0 * p[0], t[0] * (inner(*p) if kind is nested_rules else p[0]) * p[1]))
+    g = cv.custom_vjp(lambda x, y: 3.0 * x)
+    g.defvjp(lambda x, y: (3.0 * x, (x, y)), lambda r, ct: (ct * r[0] * r[1], None))
+    if kind is both_rules:
+        g.defjvp(lambda p, t: (3.0 * p[0], t[0] * p[0] * p[1]))
+    return f if kind in JVP_KINDS else g
+
+
+JVP_KINDS = [
+    jvp_rule,
+    jvp_rule_that_calls_the_function,
+    jvp_rule_with_symbolic_zeros,
+    defjvps,
+    rule_of_an_object,
+    nondiff_argument_that_is_a_function,
+    nested_rules,
+]
+VJP_KINDS = [fwd_rule, fwd_rule_that_returns_it, bwd_rule, bwd_rule_with_symbolic_zeros, both_rules]
+BWD_KINDS = [bwd_rule, bwd_rule_with_symbolic_zeros, both_rules]
+KINDS = [*JVP_KINDS, *VJP_KINDS]
+
+# --- where they are called, and how that is differentiated ----------------------------------------------------------------
+
+CONTAINERS = {
+    "nothing": lambda f: f,
+    "scan": lambda f: lambda x: lax.scan(lambda c, _: (f(c), None), x, None, length=2)[0],
+    "checkpointed scan": lambda f: lambda x: lax.scan(lambda c, _: (f(c), None), x, None, length=2, checkpoint="sqrt")[0],
+    "map": lambda f: lambda x: lax.map(f, np.ones(2) * x).sum(),
+    "fori": lambda f: lambda x: lax.fori_loop(0, 2, lambda i, c: f(c), x),
+    "while": lambda f: lambda x: lax.while_loop(lambda c: c[1] < 2, lambda c: (f(c[0]), c[1] + 1), (x, 0))[0],
+    "cond": lambda f: lambda x: lax.cond(x > 0, f, lambda x: x, x),
+    "switch": lambda f: lambda x: lax.switch(1, [lambda x: x, f], x),
+    "checkpoint": lambda f: lambda x: cv.checkpoint(f)(x),
+    "jit": lambda f: lambda x: cv.jit(f)(x),
+    "vmap": lambda f: lambda x: cv.vmap(f)(np.ones(2) * x).sum(),
+    "scan of cond": lambda f: lambda x: lax.scan(lambda c, _: (lax.cond(c > 0, f, lambda x: x, c), None), x, None, length=2)[0],
+    "jit of scan": lambda f: cv.jit(lambda x: lax.scan(lambda c, _: (f(c), None), x, None, length=2)[0]),
+}
+
+PYTHON = {
+    **dict.fromkeys(["scan", "checkpointed scan", "fori", "while", "scan of cond", "jit of scan"], lambda f: lambda x: f(f(x))),
+    **dict.fromkeys(["map", "vmap"], lambda f: lambda x: f(x) + f(1.0 * x)),
+}
+
+X, Y = 0.7, 1.3
+YS = np.array([Y, 0.4, -1.1])
+
+TRANSFORMATIONS = {
+    "jvp": lambda f: cv.jvp(lambda x: f(x, Y), (X,), (1.0,)),
+    "grad": lambda f: cv.grad(f)(X, Y),
+    "jit(grad)": lambda f: cv.jit(cv.grad(f))(X, Y),
+    "grad(jit)": lambda f: cv.grad(cv.jit(f))(X, Y),
+    "jit(jvp)": lambda f: cv.jit(lambda x, y: cv.jvp(lambda x: f(x, y), (x,), (1.0,)))(X, Y),
+    "vmap(grad)": lambda f: cv.vmap(cv.grad(f), (None, 0))(X, YS),
+    "vmap(jvp)": lambda f: cv.vmap(lambda y: cv.jvp(lambda x: f(x, y), (X,), (1.0,)))(YS),
+    "jvp(grad)": lambda f: cv.jvp(lambda x, y: cv.grad(f)(x, y), (X, Y), (0.3, 1.0)),
+    "grad(grad)": lambda f: cv.grad(cv.grad(f), 1)(X, Y),
+    "hessian": lambda f: cv.hessian(f)(X, Y),
+    "grad(jvp)": lambda f: cv.grad(lambda y: cv.jvp(lambda x: f(x, y), (X,), (1.0,))[1])(Y),
+    "jit(vmap(grad))": lambda f: cv.jit(cv.vmap(cv.grad(f), (None, 0)))(X, YS),
+    "vmap(jit(grad))": lambda f: cv.vmap(cv.jit(cv.grad(f)), (None, 0))(X, YS),
+    "jit(hessian)": lambda f: cv.jit(cv.hessian(f))(X, Y),
+    "jit(grad(grad))": lambda f: cv.jit(cv.grad(cv.grad(f), 1))(X, Y),
+    "grad of both": lambda f: cv.grad(f, (0, 1))(X, Y),
+}
+
+
+CASES = [(k, c) for k in [jvp_rule, jvp_rule_that_calls_the_function, fwd_rule, bwd_rule] for c in CONTAINERS]
+CASES += [(k, c) for k in KINDS for c in ["nothing", "scan", "cond", "checkpoint", "vmap"] if (k, c) not in CASES]
+
+
+@pytest.mark.parametrize(("kind", "container"), CASES, ids=lambda k: k if isinstance(k, str) else k.__name__)
+def test_a_rule_that_closes_over_a_traced_value(kind, container):
+    twin = with_arguments(kind)
+    inside, plain = CONTAINERS[container], PYTHON.get(container, lambda f: f)
+    closing = lambda x, y: inside(kind(y))(x)
+    wanted = lambda x, y: plain(lambda x: twin(x, y))(x)
+    for name, transform in TRANSFORMATIONS.items():
+        if container == "checkpointed scan" and name in ("grad(grad)", "jit(grad(grad))"):
+            continue
+        want = transform(wanted)
+        if name == "grad of both" and container in ("nothing", "vmap") and kind in BWD_KINDS:
+            with pytest.raises(CustomRuleError, match=r"the bwd rule of .* uses a traced value of a transformation"):
+                transform(closing)
+            continue
+        got = transform(closing)
+        np.testing.assert_allclose(np.array(got), np.array(want), rtol=1e-12, err_msg=name)
+
+
+# --- rules that find solutions, and linear maps ---------------------------------------------------------------------------
+
+
+def root(y):
+    newton = lambda f, x: lax.fori_loop(0, 30, lambda i, x: x - f(x) / (3 * x * x), x)
+    return lambda x: cv.custom_root(lambda z: z**3 - x * y, 1.0 + x * 0, newton, lambda g, b: b / g(1.0))
+
+
+def linear_solve(y):
+    return lambda x: cv.custom_linear_solve(lambda z: z * (x + y), x * x, lambda matvec, b: b / matvec(1.0), symmetric=True)
+
+
+def linear_solve_with_a_transpose(y):
+    solve = lambda matvec, b: b / matvec(1.0)
+    return lambda x: cv.custom_linear_solve(lambda z: z * (x + y), x * x, solve, transpose_solve=solve)
+
+
+def call_of_a_linear_function(y):
+    return lambda x: cv.linear_call(lambda r, z: r * z * y, lambda r, ct: r * ct * y, np.sin(x), x)
+
+
+def function_with_a_transpose(y):
+    f = cv.custom_transpose(lambda r, z: r * z * y)
+    f.def_transpose(lambda r, ct: r * ct * y)
+    return lambda x: f(np.sin(x), x)
+
+
+def function_with_a_batching_rule(y):
+    f = cv.custom_vmap(lambda x: np.sin(x) * y)
+    f.def_vmap(lambda size, batched, x: (np.sin(x) * y, batched[0]))
+    return f
+
+
+SOLVED = {
+    root: lambda x, y: np.cbrt(x * y),
+    linear_solve: lambda x, y: x * x / (x + y),
+    linear_solve_with_a_transpose: lambda x, y: x * x / (x + y),
+    call_of_a_linear_function: lambda x, y: np.sin(x) * x * y,
+    function_with_a_transpose: lambda x, y: np.sin(x) * x * y,
+    function_with_a_batching_rule: lambda x, y: np.sin(x) * y,
+}
+
+
+@pytest.mark.parametrize("container", ["nothing", "scan", "while", "cond", "checkpoint", "jit", "vmap", "map"])
+@pytest.mark.parametrize("kind", SOLVED, ids=lambda k: k.__name__)
+def test_solutions_and_linear_maps_close_over_traced_values(kind, container):
+    inside, plain = CONTAINERS[container], PYTHON.get(container, lambda f: f)
+    closing = lambda x, y: inside(kind(y))(x)
+    wanted = lambda x, y: plain(lambda x: SOLVED[kind](x, y))(x)
+    for name, transform in TRANSFORMATIONS.items():
+        np.testing.assert_allclose(np.array(transform(closing)), np.array(transform(wanted)), rtol=1e-9, err_msg=name)
