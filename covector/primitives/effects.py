@@ -80,10 +80,12 @@ class Callback:
             )
         )
 
-    def one_by_one(self, size: int, batched: Sequence[bool]) -> Callback:
-        """The callback for a batch: called for each example, in order."""
+    def one_by_one(self, size: int, batched: Sequence[bool], out_avals: Sequence[Any]) -> Callback:
+        """The callback for a batch, with results of these types: called for each example, in order."""
 
         def run(*args: Any) -> list[Any]:
+            if not size:
+                return [a.zeros() for a in out_avals]
             rows = [self.call(*(a[i] if b else a for a, b in zip(args, batched, strict=True))) for i in range(size)]
             return [np.stack(column) for column in zip(*rows, strict=True)]
 
@@ -141,8 +143,9 @@ def _in_order(primitive: Primitive) -> Callable[..., Any]:
 
     def batch(size: int, args: Values, dims: Sequence[int | None], *, callback: Callback, out_avals: Sequence[Any] = ()) -> Any:
         front = move_batch_to_front(args, dims)
-        every = callback.one_by_one(size, [d is not None for d in dims])
-        avals = {"out_avals": tuple(a.batched(size, 0) for a in out_avals)} if out_avals else {}
+        of_batch = tuple(a.batched(size, 0) for a in out_avals)
+        every = callback.one_by_one(size, [d is not None for d in dims], of_batch)
+        avals = {"out_avals": of_batch} if out_avals else {}
         return primitive.bind(*front, callback=every, **avals), [0] * len(out_avals)
 
     return batch
@@ -242,7 +245,7 @@ def _pure_callback_batch(
                 fix='pass vmap_method="sequential" (called for each example), "expand_dims" or "broadcast_all" (called once)',
             )
         )
-    run = callback.one_by_one(size, batched).run if method == "sequential" else callback.run
+    run = callback.one_by_one(size, batched, avals).run if method == "sequential" else callback.run
     lengthened = [method == "expand_dims" and not b for b in batched]
     front = [np.expand_dims(a, 0) if longer else a for a, longer in zip(front, lengthened, strict=True)]
     marks = [True] * len(batched) if method == "broadcast_all" else batched

@@ -338,3 +338,13 @@ def test_a_callback_without_a_derivative() -> None:
         with pytest.raises(errors.NonDifferentiableError, match=r"jvp=lambda primals, tangents") as caught:
             REVERSE[way](callback())
         assert "_p.def_jvp" not in str(caught.value)
+
+
+@pytest.mark.parametrize("method", ["sequential", "expand_dims", "broadcast_all"])
+def test_a_callback_for_a_batch_of_none(method: str) -> None:
+    calls = []
+    f = lambda x: cv.pure_callback(lambda x: calls.append(x) or np.sin(x), x, x, vmap_method=method)
+    for run in (cv.vmap(f), cv.jit(cv.vmap(f)), cv.vmap(cv.jit(f))):
+        assert run(np.ones((0, 3))).shape == (0, 3)
+    assert method != "sequential" or not calls
+    assert cv.vmap(lambda x: cv.io_callback(calls.append, cv.typeof(1.5), x))(np.ones(0)).shape == (0,)
