@@ -241,6 +241,9 @@ def _while_batch(size: int, args: Sequence[Any], dims: Sequence[int | None], *, 
         groups[2] = [at_front(x, 0 if b else None, size, m) for x, b, m in zip(groups[2], rest[nb:], marks[nb:], strict=True)]
         carry, stacks = bind_while(condition, step, groups, loop.ticks)
         return [*carry, *stacks], [0 if m else None for m in found]
+    reads = [v is o for v, o in zip(body.in_vars[nb:], body.out_vars, strict=False)]
+    if any(reads):
+        return _batch_of_changing(size, loop, reads, loop.cut(args), loop.cut(dims), cond, body)
     check_all_take_part(size, (cond, body))
     if size == 0:
         avals = [*body.out_avals[:n], *_stack_avals(body, n, loop.ticks)]
@@ -250,6 +253,44 @@ def _while_batch(size: int, args: Sequence[Any], dims: Sequence[int | None], *, 
     known = all(is_known(a) for a in args) if len(body.out_vars) == n else not any(isinstance(a, TracerBase) for a in args)
     run = _run_active if known else _run_selecting
     return run(size, cond, body, loop, groups, marks), [0] * len(body.out_vars)
+
+
+def _batch_of_changing(
+    size: int, loop: While, reads: list[bool], args: list[list[Any]], dims: list[list[Any]], cond: Jaxpr, body: Jaxpr
+) -> Any:
+    """Batch the loop without the carries that its steps only read: they are consts, not to be selected at each step."""
+
+    def apart(first: int) -> list[int]:
+        places = range(first, first + len(reads))
+        return [*range(first), *choose(reads, places), *choose([not r for r in reads], places)]
+
+    def divided(groups: list[list[Any]]) -> tuple[list[Any], list[Any]]:
+        cond_consts, consts, carry = groups
+        read = choose(reads, carry)
+        return [*cond_consts, *read, *consts, *read, *choose([not r for r in reads], carry)], read
+
+    n, count = len(reads), sum(reads)
+    outputs = [*choose([not r for r in reads], range(n)), *range(n, len(body.out_vars))]
+    (values, read), (axes, read_axes) = divided(args), divided(dims)
+    outs, out_dims = _while_batch(
+        size,
+        values,
+        axes,
+        cond=rearranged(cond, apart(loop.num_cond)),
+        body=rearranged(body, apart(loop.num_body), outputs),
+        **loop._replace(num_cond=loop.num_cond + count, num_body=loop.num_body + count)._asdict(),
+    )
+    m = n - count
+    kept = [not r for r in reads]
+    return (
+        [*spread(kept, outs[:m], _filled(reads, read)), *outs[m:]],
+        [*spread(kept, out_dims[:m], _filled(reads, read_axes)), *out_dims[m:]],
+    )
+
+
+def _filled(mask: Sequence[bool], xs: Sequence[Any]) -> list[Any]:
+    """The items at the marked places, None at the others."""
+    return spread(mask, xs, [None] * len(mask))
 
 
 def is_known(x: Any) -> bool:
