@@ -54,13 +54,16 @@ def owner_of(x: ndarray) -> Any:
     return base
 
 
-def own_results(results: Sequence[Any], given: Iterable[Any] = ()) -> list[Any]:
+def own_results(results: Iterable[Any], given: Iterable[Any] = ()) -> list[Any]:
     """Results that the caller may write to: each an array with memory of its own, that none of those ``given`` shares."""
-    taken = {id(owner_of(x)) for x in given if isinstance(x, ndarray)}
+    taken = set()
+    for x in given:
+        if isinstance(x, ndarray):
+            taken.add(id(x if x.base is None else owner_of(x)))
     owned = []
     for x in results:
         if isinstance(x, ndarray):
-            owner = id(owner_of(x))
+            owner = id(x if x.base is None else owner_of(x))
             if owner in taken or not x.flags.writeable:
                 x = copy_of(x)
             else:

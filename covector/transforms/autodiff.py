@@ -99,7 +99,8 @@ def linearized(
         out, aux = with_aux(call(tree_unflatten(treedef, tracers)), has_aux, who.name)
         out_leaves, out_tree = flatten_values([out], who.name)
         out_leaves, program = lin.outputs(out_leaves)
-        aux = tree_map(lambda x: x if lin.trace.primal(x) is x else copies([lin.trace.primal(x)])[0], aux)
+        if aux is not None:
+            aux = tree_map(lambda x: x if lin.trace.primal(x) is x else copies([lin.trace.primal(x)])[0], aux)
         return Linearized(copies(out_leaves), out_tree, program, aux, lin.holder)
 
 
@@ -141,7 +142,8 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any], has_aux: b
         out, aux = with_aux(f(*args), has_aux, who.name)
         out_leaves, out_tree = flatten_values([out], who.name)
         pairs = [trace.lower(o) for o in out_leaves]
-        aux = tree_map(trace.primal, aux)
+        if aux is not None:
+            aux = tree_map(trace.primal, aux)
     results = own_results([*(p for p, _ in pairs), *(instantiate(t) for _, t in pairs)], [*leaves, *directions])
     (out,) = tree_unflatten(out_tree, results[: len(pairs)])
     (tangent,) = tree_unflatten(out_tree, results[len(pairs) :])
