@@ -113,9 +113,33 @@ def tables(rows: int) -> None:
         report(f"table of {rows} rows {name} at 200 places", times)
 
 
+def table_beside(rows: int, steps: int) -> None:
+    """A loop that changes one row of a table beside plain arithmetic: the table is copied once, not in each step."""
+    table = np.zeros(rows)
+
+    def step(carry: Any, i: Any) -> Any:
+        t, s = carry
+        s = np.abs(s * 0.99 - 0.1) + 0.5 * t[0]
+        return (cv.at(t)[i].add(s), s), None
+
+    def in_place() -> Any:
+        t, s = table.copy(), 1.0
+        for i in places:
+            s = abs(s * 0.99 - 0.1) + 0.5 * t[0]
+            t[i] += s
+        return t
+
+    places = np.arange(1, steps + 1)
+    f = cv.jit(lambda t: lax.scan(step, (t, 1.0), places)[0][0])
+    np.testing.assert_allclose(f(table), in_place())
+    times = best({"scan": lambda: f(table), "in place": in_place}, rounds=5, number=1)
+    report(f"table of {rows} rows written to {steps} times beside arithmetic", times, steps)
+
+
 if __name__ == "__main__":
     for n in (1, 10, 1000):
         loops(n)
     batches(10_000)
     for n in (1_000, 1_000_000):
         tables(n)
+    table_beside(1_000_000, 2_000)

@@ -67,6 +67,29 @@ def gradients(x: Any, autograd: Any, torch: Any, jax: Any) -> None:
         report("the same, against JAX without jit", times, OPERATIONS)
 
 
+def arrays_held() -> None:
+    """What it costs that an array which a function closes over may change later: a copy of each small one that is used.
+
+    Beyond 64 KiB arrays are not copied while the function runs, but read-only.
+    """
+    for n in (10, 100_000):
+        x, k = np.ones(n), np.full(n, 0.5)
+
+        def closed_over(x: Any, k: Any = k) -> Any:
+            for _ in range(OPERATIONS // 3):
+                x = np.sin(x) * k + 1.5
+            return np.sum(x)
+
+        def without(x: Any) -> Any:
+            for _ in range(OPERATIONS // 3):
+                x = np.sin(x) * 0.5 + 1.5
+            return np.sum(x)
+
+        arrays, numbers = cv.grad(closed_over), cv.grad(without)
+        times = best({"array": lambda: arrays(x), "number": lambda: numbers(x)}, 10, 1)  # noqa: B023 - called here
+        report(f"gradient of {OPERATIONS} operations with a closed-over array of {n}, against a number", times, OPERATIONS)
+
+
 def hessian_vector_products(x: Any, autograd: Any) -> None:
     v = np.ones_like(x)
     value = chain(np)
@@ -138,6 +161,7 @@ def main() -> None:
     autograd, torch, jax = map(optional, ("autograd", "torch", "jax"))
     x = np.ones(10)
     gradients(x, autograd, torch, jax)
+    arrays_held()
     hessian_vector_products(x, autograd)
     plain_binds(x, autograd)
     batching()

@@ -11,6 +11,7 @@ from covector.core import errors
 from covector.core.avals import ShapedArray, result_dtype, typeof
 from covector.core.context import jit_is_disabled
 from covector.core.jaxpr import Jaxpr
+from covector.core.memory import own_results
 from covector.core.pytrees import tree_paths, tree_unflatten
 from covector.core.tracebacks import hides_frames
 from covector.interpreters.evaluate import eval_jaxpr
@@ -126,7 +127,7 @@ def _choose(index: Any, functions: Sequence[Callable[..., Any]], operands: Seque
         jaxprs.append(_branch(jaxpr, start, len(own), [typeof(h) for h in hoisted], out_avals))
         start += len(own)
     outs = cond_p.bind(index, *hoisted, *leaves, branches=tuple(jaxprs))
-    return tree_unflatten(traced[0][2], outs)[0]
+    return tree_unflatten(traced[0][2], own_results(outs, leaves))[0]
 
 
 def _branch(jaxpr: Jaxpr, start: int, n_own: int, hoisted: list[Any], out_avals: tuple[Any, ...]) -> Jaxpr:

@@ -12,6 +12,7 @@ import covector.numpy as cnp
 from covector.core import errors
 from covector.core.avals import result_dtype, shape_of, typeof
 from covector.core.context import jit_is_disabled
+from covector.core.memory import own_results
 from covector.core.primitive import TracerBase
 from covector.core.pytrees import tree_leaves, tree_map, tree_paths, tree_unflatten
 from covector.core.tracebacks import hides_frames
@@ -96,7 +97,8 @@ def scan(
         final, ys = _unrolled(body, loop, unroll, init_leaves, columns.leaves)
     else:
         final, ys = checkpointed_scan(body, loop, checkpoint, init_leaves, columns.leaves)
-    return tree_unflatten(carry.treedef, final)[0], tree_unflatten(body.out_tree, ys)[0]
+    results = own_results([*final, *ys], [*init_leaves, *columns.leaves])
+    return tree_unflatten(carry.treedef, results[: len(final)])[0], tree_unflatten(body.out_tree, results[len(final) :])[0]
 
 
 def _python_scan(f: Callable[..., Any], carry: Any, columns: Tree, n: int, reverse: bool, who: str) -> tuple[Any, Any]:
@@ -220,7 +222,7 @@ def while_loop(
         outs, _ = bind_while(condition.jaxpr, body.jaxpr, args, None)
     else:
         outs = checkpointed_while(condition.jaxpr, body, int(checkpoint), args, who.name)
-    return tree_unflatten(carry.treedef, outs)[0]
+    return tree_unflatten(carry.treedef, own_results(outs, carry.leaves))[0]
 
 
 def _check_condition(avals: list[Any], name: str, who: str) -> None:
@@ -280,7 +282,7 @@ def fori_loop(
         body = traced_body(body_fun, carry, [columns], index_avals, lambda result: (result, None), who, "fori_loop")
         loop = Loop(len(body.hoisted), len(carry.leaves), n, False, progress)
         final, _ = _unrolled(body, loop, unroll, body.converted(carry.leaves), columns.leaves)
-        return tree_unflatten(carry.treedef, final)[0]
+        return tree_unflatten(carry.treedef, own_results(final, carry.leaves))[0]
     if progress is not None or unroll not in (1, False):
         option = "progress" if progress is not None else "unroll"
         raise errors.ArgumentError(
@@ -381,7 +383,7 @@ def associative_scan(fn: Callable[[Any, Any], Any], elems: Any, reverse: bool = 
     leaves = [x[::-1] for x in leaves] if reverse else leaves
     outs = _prefixes(combine, leaves)
     outs = [x[::-1] for x in outs] if reverse else outs
-    return tree_unflatten(tree.treedef, [np.moveaxis(x, 0, axis) for x in outs])[0]
+    return tree_unflatten(tree.treedef, own_results([np.moveaxis(x, 0, axis) for x in outs], tree.leaves))[0]
 
 
 def _prefixes(combine: Callable[[list[Any], list[Any]], list[Any]], xs: list[Any]) -> list[Any]:

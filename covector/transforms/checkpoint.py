@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, overload
 from covector.core.avals import typeof
 from covector.core.jaxpr import Equation, Jaxpr, Literal, Var
 from covector.core.keys import names_in
+from covector.core.memory import own_results
 from covector.core.notation import register_notation
 from covector.core.primitive import Primitive, TracerBase
 from covector.core.pytrees import tree_flatten, tree_map, tree_paths, tree_unflatten
@@ -187,7 +188,7 @@ def checkpoint(
                 traces.keep(fun, key, entry, entry[0])
         jaxpr, hoisted, out_tree = entry
         outs = checkpoint_p.bind(*hoisted, *leaves, jaxpr=jaxpr, policy=chosen, name=function_name(fun))
-        return tree_unflatten(out_tree, outs)
+        return tree_unflatten(out_tree, own_results(outs, leaves))
 
     again = partial(checkpoint, prevent_cse=prevent_cse, policy=policy, static_argnums=static_argnums)
     return wrap_like(fun, checkpointed, "checkpoint", again)

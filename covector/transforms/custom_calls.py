@@ -8,7 +8,7 @@ from typing import Any
 
 from covector.core import errors
 from covector.core.avals import typeof
-from covector.core.memory import copies
+from covector.core.memory import copies, own_results
 from covector.core.primitive import TracerBase
 from covector.core.pytrees import tree_unflatten
 from covector.core.tracebacks import hides_frames
@@ -209,7 +209,7 @@ def linear_call(fun: Callable[..., Any], fun_transpose: Callable[..., Any], resi
     transposed = _with_all_hoisted(back, forward.hoisted, first=False)
     known = [*forward.hoisted, *back.hoisted, *residuals]
     outs = linear_call_p.bind(*known, *operands, jaxpr=jaxpr, transposed=transposed, residuals=len(known))
-    return tree_unflatten(forward.out_tree, outs)[0]
+    return tree_unflatten(forward.out_tree, own_results(outs, [*known, *operands]))[0]
 
 
 def _staged_pair(f: Any, res_tree: Any, lin_tree: Any, residuals: list[Any], avals: list[Any], who: Any) -> Traced:
