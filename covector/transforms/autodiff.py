@@ -13,7 +13,8 @@ from typing import Any, Literal, NamedTuple, overload
 import numpy as np
 
 from covector.core import errors
-from covector.core.avals import float0, instantiate, typeof
+from covector.core.avals import instantiate, typeof
+from covector.core.jaxpr import sub_jaxprs
 from covector.core.memory import Holder, copies, own_results
 from covector.core.primitive import TracerBase, open_trace
 from covector.core.pytrees import tree_flatten, tree_map, tree_unflatten
@@ -35,7 +36,7 @@ from covector.transforms.arguments import (
     transformed,
     wrap_like,
 )
-from covector.transforms.linear_maps import Form, LinearMap, Pullback, finished
+from covector.transforms.linear_maps import Form, LinearMap, Pullback, finished, linear_type
 from covector.transforms.typing import P, R
 
 Function = Callable[..., Any]
@@ -363,7 +364,7 @@ def linear_transpose(f: Function, *primals: Any) -> Function:
     """The transpose of a linear function.
 
     Args:
-        f: a function that is linear in all its arguments.
+        f: a function that is linear in all its arguments.  These may be integers where the results are too.
         primals: arguments of the right shapes and dtypes (values are not used), or avals (`eval_shape`'s results).
 
     Returns:
@@ -382,11 +383,9 @@ def linear_transpose(f: Function, *primals: Any) -> Function:
     leaves, treedef = tree_flatten(list(primals))
     avals = [leaf if hasattr(leaf, "weak_type") and not isinstance(leaf, TracerBase) else typeof(leaf) for leaf in leaves]
     for aval in avals:
-        if aval.dtype == float0 or not aval.is_differentiable:
+        if aval.dtype.kind not in "iufc":
             raise errors.GradDtypeError(
-                errors.describe(
-                    f"{who.name} got an argument of type {aval}.", why="linear functions are those of real or complex numbers"
-                )
+                errors.describe(f"{who.name} got an argument of type {aval}.", why="linear functions are those of numbers")
             )
     trees = []
 
@@ -397,8 +396,24 @@ def linear_transpose(f: Function, *primals: Any) -> Function:
 
     program = record_linear(flat, avals, name=who.name, holds=True)
     (out_tree,) = trees
-    out_avals = tuple(o.aval for o in program.outs)
-    return Pullback(Form(treedef, tuple(avals), out_tree, out_avals, who.name), program)
+    if any(a.dtype.kind in "iu" for a in avals):
+        _check_integer_program(program, who.name)
+    form = Form(treedef, tuple(map(linear_type, avals)), out_tree, tuple(linear_type(o.aval) for o in program.outs), who.name)
+    return Pullback(form, program)
+
+
+def _check_integer_program(program: LinearProgram, who: str) -> None:
+    """Refuse what cannot be transposed in integers: values that are none, and programs within, whose rules are for floats."""
+    why, fix = "", "pass floats: linear_transpose(f, 1.0) instead of linear_transpose(f, 1)"
+    found = [*(o.aval for o in program.outs), *(v.aval for entry in program.trace.tape for v in entry[3])]
+    other = next((a for a in found if a.dtype.kind not in "iu"), None)
+    if other is not None:
+        why = f"a value of type {other} is made of it, whose cotangents are no integers"
+    nested = next((entry[0].name for entry in program.trace.tape if any(True for _ in sub_jaxprs(entry[2]))), None)
+    if nested is not None:
+        why = f"it goes through {nested!r}, of which the program is transposed for floating and complex values only"
+    if why:
+        raise errors.GradDtypeError(errors.describe(f"{who} got an integer argument.", why=why, fix=fix))
 
 
 __all__ = ["grad", "jvp", "linear_transpose", "linearize", "value_and_grad", "vjp"]

@@ -34,6 +34,28 @@ class Form(NamedTuple):
     name: str
 
 
+class IntegerVector(ShapedArray):
+    """The type of integers that a linear function maps: they are their own cotangents, not values without a derivative."""
+
+    __slots__ = ()
+
+    is_differentiable = True
+
+    def tangent(self) -> ShapedArray:
+        return self
+
+    def strengthened(self) -> ShapedArray:
+        return IntegerVector(self.shape, self.dtype)
+
+    __hash__ = ShapedArray.__hash__
+
+
+def linear_type(aval: Any) -> Any:
+    """The type of an argument or a result of a linear function."""
+    is_integer = isinstance(aval, ShapedArray) and aval.dtype.kind in "iu"
+    return IntegerVector(aval.shape, aval.dtype, aval.weak_type) if is_integer else aval
+
+
 class Parts(NamedTuple):
     """A linear map taken apart: an opened program (see `opened`), and the values of its leading inputs."""
 

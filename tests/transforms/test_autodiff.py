@@ -290,3 +290,40 @@ def test_the_linear_map_returns_arrays_of_the_callers_own() -> None:
     _, linear_map = cv.linearize(lambda x: np.floor(x), np.array([0.5, 1.5]))
     linear_map(np.ones(2))[...] = 7.0
     np.testing.assert_array_equal(linear_map(np.ones(2)), np.zeros(2))
+
+
+I3 = np.arange(1, 4)
+MATRIX = np.array([[1, 2, 3], [0, 1, 0]])
+INTEGERS = {
+    "scale": (lambda x: 2 * x, I3, 2 * I3),
+    "matrix": (lambda x: MATRIX @ x, np.array([1, 10]), np.array([1, 10]) @ MATRIX),
+    "sum": (lambda x: np.sum(x), 2, np.full(3, 2)),
+    "items": (lambda x: x[::2], np.array([5, 7]), np.array([5, 0, 7])),
+    "twice used": (lambda x: np.concatenate([x, 3 * x[:1]]), np.array([1, 2, 3, 4]), np.array([13, 2, 3])),
+    "not used": (lambda x: np.zeros(2, int) * x[0], np.array([1, 2]), np.zeros(3, int)),
+}
+
+
+@pytest.mark.parametrize("name", INTEGERS)
+def test_linear_transpose_of_integers(name):
+    f, ct, want = INTEGERS[name]
+    transposed = cv.linear_transpose(f, I3)
+    for result in (transposed(ct), cv.jit(transposed)(ct), cv.jit(lambda t, ct: t(ct))(transposed, ct)):
+        assert result[0].dtype == np.int64 and result[0].tolist() == want.tolist()
+
+
+NO_INTEGERS = {
+    r"a value of type f64\[3\] is made of it": lambda x: x * 1.5,
+    r"a value of type f64\[3\] is made of it, whose": lambda x: (x * 1.5).astype(int),
+    r"goes through 'jit'": lambda x: cv.jit(lambda x: 2 * x)(x),
+    r"goes through 'scan'": lambda x: cv.lax.scan(lambda c, _: (2 * c, None), x, None, length=2)[0],
+}
+
+
+@pytest.mark.parametrize("text", NO_INTEGERS)
+def test_linear_transpose_of_what_is_not_linear_in_integers(text):
+    with pytest.raises(cv.errors.GradDtypeError, match=text) as caught:
+        cv.linear_transpose(NO_INTEGERS[text], I3)
+    assert "pass floats" in str(caught.value)
+    with pytest.raises(cv.errors.GradDtypeError, match=r"an argument of type bool\[2\]"):
+        cv.linear_transpose(lambda x: x, np.ones(2, bool))
