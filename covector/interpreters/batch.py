@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 from covector.core import errors
 from covector.core.avals import typeof, with_varying
@@ -78,6 +78,9 @@ class BatchTrace(Trace):
     """Applies the batching rule of each primitive."""
 
     __slots__ = ("axis_name", "size")
+
+    whole: ClassVar[bool] = True
+    """Whether it has all its examples to the end."""
 
     def __init__(self, size: int, axis_name: Any = None, name: str = "vmap", origin: Source | None = None):
         super().__init__(name, origin)

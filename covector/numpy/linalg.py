@@ -1,7 +1,8 @@
 """``covector.numpy.linalg``: NumPy's functions of linear algebra, which dispatch on tracers, and `triangular_solve`.
 
 What NumPy computes from one triangle of a Hermitian matrix (``cholesky``, ``eigh``, ``eigvalsh``) is computed from that
-triangle here too; the derivative is the one for the Hermitian part of the matrix.  ``eig`` and ``eigvals`` are always complex
+triangle here too, and the derivative is that of this function: finite differences in any direction agree, and gradients are
+triangular.  Symmetrize the argument, ``(a + a.T) / 2``, for a symmetric gradient.  ``eig`` and ``eigvals`` are always complex
 on tracers.
 """
 

@@ -140,7 +140,7 @@ def mapped(
     what ``f`` closes over is its own.  One that may lose examples on the way (`SplitTrace`) is not.
     """
     dims = [0 if b else None for b in batched]
-    if trace.__class__ is BatchTrace and not trace.closed and all(_outside(a, trace) for a in args):
+    if isinstance(trace, BatchTrace) and trace.whole and not trace.closed and all(_outside(a, trace) for a in args):
         pairs = [trace.lower(o) for o in f(*map(trace.lift, args, dims))]
         outs, out_dims = [o for o, _ in pairs], [d for _, d in pairs]
     else:

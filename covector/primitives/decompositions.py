@@ -27,9 +27,9 @@ from covector.primitives.linalg import (
     column,
     conj,
     diagonal,
-    hermitian_part,
     keep,
     masked_reciprocal,
+    read_triangle,
     real,
     real_dtype,
     row,
@@ -68,7 +68,7 @@ def _reciprocal(x: Any, values: Any) -> Any:
 eigh_p = _decomposition("eigh")
 """Ascending eigenvalues, and the eigenvectors if ``vectors``, of a Hermitian matrix of which one triangle is read.
 
-The derivative is that for the Hermitian part, ``(a + aᴴ) / 2``: gradients are Hermitian, as JAX's are.  The change of an
+The derivative is that of the function that is computed, of this triangle: gradients are triangular.  The change of an
 eigenvector has no component along itself.
 """
 
@@ -94,7 +94,7 @@ def _eigh_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, lower: bool, v
         outs = eigh_p.bind(a, lower=lower, vectors=vectors)
         return outs, _zeros_of(outs)
     w, v = eigh_p.bind(a, lower=lower, vectors=True)
-    p = hermitian_part(adjoint(v) @ t @ v)
+    p = adjoint(v) @ read_triangle(t, lower) @ v
     tw = real(diagonal(p))
     if not vectors:
         return [w], [tw]

@@ -24,6 +24,7 @@ from covector.primitives.selection import select_p
 from covector.primitives.shaping import (
     Dims,
     batch_all,
+    convert_to,
     move_batch_to_front,
     moveaxis,
     reduce_sum_p,
@@ -58,9 +59,15 @@ def adjoint(x: Any) -> Any:
     return conj(swap(x))
 
 
-def hermitian_part(x: Any) -> Any:
-    """The mean of a matrix and its adjoint."""
-    return 0.5 * (x + adjoint(x))
+def read_triangle(x: Any, lower: bool) -> Any:
+    """The Hermitian matrix of which one triangle is that of x, as LAPACK reads it: the diagonal is taken as real."""
+    part = keep(triangle(shape_of(x)[-1], lower, strict=True), x)
+    return part + adjoint(part) + keep(np.eye(shape_of(x)[-1], dtype=bool), as_complex_of(x, real(x)))
+
+
+def as_complex_of(x: Any, part: Any) -> Any:
+    """A real part in the dtype of the value that it is of."""
+    return convert_to(part, dtype_of(x)) if dtype_of(x).kind == "c" else part
 
 
 def column(v: Any) -> Any:
@@ -269,7 +276,7 @@ def _triangular_solve_transpose(ct: Any, a: Any, b: Any, *, transpose: bool, **p
 cholesky_p = Primitive("cholesky", trusted=True, makes_new=True)
 """The triangular factor of a positive definite Hermitian matrix, of which one triangle is read.
 
-The derivative is that of the factor of the Hermitian part, ``(a + aᴴ) / 2``: gradients are Hermitian, as JAX's are.
+The derivative is that of the function that is computed, of this triangle: gradients are triangular.
 """
 
 cholesky_p.abstract = _like_argument("cholesky")
@@ -295,7 +302,7 @@ def _cholesky_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, upper: boo
 
     n = shape_of(a)[-1]
     phi = (np.tri(n, k=-1) + 0.5 * np.eye(n)).astype(real_dtype(dtype_of(out)))
-    tangent = factor @ (phi * solve(adjoint(solve(hermitian_part(t)))))
+    tangent = factor @ (phi * solve(adjoint(solve(read_triangle(t, not upper)))))
     return out, adjoint(tangent) if upper else tangent
 
 
@@ -385,7 +392,7 @@ def _pinv_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, hermitian: boo
     if t.__class__ is Zero:
         return p, typeof(p).zero
     if hermitian:
-        t = hermitian_part(t)
+        a, t = read_triangle(a, True), read_triangle(t, True)
     th, ph = adjoint(t), adjoint(p)
     outside_range = p @ (ph @ (th - th @ a @ p))
     outside_rows = (th - p @ (a @ th)) @ ph @ p

@@ -35,6 +35,8 @@ class SplitTrace(BatchTrace):
 
     __slots__ = ("members", "survivors", "waiting")
 
+    whole = False
+
     def __init__(self, members: Any, name: str = "vmap", origin: Source | None = None):
         super().__init__(len(members), None, name, origin)
         self.members = members
