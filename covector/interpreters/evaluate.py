@@ -157,7 +157,8 @@ def implementation(eqn: Equation) -> Callable[..., Any]:
         impl = checked_impl(primitive.name, primitive.multiple_results, impl, avals, eqn.source)
     if eqn.params:
         impl = partial(impl, **eqn.params)
-    if not primitive.multiple_results and getattr(eqn.outputs[0].aval, "weak_type", False):
+    is_weak = not primitive.multiple_results and getattr(eqn.outputs[0].aval, "weak_type", False)
+    if is_weak and impl is not as_python_scalar:
         strong = impl
         return lambda *args: as_python_scalar(strong(*args))
     return impl
@@ -165,7 +166,10 @@ def implementation(eqn: Equation) -> Callable[..., Any]:
 
 def as_python_scalar(x: Any) -> Any:
     """The Python scalar of a NumPy one: a weakly typed result stays weak."""
-    return x.item() if isinstance(x, (np.generic, np.ndarray)) else x
+    return x if x.__class__ in PYTHON_NUMBERS else x.item()
+
+
+PYTHON_NUMBERS = {bool, int, float, complex}
 
 
 class Generator:
