@@ -2,25 +2,33 @@
 
 Only the tests of random programs leave the number to the profile; others say ``@settings(max_examples=...)``.
 
-========== ========= ============== ===================================================
-profile    examples  deterministic  chosen
-========== ========= ============== ===================================================
-default    200       no             on a developer's machine
-ci         2,000     yes            where the variable CI is set
-long       100,000   no             by ``--hypothesis-profile=long``
-========== ========= ============== ===================================================
+========== ========= =============== ==============================================================
+profile    examples  explores, and   chosen
+========== ========= =============== ==============================================================
+default    200       the same always on a developer's machine
+ci         2,000     new ones        where the variable CI is set
+shrink     200       the same always ``--hypothesis-profile=shrink``: makes a failing example small
+long       100,000   new ones        ``--hypothesis-profile=long``
+========== ========= =============== ==============================================================
+
+The default always draws the same examples, so that it cannot fail by luck.  It and ``ci`` end at the first failure: to make the
+example smaller and to explain it runs it up to thousands of times, for minutes where an example traces and compiles.  A failure
+of ``ci`` prints a blob that ``@reproduce_failure`` takes.
 """
 
 from __future__ import annotations
 
 import os
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 # A first example traces and fills caches, so times vary by orders of magnitude: no deadline, no complaint about slowness.
-_common = settings(deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
+# Said in full, for hypothesis has other defaults where it finds itself in CI.
+_common = settings(deadline=None, derandomize=False, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
+_no_search = (Phase.explicit, Phase.generate)
 
-settings.register_profile("default", _common, max_examples=200)
-settings.register_profile("ci", _common, max_examples=2_000, derandomize=True)
+settings.register_profile("default", _common, max_examples=200, derandomize=True, phases=_no_search)
+settings.register_profile("shrink", _common, max_examples=200, derandomize=True, phases=(*_no_search, Phase.shrink))
+settings.register_profile("ci", _common, max_examples=2_000, phases=_no_search)
 settings.register_profile("long", _common, max_examples=100_000)
 settings.load_profile("ci" if os.environ.get("CI") else "default")  # the command line, read later, overrides this

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import find, given, settings
+from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
 
 from covector import tree
@@ -14,6 +14,7 @@ from covector.testing import FAMILIES, Program, random_programs, strategies
 from covector.testing.programs import Builder
 
 quick = settings(max_examples=50, deadline=None)
+shrinking = settings(max_examples=2000, phases=(Phase.generate, Phase.shrink))
 
 
 @pytest.mark.parametrize("dtype", [*strategies.FLOATING, *strategies.COMPLEX])
@@ -51,8 +52,8 @@ def test_special_values_occur() -> None:
 
 
 def test_arrays_shrink_to_a_scalar() -> None:
-    assert np.shape(find(strategies.arrays(), lambda x: True)) == ()
-    assert find(strategies.arrays(np.int64, (2,)), lambda x: True).tolist() == [0, 0]
+    assert np.shape(find(strategies.arrays(), lambda x: True, settings=shrinking)) == ()
+    assert find(strategies.arrays(np.int64, (2,)), lambda x: True, settings=shrinking).tolist() == [0, 0]
 
 
 @quick
@@ -147,7 +148,7 @@ def test_programs_shrink_to_the_operation_that_matters() -> None:
     small = find(
         random_programs(["arithmetic", "exponential", "calls"]),
         lambda p: "np.sin(" in p.source,
-        settings=settings(max_examples=2000),
+        settings=shrinking,
     )
     assert small.source.count("\n") <= 3
 
