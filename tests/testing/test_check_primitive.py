@@ -72,7 +72,7 @@ def impl_that_writes(p: Primitive) -> None:
             x *= 0
         return out
 
-    p.def_impl(impl)
+    p.impl = impl  # as of a trusted primitive: the others get copies
 
 
 def abstract_of_wrong_shape(p: Primitive) -> None:
