@@ -354,9 +354,20 @@ def loop_batch(primitive: Primitive) -> Callable[..., Any]:
         def example(i: int) -> Any:
             return primitive.bind(*(a if d is None else a[i] for a, d in zip(args, dims, strict=True)), **params)
 
+        if not size:
+            return nothing(primitive, args, dims, params)
         outs = [example(i) for i in range(size)]
         if primitive.multiple_results:
             return [np.stack(column) for column in zip(*outs, strict=True)], [0] * len(outs[0])
         return np.stack(outs), 0
 
     return batch
+
+
+def nothing(primitive: Primitive, args: Sequence[Any], dims: Sequence[int | None], params: dict[str, Any]) -> Any:
+    """The results of a batch without examples, whose axis is in front."""
+    avals = [typeof(a) if d is None else typeof(a).example(0) for a, d in zip(args, dims, strict=True)]
+    out = primitive.abstract(*avals, **params)
+    if primitive.multiple_results:
+        return [a.batched(0, 0).zeros() for a in out], [0] * len(out)
+    return out.batched(0, 0).zeros(), 0

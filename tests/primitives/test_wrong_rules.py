@@ -307,6 +307,14 @@ def test_what_right_rules_may_return() -> None:
     assert cv.jit(cv.grad(lambda x: np.sum(both.bind(x, x * x)[1])))(X).tolist() == (6 * X).tolist()
 
 
+def test_a_batch_of_none() -> None:
+    once = cv.linear(f"t_none_{next(NUMBER)}", lambda x: 2 * x, lambda ct, x: 2 * ct)
+    both = cv.bilinear(f"t_none_{next(NUMBER)}", np.multiply, lambda ct, x, y: ct * y, lambda ct, x, y: ct * x)
+    for f in (once.bind, lambda x: both.bind(x, X), cv.grad(lambda x: np.sum(both.bind(x, x)))):
+        for run in (cv.vmap(f), cv.jit(cv.vmap(f))):
+            assert run(np.ones((0, 3))).shape == (0, 3)
+
+
 def test_a_trusted_primitive_has_the_rules_themselves() -> None:
     p = cv.Primitive(f"t_trusted_{next(NUMBER)}", trusted=True)
     rules = [lambda *args, name=name: args for name in ("jvp", "transpose", "batch", "abstract")]
