@@ -8,19 +8,14 @@ linear: in each equation the operands that depend on linear inputs are ones that
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import chain, combinations, islice
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
-import numpy as np
-
-from covector.core.avals import Zero, float0, typeof
+from covector.core.avals import Zero, typeof
 from covector.core.errors import JaxprTypeError, LinearityError, describe
 from covector.core.jaxpr import Equation, Jaxpr, Literal, Var, recorded_avals
+from covector.core.linearity import check_linear
 from covector.core.printer import atom_to_string, contents, equation_to_string
-
-MAX_TRIES = 200
-"""How many ways to let zeros pass for linear operands are tried for an equation."""
 
 
 def check(jaxpr: Jaxpr, linear: Sequence[bool] | None = None) -> None:
@@ -179,27 +174,6 @@ def _contains(parts: dict[int, Sequence[tuple[Jaxpr, Any]]], outer: Jaxpr, inner
 # --- linearity --------------------------------------------------------------------------------------------------------------
 
 
-def check_linear(jaxpr: Jaxpr, mask: Sequence[bool]) -> list[bool]:
-    """Which outputs of a program are linear in the inputs that ``mask`` marks, jointly, given the others.
-
-    A primitive with a sub-program answers with this list in its rule ``linear`` (`Primitive.linear`).  The answer is kept on
-    the program.
-
-    Returns:
-        For each output whether it is linear; the others do not depend on the marked inputs.  A zero counts as linear.
-
-    Raises:
-        LinearityError: if an equation is not linear in what depends on the marked inputs.
-
-    >>> from covector.core.avals import ShapedArray
-    >>> x, y = Var(ShapedArray((3,), np.float64)), Var(ShapedArray((3,), np.float64))
-    >>> check_linear(Jaxpr([x, y], [], [x, y, Literal(0.0)]), [True, False])
-    [True, False, True]
-    """
-    marks = tuple(mask)
-    return list(jaxpr.derived(("check_linear", marks), lambda: _Linearity(jaxpr, marks).outputs()))
-
-
 def _check_mark(jaxpr: Jaxpr, mask: tuple[bool, ...]) -> None:
     if len(mask) != len(jaxpr.in_vars):
         what = f"the linear mark {mask} has {len(mask)} entries for a program with {len(jaxpr.in_vars)} inputs."
@@ -211,72 +185,3 @@ def _check_mark(jaxpr: Jaxpr, mask: tuple[bool, ...]) -> None:
             source = next((e.source for e in jaxpr.equations if var in e.outputs), None)
             what = f"output {i} of a linear program, {atom_to_string(jaxpr, var)}:{var.aval}, is not linear."
             raise LinearityError(what, source, "it is neither zero nor dependent on the linear inputs")
-
-
-class _Linearity:
-    """Finds the variables of a program that are linear."""
-
-    def __init__(self, jaxpr: Jaxpr, mask: tuple[bool, ...]):
-        self.jaxpr = jaxpr
-        self.linear: set[Any] = {v for v, m in zip(jaxpr.in_vars, mask, strict=True) if m}
-
-    def outputs(self) -> list[bool]:
-        for eqn in self.jaxpr.equations:
-            mask = tuple(x in self.linear for x in eqn.inputs)
-            if True in mask:
-                self.linear.update(v for v, m in zip(eqn.outputs, self.equation(eqn, mask), strict=True) if m)
-        return [v in self.linear or self.is_zero(v) for v in self.jaxpr.out_vars]
-
-    def equation(self, eqn: Equation, mask: tuple[bool, ...]) -> Sequence[bool]:
-        """Which outputs are linear.  A zero may pass for a linear operand: ``tangent + 0`` is linear."""
-        refusal: LinearityError | None = None
-        for marks in self.with_zeros(eqn, mask):
-            try:
-                answer = linear_outputs(eqn, marks)
-            except LinearityError as e:
-                refusal = refusal or e
-                continue
-            if answer is not None:
-                return answer
-        raise refusal or self.error(eqn, mask)
-
-    def with_zeros(self, eqn: Equation, mask: tuple[bool, ...]) -> Iterator[tuple[bool, ...]]:
-        """The marks of the operands: as they are, and with zeros passing for linear, all of them or as many as do.
-
-        A loop may need the zeros that its carries begin with to be linear, and others that are residuals to be known.
-        """
-        yield mask
-        zeros = [i for i, (x, m) in enumerate(zip(eqn.inputs, mask, strict=True)) if not m and self.is_zero(x)]
-        sizes = range(len(zeros), 0, -1)
-        for chosen in islice(chain.from_iterable(combinations(zeros, n) for n in sizes), MAX_TRIES):
-            yield tuple(m or i in chosen for i, m in enumerate(mask))
-
-    def is_zero(self, atom: Any) -> bool:
-        dtype = getattr(atom.aval, "dtype", None)
-        if dtype == float0:
-            return True
-        if dtype is not None and dtype.kind == "b":  # a condition, not a zero tangent
-            return False
-        value = atom.value if isinstance(atom, Literal) else self.jaxpr.consts.get(atom, atom)
-        return isinstance(value, Zero) or (value is not atom and not np.any(value))
-
-    def error(self, eqn: Equation, mask: tuple[bool, ...]) -> LinearityError:
-        texts = [atom_to_string(self.jaxpr, x) for x in eqn.inputs]
-        operands = ", ".join(
-            ("~" if m else "") + (f"{text}:{x.aval}" if isinstance(x, Var) else text)
-            for text, x, m in zip(texts, eqn.inputs, mask, strict=True)
-        )
-        why = f"in `{equation_to_string(self.jaxpr, eqn)}` the operands marked ~ are tangents, which may only be"
-        why += " added to tangents, multiplied by known values, and passed through linear operations"
-        if eqn.primitive.linear is None:
-            why += f"; {eqn.primitive.name!r} has no transpose rule, and so counts as linear in nothing"
-        return LinearityError.of_equation(eqn.primitive.name, operands, eqn.source, why)
-
-
-def linear_outputs(eqn: Equation, mask: tuple[bool, ...]) -> Sequence[bool] | None:
-    """Which outputs of an equation are linear in the inputs that ``mask`` marks; None if the equation is not."""
-    rule = eqn.primitive.linear
-    answer: Any = rule is not None and rule(mask, eqn.params)
-    if isinstance(answer, (list, tuple)):
-        return answer
-    return [True] * len(eqn.outputs) if answer else None

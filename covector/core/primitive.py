@@ -395,7 +395,12 @@ def jointly(*positions: int) -> Callable[[tuple[bool, ...], dict[str, Any]], boo
         wanted = positions or range(len(mask))
         return all(m == (i in wanted) for i, m in enumerate(mask))
 
+    def completed(mask: tuple[bool, ...], zero: tuple[bool, ...], params: dict[str, Any]) -> tuple[bool, ...]:
+        wanted = positions or range(len(mask))
+        return tuple(m or (z and i in wanted) for i, (m, z) in enumerate(zip(mask, zero, strict=True)))
+
     linear.ignores_params = True  # type: ignore[attr-defined]
+    linear.completed = completed  # type: ignore[attr-defined]
     return linear
 
 

@@ -56,6 +56,10 @@ class Tracer(TracerBase):
         """The value that Python goes on with where there are several: the trace remembers the others (None: it cannot)."""
         return None
 
+    def is_zero(self) -> bool:
+        """Whether the value is known to be zero, and so are its derivatives."""
+        return False
+
     def made_at(self) -> Source | None:
         """Where in the user's code the value was made, if that is known."""
         return None

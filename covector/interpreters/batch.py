@@ -17,7 +17,7 @@ from covector.core.jaxpr import collective_axes
 from covector.core.primitive import ContextPrimitive, Primitive, Trace, open_trace
 from covector.core.source import Source
 from covector.core.tracer import Tracer, register_tracer
-from covector.interpreters.stage import leaked
+from covector.interpreters.stage import is_written_zero, leaked
 
 
 class BatchTracer(Tracer):
@@ -34,6 +34,9 @@ class BatchTracer(Tracer):
     def aval(self) -> Any:
         aval, name = typeof(self.value).example(self.dim), self._trace.axis_name
         return aval if name is None else with_varying(aval, aval.varying | {name})
+
+    def is_zero(self) -> bool:
+        return is_written_zero(self.value)
 
     def answer(self) -> Any:
         return self._trace.answer(self)

@@ -17,7 +17,7 @@ from covector.core.memory import Holder, copy_of
 from covector.core.primitive import Primitive, Trace, TracerBase, open_trace
 from covector.core.source import Source
 from covector.core.tracer import Tracer, register_tracer
-from covector.interpreters.stage import leaked
+from covector.interpreters.stage import is_written_zero, leaked
 
 PYTHON_NUMBERS = {bool, int, float, complex}
 
@@ -38,6 +38,9 @@ class JVPTracer(Tracer):
 
     def concrete(self) -> Any:
         return self.primal.concrete() if isinstance(self.primal, Tracer) else self.primal
+
+    def is_zero(self) -> bool:
+        return is_written_zero(self.primal) and (self.tangent.__class__ is Zero or is_written_zero(self.tangent))
 
     def answer(self) -> Any:
         return self.primal.answer() if isinstance(self.primal, Tracer) else None

@@ -25,7 +25,7 @@ from covector.core.primitive import TracerBase, open_trace
 from covector.core.source import Source
 from covector.interpreters.evaluate import eval_jaxpr
 from covector.interpreters.jvp import JVPTrace, JVPTracer
-from covector.interpreters.stage import LinearTrace, StageTracer, closed_program
+from covector.interpreters.stage import LinearTrace, StageTracer, closed_program, is_written_zero
 
 
 class LinearProgram(NamedTuple):
@@ -103,7 +103,7 @@ def linear_output(tape: LinearTrace, tangent: Any) -> Any:
     """An output tangent of a tape: one of its tracers or a symbolic zero; anything else must be a zero made into an array."""
     if tangent.__class__ is Zero or (tangent.__class__ is StageTracer and tangent._trace is tape):
         return tangent
-    if isinstance(tangent, TracerBase) or np.any(tangent):
+    if not (is_written_zero(tangent) or (not isinstance(tangent, TracerBase) and not np.any(tangent))):
         what = f"the tangent {tangent!r} of an output is not linear in the tangents of the inputs."
         raise errors.LinearityError(what, why="it does not depend on them, and is not zero")
     return Zero(typeof(tangent).tangent())

@@ -21,6 +21,7 @@ from covector.core import errors
 from covector.core.avals import ShapedArray, Zero, typeof
 from covector.core.context import CAPTURING, NAMED_AXES, open_traces
 from covector.core.jaxpr import Equation, Jaxpr, Literal, Var, collective_axes, has_effects, recorded_avals
+from covector.core.linearity import KNOWN, LINEAR, ZERO, output_marks
 from covector.core.memory import Holder, Snapshots
 from covector.core.primitive import NO_PARAMS, ContextPrimitive, NestedPrimitive, Primitive, Trace, TracerBase, open_trace
 from covector.core.source import Source, user_source
@@ -42,6 +43,9 @@ class StageTracer(Tracer):
     @property
     def aval(self) -> Any:
         return self.variable.aval
+
+    def is_zero(self) -> bool:
+        return self._trace.is_zero(self.variable)  # type: ignore[no-any-return]
 
     def made_at(self) -> Source | None:
         for entry in reversed(self._trace.tape):
@@ -101,6 +105,16 @@ class StageTrace(Trace):
         var = Var(out_avals)
         self.tape.append((primitive, inputs, params, (var,), source))
         return StageTracer(self, var)
+
+    def is_zero(self, var: Var) -> bool:
+        """Whether a variable is zero by the equation that makes it: one that is linear in zeros."""
+        entry = next((e for e in reversed(self.tape) if var in e[3]), None)
+        if entry is None:
+            return False
+        primitive, inputs, params, outputs, _ = entry
+        marks = [ZERO if (self.is_zero(x) if x.__class__ is Var else is_written_zero(x)) else KNOWN for x in inputs]
+        found = output_marks(primitive, marks, params)
+        return found == ZERO or (isinstance(found, (list, tuple)) and found[outputs.index(var)] == ZERO)
 
     def append(self, primitive: Primitive, inputs: Sequence[Any], out_aval: Any) -> StageTracer:
         """Record an equation that is known to be right, without parameters, with one output of a known aval."""
@@ -195,7 +209,7 @@ class LinearTrace(StageTrace):
             return primitive.split(self, known, mask, params)
         linear_in = tuple(mask)
         if not (primitive.linear_masks.get(linear_in) or primitive.is_linear_in(linear_in, params)):
-            check_affine_part_is_zero(primitive, args, linear_in, params)
+            inputs = with_zeros(primitive, inputs, linear_in, params)
         out_avals = primitive.abstract(*avals, **params)
         if NAMED_AXES:
             out_avals = recorded_avals(primitive, params, avals, out_avals)
@@ -206,20 +220,32 @@ class LinearTrace(StageTrace):
         return StageTracer(self, out)
 
 
-def check_affine_part_is_zero(
-    primitive: Primitive, args: Sequence[Any], mask: tuple[bool, ...], params: dict[str, Any]
-) -> None:
-    """Accept ``tangent + 0`` (a rule may write its zeros out); refuse everything else that is not linear."""
-    if primitive.is_linear_in(tuple(m or is_written_zero(a) for a, m in zip(args, mask, strict=True)), params):
-        return
-    operands = ", ".join(f"{typeof(a)}{' tangent' if m else ''}" for a, m in zip(args, mask, strict=True))
-    raise errors.LinearityError.of_equation(primitive.name, operands)
+def with_zeros(primitive: Primitive, inputs: Sequence[Any], mask: tuple[bool, ...], params: dict[str, Any]) -> list[Any]:
+    """The operands of an operation that is linear if some of them, which are known to be zero, count as linear.
+
+    A rule may write its zeros out: ``tangent + 0`` is linear.  What is known to be zero by what it was computed from becomes a
+    zero that can be seen.  Everything else that is not linear is refused.
+    """
+    marks = [LINEAR if m else ZERO if is_written_zero(x) else KNOWN for x, m in zip(inputs, mask, strict=True)]
+    if output_marks(primitive, marks, params) is not None:
+        return [
+            x.aval.strengthened().zeros() if m == ZERO and isinstance(x, Tracer) else x
+            for x, m in zip(inputs, marks, strict=True)
+        ]
+    operands = ", ".join(f"{(x.aval if m else typeof(x))}{' tangent' if m else ''}" for x, m in zip(inputs, mask, strict=True))
+    raise errors.LinearityError.of_equation(primitive.name, operands, why=NO_RULE if primitive.linear is None else "")
+
+
+NO_RULE = "it has no transpose rule, and so counts as linear in nothing; register one with def_transpose"
 
 
 def is_written_zero(x: Any) -> bool:
-    """Whether a value is a zero that a rule wrote in place of a symbolic one: the number 0, or a floating array of zeros."""
-    if isinstance(x, TracerBase):
-        return False
+    """Whether a value is a zero that a rule wrote in place of a symbolic one: the number 0, or a floating array of zeros.
+
+    A traced value is one if it was computed from such a zero by what is linear in it.
+    """
+    if isinstance(x, Tracer):
+        return x.aval.tangent() == x.aval and x.is_zero()
     aval = typeof(x)
     return isinstance(aval, ShapedArray) and (aval.weak_type or aval.is_differentiable) and not np.any(x)
 

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from covector.core.avals import Zero, typeof
-from covector.core.check import check_linear
 from covector.core.context import NAMED_AXES
 from covector.core.jaxpr import Jaxpr, Var
+from covector.core.linearity import linear_as_called, linear_by_marks
 from covector.core.primitive import NestedPrimitive
 from covector.interpreters.clean import INLINED, clean
 from covector.interpreters.evaluate import compiled
@@ -87,7 +87,7 @@ def varying_of(values: Sequence[Any]) -> tuple[frozenset[Any], ...]:
     return tuple(typeof(x).varying for x in values) if NAMED_AXES else ()
 
 
-@jit_p.def_transpose(linear=lambda mask, params: check_linear(params["jaxpr"], mask))
+@jit_p.def_transpose(linear=linear_by_marks(linear_as_called))
 def _jit_transpose(cts: Sequence[Any], *args: Any, jaxpr: Jaxpr, name: str) -> list[Any]:
     linear = tuple(a.__class__ is Var for a in args)
     nonzero = tuple(ct.__class__ is not Zero for ct in cts)

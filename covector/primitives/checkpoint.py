@@ -17,8 +17,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from covector.core.avals import Zero, instantiate, typeof
-from covector.core.check import check_linear
 from covector.core.jaxpr import Equation, Jaxpr, Var
+from covector.core.linearity import linear_as_called, linear_by_marks
 from covector.interpreters.clean import clean
 from covector.interpreters.evaluate import run_equations
 from covector.interpreters.jvp import JVPTracer, jvp
@@ -171,7 +171,7 @@ def _known_outputs(jaxpr: Jaxpr, linear: tuple[bool, ...], present: tuple[bool, 
     return Jaxpr(primal.in_vars, primal.equations, primal.out_vars[: len(present) - sum(present)], primal.consts)
 
 
-@checkpoint_p.def_transpose(linear=lambda mask, params: check_linear(params["jaxpr"], mask))
+@checkpoint_p.def_transpose(linear=linear_by_marks(linear_as_called))
 def _transpose(cts: Sequence[Any], *args: Any, jaxpr: Jaxpr, again: Jaxpr | None = None, **params: Any) -> list[Any]:
     linear = tuple(a.__class__ is Var for a in args)
     nonzero = tuple(ct.__class__ is not Zero for ct in cts)

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 
 from covector.core.avals import Zero, typeof
-from covector.core.check import check_linear
 from covector.core.jaxpr import Jaxpr, Var
+from covector.core.linearity import LINEAR, joined, linear_by_marks, program_marks
 from covector.core.primitive import NestedPrimitive
 from covector.interpreters.clean import clean
 from covector.interpreters.evaluate import compiled, eval_jaxpr
@@ -158,11 +158,13 @@ def _split(trace: LinearTrace, args: Sequence[Any], linear: Sequence[bool], para
 cond_p.split = _split
 
 
-def _linear(mask: tuple[bool, ...], params: dict[str, Any]) -> Any:
-    return not mask[0] and [all(marks) for marks in zip(*(check_linear(b, mask[1:]) for b in params["branches"]), strict=True)]
+def _marks(marks: Sequence[str], params: dict[str, Any]) -> list[str] | None:
+    if marks[0] == LINEAR:
+        return None
+    return [joined(*outs) for outs in zip(*(program_marks(b, marks[1:]) for b in params["branches"]), strict=True)]
 
 
-@cond_p.def_transpose(linear=_linear)
+@cond_p.def_transpose(linear=linear_by_marks(_marks))
 def _cond_transpose(cts: Sequence[Any], index: Any, *operands: Any, branches: Branches) -> list[Any]:
     linear = tuple(a.__class__ is Var for a in operands)
     nonzero = tuple(ct.__class__ is not Zero for ct in cts)

@@ -8,8 +8,8 @@ from functools import partial
 from typing import Any
 
 from covector.core.avals import Zero, instantiate, typeof
-from covector.core.check import check_linear
 from covector.core.jaxpr import Jaxpr
+from covector.core.linearity import linear_as_called, linear_by_marks
 from covector.core.primitive import Primitive
 from covector.interpreters.jvp import jvp
 from covector.interpreters.programs import choose, jvp_program, spread
@@ -30,7 +30,7 @@ def call_like(name: str) -> Primitive:
     primitive.def_linearize(lambda ps, ts, *, jaxpr, **params: call.linearize(ps, ts, jaxpr=jaxpr, name=name))
     primitive.def_transpose(
         lambda cts, *args, jaxpr, **params: call.transpose(cts, *args, jaxpr=jaxpr, name=name),
-        linear=lambda mask, params: check_linear(params["jaxpr"], mask),
+        linear=linear_by_marks(linear_as_called),
     )
     primitive.split = partial(split_as_call, name)
     return primitive

@@ -93,6 +93,11 @@ def linear_after(*counts: str) -> Callable[[tuple[bool, ...], dict[str, Any]], b
         n = sum(params[count] for count in counts)
         return not any(mask[:n]) and all(mask[n:])
 
+    def completed(mask: tuple[bool, ...], zero: tuple[bool, ...], params: dict[str, Any]) -> tuple[bool, ...]:
+        n = sum(params[count] for count in counts)
+        return tuple(m or (z and i >= n) for i, (m, z) in enumerate(zip(mask, zero, strict=True)))
+
+    linear.completed = completed  # type: ignore[attr-defined]
     return linear
 
 

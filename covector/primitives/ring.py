@@ -235,7 +235,17 @@ def _one_factor_of_each(mask: tuple[bool, ...], params: dict[str, Any]) -> bool:
     return all(mask[i] != mask[i + 1] for i in range(0, len(mask), 2))
 
 
+def _completed(mask: tuple[bool, ...], zero: tuple[bool, ...], params: dict[str, Any]) -> tuple[bool, ...]:
+    """A zero counts as linear where no factor of its product is."""
+    out = list(mask)
+    for i in range(0, len(mask), 2):
+        if not (mask[i] or mask[i + 1]):
+            out[i], out[i + 1] = zero[i], zero[i + 1] and not zero[i]
+    return tuple(out)
+
+
 _one_factor_of_each.ignores_params = True  # type: ignore[attr-defined]
+_one_factor_of_each.completed = _completed  # type: ignore[attr-defined]
 
 
 @sumprod_p.def_transpose(linear=_one_factor_of_each)

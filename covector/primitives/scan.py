@@ -21,8 +21,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from covector.core.avals import Zero, instantiate, shape_of, typeof
-from covector.core.check import check_linear
 from covector.core.jaxpr import Jaxpr, Var, has_effects
+from covector.core.linearity import linear_by_marks, loop_marks
 from covector.core.primitive import NestedPrimitive
 from covector.interpreters.clean import clean
 from covector.interpreters.evaluate import eval_jaxpr
@@ -273,13 +273,12 @@ def _residual_plan(jaxpr: Jaxpr, n_consts: int, n_carry: int, n_out: int) -> Pla
 # --- transposition: the loop the other way ----------------------------------------------------------------------------
 
 
-def _linear(mask: tuple[bool, ...], params: dict[str, Any]) -> Any:
-    n_consts, n_carry = params["num_consts"], params["num_carry"]
-    outs = check_linear(params["jaxpr"], mask)
-    return outs if tuple(outs[:n_carry]) == mask[n_consts : n_consts + n_carry] else False
+def _marks(marks: Sequence[str], params: dict[str, Any]) -> list[str]:
+    carry, ys = loop_marks(params["jaxpr"], *cut(marks, params["num_consts"], params["num_carry"]))
+    return [*carry, *ys]
 
 
-@scan_p.def_transpose(linear=_linear)
+@scan_p.def_transpose(linear=linear_by_marks(_marks))
 def _scan_transpose(cts: Sequence[Any], *args: Any, jaxpr: Jaxpr, **params: Any) -> list[Any]:
     loop = Loop(**params)
     linear = [a.__class__ is Var for a in args]

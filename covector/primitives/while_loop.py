@@ -21,8 +21,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from covector.core.avals import ShapedArray, Zero, typeof
-from covector.core.check import check_linear
 from covector.core.jaxpr import Jaxpr, Literal
+from covector.core.linearity import LINEAR, linear_by_marks, loop_marks, program_marks
 from covector.core.primitive import NestedPrimitive, TracerBase
 from covector.interpreters.batch import axis_name_of
 from covector.interpreters.clean import clean
@@ -207,17 +207,16 @@ def _without_linear(cond: Jaxpr, num_cond: int, linear: tuple[bool, ...]) -> Jax
     return rearranged(cond, known) if not any(linear) else cond.derived(("known condition", num_cond, linear), make)
 
 
-def _linear(mask: tuple[bool, ...], params: dict[str, Any]) -> Any:
-    """Which outputs are linear, for the checker: a loop with linear carries is split when it is recorded."""
-    n_cond, n_body = params["num_cond"], params["num_body"]
-    carry = mask[n_cond + n_body :]
-    if any(mask[:n_cond]) or any(check_linear(params["cond"], (*mask[:n_cond], *carry))):
-        return False
-    outs = check_linear(params["body"], mask[n_cond:])
-    return outs if tuple(outs[: len(carry)]) == carry else False
+def _marks(marks: Sequence[str], params: dict[str, Any]) -> list[str] | None:
+    """For the checker: a loop with linear carries is split when it is recorded."""
+    cond_consts, consts, carry = cut(marks, params["num_cond"], params["num_body"])
+    carry, collected = loop_marks(params["body"], consts, carry, [])
+    if LINEAR in program_marks(params["cond"], [*cond_consts, *carry]):
+        return None
+    return [*carry, *collected]
 
 
-while_p.linear = _linear
+while_p.linear = linear_by_marks(_marks)
 
 
 # --- batching ---------------------------------------------------------------------------------------------------------

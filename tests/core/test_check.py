@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from jaxpr_examples import VEC, add_p, any_p, call_p, chain, evaluate, mul_p, neg_p, nested, ring_programs, sin_p, unary
 
 from covector.core.avals import ShapedArray, Zero, array_aval, float0, typeof
-from covector.core.check import check, check_linear, linear_outputs
+from covector.core.check import check
 from covector.core.errors import JaxprTypeError, LinearityError
 from covector.core.jaxpr import Equation, Jaxpr, Literal, Var
+from covector.core.linearity import KNOWN, LINEAR, ZERO, check_linear, output_marks
 from covector.core.primitive import Primitive
 from covector.core.source import user_source
 
@@ -418,11 +419,25 @@ def test_rules_that_depend_on_parameters_are_asked_each_time():
     assert call_p.linear_masks == {}
 
 
-def test_linear_outputs():
-    x, y = variables(2)
-    assert linear_outputs(Equation(neg_p, [x], {}, [y]), (True,)) == [True]
-    assert linear_outputs(Equation(sin_p, [x], {}, [y]), (True,)) is None
-    assert linear_outputs(Equation(any_p, [x], {}, [y]), (True,)) is None
+@pytest.mark.parametrize(
+    ("primitive", "marks", "result"),
+    [
+        (neg_p, [LINEAR], LINEAR),
+        (neg_p, [ZERO], ZERO),
+        (sin_p, [LINEAR], None),
+        (any_p, [LINEAR], None),
+        (sin_p, [ZERO], KNOWN),
+        (add_p, [LINEAR, ZERO], LINEAR),
+        (add_p, [LINEAR, KNOWN], None),
+        (add_p, [KNOWN, ZERO], KNOWN),
+        (mul_p, [LINEAR, ZERO], LINEAR),
+        (mul_p, [LINEAR, LINEAR], None),
+        (mul_p, [KNOWN, ZERO], ZERO),
+        (mul_p, [ZERO, ZERO], ZERO),
+    ],
+)
+def test_marks_of_a_primitive(primitive, marks, result):
+    assert output_marks(primitive, marks, {}) == result
 
 
 @settings(max_examples=150)
