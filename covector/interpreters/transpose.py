@@ -13,20 +13,21 @@ from __future__ import annotations
 import functools
 import operator
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 from covector.core import errors
-from covector.core.avals import Zero, instantiate
+from covector.core.avals import Zero, instantiate, typeof
 from covector.core.context import KEPT_AXES, MODES, NAMED_AXES, WATCH, mode, value_of
-from covector.core.jaxpr import Jaxpr, Var, sub_jaxprs
+from covector.core.jaxpr import Jaxpr, Var, has_effects, sub_jaxprs
 from covector.core.memory import Holder
-from covector.core.primitive import TracerBase, open_trace, running_users_code
+from covector.core.primitive import Primitive, TracerBase, open_trace, running_users_code
+from covector.core.source import Source
 from covector.interpreters.evaluate import eval_jaxpr
 from covector.interpreters.linearize import LinearProgram, linear_output
-from covector.interpreters.stage import LinearTrace, TapeEntry
+from covector.interpreters.stage import LinearTrace, StageTracer, TapeEntry
 from covector.interpreters.watch import known
 
 
@@ -253,12 +254,53 @@ def holding(tape: LinearTrace) -> Iterator[None]:
     tape.holder.settle(tape.tape)
 
 
-def record_linear(f: Callable[..., Sequence[Any]], in_avals: Sequence[Any], *, name: str, holds: bool = False) -> LinearProgram:
-    """Record a function that is linear in its arguments; one of the user's, of which the arrays are to be held."""
+class UsersLinearTrace(LinearTrace):
+    """Records a function of the user's, of which only what its results come from has to be linear.
+
+    An operation that is not linear is recorded with the error that it is, and the error is raised if a result depends on it.
+    """
+
+    __slots__ = ("refused",)
+
+    def __init__(self, name: str, origin: Source | None, holder: Holder):
+        super().__init__(name, origin, holder)
+        self.refused: dict[Var, errors.LinearityError] = {}
+
+    def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
+        try:
+            for a in args:
+                self.check(a)
+            return super().process(primitive, args, params)
+        except errors.LinearityError as error:
+            if self.closed or has_effects(primitive, params):
+                raise
+            outs = self.record(primitive, [], params, primitive.abstract(*map(typeof, args), **params), None)
+            self.refused.update((o.variable, error) for o in (outs if primitive.multiple_results else [outs]))
+            return outs
+
+    def check(self, x: Any) -> None:
+        """Refuse a value that is not linear."""
+        if x.__class__ is StageTracer and x.variable in self.refused:
+            raise self.refused[x.variable]
+
+
+def record_users_linear(f: Callable[..., Sequence[Any]], in_avals: Sequence[Any], *, name: str) -> LinearProgram:
+    """Record a function of the user's that is linear but for what no result depends on; its arrays are held."""
+    with open_trace(UsersLinearTrace, name, None, Holder()) as tape:
+        args = [tape.new_input(aval) for aval in in_avals]
+        with holding(tape):
+            results = f(*args)
+            for o in results:
+                tape.check(o)
+            outs = [linear_output(tape, o) for o in results]
+    return LinearProgram(tape, [a.variable for a in args], outs)
+
+
+def record_linear(f: Callable[..., Sequence[Any]], in_avals: Sequence[Any], *, name: str) -> LinearProgram:
+    """Record a function that is linear in its arguments."""
     with open_trace(LinearTrace, name, None, Holder()) as tape:
         args = [tape.new_input(aval) for aval in in_avals]
-        with holding(tape) if holds else nullcontext():
-            outs = [linear_output(tape, o) for o in f(*args)]
+        outs = [linear_output(tape, o) for o in f(*args)]
     return LinearProgram(tape, [a.variable for a in args], outs)
 
 

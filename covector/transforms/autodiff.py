@@ -21,7 +21,7 @@ from covector.core.pytrees import tree_flatten, tree_map, tree_unflatten
 from covector.core.tracebacks import hides_frames
 from covector.interpreters.jvp import JVPTrace
 from covector.interpreters.linearize import Linearization, LinearProgram
-from covector.interpreters.transpose import record_linear, transpose_program
+from covector.interpreters.transpose import record_users_linear, transpose_program
 from covector.transforms.arguments import (
     ArgNames,
     ArgNums,
@@ -394,7 +394,7 @@ def linear_transpose(f: Function, *primals: Any) -> Function:
         trees.append(tree)
         return outs
 
-    program = record_linear(flat, avals, name=who.name, holds=True)
+    program = record_users_linear(flat, avals, name=who.name)
     (out_tree,) = trees
     if any(a.dtype.kind in "iu" for a in avals):
         _check_integer_program(program, who.name)

@@ -327,3 +327,33 @@ def test_linear_transpose_of_what_is_not_linear_in_integers(text):
     assert "pass floats" in str(caught.value)
     with pytest.raises(cv.errors.GradDtypeError, match=r"an argument of type bool\[2\]"):
         cv.linear_transpose(lambda x: x, np.ones(2, bool))
+
+
+DEAD = {
+    "comparison": lambda x: (2.0 * x, x > 0)[0],
+    "non-linear": lambda x: (2.0 * x, np.sin(x) * np.cos(x))[0],
+    "in jit": lambda x: cv.jit(lambda x: (2.0 * x, np.exp(x))[0])(x),
+    "in scan": lambda x: cv.lax.scan(lambda c, _: ((c * 2.0, np.maximum(c, x))[0], None), x, None, length=1)[0],
+    "beside a loop": lambda x: (2.0 * x, cv.lax.fori_loop(0, 3, lambda i, c: c * c, x))[0],
+    "a choice": lambda x: (2.0 * x, cv.lax.cond(x > 0, np.sin, np.cos, x), np.where(x > 0, x, 0.0))[0],
+    "a constant result": lambda x: 2.0 * x + 0.0 * np.float64(3.0),
+}
+
+
+@pytest.mark.parametrize("name", DEAD)
+def test_linear_transpose_asks_only_what_the_result_depends_on(name):
+    for f in (DEAD[name], cv.jit(DEAD[name])):
+        assert cv.linear_transpose(f, 1.0)(3.0) == (6.0,)
+        assert cv.jit(lambda ct, f=f: cv.linear_transpose(f, 1.0)(ct))(3.0) == (6.0,)
+        np.testing.assert_array_equal(cv.vmap(lambda ct, f=f: cv.linear_transpose(f, 1.0)(ct))(np.ones(2)), [[2.0, 2.0]])
+
+
+def test_linear_transpose_names_the_operation_that_is_not_linear():
+    with pytest.raises(
+        cv.errors.LinearityError, match=r"'greater' is applied to .*\n  at test_autodiff.py:\d+ in <lambda>: .*x > 0"
+    ):
+        cv.linear_transpose(lambda x: np.where(x > 0, 2.0 * x, x) + 1.0 * x, 1.0)
+    with pytest.raises(cv.errors.LinearityError, match=r"'sin' is applied to"):
+        cv.linear_transpose(lambda x: (2.0 * x, np.sin(x)), 1.0)
+    with pytest.raises(cv.errors.LinearityError, match="not linear in the tangents"):
+        cv.linear_transpose(lambda x: (2.0 * x, 3.0), 1.0)
