@@ -13,9 +13,9 @@ when they write to it.  So:
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -34,8 +34,15 @@ def copy_of(x: ndarray) -> ndarray:
     return x.copy("K") if x.__class__ is ndarray else np.array(x, order="K")
 
 
-COPY: dict[type, Callable[[Any], Any]] = {}
-"""How values of other types that consist of arrays are copied."""
+PARTS: dict[type, Callable[[Any, Callable[[ndarray], ndarray]], Any]] = {}
+"""How values of other types are made anew, with a function applied to each array that they consist of."""
+
+
+def mapped(f: Callable[[ndarray], ndarray], x: Any) -> Any:
+    """A value with ``f`` of each array in its place; what is no array and has none is itself."""
+    if isinstance(x, ndarray):
+        return f(x)
+    return PARTS[x.__class__](x, f) if x.__class__ in PARTS else x
 
 
 def copies(xs: Iterable[Any]) -> list[Any]:
@@ -60,18 +67,15 @@ def own_results(results: Iterable[Any], given: Iterable[Any] = ()) -> list[Any]:
     for x in given:
         if isinstance(x, ndarray):
             taken.add(id(x if x.base is None else owner_of(x)))
-    owned = []
-    for x in results:
-        if isinstance(x, ndarray):
-            owner = id(x if x.base is None else owner_of(x))
-            if owner in taken or not x.flags.writeable:
-                x = copy_of(x)
-            else:
-                taken.add(owner)
-        elif x.__class__ in COPY:
-            x = COPY[x.__class__](x)
-        owned.append(x)
-    return owned
+
+    def own(x: ndarray) -> ndarray:
+        owner = id(x if x.base is None else owner_of(x))
+        if owner in taken or not x.flags.writeable:
+            return copy_of(x)
+        taken.add(owner)
+        return x
+
+    return [mapped(own, x) for x in results]
 
 
 # --- snapshots, which programs keep --------------------------------------------------------------------------------------
@@ -146,13 +150,33 @@ def _thaw(x: ndarray) -> None:
             x.setflags(write=entry[2])
 
 
+SAMPLES = 512
+"""How many elements of a large array are compared to find out that it was written to in spite of all."""
+
+
+class Held(NamedTuple):
+    """A large array that is read-only for now, with a sample of its elements as they were."""
+
+    array: ndarray
+    sample: bytes
+
+    def is_changed(self) -> bool:
+        return self.sample != sample_of(self.array)
+
+
+def sample_of(x: ndarray) -> bytes:
+    """Elements from all over an array, in odd steps so that they are not all from one column."""
+    flat = x.ravel(order="K")
+    return flat[:: flat.size // SAMPLES // 2 * 2 + 1].tobytes()
+
+
 class Holder:
     """Holds the user's arrays that a tape needs, from their use on until the function has returned."""
 
-    __slots__ = ("frozen",)
+    __slots__ = ("held",)
 
     def __init__(self) -> None:
-        self.frozen: dict[int, ndarray] = {}
+        self.held: dict[int, Held] = {}
 
     def hold(self, x: ndarray) -> ndarray:
         """An array that keeps the values that ``x`` has now: a copy; or ``x``, made read-only, if it is large.
@@ -161,57 +185,89 @@ class Holder:
         """
         if x.nbytes <= LARGE and x.__class__ is ndarray:
             return x.copy("K")
-        if id(x) in self.frozen or is_constant(x):
+        if id(x) in self.held or is_constant(x):
             return x
-        if x.base is not None or not x.flags.owndata or x.__class__ is not ndarray:
+        if x.base is not None or not x.flags.owndata or x.__class__ is not ndarray or not x.flags.forc:
             return copy_of(x)
         _freeze(x)
-        self.frozen[id(x)] = x
+        self.held[id(x)] = Held(x, sample_of(x))
         return x
 
-    def end(self, tape: list[Any], who: str, error: BaseException | None, traceback: TracebackType | None) -> None:
-        """The function has returned, or has raised an error."""
-        if error is None:
-            return self.settle(tape)
-        explained = self.explain(who, error, traceback)
-        self.release()
+    def end(self, who: str, error: BaseException | None, traceback: TracebackType | None, tape: list[Any] | None) -> None:
+        """The function has returned, or has raised an error; the ``tape``, if any, goes on to be used."""
+        if not self.held:
+            return
+        explained = None
+        try:
+            if error is not None:
+                explained = self.explain(who, error, traceback)
+            elif any(held.is_changed() for held in self.held.values()):
+                explained = self.written_through_a_view(who)
+            elif tape is not None:
+                self.settle(tape)
+        finally:
+            if tape is not None or error is not None or explained is not None:
+                self.release()
         if explained is not None:
             raise explained from error
-        return None
 
     def settle(self, tape: list[Any]) -> None:
-        """Copy what the tape holds beyond the run of the function, and is only read-only."""
-        if not self.frozen:
-            return
+        """Copy what the tape holds beyond the run of the function, and is, or shows, an array that is only read-only."""
         kept: dict[int, ndarray] = {}
-        try:
-            for i, (primitive, inputs, *rest) in enumerate(tape):
-                if not self.frozen.keys().isdisjoint(map(id, inputs)):
-                    tape[i] = (primitive, self._copied(inputs, kept), *rest)
-        finally:
-            self.release()
+        replaced = []
 
-    def _copied(self, inputs: Sequence[Any], kept: dict[int, ndarray]) -> list[Any]:
-        for x in inputs:
-            if id(x) in self.frozen and id(x) not in kept:
+        def settled(x: ndarray) -> ndarray:
+            if id(x if x.base is None else owner_of(x)) not in self.held:
+                return x
+            if id(x) not in kept:
                 kept[id(x)] = copy_of(x)
-        return [kept.get(id(x), x) for x in inputs]
+                replaced.append(x)  # so that its id remains its own
+            return kept[id(x)]
+
+        for i, (primitive, inputs, *rest) in enumerate(tape):
+            tape[i] = (primitive, [mapped(settled, x) for x in inputs], *rest)
 
     def release(self) -> None:
         """Make the user's arrays writable again, as they were."""
-        while self.frozen:
-            _thaw(self.frozen.popitem()[1])
+        while self.held:
+            _thaw(self.held.popitem()[1].array)
+
+    def written_through_a_view(self, who: str) -> errors.InPlaceWriteError:
+        types = ", ".join(str(typeof(held.array)) for held in self.held.values() if held.is_changed())
+        what = f"an array was written to that {who} still needs as it was ({types})."
+        why = "it was written to through another array that shares its memory, made before it became read-only"
+        return errors.InPlaceWriteError(errors.describe(what, why=why, fix=IN_PLACE_FIX))
 
     def explain(self, who: str, error: BaseException, traceback: TracebackType | None) -> errors.InPlaceWriteError | None:
         """The error to raise where the user's code tried to write to an array that is held, or None if it was another one."""
-        if not (self.frozen and isinstance(error, ValueError) and "read-only" in str(error)):
+        if not (isinstance(error, ValueError) and "read-only" in str(error)):
             return None
-        types = ", ".join(sorted({str(typeof(x)) for x in self.frozen.values()}))
+        types = ", ".join(sorted({str(typeof(held.array)) for held in self.held.values()}))
         what = f"an array was written to, or asked for as writable, that {who} still needs as it was ({types})."
         size = f"{LARGE >> 10} KiB"
         why = f"an array of more than {size} that a derivative needs is read-only while the function runs (others are copied)"
-        fix = "write into a copy of it, or make a new array for each step"
-        return errors.InPlaceWriteError(errors.describe(what, why=why, fix=fix, source=_user_place(traceback)))
+        return errors.InPlaceWriteError(errors.describe(what, why=why, fix=IN_PLACE_FIX, source=_user_place(traceback)))
+
+
+class held_arguments:
+    """``with held_arguments(values, who) as held``: hold the arguments of a function while it runs and no tape is kept."""
+
+    __slots__ = ("holder", "values", "who")
+
+    def __init__(self, values: Iterable[Any], who: str):
+        self.holder = Holder()
+        self.values = values
+        self.who = who
+
+    def __enter__(self) -> list[Any]:
+        hold = self.holder.hold
+        return [hold(x) if isinstance(x, ndarray) else x for x in self.values]
+
+    def __exit__(self, kind: Any, error: BaseException | None, traceback: TracebackType | None) -> None:
+        self.holder.end(self.who, error, traceback, [])
+
+
+IN_PLACE_FIX = "write into a copy of it, or make a new array for each step"
 
 
 def _user_place(traceback: TracebackType | None) -> Source | None:

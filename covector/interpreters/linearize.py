@@ -67,8 +67,7 @@ class Linearization:
 
     def __exit__(self, kind: Any, error: BaseException | None, traceback: TracebackType | None) -> None:
         self.stack.close()
-        if error is not None or not self.brief:
-            self.holder.end(self.tape.tape, self.trace.name, error, traceback)
+        self.holder.end(self.trace.name, error, traceback, None if self.brief else self.tape.tape)
 
     def inputs(self, primals: Sequence[Any], nonzero: Sequence[bool]) -> list[Any]:
         """The arguments to run the function on: those marked ``nonzero`` have a staged tangent."""

@@ -249,9 +249,9 @@ def holding(tape: LinearTrace) -> Iterator[None]:
         with running_users_code():
             yield
     except BaseException as error:
-        tape.holder.end(tape.tape, tape.name, error, error.__traceback__)
+        tape.holder.end(tape.name, error, error.__traceback__, tape.tape)
         raise
-    tape.holder.settle(tape.tape)
+    tape.holder.end(tape.name, None, None, tape.tape)
 
 
 class UsersLinearTrace(LinearTrace):

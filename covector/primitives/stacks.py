@@ -15,7 +15,7 @@ import numpy as np
 
 from covector.core.avals import TYPEOF, AbstractValue, ShapedArray, Zero, array_aval, shape_of, typeof
 from covector.core.jaxpr import same_value
-from covector.core.memory import COPY, own_results
+from covector.core.memory import PARTS, mapped
 from covector.core.notation import register_notation
 from covector.core.primitive import Primitive, jointly
 from covector.primitives.shaping import batch_all, linear_structural
@@ -88,7 +88,7 @@ class Stack:
 
 
 TYPEOF[Stack] = lambda x: x.aval
-COPY[Stack] = lambda x: Stack(x.aval, own_results(x.items, x.items))
+PARTS[Stack] = lambda x, f: Stack(x.aval, [mapped(f, item) for item in x.items])
 register_notation(Stack, "stacked", lambda x: (x.aval, *x.items), lambda aval, *items: Stack(aval, items))
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from covector.core import errors
 from covector.core.avals import instantiate, typeof
 from covector.core.jaxpr import sub_jaxprs
-from covector.core.memory import Holder, copies, own_results
+from covector.core.memory import Holder, copies, held_arguments, own_results
 from covector.core.primitive import TracerBase, open_trace
 from covector.core.pytrees import tree_flatten, tree_map, tree_unflatten
 from covector.core.tracebacks import hides_frames
@@ -138,8 +138,8 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any], has_aux: b
     leaves, treedef = flatten_values(primals, who.name)
     directions = tangent_leaves(list(tangents), treedef, "tangents", who.name)
     directions = [like_tangent(t, typeof(p), "tangent", who.name) for p, t in zip(leaves, directions, strict=True)]
-    with open_trace(JVPTrace, *who) as trace:
-        args = tree_unflatten(treedef, map(trace.lift, leaves, directions))
+    with held_arguments([*leaves, *directions], who.name) as held, open_trace(JVPTrace, *who) as trace:
+        args = tree_unflatten(treedef, map(trace.lift, held, held[len(leaves) :]))
         out, aux = with_aux(f(*args), has_aux, who.name)
         out_leaves, out_tree = flatten_values([out], who.name)
         pairs = [trace.lower(o) for o in out_leaves]

@@ -395,6 +395,34 @@ def test_work_arrays_changed_inside_the_function(f):
         np.testing.assert_allclose(mode(f, x.copy()), wanted[order], err_msg=name, **tol)
 
 
+@pytest.mark.parametrize("n", [3, N_LARGE])
+def test_the_argument_itself_written_to_inside(n):
+    """The function's argument is what it was when the function was called, or the write is refused."""
+    want = np.linspace(0.5, 1.5, n)
+    for transformation in (
+        lambda f, x: cv.jvp(f, (x,), (np.ones(n),)),
+        lambda f, x: cv.value_and_grad(f)(x),
+        lambda f, x: (lambda out, pull: (out, pull(1.0)[0]))(*cv.vjp(f, x)),
+        lambda f, x: cv.jvp(cv.jit(f), (x,), (np.ones(n),)),
+    ):
+        x = want.copy()
+
+        def f(traced, x=x):
+            y = np.sum(np.sin(traced))
+            x[:] = 7.0
+            return y + np.sum(traced**2)
+
+        if n > 3:
+            with pytest.raises(cv.errors.InPlaceWriteError):
+                transformation(f, x)
+            np.testing.assert_array_equal(x, want)
+            assert x.flags.writeable
+        else:
+            value, slope = transformation(f, x)
+            np.testing.assert_allclose(value, np.sum(np.sin(want) + want**2))
+            np.testing.assert_allclose(np.sum(slope), np.sum(np.cos(want) + 2 * want))
+
+
 def test_known_results_may_be_written_to():
     x = np.array([1.1, 0.4, 2.2])
     want = 2 * x * x + np.floor(x)  # the factor that is stopped counts as a constant
@@ -471,6 +499,62 @@ def test_large_arrays_may_change_once_the_function_has_returned():
             CHANGES[kind](x, k, out)
             np.testing.assert_allclose(pull(np.ones(N_LARGE))[0], 2.0 * np.exp(start), err_msg=kind)
             x[:], k[:] = start, 2.0
+
+
+MATRICES = {
+    "matmul": lambda w, x: w @ x,
+    "transposed": lambda w, x: w.T @ x,
+    "einsum": lambda w, x: np.einsum("ij,j->i", w, x),
+    "of a batch": lambda w, x: cv.vmap(lambda row: np.sum(row * x))(w),
+    "batch of vectors": lambda w, x: cv.vmap(lambda v: w @ v)(np.stack([x, x]))[1],
+    "reshaped": lambda w, x: np.sum(np.reshape(np.outer(x, np.ones(300)), (300, 300)) * w, 1),
+    "jit": lambda w, x: cv.jit(lambda w, x: w @ x)(w, x),
+    "checkpoint": lambda w, x: cv.checkpoint(lambda w, x: w @ x)(w, x),
+    "scan": lambda w, x: lax.scan(lambda c, row: (c, row @ x), 0.0, w)[1],
+    "constant of a scan": lambda w, x: lax.scan(lambda c, _: (w @ c, None), x, None, length=1)[0],
+    "while": lambda w, x: lax.while_loop(lambda s: s[0] < 1, lambda s: (s[0] + 1, s[1], s[1] @ s[2]), (0, w, x))[2],
+    "cond": lambda w, x: lax.cond(True, lambda w, x: w @ x, lambda w, x: x, w, x),
+}
+
+
+@pytest.mark.parametrize("f", MATRICES)
+def test_large_matrices_may_change_once_the_function_has_returned(f):
+    w, x = np.linspace(0.0, 1.0, 90_000).reshape(300, 300).copy(), np.linspace(-1.0, 1.0, 300)
+    ct = np.cos(np.arange(300.0))
+    out = MATRICES[f](w, x)
+    want = np.array([np.sum(MATRICES[f](w, e) * ct) for e in np.eye(300)[[0, 7, 299]]])  # it is linear in x
+    for transformation in (cv.vjp, lambda f, x: (lambda out, push: (out, cv.linear_transpose(push, x)))(*cv.linearize(f, x))):
+        given = w.copy()
+        value, pull = transformation(lambda x, given=given: MATRICES[f](given, x), x)
+        given *= -3.0
+        np.testing.assert_allclose(value, out)
+        np.testing.assert_allclose(pull(ct)[0][[0, 7, 299]], want)
+    inputs, both = w.copy(), None
+    _, both = cv.vjp(MATRICES[f], inputs, x)
+    first = both(ct)
+    inputs[:] = 0.0
+    for a, b in zip(both(ct), first, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_large_array_changed_through_a_view_made_before_is_noticed():
+    k, x = large_model()
+    for view in (k[:], k.reshape(-1, 8), memoryview(k).cast("B").cast("d")):
+
+        def f(x, view=view):
+            s = np.sum(k * x)
+            if isinstance(view, memoryview):
+                for i in range(len(view)):
+                    view[i] = 1.5
+            else:
+                view += 1.0
+            return s + np.sum(k * x)
+
+        for transformation in (lambda f=f: cv.grad(f)(x), lambda f=f: cv.vjp(f, x), lambda f=f: cv.linearize(f, x)):
+            k[:] = 2.0
+            with pytest.raises(cv.errors.InPlaceWriteError, match="through another array that shares its memory"):
+                transformation()
+            assert k.flags.writeable
 
 
 def test_large_views_are_copied():
