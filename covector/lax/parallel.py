@@ -64,12 +64,13 @@ class Team(NamedTuple):
     place: Any
 
     def gathered(self, leaf: Any, name: Any, axis: int) -> Any:
-        """The values of the team, stacked along a new axis."""
-        count = _size(name)
-        if name in typeof(leaf).varying:
-            stacked = all_gather_p.bind(leaf, axes=(name,), count=count, axis=axis)
-        else:
-            stacked = repeated(leaf, count, axis)
+        """The values of the team, stacked along a new axis (in the order of their numbers, for several names)."""
+        names, stacked = _names(name), leaf
+        for each in reversed(names):
+            stacked = _stacked(stacked, each, axis)
+        if len(names) > 1:
+            shape = shape_of(stacked)
+            stacked = np.reshape(stacked, (*shape[:axis], -1, *shape[axis + len(names) :]))
         if self.members is None:
             return stacked
         return np.moveaxis(gather_p.bind(np.moveaxis(stacked, axis, 0), self.members), 0, axis)
@@ -79,9 +80,17 @@ class Team(NamedTuple):
         return gather_p.bind(np.moveaxis(x, axis, 0), self.place)
 
 
+def _stacked(x: Any, name: Any, axis: int) -> Any:
+    """The values of all examples along one named axis."""
+    count = _size(name)
+    if name in typeof(x).varying:
+        return all_gather_p.bind(x, axes=(name,), count=count, axis=axis)
+    return repeated(x, count, axis)
+
+
 def _team(axis_name: AxisName, groups: Any, who: str) -> Team:
     if groups is None:
-        return Team(_size(axis_name), None, axis_index_p.bind(axes=(axis_name,)))
+        return Team(axis_size(axis_name), None, axis_index(axis_name))
     n = axis_size(axis_name)
     numbers = [list(map(int, group)) for group in groups]
     sizes = set(map(len, numbers))
@@ -164,7 +173,7 @@ def all_gather(x: Any, axis_name: AxisName, *, axis_index_groups: Any = None, ax
 
     Args:
         x: a pytree of arrays.
-        axis_name: the name of a batch axis.
+        axis_name: the name of a batch axis, or a tuple of names, whose examples are numbered together.
         axis_index_groups: lists of numbers that divide the examples into groups of one size, which are for themselves.
         axis: where the examples are stacked.
         tiled: concatenate them along that axis instead of making a new one.
@@ -193,7 +202,7 @@ def psum_scatter(
 
     Args:
         x: a pytree of arrays.
-        axis_name: the name of a batch axis.
+        axis_name: the name of a batch axis, or a tuple of names, whose examples are numbered together.
         scatter_dimension: the axis that is divided among the examples; it has one item for each of them, and is removed.
         axis_index_groups: lists of numbers that divide the examples into groups of one size, which are for themselves.
         tiled: the axis has several items for each example, and stays.
@@ -231,7 +240,7 @@ def all_to_all(
 
     Args:
         x: a pytree of arrays.
-        axis_name: the name of a batch axis.
+        axis_name: the name of a batch axis, or a tuple of names, whose examples are numbered together.
         split_axis: the axis along which each array is divided; it has one item for each example.
         concat_axis: where the parts that an example gets are stacked.
         axis_index_groups: lists of numbers that divide the examples into groups of one size, which are for themselves.
@@ -256,7 +265,7 @@ def ppermute(x: Any, axis_name: AxisName, perm: Sequence[tuple[int, int]]) -> An
 
     Args:
         x: a pytree of arrays.
-        axis_name: the name of a batch axis.
+        axis_name: the name of a batch axis, or a tuple of names, whose examples are numbered together.
         perm: pairs ``(source, destination)``, each number at most once on each side; who gets nothing has zeros.
 
     Example:

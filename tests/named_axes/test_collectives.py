@@ -248,3 +248,50 @@ def test_errors():
         named(lambda x: lax.cond(x[0] > 0, lambda x: lax.psum(x, "i"), lambda x: x, x))(XS)
     with pytest.raises(cv.errors.AxisNameError, match="not all examples take part"):
         named(lambda x: lax.while_loop(lambda v: v[0] < 3, lambda v: v + lax.psum(v * v, "i"), x))(XS)
+
+
+def several(name, axis):
+    """A collective of the table over another axis, which may be several."""
+    return {
+        "psum": lambda x: lax.psum(x, axis),
+        "pmax": lambda x: lax.pmax(x, axis),
+        "all_gather": lambda x: lax.all_gather(x, axis, axis=1),
+        "all_gather tiled": lambda x: lax.all_gather(x, axis, axis=0, tiled=True),
+        "psum_scatter": lambda x: lax.psum_scatter(x, axis),
+        "psum_scatter tiled": lambda x: lax.psum_scatter(np.concatenate([x, 2 * x]), axis, tiled=True),
+        "all_to_all": lambda x: lax.all_to_all(x, axis, 0, 1),
+        "all_to_all tiled": lambda x: lax.all_to_all(x, axis, 0, 0, tiled=True),
+        "ppermute": lambda x: lax.ppermute(x, axis, [(0, 1), (1, 5), (5, 2), (4, 4)]),
+        "axis_index": lambda x: x * lax.axis_index(axis),
+        "axis_size": lambda x: x * lax.axis_size(axis),
+    }[name]
+
+
+SEVERAL = [
+    "psum", "pmax", "all_gather", "all_gather tiled", "psum_scatter", "psum_scatter tiled", "all_to_all", "all_to_all tiled",
+    "ppermute", "axis_index", "axis_size",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("order", ["ab", "ba"])
+@pytest.mark.parametrize("name", SEVERAL)
+def test_several_axes_are_as_one(name, order):
+    """Over the axes of two nested batches together, a collective does what it does over one axis with all of their examples."""
+    x = RNG.normal(size=(2, 3, 6, 2))  # axes a and b
+    nested = lambda f: cv.vmap(cv.vmap(lambda x: f(np.sin(x)), axis_name="b"), axis_name="a")
+    flat = x if order == "ab" else np.swapaxes(x, 0, 1)
+    together = cv.vmap(lambda x: several(name, "i")(np.sin(x)), axis_name="i")
+    as_one = lambda x: together(np.reshape(x if order == "ab" else np.swapaxes(x, 0, 1), (6, 6, 2)))
+    f = nested(several(name, tuple(order)))
+
+    def arranged(y):
+        y = np.reshape(y, (*flat.shape[:2], *np.shape(y)[1:]))
+        return y if order == "ab" else np.swapaxes(y, 0, 1)
+
+    want = arranged(as_one(x))
+    for h in (f, cv.jit(f), nested(cv.jit(several(name, tuple(order))))):
+        assert_same(h(x), want)
+    weights = RNG.normal(size=want.shape)
+    gradient = cv.grad(lambda x: np.sum(weights * arranged(as_one(x)) ** 2))(x)
+    assert_same(cv.grad(lambda x: np.sum(weights * f(x) ** 2))(x), gradient)
+    assert_same(cv.jit(cv.grad(lambda x: np.sum(weights * f(x) ** 2)))(x), gradient)
