@@ -64,7 +64,7 @@ class _Checker:
     def run(self) -> None:
         for var, value in self.jaxpr.consts.items():
             self.bind(var, "a constant")
-            self.same_type(value, var, f"the constant {self.text(var)}")
+            self.same_type(value, var, "the constant")
         for var in self.jaxpr.in_vars:
             self.bind(var, "an input")
         for eqn in self.jaxpr.equations:
@@ -102,7 +102,7 @@ class _Checker:
             if atom not in self.bound:
                 self.unbound(atom)
         elif isinstance(atom, Literal):
-            self.same_type(atom.value, atom, f"the literal {self.text(atom)}")
+            self.same_type(atom.value, atom, "the literal")
         elif not isinstance(atom, Zero):
             self.fail(
                 f"a {type(atom).__name__} stands where a variable or a literal is used.",
@@ -123,9 +123,9 @@ class _Checker:
         try:
             aval = typeof(value)
         except TypeError as reason:
-            self.fail(f"{what} has the value {value!r}, which has no type.", str(reason), reason)
+            self.fail(f"{what} {self.text(holder)} has the value {value!r}, which has no type.", str(reason), reason)
         if aval != holder.aval:
-            self.fail(f"{what} is declared {holder.aval}, but its value is {aval}.")
+            self.fail(f"{what} {self.text(holder)} is declared {holder.aval}, but its value is {aval}.")
 
     def check_outputs(self, eqn: Equation) -> None:
         name = eqn.primitive.name

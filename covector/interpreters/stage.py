@@ -20,6 +20,7 @@ import numpy as np
 from covector.core import errors
 from covector.core.avals import ShapedArray, Zero, typeof
 from covector.core.context import CAPTURING, NAMED_AXES, open_traces
+from covector.core.deep import on_fresh_stack
 from covector.core.jaxpr import Equation, Jaxpr, Literal, Var, collective_axes, has_effects, recorded_avals
 from covector.core.linearity import KNOWN, LINEAR, ZERO, output_marks
 from covector.core.memory import Holder, Snapshots
@@ -351,9 +352,13 @@ def stage(
         The program, and the tracers of enclosing transformations that ``f`` closed over: they are to be passed as its
         leading inputs.
     """
-    opened = open_capture(name, origin) if capture else open_trace(StageTrace, name, origin)
-    with collection_paused(), opened as trace:
-        tracers = [trace.new_input(aval) for aval in in_avals]
-        program = trace.close([t.variable for t in tracers], f(*tracers))
-        trace.forget()
-        return program
+
+    def run() -> tuple[Jaxpr, list[Any]]:
+        opened = open_capture(name, origin) if capture else open_trace(StageTrace, name, origin)
+        with collection_paused(), opened as trace:
+            tracers = [trace.new_input(aval) for aval in in_avals]
+            program = trace.close([t.variable for t in tracers], f(*tracers))
+            trace.forget()
+            return program
+
+    return on_fresh_stack(len(open_traces()), run)

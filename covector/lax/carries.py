@@ -15,6 +15,7 @@ from covector.core.keys import names_in
 from covector.core.pytrees import tree_paths, tree_unflatten
 from covector.interpreters.batch import named_axes
 from covector.interpreters.stage import note_part, stage
+from covector.lax.passes import Outcome, found_before, have_risen, new_pass, note
 from covector.primitives.shaping import as_python_number, convert_to, strengthened
 from covector.transforms.arguments import Transformed, flatten_values
 from covector.transforms.caches import traces_of
@@ -80,15 +81,22 @@ def traced_body(
     traces = traces_of(f, (kind, named_axes()))
     if key not in traces:
         call = (lambda carry, i: f(as_python_number(i), carry)) if kind == "fori_loop" else f
-        body = _traced(call, carry, rest, rest_avals, split, who)
+        body = _traced(call, carry, rest, rest_avals, split, who, f)
         if not body.hoisted:
             traces.keep(f, key, body, body.jaxpr)
         return body
+    note(f, traces[key].carry_avals, (), ())
     return traces[key]  # type: ignore[no-any-return]
 
 
 def _traced(
-    f: Callable[..., Any], carry: Tree, rest: Sequence[Tree], rest_avals: Sequence[Any], split: Any, who: Transformed
+    f: Callable[..., Any],
+    carry: Tree,
+    rest: Sequence[Tree],
+    rest_avals: Sequence[Any],
+    split: Any,
+    who: Transformed,
+    key: Callable[..., Any],
 ) -> Body:
     wanted = carry.avals
     out_trees: list[Any] = []
@@ -105,13 +113,31 @@ def _traced(
         return [*leaves, *map(strengthened, outs)]
 
     found: list[Any] = []
+    before = found_before(key)
+    inner: Sequence[Outcome] = () if before is None else before.inner
+    if before is not None:
+        fits = [_joined(a, b) for a, b in zip(wanted, before.carry, strict=False)] == before.carry
+        before, wanted = (before, before.carry) if fits and len(wanted) == len(before.carry) else (None, wanted)
     while True:
-        jaxpr, hoisted = stage(step, [*wanted, *rest_avals], name=who.name, origin=who.origin)
+        try:
+            with new_pass(inner) as this:
+                jaxpr, hoisted = stage(step, [*wanted, *rest_avals], name=who.name, origin=who.origin)
+        except Exception:
+            if before is None:
+                raise
+            before, inner, wanted = None, (), carry.avals  # the types of the pass before are too low by now
+            continue
+        inner, closed_over = this.found, [typeof(x) for x in hoisted]
         joined = [_joined(a, b) for a, b in zip(wanted, found, strict=True)]
         common = [a for a in joined if a is not None]
+        stays = common == wanted and not any(a.weak_type for a in wanted)
+        if before is not None and not (stays and have_risen(before.closed_over, closed_over)):
+            before, wanted = None, carry.avals  # it is another loop, after all
+            continue
         if len(common) < len(joined):
             raise _type_error(carry, wanted, found, joined.index(None), who)
-        if common == wanted and not any(a.weak_type for a in wanted):
+        if stays:
+            note(key, wanted, closed_over, inner)
             return Body(jaxpr, hoisted, wanted, out_trees[0], {})
         wanted = [a.strengthened() for a in common] if common == wanted else common
 
