@@ -21,7 +21,7 @@ _begun_at: contextvars.ContextVar[int] = contextvars.ContextVar("covector_stack_
 
 
 def on_fresh_stack(depth: int, f: Callable[[], T]) -> T:
-    """What ``f()`` returns or raises; run in a thread of its own if many of the ``depth`` traces around it are on this stack."""
+    """What ``f()`` returns or raises; run in a thread of its own where many of the ``depth`` traces are on this stack."""
     if depth - _begun_at.get() < LEVELS:
         return f()
     results: list[Any] = []
