@@ -181,7 +181,7 @@ def _check_structure(wanted: Any, found: Any, new: Any, who: Transformed) -> Non
     raise errors.CarryTypeError(
         errors.describe(
             f"the carry of {who.name} comes back in another structure: "
-            + ("; ".join(differing[:4]) or f"it begins as {_kinds(wanted)} and comes back as {_kinds(found)}")
+            + ("; ".join(differing[:4]) or _other_kind(wanted, found))
             + ".",
             why="each step is given the carry that the step before it returned" + _calls(who),
             fix="return the carry in the nested containers in which it begins",
@@ -205,6 +205,13 @@ def _differences(begins: list[str], returns: list[str]) -> list[tuple[str, str]]
     return [(p, "the initial carry") for p in begins if p not in returns] + [
         (p, "the result") for p in returns if p not in begins
     ]
+
+
+def _other_kind(wanted: Any, found: Any) -> str:
+    begins, returns = _kinds(wanted), _kinds(found)
+    if begins == returns:
+        return "its leaves are the same, but not what a container in it holds besides (the program of a linear map, say)"
+    return f"it begins as {begins} and comes back as {returns}"
 
 
 def _kinds(treedef: Any) -> str:

@@ -172,7 +172,13 @@ def test_the_leaves_are_the_residuals() -> None:
     for x in (X, X + 1, X * 0):
         np.testing.assert_allclose(apply(cv.vjp(np.sin, x)[1], CT)[0], np.cos(x) * CT)
     assert apply.cache_size() == 1
-    assert cv.tree.structure(cv.vjp(np.cos, X)[1]) != cv.tree.structure(cv.vjp(np.sin, X)[1])
+    assert cv.tree.structure(cv.vjp(np.cos, X)[1]) == cv.tree.structure(cv.vjp(np.sin, X)[1])  # both multiply
+    assert cv.tree.structure(cv.vjp(np.cumsum, X)[1]) != cv.tree.structure(cv.vjp(np.sin, X)[1])
+
+
+def test_a_carry_that_is_another_linear_map() -> None:
+    with pytest.raises(errors.CarryTypeError, match="but not what a container in it holds besides"):
+        lax.scan(lambda p, x: (cv.vjp(np.negative, x)[1], None), cv.vjp(np.cumsum, X)[1], STACK)
 
 
 def test_residuals_keep_their_types_on_the_way() -> None:
@@ -216,6 +222,22 @@ def test_what_they_are_called() -> None:
     assert repr(cv.vjp(np.sin, X)[1]) == "<the pullback of vjp of sin>"
     assert repr(cv.linearize(np.sin, X)[1]) == "<the linear map of linearize of sin>"
     assert str(cv.jit(lambda x: cv.linearize(np.sin, x)[1])(X).jaxpr).startswith("{ lambda ; a:f64[3] ~b:f64[3].")
+
+
+def test_newtons_method_with_a_pullback_in_the_carry() -> None:
+    def body(c):
+        i, x, _ = c
+        y, pullback = cv.vjp(lambda x: x**3 - 2.0, x)
+        return i + 1, x - y / pullback(1.0)[0], pullback
+
+    def solve(x):
+        return lax.while_loop(lambda c: c[0] < 8, body, (0, x, cv.vjp(lambda x: x**3 - 2.0, x)[1]))
+
+    for run in (solve, cv.jit(solve), lambda x: cv.vmap(solve)(np.array([x, x]))):
+        _, x, pullback = run(np.float64(1.0))
+        np.testing.assert_allclose(x, np.full(np.shape(x), 2 ** (1 / 3)))
+        slope = pullback(1.0)[0] if not np.shape(x) else cv.vmap(lambda p: p(1.0)[0])(pullback)
+        np.testing.assert_allclose(slope, np.full(np.shape(x), 3 * 2 ** (2 / 3)))
 
 
 def test_pickled() -> None:
