@@ -208,6 +208,16 @@ def has_effects(primitive: Primitive, params: dict[str, Any]) -> bool:
     return primitive.effect or (bool(params) and any(map(program_has_effects, sub_jaxprs(params))))
 
 
+def program_acts(jaxpr: Jaxpr) -> bool:
+    """Whether running a program has effects that must happen exactly as often as they are asked for."""
+
+    def acts() -> bool:
+        own = any(eqn.primitive.effect and not eqn.primitive.repeatable for eqn in jaxpr.equations)
+        return own or any(program_acts(inner) for eqn in jaxpr.equations for inner in sub_jaxprs(eqn.params))
+
+    return jaxpr.derived("acts", acts)
+
+
 def program_has_effects(jaxpr: Jaxpr) -> bool:
     """Whether running a program does something besides computing its outputs."""
     return jaxpr.derived("effects", lambda: any(has_effects(eqn.primitive, eqn.params) for eqn in jaxpr.equations))

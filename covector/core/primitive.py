@@ -174,6 +174,7 @@ class Primitive:
         "name",
         "origin",
         "overwrite",
+        "repeatable",
         "rules",
         "split",
         "transpose",
@@ -197,6 +198,8 @@ class Primitive:
         """Whether its abstract rule says over which named axes the outputs vary."""
         self.effect = False
         """Whether applying it does something besides computing its results, so that it stays in a program that needs none."""
+        self.repeatable = False
+        """Whether an effect may as well happen several times for the same values, as an assertion may."""
         self.makes_new = makes_new
         """Whether no result ever shares memory with an argument, or is an array that something else holds (may be unknown)."""
         self.impl: Callable[..., Any] = self._missing("impl", "evaluation")

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from covector.core import errors
 from covector.core.avals import ShapedArray
-from covector.core.jaxpr import Equation, Jaxpr, Literal, Var, has_effects
+from covector.core.jaxpr import Equation, Jaxpr, Literal, Var, has_effects, program_has_effects
 from covector.interpreters.evaluate import implementation
 
 MAX_FOLDED_SIZE = 1024
@@ -117,3 +118,46 @@ def atom_key(x: Any) -> Hashable:
     if isinstance(x, Var):
         return x
     return (type(x.value), str(x.aval), repr(x.value))
+
+
+def without_effects(jaxpr: Jaxpr) -> Jaxpr:
+    """The program that computes the same without doing anything else: for computing again what has happened already.
+
+    Raises:
+        CallbackError: a result of an effect is needed, so that it would have to happen again.
+    """
+    if not program_has_effects(jaxpr):
+        return jaxpr
+    return jaxpr.derived("without effects", lambda: _without_effects(jaxpr))
+
+
+def _without_effects(jaxpr: Jaxpr) -> Jaxpr:
+    equations = []
+    for eqn in jaxpr.equations:
+        if eqn.primitive.effect:
+            if eqn.outputs:
+                raise errors.CallbackError(
+                    errors.describe(
+                        f"{eqn.primitive.name} gives a result in a loop or branch that is computed again for a derivative.",
+                        source=eqn.source,
+                        why="it would happen a second time, and what it gave the first time is not kept inside of the loop",
+                        fix="call it outside of what is checkpointed, or use pure_callback, which may be repeated",
+                    )
+                )
+            continue
+        equations.append(quiet_equation(eqn))
+    return Jaxpr(jaxpr.in_vars, equations, jaxpr.out_vars, jaxpr.consts, jaxpr.linear)
+
+
+def quiet_equation(eqn: Equation) -> Equation:
+    """An equation with no effects in the programs among its parameters."""
+    if not has_effects(eqn.primitive, eqn.params):
+        return eqn
+    params = {k: _params_without_effects(v) for k, v in eqn.params.items()}
+    return Equation(eqn.primitive, eqn.inputs, params, eqn.outputs, eqn.source)
+
+
+def _params_without_effects(value: Any) -> Any:
+    if isinstance(value, Jaxpr):
+        return without_effects(value)
+    return tuple(map(_params_without_effects, value)) if isinstance(value, tuple) else value

@@ -208,9 +208,10 @@ def while_loop(
     """
     check_functions("while_loop(cond_fun, body_fun, init_val)", cond_fun=cond_fun, body_fun=body_fun)
     who = transformed("while_loop", body_fun)
-    if jit_is_disabled() and is_known(cond_fun(init_val)):
-        while cond_fun(init_val):
+    if jit_is_disabled() and is_known(goes_on := cond_fun(init_val)):
+        while goes_on:
             init_val = body_fun(init_val)
+            goes_on = cond_fun(init_val)
         return init_val
     carry = flat(init_val, who.name)
     body = traced_body(body_fun, carry, [], [], lambda result: (result, None), who, "while_loop")

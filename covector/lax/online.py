@@ -16,6 +16,7 @@ import numpy as np
 
 from covector.core.avals import ShapedArray, instantiate, typeof
 from covector.core.jaxpr import Jaxpr
+from covector.interpreters.clean import without_effects
 from covector.interpreters.evaluate import eval_jaxpr
 from covector.interpreters.linearize import split
 from covector.interpreters.programs import choose, spread, staged, transposed_program
@@ -158,7 +159,7 @@ class Backwards(NamedTuple):
 
         def go(*args: Any) -> list[Any]:
             consts, (t, at, stops), state, stacks = cut(args, loop.num_body, 3, n)
-            new = eval_jaxpr(loop.body, *consts, *state)
+            new = eval_jaxpr(without_effects(loop.body), *consts, *state)
             slot = pure_callback(slot_of_stop, COUNT, at + 1, stops, vmap_method="sequential")
             return [t, at + 1, stops, *new, *(with_item_p.bind(slot, s, x) for s, x in zip(stacks, new, strict=True))]
 
@@ -173,7 +174,8 @@ class Backwards(NamedTuple):
         """``(*consts, *state, *cotangents of the next) -> cotangents`` of the marked consts and carries, and the marks."""
         loop = self.loop
         carries = slice(loop.num_body, loop.num_body + loop.num_carry)
-        parts, marks, _ = grow(carries, self.perturbed, lambda marks, needed: with_marks(split(loop.body, marks, needed)))
+        body = without_effects(loop.body)
+        parts, marks, _ = grow(carries, self.perturbed, lambda marks, needed: with_marks(split(body, marks, needed)))
         n_known = len(parts.linear.in_vars) - sum(marks)
         linear = (*[False] * n_known, *[True] * sum(marks))
         every = (True,) * sum(marks[carries])

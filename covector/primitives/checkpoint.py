@@ -3,7 +3,7 @@
 The derivative of the call is one linear operation, the same primitive with the program of the tangents, which takes the
 primals too.  Its transpose runs that program: what depends on the primals alone is computed (again), the rest is transposed.
 Nothing takes the operation apart before that, so between the forward and the backward pass only its arguments are alive, and
-those values in the program that the *policy* lets be saved.
+those values in the program that the *policy* lets be saved.  Effects do not happen again: their results are saved.
 
 A program that is computed again may be another one than the first: ``again`` means the same as ``jaxpr``, and is the one that
 is differentiated.  That is how a loop keeps states in the middle only when it is reversed (`covector.lax.checkpointed`).
@@ -17,9 +17,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from covector.core.avals import Zero, instantiate, typeof
-from covector.core.jaxpr import Equation, Jaxpr, Var
+from covector.core.jaxpr import Equation, Jaxpr, Var, program_has_effects, sub_jaxprs
 from covector.core.linearity import linear_as_called, linear_by_marks
-from covector.interpreters.clean import clean
+from covector.interpreters.clean import clean, quiet_equation, without_effects
 from covector.interpreters.evaluate import run_equations
 from covector.interpreters.jvp import JVPTracer, jvp
 from covector.interpreters.linearize import split_known
@@ -67,7 +67,7 @@ def _with_tangents(jaxpr: Jaxpr, present: Sequence[bool], wanted: Sequence[bool]
 def _linearize(primals: Sequence[Any], tangents: Sequence[Any], *, jaxpr: Jaxpr, **params: Any) -> Any:
     nonzero = tuple(t.__class__ is not Zero for t in tangents)
     first, *again = _programs(jaxpr, params)
-    plan = saving_plan(again[0] if again else first, nonzero, params["policy"])
+    plan = saving_plan(without_effects(again[0]) if again else first, nonzero, params["policy"])
     outs = _bind(primals, [first, *again] if again else [plan.primal], params)
     n = len(jaxpr.out_vars)
     zeros = [typeof(o).zero for o in outs[:n]]
@@ -101,7 +101,8 @@ def saving_plan(jaxpr: Jaxpr, nonzero: tuple[bool, ...], policy: Policy) -> Plan
 
 
 def _saving_plan(jaxpr: Jaxpr, nonzero: tuple[bool, ...], policy: Policy) -> Plan:
-    saveable = [e for e in jaxpr.equations if policy(e.primitive, *(x.aval for x in e.inputs), **e.params)]
+    may_save = lambda e: policy(e.primitive, *(x.aval for x in e.inputs), **e.params)
+    saveable = [e for e in jaxpr.equations if e.primitive.effect or may_save(e)]
     candidates = [v for e in saveable for v in e.outputs]
     tangent, present = _tangent_program(jaxpr, nonzero, candidates)
     needed = {x for e in tangent.equations for x in e.inputs} | set(tangent.out_vars)
@@ -117,6 +118,7 @@ def _saving_plan(jaxpr: Jaxpr, nonzero: tuple[bool, ...], policy: Policy) -> Pla
 def _tangent_program(jaxpr: Jaxpr, nonzero: tuple[bool, ...], saved: list[Var]) -> tuple[Jaxpr, list[bool]]:
     """``(*saved, *inputs, *tangents) -> tangents``, in which the values of saved variables are taken from the inputs."""
     present: list[bool] = []
+    quiet = _with_quiet_parts(jaxpr)
 
     def tangents_of(*args: Any) -> list[Any]:
         values = dict(zip(saved, args, strict=False))
@@ -125,17 +127,28 @@ def _tangent_program(jaxpr: Jaxpr, nonzero: tuple[bool, ...], saved: list[Var]) 
         tangents = spread(nonzero, given, [typeof(p).zero for p in primals])
 
         def apply(eqn: Equation, inputs: list[Any]) -> Any:
+            if eqn.primitive.effect:  # it has happened
+                return [values[v] for v in eqn.outputs]
             outs = eqn.primitive.bind(*inputs, **eqn.params)
             if eqn.primitive.multiple_results:
                 return [_with_primal(o, values.get(v)) for o, v in zip(outs, eqn.outputs, strict=True)]
             return _with_primal(outs, values.get(eqn.outputs[0]))
 
-        _, tangents_out = jvp(lambda *xs: run_equations(jaxpr, xs, apply), primals, tangents)
+        _, tangents_out = jvp(lambda *xs: run_equations(quiet, xs, apply), primals, tangents)
         present[:] = [t.__class__ is not Zero for t in tangents_out]
         return choose(present, tangents_out)
 
     avals = [*(v.aval for v in saved), *jaxpr.in_avals, *(a.tangent() for a in choose(nonzero, jaxpr.in_avals))]
     return clean(staged(tangents_of, avals)), present
+
+
+def _with_quiet_parts(jaxpr: Jaxpr) -> Jaxpr:
+    """The program with no effects in the programs nested in it."""
+    if not any(map(program_has_effects, (inner for e in jaxpr.equations for inner in sub_jaxprs(e.params)))):
+        return jaxpr
+    own = {id(e) for e in jaxpr.equations if e.primitive.effect}
+    equations = [e if id(e) in own else quiet_equation(e) for e in jaxpr.equations]
+    return Jaxpr(jaxpr.in_vars, equations, jaxpr.out_vars, jaxpr.consts)
 
 
 def _with_primal(x: Any, primal: Any) -> Any:
@@ -151,13 +164,13 @@ def _split(trace: LinearTrace, args: Sequence[Any], linear: Sequence[bool], para
     mask = tuple(linear)
     present = jvp_program(jaxpr, mask).present
     outs: list[Any] = []
-    if not all(present):
+    if not all(present) or program_has_effects(jaxpr):
         known = jaxpr.derived(("known outputs", mask), lambda: _known_outputs(jaxpr, mask, tuple(present)))
         arguments = [a for a, m in zip(args, mask, strict=True) if not m]
         outs = checkpoint_p.bind(*arguments, jaxpr=known, policy=params["policy"], name=params["name"])
         jaxpr = rearranged(jaxpr, range(len(mask)), choose(present, range(len(present))))
     inputs = [a.variable if m else a for a, m in zip(args, mask, strict=True)]
-    kept = {"jaxpr": jaxpr, "policy": params["policy"], "name": params["name"]}
+    kept = {"jaxpr": without_effects(jaxpr), "policy": params["policy"], "name": params["name"]}
     recorded = trace.record(checkpoint_p, inputs, kept, jaxpr.out_avals, None)
     return spread(present, recorded, spread([not p for p in present], outs, present))
 

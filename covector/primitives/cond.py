@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from covector.core.avals import Zero, typeof
-from covector.core.jaxpr import Jaxpr, Var
+from covector.core.jaxpr import Jaxpr, Var, program_acts
 from covector.core.linearity import LINEAR, joined, linear_by_marks, program_marks
 from covector.core.primitive import NestedPrimitive
 from covector.interpreters.clean import clean
@@ -28,7 +28,7 @@ from covector.interpreters.programs import choose, jvp_program, spread, staged, 
 from covector.interpreters.stage import LinearTrace
 from covector.primitives.indexing import gather_p
 from covector.primitives.reductions import reduce_or_p
-from covector.primitives.scan import where
+from covector.primitives.scan import one_by_one, repeated_effect, where
 from covector.primitives.selection import select_p
 from covector.primitives.shaping import broadcast_to_p, move_batch_to_front, strengthened
 from covector.primitives.stacks import StackAval
@@ -190,6 +190,11 @@ def _cond_batch(size: int, args: Sequence[Any], dims: Sequence[int | None], *, b
     if size == 0:
         return [a.batched(0, 0).zeros() for a in branches[0].out_avals], [0] * len(branches[0].out_vars)
     has_stacks = any(isinstance(a, StackAval) for a in (*avals_of(args), *branches[0].out_avals))
+    if any(map(program_acts, branches)) and (has_stacks or not all(map(is_known, args))):
+        if has_stacks:
+            raise repeated_effect("a branch, beside a while loop, and in a choice")
+        choice = partial(cond_p.bind, branches=branches)
+        return one_by_one(choice, size, [index, *operands], [True, *batched]), [0] * len(branches[0].out_vars)
     run = _run_parts if all(map(is_known, args)) and not has_stacks else _run_chosen
     return run(size, index, operands, batched, branches), [0] * len(branches[0].out_vars)
 

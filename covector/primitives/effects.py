@@ -257,6 +257,7 @@ def _pure_callback_batch(
 
 check_p = ContextPrimitive("check", multiple_results=True, trusted=True)
 check_p.effect = True
+check_p.repeatable = True
 check_p.def_abstract(lambda *avals, message: [])
 
 

@@ -15,11 +15,12 @@ one is of ticks and is batched, some examples have ended before others: a carry 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from covector.core import errors
 from covector.core.avals import Zero, instantiate, shape_of, typeof
 from covector.core.jaxpr import Jaxpr, Var, has_effects
 from covector.core.linearity import linear_by_marks, loop_marks
@@ -372,3 +373,30 @@ def where(condition: Any, x: Any, y: Any) -> Any:
         return merge_p.bind(condition, y, x)
     shape = shape_of(condition)
     return select_p.bind(reshape_to(condition, (*shape, *(1,) * (len(shape_of(x)) - len(shape)))), x, y)
+
+
+def one_by_one(f: Callable[..., list[Any]], size: int, args: Sequence[Any], batched: Sequence[bool]) -> list[Any]:
+    """The outputs of ``f`` for a batch, with the batch axis in front, computed for one example after the other.
+
+    So effects happen just for those examples that get to them.
+    """
+    consts, columns = choose([not b for b in batched], args), choose(batched, args)
+    n = len(consts)
+    avals = [typeof(x).example(0) if b else typeof(x) for x, b in zip(args, batched, strict=True)]
+
+    def step(*values: Any) -> list[Any]:
+        return [*map(strengthened, f(*spread(batched, values[n:], spread([not b for b in batched], values[:n], batched))))]
+
+    program = staged(step, [*choose([not b for b in batched], avals), *choose(batched, avals)])
+    return Loop(n, 0, int(size), False, None).bind(program, consts, [], columns)[1]
+
+
+def repeated_effect(what: str) -> errors.CallbackError:
+    """The error for an effect that cannot happen for just those examples of a batch that get to it."""
+    return errors.CallbackError(
+        errors.describe(
+            f"an effect is in {what} that differs between the examples of a batch, in reverse mode of values not known.",
+            why="the residuals of all examples are collected together, so examples that are done would have the effect again",
+            fix="leave out jit, or batch with lax.map instead of vmap, or use pure_callback, which may be repeated",
+        )
+    )

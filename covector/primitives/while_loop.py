@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from covector.core.avals import ShapedArray, Zero, typeof
-from covector.core.jaxpr import Jaxpr, Literal
+from covector.core.jaxpr import Jaxpr, Literal, program_acts
 from covector.core.linearity import LINEAR, linear_by_marks, loop_marks, program_marks
 from covector.core.primitive import NestedPrimitive, TracerBase
 from covector.interpreters.batch import axis_name_of
@@ -41,6 +41,8 @@ from covector.primitives.scan import (
     chosen_tangents,
     jvp_order,
     linear_marks,
+    one_by_one,
+    repeated_effect,
     residual_plan,
     where,
     with_marks,
@@ -250,6 +252,11 @@ def _while_batch(size: int, args: Sequence[Any], dims: Sequence[int | None], *, 
     groups[2] = [at_front(x, 0 if b else None, size, True) for x, b in zip(groups[2], rest[nb:], strict=True)]
     marks = [*cond_marks, *rest[:nb], *[True] * n]
     known = all(is_known(a) for a in args) if len(body.out_vars) == n else not any(isinstance(a, TracerBase) for a in args)
+    if not known and (program_acts(cond) or program_acts(body)):
+        if len(body.out_vars) > n:
+            raise repeated_effect("a while loop")
+        whole = partial(while_p.bind, cond=cond, body=body, **params)
+        return one_by_one(whole, size, [*groups[0], *groups[1], *groups[2]], marks), [0] * n
     run = _run_active if known else _run_selecting
     return run(size, cond, body, loop, groups, marks), [0] * len(body.out_vars)
 

@@ -192,8 +192,6 @@ def test_a_rule_that_closes_over_a_traced_value(kind, container):
     closing = lambda x, y: inside(kind(y))(x)
     wanted = lambda x, y: plain(lambda x: twin(x, y))(x)
     for name, transform in TRANSFORMATIONS.items():
-        if container == "checkpointed scan" and name in ("grad(grad)", "jit(grad(grad))"):
-            continue
         want = transform(wanted)
         if name == "grad of both" and container in ("nothing", "vmap") and kind in BWD_KINDS:
             with pytest.raises(CustomRuleError, match=r"the bwd rule of .* uses a traced value of a transformation"):
