@@ -116,20 +116,17 @@ def checked_abstract(name: str, multiple: bool, rule: Rule) -> Rule:
     return abstract
 
 
-def promised(primitive: Any, avals: Sequence[Any], params: dict[str, Any]) -> Sequence[Any] | None:
-    """The types of the outputs by the abstract rule that a user wrote; None if there is none, but an example or a default."""
-    if getattr(primitive.abstract, "is_default", False):
-        return None
-    out = primitive.abstract(*avals, **params)
-    return out if primitive.multiple_results else [out]
+def has_written_abstract(primitive: Any) -> bool:
+    """Whether somebody wrote the abstract rule, so that it is there, and no run of the implementation on an example."""
+    return not getattr(primitive.abstract, "is_default", False)
 
 
 def check_promised(
-    checked: Checked, found: Sequence[Any], wanted: Sequence[Any] | None, error: type[PrimitiveRuleError]
+    checked: Checked, primitive: Any, avals: Sequence[Any], params: Any, found: Sequence[Any], error: type[PrimitiveRuleError]
 ) -> None:
-    """Refuse outputs of other types than the abstract rule gives."""
-    if wanted is None:
-        return
+    """Refuse outputs of other types than the abstract rule gives for arguments of these types."""
+    out = primitive.abstract(*avals, **params)
+    wanted = out if primitive.multiple_results else [out]
     if len(found) != len(wanted):
         checked.fail(f"{len(found)} outputs, and its abstract rule gives {len(wanted)}", error=error)
     for aval, by_rule in zip(found, wanted, strict=True):
@@ -150,7 +147,8 @@ def checked_jvp(primitive: Any, kind: str, rule: Rule) -> Rule:
         if len(outs) != len(tangents_out):
             checked.fail(f"{len(outs)} outputs and {len(tangents_out)} tangents", error=JVPRuleError)
         found_out = [checked.type_of(o, "an output") for o in outs]
-        check_promised(checked, found_out, promised(primitive, [typeof(p) for p in primals], params), JVPRuleError)
+        if has_written_abstract(primitive):
+            check_promised(checked, primitive, [typeof(p) for p in primals], params, found_out, JVPRuleError)
         for aval, t in zip(found_out, tangents_out, strict=True):
             found, wanted = checked.type_of(t, "a tangent"), aval.tangent()
             if not alike(found, wanted):
@@ -228,9 +226,9 @@ def checked_batch(primitive: Any, rule: Rule) -> Rule:
         if len(outs) != len(dims_out):
             checked.fail(f"{len(outs)} outputs and {len(dims_out)} batch axes")
         found = [_batch_axis(checked, size, o, d) for o, d in zip(outs, dims_out, strict=True)]
-        examples = [_of_example(typeof(x), d) for x, d in zip((*args, *outs), (*dims, *found), strict=True)]
-        wanted = promised(primitive, examples[: len(args)], params)
-        check_promised(checked, examples[len(args) :], wanted, PrimitiveRuleError)
+        if has_written_abstract(primitive):
+            examples = [_of_example(typeof(x), d) for x, d in zip((*args, *outs), (*dims, *found), strict=True)]
+            check_promised(checked, primitive, examples[: len(args)], params, examples[len(args) :], PrimitiveRuleError)
         return (owned(out, True), found) if multiple else (owned(out, False), found[0])
 
     return batch

@@ -84,9 +84,14 @@ def running_users_code() -> Iterator[None]:
 def in_users_code(rule: Rule) -> Rule:
     """A rule that is the user's, or calls functions of the user's."""
 
-    def run(*args: Any, **params: Any) -> Any:
-        with running_users_code():
+    def run(*args: Any, **params: Any) -> Any:  # without a context manager, which would cost as much as the rule
+        traces = open_traces()
+        before = [trace.users_code(True) for trace in traces]
+        try:
             return rule(*args, **params)
+        finally:
+            for trace, was in zip(traces, before, strict=True):
+                trace.users_code(was)
 
     return run  # type: ignore[return-value]
 
@@ -268,13 +273,16 @@ class Primitive:
 
     def def_jvp(self, rule: Rule) -> Rule:
         """Register the forward derivative: ``rule(primals, tangents, **params) -> (out, tangent_out)``."""
-        checked = rule if self.trusted else in_users_code(checked_jvp(self, "JVP", rule))
+        self.set_jvp(rule if self.trusted else in_users_code(checked_jvp(self, "JVP", rule)))
+        return rule
+
+    def set_jvp(self, rule: Callable[..., Any]) -> None:
+        """The same for a rule that is known to be right, whatever the others are."""
         if self.linearize is None or self.derived == "linearize":
-            self.linearize, self.derived = checked, "linearize"
+            self.linearize, self.derived = rule, "linearize"
         elif self.derived == "jvp":
             self.derived = None
-        self.jvp = checked
-        return rule
+        self.jvp = rule
 
     def def_linearize(self, rule: Rule) -> Rule:
         """Register a derivative for staged tangents, for a primitive with sub-programs; signature as ``def_jvp``."""

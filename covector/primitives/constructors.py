@@ -20,7 +20,7 @@ import numpy as np
 from covector.core.avals import WEAK_SCALARS, ShapedArray, Zero, array_aval, is_weak, typeof
 from covector.core.checked_rules import checked_derivative
 from covector.core.jaxpr import Var
-from covector.core.primitive import Primitive, jointly, one_of
+from covector.core.primitive import Primitive, in_users_code, jointly, one_of
 from covector.primitives.ring import add_p, elementwise_abstract, elementwise_batch, scale, sumprod_p
 from covector.primitives.shaping import convert_p, fit, move_batch_to_front
 
@@ -38,7 +38,9 @@ class PrimitiveFunction(Protocol):
     def __call__(self, *args: Any) -> Any: ...
 
 
-def elementwise(name: str, fn: Callable[..., Any], *derivatives: Derivative | None, exact: bool = False) -> PrimitiveFunction:
+def elementwise(
+    name: str, fn: Callable[..., Any], *derivatives: Derivative | None, exact: bool = False, trusted: bool = False
+) -> PrimitiveFunction:
     """Make an elementwise primitive, and return the function that applies it.
 
     Args:
@@ -48,6 +50,7 @@ def elementwise(name: str, fn: Callable[..., Any], *derivatives: Derivative | No
             the arguments with NumPy functions; None for an argument with a zero derivative.  No derivatives at all: the
             derivative is zero (as for comparisons and rounding).
         exact: the derivatives are known to come in the dtype of the output, so need no cast.
+        trusted: the functions are known to be right, and neither to change nor to keep arrays: no checks, no copies.
 
     Returns:
         A function of arrays; its attribute ``primitive`` is the `Primitive`.
@@ -57,7 +60,7 @@ def elementwise(name: str, fn: Callable[..., Any], *derivatives: Derivative | No
         >>> float(square(3.0))
         9.0
     """
-    return cast(PrimitiveFunction, Applied(elementwise_primitive(name, fn, *derivatives, exact=exact)))
+    return cast(PrimitiveFunction, Applied(elementwise_primitive(name, fn, *derivatives, exact=exact, trusted=trusted)))
 
 
 class Applied(partial):  # type: ignore[type-arg]
@@ -97,14 +100,14 @@ def elementwise_primitive(
     primitive.def_impl(fn)
     primitive.def_abstract(elementwise_abstract(primitive, fn))
     primitive.def_batch(elementwise_batch(primitive))
-    if not trusted:
-        derivatives = tuple(d and checked_derivative(name, d) for d in derivatives)
+    if not trusted:  # then these are the user's, but not the rules made of them
+        derivatives = tuple(d and in_users_code(checked_derivative(name, d)) for d in derivatives)
     if not any(derivatives):
-        primitive.def_jvp(zero_jvp(primitive))
+        primitive.set_jvp(zero_jvp(primitive))
     elif len(derivatives) == 1:
-        primitive.def_jvp(unary_jvp(primitive, derivatives[0], exact))
+        primitive.set_jvp(unary_jvp(primitive, derivatives[0], exact and trusted))
     else:
-        primitive.def_jvp(nary_jvp(primitive, derivatives))
+        primitive.set_jvp(nary_jvp(primitive, derivatives))
     return primitive
 
 
@@ -183,7 +186,7 @@ def linear(
         transpose: ``transpose(cotangent, x_aval, **params)`` is the cotangent of x.
         abstract: ``abstract(x_aval, **params)``; by default the aval of ``fn`` on an array of zeros.
         batch: ``batch(size, (x,), (dim,), **params) -> (out, out_dim)``; by default one call for each example.
-        trusted: the rules are known to be right, and what they return is not checked.
+        trusted: as for `elementwise`.
 
     Returns:
         The `Primitive`; apply it with ``primitive.bind(x, **params)``.
@@ -230,7 +233,7 @@ def bilinear(
         transpose_right: ``transpose_right(cotangent, x, y_aval, **params)`` is the cotangent of y.
         abstract: ``abstract(x_aval, y_aval, **params)``; by default the aval of ``fn`` on arrays of zeros.
         batch: ``batch(size, (x, y), dims, **params) -> (out, out_dim)``; by default one call for each example.
-        trusted: the rules are known to be right, and what they return is not checked.
+        trusted: as for `elementwise`.
 
     Returns:
         The `Primitive`; apply it with ``primitive.bind(x, y, **params)``.
@@ -288,7 +291,7 @@ def reduction(
         fn: ``fn(x, axis=axes)`` on NumPy arrays, as ``np.max``.
         jvp: ``jvp(out, x, tangent, axes)`` is the tangent of the output, in NumPy functions; None for a zero derivative.
         dtype: the dtype of the result, if it is not that of ``x``.
-        trusted: the rules are known to be right, and what they return is not checked.
+        trusted: as for `elementwise`.
         makes_new: the result never shares memory with the argument.
 
     Returns:
