@@ -13,6 +13,7 @@ when they write to it.  So:
 from __future__ import annotations
 
 import threading
+import weakref
 from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any, NamedTuple
@@ -131,12 +132,23 @@ class Snapshots:
 
 _lock = threading.Lock()
 _frozen: dict[int, list[Any]] = {}
-"""The arrays that are read-only for now: how many holders need that, and whether they were writable before."""
+"""The arrays that are read-only for now, weakly: how many holders need that, and whether they were writable before."""
+
+
+def forgetting(entries: dict[int, Any], key: int) -> Callable[[Any], None]:
+    """What drops an entry when its array is no more, of which the ``id`` may become another's."""
+
+    def forget(reference: Any) -> None:
+        entries.pop(key, None)
+
+    return forget
 
 
 def _freeze(x: ndarray) -> None:
     with _lock:
-        entry = _frozen.setdefault(id(x), [x, 0, x.flags.writeable])
+        entry = _frozen.get(id(x))
+        if entry is None:
+            entry = _frozen[id(x)] = [weakref.ref(x, forgetting(_frozen, id(x))), 0, x.flags.writeable]
         entry[1] += 1
         x.setflags(write=False)
 
@@ -155,13 +167,17 @@ SAMPLES = 512
 
 
 class Held(NamedTuple):
-    """A large array that is read-only for now, with a sample of its elements as they were."""
+    """A large array that is read-only for now, with a sample of its elements as they were.
 
-    array: ndarray
+    The array itself is kept by the tape, if that needs it, and not here.
+    """
+
+    array: weakref.ref[ndarray]
     sample: bytes
 
     def is_changed(self) -> bool:
-        return self.sample != sample_of(self.array)
+        x = self.array()
+        return x is not None and self.sample != sample_of(x)
 
 
 def sample_of(x: ndarray) -> bytes:
@@ -190,7 +206,7 @@ class Holder:
         if x.base is not None or not x.flags.owndata or x.__class__ is not ndarray or not x.flags.forc:
             return copy_of(x)
         _freeze(x)
-        self.held[id(x)] = Held(x, sample_of(x))
+        self.held[id(x)] = Held(weakref.ref(x, forgetting(self.held, id(x))), sample_of(x))
         return x
 
     def end(self, who: str, error: BaseException | None, traceback: TracebackType | None, tape: list[Any] | None) -> None:
@@ -201,7 +217,7 @@ class Holder:
         try:
             if error is not None:
                 explained = self.explain(who, error, traceback)
-            elif any(held.is_changed() for held in self.held.values()):
+            elif any(held.is_changed() for held in list(self.held.values())):
                 explained = self.written_through_a_view(who)
             elif tape is not None:
                 self.settle(tape)
@@ -230,10 +246,12 @@ class Holder:
     def release(self) -> None:
         """Make the user's arrays writable again, as they were."""
         while self.held:
-            _thaw(self.held.popitem()[1].array)
+            x = self.held.popitem()[1].array()
+            if x is not None:
+                _thaw(x)
 
     def written_through_a_view(self, who: str) -> errors.InPlaceWriteError:
-        types = ", ".join(str(typeof(held.array)) for held in self.held.values() if held.is_changed())
+        types = ", ".join(str(typeof(held.array())) for held in list(self.held.values()) if held.is_changed())
         what = f"an array was written to that {who} still needs as it was ({types})."
         why = "it was written to through another array that shares its memory, made before it became read-only"
         return errors.InPlaceWriteError(errors.describe(what, why=why, fix=IN_PLACE_FIX))
@@ -242,7 +260,8 @@ class Holder:
         """The error to raise where the user's code tried to write to an array that is held, or None if it was another one."""
         if not (isinstance(error, ValueError) and "read-only" in str(error)):
             return None
-        types = ", ".join(sorted({str(typeof(held.array)) for held in self.held.values()}))
+        arrays = [x for held in list(self.held.values()) if (x := held.array()) is not None]
+        types = ", ".join(sorted({str(typeof(x)) for x in arrays}))
         what = f"an array was written to, or asked for as writable, that {who} still needs as it was ({types})."
         size = f"{LARGE >> 10} KiB"
         why = f"an array of more than {size} that a derivative needs is read-only while the function runs (others are copied)"

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, overload
 from covector.core.avals import typeof
 from covector.core.jaxpr import Equation, Jaxpr, Literal, Var
 from covector.core.keys import names_in
-from covector.core.memory import own_results
+from covector.core.memory import copy_of, mapped, own_results
 from covector.core.notation import register_notation
 from covector.core.primitive import Primitive, TracerBase
 from covector.core.pytrees import tree_flatten, tree_map, tree_paths, tree_unflatten
@@ -117,7 +117,7 @@ def checkpoint_name(x: Any, name: str) -> Any:
         >>> checkpoint_name(2.0, "two")
         2.0
     """
-    return tree_map(lambda leaf: name_p.bind(leaf, name=str(name)), x)
+    return tree_map(lambda leaf: name_p.bind(mapped(copy_of, leaf), name=str(name)), x)
 
 
 # --- checkpoint -------------------------------------------------------------------------------------------------------

@@ -186,6 +186,13 @@ def instantiated_tree(tree: Any) -> Any:
     return tree_unflatten(treedef, map(instantiate, leaves))
 
 
+def with_copies(x: Any) -> Any:
+    """A static argument with copies of the arrays in it; one without arrays is itself."""
+    leaves, treedef = tree_flatten(x)
+    kept = copies(leaves)
+    return x if all(a is b for a, b in zip(kept, leaves, strict=True)) else tree_unflatten(treedef, kept)
+
+
 class FlatCall:
     """One call of a function: it and its rules on flat arguments, with all that rules return checked.
 
@@ -252,19 +259,20 @@ class FlatCall:
         dynamic = tree_unflatten(self.arguments.treedef, given)
         result = self.pair(self.call_rule("fwd", self.vjp_rule[0], *self.arguments.all(dynamic)), "fwd", "(output, residuals)")
         residuals, treedef = flatten_values([result[1]], f"the fwd rule of {self.name}")
+        statics = [with_copies(x) for x in self.static_values]  # bwd may be called after they have changed
 
         outs = copies(self.outputs(result[0], "fwd"))
 
         def backward(values: Sequence[Any], cts: Sequence[Any]) -> list[Any]:
-            return copies(self.bwd(tree_unflatten(treedef, copies(values))[0], copies(cts)))
+            return copies(self.bwd(statics, tree_unflatten(treedef, copies(values))[0], copies(cts)))
 
         return outs, residuals, Backward(self.name, backward)
 
-    def bwd(self, residuals: Any, cts: Sequence[Any]) -> list[Any]:
+    def bwd(self, statics: Sequence[Any], residuals: Any, cts: Sequence[Any]) -> list[Any]:
         assert self.vjp_rule is not None
         cts = cts if self.symbolic_zeros else written_out(cts)
         (ct,) = tree_unflatten(self.out_tree, cts)
-        result = self.call_rule("bwd", self.vjp_rule[1], *self.static_values, residuals, ct)
+        result = self.call_rule("bwd", self.vjp_rule[1], *statics, residuals, ct)
         count = self.arguments.n_args - len(self.arguments.statics)
         if not isinstance(result, (tuple, list)) or len(result) != count:
             plural = "s" * (len(result) != 1) if isinstance(result, (tuple, list)) else ""

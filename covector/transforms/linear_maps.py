@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Generic, NamedTuple
 
+import numpy as np
+
 from covector.core import errors
 from covector.core.avals import ShapedArray, Zero, instantiate, typeof
 from covector.core.jaxpr import Jaxpr
@@ -129,7 +131,7 @@ class Pullback:
         """The opened program and its residuals."""
         if self.parts is None:
             assert self.program is not None
-            self.parts = Parts(*opened(*self.program.closed()))
+            self.parts = _parts(*self.program.closed())
         return self.parts
 
 
@@ -175,8 +177,17 @@ class LinearMap(Generic[R]):
         """The opened program and its residuals."""
         if self.parts is None:
             assert self.residuals is not None
-            self.parts = Parts(*opened(self.jaxpr, self.residuals))
+            self.parts = _parts(self.jaxpr, self.residuals)
         return self.parts
+
+
+def _parts(jaxpr: Jaxpr, residuals: Sequence[Any]) -> Parts:
+    """A linear map taken apart.  Its residuals can be seen from now on, so they are made read-only: the map still uses them."""
+    parts = Parts(*opened(jaxpr, residuals))
+    for x in parts.residuals:
+        if isinstance(x, np.ndarray):
+            x.setflags(write=False)
+    return parts
 
 
 def differentiable(avals: Sequence[Any]) -> list[bool]:

@@ -8,6 +8,7 @@ from typing import Any, cast
 import numpy as np
 
 from covector.core.avals import result_dtype, typeof
+from covector.core.memory import copy_of, mapped
 from covector.core.pytrees import tree_map, tree_unflatten
 from covector.primitives.identity import stop_gradient_p
 from covector.primitives.shaping import convert_to, reshape_to
@@ -22,14 +23,14 @@ def stop_gradient(x: T) -> T:
         x: a pytree of arrays.
 
     Returns:
-        The same pytree; its derivative is zero.
+        The same pytree, with copies of arrays; its derivative is zero.
 
     Example:
         >>> from covector.transforms.autodiff import grad
         >>> float(grad(lambda x: x * stop_gradient(x))(3.0))
         3.0
     """
-    return cast(T, tree_map(lambda leaf: stop_gradient_p.bind(leaf), x))
+    return cast(T, tree_map(lambda leaf: stop_gradient_p.bind(mapped(copy_of, leaf)), x))
 
 
 def ravel_pytree(tree: Any) -> tuple[Any, Callable[[Any], Any]]:

@@ -9,6 +9,7 @@ import pytest
 
 import covector as cv
 from covector import lax
+from covector.core import memory
 from covector.core.memory import LARGE
 
 X = np.array([0.3, 0.9, 1.4])
@@ -291,6 +292,31 @@ def arrays_in(x):
         yield from arrays_in(list(x.values()))
     elif isinstance(x, cv.Jaxpr):
         yield from arrays_in([x.consts, [e.params for e in x.equations]])
+
+
+def test_identities_return_copies_also_where_nothing_is_traced():
+    x = X.copy()
+    for f in (cv.stop_gradient, lambda x: cv.checkpoint_name(x, "name")):
+        y = f(x)
+        y += 1
+        np.testing.assert_array_equal(x, X)
+
+
+def test_the_leaves_of_a_pullback_are_read_only():
+    for linear in (cv.vjp(model(K), X)[1], cv.linearize(model(K), X)[1]):
+        for leaf in cv.tree.leaves(linear):
+            with pytest.raises(ValueError, match="read-only"):
+                leaf[...] = 0.0
+        np.testing.assert_allclose(cv.tree.leaves(linear(CT))[0], CT * K * (np.exp(X) + 2 * X))
+
+
+def test_static_arguments_of_a_rule_changed_before_the_pullback_is_called():
+    f = cv.custom_vjp(lambda k, x: k["a"] * x, nondiff_argnums=(0,))
+    f.defvjp(lambda k, x: (k["a"] * x, None), lambda k, r, ct: (ct * k["a"],))
+    k = {"a": K.copy()}
+    _, pull = cv.vjp(lambda x: f(k, x), X)
+    k["a"][:] = 50.0
+    np.testing.assert_allclose(pull(CT)[0], CT * K)
 
 
 # --- written to inside the function -----------------------------------------------------------------------------------------
@@ -602,6 +628,22 @@ def test_programs_keep_large_arrays_as_they_were(trace):
     np.testing.assert_allclose(out, 2.0 * x * x)
     np.testing.assert_allclose(pull(np.ones(N_LARGE))[0], 4.0 * x)
     assert k.flags.writeable
+
+
+def test_large_arrays_that_no_derivative_needs_are_dropped_at_once():
+    alive = []
+
+    def f(x):
+        for _ in range(3):
+            noise = np.ones(N_LARGE)
+            alive.append(weakref.ref(noise))
+            x = x + noise
+            del noise
+            assert alive[-1]() is None
+        return np.sum(x)
+
+    cv.grad(f)(np.ones(N_LARGE))
+    assert not memory._frozen
 
 
 def test_nothing_is_kept_alive():
