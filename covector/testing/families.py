@@ -290,7 +290,15 @@ def loop(b: Builder) -> None:
         f"lax.map(lambda i: {f.name}({x.name} * i)[0], np.array([0.5, 1.0]))",
         f"checkpoint({f.name})({x.name})[0]",
     ]
-    chosen = b.choose(options)
+    steps = f"(np.floor(40.0 * np.sum({x.name})) % 4.0).astype(int)"  # differs between examples that are slightly different
+    diverging = [
+        f"lax.fori_loop(0, {steps}, lambda i, c: np.tanh({f.name}(c)[0]) + 0.1 * i, {x.name})",
+        f"lax.while_loop(lambda c: c[0] < {steps}, lambda c: (c[0] + 1, np.tanh({f.name}(c[1])[0])), (0, {x.name}))[1]",
+        f"lax.switch({steps}, [np.sin, lambda u: {f.name}(u)[0], lambda u: u * u, np.tanh], {x.name})",
+    ]
+    chosen = b.choose([*options, *diverging, *diverging])
+    if chosen in diverging:
+        b.guarded(f"0.5 - np.abs(40.0 * np.sum({x.name}) % 1.0 - 0.5)")
     if "cond" in chosen:
         b.guarded(f"np.abs(np.sum({x.name}) - 0.1)")
     b.add(chosen)

@@ -21,6 +21,8 @@ from covector.core.parser import parse
 from covector.core.pytrees import tree_leaves
 from covector.interpreters.clean import clean
 from covector.interpreters.evaluate import eval_jaxpr, run_equations
+from covector.lax.choice import cond
+from covector.lax.loops import scan
 from covector.testing.numerical import (
     disagreement,
     exact_tolerance,
@@ -31,6 +33,7 @@ from covector.testing.numerical import (
     random_like,
 )
 from covector.transforms.autodiff import grad, jvp, linear_transpose, linearize, vjp
+from covector.transforms.checkpoint import checkpoint
 from covector.transforms.jacobian import jacfwd, jacrev
 from covector.transforms.jit import jit
 from covector.transforms.staging import make_jaxpr
@@ -450,7 +453,7 @@ def jacobians_agree(s: _Subject) -> None:
 
 def batch_of(s: _Subject, size: int | None = None) -> tuple[list[Any], tuple[int | None, ...], int]:
     """Arguments of which some are batches of variations of the inputs, and the axes of the batches."""
-    size = int(s.rng.integers(1, 4)) if size is None else size
+    size = int(s.rng.integers(1, 6)) if size is None else size
     axes: list[int | None] = [int(s.rng.integers(-1, np.ndim(x) + 1)) for x in s.inputs]
     axes = [None if a == -1 else a for a in axes]
     if all(a is None for a in axes):
@@ -582,6 +585,72 @@ def hessians_agree(s: _Subject) -> None:
     derivative = jvp(gradient, point, v)[1]
     flat_gradient = lambda *xs: list(gradient(*xs))
     compare_numerically(s, flat_gradient, point, v, derivative, "jvp(grad(f))")
+
+
+# --- derivatives in containers ----------------------------------------------------------------------------------------
+
+
+def _in_scan(f: Any) -> Any:
+    return lambda *xs: [o[0] for o in scan(lambda c, _: (c, f(*xs)), 0, None, length=1)[1]]
+
+
+def _in_checkpointed_scan(f: Any) -> Any:
+    return lambda *xs: [o[1] for o in scan(lambda c, _: (c, f(*xs)), 0, None, length=2, checkpoint="sqrt")[1]]
+
+
+def _in_cond(f: Any) -> Any:
+    return lambda *xs: cond(np.sum(np.real(xs[0])) < np.inf, f, lambda *xs: [0 * o for o in f(*xs)], *xs)
+
+
+def _in_vmap(f: Any) -> Any:
+    return lambda *xs: [o[-1] for o in vmap(f, [*[0] * len(xs)])(*(np.stack([x, x]) for x in xs))]
+
+
+CONTAINERS: dict[str, Callable[[Any], Any]] = {
+    "jit": jit,
+    "checkpoint": checkpoint,
+    "scan": _in_scan,
+    "scan(checkpoint='sqrt')": _in_checkpointed_scan,
+    "cond": _in_cond,
+    "vmap": _in_vmap,
+}
+"""Ways to call a function from arrays to a list of arrays that change nothing."""
+
+
+@law
+def derivatives_pass_through_containers(s: _Subject) -> None:
+    """``jit``, ``checkpoint``, ``scan``, ``cond`` and ``vmap`` around a function, or around a derivative of it, change nothing:
+    not ``grad``, ``jvp``, ``vjp``, nor second derivatives.  One of them, drawn, is tried around each."""
+    s.need_derivatives()
+    point = [np.asarray(x)[()] for x in s.active_inputs]
+    every = tuple(range(len(point)))
+    f, scalar = s.of_active(s.call), s.of_active(s.objective())
+    t = [np.asarray(s.tangents()[i])[()] for i in s.active]
+    cts = s.cotangents()
+
+    def derivatives(f: Any, scalar: Any) -> dict[str, Callable[..., Any]]:
+        gradient = lambda *xs: list(grad(lambda *ys: scalar(*ys)[0], every)(*xs))
+        slope = lambda *xs: sum(np.sum(np.real(g * d)) for g, d in zip(gradient(*xs), t, strict=True))
+        return {
+            "grad": gradient,
+            "vjp": lambda *xs: list(vjp(f, *xs)[1](cts)),
+            "jvp": lambda *xs: [o for o in jvp(f, xs, t)[1] if is_inexact(o)],
+            "jvp(grad)": lambda *xs: jvp(gradient, xs, t)[1],
+            "grad(grad)": lambda *xs: list(grad(slope, every)(*xs)),
+        }
+
+    value = lambda *xs: [scalar(*xs)]
+    plain = derivatives(f, value)
+    for name, derivative in plain.items():
+        inside, around = (list(CONTAINERS)[s.rng.integers(len(CONTAINERS))] for _ in range(2))
+        with s.doing(name):
+            expected = derivative(*point)
+        with s.doing(f"{name} of {inside} of f"):
+            wrap = CONTAINERS[inside]
+            found = derivatives(wrap(f), wrap(value))[name](*point)
+        s.same(found, expected, f"{name} of {inside} of f", types=False, tolerance=100 * s.tolerance)
+        with s.doing(f"{around} of {name} of f"):
+            s.same(CONTAINERS[around](derivative)(*point), expected, f"{around} of {name} of f", types=False)
 
 
 __all__ = ["LAWS", "SKIPPED", "Law", "LawError", *LAWS]

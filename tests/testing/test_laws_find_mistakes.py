@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from covector import Primitive, jit
+from covector import Primitive, jit, lax
 from covector.core.avals import ShapedArray
 from covector.core.jaxpr import Jaxpr
 from covector.interpreters import clean as cleaning
+from covector.primitives import while_loop
+from covector.primitives.checkpoint import checkpoint_p
 from covector.testing import LAWS, LawError, laws
 
 sin, cos, mul, add, pow_ = (Primitive.registry[name] for name in ("sin", "cos", "mul", "add", "pow"))
@@ -139,3 +141,38 @@ def test_laws_that_have_nothing_to_say_are_counted() -> None:
     before = dict(laws.SKIPPED)
     LAWS["jvp_is_numerical"](lambda n: (n + 1,), (3,))
     assert laws.SKIPPED["jvp_is_numerical: no inexact input"] == before.get("jvp_is_numerical: no inexact input", 0) + 1
+
+
+def diverging(x: Any) -> Any:
+    steps = (np.floor(40.0 * np.sum(x)) % 4.0).astype(int)
+    return (lax.while_loop(lambda c: c[0] < steps, lambda c: (c[0] + 1, np.cos(c[1])), (0, x))[1],)
+
+
+def test_a_wrong_order_of_the_examples_of_a_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    inputs = (np.array([0.31, -0.72, 1.4]),)
+    LAWS["vmap_is_a_loop"](diverging, inputs)
+    monkeypatch.setattr(while_loop, "places", lambda numbers: np.arange(sum(map(len, numbers))))
+    broken("vmap_is_a_loop", diverging, inputs, match="against a loop")
+
+
+def test_a_wrong_derivative_of_what_is_checkpointed(monkeypatch: pytest.MonkeyPatch) -> None:
+    right = checkpoint_p.linearize
+
+    def wrong(primals: Any, tangents: Any, **params: Any) -> Any:
+        outs, tangents_out = right(primals, tangents, **params)
+        return outs, [1.5 * t if hasattr(t, "shape") else t for t in tangents_out]
+
+    monkeypatch.setattr(checkpoint_p, "linearize", wrong)
+
+    def program(x: Any) -> Any:
+        return (np.sin(x), x * x)
+
+    caught = []
+    for k in range(8):  # the containers are drawn by the name
+        program.__qualname__ = f"program {k}"
+        try:
+            LAWS["derivatives_pass_through_containers"](program, (X,))
+        except LawError as error:
+            caught.append(str(error).split("\n")[0])
+    assert any("of checkpoint of f" in text for text in caught)
+    assert all("checkpoint" in text for text in caught)
