@@ -26,6 +26,7 @@ from covector.interpreters.linearize import split_known
 from covector.interpreters.programs import choose, jvp_program, spread, staged, transposed_program
 from covector.interpreters.stage import LinearTrace
 from covector.primitives.call import call_primitive, varying_of
+from covector.primitives.saved_steps import Steps, giving_out, giving_out_only
 from covector.primitives.shaping import linear_structural, move_batch_to_front, strengthened
 from covector.primitives.subprograms import batched_in_front, rearranged
 
@@ -102,20 +103,25 @@ def saving_plan(jaxpr: Jaxpr, nonzero: tuple[bool, ...], policy: Policy) -> Plan
 
 def _saving_plan(jaxpr: Jaxpr, nonzero: tuple[bool, ...], policy: Policy) -> Plan:
     may_save = lambda e: policy(e.primitive, *(x.aval for x in e.inputs), **e.params)
+    jaxpr, loops = giving_out(jaxpr, may_save)
     saveable = [e for e in jaxpr.equations if e.primitive.effect or may_save(e)]
-    candidates = [v for e in saveable for v in e.outputs]
-    tangent, present = _tangent_program(jaxpr, nonzero, candidates)
+    candidates = [*(v for e in saveable for v in e.outputs), *(v for steps in loops.values() for v in steps.stacks)]
+    candidates = list(dict.fromkeys(candidates))
+    tangent, present = _tangent_program(jaxpr, nonzero, candidates, loops)
     needed = {x for e in tangent.equations for x in e.inputs} | set(tangent.out_vars)
     used = [v in needed for v in tangent.in_vars[: len(candidates) + len(nonzero)]]
     saved = choose(used[: len(candidates)], candidates)
     n = len(used)
     in_vars = [*choose(used, tangent.in_vars[:n]), *tangent.in_vars[n:]]
     tangent = Jaxpr(in_vars, tangent.equations, tangent.out_vars, tangent.consts)
+    jaxpr = giving_out_only(jaxpr, loops, set(saved))
     primal = Jaxpr(jaxpr.in_vars, jaxpr.equations, [*jaxpr.out_vars, *saved], jaxpr.consts)
     return Plan(primal, tangent, used[len(candidates) :], present)
 
 
-def _tangent_program(jaxpr: Jaxpr, nonzero: tuple[bool, ...], saved: list[Var]) -> tuple[Jaxpr, list[bool]]:
+def _tangent_program(
+    jaxpr: Jaxpr, nonzero: tuple[bool, ...], saved: list[Var], loops: dict[Var, Steps]
+) -> tuple[Jaxpr, list[bool]]:
     """``(*saved, *inputs, *tangents) -> tangents``, in which the values of saved variables are taken from the inputs."""
     present: list[bool] = []
     quiet = _with_quiet_parts(jaxpr)
@@ -129,7 +135,11 @@ def _tangent_program(jaxpr: Jaxpr, nonzero: tuple[bool, ...], saved: list[Var]) 
         def apply(eqn: Equation, inputs: list[Any]) -> Any:
             if eqn.primitive.effect:  # it has happened
                 return [values[v] for v in eqn.outputs]
-            outs = eqn.primitive.bind(*inputs, **eqn.params)
+            steps = loops.get(eqn.outputs[-1]) if eqn.outputs else None
+            if steps is not None:
+                outs = steps.run_again(eqn.params, inputs, [values[v] for v in steps.stacks])
+            else:
+                outs = eqn.primitive.bind(*inputs, **eqn.params)
             if eqn.primitive.multiple_results:
                 return [_with_primal(o, values.get(v)) for o, v in zip(outs, eqn.outputs, strict=True)]
             return _with_primal(outs, values.get(eqn.outputs[0]))
