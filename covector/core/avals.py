@@ -11,7 +11,7 @@ through staging, so that compiling a function never changes the dtype of its res
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -295,10 +295,17 @@ def _checked_array_aval(x: np.ndarray[Any, Any]) -> ShapedArray:
     return array_aval(x.shape, x.dtype)
 
 
+_INT64 = 2**63
+
+
+def _too_large(x: int) -> NoReturn:
+    raise TypeError(f"an integer of {x.bit_length()} bits has no dtype: the largest have 64")
+
+
 TYPEOF: dict[type, Callable[[Any], AbstractValue]] = {
     np.ndarray: _typeof_ndarray,
     bool: lambda x: _BOOL_AVAL,
-    int: lambda x: _WEAK_AVALS[int],
+    int: lambda x: _WEAK_AVALS[int] if -_INT64 <= x < 2 * _INT64 else _too_large(x),
     float: lambda x: _WEAK_AVALS[float],
     complex: lambda x: _WEAK_AVALS[complex],
     Zero: lambda x: x.aval,

@@ -29,6 +29,7 @@ def check(jaxpr: Jaxpr, linear: Sequence[bool] | None = None) -> None:
         JaxprTypeError: for a variable that is unbound or bound twice, or a value whose type is not what the program says.
         LinearityError: for an equation or an output that is not linear.
 
+    >>> import numpy as np
     >>> from covector.core.avals import ShapedArray
     >>> from covector.primitives.ring import mul_p
     >>> x, y = Var(ShapedArray((3,), np.float64)), Var(ShapedArray((3,), np.float64))

@@ -188,6 +188,10 @@ class BatchSizeError(CovectorError, ValueError):
     """The arguments of a batched function disagree in the size of the batch, or have no axis to batch."""
 
 
+class UnravelError(CovectorError, ValueError):
+    """A vector that is not that of the tree which ``ravel_pytree`` raveled, or that the tree cannot hold."""
+
+
 class ArgumentError(CovectorError, TypeError):
     """An argument of a transformation (``argnums``, ``in_axes``, ``static_argnums`` …) that names nothing."""
 

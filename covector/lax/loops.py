@@ -14,7 +14,7 @@ from covector.core.avals import result_dtype, shape_of, typeof
 from covector.core.context import jit_is_disabled
 from covector.core.memory import own_results
 from covector.core.primitive import TracerBase
-from covector.core.pytrees import tree_leaves, tree_map, tree_paths, tree_unflatten
+from covector.core.pytrees import tree_map, tree_paths, tree_unflatten
 from covector.core.tracebacks import hides_frames
 from covector.interpreters.evaluate import eval_jaxpr
 from covector.interpreters.programs import staged
@@ -27,6 +27,7 @@ from covector.primitives.shaping import as_python_number, convert_to
 from covector.primitives.subprograms import cut
 from covector.primitives.subscripts import concrete
 from covector.primitives.while_loop import bind_while, is_known
+from covector.transforms import options
 from covector.transforms.arguments import check_functions, function_name, kind_of, transformed, wrong_argument
 from covector.transforms.tracing import traced_function
 from covector.transforms.vmap import vmap
@@ -87,6 +88,8 @@ def scan(
     check_option(checkpoint, ("sqrt", "binomial"), who.name)
     carry, columns = flat(init, who.name), flat(xs, who.name)
     n = _number_of_steps(columns, length, who.name)
+    options.flag(reverse, "reverse", who.name)
+    _check_unroll(unroll, who.name)
     if jit_is_disabled() and n:  # what a step gives out is known only from a step
         return _python_scan(f, init, columns, n, reverse, who.name)
     x_avals = [typeof(x).example(0) for x in columns.leaves]
@@ -135,7 +138,7 @@ def _number_of_steps(columns: Tree, length: int | None, who: str) -> int:
         )
     lengths = {f"xs{path[3:]}": shape_of(x)[0] for path, x in zip(paths, columns.leaves, strict=True)}
     if length is not None:
-        lengths["length"] = int(length)
+        lengths["length"] = options.count(length, "length", who)
     if len(set(lengths.values())) == 1:
         return next(iter(lengths.values()))
     what = ", ".join(f"{name} has {n}" for name, n in lengths.items())
@@ -156,6 +159,11 @@ def _unrolled(body: Body, loop: Loop, unroll: int | bool, init: list[Any], xs: l
         return loop.bind(body.jaxpr, body.hoisted, init, xs)
     unroll = min(unroll, n)
     return in_blocks(body, loop, _several_steps(body, loop, unroll), unroll, init, xs, rest=loop)
+
+
+def _check_unroll(unroll: Any, who: str) -> None:
+    if not isinstance(unroll, bool):
+        options.count(unroll, "unroll", who, 1)
 
 
 def _several_steps(body: Body, loop: Loop, unroll: int) -> Any:
@@ -269,6 +277,7 @@ def fori_loop(
         12.0
     """
     check_functions(FORI, body_fun=body_fun)
+    _check_unroll(unroll, f"fori_loop of {function_name(body_fun)}")
     bounds = [_bound(x, name) for x, name in ((lower, "lower"), (upper, "upper"))]
     dtype = result_dtype(*[typeof(x) for x in bounds])
     who = transformed("fori_loop", body_fun)
@@ -333,8 +342,9 @@ def map(f: Callable[[Any], Any], xs: Any, *, batch_size: int | None = None, prog
     check_functions("map(f, xs)", f=f)
     if batch_size is None:
         return scan(lambda _, x: (None, f(x)), None, xs, progress=progress)[1]
-    n = shape_of(tree_leaves(xs)[0])[0]
-    size = max(1, min(int(batch_size), n))
+    size = options.count(batch_size, "batch_size", f"map of {function_name(f)}", 1)
+    n = _number_of_steps(flat(xs, f"map of {function_name(f)}"), None, f"map of {function_name(f)}")
+    size = max(1, min(size, n))
     whole = n - n % size
     parts = tree_map(lambda x: np.reshape(x[:whole], (whole // size, size, *shape_of(x)[1:])), xs)
     _, ys = scan(lambda _, x: (None, vmap(f)(x)), None, parts, progress=progress)

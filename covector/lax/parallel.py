@@ -162,7 +162,8 @@ def _reduced(name: str, reduce: Callable[..., Any], x: Any, axis_name: AxisName,
 
     def one(leaf: Any) -> Any:
         for axis, team in teams.items():
-            leaf = reduce(team.gathered(leaf, axis, 0), axis=0)
+            every = team.gathered(leaf, axis, 0)
+            leaf = reduce(every, axis=0) if shape_of(every)[0] else leaf  # of no examples there is nobody to ask
         return leaf
 
     return tree_map(one, x)

@@ -153,6 +153,8 @@ def isposinf(x: Any, out: Any = None) -> Any:
 @implements(np.isclose)
 def isclose(a: Any, b: Any, rtol: Any = 1e-05, atol: Any = 1e-08, equal_nan: bool = False) -> Any:
     a, b = as_operand(a), as_operand(b)
+    if dtype_of(b).kind in "biu":  # as NumPy does, so that differences are those of numbers
+        b = np.multiply(b, np.ones((), np.result_type(dtype_of(b), 1.0))[()])
     close = np.less_equal(np.abs(np.subtract(a, b)), np.add(atol, np.multiply(rtol, np.abs(b))))
     result = np.logical_or(np.logical_and(close, np.isfinite(b)), np.equal(a, b))
     return np.logical_or(result, np.logical_and(np.isnan(a), np.isnan(b))) if equal_nan else result

@@ -38,8 +38,6 @@ def take(a: Any, indices: Any, axis: Any = None, out: Any = None, mode: str = "r
         a, axis = np.ravel(a), 0
     axis = canonical_axis(axis, a.ndim, "take")
     n = a.shape[axis]
-    if n == 0 and indices.size:
-        raise IndexError("cannot do a non-empty take from an empty axes.")
     return index(a, (*(slice(None),) * axis, _within(indices, n, mode)))
 
 

@@ -83,6 +83,8 @@ def _quantile(a: Any, q: Any, axis: Any, method: str, keepdims: bool, weights: A
         raise ValueError(f"{method!r} is not a valid method. Use one of: {list(METHODS)}")
     if len(shape_of(q)) > 2:
         raise ValueError("q must be a scalar or 1d")
+    if skip_nan and not as_array(a).size:
+        return np.nanmean(a, axis=axis, keepdims=keepdims)
     data, kept = first_axis(a, axis, "quantile")
     if weights is not None:
         result = _weighted(a, data, q, axis, method, weights, skip_nan)

@@ -54,7 +54,7 @@ def sort(a: Any, axis: Any = -1, kind: Any = None, order: Any = None, *, stable:
 def argsort(a: Any, axis: Any = -1, kind: Any = None, order: Any = None, *, stable: Any = None) -> Any:
     """``numpy.argsort``."""
     kind = _sort_kind(kind, stable, order, np.argsort)
-    a, axis = _array_and_axis(a, axis, "argsort")
+    a, axis = _array_and_axis(a if np.ndim(a) else ravel(a), axis, "argsort")
     return argsort_p.bind(a, axis=axis, kind=kind)
 
 

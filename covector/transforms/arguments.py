@@ -12,13 +12,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from covector.core import errors
-from covector.core.avals import Zero, float0, shape_of, typeof
+from covector.core.avals import AbstractValue, Zero, float0, shape_of, typeof
 from covector.core.checked_rules import alike
 from covector.core.primitive import TracerBase
 from covector.core.pytrees import broadcast_prefix, tree_flatten, tree_paths, tree_unflatten
 from covector.core.source import Source, source_of_function
 from covector.core.tracebacks import hides_frames
 from covector.primitives.shaping import in_type
+from covector.transforms import options
 
 ArgNums = int | Sequence[int]
 ArgNames = str | Sequence[str] | None
@@ -180,17 +181,24 @@ def select_arguments(
         raise errors.ArgumentError(errors.describe(what, fix=fix))
     positions = [_position(n, len(args), who) for n in ([argnums] if isinstance(argnums, (int, np.integer)) else argnums)]
     if argnames is None:
+        _check_different(positions, who)
         return Selection(args, kwargs, tuple(positions), single, None, len(positions))
-    names = (argnames,) if isinstance(argnames, str) else tuple(argnames)
+    names = options.names(argnames, "argnames", who)
     places = [*positions, *(_place_of_name(f, name, args, kwargs, who) for name in names)]
-    if len(set(places)) != len(places):
-        raise errors.ArgumentError(errors.describe(f"{who} was asked for the same argument twice: {places}."))
+    _check_different(places, who)
     single = isinstance(argnames, str) and not positions
     return Selection(args, kwargs, tuple(places), single, names, len(positions))
 
 
+def _check_different(places: Sequence[Any], who: str) -> None:
+    if len(places) > 1 and len(set(places)) != len(places):
+        why = "argnums or argnames name an argument twice, and its derivative would be counted twice"
+        what = f"{who} was asked for the same argument twice: {', '.join(map(repr, places))}."
+        raise errors.ArgumentError(errors.describe(what, why=why, fix="name each argument once"))
+
+
 def _position(n: Any, count: int, who: str) -> int:
-    if not isinstance(n, (int, np.integer)) or not -count <= n < count:
+    if not isinstance(n, (int, np.integer)) or isinstance(n, bool) or not -count <= n < count:
         raise errors.ArgumentError(
             errors.describe(
                 f"{who} has argnums={n!r}, but the function was called with {count} positional argument{'s' * (count != 1)}.",
@@ -235,6 +243,13 @@ def check_leaves(leaves: Sequence[Any], paths: Callable[[], list[str]], who: str
                     fix="pass arrays or numbers; keep other things in a closure (functools.partial), or make them static (jit)",
                 )
             ) from None
+
+
+def given_avals(leaves: Sequence[Any], tree: Any, who: str) -> list[Any]:
+    """The types of the leaves of a tree of values, or of avals in their place; rejects others."""
+    is_aval = [isinstance(leaf, AbstractValue) for leaf in leaves]
+    check_leaves([0 if m else leaf for leaf, m in zip(leaves, is_aval, strict=True)], lambda: tree_paths(tree), who)
+    return [leaf if m else typeof(leaf) for leaf, m in zip(leaves, is_aval, strict=True)]
 
 
 def kind_of(result: Any) -> str:

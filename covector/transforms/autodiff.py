@@ -16,7 +16,7 @@ from covector.core import errors
 from covector.core.avals import instantiate, typeof
 from covector.core.jaxpr import sub_jaxprs
 from covector.core.memory import Holder, copies, held_arguments, own_results
-from covector.core.primitive import TracerBase, open_trace
+from covector.core.primitive import open_trace
 from covector.core.pytrees import tree_flatten, tree_map, tree_unflatten
 from covector.core.tracebacks import hides_frames
 from covector.interpreters.jvp import JVPTrace
@@ -29,6 +29,7 @@ from covector.transforms.arguments import (
     check_callable,
     check_functions,
     flatten_values,
+    given_avals,
     kind_of,
     like_tangent,
     select_arguments,
@@ -381,7 +382,7 @@ def linear_transpose(f: Function, *primals: Any) -> Function:
     check_functions("linear_transpose(f, *primals)", f=f)
     who = transformed("linear_transpose", f)
     leaves, treedef = tree_flatten(list(primals))
-    avals = [leaf if hasattr(leaf, "weak_type") and not isinstance(leaf, TracerBase) else typeof(leaf) for leaf in leaves]
+    avals = given_avals(leaves, list(primals), who.name)
     for aval in avals:
         if aval.dtype.kind not in "iufc":
             raise errors.GradDtypeError(

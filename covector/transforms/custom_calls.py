@@ -60,11 +60,16 @@ def converted_closure(fun: Callable[..., Any], example_args: Any, what: str) -> 
     who = transformed(what, fun)
     leaves, treedef = flatten_values(example_args, who.name)
     traced = trace_function(fun, treedef, [typeof(x) for x in leaves], who)
-    n, jaxpr, out_tree = len(example_args), traced.jaxpr, traced.out_tree  # not the traced values: they come as arguments
+    n, n_consts = len(example_args), len(traced.hoisted)
+    jaxpr, out_tree = traced.jaxpr, traced.out_tree  # not the traced values: they come as arguments
     name = f"the converted {function_name(fun)}"
 
     def converted(*args_and_consts: Any) -> Any:
         args, consts = args_and_consts[:n], args_and_consts[n:]
+        if len(consts) != n_consts:
+            what = f"{name} is called with {len(consts)} constants after its {n} arguments, and closes over {n_consts}."
+            fix = "call it with the arguments and then *consts, as closure_convert returned them"
+            raise errors.ArgumentError(errors.describe(what, fix=fix))
         given = same_tree(list(args), treedef, "arguments", name)
         return tree_unflatten(out_tree, eval_jaxpr(jaxpr, *consts, *given))[0]
 

@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any, Literal, NamedTuple, overload
 
 from covector.core import errors
-from covector.core.avals import AbstractValue, typeof
 from covector.core.jaxpr import Jaxpr
 from covector.core.pytrees import tree_flatten, tree_unflatten
 from covector.core.tracebacks import hides_frames
@@ -15,8 +14,8 @@ from covector.interpreters.stage import stage
 from covector.transforms.arguments import (
     Transformed,
     check_callable,
-    check_leaves,
     flatten_values,
+    given_avals,
     transformed,
     wrap_like,
 )
@@ -81,10 +80,7 @@ def make_jaxpr(
 def _staged(f: Callable[..., Any], call: StaticCall, who: Transformed) -> tuple[Jaxpr, list[Any], Any]:
     """What `staged_call` returns for arguments that are values or avals."""
     leaves, treedef = tree_flatten(call.dynamic)
-    avals = [leaf if isinstance(leaf, AbstractValue) else None for leaf in leaves]
-    check_leaves([x for x, a in zip(leaves, avals, strict=True) if a is None], list, who.name)
-    avals = [typeof(x) if a is None else a for x, a in zip(leaves, avals, strict=True)]
-    return staged_call(f, call, treedef, avals, who)
+    return staged_call(f, call, treedef, given_avals(leaves, call.dynamic, who.name), who)
 
 
 def staged_program(f: Callable[..., Any], call: StaticCall, who: Transformed) -> tuple[Jaxpr, Any]:

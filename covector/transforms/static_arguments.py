@@ -10,6 +10,7 @@ from covector.core import errors
 from covector.core.avals import typeof
 from covector.core.keys import key_of
 from covector.core.primitive import TracerBase
+from covector.transforms import options
 from covector.transforms.arguments import function_name
 
 
@@ -33,8 +34,8 @@ class StaticArguments:
     """Which arguments of a function are static: by position and by name, each implying the other through the signature."""
 
     def __init__(self, f: Callable[..., Any], argnums: int | Sequence[int], argnames: str | Sequence[str]):
-        self.positions = {argnums} if isinstance(argnums, int) else set(argnums)
-        self.names = {argnames} if isinstance(argnames, str) else set(argnames)
+        self.positions = set(options.positions(argnums, "static_argnums", function_name(f)))
+        self.names = set(options.names(argnames, "static_argnames", function_name(f)))
         if not self.positions and not self.names:
             return
         try:

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from covector.core import errors
 from covector.core.avals import result_dtype, typeof
 from covector.core.memory import copy_of, mapped
 from covector.core.pytrees import tree_map, tree_unflatten
@@ -30,6 +31,7 @@ def stop_gradient(x: T) -> T:
         >>> float(grad(lambda x: x * stop_gradient(x))(3.0))
         3.0
     """
+    flatten_values([x], "stop_gradient")
     return cast(T, tree_map(lambda leaf: stop_gradient_p.bind(mapped(copy_of, leaf)), x))
 
 
@@ -41,7 +43,11 @@ def ravel_pytree(tree: Any) -> tuple[Any, Callable[[Any], Any]]:
 
     Returns:
         ``(vector, unravel)``: the leaves, raveled and concatenated in the dtype they promote to; ``unravel(vector)`` has the
-        structure, the shapes and the dtypes of ``tree``.
+        structure, the shapes and the dtypes of ``tree``.  Of a vector of another dtype, which a leaf cannot hold (fractions for
+        integers, complex numbers for real ones), the leaf takes the dtype.
+
+    Raises:
+        UnravelError: ``unravel`` got no vector of that length, or one with fractions for an integer leaf beside others.
 
     Example:
         >>> import numpy as np
@@ -59,14 +65,28 @@ def ravel_pytree(tree: Any) -> tuple[Any, Callable[[Any], Any]]:
 
     def unravel(vector: Any) -> Any:
         total = sum(a.size for a in avals)
-        found = typeof(vector).shape
-        if found != (total,):
-            raise ValueError(f"unravel needs a vector of shape ({total},), got one of shape {found}")
+        (leaf,), _ = flatten_values([vector], "unravel")
+        if typeof(leaf).shape != (total,):
+            what = f"unravel needs a vector of shape ({total},), got one of shape {typeof(leaf).shape}."
+            raise errors.UnravelError(errors.describe(what, fix="pass a vector like the one that ravel_pytree returned"))
         pieces, start = [], 0
         for aval in avals:
             piece = vector[start : start + aval.size]
-            pieces.append(convert_to(reshape_to(piece, aval.shape), aval.dtype))
+            pieces.append(_back(reshape_to(piece, aval.shape), aval.dtype, dtype))
             start += aval.size
         return tree_unflatten(treedef, pieces)[0]
 
     return vector, unravel
+
+
+def _back(piece: Any, dtype: np.dtype[Any], common: np.dtype[Any]) -> Any:
+    """A part of a vector as a leaf of this dtype, or of its own where that would lose something."""
+    found = typeof(piece).dtype
+    if found != common:
+        return convert_to(piece, dtype) if np.can_cast(found, dtype, "same_kind") else piece
+    leaf = convert_to(piece, dtype)
+    if isinstance(piece, (np.ndarray, np.generic)) and not np.can_cast(found, dtype, "same_kind") and np.any(leaf != piece):
+        what = f"unravel got a vector of {found} with values that a leaf of dtype {dtype} cannot hold."
+        why = "the tree has leaves of several dtypes, and this one would lose fractions, signs or imaginary parts"
+        raise errors.UnravelError(errors.describe(what, why=why, fix="ravel the floating leaves alone, or round the others"))
+    return leaf

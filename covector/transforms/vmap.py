@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from functools import partial
 from typing import Any
 
@@ -16,6 +16,7 @@ from covector.core.memory import own_results
 from covector.core.pytrees import broadcast_prefix, tree_flatten, tree_leaves, tree_paths, tree_unflatten
 from covector.interpreters.batch import BatchTrace, open_batch
 from covector.primitives.shaping import broadcast_to_p, moveaxis
+from covector.transforms import options
 from covector.transforms.arguments import check_callable, flatten_values, transformed, wrap_like
 from covector.transforms.typing import P, R
 
@@ -62,6 +63,12 @@ def vmap(
     check_callable(f, "vmap")
     if isinstance(in_axes, list):
         in_axes = tuple(in_axes)
+    _check_axes(in_axes, "in_axes")
+    _check_axes(out_axes, "out_axes")
+    if axis_size is not None:
+        axis_size = options.count(axis_size, "axis_size", "vmap")
+    if axis_name is not None and not isinstance(axis_name, Hashable):
+        raise options.refused("axis_name", axis_name, "vmap", "pass a string, or anything hashable")
     if branches == "split" and axis_name is not None:
         why = "a collective needs all examples at once, and a split batch is run in parts"
         raise errors.ArgumentError(errors.describe("vmap got branches='split' and an axis_name.", why=why))
@@ -79,7 +86,7 @@ def vmap(
             batched_args, batched_kwargs = tree_unflatten(treedef, tracers)
             return f(*batched_args, **batched_kwargs)
 
-        if branches == "split" and size:
+        if branches == "split":
             branching = importlib.import_module("covector.transforms.branches")  # not always needed
             pairs, out_tree = branching.run_parts(flat, leaves, dims, size, who)
         else:
@@ -94,8 +101,16 @@ def vmap(
         outs = [_place_batch(v, d, axis, size, who.name) for (v, d), axis in zip(pairs, axes, strict=True)]
         return tree_unflatten(out_tree, own_results(outs, leaves))[0]
 
-    options = {"in_axes": in_axes, "out_axes": out_axes, "axis_name": axis_name, "axis_size": axis_size, "branches": branches}
-    return wrap_like(f, vmapped, "vmap", partial(vmap, **options))
+    made = {"in_axes": in_axes, "out_axes": out_axes, "axis_name": axis_name, "axis_size": axis_size, "branches": branches}
+    return wrap_like(f, vmapped, "vmap", partial(vmap, **made))
+
+
+def _check_axes(axes: Any, what: str) -> None:
+    """Reject what is no axis; a tree of them is compared with the arguments when it is called."""
+    for axis in tree_leaves(axes):
+        if not options.is_integer(axis):
+            fix = "give an integer, None, or a tree of them whose structure begins that of the value"
+            raise options.refused(what, axes, "vmap", fix)
 
 
 def _axes_error(text: str) -> Exception:
@@ -116,9 +131,7 @@ def _input_dims(in_axes: Any, args: Any, kwargs: Any, leaves: list[Any], who: st
         )
     axes = [*broadcast_prefix(in_axes, args, f"{who}: in_axes", _axes_error)]
     axes += [0] * (len(leaves) - len(axes))
-    return [
-        _canonical(axis, leaf, i, args, kwargs, who) for i, (axis, leaf) in enumerate(zip(axes, leaves, strict=True))
-    ]
+    return [_canonical(axis, leaf, i, args, kwargs, who) for i, (axis, leaf) in enumerate(zip(axes, leaves, strict=True))]
 
 
 def _canonical(axis: Any, leaf: Any, index: int, args: Any, kwargs: Any, who: str) -> int | None:
