@@ -11,7 +11,7 @@ through staging, so that compiling a function never changes the dtype of its res
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
@@ -295,17 +295,10 @@ def _checked_array_aval(x: np.ndarray[Any, Any]) -> ShapedArray:
     return array_aval(x.shape, x.dtype)
 
 
-_INT64 = 2**63
-
-
-def _too_large(x: int) -> NoReturn:
-    raise TypeError(f"an integer of {x.bit_length()} bits has no dtype: the largest have 64")
-
-
 TYPEOF: dict[type, Callable[[Any], AbstractValue]] = {
     np.ndarray: _typeof_ndarray,
     bool: lambda x: _BOOL_AVAL,
-    int: lambda x: _WEAK_AVALS[int] if -_INT64 <= x < 2 * _INT64 else _too_large(x),
+    int: lambda x: _WEAK_AVALS[int],
     float: lambda x: _WEAK_AVALS[float],
     complex: lambda x: _WEAK_AVALS[complex],
     Zero: lambda x: x.aval,
@@ -321,6 +314,13 @@ def typeof(x: Any) -> Any:
     """
     rule = TYPEOF.get(x.__class__)
     return rule(x) if rule is not None else _typeof_other(x)
+
+
+def type_of_argument(x: Any) -> Any:
+    """The aval of a value that a program is to be given; unlike a constant of it, an integer must have a dtype."""
+    if x.__class__ is int and not -(2**63) <= x < 2**64:
+        raise TypeError(f"an integer of {x.bit_length()} bits has no dtype: the largest have 64")
+    return typeof(x)
 
 
 def is_value(x: Any) -> bool:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from covector.core import errors
-from covector.core.avals import AbstractValue, Zero, float0, shape_of, typeof
+from covector.core.avals import AbstractValue, Zero, float0, shape_of, type_of_argument, typeof
 from covector.core.checked_rules import alike
 from covector.core.primitive import TracerBase
 from covector.core.pytrees import broadcast_prefix, tree_flatten, tree_paths, tree_unflatten
@@ -234,7 +234,7 @@ def check_leaves(leaves: Sequence[Any], paths: Callable[[], list[str]], who: str
     """Reject leaves that are no arrays, numbers or tracers, before anything runs."""
     for i, leaf in enumerate(leaves):
         try:
-            typeof(leaf)
+            type_of_argument(leaf)
         except TypeError as e:
             raise errors.ArgumentError(
                 errors.describe(

@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 from typing import Any, NamedTuple, overload
 
-from covector.core.avals import typeof
+from covector.core.avals import type_of_argument, typeof
 from covector.core.context import MODES, NAMED_AXES, jit_is_disabled, open_traces
 from covector.core.jaxpr import Jaxpr, program_axes, program_has_effects
 from covector.core.keys import names_in
@@ -168,7 +168,7 @@ def _runner(jaxpr: Jaxpr) -> Callable[..., list[Any]]:
 
 def _avals(leaves: list[Any], tree: Any, who: str) -> list[Any]:
     try:
-        return [typeof(leaf) for leaf in leaves]
+        return [typeof(leaf) if leaf.__class__ is not int else type_of_argument(leaf) for leaf in leaves]
     except TypeError:
         check_leaves(leaves, lambda: tree_paths(tree), who)
         raise
