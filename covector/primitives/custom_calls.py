@@ -5,21 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from covector.core.avals import Zero, instantiate, typeof
 from covector.core.jaxpr import Jaxpr
 from covector.core.linearity import linear_as_called, linear_by_marks
 from covector.core.primitive import Primitive
+from covector.interpreters.evaluate import eval_jaxpr
 from covector.interpreters.jvp import jvp
 from covector.interpreters.programs import choose, jvp_program, spread
-from covector.interpreters.stage import LinearTrace, is_written_zero
+from covector.interpreters.stage import LinearTrace, is_written_zero, stage
 from covector.primitives.call import call_primitive, jit_p
 from covector.primitives.custom_linear import linear_after
 from covector.primitives.shaping import move_batch_to_front, strengthened
 from covector.primitives.subprograms import at_front, batched_in_front
 
 Values = Sequence[Any]
+
+T = TypeVar("T")
 
 
 def call_like(name: str) -> Primitive:
@@ -44,17 +47,42 @@ def split_as_call(name: str, trace: LinearTrace, args: Values, linear: Sequence[
 
 @dataclass(frozen=True, eq=False)
 class BatchRule:
-    """A batching rule on flat arguments: ``run(size, args, batched) -> (outs, batched)``, with batch axes in front."""
+    """A batching rule on flat arguments, with batch axes in front: ``run(size, closed, args, batched) -> (outs, batched)``.
+
+    The traced values that it closes over, ``n_closed`` of them, are given to it as they are where it is used.
+    """
 
     name: str
-    run: Callable[[int, Values, Sequence[bool]], tuple[list[Any], list[bool]]]
+    run: Callable[[int, Values, Values, Sequence[bool]], tuple[list[Any], list[bool]]]
+    n_closed: int = 0
 
     def __repr__(self) -> str:
         return f"<batching rule of {self.name}>"
 
 
+def with_values(
+    f: Callable[..., tuple[list[Any], T]], closed: Values, values: Values, args: Values, name: str
+) -> tuple[list[Any], T]:
+    """``f(*args)`` with other ``values`` in place of the tracers ``closed`` that ``f`` closes over; what it returns besides."""
+    if all(x is y for x, y in zip(closed, values, strict=True)):
+        return f(*args)
+    found: list[T] = []
+
+    def outputs(*args: Any) -> list[Any]:
+        outs, rest = f(*args)
+        found.append(rest)
+        return outs
+
+    jaxpr, hoisted = stage(outputs, [typeof(x) for x in args], name=name, capture=True)
+    given = {id(x): value for x, value in zip(closed, values, strict=True)}
+    return eval_jaxpr(jaxpr, *(given.get(id(h), h) for h in hoisted), *args), found[0]
+
+
 custom_vmap_p = call_like("custom_vmap")
-"""A program with a batching rule of the user's."""
+"""A program with a batching rule of the user's.
+
+The first arguments are what the program closes over, ``hoisted`` of them, and then what the rule closes over.
+"""
 
 
 @custom_vmap_p.def_batch
@@ -63,10 +91,11 @@ def _custom_vmap_batch(
 ) -> Any:
     front = move_batch_to_front(args, dims)
     batched = [d is not None for d in dims]
-    if any(batched[:hoisted]):
+    n = hoisted + rule.n_closed
+    if any(batched[:n]):
         program, found = batched_in_front(jaxpr, size, tuple(batched))
         return jit_p.bind(*front, jaxpr=program, name=rule.name), [0 if m else None for m in found]
-    outs, marks = rule.run(size, front[hoisted:], batched[hoisted:])
+    outs, marks = rule.run(size, front[hoisted:n], front[n:], batched[n:])
     return outs, [0 if m else None for m in marks]
 
 
@@ -76,17 +105,24 @@ def _custom_vmap_jvp(primals: Values, tangents: Values, *, jaxpr: Jaxpr, rule: B
     nonzero = tuple(t.__class__ is not Zero for t in tangents)
     program, present = jvp_program(jaxpr, nonzero)
     given = choose(nonzero, tangents)
-    if any(nonzero[:hoisted]):
+    own = hoisted + rule.n_closed
+    if any(nonzero[:own]):
         outs = jit_p.bind(*primals, *given, jaxpr=program, name=rule.name)
     else:
-        derivative = BatchRule(rule.name, partial(_jvp_of_rule, rule, nonzero[hoisted:], present))
+        derivative = BatchRule(rule.name, partial(_jvp_of_rule, rule, nonzero[own:], present), rule.n_closed)
         outs = custom_vmap_p.bind(*primals, *given, jaxpr=program, rule=derivative, hoisted=hoisted)
     n = len(present)
     return outs[:n], spread(present, outs[n:], [a.zero for a in jaxpr.out_avals])
 
 
 def _jvp_of_rule(
-    rule: BatchRule, nonzero: Sequence[bool], present: Sequence[bool], size: int, args: Values, batched: Sequence[bool]
+    rule: BatchRule,
+    nonzero: Sequence[bool],
+    present: Sequence[bool],
+    size: int,
+    closed: Values,
+    args: Values,
+    batched: Sequence[bool],
 ) -> tuple[list[Any], list[bool]]:
     n = len(nonzero)
     tangent_batched = spread(nonzero, batched[n:], [False] * n)
@@ -98,7 +134,7 @@ def _jvp_of_rule(
     marks: list[bool] = []
 
     def run(*xs: Any) -> list[Any]:
-        outs, found = rule.run(size, xs, either)
+        outs, found = rule.run(size, closed, xs, either)
         marks.extend(found)
         return outs
 

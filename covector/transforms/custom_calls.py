@@ -12,8 +12,9 @@ from covector.core.memory import copies, own_results
 from covector.core.primitive import TracerBase
 from covector.core.pytrees import tree_unflatten
 from covector.core.tracebacks import hides_frames
+from covector.interpreters.closures import reachable_tracers
 from covector.interpreters.evaluate import eval_jaxpr
-from covector.primitives.custom_calls import BatchRule, custom_vmap_p, linear_call_p
+from covector.primitives.custom_calls import BatchRule, custom_vmap_p, linear_call_p, with_values
 from covector.primitives.subprograms import rearranged
 from covector.transforms.arguments import (
     check_callable,
@@ -112,9 +113,16 @@ class CustomBatching:
         if not any(isinstance(x, TracerBase) for x in leaves):
             return self.fun(*args)
         traced = trace_function(self.fun, treedef, [typeof(x) for x in leaves], who)
-        rule = BatchRule(self.name, lambda size, xs, batched: self.run_rule(treedef, traced, size, xs, batched))
-        n = len(traced.hoisted)
-        outs = custom_vmap_p.bind(*traced.hoisted, *leaves, jaxpr=traced.jaxpr, rule=rule, hoisted=n)
+        closed = list(reachable_tracers([self.rule]))
+
+        def run(size: int, values: Sequence[Any], xs: Sequence[Any], batched: Sequence[bool]) -> Any:
+            return with_values(lambda *xs: self.run_rule(treedef, traced, size, xs, batched), closed, values, xs, self.name)
+
+        rule, n = BatchRule(self.name, run, len(closed)), len(traced.hoisted)
+        jaxpr = traced.jaxpr
+        if closed:
+            jaxpr = rearranged(jaxpr, [*range(n), *map(typeof, closed), *range(n, len(jaxpr.in_vars))])
+        outs = custom_vmap_p.bind(*traced.hoisted, *closed, *leaves, jaxpr=jaxpr, rule=rule, hoisted=n)
         return tree_unflatten(traced.out_tree, outs)[0]
 
     def run_rule(

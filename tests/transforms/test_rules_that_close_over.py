@@ -252,3 +252,25 @@ def test_solutions_and_linear_maps_close_over_traced_values(kind, container):
     wanted = lambda x, y: plain(lambda x: SOLVED[kind](x, y))(x)
     for name, transform in TRANSFORMATIONS.items():
         np.testing.assert_allclose(np.array(transform(closing)), np.array(transform(wanted)), rtol=1e-9, err_msg=name)
+
+
+@pytest.mark.parametrize("container", ["nothing", "scan", "while", "cond", "checkpoint", "jit", "map"])
+def test_a_batching_rule_that_closes_over_a_traced_value_is_used(container):
+    def f(x, y):
+        triple = cv.custom_vmap(lambda x: 3.0 * x)
+        triple.def_vmap(lambda size, batched, x: (5.0 * x * y, batched[0]))
+        return CONTAINERS[container](triple)(x)
+
+    def plain(x, y):
+        return PYTHON.get(container, lambda f: f)(lambda x: 5.0 * x * y)(x)
+
+    xs = np.array([0.5, 0.7])
+    total = lambda g: lambda y: np.sum(cv.vmap(lambda x: g(x, y))(xs))
+    for name, transform in {
+        "grad": lambda g: cv.grad(total(g))(Y),
+        "jit": lambda g: cv.jit(total(g))(Y),
+        "jit(grad)": lambda g: cv.jit(cv.grad(total(g)))(Y),
+        "vmap": lambda g: cv.vmap(total(g))(YS),
+        "hessian": lambda g: cv.hessian(total(g))(Y),
+    }.items():
+        np.testing.assert_allclose(transform(f), transform(plain), rtol=1e-12, err_msg=name)
