@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from covector.core import errors
+
 Shape = tuple[int, ...]
 
 float0 = np.dtype([("float0", np.void, 0)])
@@ -79,7 +81,7 @@ class ShapedArray(AbstractValue):
     def __init__(self, shape: Shape, dtype: Any, weak_type: bool = False):
         self.shape = shape
         dtype = np.dtype(dtype)
-        self.dtype = _CANONICAL_DTYPES.get(dtype, dtype)
+        self.dtype = _CANONICAL_DTYPES.get(dtype, dtype) if dtype.isnative else dtype.newbyteorder("=")
         self.weak_type = weak_type
         self._hash: int | None = None
         self._zero: Zero | None = None
@@ -291,8 +293,46 @@ def _typeof_ndarray(x: np.ndarray[Any, Any]) -> ShapedArray:
 
 def _checked_array_aval(x: np.ndarray[Any, Any]) -> ShapedArray:
     if x.dtype.kind not in "biufc" and x.dtype != float0:
-        raise TypeError(f"an array of dtype {x.dtype} cannot be transformed: use a numeric or boolean dtype")
-    return array_aval(x.shape, x.dtype)
+        raise errors.ArrayTypeError(
+            errors.describe(
+                f"an array of dtype {x.dtype} and shape {x.shape} cannot be transformed.",
+                why="transformations compute with numbers and booleans",
+                fix=DTYPE_FIXES.get(x.dtype.kind, "use a numeric or boolean dtype"),
+            )
+        )
+    return array_aval(x.shape, x.dtype if x.dtype.isnative else x.dtype.newbyteorder("="))
+
+
+DTYPE_FIXES = {
+    "O": "x.astype(float), if its elements are numbers",
+    "V": "pass the fields as arrays of their own, as in {name: x[name] for name in x.dtype.names}",
+    "M": "(x - x[0]) / np.timedelta64(1, 's') are numbers",
+    "m": "x / np.timedelta64(1, 's') are numbers",
+    "S": "x.astype(float), if its elements are numerals",
+    "U": "x.astype(float), if its elements are numerals",
+}
+"""What to pass instead of an array that holds no numbers, by the kind of its dtype."""
+
+PLAIN_SUBCLASSES: set[type] = {np.memmap}
+"""The subclasses of ndarray on which every operation means what it means on ndarray; others are refused."""
+
+
+def check_class(cls: type) -> None:
+    """Raise for a subclass of ndarray that may change what operations mean, such as a masked array."""
+    if not issubclass(cls, np.ndarray) or cls is np.ndarray or cls in PLAIN_SUBCLASSES:
+        return
+    masked = issubclass(cls, np.ma.MaskedArray)
+    raise errors.ArrayTypeError(
+        errors.describe(
+            f"a {cls.__module__}.{cls.__name__} was given where an array is meant.",
+            why="its mask would be lost: traced values, and the programs made from them, are plain arrays"
+            if masked
+            else "operations may mean something else on it than on a plain array, which traced values stand for",
+            fix="pass m.filled(0.0) and the mask, and write np.where(mask, 0.0, y), np.sum(y, where=~mask) and their like"
+            if masked
+            else "np.asarray(m)",
+        )
+    )
 
 
 TYPEOF: dict[type, Callable[[Any], AbstractValue]] = {
@@ -334,6 +374,7 @@ def is_value(x: Any) -> bool:
 
 def _typeof_other(x: Any) -> AbstractValue:
     """Types met for the first time: subclasses of known ones, and array-likes."""
+    check_class(type(x))
     for cls in type(x).__mro__:
         if cls in TYPEOF and cls is not Zero:
             TYPEOF[type(x)] = TYPEOF[cls]
@@ -343,7 +384,7 @@ def _typeof_other(x: Any) -> AbstractValue:
             return typeof(x)  # type: ignore[no-any-return]
     if isinstance(x, (list, tuple)):
         return _typeof_ndarray(np.asarray(x))
-    raise TypeError(f"{x!r} of type {type(x).__name__} is not an array, a number or a tracer")
+    raise errors.ArrayTypeError(f"{x!r} of type {type(x).__name__} is not an array, a number or a tracer")
 
 
 for _scalar_type in (np.float64, np.float32, np.int64, np.bool_, np.complex128):

@@ -164,8 +164,16 @@ class NonConcreteBooleanIndexError(ConcretizationError, IndexError):
     """A boolean mask whose values are not known was used as an index: the result has no static shape."""
 
 
+class ArrayTypeError(CovectorError, TypeError):
+    """A value that is no array of numbers or booleans, or a subclass of ndarray on which operations mean something else."""
+
+
 class InPlaceWriteError(CovectorError, TypeError):
     """A write into an array in place, to or from a tracer."""
+
+
+class InPlaceShapeError(InPlaceWriteError, ValueError):
+    """A write in place whose result has another shape than what it is written into."""
 
 
 class UnsupportedFunctionError(CovectorError, TypeError):

@@ -142,9 +142,12 @@ NO_PARAMS: dict[str, Any] = {}
 class TracerBase:
     """What dispatch needs of a tracer; the rest of the array interface is in `covector.core.tracer`."""
 
-    __slots__ = ("_trace",)
+    __slots__ = ("_trace", "viewed")
 
     _trace: Any
+
+    viewed: tuple[TracerBase, ...]
+    """The values of which this is a view, as NumPy would have it; unset where it is none (see `covector.numpy.inplace`)."""
 
 
 class Primitive:

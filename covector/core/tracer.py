@@ -8,13 +8,13 @@ code reaches the primitives.  What each NumPy function means is registered from 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from covector.core import asked, errors
-from covector.core.avals import TYPEOF, Shape
+from covector.core.avals import TYPEOF, Shape, check_class
 from covector.core.context import CAPTURING
 from covector.core.primitive import NO_PARAMS, Primitive, TracerBase
 from covector.core.source import Source
@@ -59,6 +59,15 @@ class Tracer(TracerBase):
     def is_zero(self) -> bool:
         """Whether the value is known to be zero, and so are its derivatives."""
         return False
+
+    def duplicate(self) -> Any:
+        """The same value as another object, as a copy of an array is."""
+        new = object.__new__(type(self))
+        for cls in type(self).__mro__:
+            for slot in cls.__dict__.get("__slots__", ()):
+                if slot != "viewed":
+                    setattr(new, slot, getattr(self, slot))
+        return new
 
     def made_at(self) -> Source | None:
         """Where in the user's code the value was made, if that is known."""
@@ -237,7 +246,12 @@ class Tracer(TracerBase):
             raise unsupported(func)
         if any(foreign_type(t) for t in types):
             return NotImplemented
-        return handler(*args, **kwargs)
+        out = handler(*args, **kwargs)
+        if func in VIEWS:
+            mark_views(out, (*args, *kwargs.values()))
+        elif args and out is args[0] and isinstance(out, Tracer) and func not in ITSELF:
+            return out.duplicate()
+        return out
 
     def __array_namespace__(self, *, api_version: str | None = None) -> Any:
         return NAMESPACE[0]
@@ -253,6 +267,23 @@ class Tracer(TracerBase):
         return self
 
 
+VIEWS: set[Callable[..., Any]] = set()
+"""NumPy's functions whose result may share memory with an argument, so that a write into one is seen in the other."""
+
+ITSELF: set[Callable[..., Any]] = set()
+"""NumPy's functions that make something new, but for some options return an argument itself (``np.diff(x, 0)``)."""
+
+
+def mark_views(out: Any, args: Sequence[Any]) -> None:
+    """Note on each result that is a tracer that it is a view of the arguments that are tracers."""
+    if isinstance(out, Tracer):
+        if not any(out is a for a in args):
+            out.viewed = tuple(a for a in args if isinstance(a, Tracer))
+    elif isinstance(out, (list, tuple)):
+        for part in out:
+            mark_views(part, args)
+
+
 NAMESPACE: list[Any] = []
 """The module that ``__array_namespace__`` answers; `covector.numpy` puts itself here."""
 
@@ -264,12 +295,14 @@ def register_tracer(cls: type[Tracer], aval: Callable[[Any], Any]) -> None:
 
 
 def foreign_type(cls: type) -> bool:
-    """Whether a type overrides NumPy functions and is not ours."""
+    """Whether a type overrides NumPy functions and is not ours; raises for a subclass of ndarray that changes operations."""
+    check_class(cls)
     return not issubclass(cls, (Tracer, np.ndarray)) and getattr(cls, "__array_function__", None) is not None
 
 
 def foreign_override(x: Any) -> bool:
-    """Whether an operand of unknown type wants to handle ufuncs itself."""
+    """Whether an operand of unknown type wants to handle ufuncs itself; raises for masked arrays and their like."""
+    check_class(type(x))
     if isinstance(x, (Tracer, np.ndarray, np.generic)):
         FOREIGN_OK.add(type(x))
         return False

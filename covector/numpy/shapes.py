@@ -240,7 +240,7 @@ def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = 
     return grids if sparse else broadcast_arrays(*grids)
 
 
-# --- copies: traced values are immutable, so these are the values themselves ------------------------------------------
+# --- copies: the same value as another object (see `Tracer.duplicate`) --------------------------------------------------
 
 
 @implements(np.copy)
@@ -281,22 +281,23 @@ def _shape_arguments(shape: tuple[Any, ...]) -> Any:
 
 def _reshape_method(self: Any, *shape: Any, order: str = "C", copy: Any = None) -> Any:
     """``x.reshape(2, 3)`` or ``x.reshape((2, 3))``."""
-    return reshape(self, _shape_arguments(shape), order)
+    return np.reshape(self, _shape_arguments(shape), order)
 
 
 def _transpose_method(self: Any, *axes: Any) -> Any:
     """``x.transpose()``, ``x.transpose(1, 0)`` or ``x.transpose((1, 0))``."""
-    return transpose(self, _shape_arguments(axes) if axes else None)
+    return np.transpose(self, _shape_arguments(axes) if axes else None)
 
 
 def _flatten_method(self: Any, order: str = "C") -> Any:
-    """``x.flatten()``."""
-    return ravel(self, order)
+    """``x.flatten()``, which is a copy."""
+    out = ravel(self, order)
+    return out.duplicate() if out is self else out
 
 
 def _copy_method(self: Any, order: str = "C") -> Any:
-    """``x.copy()``: the value itself, for it is immutable."""
-    return self
+    """``x.copy()``: the same value under a name of its own."""
+    return self.duplicate()
 
 
 def _view_method(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -364,10 +365,10 @@ _METHODS: dict[str, Any] = {
     "flatten": _flatten_method,
     "copy": _copy_method,
     "__copy__": _copy_method,
-    "__deepcopy__": lambda self, memo: self,
+    "__deepcopy__": lambda self, memo: self.duplicate(),
     "view": _view_method,
-    "T": property(transpose, doc="The value with its axes in reverse order."),
-    "mT": property(matrix_transpose, doc="The value with its last two axes exchanged."),
+    "T": property(np.transpose, doc="The value with its axes in reverse order."),
+    "mT": property(np.matrix_transpose, doc="The value with its last two axes exchanged."),
     "flat": property(_flat_property),
 } | {name: _in_place_method(name, fix) for name, fix in IN_PLACE_METHODS.items()}
 

@@ -16,14 +16,7 @@ from covector.core import errors
 from covector.core.avals import WEAK_SCALARS, dtype_of, is_weak, shape_of
 from covector.core.primitive import Primitive
 from covector.core.tracer import FOREIGN_OK, UFUNC_METHODS, UFUNCS, foreign_override, unsupported
-from covector.numpy.inplace import (
-    Probe,
-    as_written,
-    check_unshared,
-    is_augmented_assignment,
-    is_stored_in_local_variable,
-    references_in_one_place,
-)
+from covector.numpy.inplace import Probe, is_augmented_assignment, note_references, written_into_array
 from covector.numpy.reductions import NO_VALUE, all_, any_, cummax, cummin, logsumexp, max_, min_, prod, reduced, sum_
 from covector.numpy.registry import as_array, canonical_axis
 from covector.numpy.statistics import nanmax, nanmin
@@ -44,11 +37,8 @@ def ufunc_method(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]
                 references = sys.getrefcount(out[0])
                 if inputs[-1].__class__ is Probe:
                     return references
-                frame = sys._getframe(2)
-                if is_augmented_assignment(frame):
-                    in_one_place = REFERENCES_OF_LOCAL if is_stored_in_local_variable(frame) else REFERENCES_ELSEWHERE
-                    check_unshared(out[0], references > in_one_place)
-                    return as_written(method(ufunc, *inputs, **options), out[0], ufunc)
+                if is_augmented_assignment(sys._getframe(2)):
+                    return written_into_array(ufunc, out[0], references, lambda: method(ufunc, *inputs, **options))
             for x in (*inputs, *(out or ())):
                 if x.__class__ not in FOREIGN_OK and x is not None and foreign_override(x):
                     return NotImplemented
@@ -119,7 +109,7 @@ def _resolved_dtypes(ufunc: np.ufunc, inputs: Any, dtype: Any = None, casting: A
     return ufunc.resolve_dtypes((*keys, *(None,) * ufunc.nout), casting=casting, **given)
 
 
-REFERENCES_OF_LOCAL, REFERENCES_ELSEWHERE = references_in_one_place()
+note_references()
 
 # --- reduce -----------------------------------------------------------------------------------------------------------
 

@@ -400,8 +400,8 @@ install_operators(Tracer, "pow", pow_p)
 def _install_properties(tracer_type: Any) -> None:
     tracer_type.__pos__ = _positive
     tracer_type.__abs__ = lambda self: abs_p.bind(self)
-    tracer_type.real = property(real, doc="The real part.")
-    tracer_type.imag = property(imag, doc="The imaginary part.")
+    tracer_type.real = property(np.real, doc="The real part.")
+    tracer_type.imag = property(np.imag, doc="The imaginary part.")
 
     def conjugate(self: Any) -> Any:
         """The complex conjugate; a real value is its own."""
@@ -411,7 +411,8 @@ def _install_properties(tracer_type: Any) -> None:
         """The value in another dtype; the imaginary part is dropped by a real one."""
         if not np.can_cast(dtype_of(self), dtype, casting):
             raise TypeError(f"cannot cast from {dtype_of(self)!r} to {np.dtype(dtype)!r} according to the rule {casting!r}")
-        return convert_to(self, np.dtype(dtype))
+        out = convert_to(self, np.dtype(dtype))
+        return out.duplicate() if out is self and copy else out
 
     tracer_type.conj = tracer_type.conjugate = conjugate
     tracer_type.astype = astype

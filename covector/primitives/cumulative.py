@@ -135,7 +135,7 @@ def _recurrence_batch(size: int, args: Sequence[Any], dims: Dims, *, axis: int, 
 # --- sums -------------------------------------------------------------------------------------------------------------
 
 cumsum_p = linear_structural("cumsum", makes_new=True)
-cumsum_p.def_impl(_from_end(lambda x, axis: np.add.accumulate(x, axis, dtype=x.dtype)))
+cumsum_p.def_impl(_from_end(lambda x, axis: np.add.accumulate(x, axis, dtype=x.dtype.type)))
 _along_axis(cumsum_p)
 
 
@@ -155,10 +155,10 @@ def _cumprod(x: Any, *, axis: int, reverse: bool, exclusive: bool) -> Any:
     if reverse:
         return _backwards(_cumprod(_backwards(x, axis), axis=axis, reverse=False, exclusive=exclusive), axis)
     if not exclusive:
-        return np.multiply.accumulate(x, axis, dtype=x.dtype)
+        return np.multiply.accumulate(x, axis, dtype=x.dtype.type)
     out = np.ones_like(x)
     if x.shape[axis]:
-        np.multiply.accumulate(_slices(x, axis, None, -1), axis, dtype=x.dtype, out=_slices(out, axis, 1, None))
+        np.multiply.accumulate(_slices(x, axis, None, -1), axis, dtype=x.dtype.type, out=_slices(out, axis, 1, None))
     return out
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from covector.core import errors
-from covector.core.avals import Zero, instantiate, typeof
+from covector.core.avals import Zero, check_class, instantiate, typeof
 from covector.core.checked_rules import alike
 from covector.core.context import CHECKS, value_of
 from covector.core.jaxpr import Var
@@ -58,7 +58,10 @@ class Callback:
 
     def call(self, *args: Any) -> list[Any]:
         """The results of a call; the function gets copies, and what it returns is copied, since it may keep either."""
-        return copies(self.run(*copies(args)))
+        outs = self.run(*copies(args))
+        for o in outs:
+            check_class(type(o))
+        return copies(outs)
 
     def checked(self, args: Values, out_avals: Sequence[Any]) -> list[Any]:
         """The results of a call, which must be of the types that were declared."""

@@ -82,7 +82,7 @@ def _prod_jvp(out: Any, x: Any, t: Any, axes: Axes) -> Any:
 
 
 reduce_prod_p = reduction(
-    "reduce_prod", lambda x, axis: np.multiply.reduce(x, axis, dtype=x.dtype), _prod_jvp, trusted=True, makes_new=True
+    "reduce_prod", lambda x, axis: np.multiply.reduce(x, axis, dtype=x.dtype.type), _prod_jvp, trusted=True, makes_new=True
 )
 
 

@@ -131,7 +131,29 @@ def index(x: Any, idx: Any) -> Any:
     return parse(idx, shape_of(x)).read(x)
 
 
-Tracer.__getitem__ = index  # type: ignore[attr-defined, misc]
+def _item(self: Tracer, idx: Any) -> Any:
+    part = index(self, idx)
+    if isinstance(part, Tracer) and part is not self and _is_view(idx, part):
+        part.viewed = (self,)
+    return part
+
+
+def _is_view(idx: Any, part: Tracer) -> bool:
+    """Whether NumPy would answer an index with a view: not with a number, nor, where arrays index, with a copy."""
+    if idx.__class__ is slice:
+        return True
+    entries = idx if isinstance(idx, tuple) else (idx,)
+    if not part.aval.shape and not any(e is Ellipsis for e in entries):
+        return False
+    return not any(isinstance(e, (bool, np.bool_, list, tuple)) or shape_of_entry(e) for e in entries)
+
+
+def shape_of_entry(e: Any) -> Any:
+    """The shape of an array or tracer in an index, empty for anything else."""
+    return e.shape if isinstance(e, (np.ndarray, TracerBase)) else ()  # type: ignore[union-attr]
+
+
+Tracer.__getitem__ = _item  # type: ignore[attr-defined, misc]
 
 
 # --- parsing ----------------------------------------------------------------------------------------------------------

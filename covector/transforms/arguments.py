@@ -236,9 +236,12 @@ def check_leaves(leaves: Sequence[Any], paths: Callable[[], list[str]], who: str
         try:
             type_of_argument(leaf)
         except TypeError as e:
+            path = (paths()[i:] or [""])[0]
+            if isinstance(leaf, np.ndarray):  # the error says what to pass
+                raise errors.ArrayTypeError(f"{who} cannot take its argument{path and ' at ' + path}: {e}") from None
             raise errors.ArgumentError(
                 errors.describe(
-                    f"{who} got {leaf!r} of type {type(leaf).__name__} at {paths()[i] or 'its argument'}.",
+                    f"{who} got {leaf!r} of type {type(leaf).__name__} at {path or 'its argument'}.",
                     why=str(e),
                     fix="pass arrays or numbers; keep other things in a closure (functools.partial), or make them static (jit)",
                 )

@@ -233,7 +233,7 @@ def test_literals(value: Any, text: str):
         (np.zeros(2, float0), "a:float0[2]=[0, 0]"),
         (np.float32(2), "a=2.0:f32[]"),
         (2.0, "a=2.0"),
-        (np.array([1.0], ">f8"), 'a:">f8"[1]=[1.0]'),
+        (np.array([1.0], ">f8"), "a:f64[1]=[1.0]"),
         (np.arange(64), f"a:i64[64]=[{', '.join(map(str, range(64)))}]"),
     ],
 )

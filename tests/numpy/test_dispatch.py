@@ -180,7 +180,7 @@ def test_item_assignment_raises() -> None:
 
 def test_augmented_assignment_rebinds() -> None:
     def f(x: Any) -> Any:
-        y = x
+        y = x * 1
         y += 1
         y *= x
         array = np.ones(4)
