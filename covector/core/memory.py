@@ -283,7 +283,8 @@ class held_arguments:
         return [hold(x) if isinstance(x, ndarray) else x for x in self.values]
 
     def __exit__(self, kind: Any, error: BaseException | None, traceback: TracebackType | None) -> None:
-        self.holder.end(self.who, error, traceback, [])
+        if self.holder.held:
+            self.holder.end(self.who, error, traceback, [])
 
 
 IN_PLACE_FIX = "write into a copy of it, or make a new array for each step"
