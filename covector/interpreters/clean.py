@@ -14,6 +14,7 @@ import numpy as np
 from covector.core import errors
 from covector.core.avals import ShapedArray
 from covector.core.jaxpr import Equation, Jaxpr, Literal, Var, has_effects, program_has_effects
+from covector.core.keys import key_of
 from covector.interpreters.evaluate import implementation
 
 MAX_FOLDED_SIZE = 1024
@@ -80,7 +81,7 @@ class _Cleaner:
         """What makes two equations the same computation; None for effects, and for parameters that cannot be compared."""
         if has_effects(eqn.primitive, eqn.params):
             return None
-        key = (eqn.primitive, tuple(map(atom_key, inputs)), tuple(eqn.params.items()))
+        key = (eqn.primitive, tuple(map(atom_key, inputs)), key_of(eqn.params) if eqn.params else None)
         try:
             hash(key)
         except TypeError:

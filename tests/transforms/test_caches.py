@@ -541,3 +541,18 @@ def test_an_object_that_is_a_static_argument_is_freed():
     del models
     gc.collect()
     assert [r() for r in references] == [None] * 3
+
+
+# --- equations that are the same ---
+
+
+@pytest.mark.parametrize("wrap", [lambda k: k, lambda k: (k,), lambda k: ((0, k),)], ids=["bare", "tuple", "nested"])
+def test_equations_are_merged_only_if_their_parameters_are_the_same(wrap):
+    scaled = cv.Primitive(f"scaled_{id(wrap)}")
+    inner = lambda k: inner(k[-1]) if isinstance(k, tuple) else k
+    scaled.def_impl(lambda x, k: np.asarray(np.multiply(x, inner(k)), np.result_type(x, inner(k))))
+    scaled.def_abstract(lambda x, k: cv.ShapedArray(x.shape, np.result_type(np.ones(1, x.dtype), inner(k))))
+    zeros = cv.jit(lambda x: [scaled.bind(x, k=wrap(k)) for k in (0.0, -0.0)])(np.ones(2))
+    assert [bool(np.signbit(z[0])) for z in zeros] == [False, True]
+    ones = cv.jit(lambda x: [scaled.bind(x, k=wrap(k)) for k in (1, True, 1.0, 1, 1j)])(np.ones(2, np.int8))
+    assert [y.dtype for y in ones] == [np.int8, np.int8, np.float64, np.int8, np.complex128]
