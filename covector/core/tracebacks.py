@@ -51,10 +51,25 @@ def hides_frames(function: Callable[P, R]) -> Callable[P, R]:
         try:
             return function(*args, **kwargs)
         except Exception as error:
-            hide_frames(error)
-            raise
+            said = replaced_by_numpy(error)
+            hide_frames(said or error)
+            if said is None:
+                raise
+            raise said from None
 
     return without_frames
+
+
+REPLACEMENT = "setting an array element with a sequence."
+"""What NumPy says in place of the error that ``float(x)`` raised in ``a[i] = x``, where x has items."""
+
+
+def replaced_by_numpy(error: Exception) -> CovectorError | None:
+    """The error of covector's that NumPy put behind one of its own, which says less; with the traceback of that."""
+    cause = error.__cause__
+    if type(error) is not ValueError or not isinstance(cause, CovectorError) or str(error) != REPLACEMENT:
+        return None
+    return cause.with_traceback(error.__traceback__)
 
 
 def hide_frames(error: BaseException) -> None:

@@ -372,3 +372,72 @@ def test_every_function_whose_result_shares_memory_is_declared() -> None:
     into_out = {np.fix, np.isposinf, np.isneginf}  # the second argument is where they write
     assert found - VIEWS - ITSELF - into_out == set()
     assert len(found) > 25  # the calls do find them
+
+
+# --- items of plain arrays ------------------------------------------------------------------------------------------------
+
+ITEM_FIX = r"covector\.at\(a\)\[i\]\.set\(x\) instead of a\[i\] = x"
+
+ITEMS: dict[str, tuple[Any, Any, Any]] = {
+    "item": (np.zeros(4), 1, lambda x: x[1]),
+    "item of a matrix": (np.zeros((2, 2)), (1, 0), lambda x: x[1]),
+    "array for an item": (np.zeros(4), 1, lambda x: x),
+    "float32": (np.zeros(4, np.float32), 1, lambda x: x[1]),
+    "complex": (np.zeros(4, complex), 1, lambda x: x[1]),
+    "slice": (np.zeros(4), slice(2), lambda x: x[:2]),
+    "number for a slice": (np.zeros(4), slice(2), lambda x: x[0]),
+    "row": (np.zeros((2, 4)), 0, lambda x: x),
+    "places": (np.zeros(4), [0, 1], lambda x: x[:2]),
+    "mask": (np.zeros(4), np.array([True, True, False, False]), lambda x: x[:2]),
+}
+
+
+@pytest.mark.parametrize("transformation", TRANSFORMATIONS)
+@pytest.mark.parametrize("kind", ITEMS)
+def test_the_error_of_an_item_is_covectors(kind: str, transformation: str) -> None:
+    array, place, value = ITEMS[kind]
+
+    def f(x: Any) -> Any:
+        array[place] = value(x)
+        return array
+
+    with pytest.raises(errors.ConcretizationError, match=ITEM_FIX) as info:
+        TRANSFORMATIONS[transformation](f)
+    assert "array[place] = value(x)" in str(info.value)  # the user's line
+    shown = info.value
+    while shown is not None:  # what is read last, and before it, says nothing else
+        assert "setting an array element" not in str(shown)
+        shown = shown.__cause__ or (None if shown.__suppress_context__ else shown.__context__)
+    assert any(entry.name == "f" for entry in info.traceback)
+    assert not array.any()
+
+
+def test_an_error_raised_from_covectors_is_left_alone() -> None:
+    def f(x: Any) -> Any:
+        try:
+            return float(x)
+        except errors.ConcretizationError as e:
+            raise ValueError("mine") from e
+
+    with pytest.raises(ValueError, match="mine"):
+        covector.jit(f)(1.0)
+
+
+@pytest.mark.parametrize("transformation", ["jit", "vmap"])
+def test_a_plain_array_indexed_by_a_traced_place_says_take(transformation: str) -> None:
+    table = np.arange(6.0).reshape(3, 2)
+    transform = covector.jit if transformation == "jit" else covector.vmap
+    places = np.array([0, 2])
+    for f, fixed in (
+        (lambda i: table[i], lambda i: covector.numpy.take(table, i, axis=0)),
+        (lambda i: table[i, 0], lambda i: covector.at(table)[i, 0].get()),
+        (lambda i: table[i[None] if i.ndim == 0 else i], lambda i: covector.numpy.take(table, i[None], axis=0)),
+    ):
+        with pytest.raises(errors.ConcretizationError, match=r"covector\.(numpy\.take|at\(A\)\[i\]\.get\(\))"):
+            transform(f)(places)
+        np.testing.assert_array_equal(covector.vmap(fixed)(places), np.stack([fixed(i) for i in places]))
+    step = lambda i, c: c + table[i]
+    with pytest.raises(errors.ConcretizationError, match=r"covector\.numpy\.take\(a, i, axis=0\)"):
+        covector.lax.fori_loop(0, 3, step, np.zeros(2))
+    step = lambda i, c: c + covector.at(table)[i].get()
+    np.testing.assert_array_equal(covector.lax.fori_loop(0, 3, step, np.zeros(2)), table.sum(0))
