@@ -106,6 +106,22 @@ def snapshot(x: ndarray) -> ndarray:
     return kept
 
 
+WORDS = {1: np.uint8, 2: np.uint16, 4: np.uint32, 8: np.uint64}
+
+
+def same_bits(x: ndarray, y: ndarray) -> bool:
+    """Whether two arrays of one shape and dtype hold the same bits (so NaN is itself, and 0 is not -0)."""
+    word = WORDS.get(x.itemsize)
+    if word is None or x.dtype.hasobject:
+        return x.tobytes() == y.tobytes()
+    return bool(np.array_equal(x.view(word), y.view(word)))
+
+
+def place_of(x: ndarray) -> Any:
+    """What is the same for all views of the same part of an array; another array may come to that place, so compare them."""
+    return x.__array_interface__["data"][0], x.shape, x.strides, x.dtype
+
+
 class Snapshots:
     """The snapshots that a program under way has taken: of arrays that are alike, one."""
 
@@ -113,7 +129,7 @@ class Snapshots:
 
     def __init__(self) -> None:
         self.small: dict[Any, ndarray] = {}
-        self.large: dict[int, tuple[ndarray, ndarray]] = {}
+        self.large: dict[Any, ndarray] = {}
 
     def of(self, x: ndarray) -> ndarray:
         if x.nbytes <= LARGE:
@@ -122,10 +138,12 @@ class Snapshots:
             if kept is None:
                 kept = self.small[key] = snapshot(x)
             return kept
-        before = self.large.get(id(x))
-        if before is None or (before[0] is not before[1] and before[1].tobytes() != x.tobytes()):
-            before = self.large[id(x)] = (x, snapshot(x))
-        return before[1]
+        if is_constant(x):
+            return x
+        kept = self.large.get(place_of(x))
+        if kept is None or not same_bits(kept, x):
+            kept = self.large[place_of(x)] = snapshot(x)
+        return kept
 
 
 # --- what a tape holds ----------------------------------------------------------------------------------------------------
@@ -189,10 +207,11 @@ def sample_of(x: ndarray) -> bytes:
 class Holder:
     """Holds the user's arrays that a tape needs, from their use on until the function has returned."""
 
-    __slots__ = ("held",)
+    __slots__ = ("copied", "held")
 
     def __init__(self) -> None:
         self.held: dict[int, Held] = {}
+        self.copied: WeakValueDictionary[Any, ndarray] | None = None
 
     def hold(self, x: ndarray) -> ndarray:
         """An array that keeps the values that ``x`` has now: a copy; or ``x``, made read-only, if it is large.
@@ -204,10 +223,19 @@ class Holder:
         if id(x) in self.held or is_constant(x):
             return x
         if x.base is not None or not x.flags.owndata or x.__class__ is not ndarray or not x.flags.forc:
-            return copy_of(x)
+            return self.copy_of_view(x)
         _freeze(x)
         self.held[id(x)] = Held(weakref.ref(x, forgetting(self.held, id(x))), sample_of(x))
         return x
+
+    def copy_of_view(self, x: ndarray) -> ndarray:
+        """A copy, of which there is one for all uses of the same part of an array as long as that does not change."""
+        if self.copied is None:
+            self.copied = WeakValueDictionary()
+        kept = self.copied.get(place_of(x))
+        if kept is None or not same_bits(kept, x):
+            kept = self.copied[place_of(x)] = copy_of(x)
+        return kept
 
     def end(self, who: str, error: BaseException | None, traceback: TracebackType | None, tape: list[Any] | None) -> None:
         """The function has returned, or has raised an error; the ``tape``, if any, goes on to be used."""

@@ -663,6 +663,34 @@ def test_large_arrays_that_no_derivative_needs_are_dropped_at_once():
     assert not memory._frozen
 
 
+def test_views_of_a_large_array_that_are_used_in_each_step_are_copied_once():
+    w = np.linspace(0.0, 1.0, 90_000).reshape(300, 300)
+
+    w[0, 0] = 0.0
+    _, pull = cv.vjp(lambda x: np.sum(w.T @ (w.T @ (w.T @ x))), np.ones(300))
+    large = [a for a in arrays_in(pull.program.trace.tape) if a.nbytes > LARGE]
+    assert len({id(memory.owner_of(a)) for a in large}) == 1
+    program = cv.make_jaxpr(lambda x: w.T @ (w.T @ (w.T @ x)))(np.ones(300))
+    assert len([c for c in program.consts.values() if c.nbytes > LARGE]) == 1
+
+    def changing(x):
+        y = w.T @ x
+        w[0, 0] = -0.0  # equal, and not the same
+        y = w.T @ y
+        w[0, 0] = 5.0
+        return w.T @ y
+
+    program = cv.make_jaxpr(changing)(np.ones(300))
+    corners = [c[0, 0] for c in program.consts.values()]
+    assert corners[1:] == [0.0, 5.0] and np.signbit(corners[:2]).tolist() == [False, True]
+    w[0, 0] = 0.0
+    _, pull = cv.vjp(changing, np.ones(300))
+    w[0, 0] = 0.0
+    wc = w.copy()
+    wc[0, 0] = 5.0
+    np.testing.assert_allclose(pull(np.ones(300))[0], w @ (w @ (wc @ np.ones(300))))
+
+
 def test_nothing_is_kept_alive():
     k, x = large_model()
     references = [weakref.ref(k), weakref.ref(x)]
