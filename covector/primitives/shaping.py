@@ -14,7 +14,7 @@ import numpy as np
 from covector.core.avals import WEAK_SCALARS, ShapedArray, Zero, array_aval, is_weak, shape_of, typeof
 from covector.core.jaxpr import Var
 from covector.core.primitive import Primitive, jointly
-from covector.interpreters.evaluate import CONVERT, as_python_scalar
+from covector.interpreters.evaluate import CONVERT
 
 Shape = tuple[int, ...]
 Dims = Sequence[int | None]
@@ -213,7 +213,13 @@ weaken_p = linear_structural("weaken")
 """A scalar as the Python number that it equals: the tangent of a weak value must be weak too, or it would decide a dtype."""
 
 
-weaken_p.def_impl(as_python_scalar)
+@weaken_p.def_impl
+def _weaken(x: Any) -> Any:
+    return x.item() if x.__class__ in OF_PYTHONS_PRECISION else WEAK_SCALARS[_weak_kind(typeof(x))](x)
+
+
+_weaken.gives_python_numbers = True  # type: ignore[attr-defined]
+OF_PYTHONS_PRECISION: set[Any] = {np.int64, np.float64, np.complex128}
 
 
 @weaken_p.def_abstract
