@@ -52,7 +52,7 @@ def key_of(value: Any) -> Hashable:
 def _array_key(value: Any) -> Hashable:
     if value.dtype.hasobject:
         return (type(value), value.dtype, value.shape, key_of(value.tolist()))
-    if value.dtype.kind in "fc" and np.any(np.isnan(value)):
+    if value.dtype.kind in "fc" and np.isnan(value).any():
         value = np.where(np.isnan(value), value.dtype.type(np.nan), value)  # all NaNs are one
     return (np.ndarray if isinstance(value, np.ndarray) else type(value), value.dtype, value.shape, value.tobytes())
 

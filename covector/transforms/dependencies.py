@@ -47,6 +47,9 @@ SCALARS = (int, float, str, complex, bytes)
 WITH_CONTENTS = (*ITERABLES, *SCALARS, dict)
 """Types of which subclasses have their contents for a state, beside their attributes."""
 
+C_FUNCTIONS = (types.BuiltinFunctionType, types.MethodDescriptorType, types.WrapperDescriptorType, types.MethodWrapperType)
+"""Types of functions written in C."""
+
 DYNAMIC = frozenset({"getattr", "hasattr", "vars", "dir", "__dict__", "__getattribute__"})
 """Names in code that may read attributes of any name."""
 
@@ -86,32 +89,48 @@ class _Walk:
     def value(self, x: Any) -> Hashable:
         """The key of a value; what it refers to is looked at later."""
         self.count += 1
-        if self.count > MAX_VALUES or isinstance(x, TracerBase):
+        if self.count > MAX_VALUES:
             raise Unknown
-        cls = type(x)
-        if cls in ATOMS or cls is float or cls is complex or isinstance(x, np.generic):
+        cls = x.__class__
+        if cls in ATOMS:
+            return (cls, x)
+        reader = READERS.get(cls)
+        return self.other(x) if reader is None else reader(self, x)
+
+    def other(self, x: Any) -> Hashable:
+        """A value of a type that has no reader."""
+        if isinstance(x, TracerBase):
+            raise Unknown
+        if isinstance(x, np.generic):
             return key_of(x)
-        if cls in (tuple, list, set, frozenset, slice) or (isinstance(x, tuple) and not hasattr(x, "__dict__")):
-            items = (x.start, x.stop, x.step) if cls is slice else x
-            return (cls, *map(self.value, items))
-        if cls is dict or cls is types.MappingProxyType:
-            return (cls, *((self.value(k), self.value(v)) for k, v in x.items()))
-        if cls is np.ndarray:
-            return self.array(x)
+        if isinstance(x, tuple) and not hasattr(x, "__dict__"):
+            return self.items(x)
         if isinstance(x, CONSTANT):
             return Same(x)
         if isinstance(x, (Primitive, Jaxpr)):
             return Identity(x)
-        if isinstance(x, C_FUNCTIONS):
-            return self.function_in_c(x)
-        if isinstance(x, types.MethodType):  # made anew at each look-up
-            return (cls, self.value(x.__func__), self.value(x.__self__))
-        if cls is functools.partial:
-            return (cls, self.value(x.func), self.value(x.args), self.value(x.keywords))
+        return self.later(x)
+
+    def later(self, x: Any) -> Hashable:
         if id(x) not in self.seen:
             self.seen.add(id(x))
             self.waiting.append(x)
         return id(x)
+
+    def items(self, x: Any) -> Hashable:
+        return (x.__class__, *map(self.value, x))
+
+    def slice(self, x: Any) -> Hashable:
+        return (slice, self.value(x.start), self.value(x.stop), self.value(x.step))
+
+    def mapping(self, x: Any) -> Hashable:
+        return (x.__class__, *((self.value(k), self.value(v)) for k, v in x.items()))
+
+    def method(self, x: Any) -> Hashable:  # made anew at each look-up
+        return (x.__class__, self.value(x.__func__), self.value(x.__self__))
+
+    def partial(self, x: Any) -> Hashable:
+        return (x.__class__, self.value(x.func), self.value(x.args), self.value(x.keywords))
 
     def array(self, x: Any) -> Hashable:
         if x.nbytes <= MAX_ARRAY_BYTES and not x.dtype.hasobject:
@@ -172,8 +191,10 @@ class _Walk:
 
     def module(self, module: types.ModuleType) -> None:
         self.named.append(module)
-        for name in self.attributes.intersection(vars(module)):
-            self.put(module, name, vars(module)[name])
+        names = vars(module)
+        for name in self.attributes:
+            if name in names:
+                self.put(module, name, names[name])
 
     def function_in_c(self, x: Any) -> Hashable:
         owner = getattr(x, "__self__", None)
@@ -212,6 +233,21 @@ class _Walk:
             self.put(x, "contents", kind.__getnewargs__(x)[0])
 
 
+READERS: dict[type, Callable[[_Walk, Any], Hashable]] = {
+    **dict.fromkeys((float, complex, np.float64, np.int64), lambda walk, x: key_of(x)),
+    **dict.fromkeys((tuple, list, set, frozenset), _Walk.items),
+    **dict.fromkeys((dict, types.MappingProxyType), _Walk.mapping),
+    **dict.fromkeys((types.FunctionType, types.ModuleType, Wrapper), _Walk.later),
+    **dict.fromkeys(C_FUNCTIONS, _Walk.function_in_c),
+    **dict.fromkeys(CONSTANT, lambda walk, x: Same(x)),
+    slice: _Walk.slice,
+    np.ndarray: _Walk.array,
+    types.MethodType: _Walk.method,
+    functools.partial: _Walk.partial,
+}
+"""How to read values of the commonest types."""
+
+
 def in_python(cls: type) -> bool:
     """Whether instances of a class have no state in C, beside the contents of a container."""
     new = vars(cls).get("__new__")
@@ -221,8 +257,6 @@ def in_python(cls: type) -> bool:
         or bool(cls.__flags__ & HEAP_TYPE and (new is None or isinstance(getattr(new, "__func__", new), types.FunctionType)))
     )
 
-
-C_FUNCTIONS = (types.BuiltinFunctionType, types.MethodDescriptorType, types.WrapperDescriptorType, types.MethodWrapperType)
 
 HEAP_TYPE = 1 << 9
 """The flag of classes that are made by Python code (and some by C)."""
