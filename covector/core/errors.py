@@ -30,16 +30,20 @@ class CovectorWarning(UserWarning):
     """The base of all warnings that covector gives."""
 
 
-def warn(text: str) -> None:
+class UndeterminedDerivativeWarning(CovectorWarning, RuntimeWarning):
+    """A derivative is NaN, since it is not determined where it was asked for."""
+
+
+def warn(text: str, category: type[Warning] = CovectorWarning) -> None:
     """Warn, at the user's line."""
     frame = user_frame()
     if frame is None:
-        warnings.warn(text, CovectorWarning, stacklevel=2)
+        warnings.warn(text, category, stacklevel=2)
         return
     names = frame.f_globals
     warnings.warn_explicit(
         text,
-        CovectorWarning,
+        category,
         frame.f_code.co_filename,
         frame.f_lineno,
         names.get("__name__"),

@@ -213,6 +213,12 @@ register_notation(
     lambda a: (with_varying(a, frozenset()), *sorted(a.varying, key=str)),
     lambda aval, *names: VaryingArray(aval.shape, aval.dtype, names, aval.weak_type),
 )
+register_notation(
+    np.ufunc,
+    "ufunc",
+    lambda f: (f.__name__,) if id(vars(np).get(f.__name__)) == id(f) else None,
+    lambda name: vars(np)[name],
+)
 register_notation(slice, "slice", lambda x: (x.start, x.stop, x.step))
 register_notation(Zero, "Zero", lambda x: (x.aval,), lambda aval: Zero(_checked(aval, AbstractValue)))
 register_notation(type, "type", lambda x: (_TYPE_NAMES[x],) if x in _TYPE_NAMES else None, lambda name: TYPES[name])

@@ -1,4 +1,5 @@
-"""``covector.numpy.linalg``: NumPy's functions of linear algebra, which dispatch on tracers, and `triangular_solve`.
+"""``covector.numpy.linalg``: NumPy's functions of linear algebra, which dispatch on tracers, `triangular_solve`, and functions
+of Hermitian matrices that have all derivatives at equal eigenvalues too (`matrix_function`).
 
 What NumPy computes from one triangle of a Hermitian matrix (``cholesky``, ``eigh``, ``eigvalsh``) is computed from that
 triangle here too, and the derivative is that of this function: finite differences in any direction agree, and gradients are
@@ -52,6 +53,7 @@ from numpy.linalg import (
 from covector.core import errors
 from covector.core.avals import dtype_of, shape_of, typeof
 from covector.numpy.contraction import LETTERS, pairwise
+from covector.numpy.hermitian import expmh, logmh, matrix_function, powmh, sqrtmh
 from covector.numpy.registry import as_array, canonical_axis, implements, reject
 from covector.primitives.contraction import contract, mismatch
 from covector.primitives.decompositions import eig_p, eigh_p, qr_p, svd_p
@@ -491,9 +493,12 @@ __all__ = [
     "eigh",
     "eigvals",
     "eigvalsh",
+    "expmh",
     "inv",
+    "logmh",
     "lstsq",
     "matmul",
+    "matrix_function",
     "matrix_norm",
     "matrix_power",
     "matrix_rank",
@@ -502,9 +507,11 @@ __all__ = [
     "norm",
     "outer",
     "pinv",
+    "powmh",
     "qr",
     "slogdet",
     "solve",
+    "sqrtmh",
     "svd",
     "svdvals",
     "tensordot",

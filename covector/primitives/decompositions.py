@@ -1,10 +1,8 @@
 """Decompositions of matrices in the last two axes: eigenvectors (``eigh``, ``eig``), ``svd`` and ``qr``.
 
 Eigenvectors and singular vectors are determined only up to a factor of modulus 1, and for equal eigenvalues or singular values
-only up to a rotation.  The derivatives choose the change that does not rotate them where nothing tells how: the factors
-``1 / (w_j - w_i)`` of values that are equal up to rounding count as 0.  So there is never a NaN, the first derivatives of what
-does not depend on that choice (a symmetric function of the values, a projection on all vectors of one value) are right, and
-those of a single vector among several of one value, which do not exist, are arbitrary.
+only up to a rotation.  What is determined at equal values is right, and what is not is NaN: see `covector.primitives.turning`.
+The tangent of eigenvalues without vectors is a generalized gradient where they are equal; symmetric functions are right.
 
 Sources: M. B. Giles, "Collected matrix derivative results" (2008); J. Townsend, "Differentiating the singular value
 decomposition" (2016); S. F. Walter and L. Lehmann, "Algorithmic differentiation of linear algebra functions" (2010, for QR).
@@ -38,6 +36,8 @@ from covector.primitives.linalg import (
     swap,
     triangular_solve_p,
 )
+from covector.primitives.selection import select_p
+from covector.primitives.turning import is_defective_p, turn_p
 
 
 def _decomposition(name: str) -> Primitive:
@@ -55,12 +55,23 @@ def _imaginary_diagonal(x: Any) -> Any:
     return keep(np.eye(shape_of(x)[-1], dtype=bool), x - real(x))
 
 
-def _reciprocal(x: Any, values: Any) -> Any:
-    """``1 / x`` for differences or sums of eigenvalues or singular values, and 0 where x is 0 up to rounding."""
+def _is_zero(x: Any, values: Any) -> Any:
+    """Where differences or sums of eigenvalues or singular values are 0 up to rounding."""
     size = np.max(np.abs(values), axis=-1, keepdims=True, initial=0)
     rounding = 8 * shape_of(values)[-1] * float(np.finfo(dtype_of(values)).eps) * size
     missing = len(shape_of(x)) - len(shape_of(rounding))
-    return masked_reciprocal(x, np.less_equal(np.abs(x), column(rounding) if missing else rounding))
+    return np.less_equal(np.abs(x), column(rounding) if missing else rounding)
+
+
+def _turn(p: Any, gaps: Any, values: Any, diagonal: bool = False, strict: bool = False) -> tuple[Any, Any]:
+    """``p / gaps``, where there are gaps, and NaN for each column that has something where there is none.
+
+    A gap on the diagonal counts if ``diagonal``.
+    """
+    zero = _is_zero(gaps, values)
+    tie = zero if diagonal else np.logical_and(zero, ~np.eye(shape_of(p)[-1], dtype=bool))
+    turned, undetermined = turn_p.bind(p, masked_reciprocal(gaps, zero), tie, strict=strict)
+    return turned, undetermined
 
 
 # --- eigenvalues of Hermitian matrices ----------------------------------------------------------------------------------
@@ -98,7 +109,8 @@ def _eigh_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, lower: bool, v
     tw = real(diagonal(p))
     if not vectors:
         return [w], [tw]
-    return [w, v], [tw, v @ (_reciprocal(row(w) - column(w), w) * p)]
+    turned, undetermined = _turn(p, row(w) - column(w), w)
+    return [w, v], [tw + undetermined, v @ turned]
 
 
 # --- eigenvalues of any square matrix -------------------------------------------------------------------------------------
@@ -133,15 +145,17 @@ def _eig_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, vectors: bool) 
         outs = eig_p.bind(a, vectors=vectors)
         return outs, _zeros_of(outs)
     w, v = eig_p.bind(a, vectors=True)
+    v = select_p.bind(column(column(is_defective_p.bind(v))), np.nan, v)
     p = solve_p.bind(v, t @ v)
     tw = diagonal(p)
     if not vectors:
         return [w], [tw]
-    change = v @ (_reciprocal(row(w) - column(w), w) * p)
+    turned, undetermined = _turn(p, row(w) - column(w), w, strict=True)
+    change = v @ turned
     along = real(contract_stacks(conj(v), change, "ij,ij->j", "eig"))
     peak = row(np.argmax(np.abs(v), axis=-2))
     turn = imag_p.bind(np.take_along_axis(change, peak, axis=-2)) / real(np.take_along_axis(v, peak, axis=-2))
-    return [w, v], [tw, change - v * (row(along) + 1j * turn)]
+    return [w, v], [tw + undetermined, change - v * (row(along) + 1j * turn)]
 
 
 # --- singular values ------------------------------------------------------------------------------------------------------
@@ -193,30 +207,31 @@ def _svd_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, full_matrices: 
     if not compute_uv:
         return [s], [ts]
     ph = adjoint(p)
-    total = (p + ph) * _reciprocal(row(s) - column(s), s)
-    difference = (p - ph) * _reciprocal(row(s) + column(s), s)
-    inverse = row(_reciprocal(s, s))
-    tu = _turned(outs[0], u, 0.5 * (total + difference), (t_v - u @ p) * inverse)
-    tv = _turned(adjoint(outs[2]), v, 0.5 * (total - difference), (th_u - v @ ph) * inverse)
-    return outs, [tu, ts, adjoint(tv)]
+    total, undetermined = _turn(p + ph, row(s) - column(s), s)
+    difference, of_zeros = _turn(p - ph, row(s) + column(s), s, diagonal=True)
+    tu, of_u = _turned(outs[0], u, s, 0.5 * (total + difference), t_v - u @ p)
+    tv, of_v = _turned(adjoint(outs[2]), v, s, 0.5 * (total - difference), th_u - v @ ph)
+    return outs, [tu, ts + undetermined + of_zeros + of_u + of_v, adjoint(tv)]
 
 
-def _turned(full: Any, u: Any, inside: Any, outside: Any) -> Any:
-    """The change of orthonormal columns: by a turn among themselves, and out of their span.
+def _turned(full: Any, u: Any, s: Any, inside: Any, outside: Any) -> tuple[Any, Any]:
+    """The change of orthonormal columns: by a turn among themselves, and out of their span; and what is NaN for a value 0.
 
     Args:
         full: the columns, those that complete them to a square matrix included if there are such.
         u: the columns without those.
+        s: the singular values.
         inside: the skew-Hermitian matrix of the turn.
-        outside: the change out of the span; orthogonal to u.
+        outside: the change out of the span, times the singular values; orthogonal to u.
     """
     m, k = shape_of(u)[-2:]
     if m == k:
-        return u @ inside
+        return u @ inside, 0.0
+    outside, undetermined = _turn(outside, row(s), s, diagonal=True)
     change = u @ inside + outside
     if shape_of(full)[-1] == k:
-        return change
-    return np.concatenate([change, -(u @ (adjoint(outside) @ full[..., k:]))], -1)
+        return change, undetermined
+    return np.concatenate([change, -(u @ (adjoint(outside) @ full[..., k:]))], -1), undetermined
 
 
 # --- QR -------------------------------------------------------------------------------------------------------------------

@@ -223,12 +223,16 @@ def _system_batch(primitive: Primitive) -> Callable[..., Any]:
             b = moveaxis(b, dims[1] or 0, 2)
             n, k, _ = shape_of(b)
             return reshape_to(primitive.bind(a, reshape_to(b, (n, k * size)), **params), (n, k, size)), 2
-        a, b = move_batch_to_front(args, dims)
-        ndim = max(len(shape_of(x)) - (d is not None) for x, d in zip((a, b), dims, strict=True))
-        a, b = (padded_stack(x, ndim + 1) if d is not None else x for x, d in zip((a, b), dims, strict=True))
-        return primitive.bind(a, b, **params), 0
+        return primitive.bind(*stacks_in_front(args, dims), **params), 0
 
     return batch
+
+
+def stacks_in_front(args: Sequence[Any], dims: Dims) -> list[Any]:
+    """Stacks of matrices with the batch axis in front of all other axes of all of them."""
+    front = move_batch_to_front(args, dims)
+    ndim = max(len(shape_of(x)) - (d is not None) for x, d in zip(front, dims, strict=True))
+    return [padded_stack(x, ndim + 1) if d is not None else x for x, d in zip(front, dims, strict=True)]
 
 
 def padded_stack(x: Any, ndim: int) -> Any:

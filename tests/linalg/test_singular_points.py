@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import warnings
 
 import numpy as np
 import pytest
 from linear_laws import adjoint, array, hermitian
 
 import covector
+from covector import errors
 from covector.primitives.determinants import adjugate_p
 from covector.testing import check_case, check_grads
 
@@ -80,11 +82,96 @@ def test_inverses_of_singular_matrices():
 
 @pytest.mark.parametrize("dtype", "dD")
 def test_eigenvalues_of_multiples_of_the_identity(dtype):
-    a = 2 * np.eye(3, dtype=dtype)
+    """Vectors do not turn among themselves; what a direction mixes is undetermined, and what it does not is right."""
+    a, mixing = 2 * np.eye(3, dtype=dtype), array(3, 3, dtype=dtype)
     for f in (np.linalg.eigh, np.linalg.svd, np.linalg.eig):
-        assert all(np.all(np.isfinite(t)) for t in covector.jvp(f, (a,), (array(3, 3, dtype=dtype),))[1])
-    trace = covector.grad(lambda a: np.sum(np.linalg.eigvalsh(a) ** 2))(a)
-    np.testing.assert_allclose(trace, 4 * np.eye(3), atol=1e-12)
+        with pytest.warns(errors.UndeterminedDerivativeWarning, match="matrix_function"):
+            parts = covector.jvp(f, (a,), (mixing,))[1]
+        values = parts[1] if f is np.linalg.svd else parts[0]
+        assert np.all(np.isnan(values)) and all(np.all(np.isfinite(p)) for p in parts if p is not values)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            parts = covector.jvp(f, (a,), (np.diag([1.0, 2.0, 3.0]).astype(dtype),))[1]
+        np.testing.assert_allclose(np.sort(parts[1] if f is np.linalg.svd else parts[0]), [1, 2, 3], atol=1e-12)
+    for values in (np.linalg.eigvalsh, lambda a: np.linalg.eigh(a)[0]):
+        trace = covector.grad(lambda a, values=values: np.sum(values(a) ** 2))(a)
+        np.testing.assert_allclose(trace, 4 * np.eye(3), atol=1e-12)
+
+
+def hermitian_function(f):
+    """A function of a matrix through its eigenvectors, which at equal eigenvalues does not tell the derivative."""
+
+    def of(a):
+        w, v = np.linalg.eigh(hermitian(a))
+        return (v * f(w)) @ adjoint(v)
+
+    return of
+
+
+BY_VECTORS = {
+    "eigh": lambda f: hermitian_function(f),
+    "svd": lambda f: lambda a: (lambda u, s, vh: (u * f(s)) @ vh)(*np.linalg.svd(a)),
+    "eig": lambda f: lambda a: (lambda w, v: np.real((v * f(w)) @ np.linalg.inv(v)))(*np.linalg.eig(a)),
+}
+DERIVATIVES = {
+    "jvp": lambda f, a, t: covector.jvp(f, (a,), (t,))[1],
+    "jit": lambda f, a, t: covector.jit(lambda a, t: covector.jvp(f, (a,), (t,))[1])(a, t),
+    "vmap": lambda f, a, t: covector.vmap(lambda t: covector.jvp(f, (a,), (t,))[1])(np.stack([t, 2 * t]))[0],
+    "linearize": lambda f, a, t: covector.linearize(f, a)[1](t),
+    "jacrev": lambda f, a, t: np.tensordot(covector.jacrev(f)(a), t, 2),
+}
+
+
+@pytest.mark.filterwarnings("ignore::covector.core.errors.UndeterminedDerivativeWarning")
+@pytest.mark.parametrize("how", DERIVATIVES)
+@pytest.mark.parametrize("by", BY_VECTORS)
+@pytest.mark.parametrize("values", [(1.0, 1.0, 2.0), (2.0, 2.0, 2.0), (1.0, 3.0, 3.0)])
+def test_functions_through_vectors_are_right_or_nan(values, by, how):
+    """Of values and vectors together: never a finite wrong number, whatever basis LAPACK chose."""
+    q = np.linalg.qr(array(3, 3))[0]
+    for basis in (np.eye(3), q):
+        a = basis @ np.diag(values) @ basis.T
+        for t in (hermitian(array(3, 3)), basis[:, :1] @ basis[:, 1:2].T, np.eye(3), np.outer(basis[:, 0], basis[:, 0])):
+            t = hermitian(t)
+            got = DERIVATIVES[how](BY_VECTORS[by](lambda w: w), a, t)  # the identity, whose derivative is the direction
+            assert np.all(~np.isfinite(got) | (np.abs(got - t) < 1e-8)), (got, t)
+
+
+@pytest.mark.filterwarnings("ignore::covector.core.errors.UndeterminedDerivativeWarning")
+@pytest.mark.parametrize("transform", [covector.hessian, lambda f: covector.jacrev(covector.jacrev(f))])
+def test_second_derivatives_of_symmetric_functions_are_right_or_nan(transform):
+    for a in (2 * np.eye(3), np.diag([1.0, 1.0, 2.0]), np.diag([1.0, 2.0, 3.0])):
+        got = transform(lambda a: np.sum(np.linalg.eigvalsh((a + a.T) / 2) ** 2))(a).reshape(9, 9)
+        half = (np.eye(9) + np.eye(9).reshape(3, 3, 9).swapaxes(0, 1).reshape(9, 9)) / 2
+        assert np.all(~np.isfinite(got) | (np.abs(got - 2 * half) < 1e-8))
+        assert np.all(np.isfinite(got)) or a[0, 0] == a[1, 1]
+        trace = transform(lambda a: np.sum(np.linalg.eigvalsh((a + a.T) / 2)))(a)
+        np.testing.assert_allclose(trace, 0, atol=1e-10)
+    for a in (np.ones((3, 2)), np.eye(3, 2), array(3, 2)):
+        got = transform(lambda a: np.sum(np.linalg.svd(a, compute_uv=False) ** 2))(a).reshape(6, 6)
+        assert np.all(~np.isfinite(got) | (np.abs(got - 2 * np.eye(6)) < 1e-8))
+
+
+def test_other_eigenvectors_are_right_beside_a_tie():
+    q = np.linalg.qr(array(4, 4))[0]
+    a = q @ np.diag([1.0, 1.0, 2.0, 3.0]) @ q.T
+    largest = lambda a: np.linalg.eigh(hermitian(a))[1][:, -1] ** 2
+    t = hermitian(array(4, 4))
+    numeric = (largest(a + 1e-6 * t) - largest(a - 1e-6 * t)) / 2e-6
+    np.testing.assert_allclose(covector.jvp(largest, (a,), (t,))[1], numeric, atol=1e-6)
+    gradient = covector.grad(lambda a: largest(a) @ np.arange(4.0))(a)
+    np.testing.assert_allclose(np.sum(gradient * t), numeric @ np.arange(4.0), atol=1e-6)
+
+
+@pytest.mark.parametrize("rows", [[[1, 1], [0, 1]], [[2, 1, 0], [0, 2, 0], [0, 0, 1]]])
+def test_defective_matrices(rows):
+    a = np.array(rows, float)
+    for f in (lambda a: np.linalg.eigvals(a), lambda a: np.linalg.eig(a)[0]):
+        with pytest.warns(errors.UndeterminedDerivativeWarning, match="without a basis of eigenvectors"):
+            gradient = covector.grad(lambda a, f=f: np.real(np.sum(f(a) ** 2)))(a)
+        assert np.all(np.isnan(gradient))
+    with pytest.warns(errors.UndeterminedDerivativeWarning):
+        assert np.all(np.isnan(covector.grad(lambda c: np.real(np.sum(np.roots(c))))(np.array([1.0, -2.0, 1.0]))))
 
 
 def test_projection_on_all_vectors_of_one_eigenvalue():
@@ -117,8 +204,9 @@ def test_polar_factor_at_equal_singular_values():
 
 def test_singular_values_of_a_rank_deficient_matrix():
     a = np.outer(np.arange(1.0, 4), np.ones(2))
-    u, s, vh = covector.jvp(lambda a: np.linalg.svd(a), (a,), (array(3, 2),))[1]
-    assert all(np.all(np.isfinite(x)) for x in (u, s, vh))
+    with pytest.warns(errors.UndeterminedDerivativeWarning):
+        u, s, vh = covector.jvp(lambda a: np.linalg.svd(a), (a,), (array(3, 2),))[1]
+    assert np.all(np.isfinite(u)) and np.all(np.isfinite(vh)) and np.isfinite(s[0]) and np.isnan(s[1])
     gradient = covector.grad(lambda a: np.linalg.norm(a, 2))(a)
     np.testing.assert_allclose(gradient, a / np.linalg.norm(a))
 
