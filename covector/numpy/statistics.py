@@ -12,6 +12,7 @@ from covector.core.primitive import TracerBase
 from covector.numpy.at import at
 from covector.numpy.reductions import NO_VALUE, as_mask, max_, min_, prod, reduce_axes, reduced_shape, sum_
 from covector.numpy.registry import as_array, canonical_axes, implements, known_array, reject
+from covector.primitives.arithmetic import root_p
 from covector.primitives.reductions import keep_axes, variance_p
 from covector.primitives.shaping import convert_to
 
@@ -104,9 +105,9 @@ def std(
     mean: Any = NO_VALUE,
     correction: Any = NO_VALUE,
 ) -> Any:
-    """The root of the variance; like it in JAX, its derivative where the variance is zero is NaN."""
+    """The root of the variance; a length, with derivative 0 where the variance is zero."""
     reject(np.std, out=out)
-    return np.sqrt(var(a, axis, dtype, ddof=ddof, keepdims=keepdims, where=where, mean=mean, correction=correction))
+    return root_p.bind(var(a, axis, dtype, ddof=ddof, keepdims=keepdims, where=where, mean=mean, correction=correction))
 
 
 # --- weighted averages, and covariance --------------------------------------------------------------------------------
@@ -385,7 +386,7 @@ def nanstd(
     correction: Any = NO_VALUE,
 ) -> Any:
     reject(np.nanstd, out=out)
-    return np.sqrt(nanvar(a, axis, dtype, ddof=ddof, keepdims=keepdims, where=where, mean=mean, correction=correction))
+    return root_p.bind(nanvar(a, axis, dtype, ddof=ddof, keepdims=keepdims, where=where, mean=mean, correction=correction))
 
 
 # --- counts: the values that are counted must be known, the weights need not ------------------------------------------

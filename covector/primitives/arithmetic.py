@@ -52,34 +52,60 @@ def _unary(ufunc: np.ufunc, derivative: Any = None, name: str = "", exact: bool 
     return primitive
 
 
+def _is_complex(x: Any) -> bool:
+    return dtype_of(x).kind == "c"
+
+
+def _leg(x: Any) -> Any:
+    """``sqrt(1 - x²)``; a complex x is not squared, which would overflow and leave the principal branch (Kahan, 1987)."""
+    return np.sqrt(1 - x) * np.sqrt(1 + x) if _is_complex(x) else np.sqrt((1 - x) * (1 + x))
+
+
+def _hypotenuse(x: Any) -> Any:
+    """``sqrt(1 + x²)`` without overflow in the square."""
+    return np.sqrt(1 + 1j * x) * np.sqrt(1 - 1j * x) if _is_complex(x) else np.hypot(x, np.ones((), dtype_of(x)))
+
+
 exp_p = _unary(np.exp, lambda out, x: out)
 exp2_p = _unary(np.exp2, lambda out, x: LN2 * out)
-expm1_p = _unary(np.expm1, lambda out, x: out + 1)
+expm1_p = _unary(np.expm1, lambda out, x: np.exp(x))  # out + 1 is 0 for x < -37
 log_p = _unary(np.log, lambda out, x: 1 / x)
 log2_p = _unary(np.log2, lambda out, x: 1 / (LN2 * x))
 log10_p = _unary(np.log10, lambda out, x: 1 / (LN10 * x))
 log1p_p = _unary(np.log1p, lambda out, x: 1 / (1 + x))
 sqrt_p = _unary(np.sqrt, lambda out, x: 0.5 / out)
 cbrt_p = _unary(np.cbrt, lambda out, x: 1 / (3 * np.square(out)))
+root_p = elementwise_primitive("root", np.sqrt, lambda out, x: direction_p.bind(out, 0.5), trusted=True, makes_new=True)
+"""The root of a sum of squares: a length, of which the derivative at 0 is 0 (that of `sqrt` is infinite)."""
 square_p = _unary(np.square, lambda out, x: 2 * x)
 reciprocal_p = _unary(np.reciprocal, lambda out, x: -np.square(out))
 sin_p = _unary(np.sin, lambda out, x: np.cos(x))
 cos_p = _unary(np.cos, lambda out, x: -np.sin(x))
 tan_p = _unary(np.tan, lambda out, x: 1 + np.square(out))
-arcsin_p = _unary(np.arcsin, lambda out, x: 1 / np.sqrt((1 - x) * (1 + x)))
-arccos_p = _unary(np.arccos, lambda out, x: -1 / np.sqrt((1 - x) * (1 + x)))
-arctan_p = _unary(np.arctan, lambda out, x: 1 / (1 + np.square(x)))
+arcsin_p = _unary(np.arcsin, lambda out, x: 1 / _leg(x))
+arccos_p = _unary(np.arccos, lambda out, x: -1 / _leg(x))
+arctan_p = _unary(np.arctan, lambda out, x: 1 / (1 - 1j * x) / (1 + 1j * x) if _is_complex(x) else 1 / (1 + np.square(x)))
 sinh_p = _unary(np.sinh, lambda out, x: np.cosh(x))
 cosh_p = _unary(np.cosh, lambda out, x: np.sinh(x))
 tanh_p = _unary(np.tanh, lambda out, x: 1 - np.square(out))
-arcsinh_p = _unary(np.arcsinh, lambda out, x: 1 / np.sqrt(1 + np.square(x)))
+arcsinh_p = _unary(np.arcsinh, lambda out, x: 1 / _hypotenuse(x))
 arccosh_p = _unary(np.arccosh, lambda out, x: 1 / (np.sqrt(x - 1) * np.sqrt(x + 1)))
-arctanh_p = _unary(np.arctanh, lambda out, x: 1 / ((1 - x) * (1 + x)))
+arctanh_p = _unary(np.arctanh, lambda out, x: 1 / (1 - x) / (1 + x))
 deg2rad_p = _unary(np.deg2rad, lambda out, x: DEGREE, exact=False)  # a Python number, as weak as the tangent
 rad2deg_p = _unary(np.rad2deg, lambda out, x: 1 / DEGREE, exact=False)
 UFUNCS[np.radians], UNARY_UFUNCS[np.radians] = deg2rad_p.bind, deg2rad_p
 UFUNCS[np.degrees], UNARY_UFUNCS[np.degrees] = rad2deg_p.bind, rad2deg_p
-fabs_p = _unary(np.fabs, lambda out, x: np.sign(x))
+
+
+def _real_sign(x: Any) -> Any:
+    if _is_complex(x):
+        raise TypeError("the absolute value of a complex number has no slope")
+    return np.sign(x)
+
+
+slope_p = elementwise_primitive("slope", _real_sign, lambda out, x: 0 / x, trusted=True, makes_new=True)
+"""The derivative of the real absolute value: its sign, and 0 at 0, where it has itself no derivative (NaN)."""
+fabs_p = _unary(np.fabs, lambda out, x: slope_p.bind(x))
 
 
 # --- two arguments ----------------------------------------------------------------------------------------------------
@@ -91,12 +117,17 @@ def _binary(ufunc: np.ufunc, *derivatives: Any) -> Primitive:
     return primitive
 
 
-def _direction(size: Any, coordinate: Any) -> Any:
-    """The cosine ``coordinate / size``, and 0 at the origin, where the length of a vector has no derivative."""
-    return coordinate / np.where(size == 0, 1, size)
+direction_p = elementwise_primitive(
+    "direction",
+    lambda size, coordinate: coordinate / np.where(size == 0, 1, size),
+    lambda out, size, coordinate: -out / size,
+    lambda out, size, coordinate: 1 / convert_to(size + 0 / size, dtype_of(out)),
+    trusted=True,
+    makes_new=True,
+)
+"""``coordinate / size``, the derivative of a length, and 0 where that is 0.  There it has itself no derivative: NaN."""
 
-
-hypot_p = _binary(np.hypot, lambda out, x, y: _direction(out, x), lambda out, x, y: _direction(out, y))
+hypot_p = _binary(np.hypot, lambda out, x, y: direction_p.bind(out, x), lambda out, x, y: direction_p.bind(out, y))
 
 
 def _over_square(coordinate: Any, y: Any, x: Any) -> Any:
@@ -109,9 +140,10 @@ arctan2_p = _binary(np.arctan2, lambda out, y, x: _over_square(x, y, x), lambda 
 
 
 def _share(out: Any, mine: Any, other: Any, exp: np.ufunc, log_half: float) -> Any:
-    """The share ``exp(mine - out)`` of one argument in the result of logaddexp; equal infinities share equally."""
+    """The share ``exp(mine - out)`` of one argument in logaddexp; two of +inf share equally, two of -inf have none."""
     infinite = np.isinf(out) & (mine == out)
-    return exp(np.where(infinite, np.where(mine == other, log_half, 0.0), mine - np.where(infinite, 0, out)))
+    of_infinite = np.where(mine == other, np.where(out > 0, log_half, -np.inf), 0.0)
+    return exp(np.where(infinite, of_infinite, mine - np.where(infinite, 0, out)))
 
 
 logaddexp_p = _binary(
@@ -312,8 +344,8 @@ def _abs_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     if t.__class__ is Zero:
         return out, typeof(out).zero
     if dtype_of(x).kind != "c":
-        return out, fit(scale(np.sign(x), t), out)
-    return out, fit(real_p.bind(mul_p.bind(_direction(out, conj_p.bind(x)), t)), out)
+        return out, fit(scale(slope_p.bind(x), t), out)
+    return out, fit(real_p.bind(mul_p.bind(direction_p.bind(out, conj_p.bind(x)), t)), out)
 
 
 @sign_p.def_jvp
@@ -323,7 +355,7 @@ def _sign_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     out = sign_p.bind(x)
     if t.__class__ is Zero or dtype_of(x).kind != "c":
         return out, typeof(out).zero
-    turn = imag_p.bind(mul_p.bind(_direction(np.abs(x), np.conj(out)), t))
+    turn = imag_p.bind(mul_p.bind(direction_p.bind(np.abs(x), np.conj(out)), t))
     return out, mul_p.bind(1j * out, turn)
 
 

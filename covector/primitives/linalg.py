@@ -18,7 +18,8 @@ import numpy as np
 
 from covector.core.avals import ShapedArray, Zero, array_aval, broadcast_shapes, dtype_of, shape_of, typeof
 from covector.core.primitive import Primitive, jointly
-from covector.primitives.arithmetic import conj_p, real_p
+from covector.primitives.arithmetic import conj_p, direction_p, real_p
+from covector.primitives.constructors import elementwise_primitive
 from covector.primitives.contraction import contract_stacks, einsum_p, letter
 from covector.primitives.selection import select_p
 from covector.primitives.shaping import (
@@ -408,8 +409,19 @@ def _pinv_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, hermitian: boo
 norm_p = Primitive("norm", trusted=True, makes_new=True)
 """The p-norm over ``axes``, ``(sum |x|^p)^(1/p)``, for a number p = ``order`` other than 0 and infinity.
 
-The derivative at 0 is 0; so it is, for orders other than 2, in elements that are 0.
+The derivative at 0 is 0 and the second derivative NaN, there and, for orders below 2, in elements that are 0.
 """
+
+
+_share_power = elementwise_primitive(
+    "share_power",
+    lambda share, exponent: np.where(share == 0, 0, np.where(share == 0, 1, share) ** exponent),
+    lambda out, share, exponent: exponent * share ** (exponent - 1),
+    lambda out, share, exponent: out * np.log(convert_to(np.where(share == 0, 1, share), dtype_of(out))),
+    trusted=True,
+    makes_new=True,
+)
+"""A power of numbers from 0 to 1, and 0 at 0 also for a negative exponent."""
 
 
 @norm_p.def_impl
@@ -438,11 +450,10 @@ def _norm_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, order: float, 
     if t.__class__ is Zero:
         return out, typeof(out).zero
     size = reshape_to(out, tuple(1 if i in axes else n for i, n in enumerate(shape_of(x))))
-    inverse = masked_reciprocal(size)
-    if order == 2:
-        weights = conj(x) * inverse
+    if order > 2 and dtype_of(x).kind != "c":  # smooth in elements that are 0
+        weights = np.sign(x) * _share_power.bind(direction_p.bind(size, np.abs(x)), order - 1)
     else:
-        zero = np.equal(x, 0)
-        relative = select_p.bind(zero, 1, np.abs(x) * inverse)
-        weights = keep(np.logical_not(zero), relative ** (order - 1) * conj(np.sign(x)))
+        weights = conj(direction_p.bind(size, x))
+        if order != 2:
+            weights = weights * _share_power.bind(direction_p.bind(size, np.abs(x)), order - 2)
     return out, reduce_sum_p.bind(real(weights * t), axes=axes)

@@ -153,18 +153,22 @@ def largest_exponent(x: Any, axis: Axes, keepdims: bool = False) -> Any:
 def _logsumexp(x: Any, axis: Axes) -> Any:
     shift = largest_exponent(x, axis, keepdims=True)
     with np.errstate(divide="ignore", over="ignore"):
+        if x.dtype == np.float16:  # in which a sum of ones ends at 2048
+            total = np.add.reduce(np.exp(x - shift), axis, np.float32)
+            return (np.log(total) + shift.reshape(total.shape)).astype(x.dtype)
         total = np.add.reduce(np.exp(x - shift), axis)
         return np.log(total) + shift.reshape(total.shape)
 
 
 def _logsumexp_jvp(out: Any, x: Any, t: Any, axes: Axes) -> Any:
-    """The weights are softmax(x) = exp(x - out); 1 for an element of +inf, and 0 where all elements are -inf."""
+    """The weights are softmax(x) = exp(x - out); elements of +inf share it equally, and it is 0 where all elements are -inf."""
     kept = beside(out, x, axes)
     if x.__class__ is np.ndarray and np.isfinite(out).all():
         return weighted_sum(np.exp(x - kept), t, axes)
     below = np.where(kept == np.inf, -np.inf, x - np.where(np.isinf(kept), 0, kept))
     shifted = np.where(x == kept, np.where(kept == -np.inf, kept, 0), below)
-    return weighted_sum(convert_to(np.exp(shifted), dtype_of(x)), t, axes)
+    sharing = beside(np.sum((x == kept) & (kept == np.inf), axis=axes), x, axes)
+    return weighted_sum(convert_to(np.exp(shifted) / np.maximum(sharing, 1), dtype_of(x)), t, axes)
 
 
 logsumexp_p = reduction("logsumexp", _logsumexp, _logsumexp_jvp, trusted=True, makes_new=True)

@@ -476,11 +476,13 @@ TABLE: dict[str, Entry] = {
             "exp exp2 expm1 sin cos sinh cosh tanh arctan arcsinh square reciprocal abs conj real imag sign stop_gradient"
         ).split()
     },
-    **{name: Entry(unary("positive")) for name in ("log", "log2", "log10", "log1p", "sqrt")},
+    **{name: Entry(unary("positive")) for name in ("log", "log2", "log10", "log1p", "sqrt", "root")},
     **{name: Entry(unary("unit")) for name in ("tan", "arcsin", "arccos", "arctanh")},
     "arccosh": Entry(unary("above_one")),
     "stop_gradient": Entry(unary(), options=NO_NUMBERS),
-    **{name: Entry(unary(), REAL) for name in "cbrt deg2rad rad2deg fabs modf_fraction modf_whole frexp_mantissa".split()},
+    **{
+        name: Entry(unary(), REAL) for name in "cbrt deg2rad rad2deg fabs modf_fraction modf_whole frexp_mantissa slope".split()
+    },
     **{name: Entry(unary(), REAL) for name in "frexp_exponent floor ceil trunc spacing signbit".split()},
     **{name: Entry(unary()) for name in "rint isfinite isinf isnan logical_not".split()},
     "round": Entry(lambda dtype: st.tuples(unary()(dtype), st.fixed_dictionaries({"decimals": st.sampled_from([0, 1, -1])}))),
@@ -490,6 +492,7 @@ TABLE: dict[str, Entry] = {
     "bitwise_count": Entry(unary(scalars=False), (np.int64, np.uint8)),
     # functions of two numbers
     **{name: Entry(binary(), REAL) for name in "hypot arctan2 logaddexp logaddexp2 copysign heaviside nextafter".split()},
+    **{name: Entry(binary("positive")) for name in ("direction", "share_power")},
     **{name: Entry(binary("real", (0.9, 3.1), not_whole), REAL) for name in ("remainder", "fmod", "floor_divide")},
     **{name: Entry(binary()) for name in "maximum minimum fmax fmin".split()},
     "ldexp": Entry(
