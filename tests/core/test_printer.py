@@ -314,7 +314,7 @@ def test_digits_that_would_be_read_as_another_number_are_not_written(monkeypatch
         (np.float32(2), "2.0:f32[]"),
         (np.array([1.0]), "array(f64[1], [1.0])"),
         ((1, (Zero(VEC), "x")), '(1, (Zero(f64[3]), "x"))'),
-        (np.sin, "<ufunc 'sin'>"),
+        (np.sin, 'ufunc("sin")'),
         (object, "<class 'object'>"),
         (frozenset([1]), "<frozenset({1})>"),
     ],
