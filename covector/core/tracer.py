@@ -274,6 +274,13 @@ ITSELF: set[Callable[..., Any]] = set()
 """NumPy's functions that make something new, but for some options return an argument itself (``np.diff(x, 0)``)."""
 
 
+def view_of(x: Any, part: Any) -> Any:
+    """A part of x, or x in another shape, with the note that a write into one is seen in the other."""
+    if part is not x and isinstance(part, Tracer) and isinstance(x, Tracer):
+        part.viewed = (x,)
+    return part
+
+
 def mark_views(out: Any, args: Sequence[Any]) -> None:
     """Note on each result that is a tracer that it is a view of the arguments that are tracers."""
     if isinstance(out, Tracer):

@@ -165,7 +165,7 @@ def in_place_operator(ufunc: np.ufunc, compute: Any) -> Any:
 
     def method(self: Any, other: Any) -> Any:
         viewed = getattr(self, "viewed", ())
-        if not viewed and not self.shape:
+        if not viewed and not shape_of(self):
             return NotImplemented  # a number: Python computes y + x and binds y to it
         if not (
             COUNTS_ARE_KNOWN

@@ -11,7 +11,7 @@ import numpy as np
 
 from covector.core import errors
 from covector.core.avals import broadcast_shapes, dtype_of, shape_of, typeof
-from covector.core.tracer import Tracer, unsupported
+from covector.core.tracer import Tracer, unsupported, view_of
 from covector.numpy.registry import as_array, canonical_axes, canonical_axis, implements
 from covector.primitives.shaping import Shape, broadcast_to_p, reshape_to, transpose_p
 
@@ -281,12 +281,12 @@ def _shape_arguments(shape: tuple[Any, ...]) -> Any:
 
 def _reshape_method(self: Any, *shape: Any, order: str = "C", copy: Any = None) -> Any:
     """``x.reshape(2, 3)`` or ``x.reshape((2, 3))``."""
-    return np.reshape(self, _shape_arguments(shape), order)
+    return view_of(self, reshape(self, _shape_arguments(shape), order))
 
 
 def _transpose_method(self: Any, *axes: Any) -> Any:
     """``x.transpose()``, ``x.transpose(1, 0)`` or ``x.transpose((1, 0))``."""
-    return np.transpose(self, _shape_arguments(axes) if axes else None)
+    return view_of(self, transpose(self, _shape_arguments(axes) if axes else None))
 
 
 def _flatten_method(self: Any, order: str = "C") -> Any:
@@ -367,8 +367,8 @@ _METHODS: dict[str, Any] = {
     "__copy__": _copy_method,
     "__deepcopy__": lambda self, memo: self.duplicate(),
     "view": _view_method,
-    "T": property(np.transpose, doc="The value with its axes in reverse order."),
-    "mT": property(np.matrix_transpose, doc="The value with its last two axes exchanged."),
+    "T": property(lambda self: view_of(self, transpose(self)), doc="The value with its axes in reverse order."),
+    "mT": property(lambda self: view_of(self, matrix_transpose(self)), doc="The value with its last two axes exchanged."),
     "flat": property(_flat_property),
 } | {name: _in_place_method(name, fix) for name, fix in IN_PLACE_METHODS.items()}
 

@@ -16,7 +16,7 @@ from numpy import ndarray
 
 from covector.core.avals import Zero, dtype_of, is_weak, typeof
 from covector.core.primitive import Primitive, jointly
-from covector.core.tracer import UFUNCS, UNARY_UFUNCS, Tracer
+from covector.core.tracer import UFUNCS, UNARY_UFUNCS, Tracer, view_of
 from covector.interpreters.jvp import JVPTracer
 from covector.primitives.constructors import elementwise_primitive, numpy_scalars
 from covector.primitives.ring import add_p, install_operators, mul_p, neg_p, scale, sub_p, sumprod_p
@@ -432,8 +432,8 @@ install_operators(Tracer, "pow", pow_p)
 def _install_properties(tracer_type: Any) -> None:
     tracer_type.__pos__ = _positive
     tracer_type.__abs__ = lambda self: abs_p.bind(self)
-    tracer_type.real = property(np.real, doc="The real part.")
-    tracer_type.imag = property(np.imag, doc="The imaginary part.")
+    tracer_type.real = property(lambda self: view_of(self, real(self)), doc="The real part.")
+    tracer_type.imag = property(lambda self: view_of(self, imag(self)), doc="The imaginary part.")
 
     def conjugate(self: Any) -> Any:
         """The complex conjugate; a real value is its own."""

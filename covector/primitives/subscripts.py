@@ -22,7 +22,7 @@ import numpy as np
 from covector.core import errors
 from covector.core.avals import ShapedArray, shape_of, typeof
 from covector.core.primitive import TracerBase
-from covector.core.tracer import Tracer
+from covector.core.tracer import Tracer, view_of
 from covector.primitives.indexing import Index, check_bounds, gather_p, index_shape, part_shape, slice_p, span
 from covector.primitives.shaping import Shape, broadcast_to_p, inverse_permutation, reshape_to, transpose_p
 
@@ -121,39 +121,26 @@ def index(x: Any, idx: Any) -> Any:
         if shape:
             n = shape[0]
             entry: Any = span(idx, n) if isinstance(idx, slice) else _integer(idx, n, 0)
-            return x if entry == (0, n, 1) else slice_p.bind(x, index=(entry,))
+            if entry == (0, n, 1):
+                return x
+            part = slice_p.bind(x, index=(entry,))
+            return view_of(x, part) if len(shape) > 1 or idx.__class__ is slice else part  # one element is a number
     elif idx.__class__ is np.ndarray and idx.dtype.kind in "iu" and idx.ndim:
         shape = shape_of(x)
         if shape:
             if concrete(x) is None:  # else the implementation checks, now
                 check_bounds(idx, shape[0], 0)
             return gather_p.bind(x, idx)
-    return parse(idx, shape_of(x)).read(x)
+    parsed = parse(idx, shape_of(x))
+    part = parsed.read(x)
+    if not parsed.shape and not any(e is Ellipsis for e in (idx if isinstance(idx, tuple) else (idx,))):
+        return part  # a number
+    if parsed.arrays and any(map(shape_of, parsed.arrays)):
+        return part  # a copy; a traced integer, which is one of the arrays too, leaves a view
+    return view_of(x, part)
 
 
-def _item(self: Tracer, idx: Any) -> Any:
-    part = index(self, idx)
-    if isinstance(part, Tracer) and part is not self and _is_view(idx, part):
-        part.viewed = (self,)
-    return part
-
-
-def _is_view(idx: Any, part: Tracer) -> bool:
-    """Whether NumPy would answer an index with a view: not with a number, nor, where arrays index, with a copy."""
-    if idx.__class__ is slice:
-        return True
-    entries = idx if isinstance(idx, tuple) else (idx,)
-    if not part.aval.shape and not any(e is Ellipsis for e in entries):
-        return False
-    return not any(isinstance(e, (bool, np.bool_, list, tuple)) or shape_of_entry(e) for e in entries)
-
-
-def shape_of_entry(e: Any) -> Any:
-    """The shape of an array or tracer in an index, empty for anything else."""
-    return e.shape if isinstance(e, (np.ndarray, TracerBase)) else ()  # type: ignore[union-attr]
-
-
-Tracer.__getitem__ = _item  # type: ignore[attr-defined, misc]
+Tracer.__getitem__ = index  # type: ignore[attr-defined, misc]
 
 
 # --- parsing ----------------------------------------------------------------------------------------------------------

@@ -223,6 +223,7 @@ def item(x: Any) -> Any:
 VIEWS_OF_A_MATRIX: dict[str, Callable[[Any], Any]] = {
     "slice": lambda y: y[:1],
     "row": lambda y: y[0],
+    "row at a traced place": lambda y: y[np.argmax(y[:, 0])],
     "item as array": lambda y: y[0, 1, ...],
     "new axis": lambda y: y[None],
     "whole": lambda y: y[:],
