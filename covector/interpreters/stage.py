@@ -32,6 +32,10 @@ TapeEntry = tuple[Primitive, Sequence[Any], dict[str, Any], Sequence[Var], Sourc
 """An equation before closing: its inputs are variables and, still as they are, the values that it closes over."""
 
 
+ZERO_WINDOW, ZERO_DEPTH = 256, 4
+"""How many equations, and how many steps, a zero is followed that a rule wrote out; others are not known to be zero."""
+
+
 class StageTracer(Tracer):
     """A value of which only the variable, with its aval, is known."""
 
@@ -107,15 +111,23 @@ class StageTrace(Trace):
         self.tape.append((primitive, inputs, params, (var,), source))
         return StageTracer(self, var)
 
-    def is_zero(self, var: Var) -> bool:
-        """Whether a variable is zero by the equation that makes it: one that is linear in zeros."""
-        entry = next((e for e in reversed(self.tape) if var in e[3]), None)
+    def is_zero(self, var: Var, depth: int = ZERO_DEPTH) -> bool:
+        """Whether a variable is zero by the latest equations: those that are linear in zeros alone make zeros."""
+        entry = next((e for e in self.tape[: -ZERO_WINDOW - 1 : -1] if var in e[3]), None)
         if entry is None:
             return False
         primitive, inputs, params, outputs, _ = entry
-        marks = [ZERO if (self.is_zero(x) if x.__class__ is Var else is_written_zero(x)) else KNOWN for x in inputs]
-        found = output_marks(primitive, marks, params)
-        return found == ZERO or (isinstance(found, (list, tuple)) and found[outputs.index(var)] == ZERO)
+        place = list(outputs).index(var)
+        for levels in (0, depth):  # mostly the zero is an operand of the equation itself
+            marks = [ZERO if self._is_zero_operand(x, levels) else KNOWN for x in inputs]
+            if ZERO in marks:
+                found = output_marks(primitive, marks, params)
+                if (found if isinstance(found, str) else (found or [KNOWN] * len(outputs))[place]) == ZERO:
+                    return True
+        return False
+
+    def _is_zero_operand(self, x: Any, depth: int) -> bool:
+        return depth > 0 and self.is_zero(x, depth - 1) if x.__class__ is Var else is_written_zero(x)
 
     def append(self, primitive: Primitive, inputs: Sequence[Any], out_aval: Any) -> StageTracer:
         """Record an equation that is known to be right, without parameters, with one output of a known aval."""

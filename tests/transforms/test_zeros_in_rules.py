@@ -58,8 +58,9 @@ TRANSFORMATIONS = {
 }
 
 
-@pytest.mark.parametrize("use", USES)
-@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize(
+    ("rule", "use"), [(r, u) for r in RULES for u in USES if r == "instantiate" or u in ("x and z", "y", "scan")]
+)
 def test_a_rule_that_writes_its_zeros_out(rule, use):
     own, plain = USES[use](MAC[rule].bind), USES[use](lambda x, y, z: x * y + z)
     for name, transform in TRANSFORMATIONS.items():
