@@ -163,14 +163,29 @@ def sub_jaxprs(params: dict[str, Any]) -> Iterator[Jaxpr]:
             yield from (v for v in value if isinstance(v, Jaxpr))
 
 
+def inside_out(jaxpr: Jaxpr, key: Any, find: Callable[[Jaxpr], T]) -> T:
+    """What ``find`` says of a program, once it is known of all programs nested in it: the nesting may be deep."""
+    if key not in jaxpr._derived:
+        waiting = [jaxpr]
+        while waiting:
+            program = waiting[-1]
+            inner = [p for eqn in program.equations for p in sub_jaxprs(eqn.params) if key not in p._derived]
+            waiting += inner
+            if not inner:
+                waiting.pop()
+                if key not in program._derived:
+                    program._derived[key] = find(program)
+    return jaxpr._derived[key]  # type: ignore[no-any-return]
+
+
 def count_equations(jaxpr: Jaxpr) -> int:
     """The number of equations, those of nested programs included (a call itself counts for nothing)."""
 
-    def count() -> int:
-        inner = [list(sub_jaxprs(eqn.params)) for eqn in jaxpr.equations]
+    def count(program: Jaxpr) -> int:
+        inner = [list(sub_jaxprs(eqn.params)) for eqn in program.equations]
         return sum(sum(map(count_equations, programs)) if programs else 1 for programs in inner)
 
-    return jaxpr.derived("count", count)
+    return inside_out(jaxpr, "count", count)
 
 
 def recorded_avals(primitive: Primitive, params: dict[str, Any], avals: Sequence[Any], out: Any) -> Any:
@@ -194,13 +209,13 @@ def collective_axes(params: dict[str, Any]) -> frozenset[Any]:
 def program_axes(jaxpr: Jaxpr) -> frozenset[Any]:
     """The named axes that a program has collectives over."""
 
-    def find() -> frozenset[Any]:
+    def find(program: Jaxpr) -> frozenset[Any]:
         own: set[Any] = set()
-        for eqn in jaxpr.equations:
+        for eqn in program.equations:
             own.update(eqn.params["axes"] if eqn.primitive.collective else collective_axes(eqn.params))
         return frozenset(own)
 
-    return jaxpr.derived("collective axes", find)
+    return inside_out(jaxpr, "collective axes", find)
 
 
 def has_effects(primitive: Primitive, params: dict[str, Any]) -> bool:
@@ -220,7 +235,8 @@ def program_acts(jaxpr: Jaxpr) -> bool:
 
 def program_has_effects(jaxpr: Jaxpr) -> bool:
     """Whether running a program does something besides computing its outputs."""
-    return jaxpr.derived("effects", lambda: any(has_effects(eqn.primitive, eqn.params) for eqn in jaxpr.equations))
+    find = lambda program: any(has_effects(eqn.primitive, eqn.params) for eqn in program.equations)
+    return inside_out(jaxpr, "effects", find)
 
 
 _found_equal: ContextVar[set[tuple[int, int]] | None] = ContextVar("covector_found_equal", default=None)

@@ -243,6 +243,8 @@ def test_two_hundred_jits_inside_of_each_other():
     assert f(1.0) == 202.0 and cv.grad(f)(1.0) == 2.0
     np.testing.assert_array_equal(cv.vmap(f)(np.array([1.0, 2.0])), [202.0, 204.0])
     assert str(cv.make_jaxpr(f)(1.0)).count("jit[") == 200
+    assert cv.jit(cv.grad(f))(1.0) == 2.0 and cv.hessian(f)(1.0) == 0.0
+    assert cv.grad(nested(200, cv.checkpoint))(1.0) == 2.0
 
 
 @pytest.mark.parametrize("transformation", [cv.jit, cv.checkpoint, lambda f: lambda x: cv.vmap(f)(np.ones(1) * x)[0]])
