@@ -25,6 +25,7 @@ from covector.core.jaxpr import Jaxpr, Var, has_effects, sub_jaxprs
 from covector.core.memory import Holder
 from covector.core.primitive import Primitive, TracerBase, open_trace, running_users_code
 from covector.core.source import Source
+from covector.interpreters.clean import INLINED
 from covector.interpreters.evaluate import eval_jaxpr
 from covector.interpreters.linearize import LinearProgram, linear_output
 from covector.interpreters.stage import LinearTrace, StageTracer, TapeEntry
@@ -274,6 +275,8 @@ class UsersLinearTrace(LinearTrace):
         except errors.LinearityError as error:
             if self.closed or has_effects(primitive, params):
                 raise
+            if primitive.name in INLINED:  # a part of it may be linear
+                return eval_jaxpr(params["jaxpr"], *args)
             outs = self.record(primitive, [], params, primitive.abstract(*map(typeof, args), **params), None)
             self.refused.update((o.variable, error) for o in (outs if primitive.multiple_results else [outs]))
             return outs

@@ -333,6 +333,8 @@ DEAD = {
     "comparison": lambda x: (2.0 * x, x > 0)[0],
     "non-linear": lambda x: (2.0 * x, np.sin(x) * np.cos(x))[0],
     "in jit": lambda x: cv.jit(lambda x: (2.0 * x, np.exp(x))[0])(x),
+    "a result of jit": lambda x: cv.jit(lambda x: (2.0 * x, np.exp(x), x > 0))(x)[0],
+    "a result of jit in jit": lambda x: cv.jit(lambda x: cv.jit(lambda x: (np.sin(x), x))(x))(x)[1] * 2.0,
     "in scan": lambda x: cv.lax.scan(lambda c, _: ((c * 2.0, np.maximum(c, x))[0], None), x, None, length=1)[0],
     "beside a loop": lambda x: (2.0 * x, cv.lax.fori_loop(0, 3, lambda i, c: c * c, x))[0],
     "a choice": lambda x: (2.0 * x, cv.lax.cond(x > 0, np.sin, np.cos, x), np.where(x > 0, x, 0.0))[0],
