@@ -300,3 +300,22 @@ def test_a_value_that_would_be_lost_is_named():
         cv.jit(cv.grad(f))(0.5, 2.0)
     with pytest.raises(CustomRuleError, match=lost):
         cv.vmap(cv.grad(f), (None, 0))(0.5, np.ones(2))
+
+
+@pytest.mark.parametrize("container", ["scan", "cond", "checkpoint", "jit", "vmap", "while"])
+@pytest.mark.parametrize("kind", [jvp_rule, bwd_rule], ids=lambda k: k.__name__)
+def test_a_rule_that_closes_over_values_of_several_transformations(kind, container):
+    """One value is batched, one is differentiated, one is of jit, and one is made from all of them."""
+    inside, plain, twin = CONTAINERS[container], PYTHON.get(container, lambda f: f), with_arguments(kind)
+    zs = np.array([0.2, -0.9])
+
+    def total(call):
+        def of(w):
+            slope = lambda z: cv.jvp(lambda y: cv.grad(lambda x: call(x, np.sin(y) * z + w))(X), (Y,), (1.0,))[1]
+            return np.sum(cv.vmap(slope)(zs))
+
+        return of
+
+    closing, wanted = total(lambda x, v: inside(kind(v))(x)), total(lambda x, v: plain(lambda x: twin(x, v))(x))
+    for transform in (lambda f: f(0.7), lambda f: cv.jit(f)(0.7), lambda f: cv.grad(f)(0.7), lambda f: cv.jit(cv.grad(f))(0.7)):
+        np.testing.assert_allclose(transform(closing), transform(wanted), rtol=1e-12)
