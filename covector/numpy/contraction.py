@@ -59,7 +59,7 @@ def _inner(a: Any, b: Any, /) -> Any:
 
 @implements(np.vdot)
 def _vdot(a: Any, b: Any, /) -> Any:
-    return contract(np.conj(_flat(a)), _flat(b), "i,i->", "numpy.vdot", strict=True)
+    return contract(_conjugate(_flat(a)), _flat(b), "i,i->", "numpy.vdot", strict=True)
 
 
 @implements(np.outer)
@@ -74,6 +74,11 @@ def _linalg_outer(x1: Any, x2: Any, /) -> Any:
     if len(shape_of(x1)) != 1 or len(shape_of(x2)) != 1:
         raise mismatch("numpy.linalg.outer", (x1, x2), "it takes vectors")
     return _outer(x1, x2)
+
+
+def _conjugate(x: Any) -> Any:
+    """The conjugate; of real numbers and booleans themselves (`np.conj` makes integers of booleans)."""
+    return np.conj(x) if dtype_of(x).kind == "c" else x
 
 
 def _flat(x: Any) -> Any:
@@ -157,7 +162,7 @@ def _matmul(x1: Any, x2: Any, /, axes: Any = None) -> Any:
 def _vecdot(x1: Any, x2: Any, axes: Any = None, axis: int | None = None, keepdims: bool = False) -> Any:
     if axis is not None:
         axes = [axis, axis]
-    out = _generalized(x1, x2, axes, lambda x, y: contract_stacks(np.conj(x), y, "i,i->", "numpy.vecdot"))
+    out = _generalized(x1, x2, axes, lambda x, y: contract_stacks(_conjugate(x), y, "i,i->", "numpy.vecdot"))
     return np.expand_dims(out, axes[0] if axes else -1) if keepdims else out
 
 
@@ -166,7 +171,7 @@ def _matvec(x1: Any, x2: Any, axes: Any = None) -> Any:
 
 
 def _vecmat(x1: Any, x2: Any, axes: Any = None) -> Any:
-    return _generalized(x1, x2, axes, lambda x, y: contract_stacks(np.conj(x), y, "i,ij->j", "numpy.vecmat"))
+    return _generalized(x1, x2, axes, lambda x, y: contract_stacks(_conjugate(x), y, "i,ij->j", "numpy.vecmat"))
 
 
 UFUNCS[np.matmul], UFUNCS[np.vecdot] = _matmul, _vecdot
@@ -424,7 +429,7 @@ def _convolve(a: Any, v: Any, mode: Any = "full") -> Any:
 
 @implements(np.correlate)
 def _correlate(a: Any, v: Any, mode: Any = "valid") -> Any:
-    a, v = _signal(a, "a", (1,)), np.conj(_signal(v, "v", (1,)))
+    a, v = _signal(a, "a", (1,)), _conjugate(_signal(v, "v", (1,)))
     n, m = shape_of(a)[0], shape_of(v)[0]
     mode = _mode_name(mode)
     if mode == "valid":
@@ -472,7 +477,7 @@ def _vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
         raise ValueError("x must be a one-dimensional array or sequence.")
     N = shape_of(x)[0] if N is None else operator.index(N)
     dtype = np.promote_types(dtype_of(x), int)
-    powers: list[Any] = [np.ones(shape_of(x), dtype)]
+    powers: list[Any] = [np.ones(shape_of(x), dtype), convert_to(x, dtype)][:N]
     while len(powers) < N:
         powers.append(powers[-1] * x)
     if not N:

@@ -23,13 +23,22 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from covector.core import errors
-from covector.core.avals import ShapedArray, Zero, array_aval, broadcast_shapes, shape_of, typeof
+from covector.core.avals import ShapedArray, Zero, array_aval, broadcast_shapes, dtype_of, shape_of, typeof
 from covector.core.jaxpr import Var
 from covector.core.primitive import Primitive, one_of
 from covector.core.tracer import FOREIGN_OK, Tracer, foreign_override
 from covector.primitives.constructors import bilinear
 from covector.primitives.ring import add_p
-from covector.primitives.shaping import Dims, Shape, align_batch, reduce_sum_p, reshape_p, transpose_p, unbroadcast
+from covector.primitives.shaping import (
+    Dims,
+    Shape,
+    align_batch,
+    convert_to,
+    reduce_sum_p,
+    reshape_p,
+    transpose_p,
+    unbroadcast,
+)
 
 # --- specs --------------------------------------------------------------------------------------------------------
 
@@ -316,11 +325,21 @@ def contract(x: Any, y: Any, subscripts: str, who: str = "numpy.einsum", *, stri
         prepare_x, prepare_y, spec = _pair(subscripts, shape_of(x), shape_of(y), strict)
     except ValueError as error:
         raise mismatch(who, (x, y), str(error)) from None
+    if prepare_x or prepare_y:  # a sum over axes of one operand is in the dtype of the result, in which it may fit
+        x, y = in_one_dtype(x, y)
     for step in prepare_x:
         x = step(x)
     for step in prepare_y:
         y = step(y)
     return einsum_p.bind(x, y, spec=spec)
+
+
+def in_one_dtype(x: Any, y: Any) -> tuple[Any, Any]:
+    """Operands in the dtype that they promote to."""
+    if dtype_of(x) == dtype_of(y):
+        return x, y
+    dtype = np.result_type(dtype_of(x), dtype_of(y))
+    return convert_to(x, dtype), convert_to(y, dtype)
 
 
 def mismatch(who: str, operands: Sequence[Any], why: str) -> ValueError:
@@ -472,14 +491,18 @@ def _windows(x: Any, length: int) -> Any:
 def _convolve(x: Any, y: Any) -> Any:
     if x.ndim == 1 == y.ndim:
         return np.convolve(x, y)
-    m = y.shape[-1]
-    border = np.zeros((*x.shape[:-1], m - 1), x.dtype)
-    return _vector_products(_windows(np.concatenate([border, x, border], -1), m), y[..., None, ::-1])
+    if x.shape[-1] < y.shape[-1]:
+        x, y = y, x
+    n, m = x.shape[-1], y.shape[-1]
+    out = np.zeros((*np.broadcast_shapes(x.shape[:-1], y.shape[:-1]), n + m - 1), np.result_type(x, y))
+    for k in range(m):  # no border of zeros, which would make NaN of infinities
+        out[..., k : k + n] += x * y[..., k : k + 1]
+    return out
 
 
 def _correlate(x: Any, y: Any) -> Any:
     if x.ndim == 1 == y.ndim:
-        return np.correlate(x, y.conj())
+        return np.correlate(x, y.conj() if y.dtype.kind == "c" else y)
     return _vector_products(_windows(x, y.shape[-1]), y[..., None, :])
 
 
