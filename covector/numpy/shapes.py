@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from covector.core.avals import broadcast_shapes, dtype_of, shape_of, typeof
 from covector.core.tracer import Tracer, unsupported, view_of
 from covector.numpy.registry import as_array, canonical_axes, canonical_axis, implements
 from covector.primitives.shaping import Shape, broadcast_to_p, reshape_to, transpose_p
+from covector.primitives.subscripts import concrete
 
 # --- static answers ---------------------------------------------------------------------------------------------------
 
@@ -42,14 +43,49 @@ def size(a: Any, axis: Any = None) -> int:
 
 @implements(np.reshape)
 def reshape(a: Any, shape: Any = None, order: str = "C", *, newshape: Any = None, copy: Any = None) -> Any:
-    """``numpy.reshape``; traced values have no order in memory, so order "A" is "C"."""
+    """``numpy.reshape``; order "A" is that of the array behind a traced value, where it is known."""
     a = as_array(a)
     wanted = _full_shape(a, newshape if shape is None else shape)
+    if order == "A":
+        order = "F" if _in_memory(a, order, "reshape", is_fortran, False) else "C"
     if order == "F":
         return _reversed_axes(reshape_to(_reversed_axes(a), wanted[::-1]))
-    if order not in ("C", "A"):
+    if order != "C":
         raise ValueError(f"order must be one of 'C', 'F', 'A' (got {order!r})")
     return reshape_to(a, wanted)
+
+
+def is_fortran(a: Any) -> bool:
+    """Whether order "A" is "F" for an array."""
+    return bool(a.flags.f_contiguous and not a.flags.c_contiguous)
+
+
+def axes_in_memory(a: Any) -> tuple[int, ...]:
+    """The axes of an array in the order of the steps that they take in memory, as order "K" reads them."""
+    strides = np.empty_like(a, order="K").strides  # without repetition and gaps
+    return tuple(sorted(range(a.ndim), key=lambda i: -strides[i]))
+
+
+def _in_memory(a: Any, order: str, function: str, question: Callable[[Any], Any], otherwise: Any) -> Any:
+    """An answer that depends on how an array lies in memory; ``otherwise`` where all layouts mean the same.
+
+    Raises:
+        UnsupportedFunctionError: the layout is not known.
+    """
+    if sum(n > 1 for n in a.shape) < 2 or 0 in a.shape:
+        return otherwise
+    value = concrete(a)
+    if value is None or 0 in value.strides:
+        raise errors.UnsupportedFunctionError(
+            errors.describe(
+                f"numpy.{function} was called with order={order!r} on a traced value of type {typeof(a)}.",
+                why="what it returns depends on the order of the elements in memory, which is not known while tracing"
+                if value is None
+                else "what it returns depends on the order of the elements in memory, where repeated ones have none",
+                fix="name the order: order='C' (the last axis first), or 'F'",
+            )
+        )
+    return question(value)
 
 
 def _full_shape(a: Any, shape: Any) -> Shape:
@@ -72,8 +108,11 @@ def _reversed_axes(a: Any) -> Any:
 
 @implements(np.ravel)
 def ravel(a: Any, order: str = "C") -> Any:
-    """``numpy.ravel``; traced values have no order in memory, so orders "A" and "K" are "C"."""
-    return reshape(a, -1, "C" if order == "K" else order) if as_array(a).size else reshape(a, 0)
+    """``numpy.ravel``; orders "A" and "K" are those of the array behind a traced value, where it is known."""
+    a = as_array(a)
+    if order == "K":
+        a, order = permuted(a, _in_memory(a, order, "ravel", axes_in_memory, range(a.ndim))), "C"
+    return reshape(a, -1, order) if a.size else reshape(a, 0)
 
 
 @implements(np.squeeze)
@@ -296,8 +335,13 @@ def _flatten_method(self: Any, order: str = "C") -> Any:
 
 
 def _copy_method(self: Any, order: str = "C") -> Any:
-    """``x.copy()``: the same value under a name of its own."""
-    return self.duplicate()
+    """``x.copy()``: the same value under a name of its own, or in another order in memory if that is known."""
+    value = self.concrete()
+    if value is None or np.ndim(value) < 2 or order == "K":
+        return self.duplicate()
+    if order == "F" or (order == "A" and is_fortran(value)):
+        return self.duplicate() if value.flags.f_contiguous else transpose(_copy_method(transpose(self)))
+    return self.duplicate() if value.flags.c_contiguous else reshape_to(reshape_to(self, (self.size,)), self.shape)
 
 
 def _view_method(self: Any, *args: Any, **kwargs: Any) -> Any:
