@@ -11,6 +11,7 @@ from covector.numpy.indexing import take
 from covector.numpy.joining import concatenate
 from covector.numpy.registry import as_array, canonical_axes, canonical_axis, implements
 from covector.numpy.shapes import broadcast_to, ravel
+from covector.primitives.identity import stop_gradient_p
 from covector.primitives.shaping import convert_to, reshape_to
 from covector.primitives.subscripts import concrete, index
 
@@ -70,6 +71,8 @@ def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
 def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> Any:
     """``numpy.gradient``; the spacings, or the coordinates, may be traced."""
     f = as_array(f)
+    if f.dtype.kind == "b" and f.ndim:
+        raise TypeError("numpy.gradient of booleans: they have no differences")
     if f.dtype.kind in "biu":
         f = convert_to(f, FLOAT64)
     ordered = axis if isinstance(axis, tuple) else (axis,)
@@ -153,13 +156,13 @@ for _name in ("trapezoid", "trapz"):  # the second until NumPy 2.4
 def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None) -> Any:
     """``numpy.interp``: piecewise linear, differentiable in the points x, their values fp and the places xp.
 
-    At a place of xp the derivative in x is that of the interval to its right; outside it is zero.
+    At a place of xp the derivative in x is that of the interval to its right (NaN if it has no finite slope); outside it is
+    zero.
     """
     x, xp, fp = as_array(x), as_array(xp), as_array(fp)
     dtype = np.dtype(np.complex128 if fp.dtype.kind == "c" else np.float64)
-    if "c" in (x.dtype.kind, xp.dtype.kind):
-        raise TypeError("Cannot cast array data from complex to float according to the rule 'safe'")
-    x, xp, fp = convert_to(x, FLOAT64), convert_to(xp, FLOAT64), convert_to(fp, dtype)
+    cast = _safely if period is None else convert_to  # as NumPy does
+    x, xp, fp = cast(x, FLOAT64), cast(xp, FLOAT64), cast(fp, dtype)
     if xp.ndim != 1 or fp.ndim != 1:
         raise ValueError("Data points must be 1-D sequences")
     if period is not None:
@@ -175,17 +178,39 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
     if n == 1:
         return np.where(np.less(x, xp[0]), below, np.where(np.greater(x, xp[0]), above, fp[0]))
     i = np.minimum(np.maximum(np.searchsorted(xp, x, side="right") - 1, 0), n - 2)
-    inside = _on_line(x, index(xp, i), index(xp, i + 1), index(fp, i), index(fp, i + 1))
+    all_finite = all(concrete(v) is not None and np.all(np.isfinite(concrete(v))) for v in (xp, fp))
+    inside = _on_line(x, index(xp, i), index(xp, i + 1), index(fp, i), index(fp, i + 1), all_finite)
     out = np.where(np.less(x, xp[0]), below, np.where(np.greater(x, xp[-1]), above, inside))
     return np.where(np.isnan(x), convert_to(x, dtype), out)
 
 
-def _on_line(x: Any, x0: Any, x1: Any, f0: Any, f1: Any) -> Any:
+def _safely(x: Any, dtype: Any) -> Any:
+    if not np.can_cast(x.dtype, dtype, "safe"):
+        raise TypeError(f"Cannot cast array data from {x.dtype!r} to {dtype!r} according to the rule 'safe'")
+    return convert_to(x, dtype)
+
+
+def _on_line(x: Any, x0: Any, x1: Any, f0: Any, f1: Any, all_finite: bool) -> Any:
     """The value at x of the line through two points; f1 where x is x1, exactly, and f0 if the points coincide."""
     width = x1 - x0
     slope = (f1 - f0) / np.where(np.equal(width, 0), 1, width)
-    from_right = np.equal(x, x1)
-    return np.where(from_right, f1 + slope * (x - x1), f0 + slope * (x - x0))
+    at_end = np.equal(x, x1)
+    if all_finite:
+        return np.where(at_end, f1 + slope * (x - x1), f0 + slope * (x - x0))
+    has_slope = np.logical_and(np.isfinite(slope), np.isfinite(x))
+    no_slope = np.logical_and(np.logical_or(at_end, np.equal(x, x0)), np.logical_not(has_slope))
+    slope = np.where(no_slope, 0, slope)
+    from_end = f1 + slope * np.where(no_slope, 0, x - x1)
+    line = f0 + slope * np.where(no_slope, 0, x - x0)
+    constant = np.logical_and(np.isnan(from_end), np.equal(f0, f1))
+    line = np.where(np.logical_or(no_slope, np.logical_not(np.isnan(line))), line, np.where(constant, f0, from_end))
+    return np.where(at_end, from_end, line) + _without_derivative(np.where(no_slope, x - stop_gradient_p.bind(x), 1))
+
+
+def _without_derivative(x: Any) -> Any:
+    """Zero, whose derivative is NaN where x is 0 (or NaN, for that it is the difference of infinities)."""
+    root = np.sqrt(np.where(np.isnan(x), 0, x))
+    return root - root
 
 
 def _unrolled(x: Any, xp: Any, fp: Any, period: Any) -> tuple[Any, Any, Any]:

@@ -7,13 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from covector.core.avals import broadcast_shapes, dtype_of, shape_of
+from covector.core import errors
+from covector.core.avals import broadcast_shapes, dtype_of, is_weak, shape_of, typeof
 from covector.core.primitive import TracerBase
+from covector.core.tracer import Tracer
 from covector.numpy.registry import as_array, canonical_axis, contains_tracer, implements, known_array, reject
 from covector.primitives.arithmetic import imag, real
 from covector.primitives.comparison import round_p
 from covector.primitives.identity import stop_gradient_p
 from covector.primitives.selection import clip_p, select_p
+from covector.primitives.shaping import convert_to
 from covector.primitives.special import bessel_i_p, sinc_p
 
 NO_VALUE = np._NoValue
@@ -80,6 +83,20 @@ def _bound(bound: Any, dtype: Any) -> Any:
 def round_(a: Any, decimals: int = 0, out: Any = None) -> Any:
     reject(np.round, out=out)
     return round_p.bind(as_array(a), decimals=int(decimals))
+
+
+def _round_method(self: Any, ndigits: int | None = None) -> Any:
+    """``round(x)`` of a scalar: an integer where the value is known, else the nearest one in the dtype of ``x``."""
+    if self.shape or self.dtype.kind == "c":
+        what = f"round() was called on a traced value of type {typeof(self)}."
+        raise TypeError(errors.describe(what, why="it takes one real number", fix="np.round(x)"))
+    if ndigits is not None:
+        return np.round(self, ndigits)
+    value = self.concrete()
+    return round(np.asarray(value).item()) if value is not None else np.round(self)
+
+
+setattr(Tracer, "__round__", _round_method)  # noqa: B010 - as the operators of `ring` are
 
 
 @implements(np.fix)
@@ -153,8 +170,7 @@ def isposinf(x: Any, out: Any = None) -> Any:
 @implements(np.isclose)
 def isclose(a: Any, b: Any, rtol: Any = 1e-05, atol: Any = 1e-08, equal_nan: bool = False) -> Any:
     a, b = as_operand(a), as_operand(b)
-    if dtype_of(b).kind in "biu":  # as NumPy does, so that differences are those of numbers
-        b = np.multiply(b, np.ones((), np.result_type(dtype_of(b), 1.0))[()])
+    b = float(b) if b.__class__ in (bool, int) else b if is_weak(b) else convert_to(b, np.result_type(dtype_of(b), 1.0))
     close = np.less_equal(np.abs(np.subtract(a, b)), np.add(atol, np.multiply(rtol, np.abs(b))))
     result = np.logical_or(np.logical_and(close, np.isfinite(b)), np.equal(a, b))
     return np.logical_or(result, np.logical_and(np.isnan(a), np.isnan(b))) if equal_nan else result
@@ -237,16 +253,26 @@ def unwrap(p: Any, discont: Any = None, axis: int = -1, *, period: Any = 2 * mat
     axis = canonical_axis(axis, len(shape_of(p)))
     steps = stop_gradient_p.bind(np.diff(p, axis=axis))
     dtype = np.result_type(dtype_of(steps), period)
+    if dtype.kind == "u":
+        raise OverflowError(f"half a period down is no number of the dtype {dtype}; unwrap signed integers or floats")
     half, ambiguous = (period // 2, period % 2 == 0) if dtype.kind in "iu" else (period / 2, True)
     wrapped = np.mod(steps + half, period) - half
     if ambiguous:
         wrapped = np.where(np.logical_and(wrapped == -half, steps > 0), half, wrapped)
     correction = np.where(np.abs(steps) < (period / 2 if discont is None else discont), 0, wrapped - steps)
-    start = np.zeros(tuple(n if i != axis else min(n, 1) for i, n in enumerate(shape_of(p))), dtype)
-    return p + np.concatenate([start, np.cumsum(correction, axis=axis)], axis=axis)
+    if not shape_of(p)[axis]:
+        return convert_to(p, dtype)
+    lead = (slice(None),) * axis
+    first, rest = p[(*lead, slice(1))], p[(*lead, slice(1, None))]
+    unwrapped = rest + convert_to(np.cumsum(correction, axis=axis), dtype)
+    return np.concatenate([convert_to(first, dtype), convert_to(unwrapped, dtype)], axis=axis)
 
 
 # --- numpy.emath: complex results outside the real domain -------------------------------------------------------------
+
+
+SMALL = set(map(np.dtype, (np.float32, np.int8, np.uint8, np.int16, np.uint16)))
+"""What `numpy.emath` makes ``complex64`` of; all else becomes ``complex128``."""
 
 
 def _in_complex_domain(x: Any, function: Any, outside: Any) -> Any:
@@ -255,7 +281,7 @@ def _in_complex_domain(x: Any, function: Any, outside: Any) -> Any:
     if dtype_of(x).kind == "c":
         return x
     if np.any(outside(known_array(x, function))):
-        return x.astype(np.result_type(dtype_of(x), np.complex64))
+        return x.astype(np.complex64 if dtype_of(x) in SMALL else np.complex128)
     return x if dtype_of(x).kind == "f" else x.astype(np.float64)
 
 

@@ -34,8 +34,8 @@ def take(a: Any, indices: Any, axis: Any = None, out: Any = None, mode: str = "r
         raise TypeError(f"np.take: cannot cast indices of {dtype_of(indices)!r} to integers according to the rule 'safe'")
     if dtype_of(indices).kind == "b":
         indices = convert_to(indices, np.dtype(np.intp))
-    if axis is None:
-        a, axis = np.ravel(a), 0
+    if axis is None or not a.ndim:
+        a, axis = np.ravel(a), 0 if axis is None else axis
     axis = canonical_axis(axis, a.ndim, "take")
     n = a.shape[axis]
     return index(a, (*(slice(None),) * axis, _within(indices, n, mode)))

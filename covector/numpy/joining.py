@@ -223,8 +223,8 @@ if hasattr(np, "unstack"):  # since NumPy 2.1
 def repeat(a: Any, repeats: Any, axis: Any = None) -> Any:
     """``numpy.repeat``; the numbers of repeats must be known, for the shape of the result depends on them."""
     a = as_array(a)
-    if axis is None:
-        a, axis = ravel(a), 0
+    if axis is None or not a.ndim:
+        a, axis = ravel(a), 0 if axis is None else axis
     axis = canonical_axis(axis, a.ndim, "repeat")
     counts = np.asarray(known(repeats, "np.repeat", "the number of repeats"))
     if counts.size != 1:

@@ -9,7 +9,7 @@ import numpy as np
 from covector.core.primitive import TracerBase
 from covector.core.tracer import unsupported
 from covector.numpy.indexing import take
-from covector.numpy.joining import concatenate
+from covector.numpy.joining import concatenate, flip
 from covector.numpy.registry import as_array, implements
 from covector.numpy.shapes import broadcast_to
 from covector.primitives.indexing import embed_p
@@ -100,7 +100,8 @@ def _padded_axis(a: Any, axis: int, lo: int, hi: int, mode: str, option: Any) ->
     if mode in ("edge", "wrap", "reflect", "symmetric"):
         return take(a, np.pad(np.arange(n), (lo, hi), mode), axis)  # type: ignore[call-overload]
     if mode == "linear_ramp":
-        sides = [_ramp(a, axis, lo, option[0], 0), _ramp(a, axis, hi, option[1], n - 1)]
+        first, last = (index(a, (*(slice(None),) * axis, i)) for i in (0, n - 1))
+        sides = [_ramp(a, axis, lo, option[0], first), flip(_ramp(a, axis, hi, option[1], last), axis)]
     else:
         values = option if mode == "constant" else _statistics(a, axis, mode, option)
         sides = [_repeated(v, a, axis, width) for v, width in zip(values, (lo, hi), strict=True)]
@@ -124,15 +125,9 @@ def _statistics(a: Any, axis: int, mode: str, lengths: Any) -> list[Any]:
     return [np.round(v) for v in values] if a.dtype.kind in "iu" else values
 
 
-def _ramp(a: Any, axis: int, width: int, end: Any, edge: int) -> Any:
-    """A linear ramp from the edge of an array, outwards to the value ``end`` (which it reaches)."""
-    ndim = a.ndim
-    last = index(a, (*(slice(None),) * axis, slice(edge, edge + 1)))
-    steps = np.arange(width) if edge == 0 else np.arange(width)[::-1]
-    steps = steps.reshape(width, *(1,) * (ndim - 1 - axis))
-    end = convert_to(end, np.result_type(end, a.dtype)) if a.dtype.kind in "fc" else end
-    ramp = end + steps * ((last - end) / max(width, 1))
-    return convert_to(np.floor(ramp) if a.dtype.kind in "iu" else ramp, a.dtype)
+def _ramp(a: Any, axis: int, width: int, end: Any, edge: Any) -> Any:
+    """Equal steps from the value ``end`` to the edge of an array, without the edge."""
+    return np.linspace(end, edge, width, endpoint=False, dtype=a.dtype, axis=axis)
 
 
 def _odd_reflection(a: Any, axis: int, lo: int, hi: int, mode: str) -> Any:

@@ -172,21 +172,21 @@ def _weights_of(a: Any, data: Any, axis: Any, weights: Any) -> Any:
 # --- NumPy's functions ------------------------------------------------------------------------------------------------
 
 
-def _arguments(a: Any, q: Any, percent: bool, method: str) -> tuple[Any, Any]:
-    """The data, and q as a fraction in the dtype that NumPy computes in."""
+def _arguments(a: Any, q: Any, percent: bool, method: str) -> tuple[Any, Any, bool]:
+    """The data, q as a fraction in the dtype that NumPy computes in, and whether q has no say in the dtype of the result."""
     a = as_array(a)
     if a.dtype.kind == "c":
         raise TypeError("a must be an array of real numbers")
     weak = not isinstance(q, (list, tuple)) and is_weak(q)
     q = as_array(q)
     if weak and (a.dtype.kind == "f" or method != "linear"):
-        q = convert_to(q, a.dtype if a.dtype.kind == "f" else np.result_type(q.dtype, np.float64))
+        q = convert_to(q, np.result_type(q.dtype, np.float64))
     if percent:
         q = np.true_divide(q, 100)
     value = concrete(q)
     if value is not None and not (np.all(value >= 0) and np.all(value <= 1)):
         raise ValueError(f"{'Percentiles' if percent else 'Quantiles'} must be in the range {[0, 100] if percent else [0, 1]}")
-    return a, q
+    return a, q, weak and a.dtype.kind == "f"
 
 
 def _implement(function: Any, percent: bool, skip_nan: bool) -> Any:
@@ -203,9 +203,12 @@ def _implement(function: Any, percent: bool, skip_nan: bool) -> Any:
         interpolation: Any = None,
     ) -> Any:
         reject(function, out=out, interpolation=interpolation)
-        a, q = _arguments(a, q, percent, method)
+        a, q, keeps_dtype = _arguments(a, q, percent, method)
+        if skip_nan and not a.size:
+            return np.nanmean(a, axis, keepdims=keepdims is not np._NoValue and bool(keepdims))
         skip = skip_nan and a.dtype.kind == "f"
-        return _quantile(a, q, axis, method, keepdims is not np._NoValue and bool(keepdims), weights, skip)
+        result = _quantile(a, q, axis, method, keepdims is not np._NoValue and bool(keepdims), weights, skip)
+        return convert_to(result, a.dtype) if keeps_dtype else result
 
     handler.__name__ = function.__name__
     handler.__doc__ = f"``numpy.{function.__name__}``."

@@ -69,7 +69,8 @@ def setdiff1d(ar1: Any, ar2: Any, assume_unique: bool = False) -> Any:
 def setxor1d(ar1: Any, ar2: Any, assume_unique: bool = False) -> Any:
     parts = [_flat(x) if assume_unique else np.unique(as_array(x)) for x in (ar1, ar2)]
     both = np.concatenate(parts)
-    _, first, counts = np.unique(known_array(both, np.setxor1d), return_index=True, return_counts=True)
+    values = known_array(both, np.setxor1d)
+    _, first, counts = np.unique(values, return_index=True, return_counts=True, equal_nan=False)
     return np.take(both, first[counts == 1])
 
 
@@ -79,6 +80,8 @@ def trim_zeros(filt: Any, trim: str = "fb", axis: Any = None) -> Any:
     if trim not in {"fb", "bf", "f", "b"}:
         raise ValueError(f"unexpected character(s) in `trim`: {trim!r}")
     axes = canonical_axes(axis, len(shape_of(x)))
+    if not axes:
+        return x
     index = [slice(None)] * len(shape_of(x))
     for i, places in enumerate(np.nonzero(known_array(x, np.trim_zeros))):
         if i in axes:
@@ -86,4 +89,4 @@ def trim_zeros(filt: Any, trim: str = "fb", axis: Any = None) -> Any:
             index[i] = slice(
                 start if "f" in trim or not places.size else None, stop if "b" in trim or not places.size else None
             )
-    return x[tuple(index)] if axes else x
+    return x[tuple(index)]

@@ -54,7 +54,8 @@ def sort(a: Any, axis: Any = -1, kind: Any = None, order: Any = None, *, stable:
 def argsort(a: Any, axis: Any = -1, kind: Any = None, order: Any = None, *, stable: Any = None) -> Any:
     """``numpy.argsort``."""
     kind = _sort_kind(kind, stable, order, np.argsort)
-    a, axis = _array_and_axis(a if np.ndim(a) else ravel(a), axis, "argsort")
+    a = as_array(a)
+    a, axis = _array_and_axis(a if a.ndim else reshape_to(a, (1,)), axis, "argsort")  # NumPy's, too, has one axis then
     return argsort_p.bind(a, axis=axis, kind=kind)
 
 
@@ -215,6 +216,8 @@ def nanmedian(a: Any, axis: Any = None, out: Any = None, overwrite_input: bool =
     reject(np.nanmedian, out=out)
     a = as_array(a)
     keepdims = keepdims is not np._NoValue and bool(keepdims)
+    if not a.size:
+        return np.nanmean(a, axis, keepdims=keepdims)
     if a.dtype.kind not in "fc":
         return median(a, axis, keepdims=keepdims)
     ordered, kept = first_axis(a, axis, "nanmedian")

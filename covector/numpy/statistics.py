@@ -15,6 +15,7 @@ from covector.numpy.registry import as_array, canonical_axes, implements, known_
 from covector.primitives.arithmetic import root_p
 from covector.primitives.reductions import keep_axes, variance_p
 from covector.primitives.shaping import convert_to
+from covector.primitives.subscripts import concrete
 
 FLOAT64 = np.dtype(np.float64)
 
@@ -126,7 +127,8 @@ def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = Fals
         dtypes = (dtype_of(a), dtype_of(weights))
         dtype = np.result_type(*dtypes, *([FLOAT64] if dtypes[0].kind in "biu" else []))
         total = sum_(weights, axis, dtype, keepdims=keepdims)
-        if not isinstance(total, TracerBase) and np.any(total == 0):
+        known_total = np.zeros(shape_of(total)) if 0 in shape_of(a) else concrete(total)
+        if known_total is not None and np.any(known_total == 0):
             raise ZeroDivisionError("Weights sum to zero, can't be normalized")
         result = sum_(convert_to(a, dtype) * convert_to(weights, dtype), axis, keepdims=keepdims) / total
     return (result, np.broadcast_to(total, shape_of(result))) if returned else result

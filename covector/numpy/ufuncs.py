@@ -5,7 +5,9 @@ A plain call goes straight to the primitive (`covector.core.tracer.UFUNCS`) and 
 
 from __future__ import annotations
 
+import functools
 import inspect
+import itertools
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -17,8 +19,22 @@ from covector.core.avals import WEAK_SCALARS, dtype_of, is_weak, shape_of
 from covector.core.primitive import Primitive
 from covector.core.tracer import FOREIGN_OK, UFUNC_METHODS, UFUNCS, foreign_override, unsupported
 from covector.numpy.inplace import Probe, is_augmented_assignment, note_references, written_into_array
-from covector.numpy.reductions import NO_VALUE, all_, any_, cummax, cummin, logsumexp, max_, min_, prod, reduced, sum_
-from covector.numpy.registry import as_array, canonical_axis
+from covector.numpy.reductions import (
+    NO_VALUE,
+    all_,
+    any_,
+    cummax,
+    cummin,
+    logsumexp,
+    max_,
+    min_,
+    prod,
+    reduce_axes,
+    reduced,
+    reduced_shape,
+    sum_,
+)
+from covector.numpy.registry import as_array, canonical_axis, with_kept_axes
 from covector.numpy.statistics import nanmax, nanmin
 from covector.primitives.constructors import reduction
 from covector.primitives.reductions import reduce_xor_p
@@ -114,8 +130,14 @@ note_references()
 # --- reduce -----------------------------------------------------------------------------------------------------------
 
 
+def _accumulator(ufunc: np.ufunc, dtype: Any) -> Any:
+    """The dtype in which a ufunc with two arguments reduces values of a dtype; raises TypeError if it cannot."""
+    dtypes = ufunc.resolve_dtypes((None, np.dtype(dtype), None), reduction=True)
+    return dtypes[-1]
+
+
 def _logaddexp_reduce(a: Any, axis: Any = 0, keepdims: bool = False, where: Any = True) -> Any:
-    return logsumexp(a, axis, keepdims=keepdims, where=where)
+    return logsumexp(convert_to(a, _accumulator(np.logaddexp, dtype_of(a))), axis, keepdims=keepdims, where=where)
 
 
 def _truth_reduce(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -145,10 +167,43 @@ for _ufunc in (np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.gcd, np.lcm):
     REDUCE[_ufunc] = _plain_reduce(reduction(f"reduce_{_ufunc.__name__}", _fold, trusted=True, makes_new=True))
 
 
+def _slices(a: Any, axis: int) -> list[Any]:
+    front = np.moveaxis(a, axis, 0)
+    return [front[i] for i in range(shape_of(front)[0])]
+
+
+def _folded(ufunc: np.ufunc) -> Callable[..., Any]:
+    """The reduction by any ufunc of two arguments: applied to one slice after another, so a program of that length."""
+
+    def fold(a: Any, axis: Any = 0, keepdims: bool = False, initial: Any = NO_VALUE) -> Any:
+        ndim = len(shape_of(a))
+        axes = reduce_axes(axis, ndim)
+        dtype = _accumulator(ufunc, dtype_of(a))
+        if len(axes) > 1 and ufunc.identity is None:
+            raise ValueError(f"reduction operation {ufunc.__name__!r} is not reorderable, so at most one axis may be specified")
+        slices = [convert_to(a, dtype)]
+        for axis in reversed(axes):
+            slices = [part for whole in slices for part in _slices(whole, axis)]
+        if initial is not NO_VALUE or ufunc.identity is not None:
+            first = convert_to(as_array(ufunc.identity if initial is NO_VALUE else initial), dtype)
+            slices.insert(0, np.broadcast_to(first, reduced_shape(a, axes)))
+        if not slices:
+            raise ValueError(f"zero-size array to reduction operation {ufunc.__name__} which has no identity")
+        out = functools.reduce(ufunc, slices)
+        return with_kept_axes(out, axes, ndim) if keepdims else out
+
+    return fold
+
+
+def _can_fold(ufunc: np.ufunc) -> bool:
+    """Whether results can be arguments again: those of `ldexp`, whose second argument is an integer, cannot."""
+    return ufunc.nin == 2 and ufunc.nout == 1 and ufunc.signature is None and ufunc in UFUNCS and ufunc is not np.ldexp
+
+
 @ufunc_method("reduce")
 def reduce(ufunc: np.ufunc, array: Any, axis: Any = 0, dtype: Any = None, keepdims: Any = False, **options: Any) -> Any:
     """``ufunc.reduce(array, axis=0, dtype=None, keepdims=False, initial=…, where=…)``."""
-    function = REDUCE.get(ufunc)
+    function = REDUCE.get(ufunc) or (_folded(ufunc) if _can_fold(ufunc) else None)
     if function is None:
         raise _no_method(ufunc, "reduce")
     array = as_array(array)
@@ -186,13 +241,18 @@ ACCUMULATE: dict[np.ufunc, Callable[..., Any]] = {
 @ufunc_method("accumulate")
 def accumulate(ufunc: np.ufunc, array: Any, axis: Any = 0, dtype: Any = None) -> Any:
     function = ACCUMULATE.get(ufunc)
-    if function is None:
+    if function is None and not _can_fold(ufunc):
         raise _no_method(ufunc, "accumulate")
     array = as_array(array)
     if not shape_of(array):
         raise TypeError("cannot accumulate on a scalar")
     if dtype is not None:
         array = convert_to(array, np.dtype(dtype))
+    if function is None:
+        axis = canonical_axis(axis, len(shape_of(array)))
+        array = convert_to(array, _accumulator(ufunc, dtype_of(array)))
+        steps = list(itertools.accumulate(_slices(array, axis), ufunc))
+        return np.stack(steps, axis=axis) if steps else array
     return function(array, axis, dtype=dtype) if function in (np.cumsum, np.cumprod) else function(array, axis)
 
 

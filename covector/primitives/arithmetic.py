@@ -239,7 +239,9 @@ def _div_transpose(ct: Any, x: Any, y: Any) -> Any:
 
 def _power(x: Any, y: Any) -> Any:
     """``x ** y`` as the operator has it, which for ndarrays knows fast squares and roots."""
-    return np.power(x, y).item() if x.__class__ in WEAK and y.__class__ in WEAK else x**y
+    if x.__class__ in WEAK and y.__class__ in WEAK:
+        return np.power(x, y).item()
+    return np.power(x, y) if dtype_of(x).kind == "b" else x**y
 
 
 pow_p = elementwise_primitive("pow", np.power, keeps_weak=True, trusted=True, makes_new=True)
@@ -427,6 +429,15 @@ UFUNCS[np.positive] = lambda x: _positive(strong(x))
 install_operators(Tracer, "truediv", div_p)
 install_operators(Tracer, "mod", remainder_p)
 install_operators(Tracer, "pow", pow_p)
+_raised = vars(Tracer)["__pow__"]
+
+
+def _raise_to(self: Any, other: Any) -> Any:
+    """``x ** y``; NumPy's operator makes ``x ** 2`` a square, which has another dtype for booleans."""
+    return np.square(self) if other.__class__ is int and other == 2 and self.dtype.kind == "b" else _raised(self, other)
+
+
+setattr(Tracer, "__pow__", _raise_to)  # noqa: B010 - as the operators of `ring` are
 
 
 def _install_properties(tracer_type: Any) -> None:

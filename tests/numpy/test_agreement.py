@@ -1,0 +1,164 @@
+"""Values, shapes, dtypes and errors of NumPy's functions are NumPy's under `jit`, `vmap`, `jvp` and `eval_shape`.
+
+Every call of `agreement_calls` × every dtype × every shape.  A fixed sample of this grid is tried by default, all of it with
+``--hypothesis-profile=long`` (which is how this suite asks for the long tests).
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from agreement_calls import BINARY_UFUNCS, UNARY_UFUNCS, calls
+from hypothesis import settings
+from numpy_checks import leaves
+
+import covector
+from covector.core import errors
+
+CALLS = calls()
+DTYPES = [np.dtype(t) for t in "bool i1 u1 i4 i8 u8 f2 f4 f8 g F D".split()]
+SHAPES: list[Any] = [(), (0,), (1,), (3,), (2, 3), (2, 0, 3), "special"]
+
+VALUES_NEEDED = """
+    argwhere bincount emath extract flatnonzero nonzero histogram intersect1d setdiff1d setxor1d union1d trim_zeros unique
+    x.nonzero
+""".split()
+"""The shape or dtype of the result depends on values: refused where these are not known."""
+
+REFUSED = ["packbits", "lexsort([x])"]
+"""Refused always: NumPy does not ask a list whether its elements override it."""
+
+LAYOUT_NEEDED = ['order="K"', 'order="A"', '"K")']
+"""The result depends on the order in memory: refused where it is not known and matters."""
+
+CHECKS_VALUES = "average geomspace logspace digitize nanarg power interp ** // % floor_divide take choose".split()
+"""NumPy raises for some values, which staged values cannot: what it computes then is not compared."""
+
+ROUNDED = """
+    tensordot einsum convolve correlate vander reflect_type cross cumprod prod linspace setdiff1d setxor1d union1d unique
+""".split()
+"""Complex multiplication, or sorting, of infinities and NaN depends on how a sum is arranged."""
+
+
+def argument(dtype: np.dtype[Any], shape: Any, k: int) -> Any:
+    """An array of different values, some of them negative, or of the special values of a dtype."""
+    if shape == "special":
+        return np.roll(special_values(dtype), k)
+    n = int(np.prod(shape))
+    numbers = (np.arange(n) * (2 + k) + 1 + k) % 7
+    if dtype.kind in "bu":
+        values = numbers % 2 == 0 if dtype.kind == "b" else numbers
+    else:
+        values = numbers - 2 if dtype.kind == "i" else numbers * 0.75 - 1.5 + 0.25 * k
+    if dtype.kind == "c":
+        values = values + 1j * ((np.arange(n) * 5 + k) % 4 - 1) * 0.5
+    return np.asarray(values, dtype).reshape(shape)
+
+
+def special_values(dtype: np.dtype[Any]) -> Any:
+    if dtype.kind == "b":
+        return np.array([True, False])
+    if dtype.kind in "iu":
+        return np.array([np.iinfo(dtype).min, 0, 1, 3, np.iinfo(dtype).max], dtype)
+    if dtype.kind == "c":
+        parts = (-0.0, 0.0, np.inf, -np.inf, np.nan, 1.5, -2.0)
+        return np.array([complex(a, b) for a in parts for b in parts], dtype)
+    return np.array([-0.0, 0.0, np.inf, -np.inf, np.nan, 1.0, -1.5, 2.5], dtype)
+
+
+def difference(actual: Any, expected: Any, signs: bool) -> str:
+    """What is different in two results, or nothing."""
+    actual, expected = leaves(actual), leaves(expected)
+    if len(actual) != len(expected):
+        return f"{len(actual)} results, NumPy has {len(expected)}"
+    for a, e in zip(map(np.asarray, actual), map(np.asarray, expected), strict=True):
+        if (a.shape, a.dtype) != (e.shape, e.dtype):
+            return f"{a.dtype}{a.shape}, NumPy {e.dtype}{e.shape}"
+        for part in (np.real, np.imag) if e.dtype.kind == "c" else (np.asarray,):
+            u, v = part(a), part(e)
+            if not equal(u, v) or (signs and v.dtype.kind == "f" and np.any((np.signbit(u) != np.signbit(v))[v == 0])):
+                return f"{a.tolist()}, NumPy {e.tolist()}"
+    return ""
+
+
+def equal(u: Any, v: Any) -> bool:
+    if v.dtype.kind != "f":
+        return np.array_equal(u, v)
+    tol = 64 * np.finfo(v.dtype).eps
+    return np.allclose(u, v, rtol=tol, atol=tol * np.max(np.abs(v[np.isfinite(v)]), initial=0), equal_nan=True)
+
+
+def second(results: Any) -> Any:
+    return type(results)(map(second, results)) if type(results) in (tuple, list) else results[1]
+
+
+def transformed(f: Callable[..., Any], x: Any, y: Any) -> Iterator[tuple[str, Callable[[], Any]]]:
+    yield "jit", lambda: covector.jit(f)(x, y)
+    yield "vmap", lambda: second(leaves(covector.vmap(f)(np.stack([x, x]), np.stack([y, y]))))
+    yield "vmap in x", lambda: second(leaves(covector.vmap(f, (0, None))(np.stack([y, x]), y)))
+    if x.dtype.kind in "fc":
+        yield "jvp", lambda: covector.jvp(f, (x, y), (x, y))[0]
+
+
+def outcome(f: Callable[..., Any], *args: Any) -> Any:
+    try:
+        return f(*args)
+    except Exception as error:
+        return error
+
+
+def names(name: str, words: list[str]) -> bool:
+    return any(word in name for word in words)
+
+
+def disagreements(name: str, dtype: np.dtype[Any], shape: Any) -> Iterator[str]:
+    f, x, y = CALLS[name], argument(dtype, shape, 0), argument(dtype, shape, 1)
+    if shape == "special" and (dtype.kind == "c" or "tensordot" in name) and names(name, ROUNDED):
+        return
+    expected = outcome(f, x, y)
+    signs = name.removeprefix("np.").partition("(")[0] in (UNARY_UFUNCS + BINARY_UFUNCS).split()
+    for transformation, run in transformed(f, x, y):
+        actual = outcome(run)
+        known = transformation == "jvp"
+        if isinstance(expected, Exception):
+            may = isinstance(actual, Exception) or (not known and names(name, CHECKS_VALUES))
+            wrong = "" if may else f"{actual}, NumPy raises"
+        elif not isinstance(actual, Exception):
+            wrong = difference(actual, expected, signs)
+        elif not isinstance(actual, errors.CovectorError):
+            wrong = f"raises {type(actual).__name__}: {actual}"
+        else:
+            may = names(name, REFUSED) or (not known and names(name, VALUES_NEEDED + LAYOUT_NEEDED))
+            wrong = "" if may else f"is refused: {actual}"
+        if wrong:
+            yield f"{transformation} of {name} for {dtype}{shape}: {wrong}"
+    if not isinstance(expected, Exception) and all(isinstance(v, (np.ndarray, np.generic)) for v in leaves(expected)):
+        types = outcome(covector.eval_shape, f, x, y)
+        if not isinstance(types, Exception):
+            wanted = [(e.shape, e.dtype) for e in leaves(expected)]
+            found = [(t.shape, t.dtype) for t in leaves(types)]
+            if found != wanted:
+                yield f"eval_shape of {name} for {dtype}{shape}: {found}, NumPy {wanted}"
+
+
+def is_tried(number: int) -> bool:
+    """A seventh of the grid, or all of it; 7 is coprime to the number of dtypes, so each call meets most dtypes."""
+    return settings.get_current_profile_name() == "long" or number % 7 == 0
+
+
+GROUPS = 12
+
+
+@pytest.mark.parametrize("group", range(GROUPS))
+def test_agreement_with_numpy(group: int) -> None:
+    cells = [(name, d, s) for name in CALLS for d in DTYPES for s in SHAPES]
+    chosen = [cell for i, cell in enumerate(cells) if i % GROUPS == group and is_tried(i // GROUPS + group)]
+    assert len(chosen) > 400
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        found = [d for cell in chosen for d in disagreements(*cell)]
+    assert not found, "\n".join([f"{len(found)} of {len(chosen)} disagree:", *found[:20]])
