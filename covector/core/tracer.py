@@ -247,10 +247,12 @@ class Tracer(TracerBase):
         if any(foreign_type(t) for t in types):
             return NotImplemented
         out = handler(*args, **kwargs)
-        if func in VIEWS:
-            mark_views(out, (*args, *kwargs.values()))
-        elif args and out is args[0] and isinstance(out, Tracer) and func not in ITSELF:
-            return out.duplicate()
+        may_view = VIEWS.get(func)
+        if may_view is not None:
+            if may_view(*args, **kwargs):
+                mark_views(out, (*args, *kwargs.values()))
+        elif isinstance(out, Tracer) and (is_first(out, args) or hasattr(out, "viewed")) and func not in ITSELF:
+            return out.duplicate()  # it is new, whatever it was made with
         return out
 
     def __array_namespace__(self, *, api_version: str | None = None) -> Any:
@@ -267,11 +269,18 @@ class Tracer(TracerBase):
         return self
 
 
-VIEWS: set[Callable[..., Any]] = set()
-"""NumPy's functions whose result may share memory with an argument, so that a write into one is seen in the other."""
+VIEWS: dict[Callable[..., Any], Callable[..., bool]] = {}
+"""NumPy's functions whose result may share memory with an argument, so that a write into one is seen in the other: with which
+arguments."""
 
 ITSELF: set[Callable[..., Any]] = set()
 """NumPy's functions that make something new, but for some options return an argument itself (``np.diff(x, 0)``)."""
+
+
+def is_first(out: Any, args: Sequence[Any]) -> bool:
+    """Whether a result is the first argument, or the first of a list there."""
+    first = args[0] if args else None
+    return out is first or (isinstance(first, (list, tuple)) and len(first) > 0 and out is first[0])
 
 
 def view_of(x: Any, part: Any) -> Any:

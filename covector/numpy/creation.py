@@ -41,6 +41,8 @@ def array(
     result = as_array(object)
     if dtype is not None:
         result = convert_to(result, np.dtype(dtype))
+    if result is object and copy:
+        result = result.duplicate()
     missing = ndmin - len(shape_of(result))
     return np.reshape(result, (1,) * missing + shape_of(result)) if missing > 0 else result
 
@@ -56,7 +58,7 @@ def asarray(
     """
     if not contains_tracer(a):
         return np.asarray(a, dtype, order, device=device, copy=copy, like=like)
-    return array(a, dtype)
+    return array(a, dtype, copy=copy)
 
 
 def full(shape: Any, fill_value: Any, dtype: Any = None, order: Any = "C", *, device: Any = None, like: Any = None) -> Any:

@@ -218,6 +218,8 @@ def isin(element: Any, test_elements: Any, assume_unique: bool = False, invert: 
 
 @implements(np.nan_to_num)
 def nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
+    if not copy:
+        reject(np.nan_to_num, out=x)
     x = as_array(x)
     dtype = dtype_of(x)
     if dtype.kind == "c":

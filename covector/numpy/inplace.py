@@ -37,14 +37,19 @@ BINARY_OP = opcode.opmap.get("BINARY_OP")
 INPLACE_OPERATORS = range(13, 26)
 """The arguments of the instruction BINARY_OP that mean ``+=``, ``&=``, … ``^=``."""
 
-VIEWS |= {
-    np.atleast_1d, np.atleast_2d, np.atleast_3d, np.array_split, np.ascontiguousarray, np.asfortranarray, np.broadcast_arrays,
-    np.broadcast_to, np.diag, np.diagonal, np.dsplit, np.einsum, np.expand_dims, np.flip, np.fliplr, np.flipud, np.hsplit,
-    np.imag, np.ix_, np.linalg.diagonal, np.linalg.matrix_transpose, np.matrix_transpose, np.meshgrid, np.moveaxis,
-    np.nan_to_num, np.ravel, np.real, np.real_if_close, np.require, np.reshape, np.rollaxis, np.rot90, np.split, np.squeeze,
-    np.swapaxes, np.transpose, np.trim_zeros, np.unstack, np.vsplit,
-}  # fmt: skip
-
+VIEWS |= dict.fromkeys(
+    [
+        np.atleast_1d, np.atleast_2d, np.atleast_3d, np.array_split, np.ascontiguousarray, np.asfortranarray,
+        np.broadcast_arrays, np.broadcast_to, np.diagonal, np.dsplit, np.expand_dims, np.flip, np.fliplr, np.flipud, np.hsplit,
+        np.imag, np.ix_, np.linalg.diagonal, np.linalg.matrix_transpose, np.matrix_transpose, np.moveaxis, np.ravel, np.real,
+        np.real_if_close, np.require, np.reshape, np.rollaxis, np.rot90, np.split, np.squeeze, np.swapaxes, np.transpose,
+        np.trim_zeros, np.unstack, np.vsplit,
+    ],
+    lambda *args, **kwargs: True,
+)  # fmt: skip
+VIEWS[np.diag] = lambda v, k=0: len(shape_of(v)) == 2
+VIEWS[np.meshgrid] = lambda *xi, copy=True, **options: not copy
+VIEWS[np.einsum] = lambda first, *rest, **options: len(rest) == 1 or (len(rest) == 2 and not isinstance(first, str))
 ITSELF |= {np.diff, np.linalg.matrix_power, np.polyder, np.polyint}
 
 

@@ -418,10 +418,10 @@ UFUNCS[np.conjugate] = lambda x: strong(conj(x))
 
 
 def _positive(x: Any) -> Any:
-    """``+x``, which is x; NumPy has none for booleans."""
+    """``+x``, a copy of x; NumPy has none for booleans."""
     if dtype_of(x).kind == "b":
         np.positive(np.zeros((), np.bool_))  # raises NumPy's error
-    return x
+    return x.duplicate() if isinstance(x, Tracer) else x
 
 
 UFUNCS[np.positive] = lambda x: _positive(strong(x))
