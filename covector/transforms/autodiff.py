@@ -22,6 +22,7 @@ from covector.core.tracebacks import hides_frames
 from covector.interpreters.jvp import JVPTrace
 from covector.interpreters.linearize import Linearization, LinearProgram
 from covector.interpreters.transpose import record_users_linear, transpose_program
+from covector.transforms import options
 from covector.transforms.arguments import (
     ArgNames,
     ArgNums,
@@ -136,6 +137,7 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any], has_aux: b
     check_functions("jvp(f, primals, tangents)", f=f)
     check_tuples("jvp", primals, tangents)
     who = transformed("jvp", f)
+    options.flags(who.name, has_aux=has_aux)
     leaves, treedef = flatten_values(primals, who.name)
     directions = tangent_leaves(list(tangents), treedef, "tangents", who.name)
     directions = [like_tangent(t, typeof(p), "tangent", who.name) for p, t in zip(leaves, directions, strict=True)]
@@ -177,6 +179,7 @@ def vjp(f: Function, *primals: Any, has_aux: bool = False) -> Any:
     """
     check_functions("vjp(f, *primals)", f=f)
     who = transformed("vjp", f)
+    options.flags(who.name, has_aux=has_aux)
     leaves, treedef = flatten_values(primals, who.name)
     avals = tuple(map(typeof, leaves))
     lin = linearized(lambda args: f(*args), leaves, treedef, has_aux, who)
@@ -251,6 +254,7 @@ def value_and_grad(
     """
     check_callable(f, _name)
     who = transformed(_name, f)
+    options.flags(who.name, has_aux=has_aux, holomorphic=holomorphic, allow_int=allow_int)
 
     def value_and_grad_f(*args: Any, **kwargs: Any) -> Any:
         selection = select_arguments(f, args, kwargs, argnums, argnames, who.name)

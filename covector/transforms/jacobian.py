@@ -21,6 +21,7 @@ from covector.interpreters.batch import batch
 from covector.interpreters.evaluate import eval_jaxpr
 from covector.interpreters.transpose import transpose_program
 from covector.primitives.shaping import broadcast_to_p, move_batch_to_front, moveaxis, reshape_to
+from covector.transforms import options
 from covector.transforms.arguments import (
     ArgNames,
     ArgNums,
@@ -158,6 +159,7 @@ def _jacobian(f: Function, argnums: Any, has_aux: bool, holomorphic: bool, argna
     """A function that returns the value, the Jacobian and the auxiliary data."""
     check_callable(f, name)
     who = transformed(name, f)
+    options.flags(who.name, has_aux=has_aux, holomorphic=holomorphic)
 
     def compute(*args: Any, **kwargs: Any) -> Any:
         selection = select_arguments(f, args, kwargs, argnums, argnames, who.name)

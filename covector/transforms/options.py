@@ -40,6 +40,13 @@ def flag(x: Any, what: str, who: str) -> bool:
     return bool(x)
 
 
+def flags(who: str, **given: Any) -> None:
+    """Reject options that are neither true nor false."""
+    for name, value in given.items():
+        if value.__class__ is not bool:
+            flag(value, name, who)
+
+
 def positions(x: Any, what: str, who: str) -> tuple[int, ...]:
     """An option that names positions: an integer, or several."""
     found = (x,) if is_integer(x) or not isinstance(x, Iterable) or isinstance(x, str) else tuple(x)

@@ -35,6 +35,11 @@ REFUSED = {
     **{f"out_axes={a!r}": (lambda a=a: cv.vmap(f, out_axes=a)(np.ones(2)), "out_axes")
        for a in (False, ARRAY, "a", 1.5, 3, -3, (0, 0), object())},
     **{f"axis_size={n!r}": (lambda n=n: cv.vmap(f, in_axes=None, axis_size=n)(1.0), "axis_size") for n in NO_COUNT},
+    **{f"{k}={v!r} of {t.__name__}": (lambda t=t, k=k, v=v: t(f, **{k: v})(1.0), k)
+       for t in (cv.grad, cv.value_and_grad, cv.jacfwd, cv.jacrev, cv.jacobian, cv.hessian)
+       for k in ("has_aux", "holomorphic") for v in ("yes", 1, ARRAY, None)},
+    **{f"has_aux={v!r}": (lambda v=v: [cv.jvp(f, (1.0,), (1.0,), has_aux=v)], "has_aux") for v in ("yes", ARRAY)},
+    **{f"has_aux={v!r} of vjp": (lambda v=v: cv.vjp(f, 1.0, has_aux=v), "has_aux") for v in ("yes", ARRAY)},
     "axis_name": (lambda: cv.vmap(f, axis_name=["i"])(np.ones(2)), "axis_name"),
     "branches": (lambda: cv.vmap(f, branches="both")(np.ones(2)), "branches"),
     **{f"length={n!r}": (lambda n=n: lax.scan(step, 0.0, None, length=n), "length") for n in NO_COUNT},
