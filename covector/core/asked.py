@@ -113,6 +113,12 @@ def _parsed(path: str, text: str) -> ast.Module | None:
         return None
 
 
+def call_of(source: Source | None) -> str:
+    """The function that is called at a place in the user's code, as it is written there; "" where that is not known."""
+    place = place_of(source)
+    return (place.call if place is not None else None) or ""
+
+
 def place_of(source: Source | None) -> Place | None:
     """What stands in the source at a place in the user's code, or None where it is not to be had."""
     span = source.span if source is not None else None
@@ -184,13 +190,21 @@ def fix_of_integer(default: str) -> str:
     return f"keep the computation in arrays, or {STATIC}"
 
 
-def fix_of_conversion(default: str) -> str:
+MASK = (
+    "keep the shape, for that of a[mask] depends on the mask: np.where(mask, a, other) instead of a[mask], and"
+    " np.sum(a, where=mask) instead of np.sum(a[mask])"
+)
+
+
+def fix_of_conversion(default: str, is_mask: bool = False) -> str:
     """The fix where a traced value was to become a number or an array."""
     place = place_of(user_source())
     call = place.call if place is not None else None
     if place is not None and isinstance(place.enclosing[0], ast.Subscript):
         if isinstance(place.enclosing[0].ctx, ast.Store):
             return "covector.at(a)[i].set(x) instead of a[i] = x, or build the array of its parts with np.stack([...])"
+        if is_mask:
+            return MASK
         return "covector.numpy.take(a, i, axis=0) or covector.at(a)[i].get() instead of a[i] for a plain array a"
     if call is None:
         return default

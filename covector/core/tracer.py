@@ -203,7 +203,8 @@ class Tracer(TracerBase):
             asked.fix_of_conversion(
                 "use np.stack([...]) or covector.numpy.array([...]) instead of np.array([...]), covector.numpy.take(a, i,"
                 " axis=0) instead of a[i] for a plain array, and functions that dispatch on their arguments; for a function"
-                " that cannot be traced, register a primitive"
+                " that cannot be traced, register a primitive",
+                is_mask=self.dtype == np.bool_,
             ),
         )
 

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from covector.core import errors
+from covector.core.asked import call_of
 from covector.core.avals import dtype_of, shape_of
+from covector.core.source import user_source
 from covector.core.tracer import Tracer
 from covector.numpy.registry import as_array, canonical_axis, contains_tracer, implements, reject
 from covector.primitives.indexing import check_bounds, spread_p
@@ -309,9 +311,14 @@ def put(a: Any, ind: Any, v: Any, mode: str = "raise") -> None:
 
 def _in_place(function: Callable[..., Any], target: Any, fix: str) -> errors.InPlaceWriteError:
     into = "into a traced value" if isinstance(target, Tracer) else "a traced value into an array"
+    what = f"numpy.{function.__name__}"
+    called = call_of(user_source())
+    if called.rpartition(".")[2] not in ("", function.__name__):  # a function of NumPy that the user called uses this one
+        what = called
+        fix = f"make the first argument of {called} a traced value (a + 0 * x), for that is what NumPy goes by"
     return errors.InPlaceWriteError(
         errors.describe(
-            f"numpy.{function.__name__} writes in place, {into}.",
+            f"{what} writes in place, {into}.",
             why="traced values are immutable, and an array in memory cannot hold one",
             fix=fix,
         )

@@ -109,7 +109,7 @@ def poly(seq_of_zeros: Any) -> Any:
         raise ValueError("input must be 1d or non-empty square 2d array.")
     if shape[0] == 0:
         return 1.0
-    dtype = dtype_of(zeros) if dtype_of(zeros).kind in "fc" else np.dtype(np.float64)
+    dtype = dtype_of(zeros) if len(shape) == 2 else np.dtype(np.mintypecode(dtype_of(zeros).char, "GDFgdf"))
     zeros, one = convert_to(zeros, dtype), np.ones(1, dtype)
     coefficients = one
     for i in range(shape_of(zeros)[0]):

@@ -353,10 +353,14 @@ def _weighted_logsumexp(a: Any, axis: Any, b: Any, keepdims: bool, return_sign: 
     shift = largest_exponent_p.bind(np.where(b == 0, -np.inf, a), axes=axes)
     exponent = a - with_kept_axes(shift, axes, ndim)
     overflows = np.logical_and(b == 0, np.real(exponent) > np.log(np.finfo(dtype_of(a)).max))
-    total = np.sum(b * np.exp(np.where(overflows, 0, exponent)), axis=axes)
+    terms = b * np.exp(np.where(overflows, 0, exponent))
+    dtype = dtype_of(terms)
+    total = np.sum(terms, axis=axes, dtype=np.float32 if dtype == np.float16 else None)  # float16 ends at 65504
     size, sign = (np.abs(total), np.sign(total)) if return_sign else (total, None)
     with np.errstate(divide="ignore"):
         out = np.log(size) + shift
+    if dtype == np.float16:
+        out, sign = convert_to(out, dtype), None if sign is None else convert_to(sign, dtype)
     if keepdims:
         out = with_kept_axes(out, axes, ndim)
         sign = None if sign is None else with_kept_axes(sign, axes, ndim)

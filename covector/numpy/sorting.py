@@ -76,7 +76,7 @@ def argpartition(a: Any, kth: Any, axis: Any = -1, kind: Any = "introselect", or
         raise unsupported(np.argpartition, f"order={order!r}")
     if kind != "introselect":
         raise ValueError(f"select kind must be 'introselect' (got {kind!r})")
-    a, axis = _array_and_axis(a, axis, "argpartition")
+    a, axis = _array_and_axis(np.atleast_1d(a), axis, "argpartition")
     places = np.atleast_1d(known(kth, "np.argpartition", "kth"))
     if places.dtype.kind not in "iu":
         raise TypeError("Partition index must be integer")
@@ -89,8 +89,8 @@ def argpartition(a: Any, kth: Any, axis: Any = -1, kind: Any = "introselect", or
 @implements(np.partition)
 def partition(a: Any, kth: Any, axis: Any = -1, kind: Any = "introselect", order: Any = None) -> Any:
     """``numpy.partition``; the order within the parts, which NumPy leaves open, is that of `argpartition`."""
-    order_of_parts = argpartition(a, kth, axis, kind, order)
     a, axis = _array_and_axis(a, axis, "partition")
+    order_of_parts = argpartition(a, kth, axis, kind, order)
     return along_axis(a, order_of_parts, axis)
 
 

@@ -168,3 +168,16 @@ def raises(f: Any, *args: Any) -> bool:
     except (TypeError, ValueError):
         return True
     return False
+
+
+@pytest.mark.parametrize("axis", [-1, 0, None])
+def test_argpartition_of_a_scalar(axis: Any) -> None:
+    same(covector.jit(lambda x: np.argpartition(x, 0, axis=axis))(3.0), np.argpartition(3.0, 0, axis=axis))
+    with pytest.raises(np.exceptions.AxisError):
+        covector.jit(lambda x: np.partition(x, 0))(3.0)
+
+
+@pytest.mark.parametrize("dtype", ["i1", "i8", "f2", "f4", "f8", "g"])
+def test_poly_computes_in_the_dtype_of_numpy(dtype: Any) -> None:
+    zeros = np.array([0, 3, 1], dtype)
+    same(covector.jit(np.poly)(zeros), np.poly(zeros))
