@@ -168,10 +168,6 @@ class NonConcreteBooleanIndexError(ConcretizationError, IndexError):
     """A boolean mask whose values are not known was used as an index: the result has no static shape."""
 
 
-class ArrayTypeError(CovectorError, TypeError):
-    """A value that is no array of numbers or booleans, or a subclass of ndarray on which operations mean something else."""
-
-
 class InPlaceWriteError(CovectorError, TypeError):
     """A write into an array in place, to or from a tracer."""
 
@@ -206,6 +202,10 @@ class UnravelError(CovectorError, ValueError):
 
 class ArgumentError(CovectorError, TypeError):
     """An argument of a transformation (``argnums``, ``in_axes``, ``static_argnums`` …) that names nothing."""
+
+
+class ArrayTypeError(ArgumentError):
+    """A value that is no array of numbers or booleans, or a subclass of ndarray on which operations mean something else."""
 
 
 class JaxprTypeError(CovectorError, TypeError):

@@ -69,7 +69,7 @@ def is_augmented_assignment(frame: FrameType) -> bool:
 
 
 IN_ONE_PLACE: dict[str, int] = {}
-"""The number of references to an array, and to a tracer, known in one place only, while it is added to in place."""
+"""The number of references to an array, and to a tracer, known in one place only, while it is added to in place (to itself)."""
 
 
 def note_references() -> None:
@@ -78,7 +78,9 @@ def note_references() -> None:
     array += Probe()
     tracer: Any = Probe()
     tracer += 1
-    IN_ONE_PLACE.update(array=array, tracer=tracer)
+    doubled: Any = Probe()
+    doubled += doubled
+    IN_ONE_PLACE.update(array=array, tracer=tracer, doubled=doubled)
 
 
 def references_to_base(array: Any) -> int:
@@ -174,7 +176,7 @@ def in_place_operator(ufunc: np.ufunc, compute: Any) -> Any:
             return NotImplemented  # a number: Python computes y + x and binds y to it
         if not (
             COUNTS_ARE_KNOWN
-            and sys.getrefcount(self) <= IN_ONE_PLACE["tracer"]
+            and sys.getrefcount(self) <= IN_ONE_PLACE["doubled" if other is self else "tracer"]
             and references_to_viewed(viewed) <= VIEWED_BY_ONE
             and is_augmented_assignment(sys._getframe(1))
         ):

@@ -55,10 +55,8 @@ class TestConcretization:
             b[0] = x
             return np.sum(b)
 
-        with pytest.raises(ValueError) as e:  # NumPy's own error, with covector's as its cause
-            cv.grad(f)(1.0)
-        assert isinstance(e.value.__cause__, errors.TracerFloatConversionError)
-        assert "covector.at(a)[i].set(x)" in str(e.value.__cause__) and "b[0] = x" in str(e.value.__cause__)
+        text = raised(errors.TracerFloatConversionError, cv.grad(f), 1.0)  # NumPy's own error says less
+        assert "covector.at(a)[i].set(x)" in text and "b[0] = x" in text
 
         def g(x):
             b = np.zeros(3)
@@ -147,8 +145,8 @@ class TestGrad:
     def test_argument_that_is_no_array(self):
         text = raised(errors.ArgumentError, cv.grad(lambda t: t), {"a": "text"})
         assert "'text' of type str at" in text and "['a']" in text
-        raised(errors.ArgumentError, cv.grad(lambda t: t), np.array(["a"]))
-        raised(errors.ArgumentError, cv.grad(lambda t: t), np.array([None]))
+        raised(errors.ArrayTypeError, cv.grad(lambda t: t), np.array(["a"]))
+        raised(errors.ArrayTypeError, cv.grad(lambda t: t), np.array([None]))
 
     def test_result_that_is_no_array(self):
         with pytest.raises(errors.ArgumentError, match="'text' of type str"):
