@@ -1,7 +1,8 @@
 """NumPy's functions of polynomials given by their coefficients, the highest power first (``np.polyval`` is elsewhere).
 
 NumPy drops leading zeros from some results, which makes their length depend on values.  Where the values are known, so it is
-here; where they are not (under ``jit`` and ``vmap``), coefficients are taken to be nonzero.
+here, unless what would be dropped is traced: its derivative would be lost.  Where they are not known (under ``jit`` and
+``vmap``), coefficients are taken to be nonzero.
 """
 
 from __future__ import annotations
@@ -10,8 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from covector.core.avals import dtype_of, shape_of
+from covector.core import errors
+from covector.core.avals import Zero, array_aval, dtype_of, shape_of, typeof
+from covector.core.primitive import Primitive, TracerBase
 from covector.numpy.registry import as_array, implements, known_array
+from covector.primitives.constructors import loop_batch
+from covector.primitives.identity import stop_gradient_p
+from covector.primitives.selection import select_p
 from covector.primitives.shaping import convert_to
 from covector.primitives.subscripts import concrete
 
@@ -20,10 +26,25 @@ def _coefficients(p: Any) -> Any:
     return np.reshape(as_array(p), -1) if len(np.shape(p)) == 0 else as_array(p)
 
 
-def _without_leading_zeros(p: Any) -> Any:
+def _without_leading_zeros(p: Any, who: str) -> Any:
     values = concrete(p)
     nonzero = [0] if values is None else np.flatnonzero(values)
-    return p[int(nonzero[0]) :] if len(nonzero) else np.zeros(1, dtype_of(p))
+    first = int(nonzero[0]) if len(nonzero) else len(values) - 1
+    if first:
+        _check_known(p, who)
+    return p[first:]
+
+
+def _check_known(p: Any, who: str) -> None:
+    """Refuse to drop leading coefficients of a traced polynomial."""
+    if isinstance(p, TracerBase):
+        raise errors.UnsupportedFunctionError(
+            errors.describe(
+                f"numpy.{who} of a traced polynomial with a leading coefficient that is zero, of type {typeof(p)}.",
+                why="NumPy drops it, and so the result would lose its derivative with respect to that coefficient",
+                fix="use np.convolve for a product, which keeps all coefficients; or drop the zeros before",
+            )
+        )
 
 
 def _padded(p: Any, length: int) -> Any:
@@ -49,7 +70,7 @@ def polysub(a1: Any, a2: Any) -> Any:
 
 @implements(np.polymul)
 def polymul(a1: Any, a2: Any) -> Any:
-    first, second = (_without_leading_zeros(_coefficients(a)) for a in (a1, a2))
+    first, second = (_without_leading_zeros(_coefficients(a), "polymul") for a in (a1, a2))
     return np.convolve(first, second)
 
 
@@ -67,8 +88,11 @@ def polydiv(u: Any, v: Any) -> Any:
         after = shape_of(u)[0] - k - shape_of(v)[0]
         remainder = remainder - digit * np.concatenate([np.zeros(k, dtype_of(v)), v, np.zeros(after, dtype_of(v))])
     values = concrete(remainder)
+    dropped = 0
     while values is not None and len(values) > 1 and np.allclose(values[0], 0, rtol=1e-14):
-        remainder, values = remainder[1:], values[1:]
+        remainder, values, dropped = remainder[1:], values[1:], dropped + 1
+        if dropped > steps:  # the first ones are zero whatever the coefficients are
+            _check_known(remainder, "polydiv")
     return np.stack(quotient) if quotient else np.zeros(1, dtype), remainder
 
 
@@ -127,22 +151,45 @@ def roots(p: Any) -> Any:
     p = _coefficients(p)
     if len(shape_of(p)) != 1:
         raise ValueError("Input must be a rank-1 array.")
+    p = p if dtype_of(p).kind in "fc" else convert_to(p, np.dtype(np.float64))
     values = concrete(p)
     if values is not None:
-        nonzero = np.flatnonzero(values)
-        if not len(nonzero):
-            return np.array([])
-        at_zero = len(values) - int(nonzero[-1]) - 1
-        p = p[int(nonzero[0]) : int(nonzero[-1]) + 1]
-    else:
-        at_zero = 0
-    p = p if dtype_of(p).kind in "fc" else convert_to(p, np.dtype(np.float64))
+        return roots_p.bind(p, count=len(np.roots(values)))
     degree = shape_of(p)[0] - 1
     if degree < 1:
-        return np.zeros(at_zero)
+        return np.zeros(0)
     companion = np.concatenate([-p[None, 1:] / p[0], np.eye(degree - 1, degree, dtype=dtype_of(p))])
-    found = np.linalg.eigvals(companion)
-    return np.concatenate([found, np.zeros(at_zero, dtype_of(found))])
+    return np.linalg.eigvals(companion)
+
+
+roots_p = Primitive("roots", trusted=True, makes_new=True)
+"""The ``count`` finite zeros of a polynomial, complex; all of its coefficients move them, also those that are zero."""
+
+
+@roots_p.def_impl
+def _roots(p: Any, *, count: int) -> Any:
+    found = np.roots(p)
+    return found.astype(np.result_type(found, np.complex64))
+
+
+roots_p.def_abstract(lambda p, *, count: array_aval((count,), np.result_type(p.dtype, np.complex64)))
+roots_p.def_batch(lambda size, args, dims, **params: loop_batch(roots_p)(size, args, dims, **params))
+
+
+@roots_p.def_jvp
+def _roots_jvp(primals: Any, tangents: Any, *, count: int) -> Any:
+    """``dr = - dp(r) / p'(r)``; NaN where roots coincide."""
+    (p,), (t,) = primals, tangents
+    r = roots_p.bind(p, count=count)
+    if t.__class__ is Zero or not count:
+        return r, typeof(r).zero
+    slope = np.polyval(polyder(p), r)
+    size = np.polyval(np.abs(polyder(stop_gradient_p.bind(p))), np.abs(stop_gradient_p.bind(r)))
+    coincide = np.less_equal(np.abs(slope), size * np.finfo(dtype_of(p)).eps ** 0.375)
+    if np.any(concrete(coincide)):
+        text = "the derivative of roots that coincide (or nearly so) is NaN: they are not differentiable there"
+        errors.warn(text, errors.UndeterminedDerivativeWarning)
+    return r, -np.polyval(t, r) / select_p.bind(coincide, np.nan, slope)
 
 
 @implements(np.polyfit)

@@ -27,8 +27,38 @@ def test_arithmetic_of_polynomials(f: Any) -> None:
             agree(lambda p: f(q, p), p, staged=f is not np.polydiv)  # noqa: B023
     check(lambda p, q: f(p, q), P, Q, batch=f is not np.polydiv, staged=f is not np.polydiv)
     if f is np.polymul:
-        agree(lambda p: f(p, Q), np.array([0.0, 0.0, 1.0, 2.0]), staged=False)
-        agree(lambda p: f(p, Q), np.zeros(2), staged=False)
+        agree(lambda p: f(np.array([0.0, 0.0, 1.0]), p), P, staged=False)
+
+
+@pytest.mark.parametrize("p", [[0.0, 0.0, 1.0, 2.0], [0.0, 0.0], [0.0, 1.0]])
+def test_leading_zeros_whose_derivative_would_be_lost(p: Any) -> None:
+    """NumPy drops them, which with the derivative of the coefficient would be a wrong number; not where they are not traced."""
+    with pytest.raises(covector.errors.UnsupportedFunctionError, match="leading coefficient that is zero"):
+        covector.grad(lambda p: np.sum(np.polymul(p, Q)))(np.array(p))
+    exact = np.polymul([1.0, 2.0, 1.0], [1.0, -1.0, 3.0])
+    with pytest.raises(covector.errors.UnsupportedFunctionError, match="polydiv of a traced polynomial"):
+        covector.grad(lambda u: np.sum(np.polydiv(u, np.array([1.0, -1.0, 3.0]))[1]))(exact)
+
+
+@pytest.mark.parametrize(
+    "c", [[1.0, -3.0, 0.0], [0.0, 1.0, -3.0], [0.0, 2.0, -3.0, -5.0, 0.0], [1.0, 0.0, 1.0], [2.0, 0.0], [1.0, 2.0, 3.0, 4.0]]
+)
+def test_all_coefficients_move_the_roots(c: Any) -> None:
+    """Those that are zero too: against finite differences of each root."""
+    c = np.array(c)
+    count = len(np.roots(c))
+    values, jacobian = covector.jvp(np.roots, (c,), (c,))[0], covector.jacfwd(np.roots)(c)
+    np.testing.assert_allclose(values, np.roots(c), atol=1e-12)
+    for k, e in enumerate(np.eye(len(c)) * 1e-6):
+
+        def near(moved: Any) -> Any:
+            return np.array([moved[np.argmin(np.abs(moved - r))] for r in values])
+
+        numeric = (near(np.roots(c + e)) - near(np.roots(c - e))) / 2e-6
+        np.testing.assert_allclose(jacobian[:, k], numeric, atol=1e-5)
+    second = covector.jacfwd(covector.jacfwd(np.roots))(c)
+    assert second.shape == (count, len(c), len(c)) and np.all(np.isfinite(second))
+    np.testing.assert_allclose(second, np.swapaxes(second, 1, 2), atol=1e-9)
 
 
 def test_polynomials() -> None:
