@@ -8,6 +8,7 @@ implementations are called directly and every value is dropped after its last us
 from __future__ import annotations
 
 import ast
+import builtins
 import sys
 from collections import Counter
 from collections.abc import Callable
@@ -260,7 +261,7 @@ def called_at(source: Source, function: Callable[..., Any]) -> Callable[..., Any
     """The function, called from a place in a file of its own."""
     line = source.line
     code = _TRAMPOLINE.replace(co_filename=source.code.co_filename, co_firstlineno=line, co_name="program")
-    return FunctionType(code, {"function": function})
+    return FunctionType(code, {"function": function, "__builtins__": builtins})  # in which a warning looks for its module
 
 
 _TRAMPOLINE = (lambda *args: function(*args)).__code__  # noqa: F821 - a global of its copies

@@ -209,6 +209,9 @@ def _linalg_trace(x: Any, /, *, offset: int = 0, dtype: Any = None) -> Any:
     return np.trace(x, offset, axis1=-2, axis2=-1, dtype=dtype)
 
 
+PLANE_VECTORS_ARE_REFUSED = np.lib.NumpyVersion(np.__version__) >= "2.5.0"
+
+
 @implements(np.cross)
 def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None) -> Any:
     """``numpy.cross``."""
@@ -222,6 +225,8 @@ def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axi
     if not {2, 3}.issuperset(lengths):
         raise mismatch("numpy.cross", (a, b), "vectors have 2 or 3 components")
     if 2 in lengths:
+        if PLANE_VECTORS_ARE_REFUSED:
+            raise mismatch("numpy.cross", (a, b), "vectors have 3 components, in this version of NumPy")
         warnings.warn("numpy.cross of vectors with 2 components is deprecated: use 3", DeprecationWarning, stacklevel=4)
     if lengths == (2, 2):
         return a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]

@@ -8,11 +8,12 @@ Reference: R. J. Hyndman and Y. Fan, Sample quantiles in statistical packages, T
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from covector.core.avals import dtype_of, is_weak, shape_of
+from covector.core.avals import WEAK_SCALARS, dtype_of, is_weak, shape_of
 from covector.numpy.indexing import take as take_elements
 from covector.numpy.registry import as_array, implements, reject
 from covector.numpy.sorting import first_axis, number_known, or_nan
@@ -172,8 +173,23 @@ def _weights_of(a: Any, data: Any, axis: Any, weights: Any) -> Any:
 # --- NumPy's functions ------------------------------------------------------------------------------------------------
 
 
-def _arguments(a: Any, q: Any, percent: bool, method: str) -> tuple[Any, Any, bool]:
-    """The data, q as a fraction in the dtype that NumPy computes in, and whether q has no say in the dtype of the result."""
+def _type_of(q: Any) -> tuple[Any, bool]:
+    """The dtype of q, a Python type where it is a Python number, and whether it is an array of more than one number."""
+    if not isinstance(q, (list, tuple)) and is_weak(q):
+        return WEAK_SCALARS[dtype_of(q).kind], False
+    q = as_array(q)
+    return dtype_of(q), bool(shape_of(q))
+
+
+@lru_cache(maxsize=1024)
+def _result_dtype(function: Any, dtype: np.dtype[Any], q_type: Any, several: bool, method: str) -> np.dtype[Any]:
+    """The dtype that NumPy's function gives, in which its versions differ: its answer for an array of one number."""
+    q = q_type(0) if isinstance(q_type, type) else np.zeros((1,) if several else (), q_type)
+    return np.asarray(function(np.ones(1, dtype), q, method=method)).dtype
+
+
+def _arguments(a: Any, q: Any, percent: bool, method: str) -> tuple[Any, Any]:
+    """The data, and q as a fraction in the dtype that NumPy computes in."""
     a = as_array(a)
     if a.dtype.kind == "c":
         raise TypeError("a must be an array of real numbers")
@@ -186,7 +202,7 @@ def _arguments(a: Any, q: Any, percent: bool, method: str) -> tuple[Any, Any, bo
     value = concrete(q)
     if value is not None and not (np.all(value >= 0) and np.all(value <= 1)):
         raise ValueError(f"{'Percentiles' if percent else 'Quantiles'} must be in the range {[0, 100] if percent else [0, 1]}")
-    return a, q, weak and a.dtype.kind == "f"
+    return a, q
 
 
 def _implement(function: Any, percent: bool, skip_nan: bool) -> Any:
@@ -203,12 +219,13 @@ def _implement(function: Any, percent: bool, skip_nan: bool) -> Any:
         interpolation: Any = None,
     ) -> Any:
         reject(function, out=out, interpolation=interpolation)
-        a, q, keeps_dtype = _arguments(a, q, percent, method)
+        q_type = _type_of(q)
+        a, q = _arguments(a, q, percent, method)
         if skip_nan and not a.size:
             return np.nanmean(a, axis, keepdims=keepdims is not np._NoValue and bool(keepdims))
         skip = skip_nan and a.dtype.kind == "f"
         result = _quantile(a, q, axis, method, keepdims is not np._NoValue and bool(keepdims), weights, skip)
-        return convert_to(result, a.dtype) if keeps_dtype else result
+        return result if weights is not None else convert_to(result, _result_dtype(function, a.dtype, *q_type, method))
 
     handler.__name__ = function.__name__
     handler.__doc__ = f"``numpy.{function.__name__}``."
