@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from covector.core import errors
-from covector.core.avals import is_value, typeof
-from covector.core.context import CHECKS, mode
+from covector.core.avals import is_value, shape_of, typeof
+from covector.core.context import CHECKS, EXAMPLES, TAKING_PART, mode, value_of
 from covector.core.jaxpr import Jaxpr
 from covector.core.primitive import ContextPrimitive, Primitive, Trace, TracerBase, open_trace
 from covector.core.pytrees import register_pytree_node, tree_map, tree_unflatten
@@ -71,7 +72,7 @@ class Error:
         i = int(codes[tuple(np.argwhere(codes)[0])]) - 1
         message = self._messages[i]
         holds, *given = self._values[i]
-        values, place = first_failure(np.asarray(holds), [np.asarray(v) for v in given])
+        values, place = first_failure(np.asarray(holds), [np.asarray(v) for v in given], message.examples)
         return message.text(*values) + place, message.source
 
     def __repr__(self) -> str:
@@ -171,14 +172,14 @@ class CheckTrace(Trace):
         else:
             outs = primitive.bind(*values, **params)
             found = self.of_floats(primitive, values, outs if primitive.multiple_results else [outs])
-        self.found += [f for f in found if "user" in self.wanted or isinstance(f[1], FloatMessage)]
+        self.found += [_of_part(f) for f in found if "user" in self.wanted or isinstance(f[1], FloatMessage)]
         return [self.lift(o) for o in outs] if primitive.multiple_results else self.lift(outs)
 
     def derive(self, jaxpr: Jaxpr) -> Checked:
         """The program with its checks given out."""
 
         def run(jaxpr: Jaxpr, args: Sequence[Any]) -> tuple[list[Any], list[Found]]:
-            with open_trace(CheckTrace, wanted) as trace:
+            with mode(EXAMPLES, None), mode(TAKING_PART, None), open_trace(CheckTrace, wanted) as trace:
                 outs = eval_jaxpr(jaxpr, *map(trace.lift, args))
                 return [trace.lower(o) for o in outs], trace.found
 
@@ -223,6 +224,17 @@ class CheckTrace(Trace):
         for i, (holds, _, _) in reversed(list(enumerate(self.found, 1))):
             code = np.where(np.all(holds), code, i)
         return Error(code, [(holds, *values) for holds, _, values in self.found], [m for _, m, _ in self.found], self.notes)
+
+
+def _of_part(found: Found) -> Found:
+    """A check as one of the examples that take part in it."""
+    holds, message, values = found
+    examples, mine = value_of(EXAMPLES), value_of(TAKING_PART)
+    if mine is not None and shape_of(holds)[:1] == shape_of(mine):
+        holds = np.logical_or(holds, np.logical_not(np.reshape(mine, (-1, *(1,) * (len(shape_of(holds)) - 1)))))
+    if examples is not None:
+        message = replace(message, examples=examples if message.examples is None else examples[message.examples])
+    return holds, message, values
 
 
 @hides_frames

@@ -8,6 +8,8 @@ mode                 value
 ``NO_JIT``           True: compiled functions and loops run as the Python that they were written in
 ``WATCH``            ``watch(primitive, inputs, outputs, source, phase)``, called with known results
 ``CHECKS``           the trace that takes note of checks that fail in a program while it runs
+``EXAMPLES``         the numbers of the examples of a batch of which a part is run
+``TAKING_PART``      for each example of a batch whether it takes part in what is run for all of them
 ``KEPT_AXES``        the named axes of which the backward pass in progress finds the derivatives for each example
 ``FULL_TRACEBACKS``  whether tracebacks show covector's own frames
 ==================== =========================================================================================
@@ -26,6 +28,8 @@ from typing import Any
 NO_JIT = "no jit"
 WATCH = "watch"
 CHECKS = "checks"
+EXAMPLES = "examples"
+TAKING_PART = "taking part"
 KEPT_AXES = "kept axes"
 FULL_TRACEBACKS = "full tracebacks"
 

@@ -19,9 +19,9 @@ from covector.interpreters.evaluate import eval_jaxpr
 from covector.interpreters.programs import staged
 from covector.primitives.call import jit_p
 from covector.primitives.cond import cond_p
-from covector.primitives.effects import Message, check_p
+from covector.primitives.effects import Message, check_p, makes_checks
 from covector.primitives.identity import stop_gradient_p
-from covector.primitives.scan import Loop, scan_p, where
+from covector.primitives.scan import EXAMPLE_A_STEP, Loop, scan_p, where
 from covector.primitives.subprograms import cut, rearranged
 from covector.primitives.while_loop import bind_while, while_p
 
@@ -83,16 +83,12 @@ def by_example(holds: Any, values: Sequence[Any]) -> Any:
 
 def has_checks(params: dict[str, Any]) -> bool:
     """Whether a program among the parameters makes a check."""
-    return any(p.derived("has checks", lambda p=p: _makes_checks(p)) for p in sub_jaxprs(params))  # type: ignore[misc]
-
-
-def _makes_checks(jaxpr: Jaxpr) -> bool:
-    return any(eqn.primitive is check_p or has_checks(eqn.params) for eqn in jaxpr.equations)
+    return any(map(makes_checks, sub_jaxprs(params)))
 
 
 def without_checks(jaxpr: Jaxpr) -> Jaxpr:
     """The program that makes no checks, nor do those nested in it."""
-    if not jaxpr.derived("has checks", lambda: _makes_checks(jaxpr)):
+    if not makes_checks(jaxpr):
         return jaxpr
 
     def make() -> Jaxpr:
@@ -158,6 +154,9 @@ def _joined(programs: Sequence[Checked]) -> tuple[list[Message], list[int]]:
 
 def _checked_scan(derive: Derive, args: Sequence[Any], *, jaxpr: Jaxpr, **params: Any) -> Any:
     loop, program = Loop(**params), derive(jaxpr)
+    if jaxpr.derived(EXAMPLE_A_STEP, lambda: False):  # what each example gives out tells which one it was
+        consts, _, columns = loop.cut(args)
+        return program.split(loop.bind(program.jaxpr, consts, [], columns)[1])
     step = _carrying(program, loop.num_consts, loop.num_carry)
     consts, carry, xs = loop.cut(args)
     carry, ys = loop.bind(step, consts, [*carry, *program.passed()], xs)

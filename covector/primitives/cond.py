@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from covector.core.avals import Zero, typeof
+from covector.core.context import TAKING_PART, mode
 from covector.core.jaxpr import Jaxpr, Var, program_acts
 from covector.core.linearity import LINEAR, joined, linear_by_marks, program_marks
 from covector.core.primitive import NestedPrimitive
@@ -26,6 +27,7 @@ from covector.interpreters.evaluate import compiled, eval_jaxpr
 from covector.interpreters.linearize import Split, split, split_known
 from covector.interpreters.programs import choose, jvp_program, spread, staged, transposed_program
 from covector.interpreters.stage import LinearTrace
+from covector.primitives.effects import part_of_batch, would_misnumber
 from covector.primitives.indexing import gather_p
 from covector.primitives.reductions import reduce_or_p
 from covector.primitives.scan import one_by_one, repeated_effect, where
@@ -190,12 +192,14 @@ def _cond_batch(size: int, args: Sequence[Any], dims: Sequence[int | None], *, b
     if size == 0:
         return [a.batched(0, 0).zeros() for a in branches[0].out_avals], [0] * len(branches[0].out_vars)
     has_stacks = any(isinstance(a, StackAval) for a in (*avals_of(args), *branches[0].out_avals))
-    if any(map(program_acts, branches)) and (has_stacks or not all(map(is_known, args))):
+    known = all(map(is_known, args)) and not has_stacks
+    exact = any(map(program_acts, branches))
+    if not known and (exact or (any(map(would_misnumber, branches)) and not has_stacks)):
         if has_stacks:
             raise repeated_effect("a branch, beside a while loop, and in a choice")
         choice = partial(cond_p.bind, branches=branches)
         return one_by_one(choice, size, [index, *operands], [True, *batched]), [0] * len(branches[0].out_vars)
-    run = _run_parts if all(map(is_known, args)) and not has_stacks else _run_chosen
+    run = _run_parts if known else _run_chosen
     return run(size, index, operands, batched, branches), [0] * len(branches[0].out_vars)
 
 
@@ -207,7 +211,8 @@ def _run_parts(size: int, index: Any, operands: list[Any], batched: tuple[bool, 
         members = np.flatnonzero(chosen == k)
         if len(members):
             own = [take_rows(x, members) if b else x for x, b in zip(operands, batched, strict=True)]
-            parts.append(in_front(partial(eval_jaxpr, branch), len(members), own, batched))
+            with part_of_batch(members):
+                parts.append(in_front(partial(eval_jaxpr, branch), len(members), own, batched))
             numbers.append(members)
     if len(parts) == 1:
         return parts[0]
@@ -225,7 +230,8 @@ def _run_chosen(size: int, index: Any, operands: list[Any], batched: tuple[bool,
         stand_in = np.argmax(mine)
         own = [_stood_in(mine, x, stand_in) if b else x for x, b in zip(operands, batched, strict=True)]
         anyone = reduce_or_p.bind(mine, axes=(0,))
-        outs = cond_p.bind(as_index(anyone), *own, branches=(nothing, program))
+        with mode(TAKING_PART, mine):
+            outs = cond_p.bind(as_index(anyone), *own, branches=(nothing, program))
         results = outs if k == 0 else [where(mine, new, old) for new, old in zip(outs, results, strict=True)]
     return results
 

@@ -7,6 +7,7 @@ if none of their arguments is traced.  Programs are evaluated in order, so all e
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,11 +16,12 @@ import numpy as np
 from covector.core import errors
 from covector.core.avals import Zero, check_class, instantiate, typeof
 from covector.core.checked_rules import alike
-from covector.core.context import CHECKS, value_of
-from covector.core.jaxpr import Var
+from covector.core.context import CHECKS, EXAMPLES, mode, open_traces, value_of
+from covector.core.jaxpr import Jaxpr, Var, inside_out, sub_jaxprs
 from covector.core.memory import copies
 from covector.core.primitive import ContextPrimitive, Primitive, in_users_code, jointly
 from covector.interpreters.programs import choose, spread
+from covector.interpreters.stage import StageTrace
 from covector.primitives.shaping import batch_all, move_batch_to_front, reduce_sum_p
 from covector.primitives.subprograms import in_front
 
@@ -270,6 +272,8 @@ class Message:
 
     text: Callable[..., str]
     source: Any
+    examples: Any = None
+    """The numbers of the examples that it is made for, if they are a part of a batch."""
 
     def __repr__(self) -> str:
         return f"<check at {self.source}>"
@@ -278,7 +282,7 @@ class Message:
 @check_p.def_impl
 def _check(holds: Any, *values: Any, message: Message) -> list[Any]:
     if not np.all(holds):
-        first, place = first_failure(np.asarray(holds), values)
+        first, place = first_failure(np.asarray(holds), values, value_of(EXAMPLES))
         text = message.text(*first) + place
         collector = value_of(CHECKS)
         if collector is None:
@@ -287,12 +291,41 @@ def _check(holds: Any, *values: Any, message: Message) -> list[Any]:
     return []
 
 
-def first_failure(holds: Any, values: Values) -> tuple[list[Any], str]:
-    """The values of the first example for which a check failed; those of a batch have its axes in front."""
+def part_of_batch(numbers: Any) -> AbstractContextManager[Any]:
+    """Run something for the examples of these numbers, of those that are run now: checks say which ones they are."""
+    outer = value_of(EXAMPLES)
+    return mode(EXAMPLES, numbers if outer is None else outer[numbers])
+
+
+def would_misnumber(jaxpr: Jaxpr) -> bool:
+    """Whether a program makes checks that, where examples stand in for others, would be said of the wrong one.
+
+    Checks that are data now are told who takes part (`TAKING_PART`); those of a program that is staged are not.
+    """
+    collector = value_of(CHECKS)
+    staged = collector is None or any(t.level > collector.level and type(t) is StageTrace for t in open_traces())
+    return staged and makes_checks(jaxpr)
+
+
+def makes_checks(jaxpr: Jaxpr) -> bool:
+    """Whether a program, or one nested in it, makes a check."""
+    return inside_out(jaxpr, "makes checks", lambda p: any(_is_check(e.primitive, e.params) for e in p.equations))
+
+
+def _is_check(primitive: Primitive, params: dict[str, Any]) -> bool:
+    return primitive is check_p or any(map(makes_checks, sub_jaxprs(params)))
+
+
+def first_failure(holds: Any, values: Values, examples: Any = None) -> tuple[list[Any], str]:
+    """The values of the first example for which a check failed; those of a batch have its axes in front.
+
+    Of a part of a batch ``examples`` are the numbers of the examples in it.
+    """
     if not holds.ndim or any(np.shape(v)[: holds.ndim] != holds.shape for v in values):
         return list(values), ""
     index = tuple(int(i) for i in np.argwhere(~holds)[0])
-    numbers = ", ".join(map(str, index))
+    first = index[0] if examples is None or len(examples) != len(holds) else int(examples[index[0]])
+    numbers = ", ".join(map(str, (first, *index[1:])))
     return [v[index] for v in values], f" (example {numbers})"
 
 

@@ -375,6 +375,10 @@ def where(condition: Any, x: Any, y: Any) -> Any:
     return select_p.bind(reshape_to(condition, (*shape, *(1,) * (len(shape_of(x)) - len(shape)))), x, y)
 
 
+EXAMPLE_A_STEP = "an example a step"
+"""What is noted on a program whose steps are the examples of a batch."""
+
+
 def one_by_one(f: Callable[..., list[Any]], size: int, args: Sequence[Any], batched: Sequence[bool]) -> list[Any]:
     """The outputs of ``f`` for a batch, with the batch axis in front, computed for one example after the other.
 
@@ -388,6 +392,7 @@ def one_by_one(f: Callable[..., list[Any]], size: int, args: Sequence[Any], batc
         return [*map(strengthened, f(*spread(batched, values[n:], spread([not b for b in batched], values[:n], batched))))]
 
     program = staged(step, [*choose([not b for b in batched], avals), *choose(batched, avals)])
+    program.derived(EXAMPLE_A_STEP, lambda: True)
     return Loop(n, 0, int(size), False, None).bind(program, consts, [], columns)[1]
 
 

@@ -32,6 +32,7 @@ from covector.interpreters.overwriting import owned_step
 from covector.interpreters.programs import choose, jvp_program, spread, staged
 from covector.interpreters.stage import LinearTrace
 from covector.primitives.call import jit_p
+from covector.primitives.effects import makes_checks, part_of_batch
 from covector.primitives.indexing import gather_p
 from covector.primitives.reductions import reduce_or_p
 from covector.primitives.scan import (
@@ -252,8 +253,10 @@ def _while_batch(size: int, args: Sequence[Any], dims: Sequence[int | None], *, 
     groups[2] = [at_front(x, 0 if b else None, size, True) for x, b in zip(groups[2], rest[nb:], strict=True)]
     marks = [*cond_marks, *rest[:nb], *[True] * n]
     known = all(is_known(a) for a in args) if len(body.out_vars) == n else not any(isinstance(a, TracerBase) for a in args)
-    if not known and (program_acts(cond) or program_acts(body)):
-        if len(body.out_vars) > n:
+    collects = len(body.out_vars) > n
+    exact = program_acts(cond) or program_acts(body)
+    if not known and (exact or (not collects and (makes_checks(cond) or makes_checks(body)))):
+        if collects:
             raise repeated_effect("a while loop")
         whole = partial(while_p.bind, cond=cond, body=body, **params)
         return one_by_one(whole, size, [*groups[0], *groups[1], *groups[2]], marks), [0] * n
@@ -313,7 +316,8 @@ def _run_active(size: int, cond: Jaxpr, body: Jaxpr, loop: While, groups: list[l
     finished: list[tuple[Any, list[Any]]] = []
     rows: list[list[Any]] = []
     while True:
-        (answer,) = in_front(partial(eval_jaxpr, cond), len(active), [*cond_consts, *carry], [*cond_marks, *carry_marks])
+        with part_of_batch(active):
+            (answer,) = in_front(partial(eval_jaxpr, cond), len(active), [*cond_consts, *carry], [*cond_marks, *carry_marks])
         goes_on = concrete(answer)
         if not np.all(goes_on):
             finished.append((active[~goes_on], [take_rows(x, ~goes_on) for x in carry]))
@@ -322,7 +326,8 @@ def _run_active(size: int, cond: Jaxpr, body: Jaxpr, loop: While, groups: list[l
             consts = [take_rows(x, goes_on) if m else x for x, m in zip(consts, const_marks, strict=True)]
         if not len(active):
             break
-        outs = in_front(partial(eval_jaxpr, body), len(active), [*consts, *carry], [*const_marks, *carry_marks])
+        with part_of_batch(active):
+            outs = in_front(partial(eval_jaxpr, body), len(active), [*consts, *carry], [*const_marks, *carry_marks])
         carry = outs[:n]
         if len(outs) > n:
             rows.append(_collected(size, active, outs[n:], loop.ticks))

@@ -108,3 +108,44 @@ def test_an_array_of_predicates_with_values_of_other_shapes():
 def test_checked_programs_pass_the_checker(name):
     f, good, _, _ = PROGRAMS[name]
     cv.check(cv.make_jaxpr(lambda x: checkify.checkify(f)(x)[1])(good))
+
+
+def of_low_branch(n):
+    return lax.cond(n > 1, lambda n: (checkify.check(n < 0, "n={}", n), n)[1], lambda n: n, n)
+
+
+def of_switch(n):
+    return lax.switch(n, [lambda n: n, lambda n: n, lambda n: (checkify.check(n < 0, "n={}", n), n)[1]], n)
+
+
+def of_while(n):
+    return lax.while_loop(lambda s: s > 0, lambda s: (checkify.check(n < 2, "n={}", n), s - 1)[1], n)
+
+
+def of_nested_branches(n):
+    return lax.cond(n > 0, lambda n: of_low_branch(n), lambda n: n, n)
+
+
+def of_logarithms(n):
+    return lax.cond(n > 1, lambda n: np.log(-1.0 * n), lambda n: 1.0 * n, n)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("f", [of_low_branch, of_switch, of_while, of_nested_branches, of_logarithms])
+def test_the_example_is_named_where_examples_go_different_ways(f):
+    """Branches and steps are run for parts of a batch, or on stand-ins: the number is that of the example all the same."""
+    xs = np.array([1, 0, 1, 2, 1])
+    errors = checkify.float_checks if f is of_logarithms else checkify.user_checks
+    check = lambda f: checkify.checkify(f, errors=errors)
+    text = "'log' gives NaN" if f is of_logarithms else "n=2"
+    for way in (lambda f: check(cv.vmap(f)), lambda f: cv.jit(check(cv.vmap(f)))):
+        assert way(f)(np.array([1, 0, 1, 1, 1]))[0].get() is None
+        found = way(f)(xs)[0].get()
+        assert found.startswith(text) and (f is of_logarithms or found == "n=2 (example 3)")
+    for way in (lambda f: cv.vmap(check(f)), lambda f: cv.jit(cv.vmap(check(f)))):
+        assert way(f)(xs)[0].get() == f"{text} (example 3)"
+    staged = check(cv.vmap(cv.jit(f)))(xs)[0].get()
+    assert staged.startswith(text) and "example" not in staged.replace("(example 3)", "")
+    if f is not of_logarithms:
+        with pytest.raises(cv.errors.CheckError, match="n=2"):
+            cv.vmap(f)(xs)
