@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
+import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial, update_wrapper
@@ -163,6 +165,14 @@ class Selection(NamedTuple):
         named = dict(zip(self.names, results[self.n_positional :], strict=True))
         return (tuple(results[: self.n_positional]), named) if self.n_positional else named
 
+    def named(self, f: Any, path: str) -> str:
+        """A path into ``values`` by its argument."""
+        found = re.match(r"\[(\d+)\](.*)", path, re.DOTALL)
+        if found is None:
+            return path
+        place = self.places[int(found[1])]
+        return (named_argument(f, place) if isinstance(place, int) else f"argument {place!r}") + found[2]
+
     def describe(self, index: int) -> str:
         place = self.places[index]
         return f"argument {place}" if isinstance(place, int) else f"argument {place!r}"
@@ -230,22 +240,54 @@ def _place_of_name(f: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, A
 # --- values -----------------------------------------------------------------------------------------------------------------
 
 
-def check_leaves(leaves: Sequence[Any], paths: Callable[[], list[str]], who: str) -> None:
-    """Reject leaves that are no arrays, numbers or tracers, before anything runs."""
+def check_leaves(
+    leaves: Sequence[Any], paths: Callable[[], list[str]], who: str, named: Callable[[str], str] | None = None
+) -> None:
+    """Reject leaves that are no arrays, numbers or tracers, before anything runs; ``named`` says a path by its argument."""
     for i, leaf in enumerate(leaves):
         try:
             type_of_argument(leaf)
         except TypeError as e:
             path = (paths()[i:] or [""])[0]
+            path = named(path) if named is not None else path
             if isinstance(leaf, np.ndarray):  # the error says what to pass
                 raise errors.ArrayTypeError(f"{who} cannot take its argument{path and ' at ' + path}: {e}") from None
             raise errors.ArgumentError(
                 errors.describe(
                     f"{who} got {leaf!r} of type {type(leaf).__name__} at {path or 'its argument'}.",
                     why=str(e),
-                    fix="pass arrays or numbers; keep other things in a closure (functools.partial), or make them static (jit)",
+                    fix=_fix_of_leaf(leaf),
                 )
             ) from None
+
+
+def _fix_of_leaf(leaf: Any) -> str:
+    """What to do with an object that is no value."""
+    if dataclasses.is_dataclass(leaf) and not isinstance(leaf, type):
+        return (
+            f"make the class a tree: covector.tree.register({type(leaf).__name__}, flatten, unflatten), where flatten gives its"
+            " fields (the children) and what is not traced"
+        )
+    return "pass arrays or numbers; keep other things in a closure (functools.partial), or make them static (jit)"
+
+
+def argument_of(f: Any, path: str) -> str:
+    """The path of a leaf in ``(args, kwargs)`` as a user would say it: by the argument and its name."""
+    found = re.match(r"\[0\]\[(\d+)\](.*)|\[1\]\['([^']*)'\](.*)", path, re.DOTALL)
+    if found is None:
+        return path
+    number, rest, keyword, keyword_rest = found.groups()
+    return f"argument {keyword!r}{keyword_rest}" if number is None else named_argument(f, int(number)) + rest
+
+
+def named_argument(f: Any, number: int) -> str:
+    """An argument by its position, and its name where the signature tells it."""
+    try:
+        parameters = inspect.signature(f).parameters.values()
+        names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    except (TypeError, ValueError):
+        names = []
+    return f"argument {number}" + (f" ({names[number]!r})" if number < len(names) else "")
 
 
 def given_avals(leaves: Sequence[Any], tree: Any, who: str) -> list[Any]:
@@ -262,10 +304,12 @@ def kind_of(result: Any) -> str:
     return str(typeof(result)) if isinstance(result, (TracerBase, np.ndarray, np.generic)) else f"a {type(result).__name__}"
 
 
-def flatten_values(trees: Sequence[Any], who: str) -> tuple[list[Any], Any]:
+def flatten_values(
+    trees: Sequence[Any], who: str, named: Callable[[str], str] | None = None
+) -> tuple[list[Any], Any]:
     """The leaves of a list of trees, checked to be values, and their structure."""
     leaves, treedef = tree_flatten(list(trees))
-    check_leaves(leaves, lambda: tree_paths(list(trees)), who)
+    check_leaves(leaves, lambda: tree_paths(list(trees)), who, named)
     return leaves, treedef
 
 

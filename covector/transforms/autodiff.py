@@ -258,7 +258,7 @@ def value_and_grad(
 
     def value_and_grad_f(*args: Any, **kwargs: Any) -> Any:
         selection = select_arguments(f, args, kwargs, argnums, argnames, who.name)
-        leaves, treedef = flatten_values(selection.values, who.name)
+        leaves, treedef = flatten_values(selection.values, who.name, partial(selection.named, f))
         avals = [typeof(leaf) for leaf in leaves]
         _check_inputs(avals, holomorphic, allow_int, who.name)
         lin = linearized(lambda values: selection.call(f, values), leaves, treedef, has_aux, who, brief=True)

@@ -163,7 +163,7 @@ def _jacobian(f: Function, argnums: Any, has_aux: bool, holomorphic: bool, argna
 
     def compute(*args: Any, **kwargs: Any) -> Any:
         selection = select_arguments(f, args, kwargs, argnums, argnames, who.name)
-        leaves, treedef = flatten_values(selection.values, who.name)
+        leaves, treedef = flatten_values(selection.values, who.name, partial(selection.named, f))
         in_avals = [typeof(leaf) for leaf in leaves]
         lin = linearized(lambda values: selection.call(f, values), leaves, treedef, has_aux, who)
         out_avals = lin.out_avals

@@ -23,7 +23,7 @@ from covector.interpreters.clean import clean
 from covector.interpreters.evaluate import code_of
 from covector.interpreters.overwriting import has_own_outputs
 from covector.primitives.call import jit_p
-from covector.transforms.arguments import check_callable, check_leaves, transformed, wrap_like
+from covector.transforms.arguments import argument_of, check_callable, check_leaves, transformed, wrap_like
 from covector.transforms.caches import traces_of
 from covector.transforms.lowering import Lowered
 from covector.transforms.staging import staged_call, staged_program
@@ -123,10 +123,10 @@ def jit(
         if has_statics:
             call = statics.split(args, kwargs, who.name)
             leaves, treedef = tree_flatten(call.dynamic)
-            key: Hashable = (treedef, call.key, *_avals(leaves, call.dynamic, who.name))
+            key: Hashable = (treedef, call.key, *_avals(leaves, call.dynamic, f, who.name))
         else:
             leaves, treedef = tree_flatten((args, kwargs))
-            key = (treedef, None, *_avals(leaves, (args, kwargs), who.name))
+            key = (treedef, None, *_avals(leaves, (args, kwargs), f, who.name))
         axes = named_axes() if NAMED_AXES else ()
         if axes:
             key = (key[0], (key[1], axes), *key[2:])  # type: ignore[index]
@@ -166,11 +166,11 @@ def _runner(jaxpr: Jaxpr) -> Callable[..., list[Any]]:
     return run if has_own_outputs(jaxpr) else lambda *leaves: own_results(run(*leaves), leaves)
 
 
-def _avals(leaves: list[Any], tree: Any, who: str) -> list[Any]:
+def _avals(leaves: list[Any], tree: Any, f: Any, who: str) -> list[Any]:
     try:
         return [typeof(leaf) if leaf.__class__ is not int else type_of_argument(leaf) for leaf in leaves]
     except TypeError:
-        check_leaves(leaves, lambda: tree_paths(tree), who)
+        check_leaves(leaves, lambda: tree_paths(tree), who, partial(argument_of, f))
         raise
 
 

@@ -1,6 +1,7 @@
 """The fix that an error proposes fits what the user wrote, and the place is the user's line."""
 
 import cmath
+import dataclasses
 import math
 import subprocess
 import sys
@@ -223,3 +224,30 @@ class TestDebugPrint:
     def test_formats_that_fit(self, capsys):
         cv.jit(lambda x: (cv.debug.print("{} {{}} {x:.2f} {x.real}", x, x=x), x)[1])(1.5)
         assert capsys.readouterr().out == "1.5 {} 1.50 1.5\n"
+
+
+class TestArguments:
+    def test_an_object_is_named_by_the_argument(self):
+        def f(x, mode, *, scale=1.0):
+            return np.sum(x)
+
+        for call, text in (
+            (lambda: cv.jit(f)(X, "mean"), "got 'mean' of type str at argument 1 ('mode')."),
+            (lambda: cv.jit(f)({"a": [1.0, "b"]}, 1.0), "got 'b' of type str at argument 0 ('x')['a'][1]."),
+            (lambda: cv.jit(f)(X, 1.0, scale="big"), "got 'big' of type str at argument 'scale'."),
+            (lambda: cv.grad(f, argnums=1)(X, "mean"), "got 'mean' of type str at argument 1 ('mode')."),
+            (lambda: cv.grad(f, argnames="scale")(X, 1.0, scale="big"), "got 'big' of type str at argument 'scale'."),
+            (lambda: cv.jacobian(f)({"a": "b"}, 1.0), "got 'b' of type str at argument 0 ('x')['a']."),
+        ):
+            with pytest.raises(errors.ArgumentError) as e:
+                call()
+            assert text in str(e.value), str(e.value)
+
+    def test_a_dataclass_is_to_be_registered(self):
+        @dataclasses.dataclass
+        class Parameters:
+            weight: float
+
+        for call in (lambda: cv.grad(lambda p: p.weight)(Parameters(1.0)), lambda: cv.jit(lambda p: p.weight)(Parameters(1.0))):
+            with pytest.raises(errors.ArgumentError, match=r"covector\.tree\.register\(Parameters, flatten, unflatten\)"):
+                call()
