@@ -151,14 +151,13 @@ def _joined(functions: Sequence[Any], traced: Sequence[Traced], who: Transformed
                 f"{tree_paths_text(t)} ({function_name(g)})" for g, t in ((functions[0], first_tree), (f, tree))
             )
             raise _mismatch(f"{who.name}: the branches return different structures: {structures}.")
-    paths = tree_paths(tree_unflatten(first_tree, first.out_avals))
     joined = []
     for i, avals in enumerate(zip(*(t[0].out_avals for t in traced), strict=True)):
         strong = [a for a in avals if not a.weak_type]
         dtype = result_dtype(*avals)
         if len({a.shape for a in avals}) > 1 or len({a.dtype for a in strong}) > 1 or any(a.dtype != dtype for a in strong):
             types = ", ".join(f"{a} ({function_name(f)})" for a, f in zip(avals, functions, strict=True))
-            path = paths[i].removeprefix("[0]")
+            path = tree_paths(tree_unflatten(first_tree, first.out_avals))[i].removeprefix("[0]")
             raise _mismatch(f"{who.name}: the result{' at ' + path if path else ''} has different types: {types}.")
         joined.append(ShapedArray(avals[0].shape, dtype))
     return tuple(joined)

@@ -23,7 +23,7 @@ from covector.core.jaxpr import Jaxpr
 from covector.core.keys import ATOMS
 from covector.core.primitive import Primitive
 from covector.transforms.arguments import STORE, Wrapper
-from covector.transforms.dependencies import Places, dependencies
+from covector.transforms.dependencies import Glance, Places, dependencies, look
 
 CARRIERS = (types.FunctionType, Wrapper)
 """Types of functions that carry their traces."""
@@ -51,8 +51,13 @@ class Traces(dict[Hashable, Any]):
 
     def serve(self, places: Places) -> bool:
         """Whether the function reads now what it read then."""
+        if self.places is places:
+            return True
         if not self.own:
-            return self.places == places
+            if self.places != places:
+                return False
+            self.places = places  # which is found to be the same at once from now on
+            return True
         mine = self.places or {}
         return all(mine.get(p) == places.get(p) for p in mine.keys() | places.keys() if p not in self.own)
 
@@ -60,21 +65,24 @@ class Traces(dict[Hashable, Any]):
         """Keep an entry that has just been traced of ``f``."""
         if self.places is None or not (self.keeps_all or all(map(is_data, programs))):
             return
-        after = dependencies(f)
+        after = state_of(f, _store_of(f))
         if after is not None:
-            self.own.update(p for p in self.places.keys() | after.keys() if self.places.get(p) != after.get(p))
+            if after is not self.places:
+                self.own.update(p for p in self.places.keys() | after.keys() if self.places.get(p) != after.get(p))
             self[key] = entry
 
 
 class Store(dict[Hashable, list[Traces]]):
     """The traces of a function by options; it belongs to that function alone, and is not copied with it."""
 
-    __slots__ = ("methods", "owner")
+    __slots__ = ("glance", "methods", "owner")
 
     def __init__(self, owner: Any = None):
         super().__init__()
         self.owner = None if owner is None else weakref.ref(owner)
         self.methods = ByObject()
+        self.glance: Glance | None = None
+        """What tells that the owner still reads what it read when it was last looked at."""
 
     def __reduce__(self) -> Any:
         return Store, ()
@@ -118,10 +126,23 @@ def _store_of(f: Callable[..., Any]) -> Store | None:
     return store
 
 
+def state_of(f: Callable[..., Any], store: Store | None) -> Places | None:
+    """The state of what a function reads now."""
+    if store is None:
+        return None
+    if store.owner is None or store.owner() is not f:
+        return dependencies(f)
+    glance = store.glance
+    if glance is not None and glance.holds(f):
+        return glance.places
+    places, store.glance = look(f)
+    return places
+
+
 def traces_of(f: Callable[..., Any], options: Hashable) -> Traces:
     """What has been traced of a function with these options while it read what it reads now."""
-    places = dependencies(f)
-    store = None if places is None else _store_of(f)
+    store = _store_of(f)
+    places = state_of(f, store)
     if store is None or places is None:
         return Traces(None)
     known = store.setdefault(options, [])

@@ -53,6 +53,12 @@ C_FUNCTIONS = (types.BuiltinFunctionType, types.MethodDescriptorType, types.Wrap
 DYNAMIC = frozenset({"getattr", "hasattr", "vars", "dir", "__dict__", "__getattribute__"})
 """Names in code that may read attributes of any name."""
 
+IMMUTABLE = ATOMS | {float, complex, np.float64, np.int64}
+"""Types of which an object has one key for good."""
+
+OBJECT_KEYS = (int, Same, Identity)
+"""Types of keys that stand for an object: its ``id`` where what it refers to is looked at for itself."""
+
 Places = dict[tuple[int, str], Hashable]
 
 
@@ -62,19 +68,105 @@ class Unknown(Exception):
 
 def dependencies(f: Callable[..., Any]) -> Places | None:
     """The state of all that a function reads besides its arguments, by place; None where it cannot be told."""
-    walk = _Walk()
+    return look(f)[0]
+
+
+def look(f: Callable[..., Any]) -> tuple[Places | None, Glance | None]:
+    """The same, and how to see at a glance that it is still so; None where one has to look again."""
+    walk = _Walk(f)
     try:
         walk.places[0, "the function"] = walk.value(f)
         while walk.waiting:
             walk.object(walk.waiting.pop())
     except (Unknown, RecursionError):
-        return None
-    return walk.places
+        return None, None
+    return walk.places, walk.glance if walk.can_glance else None
+
+
+MISSING = object()
+"""Stands for the value of a name that is not there."""
+
+
+class Glance:
+    """Tells whether a function reads the same objects in the same places as when it was looked at, and how to compare these.
+
+    It is much quicker than to look again, and says no where that may find the state to be equal after all.  It keeps the
+    objects, so that another can not be taken for one of them, but not the function, on which it is kept.
+    """
+
+    __slots__ = ("cells", "contents", "functions", "kept", "names", "places", "root", "wrapped", "wrappers")
+
+    def __init__(self, places: Places) -> None:
+        self.places = places
+        self.root: tuple[Any, ...] | None = None
+        """The code, defaults and so on of the function itself."""
+        self.wrapped: Any = MISSING
+        """What the function itself wraps."""
+        self.functions: list[tuple[types.FunctionType, tuple[Any, ...]]] = []
+        self.wrappers: list[tuple[Wrapper, Any]] = []
+        self.cells: list[tuple[types.CellType, Any]] = []
+        self.names: list[tuple[dict[str, Any], str, Any]] = []
+        self.contents: list[tuple[Any, Hashable]] = []
+        """Values that can be changed, with their keys."""
+        self.kept: list[Any] = []
+        """The objects of which keys hold the ``id``."""
+
+    def function(self, f: types.FunctionType, is_root: bool, is_users: bool) -> None:
+        parts = (f.__code__, f.__defaults__, f.__kwdefaults__, is_users)
+        if is_root:
+            self.root = parts
+        else:
+            self.functions.append((f, parts))
+
+    def holds(self, f: Callable[..., Any]) -> bool:
+        """Whether nothing has changed that the function reads, as far as a glance can tell."""
+        try:
+            if self.root is not None and not is_made_of(f, *self.root):
+                return False
+            if self.wrapped is not MISSING and f.__wrapped__ is not self.wrapped:  # type: ignore[attr-defined]
+                return False
+            for cell, value in self.cells:
+                if cell.cell_contents is not value:
+                    return False
+            for names, name, value in self.names:
+                if names.get(name, MISSING) is not value:
+                    return False
+            for function, parts in self.functions:
+                if not is_made_of(function, *parts):
+                    return False
+            for wrapper, value in self.wrappers:
+                if wrapper.__wrapped__ is not value:
+                    return False
+            return not self.contents or self.holds_contents(f)
+        except (Unknown, RecursionError, ValueError):  # a cell is not bound any more
+            return False
+
+    def holds_contents(self, f: Callable[..., Any]) -> bool:
+        walk = _Walk(f)
+        return all(walk.value(x) == key for x, key in self.contents)
+
+
+def is_made_of(f: Any, code: Any, defaults: Any, kwdefaults: Any, is_users: bool) -> bool:
+    """Whether a function has this code and these defaults, and no attributes of the user's if it is the user's itself."""
+    if f.__code__ is not code or f.__defaults__ is not defaults or f.__kwdefaults__ is not kwdefaults:
+        return False
+    return not is_users or not has_attributes(f)
+
+
+def has_attributes(f: types.FunctionType) -> bool:
+    """Whether a function has attributes of the user's."""
+    for name in f.__dict__:  # noqa: SIM110 - a generator takes as long as all else here
+        if name[:2] != "__":
+            return True
+    return False
 
 
 class _Walk:
-    def __init__(self) -> None:
+    def __init__(self, f: Callable[..., Any]) -> None:
+        self.f = f
         self.places: Places = {}
+        self.glance = Glance(self.places)
+        self.can_glance = True
         self.count = 0
         self.seen: set[int] = set()
         self.waiting: list[Any] = []
@@ -84,7 +176,9 @@ class _Walk:
         """The modules and classes that have been looked at, for the attributes known then."""
 
     def put(self, owner: Any, name: str, value: Any) -> None:
-        self.places[id(owner), name] = self.value(value)
+        key = self.places[id(owner), name] = self.value(value)
+        if value.__class__ not in IMMUTABLE and key.__class__ not in OBJECT_KEYS:
+            self.glance.contents.append((value, key))
 
     def value(self, x: Any) -> Hashable:
         """The key of a value; what it refers to is looked at later."""
@@ -115,6 +209,8 @@ class _Walk:
         if id(x) not in self.seen:
             self.seen.add(id(x))
             self.waiting.append(x)
+            if x is not self.f:
+                self.glance.kept.append(x)
         return id(x)
 
     def items(self, x: Any) -> Hashable:
@@ -137,6 +233,7 @@ class _Walk:
             return key_of(x)
         if x.flags.writeable or x.base is not None:
             raise Unknown
+        self.glance.kept.append(x)
         return id(x)
 
     def object(self, x: Any) -> None:
@@ -146,41 +243,67 @@ class _Walk:
         elif isinstance(x, Wrapper):
             if not x.snapshot:
                 self.put(x, "function", x.__wrapped__)
+                self.wrapper(x)
         elif isinstance(x, types.ModuleType):
             self.module(x)
         elif isinstance(x, type):
             self.class_(x)
-        elif isinstance(x, (staticmethod, classmethod)):
+        else:
+            self.can_glance = False
+            self.other_object(x)
+
+    def other_object(self, x: Any) -> None:
+        if isinstance(x, (staticmethod, classmethod)):
             self.put(x, "function", x.__func__)
         elif isinstance(x, property):
             self.put(x, "functions", (x.fget, x.fset, x.fdel))
         else:
             self.instance(x)
 
+    def wrapper(self, x: Wrapper) -> None:
+        if x is self.f:
+            self.glance.wrapped = x.__wrapped__
+        else:
+            self.glance.wrappers.append((x, x.__wrapped__))
+
     def function(self, f: types.FunctionType) -> None:
         code = f.__code__
+        is_users = not is_library(code.co_filename)
+        self.glance.function(f, f is self.f, is_users)
         for name, cell in zip(code.co_freevars, f.__closure__ or (), strict=True):
             try:
                 self.put(f, f"cell {name}", cell.cell_contents)
+                self.glance.cells.append((cell, cell.cell_contents))
             except ValueError:  # not bound yet
+                self.can_glance = False
                 self.put(f, f"cell {name}", NotImplemented)
         self.places[id(f), "code"] = code
-        self.put(f, "defaults", (f.__defaults__, f.__kwdefaults__))
-        if is_library(code.co_filename):
+        self.places[id(f), "defaults"] = self.defaults(f)
+        if not is_users:
             return
         names = names_of_code(code)
         self.more_attributes(names.attributes | (names.globals & DYNAMIC))
         for name in names.globals:
+            self.glance.names.append((f.__globals__, name, f.__globals__.get(name, MISSING)))
             if name in f.__globals__:
                 self.put(f, f"global {name}", f.__globals__[name])
             elif id(getattr(builtins, name, None)) in IMPURE:
                 raise Unknown
         for name in names.modules:
+            self.glance.names.append((sys.modules, name, sys.modules.get(name, MISSING)))
             if name in sys.modules:
                 self.put(f, f"module {name}", sys.modules[name])
         for name, value in f.__dict__.items():
             if not name.startswith("__"):
+                self.can_glance = False
                 self.put(f, f"attribute {name}", value)
+
+    def defaults(self, f: types.FunctionType) -> Hashable:
+        defaults = (f.__defaults__, f.__kwdefaults__)
+        key = self.value(defaults)
+        if defaults != (None, None):
+            self.glance.contents.append((defaults, key))
+        return key
 
     def more_attributes(self, names: frozenset[str]) -> None:
         """Code reads attributes of these names: look again at the modules and classes that have been looked at."""
@@ -193,6 +316,7 @@ class _Walk:
         self.named.append(module)
         names = vars(module)
         for name in self.attributes:
+            self.glance.names.append((names, name, names.get(name, MISSING)))
             if name in names:
                 self.put(module, name, names[name])
 
@@ -211,6 +335,7 @@ class _Walk:
         for base in cls.__mro__:
             if not in_python(base) or is_library(getattr(sys.modules.get(base.__module__), "__file__", None) or ""):
                 continue
+            self.can_glance = False
             for name, value in vars(base).items():
                 special = name.startswith("__") and name.endswith("__")
                 if isinstance(value, types.FunctionType) if special else (all_names or name in self.attributes):

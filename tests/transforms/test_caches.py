@@ -387,6 +387,113 @@ def test_a_jitted_function_stays_as_it_was_traced(read):
     assert float(g(np.float64(3.0))) == 27.0
 
 
+def global_in_place_of_a_builtin():
+    def change(value):
+        if value == 1.0:
+            globals().pop("abs", None)
+        else:
+            globals()["abs"] = lambda x: x * value
+
+    return lambda x: abs(x) * x, change
+
+
+def missing_attribute_of_a_module():
+    def change(value):
+        vars(settings).pop("factor", None)
+        if value != 1.0:
+            settings.factor = value
+
+    return lambda x: x * x * (settings.factor if hasattr(settings, "factor") else 1.0), change
+
+
+def missing_attribute_of_a_function():
+    def scale():
+        return vars(scale).get("scale", 1.0)
+
+    def change(value):
+        vars(scale).clear()
+        if value != 1.0:
+            scale.scale = value
+
+    return lambda x: x * x * scale(), change
+
+
+def function_in_a_list():
+    functions = [None]
+
+    def change(value):
+        functions[0] = lambda x: x * x * value
+
+    change(1.0)
+    return lambda x: functions[0](x), change
+
+
+def default_of_another_function():
+    def scale(value=1.0):
+        return value
+
+    def change(value):
+        scale.__defaults__ = (value,)
+
+    return lambda x: x * x * scale(), change
+
+
+def item_of_a_keyword_default():
+    def scale(*, value=[1.0]):  # noqa: B006 - to be changed
+        return value[0]
+
+    return lambda x: x * x * scale(), functools.partial(scale.__kwdefaults__["value"].__setitem__, 0)
+
+
+def wrapped_function():
+    @cv.checkpoint
+    def inner(x):
+        return x * x
+
+    def change(value):
+        inner.__wrapped__.__code__ = (lambda x: x * x).__code__ if value == 1.0 else (lambda x: x * x * 3.0).__code__
+
+    return lambda x: inner(x), change
+
+
+BACK_AND_FORTH = [
+    *(read for read in READS if read is not code),
+    global_in_place_of_a_builtin,
+    missing_attribute_of_a_module,
+    missing_attribute_of_a_function,
+    function_in_a_list,
+    default_of_another_function,
+    item_of_a_keyword_default,
+    wrapped_function,
+]
+
+
+@pytest.mark.parametrize("read", BACK_AND_FORTH, ids=lambda f: f.__name__)
+def test_what_changes_again_and_again_is_seen_each_time(read):
+    f, change = read()
+    for value in (1.0, 1.0, 3.0, 3.0, 1.0, 1.0, 3.0, 1.0):
+        change(value)
+        for _ in range(2):
+            assert float(lax.cond(True, f, f, np.float64(3.0))) == 9.0 * value
+
+
+def test_a_function_that_has_been_looked_at_is_freed_without_the_collector():
+    def make():
+        scale = np.ones(3)
+        return lambda x: np.sin(x) * scale
+
+    f = make()
+    lax.cond(True, f, f, np.ones(3))
+    lax.cond(True, f, f, np.ones(3))
+    freed = weakref.ref(f)
+    gc.disable()
+    try:
+        del f
+        assert freed() is None
+    finally:
+        gc.enable()
+
+
 # --- how often is traced ---
 
 
