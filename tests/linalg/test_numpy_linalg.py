@@ -33,15 +33,21 @@ def like_numpy(f, *args):
 @ALL
 def test_inverses_and_determinants(shape, dtype):
     a = matrix(shape, dtype)
-    for f in (np.linalg.inv, np.linalg.det, np.linalg.slogdet, np.linalg.pinv, np.linalg.matrix_rank):
+    for f in (np.linalg.inv, np.linalg.det, np.linalg.slogdet, np.linalg.pinv):
         like_numpy(f, a)
     for rtol in (1e-3, None):
         like_numpy(lambda a, r=rtol: np.linalg.pinv(a, rtol=r), a)
+    if a.ndim > 1 and shape[-1] == shape[-2]:
+        like_numpy(lambda a: np.linalg.pinv(hermitian(a), hermitian=True), a)
+    if a.ndim > 1 and 0 in shape:  # NumPy raises until 2.4.4
+        np.testing.assert_array_equal(covector.jit(np.linalg.matrix_rank)(a), np.zeros(shape[:-2], int))
+        return
+    for rtol in (1e-3, None):
         like_numpy(lambda a, r=rtol: np.linalg.matrix_rank(a, rtol=r), a)
+    like_numpy(np.linalg.matrix_rank, a)
     like_numpy(lambda a: np.linalg.matrix_rank(a, 0.5), a)
     like_numpy(lambda a: np.linalg.matrix_rank(a, 0.5, rtol=0.5), a)
     if a.ndim > 1 and shape[-1] == shape[-2]:
-        like_numpy(lambda a: np.linalg.pinv(hermitian(a), hermitian=True), a)
         like_numpy(lambda a: np.linalg.matrix_rank(hermitian(a), hermitian=True), a)
 
 
