@@ -7,9 +7,7 @@ implementations are called directly and every value is dropped after its last us
 
 from __future__ import annotations
 
-import ast
 import builtins
-import sys
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
@@ -21,8 +19,9 @@ import numpy as np
 from covector.core.avals import dtype_of
 from covector.core.checked_rules import checked_impl
 from covector.core.context import MODES, WATCH, value_of
-from covector.core.jaxpr import Atom, Equation, Jaxpr, Literal, Var
+from covector.core.jaxpr import Atom, Equation, Jaxpr, Var
 from covector.core.source import Source, names_sources
+from covector.interpreters.syntax import Line, Text, code_of_text
 
 MAX_GENERATED_EQUATIONS = 5_000
 """Longer programs are interpreted: generating code for them would cost more than it saves."""
@@ -183,12 +182,13 @@ class Generator:
         self.jaxpr = jaxpr
         self.names: dict[Any, str] = {}
         self.globals: dict[str, Any] = {"unshared": partial(unshared, consts=list(jaxpr.consts.values()))}
-        files = [e.source.code.co_filename for e in jaxpr.equations if e.source is not None]
-        self.file = Counter(files).most_common(1)[0][0] if files else "<covector program>"
-        """A function is in one file; what comes from another is called by a function of its own."""
+        self.file = file_of(jaxpr)
 
     def name(self, var: Var) -> str:
-        return self.names.setdefault(var, f"v{len(self.names)}")
+        name = self.names.get(var)
+        if name is None:
+            name = self.names[var] = f"v{len(self.names)}"
+        return name
 
     def constant(self, value: Any, prefix: str = "c") -> str:
         name = f"{prefix}{len(self.globals)}"
@@ -196,65 +196,47 @@ class Generator:
         return name
 
     def atom(self, atom: Atom) -> str:
-        return self.constant(atom.value) if isinstance(atom, Literal) else self.name(atom)
-
-    def prefix(self, eqn: Equation) -> str:
-        return eqn.primitive.name if eqn.primitive.name.isidentifier() else "p"
+        return self.name(atom) if atom.__class__ is Var else self.constant(atom.value)  # type: ignore[union-attr]
 
     def implementation(self, eqn: Equation) -> Callable[..., Any]:
         return implementation(eqn)
 
-    def statement(self, eqn: Equation) -> ast.stmt:
-        impl, source = self.implementation(eqn), eqn.source
-        if source is not None and source.code.co_filename != self.file:
-            impl = called_at(source, impl)
-            source = None
-        at = place(source)
-        targets: list[ast.expr] = [ast.Name(self.name(v), STORE, **at) for v in eqn.outputs]
-        target = ast.List(targets, STORE, **at) if eqn.primitive.multiple_results else targets[0]
-        arguments: list[ast.expr] = [ast.Name(self.atom(x), LOAD, **at) for x in eqn.inputs]
-        call = ast.Call(ast.Name(self.constant(impl, self.prefix(eqn)), LOAD, **at), arguments, NO_KEYWORDS, **at)
-        return ast.Assign([target], call, **at)
+    def line(self, eqn: Equation, drop: list[Var]) -> Line:
+        primitive, impl, source, span = eqn.primitive, self.implementation(eqn), eqn.source, None
+        if source is not None:
+            if source.code.co_filename == self.file:
+                span = source.span
+            else:
+                impl = called_at(source, impl)
+        targets = tuple(map(self.name, eqn.outputs))
+        arguments = tuple(map(self.atom, eqn.inputs))
+        function = self.constant(impl, primitive.name if primitive.name.isidentifier() else "p")
+        consts = self.jaxpr.consts
+        dropped = tuple([self.name(v) for v in drop if v not in consts])
+        return targets, primitive.multiple_results, function, arguments, span, dropped
 
-    def results(self) -> ast.stmt:
-        results = []
-        for x in self.jaxpr.out_vars:
-            result: ast.expr = ast.Name(self.atom(x), LOAD, **NOWHERE)
-            if isinstance(x, Var) and self.jaxpr.consts:
-                result = ast.Call(ast.Name("unshared", LOAD, **NOWHERE), [result], NO_KEYWORDS, **NOWHERE)
-            results.append(result)
-        return ast.Return(ast.List(results, LOAD, **NOWHERE), **NOWHERE)
-
-    def module(self) -> ast.Module:
+    def text(self) -> Text:
         jaxpr = self.jaxpr
         for var, value in jaxpr.consts.items():
             self.names[var] = self.constant(value)
-        parameters = [ast.arg(self.name(v), **NOWHERE) for v in jaxpr.in_vars]
-        body: list[ast.stmt] = []
-        for eqn, drop in zip(jaxpr.equations, last_uses(jaxpr), strict=True):
-            body.append(self.statement(eqn))
-            dropped: list[ast.expr] = [ast.Name(self.name(v), DELETE, **NOWHERE) for v in drop if v not in jaxpr.consts]
-            if dropped:
-                body.append(ast.Delete(dropped, **NOWHERE))
-        body.append(self.results())
-        arguments = ast.arguments([], parameters, None, [], [], None, [])
-        return ast.Module([ast.FunctionDef("program", arguments, body, [], **FUNCTION)], [])
+        parameters = tuple(map(self.name, jaxpr.in_vars))
+        lines = tuple(map(self.line, jaxpr.equations, last_uses(jaxpr)))
+        results = tuple(map(self.atom, jaxpr.out_vars))
+        shares = tuple([bool(jaxpr.consts) and isinstance(v, Var) for v in jaxpr.out_vars])
+        return Text(self.file, parameters, lines, results, shares)
 
     def function(self) -> Callable[..., list[Any]]:
-        exec(compile(self.module(), self.file, "exec"), self.globals)
-        return self.globals.pop("program")  # type: ignore[no-any-return]  # left there, it would be a reference cycle
+        code = code_of_text(self.text())
+        self.globals["__builtins__"] = builtins  # in which a warning looks for its module
+        return FunctionType(code, self.globals)
 
 
-LOAD, STORE, DELETE = ast.Load(), ast.Store(), ast.Del()
-NO_KEYWORDS: list[ast.keyword] = []
-NOWHERE: dict[str, Any] = {"lineno": 0, "col_offset": 0, "end_lineno": 0, "end_col_offset": 0}
-FUNCTION: dict[str, Any] = {**NOWHERE, **({"type_params": []} if sys.version_info >= (3, 12) else {})}
-
-
-def place(source: Source | None) -> dict[str, Any]:
-    """Where an equation stands, as the attributes of the nodes of a syntax tree."""
-    span = source.span if source is not None else None
-    return NOWHERE if span is None else dict(zip(NOWHERE, span, strict=True))
+def file_of(jaxpr: Jaxpr) -> str:
+    """The file of most operations of a program: a function is in one; what comes from another is called by one of its own."""
+    files = [e.source.code.co_filename for e in jaxpr.equations if e.source is not None]
+    if not files:
+        return "<covector program>"
+    return files[0] if files.count(files[0]) == len(files) else Counter(files).most_common(1)[0][0]
 
 
 def called_at(source: Source, function: Callable[..., Any]) -> Callable[..., Any]:

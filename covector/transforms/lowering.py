@@ -13,6 +13,7 @@ from covector.core.pytrees import tree_flatten, tree_unflatten
 from covector.core.tracebacks import hides_frames
 from covector.interpreters.clean import clean
 from covector.interpreters.evaluate import Generator, compiled
+from covector.interpreters.syntax import module_of_text
 
 
 class Lowered:
@@ -63,7 +64,7 @@ class Lowered:
         if dialect == "jaxpr":
             return str(self.jaxpr)
         if dialect == "python":
-            return ast.unparse(Generator(self.jaxpr).module())
+            return ast.unparse(module_of_text(Generator(self.jaxpr).text()))
         fix = "pass 'jaxpr' or 'python'"
         raise errors.ArgumentError(errors.describe(f"{self.name}: there is no text in the dialect {dialect!r}.", fix=fix))
 

@@ -226,3 +226,17 @@ def test_programs_of_one_line_run():
         print(cv.jit(lambda x: np.sin(x) + 1)(0.0))
     """)
     assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout == "1.0\n"
+
+
+def logarithm_again(x):
+    y = x - 2.0
+    return np.log(y)
+
+
+def test_programs_that_read_the_same_have_constants_and_lines_of_their_own():
+    for shift in (1.0, 2.0, 3.0):
+        f = cv.jit(lambda x, shift=shift: np.log(x - shift))
+        np.testing.assert_allclose(f(np.array(5.0)), np.log(5.0 - shift))
+    for function, x in ((logarithm, 1.0), (logarithm_again, 2.0), (logarithm, 1.0)):
+        (warning,) = warned(cv.jit(lambda x, function=function: function(x)), np.array(x))
+        assert warning.lineno == line_of(function, "np.log")
