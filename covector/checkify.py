@@ -31,6 +31,7 @@ from covector.primitives.checked import Checked, Found, checked_beside, checked_
 from covector.primitives.custom import custom_function_p
 from covector.primitives.effects import Message, check_p, first_failure
 from covector.transforms.arguments import check_callable, flatten_values, transformed, wrap_like
+from covector.transforms.formats import check_format
 
 user_checks = frozenset({"user"})
 nan_checks = frozenset({"nan"})
@@ -248,6 +249,7 @@ def check(pred: Any, msg: str, *args: Any, **kwargs: Any) -> None:
         kwargs: values for ``msg``, by name.
 
     Raises:
+        ArgumentError: the message does not go with its values.
         CheckError: if the predicate does not hold, unless the function is checkified; in a compiled function when it runs.
 
     Example:
@@ -258,6 +260,7 @@ def check(pred: Any, msg: str, *args: Any, **kwargs: Any) -> None:
         covector.core.errors.CheckError: a check failed: 1 is not above 2
           ...
     """
+    check_format("checkify.check", msg, args, kwargs, "checkify.check(pred, 'the value is {}', x)")
     leaves, treedef = flatten_values([args, kwargs], "check")
 
     def text(*values: Any) -> str:

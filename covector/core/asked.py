@@ -70,6 +70,9 @@ ATTRIBUTES = {
     "at": "write covector.at(x)[i].set(v) instead of x.at[i].set(v): that works on arrays too",
     "values": "x is the array itself",
     "numpy": "x is the array itself; as a plain value it is known outside of the transformed function",
+    "backward": "gradients are functions of functions: covector.grad(f)(x)",
+    "detach": "use covector.stop_gradient(x)",
+    "block_until_ready": "leave it out: NumPy has computed when it returns",
     "append": "use np.append(x, value), or build a list and np.stack it",
     **dict.fromkeys(
         ["strides", "data", "base", "flags", "ctypes"], "take it from a plain array: a traced value has no memory to look into"

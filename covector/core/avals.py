@@ -432,7 +432,9 @@ def broadcast_shapes(*shapes: Shape) -> Shape:
         for axis, n in enumerate(shape, ndim - len(shape)):
             if n != 1 and out[axis] != n:
                 if out[axis] != 1:
-                    raise ValueError(f"shapes {', '.join(map(str, shapes))} cannot be broadcast together")
+                    what = f"shapes {', '.join(map(str, shapes))} cannot be broadcast together"
+                    why = f"from the last axis on, lengths are equal or 1; here they are {out[axis]} and {n}"
+                    raise ValueError(errors.describe(what, why=why))
                 out[axis] = n
     return tuple(out)
 

@@ -133,9 +133,8 @@ class _Checker:
         try:
             found = eqn.primitive.abstract(*[x.aval for x in eqn.inputs], **eqn.params)
         except Exception as reason:
-            self.fail(
-                f"{name!r} cannot be applied here.", f"its abstract rule raised {type(reason).__name__}: {reason}", reason
-            )
+            said = str(reason).partition("\n")[0]  # the rest is in the traceback
+            self.fail(f"{name!r} cannot be applied here.", f"its abstract rule raised {type(reason).__name__}: {said}", reason)
         found = recorded_avals(eqn.primitive, eqn.params, [x.aval for x in eqn.inputs], found)
         avals = list(found) if eqn.primitive.multiple_results else [found]
         if len(avals) != len(eqn.outputs):

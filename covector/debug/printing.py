@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import builtins
-import re
-import string
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from covector.core import errors
 from covector.core.avals import is_value
 from covector.core.pytrees import tree_flatten, tree_unflatten
 from covector.interpreters.programs import choose, spread
 from covector.primitives.effects import Callback, debug_callback_p
-from covector.transforms.arguments import check_callable, function_name, kind_of
+from covector.transforms.arguments import check_callable, function_name
+from covector.transforms.formats import check_format
 
 
 def callback(callback: Callable[..., Any], *args: Any, ordered: bool = False, **kwargs: Any) -> None:
@@ -74,30 +72,6 @@ class Print(NamedTuple):
         builtins.print(self.fmt.format(*values, **named))
 
 
-def check_format(fmt: Any, args: Any, kwargs: Any) -> None:
-    """Reject a format that does not go with the arguments, before the program runs."""
-
-    def error(what: str, fix: str) -> errors.ArgumentError:
-        return errors.ArgumentError(errors.describe(what, why="debug.print formats as str.format does", fix=fix))
-
-    if not isinstance(fmt, str):
-        raise error(f"debug.print needs a format string first, and got {kind_of(fmt)}.", "write debug.print('{}', x)")
-    try:
-        fields = [field for _, field, _, _ in string.Formatter().parse(fmt) if field is not None]
-    except ValueError as e:
-        raise error(f"debug.print got the format {fmt!r}, which is none: {e}.", "write {{ and }} for braces") from None
-    if any(f[:1].isdigit() for f in fields) and any(f[:1] in ("", ".", "[") for f in fields):
-        raise error(f"debug.print got the format {fmt!r}, with fields both numbered and not.", "number all of them, or none")
-    for i, field in enumerate(fields):
-        first = re.split(r"[.\[]", field, maxsplit=1)[0]
-        place = int(first) if first.isdigit() else i if first == "" else None
-        if place is None and first not in kwargs:
-            what = f"debug.print has {{{field}}} in its format, and no argument of that name."
-            raise error(what, f"pass {first}=..., or write {{}}")
-        if place is not None and place >= len(args):
-            raise error(f"debug.print has a format for {place + 1} values, and got {len(args)}.", "pass a value for each {}")
-
-
 def print(fmt: str, *args: Any, ordered: bool = False, **kwargs: Any) -> None:
     """Print values, also in compiled, batched and differentiated functions.
 
@@ -117,7 +91,7 @@ def print(fmt: str, *args: Any, ordered: bool = False, **kwargs: Any) -> None:
         x = 1.0
         x = 2.0
     """
-    check_format(fmt, args, kwargs)
+    check_format("debug.print", fmt, args, kwargs, "debug.print('{}', x)")
 
     show: Any = Print(fmt)
     callback(show, *args, **kwargs)

@@ -6,6 +6,7 @@ import math
 import subprocess
 import sys
 import textwrap
+from functools import partial
 
 import numpy as np
 import pytest
@@ -49,6 +50,9 @@ FIXES = {
     "percent format": (lambda x: "%f" % x, 1.0, "covector.debug.print"),  # noqa: UP031
     "x.at": (lambda x: x.at[0].set(1.0), X, "covector.at(x)[i].set(v)"),
     "x.append": (lambda x: x.append(1.0), X, "np.append"),
+    "x.backward": (lambda x: np.sum(x).backward(), X, "covector.grad(f)(x)"),
+    "x.detach": (lambda x: x.detach(), X, "covector.stop_gradient(x)"),
+    "x.block_until_ready": (lambda x: x.block_until_ready(), X, "leave it out"),
     "no attribute": (lambda x: x.strides, X, "has no memory to look into"),
     "int": (lambda n: int(n), 3.0, "x.astype(int)"),
     "list index": (lambda n: [1, 2, 3][n], 1, "covector.at"),
@@ -211,14 +215,15 @@ class TestDebugPrint:
     def test_a_format_that_does_not_fit_is_refused_before_anything_runs(self, args, kwargs, text):
         ran = []
 
-        def f(x):
-            cv.debug.print(*args, **kwargs)
+        def f(x, say):
+            say(*args, **kwargs)
             ran.append(1)
             return x
 
-        for transform in (lambda f: f, cv.jit, cv.grad):
-            with pytest.raises(errors.ArgumentError, match=text):
-                transform(f)(1.0)
+        for say in (cv.debug.print, partial(cv.checkify.check, True)):
+            for transform in (lambda f: f, cv.jit, cv.grad, cv.checkify.checkify):
+                with pytest.raises(errors.ArgumentError, match=text):
+                    transform(partial(f, say=say))(1.0)
         assert not ran
 
     def test_formats_that_fit(self, capsys):
