@@ -127,7 +127,7 @@ def test_transformed_functions_are_pickled_by_how_they_were_made(name):
 BY_NAME = [decorated, decorated_with_options, decorated_twice, named, ruled, ruled_backwards, ruled_batch, Model.method]
 
 
-@pytest.mark.parametrize("f", BY_NAME, ids=str)
+@pytest.mark.parametrize("f", BY_NAME, ids=lambda f: f.__name__)
 def test_a_function_that_a_module_holds_is_pickled_by_its_name(f):
     assert pickle.loads(pickle.dumps(f)) is f
     assert copy.copy(f) is f and copy.deepcopy(f) is f
