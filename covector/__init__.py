@@ -60,11 +60,20 @@ LAZY = {
 
 def __getattr__(name: str) -> Any:
     if name not in LAZY:
-        raise AttributeError(f"module 'covector' has no attribute {name!r}")
+        raise AttributeError(f"module 'covector' has no attribute {name!r}{_elsewhere(name)}", name=name)
     module = importlib.import_module(LAZY[name])
     value = module if LAZY[name] == f"covector.{name}" else getattr(module, name)
     globals()[name] = value
     return value
+
+
+def _elsewhere(name: str) -> str:
+    """Where a name is that somebody looked for here, if it is covector's."""
+    if not name.startswith("_"):
+        for place, found in (("lax", name), ("debug", name), ("tree", name.removeprefix("tree_")), ("numpy", name)):
+            if callable(getattr(globals().get(place) or __getattr__(place), found, None)):
+                return f"; there is covector.{place}.{found}"
+    return ""
 
 
 def __dir__() -> list[str]:

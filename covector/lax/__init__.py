@@ -16,3 +16,4 @@ from covector.lax.parallel import (
 )
 from covector.transforms.custom_calls import linear_call
 from covector.transforms.custom_solves import custom_linear_solve, custom_root
+from covector.transforms.utilities import stop_gradient

@@ -193,6 +193,20 @@ class TestNames:
         with pytest.raises(errors.UnsupportedFunctionError, match=r"^the ufunc '.*' is not supported"):
             cv.grad(lambda x: add_one(x))(0.5)
 
+    @pytest.mark.parametrize(
+        "name, place",
+        [("scan", "lax.scan"), ("tree_map", "tree.map"), ("sin", "numpy.sin"), ("callback", "debug.callback")],
+    )
+    def test_names_that_are_elsewhere_are_found(self, name, place):
+        with pytest.raises(AttributeError, match=rf"has no attribute '{name}'; there is covector\.{place}$"):
+            getattr(cv, name)
+
+    def test_names_that_are_nowhere_are_not(self):
+        for name in ("pmap", "random", "__wrapped__", "testings"):
+            with pytest.raises(AttributeError, match=rf"^module 'covector' has no attribute '{name}'$"):
+                getattr(cv, name)
+        assert cv.lax.stop_gradient is cv.stop_gradient
+
     def test_numpys_are_numpys(self):
         with pytest.raises(errors.UnsupportedFunctionError, match=r"^numpy\.busday_count is not supported"):
             cv.jit(lambda x: np.busday_count(x, x))(1)
