@@ -191,7 +191,7 @@ class Generator:
         return name
 
     def constant(self, value: Any, prefix: str = "c") -> str:
-        name = f"{prefix}{len(self.globals)}"
+        name = f"{prefix}_{len(self.globals)}"  # not exp21, which may be the 21st exp or the first exp2
         self.globals[name] = value
         return name
 
