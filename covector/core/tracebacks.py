@@ -45,8 +45,12 @@ def full_tracebacks(enable: bool = True) -> Iterator[None]:
 
 def hides_frames(function: Callable[P, R]) -> Callable[P, R]:
     """The function, with covector's frames dropped from the tracebacks of errors that leave it."""
+    return wraps(function)(hiding_frames(function))
 
-    @wraps(function)
+
+def hiding_frames(function: Callable[P, R]) -> Callable[P, R]:
+    """The same, by a function that has not taken the name of the other."""
+
     def without_frames(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return function(*args, **kwargs)

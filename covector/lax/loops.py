@@ -126,7 +126,10 @@ def _pair(result: Any, who: str) -> tuple[Any, Any]:
 
 
 def _number_of_steps(columns: Tree, length: int | None, who: str) -> int:
-    scalars = [i for i, x in enumerate(columns.leaves) if not shape_of(x)]
+    shapes = [shape_of(x) for x in columns.leaves]
+    if length is None and shapes and shapes[0] and all(s and s[0] == shapes[0][0] for s in shapes):
+        return shapes[0][0]
+    scalars = [i for i, shape in enumerate(shapes) if not shape]
     paths = tree_paths(tree_unflatten(columns.treedef, columns.leaves))
     if scalars:
         raise errors.ArgumentError(
@@ -136,7 +139,7 @@ def _number_of_steps(columns: Tree, length: int | None, who: str) -> int:
                 fix="close over values that are the same in each step, or put them into the carry; n steps are length=n",
             )
         )
-    lengths = {f"xs{path[3:]}": shape_of(x)[0] for path, x in zip(paths, columns.leaves, strict=True)}
+    lengths = {f"xs{path[3:]}": shape[0] for path, shape in zip(paths, shapes, strict=True)}
     if length is not None:
         lengths["length"] = options.count(length, "length", who)
     if len(set(lengths.values())) == 1:

@@ -19,7 +19,7 @@ from covector.core.checked_rules import alike
 from covector.core.primitive import TracerBase
 from covector.core.pytrees import broadcast_prefix, tree_flatten, tree_paths, tree_unflatten
 from covector.core.source import Source, source_of_function
-from covector.core.tracebacks import hides_frames
+from covector.core.tracebacks import hiding_frames
 from covector.primitives.shaping import in_type
 from covector.transforms import options
 
@@ -115,7 +115,7 @@ def wrap_like(f: Callable[..., Any], compute: Callable[..., Any], prefix: str, a
 
     Its errors show the user's frames.
     """
-    wrapper = Wrapper(hides_frames(compute))
+    wrapper = Wrapper(hiding_frames(compute))
     update_wrapper(wrapper, f, assigned=("__module__", "__doc__", "__annotations__"))
     wrapper.__dict__.pop(STORE, None)
     wrapper.again = again
