@@ -149,8 +149,10 @@ linear_zeros_p.def_transpose(lambda ct, t, *, shape, dtype: (None,))
 
 @linear_zeros_p.def_jvp
 def _linear_zeros_jvp(primals: Values, tangents: Values, **params: Any) -> Any:
+    """The tangent is linear in that of the operand too: calls and loops find out by it which of their outputs are linear."""
     out = linear_zeros_p.bind(*primals, **params)
-    return out, typeof(out).zero
+    (tangent,) = tangents
+    return out, typeof(out).zero if tangent.__class__ is Zero else linear_zeros_p.bind(tangent, **params)
 
 
 @linear_zeros_p.def_batch
