@@ -599,7 +599,8 @@ def _in_checkpointed_scan(f: Any) -> Any:
 
 
 def _in_cond(f: Any) -> Any:
-    return lambda *xs: cond(np.sum(np.real(xs[0])) < np.inf, f, lambda *xs: [0 * o for o in f(*xs)], *xs)
+    nothing = lambda *xs: [0 * o if is_inexact(o) else o for o in f(*xs)]  # 0 times a boolean is none
+    return lambda *xs: cond(np.sum(np.real(xs[0])) < np.inf, f, nothing, *xs)
 
 
 def _in_vmap(f: Any) -> Any:
@@ -626,7 +627,7 @@ def derivatives_pass_through_containers(s: _Subject) -> None:
     every = tuple(range(len(point)))
     f, scalar = s.of_active(s.call), s.of_active(s.objective())
     t = [np.asarray(s.tangents()[i])[()] for i in s.active]
-    cts = s.cotangents()
+    cts = [random_like(s.rng, o) for o in f(*point)]  # of the types that results have at arrays
 
     def derivatives(f: Any, scalar: Any) -> dict[str, Callable[..., Any]]:
         gradient = lambda *xs: list(grad(lambda *ys: scalar(*ys)[0], every)(*xs))
