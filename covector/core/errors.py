@@ -99,7 +99,8 @@ class LinearityError(CovectorError, TypeError):
                 what,
                 why=why
                 or "tangents may only be added to tangents, multiplied by known values, and passed through linear operations",
-                fix="correct the JVP rule that computes with its tangents here; covector.testing.check_primitive shows which",
+                fix="in a derivative, correct the JVP rule that computes with its tangents here"
+                " (covector.testing.check_primitive shows which); linear_transpose takes functions that are linear",
                 source=source,
             )
         )

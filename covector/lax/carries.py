@@ -17,7 +17,7 @@ from covector.interpreters.batch import named_axes
 from covector.interpreters.stage import note_part, stage
 from covector.lax.passes import Outcome, found_before, have_risen, new_pass, note
 from covector.primitives.shaping import as_python_number, convert_to, strengthened
-from covector.transforms.arguments import Transformed, flatten_values
+from covector.transforms.arguments import Transformed, flatten_result, flatten_values
 from covector.transforms.caches import traces_of
 
 T = TypeVar("T")
@@ -104,10 +104,10 @@ def _traced(
     def step(*args: Any) -> list[Any]:
         note_part()
         new, outputs = split(f(*unflattened([carry, *rest], args)))
-        leaves, treedef = flatten_values([new], who.name)
+        leaves, treedef = flatten_result(new, who.name)
         _check_structure(carry.treedef, treedef, new, who)
         found[:] = [typeof(x) for x in leaves]
-        outs, out_tree = flatten_values([outputs], who.name)
+        outs, out_tree = flatten_result(outputs, who.name)
         out_trees[:] = [out_tree]
         leaves = [convert_to(x, a.dtype) if typeof(x).weak_type else x for x, a in zip(leaves, wanted, strict=True)]
         return [*leaves, *map(strengthened, outs)]

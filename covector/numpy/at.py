@@ -74,6 +74,10 @@ class at:
     def __getitem__(self, index: Any) -> Part:
         return Part(self.x, index)
 
+    def __setitem__(self, index: Any, values: Any) -> None:
+        what, why = "at(x)[...] = v writes into nothing.", "at(x) does not change x: its methods return a new array"
+        raise errors.InPlaceWriteError(errors.describe(what, why=why, fix="x = covector.at(x)[index].set(v)"))
+
     def __repr__(self) -> str:
         return f"at({self.x!r})"
 
@@ -127,6 +131,8 @@ class Part:
     def multiply(self, values: Any) -> Any:
         """``x[index] *= values``."""
         return self._combine("multiply", np.multiply, values, MULTIPLY)
+
+    mul = multiply
 
     def divide(self, values: Any) -> Any:
         """``x[index] /= values``, for floating and complex numbers."""

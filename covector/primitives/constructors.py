@@ -19,6 +19,7 @@ import numpy as np
 
 from covector.core.avals import WEAK_SCALARS, ShapedArray, Zero, array_aval, is_weak, typeof
 from covector.core.checked_rules import checked_derivative
+from covector.core.errors import PrimitiveRuleError, describe
 from covector.core.jaxpr import Var
 from covector.core.primitive import Primitive, in_users_code, jointly, one_of
 from covector.primitives.ring import add_p, elementwise_abstract, elementwise_batch, scale, sumprod_p
@@ -103,12 +104,27 @@ def elementwise_primitive(
     if not trusted:  # then these are the user's, but not the rules made of them
         derivatives = tuple(d and in_users_code(checked_derivative(name, d)) for d in derivatives)
     if not any(derivatives):
-        primitive.set_jvp(zero_jvp(primitive))
+        jvp = zero_jvp(primitive)
     elif len(derivatives) == 1:
-        primitive.set_jvp(unary_jvp(primitive, derivatives[0], exact and trusted))
+        jvp = unary_jvp(primitive, derivatives[0], exact and trusted)
     else:
-        primitive.set_jvp(nary_jvp(primitive, derivatives))
+        jvp = nary_jvp(primitive, derivatives)
+    primitive.set_jvp(jvp if trusted or not derivatives else counting(name, len(derivatives), jvp))
     return primitive
+
+
+def counting(name: str, count: int, jvp: Callable[..., Any]) -> Callable[..., Any]:
+    """A JVP rule for so many arguments as there are derivatives."""
+
+    def counted(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
+        if len(primals) != count:
+            what = f"{name!r} has {count} derivative{'s' * (count != 1)}, and is applied to {len(primals)} arguments."
+            why = "an elementwise primitive has a partial derivative for each of its arguments"
+            fix = "give elementwise one for each, None where it is zero"
+            raise PrimitiveRuleError(describe(what, why=why, fix=fix))
+        return jvp(primals, tangents)
+
+    return counted
 
 
 def zero_jvp(primitive: Primitive) -> Callable[..., Any]:

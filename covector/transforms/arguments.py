@@ -251,14 +251,26 @@ def check_leaves(
             path = (paths()[i:] or [""])[0]
             path = named(path) if named is not None else path
             if isinstance(leaf, np.ndarray):  # the error says what to pass
-                raise errors.ArrayTypeError(f"{who} cannot take its argument{path and ' at ' + path}: {e}") from None
-            raise errors.ArgumentError(
-                errors.describe(
-                    f"{who} got {leaf!r} of type {type(leaf).__name__} at {path or 'its argument'}.",
-                    why=str(e),
-                    fix=_fix_of_leaf(leaf),
-                )
-            ) from None
+                place = path if path.startswith("argument") else f"its argument{path and ' at ' + path}"
+                raise errors.ArrayTypeError(f"{who} cannot take {place}: {e}") from None
+            what = f"{who} got {leaf!r} of type {type(leaf).__name__} at {path or 'its argument'}."
+            raise errors.ArgumentError(errors.describe(what, why=str(e), fix=_fix_of_leaf(leaf))) from None
+
+
+def flatten_result(result: Any, who: str) -> tuple[list[Any], Any]:
+    """The leaves of what a function returned, checked to be values, and their structure as a list of the one result."""
+    leaves, treedef = tree_flatten([result])
+    for i, leaf in enumerate(leaves):
+        try:
+            type_of_argument(leaf)
+        except TypeError as e:
+            path = (tree_paths([result])[i:] or ["[0]"])[0].removeprefix("[0]")
+            what = f"{who}: the function returned {leaf!r} of type {type(leaf).__name__}{path and ' at ' + path}."
+            if isinstance(leaf, np.ndarray):
+                raise errors.ArrayTypeError(f"{what}\n{e}") from None
+            fix = "return arrays, numbers, or containers of them (None for nothing)"
+            raise errors.ArgumentError(errors.describe(what, why=str(e), fix=fix)) from None
+    return leaves, treedef
 
 
 def _fix_of_leaf(leaf: Any) -> str:

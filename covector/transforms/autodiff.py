@@ -29,6 +29,7 @@ from covector.transforms.arguments import (
     Transformed,
     check_callable,
     check_functions,
+    flatten_result,
     flatten_values,
     given_avals,
     kind_of,
@@ -100,7 +101,7 @@ def linearized(
     with Linearization(*who, brief=brief) as lin:
         tracers = lin.inputs(leaves, [typeof(leaf).is_differentiable for leaf in leaves])
         out, aux = with_aux(call(tree_unflatten(treedef, tracers)), has_aux, who.name)
-        out_leaves, out_tree = flatten_values([out], who.name)
+        out_leaves, out_tree = flatten_result(out, who.name)
         out_leaves, program = lin.outputs(out_leaves)
         if aux is not None:
             aux = tree_map(lambda x: x if lin.trace.primal(x) is x else copies([lin.trace.primal(x)])[0], aux)
@@ -144,7 +145,7 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any], has_aux: b
     with held_arguments([*leaves, *directions], who.name) as held, open_trace(JVPTrace, *who) as trace:
         args = tree_unflatten(treedef, map(trace.lift, held, held[len(leaves) :]))
         out, aux = with_aux(f(*args), has_aux, who.name)
-        out_leaves, out_tree = flatten_values([out], who.name)
+        out_leaves, out_tree = flatten_result(out, who.name)
         pairs = [trace.lower(o) for o in out_leaves]
         if aux is not None:
             aux = tree_map(trace.primal, aux)
@@ -395,7 +396,7 @@ def linear_transpose(f: Function, *primals: Any) -> Function:
     trees = []
 
     def flat(*args: Any) -> list[Any]:
-        outs, tree = flatten_values([f(*tree_unflatten(treedef, args))], who.name)
+        outs, tree = flatten_result(f(*tree_unflatten(treedef, args)), who.name)
         trees.append(tree)
         return outs
 

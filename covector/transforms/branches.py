@@ -22,7 +22,7 @@ from covector.primitives.shaping import moveaxis
 from covector.primitives.stacks import innermost
 from covector.primitives.subprograms import at_front
 from covector.primitives.while_loop import places, take_rows
-from covector.transforms.arguments import Transformed, flatten_values
+from covector.transforms.arguments import Transformed, flatten_result
 
 
 class SplitTrace(BatchTrace):
@@ -123,7 +123,7 @@ def run_parts(
         axes = dims if own is leaves else [None if d is None else 0 for d in dims]
         with open_trace(SplitTrace, members, *who) as trace:
             try:
-                outs, tree = flatten_values([f(*map(trace.lift, own, axes))], who.name)
+                outs, tree = flatten_result(f(*map(trace.lift, own, axes)), who.name)
             except Exception as error:
                 error.add_note(f"  raised in {who.name}, for examples {_numbers(trace.members)}")
                 raise

@@ -18,7 +18,7 @@ from covector.interpreters.batch import named_axes
 from covector.interpreters.clean import clean
 from covector.interpreters.linearize import split
 from covector.primitives.checkpoint import Policy, checkpoint_p, name_p
-from covector.transforms.arguments import check_callable, check_leaves, function_name, transformed, wrap_like
+from covector.transforms.arguments import check_callable, check_functions, check_leaves, function_name, transformed, wrap_like
 from covector.transforms.caches import traces_of
 from covector.transforms.staging import staged_call
 from covector.transforms.static_arguments import StaticArguments
@@ -167,7 +167,7 @@ def checkpoint(
         return lambda fun: checkpoint(fun, prevent_cse=prevent_cse, policy=policy, static_argnums=static_argnums)
     check_callable(fun, "checkpoint")
     if policy is not None:
-        check_callable(policy, "checkpoint (as its policy)")
+        check_functions("checkpoint(f, policy=covector.checkpoint_policies.dots_saveable)", policy=policy)
     chosen = checkpoint_policies.nothing_saveable if policy is None else policy
     statics = StaticArguments(fun, static_argnums, ())
     who = transformed("checkpoint", fun)

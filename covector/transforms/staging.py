@@ -14,7 +14,7 @@ from covector.interpreters.stage import stage
 from covector.transforms.arguments import (
     Transformed,
     check_callable,
-    flatten_values,
+    flatten_result,
     given_avals,
     transformed,
     wrap_like,
@@ -125,7 +125,7 @@ def staged_leaves(f: Callable[..., Any], avals: Sequence[Any], who: Transformed,
     trees = []
 
     def flat(*tracers: Any) -> list[Any]:
-        outs, tree = flatten_values([f(*tracers)], who.name)
+        outs, tree = flatten_result(f(*tracers), who.name)
         trees.append(tree)
         return outs
 

@@ -17,7 +17,7 @@ from covector.core.pytrees import broadcast_prefix, tree_flatten, tree_leaves, t
 from covector.interpreters.batch import BatchTrace, open_batch
 from covector.primitives.shaping import broadcast_to_p, moveaxis
 from covector.transforms import options
-from covector.transforms.arguments import check_callable, flatten_values, transformed, wrap_like
+from covector.transforms.arguments import check_callable, flatten_result, transformed, wrap_like
 from covector.transforms.typing import P, R
 
 
@@ -91,7 +91,7 @@ def vmap(
             pairs, out_tree = branching.run_parts(flat, leaves, dims, size, who)
         else:
             with open_batch(BatchTrace, size, axis_name, *who) as trace:
-                out_leaves, out_tree = flatten_values([flat(*map(trace.lift, leaves, dims))], who.name)
+                out_leaves, out_tree = flatten_result(flat(*map(trace.lift, leaves, dims)), who.name)
                 pairs = [trace.lower(o) for o in out_leaves]
         if isinstance(out_axes, int):
             axes = [out_axes] * len(pairs)

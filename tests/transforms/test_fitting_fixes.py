@@ -270,3 +270,57 @@ class TestArguments:
         for call in (lambda: cv.grad(lambda p: p.weight)(Parameters(1.0)), lambda: cv.jit(lambda p: p.weight)(Parameters(1.0))):
             with pytest.raises(errors.ArgumentError, match=r"covector\.tree\.register\(Parameters, flatten, unflatten\)"):
                 call()
+
+
+class TestResults:
+    @pytest.mark.parametrize(
+        "transform",
+        [
+            cv.jit,
+            cv.grad,
+            cv.vmap,
+            cv.make_jaxpr,
+            lambda f: lambda x: cv.vjp(f, x),
+            lambda f: lambda x: cv.lax.scan(lambda c, _: (f(c), None), x, None, length=2),
+            lambda f: lambda x: cv.lax.scan(lambda c, _: (c, f(c)), x, None, length=2),
+            lambda f: cv.vmap(f, branches="split"),
+        ],
+    )
+    def test_what_a_function_returned_is_not_called_an_argument(self, transform):
+        with pytest.raises(errors.ArgumentError, match=r"the function returned 'a' of type str at \['name'\]") as caught:
+            transform(lambda x: {"name": "a", "value": x})(X)
+        assert "Fix: return arrays" in str(caught.value)
+
+    def test_an_array_of_objects_that_is_returned(self):
+        with pytest.raises(errors.ArrayTypeError, match=r"the function returned .*\n.*dtype object"):
+            cv.jit(lambda x: np.array([None, 1]))(X)
+
+    def test_an_array_that_is_given_is_named_once(self):
+        with pytest.raises(errors.ArrayTypeError, match=r"cannot take argument 0 \('x'\): "):
+            cv.grad(lambda x: np.sum(x))(np.array([None, 1]))
+
+
+def test_a_policy_that_is_no_function():
+    with pytest.raises(errors.ArgumentError, match=r"checkpoint got 'dots' of type str for policy[\s\S]*checkpoint_policies\."):
+        cv.checkpoint(np.sin, policy="dots")
+
+
+def test_assigning_to_at_is_refused():
+    with pytest.raises(errors.InPlaceWriteError, match=r"x = covector\.at\(x\)\[index\]\.set\(v\)"):
+        cv.at(X)[0] = 1.0
+    np.testing.assert_array_equal(cv.at(np.ones(2))[0].mul(3.0), [3.0, 1.0])
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_elementwise_with_another_number_of_derivatives_than_arguments(count):
+    product = cv.elementwise(f"unfinished{count}", lambda x, y: x * y, *[lambda out, x, y: y] * count)
+    assert product(2.0, 3.0) == 6.0
+    text = rf"'unfinished{count}' has {count} derivatives?, and is applied to 2 arguments"
+    for transform in (cv.grad, lambda f: cv.jit(cv.grad(f, (0, 1))), cv.jacfwd):
+        with pytest.raises(errors.PrimitiveRuleError, match=text):
+            transform(product)(2.0, 3.0)
+
+
+def test_linear_transpose_of_what_is_not_linear_asks_for_a_linear_function():
+    with pytest.raises(errors.LinearityError, match="linear_transpose takes functions that are linear"):
+        cv.linear_transpose(np.sin, X)(X)
