@@ -157,7 +157,8 @@ def _linear_zeros_jvp(primals: Values, tangents: Values, **params: Any) -> Any:
 
 @linear_zeros_p.def_batch
 def _linear_zeros_batch(size: int, args: Values, dims: Sequence[int | None], *, shape: tuple[int, ...], dtype: Any) -> Any:
-    return linear_zeros_p.bind(args[0], shape=(int(size), *shape), dtype=dtype), 0
+    """The same for all examples: a batch is of no Python number's type, which a zero tangent may have."""
+    return linear_zeros_p.bind(args[0], shape=shape, dtype=dtype), None
 
 
 def written_out(tangents: Values) -> list[Any]:

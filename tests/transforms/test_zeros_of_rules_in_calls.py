@@ -1,4 +1,4 @@
-"""The zeros that a VJP rule is given for results without a cotangent: linear maps through calls and loops, transposed again."""
+"""The zeros that rules are given for what does not move: in linear maps that are transposed again, and beside batches."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from covector import checkpoint, custom_vjp, jit, lax, linear_transpose, linearize, vjp, vmap
+from covector import checkpoint, custom_jvp, custom_vjp, grad, jit, jvp, lax, linear_transpose, linearize, vjp, vmap
 
 
 @custom_vjp
@@ -72,3 +72,29 @@ def test_second_derivatives_of_what_a_call_gives_back(call: str) -> None:
     pull = vjp(lambda u, w: CALLS[call](outer_and_second, u, w)[0], u, w)[1]
     again = vjp(lambda ct: pull(ct), np.ones(9))[1]((t, 0 * w))[0]
     np.testing.assert_allclose(again, np.ravel(np.add.outer(2 * u * t, t)), rtol=1e-14)
+
+
+@custom_jvp
+def sine_of_product(number: Any, x: Any) -> Any:
+    return np.sin(number * x)
+
+
+sine_of_product.defjvp(lambda primals, tangents: jvp(lambda number, x: np.sin(number * x), primals, tangents))
+
+OF_ROWS: dict[str, Callable[..., Any]] = {
+    "grad of vmap": lambda f: grad(lambda a: np.sum(vmap(f)(a))),
+    "vmap of grad": lambda f: vmap(grad(lambda a: np.sum(f(a)))),
+    "jvp of vmap": lambda f: lambda a: jvp(vmap(f), (a,), (np.ones_like(a),))[1],
+    "vmap of jvp": lambda f: vmap(lambda a: jvp(f, (a,), (np.ones_like(a),))[1]),
+    "jit of grad of vmap": lambda f: jit(grad(lambda a: np.sum(vmap(f)(a)))),
+}
+
+
+@pytest.mark.parametrize("wrap", [lambda f: f, checkpoint, jit], ids=["plain", "checkpoint", "jit"])
+@pytest.mark.parametrize("way", OF_ROWS)
+def test_python_numbers_beside_a_batch_keep_narrow_dtypes(way: str, wrap: Any) -> None:
+    """The zero tangent of a Python number is one of a Python number, also for a batch."""
+    a = np.array([[1.0, 2.0], [-0.5, 0.25]], np.float16)
+    found = OF_ROWS[way](lambda row: wrap(sine_of_product)(-1.5, row))(a)
+    assert found.dtype == np.float16
+    np.testing.assert_allclose(found, -1.5 * np.cos(-1.5 * a), rtol=5e-3)
