@@ -179,6 +179,9 @@ def copied(value: Any) -> Any:
 # --- keys of dictionaries ---------------------------------------------------------------------------------------------------
 
 
+SEQUENCES = (list, tuple)
+
+
 def names_in(treedef: Any) -> Hashable:
     """What the structure of a tree does not tell apart, as 1 and True among the keys of a dictionary; None where all does.
 
@@ -188,7 +191,10 @@ def names_in(treedef: Any) -> Hashable:
     stack = [treedef]
     while stack:
         spec = stack.pop()
-        if issubclass(spec.type or type(None), dict):
+        kind = spec.type
+        if kind is None or (kind in SEQUENCES and spec.num_nodes == spec.num_leaves + 1):  # a leaf, or nothing but leaves
+            continue
+        if issubclass(kind, dict):
             found += [key_of(k) for k in spec.entries() if type(k) is not str]
         stack += spec.children()
     return tuple(found) or None
