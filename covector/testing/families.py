@@ -287,6 +287,8 @@ def loop(b: Builder) -> None:
         f"lax.while_loop(lambda c: c[0] < 2, lambda c: (c[0] + 1, np.tanh({f.name}(c[1])[0])), (0, {x.name}))[1]",
         f"lax.scan(lambda c, i: (np.tanh({f.name}(c)[0]), c * i), {x.name}, np.arange(3.0))[1]",
         f"lax.cond(np.sum({x.name}) > 0.1, lambda u: {f.name}(u)[0], lambda u: np.sin(u), {x.name})",
+    ]
+    of_any_type = [
         f"lax.map(lambda i: {f.name}({x.name} * i)[0], np.array([0.5, 1.0]))",
         f"checkpoint({f.name})({x.name})[0]",
     ]
@@ -296,7 +298,9 @@ def loop(b: Builder) -> None:
         f"lax.while_loop(lambda c: c[0] < {steps}, lambda c: (c[0] + 1, np.tanh({f.name}(c[1])[0])), (0, {x.name}))[1]",
         f"lax.switch({steps}, [np.sin, lambda u: {f.name}(u)[0], lambda u: u * u, np.tanh], {x.name})",
     ]
-    chosen = b.choose([*options, *diverging, *diverging])
+    # a Python number takes the type of the other result, which an array in its place does not
+    adapts = isinstance(x.value, float) and np.asarray(f.values[0]).dtype != np.float64
+    chosen = b.choose(of_any_type if adapts else [*options, *of_any_type, *diverging, *diverging])
     if chosen in diverging:
         b.guarded(f"0.5 - np.abs(40.0 * np.sum({x.name}) % 1.0 - 0.5)")
     if "cond" in chosen:

@@ -144,6 +144,12 @@ def test_programs_are_printed_as_python(program: Program) -> None:
         np.testing.assert_array_equal(x, y)
 
 
+@settings(max_examples=500, deadline=None)
+@given(random_programs(["control flow", "arithmetic"], kinds=["float", "complex"], max_ops=6))
+def test_loops_run_for_arrays_in_place_of_python_numbers(program: Program) -> None:
+    program(*map(np.asarray, program.inputs))
+
+
 def test_programs_shrink_to_the_operation_that_matters() -> None:
     small = find(
         random_programs(["arithmetic", "exponential", "calls"]),
