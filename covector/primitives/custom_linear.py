@@ -9,11 +9,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from covector.core import errors
 from covector.core.avals import ShapedArray, Zero, instantiate, typeof
 from covector.core.memory import copies
 from covector.core.primitive import Primitive, TracerBase, in_users_code
+from covector.interpreters.evaluate import eval_jaxpr
 from covector.interpreters.jvp import jvp
 from covector.interpreters.programs import choose, spread
+from covector.interpreters.stage import stage
 from covector.primitives.shaping import in_type, move_batch_to_front, reduce_sum_p
 from covector.primitives.subprograms import cut, in_front
 
@@ -74,6 +77,27 @@ def _forward(*args: Any, rule: LinearRule, residuals: int, inputs: int, out_aval
 
 custom_linear_p.impl = _forward
 custom_linear_p.def_abstract(lambda *avals, rule, residuals, inputs, out_avals: list(out_avals))
+
+
+def with_forward_staged(entry: Any) -> Any:
+    """An entry of a linear tape with the map as a program, where it is one of `custom_linear`.
+
+    To evaluate the map later runs the user's function again, which may read something else by then.  One that has no
+    derivative says so when the map is evaluated, for it may be transposed alone.
+    """
+    primitive, inputs, params, outputs, source = entry
+    if primitive is not custom_linear_p:
+        return entry
+    rule = params["rule"]
+    residuals, xs, ts = cut(inputs, params["residuals"], params["inputs"])
+    given = copies(xs)
+    try:
+        jaxpr, hoisted = stage(lambda *tangents: rule.forward(given, tangents), [t.aval for t in ts], name=rule.name)
+    except errors.CovectorError:
+        return entry
+    staged = LinearRule(rule.name, lambda values, tangents: eval_jaxpr(jaxpr, *values, *tangents), rule.transposed)
+    params = {**params, "rule": staged, "inputs": len(hoisted)}
+    return primitive, [*residuals, *hoisted, *ts], params, outputs, source
 
 
 @custom_linear_p.def_jvp

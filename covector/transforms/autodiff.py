@@ -22,6 +22,7 @@ from covector.core.tracebacks import hides_frames
 from covector.interpreters.jvp import JVPTrace
 from covector.interpreters.linearize import Linearization, LinearProgram
 from covector.interpreters.transpose import record_users_linear, transpose_program
+from covector.primitives.custom_linear import with_forward_staged
 from covector.transforms import options
 from covector.transforms.arguments import (
     ArgNames,
@@ -360,6 +361,8 @@ def linearize(f: Function, *primals: Any, has_aux: bool = False) -> Any:
     leaves, treedef = flatten_values(primals, who.name)
     avals = tuple(map(typeof, leaves))
     lin = linearized(lambda args: f(*args), leaves, treedef, has_aux, who)
+    tape = lin.program.trace.tape
+    tape[:] = map(with_forward_staged, tape)
     form = Form(treedef, avals, lin.out_tree, lin.out_avals, f"the linear map of {who.name}")
     f_jvp: LinearMap[Any] = LinearMap(form, *lin.program.closed())
     return (lin.out, f_jvp, lin.aux) if has_aux else (lin.out, f_jvp)
