@@ -21,7 +21,6 @@ from types import CodeType, FrameType
 from typing import Any, NamedTuple
 
 import numpy as np
-import optree
 
 Span = tuple[int, int, int, int]
 """A part of a file: its first line and column, its last line and the column after it."""
@@ -32,7 +31,7 @@ def _folder(path: str) -> str:
 
 
 COVECTOR = _folder(os.path.dirname(os.path.dirname(__file__)))
-_PLUMBING = (COVECTOR, _folder(os.path.dirname(optree.__file__)), "<covector", contextlib.__file__, functools.__file__)
+_PLUMBING = (COVECTOR, "<covector", contextlib.__file__, functools.__file__)
 _LIBRARIES = (
     *_PLUMBING,
     _folder(os.path.dirname(np.__file__)),
@@ -126,7 +125,9 @@ def is_library(filename: str) -> bool:
 
 def is_plumbing(filename: str) -> bool:
     """Whether a file is covector's own, or of what it is built on, so that its frames say nothing to the user."""
-    return filename.startswith(_PLUMBING)
+    optree = sys.modules.get("optree")  # imported when it is needed
+    trees = _folder(os.path.dirname(optree.__file__)) if optree is not None and optree.__file__ else COVECTOR
+    return filename.startswith((*_PLUMBING, trees))
 
 
 SourceOf = Callable[[Mapping[str, Any]], "Source | None"]

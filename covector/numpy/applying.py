@@ -14,7 +14,6 @@ from covector.core import errors
 from covector.core.avals import array_aval, dtype_of, shape_of
 from covector.core.primitive import TracerBase
 from covector.interpreters.stage import stage
-from covector.lax.choice import switch
 from covector.numpy.at import at
 from covector.numpy.registry import as_array, canonical_axis, contains_tracer, implements
 from covector.primitives.shaping import convert_to
@@ -103,6 +102,8 @@ def _piece(function: Any, dtype: Any, args: Any, kw: Any) -> Any:
 
 def _chosen_for_each(x: Any, conditions: list[Any], pieces: list[Any]) -> Any:
     """The pieces of elements for which it is not known yet which condition holds."""
+    from covector.lax.choice import switch
+
     shape, dtype = shape_of(x), dtype_of(x)
     if not any(map(callable, pieces)) or 0 in shape:
         y: Any = np.zeros(shape, dtype)

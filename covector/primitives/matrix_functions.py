@@ -13,9 +13,9 @@ N. J. Higham, "Functions of Matrices" (2008), chapter 3 and appendix B.
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable, Sequence
-from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -29,8 +29,12 @@ from covector.primitives.shaping import Dims, unbroadcast
 
 Function = Callable[..., Any]
 
-NODES, WEIGHTS = np.polynomial.legendre.leggauss(14)
-"""Gauss's quadrature of the interval from -1 to 1."""
+
+@functools.cache
+def quadrature() -> tuple[Any, Any]:
+    """The nodes and weights of Gauss's quadrature of the interval from -1 to 1."""
+    return np.polynomial.legendre.leggauss(14)
+
 
 LETTERS = "abcdefghijklm"
 
@@ -62,14 +66,15 @@ def _first_difference(g: Function, x: Any, y: Any, between: Sequence[Any]) -> An
     gap, middle = x - y, 0.5 * (x + y)
     dg = derivative(g)
     ddg = derivative(dg)
+    nodes, weights = quadrature()
     with np.errstate(all="ignore"):
         slope, bend, third = (h(middle, *between) for h in (dg, ddg, derivative(ddg)))
         size = np.maximum(np.abs(slope), np.abs(gap * bend))
         uneven = np.abs(dg(x, *between) - dg(y, *between) - gap * bend)
         smooth = (gap == 0) | ((gap * gap * np.abs(third) < 0.25 * size) & (uneven <= 0.25 * size))
-        places = middle + 0.5 * gap * NODES.reshape(-1, *(1,) * x.ndim).astype(x.dtype)
+        places = middle + 0.5 * gap * nodes.reshape(-1, *(1,) * x.ndim).astype(x.dtype)
         slopes = dg(places, *(np.broadcast_to(b, places.shape) for b in between))
-        mean = np.tensordot(0.5 * WEIGHTS.astype(x.dtype), slopes, 1)
+        mean = np.tensordot(0.5 * weights.astype(x.dtype), slopes, 1)
         quotient = (g(x, *between) - g(y, *between)) / np.where(smooth, 1, gap)
         return np.where(smooth, mean, quotient)
 
@@ -99,13 +104,13 @@ def _matrix_function(a: Any, *directions: Any, f: Function) -> Any:
         np.einsum(f"...{indices},{spec}->...{indices[0]}{indices[-1]}", values, *(turned[i] for i in order))
         for order in itertools.permutations(range(k))
     ]
-    return (v @ reduce(np.add, terms) @ vh).astype(np.result_type(a, *directions))
+    return (v @ functools.reduce(np.add, terms) @ vh).astype(np.result_type(a, *directions))
 
 
 @matrix_function_p.def_abstract
 def _matrix_function_abstract(a: ShapedArray, *directions: ShapedArray, f: Function) -> ShapedArray:
     check_matrices("matrix_function", a, *directions)
-    shape = reduce(broadcast_shapes, [e.shape for e in directions], a.shape)
+    shape = functools.reduce(broadcast_shapes, [e.shape for e in directions], a.shape)
     return array_aval(shape, np.result_type(a.dtype, *(e.dtype for e in directions)))
 
 
@@ -119,7 +124,7 @@ def _matrix_function_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, f: 
     for i, t in enumerate(tangents[1:]):
         if t.__class__ is not Zero:
             changes.append(matrix_function_p.bind(a, *directions[:i], t, *directions[i + 1 :], f=f))
-    return out, reduce(lambda x, y: x + y, changes) if changes else typeof(out).zero
+    return out, functools.reduce(lambda x, y: x + y, changes) if changes else typeof(out).zero
 
 
 def _one_direction(mask: tuple[bool, ...], params: dict[str, Any]) -> bool:
