@@ -141,9 +141,14 @@ class StageTrace(Trace):
         """Drop the parameters of what was recorded: a rule among them may refer to a tracer, and so to this trace again."""
         self.tape[:] = [e if e[2] is NO_PARAMS else (e[0], (), NO_PARAMS, e[3], e[4]) for e in self.tape]
 
-    def close(self, in_vars: Sequence[Var], outs: Sequence[Any], linear: bool = False) -> tuple[Jaxpr, list[Any]]:
-        """The program from ``in_vars`` to ``outs``, and the values of the leading inputs that it needs besides."""
-        return _Closing(self.keep).close(self, in_vars, outs, linear)
+    def close(
+        self, in_vars: Sequence[Var], outs: Sequence[Any], linear: bool = False, ended: Sequence[Any] = ()
+    ) -> tuple[Jaxpr, list[Any]]:
+        """The program from ``in_vars`` to ``outs``, and the values of the leading inputs that it needs besides.
+
+        Among these may be the tracers ``ended``, in whose place others are going to be given, of traces that have ended.
+        """
+        return _Closing(self.keep, ended).close(self, in_vars, outs, linear)
 
 
 def note_part() -> None:
@@ -290,8 +295,9 @@ def leaked(trace: Trace, args: Iterable[Any]) -> errors.UnexpectedTracerError:
 class _Closing:
     """Turns a tape into a program: dead equations dropped, closed-over values made constants, literals or inputs."""
 
-    def __init__(self, keep: Callable[[Any], Any]) -> None:
+    def __init__(self, keep: Callable[[Any], Any], ended: Sequence[Any]) -> None:
         self.keep = keep
+        self.ended = {id(x) for x in ended}
         self.consts: dict[Var, Any] = {}
         self.hoisted: dict[Var, Any] = {}
         self.var_of_value: dict[int, Var] = {}
@@ -322,7 +328,7 @@ class _Closing:
         x = self.keep(x)
         var = self.var_of_value.get(id(x))
         if var is None:
-            if isinstance(x, TracerBase) and x._trace.closed:
+            if isinstance(x, TracerBase) and x._trace.closed and id(x) not in self.ended:
                 raise leaked(x._trace, [x])
             var = self.var_of_value[id(x)] = Var(typeof(x))
             (self.hoisted if isinstance(x, TracerBase) else self.consts)[var] = x
@@ -354,11 +360,15 @@ def stage(
     name: str = "make_jaxpr",
     origin: Source | None = None,
     capture: bool = False,
+    ended: Sequence[Any] = (),
 ) -> tuple[Jaxpr, list[Any]]:
     """The program of ``f`` on inputs of these avals.
 
     What ``f`` does with values of enclosing transformations alone is done there and then, outside of the program.  With
     ``capture`` it is part of the program, which may never run, or run again.
+
+    Args:
+        ended: tracers that ``f`` may close over though their transformation has ended, since others are given in their place.
 
     Returns:
         The program, and the tracers of enclosing transformations that ``f`` closed over: they are to be passed as its
@@ -369,7 +379,7 @@ def stage(
         opened = open_capture(name, origin) if capture else open_trace(StageTrace, name, origin)
         with collection_paused(), opened as trace:
             tracers = [trace.new_input(aval) for aval in in_avals]
-            program = trace.close([t.variable for t in tracers], f(*tracers))
+            program = trace.close([t.variable for t in tracers], f(*tracers), ended=ended)
             trace.forget()
             return program
 

@@ -75,7 +75,7 @@ def with_values(
         return outs
 
     try:
-        jaxpr, hoisted = stage(outputs, [typeof(x) for x in args], name=name, capture=True)
+        jaxpr, hoisted = stage(outputs, [typeof(x) for x in args], name=name, capture=True, ended=closed)
     except errors.UnexpectedTracerError as error:
         raise errors.CustomRuleError(
             errors.describe(
