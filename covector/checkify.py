@@ -77,7 +77,7 @@ class Error:
         return message.text(*values) + place, message.source
 
     def __repr__(self) -> str:
-        return f"Error({self.get()!r})" if isinstance(self.code, (int, np.integer, np.ndarray)) else f"Error({self.code})"
+        return f"Error({self.get()!r})" if issubclass(type(self.code), (int, np.integer, np.ndarray)) else f"Error({self.code})"
 
 
 def _unflatten(metadata: Any, children: Any) -> Error:
@@ -120,10 +120,10 @@ class CheckTracer(Tracer):
         return np.asarray(self.value, *args, **kwargs)
 
     def item(self, *args: Any) -> Any:
-        return self.value.item(*args) if isinstance(self.value, (Tracer, np.ndarray, np.generic)) else self.value
+        return self.value.item(*args) if issubclass(type(self.value), (Tracer, np.ndarray, np.generic)) else self.value
 
     def tolist(self) -> Any:
-        return self.value.tolist() if isinstance(self.value, (Tracer, np.ndarray, np.generic)) else self.value
+        return self.value.tolist() if issubclass(type(self.value), (Tracer, np.ndarray, np.generic)) else self.value
 
 
 register_tracer(CheckTracer, lambda x: typeof(x.value))
@@ -155,7 +155,7 @@ class CheckTrace(Trace):
 
     def lower(self, x: Any) -> Any:
         """The value behind a tracer of this trace."""
-        return x.value if x.__class__ is CheckTracer and x._trace is self else x
+        return x.value if type(x) is CheckTracer and x._trace is self else x
 
     def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
         if self.closed:

@@ -224,7 +224,7 @@ def instantiate(tangent: Any) -> Any:
     >>> instantiate(Zero(ShapedArray((2,), np.float64)))
     array([0., 0.])
     """
-    if tangent.__class__ is Zero:
+    if type(tangent) is Zero:
         return tangent.aval.zeros()
     return tangent
 
@@ -352,13 +352,13 @@ def typeof(x: Any) -> Any:
     >>> typeof(np.ones((2, 3))), typeof(1.0)
     (f64[2,3], weak_f64[])
     """
-    rule = TYPEOF.get(x.__class__)
+    rule = TYPEOF.get(type(x))
     return rule(x) if rule is not None else _typeof_other(x)
 
 
 def type_of_argument(x: Any) -> Any:
     """The aval of a value that a program is to be given; unlike a constant of it, an integer must have a dtype."""
-    if x.__class__ is int and not -(2**63) <= x < 2**64:
+    if type(x) is int and not -(2**63) <= x < 2**64:
         raise TypeError(f"an integer of {x.bit_length()} bits has no dtype: the largest have 64")
     return typeof(x)
 
@@ -397,12 +397,12 @@ SCALAR_ZEROS = {cls: _aval._zero for cls, _aval in (*_WEAK_AVALS.items(), (bool,
 
 def zero_of(x: Any) -> Zero:
     """The symbolic zero of the tangent space of a value."""
-    return SCALAR_ZEROS.get(x.__class__) or typeof(x).zero
+    return SCALAR_ZEROS.get(type(x)) or typeof(x).zero
 
 
 def is_weak(x: Any) -> bool:
     """Whether a value is weakly typed: a Python ``int``, ``float`` or ``complex``, or a tracer for one."""
-    cls = x.__class__
+    cls = type(x)
     if cls is np.ndarray:
         return False
     return cls in _WEAK_AVALS or bool(getattr(typeof(x), "weak_type", False))

@@ -201,7 +201,7 @@ def checked_transpose(name: str, rule: Rule) -> Rule:
         if len(cts) != count:
             checked.fail(f"{len(cts)} cotangents for {count} argument{'s' * (count != 1)}", fix=f"return {wanted}")
         for i, (ct, x) in enumerate(zip(cts, args, strict=True)):
-            if ct is None or x.__class__ is not Var:
+            if ct is None or type(x) is not Var:
                 continue
             found = checked.type_of(ct, f"the cotangent of argument {i}")
             if not alike(found, x.aval.tangent()):
@@ -280,7 +280,7 @@ def checked_impl(name: str, multiple: bool, rule: Rule, avals: Sequence[Any], so
         if len(outs) != len(avals):
             checked.fail(f"{len(outs)} outputs, and its abstract rule gives {len(avals)}", why=SHAPES)
         for o, aval in zip(outs, avals, strict=True):
-            if o.__class__ is np.ndarray and o.shape == aval.shape and o.dtype == aval.dtype:
+            if type(o) is np.ndarray and o.shape == aval.shape and o.dtype == aval.dtype:
                 continue
             found = checked.type_of(o, "an output")
             if not alike(found, aval):

@@ -306,7 +306,7 @@ class _Matching:
 
 def same_value(a: Any, b: Any) -> bool:
     """Structural equality of parameters and constants: arrays by dtype and bits (NaN equals NaN), programs by structure."""
-    if isinstance(a, (np.ndarray, np.generic, float, complex)) and isinstance(b, (np.ndarray, np.generic, float, complex)):
+    if all(issubclass(type(x), (np.ndarray, np.generic, float, complex)) for x in (a, b)):
         if type(a) is not type(b):
             return False
         x, y = np.asarray(a), np.asarray(b)

@@ -28,7 +28,7 @@ def key_of(value: Any) -> Hashable:
     cls = type(value)
     if cls in ATOMS:
         return (cls, value)
-    if isinstance(value, (np.ndarray, np.generic)):
+    if issubclass(type(value), (np.ndarray, np.generic)):
         return _array_key(value)
     if cls is float:
         return (cls, value.hex())
@@ -54,7 +54,7 @@ def _array_key(value: Any) -> Hashable:
         return (type(value), value.dtype, value.shape, key_of(value.tolist()))
     if value.dtype.kind in "fc" and np.isnan(value).any():
         value = np.where(np.isnan(value), value.dtype.type(np.nan), value)  # all NaNs are one
-    return (np.ndarray if isinstance(value, np.ndarray) else type(value), value.dtype, value.shape, value.tobytes())
+    return (np.ndarray if issubclass(type(value), np.ndarray) else type(value), value.dtype, value.shape, value.tobytes())
 
 
 def _object_key(value: Any) -> Hashable:

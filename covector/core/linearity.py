@@ -128,7 +128,7 @@ class _Marking:
     def is_zero(self, atom: Any) -> bool:
         if isinstance(atom, Literal):
             return is_zero_value(atom.value)
-        return atom.__class__ is Zero or (atom in self.jaxpr.consts and is_zero_value(self.jaxpr.consts[atom]))
+        return type(atom) is Zero or (atom in self.jaxpr.consts and is_zero_value(self.jaxpr.consts[atom]))
 
     def equation(self, eqn: Equation, marks: Marks) -> Marks | str:
         found = output_marks(eqn.primitive, marks, eqn.params)

@@ -32,7 +32,7 @@ LARGE = 1 << 16
 
 def copy_of(x: ndarray) -> ndarray:
     """A copy with the layout of the original, so that operations on it are as fast and their results laid out alike."""
-    return x.copy("K") if x.__class__ is ndarray else np.array(x, order="K")
+    return x.copy("K") if type(x) is ndarray else np.array(x, order="K")
 
 
 PARTS: dict[type, Callable[[Any, Callable[[ndarray], ndarray]], Any]] = {}
@@ -41,14 +41,14 @@ PARTS: dict[type, Callable[[Any, Callable[[ndarray], ndarray]], Any]] = {}
 
 def mapped(f: Callable[[ndarray], ndarray], x: Any) -> Any:
     """A value with ``f`` of each array in its place; what is no array and has none is itself."""
-    if isinstance(x, ndarray):
+    if issubclass(type(x), ndarray):
         return f(x)
-    return PARTS[x.__class__](x, f) if x.__class__ in PARTS else x
+    return PARTS[type(x)](x, f) if type(x) in PARTS else x
 
 
 def copies(xs: Iterable[Any]) -> list[Any]:
     """The same values with copies of the arrays among them."""
-    return [copy_of(x) if isinstance(x, ndarray) else x for x in xs]
+    return [copy_of(x) if issubclass(type(x), ndarray) else x for x in xs]
 
 
 # --- results -----------------------------------------------------------------------------------------------------------
@@ -57,7 +57,7 @@ def copies(xs: Iterable[Any]) -> list[Any]:
 def owner_of(x: ndarray) -> Any:
     """The object whose memory an array shows: the array itself, what it is a view of, or a foreign buffer."""
     base: Any = x
-    while isinstance(base, ndarray) and base.base is not None:
+    while issubclass(type(base), ndarray) and base.base is not None:
         base = base.base
     return base
 
@@ -66,7 +66,7 @@ def own_results(results: Iterable[Any], given: Iterable[Any] = ()) -> list[Any]:
     """Results that the caller may write to: each an array with memory of its own, that none of those ``given`` shares."""
     taken = set()
     for x in given:
-        if isinstance(x, ndarray):
+        if issubclass(type(x), ndarray):
             taken.add(id(x if x.base is None else owner_of(x)))
 
     def own(x: ndarray) -> ndarray:
@@ -87,7 +87,7 @@ _snapshots: WeakValueDictionary[int, ndarray] = WeakValueDictionary()
 def is_constant(x: ndarray) -> bool:
     """Whether nobody can write to an array: a snapshot, or read-only memory from outside (a file, another library)."""
     owner: Any = x
-    while isinstance(owner, ndarray):
+    while issubclass(type(owner), ndarray):
         if owner.flags.writeable:
             return False
         if owner.base is None:
@@ -218,11 +218,11 @@ class Holder:
 
         A view is copied: the array that it is a view of, or another view, could still be written to.
         """
-        if x.nbytes <= LARGE and x.__class__ is ndarray:
+        if x.nbytes <= LARGE and type(x) is ndarray:
             return x.copy("K")
         if id(x) in self.held or is_constant(x):
             return x
-        if x.base is not None or not x.flags.owndata or x.__class__ is not ndarray or not x.flags.forc:
+        if x.base is not None or not x.flags.owndata or type(x) is not ndarray or not x.flags.forc:
             return self.copy_of_view(x)
         _freeze(x)
         self.held[id(x)] = Held(weakref.ref(x, forgetting(self.held, id(x))), sample_of(x))
@@ -308,7 +308,7 @@ class held_arguments:
 
     def __enter__(self) -> list[Any]:
         hold = self.holder.hold
-        return [hold(x) if isinstance(x, ndarray) else x for x in self.values]
+        return [hold(x) if issubclass(type(x), ndarray) else x for x in self.values]
 
     def __exit__(self, kind: Any, error: BaseException | None, traceback: TracebackType | None) -> None:
         if self.holder.held:

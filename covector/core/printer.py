@@ -82,9 +82,9 @@ class Names(dict[Any, str]):
 
 def names_of(jaxpr: Jaxpr) -> Names:
     """Names in the order of binding; an equation's outputs that are never used are ``_``."""
-    used = {v for v in jaxpr.out_vars if v.__class__ is Var}
+    used = {v for v in jaxpr.out_vars if type(v) is Var}
     for eqn in jaxpr.equations:
-        used.update(v for v in eqn.inputs if v.__class__ is Var)
+        used.update(v for v in eqn.inputs if type(v) is Var)
     names = Names()
     fresh = variable_names()
     for var in (*jaxpr.consts, *jaxpr.in_vars):
@@ -110,8 +110,8 @@ def _programs_in(value: Any) -> Iterator[Jaxpr]:
     elif isinstance(value, (tuple, list)):
         for v in value:
             yield from _programs_in(v)
-    elif value.__class__ in FIELDS:
-        yield from _programs_in(FIELDS[value.__class__][1](value) or ())
+    elif type(value) in FIELDS:
+        yield from _programs_in(FIELDS[type(value)][1](value) or ())
 
 
 # --- programs that are defined before the whole ---------------------------------------------------------------------------
@@ -213,7 +213,7 @@ class _Printer:
             parts.append(Block("[", [self.parameter(k, v) for k, v in params], "]"))
         if eqn.inputs:
             parts += [" ", words([self.atom(x, names) for x in eqn.inputs])]
-        return "".join(parts) if all(p.__class__ is str for p in parts) else Concat(parts)  # type: ignore[arg-type]
+        return "".join(parts) if all(type(p) is str for p in parts) else Concat(parts)  # type: ignore[arg-type]
 
     def parameter(self, key: str, value: Any) -> Doc:
         doc = self.value(value)
@@ -224,7 +224,7 @@ class _Printer:
         return f"{name}:{self.type(aval)}"
 
     def atom(self, atom: Atom, names: Names) -> str:
-        if atom.__class__ is Var:
+        if type(atom) is Var:
             return names[atom]
         doc = self.value(atom.value if isinstance(atom, Literal) else atom)
         return layout(doc, 1 << 60)
@@ -232,9 +232,9 @@ class _Printer:
     def type(self, aval: Any) -> str:
         text = self.types.get(aval)
         if text is None:
-            if aval.__class__ is ShapedArray:
+            if type(aval) is ShapedArray:
                 text = array_type_text(aval)
-            elif aval.__class__ in FIELDS:
+            elif type(aval) in FIELDS:
                 text = layout(self.value(aval), 1 << 60)
             else:
                 text = repr(aval)
@@ -258,7 +258,7 @@ class _Printer:
         return [f"<{array.size} values #{digest(array)}>"]
 
     def value(self, x: Any) -> Doc:
-        cls = x.__class__
+        cls = type(x)
         if cls in NUMBERS:
             return number_text(x)
         if x is None or x is Ellipsis:
@@ -288,9 +288,9 @@ class _Printer:
         if type(x) is np.ndarray and (x.dtype.kind in "biufc" or x.dtype == float0):
             data = self.elements(x)
             return Fill([f"array({self.type(typeof(x))},", *data[:-1], data[-1] + ")"])
-        if x.__class__ is ShapedArray:
+        if type(x) is ShapedArray:
             return self.type(x)
-        tag, fields = FIELDS.get(x.__class__, ("", None))
+        tag, fields = FIELDS.get(type(x), ("", None))
         values = fields(x) if fields is not None else None
         return opaque_text(x) if values is None else bracketed(f"{tag}(", [self.value(v) for v in values], ")")
 

@@ -41,6 +41,12 @@ class Tracer(TracerBase):
     __slots__ = ()
     __array_priority__ = 1000.0
 
+    def _class(self) -> Any:
+        """What ``isinstance`` is told: a value with axes is an array; one without may be a scalar of Python or NumPy."""
+        return np.ndarray if getattr(self.aval, "shape", ()) else type(self)
+
+    __class__ = property(_class)
+
     # What each kind of tracer answers for itself.
 
     @property
@@ -234,7 +240,7 @@ class Tracer(TracerBase):
             handler = UFUNCS.get(ufunc)
             if handler is not None:
                 for x in inputs:
-                    if x.__class__ not in FOREIGN_OK:
+                    if type(x) not in FOREIGN_OK:
                         if foreign_override(x):
                             return NotImplemented
                         return handler(*map(as_operand, inputs))
@@ -320,7 +326,7 @@ def foreign_type(cls: type) -> bool:
 def foreign_override(x: Any) -> bool:
     """Whether an operand of unknown type wants to handle ufuncs itself; raises for masked arrays and their like."""
     check_class(type(x))
-    if isinstance(x, (Tracer, np.ndarray, np.generic)):
+    if issubclass(type(x), (Tracer, np.ndarray, np.generic)):
         FOREIGN_OK.add(type(x))
         return False
     return getattr(type(x), "__array_ufunc__", None) is not None

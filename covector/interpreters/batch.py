@@ -104,8 +104,8 @@ class BatchTrace(Trace):
             x, dim = self.lower(args[0])
             values, dims = (x,), (dim,)
         else:
-            values = [a.value if a.__class__ is BatchTracer and a._trace is self else a for a in args]
-            dims = [a.dim if a.__class__ is BatchTracer and a._trace is self else None for a in args]
+            values = [a.value if type(a) is BatchTracer and a._trace is self else a for a in args]
+            dims = [a.dim if type(a) is BatchTracer and a._trace is self else None for a in args]
         rule = primitive.batch
         if rule is None:
             raise errors.MissingRuleError(primitive.name, "batch", self.name)
@@ -124,7 +124,7 @@ class BatchTrace(Trace):
 
     def lower(self, x: Any) -> tuple[Any, int | None]:
         """The value behind any result, and its batch axis."""
-        return (x.value, x.dim) if x.__class__ is BatchTracer and x._trace is self else (x, None)
+        return (x.value, x.dim) if type(x) is BatchTracer and x._trace is self else (x, None)
 
 
 def named_axes() -> tuple[tuple[Any, int], ...]:

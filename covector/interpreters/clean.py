@@ -46,7 +46,7 @@ class _Cleaner:
         for eqn in reversed(self.equations):
             if not live.isdisjoint(eqn.outputs) or has_effects(eqn.primitive, eqn.params):
                 kept.append(eqn)
-                live.update([v for v in eqn.inputs if v.__class__ is Var])
+                live.update([v for v in eqn.inputs if type(v) is Var])
         consts = {v: c for v, c in self.consts.items() if v in live}
         result = Jaxpr(jaxpr.in_vars, kept[::-1], outs, consts, jaxpr.linear)
         return result
@@ -56,7 +56,7 @@ class _Cleaner:
         for var, value in jaxpr.consts.items():
             env[var] = self.const_atom(value, var)
         for eqn in jaxpr.equations:
-            inputs = [env[x] if x.__class__ is Var else x for x in eqn.inputs]
+            inputs = [env[x] if type(x) is Var else x for x in eqn.inputs]
             env.update(zip(eqn.outputs, self.equation(eqn, inputs), strict=True))
         return [env[v] if isinstance(v, Var) else v for v in jaxpr.out_vars]
 
@@ -91,7 +91,7 @@ class _Cleaner:
     def folded(self, eqn: Equation, inputs: list[Any]) -> list[Any] | None:
         """The results of an equation as constants, if all its inputs are and the results are small."""
         for x in inputs:
-            if x.__class__ is Var and x not in self.consts:
+            if type(x) is Var and x not in self.consts:
                 return None
         if eqn.primitive.collective or has_effects(eqn.primitive, eqn.params):
             return None
@@ -105,7 +105,7 @@ class _Cleaner:
         return [self.const_atom(o) for o in (outs if eqn.primitive.multiple_results else [outs])]
 
     def const_atom(self, value: Any, var: Var | None = None) -> Any:
-        if not isinstance(value, np.ndarray):
+        if not issubclass(type(value), np.ndarray):
             return Literal(value)
         known = self.var_of_const.get(id(value))
         if known is None:

@@ -34,7 +34,7 @@ def last_uses(jaxpr: Jaxpr) -> list[list[Var]]:
     for eqn in reversed(jaxpr.equations):
         last = []
         for v in (*eqn.inputs, *eqn.outputs):
-            if v.__class__ is Var and v not in needed:
+            if type(v) is Var and v not in needed:
                 needed.add(v)
                 last.append(v)
         drops.append(last)
@@ -70,7 +70,7 @@ def _in_dtype(x: Any, aval: Any) -> Any:
 
 def uses_weak(jaxpr: Jaxpr) -> bool:
     """Whether a program computes with Python numbers that are not constants."""
-    return any(v.__class__ is Var and getattr(v.aval, "weak_type", False) for eqn in jaxpr.equations for v in eqn.inputs)
+    return any(type(v) is Var and getattr(v.aval, "weak_type", False) for eqn in jaxpr.equations for v in eqn.inputs)
 
 
 def run_equations(jaxpr: Jaxpr, args: Any, apply: Callable[[Equation, list[Any]], Any]) -> list[Any]:
@@ -79,7 +79,7 @@ def run_equations(jaxpr: Jaxpr, args: Any, apply: Callable[[Equation, list[Any]]
     env.update(zip(jaxpr.in_vars, args, strict=True))
 
     def read(atom: Any) -> Any:
-        return env[atom] if atom.__class__ is Var else atom.value
+        return env[atom] if type(atom) is Var else atom.value
 
     drops = jaxpr.derived("last_uses", lambda: last_uses(jaxpr))
     for eqn, drop in zip(jaxpr.equations, drops, strict=True):
@@ -144,7 +144,7 @@ def fresh(jaxpr: Jaxpr, outs: list[Any]) -> list[Any]:
 
 def unshared(x: Any, consts: list[Any]) -> Any:
     """An output, copied if it is one of the constants or a view of one."""
-    if x.__class__ is np.ndarray and any(x is c or (x.base is not None and np.may_share_memory(x, c)) for c in consts):
+    if type(x) is np.ndarray and any(x is c or (x.base is not None and np.may_share_memory(x, c)) for c in consts):
         return x.copy()
     return x
 
@@ -166,7 +166,7 @@ def implementation(eqn: Equation) -> Callable[..., Any]:
 
 def as_python_scalar(x: Any) -> Any:
     """The Python scalar of a NumPy one: a weakly typed result stays weak."""
-    return x if x.__class__ in PYTHON_NUMBERS else x.item()
+    return x if type(x) in PYTHON_NUMBERS else x.item()
 
 
 PYTHON_NUMBERS = {bool, int, float, complex}
@@ -196,7 +196,7 @@ class Generator:
         return name
 
     def atom(self, atom: Atom) -> str:
-        return self.name(atom) if atom.__class__ is Var else self.constant(atom.value)  # type: ignore[union-attr]
+        return self.name(atom) if type(atom) is Var else self.constant(atom.value)  # type: ignore[union-attr]
 
     def implementation(self, eqn: Equation) -> Callable[..., Any]:
         return implementation(eqn)

@@ -40,7 +40,7 @@ class JVPTracer(Tracer):
         return self.primal.concrete() if isinstance(self.primal, Tracer) else self.primal
 
     def is_zero(self) -> bool:
-        return is_written_zero(self.primal) and (self.tangent.__class__ is Zero or is_written_zero(self.tangent))
+        return is_written_zero(self.primal) and (type(self.tangent) is Zero or is_written_zero(self.tangent))
 
     def answer(self) -> Any:
         return self.primal.answer() if isinstance(self.primal, Tracer) else None
@@ -78,23 +78,23 @@ class JVPTrace(Trace):
             tangents: Sequence[Any] = (x.tangent,)
         elif len(args) == 2:
             x, y = args
-            if x.__class__ is JVPTracer and x._trace is self:
+            if type(x) is JVPTracer and x._trace is self:
                 px, tx = x.primal, x.tangent
-            elif x.__class__ in SCALAR_ZEROS:
-                px, tx = x, SCALAR_ZEROS[x.__class__]
+            elif type(x) in SCALAR_ZEROS:
+                px, tx = x, SCALAR_ZEROS[type(x)]
             else:
                 px, tx = self.constant(x)
-            if y.__class__ is JVPTracer and y._trace is self:
+            if type(y) is JVPTracer and y._trace is self:
                 py, ty = y.primal, y.tangent
-            elif y.__class__ in SCALAR_ZEROS:
-                py, ty = y, SCALAR_ZEROS[y.__class__]
+            elif type(y) in SCALAR_ZEROS:
+                py, ty = y, SCALAR_ZEROS[type(y)]
             else:
                 py, ty = self.constant(y)
             primals, tangents = (px, py), (tx, ty)
         else:
             primals, tangents = [], []
             for a in args:
-                p, t = (a.primal, a.tangent) if a.__class__ is JVPTracer and a._trace is self else self.constant(a)
+                p, t = (a.primal, a.tangent) if type(a) is JVPTracer and a._trace is self else self.constant(a)
                 primals.append(p)
                 tangents.append(t)
         rule = primitive.jvp if self.holder is None else primitive.linearize
@@ -102,44 +102,44 @@ class JVPTrace(Trace):
             raise errors.NonDifferentiableError(primitive.name, self.name, map(typeof, primals))
         out, tangent = rule(primals, tangents, **params) if params else rule(primals, tangents)
         if primitive.multiple_results:
-            return [self.known(o) if t.__class__ is Zero else JVPTracer(self, o, t) for o, t in zip(out, tangent, strict=True)]
-        if tangent.__class__ is Zero:
+            return [self.known(o) if type(t) is Zero else JVPTracer(self, o, t) for o, t in zip(out, tangent, strict=True)]
+        if type(tangent) is Zero:
             return out if primitive.makes_new else self.known(out)
-        if out.__class__ is not np.ndarray and primitive.keeps_weak and isinstance(out, np.generic):
+        if type(out) is not np.ndarray and primitive.keeps_weak and isinstance(out, np.generic):
             return self.kept_weak(primals, out, tangent)
         return JVPTracer(self, out, tangent)
 
     def kept_weak(self, primals: Sequence[Any], out: Any, tangent: Any) -> JVPTracer:
         """A scalar result, made a Python scalar again if all that it was computed from are."""
-        if all(p.__class__ in PYTHON_NUMBERS for p in primals):
+        if all(type(p) in PYTHON_NUMBERS for p in primals):
             out = out.item()
             tangent = tangent if isinstance(tangent, TracerBase) else type(out)(tangent)
         return JVPTracer(self, out, tangent)
 
     def lift(self, primal: Any, tangent: Any) -> Any:
         """A tracer of this trace, or the primal itself where its tangent is zero."""
-        return primal if tangent.__class__ is Zero else JVPTracer(self, primal, tangent)
+        return primal if type(tangent) is Zero else JVPTracer(self, primal, tangent)
 
     def constant(self, x: Any) -> tuple[Any, Any]:
         """A value that does not depend on the inputs, as the rules get it, and its tangent."""
         zero = typeof(x).zero
-        if self.holder is not None and isinstance(x, np.ndarray):
+        if self.holder is not None and issubclass(type(x), np.ndarray):
             return self.holder.hold(x), zero
         return x, zero
 
     def known(self, out: Any) -> Any:
         """An output without a tangent, which the function gets as it is and may write to: not what else is kept here."""
-        return copy_of(out) if isinstance(out, np.ndarray) else out
+        return copy_of(out) if issubclass(type(out), np.ndarray) else out
 
     def lower(self, x: Any) -> tuple[Any, Any]:
         """The primal and the tangent of any value."""
-        if x.__class__ is JVPTracer and x._trace is self:
+        if type(x) is JVPTracer and x._trace is self:
             return x.primal, x.tangent
         return x, typeof(x).zero
 
     def primal(self, x: Any) -> Any:
         """The primal of any object; one that is no tracer of this trace is its own."""
-        return x.primal if x.__class__ is JVPTracer and x._trace is self else x
+        return x.primal if type(x) is JVPTracer and x._trace is self else x
 
 
 def jvp(

@@ -76,7 +76,7 @@ class Linearization:
             if wanted:
                 tangent = self.tape.new_input(typeof(primal).tangent())
                 self.in_vars.append(tangent.variable)
-                held = self.holder.hold(primal) if isinstance(primal, np.ndarray) else primal
+                held = self.holder.hold(primal) if issubclass(type(primal), np.ndarray) else primal
                 args.append(JVPTracer(self.trace, held, tangent))
             else:
                 self.in_vars.append(None)
@@ -100,7 +100,7 @@ def linearize(
 
 def linear_output(tape: LinearTrace, tangent: Any) -> Any:
     """An output tangent of a tape: one of its tracers or a symbolic zero; anything else must be a zero made into an array."""
-    if tangent.__class__ is Zero or (tangent.__class__ is StageTracer and tangent._trace is tape):
+    if type(tangent) is Zero or (type(tangent) is StageTracer and tangent._trace is tape):
         return tangent
     if not (is_written_zero(tangent) or (not isinstance(tangent, TracerBase) and not np.any(tangent))):
         what = f"the tangent {tangent!r} of an output is not linear in the tangents of the inputs."
@@ -146,7 +146,7 @@ def _split(jaxpr: Jaxpr, nonzero: tuple[bool, ...], needed: tuple[bool, ...]) ->
 
 def close_linear_part(program: LinearProgram, needed: tuple[bool, ...]) -> tuple[Jaxpr, list[Any], list[bool]]:
     """The linear program with only its nonzero and needed outputs, its residuals, and which outputs these are."""
-    nonzero_out = [t.__class__ is not Zero or n for t, n in zip_longest(program.outs, needed, fillvalue=False)]
+    nonzero_out = [type(t) is not Zero or n for t, n in zip_longest(program.outs, needed, fillvalue=False)]
     outs = [t for t, m in zip(program.outs, nonzero_out, strict=True) if m]
     linear, residuals = program._replace(outs=outs).closed()
     return linear, residuals, nonzero_out
@@ -171,7 +171,7 @@ def _split_known(jaxpr: Jaxpr, linear: tuple[bool, ...], needed: tuple[bool, ...
             outs = eval_jaxpr(jaxpr, *args)
         in_vars = [a.variable for a, m in zip(args, linear, strict=True) if m]
         is_linear = [
-            (o.__class__ is StageTracer and o._trace is tape) or n for o, n in zip_longest(outs, needed, fillvalue=False)
+            (type(o) is StageTracer and o._trace is tape) or n for o, n in zip_longest(outs, needed, fillvalue=False)
         ]
         program = LinearProgram(tape, in_vars, [linear_output(tape, o) for o, m in zip(outs, is_linear, strict=True) if m])
         rest_jaxpr, residuals = program.closed()

@@ -61,7 +61,7 @@ def jvp_program(jaxpr: Jaxpr, nonzero: tuple[bool, ...], needed: tuple[bool, ...
         primals, given = args[: len(nonzero)], args[len(nonzero) :]
         tangents = spread(nonzero, given, [typeof(p).zero for p in primals])
         outs, tangents_out = jvp(lambda *xs: eval_jaxpr(jaxpr, *xs), primals, tangents)
-        present = [t.__class__ is not Zero or n for t, n in zip_longest(tangents_out, needed, fillvalue=False)]
+        present = [type(t) is not Zero or n for t, n in zip_longest(tangents_out, needed, fillvalue=False)]
         return [*outs, *choose(present, tangents_out)], present
 
     tangent_avals = [a.tangent() for a in choose(nonzero, jaxpr.in_avals)]

@@ -28,7 +28,7 @@ def opened(jaxpr: Jaxpr, residuals: Sequence[Any]) -> tuple[Jaxpr, list[Any]]:
     values: dict[Var, Any] = {}
 
     def moved(atom: Any, zeros_stay: bool) -> Any:
-        if atom.__class__ is Literal:
+        if type(atom) is Literal:
             if zeros_stay and is_written_zero(atom.value):
                 return atom
             var = Var(atom.aval)
@@ -57,9 +57,9 @@ def program_with(jaxpr: Jaxpr, residuals: Sequence[Any], present: Sequence[bool]
     trace = LinearTrace("a linear map")
     trace.closed = True
     trace.tape = [(e.primitive, [_value(x, values) for x in e.inputs], e.params, e.outputs, e.source) for e in jaxpr.equations]
-    outs = [StageTracer(trace, v) if v.__class__ is Var and v not in values else Zero(v.aval.tangent()) for v in jaxpr.out_vars]
+    outs = [StageTracer(trace, v) if type(v) is Var and v not in values else Zero(v.aval.tangent()) for v in jaxpr.out_vars]
     return LinearProgram(trace, [next(inputs) if p else None for p in present], outs)
 
 
 def _value(atom: Any, values: dict[Any, Any]) -> Any:
-    return values.get(atom, atom) if atom.__class__ is Var else atom.value
+    return values.get(atom, atom) if type(atom) is Var else atom.value

@@ -84,7 +84,7 @@ class StageTrace(Trace):
     def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
         if self.closed:
             raise leaked(self, args)
-        inputs = [a.variable if a.__class__ is StageTracer and a._trace is self else self.keep(a) for a in args]
+        inputs = [a.variable if type(a) is StageTracer and a._trace is self else self.keep(a) for a in args]
         avals = [typeof(a) for a in args]
         out_avals = primitive.abstract(*avals, **params)
         if NAMED_AXES:
@@ -93,7 +93,7 @@ class StageTrace(Trace):
 
     def keep(self, x: Any) -> Any:
         """A value that the program closes over, as it is now."""
-        if not isinstance(x, np.ndarray):
+        if not issubclass(type(x), np.ndarray):
             return x
         if self.snapshots is None:
             self.snapshots = Snapshots()
@@ -127,12 +127,12 @@ class StageTrace(Trace):
         return False
 
     def _is_zero_operand(self, x: Any, depth: int) -> bool:
-        return depth > 0 and self.is_zero(x, depth - 1) if x.__class__ is Var else is_written_zero(x)
+        return depth > 0 and self.is_zero(x, depth - 1) if type(x) is Var else is_written_zero(x)
 
     def append(self, primitive: Primitive, inputs: Sequence[Any], out_aval: Any) -> StageTracer:
         """Record an equation that is known to be right, without parameters, with one output of a known aval."""
         if self.closed:
-            raise leaked(self, [StageTracer(self, x) for x in inputs if x.__class__ is Var])
+            raise leaked(self, [StageTracer(self, x) for x in inputs if type(x) is Var])
         var = Var(out_aval)
         self.tape.append((primitive, inputs, NO_PARAMS, (var,), None))
         return StageTracer(self, var)
@@ -197,7 +197,7 @@ class LinearTrace(StageTrace):
         return before
 
     def keep(self, x: Any) -> Any:
-        return self.holder.hold(x) if self.in_users_code and self.holder is not None and isinstance(x, np.ndarray) else x
+        return self.holder.hold(x) if self.in_users_code and self.holder is not None and issubclass(type(x), np.ndarray) else x
 
     def takes(self, primitive: ContextPrimitive, params: dict[str, Any]) -> bool:
         return False
@@ -211,7 +211,7 @@ class LinearTrace(StageTrace):
         avals = []
         mask = []
         for a in args:
-            if a.__class__ is StageTracer and a._trace is self:
+            if type(a) is StageTracer and a._trace is self:
                 var = a.variable
                 inputs.append(var)
                 avals.append(var.aval)
@@ -303,13 +303,13 @@ class _Closing:
         self.var_of_value: dict[int, Var] = {}
 
     def close(self, trace: StageTrace, in_vars: Sequence[Var], outs: Sequence[Any], linear: bool) -> tuple[Jaxpr, list[Any]]:
-        out_vars = [self.atom(o.variable if o.__class__ is StageTracer and o._trace is trace else o) for o in outs]
-        live = {v for v in out_vars if v.__class__ is Var}
+        out_vars = [self.atom(o.variable if type(o) is StageTracer and o._trace is trace else o) for o in outs]
+        live = {v for v in out_vars if type(v) is Var}
         kept = []
         for entry in reversed(trace.tape):
             if any(v in live for v in entry[3]) or has_effects(entry[0], entry[2]):
                 kept.append(entry)
-                live.update(v for v in entry[1] if v.__class__ is Var)
+                live.update(v for v in entry[1] if type(v) is Var)
         equations = [
             Equation(primitive, [self.atom(x) for x in inputs], params, outputs, source)
             for primitive, inputs, params, outputs, source in reversed(kept)
@@ -319,9 +319,9 @@ class _Closing:
         return jaxpr, list(self.hoisted.values())
 
     def atom(self, x: Any) -> Any:
-        if x.__class__ is Var:
+        if type(x) is Var:
             return x
-        if x.__class__ is Zero:
+        if type(x) is Zero:
             return self.zero(x)
         if isinstance(x, (bool, int, float, complex, np.generic)):
             return Literal(x)

@@ -70,7 +70,7 @@ class PartialSum:
         self.traced: dict[Any, list[Accumulate]] = {}
 
     def add(self, ct: Any) -> None:
-        if ct.__class__ is not Accumulate:
+        if type(ct) is not Accumulate:
             self.whole = ct if self.whole is None else self.whole + ct
         elif isinstance(ct.value, TracerBase):
             self.traced.setdefault(ct.scatter, []).append(ct)
@@ -107,25 +107,25 @@ def summed_over_axes(x_cts: Sequence[Any], entry: TapeEntry, kept: frozenset[Any
     else:
         varying = [frozenset().union(*(v.aval.varying for v in outputs))] * len(inputs)
     return [
-        ct if ct is None or x.__class__ is not Var else _sum_over(ct, v - x.aval.varying - kept, x.aval)
+        ct if ct is None or type(x) is not Var else _sum_over(ct, v - x.aval.varying - kept, x.aval)
         for ct, x, v in zip(x_cts, inputs, varying, strict=False)
     ]
 
 
 def _sum_over(ct: Any, names: frozenset[Any], aval: Any) -> Any:
-    if not names or ct.__class__ is Zero:
+    if not names or type(ct) is Zero:
         return ct
-    return SUM_OVER_AXES[0](ct.scatter([ct], aval) if ct.__class__ is Accumulate else ct, names)
+    return SUM_OVER_AXES[0](ct.scatter([ct], aval) if type(ct) is Accumulate else ct, names)
 
 
 def accumulate(arrived: dict[Var, Any], var: Var, ct: Any) -> None:
     """Add a cotangent of any kind to what has arrived for a variable."""
     before = arrived.get(var)
-    if ct.__class__ is Accumulate or before.__class__ is PartialSum:
-        if before.__class__ is not PartialSum:
+    if type(ct) is Accumulate or type(before) is PartialSum:
+        if type(before) is not PartialSum:
             before = arrived[var] = PartialSum(var.aval, before)
         before.add(ct)
-    elif ct.__class__ is not Zero:
+    elif type(ct) is not Zero:
         arrived[var] = ct if before is None else var.aval.add(before, ct)
 
 
@@ -152,7 +152,7 @@ def backward(
         tape = watched_tape(tape, report)
     arrived: dict[Var, Any] = {}
     for out, ct_in in zip(outs, cts_in, strict=True):
-        if out.__class__ is not Zero:
+        if type(out) is not Zero:
             accumulate(arrived, out.variable, ct_in)
     ct: Any
     n = len(tape)
@@ -167,7 +167,7 @@ def backward(
             ct = arrived.pop(outputs[0], None)
             if ct is None:
                 continue
-            if ct.__class__ is PartialSum:
+            if type(ct) is PartialSum:
                 ct = ct.total()
         if primitive.transpose is None:
             raise errors.MissingRuleError(primitive.name, "transpose", "reverse mode")
@@ -175,8 +175,8 @@ def backward(
         if kept is not None:
             x_cts = summed_over_axes(x_cts, (primitive, inputs, params, outputs, _source), kept)
         for x, x_ct in zip(inputs, x_cts):  # noqa: B905 - on the hot path
-            if x_ct is not None and x.__class__ is Var:
-                if x in arrived or x_ct.__class__ not in PLAIN:
+            if x_ct is not None and type(x) is Var:
+                if x in arrived or type(x_ct) not in PLAIN:
                     accumulate(arrived, x, x_ct)
                 else:
                     arrived[x] = x_ct
@@ -218,8 +218,8 @@ def _backward_in_groups(tape: list[TapeEntry], in_vars: Any, outs: Any, cts_in: 
     example's own.
     """
     totals: dict[Var, Any] = {}
-    for group in {out.aval.varying for out in outs if out.__class__ is not Zero}:
-        some = [o if o.__class__ is Zero or o.aval.varying == group else o.aval.zero for o in outs]
+    for group in {out.aval.varying for out in outs if type(out) is not Zero}:
+        some = [o if type(o) is Zero or o.aval.varying == group else o.aval.zero for o in outs]
         with mode(KEPT_AXES, group):
             cts = backward(tape, in_vars, some, cts_in, consume=False)
         for v, ct in zip(in_vars, cts, strict=True):
@@ -230,7 +230,7 @@ def _backward_in_groups(tape: list[TapeEntry], in_vars: Any, outs: Any, cts_in: 
 
 def summed(ct: Any) -> Any:
     """A cotangent, with its parts added up."""
-    return ct.total() if ct.__class__ is PartialSum else ct
+    return ct.total() if type(ct) is PartialSum else ct
 
 
 PLAIN = {np.ndarray, np.float64}
@@ -283,7 +283,7 @@ class UsersLinearTrace(LinearTrace):
 
     def check(self, x: Any) -> None:
         """Refuse a value that is not linear."""
-        if x.__class__ is StageTracer and x.variable in self.refused:
+        if type(x) is StageTracer and x.variable in self.refused:
             raise self.refused[x.variable]
 
 

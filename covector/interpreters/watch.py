@@ -81,7 +81,7 @@ class _WatchedBatch:
     def process(self: Any, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
         out = super().process(primitive, args, params)  # type: ignore[misc]
         values, results = ([self.lower(x)[0] for x in xs] for xs in (args, _outputs(primitive, out)))
-        values, results = (known([x.primal if x.__class__ is JVPTracer else x for x in xs]) for xs in (values, results))
+        values, results = (known([x.primal if type(x) is JVPTracer else x for x in xs]) for xs in (values, results))
         self.report(primitive.name, values, results, user_source(), "value")
         return out
 

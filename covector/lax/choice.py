@@ -152,7 +152,7 @@ def _joined(functions: Sequence[Any], traced: Sequence[Traced], who: Transformed
             )
             raise _mismatch(f"{who.name}: the branches return different structures: {structures}.")
     outs: tuple[Any, ...] = tuple(first.out_avals)
-    if all(tuple(t[0].out_avals) == outs for t in traced) and all(a.__class__ is ShapedArray and not a.weak_type for a in outs):
+    if all(tuple(t[0].out_avals) == outs for t in traced) and all(type(a) is ShapedArray and not a.weak_type for a in outs):
         return outs
     joined = []
     for i, avals in enumerate(zip(*(t[0].out_avals for t in traced), strict=True)):

@@ -81,7 +81,7 @@ def piecewise(x: Any, condlist: Any, funclist: Any, *args: Any, **kw: Any) -> An
 
 
 def _is_scalar(x: Any) -> bool:
-    return not shape_of(x) if isinstance(x, TracerBase) else not isinstance(x, (list, tuple, np.ndarray))
+    return not shape_of(x) if isinstance(x, TracerBase) else not issubclass(type(x), (list, tuple, np.ndarray))
 
 
 def _condition(condition: Any, shape: tuple[int, ...]) -> Any:

@@ -26,7 +26,7 @@ REAL_NUMBERS = {int, float}
 
 def as_operand(x: Any) -> Any:
     """An argument of an elementwise function: Python numbers stay weakly typed, lists become arrays."""
-    return x if x.__class__ is np.ndarray or x.__class__ in PYTHON_NUMBERS or isinstance(x, TracerBase) else as_array(x)
+    return x if type(x) is np.ndarray or type(x) in PYTHON_NUMBERS or isinstance(x, TracerBase) else as_array(x)
 
 
 # --- choosing ---------------------------------------------------------------------------------------------------------
@@ -61,7 +61,7 @@ def clip(
     elif min is not NO_VALUE or max is not NO_VALUE:
         raise ValueError("Passing `min` or `max` keyword argument when `a_min` and `a_max` are provided is forbidden.")
     a = as_array(a)
-    if a_min.__class__ in REAL_NUMBERS and a_max.__class__ in REAL_NUMBERS:
+    if type(a_min) in REAL_NUMBERS and type(a_max) in REAL_NUMBERS:
         return clip_p.bind(a, low=_bound(a_min, dtype_of(a)), high=_bound(a_max, dtype_of(a)))
     if a_min is not None:
         a = np.maximum(a, _bound(a_min, dtype_of(a)))
@@ -70,7 +70,7 @@ def clip(
 
 def _bound(bound: Any, dtype: Any) -> Any:
     """A bound of `clip`; one that an integer dtype cannot hold is moved into its range."""
-    if bound.__class__ is int and dtype.kind in "iu":
+    if type(bound) is int and dtype.kind in "iu":
         info = np.iinfo(dtype)
         return min(max(bound, int(info.min)), int(info.max))
     return as_operand(bound)
@@ -170,7 +170,7 @@ def isposinf(x: Any, out: Any = None) -> Any:
 @implements(np.isclose)
 def isclose(a: Any, b: Any, rtol: Any = 1e-05, atol: Any = 1e-08, equal_nan: bool = False) -> Any:
     a, b = as_operand(a), as_operand(b)
-    b = float(b) if b.__class__ in (bool, int) else b if is_weak(b) else convert_to(b, np.result_type(dtype_of(b), 1.0))
+    b = float(b) if type(b) in (bool, int) else b if is_weak(b) else convert_to(b, np.result_type(dtype_of(b), 1.0))
     close = np.less_equal(np.abs(np.subtract(a, b)), np.add(atol, np.multiply(rtol, np.abs(b))))
     result = np.logical_or(np.logical_and(close, np.isfinite(b)), np.equal(a, b))
     return np.logical_or(result, np.logical_and(np.isnan(a), np.isnan(b))) if equal_nan else result

@@ -107,7 +107,7 @@ def memory_is_shared(array: Any) -> bool:
     if array.base is None:
         return not array.flags.owndata
     base = array.base
-    known = base.__class__ is np.ndarray and base.base is None and base.flags.owndata
+    known = type(base) is np.ndarray and base.base is None and base.flags.owndata
     del base
     return not known or references_to_base(array) > BASE_OF_ONE_VIEW
 
@@ -182,7 +182,7 @@ def in_place_operator(ufunc: np.ufunc, compute: Any) -> Any:
         ):
             raise refused("a traced value", self, ufunc, "" if COUNTS_ARE_KNOWN else UNCOUNTED)
         result = compute(self, other)
-        return as_written(result, self, ufunc) if isinstance(result, (Tracer, np.ndarray, np.generic)) else result
+        return as_written(result, self, ufunc) if issubclass(type(result), (Tracer, np.ndarray, np.generic)) else result
 
     return method
 

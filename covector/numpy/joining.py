@@ -239,7 +239,7 @@ def repeat(a: Any, repeats: Any, axis: Any = None) -> Any:
 def tile(A: Any, reps: Any) -> Any:
     """``numpy.tile``."""
     a = as_array(A)
-    times = tuple(map(operator.index, reps)) if isinstance(reps, Sequence | np.ndarray) else (operator.index(reps),)
+    times = tuple(map(operator.index, reps)) if issubclass(type(reps), Sequence | np.ndarray) else (operator.index(reps),)
     times = (1,) * (a.ndim - len(times)) + times
     lengths = (1,) * (len(times) - a.ndim) + a.shape
     spaced = [n for length in lengths for n in (1, length)]

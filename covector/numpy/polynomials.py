@@ -181,7 +181,7 @@ def _roots_jvp(primals: Any, tangents: Any, *, count: int) -> Any:
     """``dr = - dp(r) / p'(r)``; NaN where roots coincide."""
     (p,), (t,) = primals, tangents
     r = roots_p.bind(p, count=count)
-    if t.__class__ is Zero or not count:
+    if type(t) is Zero or not count:
         return r, typeof(r).zero
     slope = np.polyval(polyder(p), r)
     size = np.polyval(np.abs(polyder(stop_gradient_p.bind(p))), np.abs(stop_gradient_p.bind(r)))

@@ -36,7 +36,7 @@ def reduce_axes(axis: Any, ndim: int) -> tuple[int, ...]:
     """The axes of a reduction; like NumPy's it takes the axes 0 and -1 of a value that has none."""
     if axis is None:
         return tuple(range(ndim))
-    if ndim == 0 and axis.__class__ is int and axis in (0, -1):
+    if ndim == 0 and type(axis) is int and axis in (0, -1):
         return ()
     if isinstance(axis, list):
         raise TypeError("'list' object cannot be interpreted as an integer")

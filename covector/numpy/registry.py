@@ -50,7 +50,7 @@ def reject(function: Callable[..., Any], **options: Any) -> None:
 
 def as_array(x: Any) -> Any:
     """A strongly typed value: an array or tracer of any array-like, Python scalars and nested lists with tracers included."""
-    if x.__class__ is np.ndarray:
+    if type(x) is np.ndarray:
         return x
     if isinstance(x, TracerBase):
         return convert_p.bind(x, dtype=typeof(x).dtype) if is_weak(x) else x

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from covector.core import errors
-from covector.core.avals import broadcast_shapes, dtype_of, shape_of, typeof
+from covector.core.avals import broadcast_shapes, check_class, dtype_of, shape_of, typeof
 from covector.core.tracer import Tracer, unsupported, view_of
 from covector.numpy.registry import as_array, canonical_axes, canonical_axis, implements
 from covector.primitives.shaping import Shape, broadcast_to_p, reshape_to, transpose_p
@@ -90,7 +90,7 @@ def _in_memory(a: Any, order: str, function: str, question: Callable[[Any], Any]
 
 def _full_shape(a: Any, shape: Any) -> Shape:
     """A shape with the length written as -1 worked out."""
-    lengths = [operator.index(n) for n in (shape if isinstance(shape, Sequence | np.ndarray) else (shape,))]
+    lengths = [operator.index(n) for n in (shape if issubclass(type(shape), Sequence | np.ndarray) else (shape,))]
     unknown = [i for i, n in enumerate(lengths) if n < 0]
     if len(unknown) > 1:
         raise ValueError("can only specify one unknown dimension")
@@ -214,7 +214,7 @@ def moveaxis(a: Any, source: Any, destination: Any) -> Any:
 
 
 def _distinct_axes(axes: Any, ndim: int, name: str) -> list[int]:
-    found = [canonical_axis(i, ndim, "moveaxis") for i in (axes if isinstance(axes, Sequence | np.ndarray) else (axes,))]
+    found = [canonical_axis(i, ndim, "moveaxis") for i in (axes if issubclass(type(axes), Sequence | np.ndarray) else (axes,))]
     if len(set(found)) != len(found):
         raise ValueError(f"repeated axis in `{name}` argument")
     return found
@@ -250,7 +250,7 @@ def matrix_transpose(x: Any, /) -> Any:
 def broadcast_to(array: Any, shape: Any, subok: bool = False) -> Any:
     """``numpy.broadcast_to``."""
     array = as_array(array)
-    wanted = tuple(map(operator.index, shape)) if isinstance(shape, Sequence | np.ndarray) else (operator.index(shape),)
+    wanted = tuple(map(operator.index, shape)) if issubclass(type(shape), Sequence | np.ndarray) else (operator.index(shape),)
     if array.shape == wanted:
         return array
     padded = (1,) * (len(wanted) - array.ndim) + array.shape
@@ -346,6 +346,9 @@ def _copy_method(self: Any, order: str = "C") -> Any:
 
 def _view_method(self: Any, *args: Any, **kwargs: Any) -> Any:
     """Refused: a traced value has no memory to look at in another way."""
+    for kind in (*args, *kwargs.values()):
+        if issubclass(type(kind), type):  # a subclass of ndarray that makes a view of what it takes for an array
+            check_class(kind)
     raise unsupported(np.ndarray.view)
 
 

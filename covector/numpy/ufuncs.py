@@ -49,14 +49,14 @@ def ufunc_method(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]
 
     def register(method: Callable[..., Any]) -> Callable[..., Any]:
         def checked(ufunc: np.ufunc, *inputs: Any, out: Any = None, **options: Any) -> Any:
-            if out is not None and out[0] is inputs[0] and name == "__call__" and out[0].__class__ is np.ndarray:
+            if out is not None and out[0] is inputs[0] and name == "__call__" and type(out[0]) is np.ndarray:
                 references = sys.getrefcount(out[0])
-                if inputs[-1].__class__ is Probe:
+                if type(inputs[-1]) is Probe:
                     return references
                 if is_augmented_assignment(sys._getframe(2)):
                     return written_into_array(ufunc, out[0], references, lambda: method(ufunc, *inputs, **options))
             for x in (*inputs, *(out or ())):
-                if x.__class__ not in FOREIGN_OK and x is not None and foreign_override(x):
+                if type(x) not in FOREIGN_OK and x is not None and foreign_override(x):
                     return NotImplemented
             if any(x is not None for x in out or ()):
                 raise _written(f"numpy.{ufunc.__name__}", "use the returned value: y = np.f(x) instead of np.f(x, out=y)")

@@ -33,10 +33,10 @@ def keeping_weak(ufunc: np.ufunc) -> Callable[..., Any]:
     """An operator that gives a Python number for Python numbers, as Python's does, but no error: ``1 / 0`` is infinite."""
 
     def unary(x: Any) -> Any:
-        return ufunc(x).item() if x.__class__ in WEAK else ufunc(x)
+        return ufunc(x).item() if type(x) in WEAK else ufunc(x)
 
     def binary(x: Any, y: Any) -> Any:
-        return ufunc(x, y).item() if x.__class__ in WEAK and y.__class__ in WEAK else ufunc(x, y)
+        return ufunc(x, y).item() if type(x) in WEAK and type(y) in WEAK else ufunc(x, y)
 
     return unary if ufunc.nin == 1 else binary
 
@@ -183,9 +183,9 @@ def _extremum(ufunc: np.ufunc, wins: Callable[[Any, Any], Any] | None) -> Primit
         x, y = primals
         tx, ty = tangents
         out = primitive.bind(x, y)
-        if ty.__class__ is Zero:
-            return out, typeof(out).zero if tx.__class__ is Zero else fit(scale(against_constant(out, x, y), tx), out)
-        if tx.__class__ is Zero:
+        if type(ty) is Zero:
+            return out, typeof(out).zero if type(tx) is Zero else fit(scale(against_constant(out, x, y), tx), out)
+        if type(tx) is Zero:
             return out, fit(scale(against_constant(out, y, x), ty), out)
         return out, fit(sumprod_p.bind(against_variable(out, x, y), tx, against_variable(out, y, x), ty), out)
 
@@ -203,7 +203,7 @@ ldexp_p = _binary(np.ldexp)
 def _ldexp_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     (x, exponent), (t, _) = primals, tangents
     out = ldexp_p.bind(x, exponent)
-    return out, typeof(out).zero if t.__class__ is Zero else ldexp_p.bind(t, exponent)
+    return out, typeof(out).zero if type(t) is Zero else ldexp_p.bind(t, exponent)
 
 
 @ldexp_p.def_transpose(linear=jointly(0))
@@ -222,9 +222,9 @@ def _div_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     x, y = primals
     tx, ty = tangents
     out = div_p.bind(x, y)
-    if ty.__class__ is Zero:
-        return out, typeof(out).zero if tx.__class__ is Zero else div_p.bind(tx, y)
-    if tx.__class__ is Zero:
+    if type(ty) is Zero:
+        return out, typeof(out).zero if type(tx) is Zero else div_p.bind(tx, y)
+    if type(tx) is Zero:
         return out, scale(div_p.bind(neg_p.bind(out), y), ty)
     return out, div_p.bind(sub_p.bind(tx, mul_p.bind(out, ty)), y)
 
@@ -239,7 +239,7 @@ def _div_transpose(ct: Any, x: Any, y: Any) -> Any:
 
 def _power(x: Any, y: Any) -> Any:
     """``x ** y`` as the operator has it, which for ndarrays knows fast squares and roots."""
-    if x.__class__ in WEAK and y.__class__ in WEAK:
+    if type(x) in WEAK and type(y) in WEAK:
         return np.power(x, y).item()
     return np.power(x, y) if dtype_of(x).kind == "b" else x**y
 
@@ -251,7 +251,7 @@ float_power_p = elementwise_primitive("float_power", np.float_power, trusted=Tru
 
 def _power_by_base(dtype: Any, x: Any, y: Any) -> Any:
     """``y x^(y-1)``, and 0 where y = 0, whatever x is."""
-    if y.__class__ in PYTHON_NUMBERS:
+    if type(y) in PYTHON_NUMBERS:
         return 2 * x if y == 2 else y * pow_p.bind(x, y - 1) if y != 0 else 0.0
     x, y = _in_dtype(x, dtype), _in_dtype(y, dtype)
     return y * pow_p.bind(x, np.where((x == 0) & (y == 0), 0, y - 1))
@@ -259,14 +259,14 @@ def _power_by_base(dtype: Any, x: Any, y: Any) -> Any:
 
 def _power_by_exponent(out: Any, x: Any, y: Any) -> Any:
     """``log(x) x^y``, and 0 where x = 0."""
-    if x.__class__ in PYTHON_NUMBERS:
+    if type(x) in PYTHON_NUMBERS:
         return (np.log(x).item() if x else 0.0) * out
     x = _in_dtype(x, dtype_of(out))
     return np.log(np.where(x == 0, 1, x)) * out
 
 
 def _in_dtype(x: Any, dtype: Any) -> Any:
-    return x if x.__class__ in PYTHON_NUMBERS else convert_to(x, dtype)
+    return x if type(x) in PYTHON_NUMBERS else convert_to(x, dtype)
 
 
 def _power_jvp(primitive: Primitive) -> Callable[..., Any]:
@@ -274,12 +274,12 @@ def _power_jvp(primitive: Primitive) -> Callable[..., Any]:
         x, y = primals if primitive.keeps_weak else numpy_scalars(primals)
         tx, ty = tangents
         out = primitive.bind(x, y)
-        if ty.__class__ is Zero:
-            if tx.__class__ is Zero:
+        if type(ty) is Zero:
+            if type(tx) is Zero:
                 return out, typeof(out).zero
             return out, fit(scale(_power_by_base(dtype_of(out), x, y), tx), out)
         by_exponent = _power_by_exponent(out, x, y)
-        if tx.__class__ is Zero:
+        if type(tx) is Zero:
             return out, fit(scale(by_exponent, ty), out)
         return out, fit(sumprod_p.bind(_power_by_base(dtype_of(out), x, y), tx, by_exponent, ty), out)
 
@@ -302,7 +302,7 @@ def _real_linear(name: str, fn: Any, transpose: Any, keeps_weak: bool = False, m
     def jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
         (x,), (t,) = primals, tangents
         out = primitive.bind(x)
-        return out, typeof(out).zero if t.__class__ is Zero else primitive.bind(t)
+        return out, typeof(out).zero if type(t) is Zero else primitive.bind(t)
 
     @primitive.def_transpose(linear=jointly())
     def transpose_rule(ct: Any, x: Any) -> Any:
@@ -343,7 +343,7 @@ sign_p = _unary(np.sign)
 def _abs_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     (x,), (t,) = primals, tangents
     out = abs_p.bind(x)
-    if t.__class__ is Zero:
+    if type(t) is Zero:
         return out, typeof(out).zero
     if dtype_of(x).kind != "c":
         return out, fit(scale(slope_p.bind(x), t), out)
@@ -355,7 +355,7 @@ def _sign_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     """Zero for real numbers; for z/|z| the part of the change that turns it: i sign(z) Im(conj(sign z) dz) / |z|."""
     (x,), (t,) = primals, tangents
     out = sign_p.bind(x)
-    if t.__class__ is Zero or dtype_of(x).kind != "c":
+    if type(t) is Zero or dtype_of(x).kind != "c":
         return out, typeof(out).zero
     turn = imag_p.bind(mul_p.bind(direction_p.bind(np.abs(x), np.conj(out)), t))
     return out, mul_p.bind(1j * out, turn)
@@ -373,7 +373,7 @@ mantissa_p = elementwise_primitive("frexp_mantissa", lambda x: np.frexp(x)[0], t
 def _mantissa_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     (x,), (t,) = primals, tangents
     out = mantissa_p.bind(x)
-    return out, typeof(out).zero if t.__class__ is Zero else ldexp_p.bind(t, -exponent_p.bind(x))
+    return out, typeof(out).zero if type(t) is Zero else ldexp_p.bind(t, -exponent_p.bind(x))
 
 
 UFUNCS[np.modf] = lambda x: (fraction_p.bind(x), whole_p.bind(x))
@@ -399,10 +399,10 @@ def ufunc_of(ufunc: np.ufunc, primitive: Primitive) -> Callable[..., Any]:
         return bind(strong(x))
 
     def binary(x: Any, y: Any) -> Any:
-        if x.__class__ is JVPTracer:
-            if x.primal.__class__ is not ndarray and is_weak(x) and is_weak(y):
+        if type(x) is JVPTracer:
+            if type(x.primal) is not ndarray and is_weak(x) and is_weak(y):
                 x = strong(x)
-        elif x.__class__ is not ndarray and is_weak(x) and is_weak(y):
+        elif type(x) is not ndarray and is_weak(x) and is_weak(y):
             x = strong(x)
         return bind(x, y)
 
@@ -434,7 +434,7 @@ _raised = vars(Tracer)["__pow__"]
 
 def _raise_to(self: Any, other: Any) -> Any:
     """``x ** y``; NumPy's operator makes ``x ** 2`` a square, which has another dtype for booleans."""
-    return np.square(self) if other.__class__ is int and other == 2 and self.dtype.kind == "b" else _raised(self, other)
+    return np.square(self) if type(other) is int and other == 2 and self.dtype.kind == "b" else _raised(self, other)
 
 
 setattr(Tracer, "__pow__", _raise_to)  # noqa: B010 - as the operators of `ring` are

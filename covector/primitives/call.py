@@ -42,7 +42,7 @@ INLINED.add("jit")
 
 @jit_p.def_jvp
 def _jit_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, jaxpr: Jaxpr, name: str) -> Any:
-    nonzero = tuple(t.__class__ is not Zero for t in tangents)
+    nonzero = tuple(type(t) is not Zero for t in tangents)
     program, present = jvp_program(jaxpr, nonzero)
     outs = jit_p.bind(*primals, *choose(nonzero, tangents), jaxpr=program, name=name)
     primals_out, tangents_out = outs[: len(present)], outs[len(present) :]
@@ -51,7 +51,7 @@ def _jit_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, jaxpr: Jaxpr, n
 
 @jit_p.def_linearize
 def _jit_linearize(primals: Sequence[Any], tangents: Sequence[Any], *, jaxpr: Jaxpr, name: str) -> Any:
-    nonzero = tuple(t.__class__ is not Zero for t in tangents)
+    nonzero = tuple(type(t) is not Zero for t in tangents)
     parts = split(jaxpr, nonzero)
     outs = jit_p.bind(*primals, jaxpr=parts.primal, name=name)
     n = len(jaxpr.out_vars)
@@ -89,9 +89,9 @@ def varying_of(values: Sequence[Any]) -> tuple[frozenset[Any], ...]:
 
 @jit_p.def_transpose(linear=linear_by_marks(linear_as_called))
 def _jit_transpose(cts: Sequence[Any], *args: Any, jaxpr: Jaxpr, name: str) -> list[Any]:
-    linear = tuple(a.__class__ is Var for a in args)
-    nonzero = tuple(ct.__class__ is not Zero for ct in cts)
-    known = [a for a in args if a.__class__ is not Var]
+    linear = tuple(type(a) is Var for a in args)
+    nonzero = tuple(type(ct) is not Zero for ct in cts)
+    known = [a for a in args if type(a) is not Var]
     given = [strengthened(ct) for ct in choose(nonzero, cts)]
     program, present = transposed_program(jaxpr, linear, nonzero, varying=varying_of(given))
     results = jit_p.bind(*known, *given, jaxpr=program, name=name)

@@ -48,7 +48,7 @@ def _bind(args: Sequence[Any], programs: Sequence[Jaxpr], params: dict[str, Any]
 
 @checkpoint_p.def_jvp
 def _jvp(primals: Sequence[Any], tangents: Sequence[Any], *, jaxpr: Jaxpr, **params: Any) -> Any:
-    nonzero = tuple(t.__class__ is not Zero for t in tangents)
+    nonzero = tuple(type(t) is not Zero for t in tangents)
     derived = [jvp_program(p, nonzero) for p in _programs(jaxpr, params)]
     present = [all(marks) for marks in zip(*(d.present for d in derived), strict=True)]
     programs = [_with_tangents(d.jaxpr, d.present, present) for d in derived]
@@ -66,7 +66,7 @@ def _with_tangents(jaxpr: Jaxpr, present: Sequence[bool], wanted: Sequence[bool]
 
 @checkpoint_p.def_linearize
 def _linearize(primals: Sequence[Any], tangents: Sequence[Any], *, jaxpr: Jaxpr, **params: Any) -> Any:
-    nonzero = tuple(t.__class__ is not Zero for t in tangents)
+    nonzero = tuple(type(t) is not Zero for t in tangents)
     first, *again = _programs(jaxpr, params)
     plan = saving_plan(without_effects(again[0]) if again else first, nonzero, params["policy"])
     outs = _bind(primals, [first, *again] if again else [plan.primal], params)
@@ -74,7 +74,7 @@ def _linearize(primals: Sequence[Any], tangents: Sequence[Any], *, jaxpr: Jaxpr,
     zeros = [typeof(o).zero for o in outs[:n]]
     if not any(plan.present):
         return outs[:n], zeros
-    given = [t for t in tangents if t.__class__ is not Zero]
+    given = [t for t in tangents if type(t) is not Zero]
     known = [*outs[n:], *choose(plan.used, primals)]
     results = checkpoint_p.bind(*known, *given, jaxpr=plan.tangent, policy=params["policy"], name=params["name"])
     return outs[:n], spread(plan.present, results, zeros)
@@ -145,7 +145,7 @@ def _tangent_program(
             return _with_primal(outs, values.get(eqn.outputs[0]))
 
         _, tangents_out = jvp(lambda *xs: run_equations(quiet, xs, apply), primals, tangents)
-        present[:] = [t.__class__ is not Zero for t in tangents_out]
+        present[:] = [type(t) is not Zero for t in tangents_out]
         return choose(present, tangents_out)
 
     avals = [*(v.aval for v in saved), *jaxpr.in_avals, *(a.tangent() for a in choose(nonzero, jaxpr.in_avals))]
@@ -165,7 +165,7 @@ def _with_primal(x: Any, primal: Any) -> Any:
     """A value with what was saved of it in place of what was computed."""
     if primal is None:
         return x
-    return JVPTracer(x._trace, primal, x.tangent) if x.__class__ is JVPTracer else primal
+    return JVPTracer(x._trace, primal, x.tangent) if type(x) is JVPTracer else primal
 
 
 def _split(trace: LinearTrace, args: Sequence[Any], linear: Sequence[bool], params: dict[str, Any]) -> list[Any]:
@@ -196,9 +196,9 @@ def _known_outputs(jaxpr: Jaxpr, linear: tuple[bool, ...], present: tuple[bool, 
 
 @checkpoint_p.def_transpose(linear=linear_by_marks(linear_as_called))
 def _transpose(cts: Sequence[Any], *args: Any, jaxpr: Jaxpr, again: Jaxpr | None = None, **params: Any) -> list[Any]:
-    linear = tuple(a.__class__ is Var for a in args)
-    nonzero = tuple(ct.__class__ is not Zero for ct in cts)
-    known = [a for a in args if a.__class__ is not Var]
+    linear = tuple(type(a) is Var for a in args)
+    nonzero = tuple(type(ct) is not Zero for ct in cts)
+    known = [a for a in args if type(a) is not Var]
     given = [strengthened(instantiate(ct)) for ct in choose(nonzero, cts)]
     program, present = transposed_program(jaxpr if again is None else again, linear, nonzero, varying=varying_of(given))
     results = checkpoint_p.bind(*known, *given, jaxpr=program, **params)

@@ -81,7 +81,7 @@ def _comparison(primitive: Primitive) -> Callable[[Any, Any], Any]:
     bind = primitive.bind
 
     def compare(self: Any, other: Any) -> Any:
-        if other.__class__ not in FOREIGN_OK:
+        if type(other) not in FOREIGN_OK:
             other = as_operand(other)
             if foreign_override(other) or not is_value(other):
                 return NotImplemented

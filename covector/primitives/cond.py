@@ -60,7 +60,7 @@ def union(marks: Sequence[Sequence[bool]]) -> tuple[bool, ...]:
 
 @cond_p.def_jvp
 def _cond_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, branches: Branches) -> Any:
-    nonzero = tuple(t.__class__ is not Zero for t in tangents[1:])
+    nonzero = tuple(type(t) is not Zero for t in tangents[1:])
     present = union([jvp_program(b, nonzero).present for b in branches])
     derived = tuple(jvp_program(b, nonzero, present).jaxpr for b in branches)
     outs = cond_p.bind(*primals, *choose(nonzero, tangents[1:]), branches=derived)
@@ -73,7 +73,7 @@ def _cond_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, branches: Bran
 
 @cond_p.def_linearize
 def _cond_linearize(primals: Sequence[Any], tangents: Sequence[Any], *, branches: Branches) -> Any:
-    nonzero = tuple(t.__class__ is not Zero for t in tangents[1:])
+    nonzero = tuple(type(t) is not Zero for t in tangents[1:])
     present = union([split(b, nonzero).nonzero_out for b in branches])
     parts = [split(b, nonzero, present) for b in branches]
     outs, residuals, linear = known_choice(parts, primals[0], primals[1:], len(present))
@@ -168,11 +168,11 @@ def _marks(marks: Sequence[str], params: dict[str, Any]) -> list[str] | None:
 
 @cond_p.def_transpose(linear=linear_by_marks(_marks))
 def _cond_transpose(cts: Sequence[Any], index: Any, *operands: Any, branches: Branches) -> list[Any]:
-    linear = tuple(a.__class__ is Var for a in operands)
-    nonzero = tuple(ct.__class__ is not Zero for ct in cts)
+    linear = tuple(type(a) is Var for a in operands)
+    nonzero = tuple(type(ct) is not Zero for ct in cts)
     present = union([transposed_program(b, linear, nonzero).present for b in branches])
     programs = tuple(transposed_program(b, linear, nonzero, present).jaxpr for b in branches)
-    known = [a for a in operands if a.__class__ is not Var]
+    known = [a for a in operands if type(a) is not Var]
     results = cond_p.bind(index, *known, *map(strengthened, choose(nonzero, cts)), branches=programs)
     return [None, *spread(linear, spread(present, results, [None] * len(present)), [None] * len(linear))]
 

@@ -142,18 +142,18 @@ def unary_jvp(primitive: Primitive, derivative: Any, exact: bool) -> Callable[..
 
     def exact_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
         (x,), (t,) = primals, tangents
-        if x.__class__ is np.ndarray:
+        if type(x) is np.ndarray:
             out = impl(x)
         else:
             (x,) = numpy_scalars(primals)
             out = bind(x)
-        if t.__class__ is Zero:
+        if type(t) is Zero:
             return out, typeof(out).zero
         return out, scale(derivative(out, x), t)
 
     def jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
         out, tangent = exact_jvp(primals, tangents)
-        return out, tangent if tangent.__class__ is Zero else fit(tangent, out)
+        return out, tangent if type(tangent) is Zero else fit(tangent, out)
 
     return exact_jvp if exact else jvp
 
@@ -161,11 +161,11 @@ def unary_jvp(primitive: Primitive, derivative: Any, exact: bool) -> Callable[..
 def nary_jvp(primitive: Primitive, derivatives: Sequence[Derivative | None]) -> Callable[..., Any]:
     def jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
         out = primitive.bind(*primals)
-        if out.__class__ is not np.ndarray:
+        if type(out) is not np.ndarray:
             primals = numpy_scalars(primals)
         terms: list[Any] = []
         for t, derivative in zip(tangents, derivatives, strict=True):
-            if t.__class__ is not Zero and derivative is not None:
+            if type(t) is not Zero and derivative is not None:
                 terms += [derivative(out, *primals), t]
         if not terms:
             return out, typeof(out).zero
@@ -221,7 +221,7 @@ def linear(
     def jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
         (x,), (t,) = primals, tangents
         out = primitive.bind(x, **params)
-        return out, typeof(out).zero if t.__class__ is Zero else primitive.bind(t, **params)
+        return out, typeof(out).zero if type(t) is Zero else primitive.bind(t, **params)
 
     @primitive.def_transpose(linear=jointly())
     def transpose_rule(ct: Any, x: Any, **params: Any) -> Any:
@@ -276,14 +276,14 @@ def bilinear_rules(primitive: Primitive, transpose_left: Callable[..., Any], tra
         x, y = primals
         tx, ty = tangents
         out = bind(x, y, **params)
-        if tx.__class__ is Zero:
-            return out, typeof(out).zero if ty.__class__ is Zero else bind(x, ty, **params)
+        if type(tx) is Zero:
+            return out, typeof(out).zero if type(ty) is Zero else bind(x, ty, **params)
         left = bind(tx, y, **params)
-        return out, left if ty.__class__ is Zero else add_p.bind(left, bind(x, ty, **params))
+        return out, left if type(ty) is Zero else add_p.bind(left, bind(x, ty, **params))
 
     @primitive.def_transpose(linear=one_of(0, 1))
     def transpose(ct: Any, x: Any, y: Any, **params: Any) -> Any:
-        if x.__class__ is Var:
+        if type(x) is Var:
             return transpose_left(ct, x.aval, y, **params), None
         return None, transpose_right(ct, x, y.aval, **params)
 
@@ -343,7 +343,7 @@ def reduction(
     def jvp_rule(primals: Sequence[Any], tangents: Sequence[Any], *, axes: tuple[int, ...]) -> Any:
         (x,), (t,) = primals, tangents
         out = primitive.bind(x, axes=axes)
-        return out, typeof(out).zero if t.__class__ is Zero else jvp(out, x, t, axes)
+        return out, typeof(out).zero if type(t) is Zero else jvp(out, x, t, axes)
 
     return primitive
 

@@ -98,13 +98,13 @@ def _einsum_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, spec: str) -
     bind = einsum_p.bind
     out = bind(*primals, spec=spec)
     if len(primals) == 1:
-        return out, typeof(out).zero if tangents[0].__class__ is Zero else bind(tangents[0], spec=spec)
+        return out, typeof(out).zero if type(tangents[0]) is Zero else bind(tangents[0], spec=spec)
     x, y = primals
     tx, ty = tangents
-    if tx.__class__ is Zero:
-        return out, typeof(out).zero if ty.__class__ is Zero else bind(x, ty, spec=spec)
+    if type(tx) is Zero:
+        return out, typeof(out).zero if type(ty) is Zero else bind(x, ty, spec=spec)
     left = bind(tx, y, spec=spec)
-    return out, left if ty.__class__ is Zero else add_p.bind(left, bind(x, ty, spec=spec))
+    return out, left if type(ty) is Zero else add_p.bind(left, bind(x, ty, spec=spec))
 
 
 @einsum_p.def_transpose(linear=one_of())
@@ -112,7 +112,7 @@ def _einsum_transpose(ct: Any, x: Any, y: Any = None, *, spec: str) -> Any:
     by_x, by_y = _transposed(spec)
     if y is None:
         return (einsum_p.bind(ct, spec=by_x),)
-    if x.__class__ is Var:
+    if type(x) is Var:
         return unbroadcast(einsum_p.bind(ct, y, spec=by_x), x.aval), None
     return None, unbroadcast(einsum_p.bind(x, ct, spec=by_y), y.aval)
 
@@ -466,13 +466,13 @@ _MATMUL = {(True, True): "ij,jk->ik", (True, False): "ij,j->i", (False, True): "
 
 
 def _forward(self: Any, other: Any) -> Any:
-    if other.__class__ not in FOREIGN_OK and foreign_override(other):
+    if type(other) not in FOREIGN_OK and foreign_override(other):
         return NotImplemented
     return matmul(self, np.asarray(other) if isinstance(other, (list, tuple)) else other)
 
 
 def _reflected(self: Any, other: Any) -> Any:
-    if other.__class__ not in FOREIGN_OK and foreign_override(other):
+    if type(other) not in FOREIGN_OK and foreign_override(other):
         return NotImplemented
     return matmul(np.asarray(other) if isinstance(other, (list, tuple)) else other, self)
 

@@ -115,10 +115,10 @@ def _recurrence_jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: A
     a, b = primals
     ta, tb = tangents
     y = recurrence_p.bind(a, b, **params)
-    if ta.__class__ is not Zero:
+    if type(ta) is not Zero:
         by_a = scale(previous(y, **params), ta)
-        tb = by_a if tb.__class__ is Zero else add_p.bind(by_a, tb)
-    return y, typeof(y).zero if tb.__class__ is Zero else recurrence_p.bind(a, tb, **params)
+        tb = by_a if type(tb) is Zero else add_p.bind(by_a, tb)
+    return y, typeof(y).zero if type(tb) is Zero else recurrence_p.bind(a, tb, **params)
 
 
 @recurrence_p.def_transpose(linear=jointly(1))
@@ -167,7 +167,7 @@ def _cumprod_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, axis: int, 
     """y[i] = x[i] y[i-1] gives dy[i] = x[i] dy[i-1] + y[i-1] dx[i]; ``exclusive`` leaves the element itself out."""
     (x,), (t,) = primals, tangents
     out = cumprod_p.bind(x, axis=axis, reverse=reverse, exclusive=exclusive)
-    if t.__class__ is Zero:
+    if type(t) is Zero:
         return out, typeof(out).zero
     before = out if exclusive else cumprod_p.bind(x, axis=axis, reverse=reverse, exclusive=True)
     tangent = recurrence_p.bind(x, scale(before, t), axis=axis, reverse=reverse)
@@ -190,7 +190,7 @@ def _cumulative_extremum(name: str, ufunc: np.ufunc) -> Primitive:
         """
         (x,), (t,) = primals, tangents
         out = primitive.bind(x, axis=axis, reverse=reverse)
-        if t.__class__ is Zero:
+        if type(t) is Zero:
             return out, typeof(out).zero
         dtype = dtype_of(x)
         unchanged = convert_to(np.equal(out, previous(out, axis, reverse)), dtype)

@@ -87,7 +87,7 @@ class Rules:
         if self.fwd is None:
             return self.tangents(f, primals, tangents, hoisted)
         check_hoisted(tangents[:hoisted], self.name, "vjp")
-        nonzero = [t.__class__ is not Zero for t in tangents]
+        nonzero = [type(t) is not Zero for t in tangents]
         outs, residuals, backward = self.fwd(primals[hoisted:], nonzero[hoisted:])
         avals = [typeof(o).strengthened() for o in outs]
         places = [a.dtype.kind in "fc" for a in avals]
@@ -118,7 +118,7 @@ class Rules:
 def check_hoisted(tangents: Values, name: str, kind: str) -> None:
     """Refuse to differentiate in a value that a function with its own rules closes over."""
     for t in tangents:
-        if t.__class__ is not Zero:
+        if type(t) is not Zero:
             raise errors.CustomRuleError(
                 errors.describe(
                     f"{name} closes over a value of type {typeof(t)} that is being differentiated.",
@@ -165,7 +165,7 @@ def batched_rules(rules: Rules, size: int, batched: Sequence[bool], trace: Batch
     """The rules of a function of batches, with batch axes in front: those of the examples, mapped."""
 
     def run_jvp(primals: Values, tangents: Values) -> Any:
-        present = [t.__class__ is not Zero for t in tangents]
+        present = [type(t) is not Zero for t in tangents]
         zeros = [
             None if p else Zero(t.aval.example(0) if b else t.aval) for p, t, b in zip(present, tangents, batched, strict=True)
         ]
@@ -175,7 +175,7 @@ def batched_rules(rules: Rules, size: int, batched: Sequence[bool], trace: Batch
             assert rules.jvp is not None
             given = spread(present, args[len(primals) :], zeros)
             outs, tangents_out = rules.jvp(args[: len(primals)], given if rules.symbolic_zeros else written_out(given))
-            found.append([t.__class__ is not Zero for t in tangents_out])
+            found.append([type(t) is not Zero for t in tangents_out])
             return [*outs, *choose(found[0], tangents_out)]
 
         marks = [*batched, *choose(present, batched)]
@@ -243,8 +243,8 @@ custom_function_p.def_linearize(
 
 def of_first_order(out: Any) -> Any:
     """A result whose tangent is no value of the trace that it is a tangent of, as where a rule closes over one."""
-    tangent = out.tangent if out.__class__ is JVPTracer else None
-    while tangent.__class__ is JVPTracer and tangent._trace is out._trace:
+    tangent = out.tangent if type(out) is JVPTracer else None
+    while type(tangent) is JVPTracer and tangent._trace is out._trace:
         tangent = tangent.primal
         out = JVPTracer(out._trace, out.primal, tangent)
     return out
@@ -301,7 +301,7 @@ def closed_over_trace(outs: Values, trace: Trace) -> Trace | None:
 
 def misplaced(out: Any, trace: Trace) -> Iterator[Trace]:
     """The traces in a result of ``trace`` that are not further out than the trace of the tracer that holds them."""
-    if out.__class__ is JVPTracer and out._trace is trace and out.tangent.__class__ is not StageTracer:
+    if type(out) is JVPTracer and out._trace is trace and type(out.tangent) is not StageTracer:
         yield from _not_below(out.tangent, trace.level + 2)
     yield from _not_below(out, trace.level + 1)
 
@@ -322,9 +322,9 @@ custom_p = call_like("custom")
 @custom_p.def_jvp
 @in_users_code
 def _custom_jvp(primals: Values, tangents: Values, *, jaxpr: Jaxpr, rules: Rules, hoisted: int) -> Any:
-    if rules.fwd is None or not any(t.__class__ is StageTracer for t in tangents):
+    if rules.fwd is None or not any(type(t) is StageTracer for t in tangents):
         return rules.tangents(partial(eval_jaxpr, jaxpr), primals, tangents, hoisted)
-    nonzero = tuple(t.__class__ is not Zero for t in tangents)
+    nonzero = tuple(type(t) is not Zero for t in tangents)
     program, present = tangent_program(jaxpr, rules, hoisted, nonzero)
     given = choose(nonzero, tangents)
     outs = custom_jvp_p.bind(
@@ -372,7 +372,7 @@ def tangent_program(jaxpr: Jaxpr, rules: Rules, hoisted: int, nonzero: tuple[boo
         primals, given = args[: len(nonzero)], args[len(nonzero) :]
         tangents = spread(nonzero, given, [typeof(p).zero for p in primals])
         outs, tangents_out = rules.tangents(partial(eval_jaxpr, jaxpr), primals, tangents, hoisted)
-        present = [t.__class__ is not Zero for t in tangents_out]
+        present = [type(t) is not Zero for t in tangents_out]
         return [*outs, *choose(present, tangents_out)], present
 
     avals = [*jaxpr.in_avals, *(a.tangent() for a in choose(nonzero, jaxpr.in_avals))]

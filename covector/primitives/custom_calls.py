@@ -112,7 +112,7 @@ def _custom_vmap_batch(
 @custom_vmap_p.def_jvp
 def _custom_vmap_jvp(primals: Values, tangents: Values, *, jaxpr: Jaxpr, rule: BatchRule, hoisted: int) -> Any:
     """A function with a batching rule, which is the derivative of the rule."""
-    nonzero = tuple(t.__class__ is not Zero for t in tangents)
+    nonzero = tuple(type(t) is not Zero for t in tangents)
     program, present = jvp_program(jaxpr, nonzero)
     given = choose(nonzero, tangents)
     own = hoisted + rule.n_closed
@@ -161,10 +161,10 @@ linear_call_p = call_like("linear_call")
 def _linear_call_jvp(primals: Values, tangents: Values, *, jaxpr: Jaxpr, transposed: Jaxpr, residuals: int) -> Any:
     params = {"jaxpr": jaxpr, "transposed": transposed, "residuals": residuals}
     outs = linear_call_p.bind(*primals, **params)
-    if any(t.__class__ is not Zero for t in tangents[:residuals]):
+    if any(type(t) is not Zero for t in tangents[:residuals]):
         assert jit_p.jvp is not None
         return jit_p.jvp(primals, tangents, jaxpr=jaxpr, name="linear_call")
-    if all(t.__class__ is Zero for t in tangents):
+    if all(type(t) is Zero for t in tangents):
         return outs, [typeof(o).zero for o in outs]
     return outs, linear_call_p.bind(*primals[:residuals], *map(instantiate, tangents[residuals:]), **params)
 

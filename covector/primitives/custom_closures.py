@@ -57,7 +57,7 @@ class RulePrograms:
         given = choose(differentiable(self.avals), tangents[self.n_closed :])
         outs, tangents_out = cut(self.jvp.run(closed, *xs, *written_out(given)), len(self.out_avals))
         zeros = [a.zero for a in self.out_avals]
-        return outs, zeros if all(t.__class__ is Zero for t in given) else spread(self.jvp.present, tangents_out, zeros)
+        return outs, zeros if all(type(t) is Zero for t in given) else spread(self.jvp.present, tangents_out, zeros)
 
     def run_fwd(self, primals: Values, perturbed: Sequence[bool]) -> Any:
         closed, xs = cut(primals, self.n_closed)
@@ -124,7 +124,7 @@ class Conversion:
 
         def rule(*args: Any) -> tuple[Values, list[bool]]:
             outs, tangents = self.rules.jvp(args[: len(avals)], spread(marks, args[len(avals) :], [a.zero for a in avals]))
-            present = [t.__class__ is not Zero for t in tangents]
+            present = [type(t) is not Zero for t in tangents]
             return [*outs, *choose(present, tangents)], present
 
         self.programs.jvp = self.stage(rule, [*avals, *(a.tangent() for a in choose(marks, avals))], capture)
@@ -145,7 +145,7 @@ class Conversion:
         def backwards(*args: Any) -> tuple[Values, list[bool]]:
             residuals, given = cut(args, len(residual_avals))
             results = found[0].run(residuals, spread(marks, given, [a.zero for a in out_avals]))
-            present = [ct is not None and ct.__class__ is not Zero for ct in results]
+            present = [ct is not None and type(ct) is not Zero for ct in results]
             return choose(present, results), present
 
         ct_avals = [a.tangent().strengthened() for a in choose(marks, out_avals)]

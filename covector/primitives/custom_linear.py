@@ -38,13 +38,13 @@ def batched_backward(backward: Backward, size: int, residuals: Sequence[bool], b
     """The backward rule of a batch: the cotangent of an argument that all examples share is the sum of theirs."""
 
     def run(values: Values, cts: Values) -> list[Any]:
-        present = [ct.__class__ is not Zero for ct in cts]
+        present = [type(ct) is not Zero for ct in cts]
         found: list[list[bool]] = []
 
         def example(*args: Any) -> list[Any]:
-            zeros = [Zero(ct.aval.example(0)) if ct.__class__ is Zero else None for ct in cts]
+            zeros = [Zero(ct.aval.example(0)) if type(ct) is Zero else None for ct in cts]
             results = backward.run(args[: len(values)], spread(present, args[len(values) :], zeros))
-            found.append([r is not None and r.__class__ is not Zero for r in results])
+            found.append([r is not None and type(r) is not Zero for r in results])
             return choose(found[0], results)
 
         outs = in_front(example, size, [*values, *choose(present, cts)], [*residuals, *[True] * sum(present)])
@@ -104,7 +104,7 @@ def with_forward_staged(entry: Any) -> Any:
 @in_users_code
 def _custom_linear_jvp(primals: Values, tangents: Values, **params: Any) -> Any:
     known = params["residuals"] + params["inputs"]
-    if any(t.__class__ is not Zero for t in tangents[:known]):
+    if any(type(t) is not Zero for t in tangents[:known]):
         return jvp(lambda *args: _forward(*args, **params), primals, tangents)
     outs = custom_linear_p.bind(*primals, **params)
     return outs, custom_linear_p.bind(*primals[:known], *map(instantiate, tangents[known:]), **params)
@@ -130,7 +130,7 @@ def _custom_linear_transpose(
     cts: Values, *args: Any, rule: LinearRule, residuals: int, inputs: int, out_avals: Sequence[Any]
 ) -> Any:
     results = rule.transposed(args[:residuals], cts)
-    return [*[None] * (residuals + inputs), *(None if ct.__class__ is Zero else ct for ct in results)]
+    return [*[None] * (residuals + inputs), *(None if type(ct) is Zero else ct for ct in results)]
 
 
 @custom_linear_p.def_batch
@@ -176,7 +176,7 @@ def _linear_zeros_jvp(primals: Values, tangents: Values, **params: Any) -> Any:
     """The tangent is linear in that of the operand too: calls and loops find out by it which of their outputs are linear."""
     out = linear_zeros_p.bind(*primals, **params)
     (tangent,) = tangents
-    return out, typeof(out).zero if tangent.__class__ is Zero else linear_zeros_p.bind(tangent, **params)
+    return out, typeof(out).zero if type(tangent) is Zero else linear_zeros_p.bind(tangent, **params)
 
 
 @linear_zeros_p.def_batch
@@ -188,7 +188,7 @@ def _linear_zeros_batch(size: int, args: Values, dims: Sequence[int | None], *, 
 def written_out(tangents: Values) -> list[Any]:
     """(Co)tangents with arrays for symbolic zeros.  Next to a traced one they are linear in it, for rules add them up."""
     traced = next((t for t in tangents if isinstance(t, TracerBase)), None)
-    return [instantiate(t) if traced is None or t.__class__ is not Zero else _linear_zero(t.aval, traced) for t in tangents]
+    return [instantiate(t) if traced is None or type(t) is not Zero else _linear_zero(t.aval, traced) for t in tangents]
 
 
 def _linear_zero(aval: Any, traced: Any) -> Any:

@@ -101,7 +101,7 @@ def _eigh_abstract(a: ShapedArray, *, lower: bool, vectors: bool) -> list[Shaped
 def _eigh_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, lower: bool, vectors: bool) -> Any:
     """With ``P = Vᴴ dA V``: ``dw = diag P``, and ``dV = V (F ∘ P)`` with ``F_ij = 1 / (w_j - w_i)``."""
     (a,), (t,) = primals, tangents
-    if t.__class__ is Zero:
+    if type(t) is Zero:
         outs = eigh_p.bind(a, lower=lower, vectors=vectors)
         return outs, _zeros_of(outs)
     w, v = eigh_p.bind(a, lower=lower, vectors=True)
@@ -141,7 +141,7 @@ def _eig_abstract(a: ShapedArray, *, vectors: bool) -> list[ShapedArray]:
 def _eig_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, vectors: bool) -> Any:
     """With ``P = V⁻¹ dA V``: ``dw = diag P``, and ``dV = V (F ∘ P) + V diag c``, where c keeps length and phase."""
     (a,), (t,) = primals, tangents
-    if t.__class__ is Zero or not typeof(a).size:
+    if type(t) is Zero or not typeof(a).size:
         outs = eig_p.bind(a, vectors=vectors)
         return outs, _zeros_of(outs)
     w, v = eig_p.bind(a, vectors=True)
@@ -195,7 +195,7 @@ def _svd_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, full_matrices: 
     equal singular values: functions of U Vᴴ alone, such as the second derivative of the nuclear norm, stay right there.
     """
     (a,), (t,) = primals, tangents
-    if t.__class__ is Zero:
+    if type(t) is Zero:
         outs = svd_p.bind(a, full_matrices=full_matrices, compute_uv=compute_uv)
         return outs, _zeros_of(outs)
     u, s, vh = outs = svd_p.bind(a, full_matrices=full_matrices and compute_uv, compute_uv=True)
@@ -264,7 +264,7 @@ def _qr_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, mode: str) -> An
     For a wide matrix, R and dA stand for their first columns here.  The diagonal of R stays real.
     """
     (a,), (t,) = primals, tangents
-    if t.__class__ is Zero:
+    if type(t) is Zero:
         outs = qr_p.bind(a, mode=mode)
         return outs, _zeros_of(outs)
     q, r = qr_p.bind(a, mode="complete" if mode == "complete" else "reduced")

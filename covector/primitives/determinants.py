@@ -47,7 +47,7 @@ def _det_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     """``trace(adj(a) da)``."""
     (a,), (t,) = primals, tangents
     out = det_p.bind(a)
-    return out, typeof(out).zero if t.__class__ is Zero else trace_of_product(adjugate_p.bind(a), t)
+    return out, typeof(out).zero if type(t) is Zero else trace_of_product(adjugate_p.bind(a), t)
 
 
 @adjugate_p.def_abstract
@@ -69,9 +69,9 @@ def _adjugate_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     out = adjugate_p.bind(*primals)
     a, *directions = primals
     ta, *turns = tangents
-    terms = [] if ta.__class__ is Zero else [adjugate_p.bind(a, *directions, ta)]
+    terms = [] if type(ta) is Zero else [adjugate_p.bind(a, *directions, ta)]
     for i, t in enumerate(turns):
-        if t.__class__ is not Zero:
+        if type(t) is not Zero:
             terms.append(adjugate_p.bind(a, *directions[:i], t, *directions[i + 1 :]))
     return out, reduce(operator.add, terms) if terms else typeof(out).zero
 
@@ -177,7 +177,7 @@ def _slogdet_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     """The derivative of log det is ``trace(a⁻¹ da)``: its real part changes the size, its imaginary part turns the sign."""
     (a,), (t,) = primals, tangents
     sign, logabsdet = slogdet_p.bind(a)
-    if t.__class__ is Zero:
+    if type(t) is Zero:
         return [sign, logabsdet], [typeof(sign).zero, typeof(logabsdet).zero]
     change = trace_of_product(inv_p.bind(a, checked=False), t)
     grown = real(change)

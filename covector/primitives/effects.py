@@ -112,7 +112,7 @@ class Callback:
             def example(*xs: Any) -> list[Any]:
                 assert self.jvp is not None
                 outs, changes = self.jvp(xs[:n], xs[n:])
-                found.append([t is not None and t.__class__ is not Zero for t in changes])
+                found.append([t is not None and type(t) is not Zero for t in changes])
                 return [*outs, *choose(found[0], changes)]
 
             both = in_front(example, size, [*examples(primals), *examples(tangents)], [*batched, *batched])
@@ -125,7 +125,7 @@ class Callback:
             def example(*xs: Any) -> list[Any]:
                 assert self.transpose is not None
                 results = self.transpose(xs)
-                found.append([ct is not None and ct.__class__ is not Zero for ct in results])
+                found.append([ct is not None and type(ct) is not Zero for ct in results])
                 return choose(found[0], results)
 
             given = in_front(example, size, cts, [True] * len(cts))
@@ -215,7 +215,7 @@ def _pure_callback_jvp(primals: Values, tangents: Values, *, callback: Callback,
 def _pure_callback_transpose(cts: Values, *args: Any, callback: Callback, out_avals: Sequence[Any]) -> Any:
     assert callback.transpose is not None, "only a callback with a transpose is ever applied to tangents"
     results = callback.transpose(copies(map(instantiate, cts)))
-    given = [(ct, x.aval) for ct, x in zip(results, args, strict=True) if ct is not None and x.__class__ is Var]
+    given = [(ct, x.aval) for ct, x in zip(results, args, strict=True) if ct is not None and type(x) is Var]
     what = f"the transpose rule of the callback {callback.name} returned a cotangent"
     _check_results([ct for ct, _ in given], [a.tangent() for _, a in given], what)
     return copies(results)

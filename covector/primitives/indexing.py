@@ -118,9 +118,9 @@ def _slice_batch(size: int, args: Sequence[Any], dims: Dims, *, index: Index) ->
     (x,), (d,) = args, dims
     assert d is not None
     if d >= len(index):
-        return slice_p.bind(x, index=index), d - sum(e.__class__ is int for e in index)
+        return slice_p.bind(x, index=index), d - sum(type(e) is int for e in index)
     shifted = with_batch_axis(index, size, d)
-    return slice_p.bind(x, index=shifted), d - sum(e.__class__ is int for e in shifted[:d])
+    return slice_p.bind(x, index=shifted), d - sum(type(e) is int for e in shifted[:d])
 
 
 # --- embed: parts in an array of zeros --------------------------------------------------------------------------------
@@ -154,7 +154,7 @@ def _embed_abstract(*values: ShapedArray, indices: tuple[Index, ...], shape: Sha
 @embed_p.def_jvp
 def _embed_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, indices: tuple[Index, ...], shape: Shape) -> Any:
     out = embed_p.bind(*primals, indices=indices, shape=shape)
-    nonzero = [i for i, t in enumerate(tangents) if t.__class__ is not Zero]
+    nonzero = [i for i, t in enumerate(tangents) if type(t) is not Zero]
     if not nonzero:
         return out, typeof(out).zero
     return out, embed_p.bind(*(tangents[i] for i in nonzero), indices=tuple(indices[i] for i in nonzero), shape=shape)
@@ -162,7 +162,7 @@ def _embed_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, indices: tupl
 
 @embed_p.def_transpose(linear=jointly())
 def _embed_transpose(ct: Any, *values: Any, indices: tuple[Index, ...], shape: Shape) -> Any:
-    return [slice_p.bind(ct, index=i) if v.__class__ is Var else None for v, i in zip(values, indices, strict=True)]
+    return [slice_p.bind(ct, index=i) if type(v) is Var else None for v, i in zip(values, indices, strict=True)]
 
 
 @embed_p.def_batch
@@ -256,19 +256,19 @@ def _update_slice(out: Any, part: Any, *, index: Index) -> None:
 def _update_slice_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, index: Index) -> Any:
     tx, tpart = tangents
     out = update_slice_p.bind(*primals, index=index)
-    if tx.__class__ is Zero:
-        if tpart.__class__ is Zero:
+    if type(tx) is Zero:
+        if type(tpart) is Zero:
             return out, typeof(out).zero
         return out, embed_p.bind(tpart, indices=(index,), shape=shape_of(out))
-    if tpart.__class__ is Zero:
+    if type(tpart) is Zero:
         return out, erase_p.bind(tx, index=index)
     return out, update_slice_p.bind(tx, tpart, index=index)
 
 
 @update_slice_p.def_transpose(linear=jointly())
 def _update_slice_transpose(ct: Any, x: Any, part: Any, *, index: Index) -> Any:
-    read = slice_p.bind(ct, index=index) if part.__class__ is Var else None
-    return erase_p.bind(ct, index=index) if x.__class__ is Var else None, read
+    read = slice_p.bind(ct, index=index) if type(part) is Var else None
+    return erase_p.bind(ct, index=index) if type(x) is Var else None, read
 
 
 @writer(add_slice_p)
@@ -280,9 +280,9 @@ def _add_slice(out: Any, part: Any, *, index: Index) -> None:
 def _add_slice_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, index: Index) -> Any:
     tx, tpart = tangents
     out = add_slice_p.bind(*primals, index=index)
-    if tpart.__class__ is Zero:
+    if type(tpart) is Zero:
         return out, tx
-    if tx.__class__ is Zero:
+    if type(tx) is Zero:
         return out, embed_p.bind(tpart, indices=(index,), shape=shape_of(out))
     return out, add_slice_p.bind(tx, tpart, index=index)
 
@@ -290,8 +290,8 @@ def _add_slice_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, index: In
 @add_slice_p.def_transpose(linear=jointly())
 def _add_slice_transpose(ct: Any, x: Any, part: Any, *, index: Index) -> Any:
     return (
-        ct if x.__class__ is Var else None,
-        slice_p.bind(ct, index=index) if part.__class__ is Var else None,
+        ct if type(x) is Var else None,
+        slice_p.bind(ct, index=index) if type(part) is Var else None,
     )
 
 
@@ -329,7 +329,7 @@ def index_shape(indices: Sequence[ShapedArray]) -> Shape:
 def _gather_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     out = gather_p.bind(*primals)
     t = tangents[0]
-    return out, typeof(out).zero if t.__class__ is Zero else gather_p.bind(t, *primals[1:])
+    return out, typeof(out).zero if type(t) is Zero else gather_p.bind(t, *primals[1:])
 
 
 @gather_p.def_transpose(linear=jointly(0))
@@ -396,7 +396,7 @@ def _spread_abstract(values: ShapedArray, *indices: ShapedArray, shape: Shape) -
 def _spread_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, shape: Shape) -> Any:
     out = spread_p.bind(*primals, shape=shape)
     t = tangents[0]
-    return out, typeof(out).zero if t.__class__ is Zero else spread_p.bind(t, *primals[1:], shape=shape)
+    return out, typeof(out).zero if type(t) is Zero else spread_p.bind(t, *primals[1:], shape=shape)
 
 
 @spread_p.def_transpose(linear=jointly(0))
@@ -438,7 +438,7 @@ def _clear_abstract(x: ShapedArray, *indices: ShapedArray) -> ShapedArray:
 @clear_p.def_jvp
 def _clear_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     out, t = clear_p.bind(*primals), tangents[0]
-    return out, typeof(out).zero if t.__class__ is Zero else clear_p.bind(t, *primals[1:])
+    return out, typeof(out).zero if type(t) is Zero else clear_p.bind(t, *primals[1:])
 
 
 clear_p.def_transpose(lambda ct, x, *indices: (clear_p.bind(ct, *indices), *(None for _ in indices)), linear=jointly(0))

@@ -29,7 +29,7 @@ def _joining_primitive(name: str, parts: Callable[[Sequence[tuple[int, ...]], in
     def jvp(primals: Sequence[Any], tangents: Sequence[Any], *, axis: int) -> Any:
         out = primitive.bind(*primals, axis=axis)
         aval = typeof(out)
-        nonzero = [i for i, t in enumerate(tangents) if t.__class__ is not Zero]
+        nonzero = [i for i, t in enumerate(tangents) if type(t) is not Zero]
         given = [convert_to(tangents[i], aval.dtype) for i in nonzero]
         if len(nonzero) == len(primals):
             return out, primitive.bind(*given, axis=axis)
@@ -40,9 +40,9 @@ def _joining_primitive(name: str, parts: Callable[[Sequence[tuple[int, ...]], in
 
     @primitive.def_transpose(linear=jointly())
     def transpose(ct: Any, *arrays: Any, axis: int) -> Any:
-        indices = parts([a.aval.shape if a.__class__ is Var else shape_of(a) for a in arrays], axis)
+        indices = parts([a.aval.shape if type(a) is Var else shape_of(a) for a in arrays], axis)
         return [
-            unbroadcast(slice_p.bind(ct, index=index), a.aval) if a.__class__ is Var else None
+            unbroadcast(slice_p.bind(ct, index=index), a.aval) if type(a) is Var else None
             for a, index in zip(arrays, indices, strict=True)
         ]
 

@@ -258,11 +258,11 @@ def _triangular_solve_jvp(
         return triangular_solve_p.bind(a, rhs, lower=lower, transpose=transpose, unit_diagonal=unit_diagonal)
 
     out = solve(b)
-    if ta.__class__ is Zero:
-        return out, typeof(out).zero if tb.__class__ is Zero else solve(tb)
+    if type(ta) is Zero:
+        return out, typeof(out).zero if type(tb) is Zero else solve(tb)
     ta = keep(triangle(shape_of(a)[-1], lower, strict=unit_diagonal), ta)
     change = (swap(ta) if transpose else ta) @ out
-    return out, solve(-change if tb.__class__ is Zero else tb - change)
+    return out, solve(-change if type(tb) is Zero else tb - change)
 
 
 def triangle(n: int, lower: bool, strict: bool = False) -> Any:
@@ -298,7 +298,7 @@ def _cholesky_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, upper: boo
     """``dL = L Φ(L⁻¹ dA L⁻ᴴ)``, where Φ takes the lower triangle with half the diagonal."""
     (a,), (t,) = primals, tangents
     out = cholesky_p.bind(a, upper=upper)
-    if t.__class__ is Zero:
+    if type(t) is Zero:
         return out, typeof(out).zero
     factor = adjoint(out) if upper else out
 
@@ -325,10 +325,10 @@ def _solve_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     a, b = primals
     ta, tb = tangents
     out = solve_p.bind(a, b)
-    if ta.__class__ is Zero:
-        return out, typeof(out).zero if tb.__class__ is Zero else solve_p.bind(a, tb)
+    if type(ta) is Zero:
+        return out, typeof(out).zero if type(tb) is Zero else solve_p.bind(a, tb)
     change = ta @ out
-    return out, solve_p.bind(a, -change if tb.__class__ is Zero else tb - change)
+    return out, solve_p.bind(a, -change if type(tb) is Zero else tb - change)
 
 
 @solve_p.def_transpose(linear=jointly(1))
@@ -359,7 +359,7 @@ def _inv_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, checked: bool) 
     """``-a⁻¹ da a⁻¹``."""
     (a,), (t,) = primals, tangents
     out = inv_p.bind(a, checked=checked)
-    return out, typeof(out).zero if t.__class__ is Zero else -(out @ t @ out)
+    return out, typeof(out).zero if type(t) is Zero else -(out @ t @ out)
 
 
 pinv_p = Primitive("pinv", trusted=True, makes_new=True)
@@ -394,7 +394,7 @@ def _pinv_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, hermitian: boo
     a, rcond = primals
     t = tangents[0]
     p = pinv_p.bind(a, rcond, hermitian=hermitian)
-    if t.__class__ is Zero:
+    if type(t) is Zero:
         return p, typeof(p).zero
     if hermitian:
         a, t = read_triangle(a, True), read_triangle(t, True)
@@ -447,7 +447,7 @@ def _norm_batch(size: int, args: Sequence[Any], dims: Dims, *, order: float, axe
 def _norm_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, order: float, axes: tuple[int, ...]) -> Any:
     (x,), (t,) = primals, tangents
     out = norm_p.bind(x, order=order, axes=axes)
-    if t.__class__ is Zero:
+    if type(t) is Zero:
         return out, typeof(out).zero
     size = reshape_to(out, tuple(1 if i in axes else n for i, n in enumerate(shape_of(x))))
     if order > 2 and dtype_of(x).kind != "c":  # smooth in elements that are 0

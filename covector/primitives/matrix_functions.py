@@ -44,7 +44,7 @@ def derivative(f: Function) -> Function:
 
     def df(x: Any, *rest: Any) -> Any:
         (_,), (t,) = jvp(lambda x: [f(x, *rest)], [x], [np.ones_like(x)])
-        return np.zeros_like(x) if t.__class__ is Zero else t
+        return np.zeros_like(x) if type(t) is Zero else t
 
     return df
 
@@ -118,11 +118,11 @@ def _matrix_function_abstract(a: ShapedArray, *directions: ShapedArray, f: Funct
 def _matrix_function_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, f: Function) -> Any:
     out = matrix_function_p.bind(*primals, f=f)
     a, *directions = primals
-    changes = [] if tangents[0].__class__ is Zero else [
+    changes = [] if type(tangents[0]) is Zero else [
         matrix_function_p.bind(a, *directions, read_triangle(tangents[0], True), f=f)
     ]
     for i, t in enumerate(tangents[1:]):
-        if t.__class__ is not Zero:
+        if type(t) is not Zero:
             changes.append(matrix_function_p.bind(a, *directions[:i], t, *directions[i + 1 :], f=f))
     return out, functools.reduce(lambda x, y: x + y, changes) if changes else typeof(out).zero
 
@@ -134,7 +134,7 @@ def _one_direction(mask: tuple[bool, ...], params: dict[str, Any]) -> bool:
 @matrix_function_p.def_transpose(linear=_one_direction)
 def _matrix_function_transpose(ct: Any, a: Any, *directions: Any, f: Function) -> list[Any]:
     """The form ``trace(c D(e, …))`` is symmetric in c and e: the cotangent takes the place of the direction."""
-    (i,) = [i for i, e in enumerate(directions) if e.__class__ is Var]
+    (i,) = [i for i, e in enumerate(directions) if type(e) is Var]
     moved = matrix_function_p.bind(a, *directions[:i], swap(ct), *directions[i + 1 :], f=f)
     cts: list[Any] = [None] * (1 + len(directions))
     cts[1 + i] = unbroadcast(swap(moved), directions[i].aval)

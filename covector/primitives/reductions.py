@@ -43,7 +43,7 @@ def weighted_sum(weights: Any, tangent: Any, axes: Axes) -> Any:
 
 def _extremum_jvp(out: Any, x: Any, t: Any, axes: Axes) -> Any:
     ties = np.equal(x, beside(out, x, axes))
-    if ties.__class__ is np.ndarray:
+    if type(ties) is np.ndarray:
         shares = ties / np.add.reduce(ties, axes, dtype=np.intp, keepdims=True)
         return weighted_sum(shares.astype(x.dtype, copy=False), t, axes)
     count = reduce_sum_p.bind(convert_p.bind(ties, dtype=np.dtype(np.float64)), axes=axes)
@@ -119,7 +119,7 @@ def _variance_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, axes: Axes
     """The weights are 2 (x - mean) / (n - ddof); the mean's own change does not matter, for the deviations sum to zero."""
     (x,), (t,) = primals, tangents
     out = variance_p.bind(x, axes=axes, ddof=ddof)
-    if t.__class__ is Zero:
+    if type(t) is Zero:
         return out, typeof(out).zero
     mean = beside(reduce_sum_p.bind(x, axes=axes) / _size(x, axes), x, axes)
     weights = (x - mean) * np.divide(2.0, max(_size(x, axes) - ddof, 0)).item()
@@ -163,7 +163,7 @@ def _logsumexp(x: Any, axis: Axes) -> Any:
 def _logsumexp_jvp(out: Any, x: Any, t: Any, axes: Axes) -> Any:
     """The weights are softmax(x) = exp(x - out); elements of +inf share it equally, and it is 0 where all elements are -inf."""
     kept = beside(out, x, axes)
-    if x.__class__ is np.ndarray and np.isfinite(out).all():
+    if type(x) is np.ndarray and np.isfinite(out).all():
         return weighted_sum(np.exp(x - kept), t, axes)
     below = np.where(kept == np.inf, -np.inf, x - np.where(np.isinf(kept), 0, kept))
     shifted = np.where(x == kept, np.where(kept == -np.inf, kept, 0), below)

@@ -75,7 +75,7 @@ def _scan(*args: Any, jaxpr: Jaxpr, **params: Any) -> list[Any]:
     loop = Loop(**params)
     consts, carry, xs = loop.cut(args)
     n = loop.length if loop.length is not None else len(xs[0].items)
-    columns = [x.of_length(n) if x.__class__ is Stack else x for x in xs]
+    columns = [x.of_length(n) if type(x) is Stack else x for x in xs]
     y_avals = [stacked_aval(a, loop.length) for a in jaxpr.out_avals[loop.num_carry :]]
     ys: list[Any] = [[None] * n if isinstance(a, StackAval) else np.empty(a.shape, a.dtype) for a in y_avals]
     step, own = owned_step(clean(jaxpr), loop.num_consts, loop.num_carry)
@@ -106,7 +106,7 @@ def _scan_abstract(*avals: Any, jaxpr: Jaxpr, **params: Any) -> list[Any]:
 @scan_p.def_jvp
 def _scan_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, jaxpr: Jaxpr, **params: Any) -> Any:
     loop = Loop(**params)
-    nonzero = [t.__class__ is not Zero for t in tangents]
+    nonzero = [type(t) is not Zero for t in tangents]
     program, marks, present = grow(loop.carries, nonzero, lambda marks, needed: jvp_program(jaxpr, marks, needed))
     given = chosen_tangents(loop.cut(marks), loop.cut(tangents))
     step = rearranged(program, *jvp_order(loop, marks, present))
@@ -152,7 +152,7 @@ def _some(xs: Sequence[Any]) -> list[Any]:
 @scan_p.def_linearize
 def _scan_linearize(primals: Sequence[Any], tangents: Sequence[Any], *, jaxpr: Jaxpr, **params: Any) -> Any:
     loop = Loop(**params)
-    nonzero = [t.__class__ is not Zero for t in tangents]
+    nonzero = [type(t) is not Zero for t in tangents]
     parts, marks, present = grow(loop.carries, nonzero, lambda marks, needed: with_marks(split(jaxpr, marks, needed)))
     outs, residuals = known_loop(parts.primal, loop, loop.cut(primals), len(jaxpr.out_vars))
     zeros = [typeof(o).zero for o in outs]
@@ -282,7 +282,7 @@ def _marks(marks: Sequence[str], params: dict[str, Any]) -> list[str]:
 @scan_p.def_transpose(linear=linear_by_marks(_marks))
 def _scan_transpose(cts: Sequence[Any], *args: Any, jaxpr: Jaxpr, **params: Any) -> list[Any]:
     loop = Loop(**params)
-    linear = [a.__class__ is Var for a in args]
+    linear = [type(a) is Var for a in args]
     is_var = loop.cut(linear)
     linear[loop.carries] = [True] * loop.num_carry
     n_sums = sum(is_var[0])
@@ -291,9 +291,9 @@ def _scan_transpose(cts: Sequence[Any], *args: Any, jaxpr: Jaxpr, **params: Any)
         derived = transposed_program(jaxpr, tuple(linear), marks, (*[False] * n_sums, *needed))
         return derived, derived.present[n_sums : n_sums + loop.num_carry]
 
-    nonzero = [ct.__class__ is not Zero for ct in cts]
+    nonzero = [type(ct) is not Zero for ct in cts]
     (program, present), marks, _ = grow(slice(0, loop.num_carry), nonzero, derive)
-    known = [[a for a in group if a.__class__ is not Var] for group in loop.cut(args)]
+    known = [[a for a in group if type(a) is not Var] for group in loop.cut(args)]
     given = [strengthened(instantiate(ct)) for ct in choose(marks, cts)]
     ct_carry, ct_ys = cut(given, sum(marks[: loop.num_carry]))
     has_sum, has_carry, has_x = cut(present, n_sums, loop.num_carry)

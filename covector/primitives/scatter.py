@@ -140,9 +140,9 @@ def _scatter_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     tx, tvalues, *_ = tangents
     out = scatter_p.bind(*primals)
     shape = shape_of(out)
-    if tvalues.__class__ is Zero:
-        return out, typeof(out).zero if tx.__class__ is Zero else clear_p.bind(tx, *indices)
-    if tx.__class__ is Zero:
+    if type(tvalues) is Zero:
+        return out, typeof(out).zero if type(tx) is Zero else clear_p.bind(tx, *indices)
+    if type(tx) is Zero:
         return out, spread_p.bind(without_overwritten(tvalues, indices, shape), *indices, shape=shape)
     return out, scatter_p.bind(tx, tvalues, *indices)
 
@@ -150,8 +150,8 @@ def _scatter_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
 @scatter_p.def_transpose(linear=jointly(0, 1))
 def _scatter_transpose(ct: Any, x: Any, values: Any, *indices: Any) -> Any:
     """The part is read first, so that the rest may overwrite the cotangent."""
-    part = without_overwritten(gather_p.bind(ct, *indices), indices, shape_of(ct)) if values.__class__ is Var else None
-    return clear_p.bind(ct, *indices) if x.__class__ is Var else None, part, *(None for _ in indices)
+    part = without_overwritten(gather_p.bind(ct, *indices), indices, shape_of(ct)) if type(values) is Var else None
+    return clear_p.bind(ct, *indices) if type(x) is Var else None, part, *(None for _ in indices)
 
 
 @scatter_add_p.def_jvp
@@ -159,9 +159,9 @@ def _scatter_add_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     _, _, *indices = primals
     tx, tvalues, *_ = tangents
     out = scatter_add_p.bind(*primals)
-    if tvalues.__class__ is Zero:
+    if type(tvalues) is Zero:
         return out, tx
-    if tx.__class__ is Zero:
+    if type(tx) is Zero:
         return out, spread_p.bind(tvalues, *indices, shape=shape_of(out))
     return out, scatter_add_p.bind(tx, tvalues, *indices)
 
@@ -169,8 +169,8 @@ def _scatter_add_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
 @scatter_add_p.def_transpose(linear=jointly(0, 1))
 def _scatter_add_transpose(ct: Any, x: Any, values: Any, *indices: Any) -> Any:
     return (
-        ct if x.__class__ is Var else None,
-        gather_p.bind(ct, *indices) if values.__class__ is Var else None,
+        ct if type(x) is Var else None,
+        gather_p.bind(ct, *indices) if type(values) is Var else None,
         *(None for _ in indices),
     )
 
@@ -184,9 +184,9 @@ def _scatter_mul_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     tx, tvalues, *_ = tangents
     out = scatter_mul_p.bind(*primals)
     terms = []
-    if tx.__class__ is not Zero:
+    if type(tx) is not Zero:
         terms.append(scatter_mul_p.bind(tx, values, *indices))
-    if tvalues.__class__ is not Zero:
+    if type(tvalues) is not Zero:
         weighted = mul_p.bind(_product_of_others(x, values, indices), tvalues)
         terms.append(spread_p.bind(weighted, *indices, shape=shape_of(x)))
     if not terms:
@@ -229,16 +229,16 @@ def _extremum_jvp(primitive: Primitive) -> Any:
         tx, tvalues, *_ = tangents
         out = primitive.bind(*primals)
         aval = typeof(out)
-        if tx.__class__ is Zero and tvalues.__class__ is Zero:
+        if type(tx) is Zero and type(tvalues) is Zero:
             return out, aval.zero
         x_attains = np.equal(x, out)
         values_attain = np.equal(values, gather_p.bind(out, *indices))
         count = scatter_add_p.bind(convert_to(x_attains, aval.dtype), convert_to(values_attain, aval.dtype), *indices)
         share = np.true_divide(1, select_p.bind(np.equal(count, 0), 1, count))
         terms = []
-        if tx.__class__ is not Zero:
+        if type(tx) is not Zero:
             terms.append(mul_p.bind(select_p.bind(x_attains, share, 0), tx))
-        if tvalues.__class__ is not Zero:
+        if type(tvalues) is not Zero:
             weight = select_p.bind(values_attain, gather_p.bind(share, *indices), 0)
             terms.append(spread_p.bind(mul_p.bind(weight, tvalues), *indices, shape=aval.shape))
         return out, add_p.bind(*terms) if len(terms) == 2 else terms[0]

@@ -28,9 +28,9 @@ def _select_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     condition, x, y = primals
     _, tx, ty = tangents
     out = select_p.bind(condition, x, y)
-    if ty.__class__ is Zero:
-        return out, typeof(out).zero if tx.__class__ is Zero else fit(keep_p.bind(condition, tx), out)
-    if tx.__class__ is Zero:
+    if type(ty) is Zero:
+        return out, typeof(out).zero if type(tx) is Zero else fit(keep_p.bind(condition, tx), out)
+    if type(tx) is Zero:
         return out, fit(keep_p.bind(np.logical_not(condition), ty), out)
     return out, fit(select_p.bind(condition, tx, ty), out)
 
@@ -39,8 +39,8 @@ def _select_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
 def _select_transpose(ct: Any, condition: Any, x: Any, y: Any) -> Any:
     return (
         None,
-        unbroadcast(keep_p.bind(condition, ct), x.aval) if x.__class__ is Var else None,
-        unbroadcast(keep_p.bind(np.logical_not(condition), ct), y.aval) if y.__class__ is Var else None,
+        unbroadcast(keep_p.bind(condition, ct), x.aval) if type(x) is Var else None,
+        unbroadcast(keep_p.bind(np.logical_not(condition), ct), y.aval) if type(y) is Var else None,
     )
 
 
@@ -57,7 +57,7 @@ keep_p.def_batch(elementwise_batch(keep_p))
 def _keep_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     (condition, x), (_, t) = primals, tangents
     out = keep_p.bind(condition, x)
-    return out, typeof(out).zero if t.__class__ is Zero else keep_p.bind(condition, t)
+    return out, typeof(out).zero if type(t) is Zero else keep_p.bind(condition, t)
 
 
 @keep_p.def_transpose(linear=jointly(1))
@@ -85,7 +85,7 @@ def _clip_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, low: float, hi
     """The derivative is 1 between the bounds and 0 at and beyond them, as for ``np.maximum(x, 0)``."""
     (x,), (t,) = primals, tangents
     out = clip_p.bind(x, low=low, high=high)
-    if t.__class__ is Zero:
+    if type(t) is Zero:
         return out, typeof(out).zero
     inside = np.logical_and(np.less(low, x), np.less(x, high))
     return out, scale(convert_to(inside, typeof(out).dtype), t)

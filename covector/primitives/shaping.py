@@ -28,7 +28,7 @@ def linear_structural(name: str, makes_new: bool = False) -> Primitive:
     def jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
         (x,), (t,) = primals, tangents
         out = primitive.bind(x, **params)
-        return out, typeof(out).zero if t.__class__ is Zero else primitive.bind(t, **params)
+        return out, typeof(out).zero if type(t) is Zero else primitive.bind(t, **params)
 
     return primitive
 
@@ -176,7 +176,7 @@ convert_p = Primitive("convert", trusted=True, makes_new=True)
 
 @convert_p.def_impl
 def _convert(x: Any, *, dtype: np.dtype[Any]) -> Any:
-    if not isinstance(x, (np.ndarray, np.generic)):
+    if not issubclass(type(x), (np.ndarray, np.generic)):
         x = np.asarray(x)[()]
     if dtype.kind not in "cb" and x.dtype.kind == "c":
         x = x.real
@@ -192,7 +192,7 @@ def _convert_abstract(x: ShapedArray, *, dtype: np.dtype[Any]) -> ShapedArray:
 def _convert_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, dtype: np.dtype[Any]) -> Any:
     (x,), (t,) = primals, tangents
     out = convert_p.bind(x, dtype=dtype)
-    if t.__class__ is Zero or dtype.kind not in "fc":
+    if type(t) is Zero or dtype.kind not in "fc":
         return out, typeof(out).zero
     return out, convert_p.bind(t, dtype=dtype)
 
@@ -215,7 +215,7 @@ weaken_p = linear_structural("weaken")
 
 @weaken_p.def_impl
 def _weaken(x: Any) -> Any:
-    return x.item() if x.__class__ in OF_PYTHONS_PRECISION else WEAK_SCALARS[_weak_kind(typeof(x))](x)
+    return x.item() if type(x) in OF_PYTHONS_PRECISION else WEAK_SCALARS[_weak_kind(typeof(x))](x)
 
 
 _weaken.gives_python_numbers = True  # type: ignore[attr-defined]
@@ -274,7 +274,7 @@ def unbroadcast(ct: Any, aval: ShapedArray) -> Any:
 
     (The cotangent of a real argument of a complex result is its real part.)
     """
-    if ct.__class__ is np.ndarray and ct.shape == aval.shape and ct.dtype is aval.dtype:
+    if type(ct) is np.ndarray and ct.shape == aval.shape and ct.dtype is aval.dtype:
         return ct
     ct_aval = typeof(ct)
     if ct_aval is aval:
@@ -292,7 +292,7 @@ def unbroadcast(ct: Any, aval: ShapedArray) -> Any:
 def fit(tangent: Any, out: Any) -> Any:
     """The tangent of a result from that of one argument: cast and broadcast to the type of the result ``out``."""
     aval = typeof(tangent)
-    if out.__class__ is np.ndarray and out.dtype is aval.dtype and out.shape == aval.shape and not aval.weak_type:
+    if type(out) is np.ndarray and out.dtype is aval.dtype and out.shape == aval.shape and not aval.weak_type:
         return tangent
     wanted = typeof(out)
     if aval is wanted:
@@ -339,4 +339,4 @@ def align_batch(args: Sequence[Any], dims: Dims) -> list[Any]:
 
 def is_linear_argument(x: Any) -> bool:
     """In a transpose rule: whether this argument is one that the output is linear in (of which only the aval is known)."""
-    return x.__class__ is Var
+    return type(x) is Var

@@ -60,7 +60,7 @@ def _sort_abstract(x: ShapedArray, *, axis: int, kind: str) -> ShapedArray:
 @sort_p.def_jvp
 def _sort_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, axis: int, kind: str) -> Any:
     (x,), (t,) = primals, tangents
-    if t.__class__ is Zero:
+    if type(t) is Zero:
         out = sort_p.bind(x, axis=axis, kind=kind)
         return out, typeof(out).zero
     order = argsort_p.bind(x, axis=axis, kind="stable")

@@ -39,7 +39,7 @@ def _family(name: str, fn: Callable[..., Any], derivative: Callable[..., Any]) -
     def jvp(primals: Sequence[Any], tangents: Sequence[Any], *, order: int) -> Any:
         (x,), (t,) = primals, tangents
         out = primitive.bind(x, order=order)
-        return out, typeof(out).zero if t.__class__ is Zero else scale(derivative(x, order), t)
+        return out, typeof(out).zero if type(t) is Zero else scale(derivative(x, order), t)
 
     return primitive
 

@@ -37,7 +37,7 @@ def _of_items(name: str, *, linear: bool = True) -> Primitive:
         @primitive.def_jvp
         def jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
             out, t = primitive.bind(*primals), tangents[1]
-            return out, (typeof(out).zero if t.__class__ is Zero else primitive.bind(primals[0], t))
+            return out, (typeof(out).zero if type(t) is Zero else primitive.bind(primals[0], t))
 
     return primitive
 
@@ -90,7 +90,7 @@ without_item_p.def_transpose(lambda ct, index, x: (None, without_item_p.bind(ind
 def _with_item_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     index, out = primals[0], with_item_p.bind(*primals)
     both = zip((without_item_p, put_p), tangents[1:], strict=True)
-    parts = [p.bind(index, t) for p, t in both if t.__class__ is not Zero]
+    parts = [p.bind(index, t) for p, t in both if type(t) is not Zero]
     return out, functools.reduce(stack_add_p.bind, parts) if parts else typeof(out).zero
 
 
@@ -134,7 +134,7 @@ def _of_rows(name: str) -> Primitive:
     @primitive.def_jvp
     def jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
         out, t = primitive.bind(*primals, **params), tangents[1]
-        return out, (typeof(out).zero if t.__class__ is Zero else primitive.bind(primals[0], t, **params))
+        return out, (typeof(out).zero if type(t) is Zero else primitive.bind(primals[0], t, **params))
 
     @primitive.def_batch
     def batch(size: int, args: Sequence[Any], dims: Sequence[int | None], **params: Any) -> Any:
@@ -152,14 +152,14 @@ add_rows_p = _of_rows("add_rows")
 
 
 def _rows(numbers: Any, item: Any) -> Any:
-    if item.__class__ is Stack:
+    if type(item) is Stack:
         return rows_p.impl(numbers, item)
     trailing = (1,) * (np.ndim(item) - np.ndim(numbers))
     return np.take_along_axis(item, np.reshape(numbers, np.shape(numbers) + trailing), np.ndim(numbers) - 1)
 
 
 def _add_rows(numbers: Any, item: Any, count: int) -> Any:
-    if item.__class__ is Stack:
+    if type(item) is Stack:
         return add_rows_p.impl(numbers, item, count=count)
     axis = np.ndim(numbers) - 1
     out = np.zeros((*item.shape[:axis], count, *item.shape[axis + 1 :]), item.dtype)

@@ -165,7 +165,7 @@ stack_add_p.def_abstract(lambda x, y: x)
 @stack_add_p.def_jvp
 def _stack_add_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     out = stack_add_p.bind(*primals)
-    given = [t for t in tangents if t.__class__ is not Zero]
+    given = [t for t in tangents if type(t) is not Zero]
     return out, (typeof(out).zero if not given else given[0] if len(given) == 1 else stack_add_p.bind(*given))
 
 
@@ -211,7 +211,7 @@ merge_p.def_abstract(lambda index, *stacks: stacks[0])
 def _merge_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     """A stand-in counts for nothing, so its tangent is zero."""
     index, out = primals[0], merge_p.bind(*primals)
-    parts = [part_p.bind(index, t, number=k) for k, t in enumerate(tangents[1:]) if t.__class__ is not Zero]
+    parts = [part_p.bind(index, t, number=k) for k, t in enumerate(tangents[1:]) if type(t) is not Zero]
     return out, functools.reduce(stack_add_p.bind, parts) if parts else typeof(out).zero
 
 
@@ -230,7 +230,7 @@ part_p.def_abstract(lambda index, x, *, number: x)
 @part_p.def_jvp
 def _part_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, number: int) -> Any:
     out = part_p.bind(*primals, number=number)
-    return out, (typeof(out).zero if tangents[1].__class__ is Zero else part_p.bind(primals[0], tangents[1], number=number))
+    return out, (typeof(out).zero if type(tangents[1]) is Zero else part_p.bind(primals[0], tangents[1], number=number))
 
 
 part_p.def_transpose(lambda ct, index, x, *, number: (None, part_p.bind(index, ct, number=number)), linear=jointly(1))

@@ -116,7 +116,7 @@ def index(x: Any, idx: Any) -> Any:
             broadcast together, or something that is no index.
         NonConcreteBooleanIndexError: a boolean mask whose values are not known.
     """
-    if idx.__class__ is int or idx.__class__ is slice:
+    if type(idx) is int or type(idx) is slice:
         shape = shape_of(x)
         if shape:
             n = shape[0]
@@ -124,8 +124,8 @@ def index(x: Any, idx: Any) -> Any:
             if entry == (0, n, 1):
                 return x
             part = slice_p.bind(x, index=(entry,))
-            return view_of(x, part) if len(shape) > 1 or idx.__class__ is slice else part  # one element is a number
-    elif idx.__class__ is np.ndarray and idx.dtype.kind in "iu" and idx.ndim:
+            return view_of(x, part) if len(shape) > 1 or type(idx) is slice else part  # one element is a number
+    elif type(idx) is np.ndarray and idx.dtype.kind in "iu" and idx.ndim:
         shape = shape_of(x)
         if shape:
             if concrete(x) is None:  # else the implementation checks, now
@@ -171,7 +171,7 @@ def parse(idx: Any, shape: Shape) -> Subscript:
     blocks = 0  # how many runs of adjacent arrays (and integers, which count as arrays next to arrays)
     in_block = False
     for e in entries:
-        advanced = _is_array(e) or (has_arrays and e.__class__ is int)
+        advanced = _is_array(e) or (has_arrays and type(e) is int)
         if advanced and first_array is None:
             first_array = sum(a is NEW_AXIS or a is KEPT_AXIS for a in axes)
         blocks += advanced and not in_block
@@ -190,12 +190,12 @@ def _add_entry(e: Any, basic: list[Any], axes: list[Any], shape: Shape, skipped:
     elif e is Ellipsis:
         axes += [KEPT_AXIS] * skipped
         basic += [(0, n, 1) for n in shape[len(basic) : len(basic) + skipped]]
-    elif e.__class__ is int:
+    elif type(e) is int:
         basic.append(_integer(e, shape[len(basic)], len(basic)))
-    elif e.__class__ is slice:
+    elif type(e) is slice:
         basic.append(span(e, shape[len(basic)]))
         axes.append(KEPT_AXIS)
-    elif e.__class__ is _Mask:
+    elif type(e) is _Mask:
         _add_mask(e, basic, axes, shape)
     else:
         axes.append((e, len(basic)))
@@ -241,16 +241,16 @@ def _steps(basic: Index, axes: list[Any], shape: Shape, place: int | None) -> Su
 def _axes_consumed(e: Any) -> int:
     if e is None or e is Ellipsis:
         return 0
-    return len(e.shape) if e.__class__ is _Mask else 1
+    return len(e.shape) if type(e) is _Mask else 1
 
 
 def _is_array(e: Any) -> bool:
-    return e.__class__ is _Mask or isinstance(e, (np.ndarray, TracerBase))
+    return type(e) is _Mask or issubclass(type(e), (np.ndarray, TracerBase))
 
 
 def _entry(e: Any) -> Any:
     """One entry in canonical form: None, Ellipsis, slice, int, `_Mask`, or an array or tracer of integers."""
-    cls = e.__class__
+    cls = type(e)
     if cls is int or cls is slice or e is None or e is Ellipsis:
         return e
     if isinstance(e, (bool, np.bool_)):
@@ -261,17 +261,17 @@ def _entry(e: Any) -> Any:
         return int(e)
     if isinstance(e, (list, tuple)) and _contains_tracer(e):
         return _entry(np.stack([_as_array(v) for v in e]))
-    if not isinstance(e, (np.ndarray, list, tuple)):
+    if not issubclass(type(e), (np.ndarray, list, tuple)):
         try:
             return operator.index(e)
         except TypeError:
             if isinstance(e, (str, bytes)) or not hasattr(e, "__array__"):
                 raise IndexError(INVALID) from None
     array = np.asarray(e)
-    if array.size == 0 and not isinstance(e, np.ndarray):
+    if array.size == 0 and not issubclass(type(e), np.ndarray):
         array = array.astype(np.intp)
     if array.dtype.kind not in "biu":
-        raise IndexError(INVALID_DTYPE if isinstance(e, np.ndarray) else INVALID)
+        raise IndexError(INVALID_DTYPE if issubclass(type(e), np.ndarray) else INVALID)
     return _entry_of_array(array, typeof(array))
 
 

@@ -72,23 +72,23 @@ def _turn_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, strict: bool) 
     p, f, tie = primals
     tp, tf, _ = tangents
     outs = turn_p.bind(p, f, tie, strict=strict)
-    if tp.__class__ is Zero:
+    if type(tp) is Zero:
         turned: Any = typeof(outs[0]).zero
         undetermined: Any = typeof(outs[1]).zero
     else:
         turned, undetermined = turn_p.bind(tp, f, tie, strict=strict)
-    if tf.__class__ is not Zero:
-        turned = tf * p if turned.__class__ is Zero else turned + tf * p
+    if type(tf) is not Zero:
+        turned = tf * p if type(turned) is Zero else turned + tf * p
     return outs, [turned, undetermined]
 
 
 @turn_p.def_transpose(linear=jointly(0))
 def _turn_transpose(cts: Sequence[Any], p: Any, f: Any, tie: Any, *, strict: bool) -> Any:
     turned, values = cts
-    if turned.__class__ is Zero:
+    if type(turned) is Zero:
         return None, None, None
     ct = f * turned
-    if values.__class__ is not Zero:
+    if type(values) is not Zero:
         if strict:
             ct = ct * select_p.bind(tie, np.nan, 1.0)
         else:
@@ -125,12 +125,12 @@ undetermined_p.def_abstract(lambda x, tie: array_aval(broadcast_shapes(x.shape, 
 def _undetermined_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     x, tie = primals
     out, t = undetermined_p.bind(x, tie), tangents[0]
-    return out, typeof(out).zero if t.__class__ is Zero else undetermined_p.bind(t, tie)
+    return out, typeof(out).zero if type(t) is Zero else undetermined_p.bind(t, tie)
 
 
 @undetermined_p.def_transpose(linear=jointly(0))
 def _undetermined_transpose(ct: Any, x: Any, tie: Any) -> Any:
-    assert x.__class__ is Var
+    assert type(x) is Var
     return unbroadcast(undetermined_p.bind(ct, tie), x.aval), None
 
 

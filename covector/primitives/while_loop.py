@@ -111,7 +111,7 @@ def _while_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, cond: Jaxpr, 
     loop = While(**params)
     cond_consts, consts, carry = loop.cut(primals)
     nb, n = len(consts), len(carry)
-    nonzero = [t.__class__ is not Zero for t in tangents[loop.num_cond :]]
+    nonzero = [type(t) is not Zero for t in tangents[loop.num_cond :]]
     program, marks, present = grow(slice(nb, nb + n), nonzero, lambda marks, needed: jvp_program(body, marks, needed))
     t_consts, t_carry = chosen_tangents(cut(marks, nb), cut(tangents[loop.num_cond :], nb))
     tangent_avals = [a.tangent() for a in choose(marks[nb:], body.in_avals[nb:])]
@@ -135,7 +135,7 @@ def _while_linearize(primals: Sequence[Any], tangents: Sequence[Any], *, cond: J
     cond_consts, consts, carry = loop.cut(primals)
     nb, n = len(consts), len(carry)
     given = tangents[loop.num_cond :]
-    nonzero = [t.__class__ is not Zero for t in given]
+    nonzero = [type(t) is not Zero for t in given]
     parts, marks, present = grow(slice(nb, nb + n), nonzero, lambda marks, needed: with_marks(split(body, marks, needed)))
     outs, residuals, ticks = _known_loop(cond, parts.primal, loop, [cond_consts, consts, carry], len(present))
     zeros = [typeof(o).zero for o in outs]
@@ -348,7 +348,7 @@ def _together(numbers: Sequence[Any], parts: Sequence[Any]) -> Any:
 
 def take_rows(x: Any, chosen: Any) -> Any:
     """Some examples of a batch, of an array or of the items of a stack."""
-    if x.__class__ is np.ndarray:
+    if type(x) is np.ndarray:
         return x[chosen]
     numbers = np.flatnonzero(chosen) if chosen.dtype == bool else chosen
     return rows_p.bind(numbers, x) if isinstance(typeof(x), StackAval) else gather_p.bind(x, numbers)

@@ -241,12 +241,13 @@ def results_are_the_callers_own(s: _Subject) -> None:
 
 
 def copies(values: Sequence[Any]) -> list[Any]:
-    return [np.array(x) if isinstance(x, np.ndarray) else x for x in tree_leaves(list(values), is_leaf=lambda x: x is None)]
+    leaves = tree_leaves(list(values), is_leaf=lambda x: x is None)
+    return [np.array(x) if issubclass(type(x), np.ndarray) else x for x in leaves]
 
 
 def overwrite(values: Any) -> None:
     for x in tree_leaves(values):
-        if isinstance(x, np.ndarray) and x.flags.writeable and x.dtype != float0:
+        if issubclass(type(x), np.ndarray) and x.flags.writeable and x.dtype != float0:
             x[...] = 1
 
 

@@ -250,7 +250,7 @@ def check_leaves(
         except TypeError as e:
             path = (paths()[i:] or [""])[0]
             path = named(path) if named is not None else path
-            if isinstance(leaf, np.ndarray):  # the error says what to pass
+            if issubclass(type(leaf), np.ndarray):  # the error says what to pass
                 place = path if path.startswith("argument") else f"its argument{path and ' at ' + path}"
                 raise errors.ArrayTypeError(f"{who} cannot take {place}: {e}") from None
             what = f"{who} got {leaf!r} of type {type(leaf).__name__} at {path or 'its argument'}."
@@ -266,7 +266,7 @@ def flatten_result(result: Any, who: str) -> tuple[list[Any], Any]:
         except TypeError as e:
             path = (tree_paths([result])[i:] or ["[0]"])[0].removeprefix("[0]")
             what = f"{who}: the function returned {leaf!r} of type {type(leaf).__name__}{path and ' at ' + path}."
-            if isinstance(leaf, np.ndarray):
+            if issubclass(type(leaf), np.ndarray):
                 raise errors.ArrayTypeError(f"{what}\n{e}") from None
             fix = "return arrays, numbers, or containers of them (None for nothing)"
             raise errors.ArgumentError(errors.describe(what, why=str(e), fix=fix)) from None
@@ -313,7 +313,8 @@ def kind_of(result: Any) -> str:
     """What a function returned, for messages."""
     if isinstance(result, (tuple, list)):
         return f"a {type(result).__name__} of {len(result)}"
-    return str(typeof(result)) if isinstance(result, (TracerBase, np.ndarray, np.generic)) else f"a {type(result).__name__}"
+    is_value = issubclass(type(result), (TracerBase, np.ndarray, np.generic))
+    return str(typeof(result)) if is_value else f"a {type(result).__name__}"
 
 
 def flatten_values(
@@ -335,7 +336,7 @@ def like_tangent(value: Any, primal_aval: Any, what: str, who: str) -> Any:
         return zero
     aval = typeof(value)
     wanted = primal_aval.tangent()
-    if value.__class__ is Zero and alike(aval, wanted):
+    if type(value) is Zero and alike(aval, wanted):
         return zero
     if wanted.dtype == float0:
         if aval.shape == wanted.shape and (aval.dtype == float0 or (not isinstance(value, TracerBase) and not np.any(value))):

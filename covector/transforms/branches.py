@@ -49,7 +49,7 @@ class SplitTrace(BatchTrace):
 
     def current(self, x: Any) -> Any:
         """A tracer of this trace for the examples that are left; anything else unchanged."""
-        if x.__class__ is not BatchTracer or x._trace is not self:
+        if type(x) is not BatchTracer or x._trace is not self:
             return x
         size = innermost(typeof(x.value)).shape[x.dim]
         if size == self.size:

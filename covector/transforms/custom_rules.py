@@ -96,7 +96,7 @@ class CustomFunction:
             out_leaves, out_tree = tree_flatten(out)
             total: list[Any] = [typeof(o).zero for o in out_leaves]
             for rule, t in zip(jvps, tangents, strict=True):
-                if rule is not None and any(leaf.__class__ is not Zero for leaf in tree_leaves(t)):
+                if rule is not None and any(type(leaf) is not Zero for leaf in tree_leaves(t)):
                     part = rule(instantiated_tree(t), out, *primals)
                     part = tangent_leaves(part, out_tree, "a tangent", f"a rule of {self.name}")
                     total = [added(s, p) for s, p in zip(total, part, strict=True)]
@@ -175,9 +175,9 @@ def is_differentiated(x: Any) -> bool:
 
 def added(total: Any, part: Any) -> Any:
     """The sum of two tangents, of which the first may be a symbolic zero, and the second too or None."""
-    if part is None or part.__class__ is Zero:
+    if part is None or type(part) is Zero:
         return total
-    return part if total.__class__ is Zero else total + part
+    return part if type(total) is Zero else total + part
 
 
 def instantiated_tree(tree: Any) -> Any:

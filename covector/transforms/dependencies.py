@@ -177,7 +177,7 @@ class _Walk:
 
     def put(self, owner: Any, name: str, value: Any) -> None:
         key = self.places[id(owner), name] = self.value(value)
-        if value.__class__ not in IMMUTABLE and key.__class__ not in OBJECT_KEYS:
+        if type(value) not in IMMUTABLE and type(key) not in OBJECT_KEYS:
             self.glance.contents.append((value, key))
 
     def value(self, x: Any) -> Hashable:
@@ -185,7 +185,7 @@ class _Walk:
         self.count += 1
         if self.count > MAX_VALUES:
             raise Unknown
-        cls = x.__class__
+        cls = type(x)
         if cls in ATOMS:
             return (cls, x)
         reader = READERS.get(cls)
@@ -214,19 +214,19 @@ class _Walk:
         return id(x)
 
     def items(self, x: Any) -> Hashable:
-        return (x.__class__, *map(self.value, x))
+        return (type(x), *map(self.value, x))
 
     def slice(self, x: Any) -> Hashable:
         return (slice, self.value(x.start), self.value(x.stop), self.value(x.step))
 
     def mapping(self, x: Any) -> Hashable:
-        return (x.__class__, *((self.value(k), self.value(v)) for k, v in x.items()))
+        return (type(x), *((self.value(k), self.value(v)) for k, v in x.items()))
 
     def method(self, x: Any) -> Hashable:  # made anew at each look-up
-        return (x.__class__, self.value(x.__func__), self.value(x.__self__))
+        return (type(x), self.value(x.__func__), self.value(x.__self__))
 
     def partial(self, x: Any) -> Hashable:
-        return (x.__class__, self.value(x.func), self.value(x.args), self.value(x.keywords))
+        return (type(x), self.value(x.func), self.value(x.args), self.value(x.keywords))
 
     def array(self, x: Any) -> Hashable:
         if x.nbytes <= MAX_ARRAY_BYTES and not x.dtype.hasobject:

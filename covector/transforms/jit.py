@@ -168,7 +168,7 @@ def _runner(jaxpr: Jaxpr) -> Callable[..., list[Any]]:
 
 def _avals(leaves: list[Any], tree: Any, f: Any, who: str) -> list[Any]:
     try:
-        return [typeof(leaf) if leaf.__class__ is not int else type_of_argument(leaf) for leaf in leaves]
+        return [typeof(leaf) if type(leaf) is not int else type_of_argument(leaf) for leaf in leaves]
     except TypeError:
         check_leaves(leaves, lambda: tree_paths(tree), who, partial(argument_of, f))
         raise

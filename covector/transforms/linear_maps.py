@@ -185,7 +185,7 @@ def _parts(jaxpr: Jaxpr, residuals: Sequence[Any]) -> Parts:
     """A linear map taken apart.  Its residuals can be seen from now on, so they are made read-only: the map still uses them."""
     parts = Parts(*opened(jaxpr, residuals))
     for x in parts.residuals:
-        if isinstance(x, np.ndarray):
+        if issubclass(type(x), np.ndarray):
             x.setflags(write=False)
     return parts
 

@@ -25,7 +25,7 @@ def is_integer(x: Any) -> bool:
 def count(x: Any, what: str, who: str, least: int = 0) -> int:
     """An option that says how many."""
     if not is_integer(x):
-        if isinstance(x, np.ndarray) and x.shape == () and x.dtype.kind in "iu":
+        if issubclass(type(x), np.ndarray) and x.shape == () and x.dtype.kind in "iu":
             return count(x[()], what, who, least)
         raise refused(what, x, who, f"pass an integer of at least {least}")
     if x < least:
@@ -43,7 +43,7 @@ def flag(x: Any, what: str, who: str) -> bool:
 def flags(who: str, **given: Any) -> None:
     """Reject options that are neither true nor false."""
     for name, value in given.items():
-        if value.__class__ is not bool:
+        if type(value) is not bool:
             flag(value, name, who)
 
 

@@ -85,7 +85,8 @@ def _back(piece: Any, dtype: np.dtype[Any], common: np.dtype[Any]) -> Any:
     if found != common:
         return convert_to(piece, dtype) if np.can_cast(found, dtype, "same_kind") else piece
     leaf = convert_to(piece, dtype)
-    if isinstance(piece, (np.ndarray, np.generic)) and not np.can_cast(found, dtype, "same_kind") and np.any(leaf != piece):
+    known = issubclass(type(piece), (np.ndarray, np.generic))
+    if known and not np.can_cast(found, dtype, "same_kind") and np.any(leaf != piece):
         what = f"unravel got a vector of {found} with values that a leaf of dtype {dtype} cannot hold."
         why = "the tree has leaves of several dtypes, and this one would lose fractions, signs or imaginary parts"
         raise errors.UnravelError(errors.describe(what, why=why, fix="ravel the floating leaves alone, or round the others"))

@@ -217,4 +217,4 @@ def _place_batch(value: Any, dim: int | None, axis: Any, size: int, who: str) ->
     if dim is not None:
         return moveaxis(value, dim, int(axis) % ndim)
     repeated = moveaxis(broadcast_to_p.bind(value, shape=(size, *shape_of(value))), 0, int(axis) % ndim)
-    return repeated.copy() if isinstance(repeated, np.ndarray) else repeated
+    return repeated.copy() if issubclass(type(repeated), np.ndarray) else repeated
