@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
-from covector.core import errors
 from covector.core.avals import Zero, instantiate, typeof
 from covector.core.jaxpr import Jaxpr
 from covector.core.linearity import linear_as_called, linear_by_marks
@@ -74,16 +73,7 @@ def with_values(
         found.append(rest)
         return outs
 
-    try:
-        jaxpr, hoisted = stage(outputs, [typeof(x) for x in args], name=name, capture=True, ended=closed)
-    except errors.UnexpectedTracerError as error:
-        raise errors.CustomRuleError(
-            errors.describe(
-                f"the batching rule of {name} uses a traced value of a transformation that has ended: {error.args[0]}",
-                why="what a batching rule does is known only when it is called, which is after its transformation",
-                fix=f"pass the value to {name} as an argument",
-            )
-        ) from error
+    jaxpr, hoisted = stage(outputs, [typeof(x) for x in args], name=name, capture=True, ended=closed)
     given = {id(x): value for x, value in zip(closed, values, strict=True)}
     return eval_jaxpr(jaxpr, *(given.get(id(h), h) for h in hoisted), *args), found[0]
 

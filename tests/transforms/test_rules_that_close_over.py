@@ -11,7 +11,7 @@ import pytest
 
 import covector as cv
 from covector import lax
-from covector.core.errors import CustomRuleError
+from covector.core.errors import CustomRuleError, UnexpectedTracerError
 
 # --- kinds of rules: closing(y) and its twin, which is given y as an argument of its own ---------------------------------
 
@@ -279,15 +279,31 @@ def test_a_batching_rule_that_closes_over_a_traced_value_is_used(container):
         np.testing.assert_allclose(transform(f), transform(plain), rtol=1e-12, err_msg=name)
 
 
-def test_a_batching_rule_that_is_called_when_its_value_is_gone_is_told_so():
+def test_a_batching_rule_may_be_called_when_its_value_is_gone():
     def f(x, y):
         triple = cv.custom_vmap(lambda x: 3.0 * x)
         triple.def_vmap(lambda size, batched, x: (5.0 * x * y, batched[0]))
         return triple(x)
 
     for g in (cv.vmap(cv.jit(f), (0, None)), cv.jit(cv.vmap(cv.jit(f), (0, None)))):
-        with pytest.raises(CustomRuleError, match=r"the batching rule of .*<lambda> uses a traced value of a transformation"):
+        np.testing.assert_array_equal(g(np.array([1.0, 2.0]), 2.0), [10.0, 20.0])
+        np.testing.assert_array_equal(g(np.array([1.0, 2.0]), 3.0), [15.0, 30.0])
+
+
+GLOBAL = []
+
+
+def test_a_batching_rule_that_needs_a_value_that_is_gone_is_told_so():
+    def f(x, y):
+        GLOBAL[:] = [y]
+        triple = cv.custom_vmap(lambda x: 3.0 * x)
+        triple.def_vmap(lambda size, batched, x: (5.0 * x * GLOBAL[0], batched[0]))
+        return triple(x)
+
+    for g in (cv.vmap(cv.jit(f), (0, None)), cv.jit(cv.vmap(cv.jit(f), (0, None)))):
+        with pytest.raises(UnexpectedTracerError, match=r"a leaked tracer .* is used after jit of [\s\S]*in a global"):
             g(np.ones(2), 2.0)
+    GLOBAL.clear()
 
 
 def test_a_value_that_would_be_lost_is_named():
