@@ -395,11 +395,6 @@ SCALAR_ZEROS = {cls: _aval._zero for cls, _aval in (*_WEAK_AVALS.items(), (bool,
 """The symbolic zeros of the tangent spaces of Python numbers, by type."""
 
 
-def zero_of(x: Any) -> Zero:
-    """The symbolic zero of the tangent space of a value."""
-    return SCALAR_ZEROS.get(type(x)) or typeof(x).zero
-
-
 def is_weak(x: Any) -> bool:
     """Whether a value is weakly typed: a Python ``int``, ``float`` or ``complex``, or a tracer for one."""
     cls = type(x)
