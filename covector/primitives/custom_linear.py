@@ -11,8 +11,10 @@ from typing import Any
 
 from covector.core import errors
 from covector.core.avals import ShapedArray, Zero, instantiate, typeof
+from covector.core.jaxpr import Equation, Jaxpr, Var
 from covector.core.memory import copies
 from covector.core.primitive import Primitive, TracerBase, in_users_code
+from covector.interpreters.closures import reachable_tracers
 from covector.interpreters.evaluate import eval_jaxpr
 from covector.interpreters.jvp import jvp
 from covector.interpreters.programs import choose, spread
@@ -98,6 +100,51 @@ def with_forward_staged(entry: Any) -> Any:
     staged = LinearRule(rule.name, lambda values, tangents: eval_jaxpr(jaxpr, *values, *tangents), rule.transposed)
     params = {**params, "rule": staged, "inputs": len(hoisted)}
     return primitive, [*residuals, *hoisted, *ts], params, outputs, source
+
+
+def with_backward_staged(jaxpr: Jaxpr, values: Values) -> tuple[Jaxpr, list[Any]]:
+    """An opened linear program (see `opened`) whose backward rules are programs where they close over traced values.
+
+    The program may outlive the transformation that they are of, so they become inputs, with the ``values`` of the others.
+    Rules that cannot be staged stay: they fail where they are needed.
+    """
+    inputs: list[Var] = []
+    closed: list[Any] = []
+    equations = []
+    for eqn in jaxpr.equations:
+        if eqn.primitive is custom_linear_p and next(reachable_tracers([eqn.params["rule"].transposed]), None) is not None:
+            try:
+                eqn, hoisted = _backward_staged(eqn)
+            except Exception:
+                hoisted = []
+            inputs += eqn.inputs[: len(hoisted)]
+            closed += hoisted
+        equations.append(eqn)
+    if not closed:
+        return jaxpr, list(values)
+    marks = [*[False] * len(closed), *(jaxpr.linear or ())]
+    return Jaxpr([*inputs, *jaxpr.in_vars], equations, jaxpr.out_vars, jaxpr.consts, marks), [*closed, *values]
+
+
+def _backward_staged(eqn: Equation) -> tuple[Equation, list[Any]]:
+    """An equation of `custom_linear` whose first inputs are the traced values that its backward rule closes over; and these."""
+    rule, n = eqn.params["rule"], eqn.params["residuals"]
+    present: list[bool] = []
+
+    def backward(*args: Any) -> list[Any]:
+        results = rule.transposed(args[:n], args[n:])
+        present[:] = [ct is not None and type(ct) is not Zero for ct in results]
+        return choose(present, results)
+
+    avals = [*(x.aval for x in eqn.inputs[:n]), *(a.tangent() for a in eqn.params["out_avals"])]
+    jaxpr, hoisted = stage(backward, avals, name=rule.name)
+
+    def transposed(values: Values, cts: Values) -> list[Any]:
+        return spread(present, eval_jaxpr(jaxpr, *values, *written_out(cts)), [None] * len(present))
+
+    params = {**eqn.params, "rule": LinearRule(rule.name, rule.forward, transposed), "residuals": n + len(hoisted)}
+    inputs = [*(Var(h.aval) for h in hoisted), *eqn.inputs]
+    return Equation(eqn.primitive, inputs, params, eqn.outputs, eqn.source), hoisted
 
 
 @custom_linear_p.def_jvp

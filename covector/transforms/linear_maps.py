@@ -21,6 +21,7 @@ from covector.interpreters.evaluate import eval_jaxpr
 from covector.interpreters.linearize import LinearProgram
 from covector.interpreters.residuals import opened, program_with
 from covector.interpreters.transpose import transpose_program
+from covector.primitives.custom_linear import with_backward_staged
 from covector.primitives.shaping import convert_to, in_type
 from covector.transforms.arguments import like_tangent, tangent_leaves
 from covector.transforms.typing import R
@@ -183,7 +184,7 @@ class LinearMap(Generic[R]):
 
 def _parts(jaxpr: Jaxpr, residuals: Sequence[Any]) -> Parts:
     """A linear map taken apart.  Its residuals can be seen from now on, so they are made read-only: the map still uses them."""
-    parts = Parts(*opened(jaxpr, residuals))
+    parts = Parts(*with_backward_staged(*opened(jaxpr, residuals)))
     for x in parts.residuals:
         if issubclass(type(x), np.ndarray):
             x.setflags(write=False)

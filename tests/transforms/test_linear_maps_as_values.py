@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import pickle
+from functools import partial
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -256,3 +258,49 @@ def test_partial() -> None:
     np.testing.assert_allclose(out, [X, 4 + X])
     a: Any = cv.tree.Partial(np.add, 1.0)
     assert cv.vmap(lambda f, x: f(x), (None, 0))(a, X).tolist() == (X + 1).tolist()
+
+
+# --- custom rules whose backward half closes over traced values -------------------------------------------------------
+
+
+def scaled_by(w, way):
+    """``x -> sin(x) * w`` with a rule that reaches w in one of the ways in which a rule can."""
+    if way == "nondiff":
+        f = cv.custom_vjp(lambda w, x: np.sin(x) * w, nondiff_argnums=0)
+        f.defvjp(lambda w, x: (np.sin(x) * w, x), lambda w, x, ct: (ct * np.cos(x) * w,))
+        return lambda x: f(w, x)
+    f = cv.custom_vjp(lambda x: np.sin(x) * w)
+    backward = (lambda w, x, ct: (ct * np.cos(x) * w,)) if way == "partial" else None
+    f.defvjp(lambda x: (np.sin(x) * w, x), partial(backward, w) if backward else lambda x, ct: (ct * np.cos(x) * w,))
+    return f
+
+
+LEAVING = {
+    "jit": lambda make, w: cv.jit(make)(w),
+    "jit(jit)": lambda make, w: cv.jit(lambda w: cv.jit(make)(w))(w),
+    "vmap": lambda make, w: cv.tree.map(lambda a: a[0] if np.ndim(a) else a, cv.vmap(make)(np.full(3, w))),
+    "scan": lambda make, w: cv.tree.map(lambda a: a[1], lax.scan(lambda c, w: (c, make(w)), 0.0, np.full(2, w))[1]),
+    "cond": lambda make, w: cv.jit(lambda p, w: lax.cond(p, make, make, w))(True, w),
+    "jvp": lambda make, w: cv.jvp(make, (w,), (1.0,))[0],
+}
+
+
+# an argument in nondiff_argnums has no derivative, so the jvp of such a call is refused
+WAYS = [p for p in product(["closure", "partial", "nondiff"], LEAVING) if p != ("nondiff", "jvp")]
+
+
+@pytest.mark.parametrize(("way", "leaving"), WAYS)
+@pytest.mark.parametrize("kind", ["vjp", "linearize"])
+def test_a_linear_map_takes_what_its_backward_rule_closes_over_with_it(kind, way, leaving):
+    if kind == "vjp":
+        pull = LEAVING[leaving](lambda w: cv.vjp(scaled_by(w, way), 0.5)[1], 2.0)
+    else:
+        pull = cv.linear_transpose(LEAVING[leaving](lambda w: cv.linearize(scaled_by(w, way), 0.5)[1], 2.0), 0.5)
+    np.testing.assert_allclose(pull(3.0)[0], 3.0 * np.cos(0.5) * 2.0)
+
+
+def test_the_derivative_of_a_pullback_in_what_its_rule_closes_over():
+    def pulled(w):
+        return cv.jit(lambda x, w: cv.vjp(scaled_by(w, "closure"), x)[1])(0.5, w)(3.0)[0]
+
+    np.testing.assert_allclose(cv.grad(pulled)(2.0), 3.0 * np.cos(0.5))
