@@ -14,16 +14,22 @@ mode                 value
 ``FULL_TRACEBACKS``  whether tracebacks show covector's own frames
 ==================== =========================================================================================
 
+A named axis (``vmap(axis_name=...)``) has a *provider*, an open trace that says what the collectives over it mean.  A batching
+rule is told only the size of the batch; where it makes a batch of its own of the same examples, `axis_of_rule` is their axis.
+
 The lists `MODES`, `NAMED_AXES` and `CAPTURING` hold what is open in any context.  They only say whether anybody needs to look:
 where one is empty, looking costs nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 NO_JIT = "no jit"
 WATCH = "watch"
@@ -46,22 +52,23 @@ class Mode:
 
 
 class Context:
-    """The traces that are open, outermost first, and the modes that are on, the latest last."""
+    """The traces that are open, outermost first, the modes that are on, the latest last, and what `axis_of_rule` is."""
 
-    __slots__ = ("modes", "traces")
+    __slots__ = ("axis", "modes", "traces")
 
-    def __init__(self, traces: tuple[Any, ...], modes: tuple[Mode, ...]):
+    def __init__(self, traces: tuple[Any, ...], modes: tuple[Mode, ...], axis: Any):
         self.traces = traces
         self.modes = modes
+        self.axis = axis
 
 
-_current: ContextVar[Context] = ContextVar("covector_context", default=Context((), ()))  # noqa: B039 - nobody writes to it
+_current: ContextVar[Context] = ContextVar("covector_context", default=Context((), (), None))  # noqa: B039 - nobody writes to it
 
 MODES: list[Mode] = []
 """The modes that are on in any context."""
 
 NAMED_AXES: list[Any] = []
-"""The names of the axes of all batches that are open in any context."""
+"""The traces that are open in any context and provide a named axis."""
 
 CAPTURING: list[Any] = []
 """The traces that are open in any context and capture what is done in outer ones."""
@@ -79,7 +86,11 @@ def open_traces() -> tuple[Any, ...]:
 def enter(trace: Any) -> None:
     """Note that a trace is open in this context."""
     context = _current.get()
-    _current.set(Context((*context.traces, trace), context.modes))
+    _current.set(Context((*context.traces, trace), context.modes, context.axis))
+    if trace.captures:
+        CAPTURING.append(trace)
+    if trace.axis_name is not None:
+        NAMED_AXES.append(trace)
 
 
 def leave(trace: Any) -> None:
@@ -87,9 +98,41 @@ def leave(trace: Any) -> None:
     context = _current.get()
     traces = context.traces
     if traces and traces[-1] is trace:
-        _current.set(Context(traces[:-1], context.modes))
+        _current.set(Context(traces[:-1], context.modes, context.axis))
     else:
-        _current.set(Context(tuple(t for t in traces if not t.closed), context.modes))
+        _current.set(Context(tuple(t for t in traces if not t.closed), context.modes, context.axis))
+    if trace.captures:
+        CAPTURING.remove(trace)
+    if trace.axis_name is not None:
+        NAMED_AXES.remove(trace)
+
+
+def named_axes() -> tuple[tuple[Any, int], ...]:
+    """The named axes that are open, outermost first, with their sizes: what is traced may depend on them."""
+    return tuple((t.axis_name, t.size) for t in open_traces() if t.axis_name is not None) if NAMED_AXES else ()
+
+
+def axis_of_rule() -> Any:
+    """The name of the axis of the batch whose rule is running; None where it has no name, or where none is running."""
+    return _current.get().axis
+
+
+def run_for_axis(name: Any, f: Callable[..., T], /, *args: Any, **kwargs: Any) -> T:
+    """Run a rule of a batch whose axis has a name, or None."""
+    context = _current.get()
+    if context.axis == name:
+        return f(*args, **kwargs)
+    _current.set(Context(context.traces, context.modes, name))
+    try:
+        return f(*args, **kwargs)
+    finally:
+        now = _current.get()
+        _current.set(Context(now.traces, now.modes, context.axis))
+
+
+def for_axis_of_rule(f: Callable[..., T]) -> Callable[..., T]:
+    """A function that a rule makes, to be run later for the batch that the rule is running for."""
+    return partial(run_for_axis, axis_of_rule(), f)
 
 
 def value_of(name: str, default: Any = None) -> Any:
@@ -107,14 +150,14 @@ def mode(name: str, value: Any) -> Iterator[Any]:
     entry = Mode(name, value)
     MODES.append(entry)
     context = _current.get()
-    _current.set(Context(context.traces, (*context.modes, entry)))
+    _current.set(Context(context.traces, (*context.modes, entry), context.axis))
     try:
         yield value
     finally:
         entry.open = False
         MODES.remove(entry)
         context = _current.get()
-        _current.set(Context(context.traces, tuple(m for m in context.modes if m.open)))
+        _current.set(Context(context.traces, tuple(m for m in context.modes if m.open), context.axis))
 
 
 def jit_is_disabled() -> bool:

@@ -47,6 +47,9 @@ class Trace:
     captures: ClassVar[bool] = False
     """Whether, while it is open, what is done with tracers of outer traces is done here too, and not there."""
 
+    axis_name: Any = None
+    """The name of the axis that it provides, of as many values as its ``size`` says: it takes the collectives over it."""
+
     def __init__(self, name: str = "", origin: Source | None = None):
         self.level = next(_levels)
         self.closed = False

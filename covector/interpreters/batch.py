@@ -6,13 +6,12 @@ examples.  The batching rule of a primitive computes all examples at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from covector.core import errors
 from covector.core.avals import typeof, with_varying
-from covector.core.context import NAMED_AXES, open_traces
+from covector.core.context import NAMED_AXES, run_for_axis
 from covector.core.jaxpr import collective_axes
 from covector.core.primitive import ContextPrimitive, Primitive, Trace, open_trace
 from covector.core.source import Source
@@ -48,35 +47,6 @@ class BatchTracer(Tracer):
 register_tracer(BatchTracer, lambda x: x.aval)
 
 
-class NamedSize(int):
-    """The size of a batch whose axis has a name, which batching rules pass on to the programs that they batch."""
-
-    axis_name: Any
-
-    def __new__(cls, size: int, axis_name: Any) -> NamedSize:
-        named = super().__new__(cls, size)
-        named.axis_name = axis_name
-        return named
-
-
-def axis_name_of(size: int) -> Any:
-    """The name of a batch's axis, or None."""
-    return getattr(size, "axis_name", None)
-
-
-@contextmanager
-def open_batch(trace_type: Any, size: Any, axis_name: Any, *args: Any) -> Iterator[Any]:
-    """Open a batch trace; if its axis has a name, this is known while it is open."""
-    if axis_name is not None:
-        NAMED_AXES.append(axis_name)
-    try:
-        with open_trace(trace_type, size, axis_name, *args) as trace:
-            yield trace
-    finally:
-        if axis_name is not None:
-            NAMED_AXES.remove(axis_name)
-
-
 class BatchTrace(Trace):
     """Applies the batching rule of each primitive."""
 
@@ -87,7 +57,7 @@ class BatchTrace(Trace):
 
     def __init__(self, size: int, axis_name: Any = None, name: str = "vmap", origin: Source | None = None):
         super().__init__(name, origin)
-        self.size = size if axis_name is None else NamedSize(size, axis_name)
+        self.size = size
         self.axis_name = axis_name
 
     def takes(self, primitive: ContextPrimitive, params: dict[str, Any]) -> bool:
@@ -109,7 +79,10 @@ class BatchTrace(Trace):
         rule = primitive.batch
         if rule is None:
             raise errors.MissingRuleError(primitive.name, "batch", self.name)
-        out, dim = rule(self.size, values, dims, **params)
+        if NAMED_AXES:
+            out, dim = run_for_axis(self.axis_name, rule, self.size, values, dims, **params)
+        else:
+            out, dim = rule(self.size, values, dims, **params)
         if primitive.multiple_results:
             return [self.lift(o, d) for o, d in zip(out, dim, strict=True)]
         return out if dim is None else BatchTracer(self, out, dim)
@@ -127,21 +100,20 @@ class BatchTrace(Trace):
         return (x.value, x.dim) if type(x) is BatchTracer and x._trace is self else (x, None)
 
 
-def named_axes() -> tuple[tuple[Any, int], ...]:
-    """The named axes that are open, outermost first, with their sizes: what is traced may depend on them."""
-    return tuple((t.axis_name, int(t.size)) for t in open_traces() if isinstance(t, BatchTrace) and t.axis_name is not None)
-
-
 def batch(
     f: Callable[..., Sequence[Any]],
     size: int,
     args: Sequence[Any],
     dims: Sequence[int | None],
     *,
+    axis_name: Any = None,
     name: str = "vmap",
     origin: Source | None = None,
 ) -> tuple[list[Any], list[int | None]]:
-    """The outputs of ``f`` for a batch of arguments, with the batch axis of each (None where it is the same for all)."""
-    with open_batch(BatchTrace, size, axis_name_of(size), name, origin) as trace:
+    """The outputs of ``f`` for a batch of arguments, with the batch axis of each (None where it is the same for all).
+
+    A batching rule passes on ``axis_of_rule()`` as the name of the axis.
+    """
+    with open_trace(BatchTrace, size, axis_name, name, origin) as trace:
         pairs = [trace.lower(o) for o in f(*map(trace.lift, args, dims))]
     return [v for v, _ in pairs], [d for _, d in pairs]

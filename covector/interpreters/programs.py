@@ -11,8 +11,9 @@ from itertools import zip_longest
 from typing import Any, NamedTuple
 
 from covector.core.avals import Zero, typeof, with_varying
+from covector.core.context import axis_of_rule
 from covector.core.jaxpr import Jaxpr
-from covector.interpreters.batch import axis_name_of, batch
+from covector.interpreters.batch import batch
 from covector.interpreters.evaluate import eval_jaxpr
 from covector.interpreters.jvp import jvp
 from covector.interpreters.stage import closed_program
@@ -75,14 +76,14 @@ def batched_program(jaxpr: Jaxpr, size: int, dims: tuple[int | None, ...]) -> tu
         out_dims: list[int | None] = []
 
         def outputs(*args: Any) -> list[Any]:
-            outs, found = batch(lambda *xs: eval_jaxpr(jaxpr, *xs), size, args, dims)
+            outs, found = batch(lambda *xs: eval_jaxpr(jaxpr, *xs), size, args, dims, axis_name=axis_of_rule())
             out_dims.extend(found)
             return outs
 
         in_avals = [a if d is None else a.batched(size, d) for a, d in zip(jaxpr.in_avals, dims, strict=True)]
         return staged(outputs, in_avals), out_dims
 
-    return jaxpr.derived(("batch", size, axis_name_of(size), dims), make)
+    return jaxpr.derived(("batch", size, axis_of_rule(), dims), make)
 
 
 def transposed_program(

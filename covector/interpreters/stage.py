@@ -19,7 +19,7 @@ import numpy as np
 
 from covector.core import errors
 from covector.core.avals import ShapedArray, Zero, typeof
-from covector.core.context import CAPTURING, NAMED_AXES, open_traces
+from covector.core.context import NAMED_AXES, open_traces
 from covector.core.deep import on_fresh_stack
 from covector.core.jaxpr import Equation, Jaxpr, Literal, Var, collective_axes, has_effects, recorded_avals
 from covector.core.linearity import KNOWN, LINEAR, ZERO, output_marks
@@ -164,17 +164,6 @@ class CapturingTrace(StageTrace):
     __slots__ = ()
 
     captures = True
-
-
-@contextmanager
-def open_capture(name: str, origin: Source | None) -> Iterator[CapturingTrace]:
-    """Open a `CapturingTrace`."""
-    with open_trace(CapturingTrace, name, origin) as trace:
-        CAPTURING.append(trace)
-        try:
-            yield trace
-        finally:
-            CAPTURING.remove(trace)
 
 
 class LinearTrace(StageTrace):
@@ -376,8 +365,7 @@ def stage(
     """
 
     def run() -> tuple[Jaxpr, list[Any]]:
-        opened = open_capture(name, origin) if capture else open_trace(StageTrace, name, origin)
-        with collection_paused(), opened as trace:
+        with collection_paused(), open_trace(CapturingTrace if capture else StageTrace, name, origin) as trace:
             tracers = [trace.new_input(aval) for aval in in_avals]
             program = trace.close([t.variable for t in tracers], f(*tracers), ended=ended)
             trace.forget()

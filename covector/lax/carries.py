@@ -10,10 +10,10 @@ from typing import Any, NamedTuple, TypeVar
 
 from covector.core import errors
 from covector.core.avals import ShapedArray, result_dtype, typeof, with_varying
+from covector.core.context import named_axes
 from covector.core.jaxpr import Jaxpr
 from covector.core.keys import names_in
 from covector.core.pytrees import tree_paths, tree_unflatten
-from covector.interpreters.batch import named_axes
 from covector.interpreters.stage import note_part, stage
 from covector.lax.passes import Outcome, found_before, have_risen, new_pass, note
 from covector.primitives.shaping import as_python_number, convert_to, strengthened

@@ -9,8 +9,8 @@ import numpy as np
 
 from covector.core import errors
 from covector.core.avals import shape_of, typeof
+from covector.core.context import named_axes
 from covector.core.pytrees import tree_map
-from covector.interpreters.batch import named_axes
 from covector.primitives.collectives import all_gather_p, axis_index_p, repeated, total_over, unbound
 from covector.primitives.indexing import gather_p
 
@@ -36,10 +36,10 @@ def _names(axis_name: AxisName) -> tuple[Any, ...]:
 
 
 def _size(name: Any) -> int:
-    sizes = dict(named_axes())
+    sizes: dict[Any, int] = dict(named_axes())
     if name not in sizes:
         raise unbound(name, list(sizes))
-    return int(sizes[name])
+    return sizes[name]
 
 
 def axis_index(axis_name: AxisName) -> Any:

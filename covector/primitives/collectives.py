@@ -15,9 +15,8 @@ import numpy as np
 
 from covector.core import errors
 from covector.core.avals import VaryingArray, array_aval, shape_of, typeof, with_varying
-from covector.core.context import open_traces
+from covector.core.context import axis_of_rule, named_axes, open_traces
 from covector.core.primitive import ContextPrimitive, Primitive, jointly
-from covector.interpreters.batch import BatchTrace, axis_name_of, named_axes
 from covector.interpreters.stage import StageTrace
 from covector.interpreters.transpose import SUM_OVER_AXES
 from covector.primitives.indexing import gather_p
@@ -70,10 +69,10 @@ def _psum_transpose(ct: Any, x: Any, *, axes: Axes) -> Any:
 @psum_p.def_batch
 def _psum_batch(size: int, args: Sequence[Any], dims: Sequence[int | None], *, axes: Axes) -> Any:
     (x,), (d,) = args, dims
-    name = axis_name_of(size)
+    name = axis_of_rule()
     if name not in axes:
         return psum_p.bind(x, axes=axes), d
-    total = x * int(size) if d is None else reduce_sum_p.bind(x, axes=(d,))
+    total = x * size if d is None else reduce_sum_p.bind(x, axes=(d,))
     rest = tuple(a for a in axes if a != name)
     return sum_over(total, rest), None
 
@@ -115,8 +114,8 @@ def _all_gather_transpose(ct: Any, x: Any, *, axes: Axes, count: int, axis: int)
 @all_gather_p.def_batch
 def _all_gather_batch(size: int, args: Sequence[Any], dims: Sequence[int | None], *, axes: Axes, count: int, axis: int) -> Any:
     (x,), (d,) = args, dims
-    if axis_name_of(size) in axes:
-        return (repeated(x, int(size), axis) if d is None else moveaxis(x, d, axis)), None
+    if axis_of_rule() in axes:
+        return (repeated(x, size, axis) if d is None else moveaxis(x, d, axis)), None
     assert d is not None
     front = moveaxis(x, d, 0)
     return all_gather_p.bind(front, axes=axes, count=count, axis=axis + 1), 0
@@ -137,7 +136,7 @@ class AxisIndex(ContextPrimitive):
 
     def bind(self, *, axes: Axes) -> Any:  # type: ignore[override]
         traces = open_traces()
-        own = [i for i, t in enumerate(traces) if isinstance(t, BatchTrace) and t.axis_name == axes[0]]
+        own = [i for i, t in enumerate(traces) if t.axis_name == axes[0]]
         start = own[-1] + 1 if own else 0
         parts = [i for i, t in enumerate(traces) if i >= start and isinstance(t, StageTrace) and t.is_part]
         for trace in reversed(traces[: parts[0] if parts else None]):

@@ -22,11 +22,11 @@ from typing import Any, TypeGuard
 
 from covector.core import errors
 from covector.core.avals import Zero, instantiate, typeof
-from covector.core.context import open_traces
+from covector.core.context import axis_of_rule, for_axis_of_rule, open_traces, run_for_axis
 from covector.core.jaxpr import Jaxpr
 from covector.core.primitive import Primitive, Trace, TracerBase, captured, in_users_code
 from covector.core.source import Source
-from covector.interpreters.batch import BatchTrace, BatchTracer, axis_name_of, batch
+from covector.interpreters.batch import BatchTrace, BatchTracer, batch
 from covector.interpreters.closures import reachable_tracers
 from covector.interpreters.evaluate import eval_jaxpr
 from covector.interpreters.jvp import JVPTracer, jvp
@@ -144,7 +144,7 @@ def mapped(
         pairs = [trace.lower(o) for o in f(*map(trace.lift, args, dims))]
         outs, out_dims = [o for o, _ in pairs], [d for _, d in pairs]
     else:
-        outs, out_dims = batch(f, size, args, dims)
+        outs, out_dims = batch(f, size, args, dims, axis_name=axis_of_rule())
     front = [at_front(o, d, size, False) for o, d in zip(outs, out_dims, strict=True)]
     return front, [d is not None for d in out_dims]
 
@@ -197,7 +197,8 @@ def batched_rules(rules: Rules, size: int, batched: Sequence[bool], trace: Batch
         outs = [at_front(o, 0 if m else None, size, True) for o, m in zip(values[:n], marks, strict=False)]
         return outs, values[n:], batched_backward(backward, size, marks[n:], batched)
 
-    jvp_of_batch, fwd_of_batch = run_jvp if rules.jvp else None, run_fwd if rules.fwd else None
+    jvp_of_batch = for_axis_of_rule(run_jvp) if rules.jvp else None
+    fwd_of_batch = for_axis_of_rule(run_fwd) if rules.fwd else None
     batches = (*rules.batches, (id(trace), size, *batched))
     return Rules(rules.name, jvp_of_batch, fwd_of_batch, True, rules.origin, rules.function, rules.roots, batches)
 
@@ -264,8 +265,9 @@ def on_batch(trace: BatchTrace, args: Values, fun: Function, rules: Rules) -> li
     pairs = [trace.lower(a) for a in args]
     front = [at_front(x, d, trace.size, False) for x, d in pairs]
     batched = [d is not None for _, d in pairs]
-    whole = partial(_whole_batch, fun, batched, trace)
-    outs = custom_function_p.bind(*front, fun=whole, rules=batched_rules(rules, trace.size, batched, trace))
+    whole = partial(run_for_axis, trace.axis_name, _whole_batch, fun, batched, trace)
+    whole_rules = run_for_axis(trace.axis_name, batched_rules, rules, trace.size, batched, trace)
+    outs = custom_function_p.bind(*front, fun=whole, rules=whole_rules)
     return [trace.lift(o, 0) for o in outs]
 
 
@@ -354,7 +356,7 @@ def batched_call(
     front = move_batch_to_front(args, dims)
     program, _ = batched_in_front(jaxpr, size, batched, (True,) * len(jaxpr.out_vars))
     whole_rules = jaxpr.derived(
-        ("batched rules", rules, size, axis_name_of(size), batched), lambda: batched_rules(rules, size, batched[hoisted:])
+        ("batched rules", rules, size, axis_of_rule(), batched), lambda: batched_rules(rules, size, batched[hoisted:])
     )
     return front, program, whole_rules
 

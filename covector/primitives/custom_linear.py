@@ -11,6 +11,7 @@ from typing import Any
 
 from covector.core import errors
 from covector.core.avals import ShapedArray, Zero, instantiate, typeof
+from covector.core.context import for_axis_of_rule
 from covector.core.jaxpr import Equation, Jaxpr, Var
 from covector.core.memory import copies
 from covector.core.primitive import Primitive, TracerBase, in_users_code
@@ -53,7 +54,7 @@ def batched_backward(backward: Backward, size: int, residuals: Sequence[bool], b
         results = spread(found[0], outs, [None] * len(found[0]))
         return [r if r is None or b else reduce_sum_p.bind(r, axes=(0,)) for r, b in zip(results, batched, strict=True)]
 
-    return Backward(backward.name, run)
+    return Backward(backward.name, for_axis_of_rule(run))
 
 
 custom_linear_p = Primitive("custom_linear", multiple_results=True, trusted=True)
@@ -199,7 +200,7 @@ def _custom_linear_batch(
         return in_front(lambda *values: rule.forward(values[:n], values[n:]), size, [*xs, *ts], [*marks[1], *marks[2]])
 
     transposed = batched_backward(Backward(rule.name, rule.transposed), size, marks[0], marks[2]).run
-    batched = LinearRule(rule.name, forward, transposed)
+    batched = LinearRule(rule.name, for_axis_of_rule(forward), transposed)
     avals = tuple(a.batched(size, 0) for a in out_avals)
     params = {"residuals": residuals, "inputs": inputs, "out_avals": avals}
     return custom_linear_p.bind(*front, rule=batched, **params), [0] * len(avals)

@@ -7,8 +7,9 @@ from typing import Any, TypeVar
 
 from covector.core import errors
 from covector.core.avals import shape_of, typeof
+from covector.core.context import axis_of_rule
 from covector.core.jaxpr import Jaxpr, Var, program_axes
-from covector.interpreters.batch import axis_name_of, batch
+from covector.interpreters.batch import batch
 from covector.interpreters.evaluate import eval_jaxpr
 from covector.interpreters.programs import staged
 from covector.primitives.shaping import broadcast_to_p, moveaxis
@@ -75,7 +76,7 @@ def at_front(x: Any, dim: int | None, size: int, wanted: bool) -> Any:
 
 def in_front(f: Callable[..., Sequence[Any]], size: int, args: Sequence[Any], batched: Sequence[bool]) -> list[Any]:
     """The outputs of ``f`` for a batch, all with the batch axis in front."""
-    outs, dims = batch(f, size, args, [0 if b else None for b in batched])
+    outs, dims = batch(f, size, args, [0 if b else None for b in batched], axis_name=axis_of_rule())
     return [at_front(o, d, size, True) for o, d in zip(outs, dims, strict=True)]
 
 
@@ -89,7 +90,7 @@ def batched_in_front(
 
         def outputs(*args: Any) -> list[Any]:
             dims = [0 if b else None for b in batched]
-            outs, out_dims = batch(lambda *xs: eval_jaxpr(jaxpr, *xs), size, args, dims)
+            outs, out_dims = batch(lambda *xs: eval_jaxpr(jaxpr, *xs), size, args, dims, axis_name=axis_of_rule())
             wanted = [*needed, *[False] * (len(outs) - len(needed))]
             found.extend(d is not None or w for d, w in zip(out_dims, wanted, strict=True))
             return [at_front(o, d, size, w) for o, d, w in zip(outs, out_dims, wanted, strict=True)]
@@ -97,7 +98,7 @@ def batched_in_front(
         avals = [a.batched(size, 0) if b else a for a, b in zip(jaxpr.in_avals, batched, strict=True)]
         return staged(outputs, avals), found
 
-    return jaxpr.derived(("batch in front", size, axis_name_of(size), batched, needed), make)
+    return jaxpr.derived(("batch in front", size, axis_of_rule(), batched, needed), make)
 
 
 def avals_of(xs: Sequence[Any]) -> list[Any]:
@@ -107,7 +108,7 @@ def avals_of(xs: Sequence[Any]) -> list[Any]:
 
 def check_all_take_part(size: int, programs: Sequence[Jaxpr]) -> None:
     """Refuse a collective over a batch of which only some examples run the program."""
-    name = axis_name_of(size)
+    name = axis_of_rule()
     if name is not None and any(name in program_axes(p) for p in programs):
         raise errors.AxisNameError(
             errors.describe(

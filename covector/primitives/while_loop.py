@@ -21,10 +21,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from covector.core.avals import ShapedArray, Zero, typeof
+from covector.core.context import axis_of_rule
 from covector.core.jaxpr import Jaxpr, Literal, program_acts
 from covector.core.linearity import LINEAR, linear_by_marks, loop_marks, program_marks
 from covector.core.primitive import NestedPrimitive, TracerBase
-from covector.interpreters.batch import axis_name_of
 from covector.interpreters.clean import clean
 from covector.interpreters.evaluate import compiled, eval_jaxpr
 from covector.interpreters.linearize import split, split_known
@@ -407,7 +407,7 @@ def _run_selecting(size: int, cond: Jaxpr, body: Jaxpr, loop: While, groups: lis
         any_left = staged(lambda active, *_: [reduce_or_p.bind(active, axes=(0,))], [mask, *a_carry])
         return first, any_left, staged(step, [*a_cond, *a_consts, mask, *a_carry])
 
-    first, any_left, selecting = body.derived(("selecting", cond, size, axis_name_of(size), tuple(marks), loop), make)
+    first, any_left, selecting = body.derived(("selecting", cond, size, axis_of_rule(), tuple(marks), loop), make)
     active = jit_p.bind(*cond_consts, *carry, jaxpr=first, name="condition")
     final, stacks = bind_while(any_left, selecting, [[], [*cond_consts, *consts], [*active, *carry]], loop.ticks)
     return [*final[1:], *stacks]

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any, NamedTuple, overload
 
 from covector.core.avals import typeof
+from covector.core.context import named_axes
 from covector.core.jaxpr import Equation, Jaxpr, Literal, Var
 from covector.core.keys import names_in
 from covector.core.memory import copy_of, mapped, own_results
@@ -14,7 +15,6 @@ from covector.core.notation import register_notation
 from covector.core.primitive import Primitive, TracerBase
 from covector.core.pytrees import tree_flatten, tree_map, tree_paths, tree_unflatten
 from covector.core.tracebacks import hides_frames
-from covector.interpreters.batch import named_axes
 from covector.interpreters.clean import clean
 from covector.interpreters.linearize import split
 from covector.primitives.checkpoint import Policy, checkpoint_p, name_p

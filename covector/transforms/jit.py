@@ -11,14 +11,13 @@ from functools import partial
 from typing import Any, NamedTuple, overload
 
 from covector.core.avals import type_of_argument, typeof
-from covector.core.context import MODES, NAMED_AXES, jit_is_disabled, open_traces
+from covector.core.context import MODES, NAMED_AXES, jit_is_disabled, named_axes, open_traces
 from covector.core.jaxpr import Jaxpr, program_axes, program_has_effects
 from covector.core.keys import names_in
 from covector.core.memory import own_results
 from covector.core.primitive import TracerBase
 from covector.core.pytrees import tree_flatten, tree_paths, tree_structure, tree_unflatten
 from covector.core.tracebacks import hides_frames
-from covector.interpreters.batch import named_axes
 from covector.interpreters.clean import clean
 from covector.interpreters.evaluate import code_of
 from covector.interpreters.overwriting import has_own_outputs

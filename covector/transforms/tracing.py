@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from covector.core.context import named_axes
 from covector.core.keys import names_in
 from covector.core.pytrees import tree_unflatten
-from covector.interpreters.batch import named_axes
 from covector.interpreters.stage import note_part
 from covector.transforms.arguments import Transformed
 from covector.transforms.caches import traces_of

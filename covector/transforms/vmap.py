@@ -13,8 +13,9 @@ import numpy as np
 from covector.core import errors
 from covector.core.avals import shape_of, typeof
 from covector.core.memory import own_results
+from covector.core.primitive import open_trace
 from covector.core.pytrees import broadcast_prefix, tree_flatten, tree_leaves, tree_paths, tree_unflatten
-from covector.interpreters.batch import BatchTrace, open_batch
+from covector.interpreters.batch import BatchTrace
 from covector.primitives.shaping import broadcast_to_p, moveaxis
 from covector.transforms import options
 from covector.transforms.arguments import check_callable, flatten_result, transformed, wrap_like
@@ -90,7 +91,7 @@ def vmap(
             branching = importlib.import_module("covector.transforms.branches")  # not always needed
             pairs, out_tree = branching.run_parts(flat, leaves, dims, size, who)
         else:
-            with open_batch(BatchTrace, size, axis_name, *who) as trace:
+            with open_trace(BatchTrace, size, axis_name, *who) as trace:
                 out_leaves, out_tree = flatten_result(flat(*map(trace.lift, leaves, dims)), who.name)
                 pairs = [trace.lower(o) for o in out_leaves]
         if isinstance(out_axes, int):
