@@ -5,7 +5,7 @@ from pathlib import Path
 
 import covector
 
-FLOORS = {"core": 1, "interpreters": 2, "primitives": 3, "transforms": 4}
+FLOORS = {"core": 1, "interpreters": 2, "passes": 3, "backends": 4, "primitives": 5, "transforms": 6}
 ROOT = Path(covector.__file__).parent
 
 
@@ -26,6 +26,6 @@ def test_imports_go_down() -> None:
         for folder_of_module, floor in FLOORS.items()
         for path in (ROOT / folder_of_module).glob("**/*.py")
         for folder in imported_folders(path)
-        if FLOORS.get(folder, 5) > floor
+        if FLOORS.get(folder, len(FLOORS) + 1) > floor
     ]
     assert not wrong

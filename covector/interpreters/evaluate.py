@@ -20,6 +20,7 @@ from covector.core.avals import dtype_of
 from covector.core.checked_rules import checked_impl
 from covector.core.context import MODES, WATCH, value_of
 from covector.core.jaxpr import Atom, Equation, Jaxpr, Var
+from covector.core.primitive import Primitive
 from covector.core.source import Source, names_sources
 from covector.interpreters.syntax import Line, Text, code_of_text
 
@@ -71,6 +72,19 @@ def _in_dtype(x: Any, aval: Any) -> Any:
 def uses_weak(jaxpr: Jaxpr) -> bool:
     """Whether a program computes with Python numbers that are not constants."""
     return any(type(v) is Var and getattr(v.aval, "weak_type", False) for eqn in jaxpr.equations for v in eqn.inputs)
+
+
+_calls: set[Primitive] = set()
+
+
+def declare_call(primitive: Primitive) -> None:
+    """Declare that a primitive means its parameter ``jaxpr``: whoever reads the program may evaluate that in its place."""
+    _calls.add(primitive)
+
+
+def is_call(primitive: Primitive) -> bool:
+    """Whether a primitive means no more than its parameter ``jaxpr``."""
+    return primitive in _calls
 
 
 def run_equations(jaxpr: Jaxpr, args: Any, apply: Callable[[Equation, list[Any]], Any]) -> list[Any]:

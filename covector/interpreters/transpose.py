@@ -25,8 +25,7 @@ from covector.core.jaxpr import Jaxpr, Var, has_effects, sub_jaxprs
 from covector.core.memory import Holder
 from covector.core.primitive import Primitive, TracerBase, open_trace, running_users_code
 from covector.core.source import Source
-from covector.interpreters.clean import INLINED
-from covector.interpreters.evaluate import eval_jaxpr
+from covector.interpreters.evaluate import eval_jaxpr, is_call
 from covector.interpreters.linearize import LinearProgram, linear_output
 from covector.interpreters.stage import LinearTrace, StageTracer, TapeEntry
 from covector.interpreters.watch import known
@@ -275,7 +274,7 @@ class UsersLinearTrace(LinearTrace):
         except errors.LinearityError as error:
             if self.closed or has_effects(primitive, params):
                 raise
-            if primitive.name in INLINED:  # a part of it may be linear
+            if is_call(primitive):  # a part of it may be linear
                 return eval_jaxpr(params["jaxpr"], *args)
             outs = self.record(primitive, [], params, primitive.abstract(*map(typeof, args), **params), None)
             self.refused.update((o.variable, error) for o in (outs if primitive.multiple_results else [outs]))

@@ -16,12 +16,12 @@ import numpy as np
 
 from covector.core.avals import ShapedArray, instantiate, typeof
 from covector.core.jaxpr import Jaxpr
-from covector.interpreters.clean import without_effects
 from covector.interpreters.evaluate import eval_jaxpr
 from covector.interpreters.linearize import split
 from covector.interpreters.programs import choose, spread, staged, transposed_program
 from covector.lax.carries import Body
 from covector.lax.schedules import state_to_drop, stops_of_sweep
+from covector.passes.clean import without_effects
 from covector.primitives.custom import Rules, custom_p
 from covector.primitives.custom_linear import Backward
 from covector.primitives.scan import with_marks

@@ -10,7 +10,7 @@ from collections import Counter
 from typing import Any
 
 from covector.core.jaxpr import Equation, Jaxpr, Var
-from covector.interpreters.clean import clean
+from covector.passes.clean import clean
 from covector.primitives.indexing import add_slice_p, embed_p, spread_p
 from covector.primitives.ring import add_p
 from covector.primitives.scatter import scatter_add_p

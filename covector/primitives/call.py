@@ -14,8 +14,7 @@ from covector.core.context import NAMED_AXES
 from covector.core.jaxpr import Jaxpr, Var
 from covector.core.linearity import linear_as_called, linear_by_marks
 from covector.core.primitive import NestedPrimitive
-from covector.interpreters.clean import INLINED, clean
-from covector.interpreters.evaluate import compiled
+from covector.interpreters.evaluate import compiled, declare_call
 from covector.interpreters.linearize import split, split_known
 from covector.interpreters.programs import (
     batched_program,
@@ -25,6 +24,7 @@ from covector.interpreters.programs import (
     transposed_program,
 )
 from covector.interpreters.stage import LinearTrace
+from covector.passes.clean import clean
 from covector.primitives.shaping import strengthened
 
 
@@ -37,7 +37,7 @@ def call_primitive(name: str) -> NestedPrimitive:
 
 
 jit_p = call_primitive("jit")
-INLINED.add("jit")
+declare_call(jit_p)
 
 
 @jit_p.def_jvp

@@ -19,12 +19,12 @@ from typing import Any, NamedTuple
 from covector.core.avals import Zero, instantiate, typeof
 from covector.core.jaxpr import Equation, Jaxpr, Var, program_has_effects, sub_jaxprs
 from covector.core.linearity import linear_as_called, linear_by_marks
-from covector.interpreters.clean import clean, quiet_equation, without_effects
 from covector.interpreters.evaluate import run_equations
 from covector.interpreters.jvp import JVPTracer, jvp
 from covector.interpreters.linearize import split_known
 from covector.interpreters.programs import choose, jvp_program, spread, staged, transposed_program
 from covector.interpreters.stage import LinearTrace
+from covector.passes.clean import clean, quiet_equation, without_effects
 from covector.primitives.call import call_primitive, varying_of
 from covector.primitives.saved_steps import Steps, giving_out, giving_out_only
 from covector.primitives.shaping import linear_structural, move_batch_to_front, strengthened

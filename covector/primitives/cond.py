@@ -22,11 +22,11 @@ from covector.core.context import TAKING_PART, mode
 from covector.core.jaxpr import Jaxpr, Var, program_acts
 from covector.core.linearity import LINEAR, joined, linear_by_marks, program_marks
 from covector.core.primitive import NestedPrimitive
-from covector.interpreters.clean import clean
 from covector.interpreters.evaluate import compiled, eval_jaxpr
 from covector.interpreters.linearize import Split, split, split_known
 from covector.interpreters.programs import choose, jvp_program, spread, staged, transposed_program
 from covector.interpreters.stage import LinearTrace
+from covector.passes.clean import clean
 from covector.primitives.effects import part_of_batch, would_misnumber
 from covector.primitives.indexing import gather_p
 from covector.primitives.reductions import reduce_or_p

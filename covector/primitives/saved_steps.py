@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 from covector.core.avals import ShapedArray
 from covector.core.jaxpr import Equation, Jaxpr, Var, program_has_effects
 from covector.core.primitive import Primitive
-from covector.interpreters.clean import clean
 from covector.interpreters.evaluate import run_equations
 from covector.interpreters.programs import staged
+from covector.passes.clean import clean
 from covector.primitives.scan import scan_p
 from covector.primitives.stacks import stacked_aval
 

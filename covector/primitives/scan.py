@@ -25,12 +25,12 @@ from covector.core.avals import Zero, instantiate, shape_of, typeof
 from covector.core.jaxpr import Jaxpr, Var, has_effects
 from covector.core.linearity import linear_by_marks, loop_marks
 from covector.core.primitive import NestedPrimitive
-from covector.interpreters.clean import clean
 from covector.interpreters.evaluate import eval_jaxpr
 from covector.interpreters.linearize import Split, split, split_known
 from covector.interpreters.overwriting import owned_step
 from covector.interpreters.programs import choose, jvp_program, spread, staged, transposed_program
 from covector.interpreters.stage import LinearTrace
+from covector.passes.clean import clean
 from covector.primitives.accumulating import with_parts_added
 from covector.primitives.call import jit_p
 from covector.primitives.progress import progress_bar

@@ -25,12 +25,12 @@ from covector.core.context import axis_of_rule
 from covector.core.jaxpr import Jaxpr, Literal, program_acts
 from covector.core.linearity import LINEAR, linear_by_marks, loop_marks, program_marks
 from covector.core.primitive import NestedPrimitive, TracerBase
-from covector.interpreters.clean import clean
 from covector.interpreters.evaluate import compiled, eval_jaxpr
 from covector.interpreters.linearize import split, split_known
 from covector.interpreters.overwriting import owned_step
 from covector.interpreters.programs import choose, jvp_program, spread, staged
 from covector.interpreters.stage import LinearTrace
+from covector.passes.clean import clean
 from covector.primitives.call import jit_p
 from covector.primitives.effects import makes_checks, part_of_batch
 from covector.primitives.indexing import gather_p

@@ -19,10 +19,10 @@ from covector.core.check import check
 from covector.core.jaxpr import Equation, Jaxpr
 from covector.core.parser import parse
 from covector.core.pytrees import tree_leaves
-from covector.interpreters.clean import clean
 from covector.interpreters.evaluate import eval_jaxpr, run_equations
 from covector.lax.choice import cond
 from covector.lax.loops import scan
+from covector.passes.clean import clean
 from covector.testing.numerical import (
     disagreement,
     exact_tolerance,

@@ -19,9 +19,9 @@ from covector.core.errors import LinearityError
 from covector.core.jaxpr import Var
 from covector.core.parser import parse
 from covector.core.primitive import Primitive
-from covector.interpreters.clean import clean
 from covector.interpreters.evaluate import eval_jaxpr
 from covector.interpreters.transpose import Accumulate
+from covector.passes.clean import clean
 from covector.testing.numerical import (
     brief,
     complex_step,

@@ -15,8 +15,8 @@ from covector.core.notation import register_notation
 from covector.core.primitive import Primitive, TracerBase
 from covector.core.pytrees import tree_flatten, tree_map, tree_paths, tree_unflatten
 from covector.core.tracebacks import hides_frames
-from covector.interpreters.clean import clean
 from covector.interpreters.linearize import split
+from covector.passes.clean import clean
 from covector.primitives.checkpoint import Policy, checkpoint_p, name_p
 from covector.transforms.arguments import check_callable, check_functions, check_leaves, function_name, transformed, wrap_like
 from covector.transforms.caches import traces_of

@@ -18,9 +18,9 @@ from covector.core.memory import own_results
 from covector.core.primitive import TracerBase
 from covector.core.pytrees import tree_flatten, tree_paths, tree_structure, tree_unflatten
 from covector.core.tracebacks import hides_frames
-from covector.interpreters.clean import clean
 from covector.interpreters.evaluate import code_of
 from covector.interpreters.overwriting import has_own_outputs
+from covector.passes.clean import clean
 from covector.primitives.call import jit_p
 from covector.transforms.arguments import argument_of, check_callable, check_leaves, transformed, wrap_like
 from covector.transforms.caches import traces_of

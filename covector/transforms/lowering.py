@@ -11,9 +11,9 @@ from covector.core.avals import typeof
 from covector.core.jaxpr import Jaxpr
 from covector.core.pytrees import tree_flatten, tree_unflatten
 from covector.core.tracebacks import hides_frames
-from covector.interpreters.clean import clean
 from covector.interpreters.evaluate import Generator, compiled
 from covector.interpreters.syntax import module_of_text
+from covector.passes.clean import clean
 
 
 class Lowered:

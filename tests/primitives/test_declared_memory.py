@@ -13,8 +13,8 @@ from primitive_table import TABLE
 
 import covector as cv
 from covector import Primitive, lax
-from covector.interpreters.clean import clean
 from covector.interpreters.overwriting import has_own_outputs, owned_step
+from covector.passes.clean import clean
 
 for _name in ("scan", "while_loop", "cond", "checkpoint"):
     importlib.import_module(f"covector.primitives.{_name}")

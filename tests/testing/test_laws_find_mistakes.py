@@ -11,7 +11,7 @@ import pytest
 from covector import Primitive, jit, lax
 from covector.core.avals import ShapedArray
 from covector.core.jaxpr import Jaxpr
-from covector.interpreters import clean as cleaning
+from covector.passes import clean as cleaning
 from covector.primitives import while_loop
 from covector.primitives.checkpoint import checkpoint_p
 from covector.testing import LAWS, LawError, laws

@@ -8,7 +8,7 @@ import pytest
 
 import covector as cv
 from covector.core.jaxpr import count_equations
-from covector.interpreters.clean import clean
+from covector.passes.clean import clean
 
 
 def operations(f, *args):

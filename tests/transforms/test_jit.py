@@ -166,7 +166,7 @@ def test_as_a_decorator_with_options():
 
 def test_cleaning_removes_repeated_dead_and_constant_equations():
     from covector.core.jaxpr import count_equations
-    from covector.interpreters.clean import clean
+    from covector.passes.clean import clean
 
     def f(x):
         dead = np.exp(x)  # noqa: F841

@@ -15,13 +15,10 @@ from covector.core import errors
 from covector.core.avals import ShapedArray
 from covector.core.jaxpr import Equation, Jaxpr, Literal, Var, has_effects, program_has_effects
 from covector.core.keys import key_of
-from covector.interpreters.evaluate import implementation
+from covector.interpreters.evaluate import implementation, is_call
 
 MAX_FOLDED_SIZE = 1024
 """Constants that folding makes have at most this many elements, or as many as the inputs that they replace."""
-
-INLINED: set[str] = set()
-"""The names of call primitives whose parameter ``jaxpr`` is their meaning."""
 
 
 def clean(jaxpr: Jaxpr) -> Jaxpr:
@@ -62,7 +59,7 @@ class _Cleaner:
 
     def equation(self, eqn: Equation, inputs: list[Any]) -> list[Any]:
         """The atoms that stand for the outputs of an equation."""
-        if eqn.primitive.name in INLINED:
+        if is_call(eqn.primitive):
             inner = eqn.params["jaxpr"]
             return self.walk(inner, dict(zip(inner.in_vars, inputs, strict=True)))
         key = self.key(eqn, inputs)
