@@ -27,9 +27,10 @@ from typing import Any
 import numpy as np
 
 from covector.core.avals import ShapedArray, Zero, array_aval, broadcast_shapes, shape_of, typeof
-from covector.core.jaxpr import Var
+from covector.core.jaxpr import Equation, Var
 from covector.core.primitive import Primitive, TracerBase, jointly
 from covector.interpreters.transpose import Accumulate
+from covector.passes.accumulating import declare_part
 from covector.primitives.shaping import align_batch, batch_all, linear_structural, move_batch_to_front, moveaxis
 
 Shape = tuple[int, ...]
@@ -245,6 +246,16 @@ def _slice_writer(name: str) -> Primitive:
 
 update_slice_p = _slice_writer("update_slice")
 add_slice_p = _slice_writer("add_slice")
+
+
+def _added_slice(total: Any, eqn: Equation) -> Any:
+    """An embedding of one part adds to a sum that part alone."""
+    if len(eqn.inputs) != 1:
+        return None
+    return add_slice_p, [total, *eqn.inputs], {"index": eqn.params["indices"][0]}
+
+
+declare_part(embed_p, _added_slice)
 
 
 @writer(update_slice_p)

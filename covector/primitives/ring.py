@@ -20,6 +20,7 @@ from covector.core.jaxpr import Var
 from covector.core.primitive import NO_PARAMS, Primitive, TracerBase, jointly, one_of
 from covector.core.tracer import FOREIGN_OK, Tracer, as_operand, foreign_override
 from covector.interpreters.stage import LinearTrace, StageTracer
+from covector.passes.accumulating import declare_sum
 from covector.primitives.shaping import align_batch, fit, unbroadcast
 
 # --- shapes, dtypes and batches of elementwise functions --------------------------------------------------------------
@@ -97,6 +98,7 @@ def _ring_primitive(name: str, operation: Callable[..., Any], ufunc: np.ufunc) -
 
 
 add_p = _ring_primitive("add", operator.add, np.add)
+declare_sum(add_p)
 sub_p = _ring_primitive("sub", operator.sub, np.subtract)
 mul_p = _ring_primitive("mul", operator.mul, np.multiply)
 neg_p = _ring_primitive("neg", operator.neg, np.negative)

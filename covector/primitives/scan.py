@@ -30,8 +30,8 @@ from covector.interpreters.linearize import Split, split, split_known
 from covector.interpreters.overwriting import owned_step
 from covector.interpreters.programs import choose, jvp_program, spread, staged, transposed_program
 from covector.interpreters.stage import LinearTrace
+from covector.passes.accumulating import with_parts_added
 from covector.passes.clean import clean
-from covector.primitives.accumulating import with_parts_added
 from covector.primitives.call import jit_p
 from covector.primitives.progress import progress_bar
 from covector.primitives.selection import select_p

@@ -25,6 +25,7 @@ import numpy as np
 from covector.core.avals import ShapedArray, Zero, array_aval, shape_of, typeof
 from covector.core.jaxpr import Var
 from covector.core.primitive import Primitive, TracerBase, jointly
+from covector.passes.accumulating import declare_part
 from covector.primitives.constructors import zero_jvp
 from covector.primitives.indexing import (
     apply_at,
@@ -87,6 +88,7 @@ def _scatter_primitive(name: str, ufunc: np.ufunc | None) -> Primitive:
 
 scatter_p = _scatter_primitive("scatter", None)
 scatter_add_p = _scatter_primitive("scatter_add", np.add)
+declare_part(spread_p, lambda total, eqn: (scatter_add_p, [total, *eqn.inputs], {}))
 scatter_mul_p = _scatter_primitive("scatter_mul", np.multiply)
 scatter_min_p = _scatter_primitive("scatter_min", np.minimum)
 scatter_max_p = _scatter_primitive("scatter_max", np.maximum)

@@ -1,19 +1,34 @@
 """Sums with parts: ``x + spread(values, i)`` as ``scatter_add(x, values, i)``.
 
 The backward step of a loop adds to the cotangent of a table an array of its size that is zero but where the table was read.
-Adding the part alone gives the same sum, and can overwrite the cotangent (`covector.interpreters.overwriting`).
+Adding the part alone gives the same sum, and can overwrite the cotangent (`covector.passes.overwriting`).
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 from covector.core.jaxpr import Equation, Jaxpr, Var
+from covector.core.primitive import Primitive
 from covector.passes.clean import clean
-from covector.primitives.indexing import add_slice_p, embed_p, spread_p
-from covector.primitives.ring import add_p
-from covector.primitives.scatter import scatter_add_p
+
+Part = Callable[[Any, Equation], tuple[Primitive, list[Any], dict[str, Any]] | None]
+"""``rule(total, equation)``: what adds to a total the result of an equation, a part in zeros; None if it is no such part."""
+
+_sums: set[Primitive] = set()
+_parts: dict[Primitive, Part] = {}
+
+
+def declare_sum(primitive: Primitive) -> None:
+    """Declare that a primitive is a sum of two terms."""
+    _sums.add(primitive)
+
+
+def declare_part(primitive: Primitive, part: Part) -> None:
+    """Declare how to add the result of a primitive, an array of zeros with a part in it, without the zeros."""
+    _parts[primitive] = part
 
 
 def with_parts_added(jaxpr: Jaxpr) -> Jaxpr:
@@ -32,7 +47,7 @@ class _Parts:
     def rewritten(self) -> Jaxpr:
         jaxpr = self.jaxpr
         for eqn in jaxpr.equations:
-            if eqn.primitive is add_p and eqn.outputs[0].aval.shape:
+            if eqn.primitive in _sums and eqn.outputs[0].aval.shape:
                 self.sum(eqn)
             else:
                 self.equations.append(eqn)
@@ -41,15 +56,16 @@ class _Parts:
     def sum(self, eqn: Equation) -> None:
         """Write a sum: first its terms that are whole arrays, then its parts."""
         terms = self.terms(eqn, eqn.outputs[0].aval)
-        parts = [t for t in terms if self.is_part(t)]
-        whole = [t for t in terms if not self.is_part(t)] or [parts.pop(0)]
+        parts = [t for t in terms if self.part(t, t)]
+        whole = [t for t in terms if not self.part(t, t)] or [parts.pop(0)]
         if not parts:
             self.equations.append(eqn)
             return
         total = whole[0]
         for i, term in enumerate((*whole[1:], *parts)):
             out = eqn.outputs[0] if i == len(terms) - 2 else Var(eqn.outputs[0].aval)
-            self.equations.append(self.added(total, term, out, eqn))
+            primitive, inputs, params = self.part(total, term) or (eqn.primitive, [total, term], {})
+            self.equations.append(Equation(primitive, inputs, params, [out], eqn.source))
             total = out
 
     def terms(self, eqn: Equation, aval: Any) -> list[Any]:
@@ -57,19 +73,11 @@ class _Parts:
         found = []
         for x in eqn.inputs:
             inner = self.made_by.get(x) if isinstance(x, Var) and x in self.used_once and x.aval == aval else None
-            found += self.terms(inner, aval) if inner is not None and inner.primitive is add_p else [x]
+            found += self.terms(inner, aval) if inner is not None and inner.primitive in _sums else [x]
         return found if all(x.aval == aval for x in found) else list(eqn.inputs)
 
-    def is_part(self, x: Any) -> bool:
+    def part(self, total: Any, x: Any) -> tuple[Primitive, list[Any], dict[str, Any]] | None:
+        """The operation that adds a term to a total, if the term is a part in zeros that nothing else uses."""
         eqn = self.made_by.get(x) if isinstance(x, Var) and x in self.used_once else None
-        if eqn is None:
-            return False
-        return eqn.primitive is spread_p or (eqn.primitive is embed_p and len(eqn.inputs) == 1)
-
-    def added(self, total: Any, term: Any, out: Var, eqn: Equation) -> Equation:
-        if not self.is_part(term):
-            return Equation(add_p, [total, term], {}, [out], eqn.source)
-        part = self.made_by[term]
-        if part.primitive is spread_p:
-            return Equation(scatter_add_p, [total, *part.inputs], {}, [out], eqn.source)
-        return Equation(add_slice_p, [total, *part.inputs], {"index": part.params["indices"][0]}, [out], eqn.source)
+        rule = _parts.get(eqn.primitive) if eqn is not None else None
+        return rule(total, eqn) if rule is not None and eqn is not None else None
