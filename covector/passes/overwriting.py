@@ -3,24 +3,22 @@
 A loop that changes one place of a table in each step would copy the table each time.  An operation with an implementation
 ``overwrite`` may write into its first argument where nobody else can see that: the argument is used for the last time, as is
 all that may share its memory, none of which is an input or a constant.  A loop may own its carries, of which it copies the
-first; `owned_step` finds out which of them a step leaves as much its own as it got them.
+first; `owned_carries` finds out which of them a step leaves as much its own as it got them.
 
 What shares memory with what is known from what primitives declare: by default a result may be, or be a view of, an argument.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from covector.core.avals import ShapedArray
-from covector.core.context import MODES, WATCH, value_of
 from covector.core.jaxpr import Equation, Jaxpr, Var
 from covector.core.primitive import Primitive
-from covector.interpreters.evaluate import MAX_GENERATED_EQUATIONS, Generator, code_of, compiled, last_uses
+from covector.interpreters.evaluate import last_uses
 
 
 class Memory:
@@ -101,30 +99,21 @@ def _join(eqn: Equation, memory: dict[Var, Memory]) -> None:
         memory[v] = joined
 
 
-def owned_step(jaxpr: Jaxpr, first_carry: int, num_carry: int) -> tuple[Callable[..., list[Any]], list[int]]:
-    """The compiled step of a loop, and which of its carries it overwrites: the loop must own these, and copy the first.
+def owned_carries(jaxpr: Jaxpr, first_carry: int, num_carry: int) -> tuple[set[int], list[int]]:
+    """Which equations of a step may overwrite their first input, and which carries the loop must own for that.
 
     The carries are inputs from ``first_carry`` on, and the first outputs.
     """
-    if MODES and value_of(WATCH) is not None:
-        return compiled(jaxpr), []
-    return jaxpr.derived(("owned step", first_carry, num_carry), lambda: _owned_step(jaxpr, first_carry, num_carry))
-
-
-def _owned_step(jaxpr: Jaxpr, first_carry: int, num_carry: int) -> tuple[Callable[..., list[Any]], list[int]]:
-    if len(jaxpr.equations) > MAX_GENERATED_EQUATIONS or all(e.primitive.overwrite is None for e in jaxpr.equations):
-        return code_of(jaxpr), []
+    if all(e.primitive.overwrite is None for e in jaxpr.equations):
+        return set(), []
     in_vars = jaxpr.in_vars[first_carry : first_carry + num_carry]
     owned = [i for i, v in enumerate(in_vars) if isinstance(v.aval, ShapedArray) and v.aval.shape]
     while True:
         uses = uses_of_memory(jaxpr, [in_vars[i] for i in owned])
         kept = [i for i in owned if _is_own(i, jaxpr, uses)]
         if kept == owned:
-            break
+            return uses.overwritten, owned
         owned = kept
-    if not uses.overwritten:
-        return code_of(jaxpr), []
-    return OverwritingGenerator(jaxpr, uses.overwritten).function(), owned
 
 
 def _is_own(i: int, jaxpr: Jaxpr, uses: Uses) -> bool:
@@ -135,17 +124,3 @@ def _is_own(i: int, jaxpr: Jaxpr, uses: Uses) -> bool:
     memory = uses.memory[out]
     others = [o for j, o in enumerate(jaxpr.out_vars) if j != i and isinstance(o, Var)]
     return not memory.foreign and all(uses.memory[o] is not memory for o in others)
-
-
-class OverwritingGenerator(Generator):
-    """Writes a program in which some equations overwrite their first input."""
-
-    def __init__(self, jaxpr: Jaxpr, overwritten: set[int]):
-        super().__init__(jaxpr)
-        self.overwriting = {id(jaxpr.equations[i]) for i in overwritten}
-
-    def implementation(self, eqn: Equation) -> Callable[..., Any]:
-        if id(eqn) not in self.overwriting:
-            return super().implementation(eqn)
-        assert eqn.primitive.overwrite is not None
-        return partial(eqn.primitive.overwrite, **eqn.params)

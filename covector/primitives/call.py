@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from covector.backends.run import runner
 from covector.core.avals import Zero, typeof
 from covector.core.context import NAMED_AXES
 from covector.core.jaxpr import Jaxpr, Var
 from covector.core.linearity import linear_as_called, linear_by_marks
 from covector.core.primitive import NestedPrimitive
-from covector.interpreters.evaluate import compiled, declare_call
+from covector.interpreters.evaluate import declare_call
 from covector.interpreters.linearize import split, split_known
 from covector.interpreters.programs import (
     batched_program,
@@ -24,14 +25,13 @@ from covector.interpreters.programs import (
     transposed_program,
 )
 from covector.interpreters.stage import LinearTrace
-from covector.passes.clean import clean
 from covector.primitives.shaping import strengthened
 
 
 def call_primitive(name: str) -> NestedPrimitive:
     """A primitive that evaluates its program ``jaxpr``; the other rules are to be registered."""
     primitive = NestedPrimitive(name, multiple_results=True, trusted=True)
-    primitive.def_impl(lambda *args, jaxpr, **params: compiled(clean(jaxpr))(*args))
+    primitive.def_impl(lambda *args, jaxpr, **params: runner(jaxpr)(*args))
     primitive.def_abstract(lambda *avals, jaxpr, **params: jaxpr.out_avals)
     return primitive
 

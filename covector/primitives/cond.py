@@ -17,16 +17,16 @@ from typing import Any
 
 import numpy as np
 
+from covector.backends.run import runner
 from covector.core.avals import Zero, typeof
 from covector.core.context import TAKING_PART, mode
 from covector.core.jaxpr import Jaxpr, Var, program_acts
 from covector.core.linearity import LINEAR, joined, linear_by_marks, program_marks
 from covector.core.primitive import NestedPrimitive
-from covector.interpreters.evaluate import compiled, eval_jaxpr
+from covector.interpreters.evaluate import eval_jaxpr
 from covector.interpreters.linearize import Split, split, split_known
 from covector.interpreters.programs import choose, jvp_program, spread, staged, transposed_program
 from covector.interpreters.stage import LinearTrace
-from covector.passes.clean import clean
 from covector.primitives.effects import part_of_batch, would_misnumber
 from covector.primitives.indexing import gather_p
 from covector.primitives.reductions import reduce_or_p
@@ -45,7 +45,7 @@ Branches = tuple[Jaxpr, ...]
 
 @cond_p.def_impl
 def _cond(index: Any, *operands: Any, branches: Branches) -> list[Any]:
-    return compiled(clean(branches[index]))(*operands)
+    return runner(branches[index])(*operands)
 
 
 @cond_p.def_abstract

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from covector.backends.run import step_runner
 from covector.core import errors
 from covector.core.avals import Zero, instantiate, shape_of, typeof
 from covector.core.jaxpr import Jaxpr, Var, has_effects
@@ -27,7 +28,6 @@ from covector.core.linearity import linear_by_marks, loop_marks
 from covector.core.primitive import NestedPrimitive
 from covector.interpreters.evaluate import eval_jaxpr
 from covector.interpreters.linearize import Split, split, split_known
-from covector.interpreters.overwriting import owned_step
 from covector.interpreters.programs import choose, jvp_program, spread, staged, transposed_program
 from covector.interpreters.stage import LinearTrace
 from covector.passes.accumulating import with_parts_added
@@ -78,7 +78,7 @@ def _scan(*args: Any, jaxpr: Jaxpr, **params: Any) -> list[Any]:
     columns = [x.of_length(n) if type(x) is Stack else x for x in xs]
     y_avals = [stacked_aval(a, loop.length) for a in jaxpr.out_avals[loop.num_carry :]]
     ys: list[Any] = [[None] * n if isinstance(a, StackAval) else np.empty(a.shape, a.dtype) for a in y_avals]
-    step, own = owned_step(clean(jaxpr), loop.num_consts, loop.num_carry)
+    step, own = step_runner(jaxpr, loop.num_consts, loop.num_carry)
     carry = [np.array(c, order="C") if k in own else c for k, c in enumerate(carry)] if own else carry
     for i in progress_bar(steps(n, loop.reverse), loop.progress, n):
         outs = step(*consts, *carry, *[column[i] for column in columns])

@@ -20,17 +20,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from covector.backends.run import runner, step_runner
 from covector.core.avals import ShapedArray, Zero, typeof
 from covector.core.context import axis_of_rule
 from covector.core.jaxpr import Jaxpr, Literal, program_acts
 from covector.core.linearity import LINEAR, linear_by_marks, loop_marks, program_marks
 from covector.core.primitive import NestedPrimitive, TracerBase
-from covector.interpreters.evaluate import compiled, eval_jaxpr
+from covector.interpreters.evaluate import eval_jaxpr
 from covector.interpreters.linearize import split, split_known
-from covector.interpreters.overwriting import owned_step
 from covector.interpreters.programs import choose, jvp_program, spread, staged
 from covector.interpreters.stage import LinearTrace
-from covector.passes.clean import clean
 from covector.primitives.call import jit_p
 from covector.primitives.effects import makes_checks, part_of_batch
 from covector.primitives.indexing import gather_p
@@ -84,7 +83,7 @@ def bind_while(cond: Jaxpr, body: Jaxpr, args: Sequence[list[Any]], ticks: int |
 def _while(*args: Any, cond: Jaxpr, body: Jaxpr, **params: Any) -> list[Any]:
     cond_consts, body_consts, carry = While(**params).cut(args)
     n = len(carry)
-    goes_on, (step, own) = compiled(clean(cond)), owned_step(clean(body), len(body_consts), n)
+    goes_on, (step, own) = runner(cond), step_runner(body, len(body_consts), n)
     carry = [np.array(c, order="C") if k in own else c for k, c in enumerate(carry)]
     rows = []
     while goes_on(*cond_consts, *carry)[0]:

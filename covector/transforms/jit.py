@@ -10,6 +10,7 @@ from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 from typing import Any, NamedTuple, overload
 
+from covector.backends.run import compiled
 from covector.core.avals import type_of_argument, typeof
 from covector.core.context import MODES, NAMED_AXES, jit_is_disabled, named_axes, open_traces
 from covector.core.jaxpr import Jaxpr, program_axes, program_has_effects
@@ -18,9 +19,8 @@ from covector.core.memory import own_results
 from covector.core.primitive import TracerBase
 from covector.core.pytrees import tree_flatten, tree_paths, tree_structure, tree_unflatten
 from covector.core.tracebacks import hides_frames
-from covector.interpreters.evaluate import code_of
-from covector.interpreters.overwriting import has_own_outputs
 from covector.passes.clean import clean
+from covector.passes.overwriting import has_own_outputs
 from covector.primitives.call import jit_p
 from covector.transforms.arguments import argument_of, check_callable, check_leaves, transformed, wrap_like
 from covector.transforms.caches import traces_of
@@ -107,7 +107,7 @@ def jit(
                 call = statics.split(args, kwargs, who.name)
                 jaxpr, hoisted, out_tree = staged_call(f, call, treedef, key[2:], who)
                 needs_context = program_has_effects(jaxpr) or bool(program_axes(jaxpr))
-                entry = Entry(jaxpr, _runner(clean(jaxpr)), hoisted, out_tree, needs_context)
+                entry = Entry(jaxpr, _runner(jaxpr), hoisted, out_tree, needs_context)
                 if hoisted:  # a program that closes over tracers is of no use once they are gone
                     return entry
                 traces.keep(f, own_key, entry, jaxpr)
@@ -161,8 +161,8 @@ def jit(
 
 def _runner(jaxpr: Jaxpr) -> Callable[..., list[Any]]:
     """What runs a program on arrays: the caller may write to each result without changing an argument or another result."""
-    run = code_of(jaxpr)
-    return run if has_own_outputs(jaxpr) else lambda *leaves: own_results(run(*leaves), leaves)
+    run = compiled(jaxpr)
+    return run if has_own_outputs(clean(jaxpr)) else lambda *leaves: own_results(run(*leaves), leaves)
 
 
 def _avals(leaves: list[Any], tree: Any, f: Any, who: str) -> list[Any]:

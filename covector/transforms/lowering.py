@@ -6,13 +6,14 @@ import ast
 from collections.abc import Sequence
 from typing import Any
 
+from covector.backends.numpy import Generator
+from covector.backends.run import runner
+from covector.backends.syntax import module_of_text
 from covector.core import errors
 from covector.core.avals import typeof
 from covector.core.jaxpr import Jaxpr
 from covector.core.pytrees import tree_flatten, tree_unflatten
 from covector.core.tracebacks import hides_frames
-from covector.interpreters.evaluate import Generator, compiled
-from covector.interpreters.syntax import module_of_text
 from covector.passes.clean import clean
 
 
@@ -83,7 +84,7 @@ class Compiled:
 
     def __init__(self, lowered: Lowered):
         self.lowered = lowered
-        compiled(lowered.jaxpr)
+        runner(lowered.jaxpr)
 
     def as_text(self, dialect: str = "jaxpr") -> str:
         """The program as text; see `Lowered.as_text`."""
@@ -94,7 +95,7 @@ class Compiled:
         leaves, treedef = tree_flatten((args, kwargs))
         if treedef != self.lowered.in_tree or self._types(leaves) != self.lowered.jaxpr.in_avals:
             raise self._mismatch(leaves, treedef)
-        return tree_unflatten(self.lowered.out_tree, compiled(self.lowered.jaxpr)(*leaves))
+        return tree_unflatten(self.lowered.out_tree, runner(self.lowered.jaxpr)(*leaves))
 
     def _types(self, leaves: Sequence[Any]) -> list[Any]:
         return [typeof(x) for x in leaves]

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 import covector as cv
 from covector import lax
+from covector.backends.run import step_runner
 from covector.core.jaxpr import Jaxpr
-from covector.interpreters.overwriting import owned_step
 
 T = np.arange(12.0).reshape(6, 2) / 7
 U = np.cos(T)
@@ -252,7 +252,7 @@ def steps_of(f, *args):
                 inner = eqn.params.get(name)
                 if isinstance(inner, Jaxpr):
                     if eqn.primitive.name == "scan":
-                        programs.append(owned_step(inner, eqn.params["num_consts"], eqn.params["num_carry"])[1])
+                        programs.append(step_runner(inner, eqn.params["num_consts"], eqn.params["num_carry"])[1])
                     walk(inner)
 
     walk(cv.make_jaxpr(f)(*args))

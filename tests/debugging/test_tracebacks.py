@@ -175,9 +175,9 @@ def test_operations_of_several_files(tmp_path):
 
 
 def test_long_programs_say_the_line_in_a_note(monkeypatch):
-    from covector.interpreters import evaluate
+    from covector.backends import numpy
 
-    monkeypatch.setattr(evaluate, "MAX_GENERATED_EQUATIONS", 0)
+    monkeypatch.setattr(numpy, "MAX_GENERATED_EQUATIONS", 0)
     with pytest.raises(np.linalg.LinAlgError) as e:
         cv.jit(lambda a: singular(a))(A)
     assert any(f"{HERE}:{line_of(singular, 'inv(b)')} in singular: return np.linalg.inv(b)" in n for n in e.value.__notes__)

@@ -13,8 +13,9 @@ from primitive_table import TABLE
 
 import covector as cv
 from covector import Primitive, lax
-from covector.interpreters.overwriting import has_own_outputs, owned_step
+from covector.backends.run import step_runner
 from covector.passes.clean import clean
+from covector.passes.overwriting import has_own_outputs
 
 for _name in ("scan", "while_loop", "cond", "checkpoint"):
     importlib.import_module(f"covector.primitives.{_name}")
@@ -102,7 +103,7 @@ def test_a_primitive_of_the_users_that_returns_its_argument_in_a_loop_that_write
 def overwritten(step: Any, *avals: Any) -> list[int]:
     """Which of the carries of a loop a step overwrites."""
     jaxpr = clean(cv.make_jaxpr(step)(*avals))
-    return owned_step(jaxpr, 0, len(jaxpr.out_vars))[1]
+    return step_runner(jaxpr, 0, len(jaxpr.out_vars))[1]
 
 
 @pytest.mark.parametrize(
