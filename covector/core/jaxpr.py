@@ -135,7 +135,7 @@ class Jaxpr:
         return known[1]
 
     def __str__(self) -> str:
-        return PRINTER(self)
+        return _printer(self)
 
     __repr__ = __str__
 
@@ -149,9 +149,13 @@ class Jaxpr:
         return hash((tuple(self.in_avals), tuple(e.primitive.name for e in self.equations), tuple(self.out_avals)))
 
 
-def PRINTER(jaxpr: Jaxpr) -> str:
-    """The printer; a function here so that ``str`` needs no import of the module that implements it."""
-    raise NotImplementedError("covector.core.printer installs itself here")
+_printer: Callable[[Jaxpr], str] = object.__repr__
+
+
+def register_printer(printer: Callable[[Jaxpr], str]) -> None:
+    """Say how programs are printed."""
+    global _printer
+    _printer = printer
 
 
 def sub_jaxprs(params: dict[str, Any]) -> Iterator[Jaxpr]:

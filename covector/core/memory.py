@@ -39,6 +39,11 @@ PARTS: dict[type, Callable[[Any, Callable[[ndarray], ndarray]], Any]] = {}
 """How values of other types are made anew, with a function applied to each array that they consist of."""
 
 
+def register_parts(cls: type, remade: Callable[[Any, Callable[[ndarray], ndarray]], Any]) -> None:
+    """Say how a value is made anew: ``remade(x, f)`` with ``f`` applied to each array that it consists of."""
+    PARTS[cls] = remade
+
+
 def mapped(f: Callable[[ndarray], ndarray], x: Any) -> Any:
     """A value with ``f`` of each array in its place; what is no array and has none is itself."""
     if issubclass(type(x), ndarray):

@@ -175,6 +175,7 @@ class Primitive:
         "derived",
         "effect",
         "impl",
+        "inlined",
         "jvp",
         "keeps_weak",
         "linear",
@@ -211,6 +212,8 @@ class Primitive:
         """Whether applying it does something besides computing its results, so that it stays in a program that needs none."""
         self.repeatable = False
         """Whether an effect may as well happen several times for the same values, as an assertion may."""
+        self.inlined = False
+        """Whether its meaning is that of its parameter ``jaxpr``, which may stand in its place."""
         self.makes_new = makes_new
         """Whether no result ever shares memory with an argument, or is an array that something else holds (may be unknown)."""
         self.impl: Callable[..., Any] = self._missing("impl", "evaluation")

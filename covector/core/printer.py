@@ -19,9 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from covector.core import jaxpr as jaxpr_module
 from covector.core.avals import ShapedArray, float0, typeof
-from covector.core.jaxpr import Atom, Equation, Jaxpr, Literal, Var
+from covector.core.jaxpr import Atom, Equation, Jaxpr, Literal, Var, register_printer
 from covector.core.layout import Block, Concat, Fill, Node, layout, words
 from covector.core.notation import (
     FIELDS,
@@ -308,4 +307,4 @@ def bracketed(opening: str, docs: Sequence[Doc], closing: str, is_tuple: bool = 
     return words([text + "," for text in texts[:-1]] + texts[-1:])
 
 
-jaxpr_module.PRINTER = to_string
+register_printer(to_string)

@@ -1,8 +1,8 @@
 """Tracers: arrays to NumPy and to the user, dispatch to covector.
 
 `Tracer` implements NumPy's protocols (``__array_ufunc__``, ``__array_function__``, ``__array_namespace__``), so plain NumPy
-code reaches the primitives.  What each NumPy function means is registered from above, by function object, in `UFUNCS` and
-`FUNCTIONS`; the arithmetic operators are installed by the primitives that they are.
+code reaches the primitives.  What each NumPy function means is registered from above, by function object, with
+`register_ufunc` and `register_function`, and the operators and methods with `register_method`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from covector.core import asked, errors
-from covector.core.avals import TYPEOF, Shape, check_class
+from covector.core.avals import Shape, check_class, register_type
 from covector.core.context import CAPTURING
 from covector.core.primitive import NO_PARAMS, Primitive, TracerBase
 from covector.core.source import Source
@@ -30,6 +30,13 @@ UFUNC_METHODS: dict[str, Callable[..., Any]] = {}
 
 FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {}
 """What a NumPy function means on tracers: called with its arguments."""
+
+VIEWS: dict[Callable[..., Any], Callable[..., bool]] = {}
+"""NumPy's functions whose result may share memory with an argument, so that a write into one is seen in the other: with which
+arguments."""
+
+ITSELF: set[Callable[..., Any]] = set()
+"""NumPy's functions that make something new, but for some options return an argument itself (``np.diff(x, 0)``)."""
 
 FOREIGN_OK: set[type] = {np.ndarray, bool, int, float, complex, np.float64, np.float32, np.int64, np.bool_}
 """Types of operands next to which a tracer handles an operation; others are asked whether they override it."""
@@ -263,7 +270,7 @@ class Tracer(TracerBase):
         return out
 
     def __array_namespace__(self, *, api_version: str | None = None) -> Any:
-        return NAMESPACE[0]
+        return _namespace
 
     @property
     def device(self) -> str:
@@ -274,14 +281,6 @@ class Tracer(TracerBase):
         if device != "cpu":
             raise ValueError(f"unknown device {device!r}: covector's arrays live on 'cpu'")
         return self
-
-
-VIEWS: dict[Callable[..., Any], Callable[..., bool]] = {}
-"""NumPy's functions whose result may share memory with an argument, so that a write into one is seen in the other: with which
-arguments."""
-
-ITSELF: set[Callable[..., Any]] = set()
-"""NumPy's functions that make something new, but for some options return an argument itself (``np.diff(x, 0)``)."""
 
 
 def is_first(out: Any, args: Sequence[Any]) -> bool:
@@ -307,14 +306,54 @@ def mark_views(out: Any, args: Sequence[Any]) -> None:
             mark_views(part, args)
 
 
-NAMESPACE: list[Any] = []
-"""The module that ``__array_namespace__`` answers; `covector.numpy` puts itself here."""
-
-
 def register_tracer(cls: type[Tracer], aval: Callable[[Any], Any]) -> None:
     """Make a new kind of tracer known to `typeof` and to the operators."""
-    TYPEOF[cls] = aval
+    register_type(cls, aval)
     FOREIGN_OK.add(cls)
+
+
+def register_method(name: str, method: Any) -> None:
+    """Give tracers a method, an operator or a property."""
+    setattr(Tracer, name, method)
+
+
+def register_ufunc(ufunc: np.ufunc, meaning: Any) -> None:
+    """Say what a ufunc means on tracers: a primitive, or a function of its inputs."""
+    if isinstance(meaning, Primitive):
+        if ufunc.nin == 1:
+            UNARY_UFUNCS[ufunc] = meaning
+        meaning = meaning.bind
+    UFUNCS[ufunc] = meaning
+
+
+def register_ufunc_method(name: str, meaning: Callable[..., Any]) -> None:
+    """Say what a method of ufuncs means on tracers."""
+    UFUNC_METHODS[name] = meaning
+
+
+def register_function(function: Callable[..., Any], meaning: Callable[..., Any]) -> None:
+    """Say what a NumPy function means on tracers."""
+    FUNCTIONS[function] = meaning
+
+
+def register_views(*functions: Callable[..., Any], when: Callable[..., bool] = lambda *args, **kwargs: True) -> None:
+    """Say that the results of NumPy functions may share memory with their arguments, and with which arguments they do."""
+    VIEWS.update(dict.fromkeys(functions, when))
+
+
+def register_itself(*functions: Callable[..., Any]) -> None:
+    """Say that NumPy functions that make something new return an argument itself for some options."""
+    ITSELF.update(functions)
+
+
+_namespace: Any = None
+"""The module that ``__array_namespace__`` answers."""
+
+
+def register_namespace(module: Any) -> None:
+    """Say which module ``__array_namespace__`` answers."""
+    global _namespace
+    _namespace = module
 
 
 def foreign_type(cls: type) -> bool:
@@ -334,7 +373,7 @@ def foreign_override(x: Any) -> bool:
 
 def as_operand(x: Any) -> Any:
     """An array for a list (which may hold tracers); anything else unchanged."""
-    return NAMESPACE[0].asarray(x) if isinstance(x, (list, tuple)) else x
+    return _namespace.asarray(x) if isinstance(x, (list, tuple)) else x
 
 
 def public_name(func: Callable[..., Any]) -> str:
@@ -370,7 +409,7 @@ def _missing(name: str, fix: str) -> property:
 
 
 for _name, _fix in asked.ATTRIBUTES.items():  # not __getattr__: with that, all attributes take longer to find
-    setattr(Tracer, _name, _missing(_name, _fix))
+    register_method(_name, _missing(_name, _fix))
 
 
 # --- the methods of ndarray, each the NumPy function of the same name ----------------------------------------------------
@@ -392,4 +431,4 @@ _SAME_AS_FUNCTION = """
     swapaxes take trace var squeeze
 """
 for _name in _SAME_AS_FUNCTION.split():
-    setattr(Tracer, _name, _method(_name))
+    register_method(_name, _method(_name))

@@ -13,7 +13,6 @@ from typing import Any
 from covector.core.avals import dtype_of
 from covector.core.checked_rules import checked_impl
 from covector.core.jaxpr import Equation, Jaxpr, Var
-from covector.core.primitive import Primitive
 from covector.core.source import names_sources
 
 
@@ -41,8 +40,13 @@ def _bind(eqn: Equation, values: list[Any]) -> Any:
     return eqn.primitive.bind(*values, **eqn.params)
 
 
-CONVERT: list[Callable[[Any, Any], Any]] = []
-"""``convert(x, dtype)``; the primitives put it here."""
+_convert: Any = None
+
+
+def register_conversion(convert: Callable[[Any, Any], Any]) -> None:
+    """Say how a value gets another dtype: ``convert(x, dtype)``."""
+    global _convert
+    _convert = convert
 
 
 def _bind_typed(eqn: Equation, values: list[Any]) -> Any:
@@ -55,25 +59,12 @@ def _bind_typed(eqn: Equation, values: list[Any]) -> Any:
 
 def _in_dtype(x: Any, aval: Any) -> Any:
     wanted = getattr(aval, "dtype", None)
-    return x if wanted is None or dtype_of(x) == wanted else CONVERT[0](x, wanted)
+    return x if wanted is None or dtype_of(x) == wanted else _convert(x, wanted)
 
 
 def uses_weak(jaxpr: Jaxpr) -> bool:
     """Whether a program computes with Python numbers that are not constants."""
     return any(type(v) is Var and getattr(v.aval, "weak_type", False) for eqn in jaxpr.equations for v in eqn.inputs)
-
-
-_calls: set[Primitive] = set()
-
-
-def declare_call(primitive: Primitive) -> None:
-    """Declare that a primitive means its parameter ``jaxpr``: whoever reads the program may evaluate that in its place."""
-    _calls.add(primitive)
-
-
-def is_call(primitive: Primitive) -> bool:
-    """Whether a primitive means no more than its parameter ``jaxpr``."""
-    return primitive in _calls
 
 
 def run_equations(jaxpr: Jaxpr, args: Any, apply: Callable[[Equation, list[Any]], Any]) -> list[Any]:

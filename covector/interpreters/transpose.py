@@ -25,7 +25,7 @@ from covector.core.jaxpr import Jaxpr, Var, has_effects, sub_jaxprs
 from covector.core.memory import Holder
 from covector.core.primitive import Primitive, TracerBase, open_trace, running_users_code
 from covector.core.source import Source
-from covector.interpreters.evaluate import eval_jaxpr, is_call
+from covector.interpreters.evaluate import eval_jaxpr
 from covector.interpreters.linearize import LinearProgram, linear_output
 from covector.interpreters.stage import LinearTrace, StageTracer, TapeEntry
 from covector.interpreters.watch import known
@@ -84,8 +84,13 @@ class PartialSum:
         return functools.reduce(operator.add, terms)
 
 
-SUM_OVER_AXES: list[Callable[[Any, frozenset[Any]], Any]] = []
-"""The sum of a value over named axes; the collectives put it here."""
+_total_over: Any = None
+
+
+def register_total_over_axes(total_over: Callable[[Any, frozenset[Any]], Any]) -> None:
+    """Say what the sum of a value over named axes is."""
+    global _total_over
+    _total_over = total_over
 
 
 def kept_axes() -> frozenset[Any] | None:
@@ -114,7 +119,7 @@ def summed_over_axes(x_cts: Sequence[Any], entry: TapeEntry, kept: frozenset[Any
 def _sum_over(ct: Any, names: frozenset[Any], aval: Any) -> Any:
     if not names or type(ct) is Zero:
         return ct
-    return SUM_OVER_AXES[0](ct.scatter([ct], aval) if type(ct) is Accumulate else ct, names)
+    return _total_over(ct.scatter([ct], aval) if type(ct) is Accumulate else ct, names)
 
 
 def accumulate(arrived: dict[Var, Any], var: Var, ct: Any) -> None:
@@ -274,7 +279,7 @@ class UsersLinearTrace(LinearTrace):
         except errors.LinearityError as error:
             if self.closed or has_effects(primitive, params):
                 raise
-            if is_call(primitive):  # a part of it may be linear
+            if primitive.inlined:  # a part of it may be linear
                 return eval_jaxpr(params["jaxpr"], *args)
             outs = self.record(primitive, [], params, primitive.abstract(*map(typeof, args), **params), None)
             self.refused.update((o.variable, error) for o in (outs if primitive.multiple_results else [outs]))

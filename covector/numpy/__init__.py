@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as _numpy
 
-from covector.core.tracer import NAMESPACE as _NAMESPACE
+from covector.core.tracer import register_namespace as _register_namespace
 from covector.numpy import applying as _applying
 from covector.numpy import contraction as _contraction
 from covector.numpy import creation as _creation
@@ -57,4 +57,4 @@ def __dir__() -> list[str]:
     return sorted({*dir(_numpy), *OWN})
 
 
-_NAMESPACE[:] = [_sys.modules[__name__]]
+_register_namespace(_sys.modules[__name__])

@@ -17,7 +17,7 @@ import numpy as np
 from covector.core import errors
 from covector.core.avals import dtype_of, shape_of, typeof
 from covector.core.primitive import TracerBase
-from covector.core.tracer import UFUNCS
+from covector.core.tracer import register_ufunc
 from covector.numpy.registry import as_array, canonical_axis, implements, reject
 from covector.primitives.contraction import (
     canonical,
@@ -174,10 +174,11 @@ def _vecmat(x1: Any, x2: Any, axes: Any = None) -> Any:
     return _generalized(x1, x2, axes, lambda x, y: contract_stacks(_conjugate(x), y, "i,ij->j", "numpy.vecmat"))
 
 
-UFUNCS[np.matmul], UFUNCS[np.vecdot] = _matmul, _vecdot
+register_ufunc(np.matmul, _matmul)
+register_ufunc(np.vecdot, _vecdot)
 for _name, _handler in (("matvec", _matvec), ("vecmat", _vecmat)):  # new in NumPy 2.2
     if hasattr(np, _name):
-        UFUNCS[getattr(np, _name)] = _handler
+        register_ufunc(getattr(np, _name), _handler)
 
 
 @implements(np.linalg.vecdot)

@@ -10,7 +10,7 @@ import numpy as np
 from covector.core import errors
 from covector.core.avals import broadcast_shapes, dtype_of, is_weak, shape_of, typeof
 from covector.core.primitive import TracerBase
-from covector.core.tracer import Tracer
+from covector.core.tracer import register_method
 from covector.numpy.registry import as_array, canonical_axis, contains_tracer, implements, known_array, reject
 from covector.primitives.arithmetic import imag, real
 from covector.primitives.comparison import round_p
@@ -96,7 +96,7 @@ def _round_method(self: Any, ndigits: int | None = None) -> Any:
     return round(np.asarray(value).item()) if value is not None else np.round(self)
 
 
-setattr(Tracer, "__round__", _round_method)  # noqa: B010 - as the operators of `ring` are
+register_method("__round__", _round_method)
 
 
 @implements(np.fix)

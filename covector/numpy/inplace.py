@@ -23,7 +23,7 @@ import numpy as np
 
 from covector.core import errors
 from covector.core.avals import dtype_of, shape_of, typeof
-from covector.core.tracer import ITSELF, VIEWS, Tracer
+from covector.core.tracer import Tracer, register_itself, register_method, register_views
 from covector.primitives.shaping import convert_to
 
 COUNTS_ARE_KNOWN = (
@@ -37,20 +37,19 @@ BINARY_OP = opcode.opmap.get("BINARY_OP")
 INPLACE_OPERATORS = range(13, 26)
 """The arguments of the instruction BINARY_OP that mean ``+=``, ``&=``, … ``^=``."""
 
-VIEWS |= dict.fromkeys(
-    [
-        np.atleast_1d, np.atleast_2d, np.atleast_3d, np.array_split, np.ascontiguousarray, np.asfortranarray,
-        np.broadcast_arrays, np.broadcast_to, np.diagonal, np.dsplit, np.expand_dims, np.flip, np.fliplr, np.flipud, np.hsplit,
-        np.imag, np.ix_, np.linalg.diagonal, np.linalg.matrix_transpose, np.matrix_transpose, np.moveaxis, np.ravel, np.real,
-        np.real_if_close, np.require, np.reshape, np.rollaxis, np.rot90, np.split, np.squeeze, np.swapaxes, np.transpose,
-        np.trim_zeros, np.unstack, np.vsplit,
-    ],
-    lambda *args, **kwargs: True,
+register_views(
+    np.atleast_1d, np.atleast_2d, np.atleast_3d, np.array_split, np.ascontiguousarray, np.asfortranarray,
+    np.broadcast_arrays, np.broadcast_to, np.diagonal, np.dsplit, np.expand_dims, np.flip, np.fliplr, np.flipud, np.hsplit,
+    np.imag, np.ix_, np.linalg.diagonal, np.linalg.matrix_transpose, np.matrix_transpose, np.moveaxis, np.ravel, np.real,
+    np.real_if_close, np.require, np.reshape, np.rollaxis, np.rot90, np.split, np.squeeze, np.swapaxes, np.transpose,
+    np.trim_zeros, np.unstack, np.vsplit,
 )  # fmt: skip
-VIEWS[np.diag] = lambda v, k=0: len(shape_of(v)) == 2
-VIEWS[np.meshgrid] = lambda *xi, copy=True, **options: not copy
-VIEWS[np.einsum] = lambda first, *rest, **options: len(rest) == 1 or (len(rest) == 2 and not isinstance(first, str))
-ITSELF |= {np.diff, np.linalg.matrix_power, np.polyder, np.polyint}
+register_views(np.diag, when=lambda v, k=0: len(shape_of(v)) == 2)
+register_views(np.meshgrid, when=lambda *xi, copy=True, **options: not copy)
+register_views(
+    np.einsum, when=lambda first, *rest, **options: len(rest) == 1 or (len(rest) == 2 and not isinstance(first, str))
+)
+register_itself(np.diff, np.linalg.matrix_power, np.polyder, np.polyint)
 
 
 class Probe(Tracer):
@@ -207,4 +206,4 @@ OPERATORS = {
 SYMBOLS = {ufunc: symbol for symbol, ufunc in OPERATORS.values()}
 
 for _name, (_, _ufunc) in OPERATORS.items():
-    setattr(Tracer, f"__i{_name.rstrip('_')}__", in_place_operator(_ufunc, getattr(operator, _name)))
+    register_method(f"__i{_name.rstrip('_')}__", in_place_operator(_ufunc, getattr(operator, _name)))

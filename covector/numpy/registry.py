@@ -16,7 +16,7 @@ import numpy as np
 from covector.core import errors
 from covector.core.avals import check_class, is_weak, shape_of, typeof
 from covector.core.primitive import TracerBase
-from covector.core.tracer import FUNCTIONS, unsupported
+from covector.core.tracer import register_function, unsupported
 from covector.primitives.shaping import convert_p
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
@@ -27,7 +27,7 @@ def implements(*functions: Callable[..., Any]) -> Callable[[Handler], Handler]:
 
     def register(handler: Handler) -> Handler:
         for function in functions:
-            FUNCTIONS[function] = handler
+            register_function(function, handler)
         return handler
 
     return register

@@ -11,7 +11,7 @@ import numpy as np
 
 from covector.core import errors
 from covector.core.avals import broadcast_shapes, check_class, dtype_of, shape_of, typeof
-from covector.core.tracer import Tracer, unsupported, view_of
+from covector.core.tracer import Tracer, register_method, unsupported, view_of
 from covector.numpy.registry import as_array, canonical_axes, canonical_axis, implements
 from covector.primitives.shaping import Shape, broadcast_to_p, reshape_to, transpose_p
 from covector.primitives.subscripts import concrete
@@ -420,4 +420,4 @@ _METHODS: dict[str, Any] = {
 } | {name: _in_place_method(name, fix) for name, fix in IN_PLACE_METHODS.items()}
 
 for _name, _method in _METHODS.items():
-    setattr(Tracer, _name, _method)
+    register_method(_name, _method)

@@ -17,7 +17,7 @@ import numpy as np
 from covector.core import errors
 from covector.core.avals import WEAK_SCALARS, dtype_of, is_weak, shape_of
 from covector.core.primitive import Primitive
-from covector.core.tracer import FOREIGN_OK, UFUNC_METHODS, UFUNCS, foreign_override, unsupported
+from covector.core.tracer import FOREIGN_OK, UFUNCS, foreign_override, register_ufunc_method, unsupported
 from covector.numpy.inplace import Probe, is_augmented_assignment, note_references, written_into_array
 from covector.numpy.reductions import (
     NO_VALUE,
@@ -64,7 +64,7 @@ def ufunc_method(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]
                 options.pop(option, None)
             return method(ufunc, *inputs, **options)
 
-        UFUNC_METHODS[name] = checked
+        register_ufunc_method(name, checked)
         return method
 
     return register
@@ -289,7 +289,7 @@ def at(ufunc: np.ufunc, a: Any, indices: Any, b: Any = None, **options: Any) -> 
     raise _written(f"numpy.{ufunc.__name__}.at", f"a = covector.at(a)[indices].{method}(b)")
 
 
-UFUNC_METHODS["at"] = at
+register_ufunc_method("at", at)
 
 
 # --- ufuncs that have no meaning on tracers ---------------------------------------------------------------------------

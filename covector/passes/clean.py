@@ -15,7 +15,7 @@ from covector.core import errors
 from covector.core.avals import ShapedArray
 from covector.core.jaxpr import Equation, Jaxpr, Literal, Var, has_effects, program_has_effects
 from covector.core.keys import key_of
-from covector.interpreters.evaluate import implementation, is_call
+from covector.interpreters.evaluate import implementation
 
 MAX_FOLDED_SIZE = 1024
 """Constants that folding makes have at most this many elements, or as many as the inputs that they replace."""
@@ -61,7 +61,7 @@ class _Cleaner:
 
     def equation(self, eqn: Equation, inputs: list[Any]) -> list[Any]:
         """The atoms that stand for the outputs of an equation."""
-        if is_call(eqn.primitive):
+        if eqn.primitive.inlined:
             inner = eqn.params["jaxpr"]
             return self.walk(inner, dict(zip(inner.in_vars, inputs, strict=True)))
         key = self.key(eqn, inputs)

@@ -16,7 +16,7 @@ from numpy import ndarray
 
 from covector.core.avals import Zero, dtype_of, is_weak, typeof
 from covector.core.primitive import Primitive, jointly
-from covector.core.tracer import UFUNCS, UNARY_UFUNCS, Tracer, view_of
+from covector.core.tracer import Tracer, register_method, register_ufunc, view_of
 from covector.interpreters.jvp import JVPTracer
 from covector.primitives.constructors import elementwise_primitive, numpy_scalars
 from covector.primitives.ring import add_p, install_operators, mul_p, neg_p, scale, sub_p, sumprod_p
@@ -47,8 +47,7 @@ def keeping_weak(ufunc: np.ufunc) -> Callable[..., Any]:
 def _unary(ufunc: np.ufunc, derivative: Any = None, name: str = "", exact: bool = True) -> Primitive:
     derivatives = () if derivative is None else (derivative,)
     primitive = elementwise_primitive(name or ufunc.__name__, ufunc, *derivatives, exact=exact, trusted=True, makes_new=True)
-    UFUNCS[ufunc] = primitive.bind
-    UNARY_UFUNCS[ufunc] = primitive
+    register_ufunc(ufunc, primitive)
     return primitive
 
 
@@ -93,8 +92,8 @@ arccosh_p = _unary(np.arccosh, lambda out, x: 1 / (np.sqrt(x - 1) * np.sqrt(x + 
 arctanh_p = _unary(np.arctanh, lambda out, x: 1 / (1 - x) / (1 + x))
 deg2rad_p = _unary(np.deg2rad, lambda out, x: DEGREE, exact=False)  # a Python number, as weak as the tangent
 rad2deg_p = _unary(np.rad2deg, lambda out, x: 1 / DEGREE, exact=False)
-UFUNCS[np.radians], UNARY_UFUNCS[np.radians] = deg2rad_p.bind, deg2rad_p
-UFUNCS[np.degrees], UNARY_UFUNCS[np.degrees] = rad2deg_p.bind, rad2deg_p
+register_ufunc(np.radians, deg2rad_p)
+register_ufunc(np.degrees, rad2deg_p)
 
 
 def _real_sign(x: Any) -> Any:
@@ -113,7 +112,7 @@ fabs_p = _unary(np.fabs, lambda out, x: slope_p.bind(x))
 
 def _binary(ufunc: np.ufunc, *derivatives: Any) -> Primitive:
     primitive = elementwise_primitive(ufunc.__name__, ufunc, *derivatives, trusted=True, makes_new=True)
-    UFUNCS[ufunc] = primitive.bind
+    register_ufunc(ufunc, primitive)
     return primitive
 
 
@@ -167,7 +166,7 @@ def _extremum(ufunc: np.ufunc, wins: Callable[[Any, Any], Any] | None) -> Primit
     derivative 0 at 0.
     """
     primitive = elementwise_primitive(ufunc.__name__, ufunc, trusted=True, makes_new=True)
-    UFUNCS[ufunc] = primitive.bind
+    register_ufunc(ufunc, primitive)
 
     def against_variable(out: Any, mine: Any, other: Any) -> Any:
         return convert_to(np.where(mine == other, 0.5, mine == out), dtype_of(out))
@@ -288,7 +287,7 @@ def _power_jvp(primitive: Primitive) -> Callable[..., Any]:
 
 pow_p.def_jvp(_power_jvp(pow_p))
 float_power_p.def_jvp(_power_jvp(float_power_p))
-UFUNCS[np.float_power] = float_power_p.bind
+register_ufunc(np.float_power, float_power_p)
 
 
 # --- absolute value, and complex numbers ------------------------------------------------------------------------------
@@ -376,8 +375,8 @@ def _mantissa_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     return out, typeof(out).zero if type(t) is Zero else ldexp_p.bind(t, -exponent_p.bind(x))
 
 
-UFUNCS[np.modf] = lambda x: (fraction_p.bind(x), whole_p.bind(x))
-UFUNCS[np.frexp] = lambda x: (mantissa_p.bind(x), exponent_p.bind(x))
+register_ufunc(np.modf, lambda x: (fraction_p.bind(x), whole_p.bind(x)))
+register_ufunc(np.frexp, lambda x: (mantissa_p.bind(x), exponent_p.bind(x)))
 
 
 # --- the operators of tracers, and the ufuncs that are operators too --------------------------------------------------
@@ -413,8 +412,8 @@ for _ufunc, _primitive in (
     *((np.add, add_p), (np.subtract, sub_p), (np.multiply, mul_p), (np.divide, div_p), (np.power, pow_p)),
     *((np.negative, neg_p), (np.absolute, abs_p), (np.remainder, remainder_p)),
 ):
-    UFUNCS[_ufunc] = ufunc_of(_ufunc, _primitive)
-UFUNCS[np.conjugate] = lambda x: strong(conj(x))
+    register_ufunc(_ufunc, ufunc_of(_ufunc, _primitive))
+register_ufunc(np.conjugate, lambda x: strong(conj(x)))
 
 
 def _positive(x: Any) -> Any:
@@ -424,11 +423,11 @@ def _positive(x: Any) -> Any:
     return x.duplicate() if isinstance(x, Tracer) else x
 
 
-UFUNCS[np.positive] = lambda x: _positive(strong(x))
+register_ufunc(np.positive, lambda x: _positive(strong(x)))
 
-install_operators(Tracer, "truediv", div_p)
-install_operators(Tracer, "mod", remainder_p)
-install_operators(Tracer, "pow", pow_p)
+install_operators("truediv", div_p)
+install_operators("mod", remainder_p)
+install_operators("pow", pow_p)
 _raised = vars(Tracer)["__pow__"]
 
 
@@ -437,28 +436,28 @@ def _raise_to(self: Any, other: Any) -> Any:
     return np.square(self) if type(other) is int and other == 2 and self.dtype.kind == "b" else _raised(self, other)
 
 
-setattr(Tracer, "__pow__", _raise_to)  # noqa: B010 - as the operators of `ring` are
+register_method("__pow__", _raise_to)
 
 
-def _install_properties(tracer_type: Any) -> None:
-    tracer_type.__pos__ = _positive
-    tracer_type.__abs__ = lambda self: abs_p.bind(self)
-    tracer_type.real = property(lambda self: view_of(self, real(self)), doc="The real part.")
-    tracer_type.imag = property(lambda self: view_of(self, imag(self)), doc="The imaginary part.")
-
-    def conjugate(self: Any) -> Any:
-        """The complex conjugate; a real value is its own."""
-        return conj_p.bind(self) if dtype_of(self).kind == "c" else self
-
-    def astype(self: Any, dtype: Any, order: str = "K", casting: Any = "unsafe", subok: bool = True, copy: bool = True) -> Any:
-        """The value in another dtype; the imaginary part is dropped by a real one."""
-        if not np.can_cast(dtype_of(self), dtype, casting):
-            raise TypeError(f"cannot cast from {dtype_of(self)!r} to {np.dtype(dtype)!r} according to the rule {casting!r}")
-        out = convert_to(self, np.dtype(dtype))
-        return out.duplicate() if out is self and copy else out
-
-    tracer_type.conj = tracer_type.conjugate = conjugate
-    tracer_type.astype = astype
+register_method("__pos__", _positive)
+register_method("__abs__", lambda self: abs_p.bind(self))
+register_method("real", property(lambda self: view_of(self, real(self)), doc="The real part."))
+register_method("imag", property(lambda self: view_of(self, imag(self)), doc="The imaginary part."))
 
 
-_install_properties(Tracer)
+def conjugate(self: Any) -> Any:
+    """The complex conjugate; a real value is its own."""
+    return conj_p.bind(self) if dtype_of(self).kind == "c" else self
+
+
+def astype(self: Any, dtype: Any, order: str = "K", casting: Any = "unsafe", subok: bool = True, copy: bool = True) -> Any:
+    """The value in another dtype; the imaginary part is dropped by a real one."""
+    if not np.can_cast(dtype_of(self), dtype, casting):
+        raise TypeError(f"cannot cast from {dtype_of(self)!r} to {np.dtype(dtype)!r} according to the rule {casting!r}")
+    out = convert_to(self, np.dtype(dtype))
+    return out.duplicate() if out is self and copy else out
+
+
+register_method("conj", conjugate)
+register_method("conjugate", conjugate)
+register_method("astype", astype)

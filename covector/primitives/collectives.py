@@ -18,7 +18,7 @@ from covector.core.avals import VaryingArray, array_aval, shape_of, typeof, with
 from covector.core.context import axis_of_rule, named_axes, open_traces
 from covector.core.primitive import ContextPrimitive, Primitive, jointly
 from covector.interpreters.stage import StageTrace
-from covector.interpreters.transpose import SUM_OVER_AXES
+from covector.interpreters.transpose import register_total_over_axes
 from covector.primitives.indexing import gather_p
 from covector.primitives.shaping import linear_structural, moveaxis, reduce_sum_p
 
@@ -91,7 +91,7 @@ def total_over(x: Any, names: Any) -> Any:
     return sum_over(x, names)
 
 
-SUM_OVER_AXES.append(total_over)
+register_total_over_axes(total_over)
 
 
 # --- all_gather: the values of all examples, stacked ------------------------------------------------------------------

@@ -12,7 +12,7 @@ import numpy as np
 
 from covector.core.avals import ShapedArray, array_aval, is_value
 from covector.core.primitive import Primitive
-from covector.core.tracer import FOREIGN_OK, UFUNCS, UNARY_UFUNCS, Tracer, as_operand, foreign_override
+from covector.core.tracer import FOREIGN_OK, as_operand, foreign_override, register_method, register_ufunc
 from covector.primitives.arithmetic import keeping_weak, ufunc_of
 from covector.primitives.constructors import elementwise_primitive, zero_jvp
 from covector.primitives.ring import install_operators
@@ -22,15 +22,13 @@ def _operator(ufunc: np.ufunc) -> Primitive:
     """The primitive of an operator, which gives a Python number for Python numbers (the ufunc does not)."""
     primitive = elementwise_primitive(ufunc.__name__, ufunc, keeps_weak=True, trusted=True, makes_new=True)
     primitive.impl = keeping_weak(ufunc)
-    UFUNCS[ufunc] = ufunc_of(ufunc, primitive)
+    register_ufunc(ufunc, ufunc_of(ufunc, primitive))
     return primitive
 
 
 def _step(ufunc: np.ufunc) -> Primitive:
     primitive = elementwise_primitive(ufunc.__name__, ufunc, trusted=True, makes_new=True)
-    UFUNCS[ufunc] = primitive.bind
-    if ufunc.nin == 1:
-        UNARY_UFUNCS[ufunc] = primitive
+    register_ufunc(ufunc, primitive)
     return primitive
 
 
@@ -47,7 +45,7 @@ bitwise_or_p, bitwise_xor_p = map(_operator, (np.bitwise_or, np.bitwise_xor))
 left_shift_p, right_shift_p = map(_operator, (np.left_shift, np.right_shift))
 gcd_p, lcm_p, bitwise_count_p = map(_step, (np.gcd, np.lcm, np.bitwise_count))
 
-UFUNCS[np.divmod] = lambda x, y: (np.floor_divide(x, y), np.remainder(x, y))
+register_ufunc(np.divmod, lambda x, y: (np.floor_divide(x, y), np.remainder(x, y)))
 
 
 # --- round: to a number of decimals -----------------------------------------------------------------------------------
@@ -73,7 +71,7 @@ for _symbol, _primitive in (
     *(("floordiv", floor_divide_p), ("and", bitwise_and_p), ("or", bitwise_or_p), ("xor", bitwise_xor_p)),
     *(("lshift", left_shift_p), ("rshift", right_shift_p)),
 ):
-    install_operators(Tracer, _symbol, _primitive)
+    install_operators(_symbol, _primitive)
 
 
 def _comparison(primitive: Primitive) -> Callable[[Any, Any], Any]:
@@ -90,15 +88,11 @@ def _comparison(primitive: Primitive) -> Callable[[Any, Any], Any]:
     return compare
 
 
-def _install(tracer_type: Any) -> None:
-    for symbol, primitive in (
-        *(("eq", equal_p), ("ne", not_equal_p), ("lt", less_p), ("le", less_equal_p)),
-        *(("gt", greater_p), ("ge", greater_equal_p)),
-    ):
-        setattr(tracer_type, f"__{symbol}__", _comparison(primitive))
-    tracer_type.__invert__ = lambda self: invert_p.bind(self)
-    tracer_type.__divmod__ = lambda self, other: (self // other, self % other)
-    tracer_type.__rdivmod__ = lambda self, other: (other // self, other % self)
-
-
-_install(Tracer)
+for _symbol, _primitive in (
+    *(("eq", equal_p), ("ne", not_equal_p), ("lt", less_p), ("le", less_equal_p)),
+    *(("gt", greater_p), ("ge", greater_equal_p)),
+):
+    register_method(f"__{_symbol}__", _comparison(_primitive))
+register_method("__invert__", lambda self: invert_p.bind(self))
+register_method("__divmod__", lambda self, other: (self // other, self % other))
+register_method("__rdivmod__", lambda self, other: (other // self, other % self))

@@ -26,7 +26,7 @@ from covector.core import errors
 from covector.core.avals import ShapedArray, Zero, array_aval, broadcast_shapes, dtype_of, shape_of, typeof
 from covector.core.jaxpr import Var
 from covector.core.primitive import Primitive, one_of
-from covector.core.tracer import FOREIGN_OK, Tracer, foreign_override
+from covector.core.tracer import FOREIGN_OK, foreign_override, register_method
 from covector.primitives.constructors import bilinear
 from covector.primitives.ring import add_p
 from covector.primitives.shaping import (
@@ -477,8 +477,8 @@ def _reflected(self: Any, other: Any) -> Any:
     return matmul(np.asarray(other) if isinstance(other, (list, tuple)) else other, self)
 
 
-setattr(Tracer, "__matmul__", _forward)  # noqa: B010 - as the operators of `ring` are
-setattr(Tracer, "__rmatmul__", _reflected)  # noqa: B010
+register_method("__matmul__", _forward)
+register_method("__rmatmul__", _reflected)
 
 
 # --- convolution --------------------------------------------------------------------------------------------------

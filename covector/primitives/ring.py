@@ -18,7 +18,7 @@ from covector.core.avals import WEAK_SCALARS, ShapedArray, Zero, array_aval, bro
 from covector.core.context import CAPTURING
 from covector.core.jaxpr import Var
 from covector.core.primitive import NO_PARAMS, Primitive, TracerBase, jointly, one_of
-from covector.core.tracer import FOREIGN_OK, Tracer, as_operand, foreign_override
+from covector.core.tracer import FOREIGN_OK, as_operand, foreign_override, register_method
 from covector.interpreters.stage import LinearTrace, StageTracer
 from covector.passes.accumulating import declare_sum
 from covector.primitives.shaping import align_batch, fit, unbroadcast
@@ -286,7 +286,7 @@ def sum_of_products(x: Any, tx: Any, y: Any, ty: Any) -> Any:
 PLAIN_OPERANDS = {np.ndarray, int, float, np.float64, bool, complex}
 
 
-def install_operators(tracer_type: type, symbol: str, primitive: Primitive) -> None:
+def install_operators(symbol: str, primitive: Primitive) -> None:
     """Make ``primitive`` the binary operator ``symbol`` (as ``add``) of tracers, from either side.
 
     Next to a plain operand, or one of the same trace, the trace that decides is known without `bind` (0.2 us).
@@ -313,10 +313,10 @@ def install_operators(tracer_type: type, symbol: str, primitive: Primitive) -> N
             other = as_operand(other)
         return bind(other, self)
 
-    setattr(tracer_type, f"__{symbol}__", forward)
-    setattr(tracer_type, f"__r{symbol}__", reflected)
+    register_method(f"__{symbol}__", forward)
+    register_method(f"__r{symbol}__", reflected)
 
 
 for _symbol, _primitive in (("add", add_p), ("sub", sub_p), ("mul", mul_p)):
-    install_operators(Tracer, _symbol, _primitive)
-Tracer.__neg__ = lambda self: neg_p.bind(self)  # type: ignore[attr-defined,operator]
+    install_operators(_symbol, _primitive)
+register_method("__neg__", lambda self: neg_p.bind(self))

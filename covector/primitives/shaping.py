@@ -14,7 +14,7 @@ import numpy as np
 from covector.core.avals import WEAK_SCALARS, ShapedArray, Zero, array_aval, is_weak, shape_of, typeof
 from covector.core.jaxpr import Var
 from covector.core.primitive import Primitive, jointly
-from covector.interpreters.evaluate import CONVERT
+from covector.interpreters.evaluate import register_conversion
 
 Shape = tuple[int, ...]
 Dims = Sequence[int | None]
@@ -256,7 +256,7 @@ def convert_to(x: Any, dtype: np.dtype[Any]) -> Any:
     return x if aval.dtype == dtype and not aval.weak_type else convert_p.bind(x, dtype=dtype)
 
 
-CONVERT.append(convert_to)
+register_conversion(convert_to)
 
 
 def as_python_number(x: Any) -> Any:

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from covector.core.avals import TYPEOF, AbstractValue, ShapedArray, Zero, array_aval, shape_of, typeof
+from covector.core.avals import AbstractValue, ShapedArray, Zero, array_aval, register_type, shape_of, typeof
 from covector.core.jaxpr import same_value
-from covector.core.memory import PARTS, mapped
+from covector.core.memory import mapped, register_parts
 from covector.core.notation import register_notation
 from covector.core.primitive import Primitive, jointly
 from covector.primitives.shaping import batch_all, linear_structural
@@ -87,8 +87,8 @@ class Stack:
         return f"<stack of {len(self.items)} x {self.aval.element}>"
 
 
-TYPEOF[Stack] = lambda x: x.aval
-PARTS[Stack] = lambda x, f: Stack(x.aval, [mapped(f, item) for item in x.items])
+register_type(Stack, lambda x: x.aval)
+register_parts(Stack, lambda x, f: Stack(x.aval, [mapped(f, item) for item in x.items]))
 register_notation(Stack, "stacked", lambda x: (x.aval, *x.items), lambda aval, *items: Stack(aval, items))
 
 

@@ -22,7 +22,7 @@ import numpy as np
 from covector.core import errors
 from covector.core.avals import ShapedArray, shape_of, typeof
 from covector.core.primitive import TracerBase
-from covector.core.tracer import Tracer, view_of
+from covector.core.tracer import Tracer, register_method, view_of
 from covector.primitives.indexing import Index, check_bounds, gather_p, index_shape, part_shape, slice_p, span
 from covector.primitives.shaping import Shape, broadcast_to_p, inverse_permutation, reshape_to, transpose_p
 
@@ -140,7 +140,7 @@ def index(x: Any, idx: Any) -> Any:
     return view_of(x, part)
 
 
-Tracer.__getitem__ = index  # type: ignore[attr-defined, misc]
+register_method("__getitem__", index)
 
 
 # --- parsing ----------------------------------------------------------------------------------------------------------
