@@ -27,6 +27,7 @@ from covector.transforms.vmap import vmap
 
 if TYPE_CHECKING:
     from covector import checkify, debug, lax
+    from covector.backends.run import register_backend, use_backend
     from covector.debug import checking_leaks, debug_nans, disable_jit
     from covector.transforms.callbacks import io_callback, pure_callback
     from covector.transforms.checkpoint import (
@@ -46,6 +47,7 @@ __version__ = "0.1.0"
 LAZY = {
     **{name: f"covector.{name}" for name in ("checkify", "debug", "lax")},
     **dict.fromkeys(["checking_leaks", "debug_nans", "disable_jit"], "covector.debug"),
+    **dict.fromkeys(["register_backend", "use_backend"], "covector.backends.run"),
     **dict.fromkeys(["io_callback", "pure_callback"], "covector.transforms.callbacks"),
     **dict.fromkeys(
         ["checkpoint", "checkpoint_name", "checkpoint_policies", "print_saved_residuals", "remat", "saved_residuals"],
@@ -143,11 +145,13 @@ __all__ = [
     "pure_callback",
     "ravel_pytree",
     "reduction",
+    "register_backend",
     "remat",
     "saved_residuals",
     "stop_gradient",
     "tree",
     "typeof",
+    "use_backend",
     "value_and_grad",
     "value_and_jacobian",
     "vjp",

@@ -6,29 +6,112 @@ program is cleaned, and handed to a backend; what that makes is kept with the pr
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from covector.backends import numpy
-from covector.core.context import MODES, WATCH, value_of
+from covector.core import errors
+from covector.core.context import BACKEND, MODES, WATCH, mode, value_of
 from covector.core.jaxpr import Equation, Jaxpr
 from covector.interpreters.evaluate import implementation, run_equations
 from covector.passes.clean import clean
 
 Run = Callable[..., list[Any]]
+Compile = Callable[[Jaxpr], Run]
+CompileStep = Callable[[Jaxpr, int, int], tuple[Run, list[int]] | None]
+
+
+class Backend:
+    """A way to run programs."""
+
+    __slots__ = ("compile", "compile_step", "name")
+
+    def __init__(self, name: str, compile: Compile, compile_step: CompileStep = lambda jaxpr, first_carry, num_carry: None):
+        self.name = name
+        self.compile = compile
+        self.compile_step = compile_step
+        """``(jaxpr, first_carry, num_carry) -> (run, the carries that it overwrites)``, or None where it overwrites none."""
+
+
+NUMPY = Backend("numpy", numpy.compiled, numpy.compiled_step)
+_backends = {"numpy": NUMPY}
+
+
+def register_backend(name: str, compile: Compile) -> None:
+    """Declare a backend: a way to run programs on arrays.
+
+    Args:
+        name: how `use_backend` and ``jit`` call it; a backend that had the name before is forgotten.
+        compile: ``compile(jaxpr)`` is a function ``(*arrays) -> list of arrays`` that runs the program.  The program is clean,
+            and `legalize` makes it explicit; whatever the backend makes of it is kept with it.  The function gets NumPy
+            arrays and scalars, and Python numbers where an aval is weakly typed, and returns such.  It never returns an array
+            that it keeps, such as a constant of the program.
+
+    Raises:
+        ArgumentError: the name is that of covector's own backend.
+
+    Example:
+        >>> import numpy as np
+        >>> import covector as cv
+        >>> from covector.interpreters.evaluate import eval_jaxpr
+        >>> def shouting(jaxpr):
+        ...     print("compiling", jaxpr)
+        ...     return lambda *args: eval_jaxpr(jaxpr, *args)
+        >>> cv.register_backend("shouting", shouting)
+        >>> f = cv.jit(lambda x: np.sin(x) * 2.0)
+        >>> with cv.use_backend("shouting"):
+        ...     y = f(0.0)
+        compiling { lambda ; a:weak_f64[]. let b:f64[] = sin a; c:f64[] = mul b 2.0 in (c,) }
+        >>> float(y)
+        0.0
+    """
+    if _backends.get(name) is NUMPY:
+        why = "programs run on it where nobody chooses another"
+        what = f"register_backend: {name!r} is covector's own backend."
+        raise errors.ArgumentError(errors.describe(what, why=why, fix="choose another name"))
+    _backends[name] = Backend(name, compile)
+
+
+def backend_named(name: str, who: str) -> Backend:
+    """The backend that has a name; an error that names ``who`` asked if none has."""
+    found = _backends.get(name)
+    if found is None:
+        why = f"the backends are {', '.join(map(repr, _backends))}"
+        fix = "choose one of these, or declare another with register_backend"
+        raise errors.ArgumentError(errors.describe(f"{who}: there is no backend {name!r}.", why=why, fix=fix))
+    return found
+
+
+@contextmanager
+def use_backend(name: str) -> Iterator[None]:
+    """Run programs (compiled functions, loops, branches) on a backend, in this thread or task.
+
+    Args:
+        name: "numpy", or the name of a backend that was declared with `register_backend`.
+
+    Raises:
+        ArgumentError: there is no such backend.
+
+    Operations outside of programs are NumPy's, as always.
+    """
+    with mode(BACKEND, backend_named(name, "use_backend")):
+        yield
 
 
 def runner(jaxpr: Jaxpr) -> Run:
-    """A function that runs the program on arrays, now: what is watched now is reported."""
-    report = value_of(WATCH) if MODES else None
+    """A function that runs the program on arrays, now: on the backend of the context, and what is watched is reported."""
+    if not MODES:
+        return compiled(jaxpr)
+    report = value_of(WATCH)
     if report is not None:
         return lambda *args: _watched(clean(jaxpr), args, report)
-    return compiled(jaxpr)
+    return compiled(jaxpr, value_of(BACKEND, NUMPY))
 
 
-def compiled(jaxpr: Jaxpr) -> Run:
-    """A function that runs the program on arrays, watched by nobody; cached on the program."""
-    return jaxpr.derived("compiled", lambda: numpy.compiled(clean(jaxpr)))
+def compiled(jaxpr: Jaxpr, backend: Backend = NUMPY) -> Run:
+    """A function that runs the program on a backend, watched by nobody; cached on the program."""
+    return jaxpr.derived(("compiled", backend), lambda: backend.compile(clean(jaxpr)))
 
 
 def step_runner(jaxpr: Jaxpr, first_carry: int, num_carry: int) -> tuple[Run, list[int]]:
@@ -36,10 +119,13 @@ def step_runner(jaxpr: Jaxpr, first_carry: int, num_carry: int) -> tuple[Run, li
 
     The carries are inputs from ``first_carry`` on, and the first outputs.
     """
-    if MODES and value_of(WATCH) is not None:
-        return runner(jaxpr), []
-    make = lambda: numpy.compiled_step(clean(jaxpr), first_carry, num_carry) or (compiled(jaxpr), [])
-    return jaxpr.derived(("compiled step", first_carry, num_carry), make)
+    backend = NUMPY
+    if MODES:
+        if value_of(WATCH) is not None:
+            return runner(jaxpr), []
+        backend = value_of(BACKEND, NUMPY)
+    make = lambda: backend.compile_step(clean(jaxpr), first_carry, num_carry) or (compiled(jaxpr, backend), [])
+    return jaxpr.derived(("compiled step", backend, first_carry, num_carry), make)
 
 
 def _watched(jaxpr: Jaxpr, args: Any, report: Any) -> list[Any]:

@@ -7,6 +7,7 @@ mode                 value
 ==================== =========================================================================================
 ``NO_JIT``           True: compiled functions and loops run as the Python that they were written in
 ``WATCH``            ``watch(primitive, inputs, outputs, source, phase)``, called with known results
+``BACKEND``          the backend on which programs run
 ``CHECKS``           the trace that takes note of checks that fail in a program while it runs
 ``EXAMPLES``         the numbers of the examples of a batch of which a part is run
 ``TAKING_PART``      for each example of a batch whether it takes part in what is run for all of them
@@ -33,6 +34,7 @@ T = TypeVar("T")
 
 NO_JIT = "no jit"
 WATCH = "watch"
+BACKEND = "backend"
 CHECKS = "checks"
 EXAMPLES = "examples"
 TAKING_PART = "taking part"
