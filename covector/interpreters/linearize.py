@@ -132,16 +132,13 @@ def split(jaxpr: Jaxpr, nonzero: tuple[bool, ...], needed: tuple[bool, ...] = ()
 
 
 def _split(jaxpr: Jaxpr, nonzero: tuple[bool, ...], needed: tuple[bool, ...]) -> Split:
-    found: list[Any] = []
-
-    def primal_part(*primals: Any) -> list[Any]:
+    def primal_part(*primals: Any) -> tuple[list[Any], Any]:
         outs, program = linearize(lambda *args: eval_jaxpr(jaxpr, *args), primals, nonzero)
         linear, residuals, nonzero_out = close_linear_part(program, needed)
-        found.append((linear, nonzero_out))
-        return [*outs, *residuals]
+        return [*outs, *residuals], (linear, nonzero_out)
 
-    primal = closed_program(primal_part, jaxpr.in_avals, "a derivative")
-    return Split(primal, *found[0])
+    primal, rest = closed_program(primal_part, jaxpr.in_avals, "a derivative")
+    return Split(primal, *rest)
 
 
 def close_linear_part(program: LinearProgram, needed: tuple[bool, ...]) -> tuple[Jaxpr, list[Any], list[bool]]:
@@ -162,9 +159,7 @@ def split_known(jaxpr: Jaxpr, linear: tuple[bool, ...], needed: tuple[bool, ...]
 
 
 def _split_known(jaxpr: Jaxpr, linear: tuple[bool, ...], needed: tuple[bool, ...]) -> Split:
-    found: list[Any] = []
-
-    def known_part(*known: Any) -> list[Any]:
+    def known_part(*known: Any) -> tuple[list[Any], Any]:
         with open_trace(LinearTrace, "jit") as tape:
             rest = iter(known)
             args = [tape.new_input(v.aval) if m else next(rest) for v, m in zip(jaxpr.in_vars, linear, strict=True)]
@@ -175,9 +170,8 @@ def _split_known(jaxpr: Jaxpr, linear: tuple[bool, ...], needed: tuple[bool, ...
         ]
         program = LinearProgram(tape, in_vars, [linear_output(tape, o) for o, m in zip(outs, is_linear, strict=True) if m])
         rest_jaxpr, residuals = program.closed()
-        found.append((rest_jaxpr, is_linear))
-        return [*(o for o, m in zip(outs, is_linear, strict=True) if not m), *residuals]
+        return [*(o for o, m in zip(outs, is_linear, strict=True) if not m), *residuals], (rest_jaxpr, is_linear)
 
     known_avals = [a for a, m in zip(jaxpr.in_avals, linear, strict=True) if not m]
-    primal = closed_program(known_part, known_avals, "a derivative")
-    return Split(primal, *found[0])
+    primal, parts = closed_program(known_part, known_avals, "a derivative")
+    return Split(primal, *parts)

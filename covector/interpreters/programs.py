@@ -40,19 +40,12 @@ def spread(mask: Sequence[bool], xs: Sequence[Any], otherwise: Sequence[Any]) ->
 
 def staged(f: Callable[..., Sequence[Any]], avals: Sequence[Any]) -> Jaxpr:
     """The program of a function that closes over no tracer."""
-    return closed_program(f, avals, "a program")
+    return closed_program(lambda *args: (f(*args), None), avals)[0]
 
 
 def staged_program(f: Callable[..., tuple[list[Any], list[bool]]], in_avals: Sequence[Any]) -> Derived:
     """Stage a function that returns its outputs, and which of the originals' they are."""
-    found: list[list[bool]] = []
-
-    def outputs(*args: Any) -> list[Any]:
-        outs, present = f(*args)
-        found.append(present)
-        return outs
-
-    return Derived(staged(outputs, in_avals), found[0])
+    return Derived(*closed_program(f, in_avals))
 
 
 def jvp_program(jaxpr: Jaxpr, nonzero: tuple[bool, ...], needed: tuple[bool, ...] = ()) -> Derived:
@@ -73,15 +66,9 @@ def batched_program(jaxpr: Jaxpr, size: int, dims: tuple[int | None, ...]) -> tu
     """The program for ``size`` examples, along axes ``dims`` of the inputs, and the batch axes of its outputs."""
 
     def make() -> tuple[Jaxpr, list[int | None]]:
-        out_dims: list[int | None] = []
-
-        def outputs(*args: Any) -> list[Any]:
-            outs, found = batch(lambda *xs: eval_jaxpr(jaxpr, *xs), size, args, dims, axis_name=axis_of_rule())
-            out_dims.extend(found)
-            return outs
-
         in_avals = [a if d is None else a.batched(size, d) for a, d in zip(jaxpr.in_avals, dims, strict=True)]
-        return staged(outputs, in_avals), out_dims
+        f = lambda *xs: eval_jaxpr(jaxpr, *xs)
+        return closed_program(lambda *args: batch(f, size, args, dims, axis_name=axis_of_rule()), in_avals)
 
     return jaxpr.derived(("batch", size, axis_of_rule(), dims), make)
 

@@ -1,4 +1,4 @@
-"""Staging: ``stage : (values -> values) -> avals -> Jaxpr``.
+"""Staging: ``stage : (values -> values, aside) -> avals -> Jaxpr, outer values, aside``.
 
 Run a function on tracers that know only their avals, and keep the equations.  `StageTrace` records everything that touches
 one of its tracers.  What else the function used is closed over: arrays become constants of the program, and tracers of
@@ -13,7 +13,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -27,6 +27,8 @@ from covector.core.memory import Holder, Snapshots
 from covector.core.primitive import NO_PARAMS, ContextPrimitive, NestedPrimitive, Primitive, Trace, TracerBase, open_trace
 from covector.core.source import Source, user_source
 from covector.core.tracer import Tracer, register_tracer
+
+T = TypeVar("T")
 
 TapeEntry = tuple[Primitive, Sequence[Any], dict[str, Any], Sequence[Var], Source | None]
 """An equation before closing: its inputs are variables and, still as they are, the values that it closes over."""
@@ -71,7 +73,7 @@ class StageTrace(Trace):
         super().__init__(name, origin)
         self.tape: list[TapeEntry] = []
         self.is_part = False
-        """Whether its program is that of a loop or a branch, which some examples of a batch may not run; see `note_part`."""
+        """Whether its program is that of a loop or a branch, which some examples of a batch may not run."""
         self.snapshots: Snapshots | None = None
 
     def new_input(self, aval: Any) -> StageTracer:
@@ -149,13 +151,6 @@ class StageTrace(Trace):
         Among these may be the tracers ``ended``, in whose place others are going to be given, of traces that have ended.
         """
         return _Closing(self.keep, ended).close(self, in_vars, outs, linear)
-
-
-def note_part() -> None:
-    """Note on the trace opened last that it records a loop or a branch."""
-    trace = open_traces()[-1]
-    assert isinstance(trace, StageTrace)
-    trace.is_part = True
 
 
 class CapturingTrace(StageTrace):
@@ -257,24 +252,6 @@ def is_written_zero(x: Any) -> bool:
     return isinstance(aval, ShapedArray) and (aval.weak_type or aval.is_differentiable) and not np.any(x)
 
 
-def closed_program(f: Callable[..., Sequence[Any]], in_avals: Sequence[Any], name: str) -> Jaxpr:
-    """The program of a function that closes over no tracer: one that is made of another program, by rules of its primitives.
-
-    A value that a rule got from elsewhere would be lost, for programs that are made of others are kept with them.
-    """
-    jaxpr, hoisted = stage(f, in_avals, name=name)
-    if not hoisted:
-        return jaxpr
-    made = hoisted[0].made_at() if isinstance(hoisted[0], Tracer) else None
-    raise errors.CustomRuleError(
-        errors.describe(
-            f"a rule uses a traced value of type {typeof(hoisted[0])}{f', made at {made},' if made else ''} from outside.",
-            why="the operation is part of a program (of a loop, a branch, a checkpoint or jit), which has no such input",
-            fix="pass the value to the operation as an argument, so that its rule gets it with the others",
-        )
-    )
-
-
 def leaked(trace: Trace, args: Iterable[Any]) -> errors.UnexpectedTracerError:
     """The error for using a tracer of a closed trace."""
     culprit = next(a for a in args if isinstance(a, Tracer) and a._trace is trace)
@@ -342,33 +319,67 @@ def collection_paused() -> Iterator[None]:
             gc.enable()
 
 
+class Staged(NamedTuple):
+    """What `stage` makes of a function.
+
+    Attributes:
+        jaxpr: its program.
+        hoisted: the tracers of enclosing transformations that it closes over: they are to be passed as leading inputs.
+        aside: what it returned beside its outputs.
+    """
+
+    jaxpr: Jaxpr
+    hoisted: list[Any]
+    aside: Any
+
+
 def stage(
-    f: Callable[..., Sequence[Any]],
+    f: Callable[..., tuple[Sequence[Any], Any]],
     in_avals: Sequence[Any],
-    *,
-    name: str = "make_jaxpr",
+    name: str = "a program",
     origin: Source | None = None,
+    *,
     capture: bool = False,
+    part: bool = False,
     ended: Sequence[Any] = (),
-) -> tuple[Jaxpr, list[Any]]:
-    """The program of ``f`` on inputs of these avals.
+) -> Staged:
+    """The program of ``f``, which returns its outputs and anything else, on inputs of these avals.
 
     What ``f`` does with values of enclosing transformations alone is done there and then, outside of the program.  With
     ``capture`` it is part of the program, which may never run, or run again.
 
     Args:
+        part: whether the program is that of a loop or a branch, which some examples of a batch may not run.
         ended: tracers that ``f`` may close over though their transformation has ended, since others are given in their place.
-
-    Returns:
-        The program, and the tracers of enclosing transformations that ``f`` closed over: they are to be passed as its
-        leading inputs.
     """
 
-    def run() -> tuple[Jaxpr, list[Any]]:
+    def run() -> Staged:
         with collection_paused(), open_trace(CapturingTrace if capture else StageTrace, name, origin) as trace:
+            trace.is_part = part
             tracers = [trace.new_input(aval) for aval in in_avals]
-            program = trace.close([t.variable for t in tracers], f(*tracers), ended=ended)
+            outs, aside = f(*tracers)
+            jaxpr, hoisted = trace.close([t.variable for t in tracers], outs, ended=ended)
             trace.forget()
-            return program
+            return Staged(jaxpr, hoisted, aside)
 
     return on_fresh_stack(len(open_traces()), run)
+
+
+def closed_program(
+    f: Callable[..., tuple[Sequence[Any], T]], in_avals: Sequence[Any], name: str = "a program"
+) -> tuple[Jaxpr, T]:
+    """The same for a function that closes over no tracer: a program that is made of another one, by rules of its primitives.
+
+    A value that a rule got from elsewhere would be lost, for programs that are made of others are kept with them.
+    """
+    jaxpr, hoisted, aside = stage(f, in_avals, name)
+    if not hoisted:
+        return jaxpr, aside
+    made = hoisted[0].made_at() if isinstance(hoisted[0], Tracer) else None
+    raise errors.CustomRuleError(
+        errors.describe(
+            f"a rule uses a traced value of type {typeof(hoisted[0])}{f', made at {made},' if made else ''} from outside.",
+            why="the operation is part of a program (of a loop, a branch, a checkpoint or jit), which has no such input",
+            fix="pass the value to the operation as an argument, so that its rule gets it with the others",
+        )
+    )

@@ -6,21 +6,18 @@ A Python number in a carry takes the dtype that the body gives it: ``0`` becomes
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, TypeVar
+from functools import partial
+from typing import Any, NamedTuple
 
 from covector.core import errors
 from covector.core.avals import ShapedArray, result_dtype, typeof, with_varying
-from covector.core.context import named_axes
-from covector.core.jaxpr import Jaxpr
-from covector.core.keys import names_in
 from covector.core.pytrees import tree_paths, tree_unflatten
-from covector.interpreters.stage import note_part, stage
+from covector.interpreters.stage import stage
 from covector.lax.passes import Outcome, found_before, have_risen, new_pass, note
 from covector.primitives.shaping import as_python_number, convert_to, strengthened
 from covector.transforms.arguments import Transformed, flatten_result, flatten_values
-from covector.transforms.caches import traces_of
-
-T = TypeVar("T")
+from covector.transforms.caches import kept
+from covector.transforms.tracing import Traced
 
 
 class Tree(NamedTuple):
@@ -40,21 +37,18 @@ def flat(tree: Any, who: str) -> Tree:
     return Tree(leaves, treedef)
 
 
-class Body(NamedTuple):
-    """A traced body: ``jaxpr : (*hoisted, *carry, *rest) -> (*carry, *outputs)``."""
+class Body(Traced):
+    """A traced body: ``jaxpr : (*hoisted, *carry, *rest) -> (*carry, *outputs)``.
 
-    jaxpr: Jaxpr
-    hoisted: list[Any]
+    Attributes:
+        carry_avals: the types that the loop gives its carries.
+        inner: what the loops in it found.
+    """
+
+    __slots__ = ("carry_avals", "inner")
+
     carry_avals: list[ShapedArray]
-    out_tree: Any
-    made: dict[Any, Any]
-    """What was made of it, by key."""
-
-    def once(self, key: Any, make: Callable[[], T]) -> T:
-        """What ``make()`` returns, computed once for each key; it may refer to the program of the body."""
-        if key not in self.made:
-            self.made[key] = make()
-        return self.made[key]  # type: ignore[no-any-return]
+    inner: Sequence[Outcome]
 
     def converted(self, carry: Sequence[Any]) -> list[Any]:
         """The initial carries in the types that the loop gives them."""
@@ -73,47 +67,28 @@ def traced_body(
     """Trace ``f(carry, *rest)``, whose result ``split`` divides into the next carry and the other outputs.
 
     The function of a ``fori_loop`` takes the index first, as a Python number.
-
-    A body that closes over no tracer is traced once for each function, ``kind`` of loop and types, while it reads the same.
     """
-    trees = [carry.treedef, *(r.treedef for r in rest)]
-    key = (*trees, *map(names_in, trees), *carry.avals, None, *rest_avals)
-    traces = traces_of(f, (kind, named_axes()))
-    if key not in traces:
-        call = (lambda carry, i: f(as_python_number(i), carry)) if kind == "fori_loop" else f
-        body = _traced(call, carry, rest, rest_avals, split, who, f)
-        if not body.hoisted:
-            traces.keep(f, key, body, body.jaxpr)
-        return body
-    note(f, traces[key].carry_avals, (), ())
-    return traces[key]  # type: ignore[no-any-return]
+    call: Callable[..., Any] = (lambda carry, i: f(as_python_number(i), carry)) if kind == "fori_loop" else f
 
-
-def _traced(
-    f: Callable[..., Any],
-    carry: Tree,
-    rest: Sequence[Tree],
-    rest_avals: Sequence[Any],
-    split: Any,
-    who: Transformed,
-    key: Callable[..., Any],
-) -> Body:
-    wanted = carry.avals
-    out_trees: list[Any] = []
-
-    def step(*args: Any) -> list[Any]:
-        note_part()
-        new, outputs = split(f(*unflattened([carry, *rest], args)))
+    def step(wanted: Sequence[Any], *args: Any) -> tuple[list[Any], Any]:
+        new, outputs = split(call(*unflattened([carry, *rest], args)))
         leaves, treedef = flatten_result(new, who.name)
         _check_structure(carry.treedef, treedef, new, who)
-        found[:] = [typeof(x) for x in leaves]
+        found = [typeof(x) for x in leaves]
         outs, out_tree = flatten_result(outputs, who.name)
-        out_trees[:] = [out_tree]
         leaves = [convert_to(x, a.dtype) if typeof(x).weak_type else x for x, a in zip(leaves, wanted, strict=True)]
-        return [*leaves, *map(strengthened, outs)]
+        return [*leaves, *map(strengthened, outs)], (found, out_tree)
 
-    found: list[Any] = []
-    before = found_before(key)
+    trees = [carry.treedef, *(r.treedef for r in rest)]
+    body = kept(f, kind, trees, [*carry.avals, *rest_avals], lambda: _with_types_found(step, carry, rest_avals, who, f))
+    note(f, body.carry_avals, [typeof(x) for x in body.hoisted], body.inner)
+    return body
+
+
+def _with_types_found(step: Any, carry: Tree, rest_avals: Sequence[Any], who: Transformed, f: Callable[..., Any]) -> Body:
+    """Trace the step of a loop in passes, until the types of its carries stay."""
+    wanted = carry.avals
+    before = found_before(f)
     inner: Sequence[Outcome] = () if before is None else before.inner
     if before is not None:
         fits = [_joined(a, b) for a, b in zip(wanted, before.carry, strict=False)] == before.carry
@@ -121,24 +96,25 @@ def _traced(
     while True:
         try:
             with new_pass(inner) as this:
-                jaxpr, hoisted = stage(step, [*wanted, *rest_avals], name=who.name, origin=who.origin)
+                jaxpr, hoisted, (found, out_tree) = stage(partial(step, wanted), [*wanted, *rest_avals], *who, part=True)
         except Exception:
             if before is None:
                 raise
             before, inner, wanted = None, (), carry.avals  # the types of the pass before are too low by now
             continue
-        inner, closed_over = this.found, [typeof(x) for x in hoisted]
+        inner = this.found
         joined = [_joined(a, b) for a, b in zip(wanted, found, strict=True)]
         common = [a for a in joined if a is not None]
         stays = common == wanted and not any(a.weak_type for a in wanted)
-        if before is not None and not (stays and have_risen(before.closed_over, closed_over)):
+        if before is not None and not (stays and have_risen(before.closed_over, [typeof(x) for x in hoisted])):
             before, wanted = None, carry.avals  # it is another loop, after all
             continue
         if len(common) < len(joined):
             raise _type_error(carry, wanted, found, joined.index(None), who)
         if stays:
-            note(key, wanted, closed_over, inner)
-            return Body(jaxpr, hoisted, wanted, out_trees[0], {})
+            body = Body(jaxpr, hoisted, out_tree)
+            body.carry_avals, body.inner = wanted, inner
+            return body
         wanted = [a.strengthened() for a in common] if common == wanted else common
 
 

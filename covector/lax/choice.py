@@ -29,8 +29,7 @@ from covector.transforms.arguments import (
     transformed,
     wrong_argument,
 )
-from covector.transforms.staging import Traced
-from covector.transforms.tracing import traced_function
+from covector.transforms.tracing import Traced, traced
 
 
 @hides_frames
@@ -119,15 +118,15 @@ def _choose(index: Any, functions: Sequence[Callable[..., Any]], operands: Seque
         return functions[int(concrete(index))](*operands)
     leaves, treedef = flatten_values(operands, who.name)
     avals = [typeof(x) for x in leaves]
-    traced = [traced_function(f, treedef, avals, who, capture=True) for f in functions]
-    out_avals = _joined(functions, traced, who)
-    hoisted = [x for t in traced for x in t.hoisted]
+    branches = [traced(f, "branch", treedef, avals, who, capture=True, part=True) for f in functions]
+    out_avals = _joined(functions, branches, who)
+    hoisted = [x for b in branches for x in b.hoisted]
     jaxprs, start = [], 0
-    for jaxpr, own, _ in traced:
-        jaxprs.append(_branch(jaxpr, start, len(own), [typeof(h) for h in hoisted], out_avals))
-        start += len(own)
+    for b in branches:
+        jaxprs.append(_branch(b.jaxpr, start, len(b.hoisted), [typeof(h) for h in hoisted], out_avals))
+        start += len(b.hoisted)
     outs = cond_p.bind(index, *hoisted, *leaves, branches=tuple(jaxprs))
-    return tree_unflatten(traced[0][2], own_results(outs, leaves))[0]
+    return tree_unflatten(branches[0].out_tree, own_results(outs, leaves))[0]
 
 
 def _branch(jaxpr: Jaxpr, start: int, n_own: int, hoisted: list[Any], out_avals: tuple[Any, ...]) -> Jaxpr:
@@ -142,26 +141,26 @@ def _branch(jaxpr: Jaxpr, start: int, n_own: int, hoisted: list[Any], out_avals:
     return jaxpr.derived(key, lambda: staged(branch, [*hoisted, *jaxpr.in_avals[n_own:]]))
 
 
-def _joined(functions: Sequence[Any], traced: Sequence[Traced], who: Transformed) -> tuple[Any, ...]:
+def _joined(functions: Sequence[Any], branches: Sequence[Traced], who: Transformed) -> tuple[Any, ...]:
     """The types of the results, which must agree but for Python numbers."""
-    first, first_tree = traced[0][0], traced[0][2]
-    for f, (_, _, tree) in zip(functions[1:], traced[1:], strict=True):
+    first_tree = branches[0].out_tree
+    types = [tuple(b.jaxpr.out_avals) for b in branches]
+    for f, tree in zip(functions[1:], (b.out_tree for b in branches[1:]), strict=True):
         if tree != first_tree:
             structures = " and ".join(
                 f"{tree_paths_text(t)} ({function_name(g)})" for g, t in ((functions[0], first_tree), (f, tree))
             )
             raise _mismatch(f"{who.name}: the branches return different structures: {structures}.")
-    outs: tuple[Any, ...] = tuple(first.out_avals)
-    if all(tuple(t[0].out_avals) == outs for t in traced) and all(type(a) is ShapedArray and not a.weak_type for a in outs):
-        return outs
+    if all(outs == types[0] for outs in types) and all(type(a) is ShapedArray and not a.weak_type for a in types[0]):
+        return types[0]
     joined = []
-    for i, avals in enumerate(zip(*(t[0].out_avals for t in traced), strict=True)):
+    for i, avals in enumerate(zip(*types, strict=True)):
         strong = [a for a in avals if not a.weak_type]
         dtype = result_dtype(*avals)
         if len({a.shape for a in avals}) > 1 or len({a.dtype for a in strong}) > 1 or any(a.dtype != dtype for a in strong):
-            types = ", ".join(f"{a} ({function_name(f)})" for a, f in zip(avals, functions, strict=True))
-            path = tree_paths(tree_unflatten(first_tree, first.out_avals))[i].removeprefix("[0]")
-            raise _mismatch(f"{who.name}: the result{' at ' + path if path else ''} has different types: {types}.")
+            found = ", ".join(f"{a} ({function_name(f)})" for a, f in zip(avals, functions, strict=True))
+            path = tree_paths(tree_unflatten(first_tree, types[0]))[i].removeprefix("[0]")
+            raise _mismatch(f"{who.name}: the result{' at ' + path if path else ''} has different types: {found}.")
         joined.append(ShapedArray(avals[0].shape, dtype))
     return tuple(joined)
 

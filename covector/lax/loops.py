@@ -29,7 +29,7 @@ from covector.primitives.subscripts import concrete
 from covector.primitives.while_loop import bind_while, is_known
 from covector.transforms import options
 from covector.transforms.arguments import check_functions, function_name, kind_of, transformed, wrong_argument
-from covector.transforms.tracing import traced_function
+from covector.transforms.tracing import traced
 from covector.transforms.vmap import vmap
 
 
@@ -226,7 +226,8 @@ def while_loop(
         return init_val
     carry = flat(init_val, who.name)
     body = traced_body(body_fun, carry, [], [], lambda result: (result, None), who, "while_loop")
-    condition = traced_function(cond_fun, carry.treedef, body.carry_avals, who._replace(name=f"the condition of {who.name}"))
+    of_condition = who._replace(name=f"the condition of {who.name}")
+    condition = traced(cond_fun, "condition", carry.treedef, body.carry_avals, of_condition, part=True)
     check_option(checkpoint, (), who.name)
     _check_condition(condition.jaxpr.out_avals, function_name(cond_fun), who.name)
     args = [condition.hoisted, body.hoisted, body.converted(carry.leaves)]

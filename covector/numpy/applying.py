@@ -127,7 +127,7 @@ def _check_elementwise(piece: Callable[..., Any], dtype: Any, size: int) -> None
         return np.broadcast_to(piece(x), shape_of(x))
 
     def program(f: Callable[..., Any], n: int) -> Any:
-        return stage(lambda x: [f(x)], [array_aval((n,), dtype)], capture=True)[0]
+        return stage(lambda x: ([f(x)], None), [array_aval((n,), dtype)], "make_jaxpr", capture=True).jaxpr
 
     for n in {2, max(size, 3)}:
         expected, why = program(whole, n), None

@@ -17,6 +17,7 @@ from covector.core.jaxpr import Equation, Jaxpr, sub_jaxprs
 from covector.core.primitive import Primitive, TracerBase
 from covector.interpreters.evaluate import eval_jaxpr
 from covector.interpreters.programs import staged
+from covector.interpreters.stage import closed_program
 from covector.primitives.call import jit_p
 from covector.primitives.cond import cond_p
 from covector.primitives.effects import Message, check_p, makes_checks
@@ -63,16 +64,14 @@ Derive = Callable[[Jaxpr], Checked]
 
 def checked_program(jaxpr: Jaxpr, run: Callable[[Jaxpr, Sequence[Any]], tuple[list[Any], list[Found]]]) -> Checked:
     """The program with its checks given out, where ``run`` evaluates one on tracers and collects its checks."""
-    messages: list[Message] = []
-    counts: list[int] = []
 
-    def outputs(*args: Any) -> list[Any]:
+    def outputs(*args: Any) -> tuple[list[Any], Any]:
         outs, found = run(jaxpr, args)
-        messages.extend(message for _, message, _ in found)
-        counts.extend(1 + len(values) for _, _, values in found)
-        return [*outs, *(x for holds, _, values in found for x in (by_example(holds, values), *values))]
+        given = [x for holds, _, values in found for x in (by_example(holds, values), *values)]
+        return [*outs, *given], ([message for _, message, _ in found], [1 + len(values) for _, _, values in found])
 
-    return Checked(staged(outputs, jaxpr.in_avals), len(jaxpr.out_vars), messages, counts)
+    program, (messages, counts) = closed_program(outputs, jaxpr.in_avals)
+    return Checked(program, len(jaxpr.out_vars), messages, counts)
 
 
 def by_example(holds: Any, values: Sequence[Any]) -> Any:

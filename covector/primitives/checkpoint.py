@@ -22,8 +22,8 @@ from covector.core.linearity import linear_as_called, linear_by_marks
 from covector.interpreters.evaluate import run_equations
 from covector.interpreters.jvp import JVPTracer, jvp
 from covector.interpreters.linearize import split_known
-from covector.interpreters.programs import choose, jvp_program, spread, staged, transposed_program
-from covector.interpreters.stage import LinearTrace
+from covector.interpreters.programs import choose, jvp_program, spread, transposed_program
+from covector.interpreters.stage import LinearTrace, closed_program
 from covector.passes.clean import clean, quiet_equation, without_effects
 from covector.primitives.call import call_primitive, varying_of
 from covector.primitives.saved_steps import Steps, giving_out, giving_out_only
@@ -123,10 +123,9 @@ def _tangent_program(
     jaxpr: Jaxpr, nonzero: tuple[bool, ...], saved: list[Var], loops: dict[Var, Steps]
 ) -> tuple[Jaxpr, list[bool]]:
     """``(*saved, *inputs, *tangents) -> tangents``, in which the values of saved variables are taken from the inputs."""
-    present: list[bool] = []
     quiet = _with_quiet_parts(jaxpr)
 
-    def tangents_of(*args: Any) -> list[Any]:
+    def tangents_of(*args: Any) -> tuple[list[Any], list[bool]]:
         values = dict(zip(saved, args, strict=False))
         primals = args[len(saved) : len(saved) + len(nonzero)]
         given = args[len(saved) + len(nonzero) :]
@@ -145,11 +144,12 @@ def _tangent_program(
             return _with_primal(outs, values.get(eqn.outputs[0]))
 
         _, tangents_out = jvp(lambda *xs: run_equations(quiet, xs, apply), primals, tangents)
-        present[:] = [type(t) is not Zero for t in tangents_out]
-        return choose(present, tangents_out)
+        present = [type(t) is not Zero for t in tangents_out]
+        return choose(present, tangents_out), present
 
     avals = [*(v.aval for v in saved), *jaxpr.in_avals, *(a.tangent() for a in choose(nonzero, jaxpr.in_avals))]
-    return clean(staged(tangents_of, avals)), present
+    program, present = closed_program(tangents_of, avals)
+    return clean(program), present
 
 
 def _with_quiet_parts(jaxpr: Jaxpr) -> Jaxpr:

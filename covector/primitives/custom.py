@@ -253,7 +253,7 @@ def of_first_order(out: Any) -> Any:
 
 def as_equation(args: Values, fun: Function, rules: Rules) -> list[Any]:
     """Apply a function by its program, of which the traced values that it and its rules close over are inputs."""
-    jaxpr, hoisted = stage(fun, [typeof(a) for a in args], name=rules.name, origin=rules.origin)
+    jaxpr, hoisted, _ = stage(lambda *xs: (fun(*xs), None), [typeof(a) for a in args], rules.name, rules.origin)
     rules, closed = closure_converted(rules, args, jaxpr.out_avals)
     n = len(hoisted)
     program = rearranged(jaxpr, [*range(n), *map(typeof, closed), *range(n, len(jaxpr.in_vars))]) if closed else jaxpr

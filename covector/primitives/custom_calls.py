@@ -66,16 +66,9 @@ def with_values(
     """``f(*args)`` with other ``values`` in place of the tracers ``closed`` that ``f`` closes over; what it returns besides."""
     if all(x is y for x, y in zip(closed, values, strict=True)):
         return f(*args)
-    found: list[T] = []
-
-    def outputs(*args: Any) -> list[Any]:
-        outs, rest = f(*args)
-        found.append(rest)
-        return outs
-
-    jaxpr, hoisted = stage(outputs, [typeof(x) for x in args], name=name, capture=True, ended=closed)
+    jaxpr, hoisted, rest = stage(f, [typeof(x) for x in args], name, capture=True, ended=closed)
     given = {id(x): value for x, value in zip(closed, values, strict=True)}
-    return eval_jaxpr(jaxpr, *(given.get(id(h), h) for h in hoisted), *args), found[0]
+    return eval_jaxpr(jaxpr, *(given.get(id(h), h) for h in hoisted), *args), rest
 
 
 custom_vmap_p = call_like("custom_vmap")

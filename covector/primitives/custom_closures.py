@@ -101,15 +101,8 @@ class Conversion:
             self.stage_vjp(capture)
 
     def stage(self, f: Callable[..., tuple[Values, list[bool]]], avals: Values, capture: bool) -> RuleProgram:
-        present: list[list[bool]] = []
-
-        def outputs(*args: Any) -> Values:
-            outs, found = f(*args)
-            present.append(found)
-            return outs
-
-        jaxpr, hoisted = stage(outputs, avals, name=self.rules.name, origin=self.rules.origin, capture=capture)
-        return RuleProgram(jaxpr, [self.number_of(h) for h in hoisted], present[0])
+        jaxpr, hoisted, present = stage(f, avals, self.rules.name, self.rules.origin, capture=capture)
+        return RuleProgram(jaxpr, [self.number_of(h) for h in hoisted], present)
 
     def number_of(self, tracer: Any) -> int:
         for i, other in enumerate(self.closed):

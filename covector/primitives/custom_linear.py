@@ -95,7 +95,7 @@ def with_forward_staged(entry: Any) -> Any:
     residuals, xs, ts = cut(inputs, params["residuals"], params["inputs"])
     given = copies(xs)
     try:
-        jaxpr, hoisted = stage(lambda *tangents: rule.forward(given, tangents), [t.aval for t in ts], name=rule.name)
+        jaxpr, hoisted, _ = stage(lambda *tangents: (rule.forward(given, tangents), None), [t.aval for t in ts], rule.name)
     except errors.CovectorError:
         return entry
     staged = LinearRule(rule.name, lambda values, tangents: eval_jaxpr(jaxpr, *values, *tangents), rule.transposed)
@@ -130,15 +130,14 @@ def with_backward_staged(jaxpr: Jaxpr, values: Values) -> tuple[Jaxpr, list[Any]
 def _backward_staged(eqn: Equation) -> tuple[Equation, list[Any]]:
     """An equation of `custom_linear` whose first inputs are the traced values that its backward rule closes over; and these."""
     rule, n = eqn.params["rule"], eqn.params["residuals"]
-    present: list[bool] = []
 
-    def backward(*args: Any) -> list[Any]:
+    def backward(*args: Any) -> tuple[list[Any], list[bool]]:
         results = rule.transposed(args[:n], args[n:])
-        present[:] = [ct is not None and type(ct) is not Zero for ct in results]
-        return choose(present, results)
+        present = [ct is not None and type(ct) is not Zero for ct in results]
+        return choose(present, results), present
 
     avals = [*(x.aval for x in eqn.inputs[:n]), *(a.tangent() for a in eqn.params["out_avals"])]
-    jaxpr, hoisted = stage(backward, avals, name=rule.name)
+    jaxpr, hoisted, present = stage(backward, avals, rule.name)
 
     def transposed(values: Values, cts: Values) -> list[Any]:
         return spread(present, eval_jaxpr(jaxpr, *values, *written_out(cts)), [None] * len(present))

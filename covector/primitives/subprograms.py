@@ -11,7 +11,7 @@ from covector.core.context import axis_of_rule
 from covector.core.jaxpr import Jaxpr, Var, program_axes
 from covector.interpreters.batch import batch
 from covector.interpreters.evaluate import eval_jaxpr
-from covector.interpreters.programs import staged
+from covector.interpreters.stage import closed_program
 from covector.primitives.shaping import broadcast_to_p, moveaxis
 from covector.primitives.stacks import StackAval, repeat_items_p
 
@@ -86,17 +86,15 @@ def batched_in_front(
     """The program for a batch whose axes are in front everywhere, and which outputs are batched: at least those ``needed``."""
 
     def make() -> tuple[Jaxpr, list[bool]]:
-        found: list[bool] = []
-
-        def outputs(*args: Any) -> list[Any]:
+        def outputs(*args: Any) -> tuple[list[Any], list[bool]]:
             dims = [0 if b else None for b in batched]
             outs, out_dims = batch(lambda *xs: eval_jaxpr(jaxpr, *xs), size, args, dims, axis_name=axis_of_rule())
             wanted = [*needed, *[False] * (len(outs) - len(needed))]
-            found.extend(d is not None or w for d, w in zip(out_dims, wanted, strict=True))
-            return [at_front(o, d, size, w) for o, d, w in zip(outs, out_dims, wanted, strict=True)]
+            found = [d is not None or w for d, w in zip(out_dims, wanted, strict=True)]
+            return [at_front(o, d, size, w) for o, d, w in zip(outs, out_dims, wanted, strict=True)], found
 
         avals = [a.batched(size, 0) if b else a for a, b in zip(jaxpr.in_avals, batched, strict=True)]
-        return staged(outputs, avals), found
+        return closed_program(outputs, avals)
 
     return jaxpr.derived(("batch in front", size, axis_of_rule(), batched, needed), make)
 

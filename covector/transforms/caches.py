@@ -1,4 +1,4 @@
-"""What has been traced of a function: ``traces_of : function, options -> Traces``.
+"""What has been traced of a function: ``kept : function, structure and types of its arguments -> what was traced``.
 
 Programs are kept on the function itself, so that they die with it, also where a program refers to the function (a callback
 that closes over it): that is a cycle like any other in Python.  Methods and other callable objects cannot carry them; theirs
@@ -13,14 +13,15 @@ from __future__ import annotations
 import functools
 import types
 import weakref
-from collections.abc import Callable, Hashable
-from typing import Any
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
 from covector.core.avals import AbstractValue
+from covector.core.context import named_axes
 from covector.core.jaxpr import Jaxpr
-from covector.core.keys import ATOMS
+from covector.core.keys import ATOMS, names_in
 from covector.core.primitive import Primitive
 from covector.transforms.arguments import STORE, Wrapper
 from covector.transforms.dependencies import Glance, Places, dependencies, look
@@ -30,6 +31,16 @@ CARRIERS = (types.FunctionType, Wrapper)
 
 MAX_STATES = 8
 """Of how many states of what a function reads the traces are kept."""
+
+
+class HasProgram(Protocol):
+    """What is kept: a program, and the tracers that it closes over."""
+
+    jaxpr: Jaxpr
+    hoisted: list[Any]
+
+
+T = TypeVar("T", bound=HasProgram)
 
 
 class Traces(dict[Hashable, Any]):
@@ -61,9 +72,9 @@ class Traces(dict[Hashable, Any]):
         mine = self.places or {}
         return all(mine.get(p) == places.get(p) for p in mine.keys() | places.keys() if p not in self.own)
 
-    def keep(self, f: Callable[..., Any], key: Hashable, entry: Any, *programs: Jaxpr) -> None:
+    def keep(self, f: Callable[..., Any], key: Hashable, entry: Any) -> None:
         """Keep an entry that has just been traced of ``f``."""
-        if self.places is None or not (self.keeps_all or all(map(is_data, programs))):
+        if self.places is None or not (self.keeps_all or is_data(entry.jaxpr)):
             return
         after = state_of(f, _store_of(f))
         if after is not None:
@@ -72,15 +83,15 @@ class Traces(dict[Hashable, Any]):
             self[key] = entry
 
 
-class Store(dict[Hashable, list[Traces]]):
-    """The traces of a function by options; it belongs to that function alone, and is not copied with it."""
+class Store:
+    """The traces of a function by what it read; it belongs to that function alone, and is not copied with it."""
 
-    __slots__ = ("glance", "methods", "owner")
+    __slots__ = ("glance", "methods", "owner", "states")
 
     def __init__(self, owner: Any = None):
-        super().__init__()
         self.owner = None if owner is None else weakref.ref(owner)
         self.methods = ByObject()
+        self.states: list[Traces] = []
         self.glance: Glance | None = None
         """What tells that the owner still reads what it read when it was last looked at."""
 
@@ -139,19 +150,34 @@ def state_of(f: Callable[..., Any], store: Store | None) -> Places | None:
     return places
 
 
-def traces_of(f: Callable[..., Any], options: Hashable) -> Traces:
-    """What has been traced of a function with these options while it read what it reads now."""
+def traces_of(f: Callable[..., Any]) -> Traces:
+    """What has been traced of a function while it read what it reads now."""
     store = _store_of(f)
     places = state_of(f, store)
     if store is None or places is None:
         return Traces(None)
-    known = store.setdefault(options, [])
+    known = store.states
     for traces in known:
         if traces.serve(places):
             return traces
     del known[: len(known) - MAX_STATES + 1]
     known.append(Traces(places, isinstance(f, CARRIERS)))
     return known[-1]
+
+
+def kept(f: Callable[..., Any], how: Hashable, treedefs: Sequence[Any], avals: Sequence[Any], make: Callable[[], T]) -> T:
+    """What ``make()`` traces of ``f``, once for each way, structure and types of arguments and named axes around it.
+
+    It has a ``jaxpr``, and ``hoisted`` values that this closes over; with any it is of no use once they are gone.
+    """
+    traces = traces_of(f)
+    key = (how, named_axes(), *treedefs, *map(names_in, treedefs), *avals)
+    entry = traces.get(key)
+    if entry is None:
+        entry = make()
+        if not entry.hoisted:
+            traces.keep(f, key, entry)
+    return entry
 
 
 DATA = (*ATOMS, float, complex, slice, AbstractValue, Primitive, np.ndarray, np.generic, np.dtype, np.ufunc)

@@ -7,9 +7,7 @@ from functools import partial
 from typing import Any, NamedTuple, overload
 
 from covector.core.avals import typeof
-from covector.core.context import named_axes
 from covector.core.jaxpr import Equation, Jaxpr, Literal, Var
-from covector.core.keys import names_in
 from covector.core.memory import copy_of, mapped, own_results
 from covector.core.notation import register_notation
 from covector.core.primitive import Primitive, TracerBase
@@ -19,9 +17,9 @@ from covector.interpreters.linearize import split
 from covector.passes.clean import clean
 from covector.primitives.checkpoint import Policy, checkpoint_p, name_p
 from covector.transforms.arguments import check_callable, check_functions, check_leaves, function_name, transformed, wrap_like
-from covector.transforms.caches import traces_of
-from covector.transforms.staging import staged_call
+from covector.transforms.staging import traced_call
 from covector.transforms.static_arguments import StaticArguments
+from covector.transforms.tracing import traced
 from covector.transforms.typing import P, R
 
 # --- policies ---------------------------------------------------------------------------------------------------------
@@ -179,16 +177,10 @@ def checkpoint(
         if not any(isinstance(x, TracerBase) for x in leaves):
             return fun(*args, **kwargs)
         check_leaves(leaves, lambda: tree_paths(call.dynamic), who.name)
-        traces = traces_of(fun, (options, named_axes()))
-        key = (treedef, (call.key, names_in(treedef)), *map(typeof, leaves))
-        entry = traces.get(key)
-        if entry is None:
-            entry = staged_call(fun, call, treedef, key[2:], who, capture=True)
-            if not entry[1]:
-                traces.keep(fun, key, entry, entry[0])
-        jaxpr, hoisted, out_tree = entry
-        outs = checkpoint_p.bind(*hoisted, *leaves, jaxpr=jaxpr, policy=chosen, name=function_name(fun))
-        return tree_unflatten(out_tree, own_results(outs, leaves))
+        avals, run = [*map(typeof, leaves)], partial(call.apply, fun)
+        found = traced(fun, (options, call.key), treedef, avals, who, run=run, capture=True)
+        outs = checkpoint_p.bind(*found.hoisted, *leaves, jaxpr=found.jaxpr, policy=chosen, name=function_name(fun))
+        return tree_unflatten(found.out_tree, own_results(outs, leaves))[0]
 
     again = partial(checkpoint, prevent_cse=prevent_cse, policy=policy, static_argnums=static_argnums)
     return wrap_like(fun, checkpointed, "checkpoint", again)
@@ -228,19 +220,18 @@ def saved_residuals(f: Callable[..., Any], *args: Any, **kwargs: Any) -> list[Re
     check_callable(f, "saved_residuals")
     who = transformed("saved_residuals", f)
     call = StaticArguments(f, (), ()).split(args, kwargs, who.name)
-    leaves, treedef = tree_flatten(call.dynamic)
-    jaxpr, hoisted, _ = staged_call(f, call, treedef, [typeof(x) for x in leaves], who)
-    jaxpr = clean(jaxpr)
+    found = traced_call(f, call, who)
+    jaxpr = clean(found.jaxpr)
     nonzero = tuple(getattr(a, "is_differentiable", False) for a in jaxpr.in_avals)
     parts = split(jaxpr, nonzero)
     primal = parts.primal
     n = len(primal.out_vars) - len(jaxpr.out_vars)
-    paths = [f"a closed-over value {i}" for i in range(len(hoisted))]
+    paths = [f"a closed-over value {i}" for i in range(len(found.hoisted))]
     paths += [f"the argument {p.removeprefix('[0]')}" for p in tree_paths(call.dynamic)]
-    found = [v for v in dict.fromkeys(primal.out_vars[len(primal.out_vars) - n :]) if isinstance(v, Var)]
+    residual_vars = [v for v in dict.fromkeys(primal.out_vars[len(primal.out_vars) - n :]) if isinstance(v, Var)]
     used = {v for e in parts.linear.equations for v in e.inputs}
     consts = [c for v, c in parts.linear.consts.items() if v in used]
-    residuals = [Residual(v.aval, _nbytes(v.aval), _origin(primal, v, paths)) for v in found]
+    residuals = [Residual(v.aval, _nbytes(v.aval), _origin(primal, v, paths)) for v in residual_vars]
     return residuals + [Residual(typeof(c), c.nbytes, "a constant") for c in consts]
 
 

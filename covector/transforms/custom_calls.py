@@ -10,7 +10,7 @@ from covector.core import errors
 from covector.core.avals import typeof
 from covector.core.memory import copies, own_results
 from covector.core.primitive import TracerBase
-from covector.core.pytrees import tree_unflatten
+from covector.core.pytrees import tree_structure, tree_unflatten
 from covector.core.tracebacks import hides_frames
 from covector.interpreters.closures import reachable_tracers
 from covector.interpreters.evaluate import eval_jaxpr
@@ -27,8 +27,7 @@ from covector.transforms.arguments import (
     transformed,
 )
 from covector.transforms.positional import Positional
-from covector.transforms.staging import Traced, staged_leaves
-from covector.transforms.tracing import trace_function
+from covector.transforms.tracing import Traced, trace
 
 
 @hides_frames
@@ -60,7 +59,7 @@ def converted_closure(fun: Callable[..., Any], example_args: Any, what: str) -> 
     """The function with what it closes over as further arguments, and its program."""
     who = transformed(what, fun)
     leaves, treedef = flatten_values(example_args, who.name)
-    traced = trace_function(fun, treedef, [typeof(x) for x in leaves], who)
+    traced = trace(fun, treedef, [typeof(x) for x in leaves], who)
     n, n_consts = len(example_args), len(traced.hoisted)
     jaxpr, out_tree = traced.jaxpr, traced.out_tree  # not the traced values: they come as arguments
     name = f"the converted {function_name(fun)}"
@@ -112,7 +111,7 @@ class CustomBatching:
         leaves, treedef = flatten_values(args, who.name)
         if not any(isinstance(x, TracerBase) for x in leaves):
             return self.fun(*args)
-        traced = trace_function(self.fun, treedef, [typeof(x) for x in leaves], who)
+        traced = trace(self.fun, treedef, [typeof(x) for x in leaves], who)
         closed = list(reachable_tracers([self.rule]))
 
         def run(size: int, values: Sequence[Any], xs: Sequence[Any], batched: Sequence[bool]) -> Any:
@@ -229,7 +228,8 @@ def _staged_pair(f: Any, res_tree: Any, lin_tree: Any, residuals: list[Any], ava
     """The program of a function of residuals and linear arguments."""
     n = len(residuals)
     call = lambda *leaves: f(*tree_unflatten(res_tree, leaves[:n]), *tree_unflatten(lin_tree, leaves[n:]))
-    return staged_leaves(call, [*(typeof(r) for r in residuals), *avals], who)
+    avals = [*map(typeof, residuals), *avals]
+    return trace(call, tree_structure(avals), avals, who)
 
 
 def _with_all_hoisted(traced: Traced, others: list[Any], *, first: bool) -> Any:

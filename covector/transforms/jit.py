@@ -23,15 +23,15 @@ from covector.passes.clean import clean
 from covector.passes.overwriting import has_own_outputs
 from covector.primitives.call import jit_p
 from covector.transforms.arguments import argument_of, check_callable, check_leaves, transformed, wrap_like
-from covector.transforms.caches import traces_of
 from covector.transforms.lowering import Lowered
-from covector.transforms.staging import staged_call, staged_program
+from covector.transforms.staging import traced_alone
 from covector.transforms.static_arguments import StaticArguments
+from covector.transforms.tracing import Traced, traced
 from covector.transforms.typing import JittedFunction, P, R
 
 
 class Entry(NamedTuple):
-    """A traced function: its program, how to run it on arrays, the structure of its result."""
+    """What a call needs: the program, how to run it on arrays, what it closes over, the structure of its result."""
 
     jaxpr: Jaxpr
     run: Callable[..., list[Any]]
@@ -101,16 +101,11 @@ def jit(
         own_key = key if names is None else (*key, names)
         entry = cache.get(own_key) if names is not None else None
         if entry is None:
-            traces = traces_of(f, ("jit", options))
-            entry = traces.get(own_key)
-            if entry is None:
-                call = statics.split(args, kwargs, who.name)
-                jaxpr, hoisted, out_tree = staged_call(f, call, treedef, key[2:], who)
-                needs_context = program_has_effects(jaxpr) or bool(program_axes(jaxpr))
-                entry = Entry(jaxpr, _runner(jaxpr), hoisted, out_tree, needs_context)
-                if hoisted:  # a program that closes over tracers is of no use once they are gone
-                    return entry
-                traces.keep(f, own_key, entry, jaxpr)
+            call = statics.split(args, kwargs, who.name)
+            found = traced(f, ("jit", *options, call.key), treedef, key[2:], who, run=partial(call.apply, f))
+            entry = found.once("entry", lambda: _entry(found))
+            if found.hoisted:
+                return entry
             cache[own_key] = entry
             if names is not None:
                 cache[key] = AMBIGUOUS
@@ -146,7 +141,7 @@ def jit(
 
     def lower(*args: Any, **kwargs: Any) -> Lowered:
         call = statics.split(args, kwargs, who.name)
-        jaxpr, out_tree = staged_program(f, call, who)
+        jaxpr, out_tree = traced_alone(f, call, who)
         return Lowered(who.name, jaxpr, tree_structure(call.dynamic), out_tree)
 
     again = partial(jit, static_argnums=static_argnums, static_argnames=static_argnames)
@@ -157,6 +152,12 @@ def jit(
     wrapper.lower = hides_frames(lower)  # type: ignore[attr-defined]
     wrapper.explain = lambda: _explain(who.name, entries())  # type: ignore[attr-defined]
     return wrapper
+
+
+def _entry(found: Traced) -> Entry:
+    jaxpr = found.jaxpr
+    needs_context = program_has_effects(jaxpr) or bool(program_axes(jaxpr))
+    return Entry(jaxpr, _runner(jaxpr), found.hoisted, found.out_tree.child(0), needs_context)
 
 
 def _runner(jaxpr: Jaxpr) -> Callable[..., list[Any]]:

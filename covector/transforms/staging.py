@@ -4,22 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Literal, NamedTuple, overload
+from typing import Any, Literal, overload
 
 from covector.core import errors
 from covector.core.jaxpr import Jaxpr
 from covector.core.pytrees import tree_flatten, tree_unflatten
 from covector.core.tracebacks import hides_frames
-from covector.interpreters.stage import stage
-from covector.transforms.arguments import (
-    Transformed,
-    check_callable,
-    flatten_result,
-    given_avals,
-    transformed,
-    wrap_like,
-)
+from covector.transforms.arguments import Transformed, check_callable, given_avals, transformed, wrap_like
 from covector.transforms.static_arguments import StaticArguments, StaticCall
+from covector.transforms.tracing import Traced, trace
 
 
 @overload
@@ -70,25 +63,25 @@ def make_jaxpr(
     who = transformed("make_jaxpr", f)
 
     def jaxpr_maker(*args: Any, **kwargs: Any) -> Any:
-        jaxpr, out_tree = staged_program(f, statics.split(args, kwargs, who.name), who)
+        jaxpr, out_tree = traced_alone(f, statics.split(args, kwargs, who.name), who)
         return (jaxpr, tree_unflatten(out_tree, jaxpr.out_avals)) if return_shape else jaxpr
 
     again = partial(make_jaxpr, static_argnums=static_argnums, return_shape=return_shape, static_argnames=static_argnames)
     return wrap_like(f, jaxpr_maker, "make_jaxpr", again)
 
 
-def _staged(f: Callable[..., Any], call: StaticCall, who: Transformed) -> tuple[Jaxpr, list[Any], Any]:
-    """What `staged_call` returns for arguments that are values or avals."""
+def traced_call(f: Callable[..., Any], call: StaticCall, who: Transformed) -> Traced:
+    """Trace a call with arguments that are values or avals."""
     leaves, treedef = tree_flatten(call.dynamic)
-    return staged_call(f, call, treedef, given_avals(leaves, call.dynamic, who.name), who)
+    return trace(partial(call.apply, f), treedef, given_avals(leaves, call.dynamic, who.name), who)
 
 
-def staged_program(f: Callable[..., Any], call: StaticCall, who: Transformed) -> tuple[Jaxpr, Any]:
-    """The program of a call with arguments that are values or avals, and the result's structure; it must stand by itself."""
-    jaxpr, hoisted, out_tree = _staged(f, call, who)
-    for x in hoisted:
+def traced_alone(f: Callable[..., Any], call: StaticCall, who: Transformed) -> tuple[Jaxpr, Any]:
+    """The program of such a call, which must stand by itself, and the structure of the result."""
+    found = traced_call(f, call, who)
+    for x in found.hoisted:
         raise _outer_value(x, who)
-    return jaxpr, out_tree
+    return found.jaxpr, found.out_tree.child(0)
 
 
 def _outer_value(x: Any, who: Transformed) -> errors.ArgumentError:
@@ -102,35 +95,6 @@ def _outer_value(x: Any, who: Transformed) -> errors.ArgumentError:
             fix="pass the value as an argument; covector.closure_convert finds all that a function closes over",
         )
     )
-
-
-def staged_call(
-    f: Callable[..., Any], call: StaticCall, treedef: Any, avals: Sequence[Any], who: Transformed, capture: bool = False
-) -> tuple[Jaxpr, list[Any], Any]:
-    """The program of a call with dynamic arguments of these avals, the tracers it closes over, and the result's structure."""
-    traced = staged_leaves(lambda *tracers: call.apply(f, tree_unflatten(treedef, tracers)), avals, who, capture)
-    return traced.jaxpr, traced.hoisted, traced.out_tree.child(0)
-
-
-class Traced(NamedTuple):
-    """The program of a function, the tracers that it closes over (its leading inputs), and the structure of ``[result]``."""
-
-    jaxpr: Jaxpr
-    hoisted: list[Any]
-    out_tree: Any
-
-
-def staged_leaves(f: Callable[..., Any], avals: Sequence[Any], who: Transformed, capture: bool = False) -> Traced:
-    """Trace a function of leaves of these types, which returns a tree; see `stage` for ``capture``."""
-    trees = []
-
-    def flat(*tracers: Any) -> list[Any]:
-        outs, tree = flatten_result(f(*tracers), who.name)
-        trees.append(tree)
-        return outs
-
-    jaxpr, hoisted = stage(flat, avals, name=who.name, origin=who.origin, capture=capture)
-    return Traced(jaxpr, hoisted, trees[0])
 
 
 @hides_frames
@@ -152,5 +116,5 @@ def eval_shape(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """
     check_callable(f, "eval_shape")
     who = transformed("eval_shape", f)
-    jaxpr, _, out_tree = _staged(f, StaticArguments(f, (), ()).split(args, kwargs, who.name), who)
-    return tree_unflatten(out_tree, jaxpr.out_avals)
+    found = traced_call(f, StaticArguments(f, (), ()).split(args, kwargs, who.name), who)
+    return tree_unflatten(found.out_tree, found.jaxpr.out_avals)[0]

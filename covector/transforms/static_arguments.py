@@ -22,9 +22,9 @@ class StaticCall(NamedTuple):
     static_args: dict[int, Any]
     static_kwargs: dict[str, Any]
 
-    def apply(self, f: Callable[..., Any], dynamic: Any) -> Any:
+    def apply(self, f: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         """Call ``f`` with the static arguments put back."""
-        args, kwargs = list(dynamic[0]), dynamic[1]
+        args = list(args)
         for position, value in sorted(self.static_args.items()):
             args.insert(position, value)
         return f(*args, **kwargs, **self.static_kwargs)
