@@ -166,6 +166,9 @@ class Primitive:
 
     registry: ClassVar[dict[str, Primitive]] = {}
 
+    asks_context: ClassVar[bool] = False
+    """Whether the open traces matter to what it means besides those of its arguments."""
+
     __slots__ = (
         "__weakref__",
         "abstract",
@@ -240,11 +243,15 @@ class Primitive:
         for a in args:
             if isinstance(a, TracerBase) and (trace is None or a._trace.level > trace.level):
                 trace = a._trace
+        if CAPTURING or self.asks_context:
+            trace = self.place(trace, params)
         if trace is None:
             return self.impl(*args, **params)
-        if CAPTURING:
-            trace = captured(trace)
         return trace.process(self, args, params)
+
+    def place(self, trace: Trace | None, params: dict[str, Any]) -> Trace | None:
+        """Where an operation is done whose arguments have ``trace`` as the innermost: in one that captures it, or there."""
+        return trace and captured(trace)
 
     def __reduce__(self) -> Any:
         if Primitive.registry.get(self.name) is not self:
@@ -385,15 +392,15 @@ class ContextPrimitive(Primitive):
 
     __slots__ = ()
 
-    def bind(self, *args: Any, **params: Any) -> Any:
-        trace = max((a._trace for a in args if isinstance(a, TracerBase)), key=lambda t: t.level, default=None)
+    asks_context = True
+
+    def place(self, trace: Trace | None, params: dict[str, Any]) -> Trace | None:
         for candidate in reversed(open_traces()):
             if trace is not None and candidate.level <= trace.level:
                 break
             if candidate.takes(self, params) or (trace is not None and candidate.captures):
-                trace = candidate
-                break
-        return self.impl(*args, **params) if trace is None else trace.process(self, args, params)
+                return candidate  # type: ignore[no-any-return]
+        return trace
 
 
 class NestedPrimitive(ContextPrimitive):

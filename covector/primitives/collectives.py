@@ -16,7 +16,7 @@ import numpy as np
 from covector.core import errors
 from covector.core.avals import VaryingArray, array_aval, shape_of, typeof, with_varying
 from covector.core.context import axis_of_rule, named_axes, open_traces
-from covector.core.primitive import ContextPrimitive, Primitive, jointly
+from covector.core.primitive import ContextPrimitive, Primitive, Trace, jointly
 from covector.interpreters.stage import StageTrace
 from covector.interpreters.transpose import register_total_over_axes
 from covector.primitives.indexing import gather_p
@@ -134,15 +134,12 @@ class AxisIndex(ContextPrimitive):
 
     __slots__ = ()
 
-    def bind(self, *, axes: Axes) -> Any:  # type: ignore[override]
+    def place(self, trace: Trace | None, params: dict[str, Any]) -> Trace | None:
         traces = open_traces()
-        own = [i for i, t in enumerate(traces) if t.axis_name == axes[0]]
+        own = [i for i, t in enumerate(traces) if t.axis_name == params["axes"][0]]
         start = own[-1] + 1 if own else 0
         parts = [i for i, t in enumerate(traces) if i >= start and isinstance(t, StageTrace) and t.is_part]
-        for trace in reversed(traces[: parts[0] if parts else None]):
-            if trace.takes(self, {"axes": axes}):
-                return trace.process(self, (), {"axes": axes})
-        return self.impl(axes=axes)
+        return next((t for t in reversed(traces[: parts[0] if parts else None]) if t.takes(self, params)), None)
 
 
 axis_index_p = AxisIndex("axis_index", trusted=True)
