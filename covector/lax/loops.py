@@ -204,7 +204,7 @@ def while_loop(
         checkpoint: for reverse mode the number of carries to keep, instead of the residuals of all steps; as many again may be
             kept during the backward pass, since a pullback can be called twice.  For up to
             ``(s + 1) (s + 2) / 2`` steps with s carries no step is computed more than twice, nor are more than must be; see
-            `covector.lax.schedules` for longer loops.
+            `covector.lax.slots` for longer loops.
 
     Raises:
         CarryTypeError: the carry comes back in another structure, shape or dtype.

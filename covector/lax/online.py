@@ -2,7 +2,7 @@
 
 The loop is a function with a VJP rule.  Its forward half runs the loop with a stack of states beside the carry; its backward
 half is a loop again, a step back at a time: from the latest state that is held the steps up to the one in question are done
-again, with states kept on the way in the slots that are free.  See `covector.lax.schedules` for the choice of states.
+again, with states kept on the way in the slots that are free.  See `covector.lax.slots` for the choice of states.
 
 Derivatives of the backward half are those of a plain while loop; they keep the residuals of all its steps.
 """
@@ -14,13 +14,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from covector.core.avals import ShapedArray, instantiate, typeof
+from covector.core.avals import instantiate, typeof
 from covector.core.jaxpr import Jaxpr
 from covector.interpreters.evaluate import eval_jaxpr
 from covector.interpreters.linearize import split
 from covector.interpreters.programs import choose, spread, staged, transposed_program
 from covector.lax.carries import Body
-from covector.lax.schedules import state_to_drop, stops_of_sweep
+from covector.lax.slots import COUNT, Held, latest_held, plan, slot_of, slot_of_stop
 from covector.passes.clean import without_effects
 from covector.primitives.custom import Rules, custom_p
 from covector.primitives.custom_linear import Backward
@@ -30,9 +30,6 @@ from covector.primitives.stack_items import item_p, kept_items_p, with_item_p
 from covector.primitives.stacks import StackAval
 from covector.primitives.subprograms import cut, grow
 from covector.primitives.while_loop import bind_while
-from covector.transforms.callbacks import pure_callback
-
-COUNT = ShapedArray((), np.int64)
 
 
 def checkpointed_while(cond: Jaxpr, body: Body, slots: int, args: Sequence[list[Any]], name: str) -> list[Any]:
@@ -79,37 +76,30 @@ class Loop(NamedTuple):
         """The final carries, and what the backward half needs."""
         cond_consts, consts, carry = cut(primals, self.num_cond, self.num_body)
         stacks = [StackAval(a).zeros() for a in self.avals[2]]
-        state = [np.int64(0), np.full(self.slots, -1), *carry, *carry, *stacks]
+        state = [np.int64(0), *Held.nothing(self.slots), *carry, *carry, *stacks]
         condition, step = self.body.derived_with([self.cond], ("online forwards", *self[2:]), self._forward_programs)
-        (n, held, *rest), _ = bind_while(condition, step, [cond_consts, consts, state], None)
+        (n, numbers, _, _, *rest), _ = bind_while(condition, step, [cond_consts, consts, state], None)
         last, final, stacks = cut(rest, self.num_carry, self.num_carry)
         backward = Backwards(self, tuple(perturbed[self.num_cond :]))
-        return final, [*consts, n, held, *last, *stacks], Backward("a while loop", backward.run)
+        return final, [*consts, n, numbers, *last, *stacks], Backward("a while loop", backward.run)
 
     def _forward_programs(self) -> tuple[Jaxpr, Jaxpr]:
-        """The condition and the step on the carry ``(step number, states held, *state before, *state, *stacks)``."""
+        """The condition and the step on the carry ``(step number, *states held, *state before, *state, *stacks)``."""
         n = self.num_carry
 
         def goes_on(*args: Any) -> list[Any]:
-            consts, (_, _), _, state, _ = cut(args, self.num_cond, 2, n, n)
+            consts, _, _, state, _ = cut(args, self.num_cond, 4, n, n)
             return eval_jaxpr(self.cond, *consts, *state)
 
         def step(*args: Any) -> list[Any]:
-            consts, (i, held), before, state, stacks = cut(args, self.num_body, 2, n, n)
-            slot, held = pure_callback(
-                Slots(self.slots).slot_of, (COUNT, self.held_aval), i - 1, held, vmap_method="sequential"
-            )
+            consts, (i, *known), before, state, stacks = cut(args, self.num_body, 4, n, n)
+            slot, held = slot_of(i - 1, Held(*known))
             stacks = [with_item_p.bind(slot, s, x) for s, x in zip(stacks, before, strict=True)]
-            return [i + 1, held, *state, *eval_jaxpr(self.body, *consts, *state), *stacks]
+            return [i + 1, *held, *state, *eval_jaxpr(self.body, *consts, *state), *stacks]
 
         cond_consts, consts, carry = self.avals
-        state = [COUNT, self.held_aval, *carry, *carry, *map(StackAval, carry)]
+        state = [COUNT, *Held.avals(self.slots), *carry, *carry, *map(StackAval, carry)]
         return staged(goes_on, [*cond_consts, *state]), staged(step, [*consts, *state])
-
-    @property
-    def held_aval(self) -> ShapedArray:
-        """Of the states held: the number of that in each slot, or -1."""
-        return ShapedArray((self.slots,), np.int64)
 
 
 class Backwards(NamedTuple):
@@ -120,22 +110,22 @@ class Backwards(NamedTuple):
 
     def run(self, residuals: Sequence[Any], cts: Sequence[Any]) -> list[Any]:
         loop = self.loop
-        consts, (n, held), last, stacks = cut(residuals, loop.num_body, 2, loop.num_carry)
+        consts, (n, numbers), last, stacks = cut(residuals, loop.num_body, 2, loop.num_carry)
         condition, step, marks, out_avals = loop.body.derived_with(
             [loop.cond], ("online backwards", *loop[2:], self.perturbed), self._programs
         )
         const_marks, carry_marks = cut(marks, loop.num_body)
         sums = [a.zeros() for a in out_avals[: sum(const_marks)]]
         given = [strengthened(instantiate(ct)) for ct in choose(carry_marks, cts)]
-        state = [n - 1, n - 1, held, *last, *stacks, *sums, *given]
+        state = [n - 1, n - 1, numbers, *last, *stacks, *sums, *given]
         outs, _ = bind_while(condition, step, [[], list(consts), state], None)
         found = spread(marks, outs[len(outs) - sum(marks) :], [None] * len(marks))
         return [*[None] * loop.num_cond, *(ct if p else None for ct, p in zip(found, self.perturbed, strict=True))]
 
     def _programs(self) -> tuple[Jaxpr, Jaxpr, list[bool], list[Any]]:
-        """The condition and the step on the carry ``(step to reverse, number of the state at hand, states held, *it, ...)``."""
+        """The condition and the step on the carry ``(step to reverse, number of the state at hand, numbers held, *it, …)``."""
         loop = self.loop
-        n, held_aval = loop.num_carry, loop.held_aval
+        n, numbers_aval = loop.num_carry, Held.avals(loop.slots)[0]
         back, marks = self._step_back()
         n_cts = sum(marks)
 
@@ -143,16 +133,16 @@ class Backwards(NamedTuple):
             return [args[0] >= 0]
 
         def step(*args: Any) -> list[Any]:
-            consts, (t, at, held), state, stacks, cts = cut(args, loop.num_body, 3, n, n)
-            held, stops = pure_callback(Slots(loop.slots).plan, (held_aval, held_aval), t, at, held, vmap_method="sequential")
-            stacks = [kept_items_p.bind((held >= 0) & (stops < 0), s) for s in stacks]
+            consts, (t, at, numbers), state, stacks, cts = cut(args, loop.num_body, 3, n, n)
+            numbers, stops = plan(t, at, numbers)
+            stacks = [kept_items_p.bind((numbers >= 0) & (stops < 0), s) for s in stacks]
             (_, _, _, *rest), _ = bind_while(advancing, advance, [[], consts, [t, at, stops, *state, *stacks]], None)
             state, stacks = cut(rest, n)
             sums, given = cut(cts, n_cts - sum(marks[loop.num_body :]))
             found = eval_jaxpr(back, *consts, *state, *given)
             sums = [typeof(s).add(s, f) for s, f in zip(sums, found, strict=False)]
-            slot, at = pure_callback(latest_held, (COUNT, COUNT), t - 1, held, vmap_method="sequential")
-            return [t - 1, at, held, *(item_p.bind(slot, s) for s in stacks), *stacks, *sums, *found[len(sums) :]]
+            slot, at = latest_held(t - 1, numbers)
+            return [t - 1, at, numbers, *(item_p.bind(slot, s) for s in stacks), *stacks, *sums, *found[len(sums) :]]
 
         def on_the_way(*args: Any) -> list[Any]:
             return [args[1] < args[0]]
@@ -160,12 +150,12 @@ class Backwards(NamedTuple):
         def go(*args: Any) -> list[Any]:
             consts, (t, at, stops), state, stacks = cut(args, loop.num_body, 3, n)
             new = eval_jaxpr(without_effects(loop.body), *consts, *state)
-            slot = pure_callback(slot_of_stop, COUNT, at + 1, stops, vmap_method="sequential")
+            slot = slot_of_stop(at + 1, stops)
             return [t, at + 1, stops, *new, *(with_item_p.bind(slot, s, x) for s, x in zip(stacks, new, strict=True))]
 
         _, consts, carry = loop.avals
         states = [*carry, *map(StackAval, carry)]
-        sweep = [COUNT, COUNT, held_aval, *states]
+        sweep = [COUNT, COUNT, numbers_aval, *states]
         advancing, advance = staged(on_the_way, sweep), staged(go, [*consts, *sweep])
         state = [*sweep, *back.out_avals]
         return staged(goes_on, state), staged(step, [*consts, *state]), marks, back.out_avals
@@ -187,38 +177,3 @@ class Backwards(NamedTuple):
             return eval_jaxpr(transposed, *residuals, *cts)
 
         return staged(back, [*loop.body.in_avals, *transposed.in_avals[n_known:]]), marks
-
-
-class Slots(NamedTuple):
-    """Which states to keep; what is called while the loops run."""
-
-    slots: int
-
-    def slot_of(self, state: Any, held: Any) -> tuple[Any, Any]:
-        """Where to keep a state that has been passed (-1: nowhere), and the states held then."""
-        if state < 0:
-            return np.int64(-1), held
-        dropped = -1 if np.any(held < 0) else state_to_drop(held.tolist(), int(state), self.slots)
-        if dropped is None:
-            return np.int64(-1), held
-        slot = np.argmax(held == dropped)
-        return slot, np.where(np.arange(self.slots) == slot, state, held)
-
-    def plan(self, step: Any, at: Any, held: Any) -> tuple[Any, Any]:
-        """The states held on arrival at the ``step`` that is to be reversed, and those to be kept on the way, by slots."""
-        stops = np.full(self.slots, -1)
-        free = np.flatnonzero((held < 0) | (held > step))
-        ahead = stops_of_sweep(int(at), int(step), len(free) + 1)
-        stops[free[: len(ahead)]] = ahead
-        return np.where(stops >= 0, stops, np.where(held > step, -1, held)), stops
-
-
-def latest_held(state: Any, held: Any) -> tuple[Any, Any]:
-    """The slot and the number of the latest state that is held, up to the one given; before the first, any."""
-    slot = np.argmax(np.where(held <= state, held, -1))
-    return slot, held[slot]
-
-
-def slot_of_stop(state: Any, stops: Any) -> Any:
-    """Where a state is to be kept, or -1."""
-    return np.argmax(stops == state) if state in stops else np.int64(-1)

@@ -7,10 +7,12 @@ from math import comb
 
 import numpy as np
 import pytest
+from schedule_by_search import state_to_drop, stops_of_sweep
 
 import covector as cv
 from covector import lax
-from covector.lax.schedules import fewest_advances, repetitions, state_to_drop, stops_of_sweep
+from covector.lax.schedules import fewest_advances, repetitions
+from covector.lax.slots import Held, plan, slot_of
 
 
 def advances(length: int, slots: int) -> list[int]:
@@ -35,6 +37,32 @@ def advances(length: int, slots: int) -> list[int]:
         held = [h for h in kept if h < t]
         at = max(held, default=0)
     return counts
+
+
+@pytest.mark.parametrize("slots", range(1, 6))
+def test_slots_are_those_found_by_trying(slots):
+    held, expected = Held.nothing(slots), [-1] * slots
+    for state in range(-1, 60 if slots > 1 else 20):
+        slot, held = slot_of(np.int64(state), held)
+        dropped = -1 if -1 in expected else state_to_drop(expected, state, slots)
+        wanted = -1 if state < 0 or dropped is None else expected.index(dropped)
+        if wanted >= 0:
+            expected[wanted] = state
+        assert (slot, held.numbers.tolist()) == (wanted, expected)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_sweeps_take_the_fewest_advances(seed):
+    rng = np.random.default_rng(seed)
+    step, slots = rng.integers(0, 200), rng.integers(1, 9)
+    at, numbers = rng.integers(0, step + 1), rng.integers(-1, 250, slots)
+    free = np.flatnonzero((numbers < 0) | (numbers > step))
+    held, stops = plan(step, at, numbers)
+    np.testing.assert_array_equal(held, np.where(np.isin(np.arange(slots), free), stops, numbers))
+    ends = [at, *stops[free][stops[free] >= 0].tolist(), step + 1]
+    parts = np.diff(ends).tolist()
+    least = sum(fewest_advances(n, len(free) + 1 - j) for j, n in enumerate(parts)) + sum(parts[:-1])
+    assert least == fewest_advances(int(step + 1 - at), len(free) + 1)
 
 
 @pytest.mark.parametrize("slots", range(1, 8))
@@ -134,7 +162,8 @@ def test_rules_of_the_user_are_kept():
 def test_programs_pass_the_checker():
     jaxpr = cv.make_jaxpr(cv.grad(spiral(np.sin, 2)))(X, 7)
     cv.check(jaxpr)
-    assert "with_item" in str(jaxpr)
+    assert "with_item" in str(jaxpr) and "callback" not in str(jaxpr)
+    assert cv.parse(str(jaxpr)) == jaxpr
 
 
 @pytest.mark.parametrize(("checkpoint", "states"), [(None, 600), (25, 25), (5, 5)])
