@@ -13,7 +13,7 @@ from covector.core.avals import ShapedArray, Zero, float0, instantiate, typeof
 from covector.core.check import check
 from covector.core.jaxpr import Equation, Jaxpr, Literal, Var
 from covector.core.parser import parse
-from covector.core.primitive import MORE_PRIMITIVES, Primitive, jointly, one_of
+from covector.core.primitive import Primitive, jointly, more_primitives, one_of
 from covector.core.tracer import Tracer
 from covector.numpy.at import at
 from covector.primitives.constructors import bilinear, elementwise, linear, reduction
@@ -87,7 +87,7 @@ def _import_everything() -> None:
         importlib.import_module(module)
 
 
-MORE_PRIMITIVES.append(_import_everything)
+more_primitives(_import_everything)
 
 __all__ = [
     "CustomVJPPrimal",

@@ -166,8 +166,8 @@ class CheckTrace(Trace):
             outs, found = [], [(values[0], params["message"], values[1:])]
         elif primitive is custom_function_p:
             return self.custom_function(args, values, **params)
-        elif primitive.checked is not None:
-            outs, found = primitive.checked(self.derive, values, **params)
+        elif (checked := primitive.rule("checked")) is not None:
+            outs, found = checked(self.derive, values, **params)
         elif isinstance(params.get("jaxpr"), Jaxpr):
             outs, found = checked_beside(primitive, self.derive, values, params)
         else:

@@ -168,8 +168,8 @@ def checked_derivative(name: str, rule: Rule) -> Rule:
     """A partial derivative of an elementwise function, which must have a number for each element of the output."""
     checked = Checked(name, False, "derivative", rule)
 
-    def derivative(out: Any, *args: Any) -> Any:
-        result = owned(rule(*copies([out, *args])), False)
+    def derivative(out: Any, *args: Any, **params: Any) -> Any:
+        result = owned(rule(*copies([out, *args]), **params), False)
         found, aval = checked.type_of(result, "the derivative"), typeof(out)
         axes = zip(found.shape[::-1], aval.shape[::-1], strict=False)
         if len(found.shape) > len(aval.shape) or any(n not in (1, m) for n, m in axes):

@@ -18,18 +18,26 @@ linear     ``(mask, params) -> bool``                                           
 A primitive with ``multiple_results`` returns, and its rules take and return, a list of outputs.
 
 What a rule returns is checked, unless the primitive was made ``trusted``, as those of this package are.
+
+The table is open: an interpreter calls its rules what it likes.  ``p.rule(name)`` is the rule that was registered on the
+primitive (``@p.def_rule(name)``), or else the one that follows from its kind (``@derives(name, kind)``; `covector.core.kinds`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from itertools import count
 from typing import Any, ClassVar, Generic, TypeVar
+from weakref import WeakSet
 
 from covector.core import errors
 from covector.core.checked_rules import checked_abstract, checked_batch, checked_jvp, checked_transpose, lending
 from covector.core.context import CAPTURING, MODES, WATCH, enter, leave, open_traces, value_of
+from covector.core.kinds import Kind
+from covector.core.kinds import jointly as jointly
+from covector.core.kinds import one_of as one_of
 from covector.core.source import Source, user_source
 
 Rule = TypeVar("Rule", bound=Callable[..., Any])
@@ -173,14 +181,14 @@ class Primitive:
         "__weakref__",
         "abstract",
         "batch",
-        "checked",
         "collective",
-        "derived",
         "effect",
+        "from_kind",
         "impl",
         "inlined",
         "jvp",
         "keeps_weak",
+        "kind",
         "linear",
         "linear_masks",
         "linearize",
@@ -191,13 +199,22 @@ class Primitive:
         "overwrite",
         "repeatable",
         "rules",
-        "split",
         "transpose",
         "trusted",
     )
 
-    def __init__(self, name: str, *, multiple_results: bool = False, trusted: bool = False, makes_new: bool = False):
+    def __init__(
+        self,
+        name: str,
+        kind: Kind | None = None,
+        *,
+        multiple_results: bool = False,
+        trusted: bool = False,
+        makes_new: bool = False,
+    ):
         self.name = name
+        self.kind = kind or Kind()
+        """What it is, from which rules follow that are not registered."""
         self.origin = None if trusted else user_source()
         """Where it was made."""
         check_replaced(Primitive.registry.get(name), self)
@@ -207,7 +224,7 @@ class Primitive:
 
         By default what they return is checked, and they get and give copies of arrays.
         """
-        self.keeps_weak = False
+        self.keeps_weak = self.kind.keeps_weak
         """Whether the result for Python scalars is a Python scalar (as for the arithmetic operators)."""
         self.collective = False
         """Whether its abstract rule says over which named axes the outputs vary."""
@@ -219,23 +236,24 @@ class Primitive:
         """Whether its meaning is that of its parameter ``jaxpr``, which may stand in its place."""
         self.makes_new = makes_new
         """Whether no result ever shares memory with an argument, or is an array that something else holds (may be unknown)."""
-        self.impl: Callable[..., Any] = self._missing("impl", "evaluation")
         self.overwrite: Callable[..., Any] | None = None
         """An implementation that may write the result into its first argument, of the result's shape and dtype."""
+        self.rules: dict[str, Callable[..., Any]] = {}
+        """The rules that were registered on it, by the names that interpreters give them."""
+        self.from_kind: dict[str, Callable[..., Any]] = {}
+        """Those that follow from its kind, as far as somebody asked for them."""
+        self.impl: Callable[..., Any] = self._missing("impl", "evaluation")
         self.abstract: Callable[..., Any] = self._missing("abstract", "staging (make_jaxpr, jit)")
         self.jvp: Callable[..., Any] | None = None
         self.linearize: Callable[..., Any] | None = None
-        self.derived: str | None = None
-        """Which of the rules ``jvp`` and ``linearize`` was not registered, and is the other one."""
         self.transpose: Callable[..., Any] | None = None
         self.batch: Callable[..., Any] | None = None
-        self.split: Callable[..., Any] | None = None
-        """For primitives with sub-programs: how to run the known part of a mix of known and linear arguments now."""
-        self.checked: Callable[..., Any] | None = None
-        """For primitives with sub-programs: how to apply it so that the checks in them are data; see `covector.checkify`."""
-        self.linear: Callable[[tuple[bool, ...], dict[str, Any]], Any] | None = None
+        self.linear = self.kind.linear
         self.linear_masks: dict[tuple[bool, ...], bool] = {}
+        for rule in SLOTS:
+            self.derive(rule)
         Primitive.registry[name] = self
+        _made.add(self)
 
     def bind(self, *args: Any, **params: Any) -> Any:
         """Apply the primitive: by the innermost trace among ``args``, or plainly if there is none."""
@@ -274,41 +292,68 @@ class Primitive:
         def missing_rule(*args: Any, **params: Any) -> Any:
             raise errors.MissingRuleError(self.name, rule, asker)
 
-        missing_rule.is_default = True  # type: ignore[attr-defined]
+        missing_rule.is_default = missing_rule.is_missing = True  # type: ignore[attr-defined]
         return missing_rule
+
+    # --- the table of rules ---
+
+    def def_rule(self, name: str, rule: Rule | None = None) -> Any:
+        """Register the rule that interpreters call ``name``; as a decorator, ``@p.def_rule("jet")``, without ``rule``."""
+        if rule is None:
+            return partial(self.def_rule, name)
+        self.rules[name] = rule
+        if name in SLOTS:
+            self._install(name, rule)
+        if name == "impl":
+            for other in [other for other in SLOTS if other in self.from_kind]:
+                self.derive(other)  # anew: it may have been made of the implementation
+        return rule
+
+    def rule(self, name: str) -> Callable[..., Any] | None:
+        """The rule of a name: the one registered here, else that which follows from the kind; None if there is none."""
+        if name in SLOTS:
+            rule = getattr(self, name)
+            return None if hasattr(rule, "is_missing") else rule
+        return self.rules.get(name) or self.from_kind.get(name) or self.derive(name)
+
+    def derive(self, name: str) -> Callable[..., Any] | None:
+        """Let the rule follow from the kind, unless one was registered here."""
+        if name in self.rules:
+            return None
+        for kind in type(self.kind).__mro__:
+            derivation, checked = _derivations.get((name, kind), NO_DERIVATION)
+            rule: Callable[..., Any] | None = derivation(self, self.kind)
+            if rule is not None:
+                self.from_kind[name] = rule
+                if name in SLOTS:
+                    self._install(name, rule, checked)
+                return rule
+        return None
+
+    def _install(self, name: str, rule: Callable[..., Any], checked: bool = False) -> None:
+        """Put a rule into its slot.  Of ``jvp`` and ``linearize`` either stands for the other until that is there itself."""
+        rule = rule if self.trusted or checked else SLOTS[name](self, rule)
+        setattr(self, name, rule)
+        if name == "jvp" and "linearize" not in self.rules:
+            self.linearize = rule
+        elif name == "linearize" and not ("jvp" in self.rules or "jvp" in self.from_kind):
+            self.jvp = rule
 
     def def_impl(self, rule: Rule) -> Rule:
         """Register what the primitive computes: ``rule(*arrays, **params) -> out``."""
-        self.impl = rule if self.trusted else lending(rule)
-        return rule
+        return self.def_rule("impl", rule)  # type: ignore[no-any-return]
 
     def def_abstract(self, rule: Rule) -> Rule:
         """Register the shape and dtype rule: ``rule(*avals, **params) -> out_aval``."""
-        self.abstract = rule if self.trusted else checked_abstract(self.name, self.multiple_results, rule)
-        return rule
+        return self.def_rule("abstract", rule)  # type: ignore[no-any-return]
 
     def def_jvp(self, rule: Rule) -> Rule:
         """Register the forward derivative: ``rule(primals, tangents, **params) -> (out, tangent_out)``."""
-        self.set_jvp(rule if self.trusted else in_users_code(checked_jvp(self, "JVP", rule)))
-        return rule
-
-    def set_jvp(self, rule: Callable[..., Any]) -> None:
-        """The same for a rule that is known to be right, whatever the others are."""
-        if self.linearize is None or self.derived == "linearize":
-            self.linearize, self.derived = rule, "linearize"
-        elif self.derived == "jvp":
-            self.derived = None
-        self.jvp = rule
+        return self.def_rule("jvp", rule)  # type: ignore[no-any-return]
 
     def def_linearize(self, rule: Rule) -> Rule:
         """Register a derivative for staged tangents, for a primitive with sub-programs; signature as ``def_jvp``."""
-        checked = rule if self.trusted else in_users_code(checked_jvp(self, "linearize", rule))
-        if self.jvp is None or self.derived == "jvp":
-            self.jvp, self.derived = checked, "jvp"
-        elif self.derived == "linearize":
-            self.derived = None
-        self.linearize = checked
-        return rule
+        return self.def_rule("linearize", rule)  # type: ignore[no-any-return]
 
     def def_transpose(self, rule: Rule | None = None, *, linear: Any = None) -> Any:
         """Register the transpose: ``rule(cotangent, *args, **params) -> [cotangent or None for each arg]``.
@@ -318,15 +363,13 @@ class Primitive:
             linear: which arguments may be linear, as made by `jointly` or `one_of`; by default jointly all of them.
         """
         if rule is None:
-            return lambda rule: self.def_transpose(rule, linear=linear)
-        self.transpose = rule if self.trusted else checked_transpose(self.name, rule)
+            return partial(self.def_transpose, linear=linear)
         self.linear = linear or self.linear or jointly()
-        return rule
+        return self.def_rule("transpose", rule)
 
     def def_batch(self, rule: Rule) -> Rule:
         """Register the batching rule: ``rule(size, args, dims, **params) -> (out, out_dim)``."""
-        self.batch = rule if self.trusted else checked_batch(self, rule)
-        return rule
+        return self.def_rule("batch", rule)  # type: ignore[no-any-return]
 
     def is_linear_in(self, mask: tuple[bool, ...], params: dict[str, Any]) -> bool:
         """Whether the output is linear in exactly the arguments that ``mask`` marks, given the others."""
@@ -339,6 +382,72 @@ class Primitive:
 
     def __repr__(self) -> str:
         return self.name
+
+
+SLOTS: dict[str, Callable[[Primitive, Any], Any]] = {
+    "impl": lambda p, rule: lending(rule),
+    "abstract": lambda p, rule: checked_abstract(p.name, p.multiple_results, rule),
+    "batch": lambda p, rule: checked_batch(p, rule),
+    "jvp": lambda p, rule: in_users_code(checked_jvp(p, "JVP", rule)),
+    "linearize": lambda p, rule: in_users_code(checked_jvp(p, "linearize", rule)),
+    "transpose": lambda p, rule: checked_transpose(p.name, rule),
+}
+"""The rules that are attributes of the primitive, since dispatch needs them at once, and how they are checked."""
+
+
+# --- rules that follow from the kind ----------------------------------------------------------------------------------
+
+Derivation = Callable[[Primitive, Any], Any]
+NO_DERIVATION: tuple[Derivation, bool] = (lambda primitive, kind: None, False)
+_derivations: dict[tuple[str, type[Kind]], tuple[Derivation, bool]] = {}
+_made: WeakSet[Primitive] = WeakSet()
+"""All primitives, for derivations that are registered after them."""
+
+
+def derives(name: str, *kinds: Any, checked: bool = False) -> Callable[[Derivation], Derivation]:
+    """Register how the rule ``name`` follows from a kind: ``derivation(primitive, kind) -> rule``, or None where it does not.
+
+    It is asked once for each primitive of the kind (or of one that is a subclass, for which there is none or which gives none),
+    also for those made before.  A rule that is registered on the primitive wins.
+
+    Args:
+        name: what the interpreter calls its rule.
+        kinds: classes of `covector.core.kinds`; `Kind` itself stands for all primitives.
+        checked: the rule checks by itself what functions of the user's return.
+
+    Example:
+        How many values a result is made of:
+
+        >>> from covector.core.kinds import Elementwise, Kind
+        >>> @derives("made_of_example", Kind)
+        ... def of_any(primitive, kind):
+        ...     return lambda *args: sum(a.size for a in args)
+        >>> @derives("made_of_example", Elementwise)
+        ... def of_elementwise(primitive, kind):
+        ...     return lambda *args: len(args)
+    """
+
+    def register(derivation: Derivation) -> Derivation:
+        for kind in kinds:
+            if not (isinstance(kind, type) and issubclass(kind, Kind)):
+                what = f"derives({name!r}, ...) takes classes of kinds, and got {kind!r}."
+                raise errors.ArgumentError(errors.describe(what, fix="name a class, such as covector.extend.Elementwise"))
+            if name in SLOTS and (name, kind) in _derivations:
+                what = f"what {name!r} is for the kind {kind.__name__} is registered already."
+                why = "the meaning of every primitive of the kind would change"
+                fix = "register the rule on single primitives, or for a subclass of the kind"
+                raise errors.ArgumentError(errors.describe(what, why=why, fix=fix))
+            _derivations[name, kind] = derivation, checked
+            for primitive in [p for p in list(_made) if isinstance(p.kind, kind)]:
+                primitive.from_kind.pop(name, None)
+                if name in SLOTS:
+                    primitive.derive(name)
+        return derivation
+
+    return register
+
+
+# --- primitives by their names ----------------------------------------------------------------------------------------
 
 
 def check_replaced(old: Primitive | None, new: Primitive) -> None:
@@ -359,14 +468,19 @@ def check_replaced(old: Primitive | None, new: Primitive) -> None:
     )
 
 
-MORE_PRIMITIVES: list[Callable[[], None]] = []
-"""Imports the modules whose primitives are not there yet; `covector` puts it here."""
+_more: list[Callable[[], None]] = []
+
+
+def more_primitives(load: Callable[[], None]) -> None:
+    """Declare ``load``, which imports the modules whose primitives are not there yet."""
+    _more[:] = [load]
 
 
 def find_primitive(name: str) -> Primitive | None:
     """The primitive that has a name, for programs that come as text or from another process."""
-    if name not in Primitive.registry and MORE_PRIMITIVES:
-        MORE_PRIMITIVES[0]()
+    if name not in Primitive.registry:
+        for load in _more:
+            load()
     return Primitive.registry.get(name)
 
 
@@ -407,36 +521,3 @@ class NestedPrimitive(ContextPrimitive):
     """A primitive with programs among its parameters; the context matters to it if it does to them."""
 
     __slots__ = ()
-
-
-# --- which arguments a primitive is linear in -------------------------------------------------------------------------
-
-
-def jointly(*positions: int) -> Callable[[tuple[bool, ...], dict[str, Any]], bool]:
-    """Linear in all the arguments at ``positions`` together (default: all arguments), and in no proper subset of them.
-
-    ``add`` is: ``x + y`` is linear in (x, y), but for a known y merely affine in x.
-    """
-
-    def linear(mask: tuple[bool, ...], params: dict[str, Any]) -> bool:
-        wanted = positions or range(len(mask))
-        return all(m == (i in wanted) for i, m in enumerate(mask))
-
-    def completed(mask: tuple[bool, ...], zero: tuple[bool, ...], params: dict[str, Any]) -> tuple[bool, ...]:
-        wanted = positions or range(len(mask))
-        return tuple(m or (z and i in wanted) for i, (m, z) in enumerate(zip(mask, zero, strict=True)))
-
-    linear.ignores_params = True  # type: ignore[attr-defined]
-    linear.completed = completed  # type: ignore[attr-defined]
-    return linear
-
-
-def one_of(*positions: int) -> Callable[[tuple[bool, ...], dict[str, Any]], bool]:
-    """Linear in any one of the arguments at ``positions`` (default: any argument), given the others: ``mul`` is."""
-
-    def linear(mask: tuple[bool, ...], params: dict[str, Any]) -> bool:
-        marked = [i for i, m in enumerate(mask) if m]
-        return len(marked) == 1 and (not positions or marked[0] in positions)
-
-    linear.ignores_params = True  # type: ignore[attr-defined]
-    return linear

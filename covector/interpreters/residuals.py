@@ -42,7 +42,7 @@ def opened(jaxpr: Jaxpr, residuals: Sequence[Any]) -> tuple[Jaxpr, list[Any]]:
     for eqn in jaxpr.equations:
         primitive = eqn.primitive
         mask = tuple(x in linear for x in eqn.inputs)
-        zeros_stay = primitive.split is None and not primitive.is_linear_in(mask, eqn.params)
+        zeros_stay = primitive.rule("split") is None and not primitive.is_linear_in(mask, eqn.params)
         inputs = [x if m else moved(x, zeros_stay) for x, m in zip(eqn.inputs, mask, strict=True)]
         equations.append(Equation(primitive, inputs, eqn.params, eqn.outputs, eqn.source))
     given = {v: x for v, x in values.items() if v not in inner}

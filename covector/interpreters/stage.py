@@ -206,9 +206,10 @@ class LinearTrace(StageTrace):
                 inputs.append(a)
                 avals.append(typeof(a))
                 mask.append(False)
-        if primitive.split is not None and False in mask:
-            known = [a if m else x for a, m, x in zip(args, mask, inputs, strict=True)]
-            return primitive.split(self, known, mask, params)
+        if primitive.multiple_results and False in mask:
+            split = primitive.rule("split")
+            if split is not None:
+                return split(self, [a if m else x for a, m, x in zip(args, mask, inputs, strict=True)], mask, params)
         linear_in = tuple(mask)
         if not (primitive.linear_masks.get(linear_in) or primitive.is_linear_in(linear_in, params)):
             inputs = with_zeros(primitive, inputs, linear_in, params)

@@ -15,7 +15,7 @@ from covector.core import errors
 from covector.core.avals import Zero, array_aval, dtype_of, shape_of, typeof
 from covector.core.primitive import Primitive, TracerBase
 from covector.numpy.registry import as_array, implements, known_array
-from covector.primitives.constructors import loop_batch
+from covector.primitives.derivations import loop_batch
 from covector.primitives.identity import stop_gradient_p
 from covector.primitives.selection import select_p
 from covector.primitives.shaping import convert_to

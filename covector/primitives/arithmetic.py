@@ -15,10 +15,11 @@ import numpy as np
 from numpy import ndarray
 
 from covector.core.avals import Zero, dtype_of, is_weak, typeof
+from covector.core.kinds import Elementwise, ElementwiseLinear, Step
 from covector.core.primitive import Primitive, jointly
 from covector.core.tracer import Tracer, register_method, register_ufunc, view_of
 from covector.interpreters.jvp import JVPTracer
-from covector.primitives.constructors import elementwise_primitive, numpy_scalars
+from covector.primitives.derivations import numpy_scalars
 from covector.primitives.ring import add_p, install_operators, mul_p, neg_p, scale, sub_p, sumprod_p
 from covector.primitives.shaping import convert_p, convert_to, fit, unbroadcast
 
@@ -29,7 +30,7 @@ LN2, LN10, DEGREE = math.log(2.0), math.log(10.0), math.pi / 180.0
 WEAK = {int, float, complex}
 
 
-def keeping_weak(ufunc: np.ufunc) -> Callable[..., Any]:
+def keeping_weak(ufunc: np.ufunc, *derivatives: Any, kind: type[Elementwise] = Elementwise) -> Elementwise:
     """An operator that gives a Python number for Python numbers, as Python's does, but no error: ``1 / 0`` is infinite."""
 
     def unary(x: Any) -> Any:
@@ -38,15 +39,14 @@ def keeping_weak(ufunc: np.ufunc) -> Callable[..., Any]:
     def binary(x: Any, y: Any) -> Any:
         return ufunc(x, y).item() if type(x) in WEAK and type(y) in WEAK else ufunc(x, y)
 
-    return unary if ufunc.nin == 1 else binary
+    return kind(unary if ufunc.nin == 1 else binary, *derivatives, keeps_weak=True, like=ufunc)
 
 
 # --- one argument -----------------------------------------------------------------------------------------------------
 
 
-def _unary(ufunc: np.ufunc, derivative: Any = None, name: str = "", exact: bool = True) -> Primitive:
-    derivatives = () if derivative is None else (derivative,)
-    primitive = elementwise_primitive(name or ufunc.__name__, ufunc, *derivatives, exact=exact, trusted=True, makes_new=True)
+def _unary(ufunc: np.ufunc, *derivative: Any, exact: bool = True) -> Primitive:
+    primitive = Primitive(ufunc.__name__, Elementwise(ufunc, *derivative, exact=exact), trusted=True, makes_new=True)
     register_ufunc(ufunc, primitive)
     return primitive
 
@@ -74,7 +74,7 @@ log10_p = _unary(np.log10, lambda out, x: 1 / (LN10 * x))
 log1p_p = _unary(np.log1p, lambda out, x: 1 / (1 + x))
 sqrt_p = _unary(np.sqrt, lambda out, x: 0.5 / out)
 cbrt_p = _unary(np.cbrt, lambda out, x: 1 / (3 * np.square(out)))
-root_p = elementwise_primitive("root", np.sqrt, lambda out, x: direction_p.bind(out, 0.5), trusted=True, makes_new=True)
+root_p = Primitive("root", Elementwise(np.sqrt, lambda out, x: direction_p.bind(out, 0.5)), trusted=True, makes_new=True)
 """The root of a sum of squares: a length, of which the derivative at 0 is 0 (that of `sqrt` is infinite)."""
 square_p = _unary(np.square, lambda out, x: 2 * x)
 reciprocal_p = _unary(np.reciprocal, lambda out, x: -np.square(out))
@@ -102,7 +102,7 @@ def _real_sign(x: Any) -> Any:
     return np.sign(x)
 
 
-slope_p = elementwise_primitive("slope", _real_sign, lambda out, x: 0 / x, trusted=True, makes_new=True)
+slope_p = Primitive("slope", Elementwise(_real_sign, lambda out, x: 0 / x), trusted=True, makes_new=True)
 """The derivative of the real absolute value: its sign, and 0 at 0, where it has itself no derivative (NaN)."""
 fabs_p = _unary(np.fabs, lambda out, x: slope_p.bind(x))
 
@@ -111,16 +111,18 @@ fabs_p = _unary(np.fabs, lambda out, x: slope_p.bind(x))
 
 
 def _binary(ufunc: np.ufunc, *derivatives: Any) -> Primitive:
-    primitive = elementwise_primitive(ufunc.__name__, ufunc, *derivatives, trusted=True, makes_new=True)
+    primitive = Primitive(ufunc.__name__, Elementwise(ufunc, *derivatives), trusted=True, makes_new=True)
     register_ufunc(ufunc, primitive)
     return primitive
 
 
-direction_p = elementwise_primitive(
+direction_p = Primitive(
     "direction",
-    lambda size, coordinate: coordinate / np.where(size == 0, 1, size),
-    lambda out, size, coordinate: -out / size,
-    lambda out, size, coordinate: 1 / convert_to(size + 0 / size, dtype_of(out)),
+    Elementwise(
+        lambda size, coordinate: coordinate / np.where(size == 0, 1, size),
+        lambda out, size, coordinate: -out / size,
+        lambda out, size, coordinate: 1 / convert_to(size + 0 / size, dtype_of(out)),
+    ),
     trusted=True,
     makes_new=True,
 )
@@ -152,8 +154,12 @@ logaddexp2_p = _binary(
     np.logaddexp2, lambda out, x, y: _share(out, x, y, np.exp2, -1.0), lambda out, x, y: _share(out, y, x, np.exp2, -1.0)
 )
 copysign_p = _binary(np.copysign, lambda out, x, y: np.where(np.signbit(x) == np.signbit(y), 1.0, -1.0), None)
-remainder_p = _binary(np.remainder, lambda out, x, y: 1.0, lambda out, x, y: -np.floor_divide(x, y))
-remainder_p.impl, remainder_p.keeps_weak = keeping_weak(np.remainder), True
+remainder_p = Primitive(
+    "remainder",
+    keeping_weak(np.remainder, lambda out, x, y: 1.0, lambda out, x, y: -np.floor_divide(x, y)),
+    trusted=True,
+    makes_new=True,
+)
 fmod_p = _binary(np.fmod, lambda out, x, y: 1.0, lambda out, x, y: -np.rint((x - out) / y))
 heaviside_p = _binary(np.heaviside, None, lambda out, x, y: np.where(x == 0, 1.0, 0.0))
 nextafter_p = _binary(np.nextafter, lambda out, x, y: 1.0, None)
@@ -165,8 +171,7 @@ def _extremum(ufunc: np.ufunc, wins: Callable[[Any, Any], Any] | None) -> Primit
     At a tie with a Python number that is not differentiated the number wins, so that ``np.maximum(x, 0)`` is ReLU with
     derivative 0 at 0.
     """
-    primitive = elementwise_primitive(ufunc.__name__, ufunc, trusted=True, makes_new=True)
-    register_ufunc(ufunc, primitive)
+    primitive = _binary(ufunc)
 
     def against_variable(out: Any, mine: Any, other: Any) -> Any:
         return convert_to(np.where(mine == other, 0.5, mine == out), dtype_of(out))
@@ -195,25 +200,14 @@ maximum_p = _extremum(np.maximum, lambda mine, other: np.greater(mine, other))
 minimum_p = _extremum(np.minimum, lambda mine, other: np.less(mine, other))
 fmax_p, fmin_p = _extremum(np.fmax, None), _extremum(np.fmin, None)
 
-ldexp_p = _binary(np.ldexp)
-
-
-@ldexp_p.def_jvp
-def _ldexp_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
-    (x, exponent), (t, _) = primals, tangents
-    out = ldexp_p.bind(x, exponent)
-    return out, typeof(out).zero if type(t) is Zero else ldexp_p.bind(t, exponent)
-
-
-@ldexp_p.def_transpose(linear=jointly(0))
-def _ldexp_transpose(ct: Any, x: Any, exponent: Any) -> Any:
-    return unbroadcast(ldexp_p.bind(ct, exponent), x.aval), None
+_scaling = ElementwiseLinear(np.ldexp, lambda ct, x, exponent: ldexp_p.bind(ct, exponent))
+ldexp_p = Primitive("ldexp", _scaling, trusted=True, makes_new=True)
+register_ufunc(np.ldexp, ldexp_p)
 
 
 # --- division ---------------------------------------------------------------------------------------------------------
 
-div_p = elementwise_primitive("div", np.true_divide, keeps_weak=True, trusted=True, makes_new=True)
-div_p.impl = keeping_weak(np.true_divide)
+div_p = Primitive("div", keeping_weak(np.true_divide), trusted=True, makes_new=True)
 
 
 @div_p.def_jvp
@@ -243,9 +237,8 @@ def _power(x: Any, y: Any) -> Any:
     return np.power(x, y) if dtype_of(x).kind == "b" else x**y
 
 
-pow_p = elementwise_primitive("pow", np.power, keeps_weak=True, trusted=True, makes_new=True)
-pow_p.impl = _power
-float_power_p = elementwise_primitive("float_power", np.float_power, trusted=True, makes_new=True)
+pow_p = Primitive("pow", Elementwise(_power, keeps_weak=True, like=np.power), trusted=True, makes_new=True)
+float_power_p = _binary(np.float_power)
 
 
 def _power_by_base(dtype: Any, x: Any, y: Any) -> Any:
@@ -287,32 +280,15 @@ def _power_jvp(primitive: Primitive) -> Callable[..., Any]:
 
 pow_p.def_jvp(_power_jvp(pow_p))
 float_power_p.def_jvp(_power_jvp(float_power_p))
-register_ufunc(np.float_power, float_power_p)
 
 
 # --- absolute value, and complex numbers ------------------------------------------------------------------------------
 
 
-def _real_linear(name: str, fn: Any, transpose: Any, keeps_weak: bool = False, makes_new: bool = False) -> Primitive:
-    """A real-linear function of a complex number, which NumPy gives for real numbers too."""
-    primitive = elementwise_primitive(name, fn, keeps_weak=keeps_weak, trusted=True, makes_new=makes_new)
-
-    @primitive.def_jvp
-    def jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
-        (x,), (t,) = primals, tangents
-        out = primitive.bind(x)
-        return out, typeof(out).zero if type(t) is Zero else primitive.bind(t)
-
-    @primitive.def_transpose(linear=jointly())
-    def transpose_rule(ct: Any, x: Any) -> Any:
-        return (unbroadcast(transpose(ct, x.aval), x.aval),)
-
-    return primitive
-
-
-conj_p = _real_linear("conj", np.conjugate, lambda ct, x: conj_p.bind(ct), makes_new=True)
-real_p = _real_linear("real", np.real, lambda ct, x: ct, keeps_weak=True)
-imag_p = _real_linear("imag", np.imag, lambda ct, x: ct * -1j if x.dtype.kind == "c" else 0 * ct, keeps_weak=True)
+conj_p = Primitive("conj", ElementwiseLinear(np.conjugate, lambda ct, x: conj_p.bind(ct)), trusted=True, makes_new=True)
+real_p = Primitive("real", ElementwiseLinear(np.real, lambda ct, x: ct, keeps_weak=True), trusted=True)
+_imaginary = ElementwiseLinear(np.imag, lambda ct, x: ct * -1j if x.dtype.kind == "c" else 0 * ct, keeps_weak=True)
+imag_p = Primitive("imag", _imaginary, trusted=True)
 
 
 def real(x: Any) -> Any:
@@ -333,8 +309,7 @@ def conj(x: Any) -> Any:
     return x if dtype_of(x).kind in "fiu" else conj_p.bind(x)
 
 
-abs_p = elementwise_primitive("abs", np.absolute, keeps_weak=True, trusted=True, makes_new=True)
-abs_p.impl = abs
+abs_p = Primitive("abs", Elementwise(abs, keeps_weak=True, like=np.absolute), trusted=True, makes_new=True)
 sign_p = _unary(np.sign)
 
 
@@ -362,10 +337,11 @@ def _sign_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
 
 # --- parts of a number: modf and frexp --------------------------------------------------------------------------------
 
-fraction_p = elementwise_primitive("modf_fraction", lambda x: np.modf(x)[0], lambda out, x: 1.0, trusted=True, makes_new=True)
-whole_p = elementwise_primitive("modf_whole", lambda x: np.modf(x)[1], trusted=True, makes_new=True)
-exponent_p = elementwise_primitive("frexp_exponent", lambda x: np.frexp(x)[1], trusted=True, makes_new=True)
-mantissa_p = elementwise_primitive("frexp_mantissa", lambda x: np.frexp(x)[0], trusted=True, makes_new=True)
+_fraction = Elementwise(lambda x: np.modf(x)[0], lambda out, x: 1.0)
+fraction_p = Primitive("modf_fraction", _fraction, trusted=True, makes_new=True)
+whole_p = Primitive("modf_whole", Step(lambda x: np.modf(x)[1]), trusted=True, makes_new=True)
+exponent_p = Primitive("frexp_exponent", Step(lambda x: np.frexp(x)[1]), trusted=True, makes_new=True)
+mantissa_p = Primitive("frexp_mantissa", Elementwise(lambda x: np.frexp(x)[0]), trusted=True, makes_new=True)
 
 
 @mantissa_p.def_jvp

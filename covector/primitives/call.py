@@ -78,7 +78,7 @@ def _split(trace: LinearTrace, args: Sequence[Any], linear: Sequence[bool], para
     return spread(parts.nonzero_out, outs_linear, spread(known_out, outs_known, known_out))
 
 
-jit_p.split = _split
+jit_p.def_rule("split", _split)
 
 
 def varying_of(values: Sequence[Any]) -> tuple[frozenset[Any], ...]:

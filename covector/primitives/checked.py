@@ -224,7 +224,7 @@ def _carrying(program: Checked, num_consts: int, num_carry: int) -> Jaxpr:
     return program.jaxpr.derived(("carrying checks", num_consts, num_carry), make)
 
 
-jit_p.checked = _checked_call
-cond_p.checked = _checked_cond
-scan_p.checked = _checked_scan
-while_p.checked = _checked_while
+jit_p.def_rule("checked", _checked_call)
+cond_p.def_rule("checked", _checked_cond)
+scan_p.def_rule("checked", _checked_scan)
+while_p.def_rule("checked", _checked_while)

@@ -185,7 +185,7 @@ def _split(trace: LinearTrace, args: Sequence[Any], linear: Sequence[bool], para
     return spread(present, recorded, spread([not p for p in present], outs, present))
 
 
-checkpoint_p.split = _split
+checkpoint_p.def_rule("split", _split)
 
 
 def _known_outputs(jaxpr: Jaxpr, linear: tuple[bool, ...], present: tuple[bool, ...]) -> Jaxpr:

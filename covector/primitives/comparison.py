@@ -5,29 +5,28 @@ Comparisons, logical and bitwise operations, rounding, tests of numbers, and fun
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from covector.core.avals import ShapedArray, array_aval, is_value
+from covector.core.avals import is_value
+from covector.core.kinds import Step
 from covector.core.primitive import Primitive
 from covector.core.tracer import FOREIGN_OK, as_operand, foreign_override, register_method, register_ufunc
 from covector.primitives.arithmetic import keeping_weak, ufunc_of
-from covector.primitives.constructors import elementwise_primitive, zero_jvp
 from covector.primitives.ring import install_operators
 
 
 def _operator(ufunc: np.ufunc) -> Primitive:
     """The primitive of an operator, which gives a Python number for Python numbers (the ufunc does not)."""
-    primitive = elementwise_primitive(ufunc.__name__, ufunc, keeps_weak=True, trusted=True, makes_new=True)
-    primitive.impl = keeping_weak(ufunc)
+    primitive = Primitive(ufunc.__name__, keeping_weak(ufunc, kind=Step), trusted=True, makes_new=True)
     register_ufunc(ufunc, ufunc_of(ufunc, primitive))
     return primitive
 
 
 def _step(ufunc: np.ufunc) -> Primitive:
-    primitive = elementwise_primitive(ufunc.__name__, ufunc, trusted=True, makes_new=True)
+    primitive = Primitive(ufunc.__name__, Step(ufunc), trusted=True, makes_new=True)
     register_ufunc(ufunc, primitive)
     return primitive
 
@@ -50,19 +49,7 @@ register_ufunc(np.divmod, lambda x, y: (np.floor_divide(x, y), np.remainder(x, y
 
 # --- round: to a number of decimals -----------------------------------------------------------------------------------
 
-round_p = Primitive("round", trusted=True)
-round_p.def_impl(lambda x, *, decimals: np.round(x, decimals))
-round_p.def_jvp(zero_jvp(round_p))
-
-
-@round_p.def_abstract
-def _round_abstract(x: ShapedArray, *, decimals: int) -> ShapedArray:
-    return array_aval(x.shape, np.round(np.ones((), x.dtype), decimals).dtype)
-
-
-@round_p.def_batch
-def _round_batch(size: int, args: Sequence[Any], dims: Sequence[int | None], *, decimals: int) -> Any:
-    return round_p.bind(args[0], decimals=decimals), dims[0]
+round_p = Primitive("round", Step(lambda x, *, decimals: np.round(x, decimals)), trusted=True)
 
 
 # --- the operators of tracers -----------------------------------------------------------------------------------------

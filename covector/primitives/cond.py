@@ -157,7 +157,7 @@ def _split(trace: LinearTrace, args: Sequence[Any], linear: Sequence[bool], para
     return spread([not p for p in present], outs, spread(present, outs_linear, present))
 
 
-cond_p.split = _split
+cond_p.def_rule("split", _split)
 
 
 def _marks(marks: Sequence[str], params: dict[str, Any]) -> list[str] | None:

@@ -414,4 +414,4 @@ def _custom_jvp_split(trace: LinearTrace, args: Values, linear: Sequence[bool], 
     return [*outs, *map(instantiate, choose(present, tangents_out))]
 
 
-custom_jvp_p.split = _custom_jvp_split
+custom_jvp_p.def_rule("split", _custom_jvp_split)

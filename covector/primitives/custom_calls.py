@@ -35,14 +35,13 @@ def call_like(name: str) -> Primitive:
         lambda cts, *args, jaxpr, **params: call.transpose(cts, *args, jaxpr=jaxpr, name=name),
         linear=linear_by_marks(linear_as_called),
     )
-    primitive.split = partial(split_as_call, name)
+    primitive.def_rule("split", partial(split_as_call, name))
     return primitive
 
 
 def split_as_call(name: str, trace: LinearTrace, args: Values, linear: Sequence[bool], params: dict[str, Any]) -> list[Any]:
     """Of a call on tangents run what is known now; the user's rules are needed no more."""
-    assert jit_p.split is not None
-    return jit_p.split(trace, args, linear, {"jaxpr": params["jaxpr"], "name": name})  # type: ignore[no-any-return]
+    return jit_p.rules["split"](trace, args, linear, {"jaxpr": params["jaxpr"], "name": name})  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,7 +164,7 @@ def _linear_call_split(trace: LinearTrace, args: Values, linear: Sequence[bool],
     return trace.record(linear_call_p, inputs, params, params["jaxpr"].out_avals, None)  # type: ignore[no-any-return]
 
 
-linear_call_p.split = _linear_call_split
+linear_call_p.def_rule("split", _linear_call_split)
 
 
 @linear_call_p.def_transpose(linear=linear_after("residuals"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from covector.core.primitive import Primitive
-from covector.primitives.constructors import zero_jvp
+from covector.primitives.derivations import zero_jvp
 
 stop_gradient_p = Primitive("stop_gradient", trusted=True)
 stop_gradient_p.def_impl(lambda x: x)

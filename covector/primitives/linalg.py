@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 
 from covector.core.avals import ShapedArray, Zero, array_aval, broadcast_shapes, dtype_of, shape_of, typeof
+from covector.core.kinds import Elementwise
 from covector.core.primitive import Primitive, jointly
 from covector.primitives.arithmetic import conj_p, direction_p, real_p
-from covector.primitives.constructors import elementwise_primitive
 from covector.primitives.contraction import contract_stacks, einsum_p, letter
 from covector.primitives.selection import select_p
 from covector.primitives.shaping import (
@@ -413,11 +413,13 @@ The derivative at 0 is 0 and the second derivative NaN, there and, for orders be
 """
 
 
-_share_power = elementwise_primitive(
+_share_power = Primitive(
     "share_power",
-    lambda share, exponent: np.where(share == 0, 0, np.where(share == 0, 1, share) ** exponent),
-    lambda out, share, exponent: exponent * share ** (exponent - 1),
-    lambda out, share, exponent: out * np.log(convert_to(np.where(share == 0, 1, share), dtype_of(out))),
+    Elementwise(
+        lambda share, exponent: np.where(share == 0, 0, np.where(share == 0, 1, share) ** exponent),
+        lambda out, share, exponent: exponent * share ** (exponent - 1),
+        lambda out, share, exponent: out * np.log(convert_to(np.where(share == 0, 1, share), dtype_of(out))),
+    ),
     trusted=True,
     makes_new=True,
 )

@@ -15,8 +15,9 @@ import numpy as np
 from covector.core.avals import ShapedArray, Zero, array_aval, dtype_of, shape_of, typeof
 from covector.core.primitive import Primitive
 from covector.primitives.arithmetic import conj_p, real_p
-from covector.primitives.constructors import reduction, zero_jvp
+from covector.primitives.constructors import reduction
 from covector.primitives.cumulative import cumprod_p
+from covector.primitives.derivations import zero_jvp
 from covector.primitives.ring import scale
 from covector.primitives.shaping import convert_p, convert_to, reduce_sum_p, reshape_to, transpose_p
 

@@ -17,7 +17,8 @@ from numpy import ndarray
 from covector.core.avals import WEAK_SCALARS, ShapedArray, Zero, array_aval, broadcast_shapes, promotion_key, typeof
 from covector.core.context import CAPTURING
 from covector.core.jaxpr import Var
-from covector.core.primitive import NO_PARAMS, Primitive, TracerBase, jointly, one_of
+from covector.core.kinds import Elementwise, ElementwiseBilinear, ElementwiseLinear
+from covector.core.primitive import NO_PARAMS, Primitive, TracerBase
 from covector.core.tracer import FOREIGN_OK, as_operand, foreign_override, register_method
 from covector.interpreters.stage import LinearTrace, StageTracer
 from covector.passes.accumulating import declare_sum
@@ -29,9 +30,9 @@ from covector.primitives.shaping import align_batch, fit, unbroadcast
 def elementwise_abstract(primitive: Primitive, fn: Callable[..., Any]) -> Callable[..., ShapedArray]:
     """The abstract rule of a function that broadcasts and promotes like a ufunc."""
 
-    def abstract(*avals: ShapedArray) -> ShapedArray:
+    def abstract(*avals: ShapedArray, **params: Any) -> ShapedArray:
         weak = primitive.keeps_weak and all(a.weak_type for a in avals)
-        dtype = output_dtype(fn, tuple(map(promotion_key, avals)))
+        dtype = output_dtype(fn, tuple(map(promotion_key, avals)), **params)
         if weak and dtype.kind in "ifc":
             return ShapedArray((), WEAK_SCALARS[dtype.kind], weak_type=True)
         shapes = [a.shape for a in avals]
@@ -42,13 +43,13 @@ def elementwise_abstract(primitive: Primitive, fn: Callable[..., Any]) -> Callab
 
 
 @lru_cache(maxsize=4096)
-def output_dtype(fn: Callable[..., Any], keys: tuple[Any, ...]) -> np.dtype[Any]:
+def output_dtype(fn: Callable[..., Any], keys: tuple[Any, ...], **params: Any) -> np.dtype[Any]:
     """The dtype that ``fn`` returns for arguments of these dtypes (a Python type stands for a weak scalar)."""
     strong = any(isinstance(k, np.dtype) for k in keys)
     if isinstance(fn, np.ufunc) and fn.nout == 1:
         return fn.resolve_dtypes((*(k if strong else np.dtype(k) for k in keys), None))[-1]
     with np.errstate(all="ignore"):
-        return np.asarray(fn(*(k(1) if isinstance(k, type) else np.ones((1,), k) for k in keys))).dtype
+        return np.asarray(fn(*(k(1) if isinstance(k, type) else np.ones((1,), k) for k in keys), **params)).dtype
 
 
 def elementwise_batch(primitive: Primitive) -> Callable[..., Any]:
@@ -58,9 +59,9 @@ def elementwise_batch(primitive: Primitive) -> Callable[..., Any]:
     def batch(size: int, args: Sequence[Any], dims: Sequence[int | None], **params: Any) -> Any:
         if len(args) == 1:
             (x,) = args
-            return (primitive.impl(x) if type(x) is ndarray else bind(x)), dims[0]
+            return (primitive.impl(x, **params) if type(x) is ndarray else bind(x, **params)), dims[0]
         if len(args) == 2 and is_aligned(args[0], args[1], dims[0], dims[1]):
-            return primitive.impl(args[0], args[1]), 0
+            return primitive.impl(args[0], args[1], **params), 0
         return bind(*align_batch(args, dims), **params), 0
 
     return batch
@@ -81,27 +82,28 @@ PLAIN_NUMBERS = {int, float, bool, complex}
 # --- add, sub, neg: jointly linear ------------------------------------------------------------------------------------
 
 
-def _ring_primitive(name: str, operation: Callable[..., Any], ufunc: np.ufunc) -> Primitive:
-    primitive = Primitive(name, trusted=True, makes_new=True)
-    primitive.keeps_weak = True
-    primitive.impl = operation
-    primitive.batch = elementwise_batch(primitive)
-    general = elementwise_abstract(primitive, ufunc)
+def _operator(name: str, kind: Any) -> Primitive:
+    primitive = Primitive(name, kind, trusted=True, makes_new=True)
+    general = elementwise_abstract(primitive, kind.like)
 
+    @primitive.def_abstract
     def abstract(x: ShapedArray, y: ShapedArray) -> ShapedArray:
         if x is y and not x.weak_type and x.dtype.kind in "fc":
             return x
         return general(x, y)
 
-    primitive.abstract = abstract if ufunc.nin == 2 else general
     return primitive
 
 
-add_p = _ring_primitive("add", operator.add, np.add)
+def _additive(fn: Callable[..., Any], like: np.ufunc) -> ElementwiseLinear:
+    return ElementwiseLinear(fn, positions=(), keeps_weak=True, like=like)
+
+
+add_p = _operator("add", _additive(operator.add, np.add))
 declare_sum(add_p)
-sub_p = _ring_primitive("sub", operator.sub, np.subtract)
-mul_p = _ring_primitive("mul", operator.mul, np.multiply)
-neg_p = _ring_primitive("neg", operator.neg, np.negative)
+sub_p = _operator("sub", _additive(operator.sub, np.subtract))
+mul_p = _operator("mul", ElementwiseBilinear(operator.mul, keeps_weak=True, like=np.multiply))
+neg_p = Primitive("neg", _additive(operator.neg, np.negative), trusted=True, makes_new=True)
 
 
 @add_p.def_jvp
@@ -131,7 +133,7 @@ def _neg_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     return out, typeof(out).zero if type(t) is Zero else neg_p.bind(t)
 
 
-@add_p.def_transpose(linear=jointly())
+@add_p.def_transpose
 def _add_transpose(ct: Any, x: Any, y: Any) -> Any:
     return (
         unbroadcast(ct, x.aval) if type(x) is Var else None,
@@ -139,7 +141,7 @@ def _add_transpose(ct: Any, x: Any, y: Any) -> Any:
     )
 
 
-@sub_p.def_transpose(linear=jointly())
+@sub_p.def_transpose
 def _sub_transpose(ct: Any, x: Any, y: Any) -> Any:
     return (
         unbroadcast(ct, x.aval) if type(x) is Var else None,
@@ -147,7 +149,7 @@ def _sub_transpose(ct: Any, x: Any, y: Any) -> Any:
     )
 
 
-@neg_p.def_transpose(linear=jointly())
+@neg_p.def_transpose
 def _neg_transpose(ct: Any, x: Any) -> Any:
     return (-ct,)
 
@@ -167,7 +169,7 @@ def _mul_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     return out, sum_of_products(y, tx, x, ty)
 
 
-@mul_p.def_transpose(linear=one_of(0, 1))
+@mul_p.def_transpose
 def _mul_transpose(ct: Any, x: Any, y: Any) -> Any:
     if type(x) is Var:
         return unbroadcast(ct * y, x.aval), None
@@ -203,11 +205,7 @@ def has_type_below(x: Any, aval: Any, trace: Any) -> bool:
 
 # --- sumprod: x1*y1 + x2*y2 + ..., the total derivative ---------------------------------------------------------------
 
-sumprod_p = Primitive("sumprod", trusted=True, makes_new=True)
-sumprod_p.batch = elementwise_batch(sumprod_p)
 
-
-@sumprod_p.def_impl
 def _sumprod(*factors: Any) -> Any:
     total = factors[0] * factors[1]
     for i in range(2, len(factors), 2):
@@ -215,8 +213,7 @@ def _sumprod(*factors: Any) -> Any:
     return total
 
 
-sumprod_p.abstract = elementwise_abstract(sumprod_p, _sumprod)
-sumprod_p.keeps_weak = True
+sumprod_p = Primitive("sumprod", Elementwise(_sumprod, keeps_weak=True), trusted=True, makes_new=True)
 
 
 @sumprod_p.def_jvp

@@ -182,7 +182,7 @@ def _scan_split(trace: LinearTrace, args: Sequence[Any], linear: Sequence[bool],
     return spread([not p for p in present], outs, spread(present, linear_outs, present))
 
 
-scan_p.split = _scan_split
+scan_p.def_rule("split", _scan_split)
 
 
 def linear_marks(jaxpr: Jaxpr, loop: Loop, linear: Sequence[bool]) -> tuple[list[bool], list[bool]]:

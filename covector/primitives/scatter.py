@@ -26,7 +26,7 @@ from covector.core.avals import ShapedArray, Zero, array_aval, shape_of, typeof
 from covector.core.jaxpr import Var
 from covector.core.primitive import Primitive, TracerBase, jointly
 from covector.passes.accumulating import declare_part
-from covector.primitives.constructors import zero_jvp
+from covector.primitives.derivations import zero_jvp
 from covector.primitives.indexing import (
     apply_at,
     clear_p,

@@ -13,7 +13,7 @@ import numpy as np
 
 from covector.core.avals import ShapedArray, Zero, array_aval, shape_of, typeof
 from covector.core.primitive import Primitive
-from covector.primitives.constructors import zero_jvp
+from covector.primitives.derivations import zero_jvp
 from covector.primitives.indexing import gather_p
 from covector.primitives.shaping import batch_all, move_batch_to_front
 

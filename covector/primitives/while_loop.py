@@ -193,7 +193,7 @@ def _split(trace: LinearTrace, args: Sequence[Any], linear: Sequence[bool], para
     return spread([not p for p in present], outs, spread(present, linear_outs, present))
 
 
-while_p.split = _split
+while_p.def_rule("split", _split)
 
 
 def _without_linear(cond: Jaxpr, num_cond: int, linear: tuple[bool, ...]) -> Jaxpr:

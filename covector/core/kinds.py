@@ -1,0 +1,226 @@
+"""Kinds: what a primitive is, as data, so that every interpreter can derive its own rule from it.
+
+>>> import numpy as np
+>>> from covector.core.primitive import Primitive
+>>> halved_p = Primitive("halved", Elementwise(lambda x: x / 2, lambda out, x: 0.5))
+>>> halved_p.kind.derivatives[0](None, 7.0)
+0.5
+
+A kind computes nothing by itself.  What ``jvp`` or ``vmap`` make of it is a derivation, ``@derives("jvp", Elementwise)``, and
+an interpreter in any other file derives its rules in the same way; a rule that is registered on the primitive itself wins.
+
+A kind of one's own is a subclass: what is not derived for it is derived as for its bases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+Function = Callable[..., Any]
+Linearity = Callable[[tuple[bool, ...], dict[str, Any]], Any]
+
+
+class Kind:
+    """A primitive of which nothing is known but the rules that are registered on it."""
+
+    linear: Linearity | None = None
+    """Which arguments may be linear, as made by `jointly` or `one_of`."""
+
+    keeps_weak: bool = False
+    """Whether the result for Python scalars is a Python scalar (as for the arithmetic operators)."""
+
+
+class Elementwise(Kind):
+    """A function of elements that broadcasts and promotes as ufuncs do.
+
+    Args:
+        fn: ``fn(*args, **params)`` on NumPy arrays.
+        derivatives: for each argument its partial derivative ``lambda out, *args, **params: ...``, written in terms of the
+            output and the arguments with NumPy functions; None where it is zero.  No derivatives at all: they
+            are in a JVP rule of the primitive.
+        exact: the derivatives are known to come in the dtype of the output, so need no cast, and there are no parameters.
+        keeps_weak: it gives a Python number for Python numbers.
+        like: a function (a ufunc, which need not be run) whose results have the same dtypes; by default ``fn``.
+    """
+
+    def __init__(
+        self,
+        fn: Function,
+        *derivatives: Function | None,
+        exact: bool = False,
+        keeps_weak: bool = False,
+        like: Function | None = None,
+    ):
+        self.fn = fn
+        self.derivatives = derivatives
+        self.exact = exact
+        self.keeps_weak = keeps_weak
+        self.like = like
+
+
+class Step(Elementwise):
+    """An elementwise function that is constant between its jumps: every derivative is zero."""
+
+
+class Linear(Kind):
+    """A function that is linear in one of its arguments, or in several together.
+
+    Args:
+        fn: ``fn(*args, **params)`` on NumPy arrays.
+        transpose: ``transpose(cotangent, *args, **params)`` is the cotangent of the linear argument, of which only the aval is
+            given (if there are several: a tuple of cotangents).  None: the primitive has a transpose rule.
+        positions: which arguments are linear; none stands for all.
+        abstract: the abstract rule; by default the aval of ``fn`` on arrays of ones.
+        batch: the batching rule; by default one call for each example.
+    """
+
+    def __init__(
+        self,
+        fn: Function,
+        transpose: Function | None = None,
+        *,
+        positions: tuple[int, ...] = (0,),
+        abstract: Function | None = None,
+        batch: Function | None = None,
+    ):
+        self.fn = fn
+        self.transpose = transpose
+        self.positions = positions
+        self.abstract = abstract
+        self.batch = batch
+        self.linear = jointly(*positions)
+
+
+class Structural(Linear):
+    """A linear function that only moves elements, repeats them, leaves some out, and brings in zeros.
+
+    ``fn`` does so for elements of any dtype: applied to an array of the numbers of elements, counted from 1, it says which
+    one is where, and 0 where there is none.
+    """
+
+
+class ElementwiseLinear(Linear, Elementwise):
+    """An elementwise function that is linear in some arguments; their cotangents are of the shape and dtype of the result.
+
+    Args:
+        like, keeps_weak: as for `Elementwise`; the others as for `Linear`.
+    """
+
+    def __init__(
+        self,
+        fn: Function,
+        transpose: Function | None = None,
+        *,
+        positions: tuple[int, ...] = (0,),
+        keeps_weak: bool = False,
+        like: Function | None = None,
+    ):
+        Linear.__init__(self, fn, transpose, positions=positions)
+        self.derivatives = ()
+        self.keeps_weak = keeps_weak
+        self.like = like
+
+
+class Bilinear(Kind):
+    """A function of two arguments that is linear in each.
+
+    Args:
+        fn: ``fn(x, y, **params)`` on NumPy arrays.
+        transposes: ``(cotangent, x_aval, y, **params) -> cotangent of x``, and ``(cotangent, x, y_aval, **params) -> that of
+            y``.  None at all: the primitive has a transpose rule.
+        abstract, batch: as for `Linear`.
+    """
+
+    def __init__(
+        self, fn: Function, *transposes: Function, abstract: Function | None = None, batch: Function | None = None
+    ):
+        self.fn = fn
+        self.transposes = transposes
+        self.abstract = abstract
+        self.batch = batch
+        self.linear = one_of(0, 1)
+
+
+class ElementwiseBilinear(Bilinear, Elementwise):
+    """An elementwise function of two arguments that is linear in each."""
+
+    def __init__(self, fn: Function, *, keeps_weak: bool = False, like: Function | None = None):
+        Bilinear.__init__(self, fn)
+        self.derivatives = ()
+        self.keeps_weak = keeps_weak
+        self.like = like
+
+
+class Contraction(Bilinear):
+    """Sums of products of elements of two arguments."""
+
+
+class Reduction(Kind):
+    """A function that removes the axes in its parameter ``axes``, a tuple of non-negative integers.
+
+    Args:
+        fn: ``fn(x, axis=axes, **params)`` on NumPy arrays, as ``np.max``.
+        jvp: ``jvp(out, x, tangent, axes, **params)`` is the tangent of the output, in NumPy functions; None for zero.
+        dtype: ``dtype(that of x)`` is the dtype of the result; by default it is the same.
+    """
+
+    def __init__(self, fn: Function, jvp: Function | None = None, *, dtype: Function | None = None):
+        self.fn = fn
+        self.jvp = jvp
+        self.dtype = dtype
+
+
+class Factorization(Kind):
+    """A function of stacks of matrices, in the last two axes, that no element of a result can be computed apart from."""
+
+    def __init__(self, fn: Function):
+        self.fn = fn
+
+
+class Program(Kind):
+    """A primitive that runs programs among its parameters.
+
+    Args:
+        interpret: how values thread through them, whatever the interpreter.
+    """
+
+    def __init__(self, interpret: Function | None = None):
+        self.interpret = interpret
+
+
+class Effect(Kind):
+    """A primitive that is applied for what it does, besides or instead of computing results."""
+
+
+# --- which arguments a primitive is linear in -------------------------------------------------------------------------
+
+
+def jointly(*positions: int) -> Callable[[tuple[bool, ...], dict[str, Any]], bool]:
+    """Linear in all the arguments at ``positions`` together (default: all arguments), and in no proper subset of them.
+
+    ``add`` is: ``x + y`` is linear in (x, y), but for a known y merely affine in x.
+    """
+
+    def linear(mask: tuple[bool, ...], params: dict[str, Any]) -> bool:
+        wanted = positions or range(len(mask))
+        return all(m == (i in wanted) for i, m in enumerate(mask))
+
+    def completed(mask: tuple[bool, ...], zero: tuple[bool, ...], params: dict[str, Any]) -> tuple[bool, ...]:
+        wanted = positions or range(len(mask))
+        return tuple(m or (z and i in wanted) for i, (m, z) in enumerate(zip(mask, zero, strict=True)))
+
+    linear.ignores_params = True  # type: ignore[attr-defined]
+    linear.completed = completed  # type: ignore[attr-defined]
+    return linear
+
+
+def one_of(*positions: int) -> Callable[[tuple[bool, ...], dict[str, Any]], bool]:
+    """Linear in any one of the arguments at ``positions`` (default: any argument), given the others: ``mul`` is."""
+
+    def linear(mask: tuple[bool, ...], params: dict[str, Any]) -> bool:
+        marked = [i for i, m in enumerate(mask) if m]
+        return len(marked) == 1 and (not positions or marked[0] in positions)
+
+    linear.ignores_params = True  # type: ignore[attr-defined]
+    return linear

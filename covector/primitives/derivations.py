@@ -1,0 +1,316 @@
+"""What follows from the kind of a primitive: how it is computed, differentiated, transposed, batched and typed.
+
+>>> import numpy as np
+>>> from covector.core.kinds import Elementwise
+>>> from covector.core.primitive import Primitive
+>>> halved_p = Primitive("halved_example", Elementwise(lambda x: x / 2, lambda out, x: 0.5))
+>>> halved_p.jvp([np.ones(2)], [np.ones(2)])
+(array([0.5, 0.5]), array([0.5, 0.5]))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from covector.core.avals import WEAK_SCALARS, ShapedArray, Zero, array_aval, instantiate, is_weak, typeof
+from covector.core.checked_rules import checked_derivative
+from covector.core.errors import PrimitiveRuleError, describe
+from covector.core.jaxpr import Var
+from covector.core.kinds import (
+    Bilinear,
+    Elementwise,
+    ElementwiseBilinear,
+    ElementwiseLinear,
+    Factorization,
+    Linear,
+    Reduction,
+    Step,
+)
+from covector.core.primitive import Primitive, derives, in_users_code
+from covector.primitives.ring import add_p, elementwise_abstract, elementwise_batch, scale, sumprod_p
+from covector.primitives.shaping import convert_p, fit, move_batch_to_front, unbroadcast
+
+Rule = Callable[..., Any]
+
+derives("impl", Elementwise, Linear, Bilinear, Factorization)(lambda primitive, kind: kind.fn)
+
+# --- elementwise ------------------------------------------------------------------------------------------------------
+
+
+@derives("abstract", Elementwise, ElementwiseLinear, ElementwiseBilinear)
+def abstract_of_elementwise(primitive: Primitive, kind: Any) -> Rule:
+    return elementwise_abstract(primitive, kind.like or kind.fn)
+
+
+@derives("batch", Elementwise, ElementwiseLinear, ElementwiseBilinear)
+def batch_of_elementwise(primitive: Primitive, kind: Any) -> Rule:
+    return elementwise_batch(primitive)
+
+
+derives("jvp", Step, checked=True)(lambda primitive, kind: zero_jvp(primitive))
+
+
+@derives("jvp", Elementwise, checked=True)
+def elementwise_jvp(primitive: Primitive, kind: Elementwise) -> Rule | None:
+    derivatives = kind.derivatives
+    if not derivatives:
+        return None
+    if not primitive.trusted:  # then these are the user's, but not the rules made of them
+        derivatives = tuple(d and in_users_code(checked_derivative(primitive.name, d)) for d in derivatives)
+    if not any(derivatives):
+        jvp = zero_jvp(primitive)
+    elif len(derivatives) == 1:
+        jvp = (exact_jvp if kind.exact and primitive.trusted else unary_jvp)(primitive, derivatives[0])
+    else:
+        jvp = nary_jvp(primitive, derivatives)
+    return jvp if primitive.trusted else counting(primitive.name, len(derivatives), jvp)
+
+
+def counting(name: str, count: int, jvp: Rule) -> Rule:
+    """A JVP rule for so many arguments as there are derivatives."""
+
+    def counted(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
+        if len(primals) != count:
+            what = f"{name!r} has {count} derivative{'s' * (count != 1)}, and is applied to {len(primals)} arguments."
+            why = "an elementwise primitive has a partial derivative for each of its arguments"
+            fix = "give elementwise one for each, None where it is zero"
+            raise PrimitiveRuleError(describe(what, why=why, fix=fix))
+        return jvp(primals, tangents, **params)
+
+    return counted
+
+
+def zero_jvp(primitive: Primitive) -> Rule:
+    """The JVP rule of a function that is piecewise constant."""
+
+    def jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
+        out = primitive.bind(*primals, **params)
+        return out, typeof(out).zero
+
+    return jvp
+
+
+def exact_jvp(primitive: Primitive, derivative: Any) -> Rule:
+    """For a derivative that comes in the dtype of the output, and no parameters: the most frequent rule, and the fastest."""
+    bind, impl = primitive.bind, primitive.impl
+
+    def jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
+        (x,), (t,) = primals, tangents
+        if type(x) is np.ndarray:
+            out = impl(x)
+        else:
+            (x,) = numpy_scalars(primals)
+            out = bind(x)
+        if type(t) is Zero:
+            return out, typeof(out).zero
+        return out, scale(derivative(out, x), t)
+
+    return jvp
+
+
+def unary_jvp(primitive: Primitive, derivative: Any) -> Rule:
+    def jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
+        (x,), (t,) = numpy_scalars(primals), tangents
+        out = primitive.bind(x, **params)
+        return out, typeof(out).zero if type(t) is Zero else fit(scale(derivative(out, x, **params), t), out)
+
+    return jvp
+
+
+def nary_jvp(primitive: Primitive, derivatives: Sequence[Rule | None]) -> Rule:
+    def jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
+        out = primitive.bind(*primals, **params)
+        if type(out) is not np.ndarray:
+            primals = numpy_scalars(primals)
+        terms: list[Any] = []
+        for t, derivative in zip(tangents, derivatives, strict=True):
+            if type(t) is not Zero and derivative is not None:
+                terms += [derivative(out, *primals, **params), t]
+        if not terms:
+            return out, typeof(out).zero
+        return out, fit(scale(*terms) if len(terms) == 2 else sumprod_p.bind(*terms), out)
+
+    return jvp
+
+
+def numpy_scalars(primals: Sequence[Any]) -> Sequence[Any]:
+    """NumPy scalars for the arguments of a derivative that are all Python numbers, or tracers of such.
+
+    So ``1 / x`` is infinite at 0, no error, and a derivative has the strong type of the output.
+    """
+    return [convert_p.bind(p, dtype=typeof(p).dtype) for p in primals] if all(map(is_weak, primals)) else primals
+
+
+# --- linear -----------------------------------------------------------------------------------------------------------
+
+derives("abstract", Linear, Bilinear)(lambda primitive, kind: kind.abstract or abstract_by_example(kind.fn))
+derives("batch", Linear, Bilinear)(lambda primitive, kind: kind.batch or loop_batch(primitive))
+
+
+@derives("jvp", Linear)
+def linear_jvp(primitive: Primitive, kind: Linear) -> Rule:
+    bind, places = primitive.bind, kind.positions
+
+    def jvp_of_first(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
+        out, t = bind(*primals, **params), tangents[0]
+        return out, typeof(out).zero if type(t) is Zero else bind(t, *primals[1:], **params)
+
+    def jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
+        out = bind(*primals, **params)
+        linear = places or range(len(primals))
+        if all(type(tangents[i]) is Zero for i in linear):
+            return out, typeof(out).zero
+        pairs = enumerate(zip(primals, tangents, strict=True))
+        return out, bind(*(instantiate(t) if i in linear else p for i, (p, t) in pairs), **params)
+
+    return jvp_of_first if places == (0,) else jvp
+
+
+@derives("transpose", Linear)
+def linear_transpose(primitive: Primitive, kind: Linear) -> Rule | None:
+    rule, places = kind.transpose, kind.positions
+    if rule is None:
+        return None
+
+    def transpose_of_first(ct: Any, x: Any, *others: Any, **params: Any) -> Any:
+        return rule(ct, x.aval, *others, **params), *(None for _ in others)
+
+    def transpose(ct: Any, *args: Any, **params: Any) -> Any:
+        linear = places or range(len(args))
+        cts = rule(ct, *(x.aval if type(x) is Var else x for x in args), **params)
+        found = dict(zip(linear, (cts,) if len(linear) == 1 else cts, strict=True))
+        return [found.get(i) for i in range(len(args))]
+
+    return transpose_of_first if places == (0,) else transpose
+
+
+@derives("transpose", ElementwiseLinear)
+def elementwise_linear_transpose(primitive: Primitive, kind: ElementwiseLinear) -> Rule | None:
+    """Of broadcast and promoted arguments."""
+    rule = linear_transpose(primitive, kind)
+
+    def transpose(ct: Any, *args: Any, **params: Any) -> Any:
+        cts = zip(rule(ct, *args, **params), args, strict=True)  # type: ignore[misc]
+        return [None if c is None else unbroadcast(c, x.aval) for c, x in cts]
+
+    return rule and transpose
+
+
+@derives("jvp", Bilinear)
+def bilinear_jvp(primitive: Primitive, kind: Bilinear) -> Rule:
+    bind = primitive.bind
+
+    def jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
+        x, y = primals
+        tx, ty = tangents
+        out = bind(x, y, **params)
+        if type(tx) is Zero:
+            return out, typeof(out).zero if type(ty) is Zero else bind(x, ty, **params)
+        left = bind(tx, y, **params)
+        return out, left if type(ty) is Zero else add_p.bind(left, bind(x, ty, **params))
+
+    return jvp
+
+
+@derives("transpose", Bilinear)
+def bilinear_transpose(primitive: Primitive, kind: Bilinear) -> Rule | None:
+    if not kind.transposes:
+        return None
+    of_left, of_right = kind.transposes
+
+    def transpose(ct: Any, x: Any, y: Any, **params: Any) -> Any:
+        if type(x) is Var:
+            return of_left(ct, x.aval, y, **params), None
+        return None, of_right(ct, x, y.aval, **params)
+
+    return transpose
+
+
+# --- reductions -------------------------------------------------------------------------------------------------------
+
+
+@derives("impl", Reduction)
+def reduction_impl(primitive: Primitive, kind: Reduction) -> Rule:
+    fn = kind.fn
+    return lambda x, *, axes, **params: fn(x, axis=axes, **params)
+
+
+@derives("abstract", Reduction)
+def reduction_abstract(primitive: Primitive, kind: Reduction) -> Rule:
+    def abstract(x: ShapedArray, *, axes: tuple[int, ...], **params: Any) -> ShapedArray:
+        shape = tuple(n for i, n in enumerate(x.shape) if i not in axes)
+        return array_aval(shape, x.dtype if kind.dtype is None else kind.dtype(x.dtype))
+
+    return abstract
+
+
+@derives("batch", Reduction)
+def reduction_batch(primitive: Primitive, kind: Reduction) -> Rule:
+    def batch(size: int, args: Sequence[Any], dims: Sequence[int | None], *, axes: tuple[int, ...], **params: Any) -> Any:
+        (x,), (d,) = args, dims
+        assert d is not None
+        shifted = tuple(a + (a >= d) for a in axes)
+        return primitive.bind(x, axes=shifted, **params), d - sum(a < d for a in shifted)
+
+    return batch
+
+
+@derives("jvp", Reduction)
+def reduction_jvp(primitive: Primitive, kind: Reduction) -> Rule:
+    tangent_of = kind.jvp
+    if tangent_of is None:
+        return zero_jvp(primitive)
+
+    def jvp(primals: Sequence[Any], tangents: Sequence[Any], *, axes: tuple[int, ...], **params: Any) -> Any:
+        (x,), (t,) = primals, tangents
+        out = primitive.bind(x, axes=axes, **params)
+        return out, typeof(out).zero if type(t) is Zero else tangent_of(out, x, t, axes, **params)
+
+    return jvp
+
+
+# --- defaults ---------------------------------------------------------------------------------------------------------
+
+
+def abstract_by_example(fn: Callable[..., Any]) -> Callable[..., Any]:
+    """An abstract rule that runs the implementation on ones: right for any function whose shapes do not depend on values."""
+
+    def abstract(*avals: ShapedArray, **params: Any) -> Any:
+        examples = [WEAK_SCALARS[a.dtype.kind](1) if a.weak_type else np.ones(a.shape, a.dtype) for a in avals]
+        with np.errstate(all="ignore"):
+            out = fn(*examples, **params)
+        return [typeof(np.asarray(o)) for o in out] if isinstance(out, list) else typeof(np.asarray(out))
+
+    abstract.is_default = True  # type: ignore[attr-defined]
+    return abstract
+
+
+def loop_batch(primitive: Primitive) -> Callable[..., Any]:
+    """A batching rule that applies the primitive to one example after the other."""
+
+    def batch(size: int, args: Sequence[Any], dims: Sequence[int | None], **params: Any) -> Any:
+        args = move_batch_to_front(args, dims)
+
+        def example(i: int) -> Any:
+            return primitive.bind(*(a if d is None else a[i] for a, d in zip(args, dims, strict=True)), **params)
+
+        if not size:
+            return nothing(primitive, args, dims, params)
+        outs = [example(i) for i in range(size)]
+        if primitive.multiple_results:
+            return [np.stack(column) for column in zip(*outs, strict=True)], [0] * len(outs[0])
+        return np.stack(outs), 0
+
+    return batch
+
+
+def nothing(primitive: Primitive, args: Sequence[Any], dims: Sequence[int | None], params: dict[str, Any]) -> Any:
+    """The results of a batch without examples, whose axis is in front."""
+    avals = [typeof(a) if d is None else typeof(a).example(0) for a, d in zip(args, dims, strict=True)]
+    out = primitive.abstract(*avals, **params)
+    if primitive.multiple_results:
+        return [a.batched(0, 0).zeros() for a in out], [0] * len(out)
+    return out.batched(0, 0).zeros(), 0
