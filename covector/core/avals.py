@@ -357,7 +357,10 @@ def typeof(x: Any) -> Any:
     >>> typeof(np.ones((2, 3))), typeof(1.0)
     (f64[2,3], weak_f64[])
     """
-    rule = TYPEOF.get(type(x))
+    cls = type(x)
+    if cls is np.ndarray:
+        return _array_avals.get((x.shape, x.dtype)) or _checked_array_aval(x)
+    rule = TYPEOF.get(cls)
     return rule(x) if rule is not None else _typeof_other(x)
 
 

@@ -85,28 +85,30 @@ def open_traces() -> tuple[Any, ...]:
     return traces
 
 
-def enter(trace: Any) -> None:
-    """Note that a trace is open in this context."""
+def enter(*opened: Any) -> None:
+    """Note that traces are open in this context."""
     context = _current.get()
-    _current.set(Context((*context.traces, trace), context.modes, context.axis))
-    if trace.captures:
-        CAPTURING.append(trace)
-    if trace.axis_name is not None:
-        NAMED_AXES.append(trace)
+    _current.set(Context(context.traces + opened, context.modes, context.axis))
+    for trace in opened:
+        if trace.captures:
+            CAPTURING.append(trace)
+        if trace.axis_name is not None:
+            NAMED_AXES.append(trace)
 
 
-def leave(trace: Any) -> None:
-    """Note that a trace, which is closed now, is open no more."""
+def leave(*ended: Any) -> None:
+    """Note that traces, which are closed now, are open no more."""
     context = _current.get()
     traces = context.traces
-    if traces and traces[-1] is trace:
-        _current.set(Context(traces[:-1], context.modes, context.axis))
+    if traces[-len(ended) :] == ended:
+        _current.set(Context(traces[: -len(ended)], context.modes, context.axis))
     else:
         _current.set(Context(tuple(t for t in traces if not t.closed), context.modes, context.axis))
-    if trace.captures:
-        CAPTURING.remove(trace)
-    if trace.axis_name is not None:
-        NAMED_AXES.remove(trace)
+    for trace in ended:
+        if trace.captures:
+            CAPTURING.remove(trace)
+        if trace.axis_name is not None:
+            NAMED_AXES.remove(trace)
 
 
 def named_axes() -> tuple[tuple[Any, int], ...]:

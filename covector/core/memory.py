@@ -69,10 +69,7 @@ def owner_of(x: ndarray) -> Any:
 
 def own_results(results: Iterable[Any], given: Iterable[Any] = ()) -> list[Any]:
     """Results that the caller may write to: each an array with memory of its own, that none of those ``given`` shares."""
-    taken = set()
-    for x in given:
-        if issubclass(type(x), ndarray):
-            taken.add(id(x if x.base is None else owner_of(x)))
+    taken = {id(x if x.base is None else owner_of(x)) for x in given if issubclass(type(x), ndarray)}
 
     def own(x: ndarray) -> ndarray:
         owner = id(x if x.base is None else owner_of(x))
@@ -81,7 +78,7 @@ def own_results(results: Iterable[Any], given: Iterable[Any] = ()) -> list[Any]:
         taken.add(owner)
         return x
 
-    return [mapped(own, x) for x in results]
+    return [own(x) if type(x) is ndarray else mapped(own, x) for x in results]
 
 
 # --- snapshots, which programs keep --------------------------------------------------------------------------------------
@@ -299,25 +296,6 @@ class Holder:
         size = f"{LARGE >> 10} KiB"
         why = f"an array of more than {size} that a derivative needs is read-only while the function runs (others are copied)"
         return errors.InPlaceWriteError(errors.describe(what, why=why, fix=IN_PLACE_FIX, source=_user_place(traceback)))
-
-
-class held_arguments:
-    """``with held_arguments(values, who) as held``: hold the arguments of a function while it runs and no tape is kept."""
-
-    __slots__ = ("holder", "values", "who")
-
-    def __init__(self, values: Iterable[Any], who: str):
-        self.holder = Holder()
-        self.values = values
-        self.who = who
-
-    def __enter__(self) -> list[Any]:
-        hold = self.holder.hold
-        return [hold(x) if issubclass(type(x), ndarray) else x for x in self.values]
-
-    def __exit__(self, kind: Any, error: BaseException | None, traceback: TracebackType | None) -> None:
-        if self.holder.held:
-            self.holder.end(self.who, error, traceback, [])
 
 
 IN_PLACE_FIX = "write into a copy of it, or make a new array for each step"

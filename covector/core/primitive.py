@@ -126,8 +126,7 @@ class open_trace(Generic[TraceType]):
     __slots__ = ("trace",)
 
     def __init__(self, trace_type: Callable[..., TraceType], *args: Any, **kwargs: Any):
-        watch = value_of(WATCH) if MODES else None
-        self.trace = trace_type(*args, **kwargs) if watch is None else _watched_trace[0](trace_type, watch, *args, **kwargs)
+        self.trace = new_trace(trace_type, *args, **kwargs)
 
     def __enter__(self) -> TraceType:
         enter(self.trace)
@@ -136,6 +135,14 @@ class open_trace(Generic[TraceType]):
     def __exit__(self, *exception: object) -> None:
         self.trace.closed = True
         leave(self.trace)
+
+
+def new_trace(trace_type: Callable[..., TraceType], *args: Any, **kwargs: Any) -> TraceType:
+    """A trace, or one of its kind that reports what is computed where that is watched."""
+    watch = value_of(WATCH) if MODES else None
+    if watch is None:
+        return trace_type(*args, **kwargs)
+    return _watched_trace[0](trace_type, watch, *args, **kwargs)  # type: ignore[no-any-return]
 
 
 _watched_trace: list[Callable[..., Any]] = []

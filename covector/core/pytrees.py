@@ -11,6 +11,7 @@ import importlib
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from covector.core.avals import TYPEOF
 from covector.core.keys import described, restored
 
 NAMESPACE = "covector"
@@ -34,13 +35,40 @@ def tree_flatten(tree: Any, is_leaf: Callable[[Any], bool] | None = None) -> tup
     >>> tree_flatten({"a": 1, "b": (2, 3)})[0]
     [1, 2, 3]
     """
+    cls = type(tree)
+    if (cls is list or cls is tuple) and is_leaf is None:
+        for x in tree:
+            if type(x) not in TYPEOF:
+                break
+        else:
+            return list(tree), _flat.get((cls, len(tree))) or _structure_of_values(cls, len(tree))
     leaves, treedef = optree().tree_flatten(tree, is_leaf=is_leaf, namespace=NAMESPACE)
     return leaves, treedef
 
 
 def tree_unflatten(treedef: Any, leaves: Iterable[Any]) -> Any:
     """The tree of this structure with these leaves."""
+    known = _sequences.get(id(treedef))
+    if known is not None:
+        tree = known[0](leaves)
+        if len(tree) == known[1]:
+            return tree
+        leaves = tree
     return optree().tree_unflatten(treedef, leaves)
+
+
+_flat: dict[tuple[type, int], Any] = {}
+"""The structures of lists and tuples of values by their lengths: optree takes 1 us to find one, and as long to fill it."""
+_sequences: dict[int, tuple[type, int]] = {}
+"""The same backwards, by the identity of the structure."""
+
+
+def _structure_of_values(cls: type, length: int) -> Any:
+    treedef = optree().tree_structure(cls([0] * length), namespace=NAMESPACE)
+    if length <= 16:
+        _flat[cls, length] = treedef
+        _sequences[id(treedef)] = cls, length
+    return treedef
 
 
 def tree_leaves(tree: Any, is_leaf: Callable[[Any], bool] | None = None) -> list[Any]:

@@ -258,8 +258,9 @@ class Tracer(TracerBase):
         handler = FUNCTIONS.get(func)
         if handler is None:
             raise unsupported(func)
-        if any(foreign_type(t) for t in types):
-            return NotImplemented
+        for cls in types:
+            if cls not in FOREIGN_OK and foreign_type(cls):
+                return NotImplemented
         out = handler(*args, **kwargs)
         may_view = VIEWS.get(func)
         if may_view is not None:
@@ -285,8 +286,8 @@ class Tracer(TracerBase):
 
 def is_first(out: Any, args: Sequence[Any]) -> bool:
     """Whether a result is the first argument, or the first of a list there."""
-    first = args[0] if args else None
-    return out is first or (isinstance(first, (list, tuple)) and len(first) > 0 and out is first[0])
+    first: Any = args[0] if args else None
+    return out is first or (issubclass(type(first), (list, tuple)) and len(first) > 0 and out is first[0])
 
 
 def view_of(x: Any, part: Any) -> Any:

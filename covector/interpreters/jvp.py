@@ -7,14 +7,16 @@ that does not depend on the inputs is no pair, so constants cost nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from types import TracebackType
 from typing import Any
 
 import numpy as np
 
 from covector.core import errors
 from covector.core.avals import SCALAR_ZEROS, Zero, typeof
+from covector.core.context import enter, leave
 from covector.core.memory import Holder, copy_of
-from covector.core.primitive import Primitive, Trace, TracerBase, open_trace
+from covector.core.primitive import Primitive, Trace, TracerBase, new_trace, open_trace
 from covector.core.source import Source
 from covector.core.tracer import Tracer, register_tracer
 from covector.interpreters.stage import is_written_zero, leaked
@@ -140,6 +142,38 @@ class JVPTrace(Trace):
     def primal(self, x: Any) -> Any:
         """The primal of any object; one that is no tracer of this trace is its own."""
         return x.primal if type(x) is JVPTracer and x._trace is self else x
+
+
+class Pushforward:
+    """``with Pushforward(name, origin) as push``: the trace of a derivative along a direction.
+
+    Run the function on ``push.inputs(…)``; the user's arrays among these are held while it runs.
+    """
+
+    __slots__ = ("holder", "trace")
+
+    def __init__(self, name: str, origin: Source | None):
+        self.trace = new_trace(JVPTrace, name, origin)
+        self.holder = Holder()
+
+    def __enter__(self) -> Pushforward:
+        enter(self.trace)
+        return self
+
+    def __exit__(self, kind: Any, error: BaseException | None, traceback: TracebackType | None) -> None:
+        self.trace.closed = True
+        leave(self.trace)
+        if self.holder.held:
+            self.holder.end(self.trace.name, error, traceback, [])
+
+    def inputs(self, primals: Sequence[Any], tangents: Sequence[Any]) -> list[Any]:
+        """The arguments to run the function on."""
+        trace, held = self.trace, self.held
+        pairs = zip(map(held, primals), tangents, strict=True)
+        return [p if type(t) is Zero else JVPTracer(trace, p, held(t)) for p, t in pairs]
+
+    def held(self, x: Any) -> Any:
+        return self.holder.hold(x) if issubclass(type(x), np.ndarray) else x
 
 
 def jvp(

@@ -10,7 +10,6 @@ known values that it closes over are the residuals.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
 from itertools import zip_longest
 from types import TracebackType
 from typing import Any, NamedTuple
@@ -19,9 +18,10 @@ import numpy as np
 
 from covector.core import errors
 from covector.core.avals import Zero, typeof
+from covector.core.context import enter, leave
 from covector.core.jaxpr import Jaxpr, Var
 from covector.core.memory import Holder
-from covector.core.primitive import TracerBase, open_trace
+from covector.core.primitive import TracerBase, new_trace, open_trace
 from covector.core.source import Source
 from covector.interpreters.evaluate import eval_jaxpr
 from covector.interpreters.jvp import JVPTrace, JVPTracer
@@ -50,23 +50,24 @@ class Linearization:
     held until the ``holder`` is told to release them, and the tape is of no use after that.
     """
 
-    __slots__ = ("brief", "holder", "in_vars", "stack", "tape", "trace")
+    __slots__ = ("brief", "holder", "in_vars", "tape", "trace")
 
     def __init__(self, name: str = "linearize", origin: Source | None = None, *, brief: bool = False):
-        self.stack = ExitStack()
-        self.holder = Holder()
+        self.holder = holder = Holder()
         self.brief = brief
-        self.trace = self.stack.enter_context(open_trace(JVPTrace, name, origin, self.holder))
-        self.tape = self.stack.enter_context(open_trace(LinearTrace, name, origin, self.holder))
+        self.trace = new_trace(JVPTrace, name, origin, holder)
+        self.tape = new_trace(LinearTrace, name, origin, holder)
         self.tape.level = self.trace.level + 1
         self.trace.tape = self.tape
         self.in_vars: list[Var | None] = []
 
     def __enter__(self) -> Linearization:
+        enter(self.trace, self.tape)
         return self
 
     def __exit__(self, kind: Any, error: BaseException | None, traceback: TracebackType | None) -> None:
-        self.stack.close()
+        self.tape.closed = self.trace.closed = True
+        leave(self.trace, self.tape)
         self.holder.end(self.trace.name, error, traceback, None if self.brief else self.tape.tape)
 
     def inputs(self, primals: Sequence[Any], nonzero: Sequence[bool]) -> list[Any]:

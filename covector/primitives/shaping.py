@@ -6,6 +6,7 @@ else does.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -114,7 +115,16 @@ broadcast_to_p = linear_structural("broadcast_to")
 
 @broadcast_to_p.def_impl
 def _broadcast_to(x: Any, *, shape: Shape) -> Any:
+    if type(x) in PLAIN and x.ndim <= len(shape) and math.prod(shape) <= FEW:
+        out = np.empty(shape, x.dtype)
+        out[...] = x
+        return out
     return np.broadcast_to(x, shape)
+
+
+PLAIN = {np.ndarray, np.float64}
+FEW = 256
+"""Elements up to which a copy takes a tenth of the time of `np.broadcast_to`, whose view costs 2 us whatever its size."""
 
 
 @broadcast_to_p.def_abstract

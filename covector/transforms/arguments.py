@@ -69,7 +69,8 @@ def function_name(f: Any) -> str:
 
 def transformed(name: str, f: Any) -> Transformed:
     """The description of applying ``name`` to ``f``."""
-    return Transformed(f"{name} of {function_name(f)}", source_of_function(inspect.unwrap(f) if callable(f) else f))
+    inner = inspect.unwrap(f) if hasattr(f, "__wrapped__") and callable(f) else f
+    return Transformed(f"{name} of {function_name(f)}", source_of_function(inner))
 
 
 def global_name(wrapper: Any) -> str | None:
@@ -148,6 +149,8 @@ class Selection(NamedTuple):
         return [self.args[p] if isinstance(p, int) else self.kwargs[p] for p in self.places]
 
     def call(self, f: Callable[..., Any], values: Sequence[Any]) -> Any:
+        if len(self.args) == len(self.places) == 1 and not self.kwargs:
+            return f(*values)
         args, kwargs = list(self.args), dict(self.kwargs)
         for place, value in zip(self.places, values, strict=True):
             if isinstance(place, int):
@@ -184,6 +187,8 @@ def select_arguments(
     """The arguments of a call that ``argnums`` and ``argnames`` name; ``argnums=None`` stands for 0 without ``argnames``."""
     if argnums is None:
         argnums = 0 if argnames is None else ()
+    if type(argnums) is int and argnames is None and 0 <= argnums < len(args):
+        return Selection(args, kwargs, (argnums,), True, None, 1)
     single = isinstance(argnums, (int, np.integer)) and argnames is None
     if not isinstance(argnums, (int, np.integer)) and not isinstance(argnums, Iterable):
         what = f"{who} got argnums={argnums!r}, which is no position."
@@ -245,6 +250,8 @@ def check_leaves(
 ) -> None:
     """Reject leaves that are no arrays, numbers or tracers, before anything runs; ``named`` says a path by its argument."""
     for i, leaf in enumerate(leaves):
+        if isinstance(leaf, TracerBase):
+            continue
         try:
             type_of_argument(leaf)
         except TypeError as e:
@@ -261,6 +268,8 @@ def flatten_result(result: Any, who: str) -> tuple[list[Any], Any]:
     """The leaves of what a function returned, checked to be values, and their structure as a list of the one result."""
     leaves, treedef = tree_flatten([result])
     for i, leaf in enumerate(leaves):
+        if isinstance(leaf, TracerBase):
+            continue
         try:
             type_of_argument(leaf)
         except TypeError as e:
@@ -331,10 +340,12 @@ def like_tangent(value: Any, primal_aval: Any, what: str, who: str) -> Any:
 
     Integers have no tangents: None, zeros and ``float0`` arrays are accepted for them.
     """
+    aval = None if value is None else typeof(value)
+    if aval is primal_aval and aval.is_differentiable and type(value) is not Zero:
+        return value
     zero = primal_aval.zero
-    if value is None:
+    if aval is None:
         return zero
-    aval = typeof(value)
     wanted = primal_aval.tangent()
     if type(value) is Zero and alike(aval, wanted):
         return zero
@@ -383,7 +394,7 @@ def tangent_leaves(tree: Any, treedef: Any, what: str, who: str) -> list[Any]:
     A None among the values is one among their tangents; any other None stands for zeros: of a leaf, or of all in a subtree.
     """
     leaves, found = tree_flatten(tree)
-    if found == treedef:
+    if found is treedef or found == treedef:
         return leaves
     try:
         return broadcast_prefix(tree, tree_unflatten(treedef, range(treedef.num_leaves)), what, ValueError, only_none=True)

@@ -10,16 +10,13 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Literal, NamedTuple, overload
 
-import numpy as np
-
 from covector.core import errors
 from covector.core.avals import instantiate, typeof
 from covector.core.jaxpr import sub_jaxprs
-from covector.core.memory import Holder, copies, held_arguments, own_results
-from covector.core.primitive import open_trace
+from covector.core.memory import Holder, copies, own_results
 from covector.core.pytrees import tree_flatten, tree_map, tree_unflatten
 from covector.core.tracebacks import hides_frames
-from covector.interpreters.jvp import JVPTrace
+from covector.interpreters.jvp import Pushforward
 from covector.interpreters.linearize import Linearization, LinearProgram
 from covector.interpreters.transpose import record_users_linear, transpose_program
 from covector.primitives.custom_linear import with_forward_staged
@@ -137,20 +134,20 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any], has_aux: b
         (12.0, 4.0)
     """
     check_functions("jvp(f, primals, tangents)", f=f)
-    check_tuples("jvp", primals, tangents)
+    if not type(primals) is tuple is type(tangents):
+        check_tuples("jvp", primals, tangents)
     who = transformed("jvp", f)
     options.flags(who.name, has_aux=has_aux)
     leaves, treedef = flatten_values(primals, who.name)
     directions = tangent_leaves(list(tangents), treedef, "tangents", who.name)
     directions = [like_tangent(t, typeof(p), "tangent", who.name) for p, t in zip(leaves, directions, strict=True)]
-    with held_arguments([*leaves, *directions], who.name) as held, open_trace(JVPTrace, *who) as trace:
-        args = tree_unflatten(treedef, map(trace.lift, held, held[len(leaves) :]))
-        out, aux = with_aux(f(*args), has_aux, who.name)
+    with Pushforward(*who) as push:
+        out, aux = with_aux(f(*tree_unflatten(treedef, push.inputs(leaves, directions))), has_aux, who.name)
         out_leaves, out_tree = flatten_result(out, who.name)
-        pairs = [trace.lower(o) for o in out_leaves]
+        pairs = [push.trace.lower(o) for o in out_leaves]
         if aux is not None:
-            aux = tree_map(trace.primal, aux)
-    results = own_results([*(p for p, _ in pairs), *(instantiate(t) for _, t in pairs)], [*leaves, *directions])
+            aux = tree_map(push.trace.primal, aux)
+    results = own_results([p for p, _ in pairs] + [instantiate(t) for _, t in pairs], leaves + directions)
     (out,) = tree_unflatten(out_tree, results[: len(pairs)])
     (tangent,) = tree_unflatten(out_tree, results[len(pairs) :])
     return (out, tangent, aux) if has_aux else (out, tangent)
@@ -224,7 +221,7 @@ def grad(
         >>> grad(lambda x: np.sum(np.sin(x)))(np.zeros(3))
         array([1., 1., 1.])
     """
-    compute = value_and_grad(f, argnums, has_aux, holomorphic, allow_int, argnames=argnames, _name="grad")
+    compute = _value_and_grad("grad", f, argnums, has_aux, holomorphic, allow_int, argnames)
 
     def grad_f(*args: Any, **kwargs: Any) -> Any:
         value, gradient = compute(*args, **kwargs)
@@ -242,7 +239,6 @@ def value_and_grad(
     allow_int: bool = False,
     *,
     argnames: ArgNames = None,
-    _name: str = "value_and_grad",
 ) -> Callable[P, tuple[Any, Any]]:
     """The value of a scalar function together with its gradient; arguments and errors as for `grad`.
 
@@ -254,30 +250,36 @@ def value_and_grad(
         >>> float(value), float(gradient)
         (9.0, 6.0)
     """
-    check_callable(f, _name)
-    who = transformed(_name, f)
+    compute = _value_and_grad("value_and_grad", f, argnums, has_aux, holomorphic, allow_int, argnames)
+    again = partial(
+        value_and_grad, argnums=argnums, has_aux=has_aux, holomorphic=holomorphic, allow_int=allow_int, argnames=argnames
+    )
+    return wrap_like(f, compute, "value_and_grad", again)
+
+
+def _value_and_grad(
+    name: str, f: Function, argnums: Any, has_aux: bool, holomorphic: bool, allow_int: bool, argnames: ArgNames
+) -> Function:
+    check_callable(f, name)
+    who = transformed(name, f)
     options.flags(who.name, has_aux=has_aux, holomorphic=holomorphic, allow_int=allow_int)
 
     def value_and_grad_f(*args: Any, **kwargs: Any) -> Any:
         selection = select_arguments(f, args, kwargs, argnums, argnames, who.name)
-        leaves, treedef = flatten_values(selection.values, who.name, partial(selection.named, f))
+        leaves, treedef = flatten_values(selection.values, who.name, lambda path: selection.named(f, path))
         avals = [typeof(leaf) for leaf in leaves]
         _check_inputs(avals, holomorphic, allow_int, who.name)
         lin = linearized(lambda values: selection.call(f, values), leaves, treedef, has_aux, who, brief=True)
         try:
-            _check_output(lin.out, holomorphic, who.name)
-            (value,) = lin.out_leaves
-            seed = np.ones((), typeof(value).dtype)[()]
-            cts = transpose_program(lin.program, [seed], consume=True)
+            aval = _scalar_output(lin, holomorphic, who.name)
+            cts = transpose_program(lin.program, [aval.dtype.type(1)], consume=True)
         finally:
             lin.holder.release()
         gradient = selection.shape(tree_unflatten(treedef, finished(cts, avals)))
+        value = lin.out_leaves[0]
         return ((value, lin.aux) if has_aux else value), gradient
 
-    again = partial(
-        value_and_grad, argnums=argnums, has_aux=has_aux, holomorphic=holomorphic, allow_int=allow_int, argnames=argnames
-    )
-    return wrap_like(f, value_and_grad_f, _name, again)
+    return value_and_grad_f
 
 
 def _check_inputs(avals: Sequence[Any], holomorphic: bool, allow_int: bool, who: str) -> None:
@@ -300,9 +302,10 @@ def _check_inputs(avals: Sequence[Any], holomorphic: bool, allow_int: bool, who:
             )
 
 
-def _check_output(out: Any, holomorphic: bool, who: str) -> None:
-    leaves, _ = tree_flatten(out)
-    if len(leaves) != 1 or leaves[0] is not out:
+def _scalar_output(lin: Linearized, holomorphic: bool, who: str) -> Any:
+    """The type of the output, which must be one real number."""
+    out = lin.out
+    if len(lin.out_leaves) != 1 or lin.out_leaves[0] is not out:
         raise errors.NonScalarGradError(
             errors.describe(
                 f"{who} needs a scalar output, and the function returned {kind_of(out)}.",
@@ -331,6 +334,7 @@ def _check_output(out: Any, holomorphic: bool, who: str) -> None:
                 else "compute the output in floating point",
             )
         )
+    return aval
 
 
 @overload

@@ -201,8 +201,12 @@ def finished(cts: Sequence[Any], avals: Sequence[Any], given: Sequence[Any] = ()
 
     None shares memory with the cotangents ``given``, which the caller may go on to write to.
     """
-    wanted = [a.tangent().strengthened() for a in avals]
-    results = [instantiate(Zero(a)) if ct is None else convert_to(ct, a.dtype) for ct, a in zip(cts, wanted, strict=True)]
+    results = []
+    for ct, aval in zip(cts, avals, strict=True):
+        if type(ct) is not np.ndarray or ct.dtype is not aval.dtype:
+            aval = aval.tangent().strengthened()
+            ct = instantiate(Zero(aval)) if ct is None else convert_to(ct, aval.dtype)
+        results.append(ct)
     return own_results(results, given)
 
 

@@ -79,11 +79,13 @@ def vmap(
     who = transformed("vmap", f)
 
     def vmapped(*args: Any, **kwargs: Any) -> Any:
-        leaves, treedef = tree_flatten([args, kwargs])
+        leaves, treedef = tree_flatten([args, kwargs] if kwargs else args)
         dims = _input_dims(in_axes, args, kwargs, leaves, who.name)
         size = _batch_size(leaves, dims, axis_size, lambda: tree_paths([args, kwargs]), who.name)
 
         def flat(*tracers: Any) -> Any:
+            if not kwargs:
+                return f(*tree_unflatten(treedef, tracers))  # type: ignore[call-arg]
             batched_args, batched_kwargs = tree_unflatten(treedef, tracers)
             return f(*batched_args, **batched_kwargs)
 
@@ -175,6 +177,8 @@ def _where(path: str) -> str:
 def _batch_size(
     leaves: list[Any], dims: list[int | None], axis_size: int | None, paths: Callable[[], list[str]], who: str
 ) -> int:
+    if len(leaves) == 1 and dims[0] is not None and axis_size is None:
+        return shape_of(leaves[0])[dims[0]]
     sizes = {i: shape_of(leaf)[d] for i, (leaf, d) in enumerate(zip(leaves, dims, strict=True)) if d is not None}
     found = set(sizes.values()) | ({axis_size} if axis_size is not None else set())
     if len(found) == 1:
