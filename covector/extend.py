@@ -1,6 +1,6 @@
 """What an interpreter or a vocabulary outside of covector is made with: primitives, their kinds, and rules derived from these.
 
->>> from covector.extend import Elementwise, Kind, Linear, Primitive, derives
+>>> from covector.extend import Elementwise, Kind, Linear, Primitive, derives, inner_programs
 >>> halve_p = Primitive("halve_example", Linear(lambda x: x / 2, lambda ct, x: ct / 2))
 
 An interpreter names its rules as it likes, and says what they are for each kind; single primitives may have rules of their own:
@@ -16,6 +16,14 @@ An interpreter names its rules as it likes, and says what they are for each kind
 ...     return bound / 2
 >>> halve_p.rule("bound")(3.0), Primitive.registry["sin"].rule("bound")(2.0)
 (1.5, inf)
+
+It runs a program by `eval_jaxpr` on its tracers, or walks the equations, and the programs in these by `inner_programs`:
+
+>>> import covector as cv
+>>> for equation in cv.make_jaxpr(lambda x: x * x + 1.0)(3.0).equations:
+...     print(equation, list(inner_programs(equation)))
+b:weak_f64[] = mul a a []
+c:weak_f64[] = add b 1.0 []
 """
 
 from covector.core.kinds import (
@@ -36,6 +44,8 @@ from covector.core.kinds import (
     one_of,
 )
 from covector.core.primitive import Primitive, Trace, derives, open_trace
+from covector.core.printer import inner_programs
+from covector.interpreters.evaluate import eval_jaxpr
 
 __all__ = [
     "Bilinear",
@@ -54,6 +64,8 @@ __all__ = [
     "Structural",
     "Trace",
     "derives",
+    "eval_jaxpr",
+    "inner_programs",
     "jointly",
     "one_of",
     "open_trace",

@@ -56,9 +56,12 @@ Atom = Var | Literal
 
 
 class Equation:
-    """``outputs = primitive[params] inputs``, with the place in the user's code that it came from."""
+    """``outputs = primitive[params] inputs``, with the place in the user's code that it came from.
 
-    __slots__ = ("inputs", "outputs", "params", "primitive", "source")
+    Its text has the names of the program that it is in.
+    """
+
+    __slots__ = ("inputs", "outputs", "params", "primitive", "program", "source")
 
     def __init__(
         self,
@@ -73,9 +76,19 @@ class Equation:
         self.params = params
         self.outputs = outputs
         self.source = source
+        self.program: weakref.ref[Jaxpr] | None = None
 
-    def __repr__(self) -> str:
-        return f"Equation({self.primitive}, {list(self.inputs)}, {self.params}, {list(self.outputs)})"
+    def __reduce__(self) -> Any:
+        return Equation, (self.primitive, self.inputs, self.params, self.outputs, self.source)
+
+    def __str__(self) -> str:
+        program = None if self.program is None else self.program()
+        if program is None:  # its variables have names only here
+            inputs = dict.fromkeys(x for x in self.inputs if type(x) is Var)
+            program = Jaxpr(list(inputs), [self], self.outputs)
+        return _print_equation(program, self)
+
+    __repr__ = __str__
 
 
 class Jaxpr:
@@ -101,11 +114,28 @@ class Jaxpr:
         linear: Sequence[bool] | None = None,
     ):
         self.in_vars = tuple(in_vars)
-        self.equations = tuple(equations)
+        self.equations = tuple(self._owned(equations))
         self.out_vars = tuple(out_vars)
         self.consts = {} if consts is None else consts
         self.linear = None if linear is None else tuple(linear)
         self._derived: dict[Any, Any] = {}
+
+    def _owned(self, equations: Sequence[Equation]) -> Iterator[Equation]:
+        """The equations as this program's: what is in another program too is a copy, for it has other names there."""
+        mine = weakref.ref(self)
+        for eqn in equations:
+            if eqn.program is not None:
+                eqn = Equation(eqn.primitive, eqn.inputs, eqn.params, eqn.outputs, eqn.source)
+            eqn.program = mine
+            yield eqn
+
+    def __call__(self, *args: Any) -> list[Any]:
+        """The outputs for these inputs, which may be traced values.
+
+        Raises:
+            ArgumentError: there are more or fewer inputs, or one has another shape or dtype.
+        """
+        return _evaluate(self, *args)
 
     @property
     def in_avals(self) -> list[Any]:
@@ -135,7 +165,7 @@ class Jaxpr:
         return known[1]
 
     def __str__(self) -> str:
-        return _printer(self)
+        return _print_program(self)
 
     __repr__ = __str__
 
@@ -149,13 +179,21 @@ class Jaxpr:
         return hash((tuple(self.in_avals), tuple(e.primitive.name for e in self.equations), tuple(self.out_avals)))
 
 
-_printer: Callable[[Jaxpr], str] = object.__repr__
+_print_program: Callable[[Jaxpr], str] = object.__repr__
+_print_equation: Callable[[Jaxpr, Equation], str]
+_evaluate: Callable[..., list[Any]]
 
 
-def register_printer(printer: Callable[[Jaxpr], str]) -> None:
-    """Say how programs are printed."""
-    global _printer
-    _printer = printer
+def register_printer(print_program: Callable[[Jaxpr], str], print_equation: Callable[[Jaxpr, Equation], str]) -> None:
+    """Say how programs and their equations are printed."""
+    global _print_program, _print_equation
+    _print_program, _print_equation = print_program, print_equation
+
+
+def register_evaluation(evaluate: Callable[..., list[Any]]) -> None:
+    """Say what calling a program does: ``evaluate(jaxpr, *inputs)``."""
+    global _evaluate
+    _evaluate = evaluate
 
 
 def sub_jaxprs(params: dict[str, Any]) -> Iterator[Jaxpr]:

@@ -57,12 +57,12 @@ def to_string(jaxpr: Jaxpr, *, width: int = 100, max_const_size: int = 64) -> st
 
 
 def equation_to_string(jaxpr: Jaxpr, eqn: Equation) -> str:
-    """An equation of a program on one line, nested programs abbreviated; for messages.
+    """An equation of a program on one line, nested programs abbreviated.
 
     A variable that the program never binds has a question mark in its name.
     """
     out: list[str] = []
-    Concat([_Printer(64, nested=False).equation(eqn, names_of(jaxpr))]).flat(out)
+    Concat([_Printer(64, nested=False).equation(eqn, jaxpr.derived("names", lambda: names_of(jaxpr)))]).flat(out)
     return "".join(out)
 
 
@@ -96,9 +96,16 @@ def names_of(jaxpr: Jaxpr) -> Names:
     return names
 
 
-def inner_programs(eqn: Equation) -> Iterator[Jaxpr]:
-    """The programs anywhere in the parameters of an equation."""
-    for value in eqn.params.values():
+def inner_programs(equation: Equation | dict[str, Any]) -> Iterator[Jaxpr]:
+    """The programs anywhere in the parameters of an equation, which may be given alone, in the order of the parameters.
+
+    >>> import numpy as np
+    >>> from covector import lax, make_jaxpr
+    >>> (equation,) = make_jaxpr(lambda x: lax.cond(x > 0, np.sin, np.cos, x))(1.0).equations[-1:]
+    >>> [str(program.equations[0]) for program in inner_programs(equation)]
+    ['b:f64[] = cos a', 'b:f64[] = sin a']
+    """
+    for value in (equation.params if isinstance(equation, Equation) else equation).values():
         yield from _programs_in(value)
 
 
@@ -307,4 +314,4 @@ def bracketed(opening: str, docs: Sequence[Doc], closing: str, is_tuple: bool = 
     return words([text + "," for text in texts[:-1]] + texts[-1:])
 
 
-register_printer(to_string)
+register_printer(to_string, equation_to_string)

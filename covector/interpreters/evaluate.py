@@ -10,9 +10,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from covector.core.avals import dtype_of
-from covector.core.checked_rules import checked_impl
-from covector.core.jaxpr import Equation, Jaxpr, Var
+from covector.core import errors
+from covector.core.avals import dtype_of, typeof
+from covector.core.checked_rules import alike, checked_impl
+from covector.core.jaxpr import Equation, Jaxpr, Var, register_evaluation
+from covector.core.memory import own_results
 from covector.core.source import names_sources
 
 
@@ -34,6 +36,24 @@ def last_uses(jaxpr: Jaxpr) -> list[list[Var]]:
 def eval_jaxpr(jaxpr: Jaxpr, *args: Any) -> list[Any]:
     """The outputs of a program for these inputs, which may be tracers."""
     return run_equations(jaxpr, args, apply=_bind_typed if jaxpr.derived("weak", lambda: uses_weak(jaxpr)) else _bind)
+
+
+def call_program(jaxpr: Jaxpr, *args: Any) -> list[Any]:
+    """The same for inputs of the user's, which are checked, and results that are the user's to write to."""
+    avals = [typeof(x) for x in args]
+    if len(avals) == len(jaxpr.in_vars) and all(map(alike, avals, jaxpr.in_avals)):
+        return own_results(eval_jaxpr(jaxpr, *args), [*args, *jaxpr.consts.values()])
+    wanted, found = (", ".join(map(str, types)) for types in (jaxpr.in_avals, avals))
+    raise errors.ArgumentError(
+        errors.describe(
+            f"a program of {len(jaxpr.in_vars)} inputs ({wanted}) is called with {len(avals)} ({found}).",
+            why="a program takes the leaves of all arguments, each of the shape and dtype that it was made for",
+            fix="pass covector.tree.leaves(arguments), or make a program for these types",
+        )
+    )
+
+
+register_evaluation(call_program)
 
 
 def _bind(eqn: Equation, values: list[Any]) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import weakref
 from textwrap import dedent
 from typing import Any
 
@@ -391,6 +393,27 @@ def test_equation_to_string():
     assert equation_to_string(program, program.equations[0]) == text
     stray = Equation(add_p, [Var(VEC), program.in_vars[0]], {}, [Var(VEC)])
     assert equation_to_string(program, stray) == "?2:f64[3] = t_add ?3 a"
+
+
+def test_the_text_of_an_equation_has_the_names_of_the_program_that_it_is_in():
+    x, y, z = Var(VEC), Var(VEC), Var(VEC)
+    whole = Jaxpr([x], [Equation(add_p, [x, x], {}, [y]), Equation(add_p, [x, y], {}, [z])], [z])
+    part = Jaxpr([x, y], whole.equations[1:], [z])  # of the same equation, with other names
+    assert [str(e) for e in whole.equations] == ["b:f64[3] = t_add a a", "c:f64[3] = t_add a b"]
+    assert [str(e) for e in part.equations] == ["c:f64[3] = t_add a b"] == [repr(part.equations[0])]
+    for program in (whole, part):
+        assert all(str(e) in str(program) for e in program.equations)
+    last = whole.equations[1]
+    assert whole == whole.__class__(*whole.__reduce__()[1]) and str(copy.copy(last)) == str(last)
+
+
+def test_an_equation_outlives_its_program_and_its_text_is_its_own_then():
+    program = nested(1)
+    last = program.equations[-1]
+    gone = weakref.ref(program)
+    del program
+    assert gone() is None
+    assert str(last) == 'b:f64[3] = t_call[name="level0", jaxpr={ lambda ... }] a'
 
 
 # --- layout ---------------------------------------------------------------------------------------------------------------

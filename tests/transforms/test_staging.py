@@ -80,6 +80,29 @@ def test_outer_values_that_need_not_be_in_the_program(outer):
     OUTER[outer](f)
 
 
+def test_a_program_is_called_like_a_function():
+    c = np.arange(3.0)
+    jaxpr = cv.make_jaxpr(lambda x: (np.sum(np.sin(x["a"]) * x["b"]), c))({"a": np.ones(3), "b": 2.0})
+    total, constant = jaxpr(np.ones(3), 2.0)
+    assert total == np.sum(np.sin(np.ones(3)) * 2.0)
+    constant[:] = 7.0
+    np.testing.assert_array_equal(jaxpr(np.ones(3), 2.0)[1], c)
+    np.testing.assert_allclose(cv.grad(lambda x: jaxpr(x, 2.0)[0])(np.ones(3)), np.cos(np.ones(3)) * 2.0)
+    (x,) = cv.make_jaxpr(lambda x: x)(np.ones(3))(c)
+    assert x is not c and not np.shares_memory(x, c)
+
+
+OTHER_INPUTS = [(), (np.ones(3),), (np.ones(3), 1.0, 1.0), (np.ones(4), 1.0), (np.ones(3, np.float32), 1.0)]
+
+
+@pytest.mark.parametrize("inputs", OTHER_INPUTS)
+def test_a_program_called_with_other_inputs_is_an_error(inputs):
+    jaxpr = cv.make_jaxpr(lambda x, y: x * y)(np.ones(3), 2.0)
+    expected = rf"a program of 2 inputs \(f64\[3\], weak_f64\[\]\) is called with {len(inputs)} "
+    with pytest.raises(cv.errors.ArgumentError, match=expected):
+        jaxpr(*inputs)
+
+
 def test_dead_equations_are_dropped():
     assert len(cv.make_jaxpr(lambda x: (np.sin(x), x)[1])(1.0).equations) == 0
 
