@@ -1,6 +1,7 @@
 """Checks for derivatives, primitives and transformations, on inputs and programs that `hypothesis` generates.
 
 * `check_grads`: a function's derivatives against numerical ones.
+* `check_function`: a function under every transformation.
 * `check_primitive`, `check_case`: all rules of a primitive.
 * `strategies`: hypothesis strategies for arrays, dtypes, shapes, axes, indices, matrices and pytrees.
 * `random_programs`, `FAMILIES`: random programs that use the whole vocabulary.
@@ -19,6 +20,7 @@ from covector.testing.gradients import check_grads
 if TYPE_CHECKING:
     from covector.testing import laws, strategies
     from covector.testing.families import FAMILIES
+    from covector.testing.functions import check_function
     from covector.testing.laws import LAWS, LawError
     from covector.testing.primitives import RuleError, check_case, check_primitive
     from covector.testing.programs import Program, random_programs
@@ -32,6 +34,7 @@ LAZY = {
     "RuleError": "primitives",
     "arrays": "strategies",
     "check_case": "primitives",
+    "check_function": "functions",
     "check_primitive": "primitives",
     "laws": "laws",
     "random_programs": "programs",
@@ -68,6 +71,7 @@ __all__ = [
     "RuleError",
     "arrays",
     "check_case",
+    "check_function",
     "check_grads",
     "check_primitive",
     "laws",

@@ -7,8 +7,7 @@ derivatives among them.  Each check blames the rule that it tries.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,26 +16,21 @@ from covector.core.avals import Zero, float0, typeof
 from covector.core.check import check
 from covector.core.errors import LinearityError
 from covector.core.jaxpr import Var
-from covector.core.parser import parse
 from covector.core.primitive import Primitive
-from covector.interpreters.evaluate import eval_jaxpr
 from covector.interpreters.transpose import Accumulate
-from covector.passes.clean import clean
 from covector.testing.numerical import (
     brief,
     complex_step,
     disagreement,
     exact_tolerance,
     finite_difference,
-    inner,
     is_analytic,
     is_inexact,
     precision,
     random_like,
 )
+from covector.testing.subject import Function, Subject
 from covector.transforms.autodiff import jvp, linearize, vjp
-from covector.transforms.jit import jit
-from covector.transforms.staging import make_jaxpr
 from covector.transforms.vmap import vmap
 
 MAX_MIXES = 6
@@ -68,69 +62,35 @@ def as_list(out: Any) -> list[Any]:
     return list(out) if isinstance(out, (list, tuple)) else [out]
 
 
-class FunctionChecks:
+class FunctionChecks(Subject):
     """A function of flat arguments that returns a list, with the checks that every function must pass.
 
-    ``suspect`` names the rule to blame in the check of the function's values, ``context`` says what the function is.
+    ``describe`` gives its name, and the case; ``context`` says what the function is.
     """
 
     def __init__(self, f: Callable[..., list[Any]], args: Sequence[Any], options: Options, describe: Any, context: str = ""):
-        self.f = f
-        self.args = list(args)
+        places = options.differentiable
+        chosen = None if places is True else () if places is False else places
+        super().__init__(f, args, np.random.default_rng(len(args)), chosen)
         self.options = options
         self.describe = describe
         self.context = context
-        self.rng = np.random.default_rng(len(self.args))
-        self.active = [i for i, a in enumerate(self.args) if is_inexact(a)]
-        if options.differentiable is False:
-            self.active = []
-        elif options.differentiable is not True:
-            self.active = [i for i in self.active if i in options.differentiable]
-        with np.errstate(all="ignore"):
-            self.outs = f(*self.args)
-        self.inexact_out = any(map(is_inexact, self.outs))
 
     # --- blame ---
 
-    def error(self, rule: str, what: str) -> RuleError:
+    def error(self, what: str, blame: str = "") -> RuleError:
         name, case = self.describe
-        return RuleError(rule, name, f"the {rule} rule of {name!r} is wrong{self.context}: {what}\n{case}")
+        return RuleError(blame, name, f"the {blame} rule of {name!r} is wrong{self.context}: {what}\n{case}")
 
-    @contextmanager
-    def blaming(self, rule: str, doing: str) -> Iterator[None]:
-        """Turn any exception into one that names the rule."""
-        try:
-            with np.errstate(all="ignore"):
-                yield
-        except AssertionError:
-            raise
-        except LinearityError as e:
-            raise self.error("jvp", f"in {doing} it is not linear in its tangents: {e}") from e
-        except Exception as e:
-            raise self.error(rule, f"{doing} raised {type(e).__name__}: {e}") from e
-
-    def same(self, rule: str, found: Any, expected: Any, what: str, tolerance: float | None = None, types: bool = True) -> None:
-        """Compare lists of values: how many, their types, their elements."""
-        if len(found) != len(expected):
-            raise self.error(rule, f"{what} has {len(found)} outputs, and should have {len(expected)}")
-        for i, (x, y) in enumerate(zip(found, expected, strict=True)):
-            which = f"{what}, output {i}" if len(found) > 1 else what
-            if types and typeof(x) != typeof(y):
-                raise self.error(rule, f"{which}: the type is {typeof(x)}, and should be {typeof(y)}")
-            if typeof(x).dtype == float0:
-                continue
-            allowed = tolerance or self.tolerance([x, y])
-            wrong = disagreement(x, y, allowed)
-            if wrong is not None:
-                raise self.error(rule, f"{which}: {wrong}")
+    def raised(self, what: str, error: Exception, blame: str) -> Exception:
+        if isinstance(error, LinearityError):
+            return self.error(f"in {what} it is not linear in its tangents: {error}", "jvp")
+        return super().raised(what, error, blame)
 
     def tolerance(self, values: Sequence[Any]) -> float:
-        return max(exact_tolerance([*values, *(self.args[i] for i in self.active)]), self.options.tolerance or 0.0)
+        return max(exact_tolerance([*values, *self.active_inputs]), self.options.tolerance or 0.0)
 
     # --- directions ---
-
-    def tangents(self, places: Sequence[int]) -> list[Any]:
-        return [random_like(self.rng, a) if i in places else None for i, a in enumerate(self.args)]
 
     def subsets(self) -> list[tuple[int, ...]]:
         """Which arguments have a tangent: every choice of up to three, else each alone and all together."""
@@ -139,99 +99,91 @@ class FunctionChecks:
         return [s for k in sizes for s in itertools.combinations(self.active, k)]
 
     def push(self, tangents: Sequence[Any], f: Callable[..., list[Any]] | None = None) -> list[Any]:
-        return jvp(f or self.f, self.args, tangents)[1]  # type: ignore[no-any-return]
+        return jvp(f or self.f, self.inputs, tangents)[1]  # type: ignore[no-any-return]
 
     # --- the checks ---
 
-    def derivative(self, analytic: bool) -> None:
+    def run(self, *, batch: bool = True, staged: bool = True) -> None:
+        """All of them, the simplest first."""
+        if staged:
+            self.staging()
+        self.derivative(self.subsets())
+        self.linearity()
+        self.reverse()
+        if batch:
+            self.batching()
+        if self.options.order > 1:
+            self.second_order(batch=batch, staged=staged)
+
+    def derivative(self, subsets: Sequence[tuple[int, ...]], analytic: bool = True) -> None:
         """``jvp`` against finite differences, and against the complex step where that is possible."""
-        for places in self.subsets():
+        for places in subsets:
             tangents = self.tangents(places)
             which = f"with tangents for argument{'s' * (len(places) > 1)} {', '.join(map(str, places))} "
-            with self.blaming("jvp", "jvp " + which):
+            with self.doing("jvp " + which, "jvp"):
                 found = self.push(tangents)
             if self.options.numerical:
-                with self.blaming("impl", "evaluation nearby"):
-                    reference = finite_difference(self.f, self.args, tangents)
+                with self.doing("evaluation nearby", "impl"):
+                    reference = finite_difference(self.f, self.inputs, tangents)
                 base = max(reference.precision ** (2 / 3) * 30, self.options.tolerance or 0.0)
                 for out, value, error in zip(found, reference.values, reference.errors, strict=True):
                     if value is not None:
-                        allowed = max(base, exact_tolerance([out, *(self.args[i] for i in places)]))
+                        allowed = max(base, exact_tolerance([out, *(self.inputs[i] for i in places)]))
                         wrong = disagreement(out, value, allowed, 0.1 * error)
                         if wrong is not None:
-                            raise self.error("jvp", f"{which}it disagrees with finite differences: {wrong}")
+                            raise self.error(f"{which}it disagrees with finite differences: {wrong}", "jvp")
             if analytic and self.options.numerical and len(places) == len(self.active):
                 self.against_complex_step(found, tangents, which)
 
     def against_complex_step(self, found: list[Any], tangents: list[Any], which: str) -> None:
-        active = [self.args[i] for i in self.active]
+        active = [self.inputs[i] for i in self.active]
         if not active or any(np.iscomplexobj(x) for x in (*active, *self.outs)) or precision(active) > 1e-10:
             return
         with np.errstate(all="ignore"):
-            if not is_analytic(self.f, self.args, tangents):
+            if not is_analytic(self.f, self.inputs, tangents):
                 return
-            expected = complex_step(self.f, self.args, tangents)
+            expected = complex_step(self.f, self.inputs, tangents)
         for out, value in zip(found, expected, strict=True):
             if value is not None and np.all(np.isfinite(value)):
                 wrong = disagreement(out, value, 30 * self.tolerance([out]))
                 if wrong is not None:
-                    raise self.error("jvp", f"{which}it disagrees with the complex step: {wrong}")
+                    raise self.error(f"{which}it disagrees with the complex step: {wrong}", "jvp")
 
     def linearity(self) -> None:
         """``jvp`` is linear in the tangents, and what `linearize` records is the same linear map, well-typed."""
         if not self.active or not self.inexact_out:
             return
         one, two = self.tangents(self.active), self.tangents(self.active)
-        with self.blaming("jvp", "jvp"):
+        with self.doing("jvp", "jvp"):
             first, second = self.push(one), self.push(two)
             both, double = self.push(moved_tangents(one, two, 1)), self.push(moved_tangents(one, one, 1))
         with np.errstate(all="ignore"):
             total = [x if typeof(x).dtype == float0 else x + y for x, y in zip(first, second, strict=True)]
             twice = [x if typeof(x).dtype == float0 else x + x for x in first]
         tolerance = 10 * self.tolerance(first)
-        self.same("jvp", both, total, "the tangent for t1 + t2", tolerance, types=False)
-        self.same("jvp", double, twice, "the tangent for 2 t", tolerance, types=False)
-        with self.blaming("jvp", "linearize"):
-            outs, linear_map = linearize(self.f, *self.args)
+        self.same(both, total, "the tangent for t1 + t2", "jvp", types=False, tolerance=tolerance)
+        self.same(double, twice, "the tangent for 2 t", "jvp", types=False, tolerance=tolerance)
+        with self.doing("linearize", "jvp"):
+            outs, linear_map = linearize(self.f, *self.inputs)
             recorded = linear_map(*one)
-        self.same("jvp", outs, self.outs, "the output under linearize")
-        self.same("jvp", recorded, first, "the tangent under linearize", tolerance, types=False)
-        with self.blaming("jvp", "checking the recorded tangent program"):
+        self.same(outs, self.outs, "the output under linearize", "jvp")
+        self.same(recorded, first, "the tangent under linearize", "jvp", types=False, tolerance=tolerance)
+        with self.doing("checking the recorded tangent program", "jvp"):
             check(linear_map.jaxpr)
 
     def reverse(self) -> None:
         """``vjp`` against ``jvp``: the inner product, and the types of the cotangents."""
         if not self.active or not self.inexact_out:
             return
-        tangents = self.tangents(self.active)
-        cts = [random_like(self.rng, o) for o in self.outs]
-        with self.blaming("jvp", "jvp"):
+        tangents, cts = self.tangents(self.active), self.cotangents()
+        with self.doing("jvp", "jvp"):
             pushed = self.push(tangents)
-        chosen = [self.args[i] for i in self.active]
-        with self.blaming("transpose", "vjp"):
-            outs, pullback = vjp(lambda *xs: self.f(*self.with_active(xs)), *chosen)
+        with self.doing("vjp", "transpose"):
+            outs, pullback = vjp(self.of_active(self.f), *self.active_inputs)
             found = pullback(cts)
-        self.same("jvp", outs, self.outs, "the output under vjp")
-        for i, ct, x in zip(self.active, found, chosen, strict=True):
-            if (typeof(ct).shape, typeof(ct).dtype) != (typeof(x).shape, typeof(x).dtype):
-                raise self.error("transpose", f"the cotangent of argument {i} is of type {typeof(ct)} for {typeof(x)}")
-        self.pairing("transpose", cts, pushed, found, [tangents[i] for i in self.active], "vjp against jvp: ")
-
-    def pairing(self, rule: str, cts: Any, outs: Any, found: Any, ins: Any, what: str, real: bool = True) -> None:
-        expected, size = inner(cts, outs, real)
-        value, other = inner(found, ins, real)
-        if not np.isfinite(size) or not np.isfinite(other):
-            return
-        if abs(value - expected) > 10 * self.tolerance([*outs, *ins]) * max(1.0, size, other):
-            law = "Re⟨ct, A t⟩ = Re⟨Aᵀ ct, t⟩" if real else "⟨ct, A t⟩ = ⟨Aᵀ ct, t⟩ (complex pairing)"
-            detail = "".join(f"\n  Aᵀct[{i}] = {brief(ct)}" for i, ct in enumerate(found) if ct is not None)
-            raise self.error(rule, f"{what}{law} does not hold: {expected} ≠ {value}{detail}")
-
-    def with_active(self, xs: Sequence[Any]) -> list[Any]:
-        args = list(self.args)
-        for i, x in zip(self.active, xs, strict=True):
-            args[i] = x
-        return args
+        self.same(outs, self.outs, "the output under vjp", "jvp")
+        self.cotangents_fit(found, self.active, "transpose")
+        self.pairing(cts, pushed, found, [tangents[i] for i in self.active], "vjp against jvp", "transpose")
 
     # --- batching ---
 
@@ -242,71 +194,42 @@ class FunctionChecks:
             chosen = self.rng.choice(len(mixes), limit, replace=False)
             mixes = [mixes[i] for i in sorted(chosen)]
         for mix in mixes:
-            self.batch(mix, int(self.rng.integers(1, 4)))
+            self.mapped(mix, int(self.rng.integers(1, 4)))
 
     def mixes(self) -> list[tuple[int | None, ...]]:
         # A batch of Python numbers is an array, of a dtype: the cotangents of a derivative would no longer be of the right one.
-        fixed = [bool(self.context) and typeof(a).weak_type for a in self.args]
-        choices = [[None] if f else [None, *range(len(np.shape(a)) + 1)] for a, f in zip(self.args, fixed, strict=True)]
+        fixed = [bool(self.context) and typeof(a).weak_type for a in self.inputs]
+        choices = [[None] if f else [None, *range(len(np.shape(a)) + 1)] for a, f in zip(self.inputs, fixed, strict=True)]
         total = int(np.prod([len(c) for c in choices]))
         if total > 2000:
             drawn = {tuple(c[self.rng.integers(len(c))] for c in choices) for _ in range(40)}
             return [m for m in sorted(drawn, key=str) if any(d is not None for d in m)]
         return list(itertools.product(*choices))[1:]
 
-    def batch(self, dims: Sequence[int | None], size: int) -> None:
-        what = f"for a batch of {size} with in_axes={tuple(dims)} "
-        examples = [self.args if i == 0 else [self.varied(a) for a in self.args] for i in range(size)]
-        columns = zip(*examples, strict=True)
-        args = [
-            a if d is None else np.stack([np.asarray(x) for x in column], axis=d)
-            for a, d, column in zip(self.args, dims, columns, strict=True)
-        ]
-        singles = [[a if d is None else np.take(a, i, axis=d) for a, d in zip(args, dims, strict=True)] for i in range(size)]
-        with self.blaming("impl", "the loop over examples"):
-            loop = [self.f(*single) for single in singles]
-        expected = [np.stack([np.asarray(o) for o in column]) for column in zip(*loop, strict=True)]
-        with self.blaming("batch", f"vmap {what}"):
-            found = vmap(self.f, tuple(dims))(*args)
-        self.same("batch", found, expected, what + "it disagrees with a loop")
+    def mapped(self, axes: Sequence[int | None], size: int) -> None:
+        what = f"for a batch of {size} with in_axes={tuple(axes)}"
+        args = self.batch(axes, size)
+        with self.doing("the loop over examples", "impl"):
+            expected = self.loop(args, axes, size)
+        with self.doing(f"vmap {what}", "batch"):
+            found = vmap(self.f, tuple(axes))(*args)
+        self.same(found, expected, f"{what} it disagrees with a loop", "batch")
 
     def varied(self, x: Any) -> Any:
-        """Another argument of the same kind: numbers a little different, integers and booleans shuffled."""
-        if self.options.vary is not None:
-            return self.options.vary(self.rng, x)
-        x = np.asarray(x)
-        if x.dtype.kind in "fc":
-            return (x * (1 + 0.02 * self.rng.uniform(-1, 1, x.shape))).astype(x.dtype)
-        return self.rng.permuted(x) if x.ndim else x
+        return super().varied(x) if self.options.vary is None else self.options.vary(self.rng, x)
 
     # --- staging ---
 
     def staging(self) -> None:
         """The staged program against eager evaluation; it checks, cleans, prints and parses."""
-        if not self.args:
-            return
-        with self.blaming("abstract", "make_jaxpr"):
-            jaxpr = make_jaxpr(self.f)(*self.args)
-            check(jaxpr)
-            cleaned = clean(jaxpr)
-            check(cleaned)
-        with self.blaming("impl", "evaluating the staged program"):
-            evaluated, swept = eval_jaxpr(jaxpr, *self.args), eval_jaxpr(cleaned, *self.args)
-        self.same("abstract", evaluated, self.outs, "the staged program against eager evaluation")
-        self.same("abstract", swept, self.outs, "the cleaned program against eager evaluation")
-        with self.blaming("impl", "jit"):
-            compiled = jit(self.f)(*self.args)
-        self.same("abstract", compiled, self.outs, "jit against eager evaluation")
-        with self.blaming("impl", "printing and parsing the staged program"):
-            parsed = parse(str(jaxpr), consts=jaxpr.consts.values())
-        if parsed != jaxpr:
-            raise self.error("abstract", f"the staged program is another one after printing and parsing:\n{jaxpr}\n{parsed}")
+        if self.inputs:
+            self.examine(self.f, self.inputs, "it")
 
     # --- derivatives, as functions to be checked in their turn ---
 
     def forward_function(self) -> FunctionChecks:
         """``(*args, *tangents) -> tangents of the outputs``."""
-        n = len(self.args)
+        n = len(self.inputs)
         chosen = list(self.active)
 
         def pushed(*values: Any) -> list[Any]:
@@ -315,14 +238,12 @@ class FunctionChecks:
                 tangents[i] = t
             return inexact(jvp(self.f, values[:n], tangents)[1])
 
-        tangents = [random_like(self.rng, self.args[i]) for i in chosen]
-        return FunctionChecks(
-            pushed, [*self.args, *tangents], self.derived_options(len(tangents)), self.describe, " at second order"
-        )
+        tangents = [random_like(self.rng, self.inputs[i]) for i in chosen]
+        return self.derived(pushed, tangents)
 
     def reverse_function(self) -> FunctionChecks:
         """``(*args, *cotangents) -> cotangents of the arguments``."""
-        n = len(self.args)
+        n = len(self.inputs)
         chosen = list(self.active)
 
         def pulled(*values: Any) -> list[Any]:
@@ -339,30 +260,26 @@ class FunctionChecks:
             return list(pullback([next(cts) if is_inexact(o) else None for o in outs]))
 
         cts = [random_like(self.rng, o) for o in self.outs if is_inexact(o)]
-        return FunctionChecks(pulled, [*self.args, *cts], self.derived_options(len(cts)), self.describe, " at second order")
+        return self.derived(pulled, cts)
 
-    def derived_options(self, extra: int) -> Options:
-        n = len(self.args)
-        return self.options._replace(differentiable=(*self.active, *range(n, n + extra)))
+    def derived(self, f: Function, directions: list[Any]) -> FunctionChecks:
+        n = len(self.inputs)
+        options = self.options._replace(differentiable=(*self.active, *range(n, n + len(directions))))
+        return type(self)(f, [*self.inputs, *directions], options, self.describe, " at second order")
 
-    def second_order(self) -> None:
+    def second_order(self, *, batch: bool = True, staged: bool = True) -> None:
         """The first derivatives, in both modes, are functions that pass the same checks."""
         if not self.active or not self.inexact_out:
             return
         for derived in (self.forward_function, self.reverse_function):
-            with self.blaming("jvp", "the derivative"):
+            with self.doing("the derivative", "jvp"):
                 function = derived()
-            function.derivative_along_all()
+            function.derivative([tuple(function.active)], analytic=False)
             function.reverse()
-            function.batching(limit=2)
-            function.staging()
-
-    def derivative_along_all(self) -> None:
-        """``jvp`` against finite differences in one direction that moves every argument."""
-        n = len(self.active)
-        full = self.active
-        self.subsets = lambda: [tuple(full)] if n else []  # type: ignore[method-assign]
-        self.derivative(analytic=False)
+            if batch:
+                function.batching(limit=2)
+            if staged:
+                function.staging()
 
 
 def inexact(values: Sequence[Any]) -> list[Any]:
@@ -378,12 +295,12 @@ class RuleChecks:
 
     def __init__(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any], options: Options):
         self.primitive = primitive
-        self.args = list(args)
+        self.inputs = list(args)
         self.params = params
         name = primitive.name
-        case = "".join(f"\n  argument {i}: {brief_argument(a)}" for i, a in enumerate(self.args))
+        case = "".join(f"\n  argument {i}: {brief_argument(a)}" for i, a in enumerate(self.inputs))
         case = f"  {name}({', '.join(f'{k}={v!r}' for k, v in params.items())}) at{case or ' no arguments'}"
-        self.before = [np.array(a) for a in self.args]
+        self.before = [np.array(a) for a in self.inputs]
         apply = lambda *xs: primitive.bind(*xs, **params)
         through = options.through
         f = (lambda *xs: as_list(apply(*xs))) if through is None else (lambda *xs: as_list(through(apply, *xs, **params)))
@@ -398,7 +315,7 @@ class RuleChecks:
         f.staging()
         if f.active and f.inexact_out:
             self.jvp_types()
-            f.derivative(analytic=True)
+            f.derivative(f.subsets())
             self.transposes()
             f.linearity()
             f.reverse()
@@ -410,28 +327,28 @@ class RuleChecks:
     def abstract(self) -> None:
         """The abstract rule gives the types of what the implementation returns."""
         direct = self.direct
-        with direct.blaming("abstract", "the rule"):
-            avals = as_list(self.primitive.abstract(*map(typeof, self.args), **self.params))
+        with direct.doing("the rule", "abstract"):
+            avals = as_list(self.primitive.abstract(*map(typeof, self.inputs), **self.params))
         if len(avals) != len(direct.outs):
-            raise direct.error("abstract", f"it gives {len(avals)} outputs, and the impl returns {len(direct.outs)}")
+            raise direct.error(f"it gives {len(avals)} outputs, and the impl returns {len(direct.outs)}", "abstract")
         for i, (aval, out) in enumerate(zip(avals, direct.outs, strict=True)):
             if aval != typeof(out):
-                raise direct.error("abstract", f"it says {aval} for output {i}, and the impl returns {typeof(out)}")
+                raise direct.error(f"it says {aval} for output {i}, and the impl returns {typeof(out)}", "abstract")
 
     def jvp_types(self) -> None:
         """The JVP rule returns the output, and tangents of the types of the outputs; also for symbolic zeros."""
         direct, primitive = self.direct, self.primitive
         if primitive.jvp is None:
-            raise direct.error("jvp", "there is none, and the primitive is declared differentiable")
+            raise direct.error("there is none, and the primitive is declared differentiable", "jvp")
         for places in direct.subsets():
-            tangents = [typeof(a).zero if t is None else t for a, t in zip(self.args, direct.tangents(places), strict=True)]
-            with direct.blaming("jvp", "the rule"):
-                out, tangent = primitive.jvp(self.args, tangents, **self.params)
-            direct.same("jvp", as_list(out), direct.outs, "the output that it returns")
+            tangents = [typeof(a).zero if t is None else t for a, t in zip(self.inputs, direct.tangents(places), strict=True)]
+            with direct.doing("the rule", "jvp"):
+                out, tangent = primitive.jvp(self.inputs, tangents, **self.params)
+            direct.same(as_list(out), direct.outs, "the output that it returns", "jvp")
             for i, (o, t) in enumerate(zip(direct.outs, as_list(tangent), strict=True)):
                 aval, wanted = typeof(t), typeof(o).tangent()
                 if (aval.shape, aval.dtype) != (wanted.shape, wanted.dtype):
-                    raise direct.error("jvp", f"tangent {i} is of type {aval} for an output of type {typeof(o)}")
+                    raise direct.error(f"tangent {i} is of type {aval} for an output of type {typeof(o)}", "jvp")
 
     # --- transposition ---
 
@@ -440,11 +357,11 @@ class RuleChecks:
         primitive = self.primitive
         if primitive.transpose is None or primitive.linear is None:
             return
-        n = len(self.args)
+        n = len(self.inputs)
         masks = itertools.product((False, True), repeat=n) if n <= 5 else [tuple(i == j for i in range(n)) for j in range(n)]
         for mask in masks:
             places = [i for i, m in enumerate(mask) if m]
-            if places and all(is_inexact(self.args[i]) for i in places) and self.is_linear(tuple(mask)):
+            if places and all(is_inexact(self.inputs[i]) for i in places) and self.is_linear(tuple(mask)):
                 self.transpose(places)
 
     def is_linear(self, mask: tuple[bool, ...]) -> bool:
@@ -458,18 +375,18 @@ class RuleChecks:
     def transpose(self, places: list[int]) -> None:
         direct = self.direct
         x, y = direct.tangents(places), direct.tangents(places)
-        with direct.blaming("transpose", "applying the primitive to tangents"):
+        with direct.doing("applying the primitive to tangents", "transpose"):
             out, other, both = (direct.f(*self.with_linear(v)) for v in (x, y, moved_tangents(x, y, 1)))
         if not any(map(is_inexact, out)):
             return
         declared = f"it is declared linear in arguments {places}, but A(x + y) ≠ A x + A y"
         total = [a + b for a, b in zip(out, other, strict=True)]
-        direct.same("transpose", both, total, declared, 10 * direct.tolerance(out), types=False)
+        direct.same(both, total, declared, "transpose", types=False, tolerance=10 * direct.tolerance(out))
         cts = [random_like(direct.rng, o) for o in out]
         found = self.transposed(places, cts)
-        what = f"transposed in argument{'s' * (len(places) > 1)} {', '.join(map(str, places))}: "
+        what = f"transposed in argument{'s' * (len(places) > 1)} {', '.join(map(str, places))}"
         linear = [x[i] for i in places]
-        direct.pairing("transpose", cts, out, found, linear, what)
+        direct.pairing(cts, out, found, linear, what, "transpose")
         if all(typeof(v).dtype.kind == "c" for v in (*linear, *out)):
             rotated = direct.f(*self.with_linear([None if v is None else 1j * v for v in x]))
             self.complex_pairing(rotated, linear, out, cts, found, what)
@@ -478,46 +395,46 @@ class RuleChecks:
         """A complex-linear map, which takes i x to i A x, satisfies the pairing in its imaginary part as well."""
         direct = self.direct
         if all(disagreement(r, 1j * o, 10 * direct.tolerance(out)) is None for r, o in zip(rotated, out, strict=True)):
-            direct.pairing("transpose", cts, out, found, linear, what, real=False)
+            direct.pairing(cts, out, found, linear, what, "transpose", real=False)
 
     def with_linear(self, values: Sequence[Any]) -> list[Any]:
-        return [a if v is None else v for a, v in zip(self.args, values, strict=True)]
+        return [a if v is None else v for a, v in zip(self.inputs, values, strict=True)]
 
     def transposed(self, places: list[int], cts: list[Any]) -> list[Any]:
         """The cotangents that the rule gives to the arguments at ``places``; the others must get none."""
         direct, primitive = self.direct, self.primitive
-        args = [Var(typeof(a).tangent()) if i in places else a for i, a in enumerate(self.args)]
+        args = [Var(typeof(a).tangent()) if i in places else a for i, a in enumerate(self.inputs)]
         ct: Any = [Zero(typeof(o).tangent()) if c is None else c for c, o in zip(cts, direct.outs, strict=True)]
-        with direct.blaming("transpose", "the rule"):
+        with direct.doing("the rule", "transpose"):
             results = list(primitive.transpose(ct if primitive.multiple_results else ct[0], *args, **self.params))  # type: ignore[misc]
         if len(results) != len(args):
-            raise direct.error("transpose", f"it returned {len(results)} cotangents for {len(args)} arguments")
+            raise direct.error(f"it returned {len(results)} cotangents for {len(args)} arguments", "transpose")
         for i, result in enumerate(results):
             if i not in places and result is not None:
-                raise direct.error("transpose", f"it returned a cotangent for argument {i}, which is not linear here")
+                raise direct.error(f"it returned a cotangent for argument {i}, which is not linear here", "transpose")
         return [self.cotangent(i, results[i]) for i in places]
 
     def cotangent(self, place: int, ct: Any) -> Any:
         """A cotangent as an array of the type of its argument."""
         direct = self.direct
-        aval = typeof(self.args[place])
+        aval = typeof(self.inputs[place])
         if ct is None or isinstance(ct, Zero):
             return np.zeros(aval.shape, aval.dtype)
         if isinstance(ct, Accumulate):
             buffer = np.zeros(aval.shape, aval.dtype)
-            with direct.blaming("transpose", "accumulating the cotangent"):
+            with direct.doing("accumulating the cotangent", "transpose"):
                 ct.add_into(buffer, ct.value)
                 whole = ct.scatter([ct], aval)
-            direct.same("transpose", [buffer], [whole], "add_into against scatter", types=False)
+            direct.same([buffer], [whole], "add_into against scatter", "transpose", types=False)
             ct = whole
         if (typeof(ct).shape, typeof(ct).dtype) != (aval.shape, aval.dtype):
-            raise direct.error("transpose", f"the cotangent of argument {place} is of type {typeof(ct)} for {aval}")
+            raise direct.error(f"the cotangent of argument {place} is of type {typeof(ct)} for {aval}", "transpose")
         return ct
 
     def arguments_are_unchanged(self) -> None:
-        for i, (a, before) in enumerate(zip(self.args, self.before, strict=True)):
+        for i, (a, before) in enumerate(zip(self.inputs, self.before, strict=True)):
             if not np.array_equal(np.asarray(a), before, equal_nan=before.dtype.kind in "fc"):
-                raise self.direct.error("impl", f"something wrote into argument {i}, which was {brief(before)}")
+                raise self.direct.error(f"something wrote into argument {i}, which was {brief(before)}", "impl")
 
 
 def brief_argument(x: Any) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from linear_laws import array
+from random_arrays import array
 
 import covector
 from covector.core.avals import typeof

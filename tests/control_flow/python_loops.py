@@ -107,13 +107,6 @@ def loop_over_examples(f: Any, batched: Sequence[bool]) -> Any:
     return looped
 
 
-def agree(found: Any, expected: Any, what: str) -> None:
-    x, y = tree_leaves(found), tree_leaves(expected)
-    assert len(x) == len(y), what
-    for p, q in zip(x, y, strict=True):
-        np.testing.assert_allclose(p, q, rtol=1e-9, atol=1e-10, err_msg=what)
-
-
 def checked_program(f: Any, *args: Any) -> cv.Jaxpr:
     """The program of a function, seen to be well-typed and to survive printing and parsing."""
     jaxpr = cv.make_jaxpr(f)(*args)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from array_laws import assert_same, check
+from transformed import check, equal
 
 import covector
 from covector.numpy import at
@@ -52,12 +52,13 @@ def in_place(method, x, idx, v):
 def test_write(name, method):
     idx = INDICES[name]
     v = rng.uniform(0.5, 2, size=X[idx].shape)
+    v += 0.1 * (np.abs(v - X[idx]) < 0.05)  # no ties nearby
     f = lambda x, v: getattr(at(x)[idx], method)(v)
-    assert_same(f(X, v), in_place(method, X, idx, v), 1e-15)
-    check(f, X, v, rounding=1e-15)
-    assert_same(f(X, 1.25), in_place(method, X, idx, 1.25), 1e-15)
-    check(lambda x: getattr(at(x)[idx], method)(0.75) * x, X, order=1, rounding=1e-15)
-    check(lambda v: getattr(at(X)[idx], method)(v), v, order=1, rounding=1e-15)
+    equal(f(X, v), in_place(method, X, idx, v), 1e-15)
+    check(f, X, v)
+    equal(f(X, 1.25), in_place(method, X, idx, 1.25), 1e-15)
+    check(lambda x: getattr(at(x)[idx], method)(0.75) * x, X, order=1)
+    check(lambda v: getattr(at(X)[idx], method)(v), v, order=1)
 
 
 @pytest.mark.parametrize("name", INDICES)
@@ -66,7 +67,7 @@ def test_get_and_apply(name):
     check(lambda x: at(x)[idx].get(), X, order=1)
     expected = X.copy()
     expected[idx] = np.sin(expected[idx])
-    assert_same(at(X)[idx].apply(np.sin), expected)
+    equal(at(X)[idx].apply(np.sin), expected)
     check(lambda x: at(x)[idx].apply(np.sin), X)
 
 
@@ -77,16 +78,16 @@ REPEATED = ([0, 2, 0, 0, 1], [1, 1, 1, -3, 0])
 def test_repeated_places(method):
     v = np.array([0.5, 1.5, 0.25, 3.0, 2.0])
     f = lambda x, v: getattr(at(x)[REPEATED], method)(v)
-    assert_same(f(X, v), in_place(method, X, REPEATED, v), 1e-15)
-    check(f, X, v, rounding=1e-14)
+    equal(f(X, v), in_place(method, X, REPEATED, v), 1e-15)
+    check(f, X, v)
 
 
 @pytest.mark.parametrize("method", ["set", "add", "multiply", "divide", "min", "max"])
 def test_repeated_places_with_traced_indices(method):
     v = np.array([0.5, 1.5, 0.25, 3.0, 2.0])
     f = lambda x, v, i: getattr(at(x)[i, REPEATED[1]], method)(v)
-    assert_same(f(X, v, REPEATED[0]), in_place(method, X, REPEATED, v), 1e-15)
-    check(f, X, v, np.array(REPEATED[0]), rounding=1e-14)
+    equal(f(X, v, REPEATED[0]), in_place(method, X, REPEATED, v), 1e-15)
+    check(f, X, v, np.array(REPEATED[0]))
 
 
 def test_the_last_of_repeated_values_stays_whatever_their_order_in_memory():
@@ -121,8 +122,8 @@ def test_dtype_is_that_of_x(dtype):
             if dtype == np.bool_ or (dtype == np.uint8 and np.ndim(v)):
                 v = np.bool_(True)
             out = getattr(at(x)[idx], method)(v)
-            assert_same(out, in_place(method, x, idx, v))
-            assert_same(covector.jit(lambda x, m=method, v=v, idx=idx: getattr(at(x)[idx], m)(v))(x), out)
+            equal(out, in_place(method, x, idx, v))
+            equal(covector.jit(lambda x, m=method, v=v, idx=idx: getattr(at(x)[idx], m)(v))(x), out)
     if dtype.kind in "fc":
         check(lambda x, v: at(x)[1:].set(v), x, X[1:].astype(np.float32), order=1)
         check(lambda x, v: at(x)[[0, 2]].add(v), x, X[1:].astype(np.float16), order=1)
@@ -132,7 +133,7 @@ def test_values_broadcast():
     for v in (np.ones(2), np.ones((1, 1, 2)), np.arange(3.0)[:, None], [1.0, 2.0]):
         expected = X.copy()
         expected[:, 1:3] = v
-        assert_same(at(X)[:, 1:3].set(v), expected)
+        equal(at(X)[:, 1:3].set(v), expected)
         check(lambda x, v: at(x)[:, [1, 2]].set(v), X, v, order=1)
 
 
@@ -145,8 +146,8 @@ def test_nothing_is_shared_and_nothing_is_changed():
 
 
 def test_lists_and_numbers():
-    assert_same(at([1.0, 2.0, 3.0])[1].set(5.0), np.array([1.0, 5.0, 3.0]))
-    assert_same(at(3.0)[()].add(1), np.array(4.0))
+    equal(at([1.0, 2.0, 3.0])[1].set(5.0), np.array([1.0, 5.0, 3.0]))
+    equal(at(3.0)[()].add(1), np.array(4.0))
     check(lambda x: at(x)[...].multiply(x), 3.0)
     assert repr(at([1])[0]) == "at(array([1]))[0]"
 
@@ -175,7 +176,7 @@ MASKED = {
 def test_unknown_mask(method):
     m = np.array([[True, False, True, True], [False] * 4, [True] * 4])
     for mask, v in ((m, 1.25), (m, np.array([0.75])), (m[:, 0], 1.25), (m[:, 0], np.array([0.5, 1.0, 1.5, 2.0]))):
-        check(MASKED[method], X, v, mask, rounding=1e-15)
+        check(MASKED[method], X, v, mask)
 
 
 def test_unused_values_do_no_harm():
@@ -249,7 +250,7 @@ def test_writing_into_zeros_is_linear_in_the_values(idx, method):
 def test_writing_zeros_is_linear_in_x(idx):
     f = lambda x: at(x)[idx].set(0.0)
     (transposed,) = covector.linear_transpose(f, X)(X)
-    assert_same(transposed, f(X))
+    equal(transposed, f(X))
     check(f, X)
 
 

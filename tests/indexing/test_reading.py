@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from array_laws import assert_same, check, same_call
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from transformed import agree, check, equal
 
 import covector
 from covector.numpy import at
@@ -58,8 +58,8 @@ READS = {
 def test_read(name):
     if name in ("mask from the value", "from a value"):
         f = READS[name]
-        assert_same(covector.jvp(f, (X,), (X,)), (f(X), f(X)))
-        assert_same(covector.vjp(f, X)[0], f(X))
+        equal(covector.jvp(f, (X,), (X,)), (f(X), f(X)))
+        equal(covector.vjp(f, X)[0], f(X))
     else:
         check(READS[name], X)
 
@@ -127,7 +127,7 @@ ERRORS = {
 
 @pytest.mark.parametrize("name", ERRORS)
 def test_error(name):
-    same_call(ERRORS[name], X)
+    agree(ERRORS[name], X)
 
 
 def test_traced_index_of_a_wrong_dtype():
@@ -137,7 +137,7 @@ def test_traced_index_of_a_wrong_dtype():
 
 def test_out_of_bounds_when_the_program_runs():
     f = covector.jit(lambda x, i: x[i])
-    assert_same(f(X, np.array([0, 1])), X[:2])
+    equal(f(X, np.array([0, 1])), X[:2])
     with pytest.raises(IndexError, match="out of bounds"):
         f(X, np.array([0, 3]))
 
@@ -197,20 +197,20 @@ def arrays_with_index(draw):
 def test_any_read(case):
     x, idx = case
     f = lambda x: x[idx]
-    same_call(f, x)
+    agree(f, x)
     try:
         expected = x[idx]
     except IndexError:
         return
     out, tangent = covector.jvp(f, (x,), (2 * x,))
-    assert_same((out, tangent), (expected, 2 * expected))
+    equal((out, tangent), (expected, 2 * expected))
     ct = np.random.default_rng(1).normal(size=expected.shape)
     back = np.zeros_like(x)
     np.add.at(back, idx, ct)
     np.testing.assert_allclose(covector.vjp(f, x)[1](ct)[0], back, atol=1e-14)
     np.testing.assert_allclose(covector.jit(lambda x: covector.vjp(f, x)[1](ct)[0])(x), back, atol=1e-14)
     batch = np.stack([x, 3 * x, -x], -1)
-    assert_same(covector.vmap(f, -1, -1)(batch), np.stack([expected, 3 * expected, -expected], -1))
+    equal(covector.vmap(f, -1, -1)(batch), np.stack([expected, 3 * expected, -expected], -1))
 
 
 @given(arrays_with_index(), st.sampled_from(["set", "add", "multiply", "min"]))
@@ -230,11 +230,11 @@ def test_any_write(case, method):
     else:
         {"add": np.add, "multiply": np.multiply, "min": np.minimum}[method].at(expected, idx, v)
     f = lambda x, v: getattr(at(x)[idx], method)(v)
-    assert_same(f(x, v), expected)
-    assert_same(covector.jvp(f, (x, v), (x, v))[0], expected)
-    assert_same(covector.jit(f)(x, v), expected)
-    assert_same(covector.vmap(f, (0, None))(x[None], v)[0], expected)
-    assert_same(covector.vmap(f, (None, -1))(x, v[..., None])[0], expected)
+    equal(f(x, v), expected)
+    equal(covector.jvp(f, (x, v), (x, v))[0], expected)
+    equal(covector.jit(f)(x, v), expected)
+    equal(covector.vmap(f, (0, None))(x[None], v)[0], expected)
+    equal(covector.vmap(f, (None, -1))(x, v[..., None])[0], expected)
 
 
 def test_canonical_indices_are_equal():

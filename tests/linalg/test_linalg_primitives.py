@@ -10,7 +10,7 @@ import itertools
 import numpy as np
 import pytest
 import scipy.linalg
-from linear_laws import adjoint, array, hermitian, positive_definite
+from random_arrays import adjoint, array, hermitian, positive_definite
 
 from covector.core.avals import ShapedArray
 from covector.primitives.decompositions import eig_p, eigh_p, qr_p, svd_p

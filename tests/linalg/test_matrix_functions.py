@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import scipy.linalg
-from linear_laws import adjoint, array, hermitian
+from random_arrays import adjoint, array, hermitian
 
 import covector
 from covector import errors

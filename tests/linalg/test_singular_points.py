@@ -7,7 +7,7 @@ import warnings
 
 import numpy as np
 import pytest
-from linear_laws import adjoint, array, hermitian
+from random_arrays import adjoint, array, hermitian
 
 import covector
 from covector import errors

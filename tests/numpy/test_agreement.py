@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 from agreement_calls import BINARY_UFUNCS, UNARY_UFUNCS, calls
 from hypothesis import settings
-from numpy_checks import leaves
 
 import covector
 from covector.core import errors
+from covector.core.pytrees import tree_leaves
 
 CALLS = calls()
 DTYPES = [np.dtype(t) for t in "bool i1 u1 i4 i8 u8 f2 f4 f8 g F D".split()]
@@ -76,7 +76,7 @@ def special_values(dtype: np.dtype[Any]) -> Any:
 
 def difference(actual: Any, expected: Any, signs: bool, of_float64: bool = False) -> str:
     """What is different in two results, or nothing."""
-    actual, expected = leaves(actual), leaves(expected)
+    actual, expected = tree_leaves(actual), tree_leaves(expected)
     if len(actual) != len(expected):
         return f"{len(actual)} results, NumPy has {len(expected)}"
     for a, e in zip(map(np.asarray, actual), map(np.asarray, expected), strict=True):
@@ -103,8 +103,8 @@ def second(results: Any) -> Any:
 
 def transformed(f: Callable[..., Any], x: Any, y: Any) -> Iterator[tuple[str, Callable[[], Any]]]:
     yield "jit", lambda: covector.jit(f)(x, y)
-    yield "vmap", lambda: second(leaves(covector.vmap(f)(np.stack([x, x]), np.stack([y, y]))))
-    yield "vmap in x", lambda: second(leaves(covector.vmap(f, (0, None))(np.stack([y, x]), y)))
+    yield "vmap", lambda: second(tree_leaves(covector.vmap(f)(np.stack([x, x]), np.stack([y, y]))))
+    yield "vmap in x", lambda: second(tree_leaves(covector.vmap(f, (0, None))(np.stack([y, x]), y)))
     if x.dtype.kind in "fc":
         yield "jvp", lambda: covector.jvp(f, (x, y), (x, y))[0]
 
@@ -141,11 +141,11 @@ def disagreements(name: str, dtype: np.dtype[Any], shape: Any) -> Iterator[str]:
             wrong = "" if may else f"is refused: {actual}"
         if wrong:
             yield f"{transformation} of {name} for {dtype}{shape}: {wrong}"
-    if not isinstance(expected, Exception) and all(isinstance(v, (np.ndarray, np.generic)) for v in leaves(expected)):
+    if not isinstance(expected, Exception) and all(isinstance(v, (np.ndarray, np.generic)) for v in tree_leaves(expected)):
         types = outcome(covector.eval_shape, f, x, y)
         if not isinstance(types, Exception):
-            wanted = [(e.shape, e.dtype) for e in leaves(expected)]
-            found = [(t.shape, t.dtype) for t in leaves(types)]
+            wanted = [(e.shape, e.dtype) for e in tree_leaves(expected)]
+            found = [(t.shape, t.dtype) for t in tree_leaves(types)]
             if found != wanted:
                 yield f"eval_shape of {name} for {dtype}{shape}: {found}, NumPy {wanted}"
 

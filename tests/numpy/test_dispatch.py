@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy_checks import same
+from transformed import same
 
 import covector
 import covector.numpy as cnp

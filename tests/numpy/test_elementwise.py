@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy_checks import agree, check, check_batched, outcome, same
 from scipy import special
+from transformed import agree, check, outcome, same
 
 import covector
 from covector.core import errors
@@ -36,7 +36,7 @@ def test_where() -> None:
     agree(lambda x: np.where(x > 0), X, staged=False)
     check(lambda x, y: np.where(c, x, y), X, Z)
     check(lambda x, y: np.where(c, x, y), X[0], X[:, :1].astype(np.float32), order=1)
-    check_batched(np.where, c, X, Z)
+    check(np.where, c, X, Z)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         gradient = covector.grad(lambda x: np.sum(np.where(x > 0, np.log(np.where(x > 0, x, 1)), 0.0)))(SPECIAL[3:])
@@ -85,7 +85,7 @@ def test_rounding(code: str) -> None:
         agree(f, x)
     if code in "fdgFDG":
         same(covector.jvp(np.round, (x,), (x,))[1], np.zeros_like(x))
-        check_batched(lambda x: np.round(x, 1), x)
+        check(lambda x: np.round(x, 1), x, numerical=False)
 
 
 # --- complex numbers ------------------------------------------------------------------------------------------------------
@@ -168,7 +168,7 @@ def test_sinc(code: str) -> None:
     x = (x * (1 + 0.3j) if code in "FDG" else x).astype(code)
     agree(np.sinc, x)
     if code != "q":
-        check(np.sinc, x)
+        check(np.sinc, x, tolerance=1e-9)
 
 
 def test_high_derivatives_of_sinc() -> None:
@@ -232,8 +232,8 @@ def test_operators(op: Any) -> None:
             agree(lambda x: op(x, y), x)  # noqa: B023
             agree(lambda x: op(y, x), x)  # noqa: B023
             agree(lambda x: op(x, x), x)
-            if np.shape(y) in ((), (4,)) and outcome(op, x, np.asarray(y)) is not TypeError:
-                check_batched(lambda x: op(x, y), x)  # noqa: B023
+            if np.shape(y) in ((), (4,)) and not isinstance(outcome(op, x, np.asarray(y)), TypeError):
+                check(lambda x: op(x, y), x)  # noqa: B023
 
 
 def test_unary_operators() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy_checks import agree, check, same
+from transformed import agree, check, same
 
 import covector
 from covector.core import errors

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from array_laws import check, same_call
+from transformed import agree, check
 
 import covector
 from covector.numpy.joining import roll
@@ -129,7 +129,7 @@ ERRORS = {
 
 @pytest.mark.parametrize("name", ERRORS)
 def test_error(name):
-    same_call(ERRORS[name], X)
+    agree(ERRORS[name], X)
 
 
 def test_out_is_refused():
