@@ -61,7 +61,7 @@ class Equation:
     Its text has the names of the program that it is in.
     """
 
-    __slots__ = ("inputs", "outputs", "params", "primitive", "program", "source")
+    __slots__ = ("inputs", "outputs", "params", "primitive", "scope", "source")
 
     def __init__(
         self,
@@ -76,19 +76,33 @@ class Equation:
         self.params = params
         self.outputs = outputs
         self.source = source
-        self.program: weakref.ref[Jaxpr] | None = None
+        self.scope: Scope | None = None
+
+    def parts(self) -> tuple[Any, ...]:
+        """What it is made of."""
+        return self.primitive, self.inputs, self.params, self.outputs, self.source
 
     def __reduce__(self) -> Any:
-        return Equation, (self.primitive, self.inputs, self.params, self.outputs, self.source)
+        return Equation, self.parts()
 
     def __str__(self) -> str:
-        program = None if self.program is None else self.program()
-        if program is None:  # its variables have names only here
-            inputs = dict.fromkeys(x for x in self.inputs if type(x) is Var)
-            program = Jaxpr(list(inputs), [self], self.outputs)
-        return _print_equation(program, self)
+        return _print_equation(self)
 
     __repr__ = __str__
+
+
+class Scope:
+    """All variables of a program in their order, which its equations know, for the names; they do not keep the program."""
+
+    __slots__ = ("binders", "inputs", "names", "out_vars", "outputs")
+
+    def __init__(self, binders: Sequence[Var], equations: Sequence[Equation], out_vars: Sequence[Any]):
+        self.binders = binders
+        self.inputs = [e.inputs for e in equations]
+        self.outputs = [e.outputs for e in equations]
+        self.out_vars = out_vars
+        self.names: Any = None
+        """The names, once an equation has been printed."""
 
 
 class Jaxpr:
@@ -114,20 +128,19 @@ class Jaxpr:
         linear: Sequence[bool] | None = None,
     ):
         self.in_vars = tuple(in_vars)
-        self.equations = tuple(self._owned(equations))
         self.out_vars = tuple(out_vars)
         self.consts = {} if consts is None else consts
         self.linear = None if linear is None else tuple(linear)
         self._derived: dict[Any, Any] = {}
+        # an equation of another program is copied, for its variables have other names there
+        self.equations = tuple([e if e.scope is None else Equation(*e.parts()) for e in equations])
+        scope = self.scope()
+        for e in self.equations:
+            e.scope = scope
 
-    def _owned(self, equations: Sequence[Equation]) -> Iterator[Equation]:
-        """The equations as this program's: what is in another program too is a copy, for it has other names there."""
-        mine = weakref.ref(self)
-        for eqn in equations:
-            if eqn.program is not None:
-                eqn = Equation(eqn.primitive, eqn.inputs, eqn.params, eqn.outputs, eqn.source)
-            eqn.program = mine
-            yield eqn
+    def scope(self) -> Scope:
+        """All variables."""
+        return Scope((*self.consts, *self.in_vars), self.equations, self.out_vars)
 
     def __call__(self, *args: Any) -> list[Any]:
         """The outputs for these inputs, which may be traced values.
@@ -180,11 +193,11 @@ class Jaxpr:
 
 
 _print_program: Callable[[Jaxpr], str] = object.__repr__
-_print_equation: Callable[[Jaxpr, Equation], str]
+_print_equation: Callable[[Equation], str]
 _evaluate: Callable[..., list[Any]]
 
 
-def register_printer(print_program: Callable[[Jaxpr], str], print_equation: Callable[[Jaxpr, Equation], str]) -> None:
+def register_printer(print_program: Callable[[Jaxpr], str], print_equation: Callable[[Equation], str]) -> None:
     """Say how programs and their equations are printed."""
     global _print_program, _print_equation
     _print_program, _print_equation = print_program, print_equation

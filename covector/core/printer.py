@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from covector.core.avals import ShapedArray, float0, typeof
-from covector.core.jaxpr import Atom, Equation, Jaxpr, Literal, Var, register_printer
+from covector.core.jaxpr import Atom, Equation, Jaxpr, Literal, Scope, Var, register_printer
 from covector.core.layout import Block, Concat, Fill, Node, layout, words
 from covector.core.notation import (
     FIELDS,
@@ -57,18 +57,31 @@ def to_string(jaxpr: Jaxpr, *, width: int = 100, max_const_size: int = 64) -> st
 
 
 def equation_to_string(jaxpr: Jaxpr, eqn: Equation) -> str:
-    """An equation of a program on one line, nested programs abbreviated.
+    """An equation on one line as if it were one of this program, nested programs abbreviated; for messages.
 
     A variable that the program never binds has a question mark in its name.
     """
+    return _on_one_line(eqn, names_of(jaxpr.scope()))
+
+
+def _text(eqn: Equation) -> str:
+    """The same with the names of the program that the equation is in, or names of its own if it is in none."""
+    inputs = dict.fromkeys(x for x in eqn.inputs if type(x) is Var)
+    scope = eqn.scope or Scope([*inputs], [eqn], eqn.outputs)
+    if scope.names is None:
+        scope.names = names_of(scope)
+    return _on_one_line(eqn, scope.names)
+
+
+def _on_one_line(eqn: Equation, names: Names) -> str:
     out: list[str] = []
-    Concat([_Printer(64, nested=False).equation(eqn, jaxpr.derived("names", lambda: names_of(jaxpr)))]).flat(out)
+    Concat([_Printer(64, nested=False).equation(eqn, names)]).flat(out)
     return "".join(out)
 
 
 def atom_to_string(jaxpr: Jaxpr, atom: Any) -> str:
     """A variable or literal of a program; for messages."""
-    return _Printer(64, nested=False).atom(atom, names_of(jaxpr))
+    return _Printer(64, nested=False).atom(atom, names_of(jaxpr.scope()))
 
 
 class Names(dict[Any, str]):
@@ -79,18 +92,16 @@ class Names(dict[Any, str]):
         return name
 
 
-def names_of(jaxpr: Jaxpr) -> Names:
+def names_of(scope: Scope) -> Names:
     """Names in the order of binding; an equation's outputs that are never used are ``_``."""
-    used = {v for v in jaxpr.out_vars if type(v) is Var}
-    for eqn in jaxpr.equations:
-        used.update(v for v in eqn.inputs if type(v) is Var)
+    used = {v for atoms in (scope.out_vars, *scope.inputs) for v in atoms if type(v) is Var}
     names = Names()
     fresh = variable_names()
-    for var in (*jaxpr.consts, *jaxpr.in_vars):
+    for var in scope.binders:
         if var not in names:
             names[var] = next(fresh)
-    for eqn in jaxpr.equations:
-        for var in eqn.outputs:
+    for outputs in scope.outputs:
+        for var in outputs:
             if var not in names:
                 names[var] = next(fresh) if var in used else "_"
     return names
@@ -198,7 +209,7 @@ class _Printer:
     # --- programs and equations ---
 
     def program(self, jaxpr: Jaxpr) -> Doc:
-        names = names_of(jaxpr)
+        names = names_of(jaxpr.scope())
         consts = [self.const(names[v], v.aval, value) for v, value in jaxpr.consts.items()]
         linear = jaxpr.linear or (False,) * len(jaxpr.in_vars)
         binders = ["~" * mark + self.binder(names[v], v.aval) for v, mark in zip(jaxpr.in_vars, linear, strict=True)]
@@ -314,4 +325,4 @@ def bracketed(opening: str, docs: Sequence[Doc], closing: str, is_tuple: bool = 
     return words([text + "," for text in texts[:-1]] + texts[-1:])
 
 
-register_printer(to_string, equation_to_string)
+register_printer(to_string, _text)
