@@ -24,9 +24,10 @@ class StaticCall(NamedTuple):
 
     def apply(self, f: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         """Call ``f`` with the static arguments put back."""
-        args = list(args)
-        for position, value in sorted(self.static_args.items()):
-            args.insert(position, value)
+        if self.static_args:
+            args = list(args)
+            for position, value in sorted(self.static_args.items()):
+                args.insert(position, value)
         return f(*args, **kwargs, **self.static_kwargs)
 
 
