@@ -18,8 +18,11 @@ of ``ci`` prints a blob that ``@reproduce_failure`` takes.
 
 from __future__ import annotations
 
+import gc
 import os
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 # A first example traces and fills caches, so times vary by orders of magnitude: no deadline, no complaint about slowness.
@@ -32,3 +35,11 @@ settings.register_profile("shrink", _common, max_examples=200, derandomize=True,
 settings.register_profile("ci", _common, max_examples=2_000, phases=_no_search)
 settings.register_profile("long", _common, max_examples=100_000)
 settings.load_profile("ci" if os.environ.get("CI") else "default")  # the command line, read later, overrides this
+
+
+@pytest.fixture
+def few_objects() -> Iterator[None]:
+    """For tests that collect garbage, or look for it: what was there before is not looked at, which took a second each time."""
+    gc.freeze()
+    yield
+    gc.unfreeze()

@@ -38,7 +38,7 @@ from faults import Fault, chosen_faults
 
 ROOT = Path(__file__).resolve().parent.parent
 COPIED = ("covector", "tests", "docs", "examples", "benchmarks", "README.md", "CHANGELOG.md", "pyproject.toml", ".ci")
-FIRST, REST = 40.0, 400.0
+FIRST, REST = 8.0, 500.0
 """Seconds of tests, by the time that they took in the first run, in the first attempt at a fault and in the second."""
 
 

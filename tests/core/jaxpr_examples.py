@@ -87,7 +87,6 @@ def cpu_seconds(f: Callable[[], Any]) -> float:
     Without the cyclic collector: its passes over all that the test process holds cost the more the more objects a call makes.
     """
     times = []
-    gc.collect()
     gc.disable()
     try:
         for _ in range(5):

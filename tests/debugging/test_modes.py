@@ -9,6 +9,8 @@ import covector as cv
 from covector import lax
 from covector.core.context import MODES
 
+pytestmark = pytest.mark.usefixtures("few_objects")
+
 X = np.array([0.3, -1.2, 0.8])
 
 

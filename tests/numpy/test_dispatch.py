@@ -17,6 +17,8 @@ import covector.numpy as cnp
 from covector.core import errors
 from covector.core.tracer import FUNCTIONS, UFUNCS, Tracer
 
+pytestmark = pytest.mark.usefixtures("few_objects")
+
 X = np.linspace(0.5, 2.0, 4)
 
 MODULES = (np, np.linalg, np.fft, np.emath, np.char, np.strings, np.rec)

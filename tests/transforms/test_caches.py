@@ -14,6 +14,8 @@ import covector as cv
 from covector import lax
 from covector.core.keys import key_of
 
+pytestmark = pytest.mark.usefixtures("few_objects")
+
 # --- static arguments ---
 
 

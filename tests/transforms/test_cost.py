@@ -10,6 +10,8 @@ import covector as cv
 from covector.core.jaxpr import count_equations
 from covector.passes.clean import clean
 
+pytestmark = pytest.mark.usefixtures("few_objects")
+
 
 def operations(f, *args):
     """The number of equations that running ``f`` performs."""

@@ -11,6 +11,8 @@ import pytest
 import covector as cv
 from covector import lax
 
+pytestmark = pytest.mark.usefixtures("few_objects")
+
 X = np.array([0.3, -1.2, 0.8])
 V = np.array([1.0, 0.5, -2.0])
 

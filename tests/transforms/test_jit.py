@@ -8,6 +8,8 @@ import pytest
 
 import covector as cv
 
+pytestmark = pytest.mark.usefixtures("few_objects")
+
 X = np.linspace(0.1, 1.0, 3)
 
 

@@ -12,6 +12,8 @@ from covector import lax
 from covector.core import memory
 from covector.core.memory import LARGE
 
+pytestmark = pytest.mark.usefixtures("few_objects")
+
 X = np.array([0.3, 0.9, 1.4])
 K = np.array([2.0, -1.0, 0.5])
 CT = np.array([1.0, -2.0, 0.7])
