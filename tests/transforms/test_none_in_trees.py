@@ -9,6 +9,7 @@ import pytest
 
 import covector as cv
 from covector import errors, lax
+from covector.core.pytrees import tree_flatten, tree_unflatten
 
 D = {"a": None, "b": 3.0}
 T = {"a": None, "b": 1.0}
@@ -238,3 +239,11 @@ def _other_output():
 def test_what_none_does_not_stand_for(case: str) -> None:
     with pytest.raises(errors.TreeMismatchError, match="with the structure"):
         WRONG[case]()
+
+
+def test_trees_without_leaves_are_told_apart() -> None:
+    """Their structures are false, and have been taken for one another at the same address."""
+    for _ in range(100):
+        for empty in ((), [], (None,), [None], {"a": None}, ((), None)):
+            leaves, treedef = tree_flatten(empty)
+            assert tree_unflatten(treedef, leaves) == empty
