@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -49,6 +49,35 @@ def close(found: Any, wanted: Any, what: str = "", rtol: float = 1e-10, atol: fl
     """Trees of the same leaves, up to rounding, of whatever types."""
     for a, b in zip(tree_leaves(found), tree_leaves(wanted), strict=True):
         np.testing.assert_allclose(a, b, rtol=rtol, atol=atol, err_msg=what)
+
+
+def transformations(tangents: tuple[Any, Any]) -> dict[str, Callable[[Any], Any]]:
+    """All that is to hold of a function of two arrays whose result is one real number."""
+    both = (0, 1)
+
+    def along(f: Any) -> Any:
+        return lambda *p: sum(np.sum(g * t) for g, t in zip(covector.grad(f, both)(*p), tangents, strict=True))
+
+    return {
+        "value": lambda f: f,
+        "grad": lambda f: covector.grad(f, both),
+        "jvp": lambda f: lambda *p: covector.jvp(f, p, tangents),
+        "linearize": lambda f: lambda *p: covector.linearize(f, *p)[1](*tangents),
+        "forward over reverse": lambda f: lambda *p: covector.jvp(covector.grad(f, both), p, tangents),
+        "reverse over reverse": lambda f: covector.grad(along(f), both),
+        "reverse over forward": lambda f: covector.grad(lambda *p: covector.jvp(f, p, tangents)[1], both),
+    }
+
+
+def loop_over_examples(f: Any, batched: Sequence[bool]) -> Any:
+    """What ``vmap`` must agree with: the function on one example after the other."""
+
+    def looped(*args: Any) -> Any:
+        n = next(len(a) for a, b in zip(args, batched, strict=True) if b)
+        rows = [tree_leaves(f(*[a[i] if b else a for a, b in zip(args, batched, strict=True)])) for i in range(n)]
+        return [np.stack(column) for column in zip(*rows, strict=True)]
+
+    return looped
 
 
 def check(f: Function, *args: Any, **options: Any) -> None:

@@ -6,7 +6,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from transformed import close
+from transformed import close, transformations
 
 import covector as cv
 from covector import checkpoint_policies as policies
@@ -60,15 +60,7 @@ LAYERS["inside scan"] = (
     lambda w, x: lax.fori_loop(0, 2, lambda i, y: cv.checkpoint(layer)(w, y), x),
 )
 
-TRANSFORMED = {
-    "value": lambda f: f,
-    "grad": lambda f: cv.grad(f, (0, 1)),
-    "jvp": lambda f: lambda w, x: cv.jvp(f, (w, x), (W.T, V)),
-    "linearize": lambda f: lambda w, x: cv.linearize(f, w, x)[1](W.T, V),
-    "hvp": lambda f: lambda w, x: cv.jvp(cv.grad(f, (0, 1)), (w, x), (W.T, V)),
-    "reverse over reverse": lambda f: cv.grad(lambda w, x: np.sum(cv.grad(f)(w, x) * W), (0, 1)),
-    "reverse over forward": lambda f: cv.grad(lambda w, x: cv.jvp(f, (w, x), (W.T, V))[1], (0, 1)),
-}
+TRANSFORMED = transformations((W.T, V))
 
 
 @pytest.mark.parametrize("name", TRANSFORMED)

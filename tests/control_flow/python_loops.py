@@ -75,38 +75,6 @@ LAX = lax
 Model = Callable[[Any], Callable[[Any, Any], Any]]
 
 
-# --- transformations of a function of two arrays ------------------------------------------------------------------------------
-
-
-def transformations(tangents: tuple[Any, Any]) -> dict[str, Callable[[Any], Any]]:
-    """All that is to hold of a function of two arrays whose result is one real number."""
-    both = (0, 1)
-
-    def along(f: Any) -> Any:
-        return lambda *p: sum(np.sum(g * t) for g, t in zip(cv.grad(f, both)(*p), tangents, strict=True))
-
-    return {
-        "value": lambda f: f,
-        "grad": lambda f: cv.grad(f, both),
-        "jvp": lambda f: lambda *p: cv.jvp(f, p, tangents),
-        "linearize": lambda f: lambda *p: cv.linearize(f, *p)[1](*tangents),
-        "forward over reverse": lambda f: lambda *p: cv.jvp(cv.grad(f, both), p, tangents),
-        "reverse over reverse": lambda f: cv.grad(along(f), both),
-        "reverse over forward": lambda f: cv.grad(lambda *p: cv.jvp(f, p, tangents)[1], both),
-    }
-
-
-def loop_over_examples(f: Any, batched: Sequence[bool]) -> Any:
-    """What ``vmap`` must agree with: the function on one example after the other."""
-
-    def looped(*args: Any) -> Any:
-        n = next(len(a) for a, b in zip(args, batched, strict=True) if b)
-        rows = [tree_leaves(f(*[a[i] if b else a for a, b in zip(args, batched, strict=True)])) for i in range(n)]
-        return [np.stack(column) for column in zip(*rows, strict=True)]
-
-    return looped
-
-
 def checked_program(f: Any, *args: Any) -> cv.Jaxpr:
     """The program of a function, seen to be well-typed and to survive printing and parsing."""
     jaxpr = cv.make_jaxpr(f)(*args)

@@ -6,7 +6,7 @@ import functools
 
 import numpy as np
 import pytest
-from transformed import close
+from transformed import close, transformations
 
 import covector as cv
 from covector import lax
@@ -165,17 +165,7 @@ PROGRAMS = {
 
 WITH_RULES = {"checkpointed growth"}  # Python functions, which have no notation: these programs cannot be parsed back
 BOTH = (0, 1)
-TRANSFORMED = {
-    "value": lambda f: f,
-    "grad": lambda f: cv.grad(f, BOTH),
-    "jvp": lambda f: lambda *p: cv.jvp(f, p, TANGENTS),
-    "hvp": lambda f: lambda *p: cv.jvp(cv.grad(f, BOTH), p, TANGENTS),
-    "reverse over reverse": lambda f: cv.grad(
-        lambda *p: sum(np.sum(g * t) for g, t in zip(cv.grad(f, BOTH)(*p), TANGENTS, strict=True)), BOTH
-    ),
-    "linearize": lambda f: lambda *p: cv.linearize(f, *p)[1](*TANGENTS),
-    "reverse over forward": lambda f: cv.grad(lambda *p: cv.jvp(f, p, TANGENTS)[1], BOTH),
-}
+TRANSFORMED = transformations(TANGENTS)
 
 
 def by_example(f, a, xs):
@@ -204,7 +194,7 @@ def test_as_in_python(program, name):
         assert cv.parse(str(jaxpr)) == jaxpr
 
 
-@pytest.mark.parametrize("name", ["grad", "jvp", "hvp"])
+@pytest.mark.parametrize("name", ["grad", "jvp", "forward over reverse"])
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_derivatives_of_batches(program, name):
     make, operations, references = PROGRAMS[program]

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 from models import MODELS
-from python_loops import LAX, PYTHON, checked_program, loop_over_examples, transformations
-from transformed import close
+from python_loops import LAX, PYTHON, checked_program
+from transformed import close, loop_over_examples, transformations
 
 import covector as cv
 

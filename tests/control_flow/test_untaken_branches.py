@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from python_loops import loop_over_examples
-from transformed import close
+from transformed import close, loop_over_examples
 
 import covector as cv
 from covector import lax
