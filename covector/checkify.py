@@ -19,15 +19,15 @@ import numpy as np
 from covector.core import errors
 from covector.core.avals import is_value, shape_of, typeof
 from covector.core.context import CHECKS, EXAMPLES, TAKING_PART, mode, value_of
-from covector.core.jaxpr import Jaxpr
+from covector.core.jaxpr import sub_jaxprs
 from covector.core.primitive import ContextPrimitive, Primitive, Trace, TracerBase, open_trace
 from covector.core.pytrees import register_pytree_node, tree_map, tree_unflatten
 from covector.core.source import user_source
 from covector.core.tracebacks import hides_frames
 from covector.core.tracer import Tracer, register_tracer
-from covector.interpreters.evaluate import eval_jaxpr
+from covector.interpreters.interpret import Bundle
 from covector.interpreters.stage import leaked
-from covector.primitives.checked import Checked, Found, checked_beside, checked_program, constant, has_checks
+from covector.primitives.checked import Checks, Found, constant, has_checks
 from covector.primitives.custom import custom_function_p
 from covector.primitives.effects import Message, check_p, first_failure
 from covector.transforms.arguments import check_callable, flatten_values, transformed, wrap_like
@@ -161,31 +161,31 @@ class CheckTrace(Trace):
         if self.closed:
             raise leaked(self, args)
         values = [self.lower(a) for a in args]
+        outs: Any
         found: list[Found]
         if primitive is check_p:
             outs, found = [], [(values[0], params["message"], values[1:])]
         elif primitive is custom_function_p:
             return self.custom_function(args, values, **params)
-        elif (checked := primitive.rule("checked")) is not None:
-            outs, found = checked(self.derive, values, **params)
-        elif isinstance(params.get("jaxpr"), Jaxpr):
-            outs, found = checked_beside(primitive, self.derive, values, params)
+        elif any(True for _ in sub_jaxprs(params)) and "interpret" in primitive.rules:
+            outs, found = self.of_programs(primitive.rules["interpret"], values, params)
         else:
             outs = primitive.bind(*values, **params)
             found = self.of_floats(primitive, values, outs if primitive.multiple_results else [outs])
         self.found += [_of_part(f) for f in found if "user" in self.wanted or isinstance(f[1], FloatMessage)]
         return [self.lift(o) for o in outs] if primitive.multiple_results else self.lift(outs)
 
-    def derive(self, jaxpr: Jaxpr) -> Checked:
-        """The program with its checks given out."""
+    def of_programs(self, interpret: Any, values: Sequence[Any], params: dict[str, Any]) -> tuple[list[Any], list[Found]]:
+        """The outputs of a call, a choice or a loop, and the checks in its programs."""
 
-        def run(jaxpr: Jaxpr, args: Sequence[Any]) -> tuple[list[Any], list[Found]]:
+        def run(f: Callable[..., Any], args: Sequence[Any]) -> tuple[list[Any], list[Found]]:
             with mode(EXAMPLES, None), mode(TAKING_PART, None), open_trace(CheckTrace, wanted) as trace:
-                outs = eval_jaxpr(jaxpr, *map(trace.lift, args))
+                outs = f(*map(trace.lift, args))
                 return [trace.lower(o) for o in outs], trace.found
 
         wanted = self.wanted | user_checks
-        return jaxpr.derived(("checked", wanted), lambda: checked_program(jaxpr, run))
+        how = Checks(wanted, run)
+        return [b.parts[0] for b in interpret(how, [Bundle((v,)) for v in values], **params)], how.found
 
     def custom_function(self, args: Sequence[Any], values: Sequence[Any], *, fun: Any, rules: Any) -> Any:
         """A function with rules: run for its checks, and beside it as it is where somebody may need the rules."""

@@ -181,12 +181,8 @@ class Factorization(Kind):
 class Program(Kind):
     """A primitive that runs programs among its parameters.
 
-    Args:
-        interpret: how values thread through them, whatever the interpreter.
+    Its rule ``interpret`` says how values thread through them, whatever the interpreter; see `covector.interpreters.interpret`.
     """
-
-    def __init__(self, interpret: Function | None = None):
-        self.interpret = interpret
 
 
 class Effect(Kind):

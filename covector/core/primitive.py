@@ -35,7 +35,7 @@ from weakref import WeakSet
 from covector.core import errors
 from covector.core.checked_rules import checked_abstract, checked_batch, checked_jvp, checked_transpose, lending
 from covector.core.context import CAPTURING, MODES, WATCH, enter, leave, open_traces, value_of
-from covector.core.kinds import Kind
+from covector.core.kinds import Kind, Program
 from covector.core.kinds import jointly as jointly
 from covector.core.kinds import one_of as one_of
 from covector.core.source import Source, user_source
@@ -528,3 +528,6 @@ class NestedPrimitive(ContextPrimitive):
     """A primitive with programs among its parameters; the context matters to it if it does to them."""
 
     __slots__ = ()
+
+    def __init__(self, name: str, *, multiple_results: bool = False, trusted: bool = False):
+        super().__init__(name, Program(), multiple_results=multiple_results, trusted=trusted)

@@ -1,21 +1,19 @@
-"""Programs from programs: ``jvp_program``, ``batched_program``, ``transposed_program``.
+"""Programs from programs: ``staged``, ``rearranged``, ``transposed_program``, and the fixpoints of loops.
 
 The rules of a primitive with a sub-program apply the primitive to a transformed sub-program.  Each is an interpreter run on
-the program and staged, and is cached on the program that it comes from.
+the program and staged, and is cached on the program that it comes from.  Interpreters that go forward have one rule together,
+see `covector.interpreters.interpret`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import zip_longest
+from operator import or_
 from typing import Any, NamedTuple
 
-from covector.core.avals import Zero, typeof, with_varying
-from covector.core.context import axis_of_rule
-from covector.core.jaxpr import Jaxpr
-from covector.interpreters.batch import batch
-from covector.interpreters.evaluate import eval_jaxpr
-from covector.interpreters.jvp import jvp
+from covector.core.avals import typeof, with_varying
+from covector.core.jaxpr import Jaxpr, Var
 from covector.interpreters.stage import closed_program
 from covector.interpreters.transpose import instantiated, kept_axes, transpose_jaxpr
 
@@ -38,39 +36,65 @@ def spread(mask: Sequence[bool], xs: Sequence[Any], otherwise: Sequence[Any]) ->
     return [next(items) if m else o for m, o in zip(mask, otherwise, strict=True)]
 
 
+def cut(xs: Sequence[Any], *lengths: int) -> list[list[Any]]:
+    """A sequence in consecutive parts of these lengths, and the rest."""
+    parts, start = [], 0
+    for n in lengths:
+        parts.append(list(xs[start : start + n]))
+        start += n
+    return [*parts, list(xs[start:])]
+
+
+def avals_of(xs: Sequence[Any]) -> list[Any]:
+    """The avals of values."""
+    return [typeof(x) for x in xs]
+
+
 def staged(f: Callable[..., Sequence[Any]], avals: Sequence[Any]) -> Jaxpr:
     """The program of a function that closes over no tracer."""
     return closed_program(lambda *args: (f(*args), None), avals)[0]
 
 
+def rearranged(jaxpr: Jaxpr, inputs: Sequence[Any], outputs: Sequence[int] | None = None) -> Jaxpr:
+    """The program with its inputs (and outputs) in another order.
+
+    Place i is taken by number ``inputs[i]`` of the original; an aval there is that of an input which is not used.
+    """
+    chosen = range(len(jaxpr.out_vars)) if outputs is None else outputs
+
+    def make() -> Jaxpr:
+        in_vars = [jaxpr.in_vars[i] if isinstance(i, int) else Var(i) for i in inputs]
+        mask = None if jaxpr.linear is None else [isinstance(i, int) and jaxpr.linear[i] for i in inputs]
+        return Jaxpr(in_vars, jaxpr.equations, [jaxpr.out_vars[i] for i in chosen], jaxpr.consts, mask)
+
+    return jaxpr.derived(("rearranged", tuple(inputs), tuple(chosen)), make)
+
+
+def grow(carries: slice, marks: Sequence[Any], derive: Callable[..., Any], join: Callable[[Any, Any], Any] = or_) -> Any:
+    """The least marks of carries, above those given, that one step of a loop reproduces.
+
+    Args:
+        carries: which of the marked inputs are carries; they are the first outputs too.
+        marks: a mark for each input.
+        derive: ``derive(marks, needed) -> (result, marks of the outputs)``, where outputs that are ``needed`` come marked.
+        join: the least mark above two.
+
+    Returns:
+        The result for these marks, the marks of the inputs, the marks of the outputs.
+    """
+    marks = list(marks)
+    while True:
+        before = marks[carries]
+        result, found = derive(tuple(marks), tuple(before))
+        after = [join(a, b) for a, b in zip(before, found, strict=False)]
+        if after == before:
+            return result, marks, found
+        marks[carries] = after
+
+
 def staged_program(f: Callable[..., tuple[list[Any], list[bool]]], in_avals: Sequence[Any]) -> Derived:
     """Stage a function that returns its outputs, and which of the originals' they are."""
     return Derived(*closed_program(f, in_avals))
-
-
-def jvp_program(jaxpr: Jaxpr, nonzero: tuple[bool, ...], needed: tuple[bool, ...] = ()) -> Derived:
-    """``(*primals, *tangents marked nonzero) -> (*outputs, *their nonzero tangents)``; zeros are written out where needed."""
-
-    def outputs(*args: Any) -> tuple[list[Any], list[bool]]:
-        primals, given = args[: len(nonzero)], args[len(nonzero) :]
-        tangents = spread(nonzero, given, [typeof(p).zero for p in primals])
-        outs, tangents_out = jvp(lambda *xs: eval_jaxpr(jaxpr, *xs), primals, tangents)
-        present = [type(t) is not Zero or n for t, n in zip_longest(tangents_out, needed, fillvalue=False)]
-        return [*outs, *choose(present, tangents_out)], present
-
-    tangent_avals = [a.tangent() for a in choose(nonzero, jaxpr.in_avals)]
-    return jaxpr.derived(("jvp", nonzero, needed), lambda: staged_program(outputs, [*jaxpr.in_avals, *tangent_avals]))
-
-
-def batched_program(jaxpr: Jaxpr, size: int, dims: tuple[int | None, ...]) -> tuple[Jaxpr, list[int | None]]:
-    """The program for ``size`` examples, along axes ``dims`` of the inputs, and the batch axes of its outputs."""
-
-    def make() -> tuple[Jaxpr, list[int | None]]:
-        in_avals = [a if d is None else a.batched(size, d) for a, d in zip(jaxpr.in_avals, dims, strict=True)]
-        f = lambda *xs: eval_jaxpr(jaxpr, *xs)
-        return closed_program(lambda *args: batch(f, size, args, dims, axis_name=axis_of_rule()), in_avals)
-
-    return jaxpr.derived(("batch", size, axis_of_rule(), dims), make)
 
 
 def transposed_program(

@@ -16,14 +16,13 @@ from covector.core import errors
 from covector.core.avals import shape_of
 from covector.core.jaxpr import Jaxpr
 from covector.interpreters.evaluate import eval_jaxpr
-from covector.interpreters.programs import staged
+from covector.interpreters.programs import cut, staged
 from covector.lax.blocks import in_blocks
 from covector.lax.carries import Body
 from covector.lax.schedules import best_first_part, default_slots
 from covector.primitives.checkpoint import checkpoint_p
 from covector.primitives.scan import Loop
 from covector.primitives.shaping import reshape_p
-from covector.primitives.subprograms import cut
 from covector.transforms.checkpoint import checkpoint_policies
 
 OPTIONS = {"policy": checkpoint_policies.nothing_saveable, "name": "steps"}

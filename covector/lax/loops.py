@@ -17,14 +17,13 @@ from covector.core.primitive import TracerBase
 from covector.core.pytrees import tree_map, tree_paths, tree_unflatten
 from covector.core.tracebacks import hides_frames
 from covector.interpreters.evaluate import eval_jaxpr
-from covector.interpreters.programs import staged
+from covector.interpreters.programs import cut, staged
 from covector.lax.blocks import in_blocks
 from covector.lax.carries import Body, Tree, flat, traced_body
 from covector.lax.checkpointed import check_option, checkpointed_scan
 from covector.lax.online import checkpointed_while
 from covector.primitives.scan import Loop
 from covector.primitives.shaping import as_python_number, convert_to
-from covector.primitives.subprograms import cut
 from covector.primitives.subscripts import concrete
 from covector.primitives.while_loop import bind_while, is_known
 from covector.transforms import options

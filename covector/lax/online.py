@@ -18,7 +18,7 @@ from covector.core.avals import instantiate, typeof
 from covector.core.jaxpr import Jaxpr
 from covector.interpreters.evaluate import eval_jaxpr
 from covector.interpreters.linearize import split
-from covector.interpreters.programs import choose, spread, staged, transposed_program
+from covector.interpreters.programs import choose, cut, grow, spread, staged, transposed_program
 from covector.lax.carries import Body
 from covector.lax.slots import COUNT, Held, latest_held, plan, slot_of, slot_of_stop
 from covector.passes.clean import without_effects
@@ -28,7 +28,6 @@ from covector.primitives.scan import with_marks
 from covector.primitives.shaping import strengthened
 from covector.primitives.stack_items import item_p, kept_items_p, with_item_p
 from covector.primitives.stacks import StackAval
-from covector.primitives.subprograms import cut, grow
 from covector.primitives.while_loop import bind_while
 
 

@@ -15,14 +15,9 @@ from covector.core.context import NAMED_AXES
 from covector.core.jaxpr import Jaxpr, Var
 from covector.core.linearity import linear_as_called, linear_by_marks
 from covector.core.primitive import NestedPrimitive
+from covector.interpreters.interpret import Bundle, Interpretation, arguments
 from covector.interpreters.linearize import split, split_known
-from covector.interpreters.programs import (
-    batched_program,
-    choose,
-    jvp_program,
-    spread,
-    transposed_program,
-)
+from covector.interpreters.programs import choose, spread, transposed_program
 from covector.interpreters.stage import LinearTrace
 from covector.primitives.shaping import strengthened
 
@@ -39,13 +34,10 @@ jit_p = call_primitive("jit")
 jit_p.inlined = True
 
 
-@jit_p.def_jvp
-def _jit_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, jaxpr: Jaxpr, name: str) -> Any:
-    nonzero = tuple(type(t) is not Zero for t in tangents)
-    program, present = jvp_program(jaxpr, nonzero)
-    outs = jit_p.bind(*primals, *choose(nonzero, tangents), jaxpr=program, name=name)
-    primals_out, tangents_out = outs[: len(present)], outs[len(present) :]
-    return primals_out, spread(present, tangents_out, [a.zero for a in jaxpr.out_avals])
+@jit_p.def_rule("interpret")
+def _jit_interpret(how: Interpretation, bundles: Sequence[Bundle], *, jaxpr: Jaxpr, name: str) -> list[Bundle]:
+    program = how.program(jaxpr, [b.form for b in bundles])
+    return how.results(program, jit_p.bind(*arguments(bundles), jaxpr=program.jaxpr, name=name))
 
 
 @jit_p.def_linearize
@@ -96,9 +88,3 @@ def _jit_transpose(cts: Sequence[Any], *args: Any, jaxpr: Jaxpr, name: str) -> l
     results = jit_p.bind(*known, *given, jaxpr=program, name=name)
     linear_cts = iter(spread(present, results, [None] * len(present)))
     return [next(linear_cts) if m else None for m in linear]
-
-
-@jit_p.def_batch
-def _jit_batch(size: int, args: Sequence[Any], dims: Sequence[int | None], *, jaxpr: Jaxpr, name: str) -> Any:
-    program, out_dims = batched_program(jaxpr, size, tuple(dims))
-    return jit_p.bind(*args, jaxpr=program, name=name), out_dims

@@ -20,15 +20,15 @@ from covector.core.avals import Zero, instantiate, typeof
 from covector.core.jaxpr import Equation, Jaxpr, Var, program_has_effects, sub_jaxprs
 from covector.core.linearity import linear_as_called, linear_by_marks
 from covector.interpreters.evaluate import run_equations
+from covector.interpreters.interpret import Bundle, Interpretation, arguments, present_tangents
 from covector.interpreters.jvp import JVPTracer, jvp
 from covector.interpreters.linearize import split_known
-from covector.interpreters.programs import choose, jvp_program, spread, transposed_program
+from covector.interpreters.programs import choose, rearranged, spread, transposed_program
 from covector.interpreters.stage import LinearTrace, closed_program
 from covector.passes.clean import clean, quiet_equation, without_effects
 from covector.primitives.call import call_primitive, varying_of
 from covector.primitives.saved_steps import Steps, giving_out, giving_out_only
-from covector.primitives.shaping import linear_structural, move_batch_to_front, strengthened
-from covector.primitives.subprograms import batched_in_front, rearranged
+from covector.primitives.shaping import linear_structural, strengthened
 
 Policy = Callable[..., bool]
 """``policy(primitive, *avals, **params)``: may the results of such an equation be saved?"""
@@ -46,22 +46,17 @@ def _bind(args: Sequence[Any], programs: Sequence[Jaxpr], params: dict[str, Any]
     return checkpoint_p.bind(*args, **{**params, **dict(zip(("jaxpr", "again"), programs, strict=False))})  # type: ignore[no-any-return]
 
 
-@checkpoint_p.def_jvp
-def _jvp(primals: Sequence[Any], tangents: Sequence[Any], *, jaxpr: Jaxpr, **params: Any) -> Any:
-    nonzero = tuple(type(t) is not Zero for t in tangents)
-    derived = [jvp_program(p, nonzero) for p in _programs(jaxpr, params)]
-    present = [all(marks) for marks in zip(*(d.present for d in derived), strict=True)]
-    programs = [_with_tangents(d.jaxpr, d.present, present) for d in derived]
-    outs = _bind([*primals, *choose(nonzero, tangents)], programs, params)
-    n = len(present)
-    return outs[:n], spread(present, outs[n:], [typeof(o).zero for o in outs[:n]])
-
-
-def _with_tangents(jaxpr: Jaxpr, present: Sequence[bool], wanted: Sequence[bool]) -> Jaxpr:
-    """A JVP program with only some of its tangents: one that either of two equal programs shows to be zero is zero."""
-    n = len(present)
-    kept = [w for w, p in zip(wanted, present, strict=True) if p]
-    return rearranged(jaxpr, range(len(jaxpr.in_vars)), [*range(n), *choose(kept, range(n, n + len(kept)))])
+@checkpoint_p.def_rule("interpret")
+def _interpret(how: Interpretation, bundles: Sequence[Bundle], *, jaxpr: Jaxpr, **params: Any) -> list[Bundle]:
+    given = [*map(how.aligned, bundles)]
+    forms = [b.form for b in given]
+    programs = [how.program(p, forms, ()) for p in _programs(jaxpr, params)]
+    if how.keeps_value:  # an output is plain that either of two equal programs shows to be plain
+        plain = [None in found for found in zip(*(p.forms for p in programs), strict=True)]
+        programs = [p.with_plain(plain) for p in programs]
+    else:
+        programs = how.choices(_programs(jaxpr, params), forms)
+    return how.results(programs[0], _bind(arguments(given), [p.jaxpr for p in programs], params))
 
 
 @checkpoint_p.def_linearize
@@ -172,7 +167,7 @@ def _split(trace: LinearTrace, args: Sequence[Any], linear: Sequence[bool], para
     """Of a call with known and linear arguments run what gives known outputs now, and record the rest whole."""
     jaxpr = _programs(params["jaxpr"], params)[-1]
     mask = tuple(linear)
-    present = jvp_program(jaxpr, mask).present
+    present = present_tangents(jaxpr, mask)
     outs: list[Any] = []
     if not all(present) or program_has_effects(jaxpr):
         known = jaxpr.derived(("known outputs", mask), lambda: _known_outputs(jaxpr, mask, tuple(present)))
@@ -203,16 +198,6 @@ def _transpose(cts: Sequence[Any], *args: Any, jaxpr: Jaxpr, again: Jaxpr | None
     program, present = transposed_program(jaxpr if again is None else again, linear, nonzero, varying=varying_of(given))
     results = checkpoint_p.bind(*known, *given, jaxpr=program, **params)
     return spread(linear, spread(present, results, [None] * len(present)), [None] * len(linear))
-
-
-@checkpoint_p.def_batch
-def _batch(size: int, args: Sequence[Any], dims: Sequence[int | None], *, jaxpr: Jaxpr, **params: Any) -> Any:
-    front = move_batch_to_front(args, dims)
-    batched = tuple(d is not None for d in dims)
-    programs = _programs(jaxpr, params)
-    found = tuple(map(any, zip(*(batched_in_front(p, size, batched)[1] for p in programs), strict=True)))
-    outs = _bind(front, [batched_in_front(p, size, batched, found)[0] for p in programs], params)
-    return outs, [0 if m else None for m in found]
 
 
 # --- name -------------------------------------------------------------------------------------------------------------

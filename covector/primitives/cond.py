@@ -24,8 +24,9 @@ from covector.core.jaxpr import Jaxpr, Var, program_acts
 from covector.core.linearity import LINEAR, joined, linear_by_marks, program_marks
 from covector.core.primitive import NestedPrimitive
 from covector.interpreters.evaluate import eval_jaxpr
+from covector.interpreters.interpret import Bundle, Interpretation, arguments, present_tangents
 from covector.interpreters.linearize import Split, split, split_known
-from covector.interpreters.programs import choose, jvp_program, spread, staged, transposed_program
+from covector.interpreters.programs import avals_of, choose, spread, staged, transposed_program
 from covector.interpreters.stage import LinearTrace
 from covector.primitives.effects import part_of_batch, would_misnumber
 from covector.primitives.indexing import gather_p
@@ -34,7 +35,7 @@ from covector.primitives.scan import one_by_one, repeated_effect, where
 from covector.primitives.selection import select_p
 from covector.primitives.shaping import broadcast_to_p, move_batch_to_front, strengthened
 from covector.primitives.stacks import StackAval
-from covector.primitives.subprograms import avals_of, batched_in_front, check_all_take_part, in_front
+from covector.primitives.subprograms import batched_in_front, check_all_take_part, in_front
 from covector.primitives.subscripts import concrete
 from covector.primitives.while_loop import is_known, places, take_rows
 
@@ -58,14 +59,15 @@ def union(marks: Sequence[Sequence[bool]]) -> tuple[bool, ...]:
     return tuple(map(any, zip(*marks, strict=True)))
 
 
-@cond_p.def_jvp
-def _cond_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, branches: Branches) -> Any:
-    nonzero = tuple(type(t) is not Zero for t in tangents[1:])
-    present = union([jvp_program(b, nonzero).present for b in branches])
-    derived = tuple(jvp_program(b, nonzero, present).jaxpr for b in branches)
-    outs = cond_p.bind(*primals, *choose(nonzero, tangents[1:]), branches=derived)
-    n = len(present)
-    return outs[:n], spread(present, outs[n:], [typeof(o).zero for o in outs[:n]])
+@cond_p.def_rule("interpret")
+def _cond_interpret(how: Interpretation, bundles: Sequence[Bundle], *, branches: Branches) -> list[Bundle]:
+    index, *operands = map(how.aligned, bundles)
+    index = how.valued(index)
+    if index.form is not None:
+        return how.undecided(cond_p, bundles, {"branches": branches})
+    programs = how.choices(branches, [b.form for b in operands])
+    outs = cond_p.bind(*index.parts, *arguments(operands), branches=tuple(p.jaxpr for p in programs))
+    return how.results(programs[0], outs)
 
 
 # --- linearization: the chosen branch leaves its residuals, the linear branches take them ------------------------------
@@ -146,7 +148,7 @@ def _split(trace: LinearTrace, args: Sequence[Any], linear: Sequence[bool], para
     """Of a choice with known and linear operands run the known part now, and record the rest."""
     branches = params["branches"]
     mask = tuple(linear[1:])
-    present = union([jvp_program(b, mask).present for b in branches])
+    present = union([present_tangents(b, mask) for b in branches])
     if all(b.linear == mask for b in branches) or all(present):
         inputs = [a.variable if m else a for a, m in zip(args, linear, strict=True)]
         return trace.record(cond_p, inputs, params, branches[0].out_avals, None)
@@ -180,14 +182,11 @@ def _cond_transpose(cts: Sequence[Any], index: Any, *operands: Any, branches: Br
 # --- batching ---------------------------------------------------------------------------------------------------------
 
 
-@cond_p.def_batch
-def _cond_batch(size: int, args: Sequence[Any], dims: Sequence[int | None], *, branches: Branches) -> Any:
+@cond_p.def_rule("batch of differing")
+def _batch_of_differing(size: int, args: Sequence[Any], dims: Sequence[int | None], *, branches: Branches) -> Any:
+    """The batching rule where each example has a choice of its own."""
     index, *operands = move_batch_to_front(args, dims)
     batched = tuple(d is not None for d in dims[1:])
-    if dims[0] is None:
-        found = union([batched_in_front(b, size, batched)[1] for b in branches])
-        programs = tuple(batched_in_front(b, size, batched, found)[0] for b in branches)
-        return cond_p.bind(index, *operands, branches=programs), [0 if m else None for m in found]
     check_all_take_part(size, branches)
     if size == 0:
         return [a.batched(0, 0).zeros() for a in branches[0].out_avals], [0] * len(branches[0].out_vars)

@@ -30,7 +30,7 @@ from covector.interpreters.batch import BatchTrace, BatchTracer, batch
 from covector.interpreters.closures import reachable_tracers
 from covector.interpreters.evaluate import eval_jaxpr
 from covector.interpreters.jvp import JVPTracer, jvp
-from covector.interpreters.programs import Derived, choose, spread, staged_program
+from covector.interpreters.programs import Derived, choose, rearranged, spread, staged_program
 from covector.interpreters.stage import LinearTrace, StageTrace, StageTracer, is_written_zero, stage
 from covector.primitives.custom_calls import call_like, split_as_call
 from covector.primitives.custom_closures import closure_converted
@@ -42,7 +42,7 @@ from covector.primitives.custom_linear import (
     written_out,
 )
 from covector.primitives.shaping import in_type, move_batch_to_front, strengthened
-from covector.primitives.subprograms import at_front, batched_in_front, rearranged
+from covector.primitives.subprograms import at_front, batched_in_front
 
 Values = Sequence[Any]
 Function = Callable[..., list[Any]]

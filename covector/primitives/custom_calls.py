@@ -12,8 +12,9 @@ from covector.core.jaxpr import Jaxpr
 from covector.core.linearity import linear_as_called, linear_by_marks
 from covector.core.primitive import Primitive
 from covector.interpreters.evaluate import eval_jaxpr
+from covector.interpreters.interpret import TANGENT, TANGENTS, marked
 from covector.interpreters.jvp import jvp
-from covector.interpreters.programs import choose, jvp_program, spread
+from covector.interpreters.programs import choose, spread
 from covector.interpreters.stage import LinearTrace, is_written_zero, stage
 from covector.primitives.call import call_primitive, jit_p
 from covector.primitives.custom_linear import linear_after
@@ -36,6 +37,10 @@ def call_like(name: str) -> Primitive:
         linear=linear_by_marks(linear_as_called),
     )
     primitive.def_rule("split", partial(split_as_call, name))
+    primitive.def_rule(
+        "interpret",
+        lambda how, bundles, **params: how.ruled(primitive, bundles, params, partial(eval_jaxpr, params["jaxpr"])),
+    )
     return primitive
 
 
@@ -95,7 +100,8 @@ def _custom_vmap_batch(
 def _custom_vmap_jvp(primals: Values, tangents: Values, *, jaxpr: Jaxpr, rule: BatchRule, hoisted: int) -> Any:
     """A function with a batching rule, which is the derivative of the rule."""
     nonzero = tuple(type(t) is not Zero for t in tangents)
-    program, present = jvp_program(jaxpr, nonzero)
+    interpreted = TANGENTS.program(jaxpr, marked(nonzero, TANGENT))
+    program, present = interpreted.jaxpr, [f is not None for f in interpreted.forms]
     given = choose(nonzero, tangents)
     own = hoisted + rule.n_closed
     if any(nonzero[:own]):

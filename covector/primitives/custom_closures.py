@@ -19,10 +19,9 @@ from covector.core.avals import Zero, typeof
 from covector.core.jaxpr import Jaxpr
 from covector.interpreters.closures import reachable_tracers
 from covector.interpreters.evaluate import eval_jaxpr
-from covector.interpreters.programs import choose, spread
+from covector.interpreters.programs import choose, cut, spread
 from covector.interpreters.stage import stage
 from covector.primitives.custom_linear import Backward, written_out
-from covector.primitives.subprograms import cut
 
 Values = Sequence[Any]
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from covector.core import errors
@@ -18,10 +19,10 @@ from covector.core.primitive import Primitive, TracerBase, in_users_code
 from covector.interpreters.closures import reachable_tracers
 from covector.interpreters.evaluate import eval_jaxpr
 from covector.interpreters.jvp import jvp
-from covector.interpreters.programs import choose, spread
+from covector.interpreters.programs import choose, cut, spread
 from covector.interpreters.stage import stage
 from covector.primitives.shaping import in_type, move_batch_to_front, reduce_sum_p
-from covector.primitives.subprograms import cut, in_front
+from covector.primitives.subprograms import in_front
 
 Values = Sequence[Any]
 
@@ -145,6 +146,11 @@ def _backward_staged(eqn: Equation) -> tuple[Equation, list[Any]]:
     params = {**eqn.params, "rule": LinearRule(rule.name, rule.forward, transposed), "residuals": n + len(hoisted)}
     inputs = [*(Var(h.aval) for h in hoisted), *eqn.inputs]
     return Equation(eqn.primitive, inputs, params, eqn.outputs, eqn.source), hoisted
+
+
+custom_linear_p.def_rule(
+    "interpret", lambda how, bundles, **params: how.ruled(custom_linear_p, bundles, params, partial(_forward, **params))
+)
 
 
 @custom_linear_p.def_jvp

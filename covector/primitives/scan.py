@@ -27,17 +27,18 @@ from covector.core.jaxpr import Jaxpr, Var, has_effects
 from covector.core.linearity import linear_by_marks, loop_marks
 from covector.core.primitive import NestedPrimitive
 from covector.interpreters.evaluate import eval_jaxpr
+from covector.interpreters.interpret import TANGENT, TANGENTS, Bundle, Interpretation, arguments, marked
 from covector.interpreters.linearize import Split, split, split_known
-from covector.interpreters.programs import choose, jvp_program, spread, staged, transposed_program
+from covector.interpreters.programs import avals_of, choose, cut, grow, rearranged, spread, staged, transposed_program
 from covector.interpreters.stage import LinearTrace
 from covector.passes.accumulating import with_parts_added
 from covector.passes.clean import clean
 from covector.primitives.call import jit_p
 from covector.primitives.progress import progress_bar
 from covector.primitives.selection import select_p
-from covector.primitives.shaping import move_batch_to_front, moveaxis, reshape_to, strengthened
+from covector.primitives.shaping import reshape_to, strengthened
 from covector.primitives.stacks import Stack, StackAval, merge_p, stacked_aval
-from covector.primitives.subprograms import at_front, avals_of, batched_in_front, cut, grow, rearranged
+from covector.primitives.subprograms import at_front, batched
 
 scan_p = NestedPrimitive("scan", multiple_results=True, trusted=True)
 
@@ -100,30 +101,21 @@ def _scan_abstract(*avals: Any, jaxpr: Jaxpr, **params: Any) -> list[Any]:
     return [*carry, *(stacked_aval(a, loop.length) for a in ys)]
 
 
-# --- forward mode -----------------------------------------------------------------------------------------------------
+# --- forward interpreters ---------------------------------------------------------------------------------------------
 
 
-@scan_p.def_jvp
-def _scan_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, jaxpr: Jaxpr, **params: Any) -> Any:
+@scan_p.def_rule("interpret")
+def _scan_interpret(how: Interpretation, bundles: Sequence[Bundle], *, jaxpr: Jaxpr, **params: Any) -> list[Bundle]:
     loop = Loop(**params)
-    nonzero = [type(t) is not Zero for t in tangents]
-    program, marks, present = grow(loop.carries, nonzero, lambda marks, needed: jvp_program(jaxpr, marks, needed))
-    given = chosen_tangents(loop.cut(marks), loop.cut(tangents))
-    step = rearranged(program, *jvp_order(loop, marks, present))
-    carry, ys = loop.bind(step, *[[*p, *t] for p, t in zip(loop.cut(primals), given, strict=True)])
-    n_out = len(jaxpr.out_vars) - loop.num_carry
-    outs = [*carry[: loop.num_carry], *ys[:n_out]]
-    zeros = [typeof(o).zero for o in outs]
-    return outs, spread(present, [*carry[loop.num_carry :], *ys[n_out:]], zeros)
-
-
-def jvp_order(loop: Loop, marks: Sequence[bool], present: Sequence[bool]) -> tuple[list[int], list[int]]:
-    """Where the inputs and outputs of a JVP program go: the tangents of each kind behind the primals of that kind."""
-    place_in, place_out = tangent_places(marks), tangent_places(present)
-    inputs = [i for p, t in zip(loop.cut(range(len(marks))), loop.cut(place_in), strict=True) for i in [*p, *_some(t)]]
-    c = loop.num_carry
-    outputs = [i for p, t in zip(cut(range(len(present)), c), cut(place_out, c), strict=True) for i in [*p, *_some(t)]]
-    return inputs, outputs
+    consts, carry, xs = loop.cut(bundles)
+    given = [*map(how.aligned, [*consts, *carry]), *map(how.column, xs)]
+    apart = jaxpr.derived(EXAMPLE_A_STEP, lambda: False)  # then what is noted in each step tells which example it was
+    step, forms = how.step(jaxpr, [b.form for b in given], loop.num_consts, loop.num_carry, carries_notes=not apart)
+    consts, carry, xs = map(arguments, loop.cut([*map(how.raised, given, forms)]))
+    n = len(carry)
+    carry, ys = loop.bind(step.jaxpr, consts, carry if apart else [*carry, *how.blank(step)], xs)
+    outs = how.results(step, [*carry[:n], *ys, *carry[n:]])
+    return [*outs[: loop.num_carry], *map(how.stacked, outs[loop.num_carry :])]
 
 
 def chosen(marks: Sequence[Sequence[bool]], groups: Sequence[Sequence[Any]]) -> list[list[Any]]:
@@ -134,16 +126,6 @@ def chosen(marks: Sequence[Sequence[bool]], groups: Sequence[Sequence[Any]]) -> 
 def chosen_tangents(marks: Sequence[Sequence[bool]], tangents: Sequence[Sequence[Any]]) -> list[list[Any]]:
     """The tangents that are marked, in each group, with arrays for symbolic zeros."""
     return [[*map(instantiate, group)] for group in chosen(marks, tangents)]
-
-
-def tangent_places(marks: Sequence[bool]) -> list[int | None]:
-    """For each primal the place of its tangent in a JVP program, where all primals come first."""
-    places = iter(range(len(marks), 2 * len(marks)))
-    return [next(places) if m else None for m in marks]
-
-
-def _some(xs: Sequence[Any]) -> list[Any]:
-    return [x for x in xs if x is not None]
 
 
 # --- linearization: a known loop that stacks residuals, and a linear loop over them -----------------------------------
@@ -187,8 +169,8 @@ scan_p.def_rule("split", _scan_split)
 
 def linear_marks(jaxpr: Jaxpr, loop: Loop, linear: Sequence[bool]) -> tuple[list[bool], list[bool]]:
     """Which inputs of a step are linear, carries included, and which outputs: those that have a derivative in them."""
-    _, marks, present = grow(loop.carries, linear, lambda marks, needed: jvp_program(jaxpr, marks, needed))
-    return marks, present
+    step, forms = TANGENTS.step(jaxpr, marked(linear, TANGENT), loop.num_consts, loop.num_carry)
+    return [f is not None for f in forms], [f is not None for f in step.forms]
 
 
 class Residuals(NamedTuple):
@@ -330,25 +312,14 @@ def _backward_step(program: Jaxpr, n_consts: int, n_xs: int, n_sums: int, n_carr
 
 @scan_p.def_batch
 def _scan_batch(size: int, args: Sequence[Any], dims: Sequence[int | None], *, jaxpr: Jaxpr, **params: Any) -> Any:
+    """Where examples have steps of their own, one that has ended keeps its carries."""
     loop = Loop(**params)
-    batched = [d is not None for d in dims]
-    consts, carry, xs = loop.cut(args)
-    if loop.length is None and loop.cut(batched)[2][0] and is_tick(typeof(xs[0])):
+    if loop.ticks(dims) not in ([], [None]) and is_tick(typeof(*loop.ticks(args))):
         jaxpr = _ticking(jaxpr, loop)
-        batched[loop.carries] = [True] * loop.num_carry
-    step, marks, found = grow(loop.carries, batched, lambda marks, needed: batched_in_front(jaxpr, size, marks, needed))
-    const_dims, carry_dims, x_dims = loop.cut(dims)
-    front = move_batch_to_front(consts, const_dims)
-    init = [at_front(a, d, size, m) for a, d, m in zip(carry, carry_dims, marks[loop.carries], strict=True)]
-    columns = [x if d is None else moveaxis(x, d, batch_axis(x)) for x, d in zip(xs, x_dims, strict=True)]
-    carry_out, ys = loop.bind(step, front, init, columns)
-    outs = [*((x, 0) for x in carry_out), *((y, batch_axis(y)) for y in ys)]
-    return [x for x, _ in outs], [axis if m else None for (_, axis), m in zip(outs, found, strict=True)]
-
-
-def batch_axis(column: Any) -> int:
-    """Where the batch axis of a column is: in front of each step's value."""
-    return 0 if isinstance(typeof(column), StackAval) else 1
+        args, dims = list(args), list(dims)
+        args[loop.carries] = [at_front(x, d, size, True) for x, d in zip(args[loop.carries], dims[loop.carries], strict=True)]
+        dims[loop.carries] = [0] * loop.num_carry
+    return batched(scan_p, size, args, dims, jaxpr=jaxpr, **params)
 
 
 def is_tick(aval: StackAval) -> bool:

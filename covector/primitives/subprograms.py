@@ -1,68 +1,21 @@
-"""What the rules of loops and choices share: inputs in another order, fixpoints over carries, batch axes in front."""
+"""How programs are batched: the batch axes of loops and choices are in front, so that those of a carry stay where they are."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from functools import lru_cache, partial
+from typing import Any
 
 from covector.core import errors
 from covector.core.avals import shape_of, typeof
 from covector.core.context import axis_of_rule
-from covector.core.jaxpr import Jaxpr, Var, program_axes
+from covector.core.jaxpr import Jaxpr, program_axes
+from covector.core.kinds import Program
+from covector.core.primitive import Primitive, derives
 from covector.interpreters.batch import batch
-from covector.interpreters.evaluate import eval_jaxpr
-from covector.interpreters.stage import closed_program
+from covector.interpreters.interpret import TANGENTS, Bundle, Interpretation, Note, marked, tangent_of, with_tangent
 from covector.primitives.shaping import broadcast_to_p, moveaxis
 from covector.primitives.stacks import StackAval, repeat_items_p
-
-T = TypeVar("T")
-
-
-def cut(xs: Sequence[Any], *lengths: int) -> list[list[Any]]:
-    """A sequence in consecutive parts of these lengths, and the rest."""
-    parts, start = [], 0
-    for n in lengths:
-        parts.append(list(xs[start : start + n]))
-        start += n
-    return [*parts, list(xs[start:])]
-
-
-def rearranged(jaxpr: Jaxpr, inputs: Sequence[Any], outputs: Sequence[int] | None = None) -> Jaxpr:
-    """The program with its inputs (and outputs) in another order.
-
-    Place i is taken by number ``inputs[i]`` of the original; an aval there is that of an input which is not used.
-    """
-    chosen = range(len(jaxpr.out_vars)) if outputs is None else outputs
-
-    def make() -> Jaxpr:
-        in_vars = [jaxpr.in_vars[i] if isinstance(i, int) else Var(i) for i in inputs]
-        mask = None if jaxpr.linear is None else [isinstance(i, int) and jaxpr.linear[i] for i in inputs]
-        return Jaxpr(in_vars, jaxpr.equations, [jaxpr.out_vars[i] for i in chosen], jaxpr.consts, mask)
-
-    return jaxpr.derived(("rearranged", tuple(inputs), tuple(chosen)), make)
-
-
-def grow(
-    carries: slice, marks: Sequence[bool], derive: Callable[[tuple[bool, ...], tuple[bool, ...]], tuple[T, list[bool]]]
-) -> Any:
-    """The least marks of carries, above those given, that one step of a loop reproduces.
-
-    Args:
-        carries: which of the marked inputs are carries; they are the first outputs too.
-        marks: a mark for each input.
-        derive: ``derive(marks, needed) -> (result, marks of the outputs)``, where outputs that are ``needed`` come marked.
-
-    Returns:
-        The result for these marks, the marks of the inputs, the marks of the outputs.
-    """
-    marks = list(marks)
-    while True:
-        before = marks[carries]
-        result, found = derive(tuple(marks), tuple(before))
-        after = [a or b for a, b in zip(before, found, strict=False)]
-        if after == before:
-            return result, marks, found
-        marks[carries] = after
 
 
 def at_front(x: Any, dim: int | None, size: int, wanted: bool) -> Any:
@@ -80,28 +33,85 @@ def in_front(f: Callable[..., Sequence[Any]], size: int, args: Sequence[Any], ba
     return [at_front(o, d, size, True) for o, d in zip(outs, dims, strict=True)]
 
 
+class Batch(Interpretation):
+    """A batch along an axis, which loops and choices have in front."""
+
+    keeps_value = False
+
+    def __init__(self, size: int, axis_name: Any):
+        self.size = size
+        self.axis_name = axis_name
+        self.key = ("batch", size, axis_name)
+
+    def run(self, f: Callable[..., Sequence[Any]], bundles: Sequence[Bundle]) -> tuple[list[Bundle], Sequence[Note]]:
+        outs, dims = batch(f, self.size, *values_and_dims(bundles), axis_name=self.axis_name)
+        return bundles_of(outs, dims), ()
+
+    def avals(self, aval: Any, form: Any) -> Sequence[Any]:
+        return (aval if form is None else aval.batched(self.size, form),)
+
+    def coerced(self, bundle: Bundle, form: Any) -> Bundle:
+        (x,), dim = bundle
+        return Bundle((at_front(x, dim, self.size, True),), 0)  # type: ignore[arg-type]
+
+    def aligned(self, bundle: Bundle) -> Bundle:
+        (x,), dim = bundle
+        return Bundle((moveaxis(x, dim, 0),), 0) if dim else bundle  # type: ignore[arg-type]
+
+    def column(self, bundle: Bundle) -> Bundle:
+        (x,), dim = bundle
+        return bundle if dim is None else Bundle((moveaxis(x, dim, batch_axis(x)),), 0)  # type: ignore[arg-type]
+
+    def stacked(self, column: Bundle) -> Bundle:
+        return column if column.form is None else Bundle(column.parts, batch_axis(*column.parts))
+
+    def undecided(self, primitive: Primitive, bundles: Sequence[Bundle], params: dict[str, Any]) -> list[Bundle]:
+        """The examples may go different ways."""
+        return bundles_of(*primitive.rules["batch of differing"](self.size, *values_and_dims(bundles), **params))
+
+
+batch_of = lru_cache(maxsize=64)(Batch)
+
+
+@derives("jvp", Program)
+def _jvp_of_program(primitive: Primitive, kind: Program) -> Any:
+    def jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
+        outs = primitive.rules["interpret"](TANGENTS, [*map(with_tangent, primals, tangents)], **params)
+        return [o.parts[0] for o in outs], [*map(tangent_of, outs)]
+
+    return jvp
+
+
+derives("batch", Program)(lambda primitive, kind: partial(batched, primitive))
+
+
+def batched(primitive: Primitive, size: int, args: Sequence[Any], dims: Sequence[int | None], **params: Any) -> Any:
+    """The batching rule that follows from how a primitive is interpreted."""
+    how = batch_of(size, axis_of_rule())
+    return values_and_dims(primitive.rules["interpret"](how, [*map(Bundle, zip(args), dims)], **params))
+
+
+def bundles_of(values: Sequence[Any], dims: Sequence[int | None]) -> list[Bundle]:
+    """The bundles of values and their batch axes."""
+    return [Bundle((x,), d) for x, d in zip(values, dims, strict=True)]
+
+
+def values_and_dims(bundles: Sequence[Any]) -> tuple[list[Any], list[int | None]]:
+    """The values that bundles are, and their batch axes."""
+    return [b.parts[0] for b in bundles], [b.form for b in bundles]
+
+
+def batch_axis(column: Any) -> int:
+    """Where the batch axis of a column is: in front of each step's value."""
+    return 0 if isinstance(typeof(column), StackAval) else 1
+
+
 def batched_in_front(
     jaxpr: Jaxpr, size: int, batched: tuple[bool, ...], needed: tuple[bool, ...] = ()
 ) -> tuple[Jaxpr, list[bool]]:
     """The program for a batch whose axes are in front everywhere, and which outputs are batched: at least those ``needed``."""
-
-    def make() -> tuple[Jaxpr, list[bool]]:
-        def outputs(*args: Any) -> tuple[list[Any], list[bool]]:
-            dims = [0 if b else None for b in batched]
-            outs, out_dims = batch(lambda *xs: eval_jaxpr(jaxpr, *xs), size, args, dims, axis_name=axis_of_rule())
-            wanted = [*needed, *[False] * (len(outs) - len(needed))]
-            found = [d is not None or w for d, w in zip(out_dims, wanted, strict=True)]
-            return [at_front(o, d, size, w) for o, d, w in zip(outs, out_dims, wanted, strict=True)], found
-
-        avals = [a.batched(size, 0) if b else a for a, b in zip(jaxpr.in_avals, batched, strict=True)]
-        return closed_program(outputs, avals)
-
-    return jaxpr.derived(("batch in front", size, axis_of_rule(), batched, needed), make)
-
-
-def avals_of(xs: Sequence[Any]) -> list[Any]:
-    """The avals of values."""
-    return [typeof(x) for x in xs]
+    program = batch_of(size, axis_of_rule()).program(jaxpr, marked(batched, 0), marked(needed, 0))
+    return program.jaxpr, [f is not None for f in program.forms]
 
 
 def check_all_take_part(size: int, programs: Sequence[Jaxpr]) -> None:

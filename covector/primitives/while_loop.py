@@ -27,8 +27,9 @@ from covector.core.jaxpr import Jaxpr, Literal, program_acts
 from covector.core.linearity import LINEAR, linear_by_marks, loop_marks, program_marks
 from covector.core.primitive import NestedPrimitive, TracerBase
 from covector.interpreters.evaluate import eval_jaxpr
+from covector.interpreters.interpret import Bundle, Interpretation, arguments, flat
 from covector.interpreters.linearize import split, split_known
-from covector.interpreters.programs import choose, jvp_program, spread, staged
+from covector.interpreters.programs import choose, cut, grow, rearranged, spread, staged
 from covector.interpreters.stage import LinearTrace
 from covector.primitives.call import jit_p
 from covector.primitives.effects import makes_checks, part_of_batch
@@ -39,7 +40,6 @@ from covector.primitives.scan import (
     Residuals,
     chosen,
     chosen_tangents,
-    jvp_order,
     linear_marks,
     one_by_one,
     repeated_effect,
@@ -50,7 +50,7 @@ from covector.primitives.scan import (
 from covector.primitives.shaping import move_batch_to_front
 from covector.primitives.stack_items import add_rows_p, rows_p
 from covector.primitives.stacks import Stack, StackAval, stack_add_p
-from covector.primitives.subprograms import at_front, batched_in_front, check_all_take_part, cut, grow, in_front, rearranged
+from covector.primitives.subprograms import at_front, check_all_take_part, in_front
 from covector.primitives.subscripts import concrete
 
 TRUE = Literal(np.True_)
@@ -105,24 +105,49 @@ def _while_abstract(*avals: Any, cond: Jaxpr, body: Jaxpr, **params: Any) -> lis
     return [*body.out_avals[:n], *_stack_avals(body, n, params["ticks"])]
 
 
-@while_p.def_jvp
-def _while_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, cond: Jaxpr, body: Jaxpr, **params: Any) -> Any:
-    loop = While(**params)
-    cond_consts, consts, carry = loop.cut(primals)
-    nb, n = len(consts), len(carry)
-    nonzero = [type(t) is not Zero for t in tangents[loop.num_cond :]]
-    program, marks, present = grow(slice(nb, nb + n), nonzero, lambda marks, needed: jvp_program(body, marks, needed))
-    t_consts, t_carry = chosen_tangents(cut(marks, nb), cut(tangents[loop.num_cond :], nb))
-    tangent_avals = [a.tangent() for a in choose(marks[nb:], body.in_avals[nb:])]
-    carry_out, stacks = bind_while(
-        rearranged(cond, [*range(len(cond.in_vars)), *tangent_avals]),
-        rearranged(program, *jvp_order(as_scan(nb, n), marks, present)),
-        [cond_consts, [*consts, *t_consts], [*carry, *t_carry]],
-        loop.ticks,
-    )
-    n_stacks = len(present) - n
-    primals_out = [*carry_out[:n], *stacks[:n_stacks]]
-    return primals_out, spread(present, [*carry_out[n:], *stacks[n_stacks:]], [typeof(o).zero for o in primals_out])
+@while_p.def_rule("interpret")
+def _while_interpret(
+    how: Interpretation, bundles: Sequence[Bundle], *, cond: Jaxpr, body: Jaxpr, num_cond: int, num_body: int, ticks: int | None
+) -> list[Bundle]:
+    cond_consts, given = cut([*map(how.aligned, bundles)], num_cond)
+    num_carry = len(given) - num_body
+    step, forms = how.step(body, [b.form for b in given], num_body, num_carry)
+    consts, carry = cut([*map(how.raised, given, forms)], num_body)
+    cond_consts = [*map(how.valued, cond_consts)]
+    condition = how.condition(cond, [b.form for b in (*cond_consts, *carry)], num_cond)
+    if condition.notes:
+        return _with_condition_carried(how, bundles, cond, body, While(num_cond, num_body, ticks))
+    if condition.forms != (None,):
+        params = {"cond": cond, "body": body, "num_cond": num_cond, "num_body": num_body, "ticks": ticks}
+        return how.undecided(while_p, bundles, params)
+    args = [arguments(cond_consts), arguments(consts), [*arguments(carry), *how.blank(step)]]
+    goes_on = rearranged(condition.jaxpr, [*range(len(condition.jaxpr.in_vars)), *step.note_avals])
+    carry_out, stacks = bind_while(goes_on, step.jaxpr, args, ticks)
+    n = len(flat(carry))
+    outs = how.results(step, [*carry_out[:n], *stacks, *carry_out[n:]])
+    return [*outs[:num_carry], *map(how.stacked, outs[num_carry:])]
+
+
+def _with_condition_carried(
+    how: Interpretation, bundles: Sequence[Bundle], cond: Jaxpr, body: Jaxpr, loop: While
+) -> list[Bundle]:
+    """A loop that carries whether it goes on, so that what is noted in its condition is noted in the step before."""
+    cond_consts, consts, carry = loop.cut(bundles)
+    num_carry = len(carry)
+
+    def step(*args: Any) -> list[Any]:
+        cond_consts, consts, carry, _ = cut(args, loop.num_cond, loop.num_body, num_carry)
+        outs = eval_jaxpr(body, *consts, *carry)
+        return [*outs[:num_carry], *eval_jaxpr(cond, *cond_consts, *outs[:num_carry]), *outs[num_carry:]]
+
+    in_avals = [*cond.in_avals[: loop.num_cond], *body.in_avals, *cond.out_avals]
+    both = body.derived_with([cond], ("condition carried", loop), lambda: staged(step, in_avals))
+    goes_on = cond.derived("carried", lambda: staged(lambda *carry: carry[-1:], in_avals[loop.num_cond + loop.num_body :]))
+    first = jit_p.rules["interpret"](how, [*cond_consts, *carry], jaxpr=cond, name="the condition of a loop")
+    consts_of_both = {"num_cond": 0, "num_body": loop.num_cond + loop.num_body}
+    given = [*cond_consts, *consts, *carry, *first]
+    outs = _while_interpret(how, given, cond=goes_on, body=both, ticks=loop.ticks, **consts_of_both)
+    return [*outs[:num_carry], *outs[num_carry + 1 :]]
 
 
 # --- linearization: a known loop that collects residuals, and a linear scan over them ---------------------------------
@@ -224,33 +249,23 @@ while_p.linear = linear_by_marks(_marks)
 # --- batching ---------------------------------------------------------------------------------------------------------
 
 
-@while_p.def_batch
-def _while_batch(size: int, args: Sequence[Any], dims: Sequence[int | None], *, cond: Jaxpr, body: Jaxpr, **params: Any) -> Any:
+@while_p.def_rule("batch of differing")
+def _batch_of_differing(
+    size: int, args: Sequence[Any], dims: Sequence[int | None], *, cond: Jaxpr, body: Jaxpr, **params: Any
+) -> Any:
+    """The batching rule where each example goes on as long as it does."""
     loop = While(**params)
-    nb = loop.num_body
-    groups = loop.cut(move_batch_to_front(args, dims))
-    batched = [d is not None for d in dims]
-    cond_marks, rest = batched[: loop.num_cond], batched[loop.num_cond :]
-    n = len(groups[2])
-
-    def derive(marks: tuple[bool, ...], needed: tuple[bool, ...]) -> Any:
-        return batched_in_front(body, size, marks, needed)
-
-    step, marks, found = grow(slice(nb, nb + n), rest, derive)
-    condition, (differs,) = batched_in_front(cond, size, (*cond_marks, *marks[nb:]))
-    if not differs:
-        groups[2] = [at_front(x, 0 if b else None, size, m) for x, b, m in zip(groups[2], rest[nb:], marks[nb:], strict=True)]
-        carry, stacks = bind_while(condition, step, groups, loop.ticks)
-        return [*carry, *stacks], [0 if m else None for m in found]
-    reads = [v is o for v, o in zip(body.in_vars[nb:], body.out_vars, strict=False)]
+    reads = [v is o for v, o in zip(body.in_vars[loop.num_body :], body.out_vars, strict=False)]
+    n = len(reads)
     if any(reads):
         return _batch_of_changing(size, loop, reads, loop.cut(args), loop.cut(dims), cond, body)
     check_all_take_part(size, (cond, body))
     if size == 0:
         avals = [*body.out_avals[:n], *_stack_avals(body, n, loop.ticks)]
         return [a.batched(0, 0).zeros() for a in avals], [0] * len(avals)
-    groups[2] = [at_front(x, 0 if b else None, size, True) for x, b in zip(groups[2], rest[nb:], strict=True)]
-    marks = [*cond_marks, *rest[:nb], *[True] * n]
+    groups = loop.cut(move_batch_to_front(args, dims))
+    groups[2] = [at_front(x, d, size, True) for x, d in zip(loop.cut(args)[2], loop.cut(dims)[2], strict=True)]
+    marks = [*(d is not None for d in dims[:-n]), *[True] * n]
     known = all(is_known(a) for a in args) if len(body.out_vars) == n else not any(isinstance(a, TracerBase) for a in args)
     collects = len(body.out_vars) > n
     exact = program_acts(cond) or program_acts(body)
@@ -280,7 +295,7 @@ def _batch_of_changing(
     n, count = len(reads), sum(reads)
     outputs = [*choose([not r for r in reads], range(n)), *range(n, len(body.out_vars))]
     (values, read), (axes, read_axes) = divided(args), divided(dims)
-    outs, out_dims = _while_batch(
+    outs, out_dims = _batch_of_differing(
         size,
         values,
         axes,
@@ -289,16 +304,11 @@ def _batch_of_changing(
         **loop._replace(num_cond=loop.num_cond + count, num_body=loop.num_body + count)._asdict(),
     )
     m = n - count
-    kept = [not r for r in reads]
+    changing = [not r for r in reads]
     return (
-        [*spread(kept, outs[:m], _filled(reads, read)), *outs[m:]],
-        [*spread(kept, out_dims[:m], _filled(reads, read_axes)), *out_dims[m:]],
+        [*spread(changing, outs[:m], spread(reads, read, reads)), *outs[m:]],
+        [*spread(changing, out_dims[:m], spread(reads, read_axes, reads)), *out_dims[m:]],
     )
-
-
-def _filled(mask: Sequence[bool], xs: Sequence[Any]) -> list[Any]:
-    """The items at the marked places, None at the others."""
-    return spread(mask, xs, [None] * len(mask))
 
 
 def is_known(x: Any) -> bool:

@@ -14,8 +14,8 @@ from covector.core.pytrees import tree_structure, tree_unflatten
 from covector.core.tracebacks import hides_frames
 from covector.interpreters.closures import reachable_tracers
 from covector.interpreters.evaluate import eval_jaxpr
+from covector.interpreters.programs import rearranged
 from covector.primitives.custom_calls import BatchRule, custom_vmap_p, linear_call_p, with_values
-from covector.primitives.subprograms import rearranged
 from covector.transforms.arguments import (
     check_callable,
     check_functions,

@@ -1,0 +1,130 @@
+"""Forward interpreters of one's own: what a value is a bundle of, and rules for what primitives make of bundles.
+
+An interpreter that counts how often its inputs are added up:
+
+>>> import numpy as np
+>>> from covector.interpreters.bundles import Bundle, Interpreter
+>>> class Terms(Interpreter):
+...     name = "terms_example"
+...     def avals(self, aval, form):
+...         return (aval,) if form is None else (aval, typeof(0))
+...     def coerced(self, bundle, form):
+...         return Bundle((*bundle.parts, 0), form)
+>>> from covector.primitives.ring import add_p
+>>> @add_p.def_rule("terms_example")
+... def terms_of_sum(how, x, y):
+...     (x, n), (y, m) = how.raised(x, "n").parts, how.raised(y, "n").parts
+...     return Bundle((x + y, n + m), "n")
+>>> Terms()(lambda x: [x + x + 1.0], Bundle((2.0, 1), "n"))
+[Bundle(parts=(5.0, 2), form='n')]
+
+Loops, choices and calls need no rules: `covector.interpreters.interpret` threads bundles through their programs.  What is
+done with the parts is seen by every transformation around, so an interpreter composes with these as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from functools import partial
+from typing import Any, ClassVar
+
+from covector.core import errors
+from covector.core.avals import typeof
+from covector.core.primitive import Primitive, Trace, open_trace
+from covector.core.source import Source
+from covector.core.tracer import Tracer, register_tracer
+from covector.interpreters.interpret import Bundle, Interpretation, Note
+from covector.interpreters.stage import leaked
+
+
+class BundleTracer(Tracer):
+    """A value of which there is a bundle."""
+
+    __slots__ = ("bundle",)
+
+    def __init__(self, trace: BundleTrace, bundle: Bundle):
+        self._trace = trace
+        self.bundle = bundle
+
+    @property
+    def aval(self) -> Any:
+        return self._trace.how.aval(self.bundle)
+
+    def concrete(self) -> Any:
+        if not self._trace.how.keeps_value:
+            return None
+        value = self.bundle.parts[0]
+        return value.concrete() if isinstance(value, Tracer) else value
+
+    def unknown_because(self) -> str:
+        return f"as a plain value it would lose what {self._trace.name} knows of it"
+
+
+register_tracer(BundleTracer, lambda x: x.aval)
+
+
+class BundleTrace(Trace):
+    """Applies the rules of an interpreter."""
+
+    __slots__ = ("how",)
+
+    def __init__(self, how: Interpreter, origin: Source | None = None):
+        super().__init__(how.name, origin)
+        self.how = how
+
+    @property
+    def runs_functions(self) -> bool:
+        return not self.how.follows_rules
+
+    def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
+        if self.closed:
+            raise leaked(self, args)
+        interpret = primitive.rules.get("interpret", partial(self.how.apply, primitive))
+        results = interpret(self.how, [self.lower(a) for a in args], **params)
+        return [self.lift(b) for b in results] if primitive.multiple_results else self.lift(results)
+
+    def lift(self, bundle: Bundle) -> Any:
+        """A tracer of this trace, or the value as it is."""
+        return bundle.parts[0] if bundle.form is None else BundleTracer(self, bundle)
+
+    def lower(self, x: Any) -> Bundle:
+        """The bundle of any value."""
+        return x.bundle if type(x) is BundleTracer and x._trace is self else Bundle((x,))
+
+
+class Interpreter(Interpretation):
+    """A forward interpreter; a subclass says what a value is a bundle of, and registers rules under its ``name``.
+
+    A rule is ``rule(how, *bundles, **params) -> bundle``, for a primitive with several results a list of bundles.
+
+    Attributes:
+        name: what its rules are called, and what it is called in errors.
+        follows_rules: whether a function with derivative rules of the user's is applied by a rule as any other primitive is;
+            otherwise what the function does is interpreted.
+    """
+
+    name: ClassVar[str]
+    follows_rules: ClassVar[bool] = False
+
+    @property
+    def key(self) -> Hashable:  # type: ignore[override]
+        return self.name
+
+    def __call__(self, f: Callable[..., Sequence[Any]], *bundles: Bundle) -> list[Bundle]:
+        """The outputs of ``f`` for these bundles of its arguments."""
+        with open_trace(BundleTrace, self) as trace:
+            return [trace.lower(o) for o in f(*map(trace.lift, bundles))]
+
+    def run(self, f: Callable[..., Sequence[Any]], bundles: Sequence[Bundle]) -> tuple[list[Bundle], Sequence[Note]]:
+        return self(f, *bundles), ()
+
+    def aval(self, bundle: Bundle) -> Any:
+        """The aval of the value that a bundle stands for."""
+        return typeof(bundle.parts[0])
+
+    def apply(self, primitive: Primitive, how: Any, bundles: Sequence[Bundle], **params: Any) -> Any:
+        """What a primitive without programs makes of bundles: by default its rule says that."""
+        rule = primitive.rule(self.name)
+        if rule is None:
+            raise errors.MissingRuleError(primitive.name, self.name, self.name)
+        return rule(self, *bundles, **params)
