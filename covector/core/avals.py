@@ -119,7 +119,7 @@ class ShapedArray(AbstractValue):
 
     def zeros(self) -> Any:
         if self.weak_type:
-            return WEAK_SCALARS[self.dtype.kind](0)
+            return WEAK_TYPES[self.dtype.kind](0)
         return np.zeros(self.shape, self.dtype) if self.shape else np.zeros((), self.dtype)[()]
 
     def strengthened(self) -> ShapedArray:
@@ -232,8 +232,20 @@ def instantiate(tangent: Any) -> Any:
 # --- dtypes ---------------------------------------------------------------------------------------------------------
 
 _KIND_LETTERS = {"f": "f", "c": "c", "i": "i", "u": "u"}
-WEAK_SCALARS: dict[str, type] = {"i": int, "f": float, "c": complex}
+WEAK_TYPES: dict[str, type] = {"i": int, "f": float, "c": complex}
 """The Python type of a weak scalar, by the kind of its dtype."""
+
+WEAK_NUMBERS: frozenset[type] = frozenset(WEAK_TYPES.values())
+"""The types of Python's numbers that are weakly typed."""
+
+PYTHON_NUMBERS: frozenset[type] = WEAK_NUMBERS | {bool}
+"""The types of all of Python's numbers; a bool is as strong as NumPy's."""
+
+NUMPY_TWINS: frozenset[type] = frozenset({np.int64, np.float64, np.complex128})
+"""The types of NumPy's numbers that have the values of Python's, bit for bit."""
+
+PLAIN_TYPES: frozenset[type] = PYTHON_NUMBERS | {np.ndarray, np.float64}
+"""The types of nearly all values that are not traced."""
 
 
 def dtype_name(dtype: Any) -> str:
@@ -444,9 +456,9 @@ def broadcast_shapes(*shapes: Shape) -> Shape:
 
 def promotion_key(aval: ShapedArray) -> Any:
     """What NumPy's promotion needs to know of an argument: its dtype, or the Python type of a weak scalar."""
-    return WEAK_SCALARS[aval.dtype.kind] if aval.weak_type else aval.dtype
+    return WEAK_TYPES[aval.dtype.kind] if aval.weak_type else aval.dtype
 
 
 def result_dtype(*avals: ShapedArray) -> np.dtype[Any]:
     """The dtype that values of these avals promote to (``numpy.result_type``, weak scalars included)."""
-    return np.result_type(*(WEAK_SCALARS[a.dtype.kind](0) if a.weak_type else a.dtype for a in avals))
+    return np.result_type(*(WEAK_TYPES[a.dtype.kind](0) if a.weak_type else a.dtype for a in avals))

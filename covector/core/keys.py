@@ -127,7 +127,7 @@ class Alike(Same):
 
 # --- metadata of registered containers ----------------------------------------------------------------------------------------
 
-PLAIN = frozenset({type(None), int, str, bytes})
+_HASHABLE = frozenset({type(None), int, str, bytes})
 """Types of metadata that compare as keys do, among themselves and to `Metadata`."""
 
 
@@ -156,7 +156,7 @@ class Metadata:
 
 def described(metadata: Any) -> Any:
     """Metadata as it is put into the structure of a tree."""
-    return metadata if type(metadata) in PLAIN else Metadata(metadata)
+    return metadata if type(metadata) in _HASHABLE else Metadata(metadata)
 
 
 def restored(metadata: Any) -> Any:

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from covector.core.avals import ShapedArray, float0, typeof
+from covector.core.avals import PYTHON_NUMBERS, ShapedArray, float0, typeof
 from covector.core.jaxpr import Atom, Equation, Jaxpr, Literal, Scope, Var, register_printer
 from covector.core.layout import Block, Concat, Fill, Node, layout, words
 from covector.core.notation import (
@@ -36,7 +36,6 @@ from covector.core.notation import (
 )
 
 Doc = str | Node
-NUMBERS = (bool, int, float, complex)
 MAX_NESTING = 8
 
 
@@ -265,7 +264,7 @@ class _Printer:
         if type(value) is np.ndarray and typeof(value) == aval:
             first, *rest = self.elements(value)
             return Fill([f"{self.binder(name, aval)}={first}", *rest])
-        if isinstance(value, (*NUMBERS, np.generic)) and typeof(value) == aval:
+        if isinstance(value, (*PYTHON_NUMBERS, np.generic)) and typeof(value) == aval:
             return Concat([f"{name}=", self.value(value)])
         return Concat([f"{self.binder(name, aval)}=", self.value(value)])
 
@@ -276,7 +275,7 @@ class _Printer:
 
     def value(self, x: Any) -> Doc:
         cls = type(x)
-        if cls in NUMBERS:
+        if cls in PYTHON_NUMBERS:
             return number_text(x)
         if x is None or x is Ellipsis:
             return "..." if x is Ellipsis else "None"

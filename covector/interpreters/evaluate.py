@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from covector.core import errors
-from covector.core.avals import dtype_of, typeof
+from covector.core.avals import PYTHON_NUMBERS, dtype_of, typeof
 from covector.core.checked_rules import alike, checked_impl
 from covector.core.jaxpr import Equation, Jaxpr, Var, register_evaluation
 from covector.core.memory import own_results
@@ -138,6 +138,3 @@ def implementation(eqn: Equation) -> Callable[..., Any]:
 def as_python_scalar(x: Any) -> Any:
     """The Python scalar of a NumPy one: a weakly typed result stays weak."""
     return x if type(x) in PYTHON_NUMBERS else x.item()
-
-
-PYTHON_NUMBERS = {bool, int, float, complex}

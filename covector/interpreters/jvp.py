@@ -13,15 +13,13 @@ from typing import Any
 import numpy as np
 
 from covector.core import errors
-from covector.core.avals import SCALAR_ZEROS, Zero, typeof
+from covector.core.avals import PYTHON_NUMBERS, SCALAR_ZEROS, Zero, typeof
 from covector.core.context import enter, leave
 from covector.core.memory import Holder, copy_of
 from covector.core.primitive import Primitive, Trace, TracerBase, new_trace, open_trace
 from covector.core.source import Source
 from covector.core.tracer import Tracer, register_tracer
 from covector.interpreters.stage import is_written_zero, leaked
-
-PYTHON_NUMBERS = {bool, int, float, complex}
 
 
 class JVPTracer(Tracer):

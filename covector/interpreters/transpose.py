@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from covector.core import errors
-from covector.core.avals import Zero, instantiate, typeof
+from covector.core.avals import PLAIN_TYPES, Zero, instantiate, typeof
 from covector.core.context import KEPT_AXES, MODES, NAMED_AXES, WATCH, mode, value_of
 from covector.core.jaxpr import Jaxpr, Var, has_effects, sub_jaxprs
 from covector.core.memory import Holder
@@ -180,7 +180,7 @@ def backward(
             x_cts = summed_over_axes(x_cts, (primitive, inputs, params, outputs, _source), kept)
         for x, x_ct in zip(inputs, x_cts):  # noqa: B905 - on the hot path
             if x_ct is not None and type(x) is Var:
-                if x in arrived or type(x_ct) not in PLAIN:
+                if x in arrived or type(x_ct) not in PLAIN_TYPES:
                     accumulate(arrived, x, x_ct)
                 else:
                     arrived[x] = x_ct
@@ -235,10 +235,6 @@ def _backward_in_groups(tape: list[TapeEntry], in_vars: Any, outs: Any, cts_in: 
 def summed(ct: Any) -> Any:
     """A cotangent, with its parts added up."""
     return ct.total() if type(ct) is PartialSum else ct
-
-
-PLAIN = {np.ndarray, np.float64}
-"""Types of cotangents that need no second look."""
 
 
 def transpose_program(program: LinearProgram, cts: Sequence[Any], *, consume: bool = False) -> list[Any]:

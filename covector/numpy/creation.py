@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from covector.core import errors
-from covector.core.avals import WEAK_SCALARS, broadcast_shapes, dtype_of, is_weak, shape_of, typeof
+from covector.core.avals import WEAK_TYPES, broadcast_shapes, dtype_of, is_weak, shape_of, typeof
 from covector.core.primitive import TracerBase
 from covector.numpy.registry import as_array, canonical_axis, contains_tracer, implements
 from covector.primitives.shaping import convert_to
@@ -223,7 +223,7 @@ def _promotion_key(x: Any) -> Any:
     """What NumPy's promotion is to see of a value or dtype: Python numbers stay weak."""
     if not isinstance(x, TracerBase):
         return x
-    return WEAK_SCALARS[dtype_of(x).kind](0) if is_weak(x) else dtype_of(x)
+    return WEAK_TYPES[dtype_of(x).kind](0) if is_weak(x) else dtype_of(x)
 
 
 @implements(np.result_type)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from covector.core import errors
-from covector.core.avals import broadcast_shapes, dtype_of, is_weak, shape_of, typeof
+from covector.core.avals import PYTHON_NUMBERS, broadcast_shapes, dtype_of, is_weak, shape_of, typeof
 from covector.core.primitive import TracerBase
 from covector.core.tracer import register_method
 from covector.numpy.registry import as_array, canonical_axis, contains_tracer, implements, known_array, reject
@@ -20,8 +20,6 @@ from covector.primitives.shaping import convert_to
 from covector.primitives.special import bessel_i_p, sinc_p
 
 NO_VALUE = np._NoValue
-PYTHON_NUMBERS = {bool, int, float, complex}
-REAL_NUMBERS = {int, float}
 
 
 def as_operand(x: Any) -> Any:
@@ -61,7 +59,7 @@ def clip(
     elif min is not NO_VALUE or max is not NO_VALUE:
         raise ValueError("Passing `min` or `max` keyword argument when `a_min` and `a_max` are provided is forbidden.")
     a = as_array(a)
-    if type(a_min) in REAL_NUMBERS and type(a_max) in REAL_NUMBERS:
+    if {type(a_min), type(a_max)} <= {int, float}:
         return clip_p.bind(a, low=_bound(a_min, dtype_of(a)), high=_bound(a_max, dtype_of(a)))
     if a_min is not None:
         a = np.maximum(a, _bound(a_min, dtype_of(a)))

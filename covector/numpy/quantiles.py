@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from covector.core.avals import WEAK_SCALARS, dtype_of, is_weak, shape_of
+from covector.core.avals import WEAK_TYPES, dtype_of, is_weak, shape_of
 from covector.numpy.indexing import take as take_elements
 from covector.numpy.registry import as_array, implements, reject
 from covector.numpy.sorting import first_axis, number_known, or_nan
@@ -176,7 +176,7 @@ def _weights_of(a: Any, data: Any, axis: Any, weights: Any) -> Any:
 def _type_of(q: Any) -> tuple[Any, bool]:
     """The dtype of q, a Python type where it is a Python number, and whether it is an array of more than one number."""
     if not isinstance(q, (list, tuple)) and is_weak(q):
-        return WEAK_SCALARS[dtype_of(q).kind], False
+        return WEAK_TYPES[dtype_of(q).kind], False
     q = as_array(q)
     return dtype_of(q), bool(shape_of(q))
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from covector.core import errors
-from covector.core.avals import WEAK_SCALARS, dtype_of, is_weak, shape_of
+from covector.core.avals import WEAK_TYPES, dtype_of, is_weak, shape_of
 from covector.core.primitive import Primitive
 from covector.core.tracer import FOREIGN_OK, UFUNCS, foreign_override, register_ufunc_method, unsupported
 from covector.numpy.inplace import Probe, is_augmented_assignment, note_references, written_into_array
@@ -118,7 +118,7 @@ def _resolved_dtypes(ufunc: np.ufunc, inputs: Any, dtype: Any = None, casting: A
     elif isinstance(signature, str):
         names = signature.replace("->", "")
         signature = tuple(map(np.dtype, names)) if len(names) > 1 else (*(None,) * ufunc.nin, *(np.dtype(names),) * ufunc.nout)
-    keys = [WEAK_SCALARS[dtype_of(x).kind] if is_weak(x) else dtype_of(x) for x in inputs]
+    keys = [WEAK_TYPES[dtype_of(x).kind] if is_weak(x) else dtype_of(x) for x in inputs]
     if not any(isinstance(k, np.dtype) for k in keys):
         keys = [np.dtype(k) for k in keys]
     given = {} if signature is None else {"signature": signature}

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from covector.core.avals import Zero, dtype_of, is_weak, typeof
+from covector.core.avals import PYTHON_NUMBERS, WEAK_NUMBERS, Zero, dtype_of, is_weak, typeof
 from covector.core.kinds import Elementwise, ElementwiseLinear, Step
 from covector.core.primitive import Primitive, jointly
 from covector.core.tracer import Tracer, register_method, register_ufunc, view_of
@@ -23,21 +23,17 @@ from covector.primitives.derivations import numpy_scalars
 from covector.primitives.ring import add_p, install_operators, mul_p, neg_p, scale, sub_p, sumprod_p
 from covector.primitives.shaping import convert_p, convert_to, fit, unbroadcast
 
-PYTHON_NUMBERS: set[Any] = {bool, int, float, complex}
-
 LN2, LN10, DEGREE = math.log(2.0), math.log(10.0), math.pi / 180.0
-
-WEAK = {int, float, complex}
 
 
 def keeping_weak(ufunc: np.ufunc, *derivatives: Any, kind: type[Elementwise] = Elementwise) -> Elementwise:
     """An operator that gives a Python number for Python numbers, as Python's does, but no error: ``1 / 0`` is infinite."""
 
     def unary(x: Any) -> Any:
-        return ufunc(x).item() if type(x) in WEAK else ufunc(x)
+        return ufunc(x).item() if type(x) in WEAK_NUMBERS else ufunc(x)
 
     def binary(x: Any, y: Any) -> Any:
-        return ufunc(x, y).item() if type(x) in WEAK and type(y) in WEAK else ufunc(x, y)
+        return ufunc(x, y).item() if type(x) in WEAK_NUMBERS and type(y) in WEAK_NUMBERS else ufunc(x, y)
 
     return kind(unary if ufunc.nin == 1 else binary, *derivatives, keeps_weak=True, like=ufunc)
 
@@ -232,7 +228,7 @@ def _div_transpose(ct: Any, x: Any, y: Any) -> Any:
 
 def _power(x: Any, y: Any) -> Any:
     """``x ** y`` as the operator has it, which for ndarrays knows fast squares and roots."""
-    if type(x) in WEAK and type(y) in WEAK:
+    if type(x) in WEAK_NUMBERS and type(y) in WEAK_NUMBERS:
         return np.power(x, y).item()
     return np.power(x, y) if dtype_of(x).kind == "b" else x**y
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from covector.core.avals import WEAK_SCALARS, ShapedArray, Zero, array_aval, instantiate, is_weak, typeof
+from covector.core.avals import WEAK_TYPES, ShapedArray, Zero, array_aval, instantiate, is_weak, typeof
 from covector.core.checked_rules import checked_derivative
 from covector.core.errors import PrimitiveRuleError, describe
 from covector.core.jaxpr import Var
@@ -279,7 +279,7 @@ def abstract_by_example(fn: Callable[..., Any]) -> Callable[..., Any]:
     """An abstract rule that runs the implementation on ones: right for any function whose shapes do not depend on values."""
 
     def abstract(*avals: ShapedArray, **params: Any) -> Any:
-        examples = [WEAK_SCALARS[a.dtype.kind](1) if a.weak_type else np.ones(a.shape, a.dtype) for a in avals]
+        examples = [WEAK_TYPES[a.dtype.kind](1) if a.weak_type else np.ones(a.shape, a.dtype) for a in avals]
         with np.errstate(all="ignore"):
             out = fn(*examples, **params)
         return [typeof(np.asarray(o)) for o in out] if isinstance(out, list) else typeof(np.asarray(out))

@@ -14,7 +14,17 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
-from covector.core.avals import WEAK_SCALARS, ShapedArray, Zero, array_aval, broadcast_shapes, promotion_key, typeof
+from covector.core.avals import (
+    PLAIN_TYPES,
+    PYTHON_NUMBERS,
+    WEAK_TYPES,
+    ShapedArray,
+    Zero,
+    array_aval,
+    broadcast_shapes,
+    promotion_key,
+    typeof,
+)
 from covector.core.context import CAPTURING
 from covector.core.jaxpr import Var
 from covector.core.kinds import Elementwise, ElementwiseBilinear, ElementwiseLinear
@@ -34,7 +44,7 @@ def elementwise_abstract(primitive: Primitive, fn: Callable[..., Any]) -> Callab
         weak = primitive.keeps_weak and all(a.weak_type for a in avals)
         dtype = output_dtype(fn, tuple(map(promotion_key, avals)), **params)
         if weak and dtype.kind in "ifc":
-            return ShapedArray((), WEAK_SCALARS[dtype.kind], weak_type=True)
+            return ShapedArray((), WEAK_TYPES[dtype.kind], weak_type=True)
         shapes = [a.shape for a in avals]
         return array_aval(shapes[0] if len(shapes) == 1 else broadcast_shapes(*shapes), dtype)
 
@@ -72,11 +82,8 @@ def is_aligned(x: Any, y: Any, dim_x: int | None, dim_y: int | None) -> bool:
     if type(x) is ndarray:
         if type(y) is ndarray:
             return dim_x == 0 and dim_y == 0 and x.ndim == y.ndim
-        return dim_x == 0 and type(y) in PLAIN_NUMBERS
-    return dim_y == 0 and type(y) is ndarray and type(x) in PLAIN_NUMBERS
-
-
-PLAIN_NUMBERS = {int, float, bool, complex}
+        return dim_x == 0 and type(y) in PYTHON_NUMBERS
+    return dim_y == 0 and type(y) is ndarray and type(x) in PYTHON_NUMBERS
 
 
 # --- add, sub, neg: jointly linear ------------------------------------------------------------------------------------
@@ -280,9 +287,6 @@ def sum_of_products(x: Any, tx: Any, y: Any, ty: Any) -> Any:
 # --- the operators of tracers -----------------------------------------------------------------------------------------
 
 
-PLAIN_OPERANDS = {np.ndarray, int, float, np.float64, bool, complex}
-
-
 def install_operators(symbol: str, primitive: Primitive) -> None:
     """Make ``primitive`` the binary operator ``symbol`` (as ``add``) of tracers, from either side.
 
@@ -292,7 +296,7 @@ def install_operators(symbol: str, primitive: Primitive) -> None:
 
     def forward(self: Any, other: Any) -> Any:
         cls = type(other)
-        if not CAPTURING and (cls in PLAIN_OPERANDS or (cls is type(self) and other._trace is self._trace)):
+        if not CAPTURING and (cls in PLAIN_TYPES or (cls is type(self) and other._trace is self._trace)):
             return self._trace.process(primitive, (self, other), NO_PARAMS)
         if cls not in FOREIGN_OK:
             if foreign_override(other):
@@ -302,7 +306,7 @@ def install_operators(symbol: str, primitive: Primitive) -> None:
 
     def reflected(self: Any, other: Any) -> Any:
         cls = type(other)
-        if cls in PLAIN_OPERANDS and not CAPTURING:
+        if cls in PLAIN_TYPES and not CAPTURING:
             return self._trace.process(primitive, (other, self), NO_PARAMS)
         if cls not in FOREIGN_OK:
             if foreign_override(other):

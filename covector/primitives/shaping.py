@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from covector.core.avals import WEAK_SCALARS, ShapedArray, Zero, array_aval, is_weak, shape_of, typeof
+from covector.core.avals import NUMPY_TWINS, WEAK_TYPES, ShapedArray, Zero, array_aval, is_weak, shape_of, typeof
 from covector.core.jaxpr import Var
 from covector.core.primitive import Primitive, jointly
 from covector.interpreters.evaluate import register_conversion
@@ -115,14 +115,13 @@ broadcast_to_p = linear_structural("broadcast_to")
 
 @broadcast_to_p.def_impl
 def _broadcast_to(x: Any, *, shape: Shape) -> Any:
-    if type(x) in PLAIN and x.ndim <= len(shape) and math.prod(shape) <= FEW:
+    if type(x) in (np.ndarray, np.float64) and x.ndim <= len(shape) and math.prod(shape) <= FEW:
         out = np.empty(shape, x.dtype)
         out[...] = x
         return out
     return np.broadcast_to(x, shape)
 
 
-PLAIN = {np.ndarray, np.float64}
 FEW = 256
 """Elements up to which a copy takes a tenth of the time of `np.broadcast_to`, whose view costs 2 us whatever its size."""
 
@@ -225,16 +224,15 @@ weaken_p = linear_structural("weaken")
 
 @weaken_p.def_impl
 def _weaken(x: Any) -> Any:
-    return x.item() if type(x) in OF_PYTHONS_PRECISION else WEAK_SCALARS[_weak_kind(typeof(x))](x)
+    return x.item() if type(x) in NUMPY_TWINS else WEAK_TYPES[_weak_kind(typeof(x))](x)
 
 
 _weaken.gives_python_numbers = True  # type: ignore[attr-defined]
-OF_PYTHONS_PRECISION: set[Any] = {np.int64, np.float64, np.complex128}
 
 
 @weaken_p.def_abstract
 def _weaken_abstract(x: ShapedArray) -> ShapedArray:
-    return ShapedArray((), WEAK_SCALARS[_weak_kind(x)], weak_type=True)
+    return ShapedArray((), WEAK_TYPES[_weak_kind(x)], weak_type=True)
 
 
 def _weak_kind(x: ShapedArray) -> str:
