@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -18,14 +19,18 @@ NAMESPACE = "covector"
 _optree: list[Any] = []
 _waiting: list[tuple[type, Callable[[Any], tuple[Any, Any]], Callable[[Any, Any], Any]]] = []
 """The containers to make known when optree is imported."""
+_loading = threading.Lock()
 
 
 def optree() -> Any:
     """The optree module, imported on first use."""
     if not _optree:
-        _optree.append(importlib.import_module("optree"))
-        for container in _waiting:
-            register_pytree_node(*container)
+        with _loading:
+            if not _optree:  # no other thread has imported it meanwhile
+                module = importlib.import_module("optree")
+                for container in _waiting:
+                    _register(module, *container)
+                _optree.append(module)
     return _optree[0]
 
 
@@ -110,23 +115,29 @@ def register_pytree_node(cls: type, flatten: Callable[[Any], tuple[Any, Any]], u
     >>> tree_leaves(Pair(1, (2, 3)))
     [1, 2, 3]
     """
+    _register(optree(), cls, flatten, unflatten)
 
+
+def _register(
+    module: Any, cls: type, flatten: Callable[[Any], tuple[Any, Any]], unflatten: Callable[[Any, Any], Any]
+) -> None:
     def parts(obj: Any) -> tuple[Any, ...]:
         entries: list[Any]
         children, metadata, *entries = flatten(obj)
         return (children, described(metadata), *entries)
 
-    optree().register_pytree_node(
+    module.register_pytree_node(
         cls, parts, lambda metadata, children: unflatten(restored(metadata), children), namespace=NAMESPACE
     )
 
 
 def register_when_needed(cls: type, flatten: Callable[[Any], tuple[Any, Any]], unflatten: Callable[[Any, Any], Any]) -> None:
     """The same for a container of covector's own, without importing optree for it."""
-    if _optree:
-        register_pytree_node(cls, flatten, unflatten)
-    else:
-        _waiting.append((cls, flatten, unflatten))
+    with _loading:
+        if not _optree:
+            _waiting.append((cls, flatten, unflatten))
+            return
+    register_pytree_node(cls, flatten, unflatten)
 
 
 class Partial(functools.partial):  # type: ignore[type-arg]

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextvars
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -347,3 +349,22 @@ def test_named_axes_of_another_thread_do_not_retrace():
     leave.set()
     thread.join()
     assert len(traces) == before and not context.NAMED_AXES
+
+
+FIRST_CALLS = """
+import sys, threading
+from concurrent.futures import ThreadPoolExecutor
+import numpy as np, covector as cv
+sys.setswitchinterval(1e-6)
+start = threading.Barrier(8)
+bound = cv.tree.Partial(lambda a, x: a["w"] * x, {"w": 2.0})
+def call(i):
+    start.wait()
+    return cv.grad(lambda f: f(3.0))(bound).args[0]["w"]
+with ThreadPoolExecutor(8) as pool:
+    assert list(pool.map(call, range(8))) == [3.0] * 8
+"""
+
+
+def test_threads_that_are_the_first_to_use_trees():
+    assert subprocess.run([sys.executable, "-c", FIRST_CALLS], check=False).returncode == 0
