@@ -116,6 +116,11 @@ def named_axes() -> tuple[tuple[Any, int], ...]:
     return tuple((t.axis_name, t.size) for t in open_traces() if t.axis_name is not None) if NAMED_AXES else ()
 
 
+def provider_of(name: Any) -> Any:
+    """The innermost open trace that provides the axis of this name, or None."""
+    return next((t for t in reversed(open_traces()) if t.axis_name == name), None) if NAMED_AXES else None
+
+
 def axis_of_rule() -> Any:
     """The name of the axis of the batch whose rule is running; None where it has no name, or where none is running."""
     return _current.get().axis

@@ -58,6 +58,9 @@ class Trace:
     axis_name: Any = None
     """The name of the axis that it provides, of as many values as its ``size`` says: it takes the collectives over it."""
 
+    collective: Callable[..., Any] | None = None
+    """``collective(primitive, *arrays, **params)`` of plain arrays that vary over the axis; None where none do (in a batch)."""
+
     def __init__(self, name: str = "", origin: Source | None = None):
         self.level = next(_levels)
         self.closed = False

@@ -13,6 +13,7 @@ from covector.lax.parallel import (
     ppermute,
     psum,
     psum_scatter,
+    pvary,
 )
 from covector.transforms.custom_calls import linear_call
 from covector.transforms.custom_solves import custom_linear_solve, custom_root

@@ -11,7 +11,7 @@ from covector.core import errors
 from covector.core.avals import shape_of, typeof
 from covector.core.context import named_axes
 from covector.core.pytrees import tree_map
-from covector.primitives.collectives import all_gather_p, axis_index_p, repeated, total_over, unbound
+from covector.primitives.collectives import all_gather_p, axis_index_p, pvary_p, repeated, total_over, unbound
 from covector.primitives.indexing import gather_p
 
 AxisName = Any
@@ -132,6 +132,30 @@ def psum(x: Any, axis_name: AxisName, *, axis_index_groups: Any = None) -> Any:
     for name in names:
         _size(name)
     return tree_map(lambda leaf: total_over(leaf, names), x)
+
+
+def pvary(x: Any, axis_name: AxisName) -> Any:
+    """The same value, as one that differs from example to example.
+
+    Args:
+        x: a pytree of arrays.
+        axis_name: the name of a batch axis, or a tuple of names.
+
+    A derivative with respect to it is for each example its own, where that with respect to a value that all share is the total.
+
+    Example:
+        >>> from covector import grad, vmap
+        >>> xs = np.array([1.0, 2.0, 3.0])
+        >>> vmap(lambda x: grad(lambda w: psum(w * x, "i"))(pvary(2.0, "i")), axis_name="i")(xs)
+        array([1., 2., 3.])
+    """
+    sizes = {name: _size(name) for name in _names(axis_name)}
+
+    def varying(leaf: Any) -> Any:
+        axes = tuple(name for name in sizes if name not in typeof(leaf).varying)
+        return pvary_p.bind(leaf, axes=axes) if axes else leaf
+
+    return tree_map(varying, x)
 
 
 def pmean(x: Any, axis_name: AxisName, *, axis_index_groups: Any = None) -> Any:

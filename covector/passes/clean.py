@@ -13,7 +13,7 @@ import numpy as np
 
 from covector.core import errors
 from covector.core.avals import ShapedArray
-from covector.core.jaxpr import Equation, Jaxpr, Literal, Var, has_effects, program_has_effects
+from covector.core.jaxpr import Equation, Jaxpr, Literal, Var, collective_axes, has_effects, program_has_effects
 from covector.core.keys import key_of
 from covector.interpreters.evaluate import implementation
 
@@ -92,7 +92,7 @@ class _Cleaner:
         for x in inputs:
             if type(x) is Var and x not in self.consts:
                 return None
-        if eqn.primitive.collective or has_effects(eqn.primitive, eqn.params):
+        if eqn.primitive.collective or collective_axes(eqn.params) or has_effects(eqn.primitive, eqn.params):
             return None
         avals = [x.aval for x in (*inputs, *eqn.outputs)]
         if not all(isinstance(a, ShapedArray) for a in avals):

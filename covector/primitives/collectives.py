@@ -1,6 +1,7 @@
-"""Operations along a named axis: ``psum``, ``all_gather`` and ``axis_index``; the others are made of them.
+"""Operations along a named axis: ``psum``, ``all_gather``, ``axis_index`` and ``pvary``; the others are made of them.
 
-A value *varies* over the axis of a named batch if it may differ between the examples; its aval says so.  ``psum`` of a value
+What they mean is up to the trace that provides the axis, today a batch.  An array *varies* over the axis if it may differ
+between the examples; its aval says so.  ``psum`` of a value
 that varies does not vary.  So the transpose of ``psum`` is nothing: the cotangent of the sum is that of each term.  Where a
 value that does not vary meets one that does, each example uses it, and the backward walk adds up what the examples send back
 (`covector.interpreters.transpose`).
@@ -14,25 +15,32 @@ from typing import Any
 import numpy as np
 
 from covector.core import errors
-from covector.core.avals import VaryingArray, array_aval, shape_of, typeof, with_varying
-from covector.core.context import axis_of_rule, named_axes, open_traces
+from covector.core.avals import VaryingArray, Zero, array_aval, shape_of, typeof, with_varying
+from covector.core.context import axis_of_rule, named_axes, open_traces, provider_of
 from covector.core.primitive import ContextPrimitive, Primitive, Trace, jointly
 from covector.interpreters.stage import StageTrace
-from covector.interpreters.transpose import register_total_over_axes
+from covector.interpreters.transpose import kept_axes, register_total_over_axes
 from covector.primitives.indexing import gather_p
-from covector.primitives.shaping import linear_structural, moveaxis, reduce_sum_p
+from covector.primitives.shaping import broadcast_to_p, linear_structural, moveaxis, reduce_sum_p
 
 Axes = tuple[Any, ...]
 
 
 def collective(name: str) -> Primitive:
     """A collective that is linear in its one argument."""
-    primitive = linear_structural(name)
+    return ask_provider(linear_structural(name))
+
+
+def ask_provider(primitive: Primitive) -> Primitive:
+    """Let what a collective is of plain arrays be up to the trace that provides the axis."""
     primitive.collective = True
 
     @primitive.def_impl
     def impl(*args: Any, axes: Axes, **params: Any) -> Any:
-        raise unbound(axes[0])
+        provider = provider_of(axes[0])
+        if provider is None or provider.collective is None:
+            raise unbound(axes[0])
+        return provider.collective(primitive, *args, axes=axes, **params)
 
     return primitive
 
@@ -142,15 +150,36 @@ class AxisIndex(ContextPrimitive):
         return next((t for t in reversed(traces[: parts[0] if parts else None]) if t.takes(self, params)), None)
 
 
-axis_index_p = AxisIndex("axis_index", trusted=True)
-axis_index_p.collective = True
+axis_index_p = ask_provider(AxisIndex("axis_index", trusted=True))
 axis_index_p.def_abstract(lambda *, axes: VaryingArray((), np.int64, axes))
 axis_index_p.def_batch(lambda size, args, dims, *, axes: (np.arange(size), 0))
 
 
-@axis_index_p.def_impl
-def _axis_index(*, axes: Axes) -> Any:
-    raise unbound(axes[0])
+# --- pvary: of what the examples share, each one's own ----------------------------------------------------------------
+
+pvary_p = ask_provider(ContextPrimitive("pvary", trusted=True))
+"""The same value, as one that may differ between the examples: so each of them has a derivative of its own."""
+pvary_p.def_abstract(lambda x, *, axes: with_varying(x.strengthened(), x.varying | set(axes)))
+
+
+@pvary_p.def_jvp
+def _pvary_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, axes: Axes) -> Any:
+    (x,), (t,) = primals, tangents
+    return pvary_p.bind(x, axes=axes), t if type(t) is Zero else pvary_p.bind(t, axes=axes)
+
+
+@pvary_p.def_transpose(linear=jointly())
+def _pvary_transpose(ct: Any, x: Any, *, axes: Axes) -> Any:
+    return (total_over(ct, set(axes) - (kept_axes() or set())),)
+
+
+@pvary_p.def_batch
+def _pvary_batch(size: int, args: Sequence[Any], dims: Sequence[int | None], *, axes: Axes) -> Any:
+    (x,), (d,) = args, dims
+    rest = tuple(a for a in axes if a != axis_of_rule())
+    if rest:
+        x = pvary_p.bind(x, axes=rest)
+    return (x, d) if rest == axes or d is not None else (broadcast_to_p.bind(x, shape=(size, *shape_of(x))), 0)
 
 
 def repeated(x: Any, size: int, axis: int) -> Any:

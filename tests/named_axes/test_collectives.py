@@ -54,6 +54,7 @@ COLLECTIVES = {
     "all_to_all tiled": (lambda x: lax.all_to_all(x, "i", 0, 0, tiled=True), lambda x: np.transpose(x, (1, 0, 2))),
     "ppermute": (lambda x: lax.ppermute(x, "i", PERM), permuted),
     "axis_index": (lambda x: x * lax.axis_index("i"), lambda x: x * np.arange(N)[:, None, None]),
+    "pvary": (lambda x: x * lax.pvary(lax.psum(x, "i"), "i") + lax.pvary(2.0, "i"), lambda x: x * np.sum(x, 0) + 2.0),
     "axis_size": (lambda x: x * lax.axis_size("i"), lambda x: x * N),
 }
 
