@@ -46,8 +46,8 @@ def tree_flatten(tree: Any, is_leaf: Callable[[Any], bool] | None = None) -> tup
             if type(x) not in TYPEOF:
                 break
         else:
-            known = _flat.get((cls, len(tree)))  # that of an empty tree is false
-            return list(tree), _structure_of_values(cls, len(tree)) if known is None else known
+            treedef = _flat.get((cls, len(tree)))
+            return list(tree), _structure_of_values(cls, len(tree)) if treedef is None else treedef
     leaves, treedef = optree().tree_flatten(tree, is_leaf=is_leaf, namespace=NAMESPACE)
     return leaves, treedef
 
@@ -65,15 +65,15 @@ def tree_unflatten(treedef: Any, leaves: Iterable[Any]) -> Any:
 
 _flat: dict[tuple[type, int], Any] = {}
 """The structures of lists and tuples of values by their lengths: optree takes 1 us to find one, and as long to fill it."""
-_sequences: dict[int, tuple[type, int, Any]] = {}
-"""The same backwards, by the identity of the structure, which is kept so that no other ever has it."""
+_sequences: dict[int, tuple[type, int]] = {}
+"""The same backwards, by the identity of the structure."""
 
 
 def _structure_of_values(cls: type, length: int) -> Any:
     treedef = optree().tree_structure(cls([0] * length), namespace=NAMESPACE)
     if length <= 16:
-        treedef = _flat.setdefault((cls, length), treedef)
-        _sequences[id(treedef)] = cls, length, treedef
+        treedef = _flat.setdefault((cls, length), treedef)  # for good, so that no other structure has its identity
+        _sequences[id(treedef)] = cls, length
     return treedef
 
 

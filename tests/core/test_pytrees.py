@@ -1,0 +1,40 @@
+"""The structures of lists and tuples of values are known without optree; they are the same as those that it finds."""
+
+import gc
+
+import numpy as np
+import optree
+import pytest
+
+from covector.core.pytrees import NAMESPACE, tree_flatten, tree_unflatten
+
+
+@pytest.mark.parametrize("length", [0, 1, 2, 16, 17, 40])
+@pytest.mark.parametrize("cls", [list, tuple])
+def test_of_values(cls, length):
+    tree = cls(float(i) for i in range(length))
+    for _ in range(3):
+        leaves, treedef = tree_flatten(tree)
+        assert leaves == list(tree)
+        assert treedef == optree.tree_structure(tree, namespace=NAMESPACE)
+        assert tree_unflatten(treedef, leaves) == tree
+        assert type(tree_unflatten(treedef, iter(leaves))) is cls
+
+
+def test_a_structure_is_never_taken_for_another():
+    for i in range(200):
+        tree_flatten(())
+        tree_flatten([])
+        tree = {"a": np.ones(2), "b": (i, [])}
+        leaves, treedef = tree_flatten(tree)
+        assert tree_unflatten(treedef, leaves) == tree
+        del treedef
+        gc.collect(0)
+
+
+def test_the_wrong_number_of_leaves_is_an_error():
+    _, treedef = tree_flatten([1.0, 2.0])
+    with pytest.raises(ValueError):
+        tree_unflatten(treedef, [1.0])
+    with pytest.raises(ValueError):
+        tree_unflatten(treedef, [1.0, 2.0, 3.0])
