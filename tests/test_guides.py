@@ -1,0 +1,74 @@
+"""The pages in docs/ agree with the code: the list of primitives is current, links lead somewhere."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from covector.core.primitive import SLOTS, find_primitive
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
+
+
+def script(name: str) -> Any:
+    """A script in docs/ as a module."""
+    spec = importlib.util.spec_from_file_location(name, DOCS / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+LISTED = script("primitive_list")
+
+
+# --- the list of primitives ------------------------------------------------------------------------------------------------
+
+
+def test_every_primitive_is_listed():
+    assert LISTED.missing() == set()
+
+
+def test_list_is_current():
+    assert LISTED.PAGE.read_text(encoding="utf-8") == LISTED.page(), "run docs/primitive_list.py"
+
+
+@pytest.mark.parametrize("entry", [e for _, entries in LISTED.sections() for e in entries], ids=lambda e: e.name)
+def test_listed_parameters(entry):
+    primitive = find_primitive(entry.name)
+    rules = [rule for rule in map(primitive.rule, SLOTS) if rule is not None and not isinstance(rule, np.ufunc)]
+    found = [q for rule in rules for q in inspect.signature(rule).parameters.values()]
+    assert {q.name for q in found if q.kind is q.KEYWORD_ONLY and q.default is q.empty} <= set(entry.params)
+    if not isinstance(primitive.impl, np.ufunc):
+        of_impl = list(inspect.signature(primitive.impl).parameters.values())
+        names_all = all(q.kind is not q.VAR_KEYWORD for q in of_impl)
+        assert not names_all or set(entry.params) <= {q.name for q in of_impl if q.kind is q.KEYWORD_ONLY}
+
+
+# --- links -----------------------------------------------------------------------------------------------------------------
+
+
+def anchors(page: Path) -> set[str]:
+    """What a link may name in a page: its headings, as they are written in addresses."""
+    titles = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_links(page: Path):
+    text = re.sub(r"^```.*?^```$|`[^`\n]*`", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    for link in re.findall(r"\]\(([^)]+)\)", text):
+        if not link.startswith("https://"):
+            name, _, anchor = link.partition("#")
+            target = page.parent / name if name else page
+            assert target.exists(), link
+            assert not anchor or anchor in anchors(target), link
