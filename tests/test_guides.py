@@ -1,16 +1,19 @@
-"""The pages in docs/ agree with the code: the list of primitives is current, links lead somewhere."""
+"""The pages in docs/ agree with the code: the list of primitives is current, tables can be run, links lead somewhere."""
 
 from __future__ import annotations
 
 import importlib.util
 import inspect
 import re
+import types
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+import covector
+import covector.testing
 from covector.core.primitive import SLOTS, find_primitive
 
 ROOT = Path(__file__).parents[1]
@@ -52,6 +55,46 @@ def test_listed_parameters(entry):
         of_impl = list(inspect.signature(primitive.impl).parameters.values())
         names_all = all(q.kind is not q.VAR_KEYWORD for q in of_impl)
         assert not names_all or set(entry.params) <= {q.name for q in of_impl if q.kind is q.KEYWORD_ONLY}
+
+
+# --- tables of what is called what -----------------------------------------------------------------------------------------
+
+
+def setting(page: Path) -> dict[str, Any]:
+    """The names that the rows of a page's tables use: what its first two blocks define."""
+    names: dict[str, Any] = {"covector": covector}
+    for block in re.findall(r"^```pycon\n(.*?)^```$", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)[:2]:
+        exec("\n".join(line[4:] for line in block.splitlines()), names)
+    return names
+
+
+def rows(name: str) -> list[Any]:
+    """The two cells of each row of the tables with the other library's name in the left column."""
+    text = (DOCS / f"coming-from-{name.lower()}.md").read_text(encoding="utf-8")
+    tables = re.findall(rf"^\| {name} \| covector \|\n\|---\|---\|\n((?:\|.*\n)+)", text, flags=re.MULTILINE)
+    found = [re.fullmatch(r"\| `(.*)` \| `(.*)` \|", row) for table in tables for row in table.splitlines()]
+    return [pytest.param(name, *match.groups(), id=match.group(2)) for match in found if match]
+
+
+def plain(x: Any) -> list[Any]:
+    """The numbers in a result; None for anything else."""
+    leaves = covector.tree.leaves(x)
+    return [np.asarray(leaf) if np.asarray(leaf).dtype.kind in "biufc" else None for leaf in leaves]
+
+
+@pytest.mark.parametrize(("name", "theirs", "ours"), [*rows("JAX"), *rows("autograd")])
+def test_row(name: str, theirs: str, ours: str):
+    names = setting(DOCS / f"coming-from-{name.lower()}.md")
+    found = plain(eval(ours, names))
+    if name == "autograd":
+        autograd = pytest.importorskip("autograd")
+        for module in ("misc.flatten", "scipy.special", "test_util"):
+            importlib.import_module(f"autograd.{module}")
+        names |= {"autograd": autograd, "anp": autograd.numpy, "np": autograd.numpy}
+        names |= {f: types.FunctionType(names[f].__code__, names) for f in "fg"}  # the same, of autograd's numpy
+        for x, y in zip(found, plain(eval(theirs, names)), strict=True):
+            if x is not None:
+                np.testing.assert_allclose(y, x, rtol=1e-12)
 
 
 # --- links -----------------------------------------------------------------------------------------------------------------
