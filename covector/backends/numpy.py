@@ -9,14 +9,16 @@ import builtins
 from collections import Counter
 from collections.abc import Callable, Collection
 from functools import partial
+from keyword import iskeyword
 from types import FunctionType
 from typing import Any
 
 import numpy as np
 
-from covector.backends.syntax import Line, Text, code_of_text
+from covector.backends.forms import Form, call
+from covector.backends.syntax import Constant, Expression, Line, Text, code_of_text
 from covector.core.jaxpr import Atom, Equation, Jaxpr, Var
-from covector.core.source import Source
+from covector.core.source import Source, Span
 from covector.interpreters.evaluate import implementation, last_uses, run_equations
 from covector.passes.overwriting import owned_carries
 
@@ -63,7 +65,10 @@ class Generator:
         self.jaxpr = jaxpr
         self.overwriting = {id(jaxpr.equations[i]) for i in overwritten}
         self.names: dict[Any, str] = {}
-        self.globals: dict[str, Any] = {"unshared": partial(unshared, consts=list(jaxpr.consts.values()))}
+        self.globals: dict[str, Any] = {
+            "unshared": partial(unshared, consts=list(jaxpr.consts.values())),
+            "__builtins__": builtins,  # in which a warning looks for its module
+        }
         self.file = file_of(jaxpr)
 
     def name(self, var: Var) -> str:
@@ -73,32 +78,54 @@ class Generator:
         return name
 
     def constant(self, value: Any, prefix: str = "c") -> str:
-        name = f"{prefix}_{len(self.globals)}"  # not exp21, which may be the 21st exp or the first exp2
+        """The name of a value: the prefix itself for the first value that has it."""
+        if self.globals.get(prefix) is value:
+            return prefix
+        name, n = prefix, len(self.globals)
+        while name in self.globals or name[1:].isdigit() or name == "c" or iskeyword(name):
+            name, n = f"{prefix}_{n}", n + 1  # not exp21, which may be the 21st exp or the first exp2
         self.globals[name] = value
         return name
 
     def atom(self, atom: Atom) -> str:
         return self.name(atom) if type(atom) is Var else self.constant(atom.value)  # type: ignore[union-attr]
 
-    def implementation(self, eqn: Equation) -> Callable[..., Any]:
-        if id(eqn) not in self.overwriting:
-            return implementation(eqn)
-        assert eqn.primitive.overwrite is not None
-        return partial(eqn.primitive.overwrite, **eqn.params)
+    def written(self, value: Any, prefix: str) -> Any:
+        """A parameter: integers and tuples of such stand in the code, of anything else a name does."""
+        return Constant(repr(value), value) if _is_plain(value) else self.constant(value, prefix)
+
+    def form(self, eqn: Equation, elsewhere: bool) -> Form:
+        """How an equation is written; a call of one function where something is to be done beside what it says."""
+        primitive, params = eqn.primitive, eqn.params
+        if id(eqn) in self.overwriting:
+            overwrite: Any = primitive.overwrite
+            return call(partial(overwrite, **params)) if elsewhere else call(overwrite, **params)
+        is_weak = not primitive.multiple_results and getattr(eqn.outputs[0].aval, "weak_type", False)
+        if elsewhere or is_weak or not primitive.trusted:
+            return call(implementation(eqn))
+        lower: Any = primitive.rule("lower")
+        return lower(eqn)  # type: ignore[no-any-return]
+
+    def expression(self, eqn: Equation, arguments: tuple[str, ...]) -> tuple[Expression, Span | None]:
+        """What computes an equation, and where it stands."""
+        source = eqn.source
+        elsewhere = source is not None and source.code.co_filename != self.file
+        kind, head, more, keywords = self.form(eqn, elsewhere)
+        name = eqn.primitive.name if eqn.primitive.name.isidentifier() else "p"
+        if kind == "call":
+            head = self.constant(called_at(source, head) if elsewhere else head, name)  # type: ignore[arg-type]
+        elif kind == "subscript":
+            head = Constant(repr(head), head)
+        arguments = (*arguments, *[self.written(x, _label(x)) for x in more])
+        named = tuple([(k, self.written(x, k)) for k, x in keywords.items()])
+        return Expression(kind, head, arguments, named), None if elsewhere or source is None else source.span
 
     def line(self, eqn: Equation, drop: list[Var]) -> Line:
-        primitive, impl, source, span = eqn.primitive, self.implementation(eqn), eqn.source, None
-        if source is not None:
-            if source.code.co_filename == self.file:
-                span = source.span
-            else:
-                impl = called_at(source, impl)
         targets = tuple(map(self.name, eqn.outputs))
-        arguments = tuple(map(self.atom, eqn.inputs))
-        function = self.constant(impl, primitive.name if primitive.name.isidentifier() else "p")
+        expression, span = self.expression(eqn, tuple(map(self.atom, eqn.inputs)))
         consts = self.jaxpr.consts
         dropped = tuple([self.name(v) for v in drop if v not in consts])
-        return targets, primitive.multiple_results, function, arguments, span, dropped
+        return targets, eqn.primitive.multiple_results, expression, span, dropped
 
     def text(self) -> Text:
         jaxpr = self.jaxpr
@@ -111,9 +138,19 @@ class Generator:
         return Text(self.file, parameters, lines, results, shares)
 
     def function(self) -> Callable[..., list[Any]]:
-        code = code_of_text(self.text())
-        self.globals["__builtins__"] = builtins  # in which a warning looks for its module
-        return FunctionType(code, self.globals)
+        return FunctionType(code_of_text(self.text()), self.globals)
+
+
+def _label(x: Any) -> str:
+    """What a constant is called: a type or a dtype by its name."""
+    name = getattr(x, "__name__", None) or getattr(x, "name", "c")
+    return name if isinstance(name, str) and name.isidentifier() else "c"
+
+
+def _is_plain(value: Any) -> bool:
+    if type(value) is tuple:
+        return all(map(_is_plain, value))
+    return value is None or type(value) in (int, bool, str)
 
 
 def file_of(jaxpr: Jaxpr) -> str:

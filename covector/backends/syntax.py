@@ -17,8 +17,28 @@ from covector.core.source import Span
 MAX_SHARED_LINES = 200
 """The code of longer programs is not kept for others: they are rarer, and larger."""
 
-Line = tuple[tuple[str, ...], bool, str, tuple[str, ...], Span | None, tuple[str, ...]]
-"""An operation: its results, whether they come in a list, its function and arguments, where it stands, what is dropped then."""
+class Constant(NamedTuple):
+    """A constant that stands in the code: one that prints differently is another (``1 == True == 1.0``)."""
+
+    text: str
+    value: Any
+
+
+Atom = str | Constant
+"""A name, or a constant."""
+
+
+class Expression(NamedTuple):
+    """An operation: a `Form` (see `covector.backends.forms`) with names, or constants, for the values."""
+
+    kind: str
+    head: Atom
+    arguments: tuple[Atom, ...]
+    keywords: tuple[tuple[str, Atom], ...] = ()
+
+
+Line = tuple[tuple[str, ...], bool, Expression, Span | None, tuple[str, ...]]
+"""A statement: its results, whether they come in a list, the operation, where it stands, what is dropped then."""
 
 
 class Text(NamedTuple):
@@ -27,7 +47,7 @@ class Text(NamedTuple):
     file: str
     parameters: tuple[str, ...]
     lines: tuple[Line, ...]
-    results: tuple[str, ...]
+    results: tuple[Atom, ...]
     unshared: tuple[bool, ...]
     """Which results are copied if they share memory with a constant."""
 
@@ -46,7 +66,6 @@ _shared_code = lru_cache(maxsize=1024)(_code)
 
 
 LOAD, STORE, DELETE = ast.Load(), ast.Store(), ast.Del()
-NO_KEYWORDS: list[ast.keyword] = []
 NOWHERE: dict[str, Any] = {"lineno": 0, "col_offset": 0, "end_lineno": 0, "end_col_offset": 0}
 FUNCTION: dict[str, Any] = {**NOWHERE, **({"type_params": []} if sys.version_info >= (3, 12) else {})}
 
@@ -55,8 +74,8 @@ FUNCTION: dict[str, Any] = {**NOWHERE, **({"type_params": []} if sys.version_inf
 
 
 @lru_cache(maxsize=4096)
-def load(name: str) -> ast.expr:
-    return ast.Name(name, LOAD, **NOWHERE)
+def load(atom: Atom) -> ast.expr:
+    return ast.Name(atom, LOAD, **NOWHERE) if type(atom) is str else ast.Constant(atom.value, **NOWHERE)  # type: ignore[union-attr]
 
 
 @lru_cache(maxsize=4096)
@@ -71,25 +90,59 @@ def delete(names: tuple[str, ...]) -> ast.stmt:
     return ast.Delete([ast.Name(name, DELETE, **NOWHERE) for name in names], **NOWHERE)
 
 
-def module_of_text(text: Text) -> ast.Module:
-    """The syntax tree of the function.  Only calls stand at a place, for nothing else in it raises an error or warns."""
-    body: list[ast.stmt] = []
-    for targets, several, function, arguments, span, dropped in text.lines:
-        name, inputs = load(function), [load(a) for a in arguments]
-        if span is None:
-            call = ast.Call(name, inputs, NO_KEYWORDS, **NOWHERE)
+@lru_cache(maxsize=4096)
+def index(subscript: Constant) -> ast.expr:
+    """What stands in brackets: integers, and slices ``(start, stop, step)``."""
+    entries: list[ast.expr] = []
+    for entry in subscript.value:
+        if type(entry) is tuple:
+            start, stop, step = entry if entry[2] != 1 else (*entry[:2], None)
+            bounds = [None if x is None else ast.Constant(x, **NOWHERE) for x in (start, stop, step)]
+            entries.append(ast.Slice(*bounds, **NOWHERE))
         else:
-            line, column, end, end_column = span
-            call = ast.Call(
-                name, inputs, NO_KEYWORDS, lineno=line, col_offset=column, end_lineno=end, end_col_offset=end_column
-            )
-        body.append(ast.Assign(store(targets, several), call, **NOWHERE))
+            entries.append(ast.Constant(entry, **NOWHERE))
+    return entries[0] if len(entries) == 1 else ast.Tuple(entries, LOAD, **NOWHERE)
+
+
+def place(span: Span | None) -> dict[str, Any]:
+    """Where an operation stands."""
+    if span is None:
+        return NOWHERE
+    line, column, end, end_column = span
+    return {"lineno": line, "col_offset": column, "end_lineno": end, "end_col_offset": end_column}
+
+
+OPERATORS: dict[str, ast.operator] = {"+": ast.Add(), "-": ast.Sub(), "*": ast.Mult(), "/": ast.Div(), "@": ast.MatMult()}
+
+
+def operation(expression: Expression, where: dict[str, Any]) -> ast.expr:
+    """The syntax tree of an operation.  Only it stands at a place, for nothing else raises an error or warns."""
+    kind, head, arguments, keywords = expression
+    inputs = [load(a) for a in arguments]
+    if kind == "operator":
+        if len(inputs) == 1:
+            return ast.UnaryOp(ast.USub(), inputs[0], **where)
+        return ast.BinOp(inputs[0], OPERATORS[head], inputs[1], **where)  # type: ignore[index]
+    if kind == "subscript":
+        return ast.Subscript(inputs[0], index(head), LOAD, **where)
+    if kind == "method":
+        function: ast.expr = ast.Attribute(inputs.pop(0), head, LOAD, **where)  # type: ignore[arg-type]
+    else:
+        function = load(head)
+    return ast.Call(function, inputs, [ast.keyword(k, load(v), **NOWHERE) for k, v in keywords], **where)
+
+
+def module_of_text(text: Text) -> ast.Module:
+    """The syntax tree of the function."""
+    body: list[ast.stmt] = []
+    for targets, several, expression, span, dropped in text.lines:
+        body.append(ast.Assign(store(targets, several), operation(expression, place(span)), **NOWHERE))
         if dropped:
             body.append(delete(dropped))
-    results = [load(name) for name in text.results]
+    results = [load(atom) for atom in text.results]
     for i, unshared in enumerate(text.unshared):
         if unshared:
-            results[i] = ast.Call(load("unshared"), [results[i]], NO_KEYWORDS, **NOWHERE)
+            results[i] = ast.Call(load("unshared"), [results[i]], [], **NOWHERE)
     body.append(ast.Return(ast.List(results, LOAD, **NOWHERE), **NOWHERE))
     parameters = ast.arguments([], [ast.arg(p, **NOWHERE) for p in text.parameters], None, [], [], None, [])
     return ast.Module([ast.FunctionDef("program", parameters, body, [], **FUNCTION)], [])

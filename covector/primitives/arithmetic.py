@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
+from covector.backends import forms
 from covector.core.avals import PYTHON_NUMBERS, WEAK_NUMBERS, Zero, dtype_of, is_weak, typeof
 from covector.core.kinds import Elementwise, ElementwiseLinear, Step
 from covector.core.primitive import Primitive, jointly
@@ -36,6 +37,12 @@ def keeping_weak(ufunc: np.ufunc, *derivatives: Any, kind: type[Elementwise] = E
         return ufunc(x, y).item() if type(x) in WEAK_NUMBERS and type(y) in WEAK_NUMBERS else ufunc(x, y)
 
     return kind(unary if ufunc.nin == 1 else binary, *derivatives, keeps_weak=True, like=ufunc)
+
+
+def calls(primitive: Primitive, ufunc: np.ufunc) -> Primitive:
+    """In a program the ufunc is called where the result is no Python number."""
+    primitive.def_rule("lower", lambda eqn: forms.call(ufunc))
+    return primitive
 
 
 # --- one argument -----------------------------------------------------------------------------------------------------
@@ -156,6 +163,7 @@ remainder_p = Primitive(
     trusted=True,
     makes_new=True,
 )
+calls(remainder_p, np.remainder)
 fmod_p = _binary(np.fmod, lambda out, x, y: 1.0, lambda out, x, y: -np.rint((x - out) / y))
 heaviside_p = _binary(np.heaviside, None, lambda out, x, y: np.where(x == 0, 1.0, 0.0))
 nextafter_p = _binary(np.nextafter, lambda out, x, y: 1.0, None)
@@ -203,7 +211,7 @@ register_ufunc(np.ldexp, ldexp_p)
 
 # --- division ---------------------------------------------------------------------------------------------------------
 
-div_p = Primitive("div", keeping_weak(np.true_divide), trusted=True, makes_new=True)
+div_p = calls(Primitive("div", keeping_weak(np.true_divide), trusted=True, makes_new=True), np.true_divide)
 
 
 @div_p.def_jvp

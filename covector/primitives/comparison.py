@@ -14,7 +14,7 @@ from covector.core.avals import is_value
 from covector.core.kinds import Step
 from covector.core.primitive import Primitive
 from covector.core.tracer import FOREIGN_OK, as_operand, foreign_override, register_method, register_ufunc
-from covector.primitives.arithmetic import keeping_weak, ufunc_of
+from covector.primitives.arithmetic import calls, keeping_weak, ufunc_of
 from covector.primitives.ring import install_operators
 
 
@@ -22,7 +22,7 @@ def _operator(ufunc: np.ufunc) -> Primitive:
     """The primitive of an operator, which gives a Python number for Python numbers (the ufunc does not)."""
     primitive = Primitive(ufunc.__name__, keeping_weak(ufunc, kind=Step), trusted=True, makes_new=True)
     register_ufunc(ufunc, ufunc_of(ufunc, primitive))
-    return primitive
+    return calls(primitive, ufunc)
 
 
 def _step(ufunc: np.ufunc) -> Primitive:

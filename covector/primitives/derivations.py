@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from covector.backends import forms
 from covector.core.avals import WEAK_TYPES, ShapedArray, Zero, array_aval, instantiate, is_weak, typeof
 from covector.core.checked_rules import checked_derivative
 from covector.core.errors import PrimitiveRuleError, describe
@@ -230,6 +231,11 @@ def bilinear_transpose(primitive: Primitive, kind: Bilinear) -> Rule | None:
 
 
 # --- reductions -------------------------------------------------------------------------------------------------------
+
+
+@derives("lower", Reduction)
+def lowered_reduction(primitive: Primitive, kind: Reduction) -> Rule:
+    return lambda eqn: forms.call(kind.fn, **{"axis" if k == "axes" else k: v for k, v in eqn.params.items()})
 
 
 @derives("impl", Reduction)

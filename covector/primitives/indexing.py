@@ -26,6 +26,7 @@ from typing import Any
 
 import numpy as np
 
+from covector.backends import forms
 from covector.core.avals import ShapedArray, Zero, array_aval, broadcast_shapes, shape_of, typeof
 from covector.core.jaxpr import Equation, Var
 from covector.core.primitive import Primitive, TracerBase, jointly
@@ -93,6 +94,9 @@ slice_p = linear_structural("slice")
 @slice_p.def_impl
 def _slice(x: Any, *, index: Index) -> Any:
     return x[subscript(index)]
+
+
+slice_p.def_rule("lower", lambda eqn: forms.subscript(eqn.params["index"]))
 
 
 @slice_p.def_abstract

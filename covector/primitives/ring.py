@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
+from covector.backends import forms
 from covector.core.avals import (
     PLAIN_TYPES,
     PYTHON_NUMBERS,
@@ -89,8 +90,11 @@ def is_aligned(x: Any, y: Any, dim_x: int | None, dim_y: int | None) -> bool:
 # --- add, sub, neg: jointly linear ------------------------------------------------------------------------------------
 
 
-def _operator(name: str, kind: Any) -> Primitive:
+def _operator(name: str, symbol: str, kind: Any) -> Primitive:
     primitive = Primitive(name, kind, trusted=True, makes_new=True)
+    primitive.def_rule("lower", lambda eqn: forms.operator(symbol))
+    if kind.like.nin == 1:
+        return primitive
     general = elementwise_abstract(primitive, kind.like)
 
     @primitive.def_abstract
@@ -106,11 +110,11 @@ def _additive(fn: Callable[..., Any], like: np.ufunc) -> ElementwiseLinear:
     return ElementwiseLinear(fn, positions=(), keeps_weak=True, like=like)
 
 
-add_p = _operator("add", _additive(operator.add, np.add))
+add_p = _operator("add", "+", _additive(operator.add, np.add))
 declare_sum(add_p)
-sub_p = _operator("sub", _additive(operator.sub, np.subtract))
-mul_p = _operator("mul", ElementwiseBilinear(operator.mul, keeps_weak=True, like=np.multiply))
-neg_p = Primitive("neg", _additive(operator.neg, np.negative), trusted=True, makes_new=True)
+sub_p = _operator("sub", "-", _additive(operator.sub, np.subtract))
+mul_p = _operator("mul", "*", ElementwiseBilinear(operator.mul, keeps_weak=True, like=np.multiply))
+neg_p = _operator("neg", "-", _additive(operator.neg, np.negative))
 
 
 @add_p.def_jvp

@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from covector.backends import forms
 from covector.core.avals import NUMPY_TWINS, WEAK_TYPES, ShapedArray, Zero, array_aval, is_weak, shape_of, typeof
-from covector.core.jaxpr import Var
+from covector.core.jaxpr import Equation, Var
 from covector.core.primitive import Primitive, jointly
 from covector.interpreters.evaluate import register_conversion
 
@@ -44,6 +45,13 @@ def _reshape(x: Any, *, shape: Shape) -> Any:
     return np.reshape(x, shape)
 
 
+@reshape_p.def_rule("lower")
+def _reshape_lower(eqn: Equation) -> forms.Form:
+    if forms.has_methods(eqn.inputs[0].aval):
+        return forms.method("reshape", eqn.params["shape"])
+    return forms.call(np.reshape, eqn.params["shape"])
+
+
 @reshape_p.def_abstract
 def _reshape_abstract(x: ShapedArray, *, shape: Shape) -> ShapedArray:
     out = array_aval(shape, x.dtype)
@@ -71,6 +79,13 @@ transpose_p = linear_structural("transpose")
 @transpose_p.def_impl
 def _transpose(x: Any, *, permutation: tuple[int, ...]) -> Any:
     return np.transpose(x, permutation)
+
+
+@transpose_p.def_rule("lower")
+def _transpose_lower(eqn: Equation) -> forms.Form:
+    if forms.has_methods(eqn.inputs[0].aval):
+        return forms.method("transpose", eqn.params["permutation"])
+    return forms.call(np.transpose, eqn.params["permutation"])
 
 
 @transpose_p.def_abstract
@@ -126,6 +141,9 @@ FEW = 256
 """Elements up to which a copy takes a tenth of the time of `np.broadcast_to`, whose view costs 2 us whatever its size."""
 
 
+broadcast_to_p.def_rule("lower", lambda eqn: forms.call(np.broadcast_to, eqn.params["shape"]))
+
+
 @broadcast_to_p.def_abstract
 def _broadcast_to_abstract(x: ShapedArray, *, shape: Shape) -> ShapedArray:
     padded = (1,) * (len(shape) - x.ndim) + x.shape
@@ -155,6 +173,13 @@ reduce_sum_p = linear_structural("reduce_sum", makes_new=True)
 @reduce_sum_p.def_impl
 def _reduce_sum(x: Any, *, axes: tuple[int, ...]) -> Any:
     return np.add.reduce(x, axes, dtype=x.dtype.type)  # the type, which has no byte order
+
+
+@reduce_sum_p.def_rule("lower")
+def _reduce_sum_lower(eqn: Equation) -> forms.Form:
+    dtype = eqn.inputs[0].aval.dtype
+    more = () if dtype.kind in "fc" else (dtype.type,)  # short integers would be added up as long ones
+    return forms.call(np.add.reduce, eqn.params["axes"], *more)
 
 
 @reduce_sum_p.def_abstract
@@ -190,6 +215,14 @@ def _convert(x: Any, *, dtype: np.dtype[Any]) -> Any:
     if dtype.kind not in "cb" and x.dtype.kind == "c":
         x = x.real
     return x.astype(dtype)
+
+
+@convert_p.def_rule("lower")
+def _convert_lower(eqn: Equation) -> forms.Form:
+    aval, dtype = eqn.inputs[0].aval, eqn.params["dtype"]
+    if forms.has_methods(aval) and (aval.dtype.kind != "c" or dtype.kind in "cb"):
+        return forms.method("astype", dtype)
+    return forms.call(_convert, dtype=dtype)
 
 
 @convert_p.def_abstract

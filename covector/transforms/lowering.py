@@ -56,9 +56,9 @@ class Lowered:
             { lambda ; a:weak_f64[]. let b:f64[] = sin a; c:f64[] = mul b 2.0 in (c,) }
             >>> print(lowered.as_text("python"))
             def program(v0):
-                v1 = sin_1(v0)
+                v1 = sin(v0)
                 del v0
-                v2 = mul_3(v1, c_2)
+                v2 = v1 * c_3
                 del v1
                 return [v2]
         """
