@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from covector import checkify, debug, lax
     from covector.backends.run import register_backend, use_backend
     from covector.debug import checking_leaks, debug_nans, disable_jit
+    from covector.passes.legalize import legalize
     from covector.transforms.callbacks import io_callback, pure_callback
     from covector.transforms.checkpoint import (
         checkpoint,
@@ -48,6 +49,7 @@ LAZY = {
     **{name: f"covector.{name}" for name in ("checkify", "debug", "lax")},
     **dict.fromkeys(["checking_leaks", "debug_nans", "disable_jit"], "covector.debug"),
     **dict.fromkeys(["register_backend", "use_backend"], "covector.backends.run"),
+    "legalize": "covector.passes.legalize",
     **dict.fromkeys(["io_callback", "pure_callback"], "covector.transforms.callbacks"),
     **dict.fromkeys(
         ["checkpoint", "checkpoint_name", "checkpoint_policies", "print_saved_residuals", "remat", "saved_residuals"],
@@ -133,6 +135,7 @@ __all__ = [
     "jointly",
     "jvp",
     "lax",
+    "legalize",
     "linear",
     "linear_call",
     "linear_transpose",

@@ -16,10 +16,12 @@ from numpy import ndarray
 
 from covector.backends import forms
 from covector.core.avals import PYTHON_NUMBERS, WEAK_NUMBERS, Zero, dtype_of, is_weak, typeof
+from covector.core.jaxpr import Literal
 from covector.core.kinds import Elementwise, ElementwiseLinear, Step
 from covector.core.primitive import Primitive, jointly
 from covector.core.tracer import Tracer, register_method, register_ufunc, view_of
 from covector.interpreters.jvp import JVPTracer
+from covector.passes.legalize import Legalizer, Value
 from covector.primitives.derivations import numpy_scalars
 from covector.primitives.ring import add_p, install_operators, mul_p, neg_p, scale, sub_p, sumprod_p
 from covector.primitives.shaping import convert_p, convert_to, fit, unbroadcast
@@ -243,6 +245,24 @@ def _power(x: Any, y: Any) -> Any:
 
 pow_p = Primitive("pow", Elementwise(_power, keeps_weak=True, like=np.power), trusted=True, makes_new=True)
 float_power_p = _binary(np.float_power)
+
+
+POWERS: dict[float, Primitive] = {2: square_p, 0.5: sqrt_p, -1: reciprocal_p}
+POWERS_OF_COMPLEX: dict[Any, Primitive] = {(int, 2): square_p, (float, 0.5): sqrt_p, (int, -1): reciprocal_p}
+
+
+@pow_p.def_rule("legalize")
+def _pow_legalize(legalizer: Legalizer, x: Value, y: Value) -> Any:
+    """NumPy's operator knows some powers of an array by a number, which round otherwise than powers by an array do."""
+    dtype = pow_p.abstract(x.aval, y.aval).dtype
+    if x.aval.shape and isinstance(y.atom, Literal):
+        value = y.atom.value
+        known = {"f": POWERS.get(value), "c": POWERS_OF_COMPLEX.get((type(value), value))}.get(dtype.kind)
+        if known is not None:
+            return legalizer.apply(known, legalizer.converted(x, dtype))
+        if value == 1 and dtype.kind == "f":
+            return legalizer.converted(x, dtype)
+    return [dtype, dtype]
 
 
 def _power_by_base(dtype: Any, x: Any, y: Any) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial, reduce
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,7 @@ from covector.core.avals import (
     array_aval,
     broadcast_shapes,
     promotion_key,
+    result_dtype,
     typeof,
 )
 from covector.core.context import CAPTURING
@@ -33,6 +34,7 @@ from covector.core.primitive import NO_PARAMS, Primitive, TracerBase
 from covector.core.tracer import FOREIGN_OK, as_operand, foreign_override, register_method
 from covector.interpreters.stage import LinearTrace, StageTracer
 from covector.passes.accumulating import declare_sum
+from covector.passes.legalize import Legalizer, Value
 from covector.primitives.shaping import align_batch, fit, unbroadcast
 
 # --- shapes, dtypes and batches of elementwise functions --------------------------------------------------------------
@@ -225,6 +227,16 @@ def _sumprod(*factors: Any) -> Any:
 
 
 sumprod_p = Primitive("sumprod", Elementwise(_sumprod, keeps_weak=True), trusted=True, makes_new=True)
+
+
+@sumprod_p.def_rule("legalize")
+def _sumprod_legalize(legalizer: Legalizer, *factors: Value) -> Any:
+    """Products of narrower types than that of the sum are rounded to theirs, so they stand apart."""
+    dtype = result_dtype(*(f.aval for f in factors))
+    pairs = list(zip(factors[::2], factors[1::2], strict=True))
+    if all(result_dtype(x.aval, y.aval) == dtype for x, y in pairs):
+        return [dtype] * len(factors)
+    return reduce(partial(legalizer.apply, add_p), [legalizer.apply(mul_p, x, y) for x, y in pairs])
 
 
 @sumprod_p.def_jvp

@@ -14,6 +14,7 @@ from covector.core.primitive import Primitive
 from covector.primitives.shaping import convert_to, fit, unbroadcast
 
 select_p = Primitive("select", ElementwiseLinear(np.where, positions=(1, 2)), trusted=True, makes_new=True)
+select_p.def_rule("legalize", lambda legalizer, condition, x, y: [np.dtype(bool), *[result_dtype(x.aval, y.aval)] * 2])
 
 
 @select_p.def_abstract
@@ -50,6 +51,7 @@ _keeping = ElementwiseLinear(
 keep_p = Primitive("keep", _keeping, trusted=True, makes_new=True)
 """``select(condition, x, 0)``, which is linear in x; a product with the mask would make NaN of what it drops."""
 keep_p.def_abstract(lambda condition, x: array_aval(broadcast_shapes(condition.shape, x.shape), x.dtype))
+keep_p.def_rule("legalize", lambda legalizer, condition, x: [np.dtype(bool), x.aval.dtype])
 
 
 # --- clip: between two numbers that are written in the program ----------------------------------------------------------
