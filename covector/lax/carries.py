@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from covector.core import errors
 from covector.core.avals import ShapedArray, result_dtype, typeof, with_varying
+from covector.core.keys import names_in
 from covector.core.pytrees import tree_paths, tree_unflatten
 from covector.interpreters.stage import stage
 from covector.lax.passes import Outcome, found_before, have_risen, new_pass, note
@@ -80,7 +81,8 @@ def traced_body(
         return [*leaves, *map(strengthened, outs)], (found, out_tree)
 
     trees = [carry.treedef, *(r.treedef for r in rest)]
-    body = kept(f, kind, trees, [*carry.avals, *rest_avals], lambda: _with_types_found(step, carry, rest_avals, who, f))
+    key = (kind, *trees, *map(names_in, trees), *carry.avals, *rest_avals)
+    body = kept(f, key, lambda: _with_types_found(step, carry, rest_avals, who, f))
     note(f, body.carry_avals, [typeof(x) for x in body.hoisted], body.inner)
     return body
 

@@ -1,4 +1,4 @@
-"""What has been traced of a function: ``kept : function, structure and types of its arguments -> what was traced``.
+"""What has been traced of a function: ``kept : function, key -> what was traced``.
 
 Programs are kept on the function itself, so that they die with it, also where a program refers to the function (a callback
 that closes over it): that is a cycle like any other in Python.  Methods and other callable objects cannot carry them; theirs
@@ -13,7 +13,7 @@ from __future__ import annotations
 import functools
 import types
 import weakref
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -21,7 +21,7 @@ import numpy as np
 from covector.core.avals import AbstractValue
 from covector.core.context import named_axes
 from covector.core.jaxpr import Jaxpr
-from covector.core.keys import ATOMS, names_in
+from covector.core.keys import ATOMS
 from covector.core.primitive import Primitive
 from covector.transforms.arguments import STORE, Wrapper
 from covector.transforms.dependencies import Glance, Places, dependencies, look
@@ -165,13 +165,13 @@ def traces_of(f: Callable[..., Any]) -> Traces:
     return known[-1]
 
 
-def kept(f: Callable[..., Any], how: Hashable, treedefs: Sequence[Any], avals: Sequence[Any], make: Callable[[], T]) -> T:
-    """What ``make()`` traces of ``f``, once for each way, structure and types of arguments and named axes around it.
+def kept(f: Callable[..., Any], key: Hashable, make: Callable[[], T]) -> T:
+    """What ``make()`` traces of ``f``, once for each key (how, and with which arguments) and for the named axes around.
 
     It has a ``jaxpr``, and ``hoisted`` values that this closes over; with any it is of no use once they are gone.
     """
     traces = traces_of(f)
-    key = (how, named_axes(), *treedefs, *map(names_in, treedefs), *avals)
+    key = (key, named_axes())
     entry = traces.get(key)
     if entry is None:
         entry = make()

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, overload
 
 from covector.core.avals import typeof
 from covector.core.jaxpr import Equation, Jaxpr, Literal, Var
+from covector.core.keys import names_in
 from covector.core.memory import copy_of, mapped, own_results
 from covector.core.notation import register_notation
 from covector.core.primitive import Primitive, TracerBase
@@ -17,9 +18,10 @@ from covector.interpreters.linearize import split
 from covector.passes.clean import clean
 from covector.primitives.checkpoint import Policy, checkpoint_p, name_p
 from covector.transforms.arguments import check_callable, check_functions, check_leaves, function_name, transformed, wrap_like
+from covector.transforms.caches import kept
 from covector.transforms.staging import traced_call
 from covector.transforms.static_arguments import StaticArguments
-from covector.transforms.tracing import traced
+from covector.transforms.tracing import trace
 from covector.transforms.typing import P, R
 
 # --- policies ---------------------------------------------------------------------------------------------------------
@@ -178,7 +180,8 @@ def checkpoint(
             return fun(*args, **kwargs)
         check_leaves(leaves, lambda: tree_paths(call.dynamic), who.name)
         avals, run = [*map(typeof, leaves)], partial(call.apply, fun)
-        found = traced(fun, (options, call.key), treedef, avals, who, run=run, capture=True)
+        key = (options, call.key, treedef, names_in(treedef), *avals)
+        found = kept(fun, key, lambda: trace(run, treedef, avals, who, capture=True))
         outs = checkpoint_p.bind(*found.hoisted, *leaves, jaxpr=found.jaxpr, policy=chosen, name=function_name(fun))
         return tree_unflatten(found.out_tree, own_results(outs, leaves))[0]
 

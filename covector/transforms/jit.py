@@ -23,10 +23,11 @@ from covector.passes.clean import clean
 from covector.passes.overwriting import has_own_outputs
 from covector.primitives.call import jit_p
 from covector.transforms.arguments import argument_of, check_callable, check_leaves, transformed, wrap_like
+from covector.transforms.caches import kept
 from covector.transforms.lowering import Lowered
 from covector.transforms.staging import traced_alone
 from covector.transforms.static_arguments import StaticArguments
-from covector.transforms.tracing import Traced, traced
+from covector.transforms.tracing import Traced, trace
 from covector.transforms.typing import JittedFunction, P, R
 
 
@@ -101,8 +102,8 @@ def jit(
         own_key = key if names is None else (*key, names)
         entry = cache.get(own_key) if names is not None else None
         if entry is None:
-            call = statics.split(args, kwargs, who.name)
-            found = traced(f, ("jit", *options, call.key), treedef, key[2:], who, run=partial(call.apply, f))
+            run = partial(statics.split(args, kwargs, who.name).apply, f)
+            found = kept(f, ("jit", *options, own_key), lambda: trace(run, treedef, key[2:], who))
             entry = found.once("entry", lambda: _entry(found))
             if found.hoisted:
                 return entry

@@ -1,4 +1,28 @@
-"""Tracing a function of the user's: ``trace : function, structure and types of its arguments -> Traced``."""
+"""Tracing a function of the user's: ``trace : function, structure and types of its arguments -> Traced``.
+
+>>> import numpy as np
+>>> from covector.core.avals import ShapedArray
+>>> from covector.core.pytrees import tree_structure
+>>> scalar = ShapedArray((), np.dtype(float))
+>>> trace(lambda x, y: {"sum": x + y}, tree_structure([0, 0]), [scalar, scalar], Transformed("an example", None)).jaxpr
+{ lambda ; a:f64[] b:f64[]. let c:f64[] = add a b in (c,) }
+
+All programs of functions that the user writes are made so (and by `stage` below it, which knows no trees):
+
+===================================================== ============= =========================================
+program                                               options       kept with the function
+===================================================== ============= =========================================
+``make_jaxpr``, ``eval_shape``, ``jit(f).lower``                    no
+``closure_convert``, ``custom_vmap``, ``linear_call``               no
+``jit``                                                             yes, and in the jitted function as it was
+``checkpoint``                                        capture       yes
+branches of ``cond`` and ``switch``                   capture, part yes
+conditions of ``while_loop``                          part          yes
+bodies of loops, until the types of carries stay      part          yes (`covector.lax.carries`)
+functions with rules (`covector.primitives.custom`)                 no
+rules that close over traced values                   (capture)     no (`covector.primitives.custom_closures`)
+===================================================== ============= =========================================
+"""
 
 from __future__ import annotations
 
@@ -6,6 +30,7 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import Any, TypeVar
 
 from covector.core.jaxpr import Jaxpr
+from covector.core.keys import names_in
 from covector.core.pytrees import tree_unflatten
 from covector.interpreters.stage import stage
 from covector.transforms.arguments import Transformed, flatten_result
@@ -57,18 +82,7 @@ def trace(
 
 
 def traced(
-    f: Callable[..., Any],
-    how: Hashable,
-    treedef: Any,
-    avals: Sequence[Any],
-    who: Transformed,
-    *,
-    run: Callable[..., Any] | None = None,
-    **options: bool,
+    f: Callable[..., Any], how: Hashable, treedef: Any, avals: Sequence[Any], who: Transformed, **options: bool
 ) -> Traced:
-    """The same once, as long as ``f`` reads the same (`covector.transforms.caches`).
-
-    Args:
-        how: what tells apart the ways in which ``f`` is traced: by ``run``, which calls it, and with other options.
-    """
-    return kept(f, how, [treedef], avals, lambda: trace(run or f, treedef, avals, who, **options))
+    """The same once for each ``how``, which stands for the options, as long as ``f`` reads the same."""
+    return kept(f, (how, treedef, names_in(treedef), *avals), lambda: trace(f, treedef, avals, who, **options))
