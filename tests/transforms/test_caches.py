@@ -545,6 +545,26 @@ def test_methods_partials_and_objects_are_traced_once(way, kind):
     assert count() == 1
 
 
+def test_a_function_has_a_trace_of_its_own_in_each_construct():
+    traced = []
+
+    def f(x, _=None):
+        traced.append(1)
+        return x * 0.5 if _ is None else (x * 0.5, None)
+
+    uses = {
+        "jit": lambda x: cv.jit(f)(x),
+        "checkpoint": cv.grad(cv.checkpoint(f)),
+        "cond": lambda x: lax.cond(x > 0, f, f, x),
+        "while_loop": lambda x: lax.while_loop(lambda c: c > 0.6, f, x),
+        "scan": lambda x: lax.scan(f, x, np.zeros(1))[0],
+        "batch with a name": lambda x: cv.vmap(lambda x: lax.cond(x > 0, f, f, x), axis_name="i")(np.stack([x]))[0],
+    }
+    for _ in range(3):
+        assert {name: use(np.float64(1.0)) for name, use in uses.items()} == dict.fromkeys(uses, 0.5)
+    assert len(traced) == len(uses)
+
+
 def test_two_instances_do_not_share_traces():
     a, b = Stepper(2.0), Stepper(3.0)
     results = [float(lax.scan(s.step, np.float64(1.0), np.ones(1))[0]) for s in (a, b, a, b)]
