@@ -13,17 +13,16 @@ from typing import Any
 import numpy as np
 
 from covector.core.avals import shape_of
-from covector.core.jaxpr import Equation, Jaxpr, sub_jaxprs
+from covector.core.jaxpr import Equation, Jaxpr
 from covector.core.primitive import Primitive, TracerBase
+from covector.interpreters.checks import CheckTrace, Found, Message, makes_checks
 from covector.interpreters.interpret import Bundle, Interpretation, Note
 from covector.interpreters.programs import rearranged
 from covector.primitives.call import jit_p
-from covector.primitives.effects import Message, check_p, makes_checks
+from covector.primitives.custom import custom_function_p
+from covector.primitives.effects import check_p
 from covector.primitives.identity import stop_gradient_p
 from covector.primitives.scan import where
-
-Found = tuple[Any, Message, list[Any]]
-"""Whether a check holds, what it says, and the values that it says it of."""
 
 
 class Checks(Interpretation):
@@ -79,11 +78,6 @@ def by_example(holds: Any, values: Sequence[Any]) -> Any:
     return holds if all(shape_of(v)[: len(shape)] == shape for v in values) else np.all(holds)
 
 
-def has_checks(params: dict[str, Any]) -> bool:
-    """Whether a program among the parameters makes a check."""
-    return any(map(makes_checks, sub_jaxprs(params)))
-
-
 def without_checks(jaxpr: Jaxpr) -> Jaxpr:
     """The program that makes no checks, nor do those nested in it."""
     if not makes_checks(jaxpr):
@@ -106,6 +100,26 @@ def params_without_checks(params: dict[str, Any]) -> dict[str, Any]:
         return tuple(map(stripped, value)) if isinstance(value, tuple) and any(isinstance(v, Jaxpr) for v in value) else value
 
     return {name: stripped(value) for name, value in params.items()}
+
+
+@check_p.def_rule("checks")
+def _check(trace: CheckTrace, args: Sequence[Any], *, message: Message) -> list[Any]:
+    holds, *values = map(trace.lower, args)
+    trace.take([(holds, message, values)])
+    return []
+
+
+@custom_function_p.def_rule("checks")
+def _custom_function(trace: CheckTrace, args: Sequence[Any], *, fun: Any, rules: Any) -> list[Any]:
+    """A function with rules: run for its checks, and beside it as it is where somebody may need the rules."""
+    values = [*map(trace.lower, args)]
+    if not any(isinstance(v, TracerBase) for v in values):
+        return fun(*args)  # type: ignore[no-any-return]
+    with trace.inner(trace.wanted) as beside:
+        fun(*map(beside.lift, map(constant, values)))
+    trace.found += beside.found
+    with trace.inner(frozenset()):  # whose checks are found already
+        return [trace.lift(o) for o in custom_function_p.bind(*values, fun=fun, rules=rules)]
 
 
 def constant(x: Any) -> Any:

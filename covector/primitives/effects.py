@@ -17,9 +17,10 @@ from covector.core import errors
 from covector.core.avals import Zero, check_class, instantiate, typeof
 from covector.core.checked_rules import alike
 from covector.core.context import CHECKS, EXAMPLES, mode, open_traces, value_of
-from covector.core.jaxpr import Jaxpr, Var, inside_out, sub_jaxprs
+from covector.core.jaxpr import Jaxpr, Var
 from covector.core.memory import copies
 from covector.core.primitive import ContextPrimitive, Primitive, in_users_code, jointly
+from covector.interpreters.checks import Message, makes_checks
 from covector.interpreters.programs import choose, spread
 from covector.interpreters.stage import StageTrace
 from covector.primitives.shaping import batch_all, move_batch_to_front, reduce_sum_p
@@ -266,19 +267,6 @@ check_p.repeatable = True
 check_p.def_abstract(lambda *avals, message: [])
 
 
-@dataclass(frozen=True, eq=False)
-class Message:
-    """What a failed check says: ``text(*values)``, and where the check is."""
-
-    text: Callable[..., str]
-    source: Any
-    examples: Any = None
-    """The numbers of the examples that it is made for, if they are a part of a batch."""
-
-    def __repr__(self) -> str:
-        return f"<check at {self.source}>"
-
-
 @check_p.def_impl
 def _check(holds: Any, *values: Any, message: Message) -> list[Any]:
     if not np.all(holds):
@@ -305,15 +293,6 @@ def would_misnumber(jaxpr: Jaxpr) -> bool:
     collector = value_of(CHECKS)
     staged = collector is None or any(t.level > collector.level and type(t) is StageTrace for t in open_traces())
     return staged and makes_checks(jaxpr)
-
-
-def makes_checks(jaxpr: Jaxpr) -> bool:
-    """Whether a program, or one nested in it, makes a check."""
-    return inside_out(jaxpr, "makes checks", lambda p: any(_is_check(e.primitive, e.params) for e in p.equations))
-
-
-def _is_check(primitive: Primitive, params: dict[str, Any]) -> bool:
-    return primitive is check_p or any(map(makes_checks, sub_jaxprs(params)))
 
 
 def first_failure(holds: Any, values: Values, examples: Any = None) -> tuple[list[Any], str]:

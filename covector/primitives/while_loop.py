@@ -26,13 +26,14 @@ from covector.core.context import axis_of_rule
 from covector.core.jaxpr import Jaxpr, Literal, program_acts
 from covector.core.linearity import LINEAR, linear_by_marks, loop_marks, program_marks
 from covector.core.primitive import NestedPrimitive, TracerBase
+from covector.interpreters.checks import makes_checks
 from covector.interpreters.evaluate import eval_jaxpr
 from covector.interpreters.interpret import Bundle, Interpretation, arguments, flat
 from covector.interpreters.linearize import split, split_known
 from covector.interpreters.programs import choose, cut, grow, rearranged, spread, staged
 from covector.interpreters.stage import LinearTrace
 from covector.primitives.call import jit_p
-from covector.primitives.effects import makes_checks, part_of_batch
+from covector.primitives.effects import part_of_batch
 from covector.primitives.indexing import gather_p
 from covector.primitives.reductions import reduce_or_p
 from covector.primitives.scan import (
