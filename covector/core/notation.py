@@ -220,11 +220,11 @@ register_notation(
     lambda name: vars(np)[name],
 )
 register_notation(slice, "slice", lambda x: (x.start, x.stop, x.step))
-register_notation(Zero, "Zero", lambda x: (x.aval,), lambda aval: Zero(_checked(aval, AbstractValue)))
+register_notation(Zero, "Zero", lambda x: (x.aval,), lambda aval: Zero(_instance(aval, AbstractValue)))
 register_notation(type, "type", lambda x: (_TYPE_NAMES[x],) if x in _TYPE_NAMES else None, lambda name: TYPES[name])
 
 
-def _checked(x: Any, cls: type) -> Any:
+def _instance(x: Any, cls: type) -> Any:
     if not isinstance(x, cls):
         raise TypeError(f"{x!r} is no {cls.__name__}")
     return x

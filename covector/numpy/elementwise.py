@@ -22,7 +22,7 @@ from covector.primitives.special import bessel_i_p, sinc_p
 NO_VALUE = np._NoValue
 
 
-def as_operand(x: Any) -> Any:
+def as_argument(x: Any) -> Any:
     """An argument of an elementwise function: Python numbers stay weakly typed, lists become arrays."""
     return x if type(x) is np.ndarray or type(x) in PYTHON_NUMBERS or isinstance(x, TracerBase) else as_array(x)
 
@@ -36,7 +36,7 @@ def where(condition: Any, x: Any = NO_VALUE, y: Any = NO_VALUE, /) -> Any:
         return np.nonzero(condition)
     if x is NO_VALUE or y is NO_VALUE:
         raise ValueError("either both or neither of x and y should be given")
-    return select_p.bind(as_operand(condition), as_operand(x), as_operand(y))
+    return select_p.bind(as_argument(condition), as_argument(x), as_argument(y))
 
 
 @implements(np.clip)
@@ -71,7 +71,7 @@ def _bound(bound: Any, dtype: Any) -> Any:
     if type(bound) is int and dtype.kind in "iu":
         info = np.iinfo(dtype)
         return min(max(bound, int(info.min)), int(info.max))
-    return as_operand(bound)
+    return as_argument(bound)
 
 
 # --- rounding ---------------------------------------------------------------------------------------------------------
@@ -108,12 +108,12 @@ def fix(x: Any, out: Any = None) -> Any:
 
 @implements(np.real)
 def real_(val: Any) -> Any:
-    return real(as_operand(val))
+    return real(as_argument(val))
 
 
 @implements(np.imag)
 def imag_(val: Any) -> Any:
-    return imag(as_operand(val))
+    return imag(as_argument(val))
 
 
 @implements(np.angle)
@@ -167,7 +167,7 @@ def isposinf(x: Any, out: Any = None) -> Any:
 
 @implements(np.isclose)
 def isclose(a: Any, b: Any, rtol: Any = 1e-05, atol: Any = 1e-08, equal_nan: bool = False) -> Any:
-    a, b = as_operand(a), as_operand(b)
+    a, b = as_argument(a), as_argument(b)
     b = float(b) if type(b) in (bool, int) else b if is_weak(b) else convert_to(b, np.result_type(dtype_of(b), 1.0))
     close = np.less_equal(np.abs(np.subtract(a, b)), np.add(atol, np.multiply(rtol, np.abs(b))))
     result = np.logical_or(np.logical_and(close, np.isfinite(b)), np.equal(a, b))

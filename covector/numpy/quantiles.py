@@ -28,35 +28,35 @@ Place = Callable[[Any, Any], tuple[Any, Any]]
 
 def _interpolating(alpha: float, beta: float) -> Place:
     def place(n: Any, q: Any) -> tuple[Any, Any]:
-        return _split(n * q + (alpha + q * (1 - alpha - beta)) - 1)
+        return _whole_and_rest(n * q + (alpha + q * (1 - alpha - beta)) - 1)
 
     return place
 
 
-def _split(place: Any) -> tuple[Any, Any]:
+def _whole_and_rest(place: Any) -> tuple[Any, Any]:
     low = np.floor(place)
     return low, place - low
 
 
 def _averaged_inverted_cdf(n: Any, q: Any) -> tuple[Any, Any]:
-    low, fraction = _split(n * q - 1)
+    low, fraction = _whole_and_rest(n * q - 1)
     return low, convert_to(np.where(np.equal(fraction, 0), 0.5, 1.0), dtype_of(low))
 
 
 def _closest_observation(n: Any, q: Any) -> tuple[Any, Any]:
-    low, fraction = _split(n * q - 1.5)
+    low, fraction = _whole_and_rest(n * q - 1.5)
     tie = np.logical_and(np.equal(fraction, 0), np.equal(np.remainder(low, 2), 1))
     return np.where(tie, low, low + 1), None
 
 
 def _midpoint(n: Any, q: Any) -> tuple[Any, Any]:
-    low, fraction = _split((n - 1) * q)
+    low, fraction = _whole_and_rest((n - 1) * q)
     return low, convert_to(np.where(np.equal(fraction, 0), 0.0, 0.5), np.result_type(dtype_of(low), np.float16))
 
 
 def _linear(n: Any, q: Any) -> tuple[Any, Any]:
     place = (n - 1) * q
-    return (place, None) if dtype_of(q).kind in "iu" else _split(place)
+    return (place, None) if dtype_of(q).kind in "iu" else _whole_and_rest(place)
 
 
 METHODS: dict[str, Place] = {

@@ -66,7 +66,7 @@ class Callback:
             check_class(type(o))
         return copies(outs)
 
-    def checked(self, args: Values, out_avals: Sequence[Any]) -> list[Any]:
+    def typed_call(self, args: Values, out_avals: Sequence[Any]) -> list[Any]:
         """The results of a call, which must be of the types that were declared."""
         outs = self.call(*args)
         if len(outs) != len(out_avals):
@@ -180,7 +180,7 @@ def _debug_callback_jvp(primals: Values, tangents: Values, *, callback: Callback
 
 io_callback_p = ContextPrimitive("io_callback", multiple_results=True, trusted=True)
 io_callback_p.effect = True
-io_callback_p.def_impl(lambda *args, callback, out_avals=(): callback.checked(args, out_avals))
+io_callback_p.def_impl(lambda *args, callback, out_avals=(): callback.typed_call(args, out_avals))
 io_callback_p.def_abstract(lambda *avals, callback, out_avals=(): list(out_avals))
 io_callback_p.def_batch(_in_order(io_callback_p))
 
@@ -188,7 +188,7 @@ io_callback_p.def_batch(_in_order(io_callback_p))
 # --- pure_callback ----------------------------------------------------------------------------------------------------
 
 pure_callback_p = Primitive("pure_callback", multiple_results=True, trusted=True)
-pure_callback_p.def_impl(lambda *args, callback, out_avals: callback.checked(args, out_avals))
+pure_callback_p.def_impl(lambda *args, callback, out_avals: callback.typed_call(args, out_avals))
 pure_callback_p.def_abstract(lambda *avals, callback, out_avals: list(out_avals))
 
 

@@ -174,7 +174,7 @@ def checkpoint(
     options = ("checkpoint", frozenset(statics.positions))
 
     def checkpointed(*args: Any, **kwargs: Any) -> Any:
-        call = statics.split(args, kwargs, who.name)
+        call = statics.call_of(args, kwargs, who.name)
         leaves, treedef = tree_flatten(call.dynamic)
         if not any(isinstance(x, TracerBase) for x in leaves):
             return fun(*args, **kwargs)
@@ -222,7 +222,7 @@ def saved_residuals(f: Callable[..., Any], *args: Any, **kwargs: Any) -> list[Re
     """
     check_callable(f, "saved_residuals")
     who = transformed("saved_residuals", f)
-    call = StaticArguments(f, (), ()).split(args, kwargs, who.name)
+    call = StaticArguments(f, (), ()).call_of(args, kwargs, who.name)
     found = traced_call(f, call, who)
     jaxpr = clean(found.jaxpr)
     nonzero = tuple(getattr(a, "is_differentiable", False) for a in jaxpr.in_avals)

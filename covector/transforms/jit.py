@@ -102,7 +102,7 @@ def jit(
         own_key = key if names is None else (*key, names)
         entry = cache.get(own_key) if names is not None else None
         if entry is None:
-            run = partial(statics.split(args, kwargs, who.name).apply, f)
+            run = partial(statics.call_of(args, kwargs, who.name).apply, f)
             found = kept(f, ("jit", *options, own_key), lambda: trace(run, treedef, key[2:], who))
             entry = found.once("entry", lambda: _entry(found))
             if found.hoisted:
@@ -116,7 +116,7 @@ def jit(
         if MODES and jit_is_disabled():
             return f(*args, **kwargs)
         if has_statics:
-            call = statics.split(args, kwargs, who.name)
+            call = statics.call_of(args, kwargs, who.name)
             leaves, treedef = tree_flatten(call.dynamic)
             key: Hashable = (treedef, call.key, *_avals(leaves, call.dynamic, f, who.name))
         else:
@@ -141,7 +141,7 @@ def jit(
         return [k for k, entry in cache.items() if entry is not AMBIGUOUS]
 
     def lower(*args: Any, **kwargs: Any) -> Lowered:
-        call = statics.split(args, kwargs, who.name)
+        call = statics.call_of(args, kwargs, who.name)
         jaxpr, out_tree = traced_alone(f, call, who)
         return Lowered(who.name, jaxpr, tree_structure(call.dynamic), out_tree)
 

@@ -63,7 +63,7 @@ def make_jaxpr(
     who = transformed("make_jaxpr", f)
 
     def jaxpr_maker(*args: Any, **kwargs: Any) -> Any:
-        jaxpr, out_tree = traced_alone(f, statics.split(args, kwargs, who.name), who)
+        jaxpr, out_tree = traced_alone(f, statics.call_of(args, kwargs, who.name), who)
         return (jaxpr, tree_unflatten(out_tree, jaxpr.out_avals)) if return_shape else jaxpr
 
     again = partial(make_jaxpr, static_argnums=static_argnums, return_shape=return_shape, static_argnames=static_argnames)
@@ -116,5 +116,5 @@ def eval_shape(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """
     check_callable(f, "eval_shape")
     who = transformed("eval_shape", f)
-    found = traced_call(f, StaticArguments(f, (), ()).split(args, kwargs, who.name), who)
+    found = traced_call(f, StaticArguments(f, (), ()).call_of(args, kwargs, who.name), who)
     return tree_unflatten(found.out_tree, found.jaxpr.out_avals)[0]

@@ -66,7 +66,7 @@ class StaticArguments:
             )
         self.positions |= {i for i, name in enumerate(positional) if name in self.names}
 
-    def split(self, args: tuple[Any, ...], kwargs: dict[str, Any], who: str) -> StaticCall:
+    def call_of(self, args: tuple[Any, ...], kwargs: dict[str, Any], who: str) -> StaticCall:
         """Set the static arguments of a call apart."""
         if not self.positions and not self.names:
             return StaticCall((args, kwargs), None, {}, {})

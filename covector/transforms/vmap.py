@@ -143,7 +143,7 @@ def _canonical(axis: Any, leaf: Any, index: int, args: Any, kwargs: Any, who: st
     try:
         shape = shape_of(leaf)
     except TypeError as e:
-        what = f"{who} got {leaf!r} of type {type(leaf).__name__} at {_where(tree_paths([args, kwargs])[index])}."
+        what = f"{who} got {leaf!r} of type {type(leaf).__name__} at {_named(tree_paths([args, kwargs])[index])}."
         fix = "pass arrays or numbers to batch, and None in in_axes for what is the same for all examples: it may be anything"
         raise errors.ArgumentError(errors.describe(what, why=str(e), fix=fix)) from None
     if axis == 0 and shape:
@@ -156,7 +156,7 @@ def _canonical(axis: Any, leaf: Any, index: int, args: Any, kwargs: Any, who: st
         is_keyword = index >= len(tree_leaves(args))
         raise errors.BatchSizeError(
             errors.describe(
-                f"{who} is to batch {_where(tree_paths([args, kwargs])[index])} along axis {axis}, but its shape is {shape}.",
+                f"{who} is to batch {_named(tree_paths([args, kwargs])[index])} along axis {axis}, but its shape is {shape}.",
                 why="the batch axis must be one of the array's own"
                 + ("; keyword arguments are always batched along axis 0" if is_keyword else ""),
                 fix="bind it with functools.partial, or pass it by position, with None in in_axes, if it is the same for all"
@@ -167,7 +167,7 @@ def _canonical(axis: Any, leaf: Any, index: int, args: Any, kwargs: Any, who: st
     return axis % len(shape)  # type: ignore[no-any-return]
 
 
-def _where(path: str) -> str:
+def _named(path: str) -> str:
     """``[0][1]['w']`` (args or kwargs, which one, where in it) as ``argument 1['w']``."""
     kind, _, rest = path.removeprefix("[").partition("]")
     name, _, inside = rest.removeprefix("[").partition("]")
@@ -192,7 +192,7 @@ def _batch_size(
             )
         )
     names = paths()
-    listed = [f"{_where(names[i])} has size {n} along axis {dims[i]} ({typeof(leaves[i])})" for i, n in sizes.items()]
+    listed = [f"{_named(names[i])} has size {n} along axis {dims[i]} ({typeof(leaves[i])})" for i, n in sizes.items()]
     if axis_size is not None:
         listed.append(f"axis_size is {axis_size}")
     raise errors.BatchSizeError(
