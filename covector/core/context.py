@@ -12,6 +12,8 @@ mode                 value
 ``EXAMPLES``         the numbers of the examples of a batch of which a part is run
 ``TAKING_PART``      for each example of a batch whether it takes part in what is run for all of them
 ``KEPT_AXES``        the named axes of which the backward pass in progress finds the derivatives for each example
+``PASS``             the pass over the body of a loop in which the types of its carries are being found
+``CONVERSIONS``      the calls whose rules are being made programs, by what tells them apart
 ``FULL_TRACEBACKS``  whether tracebacks show covector's own frames
 ==================== =========================================================================================
 
@@ -39,6 +41,8 @@ CHECKS = "checks"
 EXAMPLES = "examples"
 TAKING_PART = "taking part"
 KEPT_AXES = "kept axes"
+PASS = "pass"
+CONVERSIONS = "conversions"
 FULL_TRACEBACKS = "full tracebacks"
 
 

@@ -7,12 +7,12 @@ From there they can only rise, so what stays is what it would have found from th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
 from covector.core.avals import ShapedArray, result_dtype
+from covector.core.context import PASS, mode, value_of
 
 
 class Outcome(NamedTuple):
@@ -32,33 +32,24 @@ class Pass:
         self.found: list[Outcome] = []
 
 
-_current: ContextVar[Pass | None] = ContextVar("covector_pass", default=None)
-
-
-@contextmanager
-def new_pass(before: Sequence[Outcome]) -> Iterator[Pass]:
+def new_pass(before: Sequence[Outcome]) -> AbstractContextManager[Pass]:
     """A pass, of which the loops inside are told what they found ``before``."""
-    this = Pass(before)
-    token = _current.set(this)
-    try:
-        yield this
-    finally:
-        _current.reset(token)
+    return mode(PASS, Pass(before))
 
 
 def found_before(f: Callable[..., Any]) -> Outcome | None:
     """What this loop found in the pass before of the body that it is in."""
-    this = _current.get()
+    this = value_of(PASS)
     place = len(this.found) if this is not None else 0
     if this is None or place >= len(this.before):
         return None
-    outcome = this.before[place]
+    outcome: Outcome = this.before[place]
     return outcome if outcome.code == code_of(f) else None
 
 
 def note(f: Callable[..., Any], carry: list[Any], closed_over: Sequence[Any], inner: Sequence[Outcome]) -> None:
     """Remember what a loop found, for the next pass of the body that it is in."""
-    this = _current.get()
+    this = value_of(PASS)
     if this is not None:
         this.found.append(Outcome(code_of(f), carry, closed_over, inner))
 

@@ -9,13 +9,12 @@ A rule may call the function that it belongs to.  That call, met while the rule 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 from covector.core.avals import Zero, typeof
+from covector.core.context import CONVERSIONS, mode, value_of
 from covector.core.jaxpr import Jaxpr
 from covector.interpreters.closures import reachable_tracers
 from covector.interpreters.evaluate import eval_jaxpr
@@ -144,18 +143,6 @@ class Conversion:
         self.programs.bwd = self.stage(backwards, [*residual_avals, *ct_avals], capture)
 
 
-_in_progress: ContextVar[dict[Any, Conversion]] = ContextVar("covector_rules_in_progress", default={})  # noqa: B039 - not written to
-
-
-@contextmanager
-def _in_work(key: Any, conversion: Conversion) -> Iterator[None]:
-    token = _in_progress.set({**_in_progress.get(), key: conversion})
-    try:
-        yield
-    finally:
-        _in_progress.reset(token)
-
-
 def closure_converted(rules: Any, args: Values, out_avals: Values) -> tuple[Any, list[Any]]:
     """The rules of a call, and the traced values that they take before its arguments.
 
@@ -164,7 +151,8 @@ def closure_converted(rules: Any, args: Values, out_avals: Values) -> tuple[Any,
     """
     avals = [typeof(a) for a in args]
     key = (*map(id, rules.roots), *(batch[1:] for batch in rules.batches), *avals)
-    outer = _in_progress.get().get(key)
+    in_progress: dict[Any, Conversion] = value_of(CONVERSIONS, {})
+    outer = in_progress.get(key)
     if outer is not None:
         outer.recursive = True
         return outer.converted() if outer.known else (rules, [])
@@ -172,7 +160,7 @@ def closure_converted(rules: Any, args: Values, out_avals: Values) -> tuple[Any,
         return rules, []
     conversion = Conversion(rules, avals, out_avals)
     try:
-        with _in_work(key, conversion):
+        with mode(CONVERSIONS, {**in_progress, key: conversion}):
             conversion.stage_rules()
             if conversion.closed and conversion.recursive:
                 _stage_recursive(conversion)
