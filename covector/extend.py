@@ -27,8 +27,10 @@ c:weak_f64[] = add b 1.0 []
 """
 
 from covector.core.kinds import (
+    AlongAxis,
     Bilinear,
     Contraction,
+    Discrete,
     Effect,
     Elementwise,
     ElementwiseBilinear,
@@ -36,6 +38,9 @@ from covector.core.kinds import (
     Factorization,
     Kind,
     Linear,
+    LinearReduction,
+    Opaque,
+    OverAxes,
     Program,
     Reduction,
     Step,
@@ -48,8 +53,10 @@ from covector.core.printer import inner_programs
 from covector.interpreters.evaluate import eval_jaxpr
 
 __all__ = [
+    "AlongAxis",
     "Bilinear",
     "Contraction",
+    "Discrete",
     "Effect",
     "Elementwise",
     "ElementwiseBilinear",
@@ -57,6 +64,9 @@ __all__ = [
     "Factorization",
     "Kind",
     "Linear",
+    "LinearReduction",
+    "Opaque",
+    "OverAxes",
     "Primitive",
     "Program",
     "Reduction",

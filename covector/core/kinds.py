@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-Function = Callable[..., Any]
+Rule = Callable[..., Any]
 Linearity = Callable[[tuple[bool, ...], dict[str, Any]], Any]
 
 
@@ -27,6 +27,9 @@ class Kind:
     linear: Linearity | None = None
     """Which arguments may be linear, as made by `jointly` or `one_of`."""
 
+    fn: Rule | None = None
+    """What it computes on NumPy arrays: ``fn(*args, **params)``."""
+
     keeps_weak: bool = False
     """Whether the result for Python scalars is a Python scalar (as for the arithmetic operators)."""
 
@@ -35,7 +38,7 @@ class Elementwise(Kind):
     """A function of elements that broadcasts and promotes as ufuncs do.
 
     Args:
-        fn: ``fn(*args, **params)`` on NumPy arrays.
+        fn: what it computes, which broadcasts and promotes.
         derivatives: for each argument its partial derivative ``lambda out, *args, **params: ...``, written in terms of the
             output and the arguments with NumPy functions; None where it is zero.  No derivatives at all: they
             are in a JVP rule of the primitive.
@@ -46,11 +49,11 @@ class Elementwise(Kind):
 
     def __init__(
         self,
-        fn: Function,
-        *derivatives: Function | None,
+        fn: Rule,
+        *derivatives: Rule | None,
         exact: bool = False,
         keeps_weak: bool = False,
-        like: Function | None = None,
+        like: Rule | None = None,
     ):
         self.fn = fn
         self.derivatives = derivatives
@@ -77,12 +80,12 @@ class Linear(Kind):
 
     def __init__(
         self,
-        fn: Function,
-        transpose: Function | None = None,
+        fn: Rule | None = None,
+        transpose: Rule | None = None,
         *,
         positions: tuple[int, ...] = (0,),
-        abstract: Function | None = None,
-        batch: Function | None = None,
+        abstract: Rule | None = None,
+        batch: Rule | None = None,
     ):
         self.fn = fn
         self.transpose = transpose
@@ -95,8 +98,8 @@ class Linear(Kind):
 class Structural(Linear):
     """A linear function that only moves elements, repeats them, leaves some out, and brings in zeros.
 
-    ``fn`` does so for elements of any dtype: applied to an array of the numbers of elements, counted from 1, it says which
-    one is where, and 0 where there is none.
+    The primitive's ``impl`` does so for elements of any dtype: applied to an array of the numbers of elements, counted from 1,
+    it says which one is where, and 0 where there is none.
     """
 
 
@@ -109,12 +112,12 @@ class ElementwiseLinear(Linear, Elementwise):
 
     def __init__(
         self,
-        fn: Function,
-        transpose: Function | None = None,
+        fn: Rule,
+        transpose: Rule | None = None,
         *,
         positions: tuple[int, ...] = (0,),
         keeps_weak: bool = False,
-        like: Function | None = None,
+        like: Rule | None = None,
     ):
         Linear.__init__(self, fn, transpose, positions=positions)
         self.derivatives = ()
@@ -133,7 +136,7 @@ class Bilinear(Kind):
     """
 
     def __init__(
-        self, fn: Function, *transposes: Function, abstract: Function | None = None, batch: Function | None = None
+        self, fn: Rule, *transposes: Rule, abstract: Rule | None = None, batch: Rule | None = None
     ):
         self.fn = fn
         self.transposes = transposes
@@ -145,7 +148,7 @@ class Bilinear(Kind):
 class ElementwiseBilinear(Bilinear, Elementwise):
     """An elementwise function of two arguments that is linear in each."""
 
-    def __init__(self, fn: Function, *, keeps_weak: bool = False, like: Function | None = None):
+    def __init__(self, fn: Rule, *, keeps_weak: bool = False, like: Rule | None = None):
         Bilinear.__init__(self, fn)
         self.derivatives = ()
         self.keeps_weak = keeps_weak
@@ -156,26 +159,49 @@ class Contraction(Bilinear):
     """Sums of products of elements of two arguments."""
 
 
-class Reduction(Kind):
-    """A function that removes the axes in its parameter ``axes``, a tuple of non-negative integers.
+class OverAxes(Kind):
+    """A function of one array over one or some of its axes, which parameters name; the other axes enumerate examples.
 
     Args:
-        fn: ``fn(x, axis=axes, **params)`` on NumPy arrays, as ``np.max``.
-        jvp: ``jvp(out, x, tangent, axes, **params)`` is the tangent of the output, in NumPy functions; None for zero.
+        fn: ``fn(x, **params)`` on NumPy arrays.
+        jvp: ``jvp(out, x, tangent, **params)`` is the tangent of the output, in NumPy functions.  None: it is zero, or in
+            a JVP rule of the primitive.
         dtype: ``dtype(that of x)`` is the dtype of the result; by default it is the same.
     """
 
-    def __init__(self, fn: Function, jvp: Function | None = None, *, dtype: Function | None = None):
+    def __init__(self, fn: Rule, jvp: Rule | None = None, *, dtype: Rule | None = None):
         self.fn = fn
         self.jvp = jvp
         self.dtype = dtype
 
 
-class Factorization(Kind):
-    """A function of stacks of matrices, in the last two axes, that no element of a result can be computed apart from."""
+class Reduction(OverAxes):
+    """A function that removes the axes in its parameter ``axes``, a tuple of non-negative integers."""
 
-    def __init__(self, fn: Function):
+
+class LinearReduction(Linear, Reduction):
+    """A reduction that is linear."""
+
+    dtype = None
+
+
+class AlongAxis(OverAxes):
+    """A function along the axis in its parameter ``axis``, not negative, that keeps the shape."""
+
+
+class Opaque(Kind):
+    """A function of which nothing is known but what it computes, and its rules."""
+
+    def __init__(self, fn: Rule):
         self.fn = fn
+
+
+class Discrete(Opaque):
+    """A function of integers, or constant between its jumps: every derivative is zero."""
+
+
+class Factorization(Opaque):
+    """A function of stacks of matrices, in the last two axes, no element of which comes from some elements only."""
 
 
 class Program(Kind):

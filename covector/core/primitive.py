@@ -414,7 +414,7 @@ _made: WeakSet[Primitive] = WeakSet()
 """All primitives, for derivations that are registered after them."""
 
 
-def derives(name: str, *kinds: Any, checked: bool = False) -> Callable[[Derivation], Derivation]:
+def derives(name: str, *kinds: Any, checked: bool = False) -> Callable[[Rule], Rule]:
     """Register how the rule ``name`` follows from a kind: ``derivation(primitive, kind) -> rule``, or None where it does not.
 
     It is asked once for each primitive of the kind (or of one that is a subclass, for which there is none or which gives none),
@@ -437,7 +437,7 @@ def derives(name: str, *kinds: Any, checked: bool = False) -> Callable[[Derivati
         ...     return lambda *args: len(args)
     """
 
-    def register(derivation: Derivation) -> Derivation:
+    def register(derivation: Rule) -> Rule:
         for kind in kinds:
             if not (isinstance(kind, type) and issubclass(kind, Kind)):
                 what = f"derives({name!r}, ...) takes classes of kinds, and got {kind!r}."

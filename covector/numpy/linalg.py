@@ -66,13 +66,12 @@ from covector.primitives.linalg import (
     inv_p,
     norm_p,
     pinv_p,
-    real_dtype,
     row,
     solve_p,
     swap,
     triangular_solve_p,
 )
-from covector.primitives.shaping import convert_to, reshape_to
+from covector.primitives.shaping import convert_to, real_dtype, reshape_to
 
 # The classes of NumPy's named tuples, which have no public name.
 _functions: tuple[Any, ...] = (eig, eigh, qr, slogdet, svd)

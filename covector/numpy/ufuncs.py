@@ -16,6 +16,7 @@ import numpy as np
 
 from covector.core import errors
 from covector.core.avals import WEAK_TYPES, dtype_of, is_weak, shape_of
+from covector.core.kinds import Reduction
 from covector.core.primitive import Primitive
 from covector.core.tracer import FOREIGN_OK, UFUNCS, foreign_override, register_ufunc_method, unsupported
 from covector.numpy.inplace import Probe, is_augmented_assignment, note_references, written_into_array
@@ -36,7 +37,6 @@ from covector.numpy.reductions import (
 )
 from covector.numpy.registry import as_array, canonical_axis, with_kept_axes
 from covector.numpy.statistics import nanmax, nanmin
-from covector.primitives.constructors import reduction
 from covector.primitives.reductions import reduce_xor_p
 from covector.primitives.shaping import convert_to
 
@@ -163,8 +163,8 @@ REDUCE: dict[np.ufunc, Callable[..., Any]] = {
 """What ``ufunc.reduce`` is for the ufuncs that have it on tracers."""
 
 for _ufunc in (np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.gcd, np.lcm):
-    _fold = lambda x, axis, f=_ufunc: f.reduce(x, axis)
-    REDUCE[_ufunc] = _plain_reduce(reduction(f"reduce_{_ufunc.__name__}", _fold, trusted=True, makes_new=True))
+    _fold = Reduction(lambda x, *, axes, ufunc=_ufunc: ufunc.reduce(x, axes))
+    REDUCE[_ufunc] = _plain_reduce(Primitive(f"reduce_{_ufunc.__name__}", _fold, trusted=True, makes_new=True))
 
 
 def _slices(a: Any, axis: int) -> list[Any]:

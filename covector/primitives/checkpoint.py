@@ -18,7 +18,9 @@ from typing import Any, NamedTuple
 
 from covector.core.avals import Zero, instantiate, typeof
 from covector.core.jaxpr import Equation, Jaxpr, Var, program_has_effects, sub_jaxprs
+from covector.core.kinds import Structural
 from covector.core.linearity import linear_as_called, linear_by_marks
+from covector.core.primitive import Primitive
 from covector.interpreters.evaluate import run_equations
 from covector.interpreters.interpret import Bundle, Interpretation, arguments, present_tangents
 from covector.interpreters.jvp import JVPTracer, jvp
@@ -28,7 +30,7 @@ from covector.interpreters.stage import LinearTrace, closed_program
 from covector.passes.clean import clean, quiet_equation, without_effects
 from covector.primitives.call import call_primitive, varying_of
 from covector.primitives.saved_steps import Steps, giving_out, giving_out_only
-from covector.primitives.shaping import linear_structural, strengthened
+from covector.primitives.shaping import strengthened
 
 Policy = Callable[..., bool]
 """``policy(primitive, *avals, **params)``: may the results of such an equation be saved?"""
@@ -202,11 +204,9 @@ def _transpose(cts: Sequence[Any], *args: Any, jaxpr: Jaxpr, again: Jaxpr | None
 
 # --- name -------------------------------------------------------------------------------------------------------------
 
-name_p = linear_structural("name")
+name_p = Primitive("name", Structural(lambda x, *, name: x, lambda ct, x, *, name: ct), trusted=True)
 """The identity; its parameter ``name`` is what policies know the value by."""
-name_p.def_impl(lambda x, *, name: x)
 name_p.def_abstract(lambda x, *, name: x)
-name_p.def_transpose(lambda ct, x, *, name: (ct,))
 name_p.def_batch(lambda size, args, dims, *, name: (name_p.bind(args[0], name=name), dims[0]))
 
 

@@ -171,5 +171,9 @@ def reduction(
         >>> peak.bind(np.array([[1.0, 3.0], [2.0, 0.0]]), axes=(1,))
         array([3., 2.])
     """
-    kind = Reduction(fn, jvp, dtype=None if dtype is None else lambda of_x: np.dtype(dtype))
+    kind = Reduction(
+        lambda x, *, axes: fn(x, axis=axes),
+        jvp and (lambda out, x, t, *, axes: jvp(out, x, t, axes)),
+        dtype=dtype and (lambda of_x: np.dtype(dtype)),
+    )
     return Primitive(name, kind, trusted=trusted, makes_new=makes_new)

@@ -13,22 +13,13 @@ from typing import Any
 import numpy as np
 
 from covector.core.avals import Zero, dtype_of, typeof
+from covector.core.kinds import AlongAxis, Linear, Opaque, Structural
 from covector.core.primitive import Primitive, jointly
+from covector.primitives.derivations import batch_along_axis
 from covector.primitives.ring import add_p, scale
-from covector.primitives.shaping import batch_all, convert_to, linear_structural
+from covector.primitives.shaping import batch_all, convert_to
 
 Dims = Sequence[int | None]
-
-
-def _along_axis(primitive: Primitive) -> None:
-    """The abstract and batching rules of a function along the axis ``axis`` that keeps shape and dtype."""
-    primitive.def_abstract(lambda x, **params: x)
-
-    @primitive.def_batch
-    def batch(size: int, args: Sequence[Any], dims: Dims, *, axis: int, **params: Any) -> Any:
-        (x,), (d,) = args, dims
-        assert d is not None
-        return primitive.bind(x, axis=axis + (axis >= d), **params), d
 
 
 def _from_end(fn: Callable[..., Any]) -> Callable[..., Any]:
@@ -50,11 +41,7 @@ def _backwards(x: Any, axis: int) -> Any:
 
 # --- shift: move elements along an axis, zeros come in ----------------------------------------------------------------
 
-shift_p = linear_structural("shift", makes_new=True)
-_along_axis(shift_p)
 
-
-@shift_p.def_impl
 def _shift(x: Any, *, axis: int, by: int) -> Any:
     out = np.zeros_like(x)
     if by > 0:
@@ -64,9 +51,9 @@ def _shift(x: Any, *, axis: int, by: int) -> Any:
     return out
 
 
-@shift_p.def_transpose(linear=jointly())
-def _shift_transpose(ct: Any, x: Any, *, axis: int, by: int) -> Any:
-    return (shift_p.bind(ct, axis=axis, by=-by),)
+_shifting = Structural(_shift, lambda ct, x, *, axis, by: shift_p.bind(ct, axis=axis, by=-by), abstract=lambda x, **params: x)
+shift_p = Primitive("shift", _shifting, trusted=True, makes_new=True)
+shift_p.def_batch(batch_along_axis(shift_p))
 
 
 def previous(x: Any, axis: int, reverse: bool) -> Any:
@@ -76,7 +63,6 @@ def previous(x: Any, axis: int, reverse: bool) -> Any:
 
 # --- recurrence: y[i] = a[i] y[i-1] + b[i] ----------------------------------------------------------------------------
 
-recurrence_p = Primitive("recurrence", trusted=True)
 SHORT_AXIS = 16
 """Up to this length a recurrence is solved step by step."""
 
@@ -100,13 +86,13 @@ def _solve(a: Any, b: Any) -> Any:
     return y
 
 
-@recurrence_p.def_impl
 def _recurrence(a: Any, b: Any, *, axis: int, reverse: bool) -> Any:
     a, b = np.moveaxis(a, axis, 0), np.moveaxis(b, axis, 0)
     y = _solve(a[::-1], b[::-1])[::-1] if reverse else _solve(a, b)
     return np.moveaxis(y, 0, axis)
 
 
+recurrence_p = Primitive("recurrence", Opaque(_recurrence), trusted=True)
 recurrence_p.def_abstract(lambda a, b, *, axis, reverse: b)
 
 
@@ -134,23 +120,18 @@ def _recurrence_batch(size: int, args: Sequence[Any], dims: Dims, *, axis: int, 
 
 # --- sums -------------------------------------------------------------------------------------------------------------
 
-cumsum_p = linear_structural("cumsum", makes_new=True)
-cumsum_p.def_impl(_from_end(lambda x, axis: np.add.accumulate(x, axis, dtype=x.dtype.type)))
-_along_axis(cumsum_p)
-
-
-@cumsum_p.def_transpose(linear=jointly())
-def _cumsum_transpose(ct: Any, x: Any, *, axis: int, reverse: bool) -> Any:
-    return (cumsum_p.bind(ct, axis=axis, reverse=not reverse),)
+_summing = Linear(
+    _from_end(lambda x, axis: np.add.accumulate(x, axis, dtype=x.dtype.type)),
+    lambda ct, x, *, axis, reverse: cumsum_p.bind(ct, axis=axis, reverse=not reverse),
+    abstract=lambda x, **params: x,
+)
+cumsum_p = Primitive("cumsum", _summing, trusted=True, makes_new=True)
+cumsum_p.def_batch(batch_along_axis(cumsum_p))
 
 
 # --- products ---------------------------------------------------------------------------------------------------------
 
-cumprod_p = Primitive("cumprod", trusted=True)
-_along_axis(cumprod_p)
 
-
-@cumprod_p.def_impl
 def _cumprod(x: Any, *, axis: int, reverse: bool, exclusive: bool) -> Any:
     if reverse:
         return _backwards(_cumprod(_backwards(x, axis), axis=axis, reverse=False, exclusive=exclusive), axis)
@@ -162,44 +143,30 @@ def _cumprod(x: Any, *, axis: int, reverse: bool, exclusive: bool) -> Any:
     return out
 
 
-@cumprod_p.def_jvp
-def _cumprod_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, axis: int, reverse: bool, exclusive: bool) -> Any:
+def _cumprod_jvp(out: Any, x: Any, t: Any, *, axis: int, reverse: bool, exclusive: bool) -> Any:
     """y[i] = x[i] y[i-1] gives dy[i] = x[i] dy[i-1] + y[i-1] dx[i]; ``exclusive`` leaves the element itself out."""
-    (x,), (t,) = primals, tangents
-    out = cumprod_p.bind(x, axis=axis, reverse=reverse, exclusive=exclusive)
-    if type(t) is Zero:
-        return out, typeof(out).zero
     before = out if exclusive else cumprod_p.bind(x, axis=axis, reverse=reverse, exclusive=True)
     tangent = recurrence_p.bind(x, scale(before, t), axis=axis, reverse=reverse)
-    return out, previous(tangent, axis, reverse) if exclusive else tangent
+    return previous(tangent, axis, reverse) if exclusive else tangent
+
+
+cumprod_p = Primitive("cumprod", AlongAxis(_cumprod, _cumprod_jvp), trusted=True)
 
 
 # --- maxima and minima ------------------------------------------------------------------------------------------------
 
 
-def _cumulative_extremum(name: str, ufunc: np.ufunc) -> Primitive:
-    primitive = Primitive(name, trusted=True)
-    primitive.def_impl(_from_end(ufunc.accumulate))
-    _along_axis(primitive)
+def _extremum_jvp(out: Any, x: Any, t: Any, *, axis: int, reverse: bool) -> Any:
+    """The mean of the tangents of the elements so far that tie for the extremum.
 
-    @primitive.def_jvp
-    def jvp(primals: Sequence[Any], tangents: Sequence[Any], *, axis: int, reverse: bool) -> Any:
-        """The mean of the tangents of the elements so far that tie for the extremum.
-
-        A recurrence adds them up, and starts again wherever the extremum changes.
-        """
-        (x,), (t,) = primals, tangents
-        out = primitive.bind(x, axis=axis, reverse=reverse)
-        if type(t) is Zero:
-            return out, typeof(out).zero
-        dtype = dtype_of(x)
-        unchanged = convert_to(np.equal(out, previous(out, axis, reverse)), dtype)
-        ties = convert_to(np.equal(x, out), dtype)
-        count = recurrence_p.bind(unchanged, ties, axis=axis, reverse=reverse)
-        return out, recurrence_p.bind(unchanged, scale(ties, t), axis=axis, reverse=reverse) / count
-
-    return primitive
+    A recurrence adds them up, and starts again wherever the extremum changes.
+    """
+    dtype = dtype_of(x)
+    unchanged = convert_to(np.equal(out, previous(out, axis, reverse)), dtype)
+    ties = convert_to(np.equal(x, out), dtype)
+    count = recurrence_p.bind(unchanged, ties, axis=axis, reverse=reverse)
+    return recurrence_p.bind(unchanged, scale(ties, t), axis=axis, reverse=reverse) / count
 
 
-cummax_p = _cumulative_extremum("cummax", np.maximum)
-cummin_p = _cumulative_extremum("cummin", np.minimum)
+cummax_p = Primitive("cummax", AlongAxis(_from_end(np.maximum.accumulate), _extremum_jvp), trusted=True)
+cummin_p = Primitive("cummin", AlongAxis(_from_end(np.minimum.accumulate), _extremum_jvp), trusted=True)

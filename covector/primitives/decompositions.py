@@ -29,7 +29,6 @@ from covector.primitives.linalg import (
     masked_reciprocal,
     read_triangle,
     real,
-    real_dtype,
     row,
     solve_p,
     stack_batch,
@@ -37,6 +36,7 @@ from covector.primitives.linalg import (
     triangular_solve_p,
 )
 from covector.primitives.selection import select_p
+from covector.primitives.shaping import real_dtype
 from covector.primitives.turning import is_defective_p, turn_p
 
 

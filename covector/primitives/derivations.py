@@ -15,18 +15,21 @@ from typing import Any
 
 import numpy as np
 
-from covector.backends import forms
 from covector.core.avals import WEAK_TYPES, ShapedArray, Zero, array_aval, instantiate, is_weak, typeof
 from covector.core.checked_rules import checked_derivative
 from covector.core.errors import PrimitiveRuleError, describe
 from covector.core.jaxpr import Var
 from covector.core.kinds import (
+    AlongAxis,
     Bilinear,
+    Discrete,
     Elementwise,
     ElementwiseBilinear,
     ElementwiseLinear,
-    Factorization,
+    Kind,
     Linear,
+    LinearReduction,
+    OverAxes,
     Reduction,
     Step,
 )
@@ -36,7 +39,51 @@ from covector.primitives.shaping import convert_p, fit, move_batch_to_front, unb
 
 Rule = Callable[..., Any]
 
-derives("impl", Elementwise, Linear, Bilinear, Factorization)(lambda primitive, kind: kind.fn)
+derives("impl", Kind)(lambda primitive, kind: kind.fn)
+
+# --- defaults ---------------------------------------------------------------------------------------------------------
+
+
+def abstract_by_example(fn: Callable[..., Any]) -> Callable[..., Any]:
+    """An abstract rule that runs the implementation on ones: right for any function whose shapes do not depend on values."""
+
+    def abstract(*avals: ShapedArray, **params: Any) -> Any:
+        examples = [WEAK_TYPES[a.dtype.kind](1) if a.weak_type else np.ones(a.shape, a.dtype) for a in avals]
+        with np.errstate(all="ignore"):
+            out = fn(*examples, **params)
+        return [typeof(np.asarray(o)) for o in out] if isinstance(out, list) else typeof(np.asarray(out))
+
+    abstract.is_default = True  # type: ignore[attr-defined]
+    return abstract
+
+
+def loop_batch(primitive: Primitive) -> Callable[..., Any]:
+    """A batching rule that applies the primitive to one example after the other."""
+
+    def batch(size: int, args: Sequence[Any], dims: Sequence[int | None], **params: Any) -> Any:
+        args = move_batch_to_front(args, dims)
+
+        def example(i: int) -> Any:
+            return primitive.bind(*(a if d is None else a[i] for a, d in zip(args, dims, strict=True)), **params)
+
+        if not size:
+            return nothing(primitive, args, dims, params)
+        outs = [example(i) for i in range(size)]
+        if primitive.multiple_results:
+            return [np.stack(column) for column in zip(*outs, strict=True)], [0] * len(outs[0])
+        return np.stack(outs), 0
+
+    return batch
+
+
+def nothing(primitive: Primitive, args: Sequence[Any], dims: Sequence[int | None], params: dict[str, Any]) -> Any:
+    """The results of a batch without examples, whose axis is in front."""
+    avals = [typeof(a) if d is None else typeof(a).example(0) for a, d in zip(args, dims, strict=True)]
+    out = primitive.abstract(*avals, **params)
+    if primitive.multiple_results:
+        return [a.batched(0, 0).zeros() for a in out], [0] * len(out)
+    return out.batched(0, 0).zeros(), 0
+
 
 # --- elementwise ------------------------------------------------------------------------------------------------------
 
@@ -49,25 +96,6 @@ def abstract_of_elementwise(primitive: Primitive, kind: Any) -> Rule:
 @derives("batch", Elementwise, ElementwiseLinear, ElementwiseBilinear)
 def batch_of_elementwise(primitive: Primitive, kind: Any) -> Rule:
     return elementwise_batch(primitive)
-
-
-derives("jvp", Step, checked=True)(lambda primitive, kind: zero_jvp(primitive))
-
-
-@derives("jvp", Elementwise, checked=True)
-def elementwise_jvp(primitive: Primitive, kind: Elementwise) -> Rule | None:
-    derivatives = kind.derivatives
-    if not derivatives:
-        return None
-    if not primitive.trusted:  # then these are the user's, but not the rules made of them
-        derivatives = tuple(d and in_users_code(checked_derivative(primitive.name, d)) for d in derivatives)
-    if not any(derivatives):
-        jvp = zero_jvp(primitive)
-    elif len(derivatives) == 1:
-        jvp = (exact_jvp if kind.exact and primitive.trusted else unary_jvp)(primitive, derivatives[0])
-    else:
-        jvp = nary_jvp(primitive, derivatives)
-    return jvp if primitive.trusted else counting(primitive.name, len(derivatives), jvp)
 
 
 def counting(name: str, count: int, jvp: Rule) -> Rule:
@@ -84,7 +112,8 @@ def counting(name: str, count: int, jvp: Rule) -> Rule:
     return counted
 
 
-def zero_jvp(primitive: Primitive) -> Rule:
+@derives("jvp", Step, Discrete, checked=True)
+def zero_jvp(primitive: Primitive, kind: Any = None) -> Rule:
     """The JVP rule of a function that is piecewise constant."""
 
     def jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
@@ -145,9 +174,25 @@ def numpy_scalars(primals: Sequence[Any]) -> Sequence[Any]:
     return [convert_p.bind(p, dtype=typeof(p).dtype) for p in primals] if all(map(is_weak, primals)) else primals
 
 
+@derives("jvp", Elementwise, checked=True)
+def elementwise_jvp(primitive: Primitive, kind: Elementwise) -> Rule | None:
+    derivatives = kind.derivatives
+    if not derivatives:
+        return None
+    if not primitive.trusted:  # then these are the user's, but not the rules made of them
+        derivatives = tuple(d and in_users_code(checked_derivative(primitive.name, d)) for d in derivatives)
+    if not any(derivatives):
+        jvp = zero_jvp(primitive)
+    elif len(derivatives) == 1:
+        jvp = (exact_jvp if kind.exact and primitive.trusted else unary_jvp)(primitive, derivatives[0])
+    else:
+        jvp = nary_jvp(primitive, derivatives)
+    return jvp if primitive.trusted else counting(primitive.name, len(derivatives), jvp)
+
+
 # --- linear -----------------------------------------------------------------------------------------------------------
 
-derives("abstract", Linear, Bilinear)(lambda primitive, kind: kind.abstract or abstract_by_example(kind.fn))
+derives("abstract", Linear, Bilinear)(lambda p, kind: kind.abstract or (kind.fn and abstract_by_example(kind.fn)))
 derives("batch", Linear, Bilinear)(lambda primitive, kind: kind.batch or loop_batch(primitive))
 
 
@@ -172,32 +217,23 @@ def linear_jvp(primitive: Primitive, kind: Linear) -> Rule:
 
 @derives("transpose", Linear)
 def linear_transpose(primitive: Primitive, kind: Linear) -> Rule | None:
-    rule, places = kind.transpose, kind.positions
+    rule, places, broadcasts = kind.transpose, kind.positions, isinstance(kind, Elementwise)
     if rule is None:
         return None
 
     def transpose_of_first(ct: Any, x: Any, *others: Any, **params: Any) -> Any:
-        return rule(ct, x.aval, *others, **params), *(None for _ in others)
+        found = rule(ct, x.aval, *others, **params)
+        return (unbroadcast(found, x.aval) if broadcasts else found), *(None for _ in others)
 
     def transpose(ct: Any, *args: Any, **params: Any) -> Any:
         linear = places or range(len(args))
-        cts = rule(ct, *(x.aval if type(x) is Var else x for x in args), **params)
-        found = dict(zip(linear, (cts,) if len(linear) == 1 else cts, strict=True))
-        return [found.get(i) for i in range(len(args))]
+        cts: list[Any] = [None] * len(args)
+        found = rule(ct, *(x.aval if type(x) is Var else x for x in args), **params)
+        for i, c in zip(linear, (found,) if len(linear) == 1 else found, strict=True):
+            cts[i] = unbroadcast(c, args[i].aval) if broadcasts else c
+        return cts
 
     return transpose_of_first if places == (0,) else transpose
-
-
-@derives("transpose", ElementwiseLinear)
-def elementwise_linear_transpose(primitive: Primitive, kind: ElementwiseLinear) -> Rule | None:
-    """Of broadcast and promoted arguments."""
-    rule = linear_transpose(primitive, kind)
-
-    def transpose(ct: Any, *args: Any, **params: Any) -> Any:
-        cts = zip(rule(ct, *args, **params), args, strict=True)  # type: ignore[misc]
-        return [None if c is None else unbroadcast(c, x.aval) for c, x in cts]
-
-    return rule and transpose
 
 
 @derives("jvp", Bilinear)
@@ -230,22 +266,11 @@ def bilinear_transpose(primitive: Primitive, kind: Bilinear) -> Rule | None:
     return transpose
 
 
-# --- reductions -------------------------------------------------------------------------------------------------------
+# --- over axes --------------------------------------------------------------------------------------------------------
 
 
-@derives("lower", Reduction)
-def lowered_reduction(primitive: Primitive, kind: Reduction) -> Rule:
-    return lambda eqn: forms.call(kind.fn, **{"axis" if k == "axes" else k: v for k, v in eqn.params.items()})
-
-
-@derives("impl", Reduction)
-def reduction_impl(primitive: Primitive, kind: Reduction) -> Rule:
-    fn = kind.fn
-    return lambda x, *, axes, **params: fn(x, axis=axes, **params)
-
-
-@derives("abstract", Reduction)
-def reduction_abstract(primitive: Primitive, kind: Reduction) -> Rule:
+@derives("abstract", Reduction, LinearReduction)
+def abstract_of_reduction(primitive: Primitive, kind: Reduction) -> Rule:
     def abstract(x: ShapedArray, *, axes: tuple[int, ...], **params: Any) -> ShapedArray:
         shape = tuple(n for i, n in enumerate(x.shape) if i not in axes)
         return array_aval(shape, x.dtype if kind.dtype is None else kind.dtype(x.dtype))
@@ -253,8 +278,8 @@ def reduction_abstract(primitive: Primitive, kind: Reduction) -> Rule:
     return abstract
 
 
-@derives("batch", Reduction)
-def reduction_batch(primitive: Primitive, kind: Reduction) -> Rule:
+@derives("batch", Reduction, LinearReduction)
+def batch_of_reduction(primitive: Primitive, kind: Reduction) -> Rule:
     def batch(size: int, args: Sequence[Any], dims: Sequence[int | None], *, axes: tuple[int, ...], **params: Any) -> Any:
         (x,), (d,) = args, dims
         assert d is not None
@@ -264,59 +289,30 @@ def reduction_batch(primitive: Primitive, kind: Reduction) -> Rule:
     return batch
 
 
-@derives("jvp", Reduction)
-def reduction_jvp(primitive: Primitive, kind: Reduction) -> Rule:
-    tangent_of = kind.jvp
-    if tangent_of is None:
-        return zero_jvp(primitive)
-
-    def jvp(primals: Sequence[Any], tangents: Sequence[Any], *, axes: tuple[int, ...], **params: Any) -> Any:
-        (x,), (t,) = primals, tangents
-        out = primitive.bind(x, axes=axes, **params)
-        return out, typeof(out).zero if type(t) is Zero else tangent_of(out, x, t, axes, **params)
-
-    return jvp
+@derives("abstract", AlongAxis)
+def abstract_along_axis(primitive: Primitive, kind: AlongAxis) -> Rule:
+    return lambda x, **params: array_aval(x.shape, x.dtype if kind.dtype is None else kind.dtype(x.dtype))
 
 
-# --- defaults ---------------------------------------------------------------------------------------------------------
-
-
-def abstract_by_example(fn: Callable[..., Any]) -> Callable[..., Any]:
-    """An abstract rule that runs the implementation on ones: right for any function whose shapes do not depend on values."""
-
-    def abstract(*avals: ShapedArray, **params: Any) -> Any:
-        examples = [WEAK_TYPES[a.dtype.kind](1) if a.weak_type else np.ones(a.shape, a.dtype) for a in avals]
-        with np.errstate(all="ignore"):
-            out = fn(*examples, **params)
-        return [typeof(np.asarray(o)) for o in out] if isinstance(out, list) else typeof(np.asarray(out))
-
-    abstract.is_default = True  # type: ignore[attr-defined]
-    return abstract
-
-
-def loop_batch(primitive: Primitive) -> Callable[..., Any]:
-    """A batching rule that applies the primitive to one example after the other."""
-
-    def batch(size: int, args: Sequence[Any], dims: Sequence[int | None], **params: Any) -> Any:
-        args = move_batch_to_front(args, dims)
-
-        def example(i: int) -> Any:
-            return primitive.bind(*(a if d is None else a[i] for a, d in zip(args, dims, strict=True)), **params)
-
-        if not size:
-            return nothing(primitive, args, dims, params)
-        outs = [example(i) for i in range(size)]
-        if primitive.multiple_results:
-            return [np.stack(column) for column in zip(*outs, strict=True)], [0] * len(outs[0])
-        return np.stack(outs), 0
+@derives("batch", AlongAxis)
+def batch_along_axis(primitive: Primitive, kind: Any = None) -> Rule:
+    def batch(size: int, args: Sequence[Any], dims: Sequence[int | None], *, axis: int, **params: Any) -> Any:
+        (x,), (d,) = args, dims
+        assert d is not None
+        return primitive.bind(x, axis=axis + (axis >= d), **params), d
 
     return batch
 
 
-def nothing(primitive: Primitive, args: Sequence[Any], dims: Sequence[int | None], params: dict[str, Any]) -> Any:
-    """The results of a batch without examples, whose axis is in front."""
-    avals = [typeof(a) if d is None else typeof(a).example(0) for a, d in zip(args, dims, strict=True)]
-    out = primitive.abstract(*avals, **params)
-    if primitive.multiple_results:
-        return [a.batched(0, 0).zeros() for a in out], [0] * len(out)
-    return out.batched(0, 0).zeros(), 0
+@derives("jvp", OverAxes)
+def jvp_over_axes(primitive: Primitive, kind: OverAxes) -> Rule:
+    tangent_of = kind.jvp
+    if tangent_of is None:
+        return zero_jvp(primitive)
+
+    def jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
+        (x,), (t,) = primals, tangents
+        out = primitive.bind(x, **params)
+        return out, typeof(out).zero if type(t) is Zero else tangent_of(out, x, t, **params)
+
+    return jvp

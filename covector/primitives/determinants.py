@@ -17,12 +17,11 @@ from covector.primitives.linalg import (
     inv_p,
     padded_stack,
     real,
-    real_dtype,
     stack_batch,
     swap,
     trace_of_product,
 )
-from covector.primitives.shaping import Dims, batch_all, is_linear_argument, unbroadcast
+from covector.primitives.shaping import Dims, batch_all, is_linear_argument, real_dtype, unbroadcast
 
 det_p = Primitive("det", trusted=True, makes_new=True)
 det_p.impl = np.linalg.det

@@ -29,10 +29,11 @@ import numpy as np
 from covector.backends import forms
 from covector.core.avals import ShapedArray, Zero, array_aval, broadcast_shapes, shape_of, typeof
 from covector.core.jaxpr import Equation, Var
-from covector.core.primitive import Primitive, TracerBase, jointly
+from covector.core.kinds import Linear, Structural
+from covector.core.primitive import Primitive, TracerBase
 from covector.interpreters.transpose import Accumulate
 from covector.passes.accumulating import declare_part
-from covector.primitives.shaping import align_batch, batch_all, linear_structural, move_batch_to_front, moveaxis
+from covector.primitives.shaping import align_batch, batch_all, move_batch_to_front, moveaxis
 
 Shape = tuple[int, ...]
 Dims = Sequence[int | None]
@@ -88,12 +89,7 @@ def with_batch_axis(index: Index, size: int, at: int = 0) -> Index:
 
 # --- slice: read a part -----------------------------------------------------------------------------------------------
 
-slice_p = linear_structural("slice")
-
-
-@slice_p.def_impl
-def _slice(x: Any, *, index: Index) -> Any:
-    return x[subscript(index)]
+slice_p = Primitive("slice", Structural(lambda x, *, index: x[subscript(index)]), trusted=True)
 
 
 slice_p.def_rule("lower", lambda eqn: forms.subscript(eqn.params["index"]))
@@ -104,7 +100,7 @@ def _slice_abstract(x: ShapedArray, *, index: Index) -> ShapedArray:
     return array_aval(part_shape(index, x.shape), x.dtype)
 
 
-@slice_p.def_transpose(linear=jointly())
+@slice_p.def_transpose
 def _slice_transpose(ct: Any, x: Any, *, index: Index) -> Any:
     where = subscript(index)
 
@@ -130,21 +126,21 @@ def _slice_batch(size: int, args: Sequence[Any], dims: Dims, *, index: Index) ->
 
 # --- embed: parts in an array of zeros --------------------------------------------------------------------------------
 
-embed_p = Primitive("embed", trusted=True, makes_new=True)
-"""``embed(*values, indices=..., shape=...)``: zeros of a shape, with each value added at its static index.
 
-It is padding with zeros, the transpose of `slice_p`, and what some operands of a concatenation contribute to its tangent.
-The values have the same dtype.
-"""
-
-
-@embed_p.def_impl
 def _embed(*values: Any, indices: tuple[Index, ...], shape: Shape) -> Any:
     out = np.zeros(shape, np.asarray(values[0]).dtype)
     out[subscript(indices[0])] = values[0]
     for value, index in zip(values[1:], indices[1:], strict=True):
         out[subscript(index)] += value
     return out
+
+
+embed_p = Primitive("embed", Linear(_embed, positions=()), trusted=True, makes_new=True)
+"""``embed(*values, indices=..., shape=...)``: zeros of a shape, with each value added at its static index.
+
+It is padding with zeros, the transpose of `slice_p`, and what some operands of a concatenation contribute to its tangent.
+The values have the same dtype.
+"""
 
 
 @embed_p.def_abstract
@@ -165,7 +161,7 @@ def _embed_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, indices: tupl
     return out, embed_p.bind(*(tangents[i] for i in nonzero), indices=tuple(indices[i] for i in nonzero), shape=shape)
 
 
-@embed_p.def_transpose(linear=jointly())
+@embed_p.def_transpose
 def _embed_transpose(ct: Any, *values: Any, indices: tuple[Index, ...], shape: Shape) -> Any:
     return [slice_p.bind(ct, index=i) if type(v) is Var else None for v, i in zip(values, indices, strict=True)]
 
@@ -194,7 +190,8 @@ def writer(primitive: Primitive) -> Callable[[Callable[..., None]], Callable[...
             write(x, *args, **params)
             return x
 
-        primitive.impl, primitive.overwrite = impl, overwrite
+        primitive.def_impl(impl)
+        primitive.overwrite = overwrite
         return write
 
     return register
@@ -202,7 +199,7 @@ def writer(primitive: Primitive) -> Callable[[Callable[..., None]], Callable[...
 
 # --- erase: zero in a part --------------------------------------------------------------------------------------------
 
-erase_p = linear_structural("erase")
+erase_p = Primitive("erase", Structural(), trusted=True)
 
 
 @writer(erase_p)
@@ -216,7 +213,7 @@ def _erase_abstract(x: ShapedArray, *, index: Index) -> ShapedArray:
     return x.strengthened()
 
 
-@erase_p.def_transpose(linear=jointly())
+@erase_p.def_transpose
 def _erase_transpose(ct: Any, x: Any, *, index: Index) -> Any:
     return (erase_p.bind(ct, index=index),)
 
@@ -230,9 +227,9 @@ def _erase_batch(size: int, args: Sequence[Any], dims: Dims, *, index: Index) ->
 # --- update_slice and add_slice: an array with a part replaced, or added to -------------------------------------------
 
 
-def _slice_writer(name: str) -> Primitive:
+def _slice_writer(name: str, kind: type[Linear]) -> Primitive:
     """A primitive of ``(x, part, index=...)`` that is x with the part written into it, of x's shape and dtype."""
-    primitive = Primitive(name, trusted=True)
+    primitive = Primitive(name, kind(positions=()), trusted=True)
 
     @primitive.def_abstract
     def abstract(x: ShapedArray, part: ShapedArray, *, index: Index) -> ShapedArray:
@@ -248,8 +245,8 @@ def _slice_writer(name: str) -> Primitive:
     return primitive
 
 
-update_slice_p = _slice_writer("update_slice")
-add_slice_p = _slice_writer("add_slice")
+update_slice_p = _slice_writer("update_slice", Structural)
+add_slice_p = _slice_writer("add_slice", Linear)
 
 
 def _added_slice(total: Any, eqn: Equation) -> Any:
@@ -280,7 +277,7 @@ def _update_slice_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, index:
     return out, update_slice_p.bind(tx, tpart, index=index)
 
 
-@update_slice_p.def_transpose(linear=jointly())
+@update_slice_p.def_transpose
 def _update_slice_transpose(ct: Any, x: Any, part: Any, *, index: Index) -> Any:
     read = slice_p.bind(ct, index=index) if type(part) is Var else None
     return erase_p.bind(ct, index=index) if type(x) is Var else None, read
@@ -302,7 +299,7 @@ def _add_slice_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, index: In
     return out, add_slice_p.bind(tx, tpart, index=index)
 
 
-@add_slice_p.def_transpose(linear=jointly())
+@add_slice_p.def_transpose
 def _add_slice_transpose(ct: Any, x: Any, part: Any, *, index: Index) -> Any:
     return (
         ct if type(x) is Var else None,
@@ -312,16 +309,14 @@ def _add_slice_transpose(ct: Any, x: Any, part: Any, *, index: Index) -> Any:
 
 # --- gather: read by integer arrays -----------------------------------------------------------------------------------
 
-gather_p = Primitive("gather", trusted=True, makes_new=True)
-"""``gather(x, i_1, ..., i_k)`` is ``x[i_1, ..., i_k]`` for integer arrays that broadcast together."""
 
-
-
-
-@gather_p.def_impl
 def _gather(x: Any, *indices: Any) -> Any:
     out = x[indices]
     return out if out.base is None else out.copy()
+
+
+gather_p = Primitive("gather", Structural(_gather), trusted=True, makes_new=True)
+"""``gather(x, i_1, ..., i_k)`` is ``x[i_1, ..., i_k]`` for integer arrays that broadcast together."""
 
 
 @gather_p.def_abstract
@@ -340,14 +335,7 @@ def index_shape(indices: Sequence[ShapedArray]) -> Shape:
         raise IndexError(f"shape mismatch: indexing arrays could not be broadcast together: {error}") from None
 
 
-@gather_p.def_jvp
-def _gather_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
-    out = gather_p.bind(*primals)
-    t = tangents[0]
-    return out, typeof(out).zero if type(t) is Zero else gather_p.bind(t, *primals[1:])
-
-
-@gather_p.def_transpose(linear=jointly(0))
+@gather_p.def_transpose
 def _gather_transpose(ct: Any, x: Any, *indices: Any) -> Any:
     others = (None for _ in indices)
     if any(isinstance(i, TracerBase) for i in indices):
@@ -387,16 +375,17 @@ def examples(size: int, indices: Sequence[Any]) -> Any:
 
 # --- spread: add into zeros by integer arrays -------------------------------------------------------------------------
 
-spread_p = Primitive("spread", trusted=True, makes_new=True)
-"""``spread(values, i_1, ..., i_k, shape=...)``: zeros of a shape, with the values added at the indices; the transpose of
-`gather_p`.  The values have the shape of the indices, followed by the axes of ``shape`` after the first k."""
 
-
-@spread_p.def_impl
 def _spread(values: Any, *indices: Any, shape: Shape) -> Any:
     out = np.zeros(shape, np.asarray(values).dtype)
     add_at(out, indices, values)
     return out
+
+
+_spreading = Linear(_spread, lambda ct, values, *indices, shape: gather_p.bind(ct, *indices))
+spread_p = Primitive("spread", _spreading, trusted=True, makes_new=True)
+"""``spread(values, i_1, ..., i_k, shape=...)``: zeros of a shape, with the values added at the indices; the transpose of
+`gather_p`.  The values have the shape of the indices, followed by the axes of ``shape`` after the first k."""
 
 
 @spread_p.def_abstract
@@ -405,18 +394,6 @@ def _spread_abstract(values: ShapedArray, *indices: ShapedArray, shape: Shape) -
     if values.shape != wanted:
         raise ValueError(f"spread needs values of shape {wanted} for the shape {shape}, got {values}")
     return array_aval(shape, values.dtype)
-
-
-@spread_p.def_jvp
-def _spread_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, shape: Shape) -> Any:
-    out = spread_p.bind(*primals, shape=shape)
-    t = tangents[0]
-    return out, typeof(out).zero if type(t) is Zero else spread_p.bind(t, *primals[1:], shape=shape)
-
-
-@spread_p.def_transpose(linear=jointly(0))
-def _spread_transpose(ct: Any, values: Any, *indices: Any, shape: Shape) -> Any:
-    return gather_p.bind(ct, *indices), *(None for _ in indices)
 
 
 @spread_p.def_batch
@@ -435,7 +412,7 @@ def _spread_batch(size: int, args: Sequence[Any], dims: Dims, *, shape: Shape) -
 
 # --- clear: zero by integer arrays ------------------------------------------------------------------------------------
 
-clear_p = Primitive("clear", trusted=True)
+clear_p = Primitive("clear", Structural(None, lambda ct, x, *indices: clear_p.bind(ct, *indices)), trusted=True)
 """``clear(x, i_1, ..., i_k)``: x with zeros at the indices."""
 
 
@@ -448,15 +425,6 @@ def _clear(out: Any, *indices: Any) -> None:
 def _clear_abstract(x: ShapedArray, *indices: ShapedArray) -> ShapedArray:
     index_shape(indices)
     return x.strengthened()
-
-
-@clear_p.def_jvp
-def _clear_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
-    out, t = clear_p.bind(*primals), tangents[0]
-    return out, typeof(out).zero if type(t) is Zero else clear_p.bind(t, *primals[1:])
-
-
-clear_p.def_transpose(lambda ct, x, *indices: (clear_p.bind(ct, *indices), *(None for _ in indices)), linear=jointly(0))
 
 
 @clear_p.def_batch

@@ -14,16 +14,20 @@ import numpy as np
 
 from covector.core.avals import ShapedArray, Zero, array_aval, result_dtype, shape_of, typeof
 from covector.core.jaxpr import Var
-from covector.core.primitive import Primitive, jointly
+from covector.core.kinds import Structural
+from covector.core.primitive import Primitive
 from covector.primitives.indexing import Index, embed_p, slice_p
 from covector.primitives.shaping import batch_all, convert_to, unbroadcast
 
 Dims = Sequence[int | None]
 
 
-def _joining_primitive(name: str, parts: Callable[[Sequence[tuple[int, ...]], int], list[Index]]) -> Primitive:
-    """A primitive of any number of arrays; ``parts(shapes, axis)`` is the static index of each in the result."""
-    primitive = Primitive(name, trusted=True, makes_new=True)
+def _joining_primitive(
+    name: str, fn: Callable[..., Any], parts: Callable[[Sequence[tuple[int, ...]], int], list[Index]]
+) -> Primitive:
+    """``fn(arrays, axis)`` as a primitive of any number of arrays; ``parts(shapes, axis)`` are their places in the result."""
+    kind = Structural(lambda *arrays, axis: fn(arrays, axis), positions=())
+    primitive = Primitive(name, kind, trusted=True, makes_new=True)
 
     @primitive.def_jvp
     def jvp(primals: Sequence[Any], tangents: Sequence[Any], *, axis: int) -> Any:
@@ -38,7 +42,7 @@ def _joining_primitive(name: str, parts: Callable[[Sequence[tuple[int, ...]], in
         indices = parts([shape_of(p) for p in primals], axis)
         return out, embed_p.bind(*given, indices=tuple(indices[i] for i in nonzero), shape=aval.shape)
 
-    @primitive.def_transpose(linear=jointly())
+    @primitive.def_transpose
     def transpose(ct: Any, *arrays: Any, axis: int) -> Any:
         indices = parts([a.aval.shape if type(a) is Var else shape_of(a) for a in arrays], axis)
         return [
@@ -62,12 +66,7 @@ def _pieces(shapes: Sequence[tuple[int, ...]], axis: int) -> list[Index]:
     return [(*lead, (end - s[axis], end, 1)) for end, s in zip(ends, shapes, strict=True)]
 
 
-concatenate_p = _joining_primitive("concatenate", _pieces)
-
-
-@concatenate_p.def_impl
-def _concatenate(*arrays: Any, axis: int) -> Any:
-    return np.concatenate(arrays, axis)
+concatenate_p = _joining_primitive("concatenate", np.concatenate, _pieces)
 
 
 @concatenate_p.def_abstract
@@ -92,12 +91,7 @@ def _layers(shapes: Sequence[tuple[int, ...]], axis: int) -> list[Index]:
     return [(*lead, i) for i in range(len(shapes))]
 
 
-stack_p = _joining_primitive("stack", _layers)
-
-
-@stack_p.def_impl
-def _stack(*arrays: Any, axis: int) -> Any:
-    return np.stack(arrays, axis)
+stack_p = _joining_primitive("stack", np.stack, _layers)
 
 
 @stack_p.def_abstract

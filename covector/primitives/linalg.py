@@ -28,6 +28,7 @@ from covector.primitives.shaping import (
     convert_to,
     move_batch_to_front,
     moveaxis,
+    real_dtype,
     reduce_sum_p,
     reshape_to,
     transpose_p,
@@ -119,11 +120,6 @@ def check_matrices(who: str, *avals: ShapedArray, square: bool = True) -> None:
             raise LinAlgError(f"{who} takes square matrices, and got {aval}")
         if aval.dtype.char not in "fdFD":
             raise TypeError(f"{who}: array type {aval.dtype} is unsupported in linalg (of {aval})")
-
-
-def real_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """The dtype of the real part."""
-    return np.empty(0, dtype).real.dtype
 
 
 def stack_batch(primitive: Primitive) -> Callable[..., Any]:

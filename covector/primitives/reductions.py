@@ -12,14 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from covector.core.avals import ShapedArray, Zero, array_aval, dtype_of, shape_of, typeof
+from covector.core.avals import ShapedArray, array_aval, dtype_of, shape_of
+from covector.core.kinds import Discrete, Reduction
 from covector.core.primitive import Primitive
 from covector.primitives.arithmetic import conj_p, real_p
-from covector.primitives.constructors import reduction
 from covector.primitives.cumulative import cumprod_p
-from covector.primitives.derivations import zero_jvp
 from covector.primitives.ring import scale
-from covector.primitives.shaping import convert_p, convert_to, reduce_sum_p, reshape_to, transpose_p
+from covector.primitives.shaping import convert_p, convert_to, real_dtype, reduce_sum_p, reshape_to, transpose_p
 
 Axes = tuple[int, ...]
 
@@ -51,8 +50,10 @@ def _extremum_jvp(out: Any, x: Any, t: Any, axes: Axes) -> Any:
     return weighted_sum(convert_to(ties / beside(count, x, axes), dtype_of(x)), t, axes)
 
 
-reduce_max_p = reduction("reduce_max", lambda x, axis: np.maximum.reduce(x, axis), _extremum_jvp, trusted=True, makes_new=True)
-reduce_min_p = reduction("reduce_min", lambda x, axis: np.minimum.reduce(x, axis), _extremum_jvp, trusted=True, makes_new=True)
+_largest = Reduction(lambda x, *, axes: np.maximum.reduce(x, axes), _extremum_jvp)
+_smallest = Reduction(lambda x, *, axes: np.minimum.reduce(x, axes), _extremum_jvp)
+reduce_max_p = Primitive("reduce_max", _largest, trusted=True, makes_new=True)
+reduce_min_p = Primitive("reduce_min", _smallest, trusted=True, makes_new=True)
 
 
 # --- product ----------------------------------------------------------------------------------------------------------
@@ -82,9 +83,8 @@ def _prod_jvp(out: Any, x: Any, t: Any, axes: Axes) -> Any:
     return weighted_sum(before * after, t, (last,))
 
 
-reduce_prod_p = reduction(
-    "reduce_prod", lambda x, axis: np.multiply.reduce(x, axis, dtype=x.dtype.type), _prod_jvp, trusted=True, makes_new=True
-)
+_product = Reduction(lambda x, *, axes: np.multiply.reduce(x, axes, dtype=x.dtype.type), _prod_jvp)
+reduce_prod_p = Primitive("reduce_prod", _product, trusted=True, makes_new=True)
 
 
 # --- variance: a primitive because as a composition it is seven operations, of which six are on the tape -----------------
@@ -94,70 +94,49 @@ def _size(x: Any, axes: Axes) -> int:
     return math.prod(n for i, n in enumerate(shape_of(x)) if i in axes)
 
 
-variance_p = Primitive("variance", trusted=True, makes_new=True)
-
-
-@variance_p.def_impl
-def _variance(x: Any, *, axes: Axes, ddof: float) -> Any:
-    return np.var(x, axis=axes, ddof=ddof)
-
-
-@variance_p.def_abstract
-def _variance_abstract(x: ShapedArray, *, axes: Axes, ddof: float) -> ShapedArray:
-    return array_aval(tuple(n for i, n in enumerate(x.shape) if i not in axes), np.empty(0, x.dtype).real.dtype)
-
-
-@variance_p.def_batch
-def _variance_batch(size: int, args: Sequence[Any], dims: Sequence[int | None], *, axes: Axes, ddof: float) -> Any:
-    (x,), (d,) = args, dims
-    assert d is not None
-    shifted = tuple(a + (a >= d) for a in axes)
-    return variance_p.bind(x, axes=shifted, ddof=ddof), d - sum(a < d for a in shifted)
-
-
-@variance_p.def_jvp
-def _variance_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, axes: Axes, ddof: float) -> Any:
+def _variance_jvp(out: Any, x: Any, t: Any, *, axes: Axes, ddof: float) -> Any:
     """The weights are 2 (x - mean) / (n - ddof); the mean's own change does not matter, for the deviations sum to zero."""
-    (x,), (t,) = primals, tangents
-    out = variance_p.bind(x, axes=axes, ddof=ddof)
-    if type(t) is Zero:
-        return out, typeof(out).zero
     mean = beside(reduce_sum_p.bind(x, axes=axes) / _size(x, axes), x, axes)
     weights = (x - mean) * np.divide(2.0, max(_size(x, axes) - ddof, 0)).item()
     if dtype_of(x).kind != "c":
-        return out, weighted_sum(weights, t, axes)
-    return out, reduce_sum_p.bind(real_p.bind(scale(conj_p.bind(weights), t)), axes=axes)
+        return weighted_sum(weights, t, axes)
+    return reduce_sum_p.bind(real_p.bind(scale(conj_p.bind(weights), t)), axes=axes)
+
+
+_variance = Reduction(lambda x, *, axes, ddof: np.var(x, axis=axes, ddof=ddof), _variance_jvp, dtype=real_dtype)
+variance_p = Primitive("variance", _variance, trusted=True, makes_new=True)
 
 
 # --- all and any, and the same for other operations on integers -------------------------------------------------------
 
-reduce_and_p = reduction(
-    "reduce_and", lambda x, axis: np.logical_and.reduce(x, axis), dtype=np.bool_, trusted=True, makes_new=True
-)
-reduce_or_p = reduction(
-    "reduce_or", lambda x, axis: np.logical_or.reduce(x, axis), dtype=np.bool_, trusted=True, makes_new=True
-)
-reduce_xor_p = reduction(
-    "reduce_xor", lambda x, axis: np.logical_xor.reduce(x, axis), dtype=np.bool_, trusted=True, makes_new=True
-)
+
+
+def _logical(name: str, ufunc: np.ufunc) -> Primitive:
+    kind = Reduction(lambda x, *, axes: ufunc.reduce(x, axes), dtype=lambda of_x: np.dtype(np.bool_))
+    return Primitive(name, kind, trusted=True, makes_new=True)
+
+
+reduce_and_p = _logical("reduce_and", np.logical_and)
+reduce_or_p = _logical("reduce_or", np.logical_or)
+reduce_xor_p = _logical("reduce_xor", np.logical_xor)
 
 
 # --- logsumexp --------------------------------------------------------------------------------------------------------
 
 
-def largest_exponent(x: Any, axis: Axes, keepdims: bool = False) -> Any:
+def largest_exponent(x: Any, axes: Axes, keepdims: bool = False) -> Any:
     """The largest (real part of an) element, or 0 where that is not finite: subtracted, ``exp`` cannot overflow."""
-    largest = np.maximum.reduce(x.real, axis, initial=-np.inf, keepdims=keepdims)
+    largest = np.maximum.reduce(x.real, axes, initial=-np.inf, keepdims=keepdims)
     return np.where(np.isfinite(largest), largest, x.real.dtype.type(0))
 
 
-def _logsumexp(x: Any, axis: Axes) -> Any:
-    shift = largest_exponent(x, axis, keepdims=True)
+def _logsumexp(x: Any, axes: Axes) -> Any:
+    shift = largest_exponent(x, axes, keepdims=True)
     with np.errstate(divide="ignore", over="ignore"):
         if x.dtype == np.float16:  # in which a sum of ones ends at 2048
-            total = np.add.reduce(np.exp(x - shift), axis, np.float32)
+            total = np.add.reduce(np.exp(x - shift), axes, np.float32)
             return (np.log(total) + shift.reshape(total.shape)).astype(x.dtype)
-        total = np.add.reduce(np.exp(x - shift), axis)
+        total = np.add.reduce(np.exp(x - shift), axes)
         return np.log(total) + shift.reshape(total.shape)
 
 
@@ -172,26 +151,18 @@ def _logsumexp_jvp(out: Any, x: Any, t: Any, axes: Axes) -> Any:
     return weighted_sum(convert_to(np.exp(shifted) / np.maximum(sharing, 1), dtype_of(x)), t, axes)
 
 
-logsumexp_p = reduction("logsumexp", _logsumexp, _logsumexp_jvp, trusted=True, makes_new=True)
-largest_exponent_p = reduction("largest_exponent", largest_exponent, trusted=True, makes_new=True)
+logsumexp_p = Primitive("logsumexp", Reduction(_logsumexp, _logsumexp_jvp), trusted=True, makes_new=True)
+largest_exponent_p = Primitive(
+    "largest_exponent", Reduction(largest_exponent, dtype=real_dtype), trusted=True, makes_new=True
+)
 """A constant to derivatives: subtracting it and adding it again changes no value."""
-
-
-@largest_exponent_p.def_abstract
-def _largest_exponent_abstract(x: ShapedArray, *, axes: Axes) -> ShapedArray:
-    return array_aval(tuple(n for i, n in enumerate(x.shape) if i not in axes), np.empty(0, x.dtype).real.dtype)
 
 
 # --- argmax and argmin ------------------------------------------------------------------------------------------------
 
 
 def _arg_reduction(name: str, fn: Callable[..., Any]) -> Primitive:
-    primitive = Primitive(name, trusted=True)
-    primitive.def_jvp(zero_jvp(primitive))
-
-    @primitive.def_impl
-    def impl(x: Any, *, axis: int) -> Any:
-        return fn(x, axis)
+    primitive = Primitive(name, Discrete(lambda x, *, axis: fn(x, axis)), trusted=True)
 
     @primitive.def_abstract
     def abstract(x: ShapedArray, *, axis: int) -> ShapedArray:

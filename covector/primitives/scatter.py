@@ -24,9 +24,9 @@ import numpy as np
 
 from covector.core.avals import ShapedArray, Zero, array_aval, shape_of, typeof
 from covector.core.jaxpr import Var
+from covector.core.kinds import Discrete, Kind, Linear, Structural
 from covector.core.primitive import Primitive, TracerBase, jointly
 from covector.passes.accumulating import declare_part
-from covector.primitives.derivations import zero_jvp
 from covector.primitives.indexing import (
     apply_at,
     clear_p,
@@ -49,9 +49,9 @@ Dims = Sequence[int | None]
 # --- what all have in common ------------------------------------------------------------------------------------------
 
 
-def _scatter_primitive(name: str, ufunc: np.ufunc | None) -> Primitive:
+def _scatter_primitive(name: str, ufunc: np.ufunc | None, kind: Kind | None = None) -> Primitive:
     """The primitive that combines what is at a place with the values for it by ``ufunc``, or replaces it."""
-    primitive = Primitive(name, trusted=True)
+    primitive = Primitive(name, kind, trusted=True)
 
     @writer(primitive)
     def write(out: Any, values: Any, *indices: Any) -> None:
@@ -86,8 +86,8 @@ def _scatter_primitive(name: str, ufunc: np.ufunc | None) -> Primitive:
     return primitive
 
 
-scatter_p = _scatter_primitive("scatter", None)
-scatter_add_p = _scatter_primitive("scatter_add", np.add)
+scatter_p = _scatter_primitive("scatter", None, Structural(positions=(0, 1)))
+scatter_add_p = _scatter_primitive("scatter_add", np.add, Linear(positions=(0, 1)))
 declare_part(spread_p, lambda total, eqn: (scatter_add_p, [total, *eqn.inputs], {}))
 scatter_mul_p = _scatter_primitive("scatter_mul", np.multiply)
 scatter_min_p = _scatter_primitive("scatter_min", np.minimum)
@@ -96,16 +96,16 @@ scatter_max_p = _scatter_primitive("scatter_max", np.maximum)
 
 # --- which value is the last to be written to its place ---------------------------------------------------------------
 
-last_write_p = Primitive("last_write", trusted=True, makes_new=True)
-"""``last_write(i_1, ..., i_k, shape=...)``: for each index tuple whether no later one names the same place of ``shape``."""
 
-
-@last_write_p.def_impl
 def _last_write(*indices: Any, shape: Shape) -> Any:
     positions = flat_positions(indices, shape)
     last = np.zeros(positions.shape, np.bool_)
     last[len(positions) - 1 - np.unique(positions[::-1], return_index=True)[1]] = True
     return last.reshape(np.broadcast_shapes(*map(np.shape, indices)))
+
+
+last_write_p = Primitive("last_write", Discrete(_last_write), trusted=True, makes_new=True)
+"""``last_write(i_1, ..., i_k, shape=...)``: for each index tuple whether no later one names the same place of ``shape``."""
 
 
 @last_write_p.def_abstract
@@ -117,9 +117,6 @@ def _last_write_abstract(*indices: ShapedArray, shape: Shape) -> ShapedArray:
 def _last_write_batch(size: int, args: Sequence[Any], dims: Dims, *, shape: Shape) -> Any:
     indices = align_batch(args, dims)
     return last_write_p.bind(examples(size, indices), *indices, shape=(size, *shape)), 0
-
-
-last_write_p.def_jvp(zero_jvp(last_write_p))
 
 
 def without_overwritten(values: Any, indices: Sequence[Any], shape: Shape) -> Any:
@@ -149,7 +146,7 @@ def _scatter_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     return out, scatter_p.bind(tx, tvalues, *indices)
 
 
-@scatter_p.def_transpose(linear=jointly(0, 1))
+@scatter_p.def_transpose
 def _scatter_transpose(ct: Any, x: Any, values: Any, *indices: Any) -> Any:
     """The part is read first, so that the rest may overwrite the cotangent."""
     part = without_overwritten(gather_p.bind(ct, *indices), indices, shape_of(ct)) if type(values) is Var else None
@@ -168,7 +165,7 @@ def _scatter_add_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     return out, scatter_add_p.bind(tx, tvalues, *indices)
 
 
-@scatter_add_p.def_transpose(linear=jointly(0, 1))
+@scatter_add_p.def_transpose
 def _scatter_add_transpose(ct: Any, x: Any, values: Any, *indices: Any) -> Any:
     return (
         ct if type(x) is Var else None,

@@ -15,34 +15,17 @@ import numpy as np
 from covector.backends import forms
 from covector.core.avals import NUMPY_TWINS, WEAK_TYPES, ShapedArray, Zero, array_aval, is_weak, shape_of, typeof
 from covector.core.jaxpr import Equation, Var
-from covector.core.primitive import Primitive, jointly
+from covector.core.kinds import ElementwiseLinear, LinearReduction, Structural
+from covector.core.primitive import Primitive
 from covector.interpreters.evaluate import register_conversion
 
 Shape = tuple[int, ...]
 Dims = Sequence[int | None]
 
 
-def linear_structural(name: str, makes_new: bool = False) -> Primitive:
-    """A primitive of one array, linear in it, that keeps its dtype; jvp given, the other rules to be registered."""
-    primitive = Primitive(name, trusted=True, makes_new=makes_new)
-
-    @primitive.def_jvp
-    def jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
-        (x,), (t,) = primals, tangents
-        out = primitive.bind(x, **params)
-        return out, typeof(out).zero if type(t) is Zero else primitive.bind(t, **params)
-
-    return primitive
-
-
 # --- reshape ----------------------------------------------------------------------------------------------------------
 
-reshape_p = linear_structural("reshape")
-
-
-@reshape_p.def_impl
-def _reshape(x: Any, *, shape: Shape) -> Any:
-    return np.reshape(x, shape)
+reshape_p = Primitive("reshape", Structural(lambda x, *, shape: np.reshape(x, shape)), trusted=True)
 
 
 @reshape_p.def_rule("lower")
@@ -60,7 +43,7 @@ def _reshape_abstract(x: ShapedArray, *, shape: Shape) -> ShapedArray:
     return out
 
 
-@reshape_p.def_transpose(linear=jointly())
+@reshape_p.def_transpose
 def _reshape_transpose(ct: Any, x: Any, *, shape: Shape) -> Any:
     return (reshape_p.bind(ct, shape=x.aval.shape),)
 
@@ -73,12 +56,7 @@ def _reshape_batch(size: int, args: Sequence[Any], dims: Dims, *, shape: Shape) 
 
 # --- transpose --------------------------------------------------------------------------------------------------------
 
-transpose_p = linear_structural("transpose")
-
-
-@transpose_p.def_impl
-def _transpose(x: Any, *, permutation: tuple[int, ...]) -> Any:
-    return np.transpose(x, permutation)
+transpose_p = Primitive("transpose", Structural(lambda x, *, permutation: np.transpose(x, permutation)), trusted=True)
 
 
 @transpose_p.def_rule("lower")
@@ -95,7 +73,7 @@ def _transpose_abstract(x: ShapedArray, *, permutation: tuple[int, ...]) -> Shap
     return array_aval(tuple(x.shape[i] for i in permutation), x.dtype)
 
 
-@transpose_p.def_transpose(linear=jointly())
+@transpose_p.def_transpose
 def _transpose_transpose(ct: Any, x: Any, *, permutation: tuple[int, ...]) -> Any:
     return (transpose_p.bind(ct, permutation=inverse_permutation(permutation)),)
 
@@ -125,10 +103,10 @@ def moveaxis(x: Any, source: int, destination: int) -> Any:
 
 # --- broadcast_to -----------------------------------------------------------------------------------------------------
 
-broadcast_to_p = linear_structural("broadcast_to")
+FEW = 256
+"""Elements up to which a copy takes a tenth of the time of `np.broadcast_to`, whose view costs 2 us whatever its size."""
 
 
-@broadcast_to_p.def_impl
 def _broadcast_to(x: Any, *, shape: Shape) -> Any:
     if type(x) in (np.ndarray, np.float64) and x.ndim <= len(shape) and math.prod(shape) <= FEW:
         out = np.empty(shape, x.dtype)
@@ -137,8 +115,7 @@ def _broadcast_to(x: Any, *, shape: Shape) -> Any:
     return np.broadcast_to(x, shape)
 
 
-FEW = 256
-"""Elements up to which a copy takes a tenth of the time of `np.broadcast_to`, whose view costs 2 us whatever its size."""
+broadcast_to_p = Primitive("broadcast_to", Structural(_broadcast_to), trusted=True)
 
 
 broadcast_to_p.def_rule("lower", lambda eqn: forms.call(np.broadcast_to, eqn.params["shape"]))
@@ -152,7 +129,7 @@ def _broadcast_to_abstract(x: ShapedArray, *, shape: Shape) -> ShapedArray:
     return array_aval(shape, x.dtype)
 
 
-@broadcast_to_p.def_transpose(linear=jointly())
+@broadcast_to_p.def_transpose
 def _broadcast_to_transpose(ct: Any, x: Any, *, shape: Shape) -> Any:
     return (unbroadcast(ct, x.aval),)
 
@@ -167,12 +144,8 @@ def _broadcast_to_batch(size: int, args: Sequence[Any], dims: Dims, *, shape: Sh
 
 # --- reduce_sum, the transpose of broadcasting ------------------------------------------------------------------------
 
-reduce_sum_p = linear_structural("reduce_sum", makes_new=True)
-
-
-@reduce_sum_p.def_impl
-def _reduce_sum(x: Any, *, axes: tuple[int, ...]) -> Any:
-    return np.add.reduce(x, axes, dtype=x.dtype.type)  # the type, which has no byte order
+_summing = LinearReduction(lambda x, *, axes: np.add.reduce(x, axes, dtype=x.dtype.type))  # the type, which has no byte order
+reduce_sum_p = Primitive("reduce_sum", _summing, trusted=True, makes_new=True)
 
 
 @reduce_sum_p.def_rule("lower")
@@ -182,12 +155,7 @@ def _reduce_sum_lower(eqn: Equation) -> forms.Form:
     return forms.call(np.add.reduce, eqn.params["axes"], *more)
 
 
-@reduce_sum_p.def_abstract
-def _reduce_sum_abstract(x: ShapedArray, *, axes: tuple[int, ...]) -> ShapedArray:
-    return array_aval(tuple(n for i, n in enumerate(x.shape) if i not in axes), x.dtype)
-
-
-@reduce_sum_p.def_transpose(linear=jointly())
+@reduce_sum_p.def_transpose
 def _reduce_sum_transpose(ct: Any, x: Any, *, axes: tuple[int, ...]) -> Any:
     shape = x.aval.shape
     if len(axes) < len(shape):
@@ -195,26 +163,20 @@ def _reduce_sum_transpose(ct: Any, x: Any, *, axes: tuple[int, ...]) -> Any:
     return (broadcast_to_p.bind(ct, shape=shape),)
 
 
-@reduce_sum_p.def_batch
-def _reduce_sum_batch(size: int, args: Sequence[Any], dims: Dims, *, axes: tuple[int, ...]) -> Any:
-    (x,), (d,) = args, dims
-    assert d is not None
-    shifted = tuple(a + (a >= d) for a in axes)
-    return reduce_sum_p.bind(x, axes=shifted), d - sum(a < d for a in shifted)
-
-
 # --- convert: change the dtype ----------------------------------------------------------------------------------------
 
-convert_p = Primitive("convert", trusted=True, makes_new=True)
 
-
-@convert_p.def_impl
 def _convert(x: Any, *, dtype: np.dtype[Any]) -> Any:
     if not issubclass(type(x), (np.ndarray, np.generic)):
         x = np.asarray(x)[()]
     if dtype.kind not in "cb" and x.dtype.kind == "c":
         x = x.real
     return x.astype(dtype)
+
+
+convert_p = Primitive(
+    "convert", ElementwiseLinear(_convert, lambda ct, x, *, dtype: ct), trusted=True, makes_new=True
+)
 
 
 @convert_p.def_rule("lower")
@@ -239,28 +201,17 @@ def _convert_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, dtype: np.d
     return out, convert_p.bind(t, dtype=dtype)
 
 
-@convert_p.def_transpose(linear=jointly())
-def _convert_transpose(ct: Any, x: Any, *, dtype: np.dtype[Any]) -> Any:
-    return (unbroadcast(ct, x.aval),)
-
-
-@convert_p.def_batch
-def _convert_batch(size: int, args: Sequence[Any], dims: Dims, *, dtype: np.dtype[Any]) -> Any:
-    return convert_p.bind(args[0], dtype=dtype), dims[0]
-
-
 # --- weaken: a scalar as a Python number -------------------------------------------------------------------------------
 
-weaken_p = linear_structural("weaken")
-"""A scalar as the Python number that it equals: the tangent of a weak value must be weak too, or it would decide a dtype."""
 
-
-@weaken_p.def_impl
 def _weaken(x: Any) -> Any:
     return x.item() if type(x) in NUMPY_TWINS else WEAK_TYPES[_weak_kind(typeof(x))](x)
 
 
 _weaken.gives_python_numbers = True  # type: ignore[attr-defined]
+
+weaken_p = Primitive("weaken", ElementwiseLinear(_weaken, lambda ct, x: ct), trusted=True)
+"""A scalar as the Python number that it equals: the tangent of a weak value must be weak too, or it would decide a dtype."""
 
 
 @weaken_p.def_abstract
@@ -273,11 +224,6 @@ def _weak_kind(x: ShapedArray) -> str:
     if x.shape or x.dtype not in (np.float64, np.complex128, np.int64):
         raise TypeError(f"a value of type {x} does not equal a Python number of its own precision")
     return x.dtype.kind
-
-
-@weaken_p.def_transpose(linear=jointly())
-def _weaken_transpose(ct: Any, x: Any) -> Any:
-    return (unbroadcast(ct, x.aval),)
 
 
 weaken_p.def_batch(lambda size, args, dims: (args[0], dims[0]))
@@ -298,6 +244,11 @@ def convert_to(x: Any, dtype: np.dtype[Any]) -> Any:
 
 
 register_conversion(convert_to)
+
+
+def real_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The dtype of the real part."""
+    return np.empty(0, dtype).real.dtype
 
 
 def as_python_number(x: Any) -> Any:

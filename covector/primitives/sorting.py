@@ -6,14 +6,14 @@ derivative.  Axes are non-negative.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from covector.core.avals import ShapedArray, Zero, array_aval, shape_of, typeof
+from covector.core.kinds import AlongAxis, Discrete
 from covector.core.primitive import Primitive
-from covector.primitives.derivations import zero_jvp
 from covector.primitives.indexing import gather_p
 from covector.primitives.shaping import batch_all, move_batch_to_front
 
@@ -30,31 +30,9 @@ def along_axis(x: Any, indices: Any, axis: int) -> Any:
     return gather_p.bind(x, *places)
 
 
-def _batch_keeping_place(primitive: Primitive) -> Any:
-    """The batching rule of a function along one axis that keeps the shape: the axis moves over by the batch axis."""
-
-    def batch(size: int, args: Sequence[Any], dims: Dims, *, axis: int, **params: Any) -> Any:
-        (x,), (d,) = args, dims
-        assert d is not None
-        return primitive.bind(x, axis=axis + (d <= axis), **params), d
-
-    return batch
-
-
 # --- sort -------------------------------------------------------------------------------------------------------------
 
-sort_p = Primitive("sort", trusted=True, makes_new=True)
-sort_p.def_batch(_batch_keeping_place(sort_p))
-
-
-@sort_p.def_impl
-def _sort(x: Any, *, axis: int, kind: str) -> Any:
-    return np.sort(x, axis, kind)  # type: ignore[arg-type, call-overload, unused-ignore]
-
-
-@sort_p.def_abstract
-def _sort_abstract(x: ShapedArray, *, axis: int, kind: str) -> ShapedArray:
-    return array_aval(x.shape, x.dtype)
+sort_p = Primitive("sort", AlongAxis(lambda x, *, axis, kind: np.sort(x, axis, kind)), trusted=True, makes_new=True)
 
 
 @sort_p.def_jvp
@@ -69,46 +47,18 @@ def _sort_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, axis: int, kin
 
 # --- argsort and argpartition -----------------------------------------------------------------------------------------
 
-argsort_p = Primitive("argsort", trusted=True, makes_new=True)
-argsort_p.def_batch(_batch_keeping_place(argsort_p))
-argsort_p.def_jvp(zero_jvp(argsort_p))
+
+def _order(name: str, fn: Callable[..., Any]) -> Primitive:
+    return Primitive(name, AlongAxis(fn, dtype=lambda of_x: INTP), trusted=True, makes_new=True)
 
 
-@argsort_p.def_impl
-def _argsort(x: Any, *, axis: int, kind: str) -> Any:
-    return np.argsort(x, axis, kind)  # type: ignore[arg-type, call-overload, unused-ignore]
-
-
-@argsort_p.def_abstract
-def _argsort_abstract(x: ShapedArray, *, axis: int, kind: str) -> ShapedArray:
-    return array_aval(x.shape, INTP)
-
-
-argpartition_p = Primitive("argpartition", trusted=True, makes_new=True)
-argpartition_p.def_batch(_batch_keeping_place(argpartition_p))
-argpartition_p.def_jvp(zero_jvp(argpartition_p))
-
-
-@argpartition_p.def_impl
-def _argpartition(x: Any, *, kth: tuple[int, ...], axis: int) -> Any:
-    return np.argpartition(x, kth, axis)
-
-
-@argpartition_p.def_abstract
-def _argpartition_abstract(x: ShapedArray, *, kth: tuple[int, ...], axis: int) -> ShapedArray:
-    return array_aval(x.shape, INTP)
+argsort_p = _order("argsort", lambda x, *, axis, kind: np.argsort(x, axis, kind))
+argpartition_p = _order("argpartition", lambda x, *, kth, axis: np.argpartition(x, kth, axis))
 
 
 # --- searchsorted -----------------------------------------------------------------------------------------------------
 
-searchsorted_p = Primitive("searchsorted", trusted=True, makes_new=True)
-"""``searchsorted(a, v, side=..., batch=...)``: for each element of v its place in the sorted vector a.
 
-The first ``batch`` axes of both enumerate vectors and the values to find in them.
-"""
-
-
-@searchsorted_p.def_impl
 def _searchsorted(a: Any, v: Any, *, side: str, batch: int) -> Any:
     if not batch:
         return np.searchsorted(a, v, side)  # type: ignore[call-overload]
@@ -116,6 +66,13 @@ def _searchsorted(a: Any, v: Any, *, side: str, batch: int) -> Any:
     for i in np.ndindex(a.shape[:batch]):
         out[i] = np.searchsorted(a[i], v[i], side)  # type: ignore[call-overload]
     return out
+
+
+searchsorted_p = Primitive("searchsorted", Discrete(_searchsorted), trusted=True, makes_new=True)
+"""``searchsorted(a, v, side=..., batch=...)``: for each element of v its place in the sorted vector a.
+
+The first ``batch`` axes of both enumerate vectors and the values to find in them.
+"""
 
 
 @searchsorted_p.def_abstract
@@ -131,6 +88,3 @@ def _searchsorted_batch(size: int, args: Sequence[Any], dims: Dims, *, side: str
         _, v = move_batch_to_front(args, dims)
         return searchsorted_p.bind(args[0], v, side=side, batch=0), 0
     return searchsorted_p.bind(*batch_all(size, args, dims), side=side, batch=batch + 1), 0
-
-
-searchsorted_p.def_jvp(zero_jvp(searchsorted_p))

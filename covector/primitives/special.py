@@ -7,45 +7,24 @@ by zero.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from covector.core.avals import ShapedArray, Zero, array_aval, typeof
+from covector.core.kinds import Elementwise
 from covector.core.primitive import Primitive
-from covector.primitives.ring import scale
 
 
-def _family(name: str, fn: Callable[..., Any], derivative: Callable[..., Any]) -> Primitive:
-    """An elementwise primitive ``fn(x, order)`` of real or complex numbers, with ``derivative(x, order)``."""
-    primitive = Primitive(name, trusted=True)
+def _exactly(fn: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of real or complex numbers that computes in double precision at least."""
 
-    @primitive.def_impl
-    def impl(x: Any, *, order: int) -> Any:
+    def computed(x: Any, *, order: int) -> Any:
         x = np.asarray(x)
         exact = x if x.dtype.kind == "c" or x.dtype == np.longdouble else x.astype(np.float64)
-        return fn(exact, order).astype(_floating(x.dtype), copy=False)[()]
+        return fn(exact, order).astype(x.dtype if x.dtype.kind in "fc" else np.float64, copy=False)[()]
 
-    @primitive.def_abstract
-    def abstract(x: ShapedArray, *, order: int) -> ShapedArray:
-        return array_aval(x.shape, _floating(x.dtype))
-
-    @primitive.def_batch
-    def batch(size: int, args: Sequence[Any], dims: Sequence[int | None], *, order: int) -> Any:
-        return primitive.bind(args[0], order=order), dims[0]
-
-    @primitive.def_jvp
-    def jvp(primals: Sequence[Any], tangents: Sequence[Any], *, order: int) -> Any:
-        (x,), (t,) = primals, tangents
-        out = primitive.bind(x, order=order)
-        return out, typeof(out).zero if type(t) is Zero else scale(derivative(x, order), t)
-
-    return primitive
-
-
-def _floating(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    return dtype if dtype.kind in "fc" else np.dtype(np.float64)
+    return computed
 
 
 # --- sinc: the parameter is the order of the derivative ---------------------------------------------------------------
@@ -79,11 +58,8 @@ def _sinc_series(u: Any, order: int) -> Any:
     return total
 
 
-sinc_p = _family(
-    "sinc",
-    lambda x, order: np.asarray(np.sinc(x) if order == 0 else sinc_derivative(x, order)),
-    lambda x, order: sinc_p.bind(x, order=order + 1),
-)
+_sinc = _exactly(lambda x, order: np.asarray(np.sinc(x) if order == 0 else sinc_derivative(x, order)))
+sinc_p = Primitive("sinc", Elementwise(_sinc, lambda out, x, *, order: sinc_p.bind(x, order=order + 1)), trusted=True)
 
 
 # --- I_n: the parameter is n ------------------------------------------------------------------------------------------
@@ -97,10 +73,10 @@ def _bessel_i(x: Any, order: int) -> Any:
     return np.asarray(scipy.special.iv(order, x.astype(np.float64)))
 
 
-def _bessel_i_derivative(x: Any, order: int) -> Any:
+def _bessel_i_derivative(out: Any, x: Any, *, order: int) -> Any:
     """I₀' = I₁ and 2 Iₙ' = Iₙ₋₁ + Iₙ₊₁."""
     following = bessel_i_p.bind(x, order=order + 1)
     return following if order == 0 else (bessel_i_p.bind(x, order=order - 1) + following) / 2
 
 
-bessel_i_p = _family("bessel_i", _bessel_i, _bessel_i_derivative)
+bessel_i_p = Primitive("bessel_i", Elementwise(_exactly(_bessel_i), _bessel_i_derivative), trusted=True)

@@ -15,10 +15,11 @@ import numpy as np
 
 from covector.core.avals import AbstractValue, ShapedArray, Zero, array_aval, register_type, shape_of, typeof
 from covector.core.jaxpr import same_value
+from covector.core.kinds import Linear, Opaque
 from covector.core.memory import mapped, register_parts
 from covector.core.notation import register_notation
-from covector.core.primitive import Primitive, jointly
-from covector.primitives.shaping import batch_all, linear_structural
+from covector.core.primitive import Primitive
+from covector.primitives.shaping import batch_all
 
 
 class StackAval(AbstractValue):
@@ -102,23 +103,20 @@ def stacked_aval(element: Any, length: int | None) -> Any:
 # --- items with one axis more, or less --------------------------------------------------------------------------------
 
 
-def _on_items(name: str, f: Callable[..., Any], aval: Callable[..., Any]) -> Primitive:
-    """A linear primitive that does the same to each item, along the parameter ``axis``; its transpose is registered apart."""
-    primitive = linear_structural(name)
+def _on_items(name: str, f: Callable[..., Any], aval: Callable[..., Any], transpose: Callable[..., Any]) -> Primitive:
+    """A linear primitive that does the same to each item, along the parameter ``axis``."""
 
-    @primitive.def_impl
-    def impl(x: Stack, **params: Any) -> Stack:
+    def fn(x: Stack, **params: Any) -> Stack:
         nested = isinstance(x.aval.element, StackAval)
-        return Stack(primitive.abstract(x.aval, **params), [(impl if nested else f)(item, **params) for item in x.items])
+        return Stack(abstract(x.aval, **params), [(fn if nested else f)(item, **params) for item in x.items])
 
-    @primitive.def_abstract
     def abstract(x: StackAval, **params: Any) -> StackAval:
         return StackAval(aval(x.element, **params), x.ticks)
 
-    @primitive.def_batch
     def batch(size: int, args: Sequence[Any], dims: Sequence[Any], *, axis: int, **params: Any) -> Any:
         return primitive.bind(*args, axis=axis + 1, **params), 0
 
+    primitive = Primitive(name, Linear(fn, transpose, abstract=abstract, batch=batch), trusted=True)
     return primitive
 
 
@@ -126,11 +124,13 @@ repeat_items_p = _on_items(
     "repeat_items",
     lambda x, axis, times: np.repeat(np.expand_dims(x, axis), times, axis),
     lambda a, axis, times: a.batched(times, axis),
+    lambda ct, x, *, axis, times: sum_items_p.bind(ct, axis=axis),
 )
-sum_items_p = _on_items("sum_items", lambda x, axis: np.sum(x, axis), lambda a, axis: a.example(axis))
-repeat_items_p.def_transpose(lambda ct, x, *, axis, times: (sum_items_p.bind(ct, axis=axis),), linear=jointly())
-sum_items_p.def_transpose(
-    lambda ct, x, *, axis: (repeat_items_p.bind(ct, axis=axis, times=innermost(x.aval).shape[axis]),), linear=jointly()
+sum_items_p = _on_items(
+    "sum_items",
+    lambda x, axis: np.sum(x, axis),
+    lambda a, axis: a.example(axis),
+    lambda ct, x, *, axis: repeat_items_p.bind(ct, axis=axis, times=innermost(x).shape[axis]),
 )
 
 
@@ -147,10 +147,7 @@ def all_batched(size: int, stacks: Sequence[Any], dims: Sequence[int | None]) ->
 
 # --- stack_add: the sum of two stacks, step by step -------------------------------------------------------------------
 
-stack_add_p = Primitive("stack_add", trusted=True)
 
-
-@stack_add_p.def_impl
 def _stack_add(x: Stack, y: Stack) -> Stack:
     if not x or not y:
         return x or y
@@ -159,6 +156,7 @@ def _stack_add(x: Stack, y: Stack) -> Stack:
     return Stack(x.aval, [x.aval.element.add(a, b) for a, b in pairs])
 
 
+stack_add_p = Primitive("stack_add", Linear(_stack_add, lambda ct, x, y: (ct, ct), positions=()), trusted=True)
 stack_add_p.def_abstract(lambda x, y: x)
 
 
@@ -169,21 +167,12 @@ def _stack_add_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     return out, (typeof(out).zero if not given else given[0] if len(given) == 1 else stack_add_p.bind(*given))
 
 
-stack_add_p.def_transpose(lambda ct, x, y: (ct, ct), linear=jointly())
 stack_add_p.def_batch(lambda size, args, dims: (stack_add_p.bind(*all_batched(size, args, dims)), 0))
 
 
 # --- merge: a stack for each example of a batch -----------------------------------------------------------------------
 
-merge_p = Primitive("merge", trusted=True)
-"""``merge(index, *stacks)``: for each example the items of the stack that its index names.
 
-The index is an array of integers over the leading axes of all items.  Where the chosen stack has ended already, an item of
-one that goes on stands in (it is as good as any, since its tick is false).
-"""
-
-
-@merge_p.def_impl
 def _merge(index: Any, *stacks: Stack) -> Stack:
     given = [s for s in stacks if s]
     aval = stacks[0].aval
@@ -204,6 +193,12 @@ def chosen_items(index: Any, items: Sequence[Any], aval: Any) -> Any:
     return out
 
 
+merge_p = Primitive("merge", Opaque(_merge), trusted=True)
+"""``merge(index, *stacks)``: for each example the items of the stack that its index names.
+
+The index is an array of integers over the leading axes of all items.  Where the chosen stack has ended already, an item of
+one that goes on stands in (it is as good as any, since its tick is false).
+"""
 merge_p.def_abstract(lambda index, *stacks: stacks[0])
 
 
@@ -215,25 +210,14 @@ def _merge_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     return out, functools.reduce(stack_add_p.bind, parts) if parts else typeof(out).zero
 
 
-part_p = Primitive("part", trusted=True)
-"""``part(index, stack)``: the items with zeros for the examples whose index is not ``number``."""
-
-
-@part_p.def_impl
 def _part(index: Any, x: Stack, *, number: int) -> Stack:
     return Stack(x.aval, [chosen_items(index == number, [x.aval.element.zeros(), item], x.aval.element) for item in x.items])
 
 
+_one_part = Linear(_part, lambda ct, index, x, *, number: part_p.bind(index, ct, number=number), positions=(1,))
+part_p = Primitive("part", _one_part, trusted=True)
+"""``part(index, stack)``: the items with zeros for the examples whose index is not ``number``."""
 part_p.def_abstract(lambda index, x, *, number: x)
-
-
-@part_p.def_jvp
-def _part_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, number: int) -> Any:
-    out = part_p.bind(*primals, number=number)
-    return out, (typeof(out).zero if type(tangents[1]) is Zero else part_p.bind(primals[0], tangents[1], number=number))
-
-
-part_p.def_transpose(lambda ct, index, x, *, number: (None, part_p.bind(index, ct, number=number)), linear=jointly(1))
 
 
 @merge_p.def_batch

@@ -20,9 +20,9 @@ from covector.core.avals import ShapedArray, Zero, array_aval, broadcast_shapes,
 from covector.core.errors import UndeterminedDerivativeWarning, warn
 from covector.core.jaxpr import Var
 from covector.core.primitive import Primitive, jointly
-from covector.primitives.linalg import column, real_dtype, row, stack_batch, stacks_in_front
+from covector.primitives.linalg import column, row, stack_batch, stacks_in_front
 from covector.primitives.selection import select_p
-from covector.primitives.shaping import Dims, batch_all, broadcast_to_p, convert_to, unbroadcast
+from covector.primitives.shaping import Dims, batch_all, broadcast_to_p, convert_to, real_dtype, unbroadcast
 
 FIX = (
     "for functions of a Hermitian matrix use covector.numpy.linalg.matrix_function (expmh, logmh, sqrtmh, powmh), which is"

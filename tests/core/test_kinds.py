@@ -224,8 +224,8 @@ def test_bilinear_and_reduction_with_a_parameter() -> None:
     q = Primitive(
         fresh(),
         Reduction(
-            lambda x, axis, *, n: np.sum(x, axis) ** n,
-            lambda out, x, t, axes, *, n: n * np.sum(x, axes) ** (n - 1) * np.sum(t, axes),
+            lambda x, *, axes, n: np.sum(x, axes) ** n,
+            lambda out, x, t, *, axes, n: n * np.sum(x, axes) ** (n - 1) * np.sum(t, axes),
         ),
     )
     check_case(q, (np.arange(1.0, 7.0).reshape(2, 3),), {"axes": (1,), "n": 2})
