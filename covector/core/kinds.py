@@ -192,7 +192,7 @@ class AlongAxis(OverAxes):
 class Opaque(Kind):
     """A function of which nothing is known but what it computes, and its rules."""
 
-    def __init__(self, fn: Rule):
+    def __init__(self, fn: Rule | None = None):
         self.fn = fn
 
 
@@ -200,8 +200,19 @@ class Discrete(Opaque):
     """A function of integers, or constant between its jumps: every derivative is zero."""
 
 
-class Factorization(Opaque):
-    """A function of stacks of matrices, in the last two axes, no element of which comes from some elements only."""
+class Factorization(Kind):
+    """A function of a stack of matrices, in the last two axes, of which each result is made of the whole matrix.
+
+    Args:
+        fn: ``fn(a, **params)`` on NumPy arrays.
+        jvp: ``jvp(a, tangent, **params)`` is the result, which it may need more of than is asked for, and its tangent.
+        abstract: the abstract rule.
+    """
+
+    def __init__(self, fn: Rule, jvp: Rule, abstract: Rule):
+        self.fn = fn
+        self.jvp = jvp
+        self.abstract = abstract
 
 
 class Program(Kind):

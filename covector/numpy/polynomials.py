@@ -13,6 +13,7 @@ import numpy as np
 
 from covector.core import errors
 from covector.core.avals import Zero, array_aval, dtype_of, shape_of, typeof
+from covector.core.kinds import Opaque
 from covector.core.primitive import Primitive, TracerBase
 from covector.numpy.registry import as_array, implements, known_array
 from covector.primitives.derivations import loop_batch
@@ -162,18 +163,15 @@ def roots(p: Any) -> Any:
     return np.linalg.eigvals(companion)
 
 
-roots_p = Primitive("roots", trusted=True, makes_new=True)
-"""The ``count`` finite zeros of a polynomial, complex; all of its coefficients move them, also those that are zero."""
-
-
-@roots_p.def_impl
 def _roots(p: Any, *, count: int) -> Any:
     found = np.roots(p)
     return found.astype(np.result_type(found, np.complex64))
 
 
+roots_p = Primitive("roots", Opaque(_roots), trusted=True, makes_new=True)
+"""The ``count`` finite zeros of a polynomial, complex; all of its coefficients move them, also those that are zero."""
 roots_p.def_abstract(lambda p, *, count: array_aval((count,), np.result_type(p.dtype, np.complex64)))
-roots_p.def_batch(lambda size, args, dims, **params: loop_batch(roots_p)(size, args, dims, **params))
+roots_p.def_batch(loop_batch(roots_p))
 
 
 @roots_p.def_jvp

@@ -25,9 +25,9 @@ import numpy as np
 from covector.core import errors
 from covector.core.avals import ShapedArray, Zero, array_aval, broadcast_shapes, dtype_of, shape_of, typeof
 from covector.core.jaxpr import Var
-from covector.core.primitive import Primitive, one_of
+from covector.core.kinds import Contraction
+from covector.core.primitive import Primitive
 from covector.core.tracer import FOREIGN_OK, foreign_override, register_method
-from covector.primitives.constructors import bilinear
 from covector.primitives.ring import add_p
 from covector.primitives.shaping import (
     Dims,
@@ -73,12 +73,7 @@ def canonical(*terms: str) -> str:
 
 # --- the primitive ------------------------------------------------------------------------------------------------
 
-einsum_p = Primitive("einsum", trusted=True)
-
-
-@einsum_p.def_impl
-def _einsum(*operands: Any, spec: str) -> Any:
-    return plan(spec)(*operands)
+einsum_p = Primitive("einsum", Contraction(lambda *operands, spec: plan(spec)(*operands)), trusted=True)
 
 
 @einsum_p.def_abstract
@@ -107,7 +102,7 @@ def _einsum_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, spec: str) -
     return out, left if type(ty) is Zero else add_p.bind(left, bind(x, ty, spec=spec))
 
 
-@einsum_p.def_transpose(linear=one_of())
+@einsum_p.def_transpose
 def _einsum_transpose(ct: Any, x: Any, y: Any = None, *, spec: str) -> Any:
     by_x, by_y = _transposed(spec)
     if y is None:
@@ -520,31 +515,28 @@ def _correlate_abstract(x: ShapedArray, y: ShapedArray) -> ShapedArray:
     return array_aval((*stack, x.shape[-1] - y.shape[-1] + 1), dtype)
 
 
-def _stacked(primitive: str) -> Callable[..., Any]:
-    def batch(size: int, args: Sequence[Any], dims: Dims) -> Any:
-        return Primitive.registry[primitive].bind(*align_batch(args, dims)), 0
-
-    return batch
-
-
-convolve_p = bilinear(
+convolve_p = Primitive(
     "convolve",
-    _convolve,
-    lambda ct, x, y: unbroadcast(correlate_p.bind(ct, y), x),
-    lambda ct, x, y: unbroadcast(correlate_p.bind(ct, x), y),
-    abstract=_convolve_abstract,
-    batch=_stacked("convolve"),
+    Contraction(
+        _convolve,
+        lambda ct, x, y: unbroadcast(correlate_p.bind(ct, y), x),
+        lambda ct, x, y: unbroadcast(correlate_p.bind(ct, x), y),
+        abstract=_convolve_abstract,
+        batch=lambda size, args, dims: (convolve_p.bind(*align_batch(args, dims)), 0),
+    ),
     trusted=True,
 )
 """``out[i] = sum_k x[k] y[i-k]`` wherever a term exists, along the last axes (not empty); leading axes broadcast."""
 
-correlate_p = bilinear(
+correlate_p = Primitive(
     "correlate",
-    _correlate,
-    lambda ct, x, y: unbroadcast(convolve_p.bind(ct, y), x),
-    lambda ct, x, y: unbroadcast(correlate_p.bind(x, ct), y),
-    abstract=_correlate_abstract,
-    batch=_stacked("correlate"),
+    Contraction(
+        _correlate,
+        lambda ct, x, y: unbroadcast(convolve_p.bind(ct, y), x),
+        lambda ct, x, y: unbroadcast(correlate_p.bind(x, ct), y),
+        abstract=_correlate_abstract,
+        batch=lambda size, args, dims: (correlate_p.bind(*align_batch(args, dims)), 0),
+    ),
     trusted=True,
 )
 """``out[i] = sum_k x[i+k] y[k]`` (no conjugate) where all terms exist, along the last axes; y is not the longer one."""

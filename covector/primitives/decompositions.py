@@ -10,12 +10,12 @@ decomposition" (2016); S. F. Walter and L. Lehmann, "Algorithmic differentiation
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from covector.core.avals import ShapedArray, Zero, array_aval, dtype_of, shape_of, typeof
+from covector.core.avals import ShapedArray, array_aval, dtype_of, shape_of, typeof
+from covector.core.kinds import Factorization
 from covector.core.primitive import Primitive
 from covector.primitives.arithmetic import imag_p
 from covector.primitives.contraction import contract_stacks
@@ -31,23 +31,12 @@ from covector.primitives.linalg import (
     real,
     row,
     solve_p,
-    stack_batch,
     swap,
     triangular_solve_p,
 )
 from covector.primitives.selection import select_p
 from covector.primitives.shaping import real_dtype
 from covector.primitives.turning import is_defective_p, turn_p
-
-
-def _decomposition(name: str) -> Primitive:
-    primitive = Primitive(name, multiple_results=True, trusted=True)
-    primitive.batch = stack_batch(primitive)
-    return primitive
-
-
-def _zeros_of(outs: Sequence[Any]) -> list[Any]:
-    return [typeof(o).zero for o in outs]
 
 
 def _imaginary_diagonal(x: Any) -> Any:
@@ -76,34 +65,20 @@ def _turn(p: Any, gaps: Any, values: Any, diagonal: bool = False, strict: bool =
 
 # --- eigenvalues of Hermitian matrices ----------------------------------------------------------------------------------
 
-eigh_p = _decomposition("eigh")
-"""Ascending eigenvalues, and the eigenvectors if ``vectors``, of a Hermitian matrix of which one triangle is read.
 
-The derivative is that of the function that is computed, of this triangle: gradients are triangular.  The change of an
-eigenvector has no component along itself.
-"""
-
-
-@eigh_p.def_impl
 def _eigh(a: Any, *, lower: bool, vectors: bool) -> list[Any]:
     uplo = "L" if lower else "U"
     return list(np.linalg.eigh(a, uplo)) if vectors else [np.linalg.eigvalsh(a, uplo)]
 
 
-@eigh_p.def_abstract
 def _eigh_abstract(a: ShapedArray, *, lower: bool, vectors: bool) -> list[ShapedArray]:
     check_matrices("eigh", a)
     values = array_aval(a.shape[:-1], real_dtype(a.dtype))
     return [values, array_aval(a.shape, a.dtype)] if vectors else [values]
 
 
-@eigh_p.def_jvp
-def _eigh_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, lower: bool, vectors: bool) -> Any:
+def _eigh_jvp(a: Any, t: Any, *, lower: bool, vectors: bool) -> Any:
     """With ``P = Vᴴ dA V``: ``dw = diag P``, and ``dV = V (F ∘ P)`` with ``F_ij = 1 / (w_j - w_i)``."""
-    (a,), (t,) = primals, tangents
-    if type(t) is Zero:
-        outs = eigh_p.bind(a, lower=lower, vectors=vectors)
-        return outs, _zeros_of(outs)
     w, v = eigh_p.bind(a, lower=lower, vectors=True)
     p = adjoint(v) @ read_triangle(t, lower) @ v
     tw = real(diagonal(p))
@@ -113,23 +88,22 @@ def _eigh_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, lower: bool, v
     return [w, v], [tw + undetermined, v @ turned]
 
 
-# --- eigenvalues of any square matrix -------------------------------------------------------------------------------------
+eigh_p = Primitive("eigh", Factorization(_eigh, _eigh_jvp, _eigh_abstract), multiple_results=True, trusted=True)
+"""Ascending eigenvalues, and the eigenvectors if ``vectors``, of a Hermitian matrix of which one triangle is read.
 
-eig_p = _decomposition("eig")
-"""Eigenvalues, and the eigenvectors if ``vectors``, of a square matrix; always complex, also where NumPy's are real.
-
-Eigenvalues are holomorphic functions of the matrix.  Eigenvectors have length 1 and a real largest component, as LAPACK
-returns them; their derivative keeps both.
+The derivative is that of the function that is computed, of this triangle: gradients are triangular.  The change of an
+eigenvector has no component along itself.
 """
 
 
-@eig_p.def_impl
+# --- eigenvalues of any square matrix -------------------------------------------------------------------------------------
+
+
 def _eig(a: Any, *, vectors: bool) -> list[Any]:
     outs = np.linalg.eig(a) if vectors else [np.linalg.eigvals(a)]
     return [o.astype(np.result_type(o, np.complex64), copy=False) for o in outs]
 
 
-@eig_p.def_abstract
 def _eig_abstract(a: ShapedArray, *, vectors: bool) -> list[ShapedArray]:
     check_matrices("eig", a)
     dtype = np.result_type(a.dtype, np.complex64)
@@ -137,13 +111,11 @@ def _eig_abstract(a: ShapedArray, *, vectors: bool) -> list[ShapedArray]:
     return [values, array_aval(a.shape, dtype)] if vectors else [values]
 
 
-@eig_p.def_jvp
-def _eig_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, vectors: bool) -> Any:
+def _eig_jvp(a: Any, t: Any, *, vectors: bool) -> Any:
     """With ``P = V⁻¹ dA V``: ``dw = diag P``, and ``dV = V (F ∘ P) + V diag c``, where c keeps length and phase."""
-    (a,), (t,) = primals, tangents
-    if type(t) is Zero or not typeof(a).size:
+    if not typeof(a).size:
         outs = eig_p.bind(a, vectors=vectors)
-        return outs, _zeros_of(outs)
+        return outs, [typeof(o).zero for o in outs]
     w, v = eig_p.bind(a, vectors=True)
     v = select_p.bind(column(column(is_defective_p.bind(v))), np.nan, v)
     p = solve_p.bind(v, t @ v)
@@ -158,24 +130,23 @@ def _eig_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, vectors: bool) 
     return [w, v], [tw + undetermined, change - v * (row(along) + 1j * turn)]
 
 
-# --- singular values ------------------------------------------------------------------------------------------------------
+eig_p = Primitive("eig", Factorization(_eig, _eig_jvp, _eig_abstract), multiple_results=True, trusted=True)
+"""Eigenvalues, and the eigenvectors if ``vectors``, of a square matrix; always complex, also where NumPy's are real.
 
-svd_p = _decomposition("svd")
-"""Descending singular values of a matrix; with ``compute_uv`` the list ``[u, s, vh]`` with ``a = u @ diag(s) @ vh``.
-
-``full_matrices`` completes u and vh to square matrices.  Columns of equal singular values do not turn into one another, nor
-do those that complete u and vh; those of a singular value 0 do not change towards the completing ones.
+Eigenvalues are holomorphic functions of the matrix.  Eigenvectors have length 1 and a real largest component, as LAPACK
+returns them; their derivative keeps both.
 """
 
 
-@svd_p.def_impl
+# --- singular values ------------------------------------------------------------------------------------------------------
+
+
 def _svd(a: Any, *, full_matrices: bool, compute_uv: bool) -> list[Any]:
     if compute_uv:
         return list(np.linalg.svd(a, full_matrices=full_matrices))
     return [np.linalg.svd(a, compute_uv=False)]
 
 
-@svd_p.def_abstract
 def _svd_abstract(a: ShapedArray, *, full_matrices: bool, compute_uv: bool) -> list[ShapedArray]:
     check_matrices("svd", a, square=False)
     *stack, m, n = a.shape
@@ -187,17 +158,12 @@ def _svd_abstract(a: ShapedArray, *, full_matrices: bool, compute_uv: bool) -> l
     return [array_aval((*stack, m, rows), a.dtype), values, array_aval((*stack, columns, n), a.dtype)]
 
 
-@svd_p.def_jvp
-def _svd_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, full_matrices: bool, compute_uv: bool) -> Any:
+def _svd_jvp(a: Any, t: Any, *, full_matrices: bool, compute_uv: bool) -> Any:
     """With ``P = Uᴴ dA V``: ``ds = Re diag P``, ``dU = U Ω`` and ``dV = V Ψ``; Ω and Ψ are skew, with ``P = dS + Ω S - S Ψ``.
 
     The sum Ω + Ψ has the denominators s_j - s_i, and the difference Ω - Ψ the denominators s_i + s_j, which do not vanish for
     equal singular values: functions of U Vᴴ alone, such as the second derivative of the nuclear norm, stay right there.
     """
-    (a,), (t,) = primals, tangents
-    if type(t) is Zero:
-        outs = svd_p.bind(a, full_matrices=full_matrices, compute_uv=compute_uv)
-        return outs, _zeros_of(outs)
     u, s, vh = outs = svd_p.bind(a, full_matrices=full_matrices and compute_uv, compute_uv=True)
     k = shape_of(s)[-1]
     u, v = _first(u, k), _first(adjoint(vh), k)
@@ -212,6 +178,14 @@ def _svd_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, full_matrices: 
     tu, of_u = _turned(outs[0], u, s, 0.5 * (total + difference), t_v - u @ p)
     tv, of_v = _turned(adjoint(outs[2]), v, s, 0.5 * (total - difference), th_u - v @ ph)
     return outs, [tu, ts + undetermined + of_zeros + of_u + of_v, adjoint(tv)]
+
+
+svd_p = Primitive("svd", Factorization(_svd, _svd_jvp, _svd_abstract), multiple_results=True, trusted=True)
+"""Descending singular values of a matrix; with ``compute_uv`` the list ``[u, s, vh]`` with ``a = u @ diag(s) @ vh``.
+
+``full_matrices`` completes u and vh to square matrices.  Columns of equal singular values do not turn into one another, nor
+do those that complete u and vh; those of a singular value 0 do not change towards the completing ones.
+"""
 
 
 def _turned(full: Any, u: Any, s: Any, inside: Any, outside: Any) -> tuple[Any, Any]:
@@ -236,19 +210,11 @@ def _turned(full: Any, u: Any, s: Any, inside: Any, outside: Any) -> tuple[Any, 
 
 # --- QR -------------------------------------------------------------------------------------------------------------------
 
-qr_p = _decomposition("qr")
-"""``[q, r]`` with orthonormal columns and an upper triangle; ``mode`` is "reduced", "complete" or "r" (``[r]`` alone).
 
-The derivative needs the first min(m, n) columns of the matrix to be linearly independent; it is infinite or NaN otherwise.
-"""
-
-
-@qr_p.def_impl
 def _qr(a: Any, *, mode: str) -> list[Any]:
     return [np.linalg.qr(a, "r")] if mode == "r" else list(np.linalg.qr(a, mode))
 
 
-@qr_p.def_abstract
 def _qr_abstract(a: ShapedArray, *, mode: str) -> list[ShapedArray]:
     check_matrices("qr", a, square=False)
     *stack, m, n = a.shape
@@ -257,16 +223,11 @@ def _qr_abstract(a: ShapedArray, *, mode: str) -> list[ShapedArray]:
     return [r] if mode == "r" else [array_aval((*stack, m, rows), a.dtype), r]
 
 
-@qr_p.def_jvp
-def _qr_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, mode: str) -> Any:
+def _qr_jvp(a: Any, t: Any, *, mode: str) -> Any:
     """``dQ = Q Ω + (1 - Q Qᴴ) dA R⁻¹`` and ``dR = Qᴴ dA - Ω R``; the lower triangle of the skew Ω is that of ``Qᴴ dA R⁻¹``.
 
     For a wide matrix, R and dA stand for their first columns here.  The diagonal of R stays real.
     """
-    (a,), (t,) = primals, tangents
-    if type(t) is Zero:
-        outs = qr_p.bind(a, mode=mode)
-        return outs, _zeros_of(outs)
     q, r = qr_p.bind(a, mode="complete" if mode == "complete" else "reduced")
     m, n = shape_of(a)[-2:]
     k, rows = min(m, n), shape_of(r)[-2]
@@ -286,6 +247,13 @@ def _qr_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, mode: str) -> An
     if rows < m:
         tq = tq + _times_inverse(_first(t, k) - q @ qt_square, square)
     return [q, r], [tq, tr]
+
+
+qr_p = Primitive("qr", Factorization(_qr, _qr_jvp, _qr_abstract), multiple_results=True, trusted=True)
+"""``[q, r]`` with orthonormal columns and an upper triangle; ``mode`` is "reduced", "complete" or "r" (``[r]`` alone).
+
+The derivative needs the first min(m, n) columns of the matrix to be linearly independent; it is infinite or NaN otherwise.
+"""
 
 
 def _first(x: Any, k: int) -> Any:

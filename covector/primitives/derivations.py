@@ -26,6 +26,7 @@ from covector.core.kinds import (
     Elementwise,
     ElementwiseBilinear,
     ElementwiseLinear,
+    Factorization,
     Kind,
     Linear,
     LinearReduction,
@@ -314,5 +315,33 @@ def jvp_over_axes(primitive: Primitive, kind: OverAxes) -> Rule:
         (x,), (t,) = primals, tangents
         out = primitive.bind(x, **params)
         return out, typeof(out).zero if type(t) is Zero else tangent_of(out, x, t, **params)
+
+    return jvp
+
+
+# --- factorizations ---------------------------------------------------------------------------------------------------
+
+derives("abstract", Factorization)(lambda primitive, kind: kind.abstract)
+
+
+@derives("batch", Factorization)
+def stack_batch(primitive: Primitive, kind: Any = None) -> Rule:
+    """The batching rule of a primitive of one stack of matrices: one more axis in front."""
+
+    def batch(size: int, args: Sequence[Any], dims: Sequence[int | None], **params: Any) -> Any:
+        out = primitive.bind(*move_batch_to_front(args, dims), **params)
+        return out, [0] * len(out) if primitive.multiple_results else 0
+
+    return batch
+
+
+@derives("jvp", Factorization)
+def jvp_of_factorization(primitive: Primitive, kind: Factorization) -> Rule:
+    def jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
+        (a,), (t,) = primals, tangents
+        if type(t) is not Zero:
+            return kind.jvp(a, t, **params)
+        out = primitive.bind(a, **params)
+        return out, [typeof(o).zero for o in out] if primitive.multiple_results else typeof(out).zero
 
     return jvp

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from covector.core.avals import ShapedArray, Zero, array_aval, broadcast_shapes, dtype_of, shape_of, typeof
+from covector.core.kinds import Factorization, Opaque
 from covector.core.primitive import Primitive
 from covector.primitives.linalg import (
     LinAlgError,
@@ -17,78 +18,27 @@ from covector.primitives.linalg import (
     inv_p,
     padded_stack,
     real,
-    stack_batch,
     swap,
     trace_of_product,
 )
 from covector.primitives.shaping import Dims, batch_all, is_linear_argument, real_dtype, unbroadcast
 
-det_p = Primitive("det", trusted=True, makes_new=True)
-det_p.impl = np.linalg.det
-det_p.batch = stack_batch(det_p)
 
-adjugate_p = Primitive("adjugate", trusted=True)
-"""``adjugate(a)`` is the transposed matrix of cofactors, the derivative of the determinant, at singular matrices too.
-
-``adjugate(a, d1, ..., dk)`` is its k-th derivative in the directions d1, ..., dk.  All of them together are closed under
-differentiation and, being symmetric, under transposition in a direction.
-"""
-
-
-@det_p.def_abstract
 def _det_abstract(a: ShapedArray) -> ShapedArray:
     check_matrices("det", a)
     return array_aval(a.shape[:-2], a.dtype)
 
 
-@det_p.def_jvp
-def _det_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
+def _det_jvp(a: Any, t: Any) -> Any:
     """``trace(adj(a) da)``."""
-    (a,), (t,) = primals, tangents
-    out = det_p.bind(a)
-    return out, typeof(out).zero if type(t) is Zero else trace_of_product(adjugate_p.bind(a), t)
+    return det_p.bind(a), trace_of_product(adjugate_p.bind(a), t)
 
 
-@adjugate_p.def_abstract
-def _adjugate_abstract(*matrices: ShapedArray) -> ShapedArray:
-    check_matrices("adjugate", *matrices)
-    return array_aval(broadcast_shapes(*(m.shape for m in matrices)), np.result_type(*(m.dtype for m in matrices)))
+det_p = Primitive("det", Factorization(np.linalg.det, _det_jvp, _det_abstract), trusted=True, makes_new=True)
+
+# --- the adjugate -----------------------------------------------------------------------------------------------------
 
 
-@adjugate_p.def_batch
-def _adjugate_batch(size: int, args: Sequence[Any], dims: Dims) -> Any:
-    args = batch_all(size, args, dims)
-    ndim = max(len(shape_of(x)) for x in args)
-    return adjugate_p.bind(*(padded_stack(x, ndim) for x in args)), 0
-
-
-@adjugate_p.def_jvp
-def _adjugate_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
-    """One more direction for a; linear in each direction."""
-    out = adjugate_p.bind(*primals)
-    a, *directions = primals
-    ta, *turns = tangents
-    terms = [] if type(ta) is Zero else [adjugate_p.bind(a, *directions, ta)]
-    for i, t in enumerate(turns):
-        if type(t) is not Zero:
-            terms.append(adjugate_p.bind(a, *directions[:i], t, *directions[i + 1 :]))
-    return out, reduce(operator.add, terms) if terms else typeof(out).zero
-
-
-def _one_direction(mask: tuple[bool, ...], params: dict[str, Any]) -> bool:
-    return sum(mask) == 1 and not mask[0]
-
-
-@adjugate_p.def_transpose(linear=_one_direction)
-def _adjugate_transpose(ct: Any, a: Any, *directions: Any) -> Any:
-    """``<ct, adjugate(a, ..., d)>`` is a derivative of det in the directions ..., d and ctᵀ, which is symmetric in them."""
-    known = [d for d in directions if not is_linear_argument(d)]
-    (d,) = (d for d in directions if is_linear_argument(d))
-    whole = unbroadcast(swap(adjugate_p.bind(a, *known, swap(ct))), d.aval)
-    return None, *(whole if x is d else None for x in directions)
-
-
-@adjugate_p.def_impl
 def _adjugate(a: Any, *directions: Any) -> Any:
     if len(directions) > 1:
         return _adjugate_by_interpolation(a, *directions)
@@ -156,29 +106,69 @@ def _adjugate_by_interpolation(a: Any, *directions: Any) -> Any:
     return (coefficients if dtype.kind == "c" else coefficients.real).astype(dtype)
 
 
-slogdet_p = Primitive("slogdet", multiple_results=True, trusted=True)
-slogdet_p.batch = stack_batch(slogdet_p)
+adjugate_p = Primitive("adjugate", Opaque(_adjugate), trusted=True)
+"""``adjugate(a)`` is the transposed matrix of cofactors, the derivative of the determinant, at singular matrices too.
+
+``adjugate(a, d1, ..., dk)`` is its k-th derivative in the directions d1, ..., dk.  All of them together are closed under
+differentiation and, being symmetric, under transposition in a direction.
+"""
 
 
-@slogdet_p.def_impl
-def _slogdet(a: Any) -> list[Any]:
-    return list(np.linalg.slogdet(a))
+@adjugate_p.def_abstract
+def _adjugate_abstract(*matrices: ShapedArray) -> ShapedArray:
+    check_matrices("adjugate", *matrices)
+    return array_aval(broadcast_shapes(*(m.shape for m in matrices)), np.result_type(*(m.dtype for m in matrices)))
 
 
-@slogdet_p.def_abstract
+@adjugate_p.def_batch
+def _adjugate_batch(size: int, args: Sequence[Any], dims: Dims) -> Any:
+    args = batch_all(size, args, dims)
+    ndim = max(len(shape_of(x)) for x in args)
+    return adjugate_p.bind(*(padded_stack(x, ndim) for x in args)), 0
+
+
+@adjugate_p.def_jvp
+def _adjugate_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
+    """One more direction for a; linear in each direction."""
+    out = adjugate_p.bind(*primals)
+    a, *directions = primals
+    ta, *turns = tangents
+    terms = [] if type(ta) is Zero else [adjugate_p.bind(a, *directions, ta)]
+    for i, t in enumerate(turns):
+        if type(t) is not Zero:
+            terms.append(adjugate_p.bind(a, *directions[:i], t, *directions[i + 1 :]))
+    return out, reduce(operator.add, terms) if terms else typeof(out).zero
+
+
+def _one_direction(mask: tuple[bool, ...], params: dict[str, Any]) -> bool:
+    return sum(mask) == 1 and not mask[0]
+
+
+@adjugate_p.def_transpose(linear=_one_direction)
+def _adjugate_transpose(ct: Any, a: Any, *directions: Any) -> Any:
+    """``<ct, adjugate(a, ..., d)>`` is a derivative of det in the directions ..., d and ctᵀ, which is symmetric in them."""
+    known = [d for d in directions if not is_linear_argument(d)]
+    (d,) = (d for d in directions if is_linear_argument(d))
+    whole = unbroadcast(swap(adjugate_p.bind(a, *known, swap(ct))), d.aval)
+    return None, *(whole if x is d else None for x in directions)
+
+
+# --- sign and logarithm -----------------------------------------------------------------------------------------------
+
+
 def _slogdet_abstract(a: ShapedArray) -> list[ShapedArray]:
     check_matrices("slogdet", a)
     return [array_aval(a.shape[:-2], a.dtype), array_aval(a.shape[:-2], real_dtype(a.dtype))]
 
 
-@slogdet_p.def_jvp
-def _slogdet_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
+def _slogdet_jvp(a: Any, t: Any) -> Any:
     """The derivative of log det is ``trace(a⁻¹ da)``: its real part changes the size, its imaginary part turns the sign."""
-    (a,), (t,) = primals, tangents
     sign, logabsdet = slogdet_p.bind(a)
-    if type(t) is Zero:
-        return [sign, logabsdet], [typeof(sign).zero, typeof(logabsdet).zero]
     change = trace_of_product(inv_p.bind(a, checked=False), t)
     grown = real(change)
     turned = sign * (change - grown) if dtype_of(a).kind == "c" else typeof(sign).zero
     return [sign, logabsdet], [turned, grown]
+
+
+_sign_and_log = Factorization(lambda a: list(np.linalg.slogdet(a)), _slogdet_jvp, _slogdet_abstract)
+slogdet_p = Primitive("slogdet", _sign_and_log, multiple_results=True, trusted=True)

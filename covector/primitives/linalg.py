@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from covector.core.avals import ShapedArray, Zero, array_aval, broadcast_shapes, dtype_of, shape_of, typeof
-from covector.core.kinds import Elementwise
+from covector.core.kinds import Elementwise, Factorization, Opaque, Reduction
 from covector.core.primitive import Primitive, jointly
 from covector.primitives.arithmetic import conj_p, direction_p, real_p
 from covector.primitives.contraction import contract_stacks, einsum_p, letter
@@ -122,16 +122,6 @@ def check_matrices(who: str, *avals: ShapedArray, square: bool = True) -> None:
             raise TypeError(f"{who}: array type {aval.dtype} is unsupported in linalg (of {aval})")
 
 
-def stack_batch(primitive: Primitive) -> Callable[..., Any]:
-    """The batching rule of a primitive of one stack of matrices: one more axis in front."""
-
-    def batch(size: int, args: Sequence[Any], dims: Dims, **params: Any) -> Any:
-        out = primitive.bind(*move_batch_to_front(args, dims), **params)
-        return out, [0] * len(out) if primitive.multiple_results else 0
-
-    return batch
-
-
 def _like_argument(name: str) -> Callable[..., ShapedArray]:
     def abstract(a: ShapedArray, **params: Any) -> ShapedArray:
         check_matrices(name, a)
@@ -142,14 +132,7 @@ def _like_argument(name: str) -> Callable[..., ShapedArray]:
 
 # --- triangular systems -------------------------------------------------------------------------------------------------
 
-triangular_solve_p = Primitive("triangular_solve", trusted=True)
-"""The x of ``a @ x = b`` (of ``a.T @ x = b`` if ``transpose``) for triangular a, of which one triangle is read.
 
-``unit_diagonal`` takes the diagonal as ones.  A zero on the diagonal gives infinities, and no error.
-"""
-
-
-@triangular_solve_p.def_impl
 def _triangular_solve(a: Any, b: Any, *, lower: bool, transpose: bool, unit_diagonal: bool) -> Any:
     dtype = np.result_type(a, b)
     if dtype.char not in "fdFD":
@@ -238,8 +221,13 @@ def padded_stack(x: Any, ndim: int) -> Any:
     return reshape_to(x, (shape[0], *(1,) * (ndim - len(shape)), *shape[1:]))
 
 
-triangular_solve_p.abstract = _system_abstract("triangular_solve")
-triangular_solve_p.batch = _system_batch(triangular_solve_p)
+triangular_solve_p = Primitive("triangular_solve", Opaque(_triangular_solve), trusted=True)
+"""The x of ``a @ x = b`` (of ``a.T @ x = b`` if ``transpose``) for triangular a, of which one triangle is read.
+
+``unit_diagonal`` takes the diagonal as ones.  A zero on the diagonal gives infinities, and no error.
+"""
+triangular_solve_p.def_abstract(_system_abstract("triangular_solve"))
+triangular_solve_p.def_batch(_system_batch(triangular_solve_p))
 
 
 @triangular_solve_p.def_jvp
@@ -274,28 +262,10 @@ def _triangular_solve_transpose(ct: Any, a: Any, b: Any, *, transpose: bool, **p
 
 # --- Cholesky -------------------------------------------------------------------------------------------------------------
 
-cholesky_p = Primitive("cholesky", trusted=True, makes_new=True)
-"""The triangular factor of a positive definite Hermitian matrix, of which one triangle is read.
 
-The derivative is that of the function that is computed, of this triangle: gradients are triangular.
-"""
-
-cholesky_p.abstract = _like_argument("cholesky")
-cholesky_p.batch = stack_batch(cholesky_p)
-
-
-@cholesky_p.def_impl
-def _cholesky(a: Any, *, upper: bool) -> Any:
-    return np.linalg.cholesky(a, upper=upper)
-
-
-@cholesky_p.def_jvp
-def _cholesky_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, upper: bool) -> Any:
+def _cholesky_jvp(a: Any, t: Any, *, upper: bool) -> Any:
     """``dL = L Φ(L⁻¹ dA L⁻ᴴ)``, where Φ takes the lower triangle with half the diagonal."""
-    (a,), (t,) = primals, tangents
     out = cholesky_p.bind(a, upper=upper)
-    if type(t) is Zero:
-        return out, typeof(out).zero
     factor = adjoint(out) if upper else out
 
     def solve(x: Any) -> Any:
@@ -307,12 +277,19 @@ def _cholesky_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, upper: boo
     return out, adjoint(tangent) if upper else tangent
 
 
+_factoring = Factorization(lambda a, *, upper: np.linalg.cholesky(a, upper=upper), _cholesky_jvp, _like_argument("cholesky"))
+cholesky_p = Primitive("cholesky", _factoring, trusted=True, makes_new=True)
+"""The triangular factor of a positive definite Hermitian matrix, of which one triangle is read.
+
+The derivative is that of the function that is computed, of this triangle: gradients are triangular.
+"""
+
+
 # --- systems and inverses ---------------------------------------------------------------------------------------------------
 
-solve_p = Primitive("solve", trusted=True, makes_new=True)
-solve_p.impl = np.linalg.solve
-solve_p.abstract = _system_abstract("solve")
-solve_p.batch = _system_batch(solve_p)
+solve_p = Primitive("solve", Opaque(np.linalg.solve), trusted=True, makes_new=True)
+solve_p.def_abstract(_system_abstract("solve"))
+solve_p.def_batch(_system_batch(solve_p))
 
 
 @solve_p.def_jvp
@@ -332,14 +309,6 @@ def _solve_transpose(ct: Any, a: Any, b: Any) -> Any:
     return None, unbroadcast(solve_p.bind(swap(a), ct), b.aval)
 
 
-inv_p = Primitive("inv", trusted=True, makes_new=True)
-"""The inverse; of a singular matrix an error if ``checked``, else NaN (for derivatives, which may be discarded)."""
-
-inv_p.abstract = _like_argument("inv")
-inv_p.batch = stack_batch(inv_p)
-
-
-@inv_p.def_impl
 def _inv(a: Any, *, checked: bool) -> Any:
     try:
         return np.linalg.inv(a)
@@ -350,24 +319,25 @@ def _inv(a: Any, *, checked: bool) -> Any:
     return np.linalg.inv(np.where(singular[..., None, None], np.array(np.nan, a.dtype), a))
 
 
-@inv_p.def_jvp
-def _inv_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, checked: bool) -> Any:
+def _inv_jvp(a: Any, t: Any, *, checked: bool) -> Any:
     """``-a⁻¹ da a⁻¹``."""
-    (a,), (t,) = primals, tangents
     out = inv_p.bind(a, checked=checked)
-    return out, typeof(out).zero if type(t) is Zero else -(out @ t @ out)
+    return out, -(out @ t @ out)
 
 
-pinv_p = Primitive("pinv", trusted=True, makes_new=True)
+inv_p = Primitive("inv", Factorization(_inv, _inv_jvp, _like_argument("inv")), trusted=True, makes_new=True)
+"""The inverse; of a singular matrix an error if ``checked``, else NaN (for derivatives, which may be discarded)."""
+
+pinv_p = Primitive(
+    "pinv",
+    Opaque(lambda a, rcond, *, hermitian: np.linalg.pinv(a, rcond=rcond, hermitian=hermitian)),
+    trusted=True,
+    makes_new=True,
+)
 """The pseudo-inverse of a; singular values up to ``rcond`` times the largest count as zero.
 
 ``hermitian`` reads the lower triangle.  The derivative is that among matrices of the same rank (elsewhere there is none).
 """
-
-
-@pinv_p.def_impl
-def _pinv(a: Any, rcond: Any, *, hermitian: bool) -> Any:
-    return np.linalg.pinv(a, rcond=rcond, hermitian=hermitian)
 
 
 @pinv_p.def_abstract
@@ -402,13 +372,6 @@ def _pinv_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, hermitian: boo
 
 # --- vector norms -----------------------------------------------------------------------------------------------------------
 
-norm_p = Primitive("norm", trusted=True, makes_new=True)
-"""The p-norm over ``axes``, ``(sum |x|^p)^(1/p)``, for a number p = ``order`` other than 0 and infinity.
-
-The derivative at 0 is 0 and the second derivative NaN, there and, for orders below 2, in elements that are 0.
-"""
-
-
 _share_power = Primitive(
     "share_power",
     Elementwise(
@@ -422,7 +385,6 @@ _share_power = Primitive(
 """A power of numbers from 0 to 1, and 0 at 0 also for a negative exponent."""
 
 
-@norm_p.def_impl
 def _norm(x: Any, *, order: float, axes: tuple[int, ...]) -> Any:
     if order == 2:
         square = x * x if x.dtype.kind != "c" else x.real**2 + x.imag**2
@@ -430,23 +392,7 @@ def _norm(x: Any, *, order: float, axes: tuple[int, ...]) -> Any:
     return np.add.reduce(np.abs(x) ** order, axes) ** (1 / order)
 
 
-@norm_p.def_abstract
-def _norm_abstract(x: ShapedArray, *, order: float, axes: tuple[int, ...]) -> ShapedArray:
-    return array_aval(tuple(n for i, n in enumerate(x.shape) if i not in axes), real_dtype(x.dtype))
-
-
-@norm_p.def_batch
-def _norm_batch(size: int, args: Sequence[Any], dims: Dims, *, order: float, axes: tuple[int, ...]) -> Any:
-    (x,) = move_batch_to_front(args, dims)
-    return norm_p.bind(x, order=order, axes=tuple(i + 1 for i in axes)), 0
-
-
-@norm_p.def_jvp
-def _norm_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, order: float, axes: tuple[int, ...]) -> Any:
-    (x,), (t,) = primals, tangents
-    out = norm_p.bind(x, order=order, axes=axes)
-    if type(t) is Zero:
-        return out, typeof(out).zero
+def _norm_jvp(out: Any, x: Any, t: Any, *, order: float, axes: tuple[int, ...]) -> Any:
     size = reshape_to(out, tuple(1 if i in axes else n for i, n in enumerate(shape_of(x))))
     if order > 2 and dtype_of(x).kind != "c":  # smooth in elements that are 0
         weights = np.sign(x) * _share_power.bind(direction_p.bind(size, np.abs(x)), order - 1)
@@ -454,4 +400,11 @@ def _norm_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, order: float, 
         weights = conj(direction_p.bind(size, x))
         if order != 2:
             weights = weights * _share_power.bind(direction_p.bind(size, np.abs(x)), order - 2)
-    return out, reduce_sum_p.bind(real(weights * t), axes=axes)
+    return reduce_sum_p.bind(real(weights * t), axes=axes)
+
+
+norm_p = Primitive("norm", Reduction(_norm, _norm_jvp, dtype=real_dtype), trusted=True, makes_new=True)
+"""The p-norm over ``axes``, ``(sum |x|^p)^(1/p)``, for a number p = ``order`` other than 0 and infinity.
+
+The derivative at 0 is 0 and the second derivative NaN, there and, for orders below 2, in elements that are 0.
+"""

@@ -22,6 +22,7 @@ import numpy as np
 
 from covector.core.avals import ShapedArray, Zero, array_aval, broadcast_shapes, typeof
 from covector.core.jaxpr import Var
+from covector.core.kinds import Opaque
 from covector.core.primitive import Primitive
 from covector.interpreters.jvp import jvp
 from covector.primitives.linalg import check_matrices, read_triangle, stacks_in_front, swap
@@ -79,14 +80,6 @@ def _first_difference(g: Function, x: Any, y: Any, between: Sequence[Any]) -> An
         return np.where(smooth, mean, quotient)
 
 
-matrix_function_p = Primitive("matrix_function", trusted=True)
-"""``(a, *directions)`` gives the derivative of f at a in these directions, symmetric and linear in them.
-
-Of a the lower triangle is read; directions may be any matrices.
-"""
-
-
-@matrix_function_p.def_impl
 def _matrix_function(a: Any, *directions: Any, f: Function) -> Any:
     w, v = np.linalg.eigh(a)
     k = len(directions)
@@ -105,6 +98,13 @@ def _matrix_function(a: Any, *directions: Any, f: Function) -> Any:
         for order in itertools.permutations(range(k))
     ]
     return (v @ functools.reduce(np.add, terms) @ vh).astype(np.result_type(a, *directions))
+
+
+matrix_function_p = Primitive("matrix_function", Opaque(_matrix_function), trusted=True)
+"""``(a, *directions)`` gives the derivative of f at a in these directions, symmetric and linear in them.
+
+Of a the lower triangle is read; directions may be any matrices.
+"""
 
 
 @matrix_function_p.def_abstract

@@ -24,7 +24,7 @@ import numpy as np
 
 from covector.core.avals import ShapedArray, Zero, array_aval, shape_of, typeof
 from covector.core.jaxpr import Var
-from covector.core.kinds import Discrete, Kind, Linear, Structural
+from covector.core.kinds import Discrete, Kind, Linear, Opaque, Structural
 from covector.core.primitive import Primitive, TracerBase, jointly
 from covector.passes.accumulating import declare_part
 from covector.primitives.indexing import (
@@ -49,7 +49,7 @@ Dims = Sequence[int | None]
 # --- what all have in common ------------------------------------------------------------------------------------------
 
 
-def _scatter_primitive(name: str, ufunc: np.ufunc | None, kind: Kind | None = None) -> Primitive:
+def _scatter_primitive(name: str, ufunc: np.ufunc | None, kind: Kind) -> Primitive:
     """The primitive that combines what is at a place with the values for it by ``ufunc``, or replaces it."""
     primitive = Primitive(name, kind, trusted=True)
 
@@ -89,9 +89,9 @@ def _scatter_primitive(name: str, ufunc: np.ufunc | None, kind: Kind | None = No
 scatter_p = _scatter_primitive("scatter", None, Structural(positions=(0, 1)))
 scatter_add_p = _scatter_primitive("scatter_add", np.add, Linear(positions=(0, 1)))
 declare_part(spread_p, lambda total, eqn: (scatter_add_p, [total, *eqn.inputs], {}))
-scatter_mul_p = _scatter_primitive("scatter_mul", np.multiply)
-scatter_min_p = _scatter_primitive("scatter_min", np.minimum)
-scatter_max_p = _scatter_primitive("scatter_max", np.maximum)
+scatter_mul_p = _scatter_primitive("scatter_mul", np.multiply, Opaque())
+scatter_min_p = _scatter_primitive("scatter_min", np.minimum, Opaque())
+scatter_max_p = _scatter_primitive("scatter_max", np.maximum, Opaque())
 
 
 # --- which value is the last to be written to its place ---------------------------------------------------------------

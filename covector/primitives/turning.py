@@ -18,9 +18,10 @@ import numpy as np
 
 from covector.core.avals import ShapedArray, Zero, array_aval, broadcast_shapes, shape_of, typeof
 from covector.core.errors import UndeterminedDerivativeWarning, warn
-from covector.core.jaxpr import Var
+from covector.core.kinds import Discrete, Linear, Opaque
 from covector.core.primitive import Primitive, jointly
-from covector.primitives.linalg import column, row, stack_batch, stacks_in_front
+from covector.primitives.derivations import stack_batch
+from covector.primitives.linalg import column, row, stacks_in_front
 from covector.primitives.selection import select_p
 from covector.primitives.shaping import Dims, batch_all, broadcast_to_p, convert_to, real_dtype, unbroadcast
 
@@ -45,20 +46,20 @@ def warn_undetermined(what: str) -> None:
 
 # --- turn -----------------------------------------------------------------------------------------------------------------
 
-turn_p = Primitive("turn", multiple_results=True, trusted=True)
-"""``(p, f, tie) -> (f * p, u)``, where u is NaN for the columns in which p is not 0 at a tie, and else 0; linear in p.
 
-Backwards, where both have cotangents, what p has at a tie is NaN if either cotangent is not 0 there; always if ``strict``, for
-vectors that are not orthonormal, of which the cotangents may cancel.
-"""
-
-
-@turn_p.def_impl
 def _turn(p: Any, f: Any, tie: Any, *, strict: bool) -> list[Any]:
     mixed = nonzero(p, tie).any(axis=-2)
     if mixed.any():
         warn_undetermined("eigenvalues (or singular values) with vectors")
     return [f * p, np.where(mixed, np.nan, 0).astype(real_dtype(p.dtype))]
+
+
+turn_p = Primitive("turn", Opaque(_turn), multiple_results=True, trusted=True)
+"""``(p, f, tie) -> (f * p, u)``, where u is NaN for the columns in which p is not 0 at a tie, and else 0; linear in p.
+
+Backwards, where both have cotangents, what p has at a tie is NaN if either cotangent is not 0 there; always if ``strict``, for
+vectors that are not orthonormal, of which the cotangents may cancel.
+"""
 
 
 @turn_p.def_abstract
@@ -106,11 +107,6 @@ def _turn_batch(size: int, args: Sequence[Any], dims: Dims, *, strict: bool) -> 
     return turn_p.bind(*stacks_in_front([p, *args[1:]], [0, *dims[1:]]), strict=strict), [0, 0]
 
 
-undetermined_p = Primitive("undetermined", trusted=True)
-"""``(x, tie) -> NaN`` where x is not 0 at a tie, and else 0; linear in x, and its own transpose."""
-
-
-@undetermined_p.def_impl
 def _undetermined(x: Any, tie: Any) -> Any:
     found = nonzero(x, tie)
     if found.any():
@@ -118,20 +114,10 @@ def _undetermined(x: Any, tie: Any) -> Any:
     return np.where(found, np.nan, 0).astype(x.dtype)
 
 
+_marking = Linear(_undetermined, lambda ct, x, tie: unbroadcast(undetermined_p.bind(ct, tie), x))
+undetermined_p = Primitive("undetermined", _marking, trusted=True)
+"""``(x, tie) -> NaN`` where x is not 0 at a tie, and else 0; linear in x, and its own transpose."""
 undetermined_p.def_abstract(lambda x, tie: array_aval(broadcast_shapes(x.shape, tie.shape), x.dtype))
-
-
-@undetermined_p.def_jvp
-def _undetermined_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
-    x, tie = primals
-    out, t = undetermined_p.bind(x, tie), tangents[0]
-    return out, typeof(out).zero if type(t) is Zero else undetermined_p.bind(t, tie)
-
-
-@undetermined_p.def_transpose(linear=jointly(0))
-def _undetermined_transpose(ct: Any, x: Any, tie: Any) -> Any:
-    assert type(x) is Var
-    return unbroadcast(undetermined_p.bind(ct, tie), x.aval), None
 
 
 @undetermined_p.def_batch
@@ -142,14 +128,7 @@ def _undetermined_batch(size: int, args: Sequence[Any], dims: Dims) -> Any:
 
 # --- defective matrices -----------------------------------------------------------------------------------------------------
 
-is_defective_p = Primitive("is_defective", trusted=True)
-"""Whether eigenvectors are too nearly dependent for derivatives: their condition number is above ``eps ** -(3 / 8)``.
 
-The error of a derivative is about the square of the condition number times eps, so up to there about ``eps ** (1 / 4)``.
-"""
-
-
-@is_defective_p.def_impl
 def _is_defective(v: Any) -> Any:
     if not v.size:
         return np.zeros(v.shape[:-2], bool)
@@ -165,8 +144,10 @@ def _is_defective(v: Any) -> Any:
     return found
 
 
+is_defective_p = Primitive("is_defective", Discrete(_is_defective), trusted=True)
+"""Whether eigenvectors are too nearly dependent for derivatives: their condition number is above ``eps ** -(3 / 8)``.
+
+The error of a derivative is about the square of the condition number times eps, so up to there about ``eps ** (1 / 4)``.
+"""
 is_defective_p.def_abstract(lambda v: array_aval(v.shape[:-2], np.dtype(np.bool_)))
-is_defective_p.def_jvp(lambda primals, tangents: (out := is_defective_p.bind(*primals), typeof(out).zero))
-is_defective_p.batch = stack_batch(is_defective_p)
-
-
+is_defective_p.def_batch(stack_batch(is_defective_p))
