@@ -86,7 +86,7 @@ class Equation:
         return Equation, self.parts()
 
     def __str__(self) -> str:
-        return _print_equation(self)
+        return _meanings["equation_text"](self)  # type: ignore[no-any-return]
 
     __repr__ = __str__
 
@@ -148,7 +148,7 @@ class Jaxpr:
         Raises:
             ArgumentError: there are more or fewer inputs, or one has another shape or dtype.
         """
-        return _evaluate(self, *args)
+        return _meanings["evaluate"](self, *args)  # type: ignore[no-any-return]
 
     @property
     def in_avals(self) -> list[Any]:
@@ -178,7 +178,7 @@ class Jaxpr:
         return known[1]
 
     def __str__(self) -> str:
-        return _print_program(self)
+        return _meanings["text"](self)  # type: ignore[no-any-return]
 
     __repr__ = __str__
 
@@ -192,21 +192,12 @@ class Jaxpr:
         return hash((tuple(self.in_avals), tuple(e.primitive.name for e in self.equations), tuple(self.out_avals)))
 
 
-_print_program: Callable[[Jaxpr], str] = object.__repr__
-_print_equation: Callable[[Equation], str]
-_evaluate: Callable[..., list[Any]]
+_meanings: dict[str, Callable[..., Any]] = {}
 
 
-def register_printer(print_program: Callable[[Jaxpr], str], print_equation: Callable[[Equation], str]) -> None:
-    """Say how programs and their equations are printed."""
-    global _print_program, _print_equation
-    _print_program, _print_equation = print_program, print_equation
-
-
-def register_evaluation(evaluate: Callable[..., list[Any]]) -> None:
-    """Say what calling a program does: ``evaluate(jaxpr, *inputs)``."""
-    global _evaluate
-    _evaluate = evaluate
+def register_meanings(**functions: Callable[..., Any]) -> None:
+    """Say what ``text`` a program has, what ``equation_text`` an equation has, and how to ``evaluate`` a program."""
+    _meanings.update(functions)
 
 
 def sub_jaxprs(params: dict[str, Any]) -> Iterator[Jaxpr]:

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from covector.core.avals import PYTHON_NUMBERS, ShapedArray, float0, typeof
-from covector.core.jaxpr import Atom, Equation, Jaxpr, Literal, Scope, Var, register_printer
+from covector.core.jaxpr import Atom, Equation, Jaxpr, Literal, Scope, Var, register_meanings
 from covector.core.layout import Block, Concat, Fill, Node, layout, words
 from covector.core.notation import (
     FIELDS,
@@ -324,4 +324,4 @@ def bracketed(opening: str, docs: Sequence[Doc], closing: str, is_tuple: bool = 
     return words([text + "," for text in texts[:-1]] + texts[-1:])
 
 
-register_printer(to_string, _text)
+register_meanings(text=to_string, equation_text=_text)

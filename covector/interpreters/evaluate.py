@@ -13,7 +13,7 @@ from typing import Any
 from covector.core import errors
 from covector.core.avals import PYTHON_NUMBERS, dtype_of, typeof
 from covector.core.checked_rules import alike, checked_impl
-from covector.core.jaxpr import Equation, Jaxpr, Var, register_evaluation
+from covector.core.jaxpr import Equation, Jaxpr, Var, register_meanings
 from covector.core.memory import own_results
 from covector.core.source import names_sources
 
@@ -53,7 +53,7 @@ def call_program(jaxpr: Jaxpr, *args: Any) -> list[Any]:
     )
 
 
-register_evaluation(call_program)
+register_meanings(evaluate=call_program)
 
 
 def _bind(eqn: Equation, values: list[Any]) -> Any:

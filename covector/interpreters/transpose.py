@@ -287,24 +287,21 @@ class UsersLinearTrace(LinearTrace):
             raise self.refused[x.variable]
 
 
-def record_users_linear(f: Callable[..., Sequence[Any]], in_avals: Sequence[Any], *, name: str) -> LinearProgram:
-    """Record a function of the user's that is linear but for what no result depends on; its arrays are held."""
+def record_users_linear(
+    f: Callable[..., tuple[Sequence[Any], Any]], in_avals: Sequence[Any], *, name: str
+) -> tuple[LinearProgram, Any]:
+    """Record a function of the user's that is linear but for what no result depends on; its arrays are held.
+
+    It returns its results and anything else, as for `stage`.
+    """
     with open_trace(UsersLinearTrace, name, None, Holder()) as tape:
         args = [tape.new_input(aval) for aval in in_avals]
         with holding(tape):
-            results = f(*args)
+            results, aside = f(*args)
             for o in results:
                 tape.check(o)
             outs = [linear_output(tape, o) for o in results]
-    return LinearProgram(tape, [a.variable for a in args], outs)
-
-
-def record_linear(f: Callable[..., Sequence[Any]], in_avals: Sequence[Any], *, name: str) -> LinearProgram:
-    """Record a function that is linear in its arguments."""
-    with open_trace(LinearTrace, name, None, Holder()) as tape:
-        args = [tape.new_input(aval) for aval in in_avals]
-        outs = [linear_output(tape, o) for o in f(*args)]
-    return LinearProgram(tape, [a.variable for a in args], outs)
+    return LinearProgram(tape, [a.variable for a in args], outs), aside
 
 
 def transpose_jaxpr(jaxpr: Jaxpr, linear: Sequence[bool], known: Sequence[Any], cts: Sequence[Any]) -> list[Any]:
@@ -313,14 +310,12 @@ def transpose_jaxpr(jaxpr: Jaxpr, linear: Sequence[bool], known: Sequence[Any], 
     Dispatch follows the data here too: what depends on known inputs alone is evaluated, the rest is recorded and walked
     backwards.
     """
-
-    def linear_part(*tangents: Any) -> list[Any]:
-        known_inputs, linear_inputs = iter(known), iter(tangents)
-        return eval_jaxpr(jaxpr, *(next(linear_inputs) if m else next(known_inputs) for m in linear))
-
-    in_avals = [a for a, m in zip(jaxpr.in_avals, linear, strict=True) if m]
-    program = record_linear(linear_part, in_avals, name="the transpose of a program")
-    return transpose_program(program, cts, consume=True)
+    with open_trace(LinearTrace, "the transpose of a program", None, Holder()) as tape:
+        known_inputs = iter(known)
+        args = [tape.new_input(a) if m else next(known_inputs) for a, m in zip(jaxpr.in_avals, linear, strict=True)]
+        outs = [linear_output(tape, o) for o in eval_jaxpr(jaxpr, *args)]
+    in_vars = [a.variable for a, m in zip(args, linear, strict=True) if m]
+    return transpose_program(LinearProgram(tape, in_vars, outs), cts, consume=True)
 
 
 def instantiated(cts: Sequence[Any], avals: Sequence[Any]) -> list[Any]:

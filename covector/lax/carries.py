@@ -17,8 +17,7 @@ from covector.interpreters.stage import stage
 from covector.lax.passes import Outcome, found_before, have_risen, new_pass, note
 from covector.primitives.shaping import as_python_number, convert_to, strengthened
 from covector.transforms.arguments import Transformed, flatten_result, flatten_values
-from covector.transforms.caches import kept
-from covector.transforms.tracing import Traced
+from covector.transforms.caches import Traced, kept
 
 
 class Tree(NamedTuple):

@@ -29,7 +29,8 @@ from covector.transforms.arguments import (
     transformed,
     wrong_argument,
 )
-from covector.transforms.tracing import Traced, traced
+from covector.transforms.caches import Traced
+from covector.transforms.tracing import traced
 
 
 @hides_frames
@@ -126,7 +127,7 @@ def _choose(index: Any, functions: Sequence[Callable[..., Any]], operands: Seque
         jaxprs.append(_branch(b.jaxpr, start, len(b.hoisted), [typeof(h) for h in hoisted], out_avals))
         start += len(b.hoisted)
     outs = cond_p.bind(index, *hoisted, *leaves, branches=tuple(jaxprs))
-    return tree_unflatten(branches[0].out_tree, own_results(outs, leaves))[0]
+    return branches[0].result(own_results(outs, leaves))
 
 
 def _branch(jaxpr: Jaxpr, start: int, n_own: int, hoisted: list[Any], out_avals: tuple[Any, ...]) -> Jaxpr:

@@ -400,15 +400,8 @@ def linear_transpose(f: Function, *primals: Any) -> Function:
             raise errors.GradDtypeError(
                 errors.describe(f"{who.name} got an argument of type {aval}.", why="linear functions are those of numbers")
             )
-    trees = []
-
-    def flat(*args: Any) -> list[Any]:
-        outs, tree = flatten_result(f(*tree_unflatten(treedef, args)), who.name)
-        trees.append(tree)
-        return outs
-
-    program = record_users_linear(flat, avals, name=who.name)
-    (out_tree,) = trees
+    flat = lambda *args: flatten_result(f(*tree_unflatten(treedef, args)), who.name)
+    program, out_tree = record_users_linear(flat, avals, name=who.name)
     if any(a.dtype.kind in "iu" for a in avals):
         _check_integer_program(program, who.name)
     form = Form(treedef, tuple(map(linear_type, avals)), out_tree, tuple(linear_type(o.aval) for o in program.outs), who.name)

@@ -13,8 +13,8 @@ from __future__ import annotations
 import functools
 import types
 import weakref
-from collections.abc import Callable, Hashable
-from typing import Any, Protocol, TypeVar
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -23,24 +23,52 @@ from covector.core.context import named_axes
 from covector.core.jaxpr import Jaxpr
 from covector.core.keys import ATOMS
 from covector.core.primitive import Primitive
+from covector.core.pytrees import tree_unflatten
 from covector.transforms.arguments import STORE, Wrapper
 from covector.transforms.dependencies import Glance, Places, dependencies, look
 
 CARRIERS = (types.FunctionType, Wrapper)
 """Types of functions that carry their traces."""
 
+T = TypeVar("T")
+TracedType = TypeVar("TracedType", bound="Traced")
+
 MAX_STATES = 8
 """Of how many states of what a function reads the traces are kept."""
 
 
-class HasProgram(Protocol):
-    """What is kept: a program, and the tracers that it closes over."""
+class Traced:
+    """The program of a function.
 
-    jaxpr: Jaxpr
-    hoisted: list[Any]
+    Attributes:
+        jaxpr: the program.
+        hoisted: the tracers that it closes over, which are its leading inputs.
+        out_tree: the structure of ``[result]``.
+        made: what was made of it, by key.
+    """
 
+    __slots__ = ("hoisted", "jaxpr", "made", "out_tree")
 
-T = TypeVar("T", bound=HasProgram)
+    def __init__(self, jaxpr: Jaxpr, hoisted: list[Any], out_tree: Any) -> None:
+        self.jaxpr = jaxpr
+        self.hoisted = hoisted
+        self.out_tree = out_tree
+        self.made: dict[Hashable, Any] = {}
+
+    def once(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What ``make()`` returns, computed once for each key; it may refer to the program, which `Jaxpr.derived` may not."""
+        if key not in self.made:
+            self.made[key] = make()
+        return self.made[key]  # type: ignore[no-any-return]
+
+    def result(self, outs: Sequence[Any]) -> Any:
+        """The result of the function, of which these are the leaves."""
+        return tree_unflatten(self.out_tree, outs)[0]
+
+    @property
+    def shapes(self) -> Any:
+        """The avals of the result, in its structure."""
+        return self.result(self.jaxpr.out_avals)
 
 
 class Traces(dict[Hashable, Any]):
@@ -165,17 +193,14 @@ def traces_of(f: Callable[..., Any]) -> Traces:
     return known[-1]
 
 
-def kept(f: Callable[..., Any], key: Hashable, make: Callable[[], T]) -> T:
-    """What ``make()`` traces of ``f``, once for each key (how, and with which arguments) and for the named axes around.
-
-    It has a ``jaxpr``, and ``hoisted`` values that this closes over; with any it is of no use once they are gone.
-    """
+def kept(f: Callable[..., Any], key: Hashable, make: Callable[[], TracedType]) -> TracedType:
+    """What ``make()`` traces of ``f``, once for each key (how, and with which arguments) and for the named axes around."""
     traces = traces_of(f)
     key = (key, named_axes())
     entry = traces.get(key)
     if entry is None:
         entry = make()
-        if not entry.hoisted:
+        if not entry.hoisted:  # else it is of no use once these are gone
             traces.keep(f, key, entry)
     return entry
 

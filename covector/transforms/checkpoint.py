@@ -12,7 +12,7 @@ from covector.core.keys import names_in
 from covector.core.memory import copy_of, mapped, own_results
 from covector.core.notation import register_notation
 from covector.core.primitive import Primitive, TracerBase
-from covector.core.pytrees import tree_flatten, tree_map, tree_paths, tree_unflatten
+from covector.core.pytrees import tree_flatten, tree_map, tree_paths
 from covector.core.tracebacks import hides_frames
 from covector.interpreters.linearize import split
 from covector.passes.clean import clean
@@ -183,7 +183,7 @@ def checkpoint(
         key = (options, call.key, treedef, names_in(treedef), *avals)
         found = kept(fun, key, lambda: trace(run, treedef, avals, who, capture=True))
         outs = checkpoint_p.bind(*found.hoisted, *leaves, jaxpr=found.jaxpr, policy=chosen, name=function_name(fun))
-        return tree_unflatten(found.out_tree, own_results(outs, leaves))[0]
+        return found.result(own_results(outs, leaves))
 
     again = partial(checkpoint, prevent_cse=prevent_cse, policy=policy, static_argnums=static_argnums)
     return wrap_like(fun, checkpointed, "checkpoint", again)

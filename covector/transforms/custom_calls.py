@@ -26,8 +26,9 @@ from covector.transforms.arguments import (
     same_tree,
     transformed,
 )
+from covector.transforms.caches import Traced
 from covector.transforms.positional import Positional
-from covector.transforms.tracing import Traced, trace
+from covector.transforms.tracing import trace
 
 
 @hides_frames
@@ -122,7 +123,7 @@ class CustomBatching:
         if closed:
             jaxpr = rearranged(jaxpr, [*range(n), *map(typeof, closed), *range(n, len(jaxpr.in_vars))])
         outs = custom_vmap_p.bind(*traced.hoisted, *closed, *leaves, jaxpr=jaxpr, rule=rule, hoisted=n)
-        return tree_unflatten(traced.out_tree, outs)[0]
+        return traced.result(outs)
 
     def run_rule(
         self, treedef: Any, traced: Traced, size: int, xs: Sequence[Any], batched: Sequence[bool]
@@ -221,7 +222,7 @@ def linear_call(fun: Callable[..., Any], fun_transpose: Callable[..., Any], resi
     transposed = _with_all_hoisted(back, forward.hoisted, first=False)
     known = [*forward.hoisted, *back.hoisted, *residuals]
     outs = linear_call_p.bind(*known, *operands, jaxpr=jaxpr, transposed=transposed, residuals=len(known))
-    return tree_unflatten(forward.out_tree, own_results(outs, [*known, *operands]))[0]
+    return forward.result(own_results(outs, [*known, *operands]))
 
 
 def _staged_pair(f: Any, res_tree: Any, lin_tree: Any, residuals: list[Any], avals: list[Any], who: Any) -> Traced:

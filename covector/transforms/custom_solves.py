@@ -55,7 +55,7 @@ def custom_root(
     check_functions("custom_root(f, initial_guess, solve, tangent_solve)", f=f, solve=solve, tangent_solve=tangent_solve)
     guess = tree_map(stop_gradient_p.bind, initial_guess)
     converted, traced = converted_closure(f, (guess,), "custom_root")
-    _check_like(_outputs(traced), guess, f"the function {function_name(f)}", "the initial guess")
+    _check_like(traced.shapes, guess, f"the function {function_name(f)}", "the initial guess")
 
     solver, own = _closed(lambda guess, ps: solve(lambda x: converted(x, *ps), guess), guess, traced.hoisted)
 
@@ -118,11 +118,6 @@ def _solution(result: Any, has_aux: bool) -> Any:
 def _tangent(dx: Any, result: Any, has_aux: bool) -> Any:
     """The tangent of what a solver returned; that of auxiliary data is zero."""
     return (dx, tree_map(lambda a: typeof(a).zero, result[1])) if has_aux else dx
-
-
-def _outputs(traced: Any) -> Any:
-    """The avals of a program's outputs, in the structure of the function's result."""
-    return tree_unflatten(traced.out_tree, traced.jaxpr.out_avals)[0]
 
 
 def _check_solution(result: Any, wanted: Any, who: str, has_aux: bool, what: str) -> None:
@@ -190,7 +185,7 @@ def custom_linear_solve(
     b_leaves, treedef = flatten_values([b], f"custom_linear_solve of {function_name(matvec)}")
     (b,) = tree_unflatten(treedef, b_leaves)
     converted, traced = converted_closure(matvec, (b,), "custom_linear_solve")
-    _check_like(_outputs(traced), b, f"the function {function_name(matvec)}", "b")
+    _check_like(traced.shapes, b, f"the function {function_name(matvec)}", "b")
     side, own = _side(lambda x, ps: converted(x, *ps), solve, f"the solver {function_name(solve)}", b, traced.hoisted)
     if symmetric and transpose_solve is None:
         other, other_own = side, own

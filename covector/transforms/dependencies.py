@@ -94,16 +94,14 @@ class Glance:
     objects, so that another can not be taken for one of them, but not the function, on which it is kept.
     """
 
-    __slots__ = ("cells", "contents", "functions", "kept", "names", "places", "root", "wrapped", "wrappers")
+    __slots__ = ("cells", "contents", "functions", "kept", "names", "places", "wrappers")
 
     def __init__(self, places: Places) -> None:
         self.places = places
-        self.root: tuple[Any, ...] | None = None
-        """The code, defaults and so on of the function itself."""
-        self.wrapped: Any = MISSING
-        """What the function itself wraps."""
-        self.functions: list[tuple[types.FunctionType, tuple[Any, ...]]] = []
-        self.wrappers: list[tuple[Wrapper, Any]] = []
+        self.functions: list[tuple[types.FunctionType | None, tuple[Any, ...]]] = []
+        """Functions (None is the function itself) with their code, defaults and so on."""
+        self.wrappers: list[tuple[Wrapper | None, Any]] = []
+        """Transformed functions (None again) with what they wrap."""
         self.cells: list[tuple[types.CellType, Any]] = []
         self.names: list[tuple[dict[str, Any], str, Any]] = []
         self.contents: list[tuple[Any, Hashable]] = []
@@ -111,20 +109,9 @@ class Glance:
         self.kept: list[Any] = []
         """The objects of which keys hold the ``id``."""
 
-    def function(self, f: types.FunctionType, is_root: bool, is_users: bool) -> None:
-        parts = (f.__code__, f.__defaults__, f.__kwdefaults__, is_users)
-        if is_root:
-            self.root = parts
-        else:
-            self.functions.append((f, parts))
-
     def holds(self, f: Callable[..., Any]) -> bool:
         """Whether nothing has changed that the function reads, as far as a glance can tell."""
         try:
-            if self.root is not None and not is_made_of(f, *self.root):
-                return False
-            if self.wrapped is not MISSING and f.__wrapped__ is not self.wrapped:  # type: ignore[attr-defined]
-                return False
             for cell, value in self.cells:
                 if cell.cell_contents is not value:
                     return False
@@ -132,10 +119,10 @@ class Glance:
                 if names.get(name, MISSING) is not value:
                     return False
             for function, parts in self.functions:
-                if not is_made_of(function, *parts):
+                if not is_made_of(function or f, *parts):
                     return False
             for wrapper, value in self.wrappers:
-                if wrapper.__wrapped__ is not value:
+                if (wrapper or f).__wrapped__ is not value:  # type: ignore[attr-defined]
                     return False
             return not self.contents or self.holds_contents(f)
         except (Unknown, RecursionError, ValueError):  # a cell is not bound any more
@@ -243,7 +230,7 @@ class _Walk:
         elif isinstance(x, Wrapper):
             if not x.snapshot:
                 self.put(x, "function", x.__wrapped__)
-                self.wrapper(x)
+                self.glance.wrappers.append((None if x is self.f else x, x.__wrapped__))
         elif isinstance(x, types.ModuleType):
             self.module(x)
         elif isinstance(x, type):
@@ -260,16 +247,11 @@ class _Walk:
         else:
             self.instance(x)
 
-    def wrapper(self, x: Wrapper) -> None:
-        if x is self.f:
-            self.glance.wrapped = x.__wrapped__
-        else:
-            self.glance.wrappers.append((x, x.__wrapped__))
-
     def function(self, f: types.FunctionType) -> None:
         code = f.__code__
         is_users = not is_library(code.co_filename)
-        self.glance.function(f, f is self.f, is_users)
+        parts = (code, f.__defaults__, f.__kwdefaults__, is_users)
+        self.glance.functions.append((None if f is self.f else f, parts))
         for name, cell in zip(code.co_freevars, f.__closure__ or (), strict=True):
             try:
                 self.put(f, f"cell {name}", cell.cell_contents)

@@ -23,11 +23,11 @@ from covector.passes.clean import clean
 from covector.passes.overwriting import has_own_outputs
 from covector.primitives.call import jit_p
 from covector.transforms.arguments import argument_of, check_callable, check_leaves, transformed, wrap_like
-from covector.transforms.caches import kept
+from covector.transforms.caches import Traced, kept
 from covector.transforms.lowering import Lowered
 from covector.transforms.staging import traced_alone
 from covector.transforms.static_arguments import StaticArguments
-from covector.transforms.tracing import Traced, trace
+from covector.transforms.tracing import trace
 from covector.transforms.typing import JittedFunction, P, R
 
 
@@ -142,8 +142,8 @@ def jit(
 
     def lower(*args: Any, **kwargs: Any) -> Lowered:
         call = statics.call_of(args, kwargs, who.name)
-        jaxpr, out_tree = traced_alone(f, call, who)
-        return Lowered(who.name, jaxpr, tree_structure(call.dynamic), out_tree)
+        found = traced_alone(f, call, who)
+        return Lowered(who.name, found.jaxpr, tree_structure(call.dynamic), found.out_tree.child(0))
 
     again = partial(jit, static_argnums=static_argnums, static_argnames=static_argnames)
     wrapper = wrap_like(f, jitted, "jit", again)

@@ -93,16 +93,13 @@ class Compiled:
     @hides_frames
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         leaves, treedef = tree_flatten((args, kwargs))
-        if treedef != self.lowered.in_tree or self._types(leaves) != self.lowered.jaxpr.in_avals:
+        if treedef != self.lowered.in_tree or [*map(typeof, leaves)] != self.lowered.jaxpr.in_avals:
             raise self._mismatch(leaves, treedef)
         return tree_unflatten(self.lowered.out_tree, runner(self.lowered.jaxpr)(*leaves))
 
-    def _types(self, leaves: Sequence[Any]) -> list[Any]:
-        return [typeof(x) for x in leaves]
-
     def _mismatch(self, leaves: Sequence[Any], treedef: Any) -> errors.TreeMismatchError:
         wanted = ", ".join(map(str, self.lowered.jaxpr.in_avals))
-        found = ", ".join(map(str, self._types(leaves)))
+        found = ", ".join(map(str, map(typeof, leaves)))
         same = treedef == self.lowered.in_tree
         return errors.TreeMismatchError(
             errors.describe(

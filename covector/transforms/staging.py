@@ -8,11 +8,12 @@ from typing import Any, Literal, overload
 
 from covector.core import errors
 from covector.core.jaxpr import Jaxpr
-from covector.core.pytrees import tree_flatten, tree_unflatten
+from covector.core.pytrees import tree_flatten
 from covector.core.tracebacks import hides_frames
 from covector.transforms.arguments import Transformed, check_callable, given_avals, transformed, wrap_like
+from covector.transforms.caches import Traced
 from covector.transforms.static_arguments import StaticArguments, StaticCall
-from covector.transforms.tracing import Traced, trace
+from covector.transforms.tracing import trace
 
 
 @overload
@@ -63,8 +64,8 @@ def make_jaxpr(
     who = transformed("make_jaxpr", f)
 
     def jaxpr_maker(*args: Any, **kwargs: Any) -> Any:
-        jaxpr, out_tree = traced_alone(f, statics.call_of(args, kwargs, who.name), who)
-        return (jaxpr, tree_unflatten(out_tree, jaxpr.out_avals)) if return_shape else jaxpr
+        found = traced_alone(f, statics.call_of(args, kwargs, who.name), who)
+        return (found.jaxpr, found.shapes) if return_shape else found.jaxpr
 
     again = partial(make_jaxpr, static_argnums=static_argnums, return_shape=return_shape, static_argnames=static_argnames)
     return wrap_like(f, jaxpr_maker, "make_jaxpr", again)
@@ -76,12 +77,12 @@ def traced_call(f: Callable[..., Any], call: StaticCall, who: Transformed) -> Tr
     return trace(partial(call.apply, f), treedef, given_avals(leaves, call.dynamic, who.name), who)
 
 
-def traced_alone(f: Callable[..., Any], call: StaticCall, who: Transformed) -> tuple[Jaxpr, Any]:
-    """The program of such a call, which must stand by itself, and the structure of the result."""
+def traced_alone(f: Callable[..., Any], call: StaticCall, who: Transformed) -> Traced:
+    """The same for a program that must stand by itself."""
     found = traced_call(f, call, who)
     for x in found.hoisted:
         raise _outer_value(x, who)
-    return found.jaxpr, found.out_tree.child(0)
+    return found
 
 
 def _outer_value(x: Any, who: Transformed) -> errors.ArgumentError:
@@ -117,4 +118,4 @@ def eval_shape(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     check_callable(f, "eval_shape")
     who = transformed("eval_shape", f)
     found = traced_call(f, StaticArguments(f, (), ()).call_of(args, kwargs, who.name), who)
-    return tree_unflatten(found.out_tree, found.jaxpr.out_avals)[0]
+    return found.shapes

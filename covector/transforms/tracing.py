@@ -27,41 +27,13 @@ rules that close over traced values                   (capture)     no (`covecto
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
-from covector.core.jaxpr import Jaxpr
 from covector.core.keys import names_in
 from covector.core.pytrees import tree_unflatten
 from covector.interpreters.stage import stage
 from covector.transforms.arguments import Transformed, flatten_result
-from covector.transforms.caches import kept
-
-T = TypeVar("T")
-
-
-class Traced:
-    """The program of a function.
-
-    Attributes:
-        jaxpr: the program.
-        hoisted: the tracers that it closes over, which are its leading inputs.
-        out_tree: the structure of ``[result]``.
-        made: what was made of it, by key.
-    """
-
-    __slots__ = ("hoisted", "jaxpr", "made", "out_tree")
-
-    def __init__(self, jaxpr: Jaxpr, hoisted: list[Any], out_tree: Any) -> None:
-        self.jaxpr = jaxpr
-        self.hoisted = hoisted
-        self.out_tree = out_tree
-        self.made: dict[Hashable, Any] = {}
-
-    def once(self, key: Hashable, make: Callable[[], T]) -> T:
-        """What ``make()`` returns, computed once for each key; it may refer to the program, which `Jaxpr.derived` may not."""
-        if key not in self.made:
-            self.made[key] = make()
-        return self.made[key]  # type: ignore[no-any-return]
+from covector.transforms.caches import Traced, kept
 
 
 def trace(
