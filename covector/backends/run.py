@@ -111,7 +111,7 @@ def runner(jaxpr: Jaxpr) -> Run:
 
 def compiled(jaxpr: Jaxpr, backend: Backend = NUMPY) -> Run:
     """A function that runs the program on a backend, watched by nobody; cached on the program."""
-    return jaxpr.derived(("compiled", backend), lambda: backend.compile(clean(jaxpr)))
+    return jaxpr.once(("compiled", backend), lambda: backend.compile(clean(jaxpr)))
 
 
 def step_runner(jaxpr: Jaxpr, first_carry: int, num_carry: int) -> tuple[Run, list[int]]:
@@ -125,7 +125,7 @@ def step_runner(jaxpr: Jaxpr, first_carry: int, num_carry: int) -> tuple[Run, li
             return runner(jaxpr), []
         backend = value_of(BACKEND, NUMPY)
     make = lambda: backend.compile_step(clean(jaxpr), first_carry, num_carry) or (compiled(jaxpr, backend), [])
-    return jaxpr.derived(("compiled step", backend, first_carry, num_carry), make)
+    return jaxpr.once(("compiled step", backend, first_carry, num_carry), make)
 
 
 def _watched(jaxpr: Jaxpr, args: Any, report: Any) -> list[Any]:

@@ -117,7 +117,7 @@ class Jaxpr:
             ``check`` verifies the mark.
     """
 
-    __slots__ = ("__weakref__", "_derived", "consts", "equations", "in_vars", "linear", "out_vars")
+    __slots__ = ("__weakref__", "_made", "consts", "equations", "in_vars", "linear", "out_vars")
 
     def __init__(
         self,
@@ -131,7 +131,7 @@ class Jaxpr:
         self.out_vars = tuple(out_vars)
         self.consts = {} if consts is None else consts
         self.linear = None if linear is None else tuple(linear)
-        self._derived: dict[Any, Any] = {}
+        self._made: dict[Any, Any] = {}
         # an equation of another program is copied, for its variables have other names there
         self.equations = tuple([e if e.scope is None else Equation(*e.parts()) for e in equations])
         scope = self.scope()
@@ -163,18 +163,18 @@ class Jaxpr:
     def __reduce__(self) -> Any:
         return Jaxpr, (self.in_vars, self.equations, self.out_vars, self.consts, self.linear)
 
-    def derived(self, key: Any, make: Callable[[], T]) -> T:
+    def once(self, key: Any, make: Callable[[], T]) -> T:
         """What ``make()`` returns, computed once for each key and kept as long as this program, to which it must not refer."""
-        if key not in self._derived:
-            self._derived[key] = make()
-        return self._derived[key]  # type: ignore[no-any-return]
+        if key not in self._made:
+            self._made[key] = make()
+        return self._made[key]  # type: ignore[no-any-return]
 
-    def derived_with(self, others: Sequence[Jaxpr], key: Any, make: Callable[[], T]) -> T:
+    def once_with(self, others: Sequence[Jaxpr], key: Any, make: Callable[[], T]) -> T:
         """The same for what is made of this program and ``others``; it must refer to none of them."""
         key = (key, *map(id, others))
-        known = self._derived.get(key)
+        known = self._made.get(key)
         if known is None or any(reference() is not other for reference, other in zip(known[0], others, strict=True)):
-            known = self._derived[key] = [*map(weakref.ref, others)], make()
+            known = self._made[key] = [*map(weakref.ref, others)], make()
         return known[1]
 
     def __str__(self) -> str:
@@ -211,17 +211,17 @@ def sub_jaxprs(params: dict[str, Any]) -> Iterator[Jaxpr]:
 
 def inside_out(jaxpr: Jaxpr, key: Any, find: Callable[[Jaxpr], T]) -> T:
     """What ``find`` says of a program, once it is known of all programs nested in it: the nesting may be deep."""
-    if key not in jaxpr._derived:
+    if key not in jaxpr._made:
         waiting = [jaxpr]
         while waiting:
             program = waiting[-1]
-            inner = [p for eqn in program.equations for p in sub_jaxprs(eqn.params) if key not in p._derived]
+            inner = [p for eqn in program.equations for p in sub_jaxprs(eqn.params) if key not in p._made]
             waiting += inner
             if not inner:
                 waiting.pop()
-                if key not in program._derived:
-                    program._derived[key] = find(program)
-    return jaxpr._derived[key]  # type: ignore[no-any-return]
+                if key not in program._made:
+                    program._made[key] = find(program)
+    return jaxpr._made[key]  # type: ignore[no-any-return]
 
 
 def count_equations(jaxpr: Jaxpr) -> int:
@@ -276,7 +276,7 @@ def program_acts(jaxpr: Jaxpr) -> bool:
         own = any(eqn.primitive.effect and not eqn.primitive.repeatable for eqn in jaxpr.equations)
         return own or any(program_acts(inner) for eqn in jaxpr.equations for inner in sub_jaxprs(eqn.params))
 
-    return jaxpr.derived("acts", acts)
+    return jaxpr.once("acts", acts)
 
 
 def program_has_effects(jaxpr: Jaxpr) -> bool:

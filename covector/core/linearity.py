@@ -48,7 +48,7 @@ def program_marks(jaxpr: Jaxpr, marks: Marks) -> list[str]:
         LinearityError: if an equation is not linear in what is linear.
     """
     marks = tuple(marks)
-    return list(jaxpr.derived(("marks", marks), lambda: _Marking(jaxpr, marks).outputs()))
+    return list(jaxpr.once(("marks", marks), lambda: _Marking(jaxpr, marks).outputs()))
 
 
 def joined(*marks: str) -> str:

@@ -35,7 +35,7 @@ def last_uses(jaxpr: Jaxpr) -> list[list[Var]]:
 
 def eval_jaxpr(jaxpr: Jaxpr, *args: Any) -> list[Any]:
     """The outputs of a program for these inputs, which may be tracers."""
-    return run_equations(jaxpr, args, apply=_bind_typed if jaxpr.derived("weak", lambda: uses_weak(jaxpr)) else _bind)
+    return run_equations(jaxpr, args, apply=_bind_typed if jaxpr.once("weak", lambda: uses_weak(jaxpr)) else _bind)
 
 
 def call_program(jaxpr: Jaxpr, *args: Any) -> list[Any]:
@@ -95,7 +95,7 @@ def run_equations(jaxpr: Jaxpr, args: Any, apply: Callable[[Equation, list[Any]]
     def read(atom: Any) -> Any:
         return env[atom] if type(atom) is Var else atom.value
 
-    drops = jaxpr.derived("last_uses", lambda: last_uses(jaxpr))
+    drops = jaxpr.once("last_uses", lambda: last_uses(jaxpr))
     for eqn, drop in zip(jaxpr.equations, drops, strict=True):
         try:
             outs = apply(eqn, [read(x) for x in eqn.inputs])

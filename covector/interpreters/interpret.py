@@ -197,7 +197,7 @@ class Interpretation:
         """
         forms, needed = tuple(forms), None if needed is None else tuple(needed)
         make = partial(self._program, jaxpr, forms, needed, ins, outs)
-        return jaxpr.derived(("interpreted", self.key, forms, needed, ins, outs), make)
+        return jaxpr.once(("interpreted", self.key, forms, needed, ins, outs), make)
 
     def _program(self, jaxpr: Jaxpr, forms: Any, needed: Any, ins: tuple[int, ...], outs: tuple[int, ...]) -> Interpreted:
         inputs = [Bundle(tuple(self.avals(a, f)), f) for a, f in zip(jaxpr.in_avals, forms, strict=True)]
@@ -250,7 +250,7 @@ class Interpretation:
             return programs[k]._replace(jaxpr=staged(outputs, programs[k].jaxpr.in_avals), notes=notes)
 
         first, *others = (p.jaxpr for p in programs)
-        return first.derived_with(others, "with all notes", lambda: [padded(k) for k in range(len(programs))])
+        return first.once_with(others, "with all notes", lambda: [padded(k) for k in range(len(programs))])
 
     def blank(self, program: Interpreted) -> list[Any]:
         """The values of the notes of a program that has not been run."""
@@ -274,7 +274,7 @@ class Interpretation:
             return program, marks
         n_parts = [len(self.avals(a, f)) for a, f in zip(jaxpr.in_avals, marks, strict=True)]
         n_consts, n_carry = sum(n_parts[:num_consts]), sum(map(len, program.places[:num_carry]))
-        carrying = program.jaxpr.derived("carrying notes", lambda: self._carrying(program, n_consts, n_carry))
+        carrying = program.jaxpr.once("carrying notes", lambda: self._carrying(program, n_consts, n_carry))
         return program._replace(jaxpr=carrying), marks
 
     def _carrying(self, program: Interpreted, n_consts: int, n_carry: int) -> Jaxpr:

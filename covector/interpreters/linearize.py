@@ -129,7 +129,7 @@ def split(jaxpr: Jaxpr, nonzero: tuple[bool, ...], needed: tuple[bool, ...] = ()
 
     A zero tangent of an output that is ``needed`` is written out.
     """
-    return jaxpr.derived(("split", nonzero, needed), lambda: _split(jaxpr, nonzero, needed))
+    return jaxpr.once(("split", nonzero, needed), lambda: _split(jaxpr, nonzero, needed))
 
 
 def _split(jaxpr: Jaxpr, nonzero: tuple[bool, ...], needed: tuple[bool, ...]) -> Split:
@@ -156,7 +156,7 @@ def split_known(jaxpr: Jaxpr, linear: tuple[bool, ...], needed: tuple[bool, ...]
     Here ``primal`` takes the known inputs only, and returns the known outputs (a symbolic gap for the linear ones is left
     out) followed by the residuals.  An output that is ``needed`` counts as linear, and is written out where it is zero.
     """
-    return jaxpr.derived(("split_known", linear, needed), lambda: _split_known(jaxpr, linear, needed))
+    return jaxpr.once(("split_known", linear, needed), lambda: _split_known(jaxpr, linear, needed))
 
 
 def _split_known(jaxpr: Jaxpr, linear: tuple[bool, ...], needed: tuple[bool, ...]) -> Split:

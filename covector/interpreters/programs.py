@@ -18,8 +18,8 @@ from covector.interpreters.stage import closed_program
 from covector.interpreters.transpose import instantiated, kept_axes, transpose_jaxpr
 
 
-class Derived(NamedTuple):
-    """A transformed program, and for each original output (or linear input) whether it has a result in it."""
+class Pruned(NamedTuple):
+    """A transformed program, and for each original output (or linear input) whether it has one in it: zeros are left out."""
 
     jaxpr: Jaxpr
     present: list[bool]
@@ -67,7 +67,7 @@ def rearranged(jaxpr: Jaxpr, inputs: Sequence[Any], outputs: Sequence[int] | Non
         mask = None if jaxpr.linear is None else [isinstance(i, int) and jaxpr.linear[i] for i in inputs]
         return Jaxpr(in_vars, jaxpr.equations, [jaxpr.out_vars[i] for i in chosen], jaxpr.consts, mask)
 
-    return jaxpr.derived(("rearranged", tuple(inputs), tuple(chosen)), make)
+    return jaxpr.once(("rearranged", tuple(inputs), tuple(chosen)), make)
 
 
 def grow(carries: slice, marks: Sequence[Any], derive: Callable[..., Any], join: Callable[[Any, Any], Any] = or_) -> Any:
@@ -92,9 +92,9 @@ def grow(carries: slice, marks: Sequence[Any], derive: Callable[..., Any], join:
         marks[carries] = after
 
 
-def staged_program(f: Callable[..., tuple[list[Any], list[bool]]], in_avals: Sequence[Any]) -> Derived:
+def staged_program(f: Callable[..., tuple[list[Any], list[bool]]], in_avals: Sequence[Any]) -> Pruned:
     """Stage a function that returns its outputs, and which of the originals' they are."""
-    return Derived(*closed_program(f, in_avals))
+    return Pruned(*closed_program(f, in_avals))
 
 
 def transposed_program(
@@ -103,7 +103,7 @@ def transposed_program(
     nonzero: tuple[bool, ...],
     needed: tuple[bool, ...] = (),
     varying: tuple[frozenset[Any], ...] = (),
-) -> Derived:
+) -> Pruned:
     """``(*known inputs, *cotangents marked nonzero) -> cotangents of the inputs marked linear`` that are nonzero or needed.
 
     ``varying``, if given, says over which named axes the cotangents vary.
@@ -121,6 +121,6 @@ def transposed_program(
     ct_avals = [a.tangent().strengthened() for a in choose(nonzero, jaxpr.out_avals)]
     if varying:
         ct_avals = [with_varying(a, v) for a, v in zip(ct_avals, varying, strict=True)]
-    return jaxpr.derived(
+    return jaxpr.once(
         ("transpose", linear, nonzero, needed, varying, kept_axes()), lambda: staged_program(outputs, [*known_avals, *ct_avals])
     )

@@ -139,7 +139,7 @@ def _branch(jaxpr: Jaxpr, start: int, n_own: int, hoisted: list[Any], out_avals:
         return [convert_to(o, a.dtype) for o, a in zip(outs, out_avals, strict=True)]
 
     key = ("branch", start, tuple(hoisted), out_avals)
-    return jaxpr.derived(key, lambda: staged(branch, [*hoisted, *jaxpr.in_avals[n_own:]]))
+    return jaxpr.once(key, lambda: staged(branch, [*hoisted, *jaxpr.in_avals[n_own:]]))
 
 
 def _joined(functions: Sequence[Any], branches: Sequence[Traced], who: Transformed) -> tuple[Any, ...]:

@@ -182,7 +182,7 @@ def _several_steps(body: Body, loop: Loop, unroll: int) -> Any:
 
     consts, carry, xs = loop.cut(jaxpr.in_avals)
     key = ("several steps", unroll, loop.num_consts, loop.num_carry, loop.reverse)
-    return jaxpr.derived(key, lambda: staged(steps, [*consts, *carry, *(a.batched(unroll, 0) for a in xs)]))
+    return jaxpr.once(key, lambda: staged(steps, [*consts, *carry, *(a.batched(unroll, 0) for a in xs)]))
 
 
 @hides_frames

@@ -39,14 +39,14 @@ def checkpointed_while(cond: Jaxpr, body: Body, slots: int, args: Sequence[list[
     cond_consts, consts, carry = args
 
     def make() -> tuple[Jaxpr, Rules]:
-        loop = Loop(cond, body.jaxpr, len(cond_consts), len(consts), slots)
+        loop = OnlineLoop(cond, body.jaxpr, len(cond_consts), len(consts), slots)
         return loop.plain(), Rules(name, None, loop.forwards)
 
     jaxpr, rules = body.once(("online", cond, len(cond_consts), slots, name), make)
     return custom_p.bind(*cond_consts, *consts, *carry, jaxpr=jaxpr, rules=rules, hoisted=0)  # type: ignore[no-any-return]
 
 
-class Loop(NamedTuple):
+class OnlineLoop(NamedTuple):
     """A while loop and the number of its slots for states."""
 
     cond: Jaxpr
@@ -76,7 +76,7 @@ class Loop(NamedTuple):
         cond_consts, consts, carry = cut(primals, self.num_cond, self.num_body)
         stacks = [StackAval(a).zeros() for a in self.avals[2]]
         state = [np.int64(0), *Held.nothing(self.slots), *carry, *carry, *stacks]
-        condition, step = self.body.derived_with([self.cond], ("online forwards", *self[2:]), self._forward_programs)
+        condition, step = self.body.once_with([self.cond], ("online forwards", *self[2:]), self._forward_programs)
         (n, numbers, _, _, *rest), _ = bind_while(condition, step, [cond_consts, consts, state], None)
         last, final, stacks = cut(rest, self.num_carry, self.num_carry)
         backward = Backwards(self, tuple(perturbed[self.num_cond :]))
@@ -104,13 +104,13 @@ class Loop(NamedTuple):
 class Backwards(NamedTuple):
     """The backward half of a loop, with respect to consts and carries of which some are perturbed."""
 
-    loop: Loop
+    loop: OnlineLoop
     perturbed: tuple[bool, ...]
 
     def run(self, residuals: Sequence[Any], cts: Sequence[Any]) -> list[Any]:
         loop = self.loop
         consts, (n, numbers), last, stacks = cut(residuals, loop.num_body, 2, loop.num_carry)
-        condition, step, marks, out_avals = loop.body.derived_with(
+        condition, step, marks, out_avals = loop.body.once_with(
             [loop.cond], ("online backwards", *loop[2:], self.perturbed), self._programs
         )
         const_marks, carry_marks = cut(marks, loop.num_body)

@@ -33,7 +33,7 @@ def declare_part(primitive: Primitive, part: Part) -> None:
 
 def with_parts_added(jaxpr: Jaxpr) -> Jaxpr:
     """The program with parts added to sums instead of arrays of zeros with parts in them; cleaned."""
-    return jaxpr.derived("parts added", lambda: clean(_Parts(clean(jaxpr)).rewritten()))
+    return jaxpr.once("parts added", lambda: clean(_Parts(clean(jaxpr)).rewritten()))
 
 
 class _Parts:

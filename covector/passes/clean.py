@@ -23,7 +23,7 @@ MAX_FOLDED_SIZE = 1024
 
 def clean(jaxpr: Jaxpr) -> Jaxpr:
     """The cleaned program; cached on the program."""
-    cleaned = jaxpr.derived("clean", lambda: _Cleaner(jaxpr).cleaned())
+    cleaned = jaxpr.once("clean", lambda: _Cleaner(jaxpr).cleaned())
     return jaxpr if cleaned is None else cleaned
 
 
@@ -47,7 +47,7 @@ class _Cleaner:
                 live.update([v for v in eqn.inputs if type(v) is Var])
         consts = {v: c for v, c in self.consts.items() if v in live}
         result = Jaxpr(jaxpr.in_vars, kept[::-1], outs, consts, jaxpr.linear)
-        result.derived("clean", lambda: None)  # itself, to which it must not refer
+        result.once("clean", lambda: None)  # itself, to which it must not refer
         return result
 
     def walk(self, jaxpr: Jaxpr, env: dict[Any, Any]) -> list[Any]:
@@ -128,7 +128,7 @@ def without_effects(jaxpr: Jaxpr) -> Jaxpr:
     """
     if not program_has_effects(jaxpr):
         return jaxpr
-    return jaxpr.derived("without effects", lambda: _without_effects(jaxpr))
+    return jaxpr.once("without effects", lambda: _without_effects(jaxpr))
 
 
 def _without_effects(jaxpr: Jaxpr) -> Jaxpr:

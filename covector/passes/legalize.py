@@ -53,7 +53,7 @@ def legalize(jaxpr: Jaxpr) -> Jaxpr:
     that is not written in the program becomes an array of exponents: NumPy's power by the scalar 2 is a product, its power by
     2s in an array may round differently.
     """
-    legal = jaxpr.derived("legalize", lambda: Legalizer(jaxpr).legalized())
+    legal = jaxpr.once("legalize", lambda: Legalizer(jaxpr).legalized())
     return jaxpr if legal is None else legal
 
 
@@ -75,7 +75,7 @@ class Legalizer:
             env.update(zip(eqn.outputs, self.equation(eqn, values), strict=True))
         outs = [self.restored(Value(env.get(v, v), v.aval)) for v in jaxpr.out_vars]
         result = Jaxpr(jaxpr.in_vars, self.equations, outs, jaxpr.consts, jaxpr.linear)
-        result.derived("legalize", lambda: None)  # itself, to which it must not refer
+        result.once("legalize", lambda: None)  # itself, to which it must not refer
         return result
 
     def equation(self, eqn: Equation, values: Sequence[Value]) -> Sequence[Any]:

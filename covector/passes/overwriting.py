@@ -47,7 +47,7 @@ class Uses(NamedTuple):
 
 def uses_of_memory(jaxpr: Jaxpr, owned: Sequence[Var]) -> Uses:
     """Follow the memory of a program's variables, of whose inputs only the ``owned`` ones may be overwritten."""
-    drops = jaxpr.derived("last_uses", lambda: last_uses(jaxpr))
+    drops = jaxpr.once("last_uses", lambda: last_uses(jaxpr))
     last = {v: i for i, drop in enumerate(drops) for v in drop}
     memory = {v: Memory([v], v not in owned) for v in (*jaxpr.in_vars, *jaxpr.consts)}
     own, overwritten = set(owned), set()

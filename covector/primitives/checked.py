@@ -22,7 +22,7 @@ from covector.primitives.call import jit_p
 from covector.primitives.custom import custom_function_p
 from covector.primitives.effects import check_p
 from covector.primitives.identity import stop_gradient_p
-from covector.primitives.scan import where
+from covector.primitives.scan import select_rows
 
 
 class Checks(Interpretation):
@@ -52,7 +52,7 @@ class Checks(Interpretation):
 
     def merged(self, old: Sequence[Any], new: Sequence[Any]) -> list[Any]:
         first = np.logical_and(old[0], np.logical_not(new[0]))
-        return [np.logical_and(old[0], new[0]), *(where(first, y, x) for x, y in zip(old[1:], new[1:], strict=True))]
+        return [np.logical_and(old[0], new[0]), *(select_rows(first, y, x) for x, y in zip(old[1:], new[1:], strict=True))]
 
     def take(self, notes: Sequence[Note]) -> None:
         self.found += [(holds, message, [*values]) for (holds, *values), message in notes]
@@ -88,7 +88,7 @@ def without_checks(jaxpr: Jaxpr) -> Jaxpr:
         equations = [Equation(e.primitive, e.inputs, params_without_checks(e.params), e.outputs, e.source) for e in kept]
         return Jaxpr(jaxpr.in_vars, equations, jaxpr.out_vars, jaxpr.consts, jaxpr.linear)
 
-    return jaxpr.derived("without checks", make)
+    return jaxpr.once("without checks", make)
 
 
 def params_without_checks(params: dict[str, Any]) -> dict[str, Any]:

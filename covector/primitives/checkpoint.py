@@ -77,7 +77,7 @@ def _linearize(primals: Sequence[Any], tangents: Sequence[Any], *, jaxpr: Jaxpr,
     return outs[:n], spread(plan.present, results, zeros)
 
 
-class Plan(NamedTuple):
+class SavingPlan(NamedTuple):
     """The two programs of a linearized call.
 
     Attributes:
@@ -93,12 +93,12 @@ class Plan(NamedTuple):
     present: list[bool]
 
 
-def saving_plan(jaxpr: Jaxpr, nonzero: tuple[bool, ...], policy: Policy) -> Plan:
+def saving_plan(jaxpr: Jaxpr, nonzero: tuple[bool, ...], policy: Policy) -> SavingPlan:
     """What a call saves under a policy; cached on the program."""
-    return jaxpr.derived(("saving plan", nonzero, policy), lambda: _saving_plan(clean(jaxpr), nonzero, policy))
+    return jaxpr.once(("saving plan", nonzero, policy), lambda: _saving_plan(clean(jaxpr), nonzero, policy))
 
 
-def _saving_plan(jaxpr: Jaxpr, nonzero: tuple[bool, ...], policy: Policy) -> Plan:
+def _saving_plan(jaxpr: Jaxpr, nonzero: tuple[bool, ...], policy: Policy) -> SavingPlan:
     may_save = lambda e: policy(e.primitive, *(x.aval for x in e.inputs), **e.params)
     jaxpr, loops = giving_out(jaxpr, may_save)
     saveable = [e for e in jaxpr.equations if e.primitive.effect or may_save(e)]
@@ -113,7 +113,7 @@ def _saving_plan(jaxpr: Jaxpr, nonzero: tuple[bool, ...], policy: Policy) -> Pla
     tangent = Jaxpr(in_vars, tangent.equations, tangent.out_vars, tangent.consts)
     jaxpr = giving_out_only(jaxpr, loops, set(saved))
     primal = Jaxpr(jaxpr.in_vars, jaxpr.equations, [*jaxpr.out_vars, *saved], jaxpr.consts)
-    return Plan(primal, tangent, used[len(candidates) :], present)
+    return SavingPlan(primal, tangent, used[len(candidates) :], present)
 
 
 def _tangent_program(
@@ -172,7 +172,7 @@ def _split(trace: LinearTrace, args: Sequence[Any], linear: Sequence[bool], para
     present = present_tangents(jaxpr, mask)
     outs: list[Any] = []
     if not all(present) or program_has_effects(jaxpr):
-        known = jaxpr.derived(("known outputs", mask), lambda: _known_outputs(jaxpr, mask, tuple(present)))
+        known = jaxpr.once(("known outputs", mask), lambda: _known_outputs(jaxpr, mask, tuple(present)))
         arguments = [a for a, m in zip(args, mask, strict=True) if not m]
         outs = checkpoint_p.bind(*arguments, jaxpr=known, policy=params["policy"], name=params["name"])
         jaxpr = rearranged(jaxpr, range(len(mask)), choose(present, range(len(present))))

@@ -31,7 +31,7 @@ from covector.interpreters.stage import LinearTrace
 from covector.primitives.effects import part_of_batch, would_misnumber
 from covector.primitives.indexing import gather_p
 from covector.primitives.reductions import reduce_or_p
-from covector.primitives.scan import one_by_one, repeated_effect, where
+from covector.primitives.scan import one_by_one, repeated_effect, select_rows
 from covector.primitives.selection import select_p
 from covector.primitives.shaping import broadcast_to_p, move_batch_to_front, strengthened
 from covector.primitives.stacks import StackAval
@@ -88,7 +88,7 @@ def _cond_linearize(primals: Sequence[Any], tangents: Sequence[Any], *, branches
 def known_choice(parts: list[Split], index: Any, operands: Sequence[Any], n_out: int) -> tuple[list[Any], list[Any], Branches]:
     """Run the known parts of the branches: their outputs proper, the residuals, and the linear parts that take these."""
     others = [program for part in parts for program in (part.primal, part.linear)]
-    primal, linear = parts[0].primal.derived_with(others, ("slots", n_out), lambda: _with_slots(parts, n_out))
+    primal, linear = parts[0].primal.once_with(others, ("slots", n_out), lambda: _with_slots(parts, n_out))
     outs = cond_p.bind(index, *operands, branches=primal)
     return outs[:n_out], outs[n_out:], linear
 
@@ -231,17 +231,17 @@ def _run_chosen(size: int, index: Any, operands: list[Any], batched: tuple[bool,
         anyone = reduce_or_p.bind(mine, axes=(0,))
         with mode(TAKING_PART, mine):
             outs = cond_p.bind(as_index(anyone), *own, branches=(nothing, program))
-        results = outs if k == 0 else [where(mine, new, old) for new, old in zip(outs, results, strict=True)]
+        results = outs if k == 0 else [select_rows(mine, new, old) for new, old in zip(outs, results, strict=True)]
     return results
 
 
 def _stood_in(mine: Any, x: Any, stand_in: Any) -> Any:
-    return x if isinstance(typeof(x), StackAval) else where(mine, x, gather_p.bind(x, stand_in))
+    return x if isinstance(typeof(x), StackAval) else select_rows(mine, x, gather_p.bind(x, stand_in))
 
 
 def _nothing(program: Jaxpr) -> Jaxpr:
     """A program of the same types that does nothing."""
-    return program.derived("nothing", lambda: staged(lambda *_: [*map(unused_slot, program.out_avals)], program.in_avals))
+    return program.once("nothing", lambda: staged(lambda *_: [*map(unused_slot, program.out_avals)], program.in_avals))
 
 
 def as_index(condition: Any) -> Any:

@@ -30,7 +30,7 @@ from covector.interpreters.batch import BatchTrace, BatchTracer, batch
 from covector.interpreters.closures import reachable_tracers
 from covector.interpreters.evaluate import eval_jaxpr
 from covector.interpreters.jvp import JVPTracer, jvp
-from covector.interpreters.programs import Derived, choose, rearranged, spread, staged_program
+from covector.interpreters.programs import Pruned, choose, rearranged, spread, staged_program
 from covector.interpreters.stage import LinearTrace, StageTrace, StageTracer, is_written_zero, stage
 from covector.primitives.custom_calls import call_like, split_as_call
 from covector.primitives.custom_closures import closure_converted
@@ -354,7 +354,7 @@ def batched_call(
     batched = tuple(d is not None for d in dims)
     front = move_batch_to_front(args, dims)
     program, _ = batched_in_front(jaxpr, size, batched, (True,) * len(jaxpr.out_vars))
-    whole_rules = jaxpr.derived(
+    whole_rules = jaxpr.once(
         ("batched rules", rules, size, axis_of_rule(), batched), lambda: batched_rules(rules, size, batched[hoisted:])
     )
     return front, program, whole_rules
@@ -366,7 +366,7 @@ custom_jvp_p = call_like("custom_jvp")
 """``(*inputs, *their nonzero tangents) -> (*outputs, *their tangents that are present)`` of the program ``primal``."""
 
 
-def tangent_program(jaxpr: Jaxpr, rules: Rules, hoisted: int, nonzero: tuple[bool, ...]) -> Derived:
+def tangent_program(jaxpr: Jaxpr, rules: Rules, hoisted: int, nonzero: tuple[bool, ...]) -> Pruned:
     """The program of the JVP of a call."""
 
     def outputs(*args: Any) -> tuple[list[Any], list[bool]]:
@@ -377,7 +377,7 @@ def tangent_program(jaxpr: Jaxpr, rules: Rules, hoisted: int, nonzero: tuple[boo
         return [*outs, *choose(present, tangents_out)], present
 
     avals = [*jaxpr.in_avals, *(a.tangent() for a in choose(nonzero, jaxpr.in_avals))]
-    return jaxpr.derived(("custom jvp", rules, nonzero), lambda: staged_program(outputs, avals))
+    return jaxpr.once(("custom jvp", rules, nonzero), lambda: staged_program(outputs, avals))
 
 
 @custom_jvp_p.def_batch

@@ -109,7 +109,7 @@ def _scan_interpret(how: Interpretation, bundles: Sequence[Bundle], *, jaxpr: Ja
     loop = Loop(**params)
     consts, carry, xs = loop.cut(bundles)
     given = [*map(how.aligned, [*consts, *carry]), *map(how.column, xs)]
-    apart = jaxpr.derived(EXAMPLE_A_STEP, lambda: False)  # then what is noted in each step tells which example it was
+    apart = jaxpr.once(EXAMPLE_A_STEP, lambda: False)  # then what is noted in each step tells which example it was
     step, forms = how.step(jaxpr, [b.form for b in given], loop.num_consts, loop.num_carry, carries_notes=not apart)
     consts, carry, xs = map(arguments, loop.cut([*map(how.raised, given, forms)]))
     n = len(carry)
@@ -204,7 +204,7 @@ def known_loop(jaxpr: Jaxpr, loop: Loop, args: list[list[Any]], n_out: int) -> t
     return [*carry_out, *ys[:n_ys]], plan.residuals(consts, xs, ys[n_ys:])
 
 
-class Plan(NamedTuple):
+class ResidualPlan(NamedTuple):
     """How the residuals of a step are kept."""
 
     step: Jaxpr
@@ -222,19 +222,19 @@ class Plan(NamedTuple):
         return Residuals(invariants, columns, self.invariant_numbers, [*self.x_of, *self.stacked_numbers])
 
 
-def residual_plan(jaxpr: Jaxpr, n_consts: int, n_carry: int, n_out: int) -> Plan:
+def residual_plan(jaxpr: Jaxpr, n_consts: int, n_carry: int, n_out: int) -> ResidualPlan:
     """Find out which residuals are the same in each step, which are an x, and which must be stacked.
 
     The program is cleaned first: a call mixes what is the same in each step with what is not.
     """
 
-    def make() -> Plan:
+    def make() -> ResidualPlan:
         return _residual_plan(clean(jaxpr), n_consts, n_carry, n_out)
 
-    return jaxpr.derived(("residual plan", n_consts, n_carry, n_out), make)
+    return jaxpr.once(("residual plan", n_consts, n_carry, n_out), make)
 
 
-def _residual_plan(jaxpr: Jaxpr, n_consts: int, n_carry: int, n_out: int) -> Plan:
+def _residual_plan(jaxpr: Jaxpr, n_consts: int, n_carry: int, n_out: int) -> ResidualPlan:
     consts, rest = jaxpr.in_vars[:n_consts], jaxpr.in_vars[n_consts:]
     xs = {v: i for i, v in enumerate(rest[n_carry:])}
     varying = set(rest)
@@ -250,7 +250,7 @@ def _residual_plan(jaxpr: Jaxpr, n_consts: int, n_carry: int, n_out: int) -> Pla
     stacked = [i for i, v in residuals.items() if v in varying and v not in xs]
     step = Jaxpr(jaxpr.in_vars, jaxpr.equations, [*jaxpr.out_vars[:n_out], *(residuals[i] for i in stacked)], jaxpr.consts)
     invariants = Jaxpr(consts, steady, [residuals[i] for i in invariant], jaxpr.consts)
-    return Plan(step, invariants, invariant, x_of, stacked)
+    return ResidualPlan(step, invariants, invariant, x_of, stacked)
 
 
 # --- transposition: the loop the other way ----------------------------------------------------------------------------
@@ -270,8 +270,8 @@ def _scan_transpose(cts: Sequence[Any], *args: Any, jaxpr: Jaxpr, **params: Any)
     n_sums = sum(is_var[0])
 
     def derive(marks: tuple[bool, ...], needed: tuple[bool, ...]) -> Any:
-        derived = transposed_program(jaxpr, tuple(linear), marks, (*[False] * n_sums, *needed))
-        return derived, derived.present[n_sums : n_sums + loop.num_carry]
+        found = transposed_program(jaxpr, tuple(linear), marks, (*[False] * n_sums, *needed))
+        return found, found.present[n_sums : n_sums + loop.num_carry]
 
     nonzero = [type(ct) is not Zero for ct in cts]
     (program, present), marks, _ = grow(slice(0, loop.num_carry), nonzero, derive)
@@ -304,7 +304,7 @@ def _backward_step(program: Jaxpr, n_consts: int, n_xs: int, n_sums: int, n_carr
         consts, xs, carry, cts = cut(program.in_avals, n_consts, n_xs, n_carry)
         return with_parts_added(staged(step, [*consts, *program.out_avals[:n_sums], *carry, *xs, *cts]))
 
-    return program.derived(("backward step", n_consts, n_xs, n_sums, n_carry), make)
+    return program.once(("backward step", n_consts, n_xs, n_sums, n_carry), make)
 
 
 # --- batching ---------------------------------------------------------------------------------------------------------
@@ -333,12 +333,12 @@ def _ticking(jaxpr: Jaxpr, loop: Loop) -> Jaxpr:
     def step(*args: Any) -> list[Any]:
         _, carry, xs = loop.cut(args)
         outs = eval_jaxpr(jaxpr, *args)
-        return [*(where(xs[0], new, old) for new, old in zip(outs, carry, strict=False)), *outs[loop.num_carry :]]
+        return [*(select_rows(xs[0], new, old) for new, old in zip(outs, carry, strict=False)), *outs[loop.num_carry :]]
 
-    return jaxpr.derived(("ticking", loop.num_consts, loop.num_carry), lambda: staged(step, jaxpr.in_avals))
+    return jaxpr.once(("ticking", loop.num_consts, loop.num_carry), lambda: staged(step, jaxpr.in_avals))
 
 
-def where(condition: Any, x: Any, y: Any) -> Any:
+def select_rows(condition: Any, x: Any, y: Any) -> Any:
     """``x`` where a condition on the leading axes holds, elsewhere ``y``, for arrays and stacks."""
     if isinstance(typeof(x), StackAval):
         return merge_p.bind(condition, y, x)
@@ -363,7 +363,7 @@ def one_by_one(f: Callable[..., list[Any]], size: int, args: Sequence[Any], batc
         return [*map(strengthened, f(*spread(batched, values[n:], spread([not b for b in batched], values[:n], batched))))]
 
     program = staged(step, [*choose([not b for b in batched], avals), *choose(batched, avals)])
-    program.derived(EXAMPLE_A_STEP, lambda: True)
+    program.once(EXAMPLE_A_STEP, lambda: True)
     return Loop(n, 0, int(size), False, None).bind(program, consts, [], columns)[1]
 
 

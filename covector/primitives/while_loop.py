@@ -45,7 +45,7 @@ from covector.primitives.scan import (
     one_by_one,
     repeated_effect,
     residual_plan,
-    where,
+    select_rows,
     with_marks,
 )
 from covector.primitives.shaping import move_batch_to_front
@@ -142,8 +142,8 @@ def _with_condition_carried(
         return [*outs[:num_carry], *eval_jaxpr(cond, *cond_consts, *outs[:num_carry]), *outs[num_carry:]]
 
     in_avals = [*cond.in_avals[: loop.num_cond], *body.in_avals, *cond.out_avals]
-    both = body.derived_with([cond], ("condition carried", loop), lambda: staged(step, in_avals))
-    goes_on = cond.derived("carried", lambda: staged(lambda *carry: carry[-1:], in_avals[loop.num_cond + loop.num_body :]))
+    both = body.once_with([cond], ("condition carried", loop), lambda: staged(step, in_avals))
+    goes_on = cond.once("carried", lambda: staged(lambda *carry: carry[-1:], in_avals[loop.num_cond + loop.num_body :]))
     first = jit_p.rules["interpret"](how, [*cond_consts, *carry], jaxpr=cond, name="the condition of a loop")
     consts_of_both = {"num_cond": 0, "num_body": loop.num_cond + loop.num_body}
     given = [*cond_consts, *consts, *carry, *first]
@@ -186,7 +186,7 @@ def _known_loop(
     plan = residual_plan(body, len(consts), len(carry), n_out)
     step = plan.step
     if loop.ticks is None:
-        step = plan.step.derived("ticked", lambda: Jaxpr(step.in_vars, step.equations, [*step.out_vars, TRUE], step.consts))
+        step = plan.step.once("ticked", lambda: Jaxpr(step.in_vars, step.equations, [*step.out_vars, TRUE], step.consts))
     n_stacks = n_out - len(carry)
     ticks = loop.ticks if loop.ticks is not None else len(step.out_vars) - len(carry) - 1
     carry_out, stacks = bind_while(cond, step, args, ticks)
@@ -232,7 +232,7 @@ def _without_linear(cond: Jaxpr, num_cond: int, linear: tuple[bool, ...]) -> Jax
             raise TypeError("the condition of a while loop depends on a value that must be linear")
         return parts.primal
 
-    return rearranged(cond, known) if not any(linear) else cond.derived(("known condition", num_cond, linear), make)
+    return rearranged(cond, known) if not any(linear) else cond.once(("known condition", num_cond, linear), make)
 
 
 def _marks(marks: Sequence[str], params: dict[str, Any]) -> list[str] | None:
@@ -382,7 +382,7 @@ def _collected(size: int, active: Any, values: list[Any], ticks: int | None) -> 
 
 def _ticked(happened: Any, ticks: Any) -> Any:
     """The ticks of a step (an example may itself be a batch that has one for each), false where it did not happen."""
-    return where(happened, ticks, np.zeros_like(ticks))
+    return select_rows(happened, ticks, np.zeros_like(ticks))
 
 
 def places(numbers: Sequence[Any]) -> Any:
@@ -404,10 +404,11 @@ def _run_selecting(size: int, cond: Jaxpr, body: Jaxpr, loop: While, groups: lis
     def step(*args: Any) -> list[Any]:
         cond_consts, consts, (active,), carry = cut(args, loop.num_cond, loop.num_body, 1)
         first = np.argmax(active)
-        ready = [where(active, x, _row(x, first, size)) for x in carry]
-        ready_consts = [where(active, x, _row(x, first, size)) if m else x for x, m in zip(consts, const_marks, strict=True)]
+        at_work = lambda x: select_rows(active, x, _row(x, first, size))
+        ready = list(map(at_work, carry))
+        ready_consts = [at_work(x) if m else x for x, m in zip(consts, const_marks, strict=True)]
         outs = in_front(partial(eval_jaxpr, body), size, [*ready_consts, *ready], [*const_marks, *carry_marks])
-        new = [where(active, x, old) for x, old in zip(outs, carry, strict=False)]
+        new = [select_rows(active, x, old) for x, old in zip(outs, carry, strict=False)]
         collected = [_ticked(active, x) if i == loop.ticks else x for i, x in enumerate(outs[len(carry) :])]
         return [np.logical_and(active, goes_on(cond_consts, new)), *new, *collected]
 
@@ -417,7 +418,7 @@ def _run_selecting(size: int, cond: Jaxpr, body: Jaxpr, loop: While, groups: lis
         any_left = staged(lambda active, *_: [reduce_or_p.bind(active, axes=(0,))], [mask, *a_carry])
         return first, any_left, staged(step, [*a_cond, *a_consts, mask, *a_carry])
 
-    first, any_left, selecting = body.derived(("selecting", cond, size, axis_of_rule(), tuple(marks), loop), make)
+    first, any_left, selecting = body.once(("selecting", cond, size, axis_of_rule(), tuple(marks), loop), make)
     active = jit_p.bind(*cond_consts, *carry, jaxpr=first, name="condition")
     final, stacks = bind_while(any_left, selecting, [[], [*cond_consts, *consts], [*active, *carry]], loop.ticks)
     return [*final[1:], *stacks]

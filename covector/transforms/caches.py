@@ -56,7 +56,7 @@ class Traced:
         self.made: dict[Hashable, Any] = {}
 
     def once(self, key: Hashable, make: Callable[[], T]) -> T:
-        """What ``make()`` returns, computed once for each key; it may refer to the program, which `Jaxpr.derived` may not."""
+        """What ``make()`` returns, computed once for each key; it may refer to the program, which `Jaxpr.once` may not."""
         if key not in self.made:
             self.made[key] = make()
         return self.made[key]  # type: ignore[no-any-return]
@@ -211,7 +211,7 @@ DATA = (*ATOMS, float, complex, slice, AbstractValue, Primitive, np.ndarray, np.
 def is_data(value: Any) -> bool:
     """Whether a program, or a parameter of an equation, refers to nothing but data and primitives."""
     if isinstance(value, Jaxpr):
-        return value.derived("is data", lambda: all(is_data(v) for e in value.equations for v in e.params.values()))
+        return value.once("is data", lambda: all(is_data(v) for e in value.equations for v in e.params.values()))
     if isinstance(value, (tuple, list, frozenset)):
         return all(map(is_data, value))
     if isinstance(value, dict):
