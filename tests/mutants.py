@@ -7,7 +7,7 @@ long they take.  Then each fault is planted in a copy of the tree, and the tests
 function first, the fastest, until one fails: the fault is found.  So it is if they hang.  At the end stands the share that was
 found, with the faults that survived by name.  What faults there are is in `faults.py`.
 
-The map from the first run can be kept with ``--save FILE`` for further runs on the same tree.  Nothing of this runs in CI.
+The map from the first run can be kept with ``--save FILE`` for further runs.  Nothing of this runs in CI.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import ast
 import builtins
-import hashlib
 import importlib.machinery
 import json
 import os
@@ -130,9 +129,12 @@ class Reach(NamedTuple):
 
     seconds: dict[str, float]
     """Of each test that passes."""
-    tests: dict[int, list[str]]
-    """Of each fault, by its number, in the order in which they are tried."""
+    tests: dict[str, list[str]]
+    """Of each fault, by its name, in the order in which they are tried."""
     failing: list[str]
+
+    def of(self, fault: Fault) -> list[str]:
+        return self.tests.get(fault.name) or in_order(self.seconds)
 
 
 HUNG = 99
@@ -176,25 +178,24 @@ def reach_of(tree: Path, faults: list[Fault], jobs: int, selection: list[str]) -
     seconds = {name: t for name, t, _ in rows if name and name not in failing}
     reached = {name: set(probe) for name, _, probe in rows if name in seconds}
     imported = {n for name, _, probe in rows if not name for n in probe}
-    place = places_among_siblings(seconds)
-    worth = lambda name: (place[name], seconds[name])
+    order = in_order(seconds)
     tests = {}
-    for i, fault in enumerate(faults):
+    for fault in faults:
         n = number.get((fault.path, fault.line or 0))
+        near = [name for name in order if n in reached[name]]
         every = n is None or n in imported  # whatever is done when modules are imported, any test may depend on
-        near = [name for name in seconds if n in reached[name]]
-        tests[i] = sorted(near, key=worth) + (sorted(set(seconds) - set(near), key=worth) if every else [])
+        tests[fault.name] = list(dict.fromkeys([*near, *order])) if every else near
     return Reach(seconds, tests, sorted(failing))
 
 
-def places_among_siblings(seconds: dict[str, float]) -> dict[str, int]:
-    """For each test the place, from the fastest, that it has among the cases of its function."""
-    found: dict[str, int] = {}
+def in_order(seconds: dict[str, float]) -> list[str]:
+    """Tests in the order in which they are tried: first one case of each function, the fastest, then another one of each."""
+    count: dict[str, int] = {}
     place = {}
     for name in sorted(seconds, key=seconds.__getitem__):
         function = name.split("[")[0]
-        place[name] = found[function] = found.get(function, -1) + 1
-    return place
+        place[name] = count[function] = count.get(function, -1) + 1
+    return sorted(place, key=lambda name: (place[name], seconds[name]))
 
 
 # --- one fault --------------------------------------------------------------------------------------------------------
@@ -268,13 +269,13 @@ def main() -> int:
         trees: queue.SimpleQueue[Path] = queue.SimpleQueue()
         for i in range(options.jobs):
             trees.put(copied(Path(folder) / str(i)))
-        reach = saved_reach(Path(folder), faults, options)
+        reach = saved_reach(Path(folder) / "0", faults, options)
         print(f"{len(reach.seconds)} tests pass in {sum(reach.seconds.values()):.0f} s; these fail: {reach.failing}")
 
         def outcome(i: int) -> Outcome:
             tree = trees.get()
             try:
-                return tried(tree, faults[i], reach, reach.tests[i])
+                return tried(tree, faults[i], reach, reach.of(faults[i]))
             finally:
                 trees.put(tree)
 
@@ -292,18 +293,14 @@ def main() -> int:
     return int(bool(survivors))
 
 
-def saved_reach(folder: Path, faults: list[Fault], options: Any) -> Reach:
-    """The map of the first run, or of one before on the same faults and sources."""
-    texts = [(folder / "0" / path).read_bytes() for path in sorted({f.path for f in faults})]
-    key = hashlib.sha256(repr([faults, texts]).encode()).hexdigest()
-    if options.save and options.save.exists():
-        kept = json.loads(options.save.read_text())
-        if kept["key"] == key:
-            return Reach(kept["seconds"], {int(n): names for n, names in kept["tests"].items()}, kept["failing"])
-    reach = reach_of(folder / "0", faults, options.jobs, options.tests)
-    if options.save:
-        options.save.write_text(json.dumps({"key": key, **reach._asdict()}))
-    return reach
+def saved_reach(tree: Path, faults: list[Fault], options: Any) -> Reach:
+    """The map of the first run, or of one before: of a fault that it does not know any test may be reached."""
+    if not (options.save and options.save.exists()):
+        reach = reach_of(tree, faults, options.jobs, options.tests)
+        if options.save:
+            options.save.write_text(json.dumps(reach))
+        return reach
+    return Reach(*json.loads(options.save.read_text()))
 
 
 if __name__ == "__main__":

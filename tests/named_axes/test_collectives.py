@@ -149,6 +149,13 @@ def test_gradients_of_each_example_through_a_sum():
     close(named(cv.grad(cv.jit(f)))(XS), wanted)
 
 
+def test_outputs_that_vary_over_different_axes_are_pulled_back_together():
+    pulled = named(lambda x: cv.vjp(lambda x: (x * x, lax.psum(x, "i")), x)[1]((1.0, 1.0))[0])
+    xs = np.array([1.0, 2.0, 3.0])
+    close(pulled(xs), 2 * xs + 1)
+    close(cv.jit(pulled)(xs), 2 * xs + 1)
+
+
 def test_data_parallel_training_is_training_on_the_batch():
     ys = RNG.normal(size=N)
     loss = lambda w, x, y: (np.tanh(x @ w) - y) ** 2

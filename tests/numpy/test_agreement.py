@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from agreement_calls import BINARY_UFUNCS, UNARY_UFUNCS, calls
 from hypothesis import settings
+from transformed import outcome
 
 import covector
 from covector.core import errors
@@ -107,13 +108,6 @@ def transformed(f: Callable[..., Any], x: Any, y: Any) -> Iterator[tuple[str, Ca
     yield "vmap in x", lambda: second(tree_leaves(covector.vmap(f, (0, None))(np.stack([y, x]), y)))
     if x.dtype.kind in "fc":
         yield "jvp", lambda: covector.jvp(f, (x, y), (x, y))[0]
-
-
-def outcome(f: Callable[..., Any], *args: Any) -> Any:
-    try:
-        return f(*args)
-    except Exception as error:
-        return error
 
 
 def names(name: str, words: list[str]) -> bool:

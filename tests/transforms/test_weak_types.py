@@ -116,3 +116,11 @@ def test_extrema_of_complex_python_numbers(extremum: Any) -> None:
 def test_the_tangent_of_a_conversion_of_angles_is_not_weak():
     out, tangent = jvp(lambda a: np.float32(0.5) * np.deg2rad(a), (0.5,), (1.0,))
     assert (out.dtype, tangent.dtype) == (np.float64, np.float64)
+
+
+def test_python_numbers_and_booleans_make_python_numbers() -> None:
+    """NumPy computes with a boolean, and its scalar would decide a dtype."""
+    for h in (lambda x: x / True, lambda x: x % True, lambda x: True**x):
+        out, t = jvp(h, (1.5,), (1.0,))
+        assert type(out) is float
+        assert jvp(lambda x, h=h: h(x) * SINGLE, (1.5,), (1.0,))[1].dtype == np.float32
