@@ -1,11 +1,20 @@
 """What every check of a function needs: a `Subject`, a function at a point, which says what is wrong in words of its own.
 
-    class Values(Subject):
-        def error(self, what, blame=""): return AssertionError(what)
-        def tolerance(self, values): return 1e-12
-
-    s = Values(lambda x, n: [np.sin(x) * n], [0.5, 3], np.random.default_rng(0))
-    s.pairing(cts, jvp(s.f, s.inputs, s.tangents())[1], ...)
+>>> class Plain(Subject):
+...     def error(self, what, blame=""):
+...         return AssertionError(what)
+...     def tolerance(self, values):
+...         return 1e-12
+>>> s = Plain(lambda x, n: [np.sin(x) * n], [0.5, 3], np.random.default_rng(0))
+>>> s.active
+[0]
+>>> s.examine(s.f, s.inputs, "f")
+>>> s.same(s.outs, [np.float64(1.0)], "f")
+Traceback (most recent call last):
+    ...
+AssertionError: f: found 1.438..., expected 1.0
+  found    f64[] 1.438...
+  expected f64[] 1.
 
 The laws of programs (`covector.testing.laws`), the checks of primitives and of functions (`covector.testing.rules`) and
 covector's own tests are made of it.

@@ -7,6 +7,7 @@ import pytest
 
 import covector as cv
 from covector import lax
+from covector.primitives.ring import sumprod_p
 
 X, Y = np.array([0.5, -1.0, 2.0]), np.array([1.5, 0.3, -0.7])
 
@@ -110,3 +111,10 @@ def test_a_missing_transpose_rule_is_named():
     twice.def_jvp(lambda p, t: (twice.bind(*p), twice.bind(*t)))
     with pytest.raises(cv.errors.CovectorError, match="has no transpose rule, and so counts as linear in nothing"):
         cv.grad(twice.bind)(1.0)
+
+
+def test_only_products_without_a_linear_factor_count_a_zero_as_one() -> None:
+    completed = sumprod_p.linear.completed
+    assert completed((False, True, False, False), (False, False, True, True), {}) == (False, True, True, False)
+    assert completed((False, False, True, False), (False, True, False, False), {}) == (False, True, True, False)
+    assert completed((False, False, False, True), (True, False, False, False), {}) == (True, False, False, True)
