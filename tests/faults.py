@@ -78,8 +78,8 @@ WRITTEN: list[tuple[str, str, str, str]] = [
     ("dead equations are kept only by their first output", "stage", "any(v in live for v in entry[3])", "entry[3][0] in live"),
     ("a split does not depend on which outputs are needed", "linearize", '("split", nonzero, needed)', '("split", nonzero)'),
     ("a split does not depend on what is linear", "linearize", '("split_known", linear, needed)', '("split_known", needed)'),
-    ("a plan of residuals does not depend on the number of carries", "scan",
-     '("residual plan", n_consts, n_carry, n_out)', '("residual plan", n_consts, n_out)'),
+    ("a plan of residuals does not depend on the number of outputs", "residuals|scan",
+     '("residual plan", n_consts, n_carry, n_out)', '("residual plan", n_consts, n_carry)'),
     ("equations with other parameters count as the same", "clean", "key_of(eqn.params) if eqn.params else None", "None"),
     ("constants of other signs count as the same", "clean", "repr(x.value))", "abs(x.value))"),
     ("the backward loop runs forward", "scan", "reverse=not loop.reverse", "reverse=loop.reverse"),
@@ -110,7 +110,8 @@ WRITTEN: list[tuple[str, str, str, str]] = [
     ("a tangent of an elementwise function is not broadcast", "derivations",
      "fit(scale(*terms) if len(terms) == 2 else sumprod_p.bind(*terms), out)",
      "scale(*terms) if len(terms) == 2 else sumprod_p.bind(*terms)"),
-    ("the cotangent of an elementwise linear function is not summed", "derivations", "unbroadcast(c, x.aval)", "c"),
+    ("the cotangent of an elementwise linear function is not summed", "derivations",
+     "(unbroadcast(found, x.aval) if broadcasts else found)", "found"),
     ("a reduction forgets that its axes have moved", "derivations", "tuple(a + (a >= d) for a in axes)", "tuple(axes)"),
     ("a derivative of Python numbers divides as Python does", "derivations",
      "if all(map(is_weak, primals)) else primals", "if not primals else primals"),
@@ -416,6 +417,9 @@ def chosen_faults(tree: Path, count: int, only: str = "", seed: str = "") -> lis
 
 EQUIVALENT: list[tuple[str, str]] = [
     # a pattern of names of faults that change no result, and why they do not
+    (r"stacked_subscripts: \[chr", "the letters of the axes of a stack are names"),
+    (r": index: type\(idx\) is int or", "the most frequent indices are read sooner, as all others are"),
+    (r"reachable_tracers: x is not None", "to look into numbers too finds nothing more"),
 ]
 
 
