@@ -13,7 +13,7 @@ mode                 value
 ``TAKING_PART``      for each example of a batch whether it takes part in what is run for all of them
 ``KEPT_AXES``        the named axes of which the backward pass in progress finds the derivatives for each example
 ``PASS``             the pass over the body of a loop in which the types of its carries are being found
-``CONVERSIONS``      the calls whose rules are being made programs, by what tells them apart
+``RULES_IN_WORK``    the calls whose rules are being made programs, by what tells them apart
 ``FULL_TRACEBACKS``  whether tracebacks show covector's own frames
 ==================== =========================================================================================
 
@@ -42,7 +42,7 @@ EXAMPLES = "examples"
 TAKING_PART = "taking part"
 KEPT_AXES = "kept axes"
 PASS = "pass"
-CONVERSIONS = "conversions"
+RULES_IN_WORK = "rules in work"
 FULL_TRACEBACKS = "full tracebacks"
 
 

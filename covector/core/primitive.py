@@ -120,7 +120,7 @@ def captured(trace: Trace) -> Trace:
     return trace
 
 
-def innermost(args: Sequence[Any]) -> Trace | None:
+def trace_among(args: Sequence[Any]) -> Trace | None:
     """The trace in which an operation on these arguments is done; None where no tracer is among them."""
     trace: Trace | None = max((a._trace for a in args if isinstance(a, TracerBase)), key=lambda t: t.level, default=None)
     return trace and captured(trace)

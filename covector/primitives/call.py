@@ -53,7 +53,7 @@ def _jit_linearize(primals: Sequence[Any], tangents: Sequence[Any], *, jaxpr: Ja
     return primals_out, spread(parts.nonzero_out, tangents_out, [a.zero for a in jaxpr.out_avals])
 
 
-def _split(trace: LinearTrace, args: Sequence[Any], linear: Sequence[bool], params: dict[str, Any]) -> list[Any]:
+def _jit_split(trace: LinearTrace, args: Sequence[Any], linear: Sequence[bool], params: dict[str, Any]) -> list[Any]:
     """Of a call with known and linear arguments run the known part now, and record the rest."""
     jaxpr, name = params["jaxpr"], params["name"]
     tangents = [a.variable for a in choose(linear, args)]
@@ -70,7 +70,7 @@ def _split(trace: LinearTrace, args: Sequence[Any], linear: Sequence[bool], para
     return spread(parts.nonzero_out, outs_linear, spread(known_out, outs_known, known_out))
 
 
-jit_p.def_rule("split", _split)
+jit_p.def_rule("split", _jit_split)
 
 
 def varying_of(values: Sequence[Any]) -> tuple[frozenset[Any], ...]:

@@ -165,7 +165,7 @@ def _with_primal(x: Any, primal: Any) -> Any:
     return JVPTracer(x._trace, primal, x.tangent) if type(x) is JVPTracer else primal
 
 
-def _split(trace: LinearTrace, args: Sequence[Any], linear: Sequence[bool], params: dict[str, Any]) -> list[Any]:
+def _checkpoint_split(trace: LinearTrace, args: Sequence[Any], linear: Sequence[bool], params: dict[str, Any]) -> list[Any]:
     """Of a call with known and linear arguments run what gives known outputs now, and record the rest whole."""
     jaxpr = _programs(params["jaxpr"], params)[-1]
     mask = tuple(linear)
@@ -182,7 +182,7 @@ def _split(trace: LinearTrace, args: Sequence[Any], linear: Sequence[bool], para
     return spread(present, recorded, spread([not p for p in present], outs, present))
 
 
-checkpoint_p.def_rule("split", _split)
+checkpoint_p.def_rule("split", _checkpoint_split)
 
 
 def _known_outputs(jaxpr: Jaxpr, linear: tuple[bool, ...], present: tuple[bool, ...]) -> Jaxpr:

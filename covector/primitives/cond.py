@@ -144,7 +144,7 @@ def _take_slots(jaxpr: Jaxpr, places: list[int], slots: Sequence[Any]) -> Jaxpr:
     return Jaxpr([*in_vars, *tangents], jaxpr.equations, jaxpr.out_vars, jaxpr.consts, mask)
 
 
-def _split(trace: LinearTrace, args: Sequence[Any], linear: Sequence[bool], params: dict[str, Any]) -> list[Any]:
+def _cond_split(trace: LinearTrace, args: Sequence[Any], linear: Sequence[bool], params: dict[str, Any]) -> list[Any]:
     """Of a choice with known and linear operands run the known part now, and record the rest."""
     branches = params["branches"]
     mask = tuple(linear[1:])
@@ -159,7 +159,7 @@ def _split(trace: LinearTrace, args: Sequence[Any], linear: Sequence[bool], para
     return spread([not p for p in present], outs, spread(present, outs_linear, present))
 
 
-cond_p.def_rule("split", _split)
+cond_p.def_rule("split", _cond_split)
 
 
 def _marks(marks: Sequence[str], params: dict[str, Any]) -> list[str] | None:

@@ -24,7 +24,7 @@ from covector.core import errors
 from covector.core.avals import Zero, instantiate, typeof
 from covector.core.context import axis_of_rule, for_axis_of_rule, open_traces, run_for_axis
 from covector.core.jaxpr import Jaxpr
-from covector.core.primitive import Primitive, Trace, TracerBase, in_users_code, innermost
+from covector.core.primitive import Primitive, Trace, TracerBase, in_users_code, trace_among
 from covector.core.source import Source
 from covector.interpreters.batch import BatchTrace, BatchTracer, batch
 from covector.interpreters.closures import reachable_tracers
@@ -212,7 +212,7 @@ class CustomFunctionPrimitive(Primitive):
     __slots__ = ()
 
     def bind(self, *args: Any, fun: Function, rules: Rules) -> list[Any]:  # type: ignore[override]
-        trace = innermost(args)
+        trace = trace_among(args)
         if trace is None or isinstance(trace, LinearTrace):  # a linear function of tangents needs its rules no more
             return fun(*args)
         if isinstance(trace, StageTrace):

@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from covector.core.avals import Zero, typeof
-from covector.core.context import CONVERSIONS, mode, value_of
+from covector.core.context import RULES_IN_WORK, mode, value_of
 from covector.core.jaxpr import Jaxpr
 from covector.interpreters.closures import reachable_tracers
 from covector.interpreters.evaluate import eval_jaxpr
@@ -151,7 +151,7 @@ def closure_converted(rules: Any, args: Values, out_avals: Values) -> tuple[Any,
     """
     avals = [typeof(a) for a in args]
     key = (*map(id, rules.roots), *(batch[1:] for batch in rules.batches), *avals)
-    in_progress: dict[Any, Conversion] = value_of(CONVERSIONS, {})
+    in_progress: dict[Any, Conversion] = value_of(RULES_IN_WORK, {})
     outer = in_progress.get(key)
     if outer is not None:
         outer.recursive = True
@@ -160,7 +160,7 @@ def closure_converted(rules: Any, args: Values, out_avals: Values) -> tuple[Any,
         return rules, []
     conversion = Conversion(rules, avals, out_avals)
     try:
-        with mode(CONVERSIONS, {**in_progress, key: conversion}):
+        with mode(RULES_IN_WORK, {**in_progress, key: conversion}):
             conversion.stage_rules()
             if conversion.closed and conversion.recursive:
                 _stage_recursive(conversion)

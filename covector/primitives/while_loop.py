@@ -194,7 +194,7 @@ def _known_loop(
     return [*carry_out, *stacks[:n_stacks]], residuals, [stacks[ticks]]
 
 
-def _split(trace: LinearTrace, args: Sequence[Any], linear: Sequence[bool], params: dict[str, Any]) -> list[Any]:
+def _while_split(trace: LinearTrace, args: Sequence[Any], linear: Sequence[bool], params: dict[str, Any]) -> list[Any]:
     """Run the loop on the known carries, and record a linear scan of the others."""
     cond, body = params["cond"], params["body"]
     loop = While(params["num_cond"], params["num_body"], params["ticks"])
@@ -219,7 +219,7 @@ def _split(trace: LinearTrace, args: Sequence[Any], linear: Sequence[bool], para
     return spread([not p for p in present], outs, spread(present, linear_outs, present))
 
 
-while_p.def_rule("split", _split)
+while_p.def_rule("split", _while_split)
 
 
 def _without_linear(cond: Jaxpr, num_cond: int, linear: tuple[bool, ...]) -> Jaxpr:
