@@ -13,7 +13,6 @@ import numpy as np
 
 from covector.core import errors
 from covector.core.primitive import Primitive
-from covector.core.source import Source
 from covector.core.tracer import Tracer
 from covector.interpreters.batch import BatchTrace, BatchTracer
 
@@ -34,15 +33,8 @@ class SplitTrace(BatchTrace):
 
     whole = False
 
-    def __init__(
-        self,
-        members: Any,
-        rows: Callable[[Any, int, Any], Any],
-        length: Callable[[Any, int], int],
-        name: str = "vmap",
-        origin: Source | None = None,
-    ):
-        super().__init__(len(members), None, name, origin)
+    def __init__(self, members: Any, rows: Callable[..., Any], length: Callable[..., int], *who: Any):
+        super().__init__(len(members), None, *who)
         self.members, self.rows, self.length = members, rows, length
         self.waiting: list[Any] = []
         self.survivors: dict[int, Any] = {}

@@ -13,6 +13,7 @@ from covector.core import errors
 from covector.core.avals import ShapedArray, result_dtype, typeof, with_varying
 from covector.core.keys import names_in
 from covector.core.pytrees import tree_paths, tree_unflatten
+from covector.interpreters.programs import cut
 from covector.interpreters.stage import stage
 from covector.lax.passes import Outcome, found_before, have_risen, new_pass, note
 from covector.primitives.shaping import as_python_number, convert_to, strengthened
@@ -121,12 +122,8 @@ def _with_types_found(step: Any, carry: Tree, rest_avals: Sequence[Any], who: Tr
 
 def unflattened(trees: Sequence[Tree], leaves: Sequence[Any]) -> list[Any]:
     """Other leaves in the structures of these trees."""
-    out, start = [], 0
-    for tree in trees:
-        n = len(tree.leaves)
-        out += tree_unflatten(tree.treedef, leaves[start : start + n])
-        start += n
-    return out
+    parts = cut(leaves, *(len(t.leaves) for t in trees))
+    return [x for t, part in zip(trees, parts, strict=False) for x in tree_unflatten(t.treedef, part)]
 
 
 def _joined(begins: ShapedArray, returns: ShapedArray) -> ShapedArray | None:

@@ -36,25 +36,17 @@ from covector.transforms.arguments import Transformed, flatten_result
 from covector.transforms.caches import Traced, kept
 
 
-def trace(
-    f: Callable[..., Any],
-    treedef: Any,
-    avals: Sequence[Any],
-    who: Transformed,
-    *,
-    capture: bool = False,
-    part: bool = False,
-) -> Traced:
+def trace(f: Callable[..., Any], treedef: Any, avals: Sequence[Any], who: Transformed, **options: Any) -> Traced:
     """Trace ``f`` on the list of arguments with this structure and these types; see `stage` for the options."""
 
     def on_leaves(*leaves: Any) -> tuple[list[Any], Any]:
         return flatten_result(f(*tree_unflatten(treedef, leaves)), who.name)
 
-    return Traced(*stage(on_leaves, avals, *who, capture=capture, part=part))
+    return Traced(*stage(on_leaves, avals, *who, **options))
 
 
 def traced(
-    f: Callable[..., Any], how: Hashable, treedef: Any, avals: Sequence[Any], who: Transformed, **options: bool
+    f: Callable[..., Any], how: Hashable, treedef: Any, avals: Sequence[Any], who: Transformed, **options: Any
 ) -> Traced:
     """The same once for each ``how``, which stands for the options, as long as ``f`` reads the same."""
     return kept(f, (how, treedef, names_in(treedef), *avals), lambda: trace(f, treedef, avals, who, **options))
