@@ -26,6 +26,7 @@ b:weak_f64[] = mul a a []
 c:weak_f64[] = add b 1.0 []
 """
 
+from covector.core.avals import Zero, typeof
 from covector.core.kinds import (
     AlongAxis,
     Bilinear,
@@ -50,11 +51,14 @@ from covector.core.kinds import (
 )
 from covector.core.primitive import Primitive, Trace, derives, open_trace
 from covector.core.printer import inner_programs
+from covector.interpreters.bundles import Interpreter
 from covector.interpreters.evaluate import eval_jaxpr
+from covector.interpreters.interpret import Bundle
 
 __all__ = [
     "AlongAxis",
     "Bilinear",
+    "Bundle",
     "Contraction",
     "Discrete",
     "Effect",
@@ -62,6 +66,7 @@ __all__ = [
     "ElementwiseBilinear",
     "ElementwiseLinear",
     "Factorization",
+    "Interpreter",
     "Kind",
     "Linear",
     "LinearReduction",
@@ -73,10 +78,12 @@ __all__ = [
     "Step",
     "Structural",
     "Trace",
+    "Zero",
     "derives",
     "eval_jaxpr",
     "inner_programs",
     "jointly",
     "one_of",
     "open_trace",
+    "typeof",
 ]

@@ -55,6 +55,9 @@ class Trace:
     captures: ClassVar[bool] = False
     """Whether, while it is open, what is done with tracers of outer traces is done here too, and not there."""
 
+    follows_rules: ClassVar[bool] = True
+    """Whether derivative rules of the user's matter to it; otherwise it takes functions that have some as what they do."""
+
     axis_name: Any = None
     """The name of the axis that it provides, of as many values as its ``size`` says: it takes the collectives over it."""
 

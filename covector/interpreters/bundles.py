@@ -3,7 +3,7 @@
 An interpreter that counts how often its inputs are added up:
 
 >>> import numpy as np
->>> from covector.interpreters.bundles import Bundle, Interpreter
+>>> from covector.extend import Bundle, Interpreter
 >>> class Terms(Interpreter):
 ...     name = "terms_example"
 ...     def avals(self, aval, form):
@@ -25,7 +25,6 @@ done with the parts is seen by every transformation around, so an interpreter co
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from functools import partial
 from typing import Any, ClassVar
 
 from covector.core import errors
@@ -51,10 +50,7 @@ class BundleTracer(Tracer):
         return self._trace.how.aval(self.bundle)
 
     def concrete(self) -> Any:
-        if not self._trace.how.keeps_value:
-            return None
-        value = self.bundle.parts[0]
-        return value.concrete() if isinstance(value, Tracer) else value
+        return self._trace.how.concrete(self.bundle)
 
     def unknown_because(self) -> str:
         return f"as a plain value it would lose what {self._trace.name} knows of it"
@@ -73,14 +69,15 @@ class BundleTrace(Trace):
         self.how = how
 
     @property
-    def runs_functions(self) -> bool:
-        return not self.how.follows_rules
+    def follows_rules(self) -> bool:  # type: ignore[override]
+        return self.how.follows_rules
 
     def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
         if self.closed:
             raise leaked(self, args)
-        interpret = primitive.rules.get("interpret", partial(self.how.apply, primitive))
-        results = interpret(self.how, [self.lower(a) for a in args], **params)
+        bundles = [self.lower(a) for a in args]
+        interpret = primitive.rule("interpret")
+        results = self.how.apply(primitive, bundles, params) if interpret is None else interpret(self.how, bundles, **params)
         return [self.lift(b) for b in results] if primitive.multiple_results else self.lift(results)
 
     def lift(self, bundle: Bundle) -> Any:
@@ -99,8 +96,8 @@ class Interpreter(Interpretation):
 
     Attributes:
         name: what its rules are called, and what it is called in errors.
-        follows_rules: whether a function with derivative rules of the user's is applied by a rule as any other primitive is;
-            otherwise what the function does is interpreted.
+        follows_rules: whether a function with derivative rules of the user's is a primitive that has these; otherwise what the
+            function does is interpreted.
     """
 
     name: ClassVar[str]
@@ -113,16 +110,29 @@ class Interpreter(Interpretation):
     def __call__(self, f: Callable[..., Sequence[Any]], *bundles: Bundle) -> list[Bundle]:
         """The outputs of ``f`` for these bundles of its arguments."""
         with open_trace(BundleTrace, self) as trace:
-            return [trace.lower(o) for o in f(*map(trace.lift, bundles))]
+            results = [trace.lower(o) for o in f(*map(trace.lift, bundles))]
+        for x in (x for b in results for x in b.parts):
+            if type(x) is BundleTracer and x._trace.how is self:
+                what = f"a rule closes over a value of type {x.aval} of which {self.name} keeps a bundle."
+                raise errors.CustomRuleError(errors.describe(what, fix="pass the value to the function as an argument"))
+        return results
 
     def run(self, f: Callable[..., Sequence[Any]], bundles: Sequence[Bundle]) -> tuple[list[Bundle], Sequence[Note]]:
         return self(f, *bundles), ()
+
+    def ruled(self, primitive: Any, bundles: Sequence[Bundle], params: Any, f: Callable[..., Sequence[Any]]) -> list[Bundle]:
+        return self.apply(primitive, bundles, params) if self.follows_rules else self(f, *bundles)
 
     def aval(self, bundle: Bundle) -> Any:
         """The aval of the value that a bundle stands for."""
         return typeof(bundle.parts[0])
 
-    def apply(self, primitive: Primitive, how: Any, bundles: Sequence[Bundle], **params: Any) -> Any:
+    def concrete(self, bundle: Bundle) -> Any:
+        """The array that Python gets for a value, or None where there is not one."""
+        value = bundle.parts[0] if self.keeps_value else None
+        return value.concrete() if isinstance(value, Tracer) else value
+
+    def apply(self, primitive: Primitive, bundles: Sequence[Bundle], params: dict[str, Any]) -> Any:
         """What a primitive without programs makes of bundles: by default its rule says that."""
         rule = primitive.rule(self.name)
         if rule is None:

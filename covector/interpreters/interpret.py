@@ -5,7 +5,7 @@
 >>> from covector.primitives.ring import add_p
 >>> double = staged(lambda x: [add_p.bind(x, x)], [ShapedArray((), np.float64)])
 >>> TANGENTS.program(double, [TANGENT]).jaxpr
-{ lambda ; a:f64[] b:f64[]. let c:f64[] = add a a ; d:f64[] = add b b in (c, d) }
+{ lambda ; a:f64[] b:f64[]. let c:f64[] = add a a; d:f64[] = add b b in (c, d) }
 
 An interpreter that goes forward replaces each value by a *bundle* of values: the value and its tangent, a batch along an axis,
 the coefficients of a series, two bounds.  The *form* of a bundle says which of these it is (a tangent or none, which axis, how

@@ -171,6 +171,8 @@ class LinearTrace(StageTrace):
 
     __slots__ = ("holder", "in_users_code")
 
+    follows_rules = False  # a linear function of tangents needs its rules no more
+
     def __init__(self, name: str = "", origin: Source | None = None, holder: Holder | None = None):
         super().__init__(name, origin)
         self.holder = holder

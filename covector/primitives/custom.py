@@ -213,7 +213,7 @@ class CustomFunctionPrimitive(Primitive):
 
     def bind(self, *args: Any, fun: Function, rules: Rules) -> list[Any]:  # type: ignore[override]
         trace = trace_among(args)
-        if trace is None or isinstance(trace, LinearTrace):  # a linear function of tangents needs its rules no more
+        if trace is None or not trace.follows_rules:
             return fun(*args)
         if isinstance(trace, StageTrace):
             return as_equation(args, fun, rules)
