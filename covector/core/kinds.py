@@ -74,6 +74,8 @@ class Linear(Kind):
         transpose: ``transpose(cotangent, *args, **params)`` is the cotangent of the linear argument, of which only the aval is
             given (if there are several: a tuple of cotangents).  None: the primitive has a transpose rule.
         positions: which arguments are linear; none stands for all.
+        alone: for each of two linear arguments ``(tangent, *args, **params) -> tangent of the result`` where the other has no
+            tangent; by default that is an array of zeros.
         abstract: the abstract rule; by default the aval of ``fn`` on arrays of ones.
         batch: the batching rule; by default one call for each example.
     """
@@ -84,12 +86,14 @@ class Linear(Kind):
         transpose: Rule | None = None,
         *,
         positions: tuple[int, ...] = (0,),
+        alone: tuple[Rule, ...] = (),
         abstract: Rule | None = None,
         batch: Rule | None = None,
     ):
         self.fn = fn
         self.transpose = transpose
         self.positions = positions
+        self.alone = alone
         self.abstract = abstract
         self.batch = batch
         self.linear = jointly(*positions)
@@ -116,10 +120,11 @@ class ElementwiseLinear(Linear, Elementwise):
         transpose: Rule | None = None,
         *,
         positions: tuple[int, ...] = (0,),
+        alone: tuple[Rule, ...] = (),
         keeps_weak: bool = False,
         like: Rule | None = None,
     ):
-        Linear.__init__(self, fn, transpose, positions=positions)
+        Linear.__init__(self, fn, transpose, positions=positions, alone=alone)
         self.derivatives = ()
         self.keeps_weak = keeps_weak
         self.like = like

@@ -340,12 +340,12 @@ class Primitive:
         if name in self.rules:
             return None
         for kind in type(self.kind).__mro__:
-            derivation, checked = _derivations.get((name, kind), NO_DERIVATION)
-            rule: Callable[..., Any] | None = derivation(self, self.kind)
-            if rule is not None:
+            found = _derivations.get((name, kind))
+            rule: Callable[..., Any] | None = found and found[0](self, self.kind)
+            if found is not None and rule is not None:
                 self.from_kind[name] = rule
                 if name in SLOTS:
-                    self._install(name, rule, checked)
+                    self._install(name, rule, found[1])
                 return rule
         return None
 
@@ -417,7 +417,6 @@ SLOTS: dict[str, Callable[[Primitive, Any], Any]] = {
 # --- rules that follow from the kind ----------------------------------------------------------------------------------
 
 Derivation = Callable[[Primitive, Any], Any]
-NO_DERIVATION: tuple[Derivation, bool] = (lambda primitive, kind: None, False)
 _derivations: dict[tuple[str, type[Kind]], tuple[Derivation, bool]] = {}
 _made: WeakSet[Primitive] = WeakSet()
 """All primitives, for derivations that are registered after them."""

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from covector.core import errors
-from covector.core.avals import VaryingArray, Zero, array_aval, shape_of, typeof, with_varying
+from covector.core.avals import VaryingArray, array_aval, shape_of, typeof, with_varying
 from covector.core.context import axis_of_rule, named_axes, open_traces, provider_of
-from covector.core.kinds import Linear
+from covector.core.kinds import Discrete, Linear
 from covector.core.primitive import ContextPrimitive, Primitive, Trace, jointly
 from covector.interpreters.stage import StageTrace
 from covector.interpreters.transpose import kept_axes, register_total_over_axes
@@ -151,22 +151,16 @@ class AxisIndex(ContextPrimitive):
         return next((t for t in reversed(traces[: parts[0] if parts else None]) if t.takes(self, params)), None)
 
 
-axis_index_p = ask_provider(AxisIndex("axis_index", trusted=True))
+axis_index_p = ask_provider(AxisIndex("axis_index", Discrete(), trusted=True))
 axis_index_p.def_abstract(lambda *, axes: VaryingArray((), np.int64, axes))
 axis_index_p.def_batch(lambda size, args, dims, *, axes: (np.arange(size), 0))
 
 
 # --- pvary: of what the examples share, each one's own ----------------------------------------------------------------
 
-pvary_p = ask_provider(ContextPrimitive("pvary", trusted=True))
+pvary_p = ask_provider(ContextPrimitive("pvary", Linear(), trusted=True))
 """The same value, as one that may differ between the examples: so each of them has a derivative of its own."""
 pvary_p.def_abstract(lambda x, *, axes: with_varying(x.strengthened(), x.varying | set(axes)))
-
-
-@pvary_p.def_jvp
-def _pvary_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, axes: Axes) -> Any:
-    (x,), (t,) = primals, tangents
-    return pvary_p.bind(x, axes=axes), t if type(t) is Zero else pvary_p.bind(t, axes=axes)
 
 
 @pvary_p.def_transpose(linear=jointly())

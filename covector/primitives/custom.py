@@ -24,6 +24,7 @@ from covector.core import errors
 from covector.core.avals import Zero, instantiate, typeof
 from covector.core.context import axis_of_rule, for_axis_of_rule, open_traces, run_for_axis
 from covector.core.jaxpr import Jaxpr
+from covector.core.kinds import Opaque
 from covector.core.primitive import Primitive, Trace, TracerBase, in_users_code, trace_among
 from covector.core.source import Source
 from covector.interpreters.batch import BatchTrace, BatchTracer, batch
@@ -233,7 +234,7 @@ class CustomFunctionPrimitive(Primitive):
         return on_batch(inner, args, fun, rules) if _runs_mapped(inner, rules) else as_equation(args, fun, rules)
 
 
-custom_function_p = CustomFunctionPrimitive("custom_function", multiple_results=True, trusted=True)
+custom_function_p = CustomFunctionPrimitive("custom_function", Opaque(), multiple_results=True, trusted=True)
 custom_function_p.def_impl(lambda *args, fun, rules: fun(*args))
 custom_function_p.def_jvp(in_users_code(lambda primals, tangents, *, fun, rules: rules.tangents(fun, primals, tangents)))
 custom_function_p.def_linearize(

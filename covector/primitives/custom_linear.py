@@ -11,9 +11,10 @@ from functools import partial
 from typing import Any
 
 from covector.core import errors
-from covector.core.avals import ShapedArray, Zero, instantiate, typeof
+from covector.core.avals import ShapedArray, Zero, instantiate
 from covector.core.context import for_axis_of_rule
 from covector.core.jaxpr import Equation, Jaxpr, Var
+from covector.core.kinds import Linear, Opaque
 from covector.core.memory import copies
 from covector.core.primitive import Primitive, TracerBase, in_users_code
 from covector.interpreters.closures import reachable_tracers
@@ -58,7 +59,7 @@ def batched_backward(backward: Backward, size: int, residuals: Sequence[bool], b
     return Backward(backward.name, for_axis_of_rule(run))
 
 
-custom_linear_p = Primitive("custom_linear", multiple_results=True, trusted=True)
+custom_linear_p = Primitive("custom_linear", Opaque(), multiple_results=True, trusted=True)
 """``(*residuals, *primals, *tangents) -> tangents``, linear in the last."""
 
 
@@ -213,23 +214,16 @@ def _custom_linear_batch(
 
 # --- linear_zeros: a zero that counts as linear -----------------------------------------------------------------------
 
-linear_zeros_p = Primitive("linear_zeros", trusted=True)
+linear_zeros_p = Primitive("linear_zeros", Linear(), trusted=True)
 """Zeros of a shape and dtype, linear in the operand.
 
 A rule adds the tangents that it is given, so one that is zero has to be linear as the others are.  Unlike ``0 * t`` it pulls
-nothing back, be the cotangent infinite.
+nothing back, be the cotangent infinite.  Its tangent is linear in that of the operand too: calls and loops find out by it which
+of their outputs are linear.
 """
 linear_zeros_p.def_impl(lambda t, *, shape, dtype: ShapedArray(shape, dtype).zeros())
 linear_zeros_p.def_abstract(lambda t, *, shape, dtype: ShapedArray(shape, dtype))
 linear_zeros_p.def_transpose(lambda ct, t, *, shape, dtype: (None,))
-
-
-@linear_zeros_p.def_jvp
-def _linear_zeros_jvp(primals: Values, tangents: Values, **params: Any) -> Any:
-    """The tangent is linear in that of the operand too: calls and loops find out by it which of their outputs are linear."""
-    out = linear_zeros_p.bind(*primals, **params)
-    (tangent,) = tangents
-    return out, typeof(out).zero if type(tangent) is Zero else linear_zeros_p.bind(tangent, **params)
 
 
 @linear_zeros_p.def_batch

@@ -199,21 +199,38 @@ derives("batch", Linear, Bilinear)(lambda primitive, kind: kind.batch or loop_ba
 
 @derives("jvp", Linear)
 def linear_jvp(primitive: Primitive, kind: Linear) -> Rule:
-    bind, places = primitive.bind, kind.positions
+    """That of one argument, of two of which each is worth a thought alone, or of any number; the first is the most frequent."""
+    bind, impl, places = primitive.bind, primitive.impl, kind.positions
+    is_plain = type(primitive) is Primitive  # so that the context does not matter
+    fitted = fit if isinstance(kind, Elementwise) else lambda tangent, out: tangent
 
     def jvp_of_first(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
-        out, t = bind(*primals, **params), tangents[0]
-        return out, typeof(out).zero if type(t) is Zero else bind(t, *primals[1:], **params)
+        x, t = primals[0], tangents[0]
+        if len(primals) > 1:
+            out = bind(*primals, **params)
+            return out, typeof(out).zero if type(t) is Zero else bind(t, *primals[1:], **params)
+        out = impl(x, **params) if is_plain and type(x) is np.ndarray else bind(x, **params)
+        return out, typeof(out).zero if type(t) is Zero else bind(t, **params)
+
+    def jvp_of_two(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
+        (i, j), (alone_x, alone_y) = places, kind.alone
+        out, tx, ty = bind(*primals, **params), tangents[i], tangents[j]
+        if type(ty) is Zero:
+            return out, typeof(out).zero if type(tx) is Zero else fitted(alone_x(tx, *primals, **params), out)
+        if type(tx) is Zero:
+            return out, fitted(alone_y(ty, *primals, **params), out)
+        moved = [*primals]
+        moved[i], moved[j] = tx, ty
+        return out, fitted(bind(*moved, **params), out)
 
     def jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
-        out = bind(*primals, **params)
-        linear = places or range(len(primals))
+        out, linear = bind(*primals, **params), places or range(len(primals))
         if all(type(tangents[i]) is Zero for i in linear):
             return out, typeof(out).zero
         pairs = enumerate(zip(primals, tangents, strict=True))
-        return out, bind(*(instantiate(t) if i in linear else p for i, (p, t) in pairs), **params)
+        return out, fitted(bind(*(instantiate(t) if i in linear else p for i, (p, t) in pairs), **params), out)
 
-    return jvp_of_first if places == (0,) else jvp
+    return jvp_of_first if places == (0,) else jvp_of_two if kind.alone else jvp
 
 
 @derives("transpose", Linear)
@@ -224,7 +241,8 @@ def linear_transpose(primitive: Primitive, kind: Linear) -> Rule | None:
 
     def transpose_of_first(ct: Any, x: Any, *others: Any, **params: Any) -> Any:
         found = rule(ct, x.aval, *others, **params)
-        return (unbroadcast(found, x.aval) if broadcasts else found), *(None for _ in others)
+        ct = unbroadcast(found, x.aval) if broadcasts else found
+        return (ct, *[None] * len(others)) if others else (ct,)
 
     def transpose(ct: Any, *args: Any, **params: Any) -> Any:
         linear = places or range(len(args))

@@ -18,6 +18,7 @@ from covector.core.avals import Zero, check_class, instantiate, typeof
 from covector.core.checked_rules import alike
 from covector.core.context import CHECKS, EXAMPLES, mode, open_traces, value_of
 from covector.core.jaxpr import Jaxpr, Var
+from covector.core.kinds import Effect, Opaque
 from covector.core.memory import copies
 from covector.core.primitive import ContextPrimitive, Primitive, in_users_code, jointly
 from covector.interpreters.checks import Message, makes_checks
@@ -159,7 +160,7 @@ def _in_order(primitive: Primitive) -> Callable[..., Any]:
 
 # --- debug_callback: no results, no derivative ------------------------------------------------------------------------
 
-debug_callback_p = ContextPrimitive("debug_callback", multiple_results=True, trusted=True)
+debug_callback_p = ContextPrimitive("debug_callback", Effect(), multiple_results=True, trusted=True)
 debug_callback_p.effect = True
 debug_callback_p.def_abstract(lambda *avals, callback: [])
 debug_callback_p.def_batch(_in_order(debug_callback_p))
@@ -178,7 +179,7 @@ def _debug_callback_jvp(primals: Values, tangents: Values, *, callback: Callback
 
 # --- io_callback ------------------------------------------------------------------------------------------------------
 
-io_callback_p = ContextPrimitive("io_callback", multiple_results=True, trusted=True)
+io_callback_p = ContextPrimitive("io_callback", Effect(), multiple_results=True, trusted=True)
 io_callback_p.effect = True
 io_callback_p.def_impl(lambda *args, callback, out_avals=(): callback.typed_call(args, out_avals))
 io_callback_p.def_abstract(lambda *avals, callback, out_avals=(): list(out_avals))
@@ -187,7 +188,7 @@ io_callback_p.def_batch(_in_order(io_callback_p))
 
 # --- pure_callback ----------------------------------------------------------------------------------------------------
 
-pure_callback_p = Primitive("pure_callback", multiple_results=True, trusted=True)
+pure_callback_p = Primitive("pure_callback", Opaque(), multiple_results=True, trusted=True)
 pure_callback_p.def_impl(lambda *args, callback, out_avals: callback.typed_call(args, out_avals))
 pure_callback_p.def_abstract(lambda *avals, callback, out_avals: list(out_avals))
 
@@ -261,7 +262,7 @@ def _pure_callback_batch(
 
 # --- check: an assertion about values ---------------------------------------------------------------------------------
 
-check_p = ContextPrimitive("check", multiple_results=True, trusted=True)
+check_p = ContextPrimitive("check", Effect(), multiple_results=True, trusted=True)
 check_p.effect = True
 check_p.repeatable = True
 check_p.def_abstract(lambda *avals, message: [])

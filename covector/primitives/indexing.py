@@ -227,9 +227,13 @@ def _erase_batch(size: int, args: Sequence[Any], dims: Dims, *, index: Index) ->
 # --- update_slice and add_slice: an array with a part replaced, or added to -------------------------------------------
 
 
-def _slice_writer(name: str, kind: type[Linear]) -> Primitive:
+def _slice_writer(name: str, kind: type[Linear], tangent_of_x: Callable[..., Any]) -> Primitive:
     """A primitive of ``(x, part, index=...)`` that is x with the part written into it, of x's shape and dtype."""
-    primitive = Primitive(name, kind(positions=()), trusted=True)
+
+    def tangent_of_part(t: Any, x: Any, part: Any, *, index: Index) -> Any:
+        return embed_p.bind(t, indices=(index,), shape=shape_of(x))
+
+    primitive = Primitive(name, kind(positions=(0, 1), alone=(tangent_of_x, tangent_of_part)), trusted=True)
 
     @primitive.def_abstract
     def abstract(x: ShapedArray, part: ShapedArray, *, index: Index) -> ShapedArray:
@@ -245,8 +249,8 @@ def _slice_writer(name: str, kind: type[Linear]) -> Primitive:
     return primitive
 
 
-update_slice_p = _slice_writer("update_slice", Structural)
-add_slice_p = _slice_writer("add_slice", Linear)
+update_slice_p = _slice_writer("update_slice", Structural, lambda t, x, part, *, index: erase_p.bind(t, index=index))
+add_slice_p = _slice_writer("add_slice", Linear, lambda t, x, part, *, index: t)
 
 
 def _added_slice(total: Any, eqn: Equation) -> Any:
@@ -264,19 +268,6 @@ def _update_slice(out: Any, part: Any, *, index: Index) -> None:
     out[subscript(index)] = part
 
 
-@update_slice_p.def_jvp
-def _update_slice_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, index: Index) -> Any:
-    tx, tpart = tangents
-    out = update_slice_p.bind(*primals, index=index)
-    if type(tx) is Zero:
-        if type(tpart) is Zero:
-            return out, typeof(out).zero
-        return out, embed_p.bind(tpart, indices=(index,), shape=shape_of(out))
-    if type(tpart) is Zero:
-        return out, erase_p.bind(tx, index=index)
-    return out, update_slice_p.bind(tx, tpart, index=index)
-
-
 @update_slice_p.def_transpose
 def _update_slice_transpose(ct: Any, x: Any, part: Any, *, index: Index) -> Any:
     read = slice_p.bind(ct, index=index) if type(part) is Var else None
@@ -286,17 +277,6 @@ def _update_slice_transpose(ct: Any, x: Any, part: Any, *, index: Index) -> Any:
 @writer(add_slice_p)
 def _add_slice(out: Any, part: Any, *, index: Index) -> None:
     out[subscript(index)] += part
-
-
-@add_slice_p.def_jvp
-def _add_slice_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, index: Index) -> Any:
-    tx, tpart = tangents
-    out = add_slice_p.bind(*primals, index=index)
-    if type(tpart) is Zero:
-        return out, tx
-    if type(tx) is Zero:
-        return out, embed_p.bind(tpart, indices=(index,), shape=shape_of(out))
-    return out, add_slice_p.bind(tx, tpart, index=index)
 
 
 @add_slice_p.def_transpose

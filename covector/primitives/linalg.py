@@ -231,21 +231,21 @@ triangular_solve_p.def_batch(_system_batch(triangular_solve_p))
 
 
 @triangular_solve_p.def_jvp
-def _triangular_solve_jvp(
-    primals: Sequence[Any], tangents: Sequence[Any], *, lower: bool, transpose: bool, unit_diagonal: bool
-) -> Any:
-    """``dx = a⁻¹ (db - da x)``, with of da the triangle that is read."""
-    a, b = primals
-    ta, tb = tangents
+def _triangular_solve_jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
+    """Of da the triangle that is read."""
+    a, (ta, tb) = primals[0], tangents
+    if type(ta) is not Zero:
+        ta = keep(triangle(shape_of(a)[-1], params["lower"], strict=params["unit_diagonal"]), ta)
+        ta = swap(ta) if params["transpose"] else ta
+    return _system_jvp(lambda rhs: triangular_solve_p.bind(a, rhs, **params), primals[1], ta, tb)
 
-    def solve(rhs: Any) -> Any:
-        return triangular_solve_p.bind(a, rhs, lower=lower, transpose=transpose, unit_diagonal=unit_diagonal)
 
+def _system_jvp(solve: Callable[[Any], Any], b: Any, ta: Any, tb: Any) -> Any:
+    """``dx = a⁻¹ (db - da x)``."""
     out = solve(b)
     if type(ta) is Zero:
         return out, typeof(out).zero if type(tb) is Zero else solve(tb)
-    ta = keep(triangle(shape_of(a)[-1], lower, strict=unit_diagonal), ta)
-    change = (swap(ta) if transpose else ta) @ out
+    change = ta @ out
     return out, solve(-change if type(tb) is Zero else tb - change)
 
 
@@ -294,14 +294,7 @@ solve_p.def_batch(_system_batch(solve_p))
 
 @solve_p.def_jvp
 def _solve_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
-    """``dx = a⁻¹ (db - da x)``."""
-    a, b = primals
-    ta, tb = tangents
-    out = solve_p.bind(a, b)
-    if type(ta) is Zero:
-        return out, typeof(out).zero if type(tb) is Zero else solve_p.bind(a, tb)
-    change = ta @ out
-    return out, solve_p.bind(a, -change if type(tb) is Zero else tb - change)
+    return _system_jvp(lambda rhs: solve_p.bind(primals[0], rhs), primals[1], *tangents)
 
 
 @solve_p.def_transpose(linear=jointly(1))

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from covector.core.avals import ShapedArray
 from covector.core.jaxpr import Equation, Jaxpr, Var, program_has_effects
+from covector.core.kinds import Opaque
 from covector.core.primitive import Primitive
 from covector.interpreters.evaluate import run_equations
 from covector.interpreters.programs import staged
@@ -18,7 +19,7 @@ from covector.passes.clean import clean
 from covector.primitives.scan import scan_p
 from covector.primitives.stacks import stacked_aval
 
-replace_p = Primitive("replace", multiple_results=False, trusted=True)
+replace_p = Primitive("replace", Opaque(), trusted=True)
 """A value with what was saved of it in place of what was computed; the tangent is that of what was computed."""
 replace_p.def_impl(lambda computed, saved: saved)
 replace_p.def_abstract(lambda computed, saved: saved)

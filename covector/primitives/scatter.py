@@ -26,7 +26,6 @@ from covector.core.avals import ShapedArray, Zero, array_aval, shape_of, typeof
 from covector.core.jaxpr import Var
 from covector.core.kinds import Discrete, Kind, Linear, Opaque, Structural
 from covector.core.primitive import Primitive, TracerBase, jointly
-from covector.passes.accumulating import declare_part
 from covector.primitives.indexing import (
     apply_at,
     clear_p,
@@ -86,9 +85,25 @@ def _scatter_primitive(name: str, ufunc: np.ufunc | None, kind: Kind) -> Primiti
     return primitive
 
 
-scatter_p = _scatter_primitive("scatter", None, Structural(positions=(0, 1)))
-scatter_add_p = _scatter_primitive("scatter_add", np.add, Linear(positions=(0, 1)))
-declare_part(spread_p, lambda total, eqn: (scatter_add_p, [total, *eqn.inputs], {}))
+_replacing = Structural(
+    positions=(0, 1),
+    alone=(
+        lambda t, x, values, *indices: clear_p.bind(t, *indices),
+        lambda t, x, values, *indices: _spread(without_overwritten(t, indices, shape_of(x)), x, indices),
+    ),
+)
+_adding = Linear(
+    positions=(0, 1),
+    alone=(lambda t, x, values, *indices: t, lambda t, x, values, *indices: _spread(t, x, indices)),
+)
+
+
+def _spread(values: Any, x: Any, indices: Sequence[Any]) -> Any:
+    return spread_p.bind(values, *indices, shape=shape_of(x))
+
+
+scatter_p = _scatter_primitive("scatter", None, _replacing)
+scatter_add_p = _scatter_primitive("scatter_add", np.add, _adding)
 scatter_mul_p = _scatter_primitive("scatter_mul", np.multiply, Opaque())
 scatter_min_p = _scatter_primitive("scatter_min", np.minimum, Opaque())
 scatter_max_p = _scatter_primitive("scatter_max", np.maximum, Opaque())
@@ -133,36 +148,11 @@ def without_overwritten(values: Any, indices: Sequence[Any], shape: Shape) -> An
 # --- scatter and scatter_add: jointly linear in the operand and the values --------------------------------------------
 
 
-@scatter_p.def_jvp
-def _scatter_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
-    _, _, *indices = primals
-    tx, tvalues, *_ = tangents
-    out = scatter_p.bind(*primals)
-    shape = shape_of(out)
-    if type(tvalues) is Zero:
-        return out, typeof(out).zero if type(tx) is Zero else clear_p.bind(tx, *indices)
-    if type(tx) is Zero:
-        return out, spread_p.bind(without_overwritten(tvalues, indices, shape), *indices, shape=shape)
-    return out, scatter_p.bind(tx, tvalues, *indices)
-
-
 @scatter_p.def_transpose
 def _scatter_transpose(ct: Any, x: Any, values: Any, *indices: Any) -> Any:
     """The part is read first, so that the rest may overwrite the cotangent."""
     part = without_overwritten(gather_p.bind(ct, *indices), indices, shape_of(ct)) if type(values) is Var else None
     return clear_p.bind(ct, *indices) if type(x) is Var else None, part, *(None for _ in indices)
-
-
-@scatter_add_p.def_jvp
-def _scatter_add_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
-    _, _, *indices = primals
-    tx, tvalues, *_ = tangents
-    out = scatter_add_p.bind(*primals)
-    if type(tvalues) is Zero:
-        return out, tx
-    if type(tx) is Zero:
-        return out, spread_p.bind(tvalues, *indices, shape=shape_of(out))
-    return out, scatter_add_p.bind(tx, tvalues, *indices)
 
 
 @scatter_add_p.def_transpose
@@ -187,7 +177,7 @@ def _scatter_mul_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
         terms.append(scatter_mul_p.bind(tx, values, *indices))
     if type(tvalues) is not Zero:
         weighted = mul_p.bind(_product_of_others(x, values, indices), tvalues)
-        terms.append(spread_p.bind(weighted, *indices, shape=shape_of(x)))
+        terms.append(_spread(weighted, x, indices))
     if not terms:
         return out, typeof(out).zero
     return out, add_p.bind(*terms) if len(terms) == 2 else terms[0]
@@ -201,7 +191,7 @@ def _product_of_others(x: Any, values: Any, indices: Sequence[Any]) -> Any:
     nonzero = select_p.bind(is_zero, 1, values)
     product = gather_p.bind(scatter_mul_p.bind(x, convert_to(nonzero, typeof(x).dtype), *indices), *indices)
     zeros = convert_to(is_zero, np.dtype(np.int64))
-    zeros_there = gather_p.bind(spread_p.bind(zeros, *indices, shape=shape_of(x)), *indices)
+    zeros_there = gather_p.bind(_spread(zeros, x, indices), *indices)
     others_vanish = np.greater(zeros_there, zeros)
     return select_p.bind(others_vanish, 0, select_p.bind(is_zero, product, np.true_divide(product, nonzero)))
 
@@ -239,7 +229,7 @@ def _extremum_jvp(primitive: Primitive) -> Any:
             terms.append(mul_p.bind(select_p.bind(x_attains, share, 0), tx))
         if type(tvalues) is not Zero:
             weight = select_p.bind(values_attain, gather_p.bind(share, *indices), 0)
-            terms.append(spread_p.bind(mul_p.bind(weight, tvalues), *indices, shape=aval.shape))
+            terms.append(_spread(mul_p.bind(weight, tvalues), x, indices))
         return out, add_p.bind(*terms) if len(terms) == 2 else terms[0]
 
     return jvp

@@ -2,36 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from covector.core.avals import ShapedArray, Zero, array_aval, broadcast_shapes, dtype_of, result_dtype, typeof
+from covector.core.avals import ShapedArray, array_aval, broadcast_shapes, dtype_of, result_dtype
 from covector.core.jaxpr import Var
 from covector.core.kinds import Elementwise, ElementwiseLinear
 from covector.core.primitive import Primitive
-from covector.primitives.shaping import convert_to, fit, unbroadcast
+from covector.primitives.shaping import convert_to, unbroadcast
 
-select_p = Primitive("select", ElementwiseLinear(np.where, positions=(1, 2)), trusted=True, makes_new=True)
+_choosing = ElementwiseLinear(
+    np.where,
+    positions=(1, 2),
+    alone=(
+        lambda t, condition, x, y: keep_p.bind(condition, t),
+        lambda t, condition, x, y: keep_p.bind(np.logical_not(condition), t),
+    ),
+)
+select_p = Primitive("select", _choosing, trusted=True, makes_new=True)
 select_p.def_rule("legalize", lambda legalizer, condition, x, y: [np.dtype(bool), *[result_dtype(x.aval, y.aval)] * 2])
 
 
 @select_p.def_abstract
 def _select_abstract(condition: ShapedArray, x: ShapedArray, y: ShapedArray) -> ShapedArray:
     return array_aval(broadcast_shapes(condition.shape, x.shape, y.shape), result_dtype(x, y))
-
-
-@select_p.def_jvp
-def _select_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
-    condition, x, y = primals
-    _, tx, ty = tangents
-    out = select_p.bind(condition, x, y)
-    if type(ty) is Zero:
-        return out, typeof(out).zero if type(tx) is Zero else fit(keep_p.bind(condition, tx), out)
-    if type(tx) is Zero:
-        return out, fit(keep_p.bind(np.logical_not(condition), ty), out)
-    return out, fit(select_p.bind(condition, tx, ty), out)
 
 
 @select_p.def_transpose

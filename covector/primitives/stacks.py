@@ -156,15 +156,9 @@ def _stack_add(x: Stack, y: Stack) -> Stack:
     return Stack(x.aval, [x.aval.element.add(a, b) for a, b in pairs])
 
 
-stack_add_p = Primitive("stack_add", Linear(_stack_add, lambda ct, x, y: (ct, ct), positions=()), trusted=True)
+_adding = Linear(_stack_add, lambda ct, x, y: (ct, ct), positions=(0, 1), alone=(lambda t, x, y: t, lambda t, x, y: t))
+stack_add_p = Primitive("stack_add", _adding, trusted=True)
 stack_add_p.def_abstract(lambda x, y: x)
-
-
-@stack_add_p.def_jvp
-def _stack_add_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
-    out = stack_add_p.bind(*primals)
-    given = [t for t in tangents if type(t) is not Zero]
-    return out, (typeof(out).zero if not given else given[0] if len(given) == 1 else stack_add_p.bind(*given))
 
 
 stack_add_p.def_batch(lambda size, args, dims: (stack_add_p.bind(*all_batched(size, args, dims)), 0))

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 import covector as cv
 from covector.core.errors import ArgumentError
+from covector.core.primitive import find_primitive
 from covector.extend import (
     Bilinear,
     Elementwise,
@@ -158,6 +159,11 @@ def test_derives_takes_classes() -> None:
         derives("jet", Elementwise(np.sin))(lambda primitive, kind: None)
 
 
+def test_every_primitive_of_covector_has_a_kind() -> None:
+    find_primitive("a name that none has")  # which imports all
+    assert not [p.name for p in Primitive.registry.values() if p.trusted and type(p.kind) is Kind and "t_" not in p.name]
+
+
 # --- kinds through every mode -----------------------------------------------------------------------------------------
 
 INTEGERS = st.integers(0, 3)
@@ -213,6 +219,15 @@ def test_linear_in_several_arguments_together() -> None:
     check_case(p, (np.arange(3.0), np.ones(3)))
     assert p.is_linear_in((True, True), {})
     assert not p.is_linear_in((True, False), {})
+
+
+def test_what_a_linear_argument_contributes_alone() -> None:
+    alone: Any = (lambda t, x, y, *, n: n * t, lambda t, x, y, *, n: -t)
+    transpose = lambda ct, x, y, *, n: (n * ct, -ct)
+    p = Primitive(fresh(), Linear(lambda x, y, *, n: n * x - y, transpose, positions=(0, 1), alone=alone))
+    check_case(p, (np.arange(3.0), np.ones(3)), {"n": 3})
+    tangent = lambda x: cv.jvp(lambda x: p.bind(x, np.ones(3), n=3), (x,), (x,))[1]
+    assert "mul 3 a" in str(cv.make_jaxpr(tangent)(np.ones(3)))
 
 
 def test_bilinear_and_reduction_with_a_parameter() -> None:
