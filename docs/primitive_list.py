@@ -192,6 +192,7 @@ check(holds, ...; message): an error where a value is false
 psum(x; axes): the sum over named axes
 all_gather(x; axes, count, axis): the values of all examples, along a new axis
 axis_index(; axes): the number of the example
+pvary(x; axes): x, as a value that may differ between the examples
 
 ## Stacks
 item(index, stack): one item of a stack; a stack is what a loop of unknown length leaves behind, an item a step
