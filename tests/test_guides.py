@@ -1,4 +1,4 @@
-"""The pages in docs/ agree with the code: the list of primitives is current, tables can be run, links lead somewhere."""
+"""The pages in docs/ agree with the code: lists of primitives and kinds are current, tables run, links lead somewhere."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ import pytest
 
 import covector
 import covector.testing
-from covector.core.primitive import SLOTS, find_primitive
+from covector import extend
+from covector.core.primitive import SLOTS, _derivations, find_primitive
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -52,9 +53,33 @@ def test_listed_parameters(entry):
     found = [q for rule in rules for q in inspect.signature(rule).parameters.values()]
     assert {q.name for q in found if q.kind is q.KEYWORD_ONLY and q.default is q.empty} <= set(entry.params)
     if not isinstance(primitive.impl, np.ufunc):
-        of_impl = list(inspect.signature(primitive.impl).parameters.values())
-        names_all = all(q.kind is not q.VAR_KEYWORD for q in of_impl)
-        assert not names_all or set(entry.params) <= {q.name for q in of_impl if q.kind is q.KEYWORD_ONLY}
+        of_impl = inspect.signature(primitive.impl).parameters
+        names_all = all(q.kind is not q.VAR_KEYWORD for q in of_impl.values())
+        assert not names_all or set(entry.params) <= set(of_impl)
+
+
+# --- the table of kinds ----------------------------------------------------------------------------------------------------
+
+KINDS = {name: getattr(extend, name) for name in extend.__all__ if isinstance(getattr(extend, name), type)}
+KINDS = {name: cls for name, cls in KINDS.items() if issubclass(cls, extend.Kind)}
+
+
+def rows_of_kinds() -> dict[str, set[str]]:
+    """What the guide to primitives says that follows from each kind."""
+    text = (DOCS / "primitives.md").read_text(encoding="utf-8")
+    found = re.findall(r"^\| (`[A-Z].*?) \|.*\| ([^|]*)\|$", text, flags=re.MULTILINE)
+    pairs = [(name, rules) for kinds, rules in found for name in re.findall(r"`(\w+)", kinds)]
+    return {name: set(re.findall(r"\w+", rules)) - {"zero"} for name, rules in pairs}
+
+
+def test_every_kind_is_in_the_table():
+    assert rows_of_kinds().keys() == KINDS.keys()
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_what_follows_from_a_kind(name: str):
+    derived = {rule for rule, kind in _derivations if rule in SLOTS and issubclass(KINDS[name], kind)}
+    assert derived == {"impl", *rows_of_kinds()[name]}
 
 
 # --- tables of what is called what -----------------------------------------------------------------------------------------
