@@ -1,5 +1,10 @@
 """Running a program on plain arrays: ``runner(jaxpr)(*arrays)``.
 
+>>> import numpy as np
+>>> import covector as cv
+>>> runner(cv.make_jaxpr(lambda x: np.sin(x) * 2.0)(1.0))(0.0)
+[np.float64(0.0)]
+
 Whatever runs a program asks here: ``jit``, the implementations of loops and branches, what is compiled ahead of time.  The
 program is cleaned, and handed to a backend; what that makes is kept with the program.
 """

@@ -1,5 +1,11 @@
 """The code of generated programs: ``code_of_text : Text -> code``, once for all programs that read the same.
 
+>>> line = (("b",), False, Expression("call", "sin", ("a",)), None, ())
+>>> print(ast.unparse(module_of_text(Text("example", ("a",), (line,), ("b",), (False,)))))
+def program(a):
+    b = sin(a)
+    return [b]
+
 A function that is made anew at each call is traced anew, and its program reads as it did before: only the functions and the
 constants that the names stand for are others.  So the code is kept, which takes longer to make than a short program to run.
 """

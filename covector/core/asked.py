@@ -1,5 +1,12 @@
 """What Python was doing when it asked a traced value for its truth, its integer or its array: the fix that fits it.
 
+>>> import covector as cv
+>>> cv.jit(lambda n: [k for k in range(n)])(3)
+Traceback (most recent call last):
+    ...
+covector.core.errors.TracerIntegerConversionError: the integer value of a traced value of type weak_i64[] was asked for ...
+  Fix: loop with covector.lax.fori_loop(start, stop, step, carry) instead of range; or make the argument static ...
+
 The instruction that the user's frame is executing has a place in the source; what stands there (``range(n)``, ``while x > 0``,
 ``table[i]``) says what to write instead.  This is looked up when an error is raised, never before; without the source (in an
 interactive session, say) the general advice remains.

@@ -1,5 +1,8 @@
 """What a value looks like: ``typeof : value -> aval``.
 
+>>> typeof(np.ones((2, 3), np.float32)), typeof(2.0), typeof(2.0).zero
+(f32[2,3], weak_f64[], Zero(weak_f64[]))
+
 An *aval* (abstract value) is what the rules of a primitive may know about an argument before it has one.  The set of avals
 is open: `AbstractValue` says what every aval must answer, `ShapedArray` is the one for arrays, and a value that is no array
 (a residual of unknown length, say) brings an aval of its own.

@@ -1,5 +1,13 @@
 """Checking: ``check : Jaxpr -> None`` verifies that a program is well-typed.
 
+>>> from covector.core.parser import parse
+>>> check(parse("{ lambda ; ~a:f64[]. let b:f64[] = neg a in (b,) }"))
+>>> check(parse("{ lambda ; ~a:f64[]. let b:f64[] = sin a in (b,) }"))
+Traceback (most recent call last):
+    ...
+covector.core.errors.LinearityError: 'sin' is applied to (~a:f64[]), in which it is not linear.
+...
+
 *Scoping*: every variable is bound once, before it is used.  *Types*: the outputs of an equation have the avals that the
 abstract rule of its primitive gives, and literals and constants have those of their values.  *Linearity*, of a program marked
 linear: in each equation the operands that depend on linear inputs are ones that the primitive is linear in, given the others

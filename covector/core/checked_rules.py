@@ -1,5 +1,12 @@
 """What the rules of a user's primitive return, checked: each function here is a rule with a check behind it.
 
+>>> import covector as cv
+>>> total = cv.linear("total_of_checked", np.sum, lambda ct, x: ct)  # the cotangent should have the shape of x
+>>> cv.grad(lambda x: total.bind(x))(np.ones(3))
+Traceback (most recent call last):
+    ...
+covector.core.errors.PrimitiveRuleError: the transpose rule of 'total_of_checked' returned a cotangent of type f64[] for ...
+
 A wrong rule would be a wrong number somewhere else, or an error that names neither the rule nor the primitive.  `Primitive`
 wraps the rules that are registered on it, unless it was made ``trusted``; its implementation is checked where a compiled
 program relies on the abstract rule.

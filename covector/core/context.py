@@ -1,5 +1,11 @@
 """The context: which traces are open, and which modes are on, in one immutable object in one context variable.
 
+>>> with mode(NO_JIT, True):
+...     jit_is_disabled()
+True
+>>> jit_is_disabled(), open_traces()
+(False, ())
+
 Threads and tasks have contexts of their own, and a block that ends takes out what it put in, in whatever order blocks end.
 
 ==================== =========================================================================================

@@ -1,5 +1,8 @@
 """Deep nesting: ``on_fresh_stack : (depth, () -> T) -> T`` goes on where Python's stack would end.
 
+>>> on_fresh_stack(LEVELS, threading.current_thread).name
+'covector: deep nesting'
+
 Python lets a thread have some thousand frames.  Functions that are transformed inside of each other need about fifteen for each
 level, so deep nesting goes on in a thread of its own from time to time, with the same context, while this one waits.
 """

@@ -1,5 +1,14 @@
 """Every error that covector raises, one class for each kind of mistake.
 
+>>> import covector as cv
+>>> cv.grad(lambda x: [x, x])(2.0)
+Traceback (most recent call last):
+    ...
+covector.core.errors.NonScalarGradError: grad of <lambda> needs a scalar output, and the function returned a list of 2.
+  at ...
+  Why: the gradient is the derivative of one number
+  Fix: ...
+
 An error says what was called, where in the user's code, why it cannot be, and how to fix it.  Messages are built when the
 error is raised, never before.
 """

@@ -1,5 +1,12 @@
 """The language: a typed first-order program over arrays, ``Jaxpr : in_vars -> out_vars``.
 
+>>> import covector as cv
+>>> program = cv.make_jaxpr(lambda x: np.sin(x) * 2.0)(np.zeros(2))
+>>> program
+{ lambda ; a:f64[2]. let b:f64[2] = sin a; c:f64[2] = mul b 2.0 in (c,) }
+>>> program.equations[1].inputs, program(np.zeros(2))
+([Var(f64[2]), Literal(2.0)], [array([0., 0.])])
+
 A program is a list of equations ``outputs = primitive[params] inputs``.  Its inputs are `Var`s; an atom on the right-hand
 side is a `Var` or a `Literal`.  Arrays that the traced function closed over are its ``consts``.  Programs are immutable once
 made, so whatever is derived from one (its cleaned, compiled, differentiated forms) is cached on it and dies with it.

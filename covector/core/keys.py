@@ -1,5 +1,8 @@
 """Keys for caches: ``key_of : value -> key``, equal exactly where a program may be used again.
 
+>>> key_of((1, 0.0)) == key_of((1, 0.0)), key_of(1) == key_of(True), key_of(0.0) == key_of(-0.0)
+(True, False, False)
+
 Python calls ``1 == True == 1.0`` and ``0.0 == -0.0``, and ``nan != nan``; programs differ in the former and not in the latter.
 A key tells values apart by type at every depth, zeros by sign, and holds what a container held when the key was made, so that
 it does not change with the container.

@@ -1,5 +1,13 @@
 """Text that fits a width: ``layout : (Doc, width) -> str``.
 
+>>> node = Block("f(", ["first", "second"], ")")
+>>> print(layout(node, 80), layout(node, 12), sep="\\n")
+f(first, second)
+f(
+  first,
+  second
+)
+
 A document is a string or a node that knows its length on one line.  A node that fits on the rest of the line is written there;
 otherwise it breaks, and its parts decide for themselves.  Lengths are summed once, when nodes are made, so the time is linear
 in the length of the text.

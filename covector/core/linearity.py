@@ -1,5 +1,10 @@
 """Linearity: which values of a program are linear in some of its inputs.
 
+>>> from covector.core.parser import parse
+>>> product = parse("{ lambda ; a:f64[] b:f64[]. let c:f64[] = mul a b in (c, b) }")
+>>> program_marks(product, [LINEAR, KNOWN]), program_marks(product, [ZERO, KNOWN])
+(['linear', 'known'], ['zero', 'known'])
+
 Each value is *known*, *linear* (it is a tangent) or *zero*.  A zero is as good as known and as good as linear: ``tangent + 0``
 and ``tangent * 0`` are linear both.  What a primitive makes of the marks follows from the arguments that it is linear in
 (`Primitive.linear`): its output is linear if it is linear in all the linear operands, and in some zeros if need be; it is zero

@@ -1,5 +1,12 @@
 """Who else holds an array: what is kept is copied or cannot be written to, and results are the caller's own.
 
+>>> import covector as cv
+>>> weights = np.ones(2)
+>>> _, pullback = cv.vjp(lambda x: x * weights, np.ones(2))
+>>> weights[:] = 0.0
+>>> pullback(np.ones(2))
+(array([1., 1.]),)
+
 NumPy arrays are mutable.  A derivative or a program that keeps an array which somebody else holds too would change in silence
 when they write to it.  So:
 

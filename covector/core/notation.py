@@ -1,5 +1,8 @@
 """What printer and parser agree on: how numbers, dtypes and parameters are written, exactly.
 
+>>> number_text(2.0), number_text(np.float32(0.1)), number_text(1.0 - 2.0j), quoted('a "b"')
+('2.0', '0.1', '(1.0-2.0j)', '"a \\\\"b\\\\""')
+
 A Python number is written bare (``2.0``), a NumPy scalar with its type (``2.0:f32[]``), a complex number as ``(1.0-2.0j)``.
 Numbers have the fewest digits that give the same bits back.  Other immutable objects are written ``tag(field, ...)`` once
 their class is registered with `register_notation`; an object of any other class is written ``<repr>``, which cannot be parsed.

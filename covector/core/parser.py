@@ -1,5 +1,8 @@
 """Parsing: ``parse : str -> Jaxpr`` reads what the printer writes (the grammar is in `covector.core.printer`).
 
+>>> parse("{ lambda ; a:f64[3]. let b:f64[3] = sin a in (b,) }").equations
+(b:f64[3] = sin a,)
+
 A method for each rule of the grammar.  Nothing is evaluated: primitives are looked
 up by name, and objects are made only by the functions registered for their tags.
 """

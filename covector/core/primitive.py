@@ -1,5 +1,12 @@
 """Primitives and dispatch: ``Primitive.bind : args -> outputs``.
 
+>>> import covector as cv
+>>> sin_p = Primitive.registry["sin"]
+>>> sin_p.bind(0.0)  # no tracer among the arguments: the implementation
+np.float64(0.0)
+>>> cv.make_jaxpr(sin_p.bind)(0.0)  # a tracer: its trace says what the operation means, here an equation
+{ lambda ; a:weak_f64[]. let b:f64[] = sin a in (b,) }
+
 *Dispatch follows the data.*  The innermost trace among the arguments decides what an operation means; without a tracer among
 them, the primitive's ``impl`` runs.  A primitive is one object that carries all its rules:
 

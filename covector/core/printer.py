@@ -1,5 +1,9 @@
 """Printing: ``to_string : Jaxpr -> str``, which `covector.core.parser.parse` reads back.
 
+>>> import covector as cv
+>>> cv.make_jaxpr(lambda x, y: (x * np.ones(2), y))(2.0, 3.0)
+{ lambda a:f64[2]=[1.0, 1.0] ; b:weak_f64[] c:weak_f64[]. let d:f64[2] = mul b a in (d, c) }
+
     program    { lambda CONST ... ; VARIABLE ... . let EQUATION ... in (ATOM, ...) }
     with parts let @NAME = PROGRAM ... in PROGRAM      where a nested program occurs more than once
     CONST      a:f64[2]=[1.0, 2.0]  or  a:f64[1000]=<1000 values #0123456789ab>  or, for a scalar, a=2.0

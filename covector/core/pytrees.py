@@ -1,5 +1,8 @@
 """Pytrees: nested containers of arrays, by `optree`, under the field's names.
 
+>>> tree_leaves({"b": 1.0, "a": (2.0, None, [3.0])})
+[2.0, 3.0, 1.0]
+
 optree is imported when the first tree is flattened, so that importing covector stays cheap.  Dictionaries are ordered by key,
 ``None`` is an empty tree, and new containers are made known with `register_pytree_node`.
 """

@@ -1,5 +1,10 @@
 """Where in the user's code an operation was made: ``user_source : () -> Source``.
 
+>>> def f():
+...     return user_source()
+>>> print(f())
+<doctest covector.core.source[0]>:2 in f: return user_source()
+
 A location is a code object and an instruction offset; the line is looked up and formatted only when somebody reads it.
 (Even ``frame.f_lineno`` costs time proportional to the length of the function, so asking it for each operation would make
 the tracing of a long function quadratic.)

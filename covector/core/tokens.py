@@ -1,4 +1,9 @@
-"""Tokens: what a parser reads from, ``Tokens : str -> kinds, texts, places``; and the errors that name a place."""
+"""Tokens: what a parser reads from, ``Tokens : str -> kinds, texts, places``; and the errors that name a place.
+
+>>> tokens = Tokens("sin a")
+>>> list(zip(tokens.kinds, tokens.texts))
+[('name', 'sin'), ('name', 'a'), ('end', '')]
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,16 @@
 """Tracebacks without covector's own frames: what the user reads is the user's code.
 
+>>> import traceback
+>>> import covector as cv
+>>> def frames(full):
+...     try:
+...         with full_tracebacks(full):
+...             cv.grad(lambda x: 1 / 0)(1.0)
+...     except ZeroDivisionError as error:
+...         return len(traceback.extract_tb(error.__traceback__))
+>>> frames(full=False) < frames(full=True)
+True
+
 ``@hides_frames`` is for the functions that users call.  An error that leaves one of them keeps the frames of the user's files,
 of NumPy and of other packages.  Those of covector and of what it is built on are dropped, but for the innermost one of an error
 that is not covector's own.  `full_tracebacks` and the environment variable ``COVECTOR_FULL_TRACEBACKS=1`` show all.

@@ -1,5 +1,13 @@
 """Tracers: arrays to NumPy and to the user, dispatch to covector.
 
+>>> import covector as cv
+>>> def f(x):
+...     print(x, x.shape, isinstance(x, np.ndarray))
+...     return np.sum(x * x)
+>>> cv.jit(f)(np.ones(3))
+Traced<f64[3]> (3,) True
+np.float64(3.0)
+
 `Tracer` implements NumPy's protocols (``__array_ufunc__``, ``__array_function__``, ``__array_namespace__``), so plain NumPy
 code reaches the primitives.  What each NumPy function means is registered from above, by function object, with
 `register_ufunc` and `register_function`, and the operators and methods with `register_method`.

@@ -1,5 +1,9 @@
 """Batching: ``batch : (a -> b) -> ([n] a -> [n] b)``.
 
+>>> import numpy as np
+>>> batch(lambda x: [np.sum(x**2)], 3, [np.arange(6.0).reshape(3, 2)], [0])
+([array([ 1., 13., 41.])], [0])
+
 Run a function on tracers that stand for one example while carrying all of them: a value and the axis that enumerates the
 examples.  The batching rule of a primitive computes all examples at once.
 """

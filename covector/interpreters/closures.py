@@ -1,5 +1,10 @@
 """What Python functions close over: the traced values that they can reach.
 
+>>> import covector as cv
+>>> cv.jit(lambda x: print(*reachable_tracers([lambda y: x + y])) or x)(1.0)
+Traced<weak_f64[]>
+1.0
+
 A function of the user's that becomes part of a program (a rule, say) may use traced values that are not among its arguments.
 They are found by following what it refers to: its closure and defaults, `functools.partial`, the object of a bound method, and
 what is in these (containers, and the attributes of objects).  Module-level names are not followed.

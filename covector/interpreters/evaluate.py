@@ -1,5 +1,11 @@
 """Evaluation: ``eval_jaxpr : Jaxpr -> values -> values``.
 
+>>> import numpy as np
+>>> import covector as cv
+>>> program = cv.make_jaxpr(lambda x: np.sin(x) * 2.0)(0.0)
+>>> eval_jaxpr(program, 0.0), cv.grad(lambda x: eval_jaxpr(program, x)[0])(0.0)
+([np.float64(0.0)], np.float64(2.0))
+
 It applies the primitives with `bind`, so the values may be tracers: all other interpreters of programs are this one run on
 their tracers.  On plain arrays programs run as a backend runs them (`covector.backends`).
 """

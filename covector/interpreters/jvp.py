@@ -1,5 +1,8 @@
 """Forward mode: ``jvp : (a -> b) -> (a, T a) -> (b, T b)``.
 
+>>> jvp(lambda x: [np.sin(x) * 2.0], [0.0], [1.0])
+([np.float64(0.0)], [np.float64(2.0)])
+
 Run a function on pairs of a primal and its tangent.  The rule of each primitive says what it does to such a pair.  A value
 that does not depend on the inputs is no pair, so constants cost nothing.
 """

@@ -1,5 +1,13 @@
 """Linearization: ``linearize : (a -> b) -> a -> (b, T a -o T b)``.
 
+>>> _, linear = linearize(lambda x: [np.sin(x) * x], [np.array([0.0, 1.0])], [True])
+>>> linear.closed()[0]
+{ lambda a:f64[2]=[1.0, 0.5403023058681398] b:f64[2]=[0.0, 1.0] c:f64[2]=[0.0, 0.8414709848078965] ;
+    ~d:f64[2]. let
+    e:f64[2] = mul a d
+    f:f64[2] = sumprod b e c d
+  in (f,) }
+
 The JVP rules are run once, with the primals known and the tangents staged: dispatch follows the data, so in
 ``x*y, dx*y + x*dy`` the primal part is computed now, and what touches ``dx`` is recorded.  The recorded program is linear; the
 known values that it closes over are the residuals.

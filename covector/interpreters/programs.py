@@ -1,5 +1,11 @@
 """Programs from programs: ``staged``, ``rearranged``, ``transposed_program``, and the fixpoints of loops.
 
+>>> from covector.core.avals import ShapedArray
+>>> scalar = ShapedArray((), float)
+>>> product = staged(lambda x, y: [x * y], [scalar, scalar])
+>>> transposed_program(product, (False, True), (True,)).jaxpr  # (x, cotangent) -> cotangent of y
+{ lambda ; a:f64[] b:f64[]. let c:f64[] = mul a b in (c,) }
+
 The rules of a primitive with a sub-program apply the primitive to a transformed sub-program.  Each is an interpreter run on
 the program and staged, and is cached on the program that it comes from.  Interpreters that go forward have one rule together,
 see `covector.interpreters.interpret`.

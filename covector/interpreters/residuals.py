@@ -1,5 +1,11 @@
 """Residuals: ``opened : linear Jaxpr -> (Jaxpr of residuals and tangents, residuals)`` and back to a tape.
 
+>>> import numpy as np
+>>> import covector as cv
+>>> program = cv.linearize(lambda x: np.sin(x) * 3.0, 0.0)[1].jaxpr
+>>> opened(program, [])
+({ lambda ; a:f64[] b:weak_f64[] ~c:weak_f64[]. let d:f64[] = mul a c; e:f64[] = mul b d in (e,) }, [np.float64(1.0), 3.0])
+
 A linear program closes over the values that it was recorded with.  Opened, these are its leading inputs, so that a linear map
 can be taken apart into arrays and what is the same for all of them, and be put together again.
 """

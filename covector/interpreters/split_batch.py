@@ -1,5 +1,9 @@
 """Batches that split where Python asks for a value: what ``vmap(f, branches="split")`` runs its function on.
 
+>>> import covector as cv
+>>> cv.vmap(lambda x: -x if x < 0 else x, branches="split")(np.array([-1.0, 2.0]))
+array([1., 2.])
+
 Where Python asks a batched value for its truth (or for an integer) and the examples differ, the run goes on for the examples of
 which most agree; what was computed before is cut down to them when it is used next.  The others wait to be run again.
 """

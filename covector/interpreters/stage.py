@@ -1,5 +1,9 @@
 """Staging: ``stage : (values -> values, aside) -> avals -> Jaxpr, outer values, aside``.
 
+>>> weights = np.array([1.0, 2.0])
+>>> stage(lambda x: ([np.sin(x) * weights], None), [ShapedArray((2,), float)]).jaxpr
+{ lambda a:f64[2]=[1.0, 2.0] ; b:f64[2]. let c:f64[2] = sin b; d:f64[2] = mul c a in (d,) }
+
 Run a function on tracers that know only their avals, and keep the equations.  `StageTrace` records everything that touches
 one of its tracers.  What else the function used is closed over: arrays become constants of the program, and tracers of
 enclosing transformations become explicit leading inputs ("hoisted"), so that a program never contains a tracer.

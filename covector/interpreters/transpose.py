@@ -1,5 +1,10 @@
 """Transposition: ``transpose : (T a -o T b) -> (CT b -o CT a)``.
 
+>>> from covector.interpreters.linearize import linearize
+>>> _, linear = linearize(lambda x: [3.0 * x, np.sin(x)], [0.0], [True])
+>>> transpose_program(linear, [1.0, 10.0])  # 3 * 1 + cos(0) * 10
+[np.float64(13.0)]
+
 Walk a linear tape backwards and apply the transpose rule of each operation.  A variable that is used twice receives the sum of
 its cotangents; one that receives none is a symbolic zero, for which nothing is computed.
 

@@ -1,5 +1,11 @@
 """Watching: ``watching(report)`` calls ``report`` with the known results of every operation, forward and backward.
 
+>>> import covector as cv
+>>> with watching(lambda name, inputs, outputs, source, phase: print(name, outputs, phase)):
+...     _ = cv.jvp(np.square, (3.0,), (1.0,))
+square [np.float64(9.0)] value
+square [np.float64(6.0)] derivative
+
 While it lasts, traces are opened as versions of themselves that look at what they compute; the evaluator and the backward walk
 ask the context whether anybody watches.  Without it nothing is different.
 """

@@ -1,5 +1,10 @@
 """Sums with parts: ``x + spread(values, i)`` as ``scatter_add(x, values, i)``.
 
+>>> from covector.core.parser import parse
+>>> embedded = "c:f64[2] = embed[indices=((0,),), shape=(2,)] b"
+>>> with_parts_added(parse(f"{{ lambda ; a:f64[2] b:f64[]. let {embedded}; d:f64[2] = add a c in (d,) }}"))
+{ lambda ; a:f64[2] b:f64[]. let c:f64[2] = add_slice[index=(0,)] a b in (c,) }
+
 The backward step of a loop adds to the cotangent of a table an array of its size that is zero but where the table was read.
 Adding the part alone gives the same sum, and can overwrite the cotangent (`covector.passes.overwriting`).
 """

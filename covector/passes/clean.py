@@ -1,5 +1,12 @@
 """Cleaning: ``clean : Jaxpr -> Jaxpr`` computes the same with fewer equations.
 
+>>> import covector as cv
+>>> program = cv.make_jaxpr(lambda x: (np.cos(x), np.sin(x) * np.sin(x))[1])(1.0)
+>>> program
+{ lambda ; a:weak_f64[]. let b:f64[] = sin a; c:f64[] = sin a; d:f64[] = mul b c in (d,) }
+>>> clean(program)
+{ lambda ; a:weak_f64[]. let b:f64[] = sin a; c:f64[] = mul b b in (c,) }
+
 One pass forwards inlines calls, computes equations whose inputs are all constants (where the result is small), and replaces an
 equation that has been computed already by its result; one pass backwards drops what no output needs.  Effects stay as they are.
 """

@@ -1,5 +1,10 @@
 """Overwriting: which operations of a program may write their result into an argument instead of a copy of it.
 
+>>> from covector.core.parser import parse
+>>> step = parse("{ lambda ; a:f64[2] b:f64[]. let c:f64[2] = add_slice[index=(0,)] a b in (c,) }")
+>>> uses_of_memory(step, owned=step.in_vars[:1]).overwritten, uses_of_memory(step, owned=[]).overwritten
+({0}, set())
+
 A loop that changes one place of a table in each step would copy the table each time.  An operation with an implementation
 ``overwrite`` may write into its first argument where nobody else can see that: the argument is used for the last time, as is
 all that may share its memory, none of which is an input or a constant.  A loop may own its carries, of which it copies the

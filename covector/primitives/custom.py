@@ -293,9 +293,11 @@ def reached_traces(rules: Rules) -> set[Trace]:
 
 
 def closed_over_trace(outs: Values, trace: Trace) -> Trace | None:
-    """The innermost open trace that results of ``trace`` are inside of, though they should be outside of all inner ones.
+    """The innermost open trace whose values are in results of ``trace`` although it is inside of ``trace``; or None.
 
-    It got there by a tracer that the function or its rule closes over.
+        grad(lambda x: np.sum(vmap(lambda y: f(x))(ys)))      where f closes over y
+
+    The one argument of f is a value of ``grad``, which therefore applies f; its result holds y, a value of the inner ``vmap``.
     """
     strange = [t for o in outs for t in misplaced(o, trace) if not t.closed]
     return max(strange, key=lambda t: t.level, default=None)
