@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Sequence
-from functools import reduce
 from typing import Any
 
 import numpy as np
 
-from covector.core.avals import ShapedArray, Zero, array_aval, broadcast_shapes, dtype_of, shape_of, typeof
-from covector.core.kinds import Factorization, Opaque
+from covector.core.avals import ShapedArray, array_aval, dtype_of, typeof
+from covector.core.kinds import Factorization
 from covector.core.primitive import Primitive
+from covector.primitives.directional import Directional
 from covector.primitives.linalg import (
     LinAlgError,
     check_matrices,
     inv_p,
-    padded_stack,
     real,
-    swap,
     trace_of_product,
 )
-from covector.primitives.shaping import Dims, batch_all, is_linear_argument, real_dtype, unbroadcast
+from covector.primitives.shaping import real_dtype
 
 
 def _det_abstract(a: ShapedArray) -> ShapedArray:
@@ -106,52 +102,8 @@ def _adjugate_by_interpolation(a: Any, *directions: Any) -> Any:
     return (coefficients if dtype.kind == "c" else coefficients.real).astype(dtype)
 
 
-adjugate_p = Primitive("adjugate", Opaque(_adjugate), trusted=True)
-"""``adjugate(a)`` is the transposed matrix of cofactors, the derivative of the determinant, at singular matrices too.
-
-``adjugate(a, d1, ..., dk)`` is its k-th derivative in the directions d1, ..., dk.  All of them together are closed under
-differentiation and, being symmetric, under transposition in a direction.
-"""
-
-
-@adjugate_p.def_abstract
-def _adjugate_abstract(*matrices: ShapedArray) -> ShapedArray:
-    check_matrices("adjugate", *matrices)
-    return array_aval(broadcast_shapes(*(m.shape for m in matrices)), np.result_type(*(m.dtype for m in matrices)))
-
-
-@adjugate_p.def_batch
-def _adjugate_batch(size: int, args: Sequence[Any], dims: Dims) -> Any:
-    args = batch_all(size, args, dims)
-    ndim = max(len(shape_of(x)) for x in args)
-    return adjugate_p.bind(*(padded_stack(x, ndim) for x in args)), 0
-
-
-@adjugate_p.def_jvp
-def _adjugate_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
-    """One more direction for a; linear in each direction."""
-    out = adjugate_p.bind(*primals)
-    a, *directions = primals
-    ta, *turns = tangents
-    terms = [] if type(ta) is Zero else [adjugate_p.bind(a, *directions, ta)]
-    for i, t in enumerate(turns):
-        if type(t) is not Zero:
-            terms.append(adjugate_p.bind(a, *directions[:i], t, *directions[i + 1 :]))
-    return out, reduce(operator.add, terms) if terms else typeof(out).zero
-
-
-def _one_direction(mask: tuple[bool, ...], params: dict[str, Any]) -> bool:
-    return sum(mask) == 1 and not mask[0]
-
-
-@adjugate_p.def_transpose(linear=_one_direction)
-def _adjugate_transpose(ct: Any, a: Any, *directions: Any) -> Any:
-    """``<ct, adjugate(a, ..., d)>`` is a derivative of det in the directions ..., d and ctᵀ, which is symmetric in them."""
-    known = [d for d in directions if not is_linear_argument(d)]
-    (d,) = (d for d in directions if is_linear_argument(d))
-    whole = unbroadcast(swap(adjugate_p.bind(a, *known, swap(ct))), d.aval)
-    return None, *(whole if x is d else None for x in directions)
-
+adjugate_p = Primitive("adjugate", Directional(_adjugate), trusted=True)
+"""``adjugate(a)`` is the transposed matrix of cofactors, the derivative of the determinant, at singular matrices too."""
 
 # --- sign and logarithm -----------------------------------------------------------------------------------------------
 

@@ -4,8 +4,7 @@ With ``a = v diag(w) vᴴ`` the function is ``v diag(f(w)) vᴴ``; its derivativ
 
     Σ over orders σ of the directions, Σ over l … m:   f[w_i, w_l, …, w_m, w_j]  (e_σ1)_il … (e_σk)_mj
 
-with the divided differences of f, which have a value at equal eigenvalues too.  So one primitive with a variable number of
-directions is closed under differentiation: a direction more.
+with the divided differences of f, which have a value at equal eigenvalues too.
 
 Sources: Y. L. Daleckii and S. G. Krein, "Integration and differentiation of functions of Hermitian operators" (1965);
 N. J. Higham, "Functions of Matrices" (2008), chapter 3 and appendix B.
@@ -20,13 +19,11 @@ from typing import Any
 
 import numpy as np
 
-from covector.core.avals import ShapedArray, Zero, array_aval, broadcast_shapes, typeof
-from covector.core.jaxpr import Var
-from covector.core.kinds import Opaque
+from covector.core.avals import Zero
 from covector.core.primitive import Primitive
 from covector.interpreters.jvp import jvp
-from covector.primitives.linalg import check_matrices, read_triangle, stacks_in_front, swap
-from covector.primitives.shaping import Dims, unbroadcast
+from covector.primitives.directional import Directional
+from covector.primitives.linalg import read_triangle
 
 Function = Callable[..., Any]
 
@@ -100,47 +97,5 @@ def _matrix_function(a: Any, *directions: Any, f: Function) -> Any:
     return (v @ functools.reduce(np.add, terms) @ vh).astype(np.result_type(a, *directions))
 
 
-matrix_function_p = Primitive("matrix_function", Opaque(_matrix_function), trusted=True)
-"""``(a, *directions)`` gives the derivative of f at a in these directions, symmetric and linear in them.
-
-Of a the lower triangle is read; directions may be any matrices.
-"""
-
-
-@matrix_function_p.def_abstract
-def _matrix_function_abstract(a: ShapedArray, *directions: ShapedArray, f: Function) -> ShapedArray:
-    check_matrices("matrix_function", a, *directions)
-    shape = functools.reduce(broadcast_shapes, [e.shape for e in directions], a.shape)
-    return array_aval(shape, np.result_type(a.dtype, *(e.dtype for e in directions)))
-
-
-@matrix_function_p.def_jvp
-def _matrix_function_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, f: Function) -> Any:
-    out = matrix_function_p.bind(*primals, f=f)
-    a, *directions = primals
-    changes = [] if type(tangents[0]) is Zero else [
-        matrix_function_p.bind(a, *directions, read_triangle(tangents[0], True), f=f)
-    ]
-    for i, t in enumerate(tangents[1:]):
-        if type(t) is not Zero:
-            changes.append(matrix_function_p.bind(a, *directions[:i], t, *directions[i + 1 :], f=f))
-    return out, functools.reduce(lambda x, y: x + y, changes) if changes else typeof(out).zero
-
-
-def _one_direction(mask: tuple[bool, ...], params: dict[str, Any]) -> bool:
-    return not mask[0] and sum(mask) == 1
-
-
-@matrix_function_p.def_transpose(linear=_one_direction)
-def _matrix_function_transpose(ct: Any, a: Any, *directions: Any, f: Function) -> list[Any]:
-    """The form ``trace(c D(e, …))`` is symmetric in c and e: the cotangent takes the place of the direction."""
-    (i,) = [i for i, e in enumerate(directions) if type(e) is Var]
-    moved = matrix_function_p.bind(a, *directions[:i], swap(ct), *directions[i + 1 :], f=f)
-    cts: list[Any] = [None] * (1 + len(directions))
-    cts[1 + i] = unbroadcast(swap(moved), directions[i].aval)
-    return cts
-
-
-@matrix_function_p.def_batch
-def _matrix_function_batch(size: int, args: Sequence[Any], dims: Dims, *, f: Function) -> Any:
-    return matrix_function_p.bind(*stacks_in_front(args, dims), f=f), 0
+matrix_function_p = Primitive("matrix_function", Directional(_matrix_function, lambda t: read_triangle(t, True)), trusted=True)
+"""Of a the lower triangle is read; directions may be any matrices."""
