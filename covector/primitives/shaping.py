@@ -104,11 +104,14 @@ def moveaxis(x: Any, source: int, destination: int) -> Any:
 # --- broadcast_to -----------------------------------------------------------------------------------------------------
 
 FEW = 256
-"""Elements up to which a copy takes a tenth of the time of `np.broadcast_to`, whose view costs 2 us whatever its size."""
+"""Elements up to which a copy takes a tenth of the time of `np.broadcast_to`, whose view costs 2 us whatever its size.
+
+A copy has another order in memory, which ``np.ravel(x, "K")`` shows unless all elements are the same.
+"""
 
 
 def _broadcast_to(x: Any, *, shape: Shape) -> Any:
-    if type(x) in (np.ndarray, np.float64) and x.ndim <= len(shape) and math.prod(shape) <= FEW:
+    if type(x) in (np.ndarray, np.float64) and not x.ndim and math.prod(shape) <= FEW:
         out = np.empty(shape, x.dtype)
         out[...] = x
         return out

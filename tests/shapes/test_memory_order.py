@@ -66,7 +66,20 @@ def test_layouts_that_mean_the_same(shape):
 
 def test_elements_that_are_repeated():
     with pytest.raises(errors.UnsupportedFunctionError, match="repeated ones have none"):
-        covector.grad(lambda z: np.sum(z * np.ravel(np.broadcast_to(z, (3, 4)), "K")))(np.ones(()))
+        covector.grad(lambda z: np.sum(np.ravel(np.broadcast_to(z, (3, 4)), "K") ** 2))(np.arange(4.0))
+    equal = covector.grad(lambda z: np.sum(z * np.ravel(np.broadcast_to(z, (3, 4)), "K")))(np.ones(()))
+    assert equal == 24.0  # whatever their order
+
+
+@pytest.mark.parametrize("shape", [(4,), (3, 1), (1, 4), (3, 4)])
+def test_elements_that_are_repeated_are_in_numpys_order_or_refused(shape):
+    f = lambda z: np.ravel(np.broadcast_to(z, (3, 4)).T, "K")
+    z = np.arange(float(np.prod(shape))).reshape(shape)
+    try:
+        found = covector.jvp(f, (z,), (z,))[0]
+    except errors.UnsupportedFunctionError:
+        return
+    np.testing.assert_array_equal(found, f(z))
 
 
 def test_no_such_order():
