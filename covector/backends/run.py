@@ -104,14 +104,26 @@ def use_backend(name: str) -> Iterator[None]:
         yield
 
 
-def runner(jaxpr: Jaxpr) -> Run:
-    """A function that runs the program on arrays, now: on the backend of the context, and what is watched is reported."""
-    if not MODES:
-        return compiled(jaxpr)
-    report = value_of(WATCH)
+def runner(jaxpr: Jaxpr, backend: str | None = None) -> Run:
+    """A function that runs the program on arrays, now: on a backend, by default that of the context; watchers are told."""
+    report = value_of(WATCH) if MODES else None
     if report is not None:
         return lambda *args: _watched(clean(jaxpr), args, report)
-    return compiled(jaxpr, value_of(BACKEND, NUMPY))
+    if backend is not None:
+        return running_on(backend, jaxpr)
+    return compiled(jaxpr, value_of(BACKEND, NUMPY) if MODES else NUMPY)
+
+
+def running_on(backend: str, jaxpr: Jaxpr) -> Run:
+    """A function that runs the program, and the programs in it, on a backend."""
+    chosen = backend_named(backend, "jit")
+    run = compiled(jaxpr, chosen)
+
+    def running(*args: Any) -> list[Any]:
+        with mode(BACKEND, chosen):
+            return run(*args)
+
+    return running
 
 
 def compiled(jaxpr: Jaxpr, backend: Backend = NUMPY) -> Run:

@@ -102,10 +102,11 @@ class Legalizer:
         """The value in a dtype."""
         atom = value.atom
         if atom.aval.dtype != dtype or atom.aval.weak_type:
+            convert = primitive_named("convert")
             if isinstance(atom, Literal):
-                atom = Literal(np.asarray(atom.value).astype(dtype)[()])
+                atom = Literal(convert.impl(atom.value, dtype=dtype))
             else:
-                atom = self.bind(primitive_named("convert"), atom, dtype=dtype)
+                atom = self.bind(convert, atom, dtype=dtype)
         return Value(atom, atom.aval)
 
     def broadcast(self, value: Value, shape: tuple[int, ...]) -> Any:

@@ -180,6 +180,7 @@ def _convert(x: Any, *, dtype: np.dtype[Any]) -> Any:
 convert_p = Primitive(
     "convert", ElementwiseLinear(_convert, lambda ct, x, *, dtype: ct), trusted=True, makes_new=True
 )
+convert_p.def_rule("legalize", lambda legalizer, x, *, dtype: legalizer.converted(x, dtype))
 
 
 @convert_p.def_rule("lower")

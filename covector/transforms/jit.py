@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 from typing import Any, NamedTuple, overload
 
-from covector.backends.run import compiled
+from covector.backends.run import backend_named, compiled, running_on
 from covector.core.avals import type_of_argument, typeof
 from covector.core.context import MODES, NAMED_AXES, jit_is_disabled, named_axes, open_traces
 from covector.core.jaxpr import Jaxpr, program_axes, program_has_effects
@@ -48,16 +48,26 @@ AMBIGUOUS = object()
 
 @overload
 def jit(
-    f: Callable[P, R], static_argnums: int | Sequence[int] = (), static_argnames: str | Sequence[str] = ()
+    f: Callable[P, R],
+    static_argnums: int | Sequence[int] = (),
+    static_argnames: str | Sequence[str] = (),
+    *,
+    backend: str | None = None,
 ) -> JittedFunction[P, R]: ...
 @overload
 def jit(
-    f: None = None, static_argnums: int | Sequence[int] = (), static_argnames: str | Sequence[str] = ()
+    f: None = None,
+    static_argnums: int | Sequence[int] = (),
+    static_argnames: str | Sequence[str] = (),
+    *,
+    backend: str | None = None,
 ) -> Callable[[Callable[P, R]], JittedFunction[P, R]]: ...
 def jit(
     f: Callable[..., Any] | None = None,
     static_argnums: int | Sequence[int] = (),
     static_argnames: str | Sequence[str] = (),
+    *,
+    backend: str | None = None,
 ) -> Any:
     """Trace a function once, and run its cleaned program from then on.
 
@@ -69,6 +79,8 @@ def jit(
             traced; ``clear_cache()``, or another ``jit`` of the function, sees it anew.
         static_argnums: positions of arguments that are part of the program, of any hashable type.
         static_argnames: names of such arguments.
+        backend: the name of a backend (see `register_backend`) on which the program runs, and those of its derivatives do; by
+            default that of the context.  A call in another program runs as that does.
 
     Returns:
         The compiled function.  Its attributes: ``cache_size()``; ``clear_cache()``; ``explain()``, a text that says for each
@@ -77,6 +89,7 @@ def jit(
 
     Raises:
         TracerBoolConversionError and its like: ``f`` needs the value of an argument that is not static.
+        ArgumentError: there is no such backend.
 
     Example:
         >>> import numpy as np
@@ -87,12 +100,14 @@ def jit(
         5.0
     """
     if f is None:
-        return lambda f: jit(f, static_argnums, static_argnames)
+        return lambda f: jit(f, static_argnums, static_argnames, backend=backend)
     check_callable(f, "jit")
     statics = StaticArguments(f, static_argnums, static_argnames)
     has_statics = bool(statics.positions or statics.names)
     who = transformed("jit", f)
-    name = getattr(f, "__name__", "f")
+    params = {"name": getattr(f, "__name__", "f")}
+    if backend is not None:
+        params["backend"] = backend_named(backend, who.name).name
     options = (frozenset(statics.positions), frozenset(statics.names))
     cache: dict[Hashable, Any] = {}
 
@@ -104,7 +119,7 @@ def jit(
         if entry is None:
             run = partial(statics.call_of(args, kwargs, who.name).apply, f)
             found = kept(f, ("jit", *options, own_key), lambda: trace(run, treedef, key[2:], who))
-            entry = found.once("entry", lambda: _entry(found))
+            entry = found.once(("entry", backend), lambda: _entry(found, backend))
             if found.hoisted:
                 return entry
             cache[own_key] = entry
@@ -134,7 +149,7 @@ def jit(
         else:
             if not (entry.hoisted or MODES or (entry.needs_context and open_traces())):
                 return tree_unflatten(entry.out_tree, entry.run(*leaves))
-        outs = jit_p.bind(*entry.hoisted, *leaves, jaxpr=entry.jaxpr, name=name)
+        outs = jit_p.bind(*entry.hoisted, *leaves, jaxpr=entry.jaxpr, **params)
         return tree_unflatten(entry.out_tree, own_results(outs, leaves))
 
     def entries() -> list[Any]:
@@ -143,9 +158,9 @@ def jit(
     def lower(*args: Any, **kwargs: Any) -> Lowered:
         call = statics.call_of(args, kwargs, who.name)
         found = traced_alone(f, call, who)
-        return Lowered(who.name, found.jaxpr, tree_structure(call.dynamic), found.out_tree.child(0))
+        return Lowered(who.name, found.jaxpr, tree_structure(call.dynamic), found.out_tree.child(0), backend)
 
-    again = partial(jit, static_argnums=static_argnums, static_argnames=static_argnames)
+    again = partial(jit, static_argnums=static_argnums, static_argnames=static_argnames, backend=backend)
     wrapper = wrap_like(f, jitted, "jit", again)
     wrapper.snapshot = True
     wrapper.cache_size = lambda: len(entries())  # type: ignore[attr-defined]
@@ -155,16 +170,16 @@ def jit(
     return wrapper
 
 
-def _entry(found: Traced) -> Entry:
+def _entry(found: Traced, backend: str | None) -> Entry:
     jaxpr = found.jaxpr
     needs_context = program_has_effects(jaxpr) or bool(program_axes(jaxpr))
-    return Entry(jaxpr, _runner(jaxpr), found.hoisted, found.out_tree.child(0), needs_context)
+    return Entry(jaxpr, _runner(jaxpr, backend), found.hoisted, found.out_tree.child(0), needs_context)
 
 
-def _runner(jaxpr: Jaxpr) -> Callable[..., list[Any]]:
+def _runner(jaxpr: Jaxpr, backend: str | None) -> Callable[..., list[Any]]:
     """What runs a program on arrays: the caller may write to each result without changing an argument or another result."""
-    run = compiled(jaxpr)
-    return run if has_own_outputs(clean(jaxpr)) else lambda *leaves: own_results(run(*leaves), leaves)
+    run = compiled(jaxpr) if backend is None else running_on(backend, jaxpr)
+    return run if backend is None and has_own_outputs(clean(jaxpr)) else lambda *leaves: own_results(run(*leaves), leaves)
 
 
 def _avals(leaves: list[Any], tree: Any, f: Any, who: str) -> list[Any]:

@@ -26,13 +26,14 @@ class Lowered:
         out_tree: the structure of the result.
     """
 
-    __slots__ = ("in_tree", "jaxpr", "name", "out_tree")
+    __slots__ = ("backend", "in_tree", "jaxpr", "name", "out_tree")
 
-    def __init__(self, name: str, jaxpr: Jaxpr, in_tree: Any, out_tree: Any):
+    def __init__(self, name: str, jaxpr: Jaxpr, in_tree: Any, out_tree: Any, backend: str | None = None):
         self.name = name
         self.jaxpr = clean(jaxpr)
         self.in_tree = in_tree
         self.out_tree = out_tree
+        self.backend = backend
 
     @property
     def out_info(self) -> Any:
@@ -43,7 +44,7 @@ class Lowered:
         """The program as text.
 
         Args:
-            dialect: "jaxpr", which `parse` reads back, or "python", the code that runs.
+            dialect: "jaxpr", which `parse` reads back, or "python", the code that runs on the backend "numpy".
 
         Raises:
             ArgumentError: there is no such dialect.
@@ -84,7 +85,7 @@ class Compiled:
 
     def __init__(self, lowered: Lowered):
         self.lowered = lowered
-        runner(lowered.jaxpr)
+        runner(lowered.jaxpr, lowered.backend)
 
     def as_text(self, dialect: str = "jaxpr") -> str:
         """The program as text; see `Lowered.as_text`."""
@@ -95,7 +96,7 @@ class Compiled:
         leaves, treedef = tree_flatten((args, kwargs))
         if treedef != self.lowered.in_tree or [*map(typeof, leaves)] != self.lowered.jaxpr.in_avals:
             raise self._mismatch(leaves, treedef)
-        return tree_unflatten(self.lowered.out_tree, runner(self.lowered.jaxpr)(*leaves))
+        return tree_unflatten(self.lowered.out_tree, runner(self.lowered.jaxpr, self.lowered.backend)(*leaves))
 
     def _mismatch(self, leaves: Sequence[Any], treedef: Any) -> errors.TreeMismatchError:
         wanted = ", ".join(map(str, self.lowered.jaxpr.in_avals))
