@@ -77,11 +77,14 @@ class MissingRuleError(CovectorError, NotImplementedError):
     """A transformation met a primitive that has no rule for it."""
 
     def __init__(self, primitive: str, rule: str, asker: str):
+        own = "impl abstract jvp linearize transpose batch".split()
         super().__init__(
             describe(
                 f"{asker} needs the {rule!r} rule of the primitive {primitive!r}, which has none.",
                 why="a primitive takes part in a transformation only through the rule registered for it",
-                fix=f"register one with @{primitive}_p.def_{rule} (the signatures are in help(covector.Primitive))",
+                fix=f"register one with @{primitive}_p.def_{rule} (the signatures are in help(covector.Primitive))"
+                if rule in own
+                else f'register one with @{primitive}_p.def_rule("{rule}"), or for its kind with @covector.extend.derives',
             )
         )
 

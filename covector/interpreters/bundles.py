@@ -24,7 +24,7 @@ done with the parts is seen by every transformation around, so an interpreter co
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from covector.core import errors
@@ -104,8 +104,8 @@ class Interpreter(Interpretation):
     follows_rules: ClassVar[bool] = False
 
     @property
-    def key(self) -> Hashable:  # type: ignore[override]
-        return self.name
+    def key(self) -> Any:  # type: ignore[override]
+        return type(self)
 
     def __call__(self, f: Callable[..., Sequence[Any]], *bundles: Bundle) -> list[Bundle]:
         """The outputs of ``f`` for these bundles of its arguments."""
@@ -122,6 +122,11 @@ class Interpreter(Interpretation):
 
     def ruled(self, primitive: Any, bundles: Sequence[Bundle], params: Any, f: Callable[..., Sequence[Any]]) -> list[Bundle]:
         return self.apply(primitive, bundles, params) if self.follows_rules else self(f, *bundles)
+
+    def undecided(self, primitive: Any, bundles: Sequence[Bundle], params: dict[str, Any]) -> list[Bundle]:
+        what = f"the value that decides {primitive.name!r} is none as it is in {self.name!r}."
+        fix = "give the interpreter a method undecided(primitive, bundles, params) that returns the bundles of the results"
+        raise errors.ConcretizationError(errors.describe(what, why="it could go several ways", fix=fix))
 
     def aval(self, bundle: Bundle) -> Any:
         """The aval of the value that a bundle stands for."""

@@ -26,7 +26,6 @@ from functools import partial, reduce
 from itertools import zip_longest
 from typing import Any, ClassVar, NamedTuple
 
-from covector.core import errors
 from covector.core.avals import Zero, instantiate, typeof
 from covector.core.jaxpr import Jaxpr
 from covector.interpreters.evaluate import eval_jaxpr
@@ -159,7 +158,7 @@ class Interpretation:
 
     def undecided(self, primitive: Any, bundles: Sequence[Bundle], params: dict[str, Any]) -> list[Bundle]:
         """The results of a choice or a loop where the value that decides it is not plain."""
-        raise errors.MissingRuleError(primitive.name, str(self.key), "a choice by a value that is not known as it is")
+        raise NotImplementedError
 
     def ruled(
         self, primitive: Any, bundles: Sequence[Bundle], params: dict[str, Any], f: Callable[..., Sequence[Any]]
