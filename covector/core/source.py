@@ -171,12 +171,14 @@ def user_source() -> Source | None:
     """The place in the user's code that is being executed, or where the equation was made that is being worked on."""
     start = sys._getframe(1)
     frame: FrameType | None = start
+    known = _is_library_code.get
     while frame is not None:
         code = frame.f_code
-        if not is_library(code.co_filename):
+        filename = code.co_filename
+        if not (known(filename) or is_library(filename)):  # a call for each frame would take half of all the time here
             return Source(code, frame.f_lasti)
-        if code.co_filename in _names_sources:
-            source_of = _names_sources[code.co_filename].get(code)
+        if filename in _names_sources:
+            source_of = _names_sources[filename].get(code)
             source = source_of(frame.f_locals) if source_of is not None else None
             if source is not None:
                 return source

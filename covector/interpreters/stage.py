@@ -90,8 +90,16 @@ class StageTrace(Trace):
     def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
         if self.closed:
             raise leaked(self, args)
-        inputs = [a.variable if type(a) is StageTracer and a._trace is self else self.keep(a) for a in args]
-        avals = [typeof(a) for a in args]
+        inputs: list[Any] = []
+        avals = []
+        for a in args:
+            if type(a) is StageTracer and a._trace is self:
+                a = a.variable
+                avals.append(a.aval)
+            else:
+                avals.append(typeof(a))
+                a = self.keep(a)
+            inputs.append(a)
         out_avals = primitive.abstract(*avals, **params)
         if NAMED_AXES:
             out_avals = recorded_avals(primitive, params, avals, out_avals)
@@ -280,11 +288,11 @@ class _Closing:
         live = {v for v in out_vars if type(v) is Var}
         kept = []
         for entry in reversed(trace.tape):
-            if any(v in live for v in entry[3]) or has_effects(entry[0], entry[2]):
+            if not live.isdisjoint(entry[3]) or has_effects(entry[0], entry[2]):
                 kept.append(entry)
-                live.update(v for v in entry[1] if type(v) is Var)
+                live.update([v for v in entry[1] if type(v) is Var])
         equations = [
-            Equation(primitive, [self.atom(x) for x in inputs], params, outputs, source)
+            Equation(primitive, [x if type(x) is Var else self.atom(x) for x in inputs], params, outputs, source)
             for primitive, inputs, params, outputs, source in reversed(kept)
         ]
         mask = [False] * len(self.hoisted) + [True] * len(in_vars) if linear else None
