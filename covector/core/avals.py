@@ -247,7 +247,10 @@ PYTHON_NUMBERS: frozenset[type] = WEAK_NUMBERS | {bool}
 NUMPY_TWINS: frozenset[type] = frozenset({np.int64, np.float64, np.complex128})
 """The types of NumPy's numbers that have the values of Python's, bit for bit."""
 
-PLAIN_TYPES: frozenset[type] = PYTHON_NUMBERS | {np.ndarray, np.float64}
+ARRAY_TYPES: frozenset[type] = frozenset({np.ndarray, np.float64})
+"""The types of arrays, and of what operations on them make of scalars (mostly)."""
+
+PLAIN_TYPES: frozenset[type] = PYTHON_NUMBERS | ARRAY_TYPES
 """The types of nearly all values that are not traced."""
 
 

@@ -66,12 +66,14 @@ class Mode:
 class Context:
     """The traces that are open, outermost first, the modes that are on, the latest last, and what `axis_of_rule` is."""
 
-    __slots__ = ("axis", "modes", "traces")
+    __slots__ = ("axis", "before", "modes", "traces")
 
-    def __init__(self, traces: tuple[Any, ...], modes: tuple[Mode, ...], axis: Any):
+    def __init__(self, traces: tuple[Any, ...], modes: tuple[Mode, ...], axis: Any, before: Context | None = None):
         self.traces = traces
         self.modes = modes
         self.axis = axis
+        self.before = before
+        """The context in which the latest traces were opened, and nothing else was changed."""
 
 
 _current: ContextVar[Context] = ContextVar("covector_context", default=Context((), (), None))  # noqa: B039 - nobody writes to it
@@ -98,7 +100,7 @@ def open_traces() -> tuple[Any, ...]:
 def enter(*opened: Any) -> None:
     """Note that traces are open in this context."""
     context = _current.get()
-    _current.set(Context(context.traces + opened, context.modes, context.axis))
+    _current.set(Context(context.traces + opened, context.modes, context.axis, context))
     for trace in opened:
         if trace.captures:
             CAPTURING.append(trace)
@@ -109,11 +111,10 @@ def enter(*opened: Any) -> None:
 def leave(*ended: Any) -> None:
     """Note that traces, which are closed now, are open no more."""
     context = _current.get()
-    traces = context.traces
-    if traces[-len(ended) :] == ended:
-        _current.set(Context(traces[: -len(ended)], context.modes, context.axis))
+    if context.before is not None and context.traces[-len(ended) :] == ended:
+        _current.set(context.before)
     else:
-        _current.set(Context(tuple(t for t in traces if not t.closed), context.modes, context.axis))
+        _current.set(Context(tuple(t for t in context.traces if not t.closed), context.modes, context.axis))
     for trace in ended:
         if trace.captures:
             CAPTURING.remove(trace)

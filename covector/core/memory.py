@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
 from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
@@ -74,9 +74,12 @@ def owner_of(x: ndarray) -> Any:
     return base
 
 
-def own_results(results: Iterable[Any], given: Iterable[Any] = ()) -> list[Any]:
+def own_results(results: Sequence[Any], given: Iterable[Any] = ()) -> list[Any]:
     """Results that the caller may write to: each an array with memory of its own, that none of those ``given`` shares."""
-    taken = {id(x if x.base is None else owner_of(x)) for x in given if issubclass(type(x), ndarray)}
+    taken = set()
+    for x in given:
+        if issubclass(type(x), ndarray):
+            taken.add(id(x if x.base is None else owner_of(x)))
 
     def own(x: ndarray) -> ndarray:
         owner = id(x if x.base is None else owner_of(x))
@@ -85,7 +88,14 @@ def own_results(results: Iterable[Any], given: Iterable[Any] = ()) -> list[Any]:
         taken.add(owner)
         return x
 
-    return [own(x) if type(x) is ndarray else mapped(own, x) for x in results]
+    owned = []
+    for x in results:
+        if type(x) is ndarray and x.base is None and id(x) not in taken and x.flags.writeable:
+            taken.add(id(x))
+        else:
+            x = mapped(own, x)
+        owned.append(x)
+    return owned
 
 
 # --- snapshots, which programs keep --------------------------------------------------------------------------------------

@@ -20,6 +20,8 @@ linearize  ``(primals, tangents, **params) -> (out, tangent_out)``              
 transpose  ``(cotangent, *args, **params) -> cotangents of the args``              linear arguments are `Var`; None for others
 batch      ``(size, args, dims, **params) -> (out, out_dim)``                      dims are axes, or None where not batched
 linear     ``(mask, params) -> bool``                                             may exactly the arguments in mask be linear?
+record     ``(trace, args, params) -> tracer or None``                            linearize, for plain arrays, at once
+pull       ``(arrived, cotangent, out, inputs, params) -> None``                  transpose, for plain arrays, at once
 ========== ====================================================================== =============================================
 
 A primitive with ``multiple_results`` returns, and its rules take and return, a list of outputs.
@@ -145,7 +147,7 @@ class open_trace(Generic[TraceType]):
     __slots__ = ("trace",)
 
     def __init__(self, trace_type: Callable[..., TraceType], *args: Any, **kwargs: Any):
-        self.trace = new_trace(trace_type, *args, **kwargs)
+        self.trace = new_trace(trace_type, *args, **kwargs) if MODES else trace_type(*args, **kwargs)
 
     def __enter__(self) -> TraceType:
         enter(self.trace)
@@ -170,6 +172,13 @@ _watched_trace: list[Callable[..., Any]] = []
 def watch_traces(watched_trace: Callable[..., Any]) -> None:
     """Declare ``watched_trace(trace_type, watch, *args)``, what is opened where results of operations are watched."""
     _watched_trace[:] = [watched_trace]
+
+
+def apply_to_one(primitive: Primitive, x: Any, params: dict[str, Any]) -> Any:
+    """``primitive.bind(x, **params)`` for one operand, which has only one trace to ask."""
+    if isinstance(x, TracerBase) and not CAPTURING:
+        return x._trace.process(primitive, (x,), params)
+    return primitive.bind(x, **params)
 
 
 NO_PARAMS: dict[str, Any] = {}
@@ -223,6 +232,8 @@ class Primitive:
         "name",
         "origin",
         "overwrite",
+        "pull",
+        "record",
         "repeatable",
         "rules",
         "transpose",
@@ -274,6 +285,8 @@ class Primitive:
         self.linearize: Callable[..., Any] | None = None
         self.transpose: Callable[..., Any] | None = None
         self.batch: Callable[..., Any] | None = None
+        self.record: Callable[..., Any] | None = None
+        self.pull: Callable[..., Any] | None = None
         self.linear = self.kind.linear
         self.linear_masks: dict[tuple[bool, ...], bool] = {}
         for rule in SLOTS:
@@ -330,6 +343,9 @@ class Primitive:
         self.rules[name] = rule
         if name in SLOTS:
             self._install(name, rule)
+        for short_cut, rules in SHORT_CUTS.items():
+            if name in rules and self.from_kind.pop(short_cut, None) is not None:
+                setattr(self, short_cut, None)
         if name == "impl":
             for other in [other for other in SLOTS if other in self.from_kind]:
                 self.derive(other)  # anew: it may have been made of the implementation
@@ -343,8 +359,8 @@ class Primitive:
         return self.rules.get(name) or self.from_kind.get(name) or self.derive(name)
 
     def derive(self, name: str) -> Callable[..., Any] | None:
-        """Let the rule follow from the kind, unless one was registered here."""
-        if name in self.rules:
+        """Let the rule follow from the kind, unless one was registered here, or one for which it is a short cut."""
+        if name in self.rules or not self.rules.keys().isdisjoint(SHORT_CUTS.get(name, ())):
             return None
         for kind in type(self.kind).__mro__:
             found = _derivations.get((name, kind))
@@ -417,8 +433,13 @@ SLOTS: dict[str, Callable[[Primitive, Any], Any]] = {
     "jvp": lambda p, rule: in_users_code(checked_jvp(p, "JVP", rule)),
     "linearize": lambda p, rule: in_users_code(checked_jvp(p, "linearize", rule)),
     "transpose": lambda p, rule: checked_transpose(p.name, rule),
+    "record": lambda p, rule: None,
+    "pull": lambda p, rule: None,
 }
 """The rules that are attributes of the primitive, since dispatch needs them at once, and how they are checked."""
+
+SHORT_CUTS = {"record": ("jvp", "linearize"), "pull": ("transpose",)}
+"""Rules that do for plain arrays what others do, in fewer steps: of trusted primitives alone, for they are not checked."""
 
 
 # --- rules that follow from the kind ----------------------------------------------------------------------------------

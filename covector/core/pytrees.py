@@ -44,6 +44,9 @@ def tree_flatten(tree: Any, is_leaf: Callable[[Any], bool] | None = None) -> tup
     [1, 2, 3]
     """
     cls = type(tree)
+    if is_leaf is None and cls in TYPEOF:
+        treedef = _flat.get((None, 1))
+        return [tree], _structure_of_values(None, 1) if treedef is None else treedef
     if (cls is list or cls is tuple) and is_leaf is None:
         for x in tree:
             if type(x) not in TYPEOF:
@@ -55,25 +58,42 @@ def tree_flatten(tree: Any, is_leaf: Callable[[Any], bool] | None = None) -> tup
     return leaves, treedef
 
 
+def flatten_call(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[Any], Any]:
+    """`tree_flatten` of the pair."""
+    if not kwargs:
+        leaves, treedef = tree_flatten(args)
+        if id(treedef) in _sequences:
+            known = _calls.get(len(leaves))
+            if known is None:
+                known = _calls[len(leaves)] = tree_flatten((args, kwargs))[1]
+            return leaves, known
+    return tree_flatten((args, kwargs))
+
+
+_calls: dict[int, Any] = {}
+"""The structures of calls with so many values by position."""
+
+
 def tree_unflatten(treedef: Any, leaves: Iterable[Any]) -> Any:
     """The tree of this structure with these leaves."""
     known = _sequences.get(id(treedef))
     if known is not None:
-        tree = known[0](leaves)
-        if len(tree) == known[1]:
-            return tree
+        cls, length = known
+        tree = (cls or list)(leaves)
+        if len(tree) == length:
+            return tree if cls is not None else tree[0]
         leaves = tree
     return optree().tree_unflatten(treedef, leaves)
 
 
-_flat: dict[tuple[type, int], Any] = {}
-"""The structures of lists and tuples of values by their lengths: optree takes 1 us to find one, and as long to fill it."""
-_sequences: dict[int, tuple[type, int]] = {}
+_flat: dict[tuple[Any, int], Any] = {}
+"""The structures of lists and tuples of values by their lengths, and of a value (None): optree takes 1 us to find one."""
+_sequences: dict[int, tuple[Any, int]] = {}
 """The same backwards, by the identity of the structure."""
 
 
-def _structure_of_values(cls: type, length: int) -> Any:
-    treedef = optree().tree_structure(cls([0] * length), namespace=NAMESPACE)
+def _structure_of_values(cls: Any, length: int) -> Any:
+    treedef = optree().tree_structure(0 if cls is None else cls([0] * length), namespace=NAMESPACE)
     if length <= 16:
         treedef = _flat.setdefault((cls, length), treedef)  # for good, so that no other structure has its identity
         _sequences[id(treedef)] = cls, length

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from covector.core import asked, errors
-from covector.core.avals import Shape, check_class, register_type
+from covector.core.avals import PLAIN_TYPES, Shape, check_class, register_type
 from covector.core.context import CAPTURING
 from covector.core.primitive import NO_PARAMS, Primitive, TracerBase
 from covector.core.source import Source
@@ -30,14 +30,22 @@ from covector.core.source import Source
 UFUNCS: dict[np.ufunc, Callable[..., Any]] = {}
 """What a ufunc means on tracers: called with its inputs."""
 
-UNARY_UFUNCS: dict[np.ufunc, Primitive] = {}
-"""Ufuncs of one argument that are just a primitive: their trace is known without `Primitive.bind`."""
+UFUNC_PRIMITIVES: dict[np.ufunc, Primitive] = {}
+"""Ufuncs that are just a primitive: next to plain operands the trace that decides is known without `Primitive.bind`."""
 
 UFUNC_METHODS: dict[str, Callable[..., Any]] = {}
 """What ``ufunc.reduce``, ``accumulate``, ``outer``, ``at`` mean, and a call with keyword arguments (under "__call__")."""
 
 FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {}
 """What a NumPy function means on tracers: called with its arguments."""
+
+def is_alone(tracer: Tracer, operands: Sequence[Any]) -> bool:
+    """Whether no other operand is a tracer, or anything but an array or a number."""
+    for x in operands:  # noqa: SIM110 - a generator takes as long as what this saves
+        if x is not tracer and type(x) not in PLAIN_TYPES:
+            return False
+    return True
+
 
 VIEWS: dict[Callable[..., Any], Callable[..., bool]] = {}
 """NumPy's functions whose result may share memory with an argument, so that a write into one is seen in the other: with which
@@ -249,9 +257,9 @@ class Tracer(TracerBase):
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         if method == "__call__" and not kwargs:
-            unary = UNARY_UFUNCS.get(ufunc)
-            if unary is not None and not CAPTURING:
-                return self._trace.process(unary, inputs, NO_PARAMS)
+            primitive = UFUNC_PRIMITIVES.get(ufunc)
+            if primitive is not None and not CAPTURING and (len(inputs) == 1 or is_alone(self, inputs)):
+                return self._trace.process(primitive, inputs, NO_PARAMS)
             handler = UFUNCS.get(ufunc)
             if handler is not None:
                 for x in inputs:
@@ -274,8 +282,8 @@ class Tracer(TracerBase):
         if may_view is not None:
             if may_view(*args, **kwargs):
                 mark_views(out, (*args, *kwargs.values()))
-        elif isinstance(out, Tracer) and (is_first(out, args) or hasattr(out, "viewed")) and func not in ITSELF:
-            return out.duplicate()  # it is new, whatever it was made with
+        elif isinstance(out, Tracer) and (hasattr(out, "viewed") or is_first(out, args[0] if args else None)):
+            return out if func in ITSELF else out.duplicate()  # it is new, whatever it was made with
         return out
 
     def __array_namespace__(self, *, api_version: str | None = None) -> Any:
@@ -292,9 +300,8 @@ class Tracer(TracerBase):
         return self
 
 
-def is_first(out: Any, args: Sequence[Any]) -> bool:
+def is_first(out: Any, first: Any) -> bool:
     """Whether a result is the first argument, or the first of a list there."""
-    first: Any = args[0] if args else None
     return out is first or (issubclass(type(first), (list, tuple)) and len(first) > 0 and out is first[0])
 
 
@@ -329,8 +336,7 @@ def register_method(name: str, method: Any) -> None:
 def register_ufunc(ufunc: np.ufunc, meaning: Any) -> None:
     """Say what a ufunc means on tracers: a primitive, or a function of its inputs."""
     if isinstance(meaning, Primitive):
-        if ufunc.nin == 1:
-            UNARY_UFUNCS[ufunc] = meaning
+        UFUNC_PRIMITIVES[ufunc] = meaning
         meaning = meaning.bind
     UFUNCS[ufunc] = meaning
 

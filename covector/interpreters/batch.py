@@ -72,14 +72,17 @@ class BatchTrace(Trace):
     def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
         if self.closed:
             raise leaked(self, args)
-        values: Sequence[Any]
-        dims: Sequence[int | None]
+        values: Any
+        dims: Any
         if len(args) == 1:
             x, dim = self.lower(args[0])
             values, dims = (x,), (dim,)
         else:
-            values = [a.value if type(a) is BatchTracer and a._trace is self else a for a in args]
-            dims = [a.dim if type(a) is BatchTracer and a._trace is self else None for a in args]
+            values, dims = [], []
+            for a in args:
+                is_batch = type(a) is BatchTracer and a._trace is self
+                values.append(a.value if is_batch else a)
+                dims.append(a.dim if is_batch else None)
         rule = primitive.batch
         if rule is None:
             raise errors.MissingRuleError(primitive.name, "batch", self.name)

@@ -17,27 +17,37 @@ import numpy as np
 
 from covector.core import errors
 from covector.core.avals import PYTHON_NUMBERS, SCALAR_ZEROS, Zero, typeof
-from covector.core.context import enter, leave
+from covector.core.context import MODES, NAMED_AXES, enter, leave
+from covector.core.jaxpr import Var
 from covector.core.memory import Holder, copy_of
 from covector.core.primitive import Primitive, Trace, TracerBase, new_trace, open_trace
 from covector.core.source import Source
 from covector.core.tracer import Tracer, register_tracer
-from covector.interpreters.stage import is_written_zero, leaked
+from covector.interpreters.stage import StageTracer, is_written_zero, leaked
 
 
 class JVPTracer(Tracer):
-    """A primal value with its tangent."""
+    """A primal value with its tangent.
 
-    __slots__ = ("primal", "tangent")
+    Of a tangent that is staged the variable is enough until a rule asks for more, if it has the type of the primal.
+    """
+
+    __slots__ = ("primal", "staged")
 
     def __init__(self, trace: JVPTrace, primal: Any, tangent: Any):
         self._trace = trace
         self.primal = primal
-        self.tangent = tangent
+        self.staged = tangent
+
+    @property
+    def tangent(self) -> Any:
+        staged = self.staged
+        return StageTracer(self._trace.tape, staged) if type(staged) is Var else staged
 
     @property
     def aval(self) -> Any:
-        return typeof(self.primal)
+        staged = self.staged
+        return staged.aval if type(staged) is Var else typeof(self.primal)
 
     def concrete(self) -> Any:
         return self.primal.concrete() if isinstance(self.primal, Tracer) else self.primal
@@ -54,7 +64,7 @@ class JVPTracer(Tracer):
         return "as a plain value it would lose its derivative"
 
 
-register_tracer(JVPTracer, lambda x: typeof(x.primal))
+register_tracer(JVPTracer, lambda x: x.staged.aval if type(x.staged) is Var else typeof(x.primal))
 
 
 class JVPTrace(Trace):
@@ -75,20 +85,24 @@ class JVPTrace(Trace):
     def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
         if self.closed:
             raise leaked(self, args)
+        if self.holder is not None and primitive.record is not None and not NAMED_AXES:
+            recorded = primitive.record(self, args, params)
+            if recorded is not None:
+                return recorded
         if len(args) == 1:
             (x,) = args
             primals: Sequence[Any] = (x.primal,)
-            tangents: Sequence[Any] = (x.tangent,)
+            tangents: Sequence[Any] = (x.staged if self.tape is None else x.tangent,)
         elif len(args) == 2:
             x, y = args
             if type(x) is JVPTracer and x._trace is self:
-                px, tx = x.primal, x.tangent
+                px, tx = x.primal, x.staged if self.tape is None else x.tangent
             elif type(x) in SCALAR_ZEROS:
                 px, tx = x, SCALAR_ZEROS[type(x)]
             else:
                 px, tx = self.constant(x)
             if type(y) is JVPTracer and y._trace is self:
-                py, ty = y.primal, y.tangent
+                py, ty = y.primal, y.staged if self.tape is None else y.tangent
             elif type(y) in SCALAR_ZEROS:
                 py, ty = y, SCALAR_ZEROS[type(y)]
             else:
@@ -137,7 +151,7 @@ class JVPTrace(Trace):
     def lower(self, x: Any) -> tuple[Any, Any]:
         """The primal and the tangent of any value."""
         if type(x) is JVPTracer and x._trace is self:
-            return x.primal, x.tangent
+            return x.primal, x.staged if self.tape is None else x.tangent
         return x, typeof(x).zero
 
     def primal(self, x: Any) -> Any:
@@ -154,7 +168,7 @@ class Pushforward:
     __slots__ = ("holder", "trace")
 
     def __init__(self, name: str, origin: Source | None):
-        self.trace = new_trace(JVPTrace, name, origin)
+        self.trace = new_trace(JVPTrace, name, origin) if MODES else JVPTrace(name, origin)
         self.holder = Holder()
 
     def __enter__(self) -> Pushforward:
@@ -169,12 +183,23 @@ class Pushforward:
 
     def inputs(self, primals: Sequence[Any], tangents: Sequence[Any]) -> list[Any]:
         """The arguments to run the function on."""
-        trace, held = self.trace, self.held
-        pairs = zip(map(held, primals), tangents, strict=True)
-        return [p if type(t) is Zero else JVPTracer(trace, p, held(t)) for p, t in pairs]
+        hold, args = self.holder.hold, []
+        for p, t in zip(primals, tangents, strict=True):
+            p = hold(p) if issubclass(type(p), np.ndarray) else p
+            if type(t) is not Zero:
+                p = JVPTracer(self.trace, p, hold(t) if issubclass(type(t), np.ndarray) else t)
+            args.append(p)
+        return args
 
-    def held(self, x: Any) -> Any:
-        return self.holder.hold(x) if issubclass(type(x), np.ndarray) else x
+    def outputs(self, outs: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+        """The primal outputs and their tangents, with zeros written out."""
+        primals, tangents = [], []
+        for o in outs:
+            is_pair = type(o) is JVPTracer and o._trace is self.trace
+            t = o.staged if is_pair else typeof(o).zero
+            primals.append(o.primal if is_pair else o)
+            tangents.append(t.aval.zeros() if type(t) is Zero else t)
+        return primals, tangents
 
 
 def jvp(

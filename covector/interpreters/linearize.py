@@ -25,8 +25,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from covector.core import errors
-from covector.core.avals import Zero, typeof
-from covector.core.context import enter, leave
+from covector.core.avals import ARRAY_TYPES, Zero, typeof
+from covector.core.context import MODES, enter, leave
 from covector.core.jaxpr import Jaxpr, Var
 from covector.core.memory import Holder
 from covector.core.primitive import TracerBase, new_trace, open_trace
@@ -63,8 +63,8 @@ class Linearization:
     def __init__(self, name: str = "linearize", origin: Source | None = None, *, brief: bool = False):
         self.holder = holder = Holder()
         self.brief = brief
-        self.trace = new_trace(JVPTrace, name, origin, holder)
-        self.tape = new_trace(LinearTrace, name, origin, holder)
+        self.trace = new_trace(JVPTrace, name, origin, holder) if MODES else JVPTrace(name, origin, holder)
+        self.tape = LinearTrace(name, origin, holder)
         self.tape.level = self.trace.level + 1
         self.trace.tape = self.tape
         self.in_vars: list[Var | None] = []
@@ -76,27 +76,30 @@ class Linearization:
     def __exit__(self, kind: Any, error: BaseException | None, traceback: TracebackType | None) -> None:
         self.tape.closed = self.trace.closed = True
         leave(self.trace, self.tape)
-        self.holder.end(self.trace.name, error, traceback, None if self.brief else self.tape.tape)
+        if self.holder.held:
+            self.holder.end(self.trace.name, error, traceback, None if self.brief else self.tape.tape)
 
-    def inputs(self, primals: Sequence[Any], nonzero: Sequence[bool]) -> list[Any]:
-        """The arguments to run the function on: those marked ``nonzero`` have a staged tangent."""
+    def inputs(self, primals: Sequence[Any], tangents: Sequence[Any]) -> list[Any]:
+        """The arguments to run the function on, with staged ``tangents`` of these types (None: without)."""
         args = []
-        for primal, wanted in zip(primals, nonzero, strict=True):
-            if wanted:
-                tangent = self.tape.new_input(typeof(primal).tangent())
-                self.in_vars.append(tangent.variable)
+        for primal, aval in zip(primals, tangents, strict=True):
+            var = None
+            if aval is not None:
+                var = Var(aval)
                 held = self.holder.hold(primal) if issubclass(type(primal), np.ndarray) else primal
-                args.append(JVPTracer(self.trace, held, tangent))
-            else:
-                self.in_vars.append(None)
-                args.append(primal)
+                primal = JVPTracer(self.trace, held, var if type(held) in ARRAY_TYPES else StageTracer(self.tape, var))
+            self.in_vars.append(var)
+            args.append(primal)
         return args
 
     def outputs(self, outs: Sequence[Any]) -> tuple[list[Any], LinearProgram]:
         """The primal outputs, and the linear program from the input tangents to the output tangents."""
-        pairs = [self.trace.lower(o) for o in outs]
-        tangents = [linear_output(self.tape, t) for _, t in pairs]
-        return [p for p, _ in pairs], LinearProgram(self.tape, self.in_vars, tangents)
+        primals, tangents = [], []
+        for o in outs:
+            p, t = self.trace.lower(o)
+            primals.append(p)
+            tangents.append(linear_output(self.tape, t))
+        return primals, LinearProgram(self.tape, self.in_vars, tangents)
 
 
 def linearize(
@@ -104,7 +107,8 @@ def linearize(
 ) -> tuple[list[Any], LinearProgram]:
     """The outputs of ``f`` at ``primals``, and the linear map from the tangents marked ``nonzero`` to the output tangents."""
     with Linearization() as lin:
-        return lin.outputs(f(*lin.inputs(primals, nonzero)))
+        tangents = [typeof(p).tangent() if m else None for p, m in zip(primals, nonzero, strict=True)]
+        return lin.outputs(f(*lin.inputs(primals, tangents)))
 
 
 def linear_output(tape: LinearTrace, tangent: Any) -> Any:

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from covector.core import errors
-from covector.core.avals import PLAIN_TYPES, Zero, instantiate, typeof
+from covector.core.avals import ARRAY_TYPES, PLAIN_TYPES, Zero, instantiate, typeof
 from covector.core.context import KEPT_AXES, MODES, NAMED_AXES, WATCH, mode, value_of
 from covector.core.jaxpr import Jaxpr, Var, has_effects, sub_jaxprs
 from covector.core.memory import Holder
@@ -83,7 +83,21 @@ class PartialSum:
                 self.buffer = np.zeros(self.aval.shape, self.aval.dtype)
             ct.add_into(self.buffer, ct.value)
 
+    def add_part(self, where: Any, value: Any) -> None:
+        """Add an array to the part that is read with ``x[where]``."""
+        if self.buffer is None:
+            self.buffer = np.zeros(self.aval.shape, self.aval.dtype)
+            self.buffer[where] = value
+            return
+        part = self.buffer[where]
+        if type(part) is np.ndarray:  # a view
+            part += value
+        else:
+            self.buffer[where] = part + value
+
     def total(self) -> Any:
+        if self.whole is None and not self.traced:
+            return self.buffer
         terms = [x for x in (self.buffer, self.whole) if x is not None]
         terms += [scatter(parts, self.aval) for scatter, parts in self.traced.items()]
         return functools.reduce(operator.add, terms)
@@ -153,7 +167,7 @@ def backward(
     Returns:
         A cotangent for each input, or None where it is zero.
     """
-    kept = kept_axes()
+    kept = kept_axes() if MODES else None
     if NAMED_AXES and kept is None:
         return _backward_in_groups(tape, in_vars, outs, cts_in)
     report = value_of(WATCH) if MODES else None
@@ -161,7 +175,9 @@ def backward(
         tape = watched_tape(tape, report)
     arrived: dict[Var, Any] = {}
     for out, ct_in in zip(outs, cts_in, strict=True):
-        if type(out) is not Zero:
+        if type(out) is not Zero and out.variable not in arrived and type(ct_in) in PLAIN_TYPES:
+            arrived[out.variable] = ct_in
+        elif type(out) is not Zero:
             accumulate(arrived, out.variable, ct_in)
     ct: Any
     n = len(tape)
@@ -178,6 +194,9 @@ def backward(
                 continue
             if type(ct) is PartialSum:
                 ct = ct.total()
+            if primitive.pull is not None and type(ct) in ARRAY_TYPES and kept is None:
+                primitive.pull(arrived, ct, outputs[0], inputs, params)
+                continue
         if primitive.transpose is None:
             raise errors.MissingRuleError(primitive.name, "transpose", "reverse mode")
         x_cts = primitive.transpose(ct, *inputs, **params) if params else primitive.transpose(ct, *inputs)
@@ -189,7 +208,8 @@ def backward(
                     accumulate(arrived, x, x_ct)
                 else:
                     arrived[x] = x_ct
-    return [None if v is None else summed(arrived.get(v)) for v in in_vars]
+    cts = [None if v is None else arrived.get(v) for v in in_vars]
+    return [ct.total() if type(ct) is PartialSum else ct for ct in cts]
 
 
 def watched_tape(tape: list[TapeEntry], report: Any) -> list[TapeEntry]:
@@ -201,6 +221,8 @@ class _Watched:
     """What the backward walk needs of a primitive, with its transpose rule watched."""
 
     __slots__ = ("collective", "multiple_results", "name", "origin", "report", "rule", "transpose")
+
+    pull = None
 
     def __init__(self, primitive: Any, origin: Any, report: Any):
         self.name = primitive.name

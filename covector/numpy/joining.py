@@ -31,35 +31,41 @@ def _in_dtype(arrays: list[Any], dtype: Any, casting: str) -> list[Any]:
 
 
 def _elements(arrays: Any) -> list[Any]:
-    return [as_array(a) for a in arrays]
+    return [a if isinstance(a, Tracer) and a.shape else as_array(a) for a in arrays]
 
 
 @implements(np.concatenate)
 def concatenate(arrays: Any, axis: Any = 0, out: Any = None, *, dtype: Any = None, casting: str = "same_kind") -> Any:
     """``numpy.concatenate``."""
-    reject(np.concatenate, out=out)
+    if out is not None:
+        reject(np.concatenate, out=out)
     parts = _elements(arrays)
     if not parts:
         raise ValueError("need at least one array to concatenate")
     if axis is None:
         parts, axis = [ravel(a) for a in parts], 0
-    rank = parts[0].ndim
+    shapes = [a.shape for a in parts]
+    first = shapes[0]
+    rank = len(first)
     if rank == 0:
         raise ValueError("zero-dimensional arrays cannot be concatenated")
     axis = canonical_axis(axis, rank, "concatenate")
-    for i, a in enumerate(parts):
-        if a.ndim != rank:
+    for i, shape in enumerate(shapes):
+        if len(shape) != rank:
             raise ValueError(
                 "all the input arrays must have same number of dimensions, but the array at index 0 has"
-                f" {rank} dimension(s) and the array at index {i} has {a.ndim} dimension(s)"
+                f" {rank} dimension(s) and the array at index {i} has {len(shape)} dimension(s)"
             )
-        for d, (m, n) in enumerate(zip(parts[0].shape, a.shape, strict=True)):
+        if shape[:axis] == first[:axis] and shape[axis + 1 :] == first[axis + 1 :]:
+            continue
+        for d, (m, n) in enumerate(zip(first, shape, strict=True)):
             if d != axis and m != n:
                 raise ValueError(
                     "all the input array dimensions except for the concatenation axis must match exactly, but along dimension"
                     f" {d}, the array at index 0 has size {m} and the array at index {i} has size {n}"
                 )
-    parts = _in_dtype(parts, dtype, casting)
+    if dtype is not None:
+        parts = _in_dtype(parts, dtype, casting)
     return parts[0] if len(parts) == 1 else concatenate_p.bind(*parts, axis=axis)
 
 

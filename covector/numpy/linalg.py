@@ -12,6 +12,7 @@ from __future__ import annotations
 import itertools
 import operator
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -52,6 +53,7 @@ from numpy.linalg import (
 
 from covector.core import errors
 from covector.core.avals import dtype_of, shape_of, typeof
+from covector.core.primitive import TracerBase, apply_to_one
 from covector.numpy.contraction import LETTERS, pairwise
 from covector.numpy.hermitian import expmh, logmh, matrix_function, powmh, sqrtmh
 from covector.numpy.registry import as_array, canonical_axis, implements, reject
@@ -71,7 +73,7 @@ from covector.primitives.linalg import (
     swap,
     triangular_solve_p,
 )
-from covector.primitives.shaping import convert_to, real_dtype, reshape_to
+from covector.primitives.shaping import convert_to, real_dtype, reshape_p, reshape_to
 
 # The classes of NumPy's named tuples, which have no public name.
 _functions: tuple[Any, ...] = (eig, eigh, qr, slogdet, svd)
@@ -80,11 +82,16 @@ _EigResult, _EighResult, _QRResult, _SlogdetResult, _SVDResult = (type(f(np.eye(
 
 def _inexact(x: Any) -> Any:
     """An array or tracer in the dtype that NumPy computes with: integers and booleans as float64."""
-    x = as_array(x)
-    return convert_to(x, np.dtype(np.float64)) if dtype_of(x).kind in "biu" else x
+    aval = typeof(x) if isinstance(x, TracerBase) else None
+    if aval is None or aval.weak_type:
+        x = as_array(x)
+        aval = typeof(x)
+    return convert_to(x, np.dtype(np.float64)) if aval.dtype.kind in "biu" else x
 
 
 def _matrices(x: Any, who: str, square: bool = True) -> Any:
+    if type(x) is np.ndarray and x.ndim == 2 and x.shape[0] == x.shape[1] and x.dtype.char in "fdFD":
+        return x
     x = _inexact(x)
     check_matrices(f"numpy.linalg.{who}", typeof(x), square=square)
     return x
@@ -168,21 +175,24 @@ def _qr(a: Any, mode: str = "reduced") -> Any:
 @implements(solve)
 def _solve(a: Any, b: Any) -> Any:
     a, b = _matrices(a, "solve"), _inexact(b)
-    return _with_columns(lambda b: solve_p.bind(a, b), a, b, "numpy.linalg.solve")
+    return _with_columns(partial(solve_p.bind, a), a, b, "numpy.linalg.solve")
 
 
 def _with_columns(solver: Callable[[Any], Any], a: Any, b: Any, who: str) -> Any:
     """Solve for a matrix of right-hand sides, or for one vector as a column."""
-    if dtype_of(b).char not in "fdFD":
-        raise TypeError(f"{who}: array type {dtype_of(b)} is unsupported in linalg")
-    if not shape_of(b):
+    aval, equations = typeof(b), a.shape[-1]
+    if aval.dtype.char not in "fdFD":
+        raise TypeError(f"{who}: array type {aval.dtype} is unsupported in linalg")
+    if not aval.shape:
         raise mismatch(who, (a, b), "the right-hand side is a vector or a matrix")
-    vector = len(shape_of(b)) == 1
-    b = column(b) if vector else b
-    if shape_of(b)[-2] != shape_of(a)[-1]:
-        raise mismatch(who, (a, b), f"{shape_of(a)[-1]} equations have {shape_of(b)[-2]} right-hand sides")
-    x = solver(b)
-    return reshape_to(x, shape_of(x)[:-1]) if vector else x
+    vector = len(aval.shape) == 1
+    if aval.shape[0 if vector else -2] != equations:
+        b = column(b) if vector else b
+        raise mismatch(who, (a, b), f"{equations} equations have {shape_of(b)[-2]} right-hand sides")
+    if not vector:
+        return solver(b)
+    x = solver(apply_to_one(reshape_p, b, {"shape": (*aval.shape, 1)}))
+    return apply_to_one(reshape_p, x, {"shape": x.shape[:-1]})
 
 
 def triangular_solve(

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from covector.core.avals import broadcast_shapes, dtype_of, shape_of, typeof
-from covector.core.primitive import TracerBase
+from covector.core.primitive import TracerBase, apply_to_one
 from covector.numpy.registry import as_array, canonical_axes, canonical_axis, implements, reject, with_kept_axes
 from covector.primitives.cumulative import cummax_p, cummin_p, cumprod_p, cumsum_p
 from covector.primitives.reductions import (
@@ -81,9 +81,6 @@ def accumulator_dtype(dtype: Any) -> Any:
 
 def accumulated(a: Any, dtype: Any) -> Any:
     """``a`` in the dtype in which it is summed."""
-    aval = typeof(a) if isinstance(a, TracerBase) else None
-    if dtype is None and aval is not None and aval.dtype.kind in "fc" and not aval.weak_type:
-        return a
     a = as_array(a)
     if dtype is None and dtype_of(a).kind in "fc":
         return a
@@ -112,8 +109,13 @@ def sum_(
 ) -> Any:
     if out is not None:
         reject(np.sum, out=out)
-    a = accumulated(a, dtype)
-    total = reduced(reduce_sum_p, a if where is True else masked(a, where, 0), axis, keepdims)
+    aval = typeof(a) if dtype is None and isinstance(a, TracerBase) else None
+    if aval is None or aval.dtype.kind not in "fc" or aval.weak_type:
+        a = accumulated(a, dtype)
+    if axis is None and not keepdims and where is True:
+        total = apply_to_one(reduce_sum_p, a, {"axes": tuple(range(len((aval or typeof(a)).shape)))})
+    else:
+        total = reduced(reduce_sum_p, a if where is True else masked(a, where, 0), axis, keepdims)
     return total if initial is NO_VALUE else total + _scalar(initial, dtype_of(total))
 
 

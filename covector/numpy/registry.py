@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from covector.core import errors
-from covector.core.avals import check_class, is_weak, shape_of, typeof
+from covector.core.avals import check_class, shape_of, typeof
 from covector.core.primitive import TracerBase
 from covector.core.tracer import register_function, unsupported
 from covector.primitives.shaping import convert_p
@@ -53,7 +53,8 @@ def as_array(x: Any) -> Any:
     if type(x) is np.ndarray:
         return x
     if isinstance(x, TracerBase):
-        return convert_p.bind(x, dtype=typeof(x).dtype) if is_weak(x) else x
+        aval = typeof(x)
+        return convert_p.bind(x, dtype=aval.dtype) if getattr(aval, "weak_type", False) else x
     if isinstance(x, (list, tuple)) and contains_tracer(x):
         return np.stack([as_array(v) for v in x])
     check_class(type(x))

@@ -16,15 +16,16 @@ from numpy import ndarray
 
 from covector.backends import forms
 from covector.core.avals import PYTHON_NUMBERS, WEAK_NUMBERS, Zero, dtype_of, is_weak, typeof
-from covector.core.jaxpr import Literal
+from covector.core.jaxpr import Literal, Var
 from covector.core.kinds import Elementwise, ElementwiseLinear, Step
 from covector.core.primitive import Primitive, jointly
 from covector.core.tracer import Tracer, register_method, register_ufunc, view_of
-from covector.interpreters.jvp import JVPTracer
+from covector.interpreters.jvp import JVPTrace, JVPTracer
+from covector.interpreters.recording import of_two, recorded
 from covector.passes.legalize import Legalizer, Value
 from covector.primitives.derivations import numpy_scalars
-from covector.primitives.ring import add_p, install_operators, mul_p, neg_p, scale, sub_p, sumprod_p
-from covector.primitives.shaping import convert_p, convert_to, fit, unbroadcast
+from covector.primitives.ring import add_p, install_operators, mul_p, neg_p, scale, scaled, sub_p, sumprod_p
+from covector.primitives.shaping import arrive, convert_p, convert_to, fit, unbroadcast
 
 LN2, LN10, DEGREE = math.log(2.0), math.log(10.0), math.pi / 180.0
 
@@ -199,6 +200,18 @@ def _extremum(ufunc: np.ufunc, wins: Callable[[Any, Any], Any] | None) -> Primit
             return out, fit(scale(against_constant(out, y, x), ty), out)
         return out, fit(sumprod_p.bind(against_variable(out, x, y), tx, against_variable(out, y, x), ty), out)
 
+    if wins is None:
+        return primitive
+
+    @of_two
+    def record(trace: JVPTrace, x: Any, vx: Any, y: Any, vy: Any, params: dict[str, Any]) -> Any:
+        """Of a variable and a number."""
+        if vy is not None or type(y) not in PYTHON_NUMBERS:
+            return None
+        out = ufunc(x, y)
+        return scaled(trace, out, wins(x, y).astype(out.dtype), vx)
+
+    primitive.def_rule("record", record)
     return primitive
 
 
@@ -226,6 +239,22 @@ def _div_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     if type(tx) is Zero:
         return out, scale(div_p.bind(neg_p.bind(out), y), ty)
     return out, div_p.bind(sub_p.bind(tx, mul_p.bind(out, ty)), y)
+
+
+@div_p.def_rule("record")
+@of_two
+def _div_record(trace: JVPTrace, x: Any, vx: Any, y: Any, vy: Any, params: dict[str, Any]) -> Any:
+    out = x / y
+    if vx is None:
+        return scaled(trace, out, -out / y, vy)
+    if vy is not None:
+        vx = recorded(trace, out, typeof(out), sub_p, (vx, scaled(trace, out, out, vy).staged)).staged
+    return recorded(trace, out, typeof(out), div_p, (vx, y))
+
+
+@div_p.def_rule("pull")
+def _div_pull(arrived: dict[Var, Any], ct: Any, out: Var, inputs: Sequence[Any], params: dict[str, Any]) -> None:
+    arrive(arrived, inputs[0], ct / inputs[1], out)
 
 
 @div_p.def_transpose(linear=jointly(0))
@@ -303,6 +332,18 @@ def _power_jvp(primitive: Primitive) -> Callable[..., Any]:
 
 
 pow_p.def_jvp(_power_jvp(pow_p))
+
+
+@pow_p.def_rule("record")
+@of_two
+def _power_record(trace: JVPTrace, x: Any, vx: Any, y: Any, vy: Any, params: dict[str, Any]) -> Any:
+    """To a power that is a number."""
+    if type(y) not in PYTHON_NUMBERS:
+        return None
+    out = x**y
+    return scaled(trace, out, x + x if y == 2 else _power_by_base(out.dtype, x, y), vx)
+
+
 float_power_p.def_jvp(_power_jvp(float_power_p))
 
 
@@ -433,7 +474,8 @@ _raised = vars(Tracer)["__pow__"]
 
 def _raise_to(self: Any, other: Any) -> Any:
     """``x ** y``; NumPy's operator makes ``x ** 2`` a square, which has another dtype for booleans."""
-    return np.square(self) if type(other) is int and other == 2 and self.dtype.kind == "b" else _raised(self, other)
+    is_square = type(other) is int and other == 2 and type(self) is not JVPTracer  # which is never of booleans
+    return np.square(self) if is_square and self.dtype.kind == "b" else _raised(self, other)
 
 
 register_method("__pow__", _raise_to)

@@ -28,11 +28,14 @@ from covector.core.jaxpr import Var
 from covector.core.kinds import Contraction
 from covector.core.primitive import Primitive
 from covector.core.tracer import FOREIGN_OK, foreign_override, register_method
+from covector.interpreters.jvp import JVPTrace
+from covector.interpreters.recording import of_two, recorded
 from covector.primitives.ring import add_p
 from covector.primitives.shaping import (
     Dims,
     Shape,
     align_batch,
+    arrive,
     convert_to,
     reduce_sum_p,
     reshape_p,
@@ -100,6 +103,33 @@ def _einsum_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, spec: str) -
         return out, typeof(out).zero if type(ty) is Zero else bind(x, ty, spec=spec)
     left = bind(tx, y, spec=spec)
     return out, left if type(ty) is Zero else add_p.bind(left, bind(x, ty, spec=spec))
+
+
+@einsum_p.def_rule("record")
+@of_two
+def _einsum_record(trace: JVPTrace, x: Any, vx: Any, y: Any, vy: Any, params: dict[str, Any]) -> Any:
+    out = plan(params["spec"])(x, y)
+    aval = typeof(out)
+    if vx is None:
+        return recorded(trace, out, aval, einsum_p, (x, vy), params)
+    left = recorded(trace, out, aval, einsum_p, (vx, y), params)
+    if vy is None:
+        return left
+    return recorded(trace, out, aval, add_p, (left.staged, recorded(trace, out, aval, einsum_p, (x, vy), params).staged))
+
+
+@einsum_p.def_rule("pull")
+def _einsum_pull(arrived: dict[Var, Any], ct: Any, out: Var, inputs: Sequence[Any], params: dict[str, Any]) -> None:
+    by_x, by_y = _transposed(params["spec"])
+    x = inputs[0]
+    if len(inputs) == 1:
+        ct = plan(by_x)(ct)
+    elif type(x) is not Var:
+        x, ct = inputs[1], plan(by_y)(x, ct) if type(x) is np.ndarray else einsum_p.bind(x, ct, spec=by_y)
+    else:
+        y = inputs[1]
+        ct = plan(by_x)(ct, y) if type(y) is np.ndarray else einsum_p.bind(ct, y, spec=by_x)
+    arrive(arrived, x, ct if ct.dtype is x.aval.dtype else unbroadcast(ct, x.aval), x)
 
 
 @einsum_p.def_transpose
@@ -451,13 +481,13 @@ def matmul(x: Any, y: Any) -> Any:
         ValueError: an operand is a scalar, or shapes do not fit.
     """
     x_shape, y_shape = shape_of(x), shape_of(y)
-    if len(x_shape) == 2 == len(y_shape) and x_shape[1] == y_shape[0]:
-        return einsum_p.bind(x, y, spec="ij,jk->ik")
-    x_matrix, y_matrix = len(x_shape) > 1, len(y_shape) > 1
-    return contract_stacks(x, y, _MATMUL[x_matrix, y_matrix], "numpy.matmul")
+    spec = _PRODUCTS.get((len(x_shape), len(y_shape)))
+    if spec is not None and x_shape[-1] == y_shape[0]:
+        return einsum_p.bind(x, y, spec=spec)
+    return contract_stacks(x, y, _PRODUCTS[min(len(x_shape), 2) or 1, min(len(y_shape), 2) or 1], "numpy.matmul")
 
 
-_MATMUL = {(True, True): "ij,jk->ik", (True, False): "ij,j->i", (False, True): "j,jk->k", (False, False): "j,j->"}
+_PRODUCTS = {(2, 2): "ij,jk->ik", (2, 1): "ij,j->i", (1, 2): "i,ij->j", (1, 1): "i,i->"}
 
 
 def _forward(self: Any, other: Any) -> Any:

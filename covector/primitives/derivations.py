@@ -11,11 +11,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
-from covector.core.avals import WEAK_TYPES, ShapedArray, Zero, array_aval, instantiate, is_weak, typeof
+from covector.core.avals import ARRAY_TYPES, WEAK_TYPES, ShapedArray, Zero, array_aval, instantiate, is_weak, typeof
 from covector.core.checked_rules import checked_derivative
 from covector.core.errors import PrimitiveRuleError, describe
 from covector.core.jaxpr import Var
@@ -33,9 +33,13 @@ from covector.core.kinds import (
     OverAxes,
     Reduction,
     Step,
+    Structural,
 )
 from covector.core.primitive import Primitive, derives, in_users_code
-from covector.primitives.ring import add_p, elementwise_abstract, elementwise_batch, scale, sumprod_p
+from covector.interpreters.jvp import JVPTrace, JVPTracer
+from covector.interpreters.recording import NUMBERS, linear, recorded, variable_of
+from covector.interpreters.stage import StageTracer
+from covector.primitives.ring import add_p, elementwise_abstract, elementwise_batch, mul_p, scale, sumprod_p
 from covector.primitives.shaping import convert_p, fit, move_batch_to_front, unbroadcast
 
 Rule = Callable[..., Any]
@@ -99,6 +103,22 @@ def batch_of_elementwise(primitive: Primitive, kind: Any) -> Rule:
     return elementwise_batch(primitive)
 
 
+@derives("record", Step)
+def step_record(primitive: Primitive, kind: Step) -> Rule | None:
+    """The result alone, which has no tangent."""
+    if not (primitive.trusted and primitive.makes_new):
+        return None
+
+    def record(trace: JVPTrace, args: Sequence[Any], params: dict[str, Any]) -> Any:
+        values = [a.primal if type(a) is JVPTracer and a._trace is trace else a for a in args]
+        for x in values:
+            if type(x) not in ARRAY_TYPES and type(x) not in NUMBERS:
+                return None
+        return primitive.impl(*values, **params)
+
+    return record
+
+
 def counting(name: str, count: int, jvp: Rule) -> Rule:
     """A JVP rule for so many arguments as there are derivatives."""
 
@@ -137,9 +157,33 @@ def exact_jvp(primitive: Primitive, derivative: Any) -> Rule:
             out = bind(x)
         if type(t) is Zero:
             return out, typeof(out).zero
-        return out, scale(derivative(out, x), t)
+        coefficient = derivative(out, x)
+        return out, coefficient * t if type(coefficient) is np.ndarray is type(t) else scale(coefficient, t)
 
     return jvp
+
+
+@derives("record", Elementwise)
+def elementwise_record(primitive: Primitive, kind: Elementwise) -> Rule | None:
+    """Of one argument, with a derivative that comes in the dtype of the output."""
+    if len(kind.derivatives) != 1 or not (kind.exact and primitive.trusted):
+        return None
+    fn, derivative = primitive.impl, cast(Rule, kind.derivatives[0])
+
+    def record(trace: JVPTrace, args: Sequence[Any], params: dict[str, Any]) -> Any:
+        (tracer,) = args
+        x, v = tracer.primal, tracer.staged
+        if type(x) is not np.ndarray or type(v) is not Var:
+            v = variable_of(trace, tracer)
+            if v is None:
+                return None
+        out = fn(x)
+        coefficient, aval = derivative(out, x), v.aval
+        if type(coefficient) in ARRAY_TYPES and coefficient.dtype is aval.dtype and coefficient.shape == aval.shape:
+            return recorded(trace, out, aval, mul_p, (coefficient, v))
+        return JVPTracer(trace, out, fit(scale(coefficient, StageTracer(trace.tape, v)), out))
+
+    return record
 
 
 def unary_jvp(primitive: Primitive, derivative: Any) -> Rule:
@@ -195,6 +239,11 @@ def elementwise_jvp(primitive: Primitive, kind: Elementwise) -> Rule | None:
 
 derives("abstract", Linear, Bilinear)(lambda p, kind: kind.abstract or (kind.fn and abstract_by_example(kind.fn)))
 derives("batch", Linear, Bilinear)(lambda primitive, kind: kind.batch or loop_batch(primitive))
+
+
+@derives("record", Structural, LinearReduction)
+def linear_record(primitive: Primitive, kind: Linear) -> Rule | None:
+    return linear(primitive) if primitive.trusted and kind.positions == (0,) else None
 
 
 @derives("jvp", Linear)

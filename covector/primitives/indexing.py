@@ -31,7 +31,7 @@ from covector.core.avals import ShapedArray, Zero, array_aval, broadcast_shapes,
 from covector.core.jaxpr import Equation, Var
 from covector.core.kinds import Linear, Structural
 from covector.core.primitive import Primitive, TracerBase
-from covector.interpreters.transpose import Accumulate
+from covector.interpreters.transpose import Accumulate, PartialSum
 from covector.passes.accumulating import declare_part
 from covector.primitives.shaping import align_batch, batch_all, move_batch_to_front, moveaxis
 
@@ -112,6 +112,15 @@ def _slice_transpose(ct: Any, x: Any, *, index: Index) -> Any:
 
 def _embed_parts(parts: list[Accumulate], aval: ShapedArray) -> Any:
     return embed_p.bind(*(p.value for p in parts), indices=tuple(p.index for p in parts), shape=aval.shape)
+
+
+@slice_p.def_rule("pull")
+def _slice_pull(arrived: dict[Var, Any], ct: Any, out: Var, inputs: Sequence[Var], params: dict[str, Any]) -> None:
+    (x,) = inputs
+    total = arrived.get(x)
+    if type(total) is not PartialSum:
+        total = arrived[x] = PartialSum(x.aval, total)
+    total.add_part(subscript(params["index"]), ct)
 
 
 @slice_p.def_batch

@@ -7,6 +7,7 @@ of the result is those tangents embedded in zeros.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from itertools import accumulate
 from typing import Any
 
@@ -16,8 +17,10 @@ from covector.core.avals import ShapedArray, Zero, array_aval, result_dtype, sha
 from covector.core.jaxpr import Var
 from covector.core.kinds import Structural
 from covector.core.primitive import Primitive
-from covector.primitives.indexing import Index, embed_p, slice_p
-from covector.primitives.shaping import batch_all, convert_to, unbroadcast
+from covector.interpreters.jvp import JVPTrace
+from covector.interpreters.recording import of_many, recorded
+from covector.primitives.indexing import Index, embed_p, slice_p, subscript
+from covector.primitives.shaping import arrive, batch_all, convert_to, unbroadcast
 
 Dims = Sequence[int | None]
 
@@ -39,16 +42,39 @@ def _joining_primitive(
             return out, primitive.bind(*given, axis=axis)
         if not nonzero:
             return out, aval.zero
-        indices = parts([shape_of(p) for p in primals], axis)
+        indices = parts(tuple([shape_of(p) for p in primals]), axis)
         return out, embed_p.bind(*given, indices=tuple(indices[i] for i in nonzero), shape=aval.shape)
 
     @primitive.def_transpose
     def transpose(ct: Any, *arrays: Any, axis: int) -> Any:
-        indices = parts([a.aval.shape if type(a) is Var else shape_of(a) for a in arrays], axis)
+        indices = parts(tuple([a.aval.shape if type(a) is Var else shape_of(a) for a in arrays]), axis)
         return [
             unbroadcast(slice_p.bind(ct, index=index), a.aval) if type(a) is Var else None
             for a, index in zip(arrays, indices, strict=True)
         ]
+
+    @primitive.def_rule("record")
+    @of_many
+    def record(trace: JVPTrace, values: Sequence[Any], variables: Sequence[Any], params: dict[str, Any]) -> Any:
+        staged = [v for v in variables if v is not None]
+        out = primitive.impl(*values, **params)
+        aval = typeof(out)
+        for v in staged:
+            if v.aval.dtype is not aval.dtype:
+                return None
+        if len(staged) == len(values):
+            return recorded(trace, out, aval, primitive, staged, params)
+        indices = parts(tuple([shape_of(x) for x in values]), params["axis"])
+        places = tuple([i for i, v in zip(indices, variables, strict=True) if v is not None])
+        return recorded(trace, out, aval, embed_p, staged, {"indices": places, "shape": aval.shape})
+
+    @primitive.def_rule("pull")
+    def pull(arrived: dict[Var, Any], ct: Any, out: Var, inputs: Sequence[Any], params: dict[str, Any]) -> None:
+        indices = parts(tuple([x.aval.shape if type(x) is Var else shape_of(x) for x in inputs]), params["axis"])
+        for x, index in zip(inputs, indices, strict=True):
+            if type(x) is Var:
+                part = ct[subscript(index)]
+                arrive(arrived, x, part if part.dtype is x.aval.dtype else unbroadcast(part, x.aval), x)
 
     @primitive.def_batch
     def batch(size: int, args: Sequence[Any], dims: Dims, *, axis: int) -> Any:
@@ -60,6 +86,7 @@ def _joining_primitive(
 # --- concatenate ------------------------------------------------------------------------------------------------------
 
 
+@lru_cache(maxsize=4096)
 def _pieces(shapes: Sequence[tuple[int, ...]], axis: int) -> list[Index]:
     lead = tuple((0, n, 1) for n in shapes[0][:axis])
     ends = list(accumulate(s[axis] for s in shapes))
@@ -86,6 +113,7 @@ def _concatenate_abstract(*avals: ShapedArray, axis: int) -> ShapedArray:
 # --- stack ------------------------------------------------------------------------------------------------------------
 
 
+@lru_cache(maxsize=4096)
 def _layers(shapes: Sequence[tuple[int, ...]], axis: int) -> list[Index]:
     lead = tuple((0, n, 1) for n in shapes[0][:axis])
     return [(*lead, i) for i in range(len(shapes))]

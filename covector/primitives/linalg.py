@@ -17,13 +17,17 @@ from typing import Any
 import numpy as np
 
 from covector.core.avals import ShapedArray, Zero, array_aval, broadcast_shapes, dtype_of, shape_of, typeof
+from covector.core.jaxpr import Var
 from covector.core.kinds import Elementwise, Factorization, Opaque, Reduction
 from covector.core.primitive import Primitive, jointly
+from covector.interpreters.jvp import JVPTrace
+from covector.interpreters.recording import of_two, recorded
 from covector.primitives.arithmetic import conj_p, direction_p, real_p
 from covector.primitives.contraction import contract_stacks, einsum_p, letter
 from covector.primitives.selection import select_p
 from covector.primitives.shaping import (
     Dims,
+    arrive,
     batch_all,
     convert_to,
     move_batch_to_front,
@@ -295,6 +299,42 @@ solve_p.def_batch(_system_batch(solve_p))
 @solve_p.def_jvp
 def _solve_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     return _system_jvp(lambda rhs: solve_p.bind(primals[0], rhs), primals[1], *tangents)
+
+
+@solve_p.def_rule("record")
+@of_two
+def _solve_record(trace: JVPTrace, a: Any, va: Any, b: Any, vb: Any, params: dict[str, Any]) -> Any:
+    """Of a known matrix."""
+    if va is not None or not _is_one_system(a, b):
+        return None
+    out = _solution(a, b)
+    return recorded(trace, out, typeof(out), solve_p, (a, vb))
+
+
+@solve_p.def_rule("pull")
+def _solve_pull(arrived: dict[Var, Any], ct: Any, out: Var, inputs: Sequence[Any], params: dict[str, Any]) -> None:
+    a, x = inputs
+    solved = _solution(a.T, ct) if _is_one_system(a, ct) else solve_p.bind(swap(a), ct)
+    arrive(arrived, x, unbroadcast(solved, x.aval), x)
+
+
+def _is_one_system(a: Any, b: Any) -> bool:
+    return type(a) is np.ndarray and a.ndim == b.ndim == 2 and a.dtype is b.dtype and b.size > 0
+
+
+def _solution(a: Any, b: Any) -> Any:
+    """That of one system, in a third of the time that `numpy.linalg.solve` takes for a small one."""
+    _, _, x, failed = _lapack_gesv()[a.dtype.char](a, b)
+    if failed:
+        raise LinAlgError("Singular matrix")
+    return x
+
+
+@cache
+def _lapack_gesv() -> dict[str, Callable[..., Any]]:
+    from scipy.linalg import lapack  # as slow to import as NumPy itself
+
+    return {"f": lapack.sgesv, "d": lapack.dgesv, "F": lapack.cgesv, "D": lapack.zgesv}
 
 
 @solve_p.def_transpose(linear=jointly(1))

@@ -32,10 +32,12 @@ from covector.core.jaxpr import Var
 from covector.core.kinds import Elementwise, ElementwiseBilinear, ElementwiseLinear
 from covector.core.primitive import NO_PARAMS, Primitive, TracerBase
 from covector.core.tracer import FOREIGN_OK, as_operand, foreign_override, register_method
+from covector.interpreters.jvp import JVPTrace, JVPTracer
+from covector.interpreters.recording import linear, of_two, recorded
 from covector.interpreters.stage import LinearTrace, StageTracer
 from covector.passes.accumulating import declare_sum
 from covector.passes.legalize import Legalizer, Value
-from covector.primitives.shaping import align_batch, fit, unbroadcast
+from covector.primitives.shaping import align_batch, arrive, fit, unbroadcast
 
 # --- shapes, dtypes and batches of elementwise functions --------------------------------------------------------------
 
@@ -139,11 +141,55 @@ def _sub_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     return out, fit(tx, out) if type(ty) is Zero else sub_p.bind(tx, ty)
 
 
+neg_p.def_rule("record", linear(neg_p))
+
+
 @neg_p.def_jvp
 def _neg_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     (x,), (t,) = primals, tangents
     out = -x
     return out, typeof(out).zero if type(t) is Zero else neg_p.bind(t)
+
+
+@add_p.def_rule("record")
+@of_two
+def _add_record(trace: JVPTrace, x: Any, vx: Any, y: Any, vy: Any, params: dict[str, Any]) -> Any:
+    out = x + y
+    if vx is None or vy is None:
+        return fitted(trace, out, vy if vx is None else vx)
+    return recorded(trace, out, typeof(out), add_p, (vx, vy))
+
+
+@sub_p.def_rule("record")
+@of_two
+def _sub_record(trace: JVPTrace, x: Any, vx: Any, y: Any, vy: Any, params: dict[str, Any]) -> Any:
+    out = x - y
+    if vy is None:
+        return fitted(trace, out, vx)
+    if vx is None:
+        return fitted(trace, out, recorded(trace, out, vy.aval, neg_p, (vy,)).staged)
+    return recorded(trace, out, typeof(out), sub_p, (vx, vy))
+
+
+@add_p.def_rule("pull")
+def _add_pull(arrived: dict[Var, Any], ct: Any, out: Var, inputs: Sequence[Any], params: dict[str, Any]) -> None:
+    for x in inputs:
+        if type(x) is Var:
+            arrive(arrived, x, ct, out)
+
+
+@sub_p.def_rule("pull")
+def _sub_pull(arrived: dict[Var, Any], ct: Any, out: Var, inputs: Sequence[Any], params: dict[str, Any]) -> None:
+    x, y = inputs
+    if type(x) is Var:
+        arrive(arrived, x, ct, out)
+    if type(y) is Var:
+        arrive(arrived, y, -ct, out)
+
+
+@neg_p.def_rule("pull")
+def _neg_pull(arrived: dict[Var, Any], ct: Any, out: Var, inputs: Sequence[Any], params: dict[str, Any]) -> None:
+    arrive(arrived, inputs[0], -ct, out)
 
 
 @add_p.def_transpose
@@ -187,6 +233,33 @@ def _mul_transpose(ct: Any, x: Any, y: Any) -> Any:
     if type(x) is Var:
         return unbroadcast(ct * y, x.aval), None
     return None, unbroadcast(x * ct, y.aval)
+
+
+@mul_p.def_rule("pull")
+def _mul_pull(arrived: dict[Var, Any], ct: Any, out: Var, inputs: Sequence[Any], params: dict[str, Any]) -> None:
+    x, y = inputs
+    if type(y) is not Var:
+        x, y = y, x
+    arrive(arrived, y, x * ct, out)
+
+
+def scaled(trace: JVPTrace, out: Any, coefficient: Any, v: Var) -> JVPTracer:
+    """In a rule ``record``: the result with the tangent ``coefficient * v``, which is of its shape and dtype."""
+    return recorded(trace, out, typeof(out), mul_p, (coefficient, v))
+
+
+def fitted(trace: JVPTrace, out: Any, v: Var) -> JVPTracer:
+    """In a rule ``record``: the result with the tangent ``v``, broadcast and promoted to its type."""
+    return JVPTracer(trace, out, v if typeof(out) is v.aval else fit(StageTracer(trace.tape, v), out))
+
+
+@mul_p.def_rule("record")
+@of_two
+def _mul_record(trace: JVPTrace, x: Any, vx: Any, y: Any, vy: Any, params: dict[str, Any]) -> Any:
+    out = x * y
+    if vx is None or vy is None:
+        return recorded(trace, out, typeof(out), mul_p, (x, vy) if vx is None else (y, vx))
+    return recorded(trace, out, typeof(out), sumprod_p, (y, vx, x, vy))
 
 
 def scale(coefficient: Any, tangent: Any) -> Any:
@@ -284,6 +357,15 @@ def _sumprod_transpose(ct: Any, *factors: Any) -> Any:
     return cts
 
 
+@sumprod_p.def_rule("pull")
+def _sumprod_pull(arrived: dict[Var, Any], ct: Any, out: Var, inputs: Sequence[Any], params: dict[str, Any]) -> None:
+    for i in range(0, len(inputs), 2):
+        x, y = inputs[i], inputs[i + 1]
+        if type(y) is not Var:
+            x, y = y, x
+        arrive(arrived, y, x * ct, out)
+
+
 def sum_of_products(x: Any, tx: Any, y: Any, ty: Any) -> Any:
     """``x*tx + y*ty`` for tangents tx and ty: the total derivative of a function of two arguments, as one operation."""
     if type(tx) is StageTracer and type(ty) is StageTracer:
@@ -336,4 +418,4 @@ def install_operators(symbol: str, primitive: Primitive) -> None:
 
 for _symbol, _primitive in (("add", add_p), ("sub", sub_p), ("mul", mul_p)):
     install_operators(_symbol, _primitive)
-register_method("__neg__", lambda self: neg_p.bind(self))
+register_method("__neg__", lambda self: neg_p.bind(self) if CAPTURING else self._trace.process(neg_p, (self,), NO_PARAMS))

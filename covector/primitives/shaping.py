@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from covector.backends import forms
-from covector.core.avals import NUMPY_TWINS, WEAK_TYPES, ShapedArray, Zero, array_aval, is_weak, shape_of, typeof
+from covector.core.avals import ARRAY_TYPES, NUMPY_TWINS, WEAK_TYPES, ShapedArray, Zero, array_aval, is_weak, shape_of, typeof
 from covector.core.jaxpr import Equation, Var
 from covector.core.kinds import ElementwiseLinear, LinearReduction, Structural
 from covector.core.primitive import Primitive
 from covector.interpreters.evaluate import register_conversion
+from covector.interpreters.transpose import accumulate
 
 Shape = tuple[int, ...]
 Dims = Sequence[int | None]
@@ -25,7 +27,12 @@ Dims = Sequence[int | None]
 
 # --- reshape ----------------------------------------------------------------------------------------------------------
 
-reshape_p = Primitive("reshape", Structural(lambda x, *, shape: np.reshape(x, shape)), trusted=True)
+reshape_p = Primitive("reshape", Structural(), trusted=True)
+
+
+@reshape_p.def_impl
+def _reshape(x: Any, *, shape: Shape) -> Any:
+    return x.reshape(shape) if type(x) is np.ndarray else np.reshape(x, shape)
 
 
 @reshape_p.def_rule("lower")
@@ -46,6 +53,11 @@ def _reshape_abstract(x: ShapedArray, *, shape: Shape) -> ShapedArray:
 @reshape_p.def_transpose
 def _reshape_transpose(ct: Any, x: Any, *, shape: Shape) -> Any:
     return (reshape_p.bind(ct, shape=x.aval.shape),)
+
+
+@reshape_p.def_rule("pull")
+def _reshape_pull(arrived: dict[Var, Any], ct: Any, out: Var, inputs: Sequence[Var], params: dict[str, Any]) -> None:
+    arrive(arrived, inputs[0], ct.reshape(inputs[0].aval.shape), inputs[0])
 
 
 @reshape_p.def_batch
@@ -111,7 +123,7 @@ A copy has another order in memory, which ``np.ravel(x, "K")`` shows unless all 
 
 
 def _broadcast_to(x: Any, *, shape: Shape) -> Any:
-    if type(x) in (np.ndarray, np.float64) and not x.ndim and math.prod(shape) <= FEW:
+    if type(x) in ARRAY_TYPES and not x.ndim and math.prod(shape) <= FEW:
         out = np.empty(shape, x.dtype)
         out[...] = x
         return out
@@ -164,6 +176,15 @@ def _reduce_sum_transpose(ct: Any, x: Any, *, axes: tuple[int, ...]) -> Any:
     if len(axes) < len(shape):
         ct = reshape_to(ct, tuple(1 if i in axes else n for i, n in enumerate(shape)))
     return (broadcast_to_p.bind(ct, shape=shape),)
+
+
+@reduce_sum_p.def_rule("pull")
+def _reduce_sum_pull(arrived: dict[Var, Any], ct: Any, out: Var, inputs: Sequence[Var], params: dict[str, Any]) -> None:
+    (x,), axes = inputs, params["axes"]
+    shape = x.aval.shape
+    if len(axes) < len(shape):
+        ct = np.reshape(ct, tuple([1 if i in axes else n for i, n in enumerate(shape)]))
+    arrive(arrived, x, _broadcast_to(ct, shape=shape), x)
 
 
 # --- convert: change the dtype ----------------------------------------------------------------------------------------
@@ -270,19 +291,42 @@ def unbroadcast(ct: Any, aval: ShapedArray) -> Any:
 
     (The cotangent of a real argument of a complex result is its real part.)
     """
-    if type(ct) is np.ndarray and ct.shape == aval.shape and ct.dtype is aval.dtype:
-        return ct
+    if type(ct) is np.ndarray and ct.dtype is aval.dtype:
+        if ct.shape == aval.shape:
+            return ct
+        if ct.ndim == 1 and not aval.shape:
+            return np.add.reduce(ct)
     ct_aval = typeof(ct)
     if ct_aval is aval:
         return ct
     shape, wanted = ct_aval.shape, aval.shape
     if shape != wanted:
-        lead = len(shape) - len(wanted)
-        axes = tuple(i for i, n in enumerate(shape) if i < lead or (n != 1 and wanted[i - lead] == 1))
+        axes = broadcast_axes(shape, wanted)
         if axes:
             ct = reduce_sum_p.bind(ct, axes=axes)
-        ct = reshape_to(ct, wanted)
+        if len(axes) != len(shape) or wanted:
+            ct = reshape_to(ct, wanted)
     return ct if ct_aval.dtype == aval.dtype else convert_p.bind(ct, dtype=aval.dtype)
+
+
+@lru_cache(maxsize=4096)
+def broadcast_axes(shape: Shape, wanted: Shape) -> tuple[int, ...]:
+    """The axes along which values of the shape ``wanted`` are repeated in ``shape``."""
+    lead = len(shape) - len(wanted)
+    return tuple(i for i, n in enumerate(shape) if i < lead or (n != 1 and wanted[i - lead] == 1))
+
+
+def arrive(arrived: dict[Var, Any], x: Var, ct: Any, out: Var) -> None:
+    """In a rule ``pull``: a cotangent of ``x`` has arrived, of the type of the result ``out``, or already of that of ``x``."""
+    if x.aval is not out.aval:
+        ct = unbroadcast(ct, x.aval)
+    before = arrived.get(x)
+    if before is None:
+        arrived[x] = ct
+    elif type(before) is np.ndarray is type(ct):
+        arrived[x] = before + ct
+    else:
+        accumulate(arrived, x, ct)
 
 
 def fit(tangent: Any, out: Any) -> Any:

@@ -21,7 +21,7 @@ import numpy as np
 
 from covector.core import errors
 from covector.core.avals import ShapedArray, shape_of, typeof
-from covector.core.primitive import TracerBase
+from covector.core.primitive import TracerBase, apply_to_one
 from covector.core.tracer import Tracer, register_method, view_of
 from covector.primitives.indexing import Index, check_bounds, gather_p, index_shape, part_shape, slice_p, span
 from covector.primitives.shaping import Shape, broadcast_to_p, inverse_permutation, reshape_to, transpose_p
@@ -117,13 +117,13 @@ def index(x: Any, idx: Any) -> Any:
         NonConcreteBooleanIndexError: a boolean mask whose values are not known.
     """
     if type(idx) is int or type(idx) is slice:
-        shape = shape_of(x)
+        shape = x.shape
         if shape:
             n = shape[0]
             entry: Any = span(idx, n) if isinstance(idx, slice) else _integer(idx, n, 0)
             if entry == (0, n, 1):
                 return x
-            part = slice_p.bind(x, index=(entry,))
+            part = apply_to_one(slice_p, x, {"index": (entry,)})
             return view_of(x, part) if len(shape) > 1 or type(idx) is slice else part  # one element is a number
     elif type(idx) is np.ndarray and idx.dtype.kind in "iu" and idx.ndim:
         shape = shape_of(x)

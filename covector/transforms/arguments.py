@@ -8,7 +8,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial, update_wrapper
-from types import MethodType
+from types import FunctionType, MethodType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -69,6 +69,10 @@ def function_name(f: Any) -> str:
 
 def transformed(name: str, f: Any) -> Transformed:
     """The description of applying ``name`` to ``f``."""
+    if type(f) is FunctionType and not f.__dict__:
+        return Transformed(f"{name} of {f.__qualname__}", Source(f.__code__, 0))
+    if type(f) is np.ufunc:
+        return Transformed(f"{name} of {f.__name__}", None)
     inner = inspect.unwrap(f) if hasattr(f, "__wrapped__") and callable(f) else f
     return Transformed(f"{name} of {function_name(f)}", source_of_function(inner))
 
@@ -135,6 +139,7 @@ class Selection(NamedTuple):
     ``values`` are theirs; `call` calls a function with others in their place; `shape` arranges results for the caller.
     """
 
+    values: list[Any]
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     places: tuple[Any, ...]
@@ -143,10 +148,6 @@ class Selection(NamedTuple):
     names: tuple[str, ...] | None
     """With ``argnames`` alone, the names under which results are returned."""
     n_positional: int
-
-    @property
-    def values(self) -> list[Any]:
-        return [self.args[p] if isinstance(p, int) else self.kwargs[p] for p in self.places]
 
     def call(self, f: Callable[..., Any], values: Sequence[Any]) -> Any:
         if len(self.args) == len(self.places) == 1 and not self.kwargs:
@@ -188,7 +189,7 @@ def select_arguments(
     if argnums is None:
         argnums = 0 if argnames is None else ()
     if type(argnums) is int and argnames is None and 0 <= argnums < len(args):
-        return Selection(args, kwargs, (argnums,), True, None, 1)
+        return Selection([args[argnums]], args, kwargs, (argnums,), True, None, 1)
     single = isinstance(argnums, (int, np.integer)) and argnames is None
     if not isinstance(argnums, (int, np.integer)) and not isinstance(argnums, Iterable):
         what = f"{who} got argnums={argnums!r}, which is no position."
@@ -197,12 +198,13 @@ def select_arguments(
     positions = [_position(n, len(args), who) for n in ([argnums] if isinstance(argnums, (int, np.integer)) else argnums)]
     if argnames is None:
         _check_different(positions, who)
-        return Selection(args, kwargs, tuple(positions), single, None, len(positions))
+        return Selection([args[p] for p in positions], args, kwargs, tuple(positions), single, None, len(positions))
     names = options.names(argnames, "argnames", who)
     places = [*positions, *(_place_of_name(f, name, args, kwargs, who) for name in names)]
     _check_different(places, who)
     single = isinstance(argnames, str) and not positions
-    return Selection(args, kwargs, tuple(places), single, names, len(positions))
+    values = [args[p] if isinstance(p, int) else kwargs[p] for p in places]
+    return Selection(values, args, kwargs, tuple(places), single, names, len(positions))
 
 
 def _check_different(places: Sequence[Any], who: str) -> None:
@@ -330,9 +332,19 @@ def flatten_values(
     trees: Sequence[Any], who: str, named: Callable[[str], str] | None = None
 ) -> tuple[list[Any], Any]:
     """The leaves of a list of trees, checked to be values, and their structure."""
-    leaves, treedef = tree_flatten(list(trees))
-    check_leaves(leaves, lambda: tree_paths(list(trees)), who, named)
-    return leaves, treedef
+    return typed_values(list(trees), who, named)[:2]
+
+
+def typed_values(
+    trees: list[Any], who: str, named: Callable[[str], str] | None = None
+) -> tuple[list[Any], Any, list[Any]]:
+    """The same, and the types of the leaves."""
+    leaves, treedef = tree_flatten(trees)
+    try:
+        return leaves, treedef, [typeof(x) if type(x) is not int else type_of_argument(x) for x in leaves]
+    except TypeError:
+        check_leaves(leaves, lambda: tree_paths(trees), who, named)
+        raise
 
 
 def like_tangent(value: Any, primal_aval: Any, what: str, who: str) -> Any:
@@ -341,7 +353,7 @@ def like_tangent(value: Any, primal_aval: Any, what: str, who: str) -> Any:
     Integers have no tangents: None, zeros and ``float0`` arrays are accepted for them.
     """
     aval = None if value is None else typeof(value)
-    if aval is primal_aval and aval.is_differentiable and type(value) is not Zero:
+    if aval is primal_aval and type(value) is np.ndarray and value.dtype.kind in "fc":
         return value
     zero = primal_aval.zero
     if aval is None:

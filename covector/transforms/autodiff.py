@@ -10,8 +10,10 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Literal, NamedTuple, overload
 
+import numpy as np
+
 from covector.core import errors
-from covector.core.avals import instantiate, typeof
+from covector.core.avals import ShapedArray, typeof
 from covector.core.jaxpr import sub_jaxprs
 from covector.core.memory import Holder, copies, own_results
 from covector.core.pytrees import tree_flatten, tree_map, tree_unflatten
@@ -28,13 +30,13 @@ from covector.transforms.arguments import (
     check_callable,
     check_functions,
     flatten_result,
-    flatten_values,
     given_avals,
     kind_of,
     like_tangent,
     select_arguments,
     tangent_leaves,
     transformed,
+    typed_values,
     wrap_like,
 )
 from covector.transforms.linear_maps import Form, LinearMap, Pullback, finished, linear_type
@@ -43,10 +45,8 @@ from covector.transforms.typing import P, R
 Function = Callable[..., Any]
 
 
-def with_aux(result: Any, has_aux: bool, who: str) -> tuple[Any, Any]:
+def with_aux(result: Any, who: str) -> tuple[Any, Any]:
     """The output of a function and its auxiliary data."""
-    if not has_aux:
-        return result, None
     if not (isinstance(result, tuple) and len(result) == 2):
         raise errors.TreeMismatchError(
             errors.describe(
@@ -90,15 +90,23 @@ class Linearized(NamedTuple):
 
 
 def linearized(
-    call: Function, leaves: Sequence[Any], treedef: Any, has_aux: bool, who: Transformed, brief: bool = False
+    call: Function,
+    leaves: Sequence[Any],
+    treedef: Any,
+    avals: Sequence[Any],
+    has_aux: bool,
+    who: Transformed,
+    brief: bool = False,
 ) -> Linearized:
     """Linearize ``call``, a function of a list of trees, in all floating and complex leaves.
 
     What is returned is not what the program keeps.  For ``brief`` see `Linearization`.
     """
     with Linearization(*who, brief=brief) as lin:
-        tracers = lin.inputs(leaves, [typeof(leaf).is_differentiable for leaf in leaves])
-        out, aux = with_aux(call(tree_unflatten(treedef, tracers)), has_aux, who.name)
+        tracers = lin.inputs(leaves, [a.tangent() if a.is_differentiable else None for a in avals])
+        out, aux = call(tree_unflatten(treedef, tracers)), None
+        if has_aux:
+            out, aux = with_aux(out, who.name)
         out_leaves, out_tree = flatten_result(out, who.name)
         out_leaves, program = lin.outputs(out_leaves)
         if aux is not None:
@@ -113,7 +121,7 @@ def jvp(
 @overload
 def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any], has_aux: bool) -> tuple[Any, ...]: ...
 @hides_frames
-def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any], has_aux: bool = False) -> Any:
+def jvp(f: Any, primals: Sequence[Any], tangents: Sequence[Any], has_aux: bool = False) -> Any:
     """The value of a function and its derivative along a direction (the Jacobian-vector product).
 
     Args:
@@ -133,23 +141,31 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any], has_aux: b
         >>> jvp(lambda x, y: x * y, (3.0, 4.0), (1.0, 0.0))
         (12.0, 4.0)
     """
-    check_functions("jvp(f, primals, tangents)", f=f)
+    if not callable(f):
+        check_functions("jvp(f, primals, tangents)", f=f)
     if not type(primals) is tuple is type(tangents):
         check_tuples("jvp", primals, tangents)
     who = transformed("jvp", f)
-    options.flags(who.name, has_aux=has_aux)
-    leaves, treedef = flatten_values(primals, who.name)
-    directions = tangent_leaves(list(tangents), treedef, "tangents", who.name)
-    directions = [like_tangent(t, typeof(p), "tangent", who.name) for p, t in zip(leaves, directions, strict=True)]
+    if has_aux is not False:
+        options.flags(who.name, has_aux=has_aux)
+    leaves, treedef, avals = typed_values(list(primals), who.name)
+    directions, found = tree_flatten(list(tangents))
+    if found is not treedef:
+        directions = tangent_leaves(list(tangents), treedef, "tangents", who.name)
+    for i, (t, aval) in enumerate(zip(directions, avals, strict=True)):
+        if type(t) is not np.ndarray or t.dtype.kind != "f" or typeof(t) is not aval:
+            directions[i] = like_tangent(t, aval, "tangent", who.name)
     with Pushforward(*who) as push:
-        out, aux = with_aux(f(*tree_unflatten(treedef, push.inputs(leaves, directions))), has_aux, who.name)
+        out, aux = f(*tree_unflatten(treedef, push.inputs(leaves, directions))), None
+        if has_aux:
+            out, aux = with_aux(out, who.name)
         out_leaves, out_tree = flatten_result(out, who.name)
-        pairs = [push.trace.lower(o) for o in out_leaves]
+        outs, out_tangents = push.outputs(out_leaves)
         if aux is not None:
             aux = tree_map(push.trace.primal, aux)
-    results = own_results([p for p, _ in pairs] + [instantiate(t) for _, t in pairs], leaves + directions)
-    (out,) = tree_unflatten(out_tree, results[: len(pairs)])
-    (tangent,) = tree_unflatten(out_tree, results[len(pairs) :])
+    results = own_results(outs + out_tangents, leaves + directions)
+    (out,) = tree_unflatten(out_tree, results[: len(outs)])
+    (tangent,) = tree_unflatten(out_tree, results[len(outs) :])
     return (out, tangent, aux) if has_aux else (out, tangent)
 
 
@@ -179,10 +195,9 @@ def vjp(f: Function, *primals: Any, has_aux: bool = False) -> Any:
     check_functions("vjp(f, *primals)", f=f)
     who = transformed("vjp", f)
     options.flags(who.name, has_aux=has_aux)
-    leaves, treedef = flatten_values(primals, who.name)
-    avals = tuple(map(typeof, leaves))
-    lin = linearized(lambda args: f(*args), leaves, treedef, has_aux, who)
-    form = Form(treedef, avals, lin.out_tree, lin.out_avals, f"the pullback of {who.name}")
+    leaves, treedef, avals = typed_values(list(primals), who.name)
+    lin = linearized(lambda args: f(*args), leaves, treedef, avals, has_aux, who)
+    form = Form(treedef, tuple(avals), lin.out_tree, lin.out_avals, f"the pullback of {who.name}")
     pullback = Pullback(form, lin.program)  # without the output itself: the pullback does not keep it alive
     return (lin.out, pullback, lin.aux) if has_aux else (lin.out, pullback)
 
@@ -221,12 +236,7 @@ def grad(
         >>> grad(lambda x: np.sum(np.sin(x)))(np.zeros(3))
         array([1., 1., 1.])
     """
-    compute = _value_and_grad("grad", f, argnums, has_aux, holomorphic, allow_int, argnames)
-
-    def grad_f(*args: Any, **kwargs: Any) -> Any:
-        value, gradient = compute(*args, **kwargs)
-        return (gradient, value[1]) if has_aux else gradient
-
+    grad_f = _value_and_grad("grad", f, argnums, has_aux, holomorphic, allow_int, argnames)
     again = partial(grad, argnums=argnums, has_aux=has_aux, holomorphic=holomorphic, allow_int=allow_int, argnames=argnames)
     return wrap_like(f, grad_f, "grad", again)
 
@@ -266,40 +276,43 @@ def _value_and_grad(
 
     def value_and_grad_f(*args: Any, **kwargs: Any) -> Any:
         selection = select_arguments(f, args, kwargs, argnums, argnames, who.name)
-        leaves, treedef = flatten_values(selection.values, who.name, lambda path: selection.named(f, path))
-        avals = [typeof(leaf) for leaf in leaves]
-        _check_inputs(avals, holomorphic, allow_int, who.name)
-        lin = linearized(lambda values: selection.call(f, values), leaves, treedef, has_aux, who, brief=True)
+        leaves, treedef, avals = typed_values(selection.values, who.name, lambda path: selection.named(f, path))
+        for aval in avals:
+            if holomorphic or type(aval) is not ShapedArray or aval.dtype.kind != "f":
+                _check_input(aval, holomorphic, allow_int, who.name)
+        lin = linearized(partial(selection.call, f), leaves, treedef, avals, has_aux, who, brief=True)
         try:
             aval = _scalar_output(lin, holomorphic, who.name)
             cts = transpose_program(lin.program, [aval.dtype.type(1)], consume=True)
         finally:
-            lin.holder.release()
+            if lin.holder.held:
+                lin.holder.release()
         gradient = selection.shape(tree_unflatten(treedef, finished(cts, avals)))
+        if name == "grad":
+            return (gradient, lin.aux) if has_aux else gradient
         value = lin.out_leaves[0]
         return ((value, lin.aux) if has_aux else value), gradient
 
     return value_and_grad_f
 
 
-def _check_inputs(avals: Sequence[Any], holomorphic: bool, allow_int: bool, who: str) -> None:
-    for aval in avals:
-        if holomorphic and aval.dtype.kind != "c":
-            raise errors.GradDtypeError(
-                errors.describe(
-                    f"{who} with holomorphic=True got an argument of type {aval}.",
-                    why="a holomorphic function is one of complex numbers",
-                    fix="convert the argument to a complex dtype, or leave holomorphic out",
-                )
+def _check_input(aval: Any, holomorphic: bool, allow_int: bool, who: str) -> None:
+    if holomorphic and aval.dtype.kind != "c":
+        raise errors.GradDtypeError(
+            errors.describe(
+                f"{who} with holomorphic=True got an argument of type {aval}.",
+                why="a holomorphic function is one of complex numbers",
+                fix="convert the argument to a complex dtype, or leave holomorphic out",
             )
-        if not aval.is_differentiable and not allow_int:
-            raise errors.GradDtypeError(
-                errors.describe(
-                    f"{who} got an argument of type {aval} to differentiate.",
-                    why="integers and booleans have no derivative",
-                    fix="pass a float (1.0 instead of 1), choose other argnums, or allow_int=True for a float0 gradient",
-                )
+        )
+    if not aval.is_differentiable and not allow_int:
+        raise errors.GradDtypeError(
+            errors.describe(
+                f"{who} got an argument of type {aval} to differentiate.",
+                why="integers and booleans have no derivative",
+                fix="pass a float (1.0 instead of 1), choose other argnums, or allow_int=True for a float0 gradient",
             )
+        )
 
 
 def _scalar_output(lin: Linearized, holomorphic: bool, who: str) -> Any:
@@ -362,12 +375,11 @@ def linearize(f: Function, *primals: Any, has_aux: bool = False) -> Any:
     """
     check_functions("linearize(f, *primals)", f=f)
     who = transformed("linearize", f)
-    leaves, treedef = flatten_values(primals, who.name)
-    avals = tuple(map(typeof, leaves))
-    lin = linearized(lambda args: f(*args), leaves, treedef, has_aux, who)
+    leaves, treedef, avals = typed_values(list(primals), who.name)
+    lin = linearized(lambda args: f(*args), leaves, treedef, avals, has_aux, who)
     tape = lin.program.trace.tape
     tape[:] = map(with_forward_staged, tape)
-    form = Form(treedef, avals, lin.out_tree, lin.out_avals, f"the linear map of {who.name}")
+    form = Form(treedef, tuple(avals), lin.out_tree, lin.out_avals, f"the linear map of {who.name}")
     f_jvp: LinearMap[Any] = LinearMap(form, *lin.program.closed())
     return (lin.out, f_jvp, lin.aux) if has_aux else (lin.out, f_jvp)
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from covector.core import errors
-from covector.core.avals import Zero, instantiate, shape_of, typeof
+from covector.core.avals import Zero, instantiate, shape_of
 from covector.core.memory import own_results
 from covector.core.pytrees import tree_unflatten
 from covector.core.tracebacks import hides_frames
@@ -27,9 +27,9 @@ from covector.transforms.arguments import (
     ArgNums,
     check_callable,
     check_functions,
-    flatten_values,
     select_arguments,
     transformed,
+    typed_values,
     wrap_like,
 )
 from covector.transforms.autodiff import check_tuples, grad, jvp, linearized
@@ -163,9 +163,8 @@ def _jacobian(f: Function, argnums: Any, has_aux: bool, holomorphic: bool, argna
 
     def compute(*args: Any, **kwargs: Any) -> Any:
         selection = select_arguments(f, args, kwargs, argnums, argnames, who.name)
-        leaves, treedef = flatten_values(selection.values, who.name, partial(selection.named, f))
-        in_avals = [typeof(leaf) for leaf in leaves]
-        lin = linearized(lambda values: selection.call(f, values), leaves, treedef, has_aux, who)
+        leaves, treedef, in_avals = typed_values(selection.values, who.name, partial(selection.named, f))
+        lin = linearized(partial(selection.call, f), leaves, treedef, in_avals, has_aux, who)
         out_avals = lin.out_avals
         forward = name == "jacfwd" or (name != "jacrev" and _forward_is_better(in_avals, out_avals))
         _check_dtypes(in_avals, out_avals, forward, holomorphic, who.name)

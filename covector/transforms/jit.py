@@ -17,7 +17,7 @@ from covector.core.jaxpr import Jaxpr, program_axes, program_has_effects
 from covector.core.keys import names_in
 from covector.core.memory import own_results
 from covector.core.primitive import TracerBase
-from covector.core.pytrees import tree_flatten, tree_paths, tree_structure, tree_unflatten
+from covector.core.pytrees import flatten_call, tree_flatten, tree_paths, tree_structure, tree_unflatten
 from covector.core.tracebacks import hides_frames
 from covector.passes.clean import clean
 from covector.passes.overwriting import has_own_outputs
@@ -135,7 +135,7 @@ def jit(
             leaves, treedef = tree_flatten(call.dynamic)
             key: Hashable = (treedef, call.key, *_avals(leaves, call.dynamic, f, who.name))
         else:
-            leaves, treedef = tree_flatten((args, kwargs))
+            leaves, treedef = flatten_call(args, kwargs)
             key = (treedef, None, *_avals(leaves, (args, kwargs), f, who.name))
         axes = named_axes() if NAMED_AXES else ()
         if axes:

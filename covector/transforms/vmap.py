@@ -101,7 +101,9 @@ def vmap(
         else:
             result = tree_unflatten(out_tree, [0] * len(pairs))
             axes = broadcast_prefix([out_axes], result, f"{who.name}: out_axes", _axes_error)
-        outs = [_place_batch(v, d, axis, size, who.name) for (v, d), axis in zip(pairs, axes, strict=True)]
+        outs = [
+            v if axis == d else _place_batch(v, d, axis, size, who.name) for (v, d), axis in zip(pairs, axes, strict=True)
+        ]
         return tree_unflatten(out_tree, own_results(outs, leaves))[0]
 
     made = {"in_axes": in_axes, "out_axes": out_axes, "axis_name": axis_name, "axis_size": axis_size, "branches": branches}
@@ -123,6 +125,8 @@ def _axes_error(text: str) -> Exception:
 
 def _input_dims(in_axes: Any, args: Any, kwargs: Any, leaves: list[Any], who: str) -> list[int | None]:
     if isinstance(in_axes, int) and not kwargs:
+        if in_axes == 0 and len(leaves) == 1 and type(leaves[0]) is np.ndarray and typeof(leaves[0]).shape:
+            return [0]
         return [_canonical(in_axes, leaf, i, args, kwargs, who) for i, leaf in enumerate(leaves)]
     if isinstance(in_axes, tuple) and len(in_axes) != len(args):
         raise errors.ArgumentError(
@@ -178,7 +182,7 @@ def _batch_size(
     leaves: list[Any], dims: list[int | None], axis_size: int | None, paths: Callable[[], list[str]], who: str
 ) -> int:
     if len(leaves) == 1 and dims[0] is not None and axis_size is None:
-        return shape_of(leaves[0])[dims[0]]
+        return leaves[0].shape[dims[0]]  # type: ignore[no-any-return]
     sizes = {i: shape_of(leaf)[d] for i, (leaf, d) in enumerate(zip(leaves, dims, strict=True)) if d is not None}
     found = set(sizes.values()) | ({axis_size} if axis_size is not None else set())
     if len(found) == 1:

@@ -1,0 +1,131 @@
+"""The rules ``record`` and ``pull`` give what those do that they stand in for, and keep nothing that somebody may change."""
+
+import numpy as np
+import pytest
+
+import covector as cv
+from covector.core.primitive import Primitive
+
+RNG = np.random.default_rng(0)
+V, M = RNG.uniform(0.5, 1.5, 4), RNG.uniform(0.5, 1.5, (3, 4))
+A = np.eye(4) + RNG.normal(size=(4, 4)) / 10
+COLUMN, ROW, INTEGERS = RNG.uniform(0.5, 1.5, (3, 1)), RNG.uniform(0.5, 1.5, (1, 4)), np.array([1, 2, 3, 4])
+
+FUNCTIONS = {
+    "x*x": lambda x: x * x,
+    "x*constant": lambda x: x * V,
+    "constant*x, broadcast": lambda x: COLUMN * x,
+    "x of many by x of one": lambda x: x * np.sum(x) + np.sum(x) * x,
+    "integers": lambda x: 3 * x + x * 2 - (1 - x),
+    "integer array": lambda x: INTEGERS * x + x - INTEGERS,
+    "sums": lambda x: (x + x) + 1.5 + (2.0 + x) + COLUMN + x,
+    "differences": lambda x: (x - 2.0 * x) - 1.5 - (2.0 - x) - (COLUMN - x),
+    "negative": lambda x: -(1.0 * (-x)),
+    "quotients": lambda x: x / 2.0 + 1.0 / x + x / np.sum(x) + np.sum(x) / x + COLUMN / x + x / COLUMN,
+    "powers": lambda x: x**2 + x**3 + x**-1 + x**0.5 + x**0 + x**x + 2.0**x,
+    "unary": lambda x: np.sin(x) + np.exp(-x) + np.tanh(x) + np.log(x) + np.sqrt(x) + np.arctan(x) + np.square(x),
+    "extrema": lambda x: np.maximum(x, 1.0) + np.minimum(x, 0.9) + np.maximum(0.8, x) + np.maximum(x, x[..., ::-1]),
+    "where": lambda x: np.where(x > 1.0, x, 0.5 * x) + np.where(x > 1.0, x, 0.0) + np.where(x > 1.0, 0.0, x),
+    "where, broadcast": lambda x: np.where(COLUMN > 1.0, x, np.sum(x)) + np.where(COLUMN > 1.0, x, 2.0),
+    "reading": lambda x: x[..., ::-1] * x[..., 0:1] + x[..., 1:2] * x[..., -1:],
+    "elements": lambda x: x[0] * x[1],
+    "parts and sums": lambda x: x[..., ::2] * np.sum(x) + x[..., 1::2],
+    "joined": lambda x: np.concatenate([x[..., 2:], x[..., :2], np.ones_like(x[..., :1])], axis=-1),
+    "stacked": lambda x: np.stack([x, 2.0 * x], axis=-1) @ np.ones(2) + np.stack([x, np.zeros(x.shape)])[0],
+    "reshaped": lambda x: np.reshape(np.transpose(np.reshape(x, (2, -1))), x.shape) * 2.0,
+    "products": lambda x: (A @ x.T).T + x @ A,
+    "inner products": lambda x: (x @ x.T) * 2.0,
+    "sums over axes": lambda x: np.sum(x, axis=0) * np.sum(x, axis=-1, keepdims=True),
+    "repeated": lambda x: np.broadcast_to(x, (2, *x.shape)) * 2.0,
+    "solved": lambda x: np.linalg.solve(A, x.T),
+    "solved, a stack": lambda x: np.linalg.solve(np.stack([A, 2 * A]), x.T),
+}
+ARGUMENTS = {
+    "vector": V,
+    "matrix": M,
+    "column-major": np.asfortranarray(M),
+    "float32": V.astype(np.float32),
+    "complex": V + 1j * V[::-1],
+}
+
+
+def without_short_cuts(monkeypatch):
+    for primitive in set(Primitive.registry.values()):
+        monkeypatch.setattr(primitive, "record", None)
+        monkeypatch.setattr(primitive, "pull", None)
+
+
+def derivatives(f, x):
+    out, pullback = cv.vjp(f, x)
+    ct = np.cos(np.arange(np.size(out), dtype=float)).reshape(np.shape(out)).astype(np.asarray(out).dtype)
+    return out, pullback(ct)[0], pullback(ct)[0]
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("argument", ARGUMENTS)
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_the_same_as_the_long_way(name, argument, monkeypatch):
+    f, x = FUNCTIONS[name], ARGUMENTS[argument]
+    try:
+        short = derivatives(f, x)
+    except Exception as error:
+        without_short_cuts(monkeypatch)
+        with pytest.raises(type(error)):
+            derivatives(f, x)
+        return
+    without_short_cuts(monkeypatch)
+    long = derivatives(f, x)
+    for a, b in zip(short, long, strict=True):
+        assert np.asarray(a).dtype == np.asarray(b).dtype
+        assert np.shape(a) == np.shape(b)
+        np.testing.assert_allclose(a, b, rtol=1e-4 if argument == "float32" else 1e-12)
+
+
+@pytest.mark.parametrize("name", ["x*x", "unary", "where", "joined", "products", "quotients"])
+def test_second_derivatives(name):
+    f = FUNCTIONS[name]
+    v = np.ones(4)
+    gradient = cv.grad(lambda x: np.sum(f(x) ** 2))
+    tangent = cv.jvp(gradient, (V,), (v,))[1]
+    numerical = (gradient(V + 1e-6 * v) - gradient(V - 1e-6 * v)) / 2e-6
+    np.testing.assert_allclose(tangent, numerical, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("n", [10, 100_000])
+def test_arrays_that_are_written_to_later(n):
+    k, mask, w = np.full(n, 2.0), np.ones(n, bool), np.eye(2)
+
+    def f(x):
+        y = x * k
+        y = np.where(mask, y, 0.0) + k
+        z = w @ y[:2]
+        k_now, mask_now = k.copy(), mask.copy()
+        if n < 1000:  # larger ones are read-only while the function runs
+            k[:], mask[:] = 7.0, False
+        w[:] = 0.0
+        total = np.sum(y) + np.sum(z)
+        if n < 1000:
+            k[:], mask[:] = k_now, mask_now
+        w[:] = np.eye(2)
+        return total
+
+    want = np.full(n, 2.0)
+    want[:2] = 4.0
+    np.testing.assert_allclose(cv.grad(f)(np.ones(n)), want)
+
+
+def test_results_are_the_callers_own():
+    x = np.ones(3)
+    out, pullback = cv.vjp(lambda x: (np.exp(x), x + 0.0, x[::-1]), x)
+    for part in out:
+        part[:] = 5.0
+    (first,) = pullback((np.ones(3),) * 3)
+    first_values = first.copy()
+    first[:] = 0.0
+    (second,) = pullback((np.ones(3),) * 3)
+    np.testing.assert_array_equal(second, first_values)
+    np.testing.assert_allclose(second, np.e + 2)
+    ct = np.ones(3)
+    (same,) = cv.vjp(lambda x: x + 1.0, x)[1](ct)
+    same[:] = 0.0
+    np.testing.assert_array_equal(ct, 1.0)
