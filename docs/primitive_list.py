@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import covector
-from covector.core.kinds import Kind
 from covector.core.primitive import Primitive, find_primitive
 
 PAGE = Path(__file__).with_name("primitive-list.md")
@@ -20,10 +19,9 @@ INTRODUCTION = """\
 # All primitives
 
 Written by `docs/primitive_list.py`. [Read a program](programs.md) explains the notation, [Write a primitive](primitives.md)
-the kinds; a dash is the kind of which nothing is known but the rules. Operands are in parentheses, and after the semicolon
-the parameters, which a printed program has in brackets. *Linear in* says where the primitive may stand in the program of a
-derivative: `x, y` is in both together, `x or y` in either one, given the other. A primitive marked \\* has a list of results,
-one marked ! is an effect.
+the kinds. Operands are in parentheses, and after the semicolon the parameters, which a printed program has in brackets.
+*Linear in* says where the primitive may stand in the program of a derivative: `x, y` is in both together, `x or y` in either
+one, given the other. A primitive marked \\* has a list of results, one marked ! is an effect.
 """
 
 PRIMITIVES = """\
@@ -257,8 +255,7 @@ def row(e: Entry) -> str:
     assert p is not None, e.name
     form = f"{', '.join(e.operands)}{'; ' * bool(e.params)}{', '.join(e.params)}"
     marks = r"\*" * p.multiple_results + "!" * p.effect
-    kind = "–" if type(p.kind) is Kind else type(p.kind).__name__
-    return f"| `{e.name}({form})`{marks} | {kind} | {e.linear or linear_in(p, e.operands)} | {e.meaning} |"
+    return f"| `{e.name}({form})`{marks} | {type(p.kind).__name__} | {e.linear or linear_in(p, e.operands)} | {e.meaning} |"
 
 
 def page() -> str:

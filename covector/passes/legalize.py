@@ -5,7 +5,7 @@
 >>> program = cv.make_jaxpr(lambda x, y: x * 2.0 + y)(np.ones(3, np.float32), np.float64(1.0))
 >>> print(legalize(program))
 { lambda ; a:f32[3] b:f64[]. let
-    c:f32[3] = broadcast_to[shape=(3,)] 2.0:f32
+    c:f32[3] = broadcast_to[shape=(3,)] 2.0:f32[]
     d:f32[3] = mul a c
     e:f64[3] = convert[dtype=f64] d
     f:f64[3] = broadcast_to[shape=(3,)] b
