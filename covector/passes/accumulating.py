@@ -7,33 +7,21 @@
 
 The backward step of a loop adds to the cotangent of a table an array of its size that is zero but where the table was read.
 Adding the part alone gives the same sum, and can overwrite the cotangent (`covector.passes.overwriting`).
+
+The rule ``added : (total, equation) -> (primitive, inputs, params)`` of a primitive that puts a part into zeros says what adds
+the part to a total, or None where it does so for no part alone.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from typing import Any
 
 from covector.core.jaxpr import Equation, Jaxpr, Var
 from covector.core.primitive import Primitive
 from covector.passes.clean import clean
 
-Part = Callable[[Any, Equation], tuple[Primitive, list[Any], dict[str, Any]] | None]
-"""``rule(total, equation)``: what adds to a total the result of an equation, a part in zeros; None if it is no such part."""
-
-_sums: set[Primitive] = set()
-_parts: dict[Primitive, Part] = {}
-
-
-def declare_sum(primitive: Primitive) -> None:
-    """Declare that a primitive is a sum of two terms."""
-    _sums.add(primitive)
-
-
-def declare_part(primitive: Primitive, part: Part) -> None:
-    """Declare how to add the result of a primitive, an array of zeros with a part in it, without the zeros."""
-    _parts[primitive] = part
+SUM = "add"
 
 
 def with_parts_added(jaxpr: Jaxpr) -> Jaxpr:
@@ -52,7 +40,7 @@ class _Parts:
     def rewritten(self) -> Jaxpr:
         jaxpr = self.jaxpr
         for eqn in jaxpr.equations:
-            if eqn.primitive in _sums and eqn.outputs[0].aval.shape:
+            if eqn.primitive.name == SUM and eqn.outputs[0].aval.shape:
                 self.sum(eqn)
             else:
                 self.equations.append(eqn)
@@ -78,11 +66,11 @@ class _Parts:
         found = []
         for x in eqn.inputs:
             inner = self.made_by.get(x) if isinstance(x, Var) and x in self.used_once and x.aval == aval else None
-            found += self.terms(inner, aval) if inner is not None and inner.primitive in _sums else [x]
+            found += self.terms(inner, aval) if inner is not None and inner.primitive.name == SUM else [x]
         return found if all(x.aval == aval for x in found) else list(eqn.inputs)
 
     def part(self, total: Any, x: Any) -> tuple[Primitive, list[Any], dict[str, Any]] | None:
         """The operation that adds a term to a total, if the term is a part in zeros that nothing else uses."""
         eqn = self.made_by.get(x) if isinstance(x, Var) and x in self.used_once else None
-        rule = _parts.get(eqn.primitive) if eqn is not None else None
-        return rule(total, eqn) if rule is not None and eqn is not None else None
+        rule = eqn.primitive.rule("added") if eqn is not None else None
+        return rule(total, eqn) if rule is not None else None

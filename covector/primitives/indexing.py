@@ -32,7 +32,6 @@ from covector.core.jaxpr import Equation, Var
 from covector.core.kinds import Linear, Structural
 from covector.core.primitive import Primitive, TracerBase
 from covector.interpreters.transpose import Accumulate, PartialSum
-from covector.passes.accumulating import declare_part
 from covector.primitives.shaping import align_batch, batch_all, move_batch_to_front, moveaxis
 
 Shape = tuple[int, ...]
@@ -262,14 +261,12 @@ update_slice_p = _slice_writer("update_slice", Structural, lambda t, x, part, *,
 add_slice_p = _slice_writer("add_slice", Linear, lambda t, x, part, *, index: t)
 
 
+@embed_p.def_rule("added")
 def _added_slice(total: Any, eqn: Equation) -> Any:
     """An embedding of one part adds to a sum that part alone."""
     if len(eqn.inputs) != 1:
         return None
     return add_slice_p, [total, *eqn.inputs], {"index": eqn.params["indices"][0]}
-
-
-declare_part(embed_p, _added_slice)
 
 
 @writer(update_slice_p)

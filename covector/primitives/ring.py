@@ -35,7 +35,6 @@ from covector.core.tracer import FOREIGN_OK, as_operand, foreign_override, regis
 from covector.interpreters.jvp import JVPTrace, JVPTracer
 from covector.interpreters.recording import linear, of_two, recorded
 from covector.interpreters.stage import LinearTrace, StageTracer
-from covector.passes.accumulating import declare_sum
 from covector.passes.legalize import Legalizer, Value
 from covector.primitives.shaping import align_batch, arrive, fit, unbroadcast
 
@@ -115,7 +114,6 @@ def _additive(fn: Callable[..., Any], like: np.ufunc) -> ElementwiseLinear:
 
 
 add_p = _operator("add", "+", _additive(operator.add, np.add))
-declare_sum(add_p)
 sub_p = _operator("sub", "-", _additive(operator.sub, np.subtract))
 mul_p = _operator("mul", "*", ElementwiseBilinear(operator.mul, keeps_weak=True, like=np.multiply))
 neg_p = _operator("neg", "-", _additive(operator.neg, np.negative))

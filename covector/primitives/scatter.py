@@ -104,6 +104,7 @@ def _spread(values: Any, x: Any, indices: Sequence[Any]) -> Any:
 
 scatter_p = _scatter_primitive("scatter", None, _replacing)
 scatter_add_p = _scatter_primitive("scatter_add", np.add, _adding)
+spread_p.def_rule("added", lambda total, eqn: (scatter_add_p, [total, *eqn.inputs], {}))
 scatter_mul_p = _scatter_primitive("scatter_mul", np.multiply, Opaque())
 scatter_min_p = _scatter_primitive("scatter_min", np.minimum, Opaque())
 scatter_max_p = _scatter_primitive("scatter_max", np.maximum, Opaque())
