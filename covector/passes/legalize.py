@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from covector.core.avals import ShapedArray, promotion_key, result_dtype
-from covector.core.jaxpr import Equation, Jaxpr, Literal, Var, recorded_avals
+from covector.core.jaxpr import Equation, Jaxpr, Literal, Var, inside_out, recorded_avals
 from covector.core.kinds import Elementwise
 from covector.core.primitive import Primitive, derives, primitive_named
 from covector.core.source import Source
@@ -53,7 +53,7 @@ def legalize(jaxpr: Jaxpr) -> Jaxpr:
     that is not written in the program becomes an array of exponents: NumPy's power by the scalar 2 is a product, its power by
     2s in an array may round differently.
     """
-    legal = jaxpr.once("legalize", lambda: Legalizer(jaxpr).legalized())
+    legal = inside_out(jaxpr, "legalize", lambda program: Legalizer(program).legalized())
     return jaxpr if legal is None else legal
 
 

@@ -17,7 +17,9 @@ from covector import lax, legalize
 from covector.core.jaxpr import sub_jaxprs
 from covector.core.kinds import Elementwise
 from covector.interpreters.evaluate import eval_jaxpr
+from covector.testing import random_programs
 from covector.testing import strategies as cs
+from covector.testing.numerical import is_inexact
 
 SAME = {"select": 1, "keep": 1, "ldexp": 2}
 """Functions whose operands have two dtypes, and from which on the operands have one."""
@@ -102,6 +104,22 @@ def test_every_primitive(name: str, dtype: Any, data: Any) -> None:
     if not any(map(np.size, args)) or (name in ("pow", "share_power") and np.ndim(args[1]) == 0):
         return
     check_legalized(lambda *args: cv.Primitive.registry[name].bind(*args, **params), *args)
+
+
+def has_scalar_exponent(jaxpr: cv.Jaxpr) -> bool:
+    """Whether an array is raised to a scalar that is not written in the program."""
+    powers = [e for e in equations(jaxpr) if e.primitive.name in ("pow", "share_power")]
+    return any(isinstance(e.inputs[1], cv.Var) and not e.inputs[1].aval.shape for e in powers)
+
+
+@settings(max_examples=60, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+@given(random_programs(), st.booleans())
+def test_random_programs(program: Any, derived: bool) -> None:
+    tangents = [a if is_inexact(a) else cv.typeof(a).zero for a in program.inputs]
+    f = (lambda *args: cv.jvp(program, args, tangents)) if derived else program
+    jaxpr = cv.make_jaxpr(f)(*program.inputs)
+    if not has_scalar_exponent(jaxpr):
+        check_legalized(f, *program.inputs)
 
 
 X = np.linspace(-1.5, 2.0, 7)
