@@ -1,5 +1,13 @@
 """Which states a loop of unknown length holds, in operations on integers: ``slot_of``, ``plan``, ``latest_held``.
 
+>>> held = Held.nothing(slots=3)
+>>> for state in range(8):
+...     slot, held = slot_of(np.int64(state), held)
+>>> held.numbers
+array([0, 7, 4])
+>>> plan(np.int64(3), np.int64(0), held.numbers)  # back at step 3, with the state of step 0 at hand
+(array([0, 1, 2]), array([-1,  1,  2]))
+
 They are part of the programs of the loop (`covector.lax.online`), which therefore run on any backend, print and parse.
 
 The states that are kept must serve whenever the loop ends.  A loop of so many steps that each must be done at most r times is
