@@ -161,7 +161,7 @@ class ElementwiseBilinear(Bilinear, Elementwise):
 
 
 class Contraction(Bilinear):
-    """Sums of products of elements of two arguments."""
+    """Sums of products of elements of two arguments, or sums of elements of one."""
 
 
 class OverAxes(Kind):

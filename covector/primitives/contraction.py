@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from covector.core import errors
-from covector.core.avals import ShapedArray, Zero, array_aval, broadcast_shapes, dtype_of, shape_of, typeof
+from covector.core.avals import ShapedArray, array_aval, broadcast_shapes, dtype_of, shape_of, typeof
 from covector.core.jaxpr import Var
 from covector.core.kinds import Contraction
 from covector.core.primitive import Primitive
@@ -89,20 +89,6 @@ def _einsum_abstract(*operands: ShapedArray, spec: str) -> ShapedArray:
             if sizes.setdefault(c, n) != n:
                 raise ValueError(f"einsum {spec} of {', '.join(map(str, operands))}: axis {c} has lengths {sizes[c]} and {n}")
     return array_aval(tuple(sizes[c] for c in out), np.result_type(*(a.dtype for a in operands)))
-
-
-@einsum_p.def_jvp
-def _einsum_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, spec: str) -> Any:
-    bind = einsum_p.bind
-    out = bind(*primals, spec=spec)
-    if len(primals) == 1:
-        return out, typeof(out).zero if type(tangents[0]) is Zero else bind(tangents[0], spec=spec)
-    x, y = primals
-    tx, ty = tangents
-    if type(tx) is Zero:
-        return out, typeof(out).zero if type(ty) is Zero else bind(x, ty, spec=spec)
-    left = bind(tx, y, spec=spec)
-    return out, left if type(ty) is Zero else add_p.bind(left, bind(x, ty, spec=spec))
 
 
 @einsum_p.def_rule("record")

@@ -309,9 +309,10 @@ def bilinear_jvp(primitive: Primitive, kind: Bilinear) -> Rule:
     bind = primitive.bind
 
     def jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
-        x, y = primals
-        tx, ty = tangents
-        out = bind(x, y, **params)
+        out = bind(*primals, **params)
+        if len(primals) == 1:
+            return out, typeof(out).zero if type(tangents[0]) is Zero else bind(*tangents, **params)
+        (x, y), (tx, ty) = primals, tangents
         if type(tx) is Zero:
             return out, typeof(out).zero if type(ty) is Zero else bind(x, ty, **params)
         left = bind(tx, y, **params)

@@ -124,14 +124,14 @@ reduce_xor_p = _logical("reduce_xor", np.logical_xor)
 # --- logsumexp --------------------------------------------------------------------------------------------------------
 
 
-def largest_exponent(x: Any, axes: Axes, keepdims: bool = False) -> Any:
+def largest_exponent(x: Any, *, axes: Axes, keepdims: bool = False) -> Any:
     """The largest (real part of an) element, or 0 where that is not finite: subtracted, ``exp`` cannot overflow."""
     largest = np.maximum.reduce(x.real, axes, initial=-np.inf, keepdims=keepdims)
     return np.where(np.isfinite(largest), largest, x.real.dtype.type(0))
 
 
-def _logsumexp(x: Any, axes: Axes) -> Any:
-    shift = largest_exponent(x, axes, keepdims=True)
+def _logsumexp(x: Any, *, axes: Axes) -> Any:
+    shift = largest_exponent(x, axes=axes, keepdims=True)
     with np.errstate(divide="ignore", over="ignore"):
         if x.dtype == np.float16:  # in which a sum of ones ends at 2048
             total = np.add.reduce(np.exp(x - shift), axes, np.float32)

@@ -16,6 +16,7 @@ from covector.core.avals import Zero, float0, typeof
 from covector.core.check import check
 from covector.core.errors import LinearityError
 from covector.core.jaxpr import Var
+from covector.core.kinds import Structural
 from covector.core.primitive import Primitive
 from covector.interpreters.transpose import Accumulate
 from covector.testing.numerical import (
@@ -312,6 +313,7 @@ class RuleChecks:
         f = self.function
         self.arguments_are_unchanged()
         self.abstract()
+        self.structure()
         f.staging()
         if f.active and f.inexact_out:
             self.jvp_types()
@@ -334,6 +336,21 @@ class RuleChecks:
         for i, (aval, out) in enumerate(zip(avals, direct.outs, strict=True)):
             if aval != typeof(out):
                 raise direct.error(f"it says {aval} for output {i}, and the impl returns {typeof(out)}", "abstract")
+
+    def structure(self) -> None:
+        """A structural primitive moves the numbers of elements as it moves the elements."""
+        direct, kind = self.direct, self.primitive.kind
+        if not isinstance(kind, Structural):
+            return
+        numbers, elements = list(self.inputs), [np.zeros(1)]
+        for i in kind.positions or range(len(numbers)):
+            first, x = sum(map(len, elements)), np.asarray(self.inputs[i])
+            numbers[i] = np.arange(first, first + x.size).reshape(x.shape)
+            elements.append(x.ravel())
+        with direct.doing("the implementation on the numbers of elements", "kind"):
+            places = as_list(self.primitive.impl(*numbers, **self.params))
+        moved = [np.take(np.concatenate(elements), m, mode="clip") for m in places]
+        direct.same(moved, direct.outs, "it is of the kind Structural, and moves their numbers elsewhere", "kind", types=False)
 
     def jvp_types(self) -> None:
         """The JVP rule returns the output, and tangents of the types of the outputs; also for symbolic zeros."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import count
 from typing import Any
 
@@ -23,13 +24,22 @@ from covector.extend import (
     Structural,
     derives,
 )
-from covector.testing import arrays, check_case, check_primitive
+from covector.testing import RuleError, arrays, check_case, check_primitive
 
 NUMBER = count()
 
 
 def fresh(what: str = "t_kinds") -> str:
     return f"{what}_{next(NUMBER)}"
+
+
+@pytest.fixture(autouse=True)
+def none_is_left() -> Iterator[None]:
+    """Other tests look at all primitives that are trusted."""
+    before = set(Primitive.registry)
+    yield
+    for name in {p.name for p in Primitive.registry.values() if p.name.startswith("t_kinds")} - before:
+        del Primitive.registry[name]
 
 
 # --- the table --------------------------------------------------------------------------------------------------------
@@ -161,7 +171,7 @@ def test_derives_takes_classes() -> None:
 
 def test_every_primitive_of_covector_has_a_kind() -> None:
     find_primitive("a name that none has")  # which imports all
-    assert not [p.name for p in Primitive.registry.values() if p.trusted and type(p.kind) is Kind and "t_" not in p.name]
+    assert not [p.name for p in Primitive.registry.values() if p.trusted and type(p.kind) is Kind]
 
 
 # --- kinds through every mode -----------------------------------------------------------------------------------------
@@ -250,6 +260,9 @@ def test_structural_tells_where_elements_go() -> None:
     p = Primitive(fresh(), Structural(np.flip, lambda ct, x: np.flip(ct)))
     check_case(p, (np.arange(3.0),))
     np.testing.assert_array_equal(p.kind.fn(np.arange(1, 4)), [3, 2, 1])
+    wrong = Primitive(fresh(), Structural(lambda x: 2 * x, lambda ct, x: 2 * ct))
+    with pytest.raises(RuleError, match="it is of the kind Structural, and moves their numbers elsewhere"):
+        check_case(wrong, (np.array([0.5, 1.5, -2.0]),))
 
 
 def test_linear_without_transpose_is_refused_backwards_by_name() -> None:
