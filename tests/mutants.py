@@ -58,7 +58,7 @@ def pytest_configure(config: Any) -> None:
         probes = {path: {int(line): n for line, n in lines.items()} for path, lines in numbers.items()}
         config.pluginmanager.register(_Probing(probes, os.environ["MUTANTS_HITS"]))
     if "MUTANTS_ORDER" in os.environ:
-        config.pluginmanager.register(_Ordered(Path(os.environ["MUTANTS_ORDER"]).read_text().split("\n")))
+        config.pluginmanager.register(_Ordered(*json.loads(Path(os.environ["MUTANTS_ORDER"]).read_text())))
 
 
 class _Probing:
@@ -111,14 +111,16 @@ def probed(tree: ast.Module, lines: dict[int, int]) -> ast.Module:
 
 
 class _Ordered:
-    """Runs the tests that are listed, in that order."""
+    """Runs the tests that are new since the first run, and those that are listed, in that order."""
 
-    def __init__(self, names: list[str]):
+    def __init__(self, names: list[str], others: list[str]):
         self.place = {name: i for i, name in enumerate(names)}
+        self.others = set(others)
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[Any]) -> None:
-        items[:] = sorted((i for i in items if i.nodeid in self.place), key=lambda i: self.place[i.nodeid])
+        chosen = [i for i in items if i.nodeid not in self.others]
+        items[:] = sorted(chosen, key=lambda i: self.place.get(i.nodeid, -1))
 
 
 # --- the first run ----------------------------------------------------------------------------------------------------
@@ -216,7 +218,7 @@ def tried(tree: Path, fault: Fault, reach: Reach, names: list[str]) -> Outcome:
                 budget -= reach.seconds[names[0]]
                 names = names[1:]
             count += len(chosen)
-            found = failing_of(tree, chosen, 3 * sum(reach.seconds[n] for n in chosen) + 120) if chosen else ""
+            found = failing_of(tree, chosen, reach) if chosen else ""
             if found:
                 return Outcome(found, time.monotonic() - start, count)
         return Outcome("", time.monotonic() - start, count)
@@ -224,10 +226,11 @@ def tried(tree: Path, fault: Fault, reach: Reach, names: list[str]) -> Outcome:
         target.write_bytes(source)
 
 
-def failing_of(tree: Path, names: list[str], limit: float) -> str:
+def failing_of(tree: Path, names: list[str], reach: Reach) -> str:
     """The first of these tests that fails, or ``""``."""
+    limit = 3 * sum(reach.seconds[n] for n in names) + 120
     order = tree / "order"
-    order.write_text("\n".join(names))
+    order.write_text(json.dumps([names, sorted({*reach.seconds, *reach.failing} - set(names))]))
     files = list(dict.fromkeys(name.split("::")[0] for name in names))
     status, out = run_tests(tree, ["-x", *files], limit, MUTANTS_ORDER=str(order))
     if status in (0, 5):

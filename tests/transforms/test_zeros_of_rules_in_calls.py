@@ -98,3 +98,17 @@ def test_python_numbers_beside_a_batch_keep_narrow_dtypes(way: str, wrap: Any) -
     found = OF_ROWS[way](lambda row: wrap(sine_of_product)(-1.5, row))(a)
     assert found.dtype == np.float16
     np.testing.assert_allclose(found, -1.5 * np.cos(-1.5 * a), rtol=5e-3)
+
+
+@pytest.mark.parametrize("wrap", [jit, checkpoint])
+def test_one_program_is_split_at_each_choice_of_linear_arguments(wrap: Any) -> None:
+    one_by_the_other = wrap(lambda a, b: a[0] * b[1])
+
+    @custom_jvp
+    def product(x: Any) -> Any:
+        return x[0] * x[1]
+
+    product.defjvp(lambda xs, ts: (xs[0][0] * xs[0][1], one_by_the_other(ts[0], xs[0]) + one_by_the_other(xs[0], ts[0])))
+    x = np.array([3.0, 5.0])
+    np.testing.assert_allclose(grad(product)(x), [5.0, 3.0])
+    np.testing.assert_allclose(linearize(product, x)[1](np.array([1.0, 2.0])), 11.0)
