@@ -150,3 +150,19 @@ def test_each_effect_of_what_is_not_differentiated_happens_once(kind, container)
         else:
             transform(container(stopped(noting(kind, log))))
             assert sorted(log) == sorted(wanted), name
+
+
+@pytest.mark.parametrize("transform", [cv.grad, lambda f: cv.jit(cv.grad(f)), lambda f: cv.grad(cv.jit(f))])
+def test_what_an_effect_returns_is_of_its_step(transform):
+    """Though its arguments are the same in each step, it is no constant of the loop."""
+    log = []
+
+    def draw(x):
+        log.append(len(log) + 2.0)
+        return np.float64(log[-1])
+
+    def f(x):
+        return lax.scan(lambda c, _: (c * cv.io_callback(draw, cv.typeof(np.float64(1.0)), 0.5), None), x, None, length=3)[0]
+
+    assert transform(f)(1.0) == 2.0 * 3.0 * 4.0
+    assert log == [2.0, 3.0, 4.0]
