@@ -110,7 +110,7 @@ WRITTEN: list[tuple[str, str, str, str]] = [
      "fit(scale(*terms) if len(terms) == 2 else sumprod_p.bind(*terms), out)",
      "scale(*terms) if len(terms) == 2 else sumprod_p.bind(*terms)"),
     ("the cotangent of an elementwise linear function is not summed", "derivations",
-     "(unbroadcast(found, x.aval) if broadcasts else found)", "found"),
+     "unbroadcast(found, x.aval) if broadcasts else found", "found"),
     ("a reduction forgets that its axes have moved", "derivations", "tuple(a + (a >= d) for a in axes)", "tuple(axes)"),
     ("a derivative of Python numbers divides as Python does", "derivations",
      "if all(map(is_weak, primals)) else primals", "if not primals else primals"),

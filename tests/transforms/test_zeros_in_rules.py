@@ -104,6 +104,20 @@ def test_what_is_no_zero_is_refused():
                 g(X)
 
 
+def test_what_is_no_zero_is_refused_soon():
+    """A value has 2**40 ways to what it comes from; few of them are followed."""
+
+    def doubled(x):
+        for _ in range(40):
+            x = x + x
+        return x
+
+    f = cv.custom_jvp(np.sin)
+    f.defjvp(lambda primals, tangents: (np.sin(primals[0]), tangents[0] + doubled(primals[0])))
+    with pytest.raises(cv.errors.LinearityError):
+        cv.jit(cv.grad(f))(1.0)
+
+
 def test_a_missing_transpose_rule_is_named():
     twice = cv.Primitive("twice without a transpose")
     twice.def_impl(lambda x: 2.0 * x)
