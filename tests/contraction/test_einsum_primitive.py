@@ -176,3 +176,8 @@ def test_convolutions_of_stacks_are_those_of_each_vector():
     np.testing.assert_allclose(convolve_p.bind(x, y), [np.convolve(a, b) for a, b in zip(x, y, strict=True)])
     expected = [np.correlate(a, b.conj(), "valid") for a, b in zip(x, y, strict=True)]
     np.testing.assert_allclose(correlate_p.bind(x, y), expected)
+
+
+def test_a_term_names_all_axes_of_its_operand():
+    with pytest.raises(ValueError, match=r"'ij' names 2 axes, and an array of shape \(3,\) has 1"):
+        covector.make_jaxpr(lambda x: einsum_p.bind(x, spec="ij->i"))(np.ones(3))
