@@ -418,7 +418,7 @@ EQUIVALENT: list[tuple[str, str]] = [
     # a pattern of names of faults that change no result, and why they do not
     (r"stacked_subscripts: \[chr", "the letters of the axes of a stack are names"),
     (r": index: type\(idx\) is int or", "the most frequent indices are read sooner, as all others are"),
-    (r"_Parts.part: isinstance\(x, Var\) and x in", "a part that is used again is written out besides, and its sum is the same"),
+    (r"_Parts.part: isinstance\(x, Var\) and x in", "a part that is used again is written out too: the sum is the same"),
     (r"reachable_tracers: x is not None", "to look into numbers too finds nothing more"),
 ]
 
