@@ -183,6 +183,11 @@ def copied(value: Any) -> Any:
 
 
 SEQUENCES = (list, tuple)
+BUILT_IN = (None, type(None), list, tuple, dict)
+
+MAX_STRUCTURES = 10_000
+_without_names: set[Any] = set()
+"""Structures of lists, tuples and empty dictionaries, to look through which takes ten times as long as to find them here."""
 
 
 def names_in(treedef: Any) -> Hashable:
@@ -190,14 +195,21 @@ def names_in(treedef: Any) -> Hashable:
 
     The keys of dictionaries that are no strings, by type.
     """
+    if treedef in _without_names:
+        return None
     found: list[Hashable] = []
     stack = [treedef]
+    built_in = True
     while stack:
         spec = stack.pop()
         kind = spec.type
         if kind is None or (kind in SEQUENCES and spec.num_nodes == spec.num_leaves + 1):  # a leaf, or nothing but leaves
             continue
         if issubclass(kind, dict):
-            found += [key_of(k) for k in spec.entries() if type(k) is not str]
+            keys = spec.entries()
+            found += [key_of(k) for k in keys if type(k) is not str]
+        built_in = built_in and kind in BUILT_IN and (kind is not dict or not keys)
         stack += spec.children()
+    if built_in and len(_without_names) < MAX_STRUCTURES:
+        _without_names.add(treedef)
     return tuple(found) or None
