@@ -83,7 +83,7 @@ class Generator:
 
     def constant(self, value: Any, prefix: str = "c") -> str:
         """The name of a value: the prefix itself for the first value that has it."""
-        if self.globals.get(prefix) is value:
+        if self.globals.get(prefix, self) is value:
             return prefix
         name, n = prefix, len(self.globals)
         while name in self.globals or name[1:].isdigit() or name == "c" or iskeyword(name):

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from covector.backends import forms
 from covector.core.avals import ShapedArray, array_aval, dtype_of, shape_of
 from covector.core.kinds import Discrete, Reduction
 from covector.core.primitive import Primitive
@@ -50,10 +51,16 @@ def _extremum_jvp(out: Any, x: Any, t: Any, axes: Axes) -> Any:
     return weighted_sum(convert_to(ties / beside(count, x, axes), dtype_of(x)), t, axes)
 
 
-_largest = Reduction(lambda x, *, axes: np.maximum.reduce(x, axes), _extremum_jvp)
-_smallest = Reduction(lambda x, *, axes: np.minimum.reduce(x, axes), _extremum_jvp)
-reduce_max_p = Primitive("reduce_max", _largest, trusted=True, makes_new=True)
-reduce_min_p = Primitive("reduce_min", _smallest, trusted=True, makes_new=True)
+def _by(ufunc: np.ufunc, name: str, *jvp: Any, dtype: Any = None) -> Primitive:
+    """The reduction by a ufunc, which the source calls."""
+    kind = Reduction(lambda x, *, axes: ufunc.reduce(x, axes), *jvp, dtype=dtype)
+    primitive = Primitive(name, kind, trusted=True, makes_new=True)
+    primitive.def_rule("lower", lambda eqn: forms.call(ufunc.reduce, eqn.params["axes"]))
+    return primitive
+
+
+reduce_max_p = _by(np.maximum, "reduce_max", _extremum_jvp)
+reduce_min_p = _by(np.minimum, "reduce_min", _extremum_jvp)
 
 
 # --- product ----------------------------------------------------------------------------------------------------------
@@ -109,16 +116,9 @@ variance_p = Primitive("variance", _variance, trusted=True, makes_new=True)
 
 # --- all and any, and the same for other operations on integers -------------------------------------------------------
 
-
-
-def _logical(name: str, ufunc: np.ufunc) -> Primitive:
-    kind = Reduction(lambda x, *, axes: ufunc.reduce(x, axes), dtype=lambda of_x: np.dtype(np.bool_))
-    return Primitive(name, kind, trusted=True, makes_new=True)
-
-
-reduce_and_p = _logical("reduce_and", np.logical_and)
-reduce_or_p = _logical("reduce_or", np.logical_or)
-reduce_xor_p = _logical("reduce_xor", np.logical_xor)
+reduce_and_p = _by(np.logical_and, "reduce_and", dtype=lambda of_x: np.dtype(np.bool_))
+reduce_or_p = _by(np.logical_or, "reduce_or", dtype=lambda of_x: np.dtype(np.bool_))
+reduce_xor_p = _by(np.logical_xor, "reduce_xor", dtype=lambda of_x: np.dtype(np.bool_))
 
 
 # --- logsumexp --------------------------------------------------------------------------------------------------------

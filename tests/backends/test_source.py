@@ -32,7 +32,7 @@ def lines(f: Any, *args: Any) -> list[str]:
         (np.transpose, "v1 = v0.transpose((1, 0))"),
         (lambda x: x.reshape(6), "v1 = v0.reshape((6,))"),
         (lambda x: np.sum(x, axis=0), "v1 = reduce_sum(v0, (0,))"),
-        (lambda x: np.max(x, axis=1), "v1 = reduce_max(v0, axes=(1,))"),
+        (lambda x: np.max(x, axis=1), "v1 = reduce_max(v0, (1,))"),
         (lambda x: x.astype(np.float32), "v1 = v0.astype(float32)"),
         (lambda x: np.cumsum(x, axis=1), "v1 = cumsum(v0, axis=1, reverse=False)"),
     ],
