@@ -2,10 +2,10 @@
 
 >>> import covector as cv
 >>> def f(x):
-...     print(x, x.shape, isinstance(x, np.ndarray))
+...     print(x, x.shape, x.dtype)
 ...     return np.sum(x * x)
 >>> cv.jit(f)(np.ones(3))
-Traced<f64[3]> (3,) True
+Traced<f64[3]> (3,) float64
 np.float64(3.0)
 
 `Tracer` implements NumPy's protocols (``__array_ufunc__``, ``__array_function__``, ``__array_namespace__``), so plain NumPy
