@@ -220,7 +220,7 @@ class Interpretation:
     def results(self, program: Interpreted, values: Sequence[Any]) -> list[Bundle]:
         """The outputs of a program, of which it gave these values; what it noted is taken."""
         if len(values) == len(program.forms):  # of one part each, and without notes
-            return [*map(Bundle, zip(values), program.forms)]  # type: ignore[arg-type]
+            return [*map(Bundle, zip(values), program.forms)]
         if program.notes:
             noted = program.noted(values[program.n_out :])
             self.take([Note(v, meaning) for v, (_, meaning) in zip(noted, program.notes, strict=True)])

@@ -16,9 +16,8 @@ from covector.core.jaxpr import Jaxpr, Var
 from covector.core.linearity import linear_as_called, linear_by_marks
 from covector.core.primitive import NestedPrimitive
 from covector.interpreters.interpret import Bundle, Interpretation, arguments
-from covector.interpreters.linearize import split, split_known
 from covector.interpreters.programs import choose, spread, transposed_program
-from covector.interpreters.stage import LinearTrace
+from covector.primitives.halves import Halving, def_halves
 from covector.primitives.shaping import strengthened
 
 
@@ -40,36 +39,16 @@ def _jit_interpret(how: Interpretation, bundles: Sequence[Bundle], *, jaxpr: Jax
     return how.results(program, jit_p.bind(*arguments(bundles), jaxpr=program.jaxpr, **params))
 
 
-@jit_p.def_linearize
-def _jit_linearize(primals: Sequence[Any], tangents: Sequence[Any], *, jaxpr: Jaxpr, **params: Any) -> Any:
-    nonzero = tuple(type(t) is not Zero for t in tangents)
-    parts = split(jaxpr, nonzero)
-    outs = jit_p.bind(*primals, jaxpr=parts.primal, **params)
-    n = len(jaxpr.out_vars)
-    primals_out, residuals = outs[:n], outs[n:]
-    tangents_out: list[Any] = []
-    if any(parts.nonzero_out):
-        tangents_out = jit_p.bind(*residuals, *choose(nonzero, tangents), jaxpr=parts.linear, **params)
-    return primals_out, spread(parts.nonzero_out, tangents_out, [a.zero for a in jaxpr.out_avals])
-
-
-def _jit_split(trace: LinearTrace, args: Sequence[Any], linear: Sequence[bool], params: dict[str, Any]) -> list[Any]:
-    """Of a call with known and linear arguments run the known part now, and record the rest."""
-    jaxpr, rest = params["jaxpr"], {k: v for k, v in params.items() if k != "jaxpr"}
-    tangents = [a.variable for a in choose(linear, args)]
-    known = [a for a, m in zip(args, linear, strict=True) if not m]
-    if jaxpr.linear == tuple(linear):
-        inputs = spread(linear, tangents, args)
-        return trace.record(jit_p, inputs, params, jaxpr.out_avals, None)
-    parts = split_known(jaxpr, tuple(linear))
-    known_out = [not m for m in parts.nonzero_out]
-    outs = jit_p.bind(*known, jaxpr=parts.primal, **rest) if parts.primal.out_vars else []
-    outs_known, residuals = outs[: sum(known_out)], outs[sum(known_out) :]
-    outs_linear = trace.record(jit_p, [*residuals, *tangents], {"jaxpr": parts.linear, **rest}, parts.linear.out_avals, None)
-    return spread(parts.nonzero_out, outs_linear, spread(known_out, outs_known, known_out))
-
-
-jit_p.def_rule("split", _jit_split)
+@def_halves(jit_p)
+def _jit_halves(how: Halving, args: Sequence[Any], linear: Sequence[bool], *, jaxpr: Jaxpr, **params: Any) -> Any:
+    mask = tuple(linear)
+    if how.mixed and jaxpr.linear == mask:
+        return None
+    parts = how.split(jaxpr, mask)
+    outs = jit_p.bind(*how.known(mask, args), jaxpr=parts.primal, **params) if parts.primal.out_vars else []
+    n = len(how.known(parts.nonzero_out, parts.nonzero_out))
+    run = lambda values: jit_p.bind(*outs[n:], *choose(mask, values), jaxpr=parts.linear, **params)
+    return outs[:n], parts.nonzero_out, run
 
 
 def varying_of(values: Sequence[Any]) -> tuple[frozenset[Any], ...]:

@@ -24,11 +24,11 @@ from covector.core.jaxpr import Jaxpr, Var, program_acts
 from covector.core.linearity import LINEAR, joined, linear_by_marks, program_marks
 from covector.core.primitive import NestedPrimitive
 from covector.interpreters.evaluate import eval_jaxpr
-from covector.interpreters.interpret import Bundle, Interpretation, arguments, present_tangents
-from covector.interpreters.linearize import Split, split, split_known
+from covector.interpreters.interpret import Bundle, Interpretation, arguments
+from covector.interpreters.linearize import Split
 from covector.interpreters.programs import avals_of, choose, spread, staged, transposed_program
-from covector.interpreters.stage import LinearTrace
 from covector.primitives.effects import part_of_batch, would_misnumber
+from covector.primitives.halves import Halving, def_halves
 from covector.primitives.indexing import gather_p
 from covector.primitives.reductions import reduce_or_p
 from covector.primitives.scan import one_by_one, repeated_effect, select_rows
@@ -73,16 +73,15 @@ def _cond_interpret(how: Interpretation, bundles: Sequence[Bundle], *, branches:
 # --- linearization: the chosen branch leaves its residuals, the linear branches take them ------------------------------
 
 
-@cond_p.def_linearize
-def _cond_linearize(primals: Sequence[Any], tangents: Sequence[Any], *, branches: Branches) -> Any:
-    nonzero = tuple(type(t) is not Zero for t in tangents[1:])
-    present = union([split(b, nonzero).nonzero_out for b in branches])
-    parts = [split(b, nonzero, present) for b in branches]
-    outs, residuals, linear = known_choice(parts, primals[0], primals[1:], len(present))
-    zeros = [typeof(o).zero for o in outs]
-    if not any(present):
-        return outs, zeros
-    return outs, spread(present, cond_p.bind(primals[0], *residuals, *choose(nonzero, tangents[1:]), branches=linear), zeros)
+@def_halves(cond_p)
+def _cond_halves(how: Halving, args: Sequence[Any], linear: Sequence[bool], *, branches: Branches) -> Any:
+    index, mask = args[0], tuple(linear[1:])
+    present = union([how.present(b, mask) for b in branches])
+    if how.mixed and (all(b.linear == mask for b in branches) or all(present)):
+        return None
+    parts = [how.split(b, mask, present) for b in branches]
+    outs, residuals, rest = known_choice(parts, index, how.known(mask, args[1:]), len(how.known(present, present)))
+    return outs, present, lambda values: cond_p.bind(index, *residuals, *choose(mask, values[1:]), branches=rest)
 
 
 def known_choice(parts: list[Split], index: Any, operands: Sequence[Any], n_out: int) -> tuple[list[Any], list[Any], Branches]:
@@ -142,24 +141,6 @@ def _take_slots(jaxpr: Jaxpr, places: list[int], slots: Sequence[Any]) -> Jaxpr:
     tangents = jaxpr.in_vars[n:]
     mask = [*[False] * len(slots), *[True] * len(tangents)]
     return Jaxpr([*in_vars, *tangents], jaxpr.equations, jaxpr.out_vars, jaxpr.consts, mask)
-
-
-def _cond_split(trace: LinearTrace, args: Sequence[Any], linear: Sequence[bool], params: dict[str, Any]) -> list[Any]:
-    """Of a choice with known and linear operands run the known part now, and record the rest."""
-    branches = params["branches"]
-    mask = tuple(linear[1:])
-    present = union([present_tangents(b, mask) for b in branches])
-    if all(b.linear == mask for b in branches) or all(present):
-        inputs = [a.variable if m else a for a, m in zip(args, linear, strict=True)]
-        return trace.record(cond_p, inputs, params, branches[0].out_avals, None)
-    parts = [split_known(b, mask, present) for b in branches]
-    known = [a for a, m in zip(args[1:], mask, strict=True) if not m]
-    outs, residuals, rest = known_choice(parts, args[0], known, len(present) - sum(present))
-    outs_linear = cond_p.bind(args[0], *residuals, *choose(mask, args[1:]), branches=rest) if any(present) else []
-    return spread([not p for p in present], outs, spread(present, outs_linear, present))
-
-
-cond_p.def_rule("split", _cond_split)
 
 
 def _marks(marks: Sequence[str], params: dict[str, Any]) -> list[str] | None:

@@ -28,12 +28,12 @@ from covector.core.linearity import linear_by_marks, loop_marks
 from covector.core.primitive import NestedPrimitive
 from covector.interpreters.evaluate import eval_jaxpr
 from covector.interpreters.interpret import TANGENT, TANGENTS, Bundle, Interpretation, arguments, marked
-from covector.interpreters.linearize import Split, split, split_known
+from covector.interpreters.linearize import Split
 from covector.interpreters.programs import avals_of, choose, cut, grow, rearranged, spread, staged, transposed_program
-from covector.interpreters.stage import LinearTrace
 from covector.passes.accumulating import with_parts_added
 from covector.passes.clean import clean
 from covector.primitives.call import jit_p
+from covector.primitives.halves import Halving, def_halves
 from covector.primitives.progress import progress_bar
 from covector.primitives.selection import select_p
 from covector.primitives.shaping import reshape_to, strengthened
@@ -119,52 +119,37 @@ def _scan_interpret(how: Interpretation, bundles: Sequence[Bundle], *, jaxpr: Ja
 
 
 def chosen(marks: Sequence[Sequence[bool]], groups: Sequence[Sequence[Any]]) -> list[list[Any]]:
-    """The items that are marked, in each group."""
-    return [choose(*group) for group in zip(marks, groups, strict=True)]
-
-
-def chosen_tangents(marks: Sequence[Sequence[bool]], tangents: Sequence[Sequence[Any]]) -> list[list[Any]]:
-    """The tangents that are marked, in each group, with arrays for symbolic zeros."""
-    return [[*map(instantiate, group)] for group in chosen(marks, tangents)]
+    """The items that are marked, in each group, with arrays for symbolic zeros."""
+    return [[*map(instantiate, choose(*group))] for group in zip(marks, groups, strict=True)]
 
 
 # --- linearization: a known loop that stacks residuals, and a linear loop over them -----------------------------------
 
 
-@scan_p.def_linearize
-def _scan_linearize(primals: Sequence[Any], tangents: Sequence[Any], *, jaxpr: Jaxpr, **params: Any) -> Any:
+@def_halves(scan_p)
+def _scan_halves(how: Halving, args: Sequence[Any], linear: Sequence[bool], *, jaxpr: Jaxpr, **params: Any) -> Any:
     loop = Loop(**params)
-    nonzero = [type(t) is not Zero for t in tangents]
-    parts, marks, present = grow(loop.carries, nonzero, lambda marks, needed: with_marks(split(jaxpr, marks, needed)))
-    outs, residuals = known_loop(parts.primal, loop, loop.cut(primals), len(jaxpr.out_vars))
-    zeros = [typeof(o).zero for o in outs]
-    if not any(present):
-        return outs, zeros
-    given = chosen_tangents(loop.cut(marks), loop.cut(tangents))
-    return outs, spread(present, residuals.linear_loop(parts.linear, loop, given, loop.ticks(primals)), zeros)
+    marks, present, split = halved_step(how, jaxpr, loop, linear)
+    if how.mixed and all(marks[loop.carries]) and all(present):
+        return None
+    parts, groups = split(), loop.cut(marks)
+    known = [*map(how.known, groups, loop.cut(args))]
+    outs, residuals = known_loop(parts.primal, loop, known, len(how.known(present, present)))
+    run = lambda values: residuals.linear_loop(parts.linear, loop, chosen(groups, loop.cut(values)), loop.ticks(args))
+    return outs, present, run
+
+
+def halved_step(how: Halving, jaxpr: Jaxpr, loop: Loop, linear: Sequence[bool]) -> tuple[list[bool], list[bool], Any]:
+    """Which inputs of a step are linear, carries included, and which outputs; and a function that gives the halves."""
+    if how.mixed:
+        marks, present = linear_marks(jaxpr, loop, linear)
+        return marks, present, lambda: how.split(jaxpr, tuple(marks), tuple(present))
+    parts, marks, present = grow(loop.carries, linear, lambda marks, needed: with_marks(how.split(jaxpr, marks, needed)))
+    return marks, present, lambda: parts
 
 
 def with_marks(parts: Split) -> tuple[Split, list[bool]]:
     return parts, parts.nonzero_out
-
-
-def _scan_split(trace: LinearTrace, args: Sequence[Any], linear: Sequence[bool], params: dict[str, Any]) -> list[Any]:
-    """Of a loop with known and linear arguments run the known part now, and record the rest."""
-    jaxpr = params["jaxpr"]
-    loop = Loop(**{k: v for k, v in params.items() if k != "jaxpr"})
-    marks, present = linear_marks(jaxpr, loop, linear)
-    if all(marks[loop.carries]) and all(present):
-        inputs = [a.variable if m else a for a, m in zip(args, linear, strict=True)]
-        return trace.record(scan_p, inputs, params, scan_p.abstract(*avals_of(args), **params), None)
-    parts = split_known(jaxpr, tuple(marks), tuple(present))
-    known = chosen(loop.cut([not m for m in marks]), loop.cut(args))
-    outs, residuals = known_loop(parts.primal, loop, known, len(present) - sum(present))
-    given = chosen(loop.cut(marks), loop.cut(args))
-    linear_outs = residuals.linear_loop(parts.linear, loop, given, loop.ticks(args))
-    return spread([not p for p in present], outs, spread(present, linear_outs, present))
-
-
-scan_p.def_rule("split", _scan_split)
 
 
 def linear_marks(jaxpr: Jaxpr, loop: Loop, linear: Sequence[bool]) -> tuple[list[bool], list[bool]]:

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from covector.backends.run import runner, step_runner
-from covector.core.avals import ShapedArray, Zero, typeof
+from covector.core.avals import ShapedArray, typeof
 from covector.core.context import axis_of_rule
 from covector.core.jaxpr import Jaxpr, Literal, program_acts
 from covector.core.linearity import LINEAR, linear_by_marks, loop_marks, program_marks
@@ -29,24 +29,22 @@ from covector.core.primitive import NestedPrimitive, TracerBase
 from covector.interpreters.checks import makes_checks
 from covector.interpreters.evaluate import eval_jaxpr
 from covector.interpreters.interpret import Bundle, Interpretation, arguments, flat
-from covector.interpreters.linearize import split, split_known
-from covector.interpreters.programs import choose, cut, grow, rearranged, spread, staged
-from covector.interpreters.stage import LinearTrace
+from covector.interpreters.linearize import split_known
+from covector.interpreters.programs import choose, cut, rearranged, spread, staged
 from covector.primitives.call import jit_p
 from covector.primitives.effects import part_of_batch
+from covector.primitives.halves import Halving, def_halves
 from covector.primitives.indexing import gather_p
 from covector.primitives.reductions import reduce_or_p
 from covector.primitives.scan import (
     Loop,
     Residuals,
     chosen,
-    chosen_tangents,
-    linear_marks,
+    halved_step,
     one_by_one,
     repeated_effect,
     residual_plan,
     select_rows,
-    with_marks,
 )
 from covector.primitives.shaping import move_batch_to_front
 from covector.primitives.stack_items import add_rows_p, rows_p
@@ -154,20 +152,22 @@ def _with_condition_carried(
 # --- linearization: a known loop that collects residuals, and a linear scan over them ---------------------------------
 
 
-@while_p.def_linearize
-def _while_linearize(primals: Sequence[Any], tangents: Sequence[Any], *, cond: Jaxpr, body: Jaxpr, **params: Any) -> Any:
+@def_halves(while_p)
+def _while_halves(
+    how: Halving, args: Sequence[Any], linear: Sequence[bool], *, cond: Jaxpr, body: Jaxpr, **params: Any
+) -> Any:
     loop = While(**params)
-    cond_consts, consts, carry = loop.cut(primals)
-    nb, n = len(consts), len(carry)
-    given = tangents[loop.num_cond :]
-    nonzero = [type(t) is not Zero for t in given]
-    parts, marks, present = grow(slice(nb, nb + n), nonzero, lambda marks, needed: with_marks(split(body, marks, needed)))
-    outs, residuals, ticks = _known_loop(cond, parts.primal, loop, [cond_consts, consts, carry], len(present))
-    zeros = [typeof(o).zero for o in outs]
-    if not any(present):
-        return outs, zeros
-    groups = chosen_tangents(cut(marks, nb), cut(given, nb))
-    return outs, spread(present, residuals.linear_loop(parts.linear, LINEAR_LOOP, [*groups, []], ticks), zeros)
+    nc, nb = loop.num_cond, loop.num_body
+    n = len(args) - nc - nb
+    marks, present, split = halved_step(how, body, as_scan(nb, n), linear[nc:])
+    parts, groups = split(), cut(marks, nb)
+    known = [list(args[:nc]), *map(how.known, groups, cut(args[nc:], nb))]
+    condition = _without_linear(cond, nc, tuple(how.gone(groups[1])))
+    if loop.ticks is not None:  # they stay collected: their place among the known outputs
+        loop = loop._replace(ticks=len(how.known(present[n : n + loop.ticks], range(loop.ticks))))
+    outs, residuals, ticks = _known_loop(condition, parts.primal, loop, known, len(how.known(present, present)))
+    given = lambda values: [*chosen(groups, cut(values[nc:], nb)), []]
+    return outs, present, lambda values: residuals.linear_loop(parts.linear, LINEAR_LOOP, given(values), ticks)
 
 
 def as_scan(num_body: int, num_carry: int) -> Loop:
@@ -194,37 +194,8 @@ def _known_loop(
     return [*carry_out, *stacks[:n_stacks]], residuals, [stacks[ticks]]
 
 
-def _while_split(trace: LinearTrace, args: Sequence[Any], linear: Sequence[bool], params: dict[str, Any]) -> list[Any]:
-    """Run the loop on the known carries, and record a linear scan of the others."""
-    cond, body = params["cond"], params["body"]
-    loop = While(params["num_cond"], params["num_body"], params["ticks"])
-    cond_consts, consts, carry = loop.cut(args)
-    nb, n = len(consts), len(carry)
-    marks, present = linear_marks(body, as_scan(nb, n), linear[loop.num_cond :])
-    parts = split_known(body, tuple(marks), tuple(present))
-    unmarked = [not m for m in marks]
-    known_consts, known_carry = chosen(cut(unmarked, nb), [consts, carry])
-    condition = _without_linear(cond, loop.num_cond, tuple(marks[nb:]))
-    # the ticks, if collected, stay collected: their place among the known outputs
-    ticks = None if loop.ticks is None else sum(not p for p in present[n : n + loop.ticks])
-    outs, residuals, ticked = _known_loop(
-        condition,
-        parts.primal,
-        loop._replace(ticks=ticks),
-        [cond_consts, known_consts, known_carry],
-        len(present) - sum(present),
-    )
-    given = chosen(cut(marks, nb), [consts, carry])
-    linear_outs = residuals.linear_loop(parts.linear, LINEAR_LOOP, [*given, []], ticked)
-    return spread([not p for p in present], outs, spread(present, linear_outs, present))
-
-
-while_p.def_rule("split", _while_split)
-
-
 def _without_linear(cond: Jaxpr, num_cond: int, linear: tuple[bool, ...]) -> Jaxpr:
     """The condition as a program of the known carries."""
-    known = [i for i, m in enumerate([*[False] * num_cond, *linear]) if not m]
 
     def make() -> Jaxpr:
         parts = split_known(cond, (*[False] * num_cond, *linear))
@@ -232,7 +203,7 @@ def _without_linear(cond: Jaxpr, num_cond: int, linear: tuple[bool, ...]) -> Jax
             raise TypeError("the condition of a while loop depends on a value that must be linear")
         return parts.primal
 
-    return rearranged(cond, known) if not any(linear) else cond.once(("known condition", num_cond, linear), make)
+    return cond if not any(linear) else cond.once(("known condition", num_cond, linear), make)
 
 
 def _marks(marks: Sequence[str], params: dict[str, Any]) -> list[str] | None:

@@ -1,0 +1,71 @@
+"""Primitives with programs in two halves: what is known runs now, what is linear is recorded.
+
+When such a primitive is linearized, all its inputs are known, and the linear half is that of their tangents.  When it meets
+known and linear values beside each other (in the derivative of a compiled JVP rule, say), some of its inputs are linear.  A
+primitive says once how it is halved, ``halves(how, args, linear, **params) -> (known outputs, present, run)``: ``present``
+says which outputs are linear (or have a tangent), and ``run(values)`` gives these from the values of all inputs, of which only
+the linear ones matter.  None stands for a primitive that is linear as a whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from covector.core.avals import Zero, typeof
+from covector.core.jaxpr import Jaxpr
+from covector.core.primitive import Primitive
+from covector.interpreters.interpret import present_tangents
+from covector.interpreters.linearize import Split, split, split_known
+from covector.interpreters.programs import avals_of, choose, spread
+from covector.interpreters.stage import LinearTrace
+
+
+class Halving(NamedTuple):
+    """How programs are divided.
+
+    Attributes:
+        split: ``split(jaxpr, linear, needed) -> Split``.
+        present: ``present(jaxpr, linear)``: which outputs are linear.
+        mixed: whether the linear inputs are among those of the primitive, and are not their tangents.
+    """
+
+    split: Callable[..., Split]
+    present: Callable[[Jaxpr, Sequence[bool]], Sequence[bool]]
+    mixed: bool
+
+    def gone(self, marks: Sequence[bool]) -> list[bool]:
+        """Which inputs or outputs, of those that are linear, the known half does not have."""
+        return [m and self.mixed for m in marks]
+
+    def known(self, marks: Sequence[bool], xs: Sequence[Any]) -> list[Any]:
+        """The inputs that the known half has."""
+        return choose([not g for g in self.gone(marks)], xs)
+
+
+LINEARIZED = Halving(split, lambda jaxpr, linear: split(jaxpr, tuple(linear)).nonzero_out, False)
+MIXED = Halving(split_known, present_tangents, True)
+
+
+def def_halves(primitive: Primitive) -> Callable[[Any], Any]:
+    """Register how a primitive is halved: its linearization, and what it does with known and linear values, follow."""
+
+    def register(halves: Any) -> Any:
+        @primitive.def_linearize
+        def linearize(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
+            outs, present, run = halves(LINEARIZED, primals, [type(t) is not Zero for t in tangents], **params)
+            zeros = [typeof(o).zero for o in outs]
+            return outs, spread(present, run(tangents), zeros) if any(present) else zeros
+
+        @primitive.def_rule("split")
+        def split_rule(trace: LinearTrace, args: Sequence[Any], linear: Sequence[bool], params: dict[str, Any]) -> Any:
+            found = halves(MIXED, args, linear, **params)
+            if found is None:
+                inputs = [a.variable if m else a for a, m in zip(args, linear, strict=True)]
+                return trace.record(primitive, inputs, params, primitive.abstract(*avals_of(args), **params), None)
+            outs, present, run = found
+            return spread([not p for p in present], outs, spread(present, run(args), present) if any(present) else present)
+
+        return halves
+
+    return register
