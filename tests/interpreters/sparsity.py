@@ -103,7 +103,7 @@ def of_elementwise(how, primitive, values, marks, params):
 @derives("sparsity", extend.Reduction)
 @rule_of
 def of_reduction(how, primitive, values, marks, params):
-    return [np.max(marks[0], axis=tuple(axis + 1 for axis in params["axes"]))]
+    return [np.any(marks[0] != 0, axis=tuple(axis + 1 for axis in params["axes"]))]
 
 
 @derives("sparsity", extend.Linear)
@@ -125,7 +125,7 @@ def of_bilinear(how, primitive, values, marks, params):
 
 def all_of(marks):
     """For each argument whether any of its elements has marks."""
-    return [np.max(m, axis=tuple(range(1, np.ndim(m)))) for m in marks if m is not None]
+    return [np.any(m != 0, axis=tuple(range(1, np.ndim(m)))) for m in marks if m is not None]
 
 
 def applied(how, primitive, values, marks, params):

@@ -6,12 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from functions import FUNCTIONS, X
+from hypothesis import given, settings
 from intervals import bounds
 from jets import jet, taylor
 from sparsity import jacobian_pattern
 
 import covector as cv
 from covector import lax
+from covector.testing import random_programs
 
 HERE = Path(__file__).parent
 EXAMPLES = ["jets.py", "sparsity.py", "intervals.py"]
@@ -144,6 +146,42 @@ def test_pattern_of_a_banded_system():
 def test_a_constant_matrix_with_zeros_is_sparse():
     matrix = np.diag([1.0, 2.0, 0.0])
     np.testing.assert_array_equal(jacobian_pattern(lambda x: matrix @ x, X), matrix != 0)
+
+
+# --- both, on programs that nobody chose ------------------------------------------------------------------------------
+
+
+@settings(max_examples=100)
+@given(random_programs(kinds=["float64"]))
+def test_random_programs(program):
+    x = program.inputs[0]
+    rng = np.random.default_rng(0)
+    directions = [rng.normal(size=np.shape(x)) for x in program.inputs]
+    of_number = lambda t: program(*(x + t * v for x, v in zip(program.inputs, directions, strict=True)))
+    of_first = lambda x: program(x, *program.inputs[1:])
+    with np.errstate(all="ignore"):
+        expected = nested_jvp_of_several(of_number, 2)
+        jacobians = cv.jacfwd(of_first)(x)
+    for i, (coefficients, jacobian) in enumerate(zip(zip(*expected, strict=True), jacobians, strict=True)):
+        if cv.typeof(coefficients[0]).tangent() != cv.typeof(coefficients[0]):
+            continue  # an integer
+        with np.errstate(all="ignore"):
+            found = jet(lambda *xs, i=i: program(*xs)[i], program.inputs, [[v, np.zeros_like(v)] for v in directions])
+            pattern = jacobian_pattern(lambda x, i=i: of_first(x)[i], x)
+        for a, b in zip(found, coefficients, strict=True):
+            if np.all(np.abs(b) < 1e6):
+                np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4)
+        assert np.all(pattern >= ((jacobian != 0) & np.isfinite(jacobian)))
+
+
+def nested_jvp_of_several(f, order):
+    """The same as `nested_jvp` of the results of a function of a number."""
+    g, factorial, coefs = f, 1.0, []
+    for k in range(order + 1):
+        coefs.append([np.asarray(y) / factorial if np.asarray(y).dtype.kind in "fc" else y for y in g(0.0)])
+        factorial *= k + 1
+        g = lambda t, g=g: cv.jvp(g, (t,), (1.0,))[1]
+    return coefs
 
 
 # --- bounds -----------------------------------------------------------------------------------------------------------
