@@ -50,7 +50,7 @@ def reachable_tracers(roots: Iterable[Any]) -> Iterator[TracerBase]:
 
 def _parts(x: Any) -> Iterator[Any]:
     if isinstance(x, types.FunctionType):
-        yield from _cells(x.__closure__ or ())
+        yield from cell_values(x.__closure__ or ())
         yield from x.__defaults__ or ()
         yield from (x.__kwdefaults__ or {}).values()
     elif isinstance(x, types.MethodType):
@@ -67,7 +67,8 @@ def _parts(x: Any) -> Iterator[Any]:
         yield from (getattr(x, s, None) for s in ([slots] if isinstance(slots, str) else slots) if not s.startswith("__"))
 
 
-def _cells(cells: Iterable[Any]) -> Iterator[Any]:
+def cell_values(cells: Iterable[Any]) -> Iterator[Any]:
+    """What variables of a closure hold, those that hold something yet."""
     for cell in cells:
         with suppress(ValueError):  # a variable that has no value yet
             yield cell.cell_contents

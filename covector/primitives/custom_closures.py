@@ -11,12 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from types import FunctionType, MethodType
 from typing import Any, NamedTuple
 
 from covector.core.avals import Zero, typeof
 from covector.core.context import RULES_IN_WORK, mode, value_of
 from covector.core.jaxpr import Jaxpr
-from covector.interpreters.closures import reachable_tracers
+from covector.interpreters.closures import cell_values, reachable_tracers
 from covector.interpreters.evaluate import eval_jaxpr
 from covector.interpreters.programs import choose, cut, spread
 from covector.interpreters.stage import stage
@@ -143,6 +144,15 @@ class Conversion:
         self.programs.bwd = self.stage(backwards, [*residual_avals, *ct_avals], capture)
 
 
+def _identity(root: Any) -> Any:
+    """What tells a rule from others: one that is made anew, of the same code and values, is the same."""
+    if isinstance(root, MethodType):
+        return root.__func__, id(root.__self__)
+    if isinstance(root, FunctionType):
+        return root.__code__, *map(id, cell_values(root.__closure__ or ())), *map(id, root.__defaults__ or ())
+    return id(root)
+
+
 def closure_converted(rules: Any, args: Values, out_avals: Values) -> tuple[Any, list[Any]]:
     """The rules of a call, and the traced values that they take before its arguments.
 
@@ -150,7 +160,7 @@ def closure_converted(rules: Any, args: Values, out_avals: Values) -> tuple[Any,
     needed, and only there.
     """
     avals = [typeof(a) for a in args]
-    key = (*map(id, rules.roots), *(batch[1:] for batch in rules.batches), *avals)
+    key = (*map(_identity, rules.roots), *(batch[1:] for batch in rules.batches), *avals)
     in_progress: dict[Any, Conversion] = value_of(RULES_IN_WORK, {})
     outer = in_progress.get(key)
     if outer is not None:

@@ -217,6 +217,8 @@ class _System(NamedTuple):
     side: _Side
     transpose: _Side | None
     has_aux: bool
+    origin: Any = None
+    """The system that this one is the transposed one of, if it was made as that."""
 
     def __call__(self, *args: Any) -> Any:
         solution = custom_jvp(self.value)
@@ -234,7 +236,8 @@ class _System(NamedTuple):
     def transposed(self, known: Any, ct: Any) -> Any:
         assert self.transpose is not None
         parameters, own, other_own = known
-        return _System(self.transpose, self.side, self.has_aux).forward((parameters, other_own, own), ct)
+        system = self.origin or _System(self.transpose, self.side, self.has_aux, self)
+        return system.forward((parameters, other_own, own), ct)
 
     def jvp(self, primals: Any, tangents: Any) -> Any:
         result = self(*primals)

@@ -184,3 +184,45 @@ def test_a_solver_that_cannot_be_traced_may_be_differentiated_around():
     solve = lambda f, guess: brentq(lambda x: float(f(x)), 0.0, 10.0, xtol=1e-14)
     root = lambda a: cv.custom_root(lambda x: x * x - a, 1.0, solve, lambda g, y: y / g(1.0))
     np.testing.assert_allclose([root(4.0), cv.grad(root)(4.0), cv.grad(cv.grad(root))(4.0)], [2.0, 0.25, -1 / 32], rtol=1e-9)
+
+
+# --- solvers and rules that are made anew each time, and refer to traced values -----------------------------------------
+
+
+def solved_on_the_host(kind, a):
+    """A solution by a callback that refers to a traced value, which it does not use."""
+
+    def host(y):
+        return host.kept is not None and (np.cbrt(8.0) if kind == "root" else y / 2.0)
+
+    host.kept = a
+    solver = lambda _, y: cv.pure_callback(host, cv.ShapedArray((), np.dtype(float)), y)
+    if kind == "root":
+        return cv.custom_root(lambda x: x**3 - a, 1.0, solver, lambda g, y: y / g(1.0))
+    options = {"symmetric": True} if kind == "symmetric" else {"transpose_solve": solver}
+    return cv.custom_linear_solve(lambda x: a * x, 6.0, solver, **options)
+
+
+@pytest.mark.parametrize(
+    ("kind", "at", "expected"),
+    [("root", 8.0, (2.0, 1 / 12, -1 / 144)), ("symmetric", 2.0, (3.0, -1.5, 1.5)), ("general", 2.0, (3.0, -1.5, 1.5))],
+)
+def test_a_callback_may_solve_and_refer_to_what_is_differentiated(kind, at, expected):
+    f = lambda a: solved_on_the_host(kind, a)
+    for g, value in zip((f, cv.grad(f), cv.grad(cv.grad(f))), expected, strict=True):
+        np.testing.assert_allclose(g(at), value, rtol=1e-12)
+        np.testing.assert_allclose(cv.jit(g)(at), value, rtol=1e-12)
+
+
+def scaled_anew(w):
+    """A function whose rule makes the function again."""
+    f = cv.custom_jvp(lambda x: x * x * w)
+    f.defjvp(lambda primals, tangents: (scaled_anew(w)(*primals), 2 * w * primals[0] * tangents[0]))
+    return f
+
+
+def test_a_rule_may_make_its_function_anew():
+    f = lambda x, w: scaled_anew(w)(x)
+    assert cv.jit(f)(3.0, 2.0) == 18.0
+    assert cv.jit(cv.grad(f))(3.0, 2.0) == 12.0
+    assert cv.jit(cv.grad(cv.grad(f)))(3.0, 2.0) == 4.0
