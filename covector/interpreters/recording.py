@@ -43,13 +43,8 @@ def recorded(
     return JVPTracer(trace, out, var)
 
 
-def variable_of(trace: JVPTrace, x: JVPTracer) -> Var | None:
-    """The variable of the tangent of an array; None for what has a tangent, or a value, of another kind."""
-    t = x.staged
-    if type(x.primal) not in ARRAY_TYPES:
-        return None
-    if type(t) is Var:
-        return t
+def variable_of(trace: JVPTrace, t: Any) -> Var | None:
+    """The variable of a staged tangent that came from a rule ``jvp``; None for a tangent of another kind."""
     return t.variable if type(t) is StageTracer and t._trace is trace.tape else None
 
 
@@ -62,19 +57,21 @@ def of_two(rule: Callable[..., Any]) -> Record:
         x, y = args
         vx = vy = None
         if type(x) is JVPTracer and x._trace is trace:
-            vx = x.staged if type(x.staged) is Var and type(x.primal) in ARRAY_TYPES else variable_of(trace, x)
-            if vx is None:
+            x, vx = x.primal, x.staged
+            if type(x) not in ARRAY_TYPES:
                 return None
-            x = x.primal
+            if type(vx) is not Var and (vx := variable_of(trace, vx)) is None:
+                return None
         elif type(x) is ndarray:
             x = trace.holder.hold(x)  # type: ignore[union-attr]
         elif type(x) not in NUMBERS:
             return None
         if type(y) is JVPTracer and y._trace is trace:
-            vy = y.staged if type(y.staged) is Var and type(y.primal) in ARRAY_TYPES else variable_of(trace, y)
-            if vy is None:
+            y, vy = y.primal, y.staged
+            if type(y) not in ARRAY_TYPES:
                 return None
-            y = y.primal
+            if type(vy) is not Var and (vy := variable_of(trace, vy)) is None:
+                return None
         elif type(y) is ndarray:
             y = trace.holder.hold(y)  # type: ignore[union-attr]
         elif type(y) not in NUMBERS:
@@ -93,10 +90,11 @@ def of_many(rule: Callable[..., Any]) -> Record:
         for x in args:
             v = None
             if type(x) is JVPTracer and x._trace is trace:
-                v = x.staged if type(x.staged) is Var and type(x.primal) in ARRAY_TYPES else variable_of(trace, x)
-                if v is None:
+                x, v = x.primal, x.staged
+                if type(x) not in ARRAY_TYPES:
                     return None
-                x = x.primal
+                if type(v) is not Var and (v := variable_of(trace, v)) is None:
+                    return None
             elif type(x) is ndarray:
                 x = trace.holder.hold(x)  # type: ignore[union-attr]
             elif type(x) not in NUMBERS:
@@ -115,10 +113,10 @@ def linear(primitive: Primitive) -> Record:
         if len(args) != 1:
             return None
         x, v = args[0].primal, args[0].staged
-        if type(v) is not Var or type(x) not in ARRAY_TYPES:
-            v = variable_of(trace, args[0])
-            if v is None:
-                return None
+        if type(x) not in ARRAY_TYPES:
+            return None
+        if type(v) is not Var and (v := variable_of(trace, v)) is None:
+            return None
         out = primitive.impl(x, **params)
         return recorded(trace, out, typeof(out), primitive, (v,), params)
 

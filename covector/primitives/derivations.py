@@ -173,10 +173,10 @@ def elementwise_record(primitive: Primitive, kind: Elementwise) -> Rule | None:
     def record(trace: JVPTrace, args: Sequence[Any], params: dict[str, Any]) -> Any:
         (tracer,) = args
         x, v = tracer.primal, tracer.staged
-        if type(x) is not np.ndarray or type(v) is not Var:
-            v = variable_of(trace, tracer)
-            if v is None:
-                return None
+        if type(x) not in ARRAY_TYPES:
+            return None
+        if type(v) is not Var and (v := variable_of(trace, v)) is None:
+            return None
         out = fn(x)
         coefficient, aval = derivative(out, x), v.aval
         if type(coefficient) in ARRAY_TYPES and coefficient.dtype is aval.dtype and coefficient.shape == aval.shape:
