@@ -174,13 +174,16 @@ def _qr(a: Any, mode: str = "reduced") -> Any:
 
 @implements(solve)
 def _solve(a: Any, b: Any) -> Any:
-    a, b = _matrices(a, "solve"), _inexact(b)
+    a = _matrices(a, "solve")
     return _with_columns(partial(solve_p.bind, a), a, b, "numpy.linalg.solve")
 
 
 def _with_columns(solver: Callable[[Any], Any], a: Any, b: Any, who: str) -> Any:
     """Solve for a matrix of right-hand sides, or for one vector as a column."""
-    aval, equations = typeof(b), a.shape[-1]
+    aval, equations = typeof(b) if isinstance(b, TracerBase) else None, a.shape[-1]
+    if aval is None or aval.weak_type or aval.dtype.kind not in "fc":
+        b = _inexact(b)
+        aval = typeof(b)
     if aval.dtype.char not in "fdFD":
         raise TypeError(f"{who}: array type {aval.dtype} is unsupported in linalg")
     if not aval.shape:
@@ -192,7 +195,8 @@ def _with_columns(solver: Callable[[Any], Any], a: Any, b: Any, who: str) -> Any
     if not vector:
         return solver(b)
     x = solver(apply_to_one(reshape_p, b, {"shape": (*aval.shape, 1)}))
-    return apply_to_one(reshape_p, x, {"shape": x.shape[:-1]})
+    shape = aval.shape if type(a) is np.ndarray and a.ndim == 2 else x.shape[:-1]
+    return apply_to_one(reshape_p, x, {"shape": shape})
 
 
 def triangular_solve(

@@ -466,7 +466,7 @@ def matmul(x: Any, y: Any) -> Any:
     Raises:
         ValueError: an operand is a scalar, or shapes do not fit.
     """
-    x_shape, y_shape = shape_of(x), shape_of(y)
+    x_shape, y_shape = [v.shape if type(v) is np.ndarray else shape_of(v) for v in (x, y)]
     spec = _PRODUCTS.get((len(x_shape), len(y_shape)))
     if spec is not None and x_shape[-1] == y_shape[0]:
         return einsum_p.bind(x, y, spec=spec)

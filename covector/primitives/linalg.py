@@ -315,7 +315,7 @@ def _solve_record(trace: JVPTrace, a: Any, va: Any, b: Any, vb: Any, params: dic
 def _solve_pull(arrived: dict[Var, Any], ct: Any, out: Var, inputs: Sequence[Any], params: dict[str, Any]) -> None:
     a, x = inputs
     solved = _solution(a.T, ct) if _is_one_system(a, ct) else solve_p.bind(swap(a), ct)
-    arrive(arrived, x, unbroadcast(solved, x.aval), x)
+    arrive(arrived, x, solved, out)
 
 
 def _is_one_system(a: Any, b: Any) -> bool:
