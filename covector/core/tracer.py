@@ -54,7 +54,7 @@ arguments."""
 ITSELF: set[Callable[..., Any]] = set()
 """NumPy's functions that make something new, but for some options return an argument itself (``np.diff(x, 0)``)."""
 
-FOREIGN_OK: set[type] = {np.ndarray, bool, int, float, complex, np.float64, np.float32, np.int64, np.bool_}
+OUR_OPERANDS: set[type] = {*PLAIN_TYPES, np.float32, np.int64, np.bool_}
 """Types of operands next to which a tracer handles an operation; others are asked whether they override it."""
 
 
@@ -263,7 +263,7 @@ class Tracer(TracerBase):
             handler = UFUNCS.get(ufunc)
             if handler is not None:
                 for x in inputs:
-                    if type(x) not in FOREIGN_OK:
+                    if type(x) not in OUR_OPERANDS:
                         if foreign_override(x):
                             return NotImplemented
                         return handler(*map(as_operand, inputs))
@@ -275,7 +275,7 @@ class Tracer(TracerBase):
         if handler is None:
             raise unsupported(func)
         for cls in types:
-            if cls not in FOREIGN_OK and foreign_type(cls):
+            if cls not in OUR_OPERANDS and foreign_type(cls):
                 return NotImplemented
         out = handler(*args, **kwargs)
         may_view = VIEWS.get(func)
@@ -325,7 +325,7 @@ def mark_views(out: Any, args: Sequence[Any]) -> None:
 def register_tracer(cls: type[Tracer], aval: Callable[[Any], Any]) -> None:
     """Make a new kind of tracer known to `typeof` and to the operators."""
     register_type(cls, aval)
-    FOREIGN_OK.add(cls)
+    OUR_OPERANDS.add(cls)
 
 
 def register_method(name: str, method: Any) -> None:
@@ -381,7 +381,7 @@ def foreign_override(x: Any) -> bool:
     """Whether an operand of unknown type wants to handle ufuncs itself; raises for masked arrays and their like."""
     check_class(type(x))
     if issubclass(type(x), (Tracer, np.ndarray, np.generic)):
-        FOREIGN_OK.add(type(x))
+        OUR_OPERANDS.add(type(x))
         return False
     return getattr(type(x), "__array_ufunc__", None) is not None
 

@@ -17,7 +17,7 @@ import numpy as np
 from covector.core import errors
 from covector.core.avals import dtype_of, shape_of, typeof
 from covector.core.primitive import TracerBase
-from covector.core.tracer import FOREIGN_OK, register_ufunc
+from covector.core.tracer import OUR_OPERANDS, register_ufunc
 from covector.numpy.registry import as_array, canonical_axis, implements, reject
 from covector.primitives.contraction import (
     canonical,
@@ -156,7 +156,7 @@ def _generalized(x1: Any, x2: Any, axes: Any, product: Callable[[Any, Any], Any]
 
 @implements(np.linalg.matmul)
 def _matmul(x1: Any, x2: Any, /, axes: Any = None) -> Any:
-    if axes is None and type(x1) in FOREIGN_OK and type(x2) in FOREIGN_OK:
+    if axes is None and type(x1) in OUR_OPERANDS and type(x2) in OUR_OPERANDS:
         return matmul(x1, x2)
     return _generalized(x1, x2, axes, matmul)
 

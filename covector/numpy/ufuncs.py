@@ -18,7 +18,7 @@ from covector.core import errors
 from covector.core.avals import WEAK_TYPES, dtype_of, is_weak, shape_of
 from covector.core.kinds import Reduction
 from covector.core.primitive import Primitive
-from covector.core.tracer import FOREIGN_OK, UFUNCS, foreign_override, register_ufunc_method, unsupported
+from covector.core.tracer import OUR_OPERANDS, UFUNCS, foreign_override, register_ufunc_method, unsupported
 from covector.numpy.inplace import Probe, is_augmented_assignment, note_references, written_into_array
 from covector.numpy.reductions import (
     NO_VALUE,
@@ -56,7 +56,7 @@ def ufunc_method(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]
                 if is_augmented_assignment(sys._getframe(2)):
                     return written_into_array(ufunc, out[0], references, lambda: method(ufunc, *inputs, **options))
             for x in (*inputs, *(out or ())):
-                if type(x) not in FOREIGN_OK and x is not None and foreign_override(x):
+                if type(x) not in OUR_OPERANDS and x is not None and foreign_override(x):
                     return NotImplemented
             if any(x is not None for x in out or ()):
                 raise _written(f"numpy.{ufunc.__name__}", "use the returned value: y = np.f(x) instead of np.f(x, out=y)")

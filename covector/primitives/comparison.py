@@ -14,7 +14,7 @@ from covector.core.avals import PLAIN_TYPES, is_value
 from covector.core.context import CAPTURING
 from covector.core.kinds import Step
 from covector.core.primitive import NO_PARAMS, Primitive
-from covector.core.tracer import FOREIGN_OK, as_operand, foreign_override, register_method, register_ufunc
+from covector.core.tracer import OUR_OPERANDS, as_operand, foreign_override, register_method, register_ufunc
 from covector.primitives.arithmetic import calls, keeping_weak, ufunc_of
 from covector.primitives.ring import install_operators
 
@@ -69,7 +69,7 @@ def _comparison(primitive: Primitive) -> Callable[[Any, Any], Any]:
     def compare(self: Any, other: Any) -> Any:
         if type(other) in PLAIN_TYPES and not CAPTURING:
             return self._trace.process(primitive, (self, other), NO_PARAMS)
-        if type(other) not in FOREIGN_OK:
+        if type(other) not in OUR_OPERANDS:
             other = as_operand(other)
             if foreign_override(other) or not is_value(other):
                 return NotImplemented

@@ -27,7 +27,7 @@ from covector.core.avals import ShapedArray, array_aval, broadcast_shapes, dtype
 from covector.core.jaxpr import Var
 from covector.core.kinds import Contraction
 from covector.core.primitive import Primitive
-from covector.core.tracer import FOREIGN_OK, foreign_override, register_method
+from covector.core.tracer import OUR_OPERANDS, foreign_override, register_method
 from covector.interpreters.jvp import JVPTrace
 from covector.interpreters.recording import of_two, recorded
 from covector.primitives.ring import add_p
@@ -477,13 +477,13 @@ _PRODUCTS = {(2, 2): "ij,jk->ik", (2, 1): "ij,j->i", (1, 2): "i,ij->j", (1, 1): 
 
 
 def _forward(self: Any, other: Any) -> Any:
-    if type(other) not in FOREIGN_OK and foreign_override(other):
+    if type(other) not in OUR_OPERANDS and foreign_override(other):
         return NotImplemented
     return matmul(self, np.asarray(other) if isinstance(other, (list, tuple)) else other)
 
 
 def _reflected(self: Any, other: Any) -> Any:
-    if type(other) not in FOREIGN_OK and foreign_override(other):
+    if type(other) not in OUR_OPERANDS and foreign_override(other):
         return NotImplemented
     return matmul(np.asarray(other) if isinstance(other, (list, tuple)) else other, self)
 

@@ -31,7 +31,7 @@ from covector.core.context import CAPTURING
 from covector.core.jaxpr import Var
 from covector.core.kinds import Elementwise, ElementwiseBilinear, ElementwiseLinear
 from covector.core.primitive import NO_PARAMS, Primitive, TracerBase
-from covector.core.tracer import FOREIGN_OK, as_operand, foreign_override, register_method
+from covector.core.tracer import OUR_OPERANDS, as_operand, foreign_override, register_method
 from covector.interpreters.jvp import JVPTrace, JVPTracer
 from covector.interpreters.recording import linear, of_two, recorded
 from covector.interpreters.stage import LinearTrace, StageTracer
@@ -394,7 +394,7 @@ def install_operators(symbol: str, primitive: Primitive) -> None:
         cls = type(other)
         if not CAPTURING and (cls in PLAIN_TYPES or (cls is type(self) and other._trace is self._trace)):
             return self._trace.process(primitive, (self, other), NO_PARAMS)
-        if cls not in FOREIGN_OK:
+        if cls not in OUR_OPERANDS:
             if foreign_override(other):
                 return NotImplemented
             other = as_operand(other)
@@ -404,7 +404,7 @@ def install_operators(symbol: str, primitive: Primitive) -> None:
         cls = type(other)
         if cls in PLAIN_TYPES and not CAPTURING:
             return self._trace.process(primitive, (other, self), NO_PARAMS)
-        if cls not in FOREIGN_OK:
+        if cls not in OUR_OPERANDS:
             if foreign_override(other):
                 return NotImplemented
             other = as_operand(other)
