@@ -53,7 +53,7 @@ from covector.core.primitive import Primitive, Trace, derives, open_trace
 from covector.core.printer import inner_programs
 from covector.interpreters.bundles import Interpreter
 from covector.interpreters.evaluate import eval_jaxpr
-from covector.interpreters.interpret import Bundle
+from covector.interpreters.interpret import Bundle, arguments
 
 __all__ = [
     "AlongAxis",
@@ -79,6 +79,7 @@ __all__ = [
     "Structural",
     "Trace",
     "Zero",
+    "arguments",
     "derives",
     "eval_jaxpr",
     "inner_programs",

@@ -76,7 +76,7 @@ batch_of = lru_cache(maxsize=64)(Batch)
 @derives("jvp", Program)
 def _jvp_of_program(primitive: Primitive, kind: Program) -> Any:
     def jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
-        outs = primitive.rules["interpret"](TANGENTS, [*map(with_tangent, primals, tangents)], **params)
+        outs = interpreting(primitive, "jvp")(TANGENTS, [*map(with_tangent, primals, tangents)], **params)
         return [o.parts[0] for o in outs], [*map(tangent_of, outs)]
 
     return jvp
@@ -88,7 +88,15 @@ derives("batch", Program)(lambda primitive, kind: partial(batched, primitive))
 def batched(primitive: Primitive, size: int, args: Sequence[Any], dims: Sequence[int | None], **params: Any) -> Any:
     """The batching rule that follows from how a primitive is interpreted."""
     how = batch_of(size, axis_of_rule())
-    return values_and_dims(primitive.rules["interpret"](how, [*map(Bundle, zip(args), dims)], **params))
+    return values_and_dims(interpreting(primitive, "vmap")(how, [*map(Bundle, zip(args), dims)], **params))
+
+
+def interpreting(primitive: Primitive, asker: str) -> Any:
+    """The rule of a primitive that says how bundles thread through its programs."""
+    rule = primitive.rules.get("interpret")
+    if rule is None:
+        raise errors.MissingRuleError(primitive.name, "interpret", asker)
+    return rule
 
 
 def bundles_of(values: Sequence[Any], dims: Sequence[int | None]) -> list[Bundle]:
