@@ -1,0 +1,1 @@
+"""The language: what a value looks like, what an operation is, who says what it means, and programs."""

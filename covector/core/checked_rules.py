@@ -124,7 +124,7 @@ def checked_abstract(name: str, multiple: bool, rule: Rule) -> Rule:
 
 
 def has_written_abstract(primitive: Any) -> bool:
-    """Whether somebody wrote the abstract rule, so that it is there, and no run of the implementation on an example."""
+    """Whether somebody wrote the abstract rule: by default there is none, or one that runs the implementation on an example."""
     return not getattr(primitive.abstract, "is_default", False)
 
 

@@ -217,7 +217,10 @@ def sub_jaxprs(params: dict[str, Any]) -> Iterator[Jaxpr]:
 
 
 def inside_out(jaxpr: Jaxpr, key: Any, find: Callable[[Jaxpr], T]) -> T:
-    """What ``find`` says of a program, once it is known of all programs nested in it: the nesting may be deep."""
+    """What ``find(program)`` says, asked of the programs nested in it first, so that ``find`` gets at their answers at once.
+
+    It does not recurse: programs may be nested deep.
+    """
     if key not in jaxpr._made:
         waiting = [jaxpr]
         while waiting:

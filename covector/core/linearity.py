@@ -86,7 +86,10 @@ def output_marks(primitive: Primitive, marks: Marks, params: dict[str, Any]) -> 
 
 
 def masks(rule: Any, marks: Marks, params: dict[str, Any]) -> Iterator[tuple[bool, ...]]:
-    """Which operands to count as linear, besides those that are: the zeros that the rule needs, or none, all, or any one."""
+    """The sets of operands to try as the linear ones: those that are, with the zeros that the rule says it needs.
+
+    A rule that does not say so is asked for those without zeros, with all zeros, and with each zero alone.
+    """
     linear, zero = tuple(m == LINEAR for m in marks), tuple(m == ZERO for m in marks)
     completed: Callable[..., tuple[bool, ...]] | None = getattr(rule, "completed", None)
     if completed is not None:

@@ -137,7 +137,7 @@ def same_bits(x: ndarray, y: ndarray) -> bool:
 
 
 def place_of(x: ndarray) -> Any:
-    """What is the same for all views of the same part of an array; another array may come to that place, so compare them."""
+    """A key that all views of the same part of an array share; later another array may have it, so compare the arrays too."""
     return x.__array_interface__["data"][0], x.shape, x.strides, x.dtype
 
 
@@ -275,7 +275,7 @@ class Holder:
             raise explained from error
 
     def settle(self, tape: list[Any]) -> None:
-        """Copy what the tape holds beyond the run of the function, and is, or shows, an array that is only read-only."""
+        """When the function has run: copy those arrays on the tape that are the user's and were read-only, or views of such."""
         kept: dict[int, ndarray] = {}
         replaced = []
 

@@ -88,7 +88,7 @@ class Trace:
         return False
 
     def users_code(self, runs: bool) -> bool:
-        """Be told whether code of the user's begins to run, or what it was before; returns what it is now."""
+        """Take note that code of the user's runs from now on, or does not; returns whether it did before."""
         return False
 
 
@@ -373,7 +373,7 @@ class Primitive:
         return None
 
     def _install(self, name: str, rule: Callable[..., Any], checked: bool = False) -> None:
-        """Put a rule into its slot.  Of ``jvp`` and ``linearize`` either stands for the other until that is there itself."""
+        """Put a rule into its slot.  A primitive with only one of ``jvp`` and ``linearize`` uses that for both."""
         rule = rule if self.trusted or checked else SLOTS[name](self, rule)
         setattr(self, name, rule)
         if name == "jvp" and "linearize" not in self.rules:

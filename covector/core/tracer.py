@@ -82,7 +82,7 @@ class Tracer(TracerBase):
         return None
 
     def answer(self) -> Any:
-        """The value that Python goes on with where there are several: the trace remembers the others (None: it cannot)."""
+        """What Python goes on with where the examples of a batch differ: the value of most (None where that cannot be)."""
         return None
 
     def is_zero(self) -> bool:

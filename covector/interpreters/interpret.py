@@ -51,7 +51,12 @@ class Note(NamedTuple):
 
 
 def flat(bundles: Sequence[Bundle], sections: Sequence[int] = ()) -> list[Any]:
-    """The parts of bundles: section by section, whose lengths are given but for the last one, the first of all, the second …"""
+    """The parts of bundles: all first ones, then all second ones …; in each section apart, of which the last has no length.
+
+    >>> a, b, c = Bundle((1, 2)), Bundle((3, 4)), Bundle((5, 6))
+    >>> flat([a, b, c]), flat([a, b, c], [1])
+    ([1, 3, 5, 2, 4, 6], [1, 2, 3, 5, 4, 6])
+    """
     if sections:
         return [x for section in cut(bundles, *sections) for x in flat(section)]
     values = [b.parts[0] for b in bundles]

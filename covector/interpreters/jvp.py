@@ -145,7 +145,7 @@ class JVPTrace(Trace):
         return x, zero
 
     def known(self, out: Any) -> Any:
-        """An output without a tangent, which the function gets as it is and may write to: not what else is kept here."""
+        """An output without a tangent, as the function gets it: a copy of an array, for it may write to that."""
         return copy_of(out) if issubclass(type(out), np.ndarray) else out
 
     def lower(self, x: Any) -> tuple[Any, Any]:

@@ -165,8 +165,8 @@ def close_linear_part(program: LinearProgram, needed: tuple[bool, ...]) -> tuple
 def split_known(jaxpr: Jaxpr, linear: tuple[bool, ...], needed: tuple[bool, ...] = ()) -> Split:
     """Split a program that is linear in the inputs marked ``linear`` into what the known inputs give, and the linear rest.
 
-    Here ``primal`` takes the known inputs only, and returns the known outputs (a symbolic gap for the linear ones is left
-    out) followed by the residuals.  An output that is ``needed`` counts as linear, and is written out where it is zero.
+    Here ``primal`` takes the known inputs only, and returns those outputs that are not linear, followed by the residuals.
+    An output that is ``needed`` counts as linear, and is written out where it is zero.
     """
     return jaxpr.once(("split_known", linear, needed), lambda: _split_known(jaxpr, linear, needed))
 

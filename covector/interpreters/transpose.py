@@ -118,7 +118,10 @@ def kept_axes() -> frozenset[Any] | None:
 
 
 def summed_over_axes(x_cts: Sequence[Any], entry: TapeEntry, kept: frozenset[Any]) -> list[Any]:
-    """The cotangents of an equation's inputs, where an input that does not vary over a named axis met one that does: summed."""
+    """The cotangents of an equation's inputs, summed over the named axes over which the outputs vary and the input does not.
+
+    In ``w * x`` each example has an x of its own and all share w: each sends a cotangent to w, which gets the sum.
+    """
     primitive, inputs, params, outputs, _ = entry
     if primitive.collective:
         return list(x_cts)

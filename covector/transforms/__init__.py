@@ -1,0 +1,1 @@
+"""What users call: trees, arguments and messages, then one interpreter."""
