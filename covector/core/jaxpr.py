@@ -281,12 +281,8 @@ def has_effects(primitive: Primitive, params: dict[str, Any]) -> bool:
 
 def program_acts(jaxpr: Jaxpr) -> bool:
     """Whether running a program has effects that must happen exactly as often as they are asked for."""
-
-    def acts() -> bool:
-        own = any(eqn.primitive.effect and not eqn.primitive.repeatable for eqn in jaxpr.equations)
-        return own or any(program_acts(inner) for eqn in jaxpr.equations for inner in sub_jaxprs(eqn.params))
-
-    return jaxpr.once("acts", acts)
+    acts = lambda e: (e.primitive.effect and not e.primitive.repeatable) or any(map(program_acts, sub_jaxprs(e.params)))
+    return inside_out(jaxpr, "acts", lambda program: any(map(acts, program.equations)))
 
 
 def program_has_effects(jaxpr: Jaxpr) -> bool:

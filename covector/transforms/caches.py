@@ -25,7 +25,7 @@ from covector.core.keys import ATOMS
 from covector.core.primitive import Primitive
 from covector.core.pytrees import tree_unflatten
 from covector.transforms.arguments import STORE, Wrapper
-from covector.transforms.dependencies import Glance, Places, dependencies, look
+from covector.transforms.dependencies import Glance, Places, look
 
 CARRIERS = (types.FunctionType, Wrapper)
 """Types of functions that carry their traces."""
@@ -170,7 +170,7 @@ def state_of(f: Callable[..., Any], store: Store | None) -> Places | None:
     if store is None:
         return None
     if store.owner is None or store.owner() is not f:
-        return dependencies(f)
+        return look(f)[0]
     glance = store.glance
     if glance is not None and glance.holds(f):
         return glance.places

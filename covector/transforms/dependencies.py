@@ -1,4 +1,4 @@
-"""What a function reads besides its arguments: ``dependencies : function -> {place: key}``.
+"""What a function reads besides its arguments: ``look : function -> {place: key}``.
 
 A program that is kept for a function is right as long as nothing has changed that the function reads when it is traced:
 closure cells, globals, defaults, attributes of objects, classes and modules, the contents of containers and of small arrays,
@@ -66,13 +66,11 @@ class Unknown(Exception):
     """The state of something cannot be seen."""
 
 
-def dependencies(f: Callable[..., Any]) -> Places | None:
-    """The state of all that a function reads besides its arguments, by place; None where it cannot be told."""
-    return look(f)[0]
-
-
 def look(f: Callable[..., Any]) -> tuple[Places | None, Glance | None]:
-    """The same, and how to see at a glance that it is still so; None where one has to look again."""
+    """The state of all that a function reads besides its arguments, by place, and how to see at a glance that it is still so.
+
+    None where the state cannot be told, or where one has to look again.
+    """
     walk = _Walk(f)
     try:
         walk.places[0, "the function"] = walk.value(f)

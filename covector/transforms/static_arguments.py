@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Hashable, Sequence
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from covector.core import errors
@@ -76,13 +77,8 @@ class StaticArguments:
         for name, value in (*static_args.items(), *static_kwargs.items()):
             _check_hashable(name, value, who)
         dynamic = tuple(a for i, a in enumerate(args) if i not in positions)
-        key = key_of((tuple(sorted(static_args.items(), key=by_name)), tuple(sorted(static_kwargs.items(), key=by_name))))
+        key = key_of(tuple([tuple(sorted(named.items(), key=itemgetter(0))) for named in (static_args, static_kwargs)]))
         return StaticCall((dynamic, {k: v for k, v in kwargs.items() if k not in self.names}), key, static_args, static_kwargs)
-
-
-def by_name(item: tuple[Any, Any]) -> Any:
-    """What named values are sorted by."""
-    return item[0]
 
 
 def _check_hashable(name: Any, value: Any, who: str) -> None:
