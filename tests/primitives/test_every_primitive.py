@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, find, settings
 from primitive_table import ALL_DTYPES_ALIKE, INEXACT, TABLE, TRIED_ELSEWHERE
 
-from covector import Primitive
+from covector.core.primitive import primitive_named
 from covector.testing import check_primitive
 
 EXAMPLES = 6
@@ -38,7 +38,7 @@ def test_every_primitive_has_an_entry() -> None:
 )
 def test_rules(name: str, dtype: Any) -> None:
     entry = TABLE[name]
-    check_primitive(Primitive.registry[name], entry.cases(dtype), max_examples=EXAMPLES, **entry.options)
+    check_primitive(primitive_named(name), entry.cases(dtype), max_examples=EXAMPLES, **entry.options)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_rules(name: str, dtype: Any) -> None:
 )
 def test_dtypes_without_an_entry_are_refused(name: str, dtype: Any) -> None:
     """What the table leaves out does not work in NumPy either; so nothing is skipped."""
-    primitive = Primitive.registry[name]
+    primitive = primitive_named(name)
     quick = settings(max_examples=50, database=None, suppress_health_check=list(HealthCheck))
     case = find(TABLE[name].cases(dtype), lambda case: all(np.size(a) for a in arguments(case)[0]), settings=quick)
     args, params = arguments(case)
