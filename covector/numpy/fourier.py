@@ -1,0 +1,122 @@
+"""``numpy.fft`` on tracers."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from covector.core.avals import shape_of
+from covector.numpy.registry import as_array, canonical_axis, implements, reject
+from covector.primitives.fourier import SWAPPED, fft_p
+
+
+def transformed(x: Any, transform: str, n: Any, axis: Any, norm: str | None) -> Any:
+    """One of the four transforms along one axis; ``n`` is the number of its points, None for all."""
+    axis = canonical_axis(axis, len(shape_of(x)), f"numpy.fft.{transform}")
+    if n is None:
+        n = shape_of(x)[axis] if transform != "irfft" else 2 * (shape_of(x)[axis] - 1)
+    n = operator.index(n)
+    if n < 1:
+        raise ValueError(f"Invalid number of FFT data points ({n}) specified.")
+    return fft_p.bind(x, transform=transform, n=n, axis=axis, norm=norm_of(norm))
+
+
+def norm_of(norm: str | None) -> str:
+    """The name of a norm; an error for what is none."""
+    name = norm or "backward"
+    if name not in SWAPPED:
+        raise ValueError(f'Invalid norm value {norm}; should be "backward", "ortho" or "forward".')
+    return name
+
+
+def _along_one_axis(function: Callable[..., Any]) -> None:
+    name = function.__name__
+
+    @implements(function)
+    def handler(a: Any, n: Any = None, axis: int = -1, norm: str | None = None, out: Any = None) -> Any:
+        reject(function, out=out)
+        return transformed(as_array(a), name, n, axis, norm)
+
+
+for _name in ("fft", "ifft", "rfft", "irfft"):
+    _along_one_axis(getattr(np.fft, _name))
+
+
+@implements(np.fft.hfft)
+def hfft(a: Any, n: Any = None, axis: int = -1, norm: str | None = None, out: Any = None) -> Any:
+    reject(np.fft.hfft, out=out)
+    return transformed(np.conjugate(as_array(a)), "irfft", n, axis, SWAPPED[norm_of(norm)])
+
+
+@implements(np.fft.ihfft)
+def ihfft(a: Any, n: Any = None, axis: int = -1, norm: str | None = None, out: Any = None) -> Any:
+    reject(np.fft.ihfft, out=out)
+    return np.conjugate(transformed(as_array(a), "rfft", n, axis, SWAPPED[norm_of(norm)]))
+
+
+# --- along several axes -----------------------------------------------------------------------------------------------
+
+
+def lengths_and_axes(x: Any, s: Any, axes: Any) -> tuple[list[Any], list[int]]:
+    """The numbers of points (None for all) and the axes, as NumPy completes them."""
+    ndim = len(shape_of(x))
+    if axes is None:
+        axes = range(-len(s), 0) if s is not None else range(ndim)
+    axes = [operator.index(a) for a in axes]
+    if s is None:
+        s = [None] * len(axes)
+    elif len(s) != len(axes):
+        raise ValueError("Shape and axes have different lengths.")
+    points = [shape_of(x)[axis] if n == -1 else n for n, axis in zip(s, axes, strict=True)]
+    return points, axes
+
+
+def _each(x: Any, transform: str, lengths: Sequence[Any], axes: Sequence[int], norm: str | None) -> Any:
+    for n, axis in zip(lengths, axes, strict=True):
+        x = transformed(x, transform, n, axis, norm)
+    return x
+
+
+def _along_axes(function: Callable[..., Any], default: Any) -> None:
+    name = function.__name__.rstrip("n2")
+
+    @implements(function)
+    def handler(a: Any, s: Any = None, axes: Any = default, norm: str | None = None, out: Any = None) -> Any:
+        reject(function, out=out)
+        x = as_array(a)
+        lengths, axes = lengths_and_axes(x, s, axes)
+        if name == "irfft":
+            x = _each(x, "ifft", lengths[:-1], axes[:-1], norm)
+            return transformed(x, "irfft", lengths[-1], axes[-1], norm)
+        if name == "rfft":
+            x = transformed(x, "rfft", lengths[-1], axes[-1], norm)
+            return _each(x, "fft", lengths[-2::-1], axes[-2::-1], norm)
+        return _each(x, name, lengths[::-1], axes[::-1], norm)
+
+
+for _name in ("fft", "ifft", "rfft", "irfft"):
+    _along_axes(getattr(np.fft, _name + "n"), None)
+    _along_axes(getattr(np.fft, _name + "2"), (-2, -1))
+
+
+# --- order ------------------------------------------------------------------------------------------------------------
+
+
+def _shifted(x: Any, axes: Any, shift: Callable[[int], int]) -> Any:
+    x = as_array(x)
+    axes = range(len(shape_of(x))) if axes is None else [axes] if np.ndim(axes) == 0 else axes
+    axes = [operator.index(a) for a in axes]
+    return np.roll(x, [shift(shape_of(x)[a]) for a in axes], axes)
+
+
+@implements(np.fft.fftshift)
+def fftshift(x: Any, axes: Any = None) -> Any:
+    return _shifted(x, axes, lambda n: n // 2)
+
+
+@implements(np.fft.ifftshift)
+def ifftshift(x: Any, axes: Any = None) -> Any:
+    return _shifted(x, axes, lambda n: -(n // 2))
