@@ -6,6 +6,7 @@ A plain call goes straight to the primitive (`covector.core.tracer.UFUNCS`) and 
 from __future__ import annotations
 
 import functools
+import importlib
 import inspect
 import itertools
 import sys
@@ -83,10 +84,17 @@ def _written(what: str, fix: str) -> errors.InPlaceWriteError:
 # --- a call with options ----------------------------------------------------------------------------------------------
 
 
+def meaning_in_scipy(ufunc: np.ufunc) -> Callable[..., Any] | None:
+    """What a ufunc means that may be one of `scipy.special`, whose functions get their meaning when one is first used."""
+    if "scipy.special" in sys.modules:
+        importlib.import_module("covector.primitives.special_functions")
+    return UFUNCS.get(ufunc)
+
+
 @ufunc_method("__call__")
 def call(ufunc: np.ufunc, *inputs: Any, where: Any = True, **options: Any) -> Any:
     """``dtype=``, ``casting=`` and ``signature=`` choose the dtypes to compute in; generalized ufuncs have axes."""
-    handler = UFUNCS.get(ufunc)
+    handler = UFUNCS.get(ufunc) or meaning_in_scipy(ufunc)
     if handler is None:
         raise unsupported(ufunc)
     if where is not True:
