@@ -1,0 +1,303 @@
+"""Samplers of real numbers, each a differentiable function of its parameters.
+
+A parameter moves the sample that a key gives (the reparametrization), so ``grad`` of a mean over samples is an estimate of the
+derivative of the expectation.  Where the sampler rejects candidates (gamma and what is made of it), the derivative is that of
+the quantile (Figurnov, Mohamed and Mnih, *Implicit Reparameterization Gradients*, 2018).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import scipy.special
+
+from covector.core.avals import shape_of
+from covector.random.keys import as_shape, split
+from covector.random.sampling import Shape, between, float_type, in_dtype, positive_unit, shape_for, unit
+
+
+def uniform(key: Any, shape: Shape = (), dtype: Any = np.float64, minval: Any = 0.0, maxval: Any = 1.0) -> Any:
+    """Numbers evenly distributed in ``[minval, maxval)``.
+
+    Args:
+        key: a key, see `covector.random.key`.
+        shape: the shape of the result, to which ``minval`` and ``maxval`` broadcast.
+        dtype: float16, float32 or float64.
+        minval: the lower bound.
+        maxval: the upper bound.
+
+    Returns:
+        An array; the bits are JAX's.
+
+    Example:
+        >>> from covector.random import key
+        >>> uniform(key(0), 2)
+        array([0.41845711, 0.21629545])
+    """
+    dtype = float_type(dtype, "uniform")
+    return between(key, shape_for(shape, minval, maxval, function="uniform"), dtype, minval, maxval, "uniform")
+
+
+def normal(key: Any, shape: Shape = (), dtype: Any = np.float64) -> Any:
+    """Numbers of the normal distribution with mean 0 and variance 1.
+
+    They are a function of `uniform`'s by the inverse of the error function, as JAX's are, equal to rounding.
+
+    Example:
+        >>> from covector.random import key
+        >>> normal(key(0), 2)
+        array([-0.20584214, -0.78476578])
+    """
+    return _normal(key, shape_for(shape, function="normal"), float_type(dtype, "normal"), "normal")
+
+
+def _normal(key: Any, shape: tuple[int, ...], dtype: np.dtype[Any], function: str) -> Any:
+    low = np.nextafter(dtype.type(-1), dtype.type(0))
+    return in_dtype(np.sqrt(2) * scipy.special.erfinv(between(key, shape, dtype, low, 1.0, function)), dtype)
+
+
+def truncated_normal(key: Any, lower: Any, upper: Any, shape: Shape | None = None, dtype: Any = np.float64) -> Any:
+    """Numbers of the normal distribution, given that they are between two bounds.
+
+    Args:
+        key: a key.
+        lower: the lower bound.
+        upper: the upper bound.
+        shape: the shape of the result; by default that to which the bounds broadcast.
+        dtype: float16, float32 or float64.
+
+    Example:
+        >>> from covector.random import key
+        >>> truncated_normal(key(0), -1.0, 2.0, 2)
+        array([ 0.00301295, -0.42419022])
+    """
+    dtype = float_type(dtype, "truncated_normal")
+    shape = shape_for(shape, lower, upper, function="truncated_normal")
+    lower, upper, root = in_dtype(lower, dtype), in_dtype(upper, dtype), in_dtype(np.sqrt(2), dtype)
+    low, high = scipy.special.erf(lower / root), scipy.special.erf(upper / root)
+    out = in_dtype(root * scipy.special.erfinv(between(key, shape, dtype, low, high, "truncated_normal")), dtype)
+    inside = np.nextafter(lower, dtype.type(np.inf)), np.nextafter(upper, dtype.type(-np.inf))
+    return np.clip(out, *inside)
+
+
+def exponential(key: Any, shape: Shape = (), dtype: Any = np.float64) -> Any:
+    """Numbers of the exponential distribution with mean 1; times a scale for another.
+
+    Example:
+        >>> from covector.random import key
+        >>> exponential(key(0), 2)
+        array([0.54207056, 0.24372319])
+    """
+    return _exponential(key, as_shape(shape), float_type(dtype, "exponential"), "exponential")
+
+
+def _exponential(key: Any, shape: tuple[int, ...], dtype: np.dtype[Any], function: str) -> Any:
+    return -np.log1p(-unit(key, shape, dtype, function))
+
+
+def laplace(key: Any, shape: Shape = (), dtype: Any = np.float64) -> Any:
+    """Numbers of the Laplace distribution with mean 0 and scale 1.
+
+    Example:
+        >>> from covector.random import key
+        >>> laplace(key(0), 2).shape
+        (2,)
+    """
+    dtype = float_type(dtype, "laplace")
+    u = between(key, as_shape(shape), dtype, -1 + np.finfo(dtype).epsneg, 1.0, "laplace")
+    return np.sign(u) * np.log1p(-np.abs(u))
+
+
+def gumbel(key: Any, shape: Shape = (), dtype: Any = np.float64) -> Any:
+    """Numbers of the Gumbel distribution: the largest of many exponential ones, less the logarithm of how many.
+
+    Example:
+        >>> from covector.random import key
+        >>> gumbel(key(0), 2).shape
+        (2,)
+    """
+    return _gumbel(key, as_shape(shape), float_type(dtype, "gumbel"), "gumbel")
+
+
+def _gumbel(key: Any, shape: tuple[int, ...], dtype: np.dtype[Any], function: str) -> Any:
+    return -np.log(-np.log(positive_unit(key, shape, dtype, function)))
+
+
+def logistic(key: Any, shape: Shape = (), dtype: Any = np.float64) -> Any:
+    """Numbers of the logistic distribution with mean 0 and scale 1.
+
+    Example:
+        >>> from covector.random import key
+        >>> logistic(key(0), 2).shape
+        (2,)
+    """
+    dtype = float_type(dtype, "logistic")
+    u = positive_unit(key, as_shape(shape), dtype, "logistic")
+    return np.log(u) - np.log1p(-u)
+
+
+def cauchy(key: Any, shape: Shape = (), dtype: Any = np.float64) -> Any:
+    """Numbers of the Cauchy distribution with median 0 and scale 1.
+
+    Example:
+        >>> from covector.random import key
+        >>> cauchy(key(0), 2).shape
+        (2,)
+    """
+    dtype = float_type(dtype, "cauchy")
+    u = between(key, as_shape(shape), dtype, np.finfo(dtype).eps, 1.0, "cauchy")
+    return np.tan(in_dtype(np.pi, dtype) * (u - in_dtype(0.5, dtype)))
+
+
+def pareto(key: Any, b: Any, shape: Shape | None = None, dtype: Any = np.float64) -> Any:
+    """Numbers of the Pareto distribution with shape ``b``: at least 1, beyond x with probability ``x**-b``.
+
+    Example:
+        >>> from covector.random import key
+        >>> pareto(key(0), 2.0, 2).shape
+        (2,)
+    """
+    dtype = float_type(dtype, "pareto")
+    return np.exp(_exponential(key, shape_for(shape, b, function="pareto"), dtype, "pareto") / in_dtype(b, dtype))
+
+
+def weibull_min(key: Any, scale: Any, concentration: Any, shape: Shape | None = None, dtype: Any = np.float64) -> Any:
+    """Numbers of the Weibull distribution with a scale and a concentration.
+
+    Example:
+        >>> from covector.random import key
+        >>> weibull_min(key(0), 2.0, 3.0, 2).shape
+        (2,)
+    """
+    dtype = float_type(dtype, "weibull_min")
+    drawn = _exponential(key, shape_for(shape, scale, concentration, function="weibull_min"), dtype, "weibull_min")
+    return drawn ** (1 / in_dtype(concentration, dtype)) * in_dtype(scale, dtype)
+
+
+def rayleigh(key: Any, scale: Any, shape: Shape | None = None, dtype: Any = np.float64) -> Any:
+    """Numbers of the Rayleigh distribution: the length of a vector of two normal numbers with this scale.
+
+    Example:
+        >>> from covector.random import key
+        >>> rayleigh(key(0), 2.0, 2).shape
+        (2,)
+    """
+    dtype = float_type(dtype, "rayleigh")
+    drawn = _exponential(key, shape_for(shape, scale, function="rayleigh"), dtype, "rayleigh")
+    return np.sqrt(2 * drawn) * in_dtype(scale, dtype)
+
+
+def lognormal(key: Any, sigma: Any = 1.0, shape: Shape | None = None, dtype: Any = np.float64) -> Any:
+    """Numbers whose logarithm is normal with mean 0 and standard deviation ``sigma``.
+
+    Example:
+        >>> from covector.random import key
+        >>> lognormal(key(0), 0.5, 2).shape
+        (2,)
+    """
+    dtype = float_type(dtype, "lognormal")
+    return np.exp(in_dtype(sigma, dtype) * _normal(key, shape_for(shape, sigma, function="lognormal"), dtype, "lognormal"))
+
+
+def maxwell(key: Any, shape: Shape = (), dtype: Any = np.float64) -> Any:
+    """Numbers of the Maxwell distribution: the length of a vector of three normal numbers.
+
+    Example:
+        >>> from covector.random import key
+        >>> maxwell(key(0), 2).shape
+        (2,)
+    """
+    drawn = _normal(key, (*as_shape(shape), 3), float_type(dtype, "maxwell"), "maxwell")
+    return np.sqrt(np.sum(drawn * drawn, axis=-1))
+
+
+def triangular(key: Any, left: Any, mode: Any, right: Any, shape: Shape | None = None, dtype: Any = np.float64) -> Any:
+    """Numbers of the triangular distribution: its density rises from ``left`` to ``mode``, and falls to ``right``.
+
+    Example:
+        >>> from covector.random import key
+        >>> triangular(key(0), 0.0, 1.0, 2.0, 2).shape
+        (2,)
+    """
+    dtype = float_type(dtype, "triangular")
+    u = unit(key, shape_for(shape, left, mode, right, function="triangular"), dtype, "triangular")
+    left, mode, right = (in_dtype(x, dtype) for x in (left, mode, right))
+    rises = u * (right - left) < mode - left
+    squared = np.where(rises, u * (mode - left), (1 - u) * (right - mode)) * (right - left)
+    return np.where(rises, left + np.sqrt(squared), right - np.sqrt(squared))
+
+
+def wald(key: Any, mean: Any, shape: Shape | None = None, dtype: Any = np.float64) -> Any:
+    """Numbers of the Wald (inverse Gaussian) distribution with this mean and scale 1.
+
+    By the transformation of Michael, Schucany and Haas (1976), in the form that does not cancel.
+
+    Example:
+        >>> from covector.random import key
+        >>> wald(key(0), 2.0, 2).shape
+        (2,)
+    """
+    dtype = float_type(dtype, "wald")
+    shape = shape_for(shape, mean, function="wald")
+    first, second = split(key)
+    v, u, mean = _normal(first, shape, dtype, "wald") ** 2, unit(second, shape, dtype, "wald"), in_dtype(mean, dtype)
+    half = mean * v / 2
+    small = mean / (1 + half + np.sqrt(half * (2 + half)))
+    return np.where(u * (mean + small) <= mean, small, mean * mean / small)
+
+
+def multivariate_normal(
+    key: Any, mean: Any, cov: Any, shape: Shape | None = None, dtype: Any = np.float64, method: str = "cholesky"
+) -> Any:
+    """Vectors of the normal distribution with this mean and covariance.
+
+    Args:
+        key: a key.
+        mean: means ``f[..., n]``.
+        cov: positive definite matrices ``f[..., n, n]``.
+        shape: the shape of the batch; by default that to which the batches of ``mean`` and ``cov`` broadcast.
+        dtype: float16, float32 or float64.
+        method: "cholesky", or "eigh" or "svd" for matrices that are only semi-definite (its derivative is not determined
+            where eigenvalues are equal).
+
+    Returns:
+        An array ``f[*shape, n]``.
+
+    Example:
+        >>> from covector.random import key
+        >>> multivariate_normal(key(0), np.zeros(2), np.eye(2), 3).shape
+        (3, 2)
+    """
+    dtype = float_type(dtype, "multivariate_normal")
+    n = shape_of(mean)[-1]
+    batch = np.broadcast_shapes(shape_of(mean)[:-1], shape_of(cov)[:-2]) if shape is None else as_shape(shape)
+    drawn = _normal(key, (*batch, n), dtype, "multivariate_normal")
+    return in_dtype(mean, dtype) + np.einsum("...ij,...j->...i", _factor(in_dtype(cov, dtype), method), drawn)
+
+
+def _factor(cov: Any, method: str) -> Any:
+    """A matrix F with ``F @ F.T`` equal to the covariance."""
+    if method == "cholesky":
+        return np.linalg.cholesky(cov)
+    if method == "eigh":
+        values, vectors = np.linalg.eigh(cov)
+        return vectors * np.sqrt(values[..., None, :])
+    if method == "svd":
+        vectors, values, _ = np.linalg.svd(cov)
+        return vectors * np.sqrt(values[..., None, :])
+    raise ValueError(f"multivariate_normal got method={method!r}: give 'cholesky', 'eigh' or 'svd'")
+
+
+def orthogonal(key: Any, n: int, shape: Shape = (), dtype: Any = np.float64) -> Any:
+    """Orthogonal matrices, evenly distributed (by Haar's measure).
+
+    Example:
+        >>> from covector.random import key
+        >>> q = orthogonal(key(0), 3)
+        >>> np.allclose(q @ q.T, np.eye(3))
+        True
+    """
+    drawn = _normal(key, (*as_shape(shape), n, n), float_type(dtype, "orthogonal"), "orthogonal")
+    q, r = np.linalg.qr(drawn)
+    return q * np.sign(np.diagonal(r, axis1=-2, axis2=-1))[..., None, :]

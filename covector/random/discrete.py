@@ -1,0 +1,219 @@
+"""Samplers of integers, truth values, and choices.
+
+What they return has no derivative.  `categorical` and `bernoulli` take parameters that may be traced all the same.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from covector.core import errors
+from covector.core.avals import shape_of, typeof
+from covector.numpy.indexing import take
+from covector.random.continuous import _gumbel
+from covector.random.keys import as_shape, split
+from covector.random.sampling import Shape, bits_of, broadcasts_to, in_dtype, shape_for, unit
+
+
+def bits(key: Any, shape: Shape = (), dtype: Any = np.uint32) -> Any:
+    """Random bits, as unsigned integers of any size; they are JAX's.
+
+    Example:
+        >>> from covector.random import key
+        >>> bits(key(0), 2)
+        array([4070199207, 4202968722], dtype=uint32)
+    """
+    return bits_of(key, as_shape(shape), 8 * _integer_type(dtype, "bits", "u").itemsize, "bits")
+
+
+def _integer_type(dtype: Any, function: str, kinds: str) -> np.dtype[Any]:
+    found: np.dtype[Any] = np.dtype(dtype)
+    if found.kind not in kinds:
+        what = f"covector.random.{function} got dtype={found}."
+        raise errors.ArgumentError(errors.describe(what, fix=f"give {'an unsigned' if kinds == 'u' else 'an'} integer type"))
+    return found
+
+
+def randint(key: Any, shape: Shape, minval: Any, maxval: Any, dtype: Any = np.int64) -> Any:
+    """Integers in ``[minval, maxval)``, each as likely as the others but for one part in 2 to the number of bits.
+
+    Args:
+        key: a key.
+        shape: the shape of the result.
+        minval: the lower bound, broadcast to the shape.
+        maxval: the upper bound, which is not drawn; where it is not above the lower one, that is drawn.
+        dtype: an integer type.
+
+    Returns:
+        An array; the bits are JAX's.
+
+    Example:
+        >>> from covector.random import key
+        >>> randint(key(0), 4, 0, 10)
+        array([5, 1, 5, 7])
+    """
+    dtype = _integer_type(dtype, "randint", "iu")
+    if dtype.itemsize < 4:  # half the bits of a small type would favour some values
+        return np.astype(randint(key, shape, minval, maxval, np.int32), dtype)
+    shape = shape_for(shape, minval, maxval, function="randint")
+    low, high, beyond = _bounds(minval, maxval, dtype)
+    same = np.dtype(f"u{dtype.itemsize}")
+    width = 8 * dtype.itemsize
+    upper, lower = (bits_of(k, shape, width, "randint") for k in split(key))
+    with np.errstate(over="ignore"):
+        span = np.where(high <= low, same.type(1), np.astype(high, same) - np.astype(low, same) + same.type(beyond))
+        whole = span == 0  # all values of the type
+        divisor = np.where(whole, same.type(1), span)
+        half = same.type(2 ** (width // 2)) % divisor
+        offset = ((upper % divisor) * (half * half % divisor) + lower % divisor) % divisor
+        return np.astype(np.astype(low, same) + np.where(whole, lower, offset), dtype)
+
+
+def _bounds(low: Any, high: Any, dtype: np.dtype[Any]) -> tuple[Any, Any, bool]:
+    """The bounds in the dtype of the result, and whether the upper one was one more than this has."""
+    info = np.iinfo(dtype)
+    beyond = isinstance(high, (int, np.integer)) and int(high) == int(info.max) + 1
+    fits = [max(min(int(x), int(info.max)), int(info.min)) if isinstance(x, (int, np.integer)) else x for x in (low, high)]
+    low, high = (dtype.type(x) if isinstance(x, int) else in_dtype(np.clip(x, info.min, info.max), dtype) for x in fits)
+    return low, high, beyond
+
+
+def bernoulli(key: Any, p: Any = 0.5, shape: Shape | None = None) -> Any:
+    """Truth values, each true with probability ``p``.
+
+    Example:
+        >>> from covector.random import key
+        >>> bernoulli(key(0), 0.3, 3)
+        array([False,  True, False])
+    """
+    dtype = typeof(p).dtype if typeof(p).dtype.kind == "f" else np.dtype(np.float64)
+    return unit(key, shape_for(shape, p, function="bernoulli"), dtype, "bernoulli") < p
+
+
+def rademacher(key: Any, shape: Shape = (), dtype: Any = np.int64) -> Any:
+    """Numbers that are 1 or -1, each as likely.
+
+    Example:
+        >>> from covector.random import key
+        >>> rademacher(key(0), 3)
+        array([ 1,  1, -1])
+    """
+    return np.astype(2 * np.astype(bernoulli(key, 0.5, as_shape(shape)), np.int64) - 1, np.dtype(dtype))
+
+
+def categorical(key: Any, logits: Any, axis: int = -1, shape: Shape | None = None) -> Any:
+    """Numbers of categories, whose unnormalized log-probabilities are given.
+
+    Args:
+        key: a key.
+        logits: log-probabilities up to a constant, along ``axis``.
+        axis: which axis enumerates the categories.
+        shape: the shape of the result, which ends with that of the other axes of ``logits``; by default that.
+
+    Returns:
+        An array of int64, by the Gumbel trick: the place of the largest of ``logits`` plus Gumbel numbers.
+
+    Example:
+        >>> from covector.random import key
+        >>> categorical(key(0), np.log([0.1, 0.9]), shape=3)
+        array([1, 0, 1])
+    """
+    own = shape_of(logits)
+    axis = axis % len(own)
+    batch = own[:axis] + own[axis + 1 :]
+    wanted = batch if shape is None else as_shape(shape)
+    if not broadcasts_to(batch, wanted):
+        what = f"covector.random.categorical got shape={wanted} for logits of shape {own} with categories along axis {axis}."
+        raise errors.ArgumentError(errors.describe(what, fix=f"give a shape that ends with {batch}, or leave it out"))
+    dtype = typeof(logits).dtype if typeof(logits).dtype.kind == "f" else np.dtype(np.float64)
+    extra = len(wanted) - len(batch)
+    place = axis + extra
+    drawn = _gumbel(key, (*wanted[:place], own[axis], *wanted[place:]), dtype, "categorical")
+    return np.argmax(drawn + logits, axis=place)
+
+
+def permutation(key: Any, x: Any, axis: int = 0, independent: bool = False) -> Any:
+    """An array with its elements along an axis in random order, or a permutation of the first integers.
+
+    Args:
+        key: a key.
+        x: an array, or an integer n for ``arange(n)``.
+        axis: along which axis the order is random.
+        independent: whether each row (column …) has an order of its own.
+
+    Returns:
+        An array like ``x``; the order is JAX's.
+
+    Example:
+        >>> from covector.random import key
+        >>> permutation(key(0), 5)
+        array([0, 1, 4, 3, 2])
+    """
+    shape = shape_of(x)
+    if not shape:
+        if not isinstance(x, (int, np.integer)):
+            what = f"covector.random.permutation got {typeof(x)}."
+            raise errors.ArgumentError(errors.describe(what, fix="give an integer that is known, or an array"))
+        return _shuffled(key, np.arange(int(x)), 0)
+    axis = axis % len(shape)
+    if independent or len(shape) == 1:
+        return _shuffled(key, x, axis)
+    return take(x, _shuffled(key, np.arange(shape[axis]), 0), axis=axis)
+
+
+def _shuffled(key: Any, x: Any, axis: int) -> Any:
+    """Sorted by random keys, as often as makes equal keys unlikely to matter."""
+    size = max(1, math.prod(shape_of(x)))
+    rounds = math.ceil(3 * math.log(size) / math.log(np.iinfo(np.uint32).max))
+    for _ in range(rounds):
+        key, used = split(key)
+        order = np.argsort(bits_of(used, shape_of(x), 32, "permutation"), axis=axis, stable=True)
+        x = np.take_along_axis(x, order, axis=axis)
+    return x
+
+
+def choice(key: Any, a: Any, shape: Shape = (), replace: bool = True, p: Any = None, axis: int = 0) -> Any:
+    """Elements of an array, or of the first integers, drawn at random.
+
+    Args:
+        key: a key.
+        a: an array, or an integer n for ``arange(n)``.
+        shape: how many are drawn.
+        replace: whether an element may be drawn more than once.
+        p: the probability of each; by default they are the same.
+        axis: from which axis of the array is drawn.
+
+    Example:
+        >>> from covector.random import key
+        >>> choice(key(0), 10, 3, replace=False)
+        array([0, 1, 8])
+    """
+    shape = as_shape(shape)
+    single = isinstance(a, (int, np.integer))
+    n, count = int(a) if single else shape_of(a)[axis], math.prod(shape)
+    if n < 1 and count:
+        raise errors.ArgumentError(errors.describe("covector.random.choice was to draw from nothing."))
+    if not replace and count > n:
+        what = f"covector.random.choice was to draw {count} of {n} elements without replacement."
+        raise errors.ArgumentError(errors.describe(what, fix="draw fewer, or with replace=True"))
+    if p is not None and shape_of(p) != (n,):
+        what = f"covector.random.choice got p of shape {shape_of(p)} for {n} elements."
+        raise errors.ArgumentError(errors.describe(what, fix="give a probability for each"))
+    places = _places(key, n, shape, count, replace, p)
+    return places if single else take(a, places, axis=axis)
+
+
+def _places(key: Any, n: int, shape: tuple[int, ...], count: int, replace: bool, p: Any) -> Any:
+    if p is None:
+        return randint(key, shape, 0, n) if replace else permutation(key, n)[:count].reshape(shape)
+    dtype = typeof(p).dtype if typeof(p).dtype.kind == "f" else np.dtype(np.float64)
+    if replace:
+        total = np.cumsum(p)
+        return np.searchsorted(total, total[-1] * (1 - unit(key, shape, dtype, "choice")))
+    scores = _gumbel(key, (n,), dtype, "choice") + np.log(p)
+    return np.argsort(-scores, stable=True)[:count].reshape(shape)
+
+

@@ -1,0 +1,124 @@
+"""Keys: where random numbers come from, and how one key becomes many."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+
+from covector.core import errors
+from covector.core.avals import typeof
+from covector.core.primitive import TracerBase
+from covector.primitives.threefry import threefry2x32_p
+
+WORD = np.dtype(np.uint32)
+
+
+def key(seed: Any) -> Any:
+    """A key from an integer.
+
+    Args:
+        seed: an integer of at most 64 bits; it may be traced.
+
+    Returns:
+        An array of two 32-bit words, ``u32[2]``.  It is a plain array, so it goes wherever arrays go.
+
+    Example:
+        >>> key(42)
+        array([ 0, 42], dtype=uint32)
+    """
+    if isinstance(seed, (int, np.integer)):
+        words = operator.index(seed) % 2**64
+        return np.array([words >> 32, words & 0xFFFFFFFF], WORD)
+    aval = typeof(seed)
+    if aval.shape != () or aval.dtype.kind not in "iu":
+        what = f"key(seed) got a seed of type {aval}."
+        raise errors.ArgumentError(errors.describe(what, fix="give an integer, as in key(0); split a key to get more"))
+    words = _word(seed, np.uint64)
+    return np.stack([_word(words >> np.uint64(32), WORD), _word(words, WORD)])
+
+
+PRNGKey = key
+
+
+def split(key: Any, num: int | tuple[int, ...] = 2) -> Any:
+    """New keys from a key, which is not to be used again.
+
+    Args:
+        key: a key, ``u32[2]``.
+        num: how many, or the shape of an array of keys.
+
+    Returns:
+        An array of keys, ``u32[num, 2]``.
+
+    Example:
+        >>> first, second = split(key(0))
+        >>> first
+        array([1797259609, 2579123966], dtype=uint32)
+    """
+    k0, k1 = words_of(key, "split")
+    shape = as_shape(num)
+    places = np.arange(int(np.prod(shape, dtype=np.int64)), dtype=WORD).reshape(shape)
+    return np.stack(threefry2x32_p.bind(k0, k1, np.uint32(0), places), axis=-1)
+
+
+def fold_in(key: Any, data: Any) -> Any:
+    """A new key from a key and an integer, the number of a step, say.
+
+    Args:
+        key: a key, ``u32[2]``.
+        data: an integer of 32 bits; it may be traced.
+
+    Example:
+        >>> fold_in(key(0), 7)
+        array([2716826189,  292468403], dtype=uint32)
+    """
+    k0, k1 = words_of(key, "fold_in")
+    word = np.uint32(operator.index(data) % 2**32) if isinstance(data, (int, np.integer)) else _word(data, WORD)
+    return np.stack(threefry2x32_p.bind(k0, k1, np.uint32(0), word))
+
+
+def _word(x: Any, dtype: Any) -> Any:
+    """The low bits of an integer that may be traced."""
+    if isinstance(x, TracerBase):
+        return x.astype(dtype)  # type: ignore[attr-defined]
+    return np.asarray(x).astype(dtype)
+
+
+def words_of(key: Any, function: str) -> tuple[Any, Any]:
+    """The two words of a key; an error for what is none."""
+    k0, k1 = checked_key(key, function)
+    return k0, k1
+
+
+def checked_key(key: Any, function: str) -> Any:
+    """A key; an error for what is none."""
+    aval = typeof(key)
+    if getattr(aval, "shape", None) == (2,) and aval.dtype == WORD:
+        return key
+    many = getattr(aval, "dtype", None) == WORD and len(aval.shape) > 1 and aval.shape[-1] == 2
+    what = f"covector.random.{function} got a key of type {aval}."
+    why = "a key is an array of two 32-bit words, u32[2]" + (", and this is an array of keys" if many else "")
+    fix = "take one, as in keys[0], or map over them with vmap" if many else "make one with covector.random.key(seed), or split"
+    raise errors.ArgumentError(errors.describe(what, why=why, fix=fix))
+
+
+def as_shape(shape: Any) -> tuple[int, ...]:
+    """A shape from an integer or a sequence of integers."""
+    return tuple(map(operator.index, shape)) if isinstance(shape, (tuple, list)) else (operator.index(shape),)
+
+
+def key_data(keys: Any) -> Any:
+    """The words of keys: keys are their words already."""
+    return keys
+
+
+def wrap_key_data(data: Any) -> Any:
+    """Keys from words: keys are their words."""
+    return data
+
+
+def clone(key: Any) -> Any:
+    """The same key again, for the reader of a program in which a key is meant to be used twice."""
+    return key

@@ -1,0 +1,213 @@
+"""Samplers that reject candidates: gamma and what is made of it, and counts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from covector.core.avals import shape_of
+from covector.primitives.sampling import sample_p
+from covector.random.continuous import _exponential, _normal
+from covector.random.keys import as_shape, checked_key, split
+from covector.random.sampling import Shape, float_type, in_dtype, shape_for, unit
+
+DOUBLE = np.dtype(np.float64)
+
+
+def _drawn(key: Any, distribution: str, parameters: tuple[Any, ...], shape: tuple[int, ...], dtype: Any) -> Any:
+    full = [np.broadcast_to(p, shape) for p in parameters]
+    return sample_p.bind(key, *full, distribution=distribution, shape=shape, dtype=dtype)
+
+
+def gamma(key: Any, a: Any, shape: Shape | None = None, dtype: Any = np.float64) -> Any:
+    """Numbers of the gamma distribution with shape ``a`` and scale 1; a differentiable function of ``a``.
+
+    Args:
+        key: a key.
+        a: positive shape parameters.
+        shape: the shape of the result, to which ``a`` broadcasts; by default that of ``a``.
+        dtype: float16, float32 or float64.
+
+    Example:
+        >>> from covector import grad
+        >>> from covector.random import key
+        >>> bool(grad(lambda a: np.mean(gamma(key(0), a, 1000)))(2.0) > 0.9)
+        True
+    """
+    dtype = float_type(dtype, "gamma")
+    shape = shape_for(shape, a, function="gamma")
+    drawn = _drawn(checked_key(key, "gamma"), "standard_gamma", (in_dtype(a, DOUBLE),), shape, DOUBLE)
+    return in_dtype(drawn, dtype)
+
+
+def loggamma(key: Any, a: Any, shape: Shape | None = None, dtype: Any = np.float64) -> Any:
+    """The logarithm of numbers of the gamma distribution, which does not underflow for small ``a``.
+
+    Example:
+        >>> from covector.random import key
+        >>> bool(np.isfinite(loggamma(key(0), 1e-4)))
+        True
+    """
+    dtype = float_type(dtype, "loggamma")
+    shape = shape_for(shape, a, function="loggamma")
+    first, second = split(key)
+    a = in_dtype(a, dtype)
+    boosted = np.log(gamma(first, a + 1, shape, dtype))  # a gamma number of a + 1, times a power of a uniform one
+    return boosted - _exponential(second, shape, dtype, "loggamma") / a
+
+
+def beta(key: Any, a: Any, b: Any, shape: Shape | None = None, dtype: Any = np.float64) -> Any:
+    """Numbers of the beta distribution, differentiable in ``a`` and ``b``.
+
+    Example:
+        >>> from covector.random import key
+        >>> beta(key(0), 2.0, 3.0, 4).shape
+        (4,)
+    """
+    dtype = float_type(dtype, "beta")
+    shape = shape_for(shape, a, b, function="beta")
+    first, second = split(key)
+    x, y = loggamma(first, in_dtype(a, dtype), shape, dtype), loggamma(second, in_dtype(b, dtype), shape, dtype)
+    return 1 / (1 + np.exp(y - x))
+
+
+def dirichlet(key: Any, alpha: Any, shape: Shape | None = None, dtype: Any = np.float64) -> Any:
+    """Vectors of the Dirichlet distribution: positive numbers whose sum is 1, along the last axis of ``alpha``.
+
+    Args:
+        key: a key.
+        alpha: positive parameters ``f[..., n]``.
+        shape: the shape of the batch; by default that of ``alpha`` without its last axis.
+        dtype: float16, float32 or float64.
+
+    Example:
+        >>> from covector.random import key
+        >>> float(np.round(np.sum(dirichlet(key(0), np.ones(3))), 6))
+        1.0
+    """
+    dtype = float_type(dtype, "dirichlet")
+    batch = shape_of(alpha)[:-1] if shape is None else as_shape(shape)
+    logs = loggamma(key, in_dtype(alpha, dtype), (*batch, shape_of(alpha)[-1]), dtype)
+    parts = np.exp(logs - np.max(logs, axis=-1, keepdims=True))
+    return parts / np.sum(parts, axis=-1, keepdims=True)
+
+
+def chisquare(key: Any, df: Any, shape: Shape | None = None, dtype: Any = np.float64) -> Any:
+    """Numbers of the chi-squared distribution with ``df`` degrees of freedom.
+
+    Example:
+        >>> from covector.random import key
+        >>> chisquare(key(0), 3.0, 2).shape
+        (2,)
+    """
+    dtype = float_type(dtype, "chisquare")
+    return 2 * gamma(key, in_dtype(df, dtype) / 2, shape_for(shape, df, function="chisquare"), dtype)
+
+
+def t(key: Any, df: Any, shape: Shape | None = None, dtype: Any = np.float64) -> Any:
+    """Numbers of Student's t distribution with ``df`` degrees of freedom.
+
+    Example:
+        >>> from covector.random import key
+        >>> t(key(0), 3.0, 2).shape
+        (2,)
+    """
+    dtype = float_type(dtype, "t")
+    shape = shape_for(shape, df, function="t")
+    first, second = split(key)
+    half = in_dtype(df, dtype) / 2
+    return _normal(first, shape, dtype, "t") * np.sqrt(half / gamma(second, half, shape, dtype))
+
+
+def f(key: Any, dfnum: Any, dfden: Any, shape: Shape | None = None, dtype: Any = np.float64) -> Any:
+    """Numbers of Fisher's F distribution: the ratio of two chi-squared numbers over their degrees of freedom.
+
+    Example:
+        >>> from covector.random import key
+        >>> f(key(0), 3.0, 4.0, 2).shape
+        (2,)
+    """
+    dtype = float_type(dtype, "f")
+    shape = shape_for(shape, dfnum, dfden, function="f")
+    first, second = split(key)
+    above, below = chisquare(first, dfnum, shape, dtype), chisquare(second, dfden, shape, dtype)
+    return above / in_dtype(dfnum, dtype) / (below / in_dtype(dfden, dtype))
+
+
+def generalized_normal(key: Any, p: float, shape: Shape = (), dtype: Any = np.float64) -> Any:
+    """Numbers with a density in proportion to ``exp(-abs(x)**p)``.
+
+    Example:
+        >>> from covector.random import key
+        >>> generalized_normal(key(0), 1.5, 2).shape
+        (2,)
+    """
+    dtype = float_type(dtype, "generalized_normal")
+    shape = as_shape(shape)
+    first, second = split(key)
+    sign = np.where(unit(second, shape, dtype, "generalized_normal") < 0.5, dtype.type(-1), dtype.type(1))
+    return sign * gamma(first, 1 / in_dtype(p, dtype), shape, dtype) ** (1 / in_dtype(p, dtype))
+
+
+def ball(key: Any, d: int, p: float = 2, shape: Shape = (), dtype: Any = np.float64) -> Any:
+    """Points evenly distributed in the unit ball of the norm ``p`` in ``d`` dimensions.
+
+    By the method of Barthe, Guédon, Mendelson and Naor (2005).
+
+    Returns:
+        An array ``f[*shape, d]``.
+
+    Example:
+        >>> from covector.random import key
+        >>> bool(np.linalg.norm(ball(key(0), 3)) < 1)
+        True
+    """
+    dtype = float_type(dtype, "ball")
+    first, second = split(key)
+    drawn = generalized_normal(first, p, (*as_shape(shape), d), dtype)
+    rest = _exponential(second, as_shape(shape), dtype, "ball")
+    return drawn / (np.sum(np.abs(drawn) ** p, axis=-1) + rest)[..., None] ** in_dtype(1 / p, dtype)
+
+
+# --- counts -----------------------------------------------------------------------------------------------------------
+
+
+def poisson(key: Any, lam: Any, shape: Shape | None = None, dtype: Any = np.int64) -> Any:
+    """Counts of the Poisson distribution with mean ``lam``.
+
+    Example:
+        >>> from covector.random import key
+        >>> poisson(key(0), 3.0, 4).shape
+        (4,)
+    """
+    shape = shape_for(shape, lam, function="poisson")
+    drawn = _drawn(checked_key(key, "poisson"), "poisson", (in_dtype(lam, DOUBLE),), shape, np.dtype(np.int64))
+    return np.astype(drawn, np.dtype(dtype))
+
+
+def binomial(key: Any, n: Any, p: Any, shape: Shape | None = None, dtype: Any = np.float64) -> Any:
+    """How many of ``n`` trials succeed, each with probability ``p``.
+
+    Example:
+        >>> from covector.random import key
+        >>> binomial(key(0), 10, 0.5, 4).shape
+        (4,)
+    """
+    shape = shape_for(shape, n, p, function="binomial")
+    counts, chance = np.astype(np.asarray(n), np.int64), in_dtype(p, DOUBLE)
+    drawn = _drawn(checked_key(key, "binomial"), "binomial", (counts, chance), shape, np.dtype(np.int64))
+    return np.astype(drawn, np.dtype(dtype))
+
+
+def geometric(key: Any, p: Any, shape: Shape | None = None, dtype: Any = np.int64) -> Any:
+    """The number of the first trial that succeeds, each with probability ``p``.
+
+    Example:
+        >>> from covector.random import key
+        >>> geometric(key(0), 0.5, 4).shape
+        (4,)
+    """
+    shape = shape_for(shape, p, function="geometric")
+    drawn = _exponential(key, shape, DOUBLE, "geometric")
+    return np.astype(np.floor(drawn / -np.log1p(-p)) + 1, np.dtype(dtype))

@@ -1,0 +1,71 @@
+"""What the samplers share: bits, numbers in an interval, and arguments that broadcast to the shape of the result."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from covector.core import errors
+from covector.core.avals import broadcast_shapes, shape_of, typeof
+from covector.primitives.threefry import random_bits_p, unit_floats_p
+from covector.random.keys import as_shape, checked_key
+
+Shape = int | tuple[int, ...]
+
+
+def float_type(dtype: Any, function: str) -> np.dtype[Any]:
+    """A floating-point dtype; an error for another."""
+    found: np.dtype[Any] = np.dtype(dtype)
+    if found.kind != "f" or found.itemsize > 8:
+        what = f"covector.random.{function} got dtype={found}."
+        raise errors.ArgumentError(errors.describe(what, fix="give float16, float32 or float64"))
+    return found
+
+
+def shape_for(shape: Shape | None, *parameters: Any, function: str) -> tuple[int, ...]:
+    """The shape of a result: the one that is given, to which the parameters must broadcast, or by default theirs."""
+    own: tuple[int, ...] = ()
+    for p in parameters:
+        own = broadcast_shapes(own, shape_of(p))
+    if shape is None:
+        return own
+    wanted = as_shape(shape)
+    if broadcasts_to(own, wanted):
+        return wanted
+    what = f"covector.random.{function} got shape={wanted} for parameters of shape {own}."
+    raise errors.ArgumentError(errors.describe(what, fix="give a shape to which the parameters broadcast, or leave it out"))
+
+
+def broadcasts_to(shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
+    """Whether an array of a shape can be broadcast to another one."""
+    ends = wanted[len(wanted) - len(shape) :] if len(shape) <= len(wanted) else ()
+    return len(ends) == len(shape) and all(n in (1, m) for n, m in zip(shape, ends, strict=True))
+
+
+def bits_of(key: Any, shape: tuple[int, ...], width: int, function: str) -> Any:
+    """Unsigned integers of so many bits."""
+    return random_bits_p.bind(checked_key(key, function), shape=shape, width=width)
+
+
+def unit(key: Any, shape: tuple[int, ...], dtype: np.dtype[Any], function: str) -> Any:
+    """Numbers in [0, 1), multiples of the distance between 1 and the next number."""
+    return unit_floats_p.bind(bits_of(key, shape, 8 * dtype.itemsize, function), dtype=dtype)
+
+
+def between(key: Any, shape: tuple[int, ...], dtype: np.dtype[Any], low: Any, high: Any, function: str) -> Any:
+    """Numbers in [low, high), for which these may be traced."""
+    low, high = in_dtype(low, dtype), in_dtype(high, dtype)
+    return np.maximum(low, unit(key, shape, dtype, function) * (high - low) + low)
+
+
+def positive_unit(key: Any, shape: tuple[int, ...], dtype: np.dtype[Any], function: str) -> Any:
+    """Numbers in (0, 1), of which a logarithm is finite."""
+    return between(key, shape, dtype, np.finfo(dtype).tiny, 1.0, function)
+
+
+def in_dtype(x: Any, dtype: np.dtype[Any]) -> Any:
+    """A parameter in the dtype of the result; it may be traced."""
+    if isinstance(x, (bool, int, float)):
+        return dtype.type(x)
+    return x if typeof(x).dtype == dtype else np.astype(x, dtype)
