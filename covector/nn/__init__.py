@@ -1,0 +1,74 @@
+"""Functions for neural networks, in the manner of `jax.nn`: activations, softmax, attention, initializers.
+
+>>> import numpy as np
+>>> from covector import grad, nn
+>>> grad(lambda x: np.sum(nn.relu(x)))(np.array([-1.0, 0.0, 2.0]))
+array([0., 0., 1.])
+"""
+
+from covector.nn import initializers
+from covector.nn.activations import (
+    celu,
+    elu,
+    gelu,
+    glu,
+    hard_sigmoid,
+    hard_silu,
+    hard_swish,
+    hard_tanh,
+    identity,
+    leaky_relu,
+    log_sigmoid,
+    log_softmax,
+    mish,
+    one_hot,
+    relu,
+    relu6,
+    selu,
+    sigmoid,
+    silu,
+    soft_sign,
+    softmax,
+    softplus,
+    sparse_plus,
+    sparse_sigmoid,
+    squareplus,
+    standardize,
+    swish,
+)
+from covector.nn.attention import dot_product_attention
+from covector.numpy.reductions import logsumexp
+from covector.primitives import special_functions as _special_functions
+
+__all__ = [
+    "celu",
+    "dot_product_attention",
+    "elu",
+    "gelu",
+    "glu",
+    "hard_sigmoid",
+    "hard_silu",
+    "hard_swish",
+    "hard_tanh",
+    "identity",
+    "initializers",
+    "leaky_relu",
+    "log_sigmoid",
+    "log_softmax",
+    "logsumexp",
+    "mish",
+    "one_hot",
+    "relu",
+    "relu6",
+    "selu",
+    "sigmoid",
+    "silu",
+    "soft_sign",
+    "softmax",
+    "softplus",
+    "sparse_plus",
+    "sparse_sigmoid",
+    "squareplus",
+    "standardize",
+    "swish",
+]

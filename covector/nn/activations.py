@@ -1,0 +1,350 @@
+"""Activations: elementwise functions of real arrays.  At a kink the derivative is 0 or that of the right side, as in JAX."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy import special
+
+from covector.core.avals import typeof
+from covector.numpy.registry import as_array
+from covector.primitives.shaping import convert_to
+from covector.transforms.utilities import stop_gradient
+
+
+def _floating(x: Any) -> Any:
+    """An array of real or complex numbers."""
+    x = as_array(x)
+    return x if typeof(x).dtype.kind in "fc" else np.astype(x, np.float64)
+
+
+def identity(x: Any) -> Any:
+    """The argument itself.
+
+    Example:
+        >>> identity(2.0)
+        2.0
+    """
+    return x
+
+
+def relu(x: Any) -> Any:
+    """The positive part, ``max(x, 0)``; its derivative at 0 is 0.
+
+    Example:
+        >>> relu(np.array([-1.0, 2.0]))
+        array([0., 2.])
+    """
+    x = as_array(x)
+    return np.where(x > 0, x, np.zeros((), typeof(x).dtype))
+
+
+def relu6(x: Any) -> Any:
+    """``min(max(x, 0), 6)``.
+
+    Example:
+        >>> relu6(np.array([-1.0, 2.0, 9.0]))
+        array([0., 2., 6.])
+    """
+    return _clipped(_floating(x), 0, 6)
+
+
+def _clipped(x: Any, low: float, high: float) -> Any:
+    """``clip``, with the derivative 0 at both bounds."""
+    number = typeof(x).dtype.type
+    return np.where(x <= low, number(low), np.where(x >= high, number(high), x))
+
+
+def sigmoid(x: Any) -> Any:
+    """``1 / (1 + exp(-x))``.
+
+    Example:
+        >>> float(sigmoid(0.0))
+        0.5
+    """
+    x = _floating(x)
+    return convert_to(special.expit(x), typeof(x).dtype)
+
+
+def log_sigmoid(x: Any) -> Any:
+    """The logarithm of `sigmoid`, exact where that underflows.
+
+    Example:
+        >>> float(log_sigmoid(-1000.0))
+        -1000.0
+    """
+    x = _floating(x)
+    return convert_to(special.log_expit(x), typeof(x).dtype)
+
+
+def softplus(x: Any) -> Any:
+    """``log(1 + exp(x))``, a smooth `relu`.
+
+    Example:
+        >>> float(softplus(1000.0))
+        1000.0
+    """
+    x = _floating(x)
+    return np.logaddexp(x, np.zeros((), typeof(x).dtype))
+
+
+def soft_sign(x: Any) -> Any:
+    """``x / (1 + abs(x))``.
+
+    Example:
+        >>> float(soft_sign(1.0))
+        0.5
+    """
+    x = _floating(x)
+    return x / (1 + np.abs(x))
+
+
+def silu(x: Any) -> Any:
+    """``x * sigmoid(x)``; also called swish.
+
+    Example:
+        >>> float(silu(0.0))
+        0.0
+    """
+    x = _floating(x)
+    return x * sigmoid(x)
+
+
+swish = silu
+
+
+def mish(x: Any) -> Any:
+    """``x * tanh(softplus(x))``.
+
+    Example:
+        >>> float(mish(0.0))
+        0.0
+    """
+    x = _floating(x)
+    return x * np.tanh(softplus(x))
+
+
+def leaky_relu(x: Any, negative_slope: Any = 1e-2) -> Any:
+    """``x`` where that is not negative, and ``negative_slope * x`` elsewhere.
+
+    Example:
+        >>> leaky_relu(np.array([-1.0, 2.0]))
+        array([-0.01,  2.  ])
+    """
+    x = _floating(x)
+    return np.where(x >= 0, x, negative_slope * x)
+
+
+def hard_tanh(x: Any) -> Any:
+    """``x`` between -1 and 1, and these bounds outside.
+
+    Example:
+        >>> hard_tanh(np.array([-3.0, 0.5]))
+        array([-1. ,  0.5])
+    """
+    x = _floating(x)
+    number = typeof(x).dtype.type
+    return np.where(x < -1, number(-1), np.where(x > 1, number(1), x))
+
+
+def hard_sigmoid(x: Any) -> Any:
+    """``relu6(x + 3) / 6``, a piecewise linear `sigmoid`.
+
+    Example:
+        >>> float(hard_sigmoid(0.0))
+        0.5
+    """
+    return relu6(_floating(x) + 3) / 6
+
+
+def hard_silu(x: Any) -> Any:
+    """``x * hard_sigmoid(x)``; also called hard swish.
+
+    Example:
+        >>> float(hard_silu(3.0))
+        3.0
+    """
+    x = _floating(x)
+    return x * hard_sigmoid(x)
+
+
+hard_swish = hard_silu
+
+
+def elu(x: Any, alpha: Any = 1.0) -> Any:
+    """``x`` where that is positive, and ``alpha * (exp(x) - 1)`` elsewhere.
+
+    Example:
+        >>> float(elu(2.0))
+        2.0
+    """
+    x = _floating(x)
+    below = np.where(x > 0, np.zeros((), typeof(x).dtype), x)
+    return np.where(x > 0, x, alpha * np.expm1(below))
+
+
+def celu(x: Any, alpha: Any = 1.0) -> Any:
+    """``x`` where that is positive, and ``alpha * (exp(x / alpha) - 1)`` elsewhere: smooth for every alpha.
+
+    Example:
+        >>> float(celu(2.0))
+        2.0
+    """
+    x = _floating(x)
+    below = np.where(x > 0, np.zeros((), typeof(x).dtype), x)
+    return np.where(x > 0, x, alpha * np.expm1(below / alpha))
+
+
+SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
+"""With these the mean 0 and the variance 1 are a fixed point (Klambauer et al., *Self-Normalizing Neural Networks*, 2017)."""
+
+
+def selu(x: Any) -> Any:
+    """`elu`, scaled so that mean 0 and variance 1 are kept.
+
+    Example:
+        >>> float(np.round(selu(1.0), 4))
+        1.0507
+    """
+    return SELU_SCALE * elu(x, SELU_ALPHA)
+
+
+def gelu(x: Any, approximate: bool = True) -> Any:
+    """``x`` times the probability that a normal number is below ``x``.
+
+    Args:
+        x: an array.
+        approximate: by a hyperbolic tangent (the default, as in JAX) instead of the error function.
+
+    Example:
+        >>> float(gelu(0.0))
+        0.0
+    """
+    x = _floating(x)
+    if approximate:
+        return x * (0.5 * (1 + np.tanh(np.sqrt(2 / np.pi).astype(typeof(x).dtype) * (x + 0.044715 * x**3))))
+    return x * convert_to(special.ndtr(x), typeof(x).dtype)
+
+
+def glu(x: Any, axis: int = -1) -> Any:
+    """The first half of an array along an axis, times the `sigmoid` of the second.
+
+    Example:
+        >>> glu(np.array([2.0, 0.0]))
+        array([1.])
+    """
+    first, second = np.split(_floating(x), 2, axis)
+    return first * sigmoid(second)
+
+
+def squareplus(x: Any, b: Any = 4.0) -> Any:
+    """``(x + sqrt(x**2 + b)) / 2``, a smooth `relu`.
+
+    Example:
+        >>> float(squareplus(0.0))
+        1.0
+    """
+    x = _floating(x)
+    return (x + np.sqrt(x * x + b)) / 2
+
+
+def sparse_plus(x: Any) -> Any:
+    """0 up to -1, ``x`` from 1 on, and ``(x + 1)**2 / 4`` between.
+
+    Example:
+        >>> float(sparse_plus(0.0))
+        0.25
+    """
+    x = _floating(x)
+    return np.where(x <= -1, np.zeros((), typeof(x).dtype), np.where(x >= 1, x, (x + 1) ** 2 / 4))
+
+
+def sparse_sigmoid(x: Any) -> Any:
+    """The derivative of `sparse_plus`: 0 up to -1, 1 from 1 on, ``(x + 1) / 2`` between.
+
+    Example:
+        >>> float(sparse_sigmoid(0.0))
+        0.5
+    """
+    return _clipped((_floating(x) + 1) / 2, 0, 1)
+
+
+# --- over an axis -----------------------------------------------------------------------------------------------------
+
+
+def softmax(x: Any, axis: Any = -1, where: Any = None) -> Any:
+    """``exp(x)`` over its sum along an axis.
+
+    Args:
+        x: an array.
+        axis: an axis or several, None for all.
+        where: which elements count; the others are 0 in the result.
+
+    Example:
+        >>> softmax(np.array([1000.0, 1000.0]))
+        array([0.5, 0.5])
+    """
+    x = _floating(x)
+    raised = x if where is None else np.where(where, x, -np.inf)
+    top = np.max(raised, axis=axis, keepdims=True)
+    parts = np.exp(raised - stop_gradient(np.where(np.isfinite(top), top, 0)))
+    return parts / np.sum(parts, axis=axis, keepdims=True)
+
+
+def log_softmax(x: Any, axis: Any = -1, where: Any = None) -> Any:
+    """The logarithm of `softmax`, exact where that underflows.
+
+    Example:
+        >>> log_softmax(np.array([0.0, -2000.0]))
+        array([    0., -2000.])
+    """
+    x = _floating(x)
+    raised = x if where is None else np.where(where, x, -np.inf)
+    top = np.max(raised, axis=axis, keepdims=True)
+    shifted = raised - stop_gradient(np.where(np.isfinite(top), top, 0))
+    return shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
+
+
+def standardize(x: Any, axis: Any = -1, mean: Any = None, variance: Any = None, epsilon: Any = 1e-5, where: Any = None) -> Any:
+    """Shifted and scaled to mean 0 and variance 1 along an axis.
+
+    Args:
+        x: an array.
+        axis: an axis or several.
+        mean: the mean, if it is known.
+        variance: the variance, if it is known.
+        epsilon: is added to the variance.
+        where: which elements count for mean and variance.
+
+    Example:
+        >>> np.round(standardize(np.array([1.0, 3.0])), 3)
+        array([-1.,  1.])
+    """
+    x = _floating(x)
+    options = {"axis": axis, "keepdims": True, **({} if where is None else {"where": where})}
+    mean = np.mean(x, **options) if mean is None else mean
+    if variance is None:
+        variance = np.mean(x * x, **options) - mean * mean
+    return (x - mean) / np.sqrt(variance + epsilon)
+
+
+def one_hot(x: Any, num_classes: int, *, dtype: Any = np.float64, axis: int = -1) -> Any:
+    """For each integer a vector that is 1 at its place and 0 elsewhere (everywhere, for an integer that is no place).
+
+    Args:
+        x: integers, which may be traced.
+        num_classes: how long the vectors are.
+        dtype: the dtype of the result.
+        axis: which axis of the result the vectors lie along.
+
+    Example:
+        >>> one_hot(np.array([2, 0]), 3)
+        array([[0., 0., 1.],
+               [1., 0., 0.]])
+    """
+    x = as_array(x)
+    ndim = typeof(x).ndim + 1
+    axis = axis % ndim
+    places = np.arange(num_classes).reshape(-1, *[1] * (ndim - axis - 1))
+    return convert_to(np.expand_dims(x, axis) == places, np.dtype(dtype))
