@@ -26,7 +26,7 @@ from covector.transforms.utilities import ravel_pytree, stop_gradient
 from covector.transforms.vmap import vmap
 
 if TYPE_CHECKING:
-    from covector import checkify, debug, lax
+    from covector import checkify, debug, lax, nn, random, scipy
     from covector.backends.run import register_backend, use_backend
     from covector.debug import checking_leaks, debug_nans, disable_jit
     from covector.passes.legalize import legalize
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 LAZY = {
-    **{name: f"covector.{name}" for name in ("checkify", "debug", "lax")},
+    **{name: f"covector.{name}" for name in ("checkify", "debug", "lax", "nn", "random", "scipy")},
     **dict.fromkeys(["checking_leaks", "debug_nans", "disable_jit"], "covector.debug"),
     **dict.fromkeys(["register_backend", "use_backend"], "covector.backends.run"),
     "legalize": "covector.passes.legalize",
@@ -85,7 +85,8 @@ def __dir__() -> list[str]:
 
 
 def _import_everything() -> None:
-    for module in sorted(set(LAZY.values())):
+    scipy = importlib.import_module("covector.scipy")
+    for module in sorted({*LAZY.values(), *(f"covector.scipy.{name}" for name in scipy.MODULES)}):
         importlib.import_module(module)
 
 
@@ -141,16 +142,19 @@ __all__ = [
     "linear_transpose",
     "linearize",
     "make_jaxpr",
+    "nn",
     "numpy",
     "one_of",
     "parse",
     "print_saved_residuals",
     "pure_callback",
+    "random",
     "ravel_pytree",
     "reduction",
     "register_backend",
     "remat",
     "saved_residuals",
+    "scipy",
     "stop_gradient",
     "tree",
     "typeof",

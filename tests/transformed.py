@@ -119,3 +119,14 @@ def agree(f: Function, *args: Any, staged: bool = True, rtol: float | None = Non
         else:
             assert not isinstance(actual, Exception), actual
             same(actual, expected, rtol)
+
+
+def of_real_numbers(f, args):
+    """A function that takes no complex numbers for real ones: algorithms lose imaginary parts as small as a complex step."""
+
+    def g(*given):
+        if any(np.iscomplexobj(x) and not np.iscomplexobj(a) for x, a in zip(given, args, strict=True)):
+            raise TypeError
+        return f(*given)
+
+    return g

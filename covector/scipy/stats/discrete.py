@@ -1,0 +1,113 @@
+"""Distributions of integers; derivatives are in their parameters.
+
+>>> float(poisson.pmf(0, 1.0))
+0.36787944117144...
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy import special
+
+from covector.scipy.stats.distributions import Discrete
+
+
+def counts(*shapes: Any) -> tuple[float, float]:
+    """The integers from 0 on."""
+    return 0.0, np.inf
+
+
+def log_binom(n: Any, k: Any) -> Any:
+    """The logarithm of the number of ways to choose k of n."""
+    return special.gammaln(n + 1) - special.gammaln(k + 1) - special.gammaln(n - k + 1)
+
+
+poisson = Discrete(
+    "poisson",
+    "mu",
+    support=counts,
+    logpmf=lambda k, mu: special.xlogy(k, mu) - special.gammaln(k + 1) - mu,
+    cdf=lambda k, mu: special.gammaincc(k + 1, mu),
+    sf=lambda k, mu: special.gammainc(k + 1, mu),
+)
+binom = Discrete(
+    "binom",
+    "n p",
+    support=lambda n, p: (0.0 * n, n),
+    logpmf=lambda k, n, p: log_binom(n, k) + special.xlogy(k, p) + special.xlog1py(n - k, -p),
+    cdf=lambda k, n, p: special.betaincc(k + 1, np.maximum(n - k, 1), p),
+    sf=lambda k, n, p: special.betainc(k + 1, np.maximum(n - k, 1), p),
+)
+bernoulli = Discrete(
+    "bernoulli",
+    "p",
+    support=lambda p: (0.0, 1.0),
+    logpmf=lambda k, p: special.xlogy(k, p) + special.xlog1py(1 - k, -p),
+    cdf=lambda k, p: np.where(k < 1, 1 - p, 1.0),
+)
+geom = Discrete(
+    "geom",
+    "p",
+    support=lambda p: (1.0, np.inf),
+    logpmf=lambda k, p: special.xlog1py(k - 1, -p) + np.log(p),
+    cdf=lambda k, p: -np.expm1(np.log1p(-p) * k),
+    sf=lambda k, p: np.exp(np.log1p(-p) * k),
+)
+nbinom = Discrete(
+    "nbinom",
+    "n p",
+    support=counts,
+    logpmf=lambda k, n, p: (
+        special.gammaln(n + k) - special.gammaln(k + 1) - special.gammaln(n) + n * np.log(p) + special.xlog1py(k, -p)
+    ),
+    cdf=lambda k, n, p: special.betainc(n, k + 1, p),
+    sf=lambda k, n, p: special.betaincc(n, k + 1, p),
+)
+betabinom = Discrete(
+    "betabinom",
+    "n a b",
+    support=lambda n, a, b: (0.0 * n, n),
+    logpmf=lambda k, n, a, b: log_binom(n, k) + special.betaln(k + a, n - k + b) - special.betaln(a, b),
+)
+betanbinom = Discrete(
+    "betanbinom",
+    "n a b",
+    support=counts,
+    logpmf=lambda k, n, a, b: -np.log(n + k) - special.betaln(n, k + 1) + special.betaln(a + n, b + k) - special.betaln(a, b),
+)
+hypergeom = Discrete(
+    "hypergeom",
+    "M n N",
+    support=lambda M, n, N: (np.maximum(N - (M - n), 0.0), np.minimum(n, N)),
+    logpmf=lambda k, M, n, N: log_binom(n, k) + log_binom(M - n, N - k) - log_binom(M, N),
+)
+randint = Discrete(
+    "randint",
+    "low high",
+    support=lambda low, high: (low, high - 1),
+    logpmf=lambda k, low, high: -np.log(high - low) + 0 * k,
+    cdf=lambda k, low, high: (np.floor(k) - low + 1) / (high - low),
+)
+logser = Discrete(
+    "logser",
+    "p",
+    support=lambda p: (1.0, np.inf),
+    logpmf=lambda k, p: k * np.log(p) - np.log(k) - np.log(-np.log1p(-p)),
+)
+zipf = Discrete(
+    "zipf",
+    "a",
+    support=lambda a: (1.0, np.inf),
+    logpmf=lambda k, a: -a * np.log(k) - np.log(special.zeta(a, 1.0)),
+    sf=lambda k, a: special.zeta(a, k + 1) / special.zeta(a, 1.0),
+)
+planck = Discrete(
+    "planck",
+    "lambda_",
+    support=counts,
+    logpmf=lambda k, lambda_: np.log(-np.expm1(-lambda_)) - lambda_ * k,
+    cdf=lambda k, lambda_: -np.expm1(-lambda_ * (k + 1)),
+    sf=lambda k, lambda_: np.exp(-lambda_ * (k + 1)),
+)

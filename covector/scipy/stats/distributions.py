@@ -1,0 +1,260 @@
+"""What a distribution is: the functions of one with location 0 and scale 1, and what follows from them.
+
+>>> from covector.scipy.stats import norm
+>>> float(norm.logpdf(0.0, 1.0, 2.0))
+-1.7370857137646...
+
+A distribution is given by the logarithm of its density and by its distribution function, in NumPy's and SciPy's functions, so
+its derivatives follow in every parameter.  What is not given follows from what is: the survival function is the rest to 1, a
+density the exponential of its logarithm.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from covector.core import errors
+from covector.core.avals import typeof
+from covector.numpy.registry import as_array
+
+Function = Any  # of arrays, or None
+
+
+def floating(*values: Any) -> list[Any]:
+    """The values as real arrays."""
+    arrays = map(as_array, values)
+    return [a if typeof(a).dtype.kind == "f" else np.astype(a, np.float64) for a in arrays]
+
+
+class Continuous:
+    """A continuous distribution with the parameters ``shapes``, a location and a scale.
+
+    Args:
+        name: SciPy's name.
+        shapes: the names of its shape parameters, separated by spaces.
+        support: ``support(*shapes)`` gives the bounds of the values that it has.
+        logpdf: ``logpdf(x, *shapes)``, within the support.
+        cdf, sf, logcdf, logsf: the distribution and survival functions and their logarithms; some may be missing.
+        ppf, isf: the inverses of ``cdf`` and ``sf``.
+        has_tails: whether ``cdf`` is exact where it is small, so that its logarithm means something.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        shapes: str = "",
+        *,
+        support: Function,
+        logpdf: Function,
+        cdf: Function = None,
+        sf: Function = None,
+        logcdf: Function = None,
+        logsf: Function = None,
+        ppf: Function = None,
+        isf: Function = None,
+        has_tails: bool = True,
+    ):
+        self.name = name
+        self.shapes = tuple(shapes.split())
+        self.bounds = support
+        self.has_tails = has_tails
+        self.standard = {
+            "logpdf": logpdf,
+            "cdf": cdf,
+            "sf": sf,
+            "logcdf": logcdf,
+            "logsf": logsf,
+            "ppf": ppf,
+            "isf": isf,
+        }
+
+    def __repr__(self) -> str:
+        return f"<distribution {self.name}>"
+
+    def _arguments(self, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[Any], Any, Any]:
+        """The shape parameters, the location and the scale."""
+        names = (*self.shapes, "loc", "scale")
+        if len(args) > len(names) or not set(kwargs) <= set(names[len(args) :]):
+            raise self._error(method, f"{len(args)} positional parameters and {', '.join(kwargs) or 'no keywords'}", names)
+        given = {"loc": 0.0, "scale": 1.0, **dict(zip(names, args, strict=False)), **kwargs}
+        if len(given) < len(names):
+            raise self._error(method, "no " + ", ".join(n for n in self.shapes if n not in given), names)
+        *shapes, loc, scale = floating(*(given[n] for n in names))
+        return shapes, loc, scale
+
+    def _error(self, method: str, got: str, names: tuple[str, ...]) -> errors.ArgumentError:
+        what = f"covector.scipy.stats.{self.name}.{method} got {got}."
+        signature = ", ".join([*self.shapes, "loc=0", "scale=1"])
+        return errors.ArgumentError(errors.describe(what, fix=f"call it as {self.name}.{method}(x, {signature})"))
+
+    def _standardized(self, method: str, x: Any, args: Any, kwargs: Any) -> tuple[Any, list[Any], Any, Any, Any, Any]:
+        """``(x - loc) / scale`` moved into the support, the shapes, the scale, and where it is below, above or outside."""
+        shapes, loc, scale = self._arguments(method, args, kwargs)
+        (x,) = floating(x)
+        z = (x - loc) / scale
+        low, high = self.bounds(*shapes)
+        below, above = z < low, z > high
+        inside = np.where(below | above, self._somewhere(low, high), z)
+        return inside, shapes, scale, below, above, np.isnan(z) | ~(scale > 0)
+
+    def _somewhere(self, low: Any, high: Any) -> Any:
+        """A value within the support, in whose stead nothing overflows."""
+        low_known, high_known = np.isfinite(low), np.isfinite(high)
+        left, right = np.where(low_known, low, -1.0), np.where(high_known, high, 1.0)
+        middle = np.where(low_known & high_known, (left + right) / 2, np.where(low_known, left + 0.5, right - 0.5))
+        return np.where(low_known | high_known, middle, 0.5)
+
+    # --- densities ---
+
+    def logpdf(self, x: Any, *args: Any, **kwargs: Any) -> Any:
+        """The logarithm of the density; minus infinity outside of the support."""
+        z, shapes, scale, below, above, wrong = self._standardized("logpdf", x, args, kwargs)
+        value = self.standard["logpdf"](z, *shapes) - np.log(scale)
+        return np.where(wrong, np.nan, np.where(below | above, -np.inf, value))[()]
+
+    def pdf(self, x: Any, *args: Any, **kwargs: Any) -> Any:
+        """The density."""
+        return np.exp(self.logpdf(x, *args, **kwargs))
+
+    # --- distribution functions ---
+
+    def _probability(self, method: str, x: Any, args: Any, kwargs: Any, f: Function, at_low: float, at_high: float) -> Any:
+        z, shapes, _, below, above, wrong = self._standardized(method, x, args, kwargs)
+        return np.where(wrong, np.nan, np.where(below, at_low, np.where(above, at_high, f(z, *shapes))))[()]
+
+    def _given(self, method: str, *others: tuple[str, Function]) -> Function:
+        """The function of a name, or one made of another that there is."""
+        own = self.standard[method]
+        if own is not None:
+            return own
+        for name, derived in others if self.has_tails or not method.startswith("log") else ():
+            f = self.standard[name]
+            if f is not None:
+                return lambda *args: derived(f(*args))
+        what = f"covector.scipy.stats.{self.name} has no {method}."
+        raise errors.UnsupportedFunctionError(errors.describe(what, why="no formula of it is known to covector"))
+
+    def cdf(self, x: Any, *args: Any, **kwargs: Any) -> Any:
+        """The probability of a value up to ``x``."""
+        f = self._given("cdf", ("logcdf", np.exp), ("sf", lambda p: 1 - p))
+        return self._probability("cdf", x, args, kwargs, f, 0.0, 1.0)
+
+    def sf(self, x: Any, *args: Any, **kwargs: Any) -> Any:
+        """The probability of a value beyond ``x``."""
+        f = self._given("sf", ("logsf", np.exp), ("cdf", lambda p: 1 - p))
+        return self._probability("sf", x, args, kwargs, f, 1.0, 0.0)
+
+    def logcdf(self, x: Any, *args: Any, **kwargs: Any) -> Any:
+        """The logarithm of `cdf`."""
+        f = self._given("logcdf", ("cdf", np.log), ("sf", lambda p: np.log1p(-p)))
+        return self._probability("logcdf", x, args, kwargs, f, -np.inf, 0.0)
+
+    def logsf(self, x: Any, *args: Any, **kwargs: Any) -> Any:
+        """The logarithm of `sf`."""
+        f = self._given("logsf", ("sf", np.log), ("cdf", lambda p: np.log1p(-p)))
+        return self._probability("logsf", x, args, kwargs, f, 0.0, -np.inf)
+
+    # --- quantiles ---
+
+    def ppf(self, q: Any, *args: Any, **kwargs: Any) -> Any:
+        """The quantile: up to which value the probability is ``q``."""
+        return self._quantile("ppf", q, args, kwargs, self.standard["ppf"], self.standard["isf"])
+
+    def isf(self, q: Any, *args: Any, **kwargs: Any) -> Any:
+        """Beyond which value the probability is ``q``."""
+        return self._quantile("isf", q, args, kwargs, self.standard["isf"], self.standard["ppf"])
+
+    def _quantile(self, method: str, q: Any, args: Any, kwargs: Any, own: Function, other: Function) -> Any:
+        shapes, loc, scale = self._arguments(method, args, kwargs)
+        (q,) = floating(q)
+        if own is None and other is None:
+            self._given(method)
+        possible = (q >= 0) & (q <= 1) & (scale > 0)
+        inside = np.where(possible, q, 0.5)
+        value = own(inside, *shapes) if own is not None else other(1 - inside, *shapes)
+        return np.where(possible, value * scale + loc, np.nan)[()]
+
+
+class Discrete:
+    """A distribution of integers, with the parameters ``shapes`` and a location.
+
+    Args:
+        name: SciPy's name.
+        shapes: the names of its parameters, separated by spaces.
+        support: ``support(*shapes)`` gives the least and the greatest value.
+        logpmf: ``logpmf(k, *shapes)``, within the support.
+        cdf: ``cdf(k, *shapes)`` at an integer within the support.
+        sf: ``sf(k, *shapes)`` likewise.
+    """
+
+    def __init__(
+        self, name: str, shapes: str, *, support: Function, logpmf: Function, cdf: Function = None, sf: Function = None
+    ):
+        self.name = name
+        self.shapes = tuple(shapes.split())
+        self.bounds = support
+        self.mass = logpmf
+        self.below = cdf
+        self.beyond = sf
+
+    def __repr__(self) -> str:
+        return f"<distribution {self.name}>"
+
+    def _standardized(self, method: str, k: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        names = (*self.shapes, "loc")
+        given = {"loc": 0.0, **dict(zip(names, args, strict=False)), **kwargs}
+        if len(args) > len(names) or set(given) != set(names):
+            got = f"{len(args)} parameters and {', '.join(kwargs) or 'no keywords'}"
+            what = f"covector.scipy.stats.{self.name}.{method} got {got}."
+            fix = f"call it as {self.name}.{method}(k, {', '.join([*self.shapes, 'loc=0'])})"
+            raise errors.ArgumentError(errors.describe(what, fix=fix))
+        *shapes, loc = floating(*(given[n] for n in names))
+        (k,) = floating(k)
+        return k - loc, shapes, self.bounds(*shapes)
+
+    def logpmf(self, k: Any, *args: Any, **kwargs: Any) -> Any:
+        """The logarithm of the probability of ``k``; minus infinity for what is no value of the distribution."""
+        k, shapes, (low, high) = self._standardized("logpmf", k, args, kwargs)
+        possible = (k >= low) & (k <= high) & (k == np.floor(k))
+        return np.where(possible, self.mass(np.where(possible, k, low), *shapes), -np.inf)[()]
+
+    def pmf(self, k: Any, *args: Any, **kwargs: Any) -> Any:
+        """The probability of ``k``."""
+        return np.exp(self.logpmf(k, *args, **kwargs))
+
+    def _probability(self, method: str, k: Any, args: Any, kwargs: Any, f: Function, at_low: float, at_high: float) -> Any:
+        k, shapes, (low, high) = self._standardized(method, k, args, kwargs)
+        k = np.floor(k)
+        inside = np.where((k >= low) & (k < high), k, low)
+        return np.where(k < low, at_low, np.where(k >= high, at_high, f(inside, *shapes)))[()]
+
+    def _known(self, method: str, own: Function, other: Function) -> Function:
+        """The distribution function or the survival function, or the rest to 1 of the other."""
+        if own is None and other is None:
+            what = f"covector.scipy.stats.{self.name} has no {method}."
+            raise errors.UnsupportedFunctionError(errors.describe(what, why="no formula of it is known to covector"))
+        return own or (lambda *args: 1 - other(*args))
+
+    def _at_most(self, method: str, k: Any, args: Any, kwargs: Any) -> Any:
+        return self._probability(method, k, args, kwargs, self._known(method, self.below, self.beyond), 0.0, 1.0)
+
+    def _beyond(self, method: str, k: Any, args: Any, kwargs: Any) -> Any:
+        return self._probability(method, k, args, kwargs, self._known(method, self.beyond, self.below), 1.0, 0.0)
+
+    def cdf(self, k: Any, *args: Any, **kwargs: Any) -> Any:
+        """The probability of a value up to ``k``."""
+        return self._at_most("cdf", k, args, kwargs)
+
+    def sf(self, k: Any, *args: Any, **kwargs: Any) -> Any:
+        """The probability of a value beyond ``k``."""
+        return self._beyond("sf", k, args, kwargs)
+
+    def logcdf(self, k: Any, *args: Any, **kwargs: Any) -> Any:
+        """The logarithm of `cdf`."""
+        return np.log(self._at_most("logcdf", k, args, kwargs))
+
+    def logsf(self, k: Any, *args: Any, **kwargs: Any) -> Any:
+        """The logarithm of `sf`."""
+        return np.log(self._beyond("logsf", k, args, kwargs))

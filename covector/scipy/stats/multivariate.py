@@ -1,0 +1,197 @@
+"""Distributions of vectors and matrices, and a density estimated from data.
+
+>>> float(multivariate_normal.logpdf(np.zeros(2), np.zeros(2), np.eye(2)))
+-1.8378770664093453
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy import special
+
+from covector.core.avals import shape_of
+from covector.numpy.reductions import logsumexp
+from covector.numpy.registry import as_array
+from covector.scipy.stats.continuous import LOG_2, LOG_2PI
+from covector.scipy.stats.distributions import floating
+
+
+def _squares(deviation: Any, root: Any) -> Any:
+    """``d.T @ inv(root @ root.T) @ d`` for vectors along the last axis, given a Cholesky factor."""
+    white = np.linalg.solve(root, np.swapaxes(np.reshape(deviation, (-1, shape_of(root)[-1])), 0, 1))
+    return np.reshape(np.sum(white * white, axis=0), shape_of(deviation)[:-1])
+
+
+def _log_determinant(root: Any) -> Any:
+    """The logarithm of the determinant of ``root @ root.T``."""
+    return 2 * np.sum(np.log(np.diagonal(root, axis1=-2, axis2=-1)), axis=-1)
+
+
+def _matrix(cov: Any, n: int) -> Any:
+    """A covariance as a matrix: from a number, the variances, or a matrix."""
+    (cov,) = floating(cov)
+    ndim = len(shape_of(cov))
+    return cov * np.eye(n) if ndim == 0 else cov[:, None] * np.eye(n) if ndim == 1 else cov
+
+
+class _WithDensity:
+    """A distribution of which the logarithm of the density is known."""
+
+    def logpdf(self, x: Any, *args: Any, **kwargs: Any) -> Any:
+        """The logarithm of the density."""
+        raise NotImplementedError
+
+    def pdf(self, x: Any, *args: Any, **kwargs: Any) -> Any:
+        """The density."""
+        return np.exp(self.logpdf(x, *args, **kwargs))
+
+
+class _MultivariateNormal(_WithDensity):
+    """The normal distribution of vectors."""
+
+    def logpdf(self, x: Any, mean: Any = None, cov: Any = 1.0) -> Any:
+        """The logarithm of the density at vectors ``f[..., n]``, of a mean ``f[n]`` and a positive definite ``f[n,n]``."""
+        (x,) = floating(x)
+        x = x if len(shape_of(x)) else x[None]
+        deviation = x if mean is None else x - mean
+        n = shape_of(deviation)[-1]
+        root = np.linalg.cholesky(_matrix(cov, n))
+        return -(n * LOG_2PI + _log_determinant(root) + _squares(deviation, root)) / 2
+
+
+class _MultivariateT(_WithDensity):
+    """Student's t distribution of vectors."""
+
+    def logpdf(self, x: Any, loc: Any = None, shape: Any = 1.0, df: Any = 1.0) -> Any:
+        """The logarithm of the density at vectors ``f[..., n]``, of a location ``f[n]`` and a positive definite ``f[n,n]``."""
+        x, df = floating(x, df)
+        deviation = x if loc is None else x - loc
+        n = shape_of(deviation)[-1]
+        root = np.linalg.cholesky(_matrix(shape, n))
+        tail = -(df + n) / 2 * np.log1p(_squares(deviation, root) / df)
+        scale = special.gammaln((df + n) / 2) - special.gammaln(df / 2) - n / 2 * np.log(df * np.pi)
+        return scale - _log_determinant(root) / 2 + tail
+
+
+class _Dirichlet(_WithDensity):
+    """Positive numbers whose sum is 1."""
+
+    def logpdf(self, x: Any, alpha: Any) -> Any:
+        """The logarithm of the density at vectors along the first axis, of which the last number may be left out."""
+        x, alpha = floating(x, alpha)
+        if shape_of(x)[0] == shape_of(alpha)[0] - 1:
+            x = np.concatenate([x, (1 - np.sum(x, axis=0))[None]])
+        powers = np.swapaxes(np.swapaxes(x, 0, -1) * 0 + (alpha - 1), 0, -1)
+        scale = special.gammaln(np.sum(alpha)) - np.sum(special.gammaln(alpha))
+        return scale + np.sum(special.xlogy(powers, x), axis=0)
+
+
+class _Wishart(_WithDensity):
+    """Sums of outer products of normal vectors."""
+
+    def logpdf(self, x: Any, df: Any, scale: Any) -> Any:
+        """The logarithm of the density at a positive definite matrix ``f[n,n]``."""
+        x, df = floating(x, df)
+        n = shape_of(x)[-1]
+        root, of_scale = np.linalg.cholesky(x), np.linalg.cholesky(_matrix(scale, n))
+        white = np.linalg.solve(of_scale, root)
+        size = (df - n - 1) / 2 * _log_determinant(root) - np.sum(white * white) / 2
+        return size - df / 2 * _log_determinant(of_scale) - df * n / 2 * LOG_2 - _log_multigamma(df / 2, n)
+
+
+class _InverseWishart(_WithDensity):
+    """Inverses of matrices of Wishart's distribution."""
+
+    def logpdf(self, x: Any, df: Any, scale: Any) -> Any:
+        """The logarithm of the density at a positive definite matrix ``f[n,n]``."""
+        x, df = floating(x, df)
+        n = shape_of(x)[-1]
+        root, of_scale = np.linalg.cholesky(x), np.linalg.cholesky(_matrix(scale, n))
+        white = np.linalg.solve(root, of_scale)
+        size = -(df + n + 1) / 2 * _log_determinant(root) - np.sum(white * white) / 2
+        return size + df / 2 * _log_determinant(of_scale) - df * n / 2 * LOG_2 - _log_multigamma(df / 2, n)
+
+
+def _log_multigamma(a: Any, n: int) -> Any:
+    return np.sum(special.gammaln(a - np.arange(n) / 2)) + n * (n - 1) / 4 * np.log(np.pi)
+
+
+class _VonMisesFisher(_WithDensity):
+    """Unit vectors around a direction."""
+
+    def logpdf(self, x: Any, mu: Any, kappa: Any) -> Any:
+        """The logarithm of the density at unit vectors ``f[..., n]``, of a direction ``f[n]`` and a concentration."""
+        x, mu, kappa = floating(x, mu, kappa)
+        half = shape_of(mu)[-1] / 2
+        bessel = np.log(special.ive(half - 1, kappa)) + kappa
+        return kappa * np.sum(x * mu, axis=-1) + (half - 1) * np.log(kappa) - half * LOG_2PI - bessel
+
+
+class _Multinomial:
+    """How often each of several results comes up in n trials."""
+
+    def logpmf(self, x: Any, n: Any, p: Any) -> Any:
+        """The logarithm of the probability of counts ``[..., k]``, which add up to ``n``."""
+        x, n, p = floating(x, n, p)
+        value = special.gammaln(n + 1) + np.sum(special.xlogy(x, p) - special.gammaln(x + 1), axis=-1)
+        return np.where(np.sum(x, axis=-1) == n, value, -np.inf)[()]
+
+    def pmf(self, x: Any, n: Any, p: Any) -> Any:
+        """The probability of the counts."""
+        return np.exp(self.logpmf(x, n, p))
+
+
+multivariate_normal, multivariate_t, dirichlet = _MultivariateNormal(), _MultivariateT(), _Dirichlet()
+wishart, invwishart, vonmises_fisher, multinomial = _Wishart(), _InverseWishart(), _VonMisesFisher(), _Multinomial()
+
+
+class gaussian_kde:
+    """A density estimated from data by normal kernels, differentiable in the data and in the point.
+
+    Args:
+        dataset: points ``f[n]`` or ``f[d, n]``.
+        bw_method: "scott" (the default), "silverman", or a factor.
+        weights: of the points.
+
+    Example:
+        >>> density = gaussian_kde(np.array([0.0, 1.0, 2.0]))
+        >>> density(np.array([1.0])).shape
+        (1,)
+    """
+
+    def __init__(self, dataset: Any, bw_method: Any = None, weights: Any = None):
+        (data,) = floating(dataset)
+        self.dataset = data if len(shape_of(data)) > 1 else data[None]
+        self.d, self.n = shape_of(self.dataset)
+        self.weights = np.full(self.n, 1 / self.n) if weights is None else as_array(weights) / np.sum(weights)
+        self.neff = 1 / np.sum(self.weights**2)
+        self.factor = self._factor(bw_method)
+        center = np.sum(self.dataset * self.weights, axis=1, keepdims=True)
+        spread = (self.dataset - center) * self.weights @ np.swapaxes(self.dataset - center, 0, 1)
+        self.covariance = spread / (1 - np.sum(self.weights**2)) * self.factor**2
+
+    def _factor(self, method: Any) -> Any:
+        if method is None or method == "scott":
+            return self.neff ** (-1 / (self.d + 4))
+        if method == "silverman":
+            return (self.neff * (self.d + 2) / 4) ** (-1 / (self.d + 4))
+        if isinstance(method, str):
+            raise ValueError(f"gaussian_kde got bw_method={method!r}: give 'scott', 'silverman' or a factor")
+        return method
+
+    def logpdf(self, points: Any) -> Any:
+        """The logarithm of the density at points ``f[m]`` or ``f[d, m]``."""
+        (points,) = floating(points)
+        points = points if len(shape_of(points)) > 1 else np.reshape(points, (self.d, -1))
+        root = np.linalg.cholesky(self.covariance)
+        deviations = np.swapaxes(points, 0, 1)[:, None] - np.swapaxes(self.dataset, 0, 1)[None]
+        logs = np.log(self.weights) - _squares(deviations, root) / 2
+        return logsumexp(logs, axis=1) - (self.d * LOG_2PI + _log_determinant(root)) / 2
+
+    def evaluate(self, points: Any) -> Any:
+        """The density."""
+        return np.exp(self.logpdf(points))
+
+    pdf = __call__ = evaluate

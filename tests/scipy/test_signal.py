@@ -1,0 +1,76 @@
+"""covector.scipy.signal: values are SciPy's, derivatives by differences."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.signal
+from transformed import of_real_numbers
+
+from covector.scipy import signal
+from covector.testing import check_function
+
+RNG = np.random.default_rng(0)
+X, K, LONG = RNG.normal(size=9), RNG.normal(size=4), RNG.normal(size=130)
+IMAGE, PATCH = RNG.normal(size=(5, 6)), RNG.normal(size=(3, 2))
+SOS = scipy.signal.butter(4, 0.3, output="sos")
+NUMERATOR, DENOMINATOR = scipy.signal.butter(3, 0.4)
+
+CASES = {
+    **{
+        f"{name} {mode} {label}": (lambda s, a, b, name=name, mode=mode: getattr(s, name)(a, b, mode=mode), args)
+        for name in ("convolve", "fftconvolve", "correlate", "oaconvolve")
+        for mode in ("full", "valid", "same")
+        for label, args in {
+            "vectors": (X, K),
+            "images": (IMAGE, PATCH),
+            "complex": (X + 1j * X[::-1], K + 0.5j),
+            "the second longer": (K, X),
+        }.items()
+    },
+    "convolve direct": (lambda s, a, b: s.convolve(a, b, method="direct"), (IMAGE, PATCH)),
+    "convolve by fft": (lambda s, a, b: s.convolve(a, b, method="fft"), (X, K)),
+    "fftconvolve along an axis": (lambda s, a, b: s.fftconvolve(a, b, axes=1), (IMAGE, RNG.normal(size=(5, 3)))),
+    "lfilter": (lambda s, b, a, x: s.lfilter(b, a, x), (NUMERATOR, DENOMINATOR, X)),
+    "lfilter along an axis": (lambda s, b, a, x: s.lfilter(b, a, x, axis=0), (NUMERATOR, DENOMINATOR, IMAGE)),
+    "lfilter without feedback": (lambda s, b, x: s.lfilter(b, [2.0], x), (K, X)),
+    "lfilter of order 0": (lambda s, b, x: s.lfilter(b, [2.0], x), (K[:1], X)),
+    "lfilter with a state": (lambda s, b, a, x, z: s.lfilter(b, a, x, zi=z), (NUMERATOR, DENOMINATOR, X, K[:3])),
+    "sosfilt": (lambda s, sos, x: s.sosfilt(sos, x), (SOS, X)),
+    "hilbert": (lambda s, x: s.hilbert(x), (X,)),
+    "hilbert of 8": (lambda s, x: s.hilbert(x, 8, axis=0), (IMAGE,)),
+    "detrend": (lambda s, x: s.detrend(x), (IMAGE,)),
+    "detrend constant": (lambda s, x: s.detrend(x, axis=0, type="constant"), (IMAGE,)),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_values_and_derivatives(name):
+    f, args = CASES[name]
+    expected, found = f(scipy.signal, *args), f(signal, *args)
+    for e, o in zip(*(x if isinstance(x, tuple) else (x,) for x in (expected, found)), strict=True):
+        np.testing.assert_allclose(o, e, rtol=1e-10, atol=1e-12)
+        assert o.dtype == e.dtype
+    check_function(of_real_numbers(lambda *a: f(signal, *a), args), args, order=1, tolerance=1e-5)
+
+
+def test_long_signals_go_by_fourier_transforms_and_integers_stay():
+    np.testing.assert_allclose(signal.convolve(LONG, LONG), scipy.signal.convolve(LONG, LONG), atol=1e-12)
+    assert signal.convolve(np.arange(3), np.arange(2)).dtype == np.int64
+    np.testing.assert_array_equal(signal.convolve(np.ones((2, 2), int), np.ones((2, 1), int)), [[1, 1], [2, 2], [1, 1]])
+
+
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        (lambda: signal.convolve(X, K, mode="half"), "convolve got mode='half'"),
+        (lambda: signal.convolve(X, IMAGE), "as many axes"),
+        (lambda: signal.convolve(X, K, method="slow"), "method='slow'"),
+        (lambda: signal.sosfilt(X, K), r"shape \(n, 6\)"),
+        (lambda: signal.hilbert(X + 1j), "x must be real"),
+        (lambda: signal.detrend(X, type="square"), "Trend type"),
+    ],
+)
+def test_errors(call, text):
+    with pytest.raises(ValueError, match=text):
+        call()

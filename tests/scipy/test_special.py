@@ -1,0 +1,228 @@
+"""covector.scipy.special: values are SciPy's, derivatives against differences and recorded ones, in every argument."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import warnings
+
+import numpy as np
+import pytest
+import scipy.special
+
+import covector as cv
+from covector import errors
+from covector.primitives.special_functions import TABLE
+from covector.scipy import special
+from covector.testing import check_function, check_grads
+
+UNIT, REAL, POSITIVE = (0.1, 0.9), (-2.5, 2.5), (0.2, 9.0)
+GROUPS = {
+    "erf erfc erfcx erfi dawsn ndtr log_ndtr expit log_expit exprel wofz exp2 exp10 expm1 cosm1 sindg cosdg tandg": [REAL],
+    "sici shichi fresnel airy": [REAL],
+    "gamma gammaln loggamma psi rgamma j0 j1 y0 y1 k0 k1 k0e k1e": [POSITIVE],
+    "i0 i1 i0e i1e ellipk ellipe": [(0.2, 0.8)],
+    "beta betaln poch binom gammainc gammaincc": [POSITIVE, POSITIVE],
+    "jv iv ive yv": [(0.1, 4.0), (0.2, 30.0)],
+    "kv kve": [(-2.0, 4.0), (0.2, 9.0)],
+    "gammaincinv gammainccinv": [POSITIVE, UNIT],
+    "betainc betaincc betaincinv": [POSITIVE, POSITIVE, UNIT],
+    "ellipkinc ellipeinc": [(0.1, 1.4), (-2.0, 0.9)],
+    "ndtri_exp": [(-3.0, -0.2)],
+    "owens_t": [REAL, REAL],
+    "hyp2f1": [POSITIVE, POSITIVE, POSITIVE, (-0.8, 0.7)],
+    "_zeta": [(1.5, 4.0), (0.3, 5.0)],
+    "_riemann_zeta": [(1.5, 4.0)],
+}
+RANGES = {name: ranges for names, ranges in GROUPS.items() for name in names.split()}
+INTEGERS = {"kn": (1, 4), "yn": (1, 4), "expn": (1, 4), **{n: (0, 5) for n in TABLE if n.startswith("eval_")}}
+"""The first argument is an integer in this range."""
+
+
+def points(name):
+    """Arguments inside of the domain: three of each."""
+    rng = np.random.default_rng(len(name))
+    nin = 1 if name == "_lambertw" else TABLE[name].nin
+    args = [rng.uniform(*r, 3) for r in RANGES.get(name, [UNIT] * nin)]
+    if name in INTEGERS:
+        args[0] = np.sort(rng.integers(*INTEGERS[name], 3, endpoint=True))
+    return args
+
+
+def function(name):
+    """The function of arguments in which it has a derivative, and these arguments; the others are fixed."""
+    if name == "_lambertw":
+        return (lambda z: np.real(special.lambertw(z))), points(name)
+    args = points(name)
+    fixed = {i for i, a in enumerate(args) if a.dtype.kind == "i" or i in REFUSED.get(name, ())}
+    free = [a for i, a in enumerate(args) if i not in fixed]
+
+    def f(*given):
+        rest = iter(given)
+        outs = TABLE[name](*(args[i][0] if i in fixed else next(rest) for i in range(len(args))))
+        return tuple(map(np.real, outs)) if isinstance(outs, tuple) else np.real(outs)
+
+    return f, free
+
+
+REFUSED = {
+    **dict.fromkeys(["yv", "hyp0f1", "struve", "modstruve"], (0,)),
+    **dict.fromkeys(["hyp1f1", "hyperu", "eval_gegenbauer", "eval_genlaguerre"], (0, 1)),
+    **dict.fromkeys(["hyp2f1", "eval_jacobi"], (0, 1, 2)),
+}
+
+
+@pytest.mark.parametrize("name", [n for n in TABLE if n != "gammasgn"])
+def test_derivatives_batches_and_programs(name):
+    f, args = function(name)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        check_function(f, tuple(args), tolerance=1e-5)
+
+
+@pytest.mark.parametrize("name", [n for n in TABLE if n not in ("gammasgn", "eval_hermite", "eval_hermitenorm", "kn", "yn")])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_dtypes_are_those_of_scipy(name, dtype):
+    if name == "_lambertw":
+        return
+    args = [a.astype(dtype) for a in points(name)]
+    expected, found = TABLE[name](*args), cv.jit(TABLE[name])(*args)
+    for e, o in zip(*([x] if not isinstance(x, tuple) else x for x in (expected, found)), strict=True):
+        assert o.dtype == e.dtype
+        np.testing.assert_array_equal(o, e)
+
+
+@pytest.mark.parametrize(("name", "places"), REFUSED.items())
+def test_what_has_no_derivative_says_so(name, places):
+    args = [float(a[0]) for a in points(name)]
+    for i in places:
+        with pytest.raises(errors.NonDifferentiableError, match=f"derivative of scipy.special.{name} in its argument"):
+            cv.grad(lambda x, i=i: TABLE[name](*args[:i], x, *args[i + 1 :]))(args[i])
+
+
+# --- derivatives in shapes and orders, as mpmath has them with 40 digits ----------------------------------------------
+
+RECORDED = {
+    "gammainc": [
+        (0.01, 0.5, -0.5655459117152578),
+        (0.3, 1e-05, -0.39970078700930334),
+        (0.3, 2.0, -0.09925266010124012),
+        (2.0, 3.0, -0.19742541957920248),
+        (10.0, 7.0, -0.08580423750488878),
+        (50.0, 60.0, -0.02128499278634949),
+        (100.0, 30.0, -8.902177111131385e-24),
+        (1000.0, 980.0, -0.010406175936332673),
+        (10000.0, 10100.0, -0.0024156880031763668),
+    ],
+    "betainc": [
+        (0.05, 0.3, 0.4, -2.6143073292368326, 0.4296691217484784),
+        (0.3, 2.0, 0.1, -1.014544830980788, 0.09822410761715655),
+        (2.0, 3.0, 0.5, -0.1952886866349624, 0.1541084939249829),
+        (10.0, 0.5, 0.99, -0.016414333231001874, 0.8136863632290575),
+        (50.0, 60.0, 0.45, -0.04185583869400924, 0.034542652433946934),
+        (1000.0, 10.0, 0.992, -0.0010048236732116522, 0.11353370731186764),
+        (0.5, 1000.0, 0.001, -0.3896315147679695, 0.00020757965343020778),
+    ],
+    "jv": [
+        (0.0, 0.1, -2.409976437967912),
+        (0.3, 5.0, -0.299617384283154),
+        (2.5, 11.0, 0.09199421683997593),
+        (1.0, 13.0, -0.31407771218458014),
+        (10.0, 40.0, -0.061194789299213674),
+        (30.0, 29.0, -0.03968691064977421),
+        (3.0, 500.0, -0.053506772896994716),
+    ],
+    "iv": [
+        (0.0, 0.1, -2.4270690247020164),
+        (0.3, 5.0, -1.8370619625701547),
+        (2.5, 31.0, -154498182785.4712),
+        (10.0, 100.0, -6.52071386561822e+40),
+        (30.0, 29.0, -118789.77276244109),
+        (3.0, 500.0, -1.4908906603442515e+213),
+    ],
+    "kv": [
+        (0.0, 0.1, 0.0),
+        (0.3, 5.0, 0.00020460713581295747),
+        (2.5, 31.0, 6.759582839089202e-16),
+        (10.0, 100.0, 7.605225471178872e-46),
+        (30.0, 29.0, 8.272513523198439e-08),
+        (3.0, 500.0, 2.414600813633995e-221),
+    ],
+    "_zeta": [
+        (1.01, 1.0, -9999.927281160435),
+        (2.5, 0.1, 727.6942065121684),
+        (4.0, 3.0, -0.025589567111128798),
+        (20.0, 1.5, -0.00012194506988443217),
+        (1.5, 100.0, -1.323341545360719),
+    ],
+}
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_derivatives_in_shapes_and_orders(name):
+    for *args, expected in [r if name != "betainc" else r[:-1] for r in RECORDED[name]]:
+        found = cv.grad(TABLE[name])(*args)
+        assert abs(found - expected) <= 2e-10 * max(abs(expected), abs(TABLE[name](*args)) if name[1] == "v" else 0), args
+    if name == "betainc":
+        for a, b, x, _, expected in RECORDED[name]:
+            np.testing.assert_allclose(cv.grad(TABLE[name], 1)(a, b, x), expected, rtol=1e-9)
+
+
+def test_where_no_formula_is_good_the_derivative_in_the_order_is_nan():
+    assert np.isnan(cv.grad(special.jv)(1.0, 1e4))
+    assert np.isnan(cv.grad(special.iv)(90.0, 590.0))
+
+
+# --- special points ----------------------------------------------------------------------------------------------------
+
+
+def test_limits():
+    assert cv.grad(special.xlogy)(0.0, 0.0) == 0
+    assert cv.grad(special.xlogy, 1)(0.0, 0.0) == 0
+    assert cv.grad(special.rgamma)(0.0) == 1
+    np.testing.assert_allclose(cv.grad(special.rgamma)(-2.0), 2.0)
+    assert cv.grad(special.exprel)(0.0) == 0.5
+    np.testing.assert_allclose(cv.grad(special.boxcox, 1)(2.0, 0.0), np.log(2) ** 2 / 2)
+    np.testing.assert_allclose(cv.grad(special.ellipk)(0.0), np.pi / 8)
+    np.testing.assert_allclose(cv.grad(special.i1)(0.0), 0.5)
+    np.testing.assert_allclose(cv.grad(special.log_ndtr)(-1e10), 1e10)
+
+
+# --- functions of our own ----------------------------------------------------------------------------------------------
+
+OWN = {
+    "polygamma": (lambda x: special.polygamma(np.array([0, 1, 2]), x), scipy.special.polygamma([0, 1, 2], 0.7), 0.7),
+    "comb": (lambda x: special.comb(x, 2.5), scipy.special.comb(4.2, 2.5), 4.2),
+    "comb with repetition": (lambda x: special.comb(x, 2.0, repetition=True), scipy.special.comb(4, 2, repetition=True), 4.0),
+    "factorial": (special.factorial, 24.0, 4.0),
+    "multigammaln": (lambda x: special.multigammaln(x, 3), scipy.special.multigammaln(4.2, 3), 4.2),
+    "zeta": (lambda x: special.zeta(x, 1.5), scipy.special.zeta(3.0, 1.5), 3.0),
+    "softmax": (lambda x: special.softmax(x * np.arange(4.0).reshape(2, 2)), scipy.special.softmax([[0, 1.0], [2, 3]]), 1.0),
+    "log_softmax": (
+        lambda x: special.log_softmax(x * np.arange(4.0).reshape(2, 2), axis=0),
+        scipy.special.log_softmax([[0, 1.0], [2, 3]], axis=0),
+        1.0,
+    ),
+    "logsumexp": (lambda x: special.logsumexp(x * np.arange(4.0)), scipy.special.logsumexp(np.arange(4.0)), 1.0),
+}
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_functions_that_scipy_does_not_dispatch(name):
+    f, expected, at = OWN[name]
+    np.testing.assert_allclose(f(at), expected, rtol=1e-13)
+    np.testing.assert_allclose(cv.jit(f)(at), expected, rtol=1e-13)
+    check_grads(f, (at,), order=2)
+
+
+def test_a_tracer_given_to_scipy_works_whatever_was_imported_first():
+    for first, second in [("scipy.special", "covector as cv"), ("covector as cv", "scipy.special")]:
+        code = f"import {first}; import {second}; print(float(cv.grad(scipy.special.expit)(0.0)))"
+        result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        assert result.stdout.strip() == "0.25"
+
+
+def test_what_is_exported_is_tested():
+    tried = {*TABLE, *(n.split()[0] for n in OWN), "digamma", "jn", "lambertw", "sinc"}
+    assert set(special.__all__) <= tried
+    assert len(special.__all__) >= 60

@@ -1,0 +1,228 @@
+"""covector.scipy.stats: every function of every distribution against SciPy's, with derivatives in all parameters."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+import scipy.stats
+
+import covector as cv
+from covector import errors
+from covector.scipy import stats
+from covector.scipy.stats.distributions import Continuous, Discrete
+from covector.testing import check_function, check_grads
+
+LOC, SCALE = 0.3, 1.7
+SHAPES = {
+    "lognorm": (0.7,),
+    "foldnorm": (1.2,),
+    "skewnorm": (1.5,),
+    "truncnorm": (-1.2, 2.1),
+    "exponnorm": (1.3,),
+    "johnsonsu": (0.5, 1.4),
+    "gamma": (2.3,),
+    "chi2": (3.1,),
+    "chi": (2.7,),
+    "invgamma": (2.2,),
+    "loggamma": (1.4,),
+    "gengamma": (1.7, 1.3),
+    "nakagami": (1.6,),
+    "rice": (0.9,),
+    "invgauss": (1.2,),
+    "weibull_min": (1.7,),
+    "weibull_max": (1.7,),
+    "genextreme": (0.3,),
+    "genpareto": (0.4,),
+    "pareto": (2.2,),
+    "lomax": (2.1,),
+    "fisk": (2.4,),
+    "burr12": (1.7, 2.1),
+    "t": (3.3,),
+    "gennorm": (1.6,),
+    "beta": (2.2, 1.4),
+    "betaprime": (2.2, 3.4),
+    "f": (3.2, 6.1),
+    "powerlaw": (1.7,),
+    "triang": (0.37,),
+    "vonmises": (1.3,),
+    "poisson": (2.3,),
+    "binom": (6, 0.3),
+    "bernoulli": (0.3,),
+    "geom": (0.3,),
+    "nbinom": (3.3, 0.4),
+    "betabinom": (6, 1.2, 2.1),
+    "betanbinom": (3, 2.2, 1.1),
+    "hypergeom": (20, 7, 12),
+    "randint": (2, 9),
+    "logser": (0.4,),
+    "zipf": (2.4,),
+    "planck": (0.6,),
+}
+CONTINUOUS = [n for n in stats.__all__ if isinstance(getattr(stats, n), Continuous)]
+DISCRETE = [n for n in stats.__all__ if isinstance(getattr(stats, n), Discrete)]
+QUANTILES = np.array([0.001, 0.1, 0.5, 0.9, 0.999])
+METHODS = ["logpdf", "pdf", "cdf", "sf", "logcdf", "logsf", "ppf", "isf"]
+MASSES = ["logpmf", "pmf", "cdf", "sf", "logcdf", "logsf"]
+COUNTED = {"binom": (0,), "betabinom": (0,), "hypergeom": (0, 1, 2), "randint": (0, 1), "betanbinom": (0,)}
+"""Parameters that are integers."""
+
+
+def known(distribution, method):
+    """Whether a function of a distribution has a formula."""
+    try:
+        getattr(distribution, method)(0.5, *SHAPES.get(distribution.name, ()))
+    except errors.UnsupportedFunctionError as error:
+        assert f"{distribution.name} has no {method}" in str(error)
+        return False
+    return True
+
+
+def inside(name):
+    """Points within the support, which is of the standard form."""
+    if name == "vonmises":
+        return np.array([-2.0, -0.5, 0.4, 1.5])
+    return getattr(scipy.stats, name).ppf([0.05, 0.3, 0.6, 0.95], *SHAPES.get(name, ()))
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("name", CONTINUOUS)
+def test_continuous_values(name, method):
+    ours, theirs, args = getattr(stats, name), getattr(scipy.stats, name), (*SHAPES.get(name, ()), LOC, SCALE)
+    if not known(ours, method):
+        return
+    x = [*(inside(name) * SCALE + LOC), -8.0, 9.0, LOC, LOC + SCALE, np.nan] if method not in ("ppf", "isf") else QUANTILES
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        np.testing.assert_allclose(getattr(ours, method)(x, *args), getattr(theirs, method)(x, *args), rtol=1e-8, atol=1e-14)
+
+
+@pytest.mark.parametrize("method", ["logpdf", "cdf", "logsf", "ppf"])
+@pytest.mark.parametrize("name", CONTINUOUS)
+def test_continuous_derivatives(name, method):
+    distribution, shapes = getattr(stats, name), SHAPES.get(name, ())
+    if not known(distribution, method):
+        return
+    x = np.array([0.1, 0.4, 0.8]) if method == "ppf" else inside(name)[1:] * SCALE + LOC
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        order = 2 if method == "logpdf" else 1
+        check_function(getattr(distribution, method), (x, *shapes, LOC, SCALE), order=order, tolerance=1e-4)
+
+
+@pytest.mark.parametrize("name", CONTINUOUS)
+def test_nothing_is_wrong_outside_of_the_support(name):
+    """A gradient of a sum over points of which some are outside is that of the others."""
+    shapes = SHAPES.get(name, ())
+    x = inside(name)
+    low, high = getattr(scipy.stats, name).support(*shapes) if name != "vonmises" else (-np.inf, np.inf)
+    beyond = [b for b in (low - 1, high + 1) if np.isfinite(b)]
+
+    def total(scale, x):
+        return np.sum(getattr(stats, name).pdf(x, *shapes, 0.0, scale))
+
+    np.testing.assert_allclose(cv.grad(total)(1.0, np.array([*x, *beyond])), cv.grad(total)(1.0, x), rtol=1e-12)
+    assert np.all(np.isnan(getattr(stats, name).logpdf(x, *shapes, 0.0, -1.0)))
+
+
+@pytest.mark.parametrize("method", MASSES)
+@pytest.mark.parametrize("name", DISCRETE)
+def test_discrete_values(name, method):
+    ours, theirs = getattr(stats, name), getattr(scipy.stats, name)
+    if not known(ours, method):
+        return
+    k = np.array([-1.0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 30, 1.5])
+    args = (*SHAPES[name], 1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        np.testing.assert_allclose(getattr(ours, method)(k, *args), getattr(theirs, method)(k, *args), rtol=1e-9, atol=1e-14)
+
+
+@pytest.mark.parametrize("method", ["logpmf", "cdf", "sf"])
+@pytest.mark.parametrize("name", DISCRETE)
+def test_discrete_derivatives_in_the_parameters(name, method):
+    distribution, shapes = getattr(stats, name), SHAPES[name]
+    free = [i for i in range(len(shapes)) if i not in COUNTED.get(name, ())]
+    if not known(distribution, method) or not free:
+        return
+
+    def f(*given):
+        rest = iter(given)
+        parameters = [next(rest) if i in free else s for i, s in enumerate(shapes)]
+        return getattr(distribution, method)(np.array([1, 3, 4]), *parameters)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        check_function(f, [shapes[i] for i in free], tolerance=1e-5)
+
+
+# --- vectors and matrices ----------------------------------------------------------------------------------------------
+
+RNG = np.random.default_rng(0)
+A, B = RNG.normal(size=(2, 3, 3))
+COV, X = A @ A.T + np.eye(3), B @ B.T + np.eye(3)
+POINTS, MEAN, PLANE = RNG.normal(size=(4, 3)), RNG.normal(size=3), RNG.normal(size=(2, 8))
+UNITS, DIRECTION = POINTS / np.linalg.norm(POINTS, axis=1)[:, None], MEAN / np.linalg.norm(MEAN)
+PARTS, ALPHA, WEIGHTS = np.array([0.2, 0.5, 0.3]), np.array([1.2, 2.3, 0.7]), np.arange(1.0, 9)
+MULTIVARIATE = {
+    "multivariate_normal": (lambda s, x, m, c: s.multivariate_normal.logpdf(x, m, c), (POINTS, MEAN, COV)),
+    "multivariate_normal of one number": (lambda s, x: s.multivariate_normal.logpdf(x, 0.5, 2.0), (np.array([0.3, 0.7]),)),
+    "multivariate_normal without a mean": (lambda s, x: s.multivariate_normal.logpdf(x, cov=COV), (MEAN,)),
+    "multivariate_t": (lambda s, x, m, c, df: s.multivariate_t.logpdf(x, m, c, df), (POINTS, MEAN, COV, 3.3)),
+    "dirichlet": (lambda s, x, a: s.dirichlet.logpdf(x, a), (PARTS, ALPHA)),
+    "wishart": (lambda s, x, df, c: s.wishart.logpdf(x, df, c), (X, 5.5, COV)),
+    "invwishart": (lambda s, x, df, c: s.invwishart.logpdf(x, df, c), (X, 5.5, COV)),
+    "vonmises_fisher": (lambda s, k: s.vonmises_fisher.logpdf(UNITS, DIRECTION, k), (1.7,)),
+    "multinomial": (lambda s, p: s.multinomial.logpmf(np.array([1, 2, 3]), 6, p), (PARTS,)),
+    "gaussian_kde": (lambda s, d, x: s.gaussian_kde(d).logpdf(x), (PLANE, PLANE[:, :3] + 0.1)),
+    "gaussian_kde with weights": (lambda s, d, x: s.gaussian_kde(d, "silverman", WEIGHTS)(x), (PLANE[0], PLANE[1, :3])),
+}
+
+
+@pytest.mark.parametrize("name", MULTIVARIATE)
+def test_multivariate(name):
+    f, args = MULTIVARIATE[name]
+    if name != "multivariate_normal of one number":
+        np.testing.assert_allclose(f(stats, *args), f(scipy.stats, *args), rtol=1e-12)
+    np.testing.assert_allclose(cv.jit(lambda *a: f(stats, *a))(*args), f(stats, *args), rtol=1e-12)
+    twice = [np.stack([a, a]) for a in args]
+    np.testing.assert_allclose(cv.vmap(lambda *a: f(stats, *a))(*twice)[1], f(stats, *args), rtol=1e-12)
+    check_grads(lambda *a: f(stats, *a), args, order=2)
+
+
+def test_density_and_mass_are_exponentials():
+    for name, *args in [("multivariate_normal", MEAN, MEAN, COV), ("dirichlet", PARTS, ALPHA)]:
+        np.testing.assert_allclose(getattr(stats, name).pdf(*args), getattr(scipy.stats, name).pdf(*args))
+    np.testing.assert_allclose(stats.multinomial.pmf([1, 2], 3, [0.4, 0.6]), 3 * 0.4 * 0.6**2)
+    assert stats.multinomial.pmf([1, 3], 3, [0.4, 0.6]) == 0
+
+
+# --- calls -------------------------------------------------------------------------------------------------------------
+
+
+def test_parameters_by_name_and_position():
+    assert stats.norm.logpdf(0.5, loc=1.0, scale=2.0) == stats.norm.logpdf(0.5, 1.0, 2.0)
+    assert stats.gamma.logpdf(0.5, a=2.0) == stats.gamma.logpdf(0.5, 2.0)
+    assert stats.poisson.logpmf(3, mu=2.0) == stats.poisson.logpmf(3, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        (lambda: stats.gamma.logpdf(1.0), r"stats.gamma.logpdf got no a.*gamma.logpdf\(x, a, loc=0, scale=1\)"),
+        (lambda: stats.norm.cdf(1.0, 0, 1, 2), r"stats.norm.cdf got 3 positional parameters.*norm.cdf\(x, loc=0, scale=1\)"),
+        (lambda: stats.norm.cdf(1.0, sigma=2.0), "stats.norm.cdf got 0 positional parameters and sigma"),
+        (lambda: stats.poisson.pmf(1), r"poisson.logpmf\(k, mu, loc=0\)"),
+    ],
+)
+def test_errors_name_the_parameters(call, text):
+    with pytest.raises(errors.ArgumentError, match=f"(?s){text}"):
+        call()
+
+
+def test_a_maximum_of_the_likelihood():
+    """The derivative of the likelihood of a normal sample is zero at its mean and standard deviation."""
+    x = RNG.normal(size=50)
+    gradient = cv.jit(cv.grad(lambda p: np.sum(stats.norm.logpdf(x, p[0], p[1]))))
+    np.testing.assert_allclose(gradient(np.array([x.mean(), x.std()])), 0, atol=1e-10)
