@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import covector
 from covector.core.primitive import Primitive, find_primitive
+from covector.primitives.special_functions import TABLE
 
 PAGE = Path(__file__).with_name("primitive-list.md")
 
@@ -165,6 +166,19 @@ turn(p, f, tie; strict): `f * p`, with NaN where p is not 0 at a tie: how eigenv
 undetermined(x, tie): NaN where x is not 0 at a tie, else 0
 is_defective(v): whether eigenvectors are too nearly dependent for derivatives
 roots(p; count): the roots of polynomials
+lu(a): order of the rows, lower and upper factor: `a = l[order] @ u`
+schur(a; output): `scipy.linalg.schur`, without a derivative
+analytic(a, d1, ...; of): the exponential, logarithm or square root of a matrix, or its derivative in directions [one direction]
+sylvester(a, b, q): the x with `a @ x + x @ b = q`
+
+## Fourier transforms
+fft(x; transform, n, axis, norm): `np.fft.fft`, `ifft`, `rfft` or `irfft` along one axis
+
+## Random numbers
+threefry2x32(k0, k1, x0, x1): counters encrypted with keys: what all random bits are
+random_bits(key; shape, width): unsigned integers of so many bits
+unit_floats(bits; dtype): numbers from 0 to 1, of the high bits
+sample(key, ...; distribution, shape, dtype): numbers that NumPy draws by rejection
 
 ## Programs
 jit(...; jaxpr, name): the call of a program [as the program]
@@ -238,7 +252,9 @@ def sections() -> list[tuple[str, list[Entry]]]:
             forms, text = line.split("): ", 1)
             meaning, _, linear = text.removesuffix("]").partition(" [")
             found[-1][1].extend(entry(form, meaning, linear or None) for form in forms.split("), "))
-    return found
+    names = (("x",), ("x", "y"), ("x", "y", "z"), ("x", "y", "z", "w"))
+    special = [Entry(f"scipy_{n}", names[f.nin - 1], (), f"`scipy.special.{n}`", None) for n, f in sorted(TABLE.items())]
+    return [*found, ("Special functions", special)]
 
 
 def linear_in(p: Primitive, operands: tuple[str, ...]) -> str:

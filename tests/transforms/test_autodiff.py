@@ -359,14 +359,3 @@ def test_linear_transpose_names_the_operation_that_is_not_linear():
         cv.linear_transpose(lambda x: (2.0 * x, np.sin(x)), 1.0)
     with pytest.raises(cv.errors.LinearityError, match="not linear in the tangents"):
         cv.linear_transpose(lambda x: (2.0 * x, 3.0), 1.0)
-
-
-@pytest.mark.parametrize("inner", ["vjp", "linearize", "jvp"])
-def test_an_output_that_is_a_value_of_an_outer_transformation(inner: str) -> None:
-    returned = {
-        "vjp": lambda x: cv.vjp(lambda y: (x, y * x), 1.0)[0][0],
-        "linearize": lambda x: cv.linearize(lambda y: (x, y), 1.0)[0][0],
-        "jvp": lambda x: cv.jvp(lambda y: x, (1.0,), (1.0,))[0],
-    }[inner]
-    assert cv.grad(returned)(2.0) == 1.0
-    assert cv.jvp(returned, (2.0,), (3.0,)) == (2.0, 3.0)

@@ -155,20 +155,3 @@ def test_parts_and_wholes_of_one_value_add_up():
     np.testing.assert_array_equal(cv.grad(f)(np.ones(3)), expected)
     np.testing.assert_array_equal(cv.jit(cv.grad(f))(np.ones(3)), expected)
     np.testing.assert_array_equal(cv.vmap(cv.grad(f))(np.ones((2, 3))), [expected, expected])
-
-
-def test_the_cycle_collector_is_on_again_after_tracing():
-    def fails(x):
-        raise KeyError("while it rests")
-
-    cv.make_jaxpr(np.sin)(1.0)
-    assert gc.isenabled()
-    with pytest.raises(KeyError):
-        cv.make_jaxpr(fails)(1.0)
-    assert gc.isenabled()
-    gc.disable()
-    try:
-        cv.make_jaxpr(np.cos)(1.0)
-        assert not gc.isenabled()
-    finally:
-        gc.enable()
