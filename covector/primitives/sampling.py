@@ -16,19 +16,13 @@ import numpy as np
 
 from covector.core.avals import ShapedArray, Zero, array_aval, typeof
 from covector.core.errors import NonDifferentiableError
+from covector.core.kinds import Opaque
 from covector.core.primitive import Primitive
 from covector.primitives.ring import scale
 from covector.primitives.shape_derivatives import gamma_sample_in_a
 from covector.primitives.shaping import batch_all
 
-sample_p = Primitive("sample", trusted=True, makes_new=True)
-"""``(keys[..., 2], *parameters[..., *shape]) -> samples[..., *shape]`` of the parameter ``distribution``.
 
-The parameters broadcast to the shape of the result.
-"""
-
-
-@sample_p.def_impl
 def _sample(keys: Any, *parameters: Any, distribution: str, shape: tuple[int, ...], dtype: Any) -> Any:
     batch = keys.shape[:-1]
     out = np.empty((*batch, *shape), dtype)
@@ -38,6 +32,13 @@ def _sample(keys: Any, *parameters: Any, distribution: str, shape: tuple[int, ..
         generator = np.random.Generator(np.random.Philox(key=seed))
         out[place] = getattr(generator, distribution)(*(p[place] for p in full))
     return out
+
+
+sample_p = Primitive("sample", Opaque(_sample), trusted=True, makes_new=True)
+"""``(keys[..., 2], *parameters[..., *shape]) -> samples[..., *shape]`` of the parameter ``distribution``.
+
+The parameters broadcast to the shape of the result.
+"""
 
 
 @sample_p.def_abstract

@@ -20,7 +20,7 @@ from scipy.special import _ufuncs
 
 from covector.core.avals import Zero, typeof
 from covector.core.errors import NonDifferentiableError
-from covector.core.kinds import Elementwise, Step
+from covector.core.kinds import Elementwise, Opaque, Step
 from covector.core.primitive import Primitive
 from covector.core.tracer import register_ufunc
 from covector.primitives.order_derivatives import iv_in_v, jv_in_v, kv_in_v, zeta_in_s
@@ -354,8 +354,8 @@ _polynomial("eval_hermitenorm", lambda out, n, x: n * _of_lower_degree(special.e
 def define_several(name: str, derivatives: Callable[..., Sequence[Any]]) -> None:
     """Give a ufunc of one argument its derivatives, one for each result: ``derivatives(x, *outs)``."""
     ufunc = getattr(special, name)
-    primitive = Primitive(f"scipy_{name}", multiple_results=True, trusted=True, makes_new=True)
-    primitive.def_impl(lambda x: list(ufunc(x)))
+    kind = Opaque(lambda x: list(ufunc(x)))
+    primitive = Primitive(f"scipy_{name}", kind, multiple_results=True, trusted=True, makes_new=True)
     primitive.def_abstract(lambda x: [typeof(o[()] if x.shape == () else o) for o in ufunc(np.ones(x.shape, x.dtype))])
     primitive.def_batch(lambda size, args, dims: (primitive.bind(*args), [dims[0]] * ufunc.nout))
 

@@ -18,7 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from covector.core.avals import ShapedArray, Zero, array_aval, broadcast_shapes, typeof
+from covector.core.avals import ShapedArray, array_aval, broadcast_shapes
+from covector.core.kinds import Discrete
 from covector.core.primitive import Primitive
 from covector.primitives.ring import elementwise_batch
 from covector.primitives.shaping import move_batch_to_front
@@ -75,9 +76,9 @@ def counters(shape: Sequence[int]) -> tuple[Words, Words]:
 
 # --- threefry2x32 -----------------------------------------------------------------------------------------------------
 
-threefry2x32_p = Primitive("threefry2x32", multiple_results=True, trusted=True, makes_new=True)
+_encrypting = Discrete(lambda *words: list(threefry2x32(*words)))
+threefry2x32_p = Primitive("threefry2x32", _encrypting, multiple_results=True, trusted=True, makes_new=True)
 """``(k0, k1, x0, x1) -> (y0, y1)``, of 32-bit words, elementwise."""
-threefry2x32_p.def_impl(lambda *words: list(threefry2x32(*words)))
 
 
 @threefry2x32_p.def_abstract
@@ -94,19 +95,9 @@ def _threefry_batch(size: int, args: Sequence[Any], dims: Sequence[int | None]) 
     return outs, [dim, dim]
 
 
-@threefry2x32_p.def_jvp
-def _threefry_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
-    outs = threefry2x32_p.bind(*primals)
-    return outs, [typeof(o).zero for o in outs]
-
-
 # --- random_bits ------------------------------------------------------------------------------------------------------
 
-random_bits_p = Primitive("random_bits", trusted=True, makes_new=True)
-"""``keys[..., 2] -> bits[..., *shape]``, unsigned integers of so many bits as ``width`` says."""
 
-
-@random_bits_p.def_impl
 def _random_bits(keys: Words, *, shape: tuple[int, ...], width: int) -> Any:
     high, low = counters(shape)
     k0, k1 = (keys[(..., i, *[None] * len(shape))] for i in (0, 1))
@@ -120,6 +111,10 @@ def _random_bits(keys: Words, *, shape: tuple[int, ...], width: int) -> Any:
     return y0.astype(f"u{width // 8}", copy=False)
 
 
+random_bits_p = Primitive("random_bits", Discrete(_random_bits), trusted=True, makes_new=True)
+"""``keys[..., 2] -> bits[..., *shape]``, unsigned integers of so many bits as ``width`` says."""
+
+
 @random_bits_p.def_abstract
 def _random_bits_abstract(keys: ShapedArray, *, shape: tuple[int, ...], width: int) -> ShapedArray:
     return array_aval((*keys.shape[:-1], *shape), np.dtype(f"u{width // 8}"))
@@ -130,19 +125,9 @@ def _random_bits_batch(size: int, args: Sequence[Any], dims: Sequence[int | None
     return random_bits_p.bind(*move_batch_to_front(args, dims), **params), 0
 
 
-@random_bits_p.def_jvp
-def _random_bits_jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
-    out = random_bits_p.bind(*primals, **params)
-    return out, typeof(out).zero
-
-
 # --- unit_floats ------------------------------------------------------------------------------------------------------
 
-unit_floats_p = Primitive("unit_floats", trusted=True, makes_new=True)
-"""Floating-point numbers in [0, 1) from unsigned integers: the high bits are the fraction of a number in [1, 2), less 1."""
 
-
-@unit_floats_p.def_impl
 def _unit_floats(bits: Any, *, dtype: Any) -> Any:
     info, width = np.finfo(dtype), 8 * bits.dtype.itemsize
     same = bits.dtype.type
@@ -153,11 +138,7 @@ def _unit_floats(bits: Any, *, dtype: Any) -> Any:
     return floats
 
 
+unit_floats_p = Primitive("unit_floats", Discrete(_unit_floats), trusted=True, makes_new=True)
+"""Floating-point numbers in [0, 1) from unsigned integers: the high bits are the fraction of a number in [1, 2), less 1."""
 unit_floats_p.def_abstract(lambda bits, *, dtype: array_aval(bits.shape, dtype))
 unit_floats_p.def_batch(lambda size, args, dims, **params: (unit_floats_p.bind(*args, **params), dims[0]))
-
-
-@unit_floats_p.def_jvp
-def _unit_floats_jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
-    out = unit_floats_p.bind(*primals, **params)
-    return out, Zero(typeof(out).tangent())
