@@ -236,9 +236,10 @@ def _mul_transpose(ct: Any, x: Any, y: Any) -> Any:
 @mul_p.def_rule("pull")
 def _mul_pull(arrived: dict[Var, Any], ct: Any, out: Var, inputs: Sequence[Any], params: dict[str, Any]) -> None:
     x, y = inputs
-    if type(y) is not Var:
-        x, y = y, x
-    arrive(arrived, y, x * ct, out)
+    if type(y) is Var:
+        arrive(arrived, y, x * ct, out)
+    else:
+        arrive(arrived, x, ct * y, out)
 
 
 def scaled(trace: JVPTrace, out: Any, coefficient: Any, v: Var) -> JVPTracer:
@@ -361,7 +362,7 @@ def _sumprod_pull(arrived: dict[Var, Any], ct: Any, out: Var, inputs: Sequence[A
         x, y = inputs[i], inputs[i + 1]
         if type(y) is not Var:
             x, y = y, x
-        arrive(arrived, y, x * ct, out)
+        arrive(arrived, y, ct * x, out)
 
 
 def sum_of_products(x: Any, tx: Any, y: Any, ty: Any) -> Any:
