@@ -18,7 +18,7 @@ import numpy as np
 
 import covector as cv
 from covector import lax
-from covector.lax.schedules import default_slots, fewest_advances
+from covector.lax.checkpointing.schedules import default_slots, fewest_advances
 
 SIZE = 131_072  # numbers of 8 bytes: 1 MB
 

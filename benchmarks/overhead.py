@@ -21,8 +21,8 @@ import numpy as np
 from timing import best, once, report
 
 import covector as cv
-from covector.primitives.arithmetic import sin_p
-from covector.primitives.ring import mul_p
+from covector.primitives.math.arithmetic import sin_p
+from covector.primitives.math.ring import mul_p
 
 OPERATIONS = 120
 

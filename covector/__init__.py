@@ -12,8 +12,8 @@ from covector.core import errors as errors
 from covector.core.avals import ShapedArray, Zero, float0, instantiate, typeof
 from covector.core.check import check
 from covector.core.jaxpr import Equation, Jaxpr, Literal, Var
-from covector.core.parser import parse
 from covector.core.primitive import Primitive, jointly, more_primitives, one_of
+from covector.core.text.parser import parse
 from covector.core.tracer import Tracer
 from covector.numpy.at import at
 from covector.primitives.constructors import bilinear, elementwise, linear, reduction

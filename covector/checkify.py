@@ -20,8 +20,8 @@ from covector.core.pytrees import register_pytree_node, tree_map, tree_unflatten
 from covector.core.source import user_source
 from covector.core.tracebacks import hides_frames
 from covector.interpreters.checks import CheckTrace, Message, float_checks, user_checks
-from covector.primitives.checked import Checks
-from covector.primitives.effects import check_p, first_failure
+from covector.primitives.effects.callbacks import check_p, first_failure
+from covector.primitives.programs.checked import Checks
 from covector.transforms.arguments import check_callable, flatten_values, transformed, wrap_like
 from covector.transforms.formats import check_format
 

@@ -50,7 +50,7 @@ from covector.core.kinds import (
     one_of,
 )
 from covector.core.primitive import Primitive, Trace, derives, open_trace
-from covector.core.printer import inner_programs
+from covector.core.text.printer import inner_programs
 from covector.interpreters.bundles import Interpreter
 from covector.interpreters.evaluate import eval_jaxpr
 from covector.interpreters.interpret import Bundle, arguments

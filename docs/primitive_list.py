@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import covector
 from covector.core.primitive import Primitive, find_primitive
-from covector.primitives.special_functions import TABLE
+from covector.primitives.math.special_functions import TABLE
 
 PAGE = Path(__file__).with_name("primitive-list.md")
 

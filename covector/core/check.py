@@ -1,6 +1,6 @@
 """Checking: ``check : Jaxpr -> None`` verifies that a program is well-typed.
 
->>> from covector.core.parser import parse
+>>> from covector.core.text.parser import parse
 >>> check(parse("{ lambda ; ~a:f64[]. let b:f64[] = neg a in (b,) }"))
 >>> check(parse("{ lambda ; ~a:f64[]. let b:f64[] = sin a in (b,) }"))
 Traceback (most recent call last):
@@ -23,7 +23,7 @@ from covector.core.avals import Zero, typeof
 from covector.core.errors import JaxprTypeError, LinearityError, describe
 from covector.core.jaxpr import Equation, Jaxpr, Literal, Var, recorded_avals
 from covector.core.linearity import check_linear
-from covector.core.printer import atom_to_string, contents, equation_to_string
+from covector.core.text.printer import atom_to_string, contents, equation_to_string
 
 
 def check(jaxpr: Jaxpr, linear: Sequence[bool] | None = None) -> None:
@@ -39,7 +39,7 @@ def check(jaxpr: Jaxpr, linear: Sequence[bool] | None = None) -> None:
 
     >>> import numpy as np
     >>> from covector.core.avals import ShapedArray
-    >>> from covector.primitives.ring import mul_p
+    >>> from covector.primitives.math.ring import mul_p
     >>> x, y = Var(ShapedArray((3,), np.float64)), Var(ShapedArray((3,), np.float64))
     >>> square = Jaxpr([x], [Equation(mul_p, [x, x], {}, [y])], [y])
     >>> check(square)

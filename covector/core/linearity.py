@@ -1,6 +1,6 @@
 """Linearity: which values of a program are linear in some of its inputs.
 
->>> from covector.core.parser import parse
+>>> from covector.core.text.parser import parse
 >>> product = parse("{ lambda ; a:f64[] b:f64[]. let c:f64[] = mul a b in (c, b) }")
 >>> program_marks(product, [LINEAR, KNOWN]), program_marks(product, [ZERO, KNOWN])
 (['linear', 'known'], ['zero', 'known'])
@@ -22,7 +22,7 @@ from covector.core.avals import Zero, float0
 from covector.core.errors import LinearityError
 from covector.core.jaxpr import Equation, Jaxpr, Literal, Var
 from covector.core.primitive import Primitive
-from covector.core.printer import atom_to_string, equation_to_string
+from covector.core.text.printer import atom_to_string, equation_to_string
 
 KNOWN, LINEAR, ZERO = "known", "linear", "zero"
 

@@ -11,7 +11,7 @@ import numpy as np
 from covector.core.avals import is_value
 from covector.core.pytrees import tree_flatten, tree_unflatten
 from covector.interpreters.programs import choose, spread
-from covector.primitives.effects import Callback, debug_callback_p
+from covector.primitives.effects.callbacks import Callback, debug_callback_p
 from covector.transforms.arguments import check_callable, function_name
 from covector.transforms.formats import check_format
 

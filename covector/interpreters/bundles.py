@@ -10,7 +10,7 @@ An interpreter that counts how often its inputs are added up:
 ...         return (aval,) if form is None else (aval, typeof(0))
 ...     def coerced(self, bundle, form):
 ...         return Bundle((*bundle.parts, 0), form)
->>> from covector.primitives.ring import add_p
+>>> from covector.primitives.math.ring import add_p
 >>> @add_p.def_rule("terms_example")
 ... def terms_of_sum(how, x, y):
 ...     (x, n), (y, m) = how.raised(x, "n").parts, how.raised(y, "n").parts

@@ -2,7 +2,7 @@
 
 >>> import numpy as np
 >>> from covector.core.avals import ShapedArray
->>> from covector.primitives.ring import add_p
+>>> from covector.primitives.math.ring import add_p
 >>> double = staged(lambda x: [add_p.bind(x, x)], [ShapedArray((), np.float64)])
 >>> TANGENTS.program(double, [TANGENT]).jaxpr
 { lambda ; a:f64[] b:f64[]. let c:f64[] = add a a; d:f64[] = add b b in (c, d) }

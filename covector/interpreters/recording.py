@@ -7,7 +7,7 @@ the tape, whose types are known.  It answers None for arguments of any other kin
 >>> import numpy as np
 >>> from covector.core.avals import ShapedArray
 >>> from covector.interpreters.linearize import Linearization
->>> from covector.primitives.ring import mul_p
+>>> from covector.primitives.math.ring import mul_p
 >>> with Linearization() as lin:
 ...     (x,) = lin.inputs([np.ones(2)], [ShapedArray((2,), np.float64)])
 ...     out = mul_p.record(lin.trace, (x, 3.0), {})

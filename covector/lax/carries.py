@@ -16,7 +16,7 @@ from covector.core.pytrees import tree_paths, tree_unflatten
 from covector.interpreters.programs import cut
 from covector.interpreters.stage import stage
 from covector.lax.outcomes import Outcome, found_before, have_risen, new_pass, note
-from covector.primitives.shaping import as_python_number, convert_to, strengthened
+from covector.primitives.arrays.shaping import as_python_number, convert_to, strengthened
 from covector.transforms.arguments import Transformed, flatten_result, flatten_values
 from covector.transforms.caches import Traced, kept
 

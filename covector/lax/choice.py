@@ -17,10 +17,10 @@ from covector.core.tracebacks import hides_frames
 from covector.interpreters.evaluate import eval_jaxpr
 from covector.interpreters.programs import staged
 from covector.lax.carries import flat
-from covector.primitives.cond import as_index, cond_p
-from covector.primitives.shaping import convert_to
-from covector.primitives.subscripts import concrete
-from covector.primitives.while_loop import is_known
+from covector.primitives.arrays.shaping import convert_to
+from covector.primitives.arrays.subscripts import concrete
+from covector.primitives.programs.cond import as_index, cond_p
+from covector.primitives.programs.while_loop import is_known
 from covector.transforms.arguments import (
     Transformed,
     check_functions,

@@ -18,14 +18,14 @@ from covector.core.pytrees import tree_map, tree_paths, tree_unflatten
 from covector.core.tracebacks import hides_frames
 from covector.interpreters.evaluate import eval_jaxpr
 from covector.interpreters.programs import cut, staged
-from covector.lax.blocks import in_blocks
 from covector.lax.carries import Body, Tree, flat, traced_body
-from covector.lax.checkpointed import check_option, checkpointed_scan
-from covector.lax.online import checkpointed_while
-from covector.primitives.scan import Loop
-from covector.primitives.shaping import as_python_number, convert_to
-from covector.primitives.subscripts import concrete
-from covector.primitives.while_loop import bind_while, is_known
+from covector.lax.checkpointing.blocks import in_blocks
+from covector.lax.checkpointing.checkpointed import check_option, checkpointed_scan
+from covector.lax.checkpointing.online import checkpointed_while
+from covector.primitives.arrays.shaping import as_python_number, convert_to
+from covector.primitives.arrays.subscripts import concrete
+from covector.primitives.programs.scan import Loop
+from covector.primitives.programs.while_loop import bind_while, is_known
 from covector.transforms import options
 from covector.transforms.arguments import check_functions, function_name, kind_of, transformed, wrong_argument
 from covector.transforms.tracing import traced
@@ -203,7 +203,7 @@ def while_loop(
         checkpoint: for reverse mode the number of carries to keep, instead of the residuals of all steps; as many again may be
             kept during the backward pass, since a pullback can be called twice.  For up to
             ``(s + 1) (s + 2) / 2`` steps with s carries no step is computed more than twice, nor are more than must be; see
-            `covector.lax.slots` for longer loops.
+            `covector.lax.checkpointing.slots` for longer loops.
 
     Raises:
         CarryTypeError: the carry comes back in another structure, shape or dtype.

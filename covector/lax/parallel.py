@@ -11,8 +11,8 @@ from covector.core import errors
 from covector.core.avals import shape_of, typeof
 from covector.core.context import named_axes
 from covector.core.pytrees import tree_map
-from covector.primitives.collectives import all_gather_p, axis_index_p, pvary_p, repeated, total_over, unbound
-from covector.primitives.indexing import gather_p
+from covector.primitives.arrays.indexing import gather_p
+from covector.primitives.effects.collectives import all_gather_p, axis_index_p, pvary_p, repeated, total_over, unbound
 
 AxisName = Any
 

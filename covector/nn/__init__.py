@@ -38,7 +38,7 @@ from covector.nn.activations import (
 )
 from covector.nn.attention import dot_product_attention
 from covector.numpy.reductions import logsumexp
-from covector.primitives import special_functions as _special_functions
+from covector.primitives.math import special_functions as _special_functions
 
 __all__ = [
     "celu",

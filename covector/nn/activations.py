@@ -9,7 +9,7 @@ from scipy import special
 
 from covector.core.avals import typeof
 from covector.numpy.registry import as_array
-from covector.primitives.shaping import convert_to
+from covector.primitives.arrays.shaping import convert_to
 from covector.transforms.utilities import stop_gradient
 
 

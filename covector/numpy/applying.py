@@ -16,7 +16,7 @@ from covector.core.primitive import TracerBase
 from covector.interpreters.stage import stage
 from covector.numpy.at import at
 from covector.numpy.registry import as_array, canonical_axis, contains_tracer, implements
-from covector.primitives.shaping import convert_to
+from covector.primitives.arrays.shaping import convert_to
 from covector.transforms.vmap import vmap
 
 

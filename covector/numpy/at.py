@@ -15,8 +15,8 @@ from covector.core.avals import is_weak, result_dtype, shape_of, typeof
 from covector.core.primitive import TracerBase
 from covector.core.tracer import Tracer
 from covector.numpy.registry import as_array
-from covector.primitives.indexing import Index, add_slice_p, clear_p, embed_p, erase_p, spread_p, update_slice_p
-from covector.primitives.scatter import (
+from covector.primitives.arrays.indexing import Index, add_slice_p, clear_p, embed_p, erase_p, spread_p, update_slice_p
+from covector.primitives.arrays.scatter import (
     scatter_add_p,
     scatter_max_p,
     scatter_min_p,
@@ -24,9 +24,9 @@ from covector.primitives.scatter import (
     scatter_p,
     without_overwritten,
 )
-from covector.primitives.selection import select_p
-from covector.primitives.shaping import convert_to, reshape_to
-from covector.primitives.subscripts import Subscript, Writers, broadcast_values, concrete_mask, parse
+from covector.primitives.arrays.selection import select_p
+from covector.primitives.arrays.shaping import convert_to, reshape_to
+from covector.primitives.arrays.subscripts import Subscript, Writers, broadcast_values, concrete_mask, parse
 
 # --- ways to write ----------------------------------------------------------------------------------------------------
 

@@ -19,7 +19,8 @@ from covector.core.avals import dtype_of, shape_of, typeof
 from covector.core.primitive import TracerBase
 from covector.core.tracer import OUR_OPERANDS, register_ufunc
 from covector.numpy.registry import as_array, canonical_axis, implements, reject
-from covector.primitives.contraction import (
+from covector.primitives.arrays.shaping import Shape, convert_to, moveaxis, reshape_to
+from covector.primitives.math.contraction import (
     canonical,
     contract,
     contract_one,
@@ -30,7 +31,6 @@ from covector.primitives.contraction import (
     matmul,
     mismatch,
 )
-from covector.primitives.shaping import Shape, convert_to, moveaxis, reshape_to
 
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ" + "".join(map(chr, range(0x4E00, 0x4E00 + 76)))
 """Letters for the axes of two operands of up to 64 axes each; specs are printed with canonical ones."""

@@ -15,7 +15,7 @@ from covector.core import errors
 from covector.core.avals import WEAK_TYPES, broadcast_shapes, dtype_of, is_weak, shape_of, typeof
 from covector.core.primitive import TracerBase
 from covector.numpy.registry import as_array, canonical_axis, contains_tracer, implements
-from covector.primitives.shaping import convert_to
+from covector.primitives.arrays.shaping import convert_to
 
 # --- arrays of arrays and numbers -------------------------------------------------------------------------------------
 

@@ -11,9 +11,9 @@ from covector.numpy.indexing import take
 from covector.numpy.joining import concatenate
 from covector.numpy.registry import as_array, canonical_axes, canonical_axis, implements
 from covector.numpy.shapes import broadcast_to, ravel
-from covector.primitives.identity import stop_gradient_p
-from covector.primitives.shaping import convert_to, reshape_to
-from covector.primitives.subscripts import concrete, index
+from covector.primitives.arrays.shaping import convert_to, reshape_to
+from covector.primitives.arrays.subscripts import concrete, index
+from covector.primitives.math.identity import stop_gradient_p
 
 FLOAT64 = np.dtype(np.float64)
 

@@ -12,12 +12,12 @@ from covector.core.avals import PYTHON_NUMBERS, broadcast_shapes, dtype_of, is_w
 from covector.core.primitive import TracerBase
 from covector.core.tracer import register_method
 from covector.numpy.registry import as_array, canonical_axis, contains_tracer, implements, known_array, reject
-from covector.primitives.arithmetic import imag, real
-from covector.primitives.comparison import round_p
-from covector.primitives.identity import stop_gradient_p
-from covector.primitives.selection import clip_p, select_p
-from covector.primitives.shaping import convert_to
-from covector.primitives.special import bessel_i_p, sinc_p
+from covector.primitives.arrays.selection import clip_p, select_p
+from covector.primitives.arrays.shaping import convert_to
+from covector.primitives.math.arithmetic import imag, real
+from covector.primitives.math.comparison import round_p
+from covector.primitives.math.identity import stop_gradient_p
+from covector.primitives.math.special import bessel_i_p, sinc_p
 
 NO_VALUE = np._NoValue
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from covector.core.avals import shape_of
 from covector.numpy.registry import as_array, canonical_axis, implements, reject
-from covector.primitives.fourier import SWAPPED, fft_p
+from covector.primitives.math.fourier import SWAPPED, fft_p
 
 
 def transformed(x: Any, transform: str, n: Any, axis: Any, norm: str | None) -> Any:

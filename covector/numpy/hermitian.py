@@ -9,12 +9,12 @@ import numpy as np
 
 from covector.core import errors
 from covector.core.avals import dtype_of, shape_of, typeof
-from covector.core.notation import register_notation
 from covector.core.primitive import TracerBase
+from covector.core.text.notation import register_notation
 from covector.numpy.registry import as_array
-from covector.primitives.linalg import adjoint, check_matrices
-from covector.primitives.matrix_functions import matrix_function_p
-from covector.primitives.shaping import convert_to, real_dtype
+from covector.primitives.arrays.shaping import convert_to, real_dtype
+from covector.primitives.linalg.matrix_functions import matrix_function_p
+from covector.primitives.linalg.solving import adjoint, check_matrices
 
 
 def matrix_function(f: Callable[[Any], Any], a: Any, UPLO: str = "L") -> Any:

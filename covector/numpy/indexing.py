@@ -14,10 +14,10 @@ from covector.core.avals import dtype_of, shape_of
 from covector.core.source import user_source
 from covector.core.tracer import Tracer
 from covector.numpy.registry import as_array, canonical_axis, contains_tracer, implements, reject
-from covector.primitives.indexing import check_bounds, spread_p
-from covector.primitives.selection import select_p
-from covector.primitives.shaping import convert_to, reshape_to
-from covector.primitives.subscripts import concrete_mask, index, known
+from covector.primitives.arrays.indexing import check_bounds, spread_p
+from covector.primitives.arrays.selection import select_p
+from covector.primitives.arrays.shaping import convert_to, reshape_to
+from covector.primitives.arrays.subscripts import concrete_mask, index, known
 
 # --- reading by integer arrays ----------------------------------------------------------------------------------------
 

@@ -24,7 +24,7 @@ import numpy as np
 from covector.core import errors
 from covector.core.avals import dtype_of, shape_of, typeof
 from covector.core.tracer import Tracer, register_itself, register_method, register_views
-from covector.primitives.shaping import convert_to
+from covector.primitives.arrays.shaping import convert_to
 
 COUNTS_ARE_KNOWN = (
     sys.implementation.name == "cpython"

@@ -13,9 +13,9 @@ from covector.core.tracer import Tracer
 from covector.numpy.indexing import take
 from covector.numpy.registry import as_array, canonical_axes, canonical_axis, contains_tracer, implements, reject
 from covector.numpy.shapes import broadcast_to, ravel, reshape, swapaxes
-from covector.primitives.joining import concatenate_p, stack_p
-from covector.primitives.shaping import convert_to, reshape_to
-from covector.primitives.subscripts import index, known
+from covector.primitives.arrays.joining import concatenate_p, stack_p
+from covector.primitives.arrays.shaping import convert_to, reshape_to
+from covector.primitives.arrays.subscripts import index, known
 
 # --- join -------------------------------------------------------------------------------------------------------------
 

@@ -57,10 +57,10 @@ from covector.core.primitive import TracerBase, apply_to_one
 from covector.numpy.contraction import LETTERS, pairwise
 from covector.numpy.hermitian import expmh, logmh, matrix_function, powmh, sqrtmh
 from covector.numpy.registry import as_array, canonical_axis, implements, reject
-from covector.primitives.contraction import contract, mismatch
-from covector.primitives.decompositions import eig_p, eigh_p, qr_p, svd_p
-from covector.primitives.determinants import det_p, slogdet_p
-from covector.primitives.linalg import (
+from covector.primitives.arrays.shaping import convert_to, real_dtype, reshape_p, reshape_to
+from covector.primitives.linalg.decompositions import eig_p, eigh_p, qr_p, svd_p
+from covector.primitives.linalg.determinants import det_p, slogdet_p
+from covector.primitives.linalg.solving import (
     adjoint,
     check_matrices,
     cholesky_p,
@@ -73,7 +73,7 @@ from covector.primitives.linalg import (
     swap,
     triangular_solve_p,
 )
-from covector.primitives.shaping import convert_to, real_dtype, reshape_p, reshape_to
+from covector.primitives.math.contraction import contract, mismatch
 
 # The classes of NumPy's named tuples, which have no public name.
 _functions: tuple[Any, ...] = (eig, eigh, qr, slogdet, svd)

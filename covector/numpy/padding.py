@@ -12,9 +12,9 @@ from covector.numpy.indexing import take
 from covector.numpy.joining import concatenate, flip
 from covector.numpy.registry import as_array, implements
 from covector.numpy.shapes import broadcast_to
-from covector.primitives.indexing import embed_p
-from covector.primitives.shaping import convert_to
-from covector.primitives.subscripts import index, known
+from covector.primitives.arrays.indexing import embed_p
+from covector.primitives.arrays.shaping import convert_to
+from covector.primitives.arrays.subscripts import index, known
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "constant": {"constant_values": 0},

@@ -16,11 +16,11 @@ from covector.core.avals import Zero, array_aval, dtype_of, shape_of, typeof
 from covector.core.kinds import Opaque
 from covector.core.primitive import Primitive, TracerBase
 from covector.numpy.registry import as_array, implements, known_array
+from covector.primitives.arrays.selection import select_p
+from covector.primitives.arrays.shaping import convert_to
+from covector.primitives.arrays.subscripts import concrete
 from covector.primitives.derivations import loop_batch
-from covector.primitives.identity import stop_gradient_p
-from covector.primitives.selection import select_p
-from covector.primitives.shaping import convert_to
-from covector.primitives.subscripts import concrete
+from covector.primitives.math.identity import stop_gradient_p
 
 
 def _coefficients(p: Any) -> Any:

@@ -17,9 +17,9 @@ from covector.core.avals import WEAK_TYPES, dtype_of, is_weak, shape_of
 from covector.numpy.indexing import take as take_elements
 from covector.numpy.registry import as_array, implements, reject
 from covector.numpy.sorting import first_axis, number_known, or_nan
-from covector.primitives.shaping import convert_to, reshape_to
-from covector.primitives.sorting import along_axis, argsort_p, sort_p
-from covector.primitives.subscripts import concrete
+from covector.primitives.arrays.shaping import convert_to, reshape_to
+from covector.primitives.arrays.sorting import along_axis, argsort_p, sort_p
+from covector.primitives.arrays.subscripts import concrete
 
 # --- where among n sorted elements a quantile is: a place, and the weight of the element after it (None: no weight) ---
 

@@ -13,8 +13,9 @@ import numpy as np
 from covector.core.avals import broadcast_shapes, dtype_of, shape_of, typeof
 from covector.core.primitive import TracerBase, apply_to_one
 from covector.numpy.registry import as_array, canonical_axes, canonical_axis, implements, reject, with_kept_axes
-from covector.primitives.cumulative import cummax_p, cummin_p, cumprod_p, cumsum_p
-from covector.primitives.reductions import (
+from covector.primitives.arrays.shaping import convert_to, reduce_sum_p
+from covector.primitives.math.cumulative import cummax_p, cummin_p, cumprod_p, cumsum_p
+from covector.primitives.math.reductions import (
     argmax_p,
     argmin_p,
     keep_axes,
@@ -26,7 +27,6 @@ from covector.primitives.reductions import (
     reduce_or_p,
     reduce_prod_p,
 )
-from covector.primitives.shaping import convert_to, reduce_sum_p
 
 NO_VALUE = np._NoValue
 

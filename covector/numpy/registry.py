@@ -17,7 +17,7 @@ from covector.core import errors
 from covector.core.avals import check_class, shape_of, typeof
 from covector.core.primitive import TracerBase
 from covector.core.tracer import register_function, unsupported
-from covector.primitives.shaping import convert_p
+from covector.primitives.arrays.shaping import convert_p
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 

@@ -13,8 +13,8 @@ from covector.core import errors
 from covector.core.avals import broadcast_shapes, check_class, dtype_of, shape_of, typeof
 from covector.core.tracer import Tracer, register_method, unsupported, view_of
 from covector.numpy.registry import as_array, canonical_axes, canonical_axis, implements
-from covector.primitives.shaping import Shape, broadcast_to_p, reshape_to, transpose_p
-from covector.primitives.subscripts import concrete
+from covector.primitives.arrays.shaping import Shape, broadcast_to_p, reshape_to, transpose_p
+from covector.primitives.arrays.subscripts import concrete
 
 # --- static answers ---------------------------------------------------------------------------------------------------
 

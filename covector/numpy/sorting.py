@@ -13,9 +13,9 @@ from covector.numpy.indexing import take
 from covector.numpy.joining import flip
 from covector.numpy.registry import as_array, canonical_axis, implements, reject
 from covector.numpy.shapes import ravel
-from covector.primitives.shaping import convert_to, moveaxis, reshape_to
-from covector.primitives.sorting import along_axis, argpartition_p, argsort_p, searchsorted_p, sort_p
-from covector.primitives.subscripts import concrete, known
+from covector.primitives.arrays.shaping import convert_to, moveaxis, reshape_to
+from covector.primitives.arrays.sorting import along_axis, argpartition_p, argsort_p, searchsorted_p, sort_p
+from covector.primitives.arrays.subscripts import concrete, known
 
 KINDS = {"q": "quicksort", "h": "heapsort", "m": "stable", "s": "stable"}
 """The kinds of sorting by their first letter, which is what NumPy goes by."""

@@ -12,10 +12,10 @@ from covector.core.primitive import TracerBase
 from covector.numpy.at import at
 from covector.numpy.reductions import NO_VALUE, as_mask, max_, min_, prod, reduce_axes, reduced_shape, sum_
 from covector.numpy.registry import as_array, canonical_axes, implements, known_array, reject
-from covector.primitives.arithmetic import root_p
-from covector.primitives.reductions import keep_axes, variance_p
-from covector.primitives.shaping import convert_to
-from covector.primitives.subscripts import concrete
+from covector.primitives.arrays.shaping import convert_to
+from covector.primitives.arrays.subscripts import concrete
+from covector.primitives.math.arithmetic import root_p
+from covector.primitives.math.reductions import keep_axes, variance_p
 
 FLOAT64 = np.dtype(np.float64)
 

@@ -38,8 +38,8 @@ from covector.numpy.reductions import (
 )
 from covector.numpy.registry import as_array, canonical_axis, with_kept_axes
 from covector.numpy.statistics import nanmax, nanmin
-from covector.primitives.reductions import reduce_xor_p
-from covector.primitives.shaping import convert_to
+from covector.primitives.arrays.shaping import convert_to
+from covector.primitives.math.reductions import reduce_xor_p
 
 IGNORED_OPTIONS = ("order", "subok")
 """Options about memory, which change no value."""
@@ -87,7 +87,7 @@ def _written(what: str, fix: str) -> errors.InPlaceWriteError:
 def meaning_in_scipy(ufunc: np.ufunc) -> Callable[..., Any] | None:
     """What a ufunc means that may be one of `scipy.special`, whose functions get their meaning when one is first used."""
     if "scipy.special" in sys.modules:
-        importlib.import_module("covector.primitives.special_functions")
+        importlib.import_module("covector.primitives.math.special_functions")
     return UFUNCS.get(ufunc)
 
 

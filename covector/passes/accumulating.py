@@ -1,6 +1,6 @@
 """Sums with parts: ``x + spread(values, i)`` as ``scatter_add(x, values, i)``.
 
->>> from covector.core.parser import parse
+>>> from covector.core.text.parser import parse
 >>> embedded = "c:f64[2] = embed[indices=((0,),), shape=(2,)] b"
 >>> with_parts_added(parse(f"{{ lambda ; a:f64[2] b:f64[]. let {embedded}; d:f64[2] = add a c in (d,) }}"))
 { lambda ; a:f64[2] b:f64[]. let c:f64[2] = add_slice[index=(0,)] a b in (c,) }

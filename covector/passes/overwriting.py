@@ -1,6 +1,6 @@
 """Overwriting: which operations of a program may write their result into an argument instead of a copy of it.
 
->>> from covector.core.parser import parse
+>>> from covector.core.text.parser import parse
 >>> step = parse("{ lambda ; a:f64[2] b:f64[]. let c:f64[2] = add_slice[index=(0,)] a b in (c,) }")
 >>> uses_of_memory(step, owned=step.in_vars[:1]).overwritten, uses_of_memory(step, owned=[]).overwritten
 ({0}, set())

@@ -39,8 +39,8 @@ from covector.core.primitive import Primitive, derives, in_users_code
 from covector.interpreters.jvp import JVPTrace, JVPTracer
 from covector.interpreters.recording import NUMBERS, linear, recorded, variable_of
 from covector.interpreters.stage import StageTracer
-from covector.primitives.ring import add_p, elementwise_abstract, elementwise_batch, mul_p, scale, sumprod_p
-from covector.primitives.shaping import convert_p, fit, move_batch_to_front, unbroadcast
+from covector.primitives.arrays.shaping import convert_p, fit, move_batch_to_front, unbroadcast
+from covector.primitives.math.ring import add_p, elementwise_abstract, elementwise_batch, mul_p, scale, sumprod_p
 
 Rule = Callable[..., Any]
 

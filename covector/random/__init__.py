@@ -9,7 +9,7 @@ array([-1.4008841,  1.432145 ])
 Keys, bits, uniform numbers, integers and permutations are JAX's to the bit.
 """
 
-from covector.primitives import special_functions as _special_functions
+from covector.primitives.math import special_functions as _special_functions
 from covector.random.continuous import (
     cauchy,
     exponential,

@@ -10,7 +10,7 @@ import numpy as np
 from covector.core import errors
 from covector.core.avals import typeof
 from covector.core.primitive import TracerBase
-from covector.primitives.threefry import threefry2x32_p
+from covector.primitives.random.threefry import threefry2x32_p
 
 WORD = np.dtype(np.uint32)
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from covector.core.avals import shape_of
-from covector.primitives.sampling import sample_p
+from covector.primitives.random.sampling import sample_p
 from covector.random.continuous import _exponential, _normal
 from covector.random.keys import as_shape, checked_key, split
 from covector.random.sampling import Shape, float_type, in_dtype, shape_for, unit

@@ -8,7 +8,7 @@ import numpy as np
 
 from covector.core import errors
 from covector.core.avals import broadcast_shapes, shape_of, typeof
-from covector.primitives.threefry import random_bits_p, unit_floats_p
+from covector.primitives.random.threefry import random_bits_p, unit_floats_p
 from covector.random.keys import as_shape, checked_key
 
 Shape = int | tuple[int, ...]

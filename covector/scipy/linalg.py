@@ -22,10 +22,10 @@ from covector.core.avals import shape_of, typeof
 from covector.numpy.indexing import take
 from covector.numpy.linalg import triangular_solve
 from covector.numpy.registry import as_array
-from covector.primitives.analytic import analytic_p
-from covector.primitives.factoring import lu_p, schur_p
-from covector.primitives.linalg import read_triangle
-from covector.primitives.sylvester import sylvester_p
+from covector.primitives.linalg.analytic import analytic_p
+from covector.primitives.linalg.factoring import lu_p, schur_p
+from covector.primitives.linalg.solving import read_triangle
+from covector.primitives.linalg.sylvester import sylvester_p
 from covector.scipy.structured import solve_banded as solve_banded
 from covector.scipy.structured import solve_toeplitz as solve_toeplitz
 from covector.scipy.structured import solveh_banded as solveh_banded

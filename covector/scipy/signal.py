@@ -18,7 +18,7 @@ import scipy.signal as _scipy
 from covector.core.avals import shape_of, typeof
 from covector.lax.loops import scan
 from covector.numpy.registry import as_array, canonical_axes
-from covector.primitives.arithmetic import real
+from covector.primitives.math.arithmetic import real
 
 MODES = ("full", "valid", "same")
 

@@ -19,7 +19,7 @@ from covector.nn.activations import log_softmax as _log_softmax
 from covector.nn.activations import softmax as _softmax
 from covector.numpy.reductions import logsumexp as logsumexp
 from covector.numpy.registry import as_array
-from covector.primitives.special_functions import TABLE
+from covector.primitives.math.special_functions import TABLE
 
 OWN = ("comb", "factorial", "logsumexp", "log_softmax", "multigammaln", "polygamma", "softmax")
 """The names that are not SciPy's own objects."""

@@ -104,7 +104,7 @@ def check_case(
     """Try every rule of a primitive on one input; options and errors as for `check_primitive`.
 
     Example:
-        >>> from covector.primitives.ring import mul_p
+        >>> from covector.primitives.math.ring import mul_p
         >>> check_case(mul_p, (2.0, 3.0))
     """
     options = _options(order, differentiable, numerical, tolerance, vary, through)

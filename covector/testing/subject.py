@@ -31,7 +31,7 @@ import numpy as np
 from covector.core.avals import float0, typeof
 from covector.core.check import check
 from covector.core.jaxpr import Equation, Jaxpr
-from covector.core.parser import parse
+from covector.core.text.parser import parse
 from covector.interpreters.evaluate import eval_jaxpr, run_equations
 from covector.passes.clean import clean
 from covector.testing.numerical import brief, disagreement, inner, is_inexact, random_like

@@ -20,7 +20,7 @@ from covector.core.primitive import TracerBase
 from covector.core.pytrees import broadcast_prefix, tree_flatten, tree_paths, tree_unflatten
 from covector.core.source import Source, source_of_function
 from covector.core.tracebacks import hiding_frames
-from covector.primitives.shaping import in_type
+from covector.primitives.arrays.shaping import in_type
 from covector.transforms import options
 
 ArgNums = int | Sequence[int]

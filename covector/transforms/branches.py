@@ -16,10 +16,10 @@ from covector.core import errors
 from covector.core.avals import typeof
 from covector.core.primitive import open_trace
 from covector.interpreters.split_batch import SplitTrace
-from covector.primitives.shaping import moveaxis
-from covector.primitives.stacks import innermost
-from covector.primitives.subprograms import at_front
-from covector.primitives.while_loop import places, take_rows
+from covector.primitives.arrays.shaping import moveaxis
+from covector.primitives.programs.stacks import innermost
+from covector.primitives.programs.subprograms import at_front
+from covector.primitives.programs.while_loop import places, take_rows
 from covector.transforms.arguments import Transformed, flatten_result
 
 

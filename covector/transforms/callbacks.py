@@ -11,7 +11,7 @@ from covector.core import errors
 from covector.core.avals import AbstractValue, ShapedArray, typeof
 from covector.core.pytrees import tree_flatten, tree_unflatten
 from covector.core.tracebacks import hides_frames
-from covector.primitives.effects import Callback, io_callback_p, pure_callback_p
+from covector.primitives.effects.callbacks import Callback, io_callback_p, pure_callback_p
 from covector.transforms.arguments import (
     check_functions,
     flatten_values,

@@ -10,13 +10,13 @@ from covector.core.avals import typeof
 from covector.core.jaxpr import Equation, Jaxpr, Literal, Var
 from covector.core.keys import names_in
 from covector.core.memory import copy_of, mapped, own_results
-from covector.core.notation import register_notation
 from covector.core.primitive import Primitive, TracerBase
 from covector.core.pytrees import tree_flatten, tree_map, tree_paths
+from covector.core.text.notation import register_notation
 from covector.core.tracebacks import hides_frames
 from covector.interpreters.linearize import split
 from covector.passes.clean import clean
-from covector.primitives.checkpoint import Policy, checkpoint_p, name_p
+from covector.primitives.programs.checkpoint import Policy, checkpoint_p, name_p
 from covector.transforms.arguments import check_callable, check_functions, check_leaves, function_name, transformed, wrap_like
 from covector.transforms.caches import kept
 from covector.transforms.staging import traced_call

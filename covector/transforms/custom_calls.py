@@ -15,7 +15,7 @@ from covector.core.tracebacks import hides_frames
 from covector.interpreters.closures import reachable_tracers
 from covector.interpreters.evaluate import eval_jaxpr
 from covector.interpreters.programs import rearranged
-from covector.primitives.custom_calls import BatchRule, custom_vmap_p, linear_call_p, with_values
+from covector.primitives.custom.calls import BatchRule, custom_vmap_p, linear_call_p, with_values
 from covector.transforms.arguments import (
     check_callable,
     check_functions,

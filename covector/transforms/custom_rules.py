@@ -16,9 +16,9 @@ from covector.core.tracebacks import hides_frames
 from covector.interpreters.batch import BatchTracer
 from covector.interpreters.jvp import JVPTracer
 from covector.interpreters.stage import leaked
-from covector.primitives.custom import Rules, custom_function_p
-from covector.primitives.custom_linear import Backward, written_out
-from covector.primitives.shaping import in_type
+from covector.primitives.arrays.shaping import in_type
+from covector.primitives.custom.functions import Rules, custom_function_p
+from covector.primitives.custom.linear import Backward, written_out
 from covector.transforms.arguments import (
     check_callable,
     flatten_values,

@@ -11,7 +11,7 @@ from covector.core import errors
 from covector.core.avals import AbstractValue, typeof
 from covector.core.pytrees import tree_map, tree_structure, tree_unflatten
 from covector.core.tracebacks import hides_frames
-from covector.primitives.identity import stop_gradient_p
+from covector.primitives.math.identity import stop_gradient_p
 from covector.transforms.arguments import check_functions, flatten_values, function_name, kind_of, same_tree
 from covector.transforms.autodiff import jvp, linear_transpose, linearize
 from covector.transforms.custom_calls import converted_closure, linear_call

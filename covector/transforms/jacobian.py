@@ -20,7 +20,7 @@ from covector.core.tracebacks import hides_frames
 from covector.interpreters.batch import batch
 from covector.interpreters.evaluate import eval_jaxpr
 from covector.interpreters.transpose import transpose_program
-from covector.primitives.shaping import broadcast_to_p, move_batch_to_front, moveaxis, reshape_to
+from covector.primitives.arrays.shaping import broadcast_to_p, move_batch_to_front, moveaxis, reshape_to
 from covector.transforms import options
 from covector.transforms.arguments import (
     ArgNames,

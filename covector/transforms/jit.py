@@ -21,7 +21,7 @@ from covector.core.pytrees import flatten_call, tree_flatten, tree_paths, tree_s
 from covector.core.tracebacks import hides_frames
 from covector.passes.clean import clean
 from covector.passes.overwriting import has_own_outputs
-from covector.primitives.call import jit_p
+from covector.primitives.programs.call import jit_p
 from covector.transforms.arguments import argument_of, check_callable, check_leaves, transformed, wrap_like
 from covector.transforms.caches import Traced, kept
 from covector.transforms.lowering import Lowered

@@ -11,8 +11,8 @@ from covector.core import errors
 from covector.core.avals import result_dtype, typeof
 from covector.core.memory import copy_of, mapped
 from covector.core.pytrees import tree_map, tree_unflatten
-from covector.primitives.identity import stop_gradient_p
-from covector.primitives.shaping import convert_to, reshape_to
+from covector.primitives.arrays.shaping import convert_to, reshape_to
+from covector.primitives.math.identity import stop_gradient_p
 from covector.transforms.arguments import flatten_values
 from covector.transforms.typing import T
 

@@ -16,7 +16,7 @@ from covector.core.memory import own_results
 from covector.core.primitive import open_trace
 from covector.core.pytrees import broadcast_prefix, tree_flatten, tree_leaves, tree_paths, tree_unflatten
 from covector.interpreters.batch import BatchTrace
-from covector.primitives.shaping import broadcast_to_p, moveaxis
+from covector.primitives.arrays.shaping import broadcast_to_p, moveaxis
 from covector.transforms import options
 from covector.transforms.arguments import check_callable, flatten_result, transformed, wrap_like
 from covector.transforms.typing import P, R

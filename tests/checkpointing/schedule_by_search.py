@@ -1,4 +1,4 @@
-"""The states that a loop of unknown length holds, found by trying, as `covector.lax.slots` must find them."""
+"""The states that a loop of unknown length holds, found by trying, as `covector.lax.checkpointing.slots` must find them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Collection
 from itertools import accumulate, pairwise
 from math import comb, inf
 
-from covector.lax.schedules import best_first_part, fewest_advances, repetitions
+from covector.lax.checkpointing.schedules import best_first_part, fewest_advances, repetitions
 
 
 def state_to_drop(held: Collection[int], latest: int, slots: int) -> int | None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import covector as cv
 from covector import lax
-from covector.lax.schedules import best_first_part, default_slots, fewest_advances, repetitions
+from covector.lax.checkpointing.schedules import best_first_part, default_slots, fewest_advances, repetitions
 
 
 @cache

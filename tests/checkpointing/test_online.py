@@ -11,8 +11,8 @@ from schedule_by_search import state_to_drop, stops_of_sweep
 
 import covector as cv
 from covector import lax
-from covector.lax.schedules import fewest_advances, repetitions
-from covector.lax.slots import Held, plan, slot_of
+from covector.lax.checkpointing.schedules import fewest_advances, repetitions
+from covector.lax.checkpointing.slots import Held, plan, slot_of
 
 
 def advances(length: int, slots: int) -> list[int]:

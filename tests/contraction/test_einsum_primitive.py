@@ -10,7 +10,7 @@ from random_arrays import array
 
 import covector
 from covector.core.avals import typeof
-from covector.primitives.contraction import (
+from covector.primitives.math.contraction import (
     canonical,
     contract,
     contract_one,

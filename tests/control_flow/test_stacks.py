@@ -6,10 +6,18 @@ import numpy as np
 import pytest
 
 import covector as cv
-from covector.primitives.scan import scan_p
-from covector.primitives.stack_items import add_rows_p, item_p, kept_items_p, put_p, rows_p, with_item_p, without_item_p
-from covector.primitives.stacks import Stack, StackAval, merge_p, part_p, repeat_items_p, stack_add_p, sum_items_p
-from covector.primitives.while_loop import while_p
+from covector.primitives.programs.scan import scan_p
+from covector.primitives.programs.stack_items import (
+    add_rows_p,
+    item_p,
+    kept_items_p,
+    put_p,
+    rows_p,
+    with_item_p,
+    without_item_p,
+)
+from covector.primitives.programs.stacks import Stack, StackAval, merge_p, part_p, repeat_items_p, stack_add_p, sum_items_p
+from covector.primitives.programs.while_loop import while_p
 from covector.testing import check_grads
 
 ROWS = np.random.default_rng(3).normal(size=(2, 3, 2))

@@ -14,9 +14,9 @@ from jaxpr_examples import VEC, any_p, call_p, chain, cpu_seconds, jaxprs, neste
 from covector.core.avals import AbstractValue, Zero
 from covector.core.errors import ParseError
 from covector.core.jaxpr import Equation, Jaxpr, Literal, Var
-from covector.core.notation import digest, register_notation
-from covector.core.parser import parse
-from covector.core.printer import to_string
+from covector.core.text.notation import digest, register_notation
+from covector.core.text.parser import parse
+from covector.core.text.printer import to_string
 
 # --- round trips ----------------------------------------------------------------------------------------------------------
 

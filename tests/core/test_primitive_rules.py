@@ -6,7 +6,7 @@ import itertools
 from typing import Any
 
 from covector import Primitive
-from covector.primitives.call import jit_p
+from covector.primitives.programs.call import jit_p
 
 NUMBER = itertools.count()
 

@@ -13,9 +13,9 @@ from jaxpr_examples import VEC, add_p, any_p, call_p, chain, cpu_seconds, mul_p,
 
 from covector.core.avals import AbstractValue, ShapedArray, Zero, float0
 from covector.core.jaxpr import Equation, Jaxpr, Literal, Var
-from covector.core.layout import Block, Concat, Fill, layout
-from covector.core.notation import digest, number_text, register_notation, variable_names
-from covector.core.printer import equation_to_string, to_string
+from covector.core.text.layout import Block, Concat, Fill, layout
+from covector.core.text.notation import digest, number_text, register_notation, variable_names
+from covector.core.text.printer import equation_to_string, to_string
 
 
 def shown(value: Any, **options: Any) -> str:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import strategies as st
 
 import covector
-from covector.primitives import indexing, scatter
+from covector.primitives.arrays import indexing, scatter
 from covector.testing.primitives import check_case, check_primitive
 from covector.testing.strategies import arrays
 

@@ -10,8 +10,8 @@ from transformed import agree, check, equal
 
 import covector
 from covector.numpy import at
-from covector.primitives import indexing
-from covector.primitives.subscripts import parse
+from covector.primitives.arrays import indexing
+from covector.primitives.arrays.subscripts import parse
 
 X = np.random.default_rng(0).normal(size=(3, 4, 2))
 I = np.array([2, 0, -1, 0])

@@ -13,9 +13,9 @@ import scipy.linalg
 from random_arrays import adjoint, array, hermitian, positive_definite
 
 from covector.core.avals import ShapedArray
-from covector.primitives.decompositions import eig_p, eigh_p, qr_p, svd_p
-from covector.primitives.determinants import adjugate_p, det_p, slogdet_p
-from covector.primitives.linalg import cholesky_p, inv_p, norm_p, pinv_p, solve_p, triangular_solve_p
+from covector.primitives.linalg.decompositions import eig_p, eigh_p, qr_p, svd_p
+from covector.primitives.linalg.determinants import adjugate_p, det_p, slogdet_p
+from covector.primitives.linalg.solving import cholesky_p, inv_p, norm_p, pinv_p, solve_p, triangular_solve_p
 from covector.testing import check_case, check_grads
 
 LAPACK = pytest.mark.parametrize("dtype", "dDfF")

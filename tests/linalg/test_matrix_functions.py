@@ -10,7 +10,7 @@ from random_arrays import adjoint, array, hermitian
 import covector
 from covector import errors
 from covector.numpy import linalg as cnl
-from covector.primitives.matrix_functions import divided_difference, matrix_function_p
+from covector.primitives.linalg.matrix_functions import divided_difference, matrix_function_p
 from covector.testing import check_case
 
 FUNCTIONS = {

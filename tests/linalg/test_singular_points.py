@@ -11,7 +11,7 @@ from random_arrays import adjoint, array, hermitian
 
 import covector
 from covector import errors
-from covector.primitives.determinants import adjugate_p
+from covector.primitives.linalg.determinants import adjugate_p
 from covector.testing import check_case, check_grads
 
 

@@ -13,8 +13,8 @@ import control_flow_table as cf
 import numpy as np
 from hypothesis import strategies as st
 
-from covector.primitives.indexing import span
-from covector.primitives.special_functions import TABLE as SPECIAL_FUNCTIONS
+from covector.primitives.arrays.indexing import span
+from covector.primitives.math.special_functions import TABLE as SPECIAL_FUNCTIONS
 from covector.testing import strategies as cs
 from covector.transforms.checkpoint import checkpoint_policies as policies
 from covector.transforms.staging import make_jaxpr

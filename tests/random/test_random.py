@@ -12,7 +12,7 @@ from scipy import stats
 
 import covector as cv
 from covector import errors, random
-from covector.primitives.threefry import BLOCK, threefry2x32
+from covector.primitives.random.threefry import BLOCK, threefry2x32
 from covector.testing import check_grads
 
 RECORDED = json.loads((Path(__file__).parent / "values_of_jax.json").read_text())  # of JAX 0.10.2, with 64 bits enabled

@@ -12,7 +12,7 @@ import scipy.special
 
 import covector as cv
 from covector import errors
-from covector.primitives.special_functions import TABLE
+from covector.primitives.math.special_functions import TABLE
 from covector.scipy import special
 from covector.testing import check_function, check_grads
 

@@ -8,8 +8,8 @@ from transformed import agree, check
 
 import covector
 from covector.numpy.joining import roll
-from covector.primitives.indexing import embed_p
-from covector.primitives.joining import concatenate_p, stack_p
+from covector.primitives.arrays.indexing import embed_p
+from covector.primitives.arrays.joining import concatenate_p, stack_p
 from covector.testing.primitives import check_case
 
 X = np.random.default_rng(1).normal(size=(2, 3, 4))

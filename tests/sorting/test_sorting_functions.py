@@ -8,7 +8,7 @@ from transformed import agree, check, equal
 
 import covector
 from covector.numpy import sorting
-from covector.primitives.sorting import argpartition_p, argsort_p, searchsorted_p, sort_p
+from covector.primitives.arrays.sorting import argpartition_p, argsort_p, searchsorted_p, sort_p
 from covector.testing.primitives import check_case
 
 X = np.random.default_rng(0).permutation(np.linspace(-2, 2, 24)).reshape(2, 3, 4)

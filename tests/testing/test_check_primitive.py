@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from covector import Primitive, Var, Zero, bilinear, elementwise, jointly, linear, one_of, reduction
 from covector.core.avals import ShapedArray, typeof
-from covector.primitives.ring import elementwise_abstract, elementwise_batch
-from covector.primitives.shaping import unbroadcast
+from covector.primitives.arrays.shaping import unbroadcast
+from covector.primitives.math.ring import elementwise_abstract, elementwise_batch
 from covector.testing import RuleError, arrays, check_case, check_primitive
 from covector.testing.strategies import inexact_dtypes
 

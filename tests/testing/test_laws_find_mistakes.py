@@ -12,8 +12,8 @@ from covector import Primitive, jit, lax
 from covector.core.avals import ShapedArray
 from covector.core.jaxpr import Jaxpr
 from covector.passes import clean as cleaning
-from covector.primitives import while_loop
-from covector.primitives.checkpoint import checkpoint_p
+from covector.primitives.programs import while_loop
+from covector.primitives.programs.checkpoint import checkpoint_p
 from covector.testing import LAWS, LawError, laws, subject
 
 sin, cos, mul, add, pow_ = (Primitive.registry[name] for name in ("sin", "cos", "mul", "add", "pow"))

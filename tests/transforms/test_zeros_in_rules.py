@@ -7,7 +7,7 @@ import pytest
 
 import covector as cv
 from covector import lax
-from covector.primitives.ring import sumprod_p
+from covector.primitives.math.ring import sumprod_p
 
 X, Y = np.array([0.5, -1.0, 2.0]), np.array([1.5, 0.3, -0.7])
 

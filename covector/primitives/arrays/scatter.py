@@ -1,0 +1,240 @@
+"""Writing parts of arrays by integer arrays: ``scatter(x, values, i_1, ..., i_k)``.
+
+The operand ``x`` is indexed as by `gather_p`: k integer arrays, which broadcast together, index its k leading axes.  The values
+have the shape of the indices, followed by the other axes of x, and x's dtype.
+
+=============== ====================================== ======================================================================
+primitive       at a place that is named repeatedly    derivative there
+=============== ====================================== ======================================================================
+``scatter``     the last value, in C order, stays      exact: the values that were overwritten have none
+``scatter_add`` all values are added                   exact
+``scatter_mul`` all values are multiplied              exact; the second derivative in the values needs all but one nonzero
+``scatter_min`` the smallest stays                     the operand and the values that attain it share it equally
+``scatter_max`` the largest stays                      as for the smallest
+=============== ====================================== ======================================================================
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from covector.core.avals import ShapedArray, Zero, array_aval, shape_of, typeof
+from covector.core.jaxpr import Var
+from covector.core.kinds import Discrete, Kind, Linear, Opaque, Structural
+from covector.core.primitive import Primitive, TracerBase, jointly
+from covector.primitives.arrays.indexing import (
+    apply_at,
+    clear_p,
+    examples,
+    flat_positions,
+    gather_p,
+    index_shape,
+    is_one_place,
+    rank_of,
+    spread_p,
+    writer,
+)
+from covector.primitives.arrays.selection import select_p
+from covector.primitives.arrays.shaping import align_batch, batch_all, convert_to, moveaxis, reshape_to
+from covector.primitives.math.ring import add_p, mul_p
+
+Shape = tuple[int, ...]
+Dims = Sequence[int | None]
+
+# --- what all have in common ------------------------------------------------------------------------------------------
+
+
+def _scatter_primitive(name: str, ufunc: np.ufunc | None, kind: Kind) -> Primitive:
+    """The primitive that combines what is at a place with the values for it by ``ufunc``, or replaces it."""
+    primitive = Primitive(name, kind, trusted=True)
+
+    @writer(primitive)
+    def write(out: Any, values: Any, *indices: Any) -> None:
+        if ufunc is not None:
+            apply_at(ufunc, out, indices, values)
+            return
+        if is_one_place(indices):
+            out[indices] = values
+            return
+        lead, rest = out.shape[: len(indices)], out.shape[len(indices) :]
+        positions = flat_positions(indices, lead)
+        out.reshape(math.prod(lead), *rest)[positions] = np.reshape(values, (len(positions), *rest))
+
+    @primitive.def_abstract
+    def abstract(x: ShapedArray, values: ShapedArray, *indices: ShapedArray) -> ShapedArray:
+        wanted = (*index_shape(indices), *x.shape[len(indices) :])
+        if values.shape != wanted or values.dtype != x.dtype:
+            raise ValueError(f"{name} needs values of shape {wanted} and dtype {x.dtype} for {x}, got {values}")
+        return x.strengthened()
+
+    @primitive.def_batch
+    def batch(size: int, args: Sequence[Any], dims: Dims) -> Any:
+        x, values, *indices = args
+        d, values_dim, *index_dims = dims
+        x, values = batch_all(size, [x, values], [d, values_dim])
+        if all(i is None for i in index_dims):
+            k = len(indices)
+            return primitive.bind(moveaxis(x, 0, k), moveaxis(values, 0, rank_of(indices)), *indices), k
+        indices = align_batch(indices, index_dims)
+        return primitive.bind(x, values, examples(size, indices), *indices), 0
+
+    return primitive
+
+
+_replacing = Structural(
+    positions=(0, 1),
+    alone=(
+        lambda t, x, values, *indices: clear_p.bind(t, *indices),
+        lambda t, x, values, *indices: _spread(without_overwritten(t, indices, shape_of(x)), x, indices),
+    ),
+)
+_adding = Linear(
+    positions=(0, 1),
+    alone=(lambda t, x, values, *indices: t, lambda t, x, values, *indices: _spread(t, x, indices)),
+)
+
+
+def _spread(values: Any, x: Any, indices: Sequence[Any]) -> Any:
+    return spread_p.bind(values, *indices, shape=shape_of(x))
+
+
+scatter_p = _scatter_primitive("scatter", None, _replacing)
+scatter_add_p = _scatter_primitive("scatter_add", np.add, _adding)
+spread_p.def_rule("added", lambda total, eqn: (scatter_add_p, [total, *eqn.inputs], {}))
+scatter_mul_p = _scatter_primitive("scatter_mul", np.multiply, Opaque())
+scatter_min_p = _scatter_primitive("scatter_min", np.minimum, Opaque())
+scatter_max_p = _scatter_primitive("scatter_max", np.maximum, Opaque())
+
+
+# --- which value is the last to be written to its place ---------------------------------------------------------------
+
+
+def _last_write(*indices: Any, shape: Shape) -> Any:
+    positions = flat_positions(indices, shape)
+    last = np.zeros(positions.shape, np.bool_)
+    last[len(positions) - 1 - np.unique(positions[::-1], return_index=True)[1]] = True
+    return last.reshape(np.broadcast_shapes(*map(np.shape, indices)))
+
+
+last_write_p = Primitive("last_write", Discrete(_last_write), trusted=True, makes_new=True)
+"""``last_write(i_1, ..., i_k, shape=...)``: for each index tuple whether no later one names the same place of ``shape``."""
+
+
+@last_write_p.def_abstract
+def _last_write_abstract(*indices: ShapedArray, shape: Shape) -> ShapedArray:
+    return array_aval(index_shape(indices), np.dtype(np.bool_))
+
+
+@last_write_p.def_batch
+def _last_write_batch(size: int, args: Sequence[Any], dims: Dims, *, shape: Shape) -> Any:
+    indices = align_batch(args, dims)
+    return last_write_p.bind(examples(size, indices), *indices, shape=(size, *shape)), 0
+
+
+def without_overwritten(values: Any, indices: Sequence[Any], shape: Shape) -> Any:
+    """Values with zeros in place of those that a later one overwrites."""
+    index = index_shape([typeof(i) for i in indices])
+    if math.prod(index) <= 1:
+        return values
+    last = last_write_p.bind(*indices, shape=shape[: len(indices)])
+    if not isinstance(last, TracerBase) and last.all():
+        return values
+    return select_p.bind(reshape_to(last, (*index, *(1,) * (len(shape_of(values)) - len(index)))), values, 0)
+
+
+# --- scatter and scatter_add: jointly linear in the operand and the values --------------------------------------------
+
+
+@scatter_p.def_transpose
+def _scatter_transpose(ct: Any, x: Any, values: Any, *indices: Any) -> Any:
+    """The part is read first, so that the rest may overwrite the cotangent."""
+    part = without_overwritten(gather_p.bind(ct, *indices), indices, shape_of(ct)) if type(values) is Var else None
+    return clear_p.bind(ct, *indices) if type(x) is Var else None, part, *(None for _ in indices)
+
+
+@scatter_add_p.def_transpose
+def _scatter_add_transpose(ct: Any, x: Any, values: Any, *indices: Any) -> Any:
+    return (
+        ct if type(x) is Var else None,
+        gather_p.bind(ct, *indices) if type(values) is Var else None,
+        *(None for _ in indices),
+    )
+
+
+# --- scatter_mul: linear in the operand -------------------------------------------------------------------------------
+
+
+@scatter_mul_p.def_jvp
+def _scatter_mul_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
+    x, values, *indices = primals
+    tx, tvalues, *_ = tangents
+    out = scatter_mul_p.bind(*primals)
+    terms = []
+    if type(tx) is not Zero:
+        terms.append(scatter_mul_p.bind(tx, values, *indices))
+    if type(tvalues) is not Zero:
+        weighted = mul_p.bind(_product_of_others(x, values, indices), tvalues)
+        terms.append(_spread(weighted, x, indices))
+    if not terms:
+        return out, typeof(out).zero
+    return out, add_p.bind(*terms) if len(terms) == 2 else terms[0]
+
+
+def _product_of_others(x: Any, values: Any, indices: Sequence[Any]) -> Any:
+    """For each value the product of what else is multiplied at its place: the operand, and values with the same place."""
+    if _distinct(indices, shape_of(x)):
+        return gather_p.bind(x, *indices)
+    is_zero = np.equal(values, 0)
+    nonzero = select_p.bind(is_zero, 1, values)
+    product = gather_p.bind(scatter_mul_p.bind(x, convert_to(nonzero, typeof(x).dtype), *indices), *indices)
+    zeros = convert_to(is_zero, np.dtype(np.int64))
+    zeros_there = gather_p.bind(_spread(zeros, x, indices), *indices)
+    others_vanish = np.greater(zeros_there, zeros)
+    return select_p.bind(others_vanish, 0, select_p.bind(is_zero, product, np.true_divide(product, nonzero)))
+
+
+def _distinct(indices: Sequence[Any], shape: Shape) -> bool:
+    """Whether it is known that no place is named twice."""
+    if math.prod(index_shape([typeof(i) for i in indices])) <= 1:
+        return True
+    last = last_write_p.bind(*indices, shape=shape[: len(indices)])
+    return not isinstance(last, TracerBase) and bool(last.all())
+
+
+@scatter_mul_p.def_transpose(linear=jointly(0))
+def _scatter_mul_transpose(ct: Any, x: Any, values: Any, *indices: Any) -> Any:
+    return scatter_mul_p.bind(ct, values, *indices), None, *(None for _ in indices)
+
+
+# --- scatter_min and scatter_max --------------------------------------------------------------------------------------
+
+
+def _extremum_jvp(primitive: Primitive) -> Any:
+    def jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
+        x, values, *indices = primals
+        tx, tvalues, *_ = tangents
+        out = primitive.bind(*primals)
+        aval = typeof(out)
+        if type(tx) is Zero and type(tvalues) is Zero:
+            return out, aval.zero
+        x_attains = np.equal(x, out)
+        values_attain = np.equal(values, gather_p.bind(out, *indices))
+        count = scatter_add_p.bind(convert_to(x_attains, aval.dtype), convert_to(values_attain, aval.dtype), *indices)
+        share = np.true_divide(1, select_p.bind(np.equal(count, 0), 1, count))
+        terms = []
+        if type(tx) is not Zero:
+            terms.append(mul_p.bind(select_p.bind(x_attains, share, 0), tx))
+        if type(tvalues) is not Zero:
+            weight = select_p.bind(values_attain, gather_p.bind(share, *indices), 0)
+            terms.append(_spread(mul_p.bind(weight, tvalues), x, indices))
+        return out, add_p.bind(*terms) if len(terms) == 2 else terms[0]
+
+    return jvp
+
+
+scatter_min_p.def_jvp(_extremum_jvp(scatter_min_p))
+scatter_max_p.def_jvp(_extremum_jvp(scatter_max_p))

@@ -1,0 +1,51 @@
+"""Functions of square matrices that SciPy computes: the exponential, the logarithm and the square root.
+
+>>> np.round(analytic_p.bind(np.array([[0.0, 1.0], [0.0, 0.0]]), of="expm"), 6)
+array([[1., 1.],
+       [0., 1.]])
+
+The derivative of an analytic function at ``a`` in a direction is the upper right block of the function of a matrix of twice the
+size, ``[[a, e], [0, a]]``, and further ones that of matrices of four times, … the size.
+
+Source: R. Mathias, "A chain rule for matrix functions and applications" (1996).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import scipy.linalg
+
+from covector.core.primitive import Primitive
+from covector.primitives.linalg.directional import Directional
+
+
+def _analytic(a: Any, *directions: Any, of: str) -> Any:
+    dtype = np.result_type(a, *directions)
+    n = a.shape[-1]
+    batch = np.broadcast_shapes(*(m.shape[:-2] for m in (a, *directions)))
+    whole = np.broadcast_to(a, (*batch, n, n)).astype(dtype)
+    sizes = []
+    for i, e in enumerate(directions):  # scaled, so that the blocks are of one size
+        size = max(np.abs(e).max(initial=0), np.finfo(dtype).tiny) / max(np.abs(a).max(initial=0), 1)
+        sizes.append(size)
+        upper = np.kron(np.eye(2**i), np.broadcast_to(e / size, (*batch, n, n)))
+        whole = np.concatenate(
+            [np.concatenate([whole, upper], axis=-1), np.concatenate([np.zeros_like(whole), whole], axis=-1)], axis=-2
+        )
+    out = np.empty((*batch, n, n), dtype)
+    for place in np.ndindex(*batch):
+        found = getattr(scipy.linalg, of)(whole[place])[:n, -n:]
+        out[place] = found if dtype.kind == "c" or not np.iscomplexobj(found) else _real(found)
+    return out * np.prod(sizes, dtype=dtype) if sizes else out
+
+
+def _real(x: Any) -> Any:
+    """The real part of a result that is real but for rounding; NaN where the function of a real matrix is not real."""
+    small = np.abs(x.imag).max(initial=0) <= 1e3 * np.finfo(x.dtype).eps * np.abs(x).max(initial=0)
+    return x.real if small else np.full(x.shape, np.nan)
+
+
+analytic_p = Primitive("analytic", Directional(_analytic), trusted=True, makes_new=True)
+"""The parameter ``of`` is the name of a function of `scipy.linalg`: expm, logm or sqrtm."""

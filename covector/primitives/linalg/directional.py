@@ -1,0 +1,78 @@
+"""Functions of a matrix together with their derivatives in given directions, a kind that is closed under differentiation.
+
+``(a, *directions)`` gives the derivative of a function at ``a`` in so many directions, symmetric and linear in them; without
+any, the function.  A derivative of it has one direction more.  As ``trace(c D(e, …))`` is symmetric in c and e, the cotangent
+takes the place of the direction when it is transposed.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from covector.core.avals import ShapedArray, Zero, array_aval, broadcast_shapes, typeof
+from covector.core.kinds import Kind
+from covector.core.primitive import Primitive, derives
+from covector.primitives.arrays.shaping import is_linear_argument, unbroadcast
+from covector.primitives.linalg.solving import check_matrices, stacks_in_front, swap
+
+
+class Directional(Kind):
+    """A function of stacks of square matrices with its derivatives.
+
+    Args:
+        fn: ``fn(a, *directions, **params)``.
+        read: what is read of a change of ``a``; by default all of it.
+    """
+
+    def __init__(self, fn: Callable[..., Any], read: Callable[[Any], Any] = lambda change: change):
+        self.fn = fn
+        self.read = read
+
+    def linear(self, mask: tuple[bool, ...], params: dict[str, Any]) -> bool:  # type: ignore[override]
+        """Linear in any one direction."""
+        return sum(mask) == 1 and not mask[0]
+
+
+@derives("abstract", Directional)
+def _abstract(primitive: Primitive, kind: Directional) -> Any:
+    def abstract(*matrices: ShapedArray, **params: Any) -> ShapedArray:
+        check_matrices(primitive.name, *matrices)
+        shape = functools.reduce(broadcast_shapes, [m.shape for m in matrices])
+        return array_aval(shape, np.result_type(*(m.dtype for m in matrices)))
+
+    return abstract
+
+
+@derives("jvp", Directional)
+def _jvp(primitive: Primitive, kind: Directional) -> Any:
+    def jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
+        out = primitive.bind(*primals, **params)
+        a, *directions = primals
+        change, *turns = tangents
+        terms = [] if type(change) is Zero else [primitive.bind(a, *directions, kind.read(change), **params)]
+        for i, t in enumerate(turns):
+            if type(t) is not Zero:
+                terms.append(primitive.bind(a, *directions[:i], t, *directions[i + 1 :], **params))
+        return out, functools.reduce(lambda x, y: x + y, terms) if terms else typeof(out).zero
+
+    return jvp
+
+
+@derives("transpose", Directional)
+def _transpose(primitive: Primitive, kind: Directional) -> Any:
+    def transpose(ct: Any, a: Any, *directions: Any, **params: Any) -> Any:
+        known = [d for d in directions if not is_linear_argument(d)]
+        (d,) = (d for d in directions if is_linear_argument(d))
+        whole = unbroadcast(swap(primitive.bind(a, *known, swap(ct), **params)), d.aval)
+        return None, *(whole if x is d else None for x in directions)
+
+    return transpose
+
+
+@derives("batch", Directional)
+def _batch(primitive: Primitive, kind: Directional) -> Any:
+    return lambda size, args, dims, **params: (primitive.bind(*stacks_in_front(args, dims), **params), 0)

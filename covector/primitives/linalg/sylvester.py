@@ -1,0 +1,59 @@
+"""Sylvester's equation: ``sylvester(a, b, q)`` is the x with ``a x + x b = q``, linear in q.
+
+>>> sylvester_p.bind(np.eye(2), np.eye(2), np.ones((2, 2)))
+array([[0.5, 0.5],
+       [0.5, 0.5]])
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import scipy.linalg
+
+from covector.core.avals import ShapedArray, Zero, array_aval, broadcast_shapes, typeof
+from covector.core.kinds import Opaque, jointly
+from covector.core.primitive import Primitive
+from covector.primitives.arrays.shaping import unbroadcast
+from covector.primitives.linalg.solving import stacks_in_front, swap
+
+
+def _sylvester(a: Any, b: Any, q: Any) -> Any:
+    batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2], q.shape[:-2])
+    parts = [np.broadcast_to(x, (*batch, *x.shape[-2:])) for x in (a, b, q)]
+    out = np.empty((*batch, *q.shape[-2:]), np.result_type(a, b, q))
+    for place in np.ndindex(*batch):
+        out[place] = scipy.linalg.solve_sylvester(*(p[place] for p in parts))
+    return out
+
+
+sylvester_p = Primitive("sylvester", Opaque(_sylvester), trusted=True, makes_new=True)
+
+
+@sylvester_p.def_abstract
+def _sylvester_abstract(a: ShapedArray, b: ShapedArray, q: ShapedArray) -> ShapedArray:
+    batch = broadcast_shapes(broadcast_shapes(a.shape[:-2], b.shape[:-2]), q.shape[:-2])
+    return array_aval((*batch, *q.shape[-2:]), np.result_type(a.dtype, b.dtype, q.dtype))
+
+
+@sylvester_p.def_batch
+def _sylvester_batch(size: int, args: Sequence[Any], dims: Sequence[int | None]) -> Any:
+    return sylvester_p.bind(*stacks_in_front(args, dims)), 0
+
+
+@sylvester_p.def_jvp
+def _sylvester_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
+    a, b, _ = primals
+    x = sylvester_p.bind(*primals)
+    ta, tb, tq = tangents
+    terms = [] if type(tq) is Zero else [tq]
+    terms += [] if type(ta) is Zero else [-(ta @ x)]
+    terms += [] if type(tb) is Zero else [-(x @ tb)]
+    return x, sylvester_p.bind(a, b, sum(terms[1:], terms[0])) if terms else typeof(x).zero
+
+
+@sylvester_p.def_transpose(linear=jointly(2))
+def _sylvester_transpose(ct: Any, a: Any, b: Any, q: Any) -> Any:
+    return None, None, unbroadcast(sylvester_p.bind(swap(a), swap(b), ct), q.aval)

@@ -1,0 +1,153 @@
+"""How eigenvectors turn into one another, and what equal eigenvalues leave undetermined: ``turn`` and ``is_defective``.
+
+The eigenvectors of equal eigenvalues are any basis of one space.  What depends on that space alone (a projection, a polar
+factor) has a derivative, and so has a symmetric function of the eigenvalues.  A function of both, as ``(v * f(w)) @ v.T``, has
+one too, but the derivatives of the eigenvalues and of the eigenvectors by themselves do not tell it.  So vectors of equal
+eigenvalues do not turn into one another, which is right for functions of the spaces; and eigenvalues that a direction mixes
+have the tangent NaN where the vectors are asked for too.  Backwards nothing is undetermined where either is not used.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from functools import reduce
+from typing import Any
+
+import numpy as np
+
+from covector.core.avals import ShapedArray, Zero, array_aval, broadcast_shapes, shape_of, typeof
+from covector.core.errors import UndeterminedDerivativeWarning, warn
+from covector.core.kinds import Discrete, Linear, Opaque
+from covector.core.primitive import Primitive, jointly
+from covector.primitives.arrays.selection import select_p
+from covector.primitives.arrays.shaping import Dims, batch_all, broadcast_to_p, convert_to, real_dtype, unbroadcast
+from covector.primitives.derivations import stack_batch
+from covector.primitives.linalg.solving import column, row, stacks_in_front
+
+FIX = (
+    "for functions of a Hermitian matrix use covector.numpy.linalg.matrix_function (expmh, logmh, sqrtmh, powmh), which is"
+    " right at equal eigenvalues to any order"
+)
+
+
+def nonzero(p: Any, where: Any) -> Any:
+    """Where elements of matrices are not 0 up to rounding, among those marked."""
+    if not p.size:
+        return np.zeros(np.broadcast_shapes(p.shape, where.shape), bool)
+    size = np.max(np.abs(p), axis=(-2, -1), keepdims=True)
+    return where & ~(np.abs(p) <= 64 * p.shape[-1] * np.finfo(p.dtype).eps * size)
+
+
+def warn_undetermined(what: str) -> None:
+    text = f"the derivative of {what} is not determined where values are equal, and is NaN there: {FIX}"
+    warn(text, UndeterminedDerivativeWarning)
+
+
+# --- turn -----------------------------------------------------------------------------------------------------------------
+
+
+def _turn(p: Any, f: Any, tie: Any, *, strict: bool) -> list[Any]:
+    mixed = nonzero(p, tie).any(axis=-2)
+    if mixed.any():
+        warn_undetermined("eigenvalues (or singular values) with vectors")
+    return [f * p, np.where(mixed, np.nan, 0).astype(real_dtype(p.dtype))]
+
+
+turn_p = Primitive("turn", Opaque(_turn), multiple_results=True, trusted=True)
+"""``(p, f, tie) -> (f * p, u)``, where u is NaN for the columns in which p is not 0 at a tie, and else 0; linear in p.
+
+Backwards, where both have cotangents, what p has at a tie is NaN if either cotangent is not 0 there; always if ``strict``, for
+vectors that are not orthonormal, of which the cotangents may cancel.
+"""
+
+
+@turn_p.def_abstract
+def _turn_abstract(p: ShapedArray, f: ShapedArray, tie: ShapedArray, *, strict: bool) -> list[ShapedArray]:
+    shape = broadcast_shapes(broadcast_shapes(p.shape, f.shape), tie.shape)
+    return [array_aval(shape, np.result_type(p.dtype, f.dtype)), array_aval((*shape[:-2], shape[-1]), real_dtype(p.dtype))]
+
+
+@turn_p.def_jvp
+def _turn_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, strict: bool) -> Any:
+    p, f, tie = primals
+    tp, tf, _ = tangents
+    outs = turn_p.bind(p, f, tie, strict=strict)
+    if type(tp) is Zero:
+        turned: Any = typeof(outs[0]).zero
+        undetermined: Any = typeof(outs[1]).zero
+    else:
+        turned, undetermined = turn_p.bind(tp, f, tie, strict=strict)
+    if type(tf) is not Zero:
+        turned = tf * p if type(turned) is Zero else turned + tf * p
+    return outs, [turned, undetermined]
+
+
+@turn_p.def_transpose(linear=jointly(0))
+def _turn_transpose(cts: Sequence[Any], p: Any, f: Any, tie: Any, *, strict: bool) -> Any:
+    turned, values = cts
+    if type(turned) is Zero:
+        return None, None, None
+    ct = f * turned
+    if type(values) is not Zero:
+        if strict:
+            ct = ct * select_p.bind(tie, np.nan, 1.0)
+        else:
+            shape = shape_of(ct)
+            used = [turned, broadcast_to_p.bind(row(values), shape=shape)]
+            if shape[-2] == shape[-1]:
+                used.append(broadcast_to_p.bind(column(values), shape=shape))
+            ct = reduce(operator.add, [undetermined_p.bind(x, tie) for x in used], ct)
+    return unbroadcast(convert_to(ct, p.aval.dtype), p.aval), None, None
+
+
+@turn_p.def_batch
+def _turn_batch(size: int, args: Sequence[Any], dims: Dims, *, strict: bool) -> Any:
+    (p,) = batch_all(size, args[:1], dims[:1])
+    return turn_p.bind(*stacks_in_front([p, *args[1:]], [0, *dims[1:]]), strict=strict), [0, 0]
+
+
+def _undetermined(x: Any, tie: Any) -> Any:
+    found = nonzero(x, tie)
+    if found.any():
+        warn_undetermined("a function of eigenvalues (or singular values) and of vectors")
+    return np.where(found, np.nan, 0).astype(x.dtype)
+
+
+_marking = Linear(_undetermined, lambda ct, x, tie: unbroadcast(undetermined_p.bind(ct, tie), x))
+undetermined_p = Primitive("undetermined", _marking, trusted=True)
+"""``(x, tie) -> NaN`` where x is not 0 at a tie, and else 0; linear in x, and its own transpose."""
+undetermined_p.def_abstract(lambda x, tie: array_aval(broadcast_shapes(x.shape, tie.shape), x.dtype))
+
+
+@undetermined_p.def_batch
+def _undetermined_batch(size: int, args: Sequence[Any], dims: Dims) -> Any:
+    (x,) = batch_all(size, args[:1], dims[:1])
+    return undetermined_p.bind(*stacks_in_front([x, args[1]], [0, dims[1]])), 0
+
+
+# --- defective matrices -----------------------------------------------------------------------------------------------------
+
+
+def _is_defective(v: Any) -> Any:
+    if not v.size:
+        return np.zeros(v.shape[:-2], bool)
+    with np.errstate(all="ignore"):
+        s = np.linalg.svd(np.where(np.isfinite(v), v, 0), compute_uv=False)
+    found = np.asarray(s[..., -1] <= s[..., 0] * np.finfo(v.dtype).eps ** 0.375)
+    if found.any():
+        warn(
+            "the derivative at a matrix without a basis of eigenvectors (or nearly so, as with a multiple root) is NaN:"
+            " eigenvalues are not differentiable there",
+            UndeterminedDerivativeWarning,
+        )
+    return found
+
+
+is_defective_p = Primitive("is_defective", Discrete(_is_defective), trusted=True)
+"""Whether eigenvectors are too nearly dependent for derivatives: their condition number is above ``eps ** -(3 / 8)``.
+
+The error of a derivative is about the square of the condition number times eps, so up to there about ``eps ** (1 / 4)``.
+"""
+is_defective_p.def_abstract(lambda v: array_aval(v.shape[:-2], np.dtype(np.bool_)))
+is_defective_p.def_batch(stack_batch(is_defective_p))

@@ -1,0 +1,88 @@
+"""Elementwise functions that are constant between their jumps, so that their derivative is zero.
+
+Comparisons, logical and bitwise operations, rounding, tests of numbers, and functions of integers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from covector.core.avals import PLAIN_TYPES, is_value
+from covector.core.context import CAPTURING
+from covector.core.kinds import Step
+from covector.core.primitive import NO_PARAMS, Primitive
+from covector.core.tracer import OUR_OPERANDS, as_operand, foreign_override, register_method, register_ufunc
+from covector.primitives.math.arithmetic import calls, keeping_weak, ufunc_of
+from covector.primitives.math.ring import install_operators
+
+
+def _operator(ufunc: np.ufunc) -> Primitive:
+    """The primitive of an operator, which gives a Python number for Python numbers (the ufunc does not)."""
+    primitive = Primitive(ufunc.__name__, keeping_weak(ufunc, kind=Step), trusted=True, makes_new=True)
+    register_ufunc(ufunc, ufunc_of(ufunc, primitive))
+    return calls(primitive, ufunc)
+
+
+def _step(ufunc: np.ufunc) -> Primitive:
+    primitive = Primitive(ufunc.__name__, Step(ufunc), trusted=True, makes_new=True)
+    register_ufunc(ufunc, primitive)
+    return primitive
+
+
+rint_p, floor_p, ceil_p, trunc_p = map(_step, (np.rint, np.floor, np.ceil, np.trunc))
+isfinite_p, isinf_p, isnan_p, signbit_p = map(_step, (np.isfinite, np.isinf, np.isnan, np.signbit))
+spacing_p = _step(np.spacing)  # the spacing of floating-point numbers changes only at powers of two
+floor_divide_p = _operator(np.floor_divide)
+equal_p, not_equal_p = map(_step, (np.equal, np.not_equal))
+less_p, less_equal_p, greater_p, greater_equal_p = map(_step, (np.less, np.less_equal, np.greater, np.greater_equal))
+logical_not_p, logical_and_p = map(_step, (np.logical_not, np.logical_and))
+logical_or_p, logical_xor_p = map(_step, (np.logical_or, np.logical_xor))
+invert_p, bitwise_and_p = map(_operator, (np.invert, np.bitwise_and))
+bitwise_or_p, bitwise_xor_p = map(_operator, (np.bitwise_or, np.bitwise_xor))
+left_shift_p, right_shift_p = map(_operator, (np.left_shift, np.right_shift))
+gcd_p, lcm_p, bitwise_count_p = map(_step, (np.gcd, np.lcm, np.bitwise_count))
+
+register_ufunc(np.divmod, lambda x, y: (np.floor_divide(x, y), np.remainder(x, y)))
+
+
+# --- round: to a number of decimals -----------------------------------------------------------------------------------
+
+round_p = Primitive("round", Step(lambda x, *, decimals: np.round(x, decimals)), trusted=True)
+
+
+# --- the operators of tracers -----------------------------------------------------------------------------------------
+
+for _symbol, _primitive in (
+    *(("floordiv", floor_divide_p), ("and", bitwise_and_p), ("or", bitwise_or_p), ("xor", bitwise_xor_p)),
+    *(("lshift", left_shift_p), ("rshift", right_shift_p)),
+):
+    install_operators(_symbol, _primitive)
+
+
+def _comparison(primitive: Primitive) -> Callable[[Any, Any], Any]:
+    """The operator; with something that is no value it leaves the answer to Python, so ``x == None`` is False."""
+    bind = primitive.bind
+
+    def compare(self: Any, other: Any) -> Any:
+        if type(other) in PLAIN_TYPES and not CAPTURING:
+            return self._trace.process(primitive, (self, other), NO_PARAMS)
+        if type(other) not in OUR_OPERANDS:
+            other = as_operand(other)
+            if foreign_override(other) or not is_value(other):
+                return NotImplemented
+        return bind(self, other)
+
+    return compare
+
+
+for _symbol, _primitive in (
+    *(("eq", equal_p), ("ne", not_equal_p), ("lt", less_p), ("le", less_equal_p)),
+    *(("gt", greater_p), ("ge", greater_equal_p)),
+):
+    register_method(f"__{_symbol}__", _comparison(_primitive))
+register_method("__invert__", lambda self: invert_p.bind(self))
+register_method("__divmod__", lambda self, other: (self // other, self % other))
+register_method("__rdivmod__", lambda self, other: (other // self, other % self))

@@ -1,0 +1,184 @@
+"""Reductions: primitives that remove the axes in their parameter ``axes`` (``reduce_sum`` is in `arrays.shaping`).
+
+A derivative of a reduction is a weighted sum of the tangents; the weights are known values, so in reverse mode a reduction
+leaves two operations on the tape: a product and a sum.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from covector.backends import forms
+from covector.core.avals import ShapedArray, array_aval, dtype_of, shape_of
+from covector.core.kinds import Discrete, Reduction
+from covector.core.primitive import Primitive
+from covector.primitives.arrays.shaping import convert_p, convert_to, real_dtype, reduce_sum_p, reshape_to, transpose_p
+from covector.primitives.math.arithmetic import conj_p, real_p
+from covector.primitives.math.cumulative import cumprod_p
+from covector.primitives.math.ring import scale
+
+Axes = tuple[int, ...]
+
+
+def keep_axes(reduced: Any, x: Any, axes: Axes) -> Any:
+    """A reduction of ``x`` with the removed axes put back, of length 1 (``keepdims=True``)."""
+    return reshape_to(reduced, tuple(1 if i in axes else n for i, n in enumerate(shape_of(x))))
+
+
+def beside(reduced: Any, x: Any, axes: Axes) -> Any:
+    """A reduction of ``x``, so that it broadcasts against ``x``: as `keep_axes`, where that is needed."""
+    return reduced if len(axes) == len(shape_of(x)) else keep_axes(reduced, x, axes)
+
+
+def weighted_sum(weights: Any, tangent: Any, axes: Axes) -> Any:
+    """``sum(weights * tangent)``: the tangent of a reduction whose partial derivatives are ``weights``."""
+    return reduce_sum_p.bind(scale(weights, tangent), axes=axes)
+
+
+# --- maximum and minimum: the elements that tie for it share the derivative equally -----------------------------------
+
+
+def _extremum_jvp(out: Any, x: Any, t: Any, axes: Axes) -> Any:
+    ties = np.equal(x, beside(out, x, axes))
+    if type(ties) is np.ndarray:
+        shares = ties / np.add.reduce(ties, axes, dtype=np.intp, keepdims=True)
+        return weighted_sum(shares.astype(x.dtype, copy=False), t, axes)
+    count = reduce_sum_p.bind(convert_p.bind(ties, dtype=np.dtype(np.float64)), axes=axes)
+    return weighted_sum(convert_to(ties / beside(count, x, axes), dtype_of(x)), t, axes)
+
+
+def _by(ufunc: np.ufunc, name: str, *jvp: Any, dtype: Any = None) -> Primitive:
+    """The reduction by a ufunc, which the source calls."""
+    kind = Reduction(lambda x, *, axes: ufunc.reduce(x, axes), *jvp, dtype=dtype)
+    primitive = Primitive(name, kind, trusted=True, makes_new=True)
+    primitive.def_rule("lower", lambda eqn: forms.call(ufunc.reduce, eqn.params["axes"]))
+    return primitive
+
+
+reduce_max_p = _by(np.maximum, "reduce_max", _extremum_jvp)
+reduce_min_p = _by(np.minimum, "reduce_min", _extremum_jvp)
+
+
+# --- product ----------------------------------------------------------------------------------------------------------
+
+
+def _one_axis(x: Any, axes: Axes) -> Any:
+    """``x`` with the axes ``axes`` made into one, the last."""
+    shape = shape_of(x)
+    rest = tuple(i for i in range(len(shape)) if i not in axes)
+    if rest + axes != tuple(range(len(shape))):
+        x = transpose_p.bind(x, permutation=rest + axes)
+    size = 1
+    for i in axes:
+        size *= shape[i]
+    return reshape_to(x, (*(shape[i] for i in rest), size))
+
+
+def _prod_jvp(out: Any, x: Any, t: Any, axes: Axes) -> Any:
+    """Each element's weight is the product of all others: that of those before it times that of those after it.
+
+    Dividing the product by the element would fail where it is zero.
+    """
+    x, t = _one_axis(x, axes), _one_axis(t, axes)
+    last = len(shape_of(x)) - 1
+    before = cumprod_p.bind(x, axis=last, reverse=False, exclusive=True)
+    after = cumprod_p.bind(x, axis=last, reverse=True, exclusive=True)
+    return weighted_sum(before * after, t, (last,))
+
+
+_product = Reduction(lambda x, *, axes: np.multiply.reduce(x, axes, dtype=x.dtype.type), _prod_jvp)
+reduce_prod_p = Primitive("reduce_prod", _product, trusted=True, makes_new=True)
+
+
+# --- variance: a primitive because as a composition it is seven operations, of which six are on the tape -----------------
+
+
+def _size(x: Any, axes: Axes) -> int:
+    return math.prod(n for i, n in enumerate(shape_of(x)) if i in axes)
+
+
+def _variance_jvp(out: Any, x: Any, t: Any, *, axes: Axes, ddof: float) -> Any:
+    """The weights are 2 (x - mean) / (n - ddof); the mean's own change does not matter, for the deviations sum to zero."""
+    mean = beside(reduce_sum_p.bind(x, axes=axes) / _size(x, axes), x, axes)
+    weights = (x - mean) * np.divide(2.0, max(_size(x, axes) - ddof, 0)).item()
+    if dtype_of(x).kind != "c":
+        return weighted_sum(weights, t, axes)
+    return reduce_sum_p.bind(real_p.bind(scale(conj_p.bind(weights), t)), axes=axes)
+
+
+_variance = Reduction(lambda x, *, axes, ddof: np.var(x, axis=axes, ddof=ddof), _variance_jvp, dtype=real_dtype)
+variance_p = Primitive("variance", _variance, trusted=True, makes_new=True)
+
+
+# --- all and any, and the same for other operations on integers -------------------------------------------------------
+
+reduce_and_p = _by(np.logical_and, "reduce_and", dtype=lambda of_x: np.dtype(np.bool_))
+reduce_or_p = _by(np.logical_or, "reduce_or", dtype=lambda of_x: np.dtype(np.bool_))
+reduce_xor_p = _by(np.logical_xor, "reduce_xor", dtype=lambda of_x: np.dtype(np.bool_))
+
+
+# --- logsumexp --------------------------------------------------------------------------------------------------------
+
+
+def largest_exponent(x: Any, *, axes: Axes, keepdims: bool = False) -> Any:
+    """The largest (real part of an) element, or 0 where that is not finite: subtracted, ``exp`` cannot overflow."""
+    largest = np.maximum.reduce(x.real, axes, initial=-np.inf, keepdims=keepdims)
+    return np.where(np.isfinite(largest), largest, x.real.dtype.type(0))
+
+
+def _logsumexp(x: Any, *, axes: Axes) -> Any:
+    shift = largest_exponent(x, axes=axes, keepdims=True)
+    with np.errstate(divide="ignore", over="ignore"):
+        if x.dtype == np.float16:  # in which a sum of ones ends at 2048
+            total = np.add.reduce(np.exp(x - shift), axes, np.float32)
+            return (np.log(total) + shift.reshape(total.shape)).astype(x.dtype)
+        total = np.add.reduce(np.exp(x - shift), axes)
+        return np.log(total) + shift.reshape(total.shape)
+
+
+def _logsumexp_jvp(out: Any, x: Any, t: Any, axes: Axes) -> Any:
+    """The weights are softmax(x) = exp(x - out); elements of +inf share it equally, and it is 0 where all elements are -inf."""
+    kept = beside(out, x, axes)
+    if type(x) is np.ndarray and np.isfinite(out).all():
+        return weighted_sum(np.exp(x - kept), t, axes)
+    below = np.where(kept == np.inf, -np.inf, x - np.where(np.isinf(kept), 0, kept))
+    shifted = np.where(x == kept, np.where(kept == -np.inf, kept, 0), below)
+    sharing = beside(np.sum((x == kept) & (kept == np.inf), axis=axes), x, axes)
+    return weighted_sum(convert_to(np.exp(shifted) / np.maximum(sharing, 1), dtype_of(x)), t, axes)
+
+
+logsumexp_p = Primitive("logsumexp", Reduction(_logsumexp, _logsumexp_jvp), trusted=True, makes_new=True)
+largest_exponent_p = Primitive(
+    "largest_exponent", Reduction(largest_exponent, dtype=real_dtype), trusted=True, makes_new=True
+)
+"""A constant to derivatives: subtracting it and adding it again changes no value."""
+
+
+# --- argmax and argmin ------------------------------------------------------------------------------------------------
+
+
+def _arg_reduction(name: str, fn: Callable[..., Any]) -> Primitive:
+    primitive = Primitive(name, Discrete(lambda x, *, axis: fn(x, axis)), trusted=True)
+
+    @primitive.def_abstract
+    def abstract(x: ShapedArray, *, axis: int) -> ShapedArray:
+        if x.shape[axis] == 0:
+            raise ValueError(f"attempt to get {name} of an empty sequence")
+        return array_aval(x.shape[:axis] + x.shape[axis + 1 :], np.dtype(np.intp))
+
+    @primitive.def_batch
+    def batch(size: int, args: Sequence[Any], dims: Sequence[int | None], *, axis: int) -> Any:
+        (x,), (d,) = args, dims
+        assert d is not None
+        shifted = axis + (axis >= d)
+        return primitive.bind(x, axis=shifted), d - (shifted < d)
+
+    return primitive
+
+
+argmax_p = _arg_reduction("argmax", np.argmax)
+argmin_p = _arg_reduction("argmin", np.argmin)

@@ -1,0 +1,135 @@
+"""How programs are batched: the batch axes of loops and choices are in front, so that those of a carry stay where they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache, partial
+from typing import Any
+
+from covector.core import errors
+from covector.core.avals import shape_of, typeof
+from covector.core.context import axis_of_rule
+from covector.core.jaxpr import Jaxpr, program_axes
+from covector.core.kinds import Program
+from covector.core.primitive import Primitive, derives
+from covector.interpreters.batch import batch
+from covector.interpreters.interpret import TANGENTS, Bundle, Interpretation, Note, marked, tangent_of, with_tangent
+from covector.primitives.arrays.shaping import broadcast_to_p, moveaxis
+from covector.primitives.programs.stacks import StackAval, repeat_items_p
+
+
+def at_front(x: Any, dim: int | None, size: int, wanted: bool) -> Any:
+    """A batched array with its batch axis in front; one that is not batched is repeated if that is ``wanted``."""
+    if dim is None and wanted:
+        if isinstance(typeof(x), StackAval):
+            return repeat_items_p.bind(x, axis=0, times=size)
+        return broadcast_to_p.bind(x, shape=(size, *shape_of(x)))
+    return moveaxis(x, dim, 0) if dim else x
+
+
+def in_front(f: Callable[..., Sequence[Any]], size: int, args: Sequence[Any], batched: Sequence[bool]) -> list[Any]:
+    """The outputs of ``f`` for a batch, all with the batch axis in front."""
+    outs, dims = batch(f, size, args, [0 if b else None for b in batched], axis_name=axis_of_rule())
+    return [at_front(o, d, size, True) for o, d in zip(outs, dims, strict=True)]
+
+
+class Batch(Interpretation):
+    """A batch along an axis, which loops and choices have in front."""
+
+    keeps_value = False
+
+    def __init__(self, size: int, axis_name: Any):
+        self.size = size
+        self.axis_name = axis_name
+        self.key = ("batch", size, axis_name)
+
+    def run(self, f: Callable[..., Sequence[Any]], bundles: Sequence[Bundle]) -> tuple[list[Bundle], Sequence[Note]]:
+        outs, dims = batch(f, self.size, *values_and_dims(bundles), axis_name=self.axis_name)
+        return bundles_of(outs, dims), ()
+
+    def avals(self, aval: Any, form: Any) -> Sequence[Any]:
+        return (aval if form is None else aval.batched(self.size, form),)
+
+    def coerced(self, bundle: Bundle, form: Any) -> Bundle:
+        (x,), dim = bundle
+        return Bundle((at_front(x, dim, self.size, True),), 0)  # type: ignore[arg-type]
+
+    def aligned(self, bundle: Bundle) -> Bundle:
+        (x,), dim = bundle
+        return Bundle((moveaxis(x, dim, 0),), 0) if dim else bundle  # type: ignore[arg-type]
+
+    def column(self, bundle: Bundle) -> Bundle:
+        (x,), dim = bundle
+        return bundle if dim is None else Bundle((moveaxis(x, dim, batch_axis(x)),), 0)  # type: ignore[arg-type]
+
+    def stacked(self, column: Bundle) -> Bundle:
+        return column if column.form is None else Bundle(column.parts, batch_axis(*column.parts))
+
+    def undecided(self, primitive: Primitive, bundles: Sequence[Bundle], params: dict[str, Any]) -> list[Bundle]:
+        """The examples may go different ways."""
+        return bundles_of(*primitive.rules["batch of differing"](self.size, *values_and_dims(bundles), **params))
+
+
+batch_of = lru_cache(maxsize=64)(Batch)
+
+
+@derives("jvp", Program)
+def _jvp_of_program(primitive: Primitive, kind: Program) -> Any:
+    def jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
+        outs = interpreting(primitive, "jvp")(TANGENTS, [*map(with_tangent, primals, tangents)], **params)
+        return [o.parts[0] for o in outs], [*map(tangent_of, outs)]
+
+    return jvp
+
+
+derives("batch", Program)(lambda primitive, kind: partial(batched, primitive))
+
+
+def batched(primitive: Primitive, size: int, args: Sequence[Any], dims: Sequence[int | None], **params: Any) -> Any:
+    """The batching rule that follows from how a primitive is interpreted."""
+    how = batch_of(size, axis_of_rule())
+    return values_and_dims(interpreting(primitive, "vmap")(how, [*map(Bundle, zip(args), dims)], **params))
+
+
+def interpreting(primitive: Primitive, asker: str) -> Any:
+    """The rule of a primitive that says how bundles thread through its programs."""
+    rule = primitive.rules.get("interpret")
+    if rule is None:
+        raise errors.MissingRuleError(primitive.name, "interpret", asker)
+    return rule
+
+
+def bundles_of(values: Sequence[Any], dims: Sequence[int | None]) -> list[Bundle]:
+    """The bundles of values and their batch axes."""
+    return [Bundle((x,), d) for x, d in zip(values, dims, strict=True)]
+
+
+def values_and_dims(bundles: Sequence[Any]) -> tuple[list[Any], list[int | None]]:
+    """The values that bundles are, and their batch axes."""
+    return [b.parts[0] for b in bundles], [b.form for b in bundles]
+
+
+def batch_axis(column: Any) -> int:
+    """Where the batch axis of a column is: in front of each step's value."""
+    return 0 if isinstance(typeof(column), StackAval) else 1
+
+
+def batched_in_front(
+    jaxpr: Jaxpr, size: int, batched: tuple[bool, ...], needed: tuple[bool, ...] = ()
+) -> tuple[Jaxpr, list[bool]]:
+    """The program for a batch whose axes are in front everywhere, and which outputs are batched: at least those ``needed``."""
+    program = batch_of(size, axis_of_rule()).program(jaxpr, marked(batched, 0), marked(needed, 0))
+    return program.jaxpr, [f is not None for f in program.forms]
+
+
+def check_all_take_part(size: int, programs: Sequence[Jaxpr]) -> None:
+    """Refuse a collective over a batch of which only some examples run the program."""
+    name = axis_of_rule()
+    if name is not None and any(name in program_axes(p) for p in programs):
+        raise errors.AxisNameError(
+            errors.describe(
+                f"a collective over the axis {name!r} is in a branch or loop in which not all examples take part.",
+                why="the condition differs between the examples, and a collective needs all of them",
+                fix="make the condition the same for all (psum it), or move the collective out",
+            )
+        )
