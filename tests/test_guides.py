@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import re
+import subprocess
+import sys
 import types
 from pathlib import Path
 from typing import Any
@@ -39,7 +41,10 @@ LISTED = script("primitive_list")
 
 
 def test_every_primitive_is_listed():
-    assert LISTED.missing() == set()
+    """In an interpreter of its own, in which no test has made a primitive."""
+    code = "import primitive_list; print(*primitive_list.missing())"
+    result = subprocess.run([sys.executable, "-c", code], cwd=DOCS, capture_output=True, text=True, check=True)
+    assert result.stdout.split() == []
 
 
 def test_list_is_current():

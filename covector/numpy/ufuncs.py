@@ -190,8 +190,8 @@ def _folded(ufunc: np.ufunc) -> Callable[..., Any]:
         if len(axes) > 1 and ufunc.identity is None:
             raise ValueError(f"reduction operation {ufunc.__name__!r} is not reorderable, so at most one axis may be specified")
         slices = [convert_to(a, dtype)]
-        for axis in reversed(axes):
-            slices = [part for whole in slices for part in _slices(whole, axis)]
+        for gone, axis in enumerate(axes):  # the last axis the fastest, as NumPy goes
+            slices = [part for whole in slices for part in _slices(whole, axis - gone)]
         if initial is not NO_VALUE or ufunc.identity is not None:
             first = convert_to(as_array(ufunc.identity if initial is NO_VALUE else initial), dtype)
             slices.insert(0, np.broadcast_to(first, reduced_shape(a, axes)))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import product
 
 import numpy as np
-import numpy_checks
 import pytest
+from transformed import check, same
 
 import covector as cv
 
@@ -27,7 +27,7 @@ def points(shape, name, real):
 def test_along_one_axis(name, n, norm):
     function = getattr(np.fft, name)
     for shape, axis, real in [((4,), -1, False), ((5,), 0, True), ((3, 4), 0, False), ((4, 3), 1, True)]:
-        numpy_checks.check(lambda x, axis=axis: function(x, n, axis, norm), points(shape, name, real))
+        check(lambda x, axis=axis: function(x, n, axis, norm), points(shape, name, real))
 
 
 @pytest.mark.parametrize("name", SEVERAL)
@@ -36,18 +36,18 @@ def test_along_one_axis(name, n, norm):
 @pytest.mark.parametrize("axes", [(-2, -1), (1, 0)])
 def test_along_several_axes(name, norm, s, axes):
     function = getattr(np.fft, name)
-    numpy_checks.check(lambda x: function(x, s, axes, norm), points((3, 4), name, False))
+    check(lambda x: function(x, s, axes, norm), points((3, 4), name, False))
 
 
 @pytest.mark.parametrize("name", ["fftn", "ifftn", "rfftn", "irfftn"])
 def test_along_all_axes(name):
-    numpy_checks.check(getattr(np.fft, name), points((2, 3, 4), name, False))
+    check(getattr(np.fft, name), points((2, 3, 4), name, False))
 
 
 @pytest.mark.parametrize("axes", [None, 0, (0, 1), (-1,)])
 @pytest.mark.parametrize("function", [np.fft.fftshift, np.fft.ifftshift])
 def test_order_of_frequencies(function, axes):
-    numpy_checks.check(lambda x: function(x, axes), points((3, 4), "fft", True))
+    check(lambda x: function(x, axes), points((3, 4), "fft", True))
 
 
 @pytest.mark.parametrize("dtype", ["b1", "i1", "u8", "f2", "f4", "f8", "g", "F", "D", "G"])
@@ -59,8 +59,8 @@ def test_dtypes_are_those_of_numpy(name, dtype):
         return
     x = np.arange(4).astype(dtype)
     expected = getattr(np.fft, name)(x)
-    numpy_checks.same(cv.jit(getattr(np.fft, name))(x), expected, rtol=1e-6)
-    numpy_checks.same(cv.vmap(getattr(np.fft, name))(np.stack([x, x]))[1], expected, rtol=1e-6)
+    same(cv.jit(getattr(np.fft, name))(x), expected, rtol=1e-6)
+    same(cv.vmap(getattr(np.fft, name))(np.stack([x, x]))[1], expected, rtol=1e-6)
 
 
 def test_errors_are_those_of_numpy():

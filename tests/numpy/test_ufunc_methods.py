@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.special
 from transformed import agree, check, same
 
 import covector
@@ -174,3 +175,14 @@ def test_derivative_of_a_call_in_another_dtype() -> None:
 def test_generalized_ufuncs_have_axes() -> None:
     agree(lambda x: np.vecdot(x, x, axis=0), X)
     agree(lambda x: np.sin(x, axis=0), X)
+
+
+def test_a_fold_over_several_axes_goes_through_them_as_numpy_does() -> None:
+    """SciPy's ufuncs say that they have an identity, and so may be folded over several axes, though their order matters.
+
+    NumPy goes in the order of memory, which is that of the axes here.
+    """
+    for x in (X, np.stack([X, 2 * X])):
+        for axis in (None, tuple(range(x.ndim))):
+            fold = functools.partial(scipy.special.owens_t.reduce, axis=axis)
+            same(covector.jit(fold)(x), fold(x))

@@ -184,7 +184,7 @@ class TestNames:
     def test_functions_of_scipy_are_called_scipys(self):
         import scipy.special
 
-        for f, name in ((scipy.special.exp10, "exp10"), (scipy.special.bdtr, "bdtr")):
+        for f, name in ((scipy.special.kolmogorov, "kolmogorov"), (scipy.special.bdtr, "bdtr")):
             with pytest.raises(errors.UnsupportedFunctionError, match=rf"^scipy\.special\.{name} is not supported"):
                 cv.grad(lambda x, f=f: f(*([x] * f.nin)))(0.5)
 
@@ -202,7 +202,7 @@ class TestNames:
             getattr(cv, name)
 
     def test_names_that_are_nowhere_are_not(self):
-        for name in ("pmap", "random", "__wrapped__", "testings"):
+        for name in ("pmap", "sharding", "__wrapped__", "testings"):
             with pytest.raises(AttributeError, match=rf"^module 'covector' has no attribute '{name}'$"):
                 getattr(cv, name)
         assert cv.lax.stop_gradient is cv.stop_gradient
