@@ -205,7 +205,8 @@ def _folded(ufunc: np.ufunc) -> Callable[..., Any]:
 
 def _can_fold(ufunc: np.ufunc) -> bool:
     """Whether results can be arguments again: those of `ldexp`, whose second argument is an integer, cannot."""
-    return ufunc.nin == 2 and ufunc.nout == 1 and ufunc.signature is None and ufunc in UFUNCS and ufunc is not np.ldexp
+    of_two = ufunc.nin == 2 and ufunc.nout == 1 and ufunc.signature is None and ufunc is not np.ldexp
+    return of_two and (ufunc in UFUNCS or meaning_in_scipy(ufunc) is not None)
 
 
 @ufunc_method("reduce")
