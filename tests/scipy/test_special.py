@@ -131,6 +131,8 @@ RECORDED = {
         (10.0, 40.0, -0.061194789299213674),
         (30.0, 29.0, -0.03968691064977421),
         (3.0, 500.0, -0.053506772896994716),
+        (-30.5, 1.0, -9.62486810818348e+40),
+        (-50.2, 20.0, -73684783270239.05),
     ],
     "iv": [
         (0.0, 0.1, -2.4270690247020164),
@@ -171,6 +173,7 @@ def test_derivatives_in_shapes_and_orders(name):
 def test_where_no_formula_is_good_the_derivative_in_the_order_is_nan():
     assert np.isnan(cv.grad(special.jv)(1.0, 1e4))
     assert np.isnan(cv.grad(special.iv)(90.0, 590.0))
+    assert np.isnan(cv.grad(special.iv)(-2.3, 1.4))
 
 
 # --- special points ----------------------------------------------------------------------------------------------------
@@ -186,6 +189,26 @@ def test_limits():
     np.testing.assert_allclose(cv.grad(special.ellipk)(0.0), np.pi / 8)
     np.testing.assert_allclose(cv.grad(special.i1)(0.0), 0.5)
     np.testing.assert_allclose(cv.grad(special.log_ndtr)(-1e10), 1e10)
+
+
+@pytest.mark.parametrize("phi", [40.0, -7.0])
+def test_elliptic_integrals_over_several_turns(phi):
+    for f in (special.ellipkinc, special.ellipeinc):
+        slope = (f(phi, -2.3 + 1e-5) - f(phi, -2.3 - 1e-5)) / 2e-5
+        np.testing.assert_allclose(cv.grad(f, 1)(phi, -2.3), slope, rtol=1e-7)
+
+
+def test_fractions_of_orders_and_degrees():
+    for name in ("eval_legendre", "eval_chebyt", "eval_chebyu", "eval_laguerre"):
+        f = TABLE[name]
+        for n in (-2.3, 0.3, 2.5):
+            np.testing.assert_allclose(cv.grad(f, 1)(n, 0.4), (f(n, 0.4 + 1e-5) - f(n, 0.4 - 1e-5)) / 2e-5, rtol=1e-7)
+        assert np.isnan(cv.grad(f, 1)(-2, 0.4))
+        assert cv.grad(f, 1)(0, 0.4) == 0
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # SciPy's, that it drops the fraction
+        for f in (special.kn, special.yn, special.expn):
+            assert cv.grad(f, 1)(2.7, 1.3) == cv.grad(f, 1)(2, 1.3)
 
 
 # --- functions of our own ----------------------------------------------------------------------------------------------

@@ -50,8 +50,10 @@ def jv_in_v(v: Any, x: Any) -> Any:
         (nodes, weights), order, at = _rule(400), v[..., None], x[..., None]
         angle = nodes * np.pi
         whole = np.sum(weights * -angle * np.sin(order * angle - at * np.sin(angle)), axis=-1)
-        nodes, weights = _rule(100)
+        nodes, weights = _rule(200)
         length = np.arcsinh(DECAY / at)
+        for _ in range(6):
+            length = np.arcsinh((DECAY - np.minimum(order, 0.0) * length) / at)
         s = nodes * length
         decay = weights * length * np.exp(-at * np.sinh(s) - order * s)
         return (
@@ -63,8 +65,9 @@ def jv_in_v(v: Any, x: Any) -> Any:
 
 def iv_in_v(v: Any, x: Any) -> Any:
     """The derivative of ``scipy.special.iv(v, x)`` in ``v``, for v > -1 and x > 0."""
-    is_small = (np.sqrt(v * v + x * x) - np.abs(v) < 60) & (v > -1)
-    is_large = ~is_small & (v * v < 4 * x) & (x < 600)
+    has_small_terms = np.sqrt(v * v + x * x) - np.abs(v) < 60
+    is_small = has_small_terms & (v > -1)
+    is_large = ~has_small_terms & (v * v < 4 * x) & (x < 600)
 
     def far(v: Any, x: Any) -> Any:
         (nodes, weights), order, at = _rule(200), v[..., None], x[..., None]

@@ -207,6 +207,11 @@ def _half_sum(name: str, sign: int, of_scale: Callable[..., Any] | None = None) 
     return half if of_scale is None else lambda out, v, x: half(out, v, x) + of_scale(x) * out
 
 
+def _of_whole_order(derivative: Callable[..., Any]) -> Callable[..., Any]:
+    """SciPy drops the fraction of an order that is to be an integer."""
+    return lambda out, n, x: derivative(out, np.trunc(n), x)
+
+
 define("j0", lambda out, x: -special.j1(x))
 define("j1", lambda out, x: (special.j0(x) - special.jv(2.0, x)) / 2)
 define("y0", lambda out, x: -special.y1(x))
@@ -223,8 +228,8 @@ define("jv", lambda out, v, x: jv_in_v(v, x), _half_difference("jv"))
 define("yv", refused("yv", "v"), _half_difference("yv"))
 define("iv", lambda out, v, x: iv_in_v(v, x), _half_sum("iv", 1))
 define("kv", lambda out, v, x: kv_in_v(v, x), _half_sum("kv", -1))
-define("kn", refused("kn", "n"), lambda out, n, x: -(special.kv(n - 1.0, x) + special.kv(n + 1.0, x)) / 2)
-define("yn", refused("yn", "n"), lambda out, n, x: (special.yv(n - 1.0, x) - special.yv(n + 1.0, x)) / 2)
+define("kn", refused("kn", "n"), _of_whole_order(_half_sum("kv", -1)))
+define("yn", refused("yn", "n"), _of_whole_order(_half_difference("yv")))
 define("ive", lambda out, v, x: np.exp(-np.abs(x)) * iv_in_v(v, x), _half_sum("ive", 1, lambda x: -np.sign(x)))
 define("kve", lambda out, v, x: np.exp(x) * kv_in_v(v, x), _half_sum("kve", -1, lambda x: 1.0))
 
@@ -241,7 +246,7 @@ def _expn_in_x(out: Any, n: Any, x: Any) -> Any:
     return -np.where(n == 0, np.exp(-x) * (1 + x) / (x * x), special.expn(np.maximum(n - 1, 0), x))
 
 
-define("expn", refused("expn", "n"), _expn_in_x)
+define("expn", refused("expn", "n"), _of_whole_order(_expn_in_x))
 define("ellipk", lambda out, m: np.pi / 8 * special.hyp2f1(1.5, 1.5, 2.0, m))
 define("ellipkm1", lambda out, p: -np.pi / 8 * special.hyp2f1(1.5, 1.5, 2.0, 1 - p))
 define("ellipe", lambda out, m: -np.pi / 8 * special.hyp2f1(0.5, 1.5, 2.0, m))
@@ -252,10 +257,15 @@ def _root(phi: Any, m: Any) -> Any:
 
 
 def _over_angle(phi: Any, m: Any, power: float) -> Any:
-    """Half the integral of sin² (1 - m sin²)^power from 0 to phi."""
+    """Half the integral of sin² (1 - m sin²)^power from 0 to phi: that over whole turns, and over the rest."""
     nodes, weights = _rule(96)
-    squared = np.sin(phi[..., None] * nodes) ** 2
-    return phi * np.sum(weights * squared * (1 - m[..., None] * squared) ** power, axis=-1) / 2
+
+    def up_to(angle: Any) -> Any:
+        squared = np.sin(angle[..., None] * nodes) ** 2
+        return angle * np.sum(weights * squared * (1 - m[..., None] * squared) ** power, axis=-1) / 2
+
+    turns = np.round(phi / np.pi)
+    return np.where(turns == 0, 0.0, 2 * turns * up_to(np.full_like(phi, np.pi / 2))) + up_to(phi - turns * np.pi)
 
 
 define("ellipkinc", lambda out, phi, m: 1 / _root(phi, m), lambda out, phi, m: _over_angle(phi, m, -1.5))
@@ -330,8 +340,9 @@ def _polynomial(name: str, derivative: Callable[..., Any], parameters: str = "")
 
 
 def _of_lower_degree(f: Callable[..., Any], n: Any, *args: Any) -> Any:
-    """A polynomial of the degree n - 1, which is 0 where n is."""
-    return np.where(n > 0, f(np.maximum(n - 1, 0), *args), 0.0)
+    """A function of the degree n - 1, which is 0 where n is; SciPy has none of the negative integers."""
+    known = (n > 0) | (n != np.floor(n))
+    return np.where(known, f(np.where(known, n - 1, 0), *args), np.where(n == 0, 0.0, np.nan))
 
 
 _polynomial("eval_legendre", lambda out, n, x: (n + 1) / 2 * _of_lower_degree(special.eval_jacobi, n, 1.0, 1.0, x))
