@@ -57,6 +57,10 @@ def _normal(key: Any, shape: tuple[int, ...], dtype: np.dtype[Any], function: st
     return in_dtype(np.sqrt(2) * scipy.special.erfinv(between(key, shape, dtype, low, 1.0, function)), dtype)
 
 
+TAIL = 3.0
+"""From where on the tail of the normal distribution is drawn from by its own function."""
+
+
 def truncated_normal(key: Any, lower: Any, upper: Any, shape: Shape | None = None, dtype: Any = np.float64) -> Any:
     """Numbers of the normal distribution, given that they are between two bounds.
 
@@ -75,10 +79,26 @@ def truncated_normal(key: Any, lower: Any, upper: Any, shape: Shape | None = Non
     dtype = float_type(dtype, "truncated_normal")
     shape = shape_for(shape, lower, upper, function="truncated_normal")
     lower, upper, root = in_dtype(lower, dtype), in_dtype(upper, dtype), in_dtype(np.sqrt(2), dtype)
-    low, high = scipy.special.erf(lower / root), scipy.special.erf(upper / root)
-    out = in_dtype(root * scipy.special.erfinv(between(key, shape, dtype, low, high, "truncated_normal")), dtype)
+    in_tail = np.maximum(lower, -upper) > TAIL
+    erf, erfinv = scipy.special.erf, scipy.special.erfinv
+    low, high = (erf(np.where(in_tail, 0, bound) / root) for bound in (lower, upper))
+    out = root * erfinv(between(key, shape, dtype, low, high, "truncated_normal"))
+    double: np.dtype[Any] = np.dtype(np.float64)
+    u = unit(key, shape, double, "truncated_normal")
+    tail = _of_tail(u, in_tail, in_dtype(lower, double), in_dtype(upper, double))
+    out = in_dtype(np.where(in_tail, tail, out), dtype)
     inside = np.nextafter(lower, dtype.type(np.inf)), np.nextafter(upper, dtype.type(-np.inf))
     return np.clip(out, *inside)
+
+
+def _of_tail(u: Any, in_tail: Any, lower: Any, upper: Any) -> Any:
+    """Where erf is all but constant: the number of the tail between two bounds beyond which there is a share of it."""
+    is_right = lower > 0
+    near = np.where(in_tail, np.where(is_right, -lower, upper), -1.0)
+    far = np.where(in_tail, np.where(is_right, -upper, lower), -2.0)
+    log_near, log_far = scipy.special.log_ndtr(near), scipy.special.log_ndtr(far)
+    at = scipy.special.ndtri_exp(log_near + np.log1p(u * np.expm1(log_far - log_near)))
+    return np.where(is_right, -at, at)
 
 
 def exponential(key: Any, shape: Shape = (), dtype: Any = np.float64) -> Any:

@@ -261,3 +261,11 @@ def test_the_gradient_of_an_expectation():
 def test_errors(call, text):
     with pytest.raises(errors.ArgumentError, match=f"(?s){text}"):
         call(random.key(0))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("bounds", [(6.0, 8.0), (-20.0, -15.0), (40.0, 50.0), (-np.inf, -4.0)])
+def test_the_tail_of_the_truncated_normal_distribution(bounds, dtype):
+    drawn = random.truncated_normal(random.key(3), *bounds, (3000,), dtype)
+    assert drawn.dtype == dtype
+    assert stats.kstest(drawn.astype(float), stats.truncnorm(*bounds).cdf).pvalue > 0.001

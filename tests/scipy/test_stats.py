@@ -226,3 +226,46 @@ def test_a_maximum_of_the_likelihood():
     x = RNG.normal(size=50)
     gradient = cv.jit(cv.grad(lambda p: np.sum(stats.norm.logpdf(x, p[0], p[1]))))
     np.testing.assert_allclose(gradient(np.array([x.mean(), x.std()])), 0, atol=1e-10)
+
+
+@pytest.mark.parametrize("name", CONTINUOUS)
+def test_infinities_have_no_density_and_certain_probabilities(name):
+    distribution, shapes = getattr(stats, name), SHAPES.get(name, ())
+    for x, below in ((-np.inf, 0.0), (np.inf, 1.0)):
+        assert distribution.pdf(x, *shapes) == 0
+        for method, expected in (("cdf", below), ("sf", 1 - below)):
+            if known(distribution, method):
+                assert getattr(distribution, method)(x, *shapes) == expected
+
+
+@pytest.mark.parametrize("name", DISCRETE)
+def test_masses_of_nan_are_nan(name):
+    distribution, shapes = getattr(stats, name), SHAPES.get(name, ())
+    for method in MASSES:
+        if known(distribution, method):
+            assert np.isnan(getattr(distribution, method)(np.nan, *shapes))
+
+
+TAILS = {
+    **dict.fromkeys(["cauchy", "halfcauchy", "hypsecant", "laplace", "levy", "maxwell"], ()),
+    **{name: SHAPES[name] for name in ("beta", "chi", "fisk", "lomax", "johnsonsu", "nakagami")},
+}
+
+
+@pytest.mark.parametrize("name", TAILS)
+def test_quantiles_of_tails(name):
+    q = np.array([1e-200, 1e-20, 0.3]) if name != "johnsonsu" else np.array([1e-20, 0.3])
+    found, expected = getattr(stats, name).isf(q, *TAILS[name]), getattr(scipy.stats, name).isf(q, *TAILS[name])
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
+
+
+def test_the_slope_of_t_is_its_density_about_zero():
+    for x in (0.0, 1e-9, 1e-5, 1e-3, 0.1, 2.0):
+        np.testing.assert_allclose(cv.grad(stats.t.cdf)(x, 3.0), scipy.stats.t.pdf(x, 3), rtol=1e-12)
+    np.testing.assert_allclose(stats.t.cdf(1e-8, 3.0) - 0.5, 1e-8 * scipy.stats.t.pdf(0, 3), rtol=1e-7)
+
+
+def test_far_tails_of_ratios():
+    np.testing.assert_allclose(stats.f.sf(1e10, 1.0, 1.0), 6.366197723463608e-06, rtol=1e-12)
+    np.testing.assert_allclose(stats.betaprime.sf(1e10, 2.0, 3.0), 3.9999999985e-30, rtol=1e-12)
+    assert (stats.triang.pdf(1.0, 1.0), stats.triang.cdf(1.0, 1.0)) == (2.0, 1.0)

@@ -130,6 +130,7 @@ johnsonsu = Continuous(
     cdf=lambda x, a, b: special.ndtr(a + b * np.arcsinh(x)),
     sf=lambda x, a, b: special.ndtr(-a - b * np.arcsinh(x)),
     ppf=lambda q, a, b: np.sinh((special.ndtri(q) - a) / b),
+    isf=lambda q, a, b: np.sinh((-special.ndtri(q) - a) / b),
 )
 
 # --- exponential, gamma and their relatives ---------------------------------------------------------------------------
@@ -173,6 +174,7 @@ chi = Continuous(
     cdf=lambda x, df: special.gammainc(df / 2, x * x / 2),
     sf=lambda x, df: special.gammaincc(df / 2, x * x / 2),
     ppf=lambda q, df: np.sqrt(2 * special.gammaincinv(df / 2, q)),
+    isf=lambda q, df: np.sqrt(2 * special.gammainccinv(df / 2, q)),
 )
 invgamma = Continuous(
     "invgamma",
@@ -215,6 +217,7 @@ maxwell = Continuous(
     cdf=lambda x: special.gammainc(1.5, x * x / 2),
     sf=lambda x: special.gammaincc(1.5, x * x / 2),
     ppf=lambda q: np.sqrt(2 * special.gammaincinv(1.5, q)),
+    isf=lambda q: np.sqrt(2 * special.gammainccinv(1.5, q)),
 )
 nakagami = Continuous(
     "nakagami",
@@ -224,6 +227,7 @@ nakagami = Continuous(
     cdf=lambda x, nu: special.gammainc(nu, nu * x * x),
     sf=lambda x, nu: special.gammaincc(nu, nu * x * x),
     ppf=lambda q, nu: np.sqrt(special.gammaincinv(nu, q) / nu),
+    isf=lambda q, nu: np.sqrt(special.gammainccinv(nu, q) / nu),
 )
 rice = Continuous(
     "rice",
@@ -276,6 +280,7 @@ levy = Continuous(
     cdf=lambda x: special.erfc(1 / np.sqrt(2 * x)),
     sf=lambda x: special.erf(1 / np.sqrt(2 * x)),
     ppf=lambda q: 1 / special.ndtri(q / 2) ** 2,
+    isf=lambda q: 1 / (2 * special.erfinv(q) ** 2),
 )
 
 # --- extremes ---------------------------------------------------------------------------------------------------------
@@ -375,6 +380,7 @@ lomax = Continuous(
     sf=lambda x, c: np.exp(-c * np.log1p(x)),
     logsf=lambda x, c: -c * np.log1p(x),
     ppf=lambda q, c: np.expm1(-np.log1p(-q) / c),
+    isf=lambda q, c: np.expm1(-np.log(q) / c),
 )
 fisk = Continuous(
     "fisk",
@@ -384,6 +390,7 @@ fisk = Continuous(
     cdf=lambda x, c: 1 / (1 + x**-c),
     sf=lambda x, c: 1 / (1 + x**c),
     ppf=lambda q, c: (q / (1 - q)) ** (1 / c),
+    isf=lambda q, c: ((1 - q) / q) ** (1 / c),
 )
 burr12 = Continuous(
     "burr12",
@@ -404,6 +411,7 @@ laplace = Continuous(
     cdf=lambda x: np.where(x > 0, 1 - np.exp(-np.abs(x)) / 2, np.exp(-np.abs(x)) / 2),
     sf=lambda x: np.where(x > 0, np.exp(-np.abs(x)) / 2, 1 - np.exp(-np.abs(x)) / 2),
     ppf=lambda q: np.where(q > 0.5, -np.log(2 * (1 - np.where(q > 0.5, q, 0.5))), np.log(2 * np.where(q > 0.5, 0.5, q))),
+    isf=lambda q: np.where(q > 0.5, np.log(2 * (1 - np.where(q > 0.5, q, 0.5))), -np.log(2 * np.where(q > 0.5, 0.5, q))),
 )
 logistic = Continuous(
     "logistic",
@@ -423,6 +431,7 @@ hypsecant = Continuous(
     cdf=lambda x: 2 / np.pi * np.arctan(np.exp(x)),
     sf=lambda x: 2 / np.pi * np.arctan(np.exp(-x)),
     ppf=lambda q: np.log(np.tan(np.pi * q / 2)),
+    isf=lambda q: -np.log(np.tan(np.pi * q / 2)),
 )
 cauchy = Continuous(
     "cauchy",
@@ -430,7 +439,8 @@ cauchy = Continuous(
     logpdf=lambda x: -np.log(np.pi) - np.log1p(x * x),
     cdf=lambda x: np.arctan2(1.0, -x) / np.pi,
     sf=lambda x: np.arctan2(1.0, x) / np.pi,
-    ppf=lambda q: np.tan(np.pi * (q - 0.5)),
+    ppf=lambda q: np.where(q < 0.5, -1, 1) / np.tan(np.pi * np.where(q < 0.5, q, 1 - q)),
+    isf=lambda q: np.where(q < 0.5, 1, -1) / np.tan(np.pi * np.where(q < 0.5, q, 1 - q)),
 )
 halfcauchy = Continuous(
     "halfcauchy",
@@ -439,20 +449,42 @@ halfcauchy = Continuous(
     cdf=lambda x: 2 / np.pi * np.arctan(x),
     sf=lambda x: 2 / np.pi * np.arctan2(1.0, x),
     ppf=lambda q: np.tan(np.pi / 2 * q),
+    isf=lambda q: 1 / np.tan(np.pi / 2 * q),
 )
+
+
+def _beta_of_odds(below: Any, beyond: Any, a: Any, b: Any, odds: Any) -> Any:
+    """A function at ``odds / (1 + odds)``, where this is near to 1 through the other one at the rest to 1."""
+    is_large = odds > 1
+    small, large = np.where(is_large, 1.0, odds), np.where(is_large, odds, 1.0)
+    return np.where(is_large, beyond(b, a, 1 / (1 + large)), below(a, b, small / (1 + small)))
+
+
+def _below_odds(a: Any, b: Any, odds: Any) -> Any:
+    return _beta_of_odds(special.betainc, special.betaincc, a, b, odds)
+
+
+def _beyond_odds(a: Any, b: Any, odds: Any) -> Any:
+    return _beta_of_odds(special.betaincc, special.betainc, a, b, odds)
+
+
 t = Continuous(
     "t",
     "df",
     support=whole_line,
     logpdf=lambda x, df: -(df + 1) / 2 * np.log1p(x * x / df) - np.log(df) / 2 - special.betaln(df / 2, 0.5),
-    cdf=lambda x, df: np.where(x > 0, 1 - _t_tail(x, df), _t_tail(x, df)),
-    sf=lambda x, df: np.where(x > 0, _t_tail(x, df), 1 - _t_tail(x, df)),
+    cdf=lambda x, df: _t_cdf(x, df),
+    sf=lambda x, df: _t_cdf(-x, df),
 )
 
 
-def _t_tail(x: Any, df: Any) -> Any:
-    """The probability beyond the absolute value of x, on one side."""
-    return special.betainc(df / 2, 0.5, df / (df + x * x)) / 2
+def _t_cdf(x: Any, df: Any) -> Any:
+    """About 0 by a power series, for the incomplete beta function has no slope there."""
+    square = x * x / df
+    near = square * (df + 1) < 1e-6
+    series = x * np.exp(-special.betaln(df / 2, 0.5)) / np.sqrt(df) * (1 - square * (df + 1) / 6)
+    beyond = _beyond_odds(0.5, df / 2, np.where(near, 1.0, square))
+    return np.where(near, 0.5 + series, np.where(x > 0, 1 - beyond / 2, beyond / 2))
 
 
 gennorm = Continuous(
@@ -488,14 +520,15 @@ beta = Continuous(
     cdf=lambda x, a, b: special.betainc(a, b, x),
     sf=lambda x, a, b: special.betaincc(a, b, x),
     ppf=lambda q, a, b: special.betaincinv(a, b, q),
+    isf=lambda q, a, b: 1 - special.betaincinv(b, a, q),
 )
 betaprime = Continuous(
     "betaprime",
     "a b",
     support=positive,
     logpdf=lambda x, a, b: special.xlogy(a - 1, x) - (a + b) * np.log1p(x) - special.betaln(a, b),
-    cdf=lambda x, a, b: special.betainc(a, b, x / (1 + x)),
-    sf=lambda x, a, b: special.betaincc(a, b, x / (1 + x)),
+    cdf=lambda x, a, b: _below_odds(a, b, x),
+    sf=lambda x, a, b: _beyond_odds(a, b, x),
 )
 f = Continuous(
     "f",
@@ -505,8 +538,8 @@ f = Continuous(
         special.xlogy(n / 2 - 1, x) + n / 2 * np.log(n) + m / 2 * np.log(m)
         - (n + m) / 2 * np.log(m + n * x) - special.betaln(n / 2, m / 2)
     ),
-    cdf=lambda x, n, m: special.betainc(n / 2, m / 2, n * x / (m + n * x)),
-    sf=lambda x, n, m: special.betaincc(n / 2, m / 2, n * x / (m + n * x)),
+    cdf=lambda x, n, m: _below_odds(n / 2, m / 2, n * x / m),
+    sf=lambda x, n, m: _beyond_odds(n / 2, m / 2, n * x / m),
 )
 powerlaw = Continuous(
     "powerlaw",
@@ -523,13 +556,22 @@ arcsine = Continuous(
     logpdf=lambda x: -np.log(np.pi) - np.log(x * (1 - x)) / 2,
     cdf=lambda x: 2 / np.pi * np.arcsin(np.sqrt(x)),
     ppf=lambda q: np.sin(np.pi / 2 * q) ** 2,
+    isf=lambda q: np.cos(np.pi / 2 * q) ** 2,
 )
+
+
+def _triangle(x: Any, c: Any, rising: Any, falling: Any) -> Any:
+    """One function of the share of the way up to c, another of that down from it to 1."""
+    rises = (x < c) | (c == 1)
+    return np.where(rises, rising(x / np.where(rises, c, 1.0)), falling((1 - x) / np.where(rises, 1.0, 1 - c)))
+
+
 triang = Continuous(
     "triang",
     "c",
     support=unit,
-    logpdf=lambda x, c: LOG_2 + np.log(np.where(x < c, x / np.where(x < c, c, 1.0), (1 - x) / np.where(x < c, 1.0, 1 - c))),
-    cdf=lambda x, c: np.where(x < c, x * x / np.where(x < c, c, 1.0), 1 - (1 - x) ** 2 / np.where(x < c, 1.0, 1 - c)),
+    logpdf=lambda x, c: LOG_2 + np.log(_triangle(x, c, lambda rise: rise, lambda fall: fall)),
+    cdf=lambda x, c: _triangle(x, c, lambda rise: x * rise, lambda fall: 1 - (1 - x) * fall),
     ppf=lambda q, c: np.where(q < c, np.sqrt(c * q), 1 - np.sqrt((1 - c) * (1 - q))),
 )
 vonmises = Continuous(

@@ -95,7 +95,7 @@ class Continuous:
         (x,) = floating(x)
         z = (x - loc) / scale
         low, high = self.bounds(*shapes)
-        below, above = z < low, z > high
+        below, above = (z < low) | (z == -np.inf), (z > high) | (z == np.inf)
         inside = np.where(below | above, self._somewhere(low, high), z)
         return inside, shapes, scale, below, above, np.isnan(z) | ~(scale > 0)
 
@@ -218,7 +218,8 @@ class Discrete:
         """The logarithm of the probability of ``k``; minus infinity for what is no value of the distribution."""
         k, shapes, (low, high) = self._standardized("logpmf", k, args, kwargs)
         possible = (k >= low) & (k <= high) & (k == np.floor(k))
-        return np.where(possible, self.mass(np.where(possible, k, low), *shapes), -np.inf)[()]
+        value = np.where(possible, self.mass(np.where(possible, k, low), *shapes), -np.inf)
+        return np.where(np.isnan(k), np.nan, value)[()]
 
     def pmf(self, k: Any, *args: Any, **kwargs: Any) -> Any:
         """The probability of ``k``."""
@@ -228,7 +229,8 @@ class Discrete:
         k, shapes, (low, high) = self._standardized(method, k, args, kwargs)
         k = np.floor(k)
         inside = np.where((k >= low) & (k < high), k, low)
-        return np.where(k < low, at_low, np.where(k >= high, at_high, f(inside, *shapes)))[()]
+        value = np.where(k < low, at_low, np.where(k >= high, at_high, f(inside, *shapes)))
+        return np.where(np.isnan(k), np.nan, value)[()]
 
     def _known(self, method: str, own: Function, other: Function) -> Function:
         """The distribution function or the survival function, or the rest to 1 of the other."""
