@@ -54,8 +54,8 @@ def subscript(index: Any) -> Form:
 
 
 def has_methods(aval: Any) -> bool:
-    """Whether a value is NumPy's for sure: a Python number may be one of a weak type, or a boolean."""
-    return bool(aval.shape) or not (aval.weak_type or aval.dtype.kind == "b")
+    """Whether a value is NumPy's for sure: a Python number may be one of a weak type, a boolean, or ``1j * float64(2)``."""
+    return bool(aval.shape) or not (aval.weak_type or aval.dtype.kind in "bc")
 
 
 @derives("lower", Kind)

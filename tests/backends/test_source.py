@@ -69,3 +69,10 @@ def test_a_rule_of_a_primitive() -> None:
     p.def_rule("lower", lambda eqn: call(np.multiply, 2))
     assert lines(p.bind, X) == ["v1 = doubled_in_source(v0, 2)"]
     np.testing.assert_array_equal(cv.jit(p.bind)(X), 2 * X)
+
+
+def test_a_complex_scalar_may_be_a_python_number() -> None:
+    """``1j * np.float64(2)`` is Python's complex, though the program has it as one of NumPy."""
+    f = cv.jit(lambda z, x: ((z * x).reshape(1), (z * x).astype(np.complex64)))
+    shaped, narrow = f(2j, np.float64(0.5))
+    assert shaped.tolist() == [1j] and narrow == 1j and narrow.dtype == np.complex64
