@@ -1,0 +1,159 @@
+"""covector.scipy.integrate: values are SciPy's, derivatives are closed forms or differences."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.integrate
+
+import covector as cv
+from covector import errors
+from covector.scipy import integrate
+from covector.testing import check_function
+
+RNG = np.random.default_rng(0)
+T = np.linspace(0.0, 2.0, 5)
+FINE = {"rtol": 1e-10, "atol": 1e-10}
+SUMS = {
+    "trapezoid": lambda s, y, x: s.trapezoid(y, x),
+    "simpson": lambda s, y, x: s.simpson(y, x=x),
+    "cumulative_trapezoid": lambda s, y, x: s.cumulative_trapezoid(y, x),
+    "cumulative_trapezoid with 0": lambda s, y, x: s.cumulative_trapezoid(y, x, initial=0),
+}
+
+
+@pytest.mark.parametrize("n", [2, 3, 6, 7])
+@pytest.mark.parametrize("name", SUMS)
+def test_sums(name, n):
+    f, x, y = SUMS[name], np.cumsum(RNG.uniform(0.3, 1.0, n)), RNG.normal(size=(3, n))
+    np.testing.assert_allclose(f(integrate, y, x), f(scipy.integrate, y, x), rtol=1e-12)
+    np.testing.assert_allclose(f(integrate, y, None), f(scipy.integrate, y, None), rtol=1e-12)
+    check_function(lambda y, x: f(integrate, y, x), (y, x), order=2)
+
+
+def test_sums_along_an_axis_and_with_samples_at_one_place():
+    y, x = RNG.normal(size=(4, 3)), np.array([0.0, 1.0, 1.0, 2.0])
+    for name in ("trapezoid", "simpson", "cumulative_trapezoid"):
+        mine, theirs = getattr(integrate, name), getattr(scipy.integrate, name)
+        np.testing.assert_allclose(mine(y, dx=0.5, axis=0), theirs(y, dx=0.5, axis=0), rtol=1e-12)
+        np.testing.assert_allclose(mine(y, x=x, axis=0), theirs(y, x=x, axis=0), rtol=1e-12)
+
+
+# --- integrals --------------------------------------------------------------------------------------------------------
+
+
+def bumps(c, b):
+    return integrate.quad(lambda x: np.exp(-c[0] * x) * np.sin(c[1] * x * x), 0.0, b)[0]
+
+
+def test_integrals_have_derivatives_in_bounds_and_in_what_they_close_over():
+    c = np.array([0.7, 1.3])
+    expected = scipy.integrate.quad(lambda x: np.exp(-c[0] * x) * np.sin(c[1] * x * x), 0.0, 2.0)
+    assert integrate.quad(lambda x: np.exp(-c[0] * x) * np.sin(c[1] * x * x), 0.0, 2.0) == expected[:2]
+    check_function(bumps, (c, 2.0), order=2, tolerance=1e-5)
+    np.testing.assert_allclose(cv.grad(bumps, 1)(c, 2.0), np.exp(-1.4) * np.sin(5.2), rtol=1e-12)
+    lower = lambda a: integrate.quad(np.cos, a, 2.0)[0]
+    np.testing.assert_allclose(cv.grad(lower)(0.5), -np.cos(0.5), rtol=1e-12)
+
+
+def test_integrals_over_the_whole_line():
+    gauss = lambda c: integrate.quad(lambda x, c: np.exp(-c * x * x), -np.inf, np.inf, c)[0]
+    np.testing.assert_allclose(cv.grad(gauss)(2.0), -np.sqrt(np.pi) / 2 * 2**-1.5, rtol=1e-8)
+    np.testing.assert_allclose(cv.grad(cv.grad(gauss))(2.0), 0.75 * np.sqrt(np.pi) * 2**-2.5, rtol=1e-7)
+    np.testing.assert_allclose(cv.jit(gauss)(2.0), np.sqrt(np.pi / 2), rtol=1e-9)
+
+
+# --- differential equations -------------------------------------------------------------------------------------------
+
+
+def pendulum(t, y, a, b):
+    return np.stack([y[1], -a * np.sin(y[0]) - b * y[1] + 0.1 * t])
+
+
+@pytest.mark.parametrize("rtol", [1e-3, 1e-6, 1e-9])
+@pytest.mark.parametrize("span", [(0.0, 2.0), (2.0, 0.0)])
+def test_the_steps_are_those_of_scipy(rtol, span):
+    given = {"t_eval": np.sort(T) if span[0] == 0 else T[::-1], "args": (2.0, 0.1), "rtol": rtol, "atol": rtol}
+    expected = scipy.integrate.solve_ivp(pendulum, span, [1.0, 0.0], **given)
+    found = integrate.solve_ivp(pendulum, span, [1, 0], **given)
+    np.testing.assert_allclose(found.y, expected.y, rtol=1e-9, atol=1e-12)
+    assert found.nfev == expected.nfev and found.success and found.status == 0
+
+
+def test_odeint_is_that_of_scipy():
+    expected = scipy.integrate.odeint(pendulum, [1.0, 0.0], T, (2.0, 0.1), tfirst=True, rtol=1e-11, atol=1e-11)
+    found = integrate.odeint(pendulum, [1.0, 0.0], T, (2.0, 0.1), tfirst=True, **FINE)
+    np.testing.assert_allclose(found, expected, rtol=1e-8, atol=1e-9)
+
+
+def swing(y0, t, a):
+    return integrate.odeint(lambda y, t: pendulum(t, y, a, 0.1), y0, t, **FINE)
+
+
+def test_derivatives_in_the_start_the_times_and_the_parameters():
+    args = (np.array([1.0, 0.2]), np.array([0.0, 0.4, 1.0]), 2.0)
+    check_function(swing, args, order=1, tolerance=1e-4)
+    slope = cv.jacobian(swing, 1)(*args)
+    last = pendulum(1.0, swing(*args)[-1], 2.0, 0.1)
+    np.testing.assert_allclose(slope[2, :, 2], last, rtol=1e-8)
+
+
+def test_derivatives_of_growth_to_second_order():
+    """y = y0 exp(r (t - s)), and its derivatives in y0, r, s and t."""
+
+    def found(y0, r, s, t):
+        return integrate.solve_ivp(lambda t, y: r * y, (s, t), y0, **FINE).y[-1]
+
+    exact = lambda y0, r, s, t: y0 * np.exp(r * (t - s))
+    args = (1.5, 0.7, 0.2, 1.3)
+    for k in range(4):
+        np.testing.assert_allclose(cv.grad(found, k)(*args), cv.grad(exact, k)(*args), rtol=1e-7)
+    for i, j in [(0, 1), (1, 1), (1, 0)]:
+        hessian, expected = (cv.grad(cv.grad(f, i), j)(*args) for f in (found, exact))
+        np.testing.assert_allclose(hessian, expected, rtol=1e-6)
+    inside = lambda t: integrate.solve_ivp(lambda t, y: 0.7 * y, (0.2, 1.3), 1.5, t_eval=t, **FINE).y
+    at = np.array([0.2, 0.5, 1.3])
+    np.testing.assert_allclose(np.diag(cv.jacobian(inside)(at)), 0.7 * exact(1.5, 0.7, 0.2, at), rtol=1e-5)
+
+
+def test_pytrees_batches_and_programs():
+    def f(a):
+        y0 = {"x": np.array([1.0, 2.0]), "v": (0.0,)}
+        step = lambda y, t: {"x": -a * y["x"], "v": (np.sum(y["x"]),)}
+        return integrate.odeint(step, y0, T, **FINE)
+
+    found = f(0.5)
+    assert found["x"].shape == (5, 2) and found["v"][0].shape == (5,)
+    np.testing.assert_allclose(found["v"][0], 6 * (1 - np.exp(-T / 2)), rtol=1e-8)
+    rates = np.array([0.5, 4.0])
+    np.testing.assert_allclose(cv.vmap(f)(rates)["x"][0], found["x"], rtol=1e-12)
+    np.testing.assert_allclose(cv.jit(f)(4.0)["x"], cv.vmap(f)(rates)["x"][1], rtol=1e-12)
+
+
+def test_complex_values():
+    found = integrate.odeint(lambda y, t: 1j * y, 1.0 + 0j, T, **FINE)
+    np.testing.assert_allclose(found, np.exp(1j * T), rtol=1e-8)
+
+
+def test_a_solution_that_ends_early_is_nan_from_there():
+    """y' = y², y(0) = 1 is 1 / (1 - t)."""
+    found = integrate.solve_ivp(lambda t, y: y**2, (0.0, 2.0), 1.0, t_eval=np.array([0.5, 1.5, 2.0]), rtol=1e-8)
+    assert found.status == -1 and not found.success
+    np.testing.assert_allclose(found.y, [2.0, np.nan, np.nan], rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        (lambda: integrate.solve_ivp(pendulum, (0, 1), [1.0], "BDF"), "method='BDF'"),
+        (lambda: integrate.solve_ivp(np.add, (0.0, 1.0), 1.0, t_eval=[0.5, 2.0]), "not within t_span"),
+        (lambda: integrate.solve_ivp(np.add, (0.0, 1.0), 1.0, t_eval=[0.5, 0.2]), "not in the order"),
+        (lambda: integrate.odeint(np.add, 1.0, 2.0), "odeint got times f64"),
+        (lambda: integrate.odeint(lambda y, t: np.ones(2), 1.0, T), "odeint got a function that returns"),
+        (lambda: integrate.simpson(np.ones(3), np.ones(2)), "3 samples along the axis and 2 places"),
+        (lambda: integrate.cumulative_trapezoid(np.ones(3), initial=1), "must be 0 or"),
+    ],
+)
+def test_errors(call, text):
+    with pytest.raises((errors.ArgumentError, ValueError), match=text):
+        call()

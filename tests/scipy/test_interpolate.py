@@ -1,0 +1,89 @@
+"""covector.scipy.interpolate: values are SciPy's, derivatives by differences."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.interpolate
+
+import covector as cv
+from covector.scipy import interpolate
+from covector.testing import check_function
+
+RNG = np.random.default_rng(0)
+X, Y = np.array([0.0, 0.7, 1.5, 2.0, 3.2, 4.0]), RNG.normal(size=(6, 2))
+POINTS = np.array([[-0.4, 0.1, 0.7], [2.5, 3.9, 4.6]])
+SPLINES = {
+    **{bc: (lambda s, x, y, axis=0, bc=bc: s.CubicSpline(x, y, axis, bc)) for bc in interpolate.BOUNDARIES},
+    "pchip": lambda s, x, y, axis=0: s.PchipInterpolator(x, y, axis),
+}
+
+
+@pytest.mark.parametrize("n", [2, 3, 4, 6])
+@pytest.mark.parametrize("name", SPLINES)
+def test_splines(name, n):
+    make = SPLINES[name]
+    for nu in range(5):
+        expected = make(scipy.interpolate, X[:n], Y[:n])(POINTS, nu)
+        np.testing.assert_allclose(make(interpolate, X[:n], Y[:n])(POINTS, nu), expected, rtol=1e-9, atol=1e-11)
+    expected = make(scipy.interpolate, X[:n], Y[:n].T, 1)(POINTS)
+    np.testing.assert_allclose(make(interpolate, X[:n], Y[:n].T, 1)(POINTS), expected, rtol=1e-9, atol=1e-11)
+    check_function(lambda x, y, v: make(interpolate, x, y)(v), (X[:n], Y[:n, 0], POINTS[:, 1]), order=1, tolerance=1e-5)
+
+
+@pytest.mark.parametrize("name", SPLINES)
+def test_second_derivatives(name):
+    check_function(lambda y, v: SPLINES[name](interpolate, X, y)(v), (Y[:, 0], np.array([0.3, 2.7])), tolerance=1e-5)
+
+
+def test_outside():
+    found = interpolate.CubicSpline(X, Y[:, 0])(POINTS, extrapolate=False)
+    np.testing.assert_array_equal(np.isnan(found), (POINTS < 0) | (POINTS > 4))
+
+
+GRID = (np.array([0.0, 1.0, 2.5]), np.array([0.0, 0.4, 1.0, 3.0]))
+VALUES, PLACES = RNG.normal(size=(3, 4)), np.array([[0.3, 0.15], [1.7, 2.9], [2.4, 0.71]])
+
+
+@pytest.mark.parametrize("method", ["linear", "nearest"])
+@pytest.mark.parametrize("values", [VALUES, RNG.normal(size=(3, 4, 2))])
+def test_grids(method, values):
+    make = lambda s, **kw: s.RegularGridInterpolator(GRID, values, method, **kw)
+    np.testing.assert_allclose(make(interpolate)(PLACES), make(scipy.interpolate)(PLACES), rtol=1e-12)
+    outside = {"bounds_error": False, "fill_value": None}
+    far = np.concatenate([PLACES, [[-1.0, 0.5], [2.7, 3.5], [np.nan, 0.15]]])
+    np.testing.assert_allclose(make(interpolate, **outside)(far), make(scipy.interpolate, **outside)(far), rtol=1e-12)
+    outside["fill_value"] = 7.0
+    np.testing.assert_allclose(make(interpolate, **outside)(far), make(scipy.interpolate, **outside)(far), rtol=1e-12)
+    for at in (np.array([0.3, 0.15]), (0.3, np.array([0.15, 1.0]))):
+        np.testing.assert_allclose(make(interpolate)(at), make(scipy.interpolate)(at), rtol=1e-12)
+    f = lambda v, x: interpolate.RegularGridInterpolator(GRID, v, method)(x)
+    check_function(f, (values, PLACES), order=2)
+
+
+def test_grids_in_one_dimension_and_derivatives_in_their_places():
+    f = lambda g, v, x: interpolate.RegularGridInterpolator((g,), v)(x)
+    np.testing.assert_allclose(f(X, Y[:, 0], np.array([0.3, 3.0])), np.interp([0.3, 3.0], X, Y[:, 0]))
+    check_function(f, (X, Y[:, 0], np.array([0.3, 3.0])))
+
+
+def test_a_compiled_point_outside_gets_the_value_for_it():
+    assert np.isnan(cv.jit(lambda x: interpolate.RegularGridInterpolator((X,), Y[:, 0])(x))(np.array([9.0])))[0]
+
+
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        (lambda: interpolate.CubicSpline(X, Y, bc_type="loose"), "bc_type='loose'"),
+        (lambda: interpolate.CubicSpline(X[::-1], Y), "do not rise"),
+        (lambda: interpolate.PchipInterpolator(X[:3], Y), "3 places and 6 values"),
+        (lambda: interpolate.PchipInterpolator(X[:1], Y[:1]), "at least two"),
+        (lambda: interpolate.RegularGridInterpolator(GRID, VALUES, "cubic"), "method='cubic'"),
+        (lambda: interpolate.RegularGridInterpolator(GRID, VALUES.T), "got a grid of"),
+        (lambda: interpolate.RegularGridInterpolator(GRID, VALUES)(np.ones(3)), "2 dimensions"),
+        (lambda: interpolate.RegularGridInterpolator(GRID, VALUES)(np.array([9.0, 0])), "out of bounds in dimension 0"),
+    ],
+)
+def test_errors(call, text):
+    with pytest.raises(ValueError, match=text):
+        call()
