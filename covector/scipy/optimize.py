@@ -104,13 +104,13 @@ def _within(x: Any, step: Any, bounds: Any) -> Any:
     return x - np.clip(x - step, low, high)
 
 
-def _bounds(bounds: Any, n: int) -> Any:
-    """Lower and upper bounds of n numbers from what SciPy takes for bounds."""
+def _bounds(bounds: Any, n: int, in_pairs: bool) -> Any:
+    """Lower and upper bounds of n numbers: from `minimize` a pair for each, from `least_squares` all lower and all upper."""
     if bounds is None:
         return None
     if isinstance(bounds, _scipy.Bounds):
         low, high = bounds.lb, bounds.ub
-    elif isinstance(bounds, tuple) and len(bounds) == 2 and n != 2:
+    elif not in_pairs:
         low, high = bounds
     else:
         pairs = [(-np.inf if a is None else a, np.inf if b is None else b) for a, b in bounds]
@@ -169,7 +169,7 @@ def minimize(
     if constraints and not problem.is_known:
         what = "minimize got constraints, and a function of traced values."
         raise errors.UnsupportedFunctionError(errors.describe(what, why="the solution would have no derivative"))
-    limits = _bounds(bounds, shape_of(problem.guess)[0])
+    limits = _bounds(bounds, shape_of(problem.guess)[0], True)
     both: Any = problem.compiled(value_and_grad(problem.converted))
     name = (method or "").lower()
 
@@ -218,7 +218,7 @@ def least_squares(
     if options.get("loss", "linear") != "linear" and not problem.is_known:
         what = f"least_squares got loss={options['loss']!r}, and a function of traced values."
         raise errors.UnsupportedFunctionError(errors.describe(what, why="the solution would have no derivative"))
-    limits = _bounds(bounds, shape_of(problem.guess)[0])
+    limits = _bounds(bounds, shape_of(problem.guess)[0], False)
     value: Any = problem.compiled(problem.converted)
     slope: Any = problem.compiled(jacobian(problem.converted))
 

@@ -148,6 +148,8 @@ def lfilter(b: Any, a: Any, x: Any, axis: int = -1, zi: Any = None) -> Any:
         array([1.  , 0.5 , 0.25])
     """
     b, a, x = (np.atleast_1d(as_array(v)) for v in (b, a, x))
+    if type(a) is np.ndarray and a.size and a[0] == 0:
+        raise ValueError("lfilter got a[0] == 0: leave out leading zeros")
     order = max(shape_of(a)[0], shape_of(b)[0]) - 1
     dtype = np.result_type(*(typeof(v).dtype for v in (a, b, x)), np.float32)
     a, b = (np.pad(v, (0, order + 1 - shape_of(v)[0])) / a[0] for v in (a, b))

@@ -153,3 +153,10 @@ def test_third_derivatives_of_a_matrix_function():
 def test_errors(call, error, text):
     with pytest.raises(error, match=text):
         call()
+
+
+def test_a_real_logarithm_in_single_precision():
+    a = np.array([[1.8, 0.3, -0.9], [0.4, 2.2, 0.1], [0.7, -0.2, 1.5]], np.float32)
+    found = linalg.logm(a)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, scipy.linalg.logm(a.astype(float)).real, rtol=1e-4, atol=1e-5)

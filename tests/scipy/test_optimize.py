@@ -129,3 +129,16 @@ def test_constraints_without_a_derivative():
 def test_errors(call, text):
     with pytest.raises(errors.ArgumentError, match=text):
         cv.grad(call)(1.0)
+
+
+@pytest.mark.parametrize("bounds", [(0, 1), ([0.0, -5.0], [1.0, 1.5]), [(0.0, -5.0), (1.0, 1.5)]])
+def test_bounds_of_least_squares_are_all_lower_and_all_upper(bounds):
+    solve = lambda p: optimize.least_squares(lambda x: x - p, np.array([0.5, 0.5]), bounds).x
+    p, expected = np.array([0.5, 2.0]), scipy.optimize.least_squares(lambda x: x - [0.5, 2.0], [0.5, 0.5], bounds=bounds).x
+    np.testing.assert_allclose(solve(p), expected, atol=1e-6)
+    np.testing.assert_allclose(cv.jacobian(solve)(p), np.diag([1.0, 0.0]), atol=1e-6)
+
+
+def test_two_pairs_of_bounds_of_minimize():
+    found = optimize.minimize(lambda x: np.sum((x - 2) ** 2), np.zeros(2), bounds=((0, 1), (-5, 1.5)))
+    np.testing.assert_allclose(found.x, [1.0, 1.5])

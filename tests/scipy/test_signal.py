@@ -74,3 +74,8 @@ def test_long_signals_go_by_fourier_transforms_and_integers_stay():
 def test_errors(call, text):
     with pytest.raises(ValueError, match=text):
         call()
+
+
+def test_a_filter_without_a_leading_coefficient():
+    with pytest.raises(ValueError, match="leading zeros"):
+        signal.lfilter([1.0], [0.0, 1.0], np.ones(3))

@@ -37,13 +37,13 @@ def _analytic(a: Any, *directions: Any, of: str) -> Any:
     out = np.empty((*batch, n, n), dtype)
     for place in np.ndindex(*batch):
         found = getattr(scipy.linalg, of)(whole[place])[:n, -n:]
-        out[place] = found if dtype.kind == "c" or not np.iscomplexobj(found) else _real(found)
+        out[place] = found if dtype.kind == "c" or not np.iscomplexobj(found) else _real(found, np.finfo(dtype).eps)
     return out * np.prod(sizes, dtype=dtype) if sizes else out
 
 
-def _real(x: Any) -> Any:
+def _real(x: Any, eps: Any) -> Any:
     """The real part of a result that is real but for rounding; NaN where the function of a real matrix is not real."""
-    small = np.abs(x.imag).max(initial=0) <= 1e3 * np.finfo(x.dtype).eps * np.abs(x).max(initial=0)
+    small = np.abs(x.imag).max(initial=0) <= 1e3 * eps * np.abs(x).max(initial=0)
     return x.real if small else np.full(x.shape, np.nan)
 
 

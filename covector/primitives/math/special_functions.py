@@ -261,8 +261,8 @@ def _over_angle(phi: Any, m: Any, power: float) -> Any:
     nodes, weights = _rule(96)
 
     def up_to(angle: Any) -> Any:
-        squared = np.sin(angle[..., None] * nodes) ** 2
-        return angle * np.sum(weights * squared * (1 - m[..., None] * squared) ** power, axis=-1) / 2
+        squared = np.sin(np.expand_dims(angle, -1) * nodes) ** 2
+        return angle * np.sum(weights * squared * (1 - np.expand_dims(m, -1) * squared) ** power, axis=-1) / 2
 
     turns = np.round(phi / np.pi)
     return np.where(turns == 0, 0.0, 2 * turns * up_to(np.full_like(phi, np.pi / 2))) + up_to(phi - turns * np.pi)
