@@ -31,6 +31,9 @@ from covector.interpreters.stage import StageTracer
 NUMBERS = {int, float}
 """The Python numbers that never change the dtype of an array of floats."""
 
+NUMERIC = frozenset("biufc")
+"""The kinds of dtype that a known array may have; the general way says of another one that it is refused."""
+
 Record = Callable[[JVPTrace, Sequence[Any], dict[str, Any]], Any]
 
 
@@ -62,7 +65,7 @@ def of_two(rule: Callable[..., Any]) -> Record:
                 return None
             if type(vx) is not Var and (vx := variable_of(trace, vx)) is None:
                 return None
-        elif type(x) is ndarray:
+        elif type(x) is ndarray and x.dtype.kind in NUMERIC:
             x = trace.holder.hold(x)  # type: ignore[union-attr]
         elif type(x) not in NUMBERS:
             return None
@@ -72,7 +75,7 @@ def of_two(rule: Callable[..., Any]) -> Record:
                 return None
             if type(vy) is not Var and (vy := variable_of(trace, vy)) is None:
                 return None
-        elif type(y) is ndarray:
+        elif type(y) is ndarray and y.dtype.kind in NUMERIC:
             y = trace.holder.hold(y)  # type: ignore[union-attr]
         elif type(y) not in NUMBERS:
             return None
@@ -95,7 +98,7 @@ def of_many(rule: Callable[..., Any]) -> Record:
                     return None
                 if type(v) is not Var and (v := variable_of(trace, v)) is None:
                     return None
-            elif type(x) is ndarray:
+            elif type(x) is ndarray and x.dtype.kind in NUMERIC:
                 x = trace.holder.hold(x)  # type: ignore[union-attr]
             elif type(x) not in NUMBERS:
                 return None

@@ -37,7 +37,7 @@ from covector.core.kinds import (
 )
 from covector.core.primitive import Primitive, derives, in_users_code
 from covector.interpreters.jvp import JVPTrace, JVPTracer
-from covector.interpreters.recording import NUMBERS, linear, recorded, variable_of
+from covector.interpreters.recording import NUMBERS, NUMERIC, linear, recorded, variable_of
 from covector.interpreters.stage import StageTracer
 from covector.primitives.arrays.shaping import convert_p, fit, move_batch_to_front, unbroadcast
 from covector.primitives.math.ring import add_p, elementwise_abstract, elementwise_batch, mul_p, scale, sumprod_p
@@ -112,7 +112,7 @@ def step_record(primitive: Primitive, kind: Step) -> Rule | None:
     def record(trace: JVPTrace, args: Sequence[Any], params: dict[str, Any]) -> Any:
         values = [a.primal if type(a) is JVPTracer and a._trace is trace else a for a in args]
         for x in values:
-            if type(x) not in ARRAY_TYPES and type(x) not in NUMBERS:
+            if type(x) not in NUMBERS and (type(x) not in ARRAY_TYPES or x.dtype.kind not in NUMERIC):
                 return None
         return primitive.impl(*values, **params)
 

@@ -129,3 +129,15 @@ def test_results_are_the_callers_own():
     (same,) = cv.vjp(lambda x: x + 1.0, x)[1](ct)
     same[:] = 0.0
     np.testing.assert_array_equal(ct, 1.0)
+
+
+@pytest.mark.parametrize("other", [np.array([1.0, 2.0, 3.0], object), np.array([1, 2, 3], "m8[s]"), np.array(list("abc"))])
+@pytest.mark.parametrize(
+    "f",
+    [lambda x, y: x * y, lambda x, y: y / x, lambda x, y: x @ y, lambda x, y: x * (x > y), lambda x, y: np.stack([x, y])],
+    ids=["product", "quotient", "matrix product", "comparison", "stack"],
+)
+def test_arrays_of_no_numbers_are_refused(f, other):
+    for transform in (cv.linearize, lambda f, x: cv.vmap(f)(np.stack([x, x]))):
+        with pytest.raises(cv.core.errors.ArrayTypeError, match="cannot be transformed"):
+            transform(lambda x: f(x, other), np.ones(3))

@@ -29,7 +29,7 @@ from covector.core.kinds import Contraction
 from covector.core.primitive import Primitive
 from covector.core.tracer import OUR_OPERANDS, foreign_override, register_method
 from covector.interpreters.jvp import JVPTrace
-from covector.interpreters.recording import of_two, recorded
+from covector.interpreters.recording import NUMERIC, of_two, recorded
 from covector.primitives.arrays.shaping import (
     Dims,
     Shape,
@@ -466,7 +466,9 @@ def matmul(x: Any, y: Any) -> Any:
     Raises:
         ValueError: an operand is a scalar, or shapes do not fit.
     """
-    x_shape, y_shape = [v.shape if type(v) is np.ndarray else shape_of(v) for v in (x, y)]
+    x_shape, y_shape = [
+        v.shape if type(v) is np.ndarray and v.dtype.kind in NUMERIC else shape_of(v) for v in (x, y)
+    ]
     spec = _PRODUCTS.get((len(x_shape), len(y_shape)))
     if spec is not None and x_shape[-1] == y_shape[0]:
         return einsum_p.bind(x, y, spec=spec)
