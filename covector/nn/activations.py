@@ -37,7 +37,7 @@ def relu(x: Any) -> Any:
         array([0., 2.])
     """
     x = as_array(x)
-    return np.where(x > 0, x, np.zeros((), typeof(x).dtype))
+    return np.where(x <= 0, np.zeros((), typeof(x).dtype), x)
 
 
 def relu6(x: Any) -> Any:

@@ -112,3 +112,8 @@ def test_errors_name_the_values():
         nn.initializers.variance_scaling(1.0, "fan", "normal")
     with pytest.raises(ValueError, match=r"at least two axes, got shape \(3,\)"):
         nn.initializers.he_normal()(random.key(0), (3,))
+
+
+def test_relu_hides_no_nan():
+    assert np.isnan(nn.relu(np.nan))
+    assert nn.relu(-np.inf) == 0

@@ -269,3 +269,9 @@ def test_far_tails_of_ratios():
     np.testing.assert_allclose(stats.f.sf(1e10, 1.0, 1.0), 6.366197723463608e-06, rtol=1e-12)
     np.testing.assert_allclose(stats.betaprime.sf(1e10, 2.0, 3.0), 3.9999999985e-30, rtol=1e-12)
     assert (stats.triang.pdf(1.0, 1.0), stats.triang.cdf(1.0, 1.0)) == (2.0, 1.0)
+
+
+def test_a_multivariate_normal_distribution_of_numbers():
+    x = np.array([0.3, -1.0, 2.0])
+    found, expected = (m.multivariate_normal.logpdf(x, 0.2, 2.0) for m in (stats, scipy.stats))
+    np.testing.assert_allclose(found, expected)

@@ -52,9 +52,13 @@ class _MultivariateNormal(_WithDensity):
     """The normal distribution of vectors."""
 
     def logpdf(self, x: Any, mean: Any = None, cov: Any = 1.0) -> Any:
-        """The logarithm of the density at vectors ``f[..., n]``, of a mean ``f[n]`` and a positive definite ``f[n,n]``."""
+        """The logarithm of the density at vectors ``f[..., n]``, of a mean ``f[n]`` and a positive definite ``f[n,n]``.
+
+        With a number for the mean and one for the variance, ``x`` holds numbers.
+        """
         (x,) = floating(x)
-        x = x if len(shape_of(x)) else x[None]
+        of_numbers = mean is not None and shape_of(mean) == () and shape_of(cov) in ((), (1,), (1, 1))
+        x = x[..., None] if of_numbers or not shape_of(x) else x
         deviation = x if mean is None else x - mean
         n = shape_of(deviation)[-1]
         root = np.linalg.cholesky(_matrix(cov, n))
