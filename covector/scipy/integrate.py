@@ -9,7 +9,10 @@ True
 
 Differential equations are solved by the explicit pair of Dormand and Prince of orders 5 and 4, with the coefficients, the
 control of the step and the interpolation that SciPy's RK45 has.  Derivatives are discrete: those of the steps that were
-taken, whose lengths count as constants.  Only the error of the solution is controlled, not that of its derivatives.
+taken, whose lengths count as constants.  Only the error of the solution is controlled, not that of its derivatives: where the
+solution is smoother than they are (constant, say), limit the step.  A function that is not finite at a step that
+was tried and refused, as a root or logarithm that has left its domain, makes derivatives in reverse mode NaN: guard it with
+`numpy.where` on its argument.
 """
 
 from __future__ import annotations
@@ -208,6 +211,7 @@ def odeint(
     *,
     rtol: float = 1.49012e-8,
     atol: float = 1.49012e-8,
+    hmax: float = 0.0,
     tfirst: bool = False,
 ) -> Any:
     """The solution of ``dy/dt = func(y, t, *args)`` at given times.
@@ -218,6 +222,7 @@ def odeint(
         t: times ``f[T]``, rising or falling.
         args: further arguments.
         rtol, atol: tolerances of a step.
+        hmax: the longest step; 0 sets no limit.
         tfirst: whether it is ``func(t, y, *args)``.
 
     Returns:
@@ -234,7 +239,7 @@ def odeint(
     if len(shape_of(t)) != 1 or not shape_of(t)[0]:
         raise errors.ArgumentError(errors.describe(f"odeint got times {typeof(t)}.", fix="give a vector of at least one"))
     f = (lambda t, y: func(t, y, *args)) if tfirst else (lambda t, y: func(y, t, *args))
-    ys, unravel, _, _ = _solved(f, y0, t[0], t[-1], t, rtol, atol, "odeint")
+    ys, unravel, _, _ = _solved(f, y0, t[0], t[-1], t, (rtol, atol, hmax or np.inf), "odeint")
     return vmap(unravel)(ys)
 
 
@@ -248,6 +253,7 @@ def solve_ivp(
     args: Any = (),
     rtol: float = 1e-3,
     atol: Any = 1e-6,
+    max_step: float = np.inf,
 ) -> Any:
     """The solution of ``dy/dt = fun(t, y, *args)``.
 
@@ -260,6 +266,7 @@ def solve_ivp(
             number would not be known in a program).
         args: further arguments.
         rtol, atol: tolerances of a step.
+        max_step: the longest step.
 
     Returns:
         An object with ``t``, ``y`` (times along a new last axis, ``f[..., T]``), ``nfev``, ``status`` (-1 if steps have become
@@ -279,13 +286,14 @@ def solve_ivp(
             raise errors.ArgumentError(errors.describe("solve_ivp got values in t_eval that are not within t_span."))
         if np.any(np.diff(t) * np.sign(end - start) < 0):
             raise errors.ArgumentError(errors.describe("solve_ivp got values in t_eval that are not in the order of t_span."))
-    ys, unravel, nfev, failed = _solved(lambda t, y: fun(t, y, *args), y0, start, end, t, rtol, atol, "solve_ivp")
+    f, control = lambda t, y: fun(t, y, *args), (rtol, atol, max_step)
+    ys, unravel, nfev, failed = _solved(f, y0, start, end, t, control, "solve_ivp")
     ok = np.logical_not(failed)
     result = {"t": t, "y": vmap(unravel, out_axes=-1)(ys), "nfev": nfev, "status": np.where(failed, -1, 0), "success": ok}
     return OptimizeResult(result)
 
 
-def _solved(f: Any, y0: Any, start: Any, end: Any, times: Any, rtol: Any, atol: Any, who: str) -> Any:
+def _solved(f: Any, y0: Any, start: Any, end: Any, times: Any, control: tuple[Any, Any, Any], who: str) -> Any:
     """The solution as vectors ``f[T,n]``, how to unravel one, the number of calls, and whether it failed."""
     if isinstance(y0, list) and all(shape_of(v) == () for v in y0):
         y0 = np.stack([as_array(v) for v in y0])
@@ -301,7 +309,7 @@ def _solved(f: Any, y0: Any, start: Any, end: Any, times: Any, rtol: Any, atol: 
             raise errors.ArgumentError(errors.describe(what))
         return np.astype(sign * out, dtype)
 
-    solver = RungeKutta(slope, sign * end, rtol, atol)
+    solver = RungeKutta(slope, sign * end, *control)
     final, ys = scan(solver.until, solver.start(sign * start, y0), sign * times)
     return ys, unravel, final["nfev"], final["failed"]
 
@@ -322,10 +330,11 @@ class RungeKutta:
         slope: ``slope(u, y)``; the time u rises.
         end: the last time.
         rtol, atol: tolerances.
+        longest: the longest step.
     """
 
-    def __init__(self, slope: Callable[[Any, Any], Any], end: Any, rtol: Any, atol: Any):
-        self.slope, self.end, self.rtol, self.atol = slope, end, rtol, atol
+    def __init__(self, slope: Callable[[Any, Any], Any], end: Any, rtol: Any, atol: Any, longest: Any):
+        self.slope, self.end, self.rtol, self.atol, self.longest = slope, end, rtol, atol, longest
 
     def start(self, u: Any, y: Any) -> dict[str, Any]:
         """The state before the first step: where it begins, and the line from there."""
@@ -365,6 +374,7 @@ class RungeKutta:
         u, y, dtype = s["u"], s["y"], typeof(s["y"]).dtype
         left, shortest = stop_gradient(self.end - u), 10 * np.spacing(np.abs(stop_gradient(u)))
         wanted = stop_gradient(np.maximum(s["step"], np.where(s["rejected"], 0.0, shortest)))
+        wanted = np.minimum(wanted, self.longest)
         h, is_last = np.minimum(wanted, left), wanted >= left
         slopes = [s["f"]]
         for a, c in zip(_tableau.A[1:], _tableau.C[1:], strict=True):

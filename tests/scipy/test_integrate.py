@@ -80,6 +80,24 @@ def test_the_steps_are_those_of_scipy(rtol, span):
     assert found.nfev == expected.nfev and found.success and found.status == 0
 
 
+def test_a_limit_of_the_step_makes_derivatives_exact_where_the_solution_is_zero():
+    given = {"t_eval": T, "args": (2.0, 0.1), "max_step": 0.05}
+    expected = scipy.integrate.solve_ivp(pendulum, (0.0, 2.0), [1.0, 0.0], **given)
+    found = integrate.solve_ivp(pendulum, (0.0, 2.0), [1.0, 0.0], **given)
+    np.testing.assert_allclose(found.y, expected.y, rtol=1e-9)
+    assert found.nfev == expected.nfev
+    turn = lambda y0: integrate.odeint(lambda y, t: np.stack([y[1], -y[0]]), y0, np.array([0.0, 1.0]), hmax=0.02)[-1]
+    c, s = np.cos(1.0), np.sin(1.0)
+    np.testing.assert_allclose(cv.jacrev(turn)(np.zeros(2)), [[c, s], [-s, c]], rtol=1e-9)
+
+
+def test_batches_of_derivatives():
+    f = lambda a: integrate.odeint(lambda y, t: -a * y, 1.0, T, **FINE)[-1]
+    a = np.array([0.5, 1.0, 3.0])
+    np.testing.assert_allclose(cv.jit(cv.vmap(cv.grad(f)))(a), -2 * np.exp(-2 * a), rtol=1e-7)
+    np.testing.assert_allclose(cv.vmap(cv.grad(cv.grad(f)))(a), 4 * np.exp(-2 * a), rtol=1e-6)
+
+
 def test_odeint_is_that_of_scipy():
     expected = scipy.integrate.odeint(pendulum, [1.0, 0.0], T, (2.0, 0.1), tfirst=True, rtol=1e-11, atol=1e-11)
     found = integrate.odeint(pendulum, [1.0, 0.0], T, (2.0, 0.1), tfirst=True, **FINE)
