@@ -172,6 +172,7 @@ def test_derivatives_in_shapes_and_orders(name):
 
 def test_where_no_formula_is_good_the_derivative_in_the_order_is_nan():
     assert np.isnan(cv.grad(special.jv)(1.0, 1e4))
+    assert np.isnan(cv.grad(special.jv)(190.0, 590.0))
     assert np.isnan(cv.grad(special.iv)(90.0, 590.0))
     assert np.isnan(cv.grad(special.iv)(-2.3, 1.4))
 

@@ -4,7 +4,8 @@
 0.0569469364
 
 For small arguments they are power series (DLMF 10.15.1, 10.38.1), for large ones integrals (DLMF 10.9.6, 10.32.3, 10.32.9) by
-Gauss and Legendre's rule, good to about 1e-11 of the function.  Where neither is, for J and I of arguments beyond 600 or of
+Gauss and Legendre's rule, good to about 1e-11 of the function.  Where neither is, for I of arguments beyond 600, for J where
+these and the order are together, or for
 large orders and arguments at once, they are NaN.  All is written in NumPy's and SciPy's functions, so further derivatives
 follow.
 """
@@ -43,7 +44,7 @@ def _by_part(v: Any, x: Any, is_small: Any, is_large: Any, near: Any, far: Any) 
 def jv_in_v(v: Any, x: Any) -> Any:
     """The derivative of ``scipy.special.jv(v, x)`` in ``v``, for v > -1 and x > 0."""
     is_small = (x * x < 144 + 48 * np.abs(v)) & (v > -1)
-    is_large = ~is_small & (x < 600) & (np.abs(v) < 200)
+    is_large = ~is_small & (x + np.abs(v) < 600) & (np.abs(v) < 200)
 
     def far(v: Any, x: Any) -> Any:
         """Schläfli's integral."""
