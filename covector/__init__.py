@@ -74,7 +74,7 @@ def __getattr__(name: str) -> Any:
 def _elsewhere(name: str) -> str:
     """Where a name is that somebody looked for here, if it is covector's."""
     if not name.startswith("_"):
-        for place, found in (("lax", name), ("debug", name), ("tree", name.removeprefix("tree_")), ("numpy", name)):
+        for place, found in (("numpy", name), ("lax", name), ("debug", name), ("tree", name.removeprefix("tree_"))):
             if callable(getattr(globals().get(place) or __getattr__(place), found, None)):
                 return f"; there is covector.{place}.{found}"
     return ""

@@ -1,4 +1,15 @@
-"""Control flow as operations: loops and choices that are traced once, with derivatives and batches of their own."""
+"""Control flow as operations: loops and choices that are traced once, with derivatives and batches of their own.
+
+Around them JAX's names for the primitive level (`elementwise`, `structure`, `reductions`), which are imported when one of them
+is first used.
+
+>>> import covector as cv
+>>> float(cv.lax.rsqrt(4.0))
+0.5
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 from covector.lax.choice import cond, switch
 from covector.lax.loops import associative_scan, fori_loop, map, scan, while_loop
@@ -18,3 +29,28 @@ from covector.lax.parallel import (
 from covector.transforms.custom_calls import linear_call
 from covector.transforms.custom_solves import custom_linear_solve, custom_root
 from covector.transforms.utilities import stop_gradient
+
+if TYPE_CHECKING:
+    from covector.lax.elementwise import *  # noqa: F403
+    from covector.lax.reductions import *  # noqa: F403
+    from covector.lax.structure import *  # noqa: F403
+
+LAZY = ("elementwise", "reductions", "structure")
+"""The modules whose names are imported when one of them is first used; they load SciPy."""
+
+
+def _lazy() -> dict[str, Any]:
+    modules = [importlib.import_module(f"covector.lax.{name}") for name in LAZY]
+    return {name: getattr(module, name) for module in modules for name in module.__all__}
+
+
+def __getattr__(name: str) -> Any:
+    if not name.startswith("_"):
+        globals().update(_lazy())
+    if name not in globals():
+        raise AttributeError(f"module 'covector.lax' has no attribute {name!r}", name=name)
+    return globals()[name]
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_lazy()})

@@ -1,0 +1,315 @@
+"""Reductions, sorting and contractions under JAX's names.
+
+>>> reduce_sum(np.ones((2, 3)), (1,)), top_k(np.array([3, 5, 4]), 2)[1]
+(array([3., 3.]), array([1, 2], dtype=int32))
+"""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from covector.core.avals import typeof
+from covector.core.pytrees import tree_map
+from covector.lax.elementwise import convert_element_type
+from covector.lax.loops import scan
+from covector.lax.structure import full, pad
+from covector.numpy.indexing import take
+from covector.numpy.registry import as_array
+
+
+def reduce_sum(operand: Any, axes: Sequence[int]) -> Any:
+    """The sum over axes, in the dtype of the operand.
+
+    >>> reduce_sum(np.ones((2, 3)), (0,))
+    array([2., 2., 2.])
+    """
+    return np.sum(operand, axis=tuple(axes), dtype=typeof(operand).dtype)
+
+
+def reduce_prod(operand: Any, axes: Sequence[int]) -> Any:
+    """The product over axes, in the dtype of the operand.
+
+    >>> reduce_prod(np.array([[2, 3], [4, 5]]), (1,))
+    array([ 6, 20])
+    """
+    return np.prod(operand, axis=tuple(axes), dtype=typeof(operand).dtype)
+
+
+def reduce_max(operand: Any, axes: Sequence[int]) -> Any:
+    """The largest element over axes.
+
+    >>> int(reduce_max(np.array([1, 3, 2]), (0,)))
+    3
+    """
+    return np.max(operand, axis=tuple(axes))
+
+
+def reduce_min(operand: Any, axes: Sequence[int]) -> Any:
+    """The smallest element over axes.
+
+    >>> int(reduce_min(np.array([1, 3, 2]), (0,)))
+    1
+    """
+    return np.min(operand, axis=tuple(axes))
+
+
+def reduce_and(operand: Any, axes: Sequence[int]) -> Any:
+    """``&`` over axes.
+
+    >>> int(reduce_and(np.array([7, 5]), (0,)))
+    5
+    """
+    return np.bitwise_and.reduce(operand, axis=tuple(axes))
+
+
+def reduce_or(operand: Any, axes: Sequence[int]) -> Any:
+    """``|`` over axes.
+
+    >>> int(reduce_or(np.array([2, 5]), (0,)))
+    7
+    """
+    return np.bitwise_or.reduce(operand, axis=tuple(axes))
+
+
+def reduce_xor(operand: Any, axes: Sequence[int]) -> Any:
+    """``^`` over axes.
+
+    >>> int(reduce_xor(np.array([7, 5]), (0,)))
+    2
+    """
+    return np.bitwise_xor.reduce(operand, axis=tuple(axes))
+
+
+def reduce(operands: Any, init_values: Any, computation: Callable[..., Any], dimensions: Sequence[int]) -> Any:
+    """Combine the elements over axes, in their order, from ``init_values`` on; trees of arrays together.
+
+    >>> float(reduce(np.array([1.0, 2.0, 3.0]), 0.0, lambda x, y: x + y, (0,)))
+    6.0
+    """
+
+    def rows(x: Any) -> Any:
+        axes = sorted(d % len(typeof(x).shape) for d in dimensions)
+        x = np.moveaxis(as_array(x), axes, range(len(axes)))
+        shape = typeof(x).shape
+        return np.reshape(x, (int(np.prod(shape[: len(axes)], dtype=int)), *shape[len(axes) :]))
+
+    xs = tree_map(rows, operands)
+    init = tree_map(lambda i, x: full(typeof(x).shape[1:], i, typeof(x).dtype), init_values, xs)
+    return scan(lambda carry, x: (computation(carry, x), None), init, xs)[0]
+
+
+def argmax(operand: Any, axis: int, index_dtype: Any) -> Any:
+    """Where the largest element along an axis is.
+
+    >>> argmax(np.array([1, 3, 2]), 0, np.int32)
+    np.int32(1)
+    """
+    return convert_element_type(np.argmax(operand, axis=axis), index_dtype)
+
+
+def argmin(operand: Any, axis: int, index_dtype: Any) -> Any:
+    """Where the smallest element along an axis is.
+
+    >>> argmin(np.array([1, 3, 2]), 0, np.int32)
+    np.int32(0)
+    """
+    return convert_element_type(np.argmin(operand, axis=axis), index_dtype)
+
+
+def _running(f: Callable[..., Any], operand: Any, axis: int, reverse: bool) -> Any:
+    operand = as_array(operand)
+    return np.flip(f(np.flip(operand, axis), axis=axis), axis) if reverse else f(operand, axis=axis)
+
+
+def cumsum(operand: Any, axis: int = 0, reverse: bool = False) -> Any:
+    """Running sums along an axis, from the end with ``reverse``.
+
+    >>> cumsum(np.array([1, 2, 3]), reverse=True)
+    array([6, 5, 3])
+    """
+    return _running(lambda x, axis: np.cumsum(x, axis=axis, dtype=typeof(x).dtype), operand, axis, reverse)
+
+
+def cumprod(operand: Any, axis: int = 0, reverse: bool = False) -> Any:
+    """Running products along an axis.
+
+    >>> cumprod(np.array([1, 2, 3]))
+    array([1, 2, 6])
+    """
+    return _running(lambda x, axis: np.cumprod(x, axis=axis, dtype=typeof(x).dtype), operand, axis, reverse)
+
+
+def cummax(operand: Any, axis: int = 0, reverse: bool = False) -> Any:
+    """The largest element so far along an axis.
+
+    >>> cummax(np.array([1, 3, 2]))
+    array([1, 3, 3])
+    """
+    return _running(np.maximum.accumulate, operand, axis, reverse)
+
+
+def cummin(operand: Any, axis: int = 0, reverse: bool = False) -> Any:
+    """The smallest element so far along an axis.
+
+    >>> cummin(np.array([2, 3, 1]))
+    array([2, 2, 1])
+    """
+    return _running(np.minimum.accumulate, operand, axis, reverse)
+
+
+def cumlogsumexp(operand: Any, axis: int = 0, reverse: bool = False) -> Any:
+    """Logarithms of running sums of exponentials.
+
+    >>> np.exp(cumlogsumexp(np.log(np.array([1.0, 2.0])))).round(6)
+    array([1., 3.])
+    """
+    return _running(np.logaddexp.accumulate, operand, axis, reverse)
+
+
+def sort(operand: Any, dimension: int = -1, is_stable: bool = True, num_keys: int = 1) -> Any:
+    """Sort along an axis; several arrays together, by the first ``num_keys`` of them.
+
+    >>> sort((np.array([2, 1]), np.array([5, 6])))
+    (array([1, 2]), array([6, 5]))
+    """
+    if not isinstance(operand, (list, tuple)):
+        return np.sort(operand, axis=dimension)
+    if not 1 <= num_keys <= len(operand):
+        raise ValueError(f"sort() got num_keys={num_keys} for {len(operand)} operands")
+    arrays = [as_array(x) for x in operand]
+    for i in reversed(range(num_keys)):
+        order = np.argsort(arrays[i], axis=dimension, kind="stable")
+        arrays = [np.take_along_axis(x, order, axis=dimension) for x in arrays]
+    return tuple(arrays)
+
+
+def sort_key_val(keys: Any, values: Any, dimension: int = -1, is_stable: bool = True) -> Any:
+    """Sort keys along an axis, and values along with them.
+
+    >>> sort_key_val(np.array([2, 1]), np.array([5, 6]))
+    (array([1, 2]), array([6, 5]))
+    """
+    return sort((keys, values), dimension)
+
+
+def top_k(operand: Any, k: int, *, axis: int = -1) -> tuple[Any, Any]:
+    """The ``k`` largest elements along an axis, the largest first, and their indices; of equal ones the first first.
+
+    >>> top_k(np.array([3, 5, 4]), 2)[0]
+    array([5, 4])
+    """
+    operand = as_array(operand)
+    n = typeof(operand).shape[axis]
+    if not 0 <= k <= n:
+        raise ValueError(f"top_k() got k={k} for an axis of {n} elements")
+    order = np.flip(n - 1 - np.argsort(np.flip(operand, axis), axis=axis, kind="stable"), axis)
+    order = take(order, np.arange(k), axis=axis)
+    return np.take_along_axis(operand, order, axis=axis), convert_element_type(order, np.int32)
+
+
+def dot_general(
+    lhs: Any, rhs: Any, dimension_numbers: Any, precision: Any = None, preferred_element_type: Any = None
+) -> Any:
+    """Contract and batch axes: ``((contracted of lhs, of rhs), (batched of lhs, of rhs))``; batch axes come first.
+
+    ``precision`` says nothing here.
+
+    >>> dot_general(np.ones((5, 2, 3)), np.ones((5, 3, 4)), (((2,), (1,)), ((0,), (0,)))).shape
+    (5, 2, 4)
+    """
+    (left, right), (left_batch, right_batch) = dimension_numbers
+    n, m = len(typeof(lhs).shape), len(typeof(rhs).shape)
+    a, b = list(range(n)), list(range(n, n + m))
+    for i, j in zip((*left, *left_batch), (*right, *right_batch), strict=True):
+        if typeof(lhs).shape[i] != typeof(rhs).shape[j]:
+            raise ValueError(f"dot_general() pairs axes {i} and {j} of different lengths: {typeof(lhs)} and {typeof(rhs)}")
+        b[j] = a[i]
+    batch = [a[i] for i in left_batch]
+    paired = {*batch, *(a[i] for i in left)}
+    letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+    out = batch + [i for i in a if i not in paired] + [i for i in b if i not in paired]
+    spec = "{},{}->{}".format(*("".join(letters[i] for i in labels) for labels in (a, b, out)))
+    if preferred_element_type is not None:
+        lhs, rhs = convert_element_type(lhs, preferred_element_type), convert_element_type(rhs, preferred_element_type)
+    return np.einsum(spec, as_array(lhs), as_array(rhs))[()]
+
+
+def dot(lhs: Any, rhs: Any, precision: Any = None, preferred_element_type: Any = None) -> Any:
+    """The product of vectors and matrices.
+
+    >>> float(dot(np.ones(3), np.ones(3)))
+    3.0
+    """
+    n, m = len(typeof(lhs).shape), len(typeof(rhs).shape)
+    if n not in (1, 2) or m not in (1, 2):
+        raise TypeError(f"dot() takes vectors and matrices; got {typeof(lhs)} and {typeof(rhs)}")
+    return dot_general(lhs, rhs, (((n - 1,), (0,)), ((), ())), precision, preferred_element_type)
+
+
+def batch_matmul(lhs: Any, rhs: Any, precision: Any = None) -> Any:
+    """Products of matrices, one for each leading index.
+
+    >>> batch_matmul(np.ones((5, 2, 3)), np.ones((5, 3, 4))).shape
+    (5, 2, 4)
+    """
+    return np.matmul(lhs, rhs)
+
+
+def padtype_to_pads(
+    in_shape: Sequence[int], window_shape: Sequence[int], window_strides: Sequence[int], padding: Any
+) -> list[tuple[int, int]]:
+    """The widths that ``"VALID"``, ``"SAME"`` and ``"SAME_LOWER"`` stand for.
+
+    >>> padtype_to_pads((5,), (4,), (1,), "SAME")
+    [(1, 2)]
+    """
+    if padding not in ("VALID", "SAME", "SAME_LOWER"):
+        raise ValueError(f"padding is 'VALID', 'SAME' or 'SAME_LOWER'; got {padding!r}")
+    if padding == "VALID":
+        return [(0, 0)] * len(in_shape)
+    pads = []
+    for n, window, stride in zip(in_shape, window_shape, window_strides, strict=True):
+        total = builtins.max(0, (-(-n // stride) - 1) * stride + window - n)
+        pads.append((total // 2, total - total // 2) if padding == "SAME" else (total - total // 2, total // 2))
+    return pads
+
+
+def reduce_window(
+    operand: Any,
+    init_value: Any,
+    computation: Callable[..., Any],
+    window_dimensions: Sequence[int],
+    window_strides: Sequence[int] | None = None,
+    padding: Any = "VALID",
+    base_dilation: Sequence[int] | None = None,
+    window_dilation: Sequence[int] | None = None,
+) -> Any:
+    """Combine the elements of each window by an associative function, as `add`, `max` and `min` are.
+
+    >>> reduce_window(np.arange(4.0), 0.0, np.add, (2,), (2,))
+    array([1., 5.])
+    """
+    ndim = len(window_dimensions)
+    strides = (1,) * ndim if window_strides is None else tuple(window_strides)
+    base = (1,) * ndim if base_dilation is None else tuple(base_dilation)
+    apart = (1,) * ndim if window_dilation is None else tuple(window_dilation)
+    extents = [(w - 1) * d + 1 for w, d in zip(window_dimensions, apart, strict=True)]
+    if isinstance(padding, str):
+        dilated = [builtins.max(0, (n - 1) * d + 1) for n, d in zip(typeof(operand).shape, base, strict=True)]
+        padding = padtype_to_pads(dilated, extents, strides, padding)
+    x = pad(operand, init_value, [(low, high, d - 1) for (low, high), d in zip(padding, base, strict=True)])
+    for axis, (window, stride, step, extent) in enumerate(zip(window_dimensions, strides, apart, extents, strict=True)):
+        stop = builtins.max(0, typeof(x).shape[axis] - extent + 1)
+        before = (builtins.slice(None),) * axis
+        parts = [x[(*before, builtins.slice(i * step, i * step + stop, stride))] for i in range(window)]
+        x = parts[0]
+        for part in parts[1:]:
+            x = computation(x, part)
+    return computation(convert_element_type(init_value, typeof(x).dtype), x)
+
+
+__all__ = [n for n in dir() if not n.startswith("_") and getattr(globals()[n], "__module__", "") == __name__]
