@@ -99,7 +99,7 @@ WRITTEN: list[tuple[str, str, str, str]] = [
      "shares = ties / np.add.reduce(ties, axes, dtype=np.intp, keepdims=True)", "shares = ties / 1"),
     ("a variance is not conjugated", "reductions", "scale(conj_p.bind(weights), t)", "scale(weights, t)"),
     ("argmax along a batch is off by one", "reductions", "shifted = axis + (axis >= d)", "shifted = axis + (axis > d)"),
-    ("the conjugate of an adjoint is dropped", "primitives/linalg", "return conj(swap(x))", "return swap(x)"),
+    ("the conjugate of an adjoint is dropped", "primitives/linalg/solving", "return conj(swap(x))", "return swap(x)"),
     ("a bilinear map has one tangent", "derivations",
      "left if type(ty) is Zero else add_p.bind(left, bind(x, ty, **params))", "left"),
     ("the cotangent of one argument is given to the other", "derivations",
