@@ -41,7 +41,8 @@ shift_left = np.left_shift
 
 
 def _dtype(x: Any) -> np.dtype[Any]:
-    return np.dtype(typeof(x).dtype)
+    found: np.dtype[Any] = np.dtype(typeof(x).dtype)
+    return found
 
 
 def div(x: Any, y: Any) -> Any:
