@@ -190,7 +190,8 @@ def advanced_indices(draw: Any, shape: Shape) -> Any:
         else:
             index.append(draw(st.integers(-n, n - 1)))
     for extra in draw(st.lists(st.sampled_from([np.newaxis, Ellipsis]), max_size=1)):
-        index.insert(draw(st.integers(0, len(index))), extra)
+        stays_last = extra is Ellipsis and rest < len(shape)  # before an entry it would move that to another axis
+        index.insert(len(index) if stays_last else draw(st.integers(0, len(index))), extra)
     return tuple(index)
 
 
