@@ -26,7 +26,7 @@ from covector.transforms.utilities import ravel_pytree, stop_gradient
 from covector.transforms.vmap import vmap
 
 if TYPE_CHECKING:
-    from covector import checkify, debug, lax, nn, random, scipy
+    from covector import checkify, debug, lax, nn, random, scipy, tree_util
     from covector.backends.run import register_backend, use_backend
     from covector.debug import checking_leaks, debug_nans, disable_jit
     from covector.passes.legalize import legalize
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 LAZY = {
-    **{name: f"covector.{name}" for name in ("checkify", "debug", "lax", "nn", "random", "scipy")},
+    **{name: f"covector.{name}" for name in ("checkify", "debug", "lax", "nn", "random", "scipy", "tree_util")},
     **dict.fromkeys(["checking_leaks", "debug_nans", "disable_jit"], "covector.debug"),
     **dict.fromkeys(["register_backend", "use_backend"], "covector.backends.run"),
     "legalize": "covector.passes.legalize",
@@ -157,6 +157,7 @@ __all__ = [
     "scipy",
     "stop_gradient",
     "tree",
+    "tree_util",
     "typeof",
     "use_backend",
     "value_and_grad",
