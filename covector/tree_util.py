@@ -197,7 +197,7 @@ def register_dataclass(
     def unflatten(metadata: Any, children: Any) -> Any:
         return nodetype(**dict(zip(data, children, strict=True)), **dict(zip(meta, metadata, strict=True)))
 
-    register_pytree_node(nodetype, flatten, unflatten)  # type: ignore[arg-type]
+    register_pytree_node(nodetype, flatten, unflatten)
     return nodetype
 
 
