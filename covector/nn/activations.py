@@ -8,15 +8,9 @@ import numpy as np
 from scipy import special
 
 from covector.core.avals import typeof
-from covector.numpy.registry import as_array
+from covector.numpy.registry import as_array, inexact
 from covector.primitives.arrays.shaping import convert_to
 from covector.transforms.utilities import stop_gradient
-
-
-def _floating(x: Any) -> Any:
-    """An array of real or complex numbers."""
-    x = as_array(x)
-    return x if typeof(x).dtype.kind in "fc" else np.astype(x, np.float64)
 
 
 def identity(x: Any) -> Any:
@@ -47,7 +41,7 @@ def relu6(x: Any) -> Any:
         >>> relu6(np.array([-1.0, 2.0, 9.0]))
         array([0., 2., 6.])
     """
-    return _clipped(_floating(x), 0, 6)
+    return _clipped(inexact(x), 0, 6)
 
 
 def _clipped(x: Any, low: float, high: float) -> Any:
@@ -63,7 +57,7 @@ def sigmoid(x: Any) -> Any:
         >>> float(sigmoid(0.0))
         0.5
     """
-    x = _floating(x)
+    x = inexact(x)
     return convert_to(special.expit(x), typeof(x).dtype)
 
 
@@ -74,7 +68,7 @@ def log_sigmoid(x: Any) -> Any:
         >>> float(log_sigmoid(-1000.0))
         -1000.0
     """
-    x = _floating(x)
+    x = inexact(x)
     return convert_to(special.log_expit(x), typeof(x).dtype)
 
 
@@ -85,7 +79,7 @@ def softplus(x: Any) -> Any:
         >>> float(softplus(1000.0))
         1000.0
     """
-    x = _floating(x)
+    x = inexact(x)
     return np.logaddexp(x, np.zeros((), typeof(x).dtype))
 
 
@@ -96,7 +90,7 @@ def soft_sign(x: Any) -> Any:
         >>> float(soft_sign(1.0))
         0.5
     """
-    x = _floating(x)
+    x = inexact(x)
     return x / (1 + np.abs(x))
 
 
@@ -107,7 +101,7 @@ def silu(x: Any) -> Any:
         >>> float(silu(0.0))
         0.0
     """
-    x = _floating(x)
+    x = inexact(x)
     return x * sigmoid(x)
 
 
@@ -121,7 +115,7 @@ def mish(x: Any) -> Any:
         >>> float(mish(0.0))
         0.0
     """
-    x = _floating(x)
+    x = inexact(x)
     return x * np.tanh(softplus(x))
 
 
@@ -132,7 +126,7 @@ def leaky_relu(x: Any, negative_slope: Any = 1e-2) -> Any:
         >>> leaky_relu(np.array([-1.0, 2.0]))
         array([-0.01,  2.  ])
     """
-    x = _floating(x)
+    x = inexact(x)
     return np.where(x >= 0, x, negative_slope * x)
 
 
@@ -143,7 +137,7 @@ def hard_tanh(x: Any) -> Any:
         >>> hard_tanh(np.array([-3.0, 0.5]))
         array([-1. ,  0.5])
     """
-    x = _floating(x)
+    x = inexact(x)
     number = typeof(x).dtype.type
     return np.where(x < -1, number(-1), np.where(x > 1, number(1), x))
 
@@ -155,7 +149,7 @@ def hard_sigmoid(x: Any) -> Any:
         >>> float(hard_sigmoid(0.0))
         0.5
     """
-    return relu6(_floating(x) + 3) / 6
+    return relu6(inexact(x) + 3) / 6
 
 
 def hard_silu(x: Any) -> Any:
@@ -165,7 +159,7 @@ def hard_silu(x: Any) -> Any:
         >>> float(hard_silu(3.0))
         3.0
     """
-    x = _floating(x)
+    x = inexact(x)
     return x * hard_sigmoid(x)
 
 
@@ -179,7 +173,7 @@ def elu(x: Any, alpha: Any = 1.0) -> Any:
         >>> float(elu(2.0))
         2.0
     """
-    x = _floating(x)
+    x = inexact(x)
     below = np.where(x > 0, np.zeros((), typeof(x).dtype), x)
     return np.where(x > 0, x, alpha * np.expm1(below))
 
@@ -191,7 +185,7 @@ def celu(x: Any, alpha: Any = 1.0) -> Any:
         >>> float(celu(2.0))
         2.0
     """
-    x = _floating(x)
+    x = inexact(x)
     below = np.where(x > 0, np.zeros((), typeof(x).dtype), x)
     return np.where(x > 0, x, alpha * np.expm1(below / alpha))
 
@@ -221,7 +215,7 @@ def gelu(x: Any, approximate: bool = True) -> Any:
         >>> float(gelu(0.0))
         0.0
     """
-    x = _floating(x)
+    x = inexact(x)
     if approximate:
         return x * (0.5 * (1 + np.tanh(np.sqrt(2 / np.pi).astype(typeof(x).dtype) * (x + 0.044715 * x**3))))
     return x * convert_to(special.ndtr(x), typeof(x).dtype)
@@ -234,7 +228,7 @@ def glu(x: Any, axis: int = -1) -> Any:
         >>> glu(np.array([2.0, 0.0]))
         array([1.])
     """
-    first, second = np.split(_floating(x), 2, axis)
+    first, second = np.split(inexact(x), 2, axis)
     return first * sigmoid(second)
 
 
@@ -245,7 +239,7 @@ def squareplus(x: Any, b: Any = 4.0) -> Any:
         >>> float(squareplus(0.0))
         1.0
     """
-    x = _floating(x)
+    x = inexact(x)
     return (x + np.sqrt(x * x + b)) / 2
 
 
@@ -256,7 +250,7 @@ def sparse_plus(x: Any) -> Any:
         >>> float(sparse_plus(0.0))
         0.25
     """
-    x = _floating(x)
+    x = inexact(x)
     return np.where(x <= -1, np.zeros((), typeof(x).dtype), np.where(x >= 1, x, (x + 1) ** 2 / 4))
 
 
@@ -267,7 +261,7 @@ def sparse_sigmoid(x: Any) -> Any:
         >>> float(sparse_sigmoid(0.0))
         0.5
     """
-    return _clipped((_floating(x) + 1) / 2, 0, 1)
+    return _clipped((inexact(x) + 1) / 2, 0, 1)
 
 
 # --- over an axis -----------------------------------------------------------------------------------------------------
@@ -285,7 +279,7 @@ def softmax(x: Any, axis: Any = -1, where: Any = None) -> Any:
         >>> softmax(np.array([1000.0, 1000.0]))
         array([0.5, 0.5])
     """
-    x = _floating(x)
+    x = inexact(x)
     raised = x if where is None else np.where(where, x, -np.inf)
     top = np.max(raised, axis=axis, keepdims=True)
     parts = np.exp(raised - stop_gradient(np.where(np.isfinite(top), top, 0)))
@@ -299,7 +293,7 @@ def log_softmax(x: Any, axis: Any = -1, where: Any = None) -> Any:
         >>> log_softmax(np.array([0.0, -2000.0]))
         array([    0., -2000.])
     """
-    x = _floating(x)
+    x = inexact(x)
     raised = x if where is None else np.where(where, x, -np.inf)
     top = np.max(raised, axis=axis, keepdims=True)
     shifted = raised - stop_gradient(np.where(np.isfinite(top), top, 0))
@@ -321,7 +315,7 @@ def standardize(x: Any, axis: Any = -1, mean: Any = None, variance: Any = None, 
         >>> np.round(standardize(np.array([1.0, 3.0])), 3)
         array([-1.,  1.])
     """
-    x = _floating(x)
+    x = inexact(x)
     options = {"axis": axis, "keepdims": True, **({} if where is None else {"where": where})}
     mean = np.mean(x, **options) if mean is None else mean
     if variance is None:

@@ -56,8 +56,8 @@ from covector.core.avals import dtype_of, shape_of, typeof
 from covector.core.primitive import TracerBase, apply_to_one
 from covector.numpy.contraction import LETTERS, pairwise
 from covector.numpy.hermitian import expmh, logmh, matrix_function, powmh, sqrtmh
-from covector.numpy.registry import as_array, canonical_axis, implements, reject
-from covector.primitives.arrays.shaping import convert_to, real_dtype, reshape_p, reshape_to
+from covector.numpy.registry import as_array, canonical_axis, implements, inexact, reject
+from covector.primitives.arrays.shaping import real_dtype, reshape_p, reshape_to
 from covector.primitives.linalg.decompositions import eig_p, eigh_p, qr_p, svd_p
 from covector.primitives.linalg.determinants import det_p, slogdet_p
 from covector.primitives.linalg.solving import (
@@ -80,19 +80,10 @@ _functions: tuple[Any, ...] = (eig, eigh, qr, slogdet, svd)
 _EigResult, _EighResult, _QRResult, _SlogdetResult, _SVDResult = (type(f(np.eye(1))) for f in _functions)
 
 
-def _inexact(x: Any) -> Any:
-    """An array or tracer in the dtype that NumPy computes with: integers and booleans as float64."""
-    aval = typeof(x) if isinstance(x, TracerBase) else None
-    if aval is None or aval.weak_type:
-        x = as_array(x)
-        aval = typeof(x)
-    return convert_to(x, np.dtype(np.float64)) if aval.dtype.kind in "biu" else x
-
-
 def _matrices(x: Any, who: str, square: bool = True) -> Any:
     if type(x) is np.ndarray and x.ndim == 2 and x.shape[0] == x.shape[1] and x.dtype.char in "fdFD":
         return x
-    x = _inexact(x)
+    x = inexact(x)
     check_matrices(f"numpy.linalg.{who}", typeof(x), square=square)
     return x
 
@@ -182,7 +173,7 @@ def _with_columns(solver: Callable[[Any], Any], a: Any, b: Any, who: str) -> Any
     """Solve for a matrix of right-hand sides, or for one vector as a column."""
     aval, equations = typeof(b) if isinstance(b, TracerBase) else None, a.shape[-1]
     if aval is None or aval.weak_type or aval.dtype.kind not in "fc":
-        b = _inexact(b)
+        b = inexact(b)
         aval = typeof(b)
     if aval.dtype.char not in "fdFD":
         raise TypeError(f"{who}: array type {aval.dtype} is unsupported in linalg")
@@ -232,7 +223,7 @@ def triangular_solve(
         array([1., 2.])
     """
     who = "covector.numpy.linalg.triangular_solve"
-    a, b = _inexact(a), _inexact(b)
+    a, b = inexact(a), inexact(b)
     check_matrices(who, typeof(a))
     if conjugate_a:
         a = np.conj(a)
@@ -284,7 +275,7 @@ def _precision(a: Any) -> float:
 @implements(lstsq)
 def _lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
     """``numpy.linalg.lstsq``.  Where values are not known (under jit and vmap) the residuals are those for full rank."""
-    a, b = _matrices(a, "lstsq", square=False), _inexact(b)
+    a, b = _matrices(a, "lstsq", square=False), inexact(b)
     m, n = shape_of(a)[-2:]
     if len(shape_of(a)) != 2 or len(shape_of(b)) not in (1, 2):
         raise LinAlgError(f"numpy.linalg.lstsq takes a matrix and a vector or matrix, and got {typeof(a)} and {typeof(b)}")
@@ -388,7 +379,7 @@ def _multi_dot(arrays: Sequence[Any], *, out: Any = None) -> Any:
 
 @implements(norm)
 def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
-    x = _inexact(x)
+    x = inexact(x)
     ndim = len(shape_of(x))
     if axis is None and ord is None:
         axes: tuple[int, ...] = tuple(range(ndim))
@@ -455,7 +446,7 @@ def _matrix_norm(x: Any, ord: Any, rows: int, columns: int) -> Any:
 
 @implements(vector_norm)
 def _linalg_vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:
-    x = _inexact(x)
+    x = inexact(x)
     shape = shape_of(x)
     given = range(len(shape)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
     axes = tuple(canonical_axis(k, len(shape), "numpy.linalg.vector_norm") for k in given)
@@ -491,7 +482,7 @@ def _matrix_rank(A: Any, tol: Any = None, hermitian: bool = False, *, rtol: Any 
     s = _svd(A, compute_uv=False, hermitian=hermitian)
     if tol is not None:
         return np.sum(s > column(as_array(tol)), axis=-1)
-    relative = _precision(_inexact(A)) if rtol is None else column(as_array(rtol))
+    relative = _precision(inexact(A)) if rtol is None else column(as_array(rtol))
     return np.sum(s > relative * np.max(s, axis=-1, keepdims=True, initial=0), axis=-1)
 
 

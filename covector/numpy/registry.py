@@ -61,6 +61,18 @@ def as_array(x: Any) -> Any:
     return np.asarray(x)
 
 
+def inexact(x: Any) -> Any:
+    """An array or tracer of real or complex numbers: integers and booleans as float64, in which NumPy computes with them."""
+    x = as_array(x)
+    return x if typeof(x).dtype.kind in "fc" else np.astype(x, np.float64)
+
+
+def floating(x: Any) -> Any:
+    """An array or tracer of real numbers, of float64 where it had another kind."""
+    x = as_array(x)
+    return x if typeof(x).dtype.kind == "f" else np.astype(x, np.float64)
+
+
 def contains_tracer(x: Any) -> bool:
     """Whether a value, or a nested list or tuple of values, holds a tracer."""
     if isinstance(x, (list, tuple)):

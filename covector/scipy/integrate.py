@@ -30,7 +30,7 @@ from covector.core.primitive import TracerBase
 from covector.core.pytrees import tree_map
 from covector.interpreters.closures import reachable_tracers
 from covector.lax.loops import scan, while_loop
-from covector.numpy.registry import as_array
+from covector.numpy.registry import as_array, inexact
 from covector.transforms.callbacks import pure_callback
 from covector.transforms.custom_calls import closure_convert
 from covector.transforms.jacobian import jacobian
@@ -297,7 +297,7 @@ def _solved(f: Any, y0: Any, start: Any, end: Any, times: Any, control: tuple[An
     """The solution as vectors ``f[T,n]``, how to unravel one, the number of calls, and whether it failed."""
     if isinstance(y0, list) and all(shape_of(v) == () for v in y0):
         y0 = np.stack([as_array(v) for v in y0])
-    y0, unravel = ravel_pytree(tree_map(_inexact, y0))
+    y0, unravel = ravel_pytree(tree_map(inexact, y0))
     dtype = typeof(y0).dtype
     start, end, times = (np.astype(as_array(v), np.float64) for v in (start, end, times))
     sign = np.where(stop_gradient(end) < stop_gradient(start), -1.0, 1.0)
@@ -312,11 +312,6 @@ def _solved(f: Any, y0: Any, start: Any, end: Any, times: Any, control: tuple[An
     solver = RungeKutta(slope, sign * end, *control)
     final, ys = scan(solver.until, solver.start(sign * start, y0), sign * times)
     return ys, unravel, final["nfev"], final["failed"]
-
-
-def _inexact(x: Any) -> Any:
-    x = as_array(x)
-    return x if typeof(x).dtype.kind in "fc" else np.astype(x, np.float64)
 
 
 def _rms(x: Any) -> Any:

@@ -20,16 +20,11 @@ import numpy as np
 
 from covector.core.avals import shape_of, typeof
 from covector.core.primitive import TracerBase
-from covector.numpy.registry import as_array
+from covector.numpy.registry import inexact
 from covector.primitives.arrays.subscripts import index
 from covector.scipy.structured import solve_banded
 
 BOUNDARIES = ("not-a-knot", "natural", "clamped")
-
-
-def _inexact(x: Any) -> Any:
-    x = as_array(x)
-    return x if typeof(x).dtype.kind in "fc" else np.astype(x, np.float64)
 
 
 def _check_rising(x: Any, who: str) -> None:
@@ -49,7 +44,7 @@ class PiecewiseCubic:
 
     def __init__(self, x: Any, y: Any, axis: int, extrapolate: bool):
         who = type(self).__name__
-        x, y = _inexact(x), _inexact(y)
+        x, y = inexact(x), inexact(y)
         _check_rising(x, who)
         self.axis = axis % len(shape_of(y))
         self.x, self.extrapolate = x, extrapolate
@@ -71,7 +66,7 @@ class PiecewiseCubic:
 
     def __call__(self, x: Any, nu: int = 0, extrapolate: bool | None = None) -> Any:
         """The value, or the derivative of an order, at points of any shape."""
-        x = _inexact(x)
+        x = inexact(x)
         i = _interval(self.x, x)
         shape = shape_of(x)
         trailing = [1] * (len(shape_of(self.c)) - 2)
@@ -188,8 +183,8 @@ class RegularGridInterpolator:
     def __init__(
         self, points: Sequence[Any], values: Any, method: str = "linear", bounds_error: bool = True, fill_value: Any = np.nan
     ):
-        self.grid = tuple(_inexact(p) for p in points)
-        self.values = _inexact(values)
+        self.grid = tuple(inexact(p) for p in points)
+        self.values = inexact(values)
         self.method, self.bounds_error, self.fill_value = method, bounds_error, fill_value
         self.check_method(method)
         for p in self.grid:
@@ -208,7 +203,7 @@ class RegularGridInterpolator:
         self.check_method(method)
         d = len(self.grid)
         is_tuple = isinstance(xi, tuple)
-        xi = np.stack(np.broadcast_arrays(*(_inexact(x) for x in xi)), -1) if is_tuple else _inexact(xi)
+        xi = np.stack(np.broadcast_arrays(*(inexact(x) for x in xi)), -1) if is_tuple else inexact(xi)
         if not is_tuple and len(shape_of(xi)) == 1 and shape_of(xi)[0] % d == 0:
             xi = np.reshape(xi, (-1, d))
         if shape_of(xi)[-1:] != (d,):

@@ -21,7 +21,7 @@ import scipy.linalg as _scipy
 from covector.core.avals import shape_of, typeof
 from covector.numpy.indexing import take
 from covector.numpy.linalg import triangular_solve
-from covector.numpy.registry import as_array
+from covector.numpy.registry import as_array, inexact
 from covector.primitives.linalg.analytic import analytic_p
 from covector.primitives.linalg.factoring import lu_p, schur_p
 from covector.primitives.linalg.solving import read_triangle
@@ -30,11 +30,6 @@ from covector.scipy.structured import solve_banded as solve_banded
 from covector.scipy.structured import solve_toeplitz as solve_toeplitz
 from covector.scipy.structured import solveh_banded as solveh_banded
 from covector.scipy.subspaces import null_space_of
-
-
-def _matrix(a: Any) -> Any:
-    a = as_array(a)
-    return a if typeof(a).dtype.kind in "fc" else np.astype(a, np.float64)
 
 
 def _adjoint(a: Any) -> Any:
@@ -63,7 +58,7 @@ def solve(a: Any, b: Any, lower: bool = False, *, assume_a: str | None = None, t
         array([0.5 , 0.25])
     """
     _check_ignored(ignored)
-    a = _matrix(a)
+    a = inexact(a)
     kind = SHORT.get(assume_a, assume_a)
     if kind in ("upper triangular", "lower triangular"):
         return solve_triangular(a, b, trans=int(transposed), lower=kind.startswith("lower"))
@@ -125,7 +120,7 @@ def cholesky(a: Any, lower: bool = False, **ignored: Any) -> Any:
         array([[2.]])
     """
     _check_ignored(ignored)
-    a = read_triangle(_matrix(a), lower)
+    a = read_triangle(inexact(a), lower)
     return np.linalg.cholesky(a) if lower else _adjoint(np.linalg.cholesky(a))
 
 
@@ -162,7 +157,7 @@ def lu(a: Any, permute_l: bool = False, p_indices: bool = False, **ignored: Any)
                [4., 4.]])
     """
     _check_ignored(ignored)
-    order, lower, upper = lu_p.bind(_matrix(a))
+    order, lower, upper = lu_p.bind(inexact(a))
     if permute_l:
         return np.take_along_axis(lower, order[..., None], axis=-2), upper
     if p_indices:
@@ -180,7 +175,7 @@ def lu_factor(a: Any, **ignored: Any) -> tuple[Any, Any]:
         array([0.5])
     """
     _check_ignored(ignored)
-    order, lower, upper = lu_p.bind(_matrix(a))
+    order, lower, upper = lu_p.bind(inexact(a))
     return np.tril(lower, -1) + upper, np.argsort(order, axis=-1)
 
 
@@ -199,7 +194,7 @@ def lu_solve(lu_and_piv: tuple[Any, Any], b: Any, trans: int = 0, **ignored: Any
 def inv(a: Any, **ignored: Any) -> Any:
     """The inverse of a matrix."""
     _check_ignored(ignored)
-    return np.linalg.inv(_matrix(a))
+    return np.linalg.inv(inexact(a))
 
 
 def pinvh(a: Any, atol: float | None = None, rtol: float | None = None, lower: bool = True, **ignored: Any) -> Any:
@@ -211,7 +206,7 @@ def pinvh(a: Any, atol: float | None = None, rtol: float | None = None, lower: b
                [0. , 0. ]])
     """
     _check_ignored(ignored)
-    a = read_triangle(_matrix(a), lower)
+    a = read_triangle(inexact(a), lower)
     n, eps = shape_of(a)[-1], np.finfo(typeof(a).dtype).eps
     if atol:
         raise ValueError("pinvh takes rtol, and no atol")
@@ -228,7 +223,7 @@ def solve_sylvester(a: Any, b: Any, q: Any) -> Any:
         >>> solve_sylvester(np.eye(1), np.eye(1), np.ones((1, 1)))
         array([[0.5]])
     """
-    a, b, q = _matrix(a), _matrix(b), _matrix(q)
+    a, b, q = inexact(a), inexact(b), inexact(q)
     if (shape_of(a)[-2:], shape_of(b)[-2:]) != ((shape_of(q)[-2],) * 2, (shape_of(q)[-1],) * 2):
         raise ValueError(f"solve_sylvester needs square matrices that fit {typeof(q)}, got {typeof(a)} and {typeof(b)}")
     return sylvester_p.bind(a, b, q)
@@ -241,8 +236,8 @@ def solve_continuous_lyapunov(a: Any, q: Any) -> Any:
         >>> solve_continuous_lyapunov(np.eye(1), np.ones((1, 1)))
         array([[0.5]])
     """
-    a = _matrix(a)
-    return sylvester_p.bind(a, _adjoint(a), _matrix(q))
+    a = inexact(a)
+    return sylvester_p.bind(a, _adjoint(a), inexact(q))
 
 
 solve_lyapunov = solve_continuous_lyapunov
@@ -255,7 +250,7 @@ def solve_discrete_lyapunov(a: Any, q: Any) -> Any:
         >>> solve_discrete_lyapunov(np.full((1, 1), 0.5), np.ones((1, 1)))
         array([[1.33333333]])
     """
-    a, q = _matrix(a), _matrix(q)
+    a, q = inexact(a), inexact(q)
     n = shape_of(a)[-1]
     system = np.eye(n * n) - np.kron(a, np.conj(a))
     return np.reshape(np.linalg.solve(system, np.reshape(q, (-1,))), (n, n))
@@ -271,7 +266,7 @@ def expm(A: Any) -> Any:
         >>> expm(np.zeros((1, 1)))
         array([[1.]])
     """
-    return analytic_p.bind(_matrix(A), of="expm")
+    return analytic_p.bind(inexact(A), of="expm")
 
 
 def logm(A: Any) -> Any:
@@ -281,7 +276,7 @@ def logm(A: Any) -> Any:
         >>> logm(np.eye(1))
         array([[0.]])
     """
-    return analytic_p.bind(_matrix(A), of="logm")
+    return analytic_p.bind(inexact(A), of="logm")
 
 
 def sqrtm(A: Any) -> Any:
@@ -291,7 +286,7 @@ def sqrtm(A: Any) -> Any:
         >>> sqrtm(np.full((1, 1), 4.0))
         array([[2.]])
     """
-    return analytic_p.bind(_matrix(A), of="sqrtm")
+    return analytic_p.bind(inexact(A), of="sqrtm")
 
 
 def expm_frechet(A: Any, E: Any, compute_expm: bool = True, **ignored: Any) -> Any:
@@ -301,7 +296,7 @@ def expm_frechet(A: Any, E: Any, compute_expm: bool = True, **ignored: Any) -> A
         >>> expm_frechet(np.zeros((1, 1)), np.ones((1, 1)), compute_expm=False)
         array([[1.]])
     """
-    derivative = analytic_p.bind(_matrix(A), _matrix(E), of="expm")
+    derivative = analytic_p.bind(inexact(A), inexact(E), of="expm")
     return (expm(A), derivative) if compute_expm else derivative
 
 
@@ -314,7 +309,7 @@ def polar(a: Any, side: str = "right") -> tuple[Any, Any]:
     """
     if side not in ("left", "right"):
         raise ValueError(f"polar got side={side!r}: give 'left' or 'right'")
-    a = _matrix(a)
+    a = inexact(a)
     w, _, vh = np.linalg.svd(a, full_matrices=False)
     u = w @ vh
     return u, _adjoint(u) @ a if side == "right" else a @ _adjoint(u)
@@ -330,7 +325,7 @@ def schur(a: Any, output: str = "real", **ignored: Any) -> tuple[Any, Any]:
     _check_ignored(ignored)
     if output not in ("real", "complex"):
         raise ValueError(f"schur got output={output!r}: give 'real' or 'complex'")
-    t, z = schur_p.bind(_matrix(a), output=output)
+    t, z = schur_p.bind(inexact(a), output=output)
     return t, z
 
 
@@ -354,10 +349,10 @@ def eigh(a: Any, b: Any = None, *, lower: bool = True, eigvals_only: bool = Fals
     _check_ignored(ignored)
     side: Any = "L" if lower else "U"
     if b is None:
-        return np.linalg.eigvalsh(_matrix(a), side) if eigvals_only else tuple(np.linalg.eigh(_matrix(a), side))
+        return np.linalg.eigvalsh(inexact(a), side) if eigvals_only else tuple(np.linalg.eigh(inexact(a), side))
     if type not in (1, 2, 3):
         raise ValueError(f"eigh got type={type!r}: give 1, 2 or 3")
-    a, root = read_triangle(_matrix(a), lower), cholesky(b, lower=True) if lower else _adjoint(cholesky(b))
+    a, root = read_triangle(inexact(a), lower), cholesky(b, lower=True) if lower else _adjoint(cholesky(b))
     half = solve_triangular(root, a, lower=True) if type == 1 else _adjoint(root) @ a
     reduced = _adjoint(solve_triangular(root, _adjoint(half), lower=True)) if type == 1 else half @ root
     if eigvals_only:
@@ -383,7 +378,7 @@ def eigh_tridiagonal(d: Any, e: Any, eigvals_only: bool = False, **ignored: Any)
         >>> eigh_tridiagonal(np.ones(2), np.ones(1), eigvals_only=True)
         array([0., 2.])
     """
-    return eigh(_tridiagonal(_matrix(d), _matrix(e)), eigvals_only=eigvals_only, **ignored)
+    return eigh(_tridiagonal(inexact(d), inexact(e)), eigvals_only=eigvals_only, **ignored)
 
 
 def eigvalsh_tridiagonal(d: Any, e: Any, **ignored: Any) -> Any:
@@ -399,7 +394,7 @@ def svdvals(a: Any, **ignored: Any) -> Any:
         array([2., 1.])
     """
     _check_ignored(ignored)
-    return np.linalg.svd(_matrix(a), compute_uv=False)
+    return np.linalg.svd(inexact(a), compute_uv=False)
 
 
 def null_space(A: Any, rcond: float | None = None) -> Any:
@@ -412,7 +407,7 @@ def null_space(A: Any, rcond: float | None = None) -> Any:
         array([[0.],
                [1.]])
     """
-    return null_space_of(_matrix(A), rcond)
+    return null_space_of(inexact(A), rcond)
 
 
 # --- matrices of a pattern --------------------------------------------------------------------------------------------

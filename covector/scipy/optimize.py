@@ -28,7 +28,7 @@ from covector.core.avals import ShapedArray, shape_of, typeof
 from covector.core.primitive import TracerBase
 from covector.core.pytrees import tree_leaves, tree_map
 from covector.interpreters.closures import reachable_tracers
-from covector.numpy.registry import as_array
+from covector.numpy.registry import floating
 from covector.transforms.autodiff import grad, jvp, value_and_grad
 from covector.transforms.callbacks import pure_callback
 from covector.transforms.custom_calls import closure_convert
@@ -51,7 +51,7 @@ class Problem:
 
     def __init__(self, fun: Callable[..., Any], x0: Any, args: Any):
         args = args if isinstance(args, tuple) else (args,)
-        self.guess, self.unravel = ravel_pytree(tree_map(_floating, x0))
+        self.guess, self.unravel = ravel_pytree(tree_map(floating, x0))
         self.fun: Any = lambda v: fun(self.unravel(v), *args)
         self.is_known = not isinstance(self.guess, TracerBase) and next(reachable_tracers([fun, args]), None) is None
         """Whether all values are known, so that SciPy can be called at once, with the function as it is."""
@@ -83,11 +83,6 @@ class Problem:
 
         x, (success, status, nit, nfev) = custom_root(zero, stop_gradient(self.guess), solve, solve_linear, has_aux=True)
         return OptimizeResult(x=self.unravel(x), success=success, status=status, nit=nit, nfev=nfev)
-
-
-def _floating(x: Any) -> Any:
-    x = as_array(x)
-    return x if typeof(x).dtype.kind == "f" else np.astype(x, np.float64)
 
 
 def solve_linear(g: Callable[[Any], Any], y: Any) -> Any:

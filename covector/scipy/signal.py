@@ -17,7 +17,7 @@ import scipy.signal as _scipy
 
 from covector.core.avals import shape_of, typeof
 from covector.lax.loops import scan
-from covector.numpy.registry import as_array, canonical_axes
+from covector.numpy.registry import as_array, canonical_axes, inexact
 from covector.primitives.math.arithmetic import real
 
 MODES = ("full", "valid", "same")
@@ -223,8 +223,7 @@ def detrend(data: Any, axis: int = -1, type: str = "linear") -> Any:
     """
     if type not in ("linear", "l", "constant", "c"):
         raise ValueError("Trend type must be 'linear' or 'constant'.")
-    data = as_array(data)
-    data = data if typeof(data).dtype.kind in "fc" else np.astype(data, np.float64)
+    data = inexact(data)
     mean = np.mean(data, axis=axis, keepdims=True)
     if type in ("constant", "c"):
         return data - mean

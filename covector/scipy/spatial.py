@@ -20,7 +20,7 @@ import numpy as np
 
 from covector.core.avals import shape_of, typeof
 from covector.core.primitive import TracerBase
-from covector.numpy.registry import as_array
+from covector.numpy.registry import as_array, floating
 
 
 def _root(x: Any, p: float = 2.0) -> Any:
@@ -68,7 +68,7 @@ def _points(x: Any, who: str) -> Any:
     x = as_array(x)
     if len(shape_of(x)) != 2:
         raise ValueError(f"{who} got points {typeof(x)}: give an array f[n,d]")
-    return x if typeof(x).dtype.kind == "f" else np.astype(x, np.float64)
+    return floating(x)
 
 
 def _metric(name: str, points: Callable[[], Any], given: dict[str, Any], who: str) -> Callable[[Any, Any], Any]:

@@ -14,11 +14,10 @@ from typing import Any
 import numpy as np
 import scipy.special as _scipy
 
-from covector.core.avals import typeof
 from covector.nn.activations import log_softmax as _log_softmax
 from covector.nn.activations import softmax as _softmax
 from covector.numpy.reductions import logsumexp as logsumexp
-from covector.numpy.registry import as_array
+from covector.numpy.registry import as_array, inexact
 from covector.primitives.math.special_functions import TABLE
 
 OWN = ("comb", "factorial", "logsumexp", "log_softmax", "multigammaln", "polygamma", "softmax")
@@ -94,8 +93,7 @@ def factorial(n: Any, exact: bool = False) -> Any:
     """
     if exact:
         return _scipy.factorial(n, exact=True)
-    n = as_array(n)
-    n = n if typeof(n).dtype.kind in "fc" else np.astype(n, np.float64)
+    n = inexact(n)
     return np.where(n < 0, 0.0, _scipy.gamma(np.where(n < 0, 0.0, n) + 1))[()]
 
 

@@ -13,16 +13,10 @@ import numpy as np
 import scipy.linalg
 
 from covector.core.avals import ShapedArray, shape_of, typeof
-from covector.numpy.registry import as_array
+from covector.numpy.registry import inexact
 from covector.transforms.callbacks import pure_callback
 from covector.transforms.custom_solves import custom_linear_solve
 from covector.transforms.utilities import stop_gradient
-
-
-def _floating(x: Any) -> Any:
-    x = as_array(x)
-    return x if typeof(x).dtype.kind in "fc" else np.astype(x, np.float64)
-
 
 Solver = Callable[..., Any]
 
@@ -60,7 +54,7 @@ def solve_banded(l_and_u: tuple[int, int], ab: Any, b: Any, **ignored: Any) -> A
         array([1., 1.])
     """
     lower, upper = l_and_u
-    ab, b = _floating(ab), _floating(b)
+    ab, b = inexact(ab), inexact(b)
     if shape_of(ab)[0] != lower + upper + 1 or shape_of(ab)[1] != shape_of(b)[0]:
         raise ValueError(f"solve_banded got {lower} + {upper} diagonals beside the main one, {typeof(ab)} and {typeof(b)}")
 
@@ -85,7 +79,7 @@ def solveh_banded(ab: Any, b: Any, lower: bool = False, **ignored: Any) -> Any:
         >>> solveh_banded(np.array([[0.0, 1.0], [2.0, 2.0]]), np.array([3.0, 3.0]))
         array([1., 1.])
     """
-    ab, b = _floating(ab), _floating(b)
+    ab, b = inexact(ab), inexact(b)
     u = shape_of(ab)[0] - 1
     if lower:
         above = [_moved(np.conj(ab[d]), -d) for d in range(u, 0, -1)]
@@ -108,8 +102,8 @@ def solve_toeplitz(c_or_cr: Any, b: Any, **ignored: Any) -> Any:
         array([1., 1.])
     """
     c, r = c_or_cr if isinstance(c_or_cr, tuple) else (c_or_cr, None)
-    c, b = _floating(c), _floating(b)
-    r = np.conj(c) if r is None else _floating(r)
+    c, b = inexact(c), inexact(b)
+    r = np.conj(c) if r is None else inexact(r)
     n = shape_of(c)[0]
     values = np.concatenate([c[::-1], r[1:]])
     places = np.arange(n - 1, -1, -1)[:, None] + np.arange(n)

@@ -16,16 +16,9 @@ from typing import Any
 import numpy as np
 
 from covector.core import errors
-from covector.core.avals import typeof
-from covector.numpy.registry import as_array
+from covector.numpy.registry import floating
 
 Function = Any  # of arrays, or None
-
-
-def floating(*values: Any) -> list[Any]:
-    """The values as real arrays."""
-    arrays = map(as_array, values)
-    return [a if typeof(a).dtype.kind == "f" else np.astype(a, np.float64) for a in arrays]
 
 
 class Continuous:
@@ -81,7 +74,7 @@ class Continuous:
         given = {"loc": 0.0, "scale": 1.0, **dict(zip(names, args, strict=False)), **kwargs}
         if len(given) < len(names):
             raise self._error(method, "no " + ", ".join(n for n in self.shapes if n not in given), names)
-        *shapes, loc, scale = floating(*(given[n] for n in names))
+        *shapes, loc, scale = (floating(given[n]) for n in names)
         return shapes, loc, scale
 
     def _error(self, method: str, got: str, names: tuple[str, ...]) -> errors.ArgumentError:
@@ -92,7 +85,7 @@ class Continuous:
     def _standardized(self, method: str, x: Any, args: Any, kwargs: Any) -> tuple[Any, list[Any], Any, Any, Any, Any]:
         """``(x - loc) / scale`` moved into the support, the shapes, the scale, and where it is below, above or outside."""
         shapes, loc, scale = self._arguments(method, args, kwargs)
-        (x,) = floating(x)
+        x = floating(x)
         z = (x - loc) / scale
         low, high = self.bounds(*shapes)
         below, above = (z < low) | (z == -np.inf), (z > high) | (z == np.inf)
@@ -168,7 +161,7 @@ class Continuous:
 
     def _quantile(self, method: str, q: Any, args: Any, kwargs: Any, own: Function, other: Function) -> Any:
         shapes, loc, scale = self._arguments(method, args, kwargs)
-        (q,) = floating(q)
+        q = floating(q)
         if own is None and other is None:
             self._given(method)
         possible = (q >= 0) & (q <= 1) & (scale > 0)
@@ -210,8 +203,8 @@ class Discrete:
             what = f"covector.scipy.stats.{self.name}.{method} got {got}."
             fix = f"call it as {self.name}.{method}(k, {', '.join([*self.shapes, 'loc=0'])})"
             raise errors.ArgumentError(errors.describe(what, fix=fix))
-        *shapes, loc = floating(*(given[n] for n in names))
-        (k,) = floating(k)
+        *shapes, loc = (floating(given[n]) for n in names)
+        k = floating(k)
         return k - loc, shapes, self.bounds(*shapes)
 
     def logpmf(self, k: Any, *args: Any, **kwargs: Any) -> Any:

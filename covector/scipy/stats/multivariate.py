@@ -13,9 +13,8 @@ from scipy import special
 
 from covector.core.avals import shape_of
 from covector.numpy.reductions import logsumexp
-from covector.numpy.registry import as_array
+from covector.numpy.registry import as_array, floating
 from covector.scipy.stats.continuous import LOG_2, LOG_2PI
-from covector.scipy.stats.distributions import floating
 
 
 def _squares(deviation: Any, root: Any) -> Any:
@@ -31,7 +30,7 @@ def _log_determinant(root: Any) -> Any:
 
 def _matrix(cov: Any, n: int) -> Any:
     """A covariance as a matrix: from a number, the variances, or a matrix."""
-    (cov,) = floating(cov)
+    cov = floating(cov)
     ndim = len(shape_of(cov))
     return cov * np.eye(n) if ndim == 0 else cov[:, None] * np.eye(n) if ndim == 1 else cov
 
@@ -56,7 +55,7 @@ class _MultivariateNormal(_WithDensity):
 
         With a number for the mean and one for the variance, ``x`` holds numbers.
         """
-        (x,) = floating(x)
+        x = floating(x)
         of_numbers = mean is not None and shape_of(mean) == () and shape_of(cov) in ((), (1,), (1, 1))
         x = x[..., None] if of_numbers or not shape_of(x) else x
         deviation = x if mean is None else x - mean
@@ -70,7 +69,7 @@ class _MultivariateT(_WithDensity):
 
     def logpdf(self, x: Any, loc: Any = None, shape: Any = 1.0, df: Any = 1.0) -> Any:
         """The logarithm of the density at vectors ``f[..., n]``, of a location ``f[n]`` and a positive definite ``f[n,n]``."""
-        x, df = floating(x, df)
+        x, df = floating(x), floating(df)
         deviation = x if loc is None else x - loc
         n = shape_of(deviation)[-1]
         root = np.linalg.cholesky(_matrix(shape, n))
@@ -84,7 +83,7 @@ class _Dirichlet(_WithDensity):
 
     def logpdf(self, x: Any, alpha: Any) -> Any:
         """The logarithm of the density at vectors along the first axis, of which the last number may be left out."""
-        x, alpha = floating(x, alpha)
+        x, alpha = floating(x), floating(alpha)
         if shape_of(x)[0] == shape_of(alpha)[0] - 1:
             x = np.concatenate([x, (1 - np.sum(x, axis=0))[None]])
         powers = np.swapaxes(np.swapaxes(x, 0, -1) * 0 + (alpha - 1), 0, -1)
@@ -97,7 +96,7 @@ class _Wishart(_WithDensity):
 
     def logpdf(self, x: Any, df: Any, scale: Any) -> Any:
         """The logarithm of the density at a positive definite matrix ``f[n,n]``."""
-        x, df = floating(x, df)
+        x, df = floating(x), floating(df)
         n = shape_of(x)[-1]
         root, of_scale = np.linalg.cholesky(x), np.linalg.cholesky(_matrix(scale, n))
         white = np.linalg.solve(of_scale, root)
@@ -110,7 +109,7 @@ class _InverseWishart(_WithDensity):
 
     def logpdf(self, x: Any, df: Any, scale: Any) -> Any:
         """The logarithm of the density at a positive definite matrix ``f[n,n]``."""
-        x, df = floating(x, df)
+        x, df = floating(x), floating(df)
         n = shape_of(x)[-1]
         root, of_scale = np.linalg.cholesky(x), np.linalg.cholesky(_matrix(scale, n))
         white = np.linalg.solve(root, of_scale)
@@ -127,7 +126,7 @@ class _VonMisesFisher(_WithDensity):
 
     def logpdf(self, x: Any, mu: Any, kappa: Any) -> Any:
         """The logarithm of the density at unit vectors ``f[..., n]``, of a direction ``f[n]`` and a concentration."""
-        x, mu, kappa = floating(x, mu, kappa)
+        x, mu, kappa = floating(x), floating(mu), floating(kappa)
         half = shape_of(mu)[-1] / 2
         bessel = np.log(special.ive(half - 1, kappa)) + kappa
         return kappa * np.sum(x * mu, axis=-1) + (half - 1) * np.log(kappa) - half * LOG_2PI - bessel
@@ -138,7 +137,7 @@ class _Multinomial:
 
     def logpmf(self, x: Any, n: Any, p: Any) -> Any:
         """The logarithm of the probability of counts ``[..., k]``, which add up to ``n``."""
-        x, n, p = floating(x, n, p)
+        x, n, p = floating(x), floating(n), floating(p)
         value = special.gammaln(n + 1) + np.sum(special.xlogy(x, p) - special.gammaln(x + 1), axis=-1)
         return np.where(np.sum(x, axis=-1) == n, value, -np.inf)[()]
 
@@ -166,7 +165,7 @@ class gaussian_kde:
     """
 
     def __init__(self, dataset: Any, bw_method: Any = None, weights: Any = None):
-        (data,) = floating(dataset)
+        data = floating(dataset)
         self.dataset = data if len(shape_of(data)) > 1 else data[None]
         self.d, self.n = shape_of(self.dataset)
         self.weights = np.full(self.n, 1 / self.n) if weights is None else as_array(weights) / np.sum(weights)
@@ -187,7 +186,7 @@ class gaussian_kde:
 
     def logpdf(self, points: Any) -> Any:
         """The logarithm of the density at points ``f[m]`` or ``f[d, m]``."""
-        (points,) = floating(points)
+        points = floating(points)
         points = points if len(shape_of(points)) > 1 else np.reshape(points, (self.d, -1))
         root = np.linalg.cholesky(self.covariance)
         deviations = np.swapaxes(points, 0, 1)[:, None] - np.swapaxes(self.dataset, 0, 1)[None]
