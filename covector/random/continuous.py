@@ -14,7 +14,7 @@ import scipy.special
 
 from covector.core.avals import shape_of
 from covector.random.keys import as_shape, split
-from covector.random.sampling import Shape, between, float_type, in_dtype, positive_unit, shape_for, unit
+from covector.random.sampling import Shape, between, float_type, in_dtype, positive_unit, prepared, shape_for, unit
 
 
 def uniform(key: Any, shape: Shape = (), dtype: Any = np.float64, minval: Any = 0.0, maxval: Any = 1.0) -> Any:
@@ -76,9 +76,8 @@ def truncated_normal(key: Any, lower: Any, upper: Any, shape: Shape | None = Non
         >>> truncated_normal(key(0), -1.0, 2.0, 2)
         array([ 0.00301295, -0.42419022])
     """
-    dtype = float_type(dtype, "truncated_normal")
-    shape = shape_for(shape, lower, upper, function="truncated_normal")
-    lower, upper, root = in_dtype(lower, dtype), in_dtype(upper, dtype), in_dtype(np.sqrt(2), dtype)
+    dtype, shape, lower, upper = prepared("truncated_normal", dtype, shape, lower, upper)
+    root = dtype.type(np.sqrt(2))
     in_tail = np.maximum(lower, -upper) > TAIL
     erf, erfinv = scipy.special.erf, scipy.special.erfinv
     low, high = (erf(np.where(in_tail, 0, bound) / root) for bound in (lower, upper))
@@ -178,8 +177,8 @@ def pareto(key: Any, b: Any, shape: Shape | None = None, dtype: Any = np.float64
         >>> pareto(key(0), 2.0, 2).shape
         (2,)
     """
-    dtype = float_type(dtype, "pareto")
-    return np.exp(_exponential(key, shape_for(shape, b, function="pareto"), dtype, "pareto") / in_dtype(b, dtype))
+    dtype, shape, b = prepared("pareto", dtype, shape, b)
+    return np.exp(_exponential(key, shape, dtype, "pareto") / b)
 
 
 def weibull_min(key: Any, scale: Any, concentration: Any, shape: Shape | None = None, dtype: Any = np.float64) -> Any:
@@ -190,9 +189,8 @@ def weibull_min(key: Any, scale: Any, concentration: Any, shape: Shape | None = 
         >>> weibull_min(key(0), 2.0, 3.0, 2).shape
         (2,)
     """
-    dtype = float_type(dtype, "weibull_min")
-    drawn = _exponential(key, shape_for(shape, scale, concentration, function="weibull_min"), dtype, "weibull_min")
-    return drawn ** (1 / in_dtype(concentration, dtype)) * in_dtype(scale, dtype)
+    dtype, shape, scale, concentration = prepared("weibull_min", dtype, shape, scale, concentration)
+    return _exponential(key, shape, dtype, "weibull_min") ** (1 / concentration) * scale
 
 
 def rayleigh(key: Any, scale: Any, shape: Shape | None = None, dtype: Any = np.float64) -> Any:
@@ -203,9 +201,8 @@ def rayleigh(key: Any, scale: Any, shape: Shape | None = None, dtype: Any = np.f
         >>> rayleigh(key(0), 2.0, 2).shape
         (2,)
     """
-    dtype = float_type(dtype, "rayleigh")
-    drawn = _exponential(key, shape_for(shape, scale, function="rayleigh"), dtype, "rayleigh")
-    return np.sqrt(2 * drawn) * in_dtype(scale, dtype)
+    dtype, shape, scale = prepared("rayleigh", dtype, shape, scale)
+    return np.sqrt(2 * _exponential(key, shape, dtype, "rayleigh")) * scale
 
 
 def lognormal(key: Any, sigma: Any = 1.0, shape: Shape | None = None, dtype: Any = np.float64) -> Any:
@@ -216,8 +213,8 @@ def lognormal(key: Any, sigma: Any = 1.0, shape: Shape | None = None, dtype: Any
         >>> lognormal(key(0), 0.5, 2).shape
         (2,)
     """
-    dtype = float_type(dtype, "lognormal")
-    return np.exp(in_dtype(sigma, dtype) * _normal(key, shape_for(shape, sigma, function="lognormal"), dtype, "lognormal"))
+    dtype, shape, sigma = prepared("lognormal", dtype, shape, sigma)
+    return np.exp(sigma * _normal(key, shape, dtype, "lognormal"))
 
 
 def maxwell(key: Any, shape: Shape = (), dtype: Any = np.float64) -> Any:
@@ -240,9 +237,8 @@ def triangular(key: Any, left: Any, mode: Any, right: Any, shape: Shape | None =
         >>> triangular(key(0), 0.0, 1.0, 2.0, 2).shape
         (2,)
     """
-    dtype = float_type(dtype, "triangular")
-    u = unit(key, shape_for(shape, left, mode, right, function="triangular"), dtype, "triangular")
-    left, mode, right = (in_dtype(x, dtype) for x in (left, mode, right))
+    dtype, shape, left, mode, right = prepared("triangular", dtype, shape, left, mode, right)
+    u = unit(key, shape, dtype, "triangular")
     rises = u * (right - left) < mode - left
     squared = np.where(rises, u * (mode - left), (1 - u) * (right - mode)) * (right - left)
     return np.where(rises, left + np.sqrt(squared), right - np.sqrt(squared))
@@ -258,10 +254,9 @@ def wald(key: Any, mean: Any, shape: Shape | None = None, dtype: Any = np.float6
         >>> wald(key(0), 2.0, 2).shape
         (2,)
     """
-    dtype = float_type(dtype, "wald")
-    shape = shape_for(shape, mean, function="wald")
+    dtype, shape, mean = prepared("wald", dtype, shape, mean)
     first, second = split(key)
-    v, u, mean = _normal(first, shape, dtype, "wald") ** 2, unit(second, shape, dtype, "wald"), in_dtype(mean, dtype)
+    v, u = _normal(first, shape, dtype, "wald") ** 2, unit(second, shape, dtype, "wald")
     half = mean * v / 2
     small = mean / (1 + half + np.sqrt(half * (2 + half)))
     return np.where(u * (mean + small) <= mean, small, mean * mean / small)

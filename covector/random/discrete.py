@@ -37,6 +37,12 @@ def _integer_type(dtype: Any, function: str, kinds: str) -> np.dtype[Any]:
     return found
 
 
+def _float_type_of(x: Any) -> np.dtype[Any]:
+    """The dtype of real numbers, or float64 for others."""
+    own: np.dtype[Any] = typeof(x).dtype
+    return own if own.kind == "f" else np.dtype(np.float64)
+
+
 def randint(key: Any, shape: Shape, minval: Any, maxval: Any, dtype: Any = np.int64) -> Any:
     """Integers in ``[minval, maxval)``, each as likely as the others but for one part in 2 to the number of bits.
 
@@ -89,7 +95,7 @@ def bernoulli(key: Any, p: Any = 0.5, shape: Shape | None = None) -> Any:
         >>> bernoulli(key(0), 0.3, 3)
         array([False,  True, False])
     """
-    dtype = typeof(p).dtype if typeof(p).dtype.kind == "f" else np.dtype(np.float64)
+    dtype = _float_type_of(p)
     return unit(key, shape_for(shape, p, function="bernoulli"), dtype, "bernoulli") < p
 
 
@@ -128,7 +134,7 @@ def categorical(key: Any, logits: Any, axis: int = -1, shape: Shape | None = Non
     if not broadcasts_to(batch, wanted):
         what = f"covector.random.categorical got shape={wanted} for logits of shape {own} with categories along axis {axis}."
         raise errors.ArgumentError(errors.describe(what, fix=f"give a shape that ends with {batch}, or leave it out"))
-    dtype = typeof(logits).dtype if typeof(logits).dtype.kind == "f" else np.dtype(np.float64)
+    dtype = _float_type_of(logits)
     extra = len(wanted) - len(batch)
     place = axis + extra
     drawn = _gumbel(key, (*wanted[:place], own[axis], *wanted[place:]), dtype, "categorical")
@@ -209,7 +215,7 @@ def choice(key: Any, a: Any, shape: Shape = (), replace: bool = True, p: Any = N
 def _places(key: Any, n: int, shape: tuple[int, ...], count: int, replace: bool, p: Any) -> Any:
     if p is None:
         return randint(key, shape, 0, n) if replace else permutation(key, n)[:count].reshape(shape)
-    dtype = typeof(p).dtype if typeof(p).dtype.kind == "f" else np.dtype(np.float64)
+    dtype = _float_type_of(p)
     if replace:
         total = np.cumsum(p)
         return np.searchsorted(total, total[-1] * (1 - unit(key, shape, dtype, "choice")))

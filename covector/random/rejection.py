@@ -10,7 +10,7 @@ from covector.core.avals import shape_of
 from covector.primitives.random.sampling import sample_p
 from covector.random.continuous import _exponential, _normal
 from covector.random.keys import as_shape, checked_key, split
-from covector.random.sampling import Shape, float_type, in_dtype, shape_for, unit
+from covector.random.sampling import Shape, float_type, in_dtype, prepared, shape_for, unit
 
 DOUBLE = np.dtype(np.float64)
 
@@ -49,10 +49,8 @@ def loggamma(key: Any, a: Any, shape: Shape | None = None, dtype: Any = np.float
         >>> bool(np.isfinite(loggamma(key(0), 1e-4)))
         True
     """
-    dtype = float_type(dtype, "loggamma")
-    shape = shape_for(shape, a, function="loggamma")
+    dtype, shape, a = prepared("loggamma", dtype, shape, a)
     first, second = split(key)
-    a = in_dtype(a, dtype)
     boosted = np.log(gamma(first, a + 1, shape, dtype))  # a gamma number of a + 1, times a power of a uniform one
     return boosted - _exponential(second, shape, dtype, "loggamma") / a
 
@@ -65,10 +63,9 @@ def beta(key: Any, a: Any, b: Any, shape: Shape | None = None, dtype: Any = np.f
         >>> beta(key(0), 2.0, 3.0, 4).shape
         (4,)
     """
-    dtype = float_type(dtype, "beta")
-    shape = shape_for(shape, a, b, function="beta")
+    dtype, shape, a, b = prepared("beta", dtype, shape, a, b)
     first, second = split(key)
-    x, y = loggamma(first, in_dtype(a, dtype), shape, dtype), loggamma(second, in_dtype(b, dtype), shape, dtype)
+    x, y = loggamma(first, a, shape, dtype), loggamma(second, b, shape, dtype)
     return 1 / (1 + np.exp(y - x))
 
 
@@ -101,8 +98,8 @@ def chisquare(key: Any, df: Any, shape: Shape | None = None, dtype: Any = np.flo
         >>> chisquare(key(0), 3.0, 2).shape
         (2,)
     """
-    dtype = float_type(dtype, "chisquare")
-    return 2 * gamma(key, in_dtype(df, dtype) / 2, shape_for(shape, df, function="chisquare"), dtype)
+    dtype, shape, df = prepared("chisquare", dtype, shape, df)
+    return 2 * gamma(key, df / 2, shape, dtype)
 
 
 def t(key: Any, df: Any, shape: Shape | None = None, dtype: Any = np.float64) -> Any:
@@ -113,10 +110,9 @@ def t(key: Any, df: Any, shape: Shape | None = None, dtype: Any = np.float64) ->
         >>> t(key(0), 3.0, 2).shape
         (2,)
     """
-    dtype = float_type(dtype, "t")
-    shape = shape_for(shape, df, function="t")
+    dtype, shape, df = prepared("t", dtype, shape, df)
     first, second = split(key)
-    half = in_dtype(df, dtype) / 2
+    half = df / 2
     return _normal(first, shape, dtype, "t") * np.sqrt(half / gamma(second, half, shape, dtype))
 
 
@@ -128,11 +124,10 @@ def f(key: Any, dfnum: Any, dfden: Any, shape: Shape | None = None, dtype: Any =
         >>> f(key(0), 3.0, 4.0, 2).shape
         (2,)
     """
-    dtype = float_type(dtype, "f")
-    shape = shape_for(shape, dfnum, dfden, function="f")
+    dtype, shape, dfnum, dfden = prepared("f", dtype, shape, dfnum, dfden)
     first, second = split(key)
     above, below = chisquare(first, dfnum, shape, dtype), chisquare(second, dfden, shape, dtype)
-    return above / in_dtype(dfnum, dtype) / (below / in_dtype(dfden, dtype))
+    return above / dfnum / (below / dfden)
 
 
 def generalized_normal(key: Any, p: float, shape: Shape = (), dtype: Any = np.float64) -> Any:

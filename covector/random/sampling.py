@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from covector.core import errors
-from covector.core.avals import broadcast_shapes, shape_of, typeof
+from covector.core.avals import broadcast_shapes, shape_of
+from covector.primitives.arrays.shaping import convert_to
 from covector.primitives.random.threefry import random_bits_p, unit_floats_p
 from covector.random.keys import as_shape, checked_key
 
@@ -68,4 +69,12 @@ def in_dtype(x: Any, dtype: np.dtype[Any]) -> Any:
     """A parameter in the dtype of the result; it may be traced."""
     if isinstance(x, (bool, int, float)):
         return dtype.type(x)
-    return x if typeof(x).dtype == dtype else np.astype(x, dtype)
+    return convert_to(x, dtype)
+
+
+def prepared(
+    function: str, dtype: Any, shape: Shape | None, *parameters: Any
+) -> tuple[np.dtype[Any], tuple[int, ...], *tuple[Any, ...]]:
+    """What a sampler of real numbers begins with: the dtype and the shape of its result, and its parameters in that dtype."""
+    dtype = float_type(dtype, function)
+    return dtype, shape_for(shape, *parameters, function=function), *(in_dtype(p, dtype) for p in parameters)
