@@ -21,7 +21,7 @@ from covector.transforms import tree as tree
 from covector.transforms.autodiff import grad, jvp, linear_transpose, linearize, value_and_grad, vjp
 from covector.transforms.jacobian import hessian, hvp, jacfwd, jacobian, jacrev, value_and_jacobian
 from covector.transforms.jit import jit
-from covector.transforms.staging import eval_shape, make_jaxpr
+from covector.transforms.staging import closure_convert, eval_shape, make_jaxpr
 from covector.transforms.utilities import ravel_pytree, stop_gradient
 from covector.transforms.vmap import vmap
 
@@ -39,8 +39,14 @@ if TYPE_CHECKING:
         remat,
         saved_residuals,
     )
-    from covector.transforms.custom_calls import closure_convert, custom_transpose, custom_vmap, linear_call
-    from covector.transforms.custom_rules import CustomVJPPrimal, custom_jvp, custom_vjp
+    from covector.transforms.custom_rules import (
+        CustomVJPPrimal,
+        custom_jvp,
+        custom_transpose,
+        custom_vjp,
+        custom_vmap,
+        linear_call,
+    )
     from covector.transforms.custom_solves import custom_linear_solve, custom_root
 
 __version__ = "0.1.0"
@@ -55,8 +61,10 @@ LAZY = {
         ["checkpoint", "checkpoint_name", "checkpoint_policies", "print_saved_residuals", "remat", "saved_residuals"],
         "covector.transforms.checkpoint",
     ),
-    **dict.fromkeys(["closure_convert", "custom_transpose", "custom_vmap", "linear_call"], "covector.transforms.custom_calls"),
-    **dict.fromkeys(["CustomVJPPrimal", "custom_jvp", "custom_vjp"], "covector.transforms.custom_rules"),
+    **dict.fromkeys(
+        ["CustomVJPPrimal", "custom_jvp", "custom_transpose", "custom_vjp", "custom_vmap", "linear_call"],
+        "covector.transforms.custom_rules",
+    ),
     **dict.fromkeys(["custom_linear_solve", "custom_root"], "covector.transforms.custom_solves"),
 }
 """Names that are imported when they are first used, so that importing covector stays cheap."""

@@ -26,7 +26,7 @@ from covector.lax.parallel import (
     psum_scatter,
     pvary,
 )
-from covector.transforms.custom_calls import linear_call
+from covector.transforms.custom_rules import linear_call
 from covector.transforms.custom_solves import custom_linear_solve, custom_root
 from covector.transforms.utilities import stop_gradient
 

@@ -32,9 +32,9 @@ from covector.interpreters.closures import reachable_tracers
 from covector.lax.loops import scan, while_loop
 from covector.numpy.registry import as_array, inexact
 from covector.transforms.callbacks import pure_callback
-from covector.transforms.custom_calls import closure_convert
 from covector.transforms.jacobian import jacobian
 from covector.transforms.jit import jit
+from covector.transforms.staging import closure_convert
 from covector.transforms.utilities import ravel_pytree, stop_gradient
 from covector.transforms.vmap import vmap
 

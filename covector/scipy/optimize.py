@@ -31,10 +31,10 @@ from covector.interpreters.closures import reachable_tracers
 from covector.numpy.registry import floating
 from covector.transforms.autodiff import grad, jvp, value_and_grad
 from covector.transforms.callbacks import pure_callback
-from covector.transforms.custom_calls import closure_convert
 from covector.transforms.custom_solves import custom_root
 from covector.transforms.jacobian import hessian, jacobian
 from covector.transforms.jit import jit
+from covector.transforms.staging import closure_convert
 from covector.transforms.utilities import ravel_pytree, stop_gradient
 from covector.transforms.vmap import vmap
 

@@ -27,8 +27,7 @@ from covector.testing.families import FAMILIES
 from covector.testing.numerical import PRECISIONS, is_inexact, precision
 from covector.transforms.autodiff import grad, jvp, linearize, vjp
 from covector.transforms.checkpoint import checkpoint
-from covector.transforms.custom_calls import linear_call
-from covector.transforms.custom_rules import custom_jvp, custom_vjp
+from covector.transforms.custom_rules import custom_jvp, custom_vjp, linear_call
 from covector.transforms.jit import jit
 from covector.transforms.vmap import vmap
 

@@ -21,7 +21,7 @@ from covector.core.tracebacks import hides_frames
 from covector.interpreters.jvp import Pushforward
 from covector.interpreters.linearize import Linearization, LinearProgram
 from covector.interpreters.transpose import record_users_linear, transpose_program
-from covector.primitives.custom.linear import with_forward_staged
+from covector.primitives.custom.calls import with_forward_staged
 from covector.transforms import options
 from covector.transforms.arguments import (
     ArgNames,

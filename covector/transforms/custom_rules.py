@@ -1,26 +1,29 @@
-"""Functions with derivatives of their own: ``custom_jvp`` and ``custom_vjp``."""
+"""Functions with rules of their own: ``custom_jvp``, ``custom_vjp``, ``custom_vmap``, ``linear_call``, ``custom_transpose``."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import update_wrapper
+from functools import partial, update_wrapper
 from types import MethodType
 from typing import Any, NamedTuple
 
 from covector.core import errors
 from covector.core.avals import Zero, instantiate, typeof
-from covector.core.memory import copies
+from covector.core.memory import copies, own_results
 from covector.core.primitive import TracerBase
-from covector.core.pytrees import tree_flatten, tree_leaves, tree_unflatten
+from covector.core.pytrees import tree_flatten, tree_leaves, tree_map, tree_structure, tree_unflatten
 from covector.core.tracebacks import hides_frames
 from covector.interpreters.batch import BatchTracer
+from covector.interpreters.closures import reachable_tracers
 from covector.interpreters.jvp import JVPTracer
+from covector.interpreters.programs import rearranged
 from covector.interpreters.stage import leaked
 from covector.primitives.arrays.shaping import in_type
+from covector.primitives.custom.calls import Backward, BatchRule, custom_vmap_p, linear_call_p, with_values, written_out
 from covector.primitives.custom.functions import Rules, custom_function_p
-from covector.primitives.custom.linear import Backward, written_out
 from covector.transforms.arguments import (
     check_callable,
+    check_functions,
     flatten_values,
     function_name,
     global_name,
@@ -30,7 +33,17 @@ from covector.transforms.arguments import (
     tangent_leaves,
     transformed,
 )
+from covector.transforms.caches import Traced
 from covector.transforms.positional import Positional
+from covector.transforms.tracing import trace
+
+
+def rule_error(what: str, *, why: str = "", fix: str = "") -> errors.CustomRuleError:
+    """The error for a rule that is missing or wrong."""
+    return errors.CustomRuleError(errors.describe(what, why=why, fix=fix))
+
+
+# --- derivatives ------------------------------------------------------------------------------------------------------
 
 
 class CustomVJPPrimal(NamedTuple):
@@ -56,7 +69,7 @@ class Arguments(NamedTuple):
 class CustomFunction:
     """A function with a JVP rule, a VJP rule, or both; made by `custom_jvp` and `custom_vjp`."""
 
-    def __init__(self, fun: Callable[..., Any], kind: str, nondiff_argnums: Any, nondiff_argnames: Any):
+    def __init__(self, kind: str, nondiff_argnums: Any, nondiff_argnames: Any, fun: Callable[..., Any]):
         check_callable(fun, kind)
         update_wrapper(self, fun)
         self.fun = fun
@@ -85,11 +98,11 @@ class CustomFunction:
     def defjvps(self, *jvps: Callable[..., Any] | None) -> None:
         """Register a rule for each argument: ``jvp(tangent, output, *primals)``, or None for a zero derivative."""
         if self.nondiff_argnums:
-            raise self.error("defjvps cannot be used with nondiff_argnums.", fix="use defjvp")
+            raise rule_error("defjvps cannot be used with nondiff_argnums.", fix="use defjvp")
 
         def jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
             if len(jvps) != len(primals):
-                raise self.error(
+                raise rule_error(
                     f"defjvps got {len(jvps)} rules for {len(primals)} arguments.", fix="give one for each, or None"
                 )
             out = self(*primals)
@@ -97,7 +110,7 @@ class CustomFunction:
             total: list[Any] = [typeof(o).zero for o in out_leaves]
             for rule, t in zip(jvps, tangents, strict=True):
                 if rule is not None and any(type(leaf) is not Zero for leaf in tree_leaves(t)):
-                    part = rule(instantiated_tree(t), out, *primals)
+                    part = rule(tree_map(instantiate, t), out, *primals)
                     part = tangent_leaves(part, out_tree, "a tangent", f"a rule of {self.name}")
                     total = [added(s, p) for s, p in zip(total, part, strict=True)]
             return out, tree_unflatten(out_tree, total)
@@ -122,7 +135,7 @@ class CustomFunction:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if self.jvp_rule is None and self.vjp_rule is None:
             rule = "defjvp" if self.kind == "custom_jvp" else "defvjp"
-            raise self.error(f"{self.name} is called and has no derivative rule.", fix=f"register one with {self.name}.{rule}")
+            raise rule_error(f"{self.name} is called and has no derivative rule.", fix=f"register one with {self.name}.{rule}")
         if kwargs:
             args = self.positional(args, kwargs)
         if not any(isinstance(x, TracerBase) for x in tree_leaves(args)):
@@ -146,22 +159,19 @@ class CustomFunction:
         """The leaves of the differentiable arguments, and the function and its rules on these."""
         statics = {i % len(args): args[i] for i in self.nondiff_argnums if -len(args) <= i < len(args)}
         if len(statics) < len(self.nondiff_argnums):
-            raise self.error(
+            raise rule_error(
                 f"{self.name} has nondiff_argnums={self.nondiff_argnums}, and is called with {len(args)} arguments.",
                 fix="pass these arguments by position",
             )
         for i, value in statics.items():
             if any(map(is_differentiated, tree_leaves(value))):
-                raise self.error(
+                raise rule_error(
                     f"{self.name} is differentiated with respect to its argument {i}, which is in nondiff_argnums.",
                     why="its rules have no derivative for the arguments in nondiff_argnums",
                     fix="take it out of nondiff_argnums, and let the rules give its derivative, or stop_gradient it",
                 )
         leaves, treedef = flatten_values([a for i, a in enumerate(args) if i not in statics], self.who.name)
         return leaves, FlatCall(self, Arguments(treedef, statics, len(args)), [typeof(x) for x in leaves])
-
-    def error(self, what: str, *, why: str = "", fix: str = "") -> errors.CustomRuleError:
-        return errors.CustomRuleError(errors.describe(what, why=why, fix=fix))
 
 
 def is_differentiated(x: Any) -> bool:
@@ -178,12 +188,6 @@ def added(total: Any, part: Any) -> Any:
     if part is None or type(part) is Zero:
         return total
     return part if type(total) is Zero else total + part
-
-
-def instantiated_tree(tree: Any) -> Any:
-    """A tree with arrays for symbolic zeros."""
-    leaves, treedef = tree_flatten(tree)
-    return tree_unflatten(treedef, map(instantiate, leaves))
 
 
 def with_copies(x: Any) -> Any:
@@ -206,7 +210,8 @@ class FlatCall:
         self.name = f.name
         self.arguments = arguments
         self.avals = avals
-        self.jvp_rule, self.vjp_rule = f.jvp_rule, f.vjp_rule
+        self.jvp_rule: Any = f.jvp_rule
+        self.vjp_rule: Any = f.vjp_rule
         self.symbolic_zeros = f.vjp_symbolic_zeros
         self.out_tree: Any = None
         self.out_avals: list[Any] = []
@@ -233,7 +238,7 @@ class FlatCall:
                     raise leaked(x._trace, [x])
             return rule(*args)
         except errors.UnexpectedTracerError as e:
-            raise self.f.error(
+            raise rule_error(
                 f"the {kind} rule of {self.name} uses a traced value of a transformation that has ended: {e.args[0]}",
                 why="the rule closes over the value, or got it as a nondiff argument, and is called after its transformation",
                 fix=f"pass the value to {self.name} as an argument that is differentiated (with None for its cotangent), "
@@ -241,7 +246,6 @@ class FlatCall:
             ) from e
 
     def jvp(self, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[list[Any], list[Any]]:
-        assert self.jvp_rule is not None
         trees = [tuple(tree_unflatten(self.arguments.treedef, copies(xs))) for xs in (primals, tangents)]
         found = self.call_rule("jvp", self.jvp_rule, *self.static_values, *trees)
         result = self.pair(found, "jvp", "(output, tangent of the output)")
@@ -252,7 +256,6 @@ class FlatCall:
         return copies(outs), copies(given)
 
     def fwd(self, primals: Sequence[Any], perturbed: Sequence[bool]) -> tuple[list[Any], list[Any], Backward]:
-        assert self.vjp_rule is not None
         given = copies(primals)
         if self.symbolic_zeros:
             given = [CustomVJPPrimal(x, p) for x, p in zip(given, perturbed, strict=True)]
@@ -269,7 +272,6 @@ class FlatCall:
         return outs, residuals, Backward(self.name, backward)
 
     def bwd(self, statics: Sequence[Any], residuals: Any, cts: Sequence[Any]) -> list[Any]:
-        assert self.vjp_rule is not None
         cts = cts if self.symbolic_zeros else written_out(cts)
         (ct,) = tree_unflatten(self.out_tree, cts)
         result = self.call_rule("bwd", self.vjp_rule[1], *statics, residuals, ct)
@@ -277,7 +279,7 @@ class FlatCall:
         if not isinstance(result, (tuple, list)) or len(result) != count:
             plural = "s" * (len(result) != 1) if isinstance(result, (tuple, list)) else ""
             kind = f"{len(result)} cotangent{plural}" if isinstance(result, (tuple, list)) else kind_of(result)
-            raise self.f.error(
+            raise rule_error(
                 f"the bwd rule of {self.name} returned {kind} for {count} argument{'s' * (count != 1)}.",
                 why="bwd returns a tuple with a cotangent for each differentiable argument",
                 fix="return a tuple, with None for a zero: (ct,) for one argument",
@@ -296,7 +298,7 @@ class FlatCall:
     def pair(self, result: Any, rule: str, wanted: str) -> Any:
         if isinstance(result, (tuple, list)) and len(result) == 2:
             return result
-        raise self.f.error(f"the {rule} rule of {self.name} returned {kind_of(result)}.", fix=f"return a pair {wanted}")
+        raise rule_error(f"the {rule} rule of {self.name} returned {kind_of(result)}.", fix=f"return a pair {wanted}")
 
     def outputs(self, out: Any, rule: str) -> list[Any]:
         """The primal outputs of a rule, which must be what the function itself returns."""
@@ -307,17 +309,20 @@ class FlatCall:
             return leaves
         leaves = same_tree([out], self.out_tree, "an output", who)
         for x, aval in zip(leaves, self.out_avals, strict=True):
-            found = typeof(x)
-            if found.shape != aval.shape or (found.dtype != aval.dtype and not found.weak_type):
-                raise self.f.error(
-                    f"{who} returned an output of type {found} where {self.name} returns {aval}.",
+            if not is_like(x, aval):
+                raise rule_error(
+                    f"{who} returned an output of type {typeof(x)} where {self.name} returns {aval}.",
                     why="with or without derivatives, the value is the same",
                     fix=f"return the output of {self.name} itself",
                 )
-        return [
-            x if typeof(x).dtype == a.dtype and not typeof(x).weak_type else in_type(x, a)
-            for x, a in zip(leaves, self.out_avals, strict=True)
-        ]
+        kept = [typeof(x).dtype == a.dtype and not typeof(x).weak_type for x, a in zip(leaves, self.out_avals, strict=True)]
+        return [x if k else in_type(x, a) for x, a, k in zip(leaves, self.out_avals, kept, strict=True)]
+
+
+def is_like(x: Any, aval: Any) -> bool:
+    """Whether a value has this shape and dtype, which a Python number takes."""
+    found = typeof(x)
+    return bool(found.shape == aval.shape and (found.dtype == aval.dtype or found.weak_type))
 
 
 def custom_jvp(
@@ -352,9 +357,8 @@ def custom_jvp(
         ...     float(grad(log1pexp)(1000.0))
         1.0
     """
-    if fun is None:
-        return lambda fun: CustomFunction(fun, "custom_jvp", nondiff_argnums, nondiff_argnames)
-    return CustomFunction(fun, "custom_jvp", nondiff_argnums, nondiff_argnames)
+    make = partial(CustomFunction, "custom_jvp", nondiff_argnums, nondiff_argnames)
+    return make if fun is None else make(fun)
 
 
 def custom_vjp(
@@ -388,6 +392,199 @@ def custom_vjp(
         >>> float(grad(lambda x: 5.0 * clipped(x))(2.0))
         1.0
     """
-    if fun is None:
-        return lambda fun: CustomFunction(fun, "custom_vjp", nondiff_argnums, nondiff_argnames)
-    return CustomFunction(fun, "custom_vjp", nondiff_argnums, nondiff_argnames)
+    make = partial(CustomFunction, "custom_vjp", nondiff_argnums, nondiff_argnames)
+    return make if fun is None else make(fun)
+
+
+# --- batches, and transposes ------------------------------------------------------------------------------------------
+
+
+class CustomBatching:
+    """A function with a batching rule; made by `custom_vmap`."""
+
+    def __init__(self, fun: Callable[..., Any]):
+        check_callable(fun, "custom_vmap")
+        update_wrapper(self, fun)
+        self.fun = fun
+        self.name = function_name(fun)
+        self.positional = Positional(fun)
+        self.rule: Any = None
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return global_name(self) or super().__reduce_ex__(protocol)
+
+    def def_vmap(self, rule: Callable[..., Any]) -> Callable[..., Any]:
+        """Register ``rule(axis_size, in_batched, *args) -> (output, out_batched)``; usable as a decorator.
+
+        Args:
+            rule: gets the arguments with the batch along axis 0 where ``in_batched``, a list of trees of booleans, says so; in
+                the same way it says which arrays of its output are batched.
+        """
+        check_callable(rule, "def_vmap")
+        self.rule = rule
+        return rule
+
+    @hides_frames
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self.rule is None:
+            raise rule_error(f"{self.name} is called and has no batching rule.", fix=f"register one with {self.name}.def_vmap")
+        who = transformed("custom_vmap", self.fun)
+        args = self.positional(args, kwargs)
+        leaves, treedef = flatten_values(args, who.name)
+        if not any(isinstance(x, TracerBase) for x in leaves):
+            return self.fun(*args)
+        traced = trace(self.fun, treedef, [typeof(x) for x in leaves], who)
+        closed = list(reachable_tracers([self.rule]))
+
+        def run(size: int, values: Sequence[Any], xs: Sequence[Any], batched: Sequence[bool]) -> Any:
+            return with_values(lambda *xs: self.run_rule(treedef, traced, size, xs, batched), closed, values, xs, self.name)
+
+        rule, n = BatchRule(self.name, run, len(closed)), len(traced.hoisted)
+        jaxpr = traced.jaxpr
+        if closed:
+            jaxpr = rearranged(jaxpr, [*range(n), *map(typeof, closed), *range(n, len(jaxpr.in_vars))])
+        outs = custom_vmap_p.bind(*traced.hoisted, *closed, *leaves, jaxpr=jaxpr, rule=rule, hoisted=n)
+        return traced.result(outs)
+
+    def run_rule(
+        self, treedef: Any, traced: Traced, size: int, xs: Sequence[Any], batched: Sequence[bool]
+    ) -> tuple[list[Any], list[bool]]:
+        result = self.rule(size, tree_unflatten(treedef, batched), *tree_unflatten(treedef, copies(xs)))
+        who = f"the batching rule of {self.name}"
+        if not (isinstance(result, tuple) and len(result) == 2):
+            raise rule_error(f"{who} returned {kind_of(result)}.", fix="return a pair (output, out_batched)")
+        outs = same_tree([result[0]], traced.out_tree, "an output", who)
+        marks = [bool(m) for m in same_tree([result[1]], traced.out_tree, "out_batched", who)]
+        for o, m, aval in zip(outs, marks, traced.jaxpr.out_avals, strict=True):
+            wanted = aval.batched(size, 0) if m else aval
+            if not is_like(o, wanted):
+                raise rule_error(
+                    f"{who} returned {typeof(o)} as {'' if m else 'not '}batched, which should be {wanted}.",
+                    why=f"{self.name} returns {aval} for one example, and the batch has {size}",
+                    fix="return a batch along axis 0, or False in out_batched for what all examples share",
+                )
+        return copies(outs), marks
+
+
+def custom_vmap(fun: Callable[..., Any]) -> CustomBatching:
+    """Give a function a batching rule of its own.
+
+    Derivatives are those of the function itself; the rule serves `vmap` of the function, also inside `jit`.
+
+    Args:
+        fun: a function of positional pytrees of arrays.
+
+    Returns:
+        A function with the method ``def_vmap``.
+
+    Example:
+        >>> import numpy as np
+        >>> from covector import vmap
+        >>> @custom_vmap
+        ... def solve(a, b):
+        ...     return b / a
+        >>> @solve.def_vmap
+        ... def solve_batch(axis_size, in_batched, a, b):
+        ...     print("batched:", in_batched)
+        ...     return b / a, True
+        >>> vmap(solve, in_axes=(None, 0))(2.0, np.array([1.0, 3.0]))
+        batched: [False, True]
+        array([0.5, 1.5])
+    """
+    return CustomBatching(fun)
+
+
+@hides_frames
+def linear_call(fun: Callable[..., Any], fun_transpose: Callable[..., Any], residual_args: Any, linear_args: Any) -> Any:
+    """Call a function that is linear in its second argument and has a transpose of its own.
+
+    Args:
+        fun: ``fun(residual_args, linear_args) -> output``, linear in the second.
+        fun_transpose: ``fun_transpose(residual_args, cotangent) -> cotangent of linear_args``.
+        residual_args: a pytree of arrays.
+        linear_args: a pytree of floating or complex arrays.
+
+    Raises:
+        CustomRuleError: ``fun_transpose`` does not return a cotangent for ``linear_args``.
+
+    Example:
+        >>> from covector import grad
+        >>> def half_speed(x):  # the gradient is made half of what it is
+        ...     return linear_call(lambda _, x: 2.0 * x, lambda _, ct: 1.0 * ct, (), x)
+        >>> float(grad(half_speed)(3.0))
+        1.0
+    """
+    usage = "linear_call(fun, fun_transpose, residual_args, linear_args)"
+    check_functions(usage, fun=fun, fun_transpose=fun_transpose)
+    who = transformed("linear_call", fun)
+    residuals, res_tree = flatten_values([residual_args], who.name)
+    operands, lin_tree = flatten_values([linear_args], who.name)
+    forward = _staged_pair(fun, res_tree, lin_tree, residuals, [typeof(x) for x in operands], who)
+    back = _staged_pair(
+        fun_transpose, res_tree, forward.out_tree, residuals, forward.jaxpr.out_avals, transformed("linear_call", fun_transpose)
+    )
+    wanted = [typeof(x).tangent() for x in operands]
+    found = back.jaxpr.out_avals
+    if back.out_tree != lin_tree or [(a.shape, a.dtype) for a in found] != [(a.shape, a.dtype) for a in wanted]:
+        raise rule_error(
+            f"the transpose {function_name(fun_transpose)} of {function_name(fun)} returned ({', '.join(map(str, found))})"
+            f" for linear arguments ({', '.join(map(str, wanted))}).",
+            why="the transpose maps a cotangent of the output to one of the linear arguments",
+            fix="return the structure, shapes and dtypes of linear_args",
+        )
+    n = len(forward.hoisted)  # each takes the values that the other closes over, and does not use them
+    jaxpr = rearranged(forward.jaxpr, [*range(n), *map(typeof, back.hoisted), *range(n, len(forward.jaxpr.in_vars))])
+    transposed = rearranged(back.jaxpr, [*map(typeof, forward.hoisted), *range(len(back.jaxpr.in_vars))])
+    known = [*forward.hoisted, *back.hoisted, *residuals]
+    outs = linear_call_p.bind(*known, *operands, jaxpr=jaxpr, transposed=transposed, residuals=len(known))
+    return forward.result(own_results(outs, [*known, *operands]))
+
+
+def _staged_pair(f: Any, res_tree: Any, lin_tree: Any, residuals: list[Any], avals: list[Any], who: Any) -> Traced:
+    """The program of a function of residuals and linear arguments."""
+    n = len(residuals)
+    call = lambda *leaves: f(*tree_unflatten(res_tree, leaves[:n]), *tree_unflatten(lin_tree, leaves[n:]))
+    avals = [*map(typeof, residuals), *avals]
+    return trace(call, tree_structure(avals), avals, who)
+
+
+class CustomTranspose:
+    """A linear function with a transpose of its own; made by `custom_transpose`."""
+
+    def __init__(self, fun: Callable[..., Any]):
+        check_callable(fun, "custom_transpose")
+        update_wrapper(self, fun)
+        self.fun = fun
+        self.transpose: Callable[..., Any] | None = None
+
+    def def_transpose(self, transpose: Callable[..., Any]) -> Callable[..., Any]:
+        """Register ``transpose(residuals, cotangent) -> cotangent of the linear argument``; usable as a decorator."""
+        check_callable(transpose, "def_transpose")
+        self.transpose = transpose
+        return transpose
+
+    @hides_frames
+    def __call__(self, residuals: Any, operand: Any) -> Any:
+        if self.transpose is None:
+            what = f"{function_name(self.fun)} is called and has no transpose."
+            raise rule_error(what, fix="register one with def_transpose")
+        return linear_call(self.fun, self.transpose, residuals, operand)
+
+
+def custom_transpose(fun: Callable[..., Any]) -> CustomTranspose:
+    """Give a function ``fun(residuals, operand)``, linear in its second argument, a transpose of its own.
+
+    A decorator that does what `linear_call` does.
+
+    Example:
+        >>> from covector import grad
+        >>> @custom_transpose
+        ... def triple(_, x):
+        ...     return 3.0 * x
+        >>> @triple.def_transpose
+        ... def triple_transpose(_, ct):
+        ...     return 3.0 * ct
+        >>> float(grad(lambda x: triple((), x) ** 2)(1.0))
+        18.0
+    """
+    return CustomTranspose(fun)

@@ -22,7 +22,7 @@ from covector.interpreters.linearize import LinearProgram
 from covector.interpreters.residuals import opened, program_with
 from covector.interpreters.transpose import transpose_program
 from covector.primitives.arrays.shaping import convert_to, in_type
-from covector.primitives.custom.linear import with_backward_staged
+from covector.primitives.custom.calls import with_backward_staged
 from covector.transforms.arguments import like_tangent, tangent_leaves
 from covector.transforms.typing import R
 

@@ -1,4 +1,4 @@
-"""Programs from functions: ``make_jaxpr`` and ``eval_shape``."""
+"""Programs from functions: ``make_jaxpr``, ``eval_shape`` and ``closure_convert``."""
 
 from __future__ import annotations
 
@@ -7,10 +7,22 @@ from functools import partial
 from typing import Any, Literal, overload
 
 from covector.core import errors
+from covector.core.avals import typeof
 from covector.core.jaxpr import Jaxpr
-from covector.core.pytrees import tree_flatten
+from covector.core.pytrees import tree_flatten, tree_unflatten
 from covector.core.tracebacks import hides_frames
-from covector.transforms.arguments import Transformed, check_callable, given_avals, transformed, wrap_like
+from covector.interpreters.evaluate import eval_jaxpr
+from covector.transforms.arguments import (
+    Transformed,
+    check_callable,
+    check_functions,
+    flatten_values,
+    function_name,
+    given_avals,
+    same_tree,
+    transformed,
+    wrap_like,
+)
 from covector.transforms.caches import Traced
 from covector.transforms.static_arguments import StaticArguments, StaticCall
 from covector.transforms.tracing import trace
@@ -119,3 +131,49 @@ def eval_shape(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     who = transformed("eval_shape", f)
     found = traced_call(f, StaticArguments(f, (), ()).call_of(args, kwargs, who.name), who)
     return found.shapes
+
+
+@hides_frames
+def closure_convert(fun: Callable[..., Any], *example_args: Any) -> tuple[Callable[..., Any], list[Any]]:
+    """Make the traced values that a function closes over explicit arguments.
+
+    Args:
+        fun: a function of pytrees of arrays.
+        example_args: arguments of the types that it will be called with.
+
+    Returns:
+        ``(converted, consts)`` with ``converted(*args, *consts)`` equal to ``fun(*args)``.  ``consts`` are the values of
+        enclosing transformations; plain arrays stay inside.
+
+    Example:
+        >>> from covector import grad
+        >>> def f(a):
+        ...     converted, consts = closure_convert(lambda x: a * x, 1.0)
+        ...     return converted(3.0, *consts) * len(consts)
+        >>> float(grad(f)(2.0))
+        3.0
+    """
+    check_functions("closure_convert(fun, *example_args)", fun=fun)
+    converted, traced = converted_closure(fun, example_args, "closure_convert")
+    return converted, list(traced.hoisted)
+
+
+def converted_closure(fun: Callable[..., Any], example_args: Any, what: str) -> tuple[Callable[..., Any], Traced]:
+    """The function with what it closes over as further arguments, and its program."""
+    who = transformed(what, fun)
+    leaves, treedef = flatten_values(example_args, who.name)
+    traced = trace(fun, treedef, [typeof(x) for x in leaves], who)
+    n, n_consts = len(example_args), len(traced.hoisted)
+    jaxpr, out_tree = traced.jaxpr, traced.out_tree  # not the traced values: they come as arguments
+    name = f"the converted {function_name(fun)}"
+
+    def converted(*args_and_consts: Any) -> Any:
+        args, consts = args_and_consts[:n], args_and_consts[n:]
+        if len(consts) != n_consts:
+            what = f"{name} is called with {len(consts)} constants after its {n} arguments, and closes over {n_consts}."
+            fix = "call it with the arguments and then *consts, as closure_convert returned them"
+            raise errors.ArgumentError(errors.describe(what, fix=fix))
+        given = same_tree(list(args), treedef, "arguments", name)
+        return tree_unflatten(out_tree, eval_jaxpr(jaxpr, *consts, *given))[0]
+
+    return converted, traced

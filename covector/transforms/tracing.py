@@ -20,7 +20,7 @@ branches of ``cond`` and ``switch``                   capture, part yes
 conditions of ``while_loop``                          part          yes
 bodies of loops, until the types of carries stay      part          yes (`covector.lax.carries`)
 functions with rules (`covector.primitives.custom.functions`)                 no
-rules that close over traced values                   (capture)     no (`covector.primitives.custom.closures`)
+rules that close over traced values                   (capture)     no (the same module)
 ===================================================== ============= =========================================
 """
 

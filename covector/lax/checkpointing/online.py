@@ -23,8 +23,8 @@ from covector.lax.carries import Body
 from covector.lax.checkpointing.slots import COUNT, Held, latest_held, plan, slot_of, slot_of_stop
 from covector.passes.clean import without_effects
 from covector.primitives.arrays.shaping import strengthened
+from covector.primitives.custom.calls import Backward
 from covector.primitives.custom.functions import Rules, custom_p
-from covector.primitives.custom.linear import Backward
 from covector.primitives.programs.scan import with_marks
 from covector.primitives.programs.stack_items import item_p, kept_items_p, with_item_p
 from covector.primitives.programs.stacks import StackAval

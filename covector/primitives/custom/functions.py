@@ -10,40 +10,41 @@ transpose is the backward half.  ``custom_jvp`` is the program of a JVP that may
 keeps: with known primals it becomes what linearization would have made.
 
 A program may close over tracers of outer transformations: these are its first inputs, ``hoisted`` of them, and the rules know
-nothing of them.  Rules may too: then they are programs that take these values as further arguments (`custom_closures`).
+nothing of them.  Rules may too: then they are programs that take these values as further arguments (`closure_converted`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, TypeGuard
+from types import FunctionType, MethodType
+from typing import Any, NamedTuple
 
 from covector.core import errors
 from covector.core.avals import Zero, instantiate, typeof
-from covector.core.context import axis_of_rule, for_axis_of_rule, open_traces, run_for_axis
+from covector.core.context import RULES_IN_WORK, axis_of_rule, for_axis_of_rule, mode, open_traces, run_for_axis, value_of
 from covector.core.jaxpr import Jaxpr
 from covector.core.kinds import Opaque
 from covector.core.primitive import Primitive, Trace, TracerBase, in_users_code, trace_among
 from covector.core.source import Source
-from covector.interpreters.batch import BatchTrace, BatchTracer, batch
-from covector.interpreters.closures import reachable_tracers
+from covector.interpreters.batch import BatchTrace, BatchTracer
+from covector.interpreters.closures import cell_values, reachable_tracers
 from covector.interpreters.evaluate import eval_jaxpr
 from covector.interpreters.jvp import JVPTracer, jvp
-from covector.interpreters.programs import Pruned, choose, rearranged, spread, staged_program
+from covector.interpreters.programs import Pruned, choose, cut, rearranged, spread, staged_program
 from covector.interpreters.stage import LinearTrace, StageTrace, StageTracer, is_written_zero, stage
 from covector.primitives.arrays.shaping import in_type, move_batch_to_front, strengthened
-from covector.primitives.custom.calls import call_like, split_as_call
-from covector.primitives.custom.closures import closure_converted
-from covector.primitives.custom.linear import (
+from covector.primitives.custom.calls import (
     Backward,
     LinearRule,
     batched_backward,
+    call_like,
     custom_linear_p,
+    split_as_call,
     written_out,
 )
-from covector.primitives.programs.subprograms import at_front, batched_in_front
+from covector.primitives.programs.subprograms import all_in_front, at_front, in_front, mapped
 
 Values = Sequence[Any]
 Function = Callable[..., list[Any]]
@@ -132,36 +133,6 @@ def check_hoisted(tangents: Values, name: str, kind: str) -> None:
 # --- the rules of a batch ---------------------------------------------------------------------------------------------
 
 
-def mapped(
-    f: Callable[..., Values], size: int, args: Values, batched: Sequence[bool], trace: BatchTrace | None = None
-) -> tuple[list[Any], list[bool]]:
-    """The outputs of ``f`` for a batch, with batch axes in front, and which of them are batched.
-
-    While the ``trace`` that asked is open, and inside of those of the arguments, it is the one that ``f`` is run on, so that
-    what ``f`` closes over is its own.  One that may lose examples on the way (`SplitTrace`) is not.
-    """
-    dims = [0 if b else None for b in batched]
-    if isinstance(trace, BatchTrace) and trace.whole and not trace.closed and all(_outside(a, trace) for a in args):
-        pairs = [trace.lower(o) for o in f(*map(trace.lift, args, dims))]
-        outs, out_dims = [o for o, _ in pairs], [d for _, d in pairs]
-    else:
-        outs, out_dims = batch(f, size, args, dims, axis_name=axis_of_rule())
-    front = [at_front(o, d, size, False) for o, d in zip(outs, out_dims, strict=True)]
-    return front, [d is not None for d in out_dims]
-
-
-def _outside(x: Any, trace: BatchTrace) -> bool:
-    return not isinstance(x, TracerBase) or x._trace.level < trace.level
-
-
-def all_mapped(
-    f: Callable[..., Values], size: int, args: Values, batched: Sequence[bool], trace: BatchTrace | None = None
-) -> list[Any]:
-    """The same with all outputs batched."""
-    outs, found = mapped(f, size, args, batched, trace)
-    return [at_front(o, 0 if m else None, size, True) for o, m in zip(outs, found, strict=True)]
-
-
 def batched_rules(rules: Rules, size: int, batched: Sequence[bool], trace: BatchTrace | None = None) -> Rules:
     """The rules of a function of batches, with batch axes in front: those of the examples, mapped."""
 
@@ -180,7 +151,7 @@ def batched_rules(rules: Rules, size: int, batched: Sequence[bool], trace: Batch
             return [*outs, *choose(found[0], tangents_out)]
 
         marks = [*batched, *choose(present, batched)]
-        outs = all_mapped(example, size, [*primals, *choose(present, tangents)], marks, trace)
+        outs = in_front(example, size, [*primals, *choose(present, tangents)], marks, trace)
         n = len(found[0])
         return outs[:n], spread(found[0], outs[n:], [typeof(o).zero for o in outs[:n]])
 
@@ -225,13 +196,14 @@ class CustomFunctionPrimitive(Primitive):
                 return as_equation(args, fun, rules)
             return on_batch(trace, args, fun, rules)
         inner = closed_over_inside(trace, rules)
-        if inner is not None:
-            return on_batch(inner, args, fun, rules) if _runs_mapped(inner, rules) else as_equation(args, fun, rules)
-        outs: list[Any] = [of_first_order(o) for o in trace.process(self, args, {"fun": fun, "rules": rules})]
-        inner = closed_over_trace(outs, trace)
         if inner is None:
-            return outs
-        return on_batch(inner, args, fun, rules) if _runs_mapped(inner, rules) else as_equation(args, fun, rules)
+            outs: list[Any] = [of_first_order(o) for o in trace.process(self, args, {"fun": fun, "rules": rules})]
+            inner = closed_over_trace(outs, trace)
+            if inner is None:
+                return outs
+        if isinstance(inner, BatchTrace) and rules.fwd is None:  # none of the rules runs after the batch has ended
+            return on_batch(inner, args, fun, rules)
+        return as_equation(args, fun, rules)
 
 
 custom_function_p = CustomFunctionPrimitive("custom_function", Opaque(), multiple_results=True, trusted=True)
@@ -265,19 +237,10 @@ def on_batch(trace: BatchTrace, args: Values, fun: Function, rules: Rules) -> li
     pairs = [trace.lower(a) for a in args]
     front = [at_front(x, d, trace.size, False) for x, d in pairs]
     batched = [d is not None for _, d in pairs]
-    whole = partial(run_for_axis, trace.axis_name, _whole_batch, fun, batched, trace)
+    whole = lambda *args: run_for_axis(trace.axis_name, in_front, fun, trace.size, args, batched, trace)
     whole_rules = run_for_axis(trace.axis_name, batched_rules, rules, trace.size, batched, trace)
     outs = custom_function_p.bind(*front, fun=whole, rules=whole_rules)
     return [trace.lift(o, 0) for o in outs]
-
-
-def _whole_batch(fun: Function, batched: Sequence[bool], trace: BatchTrace, *args: Any) -> list[Any]:
-    return all_mapped(fun, trace.size, args, batched, trace)
-
-
-def _runs_mapped(trace: Trace, rules: Rules) -> TypeGuard[BatchTrace]:
-    """Whether a function and its rules may run as they are for a batch: none runs after the batch has ended."""
-    return isinstance(trace, BatchTrace) and rules.fwd is None
 
 
 def closed_over_inside(trace: Trace, rules: Rules) -> Trace | None:
@@ -356,11 +319,9 @@ def batched_call(
     """The arguments with batch axes in front, the program of all examples, and their rules."""
     batched = tuple(d is not None for d in dims)
     front = move_batch_to_front(args, dims)
-    program, _ = batched_in_front(jaxpr, size, batched, (True,) * len(jaxpr.out_vars))
-    whole_rules = jaxpr.once(
-        ("batched rules", rules, size, axis_of_rule(), batched), lambda: batched_rules(rules, size, batched[hoisted:])
-    )
-    return front, program, whole_rules
+    key = ("batched rules", rules, size, axis_of_rule(), batched)
+    whole_rules = jaxpr.once(key, lambda: batched_rules(rules, size, batched[hoisted:]))
+    return front, all_in_front(jaxpr, size, batched), whole_rules
 
 
 # --- custom_jvp: the program of a JVP, to be linearized by the VJP rule -----------------------------------------------
@@ -396,7 +357,7 @@ def _custom_jvp_batch(
     front = [at_front(a, d, size, w) for a, d, w in zip(args, dims, every, strict=True)]
     axes = [0 if b else None for b in batched]
     _, whole, whole_rules = batched_call(size, front[:n], axes, primal, rules, hoisted)
-    program, _ = batched_in_front(jaxpr, size, tuple(every), (True,) * len(jaxpr.out_vars))
+    program = all_in_front(jaxpr, size, tuple(every))
     outs = custom_jvp_p.bind(*front, jaxpr=program, primal=whole, rules=whole_rules, **params)
     return outs, [0] * len(outs)
 
@@ -417,3 +378,176 @@ def _custom_jvp_split(trace: LinearTrace, args: Values, linear: Sequence[bool], 
 
 
 custom_jvp_p.def_rule("split", _custom_jvp_split)
+
+
+# --- rules that close over traced values ------------------------------------------------------------------------------
+#
+# An equation outlives the traces that are open when it is recorded, and is transformed outside of some of them.  A rule that
+# uses a traced value from outside is therefore staged when the call becomes an equation: its program takes the value from the
+# equation's inputs, as the program of the function does.  A rule that closes over none stays the Python function that it is.
+#
+# A rule may call the function that it belongs to.  That call, met while the rule is staged, gets the rules that are being made.
+
+
+class RuleProgram(NamedTuple):
+    """A staged rule: its program, and which of the values that the rules close over are its leading inputs."""
+
+    jaxpr: Jaxpr
+    numbers: list[int]
+    present: list[bool]
+    """Which of the (co)tangents that it returns are not symbolic zeros."""
+
+    def run(self, closed: Values, *args: Any) -> list[Any]:
+        return eval_jaxpr(self.jaxpr, *(closed[i] for i in self.numbers), *args)
+
+
+class RulePrograms:
+    """Rules as programs, of the arguments ``(*closed, *arguments)`` where ``closed`` are the values that they close over."""
+
+    jvp: RuleProgram
+    fwd: RuleProgram
+    bwd: RuleProgram
+
+    def __init__(self, name: str, avals: Values, out_avals: Values):
+        self.name = name
+        self.avals = avals
+        self.out_avals = out_avals
+        self.n_closed = 0
+
+    def run_jvp(self, primals: Values, tangents: Values) -> Any:
+        closed, xs = cut(primals, self.n_closed)
+        given = choose(differentiable(self.avals), tangents[self.n_closed :])
+        outs, tangents_out = cut(self.jvp.run(closed, *xs, *written_out(given)), len(self.out_avals))
+        zeros = [a.zero for a in self.out_avals]
+        return outs, zeros if all(type(t) is Zero for t in given) else spread(self.jvp.present, tangents_out, zeros)
+
+    def run_fwd(self, primals: Values, perturbed: Sequence[bool]) -> Any:
+        closed, xs = cut(primals, self.n_closed)
+        outs, residuals = cut(self.fwd.run(closed, *xs), len(self.out_avals))
+        return outs, [*residuals, *closed], Backward(self.name, self.run_bwd)
+
+    def run_bwd(self, values: Values, cts: Values) -> list[Any]:
+        residuals, closed = cut(values, len(values) - self.n_closed)
+        given = written_out(choose(differentiable(self.out_avals), cts))
+        results = self.bwd.run(closed, *residuals, *given)
+        return [*[None] * self.n_closed, *spread(self.bwd.present, results, [None] * len(self.avals))]
+
+
+def differentiable(avals: Values) -> list[bool]:
+    """Which values of these types have tangents."""
+    return [a.is_differentiable for a in avals]
+
+
+class Conversion:
+    """Rules of a call in the making: ``programs`` of ``rules``, which close over the tracers ``closed``."""
+
+    def __init__(self, rules: Any, avals: Values, out_avals: Values):
+        self.rules = rules
+        self.programs = RulePrograms(rules.name, avals, out_avals)
+        self.closed: list[Any] = []
+        self.known = self.recursive = False
+
+    def converted(self) -> tuple[Any, list[Any]]:
+        """The new rules, and the values that they take before the arguments."""
+        if not self.closed:
+            return self.rules, []
+        p = self.programs
+        p.n_closed = len(self.closed)
+        jvp, fwd = self.rules.jvp and p.run_jvp, self.rules.fwd and p.run_fwd
+        return replace(self.rules, jvp=jvp, fwd=fwd, symbolic_zeros=True, function=(), roots=()), self.closed
+
+    def stage_rules(self, capture: bool = False) -> None:
+        if self.rules.jvp is not None:
+            self.stage_jvp(capture)
+        if self.rules.fwd is not None:
+            self.stage_vjp(capture)
+
+    def stage(self, f: Callable[..., tuple[Values, list[bool]]], avals: Values, capture: bool) -> RuleProgram:
+        jaxpr, hoisted, present = stage(f, avals, self.rules.name, self.rules.origin, capture=capture)
+        return RuleProgram(jaxpr, [self.number_of(h) for h in hoisted], present)
+
+    def number_of(self, tracer: Any) -> int:
+        for i, other in enumerate(self.closed):
+            if other is tracer:
+                return i
+        self.closed.append(tracer)
+        return len(self.closed) - 1
+
+    def stage_jvp(self, capture: bool) -> None:
+        avals = self.programs.avals
+        marks = differentiable(avals)
+
+        def rule(*args: Any) -> tuple[Values, list[bool]]:
+            outs, tangents = self.rules.jvp(args[: len(avals)], spread(marks, args[len(avals) :], [a.zero for a in avals]))
+            present = [type(t) is not Zero for t in tangents]
+            return [*outs, *choose(present, tangents)], present
+
+        self.programs.jvp = self.stage(rule, [*avals, *(a.tangent() for a in choose(marks, avals))], capture)
+
+    def stage_vjp(self, capture: bool) -> None:
+        avals, out_avals = self.programs.avals, self.programs.out_avals
+        marks = differentiable(out_avals)
+        found: list[Backward] = []
+
+        def forwards(*args: Any) -> tuple[Values, list[bool]]:
+            outs, residuals, backward = self.rules.fwd(args, differentiable(avals))
+            found.append(backward)
+            return [*outs, *residuals], []
+
+        self.programs.fwd = self.stage(forwards, avals, capture)
+        residual_avals = self.programs.fwd.jaxpr.out_avals[len(out_avals) :]
+
+        def backwards(*args: Any) -> tuple[Values, list[bool]]:
+            residuals, given = cut(args, len(residual_avals))
+            results = found[0].run(residuals, spread(marks, given, [a.zero for a in out_avals]))
+            present = [ct is not None and type(ct) is not Zero for ct in results]
+            return choose(present, results), present
+
+        ct_avals = [a.tangent().strengthened() for a in choose(marks, out_avals)]
+        self.programs.bwd = self.stage(backwards, [*residual_avals, *ct_avals], capture)
+
+
+def _identity(root: Any) -> Any:
+    """What tells a rule from others: one that is made anew, of the same code and values, is the same."""
+    if isinstance(root, MethodType):
+        return root.__func__, id(root.__self__)
+    if isinstance(root, FunctionType):
+        return root.__code__, *map(id, cell_values(root.__closure__ or ())), *map(id, root.__defaults__ or ())
+    return id(root)
+
+
+def closure_converted(rules: Any, args: Values, out_avals: Values) -> tuple[Any, list[Any]]:
+    """The rules of a call, and the traced values that they take before its arguments.
+
+    Rules that reach no traced value are returned as they are; so are those that cannot be staged: they fail where they are
+    needed, and only there.
+    """
+    avals = [typeof(a) for a in args]
+    key = (*map(_identity, rules.roots), *(batch[1:] for batch in rules.batches), *avals)
+    in_progress: dict[Any, Conversion] = value_of(RULES_IN_WORK, {})
+    outer = in_progress.get(key)
+    if outer is not None:
+        outer.recursive = True
+        return outer.converted() if outer.known else (rules, [])
+    if next(reachable_tracers(rules.roots), None) is None:
+        return rules, []
+    conversion = Conversion(rules, avals, out_avals)
+    try:
+        with mode(RULES_IN_WORK, {**in_progress, key: conversion}):
+            conversion.stage_rules()
+            if conversion.closed and conversion.recursive:
+                _stage_recursive(conversion)
+    except Exception:
+        return rules, []
+    return conversion.converted()
+
+
+def _stage_recursive(conversion: Conversion) -> None:
+    """Stage rules that call the function that they belong to: first to see what they close over, then with that known.
+
+    What is done with it is captured, so that it is the same twice.
+    """
+    conversion.closed = []
+    conversion.stage_rules(capture=True)
+    conversion.known = True
+    conversion.stage_rules(capture=True)

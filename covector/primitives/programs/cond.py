@@ -36,7 +36,7 @@ from covector.primitives.math.reductions import reduce_or_p
 from covector.primitives.programs.halves import Halving, def_halves
 from covector.primitives.programs.scan import one_by_one, repeated_effect, select_rows
 from covector.primitives.programs.stacks import StackAval
-from covector.primitives.programs.subprograms import batched_in_front, check_all_take_part, in_front
+from covector.primitives.programs.subprograms import all_in_front, check_all_take_part, in_front
 from covector.primitives.programs.while_loop import is_known, places, take_rows
 
 cond_p = NestedPrimitive("cond", multiple_results=True, trusted=True)
@@ -204,7 +204,7 @@ def _run_chosen(size: int, index: Any, operands: list[Any], batched: tuple[bool,
     """Run each branch that an example chose on all of them, and select."""
     results: list[Any] = []
     for k, branch in enumerate(branches):
-        program, _ = batched_in_front(branch, size, batched, (True,) * len(branch.out_vars))
+        program = all_in_front(branch, size, batched)
         nothing = _nothing(program)
         mine = np.equal(index, k)
         stand_in = np.argmax(mine)

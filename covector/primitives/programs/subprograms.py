@@ -11,8 +11,8 @@ from covector.core.avals import shape_of, typeof
 from covector.core.context import axis_of_rule
 from covector.core.jaxpr import Jaxpr, program_axes
 from covector.core.kinds import Program
-from covector.core.primitive import Primitive, derives
-from covector.interpreters.batch import batch
+from covector.core.primitive import Primitive, TracerBase, derives
+from covector.interpreters.batch import BatchTrace, batch
 from covector.interpreters.interpret import TANGENTS, Bundle, Interpretation, Note, marked, tangent_of, with_tangent
 from covector.primitives.arrays.shaping import broadcast_to_p, moveaxis
 from covector.primitives.programs.stacks import StackAval, repeat_items_p
@@ -27,10 +27,36 @@ def at_front(x: Any, dim: int | None, size: int, wanted: bool) -> Any:
     return moveaxis(x, dim, 0) if dim else x
 
 
-def in_front(f: Callable[..., Sequence[Any]], size: int, args: Sequence[Any], batched: Sequence[bool]) -> list[Any]:
-    """The outputs of ``f`` for a batch, all with the batch axis in front."""
-    outs, dims = batch(f, size, args, [0 if b else None for b in batched], axis_name=axis_of_rule())
-    return [at_front(o, d, size, True) for o, d in zip(outs, dims, strict=True)]
+def mapped(
+    f: Callable[..., Sequence[Any]],
+    size: int,
+    args: Sequence[Any],
+    batched: Sequence[bool],
+    trace: Any = None,
+    needed: bool = False,
+) -> tuple[list[Any], list[bool]]:
+    """The outputs of ``f`` for a batch, with batch axes in front, and which of them are batched: all if that is ``needed``.
+
+    While the ``trace`` that asked is open, and inside of those of the arguments, it is the one that ``f`` is run on, so that
+    what ``f`` closes over is its own.  One that may lose examples on the way is not.
+    """
+    dims = [0 if b else None for b in batched]
+    if isinstance(trace, BatchTrace) and trace.whole and not trace.closed and all(_outside(a, trace) for a in args):
+        pairs = [trace.lower(o) for o in f(*map(trace.lift, args, dims))]
+    else:
+        pairs = [*zip(*batch(f, size, args, dims, axis_name=axis_of_rule()), strict=True)]
+    return [at_front(o, d, size, needed) for o, d in pairs], [needed or d is not None for _, d in pairs]
+
+
+def _outside(x: Any, trace: BatchTrace) -> bool:
+    return not isinstance(x, TracerBase) or x._trace.level < trace.level
+
+
+def in_front(
+    f: Callable[..., Sequence[Any]], size: int, args: Sequence[Any], batched: Sequence[bool], trace: Any = None
+) -> list[Any]:
+    """The same outputs, all batched."""
+    return mapped(f, size, args, batched, trace, True)[0]
 
 
 class Batch(Interpretation):
@@ -82,13 +108,13 @@ def _jvp_of_program(primitive: Primitive, kind: Program) -> Any:
     return jvp
 
 
-derives("batch", Program)(lambda primitive, kind: partial(batched, primitive))
-
-
 def batched(primitive: Primitive, size: int, args: Sequence[Any], dims: Sequence[int | None], **params: Any) -> Any:
     """The batching rule that follows from how a primitive is interpreted."""
     how = batch_of(size, axis_of_rule())
     return values_and_dims(interpreting(primitive, "vmap")(how, [*map(Bundle, zip(args), dims)], **params))
+
+
+derives("batch", Program)(lambda primitive, kind: partial(batched, primitive))
 
 
 def interpreting(primitive: Primitive, asker: str) -> Any:
@@ -120,6 +146,11 @@ def batched_in_front(
     """The program for a batch whose axes are in front everywhere, and which outputs are batched: at least those ``needed``."""
     program = batch_of(size, axis_of_rule()).program(jaxpr, marked(batched, 0), marked(needed, 0))
     return program.jaxpr, [f is not None for f in program.forms]
+
+
+def all_in_front(jaxpr: Jaxpr, size: int, batched: tuple[bool, ...]) -> Jaxpr:
+    """The same program with all outputs batched."""
+    return batched_in_front(jaxpr, size, batched, (True,) * len(jaxpr.out_vars))[0]
 
 
 def check_all_take_part(size: int, programs: Sequence[Jaxpr]) -> None:
