@@ -1,7 +1,7 @@
 """``vmap(f, branches="split")``: Python's ``if`` and ``while`` on batched values.
 
-Where the examples differ, the run goes on for those of which most agree (`covector.interpreters.split_batch`), and ``f`` is run
-again for the others.  In the end the parts are put together in the order of the batch, by operations that any outer
+Where the examples differ, the run goes on for those of which most agree (`covector.interpreters.shrinking_batch`), and ``f``
+is run again for the others.  In the end the parts are put together in the order of the batch, by operations that any outer
 transformation sees.
 """
 
@@ -15,7 +15,7 @@ import numpy as np
 from covector.core import errors
 from covector.core.avals import typeof
 from covector.core.primitive import open_trace
-from covector.interpreters.split_batch import SplitTrace
+from covector.interpreters.shrinking_batch import ShrinkingTrace
 from covector.primitives.arrays.shaping import moveaxis
 from covector.primitives.programs.stacks import innermost
 from covector.primitives.programs.subprograms import at_front
@@ -41,7 +41,7 @@ def run_parts(
         members = waiting.pop()
         own = leaves if len(members) == size else [_rows(x, d, members) for x, d in zip(leaves, dims, strict=True)]
         axes = dims if own is leaves else [None if d is None else 0 for d in dims]
-        with open_trace(SplitTrace, members, _rows, _length, *who) as trace:
+        with open_trace(ShrinkingTrace, members, _rows, _length, *who) as trace:
             try:
                 outs, tree = flatten_result(f(*map(trace.lift, own, axes)), who.name)
             except Exception as error:

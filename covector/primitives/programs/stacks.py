@@ -1,7 +1,7 @@
 """Stacks: what a loop of unknown length leaves behind, one item for each step.
 
 A `Stack` is a value with an aval of its own, `StackAval`: it says what the items look like, not how many there are.  Reverse
-mode through ``while_loop`` keeps its residuals in stacks.  Stacks of different lengths meet where a batch was split between
+mode through ``while_loop`` keeps its residuals in stacks.  Stacks of different lengths meet where a batch was divided between
 loops; `merge_p` fills up the shorter one, and its *ticks* say of each step for which examples it happened.
 """
 

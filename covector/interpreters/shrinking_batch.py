@@ -1,4 +1,4 @@
-"""Batches that split where Python asks for a value: what ``vmap(f, branches="split")`` runs its function on.
+"""Batches that shrink where Python asks for a value: what ``vmap(f, branches="split")`` runs its function on.
 
 >>> import covector as cv
 >>> cv.vmap(lambda x: -x if x < 0 else x, branches="split")(np.array([-1.0, 2.0]))
@@ -21,7 +21,7 @@ from covector.core.tracer import Tracer
 from covector.interpreters.batch import BatchTrace, BatchTracer
 
 
-class SplitTrace(BatchTrace):
+class ShrinkingTrace(BatchTrace):
     """A batch that loses examples on the way.
 
     Args:
