@@ -119,7 +119,7 @@ def test_row(name: str, theirs: str, ours: str):
     found = plain(eval(ours, names))
     if name == "autograd":
         autograd = pytest.importorskip("autograd")
-        for module in ("misc.flatten", "scipy.special", "test_util"):
+        for module in ("misc.flatten", "scipy.linalg", "scipy.special", "test_util"):
             importlib.import_module(f"autograd.{module}")
         names |= {"autograd": autograd, "anp": autograd.numpy, "np": autograd.numpy}
         names |= {f: types.FunctionType(names[f].__code__, names) for f in "fg"}  # the same, of autograd's numpy

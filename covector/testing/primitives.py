@@ -42,19 +42,18 @@ def check_primitive(
 
     Args:
         primitive: a `Primitive`, or a function made by `covector.elementwise`.
-        strategy: a hypothesis strategy for ``(args, params)``, or for ``args`` alone, a tuple.  At the points that it gives the
-            primitive must be smooth: draw values away from kinks and ties (`covector.testing.strategies.arrays` does).
+        strategy: a hypothesis strategy for ``(args, params)``, or for ``args`` alone, a tuple (of one argument too).  Arguments
+            that must fit are drawn with a ``shape`` in common.  At the points that it gives the primitive must be smooth: draw
+            values away from kinks and ties (`covector.testing.strategies.arrays` does).
         order: 1 leaves out the second derivatives.
         differentiable: False for a primitive that has no derivative; positions to restrict it to some arguments.  Integers and
             booleans never count.
         numerical: False leaves out finite differences (for derivatives that are right by convention, not by limit).
         tolerance: relative tolerance, if the default, which follows from the dtypes, is too strict.
         vary: ``vary(rng, arg) -> arg`` makes another argument of the same kind, for batches; by default numbers are changed
-        by up
-            to two percent, and integers and booleans are shuffled.
+            by up to two percent, and integers and booleans are shuffled.
         through: ``through(apply, *args, **params)`` is checked in place of ``apply(*args)``, to stay in the domain of the
-        primitive (symmetric
-            matrices) or to look only at what is determined of its result (eigenvectors up to a phase).
+            primitive (symmetric matrices) or to look only at what is determined of its result (eigenvectors up to a phase).
         max_examples: how many inputs; by default as the hypothesis profile says, but at most 100.
 
     Raises:
