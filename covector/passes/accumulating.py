@@ -26,7 +26,7 @@ SUM = "add"
 
 def with_parts_added(jaxpr: Jaxpr) -> Jaxpr:
     """The program with parts added to sums instead of arrays of zeros with parts in them; cleaned."""
-    return jaxpr.once("parts added", lambda: clean(_Parts(clean(jaxpr)).rewritten()))
+    return jaxpr.once("parts added", lambda: _Parts(clean(jaxpr)).rewritten())
 
 
 class _Parts:
@@ -36,30 +36,31 @@ class _Parts:
         uses = Counter(x for xs in (*(eqn.inputs for eqn in jaxpr.equations), jaxpr.out_vars) for x in xs if isinstance(x, Var))
         self.used_once = {v for v, n in uses.items() if n == 1}
         self.equations: list[Equation] = []
+        self.parts_found = False
 
     def rewritten(self) -> Jaxpr:
         jaxpr = self.jaxpr
         for eqn in jaxpr.equations:
-            if eqn.primitive.name == SUM and eqn.outputs[0].aval.shape:
-                self.sum(eqn)
-            else:
-                self.equations.append(eqn)
-        return Jaxpr(jaxpr.in_vars, self.equations, jaxpr.out_vars, jaxpr.consts, jaxpr.linear)
+            self.equations += self.sum(eqn) if eqn.primitive.name == SUM and eqn.outputs[0].aval.shape else [eqn]
+        if not self.parts_found:
+            return jaxpr
+        return clean(Jaxpr(jaxpr.in_vars, self.equations, jaxpr.out_vars, jaxpr.consts, jaxpr.linear))
 
-    def sum(self, eqn: Equation) -> None:
-        """Write a sum: first its terms that are whole arrays, then its parts."""
+    def sum(self, eqn: Equation) -> list[Equation]:
+        """A sum: first its terms that are whole arrays, then its parts."""
         terms = self.terms(eqn, eqn.outputs[0].aval)
         parts = [t for t in terms if self.part(t, t)]
         whole = [t for t in terms if not self.part(t, t)] or [parts.pop(0)]
         if not parts:
-            self.equations.append(eqn)
-            return
-        total = whole[0]
+            return [eqn]
+        self.parts_found = True
+        total, sums = whole[0], []
         for i, term in enumerate((*whole[1:], *parts)):
             out = eqn.outputs[0] if i == len(terms) - 2 else Var(eqn.outputs[0].aval)
             primitive, inputs, params = self.part(total, term) or (eqn.primitive, [total, term], {})
-            self.equations.append(Equation(primitive, inputs, params, [out], eqn.source))
+            sums.append(Equation(primitive, inputs, params, [out], eqn.source))
             total = out
+        return sums
 
     def terms(self, eqn: Equation, aval: Any) -> list[Any]:
         """The terms of a sum, and of sums in it that nothing else uses."""

@@ -129,6 +129,8 @@ def chosen(marks: Sequence[Sequence[bool]], groups: Sequence[Sequence[Any]]) -> 
 @def_halves(scan_p)
 def _scan_halves(how: Halving, args: Sequence[Any], linear: Sequence[bool], *, jaxpr: Jaxpr, **params: Any) -> Any:
     loop = Loop(**params)
+    if how.mixed and jaxpr.linear == tuple(linear):
+        return None
     marks, present, split = halved_step(how, jaxpr, loop, linear)
     if how.mixed and all(marks[loop.carries]) and all(present):
         return None
@@ -225,7 +227,7 @@ def _residual_plan(jaxpr: Jaxpr, n_consts: int, n_carry: int, n_out: int) -> Res
     varying = set(rest)
     steady = []
     for eqn in jaxpr.equations:
-        if any(v in varying for v in eqn.inputs) or has_effects(eqn.primitive, eqn.params):
+        if not varying.isdisjoint(eqn.inputs) or has_effects(eqn.primitive, eqn.params):
             varying.update(eqn.outputs)
         else:
             steady.append(eqn)
@@ -286,6 +288,9 @@ def _backward_step(program: Jaxpr, n_consts: int, n_xs: int, n_sums: int, n_carr
         return [*(typeof(s).add(s, o) for s, o in zip(sums, outs[:n_sums], strict=True)), *outs[n_sums:]]
 
     def make() -> Jaxpr:
+        if not n_sums:
+            consts, xs, carry, cts = cut(range(len(program.in_vars)), n_consts, n_xs, n_carry)
+            return with_parts_added(rearranged(program, [*consts, *carry, *xs, *cts]))
         consts, xs, carry, cts = cut(program.in_avals, n_consts, n_xs, n_carry)
         return with_parts_added(staged(step, [*consts, *program.out_avals[:n_sums], *carry, *xs, *cts]))
 
