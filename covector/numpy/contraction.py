@@ -18,7 +18,7 @@ from covector.core import errors
 from covector.core.avals import dtype_of, shape_of, typeof
 from covector.core.primitive import TracerBase
 from covector.core.tracer import OUR_OPERANDS, register_ufunc
-from covector.numpy.registry import as_array, canonical_axis, implements, reject
+from covector.numpy.registry import as_array, canonical_axis, implements, reject_out
 from covector.primitives.arrays.shaping import Shape, convert_to, moveaxis, reshape_to
 from covector.primitives.math.contraction import (
     canonical,
@@ -38,9 +38,8 @@ LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ" + "".join(map(c
 # --- dot and its kin ----------------------------------------------------------------------------------------------------
 
 
-@implements(np.dot)
-def _dot(a: Any, b: Any, out: Any = None) -> Any:
-    reject(np.dot, out=out)
+@implements(np.dot, out=2)
+def _dot(a: Any, b: Any) -> Any:
     a, b = as_array(a), as_array(b)
     a_ndim, b_ndim = len(shape_of(a)), len(shape_of(b))
     if not a_ndim or not b_ndim:
@@ -62,9 +61,8 @@ def _vdot(a: Any, b: Any, /) -> Any:
     return contract(_conjugate(_flat(a)), _flat(b), "i,i->", "numpy.vdot", strict=True)
 
 
-@implements(np.outer)
-def _outer(a: Any, b: Any, out: Any = None) -> Any:
-    reject(np.outer, out=out)
+@implements(np.outer, out=2)
+def _outer(a: Any, b: Any) -> Any:
     return contract(_flat(a), _flat(b), "i,j->ij", "numpy.outer")
 
 
@@ -262,7 +260,8 @@ def _linalg_cross(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
 
 @implements(np.einsum)
 def _einsum(*operands: Any, out: Any = None, optimize: Any = False, **options: Any) -> Any:
-    reject(np.einsum, out=out)
+    if out is not None:
+        reject_out(np.einsum)
     subscripts, arrays = _string_form(operands)
     arrays = [as_array(x) for x in arrays]
     dtype, casting = options.pop("dtype", None), options.pop("casting", "safe")

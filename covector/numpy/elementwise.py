@@ -11,7 +11,7 @@ from covector.core import errors
 from covector.core.avals import PYTHON_NUMBERS, broadcast_shapes, dtype_of, is_weak, shape_of, typeof
 from covector.core.primitive import TracerBase
 from covector.core.tracer import register_method
-from covector.numpy.registry import as_array, canonical_axis, contains_tracer, implements, known_array, reject
+from covector.numpy.registry import as_array, canonical_axis, contains_tracer, implements, known_array, reject, reject_out
 from covector.primitives.arrays.selection import clip_p, select_p
 from covector.primitives.arrays.shaping import convert_to
 from covector.primitives.math.arithmetic import imag, real
@@ -39,19 +39,18 @@ def where(condition: Any, x: Any = NO_VALUE, y: Any = NO_VALUE, /) -> Any:
     return select_p.bind(as_argument(condition), as_argument(x), as_argument(y))
 
 
-@implements(np.clip)
+@implements(np.clip, out=3)
 def clip(
     a: Any,
     a_min: Any = NO_VALUE,
     a_max: Any = NO_VALUE,
-    out: Any = None,
     *,
     min: Any = NO_VALUE,
     max: Any = NO_VALUE,
     **options: Any,
 ) -> Any:
     """``minimum(maximum(a, min), max)``; at a bound that is a Python number the derivative is 0."""
-    reject(np.clip, out=out, **options)
+    reject(np.clip, **options)
     if a_min is NO_VALUE and a_max is NO_VALUE:
         a_min, a_max = (None if v is NO_VALUE else v for v in (min, max))
     elif a_min is NO_VALUE or a_max is NO_VALUE:
@@ -77,9 +76,8 @@ def _bound(bound: Any, dtype: Any) -> Any:
 # --- rounding ---------------------------------------------------------------------------------------------------------
 
 
-@implements(np.round, np.around)
-def round_(a: Any, decimals: int = 0, out: Any = None) -> Any:
-    reject(np.round, out=out)
+@implements(np.round, np.around, out=2)
+def round_(a: Any, decimals: int = 0) -> Any:
     return round_p.bind(as_array(a), decimals=int(decimals))
 
 
@@ -97,9 +95,8 @@ def _round_method(self: Any, ndigits: int | None = None) -> Any:
 register_method("__round__", _round_method)
 
 
-@implements(np.fix)
-def fix(x: Any, out: Any = None) -> Any:
-    reject(np.fix, out=out)
+@implements(np.fix, out=1)
+def fix(x: Any) -> Any:
     return np.trunc(as_array(x))
 
 
@@ -153,15 +150,13 @@ def _signed_infinity(function: Any, x: Any, negative: bool) -> Any:
     return np.logical_and(np.isinf(x), sign if negative else np.logical_not(sign))
 
 
-@implements(np.isneginf)
-def isneginf(x: Any, out: Any = None) -> Any:
-    reject(np.isneginf, out=out)
+@implements(np.isneginf, out=1)
+def isneginf(x: Any) -> Any:
     return _signed_infinity(np.isneginf, x, negative=True)
 
 
-@implements(np.isposinf)
-def isposinf(x: Any, out: Any = None) -> Any:
-    reject(np.isposinf, out=out)
+@implements(np.isposinf, out=1)
+def isposinf(x: Any) -> Any:
     return _signed_infinity(np.isposinf, x, negative=False)
 
 
@@ -217,7 +212,7 @@ def isin(element: Any, test_elements: Any, assume_unique: bool = False, invert: 
 @implements(np.nan_to_num)
 def nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
     if not copy:
-        reject(np.nan_to_num, out=x)
+        reject_out(np.nan_to_num)
     x = as_array(x)
     dtype = dtype_of(x)
     if dtype.kind == "c":

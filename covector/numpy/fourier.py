@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from covector.core.avals import shape_of
-from covector.numpy.registry import as_array, canonical_axis, implements, reject
+from covector.numpy.registry import as_array, canonical_axis, implements
 from covector.primitives.math.fourier import SWAPPED, fft_p
 
 
@@ -35,9 +35,8 @@ def norm_of(norm: str | None) -> str:
 def _along_one_axis(function: Callable[..., Any]) -> None:
     name = function.__name__
 
-    @implements(function)
-    def handler(a: Any, n: Any = None, axis: int = -1, norm: str | None = None, out: Any = None) -> Any:
-        reject(function, out=out)
+    @implements(function, out=4)
+    def handler(a: Any, n: Any = None, axis: int = -1, norm: str | None = None) -> Any:
         return transformed(as_array(a), name, n, axis, norm)
 
 
@@ -45,15 +44,13 @@ for _name in ("fft", "ifft", "rfft", "irfft"):
     _along_one_axis(getattr(np.fft, _name))
 
 
-@implements(np.fft.hfft)
-def hfft(a: Any, n: Any = None, axis: int = -1, norm: str | None = None, out: Any = None) -> Any:
-    reject(np.fft.hfft, out=out)
+@implements(np.fft.hfft, out=4)
+def hfft(a: Any, n: Any = None, axis: int = -1, norm: str | None = None) -> Any:
     return transformed(np.conjugate(as_array(a)), "irfft", n, axis, SWAPPED[norm_of(norm)])
 
 
-@implements(np.fft.ihfft)
-def ihfft(a: Any, n: Any = None, axis: int = -1, norm: str | None = None, out: Any = None) -> Any:
-    reject(np.fft.ihfft, out=out)
+@implements(np.fft.ihfft, out=4)
+def ihfft(a: Any, n: Any = None, axis: int = -1, norm: str | None = None) -> Any:
     return np.conjugate(transformed(as_array(a), "rfft", n, axis, SWAPPED[norm_of(norm)]))
 
 
@@ -83,9 +80,8 @@ def _each(x: Any, transform: str, lengths: Sequence[Any], axes: Sequence[int], n
 def _along_axes(function: Callable[..., Any], default: Any) -> None:
     name = function.__name__.rstrip("n2")
 
-    @implements(function)
-    def handler(a: Any, s: Any = None, axes: Any = default, norm: str | None = None, out: Any = None) -> Any:
-        reject(function, out=out)
+    @implements(function, out=4)
+    def handler(a: Any, s: Any = None, axes: Any = default, norm: str | None = None) -> Any:
         x = as_array(a)
         lengths, axes = lengths_and_axes(x, s, axes)
         if name == "irfft":

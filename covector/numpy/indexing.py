@@ -13,7 +13,7 @@ from covector.core.asked import call_of
 from covector.core.avals import dtype_of, shape_of
 from covector.core.source import user_source
 from covector.core.tracer import Tracer
-from covector.numpy.registry import as_array, canonical_axis, contains_tracer, implements, reject
+from covector.numpy.registry import as_array, canonical_axis, contains_tracer, implements, reject_out
 from covector.primitives.arrays.indexing import check_bounds, spread_p
 from covector.primitives.arrays.selection import select_p
 from covector.primitives.arrays.shaping import convert_to, reshape_to
@@ -30,7 +30,8 @@ def take(a: Any, indices: Any, axis: Any = None, out: Any = None, mode: str = "r
     """
     if not (contains_tracer(a) or contains_tracer(indices)):
         return np.take(a, indices, axis, out, mode)  # type: ignore[call-overload]
-    reject(np.take, out=out)
+    if out is not None:
+        reject_out(np.take)
     a, indices = as_array(a), as_array(indices)
     if not np.can_cast(dtype_of(indices), np.intp, "same_kind"):
         raise TypeError(f"np.take: cannot cast indices of {dtype_of(indices)!r} to integers according to the rule 'safe'")
@@ -71,10 +72,9 @@ def take_along_axis(arr: Any, indices: Any, axis: Any = -1) -> Any:
     return index(arr, tuple(places))
 
 
-@implements(np.choose)
-def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
+@implements(np.choose, out=2)
+def choose(a: Any, choices: Any, mode: str = "raise") -> Any:
     """``numpy.choose``."""
-    reject(np.choose, out=out)
     a = as_array(a)
     values = [as_array(c) for c in choices]
     shape = np.broadcast_shapes(shape_of(a), *map(shape_of, values))
@@ -123,10 +123,9 @@ def diagflat(v: Any, k: Any = 0) -> Any:
     return diag(np.ravel(as_array(v)), k)
 
 
-@implements(np.trace)
-def trace(a: Any, offset: Any = 0, axis1: Any = 0, axis2: Any = 1, dtype: Any = None, out: Any = None) -> Any:
+@implements(np.trace, out=5)
+def trace(a: Any, offset: Any = 0, axis1: Any = 0, axis2: Any = 1, dtype: Any = None) -> Any:
     """``numpy.trace``."""
-    reject(np.trace, out=out)
     return np.sum(diagonal(a, offset, axis1, axis2), axis=-1, dtype=dtype)
 
 
@@ -188,10 +187,9 @@ def ix_(*args: Any) -> tuple[Any, ...]:
 # --- selecting by conditions ------------------------------------------------------------------------------------------
 
 
-@implements(np.compress)
-def compress(condition: Any, a: Any, axis: Any = None, out: Any = None) -> Any:
+@implements(np.compress, out=3)
+def compress(condition: Any, a: Any, axis: Any = None) -> Any:
     """``numpy.compress``; the condition must be known."""
-    reject(np.compress, out=out)
     condition = np.asarray(concrete_mask(condition))
     if condition.ndim != 1:
         raise ValueError("condition must be a 1-d array")

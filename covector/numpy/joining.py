@@ -11,7 +11,7 @@ import numpy as np
 from covector.core.avals import broadcast_shapes
 from covector.core.tracer import Tracer
 from covector.numpy.indexing import take
-from covector.numpy.registry import as_array, canonical_axes, canonical_axis, contains_tracer, implements, reject
+from covector.numpy.registry import as_array, canonical_axes, canonical_axis, contains_tracer, implements, reject_out
 from covector.numpy.shapes import broadcast_to, ravel, reshape, swapaxes
 from covector.primitives.arrays.joining import concatenate_p, stack_p
 from covector.primitives.arrays.shaping import convert_to, reshape_to
@@ -38,7 +38,7 @@ def _elements(arrays: Any) -> list[Any]:
 def concatenate(arrays: Any, axis: Any = 0, out: Any = None, *, dtype: Any = None, casting: str = "same_kind") -> Any:
     """``numpy.concatenate``."""
     if out is not None:
-        reject(np.concatenate, out=out)
+        reject_out(np.concatenate)
     parts = _elements(arrays)
     if not parts:
         raise ValueError("need at least one array to concatenate")
@@ -69,10 +69,9 @@ def concatenate(arrays: Any, axis: Any = 0, out: Any = None, *, dtype: Any = Non
     return parts[0] if len(parts) == 1 else concatenate_p.bind(*parts, axis=axis)
 
 
-@implements(np.stack)
-def stack(arrays: Any, axis: Any = 0, out: Any = None, *, dtype: Any = None, casting: str = "same_kind") -> Any:
+@implements(np.stack, out=2)
+def stack(arrays: Any, axis: Any = 0, *, dtype: Any = None, casting: str = "same_kind") -> Any:
     """``numpy.stack``."""
-    reject(np.stack, out=out)
     layers = _elements(arrays)
     if not layers:
         raise ValueError("need at least one array to stack")

@@ -210,7 +210,6 @@ def _implement(function: Any, percent: bool, skip_nan: bool) -> Any:
         a: Any,
         q: Any,
         axis: Any = None,
-        out: Any = None,
         overwrite_input: bool = False,
         method: str = "linear",
         keepdims: Any = False,
@@ -218,7 +217,7 @@ def _implement(function: Any, percent: bool, skip_nan: bool) -> Any:
         weights: Any = None,
         interpolation: Any = None,
     ) -> Any:
-        reject(function, out=out, interpolation=interpolation)
+        reject(function, interpolation=interpolation)
         q_type = _type_of(q)
         a, q = _arguments(a, q, percent, method)
         if skip_nan and not a.size:
@@ -229,7 +228,7 @@ def _implement(function: Any, percent: bool, skip_nan: bool) -> Any:
 
     handler.__name__ = function.__name__
     handler.__doc__ = f"``numpy.{function.__name__}``."
-    return implements(function)(handler)
+    return implements(function, out=3)(handler)
 
 
 quantile = _implement(np.quantile, percent=False, skip_nan=False)

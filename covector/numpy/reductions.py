@@ -12,7 +12,7 @@ import numpy as np
 
 from covector.core.avals import broadcast_shapes, dtype_of, shape_of, typeof
 from covector.core.primitive import TracerBase, apply_to_one
-from covector.numpy.registry import as_array, canonical_axes, canonical_axis, implements, reject, with_kept_axes
+from covector.numpy.registry import as_array, canonical_axes, canonical_axis, implements, reject_out, with_kept_axes
 from covector.primitives.arrays.shaping import convert_to, reduce_sum_p
 from covector.primitives.math.cumulative import cummax_p, cummin_p, cumprod_p, cumsum_p
 from covector.primitives.math.reductions import (
@@ -108,7 +108,7 @@ def sum_(
     where: Any = True,
 ) -> Any:
     if out is not None:
-        reject(np.sum, out=out)
+        reject_out(np.sum)
     aval = typeof(a) if dtype is None and isinstance(a, TracerBase) else None
     if aval is None or aval.dtype.kind not in "fc" or aval.weak_type:
         a = accumulated(a, dtype)
@@ -119,17 +119,15 @@ def sum_(
     return total if initial is NO_VALUE else total + _scalar(initial, dtype_of(total))
 
 
-@implements(np.prod)
+@implements(np.prod, out=3)
 def prod(
     a: Any,
     axis: Any = None,
     dtype: Any = None,
-    out: Any = None,
     keepdims: Any = False,
     initial: Any = NO_VALUE,
     where: Any = True,
 ) -> Any:
-    reject(np.prod, out=out)
     a = masked(accumulated(a, dtype), where, 1)
     product = reduced(reduce_prod_p, a, axis, keepdims)
     return product if initial is NO_VALUE else product * _scalar(initial, dtype_of(product))
@@ -160,21 +158,18 @@ def _extremum(primitive: Any, combine: np.ufunc, a: Any, axis: Any, keepdims: An
     return combine(reduced(primitive, masked(a, where, initial), axis, keepdims), initial)
 
 
-@implements(np.max, np.amax)
-def max_(a: Any, axis: Any = None, out: Any = None, keepdims: Any = False, initial: Any = NO_VALUE, where: Any = True) -> Any:
-    reject(np.max, out=out)
+@implements(np.max, np.amax, out=2)
+def max_(a: Any, axis: Any = None, keepdims: Any = False, initial: Any = NO_VALUE, where: Any = True) -> Any:
     return _extremum(reduce_max_p, np.maximum, a, axis, keepdims, initial, where)
 
 
-@implements(np.min, np.amin)
-def min_(a: Any, axis: Any = None, out: Any = None, keepdims: Any = False, initial: Any = NO_VALUE, where: Any = True) -> Any:
-    reject(np.min, out=out)
+@implements(np.min, np.amin, out=2)
+def min_(a: Any, axis: Any = None, keepdims: Any = False, initial: Any = NO_VALUE, where: Any = True) -> Any:
     return _extremum(reduce_min_p, np.minimum, a, axis, keepdims, initial, where)
 
 
-@implements(np.ptp)
-def _ptp(a: Any, axis: Any = None, out: Any = None, keepdims: Any = False) -> Any:
-    reject(np.ptp, out=out)
+@implements(np.ptp, out=2)
+def _ptp(a: Any, axis: Any = None, keepdims: Any = False) -> Any:
     a = as_array(a)
     return np.max(a, axis=axis, keepdims=keepdims) - np.min(a, axis=axis, keepdims=keepdims)
 
@@ -182,15 +177,13 @@ def _ptp(a: Any, axis: Any = None, out: Any = None, keepdims: Any = False) -> An
 # --- any and all ------------------------------------------------------------------------------------------------------
 
 
-@implements(np.any)
-def any_(a: Any, axis: Any = None, out: Any = None, keepdims: Any = False, *, where: Any = True) -> Any:
-    reject(np.any, out=out)
+@implements(np.any, out=2)
+def any_(a: Any, axis: Any = None, keepdims: Any = False, *, where: Any = True) -> Any:
     return reduced(reduce_or_p, masked(as_array(a), where, False), axis, keepdims)
 
 
-@implements(np.all)
-def all_(a: Any, axis: Any = None, out: Any = None, keepdims: Any = False, *, where: Any = True) -> Any:
-    reject(np.all, out=out)
+@implements(np.all, out=2)
+def all_(a: Any, axis: Any = None, keepdims: Any = False, *, where: Any = True) -> Any:
     return reduced(reduce_and_p, masked(as_array(a), where, True), axis, keepdims)
 
 
@@ -210,15 +203,13 @@ def _arg(primitive: Any, a: Any, axis: Any, keepdims: Any) -> Any:
     return with_kept_axes(index, (axis,), len(shape)) if keepdims else index
 
 
-@implements(np.argmax)
-def _argmax(a: Any, axis: Any = None, out: Any = None, *, keepdims: Any = False) -> Any:
-    reject(np.argmax, out=out)
+@implements(np.argmax, out=2)
+def _argmax(a: Any, axis: Any = None, *, keepdims: Any = False) -> Any:
     return _arg(argmax_p, a, axis, keepdims is not NO_VALUE and keepdims)
 
 
-@implements(np.argmin)
-def _argmin(a: Any, axis: Any = None, out: Any = None, *, keepdims: Any = False) -> Any:
-    reject(np.argmin, out=out)
+@implements(np.argmin, out=2)
+def _argmin(a: Any, axis: Any = None, *, keepdims: Any = False) -> Any:
     return _arg(argmin_p, a, axis, keepdims is not NO_VALUE and keepdims)
 
 
@@ -234,15 +225,13 @@ def _cumulative(primitive: Any, a: Any, axis: Any, **params: Any) -> Any:
     return primitive.bind(a, axis=canonical_axis(axis, len(shape_of(a))), reverse=False, **params)
 
 
-@implements(np.cumsum)
-def _cumsum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
-    reject(np.cumsum, out=out)
+@implements(np.cumsum, out=3)
+def _cumsum(a: Any, axis: Any = None, dtype: Any = None) -> Any:
     return _cumulative(cumsum_p, accumulated(a, dtype), axis)
 
 
-@implements(np.cumprod)
-def _cumprod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
-    reject(np.cumprod, out=out)
+@implements(np.cumprod, out=3)
+def _cumprod(a: Any, axis: Any = None, dtype: Any = None) -> Any:
     return _cumulative(cumprod_p, accumulated(a, dtype), axis, exclusive=False)
 
 
@@ -262,18 +251,12 @@ def _with_initial(x: Any, axis: Any, dtype: Any, include_initial: bool, function
 
 if hasattr(np, "cumulative_sum"):  # NumPy 2.1
 
-    @implements(np.cumulative_sum)
-    def _cumulative_sum(
-        x: Any, /, *, axis: Any = None, dtype: Any = None, out: Any = None, include_initial: bool = False
-    ) -> Any:
-        reject(np.cumulative_sum, out=out)
+    @implements(np.cumulative_sum, out=3)
+    def _cumulative_sum(x: Any, /, *, axis: Any = None, dtype: Any = None, include_initial: bool = False) -> Any:
         return _with_initial(x, axis, dtype, include_initial, np.cumsum, 0)
 
-    @implements(np.cumulative_prod)
-    def _cumulative_prod(
-        x: Any, /, *, axis: Any = None, dtype: Any = None, out: Any = None, include_initial: bool = False
-    ) -> Any:
-        reject(np.cumulative_prod, out=out)
+    @implements(np.cumulative_prod, out=3)
+    def _cumulative_prod(x: Any, /, *, axis: Any = None, dtype: Any = None, include_initial: bool = False) -> Any:
         return _with_initial(x, axis, dtype, include_initial, np.cumprod, 1)
 
 

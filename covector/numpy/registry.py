@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 
@@ -22,29 +22,46 @@ from covector.primitives.arrays.shaping import convert_p
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 
-def implements(*functions: Callable[..., Any]) -> Callable[[Handler], Handler]:
-    """Register a handler as the meaning of NumPy functions on tracers."""
+def implements(*functions: Callable[..., Any], out: int | None = None) -> Callable[[Handler], Handler]:
+    """Register a handler as the meaning of NumPy functions on tracers.
+
+    ``out`` is the place of the argument ``out=`` of these functions: it must be None, and the handler is called without it.
+    """
 
     def register(handler: Handler) -> Handler:
         for function in functions:
-            register_function(function, handler)
+            register_function(function, handler if out is None else _without_out(function, handler, out))
         return handler
 
     return register
 
 
+def _without_out(function: Callable[..., Any], handler: Callable[..., Any], place: int) -> Callable[..., Any]:
+    def call(*args: Any, out: Any = None, **options: Any) -> Any:
+        if len(args) > place:
+            out, args = args[place], args[:place] + args[place + 1 :]
+        if out is not None:
+            reject_out(function)
+        return handler(*args, **options)
+
+    return call
+
+
+def reject_out(function: Callable[..., Any]) -> NoReturn:
+    """Raise for ``out=``, which has no meaning on tracers."""
+    raise errors.InPlaceWriteError(
+        errors.describe(
+            f"numpy.{function.__name__} was asked to write a traced value into out=.",
+            why="traced values cannot be written into an array in place",
+            fix="use the returned value: y = np.f(x) instead of np.f(x, out=y)",
+        )
+    )
+
+
 def reject(function: Callable[..., Any], **options: Any) -> None:
-    """Raise unless each option is None: for ``out=`` and others that have no meaning on tracers."""
+    """Raise unless each option is None: for options that have no meaning on tracers."""
     for name, value in options.items():
         if value is not None:
-            if name == "out":
-                raise errors.InPlaceWriteError(
-                    errors.describe(
-                        f"numpy.{function.__name__} was asked to write a traced value into out=.",
-                        why="traced values cannot be written into an array in place",
-                        fix="use the returned value: y = np.f(x) instead of np.f(x, out=y)",
-                    )
-                )
             raise unsupported(function, f"{name}={value!r}")
 
 

@@ -11,7 +11,7 @@ from covector.core.primitive import TracerBase
 from covector.core.tracer import unsupported
 from covector.numpy.indexing import take
 from covector.numpy.joining import flip
-from covector.numpy.registry import as_array, canonical_axis, implements, reject
+from covector.numpy.registry import as_array, canonical_axis, implements
 from covector.numpy.shapes import ravel
 from covector.primitives.arrays.shaping import convert_to, moveaxis, reshape_to
 from covector.primitives.arrays.sorting import along_axis, argpartition_p, argsort_p, searchsorted_p, sort_p
@@ -197,10 +197,9 @@ def or_nan(out: Any, last: Any) -> Any:
     return np.where(is_nan, convert_to(last, out.dtype), out)
 
 
-@implements(np.median)
-def median(a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: bool = False) -> Any:
+@implements(np.median, out=2)
+def median(a: Any, axis: Any = None, overwrite_input: bool = False, keepdims: bool = False) -> Any:
     """``numpy.median``; between two middle elements the derivative is shared."""
-    reject(np.median, out=out)
     ordered, kept = first_axis(a, axis, "median")
     ordered = sort_p.bind(ordered, axis=0, kind="quicksort")
     n = ordered.shape[0]
@@ -210,10 +209,9 @@ def median(a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = Fa
     return reshape_to(result, kept) if keepdims else result
 
 
-@implements(np.nanmedian)
-def nanmedian(a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: Any = np._NoValue) -> Any:
+@implements(np.nanmedian, out=2)
+def nanmedian(a: Any, axis: Any = None, overwrite_input: bool = False, keepdims: Any = np._NoValue) -> Any:
     """``numpy.nanmedian``."""
-    reject(np.nanmedian, out=out)
     a = as_array(a)
     keepdims = keepdims is not np._NoValue and bool(keepdims)
     if not a.size:

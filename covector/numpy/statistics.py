@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from covector.core.avals import dtype_of, shape_of
 from covector.core.primitive import TracerBase
 from covector.numpy.at import at
 from covector.numpy.reductions import NO_VALUE, as_mask, max_, min_, prod, reduce_axes, reduced_shape, sum_
-from covector.numpy.registry import as_array, canonical_axes, implements, known_array, reject
+from covector.numpy.registry import as_array, canonical_axes, implements, known_array
 from covector.primitives.arrays.shaping import convert_to
 from covector.primitives.arrays.subscripts import concrete
 from covector.primitives.math.arithmetic import root_p
@@ -42,9 +43,8 @@ def _divided(total: Any, count: Any) -> Any:
     return convert_to(total / count, dtype_of(total))
 
 
-@implements(np.mean)
-def mean(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, *, where: Any = True) -> Any:
-    reject(np.mean, out=out)
+@implements(np.mean, out=3)
+def mean(a: Any, axis: Any = None, dtype: Any = None, keepdims: Any = False, *, where: Any = True) -> Any:
     a = as_array(a)
     count = _count(a, axis, keepdims, where)
     given = dtype_of(a)
@@ -57,12 +57,11 @@ def mean(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims:
     return convert_to(result, given) if is_half else result
 
 
-@implements(np.var)
+@implements(np.var, out=3)
 def var(
     a: Any,
     axis: Any = None,
     dtype: Any = None,
-    out: Any = None,
     ddof: Any = 0,
     keepdims: Any = False,
     *,
@@ -70,11 +69,7 @@ def var(
     mean: Any = NO_VALUE,
     correction: Any = NO_VALUE,
 ) -> Any:
-    reject(np.var, out=out)
-    if correction is not NO_VALUE:
-        if ddof != 0:
-            raise ValueError("ddof and correction can't be provided simultaneously.")
-        ddof = correction
+    ddof = _lost_freedom(ddof, correction)
     a = as_array(a)
     kind = dtype_of(a).kind
     if where is True and mean is NO_VALUE and dtype is None and kind in "fc" and isinstance(ddof, (int, float)):
@@ -89,26 +84,23 @@ def var(
     return _divided(squares, np.maximum(_count(a, axis, keepdims, where) - ddof, 0))
 
 
+def _lost_freedom(ddof: Any, correction: Any) -> Any:
+    """The option ``ddof=`` of a variance, or ``correction=``, which is its other name."""
+    if correction is NO_VALUE:
+        return ddof
+    if ddof != 0:
+        raise ValueError("ddof and correction can't be provided simultaneously.")
+    return correction
+
+
 def _squared_size(x: Any) -> Any:
     return np.square(np.real(x)) + np.square(np.imag(x)) if dtype_of(x).kind == "c" else np.square(x)
 
 
-@implements(np.std)
-def std(
-    a: Any,
-    axis: Any = None,
-    dtype: Any = None,
-    out: Any = None,
-    ddof: Any = 0,
-    keepdims: Any = False,
-    *,
-    where: Any = True,
-    mean: Any = NO_VALUE,
-    correction: Any = NO_VALUE,
-) -> Any:
+@implements(np.std, out=3)
+def std(*args: Any, **options: Any) -> Any:
     """The root of the variance; a length, with derivative 0 where the variance is zero."""
-    reject(np.std, out=out)
-    return root_p.bind(var(a, axis, dtype, ddof=ddof, keepdims=keepdims, where=where, mean=mean, correction=correction))
+    return root_p.bind(var(*args, **options))
 
 
 # --- weighted averages, and covariance --------------------------------------------------------------------------------
@@ -238,43 +230,23 @@ def _filled(a: Any, fill: Any) -> Any:
     return a if mask is None else np.where(mask, fill, a)
 
 
-@implements(np.nansum)
-def nansum(
-    a: Any,
-    axis: Any = None,
-    dtype: Any = None,
-    out: Any = None,
-    keepdims: Any = False,
-    initial: Any = NO_VALUE,
-    where: Any = True,
-) -> Any:
-    reject(np.nansum, out=out)
-    return sum_(_filled(a, 0), axis, dtype, keepdims=keepdims, initial=initial, where=where)
+def _passing_nan(function: Callable[..., Any], total: Callable[..., Any], neutral: int) -> None:
+    @implements(function, out=3)
+    def handler(a: Any, axis: Any = None, dtype: Any = None, keepdims: Any = False, **options: Any) -> Any:
+        return total(_filled(a, neutral), axis, dtype, keepdims=keepdims, **options)
 
 
-@implements(np.nanprod)
-def nanprod(
-    a: Any,
-    axis: Any = None,
-    dtype: Any = None,
-    out: Any = None,
-    keepdims: Any = False,
-    initial: Any = NO_VALUE,
-    where: Any = True,
-) -> Any:
-    reject(np.nanprod, out=out)
-    return prod(_filled(a, 1), axis, dtype, keepdims=keepdims, initial=initial, where=where)
+_passing_nan(np.nansum, sum_, 0)
+_passing_nan(np.nanprod, prod, 1)
 
 
-@implements(np.nancumsum)
-def nancumsum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
-    reject(np.nancumsum, out=out)
+@implements(np.nancumsum, out=3)
+def nancumsum(a: Any, axis: Any = None, dtype: Any = None) -> Any:
     return np.cumsum(_filled(a, 0), axis=axis, dtype=dtype)
 
 
-@implements(np.nancumprod)
-def nancumprod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
-    reject(np.nancumprod, out=out)
+@implements(np.nancumprod, out=3)
+def nancumprod(a: Any, axis: Any = None, dtype: Any = None) -> Any:
     return np.cumprod(_filled(a, 1), axis=axis, dtype=dtype)
 
 
@@ -291,15 +263,13 @@ def _nan_extremum(function: Any, reduce: Any, a: Any, axis: Any, keepdims: Any, 
     return np.where(all_nan, np.nan, result) if initial is NO_VALUE else result
 
 
-@implements(np.nanmax)
-def nanmax(a: Any, axis: Any = None, out: Any = None, keepdims: Any = False, initial: Any = NO_VALUE, where: Any = True) -> Any:
-    reject(np.nanmax, out=out)
+@implements(np.nanmax, out=2)
+def nanmax(a: Any, axis: Any = None, keepdims: Any = False, initial: Any = NO_VALUE, where: Any = True) -> Any:
     return _nan_extremum(np.nanmax, max_, a, axis, keepdims, initial, where)
 
 
-@implements(np.nanmin)
-def nanmin(a: Any, axis: Any = None, out: Any = None, keepdims: Any = False, initial: Any = NO_VALUE, where: Any = True) -> Any:
-    reject(np.nanmin, out=out)
+@implements(np.nanmin, out=2)
+def nanmin(a: Any, axis: Any = None, keepdims: Any = False, initial: Any = NO_VALUE, where: Any = True) -> Any:
     return _nan_extremum(np.nanmin, min_, a, axis, keepdims, initial, where)
 
 
@@ -314,17 +284,15 @@ def _nan_arg(function: Any, a: Any, axis: Any, keepdims: Any, worst: float) -> A
     return function(np.where(mask, worst, a), axis=axis, keepdims=keepdims)
 
 
-@implements(np.nanargmax)
-def nanargmax(a: Any, axis: Any = None, out: Any = None, *, keepdims: Any = False) -> Any:
+@implements(np.nanargmax, out=2)
+def nanargmax(a: Any, axis: Any = None, *, keepdims: Any = False) -> Any:
     """As NumPy's; where it would raise for a slice of NaN alone and the values are not known, the answer is 0."""
-    reject(np.nanargmax, out=out)
     return _nan_arg(np.argmax, a, axis, keepdims is not NO_VALUE and keepdims, -np.inf)
 
 
-@implements(np.nanargmin)
-def nanargmin(a: Any, axis: Any = None, out: Any = None, *, keepdims: Any = False) -> Any:
+@implements(np.nanargmin, out=2)
+def nanargmin(a: Any, axis: Any = None, *, keepdims: Any = False) -> Any:
     """As NumPy's; where it would raise for a slice of NaN alone and the values are not known, the answer is 0."""
-    reject(np.nanargmin, out=out)
     return _nan_arg(np.argmin, a, axis, keepdims is not NO_VALUE and keepdims, np.inf)
 
 
@@ -334,9 +302,8 @@ def _present(a: Any, where: Any) -> Any:
     return present if where is True else np.logical_and(present, as_mask(where, shape_of(a)))
 
 
-@implements(np.nanmean)
-def nanmean(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, *, where: Any = True) -> Any:
-    reject(np.nanmean, out=out)
+@implements(np.nanmean, out=3)
+def nanmean(a: Any, axis: Any = None, dtype: Any = None, keepdims: Any = False, *, where: Any = True) -> Any:
     a = as_array(a)
     if _nan_mask(a) is None:
         return mean(a, axis, dtype, keepdims=keepdims, where=where)
@@ -344,12 +311,11 @@ def nanmean(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdi
     return _divided(sum_(_filled(a, 0), axis, dtype, keepdims=keepdims, where=where), count)
 
 
-@implements(np.nanvar)
+@implements(np.nanvar, out=3)
 def nanvar(
     a: Any,
     axis: Any = None,
     dtype: Any = None,
-    out: Any = None,
     ddof: Any = 0,
     keepdims: Any = False,
     *,
@@ -357,14 +323,10 @@ def nanvar(
     mean: Any = NO_VALUE,
     correction: Any = NO_VALUE,
 ) -> Any:
-    reject(np.nanvar, out=out)
     a = as_array(a)
     if _nan_mask(a) is None:
         return var(a, axis, dtype, ddof=ddof, keepdims=keepdims, where=where, mean=mean, correction=correction)
-    if correction is not NO_VALUE:
-        if ddof != 0:
-            raise ValueError("ddof and correction can't be provided simultaneously.")
-        ddof = correction
+    ddof = _lost_freedom(ddof, correction)
     present = _present(a, where)
     if mean is NO_VALUE:
         mean = _divided(sum_(_filled(a, 0), axis, dtype, keepdims=True, where=where), sum_(present, axis, keepdims=True))
@@ -374,21 +336,9 @@ def nanvar(
     return np.where(freedom <= 0, np.nan, result)
 
 
-@implements(np.nanstd)
-def nanstd(
-    a: Any,
-    axis: Any = None,
-    dtype: Any = None,
-    out: Any = None,
-    ddof: Any = 0,
-    keepdims: Any = False,
-    *,
-    where: Any = True,
-    mean: Any = NO_VALUE,
-    correction: Any = NO_VALUE,
-) -> Any:
-    reject(np.nanstd, out=out)
-    return root_p.bind(nanvar(a, axis, dtype, ddof=ddof, keepdims=keepdims, where=where, mean=mean, correction=correction))
+@implements(np.nanstd, out=3)
+def nanstd(*args: Any, **options: Any) -> Any:
+    return root_p.bind(nanvar(*args, **options))
 
 
 # --- counts: the values that are counted must be known, the weights need not ------------------------------------------
