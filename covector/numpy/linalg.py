@@ -16,47 +16,15 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.linalg import (
-    LinAlgError,
-    cholesky,
-    cond,
-    cross,
-    det,
-    diagonal,
-    eig,
-    eigh,
-    eigvals,
-    eigvalsh,
-    inv,
-    lstsq,
-    matmul,
-    matrix_norm,
-    matrix_power,
-    matrix_rank,
-    matrix_transpose,
-    multi_dot,
-    norm,
-    outer,
-    pinv,
-    qr,
-    slogdet,
-    solve,
-    svd,
-    svdvals,
-    tensordot,
-    tensorinv,
-    tensorsolve,
-    trace,
-    vecdot,
-    vector_norm,
-)
+from numpy.linalg import *  # noqa: F403
+from numpy.linalg import LinAlgError
 
 from covector.core import errors
 from covector.core.avals import dtype_of, shape_of, typeof
 from covector.core.primitive import TracerBase, apply_to_one
 from covector.numpy.contraction import LETTERS, pairwise
 from covector.numpy.hermitian import expmh, logmh, matrix_function, powmh, sqrtmh
-from covector.numpy.registry import as_array, canonical_axis, implements, inexact, reject
+from covector.numpy.registry import as_array, canonical_axis, implements, inexact
 from covector.primitives.arrays.shaping import real_dtype, reshape_p, reshape_to
 from covector.primitives.linalg.decompositions import eig_p, eigh_p, qr_p, svd_p
 from covector.primitives.linalg.determinants import det_p, slogdet_p
@@ -76,7 +44,7 @@ from covector.primitives.linalg.solving import (
 from covector.primitives.math.contraction import contract, mismatch
 
 # The classes of NumPy's named tuples, which have no public name.
-_functions: tuple[Any, ...] = (eig, eigh, qr, slogdet, svd)
+_functions: tuple[Any, ...] = (np.linalg.eig, np.linalg.eigh, np.linalg.qr, np.linalg.slogdet, np.linalg.svd)
 _EigResult, _EighResult, _QRResult, _SlogdetResult, _SVDResult = (type(f(np.eye(1))) for f in _functions)
 
 
@@ -91,7 +59,7 @@ def _matrices(x: Any, who: str, square: bool = True) -> Any:
 # --- decompositions -----------------------------------------------------------------------------------------------------
 
 
-@implements(cholesky)
+@implements(np.linalg.cholesky)
 def _cholesky(a: Any, /, *, upper: bool = False) -> Any:
     return cholesky_p.bind(_matrices(a, "cholesky"), upper=bool(upper))
 
@@ -102,31 +70,31 @@ def _is_lower(UPLO: str) -> bool:
     return UPLO.upper() == "L"
 
 
-@implements(eigh)
+@implements(np.linalg.eigh)
 def _eigh(a: Any, UPLO: str = "L") -> Any:
     lower = _is_lower(UPLO)
     return _EighResult(*eigh_p.bind(_matrices(a, "eigh"), lower=lower, vectors=True))
 
 
-@implements(eigvalsh)
+@implements(np.linalg.eigvalsh)
 def _eigvalsh(a: Any, UPLO: str = "L") -> Any:
     lower = _is_lower(UPLO)
     (values,) = eigh_p.bind(_matrices(a, "eigvalsh"), lower=lower, vectors=False)
     return values
 
 
-@implements(eig)
+@implements(np.linalg.eig)
 def _eig(a: Any) -> Any:
     return _EigResult(*eig_p.bind(_matrices(a, "eig"), vectors=True))
 
 
-@implements(eigvals)
+@implements(np.linalg.eigvals)
 def _eigvals(a: Any) -> Any:
     (values,) = eig_p.bind(_matrices(a, "eigvals"), vectors=False)
     return values
 
 
-@implements(svd)
+@implements(np.linalg.svd)
 def _svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False) -> Any:
     a = _matrices(a, "svd", square=hermitian)
     if hermitian:
@@ -147,12 +115,12 @@ def _hermitian_svd(a: Any, compute_uv: bool) -> Any:
     return _SVDResult(u, np.take_along_axis(s, order, axis=-1), adjoint(u * row(sign)))
 
 
-@implements(svdvals)
+@implements(np.linalg.svdvals)
 def _svdvals(x: Any, /) -> Any:
     return _svd(x, compute_uv=False)
 
 
-@implements(qr)
+@implements(np.linalg.qr)
 def _qr(a: Any, mode: str = "reduced") -> Any:
     if mode not in ("reduced", "complete", "r"):
         raise ValueError(f"numpy.linalg.qr of a traced value has the modes 'reduced', 'complete' and 'r', not {mode!r}")
@@ -163,7 +131,7 @@ def _qr(a: Any, mode: str = "reduced") -> Any:
 # --- systems, inverses, determinants ---------------------------------------------------------------------------------------
 
 
-@implements(solve)
+@implements(np.linalg.solve)
 def _solve(a: Any, b: Any) -> Any:
     a = _matrices(a, "solve")
     return _with_columns(partial(solve_p.bind, a), a, b, "numpy.linalg.solve")
@@ -238,22 +206,22 @@ def triangular_solve(
     return swap(_with_columns(solver, a, swap(b), who))
 
 
-@implements(inv)
+@implements(np.linalg.inv)
 def _inv(a: Any) -> Any:
     return inv_p.bind(_matrices(a, "inv"), checked=True)
 
 
-@implements(det)
+@implements(np.linalg.det)
 def _det(a: Any) -> Any:
     return det_p.bind(_matrices(a, "det"))
 
 
-@implements(slogdet)
+@implements(np.linalg.slogdet)
 def _slogdet(a: Any) -> Any:
     return _SlogdetResult(*slogdet_p.bind(_matrices(a, "slogdet")))
 
 
-@implements(pinv)
+@implements(np.linalg.pinv)
 def _pinv(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = np._NoValue) -> Any:
     a = _matrices(a, "pinv", square=hermitian)
     if rcond is not None and rtol is not np._NoValue:
@@ -272,7 +240,7 @@ def _precision(a: Any) -> float:
     return max(shape_of(a)[-2:]) * float(np.finfo(dtype_of(a)).eps)
 
 
-@implements(lstsq)
+@implements(np.linalg.lstsq)
 def _lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
     """``numpy.linalg.lstsq``.  Where values are not known (under jit and vmap) the residuals are those for full rank."""
     a, b = _matrices(a, "lstsq", square=False), inexact(b)
@@ -299,7 +267,7 @@ def _is_full(rank: Any, n: int) -> bool:
         return True
 
 
-@implements(tensorinv)
+@implements(np.linalg.tensorinv)
 def _tensorinv(a: Any, ind: int = 2) -> Any:
     a = as_array(a)
     shape = shape_of(a)
@@ -310,7 +278,7 @@ def _tensorinv(a: Any, ind: int = 2) -> Any:
     return reshape_to(_inv(reshape_to(a, (int(np.prod(rows, dtype=int)), size))), columns + rows)
 
 
-@implements(tensorsolve)
+@implements(np.linalg.tensorsolve)
 def _tensorsolve(a: Any, b: Any, axes: Sequence[int] | None = None) -> Any:
     a, b = as_array(a), as_array(b)
     ndim = len(shape_of(a))
@@ -327,7 +295,7 @@ def _tensorsolve(a: Any, b: Any, axes: Sequence[int] | None = None) -> Any:
 # --- powers and products ---------------------------------------------------------------------------------------------------
 
 
-@implements(matrix_power)
+@implements(np.linalg.matrix_power)
 def _matrix_power(a: Any, n: int) -> Any:
     """Repeated squaring."""
     a = as_array(a)
@@ -352,10 +320,9 @@ def _matrix_power(a: Any, n: int) -> Any:
         a = a @ a
 
 
-@implements(multi_dot)
-def _multi_dot(arrays: Sequence[Any], *, out: Any = None) -> Any:
+@implements(np.linalg.multi_dot, out=1)
+def _multi_dot(arrays: Sequence[Any]) -> Any:
     """The products in the order that opt_einsum finds cheapest."""
-    reject(multi_dot, out=out)
     operands = [as_array(x) for x in arrays]
     if len(operands) < 2:
         raise ValueError("Expecting at least two arrays.")
@@ -377,7 +344,7 @@ def _multi_dot(arrays: Sequence[Any], *, out: Any = None) -> Any:
 # --- norms and numbers -------------------------------------------------------------------------------------------------------
 
 
-@implements(norm)
+@implements(np.linalg.norm)
 def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     x = inexact(x)
     ndim = len(shape_of(x))
@@ -444,7 +411,7 @@ def _matrix_norm(x: Any, ord: Any, rows: int, columns: int) -> Any:
     raise ValueError("Invalid norm order for matrices.")
 
 
-@implements(vector_norm)
+@implements(np.linalg.vector_norm)
 def _linalg_vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:
     x = inexact(x)
     shape = shape_of(x)
@@ -454,12 +421,12 @@ def _linalg_vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, 
     return reshape_to(out, tuple(1 if i in axes else n for i, n in enumerate(shape))) if keepdims else out
 
 
-@implements(matrix_norm)
+@implements(np.linalg.matrix_norm)
 def _linalg_matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
     return _norm(x, ord, (-2, -1), keepdims)
 
 
-@implements(cond)
+@implements(np.linalg.cond)
 def _cond(x: Any, p: Any = None) -> Any:
     x = _matrices(x, "cond", square=p not in (None, 2, -2))
     if not np.size(x):
@@ -472,7 +439,7 @@ def _cond(x: Any, p: Any = None) -> Any:
     return np.where(singular, np.inf, number)
 
 
-@implements(matrix_rank)
+@implements(np.linalg.matrix_rank)
 def _matrix_rank(A: Any, tol: Any = None, hermitian: bool = False, *, rtol: Any = None) -> Any:
     if rtol is not None and tol is not None:
         raise ValueError("`tol` and `rtol` can't be both set.")
@@ -486,43 +453,5 @@ def _matrix_rank(A: Any, tol: Any = None, hermitian: bool = False, *, rtol: Any 
     return np.sum(s > relative * np.max(s, axis=-1, keepdims=True, initial=0), axis=-1)
 
 
-__all__ = [
-    "LinAlgError",
-    "cholesky",
-    "cond",
-    "cross",
-    "det",
-    "diagonal",
-    "eig",
-    "eigh",
-    "eigvals",
-    "eigvalsh",
-    "expmh",
-    "inv",
-    "logmh",
-    "lstsq",
-    "matmul",
-    "matrix_function",
-    "matrix_norm",
-    "matrix_power",
-    "matrix_rank",
-    "matrix_transpose",
-    "multi_dot",
-    "norm",
-    "outer",
-    "pinv",
-    "powmh",
-    "qr",
-    "slogdet",
-    "solve",
-    "sqrtmh",
-    "svd",
-    "svdvals",
-    "tensordot",
-    "tensorinv",
-    "tensorsolve",
-    "trace",
-    "triangular_solve",
-    "vecdot",
-    "vector_norm",
-]
+__all__ = ["expmh", "logmh", "matrix_function", "powmh", "sqrtmh", "triangular_solve"]
+__all__ += np.linalg.__all__
