@@ -237,4 +237,4 @@ MATH_NAMES = {"pow": "power", "fabs": "abs", "dist": "linalg.norm", "fsum": "sum
 
 def _is_random(call: str) -> bool:
     parts = call.split(".")
-    return len(parts) > 1 and parts[-2] in ("random", "rng", "generator")
+    return len(parts) > 1 and parts[-2] in ("random", "rng", "generator") and parts[0] not in ("cv", "covector")

@@ -128,4 +128,6 @@ def _case(case: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """Arguments and parameters from ``(args, params)`` or ``args``."""
     if isinstance(case, tuple) and len(case) == 2 and isinstance(case[0], tuple) and isinstance(case[1], dict):
         return case
+    if not isinstance(case, (tuple, list)) or any(isinstance(x, dict) for x in case):
+        raise TypeError(f"the strategy draws st.tuples(*args), or st.tuples(st.tuples(*args), params), and gave {case!r}")
     return tuple(case), {}

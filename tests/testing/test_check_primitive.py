@@ -268,6 +268,9 @@ def test_through_keeps_to_the_domain() -> None:
 def test_bad_arguments_are_refused() -> None:
     with pytest.raises(TypeError, match="needs a Primitive"):
         check_primitive(np.sin, st.tuples(arrays()))
+    for cases in (arrays(shape=(3,)), st.tuples(arrays(), st.just({"axis": 0}))):  # no tuple; parameters beside no tuple
+        with pytest.raises(TypeError, match="the strategy draws"):
+            check_primitive(product_primitive(), cases)
     with pytest.raises(ValueError, match="order is 1 or 2"):
         check_case(product_primitive(), (1.0, 2.0), order=3)
 

@@ -44,6 +44,7 @@ FIXES = {
     "zeros": (lambda n: np.zeros(n), 3, "shapes and numbers of elements must be known"),
     "zeros of two axes": (lambda n: np.zeros((n, 2)), 3, "static_argnums"),
     "zeros of a result": (lambda n: np.ones(n // 2), 4, "shapes and numbers of elements must be known"),
+    "keys": (lambda n: cv.random.split(cv.random.key(0), n), 3, "shapes and numbers of elements must be known"),
     "repeat": (lambda n: np.repeat(TABLE, n), 3, "static_argnums"),
     "slice": (lambda n: TABLE[:n], 3, "the bounds of a slice must be known"),
     "slice of a traced value": (lambda x, n=2: x[: x.sum()], np.arange(2), "np.where(np.arange(len(x)) < n, x, 0)"),
