@@ -72,7 +72,8 @@ class Linear(Kind):
     Args:
         fn: ``fn(*args, **params)`` on NumPy arrays.
         transpose: ``transpose(cotangent, *args, **params)`` is the cotangent of the linear argument, of which only the aval is
-            given (if there are several: a tuple of cotangents).  None: the primitive has a transpose rule.
+            given.  If there are several: a tuple of cotangents; or a tuple of rules, one for each linear argument, in the order
+            of ``positions``, of which those that are needed run.  None: the primitive has a transpose rule.
         positions: which arguments are linear; none stands for all.
         alone: for each of two linear arguments ``(tangent, *args, **params) -> tangent of the result`` where the other has no
             tangent; by default that is an array of zeros.
@@ -83,7 +84,7 @@ class Linear(Kind):
     def __init__(
         self,
         fn: Rule | None = None,
-        transpose: Rule | None = None,
+        transpose: Rule | tuple[Rule, ...] | None = None,
         *,
         positions: tuple[int, ...] = (0,),
         alone: tuple[Rule, ...] = (),
@@ -117,7 +118,7 @@ class ElementwiseLinear(Linear, Elementwise):
     def __init__(
         self,
         fn: Rule,
-        transpose: Rule | None = None,
+        transpose: Rule | tuple[Rule, ...] | None = None,
         *,
         positions: tuple[int, ...] = (0,),
         alone: tuple[Rule, ...] = (),

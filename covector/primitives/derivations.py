@@ -284,7 +284,8 @@ def linear_jvp(primitive: Primitive, kind: Linear) -> Rule:
 
 @derives("transpose", Linear)
 def linear_transpose(primitive: Primitive, kind: Linear) -> Rule | None:
-    rule, places, broadcasts = kind.transpose, kind.positions, isinstance(kind, Elementwise)
+    rule: Any = kind.transpose
+    places, broadcasts = kind.positions, isinstance(kind, Elementwise)
     if rule is None:
         return None
 
@@ -295,10 +296,15 @@ def linear_transpose(primitive: Primitive, kind: Linear) -> Rule | None:
 
     def transpose(ct: Any, *args: Any, **params: Any) -> Any:
         linear = places or range(len(args))
+        known = [x.aval if type(x) is Var else x for x in args]
+        if type(rule) is tuple:
+            pairs = zip(linear, rule, strict=True)
+            found = (of_one(ct, *known, **params) if type(args[i]) is Var else None for i, of_one in pairs)
+        else:
+            found = rule(ct, *known, **params)
         cts: list[Any] = [None] * len(args)
-        found = rule(ct, *(x.aval if type(x) is Var else x for x in args), **params)
         for i, c in zip(linear, (found,) if len(linear) == 1 else found, strict=True):
-            cts[i] = unbroadcast(c, args[i].aval) if broadcasts else c
+            cts[i] = unbroadcast(c, known[i]) if broadcasts and c is not None else c
         return cts
 
     return transpose_of_first if places == (0,) else transpose

@@ -32,7 +32,7 @@ from covector.core.jaxpr import Equation, Var
 from covector.core.kinds import Linear, Structural
 from covector.core.primitive import Primitive, TracerBase
 from covector.interpreters.transpose import Accumulate, PartialSum
-from covector.primitives.arrays.shaping import align_batch, batch_all, move_batch_to_front, moveaxis
+from covector.primitives.arrays.shaping import align_batch, batch_in_front, batched_at, moveaxis
 
 Shape = tuple[int, ...]
 Dims = Sequence[int | None]
@@ -89,14 +89,8 @@ def with_batch_axis(index: Index, size: int, at: int = 0) -> Index:
 # --- slice: read a part -----------------------------------------------------------------------------------------------
 
 slice_p = Primitive("slice", Structural(lambda x, *, index: x[subscript(index)]), trusted=True)
-
-
+slice_p.def_abstract(lambda x, *, index: array_aval(part_shape(index, x.shape), x.dtype))
 slice_p.def_rule("lower", lambda eqn: forms.subscript(eqn.params["index"]))
-
-
-@slice_p.def_abstract
-def _slice_abstract(x: ShapedArray, *, index: Index) -> ShapedArray:
-    return array_aval(part_shape(index, x.shape), x.dtype)
 
 
 @slice_p.def_transpose
@@ -174,10 +168,13 @@ def _embed_transpose(ct: Any, *values: Any, indices: tuple[Index, ...], shape: S
     return [slice_p.bind(ct, index=i) if type(v) is Var else None for v, i in zip(values, indices, strict=True)]
 
 
-@embed_p.def_batch
-def _embed_batch(size: int, args: Sequence[Any], dims: Dims, *, indices: tuple[Index, ...], shape: Shape) -> Any:
-    indices = tuple(with_batch_axis(index, size) for index in indices)
-    return embed_p.bind(*batch_all(size, args, dims), indices=indices, shape=(size, *shape)), 0
+embed_p.def_batch(
+    batch_in_front(
+        embed_p,
+        indices=lambda indices, size: tuple(with_batch_axis(index, size) for index in indices),
+        shape=lambda shape, size: (size, *shape),
+    )
+)
 
 
 # --- writers: the first argument, changed in places -------------------------------------------------------------------
@@ -207,7 +204,8 @@ def writer(primitive: Primitive) -> Callable[[Callable[..., None]], Callable[...
 
 # --- erase: zero in a part --------------------------------------------------------------------------------------------
 
-erase_p = Primitive("erase", Structural(), trusted=True)
+erase_p = Primitive("erase", Structural(None, lambda ct, x, *, index: erase_p.bind(ct, index=index)), trusted=True)
+erase_p.def_batch(batch_in_front(erase_p, index=with_batch_axis))
 
 
 @writer(erase_p)
@@ -221,27 +219,24 @@ def _erase_abstract(x: ShapedArray, *, index: Index) -> ShapedArray:
     return x.strengthened()
 
 
-@erase_p.def_transpose
-def _erase_transpose(ct: Any, x: Any, *, index: Index) -> Any:
-    return (erase_p.bind(ct, index=index),)
-
-
-@erase_p.def_batch
-def _erase_batch(size: int, args: Sequence[Any], dims: Dims, *, index: Index) -> Any:
-    (x,) = move_batch_to_front(args, dims)
-    return erase_p.bind(x, index=with_batch_axis(index, size)), 0
-
-
 # --- update_slice and add_slice: an array with a part replaced, or added to -------------------------------------------
 
 
-def _slice_writer(name: str, kind: type[Linear], tangent_of_x: Callable[..., Any]) -> Primitive:
-    """A primitive of ``(x, part, index=...)`` that is x with the part written into it, of x's shape and dtype."""
+def _slice_writer(name: str, kind: type[Linear], rest: Callable[..., Any]) -> Primitive:
+    """A primitive of ``(x, part, index=...)`` that is x with the part written into it, of x's shape and dtype.
 
-    def tangent_of_part(t: Any, x: Any, part: Any, *, index: Index) -> Any:
+    ``rest(t, x, part, index=...)`` is what stays of x, in a tangent and in a cotangent.  In a cotangent the part is read
+    first, so that the rest may overwrite it.
+    """
+
+    def embedded(t: Any, x: Any, part: Any, *, index: Index) -> Any:
         return embed_p.bind(t, indices=(index,), shape=shape_of(x))
 
-    primitive = Primitive(name, kind(positions=(0, 1), alone=(tangent_of_x, tangent_of_part)), trusted=True)
+    def read(ct: Any, x: Any, part: Any, *, index: Index) -> Any:
+        return slice_p.bind(ct, index=index)
+
+    primitive = Primitive(name, kind(None, (read, rest), positions=(1, 0), alone=(embedded, rest)), trusted=True)
+    primitive.def_batch(batch_in_front(primitive, index=with_batch_axis))
 
     @primitive.def_abstract
     def abstract(x: ShapedArray, part: ShapedArray, *, index: Index) -> ShapedArray:
@@ -249,10 +244,6 @@ def _slice_writer(name: str, kind: type[Linear], tangent_of_x: Callable[..., Any
         if part.shape != wanted or part.dtype != x.dtype:
             raise ValueError(f"{name} needs a part of shape {wanted} and dtype {x.dtype} at {index} of {x}, got {part}")
         return x.strengthened()
-
-    @primitive.def_batch
-    def batch(size: int, args: Sequence[Any], dims: Dims, *, index: Index) -> Any:
-        return primitive.bind(*batch_all(size, args, dims), index=with_batch_axis(index, size)), 0
 
     return primitive
 
@@ -274,23 +265,9 @@ def _update_slice(out: Any, part: Any, *, index: Index) -> None:
     out[subscript(index)] = part
 
 
-@update_slice_p.def_transpose
-def _update_slice_transpose(ct: Any, x: Any, part: Any, *, index: Index) -> Any:
-    read = slice_p.bind(ct, index=index) if type(part) is Var else None
-    return erase_p.bind(ct, index=index) if type(x) is Var else None, read
-
-
 @writer(add_slice_p)
 def _add_slice(out: Any, part: Any, *, index: Index) -> None:
     out[subscript(index)] += part
-
-
-@add_slice_p.def_transpose
-def _add_slice_transpose(ct: Any, x: Any, part: Any, *, index: Index) -> Any:
-    return (
-        ct if type(x) is Var else None,
-        slice_p.bind(ct, index=index) if type(part) is Var else None,
-    )
 
 
 # --- gather: read by integer arrays -----------------------------------------------------------------------------------
@@ -303,11 +280,7 @@ def _gather(x: Any, *indices: Any) -> Any:
 
 gather_p = Primitive("gather", Structural(_gather), trusted=True, makes_new=True)
 """``gather(x, i_1, ..., i_k)`` is ``x[i_1, ..., i_k]`` for integer arrays that broadcast together."""
-
-
-@gather_p.def_abstract
-def _gather_abstract(x: ShapedArray, *indices: ShapedArray) -> ShapedArray:
-    return array_aval((*index_shape(indices), *x.shape[len(indices) :]), x.dtype)
+gather_p.def_abstract(lambda x, *indices: array_aval((*index_shape(indices), *x.shape[len(indices) :]), x.dtype))
 
 
 def index_shape(indices: Sequence[ShapedArray]) -> Shape:
@@ -359,6 +332,33 @@ def examples(size: int, indices: Sequence[Any]) -> Any:
     return np.arange(size).reshape(size, *(1,) * (rank_of(indices) - 1))
 
 
+def batch_by_indices(primitive: Primitive, *like_indices: bool) -> Callable[..., Any]:
+    """The batching rule of a primitive of some arrays and k index arrays, the result of which they index.
+
+    If all examples have the same indices, the batch axis is behind the axes that these index.  Otherwise it is in front of
+    all, and the number of the example one more index.
+
+    Args:
+        primitive: the primitive; of its parameters ``shape`` is that of the result.
+        like_indices: for each array whether its first axes are those of the index arrays, or the k axes that these index.
+    """
+    n = len(like_indices)
+
+    def batch(size: int, args: Sequence[Any], dims: Dims, **params: Any) -> Any:
+        indices, is_shared = args[n:], all(d is None for d in dims[n:])
+        place, of_values = (len(indices), rank_of(indices)) if is_shared else (0, 0)
+        places = [of_values if like else place for like in like_indices]
+        arrays = [batched_at(at, size, x, d) for at, x, d in zip(places, args[:n], dims[:n], strict=True)]
+        if not is_shared:
+            indices = align_batch(indices, dims[n:])
+            indices = [examples(size, indices), *indices]
+        if "shape" in params:
+            params["shape"] = (*params["shape"][:place], size, *params["shape"][place:])
+        return primitive.bind(*arrays, *indices, **params), place
+
+    return batch
+
+
 # --- spread: add into zeros by integer arrays -------------------------------------------------------------------------
 
 
@@ -372,6 +372,7 @@ _spreading = Linear(_spread, lambda ct, values, *indices, shape: gather_p.bind(c
 spread_p = Primitive("spread", _spreading, trusted=True, makes_new=True)
 """``spread(values, i_1, ..., i_k, shape=...)``: zeros of a shape, with the values added at the indices; the transpose of
 `gather_p`.  The values have the shape of the indices, followed by the axes of ``shape`` after the first k."""
+spread_p.def_batch(batch_by_indices(spread_p, True))
 
 
 @spread_p.def_abstract
@@ -382,24 +383,11 @@ def _spread_abstract(values: ShapedArray, *indices: ShapedArray, shape: Shape) -
     return array_aval(shape, values.dtype)
 
 
-@spread_p.def_batch
-def _spread_batch(size: int, args: Sequence[Any], dims: Dims, *, shape: Shape) -> Any:
-    values, *indices = args
-    d, *index_dims = dims
-    if all(i is None for i in index_dims):
-        assert d is not None
-        k, rank = len(indices), rank_of(indices)
-        values = moveaxis(values, d, rank)
-        return spread_p.bind(values, *indices, shape=(*shape[:k], size, *shape[k:])), k
-    (values,) = batch_all(size, [values], [d])
-    indices = align_batch(indices, index_dims)
-    return spread_p.bind(values, examples(size, indices), *indices, shape=(size, *shape)), 0
-
-
 # --- clear: zero by integer arrays ------------------------------------------------------------------------------------
 
 clear_p = Primitive("clear", Structural(None, lambda ct, x, *indices: clear_p.bind(ct, *indices)), trusted=True)
 """``clear(x, i_1, ..., i_k)``: x with zeros at the indices."""
+clear_p.def_batch(batch_by_indices(clear_p, False))
 
 
 @writer(clear_p)
@@ -411,18 +399,6 @@ def _clear(out: Any, *indices: Any) -> None:
 def _clear_abstract(x: ShapedArray, *indices: ShapedArray) -> ShapedArray:
     index_shape(indices)
     return x.strengthened()
-
-
-@clear_p.def_batch
-def _clear_batch(size: int, args: Sequence[Any], dims: Dims) -> Any:
-    x, *indices = args
-    d, *index_dims = dims
-    if all(i is None for i in index_dims):
-        (x,) = move_batch_to_front([x], [d])
-        return clear_p.bind(moveaxis(x, 0, len(indices)), *indices), len(indices)
-    indices = align_batch(indices, index_dims)
-    (x,) = batch_all(size, [x], [d])
-    return clear_p.bind(x, examples(size, indices), *indices), 0
 
 
 # --- helpers of implementations ---------------------------------------------------------------------------------------

@@ -20,9 +20,7 @@ from covector.core.primitive import Primitive
 from covector.interpreters.jvp import JVPTrace
 from covector.interpreters.recording import of_many, recorded
 from covector.primitives.arrays.indexing import Index, embed_p, slice_p, subscript
-from covector.primitives.arrays.shaping import arrive, batch_all, convert_to, unbroadcast
-
-Dims = Sequence[int | None]
+from covector.primitives.arrays.shaping import arrive, batch_in_front, convert_to, unbroadcast
 
 
 def _joining_primitive(
@@ -31,6 +29,7 @@ def _joining_primitive(
     """``fn(arrays, axis)`` as a primitive of any number of arrays; ``parts(shapes, axis)`` are their places in the result."""
     kind = Structural(lambda *arrays, axis: fn(arrays, axis), positions=())
     primitive = Primitive(name, kind, trusted=True, makes_new=True)
+    primitive.def_batch(batch_in_front(primitive, axis=lambda axis, size: axis + 1))
 
     @primitive.def_jvp
     def jvp(primals: Sequence[Any], tangents: Sequence[Any], *, axis: int) -> Any:
@@ -75,10 +74,6 @@ def _joining_primitive(
             if type(x) is Var:
                 part = ct[subscript(index)]
                 arrive(arrived, x, part if part.dtype is x.aval.dtype else unbroadcast(part, x.aval), x)
-
-    @primitive.def_batch
-    def batch(size: int, args: Sequence[Any], dims: Dims, *, axis: int) -> Any:
-        return primitive.bind(*batch_all(size, args, dims), axis=axis + 1), 0
 
     return primitive
 

@@ -17,33 +17,30 @@ primitive       at a place that is named repeatedly    derivative there
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from covector.core.avals import ShapedArray, Zero, array_aval, shape_of, typeof
-from covector.core.jaxpr import Var
 from covector.core.kinds import Discrete, Kind, Linear, Opaque, Structural
 from covector.core.primitive import Primitive, TracerBase, jointly
 from covector.primitives.arrays.indexing import (
     apply_at,
+    batch_by_indices,
     clear_p,
-    examples,
     flat_positions,
     gather_p,
     index_shape,
     is_one_place,
-    rank_of,
     spread_p,
     writer,
 )
 from covector.primitives.arrays.selection import select_p
-from covector.primitives.arrays.shaping import align_batch, batch_all, convert_to, moveaxis, reshape_to
+from covector.primitives.arrays.shaping import convert_to, reshape_to
 from covector.primitives.math.ring import add_p, mul_p
 
 Shape = tuple[int, ...]
-Dims = Sequence[int | None]
 
 # --- what all have in common ------------------------------------------------------------------------------------------
 
@@ -71,38 +68,45 @@ def _scatter_primitive(name: str, ufunc: np.ufunc | None, kind: Kind) -> Primiti
             raise ValueError(f"{name} needs values of shape {wanted} and dtype {x.dtype} for {x}, got {values}")
         return x.strengthened()
 
-    @primitive.def_batch
-    def batch(size: int, args: Sequence[Any], dims: Dims) -> Any:
-        x, values, *indices = args
-        d, values_dim, *index_dims = dims
-        x, values = batch_all(size, [x, values], [d, values_dim])
-        if all(i is None for i in index_dims):
-            k = len(indices)
-            return primitive.bind(moveaxis(x, 0, k), moveaxis(values, 0, rank_of(indices)), *indices), k
-        indices = align_batch(indices, index_dims)
-        return primitive.bind(x, values, examples(size, indices), *indices), 0
-
+    primitive.def_batch(batch_by_indices(primitive, False, True))
     return primitive
-
-
-_replacing = Structural(
-    positions=(0, 1),
-    alone=(
-        lambda t, x, values, *indices: clear_p.bind(t, *indices),
-        lambda t, x, values, *indices: _spread(without_overwritten(t, indices, shape_of(x)), x, indices),
-    ),
-)
-_adding = Linear(
-    positions=(0, 1),
-    alone=(lambda t, x, values, *indices: t, lambda t, x, values, *indices: _spread(t, x, indices)),
-)
 
 
 def _spread(values: Any, x: Any, indices: Sequence[Any]) -> Any:
     return spread_p.bind(values, *indices, shape=shape_of(x))
 
 
-scatter_p = _scatter_primitive("scatter", None, _replacing)
+# --- scatter and scatter_add: jointly linear in the operand and the values --------------------------------------------
+
+
+def _linear(kind: type[Linear], rest: Callable[..., Any], remaining: Callable[..., Any]) -> Linear:
+    """What is linear in the operand and the values together.
+
+    ``rest(t, indices)`` is what stays of the operand, and ``remaining(t, indices, shape)`` of the values, in a tangent and in a
+    cotangent.  In a cotangent the values' part is read first, so that the rest may overwrite it.
+    """
+
+    def of_x(t: Any, x: Any, values: Any, *indices: Any) -> Any:
+        return rest(t, indices)
+
+    return kind(
+        None,
+        (lambda ct, x, values, *indices: remaining(gather_p.bind(ct, *indices), indices, shape_of(ct)), of_x),
+        positions=(1, 0),
+        alone=(lambda t, x, values, *indices: _spread(remaining(t, indices, shape_of(x)), x, indices), of_x),
+    )
+
+
+scatter_p = _scatter_primitive(
+    "scatter",
+    None,
+    _linear(
+        Structural,
+        lambda t, indices: clear_p.bind(t, *indices),
+        lambda t, indices, shape: without_overwritten(t, indices, shape),
+    ),
+)
+_adding = _linear(Linear, lambda t, indices: t, lambda t, indices, shape: t)
 scatter_add_p = _scatter_primitive("scatter_add", np.add, _adding)
 spread_p.def_rule("added", lambda total, eqn: (scatter_add_p, [total, *eqn.inputs], {}))
 scatter_mul_p = _scatter_primitive("scatter_mul", np.multiply, Opaque())
@@ -122,47 +126,25 @@ def _last_write(*indices: Any, shape: Shape) -> Any:
 
 last_write_p = Primitive("last_write", Discrete(_last_write), trusted=True, makes_new=True)
 """``last_write(i_1, ..., i_k, shape=...)``: for each index tuple whether no later one names the same place of ``shape``."""
+last_write_p.def_abstract(lambda *indices, shape: array_aval(index_shape(indices), np.dtype(np.bool_)))
+last_write_p.def_batch(batch_by_indices(last_write_p))
 
 
-@last_write_p.def_abstract
-def _last_write_abstract(*indices: ShapedArray, shape: Shape) -> ShapedArray:
-    return array_aval(index_shape(indices), np.dtype(np.bool_))
-
-
-@last_write_p.def_batch
-def _last_write_batch(size: int, args: Sequence[Any], dims: Dims, *, shape: Shape) -> Any:
-    indices = align_batch(args, dims)
-    return last_write_p.bind(examples(size, indices), *indices, shape=(size, *shape)), 0
+def last_writes(indices: Sequence[Any], shape: Shape) -> Any:
+    """For each index tuple whether no later one names its place of ``shape``; None where it is known that none ever does."""
+    if math.prod(index_shape([typeof(i) for i in indices])) <= 1:
+        return None
+    last = last_write_p.bind(*indices, shape=shape[: len(indices)])
+    return last if isinstance(last, TracerBase) or not last.all() else None
 
 
 def without_overwritten(values: Any, indices: Sequence[Any], shape: Shape) -> Any:
     """Values with zeros in place of those that a later one overwrites."""
-    index = index_shape([typeof(i) for i in indices])
-    if math.prod(index) <= 1:
+    last = last_writes(indices, shape)
+    if last is None:
         return values
-    last = last_write_p.bind(*indices, shape=shape[: len(indices)])
-    if not isinstance(last, TracerBase) and last.all():
-        return values
+    index = shape_of(last)
     return select_p.bind(reshape_to(last, (*index, *(1,) * (len(shape_of(values)) - len(index)))), values, 0)
-
-
-# --- scatter and scatter_add: jointly linear in the operand and the values --------------------------------------------
-
-
-@scatter_p.def_transpose
-def _scatter_transpose(ct: Any, x: Any, values: Any, *indices: Any) -> Any:
-    """The part is read first, so that the rest may overwrite the cotangent."""
-    part = without_overwritten(gather_p.bind(ct, *indices), indices, shape_of(ct)) if type(values) is Var else None
-    return clear_p.bind(ct, *indices) if type(x) is Var else None, part, *(None for _ in indices)
-
-
-@scatter_add_p.def_transpose
-def _scatter_add_transpose(ct: Any, x: Any, values: Any, *indices: Any) -> Any:
-    return (
-        ct if type(x) is Var else None,
-        gather_p.bind(ct, *indices) if type(values) is Var else None,
-        *(None for _ in indices),
-    )
 
 
 # --- scatter_mul: linear in the operand -------------------------------------------------------------------------------
@@ -186,7 +168,7 @@ def _scatter_mul_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
 
 def _product_of_others(x: Any, values: Any, indices: Sequence[Any]) -> Any:
     """For each value the product of what else is multiplied at its place: the operand, and values with the same place."""
-    if _distinct(indices, shape_of(x)):
+    if last_writes(indices, shape_of(x)) is None:
         return gather_p.bind(x, *indices)
     is_zero = np.equal(values, 0)
     nonzero = select_p.bind(is_zero, 1, values)
@@ -195,14 +177,6 @@ def _product_of_others(x: Any, values: Any, indices: Sequence[Any]) -> Any:
     zeros_there = gather_p.bind(_spread(zeros, x, indices), *indices)
     others_vanish = np.greater(zeros_there, zeros)
     return select_p.bind(others_vanish, 0, select_p.bind(is_zero, product, np.true_divide(product, nonzero)))
-
-
-def _distinct(indices: Sequence[Any], shape: Shape) -> bool:
-    """Whether it is known that no place is named twice."""
-    if math.prod(index_shape([typeof(i) for i in indices])) <= 1:
-        return True
-    last = last_write_p.bind(*indices, shape=shape[: len(indices)])
-    return not isinstance(last, TracerBase) and bool(last.all())
 
 
 @scatter_mul_p.def_transpose(linear=jointly(0))

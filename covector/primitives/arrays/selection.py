@@ -13,16 +13,14 @@ from covector.core.kinds import Elementwise, ElementwiseLinear
 from covector.core.primitive import Primitive
 from covector.interpreters.jvp import JVPTrace
 from covector.interpreters.recording import of_many, recorded
-from covector.primitives.arrays.shaping import arrive, convert_to, unbroadcast
+from covector.primitives.arrays.shaping import arrive, convert_to
 
-_choosing = ElementwiseLinear(
-    np.where,
-    positions=(1, 2),
-    alone=(
-        lambda t, condition, x, y: keep_p.bind(condition, t),
-        lambda t, condition, x, y: keep_p.bind(np.logical_not(condition), t),
-    ),
+_of_x_and_of_y = (
+    lambda t, condition, x, y: keep_p.bind(condition, t),
+    lambda t, condition, x, y: keep_p.bind(np.logical_not(condition), t),
 )
+"""What is chosen of one of the values, in a tangent and in a cotangent."""
+_choosing = ElementwiseLinear(np.where, _of_x_and_of_y, positions=(1, 2), alone=_of_x_and_of_y)
 select_p = Primitive("select", _choosing, trusted=True, makes_new=True)
 select_p.def_rule("legalize", lambda legalizer, condition, x, y: [np.dtype(bool), *[result_dtype(x.aval, y.aval)] * 2])
 
@@ -30,15 +28,6 @@ select_p.def_rule("legalize", lambda legalizer, condition, x, y: [np.dtype(bool)
 @select_p.def_abstract
 def _select_abstract(condition: ShapedArray, x: ShapedArray, y: ShapedArray) -> ShapedArray:
     return array_aval(broadcast_shapes(condition.shape, x.shape, y.shape), result_dtype(x, y))
-
-
-@select_p.def_transpose
-def _select_transpose(ct: Any, condition: Any, x: Any, y: Any) -> Any:
-    return (
-        None,
-        unbroadcast(keep_p.bind(condition, ct), x.aval) if type(x) is Var else None,
-        unbroadcast(keep_p.bind(np.logical_not(condition), ct), y.aval) if type(y) is Var else None,
-    )
 
 
 @select_p.def_rule("record")

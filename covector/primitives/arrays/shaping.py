@@ -7,7 +7,7 @@ else does.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -25,21 +25,49 @@ Shape = tuple[int, ...]
 Dims = Sequence[int | None]
 
 
+# --- the rules of primitives that many of them share ------------------------------------------------------------------
+
+
+def method_or_function(name: str, parameter: str) -> Callable[[Equation], forms.Form]:
+    """The rule ``lower`` of a primitive that is a method where the argument has methods, and else a function of NumPy's."""
+
+    def lower(eqn: Equation) -> forms.Form:
+        value = eqn.params[parameter]
+        return forms.method(name, value) if forms.has_methods(eqn.inputs[0].aval) else forms.call(getattr(np, name), value)
+
+    return lower
+
+
+def batch_in_front(
+    primitive: Primitive, arrange: Callable[..., Any] | None = None, **changes: Callable[[Any, int], Any]
+) -> Callable[..., Any]:
+    """The batching rule of a primitive whose arguments and result get one more axis in front.
+
+    Args:
+        primitive: the primitive.
+        arrange: ``arrange(args, dims)`` brings the arguments into place; by default `batch_all` does.
+        changes: for each parameter that speaks of axes what it becomes: ``change(value, size)``.
+    """
+
+    def batch(size: int, args: Sequence[Any], dims: Dims, **params: Any) -> Any:
+        arranged = arrange(args, dims) if arrange else batch_all(size, args, dims)
+        for name, change in changes.items():
+            params[name] = change(params[name], size)
+        return primitive.bind(*arranged, **params), 0
+
+    return batch
+
+
 # --- reshape ----------------------------------------------------------------------------------------------------------
 
-reshape_p = Primitive("reshape", Structural(), trusted=True)
+reshape_p = Primitive("reshape", Structural(None, lambda ct, x, *, shape: reshape_p.bind(ct, shape=x.shape)), trusted=True)
+reshape_p.def_rule("lower", method_or_function("reshape", "shape"))
+reshape_p.def_batch(batch_in_front(reshape_p, shape=lambda shape, size: (size, *shape)))
 
 
 @reshape_p.def_impl
 def _reshape(x: Any, *, shape: Shape) -> Any:
     return x.reshape(shape) if type(x) is np.ndarray else np.reshape(x, shape)
-
-
-@reshape_p.def_rule("lower")
-def _reshape_lower(eqn: Equation) -> forms.Form:
-    if forms.has_methods(eqn.inputs[0].aval):
-        return forms.method("reshape", eqn.params["shape"])
-    return forms.call(np.reshape, eqn.params["shape"])
 
 
 @reshape_p.def_abstract
@@ -50,32 +78,20 @@ def _reshape_abstract(x: ShapedArray, *, shape: Shape) -> ShapedArray:
     return out
 
 
-@reshape_p.def_transpose
-def _reshape_transpose(ct: Any, x: Any, *, shape: Shape) -> Any:
-    return (reshape_p.bind(ct, shape=x.aval.shape),)
-
-
 @reshape_p.def_rule("pull")
 def _reshape_pull(arrived: dict[Var, Any], ct: Any, out: Var, inputs: Sequence[Var], params: dict[str, Any]) -> None:
     arrive(arrived, inputs[0], ct.reshape(inputs[0].aval.shape), inputs[0])
 
 
-@reshape_p.def_batch
-def _reshape_batch(size: int, args: Sequence[Any], dims: Dims, *, shape: Shape) -> Any:
-    (x,) = move_batch_to_front(args, dims)
-    return reshape_p.bind(x, shape=(size, *shape)), 0
-
-
 # --- transpose --------------------------------------------------------------------------------------------------------
 
-transpose_p = Primitive("transpose", Structural(lambda x, *, permutation: np.transpose(x, permutation)), trusted=True)
-
-
-@transpose_p.def_rule("lower")
-def _transpose_lower(eqn: Equation) -> forms.Form:
-    if forms.has_methods(eqn.inputs[0].aval):
-        return forms.method("transpose", eqn.params["permutation"])
-    return forms.call(np.transpose, eqn.params["permutation"])
+_permuting = Structural(
+    lambda x, *, permutation: np.transpose(x, permutation),
+    lambda ct, x, *, permutation: transpose_p.bind(ct, permutation=inverse_permutation(permutation)),
+)
+transpose_p = Primitive("transpose", _permuting, trusted=True)
+transpose_p.def_rule("lower", method_or_function("transpose", "permutation"))
+transpose_p.def_batch(batch_in_front(transpose_p, permutation=lambda axes, size: (0, *(i + 1 for i in axes))))
 
 
 @transpose_p.def_abstract
@@ -83,17 +99,6 @@ def _transpose_abstract(x: ShapedArray, *, permutation: tuple[int, ...]) -> Shap
     if sorted(permutation) != list(range(x.ndim)):
         raise ValueError(f"{permutation} is no permutation of the axes of {x}")
     return array_aval(tuple(x.shape[i] for i in permutation), x.dtype)
-
-
-@transpose_p.def_transpose
-def _transpose_transpose(ct: Any, x: Any, *, permutation: tuple[int, ...]) -> Any:
-    return (transpose_p.bind(ct, permutation=inverse_permutation(permutation)),)
-
-
-@transpose_p.def_batch
-def _transpose_batch(size: int, args: Sequence[Any], dims: Dims, *, permutation: tuple[int, ...]) -> Any:
-    (x,) = move_batch_to_front(args, dims)
-    return transpose_p.bind(x, permutation=(0, *(i + 1 for i in permutation))), 0
 
 
 def inverse_permutation(permutation: Sequence[int]) -> tuple[int, ...]:
@@ -130,9 +135,8 @@ def _broadcast_to(x: Any, *, shape: Shape) -> Any:
     return np.broadcast_to(x, shape)
 
 
-broadcast_to_p = Primitive("broadcast_to", Structural(_broadcast_to), trusted=True)
-
-
+_repeating = Structural(_broadcast_to, lambda ct, x, *, shape: unbroadcast(ct, x))
+broadcast_to_p = Primitive("broadcast_to", _repeating, trusted=True)
 broadcast_to_p.def_rule("lower", lambda eqn: forms.call(np.broadcast_to, eqn.params["shape"]))
 
 
@@ -144,17 +148,10 @@ def _broadcast_to_abstract(x: ShapedArray, *, shape: Shape) -> ShapedArray:
     return array_aval(shape, x.dtype)
 
 
-@broadcast_to_p.def_transpose
-def _broadcast_to_transpose(ct: Any, x: Any, *, shape: Shape) -> Any:
-    return (unbroadcast(ct, x.aval),)
-
-
 @broadcast_to_p.def_batch
 def _broadcast_to_batch(size: int, args: Sequence[Any], dims: Dims, *, shape: Shape) -> Any:
     (x,) = move_batch_to_front(args, dims)
-    example = shape_of(x)[1:]
-    x = reshape_to(x, (size, *(1,) * (len(shape) - len(example)), *example))
-    return broadcast_to_p.bind(x, shape=(size, *shape)), 0
+    return broadcast_to_p.bind(padded(x, len(shape) + 1), shape=(size, *shape)), 0
 
 
 # --- reduce_sum, the transpose of broadcasting ------------------------------------------------------------------------
@@ -201,6 +198,7 @@ def _convert(x: Any, *, dtype: np.dtype[Any]) -> Any:
 convert_p = Primitive(
     "convert", ElementwiseLinear(_convert, lambda ct, x, *, dtype: ct), trusted=True, makes_new=True
 )
+convert_p.def_abstract(lambda x, *, dtype: array_aval(x.shape, dtype))
 convert_p.def_rule("legalize", lambda legalizer, x, *, dtype: legalizer.converted(x, dtype))
 
 
@@ -210,11 +208,6 @@ def _convert_lower(eqn: Equation) -> forms.Form:
     if forms.has_methods(aval) and (aval.dtype.kind != "c" or dtype.kind in "cb"):
         return forms.method("astype", dtype)
     return forms.call(_convert, dtype=dtype)
-
-
-@convert_p.def_abstract
-def _convert_abstract(x: ShapedArray, *, dtype: np.dtype[Any]) -> ShapedArray:
-    return array_aval(x.shape, dtype)
 
 
 @convert_p.def_jvp
@@ -354,11 +347,13 @@ def move_batch_to_front(args: Sequence[Any], dims: Dims) -> list[Any]:
 
 
 def batch_all(size: int, args: Sequence[Any], dims: Dims) -> list[Any]:
-    """All arguments with a batch axis in front; those that are not batched are repeated (as a view, at no cost)."""
-    return [
-        broadcast_to_p.bind(a, shape=(size, *shape_of(a))) if d is None else moveaxis(a, d, 0)
-        for a, d in zip(args, dims, strict=True)
-    ]
+    """All arguments with a batch axis in front; those that are not batched are repeated."""
+    return [batched_at(0, size, a, d) for a, d in zip(args, dims, strict=True)]
+
+
+def batched_at(place: int, size: int, x: Any, d: int | None) -> Any:
+    """An argument with its batch axis at a place; one that is not batched is repeated (as a view, at no cost)."""
+    return moveaxis(broadcast_to_p.bind(x, shape=(size, *shape_of(x))) if d is None else x, d or 0, place)
 
 
 def align_batch(args: Sequence[Any], dims: Dims) -> list[Any]:
@@ -371,10 +366,15 @@ def align_batch(args: Sequence[Any], dims: Dims) -> list[Any]:
             if d:
                 a = moveaxis(a, d, 0)
             if rank < ndim:
-                shape = shape_of(a)
-                a = reshape_p.bind(a, shape=(shape[0], *(1,) * (ndim - rank), *shape[1:]))
+                a = padded(a, ndim + 1)
         aligned.append(a)
     return aligned
+
+
+def padded(x: Any, ndim: int) -> Any:
+    """A batch with axes of length 1 behind the batch axis, up to a rank."""
+    shape = shape_of(x)
+    return reshape_to(x, (shape[0], *(1,) * (ndim - len(shape)), *shape[1:]))
 
 
 def is_linear_argument(x: Any) -> bool:
