@@ -142,4 +142,10 @@ class Interpreter(Interpretation):
         rule = primitive.rule(self.name)
         if rule is None:
             raise errors.MissingRuleError(primitive.name, self.name, self.name)
-        return rule(self, *bundles, **params)
+        out = rule(self, *bundles, **params)
+        outs = [*out] if primitive.multiple_results else [out]
+        for b in outs:
+            if not isinstance(b, Bundle):
+                what = f"the {self.name!r} rule of {primitive.name!r} returned a result of type {type(b).__name__}."
+                raise errors.PrimitiveRuleError(errors.describe(what, fix="return Bundle(parts, form) for each result"))
+        return outs if primitive.multiple_results else out

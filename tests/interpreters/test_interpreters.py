@@ -242,3 +242,10 @@ def test_python_may_ask_what_can_only_be_one_value():
 def test_a_primitive_without_a_rule_says_so():
     with pytest.raises(cv.errors.MissingRuleError, match="bounds"):
         bounds(np.linalg.inv, np.eye(2), np.eye(2))
+
+
+def test_a_rule_that_returns_no_bundle_is_named():
+    sign = cv.elementwise("t_bare_rule", np.sign)
+    sign.primitive.def_rule("bounds", lambda how, x: x.parts)
+    with pytest.raises(cv.errors.PrimitiveRuleError, match="'bounds' rule of 't_bare_rule' returned a result of type tuple"):
+        bounds(sign, 1.0, 2.0)
