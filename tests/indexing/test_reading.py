@@ -130,6 +130,20 @@ def test_error(name):
     agree(ERRORS[name], X)
 
 
+NO_INDICES = ["a", b"a", 0.5, 1j, np.float64(1), [0.5], (0.5,), [[1j]], ["a"], [None], {}, {1},
+              np.array(0.5), np.array([1j]), np.array([None]), np.array(["a"])]  # fmt: skip
+
+
+@pytest.mark.parametrize("index", NO_INDICES, ids=repr)
+def test_what_is_no_index_is_refused_in_the_words_of_numpy(index):
+    with pytest.raises(IndexError) as wanted:
+        X[index]
+    for read in (covector.make_jaxpr(lambda x: x[index]), covector.grad(lambda x: x[index]), covector.vmap(lambda x: x[index])):
+        with pytest.raises(IndexError) as found:
+            read(X)
+        assert str(found.value) == str(wanted.value)
+
+
 def test_traced_index_of_a_wrong_dtype():
     with pytest.raises(IndexError, match="integer"):
         covector.jit(lambda x, i: x[i])(X, np.array([0.0]))
