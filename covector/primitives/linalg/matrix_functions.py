@@ -24,14 +24,9 @@ from covector.core.primitive import Primitive
 from covector.interpreters.jvp import jvp
 from covector.primitives.linalg.directional import Directional
 from covector.primitives.linalg.solving import read_triangle
+from covector.primitives.math.quadrature import gauss_legendre
 
 Function = Callable[..., Any]
-
-
-@functools.cache
-def quadrature() -> tuple[Any, Any]:
-    """The nodes and weights of Gauss's quadrature of the interval from -1 to 1."""
-    return np.polynomial.legendre.leggauss(14)
 
 
 LETTERS = "abcdefghijklm"
@@ -64,7 +59,7 @@ def _first_difference(g: Function, x: Any, y: Any, between: Sequence[Any]) -> An
     gap, middle = x - y, 0.5 * (x + y)
     dg = derivative(g)
     ddg = derivative(dg)
-    nodes, weights = quadrature()
+    nodes, weights = gauss_legendre(14, -1.0)
     with np.errstate(all="ignore"):
         slope, bend, third = (h(middle, *between) for h in (dg, ddg, derivative(ddg)))
         size = np.maximum(np.abs(slope), np.abs(gap * bend))

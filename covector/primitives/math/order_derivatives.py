@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from covector.primitives.math.shape_derivatives import _rule
+from covector.primitives.math.quadrature import gauss_legendre
 
 DECAY = 45.0
 
@@ -48,10 +48,10 @@ def jv_in_v(v: Any, x: Any) -> Any:
 
     def far(v: Any, x: Any) -> Any:
         """Schläfli's integral."""
-        (nodes, weights), order, at = _rule(400), v[..., None], x[..., None]
+        (nodes, weights), order, at = gauss_legendre(400), v[..., None], x[..., None]
         angle = nodes * np.pi
         whole = np.sum(weights * -angle * np.sin(order * angle - at * np.sin(angle)), axis=-1)
-        nodes, weights = _rule(200)
+        nodes, weights = gauss_legendre(200)
         length = np.arcsinh(DECAY / at)
         for _ in range(6):
             length = np.arcsinh((DECAY - np.minimum(order, 0.0) * length) / at)
@@ -71,7 +71,7 @@ def iv_in_v(v: Any, x: Any) -> Any:
     is_large = ~has_small_terms & (v * v < 4 * x) & (x < 600)
 
     def far(v: Any, x: Any) -> Any:
-        (nodes, weights), order, at = _rule(200), v[..., None], x[..., None]
+        (nodes, weights), order, at = gauss_legendre(200), v[..., None], x[..., None]
         width = np.minimum(np.pi, 1.6 * np.sqrt(2 * DECAY / at))
         angle = nodes * width
         return -np.sum(weights * width * angle * np.exp(at * np.cos(angle)) * np.sin(order * angle), axis=-1) / np.pi
@@ -81,7 +81,7 @@ def iv_in_v(v: Any, x: Any) -> Any:
 
 def kv_in_v(v: Any, x: Any) -> Any:
     """The derivative of ``scipy.special.kv(v, x)`` in ``v``, for x > 0."""
-    (nodes, weights), order, at = _rule(200), np.abs(v)[..., None], np.where(x > 0, x, np.nan)[..., None]
+    (nodes, weights), order, at = gauss_legendre(200), np.abs(v)[..., None], np.where(x > 0, x, np.nan)[..., None]
     length = np.arccosh(1 + DECAY / at)
     for _ in range(6):
         length = np.arccosh(1 + (DECAY + order * length) / at)

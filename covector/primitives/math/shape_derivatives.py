@@ -11,21 +11,15 @@ All is written in NumPy's and SciPy's functions, so the derivatives of these der
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 import numpy as np
 from scipy import special
 
+from covector.primitives.math.quadrature import gauss_legendre
+
 DECAY = 40.0
 """A tail is cut off where it has fallen by so many powers of e."""
-
-
-@functools.cache
-def _rule(n: int) -> tuple[Any, Any]:
-    """Nodes and weights of Gauss and Legendre's rule on the interval from 0 to 1."""
-    nodes, weights = np.polynomial.legendre.leggauss(n)
-    return (nodes + 1) / 2, weights / 2
 
 
 def stirling_error(a: Any) -> Any:
@@ -64,7 +58,7 @@ def _gamma_series(a: Any, x: Any) -> Any:
 
 def _gamma_tail(a: Any, x: Any) -> Any:
     """The integral over t = x exp(∓s), with all in proportion to the density at x."""
-    nodes, weights = _rule(64)
+    nodes, weights = gauss_legendre(64)
     is_lower = x < a
     sign = np.where(is_lower, -1.0, 1.0)
     upper = np.minimum(np.sqrt(2 * DECAY / x), np.log(2 * (1 + DECAY / x)))
@@ -84,7 +78,7 @@ def _length(a: Any) -> Any:
 
 def betainc_in_a(a: Any, b: Any, x: Any) -> Any:
     """The derivative of ``scipy.special.betainc(a, b, x)`` in ``a``; in ``b`` it is ``-betainc_in_a(b, a, 1 - x)``."""
-    nodes, weights = _rule(96)
+    nodes, weights = gauss_legendre(96)
     y, n = 1 - x, a + b
     is_lower = x * b < y * a
     own, other = np.where(is_lower, a, b), np.where(is_lower, b, a)

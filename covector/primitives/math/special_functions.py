@@ -24,8 +24,9 @@ from covector.core.kinds import Elementwise, Opaque, Step
 from covector.core.primitive import Primitive
 from covector.core.tracer import register_ufunc
 from covector.primitives.math.order_derivatives import iv_in_v, jv_in_v, kv_in_v, zeta_in_s
+from covector.primitives.math.quadrature import gauss_legendre
 from covector.primitives.math.ring import scale
-from covector.primitives.math.shape_derivatives import _rule, betainc_in_a, gammainc_in_a
+from covector.primitives.math.shape_derivatives import betainc_in_a, gammainc_in_a
 
 ZETA = _ufuncs._zeta
 SQRT_PI = np.sqrt(np.pi)
@@ -258,7 +259,7 @@ def _root(phi: Any, m: Any) -> Any:
 
 def _over_angle(phi: Any, m: Any, power: float) -> Any:
     """Half the integral of sin² (1 - m sin²)^power from 0 to phi: that over whole turns, and over the rest."""
-    nodes, weights = _rule(96)
+    nodes, weights = gauss_legendre(96)
 
     def up_to(angle: Any) -> Any:
         squared = np.sin(np.expand_dims(angle, -1) * nodes) ** 2
