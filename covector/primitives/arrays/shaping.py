@@ -348,7 +348,7 @@ def move_batch_to_front(args: Sequence[Any], dims: Dims) -> list[Any]:
 
 def batch_all(size: int, args: Sequence[Any], dims: Dims) -> list[Any]:
     """All arguments with a batch axis in front; those that are not batched are repeated."""
-    return [batched_at(0, size, a, d) for a, d in zip(args, dims, strict=True)]
+    return [a if d == 0 else batched_at(0, size, a, d) for a, d in zip(args, dims, strict=True)]
 
 
 def batched_at(place: int, size: int, x: Any, d: int | None) -> Any:

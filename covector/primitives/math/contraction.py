@@ -18,7 +18,7 @@ import math
 import operator
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -35,6 +35,7 @@ from covector.primitives.arrays.shaping import (
     Shape,
     align_batch,
     arrive,
+    batch_in_front,
     convert_to,
     reduce_sum_p,
     reshape_p,
@@ -359,14 +360,12 @@ def mismatch(who: str, operands: Sequence[Any], why: str) -> ValueError:
     return ValueError(errors.describe(f"{who}: the shapes of {types} do not fit.", why=why))
 
 
-class _PairPlan(NamedTuple):
-    prepare_x: list[Callable[[Any], Any]]
-    prepare_y: list[Callable[[Any], Any]]
-    spec: str
+Steps = list[Callable[[Any], Any]]
 
 
 @lru_cache(maxsize=4096)
-def _pair(subscripts: str, x_shape: Shape, y_shape: Shape, strict: bool) -> _PairPlan:
+def _pair(subscripts: str, x_shape: Shape, y_shape: Shape, strict: bool) -> tuple[Steps, Steps, str]:
+    """What to do to each operand before the contraction, and the spec of this."""
     x, y, out = terms_of(subscripts)
     sizes = letter_sizes([(x, x_shape), (y, y_shape)], out, strict)
     prepare_x, x = _prepared(x, x_shape, sizes, set(y), set(out))
@@ -374,7 +373,7 @@ def _pair(subscripts: str, x_shape: Shape, y_shape: Shape, strict: bool) -> _Pai
     if set(x) - set(y) - set(out):  # y broadcast along an axis that is summed
         more, x = _summed(x, set(y) | set(out))
         prepare_x += more
-    return _PairPlan(prepare_x, prepare_y, canonical(x, y, out))
+    return prepare_x, prepare_y, canonical(x, y, out)
 
 
 def letter_sizes(terms: Sequence[tuple[str, Shape]], out: str, strict: bool = False) -> dict[str, int]:
@@ -399,11 +398,9 @@ def letter_sizes(terms: Sequence[tuple[str, Shape]], out: str, strict: bool = Fa
     return sizes
 
 
-def _prepared(
-    term: str, shape: Shape, sizes: dict[str, int], other: set[str], out: set[str]
-) -> tuple[list[Callable[[Any], Any]], str]:
+def _prepared(term: str, shape: Shape, sizes: dict[str, int], other: set[str], out: set[str]) -> tuple[Steps, str]:
     """What to do to an operand before the contraction, and its letters then."""
-    steps: list[Callable[[Any], Any]] = []
+    steps: Steps = []
     kept = [i for i, c in enumerate(term) if shape[i] == sizes[c]]
     if len(kept) < len(term):
         steps.append(partial(reshape_p.bind, shape=tuple(shape[i] for i in kept)))
@@ -416,7 +413,7 @@ def _prepared(
     return steps + more, term
 
 
-def _summed(term: str, needed: set[str]) -> tuple[list[Callable[[Any], Any]], str]:
+def _summed(term: str, needed: set[str]) -> tuple[Steps, str]:
     """The sum over the letters that are not needed."""
     axes = tuple(i for i, c in enumerate(term) if c not in needed)
     return [partial(reduce_sum_p.bind, axes=axes)] if axes else [], "".join(c for c in term if c in needed)
@@ -478,20 +475,17 @@ def matmul(x: Any, y: Any) -> Any:
 _PRODUCTS = {(2, 2): "ij,jk->ik", (2, 1): "ij,j->i", (1, 2): "i,ij->j", (1, 1): "i,i->"}
 
 
-def _forward(self: Any, other: Any) -> Any:
-    if type(other) not in OUR_OPERANDS and foreign_override(other):
-        return NotImplemented
-    return matmul(self, np.asarray(other) if isinstance(other, (list, tuple)) else other)
+def _operator(product: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    def apply(self: Any, other: Any) -> Any:
+        if type(other) not in OUR_OPERANDS and foreign_override(other):
+            return NotImplemented
+        return product(self, np.asarray(other) if isinstance(other, (list, tuple)) else other)
+
+    return apply
 
 
-def _reflected(self: Any, other: Any) -> Any:
-    if type(other) not in OUR_OPERANDS and foreign_override(other):
-        return NotImplemented
-    return matmul(np.asarray(other) if isinstance(other, (list, tuple)) else other, self)
-
-
-register_method("__matmul__", _forward)
-register_method("__rmatmul__", _reflected)
+register_method("__matmul__", _operator(matmul))
+register_method("__rmatmul__", _operator(lambda self, other: matmul(other, self)))
 
 
 # --- convolution --------------------------------------------------------------------------------------------------
@@ -519,42 +513,32 @@ def _correlate(x: Any, y: Any) -> Any:
     return _vector_products(_windows(x, y.shape[-1]), y[..., None, :])
 
 
-def _stack_and_dtype(x: ShapedArray, y: ShapedArray) -> tuple[Shape, np.dtype[Any]]:
-    return broadcast_shapes(x.shape[:-1], y.shape[:-1]), np.result_type(x.dtype, y.dtype)
+def _sliding(name: str, fn: Callable[..., Any], length: Callable[[int, int], int], *transposes: Plan) -> Primitive:
+    """A contraction along the last axes, ``length(n, m)`` elements for those of n and m; leading axes broadcast."""
+
+    def abstract(x: ShapedArray, y: ShapedArray) -> ShapedArray:
+        stack = broadcast_shapes(x.shape[:-1], y.shape[:-1])
+        return array_aval((*stack, length(x.shape[-1], y.shape[-1])), np.result_type(x.dtype, y.dtype))
+
+    primitive = Primitive(name, Contraction(fn, *transposes, abstract=abstract), trusted=True)
+    primitive.def_batch(batch_in_front(primitive, align_batch))
+    return primitive
 
 
-def _convolve_abstract(x: ShapedArray, y: ShapedArray) -> ShapedArray:
-    stack, dtype = _stack_and_dtype(x, y)
-    return array_aval((*stack, x.shape[-1] + y.shape[-1] - 1), dtype)
-
-
-def _correlate_abstract(x: ShapedArray, y: ShapedArray) -> ShapedArray:
-    stack, dtype = _stack_and_dtype(x, y)
-    return array_aval((*stack, x.shape[-1] - y.shape[-1] + 1), dtype)
-
-
-convolve_p = Primitive(
+convolve_p = _sliding(
     "convolve",
-    Contraction(
-        _convolve,
-        lambda ct, x, y: unbroadcast(correlate_p.bind(ct, y), x),
-        lambda ct, x, y: unbroadcast(correlate_p.bind(ct, x), y),
-        abstract=_convolve_abstract,
-        batch=lambda size, args, dims: (convolve_p.bind(*align_batch(args, dims)), 0),
-    ),
-    trusted=True,
+    _convolve,
+    lambda n, m: n + m - 1,
+    lambda ct, x, y: unbroadcast(correlate_p.bind(ct, y), x),
+    lambda ct, x, y: unbroadcast(correlate_p.bind(ct, x), y),
 )
 """``out[i] = sum_k x[k] y[i-k]`` wherever a term exists, along the last axes (not empty); leading axes broadcast."""
 
-correlate_p = Primitive(
+correlate_p = _sliding(
     "correlate",
-    Contraction(
-        _correlate,
-        lambda ct, x, y: unbroadcast(convolve_p.bind(ct, y), x),
-        lambda ct, x, y: unbroadcast(correlate_p.bind(x, ct), y),
-        abstract=_correlate_abstract,
-        batch=lambda size, args, dims: (correlate_p.bind(*align_batch(args, dims)), 0),
-    ),
-    trusted=True,
+    _correlate,
+    lambda n, m: n - m + 1,
+    lambda ct, x, y: unbroadcast(convolve_p.bind(ct, y), x),
+    lambda ct, x, y: unbroadcast(correlate_p.bind(x, ct), y),
 )
 """``out[i] = sum_k x[i+k] y[k]`` (no conjugate) where all terms exist, along the last axes; y is not the longer one."""

@@ -15,11 +15,9 @@ import numpy as np
 from covector.core.avals import Zero, dtype_of, typeof
 from covector.core.kinds import AlongAxis, Linear, Opaque, Structural
 from covector.core.primitive import Primitive, jointly
-from covector.primitives.arrays.shaping import batch_all, convert_to
+from covector.primitives.arrays.shaping import batch_in_front, convert_to
 from covector.primitives.derivations import batch_along_axis
 from covector.primitives.math.ring import add_p, scale
-
-Dims = Sequence[int | None]
 
 
 def _from_end(fn: Callable[..., Any]) -> Callable[..., Any]:
@@ -94,6 +92,7 @@ def _recurrence(a: Any, b: Any, *, axis: int, reverse: bool) -> Any:
 
 recurrence_p = Primitive("recurrence", Opaque(_recurrence), trusted=True)
 recurrence_p.def_abstract(lambda a, b, *, axis, reverse: b)
+recurrence_p.def_batch(batch_in_front(recurrence_p, axis=lambda axis, size: axis + 1))
 
 
 @recurrence_p.def_jvp
@@ -110,12 +109,6 @@ def _recurrence_jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: A
 @recurrence_p.def_transpose(linear=jointly(1))
 def _recurrence_transpose(ct: Any, a: Any, b: Any, *, axis: int, reverse: bool) -> Any:
     return None, recurrence_p.bind(previous(a, axis, not reverse), ct, axis=axis, reverse=not reverse)
-
-
-@recurrence_p.def_batch
-def _recurrence_batch(size: int, args: Sequence[Any], dims: Dims, *, axis: int, reverse: bool) -> Any:
-    a, b = batch_all(size, args, dims)
-    return recurrence_p.bind(a, b, axis=axis + 1, reverse=reverse), 0
 
 
 # --- sums -------------------------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from covector.core.avals import ShapedArray, array_aval, shape_of
 from covector.core.kinds import Linear
 from covector.core.primitive import Primitive
 from covector.primitives.arrays.indexing import embed_p, slice_p
+from covector.primitives.derivations import batch_along_axis
 from covector.primitives.math.arithmetic import conj_p, real
 
 SWAPPED = {"backward": "forward", "forward": "backward", "ortho": "ortho"}
@@ -62,9 +63,5 @@ def _of_length(x: Any, axis: int, length: int) -> Any:
     return embed_p.bind(x, indices=(part,), shape=(*shape[:axis], length, *shape[axis + 1 :]))
 
 
-def _batch(size: int, args: Any, dims: Any, *, axis: int, **params: Any) -> Any:
-    (x,), (d,) = args, dims
-    return fft_p.bind(x, axis=axis + (d <= axis), **params), d
-
-
-fft_p = Primitive("fft", Linear(_transform, _transpose, abstract=_abstract, batch=_batch), trusted=True, makes_new=True)
+fft_p = Primitive("fft", Linear(_transform, _transpose, abstract=_abstract), trusted=True, makes_new=True)
+fft_p.def_batch(batch_along_axis(fft_p))
