@@ -104,7 +104,7 @@ WRITTEN: list[tuple[str, str, str, str]] = [
      "left if type(ty) is Zero else add_p.bind(left, bind(x, ty, **params))", "left"),
     ("the cotangent of one argument is given to the other", "derivations",
      "return of_left(ct, x.aval, y, **params), None", "return None, of_left(ct, x.aval, y, **params)"),
-    ("a tangent of an elementwise function is not broadcast", "derivations",
+    ("a tangent of an elementwise function is not broadcast", "math/ring",
      "fit(scale(*terms) if len(terms) == 2 else sumprod_p.bind(*terms), out)",
      "scale(*terms) if len(terms) == 2 else sumprod_p.bind(*terms)"),
     ("the cotangent of an elementwise linear function is not summed", "derivations",

@@ -40,7 +40,7 @@ from covector.interpreters.jvp import JVPTrace, JVPTracer
 from covector.interpreters.recording import NUMBERS, NUMERIC, linear, recorded, variable_of
 from covector.interpreters.stage import StageTracer
 from covector.primitives.arrays.shaping import convert_p, fit, move_batch_to_front, unbroadcast
-from covector.primitives.math.ring import add_p, elementwise_abstract, elementwise_batch, mul_p, scale, sumprod_p
+from covector.primitives.math.ring import add_p, elementwise_abstract, elementwise_batch, mul_p, scale, with_tangent
 
 Rule = Callable[..., Any]
 
@@ -204,9 +204,7 @@ def nary_jvp(primitive: Primitive, derivatives: Sequence[Rule | None]) -> Rule:
         for t, derivative in zip(tangents, derivatives, strict=True):
             if type(t) is not Zero and derivative is not None:
                 terms += [derivative(out, *primals, **params), t]
-        if not terms:
-            return out, typeof(out).zero
-        return out, fit(scale(*terms) if len(terms) == 2 else sumprod_p.bind(*terms), out)
+        return with_tangent(out, terms)
 
     return jvp
 
@@ -381,9 +379,11 @@ def batch_along_axis(primitive: Primitive, kind: Any = None) -> Rule:
 
 @derives("jvp", OverAxes)
 def jvp_over_axes(primitive: Primitive, kind: OverAxes) -> Rule:
-    tangent_of = kind.jvp
-    if tangent_of is None:
-        return zero_jvp(primitive)
+    return zero_jvp(primitive) if kind.jvp is None else jvp_of_one(primitive, kind.jvp)
+
+
+def jvp_of_one(primitive: Primitive, tangent_of: Rule) -> Rule:
+    """The JVP rule of a primitive of one array: ``tangent_of(out, x, tangent, **params)`` is the tangent of the result."""
 
     def jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
         (x,), (t,) = primals, tangents

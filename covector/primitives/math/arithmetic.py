@@ -24,14 +24,29 @@ from covector.interpreters.jvp import JVPTrace, JVPTracer
 from covector.interpreters.recording import of_two, recorded
 from covector.passes.legalize import Legalizer, Value
 from covector.primitives.arrays.shaping import arrive, convert_p, convert_to, fit, unbroadcast
-from covector.primitives.derivations import numpy_scalars
-from covector.primitives.math.ring import add_p, install_operators, mul_p, neg_p, scale, scaled, sub_p, sumprod_p
+from covector.primitives.derivations import jvp_of_one, numpy_scalars
+from covector.primitives.math.ring import add_p, install_operators, mul_p, neg_p, scale, scaled, sub_p, with_tangent
 
 LN2, LN10, DEGREE = math.log(2.0), math.log(10.0), math.pi / 180.0
 
 
-def keeping_weak(ufunc: np.ufunc, *derivatives: Any, kind: type[Elementwise] = Elementwise) -> Elementwise:
-    """An operator that gives a Python number for Python numbers, as Python's does, but no error: ``1 / 0`` is infinite."""
+# --- ufuncs, and those of them that are operators too -----------------------------------------------------------------
+
+
+def of_ufunc(ufunc: np.ufunc, *derivatives: Any, exact: bool = True, kind: type[Elementwise] = Elementwise) -> Primitive:
+    """The primitive of a ufunc, which is what the ufunc means on tracers."""
+    primitive = Primitive(ufunc.__name__, kind(ufunc, *derivatives, exact=exact), trusted=True, makes_new=True)
+    register_ufunc(ufunc, primitive)
+    return primitive
+
+
+def of_operator(
+    ufunc: np.ufunc, *derivatives: Any, name: str = "", kind: type[Elementwise] = Elementwise
+) -> Primitive:
+    """The primitive of an operator, which gives a Python number for Python numbers, and no error: ``1 / 0`` is infinite.
+
+    In a program the ufunc is called where the result is no Python number.
+    """
 
     def unary(x: Any) -> Any:
         return ufunc(x).item() if type(x) in WEAK_NUMBERS else ufunc(x)
@@ -39,22 +54,40 @@ def keeping_weak(ufunc: np.ufunc, *derivatives: Any, kind: type[Elementwise] = E
     def binary(x: Any, y: Any) -> Any:
         return ufunc(x, y).item() if type(x) in WEAK_NUMBERS and type(y) in WEAK_NUMBERS else ufunc(x, y)
 
-    return kind(unary if ufunc.nin == 1 else binary, *derivatives, keeps_weak=True, like=ufunc)
-
-
-def calls(primitive: Primitive, ufunc: np.ufunc) -> Primitive:
-    """In a program the ufunc is called where the result is no Python number."""
+    of_numbers = kind(unary if ufunc.nin == 1 else binary, *derivatives, keeps_weak=True, like=ufunc)
+    primitive = Primitive(name or ufunc.__name__, of_numbers, trusted=True, makes_new=True)
     primitive.def_rule("lower", lambda eqn: forms.call(ufunc))
+    register_operator(ufunc, primitive)
     return primitive
+
+
+def strong(x: Any) -> Any:
+    """A NumPy value for a Python number (or a tracer of one), which takes the dtype of nothing that it meets."""
+    return convert_p.bind(x, dtype=dtype_of(x)) if is_weak(x) else x
+
+
+def register_operator(ufunc: np.ufunc, primitive: Primitive) -> None:
+    """Calling the ufunc means what the operator does, except that NumPy returns ``float64`` for two Python numbers.
+
+    The two classes are looked at first because they are nearly all there is: 30 ns, where `is_weak` takes 300.
+    """
+    bind = primitive.bind
+
+    def unary(x: Any) -> Any:
+        return bind(strong(x))
+
+    def binary(x: Any, y: Any) -> Any:
+        if type(x) is JVPTracer:
+            if type(x.primal) is not ndarray and is_weak(x) and is_weak(y):
+                x = strong(x)
+        elif type(x) is not ndarray and is_weak(x) and is_weak(y):
+            x = strong(x)
+        return bind(x, y)
+
+    register_ufunc(ufunc, binary if ufunc.nin == 2 else unary)
 
 
 # --- one argument -----------------------------------------------------------------------------------------------------
-
-
-def _unary(ufunc: np.ufunc, *derivative: Any, exact: bool = True) -> Primitive:
-    primitive = Primitive(ufunc.__name__, Elementwise(ufunc, *derivative, exact=exact), trusted=True, makes_new=True)
-    register_ufunc(ufunc, primitive)
-    return primitive
 
 
 def _is_complex(x: Any) -> bool:
@@ -71,33 +104,33 @@ def _hypotenuse(x: Any) -> Any:
     return np.sqrt(1 + 1j * x) * np.sqrt(1 - 1j * x) if _is_complex(x) else np.hypot(x, np.ones((), dtype_of(x)))
 
 
-exp_p = _unary(np.exp, lambda out, x: out)
-exp2_p = _unary(np.exp2, lambda out, x: LN2 * out)
-expm1_p = _unary(np.expm1, lambda out, x: np.exp(x))  # out + 1 is 0 for x < -37
-log_p = _unary(np.log, lambda out, x: 1 / x)
-log2_p = _unary(np.log2, lambda out, x: 1 / (LN2 * x))
-log10_p = _unary(np.log10, lambda out, x: 1 / (LN10 * x))
-log1p_p = _unary(np.log1p, lambda out, x: 1 / (1 + x))
-sqrt_p = _unary(np.sqrt, lambda out, x: 0.5 / out)
-cbrt_p = _unary(np.cbrt, lambda out, x: 1 / (3 * np.square(out)))
+exp_p = of_ufunc(np.exp, lambda out, x: out)
+exp2_p = of_ufunc(np.exp2, lambda out, x: LN2 * out)
+expm1_p = of_ufunc(np.expm1, lambda out, x: np.exp(x))  # out + 1 is 0 for x < -37
+log_p = of_ufunc(np.log, lambda out, x: 1 / x)
+log2_p = of_ufunc(np.log2, lambda out, x: 1 / (LN2 * x))
+log10_p = of_ufunc(np.log10, lambda out, x: 1 / (LN10 * x))
+log1p_p = of_ufunc(np.log1p, lambda out, x: 1 / (1 + x))
+sqrt_p = of_ufunc(np.sqrt, lambda out, x: 0.5 / out)
+cbrt_p = of_ufunc(np.cbrt, lambda out, x: 1 / (3 * np.square(out)))
 root_p = Primitive("root", Elementwise(np.sqrt, lambda out, x: direction_p.bind(out, 0.5)), trusted=True, makes_new=True)
 """The root of a sum of squares: a length, of which the derivative at 0 is 0 (that of `sqrt` is infinite)."""
-square_p = _unary(np.square, lambda out, x: 2 * x)
-reciprocal_p = _unary(np.reciprocal, lambda out, x: -np.square(out))
-sin_p = _unary(np.sin, lambda out, x: np.cos(x))
-cos_p = _unary(np.cos, lambda out, x: -np.sin(x))
-tan_p = _unary(np.tan, lambda out, x: 1 + np.square(out))
-arcsin_p = _unary(np.arcsin, lambda out, x: 1 / _leg(x))
-arccos_p = _unary(np.arccos, lambda out, x: -1 / _leg(x))
-arctan_p = _unary(np.arctan, lambda out, x: np.square(1 / _hypotenuse(x)))
-sinh_p = _unary(np.sinh, lambda out, x: np.cosh(x))
-cosh_p = _unary(np.cosh, lambda out, x: np.sinh(x))
-tanh_p = _unary(np.tanh, lambda out, x: 1 - np.square(out))
-arcsinh_p = _unary(np.arcsinh, lambda out, x: 1 / _hypotenuse(x))
-arccosh_p = _unary(np.arccosh, lambda out, x: 1 / (np.sqrt(x - 1) * np.sqrt(x + 1)))
-arctanh_p = _unary(np.arctanh, lambda out, x: 1 / (1 - x) / (1 + x))
-deg2rad_p = _unary(np.deg2rad, lambda out, x: DEGREE, exact=False)  # a Python number, as weak as the tangent
-rad2deg_p = _unary(np.rad2deg, lambda out, x: 1 / DEGREE, exact=False)
+square_p = of_ufunc(np.square, lambda out, x: 2 * x)
+reciprocal_p = of_ufunc(np.reciprocal, lambda out, x: -np.square(out))
+sin_p = of_ufunc(np.sin, lambda out, x: np.cos(x))
+cos_p = of_ufunc(np.cos, lambda out, x: -np.sin(x))
+tan_p = of_ufunc(np.tan, lambda out, x: 1 + np.square(out))
+arcsin_p = of_ufunc(np.arcsin, lambda out, x: 1 / _leg(x))
+arccos_p = of_ufunc(np.arccos, lambda out, x: -1 / _leg(x))
+arctan_p = of_ufunc(np.arctan, lambda out, x: np.square(1 / _hypotenuse(x)))
+sinh_p = of_ufunc(np.sinh, lambda out, x: np.cosh(x))
+cosh_p = of_ufunc(np.cosh, lambda out, x: np.sinh(x))
+tanh_p = of_ufunc(np.tanh, lambda out, x: 1 - np.square(out))
+arcsinh_p = of_ufunc(np.arcsinh, lambda out, x: 1 / _hypotenuse(x))
+arccosh_p = of_ufunc(np.arccosh, lambda out, x: 1 / (np.sqrt(x - 1) * np.sqrt(x + 1)))
+arctanh_p = of_ufunc(np.arctanh, lambda out, x: 1 / (1 - x) / (1 + x))
+deg2rad_p = of_ufunc(np.deg2rad, lambda out, x: DEGREE, exact=False)  # a Python number, as weak as the tangent
+rad2deg_p = of_ufunc(np.rad2deg, lambda out, x: 1 / DEGREE, exact=False)
 register_ufunc(np.radians, deg2rad_p)
 register_ufunc(np.degrees, rad2deg_p)
 
@@ -110,16 +143,10 @@ def _real_sign(x: Any) -> Any:
 
 slope_p = Primitive("slope", Elementwise(_real_sign, lambda out, x: 0 / x), trusted=True, makes_new=True)
 """The derivative of the real absolute value: its sign, and 0 at 0, where it has itself no derivative (NaN)."""
-fabs_p = _unary(np.fabs, lambda out, x: slope_p.bind(x))
+fabs_p = of_ufunc(np.fabs, lambda out, x: slope_p.bind(x))
 
 
 # --- two arguments ----------------------------------------------------------------------------------------------------
-
-
-def _binary(ufunc: np.ufunc, *derivatives: Any) -> Primitive:
-    primitive = Primitive(ufunc.__name__, Elementwise(ufunc, *derivatives), trusted=True, makes_new=True)
-    register_ufunc(ufunc, primitive)
-    return primitive
 
 
 direction_p = Primitive(
@@ -134,7 +161,7 @@ direction_p = Primitive(
 )
 """``coordinate / size``, the derivative of a length, and 0 where that is 0.  There it has itself no derivative: NaN."""
 
-hypot_p = _binary(np.hypot, lambda out, x, y: direction_p.bind(out, x), lambda out, x, y: direction_p.bind(out, y))
+hypot_p = of_ufunc(np.hypot, lambda out, x, y: direction_p.bind(out, x), lambda out, x, y: direction_p.bind(out, y))
 
 
 def _over_square(coordinate: Any, y: Any, x: Any) -> Any:
@@ -143,7 +170,7 @@ def _over_square(coordinate: Any, y: Any, x: Any) -> Any:
     return coordinate / size / size
 
 
-arctan2_p = _binary(np.arctan2, lambda out, y, x: _over_square(x, y, x), lambda out, y, x: _over_square(-y, y, x))
+arctan2_p = of_ufunc(np.arctan2, lambda out, y, x: _over_square(x, y, x), lambda out, y, x: _over_square(-y, y, x))
 
 
 def _share(out: Any, mine: Any, other: Any, exp: np.ufunc, log_half: float) -> Any:
@@ -153,23 +180,17 @@ def _share(out: Any, mine: Any, other: Any, exp: np.ufunc, log_half: float) -> A
     return exp(np.where(infinite, of_infinite, mine - np.where(infinite, 0, out)))
 
 
-logaddexp_p = _binary(
+logaddexp_p = of_ufunc(
     np.logaddexp, lambda out, x, y: _share(out, x, y, np.exp, -LN2), lambda out, x, y: _share(out, y, x, np.exp, -LN2)
 )
-logaddexp2_p = _binary(
+logaddexp2_p = of_ufunc(
     np.logaddexp2, lambda out, x, y: _share(out, x, y, np.exp2, -1.0), lambda out, x, y: _share(out, y, x, np.exp2, -1.0)
 )
-copysign_p = _binary(np.copysign, lambda out, x, y: np.where(np.signbit(x) == np.signbit(y), 1.0, -1.0), None)
-remainder_p = Primitive(
-    "remainder",
-    keeping_weak(np.remainder, lambda out, x, y: 1.0, lambda out, x, y: -np.floor_divide(x, y)),
-    trusted=True,
-    makes_new=True,
-)
-calls(remainder_p, np.remainder)
-fmod_p = _binary(np.fmod, lambda out, x, y: 1.0, lambda out, x, y: -np.rint((x - out) / y))
-heaviside_p = _binary(np.heaviside, None, lambda out, x, y: np.where(x == 0, 1.0, 0.0))
-nextafter_p = _binary(np.nextafter, lambda out, x, y: 1.0, None)
+copysign_p = of_ufunc(np.copysign, lambda out, x, y: np.where(np.signbit(x) == np.signbit(y), 1.0, -1.0), None)
+remainder_p = of_operator(np.remainder, lambda out, x, y: 1.0, lambda out, x, y: -np.floor_divide(x, y))
+fmod_p = of_ufunc(np.fmod, lambda out, x, y: 1.0, lambda out, x, y: -np.rint((x - out) / y))
+heaviside_p = of_ufunc(np.heaviside, None, lambda out, x, y: np.where(x == 0, 1.0, 0.0))
+nextafter_p = of_ufunc(np.nextafter, lambda out, x, y: 1.0, None)
 
 
 def _extremum(ufunc: np.ufunc, wins: Callable[[Any, Any], Any] | None) -> Primitive:
@@ -178,27 +199,19 @@ def _extremum(ufunc: np.ufunc, wins: Callable[[Any, Any], Any] | None) -> Primit
     At a tie with a Python number that is not differentiated the number wins, so that ``np.maximum(x, 0)`` is ReLU with
     derivative 0 at 0.
     """
-    primitive = _binary(ufunc)
+    primitive = of_ufunc(ufunc)
 
-    def against_variable(out: Any, mine: Any, other: Any) -> Any:
-        return convert_to(np.where(mine == other, 0.5, mine == out), dtype_of(out))
-
-    def against_constant(out: Any, mine: Any, other: Any) -> Any:
-        if not is_weak(other):
-            return against_variable(out, mine, other)
+    def share(out: Any, mine: Any, other: Any, t_other: Any) -> Any:
+        if type(t_other) is not Zero or not is_weak(other):
+            return convert_to(np.where(mine == other, 0.5, mine == out), dtype_of(out))
         won = (mine == out) & (mine != other) if wins is None else wins(mine, other)
         return convert_to(won, dtype_of(out))
 
     @primitive.def_jvp
     def jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
-        x, y = primals
-        tx, ty = tangents
-        out = primitive.bind(x, y)
-        if type(ty) is Zero:
-            return out, typeof(out).zero if type(tx) is Zero else fit(scale(against_constant(out, x, y), tx), out)
-        if type(tx) is Zero:
-            return out, fit(scale(against_constant(out, y, x), ty), out)
-        return out, fit(sumprod_p.bind(against_variable(out, x, y), tx, against_variable(out, y, x), ty), out)
+        (x, y), (tx, ty), out = primals, tangents, primitive.bind(*primals)
+        terms = [] if type(tx) is Zero else [share(out, x, y, ty), tx]
+        return with_tangent(out, terms if type(ty) is Zero else [*terms, share(out, y, x, tx), ty])
 
     if wins is None:
         return primitive
@@ -226,7 +239,7 @@ register_ufunc(np.ldexp, ldexp_p)
 
 # --- division ---------------------------------------------------------------------------------------------------------
 
-div_p = calls(Primitive("div", keeping_weak(np.true_divide), trusted=True, makes_new=True), np.true_divide)
+div_p = of_operator(np.true_divide, name="div")
 
 
 @div_p.def_jvp
@@ -273,7 +286,7 @@ def _power(x: Any, y: Any) -> Any:
 
 
 pow_p = Primitive("pow", Elementwise(_power, keeps_weak=True, like=np.power), trusted=True, makes_new=True)
-float_power_p = _binary(np.float_power)
+float_power_p = of_ufunc(np.float_power)
 
 
 POWERS: dict[float, Primitive] = {2: square_p, 0.5: sqrt_p, -1: reciprocal_p}
@@ -298,7 +311,7 @@ def _power_by_base(dtype: Any, x: Any, y: Any) -> Any:
     """``y x^(y-1)``, and 0 where y = 0, whatever x is."""
     if type(y) in PYTHON_NUMBERS:
         return 2 * x if y == 2 else y * pow_p.bind(x, y - 1) if y != 0 else 0.0
-    x, y = _in_dtype(x, dtype), _in_dtype(y, dtype)
+    x, y = x if type(x) in PYTHON_NUMBERS else convert_to(x, dtype), convert_to(y, dtype)
     return y * pow_p.bind(x, np.where((x == 0) & (y == 0), 0, y - 1))
 
 
@@ -306,12 +319,8 @@ def _power_by_exponent(out: Any, x: Any, y: Any) -> Any:
     """``log(x) x^y``, and 0 where x = 0."""
     if type(x) in PYTHON_NUMBERS:
         return (np.log(x).item() if x else 0.0) * out
-    x = _in_dtype(x, dtype_of(out))
+    x = convert_to(x, dtype_of(out))
     return np.log(np.where(x == 0, 1, x)) * out
-
-
-def _in_dtype(x: Any, dtype: Any) -> Any:
-    return x if type(x) in PYTHON_NUMBERS else convert_to(x, dtype)
 
 
 def _power_jvp(primitive: Primitive) -> Callable[..., Any]:
@@ -319,14 +328,9 @@ def _power_jvp(primitive: Primitive) -> Callable[..., Any]:
         x, y = primals if primitive.keeps_weak else numpy_scalars(primals)
         tx, ty = tangents
         out = primitive.bind(x, y)
-        if type(ty) is Zero:
-            if type(tx) is Zero:
-                return out, typeof(out).zero
-            return out, fit(scale(_power_by_base(dtype_of(out), x, y), tx), out)
-        by_exponent = _power_by_exponent(out, x, y)
-        if type(tx) is Zero:
-            return out, fit(scale(by_exponent, ty), out)
-        return out, fit(sumprod_p.bind(_power_by_base(dtype_of(out), x, y), tx, by_exponent, ty), out)
+        by_exponent = [] if type(ty) is Zero else [_power_by_exponent(out, x, y), ty]
+        by_base = [] if type(tx) is Zero else [_power_by_base(dtype_of(out), x, y), tx]
+        return with_tangent(out, by_base + by_exponent)
 
     return jvp
 
@@ -374,30 +378,24 @@ def conj(x: Any) -> Any:
     return x if dtype_of(x).kind in "fiu" else conj_p.bind(x)
 
 
-abs_p = Primitive("abs", Elementwise(abs, keeps_weak=True, like=np.absolute), trusted=True, makes_new=True)
-sign_p = _unary(np.sign)
+def _tangent_of_abs(out: Any, x: Any, t: Any) -> Any:
+    if not _is_complex(x):
+        return fit(scale(slope_p.bind(x), t), out)
+    return fit(real_p.bind(mul_p.bind(direction_p.bind(out, conj_p.bind(x)), t)), out)
 
 
-@abs_p.def_jvp
-def _abs_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
-    (x,), (t,) = primals, tangents
-    out = abs_p.bind(x)
-    if type(t) is Zero:
-        return out, typeof(out).zero
-    if dtype_of(x).kind != "c":
-        return out, fit(scale(slope_p.bind(x), t), out)
-    return out, fit(real_p.bind(mul_p.bind(direction_p.bind(out, conj_p.bind(x)), t)), out)
-
-
-@sign_p.def_jvp
-def _sign_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
+def _tangent_of_sign(out: Any, x: Any, t: Any) -> Any:
     """Zero for real numbers; for z/|z| the part of the change that turns it: i sign(z) Im(conj(sign z) dz) / |z|."""
-    (x,), (t,) = primals, tangents
-    out = sign_p.bind(x)
-    if type(t) is Zero or dtype_of(x).kind != "c":
-        return out, typeof(out).zero
+    if not _is_complex(x):
+        return typeof(out).zero
     turn = imag_p.bind(mul_p.bind(direction_p.bind(np.abs(x), np.conj(out)), t))
-    return out, mul_p.bind(1j * out, turn)
+    return mul_p.bind(1j * out, turn)
+
+
+abs_p = Primitive("abs", Elementwise(abs, keeps_weak=True, like=np.absolute), trusted=True, makes_new=True)
+abs_p.def_jvp(jvp_of_one(abs_p, _tangent_of_abs))
+sign_p = of_ufunc(np.sign)
+sign_p.def_jvp(jvp_of_one(sign_p, _tangent_of_sign))
 
 
 # --- parts of a number: modf and frexp --------------------------------------------------------------------------------
@@ -407,53 +405,18 @@ fraction_p = Primitive("modf_fraction", _fraction, trusted=True, makes_new=True)
 whole_p = Primitive("modf_whole", Step(lambda x: np.modf(x)[1]), trusted=True, makes_new=True)
 exponent_p = Primitive("frexp_exponent", Step(lambda x: np.frexp(x)[1]), trusted=True, makes_new=True)
 mantissa_p = Primitive("frexp_mantissa", Elementwise(lambda x: np.frexp(x)[0]), trusted=True, makes_new=True)
-
-
-@mantissa_p.def_jvp
-def _mantissa_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
-    (x,), (t,) = primals, tangents
-    out = mantissa_p.bind(x)
-    return out, typeof(out).zero if type(t) is Zero else ldexp_p.bind(t, -exponent_p.bind(x))
-
-
+mantissa_p.def_jvp(jvp_of_one(mantissa_p, lambda out, x, t: ldexp_p.bind(t, -exponent_p.bind(x))))
 register_ufunc(np.modf, lambda x: (fraction_p.bind(x), whole_p.bind(x)))
 register_ufunc(np.frexp, lambda x: (mantissa_p.bind(x), exponent_p.bind(x)))
 
 
-# --- the operators of tracers, and the ufuncs that are operators too --------------------------------------------------
-
-
-def strong(x: Any) -> Any:
-    """A NumPy value for a Python number (or a tracer of one), which takes the dtype of nothing that it meets."""
-    return convert_p.bind(x, dtype=dtype_of(x)) if is_weak(x) else x
-
-
-def ufunc_of(ufunc: np.ufunc, primitive: Primitive) -> Callable[..., Any]:
-    """What calling the ufunc means: as the operator, except that NumPy returns ``float64`` for two Python numbers.
-
-    The two classes are looked at first because they are nearly all there is: 30 ns, where `is_weak` takes 300.
-    """
-    bind = primitive.bind
-
-    def unary(x: Any) -> Any:
-        return bind(strong(x))
-
-    def binary(x: Any, y: Any) -> Any:
-        if type(x) is JVPTracer:
-            if type(x.primal) is not ndarray and is_weak(x) and is_weak(y):
-                x = strong(x)
-        elif type(x) is not ndarray and is_weak(x) and is_weak(y):
-            x = strong(x)
-        return bind(x, y)
-
-    return binary if ufunc.nin == 2 else unary
-
+# --- the operators of tracers -----------------------------------------------------------------------------------------
 
 for _ufunc, _primitive in (
-    *((np.add, add_p), (np.subtract, sub_p), (np.multiply, mul_p), (np.divide, div_p), (np.power, pow_p)),
-    *((np.negative, neg_p), (np.absolute, abs_p), (np.remainder, remainder_p)),
+    *((np.add, add_p), (np.subtract, sub_p), (np.multiply, mul_p), (np.power, pow_p)),
+    *((np.negative, neg_p), (np.absolute, abs_p)),
 ):
-    register_ufunc(_ufunc, ufunc_of(_ufunc, _primitive))
+    register_operator(_ufunc, _primitive)
 register_ufunc(np.conjugate, lambda x: strong(conj(x)))
 
 

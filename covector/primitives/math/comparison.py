@@ -6,6 +6,7 @@ Comparisons, logical and bitwise operations, rounding, tests of numbers, and fun
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,23 +16,10 @@ from covector.core.context import CAPTURING
 from covector.core.kinds import Step
 from covector.core.primitive import NO_PARAMS, Primitive
 from covector.core.tracer import OUR_OPERANDS, as_operand, foreign_override, register_method, register_ufunc
-from covector.primitives.math.arithmetic import calls, keeping_weak, ufunc_of
+from covector.primitives.math.arithmetic import of_operator, of_ufunc
 from covector.primitives.math.ring import install_operators
 
-
-def _operator(ufunc: np.ufunc) -> Primitive:
-    """The primitive of an operator, which gives a Python number for Python numbers (the ufunc does not)."""
-    primitive = Primitive(ufunc.__name__, keeping_weak(ufunc, kind=Step), trusted=True, makes_new=True)
-    register_ufunc(ufunc, ufunc_of(ufunc, primitive))
-    return calls(primitive, ufunc)
-
-
-def _step(ufunc: np.ufunc) -> Primitive:
-    primitive = Primitive(ufunc.__name__, Step(ufunc), trusted=True, makes_new=True)
-    register_ufunc(ufunc, primitive)
-    return primitive
-
-
+_step, _operator = partial(of_ufunc, kind=Step), partial(of_operator, kind=Step)
 rint_p, floor_p, ceil_p, trunc_p = map(_step, (np.rint, np.floor, np.ceil, np.trunc))
 isfinite_p, isinf_p, isnan_p, signbit_p = map(_step, (np.isfinite, np.isinf, np.isnan, np.signbit))
 spacing_p = _step(np.spacing)  # the spacing of floating-point numbers changes only at powers of two

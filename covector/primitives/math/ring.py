@@ -90,7 +90,7 @@ def is_aligned(x: Any, y: Any, dim_x: int | None, dim_y: int | None) -> bool:
     return dim_y == 0 and type(y) is ndarray and type(x) in PYTHON_NUMBERS
 
 
-# --- add, sub, neg: jointly linear ------------------------------------------------------------------------------------
+# --- neg, add, sub: jointly linear ------------------------------------------------------------------------------------
 
 
 def _operator(name: str, symbol: str, kind: Any) -> Primitive:
@@ -109,80 +109,8 @@ def _operator(name: str, symbol: str, kind: Any) -> Primitive:
     return primitive
 
 
-def _additive(fn: Callable[..., Any], like: np.ufunc) -> ElementwiseLinear:
-    return ElementwiseLinear(fn, positions=(), keeps_weak=True, like=like)
-
-
-add_p = _operator("add", "+", _additive(operator.add, np.add))
-sub_p = _operator("sub", "-", _additive(operator.sub, np.subtract))
-mul_p = _operator("mul", "*", ElementwiseBilinear(operator.mul, keeps_weak=True, like=np.multiply))
-neg_p = _operator("neg", "-", _additive(operator.neg, np.negative))
-
-
-@add_p.def_jvp
-def _add_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
-    x, y = primals
-    tx, ty = tangents
-    out = x + y
-    if type(tx) is Zero:
-        return out, fit(ty, out) if type(ty) is not Zero else typeof(out).zero
-    return out, fit(tx, out) if type(ty) is Zero else add_p.bind(tx, ty)
-
-
-@sub_p.def_jvp
-def _sub_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
-    x, y = primals
-    tx, ty = tangents
-    out = x - y
-    if type(tx) is Zero:
-        return out, fit(neg_p.bind(ty), out) if type(ty) is not Zero else typeof(out).zero
-    return out, fit(tx, out) if type(ty) is Zero else sub_p.bind(tx, ty)
-
-
+neg_p = _operator("neg", "-", ElementwiseLinear(operator.neg, lambda ct, x: -ct, keeps_weak=True, like=np.negative))
 neg_p.def_rule("record", linear(neg_p))
-
-
-@neg_p.def_jvp
-def _neg_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
-    (x,), (t,) = primals, tangents
-    out = -x
-    return out, typeof(out).zero if type(t) is Zero else neg_p.bind(t)
-
-
-@add_p.def_rule("record")
-@of_two
-def _add_record(trace: JVPTrace, x: Any, vx: Any, y: Any, vy: Any, params: dict[str, Any]) -> Any:
-    out = x + y
-    if vx is None or vy is None:
-        return fitted(trace, out, vy if vx is None else vx)
-    return recorded(trace, out, typeof(out), add_p, (vx, vy))
-
-
-@sub_p.def_rule("record")
-@of_two
-def _sub_record(trace: JVPTrace, x: Any, vx: Any, y: Any, vy: Any, params: dict[str, Any]) -> Any:
-    out = x - y
-    if vy is None:
-        return fitted(trace, out, vx)
-    if vx is None:
-        return fitted(trace, out, recorded(trace, out, vy.aval, neg_p, (vy,)).staged)
-    return recorded(trace, out, typeof(out), sub_p, (vx, vy))
-
-
-@add_p.def_rule("pull")
-def _add_pull(arrived: dict[Var, Any], ct: Any, out: Var, inputs: Sequence[Any], params: dict[str, Any]) -> None:
-    for x in inputs:
-        if type(x) is Var:
-            arrive(arrived, x, ct, out)
-
-
-@sub_p.def_rule("pull")
-def _sub_pull(arrived: dict[Var, Any], ct: Any, out: Var, inputs: Sequence[Any], params: dict[str, Any]) -> None:
-    x, y = inputs
-    if type(x) is Var:
-        arrive(arrived, x, ct, out)
-    if type(y) is Var:
-        arrive(arrived, y, -ct, out)
 
 
 @neg_p.def_rule("pull")
@@ -190,28 +118,48 @@ def _neg_pull(arrived: dict[Var, Any], ct: Any, out: Var, inputs: Sequence[Any],
     arrive(arrived, inputs[0], -ct, out)
 
 
-@add_p.def_transpose
-def _add_transpose(ct: Any, x: Any, y: Any) -> Any:
-    return (
-        unbroadcast(ct, x.aval) if type(x) is Var else None,
-        unbroadcast(ct, y.aval) if type(y) is Var else None,
-    )
+def _sum_or_difference(name: str, symbol: str, fn: Callable[..., Any], ufunc: np.ufunc, *, plus: bool) -> Primitive:
+    """``x + y`` if ``plus``, else ``x - y``."""
+    cotangents = (lambda ct, x, y: ct, lambda ct, x, y: ct if plus else -ct)
+    kind = ElementwiseLinear(fn, cotangents, positions=(0, 1), keeps_weak=True, like=ufunc)
+    primitive = _operator(name, symbol, kind)
+
+    @primitive.def_jvp
+    def jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
+        x, y = primals
+        tx, ty = tangents
+        out = x + y if plus else x - y
+        if type(tx) is Zero:
+            return out, typeof(out).zero if type(ty) is Zero else fit(ty if plus else neg_p.bind(ty), out)
+        return out, fit(tx, out) if type(ty) is Zero else primitive.bind(tx, ty)
+
+    @primitive.def_rule("record")
+    @of_two
+    def record(trace: JVPTrace, x: Any, vx: Any, y: Any, vy: Any, params: dict[str, Any]) -> Any:
+        out = x + y if plus else x - y
+        if vy is None:
+            return fitted(trace, out, vx)
+        if vx is None:
+            return fitted(trace, out, vy if plus else recorded(trace, out, vy.aval, neg_p, (vy,)).staged)
+        return recorded(trace, out, typeof(out), primitive, (vx, vy))
+
+    @primitive.def_rule("pull")
+    def pull(arrived: dict[Var, Any], ct: Any, out: Var, inputs: Sequence[Any], params: dict[str, Any]) -> None:
+        x, y = inputs
+        if type(x) is Var:
+            arrive(arrived, x, ct, out)
+        if type(y) is Var:
+            arrive(arrived, y, ct if plus else -ct, out)
+
+    return primitive
 
 
-@sub_p.def_transpose
-def _sub_transpose(ct: Any, x: Any, y: Any) -> Any:
-    return (
-        unbroadcast(ct, x.aval) if type(x) is Var else None,
-        unbroadcast(-ct, y.aval) if type(y) is Var else None,
-    )
-
-
-@neg_p.def_transpose
-def _neg_transpose(ct: Any, x: Any) -> Any:
-    return (-ct,)
-
+add_p = _sum_or_difference("add", "+", operator.add, np.add, plus=True)
+sub_p = _sum_or_difference("sub", "-", operator.sub, np.subtract, plus=False)
 
 # --- mul: bilinear ----------------------------------------------------------------------------------------------------
+
+mul_p = _operator("mul", "*", ElementwiseBilinear(operator.mul, keeps_weak=True, like=np.multiply))
 
 
 @mul_p.def_jvp
@@ -319,9 +267,13 @@ def _sumprod_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     for i, t in enumerate(tangents):
         if type(t) is not Zero:
             terms += [primals[i ^ 1], t]
-    aval = typeof(out)
+    return with_tangent(out, terms)
+
+
+def with_tangent(out: Any, terms: Sequence[Any]) -> tuple[Any, Any]:
+    """What a JVP rule returns: the result, and as its tangent ``terms[0] * terms[1] + terms[2] * terms[3] + ...``."""
     if not terms:
-        return out, aval.zero
+        return out, typeof(out).zero
     return out, fit(scale(*terms) if len(terms) == 2 else sumprod_p.bind(*terms), out)
 
 
