@@ -10,15 +10,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from covector.backends.run import runner
-from covector.core.avals import Zero, typeof
+from covector.core.avals import typeof
 from covector.core.context import NAMED_AXES
-from covector.core.jaxpr import Jaxpr, Var
-from covector.core.linearity import linear_as_called, linear_by_marks
+from covector.core.jaxpr import Jaxpr
+from covector.core.linearity import linear_as_called
 from covector.core.primitive import NestedPrimitive
 from covector.interpreters.interpret import Bundle, Interpretation, arguments
-from covector.interpreters.programs import choose, spread, transposed_program
-from covector.primitives.arrays.shaping import strengthened
-from covector.primitives.programs.halves import Halving, def_halves
+from covector.interpreters.programs import choose, transposed_program
+from covector.primitives.programs.halves import Halving, def_halves, def_transposed, written
 
 
 def call_primitive(name: str) -> NestedPrimitive:
@@ -56,13 +55,8 @@ def varying_of(values: Sequence[Any]) -> tuple[frozenset[Any], ...]:
     return tuple(typeof(x).varying for x in values) if NAMED_AXES else ()
 
 
-@jit_p.def_transpose(linear=linear_by_marks(linear_as_called))
-def _jit_transpose(cts: Sequence[Any], *args: Any, jaxpr: Jaxpr, **params: Any) -> list[Any]:
-    linear = tuple(type(a) is Var for a in args)
-    nonzero = tuple(type(ct) is not Zero for ct in cts)
-    known = [a for a in args if type(a) is not Var]
-    given = [strengthened(ct) for ct in choose(nonzero, cts)]
+@def_transposed(jit_p, linear_as_called)
+def _jit_transposed(linear: Any, nonzero: Any, known: list[Any], cts: Sequence[Any], *, jaxpr: Jaxpr, **params: Any) -> Any:
+    given = written(nonzero, cts)
     program, present = transposed_program(jaxpr, linear, nonzero, varying=varying_of(given))
-    results = jit_p.bind(*known, *given, jaxpr=program, **params)
-    linear_cts = iter(spread(present, results, [None] * len(present)))
-    return [next(linear_cts) if m else None for m in linear]
+    return jit_p.bind(*known, *given, jaxpr=program, **params), present

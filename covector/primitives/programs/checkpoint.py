@@ -16,10 +16,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from covector.core.avals import Zero, instantiate, typeof
+from covector.core.avals import Zero, typeof
 from covector.core.jaxpr import Equation, Jaxpr, Var, program_has_effects, sub_jaxprs
 from covector.core.kinds import Structural
-from covector.core.linearity import linear_as_called, linear_by_marks
+from covector.core.linearity import linear_as_called
 from covector.core.primitive import Primitive
 from covector.interpreters.evaluate import run_equations
 from covector.interpreters.interpret import Bundle, Interpretation, arguments, present_tangents
@@ -28,8 +28,8 @@ from covector.interpreters.linearize import split_known
 from covector.interpreters.programs import choose, rearranged, spread, transposed_program
 from covector.interpreters.stage import LinearTrace, closed_program
 from covector.passes.clean import clean, quiet_equation, without_effects
-from covector.primitives.arrays.shaping import strengthened
 from covector.primitives.programs.call import call_primitive, varying_of
+from covector.primitives.programs.halves import def_transposed, written
 from covector.primitives.programs.saved_steps import Steps, giving_out, giving_out_only
 
 Policy = Callable[..., bool]
@@ -191,15 +191,12 @@ def _known_outputs(jaxpr: Jaxpr, linear: tuple[bool, ...], present: tuple[bool, 
     return Jaxpr(primal.in_vars, primal.equations, primal.out_vars[: len(present) - sum(present)], primal.consts)
 
 
-@checkpoint_p.def_transpose(linear=linear_by_marks(linear_as_called))
-def _transpose(cts: Sequence[Any], *args: Any, jaxpr: Jaxpr, again: Jaxpr | None = None, **params: Any) -> list[Any]:
-    linear = tuple(type(a) is Var for a in args)
-    nonzero = tuple(type(ct) is not Zero for ct in cts)
-    known = [a for a in args if type(a) is not Var]
-    given = [strengthened(instantiate(ct)) for ct in choose(nonzero, cts)]
-    program, present = transposed_program(jaxpr if again is None else again, linear, nonzero, varying=varying_of(given))
-    results = checkpoint_p.bind(*known, *given, jaxpr=program, **params)
-    return spread(linear, spread(present, results, [None] * len(present)), [None] * len(linear))
+@def_transposed(checkpoint_p, linear_as_called)
+def _transposed(linear: Any, nonzero: Any, known: list[Any], cts: Sequence[Any], *, jaxpr: Jaxpr, **params: Any) -> Any:
+    jaxpr = _programs(jaxpr, params)[-1]
+    given = written(nonzero, cts)
+    program, present = transposed_program(jaxpr, linear, nonzero, varying=varying_of(given))
+    return checkpoint_p.bind(*known, *given, jaxpr=program, policy=params["policy"], name=params["name"]), present
 
 
 # --- name -------------------------------------------------------------------------------------------------------------

@@ -18,22 +18,22 @@ from typing import Any
 import numpy as np
 
 from covector.backends.run import runner
-from covector.core.avals import Zero, typeof
+from covector.core.avals import typeof
 from covector.core.context import TAKING_PART, mode
-from covector.core.jaxpr import Jaxpr, Var, program_acts
-from covector.core.linearity import LINEAR, joined, linear_by_marks, program_marks
+from covector.core.jaxpr import Jaxpr, program_acts
+from covector.core.linearity import LINEAR, joined, program_marks
 from covector.core.primitive import NestedPrimitive
 from covector.interpreters.evaluate import eval_jaxpr
 from covector.interpreters.interpret import Bundle, Interpretation, arguments
 from covector.interpreters.linearize import Split
-from covector.interpreters.programs import avals_of, choose, spread, staged, transposed_program
+from covector.interpreters.programs import avals_of, choose, cut, rearranged, staged, transposed_program
 from covector.primitives.arrays.indexing import gather_p
 from covector.primitives.arrays.selection import select_p
 from covector.primitives.arrays.shaping import broadcast_to_p, move_batch_to_front, strengthened
 from covector.primitives.arrays.subscripts import concrete
 from covector.primitives.effects.callbacks import part_of_batch, would_misnumber
 from covector.primitives.math.reductions import reduce_or_p
-from covector.primitives.programs.halves import Halving, def_halves
+from covector.primitives.programs.halves import Halving, def_halves, def_transposed, written
 from covector.primitives.programs.scan import one_by_one, repeated_effect, select_rows
 from covector.primitives.programs.stacks import StackAval
 from covector.primitives.programs.subprograms import all_in_front, check_all_take_part, in_front
@@ -99,30 +99,26 @@ def _with_slots(parts: list[Split], n_out: int) -> tuple[Branches, Branches]:
     slots = [
         aval for aval in dict.fromkeys(a for avals in residual_avals for a in avals) for _ in range(max(n[aval] for n in needs))
     ]
-    places = [_places(avals, slots) for avals in residual_avals]
-    primal = tuple(_fill_slots(p.primal, n_out, place, slots) for p, place in zip(parts, places, strict=True))
-    linear = tuple(_take_slots(p.linear, place, slots) for p, place in zip(parts, places, strict=True))
+    filled = [_filled(avals, slots) for avals in residual_avals]
+    primal = tuple(_fill_slots(p.primal, n_out, own, slots) for p, own in zip(parts, filled, strict=True))
+    linear = tuple(_take_slots(p.linear, own, slots) for p, own in zip(parts, filled, strict=True))
     return primal, linear
 
 
-def _places(avals: Sequence[Any], slots: Sequence[Any]) -> list[int]:
-    """For each residual a slot of its type."""
-    free = list(range(len(slots)))
-    places = []
-    for aval in avals:
-        place = next(i for i in free if slots[i] == aval)
-        free.remove(place)
-        places.append(place)
-    return places
+def _filled(avals: Sequence[Any], slots: Sequence[Any]) -> list[int | None]:
+    """For each slot which residual, of its type, fills it; None for one that is unused."""
+    left, filled = list(range(len(avals))), []
+    for slot in slots:
+        filled.append(next((k for k in left if avals[k] == slot), None))
+        left = [k for k in left if k != filled[-1]]
+    return filled
 
 
-def _fill_slots(jaxpr: Jaxpr, n_out: int, places: list[int], slots: Sequence[Any]) -> Jaxpr:
+def _fill_slots(jaxpr: Jaxpr, n_out: int, filled: list[int | None], slots: Sequence[Any]) -> Jaxpr:
     def outputs(*args: Any) -> list[Any]:
-        outs = eval_jaxpr(jaxpr, *args)
-        filled = [unused_slot(aval) if i not in places else None for i, aval in enumerate(slots)]
-        for place, residual in zip(places, outs[n_out:], strict=True):
-            filled[place] = strengthened(residual)
-        return [*outs[:n_out], *filled]
+        outs, residuals = cut(eval_jaxpr(jaxpr, *args), n_out)
+        pairs = zip(filled, slots, strict=True)
+        return [*outs, *(unused_slot(a) if k is None else strengthened(residuals[k]) for k, a in pairs)]
 
     return staged(outputs, jaxpr.in_avals)
 
@@ -132,15 +128,10 @@ def unused_slot(aval: Any) -> Any:
     return aval.zeros() if isinstance(aval, StackAval) else broadcast_to_p.bind(np.zeros((), aval.dtype)[()], shape=aval.shape)
 
 
-def _take_slots(jaxpr: Jaxpr, places: list[int], slots: Sequence[Any]) -> Jaxpr:
+def _take_slots(jaxpr: Jaxpr, filled: list[int | None], slots: Sequence[Any]) -> Jaxpr:
     """The linear part with all slots for its residuals."""
-    n = len(places)
-    in_vars = [Var(aval) for aval in slots]
-    for place, var in zip(places, jaxpr.in_vars[:n], strict=True):
-        in_vars[place] = var
-    tangents = jaxpr.in_vars[n:]
-    mask = [*[False] * len(slots), *[True] * len(tangents)]
-    return Jaxpr([*in_vars, *tangents], jaxpr.equations, jaxpr.out_vars, jaxpr.consts, mask)
+    taken = [a if k is None else k for k, a in zip(filled, slots, strict=True)]
+    return rearranged(jaxpr, [*taken, *range(len(filled) - filled.count(None), len(jaxpr.in_vars))])
 
 
 def _marks(marks: Sequence[str], params: dict[str, Any]) -> list[str] | None:
@@ -149,15 +140,11 @@ def _marks(marks: Sequence[str], params: dict[str, Any]) -> list[str] | None:
     return [joined(*outs) for outs in zip(*(program_marks(b, marks[1:]) for b in params["branches"]), strict=True)]
 
 
-@cond_p.def_transpose(linear=linear_by_marks(_marks))
-def _cond_transpose(cts: Sequence[Any], index: Any, *operands: Any, branches: Branches) -> list[Any]:
-    linear = tuple(type(a) is Var for a in operands)
-    nonzero = tuple(type(ct) is not Zero for ct in cts)
-    present = union([transposed_program(b, linear, nonzero).present for b in branches])
-    programs = tuple(transposed_program(b, linear, nonzero, present).jaxpr for b in branches)
-    known = [a for a in operands if type(a) is not Var]
-    results = cond_p.bind(index, *known, *map(strengthened, choose(nonzero, cts)), branches=programs)
-    return [None, *spread(linear, spread(present, results, [None] * len(present)), [None] * len(linear))]
+@def_transposed(cond_p, _marks)
+def _cond_transposed(linear: Any, nonzero: Any, known: list[Any], cts: Sequence[Any], *, branches: Branches) -> Any:
+    present = union([transposed_program(b, linear[1:], nonzero).present for b in branches])
+    programs = tuple(transposed_program(b, linear[1:], nonzero, present).jaxpr for b in branches)
+    return cond_p.bind(*known, *written(nonzero, cts), branches=programs), present
 
 
 # --- batching ---------------------------------------------------------------------------------------------------------

@@ -1,10 +1,13 @@
-"""Primitives with programs in two halves: what is known runs now, what is linear is recorded.
+"""Reverse mode of primitives with programs: these in two halves, and the linear half backwards.
 
 When such a primitive is linearized, all its inputs are known, and the linear half is that of their tangents.  When it meets
 known and linear values beside each other (in the derivative of a compiled JVP rule, say), some of its inputs are linear.  A
 primitive says once how it is halved, ``halves(how, args, linear, **params) -> (known outputs, present, run)``: ``present``
 says which outputs are linear (or have a tangent), and ``run(values)`` gives these from the values of all inputs, of which only
 the linear ones matter.  None stands for a primitive that is linear as a whole.
+
+Its transpose is ``transposed(linear, nonzero, known, cts, **params) -> (cotangents that are present, present)``: of the inputs
+that are marked ``linear``, given the ``known`` ones and the cotangents of the outputs, of which the nonzero ones are marked.
 """
 
 from __future__ import annotations
@@ -12,13 +15,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from covector.core.avals import Zero, typeof
-from covector.core.jaxpr import Jaxpr
+from covector.core.avals import Zero, instantiate, typeof
+from covector.core.jaxpr import Jaxpr, Var
+from covector.core.linearity import linear_by_marks
 from covector.core.primitive import Primitive
 from covector.interpreters.interpret import present_tangents
 from covector.interpreters.linearize import Split, split, split_known
 from covector.interpreters.programs import avals_of, choose, spread
 from covector.interpreters.stage import LinearTrace
+from covector.primitives.arrays.shaping import strengthened
 
 
 class Halving(NamedTuple):
@@ -69,3 +74,24 @@ def def_halves(primitive: Primitive) -> Callable[[Any], Any]:
         return halves
 
     return register
+
+
+def def_transposed(primitive: Primitive, marks: Callable[..., Any]) -> Callable[[Any], Any]:
+    """Register how a primitive is transposed, which makes these ``marks`` of those of its operands (`linear_by_marks`)."""
+
+    def register(transposed: Any) -> Any:
+        @primitive.def_transpose(linear=linear_by_marks(marks))
+        def transpose(cts: Sequence[Any], *args: Any, **params: Any) -> list[Any]:
+            linear, nonzero = tuple([type(a) is Var for a in args]), tuple([type(ct) is not Zero for ct in cts])
+            known = [a for a in args if type(a) is not Var]
+            found, present = transposed(linear, nonzero, known, cts, **params)
+            return spread(linear, spread(present, found, [None] * len(present)), [None] * len(linear))
+
+        return transposed
+
+    return register
+
+
+def written(marks: Sequence[bool], cts: Sequence[Any]) -> list[Any]:
+    """The cotangents that are marked, as arrays."""
+    return [strengthened(instantiate(ct)) for ct, m in zip(cts, marks, strict=True) if m]

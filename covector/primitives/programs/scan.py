@@ -22,9 +22,9 @@ import numpy as np
 
 from covector.backends.run import step_runner
 from covector.core import errors
-from covector.core.avals import Zero, instantiate, shape_of, typeof
-from covector.core.jaxpr import Jaxpr, Var, has_effects
-from covector.core.linearity import linear_by_marks, loop_marks
+from covector.core.avals import instantiate, shape_of, typeof
+from covector.core.jaxpr import Jaxpr, has_effects
+from covector.core.linearity import loop_marks
 from covector.core.primitive import NestedPrimitive
 from covector.interpreters.evaluate import eval_jaxpr
 from covector.interpreters.interpret import TANGENT, TANGENTS, Bundle, Interpretation, arguments, marked
@@ -35,7 +35,7 @@ from covector.passes.clean import clean
 from covector.primitives.arrays.selection import select_p
 from covector.primitives.arrays.shaping import reshape_to, strengthened
 from covector.primitives.programs.call import jit_p
-from covector.primitives.programs.halves import Halving, def_halves
+from covector.primitives.programs.halves import Halving, def_halves, def_transposed, written
 from covector.primitives.programs.progress import progress_bar
 from covector.primitives.programs.stacks import Stack, StackAval, merge_p, stacked_aval
 from covector.primitives.programs.subprograms import at_front, batched
@@ -248,35 +248,27 @@ def _marks(marks: Sequence[str], params: dict[str, Any]) -> list[str]:
     return [*carry, *ys]
 
 
-@scan_p.def_transpose(linear=linear_by_marks(_marks))
-def _scan_transpose(cts: Sequence[Any], *args: Any, jaxpr: Jaxpr, **params: Any) -> list[Any]:
+@def_transposed(scan_p, _marks)
+def _scan_transposed(linear: Any, nonzero: Any, known: list[Any], cts: Sequence[Any], *, jaxpr: Jaxpr, **params: Any) -> Any:
     loop = Loop(**params)
-    linear = [type(a) is Var for a in args]
-    is_var = loop.cut(linear)
-    linear[loop.carries] = [True] * loop.num_carry
-    n_sums = sum(is_var[0])
+    consts, _, columns = loop.cut(linear)
+    n, n_sums = loop.num_carry, sum(consts)
+    every = (*consts, *[True] * n, *columns)
 
     def derive(marks: tuple[bool, ...], needed: tuple[bool, ...]) -> Any:
-        found = transposed_program(jaxpr, tuple(linear), marks, (*[False] * n_sums, *needed))
-        return found, found.present[n_sums : n_sums + loop.num_carry]
+        found = transposed_program(jaxpr, every, marks, (*[False] * n_sums, *needed))
+        return found, found.present[n_sums : n_sums + n]
 
-    nonzero = [type(ct) is not Zero for ct in cts]
-    (program, present), marks, _ = grow(slice(0, loop.num_carry), nonzero, derive)
-    known = [[a for a in group if type(a) is not Var] for group in loop.cut(args)]
-    given = [strengthened(instantiate(ct)) for ct in choose(marks, cts)]
-    ct_carry, ct_ys = cut(given, sum(marks[: loop.num_carry]))
-    has_sum, has_carry, has_x = cut(present, n_sums, loop.num_carry)
-    sums = [a.aval.tangent().strengthened().zeros() for a in choose(has_sum, choose(is_var[0], loop.cut(args)[0]))]
-    step = _backward_step(program, len(known[0]), len(known[2]), len(sums), len(ct_carry))
+    (program, present), marks, _ = grow(slice(0, n), nonzero, derive)
+    known_consts, known_xs = known[: consts.count(False)], known[len(known) - columns.count(False) :]
+    ct_carry, ct_ys = cut(written(marks, cts), sum(marks[:n]))
+    sums = [a.tangent().strengthened().zeros() for a in choose(present[:n_sums], choose(consts, jaxpr.in_avals[: len(consts)]))]
+    step = _backward_step(program, len(known_consts), len(known_xs), len(sums), len(ct_carry))
     back = loop._replace(reverse=not loop.reverse, progress=None)
-    carry, ct_xs = back.bind(step, known[0], [*sums, *ct_carry], [*known[2], *ct_ys])
-    results = (
-        spread(has_sum, carry[: len(sums)], [None] * n_sums),
-        spread(has_carry, carry[len(sums) :], [None] * loop.num_carry),
-        spread(has_x, ct_xs, [None] * sum(is_var[2])),
-    )
-    results[1][:] = choose(is_var[1], results[1])
-    return [ct for marks, group in zip(is_var, results, strict=True) for ct in spread(marks, group, [None] * len(marks))]
+    carry, ct_xs = back.bind(step, known_consts, [*sums, *ct_carry], [*known_xs, *ct_ys])
+    found = spread(present, [*carry, *ct_xs], [None] * len(present))
+    of_linear = [ct for ct, m in zip(found, choose(every, linear), strict=True) if m]  # a carry may begin with a known value
+    return [ct for ct in of_linear if ct is not None], [ct is not None for ct in of_linear]
 
 
 def _backward_step(program: Jaxpr, n_consts: int, n_xs: int, n_sums: int, n_carry: int) -> Jaxpr:
