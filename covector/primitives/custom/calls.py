@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from covector.core import errors
 from covector.core.avals import ShapedArray, Zero, instantiate, typeof
@@ -141,21 +141,55 @@ def with_backward_staged(jaxpr: Jaxpr, values: Values) -> tuple[Jaxpr, list[Any]
 def _backward_staged(eqn: Equation) -> tuple[Equation, list[Any]]:
     """An equation of `custom_linear` whose first inputs are the traced values that its backward rule closes over; and these."""
     rule, n = eqn.params["rule"], eqn.params["residuals"]
-
-    def backward(*args: Any) -> tuple[list[Any], list[bool]]:
-        results = rule.transposed(args[:n], args[n:])
-        present = [ct is not None and type(ct) is not Zero for ct in results]
-        return choose(present, results), present
-
-    avals = [*(x.aval for x in eqn.inputs[:n]), *(a.tangent() for a in eqn.params["out_avals"])]
-    jaxpr, hoisted, present = stage(backward, avals, rule.name)
+    known = [x.aval for x in eqn.inputs[:n]]
+    program, hoisted = staged_rule(lambda *given: ([], rule.transposed(*given)), known, eqn.params["out_avals"], rule.name)
 
     def transposed(values: Values, cts: Values) -> list[Any]:
-        return spread(present, eval_jaxpr(jaxpr, *values, *written_out(cts)), [None] * len(present))
+        closed, residuals = cut(values, len(hoisted))
+        return program.run(closed, residuals, cts, [None] * len(program.present))[1]
 
     params = {**eqn.params, "rule": LinearRule(rule.name, rule.forward, transposed), "residuals": n + len(hoisted)}
     inputs = [*(Var(h.aval) for h in hoisted), *eqn.inputs]
     return Equation(eqn.primitive, inputs, params, eqn.outputs, eqn.source), hoisted
+
+
+class RuleProgram(NamedTuple):
+    """A staged rule.
+
+    Attributes:
+        jaxpr: its program, of what it closes over, known values, and the (co)tangents that are marked.
+        numbers: which of the values that are closed over are its leading inputs.
+        marks: which (co)tangents it takes.
+        present: which of those that it returns are not symbolic zeros.
+    """
+
+    jaxpr: Jaxpr
+    numbers: Sequence[int]
+    marks: list[bool]
+    present: list[bool]
+
+    def run(self, closed: Values, known: Values, given: Values, otherwise: Values) -> tuple[list[Any], list[Any]]:
+        """What the rule returns: the values, and the (co)tangents, for which ``otherwise`` stands where they are zero."""
+        args = [*(closed[i] for i in self.numbers), *known, *written_out(choose(self.marks, given))]
+        outs = eval_jaxpr(self.jaxpr, *args)
+        n = len(outs) - sum(self.present)
+        return outs[:n], spread(self.present, outs[n:], otherwise)
+
+
+def staged_rule(
+    rule: Any, known: Values, avals: Values, name: str, origin: Any = None, capture: bool = False
+) -> tuple[RuleProgram, list[Any]]:
+    """A rule ``(known values, (co)tangents) -> (values, (co)tangents)`` as a program, and the tracers that it closes over."""
+    marks = [a.is_differentiable for a in avals]
+
+    def outputs(*args: Any) -> tuple[Values, list[bool]]:
+        outs, found = rule(args[: len(known)], spread(marks, args[len(known) :], [a.zero for a in avals]))
+        present = [ct is not None and type(ct) is not Zero for ct in found]
+        return [*outs, *choose(present, found)], present
+
+    in_avals = [*known, *(a.tangent() for a in choose(marks, avals))]
+    jaxpr, hoisted, present = stage(outputs, in_avals, name, origin, capture=capture)
+    return RuleProgram(jaxpr, range(len(hoisted)), marks, present), hoisted
 
 
 custom_linear_p.def_rule(
@@ -354,22 +388,33 @@ def _jvp_of_rule(
     batched: Sequence[bool],
 ) -> tuple[list[Any], list[bool]]:
     n = len(nonzero)
-    tangent_batched = spread(nonzero, batched[n:], [False] * n)
-    either = [b or t for b, t in zip(batched[:n], tangent_batched, strict=True)]
-    front = [
-        at_front(x, 0 if b else None, size, w)
-        for x, b, w in zip(args, batched, [*either, *choose(nonzero, either)], strict=True)
-    ]
+    front, every = batched_alike(size, args, [0 if b else None for b in batched], nonzero)
     marks: list[bool] = []
 
     def run(*xs: Any) -> list[Any]:
-        outs, found = rule.run(size, closed, xs, either)
+        outs, found = rule.run(size, closed, xs, every[:n])
         marks.extend(found)
         return outs
 
     tangents = spread(nonzero, front[n:], [typeof(x).zero for x in front[:n]])
     outs, tangents_out = jvp(run, front[:n], tangents)
     return [*outs, *map(instantiate, choose(present, tangents_out))], [*marks, *choose(present, marks)]
+
+
+def batched_alike(
+    size: int, args: Values, dims: Sequence[int | None], nonzero: Sequence[bool]
+) -> tuple[list[Any], list[bool]]:
+    """``(*primals, *their nonzero tangents)`` with batch axes in front, and which are batched: a primal as its tangent is."""
+    n = len(nonzero)
+    tangent_dims = spread(nonzero, dims[n:], [None] * n)
+    either = [d is not None or t is not None for d, t in zip(dims[:n], tangent_dims, strict=True)]
+    every = [*either, *choose(nonzero, either)]
+    return [at_front(a, d, size, w) for a, d, w in zip(args, dims, every, strict=True)], every
+
+
+def is_linear_from(n: int, args: Values, linear: Sequence[bool]) -> bool:
+    """Whether the arguments from the ``n``-th on are linear, or zeros that a rule wrote, and those before are not."""
+    return not any(linear[:n]) and all(m or is_written_zero(a) for a, m in zip(args[n:], linear[n:], strict=True))
 
 
 linear_call_p = call_like("linear_call")
@@ -393,9 +438,7 @@ linear_call_p.linearize = linear_call_p.jvp
 
 def _linear_call_split(trace: LinearTrace, args: Values, linear: Sequence[bool], params: dict[str, Any]) -> list[Any]:
     """Recorded as it is for known residuals; else its program is what is linear."""
-    n = params["residuals"]
-    operands = [m or is_written_zero(a) for a, m in zip(args[n:], linear[n:], strict=True)]
-    if any(linear[:n]) or not all(operands):
+    if not is_linear_from(params["residuals"], args, linear):
         return split_as_call("linear_call", trace, args, linear, params)
     inputs = [a.variable if m else a for a, m in zip(args, linear, strict=True)]
     return trace.record(linear_call_p, inputs, params, params["jaxpr"].out_avals, None)  # type: ignore[no-any-return]

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from types import FunctionType, MethodType
-from typing import Any, NamedTuple
+from typing import Any
 
 from covector.core import errors
 from covector.core.avals import Zero, instantiate, typeof
@@ -33,15 +33,19 @@ from covector.interpreters.closures import cell_values, reachable_tracers
 from covector.interpreters.evaluate import eval_jaxpr
 from covector.interpreters.jvp import JVPTracer, jvp
 from covector.interpreters.programs import Pruned, choose, cut, rearranged, spread, staged_program
-from covector.interpreters.stage import LinearTrace, StageTrace, StageTracer, is_written_zero, stage
+from covector.interpreters.stage import LinearTrace, StageTrace, StageTracer, stage
 from covector.primitives.arrays.shaping import in_type, move_batch_to_front, strengthened
 from covector.primitives.custom.calls import (
     Backward,
     LinearRule,
+    RuleProgram,
+    batched_alike,
     batched_backward,
     call_like,
     custom_linear_p,
+    is_linear_from,
     split_as_call,
+    staged_rule,
     written_out,
 )
 from covector.primitives.programs.subprograms import all_in_front, at_front, in_front, mapped
@@ -348,15 +352,10 @@ def tangent_program(jaxpr: Jaxpr, rules: Rules, hoisted: int, nonzero: tuple[boo
 def _custom_jvp_batch(
     size: int, args: Values, dims: Sequence[int | None], *, jaxpr: Jaxpr, primal: Jaxpr, rules: Rules, **params: Any
 ) -> Any:
-    """A primal of which only the tangent is batched, or the other way round, is repeated: rules mark both alike."""
-    nonzero, hoisted = params["nonzero"], params["hoisted"]
-    n = len(nonzero)
-    tangent_dims = spread(nonzero, dims[n:], [None] * n)
-    batched = [d is not None or t is not None for d, t in zip(dims[:n], tangent_dims, strict=True)]
-    every = [*batched, *choose(nonzero, batched)]
-    front = [at_front(a, d, size, w) for a, d, w in zip(args, dims, every, strict=True)]
-    axes = [0 if b else None for b in batched]
-    _, whole, whole_rules = batched_call(size, front[:n], axes, primal, rules, hoisted)
+    front, every = batched_alike(size, args, dims, params["nonzero"])
+    n = len(params["nonzero"])
+    axes = [0 if b else None for b in every[:n]]
+    _, whole, whole_rules = batched_call(size, front[:n], axes, primal, rules, params["hoisted"])
     program = all_in_front(jaxpr, size, tuple(every))
     outs = custom_jvp_p.bind(*front, jaxpr=program, primal=whole, rules=whole_rules, **params)
     return outs, [0] * len(outs)
@@ -367,7 +366,7 @@ def _custom_jvp_split(trace: LinearTrace, args: Values, linear: Sequence[bool], 
     """With known primals run the forward half of the VJP rule now, and record its backward half."""
     nonzero, present = params["nonzero"], params["present"]
     n = len(nonzero)
-    if any(linear[:n]) or not all(m or is_written_zero(a) for a, m in zip(args[n:], linear[n:], strict=True)):
+    if not is_linear_from(n, args, linear):
         return split_as_call("custom_jvp", trace, args, linear, params)
     primals = args[:n]
     given = [a if m else typeof(a).zero for a, m in zip(args[n:], linear[n:], strict=True)]
@@ -389,18 +388,6 @@ custom_jvp_p.def_rule("split", _custom_jvp_split)
 # A rule may call the function that it belongs to.  That call, met while the rule is staged, gets the rules that are being made.
 
 
-class RuleProgram(NamedTuple):
-    """A staged rule: its program, and which of the values that the rules close over are its leading inputs."""
-
-    jaxpr: Jaxpr
-    numbers: list[int]
-    present: list[bool]
-    """Which of the (co)tangents that it returns are not symbolic zeros."""
-
-    def run(self, closed: Values, *args: Any) -> list[Any]:
-        return eval_jaxpr(self.jaxpr, *(closed[i] for i in self.numbers), *args)
-
-
 class RulePrograms:
     """Rules as programs, of the arguments ``(*closed, *arguments)`` where ``closed`` are the values that they close over."""
 
@@ -416,26 +403,18 @@ class RulePrograms:
 
     def run_jvp(self, primals: Values, tangents: Values) -> Any:
         closed, xs = cut(primals, self.n_closed)
-        given = choose(differentiable(self.avals), tangents[self.n_closed :])
-        outs, tangents_out = cut(self.jvp.run(closed, *xs, *written_out(given)), len(self.out_avals))
-        zeros = [a.zero for a in self.out_avals]
-        return outs, zeros if all(type(t) is Zero for t in given) else spread(self.jvp.present, tangents_out, zeros)
+        zeros, given = [a.zero for a in self.out_avals], tangents[self.n_closed :]
+        outs, tangents_out = self.jvp.run(closed, xs, given, zeros)
+        return outs, zeros if all(type(t) is Zero for t in choose(self.jvp.marks, given)) else tangents_out
 
     def run_fwd(self, primals: Values, perturbed: Sequence[bool]) -> Any:
         closed, xs = cut(primals, self.n_closed)
-        outs, residuals = cut(self.fwd.run(closed, *xs), len(self.out_avals))
+        outs, residuals = cut(self.fwd.run(closed, xs, [], [])[0], len(self.out_avals))
         return outs, [*residuals, *closed], Backward(self.name, self.run_bwd)
 
     def run_bwd(self, values: Values, cts: Values) -> list[Any]:
         residuals, closed = cut(values, len(values) - self.n_closed)
-        given = written_out(choose(differentiable(self.out_avals), cts))
-        results = self.bwd.run(closed, *residuals, *given)
-        return [*[None] * self.n_closed, *spread(self.bwd.present, results, [None] * len(self.avals))]
-
-
-def differentiable(avals: Values) -> list[bool]:
-    """Which values of these types have tangents."""
-    return [a.is_differentiable for a in avals]
+        return [*[None] * self.n_closed, *self.bwd.run(closed, residuals, cts, [None] * len(self.avals))[1]]
 
 
 class Conversion:
@@ -457,14 +436,25 @@ class Conversion:
         return replace(self.rules, jvp=jvp, fwd=fwd, symbolic_zeros=True, function=(), roots=()), self.closed
 
     def stage_rules(self, capture: bool = False) -> None:
-        if self.rules.jvp is not None:
-            self.stage_jvp(capture)
-        if self.rules.fwd is not None:
-            self.stage_vjp(capture)
+        rules, p = self.rules, self.programs
+        if rules.jvp is not None:
+            p.jvp = self.stage(rules.jvp, p.avals, p.avals, capture)
+        if rules.fwd is None:
+            return
+        found: list[Backward] = []
 
-    def stage(self, f: Callable[..., tuple[Values, list[bool]]], avals: Values, capture: bool) -> RuleProgram:
-        jaxpr, hoisted, present = stage(f, avals, self.rules.name, self.rules.origin, capture=capture)
-        return RuleProgram(jaxpr, [self.number_of(h) for h in hoisted], present)
+        def forwards(args: Values, _: Values) -> tuple[Values, Values]:
+            outs, residuals, backward = rules.fwd(args, [a.is_differentiable for a in p.avals])
+            found.append(backward)
+            return [*outs, *residuals], []
+
+        p.fwd = self.stage(forwards, p.avals, [], capture)
+        residual_avals, ct_avals = p.fwd.jaxpr.out_avals[len(p.out_avals) :], [a.strengthened() for a in p.out_avals]
+        p.bwd = self.stage(lambda residuals, cts: ([], found[0].run(residuals, cts)), residual_avals, ct_avals, capture)
+
+    def stage(self, rule: Any, known: Values, avals: Values, capture: bool) -> RuleProgram:
+        program, hoisted = staged_rule(rule, known, avals, self.rules.name, self.rules.origin, capture)
+        return program._replace(numbers=[self.number_of(h) for h in hoisted])
 
     def number_of(self, tracer: Any) -> int:
         for i, other in enumerate(self.closed):
@@ -472,39 +462,6 @@ class Conversion:
                 return i
         self.closed.append(tracer)
         return len(self.closed) - 1
-
-    def stage_jvp(self, capture: bool) -> None:
-        avals = self.programs.avals
-        marks = differentiable(avals)
-
-        def rule(*args: Any) -> tuple[Values, list[bool]]:
-            outs, tangents = self.rules.jvp(args[: len(avals)], spread(marks, args[len(avals) :], [a.zero for a in avals]))
-            present = [type(t) is not Zero for t in tangents]
-            return [*outs, *choose(present, tangents)], present
-
-        self.programs.jvp = self.stage(rule, [*avals, *(a.tangent() for a in choose(marks, avals))], capture)
-
-    def stage_vjp(self, capture: bool) -> None:
-        avals, out_avals = self.programs.avals, self.programs.out_avals
-        marks = differentiable(out_avals)
-        found: list[Backward] = []
-
-        def forwards(*args: Any) -> tuple[Values, list[bool]]:
-            outs, residuals, backward = self.rules.fwd(args, differentiable(avals))
-            found.append(backward)
-            return [*outs, *residuals], []
-
-        self.programs.fwd = self.stage(forwards, avals, capture)
-        residual_avals = self.programs.fwd.jaxpr.out_avals[len(out_avals) :]
-
-        def backwards(*args: Any) -> tuple[Values, list[bool]]:
-            residuals, given = cut(args, len(residual_avals))
-            results = found[0].run(residuals, spread(marks, given, [a.zero for a in out_avals]))
-            present = [ct is not None and type(ct) is not Zero for ct in results]
-            return choose(present, results), present
-
-        ct_avals = [a.tangent().strengthened() for a in choose(marks, out_avals)]
-        self.programs.bwd = self.stage(backwards, [*residual_avals, *ct_avals], capture)
 
 
 def _identity(root: Any) -> Any:
