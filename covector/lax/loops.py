@@ -19,8 +19,7 @@ from covector.core.tracebacks import hides_frames
 from covector.interpreters.evaluate import eval_jaxpr
 from covector.interpreters.programs import cut, staged
 from covector.lax.carries import Body, Tree, flat, traced_body
-from covector.lax.checkpointing.blocks import in_blocks
-from covector.lax.checkpointing.checkpointed import check_option, checkpointed_scan
+from covector.lax.checkpointing.checkpointed import check_option, checkpointed_scan, in_blocks
 from covector.lax.checkpointing.online import checkpointed_while
 from covector.primitives.arrays.shaping import as_python_number, convert_to
 from covector.primitives.arrays.subscripts import concrete

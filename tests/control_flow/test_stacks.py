@@ -7,16 +7,22 @@ import pytest
 
 import covector as cv
 from covector.primitives.programs.scan import scan_p
-from covector.primitives.programs.stack_items import (
+from covector.primitives.programs.stacks import (
+    Stack,
+    StackAval,
     add_rows_p,
     item_p,
     kept_items_p,
+    merge_p,
+    part_p,
     put_p,
+    repeat_items_p,
     rows_p,
+    stack_add_p,
+    sum_items_p,
     with_item_p,
     without_item_p,
 )
-from covector.primitives.programs.stacks import Stack, StackAval, merge_p, part_p, repeat_items_p, stack_add_p, sum_items_p
 from covector.primitives.programs.while_loop import while_p
 from covector.testing import check_grads
 

@@ -26,8 +26,7 @@ from covector.primitives.arrays.shaping import strengthened
 from covector.primitives.custom.calls import Backward
 from covector.primitives.custom.functions import Rules, custom_p
 from covector.primitives.programs.scan import with_marks
-from covector.primitives.programs.stack_items import item_p, kept_items_p, with_item_p
-from covector.primitives.programs.stacks import StackAval
+from covector.primitives.programs.stacks import StackAval, item_p, kept_items_p, with_item_p
 from covector.primitives.programs.while_loop import bind_while
 
 

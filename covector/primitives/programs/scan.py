@@ -15,7 +15,8 @@ one is of ticks and is batched, some examples have ended before others: a carry 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import importlib
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -36,7 +37,6 @@ from covector.primitives.arrays.selection import select_p
 from covector.primitives.arrays.shaping import reshape_to, strengthened
 from covector.primitives.programs.call import jit_p
 from covector.primitives.programs.halves import Halving, def_halves, def_transposed, written
-from covector.primitives.programs.progress import progress_bar
 from covector.primitives.programs.stacks import Stack, StackAval, merge_p, stacked_aval
 from covector.primitives.programs.subprograms import at_front, batched
 
@@ -87,6 +87,17 @@ def _scan(*args: Any, jaxpr: Jaxpr, **params: Any) -> list[Any]:
         for y, out in zip(ys, outs[loop.num_carry :]):  # noqa: B905 - on the hot path
             y[i] = out
     return [*carry, *(Stack(a, y) if isinstance(a, StackAval) else y for a, y in zip(y_avals, ys, strict=True))]
+
+
+def progress_bar(steps: Iterable[int], label: str | None, total: int | None) -> Any:
+    """The steps, shown on a bar with this label (by `tqdm`) as they are done; without a label just the steps."""
+    if label is None:
+        return steps
+    try:
+        tqdm = importlib.import_module("tqdm.auto").tqdm
+    except ImportError:
+        raise ImportError(f"progress={label!r} shows its bar with tqdm, which is not installed: pip install tqdm") from None
+    return tqdm(steps, desc=label, total=total)
 
 
 def steps(n: int, reverse: bool) -> range:

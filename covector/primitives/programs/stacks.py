@@ -139,10 +139,39 @@ def innermost(aval: Any) -> ShapedArray:
     return innermost(aval.element) if isinstance(aval, StackAval) else aval
 
 
-def all_batched(size: int, stacks: Sequence[Any], dims: Sequence[int | None]) -> list[Any]:
-    """The stacks with a batch axis in front of each item."""
-    assert all(d in (None, 0) for d in dims)
-    return [repeat_items_p.bind(s, axis=0, times=size) if d is None else s for s, d in zip(stacks, dims, strict=True)]
+def all_batched(size: int, values: Sequence[Any], dims: Sequence[int | None]) -> list[Any]:
+    """Stacks and arrays with a batch axis in front (of each item); those that are not batched are repeated."""
+
+    def batched(x: Any, dim: int | None) -> Any:
+        if not isinstance(typeof(x), StackAval):
+            return batch_all(size, [x], [dim])[0]
+        return repeat_items_p.bind(x, axis=0, times=size) if dim is None else x
+
+    return [*map(batched, values, dims)]
+
+
+def indexed(
+    name: str, fn: Callable[..., Any], abstract: Callable[..., Any], transpose: Callable[..., Any] | None = None
+) -> Primitive:
+    """A primitive of an index and of stacks and items, linear in the first of these if there is a ``transpose``.
+
+    The index is over the leading axes of all items, an array with a value (or a vector) for each example.  One that has none of
+    them may stay the same for all.
+    """
+    primitive = Primitive(name, Linear(fn, transpose, positions=(1,)) if transpose else Opaque(fn), trusted=True)
+    primitive.def_abstract(abstract)
+
+    @primitive.def_batch
+    def batch(size: int, args: Sequence[Any], dims: Sequence[int | None], **params: Any) -> Any:
+        same = dims[0] is None and not shape_of(args[0])
+        index = args[:1] if same else batch_all(size, args[:1], dims[:1])
+        return primitive.bind(*index, *all_batched(size, args[1:], dims[1:]), **params), 0
+
+    return primitive
+
+
+def _like_stack(index: Any, x: Any, *args: Any, **params: Any) -> Any:
+    return x
 
 
 # --- stack_add: the sum of two stacks, step by step -------------------------------------------------------------------
@@ -159,8 +188,6 @@ def _stack_add(x: Stack, y: Stack) -> Stack:
 _adding = Linear(_stack_add, lambda ct, x, y: (ct, ct), positions=(0, 1), alone=(lambda t, x, y: t, lambda t, x, y: t))
 stack_add_p = Primitive("stack_add", _adding, trusted=True)
 stack_add_p.def_abstract(lambda x, y: x)
-
-
 stack_add_p.def_batch(lambda size, args, dims: (stack_add_p.bind(*all_batched(size, args, dims)), 0))
 
 
@@ -187,40 +214,147 @@ def chosen_items(index: Any, items: Sequence[Any], aval: Any) -> Any:
     return out
 
 
-merge_p = Primitive("merge", Opaque(_merge), trusted=True)
+merge_p = indexed("merge", _merge, lambda index, *stacks: stacks[0])
 """``merge(index, *stacks)``: for each example the items of the stack that its index names.
 
 The index is an array of integers over the leading axes of all items.  Where the chosen stack has ended already, an item of
 one that goes on stands in (it is as good as any, since its tick is false).
 """
-merge_p.def_abstract(lambda index, *stacks: stacks[0])
 
 
 @merge_p.def_jvp
 def _merge_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     """A stand-in counts for nothing, so its tangent is zero."""
     index, out = primals[0], merge_p.bind(*primals)
-    parts = [part_p.bind(index, t, number=k) for k, t in enumerate(tangents[1:]) if type(t) is not Zero]
-    return out, functools.reduce(stack_add_p.bind, parts) if parts else typeof(out).zero
+    return out, _sum([part_p.bind(index, t, number=k) for k, t in enumerate(tangents[1:]) if type(t) is not Zero], out)
+
+
+def _sum(tangents: list[Any], out: Any) -> Any:
+    return functools.reduce(stack_add_p.bind, tangents) if tangents else typeof(out).zero
 
 
 def _part(index: Any, x: Stack, *, number: int) -> Stack:
     return Stack(x.aval, [chosen_items(index == number, [x.aval.element.zeros(), item], x.aval.element) for item in x.items])
 
 
-_one_part = Linear(_part, lambda ct, index, x, *, number: part_p.bind(index, ct, number=number), positions=(1,))
-part_p = Primitive("part", _one_part, trusted=True)
+part_p = indexed("part", _part, _like_stack, lambda ct, index, x, *, number: part_p.bind(index, ct, number=number))
 """``part(index, stack)``: the items with zeros for the examples whose index is not ``number``."""
-part_p.def_abstract(lambda index, x, *, number: x)
 
 
-@merge_p.def_batch
-def _merge_batch(size: int, args: Sequence[Any], dims: Sequence[int | None]) -> Any:
-    (index,) = batch_all(size, args[:1], dims[:1])
-    return merge_p.bind(index, *all_batched(size, args[1:], dims[1:])), 0
+# --- single items: one is read, or replaced in another stack that shares the rest -------------------------------------
+#
+# The index is a scalar, or an array with a place for each example; a negative one names no item.
 
 
-@part_p.def_batch
-def _part_batch(size: int, args: Sequence[Any], dims: Sequence[int | None], *, number: int) -> Any:
-    (index,) = batch_all(size, args[:1], dims[:1])
-    return part_p.bind(index, *all_batched(size, args[1:], dims[1:]), number=number), 0
+def _item(index: Any, x: Stack) -> Any:
+    if np.ndim(index) == 0:
+        return x.of_length(int(index) + 1)[-1] if index >= 0 else x.aval.element.zeros()
+    items = [x.aval.element.zeros(), *x.of_length(int(np.max(index, initial=-1)) + 1)]
+    return chosen_items(index + 1, items, x.aval.element)
+
+
+item_p = indexed("item", _item, lambda index, x: x.element, lambda ct, index, x: put_p.bind(index, ct))
+"""``item(index, stack)``: one item, or zero."""
+
+
+def _with_item(index: Any, x: Stack, value: Any) -> Stack:
+    items = x.of_length(max(len(x.items), int(np.max(index, initial=-1)) + 1))
+    for k in set(np.ravel(index).tolist()):
+        if k >= 0:
+            chosen = np.equal(index, k)
+            items[k] = value if np.all(chosen) else chosen_items(chosen, [items[k], value], x.aval.element)
+    return Stack(x.aval, items)
+
+
+with_item_p = indexed("with_item", _with_item, _like_stack)
+"""``with_item(index, stack, value)``: the stack with the value in place of an item."""
+
+put_p = indexed(
+    "put",
+    lambda index, value: _with_item(index, Stack(StackAval(typeof(value)), []), value),
+    lambda index, value: StackAval(value),
+    lambda ct, index, value: item_p.bind(index, ct),
+)
+"""``put(index, value)``: a stack of zeros but for one item."""
+
+without_item_p = indexed(
+    "without_item",
+    lambda index, x: _with_item(index, x, x.aval.element.zeros()),
+    _like_stack,
+    lambda ct, index, x: without_item_p.bind(index, ct),
+)
+"""``without_item(index, stack)``: the stack with one item made zero."""
+
+
+
+@with_item_p.def_jvp
+def _with_item_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
+    index, out = primals[0], with_item_p.bind(*primals)
+    both = zip((without_item_p, put_p), tangents[1:], strict=True)
+    return out, _sum([p.bind(index, t) for p, t in both if type(t) is not Zero], out)
+
+
+# --- kept_items: some items, by a mask --------------------------------------------------------------------------------
+
+
+def _kept_items(mask: Any, x: Stack) -> Stack:
+    nothing = _zero_at_no_cost(x.aval.element)
+    masks = np.moveaxis(mask, -1, 0)[: len(x.items)]
+    items = [
+        item if np.all(m) else chosen_items(m, [nothing, item], x.aval.element) if np.any(m) else nothing
+        for m, item in zip(masks, x.items, strict=False)
+    ]
+    return Stack(x.aval, items)
+
+
+def _zero_at_no_cost(aval: Any) -> Any:
+    return np.broadcast_to(np.zeros((), aval.dtype), aval.shape) if isinstance(aval, ShapedArray) else aval.zeros()
+
+
+kept_items_p = indexed("kept_items", _kept_items, _like_stack, lambda ct, mask, x: kept_items_p.bind(mask, ct))
+"""``kept_items(mask, stack)``: the items whose number the mask (of any length) has true, and zero, at no cost, for the others.
+
+The mask is a vector, or over the leading axes of all items an array with a vector for each example.
+"""
+
+# --- rows: some examples of all items ---------------------------------------------------------------------------------
+
+
+def _rows(numbers: Any, item: Any) -> Any:
+    if type(item) is Stack:
+        return Stack(_with_rows(item.aval, numbers, np.shape(numbers)[-1]), [_rows(numbers, i) for i in item.items])
+    trailing = (1,) * (np.ndim(item) - np.ndim(numbers))
+    return np.take_along_axis(item, np.reshape(numbers, np.shape(numbers) + trailing), np.ndim(numbers) - 1)
+
+
+def _add_rows(numbers: Any, item: Any, *, count: int) -> Any:
+    if type(item) is Stack:
+        return Stack(_with_rows(item.aval, numbers, count), [_add_rows(numbers, i, count=count) for i in item.items])
+    axis = np.ndim(numbers) - 1
+    out = np.zeros((*item.shape[:axis], count, *item.shape[axis + 1 :]), item.dtype)
+    for example in np.ndindex(item.shape[:axis]):
+        np.add.at(out[example], numbers[example], item[example])
+    return out
+
+
+def _with_rows(aval: Any, numbers: Any, count: int) -> Any:
+    """The aval with another number of rows."""
+    axis = len(numbers.shape) - 1
+    return aval.example(axis).batched(count, axis)
+
+
+rows_p = indexed(
+    "rows",
+    _rows,
+    lambda numbers, x: _with_rows(x, numbers, numbers.shape[-1]),
+    lambda ct, numbers, x: add_rows_p.bind(numbers, ct, count=innermost(x).shape[len(shape_of(numbers)) - 1]),
+)
+"""``rows(numbers, stack)``: these rows of each item, as ``item[numbers]``."""
+
+add_rows_p = indexed(
+    "add_rows",
+    _add_rows,
+    lambda numbers, x, *, count: _with_rows(x, numbers, count),
+    lambda ct, numbers, x, *, count: rows_p.bind(numbers, ct),
+)
+"""``add_rows(numbers, stack)``: the items' rows added up at these numbers of ``count``."""

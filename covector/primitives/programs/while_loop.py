@@ -48,8 +48,7 @@ from covector.primitives.programs.scan import (
     residual_plan,
     select_rows,
 )
-from covector.primitives.programs.stack_items import add_rows_p, rows_p
-from covector.primitives.programs.stacks import Stack, StackAval, stack_add_p
+from covector.primitives.programs.stacks import Stack, StackAval, add_rows_p, rows_p, stack_add_p
 from covector.primitives.programs.subprograms import at_front, check_all_take_part, in_front
 
 TRUE = Literal(np.True_)
