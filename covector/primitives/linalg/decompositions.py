@@ -15,27 +15,23 @@ from typing import Any
 import numpy as np
 
 from covector.core.avals import ShapedArray, array_aval, dtype_of, shape_of, typeof
-from covector.core.kinds import Factorization
-from covector.core.primitive import Primitive
 from covector.primitives.arrays.selection import select_p
 from covector.primitives.arrays.shaping import real_dtype
 from covector.primitives.linalg.solving import (
     adjoint,
-    check_matrices,
     column,
-    conj,
     diagonal,
+    factorization,
     keep,
     masked_reciprocal,
     read_triangle,
-    real,
     row,
     solve_p,
     swap,
     triangular_solve_p,
 )
 from covector.primitives.linalg.turning import is_defective_p, turn_p
-from covector.primitives.math.arithmetic import imag_p
+from covector.primitives.math.arithmetic import conj, imag_p, real
 from covector.primitives.math.contraction import contract_stacks
 
 
@@ -71,8 +67,7 @@ def _eigh(a: Any, *, lower: bool, vectors: bool) -> list[Any]:
     return list(np.linalg.eigh(a, uplo)) if vectors else [np.linalg.eigvalsh(a, uplo)]
 
 
-def _eigh_abstract(a: ShapedArray, *, lower: bool, vectors: bool) -> list[ShapedArray]:
-    check_matrices("eigh", a)
+def _eigh_results(a: ShapedArray, *, lower: bool, vectors: bool) -> list[ShapedArray]:
     values = array_aval(a.shape[:-1], real_dtype(a.dtype))
     return [values, array_aval(a.shape, a.dtype)] if vectors else [values]
 
@@ -88,7 +83,7 @@ def _eigh_jvp(a: Any, t: Any, *, lower: bool, vectors: bool) -> Any:
     return [w, v], [tw + undetermined, v @ turned]
 
 
-eigh_p = Primitive("eigh", Factorization(_eigh, _eigh_jvp, _eigh_abstract), multiple_results=True, trusted=True)
+eigh_p = factorization("eigh", _eigh, _eigh_jvp, _eigh_results, multiple_results=True)
 """Ascending eigenvalues, and the eigenvectors if ``vectors``, of a Hermitian matrix of which one triangle is read.
 
 The derivative is that of the function that is computed, of this triangle: gradients are triangular.  The change of an
@@ -104,8 +99,7 @@ def _eig(a: Any, *, vectors: bool) -> list[Any]:
     return [o.astype(np.result_type(o, np.complex64), copy=False) for o in outs]
 
 
-def _eig_abstract(a: ShapedArray, *, vectors: bool) -> list[ShapedArray]:
-    check_matrices("eig", a)
+def _eig_results(a: ShapedArray, *, vectors: bool) -> list[ShapedArray]:
     dtype = np.result_type(a.dtype, np.complex64)
     values = array_aval(a.shape[:-1], dtype)
     return [values, array_aval(a.shape, dtype)] if vectors else [values]
@@ -130,7 +124,7 @@ def _eig_jvp(a: Any, t: Any, *, vectors: bool) -> Any:
     return [w, v], [tw + undetermined, change - v * (row(along) + 1j * turn)]
 
 
-eig_p = Primitive("eig", Factorization(_eig, _eig_jvp, _eig_abstract), multiple_results=True, trusted=True)
+eig_p = factorization("eig", _eig, _eig_jvp, _eig_results, multiple_results=True)
 """Eigenvalues, and the eigenvectors if ``vectors``, of a square matrix; always complex, also where NumPy's are real.
 
 Eigenvalues are holomorphic functions of the matrix.  Eigenvectors have length 1 and a real largest component, as LAPACK
@@ -147,8 +141,7 @@ def _svd(a: Any, *, full_matrices: bool, compute_uv: bool) -> list[Any]:
     return [np.linalg.svd(a, compute_uv=False)]
 
 
-def _svd_abstract(a: ShapedArray, *, full_matrices: bool, compute_uv: bool) -> list[ShapedArray]:
-    check_matrices("svd", a, square=False)
+def _svd_results(a: ShapedArray, *, full_matrices: bool, compute_uv: bool) -> list[ShapedArray]:
     *stack, m, n = a.shape
     k = min(m, n)
     values = array_aval((*stack, k), real_dtype(a.dtype))
@@ -180,7 +173,7 @@ def _svd_jvp(a: Any, t: Any, *, full_matrices: bool, compute_uv: bool) -> Any:
     return outs, [tu, ts + undetermined + of_zeros + of_u + of_v, adjoint(tv)]
 
 
-svd_p = Primitive("svd", Factorization(_svd, _svd_jvp, _svd_abstract), multiple_results=True, trusted=True)
+svd_p = factorization("svd", _svd, _svd_jvp, _svd_results, square=False, multiple_results=True)
 """Descending singular values of a matrix; with ``compute_uv`` the list ``[u, s, vh]`` with ``a = u @ diag(s) @ vh``.
 
 ``full_matrices`` completes u and vh to square matrices.  Columns of equal singular values do not turn into one another, nor
@@ -215,8 +208,7 @@ def _qr(a: Any, *, mode: str) -> list[Any]:
     return [np.linalg.qr(a, "r")] if mode == "r" else list(np.linalg.qr(a, mode))
 
 
-def _qr_abstract(a: ShapedArray, *, mode: str) -> list[ShapedArray]:
-    check_matrices("qr", a, square=False)
+def _qr_results(a: ShapedArray, *, mode: str) -> list[ShapedArray]:
     *stack, m, n = a.shape
     rows = m if mode == "complete" else min(m, n)
     r = array_aval((*stack, rows, n), a.dtype)
@@ -249,7 +241,7 @@ def _qr_jvp(a: Any, t: Any, *, mode: str) -> Any:
     return [q, r], [tq, tr]
 
 
-qr_p = Primitive("qr", Factorization(_qr, _qr_jvp, _qr_abstract), multiple_results=True, trusted=True)
+qr_p = factorization("qr", _qr, _qr_jvp, _qr_results, square=False, multiple_results=True)
 """``[q, r]`` with orthonormal columns and an upper triangle; ``mode`` is "reduced", "complete" or "r" (``[r]`` alone).
 
 The derivative needs the first min(m, n) columns of the matrix to be linearly independent; it is infinite or NaN otherwise.

@@ -6,23 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from covector.core.avals import ShapedArray, array_aval, dtype_of, typeof
-from covector.core.kinds import Factorization
+from covector.core.avals import array_aval, dtype_of, typeof
 from covector.core.primitive import Primitive
 from covector.primitives.arrays.shaping import real_dtype
 from covector.primitives.linalg.directional import Directional
-from covector.primitives.linalg.solving import (
-    LinAlgError,
-    check_matrices,
-    inv_p,
-    real,
-    trace_of_product,
-)
-
-
-def _det_abstract(a: ShapedArray) -> ShapedArray:
-    check_matrices("det", a)
-    return array_aval(a.shape[:-2], a.dtype)
+from covector.primitives.linalg.solving import LinAlgError, adjoint, factorization, inv_p, trace_of_product
+from covector.primitives.math.arithmetic import real
 
 
 def _det_jvp(a: Any, t: Any) -> Any:
@@ -30,7 +19,7 @@ def _det_jvp(a: Any, t: Any) -> Any:
     return det_p.bind(a), trace_of_product(adjugate_p.bind(a), t)
 
 
-det_p = Primitive("det", Factorization(np.linalg.det, _det_jvp, _det_abstract), trusted=True, makes_new=True)
+det_p = factorization("det", np.linalg.det, _det_jvp, lambda a: array_aval(a.shape[:-2], a.dtype), makes_new=True)
 
 # --- the adjugate -----------------------------------------------------------------------------------------------------
 
@@ -46,7 +35,7 @@ def _adjugate(a: Any, *directions: Any) -> Any:
         x = inverse @ directions[0]
         return det * (np.trace(x, axis1=-2, axis2=-1)[..., None, None] * inverse - x @ inverse)
     u, s, vh = np.linalg.svd(a)
-    uh, v = _adjoint(u), _adjoint(vh)
+    uh, v = adjoint(u), adjoint(vh)
     det = (np.linalg.det(u) * np.linalg.det(vh))[..., None, None]
     if not directions:
         return det * ((_products_of_others(s)[..., None, :] * v) @ uh)
@@ -67,10 +56,6 @@ def _well_conditioned_inverse(a: Any) -> Any:
     condition = np.abs(a).sum(-2).max(-1, initial=0) * np.abs(inverse).sum(-2).max(-1, initial=0)
     poor = (condition > np.finfo(a.dtype).eps ** -0.5) | (np.abs(np.linalg.det(a)) < np.finfo(a.dtype).tiny)
     return None if np.any(poor) else inverse
-
-
-def _adjoint(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    return np.swapaxes(x, -1, -2).conj()
 
 
 def _products_of_others(s: Any) -> Any:
@@ -108,11 +93,6 @@ adjugate_p = Primitive("adjugate", Directional(_adjugate), trusted=True)
 # --- sign and logarithm -----------------------------------------------------------------------------------------------
 
 
-def _slogdet_abstract(a: ShapedArray) -> list[ShapedArray]:
-    check_matrices("slogdet", a)
-    return [array_aval(a.shape[:-2], a.dtype), array_aval(a.shape[:-2], real_dtype(a.dtype))]
-
-
 def _slogdet_jvp(a: Any, t: Any) -> Any:
     """The derivative of log det is ``trace(a⁻¹ da)``: its real part changes the size, its imaginary part turns the sign."""
     sign, logabsdet = slogdet_p.bind(a)
@@ -122,5 +102,10 @@ def _slogdet_jvp(a: Any, t: Any) -> Any:
     return [sign, logabsdet], [turned, grown]
 
 
-_sign_and_log = Factorization(lambda a: list(np.linalg.slogdet(a)), _slogdet_jvp, _slogdet_abstract)
-slogdet_p = Primitive("slogdet", _sign_and_log, multiple_results=True, trusted=True)
+slogdet_p = factorization(
+    "slogdet",
+    lambda a: list(np.linalg.slogdet(a)),
+    _slogdet_jvp,
+    lambda a: [array_aval(a.shape[:-2], a.dtype), array_aval(a.shape[:-2], real_dtype(a.dtype))],
+    multiple_results=True,
+)

@@ -16,8 +16,8 @@ import numpy as np
 from covector.core.avals import ShapedArray, Zero, array_aval, broadcast_shapes, typeof
 from covector.core.kinds import Kind
 from covector.core.primitive import Primitive, derives
-from covector.primitives.arrays.shaping import is_linear_argument, unbroadcast
-from covector.primitives.linalg.solving import check_matrices, stacks_in_front, swap
+from covector.primitives.arrays.shaping import align_batch, batch_in_front, is_linear_argument, unbroadcast
+from covector.primitives.linalg.solving import check_matrices, swap
 
 
 class Directional(Kind):
@@ -75,4 +75,4 @@ def _transpose(primitive: Primitive, kind: Directional) -> Any:
 
 @derives("batch", Directional)
 def _batch(primitive: Primitive, kind: Directional) -> Any:
-    return lambda size, args, dims, **params: (primitive.bind(*stacks_in_front(args, dims), **params), 0)
+    return batch_in_front(primitive, align_batch)

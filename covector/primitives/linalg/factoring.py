@@ -15,7 +15,7 @@ from covector.core.avals import ShapedArray, array_aval, shape_of, typeof
 from covector.core.errors import NonDifferentiableError
 from covector.core.kinds import Factorization
 from covector.core.primitive import Primitive
-from covector.primitives.linalg.solving import check_matrices, swap, triangular_solve_p
+from covector.primitives.linalg.solving import factorization, swap, triangular_solve_p
 
 
 def _lu(a: Any) -> list[Any]:
@@ -47,17 +47,15 @@ lu_p = Primitive("lu", Factorization(_lu, _lu_jvp, _lu_abstract), multiple_resul
 """``a[..., m, n] -> (order, l, u)`` with ``a = l[order] @ u``."""
 
 
+def _schur_dtype(a: Any, output: str) -> np.dtype[Any]:
+    return np.result_type(a.dtype, np.complex64) if output == "complex" else a.dtype  # type: ignore[no-any-return]
+
+
 def _schur(a: Any, *, output: str) -> list[Any]:
-    dtype = np.result_type(a.dtype, np.complex64) if output == "complex" else a.dtype
-    t, z = np.empty(a.shape, dtype), np.empty(a.shape, dtype)
+    t, z = (np.empty(a.shape, _schur_dtype(a, output)) for _ in range(2))
     for place in np.ndindex(*a.shape[:-2]):
         t[place], z[place] = scipy.linalg.schur(a[place], output=output)
     return [t, z]
-
-
-def _schur_abstract(a: ShapedArray, *, output: str) -> list[ShapedArray]:
-    check_matrices("schur", a)
-    return [array_aval(a.shape, np.result_type(a.dtype, np.complex64) if output == "complex" else a.dtype)] * 2
 
 
 def _schur_jvp(a: Any, t: Any, *, output: str) -> Any:
@@ -66,5 +64,11 @@ def _schur_jvp(a: Any, t: Any, *, output: str) -> Any:
     raise NonDifferentiableError("schur", "a derivative", [typeof(a)], why=why, fix=fix)
 
 
-_schurs = Factorization(_schur, _schur_jvp, _schur_abstract)
-schur_p = Primitive("schur", _schurs, multiple_results=True, trusted=True, makes_new=True)
+schur_p = factorization(
+    "schur",
+    _schur,
+    _schur_jvp,
+    lambda a, *, output: [array_aval(a.shape, _schur_dtype(a, output))] * 2,
+    multiple_results=True,
+    makes_new=True,
+)

@@ -25,19 +25,22 @@ from covector.interpreters.recording import of_two, recorded
 from covector.primitives.arrays.selection import select_p
 from covector.primitives.arrays.shaping import (
     Dims,
+    align_batch,
     arrive,
     batch_all,
+    batch_in_front,
     convert_to,
-    move_batch_to_front,
     moveaxis,
+    padded,
     real_dtype,
     reduce_sum_p,
     reshape_to,
     transpose_p,
     unbroadcast,
 )
-from covector.primitives.math.arithmetic import conj_p, direction_p, real_p
+from covector.primitives.math.arithmetic import conj, direction_p, real
 from covector.primitives.math.contraction import contract_stacks, einsum_p, letter
+from covector.primitives.math.reductions import keep_axes
 
 LinAlgError = np.linalg.LinAlgError
 
@@ -48,16 +51,6 @@ def swap(x: Any) -> Any:
     """The transposed matrices."""
     ndim = len(shape_of(x))
     return transpose_p.bind(x, permutation=(*range(ndim - 2), ndim - 1, ndim - 2))
-
-
-def conj(x: Any) -> Any:
-    """The complex conjugate; a real value unchanged."""
-    return conj_p.bind(x) if dtype_of(x).kind == "c" else x
-
-
-def real(x: Any) -> Any:
-    """The real part."""
-    return real_p.bind(x) if dtype_of(x).kind == "c" else x
 
 
 def adjoint(x: Any) -> Any:
@@ -126,12 +119,24 @@ def check_matrices(who: str, *avals: ShapedArray, square: bool = True) -> None:
             raise TypeError(f"{who}: array type {aval.dtype} is unsupported in linalg (of {aval})")
 
 
-def _like_argument(name: str) -> Callable[..., ShapedArray]:
-    def abstract(a: ShapedArray, **params: Any) -> ShapedArray:
-        check_matrices(name, a)
-        return a.strengthened()
+def factorization(
+    name: str, fn: Callable[..., Any], jvp: Callable[..., Any], results: Callable[..., Any], *, square: bool = True, **flags: Any
+) -> Primitive:
+    """A primitive of stacks of (square) matrices.
 
-    return abstract
+    Args:
+        name: its name.
+        fn, jvp: as for `Factorization`.
+        results: ``results(a_aval, **params)`` are the avals of the results.
+        square: whether the matrices must be square.
+        flags: as for `Primitive`.
+    """
+
+    def abstract(a: ShapedArray, **params: Any) -> Any:
+        check_matrices(name, a, square=square)
+        return results(a, **params)
+
+    return Primitive(name, Factorization(fn, jvp, abstract), trusted=True, **flags)
 
 
 # --- triangular systems -------------------------------------------------------------------------------------------------
@@ -186,7 +191,15 @@ def _substituted(a: Any, b: Any, lower: bool, transpose: bool, unit: bool) -> An
     return x
 
 
-def _system_abstract(name: str) -> Callable[..., ShapedArray]:
+def _system(name: str, fn: Callable[..., Any], **flags: Any) -> Primitive:
+    """A primitive ``(a, b) -> x`` that solves systems.
+
+    In a batch many right-hand sides of one matrix are more columns; otherwise there is one more axis in front.
+    """
+    primitive = Primitive(name, Opaque(fn), trusted=True, **flags)
+    in_front = batch_in_front(primitive, align_batch)
+
+    @primitive.def_abstract
     def abstract(a: ShapedArray, b: ShapedArray, **params: Any) -> ShapedArray:
         check_matrices(name, a)
         check_matrices(name, b, square=False)
@@ -195,43 +208,23 @@ def _system_abstract(name: str) -> Callable[..., ShapedArray]:
         stack = broadcast_shapes(a.shape[:-2], b.shape[:-2])
         return array_aval((*stack, *b.shape[-2:]), np.result_type(a.dtype, b.dtype))
 
-    return abstract
-
-
-def _system_batch(primitive: Primitive) -> Callable[..., Any]:
-    """Many right-hand sides of one matrix are more columns; otherwise one more axis in front."""
-
+    @primitive.def_batch
     def batch(size: int, args: Sequence[Any], dims: Dims, **params: Any) -> Any:
         a, b = args
         if dims[0] is None and len(shape_of(a)) == 2 and len(shape_of(b)) == 3:
             b = moveaxis(b, dims[1] or 0, 2)
             n, k, _ = shape_of(b)
             return reshape_to(primitive.bind(a, reshape_to(b, (n, k * size)), **params), (n, k, size)), 2
-        return primitive.bind(*stacks_in_front(args, dims), **params), 0
+        return in_front(size, args, dims, **params)
 
-    return batch
-
-
-def stacks_in_front(args: Sequence[Any], dims: Dims) -> list[Any]:
-    """Stacks of matrices with the batch axis in front of all other axes of all of them."""
-    front = move_batch_to_front(args, dims)
-    ndim = max(len(shape_of(x)) - (d is not None) for x, d in zip(front, dims, strict=True))
-    return [padded_stack(x, ndim + 1) if d is not None else x for x, d in zip(front, dims, strict=True)]
+    return primitive
 
 
-def padded_stack(x: Any, ndim: int) -> Any:
-    """Axes of length 1 behind the batch axis, up to a rank."""
-    shape = shape_of(x)
-    return reshape_to(x, (shape[0], *(1,) * (ndim - len(shape)), *shape[1:]))
-
-
-triangular_solve_p = Primitive("triangular_solve", Opaque(_triangular_solve), trusted=True)
+triangular_solve_p = _system("triangular_solve", _triangular_solve)
 """The x of ``a @ x = b`` (of ``a.T @ x = b`` if ``transpose``) for triangular a, of which one triangle is read.
 
 ``unit_diagonal`` takes the diagonal as ones.  A zero on the diagonal gives infinities, and no error.
 """
-triangular_solve_p.def_abstract(_system_abstract("triangular_solve"))
-triangular_solve_p.def_batch(_system_batch(triangular_solve_p))
 
 
 @triangular_solve_p.def_jvp
@@ -281,8 +274,13 @@ def _cholesky_jvp(a: Any, t: Any, *, upper: bool) -> Any:
     return out, adjoint(tangent) if upper else tangent
 
 
-_factoring = Factorization(lambda a, *, upper: np.linalg.cholesky(a, upper=upper), _cholesky_jvp, _like_argument("cholesky"))
-cholesky_p = Primitive("cholesky", _factoring, trusted=True, makes_new=True)
+cholesky_p = factorization(
+    "cholesky",
+    lambda a, *, upper: np.linalg.cholesky(a, upper=upper),
+    _cholesky_jvp,
+    lambda a, *, upper: a.strengthened(),
+    makes_new=True,
+)
 """The triangular factor of a positive definite Hermitian matrix, of which one triangle is read.
 
 The derivative is that of the function that is computed, of this triangle: gradients are triangular.
@@ -291,9 +289,7 @@ The derivative is that of the function that is computed, of this triangle: gradi
 
 # --- systems and inverses ---------------------------------------------------------------------------------------------------
 
-solve_p = Primitive("solve", Opaque(np.linalg.solve), trusted=True, makes_new=True)
-solve_p.def_abstract(_system_abstract("solve"))
-solve_p.def_batch(_system_batch(solve_p))
+solve_p = _system("solve", np.linalg.solve, makes_new=True)
 
 
 @solve_p.def_jvp
@@ -358,15 +354,11 @@ def _inv_jvp(a: Any, t: Any, *, checked: bool) -> Any:
     return out, -(out @ t @ out)
 
 
-inv_p = Primitive("inv", Factorization(_inv, _inv_jvp, _like_argument("inv")), trusted=True, makes_new=True)
+inv_p = factorization("inv", _inv, _inv_jvp, lambda a, *, checked: a.strengthened(), makes_new=True)
 """The inverse; of a singular matrix an error if ``checked``, else NaN (for derivatives, which may be discarded)."""
 
-pinv_p = Primitive(
-    "pinv",
-    Opaque(lambda a, rcond, *, hermitian: np.linalg.pinv(a, rcond=rcond, hermitian=hermitian)),
-    trusted=True,
-    makes_new=True,
-)
+_pseudo_inverse = Opaque(lambda a, rcond, *, hermitian: np.linalg.pinv(a, rcond=rcond, hermitian=hermitian))
+pinv_p = Primitive("pinv", _pseudo_inverse, trusted=True, makes_new=True)
 """The pseudo-inverse of a; singular values up to ``rcond`` times the largest count as zero.
 
 ``hermitian`` reads the lower triangle.  The derivative is that among matrices of the same rank (elsewhere there is none).
@@ -383,7 +375,7 @@ def _pinv_abstract(a: ShapedArray, rcond: ShapedArray, *, hermitian: bool) -> Sh
 def _pinv_batch(size: int, args: Sequence[Any], dims: Dims, *, hermitian: bool) -> Any:
     (a,), rcond = batch_all(size, args[:1], dims[:1]), args[1]
     if dims[1] is not None:
-        rcond = padded_stack(moveaxis(rcond, dims[1], 0), len(shape_of(a)) - 2)
+        rcond = padded(moveaxis(rcond, dims[1], 0), len(shape_of(a)) - 2)
     return pinv_p.bind(a, rcond, hermitian=hermitian), 0
 
 
@@ -405,16 +397,12 @@ def _pinv_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, hermitian: boo
 
 # --- vector norms -----------------------------------------------------------------------------------------------------------
 
-_share_power = Primitive(
-    "share_power",
-    Elementwise(
-        lambda share, exponent: np.where(share == 0, 0, np.where(share == 0, 1, share) ** exponent),
-        lambda out, share, exponent: exponent * share ** (exponent - 1),
-        lambda out, share, exponent: out * np.log(convert_to(np.where(share == 0, 1, share), dtype_of(out))),
-    ),
-    trusted=True,
-    makes_new=True,
+_powers = Elementwise(
+    lambda share, exponent: np.where(share == 0, 0, np.where(share == 0, 1, share) ** exponent),
+    lambda out, share, exponent: exponent * share ** (exponent - 1),
+    lambda out, share, exponent: out * np.log(convert_to(np.where(share == 0, 1, share), dtype_of(out))),
 )
+_share_power = Primitive("share_power", _powers, trusted=True, makes_new=True)
 """A power of numbers from 0 to 1, and 0 at 0 also for a negative exponent."""
 
 
@@ -426,7 +414,7 @@ def _norm(x: Any, *, order: float, axes: tuple[int, ...]) -> Any:
 
 
 def _norm_jvp(out: Any, x: Any, t: Any, *, order: float, axes: tuple[int, ...]) -> Any:
-    size = reshape_to(out, tuple(1 if i in axes else n for i, n in enumerate(shape_of(x))))
+    size = keep_axes(out, x, axes)
     if order > 2 and dtype_of(x).kind != "c":  # smooth in elements that are 0
         weights = np.sign(x) * _share_power.bind(direction_p.bind(size, np.abs(x)), order - 1)
     else:

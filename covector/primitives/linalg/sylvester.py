@@ -16,8 +16,8 @@ import scipy.linalg
 from covector.core.avals import ShapedArray, Zero, array_aval, broadcast_shapes, typeof
 from covector.core.kinds import Opaque, jointly
 from covector.core.primitive import Primitive
-from covector.primitives.arrays.shaping import unbroadcast
-from covector.primitives.linalg.solving import stacks_in_front, swap
+from covector.primitives.arrays.shaping import align_batch, batch_in_front, unbroadcast
+from covector.primitives.linalg.solving import swap
 
 
 def _sylvester(a: Any, b: Any, q: Any) -> Any:
@@ -30,6 +30,7 @@ def _sylvester(a: Any, b: Any, q: Any) -> Any:
 
 
 sylvester_p = Primitive("sylvester", Opaque(_sylvester), trusted=True, makes_new=True)
+sylvester_p.def_batch(batch_in_front(sylvester_p, align_batch))
 
 
 @sylvester_p.def_abstract
@@ -38,16 +39,9 @@ def _sylvester_abstract(a: ShapedArray, b: ShapedArray, q: ShapedArray) -> Shape
     return array_aval((*batch, *q.shape[-2:]), np.result_type(a.dtype, b.dtype, q.dtype))
 
 
-@sylvester_p.def_batch
-def _sylvester_batch(size: int, args: Sequence[Any], dims: Sequence[int | None]) -> Any:
-    return sylvester_p.bind(*stacks_in_front(args, dims)), 0
-
-
 @sylvester_p.def_jvp
 def _sylvester_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
-    a, b, _ = primals
-    x = sylvester_p.bind(*primals)
-    ta, tb, tq = tangents
+    (a, b, _), (ta, tb, tq), x = primals, tangents, sylvester_p.bind(*primals)
     terms = [] if type(tq) is Zero else [tq]
     terms += [] if type(ta) is Zero else [-(ta @ x)]
     terms += [] if type(tb) is Zero else [-(x @ tb)]

@@ -21,9 +21,9 @@ from covector.core.errors import UndeterminedDerivativeWarning, warn
 from covector.core.kinds import Discrete, Linear, Opaque
 from covector.core.primitive import Primitive, jointly
 from covector.primitives.arrays.selection import select_p
-from covector.primitives.arrays.shaping import Dims, batch_all, broadcast_to_p, convert_to, real_dtype, unbroadcast
+from covector.primitives.arrays.shaping import Dims, align_batch, batch_all, broadcast_to_p, convert_to, real_dtype, unbroadcast
 from covector.primitives.derivations import stack_batch
-from covector.primitives.linalg.solving import column, row, stacks_in_front
+from covector.primitives.linalg.solving import column, row
 
 FIX = (
     "for functions of a Hermitian matrix use covector.numpy.linalg.matrix_function (expmh, logmh, sqrtmh, powmh), which is"
@@ -73,11 +73,7 @@ def _turn_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, strict: bool) 
     p, f, tie = primals
     tp, tf, _ = tangents
     outs = turn_p.bind(p, f, tie, strict=strict)
-    if type(tp) is Zero:
-        turned: Any = typeof(outs[0]).zero
-        undetermined: Any = typeof(outs[1]).zero
-    else:
-        turned, undetermined = turn_p.bind(tp, f, tie, strict=strict)
+    turned, undetermined = [typeof(o).zero for o in outs] if type(tp) is Zero else turn_p.bind(tp, f, tie, strict=strict)
     if type(tf) is not Zero:
         turned = tf * p if type(turned) is Zero else turned + tf * p
     return outs, [turned, undetermined]
@@ -104,7 +100,7 @@ def _turn_transpose(cts: Sequence[Any], p: Any, f: Any, tie: Any, *, strict: boo
 @turn_p.def_batch
 def _turn_batch(size: int, args: Sequence[Any], dims: Dims, *, strict: bool) -> Any:
     (p,) = batch_all(size, args[:1], dims[:1])
-    return turn_p.bind(*stacks_in_front([p, *args[1:]], [0, *dims[1:]]), strict=strict), [0, 0]
+    return turn_p.bind(*align_batch([p, *args[1:]], [0, *dims[1:]]), strict=strict), [0, 0]
 
 
 def _undetermined(x: Any, tie: Any) -> Any:
@@ -123,7 +119,7 @@ undetermined_p.def_abstract(lambda x, tie: array_aval(broadcast_shapes(x.shape, 
 @undetermined_p.def_batch
 def _undetermined_batch(size: int, args: Sequence[Any], dims: Dims) -> Any:
     (x,) = batch_all(size, args[:1], dims[:1])
-    return undetermined_p.bind(*stacks_in_front([x, args[1]], [0, dims[1]])), 0
+    return undetermined_p.bind(*align_batch([x, args[1]], [0, dims[1]])), 0
 
 
 # --- defective matrices -----------------------------------------------------------------------------------------------------
