@@ -43,6 +43,7 @@ from covector.primitives.math.contraction import contract_stacks, einsum_p, lett
 from covector.primitives.math.reductions import keep_axes
 
 LinAlgError = np.linalg.LinAlgError
+Rule = Callable[..., Any]
 
 # --- what the rules are written with ------------------------------------------------------------------------------------
 
@@ -120,7 +121,7 @@ def check_matrices(who: str, *avals: ShapedArray, square: bool = True) -> None:
 
 
 def factorization(
-    name: str, fn: Callable[..., Any], jvp: Callable[..., Any], results: Callable[..., Any], *, square: bool = True, **flags: Any
+    name: str, fn: Rule, jvp: Rule, results: Rule, *, square: bool = True, **flags: Any
 ) -> Primitive:
     """A primitive of stacks of (square) matrices.
 
