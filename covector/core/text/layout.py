@@ -19,15 +19,21 @@ from collections.abc import Sequence
 
 
 class Node:
-    """A part of a document that can be written on one line or on several."""
+    """A part of a document that can be written on one line or on several: on one line it is the texts of its ``parts``."""
 
-    __slots__ = ("length",)
+    __slots__ = ("length", "parts")
 
-    length: int
+    def __init__(self, parts: Sequence[str | Node]):
+        self.parts = parts
+        self.length = sum(map(length, parts))
 
     def flat(self, out: list[str]) -> None:
         """Append the text on one line."""
-        raise NotImplementedError
+        for part in self.parts:
+            if isinstance(part, str):
+                out.append(part)
+            else:
+                part.flat(out)
 
     def broken(self, writer: Writer, indent: int, after: int) -> None:
         """Write on several lines; ``after`` columns must stay free at the end of the last."""
@@ -62,15 +68,7 @@ class Writer:
 class Concat(Node):
     """Documents one after the other; each breaks by itself."""
 
-    __slots__ = ("parts",)
-
-    def __init__(self, parts: Sequence[str | Node]):
-        self.parts = parts
-        self.length = sum(map(length, parts))
-
-    def flat(self, out: list[str]) -> None:
-        for part in self.parts:
-            put_flat(part, out)
+    __slots__ = ()
 
     def broken(self, writer: Writer, indent: int, after: int) -> None:
         reserved = []  # for each part the columns of the plain text that follows it on its line
@@ -87,14 +85,8 @@ class Fill(Node):
     __slots__ = ("items",)
 
     def __init__(self, items: Sequence[str | Node]):
+        super().__init__(separated(items, " "))
         self.items = items
-        self.length = sum(map(length, items)) + max(len(items) - 1, 0)
-
-    def flat(self, out: list[str]) -> None:
-        for i, item in enumerate(self.items):
-            if i:
-                out.append(" ")
-            put_flat(item, out)
 
     def broken(self, writer: Writer, indent: int, after: int) -> None:
         last = len(self.items) - 1
@@ -110,7 +102,7 @@ class Fill(Node):
 class Block(Node):
     """``opening item separator item closing``; broken, each item has a line of its own."""
 
-    __slots__ = ("closing", "indents", "items", "opening", "padding", "separators")
+    __slots__ = ("closing", "end", "indents", "items", "opening")
 
     def __init__(
         self,
@@ -124,29 +116,20 @@ class Block(Node):
     ):
         """``padding`` stands inside the ends and ``separators[0]`` between items when flat; ``separators[1]`` ends each item
         but the last when broken; ``indents`` are those of items and closing."""
+        start = [padding, *separated(items, separators[0])] if items else []
+        super().__init__([opening, *start, padding, closing])
         self.opening = opening
         self.items = items
         self.closing = closing
-        self.padding = padding
-        self.separators = separators
+        self.end = separators[1]
         self.indents = indents
-        ends = length(opening) + length(closing) + len(padding) * (2 if items else 1)
-        self.length = ends + sum(map(length, items)) + len(separators[0]) * max(len(items) - 1, 0)
-
-    def flat(self, out: list[str]) -> None:
-        put_flat(self.opening, out)
-        for i, item in enumerate(self.items):
-            out.append(self.separators[0] if i else self.padding)
-            put_flat(item, out)
-        out.append(self.padding)
-        put_flat(self.closing, out)
 
     def broken(self, writer: Writer, indent: int, after: int) -> None:
         writer.put(self.opening, indent)
         inner, outer = (indent + i for i in self.indents)
         last = len(self.items) - 1
         for i, item in enumerate(self.items):
-            end = self.separators[1] if i != last else ""
+            end = self.end if i != last else ""
             writer.newline(inner)
             writer.put(item, inner, len(end))
             writer.put(end, inner)
@@ -159,12 +142,15 @@ def length(doc: str | Node) -> int:
     return len(doc) if isinstance(doc, str) else doc.length
 
 
-def put_flat(doc: str | Node, out: list[str]) -> None:
-    """Append the text of a document on one line."""
-    if isinstance(doc, str):
-        out.append(doc)
-    else:
-        doc.flat(out)
+def separated(items: Sequence[str | Node], separator: str) -> list[str | Node]:
+    """Items with a separator between them."""
+    return [doc for item in items for doc in (separator, item)][1:]
+
+
+def concat(parts: Sequence[str | Node]) -> str | Node:
+    """Documents one after the other: plain text where they are."""
+    texts = [part for part in parts if isinstance(part, str)]
+    return "".join(texts) if len(texts) == len(parts) else Concat(parts)
 
 
 def words(items: Sequence[str], limit: int = 20) -> str | Fill:

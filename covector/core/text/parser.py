@@ -183,12 +183,10 @@ class _Parser(Tokens):
 
     def is_atom(self) -> bool:
         """Whether the next token is an operand: a literal, or a name that does not begin the next equation."""
-        if self.kinds[self.i] == "number":
-            return True
-        return self.kinds[self.i] == "name" and self.texts[self.i] not in ("in", "_") and self.is_operand_end()
-
-    def is_operand_end(self) -> bool:
-        return self.texts[self.i] in ("True", "False") or self.texts[self.i + 1] != ":"
+        kind, text = self.kinds[self.i], self.texts[self.i]
+        if kind != "name" or text in ("in", "_"):
+            return kind == "number"
+        return text in ("True", "False") or self.texts[self.i + 1] != ":"
 
     def atom(self, env: dict[str, Var]) -> Any:
         text = self.texts[self.i]

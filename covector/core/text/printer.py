@@ -25,7 +25,7 @@ import numpy as np
 
 from covector.core.avals import PYTHON_NUMBERS, ShapedArray, float0, typeof
 from covector.core.jaxpr import Atom, Equation, Jaxpr, Literal, Scope, Var, register_meanings
-from covector.core.text.layout import Block, Concat, Fill, Node, layout, words
+from covector.core.text.layout import Block, Fill, Node, concat, layout, words
 from covector.core.text.notation import (
     FIELDS,
     array_type_text,
@@ -78,7 +78,7 @@ def _text(eqn: Equation) -> str:
 
 def _on_one_line(eqn: Equation, names: Names) -> str:
     out: list[str] = []
-    Concat([_Printer(64, nested=False).equation(eqn, names)]).flat(out)
+    Node([_Printer(64, nested=False).equation(eqn, names)]).flat(out)
     return "".join(out)
 
 
@@ -205,9 +205,9 @@ class _Printer:
     def whole(self, jaxpr: Jaxpr) -> Doc:
         named = definitions(jaxpr)
         self.named = {id(program): name for name, program in named}
-        docs = [Concat([f"{name} = ", self.program(program)]) for name, program in named]
+        docs = [concat([f"{name} = ", self.program(program)]) for name, program in named]
         program = self.program(jaxpr)
-        return Block("let", docs, Concat(["in ", program]), padding=" ", separators=("; ", "")) if docs else program
+        return Block("let", docs, concat(["in ", program]), padding=" ", separators=("; ", "")) if docs else program
 
     # --- programs and equations ---
 
@@ -219,7 +219,7 @@ class _Printer:
         ins = [*binders[:-1], binders[-1] + "."] if binders else ["."]
         outs = bracketed("in (", [self.atom(v, names) for v in jaxpr.out_vars], ") }", is_tuple=True)
         equations = [self.equation(eqn, names) for eqn in jaxpr.equations]
-        head = Concat([Fill(["{ lambda", *consts, ";", *ins]), " let"])
+        head = concat([Fill(["{ lambda", *consts, ";", *ins]), " let"])
         return Block(head, equations, outs, padding=" ", separators=("; ", ""), indents=(4, 2))
 
     def equation(self, eqn: Equation, names: Names) -> Doc:
@@ -233,12 +233,10 @@ class _Printer:
             parts.append(Block("[", [self.parameter(k, v) for k, v in params], "]"))
         if eqn.inputs:
             parts += [" ", words([self.atom(x, names) for x in eqn.inputs])]
-        return "".join(parts) if all(type(p) is str for p in parts) else Concat(parts)  # type: ignore[arg-type]
+        return concat(parts)
 
     def parameter(self, key: str, value: Any) -> Doc:
-        doc = self.value(value)
-        name = key if is_name(key) else quoted(key)
-        return f"{name}={doc}" if isinstance(doc, str) else Concat([f"{name}=", doc])
+        return concat([key if is_name(key) else quoted(key), "=", self.value(value)])
 
     def binder(self, name: str, aval: Any) -> str:
         return f"{name}:{self.type(aval)}"
@@ -268,9 +266,8 @@ class _Printer:
         if type(value) is np.ndarray and typeof(value) == aval:
             first, *rest = self.elements(value)
             return Fill([f"{self.binder(name, aval)}={first}", *rest])
-        if isinstance(value, (*PYTHON_NUMBERS, np.generic)) and typeof(value) == aval:
-            return Concat([f"{name}=", self.value(value)])
-        return Concat([f"{self.binder(name, aval)}=", self.value(value)])
+        is_bare = isinstance(value, (*PYTHON_NUMBERS, np.generic)) and typeof(value) == aval
+        return concat([name if is_bare else self.binder(name, aval), "=", self.value(value)])
 
     def elements(self, array: np.ndarray[Any, Any]) -> list[str]:
         if array.size <= self.max_const_size:
@@ -322,7 +319,7 @@ def bracketed(opening: str, docs: Sequence[Doc], closing: str, is_tuple: bool = 
     last = "," if is_tuple and len(docs) == 1 else ""
     texts = [d for d in docs if isinstance(d, str)]
     if len(texts) < len(docs):
-        return Block(opening, [*docs[:-1], Concat([docs[-1], last])], closing)
+        return Block(opening, [*docs[:-1], concat([docs[-1], last])], closing)
     texts[-1] += last + closing
     texts[0] = opening + texts[0]
     return words([text + "," for text in texts[:-1]] + texts[-1:])
