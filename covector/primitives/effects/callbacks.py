@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -79,13 +79,9 @@ class Callback:
         return [x if x.ndim else x[()] for x in found]
 
     def mismatch(self, what: str) -> errors.CallbackError:
-        return errors.CallbackError(
-            errors.describe(
-                f"the callback {self.name} {what}.",
-                why="what follows was traced with the declared shapes and dtypes",
-                fix="declare what the function returns (result_shape_dtypes), or convert its result",
-            )
-        )
+        why = "what follows was traced with the declared shapes and dtypes"
+        fix = "declare what the function returns (result_shape_dtypes), or convert its result"
+        return errors.CallbackError(errors.describe(f"the callback {self.name} {what}.", why=why, fix=fix))
 
     def one_by_one(self, size: int, batched: Sequence[bool], out_avals: Sequence[Any]) -> Callback:
         """The callback for a batch, with results of these types: called for each example, in order."""
@@ -107,31 +103,27 @@ class Callback:
         def examples(xs: Values) -> list[Any]:
             return [x[0] if longer else x for x, longer in zip(xs, lengthened, strict=True)]
 
-        def jvp(primals: Values, tangents: Values) -> Any:
-            n = len(primals)
-            found: list[list[bool]] = []
+        def of_batch(rule: Callable[..., Any], args: Values, marks: Sequence[bool]) -> tuple[list[Any], list[Any]]:
+            """The outputs of a rule ``(*args) -> (outs, changes)`` for the examples, and the changes; None for zeros."""
+            nonzero: list[bool] = []
 
             def example(*xs: Any) -> list[Any]:
-                assert self.jvp is not None
-                outs, changes = self.jvp(xs[:n], xs[n:])
-                found.append([t is not None and type(t) is not Zero for t in changes])
-                return [*outs, *choose(found[0], changes)]
+                outs, changes = rule(*xs)
+                nonzero[:] = [t is not None and type(t) is not Zero for t in changes]
+                return [*outs, *choose(nonzero, changes)]
 
-            both = in_front(example, size, [*examples(primals), *examples(tangents)], [*batched, *batched])
-            m = len(found[0])
-            return both[:m], spread(found[0], both[m:], [None] * m)
+            both = in_front(example, size, args, marks)
+            n_outs = len(both) - sum(nonzero)
+            return both[:n_outs], spread(nonzero, both[n_outs:], [None] * len(nonzero))
+
+        def jvp(primals: Values, tangents: Values) -> Any:
+            rule, n = cast(Any, self.jvp), len(primals)
+            args = [*examples(primals), *examples(tangents)]
+            return of_batch(lambda *xs: rule(xs[:n], xs[n:]), args, [*batched, *batched])
 
         def transpose(cts: Values) -> list[Any]:
-            found: list[list[bool]] = []
-
-            def example(*xs: Any) -> list[Any]:
-                assert self.transpose is not None
-                results = self.transpose(xs)
-                found.append([ct is not None and type(ct) is not Zero for ct in results])
-                return choose(found[0], results)
-
-            given = in_front(example, size, cts, [True] * len(cts))
-            results = spread(found[0], given, [None] * len(batched))
+            rule = cast(Any, self.transpose)
+            _, results = of_batch(lambda *xs: ([], rule(xs)), cts, [True] * len(cts))
             return [_of_argument(*each) for each in zip(results, batched, lengthened, strict=True)]
 
         return Callback(self.name, run, self.jvp and jvp, self.transpose and transpose, self.vmap_method)
@@ -227,13 +219,10 @@ def _check_results(found: Values, wanted: Sequence[Any], what: str) -> None:
     """Refuse what a rule returned if it is not of these types."""
     for x, aval in zip(found, wanted, strict=True):
         if not alike(typeof(x), aval):
-            raise errors.CallbackError(
-                errors.describe(
-                    f"{what} of type {typeof(x)}, and {aval} is needed.",
-                    why="outputs and their tangents are of the types that were declared, cotangents of those of the arguments",
-                    fix="convert it, or declare what the function returns (result_shape_dtypes)",
-                )
-            )
+            why = "outputs and their tangents are of the types that were declared, cotangents of those of the arguments"
+            fix = "convert it, or declare what the function returns (result_shape_dtypes)"
+            what = f"{what} of type {typeof(x)}, and {aval} is needed."
+            raise errors.CallbackError(errors.describe(what, why=why, fix=fix))
 
 
 @pure_callback_p.def_batch
@@ -245,13 +234,10 @@ def _pure_callback_batch(
     front = batch_all(size, args, dims) if method == "broadcast_all" else move_batch_to_front(args, dims)
     avals = tuple(a.batched(size, 0) for a in out_avals)
     if method is None:
-        raise errors.CallbackError(
-            errors.describe(
-                f"the callback {callback.name} is batched, and has no vmap_method.",
-                why="covector cannot know whether the function works on a whole batch",
-                fix='pass vmap_method="sequential" (called for each example), "expand_dims" or "broadcast_all" (called once)',
-            )
-        )
+        what = f"the callback {callback.name} is batched, and has no vmap_method."
+        why = "covector cannot know whether the function works on a whole batch"
+        fix = 'pass vmap_method="sequential" (called for each example), "expand_dims" or "broadcast_all" (called once)'
+        raise errors.CallbackError(errors.describe(what, why=why, fix=fix))
     run = callback.one_by_one(size, batched, avals).run if method == "sequential" else callback.run
     lengthened = [method == "expand_dims" and not b for b in batched]
     front = [np.expand_dims(a, 0) if longer else a for a, longer in zip(front, lengthened, strict=True)]

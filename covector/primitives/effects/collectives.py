@@ -9,7 +9,7 @@ value that does not vary meets one that does, each example uses it, and the back
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from covector.core import errors
 from covector.core.avals import VaryingArray, array_aval, shape_of, typeof, with_varying
 from covector.core.context import axis_of_rule, named_axes, open_traces, provider_of
 from covector.core.kinds import Discrete, Linear
-from covector.core.primitive import ContextPrimitive, Primitive, Trace, jointly
+from covector.core.primitive import ContextPrimitive, Primitive, Trace
 from covector.interpreters.stage import StageTrace
 from covector.interpreters.transpose import kept_axes, register_total_over_axes
 from covector.primitives.arrays.indexing import gather_p
@@ -27,9 +27,9 @@ from covector.primitives.arrays.shaping import broadcast_to_p, moveaxis, reduce_
 Axes = tuple[Any, ...]
 
 
-def collective(name: str) -> Primitive:
+def collective(name: str, transpose: Callable[..., Any], abstract: Callable[..., Any]) -> Primitive:
     """A collective that is linear in its one argument."""
-    return ask_provider(Primitive(name, Linear(), trusted=True))
+    return ask_provider(Primitive(name, Linear(None, transpose, abstract=abstract), trusted=True))
 
 
 def ask_provider(primitive: Primitive) -> Primitive:
@@ -60,19 +60,10 @@ def unbound(name: Any, known: Sequence[Any] = ()) -> errors.AxisNameError:
 
 # --- psum: the sum over all examples ----------------------------------------------------------------------------------
 
-psum_p = collective("psum")
-
-
-@psum_p.def_abstract
-def _psum_abstract(x: Any, *, axes: Axes) -> Any:
-    return with_varying(x, x.varying - set(axes))
-
-
-@psum_p.def_transpose(linear=jointly())
-def _psum_transpose(ct: Any, x: Any, *, axes: Axes) -> Any:
-    """Each term has the cotangent of the sum; where the examples have one each, their sum (all use the same sum)."""
-    over = typeof(ct).varying & set(axes)
-    return (sum_over(ct, over) if over else ct,)
+psum_p = collective(
+    "psum", lambda ct, x, *, axes: sum_over(ct, axes), lambda x, *, axes: with_varying(x, x.varying - set(axes))
+)
+"""Each term has the cotangent of the sum; where the examples have one each, their sum (all use the same sum)."""
 
 
 @psum_p.def_batch
@@ -105,19 +96,18 @@ register_total_over_axes(total_over)
 
 # --- all_gather: the values of all examples, stacked ------------------------------------------------------------------
 
-all_gather_p = collective("all_gather")
 
-
-@all_gather_p.def_abstract
 def _all_gather_abstract(x: Any, *, axes: Axes, count: int, axis: int) -> Any:
     shape = (*x.shape[:axis], count, *x.shape[axis:])
     return with_varying(array_aval(shape, x.dtype), x.varying - set(axes))
 
 
-@all_gather_p.def_transpose(linear=jointly())
-def _all_gather_transpose(ct: Any, x: Any, *, axes: Axes, count: int, axis: int) -> Any:
-    """Each example takes its part of the cotangent; where the examples have one each, of their sum."""
-    return (own_part(sum_over(ct, axes), axes[0], axis),)
+all_gather_p = collective(
+    "all_gather",
+    lambda ct, x, *, axes, count, axis: own_part(sum_over(ct, axes), axes[0], axis),
+    _all_gather_abstract,
+)
+"""Each example takes its part of the cotangent; where the examples have one each, of their sum."""
 
 
 @all_gather_p.def_batch
@@ -158,14 +148,10 @@ axis_index_p.def_batch(lambda size, args, dims, *, axes: (np.arange(size), 0))
 
 # --- pvary: of what the examples share, each one's own ----------------------------------------------------------------
 
-pvary_p = ask_provider(ContextPrimitive("pvary", Linear(), trusted=True))
+_own = Linear(None, lambda ct, x, *, axes: total_over(ct, set(axes) - (kept_axes() or set())))
+pvary_p = ask_provider(ContextPrimitive("pvary", _own, trusted=True))
 """The same value, as one that may differ between the examples: so each of them has a derivative of its own."""
 pvary_p.def_abstract(lambda x, *, axes: with_varying(x.strengthened(), x.varying | set(axes)))
-
-
-@pvary_p.def_transpose(linear=jointly())
-def _pvary_transpose(ct: Any, x: Any, *, axes: Axes) -> Any:
-    return (total_over(ct, set(axes) - (kept_axes() or set())),)
 
 
 @pvary_p.def_batch

@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from covector.core.avals import ShapedArray, Zero, array_aval, typeof
+from covector.core.avals import Zero, array_aval, typeof
 from covector.core.errors import NonDifferentiableError
 from covector.core.kinds import Opaque
 from covector.core.primitive import Primitive
-from covector.primitives.arrays.shaping import batch_all
+from covector.primitives.arrays.shaping import batch_in_front
 from covector.primitives.math.ring import scale
 from covector.primitives.math.shape_derivatives import gamma_sample_in_a
 
@@ -39,18 +39,8 @@ sample_p = Primitive("sample", Opaque(_sample), trusted=True, makes_new=True)
 
 The parameters broadcast to the shape of the result.
 """
-
-
-@sample_p.def_abstract
-def _sample_abstract(
-    keys: ShapedArray, *parameters: ShapedArray, distribution: str, shape: tuple[int, ...], dtype: Any
-) -> ShapedArray:
-    return array_aval((*keys.shape[:-1], *shape), dtype)
-
-
-@sample_p.def_batch
-def _sample_batch(size: int, args: Sequence[Any], dims: Sequence[int | None], **params: Any) -> Any:
-    return sample_p.bind(*batch_all(size, args, dims), **params), 0
+sample_p.def_abstract(lambda keys, *_, distribution, shape, dtype: array_aval((*keys.shape[:-1], *shape), dtype))
+sample_p.def_batch(batch_in_front(sample_p))
 
 
 @sample_p.def_jvp

@@ -21,7 +21,7 @@ import numpy as np
 from covector.core.avals import ShapedArray, array_aval, broadcast_shapes
 from covector.core.kinds import Discrete
 from covector.core.primitive import Primitive
-from covector.primitives.arrays.shaping import move_batch_to_front
+from covector.primitives.arrays.shaping import batch_in_front
 from covector.primitives.math.ring import elementwise_batch
 
 ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
@@ -113,16 +113,8 @@ def _random_bits(keys: Words, *, shape: tuple[int, ...], width: int) -> Any:
 
 random_bits_p = Primitive("random_bits", Discrete(_random_bits), trusted=True, makes_new=True)
 """``keys[..., 2] -> bits[..., *shape]``, unsigned integers of so many bits as ``width`` says."""
-
-
-@random_bits_p.def_abstract
-def _random_bits_abstract(keys: ShapedArray, *, shape: tuple[int, ...], width: int) -> ShapedArray:
-    return array_aval((*keys.shape[:-1], *shape), np.dtype(f"u{width // 8}"))
-
-
-@random_bits_p.def_batch
-def _random_bits_batch(size: int, args: Sequence[Any], dims: Sequence[int | None], **params: Any) -> Any:
-    return random_bits_p.bind(*move_batch_to_front(args, dims), **params), 0
+random_bits_p.def_abstract(lambda keys, *, shape, width: array_aval((*keys.shape[:-1], *shape), np.dtype(f"u{width // 8}")))
+random_bits_p.def_batch(batch_in_front(random_bits_p))
 
 
 # --- unit_floats ------------------------------------------------------------------------------------------------------
