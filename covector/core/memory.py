@@ -22,6 +22,7 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from types import TracebackType
 from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
@@ -78,24 +79,25 @@ def own_results(results: Sequence[Any], given: Iterable[Any] = ()) -> list[Any]:
     """Results that the caller may write to: each an array with memory of its own, that none of those ``given`` shares."""
     taken = set()
     for x in given:
-        if issubclass(type(x), ndarray):
+        if type(x) is ndarray or issubclass(type(x), ndarray):
             taken.add(id(x if x.base is None else owner_of(x)))
-
-    def own(x: ndarray) -> ndarray:
-        owner = id(x if x.base is None else owner_of(x))
-        if owner in taken or not x.flags.writeable:
-            return copy_of(x)
-        taken.add(owner)
-        return x
-
     owned = []
     for x in results:
         if type(x) is ndarray and x.base is None and id(x) not in taken and x.flags.writeable:
             taken.add(id(x))
-        else:
-            x = mapped(own, x)
+        elif type(x) is not np.float64:
+            x = mapped(partial(_own, taken), x)
         owned.append(x)
     return owned
+
+
+def _own(taken: set[int], x: ndarray) -> ndarray:
+    """An array whose memory is not among what is ``taken``, and takes it."""
+    owner = id(x if x.base is None else owner_of(x))
+    if owner in taken or not x.flags.writeable:
+        return copy_of(x)
+    taken.add(owner)
+    return x
 
 
 # --- snapshots, which programs keep --------------------------------------------------------------------------------------

@@ -74,7 +74,7 @@ class Trace:
     """``collective(primitive, *arrays, **params)`` of plain arrays that vary over the axis; None where none do (in a batch)."""
 
     def __init__(self, name: str = "", origin: Source | None = None):
-        self.level = next(_levels)
+        self.level = next(levels)
         self.closed = False
         self.name = name
         self.origin = origin
@@ -92,7 +92,7 @@ class Trace:
         return False
 
 
-_levels = count(0, 2)
+levels = count(0, 2)
 """Levels are even; the tape of a linearization has the odd one above its trace, with nothing in between."""
 
 

@@ -17,10 +17,10 @@ import numpy as np
 
 from covector.core import errors
 from covector.core.avals import PYTHON_NUMBERS, SCALAR_ZEROS, Zero, typeof
-from covector.core.context import MODES, NAMED_AXES, enter, leave
+from covector.core.context import NAMED_AXES, enter, leave
 from covector.core.jaxpr import Var
 from covector.core.memory import Holder, copy_of
-from covector.core.primitive import Primitive, Trace, TracerBase, new_trace, open_trace
+from covector.core.primitive import Primitive, Trace, TracerBase, levels, open_trace
 from covector.core.source import Source
 from covector.core.tracer import Tracer, register_tracer
 from covector.interpreters.stage import StageTracer, is_written_zero, leaked
@@ -77,7 +77,10 @@ class JVPTrace(Trace):
     __slots__ = ("holder", "tape")
 
     def __init__(self, name: str = "jvp", origin: Source | None = None, holder: Holder | None = None):
-        super().__init__(name, origin)
+        self.level = next(levels)
+        self.closed = False
+        self.name = name
+        self.origin = origin
         self.holder = holder
         self.tape: Any = None
         """The trace that the tangents are staged in, if they are."""
@@ -159,47 +162,44 @@ class JVPTrace(Trace):
         return x.primal if type(x) is JVPTracer and x._trace is self else x
 
 
-class Pushforward:
+class Pushforward(JVPTrace):
     """``with Pushforward(name, origin) as push``: the trace of a derivative along a direction.
 
     Run the function on ``push.inputs(…)``; the user's arrays among these are held while it runs.
     """
 
-    __slots__ = ("holder", "trace")
-
-    def __init__(self, name: str, origin: Source | None):
-        self.trace = new_trace(JVPTrace, name, origin) if MODES else JVPTrace(name, origin)
-        self.holder = Holder()
+    __slots__ = ("inputs_holder",)
 
     def __enter__(self) -> Pushforward:
-        enter(self.trace)
+        self.inputs_holder = Holder()
+        enter(self)
         return self
 
     def __exit__(self, kind: Any, error: BaseException | None, traceback: TracebackType | None) -> None:
-        self.trace.closed = True
-        leave(self.trace)
-        if self.holder.held:
-            self.holder.end(self.trace.name, error, traceback, [])
+        self.closed = True
+        leave(self)
+        if self.inputs_holder.held:
+            self.inputs_holder.end(self.name, error, traceback, [])
 
     def inputs(self, primals: Sequence[Any], tangents: Sequence[Any]) -> list[Any]:
         """The arguments to run the function on."""
-        hold, args = self.holder.hold, []
-        for p, t in zip(primals, tangents, strict=True):
+        hold, args = self.inputs_holder.hold, []
+        for p, t in zip(primals, tangents):  # noqa: B905 - as many, and to say so takes as long as a copy
             p = hold(p) if issubclass(type(p), np.ndarray) else p
             if type(t) is not Zero:
-                p = JVPTracer(self.trace, p, hold(t) if issubclass(type(t), np.ndarray) else t)
+                p = JVPTracer(self, p, hold(t) if issubclass(type(t), np.ndarray) else t)
             args.append(p)
         return args
 
-    def outputs(self, outs: Sequence[Any]) -> tuple[list[Any], list[Any]]:
-        """The primal outputs and their tangents, with zeros written out."""
+    def outputs(self, outs: Sequence[Any]) -> list[Any]:
+        """The primal outputs, and after them their tangents, with zeros written out."""
         primals, tangents = [], []
         for o in outs:
-            is_pair = type(o) is JVPTracer and o._trace is self.trace
+            is_pair = type(o) is JVPTracer and o._trace is self
             t = o.staged if is_pair else typeof(o).zero
             primals.append(o.primal if is_pair else o)
             tangents.append(t.aval.zeros() if type(t) is Zero else t)
-        return primals, tangents
+        return primals + tangents
 
 
 def jvp(

@@ -99,7 +99,7 @@ class Linearization:
             p, t = self.trace.lower(o)
             primals.append(p)
             tangents.append(linear_output(self.tape, t))
-        return primals, LinearProgram(self.tape, self.in_vars, tangents)
+        return primals, tuple.__new__(LinearProgram, (self.tape, self.in_vars, tangents))
 
 
 def linearize(

@@ -70,9 +70,9 @@ def function_name(f: Any) -> str:
 def transformed(name: str, f: Any) -> Transformed:
     """The description of applying ``name`` to ``f``."""
     if type(f) is FunctionType and not f.__dict__:
-        return Transformed(f"{name} of {f.__qualname__}", Source(f.__code__, 0))
+        return tuple.__new__(Transformed, (f"{name} of {f.__qualname__}", Source(f.__code__, 0)))  # a third of the time
     if type(f) is np.ufunc:
-        return Transformed(f"{name} of {f.__name__}", None)
+        return tuple.__new__(Transformed, (f"{name} of {f.__name__}", None))
     inner = inspect.unwrap(f) if hasattr(f, "__wrapped__") and callable(f) else f
     return Transformed(f"{name} of {function_name(f)}", source_of_function(inner))
 
@@ -189,7 +189,7 @@ def select_arguments(
     if argnums is None:
         argnums = 0 if argnames is None else ()
     if type(argnums) is int and argnames is None and 0 <= argnums < len(args):
-        return Selection([args[argnums]], args, kwargs, (argnums,), True, None, 1)
+        return tuple.__new__(Selection, ([args[argnums]], args, kwargs, (argnums,), True, None, 1))  # a third of the time
     single = isinstance(argnums, (int, np.integer)) and argnames is None
     if not isinstance(argnums, (int, np.integer)) and not isinstance(argnums, Iterable):
         what = f"{who} got argnums={argnums!r}, which is no position."
@@ -269,13 +269,14 @@ def check_leaves(
 def flatten_result(result: Any, who: str) -> tuple[list[Any], Any]:
     """The leaves of what a function returned, checked to be values, and their structure as a list of the one result."""
     leaves, treedef = tree_flatten([result])
-    for i, leaf in enumerate(leaves):
+    for leaf in leaves:
         if isinstance(leaf, TracerBase):
             continue
         try:
             type_of_argument(leaf)
         except TypeError as e:
-            path = (tree_paths([result])[i:] or ["[0]"])[0].removeprefix("[0]")
+            place = next(i for i, x in enumerate(leaves) if x is leaf)
+            path = (tree_paths([result])[place:] or ["[0]"])[0].removeprefix("[0]")
             what = f"{who}: the function returned {leaf!r} of type {type(leaf).__name__}{path and ' at ' + path}."
             if issubclass(type(leaf), np.ndarray):
                 raise errors.ArrayTypeError(f"{what}\n{e}") from None
@@ -336,7 +337,7 @@ def flatten_values(
 
 
 def typed_values(
-    trees: list[Any], who: str, named: Callable[[str], str] | None = None
+    trees: list[Any] | tuple[Any, ...], who: str, named: Callable[[str], str] | None = None
 ) -> tuple[list[Any], Any, list[Any]]:
     """The same, and the types of the leaves."""
     leaves, treedef = tree_flatten(trees)

@@ -14,8 +14,10 @@ import numpy as np
 
 from covector.core import errors
 from covector.core.avals import ShapedArray, typeof
+from covector.core.context import MODES
 from covector.core.jaxpr import sub_jaxprs
 from covector.core.memory import Holder, copies, own_results
+from covector.core.primitive import new_trace
 from covector.core.pytrees import tree_flatten, tree_map, tree_unflatten
 from covector.core.tracebacks import hides_frames
 from covector.interpreters.jvp import Pushforward
@@ -111,7 +113,9 @@ def linearized(
         out_leaves, program = lin.outputs(out_leaves)
         if aux is not None:
             aux = tree_map(lambda x: x if lin.trace.primal(x) is x else copies([lin.trace.primal(x)])[0], aux)
-        return Linearized(out_leaves if brief else copies(out_leaves), out_tree, program, aux, lin.holder)
+        return tuple.__new__(
+            Linearized, (out_leaves if brief else copies(out_leaves), out_tree, program, aux, lin.holder)
+        )
 
 
 @overload
@@ -145,27 +149,28 @@ def jvp(f: Any, primals: Sequence[Any], tangents: Sequence[Any], has_aux: bool =
         check_functions("jvp(f, primals, tangents)", f=f)
     if not type(primals) is tuple is type(tangents):
         check_tuples("jvp", primals, tangents)
+        primals, tangents = tuple(primals), tuple(tangents)
     who = transformed("jvp", f)
     if has_aux is not False:
         options.flags(who.name, has_aux=has_aux)
-    leaves, treedef, avals = typed_values(list(primals), who.name)
-    directions, found = tree_flatten(list(tangents))
+    leaves, treedef, avals = typed_values(primals, who.name)
+    directions, found = tree_flatten(tangents)
     if found is not treedef:
-        directions = tangent_leaves(list(tangents), treedef, "tangents", who.name)
-    for i, (t, aval) in enumerate(zip(directions, avals, strict=True)):
+        directions = tangent_leaves(tangents, treedef, "tangents", who.name)
+    for t, aval in zip(directions, avals):  # noqa: B905 - they have one structure
         if type(t) is not np.ndarray or t.dtype.kind != "f" or typeof(t) is not aval:
-            directions[i] = like_tangent(t, aval, "tangent", who.name)
-    with Pushforward(*who) as push:
+            directions = [like_tangent(t, aval, "tangent", who.name) for t, aval in zip(directions, avals, strict=True)]
+            break
+    with new_trace(Pushforward, *who) if MODES else Pushforward(*who) as push:
         out, aux = f(*tree_unflatten(treedef, push.inputs(leaves, directions))), None
         if has_aux:
             out, aux = with_aux(out, who.name)
         out_leaves, out_tree = flatten_result(out, who.name)
-        outs, out_tangents = push.outputs(out_leaves)
+        results = push.outputs(out_leaves)
         if aux is not None:
-            aux = tree_map(push.trace.primal, aux)
-    results = own_results(outs + out_tangents, leaves + directions)
-    (out,) = tree_unflatten(out_tree, results[: len(outs)])
-    (tangent,) = tree_unflatten(out_tree, results[len(outs) :])
+            aux = tree_map(push.primal, aux)
+    results, count = own_results(results, leaves + directions), len(out_leaves)
+    (out,), (tangent,) = tree_unflatten(out_tree, results[:count]), tree_unflatten(out_tree, results[count:])
     return (out, tangent, aux) if has_aux else (out, tangent)
 
 

@@ -24,12 +24,13 @@ import numpy as np
 
 from covector.core import errors
 from covector.core.avals import ShapedArray, array_aval, broadcast_shapes, dtype_of, shape_of, typeof
+from covector.core.context import CAPTURING
 from covector.core.jaxpr import Var
 from covector.core.kinds import Contraction
-from covector.core.primitive import Primitive
+from covector.core.primitive import Primitive, TracerBase
 from covector.core.tracer import OUR_OPERANDS, foreign_override, register_method
 from covector.interpreters.jvp import JVPTrace
-from covector.interpreters.recording import NUMERIC, of_two, recorded
+from covector.interpreters.recording import of_two, recorded
 from covector.primitives.arrays.shaping import (
     Dims,
     Shape,
@@ -107,15 +108,15 @@ def _einsum_record(trace: JVPTrace, x: Any, vx: Any, y: Any, vy: Any, params: di
 
 @einsum_p.def_rule("pull")
 def _einsum_pull(arrived: dict[Var, Any], ct: Any, out: Var, inputs: Sequence[Any], params: dict[str, Any]) -> None:
-    by_x, by_y = _transposed(params["spec"])
+    x_ct, y_ct = _pulls(params["spec"])
     x = inputs[0]
     if len(inputs) == 1:
-        ct = plan(by_x)(ct)
+        ct = x_ct(ct)
     elif type(x) is not Var:
-        x, ct = inputs[1], plan(by_y)(x, ct) if type(x) is np.ndarray else einsum_p.bind(x, ct, spec=by_y)
+        x, ct = inputs[1], y_ct(x, ct) if type(x) is np.ndarray else einsum_p.bind(x, ct, spec=_transposed(**params)[1])
     else:
         y = inputs[1]
-        ct = plan(by_x)(ct, y) if type(y) is np.ndarray else einsum_p.bind(ct, y, spec=by_x)
+        ct = x_ct(ct, y) if type(y) is np.ndarray else einsum_p.bind(ct, y, spec=_transposed(**params)[0])
     arrive(arrived, x, ct if ct.dtype is x.aval.dtype else unbroadcast(ct, x.aval), x)
 
 
@@ -138,6 +139,12 @@ def _transposed(spec: str) -> tuple[str, str]:
         return canonical(out, x), ""
     x, y, out = terms
     return canonical(out, y, x), canonical(x, out, y)
+
+
+@lru_cache(maxsize=4096)
+def _pulls(spec: str) -> tuple[Any, ...]:
+    """The same as functions of plain arrays."""
+    return tuple(plan(by) if by else None for by in _transposed(spec))
 
 
 @einsum_p.def_batch
@@ -463,16 +470,22 @@ def matmul(x: Any, y: Any) -> Any:
     Raises:
         ValueError: an operand is a scalar, or shapes do not fit.
     """
-    x_shape, y_shape = [
-        v.shape if type(v) is np.ndarray and v.dtype.kind in NUMERIC else shape_of(v) for v in (x, y)
-    ]
+    x_shape, y_shape = typeof(x).shape, typeof(y).shape
     spec = _PRODUCTS.get((len(x_shape), len(y_shape)))
-    if spec is not None and x_shape[-1] == y_shape[0]:
-        return einsum_p.bind(x, y, spec=spec)
-    return contract_stacks(x, y, _PRODUCTS[min(len(x_shape), 2) or 1, min(len(y_shape), 2) or 1], "numpy.matmul")
+    if spec is None or x_shape[-1] != y_shape[0]:
+        cores = _PRODUCTS[min(len(x_shape), 2) or 1, min(len(y_shape), 2) or 1]["spec"]
+        return contract_stacks(x, y, cores, "numpy.matmul")
+    if type(x) is np.ndarray and not CAPTURING and issubclass(type(y), TracerBase):
+        return y._trace.process(einsum_p, (x, y), spec)  # without looking for the trace: 0.2 us
+    return einsum_p.bind(x, y, **spec)
 
 
-_PRODUCTS = {(2, 2): "ij,jk->ik", (2, 1): "ij,j->i", (1, 2): "i,ij->j", (1, 1): "i,i->"}
+_PRODUCTS = {
+    (2, 2): {"spec": "ij,jk->ik"},
+    (2, 1): {"spec": "ij,j->i"},
+    (1, 2): {"spec": "i,ij->j"},
+    (1, 1): {"spec": "i,i->"},
+}
 
 
 def _operator(product: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
