@@ -182,15 +182,10 @@ def _differences(begins: list[str], returns: list[str]) -> list[tuple[str, str]]
 
 
 def _other_kind(wanted: Any, found: Any) -> str:
-    begins, returns = _kinds(wanted), _kinds(found)
+    begins, returns = (f"a {type(tree_unflatten(t, [0] * t.num_leaves)[0]).__name__}" for t in (wanted, found))
     if begins == returns:
         return "its leaves are the same, but not what a container in it holds besides (the program of a linear map, say)"
     return f"it begins as {begins} and comes back as {returns}"
-
-
-def _kinds(treedef: Any) -> str:
-    (child,) = tree_unflatten(treedef, [0] * treedef.num_leaves)
-    return f"a {type(child).__name__}"
 
 
 def _type_error(carry: Tree, wanted: Sequence[Any], found: Sequence[Any], i: int, who: Transformed) -> errors.CarryTypeError:

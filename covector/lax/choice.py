@@ -181,5 +181,3 @@ def _mismatch(what: str) -> errors.BranchTypeError:
         )
     )
 
-
-__all__ = ["cond", "switch"]

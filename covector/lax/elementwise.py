@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import scipy.special as _scipy
 
-from covector.core.avals import typeof
+from covector.core.avals import dtype_of, typeof
 from covector.numpy.registry import as_array
 from covector.scipy.special import polygamma as _polygamma
 
@@ -23,14 +23,8 @@ sqrt, cbrt, square, reciprocal = np.sqrt, np.cbrt, np.square, np.reciprocal
 exp, exp2, expm1, log, log1p = np.exp, np.exp2, np.expm1, np.log, np.log1p
 sin, cos, tan, asin, acos, atan, atan2 = np.sin, np.cos, np.tan, np.arcsin, np.arccos, np.arctan, np.arctan2
 sinh, cosh, tanh, asinh, acosh, atanh = np.sinh, np.cosh, np.tanh, np.arcsinh, np.arccosh, np.arctanh
-logistic, erf, erfc, erf_inv, lgamma, digamma = (
-    _scipy.expit,
-    _scipy.erf,
-    _scipy.erfc,
-    _scipy.erfinv,
-    _scipy.gammaln,
-    _scipy.psi,
-)
+logistic, erf, erfc, erf_inv = _scipy.expit, _scipy.erf, _scipy.erfc, _scipy.erfinv
+lgamma, digamma = _scipy.gammaln, _scipy.psi
 zeta, igamma, igammac, betainc = _scipy.zeta, _scipy.gammainc, _scipy.gammaincc, _scipy.betainc
 bessel_i0e, bessel_i1e = _scipy.i0e, _scipy.i1e
 max, min, rem, nextafter = np.maximum, np.minimum, np.fmod, np.nextafter
@@ -40,18 +34,13 @@ bitwise_and, bitwise_or, bitwise_xor, bitwise_not = np.bitwise_and, np.bitwise_o
 shift_left = np.left_shift
 
 
-def _dtype(x: Any) -> np.dtype[Any]:
-    found: np.dtype[Any] = np.dtype(typeof(x).dtype)
-    return found
-
-
 def div(x: Any, y: Any) -> Any:
     """``x / y``; of integers the quotient without its fraction.
 
     >>> int(div(-7, 2)), float(div(-7.0, 2.0))
     (-3, -3.5)
     """
-    if _dtype(x).kind in "iu" and _dtype(y).kind in "iu":
+    if dtype_of(x).kind in "iu" and dtype_of(y).kind in "iu":
         return (x - np.fmod(x, y)) // y
     return np.divide(x, y)
 
@@ -80,7 +69,7 @@ def polygamma(m: Any, x: Any) -> Any:
     >>> float(np.round(polygamma(1.0, 1.0), 6))
     1.644934
     """
-    return np.astype(as_array(_polygamma(m, x)), _dtype(x))[()]
+    return np.astype(as_array(_polygamma(m, x)), dtype_of(x))[()]
 
 
 def clamp(min: Any, x: Any, max: Any) -> Any:
@@ -110,7 +99,7 @@ def select_n(which: Any, *cases: Any) -> Any:
     if not cases:
         raise TypeError("select_n() needs at least one case")
     which = as_array(which)
-    if _dtype(which).kind not in "biu" or (_dtype(which).kind == "b" and len(cases) > 2):
+    if dtype_of(which).kind not in "biu" or (dtype_of(which).kind == "b" and len(cases) > 2):
         raise TypeError(f"select_n() chooses by a boolean, or by an integer among more than two; got {typeof(which)}")
     chosen = as_array(cases[-1])
     for i in reversed(range(len(cases) - 1)):
@@ -149,7 +138,7 @@ def complex(x: Any, y: Any) -> Any:
 
 def _unsigned(x: Any) -> Any:
     x = as_array(x)
-    return np.astype(x, np.dtype(f"u{_dtype(x).itemsize}"))
+    return np.astype(x, np.dtype(f"u{dtype_of(x).itemsize}"))
 
 
 def shift_right_logical(x: Any, y: Any) -> Any:
@@ -158,7 +147,7 @@ def shift_right_logical(x: Any, y: Any) -> Any:
     >>> int(shift_right_logical(np.int8(-1), np.int8(4)))
     15
     """
-    return np.astype(np.right_shift(_unsigned(x), _unsigned(y)), _dtype(x))[()]
+    return np.astype(np.right_shift(_unsigned(x), _unsigned(y)), dtype_of(x))[()]
 
 
 def shift_right_arithmetic(x: Any, y: Any) -> Any:
@@ -167,8 +156,8 @@ def shift_right_arithmetic(x: Any, y: Any) -> Any:
     >>> int(shift_right_arithmetic(np.int8(-16), np.int8(2)))
     -4
     """
-    signed = np.dtype(f"i{_dtype(x).itemsize}")
-    return np.astype(np.right_shift(np.astype(as_array(x), signed), np.astype(as_array(y), signed)), _dtype(x))[()]
+    signed = np.dtype(f"i{dtype_of(x).itemsize}")
+    return np.astype(np.right_shift(np.astype(as_array(x), signed), np.astype(as_array(y), signed)), dtype_of(x))[()]
 
 
 def population_count(x: Any) -> Any:
@@ -177,7 +166,7 @@ def population_count(x: Any) -> Any:
     >>> int(population_count(np.int8(-1)))
     8
     """
-    return np.astype(np.bitwise_count(_unsigned(x)), _dtype(x))[()]
+    return np.astype(np.bitwise_count(_unsigned(x)), dtype_of(x))[()]
 
 
 def clz(x: Any) -> Any:
@@ -187,10 +176,10 @@ def clz(x: Any) -> Any:
     31
     """
     bits = _unsigned(x)
-    width = 8 * _dtype(x).itemsize
+    width = 8 * dtype_of(x).itemsize
     for shift in [s for s in (1, 2, 4, 8, 16, 32) if s < width]:  # sets all bits after the first that is set
         bits = bits | (bits >> shift)
-    return np.astype(width - np.astype(np.bitwise_count(bits), np.int64), _dtype(x))[()]
+    return np.astype(width - np.astype(np.bitwise_count(bits), np.int64), dtype_of(x))[()]
 
 
 def convert_element_type(operand: Any, new_dtype: Any) -> Any:
@@ -200,9 +189,10 @@ def convert_element_type(operand: Any, new_dtype: Any) -> Any:
     array([ 1, -1], dtype=int32)
     """
     operand, dtype = as_array(operand), np.dtype(new_dtype)
-    if _dtype(operand).kind == "c" and dtype.kind not in "cb":
+    if dtype_of(operand).kind == "c" and dtype.kind not in "cb":
         operand = np.real(operand)
     return np.astype(operand, dtype)[()]
 
 
-__all__ = [n for n in dir() if not n.startswith("_") and n not in ("Any", "annotations", "as_array", "enum", "np", "typeof")]
+_IMPORTED = ("Any", "annotations", "as_array", "dtype_of", "enum", "np", "typeof")
+__all__ = [n for n in dir() if not n.startswith("_") and n not in _IMPORTED]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -12,6 +13,7 @@ from covector.core.avals import shape_of, typeof
 from covector.core.context import named_axes
 from covector.core.pytrees import tree_map
 from covector.primitives.arrays.indexing import gather_p
+from covector.primitives.arrays.shaping import reshape_to
 from covector.primitives.effects.collectives import all_gather_p, axis_index_p, pvary_p, repeated, total_over, unbound
 
 AxisName = Any
@@ -25,10 +27,7 @@ def axis_size(axis_name: AxisName) -> int:
         >>> vmap(lambda x: x / axis_size("i"), axis_name="i")(np.array([1.0, 2.0]))
         array([0.5, 1. ])
     """
-    size = 1
-    for name in _names(axis_name):
-        size *= _size(name)
-    return size
+    return math.prod(map(_size, _names(axis_name)))
 
 
 def _names(axis_name: AxisName) -> tuple[Any, ...]:
@@ -68,9 +67,7 @@ class Team(NamedTuple):
         names, stacked = _names(name), leaf
         for each in reversed(names):
             stacked = _stacked(stacked, each, axis)
-        if len(names) > 1:
-            shape = shape_of(stacked)
-            stacked = np.reshape(stacked, (*shape[:axis], -1, *shape[axis + len(names) :]))
+        stacked = _joined(stacked, axis, len(names)) if len(names) > 1 else stacked
         if self.members is None:
             return stacked
         return np.moveaxis(gather_p.bind(np.moveaxis(stacked, axis, 0), self.members), 0, axis)
@@ -86,6 +83,12 @@ def _stacked(x: Any, name: Any, axis: int) -> Any:
     if name in typeof(x).varying:
         return all_gather_p.bind(x, axes=(name,), count=count, axis=axis)
     return repeated(x, count, axis)
+
+
+def _joined(x: Any, axis: int, count: int) -> Any:
+    """Make so many axes, from one on, into one."""
+    shape = shape_of(x)
+    return reshape_to(x, (*shape[:axis], math.prod(shape[axis : axis + count]), *shape[axis + count :]))
 
 
 def _team(axis_name: AxisName, groups: Any, who: str) -> Team:
@@ -128,10 +131,8 @@ def psum(x: Any, axis_name: AxisName, *, axis_index_groups: Any = None) -> Any:
     if axis_index_groups is not None:
         team = _team(axis_name, axis_index_groups, "psum")
         return tree_map(lambda leaf: np.sum(team.gathered(leaf, axis_name, 0), axis=0), x)
-    names = _names(axis_name)
-    for name in names:
-        _size(name)
-    return tree_map(lambda leaf: total_over(leaf, names), x)
+    axis_size(axis_name)  # raises where nothing has the name
+    return tree_map(lambda leaf: total_over(leaf, _names(axis_name)), x)
 
 
 def pvary(x: Any, axis_name: AxisName) -> Any:
@@ -212,10 +213,7 @@ def all_gather(x: Any, axis_name: AxisName, *, axis_index_groups: Any = None, ax
 
     def one(leaf: Any) -> Any:
         stacked = team.gathered(leaf, axis_name, axis)
-        if not tiled:
-            return stacked
-        shape = shape_of(leaf)
-        return np.reshape(stacked, (*shape[:axis], team.size * shape[axis], *shape[axis + 1 :]))
+        return _joined(stacked, axis, 2) if tiled else stacked
 
     return tree_map(one, x)
 
@@ -277,10 +275,7 @@ def all_to_all(
         everything = team.gathered(leaf, axis_name, 0)
         mine = _own(everything, team, split_axis + 1, tiled, "all_to_all")
         parts = np.moveaxis(mine, 0, concat_axis)
-        if not tiled:
-            return parts
-        shape = shape_of(parts)
-        return np.reshape(parts, (*shape[:concat_axis], shape[concat_axis] * shape[concat_axis + 1], *shape[concat_axis + 2 :]))
+        return _joined(parts, concat_axis, 2) if tiled else parts
 
     return tree_map(one, x)
 

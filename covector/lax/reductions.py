@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from covector.core.avals import typeof
+from covector.core.avals import dtype_of, shape_of, typeof
 from covector.core.pytrees import tree_map
 from covector.lax.elementwise import convert_element_type
 from covector.lax.loops import scan
 from covector.lax.structure import full, pad
+from covector.numpy.contraction import LETTERS
 from covector.numpy.indexing import take
 from covector.numpy.registry import as_array
 
@@ -27,7 +28,7 @@ def reduce_sum(operand: Any, axes: Sequence[int]) -> Any:
     >>> reduce_sum(np.ones((2, 3)), (0,))
     array([2., 2., 2.])
     """
-    return np.sum(operand, axis=tuple(axes), dtype=typeof(operand).dtype)
+    return np.sum(operand, axis=tuple(axes), dtype=dtype_of(operand))
 
 
 def reduce_prod(operand: Any, axes: Sequence[int]) -> Any:
@@ -36,7 +37,7 @@ def reduce_prod(operand: Any, axes: Sequence[int]) -> Any:
     >>> reduce_prod(np.array([[2, 3], [4, 5]]), (1,))
     array([ 6, 20])
     """
-    return np.prod(operand, axis=tuple(axes), dtype=typeof(operand).dtype)
+    return np.prod(operand, axis=tuple(axes), dtype=dtype_of(operand))
 
 
 def reduce_max(operand: Any, axes: Sequence[int]) -> Any:
@@ -92,13 +93,13 @@ def reduce(operands: Any, init_values: Any, computation: Callable[..., Any], dim
     """
 
     def rows(x: Any) -> Any:
-        axes = sorted(d % len(typeof(x).shape) for d in dimensions)
+        axes = sorted(d % len(shape_of(x)) for d in dimensions)
         x = np.moveaxis(as_array(x), axes, range(len(axes)))
-        shape = typeof(x).shape
+        shape = shape_of(x)
         return np.reshape(x, (int(np.prod(shape[: len(axes)], dtype=int)), *shape[len(axes) :]))
 
     xs = tree_map(rows, operands)
-    init = tree_map(lambda i, x: full(typeof(x).shape[1:], i, typeof(x).dtype), init_values, xs)
+    init = tree_map(lambda i, x: full(shape_of(x)[1:], i, dtype_of(x)), init_values, xs)
     return scan(lambda carry, x: (computation(carry, x), None), init, xs)[0]
 
 
@@ -131,7 +132,7 @@ def cumsum(operand: Any, axis: int = 0, reverse: bool = False) -> Any:
     >>> cumsum(np.array([1, 2, 3]), reverse=True)
     array([6, 5, 3])
     """
-    return _running(lambda x, axis: np.cumsum(x, axis=axis, dtype=typeof(x).dtype), operand, axis, reverse)
+    return _running(lambda x, axis: np.cumsum(x, axis=axis, dtype=dtype_of(x)), operand, axis, reverse)
 
 
 def cumprod(operand: Any, axis: int = 0, reverse: bool = False) -> Any:
@@ -140,7 +141,7 @@ def cumprod(operand: Any, axis: int = 0, reverse: bool = False) -> Any:
     >>> cumprod(np.array([1, 2, 3]))
     array([1, 2, 6])
     """
-    return _running(lambda x, axis: np.cumprod(x, axis=axis, dtype=typeof(x).dtype), operand, axis, reverse)
+    return _running(lambda x, axis: np.cumprod(x, axis=axis, dtype=dtype_of(x)), operand, axis, reverse)
 
 
 def cummax(operand: Any, axis: int = 0, reverse: bool = False) -> Any:
@@ -203,7 +204,7 @@ def top_k(operand: Any, k: int, *, axis: int = -1) -> tuple[Any, Any]:
     array([5, 4])
     """
     operand = as_array(operand)
-    n = typeof(operand).shape[axis]
+    n = shape_of(operand)[axis]
     if not 0 <= k <= n:
         raise ValueError(f"top_k() got k={k} for an axis of {n} elements")
     order = np.flip(n - 1 - np.argsort(np.flip(operand, axis), axis=axis, kind="stable"), axis)
@@ -222,17 +223,16 @@ def dot_general(
     (5, 2, 4)
     """
     (left, right), (left_batch, right_batch) = dimension_numbers
-    n, m = len(typeof(lhs).shape), len(typeof(rhs).shape)
+    n, m = len(shape_of(lhs)), len(shape_of(rhs))
     a, b = list(range(n)), list(range(n, n + m))
     for i, j in zip((*left, *left_batch), (*right, *right_batch), strict=True):
-        if typeof(lhs).shape[i] != typeof(rhs).shape[j]:
+        if shape_of(lhs)[i] != shape_of(rhs)[j]:
             raise ValueError(f"dot_general() pairs axes {i} and {j} of different lengths: {typeof(lhs)} and {typeof(rhs)}")
         b[j] = a[i]
     batch = [a[i] for i in left_batch]
     paired = {*batch, *(a[i] for i in left)}
-    letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
     out = batch + [i for i in a if i not in paired] + [i for i in b if i not in paired]
-    spec = "{},{}->{}".format(*("".join(letters[i] for i in labels) for labels in (a, b, out)))
+    spec = "{},{}->{}".format(*("".join(LETTERS[i] for i in labels) for labels in (a, b, out)))
     if preferred_element_type is not None:
         lhs, rhs = convert_element_type(lhs, preferred_element_type), convert_element_type(rhs, preferred_element_type)
     return np.einsum(spec, as_array(lhs), as_array(rhs))[()]
@@ -244,7 +244,7 @@ def dot(lhs: Any, rhs: Any, precision: Any = None, preferred_element_type: Any =
     >>> float(dot(np.ones(3), np.ones(3)))
     3.0
     """
-    n, m = len(typeof(lhs).shape), len(typeof(rhs).shape)
+    n, m = len(shape_of(lhs)), len(shape_of(rhs))
     if n not in (1, 2) or m not in (1, 2):
         raise TypeError(f"dot() takes vectors and matrices; got {typeof(lhs)} and {typeof(rhs)}")
     return dot_general(lhs, rhs, (((n - 1,), (0,)), ((), ())), precision, preferred_element_type)
@@ -299,17 +299,17 @@ def reduce_window(
     apart = (1,) * ndim if window_dilation is None else tuple(window_dilation)
     extents = [(w - 1) * d + 1 for w, d in zip(window_dimensions, apart, strict=True)]
     if isinstance(padding, str):
-        dilated = [builtins.max(0, (n - 1) * d + 1) for n, d in zip(typeof(operand).shape, base, strict=True)]
+        dilated = [builtins.max(0, (n - 1) * d + 1) for n, d in zip(shape_of(operand), base, strict=True)]
         padding = padtype_to_pads(dilated, extents, strides, padding)
     x = pad(operand, init_value, [(low, high, d - 1) for (low, high), d in zip(padding, base, strict=True)])
     for axis, (window, stride, step, extent) in enumerate(zip(window_dimensions, strides, apart, extents, strict=True)):
-        stop = builtins.max(0, typeof(x).shape[axis] - extent + 1)
+        stop = builtins.max(0, shape_of(x)[axis] - extent + 1)
         before = (builtins.slice(None),) * axis
         parts = [x[(*before, builtins.slice(i * step, i * step + stop, stride))] for i in range(window)]
         x = parts[0]
         for part in parts[1:]:
             x = computation(x, part)
-    return computation(convert_element_type(init_value, typeof(x).dtype), x)
+    return computation(convert_element_type(init_value, dtype_of(x)), x)
 
 
 __all__ = [n for n in dir() if not n.startswith("_") and getattr(globals()[n], "__module__", "") == __name__]

@@ -15,14 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from covector.core.avals import typeof
+from covector.core.avals import dtype_of, shape_of, typeof
 from covector.numpy.at import at
 from covector.numpy.indexing import take
 from covector.numpy.registry import as_array
-
-
-def _shape(x: Any) -> tuple[int, ...]:
-    return tuple(typeof(x).shape)
 
 
 def _axis(axis: Any, ndim: int) -> int:
@@ -48,7 +44,7 @@ def broadcast(operand: Any, sizes: Sequence[int]) -> Any:
     >>> broadcast(np.arange(2), (3,)).shape
     (3, 2)
     """
-    return np.broadcast_to(as_array(operand), (*sizes, *_shape(operand)))
+    return np.broadcast_to(as_array(operand), (*sizes, *shape_of(operand)))
 
 
 def broadcast_in_dim(operand: Any, shape: Sequence[int], broadcast_dimensions: Sequence[int]) -> Any:
@@ -57,7 +53,7 @@ def broadcast_in_dim(operand: Any, shape: Sequence[int], broadcast_dimensions: S
     >>> broadcast_in_dim(np.arange(2), (2, 3), (0,)).shape
     (2, 3)
     """
-    old, shape = _shape(operand), tuple(shape)
+    old, shape = shape_of(operand), tuple(shape)
     if len(broadcast_dimensions) != len(old) or list(broadcast_dimensions) != sorted(set(broadcast_dimensions)):
         raise ValueError(f"broadcast_dimensions {tuple(broadcast_dimensions)} are no increasing axes for {typeof(operand)}")
     spread = [1] * len(shape)
@@ -72,9 +68,9 @@ def broadcast_to_rank(x: Any, rank: int) -> Any:
     >>> broadcast_to_rank(np.arange(2), 3).shape
     (1, 1, 2)
     """
-    if rank < len(_shape(x)):
+    if rank < len(shape_of(x)):
         raise ValueError(f"broadcast_to_rank() got rank {rank} for {typeof(x)}")
-    return np.reshape(as_array(x), (1,) * (rank - len(_shape(x))) + _shape(x))
+    return np.reshape(as_array(x), (1,) * (rank - len(shape_of(x))) + shape_of(x))
 
 
 def iota(dtype: Any, size: int) -> Any:
@@ -113,7 +109,7 @@ def full_like(x: Any, fill_value: Any, dtype: Any = None, shape: Sequence[int] |
     >>> full_like(np.arange(2), 7)
     array([7, 7])
     """
-    return full(_shape(x) if shape is None else shape, fill_value, typeof(x).dtype if dtype is None else dtype)
+    return full(shape_of(x) if shape is None else shape, fill_value, dtype_of(x) if dtype is None else dtype)
 
 
 def expand_dims(array: Any, dimensions: Sequence[int]) -> Any:
@@ -167,7 +163,7 @@ def pad(operand: Any, padding_value: Any, padding_config: Sequence[tuple[int, in
     >>> pad(np.array([1, 2, 3]), 0, [(-1, 1, 1)])
     array([0, 2, 0, 3, 0])
     """
-    shape = _shape(operand)
+    shape = shape_of(operand)
     if len(padding_config) != len(shape) or any(interior < 0 for _, _, interior in padding_config):
         raise ValueError(f"pad() needs (low, high, interior >= 0) for each axis of {typeof(operand)}; got {padding_config}")
     sizes, kept, places = [], [], []
@@ -182,8 +178,8 @@ def pad(operand: Any, padding_value: Any, padding_config: Sequence[tuple[int, in
         kept.append(builtins.slice(first, last))
         places.append(builtins.slice(low + first * step, low + first * step + (last - first) * step, step))
     if 0 in sizes or any(k.start == k.stop for k in kept):
-        return full(sizes, padding_value, typeof(operand).dtype)
-    return at(full(sizes, padding_value, typeof(operand).dtype))[tuple(places)].set(as_array(operand)[tuple(kept)])
+        return full(sizes, padding_value, dtype_of(operand))
+    return at(full(sizes, padding_value, dtype_of(operand)))[tuple(places)].set(as_array(operand)[tuple(kept)])
 
 
 def slice(
@@ -194,7 +190,7 @@ def slice(
     >>> slice(np.arange(5), (1,), (5,), (2,))
     array([1, 3])
     """
-    shape = _shape(operand)
+    shape = shape_of(operand)
     strides = [1] * len(shape) if strides is None else strides
     for n, start, limit, stride in zip(shape, start_indices, limit_indices, strides, strict=True):
         if not 0 <= start <= limit <= n or stride < 1:
@@ -208,7 +204,7 @@ def slice_in_dim(operand: Any, start_index: int | None, limit_index: int | None,
     >>> slice_in_dim(np.arange(5), 1, -1)
     array([1, 2, 3])
     """
-    axis = _axis(axis, len(_shape(operand)))
+    axis = _axis(axis, len(shape_of(operand)))
     return as_array(operand)[(builtins.slice(None),) * axis + (builtins.slice(start_index, limit_index, stride),)]
 
 
@@ -218,7 +214,7 @@ def index_in_dim(operand: Any, index: int, axis: int = 0, keepdims: bool = True)
     >>> index_in_dim(np.arange(5), -1)
     array([4])
     """
-    n = _shape(operand)[axis]
+    n = shape_of(operand)[axis]
     i = _axis(index, n)
     found = slice_in_dim(operand, i, i + 1, axis=axis)
     return found if keepdims else np.squeeze(found, axis)
@@ -248,7 +244,7 @@ def dynamic_slice(operand: Any, start_indices: Any, slice_sizes: Sequence[int]) 
     array([3, 4])
     """
     found = as_array(operand)
-    for axis, window in enumerate(_windows(_shape(operand), start_indices, slice_sizes)):
+    for axis, window in enumerate(_windows(shape_of(operand), start_indices, slice_sizes)):
         if window is not None:
             found = take(found, window, axis=axis)
     return found
@@ -260,8 +256,9 @@ def dynamic_slice_in_dim(operand: Any, start_index: Any, slice_size: int, axis: 
     >>> dynamic_slice_in_dim(np.arange(5), 1, 2)
     array([1, 2])
     """
-    axis = _axis(axis, len(_shape(operand)))
-    return take(as_array(operand), _clamped(start_index, _shape(operand)[axis], slice_size) + np.arange(slice_size), axis=axis)
+    shape = shape_of(operand)
+    axis = _axis(axis, len(shape))
+    return take(as_array(operand), _clamped(start_index, shape[axis], slice_size) + np.arange(slice_size), axis=axis)
 
 
 def dynamic_index_in_dim(operand: Any, index: Any, axis: int = 0, keepdims: bool = True) -> Any:
@@ -280,11 +277,11 @@ def dynamic_update_slice(operand: Any, update: Any, start_indices: Any) -> Any:
     >>> dynamic_update_slice(np.zeros(3), np.ones(2), (9,))
     array([0., 1., 1.])
     """
-    shape = _shape(operand)
-    windows = _windows(shape, start_indices, _shape(update))
+    shape = shape_of(operand)
+    windows = _windows(shape, start_indices, shape_of(update))
     index = np.ix_(*(np.arange(n) for n in shape))
     index = tuple(
-        i if w is None else np.reshape(w, (*_shape(i)[:axis], -1, *_shape(i)[axis + 1 :]))
+        i if w is None else np.reshape(w, (*shape_of(i)[:axis], -1, *shape_of(i)[axis + 1 :]))
         for axis, (i, w) in enumerate(zip(index, windows, strict=True))
     )
     return at(operand)[index].set(update) if shape else as_array(update)
@@ -296,7 +293,7 @@ def dynamic_update_slice_in_dim(operand: Any, update: Any, start_index: Any, axi
     >>> dynamic_update_slice_in_dim(np.zeros(3), np.ones(1), 1, 0)
     array([0., 1., 0.])
     """
-    starts: list[Any] = [0] * len(_shape(operand))
+    starts: list[Any] = [0] * len(shape_of(operand))
     starts[axis] = start_index
     return dynamic_update_slice(operand, update, starts)
 
@@ -307,8 +304,8 @@ def dynamic_update_index_in_dim(operand: Any, update: Any, index: Any, axis: int
     >>> dynamic_update_index_in_dim(np.zeros(3), 1.0, 1, 0)
     array([0., 1., 0.])
     """
-    if len(_shape(update)) != len(_shape(operand)):
-        update = np.expand_dims(as_array(update), _axis(axis, len(_shape(operand))))
+    if len(shape_of(update)) != len(shape_of(operand)):
+        update = np.expand_dims(as_array(update), _axis(axis, len(shape_of(operand))))
     return dynamic_update_slice_in_dim(operand, update, index, axis)
 
 
@@ -318,7 +315,7 @@ def collapse(operand: Any, start_dimension: int, stop_dimension: int | None = No
     >>> collapse(np.ones((2, 3, 4)), 1).shape
     (2, 12)
     """
-    shape = _shape(operand)
+    shape = shape_of(operand)
     start, stop, _ = builtins.slice(start_dimension, stop_dimension).indices(len(shape))
     size = int(np.prod(shape[start:stop], dtype=int))
     return np.reshape(as_array(operand), (*shape[:start], size, *shape[builtins.max(start, stop) :]))
@@ -339,7 +336,7 @@ def split(operand: Any, sizes: Sequence[int], axis: int = 0) -> list[Any]:
     >>> [len(x) for x in split(np.arange(5), (2, 3))]
     [2, 3]
     """
-    if builtins.sum(sizes) != _shape(operand)[axis]:
+    if builtins.sum(sizes) != shape_of(operand)[axis]:
         raise ValueError(f"split() got sizes {tuple(sizes)} for axis {axis} of {typeof(operand)}")
     return list(np.split(as_array(operand), [int(i) for i in np.cumsum(sizes)[:-1]], axis=axis))
 
