@@ -267,6 +267,14 @@ def sparse_sigmoid(x: Any) -> Any:
 # --- over an axis -----------------------------------------------------------------------------------------------------
 
 
+def _below_top(x: Any, axis: Any, where: Any) -> Any:
+    """``x`` less its largest element along an axis, so that no exponential overflows, and minus infinity but for ``where``."""
+    x = inexact(x)
+    raised = x if where is None else np.where(where, x, -np.inf)
+    top = np.max(raised, axis=axis, keepdims=True)
+    return raised - stop_gradient(np.where(np.isfinite(top), top, 0))
+
+
 def softmax(x: Any, axis: Any = -1, where: Any = None) -> Any:
     """``exp(x)`` over its sum along an axis.
 
@@ -279,10 +287,7 @@ def softmax(x: Any, axis: Any = -1, where: Any = None) -> Any:
         >>> softmax(np.array([1000.0, 1000.0]))
         array([0.5, 0.5])
     """
-    x = inexact(x)
-    raised = x if where is None else np.where(where, x, -np.inf)
-    top = np.max(raised, axis=axis, keepdims=True)
-    parts = np.exp(raised - stop_gradient(np.where(np.isfinite(top), top, 0)))
+    parts = np.exp(_below_top(x, axis, where))
     return parts / np.sum(parts, axis=axis, keepdims=True)
 
 
@@ -293,10 +298,7 @@ def log_softmax(x: Any, axis: Any = -1, where: Any = None) -> Any:
         >>> log_softmax(np.array([0.0, -2000.0]))
         array([    0., -2000.])
     """
-    x = inexact(x)
-    raised = x if where is None else np.where(where, x, -np.inf)
-    top = np.max(raised, axis=axis, keepdims=True)
-    shifted = raised - stop_gradient(np.where(np.isfinite(top), top, 0))
+    shifted = _below_top(x, axis, where)
     return shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
 
 
