@@ -21,7 +21,41 @@ from covector.numpy.registry import floating
 Function = Any  # of arrays, or None
 
 
-class Continuous:
+class Distribution:
+    """A distribution by its name and the names of its parameters; those with a default follow the others."""
+
+    variable: str
+    defaults: dict[str, float]
+
+    def __init__(self, name: str, shapes: str, support: Function):
+        self.name = name
+        self.shapes = tuple(shapes.split())
+        self.bounds = support
+
+    def __repr__(self) -> str:
+        return f"<distribution {self.name}>"
+
+    def _parameters(self, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
+        """The shape parameters, the location and, if there is one, the scale."""
+        names = (*self.shapes, *self.defaults)
+        if len(args) > len(names) or not set(kwargs) <= set(names[len(args) :]):
+            raise self._error(method, f"{len(args)} positional parameters and {', '.join(kwargs) or 'no keywords'}")
+        given = {**self.defaults, **dict(zip(names, args, strict=False)), **kwargs}
+        if len(given) < len(names):
+            raise self._error(method, "no " + ", ".join(n for n in self.shapes if n not in given))
+        return [floating(given[n]) for n in names]
+
+    def _error(self, method: str, got: str) -> errors.ArgumentError:
+        what = f"covector.scipy.stats.{self.name}.{method} got {got}."
+        signature = ", ".join([self.variable, *self.shapes, *(f"{name}={value:g}" for name, value in self.defaults.items())])
+        return errors.ArgumentError(errors.describe(what, fix=f"call it as {self.name}.{method}({signature})"))
+
+    def _missing(self, method: str) -> errors.UnsupportedFunctionError:
+        what = f"covector.scipy.stats.{self.name} has no {method}."
+        return errors.UnsupportedFunctionError(errors.describe(what, why="no formula of it is known to covector"))
+
+
+class Continuous(Distribution):
     """A continuous distribution with the parameters ``shapes``, a location and a scale.
 
     Args:
@@ -33,6 +67,8 @@ class Continuous:
         ppf, isf: the inverses of ``cdf`` and ``sf``.
         has_tails: whether ``cdf`` is exact where it is small, so that its logarithm means something.
     """
+
+    variable, defaults = "x", {"loc": 0.0, "scale": 1.0}
 
     def __init__(
         self,
@@ -49,42 +85,13 @@ class Continuous:
         isf: Function = None,
         has_tails: bool = True,
     ):
-        self.name = name
-        self.shapes = tuple(shapes.split())
-        self.bounds = support
+        super().__init__(name, shapes, support)
         self.has_tails = has_tails
-        self.standard = {
-            "logpdf": logpdf,
-            "cdf": cdf,
-            "sf": sf,
-            "logcdf": logcdf,
-            "logsf": logsf,
-            "ppf": ppf,
-            "isf": isf,
-        }
-
-    def __repr__(self) -> str:
-        return f"<distribution {self.name}>"
-
-    def _arguments(self, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[Any], Any, Any]:
-        """The shape parameters, the location and the scale."""
-        names = (*self.shapes, "loc", "scale")
-        if len(args) > len(names) or not set(kwargs) <= set(names[len(args) :]):
-            raise self._error(method, f"{len(args)} positional parameters and {', '.join(kwargs) or 'no keywords'}", names)
-        given = {"loc": 0.0, "scale": 1.0, **dict(zip(names, args, strict=False)), **kwargs}
-        if len(given) < len(names):
-            raise self._error(method, "no " + ", ".join(n for n in self.shapes if n not in given), names)
-        *shapes, loc, scale = (floating(given[n]) for n in names)
-        return shapes, loc, scale
-
-    def _error(self, method: str, got: str, names: tuple[str, ...]) -> errors.ArgumentError:
-        what = f"covector.scipy.stats.{self.name}.{method} got {got}."
-        signature = ", ".join([*self.shapes, "loc=0", "scale=1"])
-        return errors.ArgumentError(errors.describe(what, fix=f"call it as {self.name}.{method}(x, {signature})"))
+        self.standard = {"logpdf": logpdf, "cdf": cdf, "sf": sf, "logcdf": logcdf, "logsf": logsf, "ppf": ppf, "isf": isf}
 
     def _standardized(self, method: str, x: Any, args: Any, kwargs: Any) -> tuple[Any, list[Any], Any, Any, Any, Any]:
         """``(x - loc) / scale`` moved into the support, the shapes, the scale, and where it is below, above or outside."""
-        shapes, loc, scale = self._arguments(method, args, kwargs)
+        *shapes, loc, scale = self._parameters(method, args, kwargs)
         x = floating(x)
         z = (x - loc) / scale
         low, high = self.bounds(*shapes)
@@ -126,8 +133,7 @@ class Continuous:
             f = self.standard[name]
             if f is not None:
                 return lambda *args: derived(f(*args))
-        what = f"covector.scipy.stats.{self.name} has no {method}."
-        raise errors.UnsupportedFunctionError(errors.describe(what, why="no formula of it is known to covector"))
+        raise self._missing(method)
 
     def cdf(self, x: Any, *args: Any, **kwargs: Any) -> Any:
         """The probability of a value up to ``x``."""
@@ -160,7 +166,7 @@ class Continuous:
         return self._quantile("isf", q, args, kwargs, self.standard["isf"], self.standard["ppf"])
 
     def _quantile(self, method: str, q: Any, args: Any, kwargs: Any, own: Function, other: Function) -> Any:
-        shapes, loc, scale = self._arguments(method, args, kwargs)
+        *shapes, loc, scale = self._parameters(method, args, kwargs)
         q = floating(q)
         if own is None and other is None:
             self._given(method)
@@ -170,7 +176,7 @@ class Continuous:
         return np.where(possible, value * scale + loc, np.nan)[()]
 
 
-class Discrete:
+class Discrete(Distribution):
     """A distribution of integers, with the parameters ``shapes`` and a location.
 
     Args:
@@ -182,28 +188,18 @@ class Discrete:
         sf: ``sf(k, *shapes)`` likewise.
     """
 
+    variable, defaults = "k", {"loc": 0.0}
+
     def __init__(
         self, name: str, shapes: str, *, support: Function, logpmf: Function, cdf: Function = None, sf: Function = None
     ):
-        self.name = name
-        self.shapes = tuple(shapes.split())
-        self.bounds = support
+        super().__init__(name, shapes, support)
         self.mass = logpmf
         self.below = cdf
         self.beyond = sf
 
-    def __repr__(self) -> str:
-        return f"<distribution {self.name}>"
-
-    def _standardized(self, method: str, k: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        names = (*self.shapes, "loc")
-        given = {"loc": 0.0, **dict(zip(names, args, strict=False)), **kwargs}
-        if len(args) > len(names) or set(given) != set(names):
-            got = f"{len(args)} parameters and {', '.join(kwargs) or 'no keywords'}"
-            what = f"covector.scipy.stats.{self.name}.{method} got {got}."
-            fix = f"call it as {self.name}.{method}(k, {', '.join([*self.shapes, 'loc=0'])})"
-            raise errors.ArgumentError(errors.describe(what, fix=fix))
-        *shapes, loc = (floating(given[n]) for n in names)
+    def _standardized(self, method: str, k: Any, args: Any, kwargs: Any) -> Any:
+        *shapes, loc = self._parameters(method, args, kwargs)
         k = floating(k)
         return k - loc, shapes, self.bounds(*shapes)
 
@@ -228,8 +224,7 @@ class Discrete:
     def _known(self, method: str, own: Function, other: Function) -> Function:
         """The distribution function or the survival function, or the rest to 1 of the other."""
         if own is None and other is None:
-            what = f"covector.scipy.stats.{self.name} has no {method}."
-            raise errors.UnsupportedFunctionError(errors.describe(what, why="no formula of it is known to covector"))
+            raise self._missing(method)
         return own or (lambda *args: 1 - other(*args))
 
     def _at_most(self, method: str, k: Any, args: Any, kwargs: Any) -> Any:

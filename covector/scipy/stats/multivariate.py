@@ -12,14 +12,20 @@ import numpy as np
 from scipy import special
 
 from covector.core.avals import shape_of
+from covector.numpy.linalg import triangular_solve
 from covector.numpy.reductions import logsumexp
 from covector.numpy.registry import as_array, floating
 from covector.scipy.stats.continuous import LOG_2, LOG_2PI
 
 
+def _solved(root: Any, b: Any) -> Any:
+    """``inv(root) @ b``, given a Cholesky factor."""
+    return triangular_solve(root, b, left_side=True, lower=True)
+
+
 def _squares(deviation: Any, root: Any) -> Any:
     """``d.T @ inv(root @ root.T) @ d`` for vectors along the last axis, given a Cholesky factor."""
-    white = np.linalg.solve(root, np.swapaxes(np.reshape(deviation, (-1, shape_of(root)[-1])), 0, 1))
+    white = _solved(root, np.swapaxes(np.reshape(deviation, (-1, shape_of(root)[-1])), 0, 1))
     return np.reshape(np.sum(white * white, axis=0), shape_of(deviation)[:-1])
 
 
@@ -92,29 +98,19 @@ class _Dirichlet(_WithDensity):
 
 
 class _Wishart(_WithDensity):
-    """Sums of outer products of normal vectors."""
+    """Sums of outer products of normal vectors (power 1), and the inverses of such matrices (power -1)."""
+
+    def __init__(self, power: int):
+        self.power = power
 
     def logpdf(self, x: Any, df: Any, scale: Any) -> Any:
         """The logarithm of the density at a positive definite matrix ``f[n,n]``."""
         x, df = floating(x), floating(df)
         n = shape_of(x)[-1]
         root, of_scale = np.linalg.cholesky(x), np.linalg.cholesky(_matrix(scale, n))
-        white = np.linalg.solve(of_scale, root)
-        size = (df - n - 1) / 2 * _log_determinant(root) - np.sum(white * white) / 2
-        return size - df / 2 * _log_determinant(of_scale) - df * n / 2 * LOG_2 - _log_multigamma(df / 2, n)
-
-
-class _InverseWishart(_WithDensity):
-    """Inverses of matrices of Wishart's distribution."""
-
-    def logpdf(self, x: Any, df: Any, scale: Any) -> Any:
-        """The logarithm of the density at a positive definite matrix ``f[n,n]``."""
-        x, df = floating(x), floating(df)
-        n = shape_of(x)[-1]
-        root, of_scale = np.linalg.cholesky(x), np.linalg.cholesky(_matrix(scale, n))
-        white = np.linalg.solve(root, of_scale)
-        size = -(df + n + 1) / 2 * _log_determinant(root) - np.sum(white * white) / 2
-        return size + df / 2 * _log_determinant(of_scale) - df * n / 2 * LOG_2 - _log_multigamma(df / 2, n)
+        white = _solved(of_scale, root) if self.power == 1 else _solved(root, of_scale)
+        size = (self.power * df - n - 1) / 2 * _log_determinant(root) - np.sum(white * white) / 2
+        return size - self.power * df / 2 * _log_determinant(of_scale) - df * n / 2 * LOG_2 - _log_multigamma(df / 2, n)
 
 
 def _log_multigamma(a: Any, n: int) -> Any:
@@ -147,7 +143,7 @@ class _Multinomial:
 
 
 multivariate_normal, multivariate_t, dirichlet = _MultivariateNormal(), _MultivariateT(), _Dirichlet()
-wishart, invwishart, vonmises_fisher, multinomial = _Wishart(), _InverseWishart(), _VonMisesFisher(), _Multinomial()
+wishart, invwishart, vonmises_fisher, multinomial = _Wishart(1), _Wishart(-1), _VonMisesFisher(), _Multinomial()
 
 
 class gaussian_kde:
