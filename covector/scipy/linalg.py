@@ -21,7 +21,7 @@ import scipy.linalg as _scipy
 from covector.core.avals import shape_of, typeof
 from covector.numpy.indexing import take
 from covector.numpy.linalg import triangular_solve
-from covector.numpy.registry import as_array, inexact
+from covector.numpy.registry import as_array, inexact, known_array
 from covector.primitives.linalg.analytic import analytic_p
 from covector.primitives.linalg.factoring import lu_p, schur_p
 from covector.primitives.linalg.solving import read_triangle
@@ -29,7 +29,7 @@ from covector.primitives.linalg.sylvester import sylvester_p
 from covector.scipy.structured import solve_banded as solve_banded
 from covector.scipy.structured import solve_toeplitz as solve_toeplitz
 from covector.scipy.structured import solveh_banded as solveh_banded
-from covector.scipy.subspaces import null_space_of
+from covector.transforms.utilities import stop_gradient
 
 
 def _adjoint(a: Any) -> Any:
@@ -407,7 +407,12 @@ def null_space(A: Any, rcond: float | None = None) -> Any:
         array([[0.],
                [1.]])
     """
-    return null_space_of(inexact(A), rcond)
+    A = inexact(A)
+    known = known_array(stop_gradient(A), null_space)
+    _, s, vh = np.linalg.svd(known, full_matrices=True)
+    limit = max(known.shape) * np.finfo(known.dtype).eps if rcond is None else rcond
+    basis = np.conj(vh[np.sum(s > np.max(s, initial=0) * limit) :].T)
+    return basis - np.linalg.pinv(known) @ ((A - stop_gradient(A)) @ basis)  # its tangent is -pinv(a) @ da @ basis
 
 
 # --- matrices of a pattern --------------------------------------------------------------------------------------------

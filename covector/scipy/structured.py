@@ -14,6 +14,7 @@ import scipy.linalg
 
 from covector.core.avals import ShapedArray, shape_of, typeof
 from covector.numpy.registry import inexact
+from covector.primitives.math.cumulative import shift_p
 from covector.transforms.callbacks import pure_callback
 from covector.transforms.custom_solves import custom_linear_solve
 from covector.transforms.utilities import stop_gradient
@@ -33,12 +34,8 @@ def _solved(matvec: Callable[[Any], Any], b: Any, solvers: tuple[Solver, Solver]
 
 
 def _moved(x: Any, by: int) -> Any:
-    """Moved along the first axis, with zeros for what comes in."""
-    if by == 0:
-        return x
-    n = shape_of(x)[0]
-    none = np.zeros((min(abs(by), n), *shape_of(x)[1:]), typeof(x).dtype)
-    return np.concatenate([x[by:], none]) if by > 0 else np.concatenate([none, x[:by]])
+    """Moved towards the beginning of the first axis, with zeros for what comes in."""
+    return shift_p.bind(x, axis=0, by=-by) if by else x
 
 
 def solve_banded(l_and_u: tuple[int, int], ab: Any, b: Any, **ignored: Any) -> Any:
