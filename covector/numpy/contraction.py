@@ -9,7 +9,7 @@ import math
 import operator
 import warnings
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -38,22 +38,17 @@ LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ" + "".join(map(c
 # --- dot and its kin ----------------------------------------------------------------------------------------------------
 
 
-@implements(np.dot, out=2)
-def _dot(a: Any, b: Any) -> Any:
+def _over_last(who: str, from_end: int, a: Any, b: Any) -> Any:
+    """The sum over the last axis of a and the one of b that is so far from the end."""
     a, b = as_array(a), as_array(b)
     a_ndim, b_ndim = len(shape_of(a)), len(shape_of(b))
     if not a_ndim or not b_ndim:
         return a * b
-    return _tensordot(a, b, (a_ndim - 1,), (max(b_ndim - 2, 0),), "numpy.dot")
+    return _tensordot(a, b, (a_ndim - 1,), (max(b_ndim - from_end, 0),), who)
 
 
-@implements(np.inner)
-def _inner(a: Any, b: Any, /) -> Any:
-    a, b = as_array(a), as_array(b)
-    a_ndim, b_ndim = len(shape_of(a)), len(shape_of(b))
-    if not a_ndim or not b_ndim:
-        return a * b
-    return _tensordot(a, b, (a_ndim - 1,), (b_ndim - 1,), "numpy.inner")
+implements(np.dot, out=2)(partial(_over_last, "numpy.dot", 2))
+implements(np.inner)(partial(_over_last, "numpy.inner", 1))
 
 
 @implements(np.vdot)
@@ -84,7 +79,7 @@ def _flat(x: Any) -> Any:
     return reshape_to(x, (math.prod(shape_of(x)),))
 
 
-@implements(np.tensordot)
+@implements(np.tensordot, np.linalg.tensordot)
 def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     """``numpy.tensordot``."""
     a, b = as_array(a), as_array(b)
@@ -120,11 +115,6 @@ def _tensordot_subscripts(a_ndim: int, b_ndim: int, a_axes: tuple[int, ...], b_a
         b[j] = a[i]
     out = [c for c in a if c not in b] + [c for c in b if c not in a]
     return f"{a},{''.join(b)}->{''.join(out)}"
-
-
-@implements(np.linalg.tensordot)
-def _linalg_tensordot(x1: Any, x2: Any, /, *, axes: Any = 2) -> Any:
-    return tensordot(x1, x2, axes)
 
 
 @implements(np.kron)
@@ -174,16 +164,12 @@ def _vecmat(x1: Any, x2: Any, axes: Any = None) -> Any:
     return _generalized(x1, x2, axes, lambda x, y: contract_stacks(_conjugate(x), y, "i,ij->j", "numpy.vecmat"))
 
 
+implements(np.linalg.vecdot)(_vecdot)
 register_ufunc(np.matmul, _matmul)
 register_ufunc(np.vecdot, _vecdot)
 for _name, _handler in (("matvec", _matvec), ("vecmat", _vecmat)):  # new in NumPy 2.2
     if hasattr(np, _name):
         register_ufunc(getattr(np, _name), _handler)
-
-
-@implements(np.linalg.vecdot)
-def _linalg_vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
-    return _vecdot(x1, x2, axis=axis)
 
 
 def _last(x: Any, axis: int, who: str) -> Any:
@@ -200,15 +186,8 @@ def _matrix_transpose(x: Any, /) -> Any:
     return np.swapaxes(x, -1, -2)
 
 
-@implements(np.linalg.diagonal)
-def _linalg_diagonal(x: Any, /, *, offset: int = 0) -> Any:
-    return np.diagonal(x, offset, axis1=-2, axis2=-1)
-
-
-@implements(np.linalg.trace)
-def _linalg_trace(x: Any, /, *, offset: int = 0, dtype: Any = None) -> Any:
-    return np.trace(x, offset, axis1=-2, axis2=-1, dtype=dtype)
-
+implements(np.linalg.diagonal)(partial(np.diagonal, axis1=-2, axis2=-1))
+implements(np.linalg.trace)(partial(np.trace, axis1=-2, axis2=-1))
 
 PLANE_VECTORS_ARE_REFUSED = np.lib.NumpyVersion(np.__version__) >= "2.5.0"
 

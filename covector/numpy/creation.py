@@ -7,6 +7,7 @@ functions of its own; on arguments without tracers they are NumPy's.
 from __future__ import annotations
 
 import operator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -105,23 +106,17 @@ def _like(a: Any, dtype: Any, shape: Any) -> tuple[tuple[int, ...], Any]:
     return tuple(shape), np.dtype(dtype) if dtype is not None else dtype_of(a)
 
 
-@implements(np.zeros_like)
-def zeros_like(
-    a: Any, dtype: Any = None, order: Any = "K", subok: bool = True, shape: Any = None, *, device: Any = None
-) -> Any:
-    return np.zeros(*_like(a, dtype, shape), device=device)
+def _implement_like(function: Callable[..., Any], make: Callable[..., Any]) -> None:
+    @implements(function)
+    def handler(
+        a: Any, dtype: Any = None, order: Any = "K", subok: bool = True, shape: Any = None, *, device: Any = None
+    ) -> Any:
+        return make(*_like(a, dtype, shape), device=device)
 
 
-@implements(np.ones_like)
-def ones_like(a: Any, dtype: Any = None, order: Any = "K", subok: bool = True, shape: Any = None, *, device: Any = None) -> Any:
-    return np.ones(*_like(a, dtype, shape), device=device)
-
-
-@implements(np.empty_like)
-def empty_like(
-    prototype: Any, /, dtype: Any = None, order: Any = "K", subok: bool = True, shape: Any = None, *, device: Any = None
-) -> Any:
-    return np.empty(*_like(prototype, dtype, shape), device=device)
+_implement_like(np.zeros_like, np.zeros)
+_implement_like(np.ones_like, np.ones)
+_implement_like(np.empty_like, np.empty)
 
 
 @implements(np.full_like)
@@ -226,19 +221,16 @@ def _promotion_key(x: Any) -> Any:
     return WEAK_TYPES[dtype_of(x).kind](0) if is_weak(x) else dtype_of(x)
 
 
-@implements(np.result_type)
-def result_type(*arrays_and_dtypes: Any) -> Any:
-    return np.result_type(*map(_promotion_key, arrays_and_dtypes))
-
-
 @implements(np.can_cast)
 def can_cast(from_: Any, to: Any, casting: Any = "safe") -> bool:
     return np.can_cast(dtype_of(from_) if isinstance(from_, TracerBase) else from_, to, casting)
 
 
-@implements(np.common_type)
-def common_type(*arrays: Any) -> Any:
-    return np.common_type(*(np.empty(0, dtype_of(a)) for a in arrays))
+implements(np.result_type)(lambda *arrays_and_dtypes: np.result_type(*map(_promotion_key, arrays_and_dtypes)))
+implements(np.common_type)(lambda *arrays: np.common_type(*(np.empty(0, dtype_of(a)) for a in arrays)))
+implements(np.iscomplexobj)(lambda x: dtype_of(x).kind == "c")
+implements(np.isrealobj)(lambda x: dtype_of(x).kind != "c")
+implements(np.astype)(lambda x, dtype, /, *, copy=True, device=None: x.astype(dtype, copy=copy))
 
 
 @implements(np.min_scalar_type)
@@ -247,24 +239,7 @@ def min_scalar_type(a: Any, /) -> Any:
     return dtype_of(a)
 
 
-@implements(np.iscomplexobj)
-def iscomplexobj(x: Any) -> bool:
-    return dtype_of(x).kind == "c"
-
-
-@implements(np.isrealobj)
-def isrealobj(x: Any) -> bool:
-    return dtype_of(x).kind != "c"
-
-
-@implements(np.astype)
-def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Any:
-    return x.astype(dtype, copy=copy)
-
-
 # --- text: a tracer prints its type -----------------------------------------------------------------------------------
 
 
-@implements(np.array_repr, np.array_str, np.array2string)
-def array_repr(a: Any, *args: Any, **options: Any) -> str:
-    return repr(a)
+implements(np.array_repr, np.array_str, np.array2string)(lambda a, *args, **options: repr(a))

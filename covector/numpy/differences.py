@@ -7,20 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from covector.numpy.indexing import take
+from covector.numpy.indexing import part_along, take
 from covector.numpy.joining import concatenate
-from covector.numpy.registry import as_array, canonical_axes, canonical_axis, implements
+from covector.numpy.registry import as_array, canonical_axes, canonical_axis, cast, implements, inexact
 from covector.numpy.shapes import broadcast_to, ravel
 from covector.primitives.arrays.shaping import convert_to, reshape_to
 from covector.primitives.arrays.subscripts import concrete, index
 from covector.primitives.math.identity import stop_gradient_p
 
 FLOAT64 = np.dtype(np.float64)
-
-
-def _along(a: Any, axis: int, part: Any) -> Any:
-    """``a[..., part, ...]`` with the part at an axis."""
-    return index(a, (*(slice(None),) * axis, part))
 
 
 # --- differences ------------------------------------------------------------------------------------------------------
@@ -42,7 +37,7 @@ def diff(a: Any, n: Any = 1, axis: Any = -1, prepend: Any = np._NoValue, append:
     a = concatenate([p for p in parts if p is not None], axis)
     subtract = np.not_equal if a.dtype == np.bool_ else np.subtract
     for _ in range(n):
-        a = subtract(_along(a, axis, slice(1, None)), _along(a, axis, slice(None, -1)))
+        a = subtract(part_along(a, axis, slice(1, None)), part_along(a, axis, slice(None, -1)))
     return a
 
 
@@ -73,16 +68,14 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
     f = as_array(f)
     if f.dtype.kind == "b" and f.ndim:
         raise TypeError("numpy.gradient of booleans: they have no differences")
-    if f.dtype.kind in "biu":
-        f = convert_to(f, FLOAT64)
+    f = inexact(f)
     ordered = axis if isinstance(axis, tuple) else (axis,)
     axes = range(f.ndim) if axis is None else [canonical_axis(i, f.ndim, "gradient") for i in ordered]
     canonical_axes(tuple(axes), f.ndim, "gradient")
-    if len(varargs) not in (0, 1, len(axes)):
+    arrays_fit = len(varargs) == len(axes) or not any(map(np.ndim, varargs))
+    if len(varargs) not in (0, 1, len(axes)) or not arrays_fit:
         raise TypeError("invalid number of arguments")
     spacings = [1.0] * len(axes) if not varargs else list(varargs) * (len(axes) if len(varargs) == 1 else 1)
-    if len(varargs) == 1 and len(axes) != 1 and np.ndim(varargs[0]):
-        raise TypeError("invalid number of arguments")
     if edge_order > 2:
         raise ValueError("'edge_order' greater than 2 not supported")
     if any(f.shape[i] < edge_order + 1 for i in axes):
@@ -99,11 +92,9 @@ def _gradient_along(f: Any, spacing: Any, axis: int, edge_order: int) -> Any:
     if np.ndim(spacing) > 1:
         raise ValueError("distances must be either scalars or 1d")
     if np.ndim(spacing) == 1:
-        x = as_array(spacing)
+        x = inexact(spacing)
         if x.shape[0] != n:
             raise ValueError("when 1d, distances must match the length of the corresponding dimension")
-        if x.dtype.kind in "biu":
-            x = convert_to(x, FLOAT64)
         steps = x[1:] - x[:-1]
         steps = reshape_to(steps, (n - 1, *(1,) * (f.ndim - 1 - axis)))
         h, k = steps[:-1], steps[1:]
@@ -113,9 +104,9 @@ def _gradient_along(f: Any, spacing: Any, axis: int, edge_order: int) -> Any:
         first = last = (spacing, spacing)
 
     def at(i: int) -> Any:
-        return _along(f, axis, slice(i, i + 1 or None))
+        return part_along(f, axis, slice(i, i + 1 or None))
 
-    before, here, after = (_along(f, axis, slice(i, n - 2 + i)) for i in range(3))
+    before, here, after = (part_along(f, axis, slice(i, n - 2 + i)) for i in range(3))
     if np.ndim(spacing) == 1:
         inner = -k / (h * (h + k)) * before + (k - h) / (h * k) * here + h / (k * (h + k)) * after
     else:
@@ -140,7 +131,7 @@ def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: Any = -1) -> Any:
         d = diff(x, axis=0 if x.ndim == 1 else axis)
         if x.ndim == 1:
             d = reshape_to(d, (*d.shape, *(1,) * (y.ndim - 1 - axis)))
-    heights = _along(y, axis, slice(1, None)) + _along(y, axis, slice(None, -1))
+    heights = part_along(y, axis, slice(1, None)) + part_along(y, axis, slice(None, -1))
     return np.sum(d * heights / 2.0, axis=axis)
 
 
@@ -161,8 +152,8 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
     """
     x, xp, fp = as_array(x), as_array(xp), as_array(fp)
     dtype = np.dtype(np.complex128 if fp.dtype.kind == "c" else np.float64)
-    cast = _safely if period is None else convert_to  # as NumPy does
-    x, xp, fp = cast(x, FLOAT64), cast(xp, FLOAT64), cast(fp, dtype)
+    casting = "safe" if period is None else "unsafe"  # as NumPy does
+    x, xp, fp = cast(x, FLOAT64, casting), cast(xp, FLOAT64, casting), cast(fp, dtype, casting)
     if xp.ndim != 1 or fp.ndim != 1:
         raise ValueError("Data points must be 1-D sequences")
     if period is not None:
@@ -182,12 +173,6 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
     inside = _on_line(x, index(xp, i), index(xp, i + 1), index(fp, i), index(fp, i + 1), all_finite)
     out = np.where(np.less(x, xp[0]), below, np.where(np.greater(x, xp[-1]), above, inside))
     return np.where(np.isnan(x), convert_to(x, dtype), out)
-
-
-def _safely(x: Any, dtype: Any) -> Any:
-    if not np.can_cast(x.dtype, dtype, "safe"):
-        raise TypeError(f"Cannot cast array data from {x.dtype!r} to {dtype!r} according to the rule 'safe'")
-    return convert_to(x, dtype)
 
 
 def _on_line(x: Any, x0: Any, x1: Any, f0: Any, f1: Any, all_finite: bool) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -76,9 +77,7 @@ def _bound(bound: Any, dtype: Any) -> Any:
 # --- rounding ---------------------------------------------------------------------------------------------------------
 
 
-@implements(np.round, np.around, out=2)
-def round_(a: Any, decimals: int = 0) -> Any:
-    return round_p.bind(as_array(a), decimals=int(decimals))
+implements(np.round, np.around, out=2)(lambda a, decimals=0: round_p.bind(as_array(a), decimals=int(decimals)))
 
 
 def _round_method(self: Any, ndigits: int | None = None) -> Any:
@@ -95,22 +94,15 @@ def _round_method(self: Any, ndigits: int | None = None) -> Any:
 register_method("__round__", _round_method)
 
 
-@implements(np.fix, out=1)
-def fix(x: Any) -> Any:
-    return np.trunc(as_array(x))
-
+implements(np.fix, out=1)(lambda x: np.trunc(as_array(x)))
 
 # --- complex numbers --------------------------------------------------------------------------------------------------
 
 
-@implements(np.real)
-def real_(val: Any) -> Any:
-    return real(as_argument(val))
-
-
-@implements(np.imag)
-def imag_(val: Any) -> Any:
-    return imag(as_argument(val))
+implements(np.real)(lambda val: real(as_argument(val)))
+implements(np.imag)(lambda val: imag(as_argument(val)))
+implements(np.iscomplex)(lambda x: np.not_equal(imag(as_array(x)), 0))
+implements(np.isreal)(lambda x: np.equal(imag(as_array(x)), 0))
 
 
 @implements(np.angle)
@@ -118,16 +110,6 @@ def angle(z: Any, deg: bool = False) -> Any:
     z = as_array(z)
     result = np.arctan2(imag(z) if dtype_of(z).kind == "c" else 0, real(z))
     return result * (180 / math.pi) if deg else result
-
-
-@implements(np.iscomplex)
-def iscomplex(x: Any) -> Any:
-    return np.not_equal(imag(as_array(x)), 0)
-
-
-@implements(np.isreal)
-def isreal(x: Any) -> Any:
-    return np.equal(imag(as_array(x)), 0)
 
 
 @implements(np.real_if_close)
@@ -142,7 +124,7 @@ def real_if_close(a: Any, tol: float = 100) -> Any:
 # --- tests of numbers -------------------------------------------------------------------------------------------------
 
 
-def _signed_infinity(function: Any, x: Any, negative: bool) -> Any:
+def _signed_infinity(x: Any, negative: bool) -> Any:
     x = as_array(x)
     if dtype_of(x).kind == "c":
         raise TypeError(f"This operation is not supported for {dtype_of(x)} values because it would be ambiguous.")
@@ -150,14 +132,8 @@ def _signed_infinity(function: Any, x: Any, negative: bool) -> Any:
     return np.logical_and(np.isinf(x), sign if negative else np.logical_not(sign))
 
 
-@implements(np.isneginf, out=1)
-def isneginf(x: Any) -> Any:
-    return _signed_infinity(np.isneginf, x, negative=True)
-
-
-@implements(np.isposinf, out=1)
-def isposinf(x: Any) -> Any:
-    return _signed_infinity(np.isposinf, x, negative=False)
+implements(np.isneginf, out=1)(partial(_signed_infinity, negative=True))
+implements(np.isposinf, out=1)(partial(_signed_infinity, negative=False))
 
 
 @implements(np.isclose)
@@ -220,17 +196,15 @@ def nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, ne
     if dtype.kind != "f":
         return x
     limits = np.finfo(dtype)
-    x = np.where(isposinf(x), limits.max if posinf is None else posinf, x)
-    x = np.where(isneginf(x), limits.min if neginf is None else neginf, x)
+    x = np.where(np.isposinf(x), limits.max if posinf is None else posinf, x)
+    x = np.where(np.isneginf(x), limits.min if neginf is None else neginf, x)
     return np.where(np.isnan(x), nan, x)
 
 
 # --- sinc, i0, unwrap -------------------------------------------------------------------------------------------------
 
 
-@implements(np.sinc)
-def sinc(x: Any) -> Any:
-    return sinc_p.bind(as_array(x), order=0)
+implements(np.sinc)(lambda x: sinc_p.bind(as_array(x), order=0))
 
 
 @implements(np.i0)
@@ -284,28 +258,21 @@ def _negative(x: Any) -> Any:
     return x < 0
 
 
-def _beyond_one(x: Any) -> Any:
-    return np.abs(x) > 1
+def _extend(name: str, outside: Any) -> None:
+    function, ufunc = getattr(np.emath, name), getattr(np, name)
 
-
-def _extend(function: Any, ufunc: np.ufunc, outside: Any) -> None:
     @implements(function)
     def extended(x: Any) -> Any:
         return ufunc(_in_complex_domain(x, function, outside))
 
 
-for _function, _ufunc, _outside in (
-    *((np.emath.sqrt, np.sqrt, _negative), (np.emath.log, np.log, _negative)),
-    *((np.emath.log2, np.log2, _negative), (np.emath.log10, np.log10, _negative)),
-    *((np.emath.arcsin, np.arcsin, _beyond_one), (np.emath.arccos, np.arccos, _beyond_one)),
-    (np.emath.arctanh, np.arctanh, _beyond_one),
-):
-    _extend(_function, _ufunc, _outside)
+for _name in ("sqrt", "log", "log2", "log10"):
+    _extend(_name, _negative)
+for _name in ("arcsin", "arccos", "arctanh"):
+    _extend(_name, lambda x: np.abs(x) > 1)
 
 
-@implements(np.emath.logn)
-def emath_logn(n: Any, x: Any) -> Any:
-    return np.emath.log(x) / np.emath.log(n)
+implements(np.emath.logn)(lambda n, x: np.emath.log(x) / np.emath.log(n))
 
 
 @implements(np.emath.power)

@@ -108,11 +108,5 @@ def _shifted(x: Any, axes: Any, shift: Callable[[int], int]) -> Any:
     return np.roll(x, [shift(shape_of(x)[a]) for a in axes], axes)
 
 
-@implements(np.fft.fftshift)
-def fftshift(x: Any, axes: Any = None) -> Any:
-    return _shifted(x, axes, lambda n: n // 2)
-
-
-@implements(np.fft.ifftshift)
-def ifftshift(x: Any, axes: Any = None) -> Any:
-    return _shifted(x, axes, lambda n: -(n // 2))
+implements(np.fft.fftshift)(lambda x, axes=None: _shifted(x, axes, lambda n: n // 2))
+implements(np.fft.ifftshift)(lambda x, axes=None: _shifted(x, axes, lambda n: -(n // 2)))

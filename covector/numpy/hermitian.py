@@ -11,8 +11,8 @@ from covector.core import errors
 from covector.core.avals import dtype_of, shape_of, typeof
 from covector.core.primitive import TracerBase
 from covector.core.text.notation import register_notation
-from covector.numpy.registry import as_array
-from covector.primitives.arrays.shaping import convert_to, real_dtype
+from covector.numpy.registry import inexact
+from covector.primitives.arrays.shaping import real_dtype
 from covector.primitives.linalg.matrix_functions import matrix_function_p
 from covector.primitives.linalg.solving import adjoint, check_matrices
 
@@ -49,8 +49,7 @@ def matrix_function(f: Callable[[Any], Any], a: Any, UPLO: str = "L") -> Any:
 
     Source: N. J. Higham, "Functions of Matrices" (2008); the derivatives are Daleckii's and Krein's, by divided differences.
     """
-    a = as_array(a)
-    a = convert_to(a, np.dtype(np.float64)) if dtype_of(a).kind in "biu" else a
+    a = inexact(a)
     check_matrices("covector.numpy.linalg.matrix_function", typeof(a))
     if UPLO not in ("L", "U"):
         raise ValueError("UPLO argument must be 'L' or 'U'")

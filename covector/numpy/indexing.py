@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -13,13 +13,18 @@ from covector.core.asked import call_of
 from covector.core.avals import dtype_of, shape_of
 from covector.core.source import user_source
 from covector.core.tracer import Tracer
-from covector.numpy.registry import as_array, canonical_axis, contains_tracer, implements, reject_out
+from covector.numpy.registry import array_and_axis, as_array, canonical_axis, contains_tracer, implements, reject_out
 from covector.primitives.arrays.indexing import check_bounds, spread_p
 from covector.primitives.arrays.selection import select_p
 from covector.primitives.arrays.shaping import convert_to, reshape_to
 from covector.primitives.arrays.subscripts import concrete_mask, index, known
 
 # --- reading by integer arrays ----------------------------------------------------------------------------------------
+
+
+def part_along(a: Any, axis: int, part: Any) -> Any:
+    """``a[..., part, ...]`` with the part at an axis."""
+    return index(a, (*(slice(None),) * axis, part))
 
 
 @implements(np.take)
@@ -40,8 +45,7 @@ def take(a: Any, indices: Any, axis: Any = None, out: Any = None, mode: str = "r
     if axis is None or not a.ndim:
         a, axis = np.ravel(a), 0 if axis is None else axis
     axis = canonical_axis(axis, a.ndim, "take")
-    n = a.shape[axis]
-    return index(a, (*(slice(None),) * axis, _within(indices, n, mode)))
+    return part_along(a, axis, _within(indices, a.shape[axis], mode))
 
 
 def _within(indices: Any, n: int, mode: str) -> Any:
@@ -117,10 +121,7 @@ def diag(v: Any, k: Any = 0) -> Any:
     return spread_p.bind(v, i + max(-k, 0), i + max(k, 0), shape=(n + abs(k), n + abs(k)))
 
 
-@implements(np.diagflat)
-def diagflat(v: Any, k: Any = 0) -> Any:
-    """``numpy.diagflat``."""
-    return diag(np.ravel(as_array(v)), k)
+implements(np.diagflat)(lambda v, k=0: diag(np.ravel(as_array(v)), k))
 
 
 @implements(np.trace, out=5)
@@ -143,20 +144,18 @@ def triu(m: Any, k: Any = 0) -> Any:
     return select_p.bind(np.tri(*m.shape[-2:], k=k - 1, dtype=bool), np.zeros((), m.dtype), m)
 
 
-@implements(np.tril_indices_from)
-def tril_indices_from(arr: Any, k: Any = 0) -> Any:
-    """``numpy.tril_indices_from``: the shape of a traced array is known."""
-    if arr.ndim != 2:
-        raise ValueError("input array must be 2-d")
-    return np.tril_indices(arr.shape[0], k, arr.shape[1])
+def _indices_from(function: Callable[..., Any], of_shape: Callable[..., Any]) -> None:
+    """The indices of a triangle of a traced array, whose shape is known."""
+
+    @implements(function)
+    def handler(arr: Any, k: Any = 0) -> Any:
+        if arr.ndim != 2:
+            raise ValueError("input array must be 2-d")
+        return of_shape(arr.shape[0], k, arr.shape[1])
 
 
-@implements(np.triu_indices_from)
-def triu_indices_from(arr: Any, k: Any = 0) -> Any:
-    """``numpy.triu_indices_from``: the shape of a traced array is known."""
-    if arr.ndim != 2:
-        raise ValueError("input array must be 2-d")
-    return np.triu_indices(arr.shape[0], k, arr.shape[1])
+_indices_from(np.tril_indices_from, np.tril_indices)
+_indices_from(np.triu_indices_from, np.triu_indices)
 
 
 @implements(np.diag_indices_from)
@@ -220,26 +219,17 @@ def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0)
     return out
 
 
-@implements(np.nonzero)
-def nonzero(a: Any) -> Any:
-    """``numpy.nonzero``; the array must be known (as it is under ``grad`` and ``jvp``)."""
-    return np.nonzero(_positions_of(a, "nonzero"))
+def _where_not_zero(function: Callable[..., Any]) -> None:
+    """A function whose argument must be known (as it is under ``grad`` and ``jvp``)."""
+
+    @implements(function)
+    def handler(a: Any) -> Any:
+        what, fix = "the number of nonzero elements", "keep the shape: np.where(a != 0, x, other)"
+        return function(known(as_array(a), f"np.{function.__name__}", what, fix))
 
 
-@implements(np.flatnonzero)
-def flatnonzero(a: Any) -> Any:
-    """``numpy.flatnonzero``; the array must be known."""
-    return np.flatnonzero(_positions_of(a, "flatnonzero"))
-
-
-@implements(np.argwhere)
-def argwhere(a: Any) -> Any:
-    """``numpy.argwhere``; the array must be known."""
-    return np.argwhere(_positions_of(a, "argwhere"))
-
-
-def _positions_of(a: Any, function: str) -> Any:
-    return known(as_array(a), f"np.{function}", "the number of nonzero elements", "keep the shape: np.where(a != 0, x, other)")
+for _function in (np.nonzero, np.flatnonzero, np.argwhere):
+    _where_not_zero(_function)
 
 
 # --- positions --------------------------------------------------------------------------------------------------------
@@ -277,34 +267,27 @@ def ravel_multi_index(multi_index: Any, dims: Any, mode: Any = "raise", order: s
     return flat
 
 
-@implements(np.put_along_axis)
-def put_along_axis(arr: Any, indices: Any, values: Any, axis: Any) -> None:
-    raise _in_place(np.put_along_axis, arr, "places = np.ix_(...); x = covector.at(x)[places].set(values)")
+# --- writing in place ---------------------------------------------------------------------------------------------------
+
+IN_PLACE: dict[Callable[..., Any], str] = {
+    np.put_along_axis: "places = np.ix_(...); x = covector.at(x)[places].set(values)",
+    np.place: "x = np.where(mask, values, x)",
+    np.putmask: "x = np.where(mask, values, x)",
+    np.copyto: "x = np.where(where, src, x); np.ones_like(x) * value instead of np.full_like(A, value)",
+    np.fill_diagonal: "x = covector.at(x)[np.diag_indices_from(x)].set(value)",
+    np.put: "x = covector.at(np.ravel(x))[indices].set(values).reshape(x.shape)",
+}
+"""Functions that write into their first argument, and what to write instead."""
 
 
-@implements(np.place)
-def place(arr: Any, mask: Any, vals: Any) -> None:
-    raise _in_place(np.place, arr, "x = np.where(mask, values, x)")
+def _refuse_in_place(function: Callable[..., Any], fix: str) -> None:
+    @implements(function)
+    def handler(*args: Any, **options: Any) -> NoReturn:
+        raise _in_place(function, next(iter((*args, *options.values()))), fix)
 
 
-@implements(np.putmask)
-def putmask(a: Any, mask: Any, values: Any) -> None:
-    raise _in_place(np.putmask, a, "x = np.where(mask, values, x)")
-
-
-@implements(np.copyto)
-def copyto(dst: Any, src: Any, casting: str = "same_kind", where: Any = True) -> None:
-    raise _in_place(np.copyto, dst, "x = np.where(where, src, x); np.ones_like(x) * value instead of np.full_like(A, value)")
-
-
-@implements(np.fill_diagonal)
-def fill_diagonal(a: Any, val: Any, wrap: bool = False) -> None:
-    raise _in_place(np.fill_diagonal, a, "x = covector.at(x)[np.diag_indices_from(x)].set(value)")
-
-
-@implements(np.put)
-def put(a: Any, ind: Any, v: Any, mode: str = "raise") -> None:
-    raise _in_place(np.put, a, "x = covector.at(np.ravel(x))[indices].set(values).reshape(x.shape)")
+for _function, _fix in IN_PLACE.items():
+    _refuse_in_place(_function, _fix)
 
 
 def _in_place(function: Callable[..., Any], target: Any, fix: str) -> errors.InPlaceWriteError:
@@ -329,7 +312,7 @@ def _in_place(function: Callable[..., Any], target: Any, fix: str) -> errors.InP
 @implements(np.delete)
 def delete(arr: Any, obj: Any, axis: Any = None) -> Any:
     """``numpy.delete``; what to delete must be known."""
-    arr, axis = _with_axis(arr, axis, "delete")
+    arr, axis = array_and_axis(arr, axis, "delete")
     obj = obj if isinstance(obj, slice) else known(obj, "np.delete", "the places to delete")
     kept = np.delete(np.arange(arr.shape[axis]), obj)
     return take(arr, kept, axis)
@@ -338,7 +321,7 @@ def delete(arr: Any, obj: Any, axis: Any = None) -> Any:
 @implements(np.insert)
 def insert(arr: Any, obj: Any, values: Any, axis: Any = None) -> Any:
     """``numpy.insert``; where to insert must be known."""
-    arr, axis = _with_axis(arr, axis, "insert")
+    arr, axis = array_and_axis(arr, axis, "insert")
     n = arr.shape[axis]
     places = np.arange(*obj.indices(n)) if isinstance(obj, slice) else np.asarray(known(obj, "np.insert", "the places"))
     if places.dtype == np.bool_:
@@ -369,11 +352,3 @@ def insert(arr: Any, obj: Any, values: Any, axis: Any = None) -> Any:
     source[places] = np.arange(n, n + len(places))
     source[~is_new] = np.arange(n)
     return take(np.concatenate([arr, values], axis), source, axis)
-
-
-def _with_axis(arr: Any, axis: Any, function: str) -> tuple[Any, int]:
-    """The array and the axis to work along: flattened where it is None."""
-    arr = as_array(arr)
-    if axis is None:
-        return np.ravel(arr), 0
-    return arr, canonical_axis(axis, arr.ndim, function)

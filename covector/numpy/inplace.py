@@ -111,7 +111,15 @@ def memory_is_shared(array: Any) -> bool:
     return not known or references_to_base(array) > BASE_OF_ONE_VIEW
 
 
-def refused(what: str, value: Any, ufunc: np.ufunc, why: str = "") -> errors.InPlaceWriteError:
+UNCOUNTED = "this Python does not count all references, so nobody can tell whether the write would be missed elsewhere"
+MISSED = (
+    "a traced value is immutable, and an array cannot hold one: the name would be bound to a new value, and whoever"
+    " else refers to the old one (another name, the caller of this function, a view, what it is a view of) would not"
+    " see the write"
+)
+
+
+def refused(what: str, value: Any, ufunc: np.ufunc) -> errors.InPlaceWriteError:
     """The error for a write in place that somebody would miss."""
     symbol = SYMBOLS.get(ufunc, "+")
     part = {"+": "add", "*": "multiply", "-": "subtract", "/": "divide", "**": "power"}.get(symbol)
@@ -120,22 +128,16 @@ def refused(what: str, value: Any, ufunc: np.ufunc, why: str = "") -> errors.InP
         errors.describe(
             f"a {symbol}= x writes in place into {what} of type {typeof(value)} that is, or may be, also referred to"
             " elsewhere.",
-            why=why
-            or "a traced value is immutable, and an array cannot hold one: the name would be bound to a new value, and whoever"
-            " else refers to the old one (another name, the caller of this function, a view, what it is a view of) would not"
-            " see the write",
+            why=MISSED if COUNTS_ARE_KNOWN else UNCOUNTED,
             fix=f"a = a {symbol} x; to write into part of an array: a = {part}",
         )
     )
 
 
-UNCOUNTED = "this Python does not count all references, so nobody can tell whether the write would be missed elsewhere"
-
-
 def written_into_array(ufunc: np.ufunc, array: Any, references: int, compute: Any) -> Any:
     """The value that the name of a plain array is bound to by ``array += x``, where x is traced."""
     if not COUNTS_ARE_KNOWN or references > IN_ONE_PLACE["array"] or memory_is_shared(array):
-        raise refused("an array", array, ufunc, "" if COUNTS_ARE_KNOWN else UNCOUNTED)
+        raise refused("an array", array, ufunc)
     if not array.flags.writeable:
         raise ValueError("output array is read-only")
     return as_written(compute(), array, ufunc)
@@ -179,7 +181,7 @@ def in_place_operator(ufunc: np.ufunc, compute: Any) -> Any:
             and references_to_viewed(viewed) <= VIEWED_BY_ONE
             and is_augmented_assignment(sys._getframe(1))
         ):
-            raise refused("a traced value", self, ufunc, "" if COUNTS_ARE_KNOWN else UNCOUNTED)
+            raise refused("a traced value", self, ufunc)
         result = compute(self, other)
         return as_written(result, self, ufunc) if issubclass(type(result), (Tracer, np.ndarray, np.generic)) else result
 

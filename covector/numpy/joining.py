@@ -3,31 +3,21 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from covector.core.avals import broadcast_shapes
 from covector.core.tracer import Tracer
-from covector.numpy.indexing import take
-from covector.numpy.registry import as_array, canonical_axes, canonical_axis, contains_tracer, implements, reject_out
+from covector.numpy.indexing import part_along, take
+from covector.numpy.registry import as_array, canonical_axes, canonical_axis, cast, contains_tracer, implements, reject_out
 from covector.numpy.shapes import broadcast_to, ravel, reshape, swapaxes
 from covector.primitives.arrays.joining import concatenate_p, stack_p
-from covector.primitives.arrays.shaping import convert_to, reshape_to
+from covector.primitives.arrays.shaping import reshape_to
 from covector.primitives.arrays.subscripts import index, known
 
 # --- join -------------------------------------------------------------------------------------------------------------
-
-
-def _in_dtype(arrays: list[Any], dtype: Any, casting: str) -> list[Any]:
-    """The arrays, converted where a dtype for the result is given."""
-    if dtype is None:
-        return arrays
-    for a in arrays:
-        if not np.can_cast(a.dtype, dtype, casting):  # type: ignore[arg-type]
-            raise TypeError(f"Cannot cast array data from {a.dtype!r} to {np.dtype(dtype)!r} according to the rule {casting!r}")
-    return [convert_to(a, np.dtype(dtype)) for a in arrays]
 
 
 def _elements(arrays: Any) -> list[Any]:
@@ -65,7 +55,7 @@ def concatenate(arrays: Any, axis: Any = 0, out: Any = None, *, dtype: Any = Non
                     f" {d}, the array at index 0 has size {m} and the array at index {i} has size {n}"
                 )
     if dtype is not None:
-        parts = _in_dtype(parts, dtype, casting)
+        parts = [cast(a, dtype, casting) for a in parts]
     return parts[0] if len(parts) == 1 else concatenate_p.bind(*parts, axis=axis)
 
 
@@ -78,7 +68,7 @@ def stack(arrays: Any, axis: Any = 0, *, dtype: Any = None, casting: str = "same
     if any(a.shape != layers[0].shape for a in layers):
         raise ValueError("all input arrays must have the same shape")
     axis = canonical_axis(axis, layers[0].ndim + 1, "stack")
-    return stack_p.bind(*_in_dtype(layers, dtype, casting), axis=axis)
+    return stack_p.bind(*(layers if dtype is None else [cast(a, dtype, casting) for a in layers]), axis=axis)
 
 
 @implements(np.vstack)
@@ -94,16 +84,8 @@ def hstack(tup: Any, *, dtype: Any = None, casting: str = "same_kind") -> Any:
     return concatenate(arrays, 0 if arrays and arrays[0].ndim == 1 else 1, dtype=dtype, casting=casting)
 
 
-@implements(np.dstack)
-def dstack(tup: Any) -> Any:
-    """``numpy.dstack``."""
-    return concatenate([np.atleast_3d(a) for a in _elements(tup)], 2)
-
-
-@implements(np.column_stack)
-def column_stack(tup: Any) -> Any:
-    """``numpy.column_stack``."""
-    return concatenate([a if a.ndim > 1 else reshape(a, (-1, 1)) for a in _elements(tup)], 1)
+implements(np.dstack)(lambda tup: concatenate([np.atleast_3d(a) for a in _elements(tup)], 2))
+implements(np.column_stack)(lambda tup: concatenate([a if a.ndim > 1 else reshape(a, (-1, 1)) for a in _elements(tup)], 1))
 
 
 @implements(np.block)
@@ -150,10 +132,6 @@ def append(arr: Any, values: Any, axis: Any = None) -> Any:
 # --- split ------------------------------------------------------------------------------------------------------------
 
 
-def _part(a: Any, axis: int, part: slice) -> Any:
-    return index(a, (*(slice(None),) * axis, part))
-
-
 @implements(np.array_split)
 def array_split(ary: Any, indices_or_sections: Any, axis: Any = 0) -> list[Any]:
     """``numpy.array_split``; where to split must be known."""
@@ -168,7 +146,7 @@ def array_split(ary: Any, indices_or_sections: Any, axis: Any = 0) -> list[Any]:
         cuts = list(np.cumsum([short + 1] * longer + [short] * (sections - longer)))[:-1]
     else:
         cuts = list(where)
-    return [_part(a, axis, slice(start, stop)) for start, stop in zip([0, *cuts], [*cuts, None], strict=True)]
+    return [part_along(a, axis, slice(start, stop)) for start, stop in zip([0, *cuts], [*cuts, None], strict=True)]
 
 
 @implements(np.split)
@@ -181,31 +159,18 @@ def split(ary: Any, indices_or_sections: Any, axis: Any = 0) -> list[Any]:
     return array_split(a, where, axis)
 
 
-@implements(np.hsplit)
-def hsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
-    """``numpy.hsplit``."""
-    a = as_array(ary)
-    if a.ndim == 0:
-        raise ValueError("hsplit only works on arrays of 1 or more dimensions")
-    return split(a, indices_or_sections, 1 if a.ndim > 1 else 0)
+def _splitting(function: Callable[..., Any], rank: int, axis: int) -> None:
+    @implements(function)
+    def handler(ary: Any, indices_or_sections: Any) -> list[Any]:
+        a = as_array(ary)
+        if a.ndim < rank:
+            raise ValueError(f"{function.__name__} only works on arrays of {rank} or more dimensions")
+        return split(a, indices_or_sections, min(axis, a.ndim - 1))
 
 
-@implements(np.vsplit)
-def vsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
-    """``numpy.vsplit``."""
-    a = as_array(ary)
-    if a.ndim < 2:
-        raise ValueError("vsplit only works on arrays of 2 or more dimensions")
-    return split(a, indices_or_sections, 0)
-
-
-@implements(np.dsplit)
-def dsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
-    """``numpy.dsplit``."""
-    a = as_array(ary)
-    if a.ndim < 3:
-        raise ValueError("dsplit only works on arrays of 3 or more dimensions")
-    return split(a, indices_or_sections, 2)
+_splitting(np.hsplit, 1, 1)
+_splitting(np.vsplit, 2, 0)
+_splitting(np.dsplit, 3, 2)
 
 
 def unstack(x: Any, /, *, axis: Any = 0) -> tuple[Any, ...]:
@@ -214,7 +179,7 @@ def unstack(x: Any, /, *, axis: Any = 0) -> tuple[Any, ...]:
     if x.ndim == 0:
         raise ValueError("Input array must be at least 1-d.")
     axis = canonical_axis(axis, x.ndim, "unstack")
-    return tuple(index(x, (*(slice(None),) * axis, i)) for i in range(x.shape[axis]))
+    return tuple(part_along(x, axis, i) for i in range(x.shape[axis]))
 
 
 if hasattr(np, "unstack"):  # since NumPy 2.1
@@ -274,22 +239,17 @@ def flip(m: Any, axis: Any = None) -> Any:
     return index(m, tuple(slice(None, None, -1) if i in axes else slice(None) for i in range(m.ndim)))
 
 
-@implements(np.flipud)
-def flipud(m: Any) -> Any:
-    """``numpy.flipud``."""
-    m = as_array(m)
-    if m.ndim < 1:
-        raise ValueError("Input must be >= 1-d.")
-    return flip(m, 0)
+def _flipping(function: Callable[..., Any], axis: int) -> None:
+    @implements(function)
+    def handler(m: Any) -> Any:
+        m = as_array(m)
+        if m.ndim <= axis:
+            raise ValueError(f"Input must be >= {axis + 1}-d.")
+        return flip(m, axis)
 
 
-@implements(np.fliplr)
-def fliplr(m: Any) -> Any:
-    """``numpy.fliplr``."""
-    m = as_array(m)
-    if m.ndim < 2:
-        raise ValueError("Input must be >= 2-d.")
-    return flip(m, 1)
+_flipping(np.flipud, 0)
+_flipping(np.fliplr, 1)
 
 
 @implements(np.rot90)
@@ -335,4 +295,4 @@ def _rolled(a: Any, by: Any, axis: int) -> Any:
     if isinstance(by, Tracer):
         return take(a, np.remainder(np.arange(n) - by, n), axis)
     by = operator.index(by[()]) % n
-    return concatenate([_part(a, axis, slice(n - by, None)), _part(a, axis, slice(n - by))], axis) if by else a
+    return concatenate([part_along(a, axis, slice(n - by, None)), part_along(a, axis, slice(n - by))], axis) if by else a

@@ -42,6 +42,7 @@ from covector.primitives.linalg.solving import (
     triangular_solve_p,
 )
 from covector.primitives.math.contraction import contract, mismatch
+from covector.primitives.math.reductions import keep_axes
 
 # The classes of NumPy's named tuples, which have no public name.
 _functions: tuple[Any, ...] = (np.linalg.eig, np.linalg.eigh, np.linalg.qr, np.linalg.slogdet, np.linalg.svd)
@@ -79,8 +80,7 @@ def _eigh(a: Any, UPLO: str = "L") -> Any:
 @implements(np.linalg.eigvalsh)
 def _eigvalsh(a: Any, UPLO: str = "L") -> Any:
     lower = _is_lower(UPLO)
-    (values,) = eigh_p.bind(_matrices(a, "eigvalsh"), lower=lower, vectors=False)
-    return values
+    return eigh_p.bind(_matrices(a, "eigvalsh"), lower=lower, vectors=False)[0]
 
 
 @implements(np.linalg.eig)
@@ -90,8 +90,7 @@ def _eig(a: Any) -> Any:
 
 @implements(np.linalg.eigvals)
 def _eigvals(a: Any) -> Any:
-    (values,) = eig_p.bind(_matrices(a, "eigvals"), vectors=False)
-    return values
+    return eig_p.bind(_matrices(a, "eigvals"), vectors=False)[0]
 
 
 @implements(np.linalg.svd)
@@ -115,9 +114,7 @@ def _hermitian_svd(a: Any, compute_uv: bool) -> Any:
     return _SVDResult(u, np.take_along_axis(s, order, axis=-1), adjoint(u * row(sign)))
 
 
-@implements(np.linalg.svdvals)
-def _svdvals(x: Any, /) -> Any:
-    return _svd(x, compute_uv=False)
+_svdvals = implements(np.linalg.svdvals)(partial(_svd, compute_uv=False))
 
 
 @implements(np.linalg.qr)
@@ -211,14 +208,8 @@ def _inv(a: Any) -> Any:
     return inv_p.bind(_matrices(a, "inv"), checked=True)
 
 
-@implements(np.linalg.det)
-def _det(a: Any) -> Any:
-    return det_p.bind(_matrices(a, "det"))
-
-
-@implements(np.linalg.slogdet)
-def _slogdet(a: Any) -> Any:
-    return _SlogdetResult(*slogdet_p.bind(_matrices(a, "slogdet")))
+implements(np.linalg.det)(lambda a: det_p.bind(_matrices(a, "det")))
+implements(np.linalg.slogdet)(lambda a: _SlogdetResult(*slogdet_p.bind(_matrices(a, "slogdet"))))
 
 
 @implements(np.linalg.pinv)
@@ -352,8 +343,7 @@ def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> 
         axes: tuple[int, ...] = tuple(range(ndim))
         out = norm_p.bind(x, order=2.0, axes=axes)
     else:
-        given = range(ndim) if axis is None else axis if isinstance(axis, tuple) else (_integer_axis(axis),)
-        axes = tuple(canonical_axis(k, ndim, "numpy.linalg.norm") for k in given)
+        axes = _axes_of(axis if axis is None or isinstance(axis, tuple) else _integer_axis(axis), ndim, "numpy.linalg.norm")
         if len(axes) == 1:
             out = _vector_norm(x, ord, axes)
         elif len(axes) == 2:
@@ -362,9 +352,13 @@ def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> 
             out = _matrix_norm(x, "fro" if ord is None else ord, *axes)
         else:
             raise ValueError("Improper number of dimensions to norm.")
-    if not keepdims:
-        return out
-    return reshape_to(out, tuple(1 if i in axes else n for i, n in enumerate(shape_of(x))))
+    return keep_axes(out, x, axes) if keepdims else out
+
+
+def _axes_of(axis: Any, ndim: int, who: str) -> tuple[int, ...]:
+    """The axes of a norm, in the order given; None for all."""
+    given = range(ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    return tuple(canonical_axis(k, ndim, who) for k in given)
 
 
 def _integer_axis(axis: Any) -> int:
@@ -414,16 +408,12 @@ def _matrix_norm(x: Any, ord: Any, rows: int, columns: int) -> Any:
 @implements(np.linalg.vector_norm)
 def _linalg_vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:
     x = inexact(x)
-    shape = shape_of(x)
-    given = range(len(shape)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-    axes = tuple(canonical_axis(k, len(shape), "numpy.linalg.vector_norm") for k in given)
+    axes = _axes_of(axis, len(shape_of(x)), "numpy.linalg.vector_norm")
     out = _vector_norm(x, ord, axes)
-    return reshape_to(out, tuple(1 if i in axes else n for i, n in enumerate(shape))) if keepdims else out
+    return keep_axes(out, x, axes) if keepdims else out
 
 
-@implements(np.linalg.matrix_norm)
-def _linalg_matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
-    return _norm(x, ord, (-2, -1), keepdims)
+implements(np.linalg.matrix_norm)(partial(_norm, ord="fro", axis=(-2, -1)))
 
 
 @implements(np.linalg.cond)

@@ -8,30 +8,24 @@ import numpy as np
 
 from covector.core.primitive import TracerBase
 from covector.core.tracer import unsupported
-from covector.numpy.indexing import take
+from covector.numpy.indexing import part_along, take
 from covector.numpy.joining import concatenate, flip
 from covector.numpy.registry import as_array, implements
 from covector.numpy.shapes import broadcast_to
 from covector.primitives.arrays.indexing import embed_p
 from covector.primitives.arrays.shaping import convert_to
-from covector.primitives.arrays.subscripts import index, known
+from covector.primitives.arrays.subscripts import known
+
+STATISTICS = {"maximum": np.max, "mean": np.mean, "median": np.median, "minimum": np.min}
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "constant": {"constant_values": 0},
-    "edge": {},
-    "empty": {},
     "linear_ramp": {"end_values": 0},
-    "maximum": {"stat_length": None},
-    "mean": {"stat_length": None},
-    "median": {"stat_length": None},
-    "minimum": {"stat_length": None},
-    "reflect": {"reflect_type": "even"},
-    "symmetric": {"reflect_type": "even"},
-    "wrap": {},
+    **{mode: {"stat_length": None} for mode in STATISTICS},
+    **{mode: {"reflect_type": "even"} for mode in ("reflect", "symmetric")},
+    **{mode: {} for mode in ("edge", "empty", "wrap")},
 }
 """The modes, and the option that each takes with its default."""
-
-STATISTICS = {"maximum": np.max, "mean": np.mean, "median": np.median, "minimum": np.min}
 
 
 @implements(np.pad)
@@ -100,7 +94,7 @@ def _padded_axis(a: Any, axis: int, lo: int, hi: int, mode: str, option: Any) ->
     if mode in ("edge", "wrap", "reflect", "symmetric"):
         return take(a, np.pad(np.arange(n), (lo, hi), mode), axis)  # type: ignore[call-overload]
     if mode == "linear_ramp":
-        first, last = (index(a, (*(slice(None),) * axis, i)) for i in (0, n - 1))
+        first, last = (part_along(a, axis, i) for i in (0, n - 1))
         sides = [_ramp(a, axis, lo, option[0], first), flip(_ramp(a, axis, hi, option[1], last), axis)]
     else:
         values = option if mode == "constant" else _statistics(a, axis, mode, option)
@@ -119,8 +113,7 @@ def _statistics(a: Any, axis: int, mode: str, lengths: Any) -> list[Any]:
     before, after = (n, n) if lengths is None else (min(m, n) for m in lengths)
     if 0 in (before, after) and mode in ("maximum", "minimum"):
         raise ValueError("stat_length of 0 yields no value for padding")
-    lead = (slice(None),) * axis
-    ends = [index(a, (*lead, slice(before))), index(a, (*lead, slice(n - after, None)))]
+    ends = [part_along(a, axis, slice(before)), part_along(a, axis, slice(n - after, None))]
     values = [STATISTICS[mode](end, axis=axis, keepdims=True) for end in ends]  # type: ignore[operator]
     return [np.round(v) for v in values] if a.dtype.kind in "iu" else values
 
@@ -145,6 +138,5 @@ def _odd_reflection(a: Any, axis: int, lo: int, hi: int, mode: str) -> Any:
     sign = np.where(mirrored, -1, 1).reshape(shape).astype(a.dtype)
     of_last = (2 * periods + 2 * mirrored).reshape(shape).astype(a.dtype)
     of_first = (-2 * periods).reshape(shape).astype(a.dtype)
-    lead = (slice(None),) * axis
-    first, last = index(a, (*lead, slice(0, 1))), index(a, (*lead, slice(n - 1, n)))
+    first, last = part_along(a, axis, slice(0, 1)), part_along(a, axis, slice(n - 1, n))
     return sign * take(a, place, axis) + of_last * last + of_first * first

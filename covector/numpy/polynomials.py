@@ -7,6 +7,7 @@ here, unless what would be dropped is traced: its derivative would be lost.  Whe
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from covector.core import errors
 from covector.core.avals import Zero, array_aval, dtype_of, shape_of, typeof
 from covector.core.kinds import Opaque
 from covector.core.primitive import Primitive, TracerBase
-from covector.numpy.registry import as_array, implements, known_array
+from covector.numpy.registry import as_array, implements, inexact, known_array
 from covector.primitives.arrays.selection import select_p
 from covector.primitives.arrays.shaping import convert_to
 from covector.primitives.arrays.subscripts import concrete
@@ -59,14 +60,8 @@ def _combine(ufunc: np.ufunc, a1: Any, a2: Any) -> Any:
     return ufunc(_padded(a1, length), _padded(a2, length))
 
 
-@implements(np.polyadd)
-def polyadd(a1: Any, a2: Any) -> Any:
-    return _combine(np.add, a1, a2)
-
-
-@implements(np.polysub)
-def polysub(a1: Any, a2: Any) -> Any:
-    return _combine(np.subtract, a1, a2)
+implements(np.polyadd)(partial(_combine, np.add))
+implements(np.polysub)(partial(_combine, np.subtract))
 
 
 @implements(np.polymul)
@@ -149,10 +144,9 @@ def poly(seq_of_zeros: Any) -> Any:
 @implements(np.roots)
 def roots(p: Any) -> Any:
     """The zeros of a polynomial: the eigenvalues of its companion matrix."""
-    p = _coefficients(p)
+    p = inexact(_coefficients(p))
     if len(shape_of(p)) != 1:
         raise ValueError("Input must be a rank-1 array.")
-    p = p if dtype_of(p).kind in "fc" else convert_to(p, np.dtype(np.float64))
     values = concrete(p)
     if values is not None:
         return roots_p.bind(p, count=len(np.roots(values)))

@@ -84,8 +84,6 @@ def _quantile(a: Any, q: Any, axis: Any, method: str, keepdims: bool, weights: A
         raise ValueError(f"{method!r} is not a valid method. Use one of: {list(METHODS)}")
     if len(shape_of(q)) > 2:
         raise ValueError("q must be a scalar or 1d")
-    if skip_nan and not as_array(a).size:
-        return np.nanmean(a, axis=axis, keepdims=keepdims)
     data, kept = first_axis(a, axis, "quantile")
     if weights is not None:
         result = _weighted(a, data, q, axis, method, weights, skip_nan)
@@ -159,9 +157,7 @@ def _weights_of(a: Any, data: Any, axis: Any, weights: Any) -> Any:
     if shape_of(weights) != shape_of(a):
         if axis is None:
             raise TypeError("Axis must be specified when shapes of a and weights differ.")
-        if weights.ndim != 1 or isinstance(axis, (tuple, list)):
-            raise ValueError("Shape of weights must be consistent with shape of a along specified axis.")
-        if weights.shape[0] != data.shape[0]:
+        if weights.ndim != 1 or isinstance(axis, (tuple, list)) or weights.shape[0] != data.shape[0]:
             raise ValueError("Shape of weights must be consistent with shape of a along specified axis.")
         return np.broadcast_to(reshape_to(weights, (*weights.shape, *(1,) * (data.ndim - 1))), data.shape)
     values = concrete(weights)

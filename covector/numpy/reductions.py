@@ -5,14 +5,14 @@ Means, variances and what is computed from them are in `covector.numpy.statistic
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
 
 from covector.core.avals import broadcast_shapes, dtype_of, shape_of, typeof
 from covector.core.primitive import TracerBase, apply_to_one
-from covector.numpy.registry import as_array, canonical_axes, canonical_axis, implements, reject_out, with_kept_axes
+from covector.numpy.registry import array_and_axis, as_array, canonical_axes, canonical_axis, implements, reject_out
 from covector.primitives.arrays.shaping import convert_to, reduce_sum_p
 from covector.primitives.math.cumulative import cummax_p, cummin_p, cumprod_p, cumsum_p
 from covector.primitives.math.reductions import (
@@ -141,7 +141,9 @@ def _count_nonzero(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
 # --- max, min and ptp -------------------------------------------------------------------------------------------------
 
 
-def _extremum(primitive: Any, combine: np.ufunc, a: Any, axis: Any, keepdims: Any, initial: Any, where: Any) -> Any:
+def _extremum(
+    primitive: Any, combine: Any, a: Any, axis: Any = None, keepdims: Any = False, initial: Any = NO_VALUE, where: Any = True
+) -> Any:
     a = as_array(a)
     if initial is NO_VALUE:
         if where is not True:
@@ -158,14 +160,8 @@ def _extremum(primitive: Any, combine: np.ufunc, a: Any, axis: Any, keepdims: An
     return combine(reduced(primitive, masked(a, where, initial), axis, keepdims), initial)
 
 
-@implements(np.max, np.amax, out=2)
-def max_(a: Any, axis: Any = None, keepdims: Any = False, initial: Any = NO_VALUE, where: Any = True) -> Any:
-    return _extremum(reduce_max_p, np.maximum, a, axis, keepdims, initial, where)
-
-
-@implements(np.min, np.amin, out=2)
-def min_(a: Any, axis: Any = None, keepdims: Any = False, initial: Any = NO_VALUE, where: Any = True) -> Any:
-    return _extremum(reduce_min_p, np.minimum, a, axis, keepdims, initial, where)
+max_ = implements(np.max, np.amax, out=2)(partial(_extremum, reduce_max_p, np.maximum))
+min_ = implements(np.min, np.amin, out=2)(partial(_extremum, reduce_min_p, np.minimum))
 
 
 @implements(np.ptp, out=2)
@@ -177,21 +173,19 @@ def _ptp(a: Any, axis: Any = None, keepdims: Any = False) -> Any:
 # --- any and all ------------------------------------------------------------------------------------------------------
 
 
-@implements(np.any, out=2)
-def any_(a: Any, axis: Any = None, keepdims: Any = False, *, where: Any = True) -> Any:
-    return reduced(reduce_or_p, masked(as_array(a), where, False), axis, keepdims)
+def _truth(primitive: Any, neutral: bool, a: Any, axis: Any = None, keepdims: Any = False, *, where: Any = True) -> Any:
+    return reduced(primitive, masked(as_array(a), where, neutral), axis, keepdims)
 
 
-@implements(np.all, out=2)
-def all_(a: Any, axis: Any = None, keepdims: Any = False, *, where: Any = True) -> Any:
-    return reduced(reduce_and_p, masked(as_array(a), where, True), axis, keepdims)
+any_ = implements(np.any, out=2)(partial(_truth, reduce_or_p, False))
+all_ = implements(np.all, out=2)(partial(_truth, reduce_and_p, True))
 
 
 # --- argmax and argmin ------------------------------------------------------------------------------------------------
 
 
-def _arg(primitive: Any, a: Any, axis: Any, keepdims: Any) -> Any:
-    a = as_array(a)
+def _arg(primitive: Any, a: Any, axis: Any = None, *, keepdims: Any = False) -> Any:
+    a, keepdims = as_array(a), keepdims is not NO_VALUE and keepdims
     shape = shape_of(a)
     if axis is None or not shape:
         if axis is not None:
@@ -200,17 +194,11 @@ def _arg(primitive: Any, a: Any, axis: Any, keepdims: Any) -> Any:
         return np.reshape(index, (1,) * len(shape)) if keepdims else index
     axis = canonical_axis(axis, len(shape))
     index = primitive.bind(a, axis=axis)
-    return with_kept_axes(index, (axis,), len(shape)) if keepdims else index
+    return keep_axes(index, a, (axis,)) if keepdims else index
 
 
-@implements(np.argmax, out=2)
-def _argmax(a: Any, axis: Any = None, *, keepdims: Any = False) -> Any:
-    return _arg(argmax_p, a, axis, keepdims is not NO_VALUE and keepdims)
-
-
-@implements(np.argmin, out=2)
-def _argmin(a: Any, axis: Any = None, *, keepdims: Any = False) -> Any:
-    return _arg(argmin_p, a, axis, keepdims is not NO_VALUE and keepdims)
+implements(np.argmax, out=2)(partial(_arg, argmax_p))
+implements(np.argmin, out=2)(partial(_arg, argmin_p))
 
 
 # --- cumulative operations --------------------------------------------------------------------------------------------
@@ -235,7 +223,9 @@ def _cumprod(a: Any, axis: Any = None, dtype: Any = None) -> Any:
     return _cumulative(cumprod_p, accumulated(a, dtype), axis, exclusive=False)
 
 
-def _with_initial(x: Any, axis: Any, dtype: Any, include_initial: bool, function: Any, first: int) -> Any:
+def _with_initial(
+    function: Any, first: int, x: Any, /, *, axis: Any = None, dtype: Any = None, include_initial: bool = False
+) -> Any:
     x = np.atleast_1d(as_array(x))
     if axis is None:
         if len(shape_of(x)) != 1:
@@ -250,14 +240,8 @@ def _with_initial(x: Any, axis: Any, dtype: Any, include_initial: bool, function
 
 
 if hasattr(np, "cumulative_sum"):  # NumPy 2.1
-
-    @implements(np.cumulative_sum, out=3)
-    def _cumulative_sum(x: Any, /, *, axis: Any = None, dtype: Any = None, include_initial: bool = False) -> Any:
-        return _with_initial(x, axis, dtype, include_initial, np.cumsum, 0)
-
-    @implements(np.cumulative_prod, out=3)
-    def _cumulative_prod(x: Any, /, *, axis: Any = None, dtype: Any = None, include_initial: bool = False) -> Any:
-        return _with_initial(x, axis, dtype, include_initial, np.cumprod, 1)
+    implements(np.cumulative_sum, out=3)(partial(_with_initial, np.cumsum, 0))
+    implements(np.cumulative_prod, out=3)(partial(_with_initial, np.cumprod, 1))
 
 
 def cummax(a: Any, axis: int | None = None, *, reverse: bool = False) -> Any:
@@ -289,10 +273,8 @@ def cummin(a: Any, axis: int | None = None, *, reverse: bool = False) -> Any:
 
 
 def _cumulative_extremum(primitive: Any, a: Any, axis: int | None, reverse: bool) -> Any:
-    a = as_array(a)
-    if axis is None:
-        a, axis = np.reshape(a, -1), 0
-    return primitive.bind(a, axis=canonical_axis(axis, len(shape_of(a))), reverse=bool(reverse))
+    a, axis = array_and_axis(a, axis)
+    return primitive.bind(a, axis=axis, reverse=bool(reverse))
 
 
 # --- logsumexp --------------------------------------------------------------------------------------------------------
@@ -337,10 +319,9 @@ def logsumexp(
 
 def _weighted_logsumexp(a: Any, axis: Any, b: Any, keepdims: bool, return_sign: bool) -> Any:
     a, b = np.broadcast_arrays(a, b)
-    ndim = len(shape_of(a))
-    axes = reduce_axes(axis, ndim)
+    axes = reduce_axes(axis, len(shape_of(a)))
     shift = largest_exponent_p.bind(np.where(b == 0, -np.inf, a), axes=axes)
-    exponent = a - with_kept_axes(shift, axes, ndim)
+    exponent = a - keep_axes(shift, a, axes)
     overflows = np.logical_and(b == 0, np.real(exponent) > np.log(np.finfo(dtype_of(a)).max))
     terms = b * np.exp(np.where(overflows, 0, exponent))
     dtype = dtype_of(terms)
@@ -351,6 +332,6 @@ def _weighted_logsumexp(a: Any, axis: Any, b: Any, keepdims: bool, return_sign: 
     if dtype == np.float16:
         out, sign = convert_to(out, dtype), None if sign is None else convert_to(sign, dtype)
     if keepdims:
-        out = with_kept_axes(out, axes, ndim)
-        sign = None if sign is None else with_kept_axes(sign, axes, ndim)
+        out = keep_axes(out, a, axes)
+        sign = None if sign is None else keep_axes(sign, a, axes)
     return (out, sign) if return_sign else out

@@ -14,10 +14,10 @@ from typing import Any, NoReturn, TypeVar
 import numpy as np
 
 from covector.core import errors
-from covector.core.avals import check_class, shape_of, typeof
+from covector.core.avals import check_class, dtype_of, typeof
 from covector.core.primitive import TracerBase
 from covector.core.tracer import register_function, unsupported
-from covector.primitives.arrays.shaping import convert_p
+from covector.primitives.arrays.shaping import convert_p, convert_to
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
@@ -90,6 +90,13 @@ def floating(x: Any) -> Any:
     return x if typeof(x).dtype.kind == "f" else np.astype(x, np.float64)
 
 
+def cast(x: Any, dtype: Any, casting: Any = "safe") -> Any:
+    """An array or tracer in another dtype; raises ``TypeError`` where the rule of casting does not allow that."""
+    if not np.can_cast(dtype_of(x), dtype, casting):
+        raise TypeError(f"Cannot cast array data from {dtype_of(x)!r} to {np.dtype(dtype)!r} according to the rule {casting!r}")
+    return convert_to(x, np.dtype(dtype))
+
+
 def contains_tracer(x: Any) -> bool:
     """Whether a value, or a nested list or tuple of values, holds a tracer."""
     if isinstance(x, (list, tuple)):
@@ -108,6 +115,12 @@ def canonical_axis(axis: Any, ndim: int, function: str = "the function") -> int:
     return axis % ndim  # type: ignore[no-any-return]
 
 
+def array_and_axis(x: Any, axis: Any, function: str = "the function") -> tuple[Any, int]:
+    """An array or tracer and the axis to work along: flattened where that is None."""
+    x = as_array(x)
+    return (np.reshape(x, -1), 0) if axis is None else (x, canonical_axis(axis, x.ndim, function))
+
+
 def canonical_axes(axis: Any, ndim: int, function: str = "the function") -> tuple[int, ...]:
     """A sorted tuple of distinct non-negative axes from ``None`` (all), an integer or a sequence."""
     if axis is None:
@@ -116,12 +129,6 @@ def canonical_axes(axis: Any, ndim: int, function: str = "the function") -> tupl
     if len(set(axes)) != len(axes):
         raise ValueError(f"duplicate axis in {axis}")
     return tuple(sorted(axes))
-
-
-def with_kept_axes(x: Any, axes: tuple[int, ...], ndim: int) -> Any:
-    """Put back, with length 1, the axes that a reduction removed."""
-    kept = iter(shape_of(x))
-    return np.reshape(x, tuple(1 if i in axes else next(kept) for i in range(ndim)))
 
 
 def known_array(x: Any, function: Callable[..., Any]) -> Any:

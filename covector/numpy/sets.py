@@ -17,37 +17,28 @@ def _flat(x: Any) -> Any:
     return np.reshape(as_array(x), -1)
 
 
-def _unique(x: Any, function: Any) -> tuple[Any, Any, Any, Any]:
+def _unique(x: Any, function: Any) -> dict[str, Any]:
     """The distinct elements in order, the place of the first of each, where each element is among them, and how often."""
     _, first, inverse, counts = np.unique(known_array(x, function), True, True, True, equal_nan=False)
-    return np.take(_flat(x), first), first, np.reshape(inverse, np.shape(x)), counts
+    values = np.take(_flat(x), first)
+    return {"values": values, "indices": first, "inverse_indices": np.reshape(inverse, np.shape(x)), "counts": counts}
 
 
-@implements(np.unique_all)
-def unique_all(x: Any) -> Any:
-    return type(np.unique_all(np.zeros(1)))(*_unique(x, np.unique_all))
+def _implement_unique(function: Any) -> None:
+    result = type(function(np.zeros(1)))
+
+    @implements(function)
+    def handler(x: Any) -> Any:
+        found = _unique(x, function)
+        return result(*(found[name] for name in result._fields))
 
 
-@implements(np.unique_counts)
-def unique_counts(x: Any) -> Any:
-    values, _, _, counts = _unique(x, np.unique_counts)
-    return type(np.unique_counts(np.zeros(1)))(values, counts)
+for _function in (np.unique_all, np.unique_counts, np.unique_inverse):
+    _implement_unique(_function)
 
 
-@implements(np.unique_inverse)
-def unique_inverse(x: Any) -> Any:
-    values, _, inverse, _ = _unique(x, np.unique_inverse)
-    return type(np.unique_inverse(np.zeros(1)))(values, inverse)
-
-
-@implements(np.unique_values)
-def unique_values(x: Any) -> Any:
-    return _unique(x, np.unique_values)[0]
-
-
-@implements(np.union1d)
-def union1d(ar1: Any, ar2: Any) -> Any:
-    return np.unique(np.concatenate([_flat(ar1), _flat(ar2)]))
+implements(np.unique_values)(lambda x: _unique(x, np.unique_values)["values"])
+implements(np.union1d)(lambda ar1, ar2: np.unique(np.concatenate([_flat(ar1), _flat(ar2)])))
 
 
 @implements(np.intersect1d)

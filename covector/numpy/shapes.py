@@ -19,16 +19,8 @@ from covector.primitives.arrays.subscripts import concrete
 # --- static answers ---------------------------------------------------------------------------------------------------
 
 
-@implements(np.shape)
-def shape(a: Any) -> Shape:
-    """``numpy.shape``."""
-    return shape_of(as_array(a))
-
-
-@implements(np.ndim)
-def ndim(a: Any) -> int:
-    """``numpy.ndim``."""
-    return len(shape_of(as_array(a)))
+implements(np.shape)(lambda a: shape_of(as_array(a)))
+implements(np.ndim)(lambda a: len(shape_of(as_array(a))))
 
 
 @implements(np.size)
@@ -136,33 +128,23 @@ def expand_dims(a: Any, axis: Any) -> Any:
     return reshape_to(a, tuple(1 if i in new else next(lengths) for i in range(a.ndim + len(axes))))
 
 
-def _at_least(arrays: Sequence[Any], promote: Any) -> Any:
-    """One array for one argument, a tuple for any other number."""
-    results = tuple(promote(as_array(a)) for a in arrays)
-    return results[0] if len(results) == 1 else results
+def _at_least(function: Callable[..., Any], promote: Callable[[Any], Any]) -> None:
+    """A function of several arrays: one result for one argument, a tuple for any other number."""
+
+    @implements(function)
+    def handler(*arys: Any) -> Any:
+        results = tuple(promote(as_array(a)) for a in arys)
+        return results[0] if len(results) == 1 else results
 
 
-@implements(np.atleast_1d)
-def atleast_1d(*arys: Any) -> Any:
-    """``numpy.atleast_1d``."""
-    return _at_least(arys, lambda a: a if a.ndim else reshape_to(a, (1,)))
+def _cube(a: Any) -> Any:
+    padded = {0: (1, 1, 1), 1: (1, *a.shape, 1), 2: (*a.shape, 1)}
+    return reshape_to(a, padded.get(a.ndim, a.shape))
 
 
-@implements(np.atleast_2d)
-def atleast_2d(*arys: Any) -> Any:
-    """``numpy.atleast_2d``."""
-    return _at_least(arys, lambda a: reshape_to(a, (1,) * (2 - a.ndim) + a.shape))
-
-
-@implements(np.atleast_3d)
-def atleast_3d(*arys: Any) -> Any:
-    """``numpy.atleast_3d``."""
-
-    def promote(a: Any) -> Any:
-        padded = {0: (1, 1, 1), 1: (1, *a.shape, 1), 2: (*a.shape, 1)}
-        return reshape_to(a, padded.get(a.ndim, a.shape))
-
-    return _at_least(arys, promote)
+_at_least(np.atleast_1d, lambda a: a if a.ndim else reshape_to(a, (1,)))
+_at_least(np.atleast_2d, lambda a: reshape_to(a, (1,) * (2 - a.ndim) + a.shape))
+_at_least(np.atleast_3d, _cube)
 
 
 # --- the order of axes ------------------------------------------------------------------------------------------------
@@ -291,7 +273,7 @@ def copy(a: Any, order: str = "K", subok: bool = False) -> Any:
 @implements(np.ascontiguousarray)
 def ascontiguousarray(a: Any, dtype: Any = None) -> Any:
     """``numpy.ascontiguousarray``, which dispatches on ``like=`` alone; here it takes tracers."""
-    return atleast_1d(require(a, dtype, "C"))
+    return np.atleast_1d(require(a, dtype, "C"))
 
 
 @implements(np.asfortranarray)
@@ -306,8 +288,7 @@ def require(a: Any, dtype: Any = None, requirements: Any = None) -> Any:
     if not isinstance(a, Tracer):
         return np.require(a, dtype, requirements)
     a = as_array(a)
-    a = a if dtype is None or np.dtype(dtype) == dtype_of(a) else np.astype(a, dtype)
-    return a
+    return a if dtype is None or np.dtype(dtype) == dtype_of(a) else np.astype(a, dtype)
 
 
 # --- methods ----------------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from typing import Any
 
@@ -11,7 +12,7 @@ from covector.core.primitive import TracerBase
 from covector.core.tracer import unsupported
 from covector.numpy.indexing import take
 from covector.numpy.joining import flip
-from covector.numpy.registry import as_array, canonical_axis, implements
+from covector.numpy.registry import array_and_axis, as_array, canonical_axis, implements
 from covector.numpy.shapes import ravel
 from covector.primitives.arrays.shaping import convert_to, moveaxis, reshape_to
 from covector.primitives.arrays.sorting import along_axis, argpartition_p, argsort_p, searchsorted_p, sort_p
@@ -33,12 +34,6 @@ def _sort_kind(kind: Any, stable: Any, order: Any, function: Any) -> str:
     return KINDS[kind[0].lower()]
 
 
-def _array_and_axis(a: Any, axis: Any, function: str) -> tuple[Any, int]:
-    """The array, flattened if the axis is None, and the axis."""
-    a = ravel(a) if axis is None else as_array(a)
-    return a, canonical_axis(-1 if axis is None else axis, a.ndim, function)
-
-
 # --- sort -------------------------------------------------------------------------------------------------------------
 
 
@@ -46,7 +41,7 @@ def _array_and_axis(a: Any, axis: Any, function: str) -> tuple[Any, int]:
 def sort(a: Any, axis: Any = -1, kind: Any = None, order: Any = None, *, stable: Any = None) -> Any:
     """``numpy.sort``; the derivative moves with the elements, and equal elements keep their order."""
     kind = _sort_kind(kind, stable, order, np.sort)
-    a, axis = _array_and_axis(a, axis, "sort")
+    a, axis = array_and_axis(a, axis, "sort")
     return sort_p.bind(a, axis=axis, kind=kind)
 
 
@@ -55,7 +50,7 @@ def argsort(a: Any, axis: Any = -1, kind: Any = None, order: Any = None, *, stab
     """``numpy.argsort``."""
     kind = _sort_kind(kind, stable, order, np.argsort)
     a = as_array(a)
-    a, axis = _array_and_axis(a if a.ndim else reshape_to(a, (1,)), axis, "argsort")  # NumPy's, too, has one axis then
+    a, axis = array_and_axis(a if a.ndim else reshape_to(a, (1,)), axis, "argsort")  # NumPy's, too, has one axis then
     return argsort_p.bind(a, axis=axis, kind=kind)
 
 
@@ -76,7 +71,7 @@ def argpartition(a: Any, kth: Any, axis: Any = -1, kind: Any = "introselect", or
         raise unsupported(np.argpartition, f"order={order!r}")
     if kind != "introselect":
         raise ValueError(f"select kind must be 'introselect' (got {kind!r})")
-    a, axis = _array_and_axis(np.atleast_1d(a), axis, "argpartition")
+    a, axis = array_and_axis(np.atleast_1d(a), axis, "argpartition")
     places = np.atleast_1d(known(kth, "np.argpartition", "kth"))
     if places.dtype.kind not in "iu":
         raise TypeError("Partition index must be integer")
@@ -89,7 +84,7 @@ def argpartition(a: Any, kth: Any, axis: Any = -1, kind: Any = "introselect", or
 @implements(np.partition)
 def partition(a: Any, kth: Any, axis: Any = -1, kind: Any = "introselect", order: Any = None) -> Any:
     """``numpy.partition``; the order within the parts, which NumPy leaves open, is that of `argpartition`."""
-    a, axis = _array_and_axis(a, axis, "partition")
+    a, axis = array_and_axis(a, axis, "partition")
     order_of_parts = argpartition(a, kth, axis, kind, order)
     return along_axis(a, order_of_parts, axis)
 
@@ -180,11 +175,7 @@ def first_axis(a: Any, axis: Any, function: str) -> tuple[Any, tuple[int, ...]]:
         return moveaxis(a, axes[0], 0), kept
     rest = [i for i in range(a.ndim) if i not in axes]
     a = np.transpose(a, (*axes, *rest))
-    lengths = a.shape
-    size = 1
-    for n in lengths[: len(axes)]:
-        size *= n
-    return reshape_to(a, (size, *lengths[len(axes) :])), kept
+    return reshape_to(a, (math.prod(a.shape[: len(axes)]), *a.shape[len(axes) :])), kept
 
 
 def or_nan(out: Any, last: Any) -> Any:

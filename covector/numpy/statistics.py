@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from covector.core.avals import dtype_of, shape_of
 from covector.core.primitive import TracerBase
 from covector.numpy.at import at
 from covector.numpy.reductions import NO_VALUE, as_mask, max_, min_, prod, reduce_axes, reduced_shape, sum_
-from covector.numpy.registry import as_array, canonical_axes, implements, known_array
+from covector.numpy.registry import as_array, canonical_axes, cast, implements, known_array
 from covector.primitives.arrays.shaping import convert_to
 from covector.primitives.arrays.subscripts import concrete
 from covector.primitives.math.arithmetic import root_p
@@ -240,17 +241,13 @@ _passing_nan(np.nansum, sum_, 0)
 _passing_nan(np.nanprod, prod, 1)
 
 
-@implements(np.nancumsum, out=3)
-def nancumsum(a: Any, axis: Any = None, dtype: Any = None) -> Any:
-    return np.cumsum(_filled(a, 0), axis=axis, dtype=dtype)
+implements(np.nancumsum, out=3)(lambda a, axis=None, dtype=None: np.cumsum(_filled(a, 0), axis=axis, dtype=dtype))
+implements(np.nancumprod, out=3)(lambda a, axis=None, dtype=None: np.cumprod(_filled(a, 1), axis=axis, dtype=dtype))
 
 
-@implements(np.nancumprod, out=3)
-def nancumprod(a: Any, axis: Any = None, dtype: Any = None) -> Any:
-    return np.cumprod(_filled(a, 1), axis=axis, dtype=dtype)
-
-
-def _nan_extremum(function: Any, reduce: Any, a: Any, axis: Any, keepdims: Any, initial: Any, where: Any) -> Any:
+def _nan_extremum(
+    function: Any, reduce: Any, a: Any, axis: Any = None, keepdims: Any = False, initial: Any = NO_VALUE, where: Any = True
+) -> Any:
     a = as_array(a)
     mask = _nan_mask(a)
     if mask is None:
@@ -263,18 +260,13 @@ def _nan_extremum(function: Any, reduce: Any, a: Any, axis: Any, keepdims: Any, 
     return np.where(all_nan, np.nan, result) if initial is NO_VALUE else result
 
 
-@implements(np.nanmax, out=2)
-def nanmax(a: Any, axis: Any = None, keepdims: Any = False, initial: Any = NO_VALUE, where: Any = True) -> Any:
-    return _nan_extremum(np.nanmax, max_, a, axis, keepdims, initial, where)
+nanmax = implements(np.nanmax, out=2)(partial(_nan_extremum, np.nanmax, max_))
+nanmin = implements(np.nanmin, out=2)(partial(_nan_extremum, np.nanmin, min_))
 
 
-@implements(np.nanmin, out=2)
-def nanmin(a: Any, axis: Any = None, keepdims: Any = False, initial: Any = NO_VALUE, where: Any = True) -> Any:
-    return _nan_extremum(np.nanmin, min_, a, axis, keepdims, initial, where)
-
-
-def _nan_arg(function: Any, a: Any, axis: Any, keepdims: Any, worst: float) -> Any:
-    a = as_array(a)
+def _nan_arg(function: Any, worst: float, a: Any, axis: Any = None, *, keepdims: Any = False) -> Any:
+    """As NumPy's; where it would raise for a slice of NaN alone and the values are not known, the answer is 0."""
+    a, keepdims = as_array(a), keepdims is not NO_VALUE and keepdims
     mask = _nan_mask(a)
     if mask is None:
         return function(a, axis=axis, keepdims=keepdims)
@@ -284,16 +276,8 @@ def _nan_arg(function: Any, a: Any, axis: Any, keepdims: Any, worst: float) -> A
     return function(np.where(mask, worst, a), axis=axis, keepdims=keepdims)
 
 
-@implements(np.nanargmax, out=2)
-def nanargmax(a: Any, axis: Any = None, *, keepdims: Any = False) -> Any:
-    """As NumPy's; where it would raise for a slice of NaN alone and the values are not known, the answer is 0."""
-    return _nan_arg(np.argmax, a, axis, keepdims is not NO_VALUE and keepdims, -np.inf)
-
-
-@implements(np.nanargmin, out=2)
-def nanargmin(a: Any, axis: Any = None, *, keepdims: Any = False) -> Any:
-    """As NumPy's; where it would raise for a slice of NaN alone and the values are not known, the answer is 0."""
-    return _nan_arg(np.argmin, a, axis, keepdims is not NO_VALUE and keepdims, np.inf)
+implements(np.nanargmax, out=2)(partial(_nan_arg, np.argmax, -np.inf))
+implements(np.nanargmin, out=2)(partial(_nan_arg, np.argmin, np.inf))
 
 
 def _present(a: Any, where: Any) -> Any:
@@ -349,13 +333,11 @@ def bincount(x: Any, /, weights: Any = None, minlength: int = 0) -> Any:
     x = known_array(x, np.bincount)
     if weights is None:
         return np.bincount(x, minlength=minlength)
-    weights = as_array(weights)
-    if not np.can_cast(dtype_of(weights), FLOAT64):
-        raise TypeError(f"Cannot cast array data from {dtype_of(weights)!r} to dtype('float64') according to the rule 'safe'")
+    weights = cast(as_array(weights), FLOAT64)
     if shape_of(weights) != x.shape:
         raise ValueError("The weights and list don't have the same length.")
     counts = np.zeros(np.bincount(x, minlength=minlength).shape)
-    return at(counts)[x].add(convert_to(weights, FLOAT64))
+    return at(counts)[x].add(weights)
 
 
 @implements(np.histogram_bin_edges)

@@ -36,10 +36,10 @@ from covector.numpy.reductions import (
     reduced_shape,
     sum_,
 )
-from covector.numpy.registry import as_array, canonical_axis, with_kept_axes
+from covector.numpy.registry import as_array, canonical_axis
 from covector.numpy.statistics import nanmax, nanmin
 from covector.primitives.arrays.shaping import convert_to
-from covector.primitives.math.reductions import reduce_xor_p
+from covector.primitives.math.reductions import keep_axes, reduce_xor_p
 
 IGNORED_OPTIONS = ("order", "subok")
 """Options about memory, which change no value."""
@@ -84,9 +84,9 @@ def _written(what: str, fix: str) -> errors.InPlaceWriteError:
 # --- a call with options ----------------------------------------------------------------------------------------------
 
 
-def meaning_in_scipy(ufunc: np.ufunc) -> Callable[..., Any] | None:
-    """What a ufunc means that may be one of `scipy.special`, whose functions get their meaning when one is first used."""
-    if "scipy.special" in sys.modules:
+def meaning_of(ufunc: np.ufunc) -> Callable[..., Any] | None:
+    """What a ufunc means; those of `scipy.special` get their meaning when one is first used."""
+    if ufunc not in UFUNCS and "scipy.special" in sys.modules:
         importlib.import_module("covector.primitives.math.special_functions")
     return UFUNCS.get(ufunc)
 
@@ -94,7 +94,7 @@ def meaning_in_scipy(ufunc: np.ufunc) -> Callable[..., Any] | None:
 @ufunc_method("__call__")
 def call(ufunc: np.ufunc, *inputs: Any, where: Any = True, **options: Any) -> Any:
     """``dtype=``, ``casting=`` and ``signature=`` choose the dtypes to compute in; generalized ufuncs have axes."""
-    handler = UFUNCS.get(ufunc) or meaning_in_scipy(ufunc)
+    handler = meaning_of(ufunc)
     if handler is None:
         raise unsupported(ufunc)
     if where is not True:
@@ -140,16 +140,11 @@ note_references()
 
 def _accumulator(ufunc: np.ufunc, dtype: Any) -> Any:
     """The dtype in which a ufunc with two arguments reduces values of a dtype; raises TypeError if it cannot."""
-    dtypes = ufunc.resolve_dtypes((None, np.dtype(dtype), None), reduction=True)
-    return dtypes[-1]
+    return ufunc.resolve_dtypes((None, np.dtype(dtype), None), reduction=True)[-1]
 
 
 def _logaddexp_reduce(a: Any, axis: Any = 0, keepdims: bool = False, where: Any = True) -> Any:
     return logsumexp(convert_to(a, _accumulator(np.logaddexp, dtype_of(a))), axis, keepdims=keepdims, where=where)
-
-
-def _truth_reduce(function: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda a, axis=0, keepdims=False, where=True: function(a, axis, keepdims=keepdims, where=where)
 
 
 def _plain_reduce(primitive: Primitive) -> Callable[..., Any]:
@@ -163,8 +158,8 @@ REDUCE: dict[np.ufunc, Callable[..., Any]] = {
     np.minimum: min_,
     np.fmax: nanmax,
     np.fmin: nanmin,
-    np.logical_and: _truth_reduce(all_),
-    np.logical_or: _truth_reduce(any_),
+    np.logical_and: all_,
+    np.logical_or: any_,
     np.logical_xor: _plain_reduce(reduce_xor_p),
     np.logaddexp: _logaddexp_reduce,
 }
@@ -184,8 +179,7 @@ def _folded(ufunc: np.ufunc) -> Callable[..., Any]:
     """The reduction by any ufunc of two arguments: applied to one slice after another, so a program of that length."""
 
     def fold(a: Any, axis: Any = 0, keepdims: bool = False, initial: Any = NO_VALUE) -> Any:
-        ndim = len(shape_of(a))
-        axes = reduce_axes(axis, ndim)
+        axes = reduce_axes(axis, len(shape_of(a)))
         dtype = _accumulator(ufunc, dtype_of(a))
         if len(axes) > 1 and ufunc.identity is None:
             raise ValueError(f"reduction operation {ufunc.__name__!r} is not reorderable, so at most one axis may be specified")
@@ -198,7 +192,7 @@ def _folded(ufunc: np.ufunc) -> Callable[..., Any]:
         if not slices:
             raise ValueError(f"zero-size array to reduction operation {ufunc.__name__} which has no identity")
         out = functools.reduce(ufunc, slices)
-        return with_kept_axes(out, axes, ndim) if keepdims else out
+        return keep_axes(out, a, axes) if keepdims else out
 
     return fold
 
@@ -206,7 +200,7 @@ def _folded(ufunc: np.ufunc) -> Callable[..., Any]:
 def _can_fold(ufunc: np.ufunc) -> bool:
     """Whether results can be arguments again: those of `ldexp`, whose second argument is an integer, cannot."""
     of_two = ufunc.nin == 2 and ufunc.nout == 1 and ufunc.signature is None and ufunc is not np.ldexp
-    return of_two and (ufunc in UFUNCS or meaning_in_scipy(ufunc) is not None)
+    return of_two and meaning_of(ufunc) is not None
 
 
 @ufunc_method("reduce")
