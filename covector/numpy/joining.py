@@ -124,8 +124,6 @@ def _joined_blocks(blocks: Any, depth: int, rank: int) -> Any:
 @implements(np.append)
 def append(arr: Any, values: Any, axis: Any = None) -> Any:
     """``numpy.append``."""
-    if axis is None:
-        return concatenate([ravel(arr), ravel(values)])
     return concatenate([arr, values], axis)
 
 
