@@ -24,17 +24,12 @@ from covector.numpy.linalg import triangular_solve
 from covector.numpy.registry import as_array, inexact, known_array
 from covector.primitives.linalg.analytic import analytic_p
 from covector.primitives.linalg.factoring import lu_p, schur_p
-from covector.primitives.linalg.solving import read_triangle
+from covector.primitives.linalg.solving import adjoint, read_triangle
 from covector.primitives.linalg.sylvester import sylvester_p
 from covector.scipy.structured import solve_banded as solve_banded
 from covector.scipy.structured import solve_toeplitz as solve_toeplitz
 from covector.scipy.structured import solveh_banded as solveh_banded
 from covector.transforms.utilities import stop_gradient
-
-
-def _adjoint(a: Any) -> Any:
-    return np.conj(np.swapaxes(a, -1, -2))
-
 
 # --- systems ----------------------------------------------------------------------------------------------------------
 
@@ -121,7 +116,7 @@ def cholesky(a: Any, lower: bool = False, **ignored: Any) -> Any:
     """
     _check_ignored(ignored)
     a = read_triangle(inexact(a), lower)
-    return np.linalg.cholesky(a) if lower else _adjoint(np.linalg.cholesky(a))
+    return np.linalg.cholesky(a) if lower else adjoint(np.linalg.cholesky(a))
 
 
 def cho_factor(a: Any, lower: bool = False, **ignored: Any) -> tuple[Any, bool]:
@@ -237,7 +232,7 @@ def solve_continuous_lyapunov(a: Any, q: Any) -> Any:
         array([[0.5]])
     """
     a = inexact(a)
-    return sylvester_p.bind(a, _adjoint(a), inexact(q))
+    return sylvester_p.bind(a, adjoint(a), inexact(q))
 
 
 solve_lyapunov = solve_continuous_lyapunov
@@ -312,7 +307,7 @@ def polar(a: Any, side: str = "right") -> tuple[Any, Any]:
     a = inexact(a)
     w, _, vh = np.linalg.svd(a, full_matrices=False)
     u = w @ vh
-    return u, _adjoint(u) @ a if side == "right" else a @ _adjoint(u)
+    return u, adjoint(u) @ a if side == "right" else a @ adjoint(u)
 
 
 def schur(a: Any, output: str = "real", **ignored: Any) -> tuple[Any, Any]:
@@ -352,9 +347,9 @@ def eigh(a: Any, b: Any = None, *, lower: bool = True, eigvals_only: bool = Fals
         return np.linalg.eigvalsh(inexact(a), side) if eigvals_only else tuple(np.linalg.eigh(inexact(a), side))
     if type not in (1, 2, 3):
         raise ValueError(f"eigh got type={type!r}: give 1, 2 or 3")
-    a, root = read_triangle(inexact(a), lower), cholesky(b, lower=True) if lower else _adjoint(cholesky(b))
-    half = solve_triangular(root, a, lower=True) if type == 1 else _adjoint(root) @ a
-    reduced = _adjoint(solve_triangular(root, _adjoint(half), lower=True)) if type == 1 else half @ root
+    a, root = read_triangle(inexact(a), lower), cholesky(b, lower=True) if lower else adjoint(cholesky(b))
+    half = solve_triangular(root, a, lower=True) if type == 1 else adjoint(root) @ a
+    reduced = adjoint(solve_triangular(root, adjoint(half), lower=True)) if type == 1 else half @ root
     if eigvals_only:
         return np.linalg.eigvalsh(reduced)
     values, vectors = np.linalg.eigh(reduced)
