@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Hashable, Sequence
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -13,6 +12,7 @@ from covector.core.keys import key_of
 from covector.core.primitive import TracerBase
 from covector.transforms import options
 from covector.transforms.arguments import function_name
+from covector.transforms.positional import Positional
 
 
 class StaticCall(NamedTuple):
@@ -40,31 +40,20 @@ class StaticArguments:
         self.names = set(options.names(argnames, "static_argnames", function_name(f)))
         if not self.positions and not self.names:
             return
-        try:
-            parameters = list(inspect.signature(f).parameters.values())
-        except (TypeError, ValueError):
+        places = Positional(f)
+        if places.signature is None:
             return
-        positional = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-        variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
+        positional, parameters = places.names, places.signature.parameters
         for n in list(self.positions):
             if -len(positional) <= n < len(positional):
                 self.names.add(positional[n])
                 self.positions = (self.positions - {n}) | {n % len(positional)}
-            elif not variadic:
-                raise errors.ArgumentError(
-                    errors.describe(
-                        f"static_argnums names position {n}, but {function_name(f)} has {len(positional)} parameters.",
-                        fix="count the parameters from 0",
-                    )
-                )
-        known = {p.name for p in parameters}
-        if not self.names <= known and not any(p.kind is p.VAR_KEYWORD for p in parameters):
-            raise errors.ArgumentError(
-                errors.describe(
-                    f"static_argnames names {sorted(self.names - known)}, which {function_name(f)} does not have.",
-                    fix=f"its parameters are {sorted(known)}",
-                )
-            )
+            elif not places.variadic:
+                what = f"static_argnums names position {n}, but {places.name} has {len(positional)} parameters."
+                raise errors.ArgumentError(errors.describe(what, fix="count the parameters from 0"))
+        if not self.names <= parameters.keys() and not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+            what = f"static_argnames names {sorted(self.names - parameters.keys())}, which {places.name} does not have."
+            raise errors.ArgumentError(errors.describe(what, fix=f"its parameters are {sorted(parameters)}"))
         self.positions |= {i for i, name in enumerate(positional) if name in self.names}
 
     def call_of(self, args: tuple[Any, ...], kwargs: dict[str, Any], who: str) -> StaticCall:
@@ -83,20 +72,14 @@ class StaticArguments:
 
 def _check_hashable(name: Any, value: Any, who: str) -> None:
     if isinstance(value, TracerBase):
-        raise errors.ArgumentError(
-            errors.describe(
-                f"{who} got a traced value of type {typeof(value)} for its static argument {name!r}.",
-                why="a static argument is part of the program, so its value must be known",
-                fix="pass a plain Python value, or make the argument dynamic",
-            )
-        )
+        what = f"{who} got a traced value of type {typeof(value)} for its static argument {name!r}."
+        why = "a static argument is part of the program, so its value must be known"
+        fix = "pass a plain Python value, or make the argument dynamic"
+        raise errors.ArgumentError(errors.describe(what, why=why, fix=fix))
     try:
         hash(value)
     except TypeError:
-        raise errors.ArgumentError(
-            errors.describe(
-                f"{who} got an unhashable value of type {type(value).__name__} for its static argument {name!r}.",
-                why="programs are cached by the values of static arguments",
-                fix="pass a hashable value (a tuple instead of a list), or make the argument dynamic",
-            )
-        ) from None
+        what = f"{who} got an unhashable value of type {type(value).__name__} for its static argument {name!r}."
+        fix = "pass a hashable value (a tuple instead of a list), or make the argument dynamic"
+        why = "programs are cached by the values of static arguments"
+        raise errors.ArgumentError(errors.describe(what, why=why, fix=fix)) from None
