@@ -13,7 +13,7 @@ equation that has been computed already by its result; one pass backwards drops 
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import numpy as np
@@ -160,11 +160,15 @@ def quiet_equation(eqn: Equation) -> Equation:
     """An equation with no effects in the programs among its parameters."""
     if not has_effects(eqn.primitive, eqn.params):
         return eqn
-    params = {k: _params_without_effects(v) for k, v in eqn.params.items()}
-    return Equation(eqn.primitive, eqn.inputs, params, eqn.outputs, eqn.source)
+    return Equation(eqn.primitive, eqn.inputs, with_programs(eqn.params, without_effects), eqn.outputs, eqn.source)
 
 
-def _params_without_effects(value: Any) -> Any:
-    if isinstance(value, Jaxpr):
-        return without_effects(value)
-    return tuple(map(_params_without_effects, value)) if isinstance(value, tuple) else value
+def with_programs(params: dict[str, Any], f: Callable[[Jaxpr], Jaxpr]) -> dict[str, Any]:
+    """The parameters of an equation with ``f(program)`` in place of each program among them."""
+
+    def changed(value: Any) -> Any:
+        if isinstance(value, Jaxpr):
+            return f(value)
+        return tuple(map(changed, value)) if isinstance(value, tuple) and any(isinstance(v, Jaxpr) for v in value) else value
+
+    return {name: changed(value) for name, value in params.items()}

@@ -29,6 +29,7 @@ from covector.core.jaxpr import Equation, Jaxpr, Literal, Var, inside_out, recor
 from covector.core.kinds import Elementwise
 from covector.core.primitive import Primitive, derives, primitive_named
 from covector.core.source import Source
+from covector.passes.clean import with_programs
 
 
 class Value(NamedTuple):
@@ -82,9 +83,8 @@ class Legalizer:
         """The atoms that stand for the outputs of an equation."""
         if eqn.primitive.rule("legalize") is not None:
             return [self.apply(eqn.primitive, *values, **eqn.params).atom]
-        params = {k: _with_legal_programs(v) for k, v in eqn.params.items()}
-        outputs = [Var(v.aval) for v in eqn.outputs]
-        self.equations.append(Equation(eqn.primitive, [self.restored(x) for x in values], params, outputs, eqn.source))
+        inputs, outputs = [self.restored(x) for x in values], [Var(v.aval) for v in eqn.outputs]
+        self.equations.append(Equation(eqn.primitive, inputs, with_programs(eqn.params, legalize), outputs, eqn.source))
         return outputs
 
     def apply(self, primitive: Primitive, *values: Value, **params: Any) -> Value:
@@ -134,12 +134,6 @@ class Legalizer:
 
 
 CONVERSIONS = {"convert", "broadcast_to", "weaken"}
-
-
-def _with_legal_programs(param: Any) -> Any:
-    if isinstance(param, Jaxpr):
-        return legalize(param)
-    return tuple(map(_with_legal_programs, param)) if type(param) is tuple else param
 
 
 # --- what elementwise functions compute in ------------------------------------------------------------------------------

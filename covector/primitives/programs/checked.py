@@ -18,6 +18,7 @@ from covector.core.primitive import Primitive, TracerBase
 from covector.interpreters.checks import CheckTrace, Found, Message, makes_checks
 from covector.interpreters.interpret import Bundle, Interpretation, Note
 from covector.interpreters.programs import rearranged
+from covector.passes.clean import with_programs
 from covector.primitives.custom.functions import custom_function_p
 from covector.primitives.effects.callbacks import check_p
 from covector.primitives.math.identity import stop_gradient_p
@@ -62,7 +63,7 @@ class Checks(Interpretation):
     ) -> list[Bundle]:
         """A call with rules of the user's as it is, and its program run once more for its checks."""
         args = [b.parts[0] for b in bundles]
-        outs = primitive.bind(*args, **params_without_checks(params))
+        outs = primitive.bind(*args, **with_programs(params, without_checks))
         program = self.program(params["jaxpr"], [None] * len(args))
         if program.notes:
             n, jaxpr = program.n_out, program.jaxpr
@@ -84,22 +85,11 @@ def without_checks(jaxpr: Jaxpr) -> Jaxpr:
         return jaxpr
 
     def make() -> Jaxpr:
-        kept = [e for e in jaxpr.equations if e.primitive is not check_p]
-        equations = [Equation(e.primitive, e.inputs, params_without_checks(e.params), e.outputs, e.source) for e in kept]
+        quiet = lambda e: Equation(e.primitive, e.inputs, with_programs(e.params, without_checks), e.outputs, e.source)
+        equations = [quiet(e) for e in jaxpr.equations if e.primitive is not check_p]
         return Jaxpr(jaxpr.in_vars, equations, jaxpr.out_vars, jaxpr.consts, jaxpr.linear)
 
     return jaxpr.once("without checks", make)
-
-
-def params_without_checks(params: dict[str, Any]) -> dict[str, Any]:
-    """Parameters whose programs make no checks."""
-
-    def stripped(value: Any) -> Any:
-        if isinstance(value, Jaxpr):
-            return without_checks(value)
-        return tuple(map(stripped, value)) if isinstance(value, tuple) and any(isinstance(v, Jaxpr) for v in value) else value
-
-    return {name: stripped(value) for name, value in params.items()}
 
 
 @check_p.def_rule("checks")
