@@ -17,11 +17,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from covector.core.avals import Zero, typeof
-from covector.core.jaxpr import Equation, Jaxpr, Var, program_has_effects, sub_jaxprs
+from covector.core.jaxpr import Jaxpr, Var, program_has_effects, sub_jaxprs
 from covector.core.kinds import Structural
 from covector.core.linearity import linear_as_called
 from covector.core.primitive import Primitive
-from covector.interpreters.evaluate import run_equations
 from covector.interpreters.interpret import Bundle, Interpretation, arguments, present_tangents
 from covector.interpreters.jvp import JVPTracer, jvp
 from covector.interpreters.linearize import split_known
@@ -30,7 +29,7 @@ from covector.interpreters.stage import LinearTrace, closed_program
 from covector.passes.clean import clean, quiet_equation, without_effects
 from covector.primitives.programs.call import call_primitive, varying_of
 from covector.primitives.programs.halves import def_transposed, written
-from covector.primitives.programs.saved_steps import Steps, giving_out, giving_out_only
+from covector.primitives.programs.saved_steps import Steps, giving_out, giving_out_only, run_with
 
 Policy = Callable[..., bool]
 """``policy(primitive, *avals, **params)``: may the results of such an equation be saved?"""
@@ -127,20 +126,7 @@ def _tangent_program(
         primals = args[len(saved) : len(saved) + len(nonzero)]
         given = args[len(saved) + len(nonzero) :]
         tangents = spread(nonzero, given, [typeof(p).zero for p in primals])
-
-        def apply(eqn: Equation, inputs: list[Any]) -> Any:
-            if eqn.primitive.effect:  # it has happened
-                return [values[v] for v in eqn.outputs]
-            steps = loops.get(eqn.outputs[-1]) if eqn.outputs else None
-            if steps is not None:
-                outs = steps.run_again(eqn.params, inputs, [values[v] for v in steps.stacks])
-            else:
-                outs = eqn.primitive.bind(*inputs, **eqn.params)
-            if eqn.primitive.multiple_results:
-                return [_with_primal(o, values.get(v)) for o, v in zip(outs, eqn.outputs, strict=True)]
-            return _with_primal(outs, values.get(eqn.outputs[0]))
-
-        _, tangents_out = jvp(lambda *xs: run_equations(quiet, xs, apply), primals, tangents)
+        _, tangents_out = jvp(lambda *xs: run_with(quiet, xs, loops, values, _with_primal), primals, tangents)
         present = [type(t) is not Zero for t in tangents_out]
         return choose(present, tangents_out), present
 
@@ -160,8 +146,6 @@ def _with_quiet_parts(jaxpr: Jaxpr) -> Jaxpr:
 
 def _with_primal(x: Any, primal: Any) -> Any:
     """A value with what was saved of it in place of what was computed."""
-    if primal is None:
-        return x
     return JVPTracer(x._trace, primal, x.tangent) if type(x) is JVPTracer else primal
 
 

@@ -52,24 +52,29 @@ class Steps(NamedTuple):
         n = len(self.body.in_vars)
 
         def step(*args: Any) -> list[Any]:
-            known = dict(zip(self.values, args[n:], strict=True))
-
-            def apply(eqn: Equation, inputs: list[Any]) -> Any:
-                inner = self.nested.get(eqn.outputs[-1]) if eqn.outputs else None
-                if inner is not None:
-                    return inner.run_again(eqn.params, inputs, [known[v] for v in inner.stacks])
-                outs = eqn.primitive.bind(*inputs, **eqn.params)
-                if not eqn.primitive.multiple_results:
-                    return _replaced(outs, known.get(eqn.outputs[0]))
-                return [_replaced(o, known.get(v)) for o, v in zip(outs, eqn.outputs, strict=True)]
-
-            return run_equations(self.body, args[:n], apply)
+            return run_with(self.body, args[:n], self.nested, dict(zip(self.values, args[n:], strict=True)), replace_p.bind)
 
         return staged(step, [*self.body.in_avals, *(v.aval for v in self.values)])
 
 
-def _replaced(computed: Any, saved: Any) -> Any:
-    return computed if saved is None else replace_p.bind(computed, saved)
+def run_with(
+    jaxpr: Jaxpr, args: Sequence[Any], loops: dict[Var, Steps], saved: dict[Var, Any], replaced: Callable[[Any, Any], Any]
+) -> list[Any]:
+    """Run a program again, in which ``replaced(computed, saved)`` stands for what is saved; effects have happened already."""
+
+    def value(computed: Any, var: Var) -> Any:
+        return computed if saved.get(var, computed) is computed else replaced(computed, saved[var])
+
+    def apply(eqn: Equation, inputs: list[Any]) -> Any:
+        if eqn.primitive.effect:
+            return [saved[v] for v in eqn.outputs]
+        steps = loops.get(eqn.outputs[-1]) if eqn.outputs else None
+        if steps is not None:
+            return steps.run_again(eqn.params, inputs, [saved[v] for v in steps.stacks])
+        outs = eqn.primitive.bind(*inputs, **eqn.params)
+        return [*map(value, outs, eqn.outputs)] if eqn.primitive.multiple_results else value(outs, eqn.outputs[0])
+
+    return run_equations(jaxpr, args, apply)
 
 
 def giving_out(jaxpr: Jaxpr, may_save: Callable[[Equation], bool]) -> tuple[Jaxpr, dict[Var, Steps]]:
