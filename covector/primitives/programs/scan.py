@@ -147,7 +147,8 @@ def _scan_halves(how: Halving, args: Sequence[Any], linear: Sequence[bool], *, j
         return None
     parts, groups = split(), loop.cut(marks)
     known = [*map(how.known, groups, loop.cut(args))]
-    outs, residuals = known_loop(parts.primal, loop, known, len(how.known(present, present)))
+    bind = lambda step: loop.bind(step, *known)
+    outs, residuals, _ = known_loop(parts.primal, known, len(how.known(present, present)), bind)
     run = lambda values: residuals.linear_loop(parts.linear, loop, chosen(groups, loop.cut(values)), loop.ticks(args))
     return outs, present, run
 
@@ -193,13 +194,17 @@ class Residuals(NamedTuple):
         return [*outs[0], *outs[1]]
 
 
-def known_loop(jaxpr: Jaxpr, loop: Loop, args: list[list[Any]], n_out: int) -> tuple[list[Any], Residuals]:
-    """Run the known part ``(*consts, *carry, *x) -> (*carry, *y, *residuals)``: its outputs proper, and the residuals."""
+def known_loop(jaxpr: Jaxpr, args: list[list[Any]], n_out: int, run: Any) -> tuple[list[Any], Residuals, list[Any]]:
+    """Run the known part ``(*consts, *carry, *x) -> (*carry, *y, *residuals)`` of a loop, by ``run(step) -> (carries, ys)``.
+
+    Returns:
+        Its outputs proper, the residuals, and all ys.
+    """
     consts, carry, xs = args
     plan = residual_plan(jaxpr, len(consts), len(carry), n_out)
-    carry_out, ys = loop.bind(plan.step, consts, carry, xs)
+    carry_out, ys = run(plan.step)
     n_ys = n_out - len(carry)
-    return [*carry_out, *ys[:n_ys]], plan.residuals(consts, xs, ys[n_ys:])
+    return [*carry_out, *ys[:n_ys]], plan.residuals(consts, xs, ys[n_ys : n_ys + len(plan.stacked_numbers)]), ys
 
 
 class ResidualPlan(NamedTuple):

@@ -40,12 +40,11 @@ from covector.primitives.programs.call import jit_p
 from covector.primitives.programs.halves import Halving, def_halves
 from covector.primitives.programs.scan import (
     Loop,
-    Residuals,
     chosen,
     halved_step,
+    known_loop,
     one_by_one,
     repeated_effect,
-    residual_plan,
     select_rows,
 )
 from covector.primitives.programs.stacks import Stack, StackAval, add_rows_p, rows_p, stack_add_p
@@ -164,9 +163,17 @@ def _while_halves(
     condition = _without_linear(cond, nc, tuple(how.gone(groups[1])))
     if loop.ticks is not None:  # they stay collected: their place among the known outputs
         loop = loop._replace(ticks=len(how.known(present[n : n + loop.ticks], range(loop.ticks))))
-    outs, residuals, ticks = _known_loop(condition, parts.primal, loop, known, len(how.known(present, present)))
+
+    def bind(step: Jaxpr) -> Any:
+        if loop.ticks is not None:
+            return bind_while(condition, step, known, loop.ticks)
+        ticked = step.once("ticked", lambda: Jaxpr(step.in_vars, step.equations, [*step.out_vars, TRUE], step.consts))
+        return bind_while(condition, ticked, known, len(step.out_vars) - len(known[2]))
+
+    outs, residuals, stacks = known_loop(parts.primal, [*known[1:], []], len(how.known(present, present)), bind)
+    ticks = stacks[-1 if loop.ticks is None else loop.ticks]
     given = lambda values: [*chosen(groups, cut(values[nc:], nb)), []]
-    return outs, present, lambda values: residuals.linear_loop(parts.linear, LINEAR_LOOP, given(values), ticks)
+    return outs, present, lambda values: residuals.linear_loop(parts.linear, LINEAR_LOOP, given(values), [ticks])
 
 
 def as_scan(num_body: int, num_carry: int) -> Loop:
@@ -175,22 +182,6 @@ def as_scan(num_body: int, num_carry: int) -> Loop:
 
 
 LINEAR_LOOP = as_scan(0, 0)
-
-
-def _known_loop(
-    cond: Jaxpr, body: Jaxpr, loop: While, args: list[list[Any]], n_out: int
-) -> tuple[list[Any], Residuals, list[Any]]:
-    """Run the known part ``(*consts, *carry) -> (*carry, *collected, *residuals)``: its outputs, the residuals, the ticks."""
-    _, consts, carry = args
-    plan = residual_plan(body, len(consts), len(carry), n_out)
-    step = plan.step
-    if loop.ticks is None:
-        step = plan.step.once("ticked", lambda: Jaxpr(step.in_vars, step.equations, [*step.out_vars, TRUE], step.consts))
-    n_stacks = n_out - len(carry)
-    ticks = loop.ticks if loop.ticks is not None else len(step.out_vars) - len(carry) - 1
-    carry_out, stacks = bind_while(cond, step, args, ticks)
-    residuals = plan.residuals(consts, [], stacks[n_stacks : len(plan.step.out_vars) - len(carry)])
-    return [*carry_out, *stacks[:n_stacks]], residuals, [stacks[ticks]]
 
 
 def _without_linear(cond: Jaxpr, num_cond: int, linear: tuple[bool, ...]) -> Jaxpr:
