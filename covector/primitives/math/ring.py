@@ -218,12 +218,8 @@ def scale(coefficient: Any, tangent: Any) -> Any:
     if type(tangent) is StageTracer:
         trace, variable = tangent._trace, tangent.variable
         aval = variable.aval
-        if type(trace) is LinearTrace:
-            if type(coefficient) is ndarray:
-                if coefficient.dtype is aval.dtype and coefficient.shape == aval.shape and not aval.weak_type:
-                    return trace.append(mul_p, (coefficient, variable), aval)
-            elif has_type_below(coefficient, aval, trace):
-                return trace.append(mul_p, (coefficient, variable), aval)
+        if type(trace) is LinearTrace and has_type_below(coefficient, aval, trace):
+            return trace.append(mul_p, (coefficient, variable), aval)
     elif type(tangent) is ndarray and type(coefficient) is ndarray:
         return coefficient * tangent
     return mul_p.bind(coefficient, tangent)
@@ -321,13 +317,9 @@ def sum_of_products(x: Any, tx: Any, y: Any, ty: Any) -> Any:
     """``x*tx + y*ty`` for tangents tx and ty: the total derivative of a function of two arguments, as one operation."""
     if type(tx) is StageTracer and type(ty) is StageTracer:
         trace, aval = tx._trace, tx.variable.aval
-        if type(trace) is LinearTrace and trace is ty._trace and aval is ty.variable.aval:
-            if type(x) is ndarray and type(y) is ndarray:
-                fits = x.dtype is aval.dtype is y.dtype and x.shape == aval.shape == y.shape and not aval.weak_type
-            else:
-                fits = has_type_below(x, aval, trace) and has_type_below(y, aval, trace)
-            if fits:
-                return trace.append(sumprod_p, (x, tx.variable, y, ty.variable), aval)
+        is_shared = type(trace) is LinearTrace and trace is ty._trace and aval is ty.variable.aval
+        if is_shared and has_type_below(x, aval, trace) and has_type_below(y, aval, trace):
+            return trace.append(sumprod_p, (x, tx.variable, y, ty.variable), aval)
     elif type(tx) is ndarray and type(ty) is ndarray and type(x) is ndarray and type(y) is ndarray:
         return x * tx + y * ty
     return sumprod_p.bind(x, tx, y, ty)
