@@ -382,13 +382,18 @@ def jvp_over_axes(primitive: Primitive, kind: OverAxes) -> Rule:
     return zero_jvp(primitive) if kind.jvp is None else jvp_of_one(primitive, kind.jvp)
 
 
+def zero_tangent(primitive: Primitive, out: Any) -> Any:
+    """The symbolic zero in place of a result's tangent, or of each of several."""
+    return [typeof(o).zero for o in out] if primitive.multiple_results else typeof(out).zero
+
+
 def jvp_of_one(primitive: Primitive, tangent_of: Rule) -> Rule:
     """The JVP rule of a primitive of one array: ``tangent_of(out, x, tangent, **params)`` is the tangent of the result."""
 
     def jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
         (x,), (t,) = primals, tangents
         out = primitive.bind(x, **params)
-        return out, typeof(out).zero if type(t) is Zero else tangent_of(out, x, t, **params)
+        return out, zero_tangent(primitive, out) if type(t) is Zero else tangent_of(out, x, t, **params)
 
     return jvp
 
@@ -416,6 +421,6 @@ def jvp_of_factorization(primitive: Primitive, kind: Factorization) -> Rule:
         if type(t) is not Zero:
             return kind.jvp(a, t, **params)
         out = primitive.bind(a, **params)
-        return out, [typeof(o).zero for o in out] if primitive.multiple_results else typeof(out).zero
+        return out, zero_tangent(primitive, out)
 
     return jvp

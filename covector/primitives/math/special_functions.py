@@ -18,11 +18,12 @@ import numpy as np
 from scipy import special
 from scipy.special import _ufuncs
 
-from covector.core.avals import Zero, typeof
+from covector.core.avals import typeof
 from covector.core.errors import NonDifferentiableError
 from covector.core.kinds import Elementwise, Opaque, Step
 from covector.core.primitive import Primitive
 from covector.core.tracer import register_ufunc
+from covector.primitives.derivations import jvp_of_one
 from covector.primitives.math.order_derivatives import iv_in_v, jv_in_v, kv_in_v, zeta_in_s
 from covector.primitives.math.quadrature import gauss_legendre
 from covector.primitives.math.ring import scale
@@ -370,15 +371,7 @@ def define_several(name: str, derivatives: Callable[..., Sequence[Any]]) -> None
     primitive = Primitive(f"scipy_{name}", kind, multiple_results=True, trusted=True, makes_new=True)
     primitive.def_abstract(lambda x: [typeof(o[()] if x.shape == () else o) for o in ufunc(np.ones(x.shape, x.dtype))])
     primitive.def_batch(lambda size, args, dims: (primitive.bind(*args), [dims[0]] * ufunc.nout))
-
-    @primitive.def_jvp
-    def jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
-        (x,), (t,) = primals, tangents
-        outs = primitive.bind(x)
-        if type(t) is Zero:
-            return outs, [typeof(o).zero for o in outs]
-        return outs, [scale(d, t) for d in derivatives(x, *outs)]
-
+    primitive.def_jvp(jvp_of_one(primitive, lambda outs, x, t: [scale(d, t) for d in derivatives(x, *outs)]))
     register_ufunc(ufunc, lambda x: tuple(primitive.bind(x)))
     TABLE[name] = ufunc
 
