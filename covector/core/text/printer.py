@@ -41,6 +41,8 @@ from covector.core.text.notation import (
 
 Doc = str | Node
 MAX_NESTING = 8
+ONE_LINE = 1 << 60
+"""A width in which everything fits."""
 
 
 def to_string(jaxpr: Jaxpr, *, width: int = 100, max_const_size: int = 64) -> str:
@@ -77,9 +79,7 @@ def _text(eqn: Equation) -> str:
 
 
 def _on_one_line(eqn: Equation, names: Names) -> str:
-    out: list[str] = []
-    Node([_Printer(64, nested=False).equation(eqn, names)]).flat(out)
-    return "".join(out)
+    return layout(_Printer(64, nested=False).equation(eqn, names), ONE_LINE)
 
 
 def atom_to_string(jaxpr: Jaxpr, atom: Any) -> str:
@@ -244,8 +244,7 @@ class _Printer:
     def atom(self, atom: Atom, names: Names) -> str:
         if type(atom) is Var:
             return names[atom]
-        doc = self.value(atom.value if isinstance(atom, Literal) else atom)
-        return layout(doc, 1 << 60)
+        return layout(self.value(atom.value if isinstance(atom, Literal) else atom), ONE_LINE)
 
     def type(self, aval: Any) -> str:
         text = self.types.get(aval)
@@ -253,7 +252,7 @@ class _Printer:
             if type(aval) is ShapedArray:
                 text = array_type_text(aval)
             elif type(aval) in FIELDS:
-                text = layout(self.value(aval), 1 << 60)
+                text = layout(self.value(aval), ONE_LINE)
             else:
                 text = repr(aval)
             self.types[aval] = text

@@ -150,11 +150,18 @@ def _in_order(primitive: Primitive) -> Callable[..., Any]:
     return batch
 
 
-# --- debug_callback: no results, no derivative ------------------------------------------------------------------------
+def _without_results(name: str) -> ContextPrimitive:
+    """An effect that has no results, so no derivative: it sees the values."""
+    primitive = ContextPrimitive(name, Effect(), multiple_results=True, trusted=True)
+    primitive.effect = True
+    primitive.def_abstract(lambda *avals, **params: [])
+    primitive.def_jvp(lambda primals, tangents, **params: (primitive.bind(*primals, **params), []))
+    return primitive
 
-debug_callback_p = ContextPrimitive("debug_callback", Effect(), multiple_results=True, trusted=True)
-debug_callback_p.effect = True
-debug_callback_p.def_abstract(lambda *avals, callback: [])
+
+# --- debug_callback ---------------------------------------------------------------------------------------------------
+
+debug_callback_p = _without_results("debug_callback")
 debug_callback_p.def_batch(_in_order(debug_callback_p))
 
 
@@ -162,11 +169,6 @@ debug_callback_p.def_batch(_in_order(debug_callback_p))
 def _debug_callback(*args: Any, callback: Callback) -> list[Any]:
     callback.call(*args)
     return []
-
-
-@debug_callback_p.def_jvp
-def _debug_callback_jvp(primals: Values, tangents: Values, *, callback: Callback) -> Any:
-    return debug_callback_p.bind(*primals, callback=callback), []
 
 
 # --- io_callback ------------------------------------------------------------------------------------------------------
@@ -248,10 +250,9 @@ def _pure_callback_batch(
 
 # --- check: an assertion about values ---------------------------------------------------------------------------------
 
-check_p = ContextPrimitive("check", Effect(), multiple_results=True, trusted=True)
-check_p.effect = True
+check_p = _without_results("check")
 check_p.repeatable = True
-check_p.def_abstract(lambda *avals, message: [])
+check_p.def_batch(lambda size, args, dims, **params: (check_p.bind(*batch_all(size, args, dims), **params), []))
 
 
 @check_p.def_impl
@@ -293,14 +294,3 @@ def first_failure(holds: Any, values: Values, examples: Any = None) -> tuple[lis
     first = index[0] if examples is None or len(examples) != len(holds) else int(examples[index[0]])
     numbers = ", ".join(map(str, (first, *index[1:])))
     return [v[index] for v in values], f" (example {numbers})"
-
-
-@check_p.def_jvp
-def _check_jvp(primals: Values, tangents: Values, *, message: Message) -> Any:
-    return check_p.bind(*primals, message=message), []
-
-
-@check_p.def_batch
-def _check_batch(size: int, args: Values, dims: Sequence[int | None], *, message: Message) -> Any:
-    front = batch_all(size, args, dims)
-    return check_p.bind(*front, message=message), []
