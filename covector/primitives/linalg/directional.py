@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 
 from covector.core.avals import ShapedArray, Zero, array_aval, broadcast_shapes, typeof
+from covector.core.jaxpr import Var
 from covector.core.kinds import Kind
 from covector.core.primitive import Primitive, derives
-from covector.primitives.arrays.shaping import align_batch, batch_in_front, is_linear_argument, unbroadcast
+from covector.primitives.arrays.shaping import align_batch, batch_in_front, unbroadcast
 from covector.primitives.linalg.solving import check_matrices, swap
 
 
@@ -65,8 +66,8 @@ def _jvp(primitive: Primitive, kind: Directional) -> Any:
 @derives("transpose", Directional)
 def _transpose(primitive: Primitive, kind: Directional) -> Any:
     def transpose(ct: Any, a: Any, *directions: Any, **params: Any) -> Any:
-        known = [d for d in directions if not is_linear_argument(d)]
-        (d,) = (d for d in directions if is_linear_argument(d))
+        known = [d for d in directions if type(d) is not Var]
+        (d,) = (d for d in directions if type(d) is Var)
         whole = unbroadcast(swap(primitive.bind(a, *known, swap(ct), **params)), d.aval)
         return None, *(whole if x is d else None for x in directions)
 

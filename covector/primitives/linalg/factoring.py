@@ -47,15 +47,15 @@ lu_p = Primitive("lu", Factorization(_lu, _lu_jvp, _lu_abstract), multiple_resul
 """``a[..., m, n] -> (order, l, u)`` with ``a = l[order] @ u``."""
 
 
-def _schur_dtype(a: Any, output: str) -> np.dtype[Any]:
-    return np.result_type(a.dtype, np.complex64) if output == "complex" else a.dtype  # type: ignore[no-any-return]
-
-
 def _schur(a: Any, *, output: str) -> list[Any]:
-    t, z = (np.empty(a.shape, _schur_dtype(a, output)) for _ in range(2))
+    t, z = (np.empty(r.shape, r.dtype) for r in _schur_results(typeof(a), output=output))
     for place in np.ndindex(*a.shape[:-2]):
         t[place], z[place] = scipy.linalg.schur(a[place], output=output)
     return [t, z]
+
+
+def _schur_results(a: ShapedArray, *, output: str) -> list[ShapedArray]:
+    return [array_aval(a.shape, np.result_type(a.dtype, np.complex64) if output == "complex" else a.dtype)] * 2
 
 
 def _schur_jvp(a: Any, t: Any, *, output: str) -> Any:
@@ -64,11 +64,4 @@ def _schur_jvp(a: Any, t: Any, *, output: str) -> Any:
     raise NonDifferentiableError("schur", "a derivative", [typeof(a)], why=why, fix=fix)
 
 
-schur_p = factorization(
-    "schur",
-    _schur,
-    _schur_jvp,
-    lambda a, *, output: [array_aval(a.shape, _schur_dtype(a, output))] * 2,
-    multiple_results=True,
-    makes_new=True,
-)
+schur_p = factorization("schur", _schur, _schur_jvp, _schur_results, multiple_results=True, makes_new=True)

@@ -121,21 +121,21 @@ def check_matrices(who: str, *avals: ShapedArray, square: bool = True) -> None:
 
 
 def factorization(
-    name: str, fn: Rule, jvp: Rule, results: Rule, *, square: bool = True, **flags: Any
+    name: str, fn: Rule, jvp: Rule, results: Rule | None = None, *, square: bool = True, **flags: Any
 ) -> Primitive:
     """A primitive of stacks of (square) matrices.
 
     Args:
         name: its name.
         fn, jvp: as for `Factorization`.
-        results: ``results(a_aval, **params)`` are the avals of the results.
+        results: ``results(a_aval, **params)`` is the aval of the result, or a list of those of several; by default that of a.
         square: whether the matrices must be square.
         flags: as for `Primitive`.
     """
 
     def abstract(a: ShapedArray, **params: Any) -> Any:
         check_matrices(name, a, square=square)
-        return results(a, **params)
+        return results(a, **params) if results else a.strengthened()
 
     return Primitive(name, Factorization(fn, jvp, abstract), trusted=True, **flags)
 
@@ -165,17 +165,19 @@ def _triangular_solve(a: Any, b: Any, *, lower: bool, transpose: bool, unit_diag
 
 
 def _trsm(a: Any, b: Any, lower: bool, transpose: bool, unit: bool) -> Any:
-    solve = _blas_trsm()[a.dtype.char]
+    solve = _routine("blas", "trsm", a.dtype.char)
     if a.flags.f_contiguous:
         return solve(1.0, a, b, lower=lower, trans_a=transpose, diag=unit)
     return solve(1.0, a.T, b, lower=not lower, trans_a=not transpose, diag=unit)
 
 
 @cache
-def _blas_trsm() -> dict[str, Callable[..., Any]]:
-    from scipy.linalg import blas  # as slow to import as NumPy itself
+def _routine(library: str, name: str, dtype_char: str) -> Callable[..., Any]:
+    """A routine of BLAS or LAPACK for a dtype."""
+    import scipy.linalg  # as slow to import as NumPy itself
 
-    return {"f": blas.strsm, "d": blas.dtrsm, "F": blas.ctrsm, "D": blas.ztrsm}
+    prefix = {"f": "s", "d": "d", "F": "c", "D": "z"}[dtype_char]
+    return getattr(getattr(scipy.linalg, library), prefix + name)  # type: ignore[no-any-return]
 
 
 def _substituted(a: Any, b: Any, lower: bool, transpose: bool, unit: bool) -> Any:
@@ -275,13 +277,7 @@ def _cholesky_jvp(a: Any, t: Any, *, upper: bool) -> Any:
     return out, adjoint(tangent) if upper else tangent
 
 
-cholesky_p = factorization(
-    "cholesky",
-    lambda a, *, upper: np.linalg.cholesky(a, upper=upper),
-    _cholesky_jvp,
-    lambda a, *, upper: a.strengthened(),
-    makes_new=True,
-)
+cholesky_p = factorization("cholesky", lambda a, *, upper: np.linalg.cholesky(a, upper=upper), _cholesky_jvp, makes_new=True)
 """The triangular factor of a positive definite Hermitian matrix, of which one triangle is read.
 
 The derivative is that of the function that is computed, of this triangle: gradients are triangular.
@@ -321,17 +317,10 @@ def _is_one_system(a: Any, b: Any) -> bool:
 
 def _solution(a: Any, b: Any) -> Any:
     """That of one system, in a third of the time that `numpy.linalg.solve` takes for a small one."""
-    _, _, x, failed = _lapack_gesv()[a.dtype.char](a, b)
+    _, _, x, failed = _routine("lapack", "gesv", a.dtype.char)(a, b)
     if failed:
         raise LinAlgError("Singular matrix")
     return x
-
-
-@cache
-def _lapack_gesv() -> dict[str, Callable[..., Any]]:
-    from scipy.linalg import lapack  # as slow to import as NumPy itself
-
-    return {"f": lapack.sgesv, "d": lapack.dgesv, "F": lapack.cgesv, "D": lapack.zgesv}
 
 
 @solve_p.def_transpose(linear=jointly(1))
@@ -355,7 +344,7 @@ def _inv_jvp(a: Any, t: Any, *, checked: bool) -> Any:
     return out, -(out @ t @ out)
 
 
-inv_p = factorization("inv", _inv, _inv_jvp, lambda a, *, checked: a.strengthened(), makes_new=True)
+inv_p = factorization("inv", _inv, _inv_jvp, makes_new=True)
 """The inverse; of a singular matrix an error if ``checked``, else NaN (for derivatives, which may be discarded)."""
 
 _pseudo_inverse = Opaque(lambda a, rcond, *, hermitian: np.linalg.pinv(a, rcond=rcond, hermitian=hermitian))

@@ -97,10 +97,11 @@ def _turn_transpose(cts: Sequence[Any], p: Any, f: Any, tie: Any, *, strict: boo
     return unbroadcast(convert_to(ct, p.aval.dtype), p.aval), None, None
 
 
-@turn_p.def_batch
-def _turn_batch(size: int, args: Sequence[Any], dims: Dims, *, strict: bool) -> Any:
-    (p,) = batch_all(size, args[:1], dims[:1])
-    return turn_p.bind(*align_batch([p, *args[1:]], [0, *dims[1:]]), strict=strict), [0, 0]
+def _with_first_batched(size: int, args: Sequence[Any], dims: Dims) -> list[Any]:
+    return align_batch([*batch_all(size, args[:1], dims[:1]), *args[1:]], [0, *dims[1:]])
+
+
+turn_p.def_batch(lambda size, args, dims, **params: (turn_p.bind(*_with_first_batched(size, args, dims), **params), [0, 0]))
 
 
 def _undetermined(x: Any, tie: Any) -> Any:
@@ -114,12 +115,7 @@ _marking = Linear(_undetermined, lambda ct, x, tie: unbroadcast(undetermined_p.b
 undetermined_p = Primitive("undetermined", _marking, trusted=True)
 """``(x, tie) -> NaN`` where x is not 0 at a tie, and else 0; linear in x, and its own transpose."""
 undetermined_p.def_abstract(lambda x, tie: array_aval(broadcast_shapes(x.shape, tie.shape), x.dtype))
-
-
-@undetermined_p.def_batch
-def _undetermined_batch(size: int, args: Sequence[Any], dims: Dims) -> Any:
-    (x,) = batch_all(size, args[:1], dims[:1])
-    return undetermined_p.bind(*align_batch([x, args[1]], [0, dims[1]])), 0
+undetermined_p.def_batch(lambda size, args, dims: (undetermined_p.bind(*_with_first_batched(size, args, dims)), 0))
 
 
 # --- defective matrices -----------------------------------------------------------------------------------------------------
