@@ -32,10 +32,8 @@ from covector.core.jaxpr import Equation, Var
 from covector.core.kinds import Linear, Structural
 from covector.core.primitive import Primitive, TracerBase
 from covector.interpreters.transpose import Accumulate, PartialSum
-from covector.primitives.arrays.shaping import align_batch, batch_in_front, batched_at, moveaxis
+from covector.primitives.arrays.shaping import Dims, Shape, align_batch, batch_in_front, batched_at, moveaxis
 
-Shape = tuple[int, ...]
-Dims = Sequence[int | None]
 Span = tuple[int, int | None, int]
 Index = tuple[int | Span, ...]
 
@@ -168,13 +166,8 @@ def _embed_transpose(ct: Any, *values: Any, indices: tuple[Index, ...], shape: S
     return [slice_p.bind(ct, index=i) if type(v) is Var else None for v, i in zip(values, indices, strict=True)]
 
 
-embed_p.def_batch(
-    batch_in_front(
-        embed_p,
-        indices=lambda indices, size: tuple(with_batch_axis(index, size) for index in indices),
-        shape=lambda shape, size: (size, *shape),
-    )
-)
+_with_batch_axes = lambda indices, size: tuple(with_batch_axis(index, size) for index in indices)
+embed_p.def_batch(batch_in_front(embed_p, indices=_with_batch_axes, shape=lambda shape, size: (size, *shape)))
 
 
 # --- writers: the first argument, changed in places -------------------------------------------------------------------

@@ -37,10 +37,8 @@ from covector.primitives.arrays.indexing import (
     writer,
 )
 from covector.primitives.arrays.selection import select_p
-from covector.primitives.arrays.shaping import convert_to, reshape_to
+from covector.primitives.arrays.shaping import Shape, convert_to, reshape_to
 from covector.primitives.math.ring import add_p, mul_p
-
-Shape = tuple[int, ...]
 
 # --- what all have in common ------------------------------------------------------------------------------------------
 
@@ -97,22 +95,6 @@ def _linear(kind: type[Linear], rest: Callable[..., Any], remaining: Callable[..
     )
 
 
-scatter_p = _scatter_primitive(
-    "scatter",
-    None,
-    _linear(
-        Structural,
-        lambda t, indices: clear_p.bind(t, *indices),
-        lambda t, indices, shape: without_overwritten(t, indices, shape),
-    ),
-)
-_adding = _linear(Linear, lambda t, indices: t, lambda t, indices, shape: t)
-scatter_add_p = _scatter_primitive("scatter_add", np.add, _adding)
-spread_p.def_rule("added", lambda total, eqn: (scatter_add_p, [total, *eqn.inputs], {}))
-scatter_mul_p = _scatter_primitive("scatter_mul", np.multiply, Opaque())
-scatter_min_p = _scatter_primitive("scatter_min", np.minimum, Opaque())
-scatter_max_p = _scatter_primitive("scatter_max", np.maximum, Opaque())
-
 
 # --- which value is the last to be written to its place ---------------------------------------------------------------
 
@@ -147,7 +129,15 @@ def without_overwritten(values: Any, indices: Sequence[Any], shape: Shape) -> An
     return select_p.bind(reshape_to(last, (*index, *(1,) * (len(shape_of(values)) - len(index)))), values, 0)
 
 
+_replacing = _linear(Structural, lambda t, indices: clear_p.bind(t, *indices), without_overwritten)
+_adding = _linear(Linear, lambda t, indices: t, lambda t, indices, shape: t)
+scatter_p = _scatter_primitive("scatter", None, _replacing)
+scatter_add_p = _scatter_primitive("scatter_add", np.add, _adding)
+spread_p.def_rule("added", lambda total, eqn: (scatter_add_p, [total, *eqn.inputs], {}))
+
 # --- scatter_mul: linear in the operand -------------------------------------------------------------------------------
+
+scatter_mul_p = _scatter_primitive("scatter_mul", np.multiply, Opaque())
 
 
 @scatter_mul_p.def_jvp
@@ -185,6 +175,9 @@ def _scatter_mul_transpose(ct: Any, x: Any, values: Any, *indices: Any) -> Any:
 
 
 # --- scatter_min and scatter_max --------------------------------------------------------------------------------------
+
+scatter_min_p = _scatter_primitive("scatter_min", np.minimum, Opaque())
+scatter_max_p = _scatter_primitive("scatter_max", np.maximum, Opaque())
 
 
 def _extremum_jvp(primitive: Primitive) -> Any:

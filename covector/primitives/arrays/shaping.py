@@ -103,10 +103,7 @@ def _transpose_abstract(x: ShapedArray, *, permutation: tuple[int, ...]) -> Shap
 
 def inverse_permutation(permutation: Sequence[int]) -> tuple[int, ...]:
     """The permutation that undoes another."""
-    inverse = [0] * len(permutation)
-    for i, p in enumerate(permutation):
-        inverse[p] = i
-    return tuple(inverse)
+    return tuple(sorted(range(len(permutation)), key=permutation.__getitem__))
 
 
 def moveaxis(x: Any, source: int, destination: int) -> Any:
@@ -232,9 +229,8 @@ weaken_p = Primitive("weaken", ElementwiseLinear(_weaken, lambda ct, x: ct), tru
 """A scalar as the Python number that it equals: the tangent of a weak value must be weak too, or it would decide a dtype."""
 
 
-@weaken_p.def_abstract
-def _weaken_abstract(x: ShapedArray) -> ShapedArray:
-    return ShapedArray((), WEAK_TYPES[_weak_kind(x)], weak_type=True)
+weaken_p.def_abstract(lambda x: ShapedArray((), WEAK_TYPES[_weak_kind(x)], weak_type=True))
+weaken_p.def_batch(lambda size, args, dims: (args[0], dims[0]))
 
 
 def _weak_kind(x: ShapedArray) -> str:
@@ -242,9 +238,6 @@ def _weak_kind(x: ShapedArray) -> str:
     if x.shape or x.dtype not in (np.float64, np.complex128, np.int64):
         raise TypeError(f"a value of type {x} does not equal a Python number of its own precision")
     return x.dtype.kind
-
-
-weaken_p.def_batch(lambda size, args, dims: (args[0], dims[0]))
 
 
 # --- helpers of rules -------------------------------------------------------------------------------------------------
@@ -375,8 +368,3 @@ def padded(x: Any, ndim: int) -> Any:
     """A batch with axes of length 1 behind the batch axis, up to a rank."""
     shape = shape_of(x)
     return reshape_to(x, (shape[0], *(1,) * (ndim - len(shape)), *shape[1:]))
-
-
-def is_linear_argument(x: Any) -> bool:
-    """In a transpose rule: whether this argument is one that the output is linear in (of which only the aval is known)."""
-    return type(x) is Var

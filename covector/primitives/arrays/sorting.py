@@ -15,9 +15,8 @@ from covector.core.avals import ShapedArray, Zero, array_aval, shape_of, typeof
 from covector.core.kinds import AlongAxis, Discrete
 from covector.core.primitive import Primitive
 from covector.primitives.arrays.indexing import gather_p
-from covector.primitives.arrays.shaping import batch_all, move_batch_to_front
+from covector.primitives.arrays.shaping import Dims, batch_all, move_batch_to_front
 
-Dims = Sequence[int | None]
 INTP = np.dtype(np.intp)
 
 

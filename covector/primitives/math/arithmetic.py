@@ -23,7 +23,7 @@ from covector.core.tracer import Tracer, register_method, register_ufunc, view_o
 from covector.interpreters.jvp import JVPTrace, JVPTracer
 from covector.interpreters.recording import of_two, recorded
 from covector.passes.legalize import Legalizer, Value
-from covector.primitives.arrays.shaping import arrive, convert_p, convert_to, fit, unbroadcast
+from covector.primitives.arrays.shaping import arrive, convert_to, fit, strengthened, unbroadcast
 from covector.primitives.derivations import jvp_of_one, numpy_scalars
 from covector.primitives.math.ring import add_p, install_operators, mul_p, neg_p, scale, scaled, sub_p, with_tangent
 
@@ -61,11 +61,6 @@ def of_operator(
     return primitive
 
 
-def strong(x: Any) -> Any:
-    """A NumPy value for a Python number (or a tracer of one), which takes the dtype of nothing that it meets."""
-    return convert_p.bind(x, dtype=dtype_of(x)) if is_weak(x) else x
-
-
 def register_operator(ufunc: np.ufunc, primitive: Primitive) -> None:
     """Calling the ufunc means what the operator does, except that NumPy returns ``float64`` for two Python numbers.
 
@@ -74,14 +69,14 @@ def register_operator(ufunc: np.ufunc, primitive: Primitive) -> None:
     bind = primitive.bind
 
     def unary(x: Any) -> Any:
-        return bind(strong(x))
+        return bind(strengthened(x))
 
     def binary(x: Any, y: Any) -> Any:
         if type(x) is JVPTracer:
             if type(x.primal) is not ndarray and is_weak(x) and is_weak(y):
-                x = strong(x)
+                x = strengthened(x)
         elif type(x) is not ndarray and is_weak(x) and is_weak(y):
-            x = strong(x)
+            x = strengthened(x)
         return bind(x, y)
 
     register_ufunc(ufunc, binary if ufunc.nin == 2 else unary)
@@ -149,16 +144,12 @@ fabs_p = of_ufunc(np.fabs, lambda out, x: slope_p.bind(x))
 # --- two arguments ----------------------------------------------------------------------------------------------------
 
 
-direction_p = Primitive(
-    "direction",
-    Elementwise(
-        lambda size, coordinate: coordinate / np.where(size == 0, 1, size),
-        lambda out, size, coordinate: -out / size,
-        lambda out, size, coordinate: 1 / convert_to(size + 0 / size, dtype_of(out)),
-    ),
-    trusted=True,
-    makes_new=True,
+_ratio = Elementwise(
+    lambda size, coordinate: coordinate / np.where(size == 0, 1, size),
+    lambda out, size, coordinate: -out / size,
+    lambda out, size, coordinate: 1 / convert_to(size + 0 / size, dtype_of(out)),
 )
+direction_p = Primitive("direction", _ratio, trusted=True, makes_new=True)
 """``coordinate / size``, the derivative of a length, and 0 where that is 0.  There it has itself no derivative: NaN."""
 
 hypot_p = of_ufunc(np.hypot, lambda out, x, y: direction_p.bind(out, x), lambda out, x, y: direction_p.bind(out, y))
@@ -367,10 +358,7 @@ def real(x: Any) -> Any:
 
 def imag(x: Any) -> Any:
     """The imaginary part; that of a real value is an array of zeros."""
-    aval = typeof(x)
-    if aval.dtype.kind == "c":
-        return imag_p.bind(x)
-    return aval.zeros()
+    return imag_p.bind(x) if _is_complex(x) else typeof(x).zeros()
 
 
 def conj(x: Any) -> Any:
@@ -417,7 +405,7 @@ for _ufunc, _primitive in (
     *((np.negative, neg_p), (np.absolute, abs_p)),
 ):
     register_operator(_ufunc, _primitive)
-register_ufunc(np.conjugate, lambda x: strong(conj(x)))
+register_ufunc(np.conjugate, lambda x: strengthened(conj(x)))
 
 
 def _positive(x: Any) -> Any:
@@ -427,7 +415,7 @@ def _positive(x: Any) -> Any:
     return x.duplicate() if isinstance(x, Tracer) else x
 
 
-register_ufunc(np.positive, lambda x: _positive(strong(x)))
+register_ufunc(np.positive, lambda x: _positive(strengthened(x)))
 
 install_operators("truediv", div_p)
 install_operators("mod", remainder_p)

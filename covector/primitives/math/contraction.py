@@ -248,11 +248,9 @@ def _multiplication_of_matrices(x: str, y: str, out: str) -> Plan:
     summed = "".join(c for c in x if c in y and c not in out)
     x_leading, left = _split_group("".join(c for c in x if c not in y), x)
     y_leading, right = _split_group("".join(c for c in y if c not in x), y)
-    if left and right and out.index(right[0]) < out.index(left[0]):
+    swapped = bool(left and right) and out.index(right[0]) < out.index(left[0])
+    if swapped:
         x, y, left, right = y, x, right, left
-        swapped = True
-    else:
-        swapped = False
     leading = "".join(c for c in out if (c in x and c in y) or c in x_leading + y_leading)
     if leading and not left and not right:
         view_x, view_y = _grouped(x, [*leading, summed]), _grouped(y, [*leading, summed])
@@ -504,10 +502,6 @@ register_method("__rmatmul__", _operator(lambda self, other: matmul(other, self)
 # --- convolution --------------------------------------------------------------------------------------------------
 
 
-def _windows(x: Any, length: int) -> Any:
-    return np.lib.stride_tricks.sliding_window_view(x, length, axis=-1)
-
-
 def _convolve(x: Any, y: Any) -> Any:
     if x.ndim == 1 == y.ndim:
         return np.convolve(x, y)
@@ -523,7 +517,8 @@ def _convolve(x: Any, y: Any) -> Any:
 def _correlate(x: Any, y: Any) -> Any:
     if x.ndim == 1 == y.ndim:
         return np.correlate(x, y.conj() if y.dtype.kind == "c" else y)
-    return _vector_products(_windows(x, y.shape[-1]), y[..., None, :])
+    windows = np.lib.stride_tricks.sliding_window_view(x, y.shape[-1], axis=-1)
+    return _vector_products(windows, y[..., None, :])
 
 
 def _sliding(name: str, fn: Callable[..., Any], length: Callable[[int, int], int], *transposes: Plan) -> Primitive:

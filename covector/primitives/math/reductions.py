@@ -72,10 +72,7 @@ def _one_axis(x: Any, axes: Axes) -> Any:
     rest = tuple(i for i in range(len(shape)) if i not in axes)
     if rest + axes != tuple(range(len(shape))):
         x = transpose_p.bind(x, permutation=rest + axes)
-    size = 1
-    for i in axes:
-        size *= shape[i]
-    return reshape_to(x, (*(shape[i] for i in rest), size))
+    return reshape_to(x, (*(shape[i] for i in rest), math.prod(shape[i] for i in axes)))
 
 
 def _prod_jvp(out: Any, x: Any, t: Any, axes: Axes) -> Any:
@@ -133,11 +130,9 @@ def largest_exponent(x: Any, *, axes: Axes, keepdims: bool = False) -> Any:
 def _logsumexp(x: Any, *, axes: Axes) -> Any:
     shift = largest_exponent(x, axes=axes, keepdims=True)
     with np.errstate(divide="ignore", over="ignore"):
-        if x.dtype == np.float16:  # in which a sum of ones ends at 2048
-            total = np.add.reduce(np.exp(x - shift), axes, np.float32)
-            return (np.log(total) + shift.reshape(total.shape)).astype(x.dtype)
-        total = np.add.reduce(np.exp(x - shift), axes)
-        return np.log(total) + shift.reshape(total.shape)
+        wide = np.float32 if x.dtype == np.float16 else None  # a sum of ones ends at 2048 in float16
+        total = np.add.reduce(np.exp(x - shift), axes, wide)
+        return (np.log(total) + shift.reshape(total.shape)).astype(x.dtype, copy=False)
 
 
 def _logsumexp_jvp(out: Any, x: Any, t: Any, axes: Axes) -> Any:
