@@ -235,6 +235,14 @@ def test_linear_in_several_arguments_together() -> None:
     assert not p.is_linear_in((True, False), {})
 
 
+def test_a_transpose_rule_for_each_of_several_linear_arguments() -> None:
+    rules: Any = (lambda ct, x, s, y: -ct, lambda ct, x, s, y: ct * s)
+    p = Primitive(fresh(), Linear(lambda x, s, y: s * x - y, rules, positions=(2, 0)))
+    check_case(p, (np.arange(3.0), 2.0, np.ones(3)), differentiable=(0, 2))
+    of_x = cv.make_jaxpr(cv.vjp(lambda x: p.bind(x, 2.0, 0.0 * x), np.ones(3))[1])(np.ones(3))
+    assert [str(e.primitive) for e in of_x.equations] == ["neg", "mul", "mul", "add"]  # in the order of the positions
+
+
 def test_what_a_linear_argument_contributes_alone() -> None:
     alone: Any = (lambda t, x, y, *, n: n * t, lambda t, x, y, *, n: -t)
     transpose = lambda ct, x, y, *, n: (n * ct, -ct)

@@ -74,6 +74,39 @@ def _spread(values: Any, x: Any, indices: Sequence[Any]) -> Any:
     return spread_p.bind(values, *indices, shape=shape_of(x))
 
 
+# --- which value is the last to be written to its place ---------------------------------------------------------------
+
+
+def _last_write(*indices: Any, shape: Shape) -> Any:
+    positions = flat_positions(indices, shape)
+    last = np.zeros(positions.shape, np.bool_)
+    last[len(positions) - 1 - np.unique(positions[::-1], return_index=True)[1]] = True
+    return last.reshape(np.broadcast_shapes(*map(np.shape, indices)))
+
+
+last_write_p = Primitive("last_write", Discrete(_last_write), trusted=True, makes_new=True)
+"""``last_write(i_1, ..., i_k, shape=...)``: for each index tuple whether no later one names the same place of ``shape``."""
+last_write_p.def_abstract(lambda *indices, shape: array_aval(index_shape(indices), np.dtype(np.bool_)))
+last_write_p.def_batch(batch_by_indices(last_write_p))
+
+
+def last_writes(indices: Sequence[Any], shape: Shape) -> Any:
+    """For each index tuple whether no later one names its place of ``shape``; None if it is known that none does."""
+    if math.prod(index_shape([typeof(i) for i in indices])) <= 1:
+        return None
+    last = last_write_p.bind(*indices, shape=shape[: len(indices)])
+    return last if isinstance(last, TracerBase) or not last.all() else None
+
+
+def without_overwritten(values: Any, indices: Sequence[Any], shape: Shape) -> Any:
+    """Values with zeros in place of those that a later one overwrites."""
+    last = last_writes(indices, shape)
+    if last is None:
+        return values
+    index = shape_of(last)
+    return select_p.bind(reshape_to(last, (*index, *(1,) * (len(shape_of(values)) - len(index)))), values, 0)
+
+
 # --- scatter and scatter_add: jointly linear in the operand and the values --------------------------------------------
 
 
@@ -93,40 +126,6 @@ def _linear(kind: type[Linear], rest: Callable[..., Any], remaining: Callable[..
         positions=(1, 0),
         alone=(lambda t, x, values, *indices: _spread(remaining(t, indices, shape_of(x)), x, indices), of_x),
     )
-
-
-
-# --- which value is the last to be written to its place ---------------------------------------------------------------
-
-
-def _last_write(*indices: Any, shape: Shape) -> Any:
-    positions = flat_positions(indices, shape)
-    last = np.zeros(positions.shape, np.bool_)
-    last[len(positions) - 1 - np.unique(positions[::-1], return_index=True)[1]] = True
-    return last.reshape(np.broadcast_shapes(*map(np.shape, indices)))
-
-
-last_write_p = Primitive("last_write", Discrete(_last_write), trusted=True, makes_new=True)
-"""``last_write(i_1, ..., i_k, shape=...)``: for each index tuple whether no later one names the same place of ``shape``."""
-last_write_p.def_abstract(lambda *indices, shape: array_aval(index_shape(indices), np.dtype(np.bool_)))
-last_write_p.def_batch(batch_by_indices(last_write_p))
-
-
-def last_writes(indices: Sequence[Any], shape: Shape) -> Any:
-    """For each index tuple whether no later one names its place of ``shape``; None where it is known that none ever does."""
-    if math.prod(index_shape([typeof(i) for i in indices])) <= 1:
-        return None
-    last = last_write_p.bind(*indices, shape=shape[: len(indices)])
-    return last if isinstance(last, TracerBase) or not last.all() else None
-
-
-def without_overwritten(values: Any, indices: Sequence[Any], shape: Shape) -> Any:
-    """Values with zeros in place of those that a later one overwrites."""
-    last = last_writes(indices, shape)
-    if last is None:
-        return values
-    index = shape_of(last)
-    return select_p.bind(reshape_to(last, (*index, *(1,) * (len(shape_of(values)) - len(index)))), values, 0)
 
 
 _replacing = _linear(Structural, lambda t, indices: clear_p.bind(t, *indices), without_overwritten)
