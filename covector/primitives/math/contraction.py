@@ -471,19 +471,13 @@ def matmul(x: Any, y: Any) -> Any:
     x_shape, y_shape = typeof(x).shape, typeof(y).shape
     spec = _PRODUCTS.get((len(x_shape), len(y_shape)))
     if spec is None or x_shape[-1] != y_shape[0]:
-        cores = _PRODUCTS[min(len(x_shape), 2) or 1, min(len(y_shape), 2) or 1]["spec"]
-        return contract_stacks(x, y, cores, "numpy.matmul")
+        return contract_stacks(x, y, _PRODUCTS[min(len(x_shape), 2) or 1, min(len(y_shape), 2) or 1], "numpy.matmul")
     if type(x) is np.ndarray and not CAPTURING and issubclass(type(y), TracerBase):
-        return y._trace.process(einsum_p, (x, y), spec)  # without looking for the trace: 0.2 us
-    return einsum_p.bind(x, y, **spec)
+        return y._trace.process(einsum_p, (x, y), {"spec": spec})  # without looking for the trace: 0.2 us
+    return einsum_p.bind(x, y, spec=spec)
 
 
-_PRODUCTS = {
-    (2, 2): {"spec": "ij,jk->ik"},
-    (2, 1): {"spec": "ij,j->i"},
-    (1, 2): {"spec": "i,ij->j"},
-    (1, 1): {"spec": "i,i->"},
-}
+_PRODUCTS = {(2, 2): "ij,jk->ik", (2, 1): "ij,j->i", (1, 2): "i,ij->j", (1, 1): "i,i->"}
 
 
 def _operator(product: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
