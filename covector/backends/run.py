@@ -17,6 +17,7 @@ from typing import Any
 
 from covector.backends import numpy
 from covector.core import errors
+from covector.core.checked_rules import shown
 from covector.core.context import BACKEND, MODES, WATCH, mode, value_of
 from covector.core.jaxpr import Equation, Jaxpr
 from covector.interpreters.evaluate import implementation, run_equations
@@ -75,7 +76,27 @@ def register_backend(name: str, compile: Compile) -> None:
         why = "programs run on it where nobody chooses another"
         what = f"register_backend: {name!r} is covector's own backend."
         raise errors.ArgumentError(errors.describe(what, why=why, fix="choose another name"))
-    _backends[name] = Backend(name, compile)
+    _backends[name] = Backend(name, lambda jaxpr: _checked(name, compile(jaxpr), len(jaxpr.out_vars)))
+
+
+def _checked(name: str, run: Any, count: int) -> Run:
+    """What a backend made of a program, whose results are to be a list of so many."""
+
+    def fail(what: str, fix: str) -> errors.ArgumentError:
+        why = f"compile(jaxpr) is a function from arrays to the list of outputs, and this program has {count}"
+        return errors.ArgumentError(errors.describe(f"the backend {name!r} {what}.", why=why, fix=fix))
+
+    if not callable(run):
+        raise fail(f"made {shown(run)} of a program", "let the function that is registered return a function of arrays")
+
+    def checked(*arrays: Any) -> list[Any]:
+        outs = run(*arrays)
+        if not isinstance(outs, (list, tuple)) or len(outs) != count:
+            found = f"a {type(outs).__name__} of {len(outs)}" if isinstance(outs, (list, tuple)) else shown(outs)
+            raise fail(f"returned {found}", "return a list with an array for each output, also for one")
+        return list(outs)
+
+    return checked
 
 
 def backend_named(name: str, who: str) -> Backend:

@@ -110,7 +110,11 @@ def checked_abstract(name: str, multiple: bool, rule: Rule) -> Rule:
 
     @wraps(rule)
     def abstract(*avals: Any, **params: Any) -> Any:
-        out = rule(*avals, **params)
+        try:
+            out = rule(*avals, **params)
+        except TypeError as error:
+            check_hashable(name, params, error)
+            raise
         for aval in checked.outputs(out, "avals"):
             if not isinstance(aval, AbstractValue):
                 checked.fail(
@@ -121,6 +125,18 @@ def checked_abstract(name: str, multiple: bool, rule: Rule) -> Rule:
         return out
 
     return abstract
+
+
+def check_hashable(name: str, params: dict[str, Any], cause: TypeError) -> None:
+    """Say which parameter has no hash, where that may be what an error comes from."""
+    for key, value in params.items():
+        try:
+            hash(value)
+        except TypeError:
+            what = f"the primitive {name!r} got {shown(value)} for the parameter {key!r}, which has no hash."
+            why = "programs are told apart by the parameters of their operations"
+            fix = "give an array by position, as an argument; parameters are numbers, strings, or tuples of such"
+            raise PrimitiveRuleError(describe(what, why=why, fix=fix)) from cause
 
 
 def has_written_abstract(primitive: Any) -> bool:

@@ -42,6 +42,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from weakref import WeakSet
 
 from covector.core import errors
+from covector.core.avals import typeof
 from covector.core.checked_rules import checked_abstract, checked_batch, checked_jvp, checked_transpose, lending
 from covector.core.context import CAPTURING, MODES, WATCH, enter, leave, open_traces, value_of
 from covector.core.kinds import Kind, Program
@@ -302,9 +303,20 @@ class Primitive:
                 trace = a._trace
         if CAPTURING or self.asks_context:
             trace = self.place(trace, params)
+        if params and not self.trusted:
+            self.check_params(params)
         if trace is None:
             return self.impl(*args, **params)
         return trace.process(self, args, params)
+
+    def check_params(self, params: dict[str, Any]) -> None:
+        """Refuse parameters that are traced: rules do not differentiate or batch in them, and would return them as they are."""
+        for name, value in params.items():
+            if isinstance(value, TracerBase):
+                what = f"the primitive {self.name!r} got a traced value of type {typeof(value)} for the parameter {name!r}."
+                why = "parameters belong to the operation, as an axis does; derivatives and batches go through arguments"
+                fix = "make it an argument of the primitive, by position"
+                raise errors.ArgumentError(errors.describe(what, why=why, fix=fix))
 
     def place(self, trace: Trace | None, params: dict[str, Any]) -> Trace | None:
         """Where an operation is done whose arguments have ``trace`` as the innermost: in one that captures it, or there."""
@@ -340,6 +352,11 @@ class Primitive:
         """Register the rule that interpreters call ``name``; as a decorator, ``@p.def_rule("jet")``, without ``rule``."""
         if rule is None:
             return partial(self.def_rule, name)
+        if name in self.rules and not self.trusted:
+            errors.warn(
+                f"the rule {name!r} of the primitive {self.name!r} is registered again. Programs that have been traced, among"
+                " them the bodies of loops, keep what they made of the old one."
+            )
         self.rules[name] = rule
         if name in SLOTS:
             self._install(name, rule)

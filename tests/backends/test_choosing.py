@@ -100,3 +100,19 @@ def test_names() -> None:
     assert "the backends are 'numpy'" in str(e.value) and "register_backend" in str(e.value)
     with pytest.raises(errors.ArgumentError, match="'numpy' is covector's own"):
         cv.register_backend("numpy", lambda jaxpr: lambda *args: [])
+
+
+@pytest.mark.parametrize(
+    ("returned", "found"),
+    [(1.0, r"weak_f64\[\]"), (np.ones(2), r"f64\[2\]"), (None, r"None\."), ([1.0, 2.0], "a list of 2")],
+)
+def test_a_backend_that_returns_no_list_of_outputs_is_named(returned: Any, found: str) -> None:
+    cv.register_backend("returns_wrong", lambda jaxpr: lambda *arrays: returned)
+    with pytest.raises(errors.ArgumentError, match=f"the backend 'returns_wrong' returned {found}"):
+        cv.jit(np.sin, backend="returns_wrong")(np.ones(2))
+
+
+def test_a_backend_that_makes_no_function_is_named() -> None:
+    cv.register_backend("makes_none", lambda jaxpr: None)  # type: ignore[arg-type, return-value]
+    with pytest.raises(errors.ArgumentError, match="the backend 'makes_none' made None of a program"):
+        cv.jit(np.sin, backend="makes_none")(np.ones(2))
