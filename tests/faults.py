@@ -419,6 +419,7 @@ EQUIVALENT: list[tuple[str, str]] = [
     (r"_Parts.part: isinstance\(x, Var\) and x in", "a part that is used again is written out too: the sum is the same"),
     (r"reachable_tracers: x is not None", "to look into numbers too finds nothing more"),
     (r"misplaced: 1 → 2$", "a result that is a value of the inner transformation itself is right where it is"),
+    (r"use x for out: _of_whole_order", "the derivatives of functions of whole order do not use the result"),
     (r"use x for out: _finished:", "a number from two vectors is the same with or without a reshape to no axes"),
 ]
 

@@ -80,6 +80,15 @@ def test_derivatives_batches_and_programs(name):
         check_function(f, tuple(args), tolerance=1e-5)
 
 
+@pytest.mark.parametrize("name", INTEGERS)
+@pytest.mark.parametrize("order", range(4))
+def test_derivatives_of_the_lowest_orders(name, order):
+    """Where a recurrence would need an order that there is not."""
+    *between, x = [float(a[0]) for a in points(name)[1:]]
+    f, h = lambda x: TABLE[name](order, *between, x), 1e-6
+    np.testing.assert_allclose(cv.grad(f)(x), (f(x + h) - f(x - h)) / (2 * h), rtol=1e-6, atol=1e-8)
+
+
 @pytest.mark.parametrize("name", [n for n in TABLE if n not in ("gammasgn", "eval_hermite", "eval_hermitenorm", "kn", "yn")])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_dtypes_are_those_of_scipy(name, dtype):

@@ -189,3 +189,32 @@ def test_errors():
     with pytest.raises(ValueError, match="too large") as caught:
         split(fails)(XS)
     assert "for examples 2, 5" in caught.value.__notes__[0]
+
+
+@cv.custom_jvp
+def square(x):
+    return x * x
+
+
+@square.defjvp
+def _square_jvp(primals, tangents):
+    (x,), (t,) = primals, tangents
+    return square(x), (2.0 if x > 0 else 3.0) * x * t
+
+
+@cv.custom_vjp
+def square_backwards(x):
+    return x * x
+
+
+square_backwards.defvjp(lambda x: (x * x, (x, 2.0 if x > 0 else 3.0)), lambda kept, ct: (kept[0] * kept[1] * ct,))
+
+
+@pytest.mark.parametrize("f", [square, square_backwards], ids=lambda f: f.__name__)
+def test_rules_that_branch(f):
+    """The batch splits where its own derivative runs them; an outer derivative runs them on all examples at once."""
+    np.testing.assert_array_equal(split(cv.grad(f))(XS), [cv.grad(f)(x) for x in XS])
+    np.testing.assert_array_equal(split(split(cv.grad(f)))(XS[:, None])[:, 0], [cv.grad(f)(x) for x in XS])
+    for outer in (cv.grad(lambda xs: np.sum(split(f)(xs))), cv.jacfwd(split(f)), cv.jacrev(split(f))):
+        with pytest.raises(cv.errors.TracerBoolConversionError, match=r"vmap[\s\S]*7 examples"):
+            outer(XS)
