@@ -204,3 +204,28 @@ def test_no_gradient_through_a_closed_over_singularity():
     assert cv.grad(f)(0.0) == 2.0
     assert cv.jit(cv.grad(f))(0.0) == 2.0
     np.testing.assert_array_equal(cv.vmap(cv.grad(f))(np.array([0.0, 4.0])), [2.0, 0.25])
+
+
+OF_OUTER_VALUES = {
+    "add": lambda x: x + 2, "radd": lambda x: 2 + x, "sub": lambda x: x - 2.0, "rsub": lambda x: 2.0 - x,
+    "mul": lambda x: x * 2, "rmul": lambda x: 2 * x, "square": lambda x: x * x, "neg": lambda x: -x,
+    "truediv": lambda x: x / 2, "rtruediv": lambda x: 2 / x, "floordiv": lambda x: x // 2, "rfloordiv": lambda x: 2 // x,
+    "mod": lambda x: x % 2, "rmod": lambda x: 2 % x, "pow": lambda x: x**3, "rpow": lambda x: 2.0**x, "abs": abs,
+    "less": lambda x: x < 2, "greater": lambda x: 2 < x, "equal": lambda x: x == 2, "matmul": lambda x: x @ x,
+    "index": lambda x: x[1], "slice": lambda x: x[::-1], "sum": lambda x: x.sum(), "cast": lambda x: x.astype(np.float32),
+    "ufunc": np.sin, "ufunc of two": lambda x: np.hypot(x, 2.0), "function": lambda x: np.concatenate([x, x]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OF_OUTER_VALUES)
+def test_what_a_branch_computes_of_outer_values_is_in_the_branch(name):
+    """However it is written: an operator, from either side, a method, or a function."""
+    f = OF_OUTER_VALUES[name]
+
+    def with_choice(x, p):
+        wanted = cv.make_jaxpr(f)(x).out_avals[0]
+        return lax.cond(p, lambda: f(x), lambda: np.zeros(wanted.shape, wanted.dtype))
+
+    program = cv.make_jaxpr(with_choice)(np.array([1.0, -0.5]), True)
+    assert [e.primitive.name for e in program.equations] == ["select", "cond"]  # the number of the branch, and the choice
+    assert any(branch.equations for branch in program.equations[1].params["branches"])
