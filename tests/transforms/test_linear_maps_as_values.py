@@ -299,6 +299,15 @@ def test_a_linear_map_takes_what_its_backward_rule_closes_over_with_it(kind, way
     np.testing.assert_allclose(pull(3.0)[0], 3.0 * np.cos(0.5) * 2.0)
 
 
+@pytest.mark.parametrize(("way", "leaving"), WAYS)
+def test_a_linear_map_of_several_rules(way, leaving):
+    """Each takes its own."""
+    f = lambda w, x: scaled_by(np.cos(w), way)(scaled_by(w, way)(x)) + scaled_by(w * w, way)(x)
+    pull = LEAVING[leaving](lambda w: cv.vjp(lambda x: f(w, x), 0.5)[1], 2.0)
+    plain = lambda x: np.sin(np.sin(x) * 2.0) * np.cos(2.0) + np.sin(x) * 4.0
+    np.testing.assert_allclose(pull(3.0)[0], 3.0 * cv.grad(plain)(0.5))
+
+
 def test_the_derivative_of_a_pullback_in_what_its_rule_closes_over():
     def pulled(w):
         return cv.jit(lambda x, w: cv.vjp(scaled_by(w, "closure"), x)[1])(0.5, w)(3.0)[0]
