@@ -420,6 +420,9 @@ EQUIVALENT: list[tuple[str, str]] = [
     (r"reachable_tracers: x is not None", "to look into numbers too finds nothing more"),
     (r"misplaced: 1 → 2$", "a result that is a value of the inner transformation itself is right where it is"),
     (r"use x for out: _of_whole_order", "the derivatives of functions of whole order do not use the result"),
+    (r"use x for out: _half_sum", "the derivatives that are scaled do not use the result, but in the term of the scale"),
+    (r"_cholesky_jvp: 1 → 2$", "a matrix that has a Cholesky factor is square"),
+    (r"_without_linear.make: any\(parts", "a condition of linear values is refused before, when it is recorded"),
     (r"use x for out: _finished:", "a number from two vectors is the same with or without a reshape to no axes"),
 ]
 
