@@ -228,10 +228,9 @@ def saved_residuals(f: Callable[..., Any], *args: Any, **kwargs: Any) -> list[Re
     nonzero = tuple(getattr(a, "is_differentiable", False) for a in jaxpr.in_avals)
     parts = split(jaxpr, nonzero)
     primal = parts.primal
-    n = len(primal.out_vars) - len(jaxpr.out_vars)
     paths = [f"a closed-over value {i}" for i in range(len(found.hoisted))]
     paths += [f"the argument {p.removeprefix('[0]')}" for p in tree_paths(call.dynamic)]
-    residual_vars = [v for v in dict.fromkeys(primal.out_vars[len(primal.out_vars) - n :]) if isinstance(v, Var)]
+    residual_vars = [v for v in dict.fromkeys(primal.out_vars[len(jaxpr.out_vars) :]) if isinstance(v, Var)]
     used = {v for e in parts.linear.equations for v in e.inputs}
     consts = [c for v, c in parts.linear.consts.items() if v in used]
     residuals = [Residual(v.aval, _nbytes(v.aval), _origin(primal, v, paths)) for v in residual_vars]

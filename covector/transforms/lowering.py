@@ -102,14 +102,10 @@ class Compiled:
         wanted = ", ".join(map(str, self.lowered.jaxpr.in_avals))
         found = ", ".join(map(str, map(typeof, leaves)))
         same = treedef == self.lowered.in_tree
-        return errors.TreeMismatchError(
-            errors.describe(
-                f"{self.lowered.name} is compiled for ({wanted}) and called with ({found})"
-                + ("." if same else ", in another structure."),
-                why="a compiled program is for one structure and type of arguments, and traces nothing",
-                fix="call the jitted function itself, or lower it for these arguments",
-            )
-        )
+        what = f"{self.lowered.name} is compiled for ({wanted}) and called with ({found})"
+        why = "a compiled program is for one structure and type of arguments, and traces nothing"
+        fix = "call the jitted function itself, or lower it for these arguments"
+        return errors.TreeMismatchError(errors.describe(what + ("." if same else ", in another structure."), why=why, fix=fix))
 
     def __repr__(self) -> str:
         return f"<{self.lowered.name}, compiled for ({', '.join(map(str, self.lowered.jaxpr.in_avals))})>"

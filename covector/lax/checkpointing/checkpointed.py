@@ -7,6 +7,8 @@ steps that is computed again as ``reversible(m, s)``, followed by ``reversible(l
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from math import isqrt
 from typing import Any
 
@@ -84,17 +86,19 @@ def _by_segments(body: Body, loop: Loop, size: int, init: list[Any], xs: list[An
 
 def _plain(body: Body, loop: Loop) -> Jaxpr:
     """The program of a scan."""
+    return _program(body, loop, "scan", partial(loop.bind, body.jaxpr))
 
-    def run(*args: Any) -> list[Any]:
-        carry, ys = loop.bind(body.jaxpr, *loop.cut(args))
+
+def _program(body: Body, loop: Loop, key: Any, run: Callable[..., tuple[list[Any], list[Any]]]) -> Jaxpr:
+    """The program of a way to run a loop, ``run(consts, carry, xs) -> (carry, ys)``; kept with the body by the ``key``."""
+
+    def whole(*args: Any) -> list[Any]:
+        carry, ys = run(*loop.cut(args))
         return [*carry, *ys]
 
-    return body.once(("scan", loop), lambda: staged(run, _avals(body.jaxpr, loop)))
-
-
-def _avals(jaxpr: Jaxpr, loop: Loop) -> list[Any]:
-    consts, carry, xs = loop.cut(jaxpr.in_avals)
-    return [*consts, *carry, *(x.batched(loop.length, 0) for x in xs)]
+    consts, carry, xs = loop.cut(body.jaxpr.in_avals)
+    avals = [*consts, *carry, *(x.batched(loop.length, 0) for x in xs)]
+    return body.once((key, loop), lambda: staged(whole, avals))
 
 
 # --- binomial ---------------------------------------------------------------------------------------------------------
@@ -110,7 +114,7 @@ def _reversible(
         m = best_first_part(left, slots)
         part = loop._replace(length=m, progress=None)
         columns = [x[start : start + m] for x in xs]
-        again = _reversible_program(body, part, slots)
+        again = _program(body, part, ("reversible", slots), partial(_reversible, body, part, slots))
         outs = checkpoint_p.bind(*consts, *carry, *columns, jaxpr=_plain(body, part), again=again, **OPTIONS)
         carry, ys = cut(outs, loop.num_carry)
         parts.append(ys)
@@ -118,11 +122,3 @@ def _reversible(
     carry, last = cut(eval_jaxpr(body.jaxpr, *consts, *carry, *(x[start] for x in xs)), loop.num_carry)
     parts.append([reshape_p.bind(y, shape=(1, *shape_of(y))) for y in last])
     return carry, [np.concatenate(column) for column in zip(*parts, strict=True)]
-
-
-def _reversible_program(body: Body, loop: Loop, slots: int) -> Jaxpr:
-    def run(*args: Any) -> list[Any]:
-        carry, ys = _reversible(body, loop, slots, *loop.cut(args))
-        return [*carry, *ys]
-
-    return body.once(("reversible", loop, slots), lambda: staged(run, _avals(body.jaxpr, loop)))
