@@ -213,6 +213,10 @@ class UnravelError(CovectorError, ValueError):
     """A vector that is not that of the tree which ``ravel_pytree`` raveled, or that the tree cannot hold."""
 
 
+class VersionError(CovectorError, ValueError):
+    """A version of the array API standard that covector does not know."""
+
+
 class ArgumentError(CovectorError, TypeError):
     """An argument of a transformation (``argnums``, ``in_axes``, ``static_argnums`` …) that names nothing."""
 

@@ -287,6 +287,14 @@ class Tracer(TracerBase):
         return out
 
     def __array_namespace__(self, *, api_version: str | None = None) -> Any:
+        if api_version is not None and api_version not in API_VERSIONS:
+            raise errors.VersionError(
+                errors.describe(
+                    f"x.__array_namespace__ was asked for version {api_version!r} of the array API standard.",
+                    why=f"covector.numpy conforms to {', '.join(API_VERSIONS)}",
+                    fix="ask for one of these, or for none",
+                )
+            )
         return _namespace
 
     @property
@@ -351,6 +359,11 @@ def register_function(function: Callable[..., Any], meaning: Callable[..., Any])
     FUNCTIONS[function] = meaning
 
 
+def has_meaning(function: Any) -> bool:
+    """Whether a function or ufunc of NumPy works on tracers."""
+    return function in FUNCTIONS or function in UFUNCS
+
+
 def register_views(*functions: Callable[..., Any], when: Callable[..., bool] = lambda *args, **kwargs: True) -> None:
     """Say that the results of NumPy functions may share memory with their arguments, and with which arguments they do."""
     VIEWS.update(dict.fromkeys(functions, when))
@@ -360,6 +373,9 @@ def register_itself(*functions: Callable[..., Any]) -> None:
     """Say that NumPy functions that make something new return an argument itself for some options."""
     ITSELF.update(functions)
 
+
+API_VERSIONS = ("2021.12", "2022.12", "2023.12", "2024.12", "2025.12")
+"""The versions of the array API standard that the namespace conforms to."""
 
 _namespace: Any = None
 """The module that ``__array_namespace__`` answers."""

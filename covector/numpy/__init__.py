@@ -8,12 +8,15 @@ meaning on tracers.
 
 from __future__ import annotations
 
+import importlib as _importlib
 import sys as _sys
 from types import ModuleType as _ModuleType
 from typing import Any
 
 import numpy as _numpy
 
+from covector.core.tracer import API_VERSIONS as _API_VERSIONS
+from covector.core.tracer import has_meaning as _has_meaning
 from covector.core.tracer import register_namespace as _register_namespace
 from covector.numpy import applying as _applying
 from covector.numpy import contraction as _contraction
@@ -42,6 +45,21 @@ from covector.numpy.reductions import cummax, cummin, logsumexp
 OWN = ("arange", "array", "asarray", "at", "cummax", "cummin", "full", "logsumexp", "roll", "take")
 """The names that are not NumPy's own objects."""
 
+WITHOUT_ARRAYS = """
+    asanyarray asarray_chkfinite bartlett blackman broadcast_shapes diag_indices empty eye from_dlpack frombuffer fromfunction
+    fromiter geterr hamming hanning identity indices isdtype isscalar issubdtype iterable kaiser mask_indices ones promote_types
+    seterr tri tril_indices triu_indices zeros
+    bool dtype errstate finfo iinfo ndarray ufunc float16 float32 float64 longdouble complex64 complex128 clongdouble
+    int8 int16 int32 int64 intp uint8 uint16 uint32 uint64 uintp int_ uint bool_ floating complexfloating inexact integer
+    signedinteger unsignedinteger number generic
+    False_ True_ e euler_gamma inf nan newaxis pi index_exp s_
+""".split()
+"""What is NumPy's and never meets a traced value: functions that make arrays or ask about types, dtypes and constants."""
+
+MODULES = ("emath", "fft", "linalg", "special")
+
+__array_api_version__ = _API_VERSIONS[-1]
+
 globals().update(
     (name, value)
     for name, value in vars(_numpy).items()
@@ -50,12 +68,16 @@ globals().update(
 
 
 def __getattr__(name: str) -> Any:
-    """NumPy's submodules (``linalg``, ``fft``, ``random``) and whatever a later version of NumPy adds."""
+    """NumPy's submodules (``linalg``, ``fft``, ``random``) and whatever a later version of NumPy adds; and ``special``."""
+    if name == "special":  # where the array API's users look for special functions; SciPy loads when it is first needed
+        return _importlib.import_module("covector.scipy.special")
     return getattr(_numpy, name)
 
 
 def __dir__() -> list[str]:
-    return sorted({*dir(_numpy), *OWN})
+    """What works on traced values, or is needed beside them."""
+    dispatched = {name for name, value in vars(_numpy).items() if callable(value) and _has_meaning(value)}
+    return sorted({*dispatched, *OWN, *WITHOUT_ARRAYS, *MODULES})
 
 
 _register_namespace(_sys.modules[__name__])

@@ -15,6 +15,7 @@ import numpy as np
 from covector.core import errors
 from covector.core.avals import WEAK_TYPES, broadcast_shapes, dtype_of, is_weak, shape_of, typeof
 from covector.core.primitive import TracerBase
+from covector.core.tracer import unsupported
 from covector.numpy.registry import as_array, canonical_axis, contains_tracer, implements
 from covector.primitives.arrays.shaping import convert_to
 
@@ -29,6 +30,7 @@ def array(
     order: Any = "K",
     subok: bool = False,
     ndmin: int = 0,
+    ndmax: int = 0,
     like: Any = None,
 ) -> Any:
     """``numpy.array``, also of nested lists that hold tracers (which ``numpy.array`` itself cannot take).
@@ -38,7 +40,10 @@ def array(
         (2, 2)
     """
     if not contains_tracer(object):
-        return np.array(object, dtype, copy=copy, order=order, subok=subok, ndmin=ndmin, like=like)
+        depth = {"ndmax": ndmax} if ndmax else {}  # NumPy's signature says 0, which it refuses when it is given
+        return np.array(object, dtype, copy=copy, order=order, subok=subok, ndmin=ndmin, like=like, **depth)
+    if ndmax:
+        raise unsupported(np.array, f"ndmax={ndmax}")
     result = as_array(object)
     if dtype is not None:
         result = convert_to(result, np.dtype(dtype))
@@ -75,23 +80,27 @@ def full(shape: Any, fill_value: Any, dtype: Any = None, order: Any = "C", *, de
     return np.broadcast_to(value, tuple(shape) if isinstance(shape, (tuple, list)) else (operator.index(shape),))
 
 
-def arange(*args: Any, **kwargs: Any) -> Any:
+def arange(
+    start: Any = None, stop: Any = None, step: Any = 1, dtype: Any = None, *, device: Any = None, like: Any = None
+) -> Any:
     """``numpy.arange``; its arguments cannot be traced, because the length of the result depends on their values.
 
     Example:
         >>> arange(3)
         array([0, 1, 2])
     """
-    traced = next((x for x in (*args, *kwargs.values()) if isinstance(x, TracerBase)), None)
-    if traced is None:
-        return np.arange(*args, **kwargs)
-    raise errors.TracerIntegerConversionError(
-        errors.describe(
-            f"covector.numpy.arange was called with a traced value of type {typeof(traced)}.",
-            why="the length of the result would depend on the value, and shapes are static",
-            fix="np.arange(n) * step + start with a static n, or np.linspace(start, stop, n) with traced ends",
+    if isinstance(start, TracerBase) or isinstance(stop, TracerBase) or isinstance(step, TracerBase):
+        traced = next(x for x in (start, stop, step) if isinstance(x, TracerBase))
+        raise errors.TracerIntegerConversionError(
+            errors.describe(
+                f"covector.numpy.arange was called with a traced value of type {typeof(traced)}.",
+                why="the length of the result would depend on the value, and shapes are static",
+                fix="np.arange(n) * step + start with a static n, or np.linspace(start, stop, n) with traced ends",
+            )
         )
-    )
+    if start is None:
+        return np.arange(stop=stop, step=step, dtype=dtype, device=device, like=like)
+    return np.arange(start, stop, step, dtype, device=device, like=like)
 
 
 # --- arrays like another ----------------------------------------------------------------------------------------------

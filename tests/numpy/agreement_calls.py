@@ -71,6 +71,8 @@ CALLS = """
     np.std(x, axis=-1)
     np.max(x, initial=0)
     np.min(x, axis=-1)
+    np.amin(x, axis=-1)
+    np.amax(x)
     np.argmax(x, axis=-1, keepdims=True)
     np.average(x)
     np.average(x, weights=y)
