@@ -12,10 +12,10 @@ import enum
 from typing import Any
 
 import numpy as np
-import scipy.special as _scipy
 
 from covector.core.avals import dtype_of, typeof
 from covector.numpy.registry import as_array
+from covector.primitives.math import special_ufuncs as _scipy
 from covector.scipy.special import polygamma as _polygamma
 
 add, sub, mul, neg, abs, sign, pow = np.add, np.subtract, np.multiply, np.negative, np.absolute, np.sign, np.power

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy import special
 
 from covector.core.avals import typeof
 from covector.numpy.registry import as_array, inexact
 from covector.primitives.arrays.shaping import convert_to
+from covector.primitives.math import special_ufuncs as special
 from covector.transforms.utilities import stop_gradient
 
 

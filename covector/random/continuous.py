@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import scipy.special
 
 from covector.core.avals import shape_of
+from covector.primitives.math import special_ufuncs
 from covector.random.keys import as_shape, split
 from covector.random.sampling import Shape, between, float_type, in_dtype, positive_unit, prepared, shape_for, unit
 
@@ -54,7 +54,7 @@ def normal(key: Any, shape: Shape = (), dtype: Any = np.float64) -> Any:
 
 def _normal(key: Any, shape: tuple[int, ...], dtype: np.dtype[Any], function: str) -> Any:
     low = np.nextafter(dtype.type(-1), dtype.type(0))
-    return in_dtype(np.sqrt(2) * scipy.special.erfinv(between(key, shape, dtype, low, 1.0, function)), dtype)
+    return in_dtype(np.sqrt(2) * special_ufuncs.erfinv(between(key, shape, dtype, low, 1.0, function)), dtype)
 
 
 TAIL = 3.0
@@ -79,7 +79,7 @@ def truncated_normal(key: Any, lower: Any, upper: Any, shape: Shape | None = Non
     dtype, shape, lower, upper = prepared("truncated_normal", dtype, shape, lower, upper)
     root = dtype.type(np.sqrt(2))
     in_tail = np.maximum(lower, -upper) > TAIL
-    erf, erfinv = scipy.special.erf, scipy.special.erfinv
+    erf, erfinv = special_ufuncs.erf, special_ufuncs.erfinv
     low, high = (erf(np.where(in_tail, 0, bound) / root) for bound in (lower, upper))
     out = root * erfinv(between(key, shape, dtype, low, high, "truncated_normal"))
     double: np.dtype[Any] = np.dtype(np.float64)
@@ -95,8 +95,8 @@ def _of_tail(u: Any, in_tail: Any, lower: Any, upper: Any) -> Any:
     is_right = lower > 0
     near = np.where(in_tail, np.where(is_right, -lower, upper), -1.0)
     far = np.where(in_tail, np.where(is_right, -upper, lower), -2.0)
-    log_near, log_far = scipy.special.log_ndtr(near), scipy.special.log_ndtr(far)
-    at = scipy.special.ndtri_exp(log_near + np.log1p(u * np.expm1(log_far - log_near)))
+    log_near, log_far = special_ufuncs.log_ndtr(near), special_ufuncs.log_ndtr(far)
+    at = special_ufuncs.ndtri_exp(log_near + np.log1p(u * np.expm1(log_far - log_near)))
     return np.where(is_right, -at, at)
 
 

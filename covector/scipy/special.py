@@ -12,19 +12,20 @@ import operator
 from typing import Any
 
 import numpy as np
-import scipy.special as _scipy
+import scipy.special
 
 from covector.nn.activations import log_softmax as _log_softmax
 from covector.nn.activations import softmax as _softmax
 from covector.numpy.reductions import logsumexp as logsumexp
 from covector.numpy.registry import as_array, inexact
+from covector.primitives.math import special_ufuncs as _ufuncs
 from covector.primitives.math.special_functions import TABLE
 
 OWN = ("comb", "factorial", "logsumexp", "log_softmax", "multigammaln", "polygamma", "softmax")
 """The names that are not SciPy's own objects."""
 
 globals().update({name: ufunc for name, ufunc in TABLE.items() if not name.startswith("_")})
-digamma, jn, lambertw, sinc, zeta = _scipy.digamma, _scipy.jn, _scipy.lambertw, _scipy.sinc, _scipy.zeta
+digamma, jn, lambertw, sinc, zeta = _ufuncs.psi, _ufuncs.jv, scipy.special.lambertw, np.sinc, _ufuncs.zeta
 
 
 def softmax(x: Any, axis: Any = None) -> Any:
@@ -58,8 +59,8 @@ def polygamma(n: Any, x: Any) -> Any:
     if np.any(n < 0) or not np.all(n == np.floor(n)):
         raise ValueError("polygamma got an order that is no non-negative integer")
     n = n.astype(np.float64)
-    higher = np.where(n % 2 == 0, -1.0, 1.0) * _scipy.gamma(n + 1.0) * _scipy.zeta(np.maximum(n, 1) + 1.0, x)
-    return np.where(n == 0, _scipy.psi(x), higher)[()]
+    higher = np.where(n % 2 == 0, -1.0, 1.0) * _ufuncs.gamma(n + 1.0) * _ufuncs.zeta(np.maximum(n, 1) + 1.0, x)
+    return np.where(n == 0, _ufuncs.psi(x), higher)[()]
 
 
 def comb(N: Any, k: Any, *, exact: bool = False, repetition: bool = False) -> Any:
@@ -76,12 +77,12 @@ def comb(N: Any, k: Any, *, exact: bool = False, repetition: bool = False) -> An
         10.0
     """
     if exact:
-        return _scipy.comb(N, k, exact=True, repetition=repetition)
+        return scipy.special.comb(N, k, exact=True, repetition=repetition)
     if repetition:
         return comb(N + k - 1, k)
     N, k = as_array(N), as_array(k)
     possible = (k <= N) & (N >= 0) & (k >= 0)
-    return np.where(possible, _scipy.binom(N, np.where(possible, k, 0)), 0.0)[()]
+    return np.where(possible, _ufuncs.binom(N, np.where(possible, k, 0)), 0.0)[()]
 
 
 def factorial(n: Any, exact: bool = False) -> Any:
@@ -92,9 +93,9 @@ def factorial(n: Any, exact: bool = False) -> Any:
         24.0
     """
     if exact:
-        return _scipy.factorial(n, exact=True)
+        return scipy.special.factorial(n, exact=True)
     n = inexact(n)
-    return np.where(n < 0, 0.0, _scipy.gamma(np.where(n < 0, 0.0, n) + 1))[()]
+    return np.where(n < 0, 0.0, _ufuncs.gamma(np.where(n < 0, 0.0, n) + 1))[()]
 
 
 def multigammaln(a: Any, d: int) -> Any:
@@ -106,7 +107,7 @@ def multigammaln(a: Any, d: int) -> Any:
     """
     d = operator.index(d)
     a = as_array(a)
-    terms = _scipy.gammaln(a[..., None] - np.arange(d) / 2)
+    terms = _ufuncs.gammaln(a[..., None] - np.arange(d) / 2)
     return np.sum(terms, axis=-1) + d * (d - 1) / 4 * np.log(np.pi)
 
 

@@ -15,8 +15,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy import special
 
+from covector.primitives.math import special_ufuncs as special
 from covector.primitives.math.quadrature import gauss_legendre
 
 DECAY = 45.0

@@ -15,7 +15,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from scipy import special
 from scipy.special import _ufuncs
 
 from covector.core.avals import typeof
@@ -24,6 +23,7 @@ from covector.core.kinds import Elementwise, Opaque, Step
 from covector.core.primitive import Primitive
 from covector.core.tracer import register_ufunc
 from covector.primitives.derivations import jvp_of_one
+from covector.primitives.math import special_ufuncs as special
 from covector.primitives.math.order_derivatives import iv_in_v, jv_in_v, kv_in_v, zeta_in_s
 from covector.primitives.math.quadrature import gauss_legendre
 from covector.primitives.math.ring import scale

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy import special
 
+from covector.primitives.math import special_ufuncs as special
 from covector.scipy.stats.distributions import Continuous
 
 LOG_2 = np.log(2)

@@ -9,12 +9,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy import special
 
 from covector.core.avals import shape_of
 from covector.numpy.linalg import triangular_solve
 from covector.numpy.reductions import logsumexp
 from covector.numpy.registry import as_array, floating
+from covector.primitives.math import special_ufuncs as special
 from covector.scipy.stats.continuous import LOG_2, LOG_2PI
 
 
