@@ -219,13 +219,14 @@ def tried(tree: Path, fault: Fault, reach: Reach, names: list[str], rest: float)
     target.write_bytes(fault.planted(source))
     try:
         for budget in (FIRST, rest):
-            chosen = []
-            while names and budget > 0:
+            chosen, seconds = [], 0.0
+            while names and seconds < budget:
                 chosen.append(names[0])
-                budget -= reach.seconds[names[0]]
+                seconds += reach.seconds[names[0]]
                 names = names[1:]
             count += len(chosen)
-            found = failing_of(tree, chosen, reach) if chosen else ""
+            newer = files_since(tree, reach) if budget == rest else []
+            found = failing_of(tree, chosen, newer, reach) if chosen or newer else ""
             if found:
                 return Outcome(found, time.monotonic() - start, count)
         return Outcome("", time.monotonic() - start, count)
@@ -233,12 +234,18 @@ def tried(tree: Path, fault: Fault, reach: Reach, names: list[str], rest: float)
         target.write_bytes(source)
 
 
-def failing_of(tree: Path, names: list[str], reach: Reach) -> str:
-    """The first of these tests that fails, or ``""``."""
+def files_since(tree: Path, reach: Reach) -> list[str]:
+    """The files of tests that are new since the first run."""
+    known = {name.split("::")[0] for name in (*reach.seconds, *reach.failing)}
+    return [f for f in (p.relative_to(tree).as_posix() for p in sorted((tree / "tests").rglob("test_*.py"))) if f not in known]
+
+
+def failing_of(tree: Path, names: list[str], newer: list[str], reach: Reach) -> str:
+    """The first of these tests, and of those in newer files, that fails, or ``""``."""
     limit = 3 * sum(reach.seconds[n] for n in names) + 120
     order = tree / "order"
     order.write_text(json.dumps([names, sorted({*reach.seconds, *reach.failing} - set(names))]))
-    files = list(dict.fromkeys(name.split("::")[0] for name in names))
+    files = list(dict.fromkeys([*newer, *(name.split("::")[0] for name in names)]))
     status, out = run_tests(tree, ["-x", *files], limit, MUTANTS_ORDER=str(order))
     if status in (0, 5):
         return ""
