@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.special
 from hypothesis import strategies as st
 
 import covector as cv
@@ -266,6 +267,16 @@ def test_bilinear_and_reduction_with_a_parameter() -> None:
         ),
     )
     check_case(q, (np.arange(1.0, 7.0).reshape(2, 3),), {"axes": (1,), "n": 2})
+
+
+def test_the_derivative_of_a_reduction_in_terms_of_its_result() -> None:
+    p = cv.reduction(
+        fresh("logsumexp"),
+        scipy.special.logsumexp,
+        lambda out, x, t, axes: np.sum(np.exp(x - np.expand_dims(out, axes)) * t, axes),
+    )
+    for axes in ((0,), (1,), (0, 1)):
+        check_case(p, (np.arange(6.0).reshape(2, 3) / 4,), {"axes": axes})
 
 
 def test_structural_tells_where_elements_go() -> None:
