@@ -276,3 +276,25 @@ def test_a_gradient_needs_no_table_for_each_step():
             assert tracemalloc.get_traced_memory()[1] < 6 * table.nbytes
         finally:
             tracemalloc.stop()
+
+
+ELSEWHERE = {"at": cv.at, "np": np}
+exec(
+    compile("""
+write = lambda table, i, x: at(table)[i].set(x)
+add_row = lambda table, i, x: at(table)[1].add(x)
+multiply_rows = lambda table, i, x: at(table)[np.array([0, 2])].multiply(x)
+""", "elsewhere.py", "exec"), ELSEWHERE
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["write", "add_row", "multiply_rows"])
+def test_a_table_that_another_file_writes_to(name):
+    """Each row of a program says where it was written, here in another file than the loop."""
+    write = ELSEWHERE[name]
+    loop = cv.jit(lambda table: lax.fori_loop(0, 3, lambda i, table: write(table, i, 1.5 - i), table))
+    for table in (T, T[:, 0].copy()):
+        expected = table
+        for i in range(3):
+            expected = write(expected, i, 1.5 - i)
+        np.testing.assert_array_equal(loop(table), expected)
