@@ -16,11 +16,12 @@ from __future__ import annotations
 
 import ast
 import linecache
+import sys
 from functools import lru_cache
 
 import numpy as np
 
-from covector.core.source import Source, user_source
+from covector.core.source import Source, is_library, user_source
 
 STATIC = "make the argument static (static_argnums) under jit"
 
@@ -206,8 +207,30 @@ MASK = (
 )
 
 
+FIX_BY_MODULE = {
+    "numpy.polynomial": "use covector.numpy.polynomial, which has the same functions and classes for traced values",
+}
+"""What to use instead of what is in a module of NumPy, or in one below it, that is written in Python and makes arrays."""
+
+
+def _fix_by_module() -> str | None:
+    """The fix for the Python code that the user called, if it is in `FIX_BY_MODULE`."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and is_library(frame.f_code.co_filename):
+        name = frame.f_globals.get("__name__", "")
+        if name.startswith("numpy."):
+            found = next((fix for module, fix in FIX_BY_MODULE.items() if f"{name}.".startswith(f"{module}.")), None)
+            if found is not None:
+                return found
+        frame = frame.f_back
+    return None
+
+
 def fix_of_conversion(default: str, is_mask: bool = False) -> str:
     """The fix where a traced value was to become a number or an array."""
+    by_module = _fix_by_module()
+    if by_module is not None:
+        return by_module
     place = place_of(user_source())
     call = place.call if place is not None else None
     if place is not None and isinstance(place.enclosing[0], ast.Subscript):

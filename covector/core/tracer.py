@@ -15,6 +15,7 @@ code reaches the primitives.  What each NumPy function means is registered from 
 
 from __future__ import annotations
 
+import importlib
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -38,6 +39,10 @@ UFUNC_METHODS: dict[str, Callable[..., Any]] = {}
 
 FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {}
 """What a NumPy function means on tracers: called with its arguments."""
+
+LATER: dict[str, str] = {}
+"""Modules of NumPy that few programs use, and ours that says what their functions mean, imported when that is asked."""
+
 
 def is_alone(tracer: Tracer, operands: Sequence[Any]) -> bool:
     """Whether no other operand is a tracer, or anything but an array or a number."""
@@ -271,7 +276,7 @@ class Tracer(TracerBase):
         return UFUNC_METHODS[method](ufunc, *inputs, **kwargs)
 
     def __array_function__(self, func: Callable[..., Any], types: Any, args: Any, kwargs: Any) -> Any:
-        handler = FUNCTIONS.get(func)
+        handler = FUNCTIONS.get(func) or meaning_from_later(func)
         if handler is None:
             raise unsupported(func)
         for cls in types:
@@ -364,6 +369,19 @@ def has_meaning(function: Any) -> bool:
     return function in FUNCTIONS or function in UFUNCS
 
 
+def register_later(module: str, ours: str) -> None:
+    """Say which module, when it is imported, says what the functions of a module of NumPy mean on tracers."""
+    LATER[module] = ours
+
+
+def meaning_from_later(function: Callable[..., Any]) -> Callable[..., Any] | None:
+    """What a function means whose module is among those that are imported later."""
+    module = LATER.get(getattr(function, "__module__", ""))
+    if module is not None:
+        importlib.import_module(module)
+    return FUNCTIONS.get(function)
+
+
 def register_views(*functions: Callable[..., Any], when: Callable[..., bool] = lambda *args, **kwargs: True) -> None:
     """Say that the results of NumPy functions may share memory with their arguments, and with which arguments they do."""
     VIEWS.update(dict.fromkeys(functions, when))
@@ -394,12 +412,15 @@ def foreign_type(cls: type) -> bool:
 
 
 def foreign_override(x: Any) -> bool:
-    """Whether an operand of unknown type wants to handle ufuncs itself; raises for masked arrays and their like."""
+    """Whether an operand of unknown type wants to handle ufuncs itself, or opts out of them (``__array_ufunc__ = None``).
+
+    Raises for masked arrays and their like.
+    """
     check_class(type(x))
     if issubclass(type(x), (Tracer, np.ndarray, np.generic)):
         OUR_OPERANDS.add(type(x))
         return False
-    return getattr(type(x), "__array_ufunc__", None) is not None
+    return hasattr(type(x), "__array_ufunc__")
 
 
 def as_operand(x: Any) -> Any:

@@ -17,6 +17,7 @@ import numpy as _numpy
 
 from covector.core.tracer import API_VERSIONS as _API_VERSIONS
 from covector.core.tracer import has_meaning as _has_meaning
+from covector.core.tracer import register_later as _register_later
 from covector.core.tracer import register_namespace as _register_namespace
 from covector.numpy import applying as _applying
 from covector.numpy import contraction as _contraction
@@ -68,7 +69,9 @@ globals().update(
 
 
 def __getattr__(name: str) -> Any:
-    """NumPy's submodules (``linalg``, ``fft``, ``random``) and whatever a later version of NumPy adds; and ``special``."""
+    """`polynomial`; ``special``; NumPy's submodules (``fft``, ``random``) and whatever a later version of NumPy adds."""
+    if name == "polynomial":
+        return _importlib.import_module(f"{__name__}.polynomial")
     if name == "special":  # where the array API's users look for special functions; SciPy loads when it is first needed
         return _importlib.import_module("covector.scipy.special")
     return getattr(_numpy, name)
@@ -81,3 +84,4 @@ def __dir__() -> list[str]:
 
 
 _register_namespace(_sys.modules[__name__])
+_register_later("numpy.polynomial.polynomial", f"{__name__}.polynomial")

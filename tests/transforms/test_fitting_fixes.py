@@ -55,6 +55,8 @@ FIXES = {
     "x.detach": (lambda x: x.detach(), X, "covector.stop_gradient(x)"),
     "x.block_until_ready": (lambda x: x.block_until_ready(), X, "leave it out"),
     "no attribute": (lambda x: x.strides, X, "has no memory to look into"),
+    "polynomial": (np.polynomial.Polynomial, X, "covector.numpy.polynomial"),
+    "chebval": (lambda c: np.polynomial.chebyshev.chebval(0.5, c), X, "covector.numpy.polynomial"),
     "int": (lambda n: int(n), 3.0, "x.astype(int)"),
     "list index": (lambda n: [1, 2, 3][n], 1, "covector.at"),
     "if": (branching, 1.0, "covector.lax.cond"),
