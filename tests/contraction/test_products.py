@@ -159,3 +159,17 @@ def test_no_warning_in_a_plain_product():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         covector.grad(lambda x: np.sum(x @ x))(array(3, 3))
+
+
+@pytest.mark.parametrize("name", [n for n in ("matmul", "vecdot", "matvec", "vecmat") if hasattr(np, n)])
+def test_shapes_that_fit_are_those_of_numpy(name):
+    product = getattr(np, name)
+    shapes = [(), (1,), (2,), (3,), (2, 2), (2, 3), (3, 2), (4, 2, 3), (1, 3, 3)]
+    for x, y in ((np.ones(s), np.ones(t)) for s in shapes for t in shapes):
+        try:
+            expected = product(x, y).shape
+        except ValueError:
+            with pytest.raises(ValueError, match=rf"numpy\.{name}: the shapes of .* and .* do not fit"):
+                covector.make_jaxpr(product)(x, y)
+        else:
+            assert covector.make_jaxpr(product)(x, y).out_avals[0].shape == expected
