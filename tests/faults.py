@@ -423,6 +423,7 @@ EQUIVALENT: list[tuple[str, str]] = [
     (r"use x for out: _half_sum", "the derivatives that are scaled do not use the result, but in the term of the scale"),
     (r"_cholesky_jvp: 1 → 2$", "a matrix that has a Cholesky factor is square"),
     (r"_without_linear.make: any\(parts", "a condition of linear values is refused before, when it is recorded"),
+    (r"forget a keyword: transpose_jaxpr: transpose_program", "a tape that is not consumed is freed a little later"),
     (r"use x for out: _finished:", "a number from two vectors is the same with or without a reshape to no axes"),
 ]
 
