@@ -17,10 +17,11 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import numpy as np
 
+from covector.core import errors
 from covector.core.avals import typeof, with_varying
 from covector.core.source import Source
 
@@ -44,6 +45,12 @@ class Var:
 
     def __repr__(self) -> str:
         return f"Var({self.aval})"
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NoReturn:
+        what = f"the value of a variable of type {self.aval} was asked for."
+        why = "a transpose rule gets a Var for each argument that the output is linear in, and of that only the aval is known"
+        fix = "compute its cotangent from the cotangent and the other arguments (are two arguments swapped?)"
+        raise errors.PrimitiveRuleError(errors.describe(what, why=why, fix=fix))
 
 
 class Literal:

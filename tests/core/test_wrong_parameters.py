@@ -10,6 +10,7 @@ import pytest
 
 import covector as cv
 from covector import errors
+from covector.core.jaxpr import Var
 
 NUMBER = itertools.count()
 
@@ -47,3 +48,9 @@ def test_a_rule_that_is_registered_again_warns() -> None:
     p.def_batch(lambda size, args, dims: (args[0], dims[0]))
     with pytest.warns(errors.CovectorWarning, match=r"the rule 'batch' of the primitive 't_again_\d+' is registered again"):
         p.def_batch(lambda size, args, dims: (args[0], dims[0]))
+
+
+@pytest.mark.parametrize("use", [np.asarray, np.fft.fft, np.sum, lambda v: np.ones(3) * v, lambda v: np.sin(v)])
+def test_a_variable_has_no_value(use: Any) -> None:
+    with pytest.raises(errors.PrimitiveRuleError, match=r"the value of a variable of type f64\[3\] was asked for"):
+        use(Var(cv.ShapedArray((3,), np.float64)))
