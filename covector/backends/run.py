@@ -75,7 +75,7 @@ def register_backend(name: str, compile: Compile) -> None:
     if _backends.get(name) is NUMPY:
         why = "programs run on it where nobody chooses another"
         what = f"register_backend: {name!r} is covector's own backend."
-        raise errors.ArgumentError(errors.describe(what, why=why, fix="choose another name"))
+        raise errors.ArgumentError(what, why=why, fix="choose another name")
     _backends[name] = Backend(name, lambda jaxpr: _checked(name, compile(jaxpr), len(jaxpr.out_vars)))
 
 
@@ -84,7 +84,7 @@ def _checked(name: str, run: Any, count: int) -> Run:
 
     def fail(what: str, fix: str) -> errors.ArgumentError:
         why = f"compile(jaxpr) is a function from arrays to the list of outputs, and this program has {count}"
-        return errors.ArgumentError(errors.describe(f"the backend {name!r} {what}.", why=why, fix=fix))
+        return errors.ArgumentError(f"the backend {name!r} {what}.", why=why, fix=fix)
 
     if not callable(run):
         raise fail(f"made {shown(run)} of a program", "let the function that is registered return a function of arrays")
@@ -105,7 +105,7 @@ def backend_named(name: str, who: str) -> Backend:
     if found is None:
         why = f"the backends are {', '.join(map(repr, _backends))}"
         fix = "choose one of these, or declare another with register_backend"
-        raise errors.ArgumentError(errors.describe(f"{who}: there is no backend {name!r}.", why=why, fix=fix))
+        raise errors.ArgumentError(f"{who}: there is no backend {name!r}.", why=why, fix=fix)
     return found
 
 

@@ -312,11 +312,9 @@ def _typeof_ndarray(x: np.ndarray[Any, Any]) -> ShapedArray:
 def _checked_array_aval(x: np.ndarray[Any, Any]) -> ShapedArray:
     if x.dtype.kind not in "biufc" and x.dtype != float0:
         raise errors.ArrayTypeError(
-            errors.describe(
-                f"an array of dtype {x.dtype} and shape {x.shape} cannot be transformed.",
-                why="transformations compute with numbers and booleans",
-                fix=DTYPE_FIXES.get(x.dtype.kind, "use a numeric or boolean dtype"),
-            )
+            f"an array of dtype {x.dtype} and shape {x.shape} cannot be transformed.",
+            why="transformations compute with numbers and booleans",
+            fix=DTYPE_FIXES.get(x.dtype.kind, "use a numeric or boolean dtype"),
         )
     return array_aval(x.shape, x.dtype if x.dtype.isnative else x.dtype.newbyteorder("="))
 
@@ -341,15 +339,13 @@ def check_class(cls: type) -> None:
         return
     masked = issubclass(cls, np.ma.MaskedArray)
     raise errors.ArrayTypeError(
-        errors.describe(
-            f"a {cls.__module__}.{cls.__name__} was given where an array is meant.",
-            why="its mask would be lost: traced values, and the programs made from them, are plain arrays"
-            if masked
-            else "operations may mean something else on it than on a plain array, which traced values stand for",
-            fix="pass m.filled(0.0) and the mask, and write np.where(mask, 0.0, y), np.sum(y, where=~mask) and their like"
-            if masked
-            else "np.asarray(m)",
-        )
+        f"a {cls.__module__}.{cls.__name__} was given where an array is meant.",
+        why="its mask would be lost: traced values, and the programs made from them, are plain arrays"
+        if masked
+        else "operations may mean something else on it than on a plain array, which traced values stand for",
+        fix="pass m.filled(0.0) and the mask, and write np.where(mask, 0.0, y), np.sum(y, where=~mask) and their like"
+        if masked
+        else "np.asarray(m)",
     )
 
 

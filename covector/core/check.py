@@ -95,7 +95,7 @@ class _Checker:
         if self.eqn is not None:
             what += f"\n  in {equation_to_string(self.jaxpr, self.eqn)}"
             source = self.eqn.source
-        raise JaxprTypeError(describe(what, why=why, source=source)) from cause
+        raise JaxprTypeError(what, why=why, source=source) from cause
 
     def bind(self, var: Any, role: str) -> None:
         if not isinstance(var, Var):
@@ -162,7 +162,7 @@ def _check_owners(programs: Sequence[tuple[Jaxpr, Sequence[tuple[Jaxpr, Any]]]])
             if any(_contains(parts, program, other) for other in others):
                 name = f"{atom_to_string(program, var)}:{var.aval}"
                 why = "each program has variables of its own; one that is inlined into another would overwrite its values"
-                raise JaxprTypeError(describe(f"the variable {name} is bound again in a nested program.", why=why, source=None))
+                raise JaxprTypeError(f"the variable {name} is bound again in a nested program.", why=why, source=None)
             others.append(program)
 
 

@@ -136,7 +136,7 @@ def check_hashable(name: str, params: dict[str, Any], cause: TypeError) -> None:
             what = f"the primitive {name!r} got {shown(value)} for the parameter {key!r}, which has no hash."
             why = "programs are told apart by the parameters of their operations"
             fix = "give an array by position, as an argument; parameters are numbers, strings, or tuples of such"
-            raise PrimitiveRuleError(describe(what, why=why, fix=fix)) from cause
+            raise PrimitiveRuleError(what, why=why, fix=fix) from cause
 
 
 def has_written_abstract(primitive: Any) -> bool:

@@ -22,7 +22,13 @@ from covector.core.source import Source, user_frame, user_source
 
 
 class CovectorError(Exception):
-    """The base of all errors that covector raises."""
+    """The base of all errors that covector raises.
+
+    Made of the message, or of its parts as `describe` takes them.
+    """
+
+    def __init__(self, what: str, *, why: str = "", fix: str = "", source: Source | str | None = "here"):
+        super().__init__(describe(what, why=why, fix=fix, source=source) if why or fix else what)
 
     def __reduce__(self) -> Any:  # by its message: what it was made from may have stayed in another process
         return _unpickled, (type(self), self.args, self.__dict__)

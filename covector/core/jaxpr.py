@@ -50,7 +50,7 @@ class Var:
         what = f"the value of a variable of type {self.aval} was asked for."
         why = "a transpose rule gets a Var for each argument that the output is linear in, and of that only the aval is known"
         fix = "compute its cotangent from the cotangent and the other arguments (are two arguments swapped?)"
-        raise errors.PrimitiveRuleError(errors.describe(what, why=why, fix=fix))
+        raise errors.PrimitiveRuleError(what, why=why, fix=fix)
 
 
 class Literal:

@@ -303,7 +303,7 @@ class Holder:
         types = ", ".join(str(typeof(held.array())) for held in list(self.held.values()) if held.is_changed())
         what = f"an array was written to that {who} still needs as it was ({types})."
         why = "it was written to through another array that shares its memory, made before it became read-only"
-        return errors.InPlaceWriteError(errors.describe(what, why=why, fix=IN_PLACE_FIX))
+        return errors.InPlaceWriteError(what, why=why, fix=IN_PLACE_FIX)
 
     def explain(self, who: str, error: BaseException, traceback: TracebackType | None) -> errors.InPlaceWriteError | None:
         """The error to raise where the user's code tried to write to an array that is held, or None if it was another one."""
@@ -314,7 +314,7 @@ class Holder:
         what = f"an array was written to, or asked for as writable, that {who} still needs as it was ({types})."
         size = f"{LARGE >> 10} KiB"
         why = f"an array of more than {size} that a derivative needs is read-only while the function runs (others are copied)"
-        return errors.InPlaceWriteError(errors.describe(what, why=why, fix=IN_PLACE_FIX, source=_user_place(traceback)))
+        return errors.InPlaceWriteError(what, why=why, fix=IN_PLACE_FIX, source=_user_place(traceback))
 
 
 IN_PLACE_FIX = "write into a copy of it, or make a new array for each step"

@@ -316,7 +316,7 @@ class Primitive:
                 what = f"the primitive {self.name!r} got a traced value of type {typeof(value)} for the parameter {name!r}."
                 why = "parameters belong to the operation, as an axis does; derivatives and batches go through arguments"
                 fix = "make it an argument of the primitive, by position"
-                raise errors.ArgumentError(errors.describe(what, why=why, fix=fix))
+                raise errors.ArgumentError(what, why=why, fix=fix)
 
     def place(self, trace: Trace | None, params: dict[str, Any]) -> Trace | None:
         """Where an operation is done whose arguments have ``trace`` as the innermost: in one that captures it, or there."""
@@ -325,11 +325,9 @@ class Primitive:
     def __reduce__(self) -> Any:
         if Primitive.registry.get(self.name) is not self:
             raise errors.ArgumentError(
-                errors.describe(
-                    f"the primitive {self.name!r}, defined at {self.origin}, cannot be pickled.",
-                    why="a primitive is pickled by its name, and another one has taken it",
-                    fix="trace the program again, with the primitive that has the name now",
-                )
+                f"the primitive {self.name!r}, defined at {self.origin}, cannot be pickled.",
+                why="a primitive is pickled by its name, and another one has taken it",
+                fix="trace the program again, with the primitive that has the name now",
             )
         return primitive_named, (self.name,)
 
@@ -494,12 +492,12 @@ def derives(name: str, *kinds: Any, checked: bool = False) -> Callable[[Rule], R
         for kind in kinds:
             if not (isinstance(kind, type) and issubclass(kind, Kind)):
                 what = f"derives({name!r}, ...) takes classes of kinds, and got {kind!r}."
-                raise errors.ArgumentError(errors.describe(what, fix="name a class, such as covector.extend.Elementwise"))
+                raise errors.ArgumentError(what, fix="name a class, such as covector.extend.Elementwise")
             if name in SLOTS and (name, kind) in _derivations:
                 what = f"what {name!r} is for the kind {kind.__name__} is registered already."
                 why = "the meaning of every primitive of the kind would change"
                 fix = "register the rule on single primitives, or for a subclass of the kind"
-                raise errors.ArgumentError(errors.describe(what, why=why, fix=fix))
+                raise errors.ArgumentError(what, why=why, fix=fix)
             _derivations[name, kind] = derivation, checked
             for primitive in [p for p in list(_made) if isinstance(p.kind, kind)]:
                 primitive.from_kind.pop(name, None)
@@ -519,11 +517,9 @@ def check_replaced(old: Primitive | None, new: Primitive) -> None:
         return
     if old.trusted:
         raise errors.ArgumentError(
-            errors.describe(
-                f"the name {new.name!r} is that of a primitive of covector's own.",
-                why="programs are printed and parsed by these names, and covector's rules refer to them",
-                fix="choose another name for the primitive",
-            )
+            f"the name {new.name!r} is that of a primitive of covector's own.",
+            why="programs are printed and parsed by these names, and covector's rules refer to them",
+            fix="choose another name for the primitive",
         )
     errors.warn(
         f"the primitive {new.name!r} is defined again, at {new.origin}; it was defined at {old.origin}. Programs that have been"
@@ -552,11 +548,9 @@ def primitive_named(name: str) -> Primitive:
     found = find_primitive(name)
     if found is None:
         raise errors.ParseError(
-            errors.describe(
-                f"there is no primitive named {name!r}.",
-                why="programs name their primitives, and the module that defines this one has not been imported",
-                fix="import the module first",
-            )
+            f"there is no primitive named {name!r}.",
+            why="programs name their primitives, and the module that defines this one has not been imported",
+            fix="import the module first",
         )
     return found
 

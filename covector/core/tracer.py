@@ -140,7 +140,7 @@ class Tracer(TracerBase):
 
     def _refuse_axes(self, what: str) -> errors.ArgumentError:
         why = f"x is a traced value of type {self.aval}, a number without axes"
-        return errors.ArgumentError(errors.describe(f"{what} was asked for.", why=why, fix="np.atleast_1d(x) gives it an axis"))
+        return errors.ArgumentError(f"{what} was asked for.", why=why, fix="np.atleast_1d(x) gives it an axis")
 
     def __iter__(self) -> Iterator[Any]:
         if not self.shape:
@@ -251,11 +251,9 @@ class Tracer(TracerBase):
 
     def __setitem__(self, index: Any, value: Any) -> None:
         raise errors.InPlaceWriteError(
-            errors.describe(
-                f"x[...] = v writes in place into a traced value of type {self.aval}.",
-                why="traced values are immutable: other values may have been computed from them",
-                fix="x = covector.at(x)[index].set(v); there are also .add, .multiply, .min and .max",
-            )
+            f"x[...] = v writes in place into a traced value of type {self.aval}.",
+            why="traced values are immutable: other values may have been computed from them",
+            fix="x = covector.at(x)[index].set(v); there are also .add, .multiply, .min and .max",
         )
 
     # --- NumPy's protocols ---
@@ -441,11 +439,9 @@ def public_name(func: Callable[..., Any]) -> str:
 def unsupported(func: Callable[..., Any], detail: str = "") -> errors.UnsupportedFunctionError:
     """The error for a NumPy function, or an option of one, that has no meaning on tracers."""
     return errors.UnsupportedFunctionError(
-        errors.describe(
-            f"{public_name(func)}{' with ' + detail if detail else ''} is not supported on traced values.",
-            why="covector has no rule for it" if not detail else "its meaning cannot be kept while tracing",
-            fix="write it with functions that are (covector.numpy lists them), or register a primitive for it",
-        )
+        f"{public_name(func)}{' with ' + detail if detail else ''} is not supported on traced values.",
+        why="covector has no rule for it" if not detail else "its meaning cannot be kept while tracing",
+        fix="write it with functions that are (covector.numpy lists them), or register a primitive for it",
     )
 
 
@@ -455,7 +451,7 @@ def unsupported(func: Callable[..., Any], detail: str = "") -> errors.Unsupporte
 def _missing(name: str, fix: str) -> property:
     def missing(self: Tracer) -> Any:
         what, why = f"a traced value of type {self.aval} has no {name!r}.", "it is traced in place of an array"
-        raise errors.TracerAttributeError(errors.describe(what, why=why, fix=fix))
+        raise errors.TracerAttributeError(what, why=why, fix=fix)
 
     return property(missing)
 

@@ -82,12 +82,10 @@ def _born(name: str, inputs: Any, outputs: Any, source: Any, phase: str, is_bad:
     shown = ", ".join(np.array2string(np.asarray(x), threshold=6, edgeitems=2) for x in inputs[:3])
     where = {"value": "", "derivative": " in its derivative", "backward pass": " in the backward pass"}[phase]
     return errors.NaNError(
-        errors.describe(
-            f"{name!r} gives {what}{where}{place}.",
-            source=source,
-            why=f"it was applied to {shown}" if inputs else "",
-            fix="keep the argument inside the domain before the operation: a choice after it comes too late for the derivative",
-        )
+        f"{name!r} gives {what}{where}{place}.",
+        source=source,
+        why=f"it was applied to {shown}" if inputs else "",
+        fix="keep the argument inside the domain before the operation: a choice after it comes too late for the derivative",
     )
 
 
@@ -128,12 +126,10 @@ def _leak(alive: list[Tracer]) -> errors.LeakError:
     holders = [_described(o) for o in gc.get_referrers(tracer) if o is not alive]
     held = "; ".join(h for h in holders if h) or "an object that cannot be named"
     return errors.LeakError(
-        errors.describe(
-            f"a tracer of {tracer._trace.name} is still alive: {tracer!r}.",
-            source=tracer.made_at(),
-            why=f"it is held by {held}",
-            fix="return the value from the function instead of storing it",
-        )
+        f"a tracer of {tracer._trace.name} is still alive: {tracer!r}.",
+        source=tracer.made_at(),
+        why=f"it is held by {held}",
+        fix="return the value from the function instead of storing it",
     )
 
 

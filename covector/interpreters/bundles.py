@@ -114,7 +114,7 @@ class Interpreter(Interpretation):
         for x in (x for b in results for x in b.parts):
             if type(x) is BundleTracer and x._trace.how is self:
                 what = f"a rule closes over a value of type {x.aval} of which {self.name} keeps a bundle."
-                raise errors.CustomRuleError(errors.describe(what, fix="pass the value to the function as an argument"))
+                raise errors.CustomRuleError(what, fix="pass the value to the function as an argument")
         return results
 
     def run(self, f: Callable[..., Sequence[Any]], bundles: Sequence[Bundle]) -> tuple[list[Bundle], Sequence[Note]]:
@@ -126,7 +126,7 @@ class Interpreter(Interpretation):
     def undecided(self, primitive: Any, bundles: Sequence[Bundle], params: dict[str, Any]) -> list[Bundle]:
         what = f"the value that decides {primitive.name!r} is none as it is in {self.name!r}."
         fix = "give the interpreter a method undecided(primitive, bundles, params) that returns the bundles of the results"
-        raise errors.ConcretizationError(errors.describe(what, why="it could go several ways", fix=fix))
+        raise errors.ConcretizationError(what, why="it could go several ways", fix=fix)
 
     def aval(self, bundle: Bundle) -> Any:
         """The aval of the value that a bundle stands for."""
@@ -147,5 +147,5 @@ class Interpreter(Interpretation):
         for b in outs:
             if not isinstance(b, Bundle):
                 what = f"the {self.name!r} rule of {primitive.name!r} returned a result of type {type(b).__name__}."
-                raise errors.PrimitiveRuleError(errors.describe(what, fix="return Bundle(parts, form) for each result"))
+                raise errors.PrimitiveRuleError(what, fix="return Bundle(parts, form) for each result")
         return outs if primitive.multiple_results else out

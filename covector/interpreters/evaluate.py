@@ -51,11 +51,9 @@ def call_program(jaxpr: Jaxpr, *args: Any) -> list[Any]:
         return own_results(eval_jaxpr(jaxpr, *args), [*args, *jaxpr.consts.values()])
     wanted, found = (", ".join(map(str, types)) for types in (jaxpr.in_avals, avals))
     raise errors.ArgumentError(
-        errors.describe(
-            f"a program of {len(jaxpr.in_vars)} inputs ({wanted}) is called with {len(avals)} ({found}).",
-            why="a program takes the leaves of all arguments, each of the shape and dtype that it was made for",
-            fix="pass covector.tree.leaves(arguments), or make a program for these types",
-        )
+        f"a program of {len(jaxpr.in_vars)} inputs ({wanted}) is called with {len(avals)} ({found}).",
+        why="a program takes the leaves of all arguments, each of the shape and dtype that it was made for",
+        fix="pass covector.tree.leaves(arguments), or make a program for these types",
     )
 
 

@@ -67,11 +67,9 @@ class ShrinkingTrace(BatchTrace):
         rows = np.moveaxis(np.asarray(known), dim or 0, 0)
         if not len(rows):
             raise errors.BatchSizeError(
-                errors.describe(
-                    f"the value of {tracer!r} is asked for inside {self.name}, of a batch of size 0.",
-                    why="the examples tell which branch to take, and there are none",
-                    fix="call the function on at least one example, or choose with np.where",
-                )
+                f"the value of {tracer!r} is asked for inside {self.name}, of a batch of size 0.",
+                why="the examples tell which branch to take, and there are none",
+                fix="call the function on at least one example, or choose with np.where",
             )
         if not np.all(rows == rows[:1]):
             group = _groups(rows)

@@ -392,9 +392,7 @@ def closed_program(
         return jaxpr, aside
     made = hoisted[0].made_at() if isinstance(hoisted[0], Tracer) else None
     raise errors.CustomRuleError(
-        errors.describe(
-            f"a rule uses a traced value of type {typeof(hoisted[0])}{f', made at {made},' if made else ''} from outside.",
-            why="the operation is part of a program (of a loop, a branch, a checkpoint or jit), which has no such input",
-            fix="pass the value to the operation as an argument, so that its rule gets it with the others",
-        )
+        f"a rule uses a traced value of type {typeof(hoisted[0])}{f', made at {made},' if made else ''} from outside.",
+        why="the operation is part of a program (of a loop, a branch, a checkpoint or jit), which has no such input",
+        fix="pass the value to the operation as an argument, so that its rule gets it with the others",
     )

@@ -153,13 +153,11 @@ def _check_structure(wanted: Any, found: Any, new: Any, who: Transformed) -> Non
     returns = tree_paths([new])
     differing = [f"{p[3:] or 'the carry'} is only in {where}" for p, where in _differences(begins, returns)]
     raise errors.CarryTypeError(
-        errors.describe(
-            f"the carry of {who.name} comes back in another structure: "
-            + ("; ".join(differing[:4]) or _other_kind(wanted, found))
-            + ".",
-            why="each step is given the carry that the step before it returned" + _calls(who),
-            fix="return the carry in the nested containers in which it begins",
-        )
+        f"the carry of {who.name} comes back in another structure: "
+        + ("; ".join(differing[:4]) or _other_kind(wanted, found))
+        + ".",
+        why="each step is given the carry that the step before it returned" + _calls(who),
+        fix="return the carry in the nested containers in which it begins",
     )
 
 
@@ -196,10 +194,8 @@ def _type_error(carry: Tree, wanted: Sequence[Any], found: Sequence[Any], i: int
     if begins.shape == returns.shape:
         fix = f"begin with init.astype({str(returns.dtype)!r}), or return new.astype({str(wanted[i].dtype)!r})"
     return errors.CarryTypeError(
-        errors.describe(
-            f"{place} of {who.name} begins as {begins} and comes back as {returns}.",
-            why="each step is given what the step before it returned, so shape and dtype must stay (Python numbers adapt)"
-            + _calls(who),
-            fix=fix,
-        )
+        f"{place} of {who.name} begins as {begins} and comes back as {returns}.",
+        why="each step is given what the step before it returned, so shape and dtype must stay (Python numbers adapt)"
+        + _calls(who),
+        fix=fix,
     )

@@ -87,16 +87,14 @@ def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -
         raise wrong_argument(usage, "branches", branches, "a list of functions")
     branches = tuple(branches)
     if not branches:
-        raise errors.ArgumentError(errors.describe("switch got no branches.", fix="pass a sequence of at least one function"))
+        raise errors.ArgumentError("switch got no branches.", fix="pass a sequence of at least one function")
     check_functions(usage, **{f"branches[{i}]": f for i, f in enumerate(branches)})
     if callable(index):
         raise wrong_argument(usage, "index", index, "an integer")
     who = transformed("switch", branches[0])._replace(name=f"switch of {', '.join(map(function_name, branches))}")
     aval = _scalar(index, "the index", who)
     if aval.dtype.kind not in "iu":
-        raise errors.ArgumentError(
-            errors.describe(f"{who.name}: the index is {aval}.", fix="pass an integer (cond takes a boolean)")
-        )
+        raise errors.ArgumentError(f"{who.name}: the index is {aval}.", fix="pass an integer (cond takes a boolean)")
     return _choose(convert_to(np.clip(index, 0, len(branches) - 1), np.dtype(np.int64)), branches, operands, who)
 
 
@@ -105,11 +103,9 @@ def _scalar(x: Any, what: str, who: Transformed) -> ShapedArray:
     aval: ShapedArray | None = typeof(leaves[0]) if len(leaves) == 1 else None
     if aval is None or aval.shape:
         raise errors.ArgumentError(
-            errors.describe(
-                f"{who.name}: {what} is {aval or f'a {type(x).__name__}'}.",
-                why="one branch is chosen for all operands",
-                fix="pass a scalar; vmap the function to choose for each example, or use np.where",
-            )
+            f"{who.name}: {what} is {aval or f'a {type(x).__name__}'}.",
+            why="one branch is chosen for all operands",
+            fix="pass a scalar; vmap the function to choose for each example, or use np.where",
         )
     return aval
 
@@ -174,10 +170,8 @@ def tree_paths_text(treedef: Any) -> str:
 
 def _mismatch(what: str) -> errors.BranchTypeError:
     return errors.BranchTypeError(
-        errors.describe(
-            what,
-            why="what follows needs to know the types before it is known which branch runs (Python numbers adapt)",
-            fix="return the same structure, shapes and dtypes from each branch (x.astype, np.broadcast_to, None for nothing)",
-        )
+        what,
+        why="what follows needs to know the types before it is known which branch runs (Python numbers adapt)",
+        fix="return the same structure, shapes and dtypes from each branch (x.astype, np.broadcast_to, None for nothing)",
     )
 

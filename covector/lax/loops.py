@@ -115,11 +115,9 @@ def _pair(result: Any, who: str) -> tuple[Any, Any]:
     if isinstance(result, tuple) and len(result) == 2:
         return result
     raise errors.ArgumentError(
-        errors.describe(
-            f"{who}: the function returned {kind_of(result)}.",
-            why="each step returns a pair: the next carry and the output of the step",
-            fix="return (carry, y), with None for y if there is none",
-        )
+        f"{who}: the function returned {kind_of(result)}.",
+        why="each step returns a pair: the next carry and the output of the step",
+        fix="return (carry, y), with None for y if there is none",
     )
 
 
@@ -131,11 +129,9 @@ def _number_of_steps(columns: Tree, length: int | None, who: str) -> int:
     paths = tree_paths(tree_unflatten(columns.treedef, columns.leaves))
     if scalars:
         raise errors.ArgumentError(
-            errors.describe(
-                f"{who} got xs{paths[scalars[0]][3:]} of type {typeof(columns.leaves[scalars[0]])}, which has no axis.",
-                why="the first axis of each array in xs enumerates the steps",
-                fix="close over values that are the same in each step, or put them into the carry; n steps are length=n",
-            )
+            f"{who} got xs{paths[scalars[0]][3:]} of type {typeof(columns.leaves[scalars[0]])}, which has no axis.",
+            why="the first axis of each array in xs enumerates the steps",
+            fix="close over values that are the same in each step, or put them into the carry; n steps are length=n",
         )
     lengths = {f"xs{path[3:]}": shape[0] for path, shape in zip(paths, shapes, strict=True)}
     if length is not None:
@@ -144,11 +140,9 @@ def _number_of_steps(columns: Tree, length: int | None, who: str) -> int:
         return next(iter(lengths.values()))
     what = ", ".join(f"{name} has {n}" for name, n in lengths.items())
     raise errors.ArgumentError(
-        errors.describe(
-            f"{who} is given different numbers of steps: {what}." if lengths else f"{who} has no number of steps.",
-            why="each step takes one item of every array in xs" if lengths else "there is no array in xs, and no length",
-            fix="pass arrays whose first axes are equally long" if lengths else "pass length=n",
-        )
+        f"{who} is given different numbers of steps: {what}." if lengths else f"{who} has no number of steps.",
+        why="each step takes one item of every array in xs" if lengths else "there is no array in xs, and no length",
+        fix="pass arrays whose first axes are equally long" if lengths else "pass length=n",
     )
 
 
@@ -240,11 +234,9 @@ def _check_condition(avals: list[Any], name: str, who: str) -> None:
     if len(avals) == 1 and avals[0].shape == () and avals[0].dtype.kind == "b":
         return
     raise errors.ArgumentError(
-        errors.describe(
-            f"{who}: the condition {name} returned {avals[0] if len(avals) == 1 else f'{len(avals)} values'}.",
-            why="whether the loop goes on is one boolean",
-            fix="return a comparison of scalars; np.any or np.all makes one of an array",
-        )
+        f"{who}: the condition {name} returned {avals[0] if len(avals) == 1 else f'{len(avals)} values'}.",
+        why="whether the loop goes on is one boolean",
+        fix="return a comparison of scalars; np.any or np.all makes one of an array",
     )
 
 
@@ -298,11 +290,9 @@ def fori_loop(
     if progress is not None or unroll not in (1, False):
         option = "progress" if progress is not None else "unroll"
         raise errors.ArgumentError(
-            errors.describe(
-                f"{who.name} got {option}, but its number of steps is not known.",
-                why=f"lower is {typeof(lower)} and upper is {typeof(upper)}, of which one is traced",
-                fix=f"make the bounds Python integers (static under jit), or leave {option} out",
-            )
+            f"{who.name} got {option}, but its number of steps is not known.",
+            why=f"lower is {typeof(lower)} and upper is {typeof(upper)}, of which one is traced",
+            fix=f"make the bounds Python integers (static under jit), or leave {option} out",
         )
     first, end = (convert_to(x, dtype) for x in bounds)
 
@@ -320,7 +310,7 @@ def _bound(x: Any, name: str) -> Any:
         raise wrong_argument(FORI, name, x, "a number")
     aval = typeof(x)
     if aval.shape or aval.dtype.kind not in "iuf":
-        raise errors.ArgumentError(errors.describe(f"fori_loop got {name} of type {aval}.", fix="pass a real scalar"))
+        raise errors.ArgumentError(f"fori_loop got {name} of type {aval}.", fix="pass a real scalar")
     if aval.dtype.kind == "f":  # a traced one may have a derivative, and so then has i
         return convert_to(x, np.dtype(np.float64)) if isinstance(x, TracerBase) else float(x)
     known = concrete(x)
@@ -382,10 +372,8 @@ def associative_scan(fn: Callable[[Any, Any], Any], elems: Any, reverse: bool = 
     lengths = {shape_of(x)[0] for x in leaves}
     if len(lengths) != 1:
         raise errors.ArgumentError(
-            errors.describe(
-                f"{who.name} got arrays of lengths {sorted(lengths)} along axis {axis}.",
-                fix="pass arrays of one length along axis",
-            )
+            f"{who.name} got arrays of lengths {sorted(lengths)} along axis {axis}.",
+            fix="pass arrays of one length along axis",
         )
 
     def combine(a: list[Any], b: list[Any]) -> list[Any]:

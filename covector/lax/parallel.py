@@ -99,11 +99,9 @@ def _team(axis_name: AxisName, groups: Any, who: str) -> Team:
     sizes = set(map(len, numbers))
     if isinstance(axis_name, tuple) or len(sizes) != 1 or sorted(i for group in numbers for i in group) != list(range(n)):
         raise errors.ArgumentError(
-            errors.describe(
-                f"{who} got axis_index_groups={numbers} for the axis {axis_name!r} of {n} examples.",
-                why="the groups divide the examples of one axis, each is in one of them, and they are equally large",
-                fix=f"pass lists of equal length that have the numbers 0 to {n - 1} once",
-            )
+            f"{who} got axis_index_groups={numbers} for the axis {axis_name!r} of {n} examples.",
+            why="the groups divide the examples of one axis, each is in one of them, and they are equally large",
+            fix=f"pass lists of equal length that have the numbers 0 to {n - 1} once",
         )
     members, places = np.empty((n, *sizes), int), np.empty(n, int)
     for group in numbers:
@@ -245,11 +243,9 @@ def _own(x: Any, team: Team, axis: int, tiled: bool, who: str) -> Any:
     n = shape[axis]
     if n % count if tiled else n != count:
         raise errors.ArgumentError(
-            errors.describe(
-                f"{who} is to divide axis {axis} of {typeof(x)} among {count} examples.",
-                fix="pass an array whose axis has "
-                + ("a multiple of their number" if tiled else "one item for each (or tiled=True)"),
-            )
+            f"{who} is to divide axis {axis} of {typeof(x)} among {count} examples.",
+            fix="pass an array whose axis has "
+            + ("a multiple of their number" if tiled else "one item for each (or tiled=True)"),
         )
     if tiled:
         x = np.reshape(x, (*shape[:axis], count, n // count, *shape[axis + 1 :]))
@@ -300,9 +296,7 @@ def ppermute(x: Any, axis_name: AxisName, perm: Sequence[tuple[int, int]]) -> An
     for side, what in ((sources, "sources"), (destinations, "destinations")):
         if len(set(side)) != len(side) or not set(side) <= numbers:
             raise errors.ArgumentError(
-                errors.describe(
-                    f"ppermute got {what} {side} for {count} examples.", fix="use each number at most once on each side"
-                )
+                f"ppermute got {what} {side} for {count} examples.", fix="use each number at most once on each side"
             )
     source_of = np.full(count, -1)
     source_of[destinations] = sources

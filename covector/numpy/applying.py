@@ -137,11 +137,9 @@ def _check_elementwise(piece: Callable[..., Any], dtype: Any, size: int) -> None
             same, why = False, error
         if not same:
             raise errors.UnsupportedFunctionError(
-                errors.describe(
-                    f"numpy.piecewise got the function {getattr(piece, '__name__', piece)}, which looks at several elements at"
-                    " once, and conditions that are not known while the function is being traced.",
-                    why="NumPy calls it with the elements that its condition selects, and under jit and vmap their number is"
-                    " not known",
-                    fix="use a function of each element; or np.where with reductions over a mask: np.mean(x, where=condition)",
-                )
+                f"numpy.piecewise got the function {getattr(piece, '__name__', piece)}, which looks at several elements at"
+                " once, and conditions that are not known while the function is being traced.",
+                why="NumPy calls it with the elements that its condition selects, and under jit and vmap their number is"
+                " not known",
+                fix="use a function of each element; or np.where with reductions over a mask: np.mean(x, where=condition)",
             ) from why

@@ -76,7 +76,7 @@ class at:
 
     def __setitem__(self, index: Any, values: Any) -> None:
         what, why = "at(x)[...] = v writes into nothing.", "at(x) does not change x: its methods return a new array"
-        raise errors.InPlaceWriteError(errors.describe(what, why=why, fix="x = covector.at(x)[index].set(v)"))
+        raise errors.InPlaceWriteError(what, why=why, fix="x = covector.at(x)[index].set(v)")
 
     def __repr__(self) -> str:
         return f"at({self.x!r})"

@@ -92,11 +92,9 @@ def arange(
     if isinstance(start, TracerBase) or isinstance(stop, TracerBase) or isinstance(step, TracerBase):
         traced = next(x for x in (start, stop, step) if isinstance(x, TracerBase))
         raise errors.TracerIntegerConversionError(
-            errors.describe(
-                f"covector.numpy.arange was called with a traced value of type {typeof(traced)}.",
-                why="the length of the result would depend on the value, and shapes are static",
-                fix="np.arange(n) * step + start with a static n, or np.linspace(start, stop, n) with traced ends",
-            )
+            f"covector.numpy.arange was called with a traced value of type {typeof(traced)}.",
+            why="the length of the result would depend on the value, and shapes are static",
+            fix="np.arange(n) * step + start with a static n, or np.linspace(start, stop, n) with traced ends",
         )
     if start is None:
         return np.arange(stop=stop, step=step, dtype=dtype, device=device, like=like)

@@ -63,10 +63,10 @@ def _check_function(f: Callable[[Any], Any], dtype: Any) -> None:
     why = "it is called at the eigenvalues, which are real, and differentiated where they are close"
     if isinstance(out, TracerBase):
         fix = "pass a function of the eigenvalues alone; powers of traced exponents are expmh(p * logmh(a))"
-        raise errors.ArgumentError(errors.describe("matrix_function got a function of a traced value.", why=why, fix=fix))
+        raise errors.ArgumentError("matrix_function got a function of a traced value.", why=why, fix=fix)
     if shape_of(out) != (1, 2) or dtype_of(out).kind not in "fiub":
         what = f"matrix_function got a function that returns {typeof(out)} for {typeof(np.ones((1, 2), dtype))}."
-        raise errors.ArgumentError(errors.describe(what, why=why, fix="write it elementwise, with real results"))
+        raise errors.ArgumentError(what, why=why, fix="write it elementwise, with real results")
 
 
 def expmh(a: Any) -> Any:

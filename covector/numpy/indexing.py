@@ -298,11 +298,9 @@ def _in_place(function: Callable[..., Any], target: Any, fix: str) -> errors.InP
         what = called
         fix = f"make the first argument of {called} a traced value (a + 0 * x), for that is what NumPy goes by"
     return errors.InPlaceWriteError(
-        errors.describe(
-            f"{what} writes in place, {into}.",
-            why="traced values are immutable, and an array in memory cannot hold one",
-            fix=fix,
-        )
+        f"{what} writes in place, {into}.",
+        why="traced values are immutable, and an array in memory cannot hold one",
+        fix=fix,
     )
 
 

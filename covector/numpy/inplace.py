@@ -125,12 +125,10 @@ def refused(what: str, value: Any, ufunc: np.ufunc) -> errors.InPlaceWriteError:
     part = {"+": "add", "*": "multiply", "-": "subtract", "/": "divide", "**": "power"}.get(symbol)
     part = f"covector.at(a)[index].{part}(x)" if part else f"covector.at(a)[index].set(a[index] {symbol} x)"
     return errors.InPlaceWriteError(
-        errors.describe(
-            f"a {symbol}= x writes in place into {what} of type {typeof(value)} that is, or may be, also referred to"
-            " elsewhere.",
-            why=MISSED if COUNTS_ARE_KNOWN else UNCOUNTED,
-            fix=f"a = a {symbol} x; to write into part of an array: a = {part}",
-        )
+        f"a {symbol}= x writes in place into {what} of type {typeof(value)} that is, or may be, also referred to"
+        " elsewhere.",
+        why=MISSED if COUNTS_ARE_KNOWN else UNCOUNTED,
+        fix=f"a = a {symbol} x; to write into part of an array: a = {part}",
     )
 
 
@@ -149,21 +147,17 @@ def as_written(result: Any, target: Any, ufunc: np.ufunc) -> Any:
     symbol = SYMBOLS.get(ufunc, "+")
     if shape_of(result) != shape:
         raise errors.InPlaceShapeError(
-            errors.describe(
-                f"a {symbol}= x: non-broadcastable output operand with shape {shape} doesn't match the broadcast shape"
-                f" {shape_of(result)}.",
-                why="an array keeps its shape when it is written to in place",
-                fix=f"a = a {symbol} x",
-            )
+            f"a {symbol}= x: non-broadcastable output operand with shape {shape} doesn't match the broadcast shape"
+            f" {shape_of(result)}.",
+            why="an array keeps its shape when it is written to in place",
+            fix=f"a = a {symbol} x",
         )
     if not np.can_cast(dtype_of(result), dtype, "same_kind"):
         raise errors.InPlaceWriteError(
-            errors.describe(
-                f"a {symbol}= x: cannot cast ufunc {ufunc.__name__!r} output from {dtype_of(result)!r} to {dtype!r} with"
-                " casting rule 'same_kind'.",
-                why="an array keeps its dtype when it is written to in place",
-                fix=f"a = a {symbol} x, or begin with an array of dtype {dtype_of(result).name}",
-            )
+            f"a {symbol}= x: cannot cast ufunc {ufunc.__name__!r} output from {dtype_of(result)!r} to {dtype!r} with"
+            " casting rule 'same_kind'.",
+            why="an array keeps its dtype when it is written to in place",
+            fix=f"a = a {symbol} x, or begin with an array of dtype {dtype_of(result).name}",
         )
     return convert_to(result, dtype)
 

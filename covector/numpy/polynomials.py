@@ -41,11 +41,9 @@ def _check_known(p: Any, who: str) -> None:
     """Refuse to drop leading coefficients of a traced polynomial."""
     if isinstance(p, TracerBase):
         raise errors.UnsupportedFunctionError(
-            errors.describe(
-                f"numpy.{who} of a traced polynomial with a leading coefficient that is zero, of type {typeof(p)}.",
-                why="NumPy drops it, and so the result would lose its derivative with respect to that coefficient",
-                fix="use np.convolve for a product, which keeps all coefficients; or drop the zeros before",
-            )
+            f"numpy.{who} of a traced polynomial with a leading coefficient that is zero, of type {typeof(p)}.",
+            why="NumPy drops it, and so the result would lose its derivative with respect to that coefficient",
+            fix="use np.convolve for a product, which keeps all coefficients; or drop the zeros before",
         )
 
 

@@ -50,11 +50,9 @@ def _without_out(function: Callable[..., Any], handler: Callable[..., Any], plac
 def reject_out(function: Callable[..., Any]) -> NoReturn:
     """Raise for ``out=``, which has no meaning on tracers."""
     raise errors.InPlaceWriteError(
-        errors.describe(
-            f"numpy.{function.__name__} was asked to write a traced value into out=.",
-            why="traced values cannot be written into an array in place",
-            fix="use the returned value: y = np.f(x) instead of np.f(x, out=y)",
-        )
+        f"numpy.{function.__name__} was asked to write a traced value into out=.",
+        why="traced values cannot be written into an array in place",
+        fix="use the returned value: y = np.f(x) instead of np.f(x, out=y)",
     )
 
 
@@ -138,11 +136,9 @@ def known_array(x: Any, function: Callable[..., Any]) -> Any:
         value = x.concrete()  # type: ignore[attr-defined]
         if value is None:
             raise errors.TracerArrayConversionError(
-                errors.describe(
-                    f"numpy.{function.__name__} was called on a traced value of type {typeof(x)}.",
-                    why=f"what it returns depends on the value, and {x.unknown_because()}",  # type: ignore[attr-defined]
-                    fix="compute it outside the transformed function, or make the argument static under jit",
-                )
+                f"numpy.{function.__name__} was called on a traced value of type {typeof(x)}.",
+                why=f"what it returns depends on the value, and {x.unknown_because()}",  # type: ignore[attr-defined]
+                fix="compute it outside the transformed function, or make the argument static under jit",
             )
         return np.asarray(value)
     return x

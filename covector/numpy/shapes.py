@@ -69,13 +69,11 @@ def _in_memory(a: Any, order: str, function: str, question: Callable[[Any], Any]
     value = concrete(a)
     if value is None or 0 in value.strides:
         raise errors.UnsupportedFunctionError(
-            errors.describe(
-                f"numpy.{function} was called with order={order!r} on a traced value of type {typeof(a)}.",
-                why="what it returns depends on the order of the elements in memory, which is not known while tracing"
-                if value is None
-                else "what it returns depends on the order of the elements in memory, where repeated ones have none",
-                fix="name the order: order='C' (the last axis first), or 'F'",
-            )
+            f"numpy.{function} was called with order={order!r} on a traced value of type {typeof(a)}.",
+            why="what it returns depends on the order of the elements in memory, which is not known while tracing"
+            if value is None
+            else "what it returns depends on the order of the elements in memory, where repeated ones have none",
+            fix="name the order: order='C' (the last axis first), or 'F'",
         )
     return question(value)
 
@@ -336,11 +334,9 @@ def _view_method(self: Any, *args: Any, **kwargs: Any) -> Any:
 def _flat_property(self: Any) -> Any:
     """Refused: ``x.flat`` is an iterator over memory; ``np.ravel(x)`` has the same elements."""
     raise errors.UnsupportedFunctionError(
-        errors.describe(
-            f"x.flat of a traced value of type {typeof(self)} was asked for.",
-            why="it is an iterator over memory, through which NumPy reads and writes",
-            fix="np.ravel(x) reads in the same order; covector.at(np.ravel(x))[i].set(v).reshape(x.shape) writes",
-        )
+        f"x.flat of a traced value of type {typeof(self)} was asked for.",
+        why="it is an iterator over memory, through which NumPy reads and writes",
+        fix="np.ravel(x) reads in the same order; covector.at(np.ravel(x))[i].set(v).reshape(x.shape) writes",
     )
 
 
@@ -360,11 +356,9 @@ IN_PLACE_METHODS = {
 def _in_place_method(name: str, fix: str) -> Any:
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
         raise errors.InPlaceWriteError(
-            errors.describe(
-                f"x.{name}(...) changes a traced value of type {typeof(self)} in place.",
-                why="traced values are immutable: other values may have been computed from them",
-                fix=fix,
-            )
+            f"x.{name}(...) changes a traced value of type {typeof(self)} in place.",
+            why="traced values are immutable: other values may have been computed from them",
+            fix=fix,
         )
 
     method.__name__ = name

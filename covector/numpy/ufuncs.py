@@ -73,11 +73,9 @@ def ufunc_method(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]
 
 def _written(what: str, fix: str) -> errors.InPlaceWriteError:
     return errors.InPlaceWriteError(
-        errors.describe(
-            f"{what} was asked to write a traced value into an array in place.",
-            why="traced values are immutable, and an array cannot hold one",
-            fix=fix,
-        )
+        f"{what} was asked to write a traced value into an array in place.",
+        why="traced values are immutable, and an array cannot hold one",
+        fix=fix,
     )
 
 
@@ -99,11 +97,9 @@ def call(ufunc: np.ufunc, *inputs: Any, where: Any = True, **options: Any) -> An
         raise unsupported(ufunc)
     if where is not True:
         raise errors.UnsupportedFunctionError(
-            errors.describe(
-                f"numpy.{ufunc.__name__} with where= is not supported on traced values.",
-                why="without out= its results where the mask is False are uninitialised memory",
-                fix="choose between values: np.where(mask, np.f(x), other)",
-            )
+            f"numpy.{ufunc.__name__} with where= is not supported on traced values.",
+            why="without out= its results where the mask is False are uninitialised memory",
+            fix="choose between values: np.where(mask, np.f(x), other)",
         )
     inputs = tuple(as_array(x) if isinstance(x, (list, tuple)) else x for x in inputs)
     axes = {name: options.pop(name) for name in ("axis", "axes", "keepdims") if name in options}
@@ -222,11 +218,9 @@ def reduce(ufunc: np.ufunc, array: Any, axis: Any = 0, dtype: Any = None, keepdi
 
 def _no_method(ufunc: np.ufunc, method: str) -> errors.UnsupportedFunctionError:
     return errors.UnsupportedFunctionError(
-        errors.describe(
-            f"numpy.{ufunc.__name__}.{method} is not supported on traced values.",
-            why="covector has no rule for it",
-            fix="write it with functions that are supported, or register a primitive for it",
-        )
+        f"numpy.{ufunc.__name__}.{method} is not supported on traced values.",
+        why="covector has no rule for it",
+        fix="write it with functions that are supported, or register a primitive for it",
     )
 
 

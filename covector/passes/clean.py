@@ -144,12 +144,10 @@ def _without_effects(jaxpr: Jaxpr) -> Jaxpr:
         if eqn.primitive.effect:
             if eqn.outputs:
                 raise errors.CallbackError(
-                    errors.describe(
-                        f"{eqn.primitive.name} gives a result in a loop or branch that is computed again for a derivative.",
-                        source=eqn.source,
-                        why="it would happen a second time, and what it gave the first time is not kept inside of the loop",
-                        fix="call it outside of what is checkpointed, or use pure_callback, which may be repeated",
-                    )
+                    f"{eqn.primitive.name} gives a result in a loop or branch that is computed again for a derivative.",
+                    source=eqn.source,
+                    why="it would happen a second time, and what it gave the first time is not kept inside of the loop",
+                    fix="call it outside of what is checkpointed, or use pure_callback, which may be repeated",
                 )
             continue
         equations.append(quiet_equation(eqn))

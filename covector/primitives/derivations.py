@@ -17,7 +17,7 @@ import numpy as np
 
 from covector.core.avals import ARRAY_TYPES, WEAK_TYPES, ShapedArray, Zero, array_aval, instantiate, is_weak, typeof
 from covector.core.checked_rules import checked_derivative
-from covector.core.errors import PrimitiveRuleError, describe
+from covector.core.errors import PrimitiveRuleError
 from covector.core.jaxpr import Var
 from covector.core.kinds import (
     AlongAxis,
@@ -127,7 +127,7 @@ def counting(name: str, count: int, jvp: Rule) -> Rule:
             what = f"{name!r} has {count} derivative{'s' * (count != 1)}, and is applied to {len(primals)} arguments."
             why = "an elementwise primitive has a partial derivative for each of its arguments"
             fix = "give elementwise one for each, None where it is zero"
-            raise PrimitiveRuleError(describe(what, why=why, fix=fix))
+            raise PrimitiveRuleError(what, why=why, fix=fix)
         return jvp(primals, tangents, **params)
 
     return counted

@@ -33,7 +33,7 @@ def _integer_type(dtype: Any, function: str, kinds: str) -> np.dtype[Any]:
     found: np.dtype[Any] = np.dtype(dtype)
     if found.kind not in kinds:
         what = f"covector.random.{function} got dtype={found}."
-        raise errors.ArgumentError(errors.describe(what, fix=f"give {'an unsigned' if kinds == 'u' else 'an'} integer type"))
+        raise errors.ArgumentError(what, fix=f"give {'an unsigned' if kinds == 'u' else 'an'} integer type")
     return found
 
 
@@ -133,7 +133,7 @@ def categorical(key: Any, logits: Any, axis: int = -1, shape: Shape | None = Non
     wanted = batch if shape is None else as_shape(shape)
     if not broadcasts_to(batch, wanted):
         what = f"covector.random.categorical got shape={wanted} for logits of shape {own} with categories along axis {axis}."
-        raise errors.ArgumentError(errors.describe(what, fix=f"give a shape that ends with {batch}, or leave it out"))
+        raise errors.ArgumentError(what, fix=f"give a shape that ends with {batch}, or leave it out")
     dtype = _float_type_of(logits)
     extra = len(wanted) - len(batch)
     place = axis + extra
@@ -162,7 +162,7 @@ def permutation(key: Any, x: Any, axis: int = 0, independent: bool = False) -> A
     if not shape:
         if not isinstance(x, (int, np.integer)):
             what = f"covector.random.permutation got {typeof(x)}."
-            raise errors.ArgumentError(errors.describe(what, fix="give an integer that is known, or an array"))
+            raise errors.ArgumentError(what, fix="give an integer that is known, or an array")
         return _shuffled(key, np.arange(int(x)), 0)
     axis = axis % len(shape)
     if independent or len(shape) == 1:
@@ -204,10 +204,10 @@ def choice(key: Any, a: Any, shape: Shape = (), replace: bool = True, p: Any = N
         raise errors.ArgumentError(errors.describe("covector.random.choice was to draw from nothing."))
     if not replace and count > n:
         what = f"covector.random.choice was to draw {count} of {n} elements without replacement."
-        raise errors.ArgumentError(errors.describe(what, fix="draw fewer, or with replace=True"))
+        raise errors.ArgumentError(what, fix="draw fewer, or with replace=True")
     if p is not None and shape_of(p) != (n,):
         what = f"covector.random.choice got p of shape {shape_of(p)} for {n} elements."
-        raise errors.ArgumentError(errors.describe(what, fix="give a probability for each"))
+        raise errors.ArgumentError(what, fix="give a probability for each")
     places = _places(key, n, shape, count, replace, p)
     return places if single else take(a, places, axis=axis)
 

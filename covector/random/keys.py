@@ -34,7 +34,7 @@ def key(seed: Any) -> Any:
     aval = typeof(seed)
     if aval.shape != () or aval.dtype.kind not in "iu":
         what = f"key(seed) got a seed of type {aval}."
-        raise errors.ArgumentError(errors.describe(what, fix="give an integer, as in key(0); split a key to get more"))
+        raise errors.ArgumentError(what, fix="give an integer, as in key(0); split a key to get more")
     words = _word(seed, np.uint64)
     return np.stack([_word(words >> np.uint64(32), WORD), _word(words, WORD)])
 
@@ -101,7 +101,7 @@ def checked_key(key: Any, function: str) -> Any:
     what = f"covector.random.{function} got a key of type {aval}."
     why = "a key is an array of two 32-bit words, u32[2]" + (", and this is an array of keys" if many else "")
     fix = "take one, as in keys[0], or map over them with vmap" if many else "make one with covector.random.key(seed), or split"
-    raise errors.ArgumentError(errors.describe(what, why=why, fix=fix))
+    raise errors.ArgumentError(what, why=why, fix=fix)
 
 
 def as_shape(shape: Any) -> tuple[int, ...]:

@@ -20,7 +20,7 @@ def float_type(dtype: Any, function: str) -> np.dtype[Any]:
     found: np.dtype[Any] = np.dtype(dtype)
     if found.kind != "f" or found.itemsize > 8:
         what = f"covector.random.{function} got dtype={found}."
-        raise errors.ArgumentError(errors.describe(what, fix="give float16, float32 or float64"))
+        raise errors.ArgumentError(what, fix="give float16, float32 or float64")
     return found
 
 
@@ -35,7 +35,7 @@ def shape_for(shape: Shape | None, *parameters: Any, function: str) -> tuple[int
     if broadcasts_to(own, wanted):
         return wanted
     what = f"covector.random.{function} got shape={wanted} for parameters of shape {own}."
-    raise errors.ArgumentError(errors.describe(what, fix="give a shape to which the parameters broadcast, or leave it out"))
+    raise errors.ArgumentError(what, fix="give a shape to which the parameters broadcast, or leave it out")
 
 
 def broadcasts_to(shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:

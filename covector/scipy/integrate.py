@@ -237,7 +237,7 @@ def odeint(
     args = args if isinstance(args, tuple) else (args,)
     t = as_array(t)
     if len(shape_of(t)) != 1 or not shape_of(t)[0]:
-        raise errors.ArgumentError(errors.describe(f"odeint got times {typeof(t)}.", fix="give a vector of at least one"))
+        raise errors.ArgumentError(f"odeint got times {typeof(t)}.", fix="give a vector of at least one")
     f = (lambda t, y: func(t, y, *args)) if tfirst else (lambda t, y: func(y, t, *args))
     ys, unravel, _, _ = _solved(f, y0, t[0], t[-1], t, (rtol, atol, hmax or np.inf), "odeint")
     return vmap(unravel)(ys)
@@ -277,7 +277,7 @@ def solve_ivp(
         array([[1.     , 0.36788]])
     """
     if method != "RK45":
-        raise errors.ArgumentError(errors.describe(f"solve_ivp got method={method!r}.", fix="there is 'RK45' alone"))
+        raise errors.ArgumentError(f"solve_ivp got method={method!r}.", fix="there is 'RK45' alone")
     args = args if isinstance(args, tuple) else (args,)
     start, end = t_span
     t = np.stack([as_array(start), as_array(end)]) if t_eval is None else as_array(t_eval)

@@ -118,7 +118,7 @@ def _refuse_traced(who: str, **options: Any) -> None:
         if any(isinstance(x, TracerBase) for x in tree_leaves(value)):
             what = f"{who} got {name} with a traced value of type {typeof(next(iter(tree_leaves(value))))}."
             fix = "a solution is differentiable in what the function closes over, and in args; pass a plain value here"
-            raise errors.ArgumentError(errors.describe(what, fix=fix))
+            raise errors.ArgumentError(what, fix=fix)
 
 
 # --- minima -----------------------------------------------------------------------------------------------------------
@@ -163,7 +163,7 @@ def minimize(
     problem = Problem(fun, x0, args)
     if constraints and not problem.is_known:
         what = "minimize got constraints, and a function of traced values."
-        raise errors.UnsupportedFunctionError(errors.describe(what, why="the solution would have no derivative"))
+        raise errors.UnsupportedFunctionError(what, why="the solution would have no derivative")
     limits = _bounds(bounds, shape_of(problem.guess)[0], True)
     both: Any = problem.compiled(value_and_grad(problem.converted))
     name = (method or "").lower()
@@ -212,7 +212,7 @@ def least_squares(
     problem = Problem(lambda x, *rest: np.ravel(fun(x, *rest)), x0, args)
     if options.get("loss", "linear") != "linear" and not problem.is_known:
         what = f"least_squares got loss={options['loss']!r}, and a function of traced values."
-        raise errors.UnsupportedFunctionError(errors.describe(what, why="the solution would have no derivative"))
+        raise errors.UnsupportedFunctionError(what, why="the solution would have no derivative")
     limits = _bounds(bounds, shape_of(problem.guess)[0], False)
     value: Any = problem.compiled(problem.converted)
     slope: Any = problem.compiled(jacobian(problem.converted))
@@ -306,7 +306,7 @@ def root_scalar(
     _refuse_traced("root_scalar", bracket=bracket)
     start = bracket[0] if x0 is None and bracket is not None else x0
     if start is None:
-        raise errors.ArgumentError(errors.describe("root_scalar got neither bracket nor x0.", fix="give one of them"))
+        raise errors.ArgumentError("root_scalar got neither bracket nor x0.", fix="give one of them")
     problem = Problem(lambda x, *rest: np.reshape(f(x, *rest), (1,)), start, args)
     value: Any = problem.compiled(lambda v, *consts: problem.converted(v, *consts)[0])
     first: Any = problem.compiled(grad(value))

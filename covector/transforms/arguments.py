@@ -38,10 +38,8 @@ def check_callable(f: Any, transformation: str) -> None:
     """Reject anything that cannot be called."""
     if not callable(f):
         raise errors.ArgumentError(
-            errors.describe(
-                f"{transformation} expects a function, and got {f!r} of type {type(f).__name__}.",
-                fix=f"write {transformation}(f)(x), not {transformation}(f(x))",
-            )
+            f"{transformation} expects a function, and got {f!r} of type {type(f).__name__}.",
+            fix=f"write {transformation}(f)(x), not {transformation}(f(x))",
         )
 
 
@@ -59,7 +57,7 @@ def wrong_argument(usage: str, name: str, value: Any, needed: str) -> errors.Arg
     else:
         found = f"{value!r} of type {type(value).__name__}" if np.ndim(value) == 0 else kind_of(value)
     what = f"{usage.partition('(')[0]} got {found} for {name}, which is to be {needed}."
-    return errors.ArgumentError(errors.describe(what, fix=f"pass the arguments as in {usage}"))
+    return errors.ArgumentError(what, fix=f"pass the arguments as in {usage}")
 
 
 def function_name(f: Any) -> str:
@@ -194,7 +192,7 @@ def select_arguments(
     if not isinstance(argnums, (int, np.integer)) and not isinstance(argnums, Iterable):
         what = f"{who} got argnums={argnums!r}, which is no position."
         fix = f"give the position of an argument, or a tuple of them; arguments go into the call: {who.split()[0]}(f)(x)"
-        raise errors.ArgumentError(errors.describe(what, fix=fix))
+        raise errors.ArgumentError(what, fix=fix)
     positions = [_position(n, len(args), who) for n in ([argnums] if isinstance(argnums, (int, np.integer)) else argnums)]
     if argnames is None:
         _check_different(positions, who)
@@ -211,17 +209,15 @@ def _check_different(places: Sequence[Any], who: str) -> None:
     if len(places) > 1 and len(set(places)) != len(places):
         why = "argnums or argnames name an argument twice, and its derivative would be counted twice"
         what = f"{who} was asked for the same argument twice: {', '.join(map(repr, places))}."
-        raise errors.ArgumentError(errors.describe(what, why=why, fix="name each argument once"))
+        raise errors.ArgumentError(what, why=why, fix="name each argument once")
 
 
 def _position(n: Any, count: int, who: str) -> int:
     if not isinstance(n, (int, np.integer)) or isinstance(n, bool) or not -count <= n < count:
         raise errors.ArgumentError(
-            errors.describe(
-                f"{who} has argnums={n!r}, but the function was called with {count} positional argument{'s' * (count != 1)}.",
-                why="argnums counts the positional arguments of the call from 0",
-                fix="pass the argument by position, or name it with argnames",
-            )
+            f"{who} has argnums={n!r}, but the function was called with {count} positional argument{'s' * (count != 1)}.",
+            why="argnums counts the positional arguments of the call from 0",
+            fix="pass the argument by position, or name it with argnames",
         )
     return int(n) % count
 
@@ -236,11 +232,9 @@ def _place_of_name(f: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, A
     if name in parameters[: len(args)]:
         return parameters.index(name)
     raise errors.ArgumentError(
-        errors.describe(
-            f"{who} has argnames={name!r}, but the call passes no argument of that name.",
-            why=f"its parameters are ({', '.join(parameters)})" if parameters else "its signature is not known",
-            fix="pass the argument in the call (a default value is not differentiated)",
-        )
+        f"{who} has argnames={name!r}, but the call passes no argument of that name.",
+        why=f"its parameters are ({', '.join(parameters)})" if parameters else "its signature is not known",
+        fix="pass the argument in the call (a default value is not differentiated)",
     )
 
 
@@ -263,7 +257,7 @@ def check_leaves(
                 place = path if path.startswith("argument") else f"its argument{path and ' at ' + path}"
                 raise errors.ArrayTypeError(f"{who} cannot take {place}: {e}") from None
             what = f"{who} got {leaf!r} of type {type(leaf).__name__} at {path or 'its argument'}."
-            raise errors.ArgumentError(errors.describe(what, why=str(e), fix=_fix_of_leaf(leaf))) from None
+            raise errors.ArgumentError(what, why=str(e), fix=_fix_of_leaf(leaf)) from None
 
 
 def flatten_result(result: Any, who: str) -> tuple[list[Any], Any]:
@@ -281,7 +275,7 @@ def flatten_result(result: Any, who: str) -> tuple[list[Any], Any]:
             if issubclass(type(leaf), np.ndarray):
                 raise errors.ArrayTypeError(f"{what}\n{e}") from None
             fix = "return arrays, numbers, or containers of them (None for nothing)"
-            raise errors.ArgumentError(errors.describe(what, why=str(e), fix=fix)) from None
+            raise errors.ArgumentError(what, why=str(e), fix=fix) from None
     return leaves, treedef
 
 
@@ -368,12 +362,10 @@ def like_tangent(value: Any, primal_aval: Any, what: str, who: str) -> Any:
     elif aval.shape == wanted.shape and (aval.dtype == wanted.dtype or _adapts(aval, wanted)):
         return value if (aval.dtype, aval.weak_type) == (wanted.dtype, wanted.weak_type) else in_type(value, wanted)
     raise errors.TreeMismatchError(
-        errors.describe(
-            f"{who} got a {what} of type {aval} for a value of type {primal_aval}.",
-            why=f"the {what} of a value has its shape and its dtype"
-            + ("; that of an integer or boolean is zero: None, zeros or float0" if wanted.dtype == float0 else ""),
-            fix=f"pass an array of type {wanted}",
-        )
+        f"{who} got a {what} of type {aval} for a value of type {primal_aval}.",
+        why=f"the {what} of a value has its shape and its dtype"
+        + ("; that of an integer or boolean is zero: None, zeros or float0" if wanted.dtype == float0 else ""),
+        fix=f"pass an array of type {wanted}",
     )
 
 
@@ -417,11 +409,9 @@ def tangent_leaves(tree: Any, treedef: Any, what: str, who: str) -> list[Any]:
 
 def _other_structure(found: Any, wanted: Any, what: str, who: str) -> errors.TreeMismatchError:
     return errors.TreeMismatchError(
-        errors.describe(
-            f"{who} got {what} with the structure {_plain(found)}, and needs {_plain(wanted)}.",
-            why=f"{what} correspond to the values leaf by leaf",
-            fix=f"pass {what} in the same nested containers",
-        )
+        f"{who} got {what} with the structure {_plain(found)}, and needs {_plain(wanted)}.",
+        why=f"{what} correspond to the values leaf by leaf",
+        fix=f"pass {what} in the same nested containers",
     )
 
 

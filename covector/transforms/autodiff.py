@@ -51,11 +51,9 @@ def with_aux(result: Any, who: str) -> tuple[Any, Any]:
     """The output of a function and its auxiliary data."""
     if not (isinstance(result, tuple) and len(result) == 2):
         raise errors.TreeMismatchError(
-            errors.describe(
-                f"{who} has has_aux=True, but the function returned {kind_of(result)}.",
-                why="with has_aux=True the function returns a pair (output, auxiliary data)",
-                fix="return (output, aux), or leave has_aux out",
-            )
+            f"{who} has has_aux=True, but the function returned {kind_of(result)}.",
+            why="with has_aux=True the function returns a pair (output, auxiliary data)",
+            fix="return (output, aux), or leave has_aux out",
         )
     return result
 
@@ -65,11 +63,9 @@ def check_tuples(who: str, primals: Any, tangents: Any) -> None:
     for name, value in (("primals", primals), ("tangents", tangents)):
         if not isinstance(value, (tuple, list)):
             raise errors.ArgumentError(
-                errors.describe(
-                    f"{who} got {name} of type {type(value).__name__}.",
-                    why="they are tuples with one item for each argument of the function",
-                    fix=f"pass a tuple each: {who}(f, (x,), (v,)) for a function of one argument",
-                )
+                f"{who} got {name} of type {type(value).__name__}.",
+                why="they are tuples with one item for each argument of the function",
+                fix=f"pass a tuple each: {who}(f, (x,), (v,)) for a function of one argument",
             )
 
 
@@ -304,19 +300,15 @@ def _value_and_grad(
 def _check_input(aval: Any, holomorphic: bool, allow_int: bool, who: str) -> None:
     if holomorphic and aval.dtype.kind != "c":
         raise errors.GradDtypeError(
-            errors.describe(
-                f"{who} with holomorphic=True got an argument of type {aval}.",
-                why="a holomorphic function is one of complex numbers",
-                fix="convert the argument to a complex dtype, or leave holomorphic out",
-            )
+            f"{who} with holomorphic=True got an argument of type {aval}.",
+            why="a holomorphic function is one of complex numbers",
+            fix="convert the argument to a complex dtype, or leave holomorphic out",
         )
     if not aval.is_differentiable and not allow_int:
         raise errors.GradDtypeError(
-            errors.describe(
-                f"{who} got an argument of type {aval} to differentiate.",
-                why="integers and booleans have no derivative",
-                fix="pass a float (1.0 instead of 1), choose other argnums, or allow_int=True for a float0 gradient",
-            )
+            f"{who} got an argument of type {aval} to differentiate.",
+            why="integers and booleans have no derivative",
+            fix="pass a float (1.0 instead of 1), choose other argnums, or allow_int=True for a float0 gradient",
         )
 
 
@@ -325,32 +317,26 @@ def _scalar_output(lin: Linearized, holomorphic: bool, who: str) -> Any:
     out = lin.out
     if len(lin.out_leaves) != 1 or lin.out_leaves[0] is not out:
         raise errors.NonScalarGradError(
-            errors.describe(
-                f"{who} needs a scalar output, and the function returned {kind_of(out)}.",
-                why="the gradient is the derivative of one number",
-                fix="return the scalar alone (with has_aux=True for (scalar, other values)), or use vjp or jacobian",
-            )
+            f"{who} needs a scalar output, and the function returned {kind_of(out)}.",
+            why="the gradient is the derivative of one number",
+            fix="return the scalar alone (with has_aux=True for (scalar, other values)), or use vjp or jacobian",
         )
     aval = typeof(out)
     if aval.shape != ():
         raise errors.NonScalarGradError(
-            errors.describe(
-                f"{who} needs a scalar output, and the function returned {aval}.",
-                why="the gradient is the derivative of one number",
-                fix="reduce the output (np.sum, np.mean), index it, or use jacobian or vjp",
-            )
+            f"{who} needs a scalar output, and the function returned {aval}.",
+            why="the gradient is the derivative of one number",
+            fix="reduce the output (np.sum, np.mean), index it, or use jacobian or vjp",
         )
     if (holomorphic and aval.dtype.kind != "c") or (not holomorphic and aval.dtype.kind != "f"):
         raise errors.GradDtypeError(
-            errors.describe(
-                f"{who} needs a {'complex' if holomorphic else 'real floating'} output, and the function returned {aval}.",
-                why="holomorphic=True promises a complex function"
-                if holomorphic
-                else "the derivative of an integer is zero, and that of a complex number needs holomorphic=True or vjp",
-                fix="return a real number such as np.abs(z)**2, or use holomorphic=True"
-                if aval.dtype.kind == "c"
-                else "compute the output in floating point",
-            )
+            f"{who} needs a {'complex' if holomorphic else 'real floating'} output, and the function returned {aval}.",
+            why="holomorphic=True promises a complex function"
+            if holomorphic
+            else "the derivative of an integer is zero, and that of a complex number needs holomorphic=True or vjp",
+            fix="return a real number such as np.abs(z)**2, or use holomorphic=True"
+            if aval.dtype.kind == "c"
+            else "compute the output in floating point",
         )
     return aval
 
@@ -415,7 +401,7 @@ def linear_transpose(f: Function, *primals: Any) -> Function:
     for aval in avals:
         if aval.dtype.kind not in "iufc":
             raise errors.GradDtypeError(
-                errors.describe(f"{who.name} got an argument of type {aval}.", why="linear functions are those of numbers")
+                f"{who.name} got an argument of type {aval}.", why="linear functions are those of numbers"
             )
     flat = lambda *args: flatten_result(f(*tree_unflatten(treedef, args)), who.name)
     program, out_tree = record_users_linear(flat, avals, name=who.name)
@@ -436,7 +422,7 @@ def _check_integer_program(program: LinearProgram, who: str) -> None:
     if nested is not None:
         why = f"it goes through {nested!r}, of which the program is transposed for floating and complex values only"
     if why:
-        raise errors.GradDtypeError(errors.describe(f"{who} got an integer argument.", why=why, fix=fix))
+        raise errors.GradDtypeError(f"{who} got an integer argument.", why=why, fix=fix)
 
 
 __all__ = ["grad", "jvp", "linear_transpose", "linearize", "value_and_grad", "vjp"]

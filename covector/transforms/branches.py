@@ -81,10 +81,8 @@ def _together(parts: list[Part], who: str) -> list[tuple[Any, int | None]]:
 
 def _differ(who: str, what: str, a: Part, b: Part, of_a: str, of_b: str) -> errors.BranchTypeError:
     return errors.BranchTypeError(
-        errors.describe(
-            f"{who} has results of different {what}: {of_a} for examples {_numbers(a.members)}, and {of_b} for examples"
-            f" {_numbers(b.members)}.",
-            why="the results of all examples are stacked, like np.stack([f(x) for x in xs])",
-            fix="return the same structure and shapes from each branch",
-        )
+        f"{who} has results of different {what}: {of_a} for examples {_numbers(a.members)}, and {of_b} for examples"
+        f" {_numbers(b.members)}.",
+        why="the results of all examples are stacked, like np.stack([f(x) for x in xs])",
+        fix="return the same structure and shapes from each branch",
     )

@@ -79,7 +79,7 @@ class FlatCallback(NamedTuple):
 
 
 def _rule_error(what: str, fix: str) -> errors.CallbackError:
-    return errors.CallbackError(errors.describe(what, fix=fix))
+    return errors.CallbackError(what, fix=fix)
 
 
 @hides_frames
@@ -118,7 +118,7 @@ def pure_callback(
     name = function_name(callback)
     if vmap_method not in VMAP_METHODS:
         what = f"pure_callback of {name} got vmap_method={vmap_method!r}."
-        raise errors.ArgumentError(errors.describe(what, fix=f"pass one of {', '.join(map(repr, VMAP_METHODS))}"))
+        raise errors.ArgumentError(what, fix=f"pass one of {', '.join(map(repr, VMAP_METHODS))}")
     leaves, treedef = flatten_values(args, f"pure_callback of {name}")
     out_avals, out_tree = _declared(result_shape_dtypes)
     flat = FlatCallback(name, callback, treedef, out_tree, jvp, transpose)

@@ -40,7 +40,7 @@ from covector.transforms.tracing import trace
 
 def rule_error(what: str, *, why: str = "", fix: str = "") -> errors.CustomRuleError:
     """The error for a rule that is missing or wrong."""
-    return errors.CustomRuleError(errors.describe(what, why=why, fix=fix))
+    return errors.CustomRuleError(what, why=why, fix=fix)
 
 
 # --- derivatives ------------------------------------------------------------------------------------------------------

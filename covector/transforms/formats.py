@@ -14,7 +14,7 @@ def check_format(who: str, fmt: Any, args: Any, kwargs: Any, example: str) -> No
     """Reject a format that does not go with the arguments of ``who``, before the program runs."""
 
     def error(what: str, fix: str) -> errors.ArgumentError:
-        return errors.ArgumentError(errors.describe(what, why=f"{who} formats as str.format does", fix=fix))
+        return errors.ArgumentError(what, why=f"{who} formats as str.format does", fix=fix)
 
     if not isinstance(fmt, str):
         raise error(f"{who} needs a format string first, and got {kind_of(fmt)}.", f"write {example}")

@@ -189,13 +189,11 @@ def _check_dtypes(in_avals: Sequence[Any], out_avals: Sequence[Any], forward: bo
     for aval in in_avals:
         if not aval.is_differentiable or (holomorphic and aval.dtype.kind != "c"):
             raise errors.GradDtypeError(
-                errors.describe(
-                    f"{who} got an argument of type {aval} to differentiate.",
-                    why="a holomorphic function is one of complex numbers"
-                    if aval.is_differentiable
-                    else "integers have no derivative",
-                    fix="pass a complex argument" if aval.is_differentiable else "pass a float, or choose other argnums",
-                )
+                f"{who} got an argument of type {aval} to differentiate.",
+                why="a holomorphic function is one of complex numbers"
+                if aval.is_differentiable
+                else "integers have no derivative",
+                fix="pass a complex argument" if aval.is_differentiable else "pass a float, or choose other argnums",
             )
     for aval, what in [
         *((a, "an argument") for a in in_avals if forward),
@@ -203,11 +201,9 @@ def _check_dtypes(in_avals: Sequence[Any], out_avals: Sequence[Any], forward: bo
     ]:
         if aval.dtype.kind == "c" and not holomorphic:
             raise errors.GradDtypeError(
-                errors.describe(
-                    f"{who} has {what} of type {aval}.",
-                    why="the Jacobian of a function that is not holomorphic is not one complex matrix",
-                    fix="give holomorphic=True for a complex differentiable function, or split it into real and imaginary part",
-                )
+                f"{who} has {what} of type {aval}.",
+                why="the Jacobian of a function that is not holomorphic is not one complex matrix",
+                fix="give holomorphic=True for a complex differentiable function, or split it into real and imaginary part",
             )
 
 

@@ -89,11 +89,9 @@ def _fitted(x: Any, aval: Any, who: str) -> Any:
         return x
     if found.shape != aval.shape:
         raise errors.TreeMismatchError(
-            errors.describe(
-                f"{who} has a residual of type {found}, and was made with {aval}.",
-                why="it came out of a batch or a loop, so it is many linear maps, one for each example or step",
-                fix="apply it inside vmap, as in vmap(lambda pullback, ct: pullback(ct))(pullbacks, cts), or in scan",
-            )
+            f"{who} has a residual of type {found}, and was made with {aval}.",
+            why="it came out of a batch or a loop, so it is many linear maps, one for each example or step",
+            fix="apply it inside vmap, as in vmap(lambda pullback, ct: pullback(ct))(pullbacks, cts), or in scan",
         )
     return in_type(x, aval)
 

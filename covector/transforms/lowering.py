@@ -68,7 +68,7 @@ class Lowered:
         if dialect == "python":
             return ast.unparse(module_of_text(Generator(self.jaxpr).text()))
         fix = "pass 'jaxpr' or 'python'"
-        raise errors.ArgumentError(errors.describe(f"{self.name}: there is no text in the dialect {dialect!r}.", fix=fix))
+        raise errors.ArgumentError(f"{self.name}: there is no text in the dialect {dialect!r}.", fix=fix)
 
     def compile(self) -> Compiled:
         """The function that runs the program."""
@@ -105,7 +105,7 @@ class Compiled:
         what = f"{self.lowered.name} is compiled for ({wanted}) and called with ({found})"
         why = "a compiled program is for one structure and type of arguments, and traces nothing"
         fix = "call the jitted function itself, or lower it for these arguments"
-        return errors.TreeMismatchError(errors.describe(what + ("." if same else ", in another structure."), why=why, fix=fix))
+        return errors.TreeMismatchError(what + ("." if same else ", in another structure."), why=why, fix=fix)
 
     def __repr__(self) -> str:
         return f"<{self.lowered.name}, compiled for ({', '.join(map(str, self.lowered.jaxpr.in_avals))})>"

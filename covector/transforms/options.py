@@ -14,7 +14,7 @@ from covector.core import errors
 def refused(what: str, value: Any, who: str, fix: str) -> errors.ArgumentError:
     """The error for an option that means nothing."""
     text = repr(value) if len(repr(value)) < 80 else f"something of type {type(value).__name__}"
-    return errors.ArgumentError(errors.describe(f"{who} got {what}={text}.", fix=fix))
+    return errors.ArgumentError(f"{who} got {what}={text}.", fix=fix)
 
 
 def is_integer(x: Any) -> bool:

@@ -57,4 +57,4 @@ class Positional:
         return tuple(dict.fromkeys([*map(int, numbers), *map(self.names.index, names)]))
 
     def error(self, what: str, fix: str = "pass arguments by position, for rules take them so") -> errors.ArgumentError:
-        return errors.ArgumentError(errors.describe(what, fix=fix))
+        return errors.ArgumentError(what, fix=fix)

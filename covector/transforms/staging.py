@@ -101,12 +101,10 @@ def _outer_value(x: Any, who: Transformed) -> errors.ArgumentError:
     """The error for a program that would need a value of an enclosing transformation."""
     made = x.made_at()
     return errors.ArgumentError(
-        errors.describe(
-            f"{who.name}: the function closes over a traced value of type {x.aval}"
-            f"{f', made at {made},' if made else ''} of an enclosing transformation ({x._trace.name}).",
-            why="a program holds no traced values, and one with a further input would not be that of the function",
-            fix="pass the value as an argument; covector.closure_convert finds all that a function closes over",
-        )
+        f"{who.name}: the function closes over a traced value of type {x.aval}"
+        f"{f', made at {made},' if made else ''} of an enclosing transformation ({x._trace.name}).",
+        why="a program holds no traced values, and one with a further input would not be that of the function",
+        fix="pass the value as an argument; covector.closure_convert finds all that a function closes over",
     )
 
 
@@ -172,7 +170,7 @@ def converted_closure(fun: Callable[..., Any], example_args: Any, what: str) -> 
         if len(consts) != n_consts:
             what = f"{name} is called with {len(consts)} constants after its {n} arguments, and closes over {n_consts}."
             fix = "call it with the arguments and then *consts, as closure_convert returned them"
-            raise errors.ArgumentError(errors.describe(what, fix=fix))
+            raise errors.ArgumentError(what, fix=fix)
         given = same_tree(list(args), treedef, "arguments", name)
         return tree_unflatten(out_tree, eval_jaxpr(jaxpr, *consts, *given))[0]
 

@@ -50,10 +50,10 @@ class StaticArguments:
                 self.positions = (self.positions - {n}) | {n % len(positional)}
             elif not places.variadic:
                 what = f"static_argnums names position {n}, but {places.name} has {len(positional)} parameters."
-                raise errors.ArgumentError(errors.describe(what, fix="count the parameters from 0"))
+                raise errors.ArgumentError(what, fix="count the parameters from 0")
         if not self.names <= parameters.keys() and not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
             what = f"static_argnames names {sorted(self.names - parameters.keys())}, which {places.name} does not have."
-            raise errors.ArgumentError(errors.describe(what, fix=f"its parameters are {sorted(parameters)}"))
+            raise errors.ArgumentError(what, fix=f"its parameters are {sorted(parameters)}")
         self.positions |= {i for i, name in enumerate(positional) if name in self.names}
 
     def call_of(self, args: tuple[Any, ...], kwargs: dict[str, Any], who: str) -> StaticCall:
@@ -75,11 +75,11 @@ def _check_hashable(name: Any, value: Any, who: str) -> None:
         what = f"{who} got a traced value of type {typeof(value)} for its static argument {name!r}."
         why = "a static argument is part of the program, so its value must be known"
         fix = "pass a plain Python value, or make the argument dynamic"
-        raise errors.ArgumentError(errors.describe(what, why=why, fix=fix))
+        raise errors.ArgumentError(what, why=why, fix=fix)
     try:
         hash(value)
     except TypeError:
         what = f"{who} got an unhashable value of type {type(value).__name__} for its static argument {name!r}."
         fix = "pass a hashable value (a tuple instead of a list), or make the argument dynamic"
         why = "programs are cached by the values of static arguments"
-        raise errors.ArgumentError(errors.describe(what, why=why, fix=fix)) from None
+        raise errors.ArgumentError(what, why=why, fix=fix) from None

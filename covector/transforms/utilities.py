@@ -68,7 +68,7 @@ def ravel_pytree(tree: Any) -> tuple[Any, Callable[[Any], Any]]:
         (leaf,), _ = flatten_values([vector], "unravel")
         if typeof(leaf).shape != (total,):
             what = f"unravel needs a vector of shape ({total},), got one of shape {typeof(leaf).shape}."
-            raise errors.UnravelError(errors.describe(what, fix="pass a vector like the one that ravel_pytree returned"))
+            raise errors.UnravelError(what, fix="pass a vector like the one that ravel_pytree returned")
         pieces, start = [], 0
         for aval in avals:
             piece = vector[start : start + aval.size]
@@ -89,5 +89,5 @@ def _back(piece: Any, dtype: np.dtype[Any], common: np.dtype[Any]) -> Any:
     if known and not np.can_cast(found, dtype, "same_kind") and np.any(leaf != piece):
         what = f"unravel got a vector of {found} with values that a leaf of dtype {dtype} cannot hold."
         why = "the tree has leaves of several dtypes, and this one would lose fractions, signs or imaginary parts"
-        raise errors.UnravelError(errors.describe(what, why=why, fix="ravel the floating leaves alone, or round the others"))
+        raise errors.UnravelError(what, why=why, fix="ravel the floating leaves alone, or round the others")
     return leaf

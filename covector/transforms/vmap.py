@@ -72,10 +72,10 @@ def vmap(
         raise options.refused("axis_name", axis_name, "vmap", "pass a string, or anything hashable")
     if branches == "split" and axis_name is not None:
         why = "a collective needs all examples at once, and a split batch is run in parts"
-        raise errors.ArgumentError(errors.describe("vmap got branches='split' and an axis_name.", why=why))
+        raise errors.ArgumentError("vmap got branches='split' and an axis_name.", why=why)
     if branches not in (None, "split"):
         fix = "leave it out, or pass 'split'"
-        raise errors.ArgumentError(errors.describe(f"vmap got branches={branches!r}.", fix=fix))
+        raise errors.ArgumentError(f"vmap got branches={branches!r}.", fix=fix)
     who = transformed("vmap", f)
 
     def vmapped(*args: Any, **kwargs: Any) -> Any:
@@ -120,7 +120,7 @@ def _check_axes(axes: Any, what: str) -> None:
 
 def _axes_error(text: str) -> Exception:
     fix = "give an integer, None, or a tree whose structure begins that of the value"
-    return errors.ArgumentError(errors.describe(text, fix=fix))
+    return errors.ArgumentError(text, fix=fix)
 
 
 def _input_dims(in_axes: Any, args: Any, kwargs: Any, leaves: list[Any], who: str) -> list[int | None]:
@@ -130,11 +130,9 @@ def _input_dims(in_axes: Any, args: Any, kwargs: Any, leaves: list[Any], who: st
         return [_canonical(in_axes, leaf, i, args, kwargs, who) for i, leaf in enumerate(leaves)]
     if isinstance(in_axes, tuple) and len(in_axes) != len(args):
         raise errors.ArgumentError(
-            errors.describe(
-                f"{who} has in_axes={in_axes!r} for {len(in_axes)} arguments, and was called with {len(args)}.",
-                why="in_axes has one entry for each positional argument (keyword arguments are batched along axis 0)",
-                fix="give as many entries as positional arguments, None for one that is not batched",
-            )
+            f"{who} has in_axes={in_axes!r} for {len(in_axes)} arguments, and was called with {len(args)}.",
+            why="in_axes has one entry for each positional argument (keyword arguments are batched along axis 0)",
+            fix="give as many entries as positional arguments, None for one that is not batched",
         )
     axes = [*broadcast_prefix(in_axes, args, f"{who}: in_axes", _axes_error)]
     axes += [0] * (len(leaves) - len(axes))
@@ -149,7 +147,7 @@ def _canonical(axis: Any, leaf: Any, index: int, args: Any, kwargs: Any, who: st
     except TypeError as e:
         what = f"{who} got {leaf!r} of type {type(leaf).__name__} at {_named(tree_paths([args, kwargs])[index])}."
         fix = "pass arrays or numbers to batch, and None in in_axes for what is the same for all examples: it may be anything"
-        raise errors.ArgumentError(errors.describe(what, why=str(e), fix=fix)) from None
+        raise errors.ArgumentError(what, why=str(e), fix=fix) from None
     if axis == 0 and shape:
         return 0
     try:
@@ -159,14 +157,12 @@ def _canonical(axis: Any, leaf: Any, index: int, args: Any, kwargs: Any, who: st
     if not -len(shape) <= axis < len(shape):
         is_keyword = index >= len(tree_leaves(args))
         raise errors.BatchSizeError(
-            errors.describe(
-                f"{who} is to batch {_named(tree_paths([args, kwargs])[index])} along axis {axis}, but its shape is {shape}.",
-                why="the batch axis must be one of the array's own"
-                + ("; keyword arguments are always batched along axis 0" if is_keyword else ""),
-                fix="bind it with functools.partial, or pass it by position, with None in in_axes, if it is the same for all"
-                if is_keyword
-                else "pass an array with that axis, or None in in_axes for an argument that is the same for all examples",
-            )
+            f"{who} is to batch {_named(tree_paths([args, kwargs])[index])} along axis {axis}, but its shape is {shape}.",
+            why="the batch axis must be one of the array's own"
+            + ("; keyword arguments are always batched along axis 0" if is_keyword else ""),
+            fix="bind it with functools.partial, or pass it by position, with None in in_axes, if it is the same for all"
+            if is_keyword
+            else "pass an array with that axis, or None in in_axes for an argument that is the same for all examples",
         )
     return axis % len(shape)  # type: ignore[no-any-return]
 
@@ -189,22 +185,18 @@ def _batch_size(
         return found.pop()
     if not found:
         raise errors.BatchSizeError(
-            errors.describe(
-                f"{who} has no argument with a batch axis.",
-                why="nothing tells the size of the batch",
-                fix="give axis_size, or an axis in in_axes for at least one argument",
-            )
+            f"{who} has no argument with a batch axis.",
+            why="nothing tells the size of the batch",
+            fix="give axis_size, or an axis in in_axes for at least one argument",
         )
     names = paths()
     listed = [f"{_named(names[i])} has size {n} along axis {dims[i]} ({typeof(leaves[i])})" for i, n in sizes.items()]
     if axis_size is not None:
         listed.append(f"axis_size is {axis_size}")
     raise errors.BatchSizeError(
-        errors.describe(
-            f"{who} got batch axes of different sizes: {'; '.join(listed)}.",
-            why="all arguments are batched together, example by example",
-            fix="pass batches of one size, or None in in_axes for an argument that is the same for all examples",
-        )
+        f"{who} got batch axes of different sizes: {'; '.join(listed)}.",
+        why="all arguments are batched together, example by example",
+        fix="pass batches of one size, or None in in_axes for an argument that is the same for all examples",
     )
 
 
@@ -214,11 +206,9 @@ def _place_batch(value: Any, dim: int | None, axis: Any, size: int, who: str) ->
         return value
     if axis is None:
         raise errors.ArgumentError(
-            errors.describe(
-                f"{who} has None in out_axes for an output that differs between examples.",
-                why="None promises an output that does not depend on a batched argument",
-                fix="give the axis at which to stack the examples",
-            )
+            f"{who} has None in out_axes for an output that differs between examples.",
+            why="None promises an output that does not depend on a batched argument",
+            fix="give the axis at which to stack the examples",
         )
     ndim = len(shape_of(value)) + (dim is None)
     if not isinstance(axis, (int, np.integer)) or not -ndim <= axis < ndim:

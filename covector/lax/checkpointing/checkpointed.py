@@ -35,7 +35,7 @@ def check_option(checkpoint: Any, allowed: tuple[str, ...], who: str) -> None:
     if checkpoint is None or is_count or checkpoint in allowed:
         return
     ways = " or ".join([*map(repr, allowed), "a positive integer"])
-    raise errors.ArgumentError(errors.describe(f"{who} got checkpoint={checkpoint!r}.", fix=f"pass {ways}, or leave it out"))
+    raise errors.ArgumentError(f"{who} got checkpoint={checkpoint!r}.", fix=f"pass {ways}, or leave it out")
 
 
 def checkpointed_scan(body: Body, loop: Loop, checkpoint: Any, init: list[Any], xs: list[Any]) -> tuple[list[Any], list[Any]]:

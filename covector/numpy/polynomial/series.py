@@ -97,11 +97,9 @@ def _check_leading(c: Any, who: str) -> None:
     last = concrete(c[-1])
     if last is not None and np.any(last == 0):
         raise errors.UnsupportedFunctionError(
-            errors.describe(
-                f"{who} got traced coefficients of type {typeof(c)} of which the last one is zero.",
-                why="the degree of the polynomial, and so the length of the result, depends on the value of coefficients",
-                fix="drop the last coefficients before: c[:-1], or trimcoef(c) where their values are known",
-            )
+            f"{who} got traced coefficients of type {typeof(c)} of which the last one is zero.",
+            why="the degree of the polynomial, and so the length of the result, depends on the value of coefficients",
+            fix="drop the last coefficients before: c[:-1], or trimcoef(c) where their values are known",
         )
 
 

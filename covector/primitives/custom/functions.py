@@ -126,11 +126,9 @@ def check_hoisted(tangents: Values, name: str, kind: str) -> None:
     for t in tangents:
         if type(t) is not Zero:
             raise errors.CustomRuleError(
-                errors.describe(
-                    f"{name} closes over a value of type {typeof(t)} that is being differentiated.",
-                    why=f"its {kind} rule gives derivatives for the arguments of {name} alone, and for none in nondiff_argnums",
-                    fix=f"pass the value to {name} as an argument, or use covector.closure_convert",
-                )
+                f"{name} closes over a value of type {typeof(t)} that is being differentiated.",
+                why=f"its {kind} rule gives derivatives for the arguments of {name} alone, and for none in nondiff_argnums",
+                fix=f"pass the value to {name} as an argument, or use covector.closure_convert",
             )
 
 

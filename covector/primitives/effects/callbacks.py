@@ -81,7 +81,7 @@ class Callback:
     def mismatch(self, what: str) -> errors.CallbackError:
         why = "what follows was traced with the declared shapes and dtypes"
         fix = "declare what the function returns (result_shape_dtypes), or convert its result"
-        return errors.CallbackError(errors.describe(f"the callback {self.name} {what}.", why=why, fix=fix))
+        return errors.CallbackError(f"the callback {self.name} {what}.", why=why, fix=fix)
 
     def one_by_one(self, size: int, batched: Sequence[bool], out_avals: Sequence[Any]) -> Callback:
         """The callback for a batch, with results of these types: called for each example, in order."""
@@ -224,7 +224,7 @@ def _check_results(found: Values, wanted: Sequence[Any], what: str) -> None:
             why = "outputs and their tangents are of the types that were declared, cotangents of those of the arguments"
             fix = "convert it, or declare what the function returns (result_shape_dtypes)"
             what = f"{what} of type {typeof(x)}, and {aval} is needed."
-            raise errors.CallbackError(errors.describe(what, why=why, fix=fix))
+            raise errors.CallbackError(what, why=why, fix=fix)
 
 
 @pure_callback_p.def_batch
@@ -239,7 +239,7 @@ def _pure_callback_batch(
         what = f"the callback {callback.name} is batched, and has no vmap_method."
         why = "covector cannot know whether the function works on a whole batch"
         fix = 'pass vmap_method="sequential" (called for each example), "expand_dims" or "broadcast_all" (called once)'
-        raise errors.CallbackError(errors.describe(what, why=why, fix=fix))
+        raise errors.CallbackError(what, why=why, fix=fix)
     run = callback.one_by_one(size, batched, avals).run if method == "sequential" else callback.run
     lengthened = [method == "expand_dims" and not b for b in batched]
     front = [np.expand_dims(a, 0) if longer else a for a, longer in zip(front, lengthened, strict=True)]

@@ -50,11 +50,9 @@ def unbound(name: Any, known: Sequence[Any] = ()) -> errors.AxisNameError:
     """The error for a name that no batch has."""
     names = ", ".join(map(repr, known))
     return errors.AxisNameError(
-        errors.describe(
-            f"there is no batch axis named {name!r}.",
-            why=f"the named axes here are {names}" if known else "no axis has a name here",
-            fix=f"call the function inside vmap(f, axis_name={name!r})",
-        )
+        f"there is no batch axis named {name!r}.",
+        why=f"the named axes here are {names}" if known else "no axis has a name here",
+        fix=f"call the function inside vmap(f, axis_name={name!r})",
     )
 
 

@@ -368,9 +368,7 @@ def one_by_one(f: Callable[..., list[Any]], size: int, args: Sequence[Any], batc
 def repeated_effect(what: str) -> errors.CallbackError:
     """The error for an effect that cannot happen for just those examples of a batch that get to it."""
     return errors.CallbackError(
-        errors.describe(
-            f"an effect is in {what} that differs between the examples of a batch, in reverse mode of values not known.",
-            why="the residuals of all examples are collected together, so examples that are done would have the effect again",
-            fix="leave out jit, or batch with lax.map instead of vmap, or use pure_callback, which may be repeated",
-        )
+        f"an effect is in {what} that differs between the examples of a batch, in reverse mode of values not known.",
+        why="the residuals of all examples are collected together, so examples that are done would have the effect again",
+        fix="leave out jit, or batch with lax.map instead of vmap, or use pure_callback, which may be repeated",
     )

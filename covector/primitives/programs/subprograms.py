@@ -158,9 +158,7 @@ def check_all_take_part(size: int, programs: Sequence[Jaxpr]) -> None:
     name = axis_of_rule()
     if name is not None and any(name in program_axes(p) for p in programs):
         raise errors.AxisNameError(
-            errors.describe(
-                f"a collective over the axis {name!r} is in a branch or loop in which not all examples take part.",
-                why="the condition differs between the examples, and a collective needs all of them",
-                fix="make the condition the same for all (psum it), or move the collective out",
-            )
+            f"a collective over the axis {name!r} is in a branch or loop in which not all examples take part.",
+            why="the condition differs between the examples, and a collective needs all of them",
+            fix="make the condition the same for all (psum it), or move the collective out",
         )

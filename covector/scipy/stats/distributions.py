@@ -48,11 +48,11 @@ class Distribution:
     def _error(self, method: str, got: str) -> errors.ArgumentError:
         what = f"covector.scipy.stats.{self.name}.{method} got {got}."
         signature = ", ".join([self.variable, *self.shapes, *(f"{name}={value:g}" for name, value in self.defaults.items())])
-        return errors.ArgumentError(errors.describe(what, fix=f"call it as {self.name}.{method}({signature})"))
+        return errors.ArgumentError(what, fix=f"call it as {self.name}.{method}({signature})")
 
     def _missing(self, method: str) -> errors.UnsupportedFunctionError:
         what = f"covector.scipy.stats.{self.name} has no {method}."
-        return errors.UnsupportedFunctionError(errors.describe(what, why="no formula of it is known to covector"))
+        return errors.UnsupportedFunctionError(what, why="no formula of it is known to covector")
 
 
 class Continuous(Distribution):
