@@ -27,8 +27,11 @@ class CovectorError(Exception):
     Made of the message, or of its parts as `describe` takes them.
     """
 
-    def __init__(self, what: str, *, why: str = "", fix: str = "", source: Source | str | None = "here"):
-        super().__init__(describe(what, why=why, fix=fix, source=source) if why or fix else what)
+    def __init__(
+        self, what: str, *, why: str | None = None, fix: str | None = None, source: Source | str | None = "here"
+    ):
+        has_parts = why is not None or fix is not None
+        super().__init__(describe(what, why=why or "", fix=fix or "", source=source) if has_parts else what)
 
     def __reduce__(self) -> Any:  # by its message: what it was made from may have stayed in another process
         return _unpickled, (type(self), self.args, self.__dict__)

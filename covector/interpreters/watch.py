@@ -21,6 +21,7 @@ import numpy as np
 
 from covector.core.avals import Zero
 from covector.core.context import WATCH, mode, value_of
+from covector.core.jaxpr import Var
 from covector.core.primitive import Primitive, Trace, TracerBase, watch_traces
 from covector.core.source import user_source
 from covector.interpreters.batch import BatchTrace
@@ -45,7 +46,7 @@ def watching(report: Report) -> AbstractContextManager[Any]:
 
 def known(values: Sequence[Any]) -> list[Any]:
     """The arrays and numbers among values."""
-    return [x for x in values if not isinstance(x, (TracerBase, Zero)) and x is not None]
+    return [x for x in values if not isinstance(x, (TracerBase, Var, Zero)) and x is not None]
 
 
 def has_nan(x: Any) -> bool:
