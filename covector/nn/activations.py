@@ -272,6 +272,8 @@ def _below_top(x: Any, axis: Any, where: Any) -> Any:
     x = inexact(x)
     raised = x if where is None else np.where(where, x, -np.inf)
     top = np.max(raised, axis=axis, keepdims=True)
+    if type(top) is np.ndarray and np.isfinite(top).all():
+        return raised - top
     return raised - stop_gradient(np.where(np.isfinite(top), top, 0))
 
 

@@ -116,10 +116,18 @@ class Part:
 
     def set(self, values: Any) -> Any:
         """``x[index] = values``."""
+        if self._is_plain(values):
+            written = self.x.copy()
+            written[self.index] = values
+            return written
         return self._write("set", values, SET)
 
     def add(self, values: Any) -> Any:
         """``x[index] += values``."""
+        if self._is_plain(values):
+            written = self.x.copy()
+            written[self.index] += values
+            return written
         return self._write("add", values, ADD)
 
     def subtract(self, values: Any) -> Any:
@@ -159,6 +167,19 @@ class Part:
             return select_p.bind(_over_rows(mask, self.x), as_written(function(self.x), self.x, "apply"), self.x)
         parsed = self._parsed()
         return parsed.write(self.x, as_written(function(parsed.read(self.x)), self.x, "apply"), SET)
+
+    def _is_plain(self, values: Any) -> bool:
+        """Whether nothing is traced, no array indexes, and the values convert as they are: what NumPy does then is right."""
+        x, index = self.x, self.index
+        if (
+            type(x) is not np.ndarray
+            or not x.ndim
+            or not BASIC.issuperset(map(type, index if type(index) is tuple else (index,)))
+        ):
+            return False
+        if type(values) is np.ndarray or isinstance(values, np.generic):
+            return bool(values.dtype == x.dtype)
+        return x.dtype.kind in CONVERTS_TO.get(type(values), "")
 
     def _parsed(self) -> Subscript:
         return parse(self.index, shape_of(self.x))
@@ -200,6 +221,13 @@ class Part:
         if operation is not None:
             values = operation(self.x, select_p.bind(mask, values, neutral))
         return select_p.bind(mask, as_written(values, self.x, name), self.x)
+
+
+BASIC = {int, slice, type(None), type(...)}
+"""The types of what indexes a place once."""
+
+CONVERTS_TO: dict[type, str] = {bool: "biufc", int: "iufc", float: "fc", complex: "c"}
+"""The kinds of dtypes that a Python number converts to without a loss of kind."""
 
 
 def is_zero(x: Any) -> bool:

@@ -95,10 +95,13 @@ def cast(x: Any, dtype: Any, casting: Any = "safe") -> Any:
     return convert_to(x, np.dtype(dtype))
 
 
+PLAIN = {bool, int, float, complex, np.ndarray, np.float64, np.int64}
+
+
 def contains_tracer(x: Any) -> bool:
     """Whether a value, or a nested list or tuple of values, holds a tracer."""
     if isinstance(x, (list, tuple)):
-        return any(map(contains_tracer, x))
+        return not PLAIN.issuperset(map(type, x)) and any(map(contains_tracer, x))  # a long list of numbers takes no loop
     return isinstance(x, TracerBase)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from transformed import check, equal
+from transformed import check, equal, outcome
 
 import covector
 from covector.numpy import at
@@ -257,3 +257,20 @@ def test_writing_zeros_is_linear_in_x(idx):
 def test_sign_of_zero_stays():
     out = covector.jvp(lambda v: at(np.zeros(2))[0].set(v), (-0.0,), (1.0,))[0]
     assert np.signbit(out[0]) and not np.signbit(out[1])
+
+
+@pytest.mark.parametrize("index", [2, (slice(None), 1), (..., 0), None])
+@pytest.mark.parametrize("dtype", ["bool", "i1", "f4", "D"])
+@pytest.mark.parametrize("values", [True, 1, 0.5, 2j, "same", "other"])
+def test_plain_arrays_are_written_to_as_traced_ones(index, dtype, values):
+    """Plain arrays take a shorter way: values, dtypes and errors are those of the other."""
+    x = np.arange(12).reshape(3, 4).astype(dtype)
+    values = {"same": x[0, 1], "other": np.float16(1.5)}.get(values, values) if isinstance(values, str) else values
+    for method in ("set", "add"):
+        expected = outcome(covector.jit(lambda x: getattr(covector.at(x)[index], method)(values)), x)  # noqa: B023
+        found = outcome(getattr(covector.at(x)[index], method), values)
+        if isinstance(expected, Exception):
+            assert isinstance(found, type(expected)) or (dtype == "bool" and method == "add")
+        else:
+            equal(found, expected)
+        assert np.array_equal(x, np.arange(12).reshape(3, 4).astype(dtype))
