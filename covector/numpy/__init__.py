@@ -25,6 +25,7 @@ from covector.numpy import creation as _creation
 from covector.numpy import differences as _differences
 from covector.numpy import elementwise as _elementwise
 from covector.numpy import fourier as _fourier
+from covector.numpy import histograms as _histograms
 from covector.numpy import indexing as _indexing
 from covector.numpy import joining as _joining
 from covector.numpy import linalg as _linalg

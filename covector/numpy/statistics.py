@@ -11,9 +11,8 @@ import numpy as np
 
 from covector.core.avals import dtype_of, shape_of
 from covector.core.primitive import TracerBase
-from covector.numpy.at import at
 from covector.numpy.reductions import NO_VALUE, as_mask, max_, min_, prod, reduce_axes, reduced_shape, sum_
-from covector.numpy.registry import as_array, canonical_axes, cast, implements, known_array
+from covector.numpy.registry import as_array, canonical_axes, implements
 from covector.primitives.arrays.shaping import convert_to
 from covector.primitives.arrays.subscripts import concrete
 from covector.primitives.math.arithmetic import root_p
@@ -323,54 +322,3 @@ def nanvar(
 @implements(np.nanstd, out=3)
 def nanstd(*args: Any, **options: Any) -> Any:
     return root_p.bind(nanvar(*args, **options))
-
-
-# --- counts: the values that are counted must be known, the weights need not ------------------------------------------
-
-
-@implements(np.bincount)
-def bincount(x: Any, /, weights: Any = None, minlength: int = 0) -> Any:
-    x = known_array(x, np.bincount)
-    if weights is None:
-        return np.bincount(x, minlength=minlength)
-    weights = cast(as_array(weights), FLOAT64)
-    if shape_of(weights) != x.shape:
-        raise ValueError("The weights and list don't have the same length.")
-    counts = np.zeros(np.bincount(x, minlength=minlength).shape)
-    return at(counts)[x].add(weights)
-
-
-@implements(np.histogram_bin_edges)
-def histogram_bin_edges(a: Any, bins: Any = 10, range: Any = None, weights: Any = None) -> Any:
-    bins = bins if isinstance(bins, str) else known_array(bins, np.histogram_bin_edges)
-    weights = None if weights is None else known_array(weights, np.histogram_bin_edges)
-    return np.histogram_bin_edges(known_array(a, np.histogram_bin_edges), bins, range, weights)
-
-
-@implements(np.histogramdd)
-def histogramdd(sample: Any, bins: Any = 10, range: Any = None, density: Any = None, weights: Any = None) -> Any:
-    sample = known_array(np.stack(sample, -1) if isinstance(sample, (list, tuple)) else sample, np.histogramdd)
-    return np.histogramdd(sample, bins, range, density, None if weights is None else known_array(weights, np.histogramdd))
-
-
-@implements(np.histogram2d)
-def histogram2d(x: Any, y: Any, bins: Any = 10, range: Any = None, density: Any = None, weights: Any = None) -> Any:
-    x, y = known_array(x, np.histogram2d), known_array(y, np.histogram2d)
-    return np.histogram2d(x, y, bins, range, density, None if weights is None else known_array(weights, np.histogram2d))
-
-
-@implements(np.histogram)
-def histogram(a: Any, bins: Any = 10, range: Any = None, density: Any = None, weights: Any = None) -> Any:
-    a = known_array(a, np.histogram)
-    bins = bins if isinstance(bins, (str, int)) else known_array(bins, np.histogram)
-    if not isinstance(weights, TracerBase):
-        return np.histogram(a, bins, range, density, weights)
-    if shape_of(weights) != a.shape:
-        raise ValueError("weights should have the same shape as a.")
-    a, weights = a.ravel(), np.reshape(weights, -1)
-    edges = np.histogram_bin_edges(a, bins, range)
-    last = len(edges) - 2
-    place = np.minimum(np.searchsorted(edges, a, side="right") - 1, last)
-    (inside,) = np.nonzero((a >= edges[0]) & (a <= edges[-1]))
-    counts = at(np.zeros(last + 1, dtype_of(weights)))[place[inside]].add(np.take(weights, inside))
-    return (counts / np.diff(edges) / sum_(counts) if density else counts), edges

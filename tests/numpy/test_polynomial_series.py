@@ -8,11 +8,11 @@ from functools import partial
 
 import numpy as np
 import pytest
+from transformed import close
 
 import covector as cv
 from covector.numpy import polynomial
 from covector.testing import check_grads
-from tests.transformed import close
 
 RNG = np.random.default_rng(3)
 C, D = RNG.normal(size=5), np.array([0.7, -1.1, 0.9])

@@ -166,8 +166,13 @@ def test_piecewise() -> None:
 
 def test_histograms_of_several_variables() -> None:
     x, y = RNG.normal(size=(2, 30))
-    agree(lambda x: np.histogram2d(x, y, bins=3), x, staged=False)
-    agree(lambda x: np.histogramdd((x, y), bins=(2, 3)), x, staged=False)
-    agree(lambda x: np.histogramdd(x, bins=2, density=True), np.stack([x, y], 1), staged=False)
-    with pytest.raises(errors.TracerArrayConversionError, match="histogram2d"):
-        covector.jit(lambda x: np.histogram2d(x, y))(x)
+    agree(lambda x: np.histogram2d(x, y, bins=3), x)
+    agree(lambda x: np.histogramdd((x, y), bins=(2, 3)), x)
+    agree(lambda x: np.histogramdd(x, bins=2, density=True), np.stack([x, y], 1))
+    agree(lambda x: np.histogram2d(x, y, [-1.0, 0.0, 0.5, 2.0]), x)
+    agree(lambda x: np.histogram2d(x, y, 3, [[-1, 1], [0, 2]]), x)
+    check(lambda x: np.histogram2d(x, y, 3, weights=x**2, density=True), x)
+    with pytest.raises(ValueError, match="dimension of bins must be equal"):
+        covector.jit(lambda x: np.histogramdd(x, (2, 3)))(np.ones((3, 3)))
+    with pytest.raises(ValueError, match="must have the same length"):
+        covector.jit(lambda x: np.histogram2d(x, x[1:]))(x)

@@ -306,14 +306,19 @@ def test_counts() -> None:
     with pytest.raises(errors.TracerArrayConversionError, match="bincount"):
         covector.jit(np.bincount)(i)
     x = RNG.normal(size=30)
-    agree(np.histogram, x, staged=False)
-    agree(lambda x: np.histogram(x, bins=[-1, 0, 0.5, 2]), x, staged=False)
+    agree(np.histogram, x)
+    agree(lambda x: np.histogram(x, bins=[-1, 0, 0.5, 2]), x)
     agree(lambda x: np.histogram_bin_edges(x, "auto"), x, staged=False)
     agree(lambda w: np.histogram(x, bins=7, weights=w), RNG.uniform(size=30))
     agree(lambda w: np.histogram(x, bins=7, range=(-1, 1), weights=w, density=True), RNG.uniform(size=30))
     check(lambda w: np.histogram(x, bins=7, weights=w)[0], RNG.uniform(size=30))
-    with pytest.raises(errors.TracerArrayConversionError, match="histogram"):
-        covector.jit(np.histogram)(x)
+    check(lambda x: np.histogram(x, 3, weights=np.abs(x), density=True), x)  # the edges move with the ends of x
+    check(lambda e: np.histogram(x, e, density=True)[0], np.array([-2.0, 0.0, 0.7, 3.0]))
+    same(covector.grad(lambda x: np.histogram(x)[1][0])(x), np.where(x == np.min(x), 1.0, 0.0))
+    agree(lambda x: np.histogram(x, 7, (-1, 1)), x.astype(np.float32))
+    agree(lambda x: np.histogram(x, 3, (0.0, 0.0)), (4 * x).astype(np.int64))
+    with pytest.raises(errors.TracerArrayConversionError, match=r"numpy\.histogram was called on a traced value"):
+        covector.jit(lambda x: np.histogram(x, "auto"))(x)
 
 
 def test_out_is_refused() -> None:
