@@ -93,21 +93,6 @@ ATTRIBUTES = {
 """What to write instead of an attribute that plain arrays, other libraries' arrays, or lists, have."""
 
 
-class Place:
-    """The expression that is being executed, and what it is in, from the inside out."""
-
-    def __init__(self, enclosing: list[ast.AST]):
-        self.enclosing = enclosing
-
-    @property
-    def call(self) -> str | None:
-        """The dotted name of the function that is being called here, if that is what is going on."""
-        node = self.enclosing[0]
-        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod) and isinstance(node.left, ast.Constant):
-            return "format"  # "%f" % x
-        return dotted(node.func) if isinstance(node, ast.Call) else None
-
-
 def dotted(node: ast.AST) -> str:
     """The name in the source that an expression is, as ``np.random.normal``; only its last part where it begins otherwise."""
     if isinstance(node, ast.Attribute):
@@ -126,20 +111,24 @@ def _parsed(path: str, text: str) -> ast.Module | None:
 
 def call_of(source: Source | None) -> str:
     """The function that is called at a place in the user's code, as it is written there; "" where that is not known."""
-    place = place_of(source)
-    return (place.call if place is not None else None) or ""
+    return called_in(enclosing_nodes(source)) or ""
 
 
-def place_of(source: Source | None) -> Place | None:
-    """What stands in the source at a place in the user's code, or None where it is not to be had."""
+def enclosing_nodes(source: Source | None) -> list[ast.AST]:
+    """The expression at a place in the user's code and what it is in, from the inside out; none where it is not to be had."""
     span = source.span if source is not None else None
     if source is None or span is None:
-        return None
+        return []
     module = _parsed(source.code.co_filename, "".join(linecache.getlines(source.code.co_filename)))
-    if module is None:
-        return None
-    enclosing = list(_enclosing(module, span))
-    return Place(enclosing) if enclosing else None
+    return list(_enclosing(module, span)) if module is not None else []
+
+
+def called_in(enclosing: list[ast.AST]) -> str | None:
+    """The dotted name of the function that is being called there, if that is what is going on."""
+    node = enclosing[0] if enclosing else None
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod) and isinstance(node.left, ast.Constant):
+        return "format"  # "%f" % x
+    return dotted(node.func) if isinstance(node, ast.Call) else None
 
 
 def _enclosing(node: ast.AST, span: tuple[int, int, int, int]) -> list[ast.AST]:
@@ -168,10 +157,8 @@ def _extent(node: ast.AST) -> tuple[tuple[int, int], tuple[int, int]]:
 
 def fix_of_truth(default: str) -> str:
     """The fix where the truth of a traced value was asked for."""
-    place = place_of(user_source())
-    if place is None:
-        return default
-    for node, parent in zip(place.enclosing, [*place.enclosing[1:], None], strict=True):
+    enclosing = enclosing_nodes(user_source())
+    for node, parent in zip(enclosing, [*enclosing[1:], None], strict=False):
         if isinstance(node, ast.Call):
             return TRUTH_OF_CALLS.get(dotted(node.func), default)
         if isinstance(node, ast.Compare) and len(node.ops) > 1:
@@ -191,13 +178,14 @@ def _tests(node: ast.AST | None) -> list[ast.AST]:
 
 def fix_of_integer(default: str) -> str:
     """The fix where the integer value of a traced value was asked for."""
-    place = place_of(user_source())
-    if place is None:
+    enclosing = enclosing_nodes(user_source())
+    call = called_in(enclosing)
+    if not enclosing:
         return default
-    if place.call is not None:
-        return INTEGER_OF_CALLS.get(place.call, RANDOM if _is_random(place.call) else f"{SIZE}, or {STATIC}")
-    if isinstance(place.enclosing[0], ast.Subscript):
-        return SLICE if any(isinstance(node, ast.Slice) for node in ast.walk(place.enclosing[0].slice)) else default
+    if call is not None:
+        return INTEGER_OF_CALLS.get(call, RANDOM if _is_random(call) else f"{SIZE}, or {STATIC}")
+    if isinstance(enclosing[0], ast.Subscript):
+        return SLICE if any(isinstance(node, ast.Slice) for node in ast.walk(enclosing[0].slice)) else default
     return f"keep the computation in arrays, or {STATIC}"
 
 
@@ -231,10 +219,10 @@ def fix_of_conversion(default: str, is_mask: bool = False) -> str:
     by_module = _fix_by_module()
     if by_module is not None:
         return by_module
-    place = place_of(user_source())
-    call = place.call if place is not None else None
-    if place is not None and isinstance(place.enclosing[0], ast.Subscript):
-        if isinstance(place.enclosing[0].ctx, ast.Store):
+    enclosing = enclosing_nodes(user_source())
+    call = called_in(enclosing)
+    if enclosing and isinstance(enclosing[0], ast.Subscript):
+        if isinstance(enclosing[0].ctx, ast.Store):
             return "covector.at(a)[i].set(x) instead of a[i] = x, or build the array of its parts with np.stack([...])"
         if is_mask:
             return MASK

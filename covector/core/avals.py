@@ -165,19 +165,14 @@ class VaryingArray(ShapedArray):
         super().__init__(shape, dtype, weak_type)
         self.varying = frozenset(varying)
 
-    def tangent(self) -> ShapedArray:
-        return self if self.dtype.kind in "fc" else ShapedArray(self.shape, float0)
-
     def batched(self, size: int, dim: int) -> ShapedArray:
-        aval = super().batched(size, dim)
-        return VaryingArray(aval.shape, aval.dtype, self.varying)
+        return with_varying(super().batched(size, dim), self.varying)  # type: ignore[no-any-return]
 
     def example(self, dim: int) -> ShapedArray:
-        aval = super().example(dim)
-        return VaryingArray(aval.shape, aval.dtype, self.varying)
+        return with_varying(super().example(dim), self.varying)  # type: ignore[no-any-return]
 
     def strengthened(self) -> ShapedArray:
-        return VaryingArray(self.shape, self.dtype, self.varying) if self.weak_type else self
+        return with_varying(super().strengthened(), self.varying)  # type: ignore[no-any-return]
 
     __hash__ = ShapedArray.__hash__
 
@@ -234,7 +229,6 @@ def instantiate(tangent: Any) -> Any:
 
 # --- dtypes ---------------------------------------------------------------------------------------------------------
 
-_KIND_LETTERS = {"f": "f", "c": "c", "i": "i", "u": "u"}
 WEAK_TYPES: dict[str, type] = {"i": int, "f": float, "c": complex}
 """The Python type of a weak scalar, by the kind of its dtype."""
 
@@ -261,8 +255,7 @@ def dtype_name(dtype: Any) -> str:
         return "bool"
     if dtype == float0:
         return "float0"
-    letter = _KIND_LETTERS.get(dtype.kind)
-    return f"{letter}{8 * dtype.itemsize}" if letter else dtype.str
+    return f"{dtype.kind}{8 * dtype.itemsize}" if dtype.kind in "fciu" else dtype.str
 
 
 _DTYPES_BY_NAME = {dtype_name(np.dtype(c)): np.dtype(c) for c in "?bhilBHILefdgFDG"} | {"float0": float0}

@@ -15,6 +15,7 @@ A kind of one's own is a subclass: what is not derived for it is derived as for 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 Rule = Callable[..., Any]
@@ -47,6 +48,8 @@ class Elementwise(Kind):
         like: a function (a ufunc, which need not be run) whose results have the same dtypes; by default ``fn``.
     """
 
+    derivatives: tuple[Rule | None, ...] = ()
+
     def __init__(
         self,
         fn: Rule,
@@ -66,6 +69,7 @@ class Step(Elementwise):
     """An elementwise function that is constant between its jumps: every derivative is zero."""
 
 
+@dataclass(eq=False, repr=False)
 class Linear(Kind):
     """A function that is linear in one of its arguments, or in several together.
 
@@ -81,23 +85,16 @@ class Linear(Kind):
         batch: the batching rule; by default one call for each example.
     """
 
-    def __init__(
-        self,
-        fn: Rule | None = None,
-        transpose: Rule | tuple[Rule, ...] | None = None,
-        *,
-        positions: tuple[int, ...] = (0,),
-        alone: tuple[Rule, ...] = (),
-        abstract: Rule | None = None,
-        batch: Rule | None = None,
-    ):
-        self.fn = fn
-        self.transpose = transpose
-        self.positions = positions
-        self.alone = alone
-        self.abstract = abstract
-        self.batch = batch
-        self.linear = jointly(*positions)
+    fn: Rule | None = None
+    transpose: Rule | tuple[Rule, ...] | None = None
+    _: KW_ONLY
+    positions: tuple[int, ...] = (0,)
+    alone: tuple[Rule, ...] = ()
+    abstract: Rule | None = None
+    batch: Rule | None = None
+
+    def __post_init__(self) -> None:
+        self.linear = jointly(*self.positions)
 
 
 class Structural(Linear):
@@ -108,6 +105,7 @@ class Structural(Linear):
     """
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class ElementwiseLinear(Linear, Elementwise):
     """An elementwise function that is linear in some arguments; their cotangents are of the shape and dtype of the result.
 
@@ -115,20 +113,8 @@ class ElementwiseLinear(Linear, Elementwise):
         like, keeps_weak: as for `Elementwise`; the others as for `Linear`.
     """
 
-    def __init__(
-        self,
-        fn: Rule,
-        transpose: Rule | tuple[Rule, ...] | None = None,
-        *,
-        positions: tuple[int, ...] = (0,),
-        alone: tuple[Rule, ...] = (),
-        keeps_weak: bool = False,
-        like: Rule | None = None,
-    ):
-        Linear.__init__(self, fn, transpose, positions=positions, alone=alone)
-        self.derivatives = ()
-        self.keeps_weak = keeps_weak
-        self.like = like
+    keeps_weak: bool = False
+    like: Rule | None = None
 
 
 class Bilinear(Kind):
@@ -156,7 +142,6 @@ class ElementwiseBilinear(Bilinear, Elementwise):
 
     def __init__(self, fn: Rule, *, keeps_weak: bool = False, like: Rule | None = None):
         Bilinear.__init__(self, fn)
-        self.derivatives = ()
         self.keeps_weak = keeps_weak
         self.like = like
 

@@ -174,13 +174,9 @@ _frozen: dict[int, list[Any]] = {}
 """The arrays that are read-only for now, weakly: how many holders need that, and whether they were writable before."""
 
 
-def forgetting(entries: dict[int, Any], key: int) -> Callable[[Any], None]:
+def forgetting(entries: dict[int, Any], key: int) -> Callable[[Any], Any]:
     """What drops an entry when its array is no more, of which the ``id`` may become another's."""
-
-    def forget(reference: Any) -> None:
-        entries.pop(key, None)
-
-    return forget
+    return lambda reference: entries.pop(key, None)
 
 
 def _freeze(x: ndarray) -> None:
