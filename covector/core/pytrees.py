@@ -58,6 +58,12 @@ def tree_flatten(tree: Any, is_leaf: Callable[[Any], bool] | None = None) -> tup
     return leaves, treedef
 
 
+def list_of_one() -> Any:
+    """The structure of ``[x]`` for a value x."""
+    treedef = _flat.get((list, 1))
+    return _structure_of_values(list, 1) if treedef is None else treedef
+
+
 def flatten_call(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[Any], Any]:
     """`tree_flatten` of the pair."""
     if not kwargs:

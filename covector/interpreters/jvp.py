@@ -195,10 +195,12 @@ class Pushforward(JVPTrace):
         """The primal outputs, and after them their tangents, with zeros written out."""
         primals, tangents = [], []
         for o in outs:
-            is_pair = type(o) is JVPTracer and o._trace is self
-            t = o.staged if is_pair else typeof(o).zero
-            primals.append(o.primal if is_pair else o)
-            tangents.append(t.aval.zeros() if type(t) is Zero else t)
+            if type(o) is JVPTracer and o._trace is self:
+                primals.append(o.primal)
+                tangents.append(o.staged)
+            else:
+                primals.append(self.known(o))
+                tangents.append(typeof(o).zero.aval.zeros())
         return primals + tangents
 
 

@@ -17,7 +17,7 @@ from covector.core import errors
 from covector.core.avals import AbstractValue, Zero, float0, shape_of, type_of_argument, typeof
 from covector.core.checked_rules import alike
 from covector.core.primitive import TracerBase
-from covector.core.pytrees import broadcast_prefix, tree_flatten, tree_paths, tree_unflatten
+from covector.core.pytrees import broadcast_prefix, list_of_one, tree_flatten, tree_paths, tree_unflatten
 from covector.core.source import Source, source_of_function
 from covector.core.tracebacks import hiding_frames
 from covector.primitives.arrays.shaping import in_type
@@ -262,6 +262,8 @@ def check_leaves(
 
 def flatten_result(result: Any, who: str) -> tuple[list[Any], Any]:
     """The leaves of what a function returned, checked to be values, and their structure as a list of the one result."""
+    if issubclass(type(result), TracerBase):
+        return [result], list_of_one()
     leaves, treedef = tree_flatten([result])
     for leaf in leaves:
         if isinstance(leaf, TracerBase):

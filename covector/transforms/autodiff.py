@@ -162,10 +162,11 @@ def jvp(f: Any, primals: Sequence[Any], tangents: Sequence[Any], has_aux: bool =
         if has_aux:
             out, aux = with_aux(out, who.name)
         out_leaves, out_tree = flatten_result(out, who.name)
-        results = push.outputs(out_leaves)
+        results, large = push.outputs(out_leaves), push.inputs_holder.held
+        given = leaves + directions if large else ()  # of small arrays the function got copies
         if aux is not None:
             aux = tree_map(push.primal, aux)
-    results, count = own_results(results, leaves + directions), len(out_leaves)
+    results, count = own_results(results, given), len(out_leaves)
     (out,), (tangent,) = tree_unflatten(out_tree, results[:count]), tree_unflatten(out_tree, results[count:])
     return (out, tangent, aux) if has_aux else (out, tangent)
 
