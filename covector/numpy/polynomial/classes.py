@@ -39,7 +39,7 @@ class Series(_Base):  # type: ignore[misc]
         self.__dict__.update(traced)
 
     def _like(self, coef: Any) -> Any:
-        return self.__class__(coef, self.domain, self.window, self.symbol)
+        return type(self)(coef, self.domain, self.window, self.symbol)
 
     def __call__(self, arg: Any) -> Any:
         """The value at points, or the composition with another polynomial."""
