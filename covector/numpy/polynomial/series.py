@@ -165,8 +165,8 @@ class Basis:
         """The value of the series, by Clenshaw's recurrence (Math. Comp. 9 (1955) 118)."""
         c = inexact(np.atleast_1d(as_array(c)))
         x = as_array(x) if isinstance(x, (list, tuple)) else x
-        if tensor and isinstance(x, np.ndarray):
-            c = np.reshape(c, shape_of(c) + (1,) * x.ndim)
+        if tensor and shape_of(x):
+            c = np.reshape(c, shape_of(c) + (1,) * len(shape_of(x)))
         size = shape_of(c)[0]
         if size == 1:
             return c[0] + x * 0
