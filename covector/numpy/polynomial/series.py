@@ -24,6 +24,7 @@ from numpy.polynomial import polyutils as numpy_polyutils
 from covector.core import errors
 from covector.core.avals import dtype_of, shape_of, typeof
 from covector.core.primitive import TracerBase
+from covector.core.tracer import Tracer
 from covector.numpy.registry import as_array, contains_tracer, inexact, known_array
 from covector.primitives.arrays.shaping import convert_to, real_dtype
 from covector.primitives.arrays.subscripts import concrete
@@ -165,8 +166,8 @@ class Basis:
         """The value of the series, by Clenshaw's recurrence (Math. Comp. 9 (1955) 118)."""
         c = inexact(np.atleast_1d(as_array(c)))
         x = as_array(x) if isinstance(x, (list, tuple)) else x
-        if tensor and shape_of(x):
-            c = np.reshape(c, shape_of(c) + (1,) * len(shape_of(x)))
+        if tensor and issubclass(type(x), (np.ndarray, Tracer)):
+            c = np.reshape(c, shape_of(c) + (1,) * x.ndim)
         size = shape_of(c)[0]
         if size == 1:
             return c[0] + x * 0
