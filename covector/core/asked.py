@@ -197,17 +197,30 @@ MASK = (
 
 FIX_BY_MODULE = {
     "numpy.polynomial": "use covector.numpy.polynomial, which has the same functions and classes for traced values",
+    "numpy.lib._index_tricks_impl": "use covector.numpy.r_ and c_, which take traced values too",
 }
 """What to use instead of what is in a module of NumPy, or in one below it, that is written in Python and makes arrays."""
 
+FIX_BY_FUNCTION = {
+    **{
+        name: f"use covector.numpy.{name}, of which any argument may be traced"
+        for name in ("histogram", "interp", "nan_to_num", "pad", "polyint", "select", "unwrap")
+    },
+    "_call_as_normal": "use covector.numpy.vectorize, which takes traced values too, or covector.vmap",
+    "as_strided": "use np.lib.stride_tricks.sliding_window_view(x, n), or index with an array of places",
+}
+"""The same for functions of ``numpy.lib``, by their names."""
 
-def _fix_by_module() -> str | None:
-    """The fix for the Python code that the user called, if it is in `FIX_BY_MODULE`."""
+
+def _fix_by_code() -> str | None:
+    """The fix for the Python code of NumPy that the user called, if there is one for it."""
     frame = sys._getframe(1)
     while frame.f_back is not None and is_library(frame.f_code.co_filename):
         name = frame.f_globals.get("__name__", "")
         if name.startswith("numpy."):
             found = next((fix for module, fix in FIX_BY_MODULE.items() if f"{name}.".startswith(f"{module}.")), None)
+            if found is None and name.startswith("numpy.lib."):
+                found = FIX_BY_FUNCTION.get(frame.f_code.co_name)
             if found is not None:
                 return found
         frame = frame.f_back
@@ -216,9 +229,9 @@ def _fix_by_module() -> str | None:
 
 def fix_of_conversion(default: str, is_mask: bool = False) -> str:
     """The fix where a traced value was to become a number or an array."""
-    by_module = _fix_by_module()
-    if by_module is not None:
-        return by_module
+    by_code = _fix_by_code()
+    if by_code is not None:
+        return by_code
     enclosing = enclosing_nodes(user_source())
     call = called_in(enclosing)
     if enclosing and isinstance(enclosing[0], ast.Subscript):

@@ -1,9 +1,9 @@
 """NumPy for arrays and for values that are being transformed.
 
 Tracers implement NumPy's protocols, so this is NumPy itself: ``covector.numpy.sin is numpy.sin``.  Only what NumPy cannot
-send to a tracer is defined here (`array`, `asarray`, `full`, `arange`, and `take` and `roll`, which do not ask their indices),
-and a few functions that it lacks: `at`, `logsumexp`, `cummax`, `cummin`.  Importing this module gives NumPy's functions their
-meaning on tracers.
+send to a tracer is defined here (`array`, `asarray`, `full`, `arange`, `r_`, `c_`, `vectorize`; and `take`, `roll`, `interp`,
+`pad` and others, which do not ask all of their arguments), and a few functions that it lacks: `at`, `logsumexp`, `cummax`,
+`cummin`.  Importing this module gives NumPy's functions their meaning on tracers.
 """
 
 from __future__ import annotations
@@ -38,17 +38,37 @@ from covector.numpy import shapes as _shapes
 from covector.numpy import sorting as _sorting
 from covector.numpy import statistics as _statistics
 from covector.numpy import ufuncs as _ufuncs
+from covector.numpy import windows as _windows
 from covector.numpy.at import at
+from covector.numpy.builders import c_, r_
 from covector.numpy.creation import arange, array, asarray, full
 from covector.numpy.indexing import take
 from covector.numpy.joining import roll
 from covector.numpy.reductions import cummax, cummin, logsumexp
+from covector.numpy.undispatched import (
+    asanyarray,
+    ascontiguousarray,
+    asfortranarray,
+    full_like,
+    histogram,
+    interp,
+    nan_to_num,
+    pad,
+    polyint,
+    require,
+    select,
+    unwrap,
+)
+from covector.numpy.vectorizing import vectorize
 
-OWN = ("arange", "array", "asarray", "at", "cummax", "cummin", "full", "logsumexp", "roll", "take")
+OWN = """
+    arange array asanyarray asarray ascontiguousarray asfortranarray at c_ cummax cummin full full_like histogram interp
+    logsumexp nan_to_num pad polyint r_ require roll select take unwrap vectorize
+""".split()
 """The names that are not NumPy's own objects."""
 
 WITHOUT_ARRAYS = """
-    asanyarray asarray_chkfinite bartlett blackman broadcast_shapes diag_indices empty eye from_dlpack frombuffer fromfunction
+    asarray_chkfinite bartlett blackman broadcast_shapes diag_indices empty eye from_dlpack frombuffer fromfunction
     fromiter geterr hamming hanning identity indices isdtype isscalar issubdtype iterable kaiser mask_indices ones promote_types
     seterr tri tril_indices triu_indices zeros
     bool dtype errstate finfo iinfo ndarray ufunc float16 float32 float64 longdouble complex64 complex128 clongdouble

@@ -27,11 +27,9 @@ def bincount(x: Any, /, weights: Any = None, minlength: int = 0) -> Any:
     x = as_array(x)
     if concrete(x) is None:
         raise errors.TracerArrayConversionError(
-            errors.describe(
-                f"numpy.bincount was called on a traced value of type {typeof(x)}.",
-                why=f"the length of the result depends on the largest value, and {x.unknown_because()}",
-                fix="covector.at(np.zeros(n))[x].add(weights), or .add(1), with a length n that is known",
-            )
+            f"numpy.bincount was called on a traced value of type {typeof(x)}.",
+            why=f"the length of the result depends on the largest value, and {x.unknown_because()}",
+            fix="covector.at(np.zeros(n))[x].add(weights), or .add(1), with a length n that is known",
         )
     x = known_array(x, np.bincount)
     if weights is None:

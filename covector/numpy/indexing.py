@@ -271,7 +271,7 @@ def ravel_multi_index(multi_index: Any, dims: Any, mode: Any = "raise", order: s
 
 IN_PLACE: dict[Callable[..., Any], str] = {
     np.put_along_axis: "places = np.ix_(...); x = covector.at(x)[places].set(values)",
-    np.place: "x = np.where(mask, values, x)",
+    np.place: "x = covector.at(x)[mask].set(values), or np.where(mask, value, x)",
     np.putmask: "x = np.where(mask, values, x)",
     np.copyto: "x = np.where(where, src, x); np.ones_like(x) * value instead of np.full_like(A, value)",
     np.fill_diagonal: "x = covector.at(x)[np.diag_indices_from(x)].set(value)",

@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from covector.core.primitive import TracerBase
 from covector.core.tracer import unsupported
 from covector.numpy.indexing import part_along, take
 from covector.numpy.joining import concatenate, flip
-from covector.numpy.registry import as_array, implements
+from covector.numpy.registry import as_array, contains_tracer, implements
 from covector.numpy.shapes import broadcast_to
 from covector.primitives.arrays.indexing import embed_p
 from covector.primitives.arrays.shaping import convert_to
@@ -71,7 +70,7 @@ def _widths(pad_width: Any, ndim: int) -> list[tuple[int, int]]:
 
 
 def _is_zero(values: Any) -> bool:
-    return not isinstance(values, TracerBase) and not np.any(as_array(values))
+    return not contains_tracer(values) and not np.any(as_array(values))
 
 
 def _option_for_axes(mode: str, option: Any, ndim: int) -> Any:
@@ -83,7 +82,7 @@ def _option_for_axes(mode: str, option: Any, ndim: int) -> Any:
         if (lengths < 0).any():
             raise ValueError("index can't contain negative values")
         return lengths.tolist()
-    return broadcast_to(option, (ndim, 2))
+    return broadcast_to(as_array(option), (ndim, 2))
 
 
 def _padded_axis(a: Any, axis: int, lo: int, hi: int, mode: str, option: Any) -> Any:

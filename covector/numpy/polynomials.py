@@ -25,7 +25,8 @@ from covector.primitives.math.identity import stop_gradient_p
 
 
 def _coefficients(p: Any) -> Any:
-    return np.reshape(as_array(p), -1) if len(np.shape(p)) == 0 else as_array(p)
+    p = as_array(p)
+    return p if shape_of(p) else np.reshape(p, -1)
 
 
 def _without_leading_zeros(p: Any, who: str) -> Any:

@@ -331,12 +331,43 @@ def _view_method(self: Any, *args: Any, **kwargs: Any) -> Any:
     raise unsupported(np.ndarray.view)
 
 
-def _flat_property(self: Any) -> Any:
-    """Refused: ``x.flat`` is an iterator over memory; ``np.ravel(x)`` has the same elements."""
-    raise errors.UnsupportedFunctionError(
-        f"x.flat of a traced value of type {typeof(self)} was asked for.",
-        why="it is an iterator over memory, through which NumPy reads and writes",
-        fix="np.ravel(x) reads in the same order; covector.at(np.ravel(x))[i].set(v).reshape(x.shape) writes",
+class Flat:
+    """What ``x.flat`` is of a traced value: its elements, to be read."""
+
+    __slots__ = ("_elements", "base")
+
+    def __init__(self, base: Any):
+        self.base = base
+        self._elements = np.ravel(base)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._elements[index]
+
+    def __len__(self) -> int:
+        return len(self._elements)
+
+    def __iter__(self) -> Any:
+        return iter(self._elements)
+
+    def copy(self) -> Any:
+        return self._elements.copy()
+
+    def __array__(self, *args: Any, **kwargs: Any) -> Any:
+        raise errors.TracerArrayConversionError(
+            f"x.flat of a traced value of type {typeof(self.base)} was to become a NumPy array.",
+            why="it is an iterator, of which NumPy does not ask what its functions mean",
+            fix="np.ravel(x) has the same elements in the same order",
+        )
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        _write_flat(self.base, value)
+
+
+def _write_flat(self: Any, value: Any) -> None:
+    raise errors.InPlaceWriteError(
+        f"x.flat[...] = v writes in place into a traced value of type {typeof(self)}.",
+        why="traced values are immutable",
+        fix="x = covector.at(np.ravel(x))[index].set(v).reshape(x.shape)",
     )
 
 
@@ -391,7 +422,7 @@ _METHODS: dict[str, Any] = {
     "view": _view_method,
     "T": property(lambda self: view_of(self, transpose(self)), doc="The value with its axes in reverse order."),
     "mT": property(lambda self: view_of(self, matrix_transpose(self)), doc="The value with its last two axes exchanged."),
-    "flat": property(_flat_property),
+    "flat": property(Flat, _write_flat),
 } | {name: _in_place_method(name, fix) for name, fix in IN_PLACE_METHODS.items()}
 
 for _name, _method in _METHODS.items():
