@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from covector.core.pytrees import NAMESPACE as _NAMESPACE
 from covector.core.pytrees import Partial as Partial
+from covector.core.pytrees import broadcast_prefix as _broadcast_prefix
 from covector.core.pytrees import optree as _optree
+from covector.core.pytrees import register_keyed as _register_keyed
 from covector.core.pytrees import register_pytree_node as register_pytree_node
 from covector.core.pytrees import tree_flatten as tree_flatten
 from covector.core.pytrees import tree_leaves as tree_leaves
@@ -62,8 +64,21 @@ class FlattenedIndexKey:
         return f"[<flat index {self.key}>]"
 
 
+KeyEntry = SequenceKey | DictKey | GetAttrKey | FlattenedIndexKey
+KeyPath = tuple[Any, ...]
+"""The way to a leaf from the root: keys, of these classes or what a container of the user's gives."""
+
+
+def __getattr__(name: str) -> Any:
+    if name == "PyTreeDef":  # the class of structures, which takes an import
+        return _optree().PyTreeSpec
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
 def _key(entry: Any) -> Any:
     kind = type(entry).__name__
+    if kind == "KeyedEntry":
+        return entry.entry
     if kind == "MappingEntry":
         return DictKey(entry.entry)
     if kind == "SequenceEntry":
@@ -151,6 +166,82 @@ def tree_transpose(outer_treedef: Any, inner_treedef: Any, pytree_to_transpose: 
     return tree_unflatten(inner_treedef, [tree_unflatten(outer_treedef, leaves[i::n]) for i in range(n)])
 
 
+_NONE = object()
+
+
+def tree_reduce_associative(
+    operation: Callable[[Any, Any], Any], tree: Any, *, identity: Any = _NONE, is_leaf: Any = None
+) -> Any:
+    """Combine all leaves in pairs, in their order, by an associative operation.
+
+    >>> tree_reduce_associative(lambda x, y: x + y, {"a": 1, "b": (2, 3)})
+    6
+    """
+    values = tree_leaves(tree, is_leaf)
+    if not values and identity is _NONE:
+        raise ValueError("tree_reduce_associative() of a tree without leaves needs an identity")
+    while len(values) > 1:
+        pairs = [operation(*values[i : i + 2]) for i in range(0, len(values) - 1, 2)]
+        values = pairs + values[2 * len(pairs) :]
+    return values[0] if values else identity
+
+
+def tree_broadcast(prefix_tree: Any, full_tree: Any, is_leaf: Callable[[Any], bool] | None = None) -> Any:
+    """A tree like ``full_tree``, with the leaves of a prefix of it in all places under them.
+
+    >>> tree_broadcast({"a": 1, "b": 2}, {"a": [0, 0], "b": 0})
+    {'a': [1, 1], 'b': 2}
+    """
+    treedef = _optree().tree_structure(full_tree, is_leaf=is_leaf, namespace=_NAMESPACE)
+    whole = tree_unflatten(treedef, range(treedef.num_leaves))
+    return tree_unflatten(treedef, _broadcast_prefix(prefix_tree, whole, "tree_broadcast(): prefix_tree", ValueError))
+
+
+def all_leaves(iterable: Iterable[Any], is_leaf: Callable[[Any], bool] | None = None) -> bool:
+    """Whether every item is a leaf.
+
+    >>> all_leaves([1, 2.0]), all_leaves([1, [2]])
+    (True, False)
+    """
+    return bool(_optree().all_leaves(iterable, is_leaf=is_leaf, namespace=_NAMESPACE))
+
+
+def is_tree_node(x: Any) -> bool:
+    """Whether something is a container.
+
+    >>> is_tree_node([]), is_tree_node(1.0)
+    (True, False)
+    """
+    return not all_leaves([x])
+
+
+def treedef_is_leaf(treedef: Any) -> bool:
+    """Whether a structure is that of a leaf.
+
+    >>> treedef_is_leaf(tree_structure(0)), treedef_is_leaf(tree_structure([0]))
+    (True, False)
+    """
+    return bool(treedef.is_leaf())
+
+
+def treedef_children(treedef: Any) -> list[Any]:
+    """The structures of the children.
+
+    >>> [t.num_leaves for t in treedef_children(tree_structure([0, (0, 0)]))]
+    [1, 2]
+    """
+    return list(treedef.children())
+
+
+def treedef_tuple(treedefs: Iterable[Any]) -> Any:
+    """The structure of a tuple of trees of these structures.
+
+    >>> treedef_tuple([tree_structure(0), tree_structure([0, 0])]) == tree_structure((0, [0, 0]))
+    True
+    """
+    return _optree().treespec_tuple(treedefs, namespace=_NAMESPACE)
+
+
 def register_pytree_node_class(cls: Any) -> Any:
     """Make a class with methods ``tree_flatten`` and (of the class) ``tree_unflatten(metadata, children)`` a container.
 
@@ -167,6 +258,55 @@ def register_pytree_node_class(cls: Any) -> Any:
     2
     """
     register_pytree_node(cls, lambda obj: obj.tree_flatten(), cls.tree_unflatten)
+    return cls
+
+
+def register_pytree_with_keys(
+    nodetype: type,
+    flatten_with_keys: Callable[[Any], tuple[Iterable[tuple[Any, Any]], Any]],
+    unflatten_func: Callable[[Any, Any], Any],
+    flatten_func: Callable[[Any], Any] | None = None,
+) -> None:
+    """Make a container known whose children have keys: ``flatten_with_keys(obj) -> ((key, child) pairs, metadata)``.
+
+    The keys are what the functions with paths give; ``flatten_func`` is not needed, and not called.
+
+    >>> class Interval:
+    ...     def __init__(self, low, high):
+    ...         self.low, self.high = low, high
+    >>> register_pytree_with_keys(
+    ...     Interval,
+    ...     lambda i: (((GetAttrKey("low"), i.low), (GetAttrKey("high"), i.high)), None),
+    ...     lambda _, children: Interval(*children),
+    ... )
+    >>> [keystr(path) for path, _ in tree_leaves_with_path([Interval(1, 2)])]
+    ['[0].low', '[0].high']
+    """
+
+    def flatten(obj: Any) -> Any:
+        pairs, metadata = flatten_with_keys(obj)
+        keys, children = zip(*pairs, strict=True) if (pairs := tuple(pairs)) else ((), ())
+        return children, metadata, keys
+
+    _register_keyed(nodetype, flatten, unflatten_func)
+
+
+def register_pytree_with_keys_class(cls: Any) -> Any:
+    """Make a class with methods ``tree_flatten_with_keys`` and (of the class) ``tree_unflatten`` a container.
+
+    >>> @register_pytree_with_keys_class
+    ... class Named:
+    ...     def __init__(self, **parts):
+    ...         self.parts = parts
+    ...     def tree_flatten_with_keys(self):
+    ...         return [(DictKey(k), v) for k, v in self.parts.items()], tuple(self.parts)
+    ...     @classmethod
+    ...     def tree_unflatten(cls, names, children):
+    ...         return cls(**dict(zip(names, children)))
+    >>> keystr(tree_leaves_with_path(Named(scale=1.0))[0][0])
+    "['scale']"
+    """
+    register_pytree_with_keys(cls, lambda obj: obj.tree_flatten_with_keys(), cls.tree_unflatten)
     return cls
 
 

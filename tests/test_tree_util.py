@@ -58,3 +58,56 @@ def test_folds_and_transposes():
     assert tu.tree_transpose(inner, outer, turned) == [tree] * 3
     with pytest.raises(TypeError, match="structure"):
         tu.tree_transpose(outer, inner, [tree] * 2)
+
+
+class Interval:
+    def __init__(self, low, high):
+        self.low, self.high = low, high
+
+
+tu.register_pytree_with_keys(
+    Interval,
+    lambda i: (((tu.GetAttrKey("low"), i.low), ("[top]", i.high)), None),
+    lambda _, children: Interval(*children),
+)
+
+
+def test_containers_with_keys():
+    tree = {"a": Interval(1.0, [2.0])}
+    paths, leaves = zip(*tu.tree_leaves_with_path(tree), strict=True)
+    assert leaves == (1.0, 2.0) and paths[0] == (tu.DictKey("a"), tu.GetAttrKey("low"))
+    assert [tu.keystr(p) for p in paths] == ["['a'].low", "['a'][top][0]"]
+    found = cv.jit(cv.grad(lambda i: i.low * i.high))(Interval(3.0, 2.0))
+    assert (found.low, found.high) == (2.0, 3.0)
+    with pytest.raises(cv.errors.ArgumentError, match=r"'x' of type str at argument 0 \('i'\)\.low"):
+        cv.grad(lambda i: i.high)(Interval("x", 1.0))
+
+
+def test_structures_and_leaves():
+    tree = [1, (2, None), {"a": 3}]
+    treedef = tu.tree_structure(tree)
+    assert isinstance(treedef, tu.PyTreeDef)
+    children = tu.treedef_children(treedef)
+    assert children == [tu.tree_structure(x) for x in tree]
+    assert tu.treedef_tuple(children) == tu.tree_structure(tuple(tree))
+    assert [tu.treedef_is_leaf(c) for c in children] == [True, False, False]
+    assert tu.all_leaves(tu.tree_leaves(tree)) and not tu.all_leaves(tree)
+    assert [tu.is_tree_node(x) for x in tree] == [False, True, True]
+    assert tu.all_leaves(tree, is_leaf=lambda x: isinstance(x, (tuple, dict)))
+
+
+@pytest.mark.parametrize("n", range(8))
+def test_associative_reduction_keeps_the_order(n):
+    words = [chr(ord("a") + i) for i in range(n)]
+    assert tu.tree_reduce_associative(operator.add, words, identity="") == "".join(words)
+    if not n:
+        with pytest.raises(ValueError, match="identity"):
+            tu.tree_reduce_associative(operator.add, words)
+
+
+def test_broadcast_of_a_prefix():
+    full = {"a": [1, (2, 3)], "b": 4}
+    assert tu.tree_broadcast({"a": 0, "b": 5}, full) == {"a": [0, (0, 0)], "b": 5}
+    assert tu.tree_broadcast({"a": [0, 7], "b": 5}, full) == {"a": [0, (7, 7)], "b": 5}
+    with pytest.raises(ValueError, match="tree_broadcast"):
+        tu.tree_broadcast({"a": 0}, full)

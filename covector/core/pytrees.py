@@ -147,8 +147,23 @@ def register_pytree_node(cls: type, flatten: Callable[[Any], tuple[Any, Any]], u
     _register(optree(), cls, flatten, unflatten)
 
 
+def register_keyed(cls: type, flatten: Callable[[Any], Any], unflatten: Callable[[Any, Any], Any]) -> None:
+    """The same for ``flatten(obj) -> (children, metadata, keys)``, where ``str`` of a key is the way to its child."""
+    _register(optree(), cls, flatten, unflatten, path_entry_type=_keyed_entry())
+
+
+@functools.cache
+def _keyed_entry() -> Any:
+    entry: Any = optree().PyTreeEntry
+    return type("KeyedEntry", (entry,), {"__slots__": (), "codify": lambda self, node="": f"{node}{self.entry}"})
+
+
 def _register(
-    module: Any, cls: type, flatten: Callable[[Any], tuple[Any, Any]], unflatten: Callable[[Any, Any], Any]
+    module: Any,
+    cls: type,
+    flatten: Callable[[Any], tuple[Any, Any]],
+    unflatten: Callable[[Any, Any], Any],
+    **options: Any,
 ) -> None:
     def parts(obj: Any) -> tuple[Any, ...]:
         entries: list[Any]
@@ -156,7 +171,7 @@ def _register(
         return (children, described(metadata), *entries)
 
     module.register_pytree_node(
-        cls, parts, lambda metadata, children: unflatten(restored(metadata), children), namespace=NAMESPACE
+        cls, parts, lambda metadata, children: unflatten(restored(metadata), children), namespace=NAMESPACE, **options
     )
 
 
