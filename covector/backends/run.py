@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 from covector.backends import numpy
 from covector.core import errors
@@ -28,16 +28,13 @@ Compile = Callable[[Jaxpr], Run]
 CompileStep = Callable[[Jaxpr, int, int], tuple[Run, list[int]] | None]
 
 
-class Backend:
+class Backend(NamedTuple):
     """A way to run programs."""
 
-    __slots__ = ("compile", "compile_step", "name")
-
-    def __init__(self, name: str, compile: Compile, compile_step: CompileStep = lambda jaxpr, first_carry, num_carry: None):
-        self.name = name
-        self.compile = compile
-        self.compile_step = compile_step
-        """``(jaxpr, first_carry, num_carry) -> (run, the carries that it overwrites)``, or None where it overwrites none."""
+    name: str
+    compile: Compile
+    compile_step: CompileStep = lambda jaxpr, first_carry, num_carry: None
+    """``(jaxpr, first_carry, num_carry) -> (run, the carries that it overwrites)``, or None where it overwrites none."""
 
 
 NUMPY = Backend("numpy", numpy.compiled, numpy.compiled_step)

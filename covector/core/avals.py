@@ -14,6 +14,7 @@ through staging, so that compiling a function never changes the dtype of its res
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -192,6 +193,7 @@ def with_varying(aval: Any, varying: frozenset[Any]) -> Any:
     return VaryingArray(aval.shape, aval.dtype, varying, aval.weak_type)
 
 
+@dataclass(unsafe_hash=True, repr=False, slots=True)
 class Zero:
     """A symbolic zero: a tangent or cotangent that is known to be zero and that nobody has to compute.
 
@@ -201,16 +203,7 @@ class Zero:
     Zero(f64[2])
     """
 
-    __slots__ = ("aval",)
-
-    def __init__(self, aval: AbstractValue):
-        self.aval = aval
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Zero) and self.aval == other.aval
-
-    def __hash__(self) -> int:
-        return hash((Zero, self.aval))
+    aval: AbstractValue
 
     def __repr__(self) -> str:
         return f"Zero({self.aval})"

@@ -17,6 +17,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import numpy as np
@@ -69,28 +70,19 @@ class Literal:
 Atom = Var | Literal
 
 
+@dataclass(eq=False, repr=False, slots=True)
 class Equation:
     """``outputs = primitive[params] inputs``, with the place in the user's code that it came from.
 
     Its text has the names of the program that it is in.
     """
 
-    __slots__ = ("inputs", "outputs", "params", "primitive", "scope", "source")
-
-    def __init__(
-        self,
-        primitive: Primitive,
-        inputs: Sequence[Any],
-        params: dict[str, Any],
-        outputs: Sequence[Var],
-        source: Source | None = None,
-    ):
-        self.primitive = primitive
-        self.inputs = inputs
-        self.params = params
-        self.outputs = outputs
-        self.source = source
-        self.scope: Scope | None = None
+    primitive: Primitive
+    inputs: Sequence[Any]
+    params: dict[str, Any]
+    outputs: Sequence[Var]
+    source: Source | None = None
+    scope: Scope | None = field(default=None, init=False)
 
     def parts(self) -> tuple[Any, ...]:
         """What it is made of."""

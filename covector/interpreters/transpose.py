@@ -19,6 +19,7 @@ import functools
 import operator
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,7 @@ from covector.interpreters.stage import LinearTrace, StageTracer, TapeEntry
 from covector.interpreters.watch import known
 
 
+@dataclass(eq=False, slots=True)
 class Accumulate:
     """A cotangent that is nonzero only in part of an argument.
 
@@ -47,19 +49,10 @@ class Accumulate:
         index: what tells ``scatter`` where the part belongs.
     """
 
-    __slots__ = ("add_into", "index", "scatter", "value")
-
-    def __init__(
-        self,
-        value: Any,
-        add_into: Callable[[Any, Any], None],
-        scatter: Callable[[list[Accumulate], Any], Any],
-        index: Any = None,
-    ):
-        self.value = value
-        self.add_into = add_into
-        self.scatter = scatter
-        self.index = index
+    value: Any
+    add_into: Callable[[Any, Any], None]
+    scatter: Callable[[list[Accumulate], Any], Any]
+    index: Any
 
 
 class PartialSum:
