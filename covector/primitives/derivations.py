@@ -39,7 +39,7 @@ from covector.core.primitive import Primitive, derives, in_users_code
 from covector.interpreters.jvp import JVPTrace, JVPTracer
 from covector.interpreters.recording import NUMBERS, NUMERIC, linear, recorded, variable_of
 from covector.interpreters.stage import StageTracer
-from covector.primitives.arrays.shaping import convert_p, fit, move_batch_to_front, unbroadcast
+from covector.primitives.arrays.shaping import Dims, convert_p, fit, move_batch_to_front, unbroadcast
 from covector.primitives.math.ring import add_p, elementwise_abstract, elementwise_batch, mul_p, scale, with_tangent
 
 Rule = Callable[..., Any]
@@ -65,7 +65,7 @@ def abstract_by_example(fn: Callable[..., Any]) -> Callable[..., Any]:
 def loop_batch(primitive: Primitive) -> Callable[..., Any]:
     """A batching rule that applies the primitive to one example after the other."""
 
-    def batch(size: int, args: Sequence[Any], dims: Sequence[int | None], **params: Any) -> Any:
+    def batch(size: int, args: Sequence[Any], dims: Dims, **params: Any) -> Any:
         args = move_batch_to_front(args, dims)
 
         def example(i: int) -> Any:
@@ -81,7 +81,7 @@ def loop_batch(primitive: Primitive) -> Callable[..., Any]:
     return batch
 
 
-def nothing(primitive: Primitive, args: Sequence[Any], dims: Sequence[int | None], params: dict[str, Any]) -> Any:
+def nothing(primitive: Primitive, args: Sequence[Any], dims: Dims, params: dict[str, Any]) -> Any:
     """The results of a batch without examples, whose axis is in front."""
     avals = [typeof(a) if d is None else typeof(a).example(0) for a, d in zip(args, dims, strict=True)]
     out = primitive.abstract(*avals, **params)
@@ -353,7 +353,7 @@ def abstract_of_reduction(primitive: Primitive, kind: Reduction) -> Rule:
 
 @derives("batch", Reduction, LinearReduction)
 def batch_of_reduction(primitive: Primitive, kind: Reduction) -> Rule:
-    def batch(size: int, args: Sequence[Any], dims: Sequence[int | None], *, axes: tuple[int, ...], **params: Any) -> Any:
+    def batch(size: int, args: Sequence[Any], dims: Dims, *, axes: tuple[int, ...], **params: Any) -> Any:
         (x,), (d,) = args, dims
         assert d is not None
         shifted = tuple(a + (a >= d) for a in axes)
@@ -369,7 +369,7 @@ def abstract_along_axis(primitive: Primitive, kind: AlongAxis) -> Rule:
 
 @derives("batch", AlongAxis)
 def batch_along_axis(primitive: Primitive, kind: Any = None) -> Rule:
-    def batch(size: int, args: Sequence[Any], dims: Sequence[int | None], *, axis: int, **params: Any) -> Any:
+    def batch(size: int, args: Sequence[Any], dims: Dims, *, axis: int, **params: Any) -> Any:
         (x,), (d,) = args, dims
         assert d is not None
         return primitive.bind(x, axis=axis + (axis >= d), **params), d
@@ -407,7 +407,7 @@ derives("abstract", Factorization)(lambda primitive, kind: kind.abstract)
 def stack_batch(primitive: Primitive, kind: Any = None) -> Rule:
     """The batching rule of a primitive of one stack of matrices: one more axis in front."""
 
-    def batch(size: int, args: Sequence[Any], dims: Sequence[int | None], **params: Any) -> Any:
+    def batch(size: int, args: Sequence[Any], dims: Dims, **params: Any) -> Any:
         out = primitive.bind(*move_batch_to_front(args, dims), **params)
         return out, [0] * len(out) if primitive.multiple_results else 0
 

@@ -25,7 +25,7 @@ from covector.interpreters.interpret import TANGENT, TANGENTS, marked
 from covector.interpreters.jvp import jvp
 from covector.interpreters.programs import choose, cut, spread
 from covector.interpreters.stage import LinearTrace, is_written_zero, stage
-from covector.primitives.arrays.shaping import in_type, move_batch_to_front, reduce_sum_p, strengthened
+from covector.primitives.arrays.shaping import Dims, in_type, move_batch_to_front, reduce_sum_p, strengthened
 from covector.primitives.programs.call import call_primitive, jit_p
 from covector.primitives.programs.subprograms import all_in_front, at_front, batched_in_front, in_front
 
@@ -234,7 +234,7 @@ def _custom_linear_transpose(
 def _custom_linear_batch(
     size: int,
     args: Values,
-    dims: Sequence[int | None],
+    dims: Dims,
     *,
     rule: LinearRule,
     residuals: int,
@@ -270,7 +270,7 @@ linear_zeros_p.def_transpose(lambda ct, t, *, shape, dtype: (None,))
 
 
 @linear_zeros_p.def_batch
-def _linear_zeros_batch(size: int, args: Values, dims: Sequence[int | None], *, shape: tuple[int, ...], dtype: Any) -> Any:
+def _linear_zeros_batch(size: int, args: Values, dims: Dims, *, shape: tuple[int, ...], dtype: Any) -> Any:
     """The same for all examples: a batch is of no Python number's type, which a zero tangent may have."""
     return linear_zeros_p.bind(args[0], shape=shape, dtype=dtype), None
 
@@ -348,9 +348,7 @@ The first arguments are what the program closes over, ``hoisted`` of them, and t
 
 
 @custom_vmap_p.def_batch
-def _custom_vmap_batch(
-    size: int, args: Values, dims: Sequence[int | None], *, jaxpr: Jaxpr, rule: BatchRule, hoisted: int
-) -> Any:
+def _custom_vmap_batch(size: int, args: Values, dims: Dims, *, jaxpr: Jaxpr, rule: BatchRule, hoisted: int) -> Any:
     front = move_batch_to_front(args, dims)
     batched = [d is not None for d in dims]
     n = hoisted + rule.n_closed
@@ -401,9 +399,7 @@ def _jvp_of_rule(
     return [*outs, *map(instantiate, choose(present, tangents_out))], [*marks, *choose(present, marks)]
 
 
-def batched_alike(
-    size: int, args: Values, dims: Sequence[int | None], nonzero: Sequence[bool]
-) -> tuple[list[Any], list[bool]]:
+def batched_alike(size: int, args: Values, dims: Dims, nonzero: Sequence[bool]) -> tuple[list[Any], list[bool]]:
     """``(*primals, *their nonzero tangents)`` with batch axes in front, and which are batched: a primal as its tangent is."""
     n = len(nonzero)
     tangent_dims = spread(nonzero, dims[n:], [None] * n)
@@ -455,9 +451,7 @@ def _linear_call_transpose(cts: Values, *args: Any, jaxpr: Jaxpr, transposed: Ja
 
 
 @linear_call_p.def_batch
-def _linear_call_batch(
-    size: int, args: Values, dims: Sequence[int | None], *, jaxpr: Jaxpr, transposed: Jaxpr, residuals: int
-) -> Any:
+def _linear_call_batch(size: int, args: Values, dims: Dims, *, jaxpr: Jaxpr, transposed: Jaxpr, residuals: int) -> Any:
     """All linear operands are batched, so that no cotangent has to be summed over the batch in ``transposed``."""
     batched = [d is not None for d in dims[:residuals]]
     front = [at_front(a, d, size, i >= residuals) for i, (a, d) in enumerate(zip(args, dims, strict=True))]

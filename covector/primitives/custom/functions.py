@@ -34,7 +34,7 @@ from covector.interpreters.evaluate import eval_jaxpr
 from covector.interpreters.jvp import JVPTracer, jvp
 from covector.interpreters.programs import Pruned, choose, cut, rearranged, spread, staged_program
 from covector.interpreters.stage import LinearTrace, StageTrace, StageTracer, stage
-from covector.primitives.arrays.shaping import in_type, move_batch_to_front, strengthened
+from covector.primitives.arrays.shaping import Dims, in_type, move_batch_to_front, strengthened
 from covector.primitives.custom.calls import (
     Backward,
     LinearRule,
@@ -310,13 +310,13 @@ def _custom_linearize(primals: Values, tangents: Values, *, jaxpr: Jaxpr, rules:
 
 
 @custom_p.def_batch
-def _custom_batch(size: int, args: Values, dims: Sequence[int | None], *, jaxpr: Jaxpr, rules: Rules, hoisted: int) -> Any:
+def _custom_batch(size: int, args: Values, dims: Dims, *, jaxpr: Jaxpr, rules: Rules, hoisted: int) -> Any:
     front, program, whole_rules = batched_call(size, args, dims, jaxpr, rules, hoisted)
     return custom_p.bind(*front, jaxpr=program, rules=whole_rules, hoisted=hoisted), [0] * len(jaxpr.out_vars)
 
 
 def batched_call(
-    size: int, args: Values, dims: Sequence[int | None], jaxpr: Jaxpr, rules: Rules, hoisted: int
+    size: int, args: Values, dims: Dims, jaxpr: Jaxpr, rules: Rules, hoisted: int
 ) -> tuple[list[Any], Jaxpr, Rules]:
     """The arguments with batch axes in front, the program of all examples, and their rules."""
     batched = tuple(d is not None for d in dims)
@@ -347,9 +347,7 @@ def tangent_program(jaxpr: Jaxpr, rules: Rules, hoisted: int, nonzero: tuple[boo
 
 
 @custom_jvp_p.def_batch
-def _custom_jvp_batch(
-    size: int, args: Values, dims: Sequence[int | None], *, jaxpr: Jaxpr, primal: Jaxpr, rules: Rules, **params: Any
-) -> Any:
+def _custom_jvp_batch(size: int, args: Values, dims: Dims, *, jaxpr: Jaxpr, primal: Jaxpr, rules: Rules, **params: Any) -> Any:
     front, every = batched_alike(size, args, dims, params["nonzero"])
     n = len(params["nonzero"])
     axes = [0 if b else None for b in every[:n]]

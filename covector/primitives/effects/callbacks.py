@@ -24,7 +24,7 @@ from covector.core.primitive import ContextPrimitive, Primitive, in_users_code, 
 from covector.interpreters.checks import Message, makes_checks
 from covector.interpreters.programs import choose, spread
 from covector.interpreters.stage import StageTrace
-from covector.primitives.arrays.shaping import batch_all, move_batch_to_front, reduce_sum_p
+from covector.primitives.arrays.shaping import Dims, batch_all, move_batch_to_front, reduce_sum_p
 from covector.primitives.programs.subprograms import in_front
 
 Values = Sequence[Any]
@@ -140,7 +140,7 @@ def _of_argument(ct: Any, batched: bool, lengthened: bool) -> Any:
 def _in_order(primitive: Primitive) -> Callable[..., Any]:
     """The batching rule of an effect: it happens for one example after the other."""
 
-    def batch(size: int, args: Values, dims: Sequence[int | None], *, callback: Callback, out_avals: Sequence[Any] = ()) -> Any:
+    def batch(size: int, args: Values, dims: Dims, *, callback: Callback, out_avals: Sequence[Any] = ()) -> Any:
         front = move_batch_to_front(args, dims)
         of_batch = tuple(a.batched(size, 0) for a in out_avals)
         every = callback.one_by_one(size, [d is not None for d in dims], of_batch)
@@ -228,9 +228,7 @@ def _check_results(found: Values, wanted: Sequence[Any], what: str) -> None:
 
 
 @pure_callback_p.def_batch
-def _pure_callback_batch(
-    size: int, args: Values, dims: Sequence[int | None], *, callback: Callback, out_avals: Sequence[Any]
-) -> Any:
+def _pure_callback_batch(size: int, args: Values, dims: Dims, *, callback: Callback, out_avals: Sequence[Any]) -> Any:
     method = callback.vmap_method
     batched = [d is not None for d in dims]
     front = batch_all(size, args, dims) if method == "broadcast_all" else move_batch_to_front(args, dims)

@@ -22,7 +22,7 @@ from covector.core.primitive import ContextPrimitive, Primitive, Trace
 from covector.interpreters.stage import StageTrace
 from covector.interpreters.transpose import kept_axes, register_total_over_axes
 from covector.primitives.arrays.indexing import gather_p
-from covector.primitives.arrays.shaping import broadcast_to_p, moveaxis, reduce_sum_p
+from covector.primitives.arrays.shaping import Dims, broadcast_to_p, moveaxis, reduce_sum_p
 
 Axes = tuple[Any, ...]
 
@@ -65,7 +65,7 @@ psum_p = collective(
 
 
 @psum_p.def_batch
-def _psum_batch(size: int, args: Sequence[Any], dims: Sequence[int | None], *, axes: Axes) -> Any:
+def _psum_batch(size: int, args: Sequence[Any], dims: Dims, *, axes: Axes) -> Any:
     (x,), (d,) = args, dims
     name = axis_of_rule()
     if name not in axes:
@@ -109,7 +109,7 @@ all_gather_p = collective(
 
 
 @all_gather_p.def_batch
-def _all_gather_batch(size: int, args: Sequence[Any], dims: Sequence[int | None], *, axes: Axes, count: int, axis: int) -> Any:
+def _all_gather_batch(size: int, args: Sequence[Any], dims: Dims, *, axes: Axes, count: int, axis: int) -> Any:
     (x,), (d,) = args, dims
     if axis_of_rule() in axes:
         return (repeated(x, size, axis) if d is None else moveaxis(x, d, axis)), None
@@ -153,7 +153,7 @@ pvary_p.def_abstract(lambda x, *, axes: with_varying(x.strengthened(), x.varying
 
 
 @pvary_p.def_batch
-def _pvary_batch(size: int, args: Sequence[Any], dims: Sequence[int | None], *, axes: Axes) -> Any:
+def _pvary_batch(size: int, args: Sequence[Any], dims: Dims, *, axes: Axes) -> Any:
     (x,), (d,) = args, dims
     rest = tuple(a for a in axes if a != axis_of_rule())
     if rest:

@@ -16,7 +16,7 @@ from covector.backends import forms
 from covector.core.avals import ShapedArray, array_aval, dtype_of, shape_of
 from covector.core.kinds import Discrete, Reduction
 from covector.core.primitive import Primitive
-from covector.primitives.arrays.shaping import convert_p, convert_to, real_dtype, reduce_sum_p, reshape_to, transpose_p
+from covector.primitives.arrays.shaping import Dims, convert_p, convert_to, real_dtype, reduce_sum_p, reshape_to, transpose_p
 from covector.primitives.math.arithmetic import conj_p, real_p
 from covector.primitives.math.cumulative import cumprod_p
 from covector.primitives.math.ring import scale
@@ -166,7 +166,7 @@ def _arg_reduction(name: str, fn: Callable[..., Any]) -> Primitive:
         return array_aval(x.shape[:axis] + x.shape[axis + 1 :], np.dtype(np.intp))
 
     @primitive.def_batch
-    def batch(size: int, args: Sequence[Any], dims: Sequence[int | None], *, axis: int) -> Any:
+    def batch(size: int, args: Sequence[Any], dims: Dims, *, axis: int) -> Any:
         (x,), (d,) = args, dims
         assert d is not None
         shifted = axis + (axis >= d)

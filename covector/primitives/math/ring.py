@@ -36,7 +36,7 @@ from covector.interpreters.jvp import JVPTrace, JVPTracer
 from covector.interpreters.recording import linear, of_two, recorded
 from covector.interpreters.stage import LinearTrace, StageTracer
 from covector.passes.legalize import Legalizer, Value
-from covector.primitives.arrays.shaping import align_batch, arrive, fit, unbroadcast
+from covector.primitives.arrays.shaping import Dims, align_batch, arrive, fit, unbroadcast
 
 # --- shapes, dtypes and batches of elementwise functions --------------------------------------------------------------
 
@@ -70,7 +70,7 @@ def elementwise_batch(primitive: Primitive) -> Callable[..., Any]:
     """The batching rule of a function that broadcasts: align the examples' axes behind the batch axis."""
     bind = primitive.bind
 
-    def batch(size: int, args: Sequence[Any], dims: Sequence[int | None], **params: Any) -> Any:
+    def batch(size: int, args: Sequence[Any], dims: Dims, **params: Any) -> Any:
         if len(args) == 1:
             (x,) = args
             return (primitive.impl(x, **params) if type(x) is ndarray else bind(x, **params)), dims[0]

@@ -29,7 +29,7 @@ from covector.interpreters.linearize import Split
 from covector.interpreters.programs import avals_of, choose, cut, rearranged, staged, transposed_program
 from covector.primitives.arrays.indexing import gather_p
 from covector.primitives.arrays.selection import select_p
-from covector.primitives.arrays.shaping import broadcast_to_p, move_batch_to_front, strengthened
+from covector.primitives.arrays.shaping import Dims, broadcast_to_p, move_batch_to_front, strengthened
 from covector.primitives.arrays.subscripts import concrete
 from covector.primitives.effects.callbacks import part_of_batch, would_misnumber
 from covector.primitives.math.reductions import reduce_or_p
@@ -151,7 +151,7 @@ def _cond_transposed(linear: Any, nonzero: Any, known: list[Any], cts: Sequence[
 
 
 @cond_p.def_rule("batch of differing")
-def _batch_of_differing(size: int, args: Sequence[Any], dims: Sequence[int | None], *, branches: Branches) -> Any:
+def _batch_of_differing(size: int, args: Sequence[Any], dims: Dims, *, branches: Branches) -> Any:
     """The batching rule where each example has a choice of its own."""
     index, *operands = move_batch_to_front(args, dims)
     batched = tuple(d is not None for d in dims[1:])

@@ -34,7 +34,7 @@ from covector.interpreters.programs import avals_of, choose, cut, grow, rearrang
 from covector.passes.accumulating import with_parts_added
 from covector.passes.clean import clean
 from covector.primitives.arrays.selection import select_p
-from covector.primitives.arrays.shaping import reshape_to, strengthened
+from covector.primitives.arrays.shaping import Dims, reshape_to, strengthened
 from covector.primitives.programs.call import jit_p
 from covector.primitives.programs.halves import Halving, def_halves, def_transposed, written
 from covector.primitives.programs.stacks import Stack, StackAval, merge_p, stacked_aval
@@ -309,7 +309,7 @@ def _backward_step(program: Jaxpr, n_consts: int, n_xs: int, n_sums: int, n_carr
 
 
 @scan_p.def_batch
-def _scan_batch(size: int, args: Sequence[Any], dims: Sequence[int | None], *, jaxpr: Jaxpr, **params: Any) -> Any:
+def _scan_batch(size: int, args: Sequence[Any], dims: Dims, *, jaxpr: Jaxpr, **params: Any) -> Any:
     """Where examples have steps of their own, one that has ended keeps its carries."""
     loop = Loop(**params)
     if loop.ticks(dims) not in ([], [None]) and is_tick(typeof(*loop.ticks(args))):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,9 +20,10 @@ from covector.core.kinds import Linear, Opaque
 from covector.core.memory import mapped, register_parts
 from covector.core.primitive import Primitive
 from covector.core.text.notation import register_notation
-from covector.primitives.arrays.shaping import batch_all
+from covector.primitives.arrays.shaping import Dims, batch_all
 
 
+@dataclass(unsafe_hash=True, repr=False, slots=True)
 class StackAval(AbstractValue):
     """The aval of a `Stack`; ``ticks`` marks the one whose items say for each step whether it happened.
 
@@ -29,11 +31,8 @@ class StackAval(AbstractValue):
     stack(f64[3])
     """
 
-    __slots__ = ("element", "ticks")
-
-    def __init__(self, element: Any, ticks: bool = False):
-        self.element = element
-        self.ticks = ticks
+    element: Any
+    ticks: bool = False
 
     def tangent(self) -> StackAval:
         return StackAval(self.element.tangent())
@@ -49,12 +48,6 @@ class StackAval(AbstractValue):
 
     def add(self, x: Any, y: Any) -> Any:
         return stack_add_p.bind(x, y)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, StackAval) and (self.element, self.ticks) == (other.element, other.ticks)
-
-    def __hash__(self) -> int:
-        return hash((StackAval, self.element, self.ticks))
 
     def __repr__(self) -> str:
         return f"stack({self.element}{', ticks' if self.ticks else ''})"
@@ -139,7 +132,7 @@ def innermost(aval: Any) -> ShapedArray:
     return innermost(aval.element) if isinstance(aval, StackAval) else aval
 
 
-def all_batched(size: int, values: Sequence[Any], dims: Sequence[int | None]) -> list[Any]:
+def all_batched(size: int, values: Sequence[Any], dims: Dims) -> list[Any]:
     """Stacks and arrays with a batch axis in front (of each item); those that are not batched are repeated."""
 
     def batched(x: Any, dim: int | None) -> Any:
@@ -162,7 +155,7 @@ def indexed(
     primitive.def_abstract(abstract)
 
     @primitive.def_batch
-    def batch(size: int, args: Sequence[Any], dims: Sequence[int | None], **params: Any) -> Any:
+    def batch(size: int, args: Sequence[Any], dims: Dims, **params: Any) -> Any:
         same = dims[0] is None and not shape_of(args[0])
         index = args[:1] if same else batch_all(size, args[:1], dims[:1])
         return primitive.bind(*index, *all_batched(size, args[1:], dims[1:]), **params), 0

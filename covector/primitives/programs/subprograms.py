@@ -14,7 +14,7 @@ from covector.core.kinds import Program
 from covector.core.primitive import Primitive, TracerBase, derives
 from covector.interpreters.batch import BatchTrace, batch
 from covector.interpreters.interpret import TANGENTS, Bundle, Interpretation, Note, marked, tangent_of, with_tangent
-from covector.primitives.arrays.shaping import broadcast_to_p, moveaxis
+from covector.primitives.arrays.shaping import Dims, broadcast_to_p, moveaxis
 from covector.primitives.programs.stacks import StackAval, repeat_items_p
 
 
@@ -108,7 +108,7 @@ def _jvp_of_program(primitive: Primitive, kind: Program) -> Any:
     return jvp
 
 
-def batched(primitive: Primitive, size: int, args: Sequence[Any], dims: Sequence[int | None], **params: Any) -> Any:
+def batched(primitive: Primitive, size: int, args: Sequence[Any], dims: Dims, **params: Any) -> Any:
     """The batching rule that follows from how a primitive is interpreted."""
     how = batch_of(size, axis_of_rule())
     return values_and_dims(interpreting(primitive, "vmap")(how, [*map(Bundle, zip(args), dims)], **params))
@@ -125,7 +125,7 @@ def interpreting(primitive: Primitive, asker: str) -> Any:
     return rule
 
 
-def bundles_of(values: Sequence[Any], dims: Sequence[int | None]) -> list[Bundle]:
+def bundles_of(values: Sequence[Any], dims: Dims) -> list[Bundle]:
     """The bundles of values and their batch axes."""
     return [Bundle((x,), d) for x, d in zip(values, dims, strict=True)]
 

@@ -32,7 +32,7 @@ from covector.interpreters.interpret import Bundle, Interpretation, arguments, f
 from covector.interpreters.linearize import split_known
 from covector.interpreters.programs import choose, cut, rearranged, spread, staged
 from covector.primitives.arrays.indexing import gather_p
-from covector.primitives.arrays.shaping import move_batch_to_front
+from covector.primitives.arrays.shaping import Dims, move_batch_to_front
 from covector.primitives.arrays.subscripts import concrete
 from covector.primitives.effects.callbacks import part_of_batch
 from covector.primitives.math.reductions import reduce_or_p
@@ -151,9 +151,7 @@ def _with_condition_carried(
 
 
 @def_halves(while_p)
-def _while_halves(
-    how: Halving, args: Sequence[Any], linear: Sequence[bool], *, cond: Jaxpr, body: Jaxpr, **params: Any
-) -> Any:
+def _while_halves(how: Halving, args: Sequence[Any], linear: Sequence[bool], *, cond: Jaxpr, body: Jaxpr, **params: Any) -> Any:
     loop = While(**params)
     nc, nb = loop.num_cond, loop.num_body
     n = len(args) - nc - nb
@@ -212,9 +210,7 @@ while_p.linear = linear_by_marks(_marks)
 
 
 @while_p.def_rule("batch of differing")
-def _batch_of_differing(
-    size: int, args: Sequence[Any], dims: Sequence[int | None], *, cond: Jaxpr, body: Jaxpr, **params: Any
-) -> Any:
+def _batch_of_differing(size: int, args: Sequence[Any], dims: Dims, *, cond: Jaxpr, body: Jaxpr, **params: Any) -> Any:
     """The batching rule where each example goes on as long as it does."""
     loop = While(**params)
     reads = [v is o for v, o in zip(body.in_vars[loop.num_body :], body.out_vars, strict=False)]

@@ -21,7 +21,7 @@ import numpy as np
 from covector.core.avals import ShapedArray, array_aval, broadcast_shapes
 from covector.core.kinds import Discrete
 from covector.core.primitive import Primitive
-from covector.primitives.arrays.shaping import batch_in_front
+from covector.primitives.arrays.shaping import Dims, batch_in_front
 from covector.primitives.math.ring import elementwise_batch
 
 ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
@@ -90,7 +90,7 @@ def _threefry_abstract(*words: ShapedArray) -> list[ShapedArray]:
 
 
 @threefry2x32_p.def_batch
-def _threefry_batch(size: int, args: Sequence[Any], dims: Sequence[int | None]) -> Any:
+def _threefry_batch(size: int, args: Sequence[Any], dims: Dims) -> Any:
     outs, dim = elementwise_batch(threefry2x32_p)(size, args, dims)
     return outs, [dim, dim]
 
