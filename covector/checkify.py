@@ -8,7 +8,6 @@ that fails raises.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -151,4 +150,4 @@ def checkify(f: Callable[..., Any], errors: frozenset[str] = user_checks) -> Cal
             out = f(*args, **kwargs)
             return _error(trace), tree_map(trace.lower, out) if wanted & float_checks else out
 
-    return wrap_like(f, checked, "checkify", partial(checkify, errors=errors))
+    return wrap_like(f, checked, checkify, errors=errors)

@@ -113,17 +113,19 @@ class Wrapper(partial):  # type: ignore[type-arg]
         return f"<{function_name(self)}>"
 
 
-def wrap_like(f: Callable[..., Any], compute: Callable[..., Any], prefix: str, again: Callable[..., Any]) -> Wrapper:
-    """``compute`` with the name and documentation of ``f``, of which ``again(f)`` would make the same once more.
+def wrap_like(
+    f: Callable[..., Any], compute: Callable[..., Any], transformation: Callable[..., Any], /, **options: Any
+) -> Wrapper:
+    """``compute`` with the name and documentation of ``f``, of which ``transformation(f, **options)`` makes the same once more.
 
     Its errors show the user's frames.
     """
     wrapper = Wrapper(hiding_frames(compute))
     update_wrapper(wrapper, f, assigned=("__module__", "__doc__", "__annotations__"))
     wrapper.__dict__.pop(STORE, None)
-    wrapper.again = again
+    wrapper.again = partial(transformation, **options)
     wrapper.snapshot = False
-    wrapper.__name__ = f"{prefix}({getattr(f, '__name__', function_name(f))})"  # type: ignore[attr-defined]
+    wrapper.__name__ = f"{transformation.__name__}({getattr(f, '__name__', function_name(f))})"  # type: ignore[attr-defined]
     wrapper.__qualname__ = wrapper.__name__  # type: ignore[attr-defined]
     return wrapper
 
@@ -225,10 +227,8 @@ def _position(n: Any, count: int, who: str) -> int:
 def _place_of_name(f: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], who: str) -> Any:
     if name in kwargs:
         return name
-    try:
-        parameters = list(inspect.signature(f).parameters)
-    except (TypeError, ValueError):
-        parameters = []
+    signature = signature_of(f)
+    parameters = list(signature.parameters) if signature is not None else []
     if name in parameters[: len(args)]:
         return parameters.index(name)
     raise errors.ArgumentError(
@@ -241,17 +241,15 @@ def _place_of_name(f: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, A
 # --- values -----------------------------------------------------------------------------------------------------------------
 
 
-def check_leaves(
-    leaves: Sequence[Any], paths: Callable[[], list[str]], who: str, named: Callable[[str], str] | None = None
-) -> None:
-    """Reject leaves that are no arrays, numbers or tracers, before anything runs; ``named`` says a path by its argument."""
+def check_leaves(leaves: Sequence[Any], tree: Any, who: str, named: Callable[[str], str] | None = None) -> None:
+    """Reject leaves of a tree that are no arrays, numbers or tracers, before all else; ``named`` says where by argument."""
     for i, leaf in enumerate(leaves):
         if isinstance(leaf, TracerBase):
             continue
         try:
             type_of_argument(leaf)
         except TypeError as e:
-            path = (paths()[i:] or [""])[0]
+            path = (tree_paths(tree)[i:] or [""])[0]
             path = named(path) if named is not None else path
             if issubclass(type(leaf), np.ndarray):  # the error says what to pass
                 place = path if path.startswith("argument") else f"its argument{path and ' at ' + path}"
@@ -302,19 +300,30 @@ def argument_of(f: Any, path: str) -> str:
 
 def named_argument(f: Any, number: int) -> str:
     """An argument by its position, and its name where the signature tells it."""
-    try:
-        parameters = inspect.signature(f).parameters.values()
-        names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    except (TypeError, ValueError):
-        names = []
+    names = positional_names(signature_of(f))
     return f"argument {number}" + (f" ({names[number]!r})" if number < len(names) else "")
 
 
-def given_avals(leaves: Sequence[Any], tree: Any, who: str) -> list[Any]:
-    """The types of the leaves of a tree of values, or of avals in their place; rejects others."""
+def signature_of(f: Any) -> inspect.Signature | None:
+    """The signature of a function, or None where it is not known."""
+    try:
+        return inspect.signature(f)
+    except (TypeError, ValueError):
+        return None
+
+
+def positional_names(signature: inspect.Signature | None) -> list[str]:
+    """The names of the parameters that may be given by position."""
+    parameters = signature.parameters.values() if signature is not None else ()
+    return [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+
+
+def given_avals(tree: Any, who: str) -> tuple[list[Any], Any]:
+    """The types of the leaves of a tree of values, or of avals in their place, and its structure; rejects others."""
+    leaves, treedef = tree_flatten(tree)
     is_aval = [isinstance(leaf, AbstractValue) for leaf in leaves]
-    check_leaves([0 if m else leaf for leaf, m in zip(leaves, is_aval, strict=True)], lambda: tree_paths(tree), who)
-    return [leaf if m else typeof(leaf) for leaf, m in zip(leaves, is_aval, strict=True)]
+    check_leaves([0 if m else leaf for leaf, m in zip(leaves, is_aval, strict=True)], tree, who)
+    return [leaf if m else typeof(leaf) for leaf, m in zip(leaves, is_aval, strict=True)], treedef
 
 
 def kind_of(result: Any) -> str:
@@ -325,22 +334,18 @@ def kind_of(result: Any) -> str:
     return str(typeof(result)) if is_value else f"a {type(result).__name__}"
 
 
-def flatten_values(
-    trees: Sequence[Any], who: str, named: Callable[[str], str] | None = None
-) -> tuple[list[Any], Any]:
+def flatten_values(trees: Sequence[Any], who: str) -> tuple[list[Any], Any]:
     """The leaves of a list of trees, checked to be values, and their structure."""
-    return typed_values(list(trees), who, named)[:2]
+    return typed_values(list(trees), who)[:2]
 
 
-def typed_values(
-    trees: list[Any] | tuple[Any, ...], who: str, named: Callable[[str], str] | None = None
-) -> tuple[list[Any], Any, list[Any]]:
+def typed_values(trees: Sequence[Any], who: str, named: Callable[[str], str] | None = None) -> tuple[list[Any], Any, list[Any]]:
     """The same, and the types of the leaves."""
     leaves, treedef = tree_flatten(trees)
     try:
         return leaves, treedef, [typeof(x) if type(x) is not int else type_of_argument(x) for x in leaves]
     except TypeError:
-        check_leaves(leaves, lambda: tree_paths(trees), who, named)
+        check_leaves(leaves, trees, who, named)
         raise
 
 

@@ -194,14 +194,19 @@ def vjp(f: Function, *primals: Any, has_aux: bool = False) -> Any:
         >>> [float(ct) for ct in pullback(1.0)]
         [4.0, 3.0]
     """
-    check_functions("vjp(f, *primals)", f=f)
-    who = transformed("vjp", f)
+    lin, form = _linearized_at("vjp", f, primals, has_aux, "the pullback")
+    pullback = Pullback(form, lin.program)  # without the output itself: the pullback does not keep it alive
+    return (lin.out, pullback, lin.aux) if has_aux else (lin.out, pullback)
+
+
+def _linearized_at(name: str, f: Function, primals: Sequence[Any], has_aux: bool, what: str) -> tuple[Linearized, Form]:
+    """A call of ``f`` linearized, and the form of the linear map that it has."""
+    check_functions(f"{name}(f, *primals)", f=f)
+    who = transformed(name, f)
     options.flags(who.name, has_aux=has_aux)
     leaves, treedef, avals = typed_values(list(primals), who.name)
     lin = linearized(lambda args: f(*args), leaves, treedef, avals, has_aux, who)
-    form = Form(treedef, tuple(avals), lin.out_tree, lin.out_avals, f"the pullback of {who.name}")
-    pullback = Pullback(form, lin.program)  # without the output itself: the pullback does not keep it alive
-    return (lin.out, pullback, lin.aux) if has_aux else (lin.out, pullback)
+    return lin, Form(treedef, tuple(avals), lin.out_tree, lin.out_avals, f"{what} of {who.name}")
 
 
 def grad(
@@ -238,9 +243,7 @@ def grad(
         >>> grad(lambda x: np.sum(np.sin(x)))(np.zeros(3))
         array([1., 1., 1.])
     """
-    grad_f = _value_and_grad("grad", f, argnums, has_aux, holomorphic, allow_int, argnames)
-    again = partial(grad, argnums=argnums, has_aux=has_aux, holomorphic=holomorphic, allow_int=allow_int, argnames=argnames)
-    return wrap_like(f, grad_f, "grad", again)
+    return _value_and_grad(grad, f, argnums, has_aux, holomorphic, allow_int, argnames)
 
 
 def value_and_grad(
@@ -262,16 +265,13 @@ def value_and_grad(
         >>> float(value), float(gradient)
         (9.0, 6.0)
     """
-    compute = _value_and_grad("value_and_grad", f, argnums, has_aux, holomorphic, allow_int, argnames)
-    again = partial(
-        value_and_grad, argnums=argnums, has_aux=has_aux, holomorphic=holomorphic, allow_int=allow_int, argnames=argnames
-    )
-    return wrap_like(f, compute, "value_and_grad", again)
+    return _value_and_grad(value_and_grad, f, argnums, has_aux, holomorphic, allow_int, argnames)
 
 
 def _value_and_grad(
-    name: str, f: Function, argnums: Any, has_aux: bool, holomorphic: bool, allow_int: bool, argnames: ArgNames
+    transformation: Function, f: Function, argnums: Any, has_aux: bool, holomorphic: bool, allow_int: bool, argnames: ArgNames
 ) -> Function:
+    name = transformation.__name__
     check_callable(f, name)
     who = transformed(name, f)
     options.flags(who.name, has_aux=has_aux, holomorphic=holomorphic, allow_int=allow_int)
@@ -295,7 +295,8 @@ def _value_and_grad(
         value = lin.out_leaves[0]
         return ((value, lin.aux) if has_aux else value), gradient
 
-    return value_and_grad_f
+    given = {"argnums": argnums, "has_aux": has_aux, "holomorphic": holomorphic, "allow_int": allow_int, "argnames": argnames}
+    return wrap_like(f, value_and_grad_f, transformation, **given)
 
 
 def _check_input(aval: Any, holomorphic: bool, allow_int: bool, who: str) -> None:
@@ -365,13 +366,9 @@ def linearize(f: Function, *primals: Any, has_aux: bool = False) -> Any:
         >>> float(f_jvp(2.0))
         2.0
     """
-    check_functions("linearize(f, *primals)", f=f)
-    who = transformed("linearize", f)
-    leaves, treedef, avals = typed_values(list(primals), who.name)
-    lin = linearized(lambda args: f(*args), leaves, treedef, avals, has_aux, who)
+    lin, form = _linearized_at("linearize", f, primals, has_aux, "the linear map")
     tape = lin.program.trace.tape
     tape[:] = map(with_forward_staged, tape)
-    form = Form(treedef, tuple(avals), lin.out_tree, lin.out_avals, f"the linear map of {who.name}")
     f_jvp: LinearMap[Any] = LinearMap(form, *lin.program.closed())
     return (lin.out, f_jvp, lin.aux) if has_aux else (lin.out, f_jvp)
 
@@ -397,8 +394,7 @@ def linear_transpose(f: Function, *primals: Any) -> Function:
     """
     check_functions("linear_transpose(f, *primals)", f=f)
     who = transformed("linear_transpose", f)
-    leaves, treedef = tree_flatten(list(primals))
-    avals = given_avals(leaves, list(primals), who.name)
+    avals, treedef = given_avals(list(primals), who.name)
     for aval in avals:
         if aval.dtype.kind not in "iufc":
             raise errors.GradDtypeError(

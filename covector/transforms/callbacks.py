@@ -63,7 +63,8 @@ class FlatCallback(NamedTuple):
         who = f"the jvp rule of the callback {self.name}"
         result = self.jvp(*pairs)
         if not (isinstance(result, (tuple, list)) and len(result) == 2):
-            raise _rule_error(f"{who} returned {kind_of(result)}, where a pair is needed.", "return a pair (output, tangent)")
+            what = f"{who} returned {kind_of(result)}, where a pair is needed."
+            raise errors.CallbackError(what, fix="return a pair (output, tangent)")
         out, tangent = result
         return same_tree(out, self.out_tree, "an output", who), tangent_leaves(tangent, self.out_tree, "a tangent", who)
 
@@ -74,12 +75,8 @@ class FlatCallback(NamedTuple):
         count = self.treedef.num_children
         if not (isinstance(results, (tuple, list)) and len(results) == count):
             what = f"{who} returned {kind_of(results)}, where a tuple of {count} is needed."
-            raise _rule_error(what, "return a tuple with a cotangent for each argument: (ct,) for one")
+            raise errors.CallbackError(what, fix="return a tuple with a cotangent for each argument: (ct,) for one")
         return tangent_leaves(list(results), self.treedef, "cotangents", who)
-
-
-def _rule_error(what: str, fix: str) -> errors.CallbackError:
-    return errors.CallbackError(what, fix=fix)
 
 
 @hides_frames

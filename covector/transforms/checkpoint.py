@@ -178,15 +178,14 @@ def checkpoint(
         leaves, treedef = tree_flatten(call.dynamic)
         if not any(isinstance(x, TracerBase) for x in leaves):
             return fun(*args, **kwargs)
-        check_leaves(leaves, lambda: tree_paths(call.dynamic), who.name)
+        check_leaves(leaves, call.dynamic, who.name)
         avals, run = [*map(typeof, leaves)], partial(call.apply, fun)
         key = (options, call.key, treedef, names_in(treedef), *avals)
         found = kept(fun, key, lambda: trace(run, treedef, avals, who, capture=True))
         outs = checkpoint_p.bind(*found.hoisted, *leaves, jaxpr=found.jaxpr, policy=chosen, name=function_name(fun))
         return found.result(own_results(outs, leaves))
 
-    again = partial(checkpoint, prevent_cse=prevent_cse, policy=policy, static_argnums=static_argnums)
-    return wrap_like(fun, checkpointed, "checkpoint", again)
+    return wrap_like(fun, checkpointed, checkpoint, prevent_cse=prevent_cse, policy=policy, static_argnums=static_argnums)
 
 
 remat = checkpoint

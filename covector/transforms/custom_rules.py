@@ -7,8 +7,8 @@ from functools import partial, update_wrapper
 from types import MethodType
 from typing import Any, NamedTuple
 
-from covector.core import errors
 from covector.core.avals import Zero, instantiate, typeof
+from covector.core.errors import CustomRuleError, UnexpectedTracerError
 from covector.core.memory import copies, own_results
 from covector.core.primitive import TracerBase
 from covector.core.pytrees import tree_flatten, tree_leaves, tree_map, tree_structure, tree_unflatten
@@ -36,12 +36,6 @@ from covector.transforms.arguments import (
 from covector.transforms.caches import Traced
 from covector.transforms.positional import Positional
 from covector.transforms.tracing import trace
-
-
-def rule_error(what: str, *, why: str = "", fix: str = "") -> errors.CustomRuleError:
-    """The error for a rule that is missing or wrong."""
-    return errors.CustomRuleError(what, why=why, fix=fix)
-
 
 # --- derivatives ------------------------------------------------------------------------------------------------------
 
@@ -98,11 +92,11 @@ class CustomFunction:
     def defjvps(self, *jvps: Callable[..., Any] | None) -> None:
         """Register a rule for each argument: ``jvp(tangent, output, *primals)``, or None for a zero derivative."""
         if self.nondiff_argnums:
-            raise rule_error("defjvps cannot be used with nondiff_argnums.", fix="use defjvp")
+            raise CustomRuleError("defjvps cannot be used with nondiff_argnums.", fix="use defjvp")
 
         def jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
             if len(jvps) != len(primals):
-                raise rule_error(
+                raise CustomRuleError(
                     f"defjvps got {len(jvps)} rules for {len(primals)} arguments.", fix="give one for each, or None"
                 )
             out = self(*primals)
@@ -134,8 +128,8 @@ class CustomFunction:
     @hides_frames
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if self.jvp_rule is None and self.vjp_rule is None:
-            rule = "defjvp" if self.kind == "custom_jvp" else "defvjp"
-            raise rule_error(f"{self.name} is called and has no derivative rule.", fix=f"register one with {self.name}.{rule}")
+            fix = f"register one with {self.name}.{'defjvp' if self.kind == 'custom_jvp' else 'defvjp'}"
+            raise CustomRuleError(f"{self.name} is called and has no derivative rule.", fix=fix)
         if kwargs:
             args = self.positional(args, kwargs)
         if not any(isinstance(x, TracerBase) for x in tree_leaves(args)):
@@ -159,13 +153,13 @@ class CustomFunction:
         """The leaves of the differentiable arguments, and the function and its rules on these."""
         statics = {i % len(args): args[i] for i in self.nondiff_argnums if -len(args) <= i < len(args)}
         if len(statics) < len(self.nondiff_argnums):
-            raise rule_error(
+            raise CustomRuleError(
                 f"{self.name} has nondiff_argnums={self.nondiff_argnums}, and is called with {len(args)} arguments.",
                 fix="pass these arguments by position",
             )
         for i, value in statics.items():
             if any(map(is_differentiated, tree_leaves(value))):
-                raise rule_error(
+                raise CustomRuleError(
                     f"{self.name} is differentiated with respect to its argument {i}, which is in nondiff_argnums.",
                     why="its rules have no derivative for the arguments in nondiff_argnums",
                     fix="take it out of nondiff_argnums, and let the rules give its derivative, or stop_gradient it",
@@ -237,8 +231,8 @@ class FlatCall:
                 if isinstance(x, TracerBase) and x._trace.closed:
                     raise leaked(x._trace, [x])
             return rule(*args)
-        except errors.UnexpectedTracerError as e:
-            raise rule_error(
+        except UnexpectedTracerError as e:
+            raise CustomRuleError(
                 f"the {kind} rule of {self.name} uses a traced value of a transformation that has ended: {e.args[0]}",
                 why="the rule closes over the value, or got it as a nondiff argument, and is called after its transformation",
                 fix=f"pass the value to {self.name} as an argument that is differentiated (with None for its cotangent), "
@@ -279,7 +273,7 @@ class FlatCall:
         if not isinstance(result, (tuple, list)) or len(result) != count:
             plural = "s" * (len(result) != 1) if isinstance(result, (tuple, list)) else ""
             kind = f"{len(result)} cotangent{plural}" if isinstance(result, (tuple, list)) else kind_of(result)
-            raise rule_error(
+            raise CustomRuleError(
                 f"the bwd rule of {self.name} returned {kind} for {count} argument{'s' * (count != 1)}.",
                 why="bwd returns a tuple with a cotangent for each differentiable argument",
                 fix="return a tuple, with None for a zero: (ct,) for one argument",
@@ -298,7 +292,7 @@ class FlatCall:
     def pair(self, result: Any, rule: str, wanted: str) -> Any:
         if isinstance(result, (tuple, list)) and len(result) == 2:
             return result
-        raise rule_error(f"the {rule} rule of {self.name} returned {kind_of(result)}.", fix=f"return a pair {wanted}")
+        raise CustomRuleError(f"the {rule} rule of {self.name} returned {kind_of(result)}.", fix=f"return a pair {wanted}")
 
     def outputs(self, out: Any, rule: str) -> list[Any]:
         """The primal outputs of a rule, which must be what the function itself returns."""
@@ -310,7 +304,7 @@ class FlatCall:
         leaves = same_tree([out], self.out_tree, "an output", who)
         for x, aval in zip(leaves, self.out_avals, strict=True):
             if not is_like(x, aval):
-                raise rule_error(
+                raise CustomRuleError(
                     f"{who} returned an output of type {typeof(x)} where {self.name} returns {aval}.",
                     why="with or without derivatives, the value is the same",
                     fix=f"return the output of {self.name} itself",
@@ -427,7 +421,8 @@ class CustomBatching:
     @hides_frames
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if self.rule is None:
-            raise rule_error(f"{self.name} is called and has no batching rule.", fix=f"register one with {self.name}.def_vmap")
+            fix = f"register one with {self.name}.def_vmap"
+            raise CustomRuleError(f"{self.name} is called and has no batching rule.", fix=fix)
         who = transformed("custom_vmap", self.fun)
         args = self.positional(args, kwargs)
         leaves, treedef = flatten_values(args, who.name)
@@ -452,13 +447,13 @@ class CustomBatching:
         result = self.rule(size, tree_unflatten(treedef, batched), *tree_unflatten(treedef, copies(xs)))
         who = f"the batching rule of {self.name}"
         if not (isinstance(result, tuple) and len(result) == 2):
-            raise rule_error(f"{who} returned {kind_of(result)}.", fix="return a pair (output, out_batched)")
+            raise CustomRuleError(f"{who} returned {kind_of(result)}.", fix="return a pair (output, out_batched)")
         outs = same_tree([result[0]], traced.out_tree, "an output", who)
         marks = [bool(m) for m in same_tree([result[1]], traced.out_tree, "out_batched", who)]
         for o, m, aval in zip(outs, marks, traced.jaxpr.out_avals, strict=True):
             wanted = aval.batched(size, 0) if m else aval
             if not is_like(o, wanted):
-                raise rule_error(
+                raise CustomRuleError(
                     f"{who} returned {typeof(o)} as {'' if m else 'not '}batched, which should be {wanted}.",
                     why=f"{self.name} returns {aval} for one example, and the batch has {size}",
                     fix="return a batch along axis 0, or False in out_batched for what all examples share",
@@ -526,7 +521,7 @@ def linear_call(fun: Callable[..., Any], fun_transpose: Callable[..., Any], resi
     wanted = [typeof(x).tangent() for x in operands]
     found = back.jaxpr.out_avals
     if back.out_tree != lin_tree or [(a.shape, a.dtype) for a in found] != [(a.shape, a.dtype) for a in wanted]:
-        raise rule_error(
+        raise CustomRuleError(
             f"the transpose {function_name(fun_transpose)} of {function_name(fun)} returned ({', '.join(map(str, found))})"
             f" for linear arguments ({', '.join(map(str, wanted))}).",
             why="the transpose maps a cotangent of the output to one of the linear arguments",
@@ -567,7 +562,7 @@ class CustomTranspose:
     def __call__(self, residuals: Any, operand: Any) -> Any:
         if self.transpose is None:
             what = f"{function_name(self.fun)} is called and has no transpose."
-            raise rule_error(what, fix="register one with def_transpose")
+            raise CustomRuleError(what, fix="register one with def_transpose")
         return linear_call(self.fun, self.transpose, residuals, operand)
 
 

@@ -8,12 +8,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from covector.core.avals import AbstractValue, typeof
+from covector.core.errors import CustomRuleError
 from covector.core.pytrees import tree_map, tree_structure, tree_unflatten
 from covector.core.tracebacks import hides_frames
 from covector.primitives.math.identity import stop_gradient_p
 from covector.transforms.arguments import check_functions, flatten_values, function_name, kind_of, same_tree
 from covector.transforms.autodiff import jvp, linear_transpose, linearize
-from covector.transforms.custom_rules import custom_jvp, linear_call, rule_error
+from covector.transforms.custom_rules import custom_jvp, linear_call
 from covector.transforms.staging import converted_closure
 
 
@@ -122,7 +123,7 @@ def _tangent(dx: Any, result: Any, has_aux: bool) -> Any:
 def _check_solution(result: Any, wanted: Any, who: str, has_aux: bool, what: str) -> None:
     if has_aux and not (isinstance(result, tuple) and len(result) == 2):
         what = f"{who} returned {kind_of(result)}, and has_aux=True."
-        raise rule_error(what, fix="return a pair (solution, auxiliary data), or leave has_aux out")
+        raise CustomRuleError(what, fix="return a pair (solution, auxiliary data), or leave has_aux out")
     _check_like(result[0] if has_aux else result, wanted, who, what)
 
 
@@ -138,7 +139,7 @@ def _check_like(x: Any, wanted: Any, who: str, what: str) -> None:
     if [a.shape for a in found] != [a.shape for a in needed]:
         texts = [", ".join(map(str, avals)) for avals in (found, needed)]
         fix = f"return the structure and the shapes of {what} (and a pair from the solver with has_aux=True)"
-        raise rule_error(f"{who} returned ({texts[0]}) where {what} is ({texts[1]}).", fix=fix)
+        raise CustomRuleError(f"{who} returned ({texts[0]}) where {what} is ({texts[1]}).", fix=fix)
 
 
 @hides_frames

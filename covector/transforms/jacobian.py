@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 
 from covector.core import errors
-from covector.core.avals import Zero, instantiate, shape_of
+from covector.core.avals import shape_of
 from covector.core.memory import own_results
 from covector.core.pytrees import tree_unflatten
 from covector.core.tracebacks import hides_frames
 from covector.interpreters.batch import batch
 from covector.interpreters.evaluate import eval_jaxpr
-from covector.interpreters.transpose import transpose_program
+from covector.interpreters.transpose import instantiated, transpose_program
 from covector.primitives.arrays.shaping import broadcast_to_p, move_batch_to_front, moveaxis, reshape_to
 from covector.transforms import options
 from covector.transforms.arguments import (
@@ -68,7 +68,7 @@ def jacfwd(
         array([[2., 0.],
                [0., 4.]])
     """
-    return _without_value(jacfwd, f, argnums, has_aux, holomorphic, argnames)
+    return _jacobian(jacfwd, f, argnums, has_aux, holomorphic, argnames)
 
 
 def jacrev(
@@ -88,7 +88,7 @@ def jacrev(
         >>> jacrev(lambda x: np.sum(x**2))(np.array([1.0, 2.0]))
         array([2., 4.])
     """
-    return _without_value(jacrev, f, argnums, has_aux, holomorphic, argnames)
+    return _jacobian(jacrev, f, argnums, has_aux, holomorphic, argnames)
 
 
 def jacobian(
@@ -109,7 +109,7 @@ def jacobian(
         array([[1., 0.],
                [0., 1.]])
     """
-    return _without_value(jacobian, f, argnums, has_aux, holomorphic, argnames)
+    return _jacobian(jacobian, f, argnums, has_aux, holomorphic, argnames)
 
 
 def value_and_jacobian(
@@ -128,40 +128,18 @@ def value_and_jacobian(
         >>> value, jac
         (array([9.]), array([[6.]]))
     """
-    compute = _jacobian(f, argnums, has_aux, holomorphic, argnames, "value_and_jacobian")
-
-    def value_and_jacobian_f(*args: Any, **kwargs: Any) -> Any:
-        value, jac, aux = compute(*args, **kwargs)
-        return ((value, aux) if has_aux else value), jac
-
-    again = _again(value_and_jacobian, argnums, has_aux, holomorphic, argnames)
-    return wrap_like(f, value_and_jacobian_f, "value_and_jacobian", again)
+    return _jacobian(value_and_jacobian, f, argnums, has_aux, holomorphic, argnames)
 
 
-def _again(transformation: Function, argnums: Any, has_aux: bool, holomorphic: bool, argnames: ArgNames) -> Function:
-    return partial(transformation, argnums=argnums, has_aux=has_aux, holomorphic=holomorphic, argnames=argnames)
-
-
-def _without_value(
+def _jacobian(
     transformation: Function, f: Function, argnums: Any, has_aux: bool, holomorphic: bool, argnames: ArgNames
 ) -> Function:
     name = transformation.__name__
-    compute = _jacobian(f, argnums, has_aux, holomorphic, argnames, name)
-
-    def jacobian_f(*args: Any, **kwargs: Any) -> Any:
-        _, jac, aux = compute(*args, **kwargs)
-        return (jac, aux) if has_aux else jac
-
-    return wrap_like(f, jacobian_f, name, _again(transformation, argnums, has_aux, holomorphic, argnames))
-
-
-def _jacobian(f: Function, argnums: Any, has_aux: bool, holomorphic: bool, argnames: ArgNames, name: str) -> Function:
-    """A function that returns the value, the Jacobian and the auxiliary data."""
     check_callable(f, name)
     who = transformed(name, f)
     options.flags(who.name, has_aux=has_aux, holomorphic=holomorphic)
 
-    def compute(*args: Any, **kwargs: Any) -> Any:
+    def jacobian_f(*args: Any, **kwargs: Any) -> Any:
         selection = select_arguments(f, args, kwargs, argnums, argnames, who.name)
         leaves, treedef, in_avals = typed_values(selection.values, who.name, partial(selection.named, f))
         lin = linearized(partial(selection.call, f), leaves, treedef, in_avals, has_aux, who)
@@ -172,9 +150,12 @@ def _jacobian(f: Function, argnums: Any, has_aux: bool, holomorphic: bool, argna
         own = iter(own_results([block for row in blocks for block in row]))
         rows = [selection.shape(tree_unflatten(treedef, [next(own) for _ in row])) for row in blocks]
         (jac,) = tree_unflatten(lin.out_tree, rows)
-        return lin.out, jac, lin.aux
+        if name == "value_and_jacobian":
+            return ((lin.out, lin.aux) if has_aux else lin.out), jac
+        return (jac, lin.aux) if has_aux else jac
 
-    return compute
+    given = {"argnums": argnums, "has_aux": has_aux, "holomorphic": holomorphic, "argnames": argnames}
+    return wrap_like(f, jacobian_f, transformation, **given)
 
 
 def _forward_is_better(in_avals: Sequence[Any], out_avals: Sequence[Any]) -> bool:
@@ -250,8 +231,7 @@ def _reverse(program: Any, in_avals: Sequence[Any], out_avals: Sequence[Any]) ->
     n = sum(a.size for a in out_avals)
 
     def pull(*cts: Any) -> list[Any]:
-        results = transpose_program(program, cts)
-        return [instantiate(Zero(a.tangent())) if r is None else r for r, a in zip(results, in_avals, strict=True)]
+        return instantiated(transpose_program(program, cts), in_avals)
 
     rows, dims = batch(pull, n, basis, [0] * len(basis), name="jacrev")
     full = [broadcast_to_p.bind(r, shape=(n, *shape_of(r))) if d is None else r for r, d in zip(rows, dims, strict=True)]
@@ -279,9 +259,8 @@ def hessian(
         array([[0., 1.],
                [1., 0.]])
     """
-    inner = jacrev(f, argnums, has_aux, holomorphic, argnames=argnames)
-    again = _again(hessian, argnums, has_aux, holomorphic, argnames)
-    return wrap_like(f, jacfwd(inner, argnums, has_aux, holomorphic, argnames=argnames), "hessian", again)
+    given: Any = {"argnums": argnums, "has_aux": has_aux, "holomorphic": holomorphic, "argnames": argnames}
+    return wrap_like(f, jacfwd(jacrev(f, **given), **given), hessian, **given)
 
 
 @hides_frames

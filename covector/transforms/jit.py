@@ -17,7 +17,7 @@ from covector.core.jaxpr import Jaxpr, program_axes, program_has_effects
 from covector.core.keys import names_in
 from covector.core.memory import own_results
 from covector.core.primitive import TracerBase
-from covector.core.pytrees import flatten_call, tree_flatten, tree_paths, tree_structure, tree_unflatten
+from covector.core.pytrees import flatten_call, tree_flatten, tree_structure, tree_unflatten
 from covector.core.tracebacks import hides_frames
 from covector.passes.clean import clean
 from covector.passes.overwriting import has_own_outputs
@@ -160,8 +160,7 @@ def jit(
         found = traced_alone(f, call, who)
         return Lowered(who.name, found.jaxpr, tree_structure(call.dynamic), found.out_tree.child(0), backend)
 
-    again = partial(jit, static_argnums=static_argnums, static_argnames=static_argnames, backend=backend)
-    wrapper = wrap_like(f, jitted, "jit", again)
+    wrapper = wrap_like(f, jitted, jit, static_argnums=static_argnums, static_argnames=static_argnames, backend=backend)
     wrapper.snapshot = True
     wrapper.cache_size = lambda: len(entries())  # type: ignore[attr-defined]
     wrapper.clear_cache = cache.clear  # type: ignore[attr-defined]
@@ -186,7 +185,7 @@ def _avals(leaves: list[Any], tree: Any, f: Any, who: str) -> list[Any]:
     try:
         return [typeof(leaf) if type(leaf) is not int else type_of_argument(leaf) for leaf in leaves]
     except TypeError:
-        check_leaves(leaves, lambda: tree_paths(tree), who, partial(argument_of, f))
+        check_leaves(leaves, tree, who, partial(argument_of, f))
         raise
 
 

@@ -24,11 +24,9 @@ def is_integer(x: Any) -> bool:
 
 def count(x: Any, what: str, who: str, least: int = 0) -> int:
     """An option that says how many."""
-    if not is_integer(x):
-        if issubclass(type(x), np.ndarray) and x.shape == () and x.dtype.kind in "iu":
-            return count(x[()], what, who, least)
-        raise refused(what, x, who, f"pass an integer of at least {least}")
-    if x < least:
+    if issubclass(type(x), np.ndarray) and x.shape == () and x.dtype.kind in "iu":
+        x = x[()]
+    if not is_integer(x) or x < least:
         raise refused(what, x, who, f"pass an integer of at least {least}")
     return operator.index(x)
 

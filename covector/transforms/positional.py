@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from covector.core import errors
-from covector.transforms.arguments import function_name
+from covector.transforms.arguments import function_name, positional_names, signature_of
 
 
 class Positional:
@@ -17,15 +17,10 @@ class Positional:
 
     def __init__(self, fun: Callable[..., Any]):
         self.name = function_name(fun)
-        self.signature: inspect.Signature | None
-        try:
-            self.signature = None if isinstance(fun, np.ufunc) else inspect.signature(fun)  # that of a ufunc has ``out``
-        except (TypeError, ValueError):
-            self.signature = None
-        parameters = [] if self.signature is None else list(self.signature.parameters.values())
-        positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-        self.names = [p.name for p in positional]
-        self.variadic = self.signature is None or any(p.kind is p.VAR_POSITIONAL for p in parameters)
+        self.signature = None if isinstance(fun, np.ufunc) else signature_of(fun)  # that of a ufunc has ``out``
+        self.names = positional_names(self.signature)
+        kinds = [] if self.signature is None else [p.kind for p in self.signature.parameters.values()]
+        self.variadic = self.signature is None or inspect.Parameter.VAR_POSITIONAL in kinds
 
     def __call__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
         if not kwargs and (self.signature is None or len(args) >= len(self.names)):

@@ -7,20 +7,19 @@ from functools import partial
 from typing import Any, Literal, overload
 
 from covector.core import errors
-from covector.core.avals import typeof
 from covector.core.jaxpr import Jaxpr
-from covector.core.pytrees import tree_flatten, tree_unflatten
+from covector.core.pytrees import tree_unflatten
 from covector.core.tracebacks import hides_frames
 from covector.interpreters.evaluate import eval_jaxpr
 from covector.transforms.arguments import (
     Transformed,
     check_callable,
     check_functions,
-    flatten_values,
     function_name,
     given_avals,
     same_tree,
     transformed,
+    typed_values,
     wrap_like,
 )
 from covector.transforms.caches import Traced
@@ -79,14 +78,14 @@ def make_jaxpr(
         found = traced_alone(f, statics.call_of(args, kwargs, who.name), who)
         return (found.jaxpr, found.shapes) if return_shape else found.jaxpr
 
-    again = partial(make_jaxpr, static_argnums=static_argnums, return_shape=return_shape, static_argnames=static_argnames)
-    return wrap_like(f, jaxpr_maker, "make_jaxpr", again)
+    given = {"static_argnums": static_argnums, "return_shape": return_shape, "static_argnames": static_argnames}
+    return wrap_like(f, jaxpr_maker, make_jaxpr, **given)
 
 
 def traced_call(f: Callable[..., Any], call: StaticCall, who: Transformed) -> Traced:
     """Trace a call with arguments that are values or avals."""
-    leaves, treedef = tree_flatten(call.dynamic)
-    return trace(partial(call.apply, f), treedef, given_avals(leaves, call.dynamic, who.name), who)
+    avals, treedef = given_avals(call.dynamic, who.name)
+    return trace(partial(call.apply, f), treedef, avals, who)
 
 
 def traced_alone(f: Callable[..., Any], call: StaticCall, who: Transformed) -> Traced:
@@ -159,8 +158,8 @@ def closure_convert(fun: Callable[..., Any], *example_args: Any) -> tuple[Callab
 def converted_closure(fun: Callable[..., Any], example_args: Any, what: str) -> tuple[Callable[..., Any], Traced]:
     """The function with what it closes over as further arguments, and its program."""
     who = transformed(what, fun)
-    leaves, treedef = flatten_values(example_args, who.name)
-    traced = trace(fun, treedef, [typeof(x) for x in leaves], who)
+    _, treedef, avals = typed_values(list(example_args), who.name)
+    traced = trace(fun, treedef, avals, who)
     n, n_consts = len(example_args), len(traced.hoisted)
     jaxpr, out_tree = traced.jaxpr, traced.out_tree  # not the traced values: they come as arguments
     name = f"the converted {function_name(fun)}"

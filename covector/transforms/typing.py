@@ -26,16 +26,12 @@ class JittedFunction(Protocol[P, R_co]):
 
     def cache_size(self) -> int:
         """How many programs are kept."""
-        ...
 
     def clear_cache(self) -> None:
         """Forget all programs."""
-        ...
 
     def explain(self) -> str:
         """For each trace what was new about the arguments."""
-        ...
 
     def lower(self, *args: Any, **kwargs: Any) -> Lowered:
         """The program for arguments of these types (values or avals)."""
-        ...

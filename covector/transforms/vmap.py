@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import operator
 from collections.abc import Callable, Hashable
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -81,7 +80,7 @@ def vmap(
     def vmapped(*args: Any, **kwargs: Any) -> Any:
         leaves, treedef = tree_flatten([args, kwargs] if kwargs else args)
         dims = _input_dims(in_axes, args, kwargs, leaves, who.name)
-        size = _batch_size(leaves, dims, axis_size, lambda: tree_paths([args, kwargs]), who.name)
+        size = _batch_size(leaves, dims, axis_size, args, kwargs, who.name)
 
         def flat(*tracers: Any) -> Any:
             if not kwargs:
@@ -107,7 +106,7 @@ def vmap(
         return tree_unflatten(out_tree, own_results(outs, leaves))[0]
 
     made = {"in_axes": in_axes, "out_axes": out_axes, "axis_name": axis_name, "axis_size": axis_size, "branches": branches}
-    return wrap_like(f, vmapped, "vmap", partial(vmap, **made))
+    return wrap_like(f, vmapped, vmap, **made)
 
 
 def _check_axes(axes: Any, what: str) -> None:
@@ -174,9 +173,7 @@ def _named(path: str) -> str:
     return f"{'argument' if kind == '0' else 'keyword argument'} {name}{inside}"
 
 
-def _batch_size(
-    leaves: list[Any], dims: list[int | None], axis_size: int | None, paths: Callable[[], list[str]], who: str
-) -> int:
+def _batch_size(leaves: list[Any], dims: list[int | None], axis_size: int | None, args: Any, kwargs: Any, who: str) -> int:
     if len(leaves) == 1 and dims[0] is not None and axis_size is None:
         return leaves[0].shape[dims[0]]  # type: ignore[no-any-return]
     sizes = {i: shape_of(leaf)[d] for i, (leaf, d) in enumerate(zip(leaves, dims, strict=True)) if d is not None}
@@ -189,7 +186,7 @@ def _batch_size(
             why="nothing tells the size of the batch",
             fix="give axis_size, or an axis in in_axes for at least one argument",
         )
-    names = paths()
+    names = tree_paths([args, kwargs])
     listed = [f"{_named(names[i])} has size {n} along axis {dims[i]} ({typeof(leaves[i])})" for i, n in sizes.items()]
     if axis_size is not None:
         listed.append(f"axis_size is {axis_size}")
