@@ -12,6 +12,7 @@ Keys, bits, uniform numbers, integers and permutations are JAX's to the bit.
 from covector.primitives.math import special_functions as _special_functions
 from covector.random.continuous import (
     cauchy,
+    double_sided_maxwell,
     exponential,
     gumbel,
     laplace,
@@ -42,6 +43,7 @@ from covector.random.rejection import (
     generalized_normal,
     geometric,
     loggamma,
+    multinomial,
     poisson,
     t,
 )
@@ -59,6 +61,7 @@ __all__ = [
     "choice",
     "clone",
     "dirichlet",
+    "double_sided_maxwell",
     "exponential",
     "f",
     "fold_in",
@@ -73,6 +76,7 @@ __all__ = [
     "logistic",
     "lognormal",
     "maxwell",
+    "multinomial",
     "multivariate_normal",
     "normal",
     "orthogonal",

@@ -229,6 +229,23 @@ def maxwell(key: Any, shape: Shape = (), dtype: Any = np.float64) -> Any:
     return np.sqrt(np.sum(drawn * drawn, axis=-1))
 
 
+def double_sided_maxwell(key: Any, loc: Any, scale: Any, shape: Shape = (), dtype: Any = np.float64) -> Any:
+    """Numbers around ``loc``, whose distance from it is a number of the Maxwell distribution times ``scale``.
+
+    The parameters broadcast to ``(*shape, *their shape)``.
+
+    Example:
+        >>> from covector.random import key
+        >>> double_sided_maxwell(key(0), 1.0, 2.0, 2).shape
+        (2,)
+    """
+    dtype, of_parameters, loc, scale = prepared("double_sided_maxwell", dtype, None, loc, scale)
+    shape = (*as_shape(shape), *of_parameters)
+    first, second = split(key)
+    sign = np.where(unit(second, shape, dtype, "double_sided_maxwell") < 0.5, dtype.type(-1), dtype.type(1))
+    return sign * maxwell(first, shape, dtype) * scale + loc
+
+
 def triangular(key: Any, left: Any, mode: Any, right: Any, shape: Shape | None = None, dtype: Any = np.float64) -> Any:
     """Numbers of the triangular distribution: its density rises from ``left`` to ``mode``, and falls to ``right``.
 

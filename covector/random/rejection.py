@@ -6,13 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from covector.core.avals import shape_of
+from covector.core import errors
+from covector.core.avals import shape_of, typeof
 from covector.primitives.random.sampling import sample_p
 from covector.random.continuous import _exponential, _normal
 from covector.random.keys import as_shape, checked_key, split
 from covector.random.sampling import Shape, float_type, in_dtype, prepared, shape_for, unit
 
 DOUBLE = np.dtype(np.float64)
+COUNT = np.dtype(np.int64)
 
 
 def _drawn(key: Any, distribution: str, parameters: tuple[Any, ...], shape: tuple[int, ...], dtype: Any) -> Any:
@@ -190,9 +192,45 @@ def binomial(key: Any, n: Any, p: Any, shape: Shape | None = None, dtype: Any = 
         (4,)
     """
     shape = shape_for(shape, n, p, function="binomial")
-    counts, chance = np.astype(np.asarray(n), np.int64), in_dtype(p, DOUBLE)
+    counts, chance = in_dtype(n, COUNT), in_dtype(p, DOUBLE)
     drawn = _drawn(checked_key(key, "binomial"), "binomial", (counts, chance), shape, np.dtype(np.int64))
     return np.astype(drawn, np.dtype(dtype))
+
+
+def multinomial(key: Any, n: Any, p: Any, *, shape: Shape | None = None, dtype: Any = np.float64) -> Any:
+    """How many of ``n`` trials have each of k outcomes, with the probabilities in the last axis of ``p``.
+
+    Each count is one of the binomial distribution, given those before it.
+
+    Args:
+        key: a key.
+        n: numbers of trials.
+        p: probabilities ``f[..., k]``; what they add up to is taken for 1.
+        shape: the shape of the result, which ends with k; by default that to which n and p broadcast.
+        dtype: of the result.
+
+    Example:
+        >>> from covector.random import key
+        >>> float(np.sum(multinomial(key(0), 10, np.array([0.2, 0.3, 0.5]))))
+        10.0
+    """
+    size = shape_of(p)[-1:]
+    if not size:
+        what = f"covector.random.multinomial got probabilities p of type {typeof(p)}, without an axis of outcomes."
+        raise errors.ArgumentError(what, fix="give an array with a probability for each outcome in its last axis")
+    given = None if shape is None else as_shape(shape)
+    if given is not None and given[-1:] != size:
+        what = f"covector.random.multinomial got shape={given} for {size[0]} outcomes."
+        raise errors.ArgumentError(what, fix=f"give a shape that ends with {size[0]}, or leave it out")
+    chances = in_dtype(p, DOUBLE)
+    batch = shape_for(given and given[:-1], n, chances[..., 0], function="multinomial")
+    rest = np.flip(np.cumsum(np.flip(chances, -1), -1), -1)
+    ratios = np.where(rest > 0, chances / np.where(rest > 0, rest, 1), 0)
+    left, counts = np.broadcast_to(in_dtype(n, COUNT), batch), []
+    for i, own_key in enumerate(split(key, max(size[0] - 1, 1))[: size[0] - 1]):
+        counts.append(binomial(own_key, left, np.minimum(ratios[..., i], 1), batch, np.int64))
+        left = left - counts[-1]
+    return np.astype(np.stack([*counts, left], axis=-1), np.dtype(dtype))
 
 
 def geometric(key: Any, p: Any, shape: Shape | None = None, dtype: Any = np.int64) -> Any:

@@ -124,6 +124,7 @@ DISTRIBUTIONS = {
     "rayleigh": (lambda k: random.rayleigh(k, 2.0, N), stats.rayleigh(scale=2)),
     "lognormal": (lambda k: random.lognormal(k, 0.5, N), stats.lognorm(0.5)),
     "maxwell": (lambda k: random.maxwell(k, N), stats.maxwell()),
+    "double_sided_maxwell": (lambda k: np.abs(random.double_sided_maxwell(k, 1.0, 2.0, N) - 1), stats.maxwell(scale=2)),
     "triangular": (lambda k: random.triangular(k, -1.0, 0.0, 3.0, N), stats.triang(0.25, -1, 4)),
     "wald": (lambda k: random.wald(k, 2.0, N), stats.invgauss(2.0)),
     "gamma": (lambda k: random.gamma(k, 0.4, N), stats.gamma(0.4)),
@@ -153,6 +154,10 @@ COUNTS = {
     "categorical": (lambda k: random.categorical(k, np.log(CHANCES), shape=N), stats.rv_discrete(values=(range(4), CHANCES))),
     "choice": (lambda k: random.choice(k, 4, N, p=CHANCES), stats.rv_discrete(values=(range(4), CHANCES))),
     "bernoulli": (lambda k: random.bernoulli(k, 0.3, N), stats.bernoulli(0.3)),
+    **{
+        f"multinomial{i}": (lambda k, i=i: random.multinomial(k, 6, CHANCES, shape=(N, 4))[:, i], stats.binom(6, CHANCES[i]))
+        for i in range(4)
+    },
 }
 
 
@@ -208,7 +213,19 @@ PARAMETERS = {
     "lognormal": (lambda k, p: random.lognormal(k, p, 3), 0.5),
     "triangular": (lambda k, p: random.triangular(k, p, 1.0, 2.0, 3), 0.5),
     "multivariate_normal": (lambda k, p: random.multivariate_normal(k, np.zeros(2), MATRIX * p), 2.0),
+    "double_sided_maxwell": (lambda k, p: random.double_sided_maxwell(k, p, p * p, 3), 0.5),
 }
+
+
+def test_counts_of_outcomes_add_up_and_go_together():
+    n, p = np.array([0, 5, 40]), np.array([[0.2, 0.8, 0.0], [0.0, 0.0, 1.0], [0.5, 0.25, 0.25]])
+    drawn = random.multinomial(random.key(0), n, p, shape=(500, 3, 3), dtype=np.int64)
+    assert drawn.dtype == np.int64
+    np.testing.assert_array_equal(drawn.sum(-1), np.broadcast_to(n, (500, 3)))
+    assert not drawn[:, 0].any() and (drawn[:, 1] == [0, 0, 5]).all()
+    covariance = np.cov(drawn[:, 2].T)
+    np.testing.assert_allclose(covariance, 40 * (np.diag(p[2]) - np.outer(p[2], p[2])), atol=1.5)
+    assert random.multinomial(random.key(0), 7, np.ones(1)).tolist() == [7.0]
 
 
 @pytest.mark.parametrize("name", PARAMETERS)
@@ -256,6 +273,8 @@ def test_the_gradient_of_an_expectation():
         (lambda k: random.choice(k, 3, 4, p=np.ones(2)), r"p of shape \(2,\) for 3 elements"),
         (lambda k: random.bits(k, 3, np.int32), "bits got dtype=int32.*unsigned"),
         (lambda k: random.categorical(k, np.zeros((2, 3)), shape=4), "categorical got shape"),
+        (lambda k: random.multinomial(k, 3, 0.5), r"multinomial got probabilities p of type weak_f64\[\]"),
+        (lambda k: random.multinomial(k, 3, CHANCES, shape=(2, 3)), r"multinomial got shape=\(2, 3\) for 4 outcomes"),
     ],
 )
 def test_errors(call, text):
