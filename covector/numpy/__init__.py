@@ -78,6 +78,9 @@ WITHOUT_ARRAYS = """
 """.split()
 """What is NumPy's and never meets a traced value: functions that make arrays or ask about types, dtypes and constants."""
 
+WRITERS = {"copyto", "fill_diagonal", "place", "put", "put_along_axis", "putmask"}
+"""What writes into its argument: on traced values an error that says what to call instead."""
+
 MODULES = ("emath", "fft", "linalg", "special")
 
 __array_api_version__ = _API_VERSIONS[-1]
@@ -100,7 +103,7 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     """What works on traced values, or is needed beside them."""
-    dispatched = {name for name, value in vars(_numpy).items() if callable(value) and _has_meaning(value)}
+    dispatched = {name for name, value in vars(_numpy).items() if callable(value) and _has_meaning(value)} - WRITERS
     return sorted({*dispatched, *OWN, *WITHOUT_ARRAYS, *MODULES})
 
 

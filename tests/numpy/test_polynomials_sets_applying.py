@@ -10,6 +10,9 @@ from transformed import agree, check, same
 
 import covector
 from covector.core import errors
+from covector.core.avals import typeof
+from covector.core.pytrees import tree_leaves
+from covector.testing import check_function
 
 RNG = np.random.default_rng(0)
 P, Q = np.array([2.0, -1.0, 0.5, 3.0]), np.array([1.5, 0.25])
@@ -176,3 +179,27 @@ def test_histograms_of_several_variables() -> None:
         covector.jit(lambda x: np.histogramdd(x, (2, 3)))(np.ones((3, 3)))
     with pytest.raises(ValueError, match="must have the same length"):
         covector.jit(lambda x: np.histogram2d(x, x[1:]))(x)
+
+
+@pytest.mark.parametrize("density", [False, True])
+def test_derivatives_of_histograms(density: bool) -> None:
+    """The edges of equal bins move with the extreme values, densities with the edges, counts with the weights."""
+    y = np.array([1.3, -2.0, 0.4, -1.6, 0.9, -1.1, 1.9, -0.8, -0.1])  # none is near an edge
+    x, w = np.stack([y, np.roll(y, 4)]), RNG.uniform(0.5, 1.5, size=9)
+    edges, known = np.array([-3.0, -0.5, 0.2, 2.0]), {"batch": False, "staged": False}
+    functions: list[tuple[Any, tuple[Any, ...]]] = [
+        (lambda x: np.histogram(x, 4, density=density), (y,)),
+        (lambda x, w: np.histogram(x, 4, density=density, weights=w), (y, w)),
+        (lambda e: np.histogram(y, e, density=density), (edges,)),
+        (lambda x: np.histogram_bin_edges(x, 3), (y,)),
+        (lambda x, w: np.histogram2d(x[0], x[1], 3, density=density, weights=w), (x, w)),
+        (lambda x, w: np.histogram2d(x, y, (2, edges), density=density, weights=w), (y[::-1].copy(), w)),
+        (lambda x, w, e: np.histogramdd((x, y, x), (2, e, 3), density=density, weights=w), (y[::-1].copy(), w, edges)),
+        (lambda x: np.histogramdd(x, 2, density=density), (x.T,)),
+    ]
+    for f, args in functions:
+        same(covector.jvp(f, args, args)[0], f(*args), rtol=1e-13)
+        check_function(lambda *a: [v for v in tree_leaves(f(*a)) if typeof(v).dtype.kind in "fc"], args, order=1, **known)  # noqa: B023
+    same(covector.jvp(lambda x: np.histogram(x, 3)[1], (y,), (np.ones(9),))[1], np.ones(4))
+    moved = lambda e, w: np.histogram(y, 4, (e[0], e[1]), density, w)[1]
+    same(covector.jvp(moved, (np.array([-4.0, 4.0]), w), (np.array([1.0, 0.0]), w))[1], np.array([1.0, 0.75, 0.5, 0.25, 0.0]))
