@@ -21,13 +21,17 @@ from covector.core.kinds import Reduction
 from covector.core.primitive import Primitive
 from covector.core.tracer import OUR_OPERANDS, UFUNCS, foreign_override, register_ufunc_method, unsupported
 from covector.numpy.inplace import Probe, is_augmented_assignment, note_references, written_into_array
+from covector.numpy.outputs import computed_into, is_temporary
+from covector.numpy.outputs import note_references as note_references_to_out
 from covector.numpy.reductions import (
     NO_VALUE,
     all_,
     any_,
+    as_mask,
     cummax,
     cummin,
     logsumexp,
+    masked,
     max_,
     min_,
     prod,
@@ -56,13 +60,18 @@ def ufunc_method(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]
                     return references
                 if is_augmented_assignment(sys._getframe(2)):
                     return written_into_array(ufunc, out[0], references, lambda: method(ufunc, *inputs, **options))
+            references = sys.getrefcount(out[0]) if name == "__call__" and out is not None and len(out) == 1 else 0
+            if type(inputs[-1]) is Probe:
+                return references
             for x in (*inputs, *(out or ())):
                 if type(x) not in OUR_OPERANDS and x is not None and foreign_override(x):
                     return NotImplemented
-            if any(x is not None for x in out or ()):
-                raise _written(f"numpy.{ufunc.__name__}", "use the returned value: y = np.f(x) instead of np.f(x, out=y)")
             for option in IGNORED_OPTIONS:
                 options.pop(option, None)
+            if any(x is not None for x in out or ()):
+                if references and is_temporary(ufunc, out[0], references, sys._getframe(2)):
+                    return computed_into(ufunc, out[0], lambda xs, rest: method(ufunc, *xs, **rest), inputs, **options)
+                raise _written(f"numpy.{ufunc.__name__}", "use the returned value: y = np.f(x) instead of np.f(x, out=y)")
             return method(ufunc, *inputs, **options)
 
         register_ufunc_method(name, checked)
@@ -130,13 +139,15 @@ def _resolved_dtypes(ufunc: np.ufunc, inputs: Any, dtype: Any = None, casting: A
 
 
 note_references()
+note_references_to_out()
 
 # --- reduce -----------------------------------------------------------------------------------------------------------
 
 
-def _accumulator(ufunc: np.ufunc, dtype: Any) -> Any:
-    """The dtype in which a ufunc with two arguments reduces values of a dtype; raises TypeError if it cannot."""
-    return ufunc.resolve_dtypes((None, np.dtype(dtype), None), reduction=True)[-1]
+def _accumulator(ufunc: np.ufunc, dtype: Any, asked: Any = None) -> Any:
+    """The dtype in which a ufunc with two arguments reduces values of a dtype, or that is asked for; TypeError if it cannot."""
+    options: Any = {} if asked is None else {"signature": (np.dtype(asked), None, None), "casting": "unsafe"}
+    return ufunc.resolve_dtypes((None, np.dtype(dtype), None), reduction=True, **options)[-1]
 
 
 def _logaddexp_reduce(a: Any, axis: Any = 0, keepdims: bool = False, where: Any = True) -> Any:
@@ -171,23 +182,39 @@ def _slices(a: Any, axis: int) -> list[Any]:
     return [front[i] for i in range(shape_of(front)[0])]
 
 
+def _all_slices(a: Any, axes: tuple[int, ...]) -> list[Any]:
+    """The parts of ``a`` along several axes, the last axis the fastest, as NumPy goes."""
+    slices = [a]
+    for gone, axis in enumerate(axes):
+        slices = [part for whole in slices for part in _slices(whole, axis - gone)]
+    return slices
+
+
+def _no_identity(ufunc: np.ufunc) -> ValueError:
+    return ValueError(f"zero-size array to reduction operation {ufunc.__name__} which has no identity")
+
+
 def _folded(ufunc: np.ufunc) -> Callable[..., Any]:
     """The reduction by any ufunc of two arguments: applied to one slice after another, so a program of that length."""
 
-    def fold(a: Any, axis: Any = 0, keepdims: bool = False, initial: Any = NO_VALUE) -> Any:
+    def fold(a: Any, axis: Any = 0, keepdims: bool = False, initial: Any = NO_VALUE, where: Any = True) -> Any:
         axes = reduce_axes(axis, len(shape_of(a)))
         dtype = _accumulator(ufunc, dtype_of(a))
         if len(axes) > 1 and ufunc.identity is None:
             raise ValueError(f"reduction operation {ufunc.__name__!r} is not reorderable, so at most one axis may be specified")
-        slices = [convert_to(a, dtype)]
-        for gone, axis in enumerate(axes):  # the last axis the fastest, as NumPy goes
-            slices = [part for whole in slices for part in _slices(whole, axis - gone)]
-        if initial is not NO_VALUE or ufunc.identity is not None:
-            first = convert_to(as_array(ufunc.identity if initial is NO_VALUE else initial), dtype)
-            slices.insert(0, np.broadcast_to(first, reduced_shape(a, axes)))
+        slices = _all_slices(convert_to(a, dtype), axes)
+        start = ufunc.identity if initial is NO_VALUE else initial
+        if start is not None:
+            slices.insert(0, np.broadcast_to(convert_to(as_array(start), dtype), reduced_shape(a, axes)))
         if not slices:
-            raise ValueError(f"zero-size array to reduction operation {ufunc.__name__} which has no identity")
-        out = functools.reduce(ufunc, slices)
+            raise _no_identity(ufunc)
+        if where is True:
+            out = functools.reduce(ufunc, slices)
+        else:
+            out = slices[0]
+            masks = _all_slices(np.broadcast_to(as_mask(where, shape_of(a)), shape_of(a)), axes)
+            for part, mask in zip(slices[1:], masks, strict=True):
+                out = np.where(mask, ufunc(out, np.where(mask, part, np.ones((), dtype))), out)
         return keep_axes(out, a, axes) if keepdims else out
 
     return fold
@@ -200,20 +227,46 @@ def _can_fold(ufunc: np.ufunc) -> bool:
 
 
 @ufunc_method("reduce")
-def reduce(ufunc: np.ufunc, array: Any, axis: Any = 0, dtype: Any = None, keepdims: Any = False, **options: Any) -> Any:
+def reduce(
+    ufunc: np.ufunc,
+    array: Any,
+    axis: Any = 0,
+    dtype: Any = None,
+    keepdims: Any = False,
+    initial: Any = NO_VALUE,
+    where: Any = True,
+) -> Any:
     """``ufunc.reduce(array, axis=0, dtype=None, keepdims=False, initial=…, where=…)``."""
     function = REDUCE.get(ufunc) or (_folded(ufunc) if _can_fold(ufunc) else None)
     if function is None:
         raise _no_method(ufunc, "reduce")
-    array = as_array(array)
+    array, options = as_array(array), {}
     if dtype is not None:
+        _accumulator(ufunc, dtype_of(array), dtype)
         array = convert_to(array, np.dtype(dtype))
         options.update({"dtype": dtype} if function in (sum_, prod) else {})
-    options = {name: v for name, v in options.items() if v is not NO_VALUE and not (name == "where" and v is True)}
-    unknown = [name for name in options if name not in inspect.signature(function).parameters]
-    if unknown:
-        raise unsupported(ufunc, f"reduce(…, {unknown[0]}=…)")
-    return function(array, axis=axis, keepdims=keepdims, **options)
+    if where is not True and (initial is None or (initial is NO_VALUE and ufunc.identity is None)):
+        raise ValueError(
+            f"reduction operation {ufunc.__name__!r} does not have an identity, so to use a where mask one has to specify"
+            " 'initial'"
+        )
+    if initial is None and 0 in shape_of(array) and 0 not in reduced_shape(array, axis):
+        raise _no_identity(ufunc)
+    takes = inspect.signature(function).parameters
+    if where is not True:
+        if "where" not in takes and ufunc.identity is None:
+            function = _folded(ufunc)
+            takes = inspect.signature(function).parameters
+        if "where" in takes:
+            options["where"] = where
+        else:
+            array = masked(array, where, np.asarray(ufunc.identity).astype(dtype_of(array)))
+    if initial is NO_VALUE or (initial is None and ufunc in REDUCE):
+        return function(array, axis=axis, keepdims=keepdims, **options)
+    if "initial" in takes:
+        return function(array, axis=axis, keepdims=keepdims, initial=initial, **options)
+    result = function(array, axis=axis, keepdims=keepdims, **options)
+    return ufunc(convert_to(as_array(initial), dtype_of(result)), result)
 
 
 def _no_method(ufunc: np.ufunc, method: str) -> errors.UnsupportedFunctionError:
@@ -244,6 +297,7 @@ def accumulate(ufunc: np.ufunc, array: Any, axis: Any = 0, dtype: Any = None) ->
     if not shape_of(array):
         raise TypeError("cannot accumulate on a scalar")
     if dtype is not None:
+        _accumulator(ufunc, dtype_of(array), dtype)
         array = convert_to(array, np.dtype(dtype))
     if function is None:
         axis = canonical_axis(axis, len(shape_of(array)))
@@ -282,8 +336,12 @@ def outer(ufunc: np.ufunc, a: Any, b: Any, **options: Any) -> Any:
 
 def at(ufunc: np.ufunc, a: Any, indices: Any, b: Any = None, **options: Any) -> Any:
     """``ufunc.at`` writes in place, which traced values cannot."""
-    method = {"subtract": "subtract", "multiply": "multiply", "minimum": "min", "maximum": "max"}.get(ufunc.__name__, "add")
-    raise _written(f"numpy.{ufunc.__name__}.at", f"a = covector.at(a)[indices].{method}(b)")
+    name = {"minimum": "min", "maximum": "max"}.get(ufunc.__name__, ufunc.__name__)
+    if name in ("add", "subtract", "multiply", "divide", "power", "min", "max"):
+        raise _written(f"numpy.{ufunc.__name__}.at", f"a = covector.at(a)[indices].{name}(b)")
+    value = "a[indices]" if b is None else "a[indices], b"
+    fix = f"a = covector.at(a)[indices].set(np.{ufunc.__name__}({value})), where no place comes twice"
+    raise _written(f"numpy.{ufunc.__name__}.at", fix)
 
 
 register_ufunc_method("at", at)

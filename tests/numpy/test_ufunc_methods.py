@@ -51,9 +51,93 @@ def test_reduce_options() -> None:
     for ufunc in (np.logical_and, np.logical_or):
         agree(lambda x: ufunc.reduce(x, where=MASK), X)  # noqa: B023
     check(lambda x: np.logaddexp.reduce(x, axis=1), X)
-    with pytest.raises(errors.UnsupportedFunctionError, match="initial"):
-        covector.jit(lambda x: np.logaddexp.reduce(x, initial=1.0))(X)
     same(covector.jit(lambda m: np.add.reduce(X, where=m))(MASK), np.add.reduce(X, where=MASK))
+
+
+STARTS = [
+    np.add, np.multiply, np.maximum, np.fmin, np.logical_and, np.logical_xor, np.logaddexp, np.hypot, np.logaddexp2, np.power,
+    np.subtract, np.divide, np.copysign, np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.gcd, np.lcm, np.floor_divide,
+]  # fmt: skip
+
+
+@named(STARTS)
+def test_reductions_with_a_start_and_a_mask(ufunc: np.ufunc) -> None:
+    of_integers = ufunc in (np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.gcd, np.lcm)
+    mask = MASK.copy()
+    mask[:, 2] = False
+    for x in (INTS % 7 + 1, (INTS % 7 + 1).astype(np.uint8), *([] if of_integers else [np.abs(X) + 0.5])):
+        start = x[0, 0]
+        agree(lambda x: ufunc.reduce(x, initial=start), x)  # noqa: B023
+        agree(lambda x: ufunc.reduce(x, initial=None), x)
+        agree(lambda x: ufunc.reduce(x, initial=None), x[:0])
+        agree(lambda x: ufunc.reduce(x, where=mask), x)
+        agree(lambda x: ufunc.reduce(x, where=mask, initial=None), x)
+        agree(lambda x: ufunc.reduce(x, 0, where=mask, initial=start), x)  # noqa: B023
+        agree(lambda x: ufunc.reduce(x, 0, keepdims=True, where=mask[0], initial=start), x)  # noqa: B023
+    if not of_integers:
+        x = np.abs(X) + 0.5
+        check(lambda x: ufunc.reduce(x[1:], 0, where=mask[1:], initial=x[0, 1]) * 1.0, x)
+        expected = ufunc.reduce(x, 0, where=mask, initial=1.5)
+        same(covector.jit(lambda m: ufunc.reduce(x, 0, where=m, initial=1.5))(mask), expected)
+
+
+def test_a_dtype_in_which_nothing_is_computed() -> None:
+    for method in (np.float_power.reduce, np.float_power.accumulate):
+        agree(lambda x: method(x, dtype=np.float32), np.abs(X))  # noqa: B023
+
+
+def buffer() -> Any:
+    return np.full(4, -1.0)
+
+
+HELD = np.zeros(4)
+
+
+def test_out_that_is_known_to_the_call_alone() -> None:
+    x, y = np.array([1.0, 2.0, 3.0, 0.5]), np.array([1.0, 0.0, 2.0, 0.0])
+    calls = [
+        lambda x, y: np.divide(x, y, out=np.zeros_like(x), where=y > 0.5),
+        lambda x, y: np.log(y, where=y > 0.5, out=buffer()) + x,
+        lambda x, y: np.log(y, buffer(), where=y > 0.5) * x,
+        lambda x, y: np.add(x, y[0], out=np.zeros((2, 4))),
+        lambda x, y: np.arccosh(x, out=np.zeros(4), where=x > 1.5),
+        lambda x, y: np.sqrt(y, out=np.zeros(4), where=y > 0.5, casting="unsafe"),
+        lambda x, y: scipy.special.gammaln(x, out=np.zeros(4)) + y,
+        lambda x, y: np.multiply(x, y, out=np.zeros(4, np.float32)),
+        lambda x, y: np.add(x > 1, y > 0, out=np.zeros(4)) * x,
+    ]
+    for f in calls:
+        agree(f, x, y)
+    for f in calls[:5]:
+        check(f, x, y)
+
+
+def test_out_that_others_may_know_is_refused() -> None:
+    args, options, again = (X[0], np.zeros(4)), {"out": np.zeros(4)}, functools.partial(np.sin, out=np.zeros(4))
+
+    def named(x: Any) -> Any:
+        mine = np.zeros(4)
+        return np.sin(x, out=mine)
+
+    def given(x: Any, out: Any) -> Any:
+        return np.sin(x, out=out)
+
+    calls = [
+        named, again, lambda x: given(x, np.zeros(4)), lambda x: np.sin(x, out=HELD), lambda x: np.sin(x, out=HELD[:]),
+        lambda x: np.sin(x, out=HELD.reshape(4)), lambda x: np.sin(x, **options), lambda x: np.add(x, *args),
+        lambda x: np.sin(x, out=(np.zeros(4),)), lambda x: list(map(np.sin, [x], [np.zeros(4)])),
+        lambda x: np.sin(x, out=np.frombuffer(bytearray(32))), lambda x: np.sin(x, out=x), lambda x: np.sin(HELD, out=x),
+        lambda x: np.modf(x, np.zeros(4), np.zeros(4)),
+    ]  # fmt: skip
+    for f in calls:
+        for transform in (covector.jit, covector.vmap, lambda f: lambda x: covector.vjp(f, x)):
+            with pytest.raises(errors.InPlaceWriteError):
+                transform(f)(X if transform is covector.vmap else X[0])
+    assert not HELD.any()
+    with pytest.raises(errors.InPlaceWriteError, match=r"cannot cast its output from dtype\('float64'\) to dtype\('int64'\)"):
+        covector.jit(lambda x: np.sin(x, out=np.zeros(4, np.int64)))(X[0])
+    with pytest.raises(ValueError, match=r"non-broadcastable output operand|cannot be broadcast"):
+        covector.jit(lambda x: np.sin(x, out=np.zeros(1)))(X[0])
 
 
 @named(sorted((f for f in UFUNCS if f.nin == 2 and f.nout == 1 and not f.signature), key=lambda f: f.__name__))
@@ -134,7 +218,7 @@ def test_at_is_refused() -> None:
 
 def test_out_is_refused() -> None:
     for f in (
-        lambda x: np.sin(x, out=np.zeros((3, 4))),
+        lambda x: np.sin(x, out=HELD),
         lambda x: np.add(1, x, out=x),
         lambda x: np.sin(np.ones((3, 4)), out=x),
     ):
