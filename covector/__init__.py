@@ -93,8 +93,9 @@ def __dir__() -> list[str]:
 
 
 def _import_everything() -> None:
-    scipy = importlib.import_module("covector.scipy")
-    for module in sorted({*LAZY.values(), *(f"covector.scipy.{name}" for name in scipy.MODULES)}):
+    lax, scipy = importlib.import_module("covector.lax"), importlib.import_module("covector.scipy")
+    inner = {*(f"covector.scipy.{name}" for name in scipy.MODULES), *(f"covector.lax.{name}" for name in lax.LAZY)}
+    for module in sorted({*LAZY.values(), *inner}):
         importlib.import_module(module)
 
 

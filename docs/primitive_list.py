@@ -137,6 +137,8 @@ scatter_mul(x, values, i1, ...): x multiplied by values there [x]
 scatter_max(x, values, i1, ...): x with the maximum of what is there and the values
 scatter_min(x, values, i1, ...): x with their minimum
 last_write(i1, ...; shape): for each index tuple whether no later one names the same place
+windows(x; lengths, strides, dilations): all windows over the last axes, as further axes
+overlap(w; sizes, strides, dilations): zeros with windows added where they lie; the transpose of `windows`
 
 ## Sorting
 sort(x; axis, kind), argsort(x; axis, kind): np.*

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import builtins
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -16,7 +15,7 @@ from covector.core.avals import dtype_of, shape_of, typeof
 from covector.core.pytrees import tree_map
 from covector.lax.elementwise import convert_element_type
 from covector.lax.loops import scan
-from covector.lax.structure import full, pad
+from covector.lax.structure import full
 from covector.numpy.contraction import LETTERS
 from covector.numpy.indexing import take
 from covector.numpy.registry import as_array
@@ -257,59 +256,6 @@ def batch_matmul(lhs: Any, rhs: Any, precision: Any = None) -> Any:
     (5, 2, 4)
     """
     return np.matmul(lhs, rhs)
-
-
-def padtype_to_pads(
-    in_shape: Sequence[int], window_shape: Sequence[int], window_strides: Sequence[int], padding: Any
-) -> list[tuple[int, int]]:
-    """The widths that ``"VALID"``, ``"SAME"`` and ``"SAME_LOWER"`` stand for.
-
-    >>> padtype_to_pads((5,), (4,), (1,), "SAME")
-    [(1, 2)]
-    """
-    if padding not in ("VALID", "SAME", "SAME_LOWER"):
-        raise ValueError(f"padding is 'VALID', 'SAME' or 'SAME_LOWER'; got {padding!r}")
-    if padding == "VALID":
-        return [(0, 0)] * len(in_shape)
-    pads = []
-    for n, window, stride in zip(in_shape, window_shape, window_strides, strict=True):
-        total = builtins.max(0, (-(-n // stride) - 1) * stride + window - n)
-        pads.append((total // 2, total - total // 2) if padding == "SAME" else (total - total // 2, total // 2))
-    return pads
-
-
-def reduce_window(
-    operand: Any,
-    init_value: Any,
-    computation: Callable[..., Any],
-    window_dimensions: Sequence[int],
-    window_strides: Sequence[int] | None = None,
-    padding: Any = "VALID",
-    base_dilation: Sequence[int] | None = None,
-    window_dilation: Sequence[int] | None = None,
-) -> Any:
-    """Combine the elements of each window by an associative function, as `add`, `max` and `min` are.
-
-    >>> reduce_window(np.arange(4.0), 0.0, np.add, (2,), (2,))
-    array([1., 5.])
-    """
-    ndim = len(window_dimensions)
-    strides = (1,) * ndim if window_strides is None else tuple(window_strides)
-    base = (1,) * ndim if base_dilation is None else tuple(base_dilation)
-    apart = (1,) * ndim if window_dilation is None else tuple(window_dilation)
-    extents = [(w - 1) * d + 1 for w, d in zip(window_dimensions, apart, strict=True)]
-    if isinstance(padding, str):
-        dilated = [builtins.max(0, (n - 1) * d + 1) for n, d in zip(shape_of(operand), base, strict=True)]
-        padding = padtype_to_pads(dilated, extents, strides, padding)
-    x = pad(operand, init_value, [(low, high, d - 1) for (low, high), d in zip(padding, base, strict=True)])
-    for axis, (window, stride, step, extent) in enumerate(zip(window_dimensions, strides, apart, extents, strict=True)):
-        stop = builtins.max(0, shape_of(x)[axis] - extent + 1)
-        before = (builtins.slice(None),) * axis
-        parts = [x[(*before, builtins.slice(i * step, i * step + stop, stride))] for i in range(window)]
-        x = parts[0]
-        for part in parts[1:]:
-            x = computation(x, part)
-    return computation(convert_element_type(init_value, dtype_of(x)), x)
 
 
 __all__ = [n for n in dir() if not n.startswith("_") and getattr(globals()[n], "__module__", "") == __name__]

@@ -7,6 +7,15 @@ p, q, u = np.array([0.3, 1.2, 2.5]), np.array([0.7, 2.1, 0.4]), np.array([0.2, 0
 m, t = np.arange(6.0).reshape(2, 3) ** 1.3 - 2, np.sin(np.arange(24.0)).reshape(2, 3, 4)
 i, j, b = np.array([7, -7, 5]), np.array([2, 2, -3]), np.array([5, -3, 0], np.int32)
 
+image, kernel = np.sin(np.arange(40.0)).reshape(1, 2, 4, 5), np.cos(np.arange(12.0)).reshape(3, 2, 1, 2)
+CONVOLUTIONS = [
+    "(1, 2), 'SAME'",
+    "(2, 1), [(1, -1), (0, 2)], (2, 3), (1, 2)",
+    "(1, 1), 'VALID', None, (1, 2), ('NCHW', 'OIHW', 'HWNC')",
+    "(1, 2), 'SAME_LOWER', dimension_numbers=('NCHW', 'HOIW', 'NWHC'), feature_group_count=2",
+]
+TRANSPOSES = ["(2,), 'SAME'", "(3,), 'VALID', (2,)", "(2,), [(1, 2)]", "(2,), [(1, 0)], use_consistent_padding=True"]
+
 SMOOTH = [
     *((f"lax.{n}(x)", (x,)) for n in "neg abs square reciprocal exp exp2 expm1 sin cos tan sinh cosh tanh asinh atan".split()),
     *((f"lax.{n}(x)", (x,)) for n in "logistic erf erfc bessel_i0e bessel_i1e cbrt sign floor ceil".split()),
@@ -71,6 +80,15 @@ SMOOTH = [
     ("lax.reduce_window(x, -np.inf, lax.max, (2, 2), (1, 1), 'VALID')", (m,)),
     ("lax.reduce_window(x, np.inf, lax.min, (1, 2, 2), (1, 1, 3), [(0, 0), (1, 1), (0, 2)])", (t,)),
     ("lax.reduce_window(x, 0.0, lax.add, (1, 2, 2), (1, 2, 1), 'SAME', (1, 2, 1), (1, 1, 2))", (t,)),
+    ("lax.reduce_window(x, 1.0, lax.mul, (1, 2, 3), (1, 1, 2), 'SAME_LOWER')", (t,)),
+    *((f"lax.conv_general_dilated(x, y, {options})", (image, kernel)) for options in CONVOLUTIONS),
+    ("lax.conv_general_dilated(x, y, (1,), 'SAME', batch_group_count=2)", (t, np.cos(t[:, :, :2]))),
+    ("lax.conv(x, y, (2,), 'SAME')", (t, np.cos(t[:, :, :2]))),
+    ("lax.conv_with_general_padding(x, y, (1,), [(1, 2)], (2,), (2,))", (t, np.cos(t[:, :, :2]))),
+    *((f"lax.conv_transpose(x, y, {options})", (t, np.cos(np.arange(24.0)).reshape(3, 4, 2))) for options in TRANSPOSES),
+    ("lax.conv_transpose(x, y, (2,), 'SAME', transpose_kernel=True)", (t, np.cos(np.arange(24.0)).reshape(3, 2, 4))),
+    ("lax.conv_general_dilated_patches(x, (2, 2), (1, 2), [(0, 1), (1, -1)], (1, 2), (2, 1))", (image,)),
+    ("lax.conv_general_dilated_local(x, y, (1,), 'VALID', (2,))", (t, np.cos(np.arange(36.0)).reshape(2, 6, 3))),
 ]
 """With derivatives."""
 

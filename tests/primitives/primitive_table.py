@@ -14,6 +14,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from covector.primitives.arrays.indexing import span
+from covector.primitives.arrays.windows import window_counts
 from covector.primitives.math.special_functions import TABLE as SPECIAL_FUNCTIONS
 from covector.testing import strategies as cs
 from covector.transforms.checkpoint import checkpoint_policies as policies
@@ -218,6 +219,25 @@ def _scatter(draw: Any, dtype: Any) -> Any:
     own = (*np.broadcast_shapes(*map(np.shape, indices)), *shape[len(indices) :])
     x = np.asarray(draw(cs.arrays(dtype, shape, domain="positive")))
     return (x, draw(cs.arrays(dtype, own, domain="positive", phase=0.6, distinct=True)), *indices), {}
+
+
+def _windowed(draw: Any) -> tuple[tuple[int, ...], dict[str, Any]]:
+    """Sizes of the last axes, and windows of which at least one fits."""
+    lengths, strides, dilations = (tuple(draw(st.integers(1, 3)) for _ in range(k)) for k in [draw(st.integers(1, 2))] * 3)
+    sizes = tuple((n - 1) * d + 1 + draw(st.integers(0, 2)) for n, d in zip(lengths, dilations, strict=True))
+    return sizes, {"lengths": lengths, "strides": strides, "dilations": dilations}
+
+
+def _windows(draw: Any, dtype: Any) -> Any:
+    sizes, params = _windowed(draw)
+    return (draw(cs.arrays(dtype, (*draw(cs.shapes(0, 1, 0, 2)), *sizes))),), params
+
+
+def _overlap(draw: Any, dtype: Any) -> Any:
+    sizes, params = _windowed(draw)
+    lengths = params.pop("lengths")
+    counts = window_counts(sizes, lengths, **params)
+    return (draw(cs.arrays(dtype, (*draw(cs.shapes(0, 1, 0, 2)), *counts, *lengths))),), {"sizes": sizes, **params}
 
 
 def _last_write(draw: Any, dtype: Any) -> Any:
@@ -469,6 +489,8 @@ TABLE: dict[str, Entry] = {
     "scatter_mul": Entry(with_params(_scatter)),
     "scatter_min": Entry(with_params(_scatter)),
     "scatter_max": Entry(with_params(_scatter)),
+    "windows": Entry(with_params(_windows)),
+    "overlap": Entry(with_params(_overlap)),
     "last_write": Entry(with_params(_last_write), (np.int64,)),
     # functions of one number
     **{

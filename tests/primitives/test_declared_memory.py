@@ -40,7 +40,7 @@ DECLARED = [name for name in TABLE if name in Primitive.registry and Primitive.r
 def test_the_vocabulary_declares_what_makes_new_arrays() -> None:
     assert {"add", "sub", "mul", "neg", "div", "abs", "sin", "gather", "concatenate", "select", "reduce_sum"} <= set(DECLARED)
     views = {"reshape", "transpose", "slice", "broadcast_to", "real", "imag", "stop_gradient", "name", "weaken"}
-    views |= {"einsum", "round"}
+    views |= {"einsum", "round", "windows"}
     programs = {"jit", "checkpoint", "cond", "scan", "while"}
     overwriting = {"add_slice", "clear", "erase", "update_slice", "scatter"}
     overwriting |= {f"scatter_{f}" for f in ("add", "mul", "min", "max")}
