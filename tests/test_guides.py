@@ -51,6 +51,12 @@ def test_list_is_current():
     assert LISTED.PAGE.read_text(encoding="utf-8") == LISTED.page(), "run docs/primitive_list.py"
 
 
+def test_coverage_is_current():
+    """In an interpreter of its own, since it imports tests."""
+    run = subprocess.run([sys.executable, "coverage.py", "--check"], cwd=DOCS, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+
+
 @pytest.mark.parametrize("entry", [e for _, entries in LISTED.sections() for e in entries], ids=lambda e: e.name)
 def test_listed_parameters(entry):
     primitive = find_primitive(entry.name)

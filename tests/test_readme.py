@@ -22,7 +22,7 @@ def blocks(language: str, text: str) -> list[str]:
 def test_python_blocks(page: Path):
     text = "\n".join(blocks("pycon", page.read_text(encoding="utf-8")))  # later blocks use what earlier ones define
     test = doctest.DocTestParser().get_doctest(text, {}, page.name, str(page), 0)
-    assert test.examples or page.stem in ("differences-from-jax", "primitive-list")  # tables; the second has a test
+    assert test.examples or page.stem in ("differences-from-jax", "primitive-list", "coverage")  # tables
     report: list[str] = []
     results = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS).run(test, out=report.append)
     assert results.failed == 0, "".join(report)
