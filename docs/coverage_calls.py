@@ -271,6 +271,13 @@ def of_scipy() -> Iterator[tuple[str, Examples]]:
 # --- lax, nn, random --------------------------------------------------------------------------------------------------
 
 
+OF_SHAPES = {
+    *("Any", "conv_dimension_numbers", "conv_general_permutations", "conv_general_shape_tuple", "conv_shape_tuple"),
+    *("conv_transpose_shape_tuple", "reduce_window_shape_tuple", "padtype_to_pads", "broadcast_shapes"),
+}
+"""No functions of arrays."""
+
+
 def of_lax() -> Examples:
     tests = test_module("lax/cases.py")
     found = dict(LAX)
@@ -280,7 +287,7 @@ def of_lax() -> Examples:
             found.setdefault(name, Example(f, tuple(np.asarray(a) for a in args)))
     for name in dir(lax):
         value = getattr(lax, name)
-        if not name.startswith("_") and callable(value) and not isinstance(value, type) and name != "Any":
+        if not name.startswith("_") and callable(value) and not isinstance(value, type) and name not in OF_SHAPES:
             yield name, found.get(name)
 
 
