@@ -19,7 +19,6 @@ TYPED_BEFORE = {
     **dict.fromkeys(("gather", "clear"), "index arrays are parsed against the shape before"),
     **dict.fromkeys(("scatter", "scatter_add", "scatter_mul", "scatter_min", "scatter_max"), "index arrays, as for gather"),
     "last_write": "index arrays, as for gather",
-    "recurrence": "made by derivatives alone, of two arrays of one shape",
     "correlate": "np.correlate puts the longer argument first, and takes vectors alone",
     "argpartition": "kth is checked against the shape before",
 }

@@ -91,8 +91,14 @@ def _recurrence(a: Any, b: Any, *, axis: int, reverse: bool) -> Any:
 
 
 recurrence_p = Primitive("recurrence", Opaque(_recurrence), trusted=True)
-recurrence_p.def_abstract(lambda a, b, *, axis, reverse: b)
 recurrence_p.def_batch(batch_in_front(recurrence_p, axis=lambda axis, size: axis + 1))
+
+
+@recurrence_p.def_abstract
+def _recurrence_type(a: Any, b: Any, *, axis: int, reverse: bool) -> Any:
+    if a.shape != b.shape:
+        raise ValueError(f"recurrence of {a} and {b}: there is a factor for each element")
+    return b
 
 
 @recurrence_p.def_jvp
