@@ -218,3 +218,24 @@ def test_rules_that_branch(f):
     for outer in (cv.grad(lambda xs: np.sum(split(f)(xs))), cv.jacfwd(split(f)), cv.jacrev(split(f))):
         with pytest.raises(cv.errors.TracerBoolConversionError, match=r"vmap[\s\S]*7 examples"):
             outer(XS)
+
+
+def closing_over(y, calls_itself):
+    f = cv.custom_jvp(lambda z: z * z * y)
+    f.defjvp(lambda p, t: (f(p[0]) if calls_itself else p[0] * p[0] * y, 2 * p[0] * y * t[0]))
+    return f
+
+
+@pytest.mark.parametrize("calls_itself", [False, True])
+@pytest.mark.parametrize("derive", [lambda f: f, cv.grad], ids=["value", "grad"])
+def test_rules_that_close_over_a_value_of_the_batch(calls_itself, derive):
+    outer = lambda f, *xs: cv.grad(lambda *xs: np.sum(split(f)(*xs)))(*xs)
+    f = lambda x: derive(closing_over(lax.stop_gradient(np.sin(x)), calls_itself))(-3.0 * x if x < 0 else x)
+    np.testing.assert_allclose(outer(f, XS), [cv.grad(f)(x) for x in XS])
+    g = lambda x: derive(closing_over(np.sin(x), True))(x)
+    for run in (lambda: outer(g, XS), lambda: cv.grad(g)(0.5)):
+        with pytest.raises(cv.errors.CustomRuleError, match=r"closes over a value of type f64.* that is being differ"):
+            run()
+    of_shared = lambda x: np.sum(split(lambda y: derive(closing_over(y, calls_itself))(x))(XS))
+    by_example = lambda x: sum(derive(closing_over(y, calls_itself))(x) for y in XS)
+    np.testing.assert_allclose(cv.grad(of_shared)(2.0), cv.grad(by_example)(2.0))

@@ -194,7 +194,7 @@ class CustomFunctionPrimitive(Primitive):
         if isinstance(trace, BatchTrace):
             if not any(isinstance(trace.lower(a)[0], TracerBase) for a in args):
                 return fun(*args)
-            if rules.fwd is not None and trace in reached_traces(rules):
+            if (rules.fwd is not None or not trace.whole) and trace in reached_traces(rules):
                 return as_equation(args, fun, rules)
             return on_batch(trace, args, fun, rules)
         inner = closed_over_inside(trace, rules)
@@ -203,7 +203,7 @@ class CustomFunctionPrimitive(Primitive):
             inner = closed_over_trace(outs, trace)
             if inner is None:
                 return outs
-        if isinstance(inner, BatchTrace) and rules.fwd is None:  # none of the rules runs after the batch has ended
+        if isinstance(inner, BatchTrace) and inner.whole and rules.fwd is None:  # no rule runs after the batch has ended
             return on_batch(inner, args, fun, rules)
         return as_equation(args, fun, rules)
 
