@@ -21,7 +21,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from covector.core.source import Source, is_library, user_source
+from covector.core.noise import fix_of_noise
+from covector.core.source import Source, is_library, user_frame, user_source
 
 STATIC = "make the argument static (static_argnums) under jit"
 
@@ -71,9 +72,6 @@ ARRAY_OF_NUMPY_FUNCTIONS = {
     "full": "use covector.numpy.full(shape, x), or x * np.ones(shape)",
     "arange": "use covector.numpy.arange, or np.arange of known numbers times x",
 }
-RANDOM = "draw noise that depends on nothing traced, and compute loc + scale * noise with it; under jit pass it as an argument"
-
-
 ATTRIBUTES = {
     "at": "write covector.at(x)[i].set(v) instead of x.at[i].set(v): that works on arrays too",
     "values": "x is the array itself",
@@ -152,7 +150,8 @@ def _extent(node: ast.AST) -> tuple[tuple[int, int], tuple[int, int]]:
         return begin, end
     if not isinstance(node, (ast.expr, ast.stmt)):
         return (1 << 30, 0), (0, 0)
-    return (node.lineno, node.col_offset), (node.end_lineno or 0, node.end_col_offset or 0)
+    first = next(iter(getattr(node, "decorator_list", ())), node)  # the place of a definition is that of its name
+    return (first.lineno, first.col_offset), (node.end_lineno or 0, node.end_col_offset or 0)
 
 
 def fix_of_truth(default: str) -> str:
@@ -183,7 +182,7 @@ def fix_of_integer(default: str) -> str:
     if not enclosing:
         return default
     if call is not None:
-        return INTEGER_OF_CALLS.get(call, RANDOM if _is_random(call) else f"{SIZE}, or {STATIC}")
+        return INTEGER_OF_CALLS.get(call) or fix_of_noise(call, user_frame()) or f"{SIZE}, or {STATIC}"
     if isinstance(enclosing[0], ast.Subscript):
         return SLICE if any(isinstance(node, ast.Slice) for node in ast.walk(enclosing[0].slice)) else default
     return f"keep the computation in arrays, or {STATIC}"
@@ -241,24 +240,34 @@ def fix_of_conversion(default: str, is_mask: bool = False) -> str:
             return MASK
         return "covector.numpy.take(a, i, axis=0) or covector.at(a)[i].get() instead of a[i] for a plain array a"
     if call is None:
-        return default
+        listed = enclosing and isinstance(enclosing[0], ast.BinOp) and _has_list(enclosing[0])
+        return "np.stack the list before: np.stack([...]) * x, for NumPy does not ask its elements" if listed else default
     if call in FLOAT_OF_CALLS:
         return FLOAT_OF_CALLS[call]
-    if _is_random(call):
-        return RANDOM
+    noise = fix_of_noise(call, user_frame())
+    if noise is not None:
+        return noise
     module, _, name = call.rpartition(".")
     if module in ("np", "numpy") and name in ARRAY_OF_NUMPY_FUNCTIONS:
         return ARRAY_OF_NUMPY_FUNCTIONS[name]
     if module in ("math", "cmath"):
         found = MATH_NAMES.get(name, name)
         return f"use np.{found} instead of {call}" if hasattr(np, found) else f"use scipy.special's function instead of {call}"
+    if _has_list(enclosing[0]):
+        return f"np.stack the list: {call}(np.stack([...])), for NumPy asks a list, not its elements, what {call} means"
     return default
+
+
+def _has_list(node: ast.AST) -> bool:
+    """Whether a call or an operation has a list, or a tuple, written out among its operands."""
+    operands = [*node.args, *(k.value for k in node.keywords)] if isinstance(node, ast.Call) else [*ast.iter_child_nodes(node)]
+    return any(isinstance(x, (ast.List, ast.Tuple, ast.ListComp)) for x in operands)
+
+
+def fix_of_write(default: str) -> str:
+    """The fix where something was to be written into a traced value."""
+    return fix_of_noise(call_of(user_source()), user_frame()) or default
 
 
 MATH_NAMES = {"pow": "power", "fabs": "abs", "dist": "linalg.norm", "fsum": "sum", "phase": "angle"}
 """The functions of the math module that have another name in NumPy."""
-
-
-def _is_random(call: str) -> bool:
-    parts = call.split(".")
-    return len(parts) > 1 and parts[-2] in ("random", "rng", "generator") and parts[0] not in ("cv", "covector")

@@ -190,6 +190,10 @@ class NonConcreteBooleanIndexError(ConcretizationError, IndexError):
     """A boolean mask whose values are not known was used as an index: the result has no static shape."""
 
 
+class InvalidIndexError(CovectorError, IndexError, TypeError):
+    """Something that is no index was used as one: a float, a text, an array of floats."""
+
+
 class InPlaceWriteError(CovectorError, TypeError):
     """A write into an array in place, to or from a tracer."""
 

@@ -211,6 +211,12 @@ class Tracer(TracerBase):
             "index a tracer (not a list or an ndarray) with it: covector.at(A)[i].get() works, A[i] on a plain array A does not"
         )
         value = self._known(errors.TracerIntegerConversionError, "the integer value", fix, asked.fix_of_integer)
+        if self.dtype.kind not in "iu":
+            raise errors.ArgumentError(
+                f"a traced value of type {self.aval} was used as an integer.",
+                why=f"only values of integer types are, as for NumPy, and this is {self.dtype.name}",
+                fix="x.astype(int) where integers are meant; shapes and positions of Python's lists are Python's integers",
+            )
         return value.__index__()  # type: ignore[no-any-return]
 
     def __float__(self) -> float:
@@ -253,7 +259,7 @@ class Tracer(TracerBase):
         raise errors.InPlaceWriteError(
             f"x[...] = v writes in place into a traced value of type {self.aval}.",
             why="traced values are immutable: other values may have been computed from them",
-            fix="x = covector.at(x)[index].set(v); there are also .add, .multiply, .min and .max",
+            fix=asked.fix_of_write("x = covector.at(x)[index].set(v); there are also .add, .multiply, .min and .max"),
         )
 
     # --- NumPy's protocols ---

@@ -141,7 +141,7 @@ def test_what_is_no_index_is_refused_in_the_words_of_numpy(index):
     for read in (covector.make_jaxpr(lambda x: x[index]), covector.grad(lambda x: x[index]), covector.vmap(lambda x: x[index])):
         with pytest.raises(IndexError) as found:
             read(X)
-        assert str(found.value) == str(wanted.value)
+        assert str(found.value).splitlines()[0] == str(wanted.value)
 
 
 def test_traced_index_of_a_wrong_dtype():

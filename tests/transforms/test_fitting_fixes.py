@@ -83,7 +83,7 @@ FIXES = {
     "format method": (lambda x: format(x, ".3f"), 1.0, "covector.debug.print"),
     "hash": (lambda x: {x: 1}, 1.0, "static_argnums"),
     "set": (lambda x: {x, 1}, 1.0, "arrays are not hashable"),
-    "random number": (lambda x: np.random.normal(x), 1.0, "loc + scale * noise"),
+    "random number": (lambda x: np.random.normal(x), 1.0, "loc + scale * covector.random.normal(key, shape)"),
     "random array": (lambda x: np.random.default_rng(0).normal(x), X, "np.stack"),
     "full": (lambda x: np.full(3, x), 1.0, "covector.numpy.full"),
     "asarray": (lambda x: np.asarray(x), X, "a traced value is an array already"),

@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 
 from covector.backends import forms
+from covector.core import errors
 from covector.core.avals import ShapedArray, Zero, array_aval, broadcast_shapes, shape_of, typeof
 from covector.core.jaxpr import Equation, Var
 from covector.core.kinds import Linear, Structural
@@ -48,7 +49,14 @@ def span(s: slice, n: int) -> Span:
     >>> span(slice(None, None, 2), 5), span(slice(None, None, -1), 3), span(slice(7, 9), 5)
     ((0, 5, 2), (2, None, -1), (0, 0, 1))
     """
-    start, stop, step = s.indices(n)
+    try:
+        start, stop, step = s.indices(n)
+    except TypeError as error:
+        raise errors.InvalidIndexError(
+            str(error),
+            why=f"the slice {s} was used as an index of a traced value",
+            fix="int(i) where a whole number is meant, or a // b in place of a / b",
+        ) from error
     if step == 1:
         return (start, stop, 1) if start < stop else (0, 0, 1)
     length = len(range(start, stop, step))

@@ -33,6 +33,20 @@ INVALID = (
 INVALID_DTYPE = "arrays used as indices must be of integer (or boolean) type"
 
 
+def _invalid(e: Any) -> errors.InvalidIndexError:
+    """The error for what is no index, in NumPy's words first."""
+    is_array = issubclass(type(e), (np.ndarray, TracerBase))
+    if is_array:
+        what, fix = f"an array of dtype {e.dtype}", "i.astype(int) where whole numbers are meant"
+    elif isinstance(e, (float, np.floating)):
+        what, fix = f"the number {e!r}", "int(i) where a whole number is meant, or a // b in place of a / b"
+    else:
+        what, fix = f"{e!r} of type {type(e).__name__}", "x[i] with the position of an element; a traced value has no names"
+    return errors.InvalidIndexError(
+        INVALID_DTYPE if is_array else INVALID, why=f"{what} was used as an index of a traced value", fix=fix
+    )
+
+
 class Writers(NamedTuple):
     """A way to write into an array.
 
@@ -266,12 +280,12 @@ def _entry(e: Any) -> Any:
             return operator.index(e)
         except TypeError:
             if isinstance(e, (str, bytes)) or not hasattr(e, "__array__"):
-                raise IndexError(INVALID) from None
+                raise _invalid(e) from None
     array = np.asarray(e)
     if array.size == 0 and not issubclass(type(e), np.ndarray):
         array = array.astype(np.intp)
     if array.dtype.kind not in "biu":
-        raise IndexError(INVALID_DTYPE if issubclass(type(e), np.ndarray) else INVALID)
+        raise _invalid(e)
     return _entry_of_array(array, typeof(array))
 
 
@@ -279,7 +293,7 @@ def _entry_of_array(e: Any, aval: ShapedArray) -> Any:
     if aval.dtype.kind == "b":
         return _Mask(aval.shape, tuple(np.atleast_1d(concrete_mask(e)).nonzero()))
     if aval.dtype.kind not in "iu":
-        raise IndexError(INVALID_DTYPE)
+        raise _invalid(e)
     return int(e) if not aval.shape and not isinstance(e, TracerBase) else e
 
 
