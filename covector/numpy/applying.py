@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable
 from functools import wraps
@@ -17,23 +16,47 @@ from covector.interpreters.stage import stage
 from covector.numpy.at import at
 from covector.numpy.registry import as_array, canonical_axis, contains_tracer, implements
 from covector.primitives.arrays.shaping import convert_to
+from covector.transforms.dependencies import look
 from covector.transforms.vmap import vmap
 
 
 @implements(np.apply_along_axis)
 def apply_along_axis(func1d: Callable[..., Any], axis: Any, arr: Any, *args: Any, **kwargs: Any) -> Any:
-    """``func1d`` of each slice along ``axis``, one call for each (`covector.vmap` makes one call for all)."""
+    """``func1d`` of each slice along ``axis``: one batched call where it can be seen to depend on its arguments alone.
+
+    A function that draws random numbers, that covector cannot look through, or that no batch can be given, is called for each
+    slice, as NumPy does.
+    """
     arr = as_array(arr)
     axis = canonical_axis(axis, len(shape_of(arr)))
     last = np.moveaxis(arr, axis, -1)
     rest = shape_of(last)[:-1]
     if 0 in rest:
         raise ValueError("Cannot apply_along_axis when any iteration dimensions are 0")
-    results = [as_array(func1d(last[i], *args, **kwargs)) for i in itertools.product(*map(range, rest))]
-    inner = shape_of(results[0])
-    stacked = np.reshape(np.stack([convert_to(r, dtype_of(results[0])) for r in results]), rest + inner)
+    slices = np.reshape(last, (-1, shape_of(last)[-1]))
+
+    def call(x: Any) -> Any:
+        return as_array(func1d(x, *args, **kwargs))
+
+    results = _all_at_once(func1d, call, slices)
+    if results is None:
+        parts = [call(slices[i]) for i in range(math.prod(rest))]
+        results = np.stack([convert_to(part, dtype_of(parts[0])) for part in parts])
+    inner = shape_of(results)[1:]
     order = [*range(axis), *range(len(rest), len(rest) + len(inner)), *range(axis, len(rest))]
-    return np.transpose(stacked, order)
+    return np.transpose(np.reshape(results, rest + inner), order)
+
+
+def _all_at_once(func1d: Callable[..., Any], call: Callable[..., Any], slices: Any) -> Any:
+    """The results of all slices by one batched call; None where that may not be what a call for each would give."""
+    before = look(func1d)[0]
+    if before is None:
+        return None
+    try:
+        results = vmap(call, branches="split")(slices)
+    except Exception:  # what it raises for one slice is what the user sees
+        return None
+    return results if look(func1d)[0] == before else None
 
 
 @implements(np.apply_over_axes)

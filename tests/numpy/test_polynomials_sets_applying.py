@@ -203,3 +203,27 @@ def test_derivatives_of_histograms(density: bool) -> None:
     same(covector.jvp(lambda x: np.histogram(x, 3)[1], (y,), (np.ones(9),))[1], np.ones(4))
     moved = lambda e, w: np.histogram(y, 4, (e[0], e[1]), density, w)[1]
     same(covector.jvp(moved, (np.array([-4.0, 4.0]), w), (np.array([1.0, 0.0]), w))[1], np.array([1.0, 0.75, 0.5, 0.25, 0.0]))
+
+
+def test_apply_along_axis_calls_once_or_for_each() -> None:
+    x, calls, rng = RNG.normal(size=(4, 3)), [], np.random.default_rng(0)
+
+    def along(f: Any) -> Any:
+        return lambda x: np.apply_along_axis(f, 1, x)
+
+    def slow(r: Any) -> Any:
+        return np.cumsum(r) / (1 + r @ r)
+
+    check(along(slow), x)
+    agree(along(lambda r: np.max(r) if r[0] > 0 else np.sum(r**2)), x, staged=False)
+    agree(along(lambda r: r[r > 0].sum()), x, staged=False)  # has no batch: a call for each
+    agree(along(lambda r: [r[0], 2 * r[1]]), x)
+    agree(along(lambda r: 1), x)
+    drawn = covector.jvp(along(lambda r: 0 * r + rng.normal(size=3)), (x,), (x,))[0]
+    assert len(np.unique(drawn)) == 12
+    drawn = covector.jvp(along(lambda r: 0 * r + np.random.normal(size=3)), (x,), (x,))[0]
+    assert len(np.unique(drawn)) == 12
+    program = covector.make_jaxpr(along(slow))(x)
+    assert len(program.equations) < 12
+    with pytest.raises(ZeroDivisionError):
+        covector.jit(along(lambda r: 1 / 0 if r.ndim else calls.append(r)))(x)
