@@ -33,7 +33,7 @@ def apply_along_axis(func1d: Callable[..., Any], axis: Any, arr: Any, *args: Any
     rest = shape_of(last)[:-1]
     if 0 in rest:
         raise ValueError("Cannot apply_along_axis when any iteration dimensions are 0")
-    slices = np.reshape(last, (-1, shape_of(last)[-1]))
+    slices = np.reshape(last, (math.prod(rest), shape_of(last)[-1]))
 
     def call(x: Any) -> Any:
         return as_array(func1d(x, *args, **kwargs))

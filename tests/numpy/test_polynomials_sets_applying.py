@@ -219,6 +219,7 @@ def test_apply_along_axis_calls_once_or_for_each() -> None:
     agree(along(lambda r: r[r > 0].sum()), x, staged=False)  # has no batch: a call for each
     agree(along(lambda r: [r[0], 2 * r[1]]), x)
     agree(along(lambda r: 1), x)
+    agree(along(np.sum), x[:, :0])
     drawn = covector.jvp(along(lambda r: 0 * r + rng.normal(size=3)), (x,), (x,))[0]
     assert len(np.unique(drawn)) == 12
     drawn = covector.jvp(along(lambda r: 0 * r + np.random.normal(size=3)), (x,), (x,))[0]
