@@ -14,7 +14,7 @@ A kind of one's own is a subclass: what is not derived for it is derived as for 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
@@ -220,26 +220,32 @@ class Effect(Kind):
 # --- which arguments a primitive is linear in -------------------------------------------------------------------------
 
 
-def jointly(*positions: int) -> Callable[[tuple[bool, ...], dict[str, Any]], bool]:
+def jointly(*positions: int) -> Linearity:
     """Linear in all the arguments at ``positions`` together (default: all arguments), and in no proper subset of them.
 
     ``add`` is: ``x + y`` is linear in (x, y), but for a known y merely affine in x.
     """
+    linear = jointly_in(lambda count, params: positions or range(count))
+    linear.ignores_params = True  # type: ignore[attr-defined]
+    return linear
+
+
+def jointly_in(wanted: Callable[[int, dict[str, Any]], Sequence[int]]) -> Linearity:
+    """The same for the positions ``wanted(number of arguments, params)``."""
 
     def linear(mask: tuple[bool, ...], params: dict[str, Any]) -> bool:
-        wanted = positions or range(len(mask))
-        return all(m == (i in wanted) for i, m in enumerate(mask))
+        positions = wanted(len(mask), params)
+        return all(m == (i in positions) for i, m in enumerate(mask))
 
     def completed(mask: tuple[bool, ...], zero: tuple[bool, ...], params: dict[str, Any]) -> tuple[bool, ...]:
-        wanted = positions or range(len(mask))
-        return tuple(m or (z and i in wanted) for i, (m, z) in enumerate(zip(mask, zero, strict=True)))
+        positions = wanted(len(mask), params)
+        return tuple(m or (z and i in positions) for i, (m, z) in enumerate(zip(mask, zero, strict=True)))
 
-    linear.ignores_params = True  # type: ignore[attr-defined]
     linear.completed = completed  # type: ignore[attr-defined]
     return linear
 
 
-def one_of(*positions: int) -> Callable[[tuple[bool, ...], dict[str, Any]], bool]:
+def one_of(*positions: int) -> Linearity:
     """Linear in any one of the arguments at ``positions`` (default: any argument), given the others: ``mul`` is."""
 
     def linear(mask: tuple[bool, ...], params: dict[str, Any]) -> bool:

@@ -24,7 +24,8 @@ from covector.primitives.arrays.shaping import in_type
 from covector.transforms import options
 
 ArgNums = int | Sequence[int]
-ArgNames = str | Sequence[str] | None
+Names = str | Sequence[str]
+ArgNames = Names | None
 
 
 class Transformed(NamedTuple):

@@ -6,7 +6,7 @@ program.  Programs are kept with the function that they came from (`covector.tra
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable
 from functools import partial
 from typing import Any, NamedTuple, overload
 
@@ -22,7 +22,7 @@ from covector.core.tracebacks import hides_frames
 from covector.passes.clean import clean
 from covector.passes.overwriting import has_own_outputs
 from covector.primitives.programs.call import jit_p
-from covector.transforms.arguments import argument_of, check_callable, check_leaves, transformed, wrap_like
+from covector.transforms.arguments import ArgNums, Names, argument_of, check_callable, check_leaves, transformed, wrap_like
 from covector.transforms.caches import Traced, kept
 from covector.transforms.lowering import Lowered
 from covector.transforms.staging import traced_alone
@@ -48,24 +48,16 @@ AMBIGUOUS = object()
 
 @overload
 def jit(
-    f: Callable[P, R],
-    static_argnums: int | Sequence[int] = (),
-    static_argnames: str | Sequence[str] = (),
-    *,
-    backend: str | None = None,
+    f: Callable[P, R], static_argnums: ArgNums = (), static_argnames: Names = (), *, backend: str | None = None
 ) -> JittedFunction[P, R]: ...
 @overload
 def jit(
-    f: None = None,
-    static_argnums: int | Sequence[int] = (),
-    static_argnames: str | Sequence[str] = (),
-    *,
-    backend: str | None = None,
+    f: None = None, static_argnums: ArgNums = (), static_argnames: Names = (), *, backend: str | None = None
 ) -> Callable[[Callable[P, R]], JittedFunction[P, R]]: ...
 def jit(
     f: Callable[..., Any] | None = None,
-    static_argnums: int | Sequence[int] = (),
-    static_argnames: str | Sequence[str] = (),
+    static_argnums: ArgNums = (),
+    static_argnames: Names = (),
     *,
     backend: str | None = None,
 ) -> Any:

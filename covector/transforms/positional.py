@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from covector.core import errors
-from covector.transforms.arguments import function_name, positional_names, signature_of
+from covector.transforms.arguments import ArgNums, Names, function_name, positional_names, signature_of
 
 
 class Positional:
@@ -34,7 +34,7 @@ class Positional:
             raise self.error(f"{self.name} is called with arguments {named} that can only be passed by name.")
         return bound.args
 
-    def places(self, argnums: int | Sequence[int], argnames: str | Sequence[str], what: str) -> tuple[int, ...]:
+    def places(self, argnums: ArgNums, argnames: Names, what: str) -> tuple[int, ...]:
         """The positions that are given by number (negative ones count from the end of a call) or by name."""
         numbers = [argnums] if isinstance(argnums, int) else list(argnums)
         names = [argnames] if isinstance(argnames, str) else list(argnames)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Literal, overload
 
@@ -12,6 +12,8 @@ from covector.core.pytrees import tree_unflatten
 from covector.core.tracebacks import hides_frames
 from covector.interpreters.evaluate import eval_jaxpr
 from covector.transforms.arguments import (
+    ArgNums,
+    Names,
     Transformed,
     check_callable,
     check_functions,
@@ -29,26 +31,18 @@ from covector.transforms.tracing import trace
 
 @overload
 def make_jaxpr(
-    f: Callable[..., Any],
-    static_argnums: int | Sequence[int] = (),
-    return_shape: Literal[False] = False,
-    *,
-    static_argnames: str | Sequence[str] = (),
+    f: Callable[..., Any], static_argnums: ArgNums = (), return_shape: Literal[False] = False, *, static_argnames: Names = ()
 ) -> Callable[..., Jaxpr]: ...
 @overload
 def make_jaxpr(
-    f: Callable[..., Any],
-    static_argnums: int | Sequence[int] = (),
-    *,
-    return_shape: Literal[True],
-    static_argnames: str | Sequence[str] = (),
+    f: Callable[..., Any], static_argnums: ArgNums = (), *, return_shape: Literal[True], static_argnames: Names = ()
 ) -> Callable[..., tuple[Jaxpr, Any]]: ...
 def make_jaxpr(
     f: Callable[..., Any],
-    static_argnums: int | Sequence[int] = (),
+    static_argnums: ArgNums = (),
     return_shape: bool = False,
     *,
-    static_argnames: str | Sequence[str] = (),
+    static_argnames: Names = (),
 ) -> Callable[..., Any]:
     """The program that a function performs.
 

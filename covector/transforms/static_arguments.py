@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -11,7 +11,7 @@ from covector.core.avals import typeof
 from covector.core.keys import key_of
 from covector.core.primitive import TracerBase
 from covector.transforms import options
-from covector.transforms.arguments import function_name
+from covector.transforms.arguments import ArgNums, Names, function_name
 from covector.transforms.positional import Positional
 
 
@@ -35,7 +35,7 @@ class StaticCall(NamedTuple):
 class StaticArguments:
     """Which arguments of a function are static: by position and by name, each implying the other through the signature."""
 
-    def __init__(self, f: Callable[..., Any], argnums: int | Sequence[int], argnames: str | Sequence[str]):
+    def __init__(self, f: Callable[..., Any], argnums: ArgNums, argnames: Names):
         self.positions = set(options.positions(argnums, "static_argnums", function_name(f)))
         self.names = set(options.names(argnames, "static_argnames", function_name(f)))
         if not self.positions and not self.names:

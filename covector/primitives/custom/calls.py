@@ -16,7 +16,7 @@ from covector.core import errors
 from covector.core.avals import ShapedArray, Zero, instantiate, typeof
 from covector.core.context import for_axis_of_rule
 from covector.core.jaxpr import Equation, Jaxpr, Var
-from covector.core.kinds import Linear, Opaque
+from covector.core.kinds import Linear, Opaque, jointly_in
 from covector.core.memory import copies
 from covector.core.primitive import Primitive, TracerBase, in_users_code
 from covector.interpreters.closures import reachable_tracers
@@ -207,19 +207,9 @@ def _custom_linear_jvp(primals: Values, tangents: Values, **params: Any) -> Any:
     return outs, custom_linear_p.bind(*primals[:known], *map(instantiate, tangents[known:]), **params)
 
 
-def linear_after(*counts: str) -> Callable[[tuple[bool, ...], dict[str, Any]], bool]:
+def linear_after(*counts: str) -> Callable[..., Any]:
     """Linear in all the arguments after the known ones, whose numbers these parameters give."""
-
-    def linear(mask: tuple[bool, ...], params: dict[str, Any]) -> bool:
-        n = sum(params[count] for count in counts)
-        return not any(mask[:n]) and all(mask[n:])
-
-    def completed(mask: tuple[bool, ...], zero: tuple[bool, ...], params: dict[str, Any]) -> tuple[bool, ...]:
-        n = sum(params[count] for count in counts)
-        return tuple(m or (z and i >= n) for i, (m, z) in enumerate(zip(mask, zero, strict=True)))
-
-    linear.completed = completed  # type: ignore[attr-defined]
-    return linear
+    return jointly_in(lambda count, params: range(sum(params[c] for c in counts), count))
 
 
 @custom_linear_p.def_transpose(linear=linear_after("residuals", "inputs"))
