@@ -17,8 +17,7 @@ from covector.core.avals import typeof
 from covector.core.primitive import open_trace
 from covector.interpreters.shrinking_batch import ShrinkingTrace
 from covector.primitives.arrays.shaping import moveaxis
-from covector.primitives.programs.stacks import innermost
-from covector.primitives.programs.subprograms import at_front
+from covector.primitives.programs.stacks import at_front, innermost
 from covector.primitives.programs.while_loop import places, take_rows
 from covector.transforms.arguments import Transformed, flatten_result
 

@@ -20,7 +20,7 @@ from covector.core.tracebacks import hides_frames
 from covector.interpreters.batch import batch
 from covector.interpreters.evaluate import eval_jaxpr
 from covector.interpreters.transpose import instantiated, transpose_program
-from covector.primitives.arrays.shaping import broadcast_to_p, move_batch_to_front, moveaxis, reshape_to
+from covector.primitives.arrays.shaping import batch_all, batched_at, reshape_to
 from covector.transforms import options
 from covector.transforms.arguments import (
     ArgNames,
@@ -217,11 +217,7 @@ def _forward(program: Any, in_avals: Sequence[Any], out_avals: Sequence[Any]) ->
     basis = _basis(in_avals)
     n = sum(a.size for a in in_avals)
     columns, dims = batch(lambda *ts: eval_jaxpr(jaxpr, *residuals, *ts), n, basis, [0] * len(basis), name="jacfwd")
-    columns = [
-        broadcast_to_p.bind(c, shape=(n, *shape_of(c))) if d is None else moveaxis(c, d, 0)
-        for c, d in zip(columns, dims, strict=True)
-    ]
-    last = [moveaxis(c, 0, len(shape_of(c)) - 1) for c in columns]
+    last = [batched_at(len(a.shape), n, c, d) for c, d, a in zip(columns, dims, out_avals, strict=True)]
     return [_split_blocks(c, in_avals, a.ndim) for c, a in zip(last, out_avals, strict=True)]
 
 
@@ -234,9 +230,7 @@ def _reverse(program: Any, in_avals: Sequence[Any], out_avals: Sequence[Any]) ->
         return instantiated(transpose_program(program, cts), in_avals)
 
     rows, dims = batch(pull, n, basis, [0] * len(basis), name="jacrev")
-    full = [broadcast_to_p.bind(r, shape=(n, *shape_of(r))) if d is None else r for r, d in zip(rows, dims, strict=True)]
-    full = move_batch_to_front(full, dims)
-    by_input = [_split_blocks(r, out_avals, 0) for r in full]
+    by_input = [_split_blocks(r, out_avals, 0) for r in batch_all(n, rows, dims)]
     return [list(row) for row in zip(*by_input, strict=True)] if by_input else [[] for _ in out_avals]
 
 

@@ -15,7 +15,7 @@ from covector.core.memory import own_results
 from covector.core.primitive import open_trace
 from covector.core.pytrees import broadcast_prefix, tree_flatten, tree_leaves, tree_paths, tree_unflatten
 from covector.interpreters.batch import BatchTrace
-from covector.primitives.arrays.shaping import broadcast_to_p, moveaxis
+from covector.primitives.arrays.shaping import batched_at
 from covector.transforms import options
 from covector.transforms.arguments import check_callable, flatten_result, transformed, wrap_like
 from covector.transforms.typing import P, R
@@ -210,7 +210,5 @@ def _place_batch(value: Any, dim: int | None, axis: Any, size: int, who: str) ->
     ndim = len(shape_of(value)) + (dim is None)
     if not isinstance(axis, (int, np.integer)) or not -ndim <= axis < ndim:
         raise _axes_error(f"{who} has {axis!r} in out_axes for a batched output with {ndim} axes.")
-    if dim is not None:
-        return moveaxis(value, dim, int(axis) % ndim)
-    repeated = moveaxis(broadcast_to_p.bind(value, shape=(size, *shape_of(value))), 0, int(axis) % ndim)
-    return repeated.copy() if issubclass(type(repeated), np.ndarray) else repeated
+    placed = batched_at(int(axis) % ndim, size, value, dim)
+    return placed.copy() if dim is None and issubclass(type(placed), np.ndarray) else placed

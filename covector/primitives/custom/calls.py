@@ -27,7 +27,8 @@ from covector.interpreters.programs import choose, cut, spread
 from covector.interpreters.stage import LinearTrace, is_written_zero, stage
 from covector.primitives.arrays.shaping import Dims, in_type, move_batch_to_front, reduce_sum_p, strengthened
 from covector.primitives.programs.call import call_primitive, jit_p
-from covector.primitives.programs.subprograms import all_in_front, at_front, batched_in_front, in_front
+from covector.primitives.programs.stacks import at_front
+from covector.primitives.programs.subprograms import all_in_front, batched_in_front, in_front
 
 Values = Sequence[Any]
 

@@ -48,7 +48,8 @@ from covector.primitives.custom.calls import (
     staged_rule,
     written_out,
 )
-from covector.primitives.programs.subprograms import all_in_front, at_front, in_front, mapped
+from covector.primitives.programs.stacks import at_front
+from covector.primitives.programs.subprograms import all_in_front, in_front, mapped
 
 Values = Sequence[Any]
 Function = Callable[..., list[Any]]

@@ -37,8 +37,8 @@ from covector.primitives.arrays.selection import select_p
 from covector.primitives.arrays.shaping import Dims, reshape_to, strengthened
 from covector.primitives.programs.call import jit_p
 from covector.primitives.programs.halves import Halving, def_halves, def_transposed, written
-from covector.primitives.programs.stacks import Stack, StackAval, merge_p, stacked_aval
-from covector.primitives.programs.subprograms import at_front, batched
+from covector.primitives.programs.stacks import Stack, StackAval, at_front, merge_p, stacked_aval
+from covector.primitives.programs.subprograms import batched
 
 scan_p = NestedPrimitive("scan", multiple_results=True, trusted=True)
 

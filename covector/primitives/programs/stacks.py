@@ -20,7 +20,7 @@ from covector.core.kinds import Linear, Opaque
 from covector.core.memory import mapped, register_parts
 from covector.core.primitive import Primitive
 from covector.core.text.notation import register_notation
-from covector.primitives.arrays.shaping import Dims, batch_all
+from covector.primitives.arrays.shaping import Dims, batch_all, broadcast_to_p, moveaxis
 
 
 @dataclass(unsafe_hash=True, repr=False, slots=True)
@@ -132,15 +132,18 @@ def innermost(aval: Any) -> ShapedArray:
     return innermost(aval.element) if isinstance(aval, StackAval) else aval
 
 
+def at_front(x: Any, dim: int | None, size: int, wanted: bool) -> Any:
+    """A batched array with its batch axis in front; one that is not batched is repeated if that is ``wanted``."""
+    if dim is None and wanted:
+        if isinstance(typeof(x), StackAval):
+            return repeat_items_p.bind(x, axis=0, times=size)
+        return broadcast_to_p.bind(x, shape=(size, *shape_of(x)))
+    return moveaxis(x, dim, 0) if dim else x
+
+
 def all_batched(size: int, values: Sequence[Any], dims: Dims) -> list[Any]:
     """Stacks and arrays with a batch axis in front (of each item); those that are not batched are repeated."""
-
-    def batched(x: Any, dim: int | None) -> Any:
-        if not isinstance(typeof(x), StackAval):
-            return batch_all(size, [x], [dim])[0]
-        return repeat_items_p.bind(x, axis=0, times=size) if dim is None else x
-
-    return [*map(batched, values, dims)]
+    return [at_front(x, d, size, True) for x, d in zip(values, dims, strict=True)]
 
 
 def indexed(

@@ -7,24 +7,15 @@ from functools import lru_cache, partial
 from typing import Any
 
 from covector.core import errors
-from covector.core.avals import shape_of, typeof
+from covector.core.avals import typeof
 from covector.core.context import axis_of_rule
 from covector.core.jaxpr import Jaxpr, program_axes
 from covector.core.kinds import Program
 from covector.core.primitive import Primitive, TracerBase, derives
 from covector.interpreters.batch import BatchTrace, batch
 from covector.interpreters.interpret import TANGENTS, Bundle, Interpretation, Note, marked, tangent_of, with_tangent
-from covector.primitives.arrays.shaping import Dims, broadcast_to_p, moveaxis
-from covector.primitives.programs.stacks import StackAval, repeat_items_p
-
-
-def at_front(x: Any, dim: int | None, size: int, wanted: bool) -> Any:
-    """A batched array with its batch axis in front; one that is not batched is repeated if that is ``wanted``."""
-    if dim is None and wanted:
-        if isinstance(typeof(x), StackAval):
-            return repeat_items_p.bind(x, axis=0, times=size)
-        return broadcast_to_p.bind(x, shape=(size, *shape_of(x)))
-    return moveaxis(x, dim, 0) if dim else x
+from covector.primitives.arrays.shaping import Dims, moveaxis
+from covector.primitives.programs.stacks import StackAval, at_front
 
 
 def mapped(

@@ -47,8 +47,8 @@ from covector.primitives.programs.scan import (
     repeated_effect,
     select_rows,
 )
-from covector.primitives.programs.stacks import Stack, StackAval, add_rows_p, rows_p, stack_add_p
-from covector.primitives.programs.subprograms import at_front, check_all_take_part, in_front
+from covector.primitives.programs.stacks import Stack, StackAval, add_rows_p, at_front, rows_p, stack_add_p
+from covector.primitives.programs.subprograms import check_all_take_part, in_front
 
 TRUE = Literal(np.True_)
 
