@@ -508,6 +508,17 @@ def derives(name: str, *kinds: Any, checked: bool = False) -> Callable[[Rule], R
     return register
 
 
+def derived(name: str, *kinds: Any, checked: bool = False) -> Callable[[Rule], Rule]:
+    """The same for the rule itself, which is given the primitive and its kind before its arguments."""
+    register = derives(name, *kinds, checked=checked)
+
+    def register_rule(rule: Rule) -> Rule:
+        register(lambda primitive, kind: partial(rule, primitive, kind))
+        return rule
+
+    return register_rule
+
+
 # --- primitives by their names ----------------------------------------------------------------------------------------
 
 

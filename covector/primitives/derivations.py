@@ -35,7 +35,7 @@ from covector.core.kinds import (
     Step,
     Structural,
 )
-from covector.core.primitive import Primitive, derives, in_users_code
+from covector.core.primitive import Primitive, derived, derives, in_users_code
 from covector.interpreters.jvp import JVPTrace, JVPTracer
 from covector.interpreters.recording import NUMBERS, NUMERIC, linear, recorded, variable_of
 from covector.interpreters.stage import StageTracer
@@ -93,14 +93,9 @@ def nothing(primitive: Primitive, args: Sequence[Any], dims: Dims, params: dict[
 # --- elementwise ------------------------------------------------------------------------------------------------------
 
 
-@derives("abstract", Elementwise, ElementwiseLinear, ElementwiseBilinear)
-def abstract_of_elementwise(primitive: Primitive, kind: Any) -> Rule:
-    return elementwise_abstract(primitive, kind.like or kind.fn)
-
-
-@derives("batch", Elementwise, ElementwiseLinear, ElementwiseBilinear)
-def batch_of_elementwise(primitive: Primitive, kind: Any) -> Rule:
-    return elementwise_batch(primitive)
+ELEMENTWISE = (Elementwise, ElementwiseLinear, ElementwiseBilinear)
+derives("abstract", *ELEMENTWISE)(lambda primitive, kind: elementwise_abstract(primitive, kind.like or kind.fn))
+derives("batch", *ELEMENTWISE)(lambda primitive, kind: elementwise_batch(primitive))
 
 
 @derives("record", Step)
@@ -342,24 +337,22 @@ def bilinear_transpose(primitive: Primitive, kind: Bilinear) -> Rule | None:
 # --- over axes --------------------------------------------------------------------------------------------------------
 
 
-@derives("abstract", Reduction, LinearReduction)
-def abstract_of_reduction(primitive: Primitive, kind: Reduction) -> Rule:
-    def abstract(x: ShapedArray, *, axes: tuple[int, ...], **params: Any) -> ShapedArray:
-        shape = tuple(n for i, n in enumerate(x.shape) if i not in axes)
-        return array_aval(shape, x.dtype if kind.dtype is None else kind.dtype(x.dtype))
+@derived("abstract", Reduction, LinearReduction)
+def abstract_of_reduction(
+    primitive: Primitive, kind: Reduction, x: ShapedArray, *, axes: tuple[int, ...], **params: Any
+) -> ShapedArray:
+    shape = tuple(n for i, n in enumerate(x.shape) if i not in axes)
+    return array_aval(shape, x.dtype if kind.dtype is None else kind.dtype(x.dtype))
 
-    return abstract
 
-
-@derives("batch", Reduction, LinearReduction)
-def batch_of_reduction(primitive: Primitive, kind: Reduction) -> Rule:
-    def batch(size: int, args: Sequence[Any], dims: Dims, *, axes: tuple[int, ...], **params: Any) -> Any:
-        (x,), (d,) = args, dims
-        assert d is not None
-        shifted = tuple(a + (a >= d) for a in axes)
-        return primitive.bind(x, axes=shifted, **params), d - sum(a < d for a in shifted)
-
-    return batch
+@derived("batch", Reduction, LinearReduction)
+def batch_of_reduction(
+    primitive: Primitive, kind: Reduction, size: int, args: Sequence[Any], dims: Dims, *, axes: tuple[int, ...], **params: Any
+) -> Any:
+    (x,), (d,) = args, dims
+    assert d is not None
+    shifted = tuple(a + (a >= d) for a in axes)
+    return primitive.bind(x, axes=shifted, **params), d - sum(a < d for a in shifted)
 
 
 @derives("abstract", AlongAxis)
@@ -414,13 +407,10 @@ def stack_batch(primitive: Primitive, kind: Any = None) -> Rule:
     return batch
 
 
-@derives("jvp", Factorization)
-def jvp_of_factorization(primitive: Primitive, kind: Factorization) -> Rule:
-    def jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
-        (a,), (t,) = primals, tangents
-        if type(t) is not Zero:
-            return kind.jvp(a, t, **params)
-        out = primitive.bind(a, **params)
-        return out, zero_tangent(primitive, out)
-
-    return jvp
+@derived("jvp", Factorization)
+def jvp_of_factorization(primitive: Primitive, kind: Factorization, primals: Any, tangents: Any, **params: Any) -> Any:
+    (a,), (t,) = primals, tangents
+    if type(t) is not Zero:
+        return kind.jvp(a, t, **params)
+    out = primitive.bind(a, **params)
+    return out, zero_tangent(primitive, out)

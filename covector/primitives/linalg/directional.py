@@ -16,7 +16,7 @@ import numpy as np
 from covector.core.avals import ShapedArray, Zero, array_aval, broadcast_shapes, typeof
 from covector.core.jaxpr import Var
 from covector.core.kinds import Kind
-from covector.core.primitive import Primitive, derives
+from covector.core.primitive import Primitive, derived, derives
 from covector.primitives.arrays.shaping import align_batch, batch_in_front, unbroadcast
 from covector.primitives.linalg.solving import check_matrices, swap
 
@@ -38,42 +38,31 @@ class Directional(Kind):
         return sum(mask) == 1 and not mask[0]
 
 
-@derives("abstract", Directional)
-def _abstract(primitive: Primitive, kind: Directional) -> Any:
-    def abstract(*matrices: ShapedArray, **params: Any) -> ShapedArray:
-        check_matrices(primitive.name, *matrices)
-        shape = functools.reduce(broadcast_shapes, [m.shape for m in matrices])
-        return array_aval(shape, np.result_type(*(m.dtype for m in matrices)))
-
-    return abstract
+@derived("abstract", Directional)
+def _abstract(primitive: Primitive, kind: Directional, *matrices: ShapedArray, **params: Any) -> ShapedArray:
+    check_matrices(primitive.name, *matrices)
+    shape = functools.reduce(broadcast_shapes, [m.shape for m in matrices])
+    return array_aval(shape, np.result_type(*(m.dtype for m in matrices)))
 
 
-@derives("jvp", Directional)
-def _jvp(primitive: Primitive, kind: Directional) -> Any:
-    def jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
-        out = primitive.bind(*primals, **params)
-        a, *directions = primals
-        change, *turns = tangents
-        terms = [] if type(change) is Zero else [primitive.bind(a, *directions, kind.read(change), **params)]
-        for i, t in enumerate(turns):
-            if type(t) is not Zero:
-                terms.append(primitive.bind(a, *directions[:i], t, *directions[i + 1 :], **params))
-        return out, functools.reduce(lambda x, y: x + y, terms) if terms else typeof(out).zero
-
-    return jvp
+@derived("jvp", Directional)
+def _jvp(primitive: Primitive, kind: Directional, primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
+    out = primitive.bind(*primals, **params)
+    a, *directions = primals
+    change, *turns = tangents
+    terms = [] if type(change) is Zero else [primitive.bind(a, *directions, kind.read(change), **params)]
+    for i, t in enumerate(turns):
+        if type(t) is not Zero:
+            terms.append(primitive.bind(a, *directions[:i], t, *directions[i + 1 :], **params))
+    return out, functools.reduce(lambda x, y: x + y, terms) if terms else typeof(out).zero
 
 
-@derives("transpose", Directional)
-def _transpose(primitive: Primitive, kind: Directional) -> Any:
-    def transpose(ct: Any, a: Any, *directions: Any, **params: Any) -> Any:
-        known = [d for d in directions if type(d) is not Var]
-        (d,) = (d for d in directions if type(d) is Var)
-        whole = unbroadcast(swap(primitive.bind(a, *known, swap(ct), **params)), d.aval)
-        return None, *(whole if x is d else None for x in directions)
-
-    return transpose
+@derived("transpose", Directional)
+def _transpose(primitive: Primitive, kind: Directional, ct: Any, a: Any, *directions: Any, **params: Any) -> Any:
+    known = [d for d in directions if type(d) is not Var]
+    (d,) = (d for d in directions if type(d) is Var)
+    whole = unbroadcast(swap(primitive.bind(a, *known, swap(ct), **params)), d.aval)
+    return None, *(whole if x is d else None for x in directions)
 
 
-@derives("batch", Directional)
-def _batch(primitive: Primitive, kind: Directional) -> Any:
-    return batch_in_front(primitive, align_batch)
+derives("batch", Directional)(lambda primitive, kind: batch_in_front(primitive, align_batch))

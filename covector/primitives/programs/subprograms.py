@@ -11,7 +11,7 @@ from covector.core.avals import typeof
 from covector.core.context import axis_of_rule
 from covector.core.jaxpr import Jaxpr, program_axes
 from covector.core.kinds import Program
-from covector.core.primitive import Primitive, TracerBase, derives
+from covector.core.primitive import Primitive, TracerBase, derived, derives
 from covector.interpreters.batch import BatchTrace, batch
 from covector.interpreters.interpret import TANGENTS, Bundle, Interpretation, Note, marked, tangent_of, with_tangent
 from covector.primitives.arrays.shaping import Dims, moveaxis
@@ -90,13 +90,10 @@ class Batch(Interpretation):
 batch_of = lru_cache(maxsize=64)(Batch)
 
 
-@derives("jvp", Program)
-def _jvp_of_program(primitive: Primitive, kind: Program) -> Any:
-    def jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
-        outs = interpreting(primitive, "jvp")(TANGENTS, [*map(with_tangent, primals, tangents)], **params)
-        return [o.parts[0] for o in outs], [*map(tangent_of, outs)]
-
-    return jvp
+@derived("jvp", Program)
+def _jvp_of_program(primitive: Primitive, kind: Program, primals: Any, tangents: Any, **params: Any) -> Any:
+    outs = interpreting(primitive, "jvp")(TANGENTS, [*map(with_tangent, primals, tangents)], **params)
+    return [o.parts[0] for o in outs], [*map(tangent_of, outs)]
 
 
 def batched(primitive: Primitive, size: int, args: Sequence[Any], dims: Dims, **params: Any) -> Any:
