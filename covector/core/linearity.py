@@ -120,7 +120,9 @@ class _Marking:
         for eqn in self.jaxpr.equations:
             marks = [self.mark(x) for x in eqn.inputs]
             if any(m != KNOWN for m in marks):
-                found = self.equation(eqn, marks)
+                found = output_marks(eqn.primitive, marks, eqn.params)
+                if found is None:
+                    raise self.error(eqn, marks)
                 found = [found] * len(eqn.outputs) if isinstance(found, str) else found
                 self.marks.update(zip(eqn.outputs, found, strict=True))
         return [self.mark(x) for x in self.jaxpr.out_vars]
@@ -137,12 +139,6 @@ class _Marking:
         if isinstance(atom, Literal):
             return is_zero_value(atom.value)
         return type(atom) is Zero or (atom in self.jaxpr.consts and is_zero_value(self.jaxpr.consts[atom]))
-
-    def equation(self, eqn: Equation, marks: Marks) -> Marks | str:
-        found = output_marks(eqn.primitive, marks, eqn.params)
-        if found is None:
-            raise self.error(eqn, marks)
-        return found
 
     def error(self, eqn: Equation, marks: Marks) -> LinearityError:
         texts = [atom_to_string(self.jaxpr, x) for x in eqn.inputs]

@@ -325,6 +325,3 @@ def _user_place(traceback: TracebackType | None) -> Source | None:
             place = Source(code, traceback.tb_lasti)
         traceback = traceback.tb_next
     return place
-
-
-__all__ = ["LARGE", "Holder", "Snapshots", "copies", "copy_of", "is_constant", "own_results", "owner_of", "snapshot"]

@@ -98,11 +98,6 @@ def grow(carries: slice, marks: Sequence[Any], derive: Callable[..., Any], join:
         marks[carries] = after
 
 
-def staged_program(f: Callable[..., tuple[list[Any], list[bool]]], in_avals: Sequence[Any]) -> Pruned:
-    """Stage a function that returns its outputs, and which of the originals' they are."""
-    return Pruned(*closed_program(f, in_avals))
-
-
 def transposed_program(
     jaxpr: Jaxpr,
     linear: tuple[bool, ...],
@@ -127,6 +122,5 @@ def transposed_program(
     ct_avals = [a.tangent().strengthened() for a in choose(nonzero, jaxpr.out_avals)]
     if varying:
         ct_avals = [with_varying(a, v) for a, v in zip(ct_avals, varying, strict=True)]
-    return jaxpr.once(
-        ("transpose", linear, nonzero, needed, varying, kept_axes()), lambda: staged_program(outputs, [*known_avals, *ct_avals])
-    )
+    make = lambda: Pruned(*closed_program(outputs, [*known_avals, *ct_avals]))
+    return jaxpr.once(("transpose", linear, nonzero, needed, varying, kept_axes()), make)

@@ -148,15 +148,11 @@ def accumulate(arrived: dict[Var, Any], var: Var, ct: Any) -> None:
         arrived[var] = ct if before is None else var.aval.add(before, ct)
 
 
-def backward(
-    tape: list[TapeEntry], in_vars: Sequence[Var | None], outs: Sequence[Any], cts_in: Sequence[Any], *, consume: bool
-) -> list[Any]:
-    """Pull cotangents of a tape's outputs back to its inputs.
+def transpose_program(program: LinearProgram, cts_in: Sequence[Any], *, consume: bool = False) -> list[Any]:
+    """Pull cotangents of a recorded linear program's outputs back to its inputs.
 
     Args:
-        tape: the equations of a linear program, in order.
-        in_vars: the inputs; None for an input that the program does not have (its cotangent is None).
-        outs: the outputs: tracers of the tape, or symbolic `Zero`.
+        program: the program, of which an input may be None that it does not have (its cotangent is None).
         cts_in: a cotangent for each output; may be `Zero`.
         consume: drop each equation, and with it its residuals, as soon as it has been used.
 
@@ -165,7 +161,9 @@ def backward(
     """
     kept = kept_axes() if MODES else None
     if NAMED_AXES and kept is None:
-        return _backward_in_groups(tape, in_vars, outs, cts_in)
+        return _transpose_in_groups(program, cts_in)
+    trace, in_vars, outs = program
+    tape = trace.tape
     report = value_of(WATCH) if MODES else None
     if report is not None:
         tape = watched_tape(tape, report)
@@ -238,31 +236,26 @@ class _Watched:
         return results
 
 
-def _backward_in_groups(tape: list[TapeEntry], in_vars: Any, outs: Any, cts_in: Any) -> list[Any]:
+def _transpose_in_groups(program: LinearProgram, cts_in: Sequence[Any]) -> list[Any]:
     """Pull back the outputs that vary over the same named axes together, and add up.
 
     The derivative of an output that is the same for all examples is the total one; that of an output of each example is the
     example's own.
     """
-    totals: dict[Var, Any] = {}
-    for group in {out.aval.varying for out in outs if type(out) is not Zero}:
-        some = [o if type(o) is Zero or o.aval.varying == group else o.aval.zero for o in outs]
+    totals: dict[Any, Any] = {}
+    for group in {out.aval.varying for out in program.outs if type(out) is not Zero}:
+        some = [o if type(o) is Zero or o.aval.varying == group else o.aval.zero for o in program.outs]
         with mode(KEPT_AXES, group):
-            cts = backward(tape, in_vars, some, cts_in, consume=False)
-        for v, ct in zip(in_vars, cts, strict=True):
+            cts = transpose_program(program._replace(outs=some), cts_in)
+        for v, ct in zip(program.in_vars, cts, strict=True):
             if v is not None and ct is not None:
-                totals[v] = ct if v not in totals else v.aval.add(totals[v], ct)
-    return [totals.get(v) for v in in_vars]
+                accumulate(totals, v, ct)
+    return [totals.get(v) for v in program.in_vars]
 
 
 def summed(ct: Any) -> Any:
     """A cotangent, with its parts added up."""
     return ct.total() if type(ct) is PartialSum else ct
-
-
-def transpose_program(program: LinearProgram, cts: Sequence[Any], *, consume: bool = False) -> list[Any]:
-    """The cotangents of a recorded linear program's inputs (None where zero)."""
-    return backward(program.trace.tape, program.in_vars, program.outs, cts, consume=consume)
 
 
 @contextmanager

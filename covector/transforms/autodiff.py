@@ -420,6 +420,3 @@ def _check_integer_program(program: LinearProgram, who: str) -> None:
         why = f"it goes through {nested!r}, of which the program is transposed for floating and complex values only"
     if why:
         raise errors.GradDtypeError(f"{who} got an integer argument.", why=why, fix=fix)
-
-
-__all__ = ["grad", "jvp", "linear_transpose", "linearize", "value_and_grad", "vjp"]

@@ -263,6 +263,3 @@ def print_saved_residuals(f: Callable[..., Any], *args: Any, **kwargs: Any) -> N
     """Print the values that reverse mode keeps of a function, a line each: type, size, origin; see `saved_residuals`."""
     for residual in saved_residuals(f, *args, **kwargs):
         print(residual)
-
-
-__all__ = ["checkpoint", "checkpoint_name", "checkpoint_policies", "print_saved_residuals", "remat", "saved_residuals"]

@@ -32,8 +32,8 @@ from covector.interpreters.batch import BatchTrace, BatchTracer
 from covector.interpreters.closures import cell_values, reachable_tracers
 from covector.interpreters.evaluate import eval_jaxpr
 from covector.interpreters.jvp import JVPTracer, jvp
-from covector.interpreters.programs import Pruned, choose, cut, rearranged, spread, staged_program
-from covector.interpreters.stage import LinearTrace, StageTrace, StageTracer, stage
+from covector.interpreters.programs import Pruned, choose, cut, rearranged, spread
+from covector.interpreters.stage import LinearTrace, StageTrace, StageTracer, closed_program, stage
 from covector.primitives.arrays.shaping import Dims, in_type, move_batch_to_front, strengthened
 from covector.primitives.custom.calls import (
     Backward,
@@ -344,7 +344,7 @@ def tangent_program(jaxpr: Jaxpr, rules: Rules, hoisted: int, nonzero: tuple[boo
         return [*outs, *choose(present, tangents_out)], present
 
     avals = [*jaxpr.in_avals, *(a.tangent() for a in choose(nonzero, jaxpr.in_avals))]
-    return jaxpr.once(("custom jvp", rules, nonzero), lambda: staged_program(outputs, avals))
+    return jaxpr.once(("custom jvp", rules, nonzero), lambda: Pruned(*closed_program(outputs, avals)))
 
 
 @custom_jvp_p.def_batch

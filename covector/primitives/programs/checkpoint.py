@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from covector.core.avals import Zero, typeof
-from covector.core.jaxpr import Jaxpr, Var, program_has_effects, sub_jaxprs
+from covector.core.jaxpr import Jaxpr, Var, program_has_effects
 from covector.core.kinds import Structural
 from covector.core.linearity import linear_as_called
 from covector.core.primitive import Primitive
@@ -119,7 +119,8 @@ def _tangent_program(
     jaxpr: Jaxpr, nonzero: tuple[bool, ...], saved: list[Var], loops: dict[Var, Steps]
 ) -> tuple[Jaxpr, list[bool]]:
     """``(*saved, *inputs, *tangents) -> tangents``, in which the values of saved variables are taken from the inputs."""
-    quiet = _with_quiet_parts(jaxpr)
+    equations = [e if e.primitive.effect else quiet_equation(e) for e in jaxpr.equations]
+    quiet = Jaxpr(jaxpr.in_vars, equations, jaxpr.out_vars, jaxpr.consts)
 
     def tangents_of(*args: Any) -> tuple[list[Any], list[bool]]:
         values = dict(zip(saved, args, strict=False))
@@ -133,15 +134,6 @@ def _tangent_program(
     avals = [*(v.aval for v in saved), *jaxpr.in_avals, *(a.tangent() for a in choose(nonzero, jaxpr.in_avals))]
     program, present = closed_program(tangents_of, avals)
     return clean(program), present
-
-
-def _with_quiet_parts(jaxpr: Jaxpr) -> Jaxpr:
-    """The program with no effects in the programs nested in it."""
-    if not any(map(program_has_effects, (inner for e in jaxpr.equations for inner in sub_jaxprs(e.params)))):
-        return jaxpr
-    own = {id(e) for e in jaxpr.equations if e.primitive.effect}
-    equations = [e if id(e) in own else quiet_equation(e) for e in jaxpr.equations]
-    return Jaxpr(jaxpr.in_vars, equations, jaxpr.out_vars, jaxpr.consts)
 
 
 def _with_primal(x: Any, primal: Any) -> Any:
