@@ -391,6 +391,24 @@ def jvp_of_one(primitive: Primitive, tangent_of: Rule) -> Rule:
     return jvp
 
 
+def solution_jvp(primitive: Primitive, *changes: Rule) -> Rule:
+    """The JVP rule of the solution of an equation that is linear in it and in its right-hand side, the last argument.
+
+    For each other argument ``change(tangent, out, *others, **params)`` is what its tangent takes from the right-hand side.
+    """
+
+    def jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
+        others, rhs = primals[:-1], tangents[-1]
+        out = primitive.bind(*primals, **params)
+        for t, change in zip(tangents, changes, strict=False):
+            if type(t) is not Zero:
+                taken = change(t, out, *others, **params)
+                rhs = -taken if type(rhs) is Zero else rhs - taken
+        return out, typeof(out).zero if type(rhs) is Zero else primitive.bind(*others, rhs, **params)
+
+    return jvp
+
+
 # --- factorizations ---------------------------------------------------------------------------------------------------
 
 derives("abstract", Factorization)(lambda primitive, kind: kind.abstract)

@@ -38,6 +38,7 @@ from covector.primitives.arrays.shaping import (
     transpose_p,
     unbroadcast,
 )
+from covector.primitives.derivations import solution_jvp
 from covector.primitives.math.arithmetic import conj, direction_p, real
 from covector.primitives.math.contraction import contract_stacks, einsum_p, letter
 from covector.primitives.math.reductions import keep_axes
@@ -230,23 +231,13 @@ triangular_solve_p = _system("triangular_solve", _triangular_solve)
 """
 
 
-@triangular_solve_p.def_jvp
-def _triangular_solve_jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
+def _triangular_change(t: Any, x: Any, a: Any, *, lower: bool, transpose: bool, unit_diagonal: bool) -> Any:
     """Of da the triangle that is read."""
-    a, (ta, tb) = primals[0], tangents
-    if type(ta) is not Zero:
-        ta = keep(triangle(shape_of(a)[-1], params["lower"], strict=params["unit_diagonal"]), ta)
-        ta = swap(ta) if params["transpose"] else ta
-    return _system_jvp(lambda rhs: triangular_solve_p.bind(a, rhs, **params), primals[1], ta, tb)
+    part = keep(triangle(shape_of(a)[-1], lower, strict=unit_diagonal), t)
+    return (swap(part) if transpose else part) @ x
 
 
-def _system_jvp(solve: Callable[[Any], Any], b: Any, ta: Any, tb: Any) -> Any:
-    """``dx = a⁻¹ (db - da x)``."""
-    out = solve(b)
-    if type(ta) is Zero:
-        return out, typeof(out).zero if type(tb) is Zero else solve(tb)
-    change = ta @ out
-    return out, solve(-change if type(tb) is Zero else tb - change)
+triangular_solve_p.def_jvp(solution_jvp(triangular_solve_p, _triangular_change))
 
 
 def triangle(n: int, lower: bool, strict: bool = False) -> Any:
@@ -287,11 +278,7 @@ The derivative is that of the function that is computed, of this triangle: gradi
 # --- systems and inverses ---------------------------------------------------------------------------------------------------
 
 solve_p = _system("solve", np.linalg.solve, makes_new=True)
-
-
-@solve_p.def_jvp
-def _solve_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
-    return _system_jvp(lambda rhs: solve_p.bind(primals[0], rhs), primals[1], *tangents)
+solve_p.def_jvp(solution_jvp(solve_p, lambda t, x, a: t @ x))
 
 
 @solve_p.def_rule("record")

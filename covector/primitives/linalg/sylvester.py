@@ -7,16 +7,16 @@ array([[0.5, 0.5],
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import scipy.linalg
 
-from covector.core.avals import ShapedArray, Zero, array_aval, broadcast_shapes, typeof
+from covector.core.avals import ShapedArray, array_aval, broadcast_shapes
 from covector.core.kinds import Opaque, jointly
 from covector.core.primitive import Primitive
 from covector.primitives.arrays.shaping import align_batch, batch_in_front, unbroadcast
+from covector.primitives.derivations import solution_jvp
 from covector.primitives.linalg.solving import swap
 
 
@@ -39,13 +39,7 @@ def _sylvester_abstract(a: ShapedArray, b: ShapedArray, q: ShapedArray) -> Shape
     return array_aval((*batch, *q.shape[-2:]), np.result_type(a.dtype, b.dtype, q.dtype))
 
 
-@sylvester_p.def_jvp
-def _sylvester_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
-    (a, b, _), (ta, tb, tq), x = primals, tangents, sylvester_p.bind(*primals)
-    terms = [] if type(tq) is Zero else [tq]
-    terms += [] if type(ta) is Zero else [-(ta @ x)]
-    terms += [] if type(tb) is Zero else [-(x @ tb)]
-    return x, sylvester_p.bind(a, b, sum(terms[1:], terms[0])) if terms else typeof(x).zero
+sylvester_p.def_jvp(solution_jvp(sylvester_p, lambda t, x, a, b: t @ x, lambda t, x, a, b: x @ t))
 
 
 @sylvester_p.def_transpose(linear=jointly(2))

@@ -7,17 +7,17 @@ zero.  ``reverse`` runs from the end: the elements from each on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from covector.core.avals import Zero, dtype_of, typeof
+from covector.core.avals import dtype_of
 from covector.core.kinds import AlongAxis, Linear, Opaque, Structural
 from covector.core.primitive import Primitive, jointly
 from covector.primitives.arrays.shaping import batch_in_front, convert_to
-from covector.primitives.derivations import batch_along_axis
-from covector.primitives.math.ring import add_p, scale
+from covector.primitives.derivations import batch_along_axis, solution_jvp
+from covector.primitives.math.ring import scale
 
 
 def _from_end(fn: Callable[..., Any]) -> Callable[..., Any]:
@@ -92,6 +92,7 @@ def _recurrence(a: Any, b: Any, *, axis: int, reverse: bool) -> Any:
 
 recurrence_p = Primitive("recurrence", Opaque(_recurrence), trusted=True)
 recurrence_p.def_batch(batch_in_front(recurrence_p, axis=lambda axis, size: axis + 1))
+recurrence_p.def_jvp(solution_jvp(recurrence_p, lambda t, y, a, **params: scale(-previous(y, **params), t)))
 
 
 @recurrence_p.def_abstract
@@ -99,17 +100,6 @@ def _recurrence_type(a: Any, b: Any, *, axis: int, reverse: bool) -> Any:
     if a.shape != b.shape:
         raise ValueError(f"recurrence of {a} and {b}: there is a factor for each element")
     return b
-
-
-@recurrence_p.def_jvp
-def _recurrence_jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
-    a, b = primals
-    ta, tb = tangents
-    y = recurrence_p.bind(a, b, **params)
-    if type(ta) is not Zero:
-        by_a = scale(previous(y, **params), ta)
-        tb = by_a if type(tb) is Zero else add_p.bind(by_a, tb)
-    return y, typeof(y).zero if type(tb) is Zero else recurrence_p.bind(a, tb, **params)
 
 
 @recurrence_p.def_transpose(linear=jointly(1))
