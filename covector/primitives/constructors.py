@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from types import MethodType
-from typing import Any, Protocol, cast
+from typing import Any
 
 import numpy as np
 
@@ -23,18 +23,9 @@ from covector.core.primitive import Primitive
 Derivative = Callable[..., Any]
 
 
-class PrimitiveFunction(Protocol):
-    """A function that applies a primitive."""
-
-    __name__: str
-    primitive: Primitive
-
-    def __call__(self, *args: Any, **params: Any) -> Any: ...
-
-
 def elementwise(
     name: str, fn: Callable[..., Any], *derivatives: Derivative | None, exact: bool = False, trusted: bool = False
-) -> PrimitiveFunction:
+) -> Applied:
     """Make an elementwise primitive, and return the function that applies it.
 
     Args:
@@ -56,12 +47,13 @@ def elementwise(
         9.0
     """
     kind = Elementwise(fn, *derivatives, exact=exact) if derivatives else Step(fn)
-    return cast(PrimitiveFunction, Applied(Primitive(name, kind, trusted=trusted)))
+    return Applied(Primitive(name, kind, trusted=trusted))
 
 
 class Applied(partial):  # type: ignore[type-arg]
     """The function that applies a primitive; it is pickled as the primitive is."""
 
+    __name__: str
     primitive: Primitive
 
     def __new__(cls, primitive: Primitive) -> Applied:

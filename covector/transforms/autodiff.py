@@ -317,18 +317,15 @@ def _check_input(aval: Any, holomorphic: bool, allow_int: bool, who: str) -> Non
 def _scalar_output(lin: Linearized, holomorphic: bool, who: str) -> Any:
     """The type of the output, which must be one real number."""
     out = lin.out
-    if len(lin.out_leaves) != 1 or lin.out_leaves[0] is not out:
+    is_alone = len(lin.out_leaves) == 1 and lin.out_leaves[0] is out
+    aval = typeof(out) if is_alone else None
+    if aval is None or aval.shape != ():
         raise errors.NonScalarGradError(
             f"{who} needs a scalar output, and the function returned {kind_of(out)}.",
             why="the gradient is the derivative of one number",
-            fix="return the scalar alone (with has_aux=True for (scalar, other values)), or use vjp or jacobian",
-        )
-    aval = typeof(out)
-    if aval.shape != ():
-        raise errors.NonScalarGradError(
-            f"{who} needs a scalar output, and the function returned {aval}.",
-            why="the gradient is the derivative of one number",
-            fix="reduce the output (np.sum, np.mean), index it, or use jacobian or vjp",
+            fix="reduce the output (np.sum, np.mean), index it, or use jacobian or vjp"
+            if is_alone
+            else "return the scalar alone (with has_aux=True for (scalar, other values)), or use vjp or jacobian",
         )
     if (holomorphic and aval.dtype.kind != "c") or (not holomorphic and aval.dtype.kind != "f"):
         raise errors.GradDtypeError(
