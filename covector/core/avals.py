@@ -447,6 +447,13 @@ def promotion_key(aval: ShapedArray) -> Any:
     return WEAK_TYPES[aval.dtype.kind] if aval.weak_type else aval.dtype
 
 
+def ufunc_dtypes(ufunc: np.ufunc, keys: Iterable[Any]) -> tuple[np.dtype[Any], ...]:
+    """The dtypes that a ufunc computes in for arguments of these (see `promotion_key`), and last that of its result."""
+    keys = tuple(keys)
+    strong = any(isinstance(k, np.dtype) for k in keys)
+    return ufunc.resolve_dtypes((*(k if strong else np.dtype(k) for k in keys), None))
+
+
 def result_dtype(*avals: ShapedArray) -> np.dtype[Any]:
     """The dtype that values of these avals promote to (``numpy.result_type``, weak scalars included)."""
     return np.result_type(*(WEAK_TYPES[a.dtype.kind](0) if a.weak_type else a.dtype for a in avals))

@@ -115,12 +115,11 @@ def batch(
     *,
     axis_name: Any = None,
     name: str = "vmap",
-    origin: Source | None = None,
 ) -> tuple[list[Any], list[int | None]]:
     """The outputs of ``f`` for a batch of arguments, with the batch axis of each (None where it is the same for all).
 
     A batching rule passes on ``axis_of_rule()`` as the name of the axis.
     """
-    with open_trace(BatchTrace, size, axis_name, name, origin) as trace:
+    with open_trace(BatchTrace, size, axis_name, name) as trace:
         pairs = [trace.lower(o) for o in f(*map(trace.lift, args, dims))]
     return [v for v, _ in pairs], [d for _, d in pairs]

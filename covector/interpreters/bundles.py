@@ -30,7 +30,6 @@ from typing import Any, ClassVar
 from covector.core import errors
 from covector.core.avals import typeof
 from covector.core.primitive import Primitive, Trace, open_trace
-from covector.core.source import Source
 from covector.core.tracer import Tracer, register_tracer
 from covector.interpreters.interpret import Bundle, Interpretation, Note
 from covector.interpreters.stage import leaked
@@ -64,8 +63,8 @@ class BundleTrace(Trace):
 
     __slots__ = ("how",)
 
-    def __init__(self, how: Interpreter, origin: Source | None = None):
-        super().__init__(how.name, origin)
+    def __init__(self, how: Interpreter):
+        super().__init__(how.name)
         self.how = how
 
     @property

@@ -204,16 +204,9 @@ class Pushforward(JVPTrace):
         return primals + tangents
 
 
-def jvp(
-    f: Callable[..., Sequence[Any]],
-    primals: Sequence[Any],
-    tangents: Sequence[Any],
-    *,
-    name: str = "jvp",
-    origin: Source | None = None,
-) -> tuple[list[Any], list[Any]]:
+def jvp(f: Callable[..., Sequence[Any]], primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[list[Any], list[Any]]:
     """The outputs of ``f`` at ``primals`` and their tangents along ``tangents`` (either may hold symbolic `Zero`)."""
-    with open_trace(JVPTrace, name, origin) as trace:
+    with open_trace(JVPTrace) as trace:
         outs = f(*map(trace.lift, primals, tangents))
         pairs = [trace.lower(o) for o in outs]
     return [p for p, _ in pairs], [t for _, t in pairs]

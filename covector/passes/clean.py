@@ -133,25 +133,30 @@ def without_effects(jaxpr: Jaxpr) -> Jaxpr:
     Raises:
         CallbackError: a result of an effect is needed, so that it would have to happen again.
     """
-    if not program_has_effects(jaxpr):
-        return jaxpr
-    return jaxpr.once("without effects", lambda: _without_effects(jaxpr))
+    return without(jaxpr, program_has_effects, _is_effect)
 
 
-def _without_effects(jaxpr: Jaxpr) -> Jaxpr:
-    equations = []
-    for eqn in jaxpr.equations:
-        if eqn.primitive.effect:
-            if eqn.outputs:
-                raise errors.CallbackError(
-                    f"{eqn.primitive.name} gives a result in a loop or branch that is computed again for a derivative.",
-                    source=eqn.source,
-                    why="it would happen a second time, and what it gave the first time is not kept inside of the loop",
-                    fix="call it outside of what is checkpointed, or use pure_callback, which may be repeated",
-                )
-            continue
-        equations.append(quiet_equation(eqn))
-    return Jaxpr(jaxpr.in_vars, equations, jaxpr.out_vars, jaxpr.consts, jaxpr.linear)
+def _is_effect(eqn: Equation) -> bool:
+    if eqn.primitive.effect and eqn.outputs:
+        raise errors.CallbackError(
+            f"{eqn.primitive.name} gives a result in a loop or branch that is computed again for a derivative.",
+            source=eqn.source,
+            why="it would happen a second time, and what it gave the first time is not kept inside of the loop",
+            fix="call it outside of what is checkpointed, or use pure_callback, which may be repeated",
+        )
+    return eqn.primitive.effect
+
+
+def without(jaxpr: Jaxpr, has: Callable[[Jaxpr], bool], is_dropped: Callable[[Equation], bool]) -> Jaxpr:
+    """The program without some of its equations, and of those in programs nested in it; one that ``has`` none is itself."""
+
+    def make() -> Jaxpr:
+        inner = lambda program: without(program, has, is_dropped)
+        kept = [e for e in jaxpr.equations if not is_dropped(e)]
+        equations = [Equation(e.primitive, e.inputs, with_programs(e.params, inner), e.outputs, e.source) for e in kept]
+        return Jaxpr(jaxpr.in_vars, equations, jaxpr.out_vars, jaxpr.consts, jaxpr.linear)
+
+    return jaxpr.once(("without", has, is_dropped), make) if has(jaxpr) else jaxpr
 
 
 def quiet_equation(eqn: Equation) -> Equation:

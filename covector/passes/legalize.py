@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from covector.core.avals import ShapedArray, promotion_key, result_dtype
+from covector.core.avals import ShapedArray, promotion_key, result_dtype, ufunc_dtypes
 from covector.core.jaxpr import Equation, Jaxpr, Literal, Var, inside_out, recorded_avals
 from covector.core.kinds import Elementwise
 from covector.core.primitive import Primitive, derives, primitive_named
@@ -147,9 +147,7 @@ def operand_dtypes(primitive: Primitive, kind: Elementwise) -> Any:
     def dtypes(legalizer: Legalizer, *values: Value, **params: Any) -> Sequence[np.dtype[Any]]:
         avals: list[ShapedArray] = [v.aval for v in values]
         if isinstance(fn, np.ufunc) and fn.nin == len(avals) and fn.nout == 1:
-            keys = [promotion_key(a) for a in avals]
-            strong = any(isinstance(k, np.dtype) for k in keys)
-            return fn.resolve_dtypes((*(k if strong else np.dtype(k) for k in keys), None))[:-1]
+            return ufunc_dtypes(fn, map(promotion_key, avals))[:-1]
         return [result_dtype(*avals)] * len(avals)
 
     return dtypes

@@ -165,6 +165,13 @@ class _Walk:
         if type(value) not in IMMUTABLE and type(key) not in OBJECT_KEYS:
             self.glance.contents.append((value, key))
 
+    def name(self, owner: Any, kind: str, name: str, names: dict[str, Any]) -> bool:
+        """What a name stands for among others, if it is there; whether it is."""
+        self.glance.names.append((names, name, names.get(name, MISSING)))
+        if name in names:
+            self.put(owner, kind + name, names[name])
+        return name in names
+
     def value(self, x: Any) -> Hashable:
         """The key of a value; what it refers to is looked at later."""
         self.count += 1
@@ -264,15 +271,10 @@ class _Walk:
         names = names_of_code(code)
         self.more_attributes(names.attributes | (names.globals & DYNAMIC))
         for name in names.globals:
-            self.glance.names.append((f.__globals__, name, f.__globals__.get(name, MISSING)))
-            if name in f.__globals__:
-                self.put(f, f"global {name}", f.__globals__[name])
-            elif id(getattr(builtins, name, None)) in IMPURE:
+            if not self.name(f, "global ", name, f.__globals__) and id(getattr(builtins, name, None)) in IMPURE:
                 raise Unknown
         for name in names.modules:
-            self.glance.names.append((sys.modules, name, sys.modules.get(name, MISSING)))
-            if name in sys.modules:
-                self.put(f, f"module {name}", sys.modules[name])
+            self.name(f, "module ", name, sys.modules)
         for name, value in f.__dict__.items():
             if not name.startswith("__"):
                 self.can_glance = False
@@ -294,11 +296,8 @@ class _Walk:
 
     def module(self, module: types.ModuleType) -> None:
         self.named.append(module)
-        names = vars(module)
         for name in self.attributes:
-            self.glance.names.append((names, name, names.get(name, MISSING)))
-            if name in names:
-                self.put(module, name, names[name])
+            self.name(module, "", name, vars(module))
 
     def function_in_c(self, x: Any) -> Hashable:
         owner = getattr(x, "__self__", None)

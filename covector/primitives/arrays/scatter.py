@@ -38,7 +38,7 @@ from covector.primitives.arrays.indexing import (
 )
 from covector.primitives.arrays.selection import select_p
 from covector.primitives.arrays.shaping import Shape, convert_to, reshape_to
-from covector.primitives.math.ring import add_p, mul_p
+from covector.primitives.math.ring import mul_p, with_sum
 
 # --- what all have in common ------------------------------------------------------------------------------------------
 
@@ -144,15 +144,11 @@ def _scatter_mul_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     x, values, *indices = primals
     tx, tvalues, *_ = tangents
     out = scatter_mul_p.bind(*primals)
-    terms = []
-    if type(tx) is not Zero:
-        terms.append(scatter_mul_p.bind(tx, values, *indices))
+    terms = [] if type(tx) is Zero else [scatter_mul_p.bind(tx, values, *indices)]
     if type(tvalues) is not Zero:
         weighted = mul_p.bind(_product_of_others(x, values, indices), tvalues)
         terms.append(_spread(weighted, x, indices))
-    if not terms:
-        return out, typeof(out).zero
-    return out, add_p.bind(*terms) if len(terms) == 2 else terms[0]
+    return with_sum(out, terms)
 
 
 def _product_of_others(x: Any, values: Any, indices: Sequence[Any]) -> Any:
@@ -191,13 +187,11 @@ def _extremum_jvp(primitive: Primitive) -> Any:
         values_attain = np.equal(values, gather_p.bind(out, *indices))
         count = scatter_add_p.bind(convert_to(x_attains, aval.dtype), convert_to(values_attain, aval.dtype), *indices)
         share = np.true_divide(1, select_p.bind(np.equal(count, 0), 1, count))
-        terms = []
-        if type(tx) is not Zero:
-            terms.append(mul_p.bind(select_p.bind(x_attains, share, 0), tx))
+        terms = [] if type(tx) is Zero else [mul_p.bind(select_p.bind(x_attains, share, 0), tx)]
         if type(tvalues) is not Zero:
             weight = select_p.bind(values_attain, gather_p.bind(share, *indices), 0)
             terms.append(_spread(mul_p.bind(weight, tvalues), x, indices))
-        return out, add_p.bind(*terms) if len(terms) == 2 else terms[0]
+        return with_sum(out, terms)
 
     return jvp
 

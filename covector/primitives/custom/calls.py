@@ -214,25 +214,14 @@ def linear_after(*counts: str) -> Callable[..., Any]:
 
 
 @custom_linear_p.def_transpose(linear=linear_after("residuals", "inputs"))
-def _custom_linear_transpose(
-    cts: Values, *args: Any, rule: LinearRule, residuals: int, inputs: int, out_avals: Sequence[Any]
-) -> Any:
+def _custom_linear_transpose(cts: Values, *args: Any, rule: LinearRule, residuals: int, inputs: int, out_avals: Values) -> Any:
     results = rule.transposed(args[:residuals], cts)
     return [*[None] * (residuals + inputs), *(None if type(ct) is Zero else ct for ct in results)]
 
 
 @custom_linear_p.def_batch
-def _custom_linear_batch(
-    size: int,
-    args: Values,
-    dims: Dims,
-    *,
-    rule: LinearRule,
-    residuals: int,
-    inputs: int,
-    out_avals: Sequence[Any],
-) -> Any:
-    marks = cut([d is not None for d in dims], residuals, inputs)
+def _custom_linear_batch(size: int, args: Values, dims: Dims, *, rule: LinearRule, out_avals: Values, **counts: int) -> Any:
+    marks = cut([d is not None for d in dims], counts["residuals"], counts["inputs"])
     front = move_batch_to_front(args, dims)
 
     def forward(xs: Values, ts: Values) -> list[Any]:
@@ -242,8 +231,7 @@ def _custom_linear_batch(
     transposed = batched_backward(Backward(rule.name, rule.transposed), size, marks[0], marks[2]).run
     batched = LinearRule(rule.name, for_axis_of_rule(forward), transposed)
     avals = tuple(a.batched(size, 0) for a in out_avals)
-    params = {"residuals": residuals, "inputs": inputs, "out_avals": avals}
-    return custom_linear_p.bind(*front, rule=batched, **params), [0] * len(avals)
+    return custom_linear_p.bind(*front, rule=batched, out_avals=avals, **counts), [0] * len(avals)
 
 
 # --- linear_zeros: a zero that counts as linear -----------------------------------------------------------------------

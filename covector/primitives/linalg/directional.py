@@ -13,12 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from covector.core.avals import ShapedArray, Zero, array_aval, broadcast_shapes, typeof
+from covector.core.avals import ShapedArray, Zero, array_aval, broadcast_shapes
 from covector.core.jaxpr import Var
 from covector.core.kinds import Kind
 from covector.core.primitive import Primitive, derived, derives
 from covector.primitives.arrays.shaping import align_batch, batch_in_front, unbroadcast
 from covector.primitives.linalg.solving import check_matrices, swap
+from covector.primitives.math.ring import with_sum
 
 
 class Directional(Kind):
@@ -54,7 +55,7 @@ def _jvp(primitive: Primitive, kind: Directional, primals: Sequence[Any], tangen
     for i, t in enumerate(turns):
         if type(t) is not Zero:
             terms.append(primitive.bind(a, *directions[:i], t, *directions[i + 1 :], **params))
-    return out, functools.reduce(lambda x, y: x + y, terms) if terms else typeof(out).zero
+    return with_sum(out, terms)
 
 
 @derived("transpose", Directional)

@@ -104,9 +104,8 @@ def keep(mask: Any, x: Any) -> Any:
     return select_p.bind(mask, x, 0)
 
 
-def masked_reciprocal(x: Any, zero: Any = None) -> Any:
-    """``1 / x``, and 0 where x is 0 (or where the mask ``zero`` is true)."""
-    zero = np.equal(x, 0) if zero is None else zero
+def masked_reciprocal(x: Any, zero: Any) -> Any:
+    """``1 / x``, and 0 where the mask ``zero`` is true."""
     return select_p.bind(zero, 0, 1 / select_p.bind(zero, 1, x))
 
 

@@ -26,6 +26,7 @@ from covector.core.avals import (
     promotion_key,
     result_dtype,
     typeof,
+    ufunc_dtypes,
 )
 from covector.core.context import CAPTURING
 from covector.core.jaxpr import Var
@@ -59,9 +60,8 @@ def elementwise_abstract(primitive: Primitive, fn: Callable[..., Any]) -> Callab
 @lru_cache(maxsize=4096)
 def output_dtype(fn: Callable[..., Any], keys: tuple[Any, ...], **params: Any) -> np.dtype[Any]:
     """The dtype that ``fn`` returns for arguments of these dtypes (a Python type stands for a weak scalar)."""
-    strong = any(isinstance(k, np.dtype) for k in keys)
     if isinstance(fn, np.ufunc) and fn.nout == 1:
-        return fn.resolve_dtypes((*(k if strong else np.dtype(k) for k in keys), None))[-1]
+        return ufunc_dtypes(fn, keys)[-1]
     with np.errstate(all="ignore"):
         return np.asarray(fn(*(k(1) if isinstance(k, type) else np.ones((1,), k) for k in keys), **params)).dtype
 
@@ -271,6 +271,11 @@ def with_tangent(out: Any, terms: Sequence[Any]) -> tuple[Any, Any]:
     if not terms:
         return out, typeof(out).zero
     return out, fit(scale(*terms) if len(terms) == 2 else sumprod_p.bind(*terms), out)
+
+
+def with_sum(out: Any, terms: Sequence[Any]) -> tuple[Any, Any]:
+    """The same for the sum of these tangents."""
+    return out, reduce(add_p.bind, terms) if terms else typeof(out).zero
 
 
 def _one_factor_of_each(mask: tuple[bool, ...], params: dict[str, Any]) -> bool:

@@ -18,7 +18,7 @@ from covector.core.primitive import Primitive, TracerBase
 from covector.interpreters.checks import CheckTrace, Found, Message, makes_checks
 from covector.interpreters.interpret import Bundle, Interpretation, Note
 from covector.interpreters.programs import rearranged
-from covector.passes.clean import with_programs
+from covector.passes.clean import with_programs, without
 from covector.primitives.custom.functions import custom_function_p
 from covector.primitives.effects.callbacks import check_p
 from covector.primitives.math.identity import stop_gradient_p
@@ -81,15 +81,11 @@ def by_example(holds: Any, values: Sequence[Any]) -> Any:
 
 def without_checks(jaxpr: Jaxpr) -> Jaxpr:
     """The program that makes no checks, nor do those nested in it."""
-    if not makes_checks(jaxpr):
-        return jaxpr
+    return without(jaxpr, makes_checks, _is_check)
 
-    def make() -> Jaxpr:
-        quiet = lambda e: Equation(e.primitive, e.inputs, with_programs(e.params, without_checks), e.outputs, e.source)
-        equations = [quiet(e) for e in jaxpr.equations if e.primitive is not check_p]
-        return Jaxpr(jaxpr.in_vars, equations, jaxpr.out_vars, jaxpr.consts, jaxpr.linear)
 
-    return jaxpr.once("without checks", make)
+def _is_check(eqn: Equation) -> bool:
+    return eqn.primitive is check_p
 
 
 @check_p.def_rule("checks")

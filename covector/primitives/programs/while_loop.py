@@ -240,33 +240,23 @@ def _batch_of_changing(
     size: int, loop: While, reads: list[bool], args: list[list[Any]], dims: list[list[Any]], cond: Jaxpr, body: Jaxpr
 ) -> Any:
     """Batch the loop without the carries that its steps only read: they are consts, not to be selected at each step."""
-
-    def apart(first: int) -> list[int]:
-        places = range(first, first + len(reads))
-        return [*range(first), *choose(reads, places), *choose([not r for r in reads], places)]
-
-    def divided(groups: list[list[Any]]) -> tuple[list[Any], list[Any]]:
-        cond_consts, consts, carry = groups
-        read = choose(reads, carry)
-        return [*cond_consts, *read, *consts, *read, *choose([not r for r in reads], carry)], read
-
-    n, count = len(reads), sum(reads)
-    outputs = [*choose([not r for r in reads], range(n)), *range(n, len(body.out_vars))]
-    (values, read), (axes, read_axes) = divided(args), divided(dims)
-    outs, out_dims = _batch_of_differing(
-        size,
-        values,
-        axes,
-        cond=rearranged(cond, apart(loop.num_cond)),
-        body=rearranged(body, apart(loop.num_body), outputs),
-        **loop._replace(num_cond=loop.num_cond + count, num_body=loop.num_body + count)._asdict(),
-    )
-    m = n - count
     changing = [not r for r in reads]
-    return (
-        [*spread(changing, outs[:m], spread(reads, read, reads)), *outs[m:]],
-        [*spread(changing, out_dims[:m], spread(reads, read_axes, reads)), *out_dims[m:]],
-    )
+    n, count = len(reads), sum(reads)
+
+    def apart(jaxpr: Jaxpr, outputs: Any = None) -> Jaxpr:
+        consts, carry = cut(range(len(jaxpr.in_vars)), len(jaxpr.in_vars) - n)
+        return rearranged(jaxpr, [*consts, *choose(reads, carry), *choose(changing, carry)], outputs)
+
+    def divided(groups: list[list[Any]]) -> list[Any]:
+        cond_consts, consts, carry = groups
+        return [*cond_consts, *choose(reads, carry), *consts, *choose(reads, carry), *choose(changing, carry)]
+
+    outputs = [*choose(changing, range(n)), *range(n, len(body.out_vars))]
+    params = loop._replace(num_cond=loop.num_cond + count, num_body=loop.num_body + count)._asdict()
+    cond, body = apart(cond), apart(body, outputs)
+    outs, out_dims = _batch_of_differing(size, divided(args), divided(dims), cond=cond, body=body, **params)
+    restored = lambda xs, carry: [*spread(changing, xs, carry), *xs[n - count :]]
+    return restored(outs, args[2]), restored(out_dims, dims[2])
 
 
 def is_known(x: Any) -> bool:
