@@ -11,8 +11,8 @@ program is cleaned, and handed to a backend; what that makes is kept with the pr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
 from covector.backends import numpy
@@ -106,8 +106,7 @@ def backend_named(name: str, who: str) -> Backend:
     return found
 
 
-@contextmanager
-def use_backend(name: str) -> Iterator[None]:
+def use_backend(name: str) -> AbstractContextManager[Any]:
     """Run programs (compiled functions, loops, branches) on a backend, in this thread or task.
 
     Args:
@@ -118,8 +117,7 @@ def use_backend(name: str) -> Iterator[None]:
 
     Operations outside of programs are NumPy's, as always.
     """
-    with mode(BACKEND, backend_named(name, "use_backend")):
-        yield
+    return mode(BACKEND, backend_named(name, "use_backend"))
 
 
 def runner(jaxpr: Jaxpr, backend: str | None = None) -> Run:

@@ -34,8 +34,7 @@ primitive (``@p.def_rule(name)``), or else the one that follows from its kind (`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import count
 from typing import Any, ClassVar, Generic, TypeVar
@@ -95,17 +94,6 @@ class Trace:
 
 levels = count(0, 2)
 """Levels are even; the tape of a linearization has the odd one above its trace, with nothing in between."""
-
-
-@contextmanager
-def running_users_code() -> Iterator[None]:
-    """While a rule of the user's runs, or a function that its rules call."""
-    before = [(trace, trace.users_code(True)) for trace in open_traces()]
-    try:
-        yield
-    finally:
-        for trace, was in before:
-            trace.users_code(was)
 
 
 def in_users_code(rule: Rule) -> Rule:

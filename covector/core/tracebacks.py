@@ -19,11 +19,11 @@ that is not covector's own.  `full_tracebacks` and the environment variable ``CO
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import wraps
 from types import TracebackType
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from covector.core.context import FULL_TRACEBACKS, mode, value_of
 from covector.core.errors import CovectorError
@@ -35,8 +35,7 @@ R = TypeVar("R")
 _SHOW_ALL = bool(os.environ.get("COVECTOR_FULL_TRACEBACKS"))
 
 
-@contextmanager
-def full_tracebacks(enable: bool = True) -> Iterator[None]:
+def full_tracebacks(enable: bool = True) -> AbstractContextManager[Any]:
     """Show covector's own frames in the tracebacks of errors that are raised inside the block.
 
     Args:
@@ -50,8 +49,7 @@ def full_tracebacks(enable: bool = True) -> Iterator[None]:
             ...
         ZeroDivisionError: division by zero
     """
-    with mode(FULL_TRACEBACKS, enable):
-        yield
+    return mode(FULL_TRACEBACKS, enable)
 
 
 def hides_frames(function: Callable[P, R]) -> Callable[P, R]:

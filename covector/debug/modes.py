@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import types
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import numpy as np
@@ -17,8 +17,7 @@ from covector.interpreters.stage import LinearTrace
 from covector.interpreters.watch import has_nan, watching
 
 
-@contextmanager
-def disable_jit(disable: bool = True) -> Iterator[None]:
+def disable_jit(disable: bool = True) -> AbstractContextManager[Any]:
     """Run compiled functions, loops and choices as the Python that they are written in, so that one can look and step inside.
 
     Args:
@@ -30,8 +29,7 @@ def disable_jit(disable: bool = True) -> Iterator[None]:
         ...     cv.jit(lambda x: print("x is", x))(2.0)
         x is 2.0
     """
-    with mode(NO_JIT, disable):
-        yield
+    return mode(NO_JIT, disable)
 
 
 @contextmanager

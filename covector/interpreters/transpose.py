@@ -17,8 +17,7 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,7 +28,7 @@ from covector.core.avals import ARRAY_TYPES, PLAIN_TYPES, Zero, instantiate, typ
 from covector.core.context import KEPT_AXES, MODES, NAMED_AXES, WATCH, mode, value_of
 from covector.core.jaxpr import Jaxpr, Var, has_effects, sub_jaxprs
 from covector.core.memory import Holder
-from covector.core.primitive import Primitive, TracerBase, open_trace, running_users_code
+from covector.core.primitive import Primitive, TracerBase, in_users_code, open_trace
 from covector.core.source import Source
 from covector.interpreters.evaluate import eval_jaxpr
 from covector.interpreters.linearize import LinearProgram, linear_output
@@ -258,19 +257,6 @@ def summed(ct: Any) -> Any:
     return ct.total() if type(ct) is PartialSum else ct
 
 
-@contextmanager
-def holding(tape: LinearTrace) -> Iterator[None]:
-    """While a function of the user's is recorded, hold its arrays, and copy those that are still only read-only at the end."""
-    assert tape.holder is not None
-    try:
-        with running_users_code():
-            yield
-    except BaseException as error:
-        tape.holder.end(tape.name, error, error.__traceback__, tape.tape)
-        raise
-    tape.holder.end(tape.name, None, None, tape.tape)
-
-
 class UsersLinearTrace(LinearTrace):
     """Records a function of the user's, of which only what its results come from has to be linear.
 
@@ -310,13 +296,18 @@ def record_users_linear(
 
     It returns its results and anything else, as for `stage`.
     """
-    with open_trace(UsersLinearTrace, name, None, Holder()) as tape:
+    holder = Holder()
+    with open_trace(UsersLinearTrace, name, None, holder) as tape:
         args = [tape.new_input(aval) for aval in in_avals]
-        with holding(tape):
-            results, aside = f(*args)
+        try:
+            results, aside = in_users_code(f)(*args)
             for o in results:
                 tape.check(o)
             outs = [linear_output(tape, o) for o in results]
+        except BaseException as error:
+            holder.end(name, error, error.__traceback__, tape.tape)
+            raise
+        holder.end(name, None, None, tape.tape)
     return LinearProgram(tape, [a.variable for a in args], outs), aside
 
 

@@ -32,6 +32,7 @@ from covector.transforms.arguments import (
     same_tree,
     tangent_leaves,
     transformed,
+    typed_values,
 )
 from covector.transforms.caches import Traced
 from covector.transforms.positional import Positional
@@ -164,8 +165,8 @@ class CustomFunction:
                     why="its rules have no derivative for the arguments in nondiff_argnums",
                     fix="take it out of nondiff_argnums, and let the rules give its derivative, or stop_gradient it",
                 )
-        leaves, treedef = flatten_values([a for i, a in enumerate(args) if i not in statics], self.who.name)
-        return leaves, FlatCall(self, Arguments(treedef, statics, len(args)), [typeof(x) for x in leaves])
+        leaves, treedef, avals = typed_values([a for i, a in enumerate(args) if i not in statics], self.who.name)
+        return leaves, FlatCall(self, Arguments(treedef, statics, len(args)), avals)
 
 
 def is_differentiated(x: Any) -> bool:
@@ -220,8 +221,7 @@ class FlatCall:
     def run(self, *leaves: Any) -> list[Any]:
         """The function itself."""
         out = self.f.fun(*self.arguments.all(tree_unflatten(self.arguments.treedef, leaves)))
-        outs, self.out_tree = flatten_values([out], self.f.who.name)
-        self.out_avals = [typeof(o) for o in outs]
+        outs, self.out_tree, self.out_avals = typed_values([out], self.f.who.name)
         return outs
 
     def call_rule(self, kind: str, rule: Callable[..., Any], *args: Any) -> Any:
@@ -298,8 +298,7 @@ class FlatCall:
         """The primal outputs of a rule, which must be what the function itself returns."""
         who = f"the {rule} rule of {self.name}"
         if self.out_tree is None:
-            leaves, self.out_tree = flatten_values([out], who)
-            self.out_avals = [typeof(x) for x in leaves]
+            leaves, self.out_tree, self.out_avals = typed_values([out], who)
             return leaves
         leaves = same_tree([out], self.out_tree, "an output", who)
         for x, aval in zip(leaves, self.out_avals, strict=True):
@@ -393,8 +392,31 @@ def custom_vjp(
 # --- batches, and transposes ------------------------------------------------------------------------------------------
 
 
-class CustomBatching:
-    """A function with a batching rule; made by `custom_vmap`."""
+class custom_vmap:
+    """Give a function a batching rule of its own.
+
+    Derivatives are those of the function itself; the rule serves `vmap` of the function, also inside `jit`.
+
+    Args:
+        fun: a function of positional pytrees of arrays.
+
+    Returns:
+        A function with the method ``def_vmap``.
+
+    Example:
+        >>> import numpy as np
+        >>> from covector import vmap
+        >>> @custom_vmap
+        ... def solve(a, b):
+        ...     return b / a
+        >>> @solve.def_vmap
+        ... def solve_batch(axis_size, in_batched, a, b):
+        ...     print("batched:", in_batched)
+        ...     return b / a, True
+        >>> vmap(solve, in_axes=(None, 0))(2.0, np.array([1.0, 3.0]))
+        batched: [False, True]
+        array([0.5, 1.5])
+    """
 
     def __init__(self, fun: Callable[..., Any]):
         check_callable(fun, "custom_vmap")
@@ -461,34 +483,6 @@ class CustomBatching:
         return copies(outs), marks
 
 
-def custom_vmap(fun: Callable[..., Any]) -> CustomBatching:
-    """Give a function a batching rule of its own.
-
-    Derivatives are those of the function itself; the rule serves `vmap` of the function, also inside `jit`.
-
-    Args:
-        fun: a function of positional pytrees of arrays.
-
-    Returns:
-        A function with the method ``def_vmap``.
-
-    Example:
-        >>> import numpy as np
-        >>> from covector import vmap
-        >>> @custom_vmap
-        ... def solve(a, b):
-        ...     return b / a
-        >>> @solve.def_vmap
-        ... def solve_batch(axis_size, in_batched, a, b):
-        ...     print("batched:", in_batched)
-        ...     return b / a, True
-        >>> vmap(solve, in_axes=(None, 0))(2.0, np.array([1.0, 3.0]))
-        batched: [False, True]
-        array([0.5, 1.5])
-    """
-    return CustomBatching(fun)
-
-
 @hides_frames
 def linear_call(fun: Callable[..., Any], fun_transpose: Callable[..., Any], residual_args: Any, linear_args: Any) -> Any:
     """Call a function that is linear in its second argument and has a transpose of its own.
@@ -543,8 +537,22 @@ def _staged_pair(f: Any, res_tree: Any, lin_tree: Any, residuals: list[Any], ava
     return trace(call, tree_structure(avals), avals, who)
 
 
-class CustomTranspose:
-    """A linear function with a transpose of its own; made by `custom_transpose`."""
+class custom_transpose:
+    """Give a function ``fun(residuals, operand)``, linear in its second argument, a transpose of its own.
+
+    A decorator that does what `linear_call` does.
+
+    Example:
+        >>> from covector import grad
+        >>> @custom_transpose
+        ... def triple(_, x):
+        ...     return 3.0 * x
+        >>> @triple.def_transpose
+        ... def triple_transpose(_, ct):
+        ...     return 3.0 * ct
+        >>> float(grad(lambda x: triple((), x) ** 2)(1.0))
+        18.0
+    """
 
     def __init__(self, fun: Callable[..., Any]):
         check_callable(fun, "custom_transpose")
@@ -564,22 +572,3 @@ class CustomTranspose:
             what = f"{function_name(self.fun)} is called and has no transpose."
             raise CustomRuleError(what, fix="register one with def_transpose")
         return linear_call(self.fun, self.transpose, residuals, operand)
-
-
-def custom_transpose(fun: Callable[..., Any]) -> CustomTranspose:
-    """Give a function ``fun(residuals, operand)``, linear in its second argument, a transpose of its own.
-
-    A decorator that does what `linear_call` does.
-
-    Example:
-        >>> from covector import grad
-        >>> @custom_transpose
-        ... def triple(_, x):
-        ...     return 3.0 * x
-        >>> @triple.def_transpose
-        ... def triple_transpose(_, ct):
-        ...     return 3.0 * ct
-        >>> float(grad(lambda x: triple((), x) ** 2)(1.0))
-        18.0
-    """
-    return CustomTranspose(fun)
