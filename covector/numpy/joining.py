@@ -281,6 +281,8 @@ def roll(a: Any, shift: Any, axis: Any = None) -> Any:
     shift = as_array(shift)
     shifts = _elements(shift) if shift.ndim else [shift]
     (count,) = broadcast_shapes((len(shifts),), (len(axes),))
+    if count == 0:
+        return a
     for by, i in zip(shifts * (count // len(shifts)), axes * (count // len(axes)), strict=True):
         a = _rolled(a, by, i)
     return a

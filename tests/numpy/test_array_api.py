@@ -103,6 +103,7 @@ CALLS = """
     c | fft.irfftn(x, s=(2, 4), axes=(0, 1)) fft.hfft(x) fft.hfft(x, n=5)
     f | fft.rfft(x) fft.rfft(x, n=4, axis=0, norm="ortho") fft.rfftn(x) fft.rfftn(x, s=(2, 2), axes=(0, 1)) fft.ihfft(x)
     f | fft.ihfft(x, n=2)
+    fc | fft.fftshift(x, axes=()) fft.ifftshift(x, axes=()) roll(x, (), axis=()) roll(x, 1, axis=())
     fc | fft.fftshift(x) fft.fftshift(x, axes=1) fft.ifftshift(x) fft.ifftshift(x, axes=(0, 1))
     f | arange(3) arange(1, 4) arange(0, 4, 2, dtype=xp.float32) arange(3, device="cpu") arange(0, stop=3)
     f | arange(1, stop=4, step=2)
