@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import staged_namespace
 from test_agreement import difference, special_values
 from transformed import outcome
 
@@ -165,7 +166,11 @@ def disagreement(function: Callable[..., Any], x: Any, y: Any, signs: bool = Fal
     if isinstance(expected, Exception):
         return ""  # NumPy does not conform here
     if is_array(expected):
-        runs = {"plainly": lambda: function(cnp, x, y), "jit": lambda: covector.jit(lambda x, y: function(cnp, x, y))(x, y)}
+        runs = {
+            "plainly": lambda: function(cnp, x, y),
+            "jit": lambda: covector.jit(lambda x, y: function(cnp, x, y))(x, y),
+            "each under jit": lambda: function(staged_namespace, x, y),
+        }
     else:
         runs = {"plainly": lambda: function(cnp, x, y), "jit": lambda: static(function, x, y)}
     for how, run in runs.items():
