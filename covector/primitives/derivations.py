@@ -15,7 +15,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from covector.core.avals import ARRAY_TYPES, WEAK_TYPES, ShapedArray, Zero, array_aval, instantiate, is_weak, typeof
+from covector.core.avals import ARRAY_TYPES, WEAK_TYPES, ShapedArray, Zero, array_aval, float0, instantiate, is_weak, typeof
 from covector.core.checked_rules import checked_derivative
 from covector.core.errors import PrimitiveRuleError
 from covector.core.jaxpr import Var
@@ -239,6 +239,12 @@ def linear_record(primitive: Primitive, kind: Linear) -> Rule | None:
     return linear(primitive) if primitive.trusted and kind.positions == (0,) else None
 
 
+def written_out(tangent: Any, out: Any) -> Any:
+    """A tangent as an array, of an integer too, which has none: then one of the dtype of the result."""
+    aval: Any = tangent.aval if type(tangent) is Zero else None
+    return np.zeros(aval.shape, typeof(out).dtype) if aval and aval.dtype == float0 else instantiate(tangent)
+
+
 @derives("jvp", Linear)
 def linear_jvp(primitive: Primitive, kind: Linear) -> Rule:
     """That of one argument, of two of which each is worth a thought alone, or of any number; the first is the most frequent."""
@@ -270,7 +276,7 @@ def linear_jvp(primitive: Primitive, kind: Linear) -> Rule:
         if all(type(tangents[i]) is Zero for i in linear):
             return out, typeof(out).zero
         pairs = enumerate(zip(primals, tangents, strict=True))
-        return out, fitted(bind(*(instantiate(t) if i in linear else p for i, (p, t) in pairs), **params), out)
+        return out, fitted(bind(*(written_out(t, out) if i in linear else p for i, (p, t) in pairs), **params), out)
 
     return jvp_of_first if places == (0,) else jvp_of_two if kind.alone else jvp
 
@@ -297,7 +303,8 @@ def linear_transpose(primitive: Primitive, kind: Linear) -> Rule | None:
             found = rule(ct, *known, **params)
         cts: list[Any] = [None] * len(args)
         for i, c in zip(linear, (found,) if len(linear) == 1 else found, strict=True):
-            cts[i] = unbroadcast(c, known[i]) if broadcasts and c is not None else c
+            if type(args[i]) is Var:  # one without a tangent is a zero, written out
+                cts[i] = unbroadcast(c, known[i]) if broadcasts and c is not None else c
         return cts
 
     return transpose_of_first if places == (0,) else transpose
