@@ -250,15 +250,12 @@ def checked_batch(primitive: Any, rule: Rule) -> Rule:
             checked.fail(f"{len(outs)} outputs and {len(dims_out)} batch axes")
         found = [_batch_axis(checked, size, o, d) for o, d in zip(outs, dims_out, strict=True)]
         if has_written_abstract(primitive):
-            examples = [_of_example(typeof(x), d) for x, d in zip((*args, *outs), (*dims, *found), strict=True)]
+            pairs = zip((*args, *outs), (*dims, *found), strict=True)
+            examples = [typeof(x) if d is None else typeof(x).example(d) for x, d in pairs]
             check_promised(checked, primitive, examples[: len(args)], params, examples[len(args) :], PrimitiveRuleError)
         return (owned(out, True), found) if multiple else (owned(out, False), found[0])
 
     return batch
-
-
-def _of_example(aval: Any, dim: int | None) -> Any:
-    return aval if dim is None else aval.example(dim)
 
 
 def _batch_axis(checked: Checked, size: int, out: Any, dim: Any) -> int | None:

@@ -303,7 +303,7 @@ class _Closing:
         if type(x) is Var:
             return x
         if type(x) is Zero:
-            return self.zero(x)
+            return self.atom(x.aval.strengthened().zeros())
         if isinstance(x, (bool, int, float, complex, np.generic)):
             return Literal(x)
         x = self.keep(x)
@@ -314,9 +314,6 @@ class _Closing:
             var = self.var_of_value[id(x)] = Var(typeof(x))
             (self.hoisted if isinstance(x, TracerBase) else self.consts)[var] = x
         return var
-
-    def zero(self, x: Zero) -> Any:
-        return self.atom(x.aval.strengthened().zeros())
 
 
 @contextmanager

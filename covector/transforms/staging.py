@@ -86,19 +86,14 @@ def traced_alone(f: Callable[..., Any], call: StaticCall, who: Transformed) -> T
     """The same for a program that must stand by itself."""
     found = traced_call(f, call, who)
     for x in found.hoisted:
-        raise _outer_value(x, who)
+        made = x.made_at()
+        raise errors.ArgumentError(
+            f"{who.name}: the function closes over a traced value of type {x.aval}"
+            f"{f', made at {made},' if made else ''} of an enclosing transformation ({x._trace.name}).",
+            why="a program holds no traced values, and one with a further input would not be that of the function",
+            fix="pass the value as an argument; covector.closure_convert finds all that a function closes over",
+        )
     return found
-
-
-def _outer_value(x: Any, who: Transformed) -> errors.ArgumentError:
-    """The error for a program that would need a value of an enclosing transformation."""
-    made = x.made_at()
-    return errors.ArgumentError(
-        f"{who.name}: the function closes over a traced value of type {x.aval}"
-        f"{f', made at {made},' if made else ''} of an enclosing transformation ({x._trace.name}).",
-        why="a program holds no traced values, and one with a further input would not be that of the function",
-        fix="pass the value as an argument; covector.closure_convert finds all that a function closes over",
-    )
 
 
 @hides_frames

@@ -286,13 +286,8 @@ class _Printer:
         if cls is list:
             return bracketed("[", [self.value(v) for v in x], "]")
         if cls is Jaxpr:
-            return self.inner_program(x)
+            return (self.named.get(id(x)) or self.program(x)) if self.nested else "{ lambda ... }"
         return self.object(x)
-
-    def inner_program(self, jaxpr: Jaxpr) -> Doc:
-        if not self.nested:
-            return "{ lambda ... }"
-        return self.named.get(id(jaxpr)) or self.program(jaxpr)
 
     def object(self, x: Any) -> Doc:
         """NumPy's scalars, dtypes and arrays, avals, and objects of registered classes."""
