@@ -24,6 +24,7 @@ from covector.passes.overwriting import has_own_outputs
 from covector.primitives.programs.call import jit_p
 from covector.transforms.arguments import ArgNums, Names, argument_of, check_callable, check_leaves, transformed, wrap_like
 from covector.transforms.caches import Traced, kept
+from covector.transforms.draws import noticing_draws
 from covector.transforms.lowering import Lowered
 from covector.transforms.staging import traced_alone
 from covector.transforms.static_arguments import StaticArguments
@@ -110,7 +111,8 @@ def jit(
         entry = cache.get(own_key) if names is not None else None
         if entry is None:
             run = partial(statics.call_of(args, kwargs, who.name).apply, f)
-            found = kept(f, ("jit", *options, own_key), lambda: trace(run, treedef, key[2:], who))
+            with noticing_draws(f, who.name):
+                found = kept(f, ("jit", *options, own_key), lambda: trace(run, treedef, key[2:], who))
             entry = found.once(("entry", backend), lambda: _entry(found, backend))
             if found.hoisted:
                 return entry
