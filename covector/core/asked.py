@@ -156,6 +156,9 @@ def _extent(node: ast.AST) -> tuple[tuple[int, int], tuple[int, int]]:
 
 def fix_of_truth(default: str) -> str:
     """The fix where the truth of a traced value was asked for."""
+    by_code = fix_by_code()
+    if by_code is not None:
+        return by_code
     enclosing = enclosing_nodes(user_source())
     for node, parent in zip(enclosing, [*enclosing[1:], None], strict=False):
         if isinstance(node, ast.Call):
@@ -203,23 +206,24 @@ FIX_BY_MODULE = {
 FIX_BY_FUNCTION = {
     **{
         name: f"use covector.numpy.{name}, of which any argument may be traced"
-        for name in ("histogram", "interp", "nan_to_num", "pad", "polyint", "select", "unwrap")
+        for name in ("full_like", "histogram", "interp", "nan_to_num", "pad", "polyint", "select", "unwrap")
     },
     "_call_as_normal": "use covector.numpy.vectorize, which takes traced values too, or covector.vmap",
+    "fill_diagonal": "x = covector.at(x)[np.diag_indices_from(x)].set(value)",
     "as_strided": "use np.lib.stride_tricks.sliding_window_view(x, n), or index with an array of places",
 }
-"""The same for functions of ``numpy.lib``, by their names."""
+"""The same for functions of ``numpy.lib`` and ``numpy._core``, by their names."""
 
 
-def _fix_by_code() -> str | None:
+def fix_by_code() -> str | None:
     """The fix for the Python code of NumPy that the user called, if there is one for it."""
     frame = sys._getframe(1)
     while frame.f_back is not None and is_library(frame.f_code.co_filename):
         name = frame.f_globals.get("__name__", "")
         if name.startswith("numpy."):
-            found = next((fix for module, fix in FIX_BY_MODULE.items() if f"{name}.".startswith(f"{module}.")), None)
-            if found is None and name.startswith("numpy.lib."):
-                found = FIX_BY_FUNCTION.get(frame.f_code.co_name)
+            in_core = name.startswith(("numpy.lib.", "numpy._core."))
+            found = FIX_BY_FUNCTION.get(frame.f_code.co_name) if in_core else None
+            found = found or next((fix for module, fix in FIX_BY_MODULE.items() if f"{name}.".startswith(f"{module}.")), None)
             if found is not None:
                 return found
         frame = frame.f_back
@@ -228,7 +232,7 @@ def _fix_by_code() -> str | None:
 
 def fix_of_conversion(default: str, is_mask: bool = False) -> str:
     """The fix where a traced value was to become a number or an array."""
-    by_code = _fix_by_code()
+    by_code = fix_by_code()
     if by_code is not None:
         return by_code
     enclosing = enclosing_nodes(user_source())

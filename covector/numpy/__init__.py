@@ -20,6 +20,7 @@ from covector.core.tracer import has_meaning as _has_meaning
 from covector.core.tracer import register_later as _register_later
 from covector.core.tracer import register_namespace as _register_namespace
 from covector.numpy import applying as _applying
+from covector.numpy import bits as _bits
 from covector.numpy import contraction as _contraction
 from covector.numpy import creation as _creation
 from covector.numpy import differences as _differences

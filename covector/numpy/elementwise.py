@@ -249,7 +249,8 @@ def _in_complex_domain(x: Any, function: Any, outside: Any) -> Any:
     x = as_array(x)
     if dtype_of(x).kind == "c":
         return x
-    if np.any(outside(known_array(x, function))):
+    fix = f"np.{function.__name__} of complex numbers, x + 0j, or of real ones in its domain: the dtype is known then"
+    if np.any(outside(known_array(x, function, fix))):
         return x.astype(np.complex64 if dtype_of(x) in SMALL else np.complex128)
     return x if dtype_of(x).kind == "f" else x.astype(np.float64)
 

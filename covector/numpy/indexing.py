@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from covector.core import errors
-from covector.core.asked import call_of
+from covector.core.asked import call_of, fix_by_code
 from covector.core.avals import dtype_of, shape_of
 from covector.core.source import user_source
 from covector.core.tracer import Tracer
@@ -296,7 +296,9 @@ def _in_place(function: Callable[..., Any], target: Any, fix: str) -> errors.InP
     called = call_of(user_source())
     if called.rpartition(".")[2] not in ("", function.__name__):  # a function of NumPy that the user called uses this one
         what = called
-        fix = f"make the first argument of {called} a traced value (a + 0 * x), for that is what NumPy goes by"
+        own = fix_by_code()
+        first = f"make the first argument of {called} a traced value (a + 0 * x), for that is what NumPy goes by"
+        fix = first if own is None else f"{own}; or {first}"
     return errors.InPlaceWriteError(
         f"{what} writes in place, {into}.",
         why="traced values are immutable, and an array in memory cannot hold one",

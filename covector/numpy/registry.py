@@ -132,7 +132,10 @@ def canonical_axes(axis: Any, ndim: int, function: str = "the function") -> tupl
     return tuple(sorted(axes))
 
 
-def known_array(x: Any, function: Callable[..., Any]) -> Any:
+DEPENDS_ON_VALUES = "compute it outside the transformed function, or make the argument static under jit"
+
+
+def known_array(x: Any, function: Callable[..., Any], fix: str = DEPENDS_ON_VALUES) -> Any:
     """The array behind a value, for a function whose result's shape or dtype depends on values; raises where it is unknown."""
     x = as_array(x)
     if isinstance(x, TracerBase):
@@ -141,7 +144,7 @@ def known_array(x: Any, function: Callable[..., Any]) -> Any:
             raise errors.TracerArrayConversionError(
                 f"numpy.{function.__name__} was called on a traced value of type {typeof(x)}.",
                 why=f"what it returns depends on the value, and {x.unknown_because()}",  # type: ignore[attr-defined]
-                fix="compute it outside the transformed function, or make the argument static under jit",
+                fix=fix,
             )
         return np.asarray(value)
     return x

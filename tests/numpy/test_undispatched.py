@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from transformed import check, close, same
+from transformed import agree, check, close, outcome, same
 
 import covector as cv
 from covector import errors
@@ -143,3 +143,45 @@ def test_errors(call, error, message):
     for transform in (cv.jit, cv.grad):
         with pytest.raises(error, match=message):
             transform(call)(X)
+
+
+BITS = np.arange(57).reshape(3, 19) % 3 == 0
+BYTES = np.arange(6, dtype=np.uint8).reshape(3, 2) * 37
+
+
+@pytest.mark.parametrize(
+    ("f", "x"),
+    [
+        (np.packbits, BITS),
+        (lambda b: np.packbits(b, axis=1), BITS),
+        (lambda b: np.packbits(b, axis=0, bitorder="little"), BITS),
+        (lambda b: np.packbits(b, -1), BITS.astype(int)),
+        (np.unpackbits, BYTES),
+        (lambda u: np.unpackbits(u, 1, 5), BYTES),
+        (lambda u: np.unpackbits(u, axis=0, count=-3, bitorder="little"), BYTES),
+        (lambda u: np.unpackbits(u, axis=0, count=30), BYTES),
+        (np.packbits, BYTES * 1.0),
+        (np.unpackbits, BITS),
+        (lambda b: np.packbits(b, bitorder="middle"), BITS),
+    ],
+)
+def test_bits(f, x):
+    agree(f, x)
+    if not isinstance(outcome(f, x), Exception):
+        same(cv.vmap(f)(np.stack([x, x[::-1]])), np.stack([f(x), f(x[::-1])]))
+
+
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        (lambda x: np.interp(X, X, X, period=x[0]), r"covector\.numpy\.interp"),
+        (lambda x: np.full_like(X, x[0]), r"use covector\.numpy\.full_like, .*; or make the first argument"),
+        (lambda x: np.nan_to_num(np.array([np.nan]), nan=x[0]), r"covector\.numpy\.nan_to_num"),
+        (lambda x: np.unwrap(X, period=x[0]), r"covector\.numpy\.unwrap"),
+        (lambda x: np.fill_diagonal(np.eye(2), x[0]), r"covector\.at\(x\)\[np\.diag_indices_from\(x\)\]"),
+        (lambda x: np.emath.sqrt(x), r"np\.sqrt of complex numbers, x \+ 0j"),
+    ],
+)
+def test_fixes_name_what_works(call, text):
+    with pytest.raises(errors.CovectorError, match=rf"Fix: {text}|Fix: use {text}"):
+        cv.jit(call)(X)
