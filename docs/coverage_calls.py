@@ -74,6 +74,7 @@ NUMPY = """
     dstack([v,v]) hstack([v,v]) vstack([v,v]) stack([v,v]) concatenate([v,v]) block([v,v]) column_stack([v,v])
     cumulative_sum(x,axis=1) cumulative_prod(x,axis=1) searchsorted(v,x) linspace(v,v+1,3) logspace(v,v+1,3)
     geomspace(v,v+1,3)
+    unpackbits(np.astype(k,np.uint8))
 """
 """Calls of x, y of shape (2, 3), a square matrix a, a vector v and places k that are written here."""
 
