@@ -12,7 +12,7 @@ from covector.core import errors
 from covector.core.avals import PYTHON_NUMBERS, broadcast_shapes, dtype_of, is_weak, shape_of, typeof
 from covector.core.primitive import TracerBase
 from covector.core.tracer import register_method
-from covector.numpy.registry import as_array, canonical_axis, contains_tracer, implements, known_array, reject, reject_out
+from covector.numpy.registry import as_array, canonical_axis, cast, contains_tracer, implements, known_array, reject, reject_out
 from covector.primitives.arrays.selection import clip_p, select_p
 from covector.primitives.arrays.shaping import convert_to
 from covector.primitives.math.arithmetic import imag, real
@@ -196,9 +196,10 @@ def nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, ne
     if dtype.kind != "f":
         return x
     limits = np.finfo(dtype)
-    x = np.where(np.isposinf(x), limits.max if posinf is None else posinf, x)
-    x = np.where(np.isneginf(x), limits.min if neginf is None else neginf, x)
-    return np.where(np.isnan(x), nan, x)
+    largest, least = limits.max if posinf is None else posinf, limits.min if neginf is None else neginf
+    for is_such, value in ((np.isposinf, largest), (np.isneginf, least), (np.isnan, nan)):
+        x = np.where(is_such(x), cast(as_array(value), dtype, "same_kind"), x)
+    return x
 
 
 # --- sinc, i0, unwrap -------------------------------------------------------------------------------------------------

@@ -125,7 +125,7 @@ def histogram(a: Any, bins: Any = 10, range: Any = None, density: Any = None, we
         weights = np.ones((), np.intp)
     counts = np.zeros(shape_of(edges)[0] - 1, dtype_of(weights))
     counts = at(counts)[place].add(np.where(inside, weights, np.zeros((), dtype_of(weights))))
-    return (counts / np.diff(edges) / np.sum(counts) if density else counts), edges
+    return (counts / convert_to(np.diff(edges), FLOAT64) / np.sum(counts) if density else counts), edges
 
 
 @implements(np.histogram2d)

@@ -115,7 +115,9 @@ def test_dtypes_are_numpys(prefix, dtype):
         for a, b in zip(cv.tree_util.tree_leaves(traced), cv.tree_util.tree_leaves(plain), strict=True):
             assert a.dtype == b.dtype, name
             np.testing.assert_allclose(a[: len(b)], b, rtol=1e-5, atol=1e-5)
-    for name in ("der", "int", "companion", "mulx"):
+    f = getattr(m, prefix + "line")
+    assert cv.jit(f)(c[0], c[1]).dtype == f(c[0], c[1]).dtype
+    for name in ("der", "int", "companion", "mulx", "fromroots"):
         f = getattr(m, prefix + name)
         traced, plain = cv.jit(f)(c), f(c)
         assert traced.dtype == plain.dtype, name

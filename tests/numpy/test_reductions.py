@@ -316,6 +316,7 @@ def test_counts() -> None:
     check(lambda e: np.histogram(x, e, density=True)[0], np.array([-2.0, 0.0, 0.7, 3.0]))
     same(covector.grad(lambda x: np.histogram(x)[1][0])(x), np.where(x == np.min(x), 1.0, 0.0))
     agree(lambda x: np.histogram(x, 7, (-1, 1)), x.astype(np.float32))
+    agree(lambda x: np.histogram(x, 7, weights=x**2, density=True), x.astype(np.float32), rtol=1e-5)
     agree(lambda x: np.histogram(x, 3, (0.0, 0.0)), (4 * x).astype(np.int64))
     with pytest.raises(errors.TracerArrayConversionError, match=r"numpy\.histogram was called on a traced value"):
         covector.jit(lambda x: np.histogram(x, "auto"))(x)

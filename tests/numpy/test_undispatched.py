@@ -81,6 +81,13 @@ def test_dtypes(dtype):
     same(cv.jit(lambda x: np.lib.stride_tricks.sliding_window_view(x, 2))(x), np.lib.stride_tricks.sliding_window_view(x, 2))
 
 
+def test_what_replaces_nan_has_the_dtype_of_the_array():
+    x = np.array([np.nan, 1.0, np.inf], np.float32)
+    same(cv.jit(lambda x, t: cnp.nan_to_num(x, nan=t, posinf=t))(x, np.float64(0.3)), cnp.nan_to_num(x, nan=0.3, posinf=0.3))
+    with pytest.raises(TypeError, match="Cannot cast"):
+        cv.jit(lambda t: cnp.nan_to_num(x, nan=t))(1j)
+
+
 def test_in_a_loop():
     def step(carry, x):
         windows = np.lib.stride_tricks.sliding_window_view(carry, 2)

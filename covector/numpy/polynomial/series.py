@@ -313,14 +313,16 @@ class Basis:
         start = self.numpy("line")(0.0, 1.0)
         slope = self.numpy("line")(1.0, 1.0) - start
         off, scl = as_array(off), as_array(scl)
-        dtype = np.result_type(dtype_of(off), dtype_of(scl), np.float16)
-        return off * _constant(slope, dtype) + scl * _constant(start, dtype)
+        dtype = np.result_type(dtype_of(off), dtype_of(scl))
+        if dtype.kind not in "fc" and self.prefix == "herm":  # which has half of the slope
+            dtype = np.dtype(np.float64)
+        return off * np.asarray(slope, real_dtype(dtype)) + scl * np.asarray(start, real_dtype(dtype))
 
     def fromroots(self, roots: Any) -> Any:
         if shape_of(as_array(roots)) == (0,):
             return np.ones(1)
         (roots,) = as_series([roots], trim=False)
-        roots = np.sort(roots)
+        roots = np.sort(convert_to(roots, np.result_type(dtype_of(roots), np.float64)))  # NumPy's dtype, of [-root, 1]
         factors = [self.line(-roots[i], np.ones((), dtype_of(roots))) for i in range(shape_of(roots)[0])]
         while len(factors) > 1:
             half, odd = divmod(len(factors), 2)
