@@ -208,6 +208,14 @@ FIX_BY_FUNCTION = {
         name: f"use covector.numpy.{name}, of which any argument may be traced"
         for name in ("full_like", "histogram", "interp", "nan_to_num", "pad", "polyint", "select", "unwrap")
     },
+    **{
+        name: f"combine it with the result: np.{operation}(initial, np.{name}(a)); or make a traced (a + 0 * x)"
+        for name, operation in {"sum": "add", "prod": "multiply", "max": "maximum", "min": "minimum"}.items()
+    },
+    **{
+        name: f"make the first argument of np.{name} a traced value (a + 0 * x), for that is what NumPy goes by"
+        for name in ("piecewise", "var", "std", "nanvar", "nanstd", "nanmean", "nansum", "nanmax", "nanmin")
+    },
     "_call_as_normal": "use covector.numpy.vectorize, which takes traced values too, or covector.vmap",
     "fill_diagonal": "x = covector.at(x)[np.diag_indices_from(x)].set(value)",
     "as_strided": "use np.lib.stride_tricks.sliding_window_view(x, n), or index with an array of places",
@@ -232,11 +240,11 @@ def fix_by_code() -> str | None:
 
 def fix_of_conversion(default: str, is_mask: bool = False) -> str:
     """The fix where a traced value was to become a number or an array."""
-    by_code = fix_by_code()
-    if by_code is not None:
-        return by_code
     enclosing = enclosing_nodes(user_source())
     call = called_in(enclosing)
+    by_code = fix_by_code()
+    if by_code is not None:
+        return _fix_of_list(call, enclosing[0]) or by_code if call in OF_LISTS else by_code
     if enclosing and isinstance(enclosing[0], ast.Subscript):
         if isinstance(enclosing[0].ctx, ast.Store):
             return "covector.at(a)[i].set(x) instead of a[i] = x, or build the array of its parts with np.stack([...])"
@@ -257,9 +265,17 @@ def fix_of_conversion(default: str, is_mask: bool = False) -> str:
     if module in ("math", "cmath"):
         found = MATH_NAMES.get(name, name)
         return f"use np.{found} instead of {call}" if hasattr(np, found) else f"use scipy.special's function instead of {call}"
-    if _has_list(enclosing[0]):
-        return f"np.stack the list: {call}(np.stack([...])), for NumPy asks a list, not its elements, what {call} means"
-    return default
+    return _fix_of_list(call, enclosing[0]) or default
+
+
+OF_LISTS = {f"np.{name}" for name in ("sum", "prod", "max", "min", "var", "std", "nansum", "nanmean", "nanmax", "nanmin")}
+"""Functions whose first argument may have been written as a list."""
+
+
+def _fix_of_list(call: str | None, node: ast.AST) -> str | None:
+    if not _has_list(node):
+        return None
+    return f"np.stack the list: {call}(np.stack([...])), for NumPy asks a list, not its elements, what {call} means"
 
 
 def _has_list(node: ast.AST) -> bool:

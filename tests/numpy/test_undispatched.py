@@ -186,6 +186,11 @@ def test_bits(f, x):
         (lambda x: np.nan_to_num(np.array([np.nan]), nan=x[0]), r"covector\.numpy\.nan_to_num"),
         (lambda x: np.unwrap(X, period=x[0]), r"covector\.numpy\.unwrap"),
         (lambda x: np.fill_diagonal(np.eye(2), x[0]), r"x = covector\.at\(x\)\[np\.diag_indices_from"),
+        (lambda x: np.sum(X, initial=x[0]), r"combine it with the result: np\.add\(initial, np\.sum\(a\)\)"),
+        (lambda x: np.max(X, initial=x[0]), r"combine it with the result: np\.maximum"),
+        (lambda x: np.sum([x[0], x[1]]), r"np\.stack the list: np\.sum"),
+        (lambda x: np.var(X, ddof=x[0]), r"make the first argument of np\.var a traced value|choose between"),
+        (lambda x: np.piecewise(X, [X > 1], [x[0], 0.0]), r"make the first argument of np\.piecewise a traced value"),
         (lambda x: np.emath.sqrt(x), r"np\.sqrt of complex numbers, x \+ 0j"),
     ],
 )
