@@ -77,6 +77,7 @@ bitwise_and(x, y), bitwise_or(x, y), bitwise_xor(x, y): np.*
 left_shift(x, y), right_shift(x, y): np.*
 invert(x): `~x`
 bitwise_count(x): `np.bitwise_count`
+packbits(a; axis, bitorder), unpackbits(a; axis, count, bitorder): eight booleans in a byte, and back
 isfinite(x), isinf(x), isnan(x), signbit(x), spacing(x): np.*
 floor(x), ceil(x), trunc(x), rint(x): np.*
 round(x; decimals): `np.round`

@@ -26,7 +26,6 @@ MODULES = (np, np.linalg, np.fft, np.emath, np.char, np.strings, np.rec)
 UNSUPPORTED = {
     "dates": "busday_count busday_offset is_busday datetime_as_string",
     "files": "save savetxt savez savez_compressed",
-    "bits": "packbits unpackbits",
     "memory": "may_share_memory shares_memory",
     "not yet": "",
 }
