@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -280,3 +282,21 @@ def test_reading_slices_costs_what_is_read(monkeypatch):
     monkeypatch.setattr(indexing.spread_p, "impl", refuse)
     np.testing.assert_allclose(covector.grad(f)(x), 2 * x[::-1])
     np.testing.assert_allclose(expected, 2 * x[::-1])
+
+
+@pytest.mark.parametrize("index", [[0, 7, 1], [1, -6], [[0, 1], [5, 9]], 7, -6])
+def test_an_index_out_of_bounds_is_named_as_numpy_names_it(index):
+    x = np.arange(10.0).reshape(5, 2)
+    i = np.array(index)
+    for f in (
+        lambda x: x[i],
+        lambda x: x.T[:, i],
+        lambda x: x[i, 0],
+        lambda x: x[i, [0]],
+        lambda x: np.delete(x, i.ravel(), 0),
+    ):
+        with pytest.raises(IndexError) as expected:
+            f(x)
+        for run in (covector.jit(f), covector.grad(lambda x, f=f: np.sum(f(x)))):
+            with pytest.raises(IndexError, match=re.escape(str(expected.value))):
+                run(x)
