@@ -33,11 +33,12 @@ from covector.transforms.utilities import stop_gradient
 if TYPE_CHECKING:
     from covector.lax.convolution import *  # noqa: F403
     from covector.lax.elementwise import *  # noqa: F403
+    from covector.lax.gathering import *  # noqa: F403
     from covector.lax.reductions import *  # noqa: F403
     from covector.lax.structure import *  # noqa: F403
     from covector.lax.windows import *  # noqa: F403
 
-LAZY = ("convolution", "elementwise", "reductions", "structure", "windows")
+LAZY = ("convolution", "elementwise", "gathering", "reductions", "structure", "windows")
 """The modules whose names are imported when one of them is first used; they load SciPy."""
 
 

@@ -15,6 +15,13 @@ CONVOLUTIONS = [
     "(1, 2), 'SAME_LOWER', dimension_numbers=('NCHW', 'HOIW', 'NWHC'), feature_group_count=2",
 ]
 TRANSPOSES = ["(2,), 'SAME'", "(3,), 'VALID', (2,)", "(2,), [(1, 2)]", "(2,), [(1, 0)], use_consistent_padding=True"]
+GATHERED = [
+    "np.array([[1], [5]]), lax.GatherDimensionNumbers((0, 2), (2,), (1,)), (1, 2, 1), mode='clip'",
+    "np.array([[1, 2], [5, 0]]), lax.GatherDimensionNumbers((1,), (0, 2), (2, 0)), (1, 2, 1), mode='fill', fill_value=0.5",
+    "np.array([[2], [0]]), lax.GatherDimensionNumbers((0,), (1,), (1,), (0,), (0,)), (1, 1, 4), mode='clip'",
+    "np.array([0, 1]), lax.GatherDimensionNumbers((0, 1, 2), (), (1, 0)), (2, 2, 4), mode='fill', fill_value=0.0",
+]
+ROWS, ROWS_OF_UPDATES = "np.array([[1], [0]])", "lax.ScatterDimensionNumbers((1,), (0,), (1,))"
 
 SMOOTH = [
     *((f"lax.{n}(x)", (x,)) for n in "neg abs square reciprocal exp exp2 expm1 sin cos tan sinh cosh tanh asinh atan".split()),
@@ -88,6 +95,11 @@ SMOOTH = [
     *((f"lax.conv_transpose(x, y, {options})", (t, np.cos(np.arange(24.0)).reshape(3, 4, 2))) for options in TRANSPOSES),
     ("lax.conv_transpose(x, y, (2,), 'SAME', transpose_kernel=True)", (t, np.cos(np.arange(24.0)).reshape(3, 2, 4))),
     ("lax.conv_general_dilated_patches(x, (2, 2), (1, 2), [(0, 1), (1, -1)], (1, 2), (2, 1))", (image,)),
+    *((f"lax.gather(x, {options})", (t,)) for options in GATHERED),
+    *((f"lax.{n}(x, {ROWS}, y, {ROWS_OF_UPDATES})", (m, m[:, :2] + 3)) for n in "scatter_add scatter_sub scatter_mul".split()),
+    (f"lax.scatter(x, {ROWS}, y, {ROWS_OF_UPDATES}, mode='clip', unique_indices=True)", (m, m[:, :1] + 3)),
+    *((f"lax.scatter_{n}(x, {ROWS}, y, {ROWS_OF_UPDATES})", (m, m[:, :2] - 0.3)) for n in ("min", "max")),
+    ("lax.index_take(x, [np.array([1, -1]), np.array([0, 7])], (0, 2))", (t,)),
     ("lax.conv_general_dilated_local(x, y, (1,), 'VALID', (2,))", (t, np.cos(np.arange(36.0)).reshape(2, 6, 3))),
 ]
 """With derivatives."""
