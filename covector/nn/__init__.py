@@ -6,6 +6,8 @@
 array([0., 0., 1.])
 """
 
+from numpy import tanh
+
 from covector.nn import initializers
 from covector.nn.activations import (
     celu,
@@ -18,8 +20,10 @@ from covector.nn.activations import (
     hard_tanh,
     identity,
     leaky_relu,
+    log1mexp,
     log_sigmoid,
     log_softmax,
+    logmeanexp,
     mish,
     one_hot,
     relu,
@@ -37,11 +41,14 @@ from covector.nn.activations import (
     swish,
 )
 from covector.nn.attention import dot_product_attention
+from covector.nn.pooling import avg_pool, conv, max_pool, min_pool, pool
 from covector.numpy.reductions import logsumexp
 from covector.primitives.math import special_functions as _special_functions
 
 __all__ = [
+    "avg_pool",
     "celu",
+    "conv",
     "dot_product_attention",
     "elu",
     "gelu",
@@ -54,10 +61,15 @@ __all__ = [
     "initializers",
     "leaky_relu",
     "log_sigmoid",
+    "log1mexp",
     "log_softmax",
+    "logmeanexp",
     "logsumexp",
+    "max_pool",
+    "min_pool",
     "mish",
     "one_hot",
+    "pool",
     "relu",
     "relu6",
     "selu",
@@ -71,4 +83,5 @@ __all__ = [
     "squareplus",
     "standardize",
     "swish",
+    "tanh",
 ]

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from covector.core.avals import typeof
+from covector.core.avals import shape_of, typeof
+from covector.numpy.reductions import logsumexp
 from covector.numpy.registry import as_array, inexact
 from covector.primitives.arrays.shaping import convert_to
 from covector.primitives.math import special_ufuncs as special
@@ -101,11 +102,17 @@ def silu(x: Any) -> Any:
         >>> float(silu(0.0))
         0.0
     """
-    x = inexact(x)
+    x = _without_bottom(inexact(x))
     return x * sigmoid(x)
 
 
 swish = silu
+
+
+def _without_bottom(x: Any) -> Any:
+    """``x``, but a large negative number for minus infinity, where the products of activations are 0 and not NaN."""
+    dtype = typeof(x).dtype
+    return np.where(x == -np.inf, dtype.type(-30 if dtype.itemsize == 2 else -1e5), x)
 
 
 def mish(x: Any) -> Any:
@@ -115,7 +122,7 @@ def mish(x: Any) -> Any:
         >>> float(mish(0.0))
         0.0
     """
-    x = inexact(x)
+    x = _without_bottom(inexact(x))
     return x * np.tanh(softplus(x))
 
 
@@ -159,7 +166,7 @@ def hard_silu(x: Any) -> Any:
         >>> float(hard_silu(3.0))
         3.0
     """
-    x = inexact(x)
+    x = _without_bottom(inexact(x))
     return x * hard_sigmoid(x)
 
 
@@ -215,7 +222,7 @@ def gelu(x: Any, approximate: bool = True) -> Any:
         >>> float(gelu(0.0))
         0.0
     """
-    x = inexact(x)
+    x = _without_bottom(inexact(x))
     if approximate:
         return x * (0.5 * (1 + np.tanh(np.sqrt(2 / np.pi).astype(typeof(x).dtype) * (x + 0.044715 * x**3))))
     return x * convert_to(special.ndtr(x), typeof(x).dtype)
@@ -264,6 +271,22 @@ def sparse_sigmoid(x: Any) -> Any:
     return _clipped((inexact(x) + 1) / 2, 0, 1)
 
 
+def log1mexp(x: Any) -> Any:
+    """``log(1 - exp(-x))`` for positive x, exact for small and for large ones.
+
+    By M. Mächler, *Accurately computing log(1 - exp(-|a|))*, 2012.  NaN for negative x.
+
+    Example:
+        >>> float(log1mexp(1e-20).round(6)), float(log1mexp(800.0))
+        (-46.051702, -0.0)
+    """
+    x = inexact(x)
+    middle = typeof(x).dtype.type(np.log(2))
+    is_small = x < middle
+    small, large = np.where(is_small, x, middle), np.where(is_small, middle, x)
+    return np.where(is_small, np.log(-np.expm1(-small)), np.log1p(-np.exp(-large)))
+
+
 # --- over an axis -----------------------------------------------------------------------------------------------------
 
 
@@ -302,6 +325,25 @@ def log_softmax(x: Any, axis: Any = -1, where: Any = None) -> Any:
     """
     shifted = _below_top(x, axis, where)
     return shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
+
+
+def logmeanexp(x: Any, axis: Any = None, where: Any = None, keepdims: bool = False) -> Any:
+    """The logarithm of the mean of exponentials, without overflow.
+
+    Args:
+        x: an array.
+        axis: the axis or axes to take the mean over; None for all.
+        where: which elements count.
+        keepdims: keep these axes, with length 1.
+
+    Example:
+        >>> float(logmeanexp(np.array([1000.0, 1000.0])))
+        1000.0
+    """
+    x = inexact(x)
+    counted = np.broadcast_to(True if where is None else where, shape_of(x))
+    total = logsumexp(x, axis=axis, where=counted, keepdims=keepdims)
+    return total - np.log(convert_to(np.sum(counted, axis=axis, keepdims=keepdims), typeof(x).dtype))
 
 
 def standardize(x: Any, axis: Any = -1, mean: Any = None, variance: Any = None, epsilon: Any = 1e-5, where: Any = None) -> Any:

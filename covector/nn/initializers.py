@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from covector import random
+from covector.numpy.at import at
 
 Initializer = Callable[..., Any]
 
@@ -178,5 +179,29 @@ def orthogonal(scale: Any = 1.0, column_axis: int = -1, dtype: Any = np.float64)
         q = q.T if rows < columns else q
         rest = [n for i, n in enumerate(shape) if i != column_axis % len(shape)]
         return np.moveaxis(np.reshape(q, (*rest, columns)), -1, column_axis) * np.dtype(dtype).type(scale)
+
+    return init
+
+
+def delta_orthogonal(scale: Any = 1.0, column_axis: int = -1, dtype: Any = np.float64) -> Initializer:
+    """An initializer of kernels of convolutions that are an `orthogonal` matrix in their middle, and 0 elsewhere.
+
+    They are ``[*space, inputs, outputs]``, with one to three axes of space, and at least as many outputs as inputs.  Such a
+    convolution keeps lengths.  By L. Xiao et al., *Dynamical Isometry and a Mean Field Theory of CNNs*, 2018.
+
+    Example:
+        >>> w = delta_orthogonal()(random.key(0), (3, 2, 2))
+        >>> np.allclose(w[1] @ w[1].T, np.eye(2)), float(np.abs(w[::2]).max())
+        (True, 0.0)
+    """
+
+    def init(key: Any, shape: Sequence[int], dtype: Any = dtype) -> Any:
+        if len(shape) not in (3, 4, 5) or shape[-1] < shape[-2]:
+            raise ValueError(
+                "delta_orthogonal needs a shape of one to three axes of space, inputs, and at least as many outputs;"
+                f" got {tuple(shape)}"
+            )
+        matrix = orthogonal(scale, column_axis, dtype)(key, tuple(shape[-2:]))
+        return at(np.zeros(shape, dtype))[tuple((n - 1) // 2 for n in shape[:-2])].set(matrix)
 
     return init
