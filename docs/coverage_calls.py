@@ -315,6 +315,9 @@ LAX = {
     "pvary": named(lambda x: lax.pvary(x, "i")),
     "linear_call": Example(lambda r, x: lax.linear_call(lambda r, x: r * x, lambda r, t: r * t, r, x), (2.0, V)),
     "convert_element_type": Example(lambda x: lax.convert_element_type(x, np.float32), (V,)),
+    "scatter_apply": Example(
+        lambda x: lax.scatter_apply(x, [[0]], np.sin, lax.ScatterDimensionNumbers((), (0,), (0,)), update_shape=(1,)), (V,)
+    ),
     "scan": Example(lambda c, xs: lax.scan(carry, c, xs), (0.5, V)),
     "map": Example(lambda xs: lax.map(np.sin, xs), (V,)),
     "fori_loop": Example(lambda x: lax.fori_loop(0, 3, lambda i, c: c * x, x), (0.5,)),
@@ -338,9 +341,18 @@ LAX = {
 }  # fmt: skip
 
 
+MATRIX = np.sin(np.arange(6.0)).reshape(3, 2)
+
+
 def of_nn() -> Examples:
     more = {
         "one_hot": Example(lambda k: nn.one_hot(k, 3), (np.array([0, 2]),)),
+        "avg_pool": Example(lambda x: nn.avg_pool(x, (2,)), (MATRIX,)),
+        "max_pool": Example(lambda x: nn.max_pool(x, (2,)), (MATRIX,)),
+        "min_pool": Example(lambda x: nn.min_pool(x, (2,)), (MATRIX,)),
+        "pool": Example(lambda x: nn.pool(x, 0.0, np.add, (2,)), (MATRIX,)),
+        "conv": Example(nn.conv, (MATRIX, np.cos(np.arange(8.0)).reshape(2, 2, 2))),
+        "log1mexp": Example(nn.log1mexp, (np.array([0.3, 0.7, 1.9]),)),
         "glu": Example(nn.glu, (np.array([0.3, -0.2, 0.5, 0.9]),)),
         "dot_product_attention": Example(nn.dot_product_attention, (np.cos(np.arange(24.0)).reshape(2, 3, 2, 2),) * 3),
     }  # fmt: skip

@@ -6,6 +6,9 @@
 array([0., 0., 1.])
 """
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from numpy import tanh
 
 from covector.nn import initializers
@@ -41,9 +44,26 @@ from covector.nn.activations import (
     swish,
 )
 from covector.nn.attention import dot_product_attention
-from covector.nn.pooling import avg_pool, conv, max_pool, min_pool, pool
 from covector.numpy.reductions import logsumexp
 from covector.primitives.math import special_functions as _special_functions
+
+if TYPE_CHECKING:
+    from covector.nn.pooling import avg_pool, conv, max_pool, min_pool, pool
+
+POOLING = ("avg_pool", "conv", "max_pool", "min_pool", "pool")
+"""Names that are imported when one is first used: they are made of `covector.lax`, of which a part is made of activations."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in POOLING:
+        raise AttributeError(f"module 'covector.nn' has no attribute {name!r}", name=name)
+    value = globals()[name] = getattr(importlib.import_module("covector.nn.pooling"), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *POOLING})
+
 
 __all__ = [
     "avg_pool",
