@@ -14,7 +14,7 @@ from covector.core.check import check
 from covector.core.jaxpr import Equation, Jaxpr, Literal, Var
 from covector.core.primitive import Primitive, jointly, more_primitives, one_of
 from covector.core.text.parser import parse
-from covector.core.tracer import Tracer
+from covector.core.tracer import Tracer, register_adopter
 from covector.numpy.at import at
 from covector.primitives.constructors import bilinear, elementwise, linear, reduction
 from covector.transforms import tree as tree
@@ -100,6 +100,7 @@ def _import_everything() -> None:
 
 
 more_primitives(_import_everything)
+register_adopter("scipy.sparse", lambda: importlib.import_module("covector.scipy.sparse.arrays").operator)
 
 __all__ = [
     "CustomVJPPrimal",

@@ -154,6 +154,7 @@ correlate(x, y): the sums of products of the first vector with the second, moved
 ## Linear algebra
 solve(a, b): `np.linalg.solve`
 triangular_solve(a, b; lower, transpose, unit_diagonal): the same for a triangular matrix
+sparse_matmul(data, rows, columns, x; shape): the product of the sparse matrix with these entries, and a dense one
 cholesky(a; upper): `np.linalg.cholesky`
 inv(a; checked): `np.linalg.inv`; without a check, infinities where a is singular
 pinv(a; hermitian): `np.linalg.pinv`

@@ -91,6 +91,25 @@ ATTRIBUTES = {
 """What to write instead of an attribute that plain arrays, other libraries' arrays, or lists, have."""
 
 
+ASKING = ("_matmul_dispatch", "_multiply_2d_with_broadcasting", "_divide")
+"""The functions of scipy.sparse in which an operator asks for an array, and gives up where there is none."""
+OPERATORS = {f"__{side}{name}__" for side in ("", "r") for name in ("matmul", "mul", "truediv")}
+
+
+def by_operator_of(package: str) -> bool:
+    """Whether an array was asked for within an operator of a package's values, by frames of that package alone."""
+    if package not in sys.modules:
+        return False
+    frame = sys._getframe(2)
+    if frame.f_code.co_name not in ASKING:
+        return False
+    while frame is not None and frame.f_globals.get("__name__", "").startswith(package + "._"):
+        if frame.f_code.co_name in OPERATORS:
+            return True
+        frame = frame.f_back  # type: ignore[assignment]
+    return False
+
+
 def dotted(node: ast.AST) -> str:
     """The name in the source that an expression is, as ``np.random.normal``; only its last part where it begins otherwise."""
     if isinstance(node, ast.Attribute):

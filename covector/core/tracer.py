@@ -59,8 +59,18 @@ arguments."""
 ITSELF: set[Callable[..., Any]] = set()
 """NumPy's functions that make something new, but for some options return an argument itself (``np.diff(x, 0)``)."""
 
+NO_ARRAY = np.array(None, dtype=object)
+"""What NumPy makes of something that is no array."""
+
 OUR_OPERANDS: set[type] = {*PLAIN_TYPES, np.float32, np.int64, np.bool_}
 """Types of operands next to which a tracer handles an operation; others are asked whether they override it."""
+
+
+class TracedArray(np.ndarray):
+    """The ``__class__`` of a traced value with axes: an array to `isinstance`, but not the class of plain arrays itself.
+
+    SciPy's sparse matrices pass what says that it is of that one to code in C, and ask others for an array first.
+    """
 
 
 class Tracer(TracerBase):
@@ -71,7 +81,7 @@ class Tracer(TracerBase):
 
     def _class(self) -> Any:
         """What ``isinstance`` is told: a value with axes is an array; one without may be a scalar of Python or NumPy."""
-        return np.ndarray if getattr(self.aval, "shape", ()) else type(self)
+        return TracedArray if getattr(self.aval, "shape", ()) else type(self)
 
     __class__ = property(_class)
 
@@ -237,6 +247,8 @@ class Tracer(TracerBase):
         )
 
     def __array__(self, *args: Any, **kwargs: Any) -> Any:
+        if asked.by_operator_of("scipy.sparse"):
+            return NO_ARRAY  # it then leaves the operator to this value
         raise self._refuse(
             errors.TracerArrayConversionError,
             "a NumPy array",
@@ -424,7 +436,27 @@ def foreign_override(x: Any) -> bool:
     if issubclass(type(x), (Tracer, np.ndarray, np.generic)):
         OUR_OPERANDS.add(type(x))
         return False
-    return hasattr(type(x), "__array_ufunc__")
+    return hasattr(type(x), "__array_ufunc__") or _adopter_of(type(x)) is not None
+
+
+ADOPTERS: dict[str, Callable[[], Callable[[str, Any, Any], Any]]] = {}
+"""For classes of a package, by the beginning of its name: what loads ``operator(symbol, x, tracer)``."""
+
+
+def register_adopter(package: str, load: Callable[[], Callable[[str, Any, Any], Any]]) -> None:
+    """Declare how operators mean something between values of another package, which does not know ours, and tracers."""
+    ADOPTERS[package] = load
+
+
+def _adopter_of(cls: type) -> Callable[[], Callable[[str, Any, Any], Any]] | None:
+    module = getattr(cls, "__module__", "")
+    return next((load for name, load in ADOPTERS.items() if module.startswith(name + ".")), None)
+
+
+def foreign_operator(symbol: str, x: Any, tracer: Any) -> Any:
+    """What ``x.__symbol__(tracer)`` is for an operand that is not ours: as a rule its own affair."""
+    load = _adopter_of(type(x))
+    return NotImplemented if load is None else load()(symbol, x, tracer)
 
 
 def as_operand(x: Any) -> Any:

@@ -11,7 +11,7 @@ SciPy's own functions dispatch on tracers where they are ufuncs, so those are Sc
 import importlib
 from typing import Any
 
-MODULES = ("integrate", "interpolate", "linalg", "optimize", "signal", "spatial", "special", "stats")
+MODULES = ("integrate", "interpolate", "linalg", "optimize", "signal", "sparse", "spatial", "special", "stats")
 """They are imported when they are first used, as SciPy is."""
 
 

@@ -28,7 +28,7 @@ from covector.core.context import CAPTURING
 from covector.core.jaxpr import Var
 from covector.core.kinds import Contraction
 from covector.core.primitive import Primitive, TracerBase
-from covector.core.tracer import OUR_OPERANDS, foreign_override, register_method
+from covector.core.tracer import OUR_OPERANDS, foreign_operator, foreign_override, register_method
 from covector.interpreters.jvp import JVPTrace
 from covector.interpreters.recording import of_two, recorded
 from covector.primitives.arrays.shaping import (
@@ -480,17 +480,17 @@ def matmul(x: Any, y: Any) -> Any:
 _PRODUCTS = {(2, 2): "ij,jk->ik", (2, 1): "ij,j->i", (1, 2): "i,ij->j", (1, 1): "i,i->"}
 
 
-def _operator(product: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+def _operator(product: Callable[[Any, Any], Any], converse: str) -> Callable[[Any, Any], Any]:
     def apply(self: Any, other: Any) -> Any:
         if type(other) not in OUR_OPERANDS and foreign_override(other):
-            return NotImplemented
+            return foreign_operator(converse, other, self)
         return product(self, np.asarray(other) if isinstance(other, (list, tuple)) else other)
 
     return apply
 
 
-register_method("__matmul__", _operator(matmul))
-register_method("__rmatmul__", _operator(lambda self, other: matmul(other, self)))
+register_method("__matmul__", _operator(matmul, "__rmatmul__"))
+register_method("__rmatmul__", _operator(lambda self, other: matmul(other, self), "__matmul__"))
 
 
 # --- convolution --------------------------------------------------------------------------------------------------

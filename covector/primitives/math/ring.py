@@ -32,7 +32,7 @@ from covector.core.context import CAPTURING
 from covector.core.jaxpr import Var
 from covector.core.kinds import Elementwise, ElementwiseBilinear, ElementwiseLinear
 from covector.core.primitive import NO_PARAMS, Primitive, TracerBase
-from covector.core.tracer import OUR_OPERANDS, as_operand, foreign_override, register_method
+from covector.core.tracer import OUR_OPERANDS, as_operand, foreign_operator, foreign_override, register_method
 from covector.interpreters.jvp import JVPTrace, JVPTracer
 from covector.interpreters.recording import linear, of_two, recorded
 from covector.interpreters.stage import LinearTrace, StageTracer
@@ -346,7 +346,7 @@ def install_operators(symbol: str, primitive: Primitive) -> None:
             return self._trace.process(primitive, (self, other), NO_PARAMS)
         if cls not in OUR_OPERANDS:
             if foreign_override(other):
-                return NotImplemented
+                return foreign_operator(f"__r{symbol}__", other, self)
             other = as_operand(other)
         return bind(self, other)
 
@@ -356,7 +356,7 @@ def install_operators(symbol: str, primitive: Primitive) -> None:
             return self._trace.process(primitive, (other, self), NO_PARAMS)
         if cls not in OUR_OPERANDS:
             if foreign_override(other):
-                return NotImplemented
+                return foreign_operator(f"__{symbol}__", other, self)
             other = as_operand(other)
         return bind(other, self)
 

@@ -1,0 +1,313 @@
+"""A sparse matrix whose entries may be traced: their values are a leaf, their places are known.
+
+>>> A = SparseArray(np.array([2.0, 3.0]), Pattern(np.array([0, 1]), np.array([1, 0]), (2, 2)))
+>>> A @ np.array([1.0, 10.0])
+array([20.,  3.])
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import scipy.sparse
+
+from covector.core import errors
+from covector.core.avals import shape_of, typeof
+from covector.core.primitive import TracerBase
+from covector.core.pytrees import register_when_needed
+from covector.numpy.at import at
+from covector.numpy.registry import as_array, inexact
+from covector.primitives.linalg.sparse_products import sparse_matmul_p
+
+
+class Pattern:
+    """Where the entries of a matrix are; equal where the same places come in the same order.
+
+    Args:
+        rows, columns: vectors of integers, of one length.
+        shape: that of the matrix.
+    """
+
+    __slots__ = ("_hash", "columns", "rows", "shape")
+
+    def __init__(self, rows: Any, columns: Any, shape: tuple[int, int]):
+        self.rows, self.columns = (np.array(v, np.int64) for v in (rows, columns))
+        self.shape = shape
+        self._hash: int | None = None
+        for v in (self.rows, self.columns):
+            v.setflags(write=False)
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        return (
+            isinstance(other, Pattern)
+            and self.shape == other.shape
+            and np.array_equal(self.rows, other.rows)
+            and np.array_equal(self.columns, other.columns)
+        )
+
+    def __hash__(self) -> int:
+        if self._hash is None:
+            self._hash = hash((self.shape, self.rows.tobytes(), self.columns.tobytes()))
+        return self._hash
+
+    def __repr__(self) -> str:
+        return f"Pattern({len(self.rows)} entries, shape={self.shape})"
+
+    @property
+    def T(self) -> Pattern:
+        return Pattern(self.columns, self.rows, self.shape[::-1])
+
+
+class SparseArray:
+    """A matrix given by its entries, as `covector.scipy.sparse.coo_array` and its like make it.
+
+    A pytree with one leaf, ``data``.  It has the operators of SciPy's sparse arrays: ``@`` with vectors ``f[n]``, matrices
+    ``f[n,k]`` and sparse matrices, ``*`` by elements.  Entries at one place add up, as in `scipy.sparse.coo_array`.
+
+    Args:
+        data: the values of the entries ``f[e]``.
+        pattern: where they are.
+
+    Example:
+        >>> A = SparseArray(np.array([2.0, 3.0]), Pattern(np.array([0, 1]), np.array([1, 0]), (2, 2)))
+        >>> (2 * A.T).toarray()
+        array([[0., 6.],
+               [4., 0.]])
+    """
+
+    __array_ufunc__ = None  # NumPy's arrays leave operators to this class
+    __hash__ = None  # type: ignore[assignment]
+    ndim = 2
+
+    def __init__(self, data: Any, pattern: Pattern):
+        self.data, self.pattern = data, pattern
+
+    # --- what it is ---
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.pattern.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return typeof(self.data).dtype  # type: ignore[no-any-return]
+
+    @property
+    def nnz(self) -> int:
+        """The number of entries."""
+        return len(self.pattern.rows)
+
+    @property
+    def row(self) -> Any:
+        return self.pattern.rows
+
+    @property
+    def col(self) -> Any:
+        return self.pattern.columns
+
+    @property
+    def T(self) -> SparseArray:
+        return SparseArray(self.data, self.pattern.T)
+
+    def transpose(self) -> SparseArray:
+        return self.T
+
+    def __repr__(self) -> str:
+        return f"SparseArray({getattr(self.data, 'dtype', type(self.data).__name__)}, {self.nnz} entries, shape={self.shape})"
+
+    def __array__(self, *args: Any, **kwargs: Any) -> Any:
+        what = f"a NumPy array of a sparse matrix of shape {self.shape} was asked for."
+        raise errors.ArrayTypeError(errors.describe(what, why="it would be dense", fix="write A.toarray() where that is meant"))
+
+    def __bool__(self) -> bool:
+        what = f"the truth of a sparse matrix of shape {self.shape} was asked for."
+        raise errors.ArrayTypeError(errors.describe(what, fix="ask for A.nnz or for its elements"))
+
+    def toarray(self) -> Any:
+        """The dense matrix.
+
+        Example:
+            >>> SparseArray(np.array([2.0]), Pattern([0], [1], (1, 2))).toarray()
+            array([[0., 2.]])
+        """
+        return at(np.zeros(self.shape, self.dtype))[self.row, self.col].add(self.data)
+
+    todense = toarray
+
+    def to_scipy(self) -> Any:
+        """SciPy's `coo_array`, of known entries."""
+        if isinstance(self.data, TracerBase):
+            what = f"to_scipy of a matrix of entries of type {typeof(self.data)} that are traced."
+            raise errors.TracerArrayConversionError(errors.describe(what, fix="compute with the matrix itself"))
+        return scipy.sparse.coo_array((self.data, (self.row, self.col)), shape=self.shape)
+
+    def astype(self, dtype: Any) -> SparseArray:
+        return self._with(np.astype(self.data, np.dtype(dtype)))
+
+    def conj(self) -> SparseArray:
+        return self._with(np.conj(self.data))
+
+    conjugate = conj
+
+    def diagonal(self) -> Any:
+        """The elements ``[i, i]``."""
+        on = self.row == self.col
+        return at(np.zeros(min(self.shape), self.dtype))[self.row[on]].add(self.data[on])
+
+    def sum(self, axis: int | None = None) -> Any:
+        """The sum of all elements, or of each column (axis 0) or row (axis 1)."""
+        if axis is None:
+            return np.sum(self.data)
+        along = (self.row, self.col)[1 - axis % 2] if axis in (-2, -1, 0, 1) else None
+        if along is None:
+            raise errors.ArgumentError(errors.describe(f"sum of a sparse matrix got axis={axis!r}.", fix="0, 1 or None"))
+        return at(np.zeros(self.shape[1 - axis % 2], self.dtype))[along].add(self.data)
+
+    def sum_duplicates(self) -> SparseArray:
+        """The same matrix with one entry a place, by rows and then by columns."""
+        rows, columns = self.row, self.col
+        places, group = np.unique(rows * self.shape[1] + columns, return_inverse=True)
+        data = at(np.zeros(len(places), self.dtype))[group].add(self.data)
+        return SparseArray(data, Pattern(*np.divmod(places, self.shape[1] or 1), self.shape))
+
+    # --- operators ---
+
+    def _with(self, data: Any) -> SparseArray:
+        return SparseArray(data, self.pattern)
+
+    def _refuse(self, what: str, other: Any) -> errors.ArgumentError:
+        shape = getattr(other, "shape", ())
+        what = f"{what} of a sparse matrix of shape {self.shape} and one of shape {shape}."
+        return errors.ArgumentError(errors.describe(what))
+
+    def __matmul__(self, other: Any) -> Any:
+        if is_sparse(other):
+            return self._product(adopt(other))
+        other = as_array(other)
+        shape = shape_of(other)
+        if len(shape) not in (1, 2) or shape[0] != self.shape[1]:
+            raise self._refuse("the product", other)
+        x = other if len(shape) == 2 else np.reshape(other, (-1, 1))
+        out = sparse_matmul_p.bind(as_array(self.data), self.row, self.col, x, shape=self.shape)
+        return out if len(shape) == 2 else np.reshape(out, (-1,))
+
+    def __rmatmul__(self, other: Any) -> Any:
+        if is_sparse(other):
+            return adopt(other) @ self
+        other = as_array(other)
+        if len(shape_of(other)) not in (1, 2) or shape_of(other)[-1] != self.shape[0]:
+            raise self._refuse("the product", other)
+        return np.transpose(self.T @ np.transpose(other))
+
+    dot = __matmul__
+
+    def _product(self, other: SparseArray) -> SparseArray:
+        """Every pair of an entry and one in the row that its column names (Gustavson, ACM TOMS 4, 1978)."""
+        if self.shape[1] != other.shape[0]:
+            raise self._refuse("the product", other)
+        order = np.argsort(other.row, kind="stable")
+        counts = np.bincount(other.row, minlength=other.shape[0])
+        starts = np.cumsum(counts) - counts
+        pairs = counts[self.col]
+        left = np.repeat(np.arange(self.nnz), pairs)
+        right = order[np.arange(len(left)) - np.repeat(np.cumsum(pairs) - pairs, pairs) + starts[self.col[left]]]
+        data = np.take(as_array(self.data), left) * np.take(as_array(other.data), right)
+        pattern = Pattern(self.row[left], other.col[right], (self.shape[0], other.shape[1]))
+        return SparseArray(data, pattern).sum_duplicates()
+
+    def _by_elements(self, operation: Callable[[Any, Any], Any], other: Any) -> SparseArray:
+        """An operation of the entries and a number, or the elements of a dense matrix at their places."""
+        other = as_array(other)
+        if not shape_of(other):
+            return self._with(operation(self.data, other))
+        if np.broadcast_shapes(shape_of(other), self.shape) != self.shape:
+            raise self._refuse("an operation by elements", other)
+        return self._with(operation(self.data, np.broadcast_to(other, self.shape)[self.row, self.col]))
+
+    def multiply(self, other: Any) -> SparseArray:
+        """The product by elements with a number, a dense matrix that broadcasts to this shape, or a sparse one of it."""
+        if not is_sparse(other):
+            return self._by_elements(np.multiply, other)
+        a, b = self.sum_duplicates(), adopt(other).sum_duplicates()
+        if a.shape != b.shape:
+            raise self._refuse("the product by elements", b)
+        first, second = (m.row * m.shape[1] + m.col for m in (a, b))
+        _, i, j = np.intersect1d(first, second, assume_unique=True, return_indices=True)
+        return SparseArray(a.data[i] * b.data[j], Pattern(a.row[i], a.col[i], a.shape))
+
+    __mul__ = __rmul__ = multiply
+
+    def __truediv__(self, other: Any) -> SparseArray:
+        if is_sparse(other):
+            what, why = "a sparse matrix was divided by a sparse one.", "it is 0 / 0 almost everywhere"
+            raise errors.ArgumentError(errors.describe(what, why=why, fix="A.toarray() / B.toarray()"))
+        return self._by_elements(np.divide, other)
+
+    def __neg__(self) -> SparseArray:
+        return self._with(-self.data)
+
+    def __add__(self, other: Any) -> Any:
+        if not is_sparse(other):
+            if not shape_of(as_array(other)):
+                what = "a number was added to a sparse matrix."
+                raise errors.ArgumentError(errors.describe(what, why="the sum would be dense", fix="A.toarray() + number"))
+            return self.toarray() + as_array(other)
+        other = adopt(other)
+        if self.shape != other.shape:
+            raise self._refuse("the sum", other)
+        data = np.concatenate([as_array(self.data), as_array(other.data)])
+        rows, columns = np.concatenate([self.row, other.row]), np.concatenate([self.col, other.col])
+        return SparseArray(data, Pattern(rows, columns, self.shape)).sum_duplicates()
+
+    __radd__ = __add__
+
+    def __sub__(self, other: Any) -> Any:
+        return self + (-other)
+
+    def __rsub__(self, other: Any) -> Any:
+        return -self + other
+
+
+register_when_needed(SparseArray, lambda a: ((a.data,), a.pattern), lambda pattern, leaves: SparseArray(leaves[0], pattern))
+
+
+def is_sparse(x: Any) -> bool:
+    """Whether something is a sparse matrix, SciPy's or one of this package.
+
+    Example:
+        >>> is_sparse(scipy.sparse.eye_array(2)), is_sparse(np.eye(2))
+        (True, False)
+    """
+    return isinstance(x, SparseArray) or scipy.sparse.issparse(x)
+
+
+def adopt(x: Any) -> SparseArray:
+    """A sparse matrix of SciPy's as one of this package."""
+    if isinstance(x, SparseArray):
+        return x
+    if x.ndim != 2:
+        what = f"a sparse array of shape {x.shape} was given."
+        raise errors.ArgumentError(errors.describe(what, why="only matrices are products with traced values", fix="reshape it"))
+    entries = x.tocoo()
+    data = entries.data if entries.data.dtype.kind != "b" else entries.data.astype(np.int64)
+    return SparseArray(data, Pattern(entries.row, entries.col, (int(x.shape[0]), int(x.shape[1]))))
+
+
+def operator(symbol: str, x: Any, traced: Any) -> Any:
+    """``x.__symbol__(traced)`` for a sparse matrix of SciPy's and a traced value; ``*`` of `spmatrix` is ``@``."""
+    if symbol in ("__mul__", "__rmul__") and isinstance(x, scipy.sparse.spmatrix) and shape_of(traced):
+        symbol = symbol.replace("mul", "matmul")
+    method = getattr(adopt(x), symbol, None)
+    return NotImplemented if method is None else method(traced)
+
+
+def as_matrix(A: Any) -> SparseArray:
+    """A sparse matrix of inexact entries, of a sparse one or a dense one that is known."""
+    if not is_sparse(A):
+        A = scipy.sparse.coo_array(np.asarray(A))
+    matrix = adopt(A)
+    return matrix if matrix.dtype.kind in "fc" else matrix._with(inexact(matrix.data))

@@ -1,0 +1,166 @@
+"""covector.scipy.sparse: values are SciPy's, derivatives by differences; SciPy's own matrices take traced values."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.sparse
+
+import covector as cv
+from covector.scipy import sparse
+from covector.scipy.sparse import linalg
+from covector.testing import check_function
+
+RNG = np.random.default_rng(0)
+DENSE = np.where(RNG.uniform(size=(4, 4)) < 0.5, 0.0, RNG.normal(size=(4, 4))) + 3 * np.eye(4)
+X, WIDE = RNG.normal(size=4), RNG.normal(size=(4, 3))
+FORMATS = ["csr", "csc", "coo", "bsr", "dia", "lil", "dok"]
+A = sparse.csr_array(scipy.sparse.csr_array(DENSE))
+D = A.data
+
+
+def at(data):
+    return sparse.SparseArray(data, A.pattern)
+
+
+@pytest.mark.parametrize("kind", ["array", "matrix"])
+@pytest.mark.parametrize("format", FORMATS)
+def test_scipys_matrices_take_traced_values(format, kind):
+    m = getattr(scipy.sparse, f"{format}_{kind}")(DENSE)
+    cases = [
+        (lambda x: m @ x, DENSE @ X, X),
+        (lambda x: x @ m, X @ DENSE, X),
+        (lambda x: m.T @ x, DENSE.T @ X, X),
+        (lambda x: m.dot(x), DENSE @ X, X),
+        (lambda x: m @ x, DENSE @ WIDE, WIDE),
+        (lambda x: x @ m, WIDE.T @ DENSE, WIDE.T),
+        (lambda x: (m * x).toarray(), DENSE * 2.0, 2.0),
+        (lambda x: (x * m).toarray(), DENSE * 2.0, 2.0),
+        (lambda x: (m / x).toarray(), DENSE / 2.0, 2.0),
+    ]
+    for f, expected, x in cases:
+        np.testing.assert_allclose(cv.jvp(f, (x,), (x,))[0], expected, rtol=1e-12)
+        np.testing.assert_allclose(cv.jit(f)(x), expected, rtol=1e-12)
+    np.testing.assert_allclose(cv.grad(lambda x: np.sum((m @ x) ** 2))(X), 2 * DENSE.T @ DENSE @ X, rtol=1e-12)
+    if (format, kind) == ("dia", "array"):  # SciPy's product by elements asks for the array where it cannot do without
+        with pytest.raises(TypeError, match="was asked for"):
+            cv.jit(lambda x: m * x)(X)
+        return
+    elements = lambda x: m * x if kind == "matrix" else (m * x).toarray()
+    expected = DENSE @ X if kind == "matrix" else DENSE * X
+    np.testing.assert_allclose(cv.jit(elements)(X), expected, rtol=1e-12)
+
+
+def test_products_have_all_derivatives():
+    check_function(lambda d, x: at(d) @ x, (D, X))
+    check_function(lambda d, x: x @ at(d), (D, WIDE.T))
+    check_function(lambda d: (at(d) @ at(d).T).toarray(), (D,))
+    check_function(lambda d, x: (at(d) * x + at(d).T).toarray(), (D, X), order=1)
+    found = cv.vmap(lambda d, x: at(d) @ x)(np.array([D, 2 * D]), np.array([X, X + 1]))
+    np.testing.assert_allclose(found, [DENSE @ X, 2 * DENSE @ (X + 1)])
+    check_function(lambda d, x: at(d) @ x, (D + 1j, X - 2j), order=1)
+
+
+def test_a_matrix_is_a_pytree():
+    found = cv.jit(cv.grad(lambda m: np.sum((m @ X) ** 2)))(A)
+    np.testing.assert_allclose(found.toarray(), np.where(DENSE != 0, np.outer(2 * DENSE @ X, X), 0.0))
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.float16, np.float32, np.float64, np.complex64, np.complex128])
+def test_dtypes(dtype):
+    m = A.astype(dtype)
+    out = cv.jit(lambda x: m @ x)(X.astype(np.float32))
+    assert out.dtype == np.result_type(dtype, np.float32)
+    np.testing.assert_allclose(out, m.toarray() @ X.astype(np.float32), rtol=2e-3, atol=2e-3)
+
+
+def test_construction_is_scipys():
+    blocks, diagonals = RNG.normal(size=(2, 2, 3)), RNG.normal(size=(2, 4))
+    cases = [
+        ("bsr_array", ((blocks, [1, 0], [0, 1, 2]), (4, 6))),
+        ("dia_array", ((diagonals, [-1, 2]), (3, 5))),
+        ("csr_array", ((D[:3], [2, 0, 1], [0, 2, 3]), (2, 4))),
+        ("csc_array", ((D[:3], [1, 0, 1], [0, 2, 3]), (3, 2))),
+        ("coo_array", ((D[:3], ([1, 0, 1], [0, 2, 0])), None)),
+    ]
+    for name, (parts, shape) in cases:
+        expected = getattr(scipy.sparse, name)(parts, shape=shape).toarray()
+        found = cv.jit(lambda d, name=name, parts=parts, shape=shape: getattr(sparse, name)((d, *parts[1:]), shape).toarray())
+        np.testing.assert_allclose(found(parts[0]), expected)
+    expected = scipy.sparse.diags_array([[1.0, 2.0, 3.0], [4.0, 5.0]], offsets=[0, 1]).toarray()
+    np.testing.assert_array_equal(sparse.diags_array([[1.0, 2.0, 3.0], [4.0, 5.0]], offsets=[0, 1]).toarray(), expected)
+
+
+def test_sums_and_operators():
+    np.testing.assert_allclose(A.sum(0), DENSE.sum(0))
+    np.testing.assert_allclose(A.sum(1), DENSE.sum(1))
+    np.testing.assert_allclose(A.diagonal(), DENSE.diagonal())
+    np.testing.assert_allclose((A - 2 * A.T).toarray(), DENSE - 2 * DENSE.T)
+    np.testing.assert_allclose(WIDE.T @ A, WIDE.T @ DENSE)
+    np.testing.assert_allclose((A * A.T).toarray(), DENSE * DENSE.T)
+    np.testing.assert_allclose((A / X).toarray(), DENSE / X)
+    np.testing.assert_allclose(1 + X + A, 1 + X + DENSE)
+
+
+@pytest.mark.parametrize("trans", ["N", "T", "H"])
+def test_solutions(trans):
+    matrix = {"N": DENSE, "T": DENSE.T, "H": DENSE.T}[trans]
+    f = lambda d, b: linalg.splu(at(d)).solve(b, trans)
+    for b in (X, WIDE):
+        np.testing.assert_allclose(f(D, b), np.linalg.solve(matrix, b), rtol=1e-12)
+        np.testing.assert_allclose(cv.jit(f)(D, b), np.linalg.solve(matrix, b), rtol=1e-12)
+    check_function(f, (D, X), tolerance=1e-5)
+
+
+def test_complex_solutions():
+    m = DENSE + 1j * DENSE.T
+    found = linalg.spsolve(scipy.sparse.csc_array(m), X)
+    np.testing.assert_allclose(found, np.linalg.solve(m, X))
+    found = linalg.splu(m).solve(X, "H")
+    np.testing.assert_allclose(found, np.linalg.solve(m.conj().T, X))
+
+
+def test_factors_are_used_again(monkeypatch):
+    calls, splu = [], scipy.sparse.linalg.splu
+    monkeypatch.setattr(linalg._scipy, "splu", lambda m: calls.append(1) or splu(m))
+    cv.grad(lambda d: np.sum(linalg.spsolve(at(d), X) ** 2))(D)
+    assert len(calls) == 1
+
+
+def test_a_singular_matrix_has_no_solution():
+    with pytest.warns(scipy.sparse.linalg.MatrixRankWarning, match="singular"):
+        assert np.isnan(linalg.spsolve(np.diag([1.0, 0.0]), np.ones(2))).all()
+
+
+SYMMETRIC = DENSE @ DENSE.T
+
+
+@pytest.mark.parametrize("name", ["cg", "minres", "bicgstab", "gmres"])
+def test_iterations(name):
+    solver = getattr(linalg, name)
+    m = SYMMETRIC if name in ("cg", "minres") else DENSE
+    x, info = solver(m, X, rtol=1e-13)
+    np.testing.assert_allclose(x, np.linalg.solve(m, X), rtol=1e-8)
+    assert info == 0
+    f = lambda s, b: solver(lambda v: s * (m @ v), b, rtol=1e-13, M=np.diag(1 / np.diag(m)))[0]
+    check_function(f, (1.3, X), tolerance=1e-4)
+    assert solver(scipy.sparse.csr_array(m), X, rtol=1e-13, maxiter=1)[1] != 0 or name == "gmres"
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: A @ np.ones(3), r"the product of a sparse matrix of shape \(4, 4\) and one of shape \(3,\)"),
+        (lambda: sparse.coo_array((np.ones(1), ([4], [0])), (2, 2)), "not within a matrix of shape"),
+        (lambda: sparse.csr_array((np.ones(2), [0, 1], [0, 1])), "indptr rises from 0"),
+        (lambda: A + 1.0, "a number was added to a sparse matrix"),
+        (lambda: linalg.spsolve(np.ones((2, 3)), np.ones(2)), "it must be square"),
+        (lambda: linalg.spsolve(DENSE, np.ones(3)), "a system with a matrix of shape"),
+        (lambda: linalg.cg(DENSE, np.ones(3)), "for 3 equations"),
+        (lambda: cv.jit(lambda i: sparse.coo_array((np.ones(1), (i, i)), (2, 2)).data)(np.zeros(1, int)), "that are traced"),
+        (lambda: np.asarray(A), "it would be dense"),
+    ],
+)
+def test_errors(call, message):
+    with pytest.raises(cv.errors.ArgumentError if hasattr(cv, "errors") else TypeError, match=message):
+        call()
