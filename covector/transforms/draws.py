@@ -19,8 +19,8 @@ from covector.core.source import is_library
 
 EMPTY = CellType()
 
-MAX_FUNCTIONS = 64
-"""Generators that are reached through more functions than these are not looked for."""
+MAX_VALUES = 500
+"""Generators that are reached through more values than these are not looked for."""
 
 
 @contextmanager
@@ -55,15 +55,17 @@ def _generators(f: Any, random: Any) -> Iterator[Any]:
     kinds = (random.Generator, random.RandomState)
     waiting: list[Any] = [f]
     seen: set[int] = set()
-    while waiting and len(seen) < MAX_FUNCTIONS:
+    while waiting and len(seen) < MAX_VALUES:
         x = waiting.pop()
         x = x if isinstance(x, (FunctionType, *kinds)) else getattr(x, "__wrapped__", x)
+        if id(x) in seen:  # methods of an object that holds them lead to each other
+            continue
+        seen.add(id(x))
         if isinstance(x, kinds):
             yield x
         elif isinstance(x, FunctionType):
-            if id(x) in seen or is_library(x.__code__.co_filename):
+            if is_library(x.__code__.co_filename):
                 continue
-            seen.add(id(x))
             names = _names(x.__code__)
             if "random" in names:
                 yield random.mtrand._rand

@@ -206,6 +206,21 @@ def _gather(draw: Any, dtype: Any) -> Any:
     return (np.asarray(draw(cs.arrays(dtype, shape))), *indices), {}
 
 
+def _sparse_matmul(draw: Any, dtype: Any) -> Any:
+    m, n, k, count = (draw(st.integers(low, 3)) for low in (1, 1, 1, 0))
+    rows, columns = (np.array(draw(st.lists(st.integers(0, size - 1), min_size=count, max_size=count)), int) for size in (m, n))
+    return (draw(cs.arrays(dtype, (count,))), rows, columns, draw(cs.arrays(dtype, (n, k), phase=0.6))), {"shape": (m, n)}
+
+
+def _bits(options: dict[str, Any]) -> Any:
+    def case(draw: Any, dtype: Any) -> Any:
+        shape = draw(cs.shapes(1, 2, 0, 9))
+        params = {name: draw(st.sampled_from(values)) for name, values in options.items()}
+        return (draw(cs.arrays(dtype, shape)),), {"axis": draw(st.integers(0, len(shape) - 1)), **params}
+
+    return case
+
+
 def _spread(draw: Any, dtype: Any) -> Any:
     shape = draw(cs.shapes(1, 2, 1, 3))  # few values, so that none is so near another that a difference quotient mixes them
     indices = index_arrays(draw, shape, draw(st.integers(1, len(shape))))
@@ -491,6 +506,9 @@ TABLE: dict[str, Entry] = {
     "scatter_max": Entry(with_params(_scatter)),
     "windows": Entry(with_params(_windows)),
     "overlap": Entry(with_params(_overlap)),
+    "packbits": Entry(with_params(_bits({"bitorder": ["big", "little"]})), (np.bool_, np.uint8)),
+    "unpackbits": Entry(with_params(_bits({"bitorder": ["big", "little"], "count": [None, 3, -2]})), (np.uint8,)),
+    "sparse_matmul": Entry(with_params(_sparse_matmul)),
     "last_write": Entry(with_params(_last_write), (np.int64,)),
     # functions of one number
     **{

@@ -64,3 +64,15 @@ def test_nothing_is_said_of_functions_that_do_not_draw():
         warnings.simplefilter("error")
         for f in calls:
             cv.jit(f)(1.0)
+
+
+def test_an_object_that_holds_its_methods_is_looked_at_once():
+    class Model:
+        def __init__(self):
+            self.steps = [self.double]
+            self.run = self.double  # a bound method leads to the object, and that to the method
+
+        def double(self, x):
+            return 2 * x
+
+    assert cv.jit(Model().run)(2.0) == 4.0

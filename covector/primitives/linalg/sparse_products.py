@@ -17,10 +17,11 @@ from typing import Any
 import numpy as np
 from scipy.sparse import coo_array
 
-from covector.core.avals import ShapedArray, Zero, array_aval, shape_of
+from covector.core.avals import ShapedArray, Zero, array_aval, shape_of, typeof
 from covector.core.jaxpr import Var
 from covector.core.kinds import Opaque
 from covector.core.primitive import Primitive, one_of
+from covector.primitives.arrays.indexing import gather_p
 from covector.primitives.arrays.shaping import Dims, convert_to
 
 
@@ -30,7 +31,7 @@ def _product(data: Any, rows: Any, columns: Any, x: Any, *, shape: tuple[int, in
     return (coo_array((data.astype(wide), (rows, columns)), shape=shape) @ x.astype(wide)).astype(dtype, copy=False)
 
 
-sparse_matmul_p = Primitive("sparse_matmul", Opaque(_product))
+sparse_matmul_p = Primitive("sparse_matmul", Opaque(_product), trusted=True, makes_new=True)
 """``(data[e], rows[e], columns[e], x[n,k]) -> [m,k]`` with the parameter ``shape=(m, n)``; entries at one place add up."""
 
 
@@ -52,13 +53,13 @@ def _jvp(primals: Sequence[Any], tangents: Sequence[Any], *, shape: tuple[int, i
         terms.append(sparse_matmul_p.bind(t_data, rows, columns, x, shape=shape))
     if type(t_x) is not Zero:
         terms.append(sparse_matmul_p.bind(data, rows, columns, t_x, shape=shape))
-    return out, sum(terms[1:], terms[0])
+    return out, sum(terms[1:], terms[0]) if terms else typeof(out).zero
 
 
 @sparse_matmul_p.def_transpose(linear=one_of(0, 3))
 def _transpose(ct: Any, data: Any, rows: Any, columns: Any, x: Any, *, shape: tuple[int, int]) -> Any:
     if type(data) is Var:
-        found = np.sum(np.take(ct, rows, axis=0) * np.take(x, columns, axis=0), axis=1)
+        found = np.sum(gather_p.bind(ct, rows) * gather_p.bind(x, columns), axis=1)
         return convert_to(found, data.aval.dtype), None, None, None
     found = sparse_matmul_p.bind(data, columns, rows, ct, shape=shape[::-1])
     return None, None, None, convert_to(found, x.aval.dtype)
