@@ -310,11 +310,9 @@ class Tracer(TracerBase):
     def __array_namespace__(self, *, api_version: str | None = None) -> Any:
         if api_version is not None and api_version not in API_VERSIONS:
             raise errors.VersionError(
-                errors.describe(
-                    f"x.__array_namespace__ was asked for version {api_version!r} of the array API standard.",
-                    why=f"covector.numpy conforms to {', '.join(API_VERSIONS)}",
-                    fix="ask for one of these, or for none",
-                )
+                f"x.__array_namespace__ was asked for version {api_version!r} of the array API standard.",
+                why=f"covector.numpy conforms to {', '.join(API_VERSIONS)}",
+                fix="ask for one of these, or for none",
             )
         return _namespace
 

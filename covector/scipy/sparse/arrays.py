@@ -121,11 +121,11 @@ class SparseArray:
 
     def __array__(self, *args: Any, **kwargs: Any) -> Any:
         what = f"a NumPy array of a sparse matrix of shape {self.shape} was asked for."
-        raise errors.ArrayTypeError(errors.describe(what, why="it would be dense", fix="write A.toarray() where that is meant"))
+        raise errors.ArrayTypeError(what, why="it would be dense", fix="write A.toarray() where that is meant")
 
     def __bool__(self) -> bool:
         what = f"the truth of a sparse matrix of shape {self.shape} was asked for."
-        raise errors.ArrayTypeError(errors.describe(what, fix="ask for A.nnz or for its elements"))
+        raise errors.ArrayTypeError(what, fix="ask for A.nnz or for its elements")
 
     def toarray(self) -> Any:
         """The dense matrix.
@@ -142,7 +142,7 @@ class SparseArray:
         """SciPy's `coo_array`, of known entries."""
         if isinstance(self.data, TracerBase):
             what = f"to_scipy of a matrix of entries of type {typeof(self.data)} that are traced."
-            raise errors.TracerArrayConversionError(errors.describe(what, fix="compute with the matrix itself"))
+            raise errors.TracerArrayConversionError(what, fix="compute with the matrix itself")
         return scipy.sparse.coo_array((self.data, (self.row, self.col)), shape=self.shape)
 
     def astype(self, dtype: Any) -> SparseArray:
@@ -164,7 +164,7 @@ class SparseArray:
             return np.sum(self.data)
         along = (self.row, self.col)[1 - axis % 2] if axis in (-2, -1, 0, 1) else None
         if along is None:
-            raise errors.ArgumentError(errors.describe(f"sum of a sparse matrix got axis={axis!r}.", fix="0, 1 or None"))
+            raise errors.ArgumentError(f"sum of a sparse matrix got axis={axis!r}.", fix="0, 1 or None")
         return at(np.zeros(self.shape[1 - axis % 2], self.dtype))[along].add(self.data)
 
     def sum_duplicates(self) -> SparseArray:
@@ -244,7 +244,7 @@ class SparseArray:
     def __truediv__(self, other: Any) -> SparseArray:
         if is_sparse(other):
             what, why = "a sparse matrix was divided by a sparse one.", "it is 0 / 0 almost everywhere"
-            raise errors.ArgumentError(errors.describe(what, why=why, fix="A.toarray() / B.toarray()"))
+            raise errors.ArgumentError(what, why=why, fix="A.toarray() / B.toarray()")
         return self._by_elements(np.divide, other)
 
     def __neg__(self) -> SparseArray:
@@ -254,7 +254,7 @@ class SparseArray:
         if not is_sparse(other):
             if not shape_of(as_array(other)):
                 what = "a number was added to a sparse matrix."
-                raise errors.ArgumentError(errors.describe(what, why="the sum would be dense", fix="A.toarray() + number"))
+                raise errors.ArgumentError(what, why="the sum would be dense", fix="A.toarray() + number")
             return self.toarray() + as_array(other)
         other = adopt(other)
         if self.shape != other.shape:
@@ -291,7 +291,7 @@ def adopt(x: Any) -> SparseArray:
         return x
     if x.ndim != 2:
         what = f"a sparse array of shape {x.shape} was given."
-        raise errors.ArgumentError(errors.describe(what, why="only matrices are products with traced values", fix="reshape it"))
+        raise errors.ArgumentError(what, why="only matrices are products with traced values", fix="reshape it")
     entries = x.tocoo()
     data = entries.data if entries.data.dtype.kind != "b" else entries.data.astype(np.int64)
     return SparseArray(data, Pattern(entries.row, entries.col, (int(x.shape[0]), int(x.shape[1]))))

@@ -30,10 +30,10 @@ def issparse(x: Any) -> bool:
 def _integers(x: Any, who: str, what: str) -> Any:
     if isinstance(x, TracerBase) or contains_tracer(x):
         fix = "close over them, or make them a static argument; only the values of the entries may be traced"
-        raise errors.ArgumentError(errors.describe(f"{who} got {what} that are traced.", fix=fix))
+        raise errors.ArgumentError(f"{who} got {what} that are traced.", fix=fix)
     x = np.asarray(x)
     if x.ndim != 1 or (x.dtype.kind not in "iu" and x.size):
-        raise errors.ArgumentError(errors.describe(f"{who} got {what} of type {typeof(x)}.", fix="give a vector of integers"))
+        raise errors.ArgumentError(f"{who} got {what} of type {typeof(x)}.", fix="give a vector of integers")
     return x.astype(np.int64)
 
 
@@ -44,7 +44,7 @@ def _compressed(data: Any, indices: Any, indptr: Any, who: str) -> tuple[Any, An
     n = shape_of(data)[0] if shape_of(data) else -1
     if not len(indptr) or indptr[0] != 0 or np.any(counts < 0) or not indptr[-1] == len(indices) == n:
         what = f"{who} got data of type {typeof(data)}, {len(indices)} indices and indptr {indptr}."
-        raise errors.ArgumentError(errors.describe(what, why="indptr rises from 0 to the number of entries"))
+        raise errors.ArgumentError(what, why="indptr rises from 0 to the number of entries")
     return np.repeat(np.arange(len(counts)), counts), indices
 
 
@@ -58,7 +58,7 @@ def _blocks(parts: Any, who: str) -> Entries:
     data = as_array(parts[0])
     if len(shape_of(data)) != 3:
         what = f"{who} got blocks of type {typeof(data)}."
-        raise errors.ArgumentError(errors.describe(what, fix="give an array with the axes (block, row, column)"))
+        raise errors.ArgumentError(what, fix="give an array with the axes (block, row, column)")
     rows, columns = _compressed(data, parts[1], parts[2], who)
     _, r, c = shape_of(data)
     rows = rows[:, None, None] * r + np.arange(r)[:, None]
@@ -74,7 +74,7 @@ def _diagonals(data: Any, offsets: Any, shape: tuple[int, int], who: str) -> Ent
     data = data if len(shape_of(data)) == 2 else np.reshape(data, (1, -1))
     if shape_of(data)[0] != len(offsets) or len(np.unique(offsets)) != len(offsets):
         what = f"{who} got diagonals of type {typeof(data)} and offsets {offsets}."
-        raise errors.ArgumentError(errors.describe(what, why="each diagonal has an offset of its own"))
+        raise errors.ArgumentError(what, why="each diagonal has an offset of its own")
     columns = np.broadcast_to(np.arange(shape_of(data)[1]), shape_of(data))
     rows = columns - offsets[:, None]
     k, j = np.nonzero((rows >= 0) & (rows < shape[0]) & (columns < shape[1]))
@@ -86,15 +86,15 @@ def _made(entries: Entries, shape: Any, dtype: Any, who: str) -> SparseArray:
     rows, columns = _integers(rows, who, "rows"), _integers(columns, who, "columns")
     if not len(rows) == len(columns) == (shape_of(data)[0] if len(shape_of(data)) == 1 else -1):
         what = f"{who} got entries of type {typeof(data)} with {len(rows)} rows and {len(columns)} columns."
-        raise errors.ArgumentError(errors.describe(what, fix="give vectors of one length"))
+        raise errors.ArgumentError(what, fix="give vectors of one length")
     if shape is None:
         if not len(rows):
-            raise errors.ArgumentError(errors.describe(f"{who} got no entries and no shape.", fix="give shape=(m, n)"))
+            raise errors.ArgumentError(f"{who} got no entries and no shape.", fix="give shape=(m, n)")
         shape = int(rows.max()) + 1, int(columns.max()) + 1
     m, n = map(int, shape)
     if len(rows) and not (rows.min() >= 0 and rows.max() < m and columns.min() >= 0 and columns.max() < n):
         what = f"{who} got entries that are not within a matrix of shape {(m, n)}."
-        raise errors.ArgumentError(errors.describe(what, fix="indices count from 0 and are not negative"))
+        raise errors.ArgumentError(what, fix="indices count from 0 and are not negative")
     return SparseArray(data if dtype is None else np.astype(data, np.dtype(dtype)), Pattern(rows, columns, (m, n)))
 
 
@@ -110,7 +110,7 @@ def _others(arg: Any, shape: Any, dtype: Any, who: str) -> SparseArray | None:
         dense = as_array(arg)
         if len(shape_of(dense)) != 2:
             what = f"{who} got {typeof(dense)}."
-            raise errors.ArgumentError(errors.describe(what, why="it is a matrix", fix="give an array of two axes"))
+            raise errors.ArgumentError(what, why="it is a matrix", fix="give an array of two axes")
         if isinstance(dense, TracerBase):
             m, n = shape_of(dense)
             rows, columns = np.indices((m, n)).reshape(2, -1)  # which of them are zero is not known
@@ -124,7 +124,7 @@ def _others(arg: Any, shape: Any, dtype: Any, who: str) -> SparseArray | None:
 
 def _wrong(arg: Any, who: str, forms: str) -> errors.ArgumentError:
     what = f"{who} got a tuple of {len(arg)}."
-    return errors.ArgumentError(errors.describe(what, fix=f"give {forms}, a matrix, or a shape"))
+    return errors.ArgumentError(what, fix=f"give {forms}, a matrix, or a shape")
 
 
 def coo_array(arg: Any, shape: Any = None, dtype: Any = None) -> SparseArray:
@@ -241,7 +241,7 @@ def diags_array(diagonals: Any, *, offsets: Any = 0, shape: Any = None, dtype: A
     values = [as_array(d) for d in lists]
     if len(values) != len(known) or not values:
         what = f"diags_array got {len(values)} diagonals and {len(known)} offsets."
-        raise errors.ArgumentError(errors.describe(what, fix="give as many of one as of the other"))
+        raise errors.ArgumentError(what, fix="give as many of one as of the other")
     if shape is None:
         shape = (shape_of(values[0])[0] + abs(int(known[0])),) * 2
     m, n = map(int, shape)
@@ -250,7 +250,7 @@ def diags_array(diagonals: Any, *, offsets: Any = 0, shape: Any = None, dtype: A
         length = max(0, min(m + min(k, 0), n - max(k, 0)))
         if shape_of(d) not in ((length,), (1,)):
             what = f"diags_array got {typeof(d)} for the diagonal {k} of a matrix of shape {(m, n)}."
-            raise errors.ArgumentError(errors.describe(what, fix=f"it has {length} elements"))
+            raise errors.ArgumentError(what, fix=f"it has {length} elements")
         parts.append(np.broadcast_to(d, (length,)))
         rows.append(np.arange(length) - min(k, 0))
         columns.append(np.arange(length) + max(k, 0))

@@ -68,7 +68,7 @@ class SuperLU:
         self.shape = self.matrix.shape
         if self.shape[0] != self.shape[1]:
             what = f"a system has a matrix of shape {self.shape}."
-            raise errors.ArgumentError(errors.describe(what, why="it must be square"))
+            raise errors.ArgumentError(what, why="it must be square")
         self._factors = _Factors(self.matrix)
 
     def solve(self, b: Any, trans: str = "N") -> Any:
@@ -82,7 +82,7 @@ class SuperLU:
             ArgumentError: shapes do not fit.
         """
         if trans not in ("N", "T", "H"):
-            raise errors.ArgumentError(errors.describe(f"solve got trans={trans!r}.", fix="'N', 'T' or 'H'"))
+            raise errors.ArgumentError(f"solve got trans={trans!r}.", fix="'N', 'T' or 'H'")
         b = inexact(b)
         if len(shape_of(b)) not in (1, 2) or shape_of(b)[0] != self.shape[0]:
             raise errors.ArgumentError(errors.describe(f"a system with a matrix of shape {self.shape} got {typeof(b)}."))
@@ -145,7 +145,7 @@ def spsolve(A: Any, b: Any) -> Any:
     """
     if is_sparse(b):
         fix = "give b.toarray()"
-        raise errors.ArgumentError(errors.describe("spsolve got a sparse right-hand side.", fix=fix))
+        raise errors.ArgumentError("spsolve got a sparse right-hand side.", fix=fix)
     return SuperLU(A).solve(b)
 
 
@@ -170,7 +170,7 @@ def _iterated(name: str, A: Any, b: Any, x0: Any, M: Any, symmetric: bool, optio
     """The solution by an iteration of SciPy's that applies the operator to vectors, and what SciPy says of it."""
     b = inexact(b)
     if len(shape_of(b)) != 1:
-        raise errors.ArgumentError(errors.describe(f"{name} got a right-hand side of type {typeof(b)}.", fix="give a vector"))
+        raise errors.ArgumentError(f"{name} got a right-hand side of type {typeof(b)}.", fix="give a vector")
     (n,) = shape_of(b)
     operator = _function(A, n, name)
     dtype = np.result_type(typeof(b).dtype, np.float64, typeof(operator(np.zeros(n, typeof(b).dtype))).dtype)
