@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from covector.core.avals import shape_of
 from covector.numpy.indexing import part_along, take
 from covector.numpy.joining import concatenate
 from covector.numpy.registry import as_array, canonical_axes, canonical_axis, cast, implements, inexact
@@ -153,7 +154,9 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
     x, xp, fp = as_array(x), as_array(xp), as_array(fp)
     dtype = np.dtype(np.complex128 if fp.dtype.kind == "c" else np.float64)
     casting = "safe" if period is None else "unsafe"  # as NumPy does
-    x, xp, fp = cast(x, FLOAT64, casting), cast(xp, FLOAT64, casting), cast(fp, dtype, casting)
+    is_number = x.dtype.kind == "f" and not shape_of(x)
+    x = cast(x, FLOAT64, "unsafe" if is_number else casting)  # of a number it takes float(x)
+    xp, fp = cast(xp, FLOAT64, casting), cast(fp, dtype, casting)
     if xp.ndim != 1 or fp.ndim != 1:
         raise ValueError("Data points must be 1-D sequences")
     if period is not None:

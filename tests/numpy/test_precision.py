@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import covector.numpy as cnp
-from covector import grad, jit, jvp
+from covector import grad, jit, jvp, vmap
 
 EXTREME: list[tuple[Any, Any, Any]] = [
     (np.expm1, -40.0, np.exp(-40.0)),
@@ -58,3 +58,13 @@ def test_logsumexp_of_more_than_float16_holds() -> None:
     out, sign = cnp.logsumexp(x, b=-np.ones(1, np.float16), return_sign=True)
     assert (out.dtype, sign) == (np.float16, -1) and abs(float(out) - 12.16) < 0.1
     np.testing.assert_allclose(np.sum(grad(cnp.logsumexp)(x), dtype=float), 1, rtol=0.05)
+
+
+def test_interpolation_takes_numbers_of_more_digits():
+    at, values = [-2.5, -1.0, 0.5, 2.5], [1.0, -1.0, 2.0, 0.5]
+    f = lambda x: np.interp(x, at, values)
+    x = np.longdouble(-0.55)
+    assert jit(f)(x) == vmap(f)(np.array([x]))[0] == f(x)
+    assert grad(f)(x) == 2.0
+    with pytest.raises(TypeError, match="according to the rule 'safe'"):  # as NumPy says of arrays
+        jit(f)(np.array([x]))
