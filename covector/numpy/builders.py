@@ -10,8 +10,7 @@ from covector.core import errors
 from covector.core.avals import shape_of
 from covector.core.primitive import TracerBase
 from covector.numpy.creation import linspace
-from covector.numpy.registry import as_array
-from covector.numpy.undispatched import first_tracer
+from covector.numpy.registry import as_array, contains_tracer
 from covector.primitives.arrays.subscripts import known
 
 
@@ -33,7 +32,7 @@ class Builder:
     def __getitem__(self, key: Any) -> Any:
         pieces = key if isinstance(key, tuple) else (key,)
         ends = [(p.start, p.stop, p.step) if isinstance(p, slice) else p for p in pieces]
-        if first_tracer(ends) is None:
+        if not contains_tracer(ends):
             return self._plain[key]
         axis, ndim, place = self._options
         if isinstance(pieces[0], str):

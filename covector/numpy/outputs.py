@@ -20,7 +20,7 @@ from covector.core.asked import dotted, enclosing_nodes
 from covector.core.avals import broadcast_shapes, dtype_of, shape_of
 from covector.core.source import Source
 from covector.numpy.inplace import COUNTS_ARE_KNOWN, Probe, memory_is_shared
-from covector.numpy.registry import as_array
+from covector.numpy.registry import as_array, cast
 from covector.primitives.arrays.shaping import convert_to
 
 Operands = tuple[Any, ...]
@@ -77,9 +77,7 @@ def computed_into(
         raise ValueError("output array is read-only")
     mask = None
     if where is not True:
-        mask = as_array(where)
-        if dtype_of(mask) != np.bool_:
-            raise TypeError(f"Cannot cast array data from {dtype_of(mask)!r} to dtype('bool') according to the rule 'safe'")
+        mask = cast(as_array(where), np.bool_)
         inputs = tuple(_filled(ufunc, x, mask) for x in inputs)
     result = compute(inputs, options)
     shapes = [shape_of(result), out.shape] + ([] if mask is None else [shape_of(mask)])

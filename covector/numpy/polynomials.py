@@ -187,7 +187,9 @@ def _roots_jvp(primals: Any, tangents: Any, *, count: int) -> Any:
 def polyfit(x: Any, y: Any, deg: int, rcond: Any = None, full: bool = False, w: Any = None, cov: Any = False) -> Any:
     """The least-squares fit of a polynomial."""
     x, y, order = as_array(x) + 0.0, as_array(y) + 0.0, int(deg) + 1
-    _check_samples(shape_of(x), shape_of(y), deg)
+    if deg < 0:
+        raise ValueError("expected deg >= 0")
+    check_samples(shape_of(x), shape_of(y))
     if rcond is None:
         rcond = shape_of(x)[0] * np.finfo(dtype_of(x)).eps
     powers, values = np.vander(x, order), y
@@ -216,9 +218,8 @@ def polyfit(x: Any, y: Any, deg: int, rcond: Any = None, full: bool = False, w: 
     return solution, covariance * (residuals / (shape_of(x)[0] - order))
 
 
-def _check_samples(x: tuple[int, ...], y: tuple[int, ...], deg: int) -> None:
-    if deg < 0:
-        raise ValueError("expected deg >= 0")
+def check_samples(x: tuple[int, ...], y: tuple[int, ...]) -> None:
+    """Refuse points and values of these shapes, to which nothing can be fitted."""
     if len(x) != 1:
         raise TypeError("expected 1D vector for x")
     if x[0] == 0:

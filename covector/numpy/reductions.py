@@ -12,7 +12,7 @@ import numpy as np
 
 from covector.core.avals import broadcast_shapes, dtype_of, shape_of, typeof
 from covector.core.primitive import TracerBase, apply_to_one
-from covector.numpy.registry import array_and_axis, as_array, canonical_axes, canonical_axis, implements, reject_out
+from covector.numpy.registry import array_and_axis, as_array, canonical_axes, canonical_axis, cast, implements, reject_out
 from covector.primitives.arrays.shaping import convert_to, reduce_sum_p
 from covector.primitives.math.cumulative import cummax_p, cummin_p, cumprod_p, cumsum_p
 from covector.primitives.math.reductions import (
@@ -60,9 +60,7 @@ def reduced_shape(a: Any, axis: Any, keepdims: Any = False) -> tuple[int, ...]:
 
 def as_mask(where: Any, shape: tuple[int, ...]) -> Any:
     """The option ``where=`` of a reduction of an array of this shape."""
-    mask = as_array(where)
-    if dtype_of(mask).kind != "b" and not isinstance(where, (list, tuple)):
-        raise TypeError(f"Cannot cast array data from {dtype_of(mask)!r} to dtype('bool') according to the rule 'safe'")
+    mask = as_array(where) if isinstance(where, (list, tuple)) else cast(as_array(where), np.bool_)
     if broadcast_shapes(shape, shape_of(mask)) != shape:
         raise ValueError(f"a mask of shape {shape_of(mask)} does not broadcast to the shape {shape} of the array")
     return mask
@@ -92,6 +90,18 @@ def _scalar(initial: Any, dtype: Any) -> Any:
     if shape_of(initial) != ():
         raise ValueError("the option initial= is a single number, not an array")
     return initial
+
+
+def without_identity(name: str) -> ValueError:
+    """The error for a reduction of no elements by a function without a neutral element."""
+    return ValueError(f"zero-size array to reduction operation {name} which has no identity")
+
+
+def needs_initial(name: str) -> ValueError:
+    """The error for a reduction under a mask by a function without a neutral element."""
+    return ValueError(
+        f"reduction operation {name!r} does not have an identity, so to use a where mask one has to specify 'initial'"
+    )
 
 
 # --- sum and prod -----------------------------------------------------------------------------------------------------
@@ -147,12 +157,9 @@ def _extremum(
     a = as_array(a)
     if initial is NO_VALUE:
         if where is not True:
-            raise ValueError(
-                f"reduction operation '{combine.__name__}' does not have an identity, so to use a where mask one has to"
-                " specify 'initial'"
-            )
+            raise needs_initial(combine.__name__)
         if 0 in shape_of(a) and 0 not in reduced_shape(a, axis):
-            raise ValueError(f"zero-size array to reduction operation {combine.__name__} which has no identity")
+            raise without_identity(combine.__name__)
         return reduced(primitive, a, axis, keepdims)
     initial = _scalar(initial, dtype_of(a))
     if 0 in shape_of(a):

@@ -11,7 +11,7 @@ import numpy as np
 
 from covector.core.avals import dtype_of, shape_of
 from covector.core.primitive import TracerBase
-from covector.numpy.reductions import NO_VALUE, as_mask, max_, min_, prod, reduce_axes, reduced_shape, sum_
+from covector.numpy.reductions import NO_VALUE, as_mask, max_, min_, prod, reduce_axes, reduced_shape, sum_, without_identity
 from covector.numpy.registry import as_array, canonical_axes, implements
 from covector.primitives.arrays.shaping import convert_to
 from covector.primitives.arrays.subscripts import concrete
@@ -252,7 +252,7 @@ def _nan_extremum(
     if mask is None:
         return reduce(a, axis, keepdims=keepdims, initial=initial, where=where)
     if 0 in shape_of(a) and 0 not in reduced_shape(a, axis) and initial is NO_VALUE:
-        raise ValueError(f"zero-size array to reduction operation f{function.__name__[3:]} which has no identity")
+        raise without_identity(f"f{function.__name__[3:]}")
     worst = -np.inf if reduce is max_ else np.inf
     result = reduce(np.where(mask, worst, a), axis, keepdims=keepdims, initial=initial, where=where)
     all_nan = np.all(mask if where is True else np.logical_or(mask, np.logical_not(where)), axis=axis, keepdims=keepdims)

@@ -34,11 +34,13 @@ from covector.numpy.reductions import (
     masked,
     max_,
     min_,
+    needs_initial,
     prod,
     reduce_axes,
     reduced,
     reduced_shape,
     sum_,
+    without_identity,
 )
 from covector.numpy.registry import as_array, canonical_axis
 from covector.numpy.statistics import nanmax, nanmin
@@ -190,10 +192,6 @@ def _all_slices(a: Any, axes: tuple[int, ...]) -> list[Any]:
     return slices
 
 
-def _no_identity(ufunc: np.ufunc) -> ValueError:
-    return ValueError(f"zero-size array to reduction operation {ufunc.__name__} which has no identity")
-
-
 def _folded(ufunc: np.ufunc) -> Callable[..., Any]:
     """The reduction by any ufunc of two arguments: applied to one slice after another, so a program of that length."""
 
@@ -207,7 +205,7 @@ def _folded(ufunc: np.ufunc) -> Callable[..., Any]:
         if start is not None:
             slices.insert(0, np.broadcast_to(convert_to(as_array(start), dtype), reduced_shape(a, axes)))
         if not slices:
-            raise _no_identity(ufunc)
+            raise without_identity(ufunc.__name__)
         if where is True:
             out = functools.reduce(ufunc, slices)
         else:
@@ -246,12 +244,9 @@ def reduce(
         array = convert_to(array, np.dtype(dtype))
         options.update({"dtype": dtype} if function in (sum_, prod) else {})
     if where is not True and (initial is None or (initial is NO_VALUE and ufunc.identity is None)):
-        raise ValueError(
-            f"reduction operation {ufunc.__name__!r} does not have an identity, so to use a where mask one has to specify"
-            " 'initial'"
-        )
+        raise needs_initial(ufunc.__name__)
     if initial is None and 0 in shape_of(array) and 0 not in reduced_shape(array, axis):
-        raise _no_identity(ufunc)
+        raise without_identity(ufunc.__name__)
     takes = inspect.signature(function).parameters
     if where is not True:
         if "where" not in takes and ufunc.identity is None:

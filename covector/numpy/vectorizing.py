@@ -11,8 +11,7 @@ import numpy as np
 
 from covector.core import errors
 from covector.core.avals import broadcast_shapes, shape_of
-from covector.numpy.registry import as_array
-from covector.numpy.undispatched import first_tracer
+from covector.numpy.registry import as_array, contains_tracer
 from covector.primitives.arrays.shaping import convert_to
 from covector.transforms.vmap import vmap
 
@@ -58,7 +57,7 @@ class vectorize:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if self.pyfunc is np._NoValue:
             return self._again(*args, **kwargs)
-        if first_tracer((*args, *kwargs.values())) is None:
+        if not contains_tracer((*args, *kwargs.values())):
             try:
                 return self._plain(*args, **kwargs)
             except errors.ConcretizationError:  # the function has traced values from elsewhere
