@@ -20,9 +20,9 @@ from covector.core import errors
 from covector.core.avals import shape_of, typeof
 from covector.lax.elementwise import convert_element_type
 from covector.lax.structure import pad, rev
-from covector.lax.windows import as_pads, window_shape
+from covector.lax.windows import as_pads, positive_integers, window_shape
 from covector.numpy.registry import as_array
-from covector.primitives.arrays.windows import windows_p
+from covector.primitives.arrays.windows import spread_length, windows_p
 from covector.primitives.math.contraction import contract
 
 Shape = tuple[int, ...]
@@ -101,10 +101,7 @@ class _Sliding(NamedTuple):
 
 
 def _ones(value: Any, n: int, name: str) -> Shape:
-    found = (1,) * n if value is None else tuple(int(v) for v in value)
-    if len(found) != n or builtins.min(found, default=1) < 1:
-        raise ValueError(f"a convolution over {n} axes got {name}={tuple(value)!r}: give {n} positive integers")
-    return found
+    return positive_integers(value, n, f"a convolution over {n} axes", name)
 
 
 def _slid(
@@ -249,7 +246,10 @@ def conv_with_general_padding(
     )
 
 
-CHANNELS_LAST = {n: (f"N{s}C", f"{s}IO", f"N{s}C") for n, s in enumerate(("", "H", "HW", "HWD"), 2)}
+def channels_last(k: int) -> tuple[str, str, str]:
+    """The dimension numbers of k axes of space with the features last."""
+    space = "HWDXYZ"[:k]
+    return f"N{space}C", f"{space}IO", f"N{space}C"
 
 
 def conv_transpose(
@@ -284,12 +284,12 @@ def conv_transpose(
     array([1., 1., 2., 1.])
     """
     ndim = len(shape_of(lhs))
-    if dimension_numbers is None and ndim not in CHANNELS_LAST:
+    if dimension_numbers is None and not 2 <= ndim <= 5:
         raise ValueError(f"conv_transpose needs dimension_numbers for an array of {ndim} axes")
-    numbers = conv_dimension_numbers(shape_of(lhs), shape_of(rhs), dimension_numbers or CHANNELS_LAST[ndim])
+    numbers = conv_dimension_numbers(shape_of(lhs), shape_of(rhs), dimension_numbers or channels_last(ndim - 2))
     space = numbers.rhs_spec[2:]
     apart = _ones(rhs_dilation, len(space), "rhs_dilation")
-    extents = [(shape_of(rhs)[i] - 1) * d + 1 for i, d in zip(space, apart, strict=True)]
+    extents = [spread_length(shape_of(rhs)[i], d) for i, d in zip(space, apart, strict=True)]
     if isinstance(padding, str):
         padding = [_spread_padding(e, s, padding) for e, s in zip(extents, strides, strict=True)]
     elif use_consistent_padding:
@@ -420,10 +420,13 @@ def conv_transpose_shape_tuple(
     lhs, rhs = ([shape[i] for i in spec] for shape, spec in ((lhs_shape, numbers.lhs_spec), (rhs_shape, numbers.rhs_spec)))
     if isinstance(padding, str):
         padding = [_spread_padding(e, s, padding) for e, s in zip(rhs[2:], window_strides, strict=True)]
-    spread = [(n - 1) * s + 1 if n else 0 for n, s in zip(lhs[2:], window_strides, strict=True)]
+    spread = [spread_length(n, s) for n, s in zip(lhs[2:], window_strides, strict=True)]
     shape = conv_shape_tuple((*lhs[:2], *spread), rhs, (1,) * len(spread), padding)
     return tuple(shape[i] for i in _inverse(numbers.out_spec))
 
 
-__all__ = [n for n in dir() if not n.startswith("_") and getattr(globals()[n], "__module__", "") == __name__]
+_HELPERS = ("channels_last",)
+__all__ = [
+    n for n in dir() if not n.startswith("_") and n not in _HELPERS and getattr(globals()[n], "__module__", "") == __name__
+]
 __all__ += ["ConvGeneralDilatedDimensionNumbers"]

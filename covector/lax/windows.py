@@ -19,7 +19,7 @@ from covector.core.pytrees import tree_flatten, tree_map, tree_unflatten
 from covector.lax.elementwise import convert_element_type
 from covector.lax.structure import pad
 from covector.numpy.registry import as_array
-from covector.primitives.arrays.windows import window_counts, windows_p
+from covector.primitives.arrays.windows import spread_length, window_counts, windows_p
 
 Shape = tuple[int, ...]
 Pads = list[tuple[int, int]]
@@ -46,8 +46,7 @@ def padtype_to_pads(in_shape: Sequence[int], window_shape: Sequence[int], window
 def as_pads(sizes: Shape, lengths: Shape, strides: Shape, padding: Any, base: Shape, apart: Shape) -> Pads:
     """The widths of padding for windows of ``lengths`` elements that are ``apart``, over axes spread by ``base``."""
     if isinstance(padding, str):
-        dilated = [(n - 1) * d + 1 if n else 0 for n, d in zip(sizes, base, strict=True)]
-        extents = [(n - 1) * d + 1 for n, d in zip(lengths, apart, strict=True)]
+        dilated, extents = (tuple(map(spread_length, *pair)) for pair in ((sizes, base), (lengths, apart)))
         return padtype_to_pads(dilated, extents, strides, padding)
     pads = [(int(low), int(high)) for low, high in padding]
     if len(pads) != len(sizes):
@@ -66,7 +65,7 @@ def window_shape(
     """How many windows there are along each axis once that is spread and padded."""
     base, apart = (tuple(d) if d else (1,) * len(sizes) for d in (base, apart))
     pads = as_pads(tuple(sizes), tuple(lengths), tuple(strides), padding, base, apart)
-    padded = ((n - 1) * d + 1 + low + high if n else low + high for n, d, (low, high) in zip(sizes, base, pads, strict=True))
+    padded = (spread_length(n, d) + low + high for n, d, (low, high) in zip(sizes, base, pads, strict=True))
     return window_counts(tuple(padded), tuple(lengths), tuple(strides), apart)
 
 
@@ -121,9 +120,10 @@ def reduce_window(
         raise ValueError(errors.describe(what, why="it needs arrays of one shape, and an initial value for each"))
     shape = shape_of(arrays[0])
     n = len(shape)
-    lengths = _numbers(window_dimensions, n, "window_dimensions", shape)
-    steps = {"window_strides": window_strides, "base_dilation": base_dilation, "window_dilation": window_dilation}
-    strides, base, apart = ((1,) * n if v is None else _numbers(v, n, name, shape) for name, v in steps.items())
+    given = {"window_dimensions": tuple(window_dimensions), "window_strides": window_strides}
+    given |= {"base_dilation": base_dilation, "window_dilation": window_dilation}
+    of = f" for arrays of shape {shape}"
+    lengths, strides, base, apart = (positive_integers(v, n, "reduce_window", name, of) for name, v in given.items())
     widths = [
         (low, high, d - 1) for (low, high), d in zip(as_pads(shape, lengths, strides, padding, base, apart), base, strict=True)
     ]
@@ -140,10 +140,11 @@ def reduce_window(
     return computation(tree_unflatten(tree, inits), windows)
 
 
-def _numbers(values: Sequence[int], n: int, name: str, shape: Shape) -> Shape:
-    found = tuple(int(v) for v in values)
+def positive_integers(values: Sequence[int] | None, n: int, who: str, name: str, of: str = "") -> Shape:
+    """An option with a number for each of n axes, by default 1."""
+    found = (1,) * n if values is None else tuple(int(v) for v in values)
     if len(found) != n or builtins.min(found, default=1) < 1:
-        raise ValueError(f"reduce_window got {name}={found} for arrays of shape {shape}: give {n} positive integers")
+        raise ValueError(f"{who} got {name}={found}{of}: give {n} positive integers")
     return found
 
 

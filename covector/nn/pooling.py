@@ -14,9 +14,10 @@ import numpy as np
 
 from covector.core import errors
 from covector.core.avals import dtype_of, shape_of, typeof
-from covector.lax.convolution import conv_general_dilated
+from covector.lax.convolution import channels_last, conv_general_dilated
 from covector.lax.windows import reduce_window
 from covector.numpy.registry import as_array, inexact
+from covector.primitives.arrays.windows import spread_length
 
 
 def conv(
@@ -55,7 +56,7 @@ def conv(
     steps, base, apart = (_each(v, k) for v in (strides, input_dilation, kernel_dilation))
     lead, tail = shape_of(inputs)[: len(shape_of(inputs)) - k - 1], shape_of(inputs)[len(shape_of(inputs)) - k - 1 :]
     x = np.reshape(inputs, (math.prod(lead), *tail))
-    extents = [(n - 1) * d + 1 for n, d in zip(shape_of(kernel), apart, strict=False)]
+    extents = [*map(spread_length, shape_of(kernel), apart)]
     if padding == "CIRCULAR":
         widths = [((e - 1) // 2, e // 2) for e in extents]
         x, padding = np.pad(x, [(0, 0), *widths, (0, 0)], mode="wrap"), "VALID"
@@ -65,9 +66,7 @@ def conv(
         padding = [(extents[0] - 1, 0)]
     elif not isinstance(padding, str):
         padding = [(p, p) if isinstance(p, int) else p for p in _each(padding, k)]
-    space = "HWDXYZ"[:k]
-    numbers = (f"N{space}C", f"{space}IO", f"N{space}C")
-    out = conv_general_dilated(x, kernel, steps, padding, base, apart, numbers, feature_group_count)
+    out = conv_general_dilated(x, kernel, steps, padding, base, apart, channels_last(k), feature_group_count)
     return np.reshape(out, (*lead, *shape_of(out)[1:]))
 
 

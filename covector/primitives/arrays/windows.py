@@ -20,13 +20,22 @@ from covector.primitives.arrays.shaping import batch_in_front
 Shape = tuple[int, ...]
 
 
+def spread_length(n: int, apart: int) -> int:
+    """The length that n elements take up which lie ``apart``.
+
+    >>> spread_length(3, 2), spread_length(0, 2)
+    (5, 0)
+    """
+    return (n - 1) * apart + 1 if n else 0
+
+
 def window_counts(sizes: Shape, lengths: Shape, strides: Shape, dilations: Shape) -> Shape:
     """How many windows there are along each axis.
 
     >>> window_counts((7,), (2,), (2,), (3,))
     (2,)
     """
-    extents = [(length - 1) * d + 1 for length, d in zip(lengths, dilations, strict=True)]
+    extents = map(spread_length, lengths, dilations)
     return tuple(max(0, (n - e) // s + 1) for n, e, s in zip(sizes, extents, strides, strict=True))
 
 
