@@ -252,10 +252,10 @@ def _scatter(
     if dtype_of(updates) != dtype_of(operand):
         what = f"{who} got updates {typeof(updates)} for an array {typeof(operand)}."
         raise TypeError(errors.describe(what, why="both need the same dtype", fix="convert one by np.astype"))
-    places = _update_places(who, operand, indices, shape_of(updates), numbers, mode)
-    if not places.indices:
-        what = f"{who} got windows that cover the whole array {typeof(operand)}."
-        raise ValueError(errors.describe(what, why="there is nothing to index", fix="compute with the arrays themselves"))
+    return _at_places(primitive, operand, updates, _update_places(who, operand, indices, shape_of(updates), numbers, mode))
+
+
+def _at_places(primitive: Primitive, operand: Any, updates: Any, places: _Places) -> Any:
     x = np.transpose(operand, places.order)
     values = np.transpose(updates, np.argsort(places.permutation))
     where = places.indices
@@ -278,7 +278,11 @@ def _update_places(who: str, operand: Any, indices: Any, updates: Shape, numbers
         raise ValueError(
             errors.describe(what, why=f"but for windows the updates have the axes {batch}, not those of the indices")
         )
-    return _places(who, shape, indices, dims, sizes, GatherScatterMode.from_any(mode) is GatherScatterMode.CLIP)
+    places = _places(who, shape, indices, dims, sizes, GatherScatterMode.from_any(mode) is GatherScatterMode.CLIP)
+    if not places.indices:
+        what = f"{who} got windows that cover the whole array {typeof(operand)}."
+        raise ValueError(errors.describe(what, why="there is nothing to index", fix="compute with the arrays themselves"))
+    return places
 
 
 def _scatter_function(name: str, primitive: Primitive, what: str, example: str) -> Callable[..., Any]:
@@ -367,8 +371,7 @@ def scatter_apply(
     operand, indices = as_array(operand), _index_vectors(scatter_indices, "scatter_apply")
     shape = tuple(int(n) for n in update_shape)
     places = _update_places("scatter_apply", operand, indices, shape, dimension_numbers, mode)
-    options = (indices, np.ones(shape, np.int64), dimension_numbers)
-    times = _scatter("scatter_apply", scatter_add_p, np.zeros(shape_of(operand), np.int64), *options, mode)
+    times = _at_places(scatter_add_p, np.zeros(shape_of(operand), np.int64), np.ones(shape, np.int64), places)
     x, times = (np.transpose(a, places.order) for a in (operand, times))
     values, here = (gather_p.bind(a, *places.indices) for a in (x, times))
 
@@ -376,8 +379,7 @@ def scatter_apply(
         return np.where(here > i, convert_element_type(func(values), dtype_of(operand)), values)
 
     values = fori_loop(0, np.max(times, initial=0), once_more, values)
-    found = np.transpose(values, places.permutation)
-    return _scatter("scatter_apply", scatter_p, operand, indices, found, dimension_numbers, mode)
+    return _at_places(scatter_p, operand, np.transpose(values, places.permutation), places)
 
 
 __all__ = [n for n in dir() if not n.startswith("_") and getattr(globals()[n], "__module__", "") == __name__]
