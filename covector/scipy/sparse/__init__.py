@@ -19,7 +19,7 @@ Systems are solved in `covector.scipy.sparse.linalg`.
 """
 
 from covector.scipy.sparse import linalg as linalg
-from covector.scipy.sparse.arrays import SparseArray as SparseArray
+from covector.scipy.sparse.arrays import SparseArray, issparse
 from covector.scipy.sparse.construction import (
     bsr_array,
     coo_array,
@@ -28,7 +28,6 @@ from covector.scipy.sparse.construction import (
     dia_array,
     diags_array,
     eye_array,
-    issparse,
 )
 
 __all__ = [

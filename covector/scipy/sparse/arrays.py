@@ -185,7 +185,7 @@ class SparseArray:
         return errors.ArgumentError(errors.describe(what))
 
     def __matmul__(self, other: Any) -> Any:
-        if is_sparse(other):
+        if issparse(other):
             return self._product(adopt(other))
         other = as_array(other)
         shape = shape_of(other)
@@ -196,7 +196,7 @@ class SparseArray:
         return out if len(shape) == 2 else np.reshape(out, (-1,))
 
     def __rmatmul__(self, other: Any) -> Any:
-        if is_sparse(other):
+        if issparse(other):
             return adopt(other) @ self
         other = as_array(other)
         if len(shape_of(other)) not in (1, 2) or shape_of(other)[-1] != self.shape[0]:
@@ -230,7 +230,7 @@ class SparseArray:
 
     def multiply(self, other: Any) -> SparseArray:
         """The product by elements with a number, a dense matrix that broadcasts to this shape, or a sparse one of it."""
-        if not is_sparse(other):
+        if not issparse(other):
             return self._by_elements(np.multiply, other)
         a, b = self.sum_duplicates(), adopt(other).sum_duplicates()
         if a.shape != b.shape:
@@ -242,7 +242,7 @@ class SparseArray:
     __mul__ = __rmul__ = multiply
 
     def __truediv__(self, other: Any) -> SparseArray:
-        if is_sparse(other):
+        if issparse(other):
             what, why = "a sparse matrix was divided by a sparse one.", "it is 0 / 0 almost everywhere"
             raise errors.ArgumentError(what, why=why, fix="A.toarray() / B.toarray()")
         return self._by_elements(np.divide, other)
@@ -251,7 +251,7 @@ class SparseArray:
         return self._with(-self.data)
 
     def __add__(self, other: Any) -> Any:
-        if not is_sparse(other):
+        if not issparse(other):
             if not shape_of(as_array(other)):
                 what = "a number was added to a sparse matrix."
                 raise errors.ArgumentError(what, why="the sum would be dense", fix="A.toarray() + number")
@@ -275,11 +275,11 @@ class SparseArray:
 register_when_needed(SparseArray, lambda a: ((a.data,), a.pattern), lambda pattern, leaves: SparseArray(leaves[0], pattern))
 
 
-def is_sparse(x: Any) -> bool:
+def issparse(x: Any) -> bool:
     """Whether something is a sparse matrix, SciPy's or one of this package.
 
     Example:
-        >>> is_sparse(scipy.sparse.eye_array(2)), is_sparse(np.eye(2))
+        >>> issparse(scipy.sparse.eye_array(2)), issparse(np.eye(2))
         (True, False)
     """
     return isinstance(x, SparseArray) or scipy.sparse.issparse(x)
@@ -307,7 +307,7 @@ def operator(symbol: str, x: Any, traced: Any) -> Any:
 
 def as_matrix(A: Any) -> SparseArray:
     """A sparse matrix of inexact entries, of a sparse one or a dense one that is known."""
-    if not is_sparse(A):
+    if not issparse(A):
         A = scipy.sparse.coo_array(np.asarray(A))
     matrix = adopt(A)
     return matrix if matrix.dtype.kind in "fc" else matrix._with(inexact(matrix.data))

@@ -11,20 +11,10 @@ from covector.core import errors
 from covector.core.avals import shape_of, typeof
 from covector.core.primitive import TracerBase
 from covector.numpy.registry import as_array, contains_tracer
-from covector.scipy.sparse.arrays import Pattern, SparseArray, adopt, is_sparse
+from covector.scipy.sparse.arrays import Pattern, SparseArray, adopt, issparse
 
 Entries = tuple[Any, Any, Any]
 """Values, rows and columns."""
-
-
-def issparse(x: Any) -> bool:
-    """Whether something is a sparse matrix, SciPy's or one of this package.
-
-    Example:
-        >>> issparse(csr_array(np.eye(2)))
-        True
-    """
-    return is_sparse(x)
 
 
 def _integers(x: Any, who: str, what: str) -> Any:
@@ -100,7 +90,7 @@ def _made(entries: Entries, shape: Any, dtype: Any, who: str) -> SparseArray:
 
 def _others(arg: Any, shape: Any, dtype: Any, who: str) -> SparseArray | None:
     """A matrix of what every format takes: a sparse one, a dense one, or a shape; None for anything else."""
-    if is_sparse(arg):
+    if issparse(arg):
         found = adopt(arg)
     elif isinstance(arg, tuple) and len(arg) == 2 and all(isinstance(n, (int, np.integer)) for n in arg):
         return _made((np.zeros(0), np.zeros(0, int), np.zeros(0, int)), arg, dtype, who)

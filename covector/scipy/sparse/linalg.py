@@ -21,7 +21,7 @@ import scipy.sparse.linalg as _scipy
 from covector.core import errors
 from covector.core.avals import ShapedArray, shape_of, typeof
 from covector.numpy.registry import as_array, inexact
-from covector.scipy.sparse.arrays import SparseArray, as_matrix, is_sparse
+from covector.scipy.sparse.arrays import SparseArray, as_matrix, issparse
 from covector.transforms.autodiff import linear_transpose
 from covector.transforms.callbacks import pure_callback
 from covector.transforms.custom_solves import custom_linear_solve
@@ -143,7 +143,7 @@ def spsolve(A: Any, b: Any) -> Any:
         >>> spsolve(np.array([[2.0, 0.0], [1.0, 4.0]]), np.array([2.0, 5.0]))
         array([1., 1.])
     """
-    if is_sparse(b):
+    if issparse(b):
         fix = "give b.toarray()"
         raise errors.ArgumentError("spsolve got a sparse right-hand side.", fix=fix)
     return SuperLU(A).solve(b)
@@ -153,11 +153,11 @@ def _function(A: Any, n: int, who: str) -> Callable[[Any], Any]:
     """The product with what a solver is given: a matrix, or a function of vectors."""
     if callable(A) and not hasattr(A, "shape"):
         return A  # type: ignore[no-any-return]
-    if not is_sparse(A):
+    if not issparse(A):
         A = as_array(A)
     if tuple(A.shape) != (n, n):
         raise errors.ArgumentError(errors.describe(f"{who} got a matrix of shape {tuple(A.shape)} for {n} equations."))
-    matrix = as_matrix(A) if is_sparse(A) else A
+    matrix = as_matrix(A) if issparse(A) else A
     return lambda x: matrix @ x
 
 
