@@ -6,6 +6,8 @@ import sys
 from types import FrameType
 from typing import Any
 
+from covector.core.source import meant_by
+
 _UNIFORM = "low + (high - low) * covector.random.uniform(key, shape)"
 _NORMAL = "loc + scale * covector.random.normal(key, shape)"
 _INTEGERS = "covector.random.randint(key, shape, low, high)"
@@ -50,7 +52,8 @@ NOISE = "draw noise that depends on nothing traced (covector.random.uniform(key,
 def fix_of_noise(call: str, frame: FrameType | None) -> str | None:
     """What to write instead of a call, as it stands in the source that a frame executes, if it is one of `numpy.random`."""
     name = call.rpartition(".")[2]
-    if not (_is_named_random(call) or _is_drawing(_called(call, frame))):
+    called = None if frame is None else meant_by(call, frame.f_locals, frame.f_globals)
+    if not (_is_named_random(call) or _is_drawing(called)):
         return None
     instead = INSTEAD.get(name)
     return (
@@ -62,19 +65,6 @@ def fix_of_noise(call: str, frame: FrameType | None) -> str | None:
 def _is_named_random(call: str) -> bool:
     parts = call.split(".")
     return len(parts) > 1 and parts[-2] in ("random", "rng", "generator") and parts[0] not in ("cv", "covector")
-
-
-def _called(call: str, frame: FrameType | None) -> Any:
-    """The function that a dotted name means in a frame; None where that is not known."""
-    name, *attributes = call.split(".")
-    found: Any = None
-    for scope in () if frame is None else (frame.f_locals, frame.f_globals):
-        if name in scope:
-            found = scope[name]
-            break
-    for attribute in attributes:
-        found = getattr(found, attribute, None)
-    return found
 
 
 def _is_drawing(function: Any) -> bool:

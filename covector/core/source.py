@@ -190,3 +190,16 @@ def source_of_function(f: object) -> Source | None:
     """Where a Python function is defined, or None for anything else."""
     code = getattr(f, "__code__", None)
     return Source(code, 0) if isinstance(code, CodeType) else None
+
+
+def meant_by(dotted: str, *scopes: Mapping[str, Any]) -> Any:
+    """What a dotted name means in the first of some scopes that has what it begins with; None where it means nothing.
+
+    >>> meant_by("path.join", vars(os)) is os.path.join
+    True
+    """
+    name, *attributes = dotted.split(".")
+    found = next((scope[name] for scope in scopes if name in scope), None)
+    for attribute in attributes:
+        found = getattr(found, attribute, None)
+    return found

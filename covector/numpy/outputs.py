@@ -18,7 +18,7 @@ import numpy as np
 from covector.core import errors
 from covector.core.asked import dotted, enclosing_nodes
 from covector.core.avals import broadcast_shapes, dtype_of, shape_of
-from covector.core.source import Source
+from covector.core.source import Source, meant_by
 from covector.numpy.inplace import COUNTS_ARE_KNOWN, Probe, memory_is_shared
 from covector.numpy.registry import as_array, cast
 from covector.primitives.arrays.shaping import convert_to
@@ -53,15 +53,11 @@ def _is_made_in_call(ufunc: np.ufunc, frame: FrameType) -> bool:
         return False
     keywords = {k.arg: k.value for k in call.keywords}
     out = keywords.get("out", call.args[ufunc.nin] if len(call.args) > ufunc.nin else None)
-    name, *attributes = dotted(call.func).split(".")
-    code = frame.f_code
-    is_local = name in (*code.co_varnames, *code.co_cellvars, *code.co_freevars)
+    called, code = dotted(call.func), frame.f_code
+    is_local = called.partition(".")[0] in (*code.co_varnames, *code.co_cellvars, *code.co_freevars)
     if None in keywords or not isinstance(out, ast.Call) or is_local:
         return False
-    called = frame.f_globals.get(name)
-    for attribute in attributes:
-        called = getattr(called, attribute, None)
-    return called is ufunc
+    return meant_by(called, frame.f_globals) is ufunc
 
 
 def computed_into(
