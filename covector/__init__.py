@@ -100,7 +100,9 @@ def _import_everything() -> None:
 
 
 more_primitives(_import_everything)
-register_adopter("scipy.sparse", lambda: importlib.import_module("covector.scipy.sparse.arrays").operator)
+register_adopter(
+    "scipy.sparse", ("sparray", "spmatrix"), lambda: importlib.import_module("covector.scipy.sparse.arrays").operator
+)
 
 __all__ = [
     "CustomVJPPrimal",

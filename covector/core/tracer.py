@@ -44,14 +44,6 @@ LATER: dict[str, str] = {}
 """Modules of NumPy that few programs use, and ours that says what their functions mean, imported when that is asked."""
 
 
-def is_alone(tracer: Tracer, operands: Sequence[Any]) -> bool:
-    """Whether no other operand is a tracer, or anything but an array or a number."""
-    for x in operands:  # noqa: SIM110 - a generator takes as long as what this saves
-        if x is not tracer and type(x) not in PLAIN_TYPES:
-            return False
-    return True
-
-
 VIEWS: dict[Callable[..., Any], Callable[..., bool]] = {}
 """NumPy's functions whose result may share memory with an argument, so that a write into one is seen in the other: with which
 arguments."""
@@ -327,6 +319,14 @@ class Tracer(TracerBase):
         return self
 
 
+def is_alone(tracer: Tracer, operands: Sequence[Any]) -> bool:
+    """Whether no other operand is a tracer, or anything but an array or a number."""
+    for x in operands:  # noqa: SIM110 - a generator takes as long as what this saves
+        if x is not tracer and type(x) not in PLAIN_TYPES:
+            return False
+    return True
+
+
 def is_first(out: Any, first: Any) -> bool:
     """Whether a result is the first argument, or the first of a list there."""
     return out is first or (issubclass(type(first), (list, tuple)) and len(first) > 0 and out is first[0])
@@ -437,18 +437,23 @@ def foreign_override(x: Any) -> bool:
     return hasattr(type(x), "__array_ufunc__") or _adopter_of(type(x)) is not None
 
 
-ADOPTERS: dict[str, Callable[[], Callable[[str, Any, Any], Any]]] = {}
-"""For classes of a package, by the beginning of its name: what loads ``operator(symbol, x, tracer)``."""
+Adopter = Callable[[], Callable[[str, Any, Any], Any]]
+
+ADOPTERS: dict[str, tuple[tuple[str, ...], Adopter]] = {}
+"""For a package: the names of its classes, and what loads ``operator(symbol, x, tracer)``."""
 
 
-def register_adopter(package: str, load: Callable[[], Callable[[str, Any, Any], Any]]) -> None:
-    """Declare how operators mean something between values of another package, which does not know ours, and tracers."""
-    ADOPTERS[package] = load
+def register_adopter(package: str, classes: tuple[str, ...], load: Adopter) -> None:
+    """Declare what operators mean between values of another package, of these classes, and tracers, which it does not know."""
+    ADOPTERS[package] = classes, load
 
 
-def _adopter_of(cls: type) -> Callable[[], Callable[[str, Any, Any], Any]] | None:
-    module = getattr(cls, "__module__", "")
-    return next((load for name, load in ADOPTERS.items() if module.startswith(name + ".")), None)
+def _adopter_of(cls: type) -> Adopter | None:
+    for package, (names, load) in ADOPTERS.items():
+        module = sys.modules.get(package)  # whose values there are, if any
+        if module is not None and issubclass(cls, tuple(getattr(module, name, ()) for name in names)):
+            return load
+    return None
 
 
 def foreign_operator(symbol: str, x: Any, tracer: Any) -> Any:
