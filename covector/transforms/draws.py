@@ -10,12 +10,12 @@ import pickle
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import lru_cache
-from types import BuiltinFunctionType, CellType, CodeType, FunctionType, MethodType
+from types import BuiltinFunctionType, CellType, FunctionType, MethodType
 from typing import Any
 
 from covector.core import errors
 from covector.core.source import is_library
+from covector.transforms.dependencies import names_of_code
 
 EMPTY = CellType()
 
@@ -66,18 +66,13 @@ def _generators(f: Any, random: Any) -> Iterator[Any]:
         elif isinstance(x, FunctionType):
             if is_library(x.__code__.co_filename):
                 continue
-            names = _names(x.__code__)
-            if "random" in names:
+            names = names_of_code(x.__code__)
+            if "random" in names.globals | names.attributes:
                 yield random.mtrand._rand
             waiting += (cell.cell_contents for cell in x.__closure__ or () if cell != EMPTY)
             waiting += x.__defaults__ or ()
-            waiting += (x.__globals__[name] for name in names if name in x.__globals__)
+            waiting += (x.__globals__[name] for name in names.globals if name in x.__globals__)
         elif isinstance(x, MethodType):
             waiting += [x.__func__, x.__self__, *getattr(x.__self__, "__dict__", {}).values()]
         elif isinstance(x, BuiltinFunctionType) and isinstance(x.__self__, kinds):
             yield x.__self__
-
-
-@lru_cache(maxsize=1024)
-def _names(code: CodeType) -> frozenset[str]:
-    return frozenset(code.co_names).union(*(_names(c) for c in code.co_consts if isinstance(c, CodeType)))
