@@ -55,6 +55,8 @@ def test_coverage_is_current():
     """In an interpreter of its own, since it imports tests."""
     run = subprocess.run([sys.executable, "coverage.py", "--check"], cwd=DOCS, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
+    if run.stdout.startswith("not compared"):
+        pytest.skip(run.stdout)
 
 
 @pytest.mark.parametrize("entry", [e for _, entries in LISTED.sections() for e in entries], ids=lambda e: e.name)
