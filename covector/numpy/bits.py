@@ -12,10 +12,10 @@ from covector.core.primitive import Primitive
 from covector.numpy.registry import array_and_axis, implements
 
 
-def _along_axis(function: Any, names: tuple[str, ...], length: Any) -> None:
+def _along_axis(function: Any, names: tuple[str, ...], length: Any, impl: Any) -> None:
     """Register a function of bits along an axis: ``length(n, count)`` of the result for n elements."""
     name = function.__name__
-    primitive = Primitive(name, Discrete(function), trusted=True, makes_new=True)
+    primitive = Primitive(name, Discrete(impl), trusted=True, makes_new=True)
 
     @primitive.def_abstract
     def abstract(a: Any, *, axis: int, **options: Any) -> Any:
@@ -41,5 +41,11 @@ def _unpacked(n: int, count: Any) -> int:
     return 8 * n if count is None else count if count >= 0 else max(8 * n + count, 0)
 
 
-_along_axis(np.packbits, ("bitorder",), lambda n, count: -(-n // 8))
-_along_axis(np.unpackbits, ("count", "bitorder"), _unpacked)
+def _unpack(a: Any, *, axis: int, **options: Any) -> Any:
+    """`numpy.unpackbits`, which leaves the zeros that ``count`` adds to no bytes at all uninitialised."""
+    bits = np.unpackbits(a, axis=axis, **options)
+    return bits if a.size else np.zeros_like(bits)
+
+
+_along_axis(np.packbits, ("bitorder",), lambda n, count: -(-n // 8), np.packbits)
+_along_axis(np.unpackbits, ("count", "bitorder"), _unpacked, _unpack)

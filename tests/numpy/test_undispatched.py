@@ -178,6 +178,15 @@ def test_bits(f, x):
         same(cv.vmap(f)(np.stack([x, x[::-1]])), np.stack([f(x), f(x[::-1])]))
 
 
+def test_bits_of_no_bytes_are_zeros():
+    """NumPy 2.4 leaves these bits as the memory was, here of an array of 147 that is gone: they are the zeros that fill up."""
+    unpack = cv.jit(lambda x: np.unpackbits(x, axis=1, count=3))
+    for _ in range(3):
+        used = np.full((5, 3), 147, np.uint8)
+        del used
+        same(unpack(np.zeros((5, 0), np.uint8)), np.zeros((5, 3), np.uint8))
+
+
 @pytest.mark.parametrize(
     ("call", "text"),
     [
