@@ -3,7 +3,7 @@
 Only the tests of random programs leave the number to the profile; others say ``@settings(max_examples=...)``.
 
 ========== ========= =============== ==============================================================
-profile    examples  explores, and   chosen
+profile    examples  draws           chosen
 ========== ========= =============== ==============================================================
 default    200       the same always on a developer's machine
 ci         2,000     new ones        where the variable CI is set
@@ -11,9 +11,10 @@ shrink     200       the same always ``--hypothesis-profile=shrink``: makes a fa
 long       100,000   new ones        ``--hypothesis-profile=long``
 ========== ========= =============== ==============================================================
 
-The default always draws the same examples, so that it cannot fail by luck.  It and ``ci`` end at the first failure: to make the
-example smaller and to explain it runs it up to thousands of times, for minutes where an example traces and compiles.  A failure
-of ``ci`` prints a blob that ``@reproduce_failure`` takes.
+The default always draws the same examples, so that it cannot fail by luck.  Nor can ``.ci/run``, which makes a seed of the
+files of the commit: each commit is tried on programs that no other was, and every run of it on the same.  The default and
+``ci`` end at the first failure: to make the example smaller and to explain it runs it up to thousands of times, for minutes
+where an example traces and compiles.  A failure of ``ci`` prints a blob that ``@reproduce_failure`` takes.
 """
 
 from __future__ import annotations

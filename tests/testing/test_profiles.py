@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -20,14 +21,15 @@ def test_numbers(n):
 """
 
 
-def examples_of(folder: Path, profile: str, holds: str) -> list[str]:
+def examples_of(folder: Path, profile: str, holds: str, *options: str) -> list[str]:
     """What a property test draws under a profile of this suite, in a run of its own."""
     log = folder / "log"
     log.unlink(missing_ok=True)
     (folder / "conftest.py").write_text(Path(__file__).parents[1].joinpath("conftest.py").read_text())
     (folder / "test_it.py").write_text(FAILS_SOMETIMES.format(log=str(log), holds=holds))
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--hypothesis-profile={profile}", "test_it.py"]
-    subprocess.run(command, cwd=folder, capture_output=True, check=False)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--hypothesis-profile={profile}", *options]
+    environment = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"}
+    subprocess.run([*command, "test_it.py"], cwd=folder, capture_output=True, check=False, env=environment)
     return log.read_text().split()
 
 
@@ -40,6 +42,11 @@ def test_the_default_draws_the_same_examples_always(profile: str, tmp_path: Path
 def test_ci_explores(tmp_path: Path) -> None:
     runs = [examples_of(tmp_path, "ci", "True") for _ in range(2)]
     assert len(runs[0]) == 2_000 and runs[0] != runs[1]
+
+
+def test_a_seed_chooses_what_ci_explores(tmp_path: Path) -> None:
+    runs = [examples_of(tmp_path, "ci", "True", f"--hypothesis-seed={seed}") for seed in (1, 1, 2)]
+    assert runs[0] == runs[1] != runs[2]
 
 
 @pytest.mark.parametrize("profile", ["default", "ci"])
