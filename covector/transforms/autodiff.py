@@ -18,7 +18,7 @@ from covector.core.context import MODES
 from covector.core.jaxpr import sub_jaxprs
 from covector.core.memory import Holder, copies, own_results
 from covector.core.primitive import new_trace
-from covector.core.pytrees import tree_flatten, tree_map, tree_unflatten
+from covector.core.pytrees import list_of_one, tree_flatten, tree_map, tree_unflatten
 from covector.core.tracebacks import hides_frames
 from covector.interpreters.jvp import Pushforward
 from covector.interpreters.linearize import Linearization, LinearProgram
@@ -167,7 +167,10 @@ def jvp(f: Any, primals: Sequence[Any], tangents: Sequence[Any], has_aux: bool =
         if aux is not None:
             aux = tree_map(push.primal, aux)
     results, count = own_results(results, given), len(out_leaves)
-    (out,), (tangent,) = tree_unflatten(out_tree, results[:count]), tree_unflatten(out_tree, results[count:])
+    if out_tree is list_of_one():
+        out, tangent = results
+    else:
+        (out,), (tangent,) = tree_unflatten(out_tree, results[:count]), tree_unflatten(out_tree, results[count:])
     return (out, tangent, aux) if has_aux else (out, tangent)
 
 
