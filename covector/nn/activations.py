@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -92,7 +93,15 @@ def soft_sign(x: Any) -> Any:
         0.5
     """
     x = inexact(x)
-    return x / (1 + np.abs(x))
+    is_large, small, large = _parted(x)
+    return np.where(is_large, np.sign(large) / (1 + np.reciprocal(np.abs(large))), small / (1 + np.abs(small)))
+
+
+def _parted(x: Any) -> tuple[Any, Any, Any]:
+    """Where ``abs(x)`` is above 1; and ``x`` for the formulas of either side, each of which gets 1 for what is the other's."""
+    one = typeof(x).dtype.type(1)
+    is_large = np.abs(x) > one
+    return is_large, np.where(is_large, one, x), np.where(is_large, x, one)
 
 
 def silu(x: Any) -> Any:
@@ -102,17 +111,22 @@ def silu(x: Any) -> Any:
         >>> float(silu(0.0))
         0.0
     """
-    x = _without_bottom(inexact(x))
-    return x * sigmoid(x)
+    return _gated(x, lambda x: x * sigmoid(x))
 
 
 swish = silu
 
 
-def _without_bottom(x: Any) -> Any:
-    """``x``, but a large negative number for minus infinity, where the products of activations are 0 and not NaN."""
+def _gated(x: Any, f: Callable[[Any], Any]) -> Any:
+    """``f(x)`` for a product with a gate between 0 and 1, which is 0 and 1 up to rounding far out.
+
+    There the products of infinity (and of what overflows) with 0, in values and derivatives, are not made.
+    """
+    x = inexact(x)
     dtype = typeof(x).dtype
-    return np.where(x == -np.inf, dtype.type(-30 if dtype.itemsize == 2 else -1e5), x)
+    far = dtype.type(30 if dtype.itemsize == 2 else 1e5)
+    near = np.where(x <= -far, -far, np.where(x >= far, far, x))
+    return np.where(x >= far, x, f(near))
 
 
 def mish(x: Any) -> Any:
@@ -122,8 +136,7 @@ def mish(x: Any) -> Any:
         >>> float(mish(0.0))
         0.0
     """
-    x = _without_bottom(inexact(x))
-    return x * np.tanh(softplus(x))
+    return _gated(x, lambda x: x * np.tanh(softplus(x)))
 
 
 def leaky_relu(x: Any, negative_slope: Any = 1e-2) -> Any:
@@ -166,8 +179,7 @@ def hard_silu(x: Any) -> Any:
         >>> float(hard_silu(3.0))
         3.0
     """
-    x = _without_bottom(inexact(x))
-    return x * hard_sigmoid(x)
+    return _gated(x, lambda x: x * hard_sigmoid(x))
 
 
 hard_swish = hard_silu
@@ -216,16 +228,23 @@ def gelu(x: Any, approximate: bool = True) -> Any:
 
     Args:
         x: an array.
-        approximate: by a hyperbolic tangent (the default, as in JAX) instead of the error function.
+        approximate: by a hyperbolic tangent (the default, as in JAX) instead of the error function, which SciPy has in float64
+            and below: that of longdouble has its range, and the digits of float64.
 
     Example:
         >>> float(gelu(0.0))
         0.0
     """
-    x = _without_bottom(inexact(x))
-    if approximate:
-        return x * (0.5 * (1 + np.tanh(np.sqrt(2 / np.pi).astype(typeof(x).dtype) * (x + 0.044715 * x**3))))
-    return x * convert_to(special.ndtr(x), typeof(x).dtype)
+    return _gated(x, _gelu_by_tanh if approximate else _gelu_by_erf)
+
+
+def _gelu_by_tanh(x: Any) -> Any:
+    return x * (0.5 * (1 + np.tanh(np.sqrt(2 / np.pi).astype(typeof(x).dtype) * (x + 0.044715 * x**3))))
+
+
+def _gelu_by_erf(x: Any) -> Any:
+    dtype = typeof(x).dtype
+    return x * convert_to(special.ndtr(convert_to(x, np.dtype(np.float64)) if dtype == np.longdouble else x), dtype)
 
 
 def glu(x: Any, axis: int = -1) -> Any:
@@ -240,14 +259,18 @@ def glu(x: Any, axis: int = -1) -> Any:
 
 
 def squareplus(x: Any, b: Any = 4.0) -> Any:
-    """``(x + sqrt(x**2 + b)) / 2``, a smooth `relu`.
+    """``(x + sqrt(x**2 + b)) / 2``, a smooth `relu`; without overflow, and without cancellation for large negative ``x``.
 
     Example:
         >>> float(squareplus(0.0))
         1.0
     """
     x = inexact(x)
-    return (x + np.sqrt(x * x + b)) / 2
+    is_large, small, large = _parted(x)
+    inverse = np.reciprocal(np.abs(large))
+    excess = b * inverse / 2 / (1 + np.sqrt(np.where(is_large, 1 + b * inverse * inverse, 1)))  # over max(x, 0)
+    middle = (small + np.sqrt(np.where(is_large, 1, small * small + b))) / 2
+    return np.where(is_large, np.where(x > 0, large, 0) + excess, middle)
 
 
 def sparse_plus(x: Any) -> Any:
@@ -258,7 +281,7 @@ def sparse_plus(x: Any) -> Any:
         0.25
     """
     x = inexact(x)
-    return np.where(x <= -1, np.zeros((), typeof(x).dtype), np.where(x >= 1, x, (x + 1) ** 2 / 4))
+    return np.where(x >= 1, x, (_clipped(x, -1, 1) + 1) ** 2 / 4)
 
 
 def sparse_sigmoid(x: Any) -> Any:
@@ -281,6 +304,7 @@ def log1mexp(x: Any) -> Any:
         (-46.051702, -0.0)
     """
     x = inexact(x)
+    x = x + np.where(x < 0, typeof(x).dtype.type(np.nan), typeof(x).dtype.type(0))  # also of -0.0 makes 0.0
     middle = typeof(x).dtype.type(np.log(2))
     is_small = x < middle
     small, large = np.where(is_small, x, middle), np.where(is_small, middle, x)

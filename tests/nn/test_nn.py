@@ -32,8 +32,9 @@ def test_activations_and_their_derivatives(name):
     f = getattr(nn, name)
     value, first, second = map(np.array, RECORDED["values"][name])
     first, second = away_from_jumps(first, name, 1), away_from_jumps(second, name, 2)
-    np.testing.assert_allclose(f(X), value, rtol=1e-13, atol=1e-15)
-    np.testing.assert_allclose(cv.jit(f)(X), value, rtol=1e-13, atol=1e-15)
+    rounding = 2e-14 if name == "squareplus" else 1e-15  # JAX's has lost digits at -1000
+    np.testing.assert_allclose(f(X), value, rtol=1e-13, atol=rounding)
+    np.testing.assert_allclose(cv.jit(f)(X), value, rtol=1e-13, atol=rounding)
     np.testing.assert_allclose(away_from_jumps(cv.vmap(cv.grad(f))(X), name, 1), first, rtol=1e-12, atol=1e-14)
     np.testing.assert_allclose(away_from_jumps(cv.jvp(f, (X,), (np.ones_like(X),))[1], name, 1), first, rtol=1e-12, atol=1e-14)
     np.testing.assert_allclose(away_from_jumps(cv.vmap(cv.grad(cv.grad(f)))(X), name, 2), second, rtol=1e-11, atol=1e-13)
