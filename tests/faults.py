@@ -51,7 +51,7 @@ WRITTEN: list[tuple[str, str, str, str]] = [
     ("a second cotangent of a value read in parts is forgotten", "transpose", "self.whole + ct", "ct"),
     ("the parts of one cotangent are not added", "transpose",
      "setdefault(ct.scatter, []).append(ct)", "__setitem__(ct.scatter, [ct])"),
-    ("cotangents of groups of named axes are not added", "transpose", "v.aval.add(totals[v], ct)", "ct"),
+    ("cotangents of groups of named axes are not added", "transpose", "accumulate(totals, v, ct)", "totals[v] = ct"),
     ("a sum over a named axis is missing", "transpose", "v - x.aval.varying - kept", "frozenset()"),
     ("the sum over broadcast axes is over the first alone", "shaping",
      "axes = broadcast_axes(shape, wanted)", "axes = broadcast_axes(shape, wanted)[:1]"),
