@@ -11,6 +11,7 @@ from covector import numpy as numpy
 from covector.core import errors as errors
 from covector.core.avals import ShapedArray, Zero, float0, instantiate, typeof
 from covector.core.check import check
+from covector.core.counterparts import declare_counterparts
 from covector.core.jaxpr import Equation, Jaxpr, Literal, Var
 from covector.core.primitive import Primitive, jointly, more_primitives, one_of
 from covector.core.text.parser import parse
@@ -102,6 +103,11 @@ def _import_everything() -> None:
 more_primitives(_import_everything)
 register_adopter(
     "scipy.sparse", ("sparray", "spmatrix"), lambda: importlib.import_module("covector.scipy.sparse.arrays").operator
+)
+declare_counterparts(
+    "scipy",
+    lambda name: __getattr__("scipy").counterpart(name),
+    "where it asks for a namespace of arrays, set SCIPY_ARRAY_API=1 before SciPy is imported",
 )
 
 __all__ = [

@@ -25,6 +25,7 @@ import numpy as np
 from covector.core import asked, errors
 from covector.core.avals import PLAIN_TYPES, Shape, check_class, register_type
 from covector.core.context import CAPTURING
+from covector.core.counterparts import called_function, fix_of_call
 from covector.core.primitive import NO_PARAMS, Primitive, TracerBase
 from covector.core.source import Source
 
@@ -170,12 +171,16 @@ class Tracer(TracerBase):
         self, error: type[errors.ConcretizationError], what: str, fix: str, why: str = ""
     ) -> errors.ConcretizationError:
         made = self.made_at()
+        called = called_function()
         return error(
             errors.describe(
-                f"{what} of a traced value of type {self.aval}" + (f", made at {made}," if made else "") + " was asked for"
-                f" inside {self._trace.name or 'a transformation'}.",
+                f"{what} of a traced value of type {self.aval}"
+                + (f", made at {made}," if made else "")
+                + " was asked for"
+                + (f" by {called}" if called else "")
+                + f" inside {self._trace.name or 'a transformation'}.",
                 why=why or self.unknown_because(),
-                fix=fix,
+                fix=fix_of_call(called) if called else fix,
             )
         )
 

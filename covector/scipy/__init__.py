@@ -9,7 +9,10 @@ SciPy's own functions dispatch on tracers where they are ufuncs, so those are Sc
 """
 
 import importlib
+from types import ModuleType
 from typing import Any
+
+from covector.core.source import meant_by
 
 MODULES = ("integrate", "interpolate", "linalg", "optimize", "signal", "sparse", "spatial", "special", "stats")
 """They are imported when they are first used, as SciPy is."""
@@ -19,6 +22,30 @@ def __getattr__(name: str) -> Any:
     if name not in MODULES:
         raise AttributeError(f"module 'covector.scipy' has no attribute {name!r}; there are {', '.join(MODULES)}", name=name)
     return importlib.import_module(f"covector.scipy.{name}")
+
+
+def counterpart(name: str) -> str | None:
+    """The name here of a function, class or method of SciPy's, given its public name there; None where there is none.
+
+    >>> counterpart("scipy.spatial.distance.cdist"), counterpart("scipy.stats.norm.rvs")
+    ('covector.scipy.spatial.cdist', None)
+    """
+    _, part, *path = name.split(".")
+    if part not in MODULES or not path:
+        return None
+    module = importlib.import_module(f"covector.scipy.{part}")
+    for attributes in (path, path[1:]):  # what SciPy has in a module within, may be in the module itself here
+        if attributes and _declares(module, attributes[0]) and meant_by(".".join(attributes), vars(module)) is not None:
+            return ".".join(["covector.scipy", part, *attributes])
+    return None
+
+
+def _declares(module: ModuleType, name: str) -> bool:
+    """Whether a module here means a name to be used, rather than uses it itself."""
+    names = getattr(module, "__all__", None)
+    if names is not None:
+        return name in names
+    return getattr(vars(module).get(name), "__module__", "").startswith("covector.scipy")
 
 
 def __dir__() -> list[str]:
