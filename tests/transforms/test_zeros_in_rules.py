@@ -132,3 +132,12 @@ def test_only_products_without_a_linear_factor_count_a_zero_as_one() -> None:
     assert completed((False, True, False, False), (False, False, True, True), {}) == (False, True, True, False)
     assert completed((False, False, True, False), (False, True, False, False), {}) == (False, True, True, False)
     assert completed((False, False, False, True), (True, False, False, False), {}) == (True, False, False, True)
+
+
+@pytest.mark.parametrize("zero_first", [True, False])
+def test_a_product_of_known_values_has_no_cotangent(zero_first):
+    """``x tx + y 0``, where the zero has been written out, is linear in tx."""
+    known = (np.zeros(3), Y) if zero_first else (Y, np.zeros(3))
+    cts = sumprod_p.transpose(np.ones(3), X, cv.Var(cv.typeof(X)), *known)
+    np.testing.assert_array_equal(cts[1], X)
+    assert [ct is None for ct in cts] == [True, False, True, True]

@@ -304,8 +304,10 @@ def _sumprod_transpose(ct: Any, *factors: Any) -> Any:
     for x, y in zip(factors[::2], factors[1::2]):  # noqa: B905 - on the hot path
         if type(x) is Var:
             cts += (unbroadcast(ct * y, x.aval), None)
-        else:
+        elif type(y) is Var:
             cts += (None, unbroadcast(ct * x, y.aval))
+        else:  # one of them is zero
+            cts += (None, None)
     return cts
 
 
@@ -315,6 +317,8 @@ def _sumprod_pull(arrived: dict[Var, Any], ct: Any, out: Var, inputs: Sequence[A
         x, y = inputs[i], inputs[i + 1]
         if type(y) is not Var:
             x, y = y, x
+            if type(y) is not Var:  # one of them is zero
+                continue
         arrive(arrived, y, ct * x, out)
 
 
