@@ -205,7 +205,7 @@ def of_stats() -> Examples:
             yield label, Example(lambda *a, f=f: f(stats, *a), args)
 
 
-HELPERS = {"PiecewiseCubic", "Problem", "RootResults", "solve_linear", "RungeKutta"}
+HELPERS = {"PiecewiseCubic", "Problem", "RootResults", "solve_linear"}
 """Not for users, though no underscore says so."""
 
 

@@ -70,10 +70,13 @@ def pendulum(t, y, a, b):
     return np.stack([y[1], -a * np.sin(y[0]) - b * y[1] + 0.1 * t])
 
 
-@pytest.mark.parametrize("rtol", [1e-3, 1e-6, 1e-9])
+@pytest.mark.parametrize(
+    ("method", "rtol"), [("RK45", 1e-3), ("RK45", 1e-9), ("RK23", 1e-5), ("DOP853", 1e-3), ("DOP853", 1e-9)]
+)
 @pytest.mark.parametrize("span", [(0.0, 2.0), (2.0, 0.0)])
-def test_the_steps_are_those_of_scipy(rtol, span):
-    given = {"t_eval": np.sort(T) if span[0] == 0 else T[::-1], "args": (2.0, 0.1), "rtol": rtol, "atol": rtol}
+def test_the_steps_are_those_of_scipy(method, rtol, span):
+    given = {"t_eval": np.sort(T) if span[0] == 0 else T[::-1], "args": (2.0, 0.1), "rtol": rtol, "atol": [rtol, 2 * rtol]}
+    given["method"] = method
     expected = scipy.integrate.solve_ivp(pendulum, span, [1.0, 0.0], **given)
     found = integrate.solve_ivp(pendulum, span, [1, 0], **given)
     np.testing.assert_allclose(found.y, expected.y, rtol=1e-9, atol=1e-12)
@@ -153,6 +156,64 @@ def test_complex_values():
     np.testing.assert_allclose(found, np.exp(1j * T), rtol=1e-8)
 
 
+@pytest.mark.parametrize("method", ["RK23", "RK45", "DOP853"])
+def test_a_step_that_was_refused_leaves_no_trace_in_derivatives(method):
+    """y' = -√y is y = (√y0 - t/2)²; the first step leads to negative numbers."""
+
+    def found(y0, a):
+        given = {"rtol": 1e-6, "atol": 1e-6, "first_step": 1.8, "method": method}
+        with np.errstate(invalid="ignore"):
+            return integrate.solve_ivp(lambda t, y: -a * np.sqrt(y), (0.0, 1.8), y0, **given).y[-1]
+
+    exact = lambda y0, a: (np.sqrt(y0) - 0.9 * a) ** 2
+    for k in (0, 1):
+        for transformed in (cv.grad, cv.jacfwd):
+            np.testing.assert_allclose(transformed(found, k)(1.0, 1.0), cv.grad(exact, k)(1.0, 1.0), rtol=1e-3)
+    np.testing.assert_allclose(cv.vmap(cv.grad(found))(np.ones(2), np.ones(2)), 0.1, rtol=1e-3)
+    np.testing.assert_allclose(cv.grad(cv.grad(found))(1.0, 1.0), cv.grad(cv.grad(exact))(1.0, 1.0), rtol=2e-2)
+
+
+@pytest.mark.parametrize("method", ["RK23", "RK45", "DOP853"])
+def test_the_solution_as_a_function_of_the_time(method):
+    given = {"args": (2.0, 0.1), "dense_output": True, "method": method, "rtol": 1e-6}
+    expected = scipy.integrate.solve_ivp(pendulum, (0.0, 2.0), [1.0, 0.0], **given).sol
+    sol = integrate.solve_ivp(pendulum, (0.0, 2.0), [1.0, 0.0], **given).sol
+    at = np.array([0.3, 2.0, 0.0, 1.1])
+    np.testing.assert_allclose(sol(at), expected(at), rtol=1e-9)
+    np.testing.assert_allclose(sol(0.7), expected(0.7), rtol=1e-9)
+    np.testing.assert_allclose(cv.jit(sol)(0.7), expected(0.7), rtol=1e-9)
+    np.testing.assert_allclose(cv.jacobian(sol)(0.7), pendulum(0.7, expected(0.7), 2.0, 0.1), rtol=1e-9)
+    np.testing.assert_array_equal(np.isnan(sol(np.array([-0.1, 0.1, 2.1]))[0]), [True, False, True])
+    back = integrate.solve_ivp(pendulum, (2.0, 0.0), [1.0, 0.0], **given).sol
+    expected = scipy.integrate.solve_ivp(pendulum, (2.0, 0.0), [1.0, 0.0], **given).sol
+    np.testing.assert_allclose(back(at), expected(at), rtol=1e-9)
+
+
+def test_second_derivatives_in_time_are_those_of_the_equation():
+    """y = sin t: y'' = -y, at the start, inside of steps and at the end."""
+    sol = integrate.solve_ivp(lambda t, y: np.cos(t) + 0 * y, (0.0, 2.0), 0.0, dense_output=True, **FINE).sol
+    for t in (0.0, 0.7, 2.0):
+        np.testing.assert_allclose(cv.grad(cv.grad(sol))(t), -np.sin(t), atol=1e-9)
+
+
+def test_options_of_steps():
+    given = {"args": (2.0, 0.1), "first_step": 0.01}
+    expected = scipy.integrate.solve_ivp(pendulum, (0.0, 2.0), [1.0, 0.0], **given)
+    found = integrate.solve_ivp(pendulum, (0.0, 2.0), [1.0, 0.0], vectorized=True, **given)
+    np.testing.assert_allclose(found.y[:, -1], expected.y[:, -1], rtol=1e-9)
+    assert found.nfev == expected.nfev and found.sol is None
+    few, more = (integrate.odeint(lambda y, t: -y, 1.0, T, h0=1e-3, mxstep=n) for n in (2, 500))
+    np.testing.assert_allclose(more, np.exp(-T), rtol=1e-6)
+    np.testing.assert_array_equal(np.isnan(few), [False, True, True, True, True])
+    np.testing.assert_array_equal(integrate.solve_ivp(lambda t, y: -y, (1.0, 1.0), [1.0]).y, [[1.0, 1.0]])
+
+
+def test_single_precision_stays():
+    f = lambda y0: integrate.solve_ivp(lambda t, y: -y, (0.0, 1.0), y0).y
+    found = f(np.ones(2, np.float32))
+    assert found.dtype == np.float32 and cv.grad(lambda y: np.sum(f(y)))(np.ones(2, np.float32)).dtype == np.float32
+
+
 def test_a_solution_that_ends_early_is_nan_from_there():
     """y' = y², y(0) = 1 is 1 / (1 - t)."""
     found = integrate.solve_ivp(lambda t, y: y**2, (0.0, 2.0), 1.0, t_eval=np.array([0.5, 1.5, 2.0]), rtol=1e-8)
@@ -164,6 +225,15 @@ def test_a_solution_that_ends_early_is_nan_from_there():
     ("call", "text"),
     [
         (lambda: integrate.solve_ivp(pendulum, (0, 1), [1.0], "BDF"), "method='BDF'"),
+        (lambda: integrate.solve_ivp(np.add, (0, 1), [1.0], jac=np.eye(1)), "solve_ivp got jac="),
+        (lambda: integrate.solve_ivp(np.add, (0, 1), [1.0], max_step=0.0), "got max_step=0.0"),
+        (lambda: integrate.solve_ivp(np.add, (0, 1), [1.0], first_step=-1.0), "got first_step=-1.0"),
+        (lambda: integrate.solve_ivp(np.add, (0, 1), [1.0], atol=-1.0), "got atol=-1.0"),
+        (lambda: integrate.solve_ivp(np.add, (0, 1), [1.0], rtol=np.ones(3)), "got rtol of shape .3,."),
+        (lambda: integrate.solve_ivp(np.add, (0, 1), [1.0], t_eval=0.5), "got t_eval f64"),
+        (lambda: integrate.solve_ivp(np.add, (0, 1), [1.0], dense_output=True).sol(np.ones((1, 1))), "solution got times"),
+        (lambda: integrate.odeint(np.add, 1.0, T, full_output=True), "odeint got full_output=True"),
+        (lambda: integrate.odeint(np.add, 1.0, [0.0, 2.0, 1.0]), "neither keep rising"),
         (lambda: integrate.solve_ivp(np.add, (0.0, 1.0), 1.0, t_eval=[0.5, 2.0]), "not within t_span"),
         (lambda: integrate.solve_ivp(np.add, (0.0, 1.0), 1.0, t_eval=[0.5, 0.2]), "not in the order"),
         (lambda: integrate.odeint(np.add, 1.0, 2.0), "odeint got times f64"),

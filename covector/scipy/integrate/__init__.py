@@ -1,0 +1,15 @@
+"""`scipy.integrate` for arrays and for values that are being transformed: sums, integrals, differential equations.
+
+>>> import numpy as np
+>>> from covector import grad
+>>> from covector.scipy import integrate
+>>> decayed = lambda rate: integrate.odeint(lambda y, t: -rate * y, 1.0, np.array([0.0, 2.0]))[-1]
+>>> bool(abs(grad(decayed)(0.5) + 2 * np.exp(-1.0)) < 1e-6)
+True
+"""
+
+from covector.scipy.integrate.equations import odeint, solve_ivp
+from covector.scipy.integrate.quadrature import quad
+from covector.scipy.integrate.samples import cumulative_trapezoid, simpson, trapezoid
+
+__all__ = ["cumulative_trapezoid", "odeint", "quad", "simpson", "solve_ivp", "trapezoid"]

@@ -1,0 +1,250 @@
+"""Differential equations: `solve_ivp` and `odeint`.
+
+Derivatives are discrete: those of the steps that were taken, whose lengths count as constants; in the times they are the
+function itself.  Only the error of the solution is controlled, not that of its derivatives: where the solution is smoother than
+they are (constant, say), limit the step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.optimize import OptimizeResult
+
+from covector.core import errors
+from covector.core.avals import shape_of, typeof
+from covector.core.primitive import TracerBase
+from covector.core.pytrees import tree_map
+from covector.lax.loops import scan
+from covector.numpy.registry import as_array, inexact
+from covector.scipy.integrate.explicit import METHODS
+from covector.scipy.integrate.steps import Steps
+from covector.transforms.utilities import ravel_pytree, stop_gradient
+from covector.transforms.vmap import vmap
+
+
+class Control(NamedTuple):
+    """How an equation is solved."""
+
+    method: str
+    rtol: Any
+    atol: Any
+    longest: Any
+    first: Any = None
+    most: Any = np.inf
+
+
+def odeint(
+    func: Callable[..., Any],
+    y0: Any,
+    t: Any,
+    args: Any = (),
+    *,
+    rtol: float = 1.49012e-8,
+    atol: float = 1.49012e-8,
+    h0: float = 0.0,
+    hmax: float = 0.0,
+    mxstep: float = np.inf,
+    tfirst: bool = False,
+    **others: Any,
+) -> Any:
+    """The solution of ``dy/dt = func(y, t, *args)`` at given times, by the method RK45 of `solve_ivp`.
+
+    Args:
+        func: a function that returns what is like y.
+        y0: the value at the first time, any pytree; a list of numbers is a vector.
+        t: times ``f[T]``, rising or falling.
+        args: further arguments.
+        rtol, atol: tolerances of a step.
+        h0: the first step; 0 lets it be found.
+        hmax: the longest step; 0 sets no limit.
+        mxstep: how many steps there may be from one time to the next; 0 sets no limit.
+        tfirst: whether it is ``func(t, y, *args)``.
+
+    Returns:
+        The values at the times along a new first axis, ``f[T, ...]`` for each leaf of y0; NaN after a time where the steps have
+        become too small or too many.  They are differentiable in y0, the times, ``args`` and what func closes over, in both
+        modes; the derivatives are those of the steps (a discrete adjoint).  The method is for equations that are not stiff:
+        for these take ``solve_ivp(method="Radau")``.
+
+    Raises:
+        ArgumentError: t is no vector, or does not keep rising or falling; SciPy's other options, by name.
+
+    Example:
+        >>> np.round(odeint(lambda y, t: -y, 1.0, np.array([0.0, 1.0])), 6)
+        array([1.      , 0.367879])
+    """
+    _refuse("odeint", others, "that of LSODA, which is not the method here")
+    args = args if isinstance(args, tuple) else (args,)
+    t = as_array(t)
+    if len(shape_of(t)) != 1 or not shape_of(t)[0]:
+        raise errors.ArgumentError(f"odeint got times {typeof(t)}.", fix="give a vector of at least one")
+    if not isinstance(t, TracerBase) and np.any(np.diff(t) * np.sign(t[-1] - t[0]) < 0):
+        raise errors.ArgumentError("odeint got times that neither keep rising nor keep falling.", fix="sort them")
+    f = (lambda t, y: func(t, y, *args)) if tfirst else (lambda t, y: func(y, t, *args))
+    control = Control("RK45", rtol, atol, hmax or np.inf, h0 or None, mxstep or np.inf)
+    equation = Equation(f, y0, t[0], t[-1], control, "odeint")
+    return vmap(equation.unravel)(equation.at(t)[0])
+
+
+def solve_ivp(
+    fun: Callable[..., Any],
+    t_span: Any,
+    y0: Any,
+    method: str = "RK45",
+    t_eval: Any = None,
+    dense_output: bool = False,
+    *,
+    vectorized: bool = False,
+    args: Any = (),
+    rtol: Any = 1e-3,
+    atol: Any = 1e-6,
+    max_step: float = np.inf,
+    first_step: float | None = None,
+    **others: Any,
+) -> Any:
+    """The solution of ``dy/dt = fun(t, y, *args)``.
+
+    Args:
+        fun: a function that returns what is like y.
+        t_span: the first time and the last.
+        y0: the value at the first one, any pytree; a list of numbers is a vector.
+        method: "RK23", "RK45" or "DOP853".
+        t_eval: times ``f[T]`` between those, in their order; by default the two (not the steps taken, as SciPy has it: their
+            number would not be known in a program).
+        dense_output: whether to return the solution as a function of the time too.
+        vectorized: accepted; fun is called with one y at a time.
+        args: further arguments.
+        rtol, atol: tolerances of a step, numbers or one for each element of y.
+        max_step: the longest step.
+        first_step: the first one, which is found by default.
+
+    Returns:
+        An object with ``t``, ``y`` (times along a new last axis, ``f[..., T]``), ``nfev``, ``status`` (-1 if steps have become
+        too small: y is NaN from there), ``success`` and ``sol``: None, or the solution as a function of times, a number or a
+        vector ``f[T]``, which integrates again with the same steps when it is called (so give it all times at once), and is
+        NaN outside of t_span.  Derivatives are as for `odeint`.
+
+    Raises:
+        ArgumentError: t_eval is not within t_span or not in its order; a method, tolerance, step or option that there is not.
+
+    Example:
+        >>> np.round(solve_ivp(lambda t, y: -y, (0.0, 1.0), np.array([1.0]), rtol=1e-8).y, 6)
+        array([[1.     , 0.36788]])
+    """
+    _refuse("solve_ivp", others, "that of methods which are not here, or of a Jacobian, which covector finds itself")
+    if method not in METHODS:
+        raise errors.ArgumentError(f"solve_ivp got method={method!r}.", fix=f"there are {', '.join(METHODS)}")
+    args = () if args is None else args if isinstance(args, tuple) else (args,)
+    start, end = t_span
+    t = np.stack([as_array(start), as_array(end)]) if t_eval is None else as_array(t_eval)
+    _check_times(start, end, t)
+    equation = Equation(
+        lambda t, y: fun(t, y, *args), y0, start, end, Control(method, rtol, atol, max_step, first_step), "solve_ivp"
+    )
+    ys, final = equation.at(t, t_eval is not None)
+    failed = final["failed"]
+    result = {
+        "t": t, "y": vmap(equation.unravel, out_axes=-1)(ys), "nfev": final["nfev"], "status": np.where(failed, -1, 0),
+        "success": np.logical_not(failed), "sol": OdeSolution(equation) if dense_output else None,
+    }  # fmt: skip
+    return OptimizeResult(result)
+
+
+def _refuse(who: str, others: dict[str, Any], why: str) -> None:
+    if others:
+        name, value = next(iter(others.items()))
+        raise errors.ArgumentError(f"{who} got {name}={value!r}.", why=f"this option is {why}", fix="leave it out")
+
+
+def _check_times(start: Any, end: Any, t: Any) -> None:
+    if len(shape_of(t)) != 1:
+        raise errors.ArgumentError(f"solve_ivp got t_eval {typeof(t)}.", fix="give a vector of times")
+    if any(isinstance(v, TracerBase) for v in (start, end, t)):
+        return
+    if np.any(t < min(start, end)) or np.any(t > max(start, end)):
+        raise errors.ArgumentError(errors.describe("solve_ivp got values in t_eval that are not within t_span."))
+    if np.any(np.diff(t) * np.sign(end - start) < 0):
+        raise errors.ArgumentError(errors.describe("solve_ivp got values in t_eval that are not in the order of t_span."))
+
+
+def _positive(who: str, **steps: Any) -> None:
+    """Refuse what is known not to be positive."""
+    for name, value in steps.items():
+        if isinstance(value, TracerBase):
+            what = f"{who} got {name} with a traced value of type {typeof(value)}."
+            raise errors.ArgumentError(what, fix="pass a plain number: a solution has no derivative in it")
+        if value is not None and not np.all(np.asarray(value) > 0):
+            raise errors.ArgumentError(f"{who} got {name}={value!r}.", fix="pass a positive number")
+
+
+class Equation:
+    """``dy/dt = f(t, y)`` from ``y0`` at ``start`` to ``end``; how it is solved is in ``control``."""
+
+    def __init__(self, f: Any, y0: Any, start: Any, end: Any, control: Control, who: str):
+        if isinstance(y0, list) and all(shape_of(v) == () for v in y0):
+            y0 = np.stack([as_array(v) for v in y0])
+        self.y0, self.unravel = ravel_pytree(tree_map(inexact, y0))
+        self.f, self.who, self.control = f, who, control
+        self.start, self.end = (np.astype(as_array(v), np.float64) for v in (start, end))
+        self.sign = np.where(stop_gradient(self.end) < stop_gradient(self.start), -1.0, 1.0)
+        longest, first = ("max_step", "first_step") if who == "solve_ivp" else ("hmax", "h0")
+        _positive(who, **{longest: control.longest, first: control.first})
+        self.tolerances = self._tolerances()
+
+    def _tolerances(self) -> tuple[Any, Any]:
+        n, found = shape_of(self.y0)[0], []
+        for name in ("rtol", "atol"):
+            value = np.asarray(getattr(self.control, name), np.float64)
+            if value.shape not in ((), (n,)):
+                fix = f"pass a number, or one for each of the {n} elements of y"
+                raise errors.ArgumentError(f"{self.who} got {name} of shape {value.shape}.", fix=fix)
+            if not np.all(value >= 0):
+                raise errors.ArgumentError(f"{self.who} got {name}={value}.", fix="pass what is not negative")
+            found.append(value)
+        return np.maximum(found[0], 100 * np.finfo(float).eps), found[1]
+
+    def slope(self, u: Any, y: Any) -> Any:
+        out = ravel_pytree(self.f(self.sign * u, self.unravel(y)))[0]
+        if shape_of(out) != shape_of(y):
+            what = f"{self.who} got a function that returns {typeof(out)} for y of {typeof(y)}."
+            raise errors.ArgumentError(errors.describe(what))
+        return np.astype(self.sign * out, typeof(self.y0).dtype)
+
+    def at(self, times: Any, counts: bool = False) -> tuple[Any, Any]:
+        """The solution as vectors ``f[T,n]``, and the last state; ``counts`` whether calls between steps count."""
+        start, end, times = (self.sign * np.astype(v, np.float64) for v in (self.start, self.end, times))
+        method, control = METHODS[self.control.method], self.control
+        steps = Steps(
+            method, self.slope, start, self.y0, end, self.tolerances, control.longest, control.first, control.most
+        )
+
+        def until(state: Any, target: Any) -> Any:
+            after, y = steps.until(state, target)
+            calls = method.calls_between * (after["steps"] != state["steps"]) if counts else 0
+            return {**after, "nfev": after["nfev"] + calls}, y
+
+        final, ys = scan(until, steps.start(), times)
+        return ys, final
+
+
+class OdeSolution:
+    """The solution of an equation as a function of the time."""
+
+    def __init__(self, equation: Equation):
+        self.equation = equation
+
+    def __call__(self, t: Any) -> Any:
+        """The values at a time or at a vector of times, which become the last axis; NaN outside of the span."""
+        t, equation = np.astype(as_array(t), np.float64), self.equation
+        if len(shape_of(t)) > 1:
+            raise errors.ArgumentError(f"the solution got times {typeof(t)}.", fix="give a number or a vector")
+        times = np.reshape(t, (-1,))
+        u, low, high = (stop_gradient(equation.sign * v) for v in (times, equation.start, equation.end))
+        inside = (low <= u) & (u <= high)
+        order = np.argsort(u)
+        ys = equation.at(np.where(inside, times, equation.start)[order])[0][np.argsort(order)]
+        ys = np.where(inside[:, None], ys, np.asarray(np.nan, typeof(ys).dtype))
+        return equation.unravel(ys[0]) if not shape_of(t) else vmap(equation.unravel, out_axes=-1)(ys)
