@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from covector import numpy as numpy
 from covector.core import errors as errors
 from covector.core.avals import ShapedArray, Zero, float0, instantiate, typeof
+from covector.core.avals import ShapedArray as ShapeDtypeStruct
 from covector.core.check import check
 from covector.core.counterparts import declare_counterparts
 from covector.core.jaxpr import Equation, Jaxpr, Literal, Var
@@ -27,7 +28,7 @@ from covector.transforms.utilities import ravel_pytree, stop_gradient
 from covector.transforms.vmap import vmap
 
 if TYPE_CHECKING:
-    from covector import checkify, debug, lax, nn, random, scipy, tree_util
+    from covector import checkify, custom_batching, custom_derivatives, debug, flatten_util, lax, nn, random, scipy, tree_util
     from covector.backends.run import register_backend, use_backend
     from covector.debug import checking_leaks, debug_nans, disable_jit
     from covector.passes.legalize import legalize
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
         remat,
         saved_residuals,
     )
+    from covector.transforms.custom_gradient import custom_gradient
     from covector.transforms.custom_rules import (
         CustomVJPPrimal,
         custom_jvp,
@@ -49,11 +51,22 @@ if TYPE_CHECKING:
         linear_call,
     )
     from covector.transforms.custom_solves import custom_linear_solve, custom_root
+    from covector.transforms.devices import (
+        block_until_ready,
+        default_backend,
+        device_count,
+        device_get,
+        device_put,
+        devices,
+    )
 
 __version__ = "0.1.0"
 
 LAZY = {
-    **{name: f"covector.{name}" for name in ("checkify", "debug", "lax", "nn", "random", "scipy", "tree_util")},
+    **{
+        name: f"covector.{name}"
+        for name in """checkify custom_batching custom_derivatives debug flatten_util lax nn random scipy tree_util""".split()
+    },
     **dict.fromkeys(["checking_leaks", "debug_nans", "disable_jit"], "covector.debug"),
     **dict.fromkeys(["register_backend", "use_backend"], "covector.backends.run"),
     "legalize": "covector.passes.legalize",
@@ -62,11 +75,16 @@ LAZY = {
         ["checkpoint", "checkpoint_name", "checkpoint_policies", "print_saved_residuals", "remat", "saved_residuals"],
         "covector.transforms.checkpoint",
     ),
+    "custom_gradient": "covector.transforms.custom_gradient",
     **dict.fromkeys(
         ["CustomVJPPrimal", "custom_jvp", "custom_transpose", "custom_vjp", "custom_vmap", "linear_call"],
         "covector.transforms.custom_rules",
     ),
     **dict.fromkeys(["custom_linear_solve", "custom_root"], "covector.transforms.custom_solves"),
+    **dict.fromkeys(
+        ["block_until_ready", "default_backend", "device_count", "device_get", "device_put", "devices"],
+        "covector.transforms.devices",
+    ),
 }
 """Names that are imported when they are first used, so that importing covector stays cheap."""
 
@@ -116,12 +134,14 @@ __all__ = [
     "Jaxpr",
     "Literal",
     "Primitive",
+    "ShapeDtypeStruct",
     "ShapedArray",
     "Tracer",
     "Var",
     "Zero",
     "at",
     "bilinear",
+    "block_until_ready",
     "check",
     "checkify",
     "checking_leaks",
@@ -129,6 +149,9 @@ __all__ = [
     "checkpoint_name",
     "checkpoint_policies",
     "closure_convert",
+    "custom_batching",
+    "custom_derivatives",
+    "custom_gradient",
     "custom_jvp",
     "custom_linear_solve",
     "custom_root",
@@ -137,10 +160,16 @@ __all__ = [
     "custom_vmap",
     "debug",
     "debug_nans",
+    "default_backend",
+    "device_count",
+    "device_get",
+    "device_put",
+    "devices",
     "disable_jit",
     "elementwise",
     "errors",
     "eval_shape",
+    "flatten_util",
     "float0",
     "grad",
     "hessian",

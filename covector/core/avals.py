@@ -13,6 +13,7 @@ through staging, so that compiling a function never changes the dtype of its res
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -27,7 +28,8 @@ float0 = np.dtype([("float0", np.void, 0)])
 """The dtype of the tangents of integers and booleans: a type with one value, zero."""
 
 
-_CANONICAL_DTYPES = {dtype: dtype for dtype in (np.dtype(np.int64), np.dtype(np.uint64))}
+_CANONICAL_DTYPES = {np.dtype(c): np.dtype(c) for c in "?bBhHiIefdgFDG"} | {float0: float0}
+_CANONICAL_DTYPES |= {dtype: dtype for dtype in (np.dtype(np.int64), np.dtype(np.uint64))}
 """C has two integer types of 64 bits; their dtypes are equal, but only one is that of ``np.int64``."""
 
 
@@ -72,6 +74,12 @@ class AbstractValue:
 class ShapedArray(AbstractValue):
     """An array of a shape and a dtype; ``weak_type`` marks a Python scalar, which adapts to the dtype that it meets.
 
+    It is ``covector.ShapeDtypeStruct`` too: what a function is traced for where there are no values.
+
+    Raises:
+        ArgumentError: the shape is no sequence of integers, none negative.
+        ArrayTypeError: the dtype is none, or not one of numbers or booleans.
+
     >>> ShapedArray((2, 3), np.float32)
     f32[2,3]
     """
@@ -83,9 +91,14 @@ class ShapedArray(AbstractValue):
     weak_type: bool
 
     def __init__(self, shape: Shape, dtype: Any, weak_type: bool = False):
+        if type(shape) is not tuple:
+            shape = _checked_shape(shape)
+        for n in shape:
+            if type(n) is not int or n < 0:
+                shape = _checked_shape(shape)
+                break
         self.shape = shape
-        dtype = np.dtype(dtype)
-        self.dtype = _CANONICAL_DTYPES.get(dtype, dtype) if dtype.isnative else dtype.newbyteorder("=")
+        self.dtype = (dtype is not None and _CANONICAL_DTYPES.get(np.dtype(dtype))) or _checked_dtype(dtype)
         self.weak_type = weak_type
         self._hash: int | None = None
         self._zero: Zero | None = None
@@ -151,6 +164,38 @@ class ShapedArray(AbstractValue):
     def __repr__(self) -> str:
         weak = "weak_" if self.weak_type else ""
         return f"{weak}{dtype_name(self.dtype)}[{','.join(map(str, self.shape))}]"
+
+
+    def update(self, **changes: Any) -> ShapedArray:
+        """The same with another ``shape``, ``dtype`` or ``weak_type``.
+
+        >>> ShapedArray((2, 3), np.float32).update(shape=(4,))
+        f32[4]
+        """
+        return ShapedArray(**{"shape": self.shape, "dtype": self.dtype, "weak_type": self.weak_type, **changes})
+
+
+def _checked_shape(shape: Any) -> Shape:
+    """The shape that something means, or an error."""
+    try:
+        found = tuple(map(operator.index, shape))
+    except TypeError:
+        found = (-1,)
+    if any(n < 0 for n in found):
+        what = f"{shape!r} of type {type(shape).__name__} is given for a shape."
+        raise errors.ArgumentError(what, why="a shape is a tuple of lengths", fix="write (3,) for a vector, () for a number")
+    return found
+
+
+def _checked_dtype(dtype: Any) -> np.dtype[Any]:
+    """The dtype that something means, as it is written here, or an error."""
+    found: np.dtype[Any] | None = None if dtype is None else np.dtype(dtype)
+    if found is None or (found.kind not in "biufc" and found != float0):
+        what = f"an array of dtype {dtype} cannot be transformed."
+        why = "transformations compute with numbers and booleans"
+        raise errors.ArrayTypeError(what, why=why, fix="give a numeric or boolean dtype, such as np.float64")
+    native: np.dtype[Any] = found if found.isnative else found.newbyteorder("=")
+    return _CANONICAL_DTYPES.get(native, native)
 
 
 class VaryingArray(ShapedArray):

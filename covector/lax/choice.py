@@ -32,9 +32,13 @@ from covector.transforms.arguments import (
 from covector.transforms.caches import Traced
 from covector.transforms.tracing import traced
 
+_NONE_GIVEN: Any = object()
+
 
 @hides_frames
-def cond(pred: Any, true_fun: Callable[..., Any], false_fun: Callable[..., Any], *operands: Any) -> Any:
+def cond(
+    pred: Any, true_fun: Callable[..., Any], false_fun: Callable[..., Any], *operands: Any, operand: Any = _NONE_GIVEN
+) -> Any:
     """``true_fun(*operands)`` if ``pred`` holds, else ``false_fun(*operands)``.
 
     Only the chosen function is run, also under ``grad`` and ``jit``.  Under ``vmap`` with a predicate for each example, each
@@ -49,10 +53,11 @@ def cond(pred: Any, true_fun: Callable[..., Any], false_fun: Callable[..., Any],
         false_fun: the same; its result has the structure, shapes and dtypes of that of ``true_fun``.  A Python number in one
             result takes the dtype that it has in the other.
         operands: the arguments.
+        operand: the one argument, by name, in place of ``operands``; it may be None, which the functions then get.
 
     Raises:
         BranchTypeError: the results differ in structure, shape or dtype.
-        ArgumentError: ``pred`` is no scalar.
+        ArgumentError: ``pred`` is no scalar; or there are both ``operands`` and ``operand``.
 
     Example:
         >>> cond(np.float64(-2.0) > 0, np.sqrt, np.abs, -2.0)
@@ -63,12 +68,13 @@ def cond(pred: Any, true_fun: Callable[..., Any], false_fun: Callable[..., Any],
     if callable(pred):
         raise wrong_argument(usage, "pred", pred, "a scalar")
     who = transformed("cond", true_fun)._replace(name=f"cond of {function_name(true_fun)} and {function_name(false_fun)}")
+    operands = _all_operands(operands, operand, who)
     aval = _scalar(pred, "the predicate", who)
     return _choose(as_index(pred if aval.dtype.kind == "b" else np.not_equal(pred, 0)), (false_fun, true_fun), operands, who)
 
 
 @hides_frames
-def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -> Any:
+def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any, operand: Any = _NONE_GIVEN) -> Any:
     """``branches[index](*operands)``, with the index clamped to the branches that there are.
 
     Everything said of `cond` holds here.
@@ -77,6 +83,7 @@ def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -
         index: an integer scalar.
         branches: functions of the operands, whose results agree in structure, shapes and dtypes.
         operands: the arguments, pytrees of arrays.
+        operand: the one argument, by name.
 
     Example:
         >>> [float(switch(i, [np.sin, np.cos, np.exp], 0.0)) for i in (0, 1, 7)]
@@ -92,10 +99,21 @@ def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -
     if callable(index):
         raise wrong_argument(usage, "index", index, "an integer")
     who = transformed("switch", branches[0])._replace(name=f"switch of {', '.join(map(function_name, branches))}")
+    operands = _all_operands(operands, operand, who)
     aval = _scalar(index, "the index", who)
     if aval.dtype.kind not in "iu":
         raise errors.ArgumentError(f"{who.name}: the index is {aval}.", fix="pass an integer (cond takes a boolean)")
     return _choose(convert_to(np.clip(index, 0, len(branches) - 1), np.dtype(np.int64)), branches, operands, who)
+
+
+def _all_operands(operands: tuple[Any, ...], operand: Any, who: Transformed) -> tuple[Any, ...]:
+    """The operands, of which one alone may be given by name."""
+    if operand is _NONE_GIVEN:
+        return operands
+    if operands:
+        what = f"{who.name} got operand= by name and {len(operands)} by position."
+        raise errors.ArgumentError(what, why="operand= stands for a single operand", fix="pass all of them by position")
+    return (operand,)
 
 
 def _scalar(x: Any, what: str, who: Transformed) -> ShapedArray:

@@ -21,7 +21,6 @@ from covector.transforms.arguments import (
     given_avals,
     same_tree,
     transformed,
-    typed_values,
     wrap_like,
 )
 from covector.transforms.caches import Traced
@@ -125,7 +124,7 @@ def closure_convert(fun: Callable[..., Any], *example_args: Any) -> tuple[Callab
 
     Args:
         fun: a function of pytrees of arrays.
-        example_args: arguments of the types that it will be called with.
+        example_args: arguments of the types that it will be called with, or avals.
 
     Returns:
         ``(converted, consts)`` with ``converted(*args, *consts)`` equal to ``fun(*args)``.  ``consts`` are the values of
@@ -147,7 +146,7 @@ def closure_convert(fun: Callable[..., Any], *example_args: Any) -> tuple[Callab
 def converted_closure(fun: Callable[..., Any], example_args: Any, what: str) -> tuple[Callable[..., Any], Traced]:
     """The function with what it closes over as further arguments, and its program."""
     who = transformed(what, fun)
-    _, treedef, avals = typed_values(list(example_args), who.name)
+    avals, treedef = given_avals(list(example_args), who.name)
     traced = trace(fun, treedef, avals, who)
     n, n_consts = len(example_args), len(traced.hoisted)
     jaxpr, out_tree = traced.jaxpr, traced.out_tree  # not the traced values: they come as arguments
