@@ -12,6 +12,7 @@ from covector.core import errors as errors
 from covector.core.avals import ShapedArray, Zero, float0, instantiate, typeof
 from covector.core.avals import ShapedArray as ShapeDtypeStruct
 from covector.core.check import check
+from covector.core.context import await_import
 from covector.core.counterparts import declare_counterparts
 from covector.core.jaxpr import Equation, Jaxpr, Literal, Var
 from covector.core.primitive import Primitive, jointly, more_primitives, one_of
@@ -127,6 +128,7 @@ declare_counterparts(
     lambda name: __getattr__("scipy").counterpart(name),
     "where it asks for a namespace of arrays, set SCIPY_ARRAY_API=1 before SciPy is imported",
 )
+await_import("scipy.fft", lambda: importlib.import_module("covector.scipy.fft"))  # which registers a backend of it
 
 __all__ = [
     "CustomVJPPrimal",

@@ -16,7 +16,7 @@ import covector as cv
 import covector.numpy as cnp
 from covector import lax, nn, random
 from covector.core.tracer import has_meaning
-from covector.scipy import integrate, interpolate, linalg, optimize, signal, spatial, special, stats
+from covector.scipy import fft, integrate, interpolate, linalg, optimize, signal, spatial, special, stats
 
 TESTS = Path(__file__).parents[1] / "tests"
 
@@ -229,6 +229,14 @@ def of_cases(module: ModuleType, cases: dict[str, tuple[Any, ...]]) -> Examples:
         yield name, found.get(name)
 
 
+def of_fft() -> Examples:
+    hankel = {name: Example(lambda x, f=f: f(x, 0.1, 1.0), (V,)) for name, f in (("fht", fft.fht), ("ifht", fft.ifht))}
+    rates = {"fftfreq": Example(lambda d: fft.fftfreq(4, d), (0.5,)), "rfftfreq": Example(lambda d: fft.rfftfreq(4, d), (0.5,))}
+    rest = rates | {"ifftshift": Example(fft.ifftshift, (V,)), "fftshift": Example(fft.fftshift, (V,))}
+    for name in sorted({*fft.HANDLERS, *rest}):
+        yield name, (hankel | rest).get(name) or Example(getattr(fft, name), (X,))
+
+
 def of_scipy() -> Iterator[tuple[str, Examples]]:
     t = np.linspace(0.0, 1.0, 3)
     x, y, at = np.array([0.0, 1.0, 2.0, 3.0]), np.array([0.5, 1.0, 0.2, 0.7]), np.array([0.3, 2.2])
@@ -245,6 +253,7 @@ def of_scipy() -> Iterator[tuple[str, Examples]]:
     }
     yield "scipy.linalg", of_cases(linalg, more | tests.CASES)
     yield "scipy.signal", of_cases(signal, test_module("scipy/test_signal.py").CASES)
+    yield "scipy.fft", of_fft()
     grow = lambda t, y, a: -a * y
     yield "scipy.integrate", of_cases(integrate, {
         "trapezoid": (lambda s, y, x: s.trapezoid(y, x), (y, x)),

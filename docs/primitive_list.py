@@ -177,6 +177,8 @@ sylvester(a, b, q): the x with `a @ x + x @ b = q`
 
 ## Fourier transforms
 fft(x; transform, n, axis, norm): `np.fft.fft`, `ifft`, `rfft` or `irfft` along one axis
+dct(x; transform, type, axis, norm, orthogonalize): `scipy.fft.dct` or `dst` along one axis
+fht(x; inverse, dln, mu, offset, bias): `scipy.fft.fht` or `ifht`
 
 ## Random numbers
 threefry2x32(k0, k1, x0, x1): counters encrypted with keys: what all random bits are

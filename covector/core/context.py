@@ -32,6 +32,7 @@ where one is empty, looking costs nothing.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -87,6 +88,22 @@ CAPTURING: list[Any] = []
 """The traces that are open in any context and capture what is done in outer ones."""
 
 
+AWAITED: tuple[tuple[str, Callable[[], Any]], ...] = ()
+"""For modules that may be imported: what makes them know traced values, when a trace opens and they are there."""
+
+
+def await_import(module: str, load: Callable[[], Any]) -> None:
+    """Declare what makes another package's module know traced values; it runs before the first trace after the import."""
+    global AWAITED
+    AWAITED = (*AWAITED, (module, load))
+
+
+def _met(load: Callable[[], Any]) -> None:
+    global AWAITED
+    load()
+    AWAITED = tuple(entry for entry in AWAITED if entry[1] is not load)
+
+
 def open_traces() -> tuple[Any, ...]:
     """The traces that are open in this context, outermost first."""
     traces = _current.get().traces
@@ -98,6 +115,9 @@ def open_traces() -> tuple[Any, ...]:
 
 def enter(*opened: Any) -> None:
     """Note that traces are open in this context."""
+    for module, load in AWAITED:
+        if module in sys.modules:
+            _met(load)
     context = _current.get()
     traces, modes, axis, _ = context
     _current.set(tuple.__new__(Context, (traces + opened, modes, axis, context)))  # a third of the time of Context(...)

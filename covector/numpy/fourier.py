@@ -32,26 +32,23 @@ def norm_of(norm: str | None) -> str:
     return name
 
 
-def _along_one_axis(function: Callable[..., Any]) -> None:
-    name = function.__name__
+def along_one(x: Any, name: str, n: Any, axis: Any, norm: str | None) -> Any:
+    """One of the six functions of `numpy.fft` that work along one axis."""
+    if name == "hfft":
+        return transformed(np.conjugate(x), "irfft", n, axis, SWAPPED[norm_of(norm)])
+    if name == "ihfft":
+        return np.conjugate(transformed(x, "rfft", n, axis, SWAPPED[norm_of(norm)]))
+    return transformed(x, name, n, axis, norm)
 
+
+def _along_one_axis(function: Callable[..., Any]) -> None:
     @implements(function, out=4)
     def handler(a: Any, n: Any = None, axis: int = -1, norm: str | None = None) -> Any:
-        return transformed(as_array(a), name, n, axis, norm)
+        return along_one(as_array(a), function.__name__, n, axis, norm)
 
 
-for _name in ("fft", "ifft", "rfft", "irfft"):
+for _name in ("fft", "ifft", "rfft", "irfft", "hfft", "ihfft"):
     _along_one_axis(getattr(np.fft, _name))
-
-
-@implements(np.fft.hfft, out=4)
-def hfft(a: Any, n: Any = None, axis: int = -1, norm: str | None = None) -> Any:
-    return transformed(np.conjugate(as_array(a)), "irfft", n, axis, SWAPPED[norm_of(norm)])
-
-
-@implements(np.fft.ihfft, out=4)
-def ihfft(a: Any, n: Any = None, axis: int = -1, norm: str | None = None) -> Any:
-    return np.conjugate(transformed(as_array(a), "rfft", n, axis, SWAPPED[norm_of(norm)]))
 
 
 # --- along several axes -----------------------------------------------------------------------------------------------
@@ -77,20 +74,29 @@ def _each(x: Any, transform: str, lengths: Sequence[Any], axes: Sequence[int], n
     return x
 
 
+TO_REAL = {"irfft": "ifft", "hfft": "fft"}
+FROM_REAL = {"rfft": "fft", "ihfft": "ifft"}
+"""For what goes to or from half a spectrum along the last axis: the transform along the others, before it or after it."""
+
+
+def along_several(x: Any, name: str, lengths: Sequence[Any], axes: Sequence[int], norm: str | None) -> Any:
+    """The function of `numpy.fft` or `scipy.fft` for several axes, by the name of that for one."""
+    if name in TO_REAL:
+        x = _each(x, TO_REAL[name], lengths[:-1], axes[:-1], norm)
+        return along_one(x, name, lengths[-1], axes[-1], norm)
+    if name in FROM_REAL:
+        x = along_one(x, name, lengths[-1], axes[-1], norm)
+        return _each(x, FROM_REAL[name], lengths[-2::-1], axes[-2::-1], norm)
+    return _each(x, name, lengths[::-1], axes[::-1], norm)
+
+
 def _along_axes(function: Callable[..., Any], default: Any) -> None:
     name = function.__name__.rstrip("n2")
 
     @implements(function, out=4)
     def handler(a: Any, s: Any = None, axes: Any = default, norm: str | None = None) -> Any:
         x = as_array(a)
-        lengths, axes = lengths_and_axes(x, s, axes)
-        if name == "irfft":
-            x = _each(x, "ifft", lengths[:-1], axes[:-1], norm)
-            return transformed(x, "irfft", lengths[-1], axes[-1], norm)
-        if name == "rfft":
-            x = transformed(x, "rfft", lengths[-1], axes[-1], norm)
-            return _each(x, "fft", lengths[-2::-1], axes[-2::-1], norm)
-        return _each(x, name, lengths[::-1], axes[::-1], norm)
+        return along_several(x, name, *lengths_and_axes(x, s, axes), norm)
 
 
 for _name in ("fft", "ifft", "rfft", "irfft"):

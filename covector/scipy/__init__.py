@@ -14,8 +14,11 @@ from typing import Any
 
 from covector.core.source import meant_by
 
-MODULES = ("integrate", "interpolate", "linalg", "optimize", "signal", "sparse", "spatial", "special", "stats")
+MODULES = ("fft", "integrate", "interpolate", "linalg", "optimize", "signal", "sparse", "spatial", "special", "stats")
 """They are imported when they are first used, as SciPy is."""
+
+CONDITIONS = {"fft": " (not within scipy.fft.set_backend)"}
+"""What to heed of the functions of a module."""
 
 
 def __getattr__(name: str) -> Any:
@@ -36,7 +39,7 @@ def counterpart(name: str) -> str | None:
     module = importlib.import_module(f"covector.scipy.{part}")
     for attributes in (path, path[1:]):  # what SciPy has in a module within, may be in the module itself here
         if attributes and _declares(module, attributes[0]) and meant_by(".".join(attributes), vars(module)) is not None:
-            return ".".join(["covector.scipy", part, *attributes])
+            return ".".join(["covector.scipy", part, *attributes]) + CONDITIONS.get(part, "")
     return None
 
 

@@ -622,6 +622,7 @@ TRIED_ELSEWHERE = {
     "tests/scipy/test_special.py": [f"scipy_{name}" for name in SPECIAL_FUNCTIONS],
     "tests/scipy/test_linalg.py": ["analytic", "lu", "schur", "sylvester"],
     "tests/numpy/test_fourier.py": ["fft"],
+    "tests/scipy/test_fft.py": ["dct", "fht"],
     "tests/random/test_random.py": ["random_bits", "sample", "threefry2x32", "unit_floats"],
     "tests/linalg/test_singular_points.py": ["turn", "undetermined", "is_defective"],
     "tests/linalg/test_matrix_functions.py": ["matrix_function"],

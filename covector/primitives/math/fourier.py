@@ -48,11 +48,11 @@ def _transpose(ct: Any, x: ShapedArray, *, transform: str, n: int, axis: int, no
         found = conj_p.bind(half) * np.reshape(counts, (-1, *[1] * (x.ndim - axis - 1)))
     else:
         found = fft_p.bind(ct, transform=transform.removeprefix("r"), n=n, axis=axis, norm=norm)
-    fitted = _of_length(found, axis, x.shape[axis])
+    fitted = of_length(found, axis, x.shape[axis])
     return fitted if x.dtype.kind == "c" else real(fitted)
 
 
-def _of_length(x: Any, axis: int, length: int) -> Any:
+def of_length(x: Any, axis: int, length: int) -> Any:
     """Cut off or filled up with zeros."""
     shape = shape_of(x)
     part = (*((0, n, 1) for n in shape[:axis]), (0, min(length, shape[axis]), 1))
