@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import scipy
-from coverage_calls import Example, Examples, of_lax, of_nn, of_numpy, of_random, of_scipy
+from coverage_calls import Example, Examples, of_lax, of_lax_linalg, of_nn, of_numpy, of_random, of_scipy
 
 import covector as cv
 from covector import errors
@@ -129,7 +129,7 @@ def sections() -> Iterator[tuple[str, list[Row]]]:
     """The titles with their rows."""
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
-        others = [("lax", of_lax()), ("nn", of_nn()), ("random", of_random())]
+        others = [("lax", of_lax()), ("lax.linalg", of_lax_linalg()), ("nn", of_nn()), ("random", of_random())]
         for title, examples in [("numpy", of_numpy()), *of_scipy(), *others]:
             yield title, rows(examples)
 

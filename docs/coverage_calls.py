@@ -301,6 +301,12 @@ def of_lax() -> Examples:
             yield name, found.get(name)
 
 
+def of_lax_linalg() -> Examples:
+    calls = test_module("lax/test_lax_linalg.py").CALLS
+    for name in sorted(calls):
+        yield name, Example(calls[name][0], tuple(a if name == "qdwh" else a[0] for a in calls[name][1]))
+
+
 def carry(c: Any, x: Any) -> tuple[Any, Any]:
     return c * x, np.sin(c)
 

@@ -172,6 +172,11 @@ is_defective(v): whether eigenvectors are too nearly dependent for derivatives
 roots(p; count): the roots of polynomials
 lu(a): order of the rows, lower and upper factor: `a = l[order] @ u`
 schur(a; output): `scipy.linalg.schur`, without a derivative
+hessenberg(a): a Hessenberg matrix and reflections, as LAPACK packs them, without a derivative
+tridiagonal(a; lower): a tridiagonal matrix and reflections, as LAPACK packs them, without a derivative
+pivoted_columns(a): the order of columns in a QR decomposition with pivots
+row_exchanges(order; count): the exchanges of rows, one after the other, that give an order
+exchanged_rows(pivots; rows): the order that exchanges give
 analytic(a, d1, ...; of): the exponential, logarithm or square root of a matrix, or its derivative in directions [one direction]
 sylvester(a, b, q): the x with `a @ x + x @ b = q`
 

@@ -31,6 +31,7 @@ from covector.transforms.custom_solves import custom_linear_solve, custom_root
 from covector.transforms.utilities import stop_gradient
 
 if TYPE_CHECKING:
+    import covector.lax.linalg as linalg
     from covector.lax.convolution import *  # noqa: F403
     from covector.lax.elementwise import *  # noqa: F403
     from covector.lax.gathering import *  # noqa: F403
@@ -48,6 +49,8 @@ def _lazy() -> dict[str, Any]:
 
 
 def __getattr__(name: str) -> Any:
+    if name == "linalg":
+        return importlib.import_module("covector.lax.linalg")
     if not name.startswith("_"):
         globals().update(_lazy())
     if name not in globals():
@@ -56,4 +59,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_lazy()})
+    return sorted({*globals(), *_lazy(), "linalg"})

@@ -165,14 +165,14 @@ def _triangular_solve(a: Any, b: Any, *, lower: bool, transpose: bool, unit_diag
 
 
 def _trsm(a: Any, b: Any, lower: bool, transpose: bool, unit: bool) -> Any:
-    solve = _routine("blas", "trsm", a.dtype.char)
+    solve = routine("blas", "trsm", a.dtype.char)
     if a.flags.f_contiguous:
         return solve(1.0, a, b, lower=lower, trans_a=transpose, diag=unit)
     return solve(1.0, a.T, b, lower=not lower, trans_a=not transpose, diag=unit)
 
 
 @cache
-def _routine(library: str, name: str, dtype_char: str) -> Callable[..., Any]:
+def routine(library: str, name: str, dtype_char: str) -> Callable[..., Any]:
     """A routine of BLAS or LAPACK for a dtype."""
     import scipy.linalg  # as slow to import as NumPy itself
 
@@ -303,7 +303,7 @@ def _is_one_system(a: Any, b: Any) -> bool:
 
 def _solution(a: Any, b: Any) -> Any:
     """That of one system, in a third of the time that `numpy.linalg.solve` takes for a small one."""
-    _, _, x, failed = _routine("lapack", "gesv", a.dtype.char)(a, b)
+    _, _, x, failed = routine("lapack", "gesv", a.dtype.char)(a, b)
     if failed:
         raise LinAlgError("Singular matrix")
     return x
