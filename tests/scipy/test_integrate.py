@@ -113,7 +113,7 @@ def swing(y0, t, a):
 
 def test_derivatives_in_the_start_the_times_and_the_parameters():
     args = (np.array([1.0, 0.2]), np.array([0.0, 0.4, 1.0]), 2.0)
-    check_function(swing, args, order=1, tolerance=1e-4)
+    check_function(cv.jit(swing), args, order=1, tolerance=1e-4)
     slope = cv.jacobian(swing, 1)(*args)
     last = pendulum(1.0, swing(*args)[-1], 2.0, 0.1)
     np.testing.assert_allclose(slope[2, :, 2], last, rtol=1e-8)
@@ -156,9 +156,9 @@ def test_complex_values():
     np.testing.assert_allclose(found, np.exp(1j * T), rtol=1e-8)
 
 
-@pytest.mark.parametrize("method", ["RK23", "RK45", "DOP853"])
+@pytest.mark.parametrize("method", ["RK23", "RK45", "DOP853", "Radau"])
 def test_a_step_that_was_refused_leaves_no_trace_in_derivatives(method):
-    """y' = -√y is y = (√y0 - t/2)²; the first step leads to negative numbers."""
+    """y' = -a√y is y = (√y0 - a t/2)²; the first step leads to negative numbers."""
 
     def found(y0, a):
         given = {"rtol": 1e-6, "atol": 1e-6, "first_step": 1.8, "method": method}
@@ -166,11 +166,49 @@ def test_a_step_that_was_refused_leaves_no_trace_in_derivatives(method):
             return integrate.solve_ivp(lambda t, y: -a * np.sqrt(y), (0.0, 1.8), y0, **given).y[-1]
 
     exact = lambda y0, a: (np.sqrt(y0) - 0.9 * a) ** 2
-    for k in (0, 1):
-        for transformed in (cv.grad, cv.jacfwd):
-            np.testing.assert_allclose(transformed(found, k)(1.0, 1.0), cv.grad(exact, k)(1.0, 1.0), rtol=1e-3)
-    np.testing.assert_allclose(cv.vmap(cv.grad(found))(np.ones(2), np.ones(2)), 0.1, rtol=1e-3)
-    np.testing.assert_allclose(cv.grad(cv.grad(found))(1.0, 1.0), cv.grad(cv.grad(exact))(1.0, 1.0), rtol=2e-2)
+    expected = cv.grad(exact, (0, 1))(1.0, 1.0)
+    np.testing.assert_allclose(cv.grad(found, (0, 1))(1.0, 1.0), expected, rtol=1e-3)
+    np.testing.assert_allclose(cv.jacfwd(found, (0, 1))(1.0, 1.0), expected, rtol=1e-3)
+    if method in ("RK45", "Radau"):
+        np.testing.assert_allclose(cv.vmap(cv.grad(found))(np.ones(2), np.ones(2)), 0.1, rtol=1e-3)
+        np.testing.assert_allclose(cv.grad(cv.grad(found))(1.0, 1.0), cv.grad(cv.grad(exact))(1.0, 1.0), rtol=2e-2)
+
+
+def relaxing(t, y, k):
+    return -k * (y - np.cos(t))
+
+
+def relaxed(y0, k, t):
+    return (y0 - k * k / (k * k + 1)) * np.exp(-k * t) + k * (k * np.cos(t) + np.sin(t)) / (k * k + 1)
+
+
+def test_stiff_equations():
+    vdp = lambda t, y, mu: np.stack([y[1], mu * (1 - y[0] ** 2) * y[1] - y[0]])
+    given = {"method": "Radau", "args": (1000.0,), "rtol": 1e-5, "atol": 1e-8}
+    expected = scipy.integrate.solve_ivp(vdp, (0.0, 500.0), [2.0, 0.0], t_eval=[100.0, 500.0], **given)
+    found = integrate.solve_ivp(vdp, (0.0, 500.0), [2.0, 0.0], t_eval=[100.0, 500.0], **given)
+    np.testing.assert_allclose(found.y, expected.y, rtol=2e-5)
+    assert found.success and found.nfev < 1.2 * expected.nfev and 0 < found.njev == found.nlu / 2
+    turned = integrate.solve_ivp(lambda t, y: 1j * y, (2.0, 0.0), 1.0 + 0j, "Radau", rtol=1e-8, atol=1e-8).y[-1]
+    np.testing.assert_allclose(turned, np.exp(-2j), rtol=1e-7)
+    single = integrate.solve_ivp(lambda t, y: -y, (0.0, 1.0), np.ones(1, np.float32), "Radau").y
+    assert single.dtype == np.float32
+    np.testing.assert_allclose(single[0, -1], np.exp(-1), rtol=1e-3)
+
+
+@pytest.mark.parametrize("k", [3.0, 1000.0])
+def test_implicit_steps_have_the_derivatives_of_their_equations(k):
+    def found(y0, k, t):
+        return integrate.solve_ivp(relaxing, (0.0, t), y0, "Radau", args=k, rtol=1e-8, atol=1e-10).y[-1]
+
+    args = (1.2, k, 1.5)
+    np.testing.assert_allclose(cv.grad(found, (0, 1, 2))(*args), cv.grad(relaxed, (0, 1, 2))(*args), rtol=1e-6, atol=1e-12)
+    np.testing.assert_allclose(cv.jacfwd(found, (0, 1, 2))(*args), cv.grad(found, (0, 1, 2))(*args), rtol=1e-9, atol=1e-12)
+    second, expected = (cv.grad(cv.grad(f, 1), (1, 2))(*args) for f in (found, relaxed))
+    np.testing.assert_allclose(second, expected, rtol=1e-5, atol=1e-9)
+    batch = cv.jit(cv.vmap(cv.grad(found, 1)))(np.array([1.2, 0.5]), np.array([k, 2.0]), np.array([1.5, 1.0]))
+    np.testing.assert_allclose(batch[0], cv.grad(relaxed, 1)(*args), rtol=1e-5)
+    np.testing.assert_allclose(batch[1], cv.grad(relaxed, 1)(0.5, 2.0, 1.0), rtol=1e-6)
 
 
 @pytest.mark.parametrize("method", ["RK23", "RK45", "DOP853"])
@@ -208,6 +246,81 @@ def test_options_of_steps():
     np.testing.assert_array_equal(integrate.solve_ivp(lambda t, y: -y, (1.0, 1.0), [1.0]).y, [[1.0, 1.0]])
 
 
+def thrown(t, y, g):
+    return np.stack([y[1], 0 * y[1] - g])
+
+
+def landing(t, y, g):
+    return y[0]
+
+
+def top(t, y, g):
+    return y[1]
+
+
+landing.terminal, landing.direction = True, -1
+
+
+def thrown_up(v, g, module=integrate, **given):
+    return module.solve_ivp(thrown, (0.0, 100.0), [0.0, v], args=(g,), events=[landing, top], **given)
+
+
+def test_events_are_those_of_scipy():
+    expected, found = thrown_up(10.0, 9.8, scipy.integrate), thrown_up(10.0, 9.8)
+    for name in ("t_events", "y_events"):
+        for a, b in zip(found[name], expected[name], strict=True):
+            assert a.shape == b.shape
+            np.testing.assert_allclose(a, b, atol=1e-12)
+    assert found.status == 1 and found.success
+    np.testing.assert_allclose(found.t, [0.0, 20 / 9.8], rtol=1e-12)
+    np.testing.assert_allclose(found.y[:, -1], [0.0, -10.0], atol=1e-12)
+    given = {"t_eval": [1.0, 2.0, 3.0], "dense_output": True}
+    found = thrown_up(10.0, 9.8, **given)
+    np.testing.assert_allclose(found.y[0], [5.1, 0.4, np.nan], rtol=1e-9)
+    np.testing.assert_allclose(found.sol(np.array([1.0, 3.0]))[0], [5.1, np.nan], rtol=1e-9)
+
+
+def turning(s, direction, terminal, span, **given):
+    event = lambda t, y: y[0]
+    event.direction, event.terminal = direction, terminal
+    turn = lambda t, y: np.stack([y[1], -y[0]])
+    return s.solve_ivp(turn, span, [1.0, 0.0], events=event, rtol=1e-6, **given)
+
+
+@pytest.mark.parametrize("direction", [-1, 0, 1])
+@pytest.mark.parametrize("terminal", [None, 2])
+@pytest.mark.parametrize("span", [(0.0, 40.0), (40.0, 0.0)])
+def test_many_events(direction, terminal, span):
+    expected, found = (turning(s, direction, terminal, span) for s in (scipy.integrate, integrate))
+    np.testing.assert_allclose(found.t_events[0], expected.t_events[0], rtol=1e-12)
+    assert found.status == expected.status
+    nothing = turning(integrate, 1, None, (0.0, 1.0))
+    assert nothing.t_events[0].shape == (0,) and nothing.y_events[0].shape == (0, 2)
+
+
+def test_events_whose_number_is_not_known():
+    length = lambda t, most: turning(integrate, 0, None, (0.0, t), max_events=most).t_events[0]
+    zeros = (np.arange(3) + 0.5) * np.pi
+    np.testing.assert_allclose(cv.vmap(lambda t: length(t, 3))(np.array([5.0, 9.0])), [[*zeros[:2], np.nan], zeros], rtol=1e-4)
+    assert np.all(np.isnan(cv.jit(lambda t: length(t, 2))(9.0)))  # one of three would be lost
+    with pytest.raises(errors.ArgumentError, match="an event that does not end the solution, in a program"):
+        cv.jit(lambda t: length(t, None))(9.0)
+
+
+def test_events_have_derivatives():
+    """It lands after 2v/g, and is as high as v²/2g after v/g."""
+    fine = {"rtol": 1e-8, "atol": 1e-10}
+    landed = lambda v, g: thrown_up(v, g, **fine).t_events[0][0]
+    np.testing.assert_allclose(cv.grad(landed, (0, 1))(10.0, 9.8), [2 / 9.8, -20 / 9.8**2], rtol=1e-9)
+    last = lambda v, g: thrown_up(v, g, **fine).t[-1]
+    np.testing.assert_allclose(cv.jacfwd(last, (0, 1))(10.0, 9.8), [2 / 9.8, -20 / 9.8**2], rtol=1e-9)
+    height = lambda v, g: thrown_up(v, g, **fine, max_events=1).y_events[1][0, 0]
+    np.testing.assert_allclose(cv.grad(height, (0, 1))(10.0, 9.8), [10 / 9.8, -50 / 9.8**2], rtol=1e-9)
+    np.testing.assert_allclose(cv.grad(cv.grad(height, 1), (0, 1))(10.0, 9.8), [-10 / 9.8**2, 100 / 9.8**3], rtol=1e-7)
+    v = np.array([5.0, 10.0])
+    np.testing.assert_allclose(cv.jit(cv.vmap(cv.grad(height), (0, None)))(v, 9.8), v / 9.8, rtol=1e-9)
+
+
 def test_single_precision_stays():
     f = lambda y0: integrate.solve_ivp(lambda t, y: -y, (0.0, 1.0), y0).y
     found = f(np.ones(2, np.float32))
@@ -225,6 +338,8 @@ def test_a_solution_that_ends_early_is_nan_from_there():
     ("call", "text"),
     [
         (lambda: integrate.solve_ivp(pendulum, (0, 1), [1.0], "BDF"), "method='BDF'"),
+        (lambda: turning(integrate, 0, 1.5, (0.0, 1.0)), "an event with terminal=1.5"),
+        (lambda: integrate.solve_ivp(np.add, (0, 1), [1.0], events=lambda t, y: np.ones(2)), "event function that returns"),
         (lambda: integrate.solve_ivp(np.add, (0, 1), [1.0], jac=np.eye(1)), "solve_ivp got jac="),
         (lambda: integrate.solve_ivp(np.add, (0, 1), [1.0], max_step=0.0), "got max_step=0.0"),
         (lambda: integrate.solve_ivp(np.add, (0, 1), [1.0], first_step=-1.0), "got first_step=-1.0"),

@@ -19,10 +19,16 @@ from covector.core.primitive import TracerBase
 from covector.core.pytrees import tree_map
 from covector.lax.loops import scan
 from covector.numpy.registry import as_array, inexact
-from covector.scipy.integrate.explicit import METHODS
+from covector.scipy.integrate.events import Event, Watch, prepared
+from covector.scipy.integrate.explicit import EXPLICIT
+from covector.scipy.integrate.implicit import Radau
 from covector.scipy.integrate.steps import Steps
 from covector.transforms.utilities import ravel_pytree, stop_gradient
 from covector.transforms.vmap import vmap
+
+ROOM = 8
+"""For how many events of a kind there is place in the first attempt."""
+METHODS: dict[str, Any] = {**EXPLICIT, "Radau": Radau()}
 
 
 class Control(NamedTuple):
@@ -96,13 +102,15 @@ def solve_ivp(
     method: str = "RK45",
     t_eval: Any = None,
     dense_output: bool = False,
-    *,
+    events: Any = None,
     vectorized: bool = False,
+    *,
     args: Any = (),
     rtol: Any = 1e-3,
     atol: Any = 1e-6,
     max_step: float = np.inf,
     first_step: float | None = None,
+    max_events: int | None = None,
     **others: Any,
 ) -> Any:
     """The solution of ``dy/dt = fun(t, y, *args)``.
@@ -111,21 +119,32 @@ def solve_ivp(
         fun: a function that returns what is like y.
         t_span: the first time and the last.
         y0: the value at the first one, any pytree; a list of numbers is a vector.
-        method: "RK23", "RK45" or "DOP853".
+        method: "RK23", "RK45" or "DOP853"; "Radau" for stiff equations, with the Jacobian found by covector and solved as a
+            dense matrix.
         t_eval: times ``f[T]`` between those, in their order; by default the two (not the steps taken, as SciPy has it: their
             number would not be known in a program).
         dense_output: whether to return the solution as a function of the time too.
+        events: a function ``event(t, y, *args)`` of which zeros are sought, or several; if wished with the attributes
+            ``terminal`` (whether, or after how many, the solution ends at it) and ``direction`` (the sign of the change).
         vectorized: accepted; fun is called with one y at a time.
         args: further arguments.
         rtol, atol: tolerances of a step, numbers or one for each element of y.
         max_step: the longest step.
         first_step: the first one, which is found by default.
+        max_events: how many zeros of an event that does not end the solution are kept where their number is not known (in
+            `jit` and `vmap`); if there are more, all of them are NaN.
 
     Returns:
-        An object with ``t``, ``y`` (times along a new last axis, ``f[..., T]``), ``nfev``, ``status`` (-1 if steps have become
-        too small: y is NaN from there), ``success`` and ``sol``: None, or the solution as a function of times, a number or a
-        vector ``f[T]``, which integrates again with the same steps when it is called (so give it all times at once), and is
-        NaN outside of t_span.  Derivatives are as for `odeint`.
+        An object with ``t``, ``y`` (times along a new last axis, ``f[..., T]``), ``nfev``, ``njev``, ``nlu``, ``status`` (0; -1
+        if steps have become too small, 1 if an event ended the solution: then y is NaN from there), ``success``, and
+
+        * ``sol``: None, or the solution as a function of times, a number or a vector ``f[T]``, which integrates again with the
+          same steps when it is called (so give it all times at once), and is NaN where there is no solution;
+        * ``t_events``, ``y_events``: None, or for each event a vector of times and the solution there, along a first axis,
+          filled up with NaN where their number is not known.  Without t_eval the last time is that of the event that ended the
+          solution.
+
+        Derivatives are as for `odeint`, and times of events have them too.
 
     Raises:
         ArgumentError: t_eval is not within t_span or not in its order; a method, tolerance, step or option that there is not.
@@ -141,14 +160,19 @@ def solve_ivp(
     start, end = t_span
     t = np.stack([as_array(start), as_array(end)]) if t_eval is None else as_array(t_eval)
     _check_times(start, end, t)
-    equation = Equation(
-        lambda t, y: fun(t, y, *args), y0, start, end, Control(method, rtol, atol, max_step, first_step), "solve_ivp"
-    )
-    ys, final = equation.at(t, t_eval is not None)
-    failed = final["failed"]
+    control = Control(method, rtol, atol, max_step, first_step)
+    equation = Equation(lambda t, y: fun(t, y, *args), y0, start, end, control, "solve_ivp")
+    equation.events = [] if events is None else prepared(events, args)
+    ys, final = equation.watched(t, t_eval is not None, max_events)
+    failed, jacobians, ended = final["failed"], METHODS[method].jacobians * final["tries"], final["events"]["ended"]
+    if equation.events and t_eval is None:
+        t = np.where([False, True] & ended, equation.sign * final["events"]["end"], t)
+        ys = np.where(([False, True] & ended)[:, None], final["events"]["y_end"], ys)
+    happened = equation.happened(final["events"]) if events is not None else (None, None)
     result = {
-        "t": t, "y": vmap(equation.unravel, out_axes=-1)(ys), "nfev": final["nfev"], "status": np.where(failed, -1, 0),
-        "success": np.logical_not(failed), "sol": OdeSolution(equation) if dense_output else None,
+        "t": t, "y": vmap(equation.unravel, out_axes=-1)(ys), "nfev": final["nfev"], "njev": jacobians, "nlu": 2 * jacobians,
+        "status": np.where(failed, -1, np.where(ended, 1, 0)), "success": np.logical_not(failed),
+        "sol": OdeSolution(equation) if dense_output else None, "t_events": happened[0], "y_events": happened[1],
     }  # fmt: skip
     return OptimizeResult(result)
 
@@ -187,17 +211,23 @@ class Equation:
         if isinstance(y0, list) and all(shape_of(v) == () for v in y0):
             y0 = np.stack([as_array(v) for v in y0])
         self.y0, self.unravel = ravel_pytree(tree_map(inexact, y0))
+        self.in_parts = METHODS[control.method].is_real and typeof(self.y0).dtype.kind == "c"
+        if self.in_parts:
+            n, of_vector = shape_of(self.y0)[0], self.unravel
+            self.y0, self.unravel = _parts(self.y0), lambda y: of_vector(y[:n] + 1j * y[n:])
         self.f, self.who, self.control = f, who, control
         self.start, self.end = (np.astype(as_array(v), np.float64) for v in (start, end))
         self.sign = np.where(stop_gradient(self.end) < stop_gradient(self.start), -1.0, 1.0)
         longest, first = ("max_step", "first_step") if who == "solve_ivp" else ("hmax", "h0")
         _positive(who, **{longest: control.longest, first: control.first})
         self.tolerances = self._tolerances()
+        self.events: list[Event] = []
 
     def _tolerances(self) -> tuple[Any, Any]:
         n, found = shape_of(self.y0)[0], []
         for name in ("rtol", "atol"):
             value = np.asarray(getattr(self.control, name), np.float64)
+            value = np.concatenate([value, value]) if self.in_parts and value.ndim else value
             if value.shape not in ((), (n,)):
                 fix = f"pass a number, or one for each of the {n} elements of y"
                 raise errors.ArgumentError(f"{self.who} got {name} of shape {value.shape}.", fix=fix)
@@ -208,18 +238,23 @@ class Equation:
 
     def slope(self, u: Any, y: Any) -> Any:
         out = ravel_pytree(self.f(self.sign * u, self.unravel(y)))[0]
+        out = _parts(out) if self.in_parts else out
         if shape_of(out) != shape_of(y):
             what = f"{self.who} got a function that returns {typeof(out)} for y of {typeof(y)}."
             raise errors.ArgumentError(errors.describe(what))
         return np.astype(self.sign * out, typeof(self.y0).dtype)
 
-    def at(self, times: Any, counts: bool = False) -> tuple[Any, Any]:
-        """The solution as vectors ``f[T,n]``, and the last state; ``counts`` whether calls between steps count."""
+    def at(self, times: Any, counts: bool = False, room: int = 0) -> tuple[Any, Any]:
+        """The solution as vectors ``f[T,n]``, and the last state; ``counts`` whether calls between steps count.
+
+        ``room`` is for how many events of a kind there is place.
+        """
         start, end, times = (self.sign * np.astype(v, np.float64) for v in (self.start, self.end, times))
         method, control = METHODS[self.control.method], self.control
-        steps = Steps(
-            method, self.slope, start, self.y0, end, self.tolerances, control.longest, control.first, control.most
-        )
+        of_vector: Any = lambda event: event._replace(function=lambda u, y: event.function(self.sign * u, self.unravel(y)))
+        watch = Watch([of_vector(event) for event in self.events], room) if self.events else None
+        limits = (control.longest, control.first, control.most)
+        steps = Steps(method, self.slope, start, self.y0, end, self.tolerances, *limits, watch)
 
         def until(state: Any, target: Any) -> Any:
             after, y = steps.until(state, target)
@@ -228,6 +263,50 @@ class Equation:
 
         final, ys = scan(until, steps.start(), times)
         return ys, final
+
+    def watched(self, times: Any, counts: bool, most: int | None) -> tuple[Any, Any]:
+        """The same, with place for as many events as there are."""
+        room = ROOM if most is None else most
+        ys, final = self.at(times, counts, room)
+        if all(event.last < np.inf for event in self.events):
+            return ys, final
+        found = _known(final["events"]["counts"])
+        if found is None and most is None:
+            raise errors.ArgumentError(
+                "solve_ivp got an event that does not end the solution, in a program or a batch.",
+                why="the number of such events depends on values that are not known, and the shape of a result must not",
+                fix="say how many to keep with max_events=, or give the event the attribute terminal",
+            )
+        if found is not None and np.max(found) > room:
+            return self.at(times, counts, int(np.max(found)))
+        return ys, final
+
+    def happened(self, s: Any) -> tuple[list[Any], list[Any]]:
+        """Times and states of the events, filled up if their number is not known, and all NaN if some are lost."""
+        times, states, known = [], [], _known(s["counts"]) if self.events else None
+        for i, (t, y) in enumerate(zip(s.get("times", []), s.get("values", []), strict=True)):
+            if known is not None:
+                t, y = t[: known[i]], y[: known[i]]
+            else:
+                lost = s["counts"][i] > shape_of(t)[0]
+                t, y = (np.where(lost, np.asarray(np.nan, typeof(v).dtype), v) for v in (t, y))
+            times.append(self.sign * t)
+            states.append(vmap(self.unravel)(y) if shape_of(y)[0] else tree_map(_none_of, self.unravel(self.y0)))
+        return times, states
+
+
+def _known(x: Any) -> Any:
+    """The array behind a value, or None if it is not known."""
+    return x.concrete() if isinstance(x, TracerBase) else x  # type: ignore[attr-defined]
+
+
+def _none_of(x: Any) -> Any:
+    return np.zeros((0, *shape_of(x)), typeof(x).dtype)
+
+
+def _parts(y: Any) -> Any:
+    """A complex vector as one of real numbers: the real parts, then the imaginary ones."""
+    return np.concatenate([np.real(y), np.imag(y)])
 
 
 class OdeSolution:
@@ -245,6 +324,6 @@ class OdeSolution:
         u, low, high = (stop_gradient(equation.sign * v) for v in (times, equation.start, equation.end))
         inside = (low <= u) & (u <= high)
         order = np.argsort(u)
-        ys = equation.at(np.where(inside, times, equation.start)[order])[0][np.argsort(order)]
+        ys = equation.at(np.where(inside, times, equation.start)[order], room=ROOM)[0][np.argsort(order)]
         ys = np.where(inside[:, None], ys, np.asarray(np.nan, typeof(ys).dtype))
         return equation.unravel(ys[0]) if not shape_of(t) else vmap(equation.unravel, out_axes=-1)(ys)

@@ -13,7 +13,7 @@ import numpy as np
 import scipy.integrate as _scipy
 
 from covector.core.avals import shape_of, typeof
-from covector.scipy.integrate.steps import Try, rms
+from covector.scipy.integrate.steps import Known, Try, rms
 
 SAFETY = 0.9
 
@@ -32,7 +32,8 @@ def mixed(weights: Any, ks: Any) -> Any:
 class RungeKutta:
     """An explicit pair whose last stage is the first one of the next step."""
 
-    calls_between = 0
+    calls_between = jacobians = 0
+    is_real = False
 
     def __init__(self, tableau: Any):
         self.tableau, self.order, self.calls = tableau, tableau.error_estimator_order, tableau.n_stages
@@ -49,10 +50,9 @@ class RungeKutta:
         ks.append(slope(u + h, y_new))
         return y_new, ks[-1], np.stack(ks)
 
-    def attempt(self, slope: Any, u: Any, y: Any, f: Any, h: Any, tolerances: Any) -> Try:
-        rtol, atol, _ = tolerances
+    def attempt(self, slope: Any, u: Any, y: Any, f: Any, h: Any, known: Known) -> Try:
         y_new, f_new, k = self.stages(slope, u, y, f, h)
-        scale = atol + np.maximum(np.abs(y), np.abs(y_new)) * rtol
+        scale = known.atol + np.maximum(np.abs(y), np.abs(y_new)) * known.rtol
         error = np.astype(self.error(h, k, scale), np.float64)
         return Try(y_new, f_new, k, error, np.float64(SAFETY), np.int64(self.calls))
 
@@ -92,7 +92,7 @@ class DormandPrince8(RungeKutta):
         return y + total
 
 
-METHODS: dict[str, Any] = {
+EXPLICIT: dict[str, Any] = {
     "RK23": RungeKutta(_scipy.RK23),
     "RK45": RungeKutta(_scipy.RK45),
     "DOP853": DormandPrince8(_scipy.DOP853),

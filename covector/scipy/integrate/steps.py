@@ -14,6 +14,7 @@ import numpy as np
 
 from covector.core.avals import shape_of, typeof
 from covector.lax.loops import while_loop
+from covector.scipy.integrate.events import Watch
 from covector.transforms.autodiff import jvp
 from covector.transforms.custom_rules import custom_jvp
 from covector.transforms.staging import closure_convert
@@ -35,6 +36,18 @@ class Try(NamedTuple):
     calls: Any
 
 
+class Known(NamedTuple):
+    """What a try may look at, and has no derivative in."""
+
+    rtol: Any
+    atol: Any
+    rejected: Any
+    """Whether the step has been tried already, longer."""
+    h: Any
+    """The step before this one, and its k."""
+    k: Any
+
+
 class Method(Protocol):
     """A method of one step; ``slope(u, y, *consts)`` is the equation."""
 
@@ -45,7 +58,7 @@ class Method(Protocol):
         """A ``k`` before the first step."""
         ...
 
-    def attempt(self, slope: Any, u: Any, y: Any, f: Any, h: Any, tolerances: Any) -> Try: ...
+    def attempt(self, slope: Any, u: Any, y: Any, f: Any, h: Any, known: Known) -> Try: ...
 
     def smoothly(self, slope: Any, u: Any, y: Any, h: Any, k: Any, consts: Any) -> Callable[..., Any]:
         """``(u, y, f, consts) -> (y, f, k)`` of the step whose k is known, right in its first derivative."""
@@ -60,6 +73,11 @@ class Method(Protocol):
         ...
 
     calls_between: int
+    """How many calls `between` makes."""
+    jacobians: int
+    """How many Jacobians a try takes."""
+    is_real: bool
+    """Whether y must be real."""
 
 
 class Steps:
@@ -74,19 +92,21 @@ class Steps:
         longest: the longest step.
         first: the first step, or None.
         most: how many steps there may be between two times that are asked for.
+        watch: what looks for events after each step, or None.
     """
 
     def __init__(
-        self, method: Method, slope: Any, start: Any, y: Any, end: Any, tolerances: Any, longest: Any, first: Any, most: Any
-    ):
+        self, method: Method, slope: Any, start: Any, y: Any, end: Any, tolerances: Any,
+        longest: Any = np.inf, first: Any = None, most: Any = np.inf, watch: Watch | None = None,
+    ):  # fmt: skip
         self.method, self.end, self.tolerances = method, end, tolerances
-        self.longest, self.first, self.most = longest, first, most
+        self.longest, self.first, self.most, self.watch = longest, first, most, watch
         self.slope: Any
         self.slope, self.consts = closure_convert(slope, start, y)
         self.begin = (start, y)
 
-    def _attempt(self, u: Any, y: Any, f: Any, h: Any, rejected: Any, consts: Any) -> Try:
-        return self.method.attempt(lambda u, y: self.slope(u, y, *consts), u, y, f, h, (*self.tolerances, rejected))
+    def _attempt(self, u: Any, y: Any, f: Any, h: Any, known: Any, consts: Any) -> Try:
+        return self.method.attempt(lambda u, y: self.slope(u, y, *consts), u, y, f, h, Known(*self.tolerances, *known))
 
     def _attempt_jvp(self, primals: Any, tangents: Any) -> Any:
         (u, y, f, h, _, consts), (tu, ty, tf, _, _, tconsts) = primals, tangents
@@ -114,7 +134,9 @@ class Steps:
         return {
             "u": u, "y": y, "f": f, "u_old": u, "y_old": y, "k": k, "h": np.float64(1.0),
             "step": h, "before": (np.float64(np.nan), np.float64(np.nan)), "nfev": nfev,
-            "count": np.int64(0), "steps": np.int64(0), "rejected": np.bool_(False), "failed": np.bool_(False),
+            "count": np.int64(0), "steps": np.int64(0), "tries": np.int64(0),
+            "rejected": np.bool_(False), "failed": np.bool_(False),
+            "events": {"ended": np.bool_(False)} if self.watch is None else self.watch.start(u, y),
         }  # fmt: skip
 
     def first_step(self, u: Any, y: Any, f: Any) -> Any:
@@ -135,13 +157,14 @@ class Steps:
     def until(self, state: State, target: Any) -> tuple[State, Any]:
         """Steps until a time has been reached, one at least in all, and the value there."""
         state = {**state, "count": np.int64(0)}
-        wanted = lambda s: ((s["u"] < target) | (s["steps"] == 0)) & ~s["failed"]
+        wanted = lambda s: ((s["u"] < target) | (s["steps"] == 0)) & ~s["failed"] & ~s["events"]["ended"]
         state = while_loop(wanted, self.step, state)
         return state, self.value(state, target)
 
     def value(self, s: State, target: Any) -> Any:
         """The value at a time that has been reached in the last step, and NaN at one that has not."""
-        reached = stop_gradient(s["u"]) >= stop_gradient(target)
+        end = s["u"] if self.watch is None else np.where(s["events"]["ended"], s["events"]["end"], s["u"])
+        reached = stop_gradient(end) >= stop_gradient(target)
         y = self.point(np.where(reached, target, s["u_old"]), *(s[name] for name in AROUND), self.consts)
         return np.where(reached, y, np.asarray(np.nan, typeof(y).dtype))
 
@@ -170,7 +193,8 @@ class Steps:
         wanted = stop_gradient(np.maximum(s["step"], np.where(s["rejected"], 0.0, shortest)))
         wanted = np.minimum(wanted, self.longest)
         h, is_last = np.minimum(wanted, left), wanted >= left
-        tried = self.attempt(u, y, s["f"], h, s["rejected"], self.consts)
+        known = (s["rejected"], s["h"], stop_gradient(s["k"]))
+        tried = self.attempt(u, y, s["f"], h, known, self.consts)
         error = stop_gradient(tried.error)
         taken, bad = error < 1, ~np.isfinite(error)
         factor = tried.safety * self.method.factor(tried._replace(error=np.where(bad, 1.0, error)), h, s["before"])
@@ -184,9 +208,13 @@ class Steps:
         before = tuple(np.where(taken, new, old) for new, old in zip((h, error), s["before"], strict=True))
         count = s["count"] + taken
         failed = ~taken & (h * factor < shortest) | taken & (count >= self.most) & ~is_last
+        events = s["events"]
+        if self.watch is not None:
+            point = lambda t: self.point(t, *(moved[name] for name in AROUND), self.consts)
+            events = self.watch.after(point, events, moved["u_old"], moved["u"], moved["y"], taken)
         return {
-            **moved, "step": h * factor, "before": before, "nfev": s["nfev"] + tried.calls, "count": count,
-            "steps": s["steps"] + taken, "rejected": ~taken, "failed": failed,
+            **moved, "events": events, "step": h * factor, "before": before, "nfev": s["nfev"] + tried.calls, "count": count,
+            "steps": s["steps"] + taken, "tries": s["tries"] + 1, "rejected": ~taken, "failed": failed,
         }  # fmt: skip
 
 
