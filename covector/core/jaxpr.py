@@ -206,6 +206,43 @@ def register_meanings(**functions: Callable[..., Any]) -> None:
     _meanings.update(functions)
 
 
+def check_program(x: Any, who: str) -> None:
+    """Reject what is no program."""
+    if not isinstance(x, Jaxpr):
+        what = f"{who} got {x!r} of type {type(x).__name__}, which is no program."
+        raise errors.ArgumentError(what, fix="pass what make_jaxpr(f)(*args) returns")
+
+
+def eval_jaxpr(jaxpr: Jaxpr, consts: Any, *args: Any) -> list[Any]:
+    """The outputs of a program with these values for its constants, as JAX's ``core.eval_jaxpr``.
+
+    Args:
+        jaxpr: a program.
+        consts: its own, ``jaxpr.consts``, or other values for them (a dictionary like it, or a sequence in its order), which
+            may be traced.
+        args: the inputs, which may be traced.
+
+    Raises:
+        ArgumentError: it is no program; or there are more or fewer values than constants or inputs, or one has another shape
+            or dtype.
+
+    Example:
+        >>> import covector as cv
+        >>> program = cv.make_jaxpr(lambda x: x * np.ones(2))(np.float64(1.0))
+        >>> eval_jaxpr(program, [np.array([3.0, 4.0])], np.float64(2.0))
+        [array([6., 8.])]
+    """
+    check_program(jaxpr, "eval_jaxpr")
+    if consts is jaxpr.consts:
+        return jaxpr(*args)
+    values = list(consts.values()) if isinstance(consts, dict) else list(consts)
+    if len(values) != len(jaxpr.consts):
+        what = f"eval_jaxpr got {len(values)} values for the constants of a program that has {len(jaxpr.consts)}."
+        raise errors.ArgumentError(what, fix="pass jaxpr.consts, or a value for each of them")
+    opened = lambda: Jaxpr([*jaxpr.consts, *jaxpr.in_vars], jaxpr.equations, jaxpr.out_vars)
+    return jaxpr.once("of constants", opened)(*values, *args)
+
+
 def sub_jaxprs(params: dict[str, Any]) -> Iterator[Jaxpr]:
     """The programs among the parameters of an equation."""
     for value in params.values():
