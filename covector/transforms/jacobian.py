@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from covector.core import errors
-from covector.core.avals import shape_of
+from covector.core.avals import float0, shape_of
 from covector.core.memory import own_results
 from covector.core.pytrees import tree_unflatten
 from covector.core.tracebacks import hides_frames
@@ -43,6 +43,7 @@ def jacfwd(
     argnums: ArgNums | None = None,
     has_aux: bool = False,
     holomorphic: bool = False,
+    allow_int: bool = False,
     *,
     argnames: ArgNames = None,
 ) -> Callable[P, Any]:
@@ -53,6 +54,7 @@ def jacfwd(
         argnums: the position, or positions, of the arguments to differentiate (default 0).
         has_aux: ``f`` returns ``(output, aux)``; the result is then ``(jacobian, aux)``.
         holomorphic: ``f`` is complex differentiable; arguments and outputs must be complex.
+        allow_int: accept arguments that are integers or booleans; the arrays of these have the dtype ``float0``, as for `grad`.
         argnames: the name, or names, of arguments to differentiate, as for `grad`.
 
     Returns:
@@ -60,7 +62,7 @@ def jacfwd(
         shape ``output.shape + argument.shape``.
 
     Raises:
-        GradDtypeError: an argument is an integer or boolean, or complex without ``holomorphic``.
+        GradDtypeError: an argument is an integer or boolean without ``allow_int``, or complex without ``holomorphic``.
 
     Example:
         >>> import numpy as np
@@ -68,7 +70,7 @@ def jacfwd(
         array([[2., 0.],
                [0., 4.]])
     """
-    return _jacobian(jacfwd, f, argnums, has_aux, holomorphic, argnames)
+    return _jacobian(jacfwd, f, argnums, has_aux, holomorphic, allow_int, argnames)
 
 
 def jacrev(
@@ -76,6 +78,7 @@ def jacrev(
     argnums: ArgNums | None = None,
     has_aux: bool = False,
     holomorphic: bool = False,
+    allow_int: bool = False,
     *,
     argnames: ArgNames = None,
 ) -> Callable[P, Any]:
@@ -88,7 +91,7 @@ def jacrev(
         >>> jacrev(lambda x: np.sum(x**2))(np.array([1.0, 2.0]))
         array([2., 4.])
     """
-    return _jacobian(jacrev, f, argnums, has_aux, holomorphic, argnames)
+    return _jacobian(jacrev, f, argnums, has_aux, holomorphic, allow_int, argnames)
 
 
 def jacobian(
@@ -96,6 +99,7 @@ def jacobian(
     argnums: ArgNums | None = None,
     has_aux: bool = False,
     holomorphic: bool = False,
+    allow_int: bool = False,
     *,
     argnames: ArgNames = None,
 ) -> Callable[P, Any]:
@@ -109,7 +113,7 @@ def jacobian(
         array([[1., 0.],
                [0., 1.]])
     """
-    return _jacobian(jacobian, f, argnums, has_aux, holomorphic, argnames)
+    return _jacobian(jacobian, f, argnums, has_aux, holomorphic, allow_int, argnames)
 
 
 def value_and_jacobian(
@@ -117,6 +121,7 @@ def value_and_jacobian(
     argnums: ArgNums | None = None,
     has_aux: bool = False,
     holomorphic: bool = False,
+    allow_int: bool = False,
     *,
     argnames: ArgNames = None,
 ) -> Callable[P, tuple[Any, Any]]:
@@ -128,25 +133,28 @@ def value_and_jacobian(
         >>> value, jac
         (array([9.]), array([[6.]]))
     """
-    return _jacobian(value_and_jacobian, f, argnums, has_aux, holomorphic, argnames)
+    return _jacobian(value_and_jacobian, f, argnums, has_aux, holomorphic, allow_int, argnames)
 
 
 def _jacobian(
-    transformation: Function, f: Function, argnums: Any, has_aux: bool, holomorphic: bool, argnames: ArgNames
+    transformation: Function, f: Function, argnums: Any, has_aux: bool, holomorphic: bool, allow_int: bool, argnames: ArgNames
 ) -> Function:
     name = transformation.__name__
     check_callable(f, name)
     who = transformed(name, f)
-    options.flags(who.name, has_aux=has_aux, holomorphic=holomorphic)
+    options.flags(who.name, has_aux=has_aux, holomorphic=holomorphic, allow_int=allow_int)
 
     def jacobian_f(*args: Any, **kwargs: Any) -> Any:
         selection = select_arguments(f, args, kwargs, argnums, argnames, who.name)
         leaves, treedef, in_avals = typed_values(selection.values, who.name, partial(selection.named, f))
         lin = linearized(partial(selection.call, f), leaves, treedef, in_avals, has_aux, who)
         out_avals = lin.out_avals
-        forward = name == "jacfwd" or (name != "jacrev" and _forward_is_better(in_avals, out_avals))
-        _check_dtypes(in_avals, out_avals, forward, holomorphic, who.name)
-        blocks = (_forward if forward else _reverse)(lin.program, in_avals, out_avals)
+        known = [a for a in in_avals if a.is_differentiable or not allow_int]
+        forward = name == "jacfwd" or (name != "jacrev" and _forward_is_better(known, out_avals))
+        _check_dtypes(known, out_avals, forward, holomorphic, who.name)
+        blocks = (_forward if forward else _reverse)(lin.program, known, out_avals)
+        if len(known) < len(in_avals):
+            blocks = [_with_integers(row, in_avals, out.shape) for row, out in zip(blocks, out_avals, strict=True)]
         own = iter(own_results([block for row in blocks for block in row]))
         rows = [selection.shape(tree_unflatten(treedef, [next(own) for _ in row])) for row in blocks]
         (jac,) = tree_unflatten(lin.out_tree, rows)
@@ -154,7 +162,7 @@ def _jacobian(
             return ((lin.out, lin.aux) if has_aux else lin.out), jac
         return (jac, lin.aux) if has_aux else jac
 
-    given = {"argnums": argnums, "has_aux": has_aux, "holomorphic": holomorphic, "argnames": argnames}
+    given = {"argnums": argnums, "has_aux": has_aux, "holomorphic": holomorphic, "allow_int": allow_int, "argnames": argnames}
     return wrap_like(f, jacobian_f, transformation, **given)
 
 
@@ -174,7 +182,9 @@ def _check_dtypes(in_avals: Sequence[Any], out_avals: Sequence[Any], forward: bo
                 why="a holomorphic function is one of complex numbers"
                 if aval.is_differentiable
                 else "integers have no derivative",
-                fix="pass a complex argument" if aval.is_differentiable else "pass a float, or choose other argnums",
+                fix="pass a complex argument"
+                if aval.is_differentiable
+                else "pass a float, choose other argnums, or allow_int=True for a float0 Jacobian",
             )
     for aval, what in [
         *((a, "an argument") for a in in_avals if forward),
@@ -227,11 +237,18 @@ def _reverse(program: Any, in_avals: Sequence[Any], out_avals: Sequence[Any]) ->
     n = sum(a.size for a in out_avals)
 
     def pull(*cts: Any) -> list[Any]:
-        return instantiated(transpose_program(program, cts), in_avals)
+        found = transpose_program(program, cts)
+        return instantiated([ct for ct, v in zip(found, program.in_vars, strict=True) if v is not None], in_avals)
 
     rows, dims = batch(pull, n, basis, [0] * len(basis), name="jacrev")
     by_input = [_split_blocks(r, out_avals, 0) for r in batch_all(n, rows, dims)]
     return [list(row) for row in zip(*by_input, strict=True)] if by_input else [[] for _ in out_avals]
+
+
+def _with_integers(row: Sequence[Any], in_avals: Sequence[Any], shape: tuple[int, ...]) -> list[Any]:
+    """The blocks of an output of this shape, with zeros for the inputs that have no derivative."""
+    blocks = iter(row)
+    return [next(blocks) if a.is_differentiable else np.zeros((*shape, *a.shape), float0) for a in in_avals]
 
 
 def hessian(

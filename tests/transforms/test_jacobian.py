@@ -115,3 +115,30 @@ def test_errors(jac):
         jac(lambda x: x * 1.0)(np.array([1, 2]))
     with pytest.raises(cv.errors.GradDtypeError, match="holomorphic=True"):
         jac(lambda z: z * z)(np.array([1j]))
+
+
+@pytest.mark.parametrize("derivative", [cv.jacfwd, cv.jacrev, cv.jacobian])
+@pytest.mark.parametrize("integer", [np.int64, np.uint8, np.bool_])
+def test_integers_have_a_jacobian_without_content_where_they_are_allowed(derivative, integer):
+    n, x = np.ones((2, 3), integer), np.array([0.5, 2.0, 3.0])
+    f = lambda n, d: {"y": np.sin(d["x"]) * n, "z": d["k"] * d["x"][0]}
+    for wrap in (lambda g: g, cv.jit):
+        of_n, of_d = wrap(derivative(f, (0, 1), allow_int=True))(n, {"x": x, "k": 3})["y"]
+        assert (of_n.shape, of_n.dtype, of_d["k"].shape, of_d["k"].dtype) == ((2, 3, 2, 3), cv.float0, (2, 3), cv.float0)
+        np.testing.assert_allclose(of_d["x"], np.stack([np.diag(np.cos(x))] * 2))
+        _, of_d = wrap(derivative(f, (0, 1), allow_int=True))(n, {"x": x, "k": 3})["z"]
+        np.testing.assert_array_equal(of_d["x"], [3.0, 0.0, 0.0])
+    assert derivative(lambda n: n * 2.0, allow_int=True)(n[0]).dtype == cv.float0
+    batch = cv.vmap(derivative(lambda n, a: n * a, (0, 1), allow_int=True))(n[0], x)
+    assert batch[0].shape == (3,)
+    np.testing.assert_array_equal(batch[1], [1.0, 1.0, 1.0])
+
+
+def test_integers_are_refused_where_they_are_not_allowed():
+    for derivative in (cv.jacfwd, cv.jacrev, cv.jacobian):
+        with pytest.raises(cv.errors.GradDtypeError, match="allow_int=True for a float0 Jacobian"):
+            derivative(lambda n: n * 2.0)(3)
+        with pytest.raises(cv.errors.ArgumentError, match="got allow_int=1"):
+            derivative(lambda n: n * 2.0, allow_int=1)
+    value, jac = cv.value_and_jacobian(lambda n, x: n * x, (0, 1), allow_int=True)(2, 3.0)
+    assert (value, jac[0].dtype, jac[1]) == (6.0, cv.float0, 2.0)
