@@ -25,7 +25,7 @@ from covector.transforms.autodiff import grad, jvp, linear_transpose, linearize,
 from covector.transforms.jacobian import hessian, hvp, jacfwd, jacobian, jacrev, value_and_jacobian
 from covector.transforms.jit import jit
 from covector.transforms.staging import closure_convert, eval_shape, make_jaxpr
-from covector.transforms.utilities import ravel_pytree, stop_gradient
+from covector.transforms.utilities import ensure_compile_time_eval, ravel_pytree, stop_gradient
 from covector.transforms.vmap import vmap
 
 if TYPE_CHECKING:
@@ -169,6 +169,7 @@ __all__ = [
     "devices",
     "disable_jit",
     "elementwise",
+    "ensure_compile_time_eval",
     "errors",
     "eval_shape",
     "flatten_util",

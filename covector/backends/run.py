@@ -38,7 +38,7 @@ class Backend(NamedTuple):
 
 
 NUMPY = Backend("numpy", numpy.compiled, numpy.compiled_step)
-_backends = {"numpy": NUMPY}
+_backends = {"numpy": NUMPY, "cpu": NUMPY}  # "cpu" is what JAX calls its own for the processor
 
 
 def register_backend(name: str, compile: Compile) -> None:
@@ -110,7 +110,7 @@ def use_backend(name: str) -> AbstractContextManager[Any]:
     """Run programs (compiled functions, loops, branches) on a backend, in this thread or task.
 
     Args:
-        name: "numpy", or the name of a backend that was declared with `register_backend`.
+        name: "numpy" (or "cpu", JAX's name), or that of a backend that was declared with `register_backend`.
 
     Raises:
         ArgumentError: there is no such backend.

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any, NamedTuple, overload
 
 from covector.backends.run import backend_named, compiled, running_on
+from covector.core import errors
 from covector.core.avals import type_of_argument, typeof
 from covector.core.context import MODES, NAMED_AXES, jit_is_disabled, named_axes, open_traces
 from covector.core.jaxpr import Jaxpr, program_axes, program_has_effects
@@ -19,15 +20,18 @@ from covector.core.memory import own_results
 from covector.core.primitive import TracerBase
 from covector.core.pytrees import flatten_call, tree_flatten, tree_structure, tree_unflatten
 from covector.core.tracebacks import hides_frames
+from covector.interpreters.evaluate import eval_jaxpr
 from covector.passes.clean import clean
 from covector.passes.overwriting import has_own_outputs
 from covector.primitives.programs.call import jit_p
-from covector.transforms.arguments import ArgNums, Names, argument_of, check_callable, check_leaves, transformed, wrap_like
+from covector.transforms.arguments import ArgNames, ArgNums, argument_of, check_callable, check_leaves, transformed, wrap_like
 from covector.transforms.caches import Traced, kept
+from covector.transforms.devices import check_device
 from covector.transforms.draws import noticing_draws
 from covector.transforms.lowering import Lowered
+from covector.transforms.options import flags
 from covector.transforms.staging import traced_alone
-from covector.transforms.static_arguments import StaticArguments
+from covector.transforms.static_arguments import NamedArguments, StaticArguments
 from covector.transforms.tracing import trace
 from covector.transforms.typing import JittedFunction, P, R
 
@@ -49,17 +53,40 @@ AMBIGUOUS = object()
 
 @overload
 def jit(
-    f: Callable[P, R], static_argnums: ArgNums = (), static_argnames: Names = (), *, backend: str | None = None
+    f: Callable[P, R],
+    static_argnums: ArgNums | None = None,
+    static_argnames: ArgNames = None,
+    *,
+    donate_argnums: ArgNums | None = None,
+    donate_argnames: ArgNames = None,
+    inline: bool = False,
+    keep_unused: bool = False,
+    device: str | None = None,
+    backend: str | None = None,
 ) -> JittedFunction[P, R]: ...
 @overload
 def jit(
-    f: None = None, static_argnums: ArgNums = (), static_argnames: Names = (), *, backend: str | None = None
+    f: None = None,
+    static_argnums: ArgNums | None = None,
+    static_argnames: ArgNames = None,
+    *,
+    donate_argnums: ArgNums | None = None,
+    donate_argnames: ArgNames = None,
+    inline: bool = False,
+    keep_unused: bool = False,
+    device: str | None = None,
+    backend: str | None = None,
 ) -> Callable[[Callable[P, R]], JittedFunction[P, R]]: ...
 def jit(
     f: Callable[..., Any] | None = None,
-    static_argnums: ArgNums = (),
-    static_argnames: Names = (),
+    static_argnums: ArgNums | None = None,
+    static_argnames: ArgNames = None,
     *,
+    donate_argnums: ArgNums | None = None,
+    donate_argnames: ArgNames = None,
+    inline: bool = False,
+    keep_unused: bool = False,
+    device: str | None = None,
     backend: str | None = None,
 ) -> Any:
     """Trace a function once, and run its cleaned program from then on.
@@ -72,6 +99,12 @@ def jit(
             traced; ``clear_cache()``, or another ``jit`` of the function, sees it anew.
         static_argnums: positions of arguments that are part of the program, of any hashable type.
         static_argnames: names of such arguments.
+        donate_argnums: positions of arguments that the caller needs no more.  Nothing is made of it: they stay as they are.
+        donate_argnames: names of such arguments.
+        inline: a call on traced values applies the operations of the program, one by one, instead of being one operation; so
+            the equations stand in the program around it.
+        keep_unused: accepted, for unused arguments are always kept: a program has all its inputs.
+        device: None or "cpu", the only device.
         backend: the name of a backend (see `register_backend`) on which the program runs, and those of its derivatives do; by
             default that of the context.  A call in another program runs as that does.
 
@@ -82,7 +115,8 @@ def jit(
 
     Raises:
         TracerBoolConversionError and its like: ``f`` needs the value of an argument that is not static.
-        ArgumentError: there is no such backend.
+        ArgumentError: there is no such backend or device; the arguments that are named do not exist, or one is both static
+            and donated; an option is neither True nor False.
 
     Example:
         >>> import numpy as np
@@ -92,12 +126,25 @@ def jit(
         >>> float(f(np.arange(3.0)))
         5.0
     """
+    given: dict[str, Any] = {
+        "static_argnums": static_argnums,
+        "static_argnames": static_argnames,
+        "donate_argnums": donate_argnums,
+        "donate_argnames": donate_argnames,
+        "inline": inline,
+        "keep_unused": keep_unused,
+        "device": device,
+        "backend": backend,
+    }
     if f is None:
-        return lambda f: jit(f, static_argnums, static_argnames, backend=backend)
+        return lambda f: jit(f, **given)
     check_callable(f, "jit")
     statics = StaticArguments(f, static_argnums, static_argnames)
-    has_statics = bool(statics.positions or statics.names)
+    has_statics = bool(statics)
     who = transformed("jit", f)
+    _check_donated(f, donate_argnums, donate_argnames, statics, who.name)
+    flags(who.name, inline=inline, keep_unused=keep_unused)
+    check_device(device, who.name)
     params = {"name": getattr(f, "__name__", "f")}
     if backend is not None:
         params["backend"] = backend_named(backend, who.name).name
@@ -139,6 +186,9 @@ def jit(
             entry = new_entry(key, args, kwargs, treedef)
         for leaf in leaves:
             if isinstance(leaf, TracerBase):
+                if inline:
+                    outs = eval_jaxpr(entry.jaxpr, *entry.hoisted, *leaves)
+                    return tree_unflatten(entry.out_tree, own_results(outs, leaves))
                 break
         else:
             if not (entry.hoisted or MODES or (entry.needs_context and open_traces())):
@@ -154,13 +204,23 @@ def jit(
         found = traced_alone(f, call, who)
         return Lowered(who.name, found.jaxpr, tree_structure(call.dynamic), found.out_tree.child(0), backend)
 
-    wrapper = wrap_like(f, jitted, jit, static_argnums=static_argnums, static_argnames=static_argnames, backend=backend)
+    wrapper = wrap_like(f, jitted, jit, **given)
     wrapper.snapshot = True
     wrapper.cache_size = lambda: len(entries())  # type: ignore[attr-defined]
     wrapper.clear_cache = cache.clear  # type: ignore[attr-defined]
     wrapper.lower = hides_frames(lower)  # type: ignore[attr-defined]
     wrapper.explain = lambda: _explain(who.name, entries())  # type: ignore[attr-defined]
     return wrapper
+
+
+def _check_donated(f: Callable[..., Any], argnums: Any, argnames: Any, statics: StaticArguments, who: str) -> None:
+    """Reject donated arguments that do not exist, or that are static."""
+    donated = NamedArguments(f, argnums, argnames, "donate")
+    both: list[Any] = sorted(donated.names & statics.names) or sorted(donated.positions & statics.positions)
+    if both:
+        what = f"{who} got {', '.join(map(repr, both))} as static and as donated."
+        why = "a static argument is part of the program, and none that could be donated to it"
+        raise errors.ArgumentError(what, why=why, fix="name it in one of the two")
 
 
 def _entry(found: Traced, backend: str | None) -> Entry:

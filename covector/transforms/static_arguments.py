@@ -1,4 +1,7 @@
-"""Static arguments: those that are part of a program rather than inputs of it (``static_argnums``, ``static_argnames``)."""
+"""Static arguments: those that are part of a program rather than inputs of it (``static_argnums``, ``static_argnames``).
+
+Donated ones (``donate_argnums``, ``donate_argnames``) are named in the same way.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from covector.core.avals import typeof
 from covector.core.keys import key_of
 from covector.core.primitive import TracerBase
 from covector.transforms import options
-from covector.transforms.arguments import ArgNums, Names, function_name
+from covector.transforms.arguments import ArgNames, ArgNums, function_name
 from covector.transforms.positional import Positional
 
 
@@ -32,12 +35,13 @@ class StaticCall(NamedTuple):
         return f(*args, **kwargs, **self.static_kwargs)
 
 
-class StaticArguments:
-    """Which arguments of a function are static: by position and by name, each implying the other through the signature."""
+class NamedArguments:
+    """Arguments of a function, by position and by name, each implying the other through the signature."""
 
-    def __init__(self, f: Callable[..., Any], argnums: ArgNums, argnames: Names):
-        self.positions = set(options.positions(argnums, "static_argnums", function_name(f)))
-        self.names = set(options.names(argnames, "static_argnames", function_name(f)))
+    def __init__(self, f: Callable[..., Any], argnums: ArgNums | None, argnames: ArgNames, kind: str):
+        argnums, argnames = () if argnums is None else argnums, () if argnames is None else argnames
+        self.positions = set(options.positions(argnums, f"{kind}_argnums", function_name(f)))
+        self.names = set(options.names(argnames, f"{kind}_argnames", function_name(f)))
         if not self.positions and not self.names:
             return
         places = Positional(f)
@@ -49,12 +53,22 @@ class StaticArguments:
                 self.names.add(positional[n])
                 self.positions = (self.positions - {n}) | {n % len(positional)}
             elif not places.variadic:
-                what = f"static_argnums names position {n}, but {places.name} has {len(positional)} parameters."
+                what = f"{kind}_argnums names position {n}, but {places.name} has {len(positional)} parameters."
                 raise errors.ArgumentError(what, fix="count the parameters from 0")
         if not self.names <= parameters.keys() and not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
-            what = f"static_argnames names {sorted(self.names - parameters.keys())}, which {places.name} does not have."
+            what = f"{kind}_argnames names {sorted(self.names - parameters.keys())}, which {places.name} does not have."
             raise errors.ArgumentError(what, fix=f"its parameters are {sorted(parameters)}")
         self.positions |= {i for i, name in enumerate(positional) if name in self.names}
+
+    def __bool__(self) -> bool:
+        return bool(self.positions or self.names)
+
+
+class StaticArguments(NamedArguments):
+    """Which arguments of a function are static."""
+
+    def __init__(self, f: Callable[..., Any], argnums: ArgNums | None, argnames: ArgNames):
+        super().__init__(f, argnums, argnames, "static")
 
     def call_of(self, args: tuple[Any, ...], kwargs: dict[str, Any], who: str) -> StaticCall:
         """Set the static arguments of a call apart."""

@@ -1,8 +1,9 @@
-"""Small tools beside the transformations: ``stop_gradient`` and ``ravel_pytree``."""
+"""Small tools beside the transformations: ``stop_gradient``, ``ravel_pytree``, ``ensure_compile_time_eval``."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, cast
 
 import numpy as np
@@ -33,6 +34,26 @@ def stop_gradient(x: T) -> T:
     """
     flatten_values([x], "stop_gradient")
     return cast(T, tree_map(lambda leaf: stop_gradient_p.bind(mapped(copy_of, leaf)), x))
+
+
+@contextmanager
+def ensure_compile_time_eval() -> Iterator[None]:
+    """Compute what has no traced operand now, which is done anyway: such operations are NumPy's, in traced functions too.
+
+    Operations on traced values are traced, within as without.  It may be used as a decorator.
+
+    Example:
+        >>> import numpy as np
+        >>> import covector as cv
+        >>> @cv.jit
+        ... def f(x):
+        ...     with ensure_compile_time_eval():
+        ...         steps = 3 if np.sum(np.ones(2)) > 1.0 else 1  # a number, not a traced value
+        ...     return x * steps
+        >>> f(2.0)
+        6.0
+    """
+    yield
 
 
 def ravel_pytree(tree: Any) -> tuple[Any, Callable[[Any], Any]]:

@@ -147,3 +147,16 @@ def test_operands_in_both_ways():
     for call in (lambda: lax.cond(True, np.sin, np.cos, 1.0, operand=2.0), lambda: lax.switch(0, [np.sin], 1.0, operand=2.0)):
         with pytest.raises(errors.ArgumentError, match="got operand= by name and 1 by position"):
             call()
+
+
+# --- ensure_compile_time_eval -------------------------------------------------------------------------------------------
+
+
+def test_what_has_no_traced_operand_is_computed_at_once():
+    @cv.ensure_compile_time_eval()
+    def f(x):
+        assert type(np.sin(2.0)) is np.float64 and type(cv.jit(np.sin)(2.0)) is np.float64
+        return x * np.sin(2.0)
+
+    assert cv.make_jaxpr(f)(1.0) == cv.make_jaxpr(lambda x: x * np.sin(2.0))(1.0)
+    assert cv.grad(f)(1.0) == np.sin(2.0)
