@@ -22,6 +22,8 @@ from covector.core import errors
 from covector.core.avals import ShapedArray, shape_of, typeof
 from covector.numpy.registry import as_array, inexact
 from covector.scipy.sparse.arrays import SparseArray, as_matrix, issparse
+from covector.scipy.sparse.operators import LinearOperator as LinearOperator
+from covector.scipy.sparse.operators import aslinearoperator as aslinearoperator
 from covector.transforms.autodiff import linear_transpose
 from covector.transforms.callbacks import pure_callback
 from covector.transforms.custom_solves import custom_linear_solve
@@ -150,15 +152,17 @@ def spsolve(A: Any, b: Any) -> Any:
 
 
 def _function(A: Any, n: int, who: str) -> Callable[[Any], Any]:
-    """The product with what a solver is given: a matrix, or a function of vectors."""
+    """The product with what a solver is given: a matrix, a linear operator, or a function of vectors."""
     if callable(A) and not hasattr(A, "shape"):
         return A  # type: ignore[no-any-return]
-    if not issparse(A):
+    if isinstance(A, (LinearOperator, _scipy.LinearOperator)):
+        A = aslinearoperator(A)
+    elif not issparse(A):
         A = as_array(A)
     if tuple(A.shape) != (n, n):
         raise errors.ArgumentError(errors.describe(f"{who} got a matrix of shape {tuple(A.shape)} for {n} equations."))
     matrix = as_matrix(A) if issparse(A) else A
-    return lambda x: matrix @ x
+    return matrix.matvec if isinstance(matrix, LinearOperator) else lambda x: matrix @ x
 
 
 def _bound(f: Callable[..., Any], consts: Any, dtype: Any) -> Callable[[Any], Any]:
@@ -169,13 +173,15 @@ def _bound(f: Callable[..., Any], consts: Any, dtype: Any) -> Callable[[Any], An
 def _iterated(name: str, A: Any, b: Any, x0: Any, M: Any, symmetric: bool, options: dict[str, Any]) -> tuple[Any, Any]:
     """The solution by an iteration of SciPy's that applies the operator to vectors, and what SciPy says of it."""
     b = inexact(b)
-    if len(shape_of(b)) != 1:
-        raise errors.ArgumentError(f"{name} got a right-hand side of type {typeof(b)}.", fix="give a vector")
+    if len(shape_of(b)) != 1 and shape_of(b)[1:] != (1,):
+        fix = "give a vector; each column of several has a solution of its own: covector.vmap, or spsolve for all at once"
+        raise errors.ArgumentError(f"{name} got a right-hand side of type {typeof(b)}.", why="it takes one vector", fix=fix)
+    b = np.reshape(b, (-1,))
     (n,) = shape_of(b)
     operator = _function(A, n, name)
     dtype = np.result_type(typeof(b).dtype, np.float64, typeof(operator(np.zeros(n, typeof(b).dtype))).dtype)
     b = np.astype(b, dtype)
-    start = np.zeros(n, dtype) if x0 is None else np.astype(as_array(x0), dtype)
+    start = np.zeros(n, dtype) if x0 is None else np.reshape(np.astype(as_array(x0), dtype), (-1,))
     before = None if M is None else _function(M, n, name)
     zero = np.zeros(n, dtype)
 
@@ -210,12 +216,12 @@ def _iterated(name: str, A: Any, b: Any, x0: Any, M: Any, symmetric: bool, optio
 ITERATION = """The x with ``A @ x = b``, by SciPy's `scipy.sparse.linalg.{name}`, for {which}.
 
     Args:
-        A: a matrix, sparse or dense, or a linear function of vectors ``f[n]``; its values may be traced.
-        b: the right-hand side ``f[n]``.
+        A: a matrix, sparse or dense, a linear operator, or a linear function of vectors ``f[n]``; its values may be traced.
+        b: the right-hand side ``f[n]``, or ``f[n,1]``.
         x0: where the iteration begins; the solution's derivatives do not depend on it.
         rtol: the residual that ends it, relative to that of zero.
         maxiter: the largest number of steps.
-        M: an approximate inverse of A: a matrix or a function.{more}
+        M: an approximate inverse of A: a matrix, a linear operator or a function.{more}
 
     Returns:
         The solution, in double precision, and SciPy's ``info``: 0 if it converged.  Derivatives are those of the equation, with
