@@ -60,6 +60,7 @@ if TYPE_CHECKING:
         device_put,
         devices,
     )
+    from covector.transforms.scopes import named_call, named_scope
 
 __version__ = "0.1.0"
 
@@ -82,6 +83,7 @@ LAZY = {
         "covector.transforms.custom_rules",
     ),
     **dict.fromkeys(["custom_linear_solve", "custom_root"], "covector.transforms.custom_solves"),
+    **dict.fromkeys(["named_call", "named_scope"], "covector.transforms.scopes"),
     **dict.fromkeys(
         ["block_until_ready", "default_backend", "device_count", "device_get", "device_put", "devices"],
         "covector.transforms.devices",
@@ -192,6 +194,8 @@ __all__ = [
     "linear_transpose",
     "linearize",
     "make_jaxpr",
+    "named_call",
+    "named_scope",
     "nn",
     "numpy",
     "one_of",

@@ -21,6 +21,7 @@ mode                 value
 ``PASS``             the pass over the body of a loop in which the types of its carries are being found
 ``RULES_IN_WORK``    the calls whose rules are being made programs, by what tells them apart
 ``FULL_TRACEBACKS``  whether tracebacks show covector's own frames
+``SCOPE``            the names of the parts of the program that are at work (``named_scope``), joined by slashes
 ==================== =========================================================================================
 
 A named axis (``vmap(axis_name=...)``) has a *provider*, an open trace that says what the collectives over it mean.  A batching
@@ -34,7 +35,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
@@ -51,6 +52,7 @@ KEPT_AXES = "kept axes"
 PASS = "pass"
 RULES_IN_WORK = "rules in work"
 FULL_TRACEBACKS = "full tracebacks"
+SCOPE = "scope"
 
 
 class Mode:
@@ -199,6 +201,11 @@ def mode(name: str, value: Any) -> Iterator[Any]:
         MODES.remove(entry)
         context = _current.get()
         _current.set(Context(context.traces, tuple(m for m in context.modes if m.open), context.axis))
+
+
+def without_scope() -> AbstractContextManager[Any]:
+    """For what is traced in one scope and used in others: it is in none."""
+    return mode(SCOPE, "") if MODES and value_of(SCOPE) else nullcontext()
 
 
 def jit_is_disabled() -> bool:

@@ -26,6 +26,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from covector.core.context import MODES, SCOPE, value_of
+
 Span = tuple[int, int, int, int]
 """A part of a file: its first line and column, its last line and the column after it."""
 
@@ -47,16 +49,17 @@ _is_library_code: dict[str, bool] = {}
 
 
 class Source:
-    """A place in the user's code; ``str`` gives ``file:line in function: text``."""
+    """A place in the user's code; ``str`` gives ``file:line in function: text``, and the scope where there is one."""
 
-    __slots__ = ("code", "offset")
+    __slots__ = ("code", "offset", "scope")
 
-    def __init__(self, code: CodeType, offset: int):
+    def __init__(self, code: CodeType, offset: int, scope: str = ""):
         self.code = code
         self.offset = offset
+        self.scope = scope
 
     def __reduce__(self) -> Any:
-        return Place, (self.code.co_filename, self.code.co_name, self.line, self.span)
+        return Place, (self.code.co_filename, self.code.co_name, self.line, self.span, self.scope)
 
     def __deepcopy__(self, memo: Any) -> Source:
         return self
@@ -78,7 +81,8 @@ class Source:
     def __str__(self) -> str:
         path, line = self.code.co_filename, self.line
         text = linecache.getline(path, line).strip()
-        return f"{os.path.basename(path)}:{line} in {self.code.co_name}" + (f": {text}" if text else "")
+        scope = self.scope and f" (in {self.scope})"
+        return f"{os.path.basename(path)}:{line} in {self.code.co_name}{scope}" + (f": {text}" if text else "")
 
 
 class _Code(NamedTuple):
@@ -93,8 +97,8 @@ class Place(Source):
 
     __slots__ = ("known_line", "known_span")
 
-    def __init__(self, filename: str, name: str, line: int, span: Span | None):
-        super().__init__(_Code(filename, name), 0)  # type: ignore[arg-type]
+    def __init__(self, filename: str, name: str, line: int, span: Span | None, scope: str = ""):
+        super().__init__(_Code(filename, name), 0, scope)  # type: ignore[arg-type]
         self.known_line, self.known_span = line, span
 
     @property
@@ -175,7 +179,7 @@ def user_source() -> Source | None:
         code = frame.f_code
         filename = code.co_filename
         if not (known(filename) or is_library(filename)):  # a call for each frame would take half of all the time here
-            return Source(code, frame.f_lasti)
+            return Source(code, frame.f_lasti, value_of(SCOPE, "") if MODES else "")
         if filename in _names_sources:
             source_of = _names_sources[filename].get(code)
             source = source_of(frame.f_locals) if source_of is not None else None
@@ -183,7 +187,7 @@ def user_source() -> Source | None:
                 return source
         frame = frame.f_back
     frame = _first_beside_covector(start)
-    return None if frame is None else Source(frame.f_code, frame.f_lasti)
+    return None if frame is None else Source(frame.f_code, frame.f_lasti, value_of(SCOPE, "") if MODES else "")
 
 
 def source_of_function(f: object) -> Source | None:

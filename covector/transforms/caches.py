@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from covector.core.avals import AbstractValue
-from covector.core.context import named_axes
+from covector.core.context import named_axes, without_scope
 from covector.core.jaxpr import Jaxpr
 from covector.core.keys import ATOMS
 from covector.core.primitive import Primitive
@@ -194,12 +194,16 @@ def traces_of(f: Callable[..., Any]) -> Traces:
 
 
 def kept(f: Callable[..., Any], key: Hashable, make: Callable[[], TracedType]) -> TracedType:
-    """What ``make()`` traces of ``f``, once for each key (how, and with which arguments) and for the named axes around."""
+    """What ``make()`` traces of ``f``, once for each key (how, and with which arguments) and for the named axes around.
+
+    It is of no scope, for it may be used in another one next time.
+    """
     traces = traces_of(f)
     key = (key, named_axes())
     entry = traces.get(key)
     if entry is None:
-        entry = make()
+        with without_scope():
+            entry = make()
         if not entry.hoisted:  # else it is of no use once these are gone
             traces.keep(f, key, entry)
     return entry
