@@ -207,6 +207,8 @@ def of_stats() -> Examples:
 
 HELPERS = {"PiecewiseCubic", "Problem", "RootResults", "solve_linear"}
 """Not for users, though no underscore says so."""
+OF_NUMBERS = {"newton_cotes"}
+"""Functions of known numbers alone."""
 
 
 def public(module: ModuleType) -> list[str]:
@@ -217,7 +219,7 @@ def public(module: ModuleType) -> list[str]:
         if not name.startswith("_") and getattr(value, "__module__", "").startswith("covector.scipy") and callable(value)
     ]
     imported = {"solve_banded", "solveh_banded", "solve_toeplitz"} if module is not linalg else set()
-    return sorted(set(names) - HELPERS - imported)
+    return sorted(set(names) - HELPERS - OF_NUMBERS - imported)
 
 
 def of_cases(module: ModuleType, cases: dict[str, tuple[Any, ...]]) -> Examples:
@@ -255,11 +257,13 @@ def of_scipy() -> Iterator[tuple[str, Examples]]:
     yield "scipy.signal", of_cases(signal, test_module("scipy/test_signal.py").CASES)
     yield "scipy.fft", of_fft()
     grow = lambda t, y, a: -a * y
-    yield "scipy.integrate", of_cases(integrate, {
+    yield "scipy.integrate", of_cases(integrate, test_module("scipy/test_integrate.py").INTEGRALS | {
         "trapezoid": (lambda s, y, x: s.trapezoid(y, x), (y, x)),
         "cumulative_trapezoid": (lambda s, y, x: s.cumulative_trapezoid(y, x), (y, x)),
         "simpson": (lambda s, y, x: s.simpson(y, x=x), (y, x)),
-        "quad": (lambda s, a, b: s.quad(lambda x: np.exp(-a * x), 0.0, b)[0], (0.7, 2.0)),
+        "cumulative_simpson": (lambda s, y, x: s.cumulative_simpson(y, x=x), (y, x)),
+        "romb": (lambda s, y: s.romb(y), (t,)),
+        "tplquad": (lambda s, a, b: s.tplquad(lambda z, y, x: a * x * y * z, 0.0, b, 0.0, 1.0, 0.0, 1.0)[0], (0.7, 2.0)),
         "odeint": (lambda s, y, a: s.odeint(lambda y, t, a: -a * y, y, t, (a,)), (y, 0.5)),
         "solve_ivp": (lambda s, y, a: s.solve_ivp(grow, (0.0, 1.0), y, t_eval=t, args=(a,)).y, (y, 0.5)),
     })  # fmt: skip

@@ -9,7 +9,17 @@ True
 """
 
 from covector.scipy.integrate.equations import odeint, solve_ivp
-from covector.scipy.integrate.quadrature import quad
-from covector.scipy.integrate.samples import cumulative_trapezoid, simpson, trapezoid
+from covector.scipy.integrate.quadrature import dblquad, fixed_quad, nquad, quad, quad_vec, tplquad
+from covector.scipy.integrate.samples import (
+    cumulative_simpson,
+    cumulative_trapezoid,
+    newton_cotes,
+    romb,
+    simpson,
+    trapezoid,
+)
 
-__all__ = ["cumulative_trapezoid", "odeint", "quad", "simpson", "solve_ivp", "trapezoid"]
+__all__ = [
+    *("cumulative_simpson", "cumulative_trapezoid", "dblquad", "fixed_quad", "newton_cotes", "nquad", "odeint"),
+    *("quad", "quad_vec", "romb", "simpson", "solve_ivp", "tplquad", "trapezoid"),
+]

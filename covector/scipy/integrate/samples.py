@@ -1,26 +1,47 @@
-"""Integrals of samples: the trapezoidal rule, Simpson's."""
+"""Integrals of samples: the rules of the trapezoid, of Simpson and of Romberg.
+
+Dtypes are SciPy's: single precision stays where SciPy keeps it.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
+import scipy.integrate as _scipy
 
-from covector.core.avals import shape_of
-from covector.numpy.registry import as_array
+from covector.core import errors
+from covector.core.avals import shape_of, typeof
+from covector.core.primitive import TracerBase
+from covector.numpy.registry import array_and_axis, as_array, floating
 
 
 def _samples(y: Any, x: Any, dx: Any, axis: int, who: str) -> tuple[Any, Any]:
     """The samples along the first axis, and the distances between them, which broadcast."""
-    y = np.moveaxis(as_array(y), axis, 0)
-    n, rest = shape_of(y)[0], [1] * (len(shape_of(y)) - 1)
+    y, axis = array_and_axis(y, axis, who)
+    shape = shape_of(y)
+    n, rest = shape[axis], [1] * (len(shape) - 1)
+    if n == 0:
+        raise errors.ArgumentError(f"{who} got no samples: y is {typeof(y)}.", fix="give one at least along the axis")
     if x is None:
-        return y, np.full((n - 1, *rest), 1.0) * dx
+        if not shape_of(dx):
+            return np.moveaxis(y, axis, 0), dx
+        steps = (*shape[:axis], n - 1, *shape[axis + 1 :])
+        return np.moveaxis(y, axis, 0), np.moveaxis(np.broadcast_to(as_array(dx), steps), axis, 0)
     x = as_array(x)
+    if len(shape_of(x)) not in (1, len(shape)):
+        raise errors.ArgumentError(f"{who} got y of {typeof(y)} and x of {typeof(x)}.", fix="give x as a vector, or like y")
     x = np.reshape(x, (-1, *rest)) if len(shape_of(x)) == 1 else np.moveaxis(x, axis, 0)
     if shape_of(x)[0] != n:
-        raise ValueError(f"{who} got {n} samples along the axis and {shape_of(x)[0]} places")
-    return y, np.diff(x, axis=0)
+        what = f"{who} got {n} samples along the axis and {shape_of(x)[0]} places."
+        raise errors.ArgumentError(what, fix="give a place for each")
+    return np.moveaxis(y, axis, 0), np.diff(x, axis=0)
+
+
+def _precision(y: Any) -> Any:
+    """The dtype of an integral of samples."""
+    dtype = typeof(y).dtype
+    return dtype if dtype.kind in "fc" else np.dtype(np.float64)
 
 
 def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
@@ -32,12 +53,18 @@ def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
         dx: the distance between them.
         axis: along which axis.
 
+    Returns:
+        The integral, without that axis, in the precision of y.
+
+    Raises:
+        ArgumentError: there are no samples, or not as many as places.
+
     Example:
         >>> float(trapezoid(np.array([0.0, 1.0, 4.0])))
         3.0
     """
     y, d = _samples(y, x, dx, axis, "trapezoid")
-    return np.sum(d * (y[1:] + y[:-1]), axis=0) / 2
+    return np.astype(np.sum(d * (y[1:] + y[:-1]) / 2, axis=0), _precision(y))
 
 
 def cumulative_trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1, initial: Any = None) -> Any:
@@ -52,11 +79,14 @@ def cumulative_trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1, i
         array([0. , 0.5, 3. ])
     """
     if initial not in (None, 0):
-        raise ValueError("`initial` must be 0 or `None`.")
+        raise errors.ArgumentError(f"cumulative_trapezoid got initial={initial!r}.", fix="it must be 0 or None")
     y, d = _samples(y, x, dx, axis, "cumulative_trapezoid")
     sums = np.cumsum(d * (y[1:] + y[:-1]) / 2, axis=0)
-    sums = sums if initial is None else np.concatenate([np.zeros((1, *shape_of(sums)[1:])), sums])
-    return np.moveaxis(sums, 0, axis)
+    return np.moveaxis(sums if initial is None else _with_zero(sums), 0, axis)
+
+
+def _with_zero(sums: Any) -> Any:
+    return np.concatenate([np.zeros((1, *shape_of(sums)[1:]), typeof(sums).dtype), sums])
 
 
 def _ratio(a: Any, b: Any) -> Any:
@@ -81,7 +111,15 @@ def simpson(y: Any, x: Any = None, *, dx: Any = 1.0, axis: int = -1) -> Any:
     y, d = _samples(y, x, dx, axis, "simpson")
     n = shape_of(y)[0]
     if n <= 2:
-        return np.sum(d * (y[1:] + y[:-1]), axis=0) / 2
+        total = np.sum(d * (y[1:] + y[:-1]), axis=0) * 0.5
+        return total if n == 2 else np.astype(total, _precision(y) if x is None else np.result_type(typeof(total).dtype, float))
+    if x is None:
+        return np.astype(_simpson(y, np.full((n - 1, *[1] * (len(shape_of(y)) - 1)), 1.0) * d), _precision(y))
+    return _simpson(y, np.astype(d, np.float64))
+
+
+def _simpson(y: Any, d: Any) -> Any:
+    n = shape_of(y)[0]
     odd = n - (n % 2 == 0)
     h, k = d[0 : odd - 1 : 2], d[1 : odd - 1 : 2]
     outer = y[0 : odd - 2 : 2] * (2 - _ratio(k, h)) + y[2:odd:2] * (2 - _ratio(h, k))
@@ -91,3 +129,107 @@ def simpson(y: Any, x: Any = None, *, dx: Any = 1.0, axis: int = -1) -> Any:
     h, k = d[-2], d[-1]
     last = y[-1] * _ratio(2 * k**2 + 3 * h * k, 6 * (h + k)) + y[-2] * _ratio(k**2 + 3 * h * k, 6 * h)
     return total + last - y[-3] * _ratio(k**3, 6 * h * (h + k))
+
+
+def cumulative_simpson(y: Any, *, x: Any = None, dx: Any = 1.0, axis: int = -1, initial: Any = None) -> Any:
+    """The integrals up to each sample but the first, by Simpson's rule.
+
+    Each interval is integrated with the parabola through its ends and a neighbour, as SciPy does (Cartwright, see `simpson`).
+
+    Args:
+        y, x, dx, axis: as for `trapezoid`; x must rise, and what is unknown and does not gives NaN.
+        initial: the integral up to the first sample, which is put in front and added to the others.
+
+    Raises:
+        ArgumentError: x does not rise, or has another shape than y.
+
+    Example:
+        >>> np.round(cumulative_simpson(np.array([0.0, 1.0, 4.0, 9.0]), initial=0), 12)
+        array([0.        , 0.33333333, 2.66666667, 9.        ])
+    """
+    y, d = _samples(y, x, dx, axis, "cumulative_simpson")
+    y = np.astype(y, _precision(y))
+    n = shape_of(y)[0]
+    parts = d * (y[1:] + y[:-1]) / 2 if n < 3 else _parabolas(y, d)
+    sums = np.cumsum(parts, axis=0)
+    if x is not None:
+        rises = np.all(d > 0)
+        known = rises.concrete() if isinstance(rises, TracerBase) else rises  # type: ignore[attr-defined]
+        if known is not None and not known:
+            raise errors.ArgumentError("cumulative_simpson got places x that do not keep rising.", fix="sort them")
+        sums = sums if known is not None else np.where(rises, sums, np.asarray(np.nan, typeof(sums).dtype))
+    if initial is not None:
+        first = as_array(initial)
+        first = np.moveaxis(first, axis, 0) if shape_of(first) else first
+        first = np.astype(first, np.result_type(_precision(first), typeof(sums).dtype))
+        first = np.broadcast_to(first, (1, *shape_of(sums)[1:]))
+        sums = np.concatenate([first, sums + first])
+    return np.moveaxis(sums, 0, axis)
+
+
+def _parabolas(y: Any, d: Any) -> Any:
+    """The integral over each interval: over every other one with the sample after it, over the others with that before."""
+    n = shape_of(y)[0]
+    d = np.broadcast_to(floating(d), (n - 1, *[1] * (len(shape_of(y)) - 1)) if not shape_of(d) else shape_of(d))
+    ahead, behind = _first_of_two(y, d), _first_of_two(y[::-1], d[::-1])[::-1]
+    pairs = np.reshape(np.stack([ahead[::2], behind[::2]], axis=1), (-1, *shape_of(y)[1:]))
+    return pairs if n % 2 else np.concatenate([pairs, behind[-1:]])
+
+
+def _first_of_two(y: Any, d: Any) -> Any:
+    """The integrals over the first of each two neighbouring intervals, of the parabola through their three ends."""
+    h, k = d[:-1], d[1:]
+    both = h + k
+    a, c = h / both, h**2 / (both * k)
+    return h / 6 * ((3 - a) * y[:-2] + (3 + c + a) * y[1:-1] - c * y[2:])
+
+
+def romb(y: Any, dx: Any = 1.0, axis: int = -1, show: bool = False) -> Any:
+    """The integral of ``2**k + 1`` samples at equal distances, by Romberg's rule (Richardson's extrapolation of trapezoids).
+
+    Args:
+        y, dx, axis: as for `trapezoid`.
+        show: print the table, where the values are known.
+
+    Raises:
+        ArgumentError: another number of samples, or a traced value with ``show``.
+
+    Example:
+        >>> float(romb(np.array([0.0, 1.0, 4.0])))
+        2.6666666666666665
+    """
+    if show:
+        if any(isinstance(v, TracerBase) for v in (y, dx)):
+            raise errors.ArgumentError("romb got show=True and a traced value.", fix="print a table of plain values")
+        return _scipy.romb(y, dx=dx, axis=axis, show=show)
+    y, d = _samples(y, None, dx, axis, "romb")
+    n = shape_of(y)[0] - 1
+    if n < 1 or n & (n - 1):
+        raise errors.ArgumentError(f"romb got {n + 1} samples.", fix="give one more than a power of two")
+    h = n * np.astype(as_array(d), np.float64)
+    row = [(y[0] + y[-1]) / 2.0 * h]
+    while n > 1:
+        finer = [0.5 * (row[0] + h * np.sum(y[n // 2 :: n], axis=0))]
+        for j, coarse in enumerate(row):
+            finer.append(finer[j] + (finer[j] - coarse) / (4 ** (j + 1) - 1))
+        row, n, h = finer, n // 2, h / 2
+    return row[-1]
+
+
+def newton_cotes(rn: Any, equal: int = 0) -> Any:
+    """Weights and error coefficient of a Newton–Cotes rule, SciPy's; the positions of the samples are known numbers.
+
+    Args:
+        rn: the order with equal distances, or positions from 0 to it.
+        equal: whether the distances are equal.
+
+    Raises:
+        ArgumentError: positions that are traced.
+
+    Example:
+        >>> newton_cotes(2)[0] * 3
+        array([1., 4., 1.])
+    """
+    if any(isinstance(v, TracerBase) for v in (rn if isinstance(rn, (list, tuple)) else [rn])):
+        raise errors.ArgumentError("newton_cotes got traced positions.", fix="pass plain numbers")
+    return _scipy.newton_cotes(rn, equal)
