@@ -93,6 +93,6 @@ class StagedPullback:
 def _staged(vjp: Callable[..., Any], out: Any, n_args: int, name: str) -> Partial:
     """The pullback as a tree with the traced values that it closes over as leaves."""
     leaves, treedef = flatten_result(out, name)
-    avals = [typeof(x).tangent() for x in leaves]
+    avals = [typeof(x).tangent().strengthened() for x in leaves]
     traced = trace(vjp, treedef, avals, transformed("the vjp of", vjp)._replace(name=f"the vjp of {name}"))
     return Partial(StagedPullback(traced.jaxpr, traced.out_tree, n_args), *traced.hoisted)

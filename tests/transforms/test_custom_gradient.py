@@ -52,6 +52,12 @@ def test_dtypes(dtype):
     np.testing.assert_allclose(ct, x)
 
 
+def test_a_python_number_has_a_cotangent_of_its_dtype_whatever_the_rule_multiplies_with():
+    f = cv.custom_gradient(lambda x: (x * x, lambda ct: ct * np.float32(2) * x))
+    for g in (cv.grad(f), cv.jit(cv.grad(f)), cv.grad(cv.checkpoint(f)), lambda x: cv.vjp(f, x)[1](1.0)[0]):
+        assert (g(2.0), g(2.0).dtype) == (4.0, np.float64)
+
+
 def test_batched_staged_and_in_a_loop():
     xs = np.array([0.5, 1.0, 3.0])
     slope = cv.grad(halfway)
