@@ -8,6 +8,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from covector import numpy as numpy
+from covector import tree as tree
 from covector.core import errors as errors
 from covector.core.avals import ShapedArray, Zero, float0, instantiate, typeof
 from covector.core.avals import ShapedArray as ShapeDtypeStruct
@@ -20,7 +21,6 @@ from covector.core.text.parser import parse
 from covector.core.tracer import Tracer, register_adopter
 from covector.numpy.at import at
 from covector.primitives.constructors import bilinear, elementwise, linear, reduction
-from covector.transforms import tree as tree
 from covector.transforms.autodiff import grad, jvp, linear_transpose, linearize, value_and_grad, vjp
 from covector.transforms.jacobian import hessian, hvp, jacfwd, jacobian, jacrev, value_and_jacobian
 from covector.transforms.jit import jit

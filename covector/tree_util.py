@@ -135,13 +135,18 @@ class _Path(tuple):  # type: ignore[type-arg]
     """A path that is a leaf itself."""
 
 
-def tree_reduce(function: Callable[[Any, Any], Any], tree: Any, *initializer: Any, is_leaf: Any = None) -> Any:
-    """Combine all leaves, in their order.
+_NONE: Any = object()
 
-    >>> tree_reduce(lambda x, y: x + y, {"a": 1, "b": (2, 3)})
-    6
+
+def tree_reduce(
+    function: Callable[[Any, Any], Any], tree: Any, initializer: Any = _NONE, is_leaf: Callable[[Any], bool] | None = None
+) -> Any:
+    """Combine all leaves, in their order, after the ``initializer`` where it is given.
+
+    >>> tree_reduce(lambda x, y: x + y, {"a": 1, "b": (2, 3)}, initializer=10)
+    16
     """
-    return functools.reduce(function, tree_leaves(tree, is_leaf), *initializer)
+    return functools.reduce(function, tree_leaves(tree, is_leaf), *([] if initializer is _NONE else [initializer]))
 
 
 def tree_all(tree: Any, *, is_leaf: Callable[[Any], bool] | None = None) -> bool:
@@ -154,19 +159,20 @@ def tree_all(tree: Any, *, is_leaf: Callable[[Any], bool] | None = None) -> bool
 
 
 def tree_transpose(outer_treedef: Any, inner_treedef: Any, pytree_to_transpose: Any) -> Any:
-    """Turn a tree of trees inside out.
+    """Turn a tree of trees inside out; the inner structure may be None, which stands for that of the first tree within.
 
     >>> tree_transpose(tree_structure([0, 0]), tree_structure({"a": 0}), [{"a": 1}, {"a": 2}])
     {'a': [1, 2]}
+    >>> tree_transpose(tree_structure([0, 0]), None, [(1, 2), (3, 4)])
+    ([1, 3], [2, 4])
     """
+    if inner_treedef is None:
+        inner_treedef = tree_structure(outer_treedef.flatten_up_to(pytree_to_transpose)[0])
     leaves, treedef = tree_flatten(pytree_to_transpose)
     if treedef != outer_treedef.compose(inner_treedef):
         raise TypeError(f"tree_transpose() got a tree of structure {treedef}, not of {outer_treedef} of {inner_treedef}")
     n = inner_treedef.num_leaves
     return tree_unflatten(inner_treedef, [tree_unflatten(outer_treedef, leaves[i::n]) for i in range(n)])
-
-
-_NONE = object()
 
 
 def tree_reduce_associative(

@@ -111,3 +111,35 @@ def test_broadcast_of_a_prefix():
     assert tu.tree_broadcast({"a": [0, 7], "b": 5}, full) == {"a": [0, (7, 7)], "b": 5}
     with pytest.raises(ValueError, match="tree_broadcast"):
         tu.tree_broadcast({"a": 0}, full)
+
+
+def test_every_name_of_tree_is_there_and_that_of_tree_util():
+    for name in set(cv.tree.__all__) - {"Partial", "paths", "register", "static"}:
+        assert getattr(cv.tree, name) is getattr(tu, f"tree_{name}")
+    assert set(cv.tree.__all__) <= set(dir(cv.tree))
+    assert not doctest.testmod(cv.tree, optionflags=doctest.NORMALIZE_WHITESPACE).failed
+    with pytest.raises(AttributeError, match="has no attribute 'maps'"):
+        cv.tree.maps
+
+
+def test_reduce_with_an_initializer():
+    tree = {"a": 1, "b": [2, (3,)]}
+    assert tu.tree_reduce(operator.sub, tree) == -4
+    assert tu.tree_reduce(operator.sub, tree, 10) == tu.tree_reduce(operator.sub, tree, initializer=10) == 4
+    assert tu.tree_reduce(operator.add, [], None) is None
+    assert tu.tree_reduce(lambda n, x: n + len(x), tree["b"][1:], 0, lambda x: isinstance(x, tuple)) == 1
+    with pytest.raises(TypeError):
+        tu.tree_reduce(operator.add, [])
+
+
+def test_transposing_finds_the_inner_structure():
+    trees = {"x": {"a": 1, "b": (2,)}, "y": {"a": 3, "b": (4,)}}
+    found = tu.tree_transpose(tu.tree_structure({"x": 0, "y": 0}), None, trees)
+    assert found == {"a": {"x": 1, "y": 3}, "b": ({"x": 2, "y": 4},)}
+    with pytest.raises(TypeError, match="got a tree of structure"):
+        tu.tree_transpose(tu.tree_structure([0, 0]), None, [(1, 2), (3,)])
+
+
+def test_static_fields():
+    field = cv.tree.static(default=3, metadata={"unit": "m"})
+    assert field.default == 3 and dict(field.metadata) == {"unit": "m", "static": True}
