@@ -16,7 +16,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -166,6 +166,22 @@ class ShapedArray(AbstractValue):
         return f"{weak}{dtype_name(self.dtype)}[{','.join(map(str, self.shape))}]"
 
 
+    # To NumPy it is what says of what shape and dtype a new array is to be; it has no elements to compute with.
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if ufunc in (np.equal, np.not_equal):
+            return ufunc is np.not_equal
+        raise _no_values(f"numpy.{ufunc.__name__} got {self}")
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        if func not in LOOKS_AT_TYPES:
+            raise _no_values(f"numpy.{getattr(func, '__name__', func)} got {self}")
+        like = [np.broadcast_to(np.zeros((), x.dtype), x.shape) if isinstance(x, ShapedArray) else x for x in args]
+        return func(*like, **kwargs)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NoReturn:
+        raise _no_values(f"an array is to be made of {self}")
+
     def update(self, **changes: Any) -> ShapedArray:
         """The same with another ``shape``, ``dtype`` or ``weak_type``.
 
@@ -173,6 +189,18 @@ class ShapedArray(AbstractValue):
         f32[4]
         """
         return ShapedArray(**{"shape": self.shape, "dtype": self.dtype, "weak_type": self.weak_type, **changes})
+
+
+LOOKS_AT_TYPES = frozenset({
+    np.zeros_like, np.ones_like, np.empty_like, np.full_like, np.shape, np.ndim, np.size, np.result_type, np.iscomplexobj,
+    np.isrealobj,
+})  # fmt: skip
+"""NumPy's functions that need no more of an array than its shape and dtype."""
+
+
+def _no_values(what: str) -> errors.ArrayTypeError:
+    why = "it says what shape and dtype an array has, and has no elements"
+    return errors.ArrayTypeError(f"{what}.", why=why, fix="pass an array; eval_shape(f, x) tells the shape and dtype of f(x)")
 
 
 def _checked_shape(shape: Any) -> Shape:

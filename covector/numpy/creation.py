@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from covector.core import errors
-from covector.core.avals import WEAK_TYPES, broadcast_shapes, dtype_of, is_weak, shape_of, typeof
+from covector.core.avals import WEAK_TYPES, ShapedArray, broadcast_shapes, dtype_of, is_weak, shape_of, typeof
 from covector.core.primitive import TracerBase
 from covector.core.tracer import unsupported
 from covector.numpy.registry import as_array, canonical_axis, contains_tracer, implements
@@ -110,7 +110,9 @@ def _like(a: Any, dtype: Any, shape: Any) -> tuple[tuple[int, ...], Any]:
         shape = np.shape(a)
     elif not isinstance(shape, (tuple, list)):
         shape = (operator.index(shape),)
-    return tuple(shape), np.dtype(dtype) if dtype is not None else dtype_of(a)
+    if dtype is None:
+        dtype = a.dtype if isinstance(a, ShapedArray) else dtype_of(a)
+    return tuple(shape), np.dtype(dtype)
 
 
 def _implement_like(function: Callable[..., Any], make: Callable[..., Any]) -> None:

@@ -282,6 +282,8 @@ def flatten_result(result: Any, who: str) -> tuple[list[Any], Any]:
 
 def _fix_of_leaf(leaf: Any) -> str:
     """What to do with an object that is no value."""
+    if isinstance(leaf, AbstractValue):
+        return "pass an array; eval_shape, make_jaxpr and jit(f).lower are for shapes and dtypes alone"
     if dataclasses.is_dataclass(leaf) and not isinstance(leaf, type):
         return (
             f"make the class a tree: covector.tree.register({type(leaf).__name__}, flatten, unflatten), where flatten gives its"

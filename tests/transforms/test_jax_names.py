@@ -48,6 +48,40 @@ def test_what_a_struct_says():
         assert cv.ShapeDtypeStruct((), dtype) == cv.typeof(np.zeros((), dtype))
 
 
+def test_a_struct_says_to_numpy_of_what_shape_an_array_is_to_be():
+    struct = cv.ShapeDtypeStruct((2, 3), "float32")
+    for like, value in ((np.zeros_like, 0), (np.ones_like, 1), (lambda s, **k: np.full_like(s, 5, **k), 5)):
+        found = like(struct)
+        assert (found.shape, found.dtype, found.flags.writeable) == ((2, 3), np.float32, True)
+        np.testing.assert_array_equal(found, np.full((2, 3), value, np.float32))
+        assert like(struct, dtype=int).dtype == np.int64
+    assert np.empty_like(struct).shape == (2, 3) and cv.numpy.zeros_like(struct).dtype == np.float32
+    assert (np.shape(struct), np.ndim(struct), np.size(struct), np.result_type(struct, float)) == ((2, 3), 2, 6, np.float64)
+    assert struct != np.ones(2) and np.ones(2) != struct and (np.ones(2) == struct) is False
+    filled = cv.jit(lambda x: cv.numpy.full_like(struct, x))(2.0)
+    assert filled.dtype == np.float32
+    np.testing.assert_array_equal(filled, np.full((2, 3), 2, np.float32))
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "text"),
+    [
+        (lambda s: np.sum(s), errors.ArrayTypeError, r"numpy.sum got f64\[2\]"),
+        (lambda s: np.asarray(s), errors.ArrayTypeError, r"an array is to be made of f64\[2\]"),
+        (lambda s: np.array([s, s]), errors.ArrayTypeError, r"an array is to be made of f64\[2\]"),
+        (lambda s: np.stack([s, s]), errors.ArrayTypeError, r"numpy.stack got f64\[2\]"),
+        (lambda s: np.sin(s), errors.ArrayTypeError, r"numpy.sin got f64\[2\]"),
+        (lambda s: np.ones(2) + s, errors.ArrayTypeError, r"numpy.add got f64\[2\]"),
+        (lambda s: cv.jit(lambda x: x + s)(1.0), TypeError, "unsupported operand"),
+        (lambda s: cv.vjp(np.sin, s), errors.ArgumentError, "eval_shape, make_jaxpr and jit"),
+        (lambda s: cv.jit(np.sin)(s), errors.ArgumentError, "eval_shape, make_jaxpr and jit"),
+    ],
+)
+def test_a_struct_has_no_elements(call, error, text):
+    with pytest.raises(error, match=text):
+        call(cv.ShapeDtypeStruct((2,), float))
+
+
 @pytest.mark.parametrize("shape", [2, (2.5,), (-1,), None, "ab", ((1, 2),), np.ones(2)])
 def test_no_shape(shape):
     with pytest.raises(errors.ArgumentError, match=re.escape(f"{shape!r} of type {type(shape).__name__} is given for a shape")):
