@@ -210,6 +210,8 @@ HELPERS = {"PiecewiseCubic", "Problem", "RootResults", "solve_linear"}
 OF_NUMBERS = {"newton_cotes"}
 """Functions of known numbers alone."""
 
+ERRORS = {"LinAlgError", "LinAlgWarning"}
+
 
 def public(module: ModuleType) -> list[str]:
     """The functions and classes of a module of covector.scipy."""
@@ -219,7 +221,11 @@ def public(module: ModuleType) -> list[str]:
         if not name.startswith("_") and getattr(value, "__module__", "").startswith("covector.scipy") and callable(value)
     ]
     imported = {"solve_banded", "solveh_banded", "solve_toeplitz"} if module is not linalg else set()
-    return sorted(set(names) - HELPERS - OF_NUMBERS - imported)
+    return sorted(set(names) - HELPERS - OF_NUMBERS - ERRORS - imported)
+
+
+OF_SIZES = ("dft", "hadamard", "helmert", "hilbert", "invhilbert", "invpascal", "pascal")
+"""Matrices that nothing but a size is given for."""
 
 
 def of_cases(module: ModuleType, cases: dict[str, tuple[Any, ...]]) -> Examples:
@@ -252,6 +258,10 @@ def of_scipy() -> Iterator[tuple[str, Examples]]:
         "solve_lyapunov": (lambda s, a, q: s.solve_lyapunov(a, q), (tests.WELL, tests.B)),
         "null_space": (lambda s, a: s.null_space(a), (tests.M.T,)),
         "kron": (lambda s, a, b: s.kron(a, b), (tests.M, tests.M)),
+        "svdvals": (lambda s, a: s.svdvals(a), (tests.M,)),
+        "bandwidth": (lambda s, a: s.bandwidth(a), (tests.M,)),
+        **{n: (lambda s, a, n=n: getattr(s, n)(a), (tests.A,)) for n in ("issymmetric", "ishermitian")},
+        **{n: (lambda s, n=n: getattr(s, n)(4), ()) for n in OF_SIZES},
     }
     yield "scipy.linalg", of_cases(linalg, more | tests.CASES)
     yield "scipy.signal", of_cases(signal, test_module("scipy/test_signal.py").CASES)

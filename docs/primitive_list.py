@@ -177,7 +177,11 @@ tridiagonal(a; lower): a tridiagonal matrix and reflections, as LAPACK packs the
 pivoted_columns(a): the order of columns in a QR decomposition with pivots
 row_exchanges(order; count): the exchanges of rows, one after the other, that give an order
 exchanged_rows(pivots; rows): the order that exchanges give
-analytic(a, d1, ...; of): the exponential, logarithm or square root of a matrix, or its derivative in directions [one direction]
+hessenberg_form(a): `scipy.linalg.hessenberg`, with the factor q
+ldl(a; lower, hermitian): `scipy.linalg.ldl`
+null_basis(a; rank, rcond): orthonormal columns that a maps to zero
+range_basis(a; rank, rcond): orthonormal columns of what a maps to
+analytic(a, d1, ...; of, exponent): a function of a matrix of `scipy.linalg`, or its derivative in directions [one direction]
 sylvester(a, b, q): the x with `a @ x + x @ b = q`
 
 ## Fourier transforms

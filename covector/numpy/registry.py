@@ -135,6 +135,11 @@ def canonical_axes(axis: Any, ndim: int, function: str = "the function") -> tupl
 DEPENDS_ON_VALUES = "compute it outside the transformed function, or make the argument static under jit"
 
 
+def _public_name(function: Callable[..., Any]) -> str:
+    package, _, module = str(getattr(function, "__module__", "")).partition(".scipy.")
+    return f"scipy.{module.split('.')[0]}.{function.__name__}" if package == "covector" else f"numpy.{function.__name__}"
+
+
 def known_array(x: Any, function: Callable[..., Any], fix: str = DEPENDS_ON_VALUES) -> Any:
     """The array behind a value, for a function whose result's shape or dtype depends on values; raises where it is unknown."""
     x = as_array(x)
@@ -142,7 +147,7 @@ def known_array(x: Any, function: Callable[..., Any], fix: str = DEPENDS_ON_VALU
         value = x.concrete()  # type: ignore[attr-defined]
         if value is None:
             raise errors.TracerArrayConversionError(
-                f"numpy.{function.__name__} was called on a traced value of type {typeof(x)}.",
+                f"{_public_name(function)} was called on a traced value of type {typeof(x)}.",
                 why=f"what it returns depends on the value, and {x.unknown_because()}",  # type: ignore[attr-defined]
                 fix=fix,
             )

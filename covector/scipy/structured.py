@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import scipy.linalg
 
+from covector.core import errors
 from covector.core.avals import ShapedArray, shape_of, typeof
 from covector.numpy.registry import inexact
 from covector.primitives.math.cumulative import shift_p
@@ -38,7 +39,14 @@ def _moved(x: Any, by: int) -> Any:
     return shift_p.bind(x, axis=0, by=-by) if by else x
 
 
-def solve_banded(l_and_u: tuple[int, int], ab: Any, b: Any, **ignored: Any) -> Any:
+def solve_banded(
+    l_and_u: tuple[int, int],
+    ab: Any,
+    b: Any,
+    overwrite_ab: bool = False,
+    overwrite_b: bool = False,
+    check_finite: bool = True,
+) -> Any:
     """The x with ``a @ x = b`` for a banded matrix.
 
     Args:
@@ -64,7 +72,22 @@ def solve_banded(l_and_u: tuple[int, int], ab: Any, b: Any, **ignored: Any) -> A
     return _solved(matvec, b, (solver, of_transpose), [ab], [np.stack(bands)])
 
 
-def solveh_banded(ab: Any, b: Any, lower: bool = False, **ignored: Any) -> Any:
+def conjugate_bands(ab: Any, lower: bool) -> Any:
+    """The diagonals of the conjugate transpose of a triangular matrix, as those of the other triangle."""
+    u = shape_of(ab)[0] - 1
+    if lower:
+        return np.stack([_moved(np.conj(ab[d]), -d) for d in range(u, -1, -1)])
+    return np.stack([_moved(np.conj(ab[u - d]), d) for d in range(u + 1)])
+
+
+def solveh_banded(
+    ab: Any,
+    b: Any,
+    overwrite_ab: bool = False,
+    overwrite_b: bool = False,
+    lower: bool = False,
+    check_finite: bool = True,
+) -> Any:
     """The x with ``a @ x = b`` for a positive definite banded matrix, of which one half is given.
 
     Args:
@@ -78,16 +101,12 @@ def solveh_banded(ab: Any, b: Any, lower: bool = False, **ignored: Any) -> Any:
     """
     ab, b = inexact(ab), inexact(b)
     u = shape_of(ab)[0] - 1
-    if lower:
-        above = [_moved(np.conj(ab[d]), -d) for d in range(u, 0, -1)]
-        whole = np.stack([*above, *(ab[d] for d in range(u + 1))])
-    else:
-        below = [_moved(np.conj(ab[u - d]), d) for d in range(1, u + 1)]
-        whole = np.stack([*(ab[d] for d in range(u + 1)), *below])
+    other = conjugate_bands(ab, lower)
+    whole = np.concatenate([other[:-1], ab] if lower else [ab, other[1:]])
     return solve_banded((u, u), whole, b)
 
 
-def solve_toeplitz(c_or_cr: Any, b: Any, **ignored: Any) -> Any:
+def solve_toeplitz(c_or_cr: Any, b: Any, check_finite: bool = True) -> Any:
     """The x with ``toeplitz(c, r) @ x = b``, by Levinson's recursion.
 
     Args:
@@ -110,3 +129,77 @@ def solve_toeplitz(c_or_cr: Any, b: Any, **ignored: Any) -> Any:
 
     row = np.concatenate([c[:1], r[1:]])
     return _solved(lambda x: values[places] @ x, b, (solver, solver), [c, r], [row, c])
+
+
+def matmul_toeplitz(c_or_cr: Any, x: Any, check_finite: bool = False, workers: int | None = None) -> Any:
+    """``toeplitz(c, r) @ x`` by Fourier transforms.
+
+    Args:
+        c_or_cr: the first column ``f[m]``, or a pair of it and the first row ``f[n]``.
+        x: ``f[n]`` or ``f[n,k]``.
+
+    Example:
+        >>> np.round(matmul_toeplitz(np.array([2.0, 1.0]), np.array([1.0, 1.0])), 12)
+        array([3., 3.])
+    """
+    c, r = c_or_cr if isinstance(c_or_cr, tuple) else (c_or_cr, None)
+    c, x = np.ravel(inexact(c)), inexact(x)
+    r = np.conj(c) if r is None else np.ravel(inexact(r))
+    m, n = shape_of(c)[0], shape_of(r)[0]
+    if len(shape_of(x)) not in (1, 2) or shape_of(x)[0] != n:
+        raise ValueError(f"matmul_toeplitz got a matrix of {n} columns, and {typeof(x)}")
+    around = np.concatenate([c, np.flip(r[1:])])
+    size, dtype = m + n - 1, np.result_type(typeof(around).dtype, typeof(x).dtype)
+    around = np.reshape(around, (-1, *[1] * (len(shape_of(x)) - 1)))
+    out: Any
+    if dtype.kind == "c":
+        out = np.fft.ifft(np.fft.fft(around, axis=0) * np.fft.fft(x, size, axis=0), axis=0)
+    else:
+        out = np.fft.irfft(np.fft.rfft(around, axis=0) * np.fft.rfft(x, size, axis=0), size, axis=0)
+    return np.astype(out[:m], dtype)
+
+
+def solve_circulant(
+    c: Any, b: Any, singular: str = "raise", tol: float | None = None, caxis: int = -1, baxis: int = 0, outaxis: int = 0
+) -> Any:
+    """The x with ``circulant(c) @ x = b``, by Fourier transforms.
+
+    Args:
+        c: first columns ``f[..., n]``.
+        b: right-hand sides ``f[n, ...]``; leading axes of c, and the other ones of b, broadcast.
+        singular: "raise", or "lstsq" for the x of least norm that solves it best.
+        tol: up to which modulus a transformed number of c counts as zero; by default the largest times ``n * eps``.
+        caxis, baxis, outaxis: which axes of c, of b and of the result are those of the vectors.
+
+    Raises:
+        LinAlgError: the matrix is singular (where values are unknown, the result is NaN then).
+
+    Example:
+        >>> np.round(solve_circulant(np.array([2.0, 1.0]), np.array([3.0, 3.0])), 12)
+        array([1., 1.])
+    """
+    if singular not in ("raise", "lstsq"):
+        raise ValueError(f"solve_circulant got singular={singular!r}: give 'raise' or 'lstsq'")
+    c, b = np.moveaxis(np.atleast_1d(inexact(c)), caxis, -1), np.moveaxis(np.atleast_1d(inexact(b)), baxis, -1)
+    n = shape_of(c)[-1]
+    if shape_of(b)[-1] != n:
+        raise ValueError(f"solve_circulant got vectors of length {n} in c and {shape_of(b)[-1]} in b")
+    transformed = np.fft.fft(c)
+    size = np.abs(stop_gradient(transformed))
+    limit = np.max(size, axis=-1, keepdims=True) * n * np.finfo(np.float64).eps if tol is None else tol
+    zero = size <= limit
+    if singular == "raise":
+        _refuse_singular(zero)
+    quotient = np.fft.fft(b) / np.where(zero, 1.0, transformed)
+    x = np.fft.ifft(np.where(zero, np.nan if singular == "raise" else 0.0, quotient))
+    dtype = np.result_type(typeof(c).dtype, typeof(b).dtype)
+    return np.moveaxis(np.astype(x if dtype.kind == "c" else np.real(x), dtype), -1, outaxis)
+
+
+def _refuse_singular(zero: Any) -> None:
+    try:
+        singular = bool(np.any(zero))
+    except errors.ConcretizationError:
+        return
+    if singular:
+        raise scipy.linalg.LinAlgError("solve_circulant got a matrix that is singular, or nearly so: give singular='lstsq'")

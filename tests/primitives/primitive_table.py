@@ -620,8 +620,10 @@ ALL_DTYPES_ALIKE = {"last_write", "scan", "while", "cond"}
 STACK_ITEMS = ["item", "with_item", "put", "without_item", "kept_items", "rows", "add_rows"]
 TRIED_ELSEWHERE = {
     "tests/scipy/test_special.py": [f"scipy_{name}" for name in SPECIAL_FUNCTIONS],
-    "tests/scipy/test_linalg.py": ["analytic", "lu", "schur", "sylvester"],
     "tests/lax/test_lax_linalg.py": ["exchanged_rows", "hessenberg", "pivoted_columns", "row_exchanges", "tridiagonal"],
+    "tests/scipy/test_linalg.py": [
+        *("analytic", "hessenberg_form", "ldl", "lu", "null_basis", "range_basis", "schur", "sylvester")
+    ],
     "tests/numpy/test_fourier.py": ["fft"],
     "tests/scipy/test_fft.py": ["dct", "fht"],
     "tests/random/test_random.py": ["random_bits", "sample", "threefry2x32", "unit_floats"],

@@ -92,13 +92,14 @@ def test_what_the_user_does_within_a_function_of_scipy_is_the_users():
 
 
 def test_what_covector_calls_is_not_advised_against(monkeypatch):
-    monkeypatch.setattr(cv.scipy.linalg, "inexact", scipy.special.logsumexp)
+    monkeypatch.setattr(cv.scipy.linalg.functions, "inexact", scipy.special.logsumexp)
     with pytest.raises(errors.TracerArrayConversionError, match="was asked for inside"):
         cv.jit(cv.scipy.linalg.expm)(A)
 
 
 def test_counterparts():
     assert counterpart("scipy.stats.norm") == "covector.scipy.stats.norm"
+    assert counterpart("scipy.linalg.det") == "covector.scipy.linalg.det"
     assert counterpart("scipy.linalg.solve_banded") == "covector.scipy.linalg.solve_banded"
     for name in ("scipy.linalg.interpolative.svd_", "scipy.stats.norm.rvs", "scipy.odr.ODR", "scipy.linalg.np", "scipy.linalg"):
         assert counterpart(name) is None

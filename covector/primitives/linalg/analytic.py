@@ -1,4 +1,4 @@
-"""Functions of square matrices that SciPy computes: the exponential, the logarithm and the square root.
+"""Functions of square matrices that SciPy computes: the exponential, the logarithm, roots and other powers, trigonometric ones.
 
 >>> np.round(analytic_p.bind(np.array([[0.0, 1.0], [0.0, 0.0]]), of="expm"), 6)
 array([[1., 1.],
@@ -21,7 +21,7 @@ from covector.core.primitive import Primitive
 from covector.primitives.linalg.directional import Directional
 
 
-def _analytic(a: Any, *directions: Any, of: str) -> Any:
+def _analytic(a: Any, *directions: Any, of: str, exponent: float | None = None) -> Any:
     dtype = np.result_type(a, *directions)
     n = a.shape[-1]
     batch = np.broadcast_shapes(*(m.shape[:-2] for m in (a, *directions)))
@@ -34,11 +34,19 @@ def _analytic(a: Any, *directions: Any, of: str) -> Any:
         whole = np.concatenate(
             [np.concatenate([whole, upper], axis=-1), np.concatenate([np.zeros_like(whole), whole], axis=-1)], axis=-2
         )
-    out = np.empty((*batch, n, n), dtype)
+    function, out = getattr(scipy.linalg, of), np.empty((*batch, n, n), dtype)
     for place in np.ndindex(*batch):
-        found = getattr(scipy.linalg, of)(whole[place])[:n, -n:]
+        found = (function(whole[place]) if exponent is None else function(whole[place], exponent))[:n, -n:]
+        if of == "signm" and directions and _jumps(np.broadcast_to(a, (*batch, n, n))[place]):
+            found = np.full((n, n), np.nan)
         out[place] = found if dtype.kind == "c" or not np.iscomplexobj(found) else _real(found, np.finfo(dtype).eps)
     return out * np.prod(sizes, dtype=dtype) if sizes else out
+
+
+def _jumps(a: Any) -> bool:
+    """Whether a matrix has an eigenvalue on the imaginary axis, up to rounding."""
+    w = np.linalg.eigvals(a)
+    return bool(np.any(np.abs(w.real) <= 1e3 * np.finfo(w.dtype).eps * np.abs(w).max(initial=0)))
 
 
 def _real(x: Any, eps: Any) -> Any:
@@ -48,4 +56,4 @@ def _real(x: Any, eps: Any) -> Any:
 
 
 analytic_p = Primitive("analytic", Directional(_analytic), trusted=True, makes_new=True)
-"""The parameter ``of`` is the name of a function of `scipy.linalg`: expm, logm or sqrtm."""
+"""``of`` is the name of an analytic function of `scipy.linalg`; that of ``fractional_matrix_power`` has an ``exponent``."""
