@@ -279,7 +279,12 @@ def of_scipy() -> Iterator[tuple[str, Examples]]:
     })  # fmt: skip
     yield "scipy.interpolate", of_cases(interpolate, {
         n: (lambda s, x, y, v, n=n: getattr(s, n)(x, y)(v), (x, y, at)) for n in ("CubicSpline", "PchipInterpolator")
-    } | {"RegularGridInterpolator": (lambda s, x, y, v: s.RegularGridInterpolator((x,), y)(v), (x, y, at))})  # fmt: skip
+    } | {
+        "RegularGridInterpolator": (lambda s, x, y, v: s.RegularGridInterpolator((x,), y)(v), (x, y, at)),
+        "BSpline": (lambda s, t, c, v: s.BSpline(t, c, 1)(v), (np.array([0.0, 0.5, 1.0, 2.0, 3.0, 4.0]), y, at)),
+        "make_interp_spline": (lambda s, x, y, v: s.make_interp_spline(x, y)(v), (x, y, at)),
+        "make_lsq_spline": (lambda s, x, y, t, v: s.make_lsq_spline(x, y, t, 1)(v), (x, y, np.array([0.0, 0.0, 3.0, 3.0]), at)),
+    })  # fmt: skip
     solutions = test_module("scipy/test_optimize.py").SOLUTIONS
     yield "scipy.optimize", of_cases(optimize, {
         **{n: (lambda s, a, n=n: solutions[n](a), (V,)) for n in ("minimize", "least_squares", "root")},

@@ -22,6 +22,9 @@ from covector.core.avals import shape_of, typeof
 from covector.core.primitive import TracerBase
 from covector.numpy.registry import inexact
 from covector.primitives.arrays.subscripts import index
+from covector.scipy.spline_fits import make_interp_spline as make_interp_spline
+from covector.scipy.spline_fits import make_lsq_spline as make_lsq_spline
+from covector.scipy.splines import BSpline as BSpline
 from covector.scipy.structured import solve_banded
 
 BOUNDARIES = ("not-a-knot", "natural", "clamped")

@@ -1,0 +1,269 @@
+"""The spline through given points, and the one that is nearest to them.
+
+>>> from covector import grad
+>>> x = np.linspace(0.0, 1.0, 5)
+>>> f = lambda y: make_interp_spline(x, y, bc_type="natural").integrate(0.0, 1.0)
+>>> np.round(grad(f)(x**2), 4)
+array([0.0982, 0.2857, 0.2321, 0.2857, 0.0982])
+
+Coefficients solve the collocation equations (de Boor, A Practical Guide to Splines, 2001, ch. XIII), whose matrix is banded,
+but for its corners where the spline is periodic.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from covector.core.avals import shape_of, typeof
+from covector.core.errors import describe
+from covector.numpy.at import at
+from covector.numpy.registry import as_array, canonical_axis
+from covector.primitives.arrays.subscripts import index
+from covector.scipy.splines import BSpline, basis, degree, double, interval_of, is_known, real
+from covector.scipy.structured import solve_banded, solveh_banded
+
+Ends = tuple[list[tuple[int, Any]], list[tuple[int, Any]]]
+
+
+def make_interp_spline(
+    x: Any, y: Any, k: int = 3, t: Any = None, bc_type: Any = None, axis: int = 0, check_finite: bool = True
+) -> BSpline:
+    """The spline through given points.
+
+    Args:
+        x: places ``f[n]``, rising strictly.
+        y: values, n of them along the axis, real or complex.
+        k: the degree.
+        t: knots ``f[n+k+1]`` or more; by default such that no point beside the ends is a knot (``None`` and "not-a-knot" for
+            ``bc_type``), or all points are.
+        bc_type: "natural", "clamped", "not-a-knot", "periodic" (the first value counts, not the last, which is equal); or what
+            derivatives there are at the ends: a pair of lists of pairs ``(order, value)``, or of one of the first two names.
+        axis: along which axis of ``y``.
+        check_finite: whether NaN and infinity raise, where values are known.
+
+    Returns:
+        A `BSpline`, differentiable in x, y, t and the values of ``bc_type``.
+
+    Raises:
+        ValueError: places that do not rise, numbers of points, knots and conditions that do not fit.
+        LinAlgError: there is no such spline, or there are several.
+
+    Example:
+        >>> spline = make_interp_spline(np.arange(5.0), np.arange(5.0) ** 3)
+        >>> np.round(spline(np.array([0.5, 2.5])), 12), round(float(spline(0.5, 1)), 12)
+        (array([ 0.125, 15.625]), 0.75)
+    """
+    who = "make_interp_spline"
+    k = degree(k, who)
+    x, y, axis = _points(x, y, axis, check_finite, who)
+    periodic = isinstance(bc_type, str) and bc_type == "periodic"
+    ends = _conditions(bc_type, k, shape_of(y)[1:])
+    if periodic:
+        _check_period(y, t)
+    if k == 0 or (k == 1 and t is None):
+        if t is not None or ends != ([], []) or (k == 0 and bc_type is not None):
+            raise ValueError(f"{who} got t or bc_type for the degree k={k}: give neither, for there is but one such spline")
+        return _made(np.concatenate([*[x[:1]] * k, x, x[-1:]]), y, k, True, axis)
+    if periodic:
+        t = _knots_around(x, k)
+        return _made(t, _periodic(x, y, t, k), k, "periodic", axis)
+    if t is not None:
+        t = real(t)
+    elif ends == ([], []):
+        half, inner = (k + 1) // 2, x if k % 2 else (x[1:] + x[:-1]) / 2
+        t = np.concatenate([*[x[:1]] * (k + 1), inner[half:-half], *[x[-1:]] * (k + 1)])
+    else:
+        t = np.concatenate([*[x[:1]] * k, x, *[x[-1:]] * k])
+    _check_fit(x, t, k, ends)
+    return _made(t, _collocated(x, y, t, k, ends), k, True, axis)
+
+
+def make_lsq_spline(
+    x: Any, y: Any, t: Any, k: int = 3, w: Any = None, axis: int = 0, check_finite: bool = True, *, method: str = "norm-eq"
+) -> BSpline:
+    """The spline of given knots that is nearest to given points: the sum of ``(w (y - spline(x)))**2`` is least.
+
+    Args:
+        x: places ``f[m]``, not falling, within the base of the knots.
+        y: values, m of them along the axis, real or complex.
+        t: knots ``f[n+k+1]``.
+        k: the degree.
+        w: weights ``f[m]``, by default 1.
+        axis: along which axis of ``y``.
+        check_finite: whether NaN and infinity raise, where values are known.
+        method: "norm-eq": the normal equations; SciPy's other method is not here.
+
+    Returns:
+        A `BSpline`, differentiable in x, y, t and w.
+
+    Raises:
+        ValueError: places that fall or are outside, numbers of points and weights that do not fit.
+        LinAlgError: some coefficient is not determined: each basis function needs a point of its own (Schoenberg and Whitney).
+
+    Example:
+        >>> knots = np.array([0.0, 0.0, 2.0, 4.0, 4.0])
+        >>> np.round(make_lsq_spline(np.arange(5.0), np.abs(np.arange(5.0) - 2), knots, 1).c, 12)
+        array([2., 0., 2.])
+    """
+    who = "make_lsq_spline"
+    if method != "norm-eq":
+        raise ValueError(f"{who} got method={method!r}: give 'norm-eq'")
+    k = degree(k, who)
+    x, y, axis = _points(x, y, axis, check_finite, who, strictly=False)
+    t, m = real(t), shape_of(x)[0]
+    w = np.ones(m) if w is None else real(w)
+    if shape_of(w) != (m,):
+        raise ValueError(f"{who} got {m} points and weights {typeof(w)}")
+    _check_inside(x, t, k, who)
+    n, (cols, values) = shape_of(t)[0] - k - 1, _rows(t, k, x)
+    weighted = w[:, None] * values
+    p, q = np.triu_indices(k + 1)
+    gram = at(np.zeros((k + 1, n)))[np.broadcast_to(k + p - q, (m, len(p))), cols[:, q]].add(weighted[:, p] * weighted[:, q])
+    right = (w[:, None] * np.reshape(y, (m, _size(y))))[:, None, :] * weighted[:, :, None]
+    rhs = at(np.zeros((n, shape_of(right)[-1]), typeof(right).dtype))[cols].add(right)
+    return _made(t, np.reshape(solveh_banded(gram, rhs), (n, *shape_of(y)[1:])), k, True, axis)
+
+
+def _made(t: Any, c: Any, k: int, extrapolate: Any, axis: int) -> BSpline:
+    spline = BSpline(t, c, k, extrapolate)
+    spline.axis = axis
+    return spline
+
+
+# --- arguments --------------------------------------------------------------------------------------------------------
+
+
+def _points(x: Any, y: Any, axis: int, check_finite: bool, who: str, strictly: bool = True) -> tuple[Any, Any, int]:
+    """Places, values along the first axis, and the axis along which they were."""
+    x, y = real(x), double(y)
+    axis = canonical_axis(axis, len(shape_of(y)), who)
+    y = np.moveaxis(y, axis, 0)
+    if len(shape_of(x)) != 1 or shape_of(x)[0] != shape_of(y)[0]:
+        what = f"{who} got places {typeof(x)} and values {typeof(y)}, of which the first axis counts."
+        raise ValueError(describe(what, fix="give a vector of places, and as many values"))
+    for name, given in (("x", x), ("y", y)):
+        if check_finite and is_known(given) and not np.all(np.isfinite(given)):
+            raise ValueError(f"{who} got NaN or infinity in {name}: array must not contain infs or NaNs")
+    if is_known(x) and not np.all(np.diff(x) > 0 if strictly else np.diff(x) >= 0):
+        raise ValueError(f"{who} got places x that do not rise{' strictly' * strictly}")
+    return x, y, axis
+
+
+ENDS = {"natural": 2, "clamped": 1}
+"""The order of the derivative that is zero."""
+
+
+def _conditions(bc_type: Any, k: int, shape: tuple[int, ...]) -> Ends:
+    """The orders and values of the derivatives at both ends."""
+    if bc_type is None or (isinstance(bc_type, str) and bc_type in ("not-a-knot", "periodic")):
+        return [], []
+    try:
+        left, right = (bc_type, bc_type) if isinstance(bc_type, str) else bc_type
+        return _at_end(left, k, shape), _at_end(right, k, shape)
+    except (TypeError, KeyError):
+        what = f"make_interp_spline got bc_type={bc_type!r}."
+        fix = "'natural', 'clamped', 'not-a-knot', 'periodic', or a pair of lists of pairs (order, value)"
+        raise ValueError(describe(what, fix=fix)) from None
+
+
+def _at_end(end: Any, k: int, shape: tuple[int, ...]) -> list[tuple[int, Any]]:
+    pairs = [(ENDS[end], np.zeros(shape))] if isinstance(end, str) else [] if end is None else list(end)
+    for order, value in pairs:
+        if not 0 <= order <= k or shape_of(as_array(value)) != shape:
+            what = f"make_interp_spline got {typeof(as_array(value))} as the derivative of order {order} at an end."
+            raise ValueError(describe(what, fix=f"orders go from 0 to {k}, and values have the shape {shape}"))
+    return [(int(order), double(value)) for order, value in pairs]
+
+
+def _check_period(y: Any, t: Any) -> None:
+    if t is not None:
+        raise NotImplementedError("make_interp_spline got t and bc_type='periodic': the knots of a periodic spline are its own")
+    if shape_of(y)[0] < 2:
+        raise ValueError("make_interp_spline got bc_type='periodic' and one point: give at least two")
+    if is_known(y) and not np.allclose(y[0], y[-1], atol=1e-15):
+        raise ValueError("make_interp_spline got bc_type='periodic' and values whose first and last differ")
+
+
+def _check_fit(x: Any, t: Any, k: int, ends: Ends) -> None:
+    n, knots, conditions = shape_of(x)[0], shape_of(t)[0], len(ends[0]) + len(ends[1])
+    if len(shape_of(t)) != 1 or knots < n + k + 1:
+        raise ValueError(f"make_interp_spline got knots {typeof(t)}: give a vector of at least {n + k + 1}")
+    if knots - k - 1 - n != conditions:
+        what = f"make_interp_spline got {conditions} derivatives at the ends, {n} points and {knots} knots for the degree {k}."
+        raise ValueError(describe(what, fix=f"these need {knots - k - 1 - n} derivatives"))
+    _check_inside(x, t, k, "make_interp_spline")
+
+
+def _check_inside(x: Any, t: Any, k: int, who: str) -> None:
+    if is_known(x, t) and (np.any(x < t[k]) or np.any(x > t[-max(k, 1)])):
+        raise ValueError(f"{who} got places x from {x[0]} to {x[-1]}: the knots begin at {t[k]} and end at {t[-max(k, 1)]}")
+
+
+# --- equations --------------------------------------------------------------------------------------------------------
+
+
+def _size(y: Any) -> int:
+    """How many splines there are, beside one another."""
+    return math.prod(shape_of(y)[1:])
+
+
+def _rows(t: Any, k: int, x: Any, nu: int = 0) -> tuple[Any, Any]:
+    """For each place the numbers of the basis functions that are not zero there, and their derivatives of an order."""
+    i = interval_of(t, k, x)
+    return np.reshape(i, (-1, 1)) + np.arange(-k, 1), basis(t, k, x, i, nu)
+
+
+def _collocated(x: Any, y: Any, t: Any, k: int, ends: Ends) -> Any:
+    """The coefficients of the spline with these values, and derivatives at the ends."""
+    n, size = shape_of(t)[0] - k - 1, _size(y)
+    left, right = ([_rows(t, k, place, order) for order, _ in end] for place, end in zip((x[:1], x[-1:]), ends, strict=True))
+    columns, weights = (np.concatenate(parts) for parts in zip(*left, _rows(t, k, x), *right, strict=True))
+    bands = k + np.arange(n)[:, None] - columns
+    beyond = (bands < 0) | (bands > 2 * k)
+    if is_known(beyond, weights) and np.any(beyond & (weights != 0)):
+        why = "some basis function has no point of its own (Schoenberg and Whitney)"
+        raise np.linalg.LinAlgError(describe("make_interp_spline got points and knots with a singular matrix.", why=why))
+    singular = np.any(beyond & (weights != 0), axis=1, keepdims=True)  # where this is not known, a row of zeros says it
+    weights = np.where(beyond | singular, 0.0, weights)
+    matrix = at(np.zeros((2 * k + 1, n)))[np.clip(bands, 0, 2 * k), columns].add(weights)
+    values = [v for _, v in ends[0]], [v for _, v in ends[1]]
+    rhs = np.concatenate([np.reshape(v, (-1, size)) for v in (*values[0], y, *values[1])])
+    return np.reshape(solve_banded((k, k), matrix, rhs), (n, *shape_of(y)[1:]))
+
+
+def _knots_around(x: Any, k: int) -> Any:
+    """The knots of a periodic spline: the places, or for an even degree those between them, continued on both sides."""
+    if k % 2 == 0:
+        x = np.concatenate([x[:1], (x[:-2] + x[1:-1]) / 2, x[-1:]])
+    steps, turns = np.diff(x), np.arange(k) % (shape_of(x)[0] - 1)
+    before, after = np.cumsum(index(steps[::-1], turns)), np.cumsum(index(steps, turns))
+    return np.concatenate([(x[0] - before)[::-1], x, x[-1] + after])
+
+
+def _periodic(x: Any, y: Any, t: Any, k: int) -> Any:
+    """The coefficients of the periodic spline, of which the last k are the first again.
+
+    The matrix is a banded one and k rows that hold its corners: Woodbury's formula (Hager, SIAM Review 31, 1989).
+    """
+    m, below = shape_of(x)[0] - 1, k // 2
+    above, rows = k - below, np.arange(m)
+    weights = basis(t, k, x[:-1], k + rows)
+    columns = rows[:, None] + np.arange(-below, above + 1)
+    within = (columns >= 0) & (columns < m)
+    rhs = np.reshape(y[:-1], (m, _size(y)))
+    if m <= 2 * k:
+        whole = at(np.zeros((m, m)))[np.broadcast_to(rows[:, None], columns.shape), columns % m].add(weights)
+        found = np.linalg.solve(whole, rhs)
+    else:
+        r, a = np.nonzero(within)
+        banded = at(np.zeros((k + 1, m)))[above + below - a, columns[r, a]].set(weights[r, a])
+        r, a = np.nonzero(~within)
+        cut = np.unique(r)
+        corners = at(np.zeros((len(cut), m)))[np.searchsorted(cut, r), columns[r, a] % m].set(weights[r, a])
+        both = solve_banded((below, above), banded, np.concatenate([rhs, np.eye(m)[:, cut]], axis=1))
+        without, by_row = both[:, : -len(cut)], both[:, -len(cut) :]
+        found = without - by_row @ np.linalg.solve(np.eye(len(cut)) + corners @ by_row, corners @ without)
+    return np.reshape(found, (m, *shape_of(y)[1:]))[(np.arange(m + k) - below) % m]
