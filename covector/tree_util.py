@@ -11,12 +11,13 @@ import functools
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from covector.core import errors as errors
 from covector.core.pytrees import NAMESPACE as _NAMESPACE
 from covector.core.pytrees import Partial as Partial
 from covector.core.pytrees import broadcast_prefix as _broadcast_prefix
 from covector.core.pytrees import optree as _optree
 from covector.core.pytrees import register_keyed as _register_keyed
-from covector.core.pytrees import register_pytree_node as register_pytree_node
+from covector.core.pytrees import register_pytree_node as _register_pytree_node
 from covector.core.pytrees import tree_flatten as tree_flatten
 from covector.core.pytrees import tree_leaves as tree_leaves
 from covector.core.pytrees import tree_map as tree_map
@@ -88,47 +89,76 @@ def _key(entry: Any) -> Any:
     return GetAttrKey(entry.entry) if isinstance(entry.entry, str) else FlattenedIndexKey(entry.entry)
 
 
-def keystr(keys: Sequence[Any]) -> str:
-    """The way to a leaf as Python would write it.
+def keystr(keys: Sequence[Any], *, simple: bool = False, separator: str = "") -> str:
+    """The way to a leaf as Python would write it; the keys alone where it is to be ``simple``, with ``separator`` in between.
 
-    >>> keystr((DictKey("a"), SequenceKey(0)))
-    "['a'][0]"
+    >>> path = (DictKey("a"), SequenceKey(0))
+    >>> keystr(path), keystr(path, simple=True, separator="/")
+    ("['a'][0]", 'a/0')
     """
-    return "".join(map(str, keys))
+    return separator.join(map(_simple if simple else str, keys))
 
 
-def tree_flatten_with_path(tree: Any, is_leaf: Callable[[Any], bool] | None = None) -> tuple[list[tuple[Any, Any]], Any]:
+def _simple(key: Any) -> str:
+    for cls, field in ((SequenceKey, "idx"), (GetAttrKey, "name"), (DictKey, "key"), (FlattenedIndexKey, "key")):
+        if type(key) is cls:
+            return str(getattr(key, field))
+    return str(key)
+
+
+IsLeaf = Callable[..., bool] | None
+"""Whether something counts as a leaf: of the value, or of the way to it and the value where ``is_leaf_takes_path``."""
+
+
+def tree_flatten_with_path(
+    tree: Any, is_leaf: IsLeaf = None, is_leaf_takes_path: bool = False
+) -> tuple[list[tuple[Any, Any]], Any]:
     """The leaves with the ways to them, and the structure.
 
     >>> tree_flatten_with_path([1, 2])[0][1]
     ((SequenceKey(idx=1),), 2)
+    >>> tree_flatten_with_path([1, [2, 3]], lambda path, x: len(path) == 1, is_leaf_takes_path=True)[0][1]
+    ((SequenceKey(idx=1),), [2, 3])
     """
+    if is_leaf is not None and is_leaf_takes_path:
+        found: list[tuple[Any, Any]] = []
+        return found, tree_structure(_with_marks(tree, (), is_leaf, found))
     accessors, leaves, treedef = _optree().tree_flatten_with_accessor(tree, is_leaf=is_leaf, namespace=_NAMESPACE)
     return [(tuple(map(_key, a)), leaf) for a, leaf in zip(accessors, leaves, strict=True)], treedef
 
 
-def tree_leaves_with_path(tree: Any, is_leaf: Callable[[Any], bool] | None = None) -> list[tuple[Any, Any]]:
+def _with_marks(tree: Any, path: KeyPath, is_leaf: Callable[..., bool], found: list[tuple[Any, Any]]) -> Any:
+    """The tree with something that is surely a leaf in place of each leaf, which is noted with the way to it."""
+    if is_leaf(path, tree) or all_leaves([tree]):
+        found.append((path, tree))
+        return _Path(path)
+    one = _optree().tree_flatten_one_level(tree, namespace=_NAMESPACE)
+    keys = [_key(one.path_entry_type(entry, one.type, one.kind)) for entry in one.entries]
+    return one.unflatten_func(
+        one.metadata, [_with_marks(x, (*path, k), is_leaf, found) for k, x in zip(keys, one.children, strict=True)]
+    )
+
+
+def tree_leaves_with_path(tree: Any, is_leaf: IsLeaf = None, is_leaf_takes_path: bool = False) -> list[tuple[Any, Any]]:
     """The leaves with the ways to them.
 
     >>> tree_leaves_with_path({"a": 1})
     [((DictKey(key='a'),), 1)]
     """
-    return tree_flatten_with_path(tree, is_leaf)[0]
+    return tree_flatten_with_path(tree, is_leaf, is_leaf_takes_path)[0]
 
 
-def tree_map_with_path(f: Callable[..., Any], tree: Any, *rest: Any, is_leaf: Callable[[Any], bool] | None = None) -> Any:
+def tree_map_with_path(
+    f: Callable[..., Any], tree: Any, *rest: Any, is_leaf: IsLeaf = None, is_leaf_takes_path: bool = False
+) -> Any:
     """`tree_map` of a function that gets the way to the leaf first.
 
     >>> tree_map_with_path(lambda path, x: len(path), [1, (2,)])
     [1, (2,)]
     """
-    paths = tree_unflatten(*_paths(tree, is_leaf))
-    return tree_map(lambda x, path, *xs: f(path, x, *xs), tree, paths, *rest, is_leaf=is_leaf)
-
-
-def _paths(tree: Any, is_leaf: Callable[[Any], bool] | None) -> tuple[Any, list[Any]]:
-    found, treedef = tree_flatten_with_path(tree, is_leaf)
-    return treedef, [_Path(path) for path, _ in found]
+    found, treedef = tree_flatten_with_path(tree, is_leaf, is_leaf_takes_path)
+    others = [treedef.flatten_up_to(r) for r in rest]
+    return tree_unflatten(treedef, [f(path, x, *xs) for (path, x), *xs in zip(found, *others, strict=True)])
 
 
 class _Path(tuple):  # type: ignore[type-arg]
@@ -212,13 +242,17 @@ def all_leaves(iterable: Iterable[Any], is_leaf: Callable[[Any], bool] | None = 
     return bool(_optree().all_leaves(iterable, is_leaf=is_leaf, namespace=_NAMESPACE))
 
 
-def is_tree_node(x: Any) -> bool:
-    """Whether something is a container.
+def is_tree_node(typ: Any) -> bool:
+    """Whether a type is one of containers.
 
-    >>> is_tree_node([]), is_tree_node(1.0)
+    >>> is_tree_node(list), is_tree_node(float)
     (True, False)
     """
-    return not all_leaves([x])
+    if not isinstance(typ, type):
+        what = f"is_tree_node got {typ!r} of type {type(typ).__name__}, which is no type."
+        raise errors.ArgumentError(what, fix="pass type(x); all_leaves([x]) says whether x is a leaf")
+    is_named_tuple = issubclass(typ, tuple) and hasattr(typ, "_fields")
+    return is_named_tuple or typ in _optree().register_pytree_node.get(namespace=_NAMESPACE)
 
 
 def treedef_is_leaf(treedef: Any) -> bool:
@@ -246,6 +280,29 @@ def treedef_tuple(treedefs: Iterable[Any]) -> Any:
     True
     """
     return _optree().treespec_tuple(treedefs, namespace=_NAMESPACE)
+
+
+def register_pytree_node(
+    nodetype: type,
+    flatten_func: Callable[[Any], tuple[Any, Any]],
+    unflatten_func: Callable[[Any, Any], Any],
+    flatten_with_keys_func: Callable[[Any], tuple[Any, Any]] | None = None,
+) -> None:
+    """Make a container known: ``flatten_func(obj) -> (children, metadata)``, ``unflatten_func(metadata, children) -> obj``.
+
+    With ``flatten_with_keys_func`` its children have keys, as for `register_pytree_with_keys`.
+
+    >>> class Pair:
+    ...     def __init__(self, a, b):
+    ...         self.a, self.b = a, b
+    >>> register_pytree_node(Pair, lambda p: ((p.a, p.b), None), lambda _, children: Pair(*children))
+    >>> tree_leaves(Pair(1, (2, 3)))
+    [1, 2, 3]
+    """
+    if flatten_with_keys_func is not None:
+        register_pytree_with_keys(nodetype, flatten_with_keys_func, unflatten_func, flatten_func)
+    else:
+        _register_pytree_node(nodetype, flatten_func, unflatten_func)
 
 
 def register_pytree_node_class(cls: Any) -> Any:
@@ -317,9 +374,14 @@ def register_pytree_with_keys_class(cls: Any) -> Any:
 
 
 def register_dataclass(
-    nodetype: Any, data_fields: Sequence[str] | None = None, meta_fields: Sequence[str] | None = None
+    nodetype: Any,
+    data_fields: Sequence[str] | None = None,
+    meta_fields: Sequence[str] | None = None,
+    drop_fields: Sequence[str] = (),
 ) -> Any:
     """Make a dataclass a container of its ``data_fields``; by default of all but those with ``metadata={"static": True}``.
+
+    The ``meta_fields`` are part of the structure; the ``drop_fields`` are lost, and are what the class makes of them then.
 
     >>> @register_dataclass
     ... @dataclasses.dataclass
@@ -329,13 +391,15 @@ def register_dataclass(
     >>> tree_map(lambda x: 2 * x, Point(1.0, "m"))
     Point(x=2.0, unit='m')
     """
+    who = f"register_dataclass of {getattr(nodetype, '__name__', nodetype)}"
     if (data_fields is None) != (meta_fields is None):
         raise TypeError("register_dataclass() takes data_fields and meta_fields together, or neither")
     if data_fields is None or meta_fields is None:
-        fields = [f for f in dataclasses.fields(nodetype) if f.init]
+        fields = [f for f in dataclasses.fields(nodetype) if f.init and f.name not in drop_fields]
         meta_fields = [f.name for f in fields if f.metadata.get("static")]
         data_fields = [f.name for f in fields if not f.metadata.get("static")]
     data, meta = tuple(data_fields), tuple(meta_fields)
+    _check_fields(nodetype, (*data, *meta), drop_fields, who)
 
     def flatten(obj: Any) -> Any:
         return tuple(getattr(obj, n) for n in data), tuple(getattr(obj, n) for n in meta), data
@@ -343,8 +407,26 @@ def register_dataclass(
     def unflatten(metadata: Any, children: Any) -> Any:
         return nodetype(**dict(zip(data, children, strict=True)), **dict(zip(meta, metadata, strict=True)))
 
-    register_pytree_node(nodetype, flatten, unflatten)
+    _register_pytree_node(nodetype, flatten, unflatten)
     return nodetype
+
+
+def _check_fields(nodetype: Any, named: tuple[str, ...], dropped: Sequence[str], who: str) -> None:
+    """Refuse fields that are named twice or that there are not, and values that would be lost."""
+    twice = sorted({n for n in named if named.count(n) > 1})
+    if twice:
+        raise errors.ArgumentError(f"{who} got {twice} twice.", fix="name each field in data_fields or in meta_fields")
+    if not dataclasses.is_dataclass(nodetype):
+        return
+    fields = {f.name for f in dataclasses.fields(nodetype) if f.init}
+    unknown, lost = sorted({*named} - fields), sorted(fields - {*named, *dropped})
+    if unknown:
+        what = f"{who} got {unknown}, which __init__ does not take."
+        raise errors.ArgumentError(what, fix=f"its fields are {sorted(fields)}")
+    if lost:
+        what = f"{who} names all fields but {lost}."
+        why = "their values would be lost whenever a transformation takes the object apart"
+        raise errors.ArgumentError(what, why=why, fix="add them to data_fields or meta_fields, or to drop_fields")
 
 
 def register_static(cls: Any) -> Any:

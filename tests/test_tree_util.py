@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import covector as cv
+from covector import errors
 from covector import tree_util as tu
 
 Pair = collections.namedtuple("Pair", "a b")
@@ -92,7 +93,9 @@ def test_structures_and_leaves():
     assert tu.treedef_tuple(children) == tu.tree_structure(tuple(tree))
     assert [tu.treedef_is_leaf(c) for c in children] == [True, False, False]
     assert tu.all_leaves(tu.tree_leaves(tree)) and not tu.all_leaves(tree)
-    assert [tu.is_tree_node(x) for x in tree] == [False, True, True]
+    assert [tu.is_tree_node(type(x)) for x in (*tree, None, Pair(1, 2), Layer(1, 2), np.ones(2))] == [False, *[True] * 5, False]
+    with pytest.raises(errors.ArgumentError, match="is_tree_node got 3 of type int, which is no type"):
+        tu.is_tree_node(3)
     assert tu.all_leaves(tree, is_leaf=lambda x: isinstance(x, (tuple, dict)))
 
 
@@ -143,3 +146,65 @@ def test_transposing_finds_the_inner_structure():
 def test_static_fields():
     field = cv.tree.static(default=3, metadata={"unit": "m"})
     assert field.default == 3 and dict(field.metadata) == {"unit": "m", "static": True}
+
+
+def test_leaves_by_the_way_to_them():
+    tree = {"b": 3, "a": [1, (2,)], "c": Layer(None, 7), "d": Pair([5], {})}
+    shallow = lambda path, x: len(path) == 1
+    found, treedef = tu.tree_flatten_with_path(tree, shallow, is_leaf_takes_path=True)
+    assert found == [((tu.DictKey(k),), tree[k]) for k in "abcd"]
+    assert tu.tree_unflatten(treedef, [x for _, x in found]) == tree
+    everywhere = tu.tree_flatten_with_path(tree, lambda path, x: False, is_leaf_takes_path=True)
+    assert everywhere == tu.tree_flatten_with_path(tree)
+    named = tu.tree_map_with_path(lambda p, x, y: (tu.keystr(p), y), tree, tree, is_leaf=shallow, is_leaf_takes_path=True)
+    assert named["a"] == ("['a']", [1, (2,)])
+    keys = [tu.keystr(p) for p, _ in tu.tree_leaves_with_path(tree, lambda p, x: x is None, is_leaf_takes_path=True)]
+    assert keys == ["['a'][0]", "['a'][1][0]", "['b']", "['c'].w", "['d'].a[0]"]
+    with pytest.raises(ValueError):
+        tu.tree_map_with_path(lambda p, x, y: x, [1, 2], [1])
+
+
+def test_simple_keys():
+    path = (tu.DictKey("a"), tu.SequenceKey(0), tu.GetAttrKey("w"), tu.FlattenedIndexKey(3))
+    assert tu.keystr(path) == "['a'][0].w[<flat index 3>]"
+    assert (tu.keystr(path, simple=True), tu.keystr(path, simple=True, separator="/")) == ("a0w3", "a/0/w/3")
+    assert tu.keystr(path, separator="/") == "['a']/[0]/.w/[<flat index 3>]"
+    assert tu.keystr((3, "x"), simple=True, separator=".") == "3.x"
+
+
+def fields(**options):
+    @dataclasses.dataclass
+    class Box:
+        x: float
+        y: float = 0.0
+        made: float = dataclasses.field(init=False, default=1.0)
+
+    return lambda *args: tu.register_dataclass(Box, *args, **options)
+
+
+def test_no_field_is_lost_without_a_word():
+    with pytest.raises(errors.ArgumentError, match=r"register_dataclass of Box names all fields but \['y'\]"):
+        fields()(["x"], [])
+    with pytest.raises(errors.ArgumentError, match=r"got \['z'\], which __init__ does not take"):
+        fields()(["x", "z"], ["y"])
+    with pytest.raises(errors.ArgumentError, match=r"got \['x'\] twice"):
+        fields()(["x", "y"], ["x"])
+    box = fields(drop_fields=["y"])(["x"], [])
+    assert tu.tree_map(lambda v: 2 * v, box(1.0, 5.0)) == box(2.0, 0.0)
+    assert tu.tree_leaves(fields(drop_fields=["y"])()(1.0, 5.0)) == [1.0]
+    assert tu.tree_leaves(fields()()(1.0, 5.0)) == [1.0, 5.0]
+
+
+def test_registering_by_the_names_of_the_arguments():
+    class Interval:
+        def __init__(self, low, high):
+            self.low, self.high = low, high
+
+    tu.register_pytree_node(
+        nodetype=Interval,
+        flatten_func=lambda i: ((i.low, i.high), None),
+        unflatten_func=lambda _, children: Interval(*children),
+        flatten_with_keys_func=lambda i: ([(tu.GetAttrKey("low"), i.low), (tu.GetAttrKey("high"), i.high)], None),
+    )
+    assert [tu.keystr(p) for p, _ in tu.tree_leaves_with_path(Interval(1, 2))] == [".low", ".high"]
+    assert tu.tree_map(lambda x: -x, Interval(1, 2)).high == -2
