@@ -19,6 +19,7 @@ from covector.lax.structure import full
 from covector.numpy.contraction import LETTERS
 from covector.numpy.indexing import take
 from covector.numpy.registry import as_array
+from covector.primitives.math.contraction import contract
 
 
 def reduce_sum(operand: Any, axes: Sequence[int]) -> Any:
@@ -234,7 +235,7 @@ def dot_general(
     spec = "{},{}->{}".format(*("".join(LETTERS[i] for i in labels) for labels in (a, b, out)))
     if preferred_element_type is not None:
         lhs, rhs = convert_element_type(lhs, preferred_element_type), convert_element_type(rhs, preferred_element_type)
-    return np.einsum(spec, as_array(lhs), as_array(rhs))[()]
+    return contract(as_array(lhs), as_array(rhs), spec, "lax.dot_general")[()]
 
 
 def dot(lhs: Any, rhs: Any, precision: Any = None, preferred_element_type: Any = None) -> Any:

@@ -13,6 +13,7 @@ from covector.core.avals import shape_of, typeof
 from covector.nn.activations import softmax
 from covector.numpy.reductions import logsumexp
 from covector.numpy.registry import as_array
+from covector.primitives.math.contraction import contract_stacks
 
 
 def dot_product_attention(
@@ -60,7 +61,7 @@ def dot_product_attention(
     if shared != heads:
         key, value = (np.repeat(x, heads // shared, axis=-2) for x in (key, value))
     scale = typeof(query).dtype.type(1 / np.sqrt(features)) if scale is None else scale
-    logits = np.einsum("...tnh,...snh->...nts", query, key) * scale
+    logits = contract_stacks(query, key, "tnh,snh->nts", "dot_product_attention") * scale
     if bias is not None:
         logits = logits + bias
     if mask is not None and typeof(mask).dtype.kind != "b":
@@ -73,7 +74,7 @@ def dot_product_attention(
     if masks:
         dtype = typeof(logits).dtype
         logits = np.where(functools.reduce(np.logical_and, masks), logits, dtype.type(np.finfo(dtype).min / 2))
-    out = np.einsum("...nts,...snh->...tnh", softmax(logits), value)
+    out = contract_stacks(softmax(logits), value, "nts,snh->tnh", "dot_product_attention")
     counts = _within(query_seq_lengths, t, lambda below: below[..., None, None])
     out = out if counts is None else np.where(counts, out, typeof(out).dtype.type(0))
     return (out, np.swapaxes(logsumexp(logits, axis=-1), -1, -2)) if return_residual else out
