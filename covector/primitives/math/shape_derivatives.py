@@ -41,10 +41,17 @@ def _log_ratio(u: Any, ratio: Any) -> Any:
 
 
 def gammainc_in_a(a: Any, x: Any) -> Any:
-    """The derivative of ``scipy.special.gammainc(a, x)`` in ``a``; the arguments broadcast."""
+    """The derivative of ``scipy.special.gammainc(a, x)`` in ``a``; the arguments broadcast.
+
+    It is 0 at both ends of x, and NaN where ``a`` is not positive or x is negative.
+    """
+    is_end, is_steep = (x == 0) | (x == np.inf), (x == 0) & (a <= 1)
+    at_end = np.where(is_steep, -np.sqrt(np.where(is_steep, x, 1.0)), 0.0)  # it begins as log(x) x^a does
+    a, x = a + np.where(a > 0, 0.0, np.nan), np.where(is_end, 1.0, x)
     small = x < 1.5
     near = _gamma_series(a, np.where(small, x, 1.0))
-    return np.where(small, near, _gamma_tail(np.where(small, 2.0, a), np.where(small, 2.0, x)))
+    inside = np.where(small, near, _gamma_tail(np.where(small, 2.0, a), np.where(small, 2.0, x)))
+    return np.where(is_end, a * 0 + at_end, inside)
 
 
 def _gamma_series(a: Any, x: Any) -> Any:
@@ -96,5 +103,7 @@ def betainc_in_a(a: Any, b: Any, x: Any) -> Any:
 
 def gamma_sample_in_a(a: Any, x: Any) -> Any:
     """How a sample ``x`` of the gamma distribution moves with ``a``, its quantile staying the same."""
+    is_end = x == 0
+    x = np.where(is_end, 1.0, x)
     log_density = (a - 1) * np.log(x) - x - special.gammaln(a)
-    return -gammainc_in_a(a, x) / np.exp(log_density)
+    return np.where(is_end, a * 0, -gammainc_in_a(a, x) / np.exp(log_density))
