@@ -303,6 +303,7 @@ def of_scipy() -> Iterator[tuple[str, Examples]]:
 OF_SHAPES = {
     *("Any", "conv_dimension_numbers", "conv_general_permutations", "conv_general_shape_tuple", "conv_shape_tuple"),
     *("conv_transpose_shape_tuple", "reduce_window_shape_tuple", "padtype_to_pads", "broadcast_shapes"),
+    *("DotDimensionNumbers", "dtype", "rng_uniform"),
 }
 """No functions of arrays."""
 
@@ -343,6 +344,10 @@ LAX = {
     "pmax": named(lambda x: lax.pmax(x, "i")),
     "pmean": named(lambda x: lax.pmean(x, "i")),
     "pmin": named(lambda x: lax.pmin(x, "i")),
+    "pbroadcast": named(lambda x: lax.pbroadcast(x, "i", 1)),
+    "pcast": named(lambda x: lax.pcast(x, "i", to="varying")),
+    "pshuffle": named(lambda x: lax.pshuffle(x, "i", [1, 0])),
+    "pswapaxes": named(lambda x: lax.pswapaxes(x, "i", 0)),
     "ppermute": named(lambda x: lax.ppermute(x, "i", [(0, 1), (1, 0)])),
     "psum": named(lambda x: lax.psum(x, "i")),
     "psum_scatter": named(lambda x: lax.psum_scatter(x, "i")),

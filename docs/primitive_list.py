@@ -56,6 +56,8 @@ ldexp(x, n): `x * 2**n`
 copysign(x, y), nextafter(x, y), heaviside(x, y): np.*
 stop_gradient(x): x, a constant to derivatives
 name(x; name): x, with a name for the policies of `checkpoint`
+bitcast(x; dtype): the bits of numbers as those of another dtype
+reduce_precision(x; exponent_bits, mantissa_bits): the nearest numbers with fewer bits
 convert(x; dtype): x in another dtype
 weaken(x): a scalar as the Python number that it equals, of a weak type
 

@@ -18,12 +18,16 @@ from covector.lax.parallel import (
     all_to_all,
     axis_index,
     axis_size,
+    pbroadcast,
+    pcast,
     pmax,
     pmean,
     pmin,
     ppermute,
+    pshuffle,
     psum,
     psum_scatter,
+    pswapaxes,
     pvary,
 )
 from covector.transforms.custom_rules import linear_call
@@ -32,14 +36,31 @@ from covector.transforms.utilities import stop_gradient
 
 if TYPE_CHECKING:
     import covector.lax.linalg as linalg
+    from covector.lax.bits import *  # noqa: F403
     from covector.lax.convolution import *  # noqa: F403
     from covector.lax.elementwise import *  # noqa: F403
+    from covector.lax.fourier import *  # noqa: F403
     from covector.lax.gathering import *  # noqa: F403
+    from covector.lax.precision import *  # noqa: F403
+    from covector.lax.products import *  # noqa: F403
+    from covector.lax.programs import *  # noqa: F403
     from covector.lax.reductions import *  # noqa: F403
     from covector.lax.structure import *  # noqa: F403
     from covector.lax.windows import *  # noqa: F403
 
-LAZY = ("convolution", "elementwise", "gathering", "reductions", "structure", "windows")
+LAZY = (
+    "bits",
+    "convolution",
+    "elementwise",
+    "fourier",
+    "gathering",
+    "precision",
+    "products",
+    "programs",
+    "reductions",
+    "structure",
+    "windows",
+)
 """The modules whose names are imported when one of them is first used; they load SciPy."""
 
 

@@ -19,6 +19,7 @@ import numpy as np
 from covector.core import errors
 from covector.core.avals import shape_of, typeof
 from covector.lax.elementwise import convert_element_type
+from covector.lax.precision import check_precision
 from covector.lax.structure import pad, rev
 from covector.lax.windows import as_pads, positive_integers, window_shape
 from covector.numpy.registry import as_array
@@ -157,7 +158,7 @@ def conv_general_dilated(
         dimension_numbers: which axes are which, as for `conv_dimension_numbers`; by default ``("NCHW", "OIHW", "NCHW")``.
         feature_group_count: in so many groups of features each has outputs of its own.
         batch_group_count: in so many groups of the batch each has outputs of its own.
-        precision: says nothing here.
+        precision: is checked, and changes nothing.
         preferred_element_type: the dtype to compute in.
 
     Raises:
@@ -167,6 +168,7 @@ def conv_general_dilated(
     >>> conv_general_dilated(x, kernel, (2,), "SAME", dimension_numbers=("NHC", "HIO", "NHC"))[0, :, 0]
     array([1., 5., 4.])
     """
+    check_precision("conv_general_dilated", precision)
     if preferred_element_type is not None:
         lhs, rhs = convert_element_type(lhs, preferred_element_type), convert_element_type(rhs, preferred_element_type)
     rhs = as_array(rhs)
@@ -276,7 +278,7 @@ def conv_transpose(
         dimension_numbers: as for `conv_dimension_numbers`.
         transpose_kernel: flip the kernel and exchange its inputs and outputs, which makes this the transpose (gradient) of the
             convolution with the kernel.
-        precision: says nothing here.
+        precision: is checked, and changes nothing.
         preferred_element_type: the dtype to compute in.
         use_consistent_padding: widths are those of the convolution that this is the transpose of, not of the spread array.
 
@@ -331,6 +333,7 @@ def conv_general_dilated_patches(
     array([[0., 1., 2.],
            [1., 2., 3.]])
     """
+    check_precision("conv_general_dilated_patches", precision)
     if preferred_element_type is not None:
         lhs = convert_element_type(lhs, preferred_element_type)
     ndim, filter_shape = len(shape_of(lhs)), tuple(int(n) for n in filter_shape)
@@ -363,6 +366,7 @@ def conv_general_dilated_local(
     >>> conv_general_dilated_local(np.ones((1, 1, 3)), np.ones((1, 2, 2)), (1,), "VALID", (2,))[0, 0]
     array([2., 2.])
     """
+    check_precision("conv_general_dilated_local", precision)
     filter_shape = tuple(int(n) for n in filter_shape)
     sliding = _slid(lhs, shape_of(rhs), filter_shape, window_strides, padding, lhs_dilation, rhs_dilation, dimension_numbers)
     patches = _as_features(sliding.windows, len(filter_shape))

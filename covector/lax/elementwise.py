@@ -14,8 +14,10 @@ from typing import Any
 import numpy as np
 
 from covector.core.avals import dtype_of, typeof
-from covector.numpy.registry import as_array
+from covector.numpy.registry import as_array, inexact
 from covector.primitives.math import special_ufuncs as _scipy
+from covector.primitives.math.shape_derivatives import gamma_sample_in_a as _gamma_sample_in_a
+from covector.primitives.math.shape_derivatives import gammainc_in_a as _gammainc_in_a
 from covector.scipy.special import polygamma as _polygamma
 
 add, sub, mul, neg, abs, sign, pow = np.add, np.subtract, np.multiply, np.negative, np.absolute, np.sign, np.power
@@ -70,6 +72,31 @@ def polygamma(m: Any, x: Any) -> Any:
     1.644934
     """
     return np.astype(as_array(_polygamma(m, x)), dtype_of(x))[()]
+
+
+def igamma_grad_a(a: Any, x: Any) -> Any:
+    """The derivative of `igamma` in its first argument.
+
+    >>> float(np.round(igamma_grad_a(2.0, 1.0), 6))
+    -0.276196
+    """
+    return _in_a(_gammainc_in_a, "igamma_grad_a", a, x)
+
+
+def random_gamma_grad(a: Any, sample: Any) -> Any:
+    """How a sample of the gamma distribution moves with its parameter, its quantile staying the same.
+
+    >>> float(np.round(random_gamma_grad(2.0, 1.0), 6))
+    0.750779
+    """
+    return _in_a(_gamma_sample_in_a, "random_gamma_grad", a, sample)
+
+
+def _in_a(derivative: Any, who: str, a: Any, x: Any) -> Any:
+    a, x = inexact(a), inexact(x)
+    if "c" in (dtype_of(a).kind, dtype_of(x).kind):
+        raise TypeError(f"{who}() takes real numbers; got {typeof(a)} and {typeof(x)}")
+    return np.astype(as_array(derivative(a, x)), np.result_type(dtype_of(a), dtype_of(x)))[()]
 
 
 def clamp(min: Any, x: Any, max: Any) -> Any:
@@ -194,5 +221,5 @@ def convert_element_type(operand: Any, new_dtype: Any) -> Any:
     return np.astype(operand, dtype)[()]
 
 
-_IMPORTED = ("Any", "annotations", "as_array", "dtype_of", "enum", "np", "typeof")
+_IMPORTED = ("Any", "annotations", "as_array", "dtype_of", "enum", "inexact", "np", "typeof")
 __all__ = [n for n in dir() if not n.startswith("_") and n not in _IMPORTED]

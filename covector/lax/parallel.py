@@ -307,3 +307,68 @@ def ppermute(x: Any, axis_name: AxisName, perm: Sequence[tuple[int, int]]) -> An
         return np.where(mine >= 0, received, np.zeros((), typeof(leaf).dtype))
 
     return tree_map(one, x)
+
+
+def pshuffle(x: Any, axis_name: AxisName, perm: Sequence[int]) -> Any:
+    """`ppermute` by the numbers of the examples that each one gets its value from.
+
+    Args:
+        x: a pytree of arrays.
+        axis_name: the name of a batch axis, or a tuple of names.
+        perm: a number for each example, each once.
+
+    Example:
+        >>> from covector import vmap
+        >>> vmap(lambda x: pshuffle(x, "i", [2, 0, 1]), axis_name="i")(np.array([1.0, 2.0, 3.0]))
+        array([3., 1., 2.])
+    """
+    if sorted(perm) != list(range(axis_size(axis_name))):
+        what = f"pshuffle got perm={list(perm)} for {axis_size(axis_name)} examples."
+        raise errors.ArgumentError(what, fix="give the number of each example once")
+    return ppermute(x, axis_name, [(source, i) for i, source in enumerate(perm)])
+
+
+def pswapaxes(x: Any, axis_name: AxisName, axis: int, *, axis_index_groups: Any = None) -> Any:
+    """Exchange the axis of the examples and one of their own, of the same length: `all_to_all` along one axis.
+
+    Example:
+        >>> from covector import vmap
+        >>> vmap(lambda x: pswapaxes(x, "i", 0), axis_name="i")(np.array([[1.0, 2.0], [3.0, 4.0]]))
+        array([[1., 3.],
+               [2., 4.]])
+    """
+    return all_to_all(x, axis_name, axis, axis, axis_index_groups=axis_index_groups)
+
+
+def pbroadcast(x: Any, axis_name: AxisName, source: int) -> Any:
+    """The value of one example, for each of them.
+
+    Args:
+        x: a pytree of arrays.
+        axis_name: the name of a batch axis, or a tuple of names.
+        source: the number of the example.
+
+    Example:
+        >>> from covector import vmap
+        >>> vmap(lambda x: pbroadcast(x, "i", 1), axis_name="i")(np.array([1.0, 2.0, 3.0]))
+        array([2., 2., 2.])
+    """
+    if not 0 <= source < axis_size(axis_name):
+        what = f"pbroadcast got source={source} for {axis_size(axis_name)} examples."
+        raise errors.ArgumentError(what, fix="give the number of one of them")
+    return tree_map(lambda leaf: all_gather(leaf, axis_name)[source], x)
+
+
+def pcast(x: Any, axis_name: AxisName, *, to: str) -> Any:
+    """`pvary`: ``to`` can be "varying" alone.
+
+    Example:
+        >>> from covector import vmap
+        >>> vmap(lambda x: x * pcast(2.0, "i", to="varying"), axis_name="i")(np.ones(2))
+        array([2., 2.])
+    """
+    if to != "varying":
+        what = f"pcast got to={to!r}."
+        why = "a value varies along an axis, or all examples share it"
+        raise errors.ArgumentError(what, why=why, fix='give "varying"')
+    return pvary(x, axis_name)

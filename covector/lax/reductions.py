@@ -1,4 +1,4 @@
-"""Reductions, sorting and contractions under JAX's names.
+"""Reductions and sorting under JAX's names.
 
 >>> reduce_sum(np.ones((2, 3)), (1,)), top_k(np.array([3, 5, 4]), 2)[1]
 (array([3., 3.]), array([1, 2], dtype=int32))
@@ -11,15 +11,14 @@ from typing import Any
 
 import numpy as np
 
+from covector.core import errors
 from covector.core.avals import dtype_of, shape_of, typeof
 from covector.core.pytrees import tree_map
 from covector.lax.elementwise import convert_element_type
 from covector.lax.loops import scan
 from covector.lax.structure import full
-from covector.numpy.contraction import LETTERS
 from covector.numpy.indexing import take
 from covector.numpy.registry import as_array
-from covector.primitives.math.contraction import contract
 
 
 def reduce_sum(operand: Any, axes: Sequence[int]) -> Any:
@@ -212,51 +211,40 @@ def top_k(operand: Any, k: int, *, axis: int = -1) -> tuple[Any, Any]:
     return np.take_along_axis(operand, order, axis=axis), convert_element_type(order, np.int32)
 
 
-def dot_general(
-    lhs: Any, rhs: Any, dimension_numbers: Any, precision: Any = None, preferred_element_type: Any = None
-) -> Any:
-    """Contract and batch axes: ``((contracted of lhs, of rhs), (batched of lhs, of rhs))``; batch axes come first.
+def approx_max_k(
+    operand: Any,
+    k: int,
+    reduction_dimension: int = -1,
+    recall_target: float = 0.95,
+    reduction_input_size_override: int = -1,
+    aggregate_to_topk: bool = True,
+) -> tuple[Any, Any]:
+    """`top_k` along an axis of real numbers, exactly; the last three arguments change nothing.
 
-    ``precision`` says nothing here.
-
-    >>> dot_general(np.ones((5, 2, 3)), np.ones((5, 3, 4)), (((2,), (1,)), ((0,), (0,)))).shape
-    (5, 2, 4)
+    >>> approx_max_k(np.array([3.0, 5.0, 4.0]), 1)
+    (array([5.]), array([1], dtype=int32))
     """
-    (left, right), (left_batch, right_batch) = dimension_numbers
-    n, m = len(shape_of(lhs)), len(shape_of(rhs))
-    a, b = list(range(n)), list(range(n, n + m))
-    for i, j in zip((*left, *left_batch), (*right, *right_batch), strict=True):
-        if shape_of(lhs)[i] != shape_of(rhs)[j]:
-            raise ValueError(f"dot_general() pairs axes {i} and {j} of different lengths: {typeof(lhs)} and {typeof(rhs)}")
-        b[j] = a[i]
-    batch = [a[i] for i in left_batch]
-    paired = {*batch, *(a[i] for i in left)}
-    out = batch + [i for i in a if i not in paired] + [i for i in b if i not in paired]
-    spec = "{},{}->{}".format(*("".join(LETTERS[i] for i in labels) for labels in (a, b, out)))
-    if preferred_element_type is not None:
-        lhs, rhs = convert_element_type(lhs, preferred_element_type), convert_element_type(rhs, preferred_element_type)
-    return contract(as_array(lhs), as_array(rhs), spec, "lax.dot_general")[()]
+    if dtype_of(operand).kind != "f":
+        what = f"lax.approx_max_k or approx_min_k got {typeof(operand)}."
+        raise errors.ArgumentError(what, fix="give real numbers, or call top_k")
+    return top_k(operand, k, axis=reduction_dimension)
 
 
-def dot(lhs: Any, rhs: Any, precision: Any = None, preferred_element_type: Any = None) -> Any:
-    """The product of vectors and matrices.
+def approx_min_k(
+    operand: Any,
+    k: int,
+    reduction_dimension: int = -1,
+    recall_target: float = 0.95,
+    reduction_input_size_override: int = -1,
+    aggregate_to_topk: bool = True,
+) -> tuple[Any, Any]:
+    """The ``k`` smallest elements along an axis, the smallest first, and their indices; exact as `approx_max_k`.
 
-    >>> float(dot(np.ones(3), np.ones(3)))
-    3.0
+    >>> approx_min_k(np.array([3.0, 5.0, 4.0]), 2)
+    (array([3., 4.]), array([0, 2], dtype=int32))
     """
-    n, m = len(shape_of(lhs)), len(shape_of(rhs))
-    if n not in (1, 2) or m not in (1, 2):
-        raise TypeError(f"dot() takes vectors and matrices; got {typeof(lhs)} and {typeof(rhs)}")
-    return dot_general(lhs, rhs, (((n - 1,), (0,)), ((), ())), precision, preferred_element_type)
-
-
-def batch_matmul(lhs: Any, rhs: Any, precision: Any = None) -> Any:
-    """Products of matrices, one for each leading index.
-
-    >>> batch_matmul(np.ones((5, 2, 3)), np.ones((5, 3, 4))).shape
-    (5, 2, 4)
-    """
-    return np.matmul(lhs, rhs)
+    values, indices = approx_max_k(np.negative(operand), k, reduction_dimension)
+    return np.negative(values), indices
 
 
 __all__ = [n for n in dir() if not n.startswith("_") and getattr(globals()[n], "__module__", "") == __name__]

@@ -112,6 +112,51 @@ def full_like(x: Any, fill_value: Any, dtype: Any = None, shape: Sequence[int] |
     return full(shape_of(x) if shape is None else shape, fill_value, dtype_of(x) if dtype is None else dtype)
 
 
+def empty(shape: int | Sequence[int], dtype: Any) -> Any:
+    """An array of zeros; in JAX they may be anything.
+
+    >>> empty(2, np.float32)
+    array([0., 0.], dtype=float32)
+    """
+    return np.zeros(shape, dtype)
+
+
+def broadcast_like(arr: Any, like_arr: Any) -> Any:
+    """Broadcast to the shape of another array.
+
+    >>> broadcast_like(np.arange(2), np.ones((3, 2))).shape
+    (3, 2)
+    """
+    return np.broadcast_to(as_array(arr), shape_of(like_arr))
+
+
+def broadcast_shapes(*shapes: Sequence[int]) -> tuple[int, ...]:
+    """The shape that arrays of these shapes broadcast to.
+
+    >>> broadcast_shapes((3, 1), (4,))
+    (3, 4)
+    """
+    return np.broadcast_shapes(*map(tuple, shapes))
+
+
+def shape_as_value(shape: Sequence[int]) -> Any:
+    """A shape as an array of integers.
+
+    >>> shape_as_value((2, 3))
+    array([2, 3], dtype=int32)
+    """
+    return np.array(tuple(shape), np.int32)
+
+
+def dtype(x: Any) -> np.dtype[Any]:
+    """The dtype of a value, or that which a type or a name stands for.
+
+    >>> dtype(1.0), dtype(float), dtype(np.ones(2, np.int8))
+    (dtype('float64'), dtype('float64'), dtype('int8'))
+    """
+    return np.dtype(x) if isinstance(x, (type, str, np.dtype)) else dtype_of(x)
+
+
 def expand_dims(array: Any, dimensions: Sequence[int]) -> Any:
     """Insert axes of length 1.
 
@@ -155,6 +200,24 @@ def concatenate(operands: Sequence[Any], dimension: int) -> Any:
     array([0, 1, 0])
     """
     return np.concatenate(list(operands), axis=dimension)
+
+
+def stack(operands: Sequence[Any], axis: int = 0) -> Any:
+    """Arrays of one shape along a new axis.
+
+    >>> stack([np.arange(2), np.arange(2)], 1).shape
+    (2, 2)
+    """
+    return np.stack(list(operands), axis=axis)
+
+
+def unstack(x: Any, axis: int = 0) -> tuple[Any, ...]:
+    """The arrays along an axis, which they lack.
+
+    >>> unstack(np.array([[1, 2], [3, 4]]), 1)
+    (array([1, 3]), array([2, 4]))
+    """
+    return tuple(np.unstack(as_array(x), axis=axis))
 
 
 def pad(operand: Any, padding_value: Any, padding_config: Sequence[tuple[int, int, int]]) -> Any:

@@ -23,6 +23,17 @@ GATHERED = [
 ]
 ROWS, ROWS_OF_UPDATES = "np.array([[1], [0]])", "lax.ScatterDimensionNumbers((1,), (0,), (1,))"
 
+ROUNDED = np.array([0.0, -0.0, 1e-9, 6e-5, 3e-5, 65519, 65520, 1e9, -1e-9, 1.5, 0.3, 3.3, 1.9, 5e-324, 1e-310, np.nan, -np.inf])
+KEY, ALGORITHM = "np.array([5, 1, 2**32 - 3, 7], np.uint32)", "algorithm=lax.RandomAlgorithm.RNG_THREE_FRY"
+SHAPES = ["()", "(5,)", "(2, 3)", "(3, 3)", "(3, 5, 7)", "(5, 4, 2)", "(1, 1)"]
+
+
+def extremes(name):
+    """Integers at the ends of a dtype and inside."""
+    info = np.iinfo(name)
+    return np.array([info.min, info.min + 1, info.max // 3, 0, 7, info.max - 1, info.max, info.max // 2], name)
+
+
 SMOOTH = [
     *((f"lax.{n}(x)", (x,)) for n in "neg abs square reciprocal exp exp2 expm1 sin cos tan sinh cosh tanh asinh atan".split()),
     *((f"lax.{n}(x)", (x,)) for n in "logistic erf erfc bessel_i0e bessel_i1e cbrt sign floor ceil".split()),
@@ -101,6 +112,22 @@ SMOOTH = [
     *((f"lax.scatter_{n}(x, {ROWS}, y, {ROWS_OF_UPDATES})", (m, m[:, :2] - 0.3)) for n in ("min", "max")),
     ("lax.index_take(x, [np.array([1, -1]), np.array([0, 7])], (0, 2))", (t,)),
     ("lax.conv_general_dilated_local(x, y, (1,), 'VALID', (2,))", (t, np.cos(np.arange(36.0)).reshape(2, 6, 3))),
+    ("lax.dot_general(x, y, (((2,), (2,)), ((1,), (1,))), precision='highest')", (t, np.cos(t))),
+    ("lax.dot(x, y, precision=lax.Precision.HIGH)", (m, y)),
+    ("lax.ragged_dot(x, y, np.array([1, 0, 2]))", (np.cos(t[0].T), np.sin(np.arange(18.0)).reshape(3, 3, 2))),
+    ("lax.stack([x, 2 * x], 1)", (m,)),
+    ("lax.unstack(x, 2)[1]", (t,)),
+    ("lax.broadcast_like(x, y)", (x, m)),
+    ("lax.real(lax.fft(x, 'fft', (3, 4)))", (t,)),
+    ("lax.imag(lax.fft(x, lax.FftType.RFFT, (3, 4)))", (t,)),
+    ("lax.real(lax.fft(lax.complex(x, y), lax.FftType.IFFT, (4,)))", (t, t)),
+    ("lax.fft(lax.complex(x, y), 'IRFFT', (3, 7))", (t, np.cos(t))),
+    ("lax.approx_max_k(x, 2)[0]", (m,)),
+    ("lax.approx_min_k(x, 2, 1)[0]", (t,)),
+    ("lax.optimization_barrier((x, y))[1]", (m, x)),
+    ("lax.platform_dependent(x, cpu=lambda x: x * x, default=lambda x: x)", (m,)),
+    ("lax.composite(lambda x, *, k: x * k, 'my.scale')(x, k=3.0)", (m,)),
+    ("lax.stage(x) * 2", (m,)),
 ]
 """With derivatives."""
 
@@ -128,5 +155,21 @@ CONSTANT = [
     ("lax.top_k(x, 2)", (np.array([1.0, np.nan, 3.0]),)),
     ("lax.padtype_to_pads((5, 6), (4, 3), (1, 2), 'SAME')", ()),
     ("lax.dynamic_slice(np.arange(5.0), x, (2,))", (np.array([9]),)),
+    *((f"lax.bitcast_convert_type(x, np.{n})", (x,)) for n in "int64 uint32 int16 uint8 float32".split()),
+    *((f"lax.bitcast_convert_type(x, np.{n})", (np.arange(12, dtype=np.int16).reshape(3, 4),)) for n in ("float64", "float16")),
+    ("lax.bitcast_convert_type(x, np.float32)", (np.arange(6, dtype=np.int32),)),
+    *((f"lax.reduce_precision(x, {e}, {f})", (ROUNDED,)) for e, f in ((5, 10), (8, 7), (11, 3), (1, 0), (2, 0), (15, 80))),
+    *((f"lax.reduce_precision(x, {e}, {f})", (ROUNDED.astype(np.float32),)) for e, f in ((5, 10), (8, 7), (4, 3), (8, 0))),
+    *((f"lax.reduce_precision(x, {e}, {f})", (np.arange(-70, 70).astype(np.float16) / 7,)) for e, f in ((5, 2), (4, 3))),
+    *(("lax.mulhi(x, y)", (a, a[::-1].copy())) for a in map(extremes, "int8 uint8 int16 uint32 int32 int64 uint64".split())),
+    *((f"lax.rng_bit_generator({KEY}, {s}, {ALGORITHM})", ()) for s in SHAPES),
+    *((f"lax.rng_bit_generator({KEY}, (3, 2), np.uint{n}, {ALGORITHM})", ()) for n in (8, 16, 64)),
+    (f"lax.rng_bit_generator(np.array([1, 2**64 - 2], np.uint64), (5,), np.uint32, {ALGORITHM})", ()),
+    ("lax.approx_min_k(x, 2)", (np.array([1.0, 3.0, 2.0]),)),
+    ("lax.igamma_grad_a(x, y)", (np.array([2.0, 0.3, 40.0, 2.0, -1.0]), np.array([1.0, 2.5, 38.0, 0.0, 1.0]))),
+    ("lax.random_gamma_grad(x, y)", (np.array([2.0, 0.3, 40.0, 2.0]), np.array([1.0, 2.5, 38.0, 0.0]))),
+    ("lax.empty((2,), np.int8) * 0", ()),
+    ("lax.shape_as_value((2, 3))", ()),
+    ("lax.broadcast_shapes((3, 1), (1, 4), (5, 1, 1))", ()),
 ]
 """Without."""
