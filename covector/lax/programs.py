@@ -6,12 +6,12 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from typing import Any
 
 from covector.core import errors
 from covector.numpy.registry import as_array
+from covector.transforms.scopes import named_call
 
 
 def platform_dependent(*args: Any, default: Callable[..., Any] | None = None, **per_platform: Callable[..., Any]) -> Any:
@@ -46,7 +46,8 @@ def optimization_barrier(operand: Any, /) -> Any:
 
 
 def composite(decomposition: Callable[..., Any], name: str, version: int = 0) -> Callable[..., Any]:
-    """A function that a compiler may know by name; here it is what it is made of.
+    """A function that a compiler may know by name; here it is what it is made of, in the scope
+    of the name (`covector.named_scope`).
 
     Args:
         decomposition: the function, of arrays by position and of attributes by keyword.
@@ -59,11 +60,7 @@ def composite(decomposition: Callable[..., Any], name: str, version: int = 0) ->
     if type(name) is not str or not name:
         raise errors.ArgumentError(f"lax.composite got name={name!r}.", fix="give a name that is not empty")
 
-    @functools.wraps(decomposition)
-    def composed(*args: Any, **attributes: Any) -> Any:
-        return decomposition(*args, **attributes)
-
-    return composed
+    return named_call(decomposition, name=name)
 
 
 def stage(x: Any, /) -> Any:
