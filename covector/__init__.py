@@ -29,7 +29,19 @@ from covector.transforms.utilities import ensure_compile_time_eval, ravel_pytree
 from covector.transforms.vmap import vmap
 
 if TYPE_CHECKING:
-    from covector import checkify, custom_batching, custom_derivatives, debug, flatten_util, lax, nn, random, scipy, tree_util
+    from covector import (
+        checkify,
+        config,
+        custom_batching,
+        custom_derivatives,
+        debug,
+        flatten_util,
+        lax,
+        nn,
+        random,
+        scipy,
+        tree_util,
+    )
     from covector.backends.run import register_backend, use_backend
     from covector.debug import checking_leaks, debug_nans, disable_jit
     from covector.passes.legalize import legalize
@@ -59,18 +71,26 @@ if TYPE_CHECKING:
         device_get,
         device_put,
         devices,
+        local_device_count,
+        local_devices,
+        process_count,
+        process_index,
     )
     from covector.transforms.scopes import named_call, named_scope
+    from covector.typing import Array
 
 __version__ = "0.1.0"
 
 LAZY = {
     **{
         name: f"covector.{name}"
-        for name in """checkify custom_batching custom_derivatives debug flatten_util lax nn random scipy tree_util""".split()
+        for name in """
+            checkify config custom_batching custom_derivatives debug flatten_util lax nn random scipy tree_util typing
+        """.split()
     },
     **dict.fromkeys(["checking_leaks", "debug_nans", "disable_jit"], "covector.debug"),
     **dict.fromkeys(["register_backend", "use_backend"], "covector.backends.run"),
+    "Array": "covector.typing",
     "legalize": "covector.passes.legalize",
     **dict.fromkeys(["io_callback", "pure_callback"], "covector.transforms.callbacks"),
     **dict.fromkeys(
@@ -85,7 +105,8 @@ LAZY = {
     **dict.fromkeys(["custom_linear_solve", "custom_root"], "covector.transforms.custom_solves"),
     **dict.fromkeys(["named_call", "named_scope"], "covector.transforms.scopes"),
     **dict.fromkeys(
-        ["block_until_ready", "default_backend", "device_count", "device_get", "device_put", "devices"],
+        """block_until_ready default_backend device_count device_get device_put devices local_device_count local_devices
+        process_count process_index""".split(),
         "covector.transforms.devices",
     ),
 }
@@ -133,6 +154,7 @@ declare_counterparts(
 await_import("scipy.fft", lambda: importlib.import_module("covector.scipy.fft"))  # which registers a backend of it
 
 __all__ = [
+    "Array",
     "CustomVJPPrimal",
     "Equation",
     "Jaxpr",
@@ -153,6 +175,7 @@ __all__ = [
     "checkpoint_name",
     "checkpoint_policies",
     "closure_convert",
+    "config",
     "custom_batching",
     "custom_derivatives",
     "custom_gradient",
@@ -193,6 +216,8 @@ __all__ = [
     "linear_call",
     "linear_transpose",
     "linearize",
+    "local_device_count",
+    "local_devices",
     "make_jaxpr",
     "named_call",
     "named_scope",
@@ -201,6 +226,8 @@ __all__ = [
     "one_of",
     "parse",
     "print_saved_residuals",
+    "process_count",
+    "process_index",
     "pure_callback",
     "random",
     "ravel_pytree",
@@ -213,6 +240,7 @@ __all__ = [
     "tree",
     "tree_util",
     "typeof",
+    "typing",
     "use_backend",
     "value_and_grad",
     "value_and_jacobian",

@@ -56,6 +56,29 @@ def device_count(backend: str | None = None) -> int:
     return len(devices(backend))
 
 
+local_devices, local_device_count = devices, device_count
+
+
+def process_index(backend: str | None = None) -> int:
+    """The number of this process among those that compute together: it is alone, and 0.
+
+    Example:
+        >>> process_index()
+        0
+    """
+    return len(devices(backend)) - 1
+
+
+def process_count(backend: str | None = None) -> int:
+    """How many processes compute together: one.
+
+    Example:
+        >>> process_count()
+        1
+    """
+    return len(devices(backend))
+
+
 def default_backend() -> str:
     """The kind of device that is used: "cpu".
 

@@ -16,7 +16,7 @@ TREE = {"x": np.arange(3.0), "n": (np.int64(2), 1.5)}
 
 
 def test_examples():
-    for m in (devices, cv.flatten_util):
+    for m in (devices, cv.flatten_util, cv.typing, cv.config):
         assert not doctest.testmod(m, optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS).failed
 
 
@@ -143,6 +143,7 @@ def test_waiting_takes_anything_and_returns_the_same():
 
 def test_the_devices_that_there_are():
     assert (cv.devices(), cv.devices("cpu"), cv.device_count(), cv.default_backend()) == (["cpu"], ["cpu"], 1, "cpu")
+    assert (cv.local_devices(), cv.local_device_count(), cv.process_index(), cv.process_count()) == (["cpu"], 1, 0, 1)
 
 
 @pytest.mark.parametrize(
@@ -194,3 +195,47 @@ def test_what_has_no_traced_operand_is_computed_at_once():
 
     assert cv.make_jaxpr(f)(1.0) == cv.make_jaxpr(lambda x: x * np.sin(2.0))(1.0)
     assert cv.grad(f)(1.0) == np.sin(2.0)
+
+
+# --- Array, config ------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_an_array():
+    kinds = []
+    note = lambda x: kinds.append(isinstance(x, cv.Array)) or x * 1.0
+    for transform in (cv.jit, cv.grad, cv.vmap, lambda f: lambda x: f(x)):
+        transform(lambda x: note(x) if np.ndim(x) == 0 else note(x)[0])(np.ones(2) if transform is cv.vmap else np.float64(2.0))
+    assert kinds == [True] * 4
+    for x in (np.ones(2), np.int8(3), np.bool_(True)):
+        assert isinstance(x, cv.Array)
+    for x in (2.0, [1.0], cv.ShapeDtypeStruct((), float), "a", None):
+        assert not isinstance(x, cv.Array)
+    assert issubclass(np.ndarray, cv.typing.Array) and cv.typing.ArrayLike is not None
+    with pytest.raises(TypeError, match="abstract"):
+        cv.Array()
+
+
+def test_settings_that_say_what_is_done_anyway():
+    for name, val in {"jax_enable_x64": True, "jax_platforms": "cpu", "jax_debug_nans": False}.items():
+        assert cv.config.update(name, val) is None
+        assert cv.config.read(name) == val
+    cv.config.update("jax_default_matmul_precision", "highest")
+    assert cv.config.jax_enable_x64 is cv.config.x64_enabled is True
+
+
+@pytest.mark.parametrize(
+    ("name", "val", "text"),
+    [
+        ("jax_enable_x64", False, "jax_enable_x64=False"),
+        ("jax_enable_x64", 1, "jax_enable_x64=1"),
+        ("jax_platform_name", "gpu", "jax_platform_name='gpu'"),
+        ("jax_debug_nans", True, "with covector.debug_nans()"),
+        ("jax_disable_jit", True, "with covector.disable_jit()"),
+        ("jax_enable_x32", True, "'jax_enable_x32', which is no setting"),
+        (3, True, "3, which is no setting"),
+        ("jax_platforms", np.ones(2), "jax_platforms=array"),
+    ],
+)
+def test_other_settings_are_refused(name, val, text):
+    with pytest.raises(errors.ArgumentError, match=re.escape(text)):
+        cv.config.update(name, val)
