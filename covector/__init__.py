@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         flatten_util,
         lax,
         nn,
+        ops,
         random,
         scipy,
         tree_util,
@@ -85,7 +86,7 @@ LAZY = {
     **{
         name: f"covector.{name}"
         for name in """
-            checkify config custom_batching custom_derivatives debug flatten_util lax nn random scipy tree_util typing
+            checkify config custom_batching custom_derivatives debug flatten_util lax nn ops random scipy tree_util typing
         """.split()
     },
     **dict.fromkeys(["checking_leaks", "debug_nans", "disable_jit"], "covector.debug"),
@@ -224,6 +225,7 @@ __all__ = [
     "nn",
     "numpy",
     "one_of",
+    "ops",
     "parse",
     "print_saved_residuals",
     "process_count",
