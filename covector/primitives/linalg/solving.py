@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from covector.backends.threads import alone
 from covector.core.avals import ShapedArray, Zero, array_aval, broadcast_shapes, dtype_of, shape_of, typeof
 from covector.core.jaxpr import Var
 from covector.core.kinds import Elementwise, Factorization, Opaque, Reduction
@@ -137,7 +138,7 @@ def factorization(
         check_matrices(name, a, square=square)
         return results(a, **params) if results else a.strengthened()
 
-    return Primitive(name, Factorization(fn, jvp, abstract), trusted=True, **flags)
+    return Primitive(name, Factorization(alone(fn), jvp, abstract), trusted=True, **flags)
 
 
 # --- triangular systems -------------------------------------------------------------------------------------------------
@@ -199,7 +200,7 @@ def _system(name: str, fn: Callable[..., Any], **flags: Any) -> Primitive:
 
     In a batch many right-hand sides of one matrix are more columns; otherwise there is one more axis in front.
     """
-    primitive = Primitive(name, Opaque(fn), trusted=True, **flags)
+    primitive = Primitive(name, Opaque(alone(fn)), trusted=True, **flags)
     in_front = batch_in_front(primitive, align_batch)
 
     @primitive.def_abstract
