@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from covector.core import errors
 from covector.core.avals import shape_of, typeof
 from covector.numpy.reductions import logsumexp
 from covector.numpy.registry import as_array, inexact
@@ -370,7 +371,16 @@ def logmeanexp(x: Any, axis: Any = None, where: Any = None, keepdims: bool = Fal
     return total - np.log(convert_to(np.sum(counted, axis=axis, keepdims=keepdims), typeof(x).dtype))
 
 
-def standardize(x: Any, axis: Any = -1, mean: Any = None, variance: Any = None, epsilon: Any = 1e-5, where: Any = None) -> Any:
+def standardize(
+    x: Any,
+    axis: Any = -1,
+    mean: Any = None,
+    variance: Any = None,
+    epsilon: Any = 1e-5,
+    where: Any = None,
+    *,
+    algorithm: str = "fast",
+) -> Any:
     """Shifted and scaled to mean 0 and variance 1 along an axis.
 
     Args:
@@ -380,17 +390,26 @@ def standardize(x: Any, axis: Any = -1, mean: Any = None, variance: Any = None, 
         variance: the variance, if it is known.
         epsilon: is added to the variance.
         where: which elements count for mean and variance.
+        algorithm: what the variance is where ``mean`` is given: "stable" for the mean of ``(x - mean)**2``, "fast" for that of
+            ``x**2`` less ``mean**2``, and at least 0.  Neither is computed by a difference of large numbers.
 
     Example:
         >>> np.round(standardize(np.array([1.0, 3.0])), 3)
         array([-1.,  1.])
     """
+    if algorithm not in ("fast", "stable"):
+        raise errors.ArgumentError(f"standardize got algorithm={algorithm!r}.", fix="give 'fast' or 'stable'")
     x = inexact(x)
-    options = {"axis": axis, "keepdims": True, **({} if where is None else {"where": where})}
-    mean = np.mean(x, **options) if mean is None else mean
+
+    def average(x: Any) -> Any:
+        return np.mean(x, axis=axis, keepdims=True, **({} if where is None else {"where": where}))
+
+    own = average(x) if mean is None or (variance is None and algorithm == "fast") else mean
     if variance is None:
-        variance = np.mean(x * x, **options) - mean * mean
-    return (x - mean) / np.sqrt(variance + epsilon)
+        variance = average(np.square(x - own))
+        if mean is not None and algorithm == "fast":
+            variance = np.maximum(variance + (own - mean) * (own + mean), 0)
+    return (x - (own if mean is None else mean)) / np.sqrt(variance + epsilon)
 
 
 def one_hot(x: Any, num_classes: int, *, dtype: Any = np.float64, axis: int = -1) -> Any:

@@ -316,7 +316,7 @@ def logsumexp(
     a = as_array(a)
     dtype = np.result_type(dtype_of(a), np.float16) if dtype_of(a).kind in "fc" else np.dtype(np.float64)
     a = convert_to(a, dtype)
-    if where is not True:
+    if where is not True and where is not None:
         a = np.where(as_mask(where, shape_of(a)), a, -np.inf)
     if b is None and not (return_sign and dtype.kind == "c"):
         out = reduced(logsumexp_p, a, axis, keepdims)

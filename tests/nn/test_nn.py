@@ -71,6 +71,25 @@ def test_over_an_axis():
         np.testing.assert_allclose(cv.vmap(f)(y), f(y), rtol=1e-12)
 
 
+def test_variances_of_numbers_far_from_zero():
+    x = np.array([[1.0, 2.0, 4.0, 9.0]])
+    far = x + 1e9
+    exact = (x - 4) / np.sqrt(np.var(x) + 1e-5)
+    for algorithm in ("fast", "stable"):
+        np.testing.assert_allclose(nn.standardize(far, algorithm=algorithm), exact, rtol=1e-12)
+        assert (nn.standardize(np.full(3, 1e10 / 3), algorithm=algorithm) == 0).all()
+        check_grads(lambda x, m, algorithm=algorithm: nn.standardize(x, mean=m, algorithm=algorithm), (x, 3.5), order=2)
+    np.testing.assert_allclose(nn.standardize(x, mean=3.0), (x - 3) / np.sqrt(np.mean(x**2) - 9 + 1e-5), rtol=1e-12)
+    np.testing.assert_allclose(
+        nn.standardize(x, mean=3.0, algorithm="stable"), (x - 3) / np.sqrt(np.mean((x - 3) ** 2) + 1e-5), rtol=1e-12
+    )
+    np.testing.assert_allclose(nn.standardize(x, mean=9.0), (x - 9) / np.sqrt(1e-5), rtol=1e-12)
+    check_grads(lambda x: nn.standardize(x, epsilon=1.0), (np.ones(4),), order=2)
+    np.testing.assert_allclose(nn.logsumexp(x, where=None), nn.logsumexp(x))
+    with pytest.raises(cv.errors.ArgumentError, match="algorithm='slow'"):
+        nn.standardize(x, algorithm="slow")
+
+
 def test_attention():
     rng = np.random.default_rng(0)
     q, k, v = (rng.normal(size=s) for s in ((2, 4, 6, 3), (2, 5, 2, 3), (2, 5, 2, 3)))
