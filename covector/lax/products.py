@@ -61,12 +61,16 @@ def dot_general(
     return contract(as_array(lhs), as_array(rhs), spec, "lax.dot_general")[()]
 
 
-def dot(lhs: Any, rhs: Any, precision: Any = None, preferred_element_type: Any = None) -> Any:
-    """The product of vectors and matrices.
+def dot(
+    lhs: Any, rhs: Any, precision: Any = None, preferred_element_type: Any = None, *, dimension_numbers: Any = None
+) -> Any:
+    """The product of vectors and matrices, or `dot_general` by its ``dimension_numbers``.
 
     >>> float(dot(np.ones(3), np.ones(3)))
     3.0
     """
+    if dimension_numbers is not None:
+        return dot_general(lhs, rhs, dimension_numbers, precision, preferred_element_type)
     n, m = len(shape_of(lhs)), len(shape_of(rhs))
     if n not in (1, 2) or m not in (1, 2):
         raise TypeError(f"dot() takes vectors and matrices; got {typeof(lhs)} and {typeof(rhs)}")

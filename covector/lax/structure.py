@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from covector.core import errors
 from covector.core.avals import dtype_of, shape_of, typeof
 from covector.numpy.at import at
 from covector.numpy.indexing import take
@@ -283,37 +284,58 @@ def index_in_dim(operand: Any, index: int, axis: int = 0, keepdims: bool = True)
     return found if keepdims else np.squeeze(found, axis)
 
 
-def _clamped(start: Any, n: int, size: int) -> Any:
+Negative = bool | Sequence[bool]
+"""Whether negative indices count from the end, everywhere or for each axis; they are moved to 0 otherwise."""
+
+
+def _clamped(start: Any, n: int, size: int, negative: bool) -> Any:
     """The first index of a window that lies within the axis; negative ones count from the end."""
     if not 0 <= size <= n:
         raise ValueError(f"a slice of {size} elements is no part of an axis of {n}")
-    start = as_array(start)
-    return np.clip(np.where(start < 0, start + n, start), 0, n - size)
+    start, wide = as_array(start), np.dtype(np.int64)
+    aval = typeof(start)
+    if aval.dtype.kind not in "iu" or aval.shape:
+        what = f"lax.dynamic_slice, or what is like it, was to begin at {aval}."
+        raise errors.ArgumentError(what, fix="give an integer")
+    if aval.dtype == np.uint64:
+        return np.astype(np.minimum(start, np.uint64(n - size)), wide)
+    start = np.astype(start, wide)
+    return np.clip(np.where(start < 0, start + n, start) if negative else start, 0, n - size)
 
 
-def _windows(shape: tuple[int, ...], starts: Any, sizes: Sequence[int]) -> list[Any]:
+def _windows(shape: tuple[int, ...], starts: Any, sizes: Sequence[int], negative: Negative) -> list[Any]:
     """For each axis the indices of its window, or None for the whole."""
-    starts = [starts[i] for i in range(len(shape))] if len(starts) == len(shape) else starts
+    count = shape_of(starts)[0] if not isinstance(starts, (list, tuple)) else len(starts)
+    each = [negative] * count if isinstance(negative, bool) else list(negative)
+    if not len(shape) == count == len(sizes) == len(each):
+        what = f"lax.dynamic_slice, or what is like it, got {count} indices and sizes {tuple(sizes)} for {len(shape)} axes."
+        raise errors.ArgumentError(what, fix="give an index (and a size) for each axis")
     return [
-        None if n == size else _clamped(start, n, size) + np.arange(size)
-        for n, start, size in zip(shape, starts, sizes, strict=True)
+        None if n == size else _clamped(starts[i], n, size, each[i]) + np.arange(size)
+        for i, (n, size) in enumerate(zip(shape, sizes, strict=True))
     ]
 
 
-def dynamic_slice(operand: Any, start_indices: Any, slice_sizes: Sequence[int]) -> Any:
+def dynamic_slice(
+    operand: Any, start_indices: Any, slice_sizes: Sequence[int], *, allow_negative_indices: Negative = True
+) -> Any:
     """A window of ``slice_sizes`` that begins at ``start_indices``, which may be traced; moved to lie within the array.
+
+    Negative indices count from the end, unless ``allow_negative_indices`` is false, for all axes or for one.
 
     >>> dynamic_slice(np.arange(5), (10,), (2,))
     array([3, 4])
     """
     found = as_array(operand)
-    for axis, window in enumerate(_windows(shape_of(operand), start_indices, slice_sizes)):
+    for axis, window in enumerate(_windows(shape_of(operand), start_indices, slice_sizes, allow_negative_indices)):
         if window is not None:
             found = take(found, window, axis=axis)
     return found
 
 
-def dynamic_slice_in_dim(operand: Any, start_index: Any, slice_size: int, axis: int = 0) -> Any:
+def dynamic_slice_in_dim(
+    operand: Any, start_index: Any, slice_size: int, axis: int = 0, *, allow_negative_indices: bool = True
+) -> Any:
     """`dynamic_slice` along one axis.
 
     >>> dynamic_slice_in_dim(np.arange(5), 1, 2)
@@ -321,27 +343,32 @@ def dynamic_slice_in_dim(operand: Any, start_index: Any, slice_size: int, axis: 
     """
     shape = shape_of(operand)
     axis = _axis(axis, len(shape))
-    return take(as_array(operand), _clamped(start_index, shape[axis], slice_size) + np.arange(slice_size), axis=axis)
+    start = _clamped(start_index, shape[axis], slice_size, allow_negative_indices)
+    return take(as_array(operand), start + np.arange(slice_size), axis=axis)
 
 
-def dynamic_index_in_dim(operand: Any, index: Any, axis: int = 0, keepdims: bool = True) -> Any:
+def dynamic_index_in_dim(
+    operand: Any, index: Any, axis: int = 0, keepdims: bool = True, *, allow_negative_indices: bool = True
+) -> Any:
     """One index, which may be traced, along one axis.
 
     >>> dynamic_index_in_dim(np.arange(5), 9, keepdims=False)
     np.int64(4)
     """
-    found = dynamic_slice_in_dim(operand, index, 1, axis)
+    found = dynamic_slice_in_dim(operand, index, 1, axis, allow_negative_indices=allow_negative_indices)
     return found if keepdims else np.squeeze(found, axis)[()]
 
 
-def dynamic_update_slice(operand: Any, update: Any, start_indices: Any) -> Any:
+def dynamic_update_slice(
+    operand: Any, update: Any, start_indices: Any, *, allow_negative_indices: Negative = True
+) -> Any:
     """Write ``update`` over the window that begins at ``start_indices``, moved to lie within the array.
 
     >>> dynamic_update_slice(np.zeros(3), np.ones(2), (9,))
     array([0., 1., 1.])
     """
     shape = shape_of(operand)
-    windows = _windows(shape, start_indices, shape_of(update))
+    windows = _windows(shape, start_indices, shape_of(update), allow_negative_indices)
     index = np.ix_(*(np.arange(n) for n in shape))
     index = tuple(
         i if w is None else np.reshape(w, (*shape_of(i)[:axis], -1, *shape_of(i)[axis + 1 :]))
@@ -350,7 +377,9 @@ def dynamic_update_slice(operand: Any, update: Any, start_indices: Any) -> Any:
     return at(operand)[index].set(update) if shape else as_array(update)
 
 
-def dynamic_update_slice_in_dim(operand: Any, update: Any, start_index: Any, axis: int) -> Any:
+def dynamic_update_slice_in_dim(
+    operand: Any, update: Any, start_index: Any, axis: int, *, allow_negative_indices: bool = True
+) -> Any:
     """`dynamic_update_slice` along one axis.
 
     >>> dynamic_update_slice_in_dim(np.zeros(3), np.ones(1), 1, 0)
@@ -358,10 +387,12 @@ def dynamic_update_slice_in_dim(operand: Any, update: Any, start_index: Any, axi
     """
     starts: list[Any] = [0] * len(shape_of(operand))
     starts[axis] = start_index
-    return dynamic_update_slice(operand, update, starts)
+    return dynamic_update_slice(operand, update, starts, allow_negative_indices=allow_negative_indices)
 
 
-def dynamic_update_index_in_dim(operand: Any, update: Any, index: Any, axis: int) -> Any:
+def dynamic_update_index_in_dim(
+    operand: Any, update: Any, index: Any, axis: int, *, allow_negative_indices: bool = True
+) -> Any:
     """Write ``update`` at one index, which may be traced, along one axis.
 
     >>> dynamic_update_index_in_dim(np.zeros(3), 1.0, 1, 0)
@@ -369,7 +400,7 @@ def dynamic_update_index_in_dim(operand: Any, update: Any, index: Any, axis: int
     """
     if len(shape_of(update)) != len(shape_of(operand)):
         update = np.expand_dims(as_array(update), _axis(axis, len(shape_of(operand))))
-    return dynamic_update_slice_in_dim(operand, update, index, axis)
+    return dynamic_update_slice_in_dim(operand, update, index, axis, allow_negative_indices=allow_negative_indices)
 
 
 def collapse(operand: Any, start_dimension: int, stop_dimension: int | None = None) -> Any:

@@ -114,6 +114,7 @@ SMOOTH = [
     ("lax.conv_general_dilated_local(x, y, (1,), 'VALID', (2,))", (t, np.cos(np.arange(36.0)).reshape(2, 6, 3))),
     ("lax.dot_general(x, y, (((2,), (2,)), ((1,), (1,))), precision='highest')", (t, np.cos(t))),
     ("lax.dot(x, y, precision=lax.Precision.HIGH)", (m, y)),
+    ("lax.dot(x, y, dimension_numbers=(((2,), (2,)), ((1,), (1,))))", (t, np.cos(t))),
     ("lax.ragged_dot(x, y, np.array([1, 0, 2]))", (np.cos(t[0].T), np.sin(np.arange(18.0)).reshape(3, 3, 2))),
     ("lax.stack([x, 2 * x], 1)", (m,)),
     ("lax.unstack(x, 2)[1]", (t,)),

@@ -67,6 +67,17 @@ def test_traced_starts():
         np.testing.assert_array_equal(found, lax.dynamic_slice(x, (i, 0), (2, 3)))
         found = cv.jit(lambda i: lax.dynamic_update_slice(x, x[:2, :2], (i, i)))(i)
         np.testing.assert_array_equal(found, lax.dynamic_update_slice(x, x[:2, :2], (i, i)))
+    long = np.arange(300)
+    for i in (np.int8(-1), np.uint8(200), np.uint64(299), np.uint64(2**64 - 1), np.int64(-(2**63)), np.int16(-300)):
+        expected = [min(max(int(i) + 300 * int(i < 0), 0), 298) + k for k in (0, 1)]
+        np.testing.assert_array_equal(lax.dynamic_slice(long, (i,), (2,)), expected)
+        np.testing.assert_array_equal(cv.jit(lambda i: lax.dynamic_slice_in_dim(long, i, 2))(i), expected)
+    from_start = {"allow_negative_indices": False}
+    np.testing.assert_array_equal(lax.dynamic_slice(x, (-1, -1), (2, 2), allow_negative_indices=(True, False)), x[1:, :2])
+    np.testing.assert_array_equal(lax.dynamic_update_slice(x, x[1:2], (-9, 0), **from_start)[0], x[1])
+    assert lax.dynamic_index_in_dim(long, -5, **from_start) == lax.dynamic_slice_in_dim(long, -5, 1, **from_start) == 0
+    np.testing.assert_array_equal(lax.dynamic_update_index_in_dim(x, x[2], -1, 0, **from_start)[0], x[2])
+    np.testing.assert_array_equal(lax.dynamic_update_slice_in_dim(x, x[2:], -1, 0, **from_start)[0], x[2])
     batched = cv.vmap(lambda i: lax.dynamic_index_in_dim(x, i, 1, keepdims=False))(np.array([0, -1, 9]))
     np.testing.assert_array_equal(batched, x.T[[0, 3, 3]])
 
@@ -76,6 +87,8 @@ def test_traced_starts():
     [
         ("lax.slice(np.ones(3), (0,), (5,))", "not within an axis of 3"),
         ("lax.dynamic_slice(np.ones(3), (0,), (5,))", "no part of an axis of 3"),
+        ("lax.dynamic_slice(np.ones(3), (1.0,), (2,))", r"begin at f64\[\](.|\n)*integer"),
+        ("lax.dynamic_slice(np.ones(3), (0, 0), (2,))", r"2 indices and sizes \(2,\) for 1 axes"),
         ("lax.pad(np.ones(3), 0.0, [(-5, 0, 0)])", "-2 elements"),
         ("lax.split(np.ones(3), (1, 1))", "sizes"),
         ("lax.top_k(np.ones(3), 4)", "k=4"),

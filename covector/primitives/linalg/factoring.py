@@ -104,8 +104,8 @@ def _without_derivative(name: str, instead: str) -> Callable[..., Any]:
     """The JVP rule of a packed reduction."""
 
     def refuse(a: Any, t: Any, **params: Any) -> Any:
-        why = "the reflections are a means of computing: the derivative of the reduced matrix is not known to covector"
-        fix = f"differentiate {instead} of the matrix itself"
+        why = "the derivative of a matrix that is packed with the reflections that reduce it is not known to covector"
+        fix = f"differentiate {instead}"
         raise NonDifferentiableError(name, "a derivative", [typeof(a)], why=why, fix=fix)
 
     return refuse
@@ -123,7 +123,7 @@ def _hessenberg_results(a: ShapedArray) -> list[ShapedArray]:
 hessenberg_p = factorization(
     "hessenberg",
     _hessenberg,
-    _without_derivative("hessenberg", "eigenvalues, or another function,"),
+    _without_derivative("hessenberg", "scipy.linalg.hessenberg, which has a derivative, or eigenvalues"),
     _hessenberg_results,
     multiple_results=True,
     makes_new=True,
@@ -145,7 +145,7 @@ def _tridiagonal_results(a: ShapedArray, *, lower: bool) -> list[ShapedArray]:
 tridiagonal_p = factorization(
     "tridiagonal",
     _tridiagonal,
-    _without_derivative("tridiagonal", "eigenvalues, or another function,"),
+    _without_derivative("tridiagonal", "scipy.linalg.hessenberg, which has a derivative, or eigenvalues"),
     _tridiagonal_results,
     multiple_results=True,
     makes_new=True,
