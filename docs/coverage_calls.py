@@ -205,7 +205,7 @@ def of_stats() -> Examples:
             yield label, Example(lambda *a, f=f: f(stats, *a), args)
 
 
-HELPERS = {"PiecewiseCubic", "Problem", "RootResults", "solve_linear"}
+HELPERS = {"PiecewiseCubic", "OptimizeResult", "RootResults"}
 """Not for users, though no underscore says so."""
 OF_NUMBERS = {"newton_cotes"}
 """Functions of known numbers alone."""
@@ -287,7 +287,7 @@ def of_scipy() -> Iterator[tuple[str, Examples]]:
     })  # fmt: skip
     solutions = test_module("scipy/test_optimize.py").SOLUTIONS
     yield "scipy.optimize", of_cases(optimize, {
-        **{n: (lambda s, a, n=n: solutions[n](a), (V,)) for n in ("minimize", "least_squares", "root")},
+        **{label: (lambda s, a, f=f: f(a), (V,)) for label, f in solutions.items()},
         "root_scalar": (lambda s, a: s.root_scalar(lambda x, a: x**2 - a, a, bracket=(0.0, 9.0)).root, (4.0,)),
     })  # fmt: skip
     yield "scipy.spatial", of_cases(spatial, {

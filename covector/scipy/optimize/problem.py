@@ -1,0 +1,174 @@
+"""What all solvers share: how SciPy is called, and how a solution gets its derivative."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import scipy.optimize
+
+from covector.core import errors
+from covector.core.avals import ShapedArray, shape_of, typeof
+from covector.core.primitive import TracerBase
+from covector.core.pytrees import tree_leaves, tree_map
+from covector.interpreters.closures import reachable_tracers
+from covector.lax.choice import cond
+from covector.numpy.registry import as_array, floating
+from covector.transforms.autodiff import linearize
+from covector.transforms.callbacks import pure_callback
+from covector.transforms.custom_rules import custom_jvp
+from covector.transforms.custom_solves import custom_root
+from covector.transforms.jit import jit
+from covector.transforms.staging import closure_convert
+from covector.transforms.utilities import ravel_pytree, stop_gradient
+from covector.transforms.vmap import vmap
+
+OptimizeResult: Any = scipy.optimize.OptimizeResult
+NEAR = 1e-3
+"""A relative distance from a zero at which its derivative is still what it is there."""
+INTEGER, TRUTH = ShapedArray((), np.dtype(np.int64)), ShapedArray((), np.dtype(np.bool_))
+
+
+class Problem:
+    """Functions of a vector, and the traced values that they close over.
+
+    Args:
+        x0: a guess, any pytree of real arrays.
+        functions: functions of what is like x0.
+        values: arrays that the solver needs besides, as bounds.
+    """
+
+    def __init__(self, x0: Any, functions: Sequence[Callable[[Any], Any]], values: Any = ()):
+        self.guess, self.unravel = ravel_pytree(tree_map(floating, x0))
+        self.values = values
+        self.functions: list[Any] = [lambda v, f=f: f(self.unravel(v)) for f in functions]
+        self.is_known = not any(isinstance(v, TracerBase) for v in (self.guess, *tree_leaves(values)))
+        self.is_known = self.is_known and next(reachable_tracers(list(functions)), None) is None
+        """Whether all values are known, so that SciPy can be called at once, with the functions as they are."""
+        self.consts: list[Any] = []
+        self.together: Any = None
+        if not self.is_known:
+            self.together, self.consts = closure_convert(lambda v: [f(v) for f in self.functions], self.guess)
+
+    def compiled(self, i: int, transformed: Callable[..., Any] | None = None) -> Callable[..., Any]:
+        """The function i, or what a transformation makes of it, as one of the vector and of the values closed over.
+
+        It is called again and again, so it is a program where the function of the user's has become one.
+        """
+        make: Any = transformed or (lambda f: f)
+        f: Any = self.functions[i] if self.is_known else lambda v, *consts: self.together(v, *consts)[i]
+        made: Callable[..., Any] = make(f) if self.is_known else jit(make(f))
+        return made
+
+    def solution(self, zero: Callable[[Any], Any], run: Callable[..., Any], extra: int = 0) -> Any:
+        """The result of ``run(guess, values, *consts)``, whose x is a zero of the function ``zero``.
+
+        ``extra`` numbers follow x in what is sought: multipliers, which ``run`` gives as the attribute ``multipliers``.
+        """
+        if self.is_known:
+            found = run(np.asarray(self.guess), self.values)
+            found.x = self.unravel(np.asarray(found.x))
+            return found
+        n, dtype = shape_of(self.guess)[0], typeof(self.guess).dtype
+        avals = (ShapedArray((n + extra,), dtype), (TRUTH, INTEGER, INTEGER, INTEGER))
+        values, *held = (tree_map(lambda v: stop_gradient(as_array(v)), v) for v in (self.values, *self.consts))
+
+        def on_host(guess: Any, values: Any, *consts: Any) -> Any:
+            found = run(np.asarray(guess), values, *consts)
+            counts = [np.int64(found.get(name, 0) or 0) for name in ("status", "nit", "nfev")]
+            z = np.concatenate([np.reshape(found.x, (n,)), found.get("multipliers", np.zeros(0))])
+            return np.asarray(z, dtype), (np.bool_(found.success), *counts)
+
+        def solve(_: Any, z: Any) -> Any:
+            return pure_callback(on_host, avals, z[:n], values, *held, vmap_method="sequential")
+
+        begin = np.concatenate([stop_gradient(self.guess), np.zeros(extra, dtype)])
+        z, (success, status, nit, nfev) = custom_root(zero, begin, solve, solve_linear, has_aux=True)
+        x = determined(z, success if not extra else np.bool_(False), zero)[:n]
+        return OptimizeResult(x=self.unravel(x), success=success, status=status, nit=nit, nfev=nfev)
+
+
+def determined(z: Any, success: Any, zero: Callable[[Any], Any]) -> Any:
+    """What a solver has found, with a derivative that is NaN if that is no zero.
+
+    A solver that could not do better is right all the same where a step of Newton's method would hardly go further.
+    """
+    converted, consts = closure_convert(zero, z)
+
+    def is_near(z: Any, consts: Any) -> Any:
+        at: Any = lambda v: converted(v, *consts)
+        step = solve_linear(linearize(at, z)[1], at(z))
+        return np.all(np.abs(step) <= NEAR * (1 + np.abs(z)))  # false for NaN
+
+    def rule(primals: Any, tangents: Any) -> Any:
+        z, success, consts = primals
+        is_zero = cond(success, lambda: np.bool_(True), lambda: is_near(z, consts))
+        return same(*primals), np.astype(np.where(is_zero, 1.0, np.nan), typeof(z).dtype) * tangents[0]
+
+    same: Any = custom_jvp(lambda z, success, consts: z)
+    same.defjvp(rule)
+    return same(z, success, consts)
+
+
+def or_nan(x: Any, success: Any) -> Any:
+    """What was found, and NaN, also for its derivative, if it was not."""
+    return x * np.astype(np.where(success, 1.0, np.nan), typeof(x).dtype)
+
+
+def solve_linear(g: Callable[[Any], Any], y: Any) -> Any:
+    """The x with ``g(x) = y`` for a linear function of vectors, by its matrix; NaN if that is singular."""
+    one = np.eye(shape_of(y)[0], dtype=typeof(y).dtype)
+    matrix = vmap(g, out_axes=1)(one)
+    is_regular = np.linalg.slogdet(stop_gradient(matrix))[0] != 0
+    return np.linalg.solve(np.where(is_regular, matrix, np.asarray(np.nan, one.dtype) * one), y)
+
+
+def within(x: Any, step: Any, low: Any, high: Any) -> Any:
+    """A function that is zero where a step cannot go on: at a stationary point, or into a bound."""
+    return x - np.clip(x - step, low, high)
+
+
+def limits(bounds: Any, n: int, in_pairs: bool) -> tuple[Any, Any]:
+    """Lower and upper bounds of n numbers: of `minimize` a pair for each, of `least_squares` all lower and all upper."""
+    low: Any
+    high: Any
+    if bounds is None:
+        low, high = -np.inf, np.inf
+    elif isinstance(bounds, scipy.optimize.Bounds):
+        low, high = bounds.lb, bounds.ub
+    elif not in_pairs:
+        low, high = bounds
+    elif hasattr(bounds, "dtype"):
+        low, high = bounds[:, 0], bounds[:, 1]
+    else:
+        low = [-np.inf if a is None else a for a, _ in bounds]
+        high = [np.inf if b is None else b for _, b in bounds]
+    low, high = (floating(v) for v in (low, high))
+    for bound in (low, high):
+        if shape_of(bound) not in ((), (1,), (n,)):
+            what = f"bounds of {typeof(bound)} were given for {n} numbers."
+            raise errors.ArgumentError(what, fix="give a bound for each, in the order in which ravel_pytree has them")
+    return np.broadcast_to(low, (n,)), np.broadcast_to(high, (n,))
+
+
+def refuse_traced(who: str, **options: Any) -> None:
+    for name, value in options.items():
+        traced = [x for x in tree_leaves(value) if isinstance(x, TracerBase)]
+        if traced:
+            what = f"{who} got {name} with a traced value of type {typeof(traced[0])}."
+            fix = "a solution is differentiable in what the function closes over, and in args; pass a plain value here"
+            raise errors.ArgumentError(what, fix=fix)
+
+
+def check_derivative(who: str, **given: Any) -> None:
+    """Refuse what is no derivative, as arguments out of their order are."""
+    for name, value in given.items():
+        is_one = value is None or callable(value) or isinstance(value, (bool, str)) or hasattr(value, "update")
+        if not is_one:
+            what = f"{who} got {name}={value!r}."
+            raise errors.ArgumentError(what, fix="leave it out: covector finds derivatives; pass what follows by name")
+
+
+def as_tuple(args: Any) -> tuple[Any, ...]:
+    return args if isinstance(args, tuple) else (args,)

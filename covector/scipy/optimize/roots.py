@@ -1,0 +1,240 @@
+"""Zeros of functions of pytrees: `root`, `fsolve`, `newton`, `fixed_point`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import scipy.optimize
+
+from covector.core import errors
+from covector.core.avals import shape_of
+from covector.scipy.optimize.problem import OptimizeResult, Problem, as_tuple, check_derivative, or_nan, refuse_traced
+from covector.transforms.autodiff import grad
+from covector.transforms.jacobian import jacobian
+from covector.transforms.utilities import ravel_pytree
+
+_scipy: Any = scipy.optimize
+WITH_JACOBIAN = {"hybr", "lm"}
+METHODS = WITH_JACOBIAN | {
+    *("broyden1", "broyden2", "anderson", "linearmixing", "diagbroyden", "excitingmixing", "krylov", "df-sane")
+}
+
+
+def _square(f: Callable[[Any], Any], who: str) -> Callable[[Any], Any]:
+    """The function as one whose value is a vector, as long as x."""
+
+    def checked(x: Any) -> Any:
+        value, n = ravel_pytree(f(x))[0], shape_of(ravel_pytree(x)[0])[0]
+        if shape_of(value)[0] != n:
+            what = f"{who} got a function that returns {shape_of(value)[0]} numbers for {n}."
+            raise errors.ArgumentError(what, fix="return as many as x has, or take least_squares")
+        return value
+
+    return checked
+
+
+def root(
+    fun: Callable[..., Any],
+    x0: Any,
+    args: Any = (),
+    method: str = "hybr",
+    jac: Any = None,
+    tol: float | None = None,
+    callback: Any = None,
+    options: Any = None,
+) -> Any:
+    """A zero of a function of a pytree, by SciPy's solvers with covector's Jacobian.
+
+    Args:
+        fun: ``fun(x, *args)``, as many numbers as x has.
+        x0: a guess, any pytree of real arrays; x has its structure.
+        args: further arguments.
+        method: one of SciPy's.
+        jac: True if fun returns its Jacobian too, which is not used; anything else is accepted, and covector's is used.
+        tol: a tolerance.
+        callback: is called after each iteration, where the method does that.
+        options: of the solver.
+
+    Returns:
+        SciPy's `OptimizeResult`, with ``x`` like ``x0``.  Where values are traced it has x, fun, success, status, nit and nfev
+        alone; x is differentiable where the Jacobian is regular.
+
+    Raises:
+        ArgumentError: a method that there is not; a function that returns more or fewer numbers; a traced tolerance.
+
+    Example:
+        >>> root(lambda x: x**2 - 2.0, np.ones(1)).x
+        array([1.41421356])
+    """
+    refuse_traced("root", tol=tol, options=options)
+    check_derivative("root", jac=jac)
+    args, name = as_tuple(args), method.lower()
+    if name not in METHODS:
+        raise errors.ArgumentError(f"root got method={method!r}.", fix=f"there are {', '.join(sorted(METHODS))}")
+    f: Any = (lambda x: fun(x, *args)[0]) if jac is True else (lambda x: fun(x, *args))
+    problem = Problem(x0, [_square(f, "root")])
+    value, slope = problem.compiled(0), problem.compiled(0, jacobian)
+    given = {"method": method, "tol": tol, "callback": callback, "options": options}
+
+    def run(guess: Any, values: Any, *consts: Any) -> Any:
+        jac = (lambda v: np.asarray(slope(v, *consts))) if name in WITH_JACOBIAN else None
+        return _scipy.root(lambda v: np.asarray(value(v, *consts)), guess, jac=jac, **given)
+
+    found = problem.solution(problem.functions[0], run)
+    if not problem.is_known:
+        found.fun = f(found.x)
+    return found
+
+
+def fsolve(
+    func: Callable[..., Any],
+    x0: Any,
+    args: Any = (),
+    fprime: Any = None,
+    full_output: bool = False,
+    col_deriv: bool = False,
+    xtol: float = 1.49012e-08,
+    maxfev: int = 0,
+    band: Any = None,
+    epsfcn: Any = None,
+    factor: float = 100,
+    diag: Any = None,
+) -> Any:
+    """A zero of a function of a vector, by MINPACK's method with covector's Jacobian.
+
+    Args:
+        func: ``func(x, *args)``, as many numbers as x has.
+        x0: a guess, a vector or a number.
+        args: further arguments.
+        fprime, col_deriv, band, epsfcn: accepted, and covector's Jacobian is used.
+        full_output: return SciPy's information too, where all values are known.
+        xtol, maxfev, factor, diag: SciPy's.
+
+    Returns:
+        The zero, a vector, differentiable as that of `root`.  Where values are traced it is NaN if the solver has not
+        converged.
+
+    Raises:
+        ArgumentError: ``full_output`` with traced values; a function that returns more or fewer numbers.
+
+    Example:
+        >>> fsolve(lambda x: x**2 - 2.0, 1.0)
+        array([1.41421356])
+    """
+    check_derivative("fsolve", fprime=fprime)
+    refuse_traced("fsolve", xtol=xtol, factor=factor, diag=diag)
+    args = as_tuple(args)
+    x0 = np.reshape(x0, (-1,))
+    f = _square(lambda x: func(x, *args), "fsolve")
+    problem = Problem(x0, [f])
+    given = {"xtol": xtol, "maxfev": maxfev, "factor": factor, "diag": diag}
+    if problem.is_known:
+        slope = problem.compiled(0, jacobian)
+        return _scipy.fsolve(f, problem.guess, fprime=lambda v: np.asarray(slope(v)), full_output=full_output, **given)
+    if full_output:
+        raise errors.ArgumentError("fsolve got full_output and traced values.", fix="take root")
+    found = root(f, x0, options=given)
+    return or_nan(found.x, found.success)
+
+
+def newton(
+    func: Callable[..., Any],
+    x0: Any,
+    fprime: Any = None,
+    args: Any = (),
+    tol: float = 1.48e-08,
+    maxiter: int = 50,
+    fprime2: Any = None,
+    x1: Any = None,
+    rtol: float = 0.0,
+    full_output: bool = False,
+    disp: bool = True,
+) -> Any:
+    """Zeros of a function of a number, from a guess or many guesses, by Newton's method with covector's derivative.
+
+    Args:
+        func: ``func(x, *args)``, elementwise.
+        x0: a guess, or an array of them.
+        fprime: accepted, and covector's derivative is used.
+        args: further arguments.
+        tol, rtol, maxiter: SciPy's.
+        fprime2: if not None, Halley's method, with covector's second derivative.
+        x1: a second guess, for the secant method.
+        full_output: return SciPy's information too, where all values are known.
+        disp: raise where the method has not converged, and values are known.
+
+    Returns:
+        The zero, or an array of them, differentiable in what func depends on.  Where values are traced it is NaN if the method
+        has not converged.
+
+    Raises:
+        ArgumentError: ``full_output`` with traced values; a traced tolerance.
+        RuntimeError: as SciPy's.
+
+    Example:
+        >>> newton(lambda x: x**2 - np.array([4.0, 9.0]), np.array([1.0, 2.0]))
+        array([2., 3.])
+    """
+    check_derivative("newton", fprime=fprime, fprime2=fprime2)
+    refuse_traced("newton", tol=tol, rtol=rtol, x1=x1)
+    args, shape = as_tuple(args), shape_of(x0)
+    problem = Problem(x0, [lambda x: np.reshape(np.broadcast_to(func(x, *args), shape), (-1,))])
+    total: Any = lambda f: lambda v, *consts: np.sum(f(v, *consts))
+    first: Any = lambda f: grad(total(f))
+    value, slope, curvature = (problem.compiled(0, g) for g in (None, first, lambda f: first(first(f))))
+
+    def run(guess: Any, values: Any, *consts: Any) -> Any:
+        at: Any = lambda g: lambda x: np.reshape(g(np.reshape(np.asarray(x, float), (-1,)), *consts), shape)[()]
+        given: dict[str, Any] = {"tol": tol, "maxiter": maxiter, "x1": x1, "rtol": rtol, "disp": disp and problem.is_known}
+        given["fprime"] = at(slope) if x1 is None else None
+        given["fprime2"] = at(curvature) if fprime2 is not None and x1 is None else None
+        start = np.reshape(guess, shape)[()]
+        found = _scipy.newton(at(value), start, full_output=True, **given)
+        converged = found[1] if shape else found[1].converged
+        counts = {} if shape else {"nit": found[1].iterations, "nfev": found[1].function_calls}
+        return OptimizeResult(x=np.reshape(found[0], (-1,)), success=bool(np.all(converged)), found=found, **counts)
+
+    found = problem.solution(problem.functions[0], run)
+    if problem.is_known:
+        return (found.x, *found.found[1:]) if full_output else found.x
+    if full_output:
+        raise errors.ArgumentError("newton got full_output and traced values.", fix="leave it out")
+    return or_nan(found.x, found.success)
+
+
+def fixed_point(
+    func: Callable[..., Any], x0: Any, args: Any = (), xtol: float = 1e-08, maxiter: int = 500, method: str = "del2"
+) -> Any:
+    """A point that a function leaves where it is, by SciPy's iteration.
+
+    Args:
+        func: ``func(x, *args)``, like x.
+        x0: a guess, an array.
+        args: further arguments.
+        xtol, maxiter: SciPy's.
+        method: "del2" (Steffensen's) or "iteration".
+
+    Returns:
+        The point, differentiable in what func depends on where 1 is no eigenvalue of its Jacobian.
+
+    Raises:
+        ArgumentError: a traced tolerance.
+        RuntimeError: it has not converged.
+
+    Example:
+        >>> np.round(fixed_point(np.cos, 0.5), 9)
+        np.float64(0.739085133)
+    """
+    refuse_traced("fixed_point", xtol=xtol)
+    args, shape = as_tuple(args), shape_of(x0)
+    problem = Problem(x0, [lambda x: np.reshape(func(x, *args), (-1,))])
+    value = problem.compiled(0)
+
+    def run(guess: Any, values: Any, *consts: Any) -> Any:
+        at = lambda x: np.reshape(value(np.reshape(x, (-1,)), *consts), shape)
+        x = _scipy.fixed_point(at, np.reshape(guess, shape), xtol=xtol, maxiter=maxiter, method=method)
+        return OptimizeResult(x=np.reshape(x, (-1,)), success=True)
+
+    return problem.solution(lambda v: v - problem.functions[0](v), run).x
