@@ -63,6 +63,11 @@ class Literal:
         self.value = value
         self.aval = typeof(value)
 
+    @property
+    def val(self) -> Any:
+        """The value, under JAX's name."""
+        return self.value
+
     def __repr__(self) -> str:
         return f"Literal({self.value!r})"
 
@@ -83,6 +88,16 @@ class Equation:
     outputs: Sequence[Var]
     source: Source | None = None
     scope: Scope | None = field(default=None, init=False)
+
+    @property
+    def invars(self) -> list[Any]:
+        """The inputs, under JAX's name."""
+        return list(self.inputs)
+
+    @property
+    def outvars(self) -> list[Var]:
+        """The outputs, under JAX's name."""
+        return list(self.outputs)
 
     def parts(self) -> tuple[Any, ...]:
         """What it is made of."""
@@ -155,6 +170,38 @@ class Jaxpr:
             ArgumentError: there are more or fewer inputs, or one has another shape or dtype.
         """
         return _meanings["evaluate"](self, *args)  # type: ignore[no-any-return]
+
+    # JAX's names, by which its interpreters walk programs: a program is open (``invars``, ``constvars``) and closed at once.
+
+    @property
+    def jaxpr(self) -> Jaxpr:
+        """The program itself."""
+        return self
+
+    @property
+    def invars(self) -> list[Var]:
+        """The inputs."""
+        return list(self.in_vars)
+
+    @property
+    def constvars(self) -> list[Var]:
+        """The variables of the constants."""
+        return list(self.consts)
+
+    @property
+    def literals(self) -> list[Any]:
+        """The constants."""
+        return list(self.consts.values())
+
+    @property
+    def eqns(self) -> list[Equation]:
+        """The equations."""
+        return list(self.equations)
+
+    @property
+    def outvars(self) -> list[Atom]:
+        """The outputs."""
+        return list(self.out_vars)
 
     @property
     def in_avals(self) -> list[Any]:

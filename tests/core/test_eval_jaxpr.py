@@ -65,3 +65,22 @@ def test_programs_within():
 def test_what_does_not_fit_is_told(call, text):
     with pytest.raises(errors.ArgumentError, match=text):
         call()
+
+
+def interpret(jaxpr, consts, *args):
+    """An interpreter as one is written for JAX."""
+    env = dict(zip([*jaxpr.constvars, *jaxpr.invars], [*consts, *args], strict=True))
+    read = lambda v: v.val if type(v) is ec.Literal else env[v]
+    for eqn in jaxpr.eqns:
+        outs = eqn.primitive.bind(*map(read, eqn.invars), **eqn.params)
+        env.update(zip(eqn.outvars, outs if eqn.primitive.multiple_results else [outs], strict=True))
+    return [*map(read, jaxpr.outvars)]
+
+
+def test_an_interpreter_that_was_written_for_jax():
+    f = lambda x, y: (np.sin(x) * W + 2.0, lax.cond(y[0] > 0, np.cos, np.exp, y), 3.0)
+    closed = cv.make_jaxpr(f)(X, Y)
+    for values in ((X, Y), (Y, -X)):
+        same(interpret(closed.jaxpr, closed.literals, *values), f(*values))
+        same(eval_jaxpr(closed.jaxpr, closed.literals, *values), f(*values))
+    check_grads(lambda x, y: interpret(closed.jaxpr, closed.literals, x, y)[:2], (X, Y), order=2)
