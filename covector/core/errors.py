@@ -159,6 +159,10 @@ class ConcretizationError(CovectorError):
     """Python asked a tracer for a value that it does not have."""
 
 
+ConcretizationTypeError = ConcretizationError
+"""JAX's name for it."""
+
+
 class TracerBoolConversionError(ConcretizationError, TypeError):
     """The truth of a tracer was asked for (``if``, ``while``, ``and``, ``not``)."""
 

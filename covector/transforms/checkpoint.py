@@ -17,7 +17,15 @@ from covector.core.tracebacks import hides_frames
 from covector.interpreters.linearize import split
 from covector.passes.clean import clean
 from covector.primitives.programs.checkpoint import Policy, checkpoint_p, name_p
-from covector.transforms.arguments import check_callable, check_functions, check_leaves, function_name, transformed, wrap_like
+from covector.transforms.arguments import (
+    Names,
+    check_callable,
+    check_functions,
+    check_leaves,
+    function_name,
+    transformed,
+    wrap_like,
+)
 from covector.transforms.caches import kept
 from covector.transforms.staging import traced_call
 from covector.transforms.static_arguments import StaticArguments
@@ -130,10 +138,16 @@ def checkpoint(
     prevent_cse: bool = True,
     policy: Policy | None = None,
     static_argnums: int | Sequence[int] = (),
+    static_argnames: Names = (),
 ) -> Callable[P, R]: ...
 @overload
 def checkpoint(
-    fun: None = None, *, prevent_cse: bool = True, policy: Policy | None = None, static_argnums: int | Sequence[int] = ()
+    fun: None = None,
+    *,
+    prevent_cse: bool = True,
+    policy: Policy | None = None,
+    static_argnums: int | Sequence[int] = (),
+    static_argnames: Names = (),
 ) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
 def checkpoint(
     fun: Callable[..., Any] | None = None,
@@ -141,6 +155,7 @@ def checkpoint(
     prevent_cse: bool = True,
     policy: Policy | None = None,
     static_argnums: int | Sequence[int] = (),
+    static_argnames: Names = (),
 ) -> Callable[..., Any]:
     """Make a function keep its arguments for the backward pass instead of its intermediate values, which are computed again.
 
@@ -150,6 +165,7 @@ def checkpoint(
         policy: which intermediate values may be saved all the same, one of `checkpoint_policies` or any function
             ``policy(primitive, *avals, **params) -> bool`` of an operation; by default none.
         static_argnums: positions of arguments that may be anything hashable.
+        static_argnames: names of such arguments.
 
     Returns:
         A function with the same values and derivatives.
@@ -163,15 +179,21 @@ def checkpoint(
         f64[]  8 bytes  output of cos ...
         f64[]  8 bytes  output of cos ...
     """
+    given: dict[str, Any] = {
+        "prevent_cse": prevent_cse,
+        "policy": policy,
+        "static_argnums": static_argnums,
+        "static_argnames": static_argnames,
+    }
     if fun is None:
-        return lambda fun: checkpoint(fun, prevent_cse=prevent_cse, policy=policy, static_argnums=static_argnums)
+        return lambda fun: checkpoint(fun, **given)
     check_callable(fun, "checkpoint")
     if policy is not None:
         check_functions("checkpoint(f, policy=covector.checkpoint_policies.dots_saveable)", policy=policy)
     chosen = checkpoint_policies.nothing_saveable if policy is None else policy
-    statics = StaticArguments(fun, static_argnums, ())
+    statics = StaticArguments(fun, static_argnums, static_argnames)
     who = transformed("checkpoint", fun)
-    options = ("checkpoint", frozenset(statics.positions))
+    options = ("checkpoint", frozenset(statics.positions), frozenset(statics.names))
 
     def checkpointed(*args: Any, **kwargs: Any) -> Any:
         call = statics.call_of(args, kwargs, who.name)
@@ -185,7 +207,7 @@ def checkpoint(
         outs = checkpoint_p.bind(*found.hoisted, *leaves, jaxpr=found.jaxpr, policy=chosen, name=function_name(fun))
         return found.result(own_results(outs, leaves))
 
-    return wrap_like(fun, checkpointed, checkpoint, prevent_cse=prevent_cse, policy=policy, static_argnums=static_argnums)
+    return wrap_like(fun, checkpointed, checkpoint, **given)
 
 
 remat = checkpoint

@@ -30,7 +30,7 @@ from covector.transforms.devices import check_device
 from covector.transforms.draws import noticing_draws
 from covector.transforms.lowering import Lowered
 from covector.transforms.options import flags
-from covector.transforms.staging import traced_alone
+from covector.transforms.staging import traced_alone, traced_call
 from covector.transforms.static_arguments import NamedArguments, StaticArguments
 from covector.transforms.tracing import trace
 from covector.transforms.typing import JittedFunction, P, R
@@ -111,7 +111,7 @@ def jit(
     Returns:
         The compiled function.  Its attributes: ``cache_size()``; ``clear_cache()``; ``explain()``, a text that says for each
         trace what was new about the arguments; ``lower(*args)``, the program for such arguments (or avals), which can be shown
-        and compiled.
+        and compiled; ``eval_shape(*args)``, the avals of the result for such arguments.
 
     Raises:
         TracerBoolConversionError and its like: ``f`` needs the value of an argument that is not static.
@@ -204,11 +204,15 @@ def jit(
         found = traced_alone(f, call, who)
         return Lowered(who.name, found.jaxpr, tree_structure(call.dynamic), found.out_tree.child(0), backend)
 
+    def shape_of_result(*args: Any, **kwargs: Any) -> Any:
+        return traced_call(f, statics.call_of(args, kwargs, who.name), who).shapes
+
     wrapper = wrap_like(f, jitted, jit, **given)
     wrapper.snapshot = True
     wrapper.cache_size = lambda: len(entries())  # type: ignore[attr-defined]
     wrapper.clear_cache = cache.clear  # type: ignore[attr-defined]
     wrapper.lower = hides_frames(lower)  # type: ignore[attr-defined]
+    wrapper.eval_shape = hides_frames(shape_of_result)  # type: ignore[attr-defined]
     wrapper.explain = lambda: _explain(who.name, entries())  # type: ignore[attr-defined]
     return wrapper
 

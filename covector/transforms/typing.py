@@ -35,3 +35,6 @@ class JittedFunction(Protocol[P, R_co]):
 
     def lower(self, *args: Any, **kwargs: Any) -> Lowered:
         """The program for arguments of these types (values or avals)."""
+
+    def eval_shape(self, *args: Any, **kwargs: Any) -> Any:
+        """The avals of the result for arguments of these types (values or avals)."""

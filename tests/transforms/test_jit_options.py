@@ -101,3 +101,23 @@ def test_what_means_nothing_is_refused(name):
 def test_static_and_donated_by_position_alone():
     with pytest.raises(errors.ArgumentError, match="got 1 as static and as donated"):
         cv.jit(lambda *xs: xs[0], static_argnums=1, donate_argnums=(0, 1))
+
+
+def test_the_shape_of_a_result_without_a_call():
+    jitted = cv.jit(f, static_argnames="n")
+    struct = cv.ShapeDtypeStruct((4,), np.float32)
+    assert jitted.eval_shape(struct, n=3) == {"y": struct, "x": struct}
+    assert jitted.eval_shape(X)["y"] == cv.typeof(X) and jitted.cache_size() == 0
+    with pytest.raises(errors.ArgumentError, match="static argument"):
+        jitted.eval_shape(X, n=[1])
+
+
+def test_static_arguments_of_checkpoint_by_name():
+    g = lambda x, n: np.sum(x**n)
+    for h in (cv.checkpoint(g, static_argnames="n"), cv.checkpoint(static_argnames=("n",))(g)):
+        assert cv.grad(h)(2.0, n=3) == cv.jit(cv.grad(h), static_argnames="n")(2.0, n=3) == cv.grad(h)(2.0, 3) == 12.0
+        assert cv.grad(h)(2.0, n=2) == 4.0
+        np.testing.assert_array_equal(cv.vmap(cv.grad(h), (0, None))(X, 3), 3 * X**2)
+    with pytest.raises(errors.ArgumentError, match="static_argnames names"):
+        cv.checkpoint(g, static_argnames="m")
+    assert issubclass(errors.TracerBoolConversionError, errors.ConcretizationTypeError)
