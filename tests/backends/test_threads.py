@@ -76,7 +76,7 @@ def test_threads_that_overlap() -> None:
     assert second == [ONE] and counts() == TWO
 
 
-@pytest.mark.parametrize("f", [lambda x: x @ x, np.linalg.inv, lambda x: np.linalg.solve(x, x), np.linalg.cholesky], ids=str)
+@pytest.mark.parametrize("f", [lambda x: x @ x, np.linalg.inv, lambda x: np.linalg.solve(x, x), np.linalg.cholesky])
 def test_operations_of_covector(f, monkeypatch: pytest.MonkeyPatch) -> None:
     entered = []
     enter = type(threads).enter
