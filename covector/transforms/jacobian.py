@@ -204,7 +204,8 @@ def _basis(avals: Sequence[Any]) -> list[Any]:
     batches, start = [], 0
     for aval in avals:
         unit = np.zeros((n, aval.size), aval.dtype)
-        unit[range(start, start + aval.size), range(aval.size)] = 1
+        if aval.dtype != float0:
+            unit[range(start, start + aval.size), range(aval.size)] = 1
         batches.append(unit.reshape(n, *aval.shape))
         start += aval.size
     return batches
@@ -256,6 +257,7 @@ def hessian(
     argnums: ArgNums | None = None,
     has_aux: bool = False,
     holomorphic: bool = False,
+    allow_int: bool = False,
     *,
     argnames: ArgNames = None,
 ) -> Callable[P, Any]:
@@ -270,7 +272,13 @@ def hessian(
         array([[0., 1.],
                [1., 0.]])
     """
-    given: Any = {"argnums": argnums, "has_aux": has_aux, "holomorphic": holomorphic, "argnames": argnames}
+    given: Any = {
+        "argnums": argnums,
+        "has_aux": has_aux,
+        "holomorphic": holomorphic,
+        "allow_int": allow_int,
+        "argnames": argnames,
+    }
     return wrap_like(f, jacfwd(jacrev(f, **given), **given), hessian, **given)
 
 

@@ -142,3 +142,17 @@ def test_integers_are_refused_where_they_are_not_allowed():
             derivative(lambda n: n * 2.0, allow_int=1)
     value, jac = cv.value_and_jacobian(lambda n, x: n * x, (0, 1), allow_int=True)(2, 3.0)
     assert (value, jac[0].dtype, jac[1]) == (6.0, cv.float0, 2.0)
+
+
+def test_derivatives_of_a_jacobian_of_integers():
+    f = lambda x, n: np.sum(n * x**2)
+    x, n = np.array([0.5, 2.0]), np.array([3, 1])
+    (xx, xn), (nx, nn) = cv.hessian(f, (0, 1), allow_int=True)(x, n)
+    np.testing.assert_array_equal(xx, np.diag(2.0 * n))
+    assert {xn.dtype, nx.dtype, nn.dtype} == {cv.float0} and xn.shape == nx.shape == nn.shape == (2, 2)
+    for outer in (cv.jacrev, cv.jacfwd):
+        for inner in (cv.grad, cv.jacrev):
+            of_x, of_n = outer(inner(f, (0, 1), allow_int=True))(x, n)
+            np.testing.assert_array_equal(of_x, np.diag(2.0 * n))
+            assert of_n.shape == (2, 2)
+    assert cv.jacrev(cv.jacrev(lambda n: n * 2.0, allow_int=True), allow_int=True)(3).dtype == cv.float0
