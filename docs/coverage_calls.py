@@ -245,6 +245,22 @@ def of_fft() -> Examples:
         yield name, (hankel | rest).get(name) or Example(getattr(fft, name), (X,))
 
 
+def of_rotations() -> Examples:
+    tests, rotation = test_module("scipy/test_rotation.py"), spatial.transform.Rotation
+    labels = ["quat", "matrix", "rotvec", "mrp"]
+    made = {f"from_{n}": tests.MAKE[n] for n in labels} | {"from_euler": tests.MAKE["three angles"]}
+    made |= {"from_davenport": tests.MAKE["own axes"], "align_vectors": tests.MAKE["aligned"]}
+    made |= {name: tests.MAKE[label] for name, label in (("mean", "mean"), ("reduce", "reduced"), ("inv", "inverse"))}
+    for name, (f, x) in made.items():
+        yield f"Rotation.{name}", Example(lambda x, f=f: f(rotation, x).as_matrix(), (x,))
+    used = {f"as_{n}": tests.USE[n] for n in ("matrix", "rotvec", "mrp", "euler")}
+    used |= {"as_quat": lambda r: r.as_quat(), "as_davenport": tests.USE["own axes"], "apply": tests.USE["applied"]}
+    for name, f in (used | {"magnitude": tests.USE["magnitude"]}).items():
+        yield f"Rotation.{name}", Example(lambda q, f=f: f(rotation.from_quat(q)), (tests.Q,))
+    times = np.arange(5.0)
+    yield "Slerp", Example(lambda t, q: spatial.transform.Slerp(times, rotation.from_quat(q))(t).as_matrix(), (0.5, tests.Q))
+
+
 def of_scipy() -> Iterator[tuple[str, Examples]]:
     t = np.linspace(0.0, 1.0, 3)
     x, y, at = np.array([0.0, 1.0, 2.0, 3.0]), np.array([0.5, 1.0, 0.2, 0.7]), np.array([0.3, 2.2])
@@ -290,11 +306,12 @@ def of_scipy() -> Iterator[tuple[str, Examples]]:
         **{label: (lambda s, a, f=f: f(a), (V,)) for label, f in solutions.items()},
         "root_scalar": (lambda s, a: s.root_scalar(lambda x, a: x**2 - a, a, bracket=(0.0, 9.0)).root, (4.0,)),
     })  # fmt: skip
-    yield "scipy.spatial", of_cases(spatial, {
+    yield "scipy.spatial", of_cases(spatial.distance, {
         "cdist": (lambda s, a, b: s.cdist(a, b), (X, Y)),
         "pdist": (lambda s, a: s.pdist(a), (X,)),
         "squareform": (lambda s, v: s.squareform(v), (V,)),
     })  # fmt: skip
+    yield "scipy.spatial.transform", of_rotations()
 
 
 # --- lax, nn, random --------------------------------------------------------------------------------------------------

@@ -31,7 +31,7 @@ def counterpart(name: str) -> str | None:
     """The name here of a function, class or method of SciPy's, given its public name there; None where there is none.
 
     >>> counterpart("scipy.spatial.distance.cdist"), counterpart("scipy.stats.norm.rvs")
-    ('covector.scipy.spatial.cdist', None)
+    ('covector.scipy.spatial.distance.cdist', None)
     """
     _, part, *path = name.split(".")
     if part not in MODULES or not path:

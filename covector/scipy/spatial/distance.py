@@ -2,9 +2,9 @@
 
 >>> import numpy as np
 >>> from covector import grad
->>> from covector.scipy import spatial
+>>> from covector.scipy.spatial import distance
 >>> points = np.array([[0.0, 0.0], [3.0, 4.0]])
->>> grad(lambda x: np.sum(spatial.pdist(x)))(points)
+>>> grad(lambda x: np.sum(distance.pdist(x)))(points)
 array([[-0.6, -0.8], [ 0.6, 0.8]])
 
 Where two points are equal the derivative of their distance is 0.

@@ -1,0 +1,58 @@
+"""Rotations between rotations: `Slerp`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from covector.core.avals import shape_of, typeof
+from covector.core.errors import describe
+from covector.numpy.registry import contains_tracer
+from covector.primitives.arrays.subscripts import index
+from covector.scipy.spatial.rotations import Rotation, double
+
+
+class Slerp:
+    """Interpolation of rotations by turns of constant speed (Shoemake, SIGGRAPH 1985).
+
+    Args:
+        times: ``f[n]``, rising strictly.
+        rotations: n of them, at least 2.
+
+    It is called with times ``f[...]`` between the first and the last, and differentiable in these, in ``times`` and in the
+    rotations.
+
+    Raises:
+        ValueError: numbers that do not fit, times that do not rise; when called, times outside (NaN where they are not known).
+
+    Example:
+        >>> between = Slerp(np.array([0.0, 1.0]), Rotation.from_euler("z", np.array([[0.0], [90.0]]), degrees=True))
+        >>> np.round(between(0.5).as_euler("xyz", degrees=True), 12)
+        array([ 0.,  0., 45.])
+    """
+
+    def __init__(self, times: Any, rotations: Rotation):
+        if not isinstance(rotations, Rotation) or len(rotations.shape) != 1 or len(rotations) < 2:
+            raise ValueError(f"Slerp got rotations {rotations!r}: give a Rotation of at least 2")
+        times = double(times, (), "times")
+        if shape_of(times) != rotations.shape:
+            raise ValueError(f"Slerp got times {typeof(times)} for {len(rotations)} rotations: give a vector of as many")
+        if not contains_tracer(times) and np.any(np.diff(times) <= 0):
+            raise ValueError("Slerp got times that do not rise: times must be in strictly increasing order")
+        self.times, self.rotations = times, rotations[:-1]
+        self.steps = (self.rotations.inv() * rotations[1:]).as_rotvec()
+
+    def __call__(self, times: Any) -> Rotation:
+        """The rotations at times ``f[...]``."""
+        t, known = double(times, (), "times"), self.times
+        outside = ~((t >= known[0]) & (t <= known[-1]))
+        if not contains_tracer(outside) and np.any(outside):
+            what = f"Slerp got times outside of those of its rotations, from {known[0]} to {known[-1]}."
+            raise ValueError(describe(what, why="rotations are not extrapolated"))
+        i = np.clip(np.searchsorted(known, t, side="right") - 1, 0, shape_of(known)[0] - 2)
+        share = (t - index(known, i)) / (index(known, i + 1) - index(known, i))
+        share = np.where(outside, np.nan, share)
+        turns = Rotation.from_rotvec(index(self.steps, i) * share[..., None])
+        found: Rotation = Rotation.from_quat(index(self.rotations.as_quat(), i)) * turns
+        return found
