@@ -435,6 +435,27 @@ def test_events_have_derivatives():
     np.testing.assert_allclose(cv.jit(cv.vmap(cv.grad(height), (0, None)))(v, 9.8), v / 9.8, rtol=1e-7)
 
 
+@pytest.mark.parametrize("direction", [1.0, -1.0])
+def test_times_that_are_not_known_are_never_wrong(direction):
+    """Times out of order or outside of the span are NaN in a program, unless they are in the step at hand."""
+    f = cv.jit(lambda t: integrate.solve_ivp(lambda t, y: y, (0.0, direction), [1.0], t_eval=direction * t, max_step=0.25).y[0])
+    at = np.array([0.1, 0.9, 0.3, 1.0, -0.1, 1.5])
+    expected = np.exp(direction * np.where(np.isin(at, [0.3, -0.1, 1.5]), np.nan, at))
+    np.testing.assert_allclose(f(at), expected, rtol=1e-4)
+    unordered = cv.jit(lambda t: integrate.odeint(lambda y, t: y, 1.0, t, hmax=0.25))(np.array([0.0, 1.0, 0.5, 1.0]))
+    np.testing.assert_allclose(unordered, [1.0, np.e, np.nan, np.e], rtol=1e-6)
+    assert np.isnan(cv.jit(lambda t: integrate.odeint(lambda y, t: y, 1.0, t))(np.array([0.0, np.nan])))[1]
+    assert integrate.solve_ivp(lambda t, y: y, (0.0, 1.0), [1.0], t_eval=[]).y.shape == (1, 0)
+    assert integrate.solve_ivp(lambda t, y: y, (0.0, 1.0), []).y.shape == (0, 2)
+
+
+def test_messages():
+    early = integrate.solve_ivp(lambda t, y: y**2, (0.0, 2.0), 1.0, "Radau", jac=lambda t, y: 2 * y)
+    assert early.message == "The steps have become too small." and early.status == -1
+    assert "An event" in thrown_up(10.0, 9.8).message
+    assert integrate.odeint(lambda y, t: y, 1.0, T, full_output=False).shape == (5,)
+
+
 def test_single_precision_stays():
     f = lambda y0: integrate.solve_ivp(lambda t, y: -y, (0.0, 1.0), y0).y
     found = f(np.ones(2, np.float32))
@@ -454,7 +475,8 @@ def test_a_solution_that_ends_early_is_nan_from_there():
         (lambda: integrate.solve_ivp(pendulum, (0, 1), [1.0], "BDF"), "method='BDF'"),
         (lambda: turning(integrate, 0, 1.5, (0.0, 1.0)), "an event with terminal=1.5"),
         (lambda: integrate.solve_ivp(np.add, (0, 1), [1.0], events=lambda t, y: np.ones(2)), "event function that returns"),
-        (lambda: integrate.solve_ivp(np.add, (0, 1), [1.0], jac=np.eye(1)), "solve_ivp got jac="),
+        (lambda: integrate.solve_ivp(np.add, (0, 1), [1.0], min_step=0.1), "solve_ivp got min_step=0.1"),
+        (lambda: integrate.solve_ivp(np.add, (0, 1), [1.0], lband=np.ones(1)), "solve_ivp got lband="),
         (lambda: integrate.solve_ivp(np.add, (0, 1), [1.0], max_step=0.0), "got max_step=0.0"),
         (lambda: integrate.solve_ivp(np.add, (0, 1), [1.0], first_step=-1.0), "got first_step=-1.0"),
         (lambda: integrate.solve_ivp(np.add, (0, 1), [1.0], atol=-1.0), "got atol=-1.0"),

@@ -90,7 +90,8 @@ SOLUTIONS = {
     "minimize with args": lambda a: smallest(a, method="trust-exact", tol=1e-12).x,
     "minimize with bounds": lambda a: smallest(a, bounds=BOUNDS, tol=1e-13).x,
     "minimize with traced bounds": lambda a: smallest(a, bounds=[(None, a[2] / 5), (a[1], 9), (0, 9)], tol=1e-13).x,
-    "minimize on a line": lambda a: smallest(a, constraints=LINE, method="trust-constr", tol=1e-9).x,
+    "minimize on a line": lambda a: smallest(a, constraints=LINE, tol=1e-12).x,
+    "minimize in a box": lambda a: smallest(a, bounds=scipy.optimize.Bounds(-9.0, [0.4, 9.0, 9.0], True), tol=1e-13).x,
     "minimize in a disc": lambda a: smallest(a, constraints=disc(a), method="SLSQP", tol=1e-12).x,
     "minimize in a band": lambda a: smallest(a, constraints=band(a), bounds=[(0, 9)] * 3, method="SLSQP", tol=1e-13).x,
     "minimize_scalar": lambda a: optimize.minimize_scalar(lambda x: valley(x, a), tol=1e-12).x,
@@ -130,7 +131,10 @@ SOLUTIONS = {
 }
 
 
-COARSE = {"minimize_scalar between bounds", *(f"least_squares with {loss}" for loss in ("soft_l1", "huber", "cauchy"))}
+COARSE = {
+    *("minimize on a line", "minimize_scalar between bounds"),
+    *("least_squares with soft_l1", "least_squares with huber", "least_squares with cauchy"),
+}
 """Solutions that SciPy finds to fewer digits, so that their differences have few."""
 
 

@@ -82,7 +82,7 @@ def odeint(
         >>> np.round(odeint(lambda y, t: -y, 1.0, np.array([0.0, 1.0])), 6)
         array([1.      , 0.367879])
     """
-    _refuse("odeint", others, "that of LSODA, which is not the method here")
+    _refuse("odeint", others, "of LSODA, which is not the method here")
     args = args if isinstance(args, tuple) else (args,)
     t = as_array(t)
     if len(shape_of(t)) != 1 or not shape_of(t)[0]:
@@ -110,6 +110,7 @@ def solve_ivp(
     atol: Any = 1e-6,
     max_step: float = np.inf,
     first_step: float | None = None,
+    jac: Any = None,
     max_events: int | None = None,
     **others: Any,
 ) -> Any:
@@ -131,12 +132,14 @@ def solve_ivp(
         rtol, atol: tolerances of a step, numbers or one for each element of y.
         max_step: the longest step.
         first_step: the first one, which is found by default.
+        jac: accepted, and covector's Jacobian is used.
         max_events: how many zeros of an event that does not end the solution are kept where their number is not known (in
             `jit` and `vmap`); if there are more, all of them are NaN.
 
     Returns:
         An object with ``t``, ``y`` (times along a new last axis, ``f[..., T]``), ``nfev``, ``njev``, ``nlu``, ``status`` (0; -1
-        if steps have become too small, 1 if an event ended the solution: then y is NaN from there), ``success``, and
+        if steps have become too small, 1 if an event ended the solution: then y is NaN from there), ``success``, ``message``,
+        and
 
         * ``sol``: None, or the solution as a function of times, a number or a vector ``f[T]``, which integrates again with the
           same steps when it is called (so give it all times at once), and is NaN where there is no solution;
@@ -153,7 +156,7 @@ def solve_ivp(
         >>> np.round(solve_ivp(lambda t, y: -y, (0.0, 1.0), np.array([1.0]), rtol=1e-8).y, 6)
         array([[1.     , 0.36788]])
     """
-    _refuse("solve_ivp", others, "that of methods which are not here, or of a Jacobian, which covector finds itself")
+    _refuse("solve_ivp", others, "of methods which are not here, or of a Jacobian, which covector finds itself")
     if method not in METHODS:
         raise errors.ArgumentError(f"solve_ivp got method={method!r}.", fix=f"there are {', '.join(METHODS)}")
     args = () if args is None else args if isinstance(args, tuple) else (args,)
@@ -168,19 +171,34 @@ def solve_ivp(
     if equation.events and t_eval is None:
         t = np.where([False, True] & ended, equation.sign * final["events"]["end"], t)
         ys = np.where(([False, True] & ended)[:, None], final["events"]["y_end"], ys)
+    status = np.where(failed, -1, np.where(ended, 1, 0))
     happened = equation.happened(final["events"]) if events is not None else (None, None)
     result = {
         "t": t, "y": vmap(equation.unravel, out_axes=-1)(ys), "nfev": final["nfev"], "njev": jacobians, "nlu": 2 * jacobians,
-        "status": np.where(failed, -1, np.where(ended, 1, 0)), "success": np.logical_not(failed),
+        "status": status, "success": np.logical_not(failed), "message": _message(status),
         "sol": OdeSolution(equation) if dense_output else None, "t_events": happened[0], "y_events": happened[1],
     }  # fmt: skip
     return OptimizeResult(result)
 
 
+MESSAGES = {
+    -1: "The steps have become too small.",
+    0: "The end has been reached.",
+    1: "An event ended the solution.",
+}
+
+
+def _message(status: Any) -> str:
+    """What the status means, where it is known."""
+    known = _known(status)
+    return "It is not known yet." if known is None else MESSAGES[int(known)]
+
+
 def _refuse(who: str, others: dict[str, Any], why: str) -> None:
-    if others:
-        name, value = next(iter(others.items()))
-        raise errors.ArgumentError(f"{who} got {name}={value!r}.", why=f"this option is {why}", fix="leave it out")
+    for name, value in others.items():
+        if value is None or value is False or not np.any(value):  # as if it were left out
+            continue
+        raise errors.ArgumentError(f"{who} got {name}={value!r}.", why=f"it is an option {why}", fix="leave it out")
 
 
 def _check_times(start: Any, end: Any, t: Any) -> None:
@@ -209,7 +227,7 @@ class Equation:
 
     def __init__(self, f: Any, y0: Any, start: Any, end: Any, control: Control, who: str):
         if isinstance(y0, list) and all(shape_of(v) == () for v in y0):
-            y0 = np.stack([as_array(v) for v in y0])
+            y0 = np.stack([as_array(v) for v in y0]) if y0 else np.zeros(0)
         self.y0, self.unravel = ravel_pytree(tree_map(inexact, y0))
         self.in_parts = METHODS[control.method].is_real and typeof(self.y0).dtype.kind == "c"
         if self.in_parts:

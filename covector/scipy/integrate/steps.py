@@ -157,14 +157,16 @@ class Steps:
     def until(self, state: State, target: Any) -> tuple[State, Any]:
         """Steps until a time has been reached, one at least in all, and the value there."""
         state = {**state, "count": np.int64(0)}
-        wanted = lambda s: ((s["u"] < target) | (s["steps"] == 0)) & ~s["failed"] & ~s["events"]["ended"]
+        last = np.minimum(stop_gradient(target), stop_gradient(self.end))
+        wanted = lambda s: ((s["u"] < last) | (s["steps"] == 0)) & ~s["failed"] & ~s["events"]["ended"]
         state = while_loop(wanted, self.step, state)
         return state, self.value(state, target)
 
     def value(self, s: State, target: Any) -> Any:
-        """The value at a time that has been reached in the last step, and NaN at one that has not."""
+        """The value at a time in the last step, and NaN at one that has not been reached, or is before it."""
         end = s["u"] if self.watch is None else np.where(s["events"]["ended"], s["events"]["end"], s["u"])
-        reached = stop_gradient(end) >= stop_gradient(target)
+        now = stop_gradient(target)
+        reached = (stop_gradient(s["u_old"]) <= now) & (now <= stop_gradient(end))
         y = self.point(np.where(reached, target, s["u_old"]), *(s[name] for name in AROUND), self.consts)
         return np.where(reached, y, np.asarray(np.nan, typeof(y).dtype))
 
@@ -207,7 +209,7 @@ class Steps:
         moved = {name: np.where(taken, value, s[name]) for name, value in moved.items()}
         before = tuple(np.where(taken, new, old) for new, old in zip((h, error), s["before"], strict=True))
         count = s["count"] + taken
-        failed = ~taken & (h * factor < shortest) | taken & (count >= self.most) & ~is_last
+        failed = ~taken & ~(h * factor >= shortest) | taken & (count >= self.most) & ~is_last
         events = s["events"]
         if self.watch is not None:
             point = lambda t: self.point(t, *(moved[name] for name in AROUND), self.consts)

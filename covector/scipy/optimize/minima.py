@@ -88,7 +88,8 @@ def minimize(
     problem = Problem(x0, functions, values)
     keeps = [np.broadcast_to(c.keep_feasible, (k,)) for c, k in zip(given, sizes, strict=True)]
     keep = np.concatenate(keeps) if given else None
-    solver = (bounds is not None, keep, {"method": method, "tol": tol, "callback": callback, "options": options})
+    stays = getattr(bounds, "keep_feasible", False)
+    solver = (None if bounds is None else stays, keep, {"method": method, "tol": tol, "callback": callback, "options": options})
     run = _run(problem, name, *solver)
     value = problem.functions[0]
     if given:
@@ -122,8 +123,8 @@ def _check_method(name: Any, has_bounds: bool, has_constraints: bool) -> None:
             raise errors.ArgumentError(what, fix=f"take one of {', '.join(sorted(able))}")
 
 
-def _run(problem: Problem, name: Any, has_bounds: bool, keep: Any, given: dict[str, Any]) -> Any:
-    """``run(guess, values, *consts)``, which calls SciPy's solver."""
+def _run(problem: Problem, name: Any, stays: Any, keep: Any, given: dict[str, Any]) -> Any:
+    """``run(guess, values, *consts)``, which calls SciPy's solver; ``stays`` is whether within bounds, None without them."""
     value, both = problem.compiled(0), problem.compiled(0, value_and_grad)
     slope, curvature = problem.compiled(0, grad), problem.compiled(0, hessian)
     products = problem.compiled(0, lambda f: lambda v, t, *consts: jvp(lambda v: grad(f)(v, *consts), (v,), (t,))[1])
@@ -139,8 +140,8 @@ def _run(problem: Problem, name: Any, has_bounds: bool, keep: Any, given: dict[s
         elif name in WITH_PRODUCTS:
             options["hessp"] = lambda v, t: np.asarray(products(v, np.asarray(t, v.dtype), *consts))
         f = (lambda v: both(v, *consts)) if "jac" in options else (lambda v: value(v, *consts))
-        if has_bounds:
-            options["bounds"] = _scipy.Bounds(*values[0])
+        if stays is not None:
+            options["bounds"] = _scipy.Bounds(*values[0], keep_feasible=stays)
         if keep is not None:
             at: Any = lambda v: np.asarray(c(v, *consts))
             at_slope: Any = lambda v: np.asarray(c_slope(v, *consts))

@@ -149,7 +149,7 @@ def limits(bounds: Any, n: int, in_pairs: bool) -> tuple[Any, Any]:
         if shape_of(bound) not in ((), (1,), (n,)):
             what = f"bounds of {typeof(bound)} were given for {n} numbers."
             raise errors.ArgumentError(what, fix="give a bound for each, in the order in which ravel_pytree has them")
-    return np.broadcast_to(low, (n,)), np.broadcast_to(high, (n,))
+    return low + np.zeros(n), high + np.zeros(n)
 
 
 def refuse_traced(who: str, **options: Any) -> None:
