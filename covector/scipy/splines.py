@@ -21,10 +21,13 @@ import numpy as np
 import scipy.interpolate as _scipy
 
 from covector.core.avals import shape_of, typeof
-from covector.core.errors import describe
+from covector.core.errors import ArgumentError, describe
 from covector.core.primitive import TracerBase
+from covector.core.pytrees import register_when_needed
 from covector.numpy.registry import as_array, canonical_axis, cast, contains_tracer
 from covector.primitives.arrays.subscripts import index
+from covector.scipy.sparse.arrays import SparseArray
+from covector.scipy.sparse.construction import csr_array
 
 
 def double(x: Any) -> Any:
@@ -89,7 +92,7 @@ class BSpline:
             (False), or the same values again (``"periodic"``).
         axis: along which axis of ``c``.
 
-    All of t, c and the points may be traced; derivatives are those in each.
+    All of t, c and the points may be traced; derivatives are those in each.  A spline is a pytree of its t and c.
 
     Raises:
         ValueError: knots that fall (where their values are known), or are too few; numbers of knots and coefficients that do
@@ -144,11 +147,16 @@ class BSpline:
         out = np.where(np.reshape(outside, (*shape, *trailing)), np.nan, np.reshape(flat, (*shape, *rest)))
         return np.moveaxis(out, range(len(shape)), range(self.axis, self.axis + len(shape))) if self.axis else out
 
+    @classmethod
+    def _of(cls, t: Any, c: Any, k: int, extrapolate: Any, axis: int) -> BSpline:
+        """Of coefficients along the first axis, unchecked."""
+        spline = object.__new__(cls)
+        spline.t, spline.c, spline.k, spline.extrapolate, spline.axis = t, c, k, extrapolate, axis
+        return spline
+
     def _with(self, t: Any, c: Any, k: int, extrapolate: Any) -> BSpline:
         """A spline of other knots and coefficients, of the same axes."""
-        spline = object.__new__(BSpline)
-        spline.t, spline.c, spline.k, spline.extrapolate, spline.axis = t, c, k, extrapolate, self.axis
-        return spline
+        return BSpline._of(t, c, k, extrapolate, self.axis)
 
     def _coefficients(self) -> Any:
         """As many as there are knots: zeros after the last."""
@@ -251,6 +259,50 @@ class BSpline:
         k = shape_of(t)[0] - 2
         t = np.concatenate([np.tile(t[:1] - 1, k), t, np.tile(t[-1:] + 1, k)])
         return cls(t, np.arange(3 * k + 2) == k, k, extrapolate)
+
+    @classmethod
+    def design_matrix(cls, x: Any, t: Any, k: Any, extrapolate: Any = False) -> SparseArray:
+        """The matrix ``f[m,n]`` with ``design_matrix(x, t, k) @ c`` equal to ``BSpline(t, c, k)(x)``, sparse, by rows.
+
+        Args:
+            x: points ``f[m]``; in which intervals they are must be known, so they may be differentiated, but not staged.
+            t, k, extrapolate: as for a spline, but that by default points outside of the base are an error.
+
+        Raises:
+            ValueError: points outside, or knots that are none.
+            ArgumentError: the intervals of the points are not known.
+
+        Example:
+            >>> BSpline.design_matrix(np.array([0.25, 1.0]), np.array([0.0, 0.0, 1.0, 1.0]), 1).toarray()
+            array([[0.75, 0.25],
+                   [0.  , 1.  ]])
+        """
+        x, t, k = real(x), real(t), degree(k, "design_matrix")
+        _check_knots(t, k)
+        start, end = t[k], t[-k - 1]
+        if _is_periodic(extrapolate):
+            x = start + (x - start) % (end - start)
+        i, outside = interval_of(t, k, x), (x < start) | (x > end)
+        if len(shape_of(x)) != 1 or not is_known(i, outside):
+            what, why = (
+                f"design_matrix got points {typeof(x)}.",
+                "the places of its entries are the intervals of a vector of points",
+            )
+            raise ArgumentError(
+                what, why=why, fix="give a vector of known points; or BSpline(t, np.eye(n), k)(x), which is dense"
+            )
+        if np.any(outside) and not extrapolate:
+            raise ValueError(f"design_matrix got points outside of the base, from {start} to {end}: Out of bounds w/ x")
+        entries, m = np.reshape(basis(t, k, x, i), (-1,)), shape_of(x)[0]
+        columns = np.reshape(i[:, None] + np.arange(-k, 1), (-1,))
+        return csr_array((entries, columns, np.arange(m + 1) * (k + 1)), (m, shape_of(t)[0] - k - 1))
+
+
+register_when_needed(
+    BSpline,
+    lambda s: ((s.t, s.c), (s.k, s.extrapolate, s.axis)),
+    lambda data, leaves: BSpline._of(*leaves, *data),
+)
 
 
 def _is_periodic(extrapolate: Any) -> bool:
