@@ -319,7 +319,7 @@ def _below_top(x: Any, axis: Any, where: Any) -> Any:
     """``x`` less its largest element along an axis, so that no exponential overflows, and minus infinity but for ``where``."""
     x = inexact(x)
     raised = x if where is None else np.where(where, x, -np.inf)
-    top = np.max(raised, axis=axis, keepdims=True)
+    top = np.max(raised, axis=axis, keepdims=True, initial=-np.inf)
     if type(top) is np.ndarray and np.isfinite(top).all():
         return raised - top
     return raised - stop_gradient(np.where(np.isfinite(top), top, 0))
@@ -338,7 +338,16 @@ def softmax(x: Any, axis: Any = -1, where: Any = None) -> Any:
         array([0.5, 0.5])
     """
     parts = np.exp(_below_top(x, axis, where))
-    return parts / np.sum(parts, axis=axis, keepdims=True)
+    return parts / _total(parts, axis, where)
+
+
+def _total(parts: Any, axis: Any, where: Any) -> Any:
+    """Their sum along an axis; 1 if none counts."""
+    total = np.sum(parts, axis=axis, keepdims=True)
+    if where is None:
+        return total
+    some = np.any(np.broadcast_to(where, shape_of(parts)), axis=axis, keepdims=True)
+    return np.where(some, total, typeof(total).dtype.type(1))
 
 
 def log_softmax(x: Any, axis: Any = -1, where: Any = None) -> Any:
@@ -349,7 +358,7 @@ def log_softmax(x: Any, axis: Any = -1, where: Any = None) -> Any:
         array([    0., -2000.])
     """
     shifted = _below_top(x, axis, where)
-    return shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
+    return shifted - np.log(_total(np.exp(shifted), axis, where))
 
 
 def logmeanexp(x: Any, axis: Any = None, where: Any = None, keepdims: bool = False) -> Any:

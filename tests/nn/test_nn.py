@@ -90,6 +90,19 @@ def test_variances_of_numbers_far_from_zero():
         nn.standardize(x, algorithm="slow")
 
 
+def test_softmax_where_nothing_counts():
+    x, where = np.arange(6.0).reshape(2, 3), np.array([[True, False, True], [False] * 3])
+    np.testing.assert_array_equal(nn.softmax(x, where=where)[1], 0)
+    np.testing.assert_array_equal(nn.log_softmax(x, where=where)[1], -np.inf)
+    np.testing.assert_allclose(nn.softmax(x, where=where)[0, ::2], nn.softmax(x[0, ::2]))
+    assert nn.softmax(np.zeros((3, 0))).shape == nn.log_softmax(np.zeros((3, 0))).shape == (3, 0)
+    with np.errstate(invalid="ignore"):
+        assert np.isnan(nn.softmax(np.full(2, -np.inf))).all()
+    for f in (nn.softmax, lambda x, where: np.where(where, nn.log_softmax(x, where=where), 0)):
+        check_grads(lambda x, f=f: f(x, where=where), (x,), order=2)
+        np.testing.assert_array_equal(cv.grad(lambda x, f=f: np.sum(f(x, where=where) ** 2))(x)[1], 0)
+
+
 def test_attention():
     rng = np.random.default_rng(0)
     q, k, v = (rng.normal(size=s) for s in ((2, 4, 6, 3), (2, 5, 2, 3), (2, 5, 2, 3)))
