@@ -56,6 +56,7 @@ ldexp(x, n): `x * 2**n`
 copysign(x, y), nextafter(x, y), heaviside(x, y): np.*
 stop_gradient(x): x, a constant to derivatives
 name(x; name): x, with a name for the policies of `checkpoint`
+from_parts(x): the complex numbers whose parts lie along the last axis
 bitcast(x; dtype): the bits of numbers as those of another dtype
 reduce_precision(x; exponent_bits, mantissa_bits): the nearest numbers with fewer bits
 convert(x; dtype): x in another dtype

@@ -16,6 +16,7 @@ import numpy as np
 from covector.core.avals import dtype_of, typeof
 from covector.numpy.registry import as_array, inexact
 from covector.primitives.math import special_ufuncs as _scipy
+from covector.primitives.math.representation import from_parts_p
 from covector.primitives.math.shape_derivatives import gamma_sample_in_a as _gamma_sample_in_a
 from covector.primitives.math.shape_derivatives import gammainc_in_a as _gammainc_in_a
 from covector.scipy.special import polygamma as _polygamma
@@ -155,12 +156,17 @@ def round(x: Any, rounding_method: RoundingMethod = RoundingMethod.AWAY_FROM_ZER
 
 
 def complex(x: Any, y: Any) -> Any:
-    """The complex number ``x + 1j * y``, of finite parts.
+    """The complex number of two real parts, exactly, infinite ones too.
 
     >>> complex(np.float32(1.0), np.float32(2.0))
     np.complex64(1+2j)
     """
-    return as_array(x) + 1j * as_array(y)
+    x, y = inexact(x), inexact(y)
+    dtype = np.result_type(dtype_of(x), dtype_of(y), np.float32)
+    if dtype.kind != "f":
+        raise TypeError(f"complex() takes real numbers; got {typeof(x)} and {typeof(y)}")
+    parts = np.broadcast_arrays(np.astype(x, dtype), np.astype(y, dtype))
+    return from_parts_p.bind(np.stack(parts, -1))[()]
 
 
 def _unsigned(x: Any) -> Any:
@@ -221,5 +227,5 @@ def convert_element_type(operand: Any, new_dtype: Any) -> Any:
     return np.astype(operand, dtype)[()]
 
 
-_IMPORTED = ("Any", "annotations", "as_array", "dtype_of", "enum", "inexact", "np", "typeof")
+_IMPORTED = ("Any", "annotations", "as_array", "dtype_of", "enum", "from_parts_p", "inexact", "np", "typeof")
 __all__ = [n for n in dir() if not n.startswith("_") and n not in _IMPORTED]

@@ -16,7 +16,7 @@ from covector.core.avals import dtype_of, shape_of, typeof
 from covector.core.pytrees import tree_map
 from covector.lax.elementwise import convert_element_type
 from covector.lax.loops import scan
-from covector.lax.structure import full
+from covector.lax.structure import check_fits, full
 from covector.numpy.indexing import take
 from covector.numpy.registry import as_array
 
@@ -27,7 +27,7 @@ def reduce_sum(operand: Any, axes: Sequence[int]) -> Any:
     >>> reduce_sum(np.ones((2, 3)), (0,))
     array([2., 2., 2.])
     """
-    return np.sum(operand, axis=tuple(axes), dtype=dtype_of(operand))
+    return np.sum(_number("reduce_sum", operand), axis=tuple(axes), dtype=dtype_of(operand))
 
 
 def reduce_prod(operand: Any, axes: Sequence[int]) -> Any:
@@ -98,6 +98,7 @@ def reduce(operands: Any, init_values: Any, computation: Callable[..., Any], dim
         return np.reshape(x, (int(np.prod(shape[: len(axes)], dtype=int)), *shape[len(axes) :]))
 
     xs = tree_map(rows, operands)
+    tree_map(lambda i, x: check_fits("reduce", i, x), init_values, xs)
     init = tree_map(lambda i, x: full(shape_of(x)[1:], i, dtype_of(x)), init_values, xs)
     return scan(lambda carry, x: (computation(carry, x), None), init, xs)[0]
 
@@ -108,7 +109,7 @@ def argmax(operand: Any, axis: int, index_dtype: Any) -> Any:
     >>> argmax(np.array([1, 3, 2]), 0, np.int32)
     np.int32(1)
     """
-    return convert_element_type(np.argmax(operand, axis=axis), index_dtype)
+    return convert_element_type(np.argmax(operand, axis=axis), _integer("argmax", index_dtype))
 
 
 def argmin(operand: Any, axis: int, index_dtype: Any) -> Any:
@@ -117,7 +118,20 @@ def argmin(operand: Any, axis: int, index_dtype: Any) -> Any:
     >>> argmin(np.array([1, 3, 2]), 0, np.int32)
     np.int32(0)
     """
-    return convert_element_type(np.argmin(operand, axis=axis), index_dtype)
+    return convert_element_type(np.argmin(operand, axis=axis), _integer("argmin", index_dtype))
+
+
+def _integer(who: str, dtype: Any) -> Any:
+    if np.dtype(dtype).kind not in "iu":
+        raise errors.ArgumentError(f"lax.{who} got index_dtype={np.dtype(dtype)}.", fix="give an integer type")
+    return np.dtype(dtype)
+
+
+def _number(who: str, operand: Any) -> Any:
+    if dtype_of(operand).kind == "b":
+        fix = "convert it to an integer type, or call lax.reduce_or or reduce_and"
+        raise errors.ArgumentError(f"lax.{who} got {typeof(operand)}.", why="a sum of booleans is no boolean", fix=fix)
+    return operand
 
 
 def _running(f: Callable[..., Any], operand: Any, axis: int, reverse: bool) -> Any:
@@ -131,7 +145,8 @@ def cumsum(operand: Any, axis: int = 0, reverse: bool = False) -> Any:
     >>> cumsum(np.array([1, 2, 3]), reverse=True)
     array([6, 5, 3])
     """
-    return _running(lambda x, axis: np.cumsum(x, axis=axis, dtype=dtype_of(x)), operand, axis, reverse)
+    running = lambda x, axis: np.cumsum(x, axis=axis, dtype=dtype_of(x))
+    return _running(running, _number("cumsum", operand), axis, reverse)
 
 
 def cumprod(operand: Any, axis: int = 0, reverse: bool = False) -> Any:
@@ -219,15 +234,12 @@ def approx_max_k(
     reduction_input_size_override: int = -1,
     aggregate_to_topk: bool = True,
 ) -> tuple[Any, Any]:
-    """`top_k` along an axis of real numbers, exactly; the last three arguments change nothing.
+    """The ``k`` largest of real numbers along an axis, NaN being behind all; exact, so the last three arguments change nothing.
 
     >>> approx_max_k(np.array([3.0, 5.0, 4.0]), 1)
     (array([5.]), array([1], dtype=int32))
     """
-    if dtype_of(operand).kind != "f":
-        what = f"lax.approx_max_k or approx_min_k got {typeof(operand)}."
-        raise errors.ArgumentError(what, fix="give real numbers, or call top_k")
-    return top_k(operand, k, axis=reduction_dimension)
+    return _first(as_array(operand), np.negative, k, reduction_dimension, "approx_max_k")
 
 
 def approx_min_k(
@@ -243,8 +255,18 @@ def approx_min_k(
     >>> approx_min_k(np.array([3.0, 5.0, 4.0]), 2)
     (array([3., 4.]), array([0, 2], dtype=int32))
     """
-    values, indices = approx_max_k(np.negative(operand), k, reduction_dimension)
-    return np.negative(values), indices
+    return _first(as_array(operand), np.positive, k, reduction_dimension, "approx_min_k")
+
+
+def _first(operand: Any, key: Callable[[Any], Any], k: int, axis: int, who: str) -> tuple[Any, Any]:
+    """What comes first by a key, which NaN is behind of."""
+    if dtype_of(operand).kind != "f":
+        raise errors.ArgumentError(f"lax.{who} got {typeof(operand)}.", fix="give real numbers, or call top_k")
+    n = shape_of(operand)[axis]
+    if not 0 <= k <= n:
+        raise ValueError(f"{who}() got k={k} for an axis of {n} elements")
+    order = take(np.argsort(key(operand), axis=axis, kind="stable"), np.arange(k), axis=axis)
+    return np.take_along_axis(operand, order, axis=axis), convert_element_type(order, np.int32)
 
 
 __all__ = [n for n in dir() if not n.startswith("_") and getattr(globals()[n], "__module__", "") == __name__]

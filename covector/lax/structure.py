@@ -221,12 +221,21 @@ def unstack(x: Any, axis: int = 0) -> tuple[Any, ...]:
     return tuple(np.unstack(as_array(x), axis=axis))
 
 
+def check_fits(who: str, value: Any, operand: Any) -> None:
+    """Raise unless a value, which is to be in the dtype of the operand, can be there."""
+    if not np.can_cast(dtype_of(value), dtype_of(operand), "same_kind"):
+        what = f"lax.{who} got a value of type {typeof(value)} for {typeof(operand)}."
+        why = "the result has the dtype of the operand, which may not hold it"
+        raise errors.ArgumentError(what, why=why, fix="convert one of them")
+
+
 def pad(operand: Any, padding_value: Any, padding_config: Sequence[tuple[int, int, int]]) -> Any:
     """Pad each axis by ``(low, high, interior)``; negative ``low`` and ``high`` cut off.
 
     >>> pad(np.array([1, 2, 3]), 0, [(-1, 1, 1)])
     array([0, 2, 0, 3, 0])
     """
+    check_fits("pad", padding_value, operand)
     shape = shape_of(operand)
     if len(padding_config) != len(shape) or any(interior < 0 for _, _, interior in padding_config):
         raise ValueError(f"pad() needs (low, high, interior >= 0) for each axis of {typeof(operand)}; got {padding_config}")
@@ -268,8 +277,14 @@ def slice_in_dim(operand: Any, start_index: int | None, limit_index: int | None,
     >>> slice_in_dim(np.arange(5), 1, -1)
     array([1, 2, 3])
     """
-    axis = _axis(axis, len(shape_of(operand)))
-    return as_array(operand)[(builtins.slice(None),) * axis + (builtins.slice(start_index, limit_index, stride),)]
+    shape = shape_of(operand)
+    axis = _axis(axis, len(shape))
+    n = shape[axis]
+    start, limit = (end if i is None else i + n * (i < 0) for i, end in ((start_index, 0), (limit_index, n)))
+    if not 0 <= start <= limit <= n or stride < 1:
+        slice_text = f"from {start_index} to {limit_index} by {stride}"
+        raise ValueError(f"slice_in_dim() {slice_text} is not within an axis of {n} elements")
+    return as_array(operand)[(builtins.slice(None),) * axis + (builtins.slice(start, limit, stride),)]
 
 
 def index_in_dim(operand: Any, index: int, axis: int = 0, keepdims: bool = True) -> Any:
@@ -430,9 +445,10 @@ def split(operand: Any, sizes: Sequence[int], axis: int = 0) -> list[Any]:
     >>> [len(x) for x in split(np.arange(5), (2, 3))]
     [2, 3]
     """
-    if builtins.sum(sizes) != shape_of(operand)[axis]:
+    if builtins.sum(sizes) != shape_of(operand)[axis] or any(n < 0 for n in sizes):
         raise ValueError(f"split() got sizes {tuple(sizes)} for axis {axis} of {typeof(operand)}")
     return list(np.split(as_array(operand), [int(i) for i in np.cumsum(sizes)[:-1]], axis=axis))
 
 
 __all__ = [n for n in dir() if not n.startswith("_") and getattr(globals()[n], "__module__", "") == __name__]
+__all__.remove("check_fits")

@@ -28,6 +28,9 @@ KEY, ALGORITHM = "np.array([5, 1, 2**32 - 3, 7], np.uint32)", "algorithm=lax.Ran
 SHAPES = ["()", "(5,)", "(2, 3)", "(3, 3)", "(3, 5, 7)", "(5, 4, 2)", "(1, 1)"]
 
 
+ENDS = np.array([-np.inf, -2.5, -0.0, 0.0, 1.5, np.inf, np.nan])
+
+
 def extremes(name):
     """Integers at the ends of a dtype and inside."""
     info = np.iinfo(name)
@@ -53,6 +56,7 @@ SMOOTH = [
     ("lax.select(x > 0, x, y)", (x, y)),
     ("lax.select_n(x > 0, x, y)", (x, y)),
     ("lax.real(lax.complex(x, y) * lax.complex(y, x)) + lax.imag(lax.conj(lax.complex(x, y)))", (x, y)),
+    ("lax.real(lax.complex(x, 2 * x) ** 3) + lax.imag(lax.complex(x, y) ** 2)", (x, y)),
     ("lax.reshape(x, (3, 2), (1, 0))", (m,)),
     ("lax.broadcast(x, (2,))", (m,)),
     ("lax.broadcast_in_dim(x, (2, 4, 3), (0, 2))", (m,)),
@@ -137,6 +141,10 @@ CONSTANT = [
     *((f"lax.shift_{n}(x, np.array([1, 3, 40], np.int32))", (b,)) for n in "left right_logical right_arithmetic".split()),
     *((f"lax.{n}(x)", (b,)) for n in "bitwise_not population_count clz sign abs".split()),
     *((f"lax.{n}(x)", (b.astype(np.uint8),)) for n in "bitwise_not population_count clz".split()),
+    ("[lax.real(lax.complex(x, y)), lax.imag(lax.complex(x, y))]", (ENDS, ENDS[::-1].copy())),
+    ("lax.imag(lax.complex(x, y))", (ENDS.astype(np.float32), ENDS[::-1].astype(np.float32))),
+    *((f"lax.approx_{n}_k(x, 3)", (ENDS,)) for n in ("max", "min")),
+    ("lax.slice_in_dim(x, -3, -1)", (x,)),
     ("lax.is_finite(x)", (np.array([1.0, np.inf, np.nan]),)),
     ("lax.nextafter(x, y)", (x, y)),
     ("lax.round(x)", (np.array([-2.5, -0.5, 0.49999999999999994, 0.5, 1.5, 1e300, -np.inf, np.nan]),)),

@@ -48,6 +48,21 @@ def test_reduced_precision_is_that_of_a_shorter_dtype(bits):
     np.testing.assert_array_equal(lax.reduce_precision(x, exponent, fraction), short.astype(float))
 
 
+def test_complex_numbers_of_any_parts():
+    parts = np.array([-np.inf, -0.0, 0.0, 1.5, np.inf, np.nan])
+    x, y = np.meshgrid(parts, parts)
+    for f in (lax.complex, cv.jit(lax.complex), cv.vmap(lax.complex)):
+        z = f(x, y)
+        np.testing.assert_array_equal(np.stack([z.real, z.imag]), np.stack([x, y]))
+        np.testing.assert_array_equal(np.signbit(np.stack([z.real, z.imag])), np.signbit(np.stack([x, y])))
+    for dtype, expected in ((np.float16, np.complex64), (np.float32, np.complex64), (np.longdouble, np.clongdouble)):
+        assert lax.complex(dtype(1), dtype(2)).dtype == expected
+    cv.testing.check_grads(lambda x, y: lax.complex(np.sin(x), x * y), (parts[1:4] + 0.5, parts[1:4]), order=2)
+    cv.testing.check_grads(
+        cv.vmap(lambda x, y: lax.complex(x, y) ** 2, in_axes=(0, None)), (np.ones((2, 3)), np.ones(3)), order=2
+    )
+
+
 def test_high_halves_of_products():
     rng = np.random.default_rng(0)
     for dtype in (np.int8, np.uint16, np.int32, np.uint32, np.int64, np.uint64):

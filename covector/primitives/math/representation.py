@@ -1,5 +1,7 @@
 """Operations on the bits of numbers: ``bitcast`` reads them as another dtype, ``reduce_precision`` keeps some of them.
 
+``from_parts`` makes complex numbers of real ones that lie side by side.
+
 >>> hex(int(bitcast_p.bind(np.float32(1.0), dtype=np.dtype(np.uint32))))
 '0x3f800000'
 >>> float(reduce_precision_p.bind(np.float64(0.1), exponent_bits=8, mantissa_bits=2))
@@ -15,9 +17,10 @@ import numpy as np
 
 from covector.core.avals import ShapedArray, array_aval, typeof
 from covector.core.errors import NonDifferentiableError
-from covector.core.kinds import Discrete, ElementwiseLinear
+from covector.core.kinds import Discrete, ElementwiseLinear, Linear
 from covector.core.primitive import Primitive
 from covector.primitives.arrays.shaping import Dims, moveaxis
+from covector.primitives.math.arithmetic import imag_p, real
 
 # --- bitcast --------------------------------------------------------------------------------------------------------------
 
@@ -54,6 +57,31 @@ def _bitcast_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, dtype: np.d
 @bitcast_p.def_batch
 def _bitcast_batch(size: int, args: Sequence[Any], dims: Dims, *, dtype: np.dtype[Any]) -> Any:
     return bitcast_p.bind(moveaxis(args[0], dims[0] or 0, 0), dtype=dtype), 0
+
+
+# --- from_parts -----------------------------------------------------------------------------------------------------------
+
+
+def _from_parts(x: Any) -> Any:
+    return np.asarray(x, order="C").view(np.result_type(x.dtype, np.complex64))[..., 0]
+
+
+def _from_parts_transpose(ct: Any, x: ShapedArray) -> Any:
+    """The product with z is real(ct * z), so that of the imaginary part is with a minus."""
+    return np.stack([real(ct), -imag_p.bind(ct)], -1)
+
+
+from_parts_p = Primitive(
+    "from_parts",
+    Linear(
+        _from_parts,
+        _from_parts_transpose,
+        abstract=lambda x: array_aval(x.shape[:-1], np.result_type(x.dtype, np.complex64)),
+        batch=lambda size, args, dims: (from_parts_p.bind(moveaxis(args[0], dims[0], 0)), 0),
+    ),
+    trusted=True,
+)
+"""``x[..., 2] -> z``, the complex numbers of two parts, whatever these are: infinite, NaN or a zero with a sign."""
 
 
 # --- reduce_precision -----------------------------------------------------------------------------------------------------
