@@ -270,6 +270,37 @@ def test_roots_are_those_of_scipy():
         optimize.newton(lambda x: x**2 + 1.0, 1.0)
 
 
+def test_a_list_of_numbers_is_a_vector():
+    for found in (
+        optimize.minimize(lambda x: np.sum((x - 1.5) ** 2), [0, 0]),
+        optimize.least_squares(lambda x: x - 1.5, [0, 0]),
+        optimize.root(lambda x: x - 1.5, [0, 0]),
+    ):
+        np.testing.assert_allclose(found.x, [1.5, 1.5], rtol=1e-6)
+
+
+def test_single_precision():
+    start = np.zeros(2, np.float32)
+    for solve in (
+        lambda a: optimize.minimize(lambda x: np.sum((x - a) ** 2), start).x,
+        lambda a: optimize.minimize(lambda x: np.sum((x - a) ** 2), start, bounds=[(0.0, 1.0), (0.0, 9.0)]).x,
+        lambda a: optimize.minimize(lambda x: np.sum((x - a) ** 2), start, constraints=[LINE]).x + a,
+        lambda a: optimize.least_squares(lambda x: x - a, start).x,
+        lambda a: optimize.root(lambda x: x - a, start).x,
+    ):
+        a = np.float32(1.5)
+        assert cv.jit(solve)(a).dtype == np.float32 and cv.jacfwd(solve)(a).dtype == np.float32
+        np.testing.assert_allclose(cv.jacfwd(solve)(a)[1], 1.0, atol=1e-3)
+        np.testing.assert_allclose(cv.jacrev(solve)(a)[1], 1.0, atol=1e-3)
+
+
+def test_a_minimum_that_only_just_touches_a_bound_has_no_derivative():
+    solve = lambda a: optimize.minimize(lambda x: np.sum((x - a) ** 2), np.array([0.0]), bounds=[(0, 9)]).x[0]
+    assert np.isnan(cv.grad(solve)(0.0)) and cv.grad(solve)(-1.0) == 0.0 and cv.grad(solve)(1.0) == pytest.approx(1.0)
+    fixed = lambda a: optimize.minimize(lambda x: np.sum((x - 3) ** 2), np.zeros(2), bounds=[(a, a), (0, 9)]).x[0]
+    assert cv.grad(fixed)(3.0) == 1.0
+
+
 def test_a_derivative_that_the_function_returns_is_not_needed():
     pair = lambda x: (np.sum((x - 1) ** 2), 2 * (x - 1))
     np.testing.assert_allclose(optimize.minimize(pair, np.zeros(2), jac=True).x, 1.0, rtol=1e-6)

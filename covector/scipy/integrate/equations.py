@@ -19,6 +19,7 @@ from covector.core.primitive import TracerBase
 from covector.core.pytrees import tree_map
 from covector.lax.loops import scan
 from covector.numpy.registry import as_array, inexact
+from covector.scipy.guesses import numbers_as_vector
 from covector.scipy.integrate.events import Event, Watch, prepared
 from covector.scipy.integrate.explicit import EXPLICIT
 from covector.scipy.integrate.implicit import Radau
@@ -226,9 +227,7 @@ class Equation:
     """``dy/dt = f(t, y)`` from ``y0`` at ``start`` to ``end``; how it is solved is in ``control``."""
 
     def __init__(self, f: Any, y0: Any, start: Any, end: Any, control: Control, who: str):
-        if isinstance(y0, list) and all(shape_of(v) == () for v in y0):
-            y0 = np.stack([as_array(v) for v in y0]) if y0 else np.zeros(0)
-        self.y0, self.unravel = ravel_pytree(tree_map(inexact, y0))
+        self.y0, self.unravel = ravel_pytree(tree_map(inexact, numbers_as_vector(y0)))
         self.in_parts = METHODS[control.method].is_real and typeof(self.y0).dtype.kind == "c"
         if self.in_parts:
             n, of_vector = shape_of(self.y0)[0], self.unravel

@@ -12,6 +12,7 @@ from covector.core import errors
 from covector.core.avals import shape_of, typeof
 from covector.core.pytrees import tree_leaves, tree_map
 from covector.numpy.registry import floating
+from covector.scipy.guesses import numbers_as_vector
 from covector.scipy.optimize.constraints import as_scipy, conditions, joined, multipliers, standard
 from covector.scipy.optimize.problem import Problem, as_tuple, check_derivative, limits, refuse_traced, within
 from covector.transforms.autodiff import grad, jvp, value_and_grad
@@ -45,7 +46,7 @@ def minimize(
 
     Args:
         fun: ``fun(x, *args)``, a number.
-        x0: a guess, any pytree of real arrays; x has its structure.
+        x0: a guess, any pytree of real arrays; x has its structure.  A list of numbers is a vector.
         args: further arguments.
         method: one of SciPy's; it gets the gradient, and Hessian or Hessian-vector products if it can use them.
         jac: True if fun returns its gradient too, which is not used; anything else is accepted, and covector's is used.
@@ -76,7 +77,7 @@ def minimize(
     given = standard(constraints) if not _is_empty(constraints) else []
     _check_method(name, bounds is not None, bool(given))
     f: Any = (lambda x: fun(x, *args)[0]) if jac is True else (lambda x: fun(x, *args))
-    x0 = tree_map(floating, x0)
+    x0 = tree_map(floating, numbers_as_vector(x0))
     n = sum(int(np.prod(shape_of(x))) for x in tree_leaves(x0))
     low, high = limits(bounds, n, True)
     values: Any = ((low, high), ())
@@ -139,12 +140,14 @@ def _run(problem: Problem, name: Any, stays: Any, keep: Any, given: dict[str, An
             options["hess"] = lambda v: np.asarray(curvature(v, *consts))
         elif name in WITH_PRODUCTS:
             options["hessp"] = lambda v, t: np.asarray(products(v, np.asarray(t, v.dtype), *consts))
-        f = (lambda v: both(v, *consts)) if "jac" in options else (lambda v: value(v, *consts))
+        guess = np.asarray(guess, np.float64)
+        pair: Any = lambda v: tuple(np.asarray(out, np.float64) for out in both(v, *consts))
+        f = pair if "jac" in options else (lambda v: value(v, *consts))
         if stays is not None:
             options["bounds"] = _scipy.Bounds(*values[0], keep_feasible=stays)
         if keep is not None:
-            at: Any = lambda v: np.asarray(c(v, *consts))
-            at_slope: Any = lambda v: np.asarray(c_slope(v, *consts))
+            at: Any = lambda v: np.asarray(c(v, *consts), np.float64)
+            at_slope: Any = lambda v: np.asarray(c_slope(v, *consts), np.float64)
             options["constraints"] = as_scipy(at, at_slope, values[1], keep)
         found = _scipy.minimize(f, guess, **options)
         if keep is not None and not problem.is_known:

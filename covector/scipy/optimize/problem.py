@@ -15,6 +15,7 @@ from covector.core.pytrees import tree_leaves, tree_map
 from covector.interpreters.closures import reachable_tracers
 from covector.lax.choice import cond
 from covector.numpy.registry import as_array, floating
+from covector.scipy.guesses import numbers_as_vector
 from covector.transforms.autodiff import linearize
 from covector.transforms.callbacks import pure_callback
 from covector.transforms.custom_rules import custom_jvp
@@ -34,13 +35,13 @@ class Problem:
     """Functions of a vector, and the traced values that they close over.
 
     Args:
-        x0: a guess, any pytree of real arrays.
+        x0: a guess, any pytree of real arrays; a list of numbers is a vector.
         functions: functions of what is like x0.
         values: arrays that the solver needs besides, as bounds.
     """
 
     def __init__(self, x0: Any, functions: Sequence[Callable[[Any], Any]], values: Any = ()):
-        self.guess, self.unravel = ravel_pytree(tree_map(floating, x0))
+        self.guess, self.unravel = ravel_pytree(tree_map(floating, numbers_as_vector(x0)))
         self.values = values
         self.functions: list[Any] = [lambda v, f=f: f(self.unravel(v)) for f in functions]
         self.is_known = not any(isinstance(v, TracerBase) for v in (self.guess, *tree_leaves(values)))
@@ -83,9 +84,10 @@ class Problem:
         def solve(_: Any, z: Any) -> Any:
             return pure_callback(on_host, avals, z[:n], values, *held, vmap_method="sequential")
 
+        of_dtype: Any = lambda z: np.astype(zero(z), dtype)
         begin = np.concatenate([stop_gradient(self.guess), np.zeros(extra, dtype)])
-        z, (success, status, nit, nfev) = custom_root(zero, begin, solve, solve_linear, has_aux=True)
-        x = determined(z, success if not extra else np.bool_(False), zero)[:n]
+        z, (success, status, nit, nfev) = custom_root(of_dtype, begin, solve, solve_linear, has_aux=True)
+        x = determined(z, success if not extra else np.bool_(False), of_dtype)[:n]
         return OptimizeResult(x=self.unravel(x), success=success, status=status, nit=nit, nfev=nfev)
 
 
@@ -120,13 +122,24 @@ def solve_linear(g: Callable[[Any], Any], y: Any) -> Any:
     """The x with ``g(x) = y`` for a linear function of vectors, by its matrix; NaN if that is singular."""
     one = np.eye(shape_of(y)[0], dtype=typeof(y).dtype)
     matrix = vmap(g, out_axes=1)(one)
-    is_regular = np.linalg.slogdet(stop_gradient(matrix))[0] != 0
+    is_finite = np.all(np.isfinite(matrix))
+    is_regular = is_finite & (np.linalg.slogdet(np.where(is_finite, stop_gradient(matrix), one))[0] != 0)
     return np.linalg.solve(np.where(is_regular, matrix, np.asarray(np.nan, one.dtype) * one), y)
 
 
 def within(x: Any, step: Any, low: Any, high: Any) -> Any:
-    """A function that is zero where a step cannot go on: at a stationary point, or into a bound."""
-    return x - np.clip(x - step, low, high)
+    """A function that is zero where a step cannot go on: at a stationary point, or into a bound.
+
+    It is NaN where it is both, since the derivative of the zero is not determined there.  The cases are weights, not choices:
+    a choice would hide NaN in reverse mode.
+    """
+    moved = stop_gradient(x - step)
+    is_low, is_high = (moved <= low) | (low == high), moved >= high
+    is_both = (low < high) & ((moved == low) | (moved == high))
+    weight: Any = lambda yes: np.astype(np.where(is_both, np.nan, np.where(yes, 1.0, 0.0)), typeof(x).dtype)
+    finite: Any = lambda bound: np.where(np.isfinite(stop_gradient(bound)), bound, 0.0)
+    at_low, at_high = x - finite(low), x - finite(high)
+    return weight(is_low) * at_low + weight(is_high & ~is_low) * at_high + weight(~is_low & ~is_high) * step
 
 
 def limits(bounds: Any, n: int, in_pairs: bool) -> tuple[Any, Any]:

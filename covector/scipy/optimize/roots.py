@@ -49,7 +49,7 @@ def root(
 
     Args:
         fun: ``fun(x, *args)``, as many numbers as x has.
-        x0: a guess, any pytree of real arrays; x has its structure.
+        x0: a guess, any pytree of real arrays; x has its structure.  A list of numbers is a vector.
         args: further arguments.
         method: one of SciPy's.
         jac: True if fun returns its Jacobian too, which is not used; anything else is accepted, and covector's is used.
