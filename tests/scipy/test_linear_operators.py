@@ -164,6 +164,19 @@ def test_solvers_take_operators(solver):
         close(cv.grad(lambda b, A=A: np.sum(solver(A, b, **exact)[0]))(X), wanted(SYMMETRIC, np.ones(4)), rtol=1e-8)
 
 
+class Doubling:
+    shape = (4, 4)
+
+    def matvec(self, v):
+        return 2.0 * v
+
+
+def test_anything_with_products_is_taken_here_and_by_scipy():
+    check(lambda x: aslinearoperator(Doubling()) @ x, X)
+    close(cv.grad(lambda b: np.sum(cg(Doubling(), b)[0]))(X), np.full(4, 0.5))
+    close(scipy.sparse.linalg.gmres(aslinearoperator(SQUARE), X, rtol=1e-12)[0], np.linalg.solve(SQUARE, X), rtol=1e-8)
+
+
 ERRORS = [
     (lambda: LinearOperator(3, np.sin), "LinearOperator got shape=3.\n.*\n.*two numbers"),
     (lambda: LinearOperator((3, -1), np.sin), "got shape=.3, -1."),

@@ -155,7 +155,7 @@ def _function(A: Any, n: int, who: str) -> Callable[[Any], Any]:
     """The product with what a solver is given: a matrix, a linear operator, or a function of vectors."""
     if callable(A) and not hasattr(A, "shape"):
         return A  # type: ignore[no-any-return]
-    if isinstance(A, (LinearOperator, _scipy.LinearOperator)):
+    if hasattr(A, "matvec"):
         A = aslinearoperator(A)
     elif not issparse(A):
         A = as_array(A)

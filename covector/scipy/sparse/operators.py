@@ -304,7 +304,8 @@ def _composed(shape: tuple[int, int], a: Any, b: Any, product: Product, adjoint:
 
 
 def aslinearoperator(A: Any) -> LinearOperator:
-    """A linear operator of a matrix: dense or sparse, with traced entries or not, or one of SciPy's linear operators.
+    """A linear operator of a matrix, dense or sparse, with traced entries or not; of one of SciPy's operators, which are called
+    from outside of traced programs; or of anything with ``shape`` and ``matvec``.
 
     Example:
         >>> aslinearoperator(np.array([[1.0, 2.0], [0.0, 1.0]])).rmatvec(np.array([1.0, 1.0]))
@@ -314,6 +315,9 @@ def aslinearoperator(A: Any) -> LinearOperator:
         return A
     if isinstance(A, _scipy.LinearOperator):
         return _of_scipy(A)
+    if hasattr(A, "shape") and hasattr(A, "matvec"):
+        more = {name: getattr(A, name, None) for name in ("rmatvec", "dtype", "rmatmat")}
+        return LinearOperator(A.shape, A.matvec, **more)
     matrix = A if issparse(A) else as_array(np.asarray(A) if isinstance(A, np.matrix) else A)
     if len(matrix.shape) != 2:
         raise errors.ArgumentError(f"aslinearoperator got {typeof(matrix)}.", fix="give a matrix or a linear operator")
