@@ -374,6 +374,12 @@ LAX = {
     "scatter_apply": Example(
         lambda x: lax.scatter_apply(x, [[0]], np.sin, lax.ScatterDimensionNumbers((), (0,), (0,)), update_shape=(1,)), (V,)
     ),
+    "ragged_dot_general": Example(
+        lambda x, y: lax.ragged_dot_general(
+            x, y, np.array([1, 1]), lax.RaggedDotDimensionNumbers((((0,), (0,)), ((), ())), (0,), ())
+        ),
+        (X, Y),
+    ),
     "scan": Example(lambda c, xs: lax.scan(carry, c, xs), (0.5, V)),
     "map": Example(lambda xs: lax.map(np.sin, xs), (V,)),
     "fori_loop": Example(lambda x: lax.fori_loop(0, 3, lambda i, c: c * x, x), (0.5,)),

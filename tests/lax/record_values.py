@@ -1,4 +1,4 @@
-"""Write values_of_jax.json: ``JAX_ENABLE_X64=1 python record_values.py``, with JAX installed."""
+"""Write values_of_jax.json and names_of_jax.json: ``JAX_ENABLE_X64=1 python record_values.py``, with JAX installed."""
 
 import json
 from pathlib import Path
@@ -33,3 +33,5 @@ for expression, args in cases.SMOOTH + cases.CONSTANT:
             print(expression, e)
     found.append(entry)
 Path(__file__).with_name("values_of_jax.json").write_text("[\n" + ",\n".join(json.dumps(e) for e in found) + "\n]\n")
+names = [name for name in dir(lax) if not name.startswith("_") and not name.endswith("_p")]
+Path(__file__).with_name("names_of_jax.json").write_text(json.dumps(names) + "\n")
