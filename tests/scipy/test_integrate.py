@@ -480,6 +480,8 @@ def test_a_solution_that_ends_early_is_nan_from_there():
         (lambda: integrate.solve_ivp(np.add, (0, 1), [1.0], max_step=0.0), "got max_step=0.0"),
         (lambda: integrate.solve_ivp(np.add, (0, 1), [1.0], first_step=-1.0), "got first_step=-1.0"),
         (lambda: integrate.solve_ivp(np.add, (0, 1), [1.0], atol=-1.0), "got atol=-1.0"),
+        (lambda: cv.grad(lambda r: integrate.solve_ivp(np.add, (0, 1), [1.0], rtol=r).y[0, 0])(1.0), "got rtol with a traced"),
+        (lambda: cv.grad(lambda h: integrate.odeint(np.add, 1.0, T, hmax=h)[0])(1.0), "odeint got hmax with a traced"),
         (lambda: integrate.solve_ivp(np.add, (0, 1), [1.0], rtol=np.ones(3)), "got rtol of shape .3,."),
         (lambda: integrate.solve_ivp(np.add, (0, 1), [1.0], t_eval=0.5), "got t_eval f64"),
         (lambda: integrate.solve_ivp(np.add, (0, 1), [1.0], dense_output=True).sol(np.ones((1, 1))), "solution got times"),

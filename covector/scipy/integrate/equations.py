@@ -17,13 +17,15 @@ from covector.core import errors
 from covector.core.avals import shape_of, typeof
 from covector.core.primitive import TracerBase
 from covector.core.pytrees import tree_map
+from covector.interpreters.closures import reachable_tracers
 from covector.lax.loops import scan
-from covector.numpy.registry import as_array, inexact
+from covector.numpy.registry import as_array, contains_tracer, inexact
 from covector.scipy.guesses import numbers_as_vector
 from covector.scipy.integrate.events import Event, Watch, prepared
 from covector.scipy.integrate.explicit import EXPLICIT
 from covector.scipy.integrate.implicit import Radau
 from covector.scipy.integrate.steps import Steps
+from covector.transforms.jit import jit
 from covector.transforms.utilities import ravel_pytree, stop_gradient
 from covector.transforms.vmap import vmap
 
@@ -213,12 +215,16 @@ def _check_times(start: Any, end: Any, t: Any) -> None:
         raise errors.ArgumentError(errors.describe("solve_ivp got values in t_eval that are not in the order of t_span."))
 
 
+def _plain(who: str, name: str, value: Any) -> None:
+    if contains_tracer(value):
+        what = f"{who} got {name} with a traced value."
+        raise errors.ArgumentError(what, fix="pass a plain number: a solution has no derivative in it")
+
+
 def _positive(who: str, **steps: Any) -> None:
     """Refuse what is known not to be positive."""
     for name, value in steps.items():
-        if isinstance(value, TracerBase):
-            what = f"{who} got {name} with a traced value of type {typeof(value)}."
-            raise errors.ArgumentError(what, fix="pass a plain number: a solution has no derivative in it")
+        _plain(who, name, value)
         if value is not None and not np.all(np.asarray(value) > 0):
             raise errors.ArgumentError(f"{who} got {name}={value!r}.", fix="pass a positive number")
 
@@ -243,6 +249,7 @@ class Equation:
     def _tolerances(self) -> tuple[Any, Any]:
         n, found = shape_of(self.y0)[0], []
         for name in ("rtol", "atol"):
+            _plain(self.who, name, getattr(self.control, name))
             value = np.asarray(getattr(self.control, name), np.float64)
             value = np.concatenate([value, value]) if self.in_parts and value.ndim else value
             if value.shape not in ((), (n,)):
@@ -331,6 +338,9 @@ class OdeSolution:
 
     def __init__(self, equation: Equation):
         self.equation = equation
+        parts = [equation.f, *(event.function for event in equation.events), equation.y0, equation.start, equation.end]
+        is_known = next(reachable_tracers(parts), None) is None and not contains_tracer(parts)
+        self.at: Callable[..., Any] = jit(self._at) if is_known else self._at
 
     def __call__(self, t: Any) -> Any:
         """The values at a time or at a vector of times, which become the last axis; NaN outside of the span."""
@@ -341,6 +351,9 @@ class OdeSolution:
         u, low, high = (stop_gradient(equation.sign * v) for v in (times, equation.start, equation.end))
         inside = (low <= u) & (u <= high)
         order = np.argsort(u)
-        ys = equation.at(np.where(inside, times, equation.start)[order], room=ROOM)[0][np.argsort(order)]
+        ys = self.at(np.where(inside, times, equation.start)[order])[np.argsort(order)]
         ys = np.where(inside[:, None], ys, np.asarray(np.nan, typeof(ys).dtype))
         return equation.unravel(ys[0]) if not shape_of(t) else vmap(equation.unravel, out_axes=-1)(ys)
+
+    def _at(self, times: Any) -> Any:
+        return self.equation.at(times, room=ROOM)[0]
