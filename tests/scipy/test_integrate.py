@@ -310,6 +310,20 @@ def test_stiff_equations():
     np.testing.assert_allclose(single[0, -1], np.exp(-1), rtol=1e-3)
 
 
+def test_sensitivities_of_a_stiff_reaction():
+    """Robertson's: in reverse mode, against differences of SciPy's solutions."""
+
+    def found(k, module=integrate):
+        def slope(t, y):
+            back, fast = 1e4 * y[1] * y[2], 3e7 * y[1] ** 2
+            return np.stack([-k * y[0] + back, k * y[0] - back - fast, fast])
+
+        return module.solve_ivp(slope, (0.0, 100.0), [1.0, 0.0, 0.0], "Radau", rtol=1e-7, atol=1e-10).y[:, -1]
+
+    expected = (found(0.04 + 1e-5, scipy.integrate) - found(0.04 - 1e-5, scipy.integrate)) / 2e-5
+    np.testing.assert_allclose(cv.jacrev(found)(0.04), expected, rtol=1e-5)
+
+
 @pytest.mark.parametrize("k", [3.0, 1000.0])
 def test_implicit_steps_have_the_derivatives_of_their_equations(k):
     def found(y0, k, t):

@@ -301,6 +301,27 @@ def test_a_minimum_that_only_just_touches_a_bound_has_no_derivative():
     assert cv.grad(fixed)(3.0) == 1.0
 
 
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 1e6])
+def test_active_bounds_do_not_depend_on_the_scale(scale):
+    residual = lambda x, a: scale * np.concatenate([x - a, 0.1 * x])
+    fit = lambda a: optimize.least_squares(residual, np.array([0.5, 0.5]), bounds=(0.0, 9.0), args=(a,), **EXACT).x
+    np.testing.assert_allclose(cv.jacrev(fit)(np.array([-1.0, 2.0])), np.diag([0.0, 1 / 1.01]), atol=1e-6)
+
+
+def test_tolerances_that_do_not_fit_the_scale_give_no_wrong_derivative():
+    """SciPy takes the guess for the solution, since the gradient is small."""
+    fit = lambda a: optimize.least_squares(lambda x: 1e-9 * (x - a), np.zeros(1)).x[0]
+    assert optimize.least_squares(lambda x: 1e-9 * (x - 3.0), np.zeros(1)).x[0] == 0.0
+    assert np.isnan(cv.grad(fit)(3.0))
+
+
+def test_what_is_not_determined_has_no_derivative():
+    short = lambda a: optimize.least_squares(lambda x: np.sum(x)[None] - a, np.zeros(2)).x
+    assert np.all(np.isnan(cv.jacfwd(short)(1.0)))
+    double = lambda a: optimize.root(lambda x: (x - a) ** 2, np.zeros(1), tol=1e-14).x[0]
+    assert not abs(cv.grad(double)(0.0)) < np.inf
+
+
 def test_a_derivative_that_the_function_returns_is_not_needed():
     pair = lambda x: (np.sum((x - 1) ** 2), 2 * (x - 1))
     np.testing.assert_allclose(optimize.minimize(pair, np.zeros(2), jac=True).x, 1.0, rtol=1e-6)

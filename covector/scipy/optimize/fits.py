@@ -23,6 +23,7 @@ from covector.scipy.optimize.problem import (
     limits,
     or_nan,
     refuse_traced,
+    snapped,
     within,
 )
 from covector.transforms.autodiff import grad
@@ -102,7 +103,9 @@ def least_squares(
         limited = (-np.inf, np.inf) if method == "lm" else values
         at: Any = lambda v: np.asarray(value(v, *consts))
         at_slope: Any = lambda v: np.asarray(slope(v, *consts))
-        return _scipy.least_squares(at, guess, at_slope, limited, **given, **options)
+        found = _scipy.least_squares(at, guess, at_slope, limited, **given, **options)
+        found.x = found.x if problem.is_known else snapped(found.x, found.grad, *values)
+        return found
 
     rho = partial(_first, loss) if callable(loss) else LOSSES[loss]
     cost: Any = lambda r: f_scale**2 * np.sum(rho((r / f_scale) ** 2)) / 2

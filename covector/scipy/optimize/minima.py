@@ -14,7 +14,7 @@ from covector.core.pytrees import tree_leaves, tree_map
 from covector.numpy.registry import floating
 from covector.scipy.guesses import numbers_as_vector
 from covector.scipy.optimize.constraints import as_scipy, conditions, joined, multipliers, standard
-from covector.scipy.optimize.problem import Problem, as_tuple, check_derivative, limits, refuse_traced, within
+from covector.scipy.optimize.problem import Problem, as_tuple, check_derivative, limits, refuse_traced, snapped, within
 from covector.transforms.autodiff import grad, jvp, value_and_grad
 from covector.transforms.jacobian import hessian, jacobian
 
@@ -153,6 +153,8 @@ def _run(problem: Problem, name: Any, stays: Any, keep: Any, given: dict[str, An
         if keep is not None and not problem.is_known:
             x = np.asarray(found.x)
             found.multipliers = multipliers(x, np.asarray(slope(x, *consts)), at(x), at_slope(x), *values)
+        elif stays is not None and not problem.is_known:
+            found.x = snapped(found.x, np.asarray(slope(found.x, *consts)), *values[0])
         return found
 
     return run

@@ -13,7 +13,6 @@ from covector.core.avals import ShapedArray, shape_of, typeof
 from covector.core.primitive import TracerBase
 from covector.core.pytrees import tree_leaves, tree_map
 from covector.interpreters.closures import reachable_tracers
-from covector.lax.choice import cond
 from covector.numpy.registry import as_array, floating
 from covector.scipy.guesses import numbers_as_vector
 from covector.transforms.autodiff import linearize
@@ -26,8 +25,10 @@ from covector.transforms.utilities import ravel_pytree, stop_gradient
 from covector.transforms.vmap import vmap
 
 OptimizeResult: Any = scipy.optimize.OptimizeResult
-NEAR = 1e-3
-"""A relative distance from a zero at which its derivative is still what it is there."""
+NEAR, NEAR_ENOUGH = 1e-3, 0.1
+"""A relative distance from a zero at which its derivative is still what it is there, and one at which that may be claimed."""
+SHORT = 1e-6
+"""How short of a bound a solver stops."""
 INTEGER, TRUTH = ShapedArray((), np.dtype(np.int64)), ShapedArray((), np.dtype(np.bool_))
 
 
@@ -94,19 +95,20 @@ class Problem:
 def determined(z: Any, success: Any, zero: Callable[[Any], Any]) -> Any:
     """What a solver has found, with a derivative that is NaN if that is no zero.
 
-    A solver that could not do better is right all the same where a step of Newton's method would hardly go further.
+    A solver that could not do better is right all the same where a step of Newton's method would hardly go further, and one
+    that says it has converged is not where the step would go far: tolerances may not fit the scale of a problem.
     """
     converted, consts = closure_convert(zero, z)
 
-    def is_near(z: Any, consts: Any) -> Any:
+    def is_near(z: Any, success: Any, consts: Any) -> Any:
         at: Any = lambda v: converted(v, *consts)
         step = solve_linear(linearize(at, z)[1], at(z))
-        return np.all(np.abs(step) <= NEAR * (1 + np.abs(z)))  # false for NaN
+        near = np.where(success, NEAR_ENOUGH, NEAR)
+        return np.all(np.abs(step) <= near * (1 + np.abs(z)))  # false for NaN
 
     def rule(primals: Any, tangents: Any) -> Any:
-        z, success, consts = primals
-        is_zero = cond(success, lambda: np.bool_(True), lambda: is_near(z, consts))
-        return same(*primals), np.astype(np.where(is_zero, 1.0, np.nan), typeof(z).dtype) * tangents[0]
+        factor = np.where(is_near(*primals), 1.0, np.nan)
+        return same(*primals), np.astype(factor, typeof(primals[0]).dtype) * tangents[0]
 
     same: Any = custom_jvp(lambda z, success, consts: z)
     same.defjvp(rule)
@@ -123,7 +125,8 @@ def solve_linear(g: Callable[[Any], Any], y: Any) -> Any:
     one = np.eye(shape_of(y)[0], dtype=typeof(y).dtype)
     matrix = vmap(g, out_axes=1)(one)
     is_finite = np.all(np.isfinite(matrix))
-    is_regular = is_finite & (np.linalg.slogdet(np.where(is_finite, stop_gradient(matrix), one))[0] != 0)
+    rank = np.linalg.matrix_rank(np.where(is_finite, stop_gradient(matrix), one))
+    is_regular = is_finite & (rank == shape_of(y)[0])
     return np.linalg.solve(np.where(is_regular, matrix, np.asarray(np.nan, one.dtype) * one), y)
 
 
@@ -140,6 +143,16 @@ def within(x: Any, step: Any, low: Any, high: Any) -> Any:
     finite: Any = lambda bound: np.where(np.isfinite(stop_gradient(bound)), bound, 0.0)
     at_low, at_high = x - finite(low), x - finite(high)
     return weight(is_low) * at_low + weight(is_high & ~is_low) * at_high + weight(~is_low & ~is_high) * step
+
+
+def snapped(x: Any, slope: Any, low: Any, high: Any) -> Any:
+    """A solution that has been found, with elements at their bounds where they were going there.
+
+    A solver that stays within stops short of a bound, and how short may be more than the slope there.
+    """
+    distance: Any = lambda bound: np.abs(x - bound) / (1 + np.abs(np.where(np.isfinite(bound), bound, 0.0)))
+    x = np.where((distance(low) <= SHORT) & (slope > 0), low, x)
+    return np.where((distance(high) <= SHORT) & (slope < 0), high, x)
 
 
 def limits(bounds: Any, n: int, in_pairs: bool) -> tuple[Any, Any]:
