@@ -80,6 +80,12 @@ def fitted(a, **given):
     return optimize.curve_fit(lambda t, p, q: p * np.exp(-q * t), np.append(PLACES, 2.0), 2.0 + 0.1 * data, **EXACT, **given)
 
 
+def program(a):
+    """Two of the inequalities, and a bound, hold with equality."""
+    matrix = np.stack([np.stack([1.0, 1.0, a[0]]), np.array([1.0, 3.0, 0.0]), np.array([0.0, 0.0, 1.0])])
+    return optimize.linprog(np.array([-1.0, -2.0, 0.3]) + 0.01 * a, matrix, np.stack([3.0, 5.0 + a[1], 50.0]))
+
+
 def smallest(a, **given):
     return optimize.minimize(valley, np.zeros(3), (a,), **given)
 
@@ -112,6 +118,11 @@ SOLUTIONS = {
     "curve_fit and its covariances": lambda a: fitted(a)[1],
     "curve_fit with deviations": lambda a: fitted(a, sigma=1 + 0.1 * np.concatenate([a, a[:1]]), bounds=(0.0, 9.0))[0],
     "curve_fit with covariances": lambda a: fitted(a, sigma=np.eye(4) + 0.1, absolute_sigma=True)[1],
+    "linprog": lambda a: program(a).x,
+    "linprog and its value": lambda a: program(a).fun,
+    "linprog with equations": lambda a: optimize.linprog(
+        [1.0, 2.0, 0.5], None, None, np.ones((1, 3)) + 0.1 * a, [3.0], [(0.3, None), (-1.0, 9.0), (a[0] / 5, 1.0 + a[2])]
+    ).x,
     "nnls": lambda a: optimize.nnls(MATRIX, np.append(a, 0.3))[0],
     "nnls and its residual": lambda a: optimize.nnls(MATRIX + 0.1 * a, np.append(a, 0.3))[1],
     "lsq_linear": lambda a: optimize.lsq_linear(MATRIX + 0.1 * a, np.append(a, 0.3), (-0.2, a[2] / 2), "bvls").x,
@@ -220,7 +231,21 @@ def test_second_derivatives_of_a_minimum():
     np.testing.assert_allclose(cv.grad(cv.grad(solve))(1.0), -2 * 24 * x * 2 / (2 + 12 * x * x) ** 3, rtol=1e-6)
 
 
+def test_linear_programs_are_those_of_scipy():
+    given = {"A_ub": [[1.0, 1.0], [-1.0, 2.0]], "b_ub": [4.0, 2.0], "A_eq": [[1.0, 3.0]], "b_eq": [5.0], "bounds": (0, 3)}
+    found, expected = (s.linprog([-1.0, -0.5], **given) for s in (optimize, scipy.optimize))
+    np.testing.assert_allclose(found.x, expected.x, atol=1e-12)
+    assert optimize.linprog([1.0], [[1.0]], [-1.0]).status == 2
+    whole = optimize.linprog([-1.0], [[2.0]], [5.0], integrality=1)
+    assert whole.x == 2.0
+    corner = lambda c: optimize.linprog(c, [[1.0, 1.0]], [1.0]).x[0]
+    assert np.isnan(cv.grad(lambda c: corner(np.stack([c, -1.0])))(-1.0))  # any point of an edge
+    batch = cv.vmap(lambda b: optimize.linprog([-1.0], [[1.0]], [b]).x)(np.array([1.0, -1.0]))
+    np.testing.assert_array_equal(batch, [[1.0], [np.nan]])
+
+
 NOT_FOUND = {
+    "linprog": lambda a: optimize.linprog([1.0], [[1.0]], [-a]).x[0],
     "root": lambda a: optimize.root(lambda x: x**2 + a, 1.0).x,
     "newton": lambda a: optimize.newton(lambda x: x**2 + a, 1.0),
     "fsolve": lambda a: optimize.fsolve(lambda x: x**2 + a, 1.0)[0],
@@ -350,6 +375,10 @@ def test_a_derivative_that_the_function_returns_is_not_needed():
         (lambda a: op.curve_fit(lambda x: a, PLACES, PLACES)[0][0], None, "cannot be counted"),
         (lambda a: op.curve_fit(lambda x, p, q: p * a, 1.0, 1.0)[0][0], None, "curve_fit got 1 data for 2"),
         (lambda a: op.curve_fit(lambda x, p: p * a, PLACES, PLACES * np.nan)[0][0], ValueError, "not finite"),
+        (lambda a: op.linprog(np.ones((1, 1)) * a).x, None, "linprog got c f64.1,1."),
+        (lambda a: op.linprog([a], [[1.0]]).x, None, "linprog got one of A_ub and b_ub alone"),
+        (lambda a: op.linprog([a], None, None, [[1.0, 2.0]], [1.0]).x, None, "got A_eq f64.1,2. and b_eq f64.1. for 1"),
+        (lambda a: op.linprog([a], integrality=1).x, None, "linprog got integrality"),
         (lambda a: op.nnls(MATRIX, a)[1], None, "nnls got A f64.4,3. and b"),
         (lambda a: op.root(lambda x: np.stack([x, a]), 1.0).x, None, "returns 2 numbers for 1"),
         (lambda a: op.root(lambda x: x - a, 1.0, method="brent").x, None, "root got method='brent'"),

@@ -17,6 +17,7 @@ unknown, in a compiled function, SciPy is called when the program runs.
 """
 
 from covector.scipy.optimize.fits import curve_fit, least_squares, lsq_linear, nnls
+from covector.scipy.optimize.linear_programs import linprog
 from covector.scipy.optimize.minima import minimize, minimize_scalar
 from covector.scipy.optimize.problem import OptimizeResult
 from covector.scipy.optimize.roots import fixed_point, fsolve, newton, root
@@ -24,5 +25,5 @@ from covector.scipy.optimize.scalar_roots import RootResults, bisect, brenth, br
 
 __all__ = [
     *("OptimizeResult", "RootResults", "bisect", "brenth", "brentq", "curve_fit", "fixed_point", "fsolve", "least_squares"),
-    *("lsq_linear", "minimize", "minimize_scalar", "newton", "nnls", "ridder", "root", "root_scalar", "toms748"),
+    *("linprog", "lsq_linear", "minimize", "minimize_scalar", "newton", "nnls", "ridder", "root", "root_scalar", "toms748"),
 ]
