@@ -7,7 +7,7 @@ array([[2., 0.],
        [1., 2.]])
 
 Matrices are in the last two axes, in float32, float64, complex64 or complex128; integers are converted to float64.  A matrix
-that has no factorization raises `LinAlgError`.
+that has no factorization raises `LinAlgError`; one with a NaN gives NaN, or raises that or `ValueError`.
 """
 
 from __future__ import annotations
