@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -170,7 +172,7 @@ MULTIVARIATE = {
     "multivariate_normal of one number": (lambda s, x: s.multivariate_normal.logpdf(x, 0.5, 2.0), (np.array([0.3, 0.7]),)),
     "multivariate_normal without a mean": (lambda s, x: s.multivariate_normal.logpdf(x, cov=COV), (MEAN,)),
     "multivariate_t": (lambda s, x, m, c, df: s.multivariate_t.logpdf(x, m, c, df), (POINTS, MEAN, COV, 3.3)),
-    "dirichlet": (lambda s, x, a: s.dirichlet.logpdf(x, a), (PARTS, ALPHA)),
+    "dirichlet": (lambda s, x, a: s.dirichlet.logpdf(x, a), (PARTS[:2], ALPHA)),
     "wishart": (lambda s, x, df, c: s.wishart.logpdf(x, df, c), (X, 5.5, COV)),
     "invwishart": (lambda s, x, df, c: s.invwishart.logpdf(x, df, c), (X, 5.5, COV)),
     "vonmises_fisher": (lambda s, k: s.vonmises_fisher.logpdf(UNITS, DIRECTION, k), (1.7,)),
@@ -275,3 +277,127 @@ def test_a_multivariate_normal_distribution_of_numbers():
     x = np.array([0.3, -1.0, 2.0])
     found, expected = (m.multivariate_normal.logpdf(x, 0.2, 2.0) for m in (stats, scipy.stats))
     np.testing.assert_allclose(found, expected)
+
+
+# --- tails and edges ---------------------------------------------------------------------------------------------------
+
+FAR = json.loads(Path(__file__).with_name("tails_of_mpmath.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("name", FAR)
+def test_far_tails_and_their_derivatives(name):
+    """Against mpmath, where probabilities underflow, and where they differ from 1 by less than rounding."""
+    for x, *expected in FAR[name]:
+        args = [np.float64(a) for a in (x, *SHAPES.get(name, ()))]
+        for method, value, slopes in (("logcdf", *expected[:2]), ("logsf", *expected[2:])):
+            f = getattr(getattr(stats, name), method)
+            rtol = 1e-9 if name == "genextreme" else 1e-11  # whose tail ends at a bound, near which x has few digits
+            np.testing.assert_allclose(f(*args), value, rtol=rtol, err_msg=f"{method} at {x}")
+            with np.errstate(all="ignore"):
+                found = cv.grad(f, tuple(range(len(args))))(*args)
+            normal = np.abs(slopes) > 1e-290
+            np.testing.assert_allclose(np.array(found)[normal], np.array(slopes)[normal], rtol=1e-8, err_msg=f"{method} at {x}")
+
+
+def test_tails_of_skewed_normals():
+    """The density falls by ``exp(-c u)`` with ``c = |x| (1 + a²)``, far on the side that it leans away from."""
+    x, a = -1000.0, 2.0
+    c = -x * (1 + a * a)
+    leading = scipy.stats.norm.logpdf(x) + scipy.stats.norm.logcdf(a * x) + np.log(2 / c)
+    np.testing.assert_allclose(stats.skewnorm.logcdf(x, a), leading, rtol=1e-11)
+    np.testing.assert_allclose(stats.skewnorm.logsf(-x, -a), leading, rtol=1e-11)
+    slope = np.exp(stats.skewnorm.logpdf(x, a) - stats.skewnorm.logcdf(x, a))
+    np.testing.assert_allclose(cv.grad(stats.skewnorm.logcdf)(x, a), slope, rtol=1e-8)
+
+
+@pytest.mark.parametrize("name", ["gamma", "beta", "t", "invgauss", "exponnorm", "skewnorm", "poisson", "binom", "nbinom"])
+def test_tails_under_every_transformation(name):
+    shapes = SHAPES[name]
+    low, high = getattr(scipy.stats, name).ppf([1e-6, 0.3], *shapes)
+    x = np.array([low, high]) if name not in DISCRETE else np.array([0.0, 4.0])
+    free = [i for i in range(len(shapes)) if i not in COUNTED.get(name, ())]
+
+    def f(*given):
+        rest = iter(given)
+        parameters = [next(rest) if i in free else s for i, s in enumerate(shapes)]
+        return getattr(stats, name).logcdf(x, *parameters)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        check_function(f, [shapes[i] for i in free], tolerance=1e-4)
+
+
+TAILS_OF_COUNTS = [
+    ("poisson", 2000.0, (3.0,)), ("poisson", 0.0, (900.0,)), ("binom", 900.0, (1000, 0.01)), ("nbinom", 3000.0, (2.5, 0.9)),
+    ("geom", 1e5, (0.3,)), ("planck", 1e4, (0.6,)), ("zipf", 1e100, (2.4,)), ("bernoulli", 0.0, (1e-300,)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "k", "shapes"), TAILS_OF_COUNTS)
+def test_far_tails_of_counts(name, k, shapes):
+    """The probability beyond k is nearly that of k + 1, for it falls fast; for a power, the integral."""
+    distribution = getattr(stats, name)
+    found = distribution.logsf(k, *shapes)
+    assert np.isfinite(found)
+    if name == "zipf":
+        np.testing.assert_allclose(found, -1.4 * np.log(k) - np.log(1.4 * scipy.special.zeta(2.4)), rtol=1e-10)
+    elif k:
+        ahead = np.arange(1.0, 2000.0)
+        total = scipy.special.logsumexp(distribution.logpmf(k + ahead, *shapes))
+        np.testing.assert_allclose(found, total, rtol=1e-10)
+    for method in ("logcdf", "logsf"):
+        assert np.all(np.isfinite(cv.grad(getattr(distribution, method), len(shapes))(k, *shapes)))
+
+
+EDGES = {
+    "gamma": [(1.0,), (0.5,), (2.0,)], "chi2": [(2.0,), (1.0,)], "chi": [(1.0,)], "weibull_min": [(1.0,), (0.5,)],
+    "beta": [(1.0, 1.0), (0.5, 0.5), (1.0, 2.0)], "f": [(2.0, 4.0)], "fisk": [(1.0,), (0.5,)], "burr12": [(1.0, 2.0)],
+    "powerlaw": [(1.0,)], "triang": [(0.0,), (1.0,)], "gengamma": [(1.0, 1.0), (2.0, -1.0)],
+    "genextreme": [(0.0,), (-0.3,)], "genpareto": [(0.0,), (-0.4,)], "truncnorm": [(-np.inf, 1.0), (30.0, 31.0)],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [n for n in CONTINUOUS if n != "vonmises"])
+def test_edges_of_the_support(name):
+    """Values are SciPy's at the bounds, outside, at infinity and at NaN; derivatives are 0 outside, and nowhere wrong."""
+    ours, theirs = getattr(stats, name), getattr(scipy.stats, name)
+    for shapes in [SHAPES.get(name, ()), *EDGES.get(name, [])]:
+        low, high = theirs.support(*shapes)
+        for method in [m for m in ("logpdf", "cdf", "sf", "logcdf", "logsf") if known(ours, m)]:
+            f = getattr(ours, method)
+            for x in {float(low), float(high), low - 1.0, high + 1.0, -np.inf, np.inf, np.nan}:
+                with np.errstate(all="ignore"):
+                    value, expected, slope = f(x, *shapes), getattr(theirs, method)(x, *shapes), cv.grad(f)(x, *shapes)
+                if np.isinf(x) and method == "logpdf":
+                    expected = -np.inf  # SciPy's are NaN for some
+                np.testing.assert_allclose(value, expected, rtol=1e-12, atol=1e-15, err_msg=f"{method} at {x} for {shapes}")
+                if x < low or x > high or np.isinf(x):
+                    assert slope == 0, (method, x, shapes)
+                elif np.isfinite(slope) and np.isfinite(value):
+                    h = 1e-7 * (1 if x == low else -1)
+                    with np.errstate(all="ignore"):
+                        numerical = (f(x + 2 * h, *shapes) - f(x + h, *shapes)) / h
+                    if np.isfinite(numerical):
+                        np.testing.assert_allclose(slope, numerical, rtol=1e-4, atol=1e-4, err_msg=f"{method} at {x}, {shapes}")
+
+
+def test_what_is_off_the_simplex():
+    with pytest.raises(ValueError, match="do not add up to 1"):
+        stats.dirichlet.logpdf([0.2, 0.9], [1.0, 2.0])
+    with pytest.raises(ValueError, match="negative numbers"):
+        stats.dirichlet.logpdf([-0.1, 1.1], [1.0, 2.0])
+    with pytest.raises(ValueError, match="parameters that are not positive"):
+        stats.dirichlet.logpdf([0.1, 0.9], [0.0, 2.0])
+    with pytest.raises(ValueError, match=r"or one less: f64\[3\] and f64\[2\]"):
+        stats.dirichlet.logpdf([0.2, 0.3, 0.5], [1.0, 2.0])
+    found = cv.jit(stats.dirichlet.logpdf)(np.array([[0.2, 0.3], [0.9, 0.7]]), np.array([1.0, 2.0]))
+    np.testing.assert_array_equal(np.isnan(found), [True, False])
+
+
+def test_masses_of_what_no_multinomial_gives():
+    p = np.array([0.4, 0.6])
+    for counts in ([1.5, 1.5], [-1, 4], [1, 1]):
+        assert stats.multinomial.logpmf(counts, 3, p) == scipy.stats.multinomial.logpmf(counts, 3, p) == -np.inf
+        assert np.all(cv.grad(stats.multinomial.logpmf, 2)(np.array(counts, float), 3.0, p) == 0)
+    for counts, n, q in (([np.nan, 2], 3, p), ([1, 2], 3.5, p), ([1, 2], -3, p), ([1, 2], 3, [1.4, -0.4])):
+        assert np.isnan(stats.multinomial.logpmf(counts, n, np.array(q)))

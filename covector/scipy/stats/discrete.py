@@ -12,6 +12,7 @@ import numpy as np
 
 from covector.primitives.math import special_ufuncs as special
 from covector.scipy.stats.distributions import Discrete
+from covector.scipy.stats.tails import log1mexp, log_betainc_of_logit, log_gammainc, log_gammaincc
 
 
 def counts(*shapes: Any) -> tuple[float, float]:
@@ -31,6 +32,8 @@ poisson = Discrete(
     logpmf=lambda k, mu: special.xlogy(k, mu) - special.gammaln(k + 1) - mu,
     cdf=lambda k, mu: special.gammaincc(k + 1, mu),
     sf=lambda k, mu: special.gammainc(k + 1, mu),
+    logcdf=lambda k, mu: log_gammaincc(k + 1, np.log(mu)),
+    logsf=lambda k, mu: log_gammainc(k + 1, np.log(mu)),
 )
 binom = Discrete(
     "binom",
@@ -39,6 +42,8 @@ binom = Discrete(
     logpmf=lambda k, n, p: log_binom(n, k) + special.xlogy(k, p) + special.xlog1py(n - k, -p),
     cdf=lambda k, n, p: special.betaincc(k + 1, np.maximum(n - k, 1), p),
     sf=lambda k, n, p: special.betainc(k + 1, np.maximum(n - k, 1), p),
+    logcdf=lambda k, n, p: log_betainc_of_logit(np.maximum(n - k, 1), k + 1, -special.logit(p)),
+    logsf=lambda k, n, p: log_betainc_of_logit(k + 1, np.maximum(n - k, 1), special.logit(p)),
 )
 bernoulli = Discrete(
     "bernoulli",
@@ -46,6 +51,9 @@ bernoulli = Discrete(
     support=lambda p: (0.0, 1.0),
     logpmf=lambda k, p: special.xlogy(k, p) + special.xlog1py(1 - k, -p),
     cdf=lambda k, p: np.where(k < 1, 1 - p, 1.0),
+    sf=lambda k, p: np.where(k < 1, p, 0.0),
+    logcdf=lambda k, p: np.log1p(-p) + 0 * k,
+    logsf=lambda k, p: np.log(p) + 0 * k,
 )
 geom = Discrete(
     "geom",
@@ -54,6 +62,8 @@ geom = Discrete(
     logpmf=lambda k, p: special.xlog1py(k - 1, -p) + np.log(p),
     cdf=lambda k, p: -np.expm1(np.log1p(-p) * k),
     sf=lambda k, p: np.exp(np.log1p(-p) * k),
+    logcdf=lambda k, p: log1mexp(-np.log1p(-p) * k),
+    logsf=lambda k, p: np.log1p(-p) * k,
 )
 nbinom = Discrete(
     "nbinom",
@@ -64,6 +74,8 @@ nbinom = Discrete(
     ),
     cdf=lambda k, n, p: special.betainc(n, k + 1, p),
     sf=lambda k, n, p: special.betaincc(n, k + 1, p),
+    logcdf=lambda k, n, p: log_betainc_of_logit(n, k + 1, special.logit(p)),
+    logsf=lambda k, n, p: log_betainc_of_logit(k + 1, n, -special.logit(p)),
 )
 betabinom = Discrete(
     "betabinom",
@@ -89,6 +101,7 @@ randint = Discrete(
     support=lambda low, high: (low, high - 1),
     logpmf=lambda k, low, high: -np.log(high - low) + 0 * k,
     cdf=lambda k, low, high: (np.floor(k) - low + 1) / (high - low),
+    sf=lambda k, low, high: (high - np.floor(k) - 1) / (high - low),
 )
 logser = Discrete(
     "logser",
@@ -102,6 +115,7 @@ zipf = Discrete(
     support=lambda a: (1.0, np.inf),
     logpmf=lambda k, a: -a * np.log(k) - np.log(special.zeta(a, 1.0)),
     sf=lambda k, a: special.zeta(a, k + 1) / special.zeta(a, 1.0),
+    logcdf=lambda k, a: np.log1p(-special.zeta(a, k + 1) / special.zeta(a, 1.0)),
 )
 planck = Discrete(
     "planck",
@@ -110,4 +124,6 @@ planck = Discrete(
     logpmf=lambda k, lambda_: np.log(-np.expm1(-lambda_)) - lambda_ * k,
     cdf=lambda k, lambda_: -np.expm1(-lambda_ * (k + 1)),
     sf=lambda k, lambda_: np.exp(-lambda_ * (k + 1)),
+    logcdf=lambda k, lambda_: log1mexp(lambda_ * (k + 1)),
+    logsf=lambda k, lambda_: -lambda_ * (k + 1),
 )

@@ -17,6 +17,7 @@ import numpy as np
 
 from covector.core import errors
 from covector.numpy.registry import floating
+from covector.scipy.stats.tails import log_of
 
 Function = Any  # of arrays, or None
 
@@ -65,7 +66,6 @@ class Continuous(Distribution):
         logpdf: ``logpdf(x, *shapes)``, within the support.
         cdf, sf, logcdf, logsf: the distribution and survival functions and their logarithms; some may be missing.
         ppf, isf: the inverses of ``cdf`` and ``sf``.
-        has_tails: whether ``cdf`` is exact where it is small, so that its logarithm means something.
     """
 
     variable, defaults = "x", {"loc": 0.0, "scale": 1.0}
@@ -83,10 +83,8 @@ class Continuous(Distribution):
         logsf: Function = None,
         ppf: Function = None,
         isf: Function = None,
-        has_tails: bool = True,
     ):
         super().__init__(name, shapes, support)
-        self.has_tails = has_tails
         self.standard = {"logpdf": logpdf, "cdf": cdf, "sf": sf, "logcdf": logcdf, "logsf": logsf, "ppf": ppf, "isf": isf}
 
     def _standardized(self, method: str, x: Any, args: Any, kwargs: Any) -> tuple[Any, list[Any], Any, Any, Any, Any]:
@@ -111,7 +109,8 @@ class Continuous(Distribution):
     def logpdf(self, x: Any, *args: Any, **kwargs: Any) -> Any:
         """The logarithm of the density; minus infinity outside of the support."""
         z, shapes, scale, below, above, wrong = self._standardized("logpdf", x, args, kwargs)
-        value = self.standard["logpdf"](z, *shapes) - np.log(scale)
+        with np.errstate(all="ignore"):  # what is not chosen may overflow
+            value = self.standard["logpdf"](z, *shapes) - np.log(scale)
         return np.where(wrong, np.nan, np.where(below | above, -np.inf, value))[()]
 
     def pdf(self, x: Any, *args: Any, **kwargs: Any) -> Any:
@@ -122,37 +121,45 @@ class Continuous(Distribution):
 
     def _probability(self, method: str, x: Any, args: Any, kwargs: Any, f: Function, at_low: float, at_high: float) -> Any:
         z, shapes, _, below, above, wrong = self._standardized(method, x, args, kwargs)
-        return np.where(wrong, np.nan, np.where(below, at_low, np.where(above, at_high, f(z, *shapes))))[()]
+        with np.errstate(all="ignore"):
+            return np.where(wrong, np.nan, np.where(below, at_low, np.where(above, at_high, f(z, *shapes))))[()]
 
     def _given(self, method: str, *others: tuple[str, Function]) -> Function:
         """The function of a name, or one made of another that there is."""
         own = self.standard[method]
         if own is not None:
             return own
-        for name, derived in others if self.has_tails or not method.startswith("log") else ():
+        for name, derived in others:
             f = self.standard[name]
             if f is not None:
                 return lambda *args: derived(f(*args))
         raise self._missing(method)
 
+    def _logarithm(self, method: str, of: str, rest: str) -> Function:
+        """The logarithm of a probability, which is exact near 1 too where the rest to 1 is known."""
+        value, other = self.standard[of], self.standard[rest]
+        if self.standard[method] is None and value is not None and other is not None:
+            return lambda *args: log_of(value(*args), other(*args))
+        return self._given(method, (of, np.log), (rest, lambda p: np.log1p(-p)))
+
     def cdf(self, x: Any, *args: Any, **kwargs: Any) -> Any:
         """The probability of a value up to ``x``."""
-        f = self._given("cdf", ("logcdf", np.exp), ("sf", lambda p: 1 - p))
+        f = self._given("cdf", ("logcdf", np.exp), ("logsf", lambda p: -np.expm1(p)), ("sf", lambda p: 1 - p))
         return self._probability("cdf", x, args, kwargs, f, 0.0, 1.0)
 
     def sf(self, x: Any, *args: Any, **kwargs: Any) -> Any:
         """The probability of a value beyond ``x``."""
-        f = self._given("sf", ("logsf", np.exp), ("cdf", lambda p: 1 - p))
+        f = self._given("sf", ("logsf", np.exp), ("logcdf", lambda p: -np.expm1(p)), ("cdf", lambda p: 1 - p))
         return self._probability("sf", x, args, kwargs, f, 1.0, 0.0)
 
     def logcdf(self, x: Any, *args: Any, **kwargs: Any) -> Any:
         """The logarithm of `cdf`."""
-        f = self._given("logcdf", ("cdf", np.log), ("sf", lambda p: np.log1p(-p)))
+        f = self._logarithm("logcdf", "cdf", "sf")
         return self._probability("logcdf", x, args, kwargs, f, -np.inf, 0.0)
 
     def logsf(self, x: Any, *args: Any, **kwargs: Any) -> Any:
         """The logarithm of `sf`."""
-        f = self._given("logsf", ("sf", np.log), ("cdf", lambda p: np.log1p(-p)))
+        f = self._logarithm("logsf", "sf", "cdf")
         return self._probability("logsf", x, args, kwargs, f, 0.0, -np.inf)
 
     # --- quantiles ---
@@ -186,17 +193,28 @@ class Discrete(Distribution):
         logpmf: ``logpmf(k, *shapes)``, within the support.
         cdf: ``cdf(k, *shapes)`` at an integer within the support.
         sf: ``sf(k, *shapes)`` likewise.
+        logcdf, logsf: the logarithms of these, where they are known more exactly.
     """
 
     variable, defaults = "k", {"loc": 0.0}
 
     def __init__(
-        self, name: str, shapes: str, *, support: Function, logpmf: Function, cdf: Function = None, sf: Function = None
+        self,
+        name: str,
+        shapes: str,
+        *,
+        support: Function,
+        logpmf: Function,
+        cdf: Function = None,
+        sf: Function = None,
+        logcdf: Function = None,
+        logsf: Function = None,
     ):
         super().__init__(name, shapes, support)
         self.mass = logpmf
         self.below = cdf
         self.beyond = sf
+        self.logs = {"logcdf": logcdf, "logsf": logsf}
 
     def _standardized(self, method: str, k: Any, args: Any, kwargs: Any) -> Any:
         *shapes, loc = self._parameters(method, args, kwargs)
@@ -243,8 +261,12 @@ class Discrete(Distribution):
 
     def logcdf(self, k: Any, *args: Any, **kwargs: Any) -> Any:
         """The logarithm of `cdf`."""
-        return np.log(self._at_most("logcdf", k, args, kwargs))
+        if self.logs["logcdf"] is None:
+            return np.log(self._at_most("logcdf", k, args, kwargs))
+        return self._probability("logcdf", k, args, kwargs, self.logs["logcdf"], -np.inf, 0.0)
 
     def logsf(self, k: Any, *args: Any, **kwargs: Any) -> Any:
         """The logarithm of `sf`."""
-        return np.log(self._beyond("logsf", k, args, kwargs))
+        if self.logs["logsf"] is None:
+            return np.log(self._beyond("logsf", k, args, kwargs))
+        return self._probability("logsf", k, args, kwargs, self.logs["logsf"], 0.0, -np.inf)

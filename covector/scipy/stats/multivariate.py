@@ -10,12 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from covector.core.avals import shape_of
+from covector.core import errors
+from covector.core.avals import shape_of, typeof
 from covector.numpy.linalg import triangular_solve
 from covector.numpy.reductions import logsumexp
 from covector.numpy.registry import as_array, floating
 from covector.primitives.math import special_ufuncs as special
-from covector.scipy.stats.continuous import LOG_2, LOG_2PI
+from covector.scipy.stats.supports import LOG_2PI
+from covector.scipy.stats.tails import LOG_2
 
 
 def _solved(root: Any, b: Any) -> Any:
@@ -39,6 +41,16 @@ def _matrix(cov: Any, n: int) -> Any:
     cov = floating(cov)
     ndim = len(shape_of(cov))
     return cov * np.eye(n) if ndim == 0 else cov[:, None] * np.eye(n) if ndim == 1 else cov
+
+
+def _refuse(wrong: Any, text: str) -> None:
+    """Raise where it is known that something is wrong."""
+    try:
+        found = bool(np.any(wrong))
+    except errors.ConcretizationError:
+        return
+    if found:
+        raise ValueError(text)
 
 
 class _WithDensity:
@@ -88,13 +100,28 @@ class _Dirichlet(_WithDensity):
     """Positive numbers whose sum is 1."""
 
     def logpdf(self, x: Any, alpha: Any) -> Any:
-        """The logarithm of the density at vectors along the first axis, of which the last number may be left out."""
+        """The logarithm of the density at vectors along the first axis, of which the last number may be left out.
+
+        Raises:
+            ValueError: numbers are negative, or a vector does not add up to 1 (where values are unknown the result is NaN).
+        """
         x, alpha = floating(x), floating(alpha)
+        if len(shape_of(alpha)) != 1 or shape_of(x)[:1] not in (shape_of(alpha), (shape_of(alpha)[0] - 1,)):
+            raise ValueError(
+                f"dirichlet.logpdf takes as many numbers as parameters, or one less: {typeof(x)} and {typeof(alpha)}"
+            )
         if shape_of(x)[0] == shape_of(alpha)[0] - 1:
             x = np.concatenate([x, (1 - np.sum(x, axis=0))[None]])
+        total = np.sum(x, axis=0)
+        outside = np.any(x < 0, axis=0) | (np.abs(total - 1) > 1e-9)
+        _refuse(
+            outside, "dirichlet.logpdf got vectors with negative numbers, or which do not add up to 1: divide by their sums"
+        )
+        _refuse(np.any(alpha <= 0), "dirichlet.logpdf got parameters that are not positive")
         powers = np.swapaxes(np.swapaxes(x, 0, -1) * 0 + (alpha - 1), 0, -1)
         scale = special.gammaln(np.sum(alpha)) - np.sum(special.gammaln(alpha))
-        return scale + np.sum(special.xlogy(powers, x), axis=0)
+        value = scale + np.sum(special.xlogy(powers, x), axis=0)
+        return np.where(outside | np.any(alpha <= 0), np.nan, value)[()]
 
 
 class _Wishart(_WithDensity):
@@ -132,10 +159,18 @@ class _Multinomial:
     """How often each of several results comes up in n trials."""
 
     def logpmf(self, x: Any, n: Any, p: Any) -> Any:
-        """The logarithm of the probability of counts ``[..., k]``, which add up to ``n``."""
+        """The logarithm of the probability of counts ``[..., k]``; minus infinity unless they add up to ``n``.
+
+        It is minus infinity for negative numbers and fractions too; NaN where n is none, or p are no probabilities.  As with
+        SciPy, what is missing of the sum of p to 1 is the last of them.
+        """
         x, n, p = floating(x), floating(n), floating(p)
-        value = special.gammaln(n + 1) + np.sum(special.xlogy(x, p) - special.gammaln(x + 1), axis=-1)
-        return np.where(np.sum(x, axis=-1) == n, value, -np.inf)[()]
+        p = np.concatenate([p[..., :-1], 1 - np.sum(p[..., :-1], axis=-1, keepdims=True)], axis=-1)
+        wrong = np.any((p < 0) | (p > 1) | np.isnan(p), axis=-1) | (n < 0) | (n != np.floor(n)) | np.any(np.isnan(x), axis=-1)
+        possible = np.all((x >= 0) & (x == np.floor(x)), axis=-1) & (np.sum(x, axis=-1) == n)
+        counts = np.where(possible[..., None], x, 0.0)
+        value = special.gammaln(n + 1) + np.sum(special.xlogy(counts, p) - special.gammaln(counts + 1), axis=-1)
+        return np.where(wrong, np.nan, np.where(possible, value, -np.inf))[()]
 
     def pmf(self, x: Any, n: Any, p: Any) -> Any:
         """The probability of the counts."""

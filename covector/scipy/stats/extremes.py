@@ -1,0 +1,177 @@
+"""Distributions of extremes, and those with the tail of a power: the formulas are those of SciPy's documentation.
+
+>>> float(pareto.pdf(1.0, 2.0))
+2.0
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from covector.primitives.math import special_ufuncs as special
+from covector.scipy.stats.distributions import Continuous
+from covector.scipy.stats.supports import positive, whole_line
+from covector.scipy.stats.tails import (
+    log1mexp,
+    log1mexpexp,
+    log_softplus,
+)
+
+# --- extremes ---------------------------------------------------------------------------------------------------------
+
+gumbel_r = Continuous(
+    "gumbel_r",
+    support=whole_line,
+    logpdf=lambda x: -x - np.exp(-x),
+    logcdf=lambda x: -np.exp(-x),
+    sf=lambda x: -np.expm1(-np.exp(-x)),
+    logsf=lambda x: log1mexpexp(-x),
+    ppf=lambda q: -np.log(-np.log(q)),
+    isf=lambda q: -np.log(-np.log1p(-q)),
+)
+gumbel_l = Continuous(
+    "gumbel_l",
+    support=whole_line,
+    logpdf=lambda x: x - np.exp(x),
+    cdf=lambda x: -np.expm1(-np.exp(x)),
+    sf=lambda x: np.exp(-np.exp(x)),
+    logsf=lambda x: -np.exp(x),
+    logcdf=log1mexpexp,
+    ppf=lambda q: np.log(-np.log1p(-q)),
+    isf=lambda q: np.log(-np.log(q)),
+)
+weibull_min = Continuous(
+    "weibull_min",
+    "c",
+    support=positive,
+    logpdf=lambda x, c: np.log(c) + special.xlogy(c - 1, x) - x**c,
+    cdf=lambda x, c: -np.expm1(-(x**c)),
+    sf=lambda x, c: np.exp(-(x**c)),
+    logsf=lambda x, c: -(x**c),
+    logcdf=lambda x, c: log1mexpexp(c * np.log(x)),
+    ppf=lambda q, c: (-np.log1p(-q)) ** (1 / c),
+    isf=lambda q, c: (-np.log(q)) ** (1 / c),
+)
+weibull_max = Continuous(
+    "weibull_max",
+    "c",
+    support=lambda c: (-np.inf, 0.0),
+    logpdf=lambda x, c: np.log(c) + special.xlogy(c - 1, -x) - (-x) ** c,
+    cdf=lambda x, c: np.exp(-((-x) ** c)),
+    sf=lambda x, c: -np.expm1(-((-x) ** c)),
+    logcdf=lambda x, c: -((-x) ** c),
+    logsf=lambda x, c: log1mexpexp(c * np.log(-x)),
+    ppf=lambda q, c: -((-np.log(q)) ** (1 / c)),
+)
+
+
+def _log1p_over(c: Any, x: Any) -> Any:
+    """``log(1 + c x) / c``, also for c = 0."""
+    small = np.abs(c * x) < 1e-6
+    u = np.where(small, 1.0, c)
+    return np.where(small, x * (1 - c * x / 2 + (c * x) ** 2 / 3), np.log1p(u * np.where(small, 0.5, x)) / u)
+
+
+def _gev_log(x: Any, c: Any) -> Any:
+    """The logarithm of ``(1 - c x)^(1/c)``."""
+    return -_log1p_over(-c, x)
+
+
+def _bound(c: Any, exists: Any, otherwise: float) -> Any:
+    """``1 / c`` where that bounds the support."""
+    return np.where(exists, 1 / np.where(exists, c, 1.0), otherwise)
+
+
+def _gev_logpdf(g: Any, c: Any) -> Any:
+    """Of the logarithm of ``(1 - c x)^(1/c)``, which is infinite at a bound of the support."""
+    none = g > 700
+    g = np.where(none, 0.0, g)
+    return np.where(none, -np.inf, (1 - c) * g - np.exp(g))
+
+
+def _gev_quantile(y: Any, c: Any) -> Any:
+    """``(1 - y^c) / c``, also for c = 0."""
+    flat = c == 0
+    return np.where(flat, -np.log(y), -np.expm1(c * np.log(y)) / np.where(flat, 1.0, c))
+
+
+genextreme = Continuous(
+    "genextreme",
+    "c",
+    support=lambda c: (_bound(c, c < 0, -np.inf), _bound(c, c > 0, np.inf)),
+    logpdf=lambda x, c: _gev_logpdf(_gev_log(x, c), c),
+    logcdf=lambda x, c: -np.exp(_gev_log(x, c)),
+    sf=lambda x, c: -np.expm1(-np.exp(_gev_log(x, c))),
+    logsf=lambda x, c: log1mexpexp(_gev_log(x, c)),
+    ppf=lambda q, c: _gev_quantile(-np.log(q), c),
+    isf=lambda q, c: _gev_quantile(-np.log1p(-q), c),
+)
+
+
+def _pareto_quantile(y: Any, c: Any) -> Any:
+    """``(exp(c y) - 1) / c``, also for c = 0."""
+    flat = c == 0
+    return np.where(flat, y, np.expm1(c * y) / np.where(flat, 1.0, c))
+
+
+genpareto = Continuous(
+    "genpareto",
+    "c",
+    support=lambda c: (0.0, _bound(-c, c < 0, np.inf)),
+    logpdf=lambda x, c: -(1 + c) * _log1p_over(c, x),
+    logsf=lambda x, c: -_log1p_over(c, x),
+    cdf=lambda x, c: -np.expm1(-_log1p_over(c, x)),
+    logcdf=lambda x, c: log1mexp(_log1p_over(c, x)),
+    ppf=lambda q, c: _pareto_quantile(-np.log1p(-q), c),
+    isf=lambda q, c: _pareto_quantile(-np.log(q), c),
+)
+pareto = Continuous(
+    "pareto",
+    "b",
+    support=lambda b: (1.0, np.inf),
+    logpdf=lambda x, b: np.log(b) - (b + 1) * np.log(x),
+    cdf=lambda x, b: -np.expm1(-b * np.log(x)),
+    sf=lambda x, b: x**-b,
+    logsf=lambda x, b: -b * np.log(x),
+    logcdf=lambda x, b: log1mexp(b * np.log(x)),
+    ppf=lambda q, b: (1 - q) ** (-1 / b),
+    isf=lambda q, b: q ** (-1 / b),
+)
+lomax = Continuous(
+    "lomax",
+    "c",
+    support=positive,
+    logpdf=lambda x, c: np.log(c) - (c + 1) * np.log1p(x),
+    cdf=lambda x, c: -np.expm1(-c * np.log1p(x)),
+    sf=lambda x, c: np.exp(-c * np.log1p(x)),
+    logsf=lambda x, c: -c * np.log1p(x),
+    logcdf=lambda x, c: log1mexp(c * np.log1p(x)),
+    ppf=lambda q, c: np.expm1(-np.log1p(-q) / c),
+    isf=lambda q, c: np.expm1(-np.log(q) / c),
+)
+fisk = Continuous(
+    "fisk",
+    "c",
+    support=positive,
+    logpdf=lambda x, c: np.log(c) + special.xlogy(c - 1, x) + 2 * special.log_expit(-c * np.log(x)),
+    cdf=lambda x, c: special.expit(c * np.log(x)),
+    sf=lambda x, c: special.expit(-c * np.log(x)),
+    logcdf=lambda x, c: special.log_expit(c * np.log(x)),
+    logsf=lambda x, c: special.log_expit(-c * np.log(x)),
+    ppf=lambda q, c: (q / (1 - q)) ** (1 / c),
+    isf=lambda q, c: ((1 - q) / q) ** (1 / c),
+)
+burr12 = Continuous(
+    "burr12",
+    "c d",
+    support=positive,
+    logpdf=lambda x, c, d: np.log(c) + np.log(d) + special.xlogy(c - 1, x) + (d + 1) * special.log_expit(-c * np.log(x)),
+    cdf=lambda x, c, d: -np.expm1(d * special.log_expit(-c * np.log(x))),
+    sf=lambda x, c, d: np.exp(d * special.log_expit(-c * np.log(x))),
+    logcdf=lambda x, c, d: log1mexpexp(np.log(d) + log_softplus(c * np.log(x))),
+    logsf=lambda x, c, d: d * special.log_expit(-c * np.log(x)),
+    ppf=lambda q, c, d: np.expm1(-np.log1p(-q) / d) ** (1 / c),
+    isf=lambda q, c, d: np.expm1(-np.log(q) / d) ** (1 / c),
+)

@@ -1,0 +1,199 @@
+"""The exponential and gamma distributions and their relatives: the formulas are those of SciPy's documentation.
+
+>>> float(gamma.pdf(1.0, 1.0))
+0.36787944117144...
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from covector.primitives.math import special_ufuncs as special
+from covector.scipy.stats.distributions import Continuous
+from covector.scipy.stats.normal import log_erfc
+from covector.scipy.stats.supports import LOG_2PI, above_zero, positive, whole_line
+from covector.scipy.stats.tails import (
+    LOG_2,
+    log1mexp,
+    log1mexpexp,
+    log_gammainc,
+    log_gammaincc,
+    log_tail,
+    of_gamma,
+    wide,
+)
+
+# --- exponential, gamma and their relatives ---------------------------------------------------------------------------
+
+expon = Continuous(
+    "expon",
+    support=positive,
+    logpdf=lambda x: -x,
+    cdf=lambda x: -np.expm1(-x),
+    sf=lambda x: np.exp(-x),
+    logcdf=log1mexp,
+    logsf=lambda x: -x,
+    ppf=lambda q: -np.log1p(-q),
+    isf=lambda q: -np.log(q),
+)
+gamma = Continuous(
+    "gamma",
+    "a",
+    support=positive,
+    logpdf=lambda x, a: special.xlogy(a - 1, x) - x - special.gammaln(a),
+    **of_gamma(lambda a: a, lambda x, a: x, lambda x, a: np.log(x)),
+    ppf=lambda q, a: special.gammaincinv(a, q),
+    isf=lambda q, a: special.gammainccinv(a, q),
+)
+chi2 = Continuous(
+    "chi2",
+    "df",
+    support=positive,
+    logpdf=lambda x, df: special.xlogy(df / 2 - 1, x) - x / 2 - special.gammaln(df / 2) - LOG_2 * df / 2,
+    **of_gamma(lambda df: df / 2, lambda x, df: x / 2, lambda x, df: np.log(x / 2)),
+    ppf=lambda q, df: 2 * special.gammaincinv(df / 2, q),
+    isf=lambda q, df: 2 * special.gammainccinv(df / 2, q),
+)
+chi = Continuous(
+    "chi",
+    "df",
+    support=positive,
+    logpdf=lambda x, df: special.xlogy(df - 1, x) - x * x / 2 - special.gammaln(df / 2) - LOG_2 * (df / 2 - 1),
+    **of_gamma(lambda df: df / 2, lambda x, df: x * x / 2, lambda x, df: 2 * np.log(x) - LOG_2),
+    ppf=lambda q, df: np.sqrt(2 * special.gammaincinv(df / 2, q)),
+    isf=lambda q, df: np.sqrt(2 * special.gammainccinv(df / 2, q)),
+)
+invgamma = Continuous(
+    "invgamma",
+    "a",
+    support=above_zero,
+    logpdf=lambda x, a: -(a + 1) * np.log(x) - special.gammaln(a) - 1 / x,
+    cdf=lambda x, a: special.gammaincc(a, 1 / x),
+    sf=lambda x, a: special.gammainc(a, 1 / x),
+    logcdf=lambda x, a: log_gammaincc(a, -np.log(x)),
+    logsf=lambda x, a: log_gammainc(a, -np.log(x)),
+    ppf=lambda q, a: 1 / special.gammainccinv(a, q),
+    isf=lambda q, a: 1 / special.gammaincinv(a, q),
+)
+loggamma = Continuous(
+    "loggamma",
+    "c",
+    support=whole_line,
+    logpdf=lambda x, c: c * x - np.exp(x) - special.gammaln(c),
+    **of_gamma(lambda c: c, lambda x, c: np.exp(x), lambda x, c: x),
+)
+
+
+def _gengamma_logpdf(x: Any, a: Any, c: Any) -> Any:
+    none = (x == 0) & (c < 0)
+    x = np.where(none, 1.0, x)
+    return np.where(none, -np.inf, np.log(np.abs(c)) + special.xlogy(c * a - 1, x) - x**c - special.gammaln(a))
+
+
+def _of_sign(c: Any, if_positive: Any, if_negative: Any, a: Any, x: Any) -> Any:
+    return np.where(c > 0, if_positive(a, x), if_negative(a, x))
+
+
+gengamma = Continuous(
+    "gengamma",
+    "a c",
+    support=positive,
+    logpdf=lambda x, a, c: _gengamma_logpdf(x, a, c),
+    cdf=lambda x, a, c: _of_sign(c, special.gammainc, special.gammaincc, a, x**c),
+    sf=lambda x, a, c: _of_sign(c, special.gammaincc, special.gammainc, a, x**c),
+    logcdf=lambda x, a, c: _of_sign(c, log_gammainc, log_gammaincc, a, c * np.log(x)),
+    logsf=lambda x, a, c: _of_sign(c, log_gammaincc, log_gammainc, a, c * np.log(x)),
+    ppf=lambda q, a, c: _of_sign(c, special.gammaincinv, special.gammainccinv, a, q) ** (1 / c),
+    isf=lambda q, a, c: _of_sign(c, special.gammainccinv, special.gammaincinv, a, q) ** (1 / c),
+)
+rayleigh = Continuous(
+    "rayleigh",
+    support=positive,
+    logpdf=lambda x: np.log(x) - x * x / 2,
+    cdf=lambda x: -np.expm1(-x * x / 2),
+    sf=lambda x: np.exp(-x * x / 2),
+    logsf=lambda x: -x * x / 2,
+    logcdf=lambda x: log1mexpexp(2 * np.log(x) - LOG_2),
+    ppf=lambda q: np.sqrt(-2 * np.log1p(-q)),
+    isf=lambda q: np.sqrt(-2 * np.log(q)),
+)
+maxwell = Continuous(
+    "maxwell",
+    support=positive,
+    logpdf=lambda x: (np.log(2 / np.pi)) / 2 + 2 * np.log(x) - x * x / 2,
+    **of_gamma(lambda: 1.5, lambda x: x * x / 2, lambda x: 2 * np.log(x) - LOG_2),
+    ppf=lambda q: np.sqrt(2 * special.gammaincinv(1.5, q)),
+    isf=lambda q: np.sqrt(2 * special.gammainccinv(1.5, q)),
+)
+nakagami = Continuous(
+    "nakagami",
+    "nu",
+    support=positive,
+    logpdf=lambda x, nu: LOG_2 + special.xlogy(nu, nu) - special.gammaln(nu) + special.xlogy(2 * nu - 1, x) - nu * x * x,
+    **of_gamma(lambda nu: nu, lambda x, nu: nu * x * x, lambda x, nu: np.log(nu) + 2 * np.log(x)),
+    ppf=lambda q, nu: np.sqrt(special.gammaincinv(nu, q) / nu),
+    isf=lambda q, nu: np.sqrt(special.gammainccinv(nu, q) / nu),
+)
+rice = Continuous(
+    "rice",
+    "b",
+    support=positive,
+    logpdf=lambda x, b: np.log(x) - (x - b) ** 2 / 2 + np.log(special.i0e(x * b)),
+)
+
+
+def _invgauss_logs(x: Any, mu: Any) -> tuple[Any, Any, Any]:
+    """Logarithms of normal probabilities: up to the place of x, beyond it, and of what is added or taken away."""
+    root = 1 / np.sqrt(x)
+    place = root * (x - mu) / mu
+    return special.log_ndtr(place), special.log_ndtr(-place), 2 / mu + special.log_ndtr(-root * (x + mu) / mu)
+
+
+def _invgauss_logcdf(x: Any, mu: Any) -> Any:
+    below, _, added = _invgauss_logs(x, mu)
+    high = below > -0.5
+    return np.where(high, log1mexp(-_invgauss_logsf(np.where(high, x, mu), mu)), np.logaddexp(below, added))
+
+
+def _invgauss_logsf(x: Any, mu: Any) -> Any:
+    """Where that is small, by the density, for the two probabilities are nearly equal there."""
+    _, beyond, added = _invgauss_logs(x, mu)
+    small = (x > 2 * mu) & ((beyond < -7) | ~(beyond > added))
+    far, near = np.where(small, x, 20 * mu), np.where(small, mu, x)
+    slope = 1.5 / far + (1 - (mu / far) ** 2) / (2 * mu * mu)
+    tail = log_tail(lambda x: _invgauss_logpdf(x, wide(mu)), slope, far, 1)
+    _, beyond, added = _invgauss_logs(near, mu)
+    return np.where(small, tail, beyond + log1mexp(beyond - added))
+
+
+def _invgauss_logpdf(x: Any, mu: Any) -> Any:
+    return -LOG_2PI / 2 - 1.5 * np.log(x) - (x / mu - 1) * (1 / mu - 1 / x) / 2
+
+
+invgauss = Continuous(
+    "invgauss",
+    "mu",
+    support=above_zero,
+    logpdf=_invgauss_logpdf,
+    logcdf=_invgauss_logcdf,
+    logsf=_invgauss_logsf,
+)
+wald = Continuous(
+    "wald",
+    support=above_zero,
+    logpdf=lambda x: _invgauss_logpdf(x, 1.0),
+    logcdf=lambda x: _invgauss_logcdf(x, 1.0),
+    logsf=lambda x: _invgauss_logsf(x, 1.0),
+)
+levy = Continuous(
+    "levy",
+    support=above_zero,
+    logpdf=lambda x: -LOG_2PI / 2 - 1.5 * np.log(x) - 1 / (2 * x),
+    cdf=lambda x: special.erfc(1 / np.sqrt(2 * x)),
+    sf=lambda x: special.erf(1 / np.sqrt(2 * x)),
+    logcdf=lambda x: log_erfc(1 / np.sqrt(x)),
+    ppf=lambda q: 1 / special.ndtri(q / 2) ** 2,
+    isf=lambda q: 1 / (2 * special.erfinv(q) ** 2),
+)

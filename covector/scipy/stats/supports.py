@@ -1,0 +1,38 @@
+"""Where distributions have values, and constants that they share.
+
+>>> unit()
+(0.0, 1.0)
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+LOG_2PI = np.log(2 * np.pi)
+
+
+def whole_line(*shapes: Any) -> tuple[float, float]:
+    """All real numbers."""
+    return -np.inf, np.inf
+
+
+def positive(*shapes: Any) -> tuple[float, float]:
+    """The numbers from 0 on."""
+    return 0.0, np.inf
+
+
+def above_zero(*shapes: Any) -> tuple[float, float]:
+    """The positive numbers, of which 0 is none, for densities that have no value there."""
+    return float(np.nextafter(0.0, 1.0)), np.inf
+
+
+def unit(*shapes: Any) -> tuple[float, float]:
+    """The numbers from 0 to 1."""
+    return 0.0, 1.0
+
+
+def normal_logpdf(x: Any) -> Any:
+    """The logarithm of the standard normal density."""
+    return -x * x / 2 - LOG_2PI / 2

@@ -1,0 +1,276 @@
+"""Symmetric distributions, and those on an interval: the formulas are those of SciPy's documentation.
+
+>>> float(cauchy.cdf(0.0))
+0.5
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from covector.primitives.math import special_ufuncs as special
+from covector.scipy.stats.distributions import Continuous
+from covector.scipy.stats.supports import LOG_2PI, positive, unit, whole_line
+from covector.scipy.stats.tails import (
+    LOG_2,
+    betainc_of_logit,
+    log1mexp,
+    log_betainc_of_logit,
+    log_gammaincc,
+    of_beta,
+)
+
+# --- symmetric ones ---------------------------------------------------------------------------------------------------
+
+laplace = Continuous(
+    "laplace",
+    support=whole_line,
+    logpdf=lambda x: -np.abs(x) - LOG_2,
+    cdf=lambda x: np.where(x > 0, 1 - np.exp(-np.abs(x)) / 2, np.exp(-np.abs(x)) / 2),
+    sf=lambda x: np.where(x > 0, np.exp(-np.abs(x)) / 2, 1 - np.exp(-np.abs(x)) / 2),
+    logcdf=lambda x: np.where(x > 0, np.log1p(-np.exp(-np.abs(x)) / 2), -np.abs(x) - LOG_2),
+    logsf=lambda x: np.where(x > 0, -np.abs(x) - LOG_2, np.log1p(-np.exp(-np.abs(x)) / 2)),
+    ppf=lambda q: np.where(q > 0.5, -np.log(2 * (1 - np.where(q > 0.5, q, 0.5))), np.log(2 * np.where(q > 0.5, 0.5, q))),
+    isf=lambda q: np.where(q > 0.5, np.log(2 * (1 - np.where(q > 0.5, q, 0.5))), -np.log(2 * np.where(q > 0.5, 0.5, q))),
+)
+logistic = Continuous(
+    "logistic",
+    support=whole_line,
+    logpdf=lambda x: special.log_expit(x) + special.log_expit(-x),
+    cdf=special.expit,
+    sf=lambda x: special.expit(-x),
+    logcdf=special.log_expit,
+    logsf=lambda x: special.log_expit(-x),
+    ppf=special.logit,
+    isf=lambda q: -special.logit(q),
+)
+
+
+def _hypsecant_log(x: Any) -> Any:
+    """The logarithm of ``2 / pi * arctan(exp(x))``."""
+    low, high = x < -30, x > 0
+    middle = np.log(2 / np.pi * np.arctan(np.exp(np.where(low | high, 0.0, x))))
+    top = np.log1p(-2 / np.pi * np.arctan(np.exp(-np.where(high, x, 0.0))))
+    return np.where(low, np.log(2 / np.pi) + x, np.where(high, top, middle))
+
+
+hypsecant = Continuous(
+    "hypsecant",
+    support=whole_line,
+    logpdf=lambda x: -np.log(np.pi) + LOG_2 - np.logaddexp(x, -x),
+    cdf=lambda x: 2 / np.pi * np.arctan(np.exp(x)),
+    sf=lambda x: 2 / np.pi * np.arctan(np.exp(-x)),
+    logcdf=lambda x: _hypsecant_log(x),
+    logsf=lambda x: _hypsecant_log(-x),
+    ppf=lambda q: np.log(np.tan(np.pi * q / 2)),
+    isf=lambda q: -np.log(np.tan(np.pi * q / 2)),
+)
+
+
+def _cauchy_log(x: Any) -> Any:
+    """The logarithm of the distribution function; far out, where the square of x would overflow, of ``1 / (pi |x|)``."""
+    size = np.abs(x)
+    far = size > 1e8
+    tail = np.arctan2(1.0, np.where(far, 1.0, size)) / np.pi
+    below = np.where(far, -np.log(np.where(far, size, 1.0)) - np.log(np.pi), np.log(tail))
+    return np.where(x > 0, np.log1p(-np.exp(below)), below)
+
+
+cauchy = Continuous(
+    "cauchy",
+    support=whole_line,
+    logpdf=lambda x: -np.log(np.pi) - 2 * np.log(np.hypot(1.0, x)),
+    cdf=lambda x: np.arctan2(1.0, -x) / np.pi,
+    sf=lambda x: np.arctan2(1.0, x) / np.pi,
+    logcdf=lambda x: _cauchy_log(x),
+    logsf=lambda x: _cauchy_log(-x),
+    ppf=lambda q: np.where(q < 0.5, -1, 1) / np.tan(np.pi * np.where(q < 0.5, q, 1 - q)),
+    isf=lambda q: np.where(q < 0.5, 1, -1) / np.tan(np.pi * np.where(q < 0.5, q, 1 - q)),
+)
+
+
+def _halfcauchy_logsf(x: Any) -> Any:
+    near = x < 1
+    return np.where(near, np.log1p(-2 / np.pi * np.arctan(np.where(near, x, 0.0))), LOG_2 + _cauchy_log(-x))
+
+
+halfcauchy = Continuous(
+    "halfcauchy",
+    support=positive,
+    logpdf=lambda x: np.log(2 / np.pi) - 2 * np.log(np.hypot(1.0, x)),
+    cdf=lambda x: 2 / np.pi * np.arctan(x),
+    sf=lambda x: 2 / np.pi * np.arctan2(1.0, x),
+    logsf=lambda x: _halfcauchy_logsf(x),
+    ppf=lambda q: np.tan(np.pi / 2 * q),
+    isf=lambda q: 1 / np.tan(np.pi / 2 * q),
+)
+
+
+t = Continuous(
+    "t",
+    "df",
+    support=whole_line,
+    logpdf=lambda x, df: -(df + 1) * np.log(np.hypot(1.0, x / np.sqrt(df))) - np.log(df) / 2 - special.betaln(df / 2, 0.5),
+    cdf=lambda x, df: _t_cdf(x, df),
+    sf=lambda x, df: _t_cdf(-x, df),
+    logcdf=lambda x, df: _t_log(x, df),
+    logsf=lambda x, df: _t_log(-x, df),
+)
+
+
+def _t_cdf(x: Any, df: Any) -> Any:
+    """About 0 by a power series, for the incomplete beta function has no slope there."""
+    square = x * x / df
+    near = square * (df + 1) < 1e-6
+    series = x * np.exp(-special.betaln(df / 2, 0.5)) / np.sqrt(df) * (1 - square * (df + 1) / 6)
+    beyond = betainc_of_logit(df / 2, 0.5, _t_logit(np.where(near, np.sqrt(df), x), df))
+    return np.where(near, 0.5 + series, np.where(x > 0, 1 - beyond / 2, beyond / 2))
+
+
+def _t_logit(x: Any, df: Any) -> Any:
+    """That of ``df / (df + x²)``."""
+    return np.log(df) - 2 * np.log(np.abs(x))
+
+
+def _t_log(x: Any, df: Any) -> Any:
+    """The logarithm of the distribution function."""
+    far = x < -np.sqrt(df)
+    tail = log_betainc_of_logit(df / 2, 0.5, _t_logit(np.where(far, x, -2 * np.sqrt(df)), df)) - LOG_2
+    inside = np.where(far, 0.0, x)
+    below, beyond = _t_cdf(inside, df), _t_cdf(-inside, df)
+    return np.where(far, tail, np.where(x > 0, np.log1p(-beyond), np.log(np.where(x > 0, 0.5, below))))
+
+
+gennorm = Continuous(
+    "gennorm",
+    "beta",
+    support=whole_line,
+    logpdf=lambda x, beta: np.log(beta / 2) - special.gammaln(1 / beta) - np.abs(x) ** beta,
+    cdf=lambda x, beta: np.where(x > 0, 1 - _gennorm_tail(x, beta), _gennorm_tail(x, beta)),
+    sf=lambda x, beta: np.where(x > 0, _gennorm_tail(x, beta), 1 - _gennorm_tail(x, beta)),
+    logcdf=lambda x, beta: _gennorm_log(x, beta),
+    logsf=lambda x, beta: _gennorm_log(-x, beta),
+)
+
+
+def _gennorm_tail(x: Any, beta: Any) -> Any:
+    """The probability beyond the absolute value of x, on one side."""
+    return special.gammaincc(1 / beta, np.abs(x) ** beta) / 2
+
+
+def _gennorm_log(x: Any, beta: Any) -> Any:
+    """The logarithm of the distribution function."""
+    low = x < 0
+    tail = log_gammaincc(1 / beta, beta * np.log(np.abs(np.where(low, x, 1.0)))) - LOG_2
+    return np.where(low, tail, np.log1p(-_gennorm_tail(np.where(low, 1.0, x), beta)))
+
+
+# --- on an interval ---------------------------------------------------------------------------------------------------
+
+uniform = Continuous(
+    "uniform",
+    support=unit,
+    logpdf=lambda x: 0 * x,
+    cdf=lambda x: x,
+    sf=lambda x: 1 - x,
+    logcdf=np.log,
+    logsf=lambda x: np.log1p(-x),
+    ppf=lambda q: q,
+)
+beta = Continuous(
+    "beta",
+    "a b",
+    support=unit,
+    logpdf=lambda x, a, b: special.xlog1py(b - 1, -x) + special.xlogy(a - 1, x) - special.betaln(a, b),
+    **of_beta(lambda a, b: a, lambda a, b: b, lambda x, a, b: np.log(x) - np.log1p(-x)),
+    ppf=lambda q, a, b: special.betaincinv(a, b, q),
+    isf=lambda q, a, b: 1 - special.betaincinv(b, a, q),
+)
+betaprime = Continuous(
+    "betaprime",
+    "a b",
+    support=positive,
+    logpdf=lambda x, a, b: special.xlogy(a - 1, x) - (a + b) * np.log1p(x) - special.betaln(a, b),
+    **of_beta(lambda a, b: a, lambda a, b: b, lambda x, a, b: np.log(x)),
+)
+f = Continuous(
+    "f",
+    "dfn dfd",
+    support=positive,
+    logpdf=lambda x, n, m: (
+        special.xlogy(n / 2 - 1, x)
+        + n / 2 * np.log(n)
+        + m / 2 * np.log(m)
+        - (n + m) / 2 * np.log(m + n * x)
+        - special.betaln(n / 2, m / 2)
+    ),
+    **of_beta(lambda n, m: n / 2, lambda n, m: m / 2, lambda x, n, m: np.log(n) + np.log(x) - np.log(m)),
+)
+powerlaw = Continuous(
+    "powerlaw",
+    "a",
+    support=unit,
+    logpdf=lambda x, a: np.log(a) + special.xlogy(a - 1, x),
+    cdf=lambda x, a: x**a,
+    sf=lambda x, a: -np.expm1(a * np.log(x)),
+    logcdf=lambda x, a: special.xlogy(a, x),
+    logsf=lambda x, a: log1mexp(-a * np.log(x)),
+    ppf=lambda q, a: q ** (1 / a),
+)
+arcsine = Continuous(
+    "arcsine",
+    support=unit,
+    logpdf=lambda x: -np.log(np.pi) - np.log(x * (1 - x)) / 2,
+    cdf=lambda x: 2 / np.pi * np.arctan2(np.sqrt(x), np.sqrt(1 - x)),
+    sf=lambda x: 2 / np.pi * np.arctan2(np.sqrt(1 - x), np.sqrt(x)),
+    ppf=lambda q: np.sin(np.pi / 2 * q) ** 2,
+    isf=lambda q: np.cos(np.pi / 2 * q) ** 2,
+)
+
+
+def _triangle(x: Any, c: Any, rising: Any, falling: Any) -> Any:
+    """One function of the share of the way up to c, another of that down from it to 1."""
+    rises = (x < c) | (c == 1)
+    return np.where(rises, rising(x / np.where(rises, c, 1.0)), falling((1 - x) / np.where(rises, 1.0, 1 - c)))
+
+
+def _triangle_log(x: Any, c: Any) -> Any:
+    """The logarithm of the distribution function."""
+    rises, up, down = _halves(x, c)
+    return np.where(rises, 2 * np.log(up) - np.log(np.where(rises, c, 1.0)), np.log1p(-(down**2) / np.where(rises, 1.0, 1 - c)))
+
+
+def _triangle_log_rest(x: Any, c: Any) -> Any:
+    """The logarithm of the survival function."""
+    rises, up, down = _halves(x, c)
+    return np.where(rises, np.log1p(-(up**2) / np.where(rises, c, 4.0)), 2 * np.log(down) - np.log(np.where(rises, 1.0, 1 - c)))
+
+
+def _halves(x: Any, c: Any) -> tuple[Any, Any, Any]:
+    """Where the density rises, how far x is from 0 there, and how far it is from 1 elsewhere."""
+    rises = (x < c) | (c == 1)
+    return rises, np.where(rises, x, 1.0), np.where(rises, 1.0, 1 - x)
+
+
+triang = Continuous(
+    "triang",
+    "c",
+    support=unit,
+    logpdf=lambda x, c: LOG_2 + np.log(_triangle(x, c, lambda rise: rise, lambda fall: fall)),
+    cdf=lambda x, c: _triangle(x, c, lambda rise: x * rise, lambda fall: 1 - (1 - x) * fall),
+    sf=lambda x, c: _triangle(x, c, lambda rise: 1 - x * rise, lambda fall: (1 - x) * fall),
+    logcdf=_triangle_log,
+    logsf=_triangle_log_rest,
+    isf=lambda q, c: np.where(q > 1 - c, np.sqrt(c * (1 - q)), 1 - np.sqrt((1 - c) * q)),
+    ppf=lambda q, c: np.where(q < c, np.sqrt(c * q), 1 - np.sqrt((1 - c) * (1 - q))),
+)
+
+
+vonmises = Continuous(
+    "vonmises",
+    "kappa",
+    support=whole_line,
+    logpdf=lambda x, kappa: kappa * (np.cos(x) - 1) - LOG_2PI - np.log(special.i0e(kappa)),
+)

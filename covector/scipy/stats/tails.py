@@ -1,0 +1,198 @@
+"""Logarithms of the incomplete gamma and beta functions, and of probabilities beyond a point, where these are small.
+
+>>> round(float(log_gammaincc(1.0, np.log(1e6))), 6)
+-1000000.0
+
+Beyond a point at which the logarithm of a density falls with the slope -c, the probability is
+
+    density / c · ∫ exp(-s) r(s) ds   from 0 to infinity,
+
+where r is 1 but for the curvature, so that the rule of Gauss and Laguerre has all digits (W. Gautschi, "Orthogonal Polynomials:
+Computation and Approximation", 2004, section 3.1).  Derivatives in every argument are those of this sum.  Where a probability
+is not small, it is SciPy's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from covector.core.primitive import TracerBase
+from covector.primitives.math import special_ufuncs as special
+
+SMALL = 1e-3
+"""Up to which probability the rule is used: it has all digits there already."""
+
+LOG_2 = np.log(2)
+Function = Callable[..., Any]
+
+
+@cache
+def _laguerre() -> tuple[Any, Any]:
+    return np.polynomial.laguerre.laggauss(32)
+
+
+def _log_of_rule(slope: Any, log_rest: Callable[[Any], Any]) -> Any:
+    """The logarithm of ``∫ exp(-s) r(s / slope) ds / slope``, given ``log r`` of places along a new last axis."""
+    nodes, weights = _laguerre()
+    return np.log(np.sum(weights * np.exp(log_rest(nodes / wide(slope))), axis=-1)) - np.log(slope)
+
+
+def wide(x: Any) -> Any:
+    """With a new last axis."""
+    return np.expand_dims(x, -1)
+
+
+def _where_any(mask: Any, value: Callable[[], Any]) -> Any:
+    """A value that is needed where a mask is true: nothing is computed where it is known to be nowhere."""
+    return value() if isinstance(mask, TracerBase) or np.any(mask) else -np.inf
+
+
+def log_of(value: Any, rest: Any) -> Any:
+    """The logarithm of a probability, exact near 1 too, where the rest to 1 is given."""
+    near = value > 0.5
+    return np.where(near, np.log1p(-np.where(near, rest, 0.0)), np.log(np.where(near, 1.0, value)))
+
+
+def log1mexp(x: Any) -> Any:
+    """``log(1 - exp(-x))`` for positive x, exact for small and large ones."""
+    near = x < LOG_2
+    return np.where(near, np.log(-np.expm1(-np.where(near, x, 1.0))), np.log1p(-np.exp(-np.where(near, 1.0, x))))
+
+
+def log1mexpexp(u: Any) -> Any:
+    """``log(1 - exp(-exp(u)))``, where ``exp(u)`` underflows too."""
+    low = u < -30
+    return np.where(low, np.where(low, u, 0.0), log1mexp(np.exp(np.where(low, 0.0, u))))
+
+
+def log_softplus(w: Any) -> Any:
+    """``log(log(1 + exp(w)))``."""
+    low = w < -30
+    return np.where(low, np.where(low, w, 0.0), np.log(-special.log_expit(-np.where(low, 0.0, w))))
+
+
+# --- incomplete gamma functions ---------------------------------------------------------------------------------------
+
+
+def _gamma_beyond(a: Any, u: Any) -> Any:
+    """The logarithm of the small probability beyond ``exp(u)``."""
+    x = np.exp(u)
+    rest = _log_of_rule(1 - (a - 1) / x, lambda s: wide(a - 1) * (np.log1p(s / wide(x)) - s / wide(x)))
+    return (a - 1) * u - x - special.gammaln(a) + rest
+
+
+def _gamma_below(a: Any, u: Any) -> Any:
+    """The logarithm of the small probability up to ``exp(u)``."""
+    x = np.exp(u)
+    return a * u - x - special.gammaln(a) + _log_of_rule(a - x, lambda v: wide(x) * (-np.expm1(-v) - v))
+
+
+def _log_gammas(a: Any, u: Any) -> tuple[Any, Any]:
+    """The logarithms of `scipy.special.gammainc` and of ``gammaincc`` at ``exp(u)``, also where these are 0."""
+    x = np.exp(u)
+    beyond = (special.gammaincc(a, x) < SMALL) & np.isfinite(x) & (x > a)
+    below = (special.gammainc(a, x) < SMALL) & (x < a)
+    inside = np.where(beyond | below | ~np.isfinite(x), a, x)
+    far = _where_any(beyond, lambda: _gamma_beyond(a, np.where(beyond, u, np.log(a + 100.0))))
+    near = _where_any(below, lambda: _gamma_below(a, np.where(below, u, np.log(a / 2))))
+    lower = np.where(below, near, np.where(beyond, np.log1p(-np.exp(far)), np.log(special.gammainc(a, inside))))
+    upper = np.where(beyond, far, np.where(below, np.log1p(-np.exp(near)), np.log(special.gammaincc(a, inside))))
+    return np.where(x == np.inf, 0.0, lower), np.where(x == np.inf, -np.inf, upper)
+
+
+def log_gammainc(a: Any, u: Any) -> Any:
+    """The logarithm of `scipy.special.gammainc` at ``exp(u)``."""
+    return _log_gammas(a, u)[0]
+
+
+def log_gammaincc(a: Any, u: Any) -> Any:
+    """The logarithm of `scipy.special.gammaincc` at ``exp(u)``."""
+    return _log_gammas(a, u)[1]
+
+
+def of_gamma(shape: Function, place: Function, log_place: Function) -> dict[str, Any]:
+    """The distribution functions of that of which a function of it, ``place(x, *shapes)``, has a gamma distribution.
+
+    Args:
+        shape: the order of the gamma distribution, a function of the shapes.
+        place: the function, which rises.
+        log_place: its logarithm.
+    """
+
+    def by(f: Function, place: Function) -> Function:
+        return lambda x, *shapes: f(shape(*shapes), place(x, *shapes))
+
+    values = {"cdf": by(special.gammainc, place), "sf": by(special.gammaincc, place)}
+    return values | {"logcdf": by(log_gammainc, log_place), "logsf": by(log_gammaincc, log_place)}
+
+
+# --- incomplete beta function -----------------------------------------------------------------------------------------
+
+
+def betainc_of_logit(a: Any, b: Any, w: Any) -> Any:
+    """`scipy.special.betainc` at ``expit(w)``, where that is near 1 through the other tail."""
+    low = w < 0
+    below, above = np.where(low, w, 0.0), np.where(low, 0.0, w)
+    return np.where(low, special.betainc(a, b, special.expit(below)), special.betaincc(b, a, special.expit(-above)))
+
+
+def _is_small(a: Any, b: Any, w: Any) -> Any:
+    steep = a > (b - 1) * np.exp(np.minimum(w, 700.0))
+    return (betainc_of_logit(a, b, w) < SMALL) & steep & (w < 700)
+
+
+def _beta_below(a: Any, b: Any, w: Any) -> Any:
+    """The logarithm of the small probability up to ``expit(w)``."""
+    odds = np.exp(w)
+
+    def curve(v: Any) -> Any:
+        return wide(b - 1) * (np.log1p(-wide(odds) * np.expm1(-v)) - wide(odds) * v)
+
+    rest = _log_of_rule(a - (b - 1) * odds, curve)
+    return a * special.log_expit(w) + (b - 1) * special.log_expit(-w) - special.betaln(a, b) + rest
+
+
+def log_betainc_of_logit(a: Any, b: Any, w: Any) -> Any:
+    """The logarithm of `betainc_of_logit`, also where that is 0."""
+    below, beyond = _is_small(a, b, w), _is_small(b, a, -w)
+    somewhere = np.log(a / b)
+    near = _where_any(below, lambda: _beta_below(a, b, np.where(below, w, np.log(a / np.maximum(b, 1.0)) - 2.0)))
+    far = _where_any(beyond, lambda: _beta_below(b, a, np.where(beyond, -w, np.log(b / np.maximum(a, 1.0)) - 2.0)))
+    inner = np.log(betainc_of_logit(a, b, np.where(below | beyond, somewhere, w)))
+    return np.where(below, near, np.where(beyond, np.log1p(-np.exp(far)), inner))
+
+
+def of_beta(a: Function, b: Function, logit: Function) -> dict[str, Any]:
+    """The distribution functions of what has the logit ``logit(x, *shapes)`` of a beta distribution."""
+
+    def by(f: Any, way: int) -> Any:
+        def call(x: Any, *shapes: Any) -> Any:
+            orders = (a(*shapes), b(*shapes))[::way]
+            return f(*orders, way * logit(x, *shapes))
+
+        return call
+
+    names = {"cdf": (betainc_of_logit, 1), "sf": (betainc_of_logit, -1)}
+    logs = {"logcdf": (log_betainc_of_logit, 1), "logsf": (log_betainc_of_logit, -1)}
+    return {name: by(*f) for name, f in {**names, **logs}.items()}
+
+
+# --- any density ------------------------------------------------------------------------------------------------------
+
+
+def log_tail(logpdf: Callable[[Any], Any], slope: Any, x: Any, side: int) -> Any:
+    """The logarithm of the probability beyond ``x`` on a side (1 or -1), for a density that falls there as an exponential.
+
+    Args:
+        logpdf: the logarithm of the density, of places with a new last axis.
+        slope: how steeply it falls at x, which is positive.
+        x: the place.
+        side: 1 for what is above, -1 for what is below.
+    """
+    height = logpdf(wide(x))
+    rest = _log_of_rule(slope, lambda u: wide(slope) * u + logpdf(wide(x) + side * u) - height)
+    return height[..., 0] + rest
