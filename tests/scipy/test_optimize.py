@@ -189,6 +189,7 @@ def test_roots_of_a_function_of_a_number(name):
     np.testing.assert_allclose(cv.jit(cv.grad(solve))(4.0), 0.25, rtol=1e-8)
 
 
+@pytest.mark.filterwarnings("ignore:delta_grad")
 @pytest.mark.parametrize("method", ["SLSQP", "trust-constr", "COBYLA", "COBYQA"])
 def test_minima_with_constraints(method):
     """The nearest point of x + y = b to p is p + (b - p - q) / 2."""
