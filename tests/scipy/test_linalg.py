@@ -381,6 +381,15 @@ def test_the_exponent_of_a_power_is_differentiable():
     assert np.isnan(linalg.fractional_matrix_power(-np.eye(2), 0.5)).all()
 
 
+@pytest.mark.parametrize("eigenvalues", [[1.0, 1.0, -0.01], [3.0, -2.0, -1e-3], [1.0, 1.0, -1.0], [2.0, 2.0, 2.0]])
+def test_the_sign_of_equal_and_of_small_eigenvalues(eigenvalues):
+    """SciPy's function moves the small ones over the axis where others are equal, as they always are in derivatives."""
+    v = C[:3, :3] + 2 * np.eye(3)
+    a = v * eigenvalues @ np.linalg.inv(v)
+    np.testing.assert_allclose(linalg.signm(a), v * np.sign(eigenvalues) @ np.linalg.inv(v), atol=1e-11)
+    check_function(of_real_numbers(linalg.signm, (a,)), (a,), order=1, tolerance=1e-5)
+
+
 def test_the_sign_has_no_derivative_on_the_axis():
     a = np.diag([1.0, 0.0])
     np.testing.assert_array_equal(linalg.signm(a), a)

@@ -34,13 +34,32 @@ def _analytic(a: Any, *directions: Any, of: str, exponent: float | None = None) 
         whole = np.concatenate(
             [np.concatenate([whole, upper], axis=-1), np.concatenate([np.zeros_like(whole), whole], axis=-1)], axis=-2
         )
-    function, out = getattr(scipy.linalg, of), np.empty((*batch, n, n), dtype)
+    function: Any = _sign if of == "signm" else getattr(scipy.linalg, of)
+    out = np.empty((*batch, n, n), dtype)
     for place in np.ndindex(*batch):
         found = (function(whole[place]) if exponent is None else function(whole[place], exponent))[:n, -n:]
         if of == "signm" and directions and _jumps(np.broadcast_to(a, (*batch, n, n))[place]):
             found = np.full((n, n), np.nan)
         out[place] = found if dtype.kind == "c" or not np.iscomplexobj(found) else _real(found, np.finfo(dtype).eps)
     return out * np.prod(sizes, dtype=dtype) if sizes else out
+
+
+def _sign(a: Any) -> Any:
+    """The sign of a matrix, by an order of Schur's form in which the eigenvalues of the left half of the plane come first.
+
+    With ``a = z [[p, r], [0, q]] zᴴ`` it is ``z [[-1, x], [0, 1]] zᴴ`` with ``p x - x q = -2 r``.  SciPy's function moves
+    eigenvalues over the imaginary axis where some are equal; it is taken for those on it, of which the sign is 0.
+
+    Source: N. J. Higham, "Functions of Matrices" (2008), section 5.2.
+    """
+    if _jumps(a):
+        return scipy.linalg.signm(a)
+    t, z, k = scipy.linalg.schur(a, output="complex", sort="lhp")
+    whole = np.diag(np.where(np.arange(len(t)) < k, -1.0, 1.0)).astype(t.dtype)
+    if 0 < k < len(t):
+        whole[:k, k:] = scipy.linalg.solve_sylvester(t[:k, :k], -t[k:, k:], -2 * t[:k, k:])
+    out = z @ whole @ z.conj().T
+    return out if np.iscomplexobj(a) else out.real
 
 
 def _jumps(a: Any) -> bool:
