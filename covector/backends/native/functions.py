@@ -1,0 +1,293 @@
+"""Functions of vectors, written out: each within 1.5 units in the last place, at zeros, infinities and NaN what NumPy gives.
+
+>>> from covector.backends.native.ir import Module
+>>> b = Builder("f", "", Module())
+>>> y = sqrt(b, b.constant(2.0, "f64"))
+>>> y.text, b.lines
+('%t1', ['  %t1 = call double @llvm.sqrt.f64(double 0x4000000000000000)'])
+
+The reductions are those of Cody and Waite (Software Manual for the Elementary Functions, 1980), the remainder in two parts;
+polynomials are Taylor's where that is as short, else the minimax ones of FDLIBM (Sun Microsystems, 1993).  What has no vector
+form here is computed lane by lane by the C library, as NumPy does.  Functions of ``f32`` go through ``f64``.
+
+A function that takes more than a few instructions is written once in a module for each width.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+from covector.backends.native.ir import Builder, Value, vector_type
+
+LOG2E = 1.4426950408889634
+LN2_HIGH, LN2_LOW = float.fromhex("0x1.62e42fefa3800p-1"), float.fromhex("0x1.ef35793c76730p-45")
+MAX_REDUCED = 1e5
+"""Beyond, sine and cosine are the C library's: three parts of π/2 would not be enough."""
+
+Emit = Callable[..., Value]
+
+
+def polynomial(b: Builder, x: Value, coefficients: Sequence[float]) -> Value:
+    """The polynomial with these coefficients, lowest first, by Estrin's scheme."""
+    terms, power = [b.like(c, x) for c in coefficients], x
+    while len(terms) > 1:
+        pairs = range(0, len(terms), 2)
+        terms = [b.fma(terms[i + 1], power, terms[i]) if i + 1 < len(terms) else terms[i] for i in pairs]
+        if len(terms) > 1:
+            power = b.mul(power, power)
+    return terms[0]
+
+
+def shared(name: str, function: Emit) -> Emit:
+    """The function as one that is called; of ``f32`` by way of ``f64``."""
+
+    def call(b: Builder, *args: Value) -> Value:
+        args = tuple(b.alike(*args))
+        kind, width = args[0].kind, args[0].width
+        args = tuple(b.convert(a, "f64") for a in args)
+        type_ = vector_type("double", width)
+
+        def write() -> str:
+            inner = Builder(full, ", ".join(f"{type_} %x{i}" for i in range(len(args))), b.module, type_)
+            y = function(inner, *(Value(f"%x{i}", "f64", width) for i in range(len(args))))
+            return inner.text(f"ret {type_} {y.text}").replace(" #0 {", " noinline #0 {", 1)
+
+        full = f"{name}.v{width}"
+        b.module.once(full, write)
+        return b.convert(b.call(full, "f64", width, *args), kind)
+
+    return call
+
+
+def by_lanes(name: str) -> Emit:
+    """A function of the C library, called for each lane."""
+
+    def each(b: Builder, *args: Value) -> Value:
+        if args[0].width == 1:
+            return b.call(name, "f64", 1, *args)
+        result = Value("poison", "f64", args[0].width)
+        for i in range(result.width):
+            y = b.call(name, "f64", 1, *(b.lane(a, i) for a in args))
+            inserted = b.op(f"insertelement {result.type} {result.text}, double {y.text}, i64 {i}", "f64", result.width)
+            result = inserted
+        return result
+
+    return shared(f"c_{name}", each)
+
+
+# --- exponentials -------------------------------------------------------------------------------------------------------
+
+_EXP = [1 / math.factorial(k) for k in range(2, 14)]
+
+
+def _expm1_reduced(b: Builder, x: Value) -> tuple[Value, Value, Value]:
+    """``k, p, q`` with ``exp(x) = 2**k * (1 + p + q)``, q being what p lacks."""
+    k = b.intrinsic("rint", b.mul(x, b.like(LOG2E, x)))
+    minus = b.neg(k)
+    r0 = b.fma(minus, b.like(LN2_HIGH, x), x)
+    low = b.mul(minus, b.like(LN2_LOW, x))
+    r = b.add(r0, low)
+    rest = b.add(b.sub(r0, r), low)
+    higher = b.add(b.mul(b.mul(r, r), polynomial(b, r, _EXP)), b.fma(rest, r, rest))
+    p = b.add(r, higher)
+    return k, p, b.add(b.sub(r, p), higher)
+
+
+def _power_of_two(b: Builder, k: Value) -> Value:
+    """2**k for whole k in [-1022, 1023]."""
+    bits = b.binary("shl", b.add(b.cast("fptosi", k, "i64"), b.constant(1023, "i64", k.width)), b.constant(52, "i64", k.width))
+    return b.cast("bitcast", bits, "f64")
+
+
+def _exp(b: Builder, x: Value) -> Value:
+    bounded = b.select(b.compare("ole", b.intrinsic("fabs", x), b.like(1000.0, x)), x, b.like(0.0, x))
+    k, p, q = _expm1_reduced(b, bounded)
+    half = b.intrinsic("floor", b.mul(k, b.like(0.5, x)))
+    y = b.add(b.like(1.0, x), b.add(p, q))
+    y = b.mul(b.mul(y, _power_of_two(b, half)), _power_of_two(b, b.sub(k, half)))
+    y = b.select(b.compare("ogt", x, b.like(709.782712893384, x)), b.like(math.inf, x), y)
+    y = b.select(b.compare("olt", x, b.like(-745.2, x)), b.like(0.0, x), y)
+    return b.select(b.compare("uno", x, x), x, y)
+
+
+def _expm1(b: Builder, x: Value) -> Value:
+    bounded = b.select(b.compare("ole", b.intrinsic("fabs", x), b.like(1000.0, x)), x, b.like(0.0, x))
+    bounded = b.select(b.compare("olt", bounded, b.like(-60.0, x)), b.like(-60.0, x), bounded)
+    k, p, q = _expm1_reduced(b, bounded)
+    half = b.intrinsic("floor", b.mul(k, b.like(0.5, x)))
+    first, second = _power_of_two(b, half), _power_of_two(b, b.sub(k, half))
+    scale = b.mul(first, second)
+    below, scaled = b.sub(scale, b.like(1.0, x)), b.mul(scale, p)
+    t = b.add(below, scaled)
+    small = b.add(t, b.add(b.sub(scaled, b.sub(t, below)), b.mul(scale, q)))
+    large = b.mul(b.mul(b.add(b.like(1.0, x), b.add(p, q)), first), second)
+    y = b.select(b.compare("ogt", k, b.like(56.0, x)), large, small)
+    y = b.select(b.compare("oeq", k, b.like(0.0, x)), b.add(p, q), y)
+    y = b.select(b.compare("ogt", x, b.like(709.782712893384, x)), b.like(math.inf, x), y)
+    y = b.select(b.compare("olt", x, b.like(-60.0, x)), b.like(-1.0, x), y)
+    return b.select(b.compare("ueq", x, b.like(0.0, x)), x, y)  # NaN, and the sign of zero
+
+
+def _tanh(b: Builder, x: Value) -> Value:
+    """``t / (t + 2)`` with ``t = expm1(-2|x|)``, both in two parts, the quotient corrected once."""
+    size = b.intrinsic("fabs", x)
+    size = b.select(b.compare("olt", size, b.like(30.0, x)), size, b.like(30.0, x))
+    k, p, q = _expm1_reduced(b, b.mul(size, b.like(-2.0, x)))
+    scale = _power_of_two(b, k)
+    below, scaled = b.sub(scale, b.like(1.0, x)), b.mul(scale, p)
+    t = b.add(below, scaled)
+    lost = b.add(b.sub(scale, b.add(below, b.like(1.0, x))), b.mul(scale, q))
+    rest = b.add(b.sub(scaled, b.sub(t, below)), lost)
+    d = b.add(t, b.like(2.0, x))
+    d_rest = b.add(b.sub(t, b.sub(d, b.like(2.0, x))), rest)
+    inverse = b.div(b.like(1.0, x), d)
+    y = b.mul(t, inverse)
+    error = b.sub(b.add(b.fma(b.neg(y), d, t), rest), b.mul(y, d_rest))
+    y = b.intrinsic("copysign", b.fma(error, inverse, y), x)
+    return b.select(b.compare("ueq", x, b.like(0.0, x)), x, y)
+
+
+# --- logarithms ---------------------------------------------------------------------------------------------------------
+
+_LOG = [
+    6.666666666666735130e-01, 3.999999999940941908e-01, 2.857142874366239149e-01, 2.222219843214978396e-01,
+    1.818357216161805012e-01, 1.531383769920937332e-01, 1.479819860511658591e-01,
+]  # fmt: skip
+
+
+def _log(b: Builder, x: Value, correction: Value | None = None) -> Value:
+    subnormal = b.compare("olt", x, b.like(2.2250738585072014e-308, x))
+    scaled = b.select(subnormal, b.mul(x, b.like(2.0**54, x)), x)
+    integer: Callable[[int], Value] = lambda n: b.constant(n, "i64", x.width)
+    bits = b.cast("bitcast", scaled, "i64")
+    exponent = b.binary("ashr", b.sub(bits, integer(0x3FE6A09E667F3BCD)), integer(52))
+    mantissa = b.cast("bitcast", b.sub(bits, b.binary("shl", exponent, integer(52))), "f64")
+    k = b.sub(b.cast("sitofp", exponent, "f64"), b.select(subnormal, b.like(54.0, x), b.like(0.0, x)))
+    g = b.sub(mantissa, b.like(1.0, x))
+    s = b.div(g, b.add(g, b.like(2.0, x)))
+    z = b.mul(s, s)
+    half = b.mul(b.mul(g, g), b.like(0.5, x))
+    low = b.fma(k, b.like(1.90821492927058770002e-10, x), b.mul(s, b.add(half, b.mul(z, polynomial(b, z, _LOG)))))
+    if correction is not None:
+        low = b.add(low, correction)
+    y = b.add(b.mul(k, b.like(6.93147180369123816490e-01, x)), b.sub(g, b.sub(half, low)))
+    y = b.select(b.compare("oeq", x, b.like(math.inf, x)), x, y)
+    y = b.select(b.compare("oeq", x, b.like(0.0, x)), b.like(-math.inf, x), y)
+    y = b.select(b.compare("olt", x, b.like(0.0, x)), b.like(math.nan, x), y)
+    return b.select(b.compare("uno", x, x), x, y)
+
+
+def _log1p(b: Builder, x: Value) -> Value:
+    u = b.add(x, b.like(1.0, x))
+    lost = b.select(b.compare("ogt", x, b.like(1.0, x)), b.sub(b.like(1.0, x), b.sub(u, x)), b.sub(x, b.sub(u, b.like(1.0, x))))
+    finite = b.compare("olt", x, b.like(math.inf, x))
+    y = _log(b, u, b.select(finite, b.div(lost, u), b.like(0.0, x)))
+    y = b.select(b.compare("oeq", x, b.like(-1.0, x)), b.like(-math.inf, x), y)
+    return b.select(b.compare("olt", b.intrinsic("fabs", x), b.like(2.0**-54, x)), x, y)
+
+
+def _logaddexp(b: Builder, x: Value, y: Value) -> Value:
+    larger = b.select(b.compare("ogt", x, y), x, y)
+    result = b.add(larger, log1p(b, exp(b, b.neg(b.intrinsic("fabs", b.sub(x, y))))))
+    result = b.select(b.compare("oeq", x, y), b.add(x, b.like(math.log(2), x)), result)
+    return b.select(b.compare("uno", x, y), b.add(x, y), result)
+
+
+# --- sine and cosine ----------------------------------------------------------------------------------------------------
+
+_SIN = [-1.66666666666666324348e-01, 8.33333333332248946124e-03, -1.98412698298579493134e-04, 2.75573137070700676789e-06,
+        -2.50507602534068634195e-08, 1.58969099521155010221e-10]  # fmt: skip
+_COS = [4.16666666666666019037e-02, -1.38888888888741095749e-03, 2.48015872894767294178e-05, -2.75573143513906633035e-07,
+        2.08757232129817482790e-09, -1.13596475577881948265e-11]  # fmt: skip
+PIO2 = 1.57079632673412561417e00, 6.07710050650619224932e-11, 3.5215598651832e-27
+"""π/2 in three parts, of which the first has 33 bits."""
+
+
+def _turned(b: Builder, x: Value, quarter: int) -> Value:
+    """The sine of ``x`` plus so many quarters of a turn."""
+    k = b.intrinsic("rint", b.mul(x, b.like(2 / math.pi, x)))
+    r0 = b.sub(x, b.mul(k, b.like(PIO2[0], x)))
+    w = b.mul(k, b.like(PIO2[1], x))
+    w_rest = b.fma(k, b.like(PIO2[1], x), b.neg(w))
+    r1 = b.sub(r0, w)
+    low = b.sub(b.sub(b.sub(r0, r1), w), b.fma(k, b.like(PIO2[2], x), w_rest))
+    r = b.add(r1, low)
+    rest = b.add(b.sub(r1, r), low)
+    z = b.mul(r, r)
+    half = b.mul(z, b.like(0.5, x))
+    whole = b.sub(b.like(1.0, x), half)
+    sine = b.add(r, b.fma(b.mul(r, z), polynomial(b, z, _SIN), b.mul(rest, whole)))
+    lost = b.sub(b.sub(b.like(1.0, x), whole), half)
+    cosine = b.add(whole, b.add(lost, b.fma(b.mul(z, z), polynomial(b, z, _COS), b.neg(b.mul(r, rest)))))
+    integer: Callable[[int], Value] = lambda n: b.constant(n, "i64", x.width)
+    turns = b.add(b.cast("fptosi", k, "i64"), integer(quarter))
+    is_odd = b.compare("ne", b.binary("and", turns, integer(1)), integer(0))
+    y = b.select(is_odd, cosine, sine)
+    return b.select(b.compare("ne", b.binary("and", turns, integer(2)), integer(0)), b.neg(y), y)
+
+
+def _with_large_arguments(quarter: int, name: str) -> Emit:
+    def function(b: Builder, x: Value) -> Value:
+        place = b.allocate("f64", x.width)
+        small = b.compare("olt", b.intrinsic("fabs", x), b.like(MAX_REDUCED, x))
+        if x.width == 1:
+            all_small = small
+        else:
+            b.module.declare(f"llvm.vector.reduce.and.v{x.width}i1", "i1", small.type)
+            all_small = b.op(f"call i1 @llvm.vector.reduce.and.v{x.width}i1({small.type} {small.text})", "bool")
+
+        def reduced() -> None:
+            y = _turned(b, x, quarter)
+            y = b.select(b.compare("oeq", x, b.like(0.0, x)), x, y) if quarter == 0 else y
+            b.emit(f"store {y.type} {y.text}, ptr {place}")
+
+        def libm() -> None:
+            for i in range(x.width):
+                y = b.call(name, "f64", 1, b.lane(x, i))
+                b.emit(f"store double {y.text}, ptr {b.pointer(place, 'f64', b.index(i))}")
+
+        b.branch(all_small, reduced, libm)
+        return b.op(f"load {x.type}, ptr {place}", "f64", x.width, pure=False)
+
+    return function
+
+
+# --- the table ----------------------------------------------------------------------------------------------------------
+
+
+def _expit(b: Builder, x: Value) -> Value:
+    """``exp(x) / (1 + exp(x))``, or ``1 / (1 + exp(-x))`` where x is positive, the quotient corrected once."""
+    small = exp(b, b.neg(b.intrinsic("fabs", x)))
+    above = b.select(b.compare("olt", x, b.like(0.0, x)), small, b.like(1.0, x))
+    d = b.add(b.like(1.0, x), small)
+    d_rest = b.sub(small, b.sub(d, b.like(1.0, x)))
+    inverse = b.div(b.like(1.0, x), d)
+    y = b.mul(above, inverse)
+    error = b.sub(b.fma(b.neg(y), d, above), b.mul(y, d_rest))
+    y = b.select(b.compare("ogt", above, b.like(1e-300, x)), b.fma(error, inverse, y), y)
+    return b.select(b.compare("uno", x, x), x, y)
+
+
+def sqrt(b: Builder, x: Value) -> Value:
+    return b.intrinsic("sqrt", x)
+
+
+exp = shared("exp", _exp)
+expm1 = shared("expm1", _expm1)
+tanh = shared("tanh", _tanh)
+log = shared("log", _log)
+log1p = shared("log1p", _log1p)
+logaddexp = shared("logaddexp", _logaddexp)
+sin = shared("sin", _with_large_arguments(0, "sin"))
+cos = shared("cos", _with_large_arguments(1, "cos"))
+expit = shared("expit", _expit)
+
+C_LIBRARY = {
+    name: by_lanes(called)
+    for name, called in {
+        "tan": "tan", "arcsin": "asin", "arccos": "acos", "arctan": "atan", "arctan2": "atan2", "sinh": "sinh", "cosh": "cosh",
+        "arcsinh": "asinh", "arccosh": "acosh", "arctanh": "atanh", "cbrt": "cbrt", "exp2": "exp2", "log2": "log2",
+        "log10": "log10", "hypot": "hypot", "pow": "pow", "fmod": "fmod", "nextafter": "nextafter",
+    }.items()
+}  # fmt: skip

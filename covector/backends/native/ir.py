@@ -1,0 +1,429 @@
+"""LLVM's language as text: ``Builder`` writes one function, of vectors and numbers.
+
+>>> b = Builder("twice", "ptr %x, ptr %out", Module())
+>>> x = b.load("f64", "%x", b.index(0), 8)
+>>> b.store(b.add(x, x), "%out", b.index(0))
+>>> print(b.text())
+define internal void @twice(ptr %x, ptr %out) #0 {
+entry:
+  %t1 = load <8 x double>, ptr %x, align 8
+  %t2 = fadd <8 x double> %t1, %t1
+  store <8 x double> %t2, ptr %out, align 8
+  ret void
+}
+
+A value has a NumPy-like type, a width (1 is a number), and a name in the text.  What is computed a second time in one scope is
+the value that is there.  Nothing is left to an optimizer but registers: vectors are written out, fused multiply-adds stand
+where they are meant, and no flag allows another result than the one that is written.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Hashable
+from typing import Any
+
+import numpy as np
+
+LLVM = {
+    "f64": "double",
+    "f32": "float",
+    "bool": "i1",
+    **{f"{sign}{bits}": f"i{bits}" for sign in "iu" for bits in (8, 16, 32, 64)},
+}
+"""How LLVM calls a type."""
+
+SUFFIX = {"double": "f64", "float": "f32"}
+ATTRIBUTES = (
+    'attributes #0 = { nounwind "min-legal-vector-width"="512" "prefer-vector-width"="512" "no-trapping-math"="true" }\n'
+)
+
+
+def type_name(dtype: Any) -> str:
+    """What a dtype is called here: ``f64``, ``i32``, ``bool``."""
+    return "bool" if dtype.kind == "b" else f"{dtype.kind}{8 * dtype.itemsize}"
+
+
+def item_size(kind: str) -> int:
+    """The bytes of an element in memory."""
+    return 1 if kind == "bool" else int(kind[1:]) // 8
+
+
+class Value:
+    """A value in the text of a function."""
+
+    __slots__ = ("kind", "number", "text", "width")
+
+    def __init__(self, text: str, kind: str, width: int = 1, number: Any = None):
+        self.text = text
+        self.kind = kind
+        self.width = width
+        self.number = number
+        """What it is, if that is known."""
+
+    @property
+    def type(self) -> str:
+        """Its type in LLVM."""
+        return vector_type(LLVM[self.kind], self.width)
+
+    @property
+    def is_float(self) -> bool:
+        return self.kind[0] == "f"
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether it is a number that stands in the text."""
+        return self.text[0] != "%"
+
+
+def vector_type(llvm: str, width: int) -> str:
+    return llvm if width == 1 else f"<{width} x {llvm}>"
+
+
+def constant_text(value: Any, kind: str) -> str:
+    """A number as LLVM writes it; floats by their bits, of which a ``float`` has those of the double."""
+    if kind[0] == "f":
+        value = np.float32(value) if kind == "f32" else value
+        return f"0x{struct.unpack('<Q', struct.pack('<d', float(value)))[0]:016X}"
+    return ("true" if value else "false") if kind == "bool" else str(int(value))
+
+
+def mask_text(width: int, count: int) -> str:
+    """The mask of the first ``count`` lanes."""
+    return f"<{width} x i1> <{', '.join('i1 true' if i < count else 'i1 false' for i in range(width))}>"
+
+
+class Module:
+    """What the functions of one module share: declarations, and functions that are written once."""
+
+    def __init__(self) -> None:
+        self.declared: dict[str, str] = {}
+        self.functions: dict[str, str] = {}
+        self.names: dict[str, str] = {}
+        self.keyed: dict[Hashable, str] = {}
+
+    def declare(self, name: str, result: str, *arguments: str) -> None:
+        self.declared.setdefault(name, f"declare {result} @{name}({', '.join(arguments)})")
+
+    def once(self, name: str, write: Callable[[], str]) -> str:
+        """A function of this name, written by ``write()`` the first time."""
+        if name not in self.functions:
+            self.functions[name] = ""  # it may call itself no more than others do
+            self.functions[name] = write()
+        return name
+
+    def named(self, prefix: str, body: Callable[[str], str], key: Hashable = None) -> str:
+        """The name of a function, one for all that read alike; ``body(name)`` is its text, made once for a key."""
+        if key is not None:
+            if (prefix, key) not in self.keyed:
+                self.keyed[prefix, key] = self.named(prefix, body)
+            return self.keyed[prefix, key]
+        text = body("THIS")
+        name = self.names.get(text)
+        if name is None:
+            name = self.names[text] = f"{prefix}{len(self.names)}"
+            self.functions[name] = text.replace("@THIS", f"@{name}")
+        return name
+
+    def text(self) -> str:
+        return "\n".join([*sorted(self.declared.values()), *self.functions.values(), ATTRIBUTES])
+
+
+class Builder:
+    """Writes one function of a module."""
+
+    def __init__(self, name: str, parameters: str, module: Module, result: str = "void"):
+        self.name = name
+        self.parameters = parameters
+        self.module = module
+        self.result = result
+        self.lines: list[str] = []
+        self.allocated: list[str] = []
+        self.known: list[dict[str, Value]] = [{}]
+        self.count = 0
+        self.block = "entry"
+
+    # --- text
+
+    def fresh(self, prefix: str = "t") -> str:
+        self.count += 1
+        return f"%{prefix}{self.count}"
+
+    def emit(self, line: str) -> None:
+        self.lines.append("  " + line)
+
+    def op(self, text: str, kind: str, width: int = 1, pure: bool = True) -> Value:
+        """The result of an instruction; of one that is known in an open scope, its value."""
+        if pure:
+            for scope in reversed(self.known):
+                if text in scope:
+                    return scope[text]
+        value = Value(self.fresh(), kind, width)
+        self.lines.append(f"  {value.text} = {text}")
+        if pure:
+            self.known[-1][text] = value
+        return value
+
+    def text(self, ending: str = "ret void") -> str:
+        head = f"define internal {self.result} @{self.name}({self.parameters}) #0 {{\nentry:\n"
+        return head + "\n".join([*self.allocated, *self.lines, f"  {ending}", "}"])
+
+    # --- constants and vectors
+
+    def constant(self, value: Any, kind: str, width: int = 1) -> Value:
+        text = constant_text(value, kind)
+        return Value(text if width == 1 else f"splat ({LLVM[kind]} {text})", kind, width, value)
+
+    def index(self, n: int) -> Value:
+        return Value(str(n), "i64")
+
+    def splat(self, x: Value, width: int) -> Value:
+        """A number in all lanes."""
+        if x.width == width:
+            return x
+        if x.is_constant:
+            return Value(f"splat ({LLVM[x.kind]} {x.text})", x.kind, width, x.number)
+        llvm = LLVM[x.kind]
+        first = self.op(f"insertelement <{width} x {llvm}> poison, {llvm} {x.text}, i64 0", x.kind, width)
+        lanes = f"<{width} x {llvm}> {first.text}, <{width} x {llvm}> poison, <{width} x i32> zeroinitializer"
+        return self.op(f"shufflevector {lanes}", x.kind, width)
+
+    def alike(self, *values: Value) -> list[Value]:
+        """The values in the width of the widest."""
+        width = max(x.width for x in values)
+        return [self.splat(x, width) for x in values]
+
+    def lanes(self, kind: str, width: int, start: int = 0, step: int = 1) -> Value:
+        numbers = ", ".join(f"{LLVM[kind]} {start + step * i}" for i in range(width))
+        return Value(f"<{numbers}>", kind, width)
+
+    # --- arithmetic
+
+    def binary(self, instruction: str, x: Value, y: Value, kind: str | None = None) -> Value:
+        x, y = self.alike(x, y)
+        return self.op(f"{instruction} {x.type} {x.text}, {y.text}", kind or x.kind, x.width)
+
+    def add(self, x: Value, y: Value) -> Value:
+        if x.kind[0] in "iu" and (x.text == "0" or y.text == "0"):
+            return x if y.text == "0" else y
+        return self.binary("fadd" if x.is_float else "add", x, y)
+
+    def sub(self, x: Value, y: Value) -> Value:
+        return self.binary("fsub" if x.is_float else "sub", x, y)
+
+    def mul(self, x: Value, y: Value) -> Value:
+        if x.kind[0] in "iu" and (x.text == "1" or y.text == "1"):
+            return x if y.text == "1" else y
+        return self.binary("fmul" if x.is_float else "mul", x, y)
+
+    def div(self, x: Value, y: Value) -> Value:
+        return self.binary("fdiv", x, y)
+
+    def neg(self, x: Value) -> Value:
+        return self.op(f"fneg {x.type} {x.text}", x.kind, x.width) if x.is_float else self.sub(self.like(0, x), x)
+
+    def like(self, value: Any, x: Value) -> Value:
+        """A constant of the type of ``x``."""
+        return self.constant(value, x.kind, x.width)
+
+    def compare(self, predicate: str, x: Value, y: Value) -> Value:
+        """``predicate`` is LLVM's: ``olt``, ``une`` of floats; ``lt``, ``eq`` of integers, which have a sign or none."""
+        if x.is_float:
+            return self.binary(f"fcmp {predicate}", x, y, "bool")
+        unsigned = x.kind[0] in "ub" and predicate not in ("eq", "ne")
+        sign = "" if predicate in ("eq", "ne") else "u" if unsigned else "s"
+        return self.binary(f"icmp {sign}{predicate}", x, y, "bool")
+
+    def select(self, condition: Value, x: Value, y: Value) -> Value:
+        condition, x, y = self.alike(condition, x, y)
+        return self.op(f"select {condition.type} {condition.text}, {x.type} {x.text}, {y.type} {y.text}", x.kind, x.width)
+
+    def logical(self, instruction: str, x: Value, y: Value) -> Value:
+        return self.binary(instruction, x, y)
+
+    def invert(self, x: Value) -> Value:
+        return self.binary("xor", x, self.like(True, x) if x.kind == "bool" else self.like(-1, x))
+
+    def cast(self, instruction: str, x: Value, kind: str) -> Value:
+        return self.op(f"{instruction} {x.type} {x.text} to {vector_type(LLVM[kind], x.width)}", kind, x.width)
+
+    def intrinsic(self, name: str, *values: Value) -> Value:
+        """A function of LLVM's own, of floats."""
+        values = tuple(self.alike(*values))
+        x = values[0]
+        suffix = (f"v{x.width}" if x.width > 1 else "") + SUFFIX[LLVM[x.kind]]
+        return self.call(f"llvm.{name}.{suffix}", x.kind, x.width, *values)
+
+    def call(self, name: str, kind: str, width: int, *values: Value) -> Value:
+        result = vector_type(LLVM[kind], width)
+        if name not in self.module.functions:
+            self.module.declare(name, result, *(v.type for v in values))
+        return self.op(f"call {result} @{name}({', '.join(f'{v.type} {v.text}' for v in values)})", kind, width)
+
+    def fma(self, x: Value, y: Value, z: Value) -> Value:
+        return self.intrinsic("fma", x, y, z)
+
+    def convert(self, x: Value, kind: str) -> Value:
+        """``astype``: towards zero from floats to integers, as C does; a NaN gives what the machine gives."""
+        if x.kind == kind:
+            return x
+        if kind == "bool":
+            return self.compare("une" if x.is_float else "ne", x, self.like(0, x))
+        if x.kind == "bool":
+            return self.select(x, self.constant(1, kind, x.width), self.constant(0, kind, x.width))
+        if x.is_float and kind[0] == "f":
+            return self.cast("fpext" if kind == "f64" else "fptrunc", x, kind)
+        if x.is_float:
+            return self.cast("fptosi" if kind[0] == "i" else "fptoui", x, kind)
+        if kind[0] == "f":
+            return self.cast("sitofp" if x.kind[0] == "i" else "uitofp", x, kind)
+        bits, wanted = int(x.kind[1:]), int(kind[1:])
+        if bits == wanted:
+            return Value(x.text, kind, x.width)
+        return self.cast("trunc" if wanted < bits else "sext" if x.kind[0] == "i" else "zext", x, kind)
+
+    # --- memory
+
+    def pointer(self, base: str, kind: str, offset: Value) -> str:
+        """The address of an element."""
+        if offset.text == "0":
+            return base
+        memory = "i8" if kind == "bool" else LLVM[kind]
+        return self.op(f"getelementptr inbounds {memory}, ptr {base}, i64 {offset.text}", "i64").text
+
+    def load(
+        self, kind: str, base: str, offset: Value, width: int = 1, stride: int = 1, count: int | None = None, pure: bool = True
+    ) -> Value:
+        """Elements from ``offset`` on; the first ``count`` of a width, the other lanes being 1; ``stride`` is not 0."""
+        memory, size = ("i8" if kind == "bool" else LLVM[kind]), item_size(kind)
+        address, vector = self.pointer(base, kind, offset), vector_type(memory, width)
+        raw = "u8" if kind == "bool" else kind
+        count = width if count is None else count
+        if width == 1 or (stride == 1 and count == width):
+            x = self.op(f"load {vector}, ptr {address}, align {size}", raw, width, pure)
+        elif stride == 1:
+            x = self.masked_load(address, raw, width, count, pure)
+        else:
+            x = self.gather(address, raw, self.lanes("i64", width, 0, stride), count, pure)
+        return self.compare("ne", x, self.like(0, x)) if kind == "bool" else x
+
+    def masked_load(self, address: str, kind: str, width: int, count: int, pure: bool = True) -> Value:
+        vector, suffix = vector_type(LLVM[kind], width), self._suffix(kind, width)
+        self.module.declare(f"llvm.masked.load.{suffix}.p0", vector, "ptr", "i32", f"<{width} x i1>", vector)
+        rest = f"{vector} {self.constant(1, kind, width).text}"
+        call = f"(ptr {address}, i32 {item_size(kind)}, {mask_text(width, count)}, {rest})"
+        return self.op(f"call {vector} @llvm.masked.load.{suffix}.p0{call}", kind, width, pure)
+
+    def gather(self, address: str, kind: str, offsets: Value, count: int | None = None, pure: bool = True) -> Value:
+        """The elements at offsets of an address, in as many lanes; all but the first ``count`` are 1."""
+        width, memory = offsets.width, LLVM[kind]
+        places = self.op(f"getelementptr inbounds {memory}, ptr {address}, {offsets.type} {offsets.text}", "i64", width)
+        vector, suffix = vector_type(memory, width), self._suffix(kind, width)
+        name, pointers = f"llvm.masked.gather.{suffix}.v{width}p0", f"<{width} x ptr>"
+        self.module.declare(name, vector, pointers, "i32", f"<{width} x i1>", vector)
+        mask, rest = mask_text(width, width if count is None else count), f"{vector} {self.constant(1, kind, width).text}"
+        call = f"({pointers} {places.text}, i32 {item_size(kind)}, {mask}, {rest})"
+        return self.op(f"call {vector} @{name}{call}", kind, width, pure)
+
+    def store(self, x: Value, base: str, offset: Value, stride: int = 1, count: int | None = None) -> None:
+        """Write lanes, the first ``count``, from an offset on."""
+        address = self.pointer(base, x.kind, offset)
+        kind = x.kind
+        if kind == "bool":
+            x = self.convert(x, "u8")
+        memory, size = LLVM[x.kind], item_size(x.kind)
+        count = x.width if count is None else count
+        if x.width == 1 or (stride == 1 and count == x.width):
+            self.emit(f"store {x.type} {x.text}, ptr {address}, align {size}")
+        elif stride == 1:
+            suffix = self._suffix(x.kind, x.width)
+            self.module.declare(f"llvm.masked.store.{suffix}.p0", "void", x.type, "ptr", "i32", f"<{x.width} x i1>")
+            mask = mask_text(x.width, count)
+            self.emit(f"call void @llvm.masked.store.{suffix}.p0({x.type} {x.text}, ptr {address}, i32 {size}, {mask})")
+        else:
+            for i in range(count):
+                lane, place = self.lane(x, i), self.pointer(address, x.kind, self.index(i * stride))
+                self.emit(f"store {memory} {lane.text}, ptr {place}, align {size}")
+
+    def lane(self, x: Value, i: int) -> Value:
+        return x if x.width == 1 else self.op(f"extractelement {x.type} {x.text}, i64 {i}", x.kind)
+
+    def folded(self, combine: Callable[[Value, Value], Value], x: Value) -> Value:
+        """The lanes combined, in halves: in an order that does not depend on the machine."""
+        while x.width > 1:
+            half = x.width // 2
+            numbers = [", ".join(f"i32 {i + start}" for i in range(half)) for start in (0, half)]
+            if half == 1:
+                low, high = self.lane(x, 0), self.lane(x, 1)
+            else:
+                parts = [f"shufflevector {x.type} {x.text}, {x.type} poison, <{half} x i32> <{n}>" for n in numbers]
+                low, high = (self.op(part, x.kind, half) for part in parts)
+            x = combine(low, high)
+        return x
+
+    def _suffix(self, kind: str, width: int) -> str:
+        return f"v{width}{SUFFIX.get(LLVM[kind], LLVM[kind])}"
+
+    def allocate(self, kind: str, width: int = 1, count: int = 1) -> str:
+        """Memory on the stack; SROA makes a register of it where its uses allow that."""
+        name, memory = self.fresh("a"), "i8" if kind == "bool" else LLVM[kind]
+        shape = vector_type(memory, width) if count == 1 else f"[{count} x {vector_type(memory, width)}]"
+        self.allocated.append(f"  {name} = alloca {shape}, align 64")
+        return name
+
+    # --- control flow
+
+    def label(self, name: str) -> None:
+        self.lines.append(f"{name}:")
+        self.block = name
+
+    def scoped(self, body: Callable[[], Any]) -> Any:
+        """Run ``body`` in a scope: what is computed in it is known there only."""
+        self.known.append({})
+        result = body()
+        self.known.pop()
+        return result
+
+    def loop(self, start: Value, stop: Value, step: int, body: Callable[[Value], Any]) -> None:
+        """``for i in range(start, stop, step)``, which runs at least once."""
+        self.count += 1
+        n, before = self.count, self.block
+        head, tail, end = f"head{n}", f"tail{n}", f"end{n}"
+        self.emit(f"br label %{head}")
+        self.label(head)
+        i = Value(f"%i{n}", "i64")
+        self.emit(f"{i.text} = phi i64 [ {start.text}, %{before} ], [ %next{n}, %{tail} ]")
+        self.scoped(lambda: body(i))
+        self.emit(f"br label %{tail}")
+        self.label(tail)
+        self.emit(f"%next{n} = add nsw i64 {i.text}, {step}")
+        self.emit(f"%more{n} = icmp slt i64 %next{n}, {stop.text}")
+        self.emit(f"br i1 %more{n}, label %{head}, label %{end}")
+        self.label(end)
+
+    def repeat(self, condition: Callable[[], Value], body: Callable[[], Any]) -> None:
+        """``while condition(): body()``; what changes is in memory."""
+        self.count += 1
+        head, inner, end = f"test{self.count}", f"body{self.count}", f"done{self.count}"
+        self.emit(f"br label %{head}")
+        self.label(head)
+        go_on = self.scoped(condition)
+        self.emit(f"br i1 {go_on.text}, label %{inner}, label %{end}")
+        self.label(inner)
+        self.scoped(body)
+        self.emit(f"br label %{head}")
+        self.label(end)
+
+    def branch(self, condition: Value, then: Callable[[], Any], otherwise: Callable[[], Any] | None = None) -> None:
+        """``if condition: then() else: otherwise()``; what changes is in memory."""
+        self.count += 1
+        first, second, end = f"then{self.count}", f"else{self.count}", f"join{self.count}"
+        self.emit(f"br i1 {condition.text}, label %{first}, label %{second}")
+        self.label(first)
+        self.scoped(then)
+        self.emit(f"br label %{end}")
+        self.label(second)
+        if otherwise is not None:
+            self.scoped(otherwise)
+        self.emit(f"br label %{end}")
+        self.label(end)

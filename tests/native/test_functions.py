@@ -1,0 +1,132 @@
+"""The vector functions: within some units in the last place of what long doubles give; NumPy's where there is no number."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.special import expit
+
+from covector.backends.native import functions as f
+from covector.backends.native.ir import Builder, Module, Value, type_name
+from covector.backends.native.module import function_at, linked
+
+pytest.importorskip("llvmlite", reason="the native backend needs llvmlite, which the test extra installs")
+
+RNG = np.random.default_rng(0)
+N = 2**18
+SPECIAL = np.array(
+    [0.0, -0.0, np.inf, -np.inf, np.nan, 5e-324, -5e-324, 1e-310, 2.2250738585072014e-308, 1.7976931348623157e308, -1e308, 1e22,
+     1e300, -1.0, 1.0, 0.5, -0.5, 709.78, 710.0, -745.1, -746.0, 88.0, 1e5, -1e5, 3e5, 2.0, -2.0, 36.0, -38.0, 1e-17, 1e-9, 3.0]
+)  # fmt: skip
+
+
+def spread(low: float, high: float) -> Any:
+    """Points of an interval, and many near zero."""
+    small = RNG.normal(size=N // 4) * 10.0 ** RNG.integers(-12, 2, N // 4)
+    return np.concatenate(
+        [
+            RNG.uniform(low, high, N - N // 2),
+            np.ldexp(RNG.uniform(-1, 1, N // 4), RNG.integers(-60, 3, N // 4)),
+            np.clip(small, low, high),
+        ]
+    )
+
+
+def vectorized(function: Callable[..., Value], width: int, dtype: Any, inputs: int = 1) -> Callable[..., Any]:
+    """A function of arrays by one of vectors."""
+    kind, module = type_name(np.dtype(dtype)), Module()
+    b = Builder("run", ", ".join(f"ptr %x{i}" for i in range(inputs)) + ", ptr %y, i64 %n", module)
+    vectors = lambda i: [b.load(kind, f"%x{k}", i, width) for k in range(inputs)]
+    b.loop(b.index(0), Value("%n", "i64"), width, lambda i: b.store(function(b, *vectors(i)), "%y", i))
+    module.functions["run"] = b.text().replace("define internal", "define")
+    code = linked(module.text(), ["run"])
+    native = function_at(code.address("run"), *[ctypes.c_void_p] * (inputs + 1), ctypes.c_int64)
+
+    def run(*xs: Any) -> Any:
+        y = np.empty_like(xs[0])
+        native(*(x.ctypes.data for x in xs), y.ctypes.data, len(y))
+        return y
+
+    run.code = code  # type: ignore[attr-defined]
+    return run
+
+
+CASES: dict[str, tuple[Any, Any, Any, float]] = {
+    "exp": (f.exp, np.exp, spread(-740, 709), 1.0),
+    "expm1": (f.expm1, np.expm1, spread(-50, 700), 1.1),
+    "tanh": (f.tanh, np.tanh, spread(-22, 22), 1.0),
+    "log": (f.log, np.log, np.abs(spread(0, 10)) + 5e-324, 1.0),
+    "log far": (f.log, np.log, np.exp(RNG.uniform(-740, 709, N)), 1.0),
+    "log1p": (f.log1p, np.log1p, np.concatenate([RNG.uniform(-0.9999, 1, N // 2), np.exp(RNG.uniform(-50, 100, N // 2))]), 1.0),
+    "sin": (f.sin, np.sin, np.concatenate([spread(-1e5, 1e5), spread(-7, 7)]), 1.0),
+    "cos": (f.cos, np.cos, np.concatenate([spread(-1e5, 1e5), spread(-7, 7)]), 1.0),
+    "expit": (f.expit, lambda x: 1 / (1 + np.exp(-x)), spread(-700, 40), 1.5),
+}
+AS_NUMPY = {"expit": expit}
+
+
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("width", [1, 8])
+def test_units_in_the_last_place(name: str, width: int) -> None:
+    function, reference, x, limit = CASES[name]
+    x = x[: len(x) // 8 * 8] if width == 8 else x[:20_000]
+    found, exact = vectorized(function, width, np.float64)(x), reference(x.astype(np.longdouble))
+    unit = np.maximum(np.spacing(np.abs(exact.astype(np.float64))), 5e-324)
+    assert np.max(np.abs(found - exact) / unit) <= limit
+
+
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("width", [1, 8])
+def test_where_there_is_no_number(name: str, width: int) -> None:
+    function, reference, _, _ = CASES[name]
+    with np.errstate(all="ignore"):
+        wanted = AS_NUMPY.get(name, reference)(SPECIAL)
+    found = vectorized(function, width, np.float64)(SPECIAL)
+    np.testing.assert_array_equal(np.isnan(found), np.isnan(wanted))
+    np.testing.assert_array_equal(np.isinf(found), np.isinf(wanted))
+    is_zero = wanted == 0
+    np.testing.assert_array_equal(np.signbit(found[is_zero]), np.signbit(wanted[is_zero]))
+    np.testing.assert_allclose(found, wanted, rtol=1e-15, atol=5e-324)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_single_precision_goes_through_double(name: str) -> None:
+    function, reference, x, _ = CASES[name]
+    with np.errstate(all="ignore"):
+        x = np.concatenate([x[: 2**14], SPECIAL]).astype(np.float32)
+        wanted = reference(x.astype(np.float64)).astype(np.float32)
+    found = vectorized(function, 16, np.float32)(x)
+    np.testing.assert_allclose(found, wanted, rtol=1.2e-7, atol=1e-45)
+
+
+def test_single_precision_at_all_exponents() -> None:
+    x = np.arange(0, 2**32, 2**15 + 1, dtype=np.uint32).view(np.float32)
+    x = x[: len(x) // 16 * 16].copy()
+    with np.errstate(all="ignore"):
+        np.testing.assert_allclose(
+            vectorized(f.exp, 16, np.float32)(x), np.exp(x.astype(np.float64)).astype(np.float32), rtol=1.2e-7
+        )
+        np.testing.assert_allclose(
+            vectorized(f.log, 16, np.float32)(x), np.log(x.astype(np.float64)).astype(np.float32), rtol=1.2e-7, atol=1e-45
+        )
+
+
+@pytest.mark.parametrize("name", sorted(f.C_LIBRARY))
+def test_functions_of_the_c_library(name: str) -> None:
+    ufunc = {"pow": np.power}.get(name) or getattr(np, name)
+    x, y = RNG.uniform(0.1, 0.9, 64), RNG.uniform(0.5, 3.0, 64)
+    x = x + 1 if name == "arccosh" else x
+    args = [x, y][: ufunc.nin]
+    with np.errstate(all="ignore"):
+        np.testing.assert_allclose(vectorized(f.C_LIBRARY[name], 8, np.float64, ufunc.nin)(*args), ufunc(*args), rtol=1e-15)
+
+
+def test_logaddexp() -> None:
+    values = np.array([0.0, -1.0, 700.0, -800.0, np.inf, -np.inf, np.nan, 1e-300, 5.5, -5.5, 1.0, 2.0])
+    x, y = (a.ravel().copy() for a in np.meshgrid(values, values))
+    with np.errstate(all="ignore"):
+        np.testing.assert_allclose(vectorized(f.logaddexp, 8, np.float64, 2)(x, y), np.logaddexp(x, y), rtol=3e-16)
