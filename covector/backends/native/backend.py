@@ -1,0 +1,39 @@
+"""``compiled : Jaxpr -> (arrays -> arrays)``, as the other backends have it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from covector.backends import numpy
+from covector.backends.native.module import is_available
+from covector.backends.native.segments import native_p, partitioned
+from covector.core import errors
+from covector.core.jaxpr import Jaxpr
+
+
+def missing() -> str:
+    """Why nothing can be compiled here; empty if it can."""
+    return "" if is_available() else "it needs llvmlite, and a processor with fused multiply-adds"
+
+
+def required(jaxpr: Jaxpr) -> Callable[..., list[Any]]:
+    """The same as `compiled`, for who asked for it."""
+    if missing():
+        what = "the backend 'native' is not to be had here."
+        raise errors.ArgumentError(what, why=missing(), fix="pip install covector[native], or leave backend='native' out")
+    return compiled(jaxpr)
+
+
+def compiled(jaxpr: Jaxpr) -> Callable[..., list[Any]]:
+    """A function that runs a clean program: compiled as far as it can be."""
+    program = partitioned(jaxpr)
+    for eqn in program.equations:
+        if eqn.primitive is native_p:
+            eqn.params["program"].compiled(numpy.compiled)
+    if len(program.equations) == 1 and program.equations[0].primitive is native_p:
+        only = program.equations[0]
+        if list(only.inputs) == list(program.in_vars) and list(only.outputs) == list(program.out_vars):
+            run: Callable[..., list[Any]] = only.params["program"].compiled(numpy.compiled)
+            return run
+    return numpy.compiled(program)

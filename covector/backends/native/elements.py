@@ -1,0 +1,171 @@
+"""From a nest to its expressions: ``Elements(plan, nest).stores()``, what its loops compute and write in each step.
+
+The element of a value at an index is a load, where the value is in memory; else what its equation makes of elements of its
+operands at indices that follow from it.  Axes that are short are written out: each of their places is a number.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from itertools import product
+from typing import Any
+
+from covector.backends.native.ir import type_name
+from covector.backends.native.nests import Store
+from covector.backends.native.nodes import Expressions, Node, address
+from covector.backends.native.plan import SMALL_AXIS, Buffer, Nest, Plan, Root, Spot, letters_of
+from covector.backends.native.rules import (
+    Index,
+    Product,
+    Reduce,
+    Scalar,
+    View,
+    add,
+    at,
+    broadcast_index,
+    converted,
+    multiply,
+)
+from covector.core.jaxpr import Equation, Literal
+
+SMALL_ARRAY = 16
+"""Arrays of so few elements are written out whole."""
+
+
+class Elements:
+    """The expressions of a nest, and the arrays that its function is given."""
+
+    def __init__(self, plan: Plan, nest: Nest):
+        self.plan = plan
+        self.nest = nest
+        self.expressions = Expressions()
+        self.arrays: dict[tuple[Buffer, int], int] = {}
+        self.inside = nest.inside(plan)
+        self.known: dict[Any, Node] = {}
+        self.sizes: dict[int, int] = {}
+        self.written: list[int] = []
+        self.axes()
+
+    def axes(self) -> None:
+        """Which axes are loops, and which are written out."""
+        space = self.nest.space
+        end = len(space)
+        if math.prod(space) <= SMALL_ARRAY:
+            end = 0
+        while end and space[end - 1] <= SMALL_AXIS:
+            end -= 1
+        self.sizes = {a: n for a, n in enumerate(space[:end]) if n != 1}
+        self.written = [a for a, n in enumerate(space) if a >= end or n == 1]
+
+    def points(self) -> Iterator[dict[int, int]]:
+        """All values of the axes that are written out."""
+        for point in product(*(range(self.nest.space[a]) for a in self.written)):
+            yield dict(zip(self.written, point, strict=True))
+
+    def array(self, spot: Spot) -> int:
+        return self.arrays.setdefault((spot.buffer, spot.offset), len(self.arrays))
+
+    def stores(self) -> list[Store]:
+        """What the nest writes."""
+        found = []
+        for root in self.nest.roots:
+            buffer = root.spot.buffer
+            if buffer.kind == "work" and buffer not in self.plan.loaded:
+                continue  # it is used in this nest alone
+            rule = self.plan.rule_for(root.atom) if root.atom in self.inside else None
+            if type(rule) is Reduce and not self.plan.is_small(self.plan.equation[root.atom]):
+                found += self.reductions(root, rule)
+            else:
+                found += [self.store(root, point) for point in self.points()]
+        return found
+
+    def index(self, point: dict[int, int]) -> Index:
+        return tuple(at(point[a]) if a in point else (0, ((a, 1),)) for a in range(len(self.nest.space)))
+
+    def store(self, root: Root, point: dict[int, int]) -> Store:
+        index = self.index(point)
+        offset, terms = address(index, root.spot.strides)
+        node = self.element(root.atom, index)
+        if node.kind != root.kind:
+            node = self.expressions.scalar(converted(root.kind), root.kind, node)
+        return Store(node, root.kind, self.array(root.spot), offset, terms, adds=root.adds)
+
+    def reductions(self, root: Root, rule: Reduce) -> list[Store]:
+        """One store for each element of the axes that are kept and written out; those that are reduced are combined."""
+        eqn = self.plan.equation[root.atom]
+        axes, kind = eqn.params["axes"], root.kind
+        parts: dict[Index, list[Node]] = {}
+        for point in self.points():
+            index = self.index(point)
+            kept = tuple(i for a, i in enumerate(index) if a not in axes)
+            parts.setdefault(kept, []).append(self.element(eqn.inputs[0], index))
+        reduced = frozenset(a for a in axes if a in self.sizes)
+        found = []
+        for kept, nodes in parts.items():
+            offset, terms = address(kept, root.spot.strides)
+            node = self.combined(rule, kind, nodes)
+            found.append(Store(node, kind, self.array(root.spot), offset, terms, reduced, rule if reduced else None))
+        return found
+
+    def combined(self, rule: Reduce, kind: str, nodes: list[Node]) -> Node:
+        while len(nodes) > 1:
+            pairs = [nodes[i : i + 2] for i in range(0, len(nodes), 2)]
+            nodes = [self.expressions.scalar(rule.combine, kind, *p) if len(p) == 2 else p[0] for p in pairs]
+        return nodes[0]
+
+    def element(self, atom: Any, index: Index) -> Node:
+        """The element of a value at an index."""
+        if isinstance(atom, Literal):
+            return self.expressions.constant(atom.value, type_name(atom.aval.dtype))
+        index = tuple(at(0) if n == 1 else i for i, n in zip(index, atom.aval.shape, strict=True))
+        key = atom, index
+        node = self.known.get(key)
+        if node is None:
+            node = self.known[key] = self.found(atom, index)
+        return node
+
+    def found(self, atom: Any, index: Index) -> Node:
+        plan = self.plan
+        if atom in plan.level and atom not in self.inside:
+            spot = plan.spots[atom]
+            return self.expressions.load(self.array(spot), type_name(atom.aval.dtype), *address(index, spot.strides))
+        eqn = plan.equation[atom]
+        rule, kind = plan.rule(eqn), type_name(atom.aval.dtype)
+        if type(rule) is View:
+            operand = rule.operand(eqn, index)
+            if operand is None:
+                raise NotImplementedError(eqn.primitive.name)
+            return self.element(eqn.inputs[0], operand)
+        if type(rule) is Scalar:
+            args = [self.element(x, broadcast_index(index, x.aval.shape)) for x in eqn.inputs]
+            return self.expressions.scalar(rule.emit, kind, *args, cost=rule.cost)
+        if type(rule) is Reduce:
+            return self.combined(rule, kind, [self.element(eqn.inputs[0], i) for i in reduced_indices(eqn, index)])
+        if type(rule) is Product:
+            return self.contracted(eqn, index, kind)
+        raise NotImplementedError(eqn.primitive.name)
+
+    def contracted(self, eqn: Equation, index: Index, kind: str) -> Node:
+        """A small contraction, written out."""
+        terms, out, summed, sizes = letters_of(eqn)
+        total = None
+        for point in product(*(range(sizes[c]) for c in summed)):
+            place: dict[str, Any] = {
+                **dict(zip(out, index, strict=True)),
+                **{c: at(i) for c, i in zip(summed, point, strict=True)},
+            }
+            elements = [self.element(x, tuple(place[c] for c in term)) for x, term in zip(eqn.inputs, terms, strict=True)]
+            factors = [x if x.kind == kind else self.expressions.scalar(converted(kind), kind, x) for x in elements]
+            term_node = factors[0] if len(factors) == 1 else self.expressions.scalar(multiply, kind, *factors)
+            total = term_node if total is None else self.expressions.scalar(add, kind, total, term_node)
+        assert total is not None
+        return total
+
+
+def reduced_indices(eqn: Equation, index: Index) -> Iterator[Index]:
+    """The indices of the elements that are reduced to one."""
+    axes, shape = eqn.params["axes"], eqn.inputs[0].aval.shape
+    for point in product(*(range(shape[a]) for a in axes)):
+        kept, fixed = iter(index), dict(zip(axes, point, strict=True))
+        yield tuple(at(fixed[a]) if a in fixed else next(kept) for a in range(len(shape)))

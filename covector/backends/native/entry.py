@@ -1,0 +1,306 @@
+"""A compiled program as a function of Python's: ``entry(native, otherwise)``, called with arrays, returns the list of outputs.
+
+It is a built-in function whose code is the program's own: it reads the headers of the arrays that it is given, and where one
+is not what the program was compiled for (another type or order in memory, unaligned, a subclass), calls ``otherwise``.  All
+addresses that it needs are in a table, so that the code can be kept on disk; the table is the ``self`` of the function, and
+holds what must live as long.
+
+Where objects or arrays are not laid out as on CPython with NumPy 2, which is tried once, it is called through `ctypes`.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from covector.backends.native.ir import ATTRIBUTES, Builder, Module, Value
+from covector.backends.native.module import linked
+from covector.backends.native.program import Native
+
+TYPE, DATA, RANK, DIMS, DESCR, FLAGS = 8, 16, 24, 32, 56, 64
+"""Where in the memory of an array its parts are."""
+
+PLAIN = 0x101
+"""The flags of an array in C order that is aligned."""
+
+SCALAR = 16
+"""Where the number of a float is."""
+
+LIST_ITEMS = 24
+FASTCALL = 0x80
+
+RELEASING = 200_000
+"""From so many elements that are read and written on a program runs without the interpreter's lock."""
+
+PYTHON = [
+    "PyList_New", "PyFloat_FromDouble", "PyLong_FromLongLong", "PyObject_Vectorcall", "PyEval_SaveThread",
+    "PyEval_RestoreThread",
+]  # fmt: skip
+NUMPY = {"PyArray_New": 93, "PyArray_Scalar": 60}
+TABLE = ["work", "busy", "array", "float", "double", *PYTHON, *NUMPY, "malloc", "free", "otherwise"]
+"""What the table holds, before the descriptors and the constants."""
+
+
+class Table(np.ndarray):
+    """Addresses, and what has to live as long as they are used."""
+
+    owned: Any = None
+
+
+class _Method(ctypes.Structure):
+    _fields_ = [("name", ctypes.c_char_p), ("call", ctypes.c_void_p), ("flags", ctypes.c_int), ("doc", ctypes.c_char_p)]
+
+
+@cache
+def numpy_functions() -> dict[str, int]:
+    """The addresses of functions of NumPy's C interface."""
+    capsule = np._core._multiarray_umath._ARRAY_API  # type: ignore[attr-defined]
+    pointer = ctypes.pythonapi.PyCapsule_GetPointer
+    pointer.restype, pointer.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
+    table = ctypes.cast(pointer(capsule, None), ctypes.POINTER(ctypes.c_void_p))
+    return {name: int(table[i] or 0) for name, i in NUMPY.items()}
+
+
+def address_of(function: Any) -> int:
+    return int(ctypes.cast(function, ctypes.c_void_p).value or 0)
+
+
+@cache
+def is_laid_out_as_known() -> bool:
+    """Whether arrays, numbers and lists are in memory as the code reads them."""
+    if sys.implementation.name != "cpython" or not getattr(sys, "_is_gil_enabled", lambda: True)():
+        return False
+    if sys.maxsize < 2**32 or sys.byteorder != "little" or np.lib.NumpyVersion(np.__version__) < "2.0.0":
+        return False
+    x = np.arange(6.0).reshape(2, 3)
+    at: Callable[..., int] = lambda obj, offset, kind: kind.from_address(id(obj) + offset).value
+    dims = at(x, DIMS, ctypes.c_int64)
+    found = (
+        at(x, TYPE, ctypes.c_int64) == id(np.ndarray),
+        at(x, DATA, ctypes.c_int64) == x.ctypes.data,
+        at(x, RANK, ctypes.c_int32) == 2,
+        [ctypes.c_int64.from_address(dims + 8 * i).value for i in range(2)] == [2, 3],
+        at(x, DESCR, ctypes.c_int64) == id(x.dtype) == id(np.dtype(np.float64)),
+        at(x, FLAGS, ctypes.c_int32) & PLAIN == PLAIN,
+        at(x.T, FLAGS, ctypes.c_int32) & PLAIN != PLAIN,
+        at(2.5, SCALAR, ctypes.c_double) == 2.5 == at(np.float64(2.5), SCALAR, ctypes.c_double),
+    )
+    items = [x, found]
+    return all(found) and ctypes.c_int64.from_address(at(items, LIST_ITEMS, ctypes.c_int64)).value == id(x)
+
+
+def workspace(size: int) -> Any:
+    """Memory for what a program computes in between."""
+    return np.empty(size, np.uint8)
+
+
+def entry(native: Native, otherwise: Callable[..., list[Any]]) -> Callable[..., list[Any]]:
+    """The function that runs a program, or ``otherwise`` for arguments of other kinds."""
+    if not is_laid_out_as_known():
+        native.link()
+        return _through_ctypes(native, otherwise)
+    writer = _Entry(native)
+    code = linked(writer.text(), ["entry"])
+    table = writer.table(otherwise)
+    method = _Method(b"program", code.address("entry"), FASTCALL, None)
+    table.owned = (*table.owned, code, method, native.constants, otherwise)
+    make = ctypes.pythonapi.PyCFunction_NewEx
+    make.restype, make.argtypes = ctypes.py_object, [ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p]
+    function: Callable[..., list[Any]] = make(ctypes.addressof(method), table, None)
+    return function
+
+
+def text_of(native: Native) -> str:
+    """The whole module of a program, with its entry."""
+    return _Entry(native).text()
+
+
+class _Entry:
+    """Writes ``entry(table, arguments, their number) -> list``."""
+
+    def __init__(self, native: Native):
+        self.native = native
+        jaxpr = native.plan.jaxpr
+        self.ins, self.outs = [v.aval for v in jaxpr.in_vars], [v.aval for v in jaxpr.out_vars]
+        self.dtypes = list(dict.fromkeys(np.dtype(a.dtype) for a in (*self.ins, *self.outs)))
+        self.work = sum(a.size for a in (*self.ins, *self.outs))
+        self.b = Builder("entry", "ptr %self, ptr %args, i64 %count", Module(), "ptr")
+        self.checks = 0
+
+    def table(self, otherwise: Any) -> Table:
+        work = workspace(self.native.workspace + 64)
+        start = (work.ctypes.data + 63) // 64 * 64
+        c_library = ctypes.CDLL(None)
+        known = {
+            "work": start, "busy": 0, "array": id(np.ndarray), "float": id(float), "double": id(np.float64),
+            "malloc": address_of(c_library.malloc), "free": address_of(c_library.free), "otherwise": id(otherwise),
+            **{name: address_of(getattr(ctypes.pythonapi, name)) for name in PYTHON}, **numpy_functions(),
+        }  # fmt: skip
+        constants = [c.ctypes.data for c in self.native.constants]
+        numbers = [*(known[name] for name in TABLE), *map(id, self.dtypes), *constants]
+        table = np.array(numbers, np.uint64).view(Table)
+        table.owned = (work, self.dtypes)
+        return table
+
+    # --- pieces of text
+
+    def at(self, pointer: str, offset: int, type_: str) -> str:
+        b, place = self.b, pointer
+        if offset:
+            place = b.fresh("q")
+            b.emit(f"{place} = getelementptr i8, ptr {pointer}, i64 {offset}")
+        name = b.fresh("q")
+        b.emit(f"{name} = load {type_}, ptr {place}")
+        return name
+
+    def entry(self, name: str, type_: str = "ptr") -> str:
+        """What the table says."""
+        return self.at("%table", 8 * TABLE.index(name), type_)
+
+    def op(self, text: str) -> str:
+        name = self.b.fresh("q")
+        self.b.emit(f"{name} = {text}")
+        return name
+
+    def check(self, condition: str) -> None:
+        """Go on if a condition holds, else to the other function."""
+        self.checks += 1
+        self.b.emit(f"br i1 {condition}, label %right{self.checks}, label %otherwise")
+        self.b.label(f"right{self.checks}")
+
+    def equal(self, type_: str, x: str, y: Any) -> str:
+        return self.op(f"icmp eq {type_} {x}, {y}")
+
+    # --- the function
+
+    def text(self) -> str:
+        b, native = self.b, self.native
+        slots = len(self.ins) + len(native.constants) + len(self.outs)
+        rank = max([1, *(len(a.shape) for a in self.outs)])
+        b.allocated += [f"  %pointers = alloca [{max(slots, 1)} x ptr]", f"  %dims = alloca [{rank} x i64]"]
+        b.emit(f"%table = getelementptr i8, ptr %self, i64 {DATA}")
+        b.lines[-1] = f"  %holder = getelementptr i8, ptr %self, i64 {DATA}\n  %table = load ptr, ptr %holder"
+        self.check(self.equal("i64", "%count", len(self.ins)))
+        arrays, doubles = self.entry("array", "i64"), ""
+        if any(a.shape == () and a.dtype == np.float64 for a in self.ins):
+            doubles = self.entry("double", "i64") + " " + self.entry("float", "i64")
+        pointers = [self.argument(i, a, arrays, doubles) for i, a in enumerate(self.ins)]
+        base = len(TABLE) + len(self.dtypes)
+        pointers += [self.at("%table", 8 * (base + i), "ptr") for i in range(len(native.constants))]
+        outs = [self.output(a) for a in self.outs]
+        pointers += [self.at(o, DATA, "ptr") if a.shape else o for o, a in zip(outs, self.outs, strict=True)]
+        for i, pointer in enumerate(pointers):
+            place = self.op(f"getelementptr ptr, ptr %pointers, i64 {i}")
+            b.emit(f"store ptr {pointer}, ptr {place}")
+        self.run()
+        results = self.result(outs)
+        b.emit(f"ret ptr {results}")
+        b.label("otherwise")
+        call, function = self.entry("PyObject_Vectorcall"), self.entry("otherwise")
+        rest = self.op(f"call ptr {call}(ptr {function}, ptr %args, i64 %count, ptr null)")
+        own = b.text(f"ret ptr {rest}").replace("define internal", "define")
+        program = native.text.replace(ATTRIBUTES, "").replace("define void @program", "define internal void @program")
+        return f"{program}{own}\n{ATTRIBUTES}"
+
+    def argument(self, i: int, aval: Any, arrays: str, doubles: str) -> str:
+        """The address of an argument's elements, once it is known to be what is expected."""
+        x = self.at("%args", 8 * i, "ptr")
+        type_ = self.at(x, TYPE, "i64")
+        if aval.shape == () and aval.dtype == np.float64:
+            double, float_ = doubles.split()
+            self.check(self.op(f"or i1 {self.equal('i64', type_, double)}, {self.equal('i64', type_, float_)}"))
+            return self.op(f"getelementptr i8, ptr {x}, i64 {SCALAR}")
+        self.check(self.equal("i64", type_, arrays))
+        descr = self.at("%table", 8 * (len(TABLE) + self.dtypes.index(aval.dtype)), "i64")
+        self.check(self.equal("i64", self.at(x, DESCR, "i64"), descr))
+        flags = self.op(f"and i32 {self.at(x, FLAGS, 'i32')}, {PLAIN}")
+        self.check(self.equal("i32", flags, PLAIN))
+        self.check(self.equal("i32", self.at(x, RANK, "i32"), len(aval.shape)))
+        dims = self.at(x, DIMS, "ptr") if aval.shape else ""
+        for axis, n in enumerate(aval.shape):
+            self.check(self.equal("i64", self.at(dims, 8 * axis, "i64"), n))
+        return self.at(x, DATA, "ptr")
+
+    def output(self, aval: Any) -> str:
+        """A new array; for a number its place on the stack."""
+        if aval.shape == ():
+            return self.b.allocate("i64")
+        for axis, n in enumerate(aval.shape):
+            place = self.op(f"getelementptr i64, ptr %dims, i64 {axis}")
+            self.b.emit(f"store i64 {n}, ptr {place}")
+        arguments = f"i32 {len(aval.shape)}, ptr %dims, i32 {aval.dtype.num}, ptr null, ptr null, i32 0, i32 0, ptr null"
+        array = self.op(f"call ptr {self.entry('PyArray_New')}(ptr {self.entry('array')}, {arguments})")
+        missing = self.op(f"icmp eq ptr {array}, null")
+        self.checks += 1
+        self.b.emit(f"br i1 {missing}, label %none{self.checks}, label %some{self.checks}")
+        self.b.label(f"none{self.checks}")
+        self.b.emit("ret ptr null")
+        self.b.label(f"some{self.checks}")
+        return array
+
+    def run(self) -> None:
+        """Call the program, in the workspace if no other thread is in it."""
+        b = self.b
+        if self.work < RELEASING:
+            b.emit(f"call void @program(ptr %pointers, ptr {self.entry('work')})")
+            return
+        flag = self.op(f"getelementptr i8, ptr %table, i64 {8 * TABLE.index('busy')}")
+        size = self.native.workspace + 64
+        state = self.op(f"call ptr {self.entry('PyEval_SaveThread')}()")
+        taken = self.op(f"atomicrmw xchg ptr {flag}, i64 1 acquire")
+        is_free = self.op(f"icmp eq i64 {taken}, 0")
+        own, malloc, free = self.entry("work"), self.entry("malloc"), self.entry("free")
+
+        def inside() -> None:
+            b.emit(f"call void @program(ptr %pointers, ptr {own})")
+            b.emit(f"store atomic i64 0, ptr {flag} release, align 8")
+
+        def beside() -> None:
+            block = self.op(f"call ptr {malloc}(i64 {size})")
+            up = self.op(f"add i64 {self.op(f'ptrtoint ptr {block} to i64')}, 63")
+            aligned = self.op(f"and i64 {up}, -64")
+            b.emit(f"call void @program(ptr %pointers, ptr {self.op(f'inttoptr i64 {aligned} to ptr')})")
+            b.emit(f"call void {free}(ptr {block})")
+
+        b.branch(Value(is_free, "bool"), inside, beside)
+        b.emit(f"call void {self.entry('PyEval_RestoreThread')}(ptr {state})")
+
+    def result(self, outs: list[str]) -> str:
+        """The list of the outputs, of which those without axes are numbers."""
+        items = [o if a.shape else self.number(o, a) for o, a in zip(outs, self.outs, strict=True)]
+        found = self.op(f"call ptr {self.entry('PyList_New')}(i64 {len(items)})")
+        if items:
+            place = self.at(found, LIST_ITEMS, "ptr")
+            for i, item in enumerate(items):
+                slot = self.op(f"getelementptr ptr, ptr {place}, i64 {i}")
+                self.b.emit(f"store ptr {item}, ptr {slot}")
+        return found
+
+    def number(self, place: str, aval: Any) -> str:
+        """A number of NumPy's, or of Python's if it is weakly typed."""
+        if aval.weak_type and aval.dtype.kind in "if":
+            type_, make = ("double", "PyFloat_FromDouble") if aval.dtype.kind == "f" else ("i64", "PyLong_FromLongLong")
+            value = self.op(f"load {type_}, ptr {place}")
+            return self.op(f"call ptr {self.entry(make)}({type_} {value})")
+        descr = self.at("%table", 8 * (len(TABLE) + self.dtypes.index(aval.dtype)), "ptr")
+        return self.op(f"call ptr {self.entry('PyArray_Scalar')}(ptr {place}, ptr {descr}, ptr null)")
+
+
+def _through_ctypes(native: Native, otherwise: Callable[..., list[Any]]) -> Callable[..., list[Any]]:
+    """The same, slower."""
+    ins = [v.aval for v in native.plan.jaxpr.in_vars]
+
+    def run(*args: Any) -> list[Any]:
+        for x, aval in zip(args, ins, strict=True):
+            is_number = aval.shape == () and type(x) in (float, np.float64)
+            if not is_number and not (type(x) is np.ndarray and x.dtype == aval.dtype and x.shape == aval.shape):
+                return otherwise(*args)
+        found = zip(native(*args), native.plan.jaxpr.out_vars, strict=True)
+        return [x.item() if v.aval.weak_type else x[()] for x, v in found]
+
+    return run

@@ -1,0 +1,332 @@
+"""Loops and branches as such: in registers where a step has few numbers, else over arrays in memory.
+
+In memory the carries of a loop are in two places each, which a step reads and writes in turn, so that the last step writes
+where the result is to be; what a scan reads and collects is a place that moves on with the steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from covector.backends.native.ir import Builder, Module, Value, item_size, type_name
+from covector.backends.native.plan import Buffer, Plan, Spot, contiguous, size_of
+from covector.backends.native.products import copy_text
+from covector.backends.native.registers import Elements, Registers, fits, kind_of, places
+from covector.backends.native.rules import Loop, rule_of
+from covector.core.jaxpr import Equation, Jaxpr, Literal, Var, has_effects, sub_jaxprs
+from covector.core.primitive import primitive_named
+
+Call = tuple[str, list[Spot]]
+
+
+def can_compile(eqn: Equation) -> bool:
+    """Whether an equation of a legal program has a meaning here, with the programs in it."""
+    if has_effects(eqn.primitive, eqn.params) or not all(getattr(x.aval, "size", 0) for x in (*eqn.inputs, *eqn.outputs)):
+        return False
+    rule = rule_of(eqn)
+    if type(rule) is not Loop:
+        return rule is not None
+    return all(map(program_compiles, sub_jaxprs(eqn.params)))
+
+
+def program_compiles(jaxpr: Jaxpr) -> bool:
+    return jaxpr.once("compiles natively", lambda: all(map(can_compile, jaxpr.equations)))
+
+
+def in_registers(eqn: Equation) -> bool:
+    return all(map(fits, sub_jaxprs(eqn.params)))
+
+
+def with_own_outputs(jaxpr: Jaxpr) -> Jaxpr:
+    """The program in which every output is the result of an equation, and none is twice."""
+    return jaxpr.once("own outputs", lambda: _with_own_outputs(jaxpr))
+
+
+def _with_own_outputs(jaxpr: Jaxpr) -> Jaxpr:
+    taken: set[Any] = {*jaxpr.in_vars, *jaxpr.consts}
+    equations, outs = list(jaxpr.equations), []
+    for v in jaxpr.out_vars:
+        if type(v) is not Var or v in taken:
+            same = Var(v.aval)
+            shape = {"shape": v.aval.shape}
+            equations.append(Equation(primitive_named("broadcast_to"), [v], shape, [same]))
+            v = same
+        taken.add(v)
+        outs.append(v)
+    return Jaxpr(jaxpr.in_vars, equations, outs, jaxpr.consts, jaxpr.linear)
+
+
+# --- the memory of a loop -----------------------------------------------------------------------------------------------
+
+
+class Parts:
+    """A loop in memory: the plans of its programs, and what is where in memory of its own."""
+
+    def __init__(self, eqn: Equation, spots: Sequence[Spot | None]):
+        self.eqn = eqn
+        self.size = 0
+        name, params, inputs = eqn.primitive.name, eqn.params, eqn.inputs
+        self.literals = {i: self.take(size_of(x.aval)) for i, x in enumerate(inputs) if isinstance(x, Literal)}
+        self.strides = [() if s is None else s.strides for s in spots[: len(inputs)]]
+        if name == "cond":
+            self.carried = range(0)
+            self.programs = [self.plan(p, self.strides[1:]) for p in params["branches"]]
+        elif name == "while":
+            first = params["num_cond"] + params["num_body"]
+            self.carried = range(first, len(inputs))
+            conditions, bodies = self.strides[: params["num_cond"]], self.strides[params["num_cond"] : first]
+            self.programs = [
+                self.plan(params["cond"], [*conditions, *self.of_carries()]),
+                self.plan(params["body"], [*bodies, *self.of_carries()]),
+            ]
+        else:
+            first = params["num_consts"]
+            self.carried = range(first, first + params["num_carry"])
+            items = [s[1:] for s in self.strides[self.carried.stop :]]
+            self.programs = [self.plan(params["jaxpr"], [*self.strides[:first], *self.of_carries(), *items])]
+        self.work = [self.take(p.workspace) for p in self.programs]
+        self.carries = [self.take(size_of(inputs[i].aval)) for i in self.carried]
+        self.condition = self.take(1)
+
+    def of_carries(self) -> list[tuple[int, ...]]:
+        return [contiguous(self.eqn.inputs[i].aval.shape) for i in self.carried]
+
+    def plan(self, program: Jaxpr, strides: Sequence[tuple[int, ...]]) -> Plan:
+        program = with_own_outputs(program)
+        return Plan(program, scratch_of, dict(zip(program.in_vars, strides, strict=True)))
+
+    def take(self, size: int) -> int:
+        """The start of so many bytes of the loop's own memory."""
+        start = self.size
+        self.size += (size + 63) // 64 * 64
+        return start
+
+
+def scratch_of(plan: Plan, eqn: Equation) -> tuple[Spot, ...]:
+    """The memory of its own that a loop needs."""
+    if in_registers(eqn):
+        return ()
+    parts = Parts(eqn, [plan.spots.get(x) for x in eqn.inputs])
+    return (Spot(Buffer("work", -1, max(parts.size, 1)), 0, ()),)
+
+
+Resolve = Callable[[Buffer], str]
+
+
+def write_calls(b: Builder, plan: Plan, calls: Sequence[Call], resolve: Resolve) -> None:
+    """Call the functions of a program; ``resolve(buffer)`` is its address."""
+    items = {id(s.buffer): item_size(type_name(v.aval.dtype)) for v, s in plan.spots.items()}
+    for called, spots in calls:
+        pointers = []
+        for spot in spots:
+            base, start = resolve(spot.buffer), spot.offset * items.get(id(spot.buffer), 1)
+            pointers.append(base if start == 0 else b.op(f"getelementptr i8, ptr {base}, i64 {start}", "i64").text)
+        b.emit(f"call void @{called}({', '.join(f'ptr {p}' for p in pointers)})")
+
+
+def calls(
+    plan: Plan, eqn: Equation, scratch: Sequence[Spot], module: Module, calls_of: Callable[..., list[Call]]
+) -> list[Call]:
+    """The function of a loop, with the places that it is given."""
+    spots = [plan.spots.get(x) for x in (*eqn.inputs, *eqn.outputs)]
+    given = [s for s in spots if s is not None]
+    arrays = {i: f"%p{k}" for k, i in enumerate(i for i, s in enumerate(spots) if s is not None)}
+    parameters = ", ".join([f"ptr %p{k}" for k in range(len(given))] + ["ptr %own"] * len(scratch))
+    if in_registers(eqn):
+        write = lambda name: _Small(Builder(name, parameters, module), eqn, spots, arrays).text()
+    else:
+        parts = Parts(eqn, spots)
+        inner = [calls_of(p, module) for p in parts.programs]
+        write = lambda name: _Large(Builder(name, parameters, module), parts, inner, arrays).text()
+    return [(module.named("loop", write), [*(s._replace(strides=()) for s in given), *scratch])]
+
+
+# --- in registers -------------------------------------------------------------------------------------------------------
+
+
+class _Small:
+    """A loop whose steps are in registers."""
+
+    def __init__(self, b: Builder, eqn: Equation, spots: Sequence[Spot | None], arrays: dict[int, str]):
+        self.b, self.eqn, self.spots, self.arrays = b, eqn, spots, arrays
+
+    def text(self) -> str:
+        eqn, registers, count = self.eqn, Registers(self.b), len(self.eqn.inputs)
+        if eqn.primitive.name != "scan":
+            outs = registers.loop(eqn, [self.elements(i) for i in range(count)])
+            for i, elements in enumerate(outs):
+                self.put(count + i, elements)
+            return self.b.text()
+        num_carry = eqn.params["num_carry"]
+        first = eqn.params["num_consts"] + num_carry
+        take = lambda k: [self.elements(i, k) for i in range(first, count)]
+
+        def put(k: Value, values: list[Elements]) -> None:
+            for i, elements in enumerate(values):
+                self.put(count + num_carry + i, elements, k)
+
+        for i, elements in enumerate(registers.steps(eqn, [self.elements(i) for i in range(first)], take, put)):
+            self.put(count + i, elements)
+        return self.b.text()
+
+    def variable(self, i: int) -> Any:
+        return self.eqn.inputs[i] if i < len(self.eqn.inputs) else self.eqn.outputs[i - len(self.eqn.inputs)]
+
+    def offsets(self, i: int, step: Value | None) -> list[Value]:
+        """Where the elements of an array are, or of its item of a step."""
+        spot = self.spots[i]
+        assert spot is not None
+        shape, strides, start = self.variable(i).aval.shape, spot.strides, None
+        if step is not None:
+            start, shape, strides = self.b.mul(step, self.b.index(strides[0])), shape[1:], strides[1:]
+        at = [self.b.index(sum(p * s for p, s in zip(point, strides, strict=True))) for point in places(shape)]
+        return at if start is None else [self.b.add(start, place) for place in at]
+
+    def elements(self, i: int, step: Value | None = None) -> Elements:
+        x = self.variable(i)
+        if isinstance(x, Literal):
+            return [self.b.constant(x.value, kind_of(x))]
+        return [self.b.load(kind_of(x), self.arrays[i], place) for place in self.offsets(i, step)]
+
+    def put(self, i: int, elements: Elements, step: Value | None = None) -> None:
+        for place, x in zip(self.offsets(i, step), elements, strict=True):
+            self.b.store(x, self.arrays[i], place)
+
+
+# --- over arrays --------------------------------------------------------------------------------------------------------
+
+
+class _Large:
+    """A loop over arrays in memory."""
+
+    def __init__(self, b: Builder, parts: Parts, inner: list[list[Call]], arrays: dict[int, str]):
+        self.b, self.parts, self.inner, self.arrays, self.eqn = b, parts, inner, arrays, parts.eqn
+        self.count = len(self.eqn.inputs)
+
+    def text(self) -> str:
+        for i, place in self.parts.literals.items():
+            x = self.eqn.inputs[i]
+            self.b.store(self.b.constant(x.value, kind_of(x)), self.own(place), self.b.index(0))
+        {"scan": self.scan, "while": self.while_loop, "cond": self.cond}[self.eqn.primitive.name]()
+        return self.b.text()
+
+    def own(self, start: int) -> str:
+        return "%own" if start == 0 else self.b.op(f"getelementptr i8, ptr %own, i64 {start}", "i64").text
+
+    def array(self, i: int) -> str:
+        """The address of an input or output of the loop."""
+        return self.arrays[i] if i in self.arrays else self.own(self.parts.literals[i])
+
+    def item(self, i: int, step: Value) -> str:
+        """The address of the item of a step."""
+        is_input = i < self.count
+        x = self.eqn.inputs[i] if is_input else self.eqn.outputs[i - self.count]
+        stride = self.parts.strides[i][0] if is_input else x.aval.size // x.aval.shape[0]
+        place = self.b.mul(step, self.b.index(stride * item_size(kind_of(x))))
+        return self.b.op(f"getelementptr i8, ptr {self.array(i)}, i64 {place.text}", "i64").text
+
+    def run(self, k: int, arguments: Sequence[str], outputs: Sequence[str]) -> None:
+        """Run one of the programs."""
+
+        def resolve(buffer: Buffer) -> str:
+            if buffer.kind == "work":
+                return self.own(self.parts.work[k] + buffer.number)
+            return (arguments if buffer.kind == "argument" else outputs)[buffer.number]
+
+        write_calls(self.b, self.parts.programs[k], self.inner[k], resolve)
+
+    def copy(self, target: str, source: str, size: int) -> None:
+        self.b.module.declare("llvm.memcpy.p0.p0.i64", "void", "ptr", "ptr", "i64", "i1")
+        self.b.emit(f"call void @llvm.memcpy.p0.p0.i64(ptr {target}, ptr {source}, i64 {size}, i1 false)")
+
+    def start(self, targets: Sequence[str]) -> None:
+        """Copy the first carries."""
+        for i, target in zip(self.parts.carried, targets, strict=True):
+            x = self.eqn.inputs[i]
+            strides, shape = self.parts.strides[i] or contiguous(x.aval.shape), x.aval.shape
+            if all(s == t or n == 1 for s, t, n in zip(strides, contiguous(shape), shape, strict=True)):
+                self.copy(target, self.array(i), size_of(x.aval))
+                continue
+            self.b.emit(f"call void @{self.copying(kind_of(x), shape, strides)}(ptr {self.array(i)}, ptr {target})")
+
+    def copying(self, kind: str, shape: Sequence[int], strides: Sequence[int]) -> str:
+        """The name of a function that copies an array to one without gaps."""
+        module = self.b.module
+        return module.named("copy", lambda name: array_copy(name, kind, shape, strides, module), (kind, shape, strides))
+
+    def taking_turns(self, step: Value, first: Sequence[str], second: Sequence[str]) -> tuple[list[str], list[str]]:
+        """The carries that a step reads, and those that it writes."""
+        odd = self.b.op(f"trunc i64 {step.text} to i1", "bool").text
+        choose: Callable[[str, str], str] = lambda x, y: self.b.op(f"select i1 {odd}, ptr {y}, ptr {x}", "i64").text
+        return list(map(choose, first, second)), list(map(choose, second, first))
+
+    def scan(self) -> None:
+        b, params, parts = self.b, self.eqn.params, self.parts
+        n, num_carry = params["length"], params["num_carry"]
+        results = [self.array(self.count + k) for k in range(num_carry)]
+        spare = [self.own(place) for place in parts.carries]
+        first, second = (results, spare) if n % 2 == 0 else (spare, results)
+        self.start(first)
+        consts = [self.array(i) for i in range(parts.carried.start)]
+
+        def step(k: Value) -> None:
+            now, following = self.taking_turns(k, first, second)
+            i = b.sub(b.index(n - 1), k) if params["reverse"] else k
+            items = [self.item(q, i) for q in range(parts.carried.stop, self.count)]
+            collected = [self.item(self.count + q, i) for q in range(num_carry, len(self.eqn.outputs))]
+            self.run(0, [*consts, *now, *items], [*following, *collected])
+
+        b.loop(b.index(0), b.index(n), 1, step)
+
+    def while_loop(self) -> None:
+        b, parts, num_cond = self.b, self.parts, self.eqn.params["num_cond"]
+        results = [self.array(self.count + k) for k in range(len(self.eqn.outputs))]
+        spare = [self.own(place) for place in parts.carries]
+        self.start(results)
+        steps, flag = b.allocate("i64"), self.own(parts.condition)
+        b.store(b.index(0), steps, b.index(0))
+        counted: Callable[[], Value] = lambda: b.load("i64", steps, b.index(0), pure=False)
+        consts = [self.array(i) for i in range(parts.carried.start)]
+
+        def goes_on() -> Value:
+            now, _ = self.taking_turns(counted(), results, spare)
+            self.run(0, [*consts[:num_cond], *now], [flag])
+            return b.load("bool", flag, b.index(0), pure=False)
+
+        def step() -> None:
+            k = counted()
+            now, following = self.taking_turns(k, results, spare)
+            self.run(1, [*consts[num_cond:], *now], following)
+            b.store(b.add(k, b.index(1)), steps, b.index(0))
+
+        b.repeat(goes_on, step)
+
+        def copy_back() -> None:
+            for target, source, v in zip(results, spare, self.eqn.outputs, strict=True):
+                self.copy(target, source, size_of(v.aval))
+
+        odd = b.op(f"trunc i64 {counted().text} to i1", "bool", pure=False)
+        b.branch(odd, copy_back)
+
+    def cond(self) -> None:
+        b, branches = self.b, self.parts.programs
+        operands = [self.array(i) for i in range(1, self.count)]
+        outputs = [self.array(self.count + k) for k in range(len(self.eqn.outputs))]
+        choice = b.load(kind_of(self.eqn.inputs[0]), self.array(0), b.index(0))
+
+        def taken(i: int) -> None:
+            if i == len(branches) - 1:
+                self.run(i, operands, outputs)
+                return
+            is_it = b.compare("le", choice, b.constant(i, choice.kind))
+            b.branch(is_it, lambda: self.run(i, operands, outputs), lambda: taken(i + 1))
+
+        taken(0)
+
+
+def array_copy(name: str, kind: str, shape: Sequence[int], strides: Sequence[int], module: Module) -> str:
+    """A function that copies an array to one without gaps."""
+    letters = "".join(chr(97 + i) for i in range(len(shape)))
+    named: Callable[[Sequence[int]], dict[str, int]] = lambda values: dict(zip(letters, values, strict=True))
+    return copy_text(name, kind, letters, named(shape), named(strides), named(contiguous(shape)), module)

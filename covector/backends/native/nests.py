@@ -1,0 +1,368 @@
+"""Loop nests: ``nest_text : (sizes of axes, stores) -> the text of a function`` over pointers to arrays.
+
+>>> e = Expressions()
+>>> x = e.load(0, "f64", 0, ((0, 1),))
+>>> store = Store(e.scalar(Builder.add, "f64", x, x), "f64", 1, 0, ((0, 1),))
+>>> print(nest_text("twice", {0: 16}, [store], 2, Module()))
+define internal void @twice(ptr %p0, ptr %p1) #0 {
+entry:
+  br label %head1
+head1:
+  %i1 = phi i64 [ 0, %entry ], [ %next1, %tail1 ]
+  %t2 = getelementptr inbounds double, ptr %p0, i64 %i1
+  %t3 = load <8 x double>, ptr %t2, align 8
+  %t4 = fadd <8 x double> %t3, %t3
+  %t5 = getelementptr inbounds double, ptr %p1, i64 %i1
+  store <8 x double> %t4, ptr %t5, align 8
+  br label %tail1
+tail1:
+  %next1 = add nsw i64 %i1, 8
+  %more1 = icmp slt i64 %next1, 16
+  br i1 %more1, label %head1, label %end1
+end1:
+  ret void
+}
+
+Axes that lie in memory as one are made one.  The axis along which most elements are neighbours is the innermost, in vectors,
+of which the last may be filled in part.  A reduction over the innermost loops is in registers, one over outer loops in its
+place in memory; the order in which elements are combined depends on shapes alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+from covector.backends.native.ir import Builder, Module, Value, item_size
+from covector.backends.native.nodes import Expressions, Node, in_order
+from covector.backends.native.rules import Reduce, Term
+
+__all__ = ["Expressions"]
+
+UNROLLED = 4
+"""So many vectors are combined side by side: an addition takes as long as four of them take to begin."""
+
+MAX_UNROLLED_COST = 40
+
+
+class Store:
+    """An element that is written in each step; or combined over the axes ``reduced``, and written when they are through.
+
+    Attributes:
+        adds: add to what is there.
+    """
+
+    __slots__ = ("adds", "array", "kind", "node", "offset", "reduce", "reduced", "terms")
+
+    def __init__(
+        self,
+        node: Node,
+        kind: str,
+        array: int,
+        offset: int,
+        terms: tuple[Term, ...],
+        reduced: frozenset[int] = frozenset(),
+        reduce: Reduce | None = None,
+        adds: bool = False,
+    ):
+        self.node = node
+        self.kind = kind
+        self.array = array
+        self.offset = offset
+        self.terms = terms
+        self.reduced = reduced
+        self.reduce = reduce
+        self.adds = adds
+
+
+def nest_text(name: str, sizes: dict[int, int], stores: Sequence[Store], arrays: int, module: Module) -> str:
+    """The function ``name(pointers to the arrays)``."""
+    builder = Builder(name, ", ".join(f"ptr %p{i}" for i in range(arrays)), module)
+    _Nest(builder, dict(sizes), stores).write()
+    return builder.text()
+
+
+def key_of(sizes: dict[int, int], stores: Sequence[Store]) -> tuple[Any, ...]:
+    """What tells two nests apart: their axes, nodes, and stores."""
+    numbers: dict[Node, int] = {}
+    nodes: list[Any] = []
+    for node in in_order(s.node for s in stores):
+        numbers[node] = len(numbers)
+        data = repr(node.data) if node.op == "constant" else node.data
+        nodes.append((node.op, data, node.kind, *(numbers[a] for a in node.args)))
+    written = [(numbers[s.node], s.kind, s.array, s.offset, s.terms, s.reduced, s.reduce, s.adds) for s in stores]
+    return (*sizes.items(), *nodes, *written)
+
+
+class _Nest:
+    def __init__(self, b: Builder, sizes: dict[int, int], stores: Sequence[Store]):
+        self.b = b
+        self.sizes = sizes
+        self.stores = stores
+        self.nodes = in_order(s.node for s in stores)
+        self.merged: dict[int, int] = {axis: axis for axis in sizes}
+        self.merge()
+        self.width, vector = self.vector_axis()
+        self.order = [a for a in sizes if a != vector] + ([] if vector is None else [vector])
+        self.position = {axis: i for i, axis in enumerate(self.order)}
+        self.depths = {n: self.depth_of(n) for n in self.nodes}
+        self.at: dict[int, Value] = {}
+        self.values: list[dict[Node, Value]] = []
+        self.count = self.width
+        self.cost = sum(n.cost for n in self.nodes)
+        self.accumulators: dict[tuple[int, int], str] = {}
+
+    # --- the shape of the nest
+
+    def accesses(self) -> list[tuple[Term, ...]]:
+        loads = [n.data[2] for n in self.nodes if n.op == "load"]
+        return loads + [n.data[1] for n in self.nodes if n.op == "position"] + [s.terms for s in self.stores]
+
+    def merge(self) -> None:
+        """Make one axis of two that lie in memory as one, wherever they are used."""
+        accesses = [dict(terms) for terms in self.accesses()]
+        axes = list(self.sizes)
+        for outer, inner in pairwise(axes):
+            n = self.sizes[inner]
+            as_one = all(a.get(outer, 0) == n * a.get(inner, 0) for a in accesses)
+            if as_one and all((outer in s.reduced) == (inner in s.reduced) for s in self.stores):
+                self.sizes[inner] = n * self.sizes.pop(outer)
+                self.merged = {a: inner if to == outer else to for a, to in self.merged.items()}
+
+    def vector_axis(self) -> tuple[int, int | None]:
+        """The width of vectors, and the axis that they are along; that is the innermost loop, also for a width of 1."""
+        if not self.sizes:
+            return 1, None
+        kinds = {n.kind for n in self.nodes} | {s.kind for s in self.stores}
+        lanes = 8 if any(item_size(k) == 8 for k in kinds) else 16
+
+        def badness(axis: int) -> float:
+            bad = 0.0
+            for n in self.nodes:
+                if n.op == "load":
+                    bad += dict(n.data[2]).get(axis, 0) not in (0, 1)
+            for s in self.stores:
+                if axis not in s.reduced:
+                    bad += 2 * (dict(s.terms).get(axis, 0) != 1) + 0.5 * bool(s.reduced)
+            return bad + 3 * (self.sizes[axis] < 4) + 1.5 * (self.sizes[axis] < 8)
+
+        axis = min(reversed(self.sizes), key=badness)
+        width = 1
+        while width < min(lanes, self.sizes[axis]):
+            width *= 2
+        return width, axis
+
+    def depth_of(self, node: Node) -> int:
+        """In how many loops a node is."""
+        return max((self.position[self.merged[a]] + 1 for a in node.axes), default=0)
+
+    def suffix(self, store: Store) -> int:
+        """From which loop on all are reduced."""
+        start = len(self.order)
+        while start and self.order[start - 1] in store.reduced:
+            start -= 1
+        return start
+
+    def is_reduced_outside(self, store: Store) -> bool:
+        return any(axis in store.reduced for axis in self.order[: self.suffix(store)])
+
+    # --- writing
+
+    def write(self) -> None:
+        for store in self.stores:
+            if self.is_reduced_outside(store) and not store.adds:
+                self.initialize(store)
+        self.nest(0)
+
+    def initialize(self, store: Store) -> None:
+        """Fill the place of a reduction with what combines to nothing."""
+        kept = [axis for axis in self.order if axis not in store.reduced]
+        identity = self.b.constant(self.identity(store), store.kind)
+
+        def fill(q: int) -> None:
+            if q == len(kept):
+                self.b.store(identity, f"%p{store.array}", self.offset(store.offset, store.terms))
+                return
+            self.over(kept[q], 1, lambda: fill(q + 1))
+
+        fill(0)
+        self.at.clear()
+
+    def over(self, axis: int, step: int, body: Any, start: int = 0, stop: int | None = None) -> None:
+        """Run ``body()`` with the axis at ``start, start + step, …``."""
+        stop = self.sizes[axis] if stop is None else stop
+        if stop - start <= step:
+            self.at[axis] = self.b.index(start)
+            self.b.scoped(body)
+            return
+
+        def inner(i: Value) -> None:
+            self.at[axis] = i
+            body()
+
+        self.b.loop(self.b.index(start), self.b.index(stop), step, inner)
+
+    def nest(self, q: int) -> None:
+        """The loops from the q-th on."""
+        ending = [(i, s) for i, s in enumerate(self.stores) if s.reduced and self.suffix(s) == q < len(self.order)]
+        self.values.append({})
+        if q == len(self.order):
+            self.step(0)
+        else:
+            self.compute(q, 1)
+            is_last = q == len(self.order) - 1
+            unrolled = self.unrolled() if is_last else 1
+            for i, s in ending:
+                self.start_accumulator(i, s, unrolled)
+            if is_last:
+                self.vectors(self.order[q], unrolled)
+            else:
+                self.over(self.order[q], 1, lambda: self.nest(q + 1))
+            for i, s in ending:
+                self.finish(i, s, unrolled)
+        self.values.pop()
+
+    def unrolled(self) -> int:
+        """How many vectors are combined side by side."""
+        vectors = self.sizes[self.order[-1]] // self.width
+        in_registers = any(self.order[-1] in s.reduced for s in self.stores)
+        return UNROLLED if in_registers and self.width > 1 and vectors >= UNROLLED and self.cost <= MAX_UNROLLED_COST else 1
+
+    def vectors(self, axis: int, unrolled: int) -> None:
+        """The innermost loop: whole vectors, several in a step, and the rest."""
+        size, width = self.sizes[axis], self.width
+
+        def several(n: int) -> None:
+            base = self.at[axis]
+            for u in range(n):
+                self.at[axis] = self.plus(base, self.b.index(u * width)) if u else base
+                self.values.append({})
+                self.step(u)
+                self.values.pop()
+
+        end = size // (width * unrolled) * (width * unrolled)
+        if end:
+            self.over(axis, width * unrolled, lambda: several(unrolled), 0, end)
+        whole = size // width * width
+        if end < whole:
+            self.over(axis, width, lambda: several(1), end, whole)
+        if whole < size:
+            self.count = size - whole
+            self.over(axis, width, lambda: several(1), whole, size)
+            self.count = width
+
+    def step(self, u: int) -> None:
+        """One step of the innermost loop, for accumulator u."""
+        self.compute(len(self.order), self.width)
+        for i, store in enumerate(self.stores):
+            value = self.value_of(store.node)
+            if not store.reduced:
+                self.put(store, value, adds=store.adds)
+            elif self.suffix(store) < len(self.order):
+                self.accumulate(i, store, value, u)
+            else:
+                self.put(store, value, combines=True)
+
+    def value_of(self, node: Node) -> Value:
+        for known in reversed(self.values):
+            if node in known:
+                return known[node]
+        raise KeyError(node.op)
+
+    def compute(self, depth: int, width: int) -> None:
+        """The nodes of so many loops."""
+        for node in self.nodes:
+            if self.depths[node] == depth:
+                self.values[-1][node] = self.computed(node, width)
+
+    def computed(self, node: Node, width: int) -> Value:
+        b = self.b
+        if node.op == "constant":
+            return b.constant(node.data, node.kind)
+        if node.op == "load":
+            array, offset, terms = node.data
+            stride = dict(terms).get(self.order[-1], 0) if self.order and width > 1 else 0
+            place = self.offset(offset, terms)
+            if stride == 0:
+                return b.load(node.kind, f"%p{array}", place)
+            return b.load(node.kind, f"%p{array}", place, width, stride, self.count)
+        if node.op == "position":
+            start, terms = node.data
+            stride = dict(terms).get(self.order[-1], 0) if self.order and width > 1 else 0
+            place = self.offset(start, terms)
+            return b.add(b.splat(place, width), b.lanes("i64", width, 0, stride)) if stride else place
+        args = [self.value_of(a) for a in node.args]
+        args = b.alike(*args) if args else args
+        result: Value = node.data(b, *args)
+        return result
+
+    def offset(self, offset: int, terms: Sequence[Term]) -> Value:
+        """Where an element is.  Of axes that were merged the inner one counts the steps."""
+        total = None
+        for axis, factor in terms:
+            if axis in self.at and factor:
+                place = self.at[axis]
+                place = self.b.index(int(place.text) * factor) if place.is_constant else self.b.mul(place, self.b.index(factor))
+                total = place if total is None else self.plus(total, place)
+        start = self.b.index(offset)
+        return start if total is None else self.plus(total, start)
+
+    def plus(self, x: Value, y: Value) -> Value:
+        return self.b.index(int(x.text) + int(y.text)) if x.is_constant and y.is_constant else self.b.add(x, y)
+
+    def put(self, store: Store, value: Value, adds: bool = False, combines: bool = False) -> None:
+        """Write a value, or what comes of it and what is there."""
+        b = self.b
+        stride = dict(store.terms).get(self.order[-1], 0) if self.order and self.width > 1 else 0
+        width = self.width if stride else 1
+        place = self.offset(store.offset, store.terms)
+        if stride:
+            value = b.splat(value, width)
+        if adds or combines:
+            count = self.count if stride else None
+            there = b.load(store.kind, f"%p{store.array}", place, width, stride or 1, count, pure=False)
+            value = b.add(there, value) if adds else self.combined(store, there, value)
+        b.store(value, f"%p{store.array}", place, stride or 1, self.count if stride else None)
+
+    # --- reductions in registers
+
+    def identity(self, store: Store) -> Any:
+        assert store.reduce is not None
+        return store.reduce.identity(store.kind)
+
+    def combined(self, store: Store, x: Value, y: Value) -> Value:
+        assert store.reduce is not None
+        return store.reduce.combine(self.b, *self.b.alike(x, y))
+
+    def start_accumulator(self, i: int, store: Store, unrolled: int) -> None:
+        identity = self.b.constant(self.identity(store), store.kind, self.width)
+        for u in range(unrolled):
+            if (i, u) not in self.accumulators:
+                self.accumulators[i, u] = self.b.allocate(store.kind, self.width)
+            self.b.store(identity, self.accumulators[i, u], self.b.index(0))
+
+    def accumulate(self, i: int, store: Store, value: Value, u: int) -> None:
+        b, place = self.b, self.accumulators[i, u if (i, u) in self.accumulators else 0]
+        value = b.splat(value, self.width)
+        if self.count < self.width:
+            mask = Value(_mask(self.width, self.count), "bool", self.width)
+            value = b.select(mask, value, b.constant(self.identity(store), store.kind, self.width))
+        before = b.load(store.kind, place, b.index(0), self.width, pure=False)
+        b.store(self.combined(store, before, value), place, b.index(0))
+
+    def finish(self, i: int, store: Store, unrolled: int) -> None:
+        """Combine the lanes of the accumulators, and write the result."""
+        b = self.b
+        parts = [b.load(store.kind, self.accumulators[i, u], b.index(0), self.width, pure=False) for u in range(unrolled)]
+        while len(parts) > 1:
+            parts = [self.combined(store, x, y) for x, y in zip(parts[::2], parts[1::2], strict=True)]
+        result = b.folded(lambda x, y: self.combined(store, x, y), parts[0])
+        place = self.offset(store.offset, [(a, c) for a, c in store.terms if a not in store.reduced])
+        if self.is_reduced_outside(store) or store.adds:
+            result = self.combined(store, b.load(store.kind, f"%p{store.array}", place, pure=False), result)
+        b.store(result, f"%p{store.array}", place)
+
+
+def _mask(width: int, count: int) -> str:
+    return f"<{', '.join('i1 true' if i < count else 'i1 false' for i in range(width))}>"

@@ -1,0 +1,275 @@
+"""Sums of products: a register tile over the vector letter and the row letter of an einsum, or a loop nest.
+
+Of the letters of the result one is the *vector* letter, along which elements are neighbours in the operands that have it (one
+that has it with gaps is packed first), and one the *row* letter, which those operands do not have: what is read of them serves
+all rows of a tile.  The other letters of the result are loops around the tile, the summed letters loops inside of it.  The sums
+run in the order of the summed letters, whatever the tile.  Products without a vector letter are dot products, and loop nests.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from covector.backends.native.ir import Builder, Module, Value, item_size, type_name
+from covector.backends.native.nests import Store, nest_text
+from covector.backends.native.nodes import Expressions
+from covector.backends.native.rules import REDUCTIONS, Term, converted, multiply
+from covector.core.jaxpr import Equation
+
+ROWS, VECTORS = 8, 3
+"""The tile: with the vectors of one operand, as many accumulators as a processor with AVX-512 has registers."""
+
+ALONE = 16
+"""So many vectors side by side where there are no rows."""
+
+
+class Shape(NamedTuple):
+    """An einsum as loops.
+
+    Attributes:
+        terms: the letters of the operands.
+        out: the letters of the result.
+        summed: the letters that are summed.
+        sizes: how often each letter is run through.
+        strides: for each operand, and last for the result, by how many elements a step of a letter goes.
+        kinds: the types of these.
+    """
+
+    terms: tuple[str, ...]
+    out: str
+    summed: str
+    sizes: dict[str, int]
+    strides: tuple[dict[str, int], ...]
+    kinds: tuple[str, ...]
+
+    def key(self) -> tuple[Any, ...]:
+        """What tells two products apart."""
+        return self.terms, self.out, *self.sizes.items(), *(tuple(s.items()) for s in self.strides), self.kinds
+
+    def stride(self, operand: int, letter: str) -> int:
+        return self.strides[operand].get(letter, 0)
+
+    def gaps(self, letter: str) -> int:
+        """In how many operands a letter steps over elements."""
+        return sum(self.stride(q, letter) not in (0, 1) for q in range(len(self.terms)))
+
+    def vector_letter(self) -> str | None:
+        """The letter of the vectors; None for dot products."""
+        candidates = [c for c in self.out if self.sizes[c] > 1]
+        if not candidates:
+            return None
+        best = min(candidates, key=lambda c: (self.gaps(c), self.strides[-1][c] != 1, -min(self.sizes[c], 64)))
+        rest = math.prod(self.sizes[c] for c in self.out) // self.sizes[best]
+        if self.gaps(best) and rest < 4 and self.summed and self.sizes[self.summed[-1]] >= 8 and not self.gaps(self.summed[-1]):
+            return None
+        return best
+
+
+def shape_of(eqn: Equation, spots: Sequence[Any]) -> Shape:
+    """The loops of an einsum of arrays in these places, that of the result last."""
+    operands, out = eqn.params["spec"].split("->")
+    terms = tuple(operands.split(","))
+    sizes = {c: n for term, x in zip(terms, eqn.inputs, strict=True) for c, n in zip(term, x.aval.shape, strict=True)}
+    summed = "".join(c for c in sizes if c not in out)
+    strides = tuple(dict(zip(term, spot.strides, strict=True)) for term, spot in zip((*terms, out), spots, strict=True))
+    kinds = tuple(type_name(x.aval.dtype) for x in (*eqn.inputs, *eqn.outputs))
+    return Shape(terms, out, summed, sizes, strides, kinds)
+
+
+class Packing(NamedTuple):
+    """An operand that is copied so that elements of the vector letter are neighbours."""
+
+    operand: int
+    letters: str
+    """Its letters in the order of the copy."""
+
+
+def packings(shape: Shape) -> list[Packing]:
+    """The operands that have to be packed."""
+    vector = shape.vector_letter()
+    if vector is None:
+        return []
+    found = []
+    for q, term in enumerate(shape.terms):
+        if shape.stride(q, vector) not in (0, 1):
+            rest = sorted((c for c in term if c != vector), key=lambda c: -shape.stride(q, c))
+            found.append(Packing(q, "".join(rest) + vector))
+    return found
+
+
+def packed_strides(shape: Shape, packing: Packing) -> dict[str, int]:
+    strides, size = {}, 1
+    for c in reversed(packing.letters):
+        strides[c] = size
+        size *= shape.sizes[c]
+    return strides
+
+
+def calls(plan: Any, eqn: Equation, scratch: Sequence[Any], module: Module) -> list[Any]:
+    """The functions that compute a product, with the places that they are given."""
+    spots = [plan.spots[x] for x in (*eqn.inputs, *eqn.outputs)]
+    shape, found = shape_of(eqn, spots), list[Any]()
+    kind = shape.kinds[-1]
+    strides, given = list(shape.strides), [s._replace(strides=()) for s in spots]
+    for packing, place in zip(packings(shape), scratch, strict=True):
+        q = packing.operand
+        found.append((packing_function(shape, packing, module), [given[q], place]))
+        strides[q], given[q] = packed_strides(shape, packing), place
+    shape = shape._replace(strides=tuple(strides))
+    if shape.vector_letter() is None or kind[0] != "f":
+        write: Callable[[str], str] = lambda name: nest_of_product(name, shape, kind, module)
+    else:
+        write = lambda name: Tile(name, shape, kind, module).text()
+    return [*found, (module.named("product", write, shape.key()), given)]
+
+
+def packing_function(shape: Shape, packing: Packing, module: Module) -> str:
+    """The name of the function that packs an operand."""
+    q, target = packing.operand, packed_strides(shape, packing)
+    write: Callable[[str], str] = lambda name: copy_text(
+        name, shape.kinds[q], packing.letters, shape.sizes, shape.strides[q], target, module
+    )
+    return module.named("pack", write, (packing, *shape.key()))
+
+
+def copy_text(
+    name: str, kind: str, letters: str, sizes: dict[str, int], source: dict[str, int], target: dict[str, int], module: Module
+) -> str:
+    """A function that copies an array with other strides."""
+    terms: Callable[[dict[str, int]], tuple[Term, ...]] = lambda strides: tuple(
+        (i, strides[c]) for i, c in enumerate(letters) if strides[c] and sizes[c] > 1
+    )
+    node = Expressions().load(0, kind, 0, terms(source))
+    axes = {i: sizes[c] for i, c in enumerate(letters) if sizes[c] > 1}
+    return nest_text(name, axes, [Store(node, kind, 1, 0, terms(target))], 2, module)
+
+
+def nest_of_product(name: str, shape: Shape, kind: str, module: Module) -> str:
+    """Any product, as a reduction."""
+    letters = [c for c in shape.out + shape.summed if shape.sizes[c] > 1]
+    axis = {c: i for i, c in enumerate(letters)}
+    terms: Callable[[int], tuple[Term, ...]] = lambda q: tuple(
+        sorted((axis[c], s) for c, s in shape.strides[q].items() if c in axis and s)
+    )
+    e, last = Expressions(), len(shape.terms)
+    factors = [e.scalar(converted(kind), kind, e.load(q, shape.kinds[q], 0, terms(q))) for q in range(last)]
+    node = factors[0] if last == 1 else e.scalar(multiply, kind, *factors)
+    reduced = frozenset(axis[c] for c in shape.summed if c in axis)
+    store = Store(node, kind, last, 0, terms(last), reduced, REDUCTIONS["reduce_sum"] if reduced else None)
+    return nest_text(name, {axis[c]: shape.sizes[c] for c in letters}, [store], last + 1, module)
+
+
+class Tile:
+    """Writes a product of floats as loops around a tile in registers."""
+
+    def __init__(self, name: str, shape: Shape, kind: str, module: Module):
+        vector = shape.vector_letter()
+        assert vector is not None
+        self.shape, self.kind, self.vector = shape, kind, vector
+        self.b = Builder(name, ", ".join(f"ptr %p{i}" for i in range(len(shape.terms) + 1)), module)
+        self.width = 64 // item_size(kind)
+        sizes = shape.sizes
+        with_vector = [term for term in shape.terms if vector in term]
+        rows = [c for c in shape.out if c != vector and sizes[c] > 1 and not any(c in term for term in with_vector)]
+        self.row = max(rows, key=lambda c: sizes[c]) if rows else None
+        self.rows = min(ROWS, sizes[self.row]) if self.row else 1
+        most = VECTORS if self.rows > 4 else 6 if self.rows > 2 else ALONE
+        self.vectors = min(most, -(-sizes[vector] // self.width))
+        self.outer = [c for c in shape.out if c not in (vector, self.row) and sizes[c] > 1]
+        self.summed = [c for c in shape.summed if sizes[c] > 1]
+        self.at: dict[str, Value] = {}
+        self.accumulators: dict[tuple[int, int], str] = {}
+
+    def text(self) -> str:
+        self.around(0)
+        return self.b.text()
+
+    def over(self, letter: str, stop: int, step: int, body: Callable[[], Any], start: int = 0) -> None:
+        if stop - start <= step:
+            self.at[letter] = self.b.index(start)
+            self.b.scoped(body)
+            return
+
+        def inner(i: Value) -> None:
+            self.at[letter] = i
+            body()
+
+        self.b.loop(self.b.index(start), self.b.index(stop), step, inner)
+
+    def around(self, q: int) -> None:
+        if q < len(self.outer):
+            self.over(self.outer[q], self.shape.sizes[self.outer[q]], 1, lambda: self.around(q + 1))
+            return
+        size, width = self.shape.sizes[self.vector], self.width
+        block = width * self.vectors
+        full = size // block * block
+        if full:
+            self.over(self.vector, full, block, lambda: self.row_blocks([width] * self.vectors))
+        if full < size:
+            counts = [min(width, size - i) for i in range(full, size, width)]
+            self.over(self.vector, size, block, lambda: self.row_blocks(counts), full)
+
+    def row_blocks(self, counts: list[int]) -> None:
+        if self.row is None:
+            self.tile(1, counts)
+            return
+        size = self.shape.sizes[self.row]
+        full = size // self.rows * self.rows
+        if full:
+            self.over(self.row, full, self.rows, lambda: self.tile(self.rows, counts))
+        if full < size:
+            self.over(self.row, size, self.rows, lambda: self.tile(size - full, counts), full)
+
+    def tile(self, rows: int, counts: list[int]) -> None:
+        """So many rows of vectors, of which ``counts`` says how much of each there is."""
+        b, cells = self.b, [(r, v) for r in range(rows) for v in range(len(counts))]
+        zero = b.constant(-0.0, self.kind, self.width)
+        for cell in cells:
+            if cell not in self.accumulators:
+                self.accumulators[cell] = b.allocate(self.kind, self.width)
+            b.store(zero, self.accumulators[cell], b.index(0))
+        self.sums(0, cells, counts)
+        last = len(self.shape.terms)
+        for r, v in cells:
+            value = b.load(self.kind, self.accumulators[r, v], b.index(0), self.width, pure=False)
+            stride = self.shape.strides[last][self.vector]
+            b.store(value, f"%p{last}", self.place(last, r, v), stride, counts[v])
+
+    def sums(self, q: int, cells: list[tuple[int, int]], counts: list[int]) -> None:
+        if q < len(self.summed):
+            self.over(self.summed[q], self.shape.sizes[self.summed[q]], 1, lambda: self.sums(q + 1, cells, counts))
+            return
+        b = self.b
+        for r, v in cells:
+            factors = [self.factor(i, r, v, counts[v]) for i in range(len(self.shape.terms))]
+            place = self.accumulators[r, v]
+            before = b.load(self.kind, place, b.index(0), self.width, pure=False)
+            total = (
+                b.fma(factors[0], factors[1], before) if len(factors) == 2 else b.add(before, b.splat(factors[0], self.width))
+            )
+            b.store(total, place, b.index(0))
+
+    def factor(self, operand: int, row: int, vector: int, count: int) -> Value:
+        place = self.place(operand, row, vector)
+        kind = self.shape.kinds[operand]
+        if self.shape.stride(operand, self.vector):
+            return self.b.convert(self.b.load(kind, f"%p{operand}", place, self.width, 1, count), self.kind)
+        return self.b.convert(self.b.load(kind, f"%p{operand}", place), self.kind)
+
+    def place(self, operand: int, row: int, vector: int) -> Value:
+        """Where an element of an operand is, for a row and a vector of the tile."""
+        b, total = self.b, None
+        start = 0
+        for letter, stride in self.shape.strides[operand].items():
+            if letter not in self.at or not stride:
+                continue
+            start += stride * (row if letter == self.row else vector * self.width if letter == self.vector else 0)
+            at = self.at[letter]
+            if at.is_constant:
+                start += stride * int(at.text)
+                continue
+            step = b.mul(at, b.index(stride))
+            total = step if total is None else b.add(total, step)
+        return b.index(start) if total is None else b.add(total, b.index(start))

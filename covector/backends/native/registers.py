@@ -1,0 +1,280 @@
+"""Programs of few numbers, in registers: ``Registers(builder).run(jaxpr, inputs) -> outputs``, each a list of values.
+
+A value of a program is the list of its elements, in order, each a number in LLVM's text.  Loops and branches among the
+equations become loops and branches: what changes in them is on the stack, of which SROA makes registers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from covector.backends.native.ir import Builder, Value, type_name
+from covector.backends.native.rules import (
+    Assembly,
+    Index,
+    Loop,
+    Product,
+    Reduce,
+    Scalar,
+    View,
+    add,
+    at,
+    broadcast_index,
+    converted,
+    multiply,
+    rule_of,
+)
+from covector.core.jaxpr import Equation, Jaxpr, Literal, sub_jaxprs
+
+MAX_ELEMENTS = 16
+"""Programs with a value of more elements are not for registers."""
+
+MAX_STACK = 256
+"""What an inner loop reads and collects is on the stack, up to so many elements of each."""
+
+MAX_INSTRUCTIONS = 4_000
+
+Elements = list[Value]
+
+
+def places(shape: Sequence[int]) -> Iterable[tuple[int, ...]]:
+    return product(*map(range, shape))
+
+
+def flat(shape: Sequence[int], point: Sequence[int]) -> int:
+    """The number of an element."""
+    number = 0
+    for n, i in zip(shape, point, strict=True):
+        number = number * n + i
+    return number
+
+
+def kind_of(x: Any) -> str:
+    return type_name(x.aval.dtype)
+
+
+def fits(jaxpr: Jaxpr, limit: int = MAX_ELEMENTS) -> bool:
+    """Whether a program is small enough, and can be compiled."""
+    return size(jaxpr, limit) <= MAX_INSTRUCTIONS
+
+
+def size(jaxpr: Jaxpr, limit: int = MAX_ELEMENTS) -> float:
+    """About how many instructions it makes; infinity where it does not fit."""
+    variables = [*jaxpr.in_vars, *jaxpr.consts]
+    if any(v.aval.size > limit for v in variables):
+        return math.inf
+    total = 0.0
+    for eqn in jaxpr.equations:
+        rule = rule_of(eqn)
+        if rule is None:
+            return math.inf
+        if type(rule) is Loop:
+            if any(x.aval.size > MAX_STACK for x in (*eqn.inputs, *eqn.outputs)):
+                return math.inf
+            total += sum(size(p, limit) for p in sub_jaxprs(eqn.params))
+        elif any(x.aval.size > limit for x in (*eqn.inputs, *eqn.outputs)):
+            return math.inf
+        else:
+            total += eqn.outputs[0].aval.size * max(getattr(rule, "cost", 1), 1)
+    return total
+
+
+class Registers:
+    """Writes a program into a function."""
+
+    def __init__(self, b: Builder):
+        self.b = b
+
+    def run(self, jaxpr: Jaxpr, inputs: Sequence[Elements]) -> list[Elements]:
+        """The elements of the outputs, for those of the inputs."""
+        env: dict[Any, Elements] = dict(zip(jaxpr.in_vars, inputs, strict=True))
+        for v, c in jaxpr.consts.items():
+            env[v] = [self.b.constant(x, kind_of(v)) for x in np.ravel(c).tolist()]
+        read: Callable[[Any], Elements] = lambda x: [self.b.constant(x.value, kind_of(x))] if isinstance(x, Literal) else env[x]
+        for eqn in jaxpr.equations:
+            env.update(zip(eqn.outputs, self.equation(eqn, [read(x) for x in eqn.inputs]), strict=True))
+        return [read(v) for v in jaxpr.out_vars]
+
+    def equation(self, eqn: Equation, inputs: list[Elements]) -> list[Elements]:
+        rule: Any = rule_of(eqn)
+        if type(rule) is Loop:
+            return self.loop(eqn, inputs)
+        write: Callable[..., Elements] = getattr(self, type(rule).__name__.lower())
+        return [write(eqn, rule, inputs)]
+
+    # --- operations
+
+    def scalar(self, eqn: Equation, rule: Scalar, inputs: list[Elements]) -> Elements:
+        operands = list(zip(eqn.inputs, inputs, strict=True))
+        pick: Callable[[Index], Elements] = lambda index: [
+            self.pick(x, broadcast_index(index, x.aval.shape), elements) for x, elements in operands
+        ]
+        return [rule.emit(self.b, *pick(index)) for index in indices(eqn.outputs[0].aval.shape)]
+
+    def pick(self, x: Any, index: Index, elements: Elements) -> Value:
+        return elements[flat(x.aval.shape, [place for place, _ in index])]
+
+    def view(self, eqn: Equation, rule: View, inputs: list[Elements]) -> Elements:
+        if eqn.primitive.name == "reshape":
+            return inputs[0]
+        x = eqn.inputs[0]
+        found = []
+        for index in indices(eqn.outputs[0].aval.shape):
+            operand = rule.operand(eqn, index)
+            assert operand is not None
+            found.append(self.pick(x, operand, inputs[0]))
+        return found
+
+    def reduce(self, eqn: Equation, rule: Reduce, inputs: list[Elements]) -> Elements:
+        axes, shape = eqn.params["axes"], eqn.inputs[0].aval.shape
+        groups: dict[tuple[int, ...], Elements] = {}
+        for point, element in zip(places(shape), inputs[0], strict=True):
+            groups.setdefault(tuple(i for a, i in enumerate(point) if a not in axes), []).append(element)
+        return [self.combined(rule, group) for group in groups.values()]
+
+    def combined(self, rule: Reduce, elements: Elements) -> Value:
+        while len(elements) > 1:
+            pairs = [elements[i : i + 2] for i in range(0, len(elements), 2)]
+            elements = [rule.combine(self.b, *pair) if len(pair) == 2 else pair[0] for pair in pairs]
+        return elements[0]
+
+    def product(self, eqn: Equation, rule: Product, inputs: list[Elements]) -> Elements:
+        operands, out = eqn.params["spec"].split("->")
+        terms, kind = operands.split(","), kind_of(eqn.outputs[0])
+        sizes = {c: n for term, x in zip(terms, eqn.inputs, strict=True) for c, n in zip(term, x.aval.shape, strict=True)}
+        summed = [c for c in sizes if c not in out]
+        found = []
+        for point in places([sizes[c] for c in out]):
+            total = None
+            for inner in places([sizes[c] for c in summed]):
+                place = {**dict(zip(out, point, strict=True)), **dict(zip(summed, inner, strict=True))}
+                x, y = (
+                    converted(kind)(self.b, e[flat(x.aval.shape, [place[c] for c in term])])
+                    for x, term, e in zip(eqn.inputs, terms, inputs, strict=True)
+                )
+                value = multiply(self.b, x, y)
+                total = value if total is None else add(self.b, total, value)
+            assert total is not None
+            found.append(total)
+        return found
+
+    def assembly(self, eqn: Equation, rule: Assembly, inputs: list[Elements]) -> Elements:
+        out = eqn.outputs[0]
+        numbers = np.arange(out.aval.size).reshape(out.aval.shape)
+        found: list[Any] = [None] * out.aval.size
+        for index, elements in zip(rule.parts(eqn), inputs, strict=True):
+            for i, element in zip(np.ravel(numbers[index]).tolist(), elements, strict=True):
+                value = converted(kind_of(out))(self.b, element)
+                found[i] = value if found[i] is None else self.b.add(found[i], value)
+        zero = self.b.constant(0, kind_of(out))
+        return [zero if value is None else value for value in found]
+
+    # --- control flow
+
+    def loop(self, eqn: Equation, inputs: list[Elements]) -> list[Elements]:
+        return {"scan": self.scan, "while": self.while_loop, "cond": self.cond}[eqn.primitive.name](eqn, inputs)
+
+    def cells(self, kinds: Sequence[str], counts: Sequence[int]) -> list[list[str]]:
+        """Places on the stack, for each element one."""
+        return [[self.b.allocate(kind) for _ in range(n)] for kind, n in zip(kinds, counts, strict=True)]
+
+    def write(self, cells: Sequence[Sequence[str]], values: Sequence[Elements]) -> None:
+        for places_, elements in zip(cells, values, strict=True):
+            for cell, x in zip(places_, elements, strict=True):
+                self.b.store(x, cell, self.b.index(0))
+
+    def read(self, cells: Sequence[Sequence[str]], kinds: Sequence[str]) -> list[Elements]:
+        zero = self.b.index(0)
+        return [[self.b.load(k, c, zero, pure=False) for c in places_] for places_, k in zip(cells, kinds, strict=True)]
+
+    def scan(self, eqn: Equation, inputs: list[Elements]) -> list[Elements]:
+        """A loop in which the stacks are on the stack of the machine."""
+        b, num_consts, num_carry, n = self.b, eqn.params["num_consts"], eqn.params["num_carry"], eqn.params["length"]
+        body = eqn.params["jaxpr"]
+        stacked, collected = inputs[num_consts + num_carry :], body.out_vars[num_carry:]
+        xs_vars = body.in_vars[num_consts + num_carry :]
+        sources = [b.allocate(kind_of(v), 1, len(e)) for v, e in zip(xs_vars, stacked, strict=True)]
+        for source, elements in zip(sources, stacked, strict=True):
+            for i, x in enumerate(elements):
+                b.store(x, source, b.index(i))
+        targets = [b.allocate(kind_of(v), 1, n * v.aval.size) for v in collected]
+
+        def take(i: Value) -> list[Elements]:
+            return [self.items(kind_of(v), s, i, v.aval.size) for v, s in zip(xs_vars, sources, strict=True)]
+
+        def put(i: Value, values: list[Elements]) -> None:
+            for target, v, elements in zip(targets, collected, values, strict=True):
+                self.put_items(target, i, elements, kind_of(v))
+
+        carry = self.steps(eqn, inputs[: num_consts + num_carry], take, put)
+        results = [[b.load(kind_of(v), t, b.index(i), pure=False) for i in range(n * v.aval.size)]
+                   for v, t in zip(collected, targets, strict=True)]  # fmt: skip
+        return [*carry, *results]
+
+    def items(self, kind: str, base: str, i: Value, count: int) -> Elements:
+        """The elements of the i-th item of a stack in memory."""
+        start = self.b.mul(i, self.b.index(count))
+        return [self.b.load(kind, base, self.b.add(start, self.b.index(k)), pure=False) for k in range(count)]
+
+    def put_items(self, base: str, i: Value, elements: Elements, kind: str) -> None:
+        start = self.b.mul(i, self.b.index(len(elements)))
+        for k, x in enumerate(elements):
+            self.b.store(converted(kind)(self.b, x), base, self.b.add(start, self.b.index(k)))
+
+    def steps(
+        self, eqn: Equation, inputs: list[Elements], take: Callable[[Value], list[Elements]], put: Callable[..., None]
+    ) -> list[Elements]:
+        """The loop of a scan: ``take(i)`` are the items of a step, ``put(i, values)`` keeps what it collects."""
+        b, num_consts, num_carry, n = self.b, eqn.params["num_consts"], eqn.params["num_carry"], eqn.params["length"]
+        body = eqn.params["jaxpr"]
+        consts, carry = inputs[:num_consts], inputs[num_consts:]
+        kinds = [kind_of(v) for v in body.in_vars[num_consts : num_consts + num_carry]]
+        cells = self.cells(kinds, [len(c) for c in carry])
+        self.write(cells, carry)
+
+        def step(k: Value) -> None:
+            i = b.sub(b.index(n - 1), k) if eqn.params["reverse"] else k
+            outs = self.run(body, [*consts, *self.read(cells, kinds), *take(i)])
+            put(i, outs[num_carry:])
+            self.write(cells, outs[:num_carry])
+
+        if n:
+            b.loop(b.index(0), b.index(n), 1, step)
+        return self.read(cells, kinds)
+
+    def while_loop(self, eqn: Equation, inputs: list[Elements]) -> list[Elements]:
+        num_cond, num_body = eqn.params["num_cond"], eqn.params["num_body"]
+        cond, body = eqn.params["cond"], eqn.params["body"]
+        end = num_cond + num_body
+        cond_consts, body_consts, carry = inputs[:num_cond], inputs[num_cond:end], inputs[end:]
+        kinds = [kind_of(v) for v in body.in_vars[num_body:]]
+        cells = self.cells(kinds, [len(c) for c in carry])
+        self.write(cells, carry)
+        goes_on = lambda: self.run(cond, [*cond_consts, *self.read(cells, kinds)])[0][0]
+        self.b.repeat(goes_on, lambda: self.write(cells, self.run(body, [*body_consts, *self.read(cells, kinds)])))
+        return self.read(cells, kinds)
+
+    def cond(self, eqn: Equation, inputs: list[Elements]) -> list[Elements]:
+        b, branches = self.b, eqn.params["branches"]
+        kinds = [kind_of(v) for v in eqn.outputs]
+        cells = self.cells(kinds, [v.aval.size for v in eqn.outputs])
+        choice, operands = inputs[0][0], inputs[1:]
+
+        def taken(i: int) -> None:
+            if i == len(branches) - 1:
+                self.write(cells, self.run(branches[i], operands))
+                return
+            is_it = b.compare("le", choice, b.constant(i, choice.kind))
+            b.branch(is_it, lambda: self.write(cells, self.run(branches[i], operands)), lambda: taken(i + 1))
+
+        taken(0)
+        return self.read(cells, kinds)
+
+
+def indices(shape: Sequence[int]) -> Iterable[Index]:
+    return (tuple(map(at, point)) for point in places(shape))

@@ -1,0 +1,192 @@
+"""Programs of which a part is compiled: ``partitioned : Jaxpr -> Jaxpr`` with one equation for each compiled part.
+
+>>> import numpy as np
+>>> import covector as cv
+>>> program = cv.make_jaxpr(lambda x: np.sort(np.sin(x) * 2.0) + 1.0)(np.ones(3))
+>>> [e.primitive.name for e in partitioned(program).equations]
+['native', 'sort', 'native']
+
+What has no rule here runs as NumPy, between the parts.  Equations are taken in an order that makes few parts: all that can be
+compiled now, then all that cannot be.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from covector.backends.native.entry import entry
+from covector.backends.native.loops import can_compile
+from covector.backends.native.program import Native
+from covector.backends.native.rules import Loop, Product, Reduce, Scalar, View, rule_of
+from covector.core.jaxpr import Equation, Jaxpr, Literal, Var, inside_out, sub_jaxprs
+from covector.core.kinds import Kind
+from covector.core.primitive import Primitive
+from covector.passes.clean import clean, with_programs
+from covector.passes.legalize import legalize
+
+WORTH = 1
+"""A part of a lower cost is left to NumPy."""
+
+
+class Part:
+    """A compiled part of a program, as a parameter of its equation."""
+
+    def __init__(self, jaxpr: Jaxpr):
+        self.jaxpr = jaxpr
+        self.run: Callable[..., list[Any]] | None = None
+
+    def __repr__(self) -> str:
+        return f"<{len(self.jaxpr.equations)}>"
+
+    def compiled(self, otherwise: Callable[[Jaxpr], Callable[..., list[Any]]]) -> Callable[..., list[Any]]:
+        """The function that runs it; ``otherwise`` makes what runs it on arguments of other kinds."""
+        if self.run is None:
+            self.run = entry(Native(self.jaxpr), otherwise(self.jaxpr))
+        return self.run
+
+
+native_p = Primitive("native", Kind(), multiple_results=True, trusted=True, makes_new=True)
+
+
+@native_p.def_impl
+def _run_part(*arrays: Any, program: Part) -> list[Any]:
+    from covector.backends import numpy  # pragma: no cover - replaced
+
+    return program.compiled(numpy.compiled)(*arrays)
+
+
+def cost(eqn: Equation) -> float:
+    """How much an equation does: nothing where it only moves elements."""
+    rule = rule_of(eqn)
+    if type(rule) is Scalar:
+        return rule.cost
+    return 1 if type(rule) in (Reduce, Product, Loop) else 0
+
+
+def partitioned(jaxpr: Jaxpr) -> Jaxpr:
+    """The program, made legal, with its compiled parts; itself where there are none."""
+    legal = prepared(jaxpr)
+    parts = [(compiles, group) for compiles, group in with_constants(groups(legal.equations), {*legal.out_vars}) if group]
+    if not any(compiles and sum(map(cost, group)) >= WORTH for compiles, group in parts):
+        return jaxpr
+    needed_by = last_needed(parts, legal.out_vars)
+    equations: list[Equation] = []
+    for i, (compiles, group) in enumerate(parts):
+        if compiles and sum(map(cost, group)) >= WORTH:
+            equations.append(part(group, {v for v, last in needed_by.items() if last > i}, legal))
+        else:
+            equations += group
+    return Jaxpr(legal.in_vars, equations, legal.out_vars, legal.consts, legal.linear)
+
+
+def prepared(jaxpr: Jaxpr) -> Jaxpr:
+    """The program cleaned, made legal, and without arrays that the programs in it close over."""
+    return inside_out(jaxpr, "prepared for native", lambda program: _prepared(program)) or jaxpr
+
+
+def _prepared(jaxpr: Jaxpr) -> Jaxpr | None:
+    program = clean(jaxpr)
+    if any(True for e in program.equations for _ in sub_jaxprs(e.params)):
+        consts = dict(program.consts)
+        equations = [
+            hoisted(Equation(e.primitive, e.inputs, with_programs(e.params, prepared), e.outputs, e.source), consts)
+            for e in program.equations
+        ]
+        program = Jaxpr(program.in_vars, equations, program.out_vars, consts, program.linear)
+    program = legalize(program)
+    return None if program is jaxpr else program
+
+
+def hoisted(eqn: Equation, consts: dict[Var, Any]) -> Equation:
+    """A loop or branch with the arrays that its programs close over as inputs, which are put among ``consts``."""
+    name, params, inputs = eqn.primitive.name, dict(eqn.params), list(eqn.inputs)
+    if name == "scan":
+        moved, params["jaxpr"] = opened(params["jaxpr"], params["num_consts"])
+        inputs[params["num_consts"] : params["num_consts"]] = moved
+        params["num_consts"] += len(moved)
+    elif name == "while":
+        moved, params["body"] = opened(params["body"], params["num_body"])
+        own, params["cond"] = opened(params["cond"], params["num_cond"])
+        end = params["num_cond"] + params["num_body"]
+        inputs[end:end] = moved
+        inputs[params["num_cond"] : params["num_cond"]] = own
+        params["num_body"] += len(moved)
+        params["num_cond"] += len(own)
+        moved = {**moved, **own}
+    elif name == "cond":
+        moved = {v: c for p in params["branches"] for v, c in p.consts.items()}
+        params["branches"] = tuple(
+            Jaxpr([*p.in_vars, *(v if v in p.consts else Var(v.aval) for v in moved)], p.equations, p.out_vars)
+            for p in params["branches"]
+        )
+        inputs += moved
+    else:
+        return eqn
+    consts.update(moved)
+    return Equation(eqn.primitive, inputs, params, eqn.outputs, eqn.source)
+
+
+def opened(jaxpr: Jaxpr, position: int) -> tuple[dict[Var, Any], Jaxpr]:
+    """The arrays that a program closes over, and the program with them as inputs from a position on."""
+    ins = list(jaxpr.in_vars)
+    ins[position:position] = jaxpr.consts
+    return dict(jaxpr.consts), Jaxpr(ins, jaxpr.equations, jaxpr.out_vars)
+
+
+def groups(equations: Sequence[Equation]) -> list[tuple[bool, list[Equation]]]:
+    """The equations in a possible order, in runs that compile and runs that do not."""
+    compiles = {id(e): can_compile(e) for e in equations}
+    waiting, found, mode = list(equations), list[tuple[bool, list[Equation]]](), True
+    made: set[Any] = {v for e in equations for v in e.outputs}
+    while waiting:
+        run, rest, missing = list[Equation](), list[Equation](), set[Any]()
+        for e in waiting:
+            is_ready = all(x not in missing for x in e.inputs if type(x) is Var and x in made)
+            if is_ready and compiles[id(e)] is mode:
+                run.append(e)
+            else:
+                rest.append(e)
+                missing.update(e.outputs)
+        found.append((mode, run))
+        waiting, mode = rest, not mode
+    return found
+
+
+def with_constants(parts: list[tuple[bool, list[Equation]]], outs: set[Any]) -> list[tuple[bool, list[Equation]]]:
+    """The same, with arrays of one number made in each part that needs them, so that none is handed on in memory."""
+    equations = [e for _, group in parts for e in group]
+    constant = [e for e in equations if type(rule_of(e)) is View and isinstance(e.inputs[0], Literal)]
+    made = {e.outputs[0]: e for e in constant if e.outputs[0] not in outs}
+    found, outside = [], set[Any]()
+    for compiles, group in parts:
+        own = [e for e in group if made.keys().isdisjoint(e.outputs)]
+        needed = {x for e in own for x in e.inputs} - (set() if compiles else outside)
+        if not compiles:
+            outside |= needed
+        found.append((compiles, [made[v] for v in made if v in needed] + own))
+    return found
+
+
+def last_needed(parts: Sequence[tuple[bool, list[Equation]]], outs: Sequence[Any]) -> dict[Any, float]:
+    """For each value the last part that needs it."""
+    last: dict[Any, float] = {}
+    for i, (_, group) in enumerate(parts):
+        for e in group:
+            last.update((x, i) for x in e.inputs if type(x) is Var)
+    last.update((v, math.inf) for v in outs if type(v) is Var)
+    return last
+
+
+def part(group: Sequence[Equation], needed: set[Any], whole: Jaxpr) -> Equation:
+    """One equation that stands for several: of all equations it has the inputs and outputs of the program, in their order."""
+    made = {v: None for e in group for v in e.outputs}
+    read = dict.fromkeys(x for e in group for x in e.inputs if type(x) is Var and x not in made)
+    results: list[Any] = list(whole.out_vars)
+    is_all = len(group) == len(whole.equations) and len({*results}) == len(results) and made.keys() >= {*results}
+    given = list(whole.in_vars) if is_all else [v for v in read if v not in whole.consts]
+    outs = results if is_all else [v for v in made if v in needed]
+    program = Jaxpr(given, group, outs, {v: whole.consts[v] for v in read if v in whole.consts})
+    return Equation(native_p, given, {"program": Part(program)}, outs, group[0].source)
+

@@ -1,0 +1,51 @@
+"""Whether the two backends agree on a program."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import covector as cv
+from covector.backends import numpy as source
+from covector.backends.native import backend, segments
+from covector.core.jaxpr import Jaxpr
+from covector.passes.clean import clean
+
+
+def program_of(f: Callable[..., Any], *args: Any) -> Jaxpr:
+    return clean(cv.make_jaxpr(f)(*args))
+
+
+def compiled_equations(jaxpr: Jaxpr) -> tuple[int, int]:
+    """How many equations are compiled, and how many are not."""
+    program = segments.partitioned(jaxpr)
+    parts = [e.params["program"].jaxpr for e in program.equations if e.primitive is segments.native_p]
+    return sum(len(p.equations) for p in parts), len(program.equations) - len(parts)
+
+
+def agree(f: Callable[..., Any], *args: Any, ulps: float = 4.0, whole: bool = True) -> None:
+    """The same types, and values within some units in the last place of the largest; ``whole``: nothing runs as Python."""
+    jaxpr = program_of(f, *args)
+    leaves = cv.tree.leaves(args)
+    with np.errstate(all="ignore"):
+        wanted = source.compiled(jaxpr)(*leaves)
+        found = backend.compiled(jaxpr)(*leaves)
+    same(found, wanted, ulps)
+    assert not whole or compiled_equations(jaxpr)[1] == 0, segments.partitioned(jaxpr)
+
+
+def same(found: list[Any], wanted: list[Any], ulps: float) -> None:
+    assert len(found) == len(wanted)
+    for x, y in zip(found, wanted, strict=True):
+        a, b = np.asarray(x), np.asarray(y)
+        assert (a.dtype, a.shape) == (b.dtype, b.shape)
+        assert (type(x) in (float, int)) == (type(y) in (float, int))  # where it is weakly typed
+        if b.dtype.kind not in "fc":
+            np.testing.assert_array_equal(a, b)
+            continue
+        finite = np.isfinite(b)
+        np.testing.assert_array_equal(np.where(finite, 0, a), np.where(finite, 0, b))
+        scale = np.max(np.abs(b[finite]), initial=np.finfo(b.dtype).tiny)
+        assert np.max(np.abs(a[finite] - b[finite]), initial=0) <= ulps * np.finfo(b.dtype).eps * scale, (a, b)

@@ -1,0 +1,336 @@
+"""Compiled programs against the source backend: operations, shapes, views, reductions, products, assembled arrays, loops."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from primitive_table import TABLE
+from same import agree, compiled_equations, program_of
+
+import covector as cv
+from covector import numpy as cnp
+from covector.backends.native import rules, segments
+from covector.core.primitive import primitive_named
+from covector.testing import Program, random_programs
+
+pytest.importorskip("llvmlite", reason="the native backend needs llvmlite, which the test extra installs")
+
+
+def normal(*shape: int) -> Any:
+    return np.random.default_rng(sum(shape)).normal(size=shape)
+
+
+def positive(*shape: int) -> Any:
+    """For sums in which nothing cancels."""
+    return np.random.default_rng(sum(shape)).uniform(0.5, 1.5, size=shape)
+
+
+SPECIAL = np.array([0.0, -0.0, np.inf, -np.inf, np.nan, 1.0, -1.0, 2.5, -2.5, 0.5, -0.5, 1e-310, 1e300, 3.0, -7.0, 9.0, 1e-8])
+INTEGERS = np.array([0, 1, -1, 2, -2, 3, 7, -7, 63, 64, 100, -100, 2**31 - 1, -(2**31), 5, 6, 4])
+SIZES = [1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 65]
+
+
+# --- elementwise ----------------------------------------------------------------------------------------------------------
+
+UNARY = [
+    np.negative, np.square, np.abs, np.fabs, np.sign, np.reciprocal, np.sqrt, np.exp, np.expm1, np.tanh, np.log, np.log1p,
+    np.sin, np.cos, np.tan, np.arcsin, np.arccos, np.arctan, np.sinh, np.cosh, np.arcsinh, np.arccosh, np.arctanh, np.cbrt,
+    np.exp2,
+    np.log2, np.log10, np.floor, np.ceil, np.trunc, np.rint, np.isnan, np.isinf, np.isfinite, np.signbit, np.deg2rad,
+    np.rad2deg,
+    np.logical_not, lambda x: x**2, lambda x: x**3, lambda x: x**-1, lambda x: x**0.5, lambda x: x**2.5,
+    lambda x: np.abs(x).astype(np.float32), lambda x: x > 0.5, lambda x: np.clip(x, -1, 2), lambda x: np.where(x > 0, x, 0),
+]  # fmt: skip
+BINARY = [
+    np.add, np.subtract, np.multiply, np.divide, np.maximum, np.minimum, np.fmax, np.fmin, np.power, np.arctan2, np.hypot,
+    np.fmod, np.remainder, np.copysign, np.heaviside, np.nextafter, np.logaddexp, np.equal,
+    np.not_equal, np.less, np.less_equal,
+    np.greater, np.greater_equal, np.logical_and, np.logical_or, np.logical_xor,
+]  # fmt: skip
+OF_INTEGERS = [
+    np.add, np.subtract, np.multiply, np.floor_divide, np.remainder, np.bitwise_and, np.bitwise_or, np.bitwise_xor,
+    np.left_shift, np.right_shift, np.maximum, np.minimum, np.equal, np.less, np.greater_equal,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("i", range(len(UNARY)))
+def test_functions_of_one_number(i: int, dtype: Any) -> None:
+    with np.errstate(over="ignore"):
+        x = SPECIAL.astype(dtype)
+    agree(UNARY[i], x, ulps=8)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("f", BINARY, ids=lambda f: f.__name__)
+def test_functions_of_two_numbers(f: Any, dtype: Any) -> None:
+    with np.errstate(over="ignore"):
+        x, y = (a.ravel().astype(dtype) for a in np.meshgrid(SPECIAL, SPECIAL))
+    agree(f, x, y, ulps=8, whole=f is not np.nextafter or dtype is np.float64)
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.int32, np.int8, np.uint8, np.uint64])
+@pytest.mark.parametrize("f", OF_INTEGERS, ids=lambda f: f.__name__)
+def test_functions_of_two_integers(f: Any, dtype: Any) -> None:
+    x, y = (a.ravel().astype(dtype) for a in np.meshgrid(INTEGERS, INTEGERS))
+    agree(f, x, y)
+
+
+def test_conversions() -> None:
+    kinds = [np.bool_, np.int8, np.uint8, np.int32, np.int64, np.float32, np.float64]
+    for source, target in itertools.product(kinds, kinds):
+        x = np.arange(-3, 14).astype(source)
+        agree(lambda x, target=target: x.astype(target), x, whole=False)
+
+
+def test_numbers() -> None:
+    agree(lambda x, y: (x * y, np.sin(x) + y, x > y, np.sum(y)), 2.0, np.float64(3.0))
+    agree(lambda n: n + 1, 2)
+
+
+# --- shapes ---------------------------------------------------------------------------------------------------------------
+
+VIEWS: dict[str, Callable[..., Any]] = {
+    "transpose": lambda x: x.T * 2.0,
+    "reversed": lambda x: x[::-1, ::-1] + x,
+    "strided": lambda x: x[::2, 1::2] * x[0, 0],
+    "row and column": lambda x: x[0][None] - x[:, 0][:, None],
+    "merged axes": lambda x: np.reshape(x * 2.0, (-1,)) + 1.0,
+    "split and merged": lambda x: np.reshape(np.reshape(np.sin(x), (-1,))[: x.size // 2 * 2], (2, -1)).T,
+    "of a transpose": lambda x: np.reshape(x.T, (-1,)) * 3.0,
+    "broadcast": lambda x: np.broadcast_to(x[:, None, :], (x.shape[0], 3, x.shape[1])) * 2.0,
+    "one element": lambda x: x[-1, -1] * 2.0,
+}
+
+
+@pytest.mark.parametrize("name", VIEWS)
+@pytest.mark.parametrize("shape", [(1, 2), (2, 3), (3, 2), (5, 17), (17, 5), (1, 33), (33, 2), (9, 16)])
+def test_views(name: str, shape: tuple[int, int]) -> None:
+    agree(VIEWS[name], normal(*shape))
+
+
+@pytest.mark.parametrize("reduce", [np.sum, np.prod, np.max, np.min, np.any, np.all], ids=lambda f: f.__name__)
+@pytest.mark.parametrize("n", SIZES)
+def test_reductions(reduce: Any, n: int) -> None:
+    x = positive(n, 3, 9)
+    x = x > 1 if reduce in (np.any, np.all) else x
+    for axes in [None, 0, 1, 2, (0, 1), (0, 2), (1, 2)]:
+        agree(lambda x, axes=axes: reduce(x, axis=axes), x, ulps=256)
+        agree(lambda x, axes=axes: reduce(x, axis=axes), np.ascontiguousarray(x.T), ulps=256)
+
+
+@pytest.mark.parametrize("n", [1, 5, 8, 100, 1000, 4097])
+def test_reductions_of_what_is_computed(n: int) -> None:
+    x = positive(n)
+    agree(lambda x: (np.sum(np.sin(x) * x), np.max(x * 2), np.sum(x), x - np.mean(x)), x, ulps=16)
+    agree(lambda x: np.sum(x * x), x.astype(np.float32), ulps=64)
+    agree(lambda x: np.sum(x[:, None] * x[None, :3] + 1.0, axis=0), x, ulps=64)
+
+
+def test_extrema_with_nan_and_signed_zeros() -> None:
+    for x in ([1.0, np.nan, 2.0], [-0.0, -0.0], [np.nan] * 40, [*range(40), np.nan], [-np.inf] * 9):
+        agree(lambda x: (np.max(x), np.min(x), np.sum(x)), np.array(x))
+
+
+SPECS = """
+    ij,jk->ik ij,kj->ik ji,jk->ik ij,j->i ji,j->i i,i-> ijk,ikl->ijl ijk,ilk->ijl bqhd,bkhd->bhqk bhqk,bkhd->bqhd i,j->ij
+    ij,ij->i ijk,j->ik
+""".split()
+
+
+@pytest.mark.parametrize("spec", SPECS)
+@pytest.mark.parametrize("size", [1, 3, 8, 9, 20])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.int64])
+def test_products(spec: str, size: int, dtype: Any) -> None:
+    operands, _ = spec.split("->")
+    letters = sorted(set(operands) - {","})
+    lengths = {c: size + i for i, c in enumerate(letters)}
+    arrays = [(8 * normal(*(lengths[c] for c in term))).astype(dtype) for term in operands.split(",")]
+    agree(lambda x, y: cnp.einsum(spec, x, y), *arrays, ulps=8 * size)
+
+
+def test_products_of_views_and_of_results() -> None:
+    x, y = normal(20, 33), normal(33, 9)
+    agree(lambda x, y: np.tanh(x @ y) @ (y.T * 2.0) @ x.T[::-1], x, y, ulps=200)
+    agree(lambda x, y: (x[::2] @ y, x.T @ x, (x @ y).T @ x), x, y, ulps=200)
+    agree(lambda x, y: x.astype(np.float32) @ y, x, y, ulps=200)
+
+
+ASSEMBLED: dict[str, Callable[..., Any]] = {
+    "concatenate": lambda x: np.concatenate([x, x * 2.0, np.sin(x)], axis=1),
+    "concatenate inputs": lambda x: np.concatenate([x, x]) * 2.0,
+    "stack": lambda x: np.stack([x, np.cos(x), x + 1.0], axis=1),
+    "stack of numbers": lambda x: np.stack([x[0, 0], x[0, 0] * 2.0]),
+    "pad": lambda x: np.pad(np.sin(x), 2),
+    "pad in a stack": lambda x: np.stack([g := np.pad(x, 1), np.sin(g)], axis=1),
+    "overlapping parts": cv.grad(lambda x: np.sum(x[1:] * x[:-1]) if x.shape[0] > 1 else np.sum(x)),
+    "nested": lambda x: np.concatenate([np.stack([x, x * 3.0]), np.stack([np.exp(x), x])]),
+    "mixed dtypes": lambda x: np.concatenate([x, x.astype(np.float32)]) * 2.0,
+    "used again": lambda x: np.sum(np.concatenate([y := np.tanh(x), y * y])) + y,
+}
+
+
+@pytest.mark.parametrize("name", ASSEMBLED)
+@pytest.mark.parametrize("shape", [(2, 3), (5, 17), (9, 1), (1, 40)])
+def test_assembled_arrays(name: str, shape: tuple[int, int]) -> None:
+    agree(ASSEMBLED[name], normal(*shape), ulps=16)
+
+
+def test_softmax_and_its_like() -> None:
+    def f(x: Any) -> Any:
+        e = np.exp(x - np.max(x, axis=1, keepdims=True))
+        p = e / np.sum(e, axis=1, keepdims=True)
+        return np.sum(p * np.log(p + 1e-9)), p, np.argsort(np.sum(p, axis=0))
+
+    for shape in [(3, 4), (20, 33), (1, 100)]:
+        x = normal(*shape)
+        agree(lambda x: f(x)[:2], x, ulps=64)
+        agree(cv.grad(lambda x: f(x)[0]), x, ulps=256)
+        agree(f, x, ulps=64, whole=False)
+
+
+# --- loops and branches ---------------------------------------------------------------------------------------------------
+
+
+def looped(n: int, reverse: bool) -> Callable[..., Any]:
+    def f(x: Any, c: Any) -> Any:
+        step = lambda carry, a: ((np.tanh(carry[0] + a), carry[1] * 0.5 + np.sum(a)), carry[0] * carry[1])
+        return cv.lax.scan(step, (c, 1.0), x[:n], reverse=reverse)
+
+    return f
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("n", [1, 2, 7, 8])
+@pytest.mark.parametrize("size", [1, 3, 20, 65])
+def test_scans(n: int, size: int, reverse: bool) -> None:
+    x, c = normal(8, size), normal(size)
+    agree(looped(n, reverse), x, c, ulps=64)
+    total = lambda x, c: sum(np.sum(leaf) for leaf in cv.tree.leaves(looped(n, reverse)(x, c)))
+    agree(cv.grad(total, (0, 1)), x, c, ulps=1000)
+    agree(looped(n, reverse), np.asfortranarray(x), c[::1], ulps=64)
+
+
+@pytest.mark.parametrize("size", [1, 3, 20, 65])
+def test_while_loops(size: int) -> None:
+    c = positive(size) / 1.5
+    agree(
+        lambda c: cv.lax.while_loop(lambda s: np.sum(s[0]) < 40.0, lambda s: (s[0] * 1.5, s[1] + np.sin(s[0])), (c, c)),
+        c,
+        ulps=64,
+    )
+    agree(lambda c: cv.lax.while_loop(lambda s: np.sum(s) < 0.0, lambda s: s * 1.5, c), c)
+    agree(lambda c: cv.lax.fori_loop(0, 5, lambda i, s: s * i + c, c), c)
+
+
+@pytest.mark.parametrize("size", [1, 3, 65])
+@pytest.mark.parametrize("i", [-1, 0, 1, 2, 9])
+def test_branches(size: int, i: int) -> None:
+    c = normal(size)
+    agree(lambda i, c: cv.lax.switch(i, [np.sin, np.cos, lambda x: x * 2.0], c), i, c, ulps=16)
+    agree(lambda i, c: cv.lax.cond(i > 0, lambda c: (np.sin(c), c[0]), lambda c: (c, 2.0), c), i, c, ulps=16)
+
+
+def test_loops_in_loops() -> None:
+    def f(x: Any) -> Any:
+        inner = lambda c: cv.lax.while_loop(lambda s: s[0] < 3.0, lambda s: (s[0] + 0.7, s[1] * 0.9 + np.sum(x)), (c * 0.0, c))[
+            1
+        ]
+        outer = lambda c, a: (cv.lax.cond(a > 0, inner, lambda c: c - 1.0, c), c)
+        return cv.lax.scan(outer, 1.0, x)
+
+    for n in (3, 12, 100):
+        agree(f, normal(n), ulps=256)
+    table = normal(30, 30)
+    agree(lambda x: cv.lax.scan(lambda c, a: (np.tanh(table @ c + a), c), x, np.ones((5, 30))), normal(30), ulps=64)
+
+
+# --- partitions -----------------------------------------------------------------------------------------------------------
+
+
+def test_what_has_no_rule_runs_between_compiled_parts() -> None:
+    f = lambda x: np.sort(np.sin(x) * 2.0)[::-1] * np.cumsum(np.cos(x))
+    x = normal(40)
+    agree(f, x, whole=False)
+    compiled, others = compiled_equations(program_of(f, x))
+    assert others == 2 and compiled >= 4
+    program = segments.partitioned(program_of(f, x))
+    assert [e.primitive.name for e in program.equations] == ["native", "sort", "cumsum", "native"]
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: np.sort(x),
+        lambda x: (x, x[::-1], 2.0),
+        lambda x: np.fft.fft(x),
+        lambda x: x + 1j,
+        lambda x: np.sum(x[:0]),
+        lambda x: (np.sin(x), np.sin(x) * 1j),
+        lambda x: (np.sin(x), np.sort(x), np.full(3, 2.0), np.zeros((2, 2)) + 1.0),
+    ],
+)
+def test_programs_of_which_little_or_nothing_is_compiled(f: Any) -> None:
+    agree(f, normal(9), whole=False)
+
+
+def test_effects_happen() -> None:
+    seen: list[Any] = []
+
+    def f(x: Any) -> Any:
+        y = np.sin(x)
+        cv.debug.callback(lambda y: seen.append(y), y)
+        return y * 2.0
+
+    agree(f, np.ones(3), whole=False)
+    assert len(seen) == 2
+
+
+# --- all primitives, and random programs ----------------------------------------------------------------------------------
+
+COMPILED = sorted(n for n in (*rules.TABLE,) if n in TABLE and n not in ("scan", "while", "cond"))
+
+
+@pytest.mark.parametrize("name", COMPILED)
+def test_every_primitive(name: str) -> None:
+    """The cases of `test_every_primitive`, in the dtypes that both know."""
+    entry = TABLE[name]
+    for dtype in entry.dtypes:
+
+        @settings(max_examples=8, database=None, derandomize=True)
+        @given(entry.cases(dtype))
+        def tried(case: Any) -> None:
+            args, params = case if isinstance(case[0], tuple) and isinstance(case[1], dict) else (case, {})
+            with np.errstate(all="ignore"):
+                agree(lambda *args: primitive_named(name).bind(*args, **params), *args, ulps=64, whole=False)
+
+        tried()
+
+
+MIXTURES = {
+    "all": None,
+    "dense": ["arithmetic", "shapes", "reductions", "contraction", "comparison", "exponential"],
+    "loops": ["control flow", "arithmetic", "shapes", "calls", "indexing"],
+}
+
+
+@pytest.mark.parametrize("name", MIXTURES)
+def test_random_programs(name: str) -> None:
+    @settings(max_examples=40)
+    @given(random_programs(MIXTURES[name]))
+    def tried(program: Program) -> None:
+        total = lambda *args: sum(np.sum(np.real(leaf) * 1.0) for leaf in cv.tree.leaves(program(*args)))
+        floats = tuple(i for i, x in enumerate(program.inputs) if np.asarray(x).dtype.kind == "f")
+        for f in (program, *([cv.grad(total, floats)] if floats else [])):
+            try:
+                program_of(f, *program.inputs)
+            except cv.errors.CovectorError:
+                continue  # a branch on a value
+            agree(f, *program.inputs, ulps=2**14, whole=False)
+
+    tried()
