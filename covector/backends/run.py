@@ -16,6 +16,7 @@ from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
 from covector.backends import numpy
+from covector.backends.tiers import native, tiered
 from covector.core import errors
 from covector.core.checked_rules import shown
 from covector.core.context import BACKEND, MODES, WATCH, mode, value_of
@@ -38,7 +39,8 @@ class Backend(NamedTuple):
 
 
 NUMPY = Backend("numpy", numpy.compiled, numpy.compiled_step)
-_backends = {"numpy": NUMPY, "cpu": NUMPY}  # "cpu" is what JAX calls its own for the processor
+NATIVE = Backend("native", lambda jaxpr: native().required(jaxpr))
+_backends = {"numpy": NUMPY, "native": NATIVE, "cpu": NUMPY}  # "cpu" is what JAX calls its own for the processor
 
 
 def register_backend(name: str, compile: Compile) -> None:
@@ -69,7 +71,7 @@ def register_backend(name: str, compile: Compile) -> None:
         >>> float(y)
         0.0
     """
-    if _backends.get(name) is NUMPY:
+    if _backends.get(name) in (NUMPY, NATIVE):
         why = "programs run on it where nobody chooses another"
         what = f"register_backend: {name!r} is covector's own backend."
         raise errors.ArgumentError(what, why=why, fix="choose another name")
@@ -145,6 +147,11 @@ def running_on(backend: str, jaxpr: Jaxpr) -> Run:
 def compiled(jaxpr: Jaxpr, backend: Backend = NUMPY) -> Run:
     """A function that runs the program on a backend, watched by nobody; cached on the program."""
     return jaxpr.once(("compiled", backend), lambda: backend.compile(clean(jaxpr)))
+
+
+def jitted(jaxpr: Jaxpr) -> Run:
+    """A function that runs a program of ``jit`` where nobody chose a backend; cached on the program."""
+    return jaxpr.once("tiered", lambda: tiered(clean(jaxpr)))
 
 
 def step_runner(jaxpr: Jaxpr, first_carry: int, num_carry: int) -> tuple[Run, list[int]]:

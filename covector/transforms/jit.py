@@ -10,7 +10,9 @@ from collections.abc import Callable, Hashable
 from functools import partial
 from typing import Any, NamedTuple, overload
 
-from covector.backends.run import backend_named, compiled, running_on
+from covector.backends.run import backend_named, running_on
+from covector.backends.run import jitted as run_of_jit
+from covector.backends.tiers import choice
 from covector.core import errors
 from covector.core.avals import type_of_argument, typeof
 from covector.core.context import MODES, NAMED_AXES, jit_is_disabled, named_axes, open_traces
@@ -150,6 +152,7 @@ def jit(
         params["backend"] = backend_named(backend, who.name).name
     options = (frozenset(statics.positions), frozenset(statics.names))
     cache: dict[Hashable, Any] = {}
+    is_off = choice() == "off"
 
     def new_entry(key: Any, args: Any, kwargs: Any, treedef: Any) -> Entry:
         """What a call needs that is not found under its key; traces are shared by all ``jit`` of a function in one world."""
@@ -169,7 +172,7 @@ def jit(
         return entry
 
     def jitted(*args: Any, **kwargs: Any) -> Any:
-        if MODES and jit_is_disabled():
+        if is_off or (MODES and jit_is_disabled()):
             return f(*args, **kwargs)
         if has_statics:
             call = statics.call_of(args, kwargs, who.name)
@@ -235,7 +238,7 @@ def _entry(found: Traced, backend: str | None) -> Entry:
 
 def _runner(jaxpr: Jaxpr, backend: str | None) -> Callable[..., list[Any]]:
     """What runs a program on arrays: the caller may write to each result without changing an argument or another result."""
-    run = compiled(jaxpr) if backend is None else running_on(backend, jaxpr)
+    run = run_of_jit(jaxpr) if backend is None else running_on(backend, jaxpr)
     return run if backend is None and has_own_outputs(clean(jaxpr)) else lambda *leaves: own_results(run(*leaves), leaves)
 
 

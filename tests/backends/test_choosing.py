@@ -97,7 +97,7 @@ def test_watching_goes_on(seen: list[cv.Jaxpr]) -> None:
 def test_names() -> None:
     with pytest.raises(errors.ArgumentError, match="use_backend: there is no backend 'fpga'") as e, cv.use_backend("fpga"):
         pass
-    assert "the backends are 'numpy', 'cpu'" in str(e.value) and "register_backend" in str(e.value)
+    assert "the backends are 'numpy', 'native', 'cpu'" in str(e.value) and "register_backend" in str(e.value)
     with pytest.raises(errors.ArgumentError, match="'numpy' is covector's own"):
         cv.register_backend("numpy", lambda jaxpr: lambda *args: [])
 

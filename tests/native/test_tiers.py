@@ -1,0 +1,235 @@
+"""When programs are compiled, where code is kept, and what happens if something goes wrong."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import covector as cv
+from covector import errors
+from covector.backends import tiers
+from covector.backends.native import backend, module
+from covector.backends.native.ir import Builder, Module
+
+pytest.importorskip("llvmlite", reason="the native backend needs llvmlite, which the test extra installs")
+
+X = np.linspace(0.0, 1.0, 10)
+
+
+def f(x: Any) -> Any:
+    return np.sum(np.sin(x) * x)
+
+
+@pytest.fixture
+def choose(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Say what ``COVECTOR_JIT`` is."""
+
+    def chosen(value: str) -> None:
+        monkeypatch.setenv("COVECTOR_JIT", value)
+        tiers.choice.cache_clear()
+
+    yield chosen
+    monkeypatch.undo()
+    tiers.choice.cache_clear()
+
+
+@pytest.fixture
+def compiled(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The programs that were compiled."""
+    programs: list[Any] = []
+    real = backend.compiled
+    monkeypatch.setattr(backend, "compiled", lambda jaxpr: (programs.append(jaxpr), real(jaxpr))[1])
+    return programs
+
+
+def test_in_the_background_from_the_second_call_on(choose: Any, compiled: list[Any]) -> None:
+    choose("background")
+    g = cv.jit(lambda x: f(x))
+    first = g(X)
+    tiers.compiler.wait()
+    assert not compiled
+    g(X)
+    tiers.compiler.wait()
+    assert len(compiled) == 1
+    np.testing.assert_allclose(g(X), first, rtol=1e-15)
+    assert len(compiled) == 1
+
+
+def test_waiting(choose: Any, compiled: list[Any]) -> None:
+    choose("wait")
+    cv.jit(lambda x: f(x))(X)
+    assert len(compiled) == 1
+
+
+def test_source(choose: Any, compiled: list[Any]) -> None:
+    choose("source")
+    g = cv.jit(lambda x: f(x))
+    assert [g(X) for _ in range(3)] == [f(X)] * 3 and not compiled
+
+
+def test_off(choose: Any) -> None:
+    choose("off")
+    seen: list[Any] = []
+    g = cv.jit(lambda x: (seen.append(type(x)), f(x))[1])
+    assert [g(X) for _ in range(3)] == [f(X)] * 3 and seen == [np.ndarray] * 3
+
+
+def test_another_word_is_refused(choose: Any) -> None:
+    choose("always")
+    with pytest.raises(
+        errors.ArgumentError, match=r"COVECTOR_JIT is 'always'\.(.*\n)*.*Fix: set it to one of background, wait, source, off"
+    ):
+        cv.jit(f)
+
+
+def test_backends_by_name(choose: Any, compiled: list[Any]) -> None:
+    choose("source")
+    assert cv.jit(f, backend="numpy")(X) == f(X) and not compiled
+    np.testing.assert_allclose(cv.jit(f, backend="native")(X), f(X), rtol=1e-15)
+    assert len(compiled) == 1
+    with cv.use_backend("native"):
+        np.testing.assert_allclose(cv.jit(lambda x: f(x) * 2.0)(X), 2 * f(X), rtol=1e-15)
+
+
+def test_without_a_compiler(choose: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    choose("wait")
+    monkeypatch.setattr(backend, "is_available", lambda: False)
+    assert cv.jit(lambda x: f(x))(X) == f(X)
+    with pytest.raises(
+        errors.ArgumentError, match=r"is not to be had here.\n.*\n.*llvmlite.*\n.*pip install covector\[native\]"
+    ):
+        cv.jit(lambda x: f(x), backend="native")(X)
+
+
+def test_a_failure_is_one_warning_and_the_right_result(choose: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    choose("wait")
+    monkeypatch.setattr(backend, "partitioned", lambda jaxpr: 1 / 0)
+    g = cv.jit(lambda x: f(x))
+    with pytest.warns(
+        UserWarning, match="could not be compiled, and runs as Python: ZeroDivisionError: division by zero. Please report"
+    ):
+        assert g(X) == f(X)
+    assert g(X) == f(X)
+
+
+def test_transformations_of_compiled_functions(choose: Any) -> None:
+    choose("wait")
+    g = cv.jit(lambda x: f(x))
+    np.testing.assert_allclose(cv.grad(g)(X), np.sin(X) + X * np.cos(X), rtol=1e-14)
+    np.testing.assert_allclose(cv.vmap(g)(np.stack([X, 2 * X])), [f(X), f(2 * X)], rtol=1e-14)
+    np.testing.assert_allclose(cv.jit(cv.grad(g))(X), np.sin(X) + X * np.cos(X), rtol=1e-14)
+    np.testing.assert_allclose(cv.jvp(cv.grad(g), (X,), (X,))[1], (2 * np.cos(X) - X * np.sin(X)) * X, rtol=1e-13)
+    np.testing.assert_allclose(cv.lax.scan(lambda c, x: (c + g(x * X), None), 0.0, X)[0], sum(f(x * X) for x in X), rtol=1e-13)
+
+
+def test_watches_use_the_source(choose: Any) -> None:
+    choose("wait")
+    g = cv.jit(lambda x: (x - x) / np.sum(x - x))
+    assert np.all(np.isnan(g(X)))
+    with cv.debug.debug_nans(), np.errstate(all="ignore"), pytest.raises(errors.CovectorError, match="div"):
+        g(X)
+
+
+def test_the_process_ends_while_something_is_being_compiled() -> None:
+    program = "import covector as cv, numpy as np\nf = cv.jit(lambda x: np.tanh(x))\nf(np.ones(3)); f(np.ones(3))\nprint('end')"
+    environment = {**os.environ, "COVECTOR_JIT": "background", "COVECTOR_CACHE": ""}
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, env=environment, check=False, timeout=60
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "end\n", "")
+
+
+def test_llvm_is_loaded_by_the_first_compilation() -> None:
+    program = (
+        "import sys, covector as cv, numpy as np\nf = cv.jit(np.sin)\nf(1.0)\nprint('llvmlite' in sys.modules)\n"
+        "f(1.0)\ncv.backends.tiers.compiler.wait()\nprint('llvmlite' in sys.modules)"
+    )
+    environment = {**os.environ, "COVECTOR_JIT": "background", "COVECTOR_CACHE": ""}
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, env=environment, check=True, timeout=60
+    )
+    assert done.stdout == "False\nTrue\n"
+
+
+# --- code on disk ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    tmp_path.chmod(0o700)
+    monkeypatch.setattr(module, "_folder", lambda: tmp_path)
+    return tmp_path
+
+
+def text_of(n: int) -> str:
+    shared = Module()
+    shared.functions["run"] = Builder("run", "", shared, "i64").text(f"ret i64 {n}").replace("define internal", "define")
+    return shared.text()
+
+
+def result(n: int) -> int:
+    import ctypes
+
+    code = module.linked(text_of(n), ["run"])
+    return int(module.function_at(code.address("run"), result=ctypes.c_int64)())
+
+
+def test_code_is_kept_and_found(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert result(5) == 5 and len(list(folder.glob("*.o"))) == 1 and module.is_cached(text_of(5))
+    monkeypatch.setattr(module, "_object", lambda text: 1 / 0)
+    assert result(5) == 5
+    with pytest.raises(ZeroDivisionError):
+        result(6)
+
+
+@pytest.mark.parametrize("damage", [b"", b"nonsense", b"\0" * 5000])
+def test_a_damaged_file_is_made_anew(folder: Path, damage: bytes) -> None:
+    result(5)
+    (file,) = folder.glob("*.o")
+    whole = file.read_bytes()
+    file.write_bytes(damage or whole[: len(whole) // 2])
+    assert result(5) == 5 and file.read_bytes() == whole
+
+
+def test_many_writers(folder: Path) -> None:
+    found: list[int] = []
+    threads = [threading.Thread(target=lambda n=n: found.append(result(n % 3))) for n in range(12)]
+    [t.start() for t in threads]
+    [t.join() for t in threads]
+    assert sorted(found) == [0] * 4 + [1] * 4 + [2] * 4
+    assert len(list(folder.iterdir())) == 3
+
+
+def test_the_folder_has_a_limit(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    result(0)
+    (file,) = folder.glob("*.o")
+    monkeypatch.setattr(module, "MAX_CACHED_BYTES", 3 * file.stat().st_size)
+    for n in range(1, 8):
+        result(n)
+    assert len(list(folder.glob("*.o"))) == 3
+
+
+@pytest.mark.parametrize(("mode", "is_used"), [(0o700, True), (0o770, False), (0o702, False), (0o500, os.getuid() == 0)])
+def test_only_a_folder_that_nobody_else_can_write_to_is_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int, is_used: bool
+) -> None:
+    place = tmp_path / "code"
+    place.mkdir()
+    place.chmod(mode)
+    monkeypatch.undo()
+    monkeypatch.setenv("COVECTOR_CACHE", str(place))
+    module._folder.cache_clear()
+    try:
+        assert (module._folder() is not None) == is_used
+        monkeypatch.setenv("COVECTOR_CACHE", "")
+        module._folder.cache_clear()
+        assert module._folder() is None
+    finally:
+        module._folder.cache_clear()
