@@ -26,6 +26,9 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
+# Programs run as Python unless a test says otherwise: when a program is compiled in the background depends on the clock.
+os.environ.setdefault("COVECTOR_JIT", "source")
+
 # A first example traces and fills caches, so times vary by orders of magnitude: no deadline, no complaint about slowness.
 # Said in full, for hypothesis has other defaults where it finds itself in CI.
 _common = settings(deadline=None, derandomize=False, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
