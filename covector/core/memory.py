@@ -38,6 +38,15 @@ LARGE = 1 << 16
 """Bytes beyond which an array is not copied for each use (a copy of so much takes 1.5 us, of a few numbers 0.1)."""
 
 
+WRITEABLE, WARNS = 0x0400, 1 << 31
+"""NumPy's flags ``NPY_ARRAY_WRITEABLE`` and, of what `broadcast_arrays` gives, ``NPY_ARRAY_WARN_ON_WRITE``."""
+
+
+def is_writeable(x: ndarray) -> bool:
+    """``x.flags.writeable``, which NumPy answers with a warning for what `broadcast_arrays` gives."""
+    return bool(x.flags.num & WRITEABLE)
+
+
 def copy_of(x: ndarray) -> ndarray:
     """A copy with the layout of the original, so that operations on it are as fast and their results laid out alike."""
     return x.copy("K") if type(x) is ndarray else np.array(x, order="K")
@@ -94,7 +103,7 @@ def own_results(results: Sequence[Any], given: Iterable[Any] = ()) -> list[Any]:
 def _own(taken: set[int], x: ndarray) -> ndarray:
     """An array whose memory is not among what is ``taken``, and takes it."""
     owner = id(x if x.base is None else owner_of(x))
-    if owner in taken or not x.flags.writeable:
+    if owner in taken or x.flags.num & (WRITEABLE | WARNS) != WRITEABLE:
         return copy_of(x)
     taken.add(owner)
     return x
@@ -109,7 +118,7 @@ def is_constant(x: ndarray) -> bool:
     """Whether nobody can write to an array: a snapshot, or read-only memory from outside (a file, another library)."""
     owner: Any = x
     while issubclass(type(owner), ndarray):
-        if owner.flags.writeable:
+        if is_writeable(owner):
             return False
         if owner.base is None:
             return _snapshots.get(id(owner)) is owner
@@ -183,7 +192,7 @@ def _freeze(x: ndarray) -> None:
     with _lock:
         entry = _frozen.get(id(x))
         if entry is None:
-            entry = _frozen[id(x)] = [weakref.ref(x, forgetting(_frozen, id(x))), 0, x.flags.writeable]
+            entry = _frozen[id(x)] = [weakref.ref(x, forgetting(_frozen, id(x))), 0, is_writeable(x)]
         entry[1] += 1
         x.setflags(write=False)
 

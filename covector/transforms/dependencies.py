@@ -223,7 +223,7 @@ class _Walk:
     def array(self, x: Any) -> Hashable:
         if x.nbytes <= MAX_ARRAY_BYTES and not x.dtype.hasobject:
             return key_of(x)
-        if x.flags.writeable or x.base is not None:
+        if x.base is not None or x.flags.writeable:
             raise Unknown
         self.glance.kept.append(x)
         return id(x)

@@ -963,3 +963,18 @@ def test_rules_may_change_the_arrays_that_they_close_over():
     _, pull = cv.vjp(g, X)
     table[:] = 50
     np.testing.assert_allclose(pull(1.0)[0], np.full(3, 8.0))
+
+
+@pytest.mark.filterwarnings("error")
+def test_views_that_numpy_warns_of_when_they_are_written_to():
+    """NumPy warns where somebody asks whether what `broadcast_arrays` gives is writeable; a program copies it in silence."""
+    for size in (3, 100_000):
+        view, x = np.broadcast_arrays(np.float64(2.0), np.ones(size))
+        for transformed in (cv.jit(cv.grad(lambda x, v=view: np.sum(x * v))), cv.grad(lambda x, v=view: np.sum(x * v))):
+            np.testing.assert_array_equal(transformed(x.copy()), np.full(size, 2.0))
+        program = cv.make_jaxpr(lambda x, v=view: x * v)(x.copy())
+        np.testing.assert_array_equal(program(x.copy())[0], np.full(size, 2.0))
+        compiled, differentiated = cv.jit(lambda v=view: v), lambda x, v=view: (x, v)
+        for out in (compiled(), cv.jvp(differentiated, (x.copy(),), (x.copy(),))[0][1]):
+            out[0] = 1.0
+            assert view[0] == 2.0
