@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from covector import Primitive, grad, jit, jvp, linearize, typeof, vjp
+from covector import Primitive, grad, jit, jvp, linearize, make_jaxpr, typeof, vjp, vmap
+from covector.interpreters.evaluate import eval_jaxpr
+from covector.testing import check_function
 
 SINGLE = np.ones(2, np.float32)
 
@@ -124,3 +127,60 @@ def test_python_numbers_and_booleans_make_python_numbers() -> None:
         out, t = jvp(h, (1.5,), (1.0,))
         assert type(out) is float
         assert jvp(lambda x, h=h: h(x) * SINGLE, (1.5,), (1.0,))[1].dtype == np.float32
+
+
+OPERATORS = (operator.add, operator.sub, operator.mul, operator.truediv, operator.pow, operator.mod, operator.floordiv)
+
+
+def outcome(function: Callable[..., Any], *args: Any) -> Any:
+    """The type and value of a result, or the type of the error."""
+    try:
+        out = function(*args)
+    except Exception as error:
+        return type(error)
+    return typeof(out), out
+
+
+@pytest.mark.parametrize("number", [True, 2, 2.0, 2j])
+@pytest.mark.parametrize("code", "?bBhHiIlLefdFD")
+@pytest.mark.parametrize("op", OPERATORS)
+@pytest.mark.filterwarnings("ignore")
+def test_python_numbers_beside_numpys_are_what_numpy_makes_of_them(op: Any, code: str, number: Any) -> None:
+    """Staged, as declared in the program and as it runs; Python's ``1j * np.float64(2)`` is a ``complex``, NumPy's is not."""
+    scalar = np.dtype(code).type(3)
+    for f, ufunc_args in ((lambda x: op(x, number), (scalar, number)), (lambda x: op(number, x), (number, scalar))):
+        expected = outcome(op, *ufunc_args)
+        if type(expected) is tuple and type(expected[1]) is complex:
+            expected = expected[0].strengthened(), expected[1]
+        assert outcome(jit(f), scalar) == expected
+        if type(expected) is tuple:
+            program = make_jaxpr(f)(scalar)
+            assert program.out_avals == [expected[0]]
+            assert typeof(eval_jaxpr(program, scalar)[0]) == expected[0]
+
+
+def test_the_product_of_an_imaginary_number_is_as_precise_as_its_factor() -> None:
+    """Through every transformation; of NumPy's scalars ``1j * x * f32`` is of single precision, as Python's complex is weak."""
+    x = np.float64(2.0)
+    for op in (operator.add, operator.sub, operator.mul, operator.truediv, operator.pow):
+
+        def g(x: Any, op: Any = op) -> Any:
+            return op(1j, x) * SINGLE
+
+        wanted = np.complex128
+        assert jit(g)(x).dtype == wanted
+        assert [t.dtype for t in jvp(g, (x,), (x,))] == [wanted, wanted]
+        assert [t.dtype for t in jvp(jit(g), (x,), (x,))] == [wanted, wanted]
+        assert vjp(g, x)[0].dtype == wanted
+        assert vmap(g)(np.ones(3)).dtype == wanted
+    check_function(lambda p: 1j * p[1], (np.arange(1.0, 5.0),))
+    check_function(lambda x: (1j * x - 2j * np.sin(x)) / (3j + x), (x,))
+
+
+def test_a_boolean_is_an_integer_beside_a_python_number() -> None:
+    for op in OPERATORS:
+        for f in (lambda x, op=op: op(x, True), lambda x, op=op: op(True, x)):
+            for x in (3, 1.5):
+                expected = f(x)
+                assert outcome(jit(f), x) == (typeof(expected), expected)
+                assert make_jaxpr(f)(x).out_avals == [typeof(expected)]

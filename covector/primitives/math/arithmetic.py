@@ -273,7 +273,8 @@ def _power(x: Any, y: Any) -> Any:
     """``x ** y`` as the operator has it, which for ndarrays knows fast squares and roots."""
     if type(x) in WEAK_NUMBERS and type(y) in WEAK_NUMBERS:
         return np.power(x, y).item()
-    return np.power(x, y) if dtype_of(x).kind == "b" else x**y
+    by_ufunc = type(x) is complex or type(y) is bool or dtype_of(x).kind == "b"  # see of_operands
+    return np.power(x, y) if by_ufunc else x**y
 
 
 pow_p = Primitive("pow", Elementwise(_power, keeps_weak=True, like=np.power), trusted=True, makes_new=True)
@@ -424,9 +425,9 @@ _raised = vars(Tracer)["__pow__"]
 
 
 def _raise_to(self: Any, other: Any) -> Any:
-    """``x ** y``; NumPy's operator makes ``x ** 2`` a square, which has another dtype for booleans."""
+    """``x ** y``; NumPy's operator makes ``x ** 2`` of an array a square, which has another dtype for booleans."""
     is_square = type(other) is int and other == 2 and type(self) is not JVPTracer  # which is never of booleans
-    return np.square(self) if is_square and self.dtype.kind == "b" else _raised(self, other)
+    return np.square(self) if is_square and self.dtype.kind == "b" and self.shape else _raised(self, other)
 
 
 register_method("__pow__", _raise_to)

@@ -18,18 +18,20 @@ from covector.backends import forms
 from covector.core.avals import (
     PLAIN_TYPES,
     PYTHON_NUMBERS,
+    WEAK_NUMBERS,
     WEAK_TYPES,
     ShapedArray,
     Zero,
     array_aval,
     broadcast_shapes,
+    is_weak,
     promotion_key,
     result_dtype,
     typeof,
     ufunc_dtypes,
 )
 from covector.core.context import CAPTURING
-from covector.core.jaxpr import Var
+from covector.core.jaxpr import Equation, Var
 from covector.core.kinds import Elementwise, ElementwiseBilinear, ElementwiseLinear
 from covector.core.primitive import NO_PARAMS, Primitive, TracerBase
 from covector.core.tracer import OUR_OPERANDS, as_operand, foreign_operator, foreign_override, register_method
@@ -93,9 +95,33 @@ def is_aligned(x: Any, y: Any, dim_x: int | None, dim_y: int | None) -> bool:
 # --- neg, add, sub: jointly linear ------------------------------------------------------------------------------------
 
 
+def of_operands(fn: Callable[..., Any], ufunc: np.ufunc) -> Callable[..., Any]:
+    """The operator of two operands, whose result is a Python number where both are, and NumPy's elsewhere.
+
+    Python's own ``1j * np.float64(2)`` is a ``complex``, its ``True * 2`` an ``int``: they take the dtype of what they meet.
+    """
+
+    def operate(x: Any, y: Any) -> Any:
+        out = fn(x, y)
+        if type(out) not in WEAK_NUMBERS or (type(x) in WEAK_NUMBERS and type(y) in WEAK_NUMBERS):
+            return out
+        return ufunc(x, y)
+
+    return operate
+
+
+def may_be_pythons(eqn: Equation) -> bool:
+    """Whether Python's operator may give a Python number for the result, which is none: see `of_operands`."""
+    out = eqn.outputs[0].aval
+    if out.shape or out.weak_type:
+        return False
+    return any(x.aval.dtype.kind == "b" or (x.aval.weak_type and x.aval.dtype.kind == "c") for x in eqn.inputs)
+
+
 def _operator(name: str, symbol: str, kind: Any) -> Primitive:
     primitive = Primitive(name, kind, trusted=True, makes_new=True)
-    primitive.def_rule("lower", lambda eqn: forms.operator(symbol))
+    as_operator = forms.operator(symbol)
+    primitive.def_rule("lower", lambda eqn: forms.call(primitive.impl) if may_be_pythons(eqn) else as_operator)
     if kind.like.nin == 1:
         return primitive
     general = elementwise_abstract(primitive, kind.like)
@@ -121,6 +147,7 @@ def _neg_pull(arrived: dict[Var, Any], ct: Any, out: Var, inputs: Sequence[Any],
 def _sum_or_difference(name: str, symbol: str, fn: Callable[..., Any], ufunc: np.ufunc, *, plus: bool) -> Primitive:
     """``x + y`` if ``plus``, else ``x - y``."""
     cotangents = (lambda ct, x, y: ct, lambda ct, x, y: ct if plus else -ct)
+    fn = of_operands(fn, ufunc)
     kind = ElementwiseLinear(fn, cotangents, positions=(0, 1), keeps_weak=True, like=ufunc)
     primitive = _operator(name, symbol, kind)
 
@@ -128,7 +155,7 @@ def _sum_or_difference(name: str, symbol: str, fn: Callable[..., Any], ufunc: np
     def jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
         x, y = primals
         tx, ty = tangents
-        out = x + y if plus else x - y
+        out = fn(x, y)
         if type(tx) is Zero:
             return out, typeof(out).zero if type(ty) is Zero else fit(ty if plus else neg_p.bind(ty), out)
         return out, fit(tx, out) if type(ty) is Zero else primitive.bind(tx, ty)
@@ -159,14 +186,15 @@ sub_p = _sum_or_difference("sub", "-", operator.sub, np.subtract, plus=False)
 
 # --- mul: bilinear ----------------------------------------------------------------------------------------------------
 
-mul_p = _operator("mul", "*", ElementwiseBilinear(operator.mul, keeps_weak=True, like=np.multiply))
+times = of_operands(operator.mul, np.multiply)
+mul_p = _operator("mul", "*", ElementwiseBilinear(times, keeps_weak=True, like=np.multiply))
 
 
 @mul_p.def_jvp
 def _mul_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     x, y = primals
     tx, ty = tangents
-    out = x * y
+    out = times(x, y)
     if type(tx) is Zero:
         return out, typeof(out).zero if type(ty) is Zero else scale(x, ty)
     if type(ty) is Zero:
@@ -236,6 +264,9 @@ def has_type_below(x: Any, aval: Any, trace: Any) -> bool:
 
 
 def _sumprod(*factors: Any) -> Any:
+    for x in factors[::2]:
+        if type(x) is complex:
+            return reduce(add_p.impl, map(times, factors[::2], factors[1::2]))
     total = factors[0] * factors[1]
     for i in range(2, len(factors), 2):
         total = total + factors[i] * factors[i + 1]
@@ -337,6 +368,11 @@ def sum_of_products(x: Any, tx: Any, y: Any, ty: Any) -> Any:
 # --- the operators of tracers -----------------------------------------------------------------------------------------
 
 
+def beside(x: Any, boolean: bool) -> Any:
+    """What a boolean is next to a Python number: an integer, as to Python."""
+    return int(boolean) if is_weak(x) else boolean
+
+
 def install_operators(symbol: str, primitive: Primitive) -> None:
     """Make ``primitive`` the binary operator ``symbol`` (as ``add``) of tracers, from either side.
 
@@ -347,6 +383,8 @@ def install_operators(symbol: str, primitive: Primitive) -> None:
     def forward(self: Any, other: Any) -> Any:
         cls = type(other)
         if not CAPTURING and (cls in PLAIN_TYPES or (cls is type(self) and other._trace is self._trace)):
+            if cls is bool:
+                other = beside(self, other)
             return self._trace.process(primitive, (self, other), NO_PARAMS)
         if cls not in OUR_OPERANDS:
             if foreign_override(other):
@@ -357,6 +395,8 @@ def install_operators(symbol: str, primitive: Primitive) -> None:
     def reflected(self: Any, other: Any) -> Any:
         cls = type(other)
         if cls in PLAIN_TYPES and not CAPTURING:
+            if cls is bool:
+                other = beside(self, other)
             return self._trace.process(primitive, (other, self), NO_PARAMS)
         if cls not in OUR_OPERANDS:
             if foreign_override(other):
