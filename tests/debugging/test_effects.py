@@ -187,3 +187,18 @@ def test_automatic_checks():
         assert error.get() == "division by zero in 'div'"
     error, _ = checkify.checkify(root, errors=checkify.nan_checks)(-1.0)
     assert error.get() is None, "user checks were not asked for"
+
+
+def test_a_rule_of_a_callback_adds_a_tangent_that_is_zero_in_a_compiled_derivative():
+    inner = lambda x, y: x * np.sin(x) + np.linalg.solve(2 * y, y.T @ y @ y)
+
+    def f(x, y):
+        rule = lambda primals, tangents: (f(*primals), cv.jvp(inner, tuple(primals), tuple(tangents))[1])
+        return cv.pure_callback(inner, x, x, y, jvp=rule)
+
+    x, y = np.array([[1.0, 2.0], [0.5, 1.0]]), np.array([[2.0, 1.0], [0.0, 4.0]])
+    loss = lambda f: lambda x, y: np.sum(f(x, y) ** 2)
+    for argnum in (0, 1):
+        expected = cv.grad(loss(inner), argnum)(x, y)
+        np.testing.assert_allclose(cv.jit(cv.grad(loss(f), argnum))(x, y), expected, rtol=1e-12)
+        np.testing.assert_allclose(cv.grad(cv.jit(loss(f)), argnum)(x, y), expected, rtol=1e-12)

@@ -25,6 +25,7 @@ from covector.interpreters.checks import Message, makes_checks
 from covector.interpreters.programs import choose, spread
 from covector.interpreters.stage import StageTrace
 from covector.primitives.arrays.shaping import Dims, batch_all, move_batch_to_front, reduce_sum_p
+from covector.primitives.custom.calls import written_out
 from covector.primitives.programs.subprograms import in_front
 
 Values = Sequence[Any]
@@ -191,7 +192,7 @@ pure_callback_p.def_abstract(lambda *avals, callback, out_avals: list(out_avals)
 @in_users_code
 def _pure_callback_jvp(primals: Values, tangents: Values, *, callback: Callback, out_avals: Sequence[Any]) -> Any:
     if callback.jvp is not None:
-        outs, changes = callback.jvp(copies(primals), copies(map(instantiate, tangents)))
+        outs, changes = callback.jvp(copies(primals), copies(written_out(tangents)))
         changes = [a.zero if t is None else t for t, a in zip(changes, out_avals, strict=True)]
         what = f"the jvp rule of the callback {callback.name} returned"
         _check_results(outs, out_avals, f"{what} an output")
