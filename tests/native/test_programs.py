@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from primitive_table import TABLE
-from same import agree, compiled_equations, program_of
+from same import agree, compiled_equations, program_of, same
 
 import covector as cv
 from covector import numpy as cnp
-from covector.backends.native import rules, segments
+from covector.backends.native import backend, rules, segments
 from covector.core.primitive import primitive_named
 from covector.testing import Program, random_programs
 
@@ -250,17 +250,83 @@ def test_loops_in_loops() -> None:
     agree(lambda x: cv.lax.scan(lambda c, a: (np.tanh(table @ c + a), c), x, np.ones((5, 30))), normal(30), ulps=64)
 
 
+# --- places that integers point to, and functions along an axis ------------------------------------------------------------
+
+ROWS, COLUMNS = np.array([0, 3, -1, 3, 19, -20, 7]), np.array([0, 8, -1, 2, 2, 5, 8])
+POINTED: dict[str, Callable[..., Any]] = {
+    "rows": lambda x, i, j: np.sin(x[i]) * 2.0,
+    "elements": lambda x, i, j: x[i, j] + 1.0,
+    "a grid": lambda x, i, j: x[i[:, None], j[None, :]] * 2.0,
+    "columns": lambda x, i, j: x[:, j] * 2.0,
+    "one place": lambda x, i, j: x[i[0]] * 2.0 + x[i[1], 3],
+    "booleans": lambda x, i, j: (x > 0)[i] & (x[i] > 1),
+    "of what is computed": lambda x, i, j: np.exp(x)[i] + np.tanh(x[i + 0]),
+    "gradient of rows": cv.grad(lambda x, i, j: np.sum(np.sin(x[i]) ** 2)),
+    "gradient of elements": cv.grad(lambda x, i, j: np.sum(np.sin(x[i, j]) ** 2)),
+    "set": lambda x, i, j: cnp.at(x)[i].set(1.5),
+    "set to the last": lambda x, i, j: cnp.at(x)[i].set(np.arange(7.0)[:, None] * np.ones(9)),
+    "add": lambda x, i, j: cnp.at(x)[i, j].add(2.0),
+    "multiply": lambda x, i, j: cnp.at(x)[i, j].multiply(2.0),
+    "minimum": lambda x, i, j: cnp.at(x)[i, j].min(0.0),
+    "maximum": lambda x, i, j: cnp.at(x)[:, j].max(0.0),
+    "set a slice": lambda x, i, j: cnp.at(x)[2:5, ::2].set(7.0) * 2.0,
+    "set a slice backwards": lambda x, i, j: cnp.at(x)[5:2:-1, 3].set(np.arange(3.0)),
+    "add to a slice": lambda x, i, j: cnp.at(x)[1:-1].add(x[2:] - x[:-2]),
+    "gradient of a slice": cv.grad(lambda x, i, j: np.sum(np.sin(cnp.at(x)[2:5, ::2].set(7.0)))),
+    "in a loop": lambda x, i, j: cv.lax.scan(lambda c, k: (c + x[k], c[k % 9]), x[0], i),
+    "written in a loop": lambda x, i, j: cv.lax.scan(lambda c, k: (cnp.at(c)[k].set(np.sin(c[k // 2])), None), x[:, 0], i)[0],
+    "written in a small loop": lambda x, i, j: cv.lax.scan(lambda c, k: (cnp.at(c)[k].add(np.sin(c[k - 1])), c[k]), x[0], j),
+    "twice": lambda x, i, j: cnp.at(cnp.at(x)[i].add(1.0))[i, j].multiply(3.0),
+}
+
+
+@pytest.mark.parametrize("name", POINTED)
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_places_that_integers_point_to(name: str, dtype: Any) -> None:
+    agree(POINTED[name], normal(20, 9).astype(dtype), ROWS, COLUMNS, ulps=64)
+    agree(POINTED[name], normal(20, 9).astype(dtype), ROWS.astype(np.int32), COLUMNS.astype(np.int8), ulps=64)
+
+
+@pytest.mark.parametrize("wrong", [20, -21, 10**12, -(10**12)])
+@pytest.mark.parametrize("name", ["rows", "elements", "set", "add", "in a loop", "written in a loop"])
+def test_an_index_out_of_bounds_raises_what_numpy_does(name: str, wrong: int) -> None:
+    x, i = normal(20, 9), ROWS.copy()
+    run = backend.compiled(program_of(POINTED[name], x, i, COLUMNS))
+    wanted = run(x, i, COLUMNS)
+    i[4] = wrong
+    with pytest.raises(IndexError, match=f"index {wrong} is out of bounds for axis 0 with size 20"):
+        run(x, i, COLUMNS)
+    same(run(x, ROWS, COLUMNS), wanted, 0)
+
+
+@pytest.mark.parametrize("shape", [(1,), (7,), (20, 9), (9, 20), (3, 4, 17)])
+@pytest.mark.parametrize("f", [np.cumsum, np.cumprod, np.maximum.accumulate, np.minimum.accumulate, np.argmax, np.argmin])
+def test_along_an_axis(f: Any, shape: tuple[int, ...]) -> None:
+    x = positive(*shape)
+    for axis in range(len(shape)):
+        agree(lambda x, axis=axis: f(x * 1.0, axis=axis), x, ulps=64)
+        agree(lambda x, axis=axis: f(x[::-1].T, axis=axis), x, ulps=64)
+    if f in (np.cumsum, np.cumprod):
+        agree(cv.grad(lambda x: np.sum(f(x, axis=0) ** 2)), x, ulps=2**12, whole=False)
+
+
+def test_where_the_largest_is() -> None:
+    for x in ([1.0, np.nan, 3.0, np.nan], [1.0, 3.0, 3.0, 1.0], [-0.0, 0.0], [np.inf, -np.inf], [*range(20), np.nan, 3.0]):
+        agree(lambda x: (np.argmax(x * 1.0), np.argmin(x * 1.0)), np.array(x))
+        agree(lambda x: (np.argmax(x * 2, axis=1), np.argmin(x * 2, axis=0)), np.array([np.nan_to_num(x), x]).astype(int) % 7)
+
+
 # --- partitions -----------------------------------------------------------------------------------------------------------
 
 
 def test_what_has_no_rule_runs_between_compiled_parts() -> None:
-    f = lambda x: np.sort(np.sin(x) * 2.0)[::-1] * np.cumsum(np.cos(x))
+    f = lambda x: np.sort(np.sin(x) * 2.0)[::-1] * np.argsort(np.cos(x))
     x = normal(40)
     agree(f, x, whole=False)
     compiled, others = compiled_equations(program_of(f, x))
     assert others == 2 and compiled >= 4
     program = segments.partitioned(program_of(f, x))
-    assert [e.primitive.name for e in program.equations] == ["native", "sort", "cumsum", "native"]
+    assert [e.primitive.name for e in program.equations] == ["native", "sort", "argsort", "native"]
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from covector.backends.native.nests import Store
 from covector.backends.native.nodes import Expressions, Node, address
 from covector.backends.native.plan import SMALL_AXIS, Buffer, Nest, Plan, Root, Spot, letters_of
 from covector.backends.native.rules import (
+    Gather,
     Index,
     Product,
     Reduce,
@@ -69,6 +70,8 @@ class Elements:
     def stores(self) -> list[Store]:
         """What the nest writes."""
         found = []
+        if self.nest.places:
+            return [self.scattered(self.nest.roots[0], point) for point in self.points()]
         for root in self.nest.roots:
             buffer = root.spot.buffer
             if buffer.kind == "work" and buffer not in self.plan.loaded:
@@ -82,6 +85,23 @@ class Elements:
 
     def index(self, point: dict[int, int]) -> Index:
         return tuple(at(point[a]) if a in point else (0, ((a, 1),)) for a in range(len(self.nest.space)))
+
+    def scattered(self, root: Root, point: dict[int, int]) -> Store:
+        """What is written to a place that arrays of integers point to."""
+        index, indices, kind = self.index(point), self.nest.places, root.kind
+        rank, count = len(index) - len(root.spot.strides) + len(indices), len(indices)
+        numbers = [self.element(i, broadcast_index(index[:rank], i.aval.shape)) for i in indices]
+        shape = self.shape_at(root)
+        offset, terms = address(index[rank:], root.spot.strides[count:])
+        dims = tuple(zip(shape[:count], root.spot.strides[:count], strict=True))
+        node = self.element(root.atom, index if root.atom.aval.shape else ())
+        node = node if node.kind == kind else self.expressions.scalar(converted(kind), kind, node)
+        array, combine = self.array(root.spot), self.nest.combine
+        return Store(node, kind, array, offset, terms, places=tuple(numbers), dims=dims, combine=combine)
+
+    def shape_at(self, root: Root) -> tuple[int, ...]:
+        """The shape of the array that is written to."""
+        return next(v.aval.shape for v, s in self.plan.spots.items() if s is root.spot)
 
     def store(self, root: Root, point: dict[int, int]) -> Store:
         index = self.index(point)
@@ -142,9 +162,20 @@ class Elements:
             return self.expressions.scalar(rule.emit, kind, *args, cost=rule.cost)
         if type(rule) is Reduce:
             return self.combined(rule, kind, [self.element(eqn.inputs[0], i) for i in reduced_indices(eqn, index)])
+        if type(rule) is Gather:
+            return self.gathered(eqn, index, kind)
         if type(rule) is Product:
             return self.contracted(eqn, index, kind)
         raise NotImplementedError(eqn.primitive.name)
+
+    def gathered(self, eqn: Equation, index: Index, kind: str) -> Node:
+        x, *indices = eqn.inputs
+        rank = len(index) - len(x.aval.shape) + len(indices)
+        numbers = [self.element(i, broadcast_index(index[:rank], i.aval.shape)) for i in indices]
+        spot, count = self.plan.spots[x], len(indices)
+        offset, terms = address(index[rank:], spot.strides[count:])
+        dims = tuple(zip(x.aval.shape[:count], spot.strides[:count], strict=True))
+        return self.expressions.gather(self.array(spot), kind, offset, terms, dims, *numbers)
 
     def contracted(self, eqn: Equation, index: Index, kind: str) -> Node:
         """A small contraction, written out."""

@@ -39,7 +39,7 @@ RELEASING = 200_000
 
 PYTHON = [
     "PyList_New", "PyFloat_FromDouble", "PyLong_FromLongLong", "PyObject_Vectorcall", "PyEval_SaveThread",
-    "PyEval_RestoreThread",
+    "PyEval_RestoreThread", "Py_DecRef",
 ]  # fmt: skip
 NUMPY = {"PyArray_New": 93, "PyArray_Scalar": 60}
 TABLE = ["work", "busy", "array", "float", "double", *PYTHON, *NUMPY, "malloc", "free", "otherwise"]
@@ -198,6 +198,13 @@ class _Entry:
             place = self.op(f"getelementptr ptr, ptr %pointers, i64 {i}")
             b.emit(f"store ptr {pointer}, ptr {place}")
         self.run()
+        failed = self.op(f"icmp ne i64 {self.at('%failed', 0, 'i64')}, 0")
+        b.emit(f"br i1 {failed}, label %failure, label %success")
+        b.label("failure")
+        for o in (o for o, a in zip(outs, self.outs, strict=True) if a.shape):
+            b.emit(f"call void {self.entry('Py_DecRef')}(ptr {o})")
+        b.emit("br label %otherwise")
+        b.label("success")
         results = self.result(outs)
         b.emit(f"ret ptr {results}")
         b.label("otherwise")
@@ -243,11 +250,18 @@ class _Entry:
         self.b.label(f"some{self.checks}")
         return array
 
+    def call(self, work: str) -> None:
+        """Call the program, and take down how it went."""
+        self.b.emit(f"store i64 0, ptr {work}")
+        self.b.emit(f"call void @program(ptr %pointers, ptr {work})")
+        self.b.emit(f"store i64 {self.at(work, 0, 'i64')}, ptr %failed")
+
     def run(self) -> None:
         """Call the program, in the workspace if no other thread is in it."""
         b = self.b
+        b.allocated.append("  %failed = alloca i64")
         if self.work < RELEASING:
-            b.emit(f"call void @program(ptr %pointers, ptr {self.entry('work')})")
+            self.call(self.entry("work"))
             return
         flag = self.op(f"getelementptr i8, ptr %table, i64 {8 * TABLE.index('busy')}")
         size = self.native.workspace + 64
@@ -257,14 +271,14 @@ class _Entry:
         own, malloc, free = self.entry("work"), self.entry("malloc"), self.entry("free")
 
         def inside() -> None:
-            b.emit(f"call void @program(ptr %pointers, ptr {own})")
+            self.call(own)
             b.emit(f"store atomic i64 0, ptr {flag} release, align 8")
 
         def beside() -> None:
             block = self.op(f"call ptr {malloc}(i64 {size})")
             up = self.op(f"add i64 {self.op(f'ptrtoint ptr {block} to i64')}, 63")
             aligned = self.op(f"and i64 {up}, -64")
-            b.emit(f"call void @program(ptr %pointers, ptr {self.op(f'inttoptr i64 {aligned} to ptr')})")
+            self.call(self.op(f"inttoptr i64 {aligned} to ptr"))
             b.emit(f"call void {free}(ptr {block})")
 
         b.branch(Value(is_free, "bool"), inside, beside)
@@ -300,7 +314,10 @@ def _through_ctypes(native: Native, otherwise: Callable[..., list[Any]]) -> Call
             is_number = aval.shape == () and type(x) in (float, np.float64)
             if not is_number and not (type(x) is np.ndarray and x.dtype == aval.dtype and x.shape == aval.shape):
                 return otherwise(*args)
-        found = zip(native(*args), native.plan.jaxpr.out_vars, strict=True)
+        outs = native(*args)
+        if outs is None:
+            return otherwise(*args)
+        found = zip(outs, native.plan.jaxpr.out_vars, strict=True)
         return [x.item() if v.aval.weak_type else x[()] for x, v in found]
 
     return run

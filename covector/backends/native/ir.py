@@ -20,7 +20,7 @@ where they are meant, and no flag allows another result than the one that is wri
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 import numpy as np
@@ -86,11 +86,6 @@ def constant_text(value: Any, kind: str) -> str:
         value = np.float32(value) if kind == "f32" else value
         return f"0x{struct.unpack('<Q', struct.pack('<d', float(value)))[0]:016X}"
     return ("true" if value else "false") if kind == "bool" else str(int(value))
-
-
-def mask_text(width: int, count: int) -> str:
-    """The mask of the first ``count`` lanes."""
-    return f"<{width} x i1> <{', '.join('i1 true' if i < count else 'i1 false' for i in range(width))}>"
 
 
 class Module:
@@ -196,6 +191,13 @@ class Builder:
     def lanes(self, kind: str, width: int, start: int = 0, step: int = 1) -> Value:
         numbers = ", ".join(f"{LLVM[kind]} {start + step * i}" for i in range(width))
         return Value(f"<{numbers}>", kind, width)
+
+    def first_lanes(self, width: int, count: int) -> Value:
+        """True in the first ``count`` lanes."""
+        return Value(f"<{', '.join('i1 true' if i < count else 'i1 false' for i in range(width))}>", "bool", width)
+
+    def mask(self, width: int, count: int) -> str:
+        return f"<{width} x i1> {self.first_lanes(width, count).text}"
 
     # --- arithmetic
 
@@ -311,7 +313,7 @@ class Builder:
         vector, suffix = vector_type(LLVM[kind], width), self._suffix(kind, width)
         self.module.declare(f"llvm.masked.load.{suffix}.p0", vector, "ptr", "i32", f"<{width} x i1>", vector)
         rest = f"{vector} {self.constant(1, kind, width).text}"
-        call = f"(ptr {address}, i32 {item_size(kind)}, {mask_text(width, count)}, {rest})"
+        call = f"(ptr {address}, i32 {item_size(kind)}, {self.mask(width, count)}, {rest})"
         return self.op(f"call {vector} @llvm.masked.load.{suffix}.p0{call}", kind, width, pure)
 
     def gather(self, address: str, kind: str, offsets: Value, count: int | None = None, pure: bool = True) -> Value:
@@ -321,7 +323,7 @@ class Builder:
         vector, suffix = vector_type(memory, width), self._suffix(kind, width)
         name, pointers = f"llvm.masked.gather.{suffix}.v{width}p0", f"<{width} x ptr>"
         self.module.declare(name, vector, pointers, "i32", f"<{width} x i1>", vector)
-        mask, rest = mask_text(width, width if count is None else count), f"{vector} {self.constant(1, kind, width).text}"
+        mask, rest = self.mask(width, width if count is None else count), f"{vector} {self.constant(1, kind, width).text}"
         call = f"({pointers} {places.text}, i32 {item_size(kind)}, {mask}, {rest})"
         return self.op(f"call {vector} @{name}{call}", kind, width, pure)
 
@@ -338,7 +340,7 @@ class Builder:
         elif stride == 1:
             suffix = self._suffix(x.kind, x.width)
             self.module.declare(f"llvm.masked.store.{suffix}.p0", "void", x.type, "ptr", "i32", f"<{x.width} x i1>")
-            mask = mask_text(x.width, count)
+            mask = self.mask(x.width, count)
             self.emit(f"call void @llvm.masked.store.{suffix}.p0({x.type} {x.text}, ptr {address}, i32 {size}, {mask})")
         else:
             for i in range(count):
@@ -360,6 +362,32 @@ class Builder:
                 low, high = (self.op(part, x.kind, half) for part in parts)
             x = combine(low, high)
         return x
+
+    def fails_if(self, condition: Value) -> None:
+        """Note in the status of the program that a condition held in a lane: what it computes is not used."""
+        if condition.width > 1:
+            name = f"llvm.vector.reduce.or.v{condition.width}i1"
+            self.module.declare(name, "i1", condition.type)
+            condition = self.op(f"call i1 @{name}({condition.type} {condition.text})", "bool")
+        self.branch(condition, lambda: self.emit("store i64 1, ptr %status"))
+
+    def place_of(self, indices: Sequence[Value], dims: Sequence[tuple[int, int]], count: int | None = None) -> Value:
+        """Where integers point to: the sum of them times the strides, after a check that they are within the sizes.
+
+        Negative ones count from the end.  Of vectors the first ``count`` lanes are meant.
+        """
+        total = self.index(0)
+        for i, (size, stride) in zip(indices, dims, strict=True):
+            i = self.convert(i, "i64")
+            i = self.select(self.compare("lt", i, self.like(0, i)), self.add(i, self.like(size, i)), i)
+            wrong = self.binary("icmp uge", i, self.like(size, i), "bool")
+            if count is not None and count < i.width:
+                wrong = self.logical("and", wrong, self.first_lanes(i.width, count))
+            self.fails_if(wrong)
+            i = self.select(wrong, self.like(0, i), i)
+            part = self.mul(i, self.like(stride, i))
+            total = part if total.text == "0" else self.add(*self.alike(total, part))
+        return total
 
     def _suffix(self, kind: str, width: int) -> str:
         return f"v{width}{SUFFIX.get(LLVM[kind], LLVM[kind])}"

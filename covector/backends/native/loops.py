@@ -114,7 +114,7 @@ def scratch_of(plan: Plan, eqn: Equation) -> tuple[Spot, ...]:
 Resolve = Callable[[Buffer], str]
 
 
-def write_calls(b: Builder, plan: Plan, calls: Sequence[Call], resolve: Resolve) -> None:
+def write_calls(b: Builder, plan: Plan, calls: Sequence[Call], resolve: Resolve, status: str = "%status") -> None:
     """Call the functions of a program; ``resolve(buffer)`` is its address."""
     items = {id(s.buffer): item_size(type_name(v.aval.dtype)) for v, s in plan.spots.items()}
     for called, spots in calls:
@@ -122,7 +122,7 @@ def write_calls(b: Builder, plan: Plan, calls: Sequence[Call], resolve: Resolve)
         for spot in spots:
             base, start = resolve(spot.buffer), spot.offset * items.get(id(spot.buffer), 1)
             pointers.append(base if start == 0 else b.op(f"getelementptr i8, ptr {base}, i64 {start}", "i64").text)
-        b.emit(f"call void @{called}({', '.join(f'ptr {p}' for p in pointers)})")
+        b.emit(f"call void @{called}({', '.join(f'ptr {p}' for p in (*pointers, status))})")
 
 
 def calls(
@@ -132,7 +132,7 @@ def calls(
     spots = [plan.spots.get(x) for x in (*eqn.inputs, *eqn.outputs)]
     given = [s for s in spots if s is not None]
     arrays = {i: f"%p{k}" for k, i in enumerate(i for i, s in enumerate(spots) if s is not None)}
-    parameters = ", ".join([f"ptr %p{k}" for k in range(len(given))] + ["ptr %own"] * len(scratch))
+    parameters = ", ".join([f"ptr %p{k}" for k in range(len(given))] + ["ptr %own"] * len(scratch) + ["ptr %status"])
     if in_registers(eqn):
         write = lambda name: _Small(Builder(name, parameters, module), eqn, spots, arrays).text()
     else:
@@ -248,7 +248,9 @@ class _Large:
             if all(s == t or n == 1 for s, t, n in zip(strides, contiguous(shape), shape, strict=True)):
                 self.copy(target, self.array(i), size_of(x.aval))
                 continue
-            self.b.emit(f"call void @{self.copying(kind_of(x), shape, strides)}(ptr {self.array(i)}, ptr {target})")
+            self.b.emit(
+                f"call void @{self.copying(kind_of(x), shape, strides)}(ptr {self.array(i)}, ptr {target}, ptr %status)"
+            )
 
     def copying(self, kind: str, shape: Sequence[int], strides: Sequence[int]) -> str:
         """The name of a function that copies an array to one without gaps."""

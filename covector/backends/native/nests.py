@@ -4,7 +4,7 @@
 >>> x = e.load(0, "f64", 0, ((0, 1),))
 >>> store = Store(e.scalar(Builder.add, "f64", x, x), "f64", 1, 0, ((0, 1),))
 >>> print(nest_text("twice", {0: 16}, [store], 2, Module()))
-define internal void @twice(ptr %p0, ptr %p1) #0 {
+define internal void @twice(ptr %p0, ptr %p1, ptr %status) #0 {
 entry:
   br label %head1
 head1:
@@ -51,9 +51,11 @@ class Store:
 
     Attributes:
         adds: add to what is there.
+        places: numbers that point to the place, besides the axes; ``dims`` are their sizes and strides.
+        combine: how the element combines with what is there.
     """
 
-    __slots__ = ("adds", "array", "kind", "node", "offset", "reduce", "reduced", "terms")
+    __slots__ = ("adds", "array", "combine", "dims", "kind", "node", "offset", "places", "reduce", "reduced", "terms")
 
     def __init__(
         self,
@@ -65,7 +67,13 @@ class Store:
         reduced: frozenset[int] = frozenset(),
         reduce: Reduce | None = None,
         adds: bool = False,
+        places: tuple[Node, ...] = (),
+        dims: tuple[tuple[int, int], ...] = (),
+        combine: Any = None,
     ):
+        self.places = places
+        self.dims = dims
+        self.combine = combine
         self.node = node
         self.kind = kind
         self.array = array
@@ -78,7 +86,7 @@ class Store:
 
 def nest_text(name: str, sizes: dict[int, int], stores: Sequence[Store], arrays: int, module: Module) -> str:
     """The function ``name(pointers to the arrays)``."""
-    builder = Builder(name, ", ".join(f"ptr %p{i}" for i in range(arrays)), module)
+    builder = Builder(name, ", ".join([*(f"ptr %p{i}" for i in range(arrays)), "ptr %status"]), module)
     _Nest(builder, dict(sizes), stores).write()
     return builder.text()
 
@@ -87,11 +95,15 @@ def key_of(sizes: dict[int, int], stores: Sequence[Store]) -> tuple[Any, ...]:
     """What tells two nests apart: their axes, nodes, and stores."""
     numbers: dict[Node, int] = {}
     nodes: list[Any] = []
-    for node in in_order(s.node for s in stores):
+    for node in in_order(n for s in stores for n in (s.node, *s.places)):
         numbers[node] = len(numbers)
         data = repr(node.data) if node.op == "constant" else node.data
         nodes.append((node.op, data, node.kind, *(numbers[a] for a in node.args)))
-    written = [(numbers[s.node], s.kind, s.array, s.offset, s.terms, s.reduced, s.reduce, s.adds) for s in stores]
+    written = [
+        (numbers[s.node], s.kind, s.array, s.offset, s.terms, s.reduced, s.reduce, s.adds, s.combine, s.dims,
+         *(numbers[p] for p in s.places))
+        for s in stores
+    ]  # fmt: skip
     return (*sizes.items(), *nodes, *written)
 
 
@@ -100,7 +112,7 @@ class _Nest:
         self.b = b
         self.sizes = sizes
         self.stores = stores
-        self.nodes = in_order(s.node for s in stores)
+        self.nodes = in_order(n for s in stores for n in (s.node, *s.places))
         self.merged: dict[int, int] = {axis: axis for axis in sizes}
         self.merge()
         self.width, vector = self.vector_axis()
@@ -116,7 +128,7 @@ class _Nest:
     # --- the shape of the nest
 
     def accesses(self) -> list[tuple[Term, ...]]:
-        loads = [n.data[2] for n in self.nodes if n.op == "load"]
+        loads = [n.data[2] for n in self.nodes if n.op in ("load", "gather")]
         return loads + [n.data[1] for n in self.nodes if n.op == "position"] + [s.terms for s in self.stores]
 
     def merge(self) -> None:
@@ -140,14 +152,14 @@ class _Nest:
         def badness(axis: int) -> float:
             bad = 0.0
             for n in self.nodes:
-                if n.op == "load":
+                if n.op in ("load", "gather"):
                     bad += dict(n.data[2]).get(axis, 0) not in (0, 1)
             for s in self.stores:
                 if axis not in s.reduced:
                     bad += 2 * (dict(s.terms).get(axis, 0) != 1) + 0.5 * bool(s.reduced)
             return bad + 3 * (self.sizes[axis] < 4) + 1.5 * (self.sizes[axis] < 8)
 
-        axis = min(reversed(self.sizes), key=badness)
+        axis = next(reversed(self.sizes)) if any(s.places for s in self.stores) else min(reversed(self.sizes), key=badness)
         width = 1
         while width < min(lanes, self.sizes[axis]):
             width *= 2
@@ -257,7 +269,9 @@ class _Nest:
         self.compute(len(self.order), self.width)
         for i, store in enumerate(self.stores):
             value = self.value_of(store.node)
-            if not store.reduced:
+            if store.places:
+                self.scatter(store, value)
+            elif not store.reduced:
                 self.put(store, value, adds=store.adds)
             elif self.suffix(store) < len(self.order):
                 self.accumulate(i, store, value, u)
@@ -287,6 +301,8 @@ class _Nest:
             if stride == 0:
                 return b.load(node.kind, f"%p{array}", place)
             return b.load(node.kind, f"%p{array}", place, width, stride, self.count)
+        if node.op == "gather":
+            return self.gathered(node, width)
         if node.op == "position":
             start, terms = node.data
             stride = dict(terms).get(self.order[-1], 0) if self.order and width > 1 else 0
@@ -296,6 +312,45 @@ class _Nest:
         args = b.alike(*args) if args else args
         result: Value = node.data(b, *args)
         return result
+
+    def gathered(self, node: Node, width: int) -> Value:
+        """An element, or elements, that numbers point to."""
+        b = self.b
+        array, offset, terms, dims = node.data
+        place = b.place_of([self.value_of(a) for a in node.args], dims, self.count if width > 1 else None)
+        stride = dict(terms).get(self.order[-1], 0) if self.order and width > 1 else 0
+        start = self.offset(offset, terms)
+        if place.width == 1:
+            place = b.add(place, start)
+            if stride == 0:
+                return b.load(node.kind, f"%p{array}", place)
+            return b.load(node.kind, f"%p{array}", place, width, stride, self.count)
+        places = b.add(b.splat(start, width), place)
+        if stride:
+            places = b.add(places, b.lanes("i64", width, 0, stride))
+        raw = "u8" if node.kind == "bool" else node.kind
+        x = b.gather(f"%p{array}", raw, places, self.count)
+        return b.compare("ne", x, b.like(0, x)) if node.kind == "bool" else x
+
+    def scatter(self, store: Store, value: Value) -> None:
+        """Write to places that numbers point to, one element after the other: two may be the same place."""
+        b, width = self.b, self.width
+        place = b.place_of([self.value_of(p) for p in store.places], store.dims, self.count if width > 1 else None)
+        stride = dict(store.terms).get(self.order[-1], 0) if self.order and width > 1 else 0
+        start, array = self.offset(store.offset, store.terms), f"%p{store.array}"
+        if place.width == 1 and stride == 1:  # a vector of neighbours
+            place = b.add(place, start)
+            value = b.splat(value, width)
+            if store.combine is not None:
+                value = store.combine(b, b.load(store.kind, array, place, width, 1, self.count, pure=False), value)
+            b.store(value, array, place, 1, self.count)
+            return
+        for i in range(self.count if width > 1 else 1):
+            own = b.add(b.lane(place, i), self.plus(start, b.index(i * stride)))
+            x = b.lane(value, i)
+            if store.combine is not None:
+                x = store.combine(b, b.load(store.kind, array, own, pure=False), x)
+            b.store(x, array, own)
 
     def offset(self, offset: int, terms: Sequence[Term]) -> Value:
         """Where an element is.  Of axes that were merged the inner one counts the steps."""
@@ -346,8 +401,9 @@ class _Nest:
         b, place = self.b, self.accumulators[i, u if (i, u) in self.accumulators else 0]
         value = b.splat(value, self.width)
         if self.count < self.width:
-            mask = Value(_mask(self.width, self.count), "bool", self.width)
-            value = b.select(mask, value, b.constant(self.identity(store), store.kind, self.width))
+            value = b.select(
+                b.first_lanes(self.width, self.count), value, b.constant(self.identity(store), store.kind, self.width)
+            )
         before = b.load(store.kind, place, b.index(0), self.width, pure=False)
         b.store(self.combined(store, before, value), place, b.index(0))
 
@@ -362,7 +418,3 @@ class _Nest:
         if self.is_reduced_outside(store) or store.adds:
             result = self.combined(store, b.load(store.kind, f"%p{store.array}", place, pure=False), result)
         b.store(result, f"%p{store.array}", place)
-
-
-def _mask(width: int, count: int) -> str:
-    return f"<{', '.join('i1 true' if i < count else 'i1 false' for i in range(width))}>"

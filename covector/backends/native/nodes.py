@@ -25,8 +25,8 @@ class Node:
     """A value in each step of a loop nest.
 
     Attributes:
-        op: "constant", "load", "position" or "scalar".
-        data: the number; ``(array, offset, terms)``; the place; the function that writes it.
+        op: "constant", "load", "gather", "position" or "scalar".
+        data: the number; ``(array, offset, terms)``, and of a gather sizes and strides; the place; the function that writes it.
     """
 
     __slots__ = ("args", "axes", "cost", "data", "kind", "op")
@@ -58,6 +58,18 @@ class Expressions:
     def load(self, array: int, kind: str, offset: int, terms: tuple[Term, ...]) -> Node:
         data = array, offset, terms
         return self._node(("load", data), lambda: Node("load", data, kind, (), frozenset(a for a, _ in terms)))
+
+    def gather(
+        self, array: int, kind: str, offset: int, terms: tuple[Term, ...], dims: tuple[tuple[int, int], ...], *indices: Node
+    ) -> Node:
+        """An element at a place to which also the numbers of other nodes point: ``dims`` are their sizes and strides."""
+        data = array, offset, terms, dims
+
+        def make() -> Node:
+            axes = frozenset(a for a, _ in terms).union(*(i.axes for i in indices))
+            return Node("gather", data, kind, indices, axes, 4.0)
+
+        return self._node(("gather", data, indices), make)
 
     def position(self, place: Place) -> Node:
         return self._node(("position", place), lambda: Node("position", place, "i64", (), frozenset(a for a, _ in place[1])))

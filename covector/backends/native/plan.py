@@ -19,17 +19,21 @@ from covector.backends.native.ir import item_size, type_name
 from covector.backends.native.nodes import address
 from covector.backends.native.products import packings, shape_of
 from covector.backends.native.rules import (
+    Along,
     Assembly,
+    Gather,
     Index,
     Loop,
     Product,
     Reduce,
     Scalar,
     View,
+    Write,
     at,
+    numpy_index,
     rule_of,
 )
-from covector.core.jaxpr import Equation, Jaxpr, Var
+from covector.core.jaxpr import Equation, Jaxpr, Literal, Var
 
 SMALL_AXIS = 4
 """A last axis of this size is written out, and so is a reduction of so few elements."""
@@ -40,6 +44,9 @@ EXPENSIVE = 8
 MAX_READS = 24
 MAX_COST = 200
 """A value of this cost is kept, so that no expression grows without end."""
+
+
+COSTS: dict[Any, float] = {Reduce: 3.0, Product: 17.0, Gather: 6.0}
 
 
 class Buffer:
@@ -92,6 +99,10 @@ class Nest:
     def __init__(self, space: tuple[int, ...]):
         self.space = space
         self.roots: list[Root] = []
+        self.places: list[Any] = []
+        """Arrays of integers that point to the places to which its one root is written."""
+        self.combine: Callable[..., Any] | None = None
+        """How what is written there combines with what is there."""
 
     def reads(self, plan: Plan) -> Iterator[Buffer]:
         """The buffers that it may read or write."""
@@ -106,8 +117,8 @@ class Nest:
     def loads(self, plan: Plan) -> Iterator[Buffer]:
         """The buffers that it reads."""
         inside = self.inside(plan)
-        for root in self.roots:
-            for atom in plan.sources(root.atom, inside):
+        for value in (*(r.atom for r in self.roots), *self.places):
+            for atom in plan.sources(value, inside):
                 yield plan.spots[atom].buffer
 
 
@@ -211,15 +222,17 @@ class Plan:
         reads: dict[Any, int] = {}
         for eqn in self.jaxpr.equations:
             rule = self.rule(eqn)
-            if type(rule) in (Loop, Assembly) or (type(rule) in (Reduce, Product) and not self.is_small(eqn)):
+            if type(rule) in (Loop, Assembly, Write, Along) or (type(rule) in (Reduce, Product) and not self.is_small(eqn)):
                 self.kept.update(eqn.outputs)
-            if type(rule) is Loop or (type(rule) is Product and not self.is_small(eqn)):
+            if type(rule) in (Loop, Along) or (type(rule) is Product and not self.is_small(eqn)):
                 self.kept.update(x for x in eqn.inputs if type(x) is Var)
+            if type(rule) is Gather:
+                self.kept.add(eqn.inputs[0])
             if type(rule) is View and self.index_map(eqn) is None:
                 self.kept.update(x for x in eqn.inputs if type(x) is Var)
         for eqn in self.jaxpr.equations:
             out, rule = eqn.outputs[0], self.rule(eqn)
-            own = rule.cost if type(rule) is Scalar else 3.0 if type(rule) is Reduce else 17.0 if type(rule) is Product else 0.0
+            own = rule.cost if type(rule) is Scalar else COSTS.get(type(rule), 0.0)
             inputs = [x for x in eqn.inputs if type(x) is Var]
             total = own + sum(cost.get(x, 0.0) for x in inputs)
             read = sum(reads.get(x, 1) for x in inputs)
@@ -299,7 +312,9 @@ class Plan:
             return
         elif type(rule) is Assembly:
             self.schedule_parts(eqn, rule)
-        elif type(rule) is Loop or (type(rule) is Product and not self.is_small(eqn)):
+        elif type(rule) is Write:
+            self.schedule_write(eqn, rule)
+        elif type(rule) in (Loop, Along) or (type(rule) is Product and not self.is_small(eqn)):
             level = 1 + max((self.level[x] for x in eqn.inputs if x in self.level), default=0.0)
             for v in eqn.outputs:
                 self.place(v)
@@ -322,8 +337,39 @@ class Plan:
         spot = self.place(out)
         nest = Nest(x.aval.shape)
         nest.roots.append(Root(x, spot._replace(strides=contiguous(x.aval.shape)), kind_of(x)))
-        self.level[out] = 1 + max((self.level[y] for y in self.sources(x, set())), default=0.0)
+        self.level[out] = 1 + self.above(x)
         self.layered.append((self.level[out], nest))
+
+    def above(self, x: Any) -> float:
+        """The level of what a value is computed from."""
+        return max((self.level[y] for y in self.sources(x, set())), default=0.0)
+
+    def schedule_write(self, eqn: Equation, rule: Write) -> None:
+        """The array copied, or zeros, and then what is written."""
+        out = eqn.outputs[0]
+        spot, shape, kind = self.place(out), out.aval.shape, kind_of(out)
+        operand, values, indices = rule.given(eqn)
+        level = 0.5
+        if operand is None:
+            self.layered.append((level, Fill(spot, out.aval)))
+        else:
+            level = 1 + self.above(operand)
+            copy = Nest(shape)
+            copy.roots.append(Root(operand, spot, kind))
+            self.layered.append((level, copy))
+        level = 1 + max([level, *map(self.above, [x for x in (values, *indices) if x is not None])])
+        written = Literal(np.zeros((), out.aval.dtype)[()]) if values is None else values
+        if indices:
+            leading = np.broadcast_shapes(*(i.aval.shape for i in indices))
+            nest = Nest((*leading, *shape[len(indices) :]))
+            nest.roots.append(Root(written, spot, kind))
+            nest.places, nest.combine = indices, rule.combine
+        else:
+            part = part_of(spot, shape, numpy_index(eqn.params["index"]))
+            nest = Nest(part_shape(shape, numpy_index(eqn.params["index"])))
+            nest.roots.append(Root(written, part, kind, adds=rule.combine is not None))
+        self.layered.append((level, nest))
+        self.level[out] = level
 
     def schedule_parts(self, eqn: Equation, rule: Assembly) -> None:
         """Copy, or add, those parts that are not computed in their places."""
@@ -334,7 +380,7 @@ class Plan:
             if x in self.in_place and self.spots[x].buffer is spot.buffer and self.spots[x] == target:
                 level = max(level, self.level[x])
                 continue
-            needed = 1 + max((self.level[y] for y in self.sources(x, set())), default=0.0)
+            needed = 1 + self.above(x)
             disjoint = self.disjoint[out]
             level = max(level + (not disjoint), needed)
             nest = Nest(x.aval.shape)
@@ -446,6 +492,11 @@ def part_of(spot: Spot, shape: tuple[int, ...], index: Any) -> Spot:
     part = whole[(*index, ...)]
     start = part.__array_interface__["data"][0] - whole.__array_interface__["data"][0]
     return Spot(spot.buffer, spot.offset + start, part.strides)
+
+
+def part_shape(shape: tuple[int, ...], index: Any) -> tuple[int, ...]:
+    whole: Any = np.broadcast_to(np.int8(0), shape)
+    return tuple(whole[index].shape)
 
 
 def letters_of(eqn: Equation) -> tuple[list[str], str, list[str], dict[str, int]]:

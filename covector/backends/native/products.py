@@ -168,7 +168,7 @@ class Tile:
         vector = shape.vector_letter()
         assert vector is not None
         self.shape, self.kind, self.vector = shape, kind, vector
-        self.b = Builder(name, ", ".join(f"ptr %p{i}" for i in range(len(shape.terms) + 1)), module)
+        self.b = Builder(name, ", ".join([*(f"ptr %p{i}" for i in range(len(shape.terms) + 1)), "ptr %status"]), module)
         self.width = 64 // item_size(kind)
         sizes = shape.sizes
         with_vector = [term for term in shape.terms if vector in term]

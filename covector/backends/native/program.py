@@ -8,17 +8,20 @@ from typing import Any
 
 import numpy as np
 
-from covector.backends.native import loops, products
+from covector.backends.native import along, loops, products
 from covector.backends.native.elements import Elements
 from covector.backends.native.ir import Builder, Module, item_size, type_name
 from covector.backends.native.module import Code, function_at, linked
 from covector.backends.native.nests import Store, key_of, nest_text
 from covector.backends.native.nodes import Expressions
 from covector.backends.native.plan import Apply, Buffer, Fill, Nest, Plan, Spot, contiguous
-from covector.backends.native.rules import Product
+from covector.backends.native.rules import Along, Product
 from covector.core.jaxpr import Jaxpr
 
 Call = tuple[str, list[Spot]]
+
+STATUS = 64
+"""The bytes at the start of the workspace in which a program says whether it failed."""
 
 
 def calls_of(plan: Plan, module: Module) -> list[Call]:
@@ -37,6 +40,8 @@ def calls_of(plan: Plan, module: Module) -> list[Call]:
             found.append((module.named("fill", write), [step.spot._replace(strides=())]))
         elif type(step) is Apply and type(plan.rule(step.eqn)) is Product:
             found += products.calls(plan, step.eqn, step.scratch, module)
+        elif type(step) is Apply and type(plan.rule(step.eqn)) is Along:
+            found.append(along.call(plan, step.eqn, module))
         elif type(step) is Apply:
             found += loops.calls(plan, step.eqn, step.scratch, module, calls_of)
     return found
@@ -49,7 +54,7 @@ def fill_text(name: str, fill: Fill, module: Module) -> str:
         axes = {a: n for a, n in enumerate(shape) if n != 1}
         store = Store(Expressions().constant(0, kind), kind, 0, 0, tuple((a, strides[a]) for a in axes))
         return nest_text(name, axes, [store], 1, module)
-    builder = Builder(name, "ptr %p0", module)
+    builder = Builder(name, "ptr %p0, ptr %status", module)
     module.declare("llvm.memset.p0.i64", "void", "ptr", "i8", "i64", "i1")
     builder.emit(f"call void @llvm.memset.p0.i64(ptr %p0, i8 0, i64 {fill.aval.size * item_size(kind)}, i1 false)")
     return builder.text()
@@ -62,12 +67,12 @@ def main_text(plan: Plan, calls: Sequence[Call], module: Module, name: str = "pr
 
     def resolve(buffer: Buffer) -> str:
         if buffer.kind == "work":
-            return "%work" if buffer.number == 0 else b.op(f"getelementptr i8, ptr %work, i64 {buffer.number}", "i64").text
+            return b.op(f"getelementptr i8, ptr %work, i64 {STATUS + buffer.number}", "i64").text
         slot = base[buffer.kind] + buffer.number
         address = "%table" if slot == 0 else b.op(f"getelementptr ptr, ptr %table, i64 {slot}", "i64").text
         return b.op(f"load ptr, ptr {address}", "i64").text
 
-    loops.write_calls(b, plan, calls, resolve)
+    loops.write_calls(b, plan, calls, resolve, "%work")
     return b.text()
 
 
@@ -85,7 +90,7 @@ class Native:
         calls = calls_of(self.plan, self.module)
         self.module.functions["program"] = main_text(self.plan, calls, self.module).replace("define internal", "define")
         self.text = self.module.text()
-        self.workspace = self.plan.workspace
+        self.workspace = STATUS + self.plan.workspace
         self.constants = [np.ascontiguousarray(c) for c in jaxpr.consts.values()]
         self.out_types = [(v.aval.shape, v.aval.dtype) for v in jaxpr.out_vars]
         self.in_types = [(v.aval.shape, v.aval.dtype) for v in jaxpr.in_vars]
@@ -96,12 +101,15 @@ class Native:
         self.function = function_at(self.code.address("program"), ctypes.c_void_p, ctypes.c_void_p)
         return self
 
-    def __call__(self, *arrays: Any) -> list[Any]:
-        """The outputs, by way of ctypes: slow to call, and sure."""
+    def __call__(self, *arrays: Any) -> list[Any] | None:
+        """The outputs, by way of ctypes: slow to call, and sure.  None if an index was out of bounds, or the like."""
         args = [np.ascontiguousarray(a, t).reshape(s) for a, (s, t) in zip(arrays, self.in_types, strict=True)]
         outs = [np.empty(s, t) for s, t in self.out_types]
         pointers = [a.ctypes.data for a in (*args, *self.constants, *outs)]
         table = (ctypes.c_void_p * max(len(pointers), 1))(*pointers)
         work = np.full(self.workspace + 64, 0xFF, np.uint8)
-        self.function(table, (work.ctypes.data + 63) // 64 * 64)
-        return outs
+        start = (work.ctypes.data + 63) // 64 * 64
+        status = ctypes.c_int64.from_address(start)
+        status.value = 0
+        self.function(table, start)
+        return None if status.value else outs

@@ -15,18 +15,23 @@ import numpy as np
 
 from covector.backends.native.ir import Builder, Value, type_name
 from covector.backends.native.rules import (
+    Along,
     Assembly,
+    Gather,
     Index,
     Loop,
     Product,
     Reduce,
     Scalar,
     View,
+    Write,
     add,
     at,
     broadcast_index,
     converted,
+    is_better,
     multiply,
+    numpy_index,
     rule_of,
 )
 from covector.core.jaxpr import Equation, Jaxpr, Literal, sub_jaxprs
@@ -80,7 +85,8 @@ def size(jaxpr: Jaxpr, limit: int = MAX_ELEMENTS) -> float:
         elif any(x.aval.size > limit for x in (*eqn.inputs, *eqn.outputs)):
             return math.inf
         else:
-            total += eqn.outputs[0].aval.size * max(getattr(rule, "cost", 1), 1)
+            repeated = eqn.inputs[0].aval.size if type(rule) in (Gather, Write) else 1
+            total += eqn.outputs[0].aval.size * max(getattr(rule, "cost", 1), 1) * repeated
     return total
 
 
@@ -104,8 +110,8 @@ class Registers:
         rule: Any = rule_of(eqn)
         if type(rule) is Loop:
             return self.loop(eqn, inputs)
-        write: Callable[..., Elements] = getattr(self, type(rule).__name__.lower())
-        return [write(eqn, rule, inputs)]
+        compute: Callable[..., Elements] = getattr(self, type(rule).__name__.lower())
+        return [compute(eqn, rule, inputs)]
 
     # --- operations
 
@@ -174,6 +180,77 @@ class Registers:
         zero = self.b.constant(0, kind_of(out))
         return [zero if value is None else value for value in found]
 
+    def gather(self, eqn: Equation, rule: Gather, inputs: list[Elements]) -> Elements:
+        x, *indices = eqn.inputs
+        elements, *numbers = inputs
+        count, shape = len(indices), x.aval.shape
+        block = math.prod(shape[count:])
+        rank = len(eqn.outputs[0].aval.shape) - len(shape) + count
+        found = []
+        for point in places(eqn.outputs[0].aval.shape[:rank]):
+            at_ = self.pointed(point, indices, numbers, shape[:count])
+            for k in range(block):
+                found.append(self.chosen(at_, elements[k::block]))
+        return found
+
+    def pointed(self, point: Sequence[int], indices: Sequence[Any], numbers: list[Elements], shape: Sequence[int]) -> Value:
+        """The number of the place to which arrays of integers point."""
+        own = [
+            self.pick(i, broadcast_index(tuple(map(at, point)), i.aval.shape), e) for i, e in zip(indices, numbers, strict=True)
+        ]
+        strides = [math.prod(shape[a + 1 :]) for a in range(len(shape))]
+        return self.b.place_of(own, list(zip(shape, strides, strict=True)))
+
+    def chosen(self, number: Value, elements: Elements) -> Value:
+        """The element with a number."""
+        found = elements[0]
+        for k, x in enumerate(elements[1:], 1):
+            found = self.b.select(self.b.compare("eq", number, self.b.index(k)), x, found)
+        return found
+
+    def write(self, eqn: Equation, rule: Write, inputs: list[Elements]) -> Elements:
+        out, b = eqn.outputs[0], self.b
+        operand, values, indices = rule.given(eqn)
+        rest = list(inputs)
+        zero = b.constant(0, kind_of(out))
+        found = list(rest.pop(0)) if operand is not None else [zero] * out.aval.size
+        written = rest.pop(0) if values is not None else None
+        combine = rule.combine or (lambda b, there, x: x)
+        if not indices:
+            numbers = np.arange(out.aval.size).reshape(out.aval.shape)[numpy_index(eqn.params["index"])]
+            for k, i in enumerate(np.ravel(numbers).tolist()):
+                found[i] = combine(b, found[i], zero if written is None else written[k])
+            return found
+        count, shape = len(indices), out.aval.shape
+        block = math.prod(shape[count:])
+        for p, point in enumerate(places(np.broadcast_shapes(*(i.aval.shape for i in indices)))):
+            number = self.pointed(point, indices, rest, shape[:count])
+            for i in range(out.aval.size):
+                x = zero if written is None else written[p * block + i % block]
+                is_here = b.compare("eq", number, b.index(i // block))
+                found[i] = b.select(is_here, combine(b, found[i], x), found[i])
+        return found
+
+    def along(self, eqn: Equation, rule: Along, inputs: list[Elements]) -> Elements:
+        b, x, axis = self.b, eqn.inputs[0], eqn.params["axis"]
+        numbers = np.moveaxis(np.arange(x.aval.size).reshape(x.aval.shape), axis, -1)
+        numbers = numbers[..., ::-1] if eqn.params.get("reverse") else numbers
+        found: list[Any] = [None] * x.aval.size
+        for row in numbers.reshape(-1, x.aval.shape[axis]).tolist():
+            best, where = inputs[0][row[0]], b.index(0)
+            found[row[0]] = best
+            for k, i in enumerate(row[1:], 1):
+                if rule.combine is not None:
+                    best = found[i] = rule.combine(b, best, inputs[0][i])
+                    continue
+                better = is_better(b, rule, inputs[0][i], best)
+                best, where = b.select(better, inputs[0][i], best), b.select(better, b.index(k), where)
+            if rule.combine is None:
+                found[row[0]] = where
+        if rule.combine is not None:
+            return [b.convert(y, kind_of(eqn.outputs[0])) for y in found]
+        return [found[i] for i in numbers[..., 0].ravel().tolist()]
+
     # --- control flow
 
     def loop(self, eqn: Equation, inputs: list[Elements]) -> list[Elements]:
@@ -183,7 +260,7 @@ class Registers:
         """Places on the stack, for each element one."""
         return [[self.b.allocate(kind) for _ in range(n)] for kind, n in zip(kinds, counts, strict=True)]
 
-    def write(self, cells: Sequence[Sequence[str]], values: Sequence[Elements]) -> None:
+    def put(self, cells: Sequence[Sequence[str]], values: Sequence[Elements]) -> None:
         for places_, elements in zip(cells, values, strict=True):
             for cell, x in zip(places_, elements, strict=True):
                 self.b.store(x, cell, self.b.index(0))
@@ -235,13 +312,13 @@ class Registers:
         consts, carry = inputs[:num_consts], inputs[num_consts:]
         kinds = [kind_of(v) for v in body.in_vars[num_consts : num_consts + num_carry]]
         cells = self.cells(kinds, [len(c) for c in carry])
-        self.write(cells, carry)
+        self.put(cells, carry)
 
         def step(k: Value) -> None:
             i = b.sub(b.index(n - 1), k) if eqn.params["reverse"] else k
             outs = self.run(body, [*consts, *self.read(cells, kinds), *take(i)])
             put(i, outs[num_carry:])
-            self.write(cells, outs[:num_carry])
+            self.put(cells, outs[:num_carry])
 
         if n:
             b.loop(b.index(0), b.index(n), 1, step)
@@ -254,9 +331,9 @@ class Registers:
         cond_consts, body_consts, carry = inputs[:num_cond], inputs[num_cond:end], inputs[end:]
         kinds = [kind_of(v) for v in body.in_vars[num_body:]]
         cells = self.cells(kinds, [len(c) for c in carry])
-        self.write(cells, carry)
+        self.put(cells, carry)
         goes_on = lambda: self.run(cond, [*cond_consts, *self.read(cells, kinds)])[0][0]
-        self.b.repeat(goes_on, lambda: self.write(cells, self.run(body, [*body_consts, *self.read(cells, kinds)])))
+        self.b.repeat(goes_on, lambda: self.put(cells, self.run(body, [*body_consts, *self.read(cells, kinds)])))
         return self.read(cells, kinds)
 
     def cond(self, eqn: Equation, inputs: list[Elements]) -> list[Elements]:
@@ -267,10 +344,10 @@ class Registers:
 
         def taken(i: int) -> None:
             if i == len(branches) - 1:
-                self.write(cells, self.run(branches[i], operands))
+                self.put(cells, self.run(branches[i], operands))
                 return
             is_it = b.compare("le", choice, b.constant(i, choice.kind))
-            b.branch(is_it, lambda: self.write(cells, self.run(branches[i], operands)), lambda: taken(i + 1))
+            b.branch(is_it, lambda: self.put(cells, self.run(branches[i], operands)), lambda: taken(i + 1))
 
         taken(0)
         return self.read(cells, kinds)

@@ -69,11 +69,54 @@ class Assembly(NamedTuple):
     parts: Callable[[Equation], Sequence[Any]]
 
 
+class Gather(NamedTuple):
+    """Elements of the first operand at places that the others, arrays of integers, say."""
+
+
+class Write(NamedTuple):
+    """An array, or zeros, of which places are written.
+
+    Attributes:
+        operand: whether the first argument is the array.
+        values: whether the next one is what is written; else zeros are.
+        combine: how what is written combines with what is there; None replaces it.
+
+    The places are those of a static ``index`` among the parameters, or what the other arguments, arrays of integers, say.
+    """
+
+    operand: bool
+    values: bool
+    combine: Callable[[Builder, Value, Value], Value] | None = None
+
+    def given(self, eqn: Equation) -> tuple[Any, Any, list[Any]]:
+        """The array, the values, and the index arrays of an equation; None for zeros."""
+        rest = list(eqn.inputs)
+        operand = rest.pop(0) if self.operand else None
+        values = rest.pop(0) if self.values else None
+        return operand, values, rest
+
+
+class Along(NamedTuple):
+    """A function along the axis in the parameter ``axis``, one element after the other: "accumulate", "argmax", "argmin"."""
+
+    what: str
+    combine: Callable[[Builder, Value, Value], Value] | None = None
+
+
+def is_better(b: Builder, rule: Along, x: Value, before: Value) -> Value:
+    """Whether an element comes before the best so far: the first NaN comes before all."""
+    greater = rule.what == "argmax"
+    if not x.is_float:
+        return b.compare("gt" if greater else "lt", x, before)
+    better = b.compare("ugt" if greater else "ult", x, before)
+    return b.logical("and", better, b.compare("ord", before, before))
+
+
 class Loop(NamedTuple):
     """Programs that are run again and again, or not at all."""
 
 
-Rule = Scalar | View | Reduce | Product | Assembly | Loop
+Rule = Scalar | View | Reduce | Product | Assembly | Gather | Write | Along | Loop
 
 
 # --- elementwise ----------------------------------------------------------------------------------------------------------
@@ -448,8 +491,38 @@ ASSEMBLIES: dict[str, Assembly] = {
     "embed": Assembly(lambda e: [numpy_index(i) for i in e.params["indices"]]),
 }
 
-TABLE: dict[str, Rule] = {**SCALARS, **VIEWS, **REDUCTIONS, **ASSEMBLIES, "einsum": Product(),
-                           "scan": Loop(), "while": Loop(), "cond": Loop()}  # fmt: skip
+WRITES: dict[str, Write] = {
+    "spread": Write(False, True, add),
+    "scatter": Write(True, True),
+    "scatter_add": Write(True, True, add),
+    "scatter_mul": Write(True, True, multiply),
+    "scatter_min": Write(True, True, _minimum),
+    "scatter_max": Write(True, True, _maximum),
+    "clear": Write(True, False),
+    "erase": Write(True, False),
+    "update_slice": Write(True, True),
+    "add_slice": Write(True, True, add),
+}
+
+ALONG: dict[str, Along] = {
+    "cumsum": Along("accumulate", add),
+    "cumprod": Along("accumulate", multiply),
+    "cummax": Along("accumulate", _maximum),
+    "cummin": Along("accumulate", _minimum),
+    "argmax": Along("argmax"),
+    "argmin": Along("argmin"),
+}
+
+TABLE: dict[str, Rule] = {
+    **SCALARS, **VIEWS, **REDUCTIONS, **ASSEMBLIES, **WRITES, **ALONG,
+    "gather": Gather(), "einsum": Product(), "scan": Loop(), "while": Loop(), "cond": Loop(),
+}  # fmt: skip
+
+KNOWN = {
+    "axes", "axis", "reverse", "spec", "index", "indices", "shape", "permutation", "dtype", "low", "high", "name", "num_consts",
+    "num_carry", "length", "progress", "jaxpr", "num_cond", "num_body", "ticks", "cond", "body", "branches",
+}  # fmt: skip
+"""The parameters that the rules of the table read.  An operation with others has a meaning that they do not know."""
 
 KINDS = {"f64", "f32", "bool", *(f"{sign}{bits}" for sign in "iu" for bits in (8, 16, 32, 64))}
 
@@ -466,7 +539,9 @@ def rule_of(eqn: Equation) -> Rule | None:
     """What an operation is, if it can be compiled."""
     if not all(is_supported(x.aval) for x in (*eqn.inputs, *eqn.outputs)):
         return None
-    rule: Any = eqn.primitive.rules.get("native") or TABLE.get(eqn.primitive.name)
+    rule: Any = eqn.primitive.rules.get("native")
+    if rule is None and all(name in KNOWN or value is False for name, value in eqn.params.items()):
+        rule = TABLE.get(eqn.primitive.name)
     if type(rule) is Product and len(eqn.inputs) == 1:
         return None  # a diagonal
     if type(rule) is Reduce and eqn.inputs[0].aval.dtype != eqn.outputs[0].aval.dtype:
@@ -474,6 +549,8 @@ def rule_of(eqn: Equation) -> Rule | None:
     params = eqn.params
     if type(rule) is Loop and (params.get("progress") or params.get("length", 0) is None or params.get("ticks") is not None):
         return None  # it shows how far it is, or its stacks are as long as it turns out
+    if type(rule) is Along and eqn.inputs[0].aval.dtype.kind == "b":
+        return None
     if type(rule) is Scalar and rule.takes_equation:
         emit = rule.emit(eqn)
         return None if emit is None else Scalar(emit, rule.cost)

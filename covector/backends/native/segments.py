@@ -19,7 +19,7 @@ from typing import Any
 from covector.backends.native.entry import entry
 from covector.backends.native.loops import can_compile
 from covector.backends.native.program import Native
-from covector.backends.native.rules import Loop, Product, Reduce, Scalar, View, rule_of
+from covector.backends.native.rules import Along, Gather, Loop, Product, Reduce, Scalar, View, Write, rule_of
 from covector.core.jaxpr import Equation, Jaxpr, Literal, Var, inside_out, sub_jaxprs
 from covector.core.kinds import Kind
 from covector.core.primitive import Primitive
@@ -62,7 +62,7 @@ def cost(eqn: Equation) -> float:
     rule = rule_of(eqn)
     if type(rule) is Scalar:
         return rule.cost
-    return 1 if type(rule) in (Reduce, Product, Loop) else 0
+    return 1 if type(rule) in (Along, Gather, Loop, Product, Reduce, Write) else 0
 
 
 def partitioned(jaxpr: Jaxpr) -> Jaxpr:
@@ -189,4 +189,3 @@ def part(group: Sequence[Equation], needed: set[Any], whole: Jaxpr) -> Equation:
     outs = results if is_all else [v for v in made if v in needed]
     program = Jaxpr(given, group, outs, {v: whole.consts[v] for v in read if v in whole.consts})
     return Equation(native_p, given, {"program": Part(program)}, outs, group[0].source)
-
