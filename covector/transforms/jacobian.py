@@ -59,7 +59,7 @@ def jacfwd(
 
     Returns:
         A function of the same arguments that returns, for each output array, the structure of the arguments with arrays of
-        shape ``output.shape + argument.shape``.
+        shape ``output.shape + argument.shape``.  Those of an output of integers or booleans have the dtype ``float0``.
 
     Raises:
         GradDtypeError: an argument is an integer or boolean without ``allow_int``, or complex without ``holomorphic``.
@@ -153,8 +153,8 @@ def _jacobian(
         forward = name == "jacfwd" or (name != "jacrev" and _forward_is_better(known, out_avals))
         _check_dtypes(known, out_avals, forward, holomorphic, who.name)
         blocks = (_forward if forward else _reverse)(lin.program, known, out_avals)
-        if len(known) < len(in_avals):
-            blocks = [_with_integers(row, in_avals, out.shape) for row, out in zip(blocks, out_avals, strict=True)]
+        if len(known) < len(in_avals) or not all(a.is_differentiable for a in out_avals):
+            blocks = [_with_integers(row, in_avals, out) for row, out in zip(blocks, out_avals, strict=True)]
         own = iter(own_results([block for row in blocks for block in row]))
         rows = [selection.shape(tree_unflatten(treedef, [next(own) for _ in row])) for row in blocks]
         (jac,) = tree_unflatten(lin.out_tree, rows)
@@ -246,10 +246,12 @@ def _reverse(program: Any, in_avals: Sequence[Any], out_avals: Sequence[Any]) ->
     return [list(row) for row in zip(*by_input, strict=True)] if by_input else [[] for _ in out_avals]
 
 
-def _with_integers(row: Sequence[Any], in_avals: Sequence[Any], shape: tuple[int, ...]) -> list[Any]:
-    """The blocks of an output of this shape, with zeros for the inputs that have no derivative."""
+def _with_integers(row: Sequence[Any], in_avals: Sequence[Any], out: Any) -> list[Any]:
+    """The blocks of an output, with zeros for the inputs that have no derivative, or for all if the output has none."""
+    if not out.is_differentiable:
+        return [np.zeros((*out.shape, *a.shape), float0) for a in in_avals]
     blocks = iter(row)
-    return [next(blocks) if a.is_differentiable else np.zeros((*shape, *a.shape), float0) for a in in_avals]
+    return [next(blocks) if a.is_differentiable else np.zeros((*out.shape, *a.shape), float0) for a in in_avals]
 
 
 def hessian(

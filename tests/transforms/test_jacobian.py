@@ -156,3 +156,15 @@ def test_derivatives_of_a_jacobian_of_integers():
             np.testing.assert_array_equal(of_x, np.diag(2.0 * n))
             assert of_n.shape == (2, 2)
     assert cv.jacrev(cv.jacrev(lambda n: n * 2.0, allow_int=True), allow_int=True)(3).dtype == cv.float0
+
+
+@pytest.mark.parametrize("name", ["jacfwd", "jacrev", "jacobian"])
+@pytest.mark.parametrize("f", [lambda x: np.floor(x).astype(int), lambda x: x > 0, lambda x: np.argsort(x)])
+def test_an_output_without_a_derivative_has_a_float0_jacobian(name, f):
+    derivative, x = getattr(cv, name), np.ones(3)
+    for jac in (derivative(f), cv.jit(derivative(f))):
+        assert (jac(x).shape, jac(x).dtype) == ((3, 3), cv.float0)
+    of_float, of_integer = derivative(lambda x: (2 * x, f(x)))(x)
+    np.testing.assert_array_equal(of_float, 2 * np.eye(3))
+    assert (of_integer.shape, of_integer.dtype) == ((3, 3), cv.float0)
+    assert cv.hessian(f)(x).dtype == cv.float0
