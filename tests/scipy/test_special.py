@@ -260,3 +260,77 @@ def test_what_is_exported_is_tested():
     tried = {*TABLE, *(n.split()[0] for n in OWN), "digamma", "jn", "lambertw", "sinc"}
     assert set(special.__all__) <= tried
     assert len(special.__all__) >= 60
+
+
+TRIGAMMA = {  # psi'(z), psi''(z), by mpmath
+    1 + 2j: (0.12493116214094459 - 0.47782555014722977j, 0.21502435405364953 + 0.12456747595869701j),
+    -2.3 - 0.4j: (1.0081944015594955 - 2.6576604387562655j, -14.862411836975422 - 10.450725824243378j),
+    0.2 + 7j: (-0.00614264641747664 - 0.14283723772636348j, 0.020399496003033393 - 0.0017608726557930582j),
+}
+
+
+@pytest.mark.parametrize("z", TRIGAMMA)
+def test_digamma_of_complex_numbers(z):
+    first, second = TRIGAMMA[z]
+    one = np.complex128(1.0)
+    for transform in (lambda f: f, cv.jit):
+        slope = transform(lambda z: cv.jvp(special.psi, (z,), (one,))[1])
+        np.testing.assert_allclose(slope(z), first, rtol=1e-14)
+        np.testing.assert_allclose(cv.jvp(slope, (z,), (one,))[1], second, rtol=1e-13)
+    np.testing.assert_allclose(cv.grad(special.psi, holomorphic=True)(z), first, rtol=1e-14)
+    batch = np.array([z, z.conjugate()], np.complex64)
+    found = cv.vmap(cv.grad(special.psi, holomorphic=True))(batch)
+    np.testing.assert_allclose(found, [first, first.conjugate()], rtol=1e-5)
+    assert found.dtype == np.complex64
+
+
+@pytest.mark.parametrize("name", ["gamma", "loggamma", "rgamma", "psi", "shichi"])
+def test_relatives_of_gamma_and_integrals_are_holomorphic(name):
+    def f(z):
+        out = getattr(special, name)(z)
+        return out[0] + 2 * out[1] if isinstance(out, tuple) else out
+
+    check_grads(f, (np.array([1.2 + 0.7j, -1.4 - 0.6j, 4.5 + 0.1j]),), order=2, rtol=1e-5)
+
+
+def test_the_derivative_of_one_over_gamma_at_its_zeros_on_the_complex_plane():
+    slope = cv.grad(special.rgamma, holomorphic=True)
+    np.testing.assert_allclose([slope(n + 0j) for n in (0, -1, -2, -3)], [1, -1, 2, -6])
+
+
+@pytest.mark.parametrize("name, argument", [("jv", "v"), ("iv", "v"), ("kv", "v"), ("ive", "v"), ("kve", "v"), ("ive", "z")])
+def test_what_has_no_derivative_at_complex_numbers_says_so(name, argument):
+    f = getattr(special, name)
+    message = rf"scipy.special.{name} in its argument {argument} for complex numbers is known"
+    with pytest.raises(errors.NonDifferentiableError, match=message):
+        if argument == "z":
+            cv.jvp(lambda z: f(1.5, z), (1 + 2j,), (1 + 0j,))
+        else:
+            cv.jvp(lambda v: f(v, 1 + 2j), (1.5,), (1.0,))
+
+
+INCOMPLETE_BETA = {  # its derivatives in a and b, by mpmath
+    (2.0, 3.0, 1e-20): (-2.7281021115928543e-38, 3.4999999999999998e-40),
+    (0.5, 3.0, 1e-300): (-1.2932041148091506e-147, 3.381980729002051e-151),
+    (2.0, 3.0, 1 - 1e-12): (-4.333045757327273e-36, 1.0951690452298235e-34),
+    (2.0, 3.0, 0.0): (0.0, 0.0),
+    (2.0, 3.0, 1.0): (0.0, 0.0),
+}
+
+
+@pytest.mark.parametrize("point", INCOMPLETE_BETA)
+def test_the_incomplete_beta_function_far_out(point):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = cv.grad(special.betainc, (0, 1))(*point)
+        complement = cv.grad(special.betaincc, (0, 1))(*point)
+    np.testing.assert_allclose(found, INCOMPLETE_BETA[point], rtol=1e-11)
+    np.testing.assert_allclose(complement, np.negative(INCOMPLETE_BETA[point]), rtol=1e-11)
+
+
+def test_the_incomplete_beta_function_begins_steeply():
+    slope = cv.grad(cv.grad(special.betainc, 0), 2)
+    with np.errstate(divide="ignore"):
+        assert [float(slope(0.5, 0.5, x)) for x in (0.0, 1.0)] == [-np.inf, np.inf]
+    assert float(slope(2.0, 1.0, 1.0)) == 1.0
+    assert float(slope(2.0, 3.0, 0.0)) == 0.0

@@ -108,4 +108,4 @@ def zeta_in_s(s: Any, q: Any) -> Any:
         for m in (2 * j - 1, 2 * j):
             rising, rising_slope = rising * (s + m), rising_slope * (s + m) + rising
         factorial, power = factorial * (2 * j + 1) * (2 * j + 2), power / (n * n)
-    return np.where((s > 1) & (q > 0), total, np.nan)
+    return np.where((np.real(s) > 1) & (q > 0), total, np.nan)

@@ -83,17 +83,29 @@ def _length(a: Any) -> Any:
     return r + np.sqrt(r * r + 2 * DECAY / a)
 
 
-def betainc_in_a(a: Any, b: Any, x: Any) -> Any:
-    """The derivative of ``scipy.special.betainc(a, b, x)`` in ``a``; in ``b`` it is ``-betainc_in_a(b, a, 1 - x)``."""
+def betainc_in_a(a: Any, b: Any, x: Any, y: Any) -> Any:
+    """The derivative of ``scipy.special.betainc(a, b, x)`` in ``a``, where ``y`` is 1 - x, which may be small.
+
+    It is 0 at both ends of x.  The derivative in ``b`` is ``-betainc_in_a(b, a, y, x)``.
+    """
+    is_end, is_steep, is_steep_at_1 = (x == 0) | (y == 0), (x == 0) & (a <= 1), (y == 0) & (b < 1)
+    at_0 = -np.sqrt(np.where(is_steep, x, 1.0)) * is_steep  # it begins as log(x) x^a does
+    at_1 = -np.sqrt(np.where(is_steep_at_1, y, 1.0)) * is_steep_at_1 - y * ((y == 0) & (b == 1))
+    x, y = np.where(is_end, 0.5, x), np.where(is_end, 0.5, y)
+    return np.where(is_end, (a + b) * 0 + at_0 + at_1, _inside(a, b, x, y))
+
+
+def _inside(a: Any, b: Any, x: Any, y: Any) -> Any:
     nodes, weights = gauss_legendre(96)
-    y, n = 1 - x, a + b
+    n = a + b
     is_lower = x * b < y * a
     own, other = np.where(is_lower, a, b), np.where(is_lower, b, a)
     length = np.minimum(_length(own * other / n), (DECAY / n + np.log1p(own / other)) * n / own)
     tau = nodes * length[..., None]
     log_rest = np.log1p(np.where(is_lower, x, y)[..., None] * np.expm1(-tau))
     weight = weights * length[..., None] * np.exp(-own[..., None] * tau - n[..., None] * log_rest)
-    log_t = np.log(x)[..., None] - np.where(is_lower[..., None], tau, 0.0) - log_rest
+    log_x = np.where(y < 0.5, np.log1p(-np.where(y < 0.5, y, 0.0)), np.log(x))
+    log_t = log_x[..., None] - np.where(is_lower[..., None], tau, 0.0) - log_rest
     excess = x * b - y * a
     log_density = a * _log_ratio(excess / a, x * n / a) + b * _log_ratio(-excess / b, y * n / b)
     scale = np.log(a * b / n / (2 * np.pi)) / 2 + stirling_error(n) - stirling_error(a) - stirling_error(b)

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from scipy.special import _ufuncs
 
-from covector.core.avals import typeof
+from covector.core.avals import dtype_of, typeof
 from covector.core.errors import NonDifferentiableError
 from covector.core.kinds import Elementwise, Opaque, Step
 from covector.core.primitive import Primitive
@@ -28,6 +28,7 @@ from covector.primitives.math.order_derivatives import iv_in_v, jv_in_v, kv_in_v
 from covector.primitives.math.quadrature import gauss_legendre
 from covector.primitives.math.ring import scale
 from covector.primitives.math.shape_derivatives import betainc_in_a, gammainc_in_a
+from covector.primitives.math.trigamma import trigamma
 
 ZETA = _ufuncs._zeta
 SQRT_PI = np.sqrt(np.pi)
@@ -43,11 +44,21 @@ def define(name: str, *derivatives: Callable[..., Any] | None) -> None:
     TABLE[name] = ufunc
 
 
-def refused(name: str, argument: str) -> Callable[..., Any]:
+def is_complex(x: Any) -> bool:
+    return dtype_of(x).kind == "c"
+
+
+def of_real(name: str, argument: str, derivative: Callable[..., Any]) -> Callable[..., Any]:
+    """A derivative that is known where the last argument is real, and refused where it is complex."""
+    refuse = refused(name, argument, " for complex numbers")
+    return lambda out, *args: refuse(out, *args) if is_complex(args[-1]) else derivative(out, *args)
+
+
+def refused(name: str, argument: str, where: str = "") -> Callable[..., Any]:
     """The derivative in an argument in which none is known."""
 
     def refuse(*args: Any) -> Any:
-        why = f"no formula for the derivative of scipy.special.{name} in its argument {argument} is known to covector"
+        why = f"no formula for the derivative of scipy.special.{name} in its argument {argument}{where} is known to covector"
         fix = f"pass {argument} as a number that is not differentiated, or stop_gradient it"
         raise NonDifferentiableError(f"scipy.special.{name}", "a transformation", map(typeof, args[1:]), why=why, fix=fix)
 
@@ -59,8 +70,9 @@ def refused(name: str, argument: str) -> Callable[..., Any]:
 
 def _rgamma_derivative(out: Any, x: Any) -> Any:
     """-psi(x) / gamma(x); at 0, -1, -2, … , where psi has poles, (-1)^n n!."""
-    is_pole = (x <= 0) & (x == np.floor(x))
-    n = np.where(is_pole, -x, 0.0)
+    real = np.real(x)
+    is_pole = (real <= 0) & (x == np.floor(real))
+    n = np.where(is_pole, -real, 0.0)
     away = np.where(is_pole, 0.5, x)
     return np.where(is_pole, np.cos(np.pi * n) * special.gamma(n + 1.0), -special.psi(away) * special.rgamma(away))
 
@@ -73,9 +85,9 @@ define("gamma", lambda out, x: out * special.psi(x))
 define("gammaln", lambda out, x: special.psi(x))
 define("loggamma", lambda out, x: special.psi(x))
 define("rgamma", _rgamma_derivative)
-define("psi", lambda out, x: ZETA(2.0, x))
+define("psi", lambda out, x: trigamma(x) if is_complex(x) else ZETA(2.0, x))
 define("_riemann_zeta", lambda out, s: zeta_in_s(s, 1.0))
-define("_zeta", lambda out, s, q: zeta_in_s(s, q), lambda out, s, q: -s * ZETA(s + 1.0, q))
+define("_zeta", lambda out, s, q: zeta_in_s(s, q) + 0 * out, lambda out, s, q: -s * ZETA(s + 1.0, q))
 define("gammasgn")
 define("beta", lambda out, a, b: out * _psi_difference(a, a + b), lambda out, a, b: out * _psi_difference(b, a + b))
 define("betaln", lambda out, a, b: _psi_difference(a, a + b), lambda out, a, b: _psi_difference(b, a + b))
@@ -226,14 +238,18 @@ define("k0", lambda out, x: -special.k1(x))
 define("k1", lambda out, x: -(special.k0(x) + special.kv(2.0, x)) / 2)
 define("k0e", lambda out, x: out - special.k1e(x))
 define("k1e", lambda out, x: out - (special.k0e(x) + special.kve(2.0, x)) / 2)
-define("jv", lambda out, v, x: jv_in_v(v, x), _half_difference("jv"))
+define("jv", of_real("jv", "v", lambda out, v, x: jv_in_v(v, x)), _half_difference("jv"))
 define("yv", refused("yv", "v"), _half_difference("yv"))
-define("iv", lambda out, v, x: iv_in_v(v, x), _half_sum("iv", 1))
-define("kv", lambda out, v, x: kv_in_v(v, x), _half_sum("kv", -1))
+define("iv", of_real("iv", "v", lambda out, v, x: iv_in_v(v, x)), _half_sum("iv", 1))
+define("kv", of_real("kv", "v", lambda out, v, x: kv_in_v(v, x)), _half_sum("kv", -1))
 define("kn", refused("kn", "n"), _of_whole_order(_half_sum("kv", -1)))
 define("yn", refused("yn", "n"), _of_whole_order(_half_difference("yv")))
-define("ive", lambda out, v, x: np.exp(-np.abs(x)) * iv_in_v(v, x), _half_sum("ive", 1, lambda x: -np.sign(x)))
-define("kve", lambda out, v, x: np.exp(x) * kv_in_v(v, x), _half_sum("kve", -1, lambda x: 1.0))
+define(
+    "ive",  # exp(-|Re z|) I(z) of complex z has no complex derivative
+    of_real("ive", "v", lambda out, v, x: np.exp(-np.abs(x)) * iv_in_v(v, x)),
+    of_real("ive", "z", _half_sum("ive", 1, lambda x: -np.sign(x))),
+)
+define("kve", of_real("kve", "v", lambda out, v, x: np.exp(x) * kv_in_v(v, x)), _half_sum("kve", -1, lambda x: 1.0))
 
 # --- integrals: DLMF 6, 8.19, 19.4 ------------------------------------------------------------------------------------
 
@@ -303,20 +319,20 @@ define(
 )
 define(
     "betainc",
-    lambda out, a, b, x: betainc_in_a(a, b, x),
-    lambda out, a, b, x: -betainc_in_a(b, a, 1 - x),
+    lambda out, a, b, x: betainc_in_a(a, b, x, 1 - x),
+    lambda out, a, b, x: -betainc_in_a(b, a, 1 - x, x),
     lambda out, a, b, x: _beta_density(a, b, x),
 )
 define(
     "betaincc",
-    lambda out, a, b, x: -betainc_in_a(a, b, x),
-    lambda out, a, b, x: betainc_in_a(b, a, 1 - x),
+    lambda out, a, b, x: -betainc_in_a(a, b, x, 1 - x),
+    lambda out, a, b, x: betainc_in_a(b, a, 1 - x, x),
     lambda out, a, b, x: -_beta_density(a, b, x),
 )
 define(
     "betaincinv",
-    lambda out, a, b, y: -betainc_in_a(a, b, out) / _beta_density(a, b, out),
-    lambda out, a, b, y: betainc_in_a(b, a, 1 - out) / _beta_density(a, b, out),
+    lambda out, a, b, y: -betainc_in_a(a, b, out, 1 - out) / _beta_density(a, b, out),
+    lambda out, a, b, y: betainc_in_a(b, a, 1 - out, out) / _beta_density(a, b, out),
     lambda out, a, b, y: 1 / _beta_density(a, b, out),
 )
 
@@ -381,6 +397,8 @@ def _sine_ratio(x: Any) -> Any:
 
 
 def _hyperbolic_ratio(x: Any) -> Any:
+    if is_complex(x):
+        return np.sinc(1j / np.pi * x)
     return (special.exprel(x) + special.exprel(-x)) / 2
 
 
