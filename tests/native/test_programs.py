@@ -274,7 +274,7 @@ POINTED: dict[str, Callable[..., Any]] = {
     "add to a slice": lambda x, i, j: cnp.at(x)[1:-1].add(x[2:] - x[:-2]),
     "gradient of a slice": cv.grad(lambda x, i, j: np.sum(np.sin(cnp.at(x)[2:5, ::2].set(7.0)))),
     "in a loop": lambda x, i, j: cv.lax.scan(lambda c, k: (c + x[k], c[k % 9]), x[0], i),
-    "written in a loop": lambda x, i, j: cv.lax.scan(lambda c, k: (cnp.at(c)[k].set(np.sin(c[k // 2])), None), x[:, 0], i)[0],
+    "written in a loop": lambda x, i, j: cv.lax.scan(lambda c, k: (cnp.at(c)[k].set(np.sin(c[0])), None), x[:, 0], i)[0],
     "written in a small loop": lambda x, i, j: cv.lax.scan(lambda c, k: (cnp.at(c)[k].add(np.sin(c[k - 1])), c[k]), x[0], j),
     "twice": lambda x, i, j: cnp.at(cnp.at(x)[i].add(1.0))[i, j].multiply(3.0),
 }
