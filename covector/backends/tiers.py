@@ -27,6 +27,7 @@ import queue
 import threading
 from collections.abc import Callable
 from functools import cache
+from types import BuiltinFunctionType
 from typing import Any
 
 from covector.backends import numpy
@@ -52,6 +53,11 @@ def is_installed() -> bool:
     return importlib.util.find_spec("llvmlite") is not None
 
 
+def may_compile() -> bool:
+    """Whether programs are compiled at all."""
+    return choice() in ("background", "wait") and is_installed()
+
+
 def native() -> Any:
     """The native backend's module, loaded when the first program is compiled."""
     return importlib.import_module("covector.backends.native.backend")
@@ -59,21 +65,42 @@ def native() -> Any:
 
 def tiered(jaxpr: Jaxpr) -> Run:
     """What runs a clean program of ``jit``, and becomes faster."""
-    if choice() in ("source", "off") or not is_installed():
+    if not may_compile():
         return numpy.compiled(jaxpr)
     if choice() == "wait":
         return compiled_or(jaxpr, numpy.compiled(jaxpr))
-    return Tiers(jaxpr).run
+    return Tiers(jaxpr)
+
+
+def direct(run: Run, otherwise: Callable[..., Any], is_tuple: bool) -> Callable[..., Any] | None:
+    """What ``jit`` may be replaced by, which hands on to ``otherwise`` what the program is not compiled for.
+
+    It returns the one output, or a tuple of all.  None if the program is not compiled as a whole, or not yet.
+    """
+    if isinstance(run, Tiers):
+        run = run.current
+    if type(run) is not BuiltinFunctionType:
+        return None
+    made: Callable[..., Any] | None = native().direct(run, otherwise, is_tuple)
+    return made
 
 
 class Tiers:
-    """A program that runs as Python until it is compiled."""
+    """A program that runs as Python until it is compiled.
+
+    Attributes:
+        current: what runs it now.
+        is_settled: whether that stays so.
+    """
 
     def __init__(self, jaxpr: Jaxpr):
         self.source = numpy.compiled(jaxpr)
         self.jaxpr: Jaxpr | None = jaxpr
         self.current: Run = self.first
-        self.run: Run = lambda *arrays: self.current(*arrays)
+        self.is_settled = False
+
+    def __call__(self, *arrays: Any) -> list[Any]:
+        return self.current(*arrays)
 
     def first(self, *arrays: Any) -> list[Any]:
         self.current = self.second
@@ -89,6 +116,7 @@ class Tiers:
         jaxpr, self.jaxpr = self.jaxpr, None
         if jaxpr is not None:
             self.current = compiled_or(jaxpr, self.source)
+            self.is_settled = True
 
 
 def compiled_or(jaxpr: Jaxpr, source: Run) -> Run:
@@ -149,7 +177,7 @@ class Compiler:
 
 
 class _Signal(Tiers):
-    def __init__(self, done: threading.Event):
+    def __init__(self, done: threading.Event):  # nothing to compile
         self.done = done
 
     def compile(self) -> None:

@@ -6,13 +6,15 @@ program.  Programs are kept with the function that they came from (`covector.tra
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Hashable
 from functools import partial
 from typing import Any, NamedTuple, overload
 
-from covector.backends.run import backend_named, running_on
+from covector.backends.run import NATIVE, backend_named, compiled, running_on
 from covector.backends.run import jitted as run_of_jit
-from covector.backends.tiers import choice
+from covector.backends.tiers import Tiers, choice, may_compile
+from covector.backends.tiers import direct as direct_code
 from covector.core import errors
 from covector.core.avals import type_of_argument, typeof
 from covector.core.context import MODES, NAMED_AXES, jit_is_disabled, named_axes, open_traces
@@ -26,7 +28,16 @@ from covector.interpreters.evaluate import eval_jaxpr
 from covector.passes.clean import clean
 from covector.passes.overwriting import has_own_outputs
 from covector.primitives.programs.call import jit_p
-from covector.transforms.arguments import ArgNames, ArgNums, argument_of, check_callable, check_leaves, transformed, wrap_like
+from covector.transforms.arguments import (
+    ArgNames,
+    ArgNums,
+    Wrapper,
+    argument_of,
+    check_callable,
+    check_leaves,
+    transformed,
+    wrap_like,
+)
 from covector.transforms.caches import Traced, kept
 from covector.transforms.devices import check_device
 from covector.transforms.draws import noticing_draws
@@ -47,6 +58,8 @@ class Entry(NamedTuple):
     out_tree: Any
     needs_context: bool
     """Whether it has effects or collectives, which concern the traces around it."""
+    compiled: Any
+    """What may be native code; None where another backend was asked for."""
 
 
 AMBIGUOUS = object()
@@ -195,12 +208,18 @@ def jit(
                 break
         else:
             if not (entry.hoisted or MODES or (entry.needs_context and open_traces())):
+                if direct.is_waited_for and not kwargs:
+                    direct.install(wrapper, entry, args, leaves)
                 return tree_unflatten(entry.out_tree, entry.run(*leaves))
         outs = jit_p.bind(*entry.hoisted, *leaves, jaxpr=entry.jaxpr, **params)
         return tree_unflatten(entry.out_tree, own_results(outs, leaves))
 
     def entries() -> list[Any]:
         return [k for k, entry in cache.items() if entry is not AMBIGUOUS]
+
+    def clear_cache() -> None:
+        cache.clear()
+        direct.remove(wrapper)
 
     def lower(*args: Any, **kwargs: Any) -> Lowered:
         call = statics.call_of(args, kwargs, who.name)
@@ -210,10 +229,11 @@ def jit(
     def shape_of_result(*args: Any, **kwargs: Any) -> Any:
         return traced_call(f, statics.call_of(args, kwargs, who.name), who).shapes
 
+    direct = Direct(not has_statics and (may_compile() if backend is None else backend == NATIVE.name))
     wrapper = wrap_like(f, jitted, jit, **given)
     wrapper.snapshot = True
     wrapper.cache_size = lambda: len(entries())  # type: ignore[attr-defined]
-    wrapper.clear_cache = cache.clear  # type: ignore[attr-defined]
+    wrapper.clear_cache = clear_cache  # type: ignore[attr-defined]
     wrapper.lower = hides_frames(lower)  # type: ignore[attr-defined]
     wrapper.eval_shape = hides_frames(shape_of_result)  # type: ignore[attr-defined]
     wrapper.explain = lambda: _explain(who.name, entries())  # type: ignore[attr-defined]
@@ -233,7 +253,44 @@ def _check_donated(f: Callable[..., Any], argnums: Any, argnames: Any, statics: 
 def _entry(found: Traced, backend: str | None) -> Entry:
     jaxpr = found.jaxpr
     needs_context = program_has_effects(jaxpr) or bool(program_axes(jaxpr))
-    return Entry(jaxpr, _runner(jaxpr, backend), found.hoisted, found.out_tree.child(0), needs_context)
+    code = run_of_jit(jaxpr) if backend is None else compiled(jaxpr, NATIVE) if backend == NATIVE.name else None
+    return Entry(jaxpr, _runner(jaxpr, backend), found.hoisted, found.out_tree.child(0), needs_context, code)
+
+
+class Direct:
+    """Puts native code in the place of a jitted function, where one of its programs takes and gives arrays alone.
+
+    The code looks at what it is given itself, and hands on to the function what it is not made for.
+    """
+
+    def __init__(self, is_possible: bool):
+        self.is_possible = self.is_waited_for = is_possible
+        self.slow: Any = None
+
+    def install(self, wrapper: Wrapper, entry: Entry, args: tuple[Any, ...], leaves: list[Any]) -> None:
+        """Do so, if the program of a call is compiled by now, and fit for it."""
+        if isinstance(entry.compiled, Tiers) and not entry.compiled.is_settled:
+            return
+        self.is_waited_for = False
+        is_flat = len(args) == len(leaves) and all(map(operator.is_, args, leaves))
+        is_tuple = entry.out_tree == tree_structure((0,) * entry.out_tree.num_leaves)
+        if not is_flat or entry.hoisted or entry.needs_context or not (is_tuple or entry.out_tree == tree_structure(0)):
+            return
+        code = direct_code(entry.compiled, wrapper.func, is_tuple)
+        if code is not None:
+            self.slow = wrapper.func
+            replace_function(wrapper, code)
+
+    def remove(self, wrapper: Wrapper) -> None:
+        """Let the function itself run again."""
+        if self.slow is not None:
+            replace_function(wrapper, self.slow)
+        self.is_waited_for = self.is_possible
+
+
+def replace_function(wrapper: Wrapper, function: Callable[..., Any]) -> None:
+    """Let a wrapper call another function."""
+    wrapper.__setstate__((function, (), {}, wrapper.__dict__))  # type: ignore[attr-defined]
 
 
 def _runner(jaxpr: Jaxpr, backend: str | None) -> Callable[..., list[Any]]:

@@ -70,8 +70,8 @@ def test_another_number_of_arguments_is_handed_on(count: int) -> None:
 
 def test_numbers_of_python_and_numpy() -> None:
     run, handed = entry_of(lambda x, y: (x * y, np.sum(y) + x), 2.0, X)
-    assert type(run(3.0, X)[1]) is np.float64 and run(np.float64(3.0), X)[1] == 18.0
-    for x in (3, np.float32(3.0), np.array(3.0), True, None, "3"):
+    assert type(run(3.0, X)[1]) is np.float64 and run(3.0, X)[1] == 18.0
+    for x in (np.float64(3.0), np.float32(3.0), np.array(3.0), True, None, "3"):
         assert run(x, X) == ["otherwise"]
     assert len(handed) == 6
     weak, _ = entry_of(lambda x: x * 2.0, 2.0)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
 import threading
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +129,96 @@ def test_transformations_of_compiled_functions(choose: Any) -> None:
     np.testing.assert_allclose(cv.jit(cv.grad(g))(X), np.sin(X) + X * np.cos(X), rtol=1e-14)
     np.testing.assert_allclose(cv.jvp(cv.grad(g), (X,), (X,))[1], (2 * np.cos(X) - X * np.sin(X)) * X, rtol=1e-13)
     np.testing.assert_allclose(cv.lax.scan(lambda c, x: (c + g(x * X), None), 0.0, X)[0], sum(f(x * X) for x in X), rtol=1e-13)
+
+
+# --- native code in the place of the function -------------------------------------------------------------------------------
+
+
+def replaced(g: Any, *args: Any) -> Any:
+    """A jitted function in whose place native code is by now."""
+    for _ in range(3):
+        g(*args)
+    assert type(g.func).__name__ == "builtin_function_or_method"
+    return g
+
+
+def pair(x: Any, y: Any = 2.0) -> Any:
+    return x * y, np.sum(x)
+
+
+@pytest.mark.parametrize("backend", ["native", None])
+def test_native_code_takes_the_place_of_the_function(choose: Any, backend: str | None) -> None:
+    choose("wait" if backend is None else "source")
+    g = replaced(cv.jit(lambda x: np.sin(x) * 2.0, backend=backend), X)
+    np.testing.assert_allclose(g(X), np.sin(X) * 2.0, rtol=1e-15)
+    h = replaced(cv.jit(pair, backend=backend), X, X)
+    assert type(h(X, X)) is tuple and h(X, X)[1] == np.sum(X)
+
+
+def test_what_it_is_not_made_for_goes_to_the_function(choose: Any) -> None:
+    choose("wait")
+    g = replaced(cv.jit(pair), X, X)
+    calls = [((X,), {}), ((X,), {"y": X}), ((), {"x": X, "y": X}), ((X, 3.0), {}), ((X[:3], X[:3]), {}), ((X[::-1], X), {})]
+    for args, kwargs in [*calls, ((X.astype(np.float32), X), {})]:  # type: ignore[misc]
+        found, wanted = g(*args, **kwargs), pair(*args, **kwargs)
+        np.testing.assert_allclose(found[0], wanted[0], rtol=1e-6)
+        assert found[0].dtype == cv.jit(pair, backend="numpy")(*args, **kwargs)[0].dtype
+    with pytest.raises(TypeError, match="missing"):
+        g()
+    with pytest.raises(errors.ArgumentError):
+        g("x", X)
+
+
+def test_it_stands_aside_for_transformations_and_modes(choose: Any) -> None:
+    choose("wait")
+    g = replaced(cv.jit(lambda x: np.sum(x * x)), X)
+    np.testing.assert_allclose(cv.grad(g)(X), 2 * X)
+    np.testing.assert_allclose(cv.vmap(g)(np.stack([X, X])), [np.sum(X * X)] * 2)
+    np.testing.assert_allclose(cv.jit(cv.grad(lambda x: g(x) * 2))(X), 4 * X)
+    assert "mul" in str(cv.make_jaxpr(g)(X))
+    calls: list[Any] = []
+    h = replaced(cv.jit(lambda x: (calls.append(type(x)), x * 2)[1]), X)
+    before = len(calls)
+    with cv.debug.disable_jit():
+        h(X)
+    assert calls[before:] == [np.ndarray]
+
+
+def test_the_cache_can_be_cleared(choose: Any) -> None:
+    choose("wait")
+    factor = [2.0]
+    g = replaced(cv.jit(lambda x: x * factor[0]), X)
+    factor[0] = 3.0
+    np.testing.assert_array_equal(g(X), X * 2.0)
+    g.clear_cache()
+    assert type(g.func).__name__ == "function"
+    np.testing.assert_array_equal(g(X), cv.jit(g.__wrapped__)(X))
+
+
+def test_errors_come_from_the_function(choose: Any) -> None:
+    choose("wait")
+    g = replaced(cv.jit(lambda x, i: x[i] * 2.0), X, np.array([1, 2]))
+    with pytest.raises(IndexError, match="index 10 is out of bounds for axis 0 with size 10"):
+        g(X, np.array([1, 10]))
+
+
+def test_copies_and_pickles(choose: Any) -> None:
+    import copy
+    import pickle
+
+    choose("wait")
+    g = replaced(cv.jit(f), X)
+    for other in (copy.copy(g), copy.deepcopy(g), pickle.loads(pickle.dumps(g))):
+        np.testing.assert_allclose(other(X), f(X), rtol=1e-15)
+
+
+def test_code_is_freed_with_the_function(choose: Any) -> None:
+    choose("wait")
+    g = replaced(cv.jit(lambda x: np.sum(np.sin(x))), X)
+    code = weakref.ref(g.func.__self__)
+    del g
+    gc.collect()
+    assert code() is None
 
 
 def test_watches_use_the_source(choose: Any) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from covector.backends import numpy
+from covector.backends.native import entry
 from covector.backends.native.module import is_available
 from covector.backends.native.segments import native_p, partitioned
 from covector.core import errors
@@ -15,6 +16,11 @@ from covector.core.jaxpr import Jaxpr
 def missing() -> str:
     """Why nothing can be compiled here; empty if it can."""
     return "" if is_available() else "it needs llvmlite, and a processor with fused multiply-adds"
+
+
+def direct(run: Any, otherwise: Callable[..., Any], is_tuple: bool) -> Callable[..., Any] | None:
+    """A compiled function that returns its one output, or a tuple of all, in the place of a function of ``jit``."""
+    return entry.direct(run, otherwise, entry.TUPLE if is_tuple else entry.ONE)
 
 
 def required(jaxpr: Jaxpr) -> Callable[..., list[Any]]:

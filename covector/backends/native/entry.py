@@ -1,5 +1,8 @@
 """A compiled program as a function of Python's: ``entry(native, otherwise)``, called with arrays, returns the list of outputs.
 
+`direct` makes another of it, which ``jit`` puts in its own place: it returns one output, or a tuple of them, and stands aside
+where a mode is on.
+
 It is a built-in function whose code is the program's own: it reads the headers of the arrays that it is given, and where one
 is not what the program was compiled for (another type or order in memory, unaligned, a subclass), calls ``otherwise``.  All
 addresses that it needs are in a table, so that the code can be kept on disk; the table is the ``self`` of the function, and
@@ -21,6 +24,7 @@ import numpy as np
 from covector.backends.native.ir import ATTRIBUTES, Builder, Module, Value
 from covector.backends.native.module import linked
 from covector.backends.native.program import Native
+from covector.core.context import MODES, NAMED_AXES
 
 TYPE, DATA, RANK, DIMS, DESCR, FLAGS = 8, 16, 24, 32, 56, 64
 """Where in the memory of an array its parts are."""
@@ -32,17 +36,20 @@ SCALAR = 16
 """Where the number of a float is."""
 
 LIST_ITEMS = 24
-FASTCALL = 0x80
+FASTCALL_WITH_KEYWORDS = 0x82
+LIST_SIZE = 16
+LIST, ONE, TUPLE = range(3)
+"""What is returned: a list, the one output, or a tuple."""
 
 RELEASING = 200_000
 """From so many elements that are read and written on a program runs without the interpreter's lock."""
 
 PYTHON = [
-    "PyList_New", "PyFloat_FromDouble", "PyLong_FromLongLong", "PyObject_Vectorcall", "PyEval_SaveThread",
+    "PyList_New", "PyTuple_New", "PyFloat_FromDouble", "PyLong_FromLongLong", "PyObject_Vectorcall", "PyEval_SaveThread",
     "PyEval_RestoreThread", "Py_DecRef",
 ]  # fmt: skip
 NUMPY = {"PyArray_New": 93, "PyArray_Scalar": 60}
-TABLE = ["work", "busy", "array", "float", "double", *PYTHON, *NUMPY, "malloc", "free", "otherwise"]
+TABLE = ["work", "busy", "style", "modes", "axes", "array", "float", "double", *PYTHON, *NUMPY, "malloc", "free", "otherwise"]
 """What the table holds, before the descriptors and the constants."""
 
 
@@ -89,6 +96,7 @@ def is_laid_out_as_known() -> bool:
         at(x, FLAGS, ctypes.c_int32) & PLAIN == PLAIN,
         at(x.T, FLAGS, ctypes.c_int32) & PLAIN != PLAIN,
         at(2.5, SCALAR, ctypes.c_double) == 2.5 == at(np.float64(2.5), SCALAR, ctypes.c_double),
+        at([1, 2, 3], LIST_SIZE, ctypes.c_int64) == 3 and at((7,), LIST_ITEMS, ctypes.c_int64) == id(7),
     )
     items = [x, found]
     return all(found) and ctypes.c_int64.from_address(at(items, LIST_ITEMS, ctypes.c_int64)).value == id(x)
@@ -107,12 +115,45 @@ def entry(native: Native, otherwise: Callable[..., list[Any]]) -> Callable[..., 
     writer = _Entry(native)
     code = linked(writer.text(), ["entry"])
     table = writer.table(otherwise)
-    method = _Method(b"program", code.address("entry"), FASTCALL, None)
-    table.owned = (*table.owned, code, method, native.constants, otherwise)
+    method = _Method(b"program", code.address("entry"), FASTCALL_WITH_KEYWORDS, None)
+    table.owned = (*table.owned, code, native.constants)
+    return _function(method, table, otherwise)
+
+
+def _function(method: _Method, table: Table, otherwise: Any) -> Callable[..., Any]:
+    table.owned = (*table.owned, method, otherwise)
     make = ctypes.pythonapi.PyCFunction_NewEx
     make.restype, make.argtypes = ctypes.py_object, [ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p]
-    function: Callable[..., list[Any]] = make(ctypes.addressof(method), table, None)
+    function: Callable[..., Any] = make(ctypes.addressof(method), table, None)
     return function
+
+
+def direct(run: Any, otherwise: Callable[..., Any], style: int) -> Callable[..., Any] | None:
+    """A function like ``run``, made by `entry`, that returns in another style, and hands on all calls where a mode is on.
+
+    None if ``run`` is no such function.
+    """
+    table = getattr(run, "__self__", None)
+    if type(table) is not Table:
+        return None
+    own = table.copy()
+    method = next(x for x in table.owned if type(x) is _Method)
+    for name, value in (("style", style), ("modes", id(MODES)), ("axes", id(NAMED_AXES)), ("otherwise", id(otherwise))):
+        own[TABLE.index(name)] = value
+    own[TABLE.index("busy")] = 0
+    work = workspace(table.owned[0].size)
+    own[TABLE.index("work")] = aligned(work)
+    own.owned = (work, table)
+    return _function(method, own, otherwise)
+
+
+NOTHING: list[Any] = []
+"""Always empty: no mode is in it."""
+
+
+def aligned(memory: Any) -> int:
+    """The first address in some memory from which on vectors are read best."""
+    return int((memory.ctypes.data + 63) // 64 * 64)
 
 
 def text_of(native: Native) -> str:
@@ -121,7 +162,7 @@ def text_of(native: Native) -> str:
 
 
 class _Entry:
-    """Writes ``entry(table, arguments, their number) -> list``."""
+    """Writes ``entry(table, arguments, their number, the names of those passed by name) -> object``."""
 
     def __init__(self, native: Native):
         self.native = native
@@ -129,15 +170,15 @@ class _Entry:
         self.ins, self.outs = [v.aval for v in jaxpr.in_vars], [v.aval for v in jaxpr.out_vars]
         self.dtypes = list(dict.fromkeys(np.dtype(a.dtype) for a in (*self.ins, *self.outs)))
         self.work = sum(a.size for a in (*self.ins, *self.outs))
-        self.b = Builder("entry", "ptr %self, ptr %args, i64 %count", Module(), "ptr")
+        self.b = Builder("entry", "ptr %self, ptr %args, i64 %count, ptr %names", Module(), "ptr")
         self.checks = 0
 
     def table(self, otherwise: Any) -> Table:
         work = workspace(self.native.workspace + 64)
-        start = (work.ctypes.data + 63) // 64 * 64
         c_library = ctypes.CDLL(None)
         known = {
-            "work": start, "busy": 0, "array": id(np.ndarray), "float": id(float), "double": id(np.float64),
+            "work": aligned(work), "busy": 0, "style": LIST, "modes": id(NOTHING), "axes": id(NOTHING),
+            "array": id(np.ndarray), "float": id(float), "double": id(np.float64),
             "malloc": address_of(c_library.malloc), "free": address_of(c_library.free), "otherwise": id(otherwise),
             **{name: address_of(getattr(ctypes.pythonapi, name)) for name in PYTHON}, **numpy_functions(),
         }  # fmt: skip
@@ -186,10 +227,10 @@ class _Entry:
         b.emit(f"%table = getelementptr i8, ptr %self, i64 {DATA}")
         b.lines[-1] = f"  %holder = getelementptr i8, ptr %self, i64 {DATA}\n  %table = load ptr, ptr %holder"
         self.check(self.equal("i64", "%count", len(self.ins)))
-        arrays, doubles = self.entry("array", "i64"), ""
-        if any(a.shape == () and a.dtype == np.float64 for a in self.ins):
-            doubles = self.entry("double", "i64") + " " + self.entry("float", "i64")
-        pointers = [self.argument(i, a, arrays, doubles) for i, a in enumerate(self.ins)]
+        self.check(self.equal("ptr", "%names", "null"))
+        for modes in ("modes", "axes"):
+            self.check(self.equal("i64", self.at(self.entry(modes), LIST_SIZE, "i64"), 0))
+        pointers = [self.argument(i, a) for i, a in enumerate(self.ins)]
         base = len(TABLE) + len(self.dtypes)
         pointers += [self.at("%table", 8 * (base + i), "ptr") for i in range(len(native.constants))]
         outs = [self.output(a) for a in self.outs]
@@ -209,20 +250,19 @@ class _Entry:
         b.emit(f"ret ptr {results}")
         b.label("otherwise")
         call, function = self.entry("PyObject_Vectorcall"), self.entry("otherwise")
-        rest = self.op(f"call ptr {call}(ptr {function}, ptr %args, i64 %count, ptr null)")
+        rest = self.op(f"call ptr {call}(ptr {function}, ptr %args, i64 %count, ptr %names)")
         own = b.text(f"ret ptr {rest}").replace("define internal", "define")
         program = native.text.replace(ATTRIBUTES, "").replace("define void @program", "define internal void @program")
         return f"{program}{own}\n{ATTRIBUTES}"
 
-    def argument(self, i: int, aval: Any, arrays: str, doubles: str) -> str:
+    def argument(self, i: int, aval: Any) -> str:
         """The address of an argument's elements, once it is known to be what is expected."""
         x = self.at("%args", 8 * i, "ptr")
         type_ = self.at(x, TYPE, "i64")
         if aval.shape == () and aval.dtype == np.float64:
-            double, float_ = doubles.split()
-            self.check(self.op(f"or i1 {self.equal('i64', type_, double)}, {self.equal('i64', type_, float_)}"))
+            self.check(self.equal("i64", type_, self.entry("float" if aval.weak_type else "double", "i64")))
             return self.op(f"getelementptr i8, ptr {x}, i64 {SCALAR}")
-        self.check(self.equal("i64", type_, arrays))
+        self.check(self.equal("i64", type_, self.entry("array", "i64")))
         descr = self.at("%table", 8 * (len(TABLE) + self.dtypes.index(aval.dtype)), "i64")
         self.check(self.equal("i64", self.at(x, DESCR, "i64"), descr))
         flags = self.op(f"and i32 {self.at(x, FLAGS, 'i32')}, {PLAIN}")
@@ -287,12 +327,21 @@ class _Entry:
     def result(self, outs: list[str]) -> str:
         """The list of the outputs, of which those without axes are numbers."""
         items = [o if a.shape else self.number(o, a) for o, a in zip(outs, self.outs, strict=True)]
-        found = self.op(f"call ptr {self.entry('PyList_New')}(i64 {len(items)})")
+        b, style = self.b, self.entry("style", "i64")
+        if len(items) == 1:
+            b.emit(f"br i1 {self.equal('i64', style, ONE)}, label %one, label %several")
+            b.label("one")
+            b.emit(f"ret ptr {items[0]}")
+            b.label("several")
+        is_tuple = self.equal("i64", style, TUPLE)
+        make = self.op(f"select i1 {is_tuple}, ptr {self.entry('PyTuple_New')}, ptr {self.entry('PyList_New')}")
+        found = self.op(f"call ptr {make}(i64 {len(items)})")
+        place = self.op(f"getelementptr i8, ptr {found}, i64 {LIST_ITEMS}")  # the items of a tuple are in it
         if items:
-            place = self.at(found, LIST_ITEMS, "ptr")
-            for i, item in enumerate(items):
-                slot = self.op(f"getelementptr ptr, ptr {place}, i64 {i}")
-                self.b.emit(f"store ptr {item}, ptr {slot}")
+            of_list = self.at(place, 0, "ptr")
+            place = self.op(f"select i1 {is_tuple}, ptr {place}, ptr {of_list}")
+        for i, item in enumerate(items):
+            b.emit(f"store ptr {item}, ptr {self.op(f'getelementptr ptr, ptr {place}, i64 {i}')}")
         return found
 
     def number(self, place: str, aval: Any) -> str:
@@ -311,7 +360,7 @@ def _through_ctypes(native: Native, otherwise: Callable[..., list[Any]]) -> Call
 
     def run(*args: Any) -> list[Any]:
         for x, aval in zip(args, ins, strict=True):
-            is_number = aval.shape == () and type(x) in (float, np.float64)
+            is_number = aval.shape == () and type(x) is (float if aval.weak_type else np.float64)
             if not is_number and not (type(x) is np.ndarray and x.dtype == aval.dtype and x.shape == aval.shape):
                 return otherwise(*args)
         outs = native(*args)
