@@ -1,0 +1,1 @@
+"""Measurements: the suite of workloads (`python -m benchmarks`), and scripts that measure one thing each."""
