@@ -16,14 +16,16 @@ from covector.transforms.arguments import check_callable, function_name
 from covector.transforms.formats import check_format
 
 
-def callback(callback: Callable[..., Any], *args: Any, ordered: bool = False, **kwargs: Any) -> None:
+def callback(
+    callback: Callable[..., Any], *args: Any, ordered: bool = False, partitioned: bool = False, **kwargs: Any
+) -> None:
     """Call a Python function with the values of its arguments, each time that the program gets there.
 
     Args:
         callback: a function; its result is ignored.
         args: pytrees of arrays, and anything else, which is passed as it is.
-        ordered: accepted for JAX's sake: programs run in order.
-        kwargs: likewise.
+        ordered, partitioned: accepted for JAX's sake: programs run in order, on one device.
+        kwargs: further arguments, by name.
 
     Under `jit` it is called when the program runs; under `vmap` for one example after the other; under derivatives with the
     value, once.
@@ -72,14 +74,22 @@ class Print(NamedTuple):
         builtins.print(self.fmt.format(*values, **named))
 
 
-def print(fmt: str, *args: Any, ordered: bool = False, **kwargs: Any) -> None:
+def print(
+    fmt: str,
+    *args: Any,
+    ordered: bool = False,
+    partitioned: bool = False,
+    skip_format_check: bool = False,
+    **kwargs: Any,
+) -> None:
     """Print values, also in compiled, batched and differentiated functions.
 
     Args:
         fmt: a format string as for ``str.format``.
         args: what to format, arrays or anything else.
-        ordered: accepted for JAX's sake: programs run in order.
-        kwargs: likewise, by name.
+        ordered, partitioned: accepted for JAX's sake: programs run in order, on one device.
+        skip_format_check: do not look whether the format goes with the arguments before the values are known.
+        kwargs: what to format by name.
 
     Raises:
         ArgumentError: the format does not go with the arguments.
@@ -91,7 +101,8 @@ def print(fmt: str, *args: Any, ordered: bool = False, **kwargs: Any) -> None:
         x = 1.0
         x = 2.0
     """
-    check_format("debug.print", fmt, args, kwargs, "debug.print('{}', x)")
+    if not skip_format_check:
+        check_format("debug.print", fmt, args, kwargs, "debug.print('{}', x)")
 
     show: Any = Print(fmt)
     callback(show, *args, **kwargs)

@@ -12,6 +12,7 @@ from covector.core.avals import AbstractValue, ShapedArray, typeof
 from covector.core.pytrees import tree_flatten, tree_unflatten
 from covector.core.tracebacks import hides_frames
 from covector.primitives.effects.callbacks import Callback, io_callback_p, pure_callback_p
+from covector.transforms import options
 from covector.transforms.arguments import (
     check_functions,
     flatten_values,
@@ -42,7 +43,7 @@ def _declared(result_shape_dtypes: Any) -> tuple[tuple[Any, ...], Any]:
 
 
 class FlatCallback(NamedTuple):
-    """A callback and its rules on flat arguments."""
+    """A callback and its rules on flat arguments: ``treedef`` is the structure of the positional ones, and those by name."""
 
     name: str
     callback: Callable[..., Any]
@@ -52,14 +53,15 @@ class FlatCallback(NamedTuple):
     transpose: Callable[..., Any] | None = None
 
     def run(self, *values: Any) -> list[Any]:
-        return tree_flatten(self.callback(*tree_unflatten(self.treedef, values)))[0]
+        args, kwargs = tree_unflatten(self.treedef, values)
+        return tree_flatten(self.callback(*args, **kwargs))[0]
 
     def run_on_arrays(self, *values: Any) -> list[Any]:
         return self.run(*(np.asarray(v)[()] for v in values))
 
     def flat_jvp(self, primals: Any, tangents: Any) -> Any:
         assert self.jvp is not None
-        pairs = (tuple(tree_unflatten(self.treedef, xs)) for xs in (primals, tangents))
+        pairs = (tuple(tree_unflatten(self.treedef, xs)[0]) for xs in (primals, tangents))
         who = f"the jvp rule of the callback {self.name}"
         result = self.jvp(*pairs)
         if not (isinstance(result, (tuple, list)) and len(result) == 2):
@@ -72,11 +74,17 @@ class FlatCallback(NamedTuple):
         assert self.transpose is not None
         results = self.transpose(tree_unflatten(self.out_tree, cts))
         who = f"the transpose rule of the callback {self.name}"
-        count = self.treedef.num_children
+        positional = self.treedef.child(0)
+        count = positional.num_children
         if not (isinstance(results, (tuple, list)) and len(results) == count):
             what = f"{who} returned {kind_of(results)}, where a tuple of {count} is needed."
             raise errors.CallbackError(what, fix="return a tuple with a cotangent for each argument: (ct,) for one")
-        return tangent_leaves(list(results), self.treedef, "cotangents", who)
+        return tangent_leaves(list(results), positional, "cotangents", who)
+
+
+def _check_sharding(sharding: Any, who: str) -> None:
+    if sharding is not None:
+        raise options.refused("sharding", sharding, who, "leave it out: there is one device")
 
 
 @hides_frames
@@ -87,6 +95,8 @@ def pure_callback(
     vmap_method: str | None = None,
     jvp: Callable[..., Any] | None = None,
     transpose: Callable[..., Any] | None = None,
+    sharding: None = None,
+    **kwargs: Any,
 ) -> Any:
     """Call a Python function without side effects on NumPy arrays, also in compiled and batched programs.
 
@@ -98,6 +108,8 @@ def pure_callback(
             the batch axis in front, which unbatched arguments have with length 1, or in full.  None refuses.
         jvp: ``jvp(primals, tangents) -> (output, tangent)``, in NumPy functions that can be differentiated again.
         transpose: for a linear function, ``transpose(cotangent) -> tuple of cotangents``; it may call `pure_callback`.
+        sharding: accepted for JAX's sake: None.
+        kwargs: further arguments of the callback, by name; there are none where there is a rule.
 
     Raises:
         CallbackError: the result is not what was declared; or the call is batched without a ``vmap_method``.
@@ -116,7 +128,11 @@ def pure_callback(
     if vmap_method not in VMAP_METHODS:
         what = f"pure_callback of {name} got vmap_method={vmap_method!r}."
         raise errors.ArgumentError(what, fix=f"pass one of {', '.join(map(repr, VMAP_METHODS))}")
-    leaves, treedef = flatten_values(args, f"pure_callback of {name}")
+    _check_sharding(sharding, "pure_callback")
+    if given and kwargs:
+        what = f"pure_callback of {name} has a rule ({', '.join(given)}) and arguments by name: {', '.join(kwargs)}."
+        raise errors.ArgumentError(what, why="a rule has the arguments in their order", fix="pass all arguments by position")
+    leaves, treedef = flatten_values([list(args), kwargs], f"pure_callback of {name}")
     out_avals, out_tree = _declared(result_shape_dtypes)
     flat = FlatCallback(name, callback, treedef, out_tree, jvp, transpose)
     described = Callback(
@@ -126,14 +142,22 @@ def pure_callback(
 
 
 @hides_frames
-def io_callback(callback: Callable[..., Any], result_shape_dtypes: Any, *args: Any, ordered: bool = False) -> Any:
+def io_callback(
+    callback: Callable[..., Any],
+    result_shape_dtypes: Any,
+    *args: Any,
+    ordered: bool = False,
+    sharding: None = None,
+    **kwargs: Any,
+) -> Any:
     """Call a Python function with side effects on NumPy arrays, exactly once each time that the program gets there.
 
     Args:
         callback: a function of arrays.
         result_shape_dtypes: what it returns, as for `pure_callback`; None for nothing.
         args: its arguments, pytrees of arrays.
-        ordered: accepted for JAX's sake: programs run in order, so all effects are ordered.
+        ordered, sharding: accepted for JAX's sake: programs run in order, so all effects are ordered.
+        kwargs: further arguments of the callback, by name.
 
     Under `vmap` it is called for one example after the other.  It has no derivative.
 
@@ -146,7 +170,8 @@ def io_callback(callback: Callable[..., Any], result_shape_dtypes: Any, *args: A
     """
     check_functions("io_callback(callback, result_shape_dtypes, *args)", callback=callback)
     name = function_name(callback)
-    leaves, treedef = flatten_values(args, f"io_callback of {name}")
+    _check_sharding(sharding, "io_callback")
+    leaves, treedef = flatten_values([list(args), kwargs], f"io_callback of {name}")
     out_avals, out_tree = _declared(result_shape_dtypes)
     run = FlatCallback(name, callback, treedef).run_on_arrays
     params = {"out_avals": out_avals} if out_avals else {}

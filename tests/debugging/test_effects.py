@@ -202,3 +202,30 @@ def test_a_rule_of_a_callback_adds_a_tangent_that_is_zero_in_a_compiled_derivati
         expected = cv.grad(loss(inner), argnum)(x, y)
         np.testing.assert_allclose(cv.jit(cv.grad(loss(f), argnum))(x, y), expected, rtol=1e-12)
         np.testing.assert_allclose(cv.grad(cv.jit(loss(f)), argnum)(x, y), expected, rtol=1e-12)
+
+
+def test_callbacks_are_given_their_keyword_arguments(capsys):
+    def line(x, *, slope, offset=1.0):
+        return np.asarray(x * slope["k"] + offset)
+
+    def f(x, k):
+        return cv.pure_callback(line, x, x, slope={"k": k}, offset=2.0, vmap_method="sequential")
+
+    assert f(2.0, 3.0) == cv.jit(f)(2.0, 3.0) == 8.0
+    np.testing.assert_array_equal(cv.vmap(f)(np.ones(3), np.arange(3.0)), [2.0, 3.0, 4.0])
+    np.testing.assert_array_equal(cv.jit(cv.vmap(f, (None, 0)))(1.0, np.arange(3.0)), [2.0, 3.0, 4.0])
+    assert cv.io_callback(line, np.float64(0.0), 2.0, slope={"k": 5.0}) == 11.0
+    cv.debug.print("{} {x}", 1, x=2, partitioned=True, ordered=True)
+    cv.debug.print("{}", 1, 2, skip_format_check=True)
+    cv.debug.callback(lambda x: None, 1, partitioned=False)
+    assert capsys.readouterr().out == "1 2\n1\n"
+
+
+def test_what_callbacks_do_not_take():
+    one = np.float64(1.0)
+    for call in (cv.pure_callback, cv.io_callback):
+        with pytest.raises(cv.errors.ArgumentError, match=r"callback got sharding=3\.\n.*\n  Fix: leave it out"):
+            call(np.sin, one, one, sharding=3)
+    message = r"of sin has a rule \(jvp\) and arguments by name: where\.(.*\n)*.*by position"
+    with pytest.raises(cv.errors.ArgumentError, match=message):
+        cv.pure_callback(np.sin, one, one, jvp=lambda p, t: (p, t), where=True)
