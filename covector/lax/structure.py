@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from covector.core import errors
-from covector.core.avals import dtype_of, shape_of, typeof
+from covector.core.avals import ShapedArray, dtype_of, shape_of, typeof
 from covector.numpy.at import at
 from covector.numpy.indexing import take
 from covector.numpy.registry import as_array
@@ -105,12 +105,13 @@ def full(shape: Sequence[int], fill_value: Any, dtype: Any = None) -> Any:
 
 
 def full_like(x: Any, fill_value: Any, dtype: Any = None, shape: Sequence[int] | None = None) -> Any:
-    """An array of one value, of the shape and dtype of ``x``.
+    """An array of one value, of the shape and dtype of ``x``, which may be a `ShapeDtypeStruct`.
 
     >>> full_like(np.arange(2), 7)
     array([7, 7])
     """
-    return full(shape_of(x) if shape is None else shape, fill_value, dtype_of(x) if dtype is None else dtype)
+    like = x if isinstance(x, ShapedArray) else typeof(as_array(x))
+    return full(like.shape if shape is None else shape, fill_value, like.dtype if dtype is None else dtype)
 
 
 def empty(shape: int | Sequence[int], dtype: Any) -> Any:

@@ -391,7 +391,9 @@ def like_rule_tangent(value: Any, primal_aval: Any, what: str, who: str) -> Any:
 
 
 def _adapts(aval: Any, wanted: Any) -> bool:
-    """A Python number adapts to the dtype wanted, unless that would lose its imaginary part."""
+    """A Python number adapts to the dtype wanted, unless that would lose its imaginary part; a float of any width to one."""
+    if wanted.weak_type and aval.dtype.kind in "fc":
+        return bool(np.can_cast(aval.dtype, wanted.dtype))
     return bool(aval.weak_type) and (wanted.dtype.kind == "c" or aval.dtype.kind in "if")
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from functools import partial, update_wrapper
-from types import MethodType
+from types import FunctionType, MethodType
 from typing import Any, NamedTuple
 
 from covector.core.avals import Zero, instantiate, typeof
@@ -192,6 +192,10 @@ def with_copies(x: Any) -> Any:
     return x if all(a is b for a, b in zip(kept, leaves, strict=True)) else tree_unflatten(treedef, kept)
 
 
+COMPARABLE = frozenset({int, bool, str, bytes, type(None), FunctionType})
+"""The types of static arguments of which two that are equal, and of one type, are the same."""
+
+
 class FlatCall:
     """One call of a function: it and its rules on flat arguments, with all that rules return checked.
 
@@ -263,7 +267,15 @@ class FlatCall:
         def backward(values: Sequence[Any], cts: Sequence[Any]) -> list[Any]:
             return copies(self.bwd(statics, tree_unflatten(treedef, copies(values))[0], copies(cts)))
 
-        return outs, residuals, Backward(self.name, backward)
+        return outs, residuals, Backward(self.name, backward, self.key(treedef))
+
+    def key(self, residuals: Any) -> Hashable:
+        """What `bwd` depends on besides the residuals and the cotangents; None if static arguments cannot be compared."""
+        statics = [(type(x), x) for x in self.static_values]
+        if not all(cls in COMPARABLE for cls, _ in statics):
+            return None
+        trees = (self.arguments.treedef, self.out_tree, residuals)
+        return self.f.fun, *self.vjp_rule, self.symbolic_zeros, *statics, *trees, *self.avals, *self.out_avals
 
     def bwd(self, statics: Sequence[Any], residuals: Any, cts: Sequence[Any]) -> list[Any]:
         cts = cts if self.symbolic_zeros else written_out(cts)

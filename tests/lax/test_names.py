@@ -118,3 +118,13 @@ def test_examples(name):
     module = importlib.import_module(f"covector.lax.{name}")
     assert not doctest.testmod(module, optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS).failed
     assert all(hasattr(lax, n) for n in module.__all__)
+
+
+def test_full_like_of_a_shape_and_dtype():
+    like = cv.ShapeDtypeStruct((2,), np.float32)
+    for fill in (1.5, np.float64(1.5)):
+        found = cv.lax.full_like(like, fill)
+        assert (found.dtype, found.tolist()) == (np.float32, [1.5, 1.5])
+    found = cv.lax.full_like(like, 2, dtype=np.int8, shape=(1, 2))
+    assert (found.dtype, found.tolist()) == (np.int8, [[2, 2]])
+    assert cv.jit(lambda x: cv.lax.full_like(like, x))(2.0).dtype == np.float32

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 from transformed import close, transformations
@@ -518,3 +520,50 @@ def test_closure_convert():
     converted, consts = cv.closure_convert(np.sin, X)
     assert consts == []
     assert_same(converted(V), np.sin(V))
+
+
+def scaled_by(scale):
+    """A function of a Python number times a single, whose rule multiplies with the single."""
+
+    @cv.custom_vjp
+    def f(x):
+        return x * 2.0
+
+    f.defvjp(lambda x: (x * 2.0, x), lambda x, ct: (ct * scale,))
+    return f
+
+
+@pytest.mark.parametrize("scale", [np.float32(2.0), np.float16(2.0), np.float64(2.0), 2.0])
+def test_the_cotangent_of_a_python_number_may_be_of_any_width(scale):
+    f = scaled_by(scale)
+    assert cv.grad(f)(3.0) == 2.0
+    for ct in (1.0, 1, np.float64(1.0), np.float32(1.0)):
+        for found in (cv.vjp(f, 3.0)[1](ct), cv.jit(lambda x, ct=ct: cv.vjp(f, x)[1](ct))(3.0)):
+            assert found == (2.0,) and type(found[0]) is np.float64
+    assert cv.jvp(np.sin, (0.0,), (np.float32(1.0),))[1] == 1.0
+
+
+def test_pullbacks_at_two_points_have_one_structure():
+    f, other = scaled_by(2.0), scaled_by(2.0)
+
+    @partial(cv.custom_vjp, nondiff_argnums=(0,))
+    def power(n, x):
+        return x**n
+
+    power.defvjp(lambda n, x: (x**n, x), lambda n, x, ct: (n * x ** (n - 1) * ct,))
+
+    def structure(f, x):
+        return cv.tree.structure(cv.vjp(f, np.float64(x))[1])
+
+    assert structure(f, 1.0) == structure(f, 2.0) != structure(other, 1.0)
+    cubes = [structure(lambda x, n=n: power(n, x), x) for x, n in ((1.0, 3), (2.0, 3), (1.0, 2), (1.0, 3.0), (1.0, True))]
+    assert [cubes[0] == c for c in cubes] == [True, True, False, False, False]
+
+    sine = cv.custom_vjp(np.sin)
+    sine.defvjp(lambda x: (np.sin(x), np.cos(x)), lambda cos, ct: (ct * cos,))
+
+    def step(pullback, x):  # a pullback made anew is the carry of a loop
+        return cv.vjp(sine, x)[1], pullback(1.0)[0]
+
+    last, rows = cv.lax.scan(step, cv.vjp(sine, np.float64(7.0))[1], np.arange(3.0))
+    np.testing.assert_allclose([*rows, last(1.0)[0]], np.cos([7.0, 0.0, 1.0, 2.0]), rtol=1e-15)

@@ -7,7 +7,7 @@ transpose is the backward half of the rule.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
@@ -40,10 +40,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, eq=False)
 class Backward:
-    """The backward half of a VJP rule: ``run(residuals, cotangents)`` gives those of the arguments, None or `Zero` for zero."""
+    """The backward half of a VJP rule: ``run(residuals, cotangents)`` gives those of the arguments, None or `Zero` for zero.
+
+    Two of the same ``key`` compute the same.
+    """
 
     name: str
     run: Callable[[Values, Values], list[Any]]
+    key: Hashable = None
 
     def __repr__(self) -> str:
         return f"<backward rule of {self.name}>"
@@ -75,11 +79,21 @@ custom_linear_p = Primitive("custom_linear", Opaque(), multiple_results=True, tr
 
 @dataclass(frozen=True, eq=False)
 class LinearRule:
-    """Both directions of a linear map: ``forward(primals, tangents)`` and ``transposed(residuals, cotangents)``."""
+    """Both directions of a linear map: ``forward(primals, tangents)`` and ``transposed(residuals, cotangents)``.
+
+    Two of the same ``key`` compute the same, and are equal.
+    """
 
     name: str
     forward: Callable[[Values, Values], list[Any]]
     transposed: Callable[[Values, Values], list[Any]]
+    key: Hashable = None
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, LinearRule) and self.key is not None and self.key == other.key)
+
+    def __hash__(self) -> int:
+        return hash(self.name)
 
     def __repr__(self) -> str:
         return f"<derivative of {self.name}>"

@@ -112,7 +112,7 @@ class Rules:
             *residuals,
             *primals,
             *map(strengthened, choose(nonzero, tangents)),
-            rule=LinearRule(self.name, forward, transposed),
+            rule=LinearRule(self.name, forward, transposed, backward.key and (backward.key, *nonzero, hoisted)),
             residuals=len(residuals),
             inputs=len(primals),
             out_avals=tuple(choose(places, avals)),
