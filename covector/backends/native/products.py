@@ -21,6 +21,9 @@ from covector.core.jaxpr import Equation
 ROWS, VECTORS = 8, 3
 """The tile: with the vectors of one operand, as many accumulators as a processor with AVX-512 has registers."""
 
+PANEL_BYTES = 2**16
+"""Operands from this size on are copied in panels."""
+
 ALONE = 16
 """So many vectors side by side where there are no rows."""
 
@@ -54,6 +57,28 @@ class Shape(NamedTuple):
     def gaps(self, letter: str) -> int:
         """In how many operands a letter steps over elements."""
         return sum(self.stride(q, letter) not in (0, 1) for q in range(len(self.terms)))
+
+    def row_letter(self) -> str | None:
+        """The longest letter that the operands with the vector letter lack."""
+        vector = self.vector_letter()
+        others = "".join(term for term in self.terms if vector is not None and vector in term)
+        rows = [c for c in self.out if c != vector and self.sizes[c] > 1 and c not in others]
+        return max(rows, key=lambda c: self.sizes[c]) if rows else None
+
+    def panel(self) -> tuple[int, int] | None:
+        """The operand of which the columns of a tile are copied together, and how many elements that takes; None for none.
+
+        They are read again for each block of rows, and lie far apart, at distances that are bad for caches if they are powers
+        of two.
+        """
+        vector, row = self.vector_letter(), self.row_letter()
+        with_vector = [q for q, term in enumerate(self.terms) if vector is not None and vector in term]
+        if len(with_vector) != 1 or row is None or self.sizes[row] < 4 * ROWS or vector is None:
+            return None
+        depth = math.prod(self.sizes[c] for c in self.summed)
+        if depth * self.sizes[vector] * item_size(self.kinds[with_vector[0]]) < PANEL_BYTES:
+            return None
+        return with_vector[0], depth * VECTORS * (64 // item_size(self.kinds[-1]))
 
     def vector_letter(self) -> str | None:
         """The letter of the vectors; None for dot products."""
@@ -91,9 +116,9 @@ def packings(shape: Shape) -> list[Packing]:
     vector = shape.vector_letter()
     if vector is None:
         return []
-    found = []
+    found, panel = [], shape.panel() if shape.kinds[-1][0] == "f" else None
     for q, term in enumerate(shape.terms):
-        if shape.stride(q, vector) not in (0, 1):
+        if shape.stride(q, vector) not in (0, 1) and (panel is None or panel[0] != q):
             rest = sorted((c for c in term if c != vector), key=lambda c: -shape.stride(q, c))
             found.append(Packing(q, "".join(rest) + vector))
     return found
@@ -107,16 +132,25 @@ def packed_strides(shape: Shape, packing: Packing) -> dict[str, int]:
     return strides
 
 
+def packed(shape: Shape) -> Shape:
+    """The same with the operands that are packed as they are then."""
+    strides = list(shape.strides)
+    for packing in packings(shape):
+        strides[packing.operand] = packed_strides(shape, packing)
+    return shape._replace(strides=tuple(strides))
+
+
 def calls(plan: Any, eqn: Equation, scratch: Sequence[Any], module: Module) -> list[Any]:
     """The functions that compute a product, with the places that they are given."""
     spots = [plan.spots[x] for x in (*eqn.inputs, *eqn.outputs)]
     shape, found = shape_of(eqn, spots), list[Any]()
     kind = shape.kinds[-1]
     strides, given = list(shape.strides), [s._replace(strides=()) for s in spots]
-    for packing, place in zip(packings(shape), scratch, strict=True):
+    for packing, place in zip(packings(shape), scratch, strict=False):
         q = packing.operand
         found.append((packing_function(shape, packing, module), [given[q], place]))
         strides[q], given[q] = packed_strides(shape, packing), place
+    given += scratch[len(found) :]
     shape = shape._replace(strides=tuple(strides))
     if shape.vector_letter() is None or kind[0] != "f":
         write: Callable[[str], str] = lambda name: nest_of_product(name, shape, kind, module)
@@ -168,12 +202,12 @@ class Tile:
         vector = shape.vector_letter()
         assert vector is not None
         self.shape, self.kind, self.vector = shape, kind, vector
-        self.b = Builder(name, ", ".join([*(f"ptr %p{i}" for i in range(len(shape.terms) + 1)), "ptr %status"]), module)
+        self.panel = shape.panel() if kind[0] == "f" else None
+        count = len(shape.terms) + 1 + (self.panel is not None)
+        self.b = Builder(name, ", ".join([*(f"ptr %p{i}" for i in range(count)), "ptr %status"]), module)
         self.width = 64 // item_size(kind)
         sizes = shape.sizes
-        with_vector = [term for term in shape.terms if vector in term]
-        rows = [c for c in shape.out if c != vector and sizes[c] > 1 and not any(c in term for term in with_vector)]
-        self.row = max(rows, key=lambda c: sizes[c]) if rows else None
+        self.row = shape.row_letter()
         self.rows = min(ROWS, sizes[self.row]) if self.row else 1
         most = VECTORS if self.rows > 4 else 6 if self.rows > 2 else ALONE
         self.vectors = min(most, -(-sizes[vector] // self.width))
@@ -215,12 +249,34 @@ class Tile:
         if self.row is None:
             self.tile(1, counts)
             return
+        if self.panel is not None:
+            self.b.scoped(lambda: self.copy_panel(0, counts))
         size = self.shape.sizes[self.row]
         full = size // self.rows * self.rows
         if full:
             self.over(self.row, full, self.rows, lambda: self.tile(self.rows, counts))
         if full < size:
             self.over(self.row, size, self.rows, lambda: self.tile(size - full, counts), full)
+
+    def copy_panel(self, q: int, counts: list[int]) -> None:
+        """Copy what the columns of a tile read, in the order in which it is read."""
+        assert self.panel is not None
+        if q < len(self.summed):
+            self.over(self.summed[q], self.shape.sizes[self.summed[q]], 1, lambda: self.copy_panel(q + 1, counts))
+            return
+        for v, count in enumerate(counts):
+            self.b.store(self.read(self.panel[0], 0, v, count), self.panel_base, self.in_panel(v))
+
+    @property
+    def panel_base(self) -> str:
+        return f"%p{len(self.shape.terms) + 1}"
+
+    def in_panel(self, vector: int) -> Value:
+        """Where in the panel a vector is, for the summed letters as they are."""
+        b, step = self.b, self.b.index(0)
+        for letter in self.summed:
+            step = b.add(b.mul(step, b.index(self.shape.sizes[letter])), self.at[letter])
+        return b.add(b.mul(step, b.index(self.vectors * self.width)), b.index(vector * self.width))
 
     def tile(self, rows: int, counts: list[int]) -> None:
         """So many rows of vectors, of which ``counts`` says how much of each there is."""
@@ -252,10 +308,16 @@ class Tile:
             b.store(total, place, b.index(0))
 
     def factor(self, operand: int, row: int, vector: int, count: int) -> Value:
+        if self.panel is not None and operand == self.panel[0]:
+            return self.b.load(self.kind, self.panel_base, self.in_panel(vector), self.width)
+        return self.read(operand, row, vector, count)
+
+    def read(self, operand: int, row: int, vector: int, count: int) -> Value:
         place = self.place(operand, row, vector)
         kind = self.shape.kinds[operand]
-        if self.shape.stride(operand, self.vector):
-            return self.b.convert(self.b.load(kind, f"%p{operand}", place, self.width, 1, count), self.kind)
+        stride = self.shape.stride(operand, self.vector)
+        if stride:
+            return self.b.convert(self.b.load(kind, f"%p{operand}", place, self.width, stride, count), self.kind)
         return self.b.convert(self.b.load(kind, f"%p{operand}", place), self.kind)
 
     def place(self, operand: int, row: int, vector: int) -> Value:
