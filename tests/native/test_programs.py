@@ -316,6 +316,37 @@ def test_where_the_largest_is() -> None:
         agree(lambda x: (np.argmax(x * 2, axis=1), np.argmin(x * 2, axis=0)), np.array([np.nan_to_num(x), x]).astype(int) % 7)
 
 
+# --- calls ----------------------------------------------------------------------------------------------------------------
+
+
+@cv.custom_jvp
+def sine(x: Any) -> Any:
+    return np.sin(x)
+
+
+sine.defjvp(lambda primals, tangents: (sine(*primals), np.cos(primals[0]) * tangents[0]))
+WEIGHTS = np.arange(4.0)
+
+
+@cv.custom_vjp
+def weighted(x: Any) -> Any:
+    return np.sin(x) * WEIGHTS
+
+
+weighted.defvjp(lambda x: (weighted(x), x), lambda x, ct: (np.cos(x) * ct * WEIGHTS,))
+
+
+def test_custom_rules_and_checkpoints() -> None:
+    x = normal(4)
+    f = lambda x: np.sum(sine(x) * weighted(x) * cv.checkpoint(lambda x: np.sin(np.sin(x * WEIGHTS)))(x))
+    agree(f, x, ulps=64)
+    agree(cv.grad(f), x, ulps=64)
+    agree(cv.vmap(cv.grad(f)), np.stack([x, 2 * x]), ulps=64)
+    loop = lambda x: cv.lax.scan(lambda c, a: (cv.checkpoint(sine)(c + a), weighted(c)), x, np.ones((5, 4)))[1]
+    agree(loop, x, ulps=64)
+    agree(cv.grad(lambda x: np.sum(loop(x))), x, ulps=256)
+
+
 # --- partitions -----------------------------------------------------------------------------------------------------------
 
 

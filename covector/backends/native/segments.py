@@ -87,7 +87,7 @@ def prepared(jaxpr: Jaxpr) -> Jaxpr:
 
 
 def _prepared(jaxpr: Jaxpr) -> Jaxpr | None:
-    program = clean(jaxpr)
+    program = without_calls(clean(jaxpr))
     if any(True for e in program.equations for _ in sub_jaxprs(e.params)):
         consts = dict(program.consts)
         equations = [
@@ -97,6 +97,38 @@ def _prepared(jaxpr: Jaxpr) -> Jaxpr | None:
         program = Jaxpr(program.in_vars, equations, program.out_vars, consts, program.linear)
     program = legalize(program)
     return None if program is jaxpr else program
+
+
+def program_run_by(eqn: Equation) -> Jaxpr | None:
+    """The program that an equation only runs; None if it does something else."""
+    rule = eqn.primitive.rules.get("runs")
+    return None if rule is None else rule(eqn)
+
+
+def without_calls(jaxpr: Jaxpr) -> Jaxpr:
+    """The program with the equations of the programs that it calls in their places.
+
+    What is computed in two calls is computed twice, as a checkpoint means it.
+    """
+    if not any(program_run_by(e) is not None for e in jaxpr.equations):
+        return jaxpr
+    consts, equations, env = dict(jaxpr.consts), list[Equation](), dict[Any, Any]()
+    for eqn in jaxpr.equations:
+        inputs = [env.get(x, x) for x in eqn.inputs]
+        called = program_run_by(eqn)
+        if called is None:
+            equations.append(Equation(eqn.primitive, inputs, eqn.params, eqn.outputs, eqn.source))
+            continue
+        inner = without_calls(clean(called))
+        consts.update(inner.consts)
+        own: dict[Any, Any] = dict(zip(inner.in_vars, inputs, strict=True))
+        for e in inner.equations:
+            outputs = [Var(v.aval) for v in e.outputs]
+            equations.append(Equation(e.primitive, [own.get(x, x) for x in e.inputs], e.params, outputs, e.source))
+            own.update(zip(e.outputs, outputs, strict=True))
+        env.update(zip(eqn.outputs, [own.get(v, v) for v in inner.out_vars], strict=True))
+    outs = [env.get(v, v) for v in jaxpr.out_vars]
+    return Jaxpr(jaxpr.in_vars, equations, outs, consts, jaxpr.linear)
 
 
 def hoisted(eqn: Equation, consts: dict[Var, Any]) -> Equation:

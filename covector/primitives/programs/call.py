@@ -21,10 +21,14 @@ from covector.primitives.programs.halves import Halving, def_halves, def_transpo
 
 
 def call_primitive(name: str) -> NestedPrimitive:
-    """A primitive that evaluates its program ``jaxpr``; the other rules are to be registered."""
+    """A primitive that evaluates its program ``jaxpr``; the other rules are to be registered.
+
+    The rule ``runs`` tells backends which program an equation runs, and nothing besides.
+    """
     primitive = NestedPrimitive(name, multiple_results=True, trusted=True)
     primitive.def_impl(lambda *args, jaxpr, backend=None, **params: runner(jaxpr, backend)(*args))
     primitive.def_abstract(lambda *avals, jaxpr, **params: jaxpr.out_avals)
+    primitive.def_rule("runs", lambda eqn: eqn.params["jaxpr"] if eqn.params.get("backend") is None else None)
     return primitive
 
 
