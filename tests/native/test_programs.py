@@ -316,6 +316,45 @@ def test_where_the_largest_is() -> None:
         agree(lambda x: (np.argmax(x * 2, axis=1), np.argmin(x * 2, axis=0)), np.array([np.nan_to_num(x), x]).astype(int) % 7)
 
 
+# --- systems and factorizations -------------------------------------------------------------------------------------------
+
+
+def matrices(n: int, dtype: Any) -> tuple[Any, Any, Any]:
+    """A matrix, one that is positive definite, and right-hand sides."""
+    a = normal(n, n)
+    return (a + 3 * np.eye(n)).astype(dtype), (a @ a.T + n * np.eye(n)).astype(dtype), normal(n, 4).astype(dtype)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("n", [1, 3, 5, 20, 65])
+def test_systems_and_factorizations(n: int, dtype: Any) -> None:
+    a, p, b = matrices(n, dtype)
+    stack, stacked = np.stack([p, a, p * 2]), np.stack([b, b, b * 2])
+    for upper in (False, True):
+        agree(lambda p, upper=upper: np.linalg.cholesky(p, upper=upper), p, ulps=2**10)
+    agree(lambda p: np.linalg.cholesky(p[::-1, ::-1].T * 2.0), np.stack([p, p])[0], ulps=2**10)
+    agree(np.linalg.cholesky, np.stack([p, 2 * p]), ulps=2**10)
+    for x, y in [(p, b), (p, b[:, 0]), (stack, stacked), (stack, b[None]), (a.T, b[:, ::-1])]:
+        agree(np.linalg.solve, x, y, ulps=2**14)
+        agree(lambda x, y: np.linalg.inv(x) @ y[..., None] if y.ndim == 1 else np.linalg.inv(x), x, y, ulps=2**14)
+    for lower, transposed, unit in itertools.product((False, True), (0, 1), (False, True)):
+        solve = lambda p, b, options=(transposed, lower, unit): cv.scipy.linalg.solve_triangular(p, b, *options)
+        agree(solve, p / n, b, ulps=2**14)
+    both = lambda p, b: np.sum(np.linalg.solve(p, b) ** 2) + np.sum(np.log(np.diagonal(np.linalg.cholesky(p))))
+    agree(cv.grad(both, (0, 1)), p, b, ulps=2**16)
+    agree(lambda p, b: cv.lax.scan(lambda c, x: (np.linalg.solve(p, c) + x, c), b, np.ones((6, n, 4), dtype)), p, b, ulps=2**14)
+
+
+@pytest.mark.parametrize("f", [np.linalg.solve, lambda p, b: np.linalg.inv(p), lambda p, b: np.linalg.cholesky(p)])
+def test_matrices_that_are_refused(f: Any) -> None:
+    _, p, b = matrices(5, np.float64)
+    run = backend.compiled(program_of(f, p, b))
+    right = run(p, b)
+    with pytest.raises(np.linalg.LinAlgError, match=r"Singular matrix|not positive definite"):
+        run(np.zeros((5, 5)), b)
+    same(run(p, b), right, 0)
+
+
 # --- calls ----------------------------------------------------------------------------------------------------------------
 
 

@@ -113,7 +113,7 @@ def entry(native: Native, otherwise: Callable[..., list[Any]]) -> Callable[..., 
         native.link()
         return _through_ctypes(native, otherwise)
     writer = _Entry(native)
-    code = linked(writer.text(), ["entry"])
+    code = linked(writer.text(), ["entry"], native.module.foreign)
     table = writer.table(otherwise)
     method = _Method(b"program", code.address("entry"), FASTCALL_WITH_KEYWORDS, None)
     table.owned = (*table.owned, code, native.constants)

@@ -96,6 +96,8 @@ class Module:
         self.functions: dict[str, str] = {}
         self.names: dict[str, str] = {}
         self.keyed: dict[Hashable, str] = {}
+        self.foreign: dict[str, Callable[[], int]] = {}
+        """Functions of other libraries, by name, with what finds their addresses."""
 
     def declare(self, name: str, result: str, *arguments: str) -> None:
         self.declared.setdefault(name, f"declare {result} @{name}({', '.join(arguments)})")

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from covector.backends.native import lapack
 from covector.backends.native.ir import Builder, Module, Value, item_size, type_name
 from covector.backends.native.plan import Buffer, Plan, Spot, contiguous, size_of
 from covector.backends.native.products import copy_text
 from covector.backends.native.registers import Elements, Registers, fits, kind_of, places
-from covector.backends.native.rules import Loop, rule_of
+from covector.backends.native.rules import Foreign, Loop, rule_of
 from covector.core.jaxpr import Equation, Jaxpr, Literal, Var, has_effects, sub_jaxprs
 from covector.core.primitive import primitive_named
 
@@ -104,8 +105,11 @@ class Parts:
 
 
 def scratch_of(plan: Plan, eqn: Equation) -> tuple[Spot, ...]:
-    """The memory of its own that a loop needs."""
-    if in_registers(eqn):
+    """The memory of its own that an equation of arrays needs."""
+    rule = plan.rule(eqn)
+    if type(rule) is Foreign:
+        return lapack.scratch(plan, eqn)
+    if type(rule) is not Loop or in_registers(eqn):
         return ()
     parts = Parts(eqn, [plan.spots.get(x) for x in eqn.inputs])
     return (Spot(Buffer("work", -1, max(parts.size, 1)), 0, ()),)

@@ -14,7 +14,7 @@ import stat
 import sys
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -69,8 +69,8 @@ _lock = threading.Lock()
 _count = [0]
 
 
-def linked(text: str, exported: Sequence[str]) -> Code:
-    """The code of a module, of which these functions are found by name."""
+def linked(text: str, exported: Sequence[str], foreign: Mapping[str, Callable[[], int]] | None = None) -> Code:
+    """The code of a module, of which these functions are found by name; ``foreign`` says where others are that it calls."""
     binding, _, linker = llvm()
     key = _key(text)
     found = _read(key)
@@ -80,6 +80,8 @@ def linked(text: str, exported: Sequence[str]) -> Code:
     with _lock:
         _count[0] += 1
         builder = binding.JITLibraryBuilder().add_object_img(image).add_current_process()
+        for name, address in (foreign or {}).items():
+            builder = builder.import_symbol(name, address())
         for name in exported:
             builder = builder.export_symbol(name)
         return Code(builder.link(linker, f"covector{_count[0]}"))

@@ -21,6 +21,7 @@ from covector.backends.native.products import packed, packings, shape_of
 from covector.backends.native.rules import (
     Along,
     Assembly,
+    Foreign,
     Gather,
     Index,
     Loop,
@@ -157,11 +158,11 @@ class Plan:
     """The steps of a program whose outputs are results of equations, each once."""
 
     def __init__(
-        self, jaxpr: Jaxpr, loop_scratch: Callable[..., tuple[Spot, ...]], strides: dict[Any, tuple[int, ...]] | None = None
+        self, jaxpr: Jaxpr, memory_of: Callable[..., tuple[Spot, ...]], strides: dict[Any, tuple[int, ...]] | None = None
     ):
-        """Plan a program; ``loop_scratch(plan, eqn)`` is the memory of a loop, ``strides`` those of the arguments."""
+        """Plan a program; ``memory_of(plan, eqn)`` is what a loop or a routine needs, ``strides`` those of the arguments."""
         self.jaxpr = jaxpr
-        self.loop_scratch = loop_scratch
+        self.memory_of = memory_of
         self.equation = {v: e for e in jaxpr.equations for v in e.outputs}
         self.rules: dict[int, Any] = {id(e): rule_of(e) for e in jaxpr.equations}
         self.users: dict[Any, list[Equation]] = {}
@@ -222,9 +223,11 @@ class Plan:
         reads: dict[Any, int] = {}
         for eqn in self.jaxpr.equations:
             rule = self.rule(eqn)
-            if type(rule) in (Loop, Assembly, Write, Along) or (type(rule) in (Reduce, Product) and not self.is_small(eqn)):
+            if type(rule) in (Loop, Assembly, Write, Along, Foreign) or (
+                type(rule) in (Reduce, Product) and not self.is_small(eqn)
+            ):
                 self.kept.update(eqn.outputs)
-            if type(rule) in (Loop, Along) or (type(rule) is Product and not self.is_small(eqn)):
+            if type(rule) in (Loop, Along, Foreign) or (type(rule) is Product and not self.is_small(eqn)):
                 self.kept.update(x for x in eqn.inputs if type(x) is Var)
             if type(rule) is Gather:
                 self.kept.add(eqn.inputs[0])
@@ -314,14 +317,12 @@ class Plan:
             self.schedule_parts(eqn, rule)
         elif type(rule) is Write:
             self.schedule_write(eqn, rule)
-        elif type(rule) in (Loop, Along) or (type(rule) is Product and not self.is_small(eqn)):
+        elif type(rule) in (Loop, Along, Foreign) or (type(rule) is Product and not self.is_small(eqn)):
             level = 1 + max((self.level[x] for x in eqn.inputs if x in self.level), default=0.0)
             for v in eqn.outputs:
                 self.place(v)
                 self.level[v] = level
-            self.layered.append(
-                (level, Apply(eqn, self.scratch(eqn) if type(rule) is Product else self.loop_scratch(self, eqn)))
-            )
+            self.layered.append((level, Apply(eqn, self.scratch(eqn) if type(rule) is Product else self.memory_of(self, eqn))))
         else:
             self.schedule_value(eqn, rule)
 

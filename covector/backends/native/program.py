@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from covector.backends.native import along, loops, products
+from covector.backends.native import along, lapack, loops, products
 from covector.backends.native.elements import Elements
 from covector.backends.native.ir import Builder, Module, item_size, type_name
 from covector.backends.native.module import Code, function_at, linked
 from covector.backends.native.nests import Store, key_of, nest_text
 from covector.backends.native.nodes import Expressions
 from covector.backends.native.plan import Apply, Buffer, Fill, Nest, Plan, Spot, contiguous
-from covector.backends.native.rules import Along, Product
+from covector.backends.native.rules import Along, Foreign, Product
 from covector.core.jaxpr import Jaxpr
 
 Call = tuple[str, list[Spot]]
@@ -42,6 +42,8 @@ def calls_of(plan: Plan, module: Module) -> list[Call]:
             found += products.calls(plan, step.eqn, step.scratch, module)
         elif type(step) is Apply and type(plan.rule(step.eqn)) is Along:
             found.append(along.call(plan, step.eqn, module))
+        elif type(step) is Apply and type(plan.rule(step.eqn)) is Foreign:
+            found.append(lapack.call(plan, step.eqn, step.scratch, module))
         elif type(step) is Apply:
             found += loops.calls(plan, step.eqn, step.scratch, module, calls_of)
     return found
@@ -97,7 +99,7 @@ class Native:
         self.code: Code | None = None
 
     def link(self) -> Native:
-        self.code = linked(self.text, ["program"])
+        self.code = linked(self.text, ["program"], self.module.foreign)
         self.function = function_at(self.code.address("program"), ctypes.c_void_p, ctypes.c_void_p)
         return self
 

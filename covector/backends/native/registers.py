@@ -17,6 +17,7 @@ from covector.backends.native.ir import Builder, Value, type_name
 from covector.backends.native.rules import (
     Along,
     Assembly,
+    Foreign,
     Gather,
     Index,
     Loop,
@@ -76,7 +77,7 @@ def size(jaxpr: Jaxpr, limit: int = MAX_ELEMENTS) -> float:
     total = 0.0
     for eqn in jaxpr.equations:
         rule = rule_of(eqn)
-        if rule is None:
+        if rule is None or type(rule) is Foreign:
             return math.inf
         if type(rule) is Loop:
             if any(x.aval.size > MAX_STACK for x in (*eqn.inputs, *eqn.outputs)):

@@ -112,11 +112,15 @@ def is_better(b: Builder, rule: Along, x: Value, before: Value) -> Value:
     return b.logical("and", better, b.compare("ord", before, before))
 
 
+class Foreign(NamedTuple):
+    """A routine of another library, on arrays in memory."""
+
+
 class Loop(NamedTuple):
     """Programs that are run again and again, or not at all."""
 
 
-Rule = Scalar | View | Reduce | Product | Assembly | Gather | Write | Along | Loop
+Rule = Scalar | View | Reduce | Product | Assembly | Gather | Write | Along | Foreign | Loop
 
 
 # --- elementwise ----------------------------------------------------------------------------------------------------------
@@ -515,12 +519,14 @@ ALONG: dict[str, Along] = {
 
 TABLE: dict[str, Rule] = {
     **SCALARS, **VIEWS, **REDUCTIONS, **ASSEMBLIES, **WRITES, **ALONG,
+    **{name: Foreign() for name in ("cholesky", "solve", "triangular_solve", "inv")},
     "gather": Gather(), "einsum": Product(), "scan": Loop(), "while": Loop(), "cond": Loop(),
 }  # fmt: skip
 
 KNOWN = {
-    "axes", "axis", "reverse", "spec", "index", "indices", "shape", "permutation", "dtype", "low", "high", "name", "num_consts",
-    "num_carry", "length", "progress", "jaxpr", "num_cond", "num_body", "ticks", "cond", "body", "branches",
+    "axes", "axis", "reverse", "spec", "index", "indices", "shape", "permutation", "dtype", "low", "high", "name", "upper",
+    "lower", "transpose", "unit_diagonal", "checked", "num_consts", "num_carry", "length", "progress", "jaxpr", "num_cond",
+    "num_body", "ticks", "cond", "body", "branches",
 }  # fmt: skip
 """The parameters that the rules of the table read.  An operation with others has a meaning that they do not know."""
 
@@ -549,6 +555,8 @@ def rule_of(eqn: Equation) -> Rule | None:
     params = eqn.params
     if type(rule) is Loop and (params.get("progress") or params.get("length", 0) is None or params.get("ticks") is not None):
         return None  # it shows how far it is, or its stacks are as long as it turns out
+    if type(rule) is Foreign and eqn.outputs[0].aval.dtype.kind != "f":
+        return None
     if type(rule) is Along and eqn.inputs[0].aval.dtype.kind == "b":
         return None
     if type(rule) is Scalar and rule.takes_equation:
