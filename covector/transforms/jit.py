@@ -224,7 +224,8 @@ def jit(
     def lower(*args: Any, **kwargs: Any) -> Lowered:
         call = statics.call_of(args, kwargs, who.name)
         found = traced_alone(f, call, who)
-        return Lowered(who.name, found.jaxpr, tree_structure(call.dynamic), found.out_tree.child(0), backend)
+        positions = tuple(sorted(call.static_args))
+        return Lowered(who.name, found.jaxpr, tree_structure(call.dynamic), found.out_tree.child(0), backend, f, positions)
 
     def shape_of_result(*args: Any, **kwargs: Any) -> Any:
         return traced_call(f, statics.call_of(args, kwargs, who.name), who).shapes

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import ast
+import importlib
 from collections.abc import Sequence
 from typing import Any
 
-from covector.backends.numpy import Generator
 from covector.backends.run import runner
-from covector.backends.syntax import module_of_text
 from covector.core import errors
 from covector.core.avals import typeof
 from covector.core.jaxpr import Jaxpr
@@ -26,14 +24,19 @@ class Lowered:
         out_tree: the structure of the result.
     """
 
-    __slots__ = ("backend", "in_tree", "jaxpr", "name", "out_tree")
+    __slots__ = ("backend", "function", "in_tree", "jaxpr", "name", "out_tree", "statics")
 
-    def __init__(self, name: str, jaxpr: Jaxpr, in_tree: Any, out_tree: Any, backend: str | None = None):
+    def __init__(
+        self, name: str, jaxpr: Jaxpr, in_tree: Any, out_tree: Any, backend: str | None = None,
+        function: Any = None, statics: Sequence[int] = (),
+    ):  # fmt: skip
         self.name = name
         self.jaxpr = clean(jaxpr)
         self.in_tree = in_tree
         self.out_tree = out_tree
         self.backend = backend
+        self.function = function
+        self.statics = statics
 
     @property
     def out_info(self) -> Any:
@@ -44,7 +47,12 @@ class Lowered:
         """The program as text.
 
         Args:
-            dialect: "jaxpr", which `parse` reads back, or "python", the code that runs on the backend "numpy".
+            dialect: one of
+
+                - "jaxpr", which `parse` reads back;
+                - "python", a file that defines the function with calls of NumPy, to read, save, import and step through; it
+                  takes the arguments that are not static and gives the result in its structure (arguments and results in
+                  other containers than tuples, lists and dicts: their leaves);
 
         Raises:
             ArgumentError: there is no such dialect.
@@ -55,20 +63,25 @@ class Lowered:
             >>> lowered = cv.jit(lambda x: np.sin(x) * 2.0).lower(1.0)
             >>> print(lowered.as_text())
             { lambda ; a:weak_f64[]. let b:f64[] = sin a; c:f64[] = mul b 2.0 in (c,) }
-            >>> print(lowered.as_text("python"))
-            def program(v0):
-                v1 = sin(v0)
-                del v0
-                v2 = v1 * c_3
-                del v1
-                return [v2]
+            >>> print(lowered.as_text("python"))  # doctest: +ELLIPSIS
+            import numpy as np
+            <BLANKLINE>
+            <BLANKLINE>
+            def program(x):
+                # <doctest ...>:1: lowered = cv.jit(lambda x: np.sin(x) * 2.0).lower(1.0)
+                return np.sin(x) * 2.0
+            <BLANKLINE>
         """
         if dialect == "jaxpr":
             return str(self.jaxpr)
         if dialect == "python":
-            return ast.unparse(module_of_text(Generator(self.jaxpr).text()))
-        fix = "pass 'jaxpr' or 'python'"
-        raise errors.ArgumentError(f"{self.name}: there is no text in the dialect {dialect!r}.", fix=fix)
+            return self._python()
+        what = f"{self.name}: there is no text in the dialect {dialect!r}."
+        raise errors.ArgumentError(what, fix="pass 'jaxpr' or 'python'")
+
+    def _python(self) -> str:
+        text: Any = importlib.import_module("covector.backends.readable.functions").text_of_function
+        return text(self.function, self.jaxpr, self.in_tree, self.out_tree, self.statics)  # type: ignore[no-any-return]
 
     def compile(self) -> Compiled:
         """The function that runs the program."""

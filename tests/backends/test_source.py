@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from typing import Any
 
 import numpy as np
@@ -9,13 +10,15 @@ import pytest
 
 import covector as cv
 from covector.backends.forms import call
+from covector.backends.numpy import Generator
+from covector.backends.syntax import module_of_text
 from covector.core.primitive import Primitive
 
 X = np.arange(6.0).reshape(2, 3)
 
 
 def lines(f: Any, *args: Any) -> list[str]:
-    text = cv.jit(f).lower(*args).as_text("python")
+    text = ast.unparse(module_of_text(Generator(cv.jit(f).lower(*args).jaxpr).text()))
     return [line.strip() for line in text.splitlines()[1:] if not line.strip().startswith(("del", "return"))]
 
 

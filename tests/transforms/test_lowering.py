@@ -31,8 +31,9 @@ class TestLower:
     def test_python_text_runs(self):
         lowered = f.lower(X, scale=2.0)
         text = lowered.as_text("python")
-        assert text.startswith("def program(") and "sin" in text
-        compile(text, "program", "exec")
+        namespace = {}
+        exec(text, namespace)
+        np.testing.assert_array_equal(namespace["f"](X, scale=2.0)["sum"], f(X, scale=2.0)["sum"])
 
     def test_nothing_is_cached(self):
         g = cv.jit(lambda x: x + 1)
@@ -66,8 +67,8 @@ class TestCompiled:
 
 class TestErrors:
     def test_dialect(self):
-        with pytest.raises(errors.ArgumentError, match="there is no text in the dialect 'llvm'"):
-            f.lower(X).as_text("llvm")
+        with pytest.raises(errors.ArgumentError, match="there is no text in the dialect 'ptx'"):
+            f.lower(X).as_text("ptx")
 
     def test_closing_over_an_outer_value(self):
         with pytest.raises(errors.ArgumentError, match="closes over a traced value"):

@@ -1,0 +1,1 @@
+"""Programs as Python code to read, save and step through."""

@@ -1,0 +1,187 @@
+"""Programs as Python files: what is executed gives what the program gives, and reads like what was written."""
+
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import Phase, given, settings
+
+import covector as cv
+from covector.core.primitive import primitive_named
+from covector.testing import random_programs
+from covector.testing.numerical import widen
+
+sys.path.append(str(Path(__file__).parents[1] / "primitives"))
+from primitive_table import TABLE
+
+
+def executed(text, name):
+    """The function of that name that a file defines."""
+    namespace = {"__name__": "saved"}
+    exec(compile(text, "saved.py", "exec"), namespace)
+    return namespace[name]
+
+
+def round_trips(f, *args, tolerance=1e-13):
+    lowered = cv.jit(f).lower(*args)
+    text = lowered.as_text("python")
+    name = getattr(f, "__name__", "program")
+    saved = executed(text, name if name.isidentifier() else "program")
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found, wanted = saved(*args), lowered.compile()(*args)
+    assert cv.tree.structure(found) == cv.tree.structure(wanted), text
+    for x, y in zip(cv.tree.leaves(found), cv.tree.leaves(wanted), strict=True):
+        assert cv.typeof(x) == cv.typeof(y), (x, y, text)
+        if not cv.typeof(y).dtype.itemsize:
+            continue
+        scale = np.max(np.abs(widen(y))[np.isfinite(widen(y))], initial=1.0)
+        np.testing.assert_allclose(widen(x), widen(y), rtol=tolerance, atol=tolerance * float(scale), err_msg=text)
+    return text
+
+
+@settings(max_examples=60, deadline=None, database=None, derandomize=True)
+@given(random_programs())
+def test_random_programs(program):
+    round_trips(program, *program.inputs, tolerance=64 * program.precision)
+
+
+@pytest.mark.parametrize("name", [*TABLE])
+def test_every_primitive(name):
+    entry = TABLE[name]
+    for dtype in [t for t in (np.float64, np.complex64) if t in entry.dtypes] or entry.dtypes[:1]:
+
+        @settings(max_examples=2, deadline=None, database=None, derandomize=True, phases=[Phase.generate])
+        @given(entry.cases(dtype))
+        def tried(case):
+            args, params = case if isinstance(case[0], tuple) and isinstance(case[1], dict) else (case, {})
+            round_trips(lambda *xs: primitive_named(name).bind(*xs, **params), *args, tolerance=1e-4)
+
+        tried()
+
+
+# --- what it reads like ---------------------------------------------------------------------------------------------------
+
+WEIGHTS = np.array([0.5, -1.0, 2.0])
+
+
+def layer(params, x):
+    hidden = np.tanh(x @ params["w"] + params["b"])
+    mean = np.mean(hidden, axis=0)
+    scaled = WEIGHTS * mean - 0.1 * mean**2
+    return np.sum(scaled), {"hidden": hidden}
+
+
+PARAMS = {"w": np.linspace(-1, 1, 12).reshape(4, 3), "b": np.zeros(3)}
+
+
+def code(text):
+    """The lines of a text that are no comments and not empty."""
+    return [line.strip() for line in text.splitlines() if line.strip() and not line.strip().startswith("#")]
+
+
+def test_names_operators_constants_and_lines_of_the_user():
+    text = round_trips(layer, PARAMS, np.ones((5, 4)))
+    assert code(text) == [
+        "import numpy as np",
+        "WEIGHTS = np.array([0.5, -1.0, 2.0])",
+        "def layer(params, x):",
+        "w = params['w']",
+        "b = params['b']",
+        "hidden = np.tanh(x @ w + b)",
+        "mean = np.sum(hidden, axis=0) / 5",
+        "scaled = WEIGHTS * mean - 0.1 * mean ** 2",
+        "return np.sum(scaled), {'hidden': hidden}",
+    ]
+    assert '# test_readable.py:' in text and 'hidden = np.tanh(x @ params["w"] + params["b"])' in text
+
+
+def test_reverse_mode_does_not_take_the_names_of_values():
+    text = round_trips(cv.grad(lambda p, x: layer(p, x)[0]), PARAMS, np.ones((5, 4)))
+    assert "hidden = np.tanh(x @ w + b)" in text
+    assert not any(line.startswith("scaled =") for line in code(text))  # its value is not needed
+
+
+def simulate(start, forces):
+    def step(state, force):
+        position, velocity = state
+        velocity = velocity + 0.1 * (force - np.sin(position))
+        return (position + 0.1 * velocity, velocity), position
+
+    (last, _), path = cv.lax.scan(step, start, forces)
+    doublings, size = cv.lax.while_loop(lambda c: c[1] < 10.0, lambda c: (c[0] + 1, c[1] * 2.0), (0, np.abs(last)))
+    signed = cv.lax.cond(last > 0, lambda v: v, lambda v: -v, size)
+    kind = cv.lax.switch(doublings % 3, [np.sin, np.cos, np.tan], signed)
+    return path, cv.lax.fori_loop(0, 3, lambda i, total: total + i * kind, 0.0)
+
+
+def test_loops_and_branches_are_those_of_python():
+    text = round_trips(simulate, (0.1, 0.2), np.linspace(0.0, 1.0, 7))
+    lines = code(text)
+    assert "def step(position, velocity, force):" in lines
+    assert "for i in range(7):" in lines
+    assert any(line.startswith("while size") and line.endswith("< 10.0:") for line in lines)
+    assert any(line.startswith("if ") and line.endswith("> 0:") for line in lines) and "else:" in lines
+    assert any(line.startswith("elif") for line in lines)
+
+
+def test_reverse_mode_of_loops():
+    f = lambda a, forces: np.sum(simulate((a, 0.2), forces)[0])
+    text = round_trips(cv.grad(f), 0.1, np.linspace(0.0, 1.0, 7))
+    assert "in reversed(range(7)):" in text
+    collatz = cv.grad(lambda x: cv.lax.while_loop(lambda c: c < 10.0, lambda c: c * np.sqrt(c), x))
+    assert ".append(" in round_trips(collatz, 2.0)
+
+
+def test_arrays_changed_in_places():
+    at = cv.numpy.at
+
+    def f(x, i):
+        y = at(x)[1:3].set(0.5)
+        return at(y)[i].add(2.0), at(x)[i].multiply(3.0), x[i]
+
+    text = round_trips(f, np.linspace(0.0, 1.0, 6), np.array([0, 2, 2]))
+    assert "y[1:3] = " in text and "np.add.at(" in text
+
+
+@pytest.mark.parametrize(
+    "constant",
+    [
+        np.array([np.nan, np.inf, -np.inf, -0.0, 1e-310, 0.1]),
+        np.array([0.1, 3e38, 1e-45], np.float32),
+        np.array([complex(0.0, -0.0), complex(np.nan, np.inf), 1 + 2j]),
+        np.random.default_rng(0).normal(size=(30, 40)),
+        np.array([True, False]),
+        np.arange(9),
+        np.array([[]]),
+        np.float16([[0.1, 65504.0]]),
+        np.longdouble([1]) / 3,
+    ],
+    ids=lambda c: f"{c.dtype}{c.shape}",
+)
+def test_constants_to_the_last_bit(constant):
+    lowered = cv.jit(lambda x: (constant, x)).lower(1.0)
+    found = executed(lowered.as_text("python"), "program")(1.0)[0]
+    assert found.dtype == constant.dtype and found.tobytes() == constant.tobytes()
+
+
+def test_results_are_not_the_constants():
+    kept = np.arange(4.0)
+    saved = executed(cv.jit(lambda x: (kept, kept.reshape(2, 2), x)).lower(1.0).as_text("python"), "program")
+    saved(1.0)[0][:] = 7.0
+    np.testing.assert_array_equal(saved(1.0)[1], [[0.0, 1.0], [2.0, 3.0]])
+
+
+def test_what_text_does_not_hold_is_said_when_the_file_runs():
+    show = cv.jit(lambda x: cv.pure_callback(lambda v: v + 1.0, cv.ShapedArray((), np.float64), x))
+    with pytest.raises(cv.errors.CovectorError, match=r"this file needs .*, which it does not hold"):
+        executed(show.lower(1.0).as_text("python"), "program")(1.0)
+
+
+def test_a_saved_file_can_be_differentiated():
+    saved = executed(cv.jit(layer).lower(PARAMS, np.ones((5, 4))).as_text("python"), "layer")
+    wanted = cv.grad(lambda p: layer(p, np.ones((5, 4)))[0])(PARAMS)
+    found = cv.grad(lambda p: saved(p, np.ones((5, 4)))[0])(PARAMS)
+    np.testing.assert_allclose(found["w"], wanted["w"], rtol=1e-12)
