@@ -16,7 +16,7 @@ from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
 from covector.backends import numpy
-from covector.backends.tiers import native, tiered
+from covector.backends.tiers import required, tiered
 from covector.core import errors
 from covector.core.checked_rules import shown
 from covector.core.context import BACKEND, MODES, WATCH, mode, value_of
@@ -39,7 +39,7 @@ class Backend(NamedTuple):
 
 
 NUMPY = Backend("numpy", numpy.compiled, numpy.compiled_step)
-NATIVE = Backend("native", lambda jaxpr: native().required(jaxpr))
+NATIVE = Backend("native", required)
 _backends = {"numpy": NUMPY, "native": NATIVE, "cpu": NUMPY}  # "cpu" is what JAX calls its own for the processor
 
 

@@ -15,6 +15,8 @@ differently: what a function returns may change in the last digits between one c
 ``jit(f, backend="native")`` compiles at the first call, whatever the variable says, and ``backend="numpy"`` never does.
 
 A program that cannot be compiled, because of a fault of the compiler or of this backend, runs as Python; there is one warning.
+
+One program is compiled at a time, and a fork waits for it: the child has no half-loaded modules and no locks that nobody opens.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ import importlib
 import importlib.util
 import os
 import queue
+import sys
 import threading
 from collections.abc import Callable
 from functools import cache
@@ -119,11 +122,22 @@ class Tiers:
             self.is_settled = True
 
 
+compiling = threading.RLock()
+
+
+def required(jaxpr: Jaxpr) -> Run:
+    """The compiled program, for who asked for it: an error where there is no compiler."""
+    with compiling:
+        run: Run = native().required(jaxpr)
+    return run
+
+
 def compiled_or(jaxpr: Jaxpr, source: Run) -> Run:
     """The compiled program; ``source`` where there is none, after a warning if that is a fault."""
     try:
-        backend = native()
-        run: Run = source if backend.missing() else backend.compiled(jaxpr)
+        with compiling:
+            backend = native()
+            run: Run = source if backend.missing() else backend.compiled(jaxpr)
         return run
     except Exception as error:
         errors.warn(
@@ -145,11 +159,16 @@ class Compiler:
         self.is_closing = False
 
     def submit(self, tiers: Tiers) -> None:
+        """Compile a program when it is its turn; it goes on as Python where no thread can be started."""
         with self.lock:
             if self.thread is None or self.process != os.getpid():  # a fork has no threads
-                self.waiting, self.process = queue.SimpleQueue(), os.getpid()
-                self.thread = threading.Thread(target=self.work, args=(self.waiting,), name="covector compiler", daemon=True)
-                self.thread.start()
+                waiting: queue.SimpleQueue[Tiers | None] = queue.SimpleQueue()
+                thread = threading.Thread(target=self.work, args=(waiting,), name="covector compiler", daemon=True)
+                try:
+                    thread.start()
+                except RuntimeError:  # too many, or the process is ending
+                    return
+                self.waiting, self.process, self.thread = waiting, os.getpid(), thread
                 atexit.register(self.close)
         self.waiting.put(tiers)
 
@@ -158,7 +177,10 @@ class Compiler:
             tiers = waiting.get()
             if tiers is None or self.is_closing:
                 return
-            tiers.compile()
+            try:
+                tiers.compile()
+            except Exception:  # the warning of a failure, where warnings are errors
+                threading.excepthook(threading.ExceptHookArgs((*sys.exc_info(), threading.current_thread())))
 
     def wait(self) -> None:
         """Until all that was submitted is compiled."""
@@ -185,3 +207,17 @@ class _Signal(Tiers):
 
 
 compiler = Compiler()
+
+
+def _before_fork() -> None:
+    compiling.acquire()
+    compiler.lock.acquire()
+
+
+def _after_fork() -> None:
+    compiler.lock.release()
+    compiling.release()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork)

@@ -135,8 +135,9 @@ def _folder() -> Path | None:
     asked = os.environ.get("COVECTOR_CACHE")
     if asked == "":
         return None
-    base = Path(asked) if asked else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "covector"
     try:
+        caches = os.environ.get("XDG_CACHE_HOME")
+        base = Path(asked).expanduser() if asked else Path(caches or Path.home() / ".cache") / "covector"
         base.mkdir(mode=0o700, parents=True, exist_ok=True)
         about = base.stat()
     except (OSError, RuntimeError):
@@ -163,9 +164,13 @@ def _write(key: str, image: bytes) -> None:
     if folder is None:
         return
     try:
-        with tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:
-            file.write(hashlib.sha256(image).digest() + image)
-        os.replace(file.name, folder / key)
+        file = tempfile.NamedTemporaryFile(dir=folder, delete=False)  # noqa: SIM115
+        try:
+            with file:
+                file.write(hashlib.sha256(image).digest() + image)
+            os.replace(file.name, folder / key)
+        except OSError:  # a full disk, say
+            os.unlink(file.name)
         _shrink(folder)
     except OSError:
         pass

@@ -93,7 +93,7 @@ class Native:
         self.module.functions["program"] = main_text(self.plan, calls, self.module).replace("define internal", "define")
         self.text = self.module.text()
         self.workspace = STATUS + self.plan.workspace
-        self.constants = [np.ascontiguousarray(c) for c in jaxpr.consts.values()]
+        self.constants = [np.require(c, v.aval.dtype, ["C", "A"]) for v, c in jaxpr.consts.items()]
         self.out_types = [(v.aval.shape, v.aval.dtype) for v in jaxpr.out_vars]
         self.in_types = [(v.aval.shape, v.aval.dtype) for v in jaxpr.in_vars]
         self.code: Code | None = None

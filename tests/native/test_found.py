@@ -1,0 +1,150 @@
+"""Faults that were found by looking for them, each by the smallest program that shows it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from same import agree
+
+import covector as cv
+from covector.backends import tiers
+from covector.backends.native import backend, module
+
+pytest.importorskip("llvmlite", reason="the native backend needs llvmlite, which the test extra installs")
+
+
+@pytest.fixture
+def background(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Programs are compiled in a thread, of a compiler of this test's own."""
+    monkeypatch.setenv("COVECTOR_JIT", "background")
+    monkeypatch.setattr(tiers, "compiler", tiers.Compiler())
+    tiers.choice.cache_clear()
+    yield
+    monkeypatch.undo()
+    tiers.choice.cache_clear()
+
+
+def is_native(f: Any, x: Any) -> bool:
+    """Whether the function is compiled in the background at its second call."""
+    g = cv.jit(lambda x: f(x))
+    found: list[Any] = []
+    real = backend.compiled
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(backend, "compiled", lambda jaxpr: (found.append(jaxpr), real(jaxpr))[1])
+        g(x), g(x)
+        tiers.compiler.wait()
+        np.testing.assert_allclose(g(x), f(x), rtol=1e-15)
+    return len(found) == 1
+
+
+def test_constants_in_another_byte_order() -> None:
+    for kind in (">f8", ">f4", ">i8", ">i2"):
+        constant = np.arange(12).astype(kind)
+        agree(lambda x, c=constant: x * c + c[::-1], np.arange(12.0))
+    odd = np.zeros(12 * 8 + 1, np.uint8)[1:].view(np.float64)
+    odd[:] = np.arange(12)
+    agree(lambda x: x * odd, np.arange(12.0))
+
+
+def test_a_failure_where_warnings_are_errors_does_not_end_the_thread(
+    background: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Any] = []
+    monkeypatch.setattr(threading, "excepthook", lambda args: seen.append(str(args.exc_value)))
+    with warnings.catch_warnings(), monkeypatch.context() as patch:
+        warnings.simplefilter("error")
+        patch.setattr(backend, "partitioned", lambda jaxpr: 1 / 0)
+        f = cv.jit(lambda x: np.sin(x))
+        assert [f(0.5), f(0.5)] == [np.sin(0.5)] * 2
+        tiers.compiler.wait()
+        assert f(0.5) == np.sin(0.5)
+    assert len(seen) == 1 and "could not be compiled, and runs as Python: ZeroDivisionError" in seen[0]
+    assert is_native(np.cos, np.ones(3))
+
+
+def test_where_no_thread_can_be_started_it_goes_on_as_python(background: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: Any) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        f = cv.jit(lambda x: np.sin(x))
+        assert [f(0.5), f(0.5), f(0.5)] == [np.sin(0.5)] * 3
+    assert is_native(np.cos, np.ones(3))
+
+
+FORK = """
+import os, time, threading
+import numpy as np, covector as cv
+from covector.backends import tiers
+def long(x):
+    for i in range(40): x = np.sin(x) * np.cos(x[::-1]) + i
+    return x
+f = cv.jit(long)
+f(np.ones(50)), f(np.ones(50))
+hanging = 0
+for k in range(3):
+    child = os.fork()
+    if child == 0:
+        g = cv.jit(lambda x: x * 2 + k)
+        g(1.0), g(1.0)
+        waiting = threading.Thread(target=tiers.compiler.wait, daemon=True)
+        waiting.start(), waiting.join(10)
+        os._exit(waiting.is_alive())
+    hanging += os.waitpid(child, 0)[1] != 0
+    time.sleep(0.03)
+print(hanging)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+def test_a_fork_waits_for_the_program_that_is_being_compiled() -> None:
+    """Else the child has locks that nobody opens, and modules that are half loaded."""
+    environment = {**os.environ, "COVECTOR_JIT": "background", "COVECTOR_CACHE": ""}
+    command = [sys.executable, "-W", "ignore", "-c", FORK]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False, timeout=60)
+    assert (done.stdout, done.stderr) == ("0\n", "")
+
+
+def folder() -> Path | None:
+    module._folder.cache_clear()
+    return module._folder()
+
+
+def test_a_folder_in_a_home_that_is_not_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.undo()
+
+    def nowhere() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    try:
+        with monkeypatch.context() as patch:
+            patch.delenv("COVECTOR_CACHE", raising=False)
+            patch.delenv("XDG_CACHE_HOME", raising=False)
+            patch.setattr(Path, "home", nowhere)
+            assert folder() is None
+        with monkeypatch.context() as patch:
+            patch.setenv("HOME", str(tmp_path))
+            patch.setenv("COVECTOR_CACHE", "~/code")
+            assert folder() == tmp_path / "code"
+    finally:
+        module._folder.cache_clear()
+
+
+def test_nothing_is_left_of_a_file_that_could_not_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_folder", lambda: tmp_path)
+
+    def full(*args: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    module._write("code.o", b"code")
+    assert list(tmp_path.iterdir()) == []
