@@ -83,6 +83,35 @@ class Lowered:
         text: Any = importlib.import_module("covector.backends.readable.functions").text_of_function
         return text(self.function, self.jaxpr, self.in_tree, self.out_tree, self.statics)  # type: ignore[no-any-return]
 
+    def cost_analysis(self) -> dict[str, Any]:
+        """What the program costs, counted from its equations: nothing is run or compiled.
+
+        Returns:
+            A dict of numbers:
+
+            - "flops": operations on numbers: one for each element of an elementwise operation, 2 m n k of a product of
+              matrices, one for each element that a reduction takes, and so on;
+            - "transcendentals": evaluations of ``exp``, ``sin``, and the like, which are not among the flops;
+            - "bytes accessed": of the operands and results of all operations but views, as if each were in memory;
+            - "peak memory": the bytes of inputs, constants and values that are there at the same time, if no operation is
+              fused with another.
+
+            and, where there are such,
+
+            - "loops of unknown length": how many loops are counted as if they had one step;
+            - "not counted": of primitives without a cost, such as callbacks, how often they occur.
+
+        Of the branches of a choice the dearest is counted.
+
+        Example:
+            >>> import numpy as np
+            >>> import covector as cv
+            >>> cost = cv.jit(lambda a, x: np.sum(np.sin(a @ x))).lower(np.ones((2, 3)), np.ones(3)).cost_analysis()
+            >>> cost["flops"], cost["transcendentals"], cost["bytes accessed"]
+            (14.0, 2.0, 144.0)
+        """
+        return importlib.import_module("covector.passes.costs").cost_analysis(self.jaxpr)  # type: ignore[no-any-return]
+
     def compile(self) -> Compiled:
         """The function that runs the program."""
         return Compiled(self)
@@ -103,6 +132,10 @@ class Compiled:
     def as_text(self, dialect: str = "jaxpr") -> str:
         """The program as text; see `Lowered.as_text`."""
         return self.lowered.as_text(dialect)
+
+    def cost_analysis(self) -> dict[str, Any]:
+        """What the program costs; see `Lowered.cost_analysis`."""
+        return self.lowered.cost_analysis()
 
     @hides_frames
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
