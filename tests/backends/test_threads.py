@@ -43,6 +43,7 @@ def test_one_thread_for_what_is_not_large() -> None:
 def test_small_and_large_ones_are_left_alone(n: int) -> None:
     x = np.ones((n, n))
     assert alone(counts)(x) == TWO == product_alone(counts)(x, x)
+    assert alone(counts)(np.ones((40, 40))) == ONE
 
 
 def test_an_error_sets_them_back() -> None:

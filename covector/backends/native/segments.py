@@ -13,13 +13,15 @@ compiled now, then all that cannot be.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from covector.backends.native.entry import entry
 from covector.backends.native.loops import can_compile
 from covector.backends.native.program import Native
 from covector.backends.native.rules import Along, Foreign, Gather, Loop, Product, Reduce, Scalar, View, Write, rule_of
+from covector.backends.threads import LARGE, run_alone
 from covector.core.jaxpr import Equation, Jaxpr, Literal, Var, inside_out, sub_jaxprs
 from covector.core.kinds import Kind
 from covector.core.primitive import Primitive
@@ -43,8 +45,22 @@ class Part:
     def compiled(self, otherwise: Callable[[Jaxpr], Callable[..., list[Any]]]) -> Callable[..., list[Any]]:
         """The function that runs it; ``otherwise`` makes what runs it on arguments of other kinds."""
         if self.run is None:
-            self.run = entry(Native(self.jaxpr), otherwise(self.jaxpr))
+            run = entry(Native(self.jaxpr), otherwise(self.jaxpr))
+            self.run = partial(run_alone, run) if self.calls_lapack() else run
         return self.run
+
+    def calls_lapack(self) -> bool:
+        """Whether it calls LAPACK, of matrices that one thread is enough for."""
+        found = [e for e in equations_of(self.jaxpr) if type(rule_of(e)) is Foreign]
+        return bool(found) and all(e.inputs[0].aval.size * e.inputs[0].aval.shape[-1] <= LARGE for e in found)
+
+
+def equations_of(jaxpr: Jaxpr) -> Iterator[Equation]:
+    """All equations, also those of the programs in others."""
+    for eqn in jaxpr.equations:
+        yield eqn
+        for program in sub_jaxprs(eqn.params):
+            yield from equations_of(program)
 
 
 native_p = Primitive("native", Kind(), multiple_results=True, trusted=True, makes_new=True)
