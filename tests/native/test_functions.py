@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy.special import expit
+from scipy import special
 
 from covector.backends.native import functions as f
 from covector.backends.native.ir import Builder, Module, Value, type_name
@@ -66,7 +66,7 @@ CASES: dict[str, tuple[Any, Any, Any, float]] = {
     "cos": (f.cos, np.cos, np.concatenate([spread(-1e5, 1e5), spread(-7, 7)]), 1.0),
     "expit": (f.expit, lambda x: 1 / (1 + np.exp(-x)), spread(-700, 40), 1.5),
 }
-AS_NUMPY = {"expit": expit}
+AS_NUMPY = {"expit": special.expit}
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -117,7 +117,7 @@ def test_single_precision_at_all_exponents() -> None:
 
 @pytest.mark.parametrize("name", sorted(f.C_LIBRARY))
 def test_functions_of_the_c_library(name: str) -> None:
-    ufunc = {"pow": np.power}.get(name) or getattr(np, name)
+    ufunc = {"pow": np.power}.get(name) or getattr(np, name, None) or getattr(special, name)
     x, y = RNG.uniform(0.1, 0.9, 64), RNG.uniform(0.5, 3.0, 64)
     x = x + 1 if name == "arccosh" else x
     args = [x, y][: ufunc.nin]

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from primitive_table import TABLE
 from same import agree, compiled_equations, program_of, same
+from scipy import special
 
 import covector as cv
 from covector import numpy as cnp
@@ -353,6 +354,37 @@ def test_matrices_that_are_refused(f: Any) -> None:
     with pytest.raises(np.linalg.LinAlgError, match=r"Singular matrix|not positive definite"):
         run(np.zeros((5, 5)), b)
     same(run(p, b), right, 0)
+
+
+# --- operations that are compiled as programs, and of SciPy ------------------------------------------------------------------
+
+OF_ONE = [
+    special.erf, special.erfc, special.ndtr, special.expit, special.log_expit, special.logit, special.entr, special.expm1,
+    special.log1p, special.cbrt, special.exp2,
+]  # fmt: skip
+EXPANDED: dict[str, Callable[..., Any]] = {
+    "logsumexp": lambda x: cnp.logsumexp(x, axis=1) * 2.0,
+    "logsumexp of all": lambda x: cnp.logsumexp(x * 2.0),
+    "norm": lambda x: np.linalg.norm(x * 2.0, axis=0),
+    "norm of order 3": lambda x: np.linalg.norm(x * 2.0, 3, axis=1),
+    "variance": lambda x: np.var(x * 2.0, axis=1),
+    "standard deviation": lambda x: np.std(x * 2.0, axis=0, ddof=1),
+    "diagonal": lambda x: np.diagonal(x[:, :3] * 2.0) + 1.0,
+    "trace": lambda x: np.trace(x[:3, :3] * 2.0),
+    **{f.__name__: lambda x, f=f: f(x) * 2.0 for f in OF_ONE},
+    **{f.__name__: lambda x, f=f: f(x, x[::-1]) * 2.0 for f in (special.xlogy, special.xlog1py)},
+    "logaddexp2": lambda x: np.logaddexp2(x, x[::-1]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", EXPANDED)
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_operations_that_are_compiled_as_programs(name: str, dtype: Any) -> None:
+    x = normal(5, 17).astype(dtype)
+    agree(EXPANDED[name], x, ulps=64)
+    agree(cv.grad(lambda x: np.sum(EXPANDED[name](x))), x, ulps=2**10, whole=False)
+    for values in ([0.0, -0.0, np.inf], [-np.inf, np.nan, 1.0], [-np.inf] * 3, [np.inf, np.inf, -1.0]):
+        agree(EXPANDED[name], np.tile(np.array(values, dtype), (3, 1)), ulps=64)
 
 
 # --- calls ----------------------------------------------------------------------------------------------------------------

@@ -309,6 +309,10 @@ def _direction(b: Builder, size: Value, coordinate: Value) -> Value:
     return b.div(coordinate, b.select(b.compare("oeq", size, b.like(0, size)), b.like(1, size), size))
 
 
+def _normal_cdf(b: Builder, x: Value) -> Value:
+    return b.mul(b.like(0.5, x), f.C_LIBRARY["erfc"](b, b.mul(x, b.like(-math.sqrt(0.5), x))))
+
+
 def _same(eqn: Equation) -> Callable[..., Value] | None:
     return (lambda b, x: x) if eqn.inputs[0].aval.dtype == eqn.outputs[0].aval.dtype else None
 
@@ -377,7 +381,12 @@ SCALARS: dict[str, Scalar] = {
     **{n: Scalar(_floats(getattr(f, n)), 20, True) for n in ("exp", "expm1", "tanh", "log", "log1p", "sin", "cos")},
     "logaddexp": Scalar(_floats(f.logaddexp), 50, True),
     "scipy_expit": Scalar(_floats(f.expit), 25, True),
-    **{n: Scalar(_floats(emit), 60, True) for n, emit in f.C_LIBRARY.items() if n not in ("pow", "nextafter")},
+    **{n: Scalar(_floats(emit), 60, True) for n, emit in f.C_LIBRARY.items() if hasattr(np, n)
+       and n not in ("pow", "nextafter")},
+    **{f"scipy_{n}": Scalar(_floats(f.C_LIBRARY[n]), 60, True) for n in ("erf", "erfc", "cbrt", "exp2")},
+    "scipy_expm1": Scalar(_floats(f.expm1), 20, True),
+    "scipy_log1p": Scalar(_floats(f.log1p), 20, True),
+    "scipy_ndtr": Scalar(_floats(_normal_cdf), 60, True),
     "nextafter": Scalar(lambda e: f.C_LIBRARY["nextafter"] if e.outputs[0].aval.dtype == np.float64 else None, 60, True),
     **{n: Scalar(_same, 0, True) for n in NAMES},
 }  # fmt: skip
@@ -445,6 +454,15 @@ def reshaped(shape: Sequence[int], index: Index, operand: Sequence[int]) -> Inde
         result.append(place)
     return tuple(result)
 
+
+def _diagonal(eqn: Equation, index: Index) -> Index:
+    term, out = eqn.params["spec"].split("->")
+    place = dict(zip(out, index, strict=True))
+    return tuple(place[c] for c in term)
+
+
+DIAGONAL = View(_diagonal)
+"""An einsum of one operand that has letters twice, and its result each once."""
 
 VIEWS: dict[str, View] = {
     "broadcast_to": View(lambda e, index: broadcast_index(index, e.inputs[0].aval.shape)),
@@ -549,7 +567,7 @@ def rule_of(eqn: Equation) -> Rule | None:
     if rule is None and all(name in KNOWN or value is False for name, value in eqn.params.items()):
         rule = TABLE.get(eqn.primitive.name)
     if type(rule) is Product and len(eqn.inputs) == 1:
-        return None  # a diagonal
+        return DIAGONAL if len({*eqn.params["spec"].split("->")[1]}) == len(eqn.outputs[0].aval.shape) else None
     if type(rule) is Reduce and eqn.inputs[0].aval.dtype != eqn.outputs[0].aval.dtype:
         return None  # whether numbers are zero
     params = eqn.params

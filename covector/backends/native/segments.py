@@ -18,6 +18,7 @@ from functools import partial
 from typing import Any
 
 from covector.backends.native.entry import entry
+from covector.backends.native.expansions import expanded
 from covector.backends.native.loops import can_compile
 from covector.backends.native.program import Native
 from covector.backends.native.rules import Along, Foreign, Gather, Loop, Product, Reduce, Scalar, View, Write, rule_of
@@ -116,9 +117,9 @@ def _prepared(jaxpr: Jaxpr) -> Jaxpr | None:
 
 
 def program_run_by(eqn: Equation) -> Jaxpr | None:
-    """The program that an equation only runs; None if it does something else."""
+    """The program that an equation only runs, or is compiled as; None if it does something else."""
     rule = eqn.primitive.rules.get("runs")
-    return None if rule is None else rule(eqn)
+    return expanded(eqn) if rule is None else rule(eqn)
 
 
 def without_calls(jaxpr: Jaxpr) -> Jaxpr:

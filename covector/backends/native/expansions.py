@@ -1,0 +1,82 @@
+"""Operations that are compiled as programs of simpler ones: ``expanded(equation)`` is such a program, or None."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from covector.backends.native.rules import is_supported
+from covector.core.jaxpr import Equation, Jaxpr
+from covector.interpreters.stage import closed_program
+
+
+def _logsumexp(x: Any, *, axes: tuple[int, ...]) -> Any:
+    largest = np.max(x, axis=axes, keepdims=True)
+    shift = np.where(np.isfinite(largest), largest, np.zeros((), x.dtype))
+    return np.log(np.sum(np.exp(x - shift), axis=axes)) + np.reshape(shift, [n for i, n in enumerate(x.shape) if i not in axes])
+
+
+def _norm(x: Any, *, order: float, axes: tuple[int, ...]) -> Any:
+    if order == 2:
+        return np.sqrt(np.sum(x * x, axis=axes))
+    return np.sum(np.abs(x) ** order, axis=axes) ** (1 / order)
+
+
+def _variance(x: Any, *, axes: tuple[int, ...], ddof: float) -> Any:
+    count = int(np.prod([x.shape[i] for i in axes]))
+    deviation = x - np.sum(x, axis=axes, keepdims=True) / count
+    return np.sum(deviation * deviation, axis=axes) / max(count - ddof, 0)
+
+
+def _logaddexp2(x: Any, y: Any) -> Any:
+    larger = np.maximum(x, y)
+    far = np.where(x == y, np.zeros((), x.dtype), -np.abs(x - y))
+    return larger + np.log1p(np.exp2(far)) * x.dtype.type(1 / np.log(2))
+
+
+def _log_expit(x: Any) -> Any:
+    return np.minimum(x, np.zeros((), x.dtype)) - np.log1p(np.exp(-np.abs(x)))
+
+
+def _weighted_log(log: Callable[[Any], Any]) -> Callable[[Any, Any], Any]:
+    return lambda x, y: np.where((x == 0) & ~np.isnan(y), 0 * x, x * log(y))
+
+
+def _entropy(x: Any) -> Any:
+    inside = -x * np.log(x)
+    return np.where(x > 0, inside, np.where(x == 0, 0 * x, np.where(x < 0, x.dtype.type(-np.inf), x)))
+
+
+EXPANSIONS: dict[str, Callable[..., Any]] = {
+    "logsumexp": _logsumexp,
+    "norm": _norm,
+    "variance": _variance,
+    "logaddexp2": _logaddexp2,
+    "scipy_log_expit": _log_expit,
+    "scipy_logit": lambda x: np.log(x / (1 - x)),
+    "scipy_xlogy": _weighted_log(np.log),
+    "scipy_xlog1py": _weighted_log(np.log1p),
+    "scipy_entr": _entropy,
+}
+
+
+def expanded(eqn: Equation) -> Jaxpr | None:
+    """The program of simpler operations that an equation stands for."""
+    if eqn.primitive.name not in EXPANSIONS:
+        return None
+    avals = [x.aval for x in (*eqn.inputs, *eqn.outputs)]
+    is_plain = all(is_supported(a) and a.dtype.kind == "f" and not a.weak_type and a.size for a in avals)
+    if not is_plain or len({a.dtype for a in avals}) > 1:
+        return None
+    return _program(eqn.primitive.name, tuple(x.aval for x in eqn.inputs), tuple(sorted(eqn.params.items())))
+
+
+@lru_cache(maxsize=256)
+def _program(name: str, avals: tuple[Any, ...], params: tuple[tuple[str, Any], ...]) -> Jaxpr:
+    def write(*args: Any) -> tuple[list[Any], None]:
+        return [EXPANSIONS[name](*args, **dict(params))], None
+
+    return closed_program(write, avals, name)[0]
