@@ -12,12 +12,10 @@ from covector import tree as tree
 from covector.core import errors as errors
 from covector.core.avals import ShapedArray, Zero, float0, instantiate, typeof
 from covector.core.avals import ShapedArray as ShapeDtypeStruct
-from covector.core.check import check
 from covector.core.context import await_import
 from covector.core.counterparts import declare_counterparts
 from covector.core.jaxpr import Equation, Jaxpr, Literal, Var
 from covector.core.primitive import Primitive, jointly, more_primitives, one_of
-from covector.core.text.parser import parse
 from covector.core.tracer import Tracer, register_adopter
 from covector.numpy.at import at
 from covector.primitives.constructors import bilinear, elementwise, linear, reduction
@@ -44,6 +42,8 @@ if TYPE_CHECKING:
         tree_util,
     )
     from covector.backends.run import register_backend, use_backend
+    from covector.core.check import check
+    from covector.core.text.parser import parse
     from covector.debug import checking_leaks, debug_nans, disable_jit
     from covector.passes.legalize import legalize
     from covector.transforms.callbacks import io_callback, pure_callback
@@ -92,6 +92,8 @@ LAZY = {
     **dict.fromkeys(["checking_leaks", "debug_nans", "disable_jit"], "covector.debug"),
     **dict.fromkeys(["register_backend", "use_backend"], "covector.backends.run"),
     "Array": "covector.typing",
+    "check": "covector.core.check",
+    "parse": "covector.core.text.parser",
     "legalize": "covector.passes.legalize",
     **dict.fromkeys(["io_callback", "pure_callback"], "covector.transforms.callbacks"),
     **dict.fromkeys(

@@ -13,7 +13,6 @@ function of `covector.tree_util` whose name begins with ``tree_``.
 
 from __future__ import annotations
 
-import dataclasses
 import importlib
 from typing import TYPE_CHECKING, Any
 
@@ -85,4 +84,5 @@ def static(**options: Any) -> Any:
         >>> cv.tree.map(lambda x: 2 * x, Layer(1.0))
         Layer(w=2.0, name='dense')
     """
-    return dataclasses.field(**{**options, "metadata": {**(options.get("metadata") or {}), "static": True}})
+    metadata = {**(options.get("metadata") or {}), "static": True}
+    return importlib.import_module("dataclasses").field(**{**options, "metadata": metadata})

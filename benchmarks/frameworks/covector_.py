@@ -10,7 +10,7 @@ import covector.numpy
 import covector.scipy.linalg
 import covector.scipy.special
 from benchmarks.frameworks.base import Framework, Function
-from covector.backends.tiers import compiler
+from covector.backends.compiler import compiler
 from covector.core.jaxpr import Jaxpr, sub_jaxprs
 
 

@@ -16,7 +16,7 @@ somebody else has set it meanwhile.  Another BLAS than OpenBLAS is left as it is
 from __future__ import annotations
 
 import sys
-import threading
+from _thread import allocate_lock
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, NamedTuple
@@ -61,7 +61,7 @@ class Threads:
     """The libraries that are loaded, and who runs alone."""
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
+        self.lock = allocate_lock()
         self.known: dict[str, Library | None] = {}
         self.alone = 0
         self.before: list[tuple[Library, int]] = []

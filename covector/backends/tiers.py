@@ -21,13 +21,9 @@ One program is compiled at a time, and a fork waits for it: the child has no hal
 
 from __future__ import annotations
 
-import atexit
 import importlib
-import importlib.util
 import os
-import queue
-import sys
-import threading
+from _thread import RLock
 from collections.abc import Callable
 from functools import cache
 from types import BuiltinFunctionType
@@ -53,7 +49,7 @@ def choice() -> str:
 @cache
 def is_installed() -> bool:
     """Whether there is a compiler; it is not loaded to find out."""
-    return importlib.util.find_spec("llvmlite") is not None
+    return importlib.import_module("importlib.util").find_spec("llvmlite") is not None
 
 
 def may_compile() -> bool:
@@ -111,7 +107,7 @@ class Tiers:
 
     def second(self, *arrays: Any) -> list[Any]:
         self.current = self.source
-        compiler.submit(self)
+        background().compiler.submit(self)
         return self.source(*arrays)
 
     def compile(self) -> None:
@@ -122,7 +118,14 @@ class Tiers:
             self.is_settled = True
 
 
-compiling = threading.RLock()
+compiling = RLock()
+
+
+@cache
+def background() -> Any:
+    """The module of the thread that compiles, loaded when the first program waits for it, and while no fork goes on."""
+    with compiling:
+        return importlib.import_module("covector.backends.compiler")
 
 
 def required(jaxpr: Jaxpr) -> Run:
@@ -148,76 +151,5 @@ def compiled_or(jaxpr: Jaxpr, source: Run) -> Run:
         return source
 
 
-class Compiler:
-    """A thread that compiles one program after another."""
-
-    def __init__(self) -> None:
-        self.waiting: queue.SimpleQueue[Tiers | None] = queue.SimpleQueue()
-        self.lock = threading.Lock()
-        self.thread: threading.Thread | None = None
-        self.process = 0
-        self.is_closing = False
-
-    def submit(self, tiers: Tiers) -> None:
-        """Compile a program when it is its turn; it goes on as Python where no thread can be started."""
-        with self.lock:
-            if self.thread is None or self.process != os.getpid():  # a fork has no threads
-                waiting: queue.SimpleQueue[Tiers | None] = queue.SimpleQueue()
-                thread = threading.Thread(target=self.work, args=(waiting,), name="covector compiler", daemon=True)
-                try:
-                    thread.start()
-                except RuntimeError:  # too many, or the process is ending
-                    return
-                self.waiting, self.process, self.thread = waiting, os.getpid(), thread
-                atexit.register(self.close)
-        self.waiting.put(tiers)
-
-    def work(self, waiting: queue.SimpleQueue[Tiers | None]) -> None:
-        while True:
-            tiers = waiting.get()
-            if tiers is None or self.is_closing:
-                return
-            try:
-                tiers.compile()
-            except Exception:  # the warning of a failure, where warnings are errors
-                threading.excepthook(threading.ExceptHookArgs((*sys.exc_info(), threading.current_thread())))
-
-    def wait(self) -> None:
-        """Until all that was submitted is compiled."""
-        if self.thread is not None and self.process == os.getpid():
-            done = threading.Event()
-            last = _Signal(done)
-            self.waiting.put(last)
-            done.wait()
-
-    def close(self) -> None:
-        """At the end of the process: let the program that is being compiled be finished, and no other begun."""
-        self.is_closing = True
-        if self.thread is not None and self.process == os.getpid():
-            self.waiting.put(None)
-            self.thread.join(10)
-
-
-class _Signal(Tiers):
-    def __init__(self, done: threading.Event):  # nothing to compile
-        self.done = done
-
-    def compile(self) -> None:
-        self.done.set()
-
-
-compiler = Compiler()
-
-
-def _before_fork() -> None:
-    compiling.acquire()
-    compiler.lock.acquire()
-
-
-def _after_fork() -> None:
-    compiler.lock.release()
-    compiling.release()
-
-
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork)
+    os.register_at_fork(before=compiling.acquire, after_in_parent=compiling.release, after_in_child=compiling.release)

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import numpy as np
@@ -266,7 +265,6 @@ def with_varying(aval: Any, varying: frozenset[Any]) -> Any:
     return VaryingArray(aval.shape, aval.dtype, varying, aval.weak_type)
 
 
-@dataclass(unsafe_hash=True, repr=False, slots=True)
 class Zero:
     """A symbolic zero: a tangent or cotangent that is known to be zero and that nobody has to compute.
 
@@ -276,7 +274,16 @@ class Zero:
     Zero(f64[2])
     """
 
-    aval: AbstractValue
+    __slots__ = ("aval",)
+
+    def __init__(self, aval: AbstractValue):
+        self.aval = aval
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is Zero and self.aval == other.aval
+
+    def __hash__(self) -> int:
+        return hash((self.aval,))
 
     def __repr__(self) -> str:
         return f"Zero({self.aval})"

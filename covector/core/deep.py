@@ -1,5 +1,6 @@
 """Deep nesting: ``on_fresh_stack : (depth, () -> T) -> T`` goes on where Python's stack would end.
 
+>>> import threading
 >>> on_fresh_stack(LEVELS, threading.current_thread).name
 'covector: deep nesting'
 
@@ -10,7 +11,7 @@ level, so deep nesting goes on in a thread of its own from time to time, with th
 from __future__ import annotations
 
 import contextvars
-import threading
+import importlib
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -38,7 +39,7 @@ def on_fresh_stack(depth: int, f: Callable[[], T]) -> T:
         except BaseException as error:
             errors.append(error)
 
-    thread = threading.Thread(target=run, name="covector: deep nesting")
+    thread = importlib.import_module("threading").Thread(target=run, name="covector: deep nesting")
     thread.start()
     thread.join()
     if errors:

@@ -14,10 +14,10 @@ made, so whatever is derived from one (its cleaned, compiled, differentiated for
 
 from __future__ import annotations
 
+import importlib
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import numpy as np
@@ -75,19 +75,28 @@ class Literal:
 Atom = Var | Literal
 
 
-@dataclass(eq=False, repr=False, slots=True)
 class Equation:
     """``outputs = primitive[params] inputs``, with the place in the user's code that it came from.
 
     Its text has the names of the program that it is in.
     """
 
-    primitive: Primitive
-    inputs: Sequence[Any]
-    params: dict[str, Any]
-    outputs: Sequence[Var]
-    source: Source | None = None
-    scope: Scope | None = field(default=None, init=False)
+    __slots__ = ("inputs", "outputs", "params", "primitive", "scope", "source")
+
+    def __init__(
+        self,
+        primitive: Primitive,
+        inputs: Sequence[Any],
+        params: dict[str, Any],
+        outputs: Sequence[Var],
+        source: Source | None = None,
+    ):
+        self.primitive = primitive
+        self.inputs = inputs
+        self.params = params
+        self.outputs = outputs
+        self.source = source
+        self.scope: Scope | None = None
 
     @property
     def invars(self) -> list[Any]:
@@ -107,7 +116,7 @@ class Equation:
         return Equation, self.parts()
 
     def __str__(self) -> str:
-        return _meanings["equation_text"](self)  # type: ignore[no-any-return]
+        return _meaning("equation_text")(self)  # type: ignore[no-any-return]
 
     __repr__ = __str__
 
@@ -231,7 +240,7 @@ class Jaxpr:
         return known[1]
 
     def __str__(self) -> str:
-        return _meanings["text"](self)  # type: ignore[no-any-return]
+        return _meaning("text")(self)  # type: ignore[no-any-return]
 
     __repr__ = __str__
 
@@ -246,6 +255,12 @@ class Jaxpr:
 
 
 _meanings: dict[str, Callable[..., Any]] = {}
+
+
+def _meaning(name: str) -> Callable[..., Any]:
+    if name not in _meanings:
+        importlib.import_module("covector.core.text.printer")  # not always needed
+    return _meanings[name]
 
 
 def register_meanings(**functions: Callable[..., Any]) -> None:

@@ -10,8 +10,8 @@ it does not change with the container.
 
 from __future__ import annotations
 
-import dataclasses
 import functools
+import importlib
 import weakref
 from collections.abc import Hashable
 from typing import Any
@@ -47,8 +47,9 @@ def key_of(value: Any) -> Hashable:
         return (cls, key_of(value.start), key_of(value.stop), key_of(value.step))
     if cls is functools.partial:
         return (cls, key_of(value.func), key_of(value.args), key_of(value.keywords))
-    if dataclasses.is_dataclass(cls) and cls.__dataclass_params__.eq:  # type: ignore[attr-defined]
-        return (cls, *(key_of(getattr(value, f.name)) for f in dataclasses.fields(cls) if f.compare))
+    if hasattr(cls, "__dataclass_fields__") and cls.__dataclass_params__.eq:
+        fields = importlib.import_module("dataclasses").fields(cls)
+        return (cls, *(key_of(getattr(value, f.name)) for f in fields if f.compare))
     return _object_key(value)
 
 

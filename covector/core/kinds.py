@@ -15,7 +15,6 @@ A kind of one's own is a subclass: what is not derived for it is derived as for 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 Rule = Callable[..., Any]
@@ -69,7 +68,6 @@ class Step(Elementwise):
     """An elementwise function that is constant between its jumps: every derivative is zero."""
 
 
-@dataclass(eq=False, repr=False)
 class Linear(Kind):
     """A function that is linear in one of its arguments, or in several together.
 
@@ -85,16 +83,23 @@ class Linear(Kind):
         batch: the batching rule; by default one call for each example.
     """
 
-    fn: Rule | None = None
-    transpose: Rule | tuple[Rule, ...] | None = None
-    _: KW_ONLY
-    positions: tuple[int, ...] = (0,)
-    alone: tuple[Rule, ...] = ()
-    abstract: Rule | None = None
-    batch: Rule | None = None
-
-    def __post_init__(self) -> None:
-        self.linear = jointly(*self.positions)
+    def __init__(
+        self,
+        fn: Rule | None = None,
+        transpose: Rule | tuple[Rule, ...] | None = None,
+        *,
+        positions: tuple[int, ...] = (0,),
+        alone: tuple[Rule, ...] = (),
+        abstract: Rule | None = None,
+        batch: Rule | None = None,
+    ):
+        self.fn = fn
+        self.transpose = transpose
+        self.positions = positions
+        self.alone = alone
+        self.abstract = abstract
+        self.batch = batch
+        self.linear = jointly(*positions)
 
 
 class Structural(Linear):
@@ -105,7 +110,6 @@ class Structural(Linear):
     """
 
 
-@dataclass(eq=False, repr=False, kw_only=True)
 class ElementwiseLinear(Linear, Elementwise):
     """An elementwise function that is linear in some arguments; their cotangents are of the shape and dtype of the result.
 
@@ -113,8 +117,18 @@ class ElementwiseLinear(Linear, Elementwise):
         like, keeps_weak: as for `Elementwise`; the others as for `Linear`.
     """
 
-    keeps_weak: bool = False
-    like: Rule | None = None
+    def __init__(
+        self,
+        fn: Rule | None = None,
+        transpose: Rule | tuple[Rule, ...] | None = None,
+        *,
+        keeps_weak: bool = False,
+        like: Rule | None = None,
+        **options: Any,
+    ):
+        Linear.__init__(self, fn, transpose, **options)
+        self.keeps_weak = keeps_weak
+        self.like = like
 
 
 class Bilinear(Kind):

@@ -13,6 +13,7 @@ if it is linear in zeros alone.  A primitive with sub-programs says itself what 
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -22,7 +23,6 @@ from covector.core.avals import Zero, float0
 from covector.core.errors import LinearityError
 from covector.core.jaxpr import Equation, Jaxpr, Literal, Var
 from covector.core.primitive import Primitive
-from covector.core.text.printer import atom_to_string, equation_to_string
 
 KNOWN, LINEAR, ZERO = "known", "linear", "zero"
 
@@ -141,12 +141,13 @@ class _Marking:
         return type(atom) is Zero or (atom in self.jaxpr.consts and is_zero_value(self.jaxpr.consts[atom]))
 
     def error(self, eqn: Equation, marks: Marks) -> LinearityError:
-        texts = [atom_to_string(self.jaxpr, x) for x in eqn.inputs]
+        printer = importlib.import_module("covector.core.text.printer")  # not always needed
+        texts = [printer.atom_to_string(self.jaxpr, x) for x in eqn.inputs]
         operands = ", ".join(
             ("~" if m == LINEAR else "") + (f"{text}:{x.aval}" if isinstance(x, Var) else text)
             for text, x, m in zip(texts, eqn.inputs, marks, strict=True)
         )
-        why = f"in `{equation_to_string(self.jaxpr, eqn)}` the operands marked ~ are tangents, which may only be"
+        why = f"in `{printer.equation_to_string(self.jaxpr, eqn)}` the operands marked ~ are tangents, which may only be"
         why += " added to tangents, multiplied by known values, and passed through linear operations"
         if eqn.primitive.linear is None:
             why += f"; {eqn.primitive.name!r} has no transpose rule, and so counts as linear in nothing"

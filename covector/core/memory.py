@@ -19,8 +19,8 @@ when they write to it.  So:
 
 from __future__ import annotations
 
-import threading
 import weakref
+from _thread import allocate_lock
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from types import TracebackType
@@ -178,7 +178,7 @@ class Snapshots:
 
 # --- what a tape holds ----------------------------------------------------------------------------------------------------
 
-_lock = threading.Lock()
+_lock = allocate_lock()
 _frozen: dict[int, list[Any]] = {}
 """The arrays that are read-only for now, weakly: how many holders need that, and whether they were writable before."""
 

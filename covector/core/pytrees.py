@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import functools
 import importlib
-import threading
+from _thread import allocate_lock
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -22,7 +22,7 @@ NAMESPACE = "covector"
 _optree: list[Any] = []
 _waiting: list[tuple[type, Callable[[Any], tuple[Any, Any]], Callable[[Any, Any], Any]]] = []
 """The containers to make known when optree is imported."""
-_loading = threading.Lock()
+_loading = allocate_lock()
 
 
 def optree() -> Any:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -32,14 +31,16 @@ user_checks = frozenset({"user"})
 float_checks = frozenset({"nan", "div"})
 
 
-@dataclass(frozen=True, eq=False)
 class Message:
-    """What a failed check says: ``text(*values)``, and where the check is."""
+    """What a failed check says: ``text(*values)``, and where the check is.
 
-    text: Callable[..., str]
-    source: Any
-    examples: Any = None
-    """The numbers of the examples that it is made for, if they are a part of a batch."""
+    ``examples`` are the numbers of the examples that it is made for, if they are a part of a batch.
+    """
+
+    def __init__(self, text: Callable[..., str], source: Any, examples: Any = None):
+        self.text = text
+        self.source = source
+        self.examples = examples
 
     def __repr__(self) -> str:
         return f"<check at {self.source}>"
@@ -201,5 +202,6 @@ def _of_part(found: Found) -> Found:
     if mine is not None and shape_of(holds)[:1] == shape_of(mine):
         holds = np.logical_or(holds, np.logical_not(np.reshape(mine, (-1, *(1,) * (len(shape_of(holds)) - 1)))))
     if examples is not None:
-        message = replace(message, examples=examples if message.examples is None else examples[message.examples])
+        numbers = examples if message.examples is None else examples[message.examples]
+        message = type(message)(message.text, message.source, numbers)
     return holds, message, values

@@ -18,7 +18,6 @@ from __future__ import annotations
 import functools
 import operator
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -36,7 +35,6 @@ from covector.interpreters.stage import LinearTrace, StageTracer, TapeEntry
 from covector.interpreters.watch import known
 
 
-@dataclass(eq=False, slots=True)
 class Accumulate:
     """A cotangent that is nonzero only in part of an argument.
 
@@ -48,10 +46,19 @@ class Accumulate:
         index: what tells ``scatter`` where the part belongs.
     """
 
-    value: Any
-    add_into: Callable[[Any, Any], None]
-    scatter: Callable[[list[Accumulate], Any], Any]
-    index: Any
+    __slots__ = ("add_into", "index", "scatter", "value")
+
+    def __init__(
+        self,
+        value: Any,
+        add_into: Callable[[Any, Any], None],
+        scatter: Callable[[list[Accumulate], Any], Any],
+        index: Any,
+    ):
+        self.value = value
+        self.add_into = add_into
+        self.scatter = scatter
+        self.index = index
 
 
 class PartialSum:

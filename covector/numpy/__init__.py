@@ -25,7 +25,6 @@ from covector.numpy import contraction as _contraction
 from covector.numpy import creation as _creation
 from covector.numpy import differences as _differences
 from covector.numpy import elementwise as _elementwise
-from covector.numpy import fourier as _fourier
 from covector.numpy import histograms as _histograms
 from covector.numpy import indexing as _indexing
 from covector.numpy import joining as _joining
@@ -110,3 +109,4 @@ def __dir__() -> list[str]:
 
 _register_namespace(_sys.modules[__name__])
 _register_later("numpy.polynomial.polynomial", f"{__name__}.polynomial")
+_register_later("numpy.fft", f"{__name__}.fourier")

@@ -340,11 +340,3 @@ def at(ufunc: np.ufunc, a: Any, indices: Any, b: Any = None, **options: Any) -> 
 
 
 register_ufunc_method("at", at)
-
-
-# --- ufuncs that have no meaning on tracers ---------------------------------------------------------------------------
-
-UNSUPPORTED_UFUNCS: dict[np.ufunc, str] = {np.isnat: "covector has no dates and times"} | {
-    f: "covector has no strings" for f in vars(np.strings).values() if isinstance(f, np.ufunc) and f not in UFUNCS
-}
-"""Ufuncs of NumPy that raise `UnsupportedFunctionError` on tracers, and why."""

@@ -16,7 +16,7 @@ from covector.primitives.arrays.shaping import convert_to
 from covector.transforms.vmap import vmap
 
 _DIMENSIONS = r"\(\s*(?:\w+\s*(?:,\s*\w+\s*)*)?\)"
-_SIGNATURE = re.compile(rf"\s*{_DIMENSIONS}(?:\s*,\s*{_DIMENSIONS})*\s*->\s*{_DIMENSIONS}(?:\s*,\s*{_DIMENSIONS})*\s*")
+_SIGNATURE = rf"\s*{_DIMENSIONS}(?:\s*,\s*{_DIMENSIONS})*\s*->\s*{_DIMENSIONS}(?:\s*,\s*{_DIMENSIONS})*\s*"
 
 
 class vectorize:
@@ -51,7 +51,7 @@ class vectorize:
         self.pyfunc, self.signature, self.excluded = pyfunc, signature, set(excluded or ())
         self.__doc__ = self._plain.__doc__
         self.__name__ = getattr(pyfunc, "__name__", "vectorize")
-        if signature is not None and _SIGNATURE.fullmatch(signature) is None:
+        if signature is not None and re.fullmatch(_SIGNATURE, signature) is None:
             raise ValueError(f"not a valid gufunc signature: {signature}")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import inspect
 import re
 import sys
@@ -284,7 +283,7 @@ def _fix_of_leaf(leaf: Any) -> str:
     """What to do with an object that is no value."""
     if isinstance(leaf, AbstractValue):
         return "pass an array; eval_shape, make_jaxpr and jit(f).lower are for shapes and dtypes alone"
-    if dataclasses.is_dataclass(leaf) and not isinstance(leaf, type):
+    if hasattr(type(leaf), "__dataclass_fields__"):
         return (
             f"make the class a tree: covector.tree.register({type(leaf).__name__}, flatten, unflatten), where flatten gives its"
             " fields (the children) and what is not traced"

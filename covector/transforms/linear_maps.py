@@ -7,7 +7,6 @@ of custom rules like any other value.  A pullback keeps the tape that was record
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any, Generic, NamedTuple
 
 import numpy as np
@@ -28,18 +27,29 @@ from covector.transforms.arguments import like_tangent, tangent_leaves
 from covector.transforms.typing import R
 
 
-@dataclass(unsafe_hash=True, slots=True)
 class Form:
     """What the arguments and the result of a function look like that a linear map is the derivative of, and its name.
 
     Two are equal whatever the names are.
     """
 
-    in_tree: Any
-    in_avals: tuple[Any, ...]
-    out_tree: Any
-    out_avals: tuple[Any, ...]
-    name: str = field(compare=False)
+    __slots__ = ("in_avals", "in_tree", "name", "out_avals", "out_tree")
+
+    def __init__(self, in_tree: Any, in_avals: tuple[Any, ...], out_tree: Any, out_avals: tuple[Any, ...], name: str):
+        self.in_tree = in_tree
+        self.in_avals = in_avals
+        self.out_tree = out_tree
+        self.out_avals = out_avals
+        self.name = name
+
+    def _compared(self) -> tuple[Any, ...]:
+        return self.in_tree, self.in_avals, self.out_tree, self.out_avals
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is Form and self._compared() == other._compared()
+
+    def __hash__(self) -> int:
+        return hash(self._compared())
 
 
 class IntegerVector(ShapedArray):

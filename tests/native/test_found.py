@@ -15,7 +15,7 @@ import pytest
 from same import agree
 
 import covector as cv
-from covector.backends import tiers
+from covector.backends import compiler, tiers
 from covector.backends.native import backend, module
 
 pytest.importorskip("llvmlite", reason="the native backend needs llvmlite, which the test extra installs")
@@ -25,7 +25,7 @@ pytest.importorskip("llvmlite", reason="the native backend needs llvmlite, which
 def background(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Programs are compiled in a thread, of a compiler of this test's own."""
     monkeypatch.setenv("COVECTOR_JIT", "background")
-    monkeypatch.setattr(tiers, "compiler", tiers.Compiler())
+    monkeypatch.setattr(compiler, "compiler", compiler.Compiler())
     tiers.choice.cache_clear()
     yield
     monkeypatch.undo()
@@ -40,7 +40,7 @@ def is_native(f: Any, x: Any) -> bool:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(backend, "compiled", lambda jaxpr: (found.append(jaxpr), real(jaxpr))[1])
         g(x), g(x)
-        tiers.compiler.wait()
+        compiler.compiler.wait()
         np.testing.assert_allclose(g(x), f(x), rtol=1e-15)
     return len(found) == 1
 
@@ -64,7 +64,7 @@ def test_a_failure_where_warnings_are_errors_does_not_end_the_thread(
         patch.setattr(backend, "partitioned", lambda jaxpr: 1 / 0)
         f = cv.jit(lambda x: np.sin(x))
         assert [f(0.5), f(0.5)] == [np.sin(0.5)] * 2
-        tiers.compiler.wait()
+        compiler.compiler.wait()
         assert f(0.5) == np.sin(0.5)
     assert len(seen) == 1 and "could not be compiled, and runs as Python: ZeroDivisionError" in seen[0]
     assert is_native(np.cos, np.ones(3))
@@ -84,7 +84,7 @@ def test_where_no_thread_can_be_started_it_goes_on_as_python(background: None, m
 FORK = """
 import os, time, threading
 import numpy as np, covector as cv
-from covector.backends import tiers
+from covector.backends import compiler
 def long(x):
     for i in range(40): x = np.sin(x) * np.cos(x[::-1]) + i
     return x
@@ -96,7 +96,7 @@ for k in range(3):
     if child == 0:
         g = cv.jit(lambda x: x * 2 + k)
         g(1.0), g(1.0)
-        waiting = threading.Thread(target=tiers.compiler.wait, daemon=True)
+        waiting = threading.Thread(target=compiler.compiler.wait, daemon=True)
         waiting.start(), waiting.join(10)
         os._exit(waiting.is_alive())
     hanging += os.waitpid(child, 0)[1] != 0

@@ -17,6 +17,7 @@ import pytest
 import covector as cv
 from covector import errors
 from covector.backends import tiers
+from covector.backends.compiler import compiler
 from covector.backends.native import backend, module
 from covector.backends.native.ir import Builder, Module
 
@@ -55,10 +56,10 @@ def test_in_the_background_from_the_second_call_on(choose: Any, compiled: list[A
     choose("background")
     g = cv.jit(lambda x: f(x))
     first = g(X)
-    tiers.compiler.wait()
+    compiler.wait()
     assert not compiled
     g(X)
-    tiers.compiler.wait()
+    compiler.wait()
     assert len(compiled) == 1
     np.testing.assert_allclose(g(X), first, rtol=1e-15)
     assert len(compiled) == 1
@@ -241,7 +242,7 @@ def test_the_process_ends_while_something_is_being_compiled() -> None:
 def test_llvm_is_loaded_by_the_first_compilation() -> None:
     program = (
         "import sys, covector as cv, numpy as np\nf = cv.jit(np.sin)\nf(1.0)\nprint('llvmlite' in sys.modules)\n"
-        "f(1.0)\ncv.backends.tiers.compiler.wait()\nprint('llvmlite' in sys.modules)"
+        "f(1.0)\nfrom covector.backends.compiler import compiler\ncompiler.wait()\nprint('llvmlite' in sys.modules)"
     )
     environment = {**os.environ, "COVECTOR_JIT": "background", "COVECTOR_CACHE": ""}
     done = subprocess.run(

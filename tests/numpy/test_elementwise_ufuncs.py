@@ -12,7 +12,6 @@ from transformed import check, same
 import covector
 from covector.core.errors import UnsupportedFunctionError
 from covector.core.tracer import UFUNCS
-from covector.numpy.ufuncs import UNSUPPORTED_UFUNCS
 
 REALS = (np.float16, np.float32, np.float64, np.longdouble)
 COMPLEX = (np.complex64, np.complex128, np.clongdouble)
@@ -60,12 +59,16 @@ TESTED = {
 }  # fmt: skip
 
 
+UNSUPPORTED_UFUNCS = {np.isnat} | {f for f in vars(np.strings).values() if isinstance(f, np.ufunc) and f not in UFUNCS}
+"""Those of dates and of strings, which covector has not."""
+
+
 def all_ufuncs() -> set[np.ufunc]:
     return {f for module in (np, np.strings, np.char) for f in vars(module).values() if isinstance(f, np.ufunc)}
 
 
 def test_every_ufunc_is_in_a_table() -> None:
-    assert all_ufuncs() - TESTED == set(UNSUPPORTED_UFUNCS)
+    assert all_ufuncs() - TESTED == UNSUPPORTED_UFUNCS
 
 
 @pytest.mark.parametrize("ufunc", sorted(all_ufuncs(), key=lambda f: f.__name__), ids=lambda f: f.__name__)

@@ -39,7 +39,7 @@ COMPLEX = rf"\({_PART}(?:\+|(?=-)){_PART}j\)"
 NAME = r"[^\W\d]\w*"
 
 _EXTENDED = {np.dtype(np.longdouble), np.dtype(np.clongdouble)}
-_COMPLEX_PARTS = re.compile(rf"\(({_PART})(?:\+|(?=-))({_PART})j\)")
+_COMPLEX_PARTS = rf"\(({_PART})(?:\+|(?=-))({_PART})j\)"
 
 
 def variable_names() -> Iterator[str]:
@@ -100,7 +100,7 @@ def number_from_text(text: str, dtype: np.dtype[Any]) -> Any:
     if kind == "b":
         return np.bool_(text == "True") if text in ("True", "False") else _refuse(text)
     if kind == "c":
-        parts = _COMPLEX_PARTS.fullmatch(text)
+        parts = re.fullmatch(_COMPLEX_PARTS, text)
         return complex_scalar(parts[1], parts[2], dtype) if parts else _refuse(text)
     if kind == "f":
         return dtype.type(text if dtype.itemsize > 8 else float(text))

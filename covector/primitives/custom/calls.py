@@ -8,7 +8,6 @@ transpose is the backward half of the rule.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
@@ -38,16 +37,16 @@ T = TypeVar("T")
 # --- custom_linear: a linear map with both directions given ----------------------------------------------------------
 
 
-@dataclass(frozen=True, eq=False)
 class Backward:
     """The backward half of a VJP rule: ``run(residuals, cotangents)`` gives those of the arguments, None or `Zero` for zero.
 
     Two of the same ``key`` compute the same.
     """
 
-    name: str
-    run: Callable[[Values, Values], list[Any]]
-    key: Hashable = None
+    def __init__(self, name: str, run: Callable[[Values, Values], list[Any]], key: Hashable = None):
+        self.name = name
+        self.run = run
+        self.key = key
 
     def __repr__(self) -> str:
         return f"<backward rule of {self.name}>"
@@ -77,17 +76,23 @@ custom_linear_p = Primitive("custom_linear", Opaque(), multiple_results=True, tr
 """``(*residuals, *primals, *tangents) -> tangents``, linear in the last."""
 
 
-@dataclass(frozen=True, eq=False)
 class LinearRule:
     """Both directions of a linear map: ``forward(primals, tangents)`` and ``transposed(residuals, cotangents)``.
 
     Two of the same ``key`` compute the same, and are equal.
     """
 
-    name: str
-    forward: Callable[[Values, Values], list[Any]]
-    transposed: Callable[[Values, Values], list[Any]]
-    key: Hashable = None
+    def __init__(
+        self,
+        name: str,
+        forward: Callable[[Values, Values], list[Any]],
+        transposed: Callable[[Values, Values], list[Any]],
+        key: Hashable = None,
+    ):
+        self.name = name
+        self.forward = forward
+        self.transposed = transposed
+        self.key = key
 
     def __eq__(self, other: object) -> bool:
         return self is other or (isinstance(other, LinearRule) and self.key is not None and self.key == other.key)
@@ -307,16 +312,21 @@ def split_as_call(name: str, trace: LinearTrace, args: Values, linear: Sequence[
     return jit_p.rules["split"](trace, args, linear, {"jaxpr": params["jaxpr"], "name": name})  # type: ignore[no-any-return]
 
 
-@dataclass(frozen=True, eq=False)
 class BatchRule:
     """A batching rule on flat arguments, with batch axes in front: ``run(size, closed, args, batched) -> (outs, batched)``.
 
     The traced values that it closes over, ``n_closed`` of them, are given to it as they are where it is used.
     """
 
-    name: str
-    run: Callable[[int, Values, Values, Sequence[bool]], tuple[list[Any], list[bool]]]
-    n_closed: int = 0
+    def __init__(
+        self,
+        name: str,
+        run: Callable[[int, Values, Values, Sequence[bool]], tuple[list[Any], list[bool]]],
+        n_closed: int = 0,
+    ):
+        self.name = name
+        self.run = run
+        self.n_closed = n_closed
 
     def __repr__(self) -> str:
         return f"<batching rule of {self.name}>"

@@ -16,7 +16,6 @@ nothing of them.  Rules may too: then they are programs that take these values a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from functools import partial
 from types import FunctionType, MethodType
 from typing import Any
@@ -55,7 +54,6 @@ Values = Sequence[Any]
 Function = Callable[..., list[Any]]
 
 
-@dataclass(frozen=True, eq=False)
 class Rules:
     """The rules of a function, on flat arguments; a tangent or cotangent may be a `Zero`.
 
@@ -70,14 +68,29 @@ class Rules:
         batches: over which batches the rules are mapped: the traces' identities, sizes, and which arguments.
     """
 
-    name: str
-    jvp: Callable[[Values, Values], tuple[list[Any], list[Any]]] | None
-    fwd: Callable[[Values, Sequence[bool]], tuple[list[Any], list[Any], Backward]] | None
-    symbolic_zeros: bool = False
-    origin: Source | None = None
-    function: tuple[Any, ...] = ()
-    roots: tuple[Any, ...] = ()
-    batches: tuple[Any, ...] = ()
+    def __init__(
+        self,
+        name: str,
+        jvp: Callable[[Values, Values], tuple[list[Any], list[Any]]] | None,
+        fwd: Callable[[Values, Sequence[bool]], tuple[list[Any], list[Any], Backward]] | None,
+        symbolic_zeros: bool = False,
+        origin: Source | None = None,
+        function: tuple[Any, ...] = (),
+        roots: tuple[Any, ...] = (),
+        batches: tuple[Any, ...] = (),
+    ):
+        self.name = name
+        self.jvp = jvp
+        self.fwd = fwd
+        self.symbolic_zeros = symbolic_zeros
+        self.origin = origin
+        self.function = function
+        self.roots = roots
+        self.batches = batches
+
+    def with_rules(self, jvp: Any, fwd: Any) -> Rules:
+        """The same function with other rules, which are none of the user's."""
+        return Rules(self.name, jvp, fwd, True, self.origin, batches=self.batches)
 
     def __repr__(self) -> str:
         return f"<rules of {self.name}>"
@@ -430,7 +443,7 @@ class Conversion:
         p = self.programs
         p.n_closed = len(self.closed)
         jvp, fwd = self.rules.jvp and p.run_jvp, self.rules.fwd and p.run_fwd
-        return replace(self.rules, jvp=jvp, fwd=fwd, symbolic_zeros=True, function=(), roots=()), self.closed
+        return self.rules.with_rules(jvp, fwd), self.closed
 
     def stage_rules(self, capture: bool = False) -> None:
         rules, p = self.rules, self.programs

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
@@ -31,7 +30,6 @@ from covector.primitives.programs.subprograms import in_front
 Values = Sequence[Any]
 
 
-@dataclass(frozen=True, eq=False)
 class Callback:
     """A Python function of flat arrays, with its name.
 
@@ -42,11 +40,19 @@ class Callback:
         vmap_method: what `pure_callback` does under ``vmap``.
     """
 
-    name: str
-    run: Callable[..., list[Any]]
-    jvp: Callable[[Values, Values], tuple[list[Any], list[Any]]] | None = None
-    transpose: Callable[[Values], list[Any]] | None = None
-    vmap_method: str | None = None
+    def __init__(
+        self,
+        name: str,
+        run: Callable[..., list[Any]],
+        jvp: Callable[[Values, Values], tuple[list[Any], list[Any]]] | None = None,
+        transpose: Callable[[Values], list[Any]] | None = None,
+        vmap_method: str | None = None,
+    ):
+        self.name = name
+        self.run = run
+        self.jvp = jvp
+        self.transpose = transpose
+        self.vmap_method = vmap_method
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Callback) and self._identity() == other._identity()

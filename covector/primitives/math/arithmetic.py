@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy import ndarray
@@ -22,10 +22,12 @@ from covector.core.primitive import Primitive, jointly
 from covector.core.tracer import Tracer, register_method, register_ufunc, view_of
 from covector.interpreters.jvp import JVPTrace, JVPTracer
 from covector.interpreters.recording import of_two, recorded
-from covector.passes.legalize import Legalizer, Value
 from covector.primitives.arrays.shaping import arrive, convert_to, fit, strengthened, unbroadcast
 from covector.primitives.derivations import jvp_of_one, numpy_scalars
 from covector.primitives.math.ring import add_p, install_operators, mul_p, neg_p, scale, scaled, sub_p, with_tangent
+
+if TYPE_CHECKING:
+    from covector.passes.legalize import Legalizer, Value
 
 LN2, LN10, DEGREE = math.log(2.0), math.log(10.0), math.pi / 180.0
 

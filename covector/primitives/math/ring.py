@@ -9,7 +9,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial, reduce
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy import ndarray
@@ -38,8 +38,10 @@ from covector.core.tracer import OUR_OPERANDS, as_operand, foreign_operator, for
 from covector.interpreters.jvp import JVPTrace, JVPTracer
 from covector.interpreters.recording import linear, of_two, recorded
 from covector.interpreters.stage import LinearTrace, StageTracer
-from covector.passes.legalize import Legalizer, Value
 from covector.primitives.arrays.shaping import Dims, align_batch, arrive, fit, unbroadcast
+
+if TYPE_CHECKING:
+    from covector.passes.legalize import Legalizer, Value
 
 # --- shapes, dtypes and batches of elementwise functions --------------------------------------------------------------
 

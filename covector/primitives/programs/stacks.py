@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,7 +22,6 @@ from covector.core.text.notation import register_notation
 from covector.primitives.arrays.shaping import Dims, batch_all, broadcast_to_p, moveaxis
 
 
-@dataclass(unsafe_hash=True, repr=False, slots=True)
 class StackAval(AbstractValue):
     """The aval of a `Stack`; ``ticks`` marks the one whose items say for each step whether it happened.
 
@@ -31,8 +29,17 @@ class StackAval(AbstractValue):
     stack(f64[3])
     """
 
-    element: Any
-    ticks: bool = False
+    __slots__ = ("element", "ticks")
+
+    def __init__(self, element: Any, ticks: bool = False):
+        self.element = element
+        self.ticks = ticks
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is StackAval and (self.element, self.ticks) == (other.element, other.ticks)
+
+    def __hash__(self) -> int:
+        return hash((self.element, self.ticks))
 
     def tangent(self) -> StackAval:
         return StackAval(self.element.tangent())
