@@ -334,3 +334,17 @@ def test_the_incomplete_beta_function_begins_steeply():
         assert [float(slope(0.5, 0.5, x)) for x in (0.0, 1.0)] == [-np.inf, np.inf]
     assert float(slope(2.0, 1.0, 1.0)) == 1.0
     assert float(slope(2.0, 3.0, 0.0)) == 0.0
+
+
+@pytest.mark.parametrize("name", ["sici", "shichi", "fresnel", "airy", "gammaln", "erf"])
+def test_tangents_have_the_dtype_of_results_of_half_precision(name):
+    x = np.array([0.5, 1.5], np.float16)
+    for way in (lambda f: f, cv.jit):
+        outs, tangents = way(lambda x: cv.jvp(getattr(scipy.special, name), (x,), (x,)))(x)
+        outs, tangents = (v if isinstance(v, tuple) else (v,) for v in (outs, tangents))
+        assert [t.dtype for t in tangents] == [o.dtype for o in outs]
+
+
+def test_derivatives_in_half_precision_do_not_overflow_within():
+    np.testing.assert_allclose(cv.grad(scipy.special.zeta)(np.float16(3), np.float16(1.2)), -0.2805, rtol=1e-3)
+    assert np.isfinite(cv.grad(scipy.special.poch, 1)(np.float16(2.5), np.float16(4.0)))

@@ -39,9 +39,19 @@ TABLE: dict[str, np.ufunc] = {}
 def define(name: str, *derivatives: Callable[..., Any] | None) -> None:
     """Give a ufunc of `scipy.special` its partial derivatives; none at all for a function that is piecewise constant."""
     ufunc = getattr(_ufuncs, name)
-    kind = Elementwise(ufunc, *derivatives) if derivatives else Step(ufunc)
+    kind = Elementwise(ufunc, *map(in_single, derivatives)) if derivatives else Step(ufunc)
     register_ufunc(ufunc, Primitive(f"scipy_{name}", kind, trusted=True, makes_new=True))
     TABLE[name] = ufunc
+
+
+def singles(args: Sequence[Any]) -> list[Any]:
+    """Arguments in half precision as single ones: SciPy computes so, and what derivatives are made of overflows in half."""
+    return [np.astype(x, np.float32) if dtype_of(x) == np.float16 else x for x in args]
+
+
+def in_single(derivative: Callable[..., Any] | None) -> Callable[..., Any] | None:
+    """A derivative that computes in single precision at least."""
+    return derivative and (lambda out, *args: derivative(out, *singles(args)))
 
 
 def is_complex(x: Any) -> bool:
@@ -387,7 +397,12 @@ def define_several(name: str, derivatives: Callable[..., Sequence[Any]]) -> None
     primitive = Primitive(f"scipy_{name}", kind, multiple_results=True, trusted=True, makes_new=True)
     primitive.def_abstract(lambda x: [typeof(o[()] if x.shape == () else o) for o in ufunc(np.ones(x.shape, x.dtype))])
     primitive.def_batch(lambda size, args, dims: (primitive.bind(*args), [dims[0]] * ufunc.nout))
-    primitive.def_jvp(jvp_of_one(primitive, lambda outs, x, t: [scale(d, t) for d in derivatives(x, *outs)]))
+
+    def tangents(outs: Sequence[Any], x: Any, t: Any) -> list[Any]:
+        found = derivatives(*singles((x,)), *outs)
+        return [np.astype(scale(d, t), dtype_of(o)) for d, o in zip(found, outs, strict=True)]
+
+    primitive.def_jvp(jvp_of_one(primitive, tangents))
     register_ufunc(ufunc, lambda x: tuple(primitive.bind(x)))
     TABLE[name] = ufunc
 
