@@ -159,10 +159,12 @@ def picture(path: Path, workloads: Results, ours: str, peers: list[str]) -> None
         centre = [i + 0.4 - (k + 0.5) * height for i in at]
         median = np.array([r["median"] for r in found])
         sides = np.abs(np.array([[r["low"] for r in found], [r["high"] for r in found]]) - median)
-        label = f"{peer}: {geometric_mean(median):.2f} (geometric mean)"
+        label = f"{_title(peer)}: {geometric_mean(median):.2f} (geometric mean)"
         axes.barh(centre, median - 1, height, left=1, label=label, color=f"C{k}")
         axes.errorbar(median, centre, xerr=sides, fmt="none", ecolor="black", elinewidth=0.6)
     axes.set_xscale("log")
+    every = [r[side] for n in names for p in peers if (r := _ratio(workloads[n], p)) for side in ("low", "high")]
+    axes.set_xlim(min([0.5, *every]) / 1.2, max([2.0, *every]) * 1.2)
     axes.axvline(1.0, color="black", linewidth=0.8)
     axes.set_yticks(range(len(names)), [n + (" *" if workloads[n]["kept_aside"] else "") for n in names])
     axes.set_ylim(-0.6, len(names) - 0.4)
@@ -171,6 +173,10 @@ def picture(path: Path, workloads: Results, ours: str, peers: list[str]) -> None
     figure.legend(loc="outside upper center", ncols=2)
     figure.savefig(path, dpi=110)
     plt.close(figure)
+
+
+def _title(peer: str) -> str:
+    return "numpy, the value alone" if peer == "numpy" else peer
 
 
 def _ratio(record: Any, peer: str) -> Any:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import math
 import os
-import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,7 +15,9 @@ from benchmarks.workloads import WORKLOADS
 
 TURN = 0.004
 """Seconds that a turn takes at least: short calls are repeated."""
-ROUNDS = 31
+LEAST, ROUNDS = 3, 31
+LONGEST = 3
+"""How often its time the first program may take, while others have some left."""
 LIMIT = 5.0
 """Of a program whose call takes more seconds the first is the only one."""
 
@@ -49,7 +50,7 @@ def measured(workload: str, programs: dict[str, Any], seconds: float, firsts: in
     times = rounds({name: p for name, p in running.items() if found[name]["first"] <= LIMIT or name == ours}, seconds)
     for name in running:
         own = times.get(name, np.array([found[name]["first"]]))
-        base = times[ours] if name in times else np.median(times[ours])
+        base = times[ours][: len(own)] if name in times else np.median(times[ours])
         found[name] |= {"seconds": spread(own), "ratio": spread(own / base), "rounds": len(times.get(name, ()))}
     return record
 
@@ -99,18 +100,22 @@ def difference(numbers: Sequence[Any], reference: Sequence[Any]) -> float:
 
 
 def rounds(running: dict[str, Any], seconds: float) -> dict[str, Any]:
-    """The seconds a call of each program in each round."""
+    """The seconds a call of each program in each round.  One that has had its time leaves, and the others go on.
+
+    The first program stays as long as another does, so that its times are those of the same rounds.
+    """
     numbers = {name: max(1, math.ceil(TURN / max(program.seconds(1), 1e-7))) for name, program in running.items()}
+    ours, *peers = running
     times: dict[str, list[float]] = {name: [] for name in running}
     gc.collect()
     gc.disable()
-    start = time.perf_counter()
     try:
         for i in range(ROUNDS):
-            if i >= 3 and time.perf_counter() - start > seconds * len(running):
+            waiting = [n for n in peers or [ours] if i < LEAST or sum(times[n]) * numbers[n] < seconds]
+            if not waiting or (i >= LEAST and sum(times[ours]) * numbers[ours] > LONGEST * seconds):
                 break
-            for name, program in running.items():
-                times[name].append(program.seconds(numbers[name]))
+            for name in dict.fromkeys([ours, *waiting]):
+                times[name].append(running[name].seconds(numbers[name]))
     finally:
         gc.enable()
     return {name: np.array(t) for name, t in times.items()}
