@@ -54,9 +54,7 @@ def test_constants_in_another_byte_order() -> None:
     agree(lambda x: x * odd, np.arange(12.0))
 
 
-def test_a_failure_where_warnings_are_errors_does_not_end_the_thread(
-    background: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failure_where_warnings_are_errors_does_not_end_the_thread(background: None, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Any] = []
     monkeypatch.setattr(threading, "excepthook", lambda args: seen.append(str(args.exc_value)))
     with warnings.catch_warnings(), monkeypatch.context() as patch:

@@ -115,6 +115,17 @@ def test_views(name: str, shape: tuple[int, int]) -> None:
     agree(VIEWS[name], normal(*shape))
 
 
+@pytest.mark.parametrize(("strides", "dilations"), [((1, 1), (1, 1)), ((2, 3), (1, 1)), ((1, 2), (2, 1))])
+def test_convolutions(strides: tuple[int, int], dilations: tuple[int, int]) -> None:
+    x, k = normal(2, 3, 13, 17), normal(4, 3, 3, 2)
+    f = lambda x, k: cv.lax.conv_general_dilated(x, k, strides, "VALID", rhs_dilation=dilations)
+    agree(f, x, k, ulps=256, whole=False)
+    agree(cv.grad(lambda x, k: np.sum(np.sin(f(x, k))), (0, 1)), x, k, ulps=2**12, whole=False)
+    pool = lambda x: cv.lax.reduce_window(np.sin(x), 0.0, np.add, (1, 1, 2, 2), (1, 1, *strides), "VALID")
+    agree(pool, x, ulps=256, whole=False)
+    agree(cv.grad(lambda x: np.sum(pool(x) ** 2)), x, ulps=2**12, whole=False)
+
+
 @pytest.mark.parametrize("reduce", [np.sum, np.prod, np.max, np.min, np.any, np.all], ids=lambda f: f.__name__)
 @pytest.mark.parametrize("n", SIZES)
 def test_reductions(reduce: Any, n: int) -> None:
@@ -344,6 +355,19 @@ def test_systems_and_factorizations(n: int, dtype: Any) -> None:
     both = lambda p, b: np.sum(np.linalg.solve(p, b) ** 2) + np.sum(np.log(np.diagonal(np.linalg.cholesky(p))))
     agree(cv.grad(both, (0, 1)), p, b, ulps=2**16)
     agree(lambda p, b: cv.lax.scan(lambda c, x: (np.linalg.solve(p, c) + x, c), b, np.ones((6, n, 4), dtype)), p, b, ulps=2**14)
+
+
+@pytest.mark.parametrize("n", [1, 2, 5, 20])
+def test_determinants(n: int) -> None:
+    a, p, _ = matrices(n, np.float64)
+    for x in (a, p, -p, np.stack([a, p, np.zeros((n, n))]), np.full((n, n), np.nan), a[::-1]):
+        agree(lambda x: (np.linalg.det(x) * 1.0, np.linalg.slogdet(x)), x, ulps=2**14)
+    agree(cv.grad(lambda x: np.linalg.slogdet(x)[1]), a, ulps=2**14, whole=False)
+    agree(
+        lambda x: cv.lax.scan(lambda c, k: (c + np.linalg.slogdet(x * k)[1], np.linalg.det(x)), 0.0, np.arange(1.0, 4.0)),
+        a,
+        ulps=2**14,
+    )
 
 
 @pytest.mark.parametrize("f", [np.linalg.solve, lambda p, b: np.linalg.inv(p), lambda p, b: np.linalg.cholesky(p)])

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import ctypes
 import importlib
+from collections.abc import Callable
 from functools import cache
 from typing import Any, NamedTuple
 
+from covector.backends.native.functions import log
 from covector.backends.native.ir import Builder, Module, Value, item_size, type_name
 from covector.backends.native.plan import Buffer, Plan, Spot
 from covector.core.jaxpr import Equation
@@ -39,8 +41,8 @@ class Shape(NamedTuple):
 
 
 def shape_of(eqn: Equation) -> Shape:
-    out = eqn.outputs[0].aval.shape
-    return Shape(eqn.inputs[0].aval.shape[-1], out[-1] if len(eqn.inputs) == 2 else 0, out[:-2])
+    a, out = eqn.inputs[0].aval.shape, eqn.outputs[0].aval.shape
+    return Shape(a[-1], out[-1] if len(eqn.inputs) == 2 else 0, out if eqn.primitive.name in ("det", "slogdet") else out[:-2])
 
 
 def scratch(plan: Plan, eqn: Equation) -> tuple[Spot, ...]:
@@ -63,7 +65,7 @@ class _Routine:
     def __init__(self, name: str, eqn: Equation, spots: list[Spot], shapes: list[tuple[int, ...]], module: Module):
         count = len(spots)
         self.b = Builder(name, ", ".join([*(f"ptr %p{i}" for i in range(count)), "ptr %own", "ptr %status"]), module)
-        self.eqn, self.spots, self.shapes, self.out = eqn, spots, shapes, count - 1
+        self.eqn, self.spots, self.shapes, self.out = eqn, spots, shapes, len(eqn.inputs)
         self.shape = shape_of(eqn)
         self.kind = type_name(eqn.outputs[0].aval.dtype)
         self.at: list[Value] = []
@@ -184,6 +186,47 @@ class _Routine:
         self.checked("getrf", size, size, self.matrix, size, self.pivots)
         self.checked("getri", size, self.matrix, size, self.pivots, self.work, self.integer(64 * n))
         self.put(self.matrix, n, n, False)
+
+    def determinant(self, start: Value, combine: Any) -> Value:
+        """What comes of a number and the diagonal of the factorization, each with the sign of its row exchange."""
+        n, b = self.shape.n, self.b
+        size, info, total, sign = self.integer(n), self.integer(0), b.allocate(self.kind), b.allocate(self.kind)
+        self.copy_matrix()
+        self.call("getrf", size, size, self.matrix, size, self.pivots, info)  # a zero on the diagonal is no failure
+        b.store(start, total, b.index(0))
+        b.store(b.constant(1.0, self.kind), sign, b.index(0))
+        read: Callable[[str], Value] = lambda place: b.load(self.kind, place, b.index(0), pure=False)
+
+        def step(i: Value) -> None:
+            x = b.load(self.kind, self.matrix, b.mul(i, b.index(n + 1)), pure=False)
+            pivot = b.load("i32", self.pivots, i, pure=False)
+            exchanged = b.compare("ne", b.convert(pivot, "i64"), b.add(i, b.index(1)))
+            b.store(b.select(exchanged, b.neg(read(sign)), read(sign)), sign, b.index(0))
+            b.store(combine(read(total), x), total, b.index(0))
+            if self.eqn.primitive.name == "slogdet":
+                turned = b.select(b.compare("olt", x, b.like(0.0, x)), b.neg(read(sign)), read(sign))
+                turned = b.select(b.compare("oeq", x, b.like(0.0, x)), b.like(0.0, x), turned)
+                b.store(turned, sign, b.index(0))
+
+        b.loop(b.index(0), b.index(n), 1, step)
+        self.sign = read(sign)
+        return read(total)
+
+    def put_number(self, output: int, x: Value) -> None:
+        b, total = self.b, self.b.index(0)
+        for at, stride in zip(self.at, self.spots[self.out + output].strides, strict=True):
+            total = b.add(total, b.mul(at, b.index(stride)))
+        b.store(x, f"%p{self.out + output}", total)
+
+    def det(self) -> None:
+        product = self.determinant(self.b.constant(1.0, self.kind), self.b.mul)
+        self.put_number(0, self.b.mul(product, self.sign))
+
+    def slogdet(self) -> None:
+        b = self.b
+        total = self.determinant(b.constant(0.0, self.kind), lambda t, x: b.add(t, log(b, b.intrinsic("fabs", x))))
+        self.put_number(0, self.sign)
+        self.put_number(1, total)
 
     def triangular_solve(self) -> None:
         n, k, params = self.shape.n, self.shape.k, self.eqn.params

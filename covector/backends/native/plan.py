@@ -31,8 +31,8 @@ from covector.backends.native.rules import (
     View,
     Write,
     at,
-    numpy_index,
     rule_of,
+    written_part,
 )
 from covector.core.jaxpr import Equation, Jaxpr, Literal, Var
 
@@ -369,8 +369,8 @@ class Plan:
             nest.roots.append(Root(written, spot, kind))
             nest.places, nest.combine = indices, rule.combine
         else:
-            part = part_of(spot, shape, numpy_index(eqn.params["index"]))
-            nest = Nest(part_shape(shape, numpy_index(eqn.params["index"])))
+            part, size = spot_of(spot, shape, lambda whole: written_part(eqn, whole))
+            nest = Nest(size)
             nest.roots.append(Root(written, part, kind, adds=rule.combine is not None))
         self.layered.append((level, nest))
         self.level[out] = level
@@ -491,16 +491,16 @@ def size_of(aval: Any) -> int:
 
 def part_of(spot: Spot, shape: tuple[int, ...], index: Any) -> Spot:
     """Where a part of an array is, by an index of NumPy's."""
+    return spot_of(spot, shape, lambda whole: whole[(*index, ...)])[0]
+
+
+def spot_of(spot: Spot, shape: tuple[int, ...], view: Callable[[Any], Any]) -> tuple[Spot, tuple[int, ...]]:
+    """Where a view of an array is, and its shape; ``view`` takes it of an array of bytes that lies alike."""
     strided: Any = np.lib.stride_tricks.as_strided
     whole = strided(np.empty(1, np.int8), shape, spot.strides)
-    part = whole[(*index, ...)]
+    part = view(whole)
     start = part.__array_interface__["data"][0] - whole.__array_interface__["data"][0]
-    return Spot(spot.buffer, spot.offset + start, part.strides)
-
-
-def part_shape(shape: tuple[int, ...], index: Any) -> tuple[int, ...]:
-    whole: Any = np.broadcast_to(np.int8(0), shape)
-    return tuple(whole[index].shape)
+    return Spot(spot.buffer, spot.offset + start, part.strides), part.shape
 
 
 def letters_of(eqn: Equation) -> tuple[list[str], str, list[str], dict[str, int]]:

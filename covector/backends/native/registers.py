@@ -32,8 +32,8 @@ from covector.backends.native.rules import (
     converted,
     is_better,
     multiply,
-    numpy_index,
     rule_of,
+    written_part,
 )
 from covector.core.jaxpr import Equation, Jaxpr, Literal, sub_jaxprs
 
@@ -218,7 +218,7 @@ class Registers:
         written = rest.pop(0) if values is not None else None
         combine = rule.combine or (lambda b, there, x: x)
         if not indices:
-            numbers = np.arange(out.aval.size).reshape(out.aval.shape)[numpy_index(eqn.params["index"])]
+            numbers = written_part(eqn, np.arange(out.aval.size).reshape(out.aval.shape))
             for k, i in enumerate(np.ravel(numbers).tolist()):
                 found[i] = combine(b, found[i], zero if written is None else written[k])
             return found

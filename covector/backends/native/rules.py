@@ -461,6 +461,27 @@ def _diagonal(eqn: Equation, index: Index) -> Index:
     return tuple(place[c] for c in term)
 
 
+def _windowed(eqn: Equation, index: Index) -> Index:
+    """Windows that slide over the last axes: which one, and where in it."""
+    strides, dilations = eqn.params["strides"], eqn.params["dilations"]
+    k = len(strides)
+    lead, which, within = index[: len(index) - 2 * k], index[len(index) - 2 * k : len(index) - k], index[len(index) - k :]
+    places = zip(which, within, strides, dilations, strict=True)
+    return (*lead, *(added(moved(w, 0, s), moved(i, 0, d)) for w, i, s, d in places))
+
+
+def written_part(eqn: Equation, out: Any) -> Any:
+    """The part of an array that an equation writes: a view of ``out``, in which elements may be several times."""
+    if eqn.primitive.name != "overlap":
+        return out[(*numpy_index(eqn.params["index"]), ...)]
+    k = len(eqn.params["sizes"])
+    steps = out.strides[out.ndim - k :]
+    between = (b * s for b, s in zip(steps, eqn.params["strides"], strict=True))
+    within = (b * d for b, d in zip(steps, eqn.params["dilations"], strict=True))
+    strided: Any = np.lib.stride_tricks.as_strided
+    return strided(out, eqn.inputs[0].aval.shape, (*out.strides[: out.ndim - k], *between, *within), writeable=False)
+
+
 DIAGONAL = View(_diagonal)
 """An einsum of one operand that has letters twice, and its result each once."""
 
@@ -469,6 +490,7 @@ VIEWS: dict[str, View] = {
     "transpose": View(_transposed),
     "slice": View(_sliced),
     "reshape": View(_reshaped),
+    "windows": View(_windowed),
 }
 
 
@@ -524,6 +546,7 @@ WRITES: dict[str, Write] = {
     "erase": Write(True, False),
     "update_slice": Write(True, True),
     "add_slice": Write(True, True, add),
+    "overlap": Write(False, True, add),
 }
 
 ALONG: dict[str, Along] = {
@@ -537,14 +560,14 @@ ALONG: dict[str, Along] = {
 
 TABLE: dict[str, Rule] = {
     **SCALARS, **VIEWS, **REDUCTIONS, **ASSEMBLIES, **WRITES, **ALONG,
-    **{name: Foreign() for name in ("cholesky", "solve", "triangular_solve", "inv")},
+    **{name: Foreign() for name in ("cholesky", "solve", "triangular_solve", "inv", "det", "slogdet")},
     "gather": Gather(), "einsum": Product(), "scan": Loop(), "while": Loop(), "cond": Loop(),
 }  # fmt: skip
 
 KNOWN = {
     "axes", "axis", "reverse", "spec", "index", "indices", "shape", "permutation", "dtype", "low", "high", "name", "upper",
     "lower", "transpose", "unit_diagonal", "checked", "num_consts", "num_carry", "length", "progress", "jaxpr", "num_cond",
-    "num_body", "ticks", "cond", "body", "branches",
+    "num_body", "ticks", "cond", "body", "branches", "lengths", "sizes", "strides", "dilations",
 }  # fmt: skip
 """The parameters that the rules of the table read.  An operation with others has a meaning that they do not know."""
 
