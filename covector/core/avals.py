@@ -275,6 +275,7 @@ class Zero:
     """
 
     __slots__ = ("aval",)
+    __match_args__ = ("aval",)
 
     def __init__(self, aval: AbstractValue):
         self.aval = aval

@@ -37,6 +37,8 @@ class Message:
     ``examples`` are the numbers of the examples that it is made for, if they are a part of a batch.
     """
 
+    __match_args__ = ("text", "source", "examples")
+
     def __init__(self, text: Callable[..., str], source: Any, examples: Any = None):
         self.text = text
         self.source = source

@@ -111,8 +111,8 @@ class Module:
             return f"{self.member('covector', 'ShapedArray')}({x.shape}, {self.type_of(x.dtype)}{weak})"
         if isinstance(x, tuple) and hasattr(x, "_fields"):
             return f"{self.thing(kind)}({', '.join(f'{n}={self.value(v)}' for n, v in zip(x._fields, x, strict=True))})"
-        if dataclasses.is_dataclass(x) and not isinstance(x, type):
-            given = {f.name: getattr(x, f.name) for f in dataclasses.fields(x) if f.init}
+        if not isinstance(x, type) and (hasattr(kind, "__match_args__") or dataclasses.is_dataclass(x)):
+            given = {name: getattr(x, name) for name in names_of_parts(kind)}
             return f"{self.thing(kind)}({', '.join(f'{n}={self.value(v)}' for n, v in given.items())})"
         return self.thing(x)
 
@@ -188,6 +188,13 @@ class Module:
         what = f"{type(x).__name__} {getattr(x, '__qualname__', '')}".strip()
         helper = self.member("covector.backends.readable.spelling", "not_written")
         return f"{helper}({what!r})"
+
+
+def names_of_parts(kind: type) -> list[str]:
+    """The names of the arguments that an object is made of, which it has as attributes."""
+    if dataclasses.is_dataclass(kind):
+        return [f.name for f in dataclasses.fields(kind) if f.init]
+    return list(kind.__match_args__)  # type: ignore[attr-defined]
 
 
 def not_written(what: str) -> NoReturn:

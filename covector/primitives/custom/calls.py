@@ -43,6 +43,8 @@ class Backward:
     Two of the same ``key`` compute the same.
     """
 
+    __match_args__ = ("name", "run", "key")
+
     def __init__(self, name: str, run: Callable[[Values, Values], list[Any]], key: Hashable = None):
         self.name = name
         self.run = run
@@ -81,6 +83,8 @@ class LinearRule:
 
     Two of the same ``key`` compute the same, and are equal.
     """
+
+    __match_args__ = ("name", "forward", "transposed", "key")
 
     def __init__(
         self,
@@ -317,6 +321,8 @@ class BatchRule:
 
     The traced values that it closes over, ``n_closed`` of them, are given to it as they are where it is used.
     """
+
+    __match_args__ = ("name", "run", "n_closed")
 
     def __init__(
         self,

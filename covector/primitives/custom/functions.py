@@ -68,6 +68,8 @@ class Rules:
         batches: over which batches the rules are mapped: the traces' identities, sizes, and which arguments.
     """
 
+    __match_args__ = ("name", "jvp", "fwd", "symbolic_zeros", "origin", "function", "roots", "batches")
+
     def __init__(
         self,
         name: str,

@@ -40,6 +40,8 @@ class Callback:
         vmap_method: what `pure_callback` does under ``vmap``.
     """
 
+    __match_args__ = ("name", "run", "jvp", "transpose", "vmap_method")
+
     def __init__(
         self,
         name: str,

@@ -30,6 +30,7 @@ class StackAval(AbstractValue):
     """
 
     __slots__ = ("element", "ticks")
+    __match_args__ = ("element", "ticks")
 
     def __init__(self, element: Any, ticks: bool = False):
         self.element = element
