@@ -15,8 +15,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
-from covector.backends import numpy
-from covector.backends.tiers import required, tiered
+from covector.backends.tiers import numpy_backend, required, tiered
 from covector.core import errors
 from covector.core.checked_rules import shown
 from covector.core.context import BACKEND, MODES, WATCH, mode, value_of
@@ -38,7 +37,7 @@ class Backend(NamedTuple):
     """``(jaxpr, first_carry, num_carry) -> (run, the carries that it overwrites)``, or None where it overwrites none."""
 
 
-NUMPY = Backend("numpy", numpy.compiled, numpy.compiled_step)
+NUMPY = Backend("numpy", lambda *args: numpy_backend().compiled(*args), lambda *args: numpy_backend().compiled_step(*args))
 NATIVE = Backend("native", required)
 _backends = {"numpy": NUMPY, "native": NATIVE, "cpu": NUMPY}  # "cpu" is what JAX calls its own for the processor
 
@@ -176,4 +175,5 @@ def _watched(jaxpr: Jaxpr, args: Any, report: Any) -> list[Any]:
         report(eqn.primitive.name, values, out if eqn.primitive.multiple_results else [out], eqn.source, "value")
         return out
 
-    return numpy.fresh(jaxpr, run_equations(jaxpr, args, apply))
+    outs: list[Any] = numpy_backend().fresh(jaxpr, run_equations(jaxpr, args, apply))
+    return outs

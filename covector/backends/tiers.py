@@ -29,7 +29,6 @@ from functools import cache
 from types import BuiltinFunctionType
 from typing import Any
 
-from covector.backends import numpy
 from covector.core import errors
 from covector.core.jaxpr import Jaxpr
 
@@ -57,6 +56,11 @@ def may_compile() -> bool:
     return choice() in ("background", "wait") and is_installed()
 
 
+def numpy_backend() -> Any:
+    """The module that writes programs as Python, loaded when the first program runs."""
+    return importlib.import_module("covector.backends.numpy")
+
+
 def native() -> Any:
     """The native backend's module, loaded when the first program is compiled."""
     return importlib.import_module("covector.backends.native.backend")
@@ -64,11 +68,10 @@ def native() -> Any:
 
 def tiered(jaxpr: Jaxpr) -> Run:
     """What runs a clean program of ``jit``, and becomes faster."""
-    if not may_compile():
-        return numpy.compiled(jaxpr)
-    if choice() == "wait":
-        return compiled_or(jaxpr, numpy.compiled(jaxpr))
-    return Tiers(jaxpr)
+    if may_compile() and choice() != "wait":
+        return Tiers(jaxpr)
+    source: Run = numpy_backend().compiled(jaxpr)
+    return compiled_or(jaxpr, source) if may_compile() else source
 
 
 def direct(run: Run, otherwise: Callable[..., Any], is_tuple: bool) -> Callable[..., Any] | None:
@@ -93,7 +96,7 @@ class Tiers:
     """
 
     def __init__(self, jaxpr: Jaxpr):
-        self.source = numpy.compiled(jaxpr)
+        self.source: Run = numpy_backend().compiled(jaxpr)
         self.jaxpr: Jaxpr | None = jaxpr
         self.current: Run = self.first
         self.is_settled = False

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,17 @@ from covector.core import errors
 from covector.core.avals import WEAK_TYPES, ShapedArray, broadcast_shapes, dtype_of, is_weak, shape_of, typeof
 from covector.core.primitive import TracerBase
 from covector.core.tracer import unsupported
-from covector.numpy.registry import as_array, canonical_axis, contains_tracer, implements
+from covector.numpy.registry import PLAIN, as_array, canonical_axis, contains_tracer, implements
 from covector.primitives.arrays.shaping import convert_to
+
+LONG = 32
+"""Longer lists that begin with a number are taken for lists of numbers, until one is not."""
+
+
+def seem_numbers(x: Any) -> bool:
+    """Whether something seems to be a long list of numbers."""
+    return type(x) is list and len(x) > LONG and type(x[0]) in PLAIN
+
 
 # --- arrays of arrays and numbers -------------------------------------------------------------------------------------
 
@@ -39,6 +49,11 @@ def array(
         >>> array([[1, 2], [3, 4]]).shape
         (2, 2)
     """
+    if dtype is None and seem_numbers(object):
+        with suppress(errors.TracerArrayConversionError):  # NumPy asks the elements itself, in less time than it takes to look
+            found = np.array(object, copy=copy, order=order, ndmin=ndmin, like=like)
+            if found.dtype.kind != "O" and not ndmax:
+                return found
     if not contains_tracer(object):
         depth = {"ndmax": ndmax} if ndmax else {}  # NumPy's signature says 0, which it refuses when it is given
         return np.array(object, dtype, copy=copy, order=order, subok=subok, ndmin=ndmin, like=like, **depth)
@@ -62,6 +77,11 @@ def asarray(
         >>> asarray([1.0, 2.0])
         array([1., 2.])
     """
+    if dtype is None and seem_numbers(a):
+        with suppress(errors.TracerArrayConversionError):
+            found = np.asarray(a, None, order, device=device, copy=copy, like=like)
+            if found.dtype.kind != "O":
+                return found
     if not contains_tracer(a):
         return np.asarray(a, dtype, order, device=device, copy=copy, like=like)
     return array(a, dtype, copy=copy)

@@ -168,3 +168,23 @@ def test_take_and_roll_with_traced_indices_of_plain_arrays():
     np.testing.assert_array_equal(covector.vmap(lambda n: cnp.roll(a, n))(np.array([1, 0])), [[3.0, 0.0, 1.0, 2.0], a])
     np.testing.assert_array_equal(cnp.take(a, [1, 1]), [1.0, 1.0])
     np.testing.assert_array_equal(cnp.roll(a, 1), [3.0, 0.0, 1.0, 2.0])
+
+
+@pytest.mark.parametrize("make", [cnp.array, cnp.asarray])
+def test_long_lists_may_hold_tracers_anywhere(make):
+    numbers = [float(i) for i in range(100)]
+    np.testing.assert_array_equal(make(numbers), np.array(numbers))
+    for place in (0, 1, 50, 99):
+
+        def f(x, place=place):
+            return make([*numbers[:place], x, *numbers[place:]])
+
+        for transform in (lambda f: f, covector.jit):
+            np.testing.assert_array_equal(transform(covector.jacfwd(f))(7.0), np.eye(101)[place])
+        np.testing.assert_array_equal(covector.vmap(f)(np.arange(2.0))[:, place], [0.0, 1.0])
+        integers = covector.jit(lambda n, place=place: make([*range(place), n, *range(place, 60)]))(7)
+        assert integers[place] == 7 and integers.dtype == np.int64
+    with pytest.raises(ValueError, match="inhomogeneous"):
+        make([*numbers, [1.0, 2.0]])
+    assert make([*numbers, None]).dtype == object
+    assert make([*numbers, "a"]).dtype.kind == "U"
