@@ -297,6 +297,7 @@ def of_scipy() -> Iterator[tuple[str, Examples]]:
         n: (lambda s, x, y, v, n=n: getattr(s, n)(x, y)(v), (x, y, at)) for n in ("CubicSpline", "PchipInterpolator")
     } | {
         "RegularGridInterpolator": (lambda s, x, y, v: s.RegularGridInterpolator((x,), y)(v), (x, y, at)),
+        "PPoly": (lambda s, x, c, v: s.PPoly(c, x)(v), (x, np.stack([y[:3], y[1:]]), at)),
         "BSpline": (lambda s, t, c, v: s.BSpline(t, c, 1)(v), (np.array([0.0, 0.5, 1.0, 2.0, 3.0, 4.0]), y, at)),
         "make_interp_spline": (lambda s, x, y, v: s.make_interp_spline(x, y)(v), (x, y, at)),
         "make_lsq_spline": (lambda s, x, y, t, v: s.make_lsq_spline(x, y, t, 1)(v), (x, y, np.array([0.0, 0.0, 3.0, 3.0]), at)),

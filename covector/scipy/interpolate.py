@@ -22,67 +22,18 @@ from covector.core.avals import shape_of, typeof
 from covector.core.primitive import TracerBase
 from covector.numpy.registry import inexact
 from covector.primitives.arrays.subscripts import index
+from covector.scipy.piecewise import PiecewiseCubic
+from covector.scipy.piecewise import PPoly as PPoly
+from covector.scipy.piecewise import check_rising as _check_rising
+from covector.scipy.piecewise import interval as _interval
+from covector.scipy.piecewise import real_points as _real_points
 from covector.scipy.spline_fits import make_interp_spline as make_interp_spline
 from covector.scipy.spline_fits import make_lsq_spline as make_lsq_spline
 from covector.scipy.splines import BSpline as BSpline
+from covector.scipy.splines import double as _double
 from covector.scipy.structured import solve_banded
 
 BOUNDARIES = ("not-a-knot", "natural", "clamped")
-
-
-def _check_rising(x: Any, who: str) -> None:
-    if len(shape_of(x)) != 1 or shape_of(x)[0] < 2:
-        raise ValueError(f"{who} got places {typeof(x)}: give a vector of at least two")
-    if not isinstance(x, TracerBase) and not np.all(np.diff(x) > 0):
-        raise ValueError(f"{who} got places that do not rise strictly")
-
-
-def _interval(places: Any, x: Any) -> Any:
-    """The number of the interval that a point is in, or of the last one on its side."""
-    return np.clip(np.searchsorted(places, x, side="right") - 1, 0, shape_of(places)[0] - 2)
-
-
-class PiecewiseCubic:
-    """Cubic polynomials on intervals, from values and slopes at their ends."""
-
-    def __init__(self, x: Any, y: Any, axis: int, extrapolate: bool):
-        who = type(self).__name__
-        x, y = inexact(x), inexact(y)
-        _check_rising(x, who)
-        self.axis = axis % len(shape_of(y))
-        self.x, self.extrapolate = x, extrapolate
-        y = np.moveaxis(y, axis, 0)
-        n, rest = shape_of(x)[0], shape_of(y)[1:]
-        if shape_of(y)[0] != n:
-            raise ValueError(f"{who} got {n} places and {shape_of(y)[0]} values along the axis")
-        y = np.reshape(y, (n, -1))
-        h = np.diff(x)[:, None]
-        secant = np.diff(y, axis=0) / h
-        s = self.slopes(h, secant, y)
-        t = (s[:-1] + s[1:] - 2 * secant) / h
-        self.c = np.reshape(np.stack([t / h, (secant - s[:-1]) / h - t, s[:-1], y[:-1]]), (4, n - 1, *rest))
-        """Coefficients of the powers 3, 2, 1, 0 of the distance from the left end, on each interval."""
-
-    def slopes(self, h: Any, secant: Any, y: Any) -> Any:
-        """The slopes ``f[n,k]`` at the places, from the distances ``f[n-1,1]``, and slopes of secants ``f[n-1,k]``."""
-        raise NotImplementedError
-
-    def __call__(self, x: Any, nu: int = 0, extrapolate: bool | None = None) -> Any:
-        """The value, or the derivative of an order, at points of any shape."""
-        x = inexact(x)
-        i = _interval(self.x, x)
-        shape = shape_of(x)
-        trailing = [1] * (len(shape_of(self.c)) - 2)
-        d = np.reshape(x - index(self.x, i), (*shape, *trailing))
-        out: Any = np.zeros((*shape, *shape_of(self.c)[2:]))
-        for row, power in enumerate((3, 2, 1, 0)):
-            if power >= nu:
-                factor = float(np.prod(np.arange(power - nu + 1, power + 1)))
-                out = out * d + factor * index(self.c[row], i)
-        if not (self.extrapolate if extrapolate is None else extrapolate):
-            inside = (x >= self.x[0]) & (x <= self.x[-1])
-            out = np.where(np.reshape(inside, (*shape, *trailing)), out, np.nan)
-        return np.moveaxis(out, range(len(shape)), range(self.axis, self.axis + len(shape)))
 
 
 class CubicSpline(PiecewiseCubic):
@@ -92,8 +43,10 @@ class CubicSpline(PiecewiseCubic):
         x: places ``f[n]``, rising.
         y: values, n of them along the axis.
         axis: along which axis.
-        bc_type: "not-a-knot", "natural" (no second derivative at the ends) or "clamped" (no first one).
-        extrapolate: whether points outside have the polynomial of the last interval, or NaN.
+        bc_type: "not-a-knot", "natural" (no second derivative at the ends) or "clamped" (no first one); or a pair, for the two
+            ends, of these or of pairs ``(order, value)`` of the first or second derivative.
+        extrapolate: whether points outside have the polynomial of the last interval, NaN (False), or the same values again
+            ("periodic").
 
     Example:
         >>> spline = CubicSpline(np.arange(4.0), np.arange(4.0) ** 3)
@@ -101,17 +54,20 @@ class CubicSpline(PiecewiseCubic):
         (array([0.125, 3.375]), np.float64(18.75))
     """
 
-    def __init__(self, x: Any, y: Any, axis: int = 0, bc_type: str = "not-a-knot", extrapolate: bool = True):
-        if bc_type not in BOUNDARIES:
-            raise ValueError(f"CubicSpline got bc_type={bc_type!r}: give 'not-a-knot', 'natural' or 'clamped'")
-        self.bc_type = bc_type
+    def __init__(self, x: Any, y: Any, axis: int = 0, bc_type: Any = "not-a-knot", extrapolate: Any = None):
+        pair = (bc_type,) * 2 if isinstance(bc_type, str) else tuple(bc_type)
+        ends = [(2, 0.0) if e == "natural" else (1, 0.0) if e == "clamped" else e for e in pair]
+        if len(ends) != 2 or not all(e == "not-a-knot" if isinstance(e, str) else _is_condition(e) for e in ends):
+            what = f"CubicSpline got bc_type={bc_type!r}: give 'not-a-knot', 'natural' or 'clamped', or a pair of these or of"
+            raise ValueError(f"{what} (1, slope) or (2, second derivative); make_interp_spline has 'periodic'")
+        self.ends = ends
         super().__init__(x, y, axis, extrapolate)
 
     def slopes(self, h: Any, secant: Any, y: Any) -> Any:
         n = shape_of(y)[0]
-        if n == 2 and self.bc_type == "not-a-knot":
-            return np.concatenate([secant, secant])
-        (d0, e0, b0), (d1, e1, b1) = self.end(h, secant), self.end(h[::-1], secant[::-1])
+        ends = ["parabola"] * 2 if n == 3 and all(isinstance(e, str) for e in self.ends) else self.ends
+        left, right = ((1, secant[0]) if n == 2 and isinstance(e, str) else e for e in ends)
+        (d0, e0, b0), (d1, e1, b1) = self.end(left, h, secant, -1.0), self.end(right, h[::-1], secant[::-1], 1.0)
         none = np.zeros(1)
         above = np.concatenate([none, e0, h[:-1, 0]])
         below = np.concatenate([h[1:, 0], e1, none])
@@ -119,17 +75,26 @@ class CubicSpline(PiecewiseCubic):
         inner = 3 * (h[:-1] * secant[1:] + h[1:] * secant[:-1])
         return solve_banded((1, 1), np.stack([above, middle, below]), np.concatenate([b0[None], inner, b1[None]]))
 
-    def end(self, h: Any, secant: Any) -> tuple[Any, Any, Any]:
-        """The equation of an end: its coefficients for the last slope and the one beside it, and the right-hand side."""
+    def end(self, condition: Any, h: Any, secant: Any, side: float) -> tuple[Any, Any, Any]:
+        """The equation of an end: its coefficients for the last slope and the one beside it, and the right-hand side.
+
+        Distances and secants are counted from this end, with the signs that they have from the left; ``side`` is -1.0 there.
+        """
         one, s = np.ones(1), secant[0]
-        if self.bc_type == "clamped":
-            return one, 0 * one, 0 * s
-        if self.bc_type == "natural":
-            return 2 * one, one, 3 * s
-        if shape_of(h)[0] == 2:  # a parabola
+        if isinstance(condition, str) and condition == "parabola":
             return one, one, 2 * s
-        both = h[0] + h[1]
-        return h[1], both, ((h[0] + 2 * both) * h[1] * s + h[0] ** 2 * secant[1]) / both
+        if isinstance(condition, str):
+            both = h[0] + h[1]
+            return h[1], both, ((h[0] + 2 * both) * h[1] * s + h[0] ** 2 * secant[1]) / both
+        order, value = condition
+        value = np.reshape(_double(value), (-1,))
+        if order == 1:
+            return one, 0 * one, value + 0 * s
+        return 2 * one, one, 3 * s + side * value * h[0] / 2
+
+
+def _is_condition(end: Any) -> bool:
+    return isinstance(end, (tuple, list)) and len(end) == 2 and end[0] in (1, 2)
 
 
 class PchipInterpolator(PiecewiseCubic):
@@ -139,15 +104,16 @@ class PchipInterpolator(PiecewiseCubic):
         x: places ``f[n]``, rising.
         y: values, n of them along the axis.
         axis: along which axis.
-        extrapolate: whether points outside have the polynomial of the last interval, or NaN.
+        extrapolate: whether points outside have the polynomial of the last interval, NaN (False), or the same values again
+            ("periodic").
 
     Example:
         >>> float(PchipInterpolator(np.arange(3.0), np.array([0.0, 1.0, 1.0]))(1.5))
         1.0
     """
 
-    def __init__(self, x: Any, y: Any, axis: int = 0, extrapolate: bool | None = None):
-        super().__init__(x, y, axis, extrapolate is None or extrapolate)
+    def __init__(self, x: Any, y: Any, axis: int = 0, extrapolate: Any = None):
+        super().__init__(x, _real_points(y, "PchipInterpolator", "values"), axis, extrapolate)
 
     def slopes(self, h: Any, secant: Any, y: Any) -> Any:
         if shape_of(y)[0] == 2:

@@ -36,6 +36,60 @@ def test_second_derivatives(name):
     check_function(lambda y, v: SPLINES[name](interpolate, X, y)(v), (Y[:, 0], np.array([0.3, 2.7])), tolerance=1e-5)
 
 
+ENDS = {
+    "names": ("clamped", "natural"),
+    "values": ((1, np.array([0.3, 1.0])), (2, np.array([-0.7, 0.2]))),
+    "one": ("not-a-knot", [2, np.array([0.3, -0.1])]),
+}
+OPERATIONS = {
+    "derivative": lambda s: s.derivative()(POINTS),
+    "no more": lambda s: s.derivative(5)(POINTS),
+    "antiderivative": lambda s: s.antiderivative(2)(POINTS),
+    "back": lambda s: s.antiderivative(-1)(POINTS),
+    "integral": lambda s: s.integrate(2.9, -0.3),
+    "of periods": lambda s: s.integrate(0.1, 9.3, extrapolate="periodic"),
+    "beyond": lambda s: s.integrate(-0.1, 0.2, extrapolate=False),
+    "periodic": lambda s: s(POINTS, 1, extrapolate="periodic"),
+    "coefficients": lambda s: s.c,
+}
+
+
+@pytest.mark.parametrize("ends", [*ENDS, "natural"])
+@pytest.mark.parametrize("y", [Y, Y + 1j])
+def test_conditions_and_operations(ends, y):
+    for n in (2, 3, 6):
+        ours, theirs = (s.CubicSpline(X[:n], y[:n], 0, ENDS.get(ends, ends)) for s in (interpolate, scipy.interpolate))
+        for name, f in OPERATIONS.items():
+            np.testing.assert_allclose(f(ours), f(theirs), rtol=1e-8, atol=1e-9, err_msg=name)
+            assert f(ours).dtype == f(theirs).dtype
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_piecewise_polynomials(axis):
+    c = RNG.normal(size=(3, 3, 3))
+    make = lambda s, c, x: s.PPoly(c, x, "periodic", axis)
+    for f in (*list(OPERATIONS.values())[:-1], lambda s: s(POINTS)):
+        np.testing.assert_allclose(f(make(interpolate, c, X[:4])), f(make(scipy.interpolate, c, X[:4])), rtol=1e-9, atol=1e-11)
+    f = lambda c, x, v: make(interpolate, c, x)(v)
+    check_function(f, (c, X[:4], np.array([0.3, 5.1])), tolerance=1e-5)
+    f = lambda c, x, a, b: make(interpolate, c, x).integrate(a, b)
+    check_function(f, (c, X[:4], -0.4, 5.1), tolerance=1e-5)
+
+
+def test_derivatives_of_conditions():
+    f = lambda s, t, v: interpolate.CubicSpline(X, Y[:, 0], bc_type=((1, s), (2, t)))(v)
+    check_function(f, (0.3, 0.7, np.array([0.3, 2.7])), tolerance=1e-5)
+
+
+def test_half_and_single_precision_are_computed_with_in_double():
+    for dtype in (np.float16, np.float32):
+        x, y = X.astype(dtype), Y.astype(dtype)
+        expected = scipy.interpolate.CubicSpline(x, y)(x + dtype(0.1))
+        found = interpolate.CubicSpline(x, y)(x + dtype(0.1))
+        np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-11)
+        assert found.dtype == expected.dtype
+
+
 def test_outside():
     found = interpolate.CubicSpline(X, Y[:, 0])(POINTS, extrapolate=False)
     np.testing.assert_array_equal(np.isnan(found), (POINTS < 0) | (POINTS > 4))
@@ -75,6 +129,15 @@ def test_a_compiled_point_outside_gets_the_value_for_it():
     ("call", "text"),
     [
         (lambda: interpolate.CubicSpline(X, Y, bc_type="loose"), "bc_type='loose'"),
+        (lambda: interpolate.CubicSpline(X, Y, bc_type=((3, 0.0), "natural")), r"bc_type=\(\(3, 0.0\), 'natural'\): give"),
+        (lambda: interpolate.CubicSpline(X, Y, extrapolate="linear"), "extrapolate='linear': give True, False or 'periodic'"),
+        (lambda: interpolate.CubicSpline(X, Y)(0.5, -1), "nu=-1: the order of a derivative is not negative"),
+        (lambda: interpolate.CubicSpline(X, Y)(0.5j), r"points .*c128.*: give real numbers"),
+        (lambda: interpolate.CubicSpline(X + 0j, Y), r"places c128\[6\]: give real numbers"),
+        (lambda: interpolate.PchipInterpolator(X, Y + 0j), r"values c128\[6,2\]: give real numbers"),
+        (lambda: interpolate.PchipInterpolator(X, np.full(6, np.nan)), "NaN or infinity among them"),
+        (lambda: interpolate.CubicSpline(X, Y).integrate(X, 1.0), r"bounds f64\[6\] and .*: give two numbers"),
+        (lambda: interpolate.PPoly(Y, X), r"coefficients f64\[6,2\] for 6 places"),
         (lambda: interpolate.CubicSpline(X[::-1], Y), "do not rise"),
         (lambda: interpolate.PchipInterpolator(X[:3], Y), "3 places and 6 values"),
         (lambda: interpolate.PchipInterpolator(X[:1], Y[:1]), "at least two"),
