@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from same import agree
+from same import agree, program_of
 
 import covector as cv
 from covector.backends import compiler, tiers
@@ -146,3 +146,30 @@ def test_nothing_is_left_of_a_file_that_could_not_be_written(tmp_path: Path, mon
     monkeypatch.setattr(os, "replace", full)
     module._write("code.o", b"code")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_long_sums_do_not_round_at_every_term(dtype: Any) -> None:
+    """One after another, a million terms of 0.1 lose three digits of float32, of a product four."""
+    x = np.full(1_000_003, 0.1, dtype)
+    wanted, eps = float(dtype(0.1)) * x.size, np.finfo(dtype).eps
+    for f, factor in (
+        (lambda x: np.sum(x), 1.0),
+        (lambda x: np.sum(x * x), float(dtype(0.1))),
+        (lambda x: np.sum(x[::-1]), 1.0),
+        (lambda x: np.sum(np.reshape(x[:-3], (1000, 1000))[:, ::-1]), 1e6 / x.size),
+    ):
+        (found,) = backend.compiled(program_of(f, x))(x)
+        assert abs(float(found) - wanted * factor) <= 256 * eps * wanted * factor
+    for shape, other in (((3, 300_001), (300_001, 5)), ((1, 2049), (2049, 17)), ((9, 1024), (1024, 33))):
+        a, b = np.full(shape, 0.1, dtype), np.full(other, 0.1, dtype)
+        (product,) = backend.compiled(program_of(lambda a, b: a @ b, a, b))(a, b)
+        np.testing.assert_allclose(product, float(dtype(0.1)) ** 2 * shape[1], rtol=256 * eps)
+    agree(lambda a, b: np.einsum("abk,abn->kn", a, b), np.ones((3, 1500, 9), dtype), np.ones((3, 1500, 10), dtype))
+
+
+@pytest.mark.parametrize("size", [1023, 1024, 1025, 4095, 4096, 4097, 4351, 8191, 33_000])
+def test_sums_in_blocks_of_any_size(size: int) -> None:
+    x = np.arange(float(size))
+    agree(lambda x: (np.sum(x), np.sum(x * 0.5), np.max(x), np.sum(x > 5)), x, ulps=0.0)
+    agree(lambda x: (np.stack([x, x]) @ x, np.stack([x, x]) @ np.stack([x, x * 2.0], axis=1)), np.ones(size), ulps=0.0)

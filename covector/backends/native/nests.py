@@ -30,13 +30,14 @@ place in memory; the order in which elements are combined depends on shapes alon
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
+from math import prod
 from typing import Any
 
 from covector.backends.native.ir import Builder, Module, Value, item_size
 from covector.backends.native.nodes import Expressions, Node, in_order
-from covector.backends.native.rules import Reduce, Term
+from covector.backends.native.rules import Reduce, Term, add
 
 __all__ = ["Expressions"]
 
@@ -44,6 +45,17 @@ UNROLLED = 4
 """So many vectors are combined side by side: an addition takes as long as four of them take to begin."""
 
 MAX_UNROLLED_COST = 40
+
+LONG_SUM = 128
+"""Sums of more terms one after another are sums of sums of blocks."""
+
+SHORT_ROW = 8
+"""Rows of fewer terms are no blocks."""
+
+
+def block_of(terms: int) -> int:
+    """How many terms of a long sum are a block: about as many as there are blocks, so that it rounds 2√n times, not n."""
+    return max(LONG_SUM // 2, 2 ** ((terms - 1).bit_length() // 2))
 
 
 class Store:
@@ -253,9 +265,15 @@ class _Nest:
                 self.step(u)
                 self.values.pop()
 
-        end = size // (width * unrolled) * (width * unrolled)
-        if end:
-            self.over(axis, width * unrolled, lambda: several(unrolled), 0, end)
+        step = width * unrolled
+        end, done = size // step * step, 0
+        sums, terms = self.long_sums(end // step, unrolled)
+        if sums:
+            block = step * min(end // step, block_of(terms))
+            done = end // block * block
+            self.over(axis, block, lambda: self.block(axis, block, step, lambda: several(unrolled), sums), 0, done)
+        if done < end:
+            self.over(axis, step, lambda: several(unrolled), done, end)
         whole = size // width * width
         if end < whole:
             self.over(axis, width, lambda: several(1), end, whole)
@@ -406,6 +424,33 @@ class _Nest:
             )
         before = b.load(store.kind, place, b.index(0), self.width, pure=False)
         b.store(self.combined(store, before, value), place, b.index(0))
+
+    def long_sums(self, steps: int, unrolled: int) -> tuple[list[tuple[int, int]], int]:
+        """The accumulators of sums that round, where so many steps are worth a sum of their own; and their terms."""
+        sums = [i for i, s in enumerate(self.stores) if s.kind[0] == "f" and s.reduce is not None and s.reduce.combine is add]
+        found = [(i, u) for i in sums for u in range(unrolled) if (i, u) in self.accumulators]
+        start = min((self.suffix(self.stores[i]) for i, _ in found), default=0)
+        terms = steps * prod(self.sizes[axis] for axis in self.order[start:-1])
+        return (found if terms > LONG_SUM and steps >= SHORT_ROW else []), terms
+
+    def block(self, axis: int, size: int, step: int, body: Callable[[], None], sums: list[tuple[int, int]]) -> None:
+        """Some steps of the innermost loop, of which sums are made of their own, and added to those of all."""
+        b, base, totals = self.b, self.at[axis], dict(self.accumulators)
+        for i, u in sums:
+            store, place = self.stores[i], b.allocate(self.stores[i].kind, self.width)
+            b.store(b.constant(self.identity(store), store.kind, self.width), place, b.index(0))
+            self.accumulators[i, u] = place
+
+        def inner(i: Value) -> None:
+            self.at[axis] = i
+            body()
+
+        b.loop(base, self.plus(base, b.index(size)), step, inner)
+        for i, u in sums:
+            kind = self.stores[i].kind
+            own, total = (b.load(kind, p[i, u], b.index(0), self.width, pure=False) for p in (self.accumulators, totals))
+            b.store(b.add(total, own), totals[i, u], b.index(0))
+        self.accumulators = totals
 
     def finish(self, i: int, store: Store, unrolled: int) -> None:
         """Combine the lanes of the accumulators, and write the result."""

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from covector.backends.native.ir import Builder, Module, Value, item_size, type_name
-from covector.backends.native.nests import Store, nest_text
+from covector.backends.native.nests import Store, block_of, nest_text
 from covector.backends.native.nodes import Expressions
 from covector.backends.native.rules import REDUCTIONS, Term, converted, multiply
 from covector.core.jaxpr import Equation
@@ -23,6 +23,9 @@ ROWS, VECTORS = 8, 3
 
 PANEL_BYTES = 2**16
 """Operands from this size on are copied in panels."""
+
+LONG_PRODUCT = 512
+"""Sums of more terms are sums of sums of blocks."""
 
 ALONE = 16
 """So many vectors side by side where there are no rows."""
@@ -215,6 +218,7 @@ class Tile:
         self.summed = [c for c in shape.summed if sizes[c] > 1]
         self.at: dict[str, Value] = {}
         self.accumulators: dict[tuple[int, int], str] = {}
+        self.partial: dict[tuple[int, int], str] = {}
 
     def text(self) -> str:
         self.around(0)
@@ -295,7 +299,14 @@ class Tile:
 
     def sums(self, q: int, cells: list[tuple[int, int]], counts: list[int]) -> None:
         if q < len(self.summed):
-            self.over(self.summed[q], self.shape.sizes[self.summed[q]], 1, lambda: self.sums(q + 1, cells, counts))
+            letter, start = self.summed[q], 0
+            size, inner = self.shape.sizes[letter], lambda: self.sums(q + 1, cells, counts)
+            if size > LONG_PRODUCT and letter == max(self.summed, key=lambda c: self.shape.sizes[c]):
+                block = max(LONG_PRODUCT // 2, block_of(size))
+                start = size // block * block
+                self.over(letter, start, block, lambda: self.block(letter, block, inner, cells))
+            if start < size:
+                self.over(letter, size, 1, inner, start)
             return
         b = self.b
         for r, v in cells:
@@ -306,6 +317,26 @@ class Tile:
                 b.fma(factors[0], factors[1], before) if len(factors) == 2 else b.add(before, b.splat(factors[0], self.width))
             )
             b.store(total, place, b.index(0))
+
+    def block(self, letter: str, size: int, body: Callable[[], None], cells: list[tuple[int, int]]) -> None:
+        """Some terms of the sums, of which sums are made of their own, and added to those of all."""
+        b, base, totals = self.b, self.at[letter], dict(self.accumulators)
+        for cell in cells:
+            if cell not in self.partial:
+                self.partial[cell] = b.allocate(self.kind, self.width)
+            b.store(b.constant(-0.0, self.kind, self.width), self.partial[cell], b.index(0))
+        self.accumulators = {**totals, **self.partial}
+
+        def inner(i: Value) -> None:
+            self.at[letter] = i
+            body()
+
+        end = b.index(int(base.text) + size) if base.is_constant else b.add(base, b.index(size))
+        b.loop(base, end, 1, inner)
+        for cell in cells:
+            own, total = (b.load(self.kind, p[cell], b.index(0), self.width, pure=False) for p in (self.partial, totals))
+            b.store(b.add(total, own), totals[cell], b.index(0))
+        self.accumulators = totals
 
     def factor(self, operand: int, row: int, vector: int, count: int) -> Value:
         if self.panel is not None and operand == self.panel[0]:
