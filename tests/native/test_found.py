@@ -173,3 +173,17 @@ def test_sums_in_blocks_of_any_size(size: int) -> None:
     x = np.arange(float(size))
     agree(lambda x: (np.sum(x), np.sum(x * 0.5), np.max(x), np.sum(x > 5)), x, ulps=0.0)
     agree(lambda x: (np.stack([x, x]) @ x, np.stack([x, x]) @ np.stack([x, x * 2.0], axis=1)), np.ones(size), ulps=0.0)
+
+
+def test_chains_that_are_longer_than_pythons_stack() -> None:
+    def chain(step: Any, n: int, x: Any) -> Any:
+        for i in range(n):
+            x = step(x, i)
+        return x
+
+    x = np.linspace(0.1, 1.0, 20)
+    agree(lambda x: chain(lambda y, i: np.abs(y), 1100, x), x)
+    agree(lambda x: chain(lambda y, i: y * 0.5 + 1.0, 600, x), 2.0)
+    agree(lambda x: chain(lambda y, i: y.T if i % 2 else y[::-1], 700, x * 2.0), np.arange(12.0).reshape(3, 4))
+    agree(lambda x: chain(lambda y, i: np.stack([y[1], y[0]]), 400, x * 2.0), np.ones((2, 5)))
+    agree(lambda x: chain(lambda y, i: np.sum(y * np.ones((3, 1)), axis=0) / 3, 400, x * 2.0), np.ones(20))

@@ -136,62 +136,101 @@ class Elements:
 
     def element(self, atom: Any, index: Index) -> Node:
         """The element of a value at an index."""
+        first = self.asked(atom, index)
+        if type(first) is Node:
+            return first
+        waiting = [(first, self.operands(*first))] if first not in self.known else []
+        while waiting:  # chains are longer than Python's stack
+            key, operands = waiting[-1]
+            missing = [x for x in operands if type(x) is tuple and x not in self.known]
+            if missing:
+                waiting.extend((x, self.operands(*x)) for x in reversed(missing))
+                continue
+            waiting.pop()
+            if key not in self.known:
+                nodes = [self.known[x] if type(x) is tuple else x for x in operands]
+                self.known[key] = self.found(key[0], key[1], nodes)
+        return self.known[first]
+
+    def asked(self, atom: Any, index: Index) -> Any:
+        """The node of a number; of any other value, under which key its element is known."""
         if isinstance(atom, Literal):
             return self.expressions.constant(atom.value, type_name(atom.aval.dtype))
-        index = tuple(at(0) if n == 1 else i for i, n in zip(index, atom.aval.shape, strict=True))
-        key = atom, index
-        node = self.known.get(key)
-        if node is None:
-            node = self.known[key] = self.found(atom, index)
-        return node
+        return atom, tuple(at(0) if n == 1 else i for i, n in zip(index, atom.aval.shape, strict=True))
 
-    def found(self, atom: Any, index: Index) -> Node:
-        plan = self.plan
-        if atom in plan.level and atom not in self.inside:
-            spot = plan.spots[atom]
-            return self.expressions.load(self.array(spot), type_name(atom.aval.dtype), *address(index, spot.strides))
-        eqn = plan.equation[atom]
-        rule, kind = plan.rule(eqn), type_name(atom.aval.dtype)
+    def is_loaded(self, atom: Any) -> bool:
+        return atom in self.plan.level and atom not in self.inside
+
+    def operands(self, atom: Any, index: Index) -> list[Any]:
+        """What an element is made of: nodes of numbers, and keys."""
+        if self.is_loaded(atom):
+            return []
+        eqn = self.plan.equation[atom]
+        rule = self.plan.rule(eqn)
         if type(rule) is View:
             operand = rule.operand(eqn, index)
             if operand is None:
                 raise NotImplementedError(eqn.primitive.name)
-            return self.element(eqn.inputs[0], operand)
+            return [self.asked(eqn.inputs[0], operand)]
         if type(rule) is Scalar:
-            args = [self.element(x, broadcast_index(index, x.aval.shape)) for x in eqn.inputs]
-            return self.expressions.scalar(rule.emit, kind, *args, cost=rule.cost)
+            return [self.asked(x, broadcast_index(index, x.aval.shape)) for x in eqn.inputs]
         if type(rule) is Reduce:
-            return self.combined(rule, kind, [self.element(eqn.inputs[0], i) for i in reduced_indices(eqn, index)])
+            return [self.asked(eqn.inputs[0], i) for i in reduced_indices(eqn, index)]
         if type(rule) is Gather:
-            return self.gathered(eqn, index, kind)
+            x, *indices = eqn.inputs
+            rank = len(index) - len(x.aval.shape) + len(indices)
+            return [self.asked(i, broadcast_index(index[:rank], i.aval.shape)) for i in indices]
         if type(rule) is Product:
-            return self.contracted(eqn, index, kind)
+            return [self.asked(x, i) for x, i in contracted_indices(eqn, index)]
         raise NotImplementedError(eqn.primitive.name)
 
-    def gathered(self, eqn: Equation, index: Index, kind: str) -> Node:
+    def found(self, atom: Any, index: Index, args: list[Node]) -> Node:
+        """The element, made of its operands."""
+        plan, kind = self.plan, type_name(atom.aval.dtype)
+        if self.is_loaded(atom):
+            spot = plan.spots[atom]
+            return self.expressions.load(self.array(spot), kind, *address(index, spot.strides))
+        eqn = plan.equation[atom]
+        rule = plan.rule(eqn)
+        if type(rule) is View:
+            return args[0]
+        if type(rule) is Scalar:
+            return self.expressions.scalar(rule.emit, kind, *args, cost=rule.cost)
+        if type(rule) is Reduce:
+            return self.combined(rule, kind, args)
+        if type(rule) is Gather:
+            return self.gathered(eqn, index, kind, args)
+        return self.contracted(kind, args, len(eqn.inputs))
+
+    def gathered(self, eqn: Equation, index: Index, kind: str, numbers: list[Node]) -> Node:
         x, *indices = eqn.inputs
         rank = len(index) - len(x.aval.shape) + len(indices)
-        numbers = [self.element(i, broadcast_index(index[:rank], i.aval.shape)) for i in indices]
         spot, count = self.plan.spots[x], len(indices)
         offset, terms = address(index[rank:], spot.strides[count:])
         dims = tuple(zip(x.aval.shape[:count], spot.strides[:count], strict=True))
         return self.expressions.gather(self.array(spot), kind, offset, terms, dims, *numbers)
 
-    def contracted(self, eqn: Equation, index: Index, kind: str) -> Node:
-        """A small contraction, written out."""
-        terms, out, summed, sizes = letters_of(eqn)
+    def contracted(self, kind: str, elements: list[Node], count: int) -> Node:
+        """A small contraction, written out: sums of products of so many elements."""
+        factors = [x if x.kind == kind else self.expressions.scalar(converted(kind), kind, x) for x in elements]
         total = None
-        for point in product(*(range(sizes[c]) for c in summed)):
-            place: dict[str, Any] = {
-                **dict(zip(out, index, strict=True)),
-                **{c: at(i) for c, i in zip(summed, point, strict=True)},
-            }
-            elements = [self.element(x, tuple(place[c] for c in term)) for x, term in zip(eqn.inputs, terms, strict=True)]
-            factors = [x if x.kind == kind else self.expressions.scalar(converted(kind), kind, x) for x in elements]
-            term_node = factors[0] if len(factors) == 1 else self.expressions.scalar(multiply, kind, *factors)
-            total = term_node if total is None else self.expressions.scalar(add, kind, total, term_node)
+        for i in range(0, len(factors), count):
+            term = factors[i] if count == 1 else self.expressions.scalar(multiply, kind, *factors[i : i + count])
+            total = term if total is None else self.expressions.scalar(add, kind, total, term)
         assert total is not None
         return total
+
+
+def contracted_indices(eqn: Equation, index: Index) -> Iterator[tuple[Any, Index]]:
+    """The operands of a contraction with the indices of the elements that are multiplied, product after product."""
+    terms, out, summed, sizes = letters_of(eqn)
+    for point in product(*(range(sizes[c]) for c in summed)):
+        place: dict[str, Any] = {
+            **dict(zip(out, index, strict=True)),
+            **{c: at(i) for c, i in zip(summed, point, strict=True)},
+        }
+        for x, term in zip(eqn.inputs, terms, strict=True):
+            yield x, tuple(place[c] for c in term)
 
 
 def reduced_indices(eqn: Equation, index: Index) -> Iterator[Index]:

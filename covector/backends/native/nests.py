@@ -55,7 +55,7 @@ SHORT_ROW = 8
 
 def block_of(terms: int) -> int:
     """How many terms of a long sum are a block: about as many as there are blocks, so that it rounds 2√n times, not n."""
-    return max(LONG_SUM // 2, 2 ** ((terms - 1).bit_length() // 2))
+    return max(LONG_SUM // 2, 1 << (terms - 1).bit_length() // 2)
 
 
 class Store:
