@@ -53,9 +53,11 @@ class Lowered:
                 - "python", a file that defines the function with calls of NumPy, to read, save, import and step through; it
                   takes the arguments that are not static and gives the result in its structure (arguments and results in
                   other containers than tuples, lists and dicts: their leaves);
+                - "llvm" and "asm", the parts that the native backend compiles, in LLVM's language and in that of the
+                  processor, with a comment for each equation between them that runs as NumPy.
 
         Raises:
-            ArgumentError: there is no such dialect.
+            ArgumentError: there is no such dialect, or llvmlite is not installed, which the last two need.
 
         Example:
             >>> import numpy as np
@@ -76,8 +78,11 @@ class Lowered:
             return str(self.jaxpr)
         if dialect == "python":
             return self._python()
+        if dialect in ("llvm", "asm"):
+            text: str = _native_report().text(self.jaxpr, dialect, self.name)
+            return text
         what = f"{self.name}: there is no text in the dialect {dialect!r}."
-        raise errors.ArgumentError(what, fix="pass 'jaxpr' or 'python'")
+        raise errors.ArgumentError(what, fix="pass 'jaxpr', 'python', 'llvm' or 'asm'")
 
     def _python(self) -> str:
         text: Any = importlib.import_module("covector.backends.readable.functions").text_of_function
@@ -112,12 +117,36 @@ class Lowered:
         """
         return importlib.import_module("covector.passes.costs").cost_analysis(self.jaxpr)  # type: ignore[no-any-return]
 
+    def report(self) -> Any:
+        """What the native backend makes of the program: print it.
+
+        Returns:
+            A `Report` with the compiled ``parts`` (their loop nests, products and loops, with the equations that each computes
+            at once, and the bytes of the ``workspace``), and the equations that run ``as_numpy`` between them, with the reasons:
+            no rule, a dtype, an empty array, an effect, a loop of unknown length that collects values.
+
+        Example:
+            >>> import numpy as np
+            >>> import covector as cv
+            >>> report = cv.jit(lambda x: np.sort(np.sin(x) * 2.0)).lower(np.ones(3)).report()
+            >>> [(f.text, f.why) for f in report.as_numpy]
+            [('e:f64[3] = sort[axis=0, kind="quicksort"] d', 'no rule')]
+            >>> report.parts[0].steps[0].equations[0]
+            'b:f64[3] = sin a'
+        """
+        return _native_report().report(self.jaxpr)
+
     def compile(self) -> Compiled:
         """The function that runs the program."""
         return Compiled(self)
 
     def __repr__(self) -> str:
         return f"<{self.name}, lowered for ({', '.join(map(str, self.jaxpr.in_avals))})>"
+
+
+def _native_report() -> Any:
+    """The module that describes what is compiled, loaded when it is asked for."""
+    return importlib.import_module("covector.backends.native.report")
 
 
 class Compiled:
@@ -136,6 +165,10 @@ class Compiled:
     def cost_analysis(self) -> dict[str, Any]:
         """What the program costs; see `Lowered.cost_analysis`."""
         return self.lowered.cost_analysis()
+
+    def report(self) -> Any:
+        """What the native backend makes of the program; see `Lowered.report`."""
+        return self.lowered.report()
 
     @hides_frames
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
