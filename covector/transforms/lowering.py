@@ -122,8 +122,8 @@ class Lowered:
 
         Returns:
             A `Report` with the compiled ``parts`` (their loop nests, products and loops, with the equations that each computes
-            at once, and the bytes of the ``workspace``), and the equations that run ``as_numpy`` between them, with the reasons:
-            no rule, a dtype, an empty array, an effect, a loop of unknown length that collects values.
+            at once, and the bytes of the ``workspace``), and the equations that run ``as_numpy`` between them, with the
+            reasons: no rule, a dtype, an empty array, an effect, a loop of unknown length that collects values.
 
         Example:
             >>> import numpy as np

@@ -24,7 +24,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from covector.core import errors
-from covector.core.avals import ShapedArray
+from covector.core.avals import AbstractValue, ShapedArray
 from covector.core.jaxpr import Jaxpr
 
 USED = ("np", "cv", "range", "reversed", "len", "float", "int", "complex", "bool", "slice", "set", "frozenset", "Ellipsis")
@@ -109,6 +109,9 @@ class Module:
         if isinstance(x, ShapedArray):
             weak = ", weak_type=True" if x.weak_type else ""
             return f"{self.member('covector', 'ShapedArray')}({x.shape}, {self.type_of(x.dtype)}{weak})"
+        if isinstance(x, AbstractValue):
+            parts = {name: getattr(x, name) for name in getattr(kind, "__slots__", ()) if not name.startswith("_")}
+            return f"{self.thing(kind)}({', '.join(f'{n}={self.value(v)}' for n, v in parts.items())})"
         if isinstance(x, tuple) and hasattr(x, "_fields"):
             return f"{self.thing(kind)}({', '.join(f'{n}={self.value(v)}' for n, v in zip(x._fields, x, strict=True))})"
         if not isinstance(x, type) and (hasattr(kind, "__match_args__") or dataclasses.is_dataclass(x)):
