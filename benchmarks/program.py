@@ -35,6 +35,9 @@ class Local:
     def applies(self, workload: str) -> bool:
         return self.framework.differentiates or not WORKLOADS[workload].needs_derivatives
 
+    def compiles(self) -> bool:
+        return self.framework.compiles
+
     def first(self, workload: str, is_tiny: bool = False) -> float:
         """Seconds until the first result of a function that was not there before, so that no cache has it."""
         function, args = WORKLOADS[workload].make(self.framework, is_tiny)

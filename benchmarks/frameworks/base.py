@@ -21,6 +21,9 @@ class Framework:
     differentiates = True
     """Whether there are derivatives; if not, `grad(f)` is ``f``, whose time is a lower bound of what others need."""
 
+    compiles = False
+    """Whether a first call may take much longer than a second."""
+
     def array(self, x: Any) -> Any:
         """An array of the framework's, of the same dtype."""
         return np.asarray(x)

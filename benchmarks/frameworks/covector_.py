@@ -15,6 +15,7 @@ from covector.core.jaxpr import Jaxpr, sub_jaxprs
 
 
 class Covector(Framework):
+    compiles = True
     xp = covector.numpy
     grad = staticmethod(cv.grad)
     jvp = staticmethod(cv.jvp)
@@ -37,7 +38,7 @@ class Covector(Framework):
         return cv.lax.conv(x, w, (1, 1), "VALID")
 
     def left_to_numpy(self, f: Function, args: Any) -> list[str]:
-        return left_to_numpy(cv.make_jaxpr(f)(*args))
+        return left_to_numpy(cv.make_jaxpr(f)(*args)) if self.compiles else []
 
 
 class Native(Covector):
@@ -46,11 +47,15 @@ class Native(Covector):
 
 
 class Source(Covector):
+    compiles = False
+
     def jit(self, f: Function) -> Function:
         return cv.jit(f, backend="numpy")
 
 
 class Eager(Covector):
+    compiles = False
+
     def jit(self, f: Function) -> Function:
         return f
 

@@ -17,6 +17,7 @@ jax.config.update("jax_platforms", "cpu")
 
 
 class Jax(Framework):
+    compiles = True
     xp = jnp
     grad = staticmethod(jax.grad)
     jvp = staticmethod(jax.jvp)

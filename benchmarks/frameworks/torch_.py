@@ -72,5 +72,7 @@ class Torch(Framework):
 
 
 class Compiled(Torch):
+    compiles = True
+
     def jit(self, f: Function) -> Function:
         return torch.compile(f)
