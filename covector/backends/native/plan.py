@@ -285,7 +285,7 @@ class Plan:
         """Let the parts of an assembled array be computed in their places, where each has one of its own."""
         out = eqn.outputs[0]
         spot = self.place(out)
-        cover = np.zeros(out.aval.shape, np.uint8)
+        cover = np.zeros(out.aval.shape, np.int32)
         indices = self.rule(eqn).parts(eqn)
         for index in indices:
             cover[index] += 1
