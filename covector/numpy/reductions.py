@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from covector.core.avals import broadcast_shapes, dtype_of, shape_of, typeof
+from covector.core.avals import WEAK_TYPES, broadcast_shapes, dtype_of, shape_of, typeof
 from covector.core.primitive import TracerBase, apply_to_one
 from covector.numpy.registry import array_and_axis, as_array, canonical_axes, canonical_axis, cast, implements, reject_out
 from covector.primitives.arrays.shaping import convert_to, reduce_sum_p
@@ -321,7 +321,10 @@ def logsumexp(
     if b is None and not (return_sign and dtype.kind == "c"):
         out = reduced(logsumexp_p, a, axis, keepdims)
         return (out, np.where(np.isneginf(out), 0, 1).astype(dtype)) if return_sign else out
-    return _weighted_logsumexp(a, axis, as_array(1 if b is None else b), keepdims, return_sign)
+    b = 1 if b is None else b
+    if typeof(b).weak_type:  # a Python number has no precision of its own
+        b = convert_to(as_array(b), np.result_type(dtype, WEAK_TYPES.get(dtype_of(b).kind, int)(0)))
+    return _weighted_logsumexp(a, axis, as_array(b), keepdims, return_sign)
 
 
 def _weighted_logsumexp(a: Any, axis: Any, b: Any, keepdims: bool, return_sign: bool) -> Any:

@@ -83,8 +83,11 @@ def inexact(x: Any) -> Any:
 
 
 def floating(x: Any) -> Any:
-    """An array or tracer of real numbers, of float64 where it had another kind."""
+    """An array or tracer of real numbers, of float64 where it had another kind; ``ArgumentError`` for complex numbers."""
     x = as_array(x)
+    if typeof(x).dtype.kind == "c":
+        what = f"a function of real numbers got {typeof(x)}."
+        raise errors.ArgumentError(what, why="its imaginary part would be lost", fix="pass np.real(x), or np.abs(x)")
     return x if typeof(x).dtype.kind == "f" else np.astype(x, np.float64)
 
 

@@ -339,3 +339,14 @@ def test_methods(name: str) -> None:
 def test_python_scalars_become_strong() -> None:
     for f in (np.sum, np.prod, np.max, np.mean, np.var, np.cumsum):
         assert covector.jit(lambda x: f(x) * np.ones(1, np.float32))(2.0).dtype == np.float64  # noqa: B023
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.complex64])
+def test_a_factor_that_is_a_python_number_leaves_logsumexp_its_precision(dtype) -> None:
+    x = np.array([0.5, 1.5]).astype(dtype)
+    f = lambda x, b: cnp.logsumexp(x, b=b)
+    for out in (f(x, 2.0), f(x, 2), covector.jit(f)(x, 2.0)):
+        assert out.dtype == dtype
+        np.testing.assert_allclose(out, np.log(2 * np.exp(0.5) + 2 * np.exp(1.5)), rtol=2e-3)
+    size, sign = cnp.logsumexp(x, return_sign=True)
+    assert (size.dtype, sign.dtype) == (np.real(x).dtype, dtype)

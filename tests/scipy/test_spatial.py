@@ -67,3 +67,14 @@ def test_squareform_goes_both_ways():
 def test_errors(call, text):
     with pytest.raises((ValueError, TypeError), match=text):
         call()
+
+
+def test_what_is_no_distance_is_refused():
+    z = A + 1j
+    for call in (lambda z: spatial.cdist(z, z), lambda z: spatial.pdist(z), cv.jit(lambda z: spatial.pdist(z, "cosine"))):
+        with pytest.raises(cv.errors.ArgumentError, match=r"real numbers got c128[^~]*imaginary part would be lost"):
+            call(z)
+    few = np.eye(3)
+    for call in (lambda x: spatial.pdist(x, "mahalanobis"), lambda x: spatial.cdist(x[:1], x[:2], "mahalanobis")):
+        with pytest.raises(ValueError, match=r"got 3 points of 3 dimensions[^~]*covariance is singular: give VI"):
+            call(few)

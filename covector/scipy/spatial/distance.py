@@ -79,6 +79,10 @@ def _metric(name: str, points: Callable[[], Any], given: dict[str, Any], who: st
         if option != allowed:
             raise TypeError(f"{who} got {option}, which the metric {name!r} does not have")
     if name == "mahalanobis" and given.get("VI") is None:
+        n, d = shape_of(points())
+        if n <= d:
+            what = f"{who} got {n} points of {d} dimensions for the metric 'mahalanobis', whose covariance is singular"
+            raise ValueError(f"{what}: give VI, or more than {d} points")
         given = {"VI": np.linalg.inv(np.atleast_2d(np.cov(points().T)))}
     return lambda a, b: METRICS[name](a, b, **given)
 
@@ -91,6 +95,10 @@ def cdist(XA: Any, XB: Any, metric: str = "euclidean", **options: Any) -> Any:
         XB: points ``f[n,d]``.
         metric: "euclidean", "sqeuclidean", "cityblock", "chebyshev", "minkowski", "cosine", "correlation" or "mahalanobis".
         options: ``p`` of "minkowski" (2); ``VI`` of "mahalanobis", the inverse of the covariance (by default that of all).
+
+    Raises:
+        ValueError: points of different dimensions, an unknown metric, or too few points for a covariance.
+        ArgumentError: complex points.
 
     Example:
         >>> cdist(np.array([[0.0, 0.0]]), np.array([[3.0, 4.0], [0.0, 1.0]]))
