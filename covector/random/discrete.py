@@ -13,6 +13,7 @@ import numpy as np
 from covector.core import errors
 from covector.core.avals import shape_of, typeof
 from covector.numpy.indexing import take
+from covector.numpy.registry import canonical_axis
 from covector.random.continuous import _gumbel
 from covector.random.keys import as_shape, split
 from covector.random.sampling import Shape, bits_of, broadcasts_to, in_dtype, shape_for, unit
@@ -128,7 +129,7 @@ def categorical(key: Any, logits: Any, axis: int = -1, shape: Shape | None = Non
         array([1, 0, 1])
     """
     own = shape_of(logits)
-    axis = axis % len(own)
+    axis = canonical_axis(axis, len(own), "covector.random.categorical")
     batch = own[:axis] + own[axis + 1 :]
     wanted = batch if shape is None else as_shape(shape)
     if not broadcasts_to(batch, wanted):

@@ -105,8 +105,11 @@ def checked_key(key: Any, function: str) -> Any:
 
 
 def as_shape(shape: Any) -> tuple[int, ...]:
-    """A shape from an integer or a sequence of integers."""
-    return tuple(map(operator.index, shape)) if isinstance(shape, (tuple, list)) else (operator.index(shape),)
+    """A shape from an integer or a sequence of integers; raises ``ValueError`` for negative ones."""
+    sizes = tuple(map(operator.index, shape)) if isinstance(shape, (tuple, list)) else (operator.index(shape),)
+    if any(n < 0 for n in sizes):
+        raise ValueError(f"covector.random got the shape {shape}: give sizes that are not negative")
+    return sizes
 
 
 def key_data(keys: Any) -> Any:

@@ -288,3 +288,13 @@ def test_the_tail_of_the_truncated_normal_distribution(bounds, dtype):
     drawn = random.truncated_normal(random.key(3), *bounds, (3000,), dtype)
     assert drawn.dtype == dtype
     assert stats.kstest(drawn.astype(float), stats.truncnorm(*bounds).cdf).pvalue > 0.001
+
+
+def test_sizes_and_axes_that_there_are_not():
+    key = random.key(0)
+    for call in (lambda: random.split(key, -1), lambda: random.normal(key, (2, -1)), lambda: random.bits(key, -3)):
+        with pytest.raises(ValueError, match=r"got the shape .*-\d.*: give sizes that are not negative"):
+            call()
+    for axis in (1, -2):
+        with pytest.raises(np.exceptions.AxisError, match="out of bounds"):
+            random.categorical(key, np.zeros(3), axis=axis)

@@ -442,3 +442,10 @@ def test_dtypes(name, dtype):
 
 def test_all_names_are_scipys():
     assert set(linalg.__all__) - {"kron"} <= set(scipy.linalg.__all__)
+
+
+@pytest.mark.parametrize("function", [linalg.expm, linalg.logm, linalg.sqrtm, linalg.cosm, linalg.signm, cv.jit(linalg.expm)])
+@pytest.mark.parametrize("shape", [(), (4,), (2, 3)])
+def test_functions_of_what_is_no_square_matrix(function, shape):
+    with pytest.raises(ValueError, match=r"function of matrices got f64[^~]*give square matrices"):
+        function(np.ones(shape))

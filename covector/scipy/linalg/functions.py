@@ -22,6 +22,14 @@ from covector.primitives.linalg.analytic import analytic_p
 from covector.transforms.callbacks import pure_callback
 
 
+def _squares(A: Any) -> Any:
+    A = inexact(A)
+    shape = shape_of(A)
+    if len(shape) < 2 or shape[-1] != shape[-2]:
+        raise ValueError(errors.describe(f"a function of matrices got {typeof(A)}.", fix="give square matrices f[..., n, n]"))
+    return A
+
+
 def expm(A: Any) -> Any:
     """The exponential of a matrix, or of each in a stack ``f[..., n, n]``.
 
@@ -29,7 +37,7 @@ def expm(A: Any) -> Any:
         >>> expm(np.zeros((1, 1)))
         array([[1.]])
     """
-    return analytic_p.bind(inexact(A), of="expm")
+    return analytic_p.bind(_squares(A), of="expm")
 
 
 def logm(A: Any) -> Any:
@@ -39,7 +47,7 @@ def logm(A: Any) -> Any:
         >>> logm(np.eye(1))
         array([[0.]])
     """
-    return analytic_p.bind(inexact(A), of="logm")
+    return analytic_p.bind(_squares(A), of="logm")
 
 
 def sqrtm(A: Any) -> Any:
@@ -49,7 +57,7 @@ def sqrtm(A: Any) -> Any:
         >>> sqrtm(np.full((1, 1), 4.0))
         array([[2.]])
     """
-    return analytic_p.bind(inexact(A), of="sqrtm")
+    return analytic_p.bind(_squares(A), of="sqrtm")
 
 
 def cosm(A: Any) -> Any:
@@ -59,7 +67,7 @@ def cosm(A: Any) -> Any:
         >>> cosm(np.zeros((1, 1)))
         array([[1.]])
     """
-    return analytic_p.bind(inexact(A), of="cosm")
+    return analytic_p.bind(_squares(A), of="cosm")
 
 
 def sinm(A: Any) -> Any:
@@ -69,7 +77,7 @@ def sinm(A: Any) -> Any:
         >>> sinm(np.zeros((1, 1)))
         array([[0.]])
     """
-    return analytic_p.bind(inexact(A), of="sinm")
+    return analytic_p.bind(_squares(A), of="sinm")
 
 
 def tanm(A: Any) -> Any:
@@ -79,7 +87,7 @@ def tanm(A: Any) -> Any:
         >>> tanm(np.zeros((1, 1)))
         array([[0.]])
     """
-    return analytic_p.bind(inexact(A), of="tanm")
+    return analytic_p.bind(_squares(A), of="tanm")
 
 
 def coshm(A: Any) -> Any:
@@ -89,7 +97,7 @@ def coshm(A: Any) -> Any:
         >>> coshm(np.zeros((1, 1)))
         array([[1.]])
     """
-    return analytic_p.bind(inexact(A), of="coshm")
+    return analytic_p.bind(_squares(A), of="coshm")
 
 
 def sinhm(A: Any) -> Any:
@@ -99,7 +107,7 @@ def sinhm(A: Any) -> Any:
         >>> sinhm(np.zeros((1, 1)))
         array([[0.]])
     """
-    return analytic_p.bind(inexact(A), of="sinhm")
+    return analytic_p.bind(_squares(A), of="sinhm")
 
 
 def tanhm(A: Any) -> Any:
@@ -109,7 +117,7 @@ def tanhm(A: Any) -> Any:
         >>> tanhm(np.zeros((1, 1)))
         array([[0.]])
     """
-    return analytic_p.bind(inexact(A), of="tanhm")
+    return analytic_p.bind(_squares(A), of="tanhm")
 
 
 def signm(A: Any) -> Any:
@@ -122,7 +130,7 @@ def signm(A: Any) -> Any:
         array([[ 1. ,  0.4],
                [ 0. , -1. ]])
     """
-    return analytic_p.bind(inexact(A), of="signm")
+    return analytic_p.bind(_squares(A), of="signm")
 
 
 def fractional_matrix_power(A: Any, t: Any) -> Any:
@@ -136,7 +144,7 @@ def fractional_matrix_power(A: Any, t: Any) -> Any:
         >>> fractional_matrix_power(np.full((1, 1), 4.0), 0.5)
         array([[2.]])
     """
-    A = inexact(A)
+    A = _squares(A)
     if isinstance(t, TracerBase):
         return expm(t * logm(A))
     if np.ndim(t):
@@ -155,7 +163,7 @@ def expm_frechet(A: Any, E: Any, method: str | None = None, compute_expm: bool =
     """
     if method not in (None, "SPS", "blockEnlarge"):
         raise ValueError(f"expm_frechet got method={method!r}: give 'SPS' or 'blockEnlarge'")
-    derivative = analytic_p.bind(inexact(A), inexact(E), of="expm")
+    derivative = analytic_p.bind(_squares(A), inexact(E), of="expm")
     return (expm(A), derivative) if compute_expm else derivative
 
 
@@ -168,7 +176,7 @@ def expm_cond(A: Any, check_finite: bool = True) -> Any:
         >>> round(float(expm_cond(np.diag([1.0, 2.0]))), 12)
         2.098567461363
     """
-    A = inexact(A)
+    A = _squares(A)
     n = shape_of(A)[-1]
     if len(shape_of(A)) != 2:
         raise ValueError(f"expm_cond takes one matrix, and got {typeof(A)}")
@@ -191,7 +199,7 @@ def funm(A: Any, func: Any, disp: bool = True) -> Any:
     A = as_array(A)
     if not contains_tracer(A):
         return _scipy.funm(A, func, disp)
-    aval = typeof(inexact(A))
+    aval = typeof(_squares(A))
 
     def by_scipy(a: Any) -> Any:
         found = _scipy.funm(a, func, disp=False)[0]
@@ -206,4 +214,4 @@ def funm(A: Any, func: Any, disp: bool = True) -> Any:
         )
         raise errors.NonDifferentiableError("scipy.linalg.funm", "a derivative", [aval], why=why, fix=fix)
 
-    return pure_callback(by_scipy, aval, inexact(A), vmap_method="sequential", jvp=refuse)
+    return pure_callback(by_scipy, aval, _squares(A), vmap_method="sequential", jvp=refuse)
