@@ -9,6 +9,8 @@ import pytest
 from hypothesis import Phase, given, settings
 
 import covector as cv
+from benchmarks.frameworks import framework
+from benchmarks.workloads import WORKLOADS
 from covector.core.primitive import primitive_named
 from covector.testing import random_programs
 from covector.testing.numerical import widen
@@ -60,6 +62,15 @@ def test_every_primitive(name):
             round_trips(lambda *xs: primitive_named(name).bind(*xs, **params), *args, tolerance=1e-4)
 
         tried()
+
+
+@pytest.mark.parametrize("name", [*WORKLOADS])
+def test_workloads(name):
+    f, args = WORKLOADS[name].make(framework("covector"), True)
+    is_single = any(cv.typeof(x).dtype == np.float32 for x in cv.tree.leaves(args))
+    text = round_trips(f, *args, tolerance=1e-4 if is_single else 1e-9)
+    assert cv.jit(f).lower(*args).cost_analysis()["flops"] > 0
+    assert "not_written" not in text
 
 
 # --- what it reads like ---------------------------------------------------------------------------------------------------

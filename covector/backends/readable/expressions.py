@@ -380,6 +380,9 @@ _WORDS: dict[str, Words] = {
     "cummax": _accumulation("np.maximum"),
     "cummin": _accumulation("np.minimum"),
     "fft": _fft,
+    "solve": _function("np.linalg.solve"),
+    "det": _function("np.linalg.det"),
+    "inv": lambda module, eqn, operands: call("np.linalg.inv", operands[0].text) if eqn.params["checked"] else None,
     "cholesky": lambda module, eqn, operands: call(
         "np.linalg.cholesky", operands[0].text, upper="True" if eqn.params["upper"] else None
     ),
