@@ -25,6 +25,7 @@ from covector.backends.native.ir import ATTRIBUTES, Builder, Module, Value
 from covector.backends.native.module import linked
 from covector.backends.native.program import Native
 from covector.core.context import MODES, NAMED_AXES
+from covector.core.jaxpr import Jaxpr, sub_jaxprs
 
 TYPE, DATA, RANK, DIMS, DESCR, FLAGS = 8, 16, 24, 32, 56, 64
 """Where in the memory of an array its parts are."""
@@ -161,6 +162,15 @@ def text_of(native: Native) -> str:
     return _Entry(native).text()
 
 
+def work_of(jaxpr: Jaxpr) -> float:
+    """How many elements a program reads and writes; of loops at each step, and if nobody knows how often, many."""
+    total = float(sum(v.aval.size for v in (*jaxpr.in_vars, *jaxpr.out_vars)))
+    for eqn in jaxpr.equations:
+        inner = sum(map(work_of, sub_jaxprs(eqn.params)))
+        total += RELEASING if eqn.primitive.name == "while" else inner * eqn.params.get("length", 1)
+    return total
+
+
 class _Entry:
     """Writes ``entry(table, arguments, their number, the names of those passed by name) -> object``."""
 
@@ -169,7 +179,7 @@ class _Entry:
         jaxpr = native.plan.jaxpr
         self.ins, self.outs = [v.aval for v in jaxpr.in_vars], [v.aval for v in jaxpr.out_vars]
         self.dtypes = list(dict.fromkeys(np.dtype(a.dtype) for a in (*self.ins, *self.outs)))
-        self.work = sum(a.size for a in (*self.ins, *self.outs))
+        self.work = work_of(jaxpr)
         self.b = Builder("entry", "ptr %self, ptr %args, i64 %count, ptr %names", Module(), "ptr")
         self.checks = 0
 
