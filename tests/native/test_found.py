@@ -187,3 +187,39 @@ def test_chains_that_are_longer_than_pythons_stack() -> None:
     agree(lambda x: chain(lambda y, i: y.T if i % 2 else y[::-1], 700, x * 2.0), np.arange(12.0).reshape(3, 4))
     agree(lambda x: chain(lambda y, i: np.stack([y[1], y[0]]), 400, x * 2.0), np.ones((2, 5)))
     agree(lambda x: chain(lambda y, i: np.sum(y * np.ones((3, 1)), axis=0) / 3, 400, x * 2.0), np.ones(20))
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 9, 40])
+def test_the_sum_of_negative_zeros_is_zero(n: int) -> None:
+    """As NumPy has it: else what is divided by it has the wrong sign."""
+    x = -np.zeros((n, n))
+    agree(lambda x: (1.0 / np.sum(x), 1.0 / np.sum(x, axis=0), 1.0 / np.sum(x, axis=1), 1.0 / np.sum(x[::-1])), x)
+    agree(lambda x: cv.lax.scan(lambda c, y: (c, 1.0 / np.sum(y)), 0.0, x)[1], x)
+    large = -np.zeros((max(n, 5), max(n, 5)))
+    agree(lambda x: (1.0 / (x @ np.abs(x)), 1.0 / (x @ np.abs(x[0]))), large)
+
+
+@pytest.mark.parametrize("loop", ["scan", "while"])
+def test_other_threads_run_while_a_long_loop_of_few_numbers_does(loop: str) -> None:
+    step, n = lambda c: c * 0.9999 + 1e-9, 30_000_000
+    if loop == "scan":
+        f = lambda x: cv.lax.scan(lambda c, _: (step(c), None), x, None, length=n)[0]
+    else:
+        f = lambda x: cv.lax.while_loop(lambda s: s[0] < n, lambda s: (s[0] + 1, step(s[1])), (0, x))[1]
+    run, x = backend.compiled(program_of(f, np.float64(1.0))), np.float64(1.0)
+    started, turns = threading.Event(), list[int]()
+
+    def count() -> None:
+        started.wait()
+        while not turns or turns[0] > 0:
+            turns.append(1)
+            threading.Event().wait(0.001)
+
+    thread = threading.Thread(target=count)
+    thread.start()
+    started.set()
+    run(x)
+    during = len(turns)
+    turns[:1] = [0]
+    thread.join()
+    assert during >= 5

@@ -125,6 +125,7 @@ class Elements:
         for kept, nodes in parts.items():
             offset, terms = address(kept, root.spot.strides)
             node = self.combined(rule, kind, nodes)
+            node = node if reduced else self.from_zero(rule, kind, node)
             found.append(Store(node, kind, self.array(root.spot), offset, terms, reduced, rule if reduced else None))
         return found
 
@@ -133,6 +134,11 @@ class Elements:
             pairs = [nodes[i : i + 2] for i in range(0, len(nodes), 2)]
             nodes = [self.expressions.scalar(rule.combine, kind, *p) if len(p) == 2 else p[0] for p in pairs]
         return nodes[0]
+
+    def from_zero(self, rule: Reduce, kind: str, node: Node) -> Node:
+        """A sum as NumPy has it, which begins with 0: that of -0.0 is 0.0."""
+        is_sum = rule.combine is add and kind[0] == "f"
+        return self.expressions.scalar(add, kind, node, self.expressions.constant(0.0, kind)) if is_sum else node
 
     def element(self, atom: Any, index: Index) -> Node:
         """The element of a value at an index."""
@@ -197,10 +203,10 @@ class Elements:
         if type(rule) is Scalar:
             return self.expressions.scalar(rule.emit, kind, *args, cost=rule.cost)
         if type(rule) is Reduce:
-            return self.combined(rule, kind, args)
+            return self.from_zero(rule, kind, self.combined(rule, kind, args))
         if type(rule) is Gather:
             return self.gathered(eqn, index, kind, args)
-        return self.contracted(kind, args, len(eqn.inputs))
+        return self.contracted(eqn, kind, args)
 
     def gathered(self, eqn: Equation, index: Index, kind: str, numbers: list[Node]) -> Node:
         x, *indices = eqn.inputs
@@ -210,10 +216,11 @@ class Elements:
         dims = tuple(zip(x.aval.shape[:count], spot.strides[:count], strict=True))
         return self.expressions.gather(self.array(spot), kind, offset, terms, dims, *numbers)
 
-    def contracted(self, kind: str, elements: list[Node], count: int) -> Node:
-        """A small contraction, written out: sums of products of so many elements."""
+    def contracted(self, eqn: Equation, kind: str, elements: list[Node]) -> Node:
+        """A small contraction, written out: sums of products of as many elements as there are operands."""
+        count = len(eqn.inputs)
         factors = [x if x.kind == kind else self.expressions.scalar(converted(kind), kind, x) for x in elements]
-        total = None
+        total = self.expressions.constant(0.0, kind) if kind[0] == "f" and letters_of(eqn)[2] else None
         for i in range(0, len(factors), count):
             term = factors[i] if count == 1 else self.expressions.scalar(multiply, kind, *factors[i : i + count])
             total = term if total is None else self.expressions.scalar(add, kind, total, term)

@@ -285,7 +285,7 @@ class Tile:
     def tile(self, rows: int, counts: list[int]) -> None:
         """So many rows of vectors, of which ``counts`` says how much of each there is."""
         b, cells = self.b, [(r, v) for r in range(rows) for v in range(len(counts))]
-        zero = b.constant(-0.0, self.kind, self.width)
+        zero = b.constant(0.0 if self.shape.summed else -0.0, self.kind, self.width)
         for cell in cells:
             if cell not in self.accumulators:
                 self.accumulators[cell] = b.allocate(self.kind, self.width)

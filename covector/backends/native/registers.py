@@ -148,7 +148,8 @@ class Registers:
         while len(elements) > 1:
             pairs = [elements[i : i + 2] for i in range(0, len(elements), 2)]
             elements = [rule.combine(self.b, *pair) if len(pair) == 2 else pair[0] for pair in pairs]
-        return elements[0]
+        x = elements[0]
+        return self.b.add(x, self.b.like(0.0, x)) if rule.combine is add and x.is_float else x  # from 0 on, as NumPy
 
     def product(self, eqn: Equation, rule: Product, inputs: list[Elements]) -> Elements:
         operands, out = eqn.params["spec"].split("->")
@@ -157,7 +158,7 @@ class Registers:
         summed = [c for c in sizes if c not in out]
         found = []
         for point in places([sizes[c] for c in out]):
-            total = None
+            total = self.b.constant(0.0, kind) if summed and kind[0] == "f" else None
             for inner in places([sizes[c] for c in summed]):
                 place = {**dict(zip(out, point, strict=True)), **dict(zip(summed, inner, strict=True))}
                 x, y = (

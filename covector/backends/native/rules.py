@@ -508,7 +508,7 @@ def _highest(kind: str) -> Any:
 
 
 REDUCTIONS: dict[str, Reduce] = {
-    "reduce_sum": Reduce(add, lambda kind: -0.0 if kind[0] == "f" else 0),
+    "reduce_sum": Reduce(add, lambda kind: 0),
     "reduce_prod": Reduce(multiply, lambda kind: 1),
     "reduce_max": Reduce(_maximum, _lowest),
     "reduce_min": Reduce(_minimum, _highest),
