@@ -223,3 +223,28 @@ def test_other_threads_run_while_a_long_loop_of_few_numbers_does(loop: str) -> N
     turns[:1] = [0]
     thread.join()
     assert during >= 5
+
+
+MEMORY = """
+import resource, sys
+import numpy as np, covector as cv
+def used(): return int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+x = np.ones(2_000_000)
+f = cv.jit(lambda x: tuple(x * i for i in range(9)), backend="native")
+f(x)
+before = used()
+resource.setrlimit(resource.RLIMIT_AS, (before + 80_000_000,) * 2)
+for _ in range(2):
+    try:
+        f(x)
+    except MemoryError:
+        print(used() - before < 8_000_000)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is limited by a call of Linux")
+def test_outputs_are_let_go_where_there_is_no_memory_for_all() -> None:
+    environment = {**os.environ, "COVECTOR_CACHE": ""}
+    command = [sys.executable, "-c", MEMORY]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False, timeout=60)
+    assert (done.stdout, done.stderr) == ("True\nTrue\n", "")

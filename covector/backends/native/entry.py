@@ -182,6 +182,7 @@ class _Entry:
         self.work = work_of(jaxpr)
         self.b = Builder("entry", "ptr %self, ptr %args, i64 %count, ptr %names", Module(), "ptr")
         self.checks = 0
+        self.made: list[str] = []
 
     def table(self, otherwise: Any) -> Table:
         work = workspace(self.native.workspace + 64)
@@ -252,12 +253,13 @@ class _Entry:
         failed = self.op(f"icmp ne i64 {self.at('%failed', 0, 'i64')}, 0")
         b.emit(f"br i1 {failed}, label %failure, label %success")
         b.label("failure")
-        for o in (o for o, a in zip(outs, self.outs, strict=True) if a.shape):
+        for o in self.made:
             b.emit(f"call void {self.entry('Py_DecRef')}(ptr {o})")
         b.emit("br label %otherwise")
         b.label("success")
         results = self.result(outs)
         b.emit(f"ret ptr {results}")
+        self.give_back()
         b.label("otherwise")
         call, function = self.entry("PyObject_Vectorcall"), self.entry("otherwise")
         rest = self.op(f"call ptr {call}(ptr {function}, ptr %args, i64 %count, ptr %names)")
@@ -292,13 +294,19 @@ class _Entry:
             self.b.emit(f"store i64 {n}, ptr {place}")
         arguments = f"i32 {len(aval.shape)}, ptr %dims, i32 {aval.dtype.num}, ptr null, ptr null, i32 0, i32 0, ptr null"
         array = self.op(f"call ptr {self.entry('PyArray_New')}(ptr {self.entry('array')}, {arguments})")
-        missing = self.op(f"icmp eq ptr {array}, null")
-        self.checks += 1
-        self.b.emit(f"br i1 {missing}, label %none{self.checks}, label %some{self.checks}")
-        self.b.label(f"none{self.checks}")
-        self.b.emit("ret ptr null")
-        self.b.label(f"some{self.checks}")
+        missing, n = self.op(f"icmp eq ptr {array}, null"), len(self.made)
+        self.b.emit(f"br i1 {missing}, label %none{n}, label %some{n}")
+        self.b.label(f"some{n}")
+        self.made.append(array)
         return array
+
+    def give_back(self) -> None:
+        """Where there is no memory for an output: those before it are let go, and there is an error."""
+        for n in reversed(range(len(self.made))):
+            self.b.label(f"none{n}")
+            if n:
+                self.b.emit(f"call void {self.entry('Py_DecRef')}(ptr {self.made[n - 1]})")
+            self.b.emit(f"br label %none{n - 1}" if n else "ret ptr null")
 
     def call(self, work: str) -> None:
         """Call the program, and take down how it went."""
