@@ -4,7 +4,7 @@
 ``COVECTOR_JIT``     programs of ``jit``
 ==================== =================================================================================================
 ``background``       (the default) run as Python at first; from the second call on they are compiled in a thread of their
-                     own, and run natively when that is done
+                     own, and run natively when that is done.  Long loops are compiled at the first call
 ``wait``             are compiled at the first call, which waits
 ``source``           run as Python
 ``off``              are not traced: functions run as they are written
@@ -30,9 +30,15 @@ from types import BuiltinFunctionType
 from typing import Any
 
 from covector.core import errors
-from covector.core.jaxpr import Jaxpr
+from covector.core.jaxpr import Jaxpr, sub_jaxprs
 
 Run = Callable[..., list[Any]]
+LONG = 20_000
+"""Programs of so many operations take longer as Python than their compilation does, and wait for it at the first call."""
+
+UNKNOWN_LENGTH = 100
+"""How many steps a loop is taken to have of which nobody knows."""
+
 CHOICES = ("background", "wait", "source", "off")
 
 
@@ -68,10 +74,20 @@ def native() -> Any:
 
 def tiered(jaxpr: Jaxpr) -> Run:
     """What runs a clean program of ``jit``, and becomes faster."""
-    if may_compile() and choice() != "wait":
+    if may_compile() and choice() != "wait" and operations(jaxpr) < LONG:
         return Tiers(jaxpr)
     source: Run = numpy_backend().compiled(jaxpr)
     return compiled_or(jaxpr, source) if may_compile() else source
+
+
+def operations(jaxpr: Jaxpr) -> float:
+    """About how many operations a program does: those of a loop in each step."""
+    total = 0.0
+    for eqn in jaxpr.equations:
+        inner = sum(map(operations, sub_jaxprs(eqn.params)))
+        steps = eqn.params.get("length", 1) if eqn.primitive.name != "while" else UNKNOWN_LENGTH
+        total += 1 if not inner else inner * (UNKNOWN_LENGTH if steps is None else steps)
+    return total
 
 
 def direct(run: Run, otherwise: Callable[..., Any], is_tuple: bool) -> Callable[..., Any] | None:

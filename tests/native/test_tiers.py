@@ -65,6 +65,18 @@ def test_in_the_background_from_the_second_call_on(choose: Any, compiled: list[A
     assert len(compiled) == 1
 
 
+def test_long_loops_are_compiled_at_the_first_call(choose: Any, compiled: list[Any]) -> None:
+    choose("background")
+    steps = lambda n: cv.jit(lambda x: cv.lax.scan(lambda c, _: (np.sin(c) * 2.0, None), x, None, length=n)[0])
+    short = steps(10)(X)
+    assert not compiled
+    loop = cv.jit(lambda x: cv.lax.fori_loop(0, 3, lambda i, c: cv.lax.while_loop(lambda c: c[0] < i, lambda c: c + 1.0, c), x))
+    steps(100_000)(X)
+    assert len(compiled) == 1
+    np.testing.assert_allclose(loop(X), X + 2.0, rtol=1e-15)
+    assert short.shape == X.shape
+
+
 def test_waiting(choose: Any, compiled: list[Any]) -> None:
     choose("wait")
     cv.jit(lambda x: f(x))(X)
