@@ -78,6 +78,20 @@ def test_numbers_of_python_and_numpy() -> None:
     assert type(weak(3.0)[0]) is float and weak(3.0) == [6.0]
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.int64, np.int8, np.uint16, np.bool_])
+def test_numbers_and_arrays_without_axes(dtype: Any) -> None:
+    x = dtype(1)
+    run, handed = entry_of(lambda x, y: (x * y, np.sum(y) * x), x, X.astype(dtype))
+    for value in (x, np.array(x)):
+        outs = run(value, X.astype(dtype))
+        np.testing.assert_array_equal(outs[0], value * X.astype(dtype))
+        assert outs[1].dtype == (value * np.sum(X.astype(dtype))).dtype
+    other = np.float32 if dtype is not np.float32 else np.float64
+    for wrong in (other(1), np.array(other(1)), 1.0, np.ones(1, dtype), np.ones((), dtype).view(Matrix), True):
+        assert run(wrong, X.astype(dtype)) == ["otherwise"]
+    assert len(handed) == 6
+
+
 def test_no_object_is_kept_or_lost() -> None:
     run, handed = entry_of(lambda x: (x * 2.0, np.sum(x), x[0] + 1.0), X)
     x = X.copy()

@@ -50,8 +50,8 @@ PYTHON = [
     "PyEval_RestoreThread", "Py_DecRef",
 ]  # fmt: skip
 NUMPY = {"PyArray_New": 93, "PyArray_Scalar": 60}
-TABLE = ["work", "busy", "style", "modes", "axes", "array", "float", "double", *PYTHON, *NUMPY, "malloc", "free", "otherwise"]
-"""What the table holds, before the descriptors and the constants."""
+TABLE = ["work", "busy", "style", "modes", "axes", "array", "float", *PYTHON, *NUMPY, "malloc", "free", "otherwise"]
+"""What the table holds, before the descriptors, the types of numbers, and the constants."""
 
 
 class Table(np.ndarray):
@@ -97,6 +97,8 @@ def is_laid_out_as_known() -> bool:
         at(x, FLAGS, ctypes.c_int32) & PLAIN == PLAIN,
         at(x.T, FLAGS, ctypes.c_int32) & PLAIN != PLAIN,
         at(2.5, SCALAR, ctypes.c_double) == 2.5 == at(np.float64(2.5), SCALAR, ctypes.c_double),
+        at(np.float32(2.5), SCALAR, ctypes.c_float) == 2.5 and at(np.int8(-3), SCALAR, ctypes.c_int8) == -3,
+        at(np.int64(7), SCALAR, ctypes.c_int64) == 7 and at(np.True_, SCALAR, ctypes.c_uint8) == 1,
         at([1, 2, 3], LIST_SIZE, ctypes.c_int64) == 3 and at((7,), LIST_ITEMS, ctypes.c_int64) == id(7),
     )
     items = [x, found]
@@ -189,12 +191,12 @@ class _Entry:
         c_library = ctypes.CDLL(None)
         known = {
             "work": aligned(work), "busy": 0, "style": LIST, "modes": id(NOTHING), "axes": id(NOTHING),
-            "array": id(np.ndarray), "float": id(float), "double": id(np.float64),
+            "array": id(np.ndarray), "float": id(float),
             "malloc": address_of(c_library.malloc), "free": address_of(c_library.free), "otherwise": id(otherwise),
             **{name: address_of(getattr(ctypes.pythonapi, name)) for name in PYTHON}, **numpy_functions(),
         }  # fmt: skip
         constants = [c.ctypes.data for c in self.native.constants]
-        numbers = [*(known[name] for name in TABLE), *map(id, self.dtypes), *constants]
+        numbers = [*(known[name] for name in TABLE), *map(id, self.dtypes), *(id(d.type) for d in self.dtypes), *constants]
         table = np.array(numbers, np.uint64).view(Table)
         table.owned = (work, self.dtypes)
         return table
@@ -242,7 +244,7 @@ class _Entry:
         for modes in ("modes", "axes"):
             self.check(self.equal("i64", self.at(self.entry(modes), LIST_SIZE, "i64"), 0))
         pointers = [self.argument(i, a) for i, a in enumerate(self.ins)]
-        base = len(TABLE) + len(self.dtypes)
+        base = len(TABLE) + 2 * len(self.dtypes)
         pointers += [self.at("%table", 8 * (base + i), "ptr") for i in range(len(native.constants))]
         outs = [self.output(a) for a in self.outs]
         pointers += [self.at(o, DATA, "ptr") if a.shape else o for o, a in zip(outs, self.outs, strict=True)]
@@ -271,9 +273,26 @@ class _Entry:
         """The address of an argument's elements, once it is known to be what is expected."""
         x = self.at("%args", 8 * i, "ptr")
         type_ = self.at(x, TYPE, "i64")
-        if aval.shape == () and aval.dtype == np.float64:
-            self.check(self.equal("i64", type_, self.entry("float" if aval.weak_type else "double", "i64")))
+        if aval.weak_type:
+            self.check(self.equal("i64", type_, self.entry("float", "i64")) if aval.dtype == np.float64 else "false")
             return self.op(f"getelementptr i8, ptr {x}, i64 {SCALAR}")
+        return self.array(x, type_, aval) if aval.shape else self.number_or_array(x, type_, aval)
+
+    def number_or_array(self, x: str, type_: str, aval: Any) -> str:
+        """The address of a number of NumPy's, or of the element of an array without axes."""
+        b, place = self.b, self.b.allocate("i64")
+        number = self.at("%table", 8 * (len(TABLE) + len(self.dtypes) + self.dtypes.index(aval.dtype)), "i64")
+        is_number = Value(self.equal("i64", type_, number), "bool")
+        own = self.op(f"getelementptr i8, ptr {x}, i64 {SCALAR}")
+        b.branch(
+            is_number,
+            lambda: b.emit(f"store ptr {own}, ptr {place}"),
+            lambda: b.emit(f"store ptr {self.array(x, type_, aval)}, ptr {place}"),
+        )
+        return self.op(f"load ptr, ptr {place}")
+
+    def array(self, x: str, type_: str, aval: Any) -> str:
+        """The address of the elements of an array, once it is known to be what is expected."""
         self.check(self.equal("i64", type_, self.entry("array", "i64")))
         descr = self.at("%table", 8 * (len(TABLE) + self.dtypes.index(aval.dtype)), "i64")
         self.check(self.equal("i64", self.at(x, DESCR, "i64"), descr))
@@ -378,7 +397,7 @@ def _through_ctypes(native: Native, otherwise: Callable[..., list[Any]]) -> Call
 
     def run(*args: Any) -> list[Any]:
         for x, aval in zip(args, ins, strict=True):
-            is_number = aval.shape == () and type(x) is (float if aval.weak_type else np.float64)
+            is_number = aval.shape == () and type(x) is (float if aval.weak_type else aval.dtype.type)
             if not is_number and not (type(x) is np.ndarray and x.dtype == aval.dtype and x.shape == aval.shape):
                 return otherwise(*args)
         outs = native(*args)

@@ -237,5 +237,3 @@ def text(jaxpr: Jaxpr, dialect: str, who: str) -> str:
 def _compiled_text(native: Native, dialect: str) -> str:
     whole = text_of(native)
     return whole if dialect == "llvm" else assembly(whole)
-
-
