@@ -237,7 +237,8 @@ def shortest(x: Any) -> str:
         return f"complex({shortest(x.real)}, {shortest(x.imag)})"
     if not np.isfinite(x):
         return number(float(x))
-    text = np.format_float_positional(x, trim="0") if 1e-4 <= abs(x) < 1e6 or not x else np.format_float_scientific(x)
+    is_near_one = 1e-4 <= abs(float(x)) < 1e6 or not x
+    text = np.format_float_positional(x, trim="0") if is_near_one else np.format_float_scientific(x)
     with np.errstate(over="ignore"):  # the digits of the largest number may be those of a larger one
         same = type(x)(float(text)).tobytes() == x.tobytes()
     return text if same else repr(float(x))
