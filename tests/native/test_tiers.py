@@ -197,6 +197,13 @@ def test_it_stands_aside_for_transformations_and_modes(choose: Any) -> None:
     assert calls[before:] == [np.ndarray]
 
 
+def test_integers_of_python_stay_exact(choose: Any) -> None:
+    choose("wait")
+    g = cv.jit(lambda n: n * 3 - 1)
+    for n in (5, 2**62):
+        assert [g(n) for _ in range(4)] == [n * 3 - 1] * 4
+
+
 def test_the_cache_can_be_cleared(choose: Any) -> None:
     choose("wait")
     factor = [2.0]

@@ -34,12 +34,12 @@ def required(jaxpr: Jaxpr) -> Callable[..., list[Any]]:
 def compiled(jaxpr: Jaxpr) -> Callable[..., list[Any]]:
     """A function that runs a clean program: compiled as far as it can be."""
     program = partitioned(jaxpr)
-    for eqn in program.equations:
-        if eqn.primitive is native_p:
-            eqn.params["program"].compiled(numpy.compiled)
     if len(program.equations) == 1 and program.equations[0].primitive is native_p:
         only = program.equations[0]
         if list(only.inputs) == list(program.in_vars) and list(only.outputs) == list(program.out_vars):
-            run: Callable[..., list[Any]] = only.params["program"].compiled(numpy.compiled)
+            run: Callable[..., list[Any]] = only.params["program"].compiled(lambda legal: numpy.compiled(jaxpr))
             return run
+    for eqn in program.equations:
+        if eqn.primitive is native_p:
+            eqn.params["program"].compiled(numpy.compiled)
     return numpy.compiled(program)

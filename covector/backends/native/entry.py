@@ -353,10 +353,14 @@ class _Entry:
 
         def beside() -> None:
             block = self.op(f"call ptr {malloc}(i64 {size})")
-            up = self.op(f"add i64 {self.op(f'ptrtoint ptr {block} to i64')}, 63")
-            aligned = self.op(f"and i64 {up}, -64")
-            self.call(self.op(f"inttoptr i64 {aligned} to ptr"))
-            b.emit(f"call void {free}(ptr {block})")
+
+            def run() -> None:
+                up = self.op(f"add i64 {self.op(f'ptrtoint ptr {block} to i64')}, 63")
+                self.call(self.op(f"inttoptr i64 {self.op(f'and i64 {up}, -64')} to ptr"))
+                b.emit(f"call void {free}(ptr {block})")
+
+            is_missing = Value(self.op(f"icmp eq ptr {block}, null"), "bool")
+            b.branch(is_missing, lambda: b.emit("store i64 1, ptr %failed"), run)
 
         b.branch(Value(is_free, "bool"), inside, beside)
         b.emit(f"call void {self.entry('PyEval_RestoreThread')}(ptr {state})")
