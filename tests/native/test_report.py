@@ -14,7 +14,7 @@ import covector as cv
 from covector import errors, lax
 from covector.backends.native import backend
 from covector.backends.native import report as reports
-from covector.backends.native.rules import Scalar
+from covector.backends.native.elementwise import Scalar
 from covector.extend import Elementwise, Primitive
 
 pytest.importorskip("llvmlite", reason="the native backend needs llvmlite, which the test extra installs")

@@ -11,23 +11,12 @@ from collections.abc import Iterator
 from itertools import product
 from typing import Any
 
+from covector.backends.native.elementwise import Scalar, add, converted, multiply
 from covector.backends.native.ir import type_name
 from covector.backends.native.nests import Store
 from covector.backends.native.nodes import Expressions, Node, address
 from covector.backends.native.plan import SMALL_AXIS, Buffer, Nest, Plan, Root, Spot, letters_of
-from covector.backends.native.rules import (
-    Gather,
-    Index,
-    Product,
-    Reduce,
-    Scalar,
-    View,
-    add,
-    at,
-    broadcast_index,
-    converted,
-    multiply,
-)
+from covector.backends.native.rules import Gather, Index, Product, Reduce, View, at, broadcast_index
 from covector.core.jaxpr import Equation, Literal
 
 SMALL_ARRAY = 16

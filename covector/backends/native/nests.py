@@ -35,9 +35,10 @@ from itertools import pairwise
 from math import prod
 from typing import Any
 
+from covector.backends.native.elementwise import add
 from covector.backends.native.ir import Builder, Module, Value, item_size
 from covector.backends.native.nodes import Expressions, Node, in_order
-from covector.backends.native.rules import Reduce, Term, add
+from covector.backends.native.rules import Reduce, Term
 
 __all__ = ["Expressions"]
 

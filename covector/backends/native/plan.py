@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from covector.backends.native.elementwise import Scalar
 from covector.backends.native.ir import item_size, type_name
 from covector.backends.native.nodes import address
 from covector.backends.native.products import packed, packings, shape_of
@@ -27,7 +28,6 @@ from covector.backends.native.rules import (
     Loop,
     Product,
     Reduce,
-    Scalar,
     View,
     Write,
     at,

@@ -12,10 +12,11 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from covector.backends.native.elementwise import converted, multiply
 from covector.backends.native.ir import Builder, Module, Value, item_size, type_name
 from covector.backends.native.nests import Store, block_of, nest_text
 from covector.backends.native.nodes import Expressions
-from covector.backends.native.rules import REDUCTIONS, Term, converted, multiply
+from covector.backends.native.rules import REDUCTIONS, Term
 from covector.core.jaxpr import Equation
 
 ROWS, VECTORS = 8, 3

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from covector.backends.native.elementwise import Scalar, add, converted, multiply
 from covector.backends.native.ir import Builder, Value, type_name
 from covector.backends.native.rules import (
     Along,
@@ -23,15 +24,11 @@ from covector.backends.native.rules import (
     Loop,
     Product,
     Reduce,
-    Scalar,
     View,
     Write,
-    add,
     at,
     broadcast_index,
-    converted,
     is_better,
-    multiply,
     rule_of,
     written_part,
 )

@@ -17,11 +17,12 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
+from covector.backends.native.elementwise import Scalar
 from covector.backends.native.entry import entry
 from covector.backends.native.expansions import expanded
 from covector.backends.native.loops import can_compile
 from covector.backends.native.program import Native
-from covector.backends.native.rules import Along, Foreign, Gather, Loop, Product, Reduce, Scalar, View, Write, rule_of
+from covector.backends.native.rules import Along, Foreign, Gather, Loop, Product, Reduce, View, Write, rule_of
 from covector.backends.threads import LARGE, run_alone
 from covector.core.jaxpr import Equation, Jaxpr, Literal, Var, inside_out, sub_jaxprs
 from covector.core.kinds import Kind
