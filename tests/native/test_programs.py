@@ -411,6 +411,23 @@ def test_operations_that_are_compiled_as_programs(name: str, dtype: Any) -> None
         agree(EXPANDED[name], np.tile(np.array(values, dtype), (3, 1)), ulps=64)
 
 
+# --- random numbers -----------------------------------------------------------------------------------------------------------
+
+
+def test_random_numbers_have_the_same_bits() -> None:
+    key = cv.random.key(7)
+    keys = cv.random.split(key, 5)
+    for shape in [(), (3,), (17,), (4, 33), (2, 3, 9)]:
+        agree(lambda k, shape=shape: cv.random.bits(k, shape, np.uint64), key, ulps=0)
+        for dtype in (np.uint32, np.uint8):
+            agree(lambda k, shape=shape, dtype=dtype: cv.random.bits(k, shape, dtype) + dtype(1), key, ulps=0)
+        for dtype in (np.float64, np.float32):
+            agree(lambda k, shape=shape, dtype=dtype: cv.random.uniform(k, shape, dtype, -1.0, 3.0), key, ulps=0)
+        agree(cv.vmap(lambda k, shape=shape: cv.random.uniform(k, shape)), keys, ulps=0)
+    agree(lambda k: cv.lax.scan(lambda c, k: (c + np.sum(cv.random.uniform(k, (20,))), c), 0.0, k), keys, ulps=64)
+    agree(lambda k: cv.lax.scan(lambda c, k: (c + np.sum(cv.random.uniform(k, (3,))), c), 0.0, k), keys, ulps=64)
+
+
 # --- calls ----------------------------------------------------------------------------------------------------------------
 
 

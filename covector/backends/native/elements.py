@@ -15,8 +15,8 @@ from covector.backends.native.elementwise import Scalar, add, converted, multipl
 from covector.backends.native.ir import type_name
 from covector.backends.native.nests import Store
 from covector.backends.native.nodes import Expressions, Node, address
-from covector.backends.native.plan import SMALL_AXIS, Buffer, Nest, Plan, Root, Spot, letters_of
-from covector.backends.native.rules import Gather, Index, Product, Reduce, View, at, broadcast_index
+from covector.backends.native.plan import SMALL_AXIS, Buffer, Nest, Plan, Root, Spot, contiguous, letters_of
+from covector.backends.native.rules import Gather, Generate, Index, Place, Product, Reduce, View, at, broadcast_index
 from covector.core.jaxpr import Equation, Literal
 
 SMALL_ARRAY = 16
@@ -175,6 +175,8 @@ class Elements:
             x, *indices = eqn.inputs
             rank = len(index) - len(x.aval.shape) + len(indices)
             return [self.asked(i, broadcast_index(index[:rank], i.aval.shape)) for i in indices]
+        if type(rule) is Generate:
+            return [self.expressions.position(place_in(eqn, index)), *(self.asked(eqn.inputs[0], i) for i in words(eqn, index))]
         if type(rule) is Product:
             return [self.asked(x, i) for x, i in contracted_indices(eqn, index)]
         raise NotImplementedError(eqn.primitive.name)
@@ -195,6 +197,8 @@ class Elements:
             return self.from_zero(rule, kind, self.combined(rule, kind, args))
         if type(rule) is Gather:
             return self.gathered(eqn, index, kind, args)
+        if type(rule) is Generate:
+            return self.expressions.scalar(rule.emit, kind, *args, cost=100.0)
         return self.contracted(eqn, kind, args)
 
     def gathered(self, eqn: Equation, index: Index, kind: str, numbers: list[Node]) -> Node:
@@ -227,6 +231,18 @@ def contracted_indices(eqn: Equation, index: Index) -> Iterator[tuple[Any, Index
         }
         for x, term in zip(eqn.inputs, terms, strict=True):
             yield x, tuple(place[c] for c in term)
+
+
+def place_in(eqn: Equation, index: Index) -> Place:
+    """The number of an element among those that one key makes."""
+    shape = eqn.params["shape"]
+    return address(index[len(index) - len(shape) :], contiguous(shape))
+
+
+def words(eqn: Equation, index: Index) -> list[Index]:
+    """The indices of the two words of the key of an element."""
+    leading = index[: len(index) - len(eqn.params["shape"])]
+    return [(*leading, at(i)) for i in range(2)]
 
 
 def reduced_indices(eqn: Equation, index: Index) -> Iterator[Index]:

@@ -19,6 +19,7 @@ import numpy as np
 
 from covector.backends.native import functions as f
 from covector.backends.native.ir import Builder, Value, type_name
+from covector.backends.native.random import unit_floats
 from covector.core.jaxpr import Equation
 
 
@@ -296,6 +297,7 @@ SCALARS: dict[str, Scalar] = {
     **{f"scipy_{n}": Scalar(_floats(f.C_LIBRARY[n]), 60, True) for n in ("erf", "erfc", "cbrt", "exp2")},
     "scipy_expm1": Scalar(_floats(f.expm1), 20, True),
     "scipy_log1p": Scalar(_floats(f.log1p), 20, True),
+    "unit_floats": Scalar(unit_floats, 3, True),
     "scipy_ndtr": Scalar(_floats(_normal_cdf), 60, True),
     "nextafter": Scalar(lambda e: f.C_LIBRARY["nextafter"] if e.outputs[0].aval.dtype == np.float64 else None, 60, True),
     **{n: Scalar(_same, 0, True) for n in NAMES},

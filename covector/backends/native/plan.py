@@ -24,6 +24,7 @@ from covector.backends.native.rules import (
     Assembly,
     Foreign,
     Gather,
+    Generate,
     Index,
     Loop,
     Product,
@@ -47,7 +48,7 @@ MAX_COST = 200
 """A value of this cost is kept, so that no expression grows without end."""
 
 
-COSTS: dict[Any, float] = {Reduce: 3.0, Product: 17.0, Gather: 6.0}
+COSTS: dict[Any, float] = {Reduce: 3.0, Product: 17.0, Gather: 6.0, Generate: 100.0}
 
 
 class Buffer:

@@ -20,6 +20,7 @@ from covector.backends.native.rules import (
     Assembly,
     Foreign,
     Gather,
+    Generate,
     Index,
     Loop,
     Product,
@@ -191,6 +192,11 @@ class Registers:
             for k in range(block):
                 found.append(self.chosen(at_, elements[k::block]))
         return found
+
+    def generate(self, eqn: Equation, rule: Generate, inputs: list[Elements]) -> Elements:
+        count = math.prod(eqn.params["shape"])
+        keys = [inputs[0][i : i + 2] for i in range(0, len(inputs[0]), 2)]
+        return [rule.emit(self.b, self.b.index(i), *key) for key in keys for i in range(count)]
 
     def pointed(self, point: Sequence[int], indices: Sequence[Any], numbers: list[Elements], shape: Sequence[int]) -> Value:
         """The number of the place to which arrays of integers point."""

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from covector.backends.native import random
 from covector.backends.native.elementwise import SCALARS, Scalar, add, maximum, minimum, multiply
 from covector.backends.native.ir import Builder, Value
 from covector.core.jaxpr import Equation
@@ -56,6 +57,12 @@ class Assembly(NamedTuple):
 
 class Gather(NamedTuple):
     """Elements of the first operand at places that the others, arrays of integers, say."""
+
+
+class Generate(NamedTuple):
+    """Random bits of the place of each element: ``emit(b, place, *words of the key)`` writes them."""
+
+    emit: Callable[..., Value]
 
 
 class Write(NamedTuple):
@@ -105,7 +112,7 @@ class Loop(NamedTuple):
     """Programs that are run again and again, or not at all."""
 
 
-Rule = Scalar | View | Reduce | Product | Assembly | Gather | Write | Along | Foreign | Loop
+Rule = Scalar | View | Reduce | Product | Assembly | Gather | Generate | Write | Along | Foreign | Loop
 
 
 # --- views ----------------------------------------------------------------------------------------------------------------
@@ -283,7 +290,7 @@ TABLE: dict[str, Rule] = {
 KNOWN = {
     "axes", "axis", "reverse", "spec", "index", "indices", "shape", "permutation", "dtype", "low", "high", "name", "upper",
     "lower", "transpose", "unit_diagonal", "checked", "num_consts", "num_carry", "length", "progress", "jaxpr", "num_cond",
-    "num_body", "ticks", "cond", "body", "branches", "lengths", "sizes", "strides", "dilations",
+    "num_body", "ticks", "cond", "body", "branches", "lengths", "sizes", "strides", "dilations", "width",
 }  # fmt: skip
 """The parameters that the rules of the table read.  An operation with others has a meaning that they do not know."""
 
@@ -298,12 +305,17 @@ def is_supported(aval: Any) -> bool:
     )
 
 
+def is_known(eqn: Equation) -> bool:
+    """Whether the table knows all that the parameters of an operation may say."""
+    return all(name in KNOWN or value is False for name, value in eqn.params.items())
+
+
 def rule_of(eqn: Equation) -> Rule | None:
     """What an operation is, if it can be compiled."""
     if not all(is_supported(x.aval) for x in (*eqn.inputs, *eqn.outputs)):
         return None
     rule: Any = eqn.primitive.rules.get("native")
-    if rule is None and all(name in KNOWN or value is False for name, value in eqn.params.items()):
+    if rule is None and is_known(eqn):
         rule = TABLE.get(eqn.primitive.name)
     if type(rule) is Product and len(eqn.inputs) == 1:
         return DIAGONAL if len({*eqn.params["spec"].split("->")[1]}) == len(eqn.outputs[0].aval.shape) else None
@@ -312,6 +324,8 @@ def rule_of(eqn: Equation) -> Rule | None:
     params = eqn.params
     if type(rule) is Loop and (params.get("progress") or params.get("length", 0) is None or params.get("ticks") is not None):
         return None  # it shows how far it is, or its stacks are as long as it turns out
+    if eqn.primitive.name == "random_bits" and rule is None and is_known(eqn):
+        return Generate(random.bits(eqn.params["width"])) if eqn.params["width"] >= 8 else None
     if type(rule) is Foreign and eqn.outputs[0].aval.dtype.kind != "f":
         return None
     if type(rule) is Along and eqn.inputs[0].aval.dtype.kind == "b":

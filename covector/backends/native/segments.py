@@ -22,7 +22,7 @@ from covector.backends.native.entry import entry
 from covector.backends.native.expansions import expanded
 from covector.backends.native.loops import can_compile
 from covector.backends.native.program import Native
-from covector.backends.native.rules import Along, Foreign, Gather, Loop, Product, Reduce, View, Write, rule_of
+from covector.backends.native.rules import Along, Foreign, Gather, Generate, Loop, Product, Reduce, View, Write, rule_of
 from covector.backends.threads import LARGE, run_alone
 from covector.core.jaxpr import Equation, Jaxpr, Literal, Var, inside_out, sub_jaxprs
 from covector.core.kinds import Kind
@@ -80,7 +80,7 @@ def cost(eqn: Equation) -> float:
     rule = rule_of(eqn)
     if type(rule) is Scalar:
         return rule.cost
-    return 1 if type(rule) in (Along, Foreign, Gather, Loop, Product, Reduce, Write) else 0
+    return 1 if type(rule) in (Along, Foreign, Gather, Generate, Loop, Product, Reduce, Write) else 0
 
 
 def partitioned(jaxpr: Jaxpr) -> Jaxpr:
