@@ -7,9 +7,11 @@ program.  Programs are kept with the function that they came from (`covector.tra
 from __future__ import annotations
 
 import operator
+import weakref
 from collections.abc import Callable, Hashable
 from functools import partial
-from typing import Any, NamedTuple, overload
+from types import BuiltinFunctionType
+from typing import Any, NamedTuple, cast, overload
 
 from covector.backends.run import NATIVE, backend_named, compiled, running_on
 from covector.backends.run import jitted as run_of_jit
@@ -209,7 +211,7 @@ def jit(
         else:
             if not (entry.hoisted or MODES or (entry.needs_context and open_traces())):
                 if direct.is_waited_for and not kwargs:
-                    direct.install(wrapper, entry, args, leaves)
+                    direct.install(entry, args, leaves)
                 return tree_unflatten(entry.out_tree, entry.run(*leaves))
         outs = jit_p.bind(*entry.hoisted, *leaves, jaxpr=entry.jaxpr, **params)
         return tree_unflatten(entry.out_tree, own_results(outs, leaves))
@@ -219,7 +221,7 @@ def jit(
 
     def clear_cache() -> None:
         cache.clear()
-        direct.remove(wrapper)
+        direct.remove()
 
     def lower(*args: Any, **kwargs: Any) -> Lowered:
         call = statics.call_of(args, kwargs, who.name)
@@ -233,6 +235,7 @@ def jit(
     direct = Direct(not has_statics and (may_compile() if backend is None else backend == NATIVE.name))
     wrapper = wrap_like(f, jitted, jit, **given)
     wrapper.snapshot = True
+    direct.wrapper = weakref.ref(wrapper)
     wrapper.cache_size = lambda: len(entries())  # type: ignore[attr-defined]
     wrapper.clear_cache = clear_cache  # type: ignore[attr-defined]
     wrapper.lower = hides_frames(lower)  # type: ignore[attr-defined]
@@ -266,9 +269,10 @@ class Direct:
 
     def __init__(self, is_possible: bool):
         self.is_possible = self.is_waited_for = is_possible
-        self.slow: Any = None
+        self.wrapper: Callable[[], Wrapper | None] = lambda: None
+        """The function, which is not kept: it would be left to the cycle collector."""
 
-    def install(self, wrapper: Wrapper, entry: Entry, args: tuple[Any, ...], leaves: list[Any]) -> None:
+    def install(self, entry: Entry, args: tuple[Any, ...], leaves: list[Any]) -> None:
         """Do so, if the program of a call is compiled by now, and fit for it."""
         if isinstance(entry.compiled, Tiers) and not entry.compiled.is_settled:
             return
@@ -277,15 +281,16 @@ class Direct:
         is_tuple = entry.out_tree == tree_structure((0,) * entry.out_tree.num_leaves)
         if not is_flat or entry.hoisted or entry.needs_context or not (is_tuple or entry.out_tree == tree_structure(0)):
             return
-        code = direct_code(entry.compiled, wrapper.func, is_tuple)
-        if code is not None:
-            self.slow = wrapper.func
+        wrapper = self.wrapper()
+        code = None if wrapper is None else direct_code(entry.compiled, wrapper.func, is_tuple)
+        if wrapper is not None and code is not None:
             replace_function(wrapper, code)
 
-    def remove(self, wrapper: Wrapper) -> None:
+    def remove(self) -> None:
         """Let the function itself run again."""
-        if self.slow is not None:
-            replace_function(wrapper, self.slow)
+        wrapper = self.wrapper()
+        if wrapper is not None and type(wrapper.func) is BuiltinFunctionType:
+            replace_function(wrapper, cast(Any, wrapper.func.__self__).otherwise)
         self.is_waited_for = self.is_possible
 
 

@@ -58,6 +58,8 @@ class Table(np.ndarray):
     """Addresses, and what has to live as long as they are used."""
 
     owned: Any = None
+    otherwise: Any = None
+    """What calls are handed on to."""
 
 
 class _Method(ctypes.Structure):
@@ -124,7 +126,7 @@ def entry(native: Native, otherwise: Callable[..., list[Any]]) -> Callable[..., 
 
 
 def _function(method: _Method, table: Table, otherwise: Any) -> Callable[..., Any]:
-    table.owned = (*table.owned, method, otherwise)
+    table.owned, table.otherwise = (*table.owned, method), otherwise
     make = ctypes.pythonapi.PyCFunction_NewEx
     make.restype, make.argtypes = ctypes.py_object, [ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p]
     function: Callable[..., Any] = make(ctypes.addressof(method), table, None)

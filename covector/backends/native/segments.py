@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
+from covector.backends import numpy
+from covector.backends.forms import call
 from covector.backends.native.elementwise import Scalar
 from covector.backends.native.entry import entry
 from covector.backends.native.expansions import expanded
@@ -68,11 +70,8 @@ def equations_of(jaxpr: Jaxpr) -> Iterator[Equation]:
 native_p = Primitive("native", Kind(), multiple_results=True, trusted=True, makes_new=True)
 
 
-@native_p.def_impl
-def _run_part(*arrays: Any, program: Part) -> list[Any]:
-    from covector.backends import numpy  # pragma: no cover - replaced
-
-    return program.compiled(numpy.compiled)(*arrays)
+native_p.def_impl(lambda *arrays, program: program.compiled(numpy.compiled)(*arrays))
+native_p.def_rule("lower", lambda eqn: call(eqn.params["program"].compiled(numpy.compiled)))
 
 
 def cost(eqn: Equation) -> float:
