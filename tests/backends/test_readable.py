@@ -9,14 +9,15 @@ import pytest
 from hypothesis import Phase, given, settings
 
 import covector as cv
-from benchmarks.frameworks import framework
-from benchmarks.workloads import WORKLOADS
 from covector.core.primitive import primitive_named
 from covector.testing import random_programs
 from covector.testing.numerical import widen
 
-sys.path.append(str(Path(__file__).parents[1] / "primitives"))
+sys.path += [str(Path(__file__).parents[1] / "primitives"), str(Path(__file__).parents[2])]
 from primitive_table import TABLE
+
+from benchmarks.frameworks import framework
+from benchmarks.workloads import WORKLOADS
 
 
 def executed(text, name):

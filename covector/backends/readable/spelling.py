@@ -248,7 +248,7 @@ def numbers(x: Any) -> str:
     """The elements of an array as nested lists."""
     if x.ndim:
         return "[" + ", ".join(map(numbers, x)) + "]"
-    value = x[()] if isinstance(x, np.ndarray) else x
+    value = x[()] if issubclass(type(x), np.ndarray) else x
     if value.dtype.kind in "biu" or value.dtype in (np.float64, np.complex128):
         return number(value.item())
     return shortest(value)
