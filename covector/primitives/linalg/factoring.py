@@ -71,7 +71,7 @@ lu_p = Primitive("lu", Factorization(_lu, _lu_jvp, _lu_abstract), multiple_resul
 """``a[..., m, n] -> (order, l, u)`` with ``a = l[order] @ u``."""
 
 
-def _of_each(fn: Callable[[Any], Sequence[Any]], a: Any, results: Sequence[ShapedArray]) -> list[Any]:
+def of_each(fn: Callable[[Any], Sequence[Any]], a: Any, results: Sequence[ShapedArray]) -> list[Any]:
     """The results of a function of one matrix, for each of a stack."""
     outs = [np.empty(r.shape, r.dtype) for r in results]
     for place in np.ndindex(*a.shape[:-2]) if a.size else ():
@@ -81,7 +81,7 @@ def _of_each(fn: Callable[[Any], Sequence[Any]], a: Any, results: Sequence[Shape
 
 
 def _schur(a: Any, *, output: str) -> list[Any]:
-    return _of_each(lambda x: scipy.linalg.schur(x, output=output), a, _schur_results(typeof(a), output=output))
+    return of_each(lambda x: scipy.linalg.schur(x, output=output), a, _schur_results(typeof(a), output=output))
 
 
 def _schur_results(a: ShapedArray, *, output: str) -> list[ShapedArray]:
@@ -113,7 +113,7 @@ def _without_derivative(name: str, instead: str) -> Callable[..., Any]:
 
 def _hessenberg(a: Any) -> list[Any]:
     reduce = routine("lapack", "gehrd", a.dtype.char)
-    return _of_each(lambda x: reduce(x)[:2], a, _hessenberg_results(typeof(a)))
+    return of_each(lambda x: reduce(x)[:2], a, _hessenberg_results(typeof(a)))
 
 
 def _hessenberg_results(a: ShapedArray) -> list[ShapedArray]:
@@ -133,7 +133,7 @@ hessenberg_p = factorization(
 
 def _tridiagonal(a: Any, *, lower: bool) -> list[Any]:
     reduce = routine("lapack", "hetrd" if a.dtype.kind == "c" else "sytrd", a.dtype.char)
-    return _of_each(lambda x: reduce(x, lower=lower)[:4], a, _tridiagonal_results(typeof(a), lower=lower))
+    return of_each(lambda x: reduce(x, lower=lower)[:4], a, _tridiagonal_results(typeof(a), lower=lower))
 
 
 def _tridiagonal_results(a: ShapedArray, *, lower: bool) -> list[ShapedArray]:
@@ -157,7 +157,7 @@ tridiagonal_p = factorization(
 
 
 def _pivoted_columns(a: Any) -> Any:
-    return _of_each(lambda x: scipy.linalg.qr(x, mode="r", pivoting=True)[1:], a, [_columns_of(typeof(a))])[0]
+    return of_each(lambda x: scipy.linalg.qr(x, mode="r", pivoting=True)[1:], a, [_columns_of(typeof(a))])[0]
 
 
 def _columns_of(a: ShapedArray) -> ShapedArray:

@@ -17,17 +17,15 @@ import numpy as np
 import scipy.linalg
 
 from covector.core.avals import ShapedArray, array_aval, dtype_of, shape_of, typeof
-from covector.primitives.linalg.solving import adjoint, factorization, keep, read_triangle, solve_p, swap
+from covector.primitives.linalg.factoring import of_each
+from covector.primitives.linalg.solving import adjoint, factorization, keep, read_triangle, solve_p, swap, triangle
 from covector.primitives.math.arithmetic import imag_p
 
 # --- Hessenberg's form ------------------------------------------------------------------------------------------------
 
 
 def _hessenberg(a: Any) -> list[Any]:
-    h, q = np.empty(a.shape, a.dtype), np.empty(a.shape, a.dtype)
-    for place in np.ndindex(*a.shape[:-2]):
-        h[place], q[place] = scipy.linalg.hessenberg(a[place], calc_q=True)
-    return [h, q]
+    return of_each(lambda x: scipy.linalg.hessenberg(x, calc_q=True), a, [typeof(a)] * 2)
 
 
 def _hessenberg_jvp(a: Any, t: Any) -> Any:
@@ -54,7 +52,7 @@ def _turn(h: Any, m: Any) -> Any:
         column = np.concatenate([first, rest[..., 1:]], axis=-1)
         width = [(0, 0)] * (len(shape_of(h)) - 2)
         below = np.pad(column[..., None], [*width, (j + 1, 0), (j + 1, n - j - 2)])
-        strict = keep(np.tri(n, k=-1, dtype=bool), below)
+        strict = keep(triangle(n, True, strict=True), below)
         done = done + below - adjoint(strict)
     return done
 
@@ -72,13 +70,10 @@ The derivative is infinite or NaN where the subdiagonal has a 0 before its end, 
 
 
 def _ldl(a: Any, *, lower: bool, hermitian: bool) -> list[Any]:
-    factor, middle = np.empty(a.shape, a.dtype), np.empty(a.shape, a.dtype)
-    order = np.empty(a.shape[:-1], np.int64)
+    results = _ldl_results(typeof(a), lower=lower, hermitian=hermitian)
     if hermitian and a.dtype.kind == "c":
         a = a - 1j * np.eye(a.shape[-1]) * a.imag
-    for place in np.ndindex(*a.shape[:-2]):
-        factor[place], middle[place], order[place] = scipy.linalg.ldl(a[place], lower, hermitian)
-    return [factor, middle, order]
+    return of_each(lambda x: scipy.linalg.ldl(x, lower, hermitian), a, results)
 
 
 def _ldl_results(a: ShapedArray, *, lower: bool, hermitian: bool) -> list[ShapedArray]:
@@ -88,8 +83,7 @@ def _ldl_results(a: ShapedArray, *, lower: bool, hermitian: bool) -> list[Shaped
 def read_symmetric(x: Any, lower: bool) -> Any:
     """The symmetric matrix of which one triangle is that of x."""
     n = shape_of(x)[-1]
-    mask = np.tri(n, k=-1, dtype=bool)
-    part = keep(mask if lower else mask.T, x)
+    part = keep(triangle(n, lower, strict=True), x)
     return part + swap(part) + keep(np.eye(n, dtype=bool), x)
 
 
@@ -101,8 +95,7 @@ def _ldl_jvp(a: Any, t: Any, *, lower: bool, hermitian: bool) -> Any:
     m = other(solve_p.bind(factor, other(solve_p.bind(factor, t))))
     n = shape_of(a)[-1]
     in_block = np.logical_or(np.eye(n, dtype=bool), middle != 0)
-    triangle = np.tri(n, k=-1, dtype=bool)
-    beside = keep(np.logical_and(triangle if lower else triangle.T, ~in_block), m)
+    beside = keep(np.logical_and(triangle(n, lower, strict=True), ~in_block), m)
     turned = swap(solve_p.bind(swap(middle), swap(beside)))
     return [factor, middle, order], [factor @ turned, keep(in_block, m), typeof(order).zero]
 
