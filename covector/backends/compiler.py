@@ -75,13 +75,6 @@ class _Signal:
 compiler = Compiler()
 
 
-def _before_fork() -> None:
-    compiler.lock.acquire()
-
-
-def _after_fork() -> None:
-    compiler.lock.release()
-
-
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork)
+    lock = compiler.lock
+    os.register_at_fork(before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release)

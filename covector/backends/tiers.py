@@ -30,7 +30,7 @@ from types import BuiltinFunctionType
 from typing import Any
 
 from covector.core import errors
-from covector.core.jaxpr import Jaxpr, sub_jaxprs
+from covector.core.jaxpr import Jaxpr, inside_out, sub_jaxprs
 
 Run = Callable[..., list[Any]]
 LONG = 20_000
@@ -82,6 +82,10 @@ def tiered(jaxpr: Jaxpr) -> Run:
 
 def operations(jaxpr: Jaxpr) -> float:
     """About how many operations a program does: those of a loop in each step."""
+    return inside_out(jaxpr, "operations", _operations)
+
+
+def _operations(jaxpr: Jaxpr) -> float:
     total = 0.0
     for eqn in jaxpr.equations:
         inner = sum(map(operations, sub_jaxprs(eqn.params)))

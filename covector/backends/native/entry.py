@@ -23,7 +23,7 @@ import numpy as np
 
 from covector.backends.native.ir import ATTRIBUTES, Builder, Module, Value
 from covector.backends.native.module import linked
-from covector.backends.native.program import Native
+from covector.backends.native.program import Native, aligned
 from covector.core.context import MODES, NAMED_AXES
 from covector.core.jaxpr import Jaxpr, sub_jaxprs
 
@@ -156,11 +156,6 @@ NOTHING: list[Any] = []
 """Always empty: no mode is in it."""
 
 
-def aligned(memory: Any) -> int:
-    """The first address in some memory from which on vectors are read best."""
-    return int((memory.ctypes.data + 63) // 64 * 64)
-
-
 def text_of(native: Native) -> str:
     """The whole module of a program, with its entry."""
     return _Entry(native).text()
@@ -239,8 +234,8 @@ class _Entry:
         slots = len(self.ins) + len(native.constants) + len(self.outs)
         rank = max([1, *(len(a.shape) for a in self.outs)])
         b.allocated += [f"  %pointers = alloca [{max(slots, 1)} x ptr]", f"  %dims = alloca [{rank} x i64]"]
-        b.emit(f"%table = getelementptr i8, ptr %self, i64 {DATA}")
-        b.lines[-1] = f"  %holder = getelementptr i8, ptr %self, i64 {DATA}\n  %table = load ptr, ptr %holder"
+        b.emit(f"%holder = getelementptr i8, ptr %self, i64 {DATA}")
+        b.emit("%table = load ptr, ptr %holder")
         self.check(self.equal("i64", "%count", len(self.ins)))
         self.check(self.equal("ptr", "%names", "null"))
         for modes in ("modes", "axes"):

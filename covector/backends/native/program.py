@@ -24,6 +24,11 @@ STATUS = 64
 """The bytes at the start of the workspace in which a program says whether it failed."""
 
 
+def aligned(memory: Any) -> int:
+    """The first address in some memory from which on vectors are read best."""
+    return int((memory.ctypes.data + 63) // 64 * 64)
+
+
 def calls_of(plan: Plan, module: Module) -> list[Call]:
     """The functions of a program, written to a module, with what they are given."""
     found: list[Call] = []
@@ -110,7 +115,7 @@ class Native:
         pointers = [a.ctypes.data for a in (*args, *self.constants, *outs)]
         table = (ctypes.c_void_p * max(len(pointers), 1))(*pointers)
         work = np.full(self.workspace + 64, 0xFF, np.uint8)
-        start = (work.ctypes.data + 63) // 64 * 64
+        start = aligned(work)
         status = ctypes.c_int64.from_address(start)
         status.value = 0
         self.function(table, start)

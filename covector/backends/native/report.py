@@ -23,7 +23,7 @@ from covector.backends.native.loops import can_compile, in_registers, program_co
 from covector.backends.native.module import assembly
 from covector.backends.native.plan import Apply, Fill, Nest, Plan
 from covector.backends.native.program import STATUS, Native
-from covector.backends.native.rules import KNOWN, TABLE, Loop, is_supported, rule_of
+from covector.backends.native.rules import TABLE, Loop, is_supported, rule_of, unknown_params
 from covector.backends.native.segments import native_p, partitioned, prepared
 from covector.core import errors
 from covector.core.avals import ShapedArray
@@ -207,7 +207,7 @@ def _why_no_rule(eqn: Equation) -> str:
         return "no rule"
     if isinstance(known, Loop):
         return "it shows how far it is" if params.get("progress") else "a loop of unknown length that collects values"
-    unknown = sorted(name for name, value in params.items() if name not in KNOWN and value is not False)
+    unknown = sorted(unknown_params(eqn))
     if unknown:
         return f"no rule with the parameter {', '.join(unknown)}"
     return f"no rule for {', '.join(str(x.aval) for x in eqn.inputs)}"

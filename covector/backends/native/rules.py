@@ -305,9 +305,14 @@ def is_supported(aval: Any) -> bool:
     )
 
 
+def unknown_params(eqn: Equation) -> list[str]:
+    """The parameters of an operation that say something which the table does not know."""
+    return [name for name, value in eqn.params.items() if name not in KNOWN and value is not False]
+
+
 def is_known(eqn: Equation) -> bool:
     """Whether the table knows all that the parameters of an operation may say."""
-    return all(name in KNOWN or value is False for name, value in eqn.params.items())
+    return not unknown_params(eqn)
 
 
 def rule_of(eqn: Equation) -> Rule | None:

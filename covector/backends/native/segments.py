@@ -100,7 +100,7 @@ def partitioned(jaxpr: Jaxpr) -> Jaxpr:
 
 def prepared(jaxpr: Jaxpr) -> Jaxpr:
     """The program cleaned, made legal, and without arrays that the programs in it close over."""
-    return inside_out(jaxpr, "prepared for native", lambda program: _prepared(program)) or jaxpr
+    return inside_out(jaxpr, "prepared for native", _prepared) or jaxpr
 
 
 def _prepared(jaxpr: Jaxpr) -> Jaxpr | None:
