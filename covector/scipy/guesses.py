@@ -1,4 +1,4 @@
-"""What SciPy takes for a vector: a list of numbers, which is a pytree of numbers otherwise."""
+"""What SciPy takes for a vector: a list of numbers, which is a pytree of numbers otherwise; and for a tuple of arguments."""
 
 from __future__ import annotations
 
@@ -15,3 +15,8 @@ def numbers_as_vector(x: Any) -> Any:
     if not isinstance(x, list) or any(isinstance(v, (list, tuple, dict)) or v is None or shape_of(v) for v in x):
         return x
     return np.stack([as_array(v) for v in x]) if x else np.zeros(0)
+
+
+def as_tuple(args: Any) -> tuple[Any, ...]:
+    """Arguments, of which SciPy lets a single one stand alone."""
+    return args if isinstance(args, tuple) else (args,)

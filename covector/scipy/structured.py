@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import scipy.linalg
 
-from covector.core import errors
 from covector.core.avals import ShapedArray, shape_of, typeof
 from covector.numpy.registry import inexact
 from covector.primitives.math.cumulative import shift_p
+from covector.scipy.checks import refuse
 from covector.transforms.callbacks import pure_callback
 from covector.transforms.custom_solves import custom_linear_solve
 from covector.transforms.utilities import stop_gradient
@@ -189,17 +189,9 @@ def solve_circulant(
     limit = np.max(size, axis=-1, keepdims=True) * n * np.finfo(np.float64).eps if tol is None else tol
     zero = size <= limit
     if singular == "raise":
-        _refuse_singular(zero)
+        text = "solve_circulant got a matrix that is singular, or nearly so: give singular='lstsq'"
+        refuse(zero, text, scipy.linalg.LinAlgError)
     quotient = np.fft.fft(b) / np.where(zero, 1.0, transformed)
     x = np.fft.ifft(np.where(zero, np.nan if singular == "raise" else 0.0, quotient))
     dtype = np.result_type(typeof(c).dtype, typeof(b).dtype)
     return np.moveaxis(np.astype(x if dtype.kind == "c" else np.real(x), dtype), -1, outaxis)
-
-
-def _refuse_singular(zero: Any) -> None:
-    try:
-        singular = bool(np.any(zero))
-    except errors.ConcretizationError:
-        return
-    if singular:
-        raise scipy.linalg.LinAlgError("solve_circulant got a matrix that is singular, or nearly so: give singular='lstsq'")

@@ -20,7 +20,7 @@ from covector.core.pytrees import tree_map
 from covector.interpreters.closures import reachable_tracers
 from covector.lax.loops import scan
 from covector.numpy.registry import as_array, contains_tracer, inexact
-from covector.scipy.guesses import numbers_as_vector
+from covector.scipy.guesses import as_tuple, numbers_as_vector
 from covector.scipy.integrate.events import Event, Watch, prepared
 from covector.scipy.integrate.explicit import EXPLICIT
 from covector.scipy.integrate.implicit import Radau
@@ -86,7 +86,7 @@ def odeint(
         array([1.      , 0.367879])
     """
     _refuse("odeint", others, "of LSODA, which is not the method here")
-    args = args if isinstance(args, tuple) else (args,)
+    args = as_tuple(args)
     t = as_array(t)
     if len(shape_of(t)) != 1 or not shape_of(t)[0]:
         raise errors.ArgumentError(f"odeint got times {typeof(t)}.", fix="give a vector of at least one")
@@ -162,7 +162,7 @@ def solve_ivp(
     _refuse("solve_ivp", others, "of methods which are not here, or of a Jacobian, which covector finds itself")
     if method not in METHODS:
         raise errors.ArgumentError(f"solve_ivp got method={method!r}.", fix=f"there are {', '.join(METHODS)}")
-    args = () if args is None else args if isinstance(args, tuple) else (args,)
+    args = () if args is None else as_tuple(args)
     start, end = t_span
     t = np.stack([as_array(start), as_array(end)]) if t_eval is None else as_array(t_eval)
     _check_times(start, end, t)

@@ -19,6 +19,7 @@ from covector.core.primitive import TracerBase
 from covector.core.pytrees import tree_leaves
 from covector.interpreters.closures import reachable_tracers
 from covector.numpy.registry import as_array, inexact
+from covector.scipy.guesses import as_tuple
 from covector.transforms.callbacks import pure_callback
 from covector.transforms.jacobian import jacobian
 from covector.transforms.jit import jit
@@ -72,7 +73,7 @@ def quad(
         >>> float(np.round(grad(lambda c: quad(lambda x: c * x**2, 0.0, 3.0)[0])(1.0), 9))
         9.0
     """
-    args = args if isinstance(args, tuple) else (args,)
+    args = as_tuple(args)
     _refuse_traced("quad", epsabs=epsabs, epsrel=epsrel, limit=limit, points=points, wvar=wvar)
     options: dict[str, Any] = {"epsabs": epsabs, "epsrel": epsrel, "limit": limit, "points": points, "weight": weight}
     options |= {"wvar": wvar, "maxp1": maxp1, "limlst": limlst}
@@ -85,7 +86,7 @@ def quad(
     f: Any = lambda x: func(x, *args)
     if weight is not None and weight.startswith("alg") and _is_traced(a, b):
         f, a, b = _on_unit_interval(f, a, b, weight, wvar)
-    aval = _value_of(f, "quad")
+    aval = _value_of(f)
     if aval.shape:
         what = f"quad got a function that returns {aval}."
         raise errors.ArgumentError(what, fix="return a number, or take quad_vec")
@@ -134,7 +135,7 @@ def quad_vec(
         >>> np.round(quad_vec(lambda x: np.stack([x, x**2]), 0.0, 3.0)[0], 9)
         array([4.5, 9. ])
     """
-    args = args if isinstance(args, tuple) else (args,)
+    args = as_tuple(args)
     _refuse_traced("quad_vec", epsabs=epsabs, epsrel=epsrel, limit=limit, points=points)
     options = {"epsabs": epsabs, "epsrel": epsrel, "norm": norm, "cache_size": cache_size, "limit": limit}
     options |= {"points": points, "quadrature": quadrature}
@@ -143,7 +144,7 @@ def quad_vec(
     if full_output or workers != 1:
         what = f"quad_vec got full_output={full_output}, workers={workers} and traced values."
         raise errors.ArgumentError(what, fix="leave both out")
-    aval = _value_of(lambda x: f(x, *args), "quad_vec")
+    aval = _value_of(lambda x: f(x, *args))
     is_complex = aval.dtype.kind == "c"
     flat: Any = lambda x: np.reshape(f(x, *args), (-1,))
     parts, error = _integrated((lambda x: _parts(flat(x))) if is_complex else flat, a, b, options, together=True)
@@ -175,7 +176,7 @@ def fixed_quad(func: Callable[..., Any], a: Any, b: Any, args: Any = (), n: int 
         if not isinstance(bound, TracerBase) and np.any(np.isinf(bound)):
             raise errors.ArgumentError(f"fixed_quad got {name}={bound}.", fix="take quad for infinite bounds")
     places, weights = _special.roots_legendre(n)
-    values = func((b - a) * (places + 1) / 2.0 + a, *(args if isinstance(args, tuple) else (args,)))
+    values = func((b - a) * (places + 1) / 2.0 + a, *as_tuple(args))
     return (b - a) / 2.0 * np.sum(weights * values, axis=-1), None
 
 
@@ -205,7 +206,7 @@ def nquad(
         >>> float(np.round(nquad(lambda x, y: x * y, [lambda y: (0.0, y), (0.0, 2.0)])[0], 9))
         2.0
     """
-    args = () if args is None else args if isinstance(args, tuple) else (args,)
+    args = () if args is None else as_tuple(args)
     bounds = [r if callable(r) else (lambda *_, r=r: r) for r in ranges]
     each: list[Any] = [opts] * len(bounds) if opts is None or isinstance(opts, dict) else list(opts)
     if not _is_traced(func, args, ranges, opts):
@@ -298,7 +299,7 @@ def _refuse_traced(who: str, **options: Any) -> None:
             raise errors.ArgumentError(what, why=why, fix="pass a plain value, or make it part of the function")
 
 
-def _value_of(f: Callable[[Any], Any], who: str) -> Any:
+def _value_of(f: Callable[[Any], Any]) -> Any:
     """The aval of a function's values."""
     found = []
 
@@ -343,7 +344,7 @@ def _integrated(f: Any, a: Any, b: Any, options: dict[str, Any], together: bool 
 
 def _length(f: Any, c: Any) -> int:
     """How many numbers a function returns."""
-    return int(np.prod(_value_of(lambda x: f(x, c), "quad").shape))
+    return int(np.prod(_value_of(lambda x: f(x, c)).shape))
 
 
 class Integral(NamedTuple):

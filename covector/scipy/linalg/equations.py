@@ -137,7 +137,7 @@ def _or_unit(e: Any, a: Any) -> Any:
     return np.eye(shape_of(a)[-1]) if e is None else e
 
 
-def _gain(x: Any, inner: Any, outer: Any, s: Any) -> Any:
+def _gain(inner: Any, outer: Any, s: Any) -> Any:
     """``inner⁻¹ (outer + sᴴ)``."""
     return np.linalg.solve(inner, outer if s is None else outer + adjoint(s))
 
@@ -146,21 +146,21 @@ def _continuous_residual(x: Any, *, a: Any, b: Any, q: Any, r: Any, e: Any = Non
     e = _or_unit(e, a)
     outer = adjoint(b) @ x @ e
     half = adjoint(e) @ x @ a
-    return half + adjoint(half) - (adjoint(outer) if s is None else adjoint(outer) + s) @ _gain(x, r, outer, s) + q
+    return half + adjoint(half) - (adjoint(outer) if s is None else adjoint(outer) + s) @ _gain(r, outer, s) + q
 
 
 def _continuous_change(x: Any, t: Any, *, a: Any, b: Any, q: Any, r: Any, e: Any = None, s: Any = None) -> Any:
     """With the closed loop ``m = a - b g``: ``mᴴ dx e + eᴴ dx m = -t``."""
     e = _or_unit(e, a)
     unmix = np.linalg.inv(e)
-    closed = (a - b @ _gain(x, r, adjoint(b) @ x @ e, s)) @ unmix
+    closed = (a - b @ _gain(r, adjoint(b) @ x @ e, s)) @ unmix
     return sylvester_p.bind(adjoint(closed), closed, -(adjoint(unmix) @ t @ unmix))
 
 
 def _discrete_residual(x: Any, *, a: Any, b: Any, q: Any, r: Any, e: Any = None, s: Any = None) -> Any:
     e = _or_unit(e, a)
     outer, inner = adjoint(b) @ x @ a, r + adjoint(b) @ x @ b
-    rest = (adjoint(outer) if s is None else adjoint(outer) + s) @ _gain(x, inner, outer, s)
+    rest = (adjoint(outer) if s is None else adjoint(outer) + s) @ _gain(inner, outer, s)
     return adjoint(a) @ x @ a - adjoint(e) @ x @ e - rest + q
 
 
@@ -168,7 +168,7 @@ def _discrete_change(x: Any, t: Any, *, a: Any, b: Any, q: Any, r: Any, e: Any =
     """With the closed loop ``m = a - b g``: ``mᴴ dx m - eᴴ dx e = -t``."""
     e = _or_unit(e, a)
     unmix = np.linalg.inv(e)
-    closed = (a - b @ _gain(x, r + adjoint(b) @ x @ b, adjoint(b) @ x @ a, s)) @ unmix
+    closed = (a - b @ _gain(r + adjoint(b) @ x @ b, adjoint(b) @ x @ a, s)) @ unmix
     return solve_discrete_lyapunov(adjoint(closed), adjoint(unmix) @ t @ unmix)
 
 

@@ -19,9 +19,9 @@ from scipy.linalg import invhilbert as invhilbert
 from scipy.linalg import invpascal as invpascal
 from scipy.linalg import pascal as pascal
 
-from covector.core import errors
 from covector.core.avals import shape_of, typeof
 from covector.numpy.registry import as_array
+from covector.scipy.checks import refuse
 
 
 def block_diag(*arrs: Any) -> Any:
@@ -92,12 +92,7 @@ def hankel(c: Any, r: Any = None) -> Any:
 
 
 def _nonzero_leading(a: Any, who: str) -> None:
-    try:
-        wrong = bool(np.any(a[..., 0] == 0))
-    except errors.ConcretizationError:
-        return
-    if wrong:
-        raise ValueError(f"{who} got coefficients of which the first is 0, and divides by it: leave leading zeros out")
+    refuse(a[..., 0] == 0, f"{who} got coefficients of which the first is 0, and divides by it: leave leading zeros out")
 
 
 def companion(a: Any) -> Any:

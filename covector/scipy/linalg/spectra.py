@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from covector.core import errors
 from covector.core.avals import shape_of, typeof
 from covector.numpy.registry import as_array, inexact, known_array
 from covector.primitives.linalg.decompositions import eig_p
 from covector.primitives.linalg.solving import adjoint, read_triangle
 from covector.primitives.math.arithmetic import imag_p, real
+from covector.scipy.checks import refuse
 from covector.scipy.linalg.banded import hermitian_of_bands
 from covector.scipy.linalg.systems import cholesky, solve_triangular
 from covector.transforms.utilities import stop_gradient
@@ -122,22 +122,13 @@ def cdf2rdf(w: Any, v: Any) -> tuple[Any, Any]:
     other = np.logical_and(imaginary != 0, number % 2 == 0)
     paired = first[..., :, None] & other[..., None, :] & (number[..., :, None] + 1 == number[..., None, :])
     alone = number[..., -1:] % 2 == 1
-    _check_pairs(alone)
+    refuse(alone, "cdf2rdf got an odd number of complex eigenvalues: they come in conjugate pairs")
     beside = imaginary[..., :, None]
     one = np.eye(shape_of(w)[-1], dtype=bool)
     blocks = np.where(one, real(w)[..., :, None], np.where(paired | np.swapaxes(paired, -1, -2), beside, 0.0))
     turn = np.where(one & first[..., None], 0.5j, np.where(one & other[..., None], 0.5, np.where(one, 1.0, 0.0)))
     turn = turn + np.where(paired, 0.5, 0.0) - np.where(np.swapaxes(paired, -1, -2), 0.5j, 0.0)
     return np.where(alone[..., None], np.nan, blocks), np.astype(real(v @ turn), typeof(blocks).dtype)
-
-
-def _check_pairs(alone: Any) -> None:
-    try:
-        wrong = bool(np.any(alone))
-    except errors.ConcretizationError:
-        return
-    if wrong:
-        raise ValueError("cdf2rdf got an odd number of complex eigenvalues: they come in conjugate pairs")
 
 
 # --- of Hermitian matrices --------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ import scipy.optimize
 
 from covector.core import errors
 from covector.numpy.registry import as_array, floating
+from covector.scipy.guesses import as_tuple
 from covector.scipy.optimize.problem import within
 from covector.transforms.autodiff import grad, vjp
 
@@ -52,7 +53,7 @@ def _standard(given: Any) -> Constraint:
 
 
 def _vector(f: Any, args: Any) -> Any:
-    args = args if isinstance(args, tuple) else (args,)
+    args = as_tuple(args)
     return lambda x: np.reshape(floating(f(x, *args)), (-1,))
 
 

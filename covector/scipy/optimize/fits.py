@@ -14,11 +14,10 @@ from covector.core import errors
 from covector.core.avals import shape_of, typeof
 from covector.core.primitive import TracerBase
 from covector.numpy.registry import as_array, floating
-from covector.scipy.guesses import numbers_as_vector
+from covector.scipy.guesses import as_tuple, numbers_as_vector
 from covector.scipy.optimize.problem import (
     OptimizeResult,
     Problem,
-    as_tuple,
     check_derivative,
     limits,
     or_nan,

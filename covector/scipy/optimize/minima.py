@@ -12,9 +12,9 @@ from covector.core import errors
 from covector.core.avals import shape_of, typeof
 from covector.core.pytrees import tree_leaves, tree_map
 from covector.numpy.registry import floating
-from covector.scipy.guesses import numbers_as_vector
+from covector.scipy.guesses import as_tuple, numbers_as_vector
 from covector.scipy.optimize.constraints import as_scipy, conditions, joined, multipliers, standard
-from covector.scipy.optimize.problem import Problem, as_tuple, check_derivative, limits, refuse_traced, snapped, within
+from covector.scipy.optimize.problem import Problem, check_derivative, limits, refuse_traced, snapped, within
 from covector.transforms.autodiff import grad, jvp, value_and_grad
 from covector.transforms.jacobian import hessian, jacobian
 

@@ -194,7 +194,3 @@ def check_derivative(who: str, **given: Any) -> None:
         if not is_one:
             what = f"{who} got {name}={value!r}."
             raise errors.ArgumentError(what, fix="leave it out: covector finds derivatives; pass what follows by name")
-
-
-def as_tuple(args: Any) -> tuple[Any, ...]:
-    return args if isinstance(args, tuple) else (args,)

@@ -10,7 +10,8 @@ import scipy.optimize
 
 from covector.core import errors
 from covector.core.avals import shape_of
-from covector.scipy.optimize.problem import OptimizeResult, Problem, as_tuple, check_derivative, or_nan, refuse_traced
+from covector.scipy.guesses import as_tuple
+from covector.scipy.optimize.problem import OptimizeResult, Problem, check_derivative, or_nan, refuse_traced
 from covector.transforms.autodiff import grad
 from covector.transforms.jacobian import jacobian
 from covector.transforms.utilities import ravel_pytree

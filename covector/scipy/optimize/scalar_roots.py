@@ -11,7 +11,8 @@ import scipy.optimize
 from covector.core import errors
 from covector.core.pytrees import tree_map
 from covector.numpy.registry import floating
-from covector.scipy.optimize.problem import OptimizeResult, Problem, as_tuple, check_derivative, or_nan, refuse_traced
+from covector.scipy.guesses import as_tuple
+from covector.scipy.optimize.problem import OptimizeResult, Problem, check_derivative, or_nan, refuse_traced
 from covector.transforms.autodiff import grad
 from covector.transforms.utilities import stop_gradient
 

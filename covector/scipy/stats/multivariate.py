@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from covector.core import errors
 from covector.core.avals import shape_of, typeof
 from covector.numpy.linalg import triangular_solve
 from covector.numpy.reductions import logsumexp
 from covector.numpy.registry import as_array, floating
 from covector.primitives.math import special_ufuncs as special
+from covector.scipy.checks import refuse
 from covector.scipy.stats.supports import LOG_2PI
 from covector.scipy.stats.tails import LOG_2
 
@@ -41,16 +41,6 @@ def _matrix(cov: Any, n: int) -> Any:
     cov = floating(cov)
     ndim = len(shape_of(cov))
     return cov * np.eye(n) if ndim == 0 else cov[:, None] * np.eye(n) if ndim == 1 else cov
-
-
-def _refuse(wrong: Any, text: str) -> None:
-    """Raise where it is known that something is wrong."""
-    try:
-        found = bool(np.any(wrong))
-    except errors.ConcretizationError:
-        return
-    if found:
-        raise ValueError(text)
 
 
 class _WithDensity:
@@ -114,10 +104,10 @@ class _Dirichlet(_WithDensity):
             x = np.concatenate([x, (1 - np.sum(x, axis=0))[None]])
         total = np.sum(x, axis=0)
         outside = np.any(x < 0, axis=0) | (np.abs(total - 1) > 1e-9)
-        _refuse(
+        refuse(
             outside, "dirichlet.logpdf got vectors with negative numbers, or which do not add up to 1: divide by their sums"
         )
-        _refuse(np.any(alpha <= 0), "dirichlet.logpdf got parameters that are not positive")
+        refuse(np.any(alpha <= 0), "dirichlet.logpdf got parameters that are not positive")
         powers = np.swapaxes(np.swapaxes(x, 0, -1) * 0 + (alpha - 1), 0, -1)
         scale = special.gammaln(np.sum(alpha)) - np.sum(special.gammaln(alpha))
         value = scale + np.sum(special.xlogy(powers, x), axis=0)
