@@ -64,7 +64,7 @@ def warn(text: str, category: type[Warning] = CovectorWarning) -> None:
         category,
         frame.f_code.co_filename,
         frame.f_lineno,
-        names.get("__name__"),
+        names.get("__name__", "<unknown>"),  # generated code has none, and a warning of None is dropped
         names.setdefault("__warningregistry__", {}),
     )
 

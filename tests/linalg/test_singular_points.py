@@ -80,6 +80,15 @@ def test_inverses_of_singular_matrices():
 # --- equal eigenvalues and singular values --------------------------------------------------------------
 
 
+def test_compiled_functions_warn_too():
+    def f(a):
+        w, v = np.linalg.eigh(a)
+        return np.sum((v * np.sin(w)) @ v.T * np.arange(9.0).reshape(3, 3))
+
+    with pytest.warns(errors.UndeterminedDerivativeWarning, match="matrix_function"):
+        assert np.isnan(covector.jit(covector.grad(f), backend="numpy")(np.eye(3))).any()
+
+
 @pytest.mark.parametrize("dtype", "dD")
 def test_eigenvalues_of_multiples_of_the_identity(dtype):
     """Vectors do not turn among themselves; what a direction mixes is undetermined, and what it does not is right."""
