@@ -172,6 +172,7 @@ matrix_function(a, d1, ...; f): f of a Hermitian matrix, or its derivative in di
 turn(p, f, tie; strict): `f * p`, with NaN where p is not 0 at a tie: how eigenvectors turn into one another
 undetermined(x, tie): NaN where x is not 0 at a tie, else 0
 is_defective(v): whether eigenvectors are too nearly dependent for derivatives
+nan_if(found; what): NaN with a warning where it is true, else 0
 roots(p; count): the roots of polynomials
 lu(a): order of the rows, lower and upper factor: `a = l[order] @ u`
 schur(a; output): `scipy.linalg.schur`, without a derivative

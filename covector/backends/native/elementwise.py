@@ -220,6 +220,12 @@ def _direction(b: Builder, size: Value, coordinate: Value) -> Value:
     return b.div(coordinate, b.select(b.compare("oeq", size, b.like(0, size)), b.like(1, size), size))
 
 
+def _zero_or_fail(b: Builder, found: Value) -> Value:
+    """Where a boolean is true, which is seldom, the program is for Python, which warns."""
+    b.fails_if(found)
+    return b.constant(0.0, "f64", found.width)
+
+
 def _normal_cdf(b: Builder, x: Value) -> Value:
     return b.mul(b.like(0.5, x), f.C_LIBRARY["erfc"](b, b.mul(x, b.like(-math.sqrt(0.5), x))))
 
@@ -279,6 +285,7 @@ SCALARS: dict[str, Scalar] = {
     ),
     "signbit": Scalar(lambda e: _bits_test if e.inputs[0].aval.dtype.kind == "f" else None, 1, True),
     "copysign": Scalar(_floats(_intrinsic("copysign")), 1, True),
+    "nan_if": Scalar(_zero_or_fail, 1000),
     "heaviside": Scalar(_floats(_heaviside), 2, True),
     "direction": Scalar(_floats(_direction), 8, True),
     "pow": Scalar(_floats(_power), 40, True),

@@ -50,6 +50,20 @@ def _entropy(x: Any) -> Any:
     return np.where(x > 0, inside, np.where(x == 0, 0 * x, np.where(x < 0, x.dtype.type(-np.inf), x)))
 
 
+def _on_diagonal(x: Any, *, spec: str) -> Any:
+    """An array on a diagonal of another, as ``einsum("i->ii", x)`` would have it; letters of the result stand there again."""
+    term, out = spec.split("->")
+    rank, shape = len(out), list[int]()
+    mask: Any = np.True_
+    for axis, c in enumerate(out):
+        first, n = out.index(c), x.shape[term.index(c)]
+        shape.append(n if first == axis else 1)
+        if first != axis:
+            mask = mask & np.eye(n, dtype=bool).reshape([n if i in (first, axis) else 1 for i in range(rank)])
+    y = np.reshape(np.transpose(x, [term.index(c) for c in dict.fromkeys(out)]), shape)
+    return np.where(mask, y, np.zeros((), x.dtype))
+
+
 EXPANSIONS: dict[str, Callable[..., Any]] = {
     "logsumexp": _logsumexp,
     "norm": _norm,
@@ -60,7 +74,13 @@ EXPANSIONS: dict[str, Callable[..., Any]] = {
     "scipy_xlogy": _weighted_log(np.log),
     "scipy_xlog1py": _weighted_log(np.log1p),
     "scipy_entr": _entropy,
+    "einsum": _on_diagonal,
 }
+
+
+def is_on_diagonal(eqn: Equation) -> bool:
+    term, out = eqn.params["spec"].split("->")
+    return len(eqn.inputs) == 1 and len({*term}) == len(term) and {*term} == {*out} and len(out) > len(term)
 
 
 def expanded(eqn: Equation) -> Jaxpr | None:
@@ -68,8 +88,9 @@ def expanded(eqn: Equation) -> Jaxpr | None:
     if eqn.primitive.name not in EXPANSIONS:
         return None
     avals = [x.aval for x in (*eqn.inputs, *eqn.outputs)]
-    is_plain = all(is_supported(a) and a.dtype.kind == "f" and not a.weak_type and a.size for a in avals)
-    if not is_plain or len({a.dtype for a in avals}) > 1:
+    if not all(is_supported(a) and not a.weak_type and a.size for a in avals) or len({a.dtype for a in avals}) > 1:
+        return None
+    if not (is_on_diagonal(eqn) if eqn.primitive.name == "einsum" else avals[0].dtype.kind == "f"):
         return None
     return _program(eqn.primitive.name, tuple(x.aval for x in eqn.inputs), tuple(sorted(eqn.params.items())))
 

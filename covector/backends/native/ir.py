@@ -49,6 +49,11 @@ def item_size(kind: str) -> int:
     return 1 if kind == "bool" else int(kind[1:]) // 8
 
 
+def padded(size: int) -> int:
+    """The bytes that memory takes so that what comes after it begins where vectors are read best."""
+    return (size + 63) // 64 * 64
+
+
 class Value:
     """A value in the text of a function."""
 

@@ -1,55 +1,91 @@
-"""Systems and factorizations by SciPy's LAPACK: ``cholesky``, ``solve``, ``triangular_solve``, ``inv`` of stacks of matrices.
+"""Systems and factorizations by LAPACK: ``solve``, ``cholesky``, ``eigh``, ``svd``, ``qr`` … of stacks of matrices.
 
 LAPACK's matrices are columns, ours are rows: in the same memory it sees transposes.  So a lower triangle is an upper one to it,
-and right-hand sides are copied.  What LAPACK refuses (a singular matrix, one that is not positive definite) fails the program,
-which then runs as Python and raises NumPy's error.
+and right-hand sides are copied.  Where signs depend on the order of steps (of eigenvectors, say) the matrix is copied as NumPy
+copies it.  What LAPACK refuses (a singular matrix, one that is not positive definite) fails the program, which then runs
+as Python and raises NumPy's error.
 """
 
 from __future__ import annotations
 
-import ctypes
-import importlib
 from collections.abc import Callable
-from functools import cache
 from typing import Any, NamedTuple
 
 from covector.backends.native.functions import log
-from covector.backends.native.ir import Builder, Module, Value, item_size, type_name
+from covector.backends.native.ir import Builder, Module, Value, item_size, padded, type_name
+from covector.backends.native.libraries import OF_NUMPY, PREFIX, address_of, asked
 from covector.backends.native.plan import Buffer, Plan, Spot
 from covector.core.jaxpr import Equation
 
-PREFIX = {"f64": "d", "f32": "s"}
-
-
-@cache
-def address_of(routine: str) -> int:
-    """Where a routine of BLAS or LAPACK is, of those that SciPy offers to compiled code."""
-    library = "cython_blas" if routine.endswith("trsm") else "cython_lapack"
-    capsule = importlib.import_module(f"scipy.linalg.{library}").__pyx_capi__[routine]
-    name, pointer = ctypes.pythonapi.PyCapsule_GetName, ctypes.pythonapi.PyCapsule_GetPointer
-    name.restype, name.argtypes = ctypes.c_char_p, [ctypes.py_object]
-    pointer.restype, pointer.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
-    return int(pointer(capsule, name(capsule)))
-
 
 class Shape(NamedTuple):
-    """Matrices of n rows, and right-hand sides of k columns if there are any, in a stack."""
+    """Matrices of m rows and n columns, and right-hand sides of k columns if there are any, in a stack."""
 
+    m: int
     n: int
     k: int
     stack: tuple[int, ...]
 
 
+def kind_of(eqn: Equation) -> str:
+    """The type in which an equation is computed: NumPy's functions take doubles for all, SciPy's do not."""
+    return type_name(eqn.outputs[0].aval.dtype) if eqn.primitive.name == "triangular_solve" else "f64"
+
+
 def shape_of(eqn: Equation) -> Shape:
-    a, out = eqn.inputs[0].aval.shape, eqn.outputs[0].aval.shape
-    return Shape(a[-1], out[-1] if len(eqn.inputs) == 2 else 0, out if eqn.primitive.name in ("det", "slogdet") else out[:-2])
+    *stack, m, n = eqn.inputs[0].aval.shape
+    out = eqn.outputs[0].aval.shape
+    return Shape(m, n, out[-1], out[:-2]) if len(eqn.inputs) == 2 else Shape(m, n, 0, tuple(stack))
 
 
-def scratch(plan: Plan, eqn: Equation) -> tuple[Spot, ...]:
-    """The memory of its own that an equation needs: a matrix, its right-hand sides, pivots, and work of LAPACK's."""
-    n, k, _ = shape_of(eqn)
-    size = 8 * (2 * n * n + n * k) + 4 * n + 64 * n * 8 + 256
-    return (Spot(Buffer("work", -1, size), 0, ()),)
+def regions(eqn: Equation) -> dict[str, int]:
+    """The memory of its own that an equation needs, in bytes: a matrix, what is computed beside it, and work of LAPACK's."""
+    m, n, k, _ = shape_of(eqn)
+    item, least, params = item_size(kind_of(eqn)), min(m, n), eqn.params
+    match eqn.primitive.name:
+        case "eigh":
+            work, integers = eigh_work(params["vectors"], params["lower"], n)
+            return {"matrix": m * n * item, "values": n * item, "work": work * item, "integers": integers * 8}
+        case "svd":
+            job, rows, columns = svd_sizes(params, m, n)
+            sides = {"left": m * rows * item, "right": n * columns * item} if job != "N" else {}
+            work = svd_work(job, m, n, columns)
+            return {"matrix": m * n * item, "values": least * item, **sides, "work": work * item, "integers": 64 * least}
+        case "qr":
+            columns = qr_columns(params, m, n)
+            return {"matrix": m * max(n, columns) * item, "values": least * item, "work": qr_work(m, n, columns) * item}
+        case name:
+            work = 64 * n * item if name == "inv" else 0
+            return {"matrix": n * n * item, "right": n * k * item, "pivots": 4 * n, "work": work}
+
+
+def eigh_work(vectors: bool, lower: bool, n: int) -> list[int]:
+    return asked("syevd", "NV"[vectors], "UL"[lower], n, None, n, None, None, -1, None, -1)
+
+
+def svd_sizes(params: dict[str, Any], m: int, n: int) -> tuple[str, int, int]:
+    """The letter that says which vectors are wanted, and how many there are on each side."""
+    if not params["compute_uv"]:
+        return "N", 1, 1
+    return ("A", m, n) if params["full_matrices"] else ("S", min(m, n), min(m, n))
+
+
+def svd_work(job: str, m: int, n: int, columns: int) -> int:
+    return asked("gesdd", job, m, n, None, m, None, None, m, None, columns, None, -1, None)[0]
+
+
+def qr_columns(params: dict[str, Any], m: int, n: int) -> int:
+    return m if params["mode"] == "complete" else min(m, n)
+
+
+def qr_work(m: int, n: int, columns: int) -> int:
+    first = asked("geqrf", m, n, None, m, None, None, -1)
+    return max(*first, *asked("orgqr", m, columns, min(m, n), None, m, None, None, -1))
+
+
+def scratch(eqn: Equation) -> tuple[Spot, ...]:
+    """One place for all the memory of its own that an equation needs."""
+    return (Spot(Buffer("work", -1, sum(map(padded, regions(eqn).values()))), 0, ()),)
 
 
 def call(plan: Plan, eqn: Equation, own: tuple[Spot, ...], module: Module) -> tuple[str, list[Spot]]:
@@ -67,13 +103,15 @@ class _Routine:
         self.b = Builder(name, ", ".join([*(f"ptr %p{i}" for i in range(count)), "ptr %own", "ptr %status"]), module)
         self.eqn, self.spots, self.shapes, self.out = eqn, spots, shapes, len(eqn.inputs)
         self.shape = shape_of(eqn)
-        self.kind = type_name(eqn.outputs[0].aval.dtype)
+        self.kind = kind_of(eqn)
+        self.integers = "i64" if eqn.primitive.name in OF_NUMPY else "i32"
         self.at: list[Value] = []
-        n, k, _ = self.shape
-        item = item_size(self.kind)
-        self.matrix, self.right = self.own(0), self.own(n * n * item)
-        self.pivots = self.own((n * n + n * k) * item)
-        self.work = self.own((n * n + n * k) * item + (4 * n + 63) // 64 * 64)
+        self.memory: dict[str, str] = {}
+        start = 0
+        for region, size in regions(eqn).items():
+            self.memory[region] = self.own(start)
+            start += padded(size)
+        self.matrix = self.memory["matrix"]
 
     def own(self, start: int) -> str:
         return "%own" if start == 0 else self.b.op(f"getelementptr i8, ptr %own, i64 {start}", "i64").text
@@ -95,11 +133,13 @@ class _Routine:
 
         self.b.loop(self.b.index(0), self.b.index(self.shape.stack[axis]), 1, inner)
 
-    def place(self, operand: int, i: Value, j: Value) -> Value:
-        """Where an element of the matrix of a step is; of a stack that broadcasts the one matrix is that of all steps."""
+    def place(self, operand: int, *index: Value) -> Value:
+        """Where an element of the item of a step is; of a stack that broadcasts the one item is that of all steps."""
         b, strides, shape = self.b, self.spots[operand].strides, self.shapes[operand]
-        total = b.add(b.mul(i, b.index(strides[-2])), b.mul(j, b.index(strides[-1])))
-        for at, stride, n in zip(reversed(self.at), reversed(strides[:-2]), reversed(shape[:-2]), strict=False):
+        total, own = b.index(0), len(strides) - len(index)
+        for i, stride in zip(index, strides[own:], strict=True):
+            total = b.add(total, b.mul(i, b.index(stride)))
+        for at, stride, n in zip(reversed(self.at), reversed(strides[:own]), reversed(shape[:own]), strict=False):
             if n != 1:
                 total = b.add(total, b.mul(at, b.index(stride)))
         return total
@@ -108,41 +148,55 @@ class _Routine:
         b = self.b
         b.loop(b.index(0), b.index(rows), 1, lambda i: b.loop(b.index(0), b.index(columns), 1, lambda j: body(i, j)))
 
-    def element(self, operand: int, i: Value, j: Value) -> Value:
-        kind = type_name((*self.eqn.inputs, *self.eqn.outputs)[operand].aval.dtype)
-        return self.b.convert(self.b.load(kind, f"%p{operand}", self.place(operand, i, j), pure=False), self.kind)
-
-    def copy_matrix(self) -> None:
-        n, b = self.shape.n, self.b
-        self.each(n, n, lambda i, j: b.store(self.element(0, i, j), self.matrix, b.add(b.mul(i, b.index(n)), j)))
-
-    def copy_right(self, transposed: bool) -> None:
-        """The right-hand sides in rows, or in LAPACK's columns."""
-        n, k, b = self.shape.n, self.shape.k, self.b
+    def copy(self, operand: int, memory: str, rows: int, columns: int, transposed: bool) -> None:
+        """A matrix, or right-hand sides, in rows or in LAPACK's columns."""
+        b, kind = self.b, type_name(self.eqn.inputs[operand].aval.dtype)
 
         def copied(i: Value, j: Value) -> None:
-            to = b.add(b.mul(j, b.index(n)), i) if transposed else b.add(b.mul(i, b.index(k)), j)
-            b.store(self.element(1, i, j), self.right, to)
+            x = b.load(kind, f"%p{operand}", self.place(operand, i, j), pure=False)
+            to = b.add(b.mul(j, b.index(rows)), i) if transposed else b.add(b.mul(i, b.index(columns)), j)
+            b.store(b.convert(x, self.kind), memory, to)
 
-        self.each(n, k, copied)
+        self.each(rows, columns, copied)
 
-    def put(self, memory: str, rows: int, columns: int, transposed: bool, keep: Any = None) -> None:
-        """Copy what was computed to its place; zeros where it is not to be kept."""
+    def copy_matrix(self, transposed: bool = False) -> None:
+        self.copy(0, self.matrix, self.shape.m, self.shape.n, transposed)
+
+    def copy_right(self, transposed: bool) -> None:
+        self.copy(1, self.memory["right"], self.shape.n, self.shape.k, transposed)
+
+    def put(self, memory: str, rows: int, columns: int, apart: tuple[int, int], keep: Any = None, output: int = 0) -> None:
+        """Copy what was computed to its place; zeros where it is not to be kept.
+
+        ``apart`` says how far rows and columns lie apart in the memory.
+        """
         b = self.b
 
         def copied(i: Value, j: Value) -> None:
-            at = b.add(b.mul(j, b.index(rows)), i) if transposed else b.add(b.mul(i, b.index(columns)), j)
-            x = b.load(self.kind, memory, at, pure=False)
+            x = b.load(self.kind, memory, b.add(b.mul(i, b.index(apart[0])), b.mul(j, b.index(apart[1]))), pure=False)
             x = x if keep is None else b.select(keep(i, j), x, b.like(0, x))
-            b.store(x, f"%p{self.out}", self.place(self.out, i, j))
+            self.write(output, x, i, j)
 
         self.each(rows, columns, copied)
+
+    def write(self, output: int, x: Value, *index: Value) -> None:
+        """Write an element of the item of a step."""
+        kind = type_name(self.eqn.outputs[output].aval.dtype)
+        self.b.store(self.b.convert(x, kind), f"%p{self.out + output}", self.place(self.out + output, *index))
+
+    def put_values(self, count: int, output: int) -> None:
+        b, memory = self.b, self.memory["values"]
+
+        def copied(i: Value) -> None:
+            self.write(output, b.load(self.kind, memory, i, pure=False), i)
+
+        b.loop(b.index(0), b.index(count), 1, copied)
 
     # --- calls of LAPACK
 
     def integer(self, n: int) -> str:
-        place = self.b.allocate("i32")
-        self.b.emit(f"store i32 {n}, ptr {place}")
+        place = self.b.allocate(self.integers)
+        self.b.emit(f"store {self.integers} {n}, ptr {place}")
         return place
 
     def letter(self, c: str) -> str:
@@ -151,17 +205,17 @@ class _Routine:
         return place
 
     def call(self, routine: str, *arguments: str) -> None:
-        routine = PREFIX[self.kind] + routine
-        name = f"covector_{routine}"
+        kind, name = self.kind, f"covector_{PREFIX[self.kind]}{routine}"
         self.b.module.declare(name, "void", *["ptr"] * len(arguments))
-        self.b.module.foreign[name] = lambda: address_of(routine)
+        self.b.module.foreign[name] = lambda: address_of(kind, routine)
         self.b.emit(f"call void @{name}({', '.join(f'ptr {a}' for a in arguments)})")
 
     def checked(self, routine: str, *arguments: str) -> None:
         """A call whose last argument says whether it failed."""
         info = self.integer(0)
         self.call(routine, *arguments, info)
-        self.b.fails_if(self.b.compare("ne", self.b.load("i32", info, self.b.index(0), pure=False), self.b.constant(0, "i32")))
+        found = self.b.load(self.integers, info, self.b.index(0), pure=False)
+        self.b.fails_if(self.b.compare("ne", found, self.b.like(0, found)))
 
     # --- the primitives
 
@@ -169,37 +223,37 @@ class _Routine:
         n, upper = self.shape.n, self.eqn.params["upper"]
         self.copy_matrix()
         self.checked("potrf", self.letter("L" if upper else "U"), self.integer(n), self.matrix, self.integer(n))
-        self.put(self.matrix, n, n, False, lambda i, j: self.b.compare("ge" if upper else "le", j, i))
+        self.put(self.matrix, n, n, (n, 1), lambda i, j: self.b.compare("ge" if upper else "le", j, i))
 
     def solve(self) -> None:
-        n, k = self.shape.n, self.shape.k
+        n, k, right, pivots = self.shape.n, self.shape.k, self.memory["right"], self.memory["pivots"]
         self.copy_matrix()
         self.copy_right(transposed=True)
         size = self.integer(n)
-        self.checked("getrf", size, size, self.matrix, size, self.pivots)
-        self.checked("getrs", self.letter("T"), size, self.integer(k), self.matrix, size, self.pivots, self.right, size)
-        self.put(self.right, n, k, transposed=True)
+        self.checked("getrf", size, size, self.matrix, size, pivots)
+        self.checked("getrs", self.letter("T"), size, self.integer(k), self.matrix, size, pivots, right, size)
+        self.put(right, n, k, (1, n))
 
     def inv(self) -> None:
-        n, size = self.shape.n, self.integer(self.shape.n)
+        n, size, pivots = self.shape.n, self.integer(self.shape.n), self.memory["pivots"]
         self.copy_matrix()
-        self.checked("getrf", size, size, self.matrix, size, self.pivots)
-        self.checked("getri", size, self.matrix, size, self.pivots, self.work, self.integer(64 * n))
-        self.put(self.matrix, n, n, False)
+        self.checked("getrf", size, size, self.matrix, size, pivots)
+        self.checked("getri", size, self.matrix, size, pivots, self.memory["work"], self.integer(64 * n))
+        self.put(self.matrix, n, n, (n, 1))
 
     def determinant(self, start: Value, combine: Any) -> Value:
         """What comes of a number and the diagonal of the factorization, each with the sign of its row exchange."""
-        n, b = self.shape.n, self.b
+        n, b, pivots = self.shape.n, self.b, self.memory["pivots"]
         size, info, total, sign = self.integer(n), self.integer(0), b.allocate(self.kind), b.allocate(self.kind)
         self.copy_matrix()
-        self.call("getrf", size, size, self.matrix, size, self.pivots, info)  # a zero on the diagonal is no failure
+        self.call("getrf", size, size, self.matrix, size, pivots, info)  # a zero on the diagonal is no failure
         b.store(start, total, b.index(0))
         b.store(b.constant(1.0, self.kind), sign, b.index(0))
         read: Callable[[str], Value] = lambda place: b.load(self.kind, place, b.index(0), pure=False)
 
         def step(i: Value) -> None:
             x = b.load(self.kind, self.matrix, b.mul(i, b.index(n + 1)), pure=False)
-            pivot = b.load("i32", self.pivots, i, pure=False)
+            pivot = b.load("i32", pivots, i, pure=False)
             exchanged = b.compare("ne", b.convert(pivot, "i64"), b.add(i, b.index(1)))
             b.store(b.select(exchanged, b.neg(read(sign)), read(sign)), sign, b.index(0))
             b.store(combine(read(total), x), total, b.index(0))
@@ -212,24 +266,18 @@ class _Routine:
         self.sign = read(sign)
         return read(total)
 
-    def put_number(self, output: int, x: Value) -> None:
-        b, total = self.b, self.b.index(0)
-        for at, stride in zip(self.at, self.spots[self.out + output].strides, strict=True):
-            total = b.add(total, b.mul(at, b.index(stride)))
-        b.store(x, f"%p{self.out + output}", total)
-
     def det(self) -> None:
         product = self.determinant(self.b.constant(1.0, self.kind), self.b.mul)
-        self.put_number(0, self.b.mul(product, self.sign))
+        self.write(0, self.b.mul(product, self.sign))
 
     def slogdet(self) -> None:
         b = self.b
         total = self.determinant(b.constant(0.0, self.kind), lambda t, x: b.add(t, log(b, b.intrinsic("fabs", x))))
-        self.put_number(0, self.sign)
-        self.put_number(1, total)
+        self.write(0, self.sign)
+        self.write(1, total)
 
     def triangular_solve(self) -> None:
-        n, k, params = self.shape.n, self.shape.k, self.eqn.params
+        n, k, params, right = self.shape.n, self.shape.k, self.eqn.params, self.memory["right"]
         self.copy_matrix()
         self.copy_right(transposed=False)
         one = self.b.allocate(self.kind)
@@ -237,5 +285,46 @@ class _Routine:
         diagonal = "U" if params["unit_diagonal"] else "N"
         letters = ("R", "U" if params["lower"] else "L", "T" if params["transpose"] else "N", diagonal)
         sizes = self.integer(k), self.integer(n)
-        self.call("trsm", *map(self.letter, letters), *sizes, one, self.matrix, sizes[1], self.right, sizes[0])
-        self.put(self.right, n, k, transposed=False)
+        self.call("trsm", *map(self.letter, letters), *sizes, one, self.matrix, sizes[1], right, sizes[0])
+        self.put(right, n, k, (k, 1))
+
+    def eigh(self) -> None:
+        n, params, memory = self.shape.n, self.eqn.params, self.memory
+        vectors, lower = params["vectors"], params["lower"]
+        work, integers = eigh_work(vectors, lower, n)
+        size = self.integer(n)
+        self.copy_matrix(transposed=True)
+        given = size, self.matrix, size, memory["values"]
+        own = memory["work"], self.integer(work), memory["integers"], self.integer(integers)
+        self.checked("syevd", self.letter("NV"[vectors]), self.letter("UL"[lower]), *given, *own)
+        self.put_values(n, 0)
+        if vectors:
+            self.put(self.matrix, n, n, (1, n), output=1)
+
+    def svd(self) -> None:
+        m, n, _, _ = self.shape
+        job, rows, columns = svd_sizes(self.eqn.params, m, n)
+        memory, leading = self.memory, self.integer(m)
+        left, right = (memory["left"], memory["right"]) if job != "N" else (self.matrix, self.matrix)
+        own = memory["work"], self.integer(svd_work(job, m, n, columns)), memory["integers"]
+        given = leading, self.integer(n), self.matrix, leading, memory["values"]
+        self.copy_matrix(transposed=True)
+        self.checked("gesdd", self.letter(job), *given, left, leading, right, self.integer(columns), *own)
+        self.put_values(min(m, n), 0 if job == "N" else 1)
+        if job != "N":
+            self.put(left, m, rows, (1, m))
+            self.put(right, columns, n, (1, columns), output=2)
+
+    def qr(self) -> None:
+        m, n, _, _ = self.shape
+        mode, columns = self.eqn.params["mode"], qr_columns(self.eqn.params, m, n)
+        memory, leading = self.memory, self.integer(m)
+        work = memory["work"], self.integer(qr_work(m, n, columns))
+        self.copy_matrix(transposed=True)
+        self.checked("geqrf", leading, self.integer(n), self.matrix, leading, memory["values"], *work)
+        in_triangle = lambda i, j: self.b.compare("le", i, j)
+        self.put(self.matrix, columns, n, (1, m), in_triangle, output=0 if mode == "r" else 1)
+        if mode != "r":
+            given = leading, self.integer(columns), self.integer(min(m, n)), self.matrix, leading, memory["values"]
+            self.checked("orgqr", *given, *work)
+            self.put(self.matrix, m, columns, (1, m))

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from covector.backends.native import lapack
-from covector.backends.native.ir import Builder, Module, Value, item_size, type_name
+from covector.backends.native.ir import Builder, Module, Value, item_size, padded, type_name
 from covector.backends.native.plan import Buffer, Plan, Spot, contiguous, size_of
 from covector.backends.native.products import copy_text
 from covector.backends.native.registers import Elements, Registers, fits, kind_of, places
@@ -100,7 +100,7 @@ class Parts:
     def take(self, size: int) -> int:
         """The start of so many bytes of the loop's own memory."""
         start = self.size
-        self.size += (size + 63) // 64 * 64
+        self.size += padded(size)
         return start
 
 
@@ -108,7 +108,7 @@ def scratch_of(plan: Plan, eqn: Equation) -> tuple[Spot, ...]:
     """The memory of its own that an equation of arrays needs."""
     rule = plan.rule(eqn)
     if type(rule) is Foreign:
-        return lapack.scratch(plan, eqn)
+        return lapack.scratch(eqn)
     if type(rule) is not Loop or in_registers(eqn):
         return ()
     parts = Parts(eqn, [plan.spots.get(x) for x in eqn.inputs])

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from covector.backends.native.elementwise import Scalar
-from covector.backends.native.ir import item_size, type_name
+from covector.backends.native.ir import item_size, padded, type_name
 from covector.backends.native.nodes import address
 from covector.backends.native.products import packed, packings, shape_of
 from covector.backends.native.rules import (
@@ -468,7 +468,7 @@ class Plan:
         for i, buffers in enumerate(used):
             for b in buffers:
                 if first[b] == i:
-                    size = (b.size + 63) // 64 * 64
+                    size = padded(b.size)
                     fit = min((f for f in free if f[1] >= size), key=lambda f: f[1], default=None)
                     if fit is None:
                         b.number, total = total, total + size
@@ -477,7 +477,7 @@ class Plan:
                         b.number = fit[0]
                         if fit[1] > size:
                             free.append((fit[0] + size, fit[1] - size))
-            free.extend((b.number, (b.size + 63) // 64 * 64) for b in buffers if last[b] == i)
+            free.extend((b.number, padded(b.size)) for b in buffers if last[b] == i)
         return total
 
 

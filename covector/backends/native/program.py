@@ -10,7 +10,7 @@ import numpy as np
 
 from covector.backends.native import along, lapack, loops, products
 from covector.backends.native.elements import Elements
-from covector.backends.native.ir import Builder, Module, item_size, type_name
+from covector.backends.native.ir import Builder, Module, item_size, padded, type_name
 from covector.backends.native.module import Code, function_at, linked
 from covector.backends.native.nests import Store, key_of, nest_text
 from covector.backends.native.nodes import Expressions
@@ -26,7 +26,7 @@ STATUS = 64
 
 def aligned(memory: Any) -> int:
     """The first address in some memory from which on vectors are read best."""
-    return int((memory.ctypes.data + 63) // 64 * 64)
+    return padded(int(memory.ctypes.data))
 
 
 def calls_of(plan: Plan, module: Module) -> list[Call]:

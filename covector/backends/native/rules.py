@@ -20,6 +20,7 @@ import numpy as np
 from covector.backends.native import random
 from covector.backends.native.elementwise import SCALARS, Scalar, add, maximum, minimum, multiply
 from covector.backends.native.ir import Builder, Value
+from covector.backends.native.libraries import OF_NUMPY, has_numpys
 from covector.core.jaxpr import Equation
 
 Term = tuple[int, int]
@@ -283,14 +284,15 @@ ALONG: dict[str, Along] = {
 
 TABLE: dict[str, Rule] = {
     **SCALARS, **VIEWS, **REDUCTIONS, **ASSEMBLIES, **WRITES, **ALONG,
-    **{name: Foreign() for name in ("cholesky", "solve", "triangular_solve", "inv", "det", "slogdet")},
+    **{name: Foreign() for name in ("cholesky", "solve", "triangular_solve", "inv", "det", "slogdet", *OF_NUMPY)},
     "gather": Gather(), "einsum": Product(), "scan": Loop(), "while": Loop(), "cond": Loop(),
 }  # fmt: skip
 
 KNOWN = {
     "axes", "axis", "reverse", "spec", "index", "indices", "shape", "permutation", "dtype", "low", "high", "name", "upper",
     "lower", "transpose", "unit_diagonal", "checked", "num_consts", "num_carry", "length", "progress", "jaxpr", "num_cond",
-    "num_body", "ticks", "cond", "body", "branches", "lengths", "sizes", "strides", "dilations", "width",
+    "num_body", "ticks", "cond", "body", "branches", "lengths", "sizes", "strides", "dilations", "width", "vectors",
+    "full_matrices", "compute_uv", "mode", "what",
 }  # fmt: skip
 """The parameters that the rules of the table read.  An operation with others has a meaning that they do not know."""
 
@@ -332,6 +334,8 @@ def rule_of(eqn: Equation) -> Rule | None:
     if eqn.primitive.name == "random_bits" and rule is None and is_known(eqn):
         return Generate(random.bits(eqn.params["width"])) if eqn.params["width"] >= 8 else None
     if type(rule) is Foreign and eqn.outputs[0].aval.dtype.kind != "f":
+        return None
+    if eqn.primitive.name in OF_NUMPY and not has_numpys():
         return None
     if type(rule) is Along and eqn.inputs[0].aval.dtype.kind == "b":
         return None

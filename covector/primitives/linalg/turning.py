@@ -11,15 +11,17 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
-from functools import reduce
+from functools import lru_cache, reduce
 from typing import Any
 
 import numpy as np
 
 from covector.core.avals import ShapedArray, Zero, array_aval, broadcast_shapes, shape_of, typeof
 from covector.core.errors import UndeterminedDerivativeWarning, warn
+from covector.core.jaxpr import Jaxpr
 from covector.core.kinds import Discrete, Linear, Opaque
 from covector.core.primitive import Primitive, jointly
+from covector.interpreters.stage import closed_program
 from covector.primitives.arrays.selection import select_p
 from covector.primitives.arrays.shaping import Dims, align_batch, batch_all, broadcast_to_p, convert_to, real_dtype, unbroadcast
 from covector.primitives.derivations import stack_batch
@@ -39,22 +41,48 @@ def nonzero(p: Any, where: Any) -> Any:
     return where & ~(np.abs(p) <= 64 * p.shape[-1] * np.finfo(p.dtype).eps * size)
 
 
-def warn_undetermined(what: str) -> None:
-    text = f"the derivative of {what} is not determined where values are equal, and is NaN there: {FIX}"
-    warn(text, UndeterminedDerivativeWarning)
+def _nan_if(found: Any, *, what: str) -> Any:
+    if found:
+        text = f"the derivative of {what} is not determined where values are equal, and is NaN there: {FIX}"
+        warn(text, UndeterminedDerivativeWarning)
+    return np.float64(np.nan if found else 0)
+
+
+nan_if_p = Primitive("nan_if", Opaque(_nan_if), trusted=True)
+"""NaN with a warning where a boolean is true, which is seldom; else 0."""
+nan_if_p.def_abstract(lambda found, what: array_aval((), np.dtype(np.float64)))
+
+
+def _nan_where(found: Any, dtype: Any, what: str) -> Any:
+    return np.where(found, nan_if_p.bind(np.any(found), what=what), 0).astype(dtype)
+
+
+@lru_cache(maxsize=256)
+def _program(name: str, fn: Any, avals: tuple[Any, ...], params: tuple[tuple[str, Any], ...]) -> Jaxpr:
+    def write(*args: Any) -> tuple[list[Any], None]:
+        outs = fn(*args, **dict(params))
+        return outs if type(outs) is list else [outs], None
+
+    return closed_program(write, avals, name)[0]
+
+
+def _written(name: str, kind: Any, **options: Any) -> Primitive:
+    """A primitive of a function of NumPy's operations, which tells backends the program that it runs."""
+    primitive = Primitive(name, kind, trusted=True, **options)
+    avals = lambda eqn: tuple(x.aval for x in eqn.inputs)
+    primitive.def_rule("runs", lambda eqn: _program(name, kind.fn, avals(eqn), tuple(eqn.params.items())))
+    return primitive
 
 
 # --- turn -----------------------------------------------------------------------------------------------------------------
 
 
 def _turn(p: Any, f: Any, tie: Any, *, strict: bool) -> list[Any]:
-    mixed = nonzero(p, tie).any(axis=-2)
-    if mixed.any():
-        warn_undetermined("eigenvalues (or singular values) with vectors")
-    return [f * p, np.where(mixed, np.nan, 0).astype(real_dtype(p.dtype))]
+    mixed = np.any(nonzero(p, tie), axis=-2)
+    return [f * p, _nan_where(mixed, real_dtype(p.dtype), "eigenvalues (or singular values) with vectors")]
 
 
-turn_p = Primitive("turn", Opaque(_turn), multiple_results=True, trusted=True)
+turn_p = _written("turn", Opaque(_turn), multiple_results=True)
 """``(p, f, tie) -> (f * p, u)``, where u is NaN for the columns in which p is not 0 at a tie, and else 0; linear in p.
 
 Backwards, where both have cotangents, what p has at a tie is NaN if either cotangent is not 0 there; always if ``strict``, for
@@ -105,14 +133,11 @@ turn_p.def_batch(lambda size, args, dims, **params: (turn_p.bind(*_with_first_ba
 
 
 def _undetermined(x: Any, tie: Any) -> Any:
-    found = nonzero(x, tie)
-    if found.any():
-        warn_undetermined("a function of eigenvalues (or singular values) and of vectors")
-    return np.where(found, np.nan, 0).astype(x.dtype)
+    return _nan_where(nonzero(x, tie), x.dtype, "a function of eigenvalues (or singular values) and of vectors")
 
 
 _marking = Linear(_undetermined, lambda ct, x, tie: unbroadcast(undetermined_p.bind(ct, tie), x))
-undetermined_p = Primitive("undetermined", _marking, trusted=True)
+undetermined_p = _written("undetermined", _marking)
 """``(x, tie) -> NaN`` where x is not 0 at a tie, and else 0; linear in x, and its own transpose."""
 undetermined_p.def_abstract(lambda x, tie: array_aval(broadcast_shapes(x.shape, tie.shape), x.dtype))
 undetermined_p.def_batch(lambda size, args, dims: (undetermined_p.bind(*_with_first_batched(size, args, dims)), 0))
