@@ -171,7 +171,8 @@ class CheckTrace(Trace):
 
         wanted = self.wanted | user_checks
         how = self.interpretation(wanted, run)
-        return [b.parts[0] for b in interpret(how, [Bundle((v,)) for v in values], **params)], how.found
+        with self.inner(frozenset()):  # takes those of rules of outer transformations, which compute the same once more
+            return [b.parts[0] for b in interpret(how, [Bundle((v,)) for v in values], **params)], how.found
 
     def of_floats(self, primitive: Primitive, values: Sequence[Any], outs: Sequence[Any]) -> list[Found]:
         """Whether an operation divides by zero, or makes a NaN of numbers."""

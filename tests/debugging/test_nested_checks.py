@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 from ways_to_check import CHECKED_WAYS
@@ -149,3 +151,37 @@ def test_the_example_is_named_where_examples_go_different_ways(f):
     if f is not of_logarithms:
         with pytest.raises(cv.errors.CheckError, match="n=2"):
             cv.vmap(f)(xs)
+
+
+@cv.custom_jvp
+def product(x, y):
+    checkify.check(x > 0.0, "x={}", x)
+    return x * y
+
+
+@product.defjvp
+def _(primals, tangents):
+    return product(*primals), 100.0 * tangents[0] + 10.0 * tangents[1]
+
+
+@cv.custom_vjp
+def another_product(x, y):
+    checkify.check(x > 0.0, "x={}", x)
+    return x * y
+
+
+another_product.defvjp(lambda x, y: (another_product(x, y), None), lambda _, ct: (100.0 * ct, 10.0 * ct))
+
+
+@pytest.mark.parametrize("errors", [checkify.user_checks, checkify.all_checks])
+@pytest.mark.parametrize("jitted", [False, True])
+@pytest.mark.parametrize("f", [product, another_product])
+def test_rules_of_which_some_arguments_are_known(f, jitted, errors):
+    """The derivative is that of the rule, though the other argument is a number that needs no rule."""
+    check = partial(checkify.checkify, errors=errors)
+    f = cv.jit(f) if jitted else f
+    for place, slope in enumerate((100.0, 10.0)):
+        at = lambda x, place=place: check(f)(*[x if i == place else 3.0 for i in range(2)])
+        assert cv.grad(lambda x: at(x)[1])(2.0) == slope
+        assert cv.grad(cv.grad(lambda x: at(x)[1] ** 2))(2.0) == 2 * slope**2
+    assert cv.vmap(lambda x: check(f)(x, 3.0))(np.array([1.0, -1.0]))[0].get() == "x=-1.0 (example 1)"
