@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import covector as cv
+from covector.backends import numpy as source_backend
 from covector.backends.forms import call
 from covector.backends.numpy import Generator
 from covector.backends.syntax import module_of_text
@@ -79,3 +80,14 @@ def test_a_complex_scalar_may_be_a_python_number() -> None:
     f = cv.jit(lambda z, x: ((z * x).reshape(1), (z * x).astype(np.complex64)))
     shaped, narrow = f(2j, np.float64(0.5))
     assert shaped.tolist() == [1j] and narrow == 1j and narrow.dtype == np.complex64
+
+
+@pytest.mark.parametrize("limit", [source_backend.MAX_GENERATED_EQUATIONS, 0])
+def test_no_output_is_memory_of_a_constant(limit: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of one constant among several, written as Python or interpreted: what runs next may write into the output."""
+    monkeypatch.setattr(source_backend, "MAX_GENERATED_EQUATIONS", limit)
+    a, b = np.ones(3), np.full(3, 2.0)
+    jaxpr = cv.make_jaxpr(lambda x: (a, x * b, b, a[1:], np.reshape(b, (3, 1))))(1.0)
+    outs = source_backend.compiled(jaxpr)(1.0)
+    assert not any(np.shares_memory(out, const) for out in outs for const in jaxpr.consts.values())
+    np.testing.assert_array_equal(np.concatenate([*outs[:3]]), [1, 1, 1, 2, 2, 2, 2, 2, 2])

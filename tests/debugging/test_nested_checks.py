@@ -181,7 +181,7 @@ def test_rules_of_which_some_arguments_are_known(f, jitted, errors):
     check = partial(checkify.checkify, errors=errors)
     f = cv.jit(f) if jitted else f
     for place, slope in enumerate((100.0, 10.0)):
-        at = lambda x, place=place: check(f)(*[x if i == place else 3.0 for i in range(2)])
-        assert cv.grad(lambda x: at(x)[1])(2.0) == slope
-        assert cv.grad(cv.grad(lambda x: at(x)[1] ** 2))(2.0) == 2 * slope**2
+        value = lambda x, place=place: check(f)(*[x if i == place else 3.0 for i in range(2)])[1]
+        assert cv.grad(value)(2.0) == slope
+        assert cv.grad(cv.grad(lambda x, value=value: value(x) ** 2))(2.0) == 2 * slope**2
     assert cv.vmap(lambda x: check(f)(x, 3.0))(np.array([1.0, -1.0]))[0].get() == "x=-1.0 (example 1)"

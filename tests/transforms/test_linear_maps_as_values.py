@@ -33,6 +33,7 @@ FUNCTIONS: dict[str, tuple[Any, Any]] = {
     "constant": (lambda x: np.ones(3), lambda x: np.zeros((3, 3))),
     "checkpoint": (cv.checkpoint(lambda x: np.sin(x) * x), lambda x: np.diag(np.cos(x) * x + np.sin(x))),
     "written zeros": (lambda x: np.sin(x) + instantiating(x), lambda x: np.diag(np.cos(x) + 1)),
+    "a choice of written zeros": (lambda x: np.sin(x) * instantiating_choice(x), lambda x: np.diag(choice_derivative(x))),
 }
 
 
@@ -50,6 +51,20 @@ def instantiating(x):
 
 
 instantiating.defjvp(lambda ps, ts: (ps[0], ts[0] + np.zeros(3)))
+
+
+@cv.custom_jvp
+def instantiating_choice(x):
+    return np.where(x > 0, x * x, 1.0)
+
+
+@instantiating_choice.defjvp
+def _(ps, ts):
+    return instantiating_choice(*ps), np.where(ps[0] > 0, 2.0 * ps[0] * ts[0], np.zeros(3))
+
+
+def choice_derivative(x):
+    return np.where(x > 0, np.cos(x) * x * x + np.sin(x) * 2 * x, np.cos(x))
 
 
 def steps(f):

@@ -443,8 +443,8 @@ def apply_at(ufunc: np.ufunc, buffer: Any, indices: Sequence[Any], values: Any) 
         return
     k = len(indices)
     positions = flat_positions(indices, buffer.shape[:k])
-    if buffer.ndim > k:
-        row = math.prod(buffer.shape[k:])
+    row = math.prod(buffer.shape[k:])
+    if row != 1:
         positions = np.reshape(positions[:, None] * row + np.arange(row), -1)
     ufunc.at(buffer.reshape(-1), positions, np.reshape(values, -1))
 
