@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from covector.core.avals import Zero, typeof
-from covector.core.errors import JaxprTypeError, LinearityError, describe
+from covector.core.errors import JaxprTypeError, LinearityError
 from covector.core.jaxpr import Equation, Jaxpr, Literal, Var, recorded_avals
 from covector.core.linearity import check_linear
 from covector.core.text.printer import atom_to_string, contents, equation_to_string
@@ -185,7 +185,7 @@ def _contains(parts: dict[int, Sequence[tuple[Jaxpr, Any]]], outer: Jaxpr, inner
 def _check_mark(jaxpr: Jaxpr, mask: tuple[bool, ...]) -> None:
     if len(mask) != len(jaxpr.in_vars):
         what = f"the linear mark {mask} has {len(mask)} entries for a program with {len(jaxpr.in_vars)} inputs."
-        raise JaxprTypeError(describe(what, source=None))
+        raise JaxprTypeError(what)
     if not any(mask):
         return
     for i, (var, is_linear) in enumerate(zip(jaxpr.out_vars, check_linear(jaxpr, mask), strict=True)):

@@ -26,7 +26,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from covector.core.avals import AbstractValue, ShapedArray, typeof
-from covector.core.errors import JVPRuleError, PrimitiveRuleError, describe
+from covector.core.errors import JVPRuleError, PrimitiveRuleError
 from covector.core.jaxpr import Var
 from covector.core.memory import copies
 from covector.core.source import Source, is_library, source_of_function
@@ -53,7 +53,7 @@ class Checked:
         if source is not None and not is_library(source.code.co_filename):
             why += f"{'; ' * bool(why)}the rule is {source}"
         what = f"the {self.kind} rule of {self.name!r} returned {what}."
-        raise error(describe(what, why=why, fix=fix, source=self.used))
+        raise error(what, why=why, fix=fix, source=self.used)
 
     def pair(self, result: Any, wanted: str, error: type[PrimitiveRuleError] = PrimitiveRuleError) -> Any:
         """The two parts of what a rule returned: a tuple, never an array of length 2."""

@@ -88,13 +88,11 @@ class MissingRuleError(CovectorError, NotImplementedError):
     def __init__(self, primitive: str, rule: str, asker: str):
         own = "impl abstract jvp linearize transpose batch".split()
         super().__init__(
-            describe(
-                f"{asker} needs the {rule!r} rule of the primitive {primitive!r}, which has none.",
-                why="a primitive takes part in a transformation only through the rule registered for it",
-                fix=f"register one with @{primitive}_p.def_{rule} (the signatures are in help(covector.Primitive))"
-                if rule in own
-                else f'register one with @{primitive}_p.def_rule("{rule}"), or for its kind with @covector.extend.derives',
-            )
+            f"{asker} needs the {rule!r} rule of the primitive {primitive!r}, which has none.",
+            why="a primitive takes part in a transformation only through the rule registered for it",
+            fix=f"register one with @{primitive}_p.def_{rule} (the signatures are in help(covector.Primitive))"
+            if rule in own
+            else f'register one with @{primitive}_p.def_rule("{rule}"), or for its kind with @covector.extend.derives',
         )
 
 
@@ -103,11 +101,9 @@ class NonDifferentiableError(CovectorError, TypeError):
 
     def __init__(self, primitive: str, asker: str, avals: Any, *, why: str = "", fix: str = ""):
         super().__init__(
-            describe(
-                f"{asker} cannot differentiate {primitive!r} at ({', '.join(map(str, avals))}): it has no derivative rule.",
-                why=why or "the operation is not differentiable, or nobody has registered its derivative",
-                fix=fix or f"wrap the argument in covector.stop_gradient, or register a rule with @{primitive}_p.def_jvp",
-            )
+            f"{asker} cannot differentiate {primitive!r} at ({', '.join(map(str, avals))}): it has no derivative rule.",
+            why=why or "the operation is not differentiable, or nobody has registered its derivative",
+            fix=fix or f"wrap the argument in covector.stop_gradient, or register a rule with @{primitive}_p.def_jvp",
         )
 
 
@@ -116,14 +112,12 @@ class LinearityError(CovectorError, TypeError):
 
     def __init__(self, what: str, source: Source | str | None = "here", why: str = ""):
         super().__init__(
-            describe(
-                what,
-                why=why
-                or "tangents may only be added to tangents, multiplied by known values, and passed through linear operations",
-                fix="in a derivative, correct the JVP rule that computes with its tangents here"
-                " (covector.testing.check_primitive shows which); linear_transpose takes functions that are linear",
-                source=source,
-            )
+            what,
+            why=why
+            or "tangents may only be added to tangents, multiplied by known values, and passed through linear operations",
+            fix="in a derivative, correct the JVP rule that computes with its tangents here"
+            " (covector.testing.check_primitive shows which); linear_transpose takes functions that are linear",
+            source=source,
         )
 
     @classmethod
@@ -146,12 +140,10 @@ class UnexpectedTracerError(CovectorError):
     def __init__(self, tracer: str, transformation: str, origin: Source | None, made: Source | None):
         born = f", made at {made}" if made is not None else ""
         super().__init__(
-            describe(
-                f"a leaked tracer {tracer}{born} is used after {transformation or 'its transformation'} returned.",
-                why="the value was stored outside the transformed function (in a global, an attribute, a closure or a cache)"
-                + (f"; the function is {origin}" if origin is not None else ""),
-                fix="return the value from the function instead of storing it",
-            )
+            f"a leaked tracer {tracer}{born} is used after {transformation or 'its transformation'} returned.",
+            why="the value was stored outside the transformed function (in a global, an attribute, a closure or a cache)"
+            + (f"; the function is {origin}" if origin is not None else ""),
+            fix="return the value from the function instead of storing it",
         )
 
 

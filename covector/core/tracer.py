@@ -173,15 +173,10 @@ class Tracer(TracerBase):
         made = self.made_at()
         called = called_function()
         return error(
-            errors.describe(
-                f"{what} of a traced value of type {self.aval}"
-                + (f", made at {made}," if made else "")
-                + " was asked for"
-                + (f" by {called}" if called else "")
-                + f" inside {self._trace.name or 'a transformation'}.",
-                why=why or self.unknown_because(),
-                fix=fix_of_call(called) if called else fix,
-            )
+            f"{what} of a traced value of type {self.aval}{f', made at {made},' if made else ''} was asked for"
+            f"{f' by {called}' if called else ''} inside {self._trace.name or 'a transformation'}.",
+            why=why or self.unknown_because(),
+            fix=fix_of_call(called) if called else fix,
         )
 
     def unknown_because(self) -> str:
