@@ -21,6 +21,7 @@ from covector.numpy.at import at
 from covector.numpy.registry import as_array
 from covector.primitives.arrays.shaping import convert_to
 from covector.primitives.arrays.subscripts import concrete
+from covector.primitives.math.reductions import farthest
 from covector.transforms import options
 
 __all__ = ["segment_max", "segment_min", "segment_prod", "segment_sum"]
@@ -144,8 +145,10 @@ def _reduced(
     ids = convert_to(ids, np.dtype(np.int64))
     if GatherScatterMode.from_any(mode) is GatherScatterMode.CLIP:
         ids = np.clip(ids, 0, n - 1)
+    nothing = {"add": 0, "multiply": 1}.get(operation)
+    nothing = farthest(aval.dtype, 1 if operation == "min" else -1) if nothing is None else nothing
     # what belongs nowhere goes to a row of its own, which is left out
-    start = np.full((n + 1, *aval.shape[1:]), _identity(operation, aval.dtype), aval.dtype)
+    start = np.full((n + 1, *aval.shape[1:]), nothing, aval.dtype)
     return getattr(at(start)[np.where((ids >= 0) & (ids < n), ids, n)], operation)(data)[:n]
 
 
@@ -165,14 +168,3 @@ def _number_of_segments(ids: Any, who: str) -> int:
         why = "the shape of the result would depend on the values of segment_ids, which are not known"
         raise errors.ArgumentError(f"{who} was not told num_segments.", why=why, fix=f"{who}(data, segment_ids, num_segments)")
     return max(int(np.max(known)) + 1, 0) if np.size(known) else 0
-
-
-def _identity(operation: str, dtype: np.dtype[Any]) -> Any:
-    """What a segment without rows is: the number that changes nothing."""
-    if operation in ("add", "multiply"):
-        return 0 if operation == "add" else 1
-    if dtype.kind == "f":
-        return -np.inf if operation == "max" else np.inf
-    if dtype.kind == "b":
-        return operation == "min"
-    return np.iinfo(dtype).min if operation == "max" else np.iinfo(dtype).max

@@ -18,6 +18,7 @@ from covector.lax.convolution import channels_last, conv_general_dilated
 from covector.lax.windows import reduce_window
 from covector.numpy.registry import as_array, inexact
 from covector.primitives.arrays.windows import spread_length
+from covector.primitives.math.reductions import farthest
 
 
 def conv(
@@ -143,7 +144,7 @@ def max_pool(inputs: Any, window_shape: Sequence[int], strides: Sequence[int] | 
         >>> max_pool(np.array([1.0, 3.0, 2.0]).reshape(1, 3, 1), (2,))[0, :, 0]
         array([3., 3.])
     """
-    return pool(inputs, _bound(inputs, -1), np.maximum, window_shape, strides, padding)
+    return pool(inputs, farthest(dtype_of(inputs), -1), np.maximum, window_shape, strides, padding)
 
 
 def min_pool(inputs: Any, window_shape: Sequence[int], strides: Sequence[int] | None = None, padding: Any = "VALID") -> Any:
@@ -156,17 +157,7 @@ def min_pool(inputs: Any, window_shape: Sequence[int], strides: Sequence[int] | 
         >>> min_pool(np.array([1.0, 3.0, 2.0]).reshape(1, 3, 1), (2,))[0, :, 0]
         array([1., 2.])
     """
-    return pool(inputs, _bound(inputs, 1), np.minimum, window_shape, strides, padding)
-
-
-def _bound(inputs: Any, sign: int) -> Any:
-    """The largest value of a dtype, or the smallest."""
-    dtype = dtype_of(inputs)
-    if dtype.kind in "iu":
-        return dtype.type(np.iinfo(dtype).max if sign > 0 else np.iinfo(dtype).min)
-    if dtype.kind == "b":
-        return np.bool_(sign > 0)
-    return dtype.type(sign * np.inf)
+    return pool(inputs, farthest(dtype_of(inputs), 1), np.minimum, window_shape, strides, padding)
 
 
 __all__ = ["avg_pool", "conv", "max_pool", "min_pool", "pool"]

@@ -63,6 +63,13 @@ reduce_max_p = _by(np.maximum, "reduce_max", _extremum_jvp)
 reduce_min_p = _by(np.minimum, "reduce_min", _extremum_jvp)
 
 
+def farthest(dtype: np.dtype[Any], sign: int) -> Any:
+    """The largest value of a dtype, or the least: a minimum, or a maximum, of nothing."""
+    if dtype.kind in "iu":
+        return dtype.type(np.iinfo(dtype).max if sign > 0 else np.iinfo(dtype).min)
+    return dtype.type(sign > 0 if dtype.kind == "b" else sign * np.inf)
+
+
 # --- product ----------------------------------------------------------------------------------------------------------
 
 
