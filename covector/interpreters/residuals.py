@@ -62,10 +62,7 @@ def program_with(jaxpr: Jaxpr, residuals: Sequence[Any], present: Sequence[bool]
     inputs = iter(jaxpr.in_vars[len(residuals) :])
     trace = LinearTrace("a linear map")
     trace.closed = True
-    trace.tape = [(e.primitive, [_value(x, values) for x in e.inputs], e.params, e.outputs, e.source) for e in jaxpr.equations]
+    read = lambda atom: values.get(atom, atom) if type(atom) is Var else atom.value
+    trace.tape = [(e.primitive, [*map(read, e.inputs)], e.params, e.outputs, e.source) for e in jaxpr.equations]
     outs = [StageTracer(trace, v) if type(v) is Var and v not in values else Zero(v.aval.tangent()) for v in jaxpr.out_vars]
     return LinearProgram(trace, [next(inputs) if p else None for p in present], outs)
-
-
-def _value(atom: Any, values: dict[Any, Any]) -> Any:
-    return values.get(atom, atom) if type(atom) is Var else atom.value

@@ -84,15 +84,10 @@ class _Cleaner:
         return known
 
     def key(self, eqn: Equation, inputs: list[Any]) -> Hashable | None:
-        """What makes two equations the same computation; None for effects, and for parameters that cannot be compared."""
+        """What makes two equations the same computation; None for effects."""
         if has_effects(eqn.primitive, eqn.params):
             return None
-        key = (eqn.primitive, tuple(map(atom_key, inputs)), key_of(eqn.params) if eqn.params else None)
-        try:
-            hash(key)
-        except TypeError:
-            return None
-        return key
+        return (eqn.primitive, tuple(map(atom_key, inputs)), key_of(eqn.params) if eqn.params else None)
 
     def folded(self, eqn: Equation, inputs: list[Any]) -> list[Any] | None:
         """The results of an equation as constants, if all its inputs are and the results are small."""

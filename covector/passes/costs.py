@@ -111,19 +111,13 @@ def _cost_of_power(eqn: Equation) -> Count:
     return Count(_size(eqn)) if exponent in (-1, 0.5, 1, 2) else Count(0, _size(eqn))
 
 
-@derives("cost", Structural)
-def _cost_of_moves(primitive: Primitive, kind: Any) -> Any:
-    return lambda eqn: Count()
-
-
-@derives("cost", AlongAxis)
-def _cost_along_axis(primitive: Primitive, kind: Any) -> Any:
-    return _taken
-
-
 def _taken(eqn: Equation) -> Count:
     """One for each element of the operand."""
     return Count(int(eqn.inputs[0].aval.size))
+
+
+derives("cost", Structural)(lambda primitive, kind: lambda eqn: Count())
+derives("cost", AlongAxis)(lambda primitive, kind: _taken)
 
 
 @derives("cost", Reduction, LinearReduction)
@@ -159,12 +153,6 @@ def _cost_of_convolution(eqn: Equation) -> Count:
 # --- by name -------------------------------------------------------------------------------------------------------------
 
 
-def _matrices(eqn: Equation) -> tuple[int, int, int]:
-    """How many matrices, and of what size."""
-    *stack, m, n = eqn.inputs[0].aval.shape
-    return math.prod(stack), m, n
-
-
 def _columns(eqn: Equation) -> int:
     """Of the right-hand sides of one system."""
     matrix, b = (tuple(map(int, x.aval.shape)) for x in eqn.inputs[:2])
@@ -173,8 +161,8 @@ def _columns(eqn: Equation) -> int:
 
 def _of_matrices(flops: Callable[[Equation, int, int], float]) -> Callable[[Equation], Count]:
     def cost(eqn: Equation) -> Count:
-        count, m, n = _matrices(eqn)
-        return Count(count * round(flops(eqn, m, n)))
+        *stack, m, n = eqn.inputs[0].aval.shape
+        return Count(math.prod(stack) * round(flops(eqn, m, n)))
 
     return cost
 

@@ -127,15 +127,12 @@ def _check_solution(result: Any, wanted: Any, who: str, has_aux: bool, what: str
     _check_like(result[0] if has_aux else result, wanted, who, what)
 
 
-def _aval_of(x: Any) -> Any:
-    return x if isinstance(x, AbstractValue) else typeof(x)
-
-
 def _check_like(x: Any, wanted: Any, who: str, what: str) -> None:
     """Refuse what has not the structure and the shapes of ``wanted``; either may consist of avals."""
     leaves = same_tree(x, tree_structure(wanted), "an output", who)
     wanted_leaves = same_tree(wanted, tree_structure(wanted), "an output", who)
-    found, needed = (list(map(_aval_of, xs)) for xs in (leaves, wanted_leaves))
+    aval_of: Any = lambda x: x if isinstance(x, AbstractValue) else typeof(x)
+    found, needed = (list(map(aval_of, xs)) for xs in (leaves, wanted_leaves))
     if [a.shape for a in found] != [a.shape for a in needed]:
         texts = [", ".join(map(str, avals)) for avals in (found, needed)]
         fix = f"return the structure and the shapes of {what} (and a pair from the solver with has_aux=True)"

@@ -427,15 +427,13 @@ linear_call_p = call_like("linear_call")
 
 
 @linear_call_p.def_jvp
-def _linear_call_jvp(primals: Values, tangents: Values, *, jaxpr: Jaxpr, transposed: Jaxpr, residuals: int) -> Any:
-    params = {"jaxpr": jaxpr, "transposed": transposed, "residuals": residuals}
-    outs = linear_call_p.bind(*primals, **params)
-    if any(type(t) is not Zero for t in tangents[:residuals]):
+def _linear_call_jvp(primals: Values, tangents: Values, **params: Any) -> Any:
+    n = params["residuals"]
+    if any(type(t) is not Zero for t in tangents[:n]):
         assert jit_p.jvp is not None
-        return jit_p.jvp(primals, tangents, jaxpr=jaxpr, name="linear_call")
-    if all(type(t) is Zero for t in tangents):
-        return outs, [typeof(o).zero for o in outs]
-    return outs, linear_call_p.bind(*primals[:residuals], *map(instantiate, tangents[residuals:]), **params)
+        return jit_p.jvp(primals, tangents, jaxpr=params["jaxpr"], name="linear_call")
+    outs = linear_call_p.bind(*primals, **params)
+    return outs, linear_call_p.bind(*primals[:n], *map(instantiate, tangents[n:]), **params)
 
 
 linear_call_p.linearize = linear_call_p.jvp

@@ -27,8 +27,7 @@ from covector.primitives.linalg.solving import (
     read_triangle,
     row,
     solve_p,
-    swap,
-    triangular_solve_p,
+    times_inverse,
 )
 from covector.primitives.linalg.turning import is_defective_p, turn_p
 from covector.primitives.math.arithmetic import conj, imag_p, real
@@ -225,7 +224,7 @@ def _qr_jvp(a: Any, t: Any, *, mode: str) -> Any:
     k, rows = min(m, n), shape_of(r)[-2]
     qt = adjoint(q) @ t
     square, qt_square = _first(r if rows == k else r[..., :k, :], k), _first(qt, k)
-    projected = _times_inverse(qt_square, square)
+    projected = times_inverse(qt_square, square)
     lower = keep(np.tri(rows, k, -1, dtype=bool), projected)
     if rows > k:
         lower = np.concatenate([lower, np.zeros((*shape_of(lower)[:-1], rows - k), dtype_of(lower))], -1)
@@ -237,7 +236,7 @@ def _qr_jvp(a: Any, t: Any, *, mode: str) -> Any:
         return [r], [tr]
     tq = q @ turn
     if rows < m:
-        tq = tq + _times_inverse(_first(t, k) - q @ qt_square, square)
+        tq = tq + times_inverse(_first(t, k) - q @ qt_square, square)
     return [q, r], [tq, tr]
 
 
@@ -251,11 +250,6 @@ The derivative needs the first min(m, n) columns of the matrix to be linearly in
 def _first(x: Any, k: int) -> Any:
     """The first k columns."""
     return x if shape_of(x)[-1] == k else x[..., :k]
-
-
-def _times_inverse(x: Any, r: Any) -> Any:
-    """``x @ inv(r)`` for an upper triangle r."""
-    return swap(triangular_solve_p.bind(r, swap(x), lower=False, transpose=True, unit_diagonal=False))
 
 
 def _padded(x: Any, n: int) -> Any:

@@ -21,7 +21,7 @@ from covector.core.errors import NonDifferentiableError
 from covector.core.kinds import Discrete, Factorization
 from covector.core.primitive import Primitive
 from covector.primitives.arrays.shaping import batch_in_front, real_dtype
-from covector.primitives.linalg.solving import check_matrices, factorization, routine, swap, triangular_solve_p
+from covector.primitives.linalg.solving import check_matrices, factorization, routine, times_inverse, triangular_solve_p
 
 
 def _lu(a: Any) -> list[Any]:
@@ -48,10 +48,10 @@ def _lu_jvp(a: Any, t: Any) -> Any:
     (m, n), k = shape_of(a)[-2:], shape_of(lower)[-1]
     t = np.take_along_axis(t, np.expand_dims(np.argsort(order, axis=-1), -1), axis=-2)
     l1, u1 = (lower, upper) if m == n else (lower[..., :k, :], upper[..., :, :k])
-    both = _over(_under(l1, t if m == n else t[..., :k, :k]), u1)
+    both = times_inverse(_under(l1, t if m == n else t[..., :k, :k]), u1)
     tl, tu = l1 @ np.tril(both, -1), np.triu(both) @ u1
     if m > k:
-        tl = np.concatenate([tl, _over(t[..., k:, :] - lower[..., k:, :] @ tu, u1)], -2)
+        tl = np.concatenate([tl, times_inverse(t[..., k:, :] - lower[..., k:, :] @ tu, u1)], -2)
     if n > k:
         tu = np.concatenate([tu, _under(l1, t[..., :, k:] - tl @ upper[..., :, k:])], -1)
     return [order, lower, upper], [typeof(order).zero, tl, tu]
@@ -60,11 +60,6 @@ def _lu_jvp(a: Any, t: Any) -> Any:
 def _under(lower: Any, x: Any) -> Any:
     """``inv(lower) @ x`` for ones on the diagonal."""
     return triangular_solve_p.bind(lower, x, lower=True, transpose=False, unit_diagonal=True)
-
-
-def _over(x: Any, upper: Any) -> Any:
-    """``x @ inv(upper)``."""
-    return swap(triangular_solve_p.bind(upper, swap(x), lower=False, transpose=True, unit_diagonal=False))
 
 
 lu_p = Primitive("lu", Factorization(_lu, _lu_jvp, _lu_abstract), multiple_results=True, trusted=True, makes_new=True)

@@ -251,6 +251,11 @@ def _triangular_solve_transpose(ct: Any, a: Any, b: Any, *, transpose: bool, **p
     return None, unbroadcast(triangular_solve_p.bind(a, ct, transpose=not transpose, **params), b.aval)
 
 
+def times_inverse(x: Any, upper: Any) -> Any:
+    """``x @ inv(upper)`` for an upper triangle."""
+    return swap(triangular_solve_p.bind(upper, swap(x), lower=False, transpose=True, unit_diagonal=False))
+
+
 # --- Cholesky -------------------------------------------------------------------------------------------------------------
 
 

@@ -19,7 +19,7 @@ from covector.core.avals import ShapedArray, array_aval, typeof
 from covector.core.errors import NonDifferentiableError
 from covector.core.kinds import Discrete, ElementwiseLinear, Linear
 from covector.core.primitive import Primitive
-from covector.primitives.arrays.shaping import Dims, moveaxis
+from covector.primitives.arrays.shaping import batch_in_front
 from covector.primitives.math.arithmetic import imag_p, real
 
 # --- bitcast --------------------------------------------------------------------------------------------------------------
@@ -33,6 +33,7 @@ def _bitcast(x: Any, *, dtype: np.dtype[Any]) -> Any:
 
 
 bitcast_p = Primitive("bitcast", Discrete(_bitcast), trusted=True)
+bitcast_p.def_batch(batch_in_front(bitcast_p))
 """The bits of numbers as those of another dtype: of a shorter one several, along a new last axis, which a longer uses up."""
 
 
@@ -54,34 +55,20 @@ def _bitcast_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, dtype: np.d
     return out, typeof(out).zero
 
 
-@bitcast_p.def_batch
-def _bitcast_batch(size: int, args: Sequence[Any], dims: Dims, *, dtype: np.dtype[Any]) -> Any:
-    return bitcast_p.bind(moveaxis(args[0], dims[0] or 0, 0), dtype=dtype), 0
-
-
 # --- from_parts -----------------------------------------------------------------------------------------------------------
-
-
-def _from_parts(x: Any) -> Any:
-    return np.asarray(x, order="C").view(np.result_type(x.dtype, np.complex64))[..., 0]
-
-
-def _from_parts_transpose(ct: Any, x: ShapedArray) -> Any:
-    """The product with z is real(ct * z), so that of the imaginary part is with a minus."""
-    return np.stack([real(ct), -imag_p.bind(ct)], -1)
 
 
 from_parts_p = Primitive(
     "from_parts",
     Linear(
-        _from_parts,
-        _from_parts_transpose,
+        lambda x: np.asarray(x, order="C").view(np.result_type(x.dtype, np.complex64))[..., 0],
+        lambda ct, x: np.stack([real(ct), -imag_p.bind(ct)], -1),  # the product with z is real(ct * z)
         abstract=lambda x: array_aval(x.shape[:-1], np.result_type(x.dtype, np.complex64)),
-        batch=lambda size, args, dims: (from_parts_p.bind(moveaxis(args[0], dims[0], 0)), 0),
     ),
     trusted=True,
 )
 """``x[..., 2] -> z``, the complex numbers of two parts, whatever these are: infinite, NaN or a zero with a sign."""
+from_parts_p.def_batch(batch_in_front(from_parts_p))
 
 
 # --- reduce_precision -----------------------------------------------------------------------------------------------------
@@ -105,13 +92,8 @@ def _reduce_precision(x: Any, *, exponent_bits: int, mantissa_bits: int) -> Any:
     return np.where(np.isnan(x), x, (bits | sign).view(x.dtype))
 
 
-def _reduce_precision_transpose(ct: Any, x: Any, **params: int) -> Any:
-    return reduce_precision_p.bind(ct, **params)
-
-
-reduce_precision_p = Primitive(
-    "reduce_precision", ElementwiseLinear(_reduce_precision, _reduce_precision_transpose), trusted=True, makes_new=True
-)
+_rounding = ElementwiseLinear(_reduce_precision, lambda ct, x, **params: reduce_precision_p.bind(ct, **params))
+reduce_precision_p = Primitive("reduce_precision", _rounding, trusted=True, makes_new=True)
 """The nearest numbers with fewer bits, of ties the even one; infinite above their range, 0 below their smallest normal number.
 
 It rounds tangents and cotangents in the same way, as if it were linear, which it is up to rounding.

@@ -137,10 +137,6 @@ def _log_ndtr_derivative(out: Any, x: Any) -> Any:
     return np.where(x < 0, left, np.exp(-x * x / 2 - np.log(2 * np.pi) / 2 - out))
 
 
-def _logit_derivative(out: Any, x: Any) -> Any:
-    return 1 / (x * (1 - x))
-
-
 def _log_or_zero(x: Any, y: Any) -> Any:
     """The logarithm of y, and 0 where x is: the limit from there."""
     return np.where((x == 0) & (y == 0), 0.0, np.log(np.where((x == 0) & (y == 0), 1.0, y)))
@@ -157,7 +153,7 @@ define("ndtri", lambda out, x: np.sqrt(2 * np.pi) * np.exp(out * out / 2))
 define("ndtri_exp", lambda out, x: np.sqrt(2 * np.pi) * np.exp(out * out / 2 + x))
 define("expit", lambda out, x: special.expit(x) * special.expit(-x))
 define("log_expit", lambda out, x: special.expit(-x))
-define("logit", _logit_derivative)
+define("logit", lambda out, x: 1 / (x * (1 - x)))
 define("xlogy", lambda out, x, y: _log_or_zero(x, y), lambda out, x, y: _ratio_or_zero(x, y))
 define("xlog1py", lambda out, x, y: np.log1p(y), lambda out, x, y: _ratio_or_zero(x, 1 + y))
 define("entr", lambda out, x: np.where(x < 0, np.nan, -1 - np.log(np.where(x < 0, 1.0, x))))
@@ -407,17 +403,13 @@ def define_several(name: str, derivatives: Callable[..., Sequence[Any]]) -> None
     TABLE[name] = ufunc
 
 
-def _sine_ratio(x: Any) -> Any:
-    return np.sinc(x / np.pi)
-
-
 def _hyperbolic_ratio(x: Any) -> Any:
     if is_complex(x):
         return np.sinc(1j / np.pi * x)
     return (special.exprel(x) + special.exprel(-x)) / 2
 
 
-define_several("sici", lambda x, si, ci: (_sine_ratio(x), np.cos(x) / x))
+define_several("sici", lambda x, si, ci: (np.sinc(x / np.pi), np.cos(x) / x))
 define_several("shichi", lambda x, shi, chi: (_hyperbolic_ratio(x), np.cosh(x) / x))
 define_several("fresnel", lambda x, s, c: (np.sin(np.pi / 2 * x * x), np.cos(np.pi / 2 * x * x)))
 define_several("airy", lambda x, ai, aip, bi, bip: (aip, x * ai, bip, x * bi))

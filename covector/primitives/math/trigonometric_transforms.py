@@ -18,7 +18,7 @@ from covector.core.avals import ShapedArray, array_aval
 from covector.core.errors import ArgumentError, describe
 from covector.core.kinds import Linear
 from covector.core.primitive import Primitive
-from covector.primitives.arrays.shaping import convert_to, real_dtype
+from covector.primitives.arrays.shaping import batch_in_front, convert_to, real_dtype
 from covector.primitives.derivations import batch_along_axis
 
 TRANSPOSED = {1: 1, 2: 3, 3: 2, 4: 4}
@@ -97,8 +97,4 @@ def _hankel_transpose(ct: Any, x: ShapedArray, **params: Any) -> Any:
 
 
 fht_p = Primitive("fht", Linear(_hankel, _hankel_transpose, abstract=_hankel_abstract), trusted=True, makes_new=True)
-
-
-@fht_p.def_batch
-def _hankel_batch(size: int, args: Any, dims: Any, **params: Any) -> Any:
-    return fht_p.bind(np.moveaxis(args[0], dims[0], 0), **params), 0
+fht_p.def_batch(batch_in_front(fht_p))
