@@ -5,6 +5,7 @@ staged version; each result is an ordinary function that can be transformed agai
 """
 
 import importlib
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from covector import numpy as numpy
@@ -16,13 +17,10 @@ from covector.core.context import await_import
 from covector.core.counterparts import declare_counterparts
 from covector.core.jaxpr import Equation, Jaxpr, Literal, Var
 from covector.core.primitive import Primitive, jointly, more_primitives, one_of
-from covector.core.tracer import Tracer, register_adopter
+from covector.core.tracer import LATER, Tracer, register_adopter
 from covector.numpy.at import at
-from covector.primitives.constructors import bilinear, elementwise, linear, reduction
 from covector.transforms.autodiff import grad, jvp, linear_transpose, linearize, value_and_grad, vjp
 from covector.transforms.jacobian import hessian, hvp, jacfwd, jacobian, jacrev, value_and_jacobian
-from covector.transforms.jit import jit
-from covector.transforms.staging import closure_convert, eval_shape, make_jaxpr
 from covector.transforms.utilities import ensure_compile_time_eval, ravel_pytree, stop_gradient
 from covector.transforms.vmap import vmap
 
@@ -46,6 +44,7 @@ if TYPE_CHECKING:
     from covector.core.text.parser import parse
     from covector.debug import checking_leaks, debug_nans, disable_jit
     from covector.passes.legalize import legalize
+    from covector.primitives.constructors import bilinear, elementwise, linear, reduction
     from covector.transforms.callbacks import io_callback, pure_callback
     from covector.transforms.checkpoint import (
         checkpoint,
@@ -77,7 +76,9 @@ if TYPE_CHECKING:
         process_count,
         process_index,
     )
+    from covector.transforms.jit import jit
     from covector.transforms.scopes import named_call, named_scope
+    from covector.transforms.staging import closure_convert, eval_shape, make_jaxpr
     from covector.typing import Array
 
 __version__ = "0.1.0"
@@ -95,6 +96,7 @@ LAZY = {
     "check": "covector.core.check",
     "parse": "covector.core.text.parser",
     "legalize": "covector.passes.legalize",
+    **dict.fromkeys(["bilinear", "elementwise", "linear", "reduction"], "covector.primitives.constructors"),
     **dict.fromkeys(["io_callback", "pure_callback"], "covector.transforms.callbacks"),
     **dict.fromkeys(
         ["checkpoint", "checkpoint_name", "checkpoint_policies", "print_saved_residuals", "remat", "saved_residuals"],
@@ -106,7 +108,9 @@ LAZY = {
         "covector.transforms.custom_rules",
     ),
     **dict.fromkeys(["custom_linear_solve", "custom_root"], "covector.transforms.custom_solves"),
+    "jit": "covector.transforms.jit",
     **dict.fromkeys(["named_call", "named_scope"], "covector.transforms.scopes"),
+    **dict.fromkeys(["closure_convert", "eval_shape", "make_jaxpr"], "covector.transforms.staging"),
     **dict.fromkeys(
         """block_until_ready default_backend device_count device_get device_put devices local_device_count local_devices
         process_count process_index""".split(),
@@ -138,14 +142,20 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *LAZY})
 
 
-def _import_everything() -> None:
-    lax, scipy = importlib.import_module("covector.lax"), importlib.import_module("covector.scipy")
-    inner = {*(f"covector.scipy.{name}" for name in scipy.MODULES), *(f"covector.lax.{name}" for name in lax.LAZY)}
-    for module in sorted({*LAZY.values(), *inner}):
+@cache
+def _import_what_is_quick() -> None:
+    for module in sorted({"covector.lax", *LATER.values()}):
         importlib.import_module(module)
 
 
-more_primitives(_import_everything)
+def _import_everything() -> None:
+    lax, scipy = importlib.import_module("covector.lax"), importlib.import_module("covector.scipy")
+    inner = {*(f"covector.scipy.{name}" for name in scipy.MODULES), *(f"covector.lax.{name}" for name in lax.LAZY)}
+    for module in sorted({*LAZY.values(), *LATER.values(), *inner}):
+        importlib.import_module(module)
+
+
+more_primitives(_import_what_is_quick, _import_everything)  # the other takes SciPy's time to import
 register_adopter(
     "scipy.sparse", ("sparray", "spmatrix"), lambda: importlib.import_module("covector.scipy.sparse.arrays").operator
 )

@@ -185,6 +185,16 @@ class TracerBase:
     """The values of which this is a view, as NumPy would have it; unset where it is none (see `covector.numpy.inplace`)."""
 
 
+class Registry(dict[str, "Primitive"]):
+    """Primitives by their names; those that are not there yet are imported when they are asked for."""
+
+    def __missing__(self, name: str) -> Primitive:
+        found = find_primitive(name)
+        if found is None:
+            raise KeyError(name)
+        return found
+
+
 class Primitive:
     """An operation and all its rules.
 
@@ -196,7 +206,7 @@ class Primitive:
     8.0
     """
 
-    registry: ClassVar[dict[str, Primitive]] = {}
+    registry: ClassVar[Registry] = Registry()
 
     asks_context: ClassVar[bool] = False
     """Whether the open traces matter to what it means besides those of its arguments."""
@@ -243,13 +253,13 @@ class Primitive:
         """What it is, from which rules follow that are not registered."""
         self.origin = None if trusted else user_source()
         """Where it was made."""
-        check_replaced(Primitive.registry.get(name), self)
-        self.multiple_results = multiple_results
         self.trusted = trusted
         """Whether its rules are known to be right, and neither keep nor change what they are given or return.
 
         By default what they return is checked, and they get and give copies of arrays.
         """
+        check_replaced(self)
+        self.multiple_results = multiple_results
         self.keeps_weak = self.kind.keeps_weak
         """Whether the result for Python scalars is a Python scalar (as for the arithmetic operators)."""
         self.collective = False
@@ -510,8 +520,12 @@ def derived(name: str, *kinds: Any, checked: bool = False) -> Callable[[Rule], R
 # --- primitives by their names ----------------------------------------------------------------------------------------
 
 
-def check_replaced(old: Primitive | None, new: Primitive) -> None:
+def check_replaced(new: Primitive) -> None:
     """A primitive takes over the name of another one, as when a notebook cell is run twice; not one of covector's own."""
+    if not new.trusted:
+        for load in _more[:1]:
+            load()
+    old = Primitive.registry.get(new.name)
     if old is None:
         return
     if old.trusted:
@@ -529,15 +543,15 @@ def check_replaced(old: Primitive | None, new: Primitive) -> None:
 _more: list[Callable[[], None]] = []
 
 
-def more_primitives(load: Callable[[], None]) -> None:
-    """Declare ``load``, which imports the modules whose primitives are not there yet."""
-    _more[:] = [load]
+def more_primitives(*loads: Callable[[], None]) -> None:
+    """Declare what imports the modules whose primitives are not there yet, first what is quick."""
+    _more[:] = loads
 
 
 def find_primitive(name: str) -> Primitive | None:
     """The primitive that has a name, for programs that come as text or from another process."""
-    if name not in Primitive.registry:
-        for load in _more:
+    for load in _more:
+        if name not in Primitive.registry:
             load()
     return Primitive.registry.get(name)
 

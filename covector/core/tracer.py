@@ -41,9 +41,9 @@ UFUNC_METHODS: dict[str, Callable[..., Any]] = {}
 FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {}
 """What a NumPy function means on tracers: called with its arguments."""
 
-LATER: dict[str, str] = {}
-"""Modules of NumPy that few programs use, and ours that says what their functions mean, imported when that is asked."""
-
+LATER: dict[Any, str] = {}
+"""For functions of NumPy that not every program calls, or the name of their module: ours that says what they mean, imported
+when that is asked."""
 
 VIEWS: dict[Callable[..., Any], Callable[..., bool]] = {}
 """NumPy's functions whose result may share memory with an argument, so that a write into one is seen in the other: with which
@@ -380,17 +380,17 @@ def register_function(function: Callable[..., Any], meaning: Callable[..., Any])
 
 def has_meaning(function: Any) -> bool:
     """Whether a function or ufunc of NumPy works on tracers."""
-    return function in FUNCTIONS or function in UFUNCS
+    return function in FUNCTIONS or function in UFUNCS or meaning_from_later(function) is not None
 
 
-def register_later(module: str, ours: str) -> None:
-    """Say which module, when it is imported, says what the functions of a module of NumPy mean on tracers."""
-    LATER[module] = ours
+def register_later(ours: str, *theirs: Callable[..., Any] | str) -> None:
+    """Say which module, when it is imported, says what functions of NumPy, or of modules of NumPy, mean on tracers."""
+    LATER.update(dict.fromkeys(theirs, ours))
 
 
 def meaning_from_later(function: Callable[..., Any]) -> Callable[..., Any] | None:
-    """What a function means whose module is among those that are imported later."""
-    module = LATER.get(getattr(function, "__module__", ""))
+    """What a function means where the module that says so is imported when that is asked."""
+    module = LATER.get(function) or LATER.get(getattr(function, "__module__", ""))
     if module is not None:
         importlib.import_module(module)
     return FUNCTIONS.get(function)

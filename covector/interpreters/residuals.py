@@ -56,6 +56,33 @@ def opened(jaxpr: Jaxpr, residuals: Sequence[Any]) -> tuple[Jaxpr, list[Any]]:
     return Jaxpr([*given, *linear_inputs], equations, jaxpr.out_vars, inner, mark), list(given.values())
 
 
+def with_backward_staged(jaxpr: Jaxpr, values: Sequence[Any]) -> tuple[Jaxpr, list[Any]]:
+    """An opened program whose backward rules are programs where they close over traced values.
+
+    It may outlive the transformation that these are of, so they become inputs, with the ``values`` of the others.  A primitive
+    says how with the rule ``backward_staged : equation -> (equation with more leading inputs, their values)``.
+    """
+    closed: list[Any] = []
+    inputs: list[Any] = []
+    equations = []
+    for eqn in jaxpr.equations:
+        staged = eqn.primitive.rules.get("backward_staged")
+        eqn, hoisted = (eqn, []) if staged is None else staged(eqn)
+        inputs += eqn.inputs[: len(hoisted)]
+        closed += hoisted
+        equations.append(eqn)
+    if not closed:
+        return jaxpr, list(values)
+    marks = [*[False] * len(closed), *(jaxpr.linear or ())]
+    return Jaxpr([*inputs, *jaxpr.in_vars], equations, jaxpr.out_vars, jaxpr.consts, marks), [*closed, *values]
+
+
+def with_forward_staged(entry: Any) -> Any:
+    """An entry of a linear tape, which runs no function of the user's later where the rule ``forward_staged`` makes it so."""
+    staged = entry[0].rules.get("forward_staged")
+    return entry if staged is None else staged(entry)
+
+
 def program_with(jaxpr: Jaxpr, residuals: Sequence[Any], present: Sequence[bool]) -> LinearProgram:
     """The tape of an opened program with these residuals; it has an input for each that is ``present``."""
     values = {**jaxpr.consts, **dict(zip(jaxpr.in_vars, residuals, strict=False))}

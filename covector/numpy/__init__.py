@@ -19,26 +19,14 @@ from covector.core.tracer import API_VERSIONS as _API_VERSIONS
 from covector.core.tracer import has_meaning as _has_meaning
 from covector.core.tracer import register_later as _register_later
 from covector.core.tracer import register_namespace as _register_namespace
-from covector.numpy import applying as _applying
-from covector.numpy import bits as _bits
 from covector.numpy import contraction as _contraction
 from covector.numpy import creation as _creation
-from covector.numpy import differences as _differences
 from covector.numpy import elementwise as _elementwise
-from covector.numpy import histograms as _histograms
 from covector.numpy import indexing as _indexing
 from covector.numpy import joining as _joining
-from covector.numpy import linalg as _linalg
-from covector.numpy import padding as _padding
-from covector.numpy import polynomials as _polynomials
-from covector.numpy import quantiles as _quantiles
 from covector.numpy import reductions as _reductions
-from covector.numpy import sets as _sets
 from covector.numpy import shapes as _shapes
-from covector.numpy import sorting as _sorting
-from covector.numpy import statistics as _statistics
 from covector.numpy import ufuncs as _ufuncs
-from covector.numpy import windows as _windows
 from covector.numpy.at import at
 from covector.numpy.builders import c_, r_
 from covector.numpy.creation import arange, array, asarray, full
@@ -59,7 +47,6 @@ from covector.numpy.undispatched import (
     select,
     unwrap,
 )
-from covector.numpy.vectorizing import vectorize
 
 OWN = """
     arange array asanyarray asarray ascontiguousarray asfortranarray at c_ cummax cummin full full_like histogram interp
@@ -83,6 +70,21 @@ WRITERS = {"copyto", "fill_diagonal", "place", "put", "put_along_axis", "putmask
 
 MODULES = ("emath", "fft", "linalg", "special")
 
+LAZY = {
+    "applying": "apply_along_axis apply_over_axes piecewise",
+    "bits": "packbits unpackbits",
+    "differences": "diff ediff1d gradient interp trapezoid trapz",
+    "histograms": "bincount histogram histogram2d histogram_bin_edges histogramdd",
+    "padding": "pad",
+    "polynomials": "poly polyadd polyder polydiv polyfit polyint polymul polysub roots",
+    "quantiles": "nanpercentile nanquantile percentile quantile",
+    "sets": "intersect1d setdiff1d setxor1d trim_zeros union1d unique_all unique_counts unique_inverse unique_values",
+    "sorting": """
+        argpartition argsort digitize lexsort median nanmedian partition searchsorted sort sort_complex unique
+    """,
+}
+"""Modules that are imported when one of these functions, whose meaning they say, is first called on a traced value."""
+
 __array_api_version__ = _API_VERSIONS[-1]
 
 globals().update(
@@ -93,9 +95,11 @@ globals().update(
 
 
 def __getattr__(name: str) -> Any:
-    """`polynomial`; ``special``; NumPy's submodules (``fft``, ``random``) and whatever a later version of NumPy adds."""
-    if name == "polynomial":
-        return _importlib.import_module(f"{__name__}.polynomial")
+    """Our modules; NumPy's submodules (``fft``, ``random``) and whatever a later version of NumPy adds."""
+    if name in ("linalg", "polynomial"):
+        return _importlib.import_module(f"{__name__}.{name}")
+    if name == "vectorize":
+        return _importlib.import_module(f"{__name__}.vectorizing").vectorize
     if name == "special":  # where the array API's users look for special functions; SciPy loads when it is first needed
         return _importlib.import_module("covector.scipy.special")
     return getattr(_numpy, name)
@@ -108,5 +112,9 @@ def __dir__() -> list[str]:
 
 
 _register_namespace(_sys.modules[__name__])
-_register_later("numpy.polynomial.polynomial", f"{__name__}.polynomial")
-_register_later("numpy.fft", f"{__name__}.fourier")
+for _module, _names in LAZY.items():
+    _register_later(f"{__name__}.{_module}", *(getattr(_numpy, name) for name in _names.split() if hasattr(_numpy, name)))
+_register_later(f"{__name__}.windows", _numpy.lib.stride_tricks.sliding_window_view)
+_register_later(f"{__name__}.linalg", "numpy.linalg")
+_register_later(f"{__name__}.polynomial", "numpy.polynomial.polynomial")
+_register_later(f"{__name__}.fourier", "numpy.fft")

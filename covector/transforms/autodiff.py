@@ -22,8 +22,8 @@ from covector.core.pytrees import list_of_one, tree_flatten, tree_map, tree_unfl
 from covector.core.tracebacks import hides_frames
 from covector.interpreters.jvp import Pushforward
 from covector.interpreters.linearize import Linearization, LinearProgram
+from covector.interpreters.residuals import with_forward_staged
 from covector.interpreters.transpose import record_users_linear, transpose_program
-from covector.primitives.custom.calls import with_forward_staged
 from covector.transforms import options
 from covector.transforms.arguments import (
     ArgNames,

@@ -19,10 +19,9 @@ from covector.core.pytrees import register_when_needed, tree_unflatten
 from covector.core.tracebacks import hides_frames
 from covector.interpreters.evaluate import eval_jaxpr
 from covector.interpreters.linearize import LinearProgram
-from covector.interpreters.residuals import opened, program_with
+from covector.interpreters.residuals import opened, program_with, with_backward_staged
 from covector.interpreters.transpose import transpose_program
 from covector.primitives.arrays.shaping import convert_to, in_type
-from covector.primitives.custom.calls import with_backward_staged
 from covector.transforms.arguments import like_tangent, tangent_leaves
 from covector.transforms.typing import R
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ParamSpec, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
 
-from covector.transforms.lowering import Lowered
+if TYPE_CHECKING:
+    from covector.transforms.lowering import Lowered
 
 P = ParamSpec("P")
 R = TypeVar("R")

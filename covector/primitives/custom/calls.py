@@ -117,15 +117,14 @@ custom_linear_p.impl = _forward
 custom_linear_p.def_abstract(lambda *avals, rule, residuals, inputs, out_avals: list(out_avals))
 
 
-def with_forward_staged(entry: Any) -> Any:
-    """An entry of a linear tape with the map as a program, where it is one of `custom_linear`.
+@custom_linear_p.def_rule("forward_staged")
+def _forward_staged(entry: Any) -> Any:
+    """An entry of a linear tape with the map as a program.
 
     To evaluate the map later runs the user's function again, which may read something else by then.  One that has no
     derivative says so when the map is evaluated, for it may be transposed alone.
     """
     primitive, inputs, params, outputs, source = entry
-    if primitive is not custom_linear_p:
-        return entry
     rule = params["rule"]
     residuals, xs, ts = cut(inputs, params["residuals"], params["inputs"])
     given = copies(xs)
@@ -138,35 +137,18 @@ def with_forward_staged(entry: Any) -> Any:
     return primitive, [*residuals, *hoisted, *ts], params, outputs, source
 
 
-def with_backward_staged(jaxpr: Jaxpr, values: Values) -> tuple[Jaxpr, list[Any]]:
-    """An opened linear program (see `opened`) whose backward rules are programs where they close over traced values.
-
-    The program may outlive the transformation that they are of, so they become inputs, with the ``values`` of the others.
-    Rules that cannot be staged stay: they fail where they are needed.
-    """
-    inputs: list[Var] = []
-    closed: list[Any] = []
-    equations = []
-    for eqn in jaxpr.equations:
-        if eqn.primitive is custom_linear_p and next(reachable_tracers([eqn.params["rule"].transposed]), None) is not None:
-            try:
-                eqn, hoisted = _backward_staged(eqn)
-            except Exception:
-                hoisted = []
-            inputs += eqn.inputs[: len(hoisted)]
-            closed += hoisted
-        equations.append(eqn)
-    if not closed:
-        return jaxpr, list(values)
-    marks = [*[False] * len(closed), *(jaxpr.linear or ())]
-    return Jaxpr([*inputs, *jaxpr.in_vars], equations, jaxpr.out_vars, jaxpr.consts, marks), [*closed, *values]
-
-
+@custom_linear_p.def_rule("backward_staged")
 def _backward_staged(eqn: Equation) -> tuple[Equation, list[Any]]:
-    """An equation of `custom_linear` whose first inputs are the traced values that its backward rule closes over; and these."""
+    """An equation whose first inputs are the traced values that its backward rule closes over, with that as a program; and
+    these values.  A rule that cannot be staged stays: it fails where it is needed."""
     rule, n = eqn.params["rule"], eqn.params["residuals"]
+    if next(reachable_tracers([rule.transposed]), None) is None:
+        return eqn, []
     known = [x.aval for x in eqn.inputs[:n]]
-    program, hoisted = staged_rule(lambda *given: ([], rule.transposed(*given)), known, eqn.params["out_avals"], rule.name)
+    try:
+        program, hoisted = staged_rule(lambda *given: ([], rule.transposed(*given)), known, eqn.params["out_avals"], rule.name)
+    except Exception:
+        return eqn, []
 
     def transposed(values: Values, cts: Values) -> list[Any]:
         closed, residuals = cut(values, len(hoisted))
