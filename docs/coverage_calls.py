@@ -16,7 +16,7 @@ import covector as cv
 import covector.numpy as cnp
 from covector import lax, nn, random
 from covector.core.tracer import has_meaning
-from covector.scipy import fft, integrate, interpolate, linalg, optimize, signal, spatial, special, stats
+from covector.scipy import fft, integrate, interpolate, linalg, ndimage, optimize, signal, spatial, special, stats
 
 TESTS = Path(__file__).parents[1] / "tests"
 
@@ -282,6 +282,7 @@ def of_scipy() -> Iterator[tuple[str, Examples]]:
     yield "scipy.linalg", of_cases(linalg, more | tests.CASES)
     yield "scipy.signal", of_cases(signal, test_module("scipy/test_signal.py").CASES)
     yield "scipy.fft", of_fft()
+    yield "scipy.ndimage", of_cases(ndimage, test_module("scipy/test_ndimage.py").CASES)
     grow = lambda t, y, a: -a * y
     yield "scipy.integrate", of_cases(integrate, test_module("scipy/test_integrate.py").INTEGRALS | {
         "trapezoid": (lambda s, y, x: s.trapezoid(y, x), (y, x)),

@@ -14,7 +14,9 @@ from typing import Any
 
 from covector.core.source import meant_by
 
-MODULES = ("fft", "integrate", "interpolate", "linalg", "optimize", "signal", "sparse", "spatial", "special", "stats")
+MODULES = (
+    *("fft", "integrate", "interpolate", "linalg", "ndimage", "optimize", "signal", "sparse", "spatial", "special", "stats"),
+)
 """They are imported when they are first used, as SciPy is."""
 
 CONDITIONS = {"fft": " (not within scipy.fft.set_backend)"}

@@ -11,6 +11,7 @@ import scipy.fft
 import scipy.integrate
 import scipy.interpolate
 import scipy.linalg
+import scipy.ndimage
 import scipy.optimize
 import scipy.signal
 import scipy.sparse.linalg
@@ -39,6 +40,7 @@ CALLS = {
     "stats.gaussian_kde": lambda x: scipy.stats.gaussian_kde(x),
     "signal.convolve": lambda x: scipy.signal.convolve(x, x),
     "signal.lfilter": lambda x: scipy.signal.lfilter([1.0, 2.0], [1.0], x),
+    "ndimage.gaussian_filter": lambda x: scipy.ndimage.gaussian_filter(x, 1.0),
     "integrate.simpson": lambda x: scipy.integrate.simpson(x),
     "integrate.quad": lambda x: scipy.integrate.quad(lambda t: t * x[0], 0, 1),
     "integrate.solve_ivp": lambda x: scipy.integrate.solve_ivp(lambda t, y: -y, (0, 1), x),

@@ -1,0 +1,63 @@
+"""`scipy.ndimage` for arrays and for values that are being transformed: filters, interpolation and measurements.
+
+>>> import numpy as np
+>>> from covector import grad
+>>> from covector.scipy import ndimage
+>>> grad(lambda x: np.sum(ndimage.uniform_filter(x, 3) ** 2))(np.array([0.0, 3.0, 0.0]))
+array([2., 2., 2.])
+
+Plain arrays are SciPy's business, which these functions call.  Computed is in double precision, as in SciPy; the result has the
+dtype of the input, or that of ``output``.
+"""
+
+from covector.scipy.ndimage.filters import (
+    convolve,
+    convolve1d,
+    correlate,
+    correlate1d,
+    gaussian_filter,
+    gaussian_filter1d,
+    gaussian_gradient_magnitude,
+    gaussian_laplace,
+    generic_gradient_magnitude,
+    generic_laplace,
+    laplace,
+    prewitt,
+    sobel,
+    uniform_filter,
+    uniform_filter1d,
+)
+from covector.scipy.ndimage.interpolation import (
+    affine_transform,
+    geometric_transform,
+    map_coordinates,
+    rotate,
+    shift,
+    spline_filter,
+    spline_filter1d,
+    zoom,
+)
+from covector.scipy.ndimage.measurements import (
+    center_of_mass,
+    extrema,
+    labeled_comprehension,
+    maximum,
+    maximum_position,
+    mean,
+    median,
+    minimum,
+    minimum_position,
+    standard_deviation,
+    sum_labels,
+    variance,
+)
+from covector.scipy.ndimage.measurements import sum_labels as sum
+from covector.scipy.ndimage.order_filters import (
+    maximum_filter,
+    maximum_filter1d,
+    median_filter,
+    minimum_filter,
+    minimum_filter1d,
+    percentile_filter,
+    rank_filter,
+)

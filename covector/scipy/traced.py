@@ -1,0 +1,36 @@
+"""What functions of SciPy's mean on traced values: ``@on_tracers(scipy.ndimage.correlate1d)``."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from covector.core.errors import InPlaceWriteError
+from covector.numpy.registry import contains_tracer
+
+Function = Callable[..., Any]
+
+
+def on_tracers(function: Function) -> Callable[[Function], Function]:
+    """A function with the signature of one of SciPy's, which is SciPy's itself where no argument is traced."""
+
+    def decorate(meaning: Function) -> Function:
+        @functools.wraps(meaning)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            if contains_tracer(args) or (kwargs and contains_tracer(tuple(kwargs.values()))):
+                return meaning(*args, **kwargs)
+            return function(*args, **kwargs)
+
+        return call
+
+    return decorate
+
+
+def refuse_memory(name: str, argument: str) -> None:
+    """Raise for an array that a traced value was to be written into."""
+    raise InPlaceWriteError(
+        f"{name} was asked to write a traced value into the array {argument}=.",
+        why="traced values cannot be written into an array in place",
+        fix=f"leave {argument} out, or give a dtype, and use the returned value",
+    )
