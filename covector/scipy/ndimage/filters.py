@@ -257,9 +257,9 @@ def gaussian_filter(
 
     Example:
         >>> gaussian_filter(np.eye(3), 0.5).round(2)
-        array([[0.73, 0.22, 0.02],
-               [0.22, 0.64, 0.22],
-               [0.02, 0.22, 0.73]])
+        array([[0.81, 0.18, 0.01],
+               [0.18, 0.64, 0.18],
+               [0.01, 0.18, 0.81]])
     """
     x = given.array(input)
     dtype = given.dtype_throughout(output, x, "scipy.ndimage.gaussian_filter")

@@ -20,6 +20,7 @@ from covector.core.avals import shape_of, typeof
 from covector.numpy.registry import as_array, known_array
 from covector.ops import segment_max, segment_min, segment_sum
 from covector.primitives.arrays.subscripts import index as index_of
+from covector.primitives.math.reductions import farthest
 from covector.scipy.ndimage import arguments as given
 from covector.scipy.traced import on_tracers
 
@@ -55,7 +56,8 @@ class _One:
     def extreme(self, least: bool) -> Any:
         if self.members is None:
             return (np.min if least else np.max)(self.x)
-        return (np.min if least else np.max)(self.x, where=self.members, initial=_bound(self.x, least))
+        start = farthest(typeof(self.x).dtype, 1 if least else -1)
+        return (np.min if least else np.max)(self.x, where=self.members, initial=start)
 
 
 class _Several:
@@ -85,15 +87,6 @@ class _Several:
     def extreme(self, least: bool) -> Any:
         found = (segment_min if least else segment_max)(self.x, self.ids, self.n + 1)[self.order]
         return np.where(self.count() > 0, found, np.zeros((), typeof(found).dtype))
-
-
-def _bound(x: Any, largest: bool) -> Any:
-    dtype = typeof(x).dtype
-    if dtype.kind == "f":
-        return np.array(np.inf if largest else -np.inf, dtype)
-    if dtype.kind == "b":
-        return np.array(largest)
-    return np.array(np.iinfo(dtype).max if largest else np.iinfo(dtype).min, dtype)
 
 
 def _groups(x: Any, labels: Any, index: Any, function: Callable[..., Any]) -> Any:
