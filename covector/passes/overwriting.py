@@ -7,8 +7,9 @@
 
 A loop that changes one place of a table in each step would copy the table each time.  An operation with an implementation
 ``overwrite`` may write into its first argument where nobody else can see that: the argument is used for the last time, as is
-all that may share its memory, none of which is an input or a constant.  A loop may own its carries, of which it copies the
-first; `owned_carries` finds out which of them a step leaves as much its own as it got them.
+all that may share its memory, none of which is an input or a constant.  (What is written may be a part of it: NumPy copes with
+that.)  A loop may own its carries, of which it copies the first; `owned_carries` finds out which of them a step leaves as much
+its own as it got them.
 
 What shares memory with what is known from what primitives declare: by default a result may be, or be a view of, an argument.
 """
@@ -16,7 +17,7 @@ What shares memory with what is known from what primitives declare: by default a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -57,8 +58,8 @@ def uses_of_memory(jaxpr: Jaxpr, owned: Sequence[Var]) -> Uses:
     memory = {v: Memory([v], v not in owned) for v in (*jaxpr.in_vars, *jaxpr.consts)}
     own, overwritten = set(owned), set()
     for i, eqn in enumerate(jaxpr.equations):
-        mine = eqn.inputs and eqn.inputs[0] in own and may_overwrite(eqn, memory)
-        if mine and all(last.get(v, np.inf) <= i for v in memory[eqn.inputs[0]].variables):
+        x: Any = eqn.inputs[0] if eqn.primitive.overwrite is not None else None
+        if x in own and x.aval.shape and not memory[x].foreign and all(last.get(v, np.inf) <= i for v in memory[x].variables):
             overwritten.add(i)
         if makes_new_memory(eqn.primitive):
             memory.update({v: Memory([v], False) for v in eqn.outputs})
@@ -66,15 +67,6 @@ def uses_of_memory(jaxpr: Jaxpr, owned: Sequence[Var]) -> Uses:
         else:
             _join(eqn, memory)
     return Uses(overwritten, memory, own)
-
-
-def may_overwrite(eqn: Equation, memory: dict[Var, Memory]) -> bool:
-    """Whether an equation can overwrite its first input, an array like the output in memory that no other input shares."""
-    if eqn.primitive.overwrite is None or memory[eqn.inputs[0]].foreign:
-        return False
-    x, out = eqn.inputs[0], eqn.outputs[0]
-    alike = isinstance(x.aval, ShapedArray) and x.aval.shape == out.aval.shape != () and x.aval.dtype == out.aval.dtype
-    return alike and not any(isinstance(y, Var) and memory[y] is memory[x] for y in eqn.inputs[1:])
 
 
 def makes_new_memory(primitive: Primitive) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from itertools import product
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ import covector as cv
 from covector import lax
 from covector.backends.run import step_runner
 from covector.core.jaxpr import Jaxpr
+from covector.core.primitive import Primitive, primitive_named
 
 T = np.arange(12.0).reshape(6, 2) / 7
 U = np.cos(T)
@@ -137,6 +139,34 @@ def test_derivatives(name, make):
         lambda f: lambda a, b: cv.vmap(cv.grad(f, (0, 1)))(np.stack([a, b]), np.stack([b, a])),
     ):
         close(transform(f)(T, U), transform(g)(T, U))
+
+
+OF_ITSELF = {
+    "scatter": (lambda x, i: (x[1:4][::-1], i), lambda x, i: (i, x[2:5]), lambda x, i: (x[3:], x[:3])),
+    "slice": (lambda x, i: (x[:3],), lambda x, i: (x[1:4][::-1],)),
+}
+WRITTEN = {
+    **dict.fromkeys(("scatter", "scatter_add", "scatter_mul", "scatter_min", "scatter_max"), OF_ITSELF["scatter"]),
+    **dict.fromkeys(("update_slice", "add_slice"), OF_ITSELF["slice"]),
+    "clear": (lambda x, i: (x[:3],),),
+    "erase": (lambda x, i: (),),
+}
+"""For the primitives that may overwrite x other arguments that are parts of it."""
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_what_is_written_may_be_a_part_of_what_is_overwritten(name):
+    primitive = primitive_named(name)
+    params = {"index": ((1, 4, 1),)} if name in ("erase", "update_slice", "add_slice") else {}
+    for arguments, i in product(WRITTEN[name], ([0, 1, 2], [4, 4, 1], [3, 0, 3])):
+        x, places = np.array([2, 0, 3, 1, 5, 4]), np.array(i)
+        expected = primitive.impl(x, *(a.copy() for a in arguments(x, places)), **params)
+        assert primitive.overwrite(x, *arguments(x, places), **params) is x
+        np.testing.assert_array_equal(x, expected)
+
+
+def test_all_that_may_overwrite_are_tried():
+    assert {name for name, p in Primitive.registry.items() if p.overwrite is not None} == set(WRITTEN)
 
 
 MINE = np.zeros((6, 2))
