@@ -187,8 +187,7 @@ _TABLE: dict[str, Callable[[Equation], Count]] = {
     "inv": _of_matrices(lambda e, m, n: 2 * n**3),
     "det": _of_matrices(lambda e, m, n: 2 * n**3 / 3),
     "slogdet": _of_matrices(lambda e, m, n: 2 * n**3 / 3),
-    "qr": _of_matrices(lambda e, m, n: (2 if e.params["mode"] == "r" else 4) * (m * n**2 - n**3 / 3) if m >= n else
-                       (2 if e.params["mode"] == "r" else 4) * (n * m**2 - m**3 / 3)),
+    "qr": _of_matrices(lambda e, m, n: (2 if e.params["mode"] == "r" else 4) * min(m, n) ** 2 * (max(m, n) - min(m, n) / 3)),
     "eigh": _of_matrices(lambda e, m, n: 9 * n**3 if e.params["vectors"] else 4 * n**3 / 3),
     "eig": _of_matrices(lambda e, m, n: 25 * n**3),
     "svd": _of_matrices(lambda e, m, n: 6 * max(m, n) * min(m, n) ** 2 + 20 * min(m, n) ** 3 if e.params["compute_uv"] else

@@ -31,7 +31,19 @@ def analysis(f, *args):
         (lambda a: np.cumsum(a, axis=1), (A,), 12, 0),
         (lambda x: np.sort(x), (np.ones(8),), 8 * 3, 0),
         (lambda x: np.fft.fft(x), (np.ones(8, complex),), 5 * 8 * 3, 0),
+        (lambda x: np.fft.fft(x), (np.ones((4, 1), complex),), 0, 0),
+        (lambda x: np.fft.rfft(x), (np.ones((2, 8)),), 2 * 5 * 8 * 3 // 2, 0),
+        (lambda x, y: np.convolve(x, y), (np.ones(8), X), 2 * 8 * 3, 0),
+        (lambda a, v: np.searchsorted(a, v), (np.arange(7.0), np.ones(5)), 5 * 3, 0),
+        (lambda x, t: cv.jvp(lambda x, y: x * y, (x, x), (t, t))[1], (X, X), 3 * (2 + 1), 0),
         (lambda s: np.linalg.cholesky(s), (np.eye(6),), 72, 0),
+        (lambda s: np.linalg.eigh(s), (np.eye(6),), 9 * 216, 0),
+        (lambda s: np.linalg.eigvalsh(s), (np.ones((2, 6, 6)),), 2 * 288, 0),
+        (lambda a: np.linalg.svd(a), (A,), 6 * 4 * 9 + 20 * 27, 0),
+        (lambda a: np.linalg.svd(a.T, compute_uv=False), (A,), 2 * 4 * 9 + 2 * 27, 0),
+        (lambda a: np.linalg.qr(a), (A,), 4 * (4 * 9 - 9), 0),
+        (lambda a: np.linalg.qr(a.T), (A,), 4 * (4 * 9 - 9), 0),
+        (lambda a: np.linalg.qr(a, "r"), (A,), 2 * (4 * 9 - 9), 0),
         (lambda s, b: np.linalg.solve(s, b), (np.eye(6), np.ones(6)), 144 + 72, 0),
         (lambda s, b: np.linalg.solve(s, b), (np.eye(6), np.ones((6, 2))), 144 + 144, 0),
         (lambda s: lax.scan(lambda c, x: (c * x + 1.0, np.sin(c)), 1.0, s), (np.ones(10),), 20, 10),
@@ -67,7 +79,11 @@ def test_loops_of_unknown_length_and_unknown_operations_are_said():
     assert found["loops of unknown length"] == 1 and "not counted" not in found
     called = lambda x: cv.pure_callback(np.sin, cv.ShapedArray((), np.float64), x)
     assert analysis(called, 1.0)["not counted"] == {"pure_callback": 1}
-    assert "loops of unknown length" not in analysis(np.sin, 1.0)
+    assert analysis(lambda x: np.linalg.pinv(A * called(called(x))), 1.0)["not counted"] == {"pure_callback": 2, "pinv": 1}
+    loop = lambda c: lax.while_loop(lambda c: c < 9.0, lambda c: c * 2.0, c)
+    assert analysis(lambda xs: lax.map(loop, xs), X)["loops of unknown length"] == 3
+    for f in (np.sin, lambda x: lax.scan(lambda c, _: (c * x, None), x, None, length=3)[0]):
+        assert "loops of unknown length" not in analysis(f, 1.0)
 
 
 def test_a_rule_of_ones_own():
