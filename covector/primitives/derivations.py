@@ -38,7 +38,6 @@ from covector.core.kinds import (
 from covector.core.primitive import Primitive, derived, derives, in_users_code
 from covector.interpreters.jvp import JVPTrace, JVPTracer
 from covector.interpreters.recording import NUMBERS, NUMERIC, linear, recorded, variable_of
-from covector.interpreters.stage import StageTracer
 from covector.primitives.arrays.shaping import Dims, convert_p, fit, move_batch_to_front, unbroadcast
 from covector.primitives.math.ring import add_p, elementwise_abstract, elementwise_batch, mul_p, scale, with_tangent
 
@@ -176,7 +175,7 @@ def elementwise_record(primitive: Primitive, kind: Elementwise) -> Rule | None:
         coefficient, aval = derivative(out, x), v.aval
         if type(coefficient) in ARRAY_TYPES and coefficient.dtype is aval.dtype and coefficient.shape == aval.shape:
             return recorded(trace, out, aval, mul_p, (coefficient, v))
-        return JVPTracer(trace, out, fit(scale(coefficient, StageTracer(trace.tape, v)), out))
+        return None
 
     return record
 

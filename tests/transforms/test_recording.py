@@ -141,3 +141,85 @@ def test_arrays_of_no_numbers_are_refused(f, other):
     for transform in (cv.linearize, lambda f, x: cv.vmap(f)(np.stack([x, x]))):
         with pytest.raises(cv.core.errors.ArrayTypeError, match="cannot be transformed"):
             transform(lambda x: f(x, other), np.ones(3))
+
+
+MIXED = {
+    "add": lambda x, y: x + y,
+    "sub": lambda x, y: y - x,
+    "mul": lambda x, y: x * y,
+    "div": lambda x, y: x / y + y / x,
+    "pow": lambda x, y: x**y + y**x,
+    "float_power": lambda x, y: np.float_power(x, y),
+    "maximum": lambda x, y: np.maximum(x, y),
+    "hypot": lambda x, y: np.hypot(x, y) + np.arctan2(x, y) + np.logaddexp(x, y),
+    "remainder": lambda x, y: np.remainder(x, y) + np.fmod(y, x),
+    "copysign": lambda x, y: np.copysign(x, y) + np.nextafter(x, y),
+    "where": lambda x, y: np.where(y > 1.0, x, y) + np.where(y > 1.0, y, x),
+    "clip": lambda x, y: np.clip(y, x, 2.0) + np.clip(x, 0.0, y),
+    "concatenate": lambda x, y: np.concatenate([y, x, y]),
+    "stack": lambda x, y: np.stack([x, y], axis=1),
+    "write": lambda x, y: cv.at(y)[1:].set(x[:-1]) + cv.at(y)[np.array([0, 2, 0])].add(x[:3]),
+    "einsum": lambda x, y: np.einsum("i,j->ij", x, y) + np.outer(y, x),
+    "dot": lambda x, y: x @ y + np.vdot(y, x),
+    "matmul": lambda x, y: A.astype(y.dtype) @ x + np.stack([x, x, x, x]) @ y,
+    "convolve": lambda x, y: np.convolve(x, y) + np.convolve(y, x),
+    "solve": lambda x, y: np.linalg.solve(A.astype(y.dtype), x) + np.linalg.solve(np.diag(x), y),
+    "astype": lambda x, y: x.astype(y.dtype) + y,
+    "sum": lambda x, y: np.sum(x, dtype=y.dtype) + np.cumsum(x, dtype=y.dtype) + np.mean(x, dtype=y.dtype),
+}
+
+
+OF_REAL = ("maximum", "hypot", "remainder", "copysign", "clip")
+NARROW_AND_WIDE = [(np.float32, np.float64), (np.float64, np.float32), (np.float64, np.complex128)]
+
+
+@pytest.mark.parametrize(("narrow", "wide"), NARROW_AND_WIDE)
+@pytest.mark.parametrize("short", [True, False])
+@pytest.mark.parametrize("name", MIXED)
+def test_cotangents_have_the_dtype_of_the_value(name, short, narrow, wide, monkeypatch):
+    """A rule of the user's gets them as they are on the way, before they are converted to that of the argument."""
+    if not short:
+        without_short_cuts(monkeypatch)
+    found = []
+    watched = cv.custom_vjp(lambda x: x)
+    watched.defvjp(lambda x: (x, None), lambda _, ct: (found.append(ct.dtype), (ct,))[1])
+    if not (wide is np.complex128 and name in OF_REAL):
+        f = lambda x, y: np.sum(np.real(MIXED[name](watched(x), y)))
+        gradient = cv.grad(f)(V.astype(narrow), (V[::-1] + 0.25).astype(wide))
+        assert found == [gradient.dtype] == [narrow]
+
+
+LINEAR = {
+    "add": lambda x, y: x + 0.0 * y,
+    "mul": lambda x, y: x * y + y * x,
+    "div": lambda x, y: x / y,
+    "where": lambda x, y: np.where(y > 1.0, x, 0.0 * y) + np.where(y > 1.0, 0.0 * y, x),
+    "concatenate": lambda x, y: np.concatenate([0.0 * y, x, 0.0 * y]),
+    "stack": lambda x, y: np.stack([x, 0.0 * y], axis=1),
+    "write": lambda x, y: cv.at(0.0 * y)[1:].set(x[:-1]) + cv.at(0.0 * y)[np.array([0, 2, 0])].add(x[:3]),
+    "einsum": lambda x, y: np.einsum("i,j->ij", x, y) + np.outer(y, x),
+    "dot": lambda x, y: x @ y + np.vdot(y, x),
+    "matmul": lambda x, y: A.astype(y.dtype) @ x + np.stack([x, x, x, x]) @ y,
+    "convolve": lambda x, y: np.convolve(x, y) + np.convolve(y, x),
+    "correlate": lambda x, y: np.correlate(x, y[:2]) + np.correlate(y, x[:2]),
+    "solve": lambda x, y: np.linalg.solve(A.astype(y.dtype), x),
+    "solve_triangular": lambda x, y: cv.scipy.linalg.solve_triangular(A.astype(y.dtype), x),
+    "solve_sylvester": lambda x, y: cv.scipy.linalg.solve_sylvester(A.astype(y.dtype), np.diag(y[:1]), x[:, None]),
+    "astype": lambda x, y: x.astype(y.dtype),
+    "sum": lambda x, y: np.sum(x, dtype=y.dtype) + np.cumsum(x, dtype=y.dtype) + np.mean(x, dtype=y.dtype),
+}
+FOUND = []
+watched_p = cv.linear("watched_for_its_cotangent", lambda x: 1.0 * x, lambda ct, x: FOUND.append(ct.dtype) or ct)
+
+
+@pytest.mark.parametrize(("narrow", "wide"), NARROW_AND_WIDE[:2])
+@pytest.mark.parametrize("way", ["short", "long", "staged"])
+@pytest.mark.parametrize("name", LINEAR)
+def test_cotangents_of_linear_functions_too(name, way, narrow, wide, monkeypatch):
+    if way == "long":
+        without_short_cuts(monkeypatch)
+    FOUND.clear()
+    f = lambda x, y: np.sum(LINEAR[name](watched_p.bind(x), y))
+    back = lambda x, y: cv.linear_transpose(lambda x: f(x, y), x)(np.ones((), np.result_type(f(x, y)))[()])[0]
+    (cv.jit(back) if way == "staged" else back)(V.astype(narrow), (V[::-1] + 0.25).astype(wide))
+    assert set(FOUND) == {np.dtype(narrow)}
