@@ -208,8 +208,7 @@ def _convert(module: Module, eqn: Equation, operands: Sequence[Expression]) -> E
         real = f"np.real({operands[0].text})" if _is_array(eqn) else f"np.asarray({operands[0].text}).real[()]"
         return call(f"{real}.astype", module.type_of(dtype))
     if not _is_array(eqn):
-        is_exact = dtype.kind in "fc" or dtype == np.int64 or x.dtype.kind == "b"
-        if is_exact and x.weak_type:
+        if x.weak_type and (dtype.kind in "fc" or dtype == np.int64):
             return call(module.type_of(dtype), operands[0].text)
         return call(f"np.asarray({operands[0].text})[()].astype", module.type_of(dtype))
     return call(f"{operands[0].inside(ATOM)}.astype", module.type_of(dtype))

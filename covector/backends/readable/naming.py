@@ -30,7 +30,7 @@ class File:
     def __init__(self, text: str):
         self.targets: dict[Span, tuple[str, ...]] = {}
         self.mentioned: dict[int, set[str]] = {}
-        self.calls: dict[Span, ast.Call] = {}
+        self.calls: dict[Span | None, ast.Call] = {}
         self.functions: dict[str, list[ast.FunctionDef]] = {}
         try:
             tree = ast.parse(text)
@@ -101,9 +101,9 @@ def names_of(jaxpr: Jaxpr) -> dict[Var, str]:
     found: dict[Var, str] = {}
     last, given = None, set[str]()
     for eqn in jaxpr.equations:
-        span = None if eqn.source is None else eqn.source.span
-        if eqn.source is None or span is None:
+        if eqn.source is None:
             continue
+        span: Any = eqn.source.span
         place = eqn.source.code, span
         last, given = place, (given if place == last else set())
         targets = file_of(eqn.source).targets.get(span, ())
@@ -128,18 +128,19 @@ def _reads(user: Equation, source: Source, span: Span, name: str) -> bool:
 
 def functions_of(eqn: Equation) -> list[ast.FunctionDef | ast.Lambda]:
     """The functions that the user's call, which an equation comes from, is given, as far as the file shows them."""
-    span = None if eqn.source is None else eqn.source.span
-    if eqn.source is None or span is None:
-        return []
-    file = file_of(eqn.source)
-    call = file.calls.get(span)
-    return [] if call is None else list(_functions(file, [*call.args, *(k.value for k in call.keywords)], span[0]))
+    file, call = _call(eqn)
+    return [] if call is None else list(_functions(file, [*call.args, *(k.value for k in call.keywords)], call.lineno))
+
+
+def _call(eqn: Equation) -> tuple[File, ast.Call | None]:
+    """The user's call that an equation comes from, and its file."""
+    file = File("") if eqn.source is None else file_of(eqn.source)
+    return file, None if eqn.source is None else file.calls.get(eqn.source.span)
 
 
 def called(eqn: Equation) -> str:
     """The name of the function that the user called where an equation is from."""
-    span = None if eqn.source is None else eqn.source.span
-    call = None if eqn.source is None or span is None else file_of(eqn.source).calls.get(span)
+    call = _call(eqn)[1]
     return "" if call is None else str(getattr(call.func, "attr", getattr(call.func, "id", "")))
 
 

@@ -190,7 +190,7 @@ def text_of(
     name = module.fresh(name)
     parameters, lines, inputs = signature(module)
     block = Block(module, constant_name)
-    block.lines += lines
+    block.lines = lines
     outs = block.run(jaxpr, [*map(Expression, inputs)])
     body = block.finished(outs, returned([o.text for o in outs]))
     indented = [f"{STEP}{line}" if line else line for line in body]

@@ -221,7 +221,7 @@ def _cond(block: Block, eqn: Equation) -> None:
             last = place == len(order) - 1
             block.line("else:" if last else f"{'elif' if place else 'if'} {condition}:")
         inner.assign_all(names, outs)
-        lines = inner.lines or ["pass"]
+        lines = inner.lines
         if all(line.startswith("#") for line in lines):
             lines = [*lines, "pass"]
         block.lines += [f"{STEP}{line}" if line and len(branches) > 1 else line for line in lines]
