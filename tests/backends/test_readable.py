@@ -1,5 +1,6 @@
 """Programs as Python files: what is executed gives what the program gives, and reads like what was written."""
 
+import inspect
 import sys
 import warnings
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import Phase, given, settings
 
 import covector as cv
+from covector.backends.readable.spelling import Module
 from covector.core.primitive import primitive_named
 from covector.testing import random_programs
 from covector.testing.numerical import widen
@@ -86,6 +88,7 @@ def layer(params, x):
     return np.sum(scaled), {"hidden": hidden}
 
 
+Y = np.linspace(0.5, 1.5, 6).reshape(2, 3)
 PARAMS = {"w": np.linspace(-1, 1, 12).reshape(4, 3), "b": np.zeros(3)}
 
 
@@ -108,6 +111,71 @@ def test_names_operators_constants_and_lines_of_the_user():
         "return np.sum(scaled), {'hidden': hidden}",
     ]
     assert '# test_readable.py:' in text and 'hidden = np.tanh(x @ params["w"] + params["b"])' in text
+
+
+def nested(x):
+    slope = np.sin(x)
+    step = lambda c, _: (c * slope, None)
+    return cv.lax.scan(step, x, None, length=3)[0]
+
+
+def choosing(x):
+    return cv.lax.cond(x > 0.0, lambda v: v * 2.0, lambda v: -v, x)
+
+
+@pytest.mark.parametrize(
+    ("f", "args", "lines"),
+    [
+        (lambda x: np.cumsum(x, 1, np.int8), (Y.astype(np.int8),), ["return np.add.accumulate(x, axis=1, dtype=np.int8)"]),
+        (lambda x: np.maximum.accumulate(x, axis=1), (Y,), ["return np.maximum.accumulate(x, axis=1)"]),
+        (lambda x: np.cumsum(x, axis=0), (Y,), ["return np.add.accumulate(x)"]),
+        (lambda x: np.transpose(x) * 2.0, (1.0,), ["return np.float64(x) * 2.0"]),
+        (lambda x: np.broadcast_to(x, (4, 2, 3)), (Y,), ["return np.broadcast_to(x, (4, 2, 3)).copy()"]),
+        (lambda x: 2.0**x, (Y,), ["return 2.0 ** x"]),
+        (lambda x: x * np.float64(2.0), (Y.astype(np.float32),), ["return x * np.float64(2.0)"]),
+        (lambda x: x * np.float64(2.0), (Y,), ["return x * 2.0"]),
+        (lambda x: x * np.float32(0.5), (Y,), ["return x * np.float32(0.5)"]),
+        (lambda x: (lambda y: y * y + y)(cv.jit(np.sin)(x)), (Y,), ["t = np.sin(x)", "return t * t + t"]),
+        (nested, (Y,), ["slope = np.sin(x)"]),
+        (choosing, (1.0,), ["if np.greater(x, 0.0):"]),
+        (lambda x, i, rows: cv.at(x)[i, rows].add(1.0), (Y, 1, np.array([0, 2, 0])), ["np.add.at(t, (i, rows,), constant)"]),
+        (lambda x, i: cv.at(x)[i, i].add(3.0), (Y, 1), ["t[i, i] = np.add(t[i, i], constant)"]),
+    ],
+)  # fmt: skip
+def test_lines(f, args, lines):
+    found = code(round_trips(f, *args))
+    assert set(lines) <= set(found), found
+
+
+def test_every_line_of_the_user_is_said():
+    text = cv.jit(layer).lower(PARAMS, np.ones((5, 4))).as_text("python")
+    said = [line.split(": ", 1)[1] for line in text.splitlines() if line.strip().startswith("# test_readable.py")]
+    assert said == [line.strip() for line in inspect.getsource(layer).splitlines()[1:]]
+
+
+class Pair:
+    def __init__(self, a, b):
+        self.a, self.b = a, b
+
+
+cv.tree_util.register_pytree_node(Pair, lambda p: ((p.a, p.b), None), lambda _, parts: Pair(*parts))
+
+
+def test_of_containers_that_text_does_not_hold_the_leaves():
+    text = cv.jit(lambda p, x: {"a": x, "p": Pair(p.a * x, p.b)}).lower(Pair(2.0, 3.0), Y).as_text("python")
+    assert "# the parameters are the leaves of the arguments, in their order" in text
+    found = executed(text, "program")(2.0, 3.0, Y)
+    assert type(found) is list
+    for x, y in zip(found, [Y, 2.0 * Y, 3.0], strict=True):
+        np.testing.assert_array_equal(x, y)
+    keys = cv.jit(lambda x: {"a": x, Pair: 2.0 * x}).lower(1.0).as_text("python")
+    assert sorted(executed(keys, "program")(1.0)) == [1.0, 2.0]
+
+
+def test_two_things_of_one_name():
+    module = Module()
+    assert [module.member(home, "log") for home in ("math", "numpy", "math")] == ["log", "log_2", "log"]
+    assert module.header() == ["import numpy as np", "from math import log", "from numpy import log as log_2"]
 
 
 def test_reverse_mode_does_not_take_the_names_of_values():
