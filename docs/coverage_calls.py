@@ -308,7 +308,10 @@ def of_scipy() -> Iterator[tuple[str, Examples]]:
         **{label: (lambda s, a, f=f: f(a), (V,)) for label, f in solutions.items()},
         "root_scalar": (lambda s, a: s.root_scalar(lambda x, a: x**2 - a, a, bracket=(0.0, 9.0)).root, (4.0,)),
     })  # fmt: skip
+    pairs = test_module("scipy/test_spatial.py")
     yield "scipy.spatial", of_cases(spatial.distance, {
+        **{label: (f, (pairs.U, pairs.V)) for label, f in pairs.VECTORS.items() if "," not in label},
+        "seuclidean": (pairs.VECTORS["seuclidean"], (pairs.U, pairs.V, pairs.U)),
         "cdist": (lambda s, a, b: s.cdist(a, b), (X, Y)),
         "pdist": (lambda s, a: s.pdist(a), (X,)),
         "squareform": (lambda s, v: s.squareform(v), (V,)),

@@ -17,84 +17,94 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import scipy.spatial.distance as _scipy
 
 from covector.core.avals import shape_of, typeof
-from covector.core.primitive import TracerBase
-from covector.numpy.registry import as_array, floating
+from covector.numpy.registry import as_array, contains_tracer, floating
+from covector.scipy.checks import refuse
+from covector.scipy.spatial import vectors
+from covector.scipy.spatial.metrics import METRICS, OPTIONS
+from covector.scipy.traced import on_tracers, refuse_memory
+from covector.transforms.vmap import vmap
 
+__all__ = [
+    *("braycurtis", "canberra", "cdist", "chebyshev", "cityblock", "correlation", "cosine", "directed_hausdorff", "euclidean"),
+    *("hamming", "jaccard", "jensenshannon", "mahalanobis", "minkowski", "pdist", "seuclidean", "sqeuclidean", "squareform"),
+]
 
-def _root(x: Any, p: float = 2.0) -> Any:
-    """The p-th root of what is not negative, with derivative 0 at 0."""
-    none = x == 0
-    return np.where(none, 0.0, np.where(none, 1.0, x) ** (1 / p))
-
-
-def _minkowski(a: Any, b: Any, p: float = 2.0) -> Any:
-    if p <= 0:
-        raise ValueError("p must be greater than 0")
-    if np.isinf(p):
-        return np.max(np.abs(a - b), axis=-1)
-    d = np.abs(a - b)
-    none = d == 0
-    return _root(np.sum(np.where(none, 0.0, np.where(none, 1.0, d) ** p), axis=-1), p)
-
-
-def _cosine(a: Any, b: Any) -> Any:
-    return 1 - np.sum(a * b, axis=-1) / np.sqrt(np.sum(a * a, axis=-1) * np.sum(b * b, axis=-1))
-
-
-def _correlation(a: Any, b: Any) -> Any:
-    return _cosine(a - np.mean(a, axis=-1, keepdims=True), b - np.mean(b, axis=-1, keepdims=True))
-
-
-def _mahalanobis(a: Any, b: Any, VI: Any) -> Any:
-    d = a - b
-    return _root(np.sum((d @ VI) * d, axis=-1))
-
-
-METRICS: dict[str, Callable[..., Any]] = {
-    "euclidean": lambda a, b: _root(np.sum((a - b) ** 2, axis=-1)),
-    "sqeuclidean": lambda a, b: np.sum((a - b) ** 2, axis=-1),
-    "cityblock": lambda a, b: np.sum(np.abs(a - b), axis=-1),
-    "chebyshev": lambda a, b: np.max(np.abs(a - b), axis=-1),
-    "minkowski": _minkowski,
-    "cosine": _cosine,
-    "correlation": _correlation,
-    "mahalanobis": _mahalanobis,
+SHORT = {
+    **dict.fromkeys(("euclid", "eu", "e"), "euclidean"),
+    **dict.fromkeys(("sqe", "sqeuclid"), "sqeuclidean"),
+    **dict.fromkeys(("cblock", "cb", "c"), "cityblock"),
+    **dict.fromkeys(("chebychev", "cheby", "cheb", "ch"), "chebyshev"),
+    **dict.fromkeys(("mi", "m", "pnorm"), "minkowski"),
+    **dict.fromkeys(("mahal", "mah"), "mahalanobis"),
+    **dict.fromkeys(("se", "s"), "seuclidean"),
+    **dict.fromkeys(("matching", "hamm", "ha", "h"), "hamming"),
+    **dict.fromkeys(("jacc", "ja", "j"), "jaccard"),
+    **{"cos": "cosine", "co": "correlation", "js": "jensenshannon"},
 }
+"""Other names that SciPy has for metrics."""
 
 
 def _points(x: Any, who: str) -> Any:
     x = as_array(x)
     if len(shape_of(x)) != 2:
         raise ValueError(f"{who} got points {typeof(x)}: give an array f[n,d]")
-    return floating(x)
+    return np.astype(floating(x), np.float64)
 
 
-def _metric(name: str, points: Callable[[], Any], given: dict[str, Any], who: str) -> Callable[[Any, Any], Any]:
+def _metric(name: str, points: Callable[[], Any], options: dict[str, Any], who: str) -> Callable[[Any, Any], Any]:
+    """The distance of two points, from the name of a metric and its options."""
+    name = SHORT.get(name.lower(), name.lower())
     if name not in METRICS:
-        raise ValueError(f"{who} got metric={name!r}: give one of {', '.join(METRICS)}")
-    allowed = {"minkowski": "p", "mahalanobis": "VI"}.get(name)
-    for option in given:
-        if option != allowed:
+        raise ValueError(f"{who} got metric={name!r}: give a function, or one of {', '.join(METRICS)}")
+    for option in options:
+        if option not in OPTIONS.get(name, ()):
             raise TypeError(f"{who} got {option}, which the metric {name!r} does not have")
-    if name == "mahalanobis" and given.get("VI") is None:
-        n, d = shape_of(points())
+    given = {k: v for k, v in options.items() if v is not None}
+    n, d = shape_of(points())
+    if "w" in given:
+        given["w"] = vectors.weights(given["w"])
+        if shape_of(given["w"]) != (d,):
+            raise ValueError(f"Weights must have same size as input vector. {shape_of(given['w'])[0]} vs. {d}.")
+    if name == "mahalanobis" and "VI" not in given:
         if n <= d:
             what = f"{who} got {n} points of {d} dimensions for the metric 'mahalanobis', whose covariance is singular"
             raise ValueError(f"{what}: give VI, or more than {d} points")
-        given = {"VI": np.linalg.inv(np.atleast_2d(np.cov(points().T)))}
+        given["VI"] = np.linalg.inv(np.atleast_2d(np.cov(points().T)))
+    if name == "seuclidean":
+        given["V"] = np.astype(as_array(given["V"]), np.float64) if "V" in given else np.var(points(), axis=0, ddof=1)
+        if shape_of(given["V"]) != (d,):
+            raise ValueError(f"{who} got V = {typeof(given['V'])}: Variance vector V must be of the same dimension")
     return lambda a, b: METRICS[name](a, b, **given)
 
 
-def cdist(XA: Any, XB: Any, metric: str = "euclidean", **options: Any) -> Any:
+def _by_function(metric: Any, a: Any, b: Any, options: dict[str, Any], who: str) -> Any:
+    """The distances of pairs of points: one batched call, or one call after the other where the points are known."""
+    if not callable(metric):
+        raise TypeError(f"{who} got metric={metric!r}: give a name, or a function of two vectors")
+
+
+    def distance(a: Any, b: Any) -> Any:
+        return np.astype(as_array(metric(a, b, **options)), np.float64)
+
+    if contains_tracer((a, b)):
+        return vmap(distance)(a, b)
+    return np.stack([distance(*pair) for pair in zip(a, b, strict=True)]) if len(a) else np.zeros(0)
+
+
+def cdist(XA: Any, XB: Any, metric: Any = "euclidean", *, out: Any = None, **kwargs: Any) -> Any:
     """The distances between each of m points and each of n.
 
     Args:
         XA: points ``f[m,d]``.
         XB: points ``f[n,d]``.
-        metric: "euclidean", "sqeuclidean", "cityblock", "chebyshev", "minkowski", "cosine", "correlation" or "mahalanobis".
-        options: ``p`` of "minkowski" (2); ``VI`` of "mahalanobis", the inverse of the covariance (by default that of all).
+        metric: "euclidean", "sqeuclidean", "cityblock", "chebyshev", "minkowski", "cosine", "correlation", "mahalanobis",
+            "seuclidean", "braycurtis", "canberra", "jensenshannon", "hamming" or "jaccard"; or a function of two vectors.
+        out: a plain array to write into, for plain points.
+        kwargs: ``w``, weights, for most of them; ``p`` of "minkowski" (2); ``VI`` of "mahalanobis", the inverse of the
+            covariance, and ``V`` of "seuclidean", variances (both by default those of all points).
 
     Raises:
         ValueError: points of different dimensions, an unknown metric, or too few points for a covariance.
@@ -107,32 +117,47 @@ def cdist(XA: Any, XB: Any, metric: str = "euclidean", **options: Any) -> Any:
     a, b = _points(XA, "cdist"), _points(XB, "cdist")
     if shape_of(a)[1] != shape_of(b)[1]:
         raise ValueError(f"cdist got points of different dimensions, {typeof(a)} and {typeof(b)}")
-    return _metric(metric, lambda: np.concatenate([a, b]), options, "cdist")(a[:, None], b[None])
+    if isinstance(metric, str) and not contains_tracer((a, b, *kwargs.values())):
+        return _scipy.cdist(XA, XB, metric, out=out, **kwargs)
+    if out is not None:
+        refuse_memory("scipy.spatial.distance.cdist", "out")
+    if isinstance(metric, str):
+        return _metric(metric, lambda: np.concatenate([a, b]), kwargs, "cdist")(a[:, None], b[None])
+    m, n = shape_of(a)[0], shape_of(b)[0]
+    i, j = np.divmod(np.arange(m * n), n)
+    return np.reshape(_by_function(metric, a[i], b[j], kwargs, "cdist"), (m, n))
 
 
-def pdist(X: Any, metric: str = "euclidean", **options: Any) -> Any:
+def pdist(X: Any, metric: Any = "euclidean", *, out: Any = None, **kwargs: Any) -> Any:
     """The distances between n points, as a vector of the ``n (n - 1) / 2`` pairs.
 
     Args:
         X: points ``f[n,d]``.
-        metric, options: as for `cdist`.
+        metric, out, kwargs: as for `cdist`.
 
     Example:
         >>> pdist(np.array([[0.0], [1.0], [3.0]]))
         array([1., 3., 2.])
     """
     x = _points(X, "pdist")
+    if isinstance(metric, str) and not contains_tracer((x, *kwargs.values())):
+        return _scipy.pdist(X, metric, out=out, **kwargs)
+    if out is not None:
+        refuse_memory("scipy.spatial.distance.pdist", "out")
     i, j = np.triu_indices(shape_of(x)[0], 1)
-    return _metric(metric, lambda: x, options, "pdist")(x[i], x[j])
+    if isinstance(metric, str):
+        return _metric(metric, lambda: x, kwargs, "pdist")(x[i], x[j])
+    return _by_function(metric, x[i], x[j], kwargs, "pdist")
 
 
+@on_tracers(_scipy.squareform)
 def squareform(X: Any, force: str = "no", checks: bool = True) -> Any:
     """The symmetric matrix of a vector of distances, or the vector of a matrix.
 
     Args:
         X: distances ``f[n (n - 1) / 2]`` or ``f[n,n]``.
         force: "tovector" or "tomatrix" refuse the other.
-        checks: whether a matrix has to be symmetric with zeros on its diagonal (where its values are known).
+        checks: whether a matrix has to be symmetric with zeros on its diagonal, where its values are known.
 
     Example:
         >>> squareform(np.array([1.0, 3.0, 2.0]))
@@ -149,9 +174,7 @@ def squareform(X: Any, force: str = "no", checks: bool = True) -> Any:
         return np.concatenate([x, np.zeros(1, typeof(x).dtype)])[places]
     if len(shape_of(x)) != 2 or shape_of(x)[0] != shape_of(x)[1] or force.lower() == "tomatrix":
         raise ValueError(f"squareform got {typeof(x)} with force={force!r}: give a vector, or a square matrix")
-    if checks and not isinstance(x, TracerBase):
-        if not np.allclose(x, x.T, atol=1e-8):
-            raise ValueError("Distance matrix 'X' must be symmetric.")
-        if not np.allclose(np.diagonal(x), 0, atol=1e-8):
-            raise ValueError("Distance matrix 'X' diagonal must be zero.")
+    if checks:
+        refuse(x != x.T, "Distance matrix 'X' must be symmetric.")
+        refuse(np.diagonal(x) != 0, "Distance matrix 'X' diagonal must be zero.")
     return x[np.triu_indices(shape_of(x)[0], 1)]
