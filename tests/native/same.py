@@ -25,18 +25,21 @@ def compiled_equations(jaxpr: Jaxpr) -> tuple[int, int]:
     return sum(len(p.equations) for p in parts), len(program.equations) - len(parts)
 
 
-def agree(f: Callable[..., Any], *args: Any, ulps: float = 4.0, whole: bool = True) -> None:
-    """The same types, and values within some units in the last place of the largest; ``whole``: nothing runs as Python."""
+def agree(f: Callable[..., Any], *args: Any, ulps: float = 4.0, whole: bool = True, eps: float = 0.0) -> None:
+    """The same types, and values within some units in the last place of the largest; ``whole``: nothing runs as Python.
+
+    A unit is at least ``eps`` times that.
+    """
     jaxpr = program_of(f, *args)
     leaves = cv.tree.leaves(args)
     with np.errstate(all="ignore"):
         wanted = source.compiled(jaxpr)(*leaves)
         found = backend.compiled(jaxpr)(*leaves)
-    same(found, wanted, ulps)
+    same(found, wanted, ulps, eps)
     assert not whole or compiled_equations(jaxpr)[1] == 0, segments.partitioned(jaxpr)
 
 
-def same(found: list[Any], wanted: list[Any], ulps: float) -> None:
+def same(found: list[Any], wanted: list[Any], ulps: float, eps: float = 0.0) -> None:
     assert len(found) == len(wanted)
     for x, y in zip(found, wanted, strict=True):
         a, b = np.asarray(x), np.asarray(y)
@@ -48,4 +51,4 @@ def same(found: list[Any], wanted: list[Any], ulps: float) -> None:
         finite = np.isfinite(b)
         np.testing.assert_array_equal(np.where(finite, 0, a), np.where(finite, 0, b))
         scale = np.max(np.abs(b[finite]), initial=np.finfo(b.dtype).tiny)
-        assert np.max(np.abs(a[finite] - b[finite]), initial=0) <= ulps * np.finfo(b.dtype).eps * scale, (a, b)
+        assert np.max(np.abs(a[finite] - b[finite]), initial=0) <= ulps * max(eps, np.finfo(b.dtype).eps) * scale, (a, b)

@@ -125,6 +125,21 @@ def test_functions_of_the_c_library(name: str) -> None:
         np.testing.assert_allclose(vectorized(f.C_LIBRARY[name], 8, np.float64, ufunc.nin)(*args), ufunc(*args), rtol=1e-15)
 
 
+@pytest.mark.parametrize("width", [1, 8])
+def test_hypot(width: int) -> None:
+    x, y = (np.ldexp(RNG.uniform(-1, 1, 2**14), RNG.integers(-1070, 1024, 2**14)) for _ in range(2))
+    near = RNG.uniform(-2, 2, (2, 2**14))
+    x, y = (np.concatenate(parts) for parts in ((x, near[0], x), (y, near[1], x * near[1])))
+    found, exact = vectorized(f.hypot, width, np.float64, 2)(x, y), np.hypot(x.astype(np.longdouble), y)
+    finite = exact < np.finfo(float).max
+    assert np.all(np.isinf(found[~finite]))
+    unit = np.maximum(np.spacing(exact[finite].astype(float)), 5e-324)
+    assert np.max(np.abs(found[finite] - exact[finite]) / unit) <= 1
+    x, y = (a.ravel().copy() for a in np.meshgrid(SPECIAL, SPECIAL))
+    with np.errstate(all="ignore"):
+        np.testing.assert_allclose(vectorized(f.hypot, width, np.float64, 2)(x, y), np.hypot(x, y), rtol=3e-16, atol=5e-324)
+
+
 def test_logaddexp() -> None:
     values = np.array([0.0, -1.0, 700.0, -800.0, np.inf, -np.inf, np.nan, 1e-300, 5.5, -5.5, 1.0, 2.0])
     x, y = (a.ravel().copy() for a in np.meshgrid(values, values))

@@ -534,12 +534,13 @@ def test_random_programs(name: str) -> None:
     @given(random_programs(MIXTURES[name]))
     def tried(program: Program) -> None:
         total = lambda *args: sum(np.sum(np.real(leaf) * 1.0) for leaf in cv.tree.leaves(program(*args)))
-        floats = tuple(i for i, x in enumerate(program.inputs) if np.asarray(x).dtype.kind == "f")
+        floats = tuple(i for i, x in enumerate(program.inputs) if np.asarray(x).dtype.kind in "fc")
         for f in (program, *([cv.grad(total, floats)] if floats else [])):
             try:
-                program_of(f, *program.inputs)
+                text = str(program_of(f, *program.inputs))
             except cv.errors.CovectorError:
                 continue  # a branch on a value
-            agree(f, *program.inputs, ulps=2**14, whole=False)
+            eps = 2.0**-23 if "f32" in text or "c64" in text else 0.0  # doubles may be made of what was rounded to these
+            agree(f, *program.inputs, ulps=2**14, whole=False, eps=eps)
 
     tried()

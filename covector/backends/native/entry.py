@@ -23,6 +23,7 @@ import numpy as np
 
 from covector.backends.native.ir import ATTRIBUTES, Builder, Module, Value
 from covector.backends.native.module import linked
+from covector.backends.native.pairs import starts
 from covector.backends.native.program import Native, aligned
 from covector.core.context import MODES, NAMED_AXES
 from covector.core.jaxpr import Jaxpr, sub_jaxprs
@@ -46,11 +47,11 @@ RELEASING = 200_000
 """From so many elements that are read and written on a program runs without the interpreter's lock."""
 
 PYTHON = [
-    "PyList_New", "PyTuple_New", "PyFloat_FromDouble", "PyLong_FromLongLong", "PyObject_Vectorcall", "PyEval_SaveThread",
-    "PyEval_RestoreThread", "Py_DecRef",
+    "PyList_New", "PyTuple_New", "PyFloat_FromDouble", "PyLong_FromLongLong", "PyComplex_FromDoubles", "PyObject_Vectorcall",
+    "PyEval_SaveThread", "PyEval_RestoreThread", "Py_DecRef",
 ]  # fmt: skip
 NUMPY = {"PyArray_New": 93, "PyArray_Scalar": 60}
-TABLE = ["work", "busy", "style", "modes", "axes", "array", "float", *PYTHON, *NUMPY, "malloc", "free", "otherwise"]
+TABLE = ["work", "busy", "style", "modes", "axes", "array", "float", "complex", *PYTHON, *NUMPY, "malloc", "free", "otherwise"]
 """What the table holds, before the descriptors, the types of numbers, and the constants."""
 
 
@@ -100,6 +101,9 @@ def is_laid_out_as_known() -> bool:
         at(x.T, FLAGS, ctypes.c_int32) & PLAIN != PLAIN,
         at(2.5, SCALAR, ctypes.c_double) == 2.5 == at(np.float64(2.5), SCALAR, ctypes.c_double),
         at(np.float32(2.5), SCALAR, ctypes.c_float) == 2.5 and at(np.int8(-3), SCALAR, ctypes.c_int8) == -3,
+        at(1.5 + 2.5j, SCALAR, ctypes.c_double) == 1.5 == at(np.complex128(1.5 + 2.5j), SCALAR, ctypes.c_double),
+        at(1.5 + 2.5j, SCALAR + 8, ctypes.c_double) == 2.5 == at(np.complex128(1.5 + 2.5j), SCALAR + 8, ctypes.c_double),
+        at(np.complex64(1.5 + 2.5j), SCALAR + 4, ctypes.c_float) == 2.5,
         at(np.int64(7), SCALAR, ctypes.c_int64) == 7 and at(np.True_, SCALAR, ctypes.c_uint8) == 1,
         at([1, 2, 3], LIST_SIZE, ctypes.c_int64) == 3 and at((7,), LIST_ITEMS, ctypes.c_int64) == id(7),
     )
@@ -175,7 +179,7 @@ class _Entry:
 
     def __init__(self, native: Native):
         self.native = native
-        jaxpr = native.plan.jaxpr
+        jaxpr = native.jaxpr
         self.ins, self.outs = [v.aval for v in jaxpr.in_vars], [v.aval for v in jaxpr.out_vars]
         self.dtypes = list(dict.fromkeys(np.dtype(a.dtype) for a in (*self.ins, *self.outs)))
         self.work = work_of(jaxpr)
@@ -188,7 +192,7 @@ class _Entry:
         c_library = ctypes.CDLL(None)
         known = {
             "work": aligned(work), "busy": 0, "style": LIST, "modes": id(NOTHING), "axes": id(NOTHING),
-            "array": id(np.ndarray), "float": id(float),
+            "array": id(np.ndarray), "float": id(float), "complex": id(complex),
             "malloc": address_of(c_library.malloc), "free": address_of(c_library.free), "otherwise": id(otherwise),
             **{name: address_of(getattr(ctypes.pythonapi, name)) for name in PYTHON}, **numpy_functions(),
         }  # fmt: skip
@@ -231,7 +235,7 @@ class _Entry:
 
     def text(self) -> str:
         b, native = self.b, self.native
-        slots = len(self.ins) + len(native.constants) + len(self.outs)
+        slots = len(native.constants) + sum(len(starts(a.dtype)) for a in (*self.ins, *self.outs))
         rank = max([1, *(len(a.shape) for a in self.outs)])
         b.allocated += [f"  %pointers = alloca [{max(slots, 1)} x ptr]", f"  %dims = alloca [{rank} x i64]"]
         b.emit(f"%holder = getelementptr i8, ptr %self, i64 {DATA}")
@@ -240,11 +244,12 @@ class _Entry:
         self.check(self.equal("ptr", "%names", "null"))
         for modes in ("modes", "axes"):
             self.check(self.equal("i64", self.at(self.entry(modes), LIST_SIZE, "i64"), 0))
-        pointers = [self.argument(i, a) for i, a in enumerate(self.ins)]
+        pointers = [p for i, a in enumerate(self.ins) for p in self.parts(self.argument(i, a), a)]
         base = len(TABLE) + 2 * len(self.dtypes)
         pointers += [self.at("%table", 8 * (base + i), "ptr") for i in range(len(native.constants))]
         outs = [self.output(a) for a in self.outs]
-        pointers += [self.at(o, DATA, "ptr") if a.shape else o for o, a in zip(outs, self.outs, strict=True)]
+        for o, a in zip(outs, self.outs, strict=True):
+            pointers += self.parts(self.at(o, DATA, "ptr") if a.shape else o, a)
         for i, pointer in enumerate(pointers):
             place = self.op(f"getelementptr ptr, ptr %pointers, i64 {i}")
             b.emit(f"store ptr {pointer}, ptr {place}")
@@ -266,12 +271,17 @@ class _Entry:
         program = native.text.replace(ATTRIBUTES, "").replace("define void @program", "define internal void @program")
         return f"{program}{own}\n{ATTRIBUTES}"
 
+    def parts(self, pointer: str, aval: Any) -> list[str]:
+        """The addresses of the parts of the numbers that are at one."""
+        return [self.op(f"getelementptr i8, ptr {pointer}, i64 {start}") if start else pointer for start in starts(aval.dtype)]
+
     def argument(self, i: int, aval: Any) -> str:
         """The address of an argument's elements, once it is known to be what is expected."""
         x = self.at("%args", 8 * i, "ptr")
         type_ = self.at(x, TYPE, "i64")
         if aval.weak_type:
-            self.check(self.equal("i64", type_, self.entry("float", "i64")) if aval.dtype == np.float64 else "false")
+            of_python = {np.dtype(float): "float", np.dtype(complex): "complex"}.get(aval.dtype)
+            self.check(self.equal("i64", type_, self.entry(of_python, "i64")) if of_python else "false")
             return self.op(f"getelementptr i8, ptr {x}, i64 {SCALAR}")
         return self.array(x, type_, aval) if aval.shape else self.number_or_array(x, type_, aval)
 
@@ -304,7 +314,7 @@ class _Entry:
     def output(self, aval: Any) -> str:
         """A new array; for a number its place on the stack."""
         if aval.shape == ():
-            return self.b.allocate("i64")
+            return self.b.allocate("i64", count=len(starts(aval.dtype)))
         for axis, n in enumerate(aval.shape):
             place = self.op(f"getelementptr i64, ptr %dims, i64 {axis}")
             self.b.emit(f"store i64 {n}, ptr {place}")
@@ -388,23 +398,27 @@ class _Entry:
             type_, make = ("double", "PyFloat_FromDouble") if aval.dtype.kind == "f" else ("i64", "PyLong_FromLongLong")
             value = self.op(f"load {type_}, ptr {place}")
             return self.op(f"call ptr {self.entry(make)}({type_} {value})")
+        if aval.weak_type and aval.dtype.kind == "c":
+            values = (self.op(f"load double, ptr {p}") for p in self.parts(place, aval))
+            arguments = ", ".join(f"double {x}" for x in values)
+            return self.op(f"call ptr {self.entry('PyComplex_FromDoubles')}({arguments})")
         descr = self.at("%table", 8 * (len(TABLE) + self.dtypes.index(aval.dtype)), "ptr")
         return self.op(f"call ptr {self.entry('PyArray_Scalar')}(ptr {place}, ptr {descr}, ptr null)")
 
 
 def _through_ctypes(native: Native, otherwise: Callable[..., list[Any]]) -> Callable[..., list[Any]]:
     """The same, slower."""
-    ins = [v.aval for v in native.plan.jaxpr.in_vars]
+    ins = [v.aval for v in native.jaxpr.in_vars]
 
     def run(*args: Any) -> list[Any]:
         for x, aval in zip(args, ins, strict=True):
-            is_number = aval.shape == () and type(x) is (float if aval.weak_type else aval.dtype.type)
+            is_number = aval.shape == () and type(x) is (type(aval.dtype.type().item()) if aval.weak_type else aval.dtype.type)
             if not is_number and not (type(x) is np.ndarray and x.dtype == aval.dtype and x.shape == aval.shape):
                 return otherwise(*args)
         outs = native(*args)
         if outs is None:
             return otherwise(*args)
-        found = zip(outs, native.plan.jaxpr.out_vars, strict=True)
+        found = zip(outs, native.jaxpr.out_vars, strict=True)
         return [x.item() if v.aval.weak_type else x[()] for x, v in found]
 
     return run

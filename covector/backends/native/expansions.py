@@ -21,7 +21,8 @@ def _logsumexp(x: Any, *, axes: tuple[int, ...]) -> Any:
 
 def _norm(x: Any, *, order: float, axes: tuple[int, ...]) -> Any:
     if order == 2:
-        return np.sqrt(np.sum(x * x, axis=axes))
+        square = x * x if x.dtype.kind == "f" else np.real(x) ** 2 + np.imag(x) ** 2
+        return np.sqrt(np.sum(square, axis=axes))
     return np.sum(np.abs(x) ** order, axis=axes) ** (1 / order)
 
 
@@ -88,9 +89,16 @@ def expanded(eqn: Equation) -> Jaxpr | None:
     if eqn.primitive.name not in EXPANSIONS:
         return None
     avals = [x.aval for x in (*eqn.inputs, *eqn.outputs)]
-    if not all(is_supported(a) and not a.weak_type and a.size for a in avals) or len({a.dtype for a in avals}) > 1:
+    if any(a.weak_type or not a.size or not a.dtype.isnative for a in avals):
         return None
-    if not (is_on_diagonal(eqn) if eqn.primitive.name == "einsum" else avals[0].dtype.kind == "f"):
+    kinds = {a.dtype for a in avals}
+    if eqn.primitive.name == "norm":
+        known = avals[0].dtype.kind in "fc" and len({dtype.type().real.dtype for dtype in kinds}) == 1
+    elif eqn.primitive.name == "einsum":
+        known = is_on_diagonal(eqn)
+    else:
+        known = len(kinds) == 1 and is_supported(avals[0]) and avals[0].dtype.kind == "f"
+    if not known:
         return None
     return _program(eqn.primitive.name, tuple(x.aval for x in eqn.inputs), tuple(sorted(eqn.params.items())))
 

@@ -269,6 +269,30 @@ def _expit(b: Builder, x: Value) -> Value:
     return b.select(b.compare("uno", x, x), x, y)
 
 
+def larger_and_smaller(b: Builder, x: Value, y: Value) -> tuple[Value, Value]:
+    """The absolute values, in this order."""
+    x, y = b.intrinsic("fabs", x), b.intrinsic("fabs", y)
+    swapped = b.compare("olt", x, y)
+    return b.select(swapped, y, x), b.select(swapped, x, y)
+
+
+def _hypot(b: Builder, x: Value, y: Value) -> Value:
+    """The root of the sum of squares, corrected once (C. F. Borges, "An improved algorithm for hypot(a, b)", 2019)."""
+    large, small = larger_and_smaller(b, x, y)
+    up, down, one = b.compare("olt", large, b.like(2.0**-400, x)), b.compare("ogt", large, b.like(2.0**500, x)), b.like(1.0, x)
+    scale, back = (b.select(up, b.like(p, x), b.select(down, b.like(1 / p, x), one)) for p in (2.0**600, 2.0**-600))
+    u, v = b.mul(large, scale), b.mul(small, scale)
+    h = sqrt(b, b.fma(u, u, b.mul(v, v)))
+    h_square, u_square = b.mul(h, h), b.mul(u, u)
+    excess = b.add(b.fma(b.neg(v), v, b.sub(h_square, u_square)), b.fma(h, h, b.neg(h_square)))
+    excess = b.sub(excess, b.fma(u, u, b.neg(u_square)))
+    found = b.mul(b.sub(h, b.div(excess, b.add(h, h))), back)
+    found = b.select(b.compare("oeq", small, b.like(0.0, x)), large, found)
+    found = b.select(b.compare("uno", x, y), b.like(math.nan, x), found)
+    infinite = b.logical("or", *(b.compare("oeq", b.intrinsic("fabs", part), b.like(math.inf, x)) for part in (x, y)))
+    return b.select(infinite, b.like(math.inf, x), found)
+
+
 def sqrt(b: Builder, x: Value) -> Value:
     return b.intrinsic("sqrt", x)
 
@@ -282,6 +306,7 @@ logaddexp = shared("logaddexp", _logaddexp)
 sin = shared("sin", _with_large_arguments(0, "sin"))
 cos = shared("cos", _with_large_arguments(1, "cos"))
 expit = shared("expit", _expit)
+hypot = shared("hypotenuse", _hypot)
 
 C_LIBRARY = {
     name: by_lanes(called)

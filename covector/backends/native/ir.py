@@ -203,6 +203,11 @@ class Builder:
         """True in the first ``count`` lanes."""
         return Value(f"<{', '.join('i1 true' if i < count else 'i1 false' for i in range(width))}>", "bool", width)
 
+    def every_second_lane(self, width: int, count: int) -> Value:
+        """True in the first ``count`` of the lanes 0, 2, 4, …"""
+        lanes = ("i1 true" if i % 2 == 0 and i < 2 * count else "i1 false" for i in range(width))
+        return Value(f"<{', '.join(lanes)}>", "bool", width)
+
     def mask(self, width: int, count: int) -> str:
         return f"<{width} x i1> {self.first_lanes(width, count).text}"
 
@@ -312,6 +317,8 @@ class Builder:
             x = self.op(f"load {vector}, ptr {address}, align {size}", raw, width, pure)
         elif stride == 1:
             x = self.masked_load(address, raw, width, count, pure)
+        elif stride == 2:
+            x = self.every_second(self.masked_load(address, raw, 2 * width, 2 * count - 1, pure))
         else:
             x = self.gather(address, raw, self.lanes("i64", width, 0, stride), count, pure)
         return self.compare("ne", x, self.like(0, x)) if kind == "bool" else x
@@ -322,6 +329,18 @@ class Builder:
         rest = f"{vector} {self.constant(1, kind, width).text}"
         call = f"(ptr {address}, i32 {item_size(kind)}, {self.mask(width, count)}, {rest})"
         return self.op(f"call {vector} @llvm.masked.load.{suffix}.p0{call}", kind, width, pure)
+
+    def every_second(self, x: Value) -> Value:
+        """The lanes 0, 2, 4, …"""
+        half = x.width // 2
+        numbers = ", ".join(f"i32 {2 * i}" for i in range(half))
+        return self.op(f"shufflevector {x.type} {x.text}, {x.type} poison, <{half} x i32> <{numbers}>", x.kind, half)
+
+    def spread(self, x: Value) -> Value:
+        """The lanes of a vector in every second one of another."""
+        twice = 2 * x.width
+        numbers = ", ".join(f"i32 {i // 2}" for i in range(twice))
+        return self.op(f"shufflevector {x.type} {x.text}, {x.type} poison, <{twice} x i32> <{numbers}>", x.kind, twice)
 
     def gather(self, address: str, kind: str, offsets: Value, count: int | None = None, pure: bool = True) -> Value:
         """The elements at offsets of an address, in as many lanes; all but the first ``count`` are 1."""
@@ -344,11 +363,13 @@ class Builder:
         count = x.width if count is None else count
         if x.width == 1 or (stride == 1 and count == x.width):
             self.emit(f"store {x.type} {x.text}, ptr {address}, align {size}")
-        elif stride == 1:
+        elif stride in (1, 2):
+            mask = self.first_lanes(x.width, count) if stride == 1 else self.every_second_lane(2 * x.width, count)
+            x = x if stride == 1 else self.spread(x)
             suffix = self._suffix(x.kind, x.width)
             self.module.declare(f"llvm.masked.store.{suffix}.p0", "void", x.type, "ptr", "i32", f"<{x.width} x i1>")
-            mask = self.mask(x.width, count)
-            self.emit(f"call void @llvm.masked.store.{suffix}.p0({x.type} {x.text}, ptr {address}, i32 {size}, {mask})")
+            arguments = f"{x.type} {x.text}, ptr {address}, i32 {size}, {mask.type} {mask.text}"
+            self.emit(f"call void @llvm.masked.store.{suffix}.p0({arguments})")
         else:
             for i in range(count):
                 lane, place = self.lane(x, i), self.pointer(address, x.kind, self.index(i * stride))

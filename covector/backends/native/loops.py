@@ -11,6 +11,7 @@ from typing import Any
 
 from covector.backends.native import lapack
 from covector.backends.native.ir import Builder, Module, Value, item_size, padded, type_name
+from covector.backends.native.pairs import equations_of_parts, has_complex
 from covector.backends.native.plan import Buffer, Plan, Spot, contiguous, size_of
 from covector.backends.native.products import copy_text
 from covector.backends.native.registers import Elements, Registers, fits, kind_of, places
@@ -25,10 +26,12 @@ def can_compile(eqn: Equation) -> bool:
     """Whether an equation of a legal program has a meaning here, with the programs in it."""
     if has_effects(eqn.primitive, eqn.params) or not all(getattr(x.aval, "size", 0) for x in (*eqn.inputs, *eqn.outputs)):
         return False
-    rule = rule_of(eqn)
-    if type(rule) is not Loop:
-        return rule is not None
-    return all(map(program_compiles, sub_jaxprs(eqn.params)))
+    if not all(map(program_compiles, sub_jaxprs(eqn.params))):
+        return False
+    if has_complex(eqn):
+        parts = equations_of_parts(eqn)
+        return parts is not None and all(map(can_compile, parts))
+    return rule_of(eqn) is not None
 
 
 def program_compiles(jaxpr: Jaxpr) -> bool:

@@ -161,7 +161,7 @@ class Plan:
     def __init__(
         self, jaxpr: Jaxpr, memory_of: Callable[..., tuple[Spot, ...]], strides: dict[Any, tuple[int, ...]] | None = None
     ):
-        """Plan a program; ``memory_of(plan, eqn)`` is what a loop or a routine needs, ``strides`` those of the arguments."""
+        """Plan a program; ``memory_of(plan, eqn)`` is what a loop or a routine needs, ``strides`` those of what others see."""
         self.jaxpr = jaxpr
         self.memory_of = memory_of
         self.equation = {v: e for e in jaxpr.equations for v in e.outputs}
@@ -272,13 +272,8 @@ class Plan:
             offset, terms = address(index, spot.strides)
             steps = dict(terms)
             return Spot(spot.buffer, spot.offset + offset, tuple(steps.get(a, 0) for a in range(len(out.aval.shape))))
-        item = out.aval.dtype.itemsize
-        dummy = np.lib.stride_tricks.as_strided(np.empty(1, out.aval.dtype), x.aval.shape, [s * item for s in spot.strides])
-        try:
-            strides = np.reshape(dummy, out.aval.shape, copy=False).strides
-        except ValueError:
-            return None
-        return Spot(spot.buffer, spot.offset, tuple(s // item for s in strides))
+        strides = reshaped_strides(x.aval.shape, spot.strides, out.aval.shape)
+        return None if strides is None else Spot(spot.buffer, spot.offset, strides)
 
     # --- in which order
 
@@ -340,8 +335,9 @@ class Plan:
         """A reshape that merges axes, of what is not in memory as one: its operand, copied."""
         x, out = eqn.inputs[0], eqn.outputs[0]
         spot = self.place(out)
-        nest = Nest(x.aval.shape)
-        nest.roots.append(Root(x, spot._replace(strides=contiguous(x.aval.shape)), kind_of(x)))
+        nest, strides = Nest(x.aval.shape), reshaped_strides(out.aval.shape, spot.strides, x.aval.shape)
+        assert strides is not None  # between two elements of a place of its own there is always the same distance
+        nest.roots.append(Root(x, spot._replace(strides=strides), kind_of(x)))
         self.level[out] = 1 + self.above(x)
         self.layered.append((self.level[out], nest))
 
@@ -488,6 +484,15 @@ def kind_of(x: Any) -> str:
 
 def size_of(aval: Any) -> int:
     return int(max(aval.size, 1)) * item_size(type_name(aval.dtype))
+
+
+def reshaped_strides(shape: Sequence[int], strides: Sequence[int], wanted: Sequence[int]) -> tuple[int, ...] | None:
+    """The strides of an array of another shape in the same memory; None if there are none."""
+    strided: Any = np.lib.stride_tricks.as_strided
+    try:
+        return tuple(np.reshape(strided(np.empty(1, np.int8), shape, strides), wanted, copy=False).strides)
+    except ValueError:
+        return None
 
 
 def part_of(spot: Spot, shape: tuple[int, ...], index: Any) -> Spot:

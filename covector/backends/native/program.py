@@ -14,6 +14,7 @@ from covector.backends.native.ir import Builder, Module, item_size, padded, type
 from covector.backends.native.module import Code, function_at, linked
 from covector.backends.native.nests import Store, key_of, nest_text
 from covector.backends.native.nodes import Expressions
+from covector.backends.native.pairs import in_turn, starts
 from covector.backends.native.plan import Apply, Buffer, Fill, Nest, Plan, Spot, contiguous
 from covector.backends.native.rules import Along, Foreign, Product
 from covector.core.jaxpr import Jaxpr
@@ -92,13 +93,15 @@ class Native:
     """
 
     def __init__(self, jaxpr: Jaxpr):
-        self.plan = Plan(jaxpr, loops.scratch_of)
+        self.jaxpr = jaxpr
+        real, strides = in_turn(jaxpr)
+        self.plan = Plan(real, loops.scratch_of, strides)
         self.module = Module()
         calls = calls_of(self.plan, self.module)
         self.module.functions["program"] = main_text(self.plan, calls, self.module).replace("define internal", "define")
         self.text = self.module.text()
         self.workspace = STATUS + self.plan.workspace
-        self.constants = [np.require(c, v.aval.dtype, ["C", "A"]) for v, c in jaxpr.consts.items()]
+        self.constants = [np.require(c, v.aval.dtype, ["C", "A"]) for v, c in real.consts.items()]
         self.out_types = [(v.aval.shape, v.aval.dtype) for v in jaxpr.out_vars]
         self.in_types = [(v.aval.shape, v.aval.dtype) for v in jaxpr.in_vars]
         self.code: Code | None = None
@@ -112,7 +115,7 @@ class Native:
         """The outputs, by way of ctypes: slow to call, and sure.  None if an index was out of bounds, or the like."""
         args = [np.ascontiguousarray(a, t).reshape(s) for a, (s, t) in zip(arrays, self.in_types, strict=True)]
         outs = [np.empty(s, t) for s, t in self.out_types]
-        pointers = [a.ctypes.data for a in (*args, *self.constants, *outs)]
+        pointers = [a.ctypes.data + start for a in (*args, *self.constants, *outs) for start in starts(a.dtype)]
         table = (ctypes.c_void_p * max(len(pointers), 1))(*pointers)
         work = np.full(self.workspace + 64, 0xFF, np.uint8)
         start = aligned(work)

@@ -21,9 +21,10 @@ from covector.backends.native.backend import missing
 from covector.backends.native.entry import text_of
 from covector.backends.native.loops import can_compile, in_registers, program_compiles, scratch_of, with_own_outputs
 from covector.backends.native.module import assembly
+from covector.backends.native.pairs import is_complex
 from covector.backends.native.plan import Apply, Fill, Nest, Plan
 from covector.backends.native.program import STATUS, Native
-from covector.backends.native.rules import TABLE, Loop, is_supported, rule_of, unknown_params
+from covector.backends.native.rules import TABLE, Loop, is_supported, unknown_params
 from covector.backends.native.segments import native_p, partitioned, prepared
 from covector.core import errors
 from covector.core.avals import ShapedArray
@@ -109,8 +110,10 @@ def report(jaxpr: Jaxpr) -> Report:
     parts, others = [], []
     for eqn in program.equations:
         if eqn.primitive is native_p:
-            plan = Native(eqn.params["program"].jaxpr).plan
-            parts.append(Compiled(tuple(steps_of(plan, legal)), STATUS + plan.workspace))
+            native = Native(eqn.params["program"].jaxpr)
+            plan = native.plan
+            names = legal if plan.jaxpr is native.jaxpr else plan.jaxpr  # which is one of parts of complex numbers
+            parts.append(Compiled(tuple(steps_of(plan, names)), STATUS + plan.workspace))
         else:
             why = why_not(eqn) or "it moves elements alone, which is not worth a compiled part"
             others.append(AsNumPy(eqn, _text(jaxpr if program is jaxpr else legal, eqn), why))
@@ -192,10 +195,10 @@ def why_not(eqn: Equation) -> str:
         return "a stack, which is as long as a loop turns out"
     if not all(x.aval.size for x in values):
         return "an empty array"
-    refused = sorted({x.aval.dtype.name for x in values if not is_supported(x.aval)})
+    refused = sorted({x.aval.dtype.name for x in values if not is_supported(x.aval) and not is_complex(x)})
     if refused:
         return f"dtype {', '.join(refused)}"
-    if isinstance(rule_of(eqn), Loop):
+    if not all(map(program_compiles, sub_jaxprs(eqn.params))):
         inner = [(e, why_not(e)) for p in sub_jaxprs(eqn.params) if not program_compiles(p) for e in p.equations]
         return "in its program " + ", ".join(dict.fromkeys(f"{e.primitive.name}: {why}" for e, why in inner if why))
     return _why_no_rule(eqn)

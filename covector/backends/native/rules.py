@@ -300,7 +300,7 @@ KINDS = {"f64", "f32", "bool", *(f"{sign}{bits}" for sign in "iu" for bits in (8
 
 
 def is_supported(aval: Any) -> bool:
-    """Whether arrays of a type can be dealt with: complex numbers, float16 and extended precision cannot."""
+    """Whether arrays of a type can be dealt with: float16 and extended precision cannot, complex numbers as pairs."""
     dtype = getattr(aval, "dtype", None)
     return isinstance(dtype, np.dtype) and (
         dtype.kind == "b" or (dtype.kind in "iuf" and f"{dtype.kind}{8 * dtype.itemsize}" in KINDS and dtype.isnative)

@@ -23,8 +23,9 @@ from covector.backends.native.elementwise import Scalar
 from covector.backends.native.entry import entry
 from covector.backends.native.expansions import expanded
 from covector.backends.native.loops import can_compile
+from covector.backends.native.pairs import equations_of_parts, has_complex
 from covector.backends.native.program import Native
-from covector.backends.native.rules import Along, Foreign, Gather, Generate, Loop, Product, Reduce, View, Write, rule_of
+from covector.backends.native.rules import VIEWS, Along, Foreign, Gather, Generate, Loop, Product, Reduce, Write, rule_of
 from covector.backends.threads import LARGE, run_alone
 from covector.core.jaxpr import Equation, Jaxpr, Literal, Var, inside_out, sub_jaxprs
 from covector.core.kinds import Kind
@@ -76,6 +77,8 @@ native_p.def_rule("lower", lambda eqn: call(eqn.params["program"].compiled(numpy
 
 def cost(eqn: Equation) -> float:
     """How much an equation does: nothing where it only moves elements."""
+    if has_complex(eqn):
+        return sum(map(cost, equations_of_parts(eqn) or []))
     rule = rule_of(eqn)
     if type(rule) is Scalar:
         return rule.cost
@@ -206,7 +209,7 @@ def groups(equations: Sequence[Equation]) -> list[tuple[bool, list[Equation]]]:
 def with_constants(parts: list[tuple[bool, list[Equation]]], outs: set[Any]) -> list[tuple[bool, list[Equation]]]:
     """The same, with arrays of one number made in each part that needs them, so that none is handed on in memory."""
     equations = [e for _, group in parts for e in group]
-    constant = [e for e in equations if type(rule_of(e)) is View and isinstance(e.inputs[0], Literal)]
+    constant = [e for e in equations if e.primitive.name in VIEWS and isinstance(e.inputs[0], Literal)]
     made = {e.outputs[0]: e for e in constant if e.outputs[0] not in outs}
     found, outside = [], set[Any]()
     for compiles, group in parts:

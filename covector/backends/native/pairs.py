@@ -1,0 +1,289 @@
+"""Programs of complex numbers as programs of reals: ``split(jaxpr)``, in which each complex value is two values.
+
+>>> import covector as cv
+>>> program = cv.make_jaxpr(lambda z: np.conj(z) + z)(np.ones(2, complex))
+>>> [(str(v.aval), e.primitive.name) for e in split(program).equations for v in e.outputs]
+[('f64[2]', 'neg'), ('f64[2]', 'add'), ('f64[2]', 'add')]
+
+What moves elements, and sums of them, is done to both parts alike.  An elementwise function is two of the parts, of which the
+instructions that are the same are written once.  A product of two arrays is four products of their parts; of one that is real,
+two.  In memory that others see, the parts lie in turn: places two steps apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from covector.backends.native.complexes import COMPLEX
+from covector.backends.native.elementwise import Scalar, add
+from covector.backends.native.plan import contiguous
+from covector.backends.native.rules import ASSEMBLIES, VIEWS, WRITES, is_known
+from covector.core.avals import ShapedArray
+from covector.core.jaxpr import Equation, Jaxpr, Literal, Var, sub_jaxprs
+from covector.core.primitive import Primitive, primitive_named
+
+LOOPS = ("scan", "while", "cond")
+
+ALIKE = {
+    *VIEWS, *ASSEMBLIES, "gather", "reduce_sum", "cumsum", "select", "keep", "identity", "weaken", "stop_gradient", "name",
+    "add", "sub", "neg",
+    *(name for name, rule in WRITES.items() if rule.combine in (None, add)),
+}  # fmt: skip
+"""What is done to both parts alike; operands that are real (a condition, indices) serve both."""
+
+
+def is_complex(x: Any) -> bool:
+    return getattr(getattr(x.aval, "dtype", None), "kind", "") == "c"
+
+
+def real_aval(aval: Any) -> ShapedArray:
+    """The type of a part."""
+    return ShapedArray(aval.shape, np.dtype(f"f{aval.dtype.itemsize // 2}"))
+
+
+def has_complex(eqn: Equation) -> bool:
+    """Whether there are complex numbers in an equation, or in the programs in it."""
+    return any(map(is_complex, (*eqn.inputs, *eqn.outputs))) or any(map(uses_complex, sub_jaxprs(eqn.params)))
+
+
+def uses_complex(jaxpr: Jaxpr) -> bool:
+    variables = (*jaxpr.in_vars, *jaxpr.consts)
+    return jaxpr.once("uses complex", lambda: any(map(is_complex, variables)) or any(map(has_complex, jaxpr.equations)))
+
+
+def split(jaxpr: Jaxpr) -> Jaxpr:
+    """The program of the parts: of its complex inputs, constants and outputs each is two, the real part first.
+
+    Each complex output is the result of an equation that only copies, which may write it where the two parts lie in turn.
+    """
+    return jaxpr if not uses_complex(jaxpr) else jaxpr.once("split", lambda: _split(jaxpr))
+
+
+def _split(jaxpr: Jaxpr) -> Jaxpr:
+    writer = Writer()
+    ins = [v for x in jaxpr.in_vars for v in writer.made(x)]
+    consts: dict[Any, Any] = {}
+    for v, c in jaxpr.consts.items():
+        values = (np.real(c), np.imag(c)) if is_complex(v) else (c,)
+        consts.update(zip(writer.made(v), values, strict=True))
+    for eqn in jaxpr.equations:
+        writer.write(eqn)
+    return Jaxpr(ins, writer.equations, [p for v in jaxpr.out_vars for p in writer.parts(v)], consts)
+
+
+def in_turn(jaxpr: Jaxpr) -> tuple[Jaxpr, dict[Any, tuple[int, ...]]]:
+    """The same for a program whose arrays others see: and the strides of those whose parts lie in turn.
+
+    Of complex outputs each part is the result of an equation that only copies: it may write it where it is to be.  The parts of
+    an input are copied too.
+    """
+    real, writer, strides, outs = split(jaxpr), Writer(), dict[Any, tuple[int, ...]](), list[Any]()
+    if real is jaxpr:
+        return jaxpr, {}
+    ins, results, taken = iter(real.in_vars), iter(real.out_vars), {*map(id, (*real.in_vars, *real.consts))}
+    for v in jaxpr.in_vars:
+        strides.update((next(ins), steps_in_turn(v.aval)) for _ in starts(v.aval.dtype))
+    for v in jaxpr.out_vars:  # type: ignore[assignment]
+        found = [next(results) for _ in starts(v.aval.dtype)]
+        outs += [writer.copied(x) if is_complex(v) or id(x) in taken else x for x in found]
+        taken.update(map(id, found))
+        strides.update((x, steps_in_turn(v.aval)) for x in outs[-len(found) :])
+    return Jaxpr(real.in_vars, [*real.equations, *writer.equations], outs, real.consts), strides
+
+
+def steps_in_turn(aval: Any) -> tuple[int, ...]:
+    return tuple(len(starts(aval.dtype)) * step for step in contiguous(aval.shape))
+
+
+def starts(dtype: np.dtype[Any]) -> list[int]:
+    """By how many bytes the parts of a number lie behind its start."""
+    return [0, dtype.itemsize // 2] if dtype.kind == "c" else [0]
+
+
+def equations_of_parts(eqn: Equation) -> list[Equation] | None:
+    """The equations of the parts of one equation; None where there is no rule."""
+    writer = Writer()
+    for x in (*eqn.inputs, *eqn.outputs):
+        if is_complex(x) and not x.aval.dtype.isnative:
+            return None
+    for x in eqn.inputs:
+        if type(x) is Var:
+            writer.made(x)
+    return writer.equations if writer.write(eqn) else None
+
+
+class Writer:
+    """Writes equations of parts."""
+
+    def __init__(self) -> None:
+        self.equations: list[Equation] = []
+        self.known: dict[Any, tuple[Any, ...]] = {}
+        self.source: Any = None
+
+    def made(self, v: Var) -> tuple[Any, ...]:
+        """The parts of a variable of the program, which nothing has computed before."""
+        if v not in self.known:
+            self.known[v] = (Var(real_aval(v.aval)), Var(real_aval(v.aval))) if is_complex(v) else (v,)
+        return self.known[v]
+
+    def parts(self, x: Any) -> tuple[Any, ...]:
+        """The two parts of a complex value, or a real one."""
+        if not isinstance(x, Literal):
+            return self.known[x]
+        number = np.asarray(x.value)
+        return (Literal(number.real[()]), Literal(number.imag[()])) if is_complex(x) else (x,)
+
+    def part(self, x: Any, i: int) -> Any:
+        """A part; of a real value itself."""
+        found = self.parts(x)
+        return found[i] if len(found) == 2 else found[0]
+
+    def bind(self, primitive: Primitive, inputs: Sequence[Any], aval: Any, **params: Any) -> Any:
+        out = Var(aval)
+        self.equations.append(Equation(primitive, list(inputs), params, [out], self.source))
+        return out
+
+    def copied(self, x: Any) -> Any:
+        return self.bind(COPY, [x], x.aval)
+
+    def write(self, eqn: Equation) -> bool:
+        """Write the equations of one; False where there is no rule."""
+        self.source = eqn.source
+        if not has_complex(eqn):
+            inputs = [self.parts(x)[0] for x in eqn.inputs]
+            self.equations.append(Equation(eqn.primitive, inputs, eqn.params, eqn.outputs, eqn.source))
+            self.known.update((v, (v,)) for v in eqn.outputs)
+            return True
+        if eqn.primitive.name in LOOPS:
+            self.loop(eqn)
+            return True
+        rule = rule_for(eqn)
+        if rule is None:
+            return False
+        self.known[eqn.outputs[0]] = rule(self, eqn)
+        return True
+
+    def loop(self, eqn: Equation) -> None:
+        """A loop or a branch, of which the programs are split too."""
+        count: Callable[[Sequence[Any]], int] = lambda values: sum(2 if is_complex(x) else 1 for x in values)
+        params, inputs, name = dict(eqn.params), list(eqn.inputs), eqn.primitive.name
+        if name == "scan":
+            first = params["num_consts"]
+            second = first + params["num_carry"]
+            params.update(num_consts=count(inputs[:first]), num_carry=count(inputs[first:second]), jaxpr=split(params["jaxpr"]))
+        elif name == "while":
+            first = params["num_cond"]
+            second = first + params["num_body"]
+            params.update(num_cond=count(inputs[:first]), num_body=count(inputs[first:second]))
+            params.update(cond=split(params["cond"]), body=split(params["body"]))
+        else:
+            params["branches"] = tuple(map(split, params["branches"]))
+        parts = [p for x in inputs for p in self.parts(x)]
+        outs = [v for x in eqn.outputs for v in self.made(x)]
+        self.equations.append(Equation(eqn.primitive, parts, params, outs, eqn.source))
+
+
+Rule = Callable[[Writer, Equation], tuple[Any, ...]]
+
+
+def rule_for(eqn: Equation) -> Rule | None:
+    """What splits an equation that is no loop."""
+    name = eqn.primitive.name
+    if not is_known(eqn) or len(eqn.outputs) != 1:
+        return None
+    if name in OTHERS:
+        return OTHERS[name]
+    if name in COMPLEX and all(map(is_complex, eqn.inputs)) and len({x.aval.dtype for x in eqn.inputs}) == 1:
+        return elementwise
+    if not is_complex(eqn.outputs[0]):
+        return None
+    if name == "convert":
+        return convert
+    if name == "einsum":
+        return alike if len(eqn.inputs) == 1 else product if len(eqn.inputs) == 2 else None
+    return alike if name in ALIKE else None
+
+
+def alike(writer: Writer, eqn: Equation) -> tuple[Any, ...]:
+    aval, name = real_aval(eqn.outputs[0].aval), eqn.primitive.name
+    data = WRITES[name].given(eqn)[:2] if name in WRITES else eqn.inputs if name in ASSEMBLIES else ()
+
+    def part(x: Any, i: int) -> Any:
+        """Of what is data the imaginary part, though it is real."""
+        if i == 1 and not is_complex(x) and any(x is y for y in data):
+            return zeros(writer, x.aval)
+        return writer.part(x, i)
+
+    return tuple(writer.bind(eqn.primitive, [part(x, i) for x in eqn.inputs], aval, **eqn.params) for i in range(2))
+
+
+def convert(writer: Writer, eqn: Equation) -> tuple[Any, ...]:
+    aval = real_aval(eqn.outputs[0].aval)
+    parts = [writer.bind(eqn.primitive, [p], aval, dtype=aval.dtype) for p in writer.parts(eqn.inputs[0])]
+    return (parts[0], parts[1]) if len(parts) == 2 else (parts[0], zeros(writer, aval))
+
+
+def zeros(writer: Writer, aval: ShapedArray) -> Any:
+    """An array of zeros, or one zero."""
+    return writer.bind(primitive_named("broadcast_to"), [Literal(aval.dtype.type(0))], aval, shape=aval.shape)
+
+
+def product(writer: Writer, eqn: Equation) -> tuple[Any, ...]:
+    aval, (x, y) = real_aval(eqn.outputs[0].aval), map(writer.parts, eqn.inputs)
+    times: Callable[[Any, Any], Any] = lambda p, q: writer.bind(eqn.primitive, [p, q], aval, **eqn.params)
+    if len(x) == 1:
+        return times(x[0], y[0]), times(x[0], y[1])
+    if len(y) == 1:
+        return times(x[0], y[0]), times(x[1], y[0])
+    combine: Callable[[str, Any, Any], Any] = lambda name, p, q: writer.bind(primitive_named(name), [p, q], aval)
+    return (
+        combine("sub", times(x[0], y[0]), times(x[1], y[1])),
+        combine("add", times(x[0], y[1]), times(x[1], y[0])),
+    )
+
+
+def elementwise(writer: Writer, eqn: Equation) -> tuple[Any, ...]:
+    inputs, out = [p for x in eqn.inputs for p in writer.parts(x)], eqn.outputs[0].aval
+    aval, count = (real_aval(out), 2) if out.dtype.kind == "c" else (ShapedArray(out.shape, out.dtype), 1)
+    parts = (".real", ".imag") if count == 2 else ("",)
+    return tuple(writer.bind(part_of(eqn.primitive.name, i, part), inputs, aval) for i, part in enumerate(parts))
+
+
+class Part(Primitive):
+    """A function of parts, of which this backend alone knows: it has no place among the primitives, and one rule."""
+
+    def __init__(self, name: str, rule: Scalar):
+        self.name, self.effect, self.rules = name, False, {"native": rule}  # type: ignore[dict-item]
+
+
+COPY = Part("copy", Scalar(lambda b, x: x, 0))
+
+
+@cache
+def part_of(name: str, i: int, part: str) -> Primitive:
+    """The function of a part of the result."""
+    function = COMPLEX[name]
+    return Part(name + part, Scalar(lambda b, *parts: function.emit(b, *parts)[i], function.cost))
+
+
+def from_parts(writer: Writer, eqn: Equation) -> tuple[Any, ...]:
+    x, out = eqn.inputs[0], real_aval(eqn.outputs[0].aval)
+    whole = tuple((0, n, 1) for n in out.shape)
+    return tuple(writer.bind(primitive_named("slice"), [x], out, index=(*whole, i)) for i in range(2))
+
+
+def conjugated(writer: Writer, eqn: Equation) -> tuple[Any, ...]:
+    x, y = writer.parts(eqn.inputs[0])
+    return x, writer.bind(primitive_named("neg"), [y], y.aval)
+
+
+OTHERS: dict[str, Rule] = {
+    "conj": conjugated,
+    "real": lambda writer, eqn: (writer.parts(eqn.inputs[0])[0],),
+    "imag": lambda writer, eqn: (writer.parts(eqn.inputs[0])[1],),
+    "from_parts": from_parts,
+}

@@ -1,0 +1,202 @@
+"""Complex numbers in compiled programs: functions at special values, what moves them, products, loops, calls."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import mpmath
+import numpy as np
+import pytest
+from same import agree, compiled_equations, program_of
+
+import covector as cv
+from covector import numpy as cnp
+from covector.backends import numpy as source
+from covector.backends.native import backend, entry
+
+pytest.importorskip("llvmlite", reason="the native backend needs llvmlite, which the test extra installs")
+
+
+def normal(*shape: int) -> Any:
+    rng = np.random.default_rng(sum(shape))
+    return rng.normal(size=shape) + 1j * rng.normal(size=shape)
+
+
+# --- functions of elements --------------------------------------------------------------------------------------------------
+
+NUMBERS = [0.0, -0.0, np.inf, -np.inf, np.nan, 1.0, -1.0, 2.5, -0.75, 1e-310, -1e300, 1.7e308, 3e-200, 710.0, -750.0, 1e6]
+GRID = np.array([complex(x, y) for x, y in itertools.product(NUMBERS, NUMBERS)])
+UNARY: dict[str, Callable[[Any], Any]] = {
+    **{f.__name__: f for f in (np.negative, np.conj, np.square, np.reciprocal, np.abs, np.exp, np.log, np.sqrt, np.isnan,
+                               np.isinf, np.isfinite, np.logical_not, np.angle)},
+    "real": lambda z: z.real * 2.0,
+    "imaginary": lambda z: z.imag * 2.0,
+    "turned": lambda z: 1j * z,
+    "of a real": lambda z: z + z.real,
+}  # fmt: skip
+BINARY = [np.add, np.subtract, np.multiply, np.divide, np.equal, np.not_equal]
+
+
+def same_parts(found: Any, wanted: Any, ulps: float) -> None:
+    """NaN and infinities alike in each part, zeros with their signs, and each part near."""
+    assert found.dtype == wanted.dtype
+    if wanted.dtype.kind == "b":
+        np.testing.assert_array_equal(found, wanted)
+        return
+    eps = np.finfo(wanted.dtype).eps
+    for a, b in ((found.real, wanted.real), (found.imag, wanted.imag)):
+        np.testing.assert_array_equal(np.isnan(a), np.isnan(b))
+        tiny = np.finfo(wanted.dtype).smallest_subnormal
+        np.testing.assert_allclose(a, b, rtol=ulps * eps, atol=4 * tiny)
+        zero = (a == 0) & (b == 0)
+        np.testing.assert_array_equal(np.signbit(a[zero]), np.signbit(b[zero]))
+
+
+def by_parts(z: Any, w: Any) -> Any:
+    """A product of parts; NumPy's may fuse operations, so that what is beyond all numbers comes out otherwise."""
+    found = np.empty(z.shape, z.dtype)
+    found.real, found.imag = z.real * w.real - z.imag * w.imag, z.real * w.imag + z.imag * w.real
+    return found
+
+
+def both(f: Callable[..., Any], *args: Any) -> tuple[Any, Any]:
+    jaxpr = program_of(f, *args)
+    assert compiled_equations(jaxpr)[1] == 0
+    with np.errstate(all="ignore"):
+        return np.asarray(backend.compiled(jaxpr)(*args)[0]), np.asarray(source.compiled(jaxpr)(*args)[0])
+
+
+@pytest.mark.parametrize("dtype", [np.complex128, np.complex64])
+@pytest.mark.parametrize("name", UNARY)
+def test_functions_at_special_values(name: str, dtype: Any) -> None:
+    with np.errstate(all="ignore"):
+        z = GRID.astype(dtype)
+    found, wanted = both(UNARY[name], z)
+    with np.errstate(all="ignore"):
+        same_parts(found, by_parts(z, z) if name == "square" else wanted, ulps=8)
+
+
+@pytest.mark.parametrize("dtype", [np.complex128, np.complex64])
+@pytest.mark.parametrize("f", BINARY, ids=lambda f: f.__name__)
+def test_functions_of_two_at_special_values(f: Any, dtype: Any) -> None:
+    with np.errstate(all="ignore"):
+        x, y = (a.ravel().astype(dtype) for a in np.meshgrid(GRID[::3], GRID[::2]))
+        found, wanted = both(f, x, y)
+        same_parts(found, by_parts(x, y) if f is np.multiply else wanted, ulps=8)
+
+
+OF_MPMATH = {"exp": mpmath.exp, "log": mpmath.log, "sqrt": mpmath.sqrt, "absolute": abs, "reciprocal": lambda z: 1 / z}
+
+
+@pytest.mark.parametrize("name", OF_MPMATH)
+def test_functions_are_exact_to_some_units(name: str) -> None:
+    rng = np.random.default_rng(0)
+    size, turn = np.exp(rng.uniform(-3, 3, 800)), rng.uniform(-np.pi, np.pi, 800)
+    near_one = (1 + 10.0 ** rng.uniform(-15, -1, 800) * rng.choice([-1, 1], 800)) * np.exp(1j * turn)
+    far = 10.0 ** rng.uniform(-300, 300, 400) + 1j * 10.0 ** rng.uniform(-300, 300, 400)
+    z = np.concatenate([size * np.exp(1j * turn), near_one, *([far] if name != "exp" else [])])
+    found = both(getattr(np, name), z)[0]
+    with mpmath.workdps(60):
+        exact = [OF_MPMATH[name](mpmath.mpc(x)) for x in z]
+        for part in ("real", "imag")[: 1 + (found.dtype.kind == "c")]:
+            for a, b in zip(getattr(found, part), exact, strict=True):
+                wanted = getattr(mpmath.mpc(b), part)
+                assert abs(mpmath.mpf(float(a)) - wanted) <= 4 * np.finfo(float).eps * max(abs(wanted), mpmath.mpf(2) ** -1021)
+
+
+def test_powers_and_conversions() -> None:
+    z = normal(3, 17)
+    for n in (2, -1, 0.5):
+        agree(lambda z, n=n: z**n, z, ulps=16)
+    agree(lambda z: (z.astype(np.complex64), (z.real > 0).astype(complex), z.real.astype(np.complex64)), z)
+    agree(lambda z: np.arange(17) * z, z)
+    agree(lambda z: np.linalg.norm(z, axis=0) + np.linalg.norm(z), z, ulps=16)
+
+
+# --- what moves elements, sums, products -----------------------------------------------------------------------------------
+
+MOVED: dict[str, Callable[..., Any]] = {
+    "transpose": lambda z: z.T * 2,
+    "reversed": lambda z: z[::-1, ::-1] + z,
+    "merged": lambda z: np.reshape(z * 2, -1) + 1,
+    "merged output": lambda z: (np.reshape(z.T, -1), z * 2),
+    "merged sums": lambda z: np.reshape(np.exp(z)[:, :, None] * z[:, None, :1], (z.shape[0], -1)),
+    "broadcast": lambda z: z[:, None] * z[None],
+    "one number": lambda z: (z[0, 0] * 2, z.real[1, 2], 1j + z[1, 1]),
+    "sums": lambda z: (np.sum(z), np.sum(z * z, axis=0), np.mean(z, axis=1), np.cumsum(z, axis=1)),
+    "selected": lambda z: (np.where(z.real > 0, z, 0), np.where(z.imag > 0, z, 2j)),
+    "concatenated with reals": lambda z: np.concatenate([z, z.real, np.conj(z)], axis=1),
+    "stacked with integers": lambda z: np.stack([z[0], np.arange(z.shape[1])]) * 2,
+    "padded": lambda z: np.pad(z * 2, 1),
+    "gathered": lambda z: z[np.array([1, 0, -1])] * 2,
+    "set": lambda z: cnp.at(z)[1:, ::2].set(7.0) * 2,
+    "added": lambda z: cnp.at(z)[np.array([1, 0, 1])].add(1.0) * z,
+    "added slices": lambda z: cnp.at(z)[1:].add(z[:-1]),
+    "products": lambda z: z.T @ z,
+    "products with reals": lambda z: (z.real @ z.T, z @ z.imag.T, np.arange(z.shape[0]) @ z),
+    "conjugated products": lambda z: (np.vdot(z, z), np.outer(z[0], np.conj(z[0])), np.diagonal(z.T @ z)),
+    "several uses": lambda z: (w := np.exp(z), w * w, np.conj(w), np.sum(w)),
+    "outputs that are inputs": lambda z: (z, np.conj(z), z.real, z),
+}
+
+
+@pytest.mark.parametrize("dtype", [np.complex128, np.complex64])
+@pytest.mark.parametrize("shape", [(2, 3), (5, 17), (17, 5), (9, 33), (70, 40)])
+@pytest.mark.parametrize("name", MOVED)
+def test_what_moves_and_multiplies(name: str, shape: tuple[int, int], dtype: Any) -> None:
+    agree(MOVED[name], normal(*shape).astype(dtype), ulps=256)
+    agree(MOVED[name], np.asfortranarray(normal(*shape).astype(dtype)), ulps=256)
+
+
+# --- loops, derivatives, calls ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n", [2, 3, 40])
+def test_loops(n: int) -> None:
+    z = normal(6, n) / 2
+    scan = lambda z: cv.lax.scan(lambda c, a: ((c[0] * a + 1j, c[1] + np.abs(a)), (c[0], a.real)), (z[0], 0.0 * z[0].real), z)
+    agree(scan, z, ulps=64)
+    agree(cv.grad(lambda z: np.sum(np.abs(scan(z)[1][0]))), z, ulps=2**10)
+    turned = lambda z: cv.lax.while_loop(lambda c: np.sum(np.abs(c)) < 100.0, lambda c: c * (1.5 + 1j), z[0])
+    agree(turned, z, ulps=64)
+    agree(lambda z: cv.lax.cond(z.real[0, 0] > 0, lambda z: z * 2, lambda z: np.conj(z), z), z)
+    agree(lambda z: cv.lax.fori_loop(0, 5, lambda i, c: (c[1], c[0] * 1j), (z[0], z[1])), z)
+
+
+def test_derivatives() -> None:
+    z = normal(4, 9)
+    f = lambda z: np.sum(np.abs(np.exp(z) * z / np.sqrt(z)) ** 2)
+    agree(cv.grad(f), z, ulps=256)
+    agree(cv.vmap(cv.grad(f)), np.stack([z, 2 * z]), ulps=2**10)
+    agree(lambda z: cv.jvp(lambda z: z**2 / (1 + z), (z,), (1j * z,)), z, ulps=64)
+    agree(cv.grad(lambda z: np.sum(np.abs(z))), np.zeros(5, complex))
+
+
+def test_numbers() -> None:
+    agree(lambda z, w: (z * w, z + 1, np.abs(w)), 1 + 2j, np.complex128(0.5 - 1j))
+    agree(lambda z: np.sum(z), normal(7))
+    agree(lambda z: z * 2, np.complex64(3 - 1j))
+    f = cv.jit(lambda z: z * 2.0, backend="native")
+    assert f(1 + 2j) == 2 + 4j and type(f(1 + 2j)) is type((lambda z: z * 2.0)(1 + 2j))
+    assert type(f(np.complex64(1j))) is np.complex64
+    np.testing.assert_array_equal(f(normal(3, 4).T), 2 * normal(3, 4).T)  # in another order: as Python
+
+
+def test_the_same_by_way_of_ctypes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(entry, "is_laid_out_as_known", lambda: False)
+    agree(lambda z, w: (z * w, np.abs(z), np.sum(z)), normal(3, 5), 2 - 1j)
+    agree(lambda z: z * 2, normal(3).astype(np.complex64))
+
+
+def test_constants() -> None:
+    for dtype in (np.complex128, np.complex64, ">c16"):
+        table = normal(3, 4).astype(dtype)
+        agree(lambda z, table=table: z * table + table[0], normal(3, 4), whole=False)
+
+
+def test_what_is_left_to_numpy() -> None:
+    z = normal(9)
+    agree(lambda z: (np.sort(z * 2) + 1, np.fft.fft(z * 2) * 3, np.max(z), np.prod(z * 2), np.sin(z)), z, whole=False, ulps=64)
+    agree(lambda z: np.fft.ifft(np.fft.fft(z) * np.exp(-np.abs(z))).real ** 2, z, whole=False, ulps=64)
