@@ -24,12 +24,45 @@ from covector.numpy.registry import as_array, contains_tracer, floating
 from covector.scipy.checks import refuse
 from covector.scipy.spatial import vectors
 from covector.scipy.spatial.metrics import METRICS, OPTIONS
+from covector.scipy.spatial.vectors import (
+    braycurtis,
+    canberra,
+    chebyshev,
+    cityblock,
+    correlation,
+    cosine,
+    directed_hausdorff,
+    euclidean,
+    hamming,
+    jaccard,
+    jensenshannon,
+    mahalanobis,
+    minkowski,
+    seuclidean,
+    sqeuclidean,
+)
 from covector.scipy.traced import on_tracers, refuse_memory
 from covector.transforms.vmap import vmap
 
 __all__ = [
-    *("braycurtis", "canberra", "cdist", "chebyshev", "cityblock", "correlation", "cosine", "directed_hausdorff", "euclidean"),
-    *("hamming", "jaccard", "jensenshannon", "mahalanobis", "minkowski", "pdist", "seuclidean", "sqeuclidean", "squareform"),
+    "braycurtis",
+    "canberra",
+    "cdist",
+    "chebyshev",
+    "cityblock",
+    "correlation",
+    "cosine",
+    "directed_hausdorff",
+    "euclidean",
+    "hamming",
+    "jaccard",
+    "jensenshannon",
+    "mahalanobis",
+    "minkowski",
+    "pdist",
+    "seuclidean",
+    "sqeuclidean",
+    "squareform",
 ]
 
 SHORT = {
