@@ -24,22 +24,22 @@ from covector.interpreters.stage import is_written_zero, leaked
 
 
 class BatchTracer(Tracer):
-    """One example of a batch: ``value`` holds all examples along axis ``dim``."""
+    """One example of a batch: ``examples`` holds all of them along axis ``dim``."""
 
-    __slots__ = ("dim", "value")
+    __slots__ = ("dim", "examples")
 
     def __init__(self, trace: BatchTrace, value: Any, dim: int):
         self._trace = trace
-        self.value = value
+        self.examples = value
         self.dim = dim
 
     @property
     def aval(self) -> Any:
-        aval, name = typeof(self.value).example(self.dim), self._trace.axis_name
+        aval, name = typeof(self.examples).example(self.dim), self._trace.axis_name
         return aval if name is None else with_varying(aval, aval.varying | {name})
 
     def is_zero(self) -> bool:
-        return is_written_zero(self.value)
+        return is_written_zero(self.examples)
 
     def answer(self) -> Any:
         return self._trace.answer(self)
@@ -81,7 +81,7 @@ class BatchTrace(Trace):
             values, dims = [], []
             for a in args:
                 is_batch = type(a) is BatchTracer and a._trace is self
-                values.append(a.value if is_batch else a)
+                values.append(a.examples if is_batch else a)
                 dims.append(a.dim if is_batch else None)
         rule = primitive.batch
         if rule is None:
@@ -104,7 +104,7 @@ class BatchTrace(Trace):
 
     def lower(self, x: Any) -> tuple[Any, int | None]:
         """The value behind any result, and its batch axis."""
-        return (x.value, x.dim) if type(x) is BatchTracer and x._trace is self else (x, None)
+        return (x.examples, x.dim) if type(x) is BatchTracer and x._trace is self else (x, None)
 
 
 def batch(

@@ -69,42 +69,42 @@ def makes_check(primitive: Primitive, params: dict[str, Any]) -> bool:
 class CheckTracer(Tracer):
     """A value of which the operations are checked for NaNs and divisions by zero; where it is known, Python may have it."""
 
-    __slots__ = ("value",)
+    __slots__ = ("checked",)
 
     def __init__(self, trace: CheckTrace, value: Any):
         self._trace = trace
-        self.value = value
+        self.checked = value
 
     @property
     def aval(self) -> Any:
-        return typeof(self.value)
+        return typeof(self.checked)
 
     def concrete(self) -> Any:
-        return self.value.concrete() if isinstance(self.value, Tracer) else self.value
+        return self.checked.concrete() if isinstance(self.checked, Tracer) else self.checked
 
     def answer(self) -> Any:
-        return self.value.answer() if isinstance(self.value, Tracer) else None
+        return self.checked.answer() if isinstance(self.checked, Tracer) else None
 
     def unknown_because(self) -> str:
-        return self.value.unknown_because() if isinstance(self.value, Tracer) else super().unknown_because()
+        return self.checked.unknown_because() if isinstance(self.checked, Tracer) else super().unknown_because()
 
     def __float__(self) -> float:
-        return float(self.value)
+        return float(self.checked)
 
     def __complex__(self) -> complex:
-        return complex(self.value)
+        return complex(self.checked)
 
     def __array__(self, *args: Any, **kwargs: Any) -> Any:
-        return np.asarray(self.value, *args, **kwargs)
+        return np.asarray(self.checked, *args, **kwargs)
 
     def item(self, *args: Any) -> Any:
-        return self.value.item(*args) if issubclass(type(self.value), (Tracer, np.ndarray, np.generic)) else self.value
+        return self.checked.item(*args) if issubclass(type(self.checked), (Tracer, np.ndarray, np.generic)) else self.checked
 
     def tolist(self) -> Any:
-        return self.value.tolist() if issubclass(type(self.value), (Tracer, np.ndarray, np.generic)) else self.value
+        return self.checked.tolist() if issubclass(type(self.checked), (Tracer, np.ndarray, np.generic)) else self.checked
 
 
-register_tracer(CheckTracer, lambda x: typeof(x.value))
+register_tracer(CheckTracer, lambda x: typeof(x.checked))
 
 DIVISIONS = frozenset({"div", "floor_divide", "remainder", "fmod"})
 
@@ -135,7 +135,7 @@ class CheckTrace(Trace):
 
     def lower(self, x: Any) -> Any:
         """The value behind a tracer of this trace."""
-        return x.value if type(x) is CheckTracer and x._trace is self else x
+        return x.checked if type(x) is CheckTracer and x._trace is self else x
 
     def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
         if self.closed:

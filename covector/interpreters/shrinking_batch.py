@@ -51,10 +51,10 @@ class ShrinkingTrace(BatchTrace):
         """A tracer of this trace for the examples that are left; anything else unchanged."""
         if type(x) is not BatchTracer or x._trace is not self:
             return x
-        size = self.length(x.value, x.dim)
+        size = self.length(x.examples, x.dim)
         if size == self.size:
             return x
-        return BatchTracer(self, self.rows(x.value, x.dim, self.survivors[size]), 0)
+        return BatchTracer(self, self.rows(x.examples, x.dim, self.survivors[size]), 0)
 
     def lower(self, x: Any) -> tuple[Any, int | None]:
         return super().lower(self.current(x) if self.survivors else x)

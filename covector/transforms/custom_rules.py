@@ -174,7 +174,7 @@ def is_differentiated(x: Any) -> bool:
     while isinstance(x, TracerBase):
         if isinstance(x, JVPTracer):
             return True
-        x = x.value if isinstance(x, BatchTracer) else None
+        x = x.examples if isinstance(x, BatchTracer) else None
     return False
 
 

@@ -88,6 +88,20 @@ def test_gradient_of_vmap():
     np.testing.assert_allclose(cv.grad(total)(w), np.sum(np.cos(w * A) * A, 0), rtol=1e-13)
 
 
+class Length:
+    """A number with a unit, that takes the number of what it meets as units of astropy do."""
+
+    def __init__(self, value):
+        self.value = value
+
+    def __mul__(self, other):
+        return self.value * getattr(other, "value", other)
+
+
+def test_example_has_no_value_that_others_ask_for():
+    np.testing.assert_array_equal(cv.vmap(lambda x: Length(3.0) * x)(B[0]), 3.0 * B[0])
+
+
 def test_batch_of_no_examples():
     assert cv.vmap(f)(np.zeros((0, 3)), np.zeros((0, 3))).shape == (0, 3)
 

@@ -296,7 +296,7 @@ def _not_below(x: Any, limit: int) -> Iterator[Trace]:
         if x._trace.level >= limit:
             yield x._trace
         limit = min(limit, x._trace.level)
-        x = x.primal if isinstance(x, JVPTracer) else x.value if isinstance(x, BatchTracer) else None
+        x = x.primal if isinstance(x, JVPTracer) else x.examples if isinstance(x, BatchTracer) else None
 
 
 # --- custom: an equation ----------------------------------------------------------------------------------------------
