@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import warnings
 from pathlib import Path
@@ -246,6 +247,20 @@ def test_masses_of_nan_are_nan(name):
     for method in MASSES:
         if known(distribution, method):
             assert np.isnan(getattr(distribution, method)(np.nan, *shapes))
+
+
+@pytest.mark.parametrize("name", [n for n in CONTINUOUS + DISCRETE if n in SHAPES])
+def test_where_there_is_no_distribution_all_is_nan(name):
+    ours, theirs, shapes = getattr(stats, name), getattr(scipy.stats, name), SHAPES[name]
+    density, methods = ("logpdf", METHODS) if name in CONTINUOUS else ("logpmf", MASSES)
+    for i, value in itertools.product(range(len(shapes)), (-1.3, 0.0, 0.5, 1.5, np.nan)):
+        changed = [*shapes[:i], value, *shapes[i + 1 :]]
+        expected = np.isnan(getattr(theirs, density)(2.0, *changed))
+        assert expected or not np.isnan(value)
+        for method in methods:
+            if known(ours, method):
+                with np.errstate(all="ignore"):
+                    assert np.isnan(getattr(ours, method)(0.4 if method in ("ppf", "isf") else 2.0, *changed)) == expected
 
 
 TAILS = {

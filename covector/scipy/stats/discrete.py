@@ -12,6 +12,7 @@ import numpy as np
 
 from covector.primitives.math import special_ufuncs as special
 from covector.scipy.stats.distributions import Discrete
+from covector.scipy.stats.supports import whole
 from covector.scipy.stats.tails import log1mexp, log_betainc_of_logit, log_gammainc, log_gammaincc
 
 
@@ -29,6 +30,7 @@ poisson = Discrete(
     "poisson",
     "mu",
     support=counts,
+    valid=lambda mu: mu >= 0,
     logpmf=lambda k, mu: special.xlogy(k, mu) - special.gammaln(k + 1) - mu,
     cdf=lambda k, mu: special.gammaincc(k + 1, mu),
     sf=lambda k, mu: special.gammainc(k + 1, mu),
@@ -39,6 +41,7 @@ binom = Discrete(
     "binom",
     "n p",
     support=lambda n, p: (0.0 * n, n),
+    valid=lambda n, p: (n >= 0) & whole(n) & (p >= 0) & (p <= 1),
     logpmf=lambda k, n, p: log_binom(n, k) + special.xlogy(k, p) + special.xlog1py(n - k, -p),
     cdf=lambda k, n, p: special.betaincc(k + 1, np.maximum(n - k, 1), p),
     sf=lambda k, n, p: special.betainc(k + 1, np.maximum(n - k, 1), p),
@@ -49,6 +52,7 @@ bernoulli = Discrete(
     "bernoulli",
     "p",
     support=lambda p: (0.0, 1.0),
+    valid=lambda p: (p >= 0) & (p <= 1),
     logpmf=lambda k, p: special.xlogy(k, p) + special.xlog1py(1 - k, -p),
     cdf=lambda k, p: np.where(k < 1, 1 - p, 1.0),
     sf=lambda k, p: np.where(k < 1, p, 0.0),
@@ -59,6 +63,7 @@ geom = Discrete(
     "geom",
     "p",
     support=lambda p: (1.0, np.inf),
+    valid=lambda p: (p > 0) & (p <= 1),
     logpmf=lambda k, p: special.xlog1py(k - 1, -p) + np.log(p),
     cdf=lambda k, p: -np.expm1(np.log1p(-p) * k),
     sf=lambda k, p: np.exp(np.log1p(-p) * k),
@@ -69,6 +74,7 @@ nbinom = Discrete(
     "nbinom",
     "n p",
     support=counts,
+    valid=lambda n, p: (n > 0) & (p > 0) & (p <= 1),
     logpmf=lambda k, n, p: (
         special.gammaln(n + k) - special.gammaln(k + 1) - special.gammaln(n) + n * np.log(p) + special.xlog1py(k, -p)
     ),
@@ -81,24 +87,28 @@ betabinom = Discrete(
     "betabinom",
     "n a b",
     support=lambda n, a, b: (0.0 * n, n),
+    valid=lambda n, a, b: (n >= 0) & whole(n) & (a > 0) & (b > 0),
     logpmf=lambda k, n, a, b: log_binom(n, k) + special.betaln(k + a, n - k + b) - special.betaln(a, b),
 )
 betanbinom = Discrete(
     "betanbinom",
     "n a b",
     support=counts,
+    valid=lambda n, a, b: (n >= 0) & whole(n) & (a > 0) & (b > 0),
     logpmf=lambda k, n, a, b: -np.log(n + k) - special.betaln(n, k + 1) + special.betaln(a + n, b + k) - special.betaln(a, b),
 )
 hypergeom = Discrete(
     "hypergeom",
     "M n N",
     support=lambda M, n, N: (np.maximum(N - (M - n), 0.0), np.minimum(n, N)),
+    valid=lambda M, n, N: (M > 0) & (n >= 0) & (N >= 0) & (n <= M) & (N <= M) & whole(M) & whole(n) & whole(N),
     logpmf=lambda k, M, n, N: log_binom(n, k) + log_binom(M - n, N - k) - log_binom(M, N),
 )
 randint = Discrete(
     "randint",
     "low high",
     support=lambda low, high: (low, high - 1),
+    valid=lambda low, high: (high > low) & whole(low) & whole(high),
     logpmf=lambda k, low, high: -np.log(high - low) + 0 * k,
     cdf=lambda k, low, high: (np.floor(k) - low + 1) / (high - low),
     sf=lambda k, low, high: (high - np.floor(k) - 1) / (high - low),
@@ -107,12 +117,14 @@ logser = Discrete(
     "logser",
     "p",
     support=lambda p: (1.0, np.inf),
+    valid=lambda p: (p > 0) & (p < 1),
     logpmf=lambda k, p: k * np.log(p) - np.log(k) - np.log(-np.log1p(-p)),
 )
 zipf = Discrete(
     "zipf",
     "a",
     support=lambda a: (1.0, np.inf),
+    valid=lambda a: a > 1,
     logpmf=lambda k, a: -a * np.log(k) - np.log(special.zeta(a, 1.0)),
     sf=lambda k, a: special.zeta(a, k + 1) / special.zeta(a, 1.0),
     logcdf=lambda k, a: np.log1p(-special.zeta(a, k + 1) / special.zeta(a, 1.0)),

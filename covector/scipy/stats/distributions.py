@@ -17,6 +17,7 @@ import numpy as np
 
 from covector.core import errors
 from covector.numpy.registry import floating
+from covector.scipy.stats.supports import all_positive
 from covector.scipy.stats.tails import log_of
 
 Function = Any  # of arrays, or None
@@ -28,10 +29,15 @@ class Distribution:
     variable: str
     defaults: dict[str, float]
 
-    def __init__(self, name: str, shapes: str, support: Function):
+    def __init__(self, name: str, shapes: str, support: Function, valid: Function):
         self.name = name
         self.shapes = tuple(shapes.split())
         self.bounds = support
+        self.valid = valid
+
+    def _wrong(self, shapes: list[Any]) -> Any:
+        """Where there is no distribution with these parameters; what is asked of it is NaN there, as in SciPy."""
+        return np.logical_not(self.valid(*shapes))
 
     def __repr__(self) -> str:
         return f"<distribution {self.name}>"
@@ -63,6 +69,7 @@ class Continuous(Distribution):
         name: SciPy's name.
         shapes: the names of its shape parameters, separated by spaces.
         support: ``support(*shapes)`` gives the bounds of the values that it has.
+        valid: ``valid(*shapes)`` says for which shapes it is there; by default for positive ones.
         logpdf: ``logpdf(x, *shapes)``, within the support.
         cdf, sf, logcdf, logsf: the distribution and survival functions and their logarithms; some may be missing.
         ppf, isf: the inverses of ``cdf`` and ``sf``.
@@ -76,6 +83,7 @@ class Continuous(Distribution):
         shapes: str = "",
         *,
         support: Function,
+        valid: Function = all_positive,
         logpdf: Function,
         cdf: Function = None,
         sf: Function = None,
@@ -84,7 +92,7 @@ class Continuous(Distribution):
         ppf: Function = None,
         isf: Function = None,
     ):
-        super().__init__(name, shapes, support)
+        super().__init__(name, shapes, support, valid)
         self.standard = {"logpdf": logpdf, "cdf": cdf, "sf": sf, "logcdf": logcdf, "logsf": logsf, "ppf": ppf, "isf": isf}
 
     def _standardized(self, method: str, x: Any, args: Any, kwargs: Any) -> tuple[Any, list[Any], Any, Any, Any, Any]:
@@ -95,7 +103,7 @@ class Continuous(Distribution):
         low, high = self.bounds(*shapes)
         below, above = (z < low) | (z == -np.inf), (z > high) | (z == np.inf)
         inside = np.where(below | above, self._somewhere(low, high), z)
-        return inside, shapes, scale, below, above, np.isnan(z) | ~(scale > 0)
+        return inside, shapes, scale, below, above, np.isnan(z) | ~(scale > 0) | self._wrong(shapes)
 
     def _somewhere(self, low: Any, high: Any) -> Any:
         """A value within the support, in whose stead nothing overflows."""
@@ -177,7 +185,7 @@ class Continuous(Distribution):
         q = floating(q)
         if own is None and other is None:
             self._given(method)
-        possible = (q >= 0) & (q <= 1) & (scale > 0)
+        possible = (q >= 0) & (q <= 1) & (scale > 0) & ~self._wrong(shapes)
         inside = np.where(possible, q, 0.5)
         value = own(inside, *shapes) if own is not None else other(1 - inside, *shapes)
         return np.where(possible, value * scale + loc, np.nan)[()]
@@ -190,6 +198,7 @@ class Discrete(Distribution):
         name: SciPy's name.
         shapes: the names of its parameters, separated by spaces.
         support: ``support(*shapes)`` gives the least and the greatest value.
+        valid: ``valid(*shapes)`` says for which parameters it is there.
         logpmf: ``logpmf(k, *shapes)``, within the support.
         cdf: ``cdf(k, *shapes)`` at an integer within the support.
         sf: ``sf(k, *shapes)`` likewise.
@@ -204,13 +213,14 @@ class Discrete(Distribution):
         shapes: str,
         *,
         support: Function,
+        valid: Function = all_positive,
         logpmf: Function,
         cdf: Function = None,
         sf: Function = None,
         logcdf: Function = None,
         logsf: Function = None,
     ):
-        super().__init__(name, shapes, support)
+        super().__init__(name, shapes, support, valid)
         self.mass = logpmf
         self.below = cdf
         self.beyond = sf
@@ -218,26 +228,26 @@ class Discrete(Distribution):
 
     def _standardized(self, method: str, k: Any, args: Any, kwargs: Any) -> Any:
         *shapes, loc = self._parameters(method, args, kwargs)
-        k = floating(k)
-        return k - loc, shapes, self.bounds(*shapes)
+        k = floating(k) - loc
+        return k, shapes, self.bounds(*shapes), np.isnan(k) | self._wrong(shapes)
 
     def logpmf(self, k: Any, *args: Any, **kwargs: Any) -> Any:
         """The logarithm of the probability of ``k``; minus infinity for what is no value of the distribution."""
-        k, shapes, (low, high) = self._standardized("logpmf", k, args, kwargs)
+        k, shapes, (low, high), wrong = self._standardized("logpmf", k, args, kwargs)
         possible = (k >= low) & (k <= high) & (k == np.floor(k))
         value = np.where(possible, self.mass(np.where(possible, k, low), *shapes), -np.inf)
-        return np.where(np.isnan(k), np.nan, value)[()]
+        return np.where(wrong, np.nan, value)[()]
 
     def pmf(self, k: Any, *args: Any, **kwargs: Any) -> Any:
         """The probability of ``k``."""
         return np.exp(self.logpmf(k, *args, **kwargs))
 
     def _probability(self, method: str, k: Any, args: Any, kwargs: Any, f: Function, at_low: float, at_high: float) -> Any:
-        k, shapes, (low, high) = self._standardized(method, k, args, kwargs)
+        k, shapes, (low, high), wrong = self._standardized(method, k, args, kwargs)
         k = np.floor(k)
         inside = np.where((k >= low) & (k < high), k, low)
         value = np.where(k < low, at_low, np.where(k >= high, at_high, f(inside, *shapes)))
-        return np.where(np.isnan(k), np.nan, value)[()]
+        return np.where(wrong, np.nan, value)[()]
 
     def _known(self, method: str, own: Function, other: Function) -> Function:
         """The distribution function or the survival function, or the rest to 1 of the other."""

@@ -100,6 +100,7 @@ gengamma = Continuous(
     "gengamma",
     "a c",
     support=positive,
+    valid=lambda a, c: (a > 0) & (np.abs(c) > 0),
     logpdf=lambda x, a, c: _gengamma_logpdf(x, a, c),
     cdf=lambda x, a, c: _of_sign(c, special.gammainc, special.gammaincc, a, x**c),
     sf=lambda x, a, c: _of_sign(c, special.gammaincc, special.gammainc, a, x**c),
@@ -140,6 +141,7 @@ rice = Continuous(
     "rice",
     "b",
     support=positive,
+    valid=lambda b: b >= 0,
     logpdf=lambda x, b: np.log(x) - (x - b) ** 2 / 2 + np.log(special.i0e(x * b)),
 )
 

@@ -1,4 +1,4 @@
-"""Where distributions have values, and constants that they share.
+"""Where distributions have values and for which parameters they are there, and constants that they share.
 
 >>> unit()
 (0.0, 1.0)
@@ -31,6 +31,19 @@ def above_zero(*shapes: Any) -> tuple[float, float]:
 def unit(*shapes: Any) -> tuple[float, float]:
     """The numbers from 0 to 1."""
     return 0.0, 1.0
+
+
+def all_positive(*shapes: Any) -> Any:
+    """Whether there is a distribution with these parameters: one for each that are positive."""
+    valid: Any = True
+    for shape in shapes:
+        valid = (shape > 0) & valid
+    return valid
+
+
+def whole(n: Any) -> Any:
+    """Whether a parameter is an integer, as a number of things is."""
+    return n == np.floor(n)
 
 
 def normal_logpdf(x: Any) -> Any:

@@ -258,6 +258,7 @@ triang = Continuous(
     "triang",
     "c",
     support=unit,
+    valid=lambda c: (c >= 0) & (c <= 1),
     logpdf=lambda x, c: LOG_2 + np.log(_triangle(x, c, lambda rise: rise, lambda fall: fall)),
     cdf=lambda x, c: _triangle(x, c, lambda rise: x * rise, lambda fall: 1 - (1 - x) * fall),
     sf=lambda x, c: _triangle(x, c, lambda rise: 1 - x * rise, lambda fall: (1 - x) * fall),
@@ -272,5 +273,6 @@ vonmises = Continuous(
     "vonmises",
     "kappa",
     support=whole_line,
+    valid=lambda kappa: kappa >= 0,
     logpdf=lambda x, kappa: kappa * (np.cos(x) - 1) - LOG_2PI - np.log(special.i0e(kappa)),
 )
