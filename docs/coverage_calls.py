@@ -195,11 +195,10 @@ def of_stats() -> Examples:
         free = [i for i in range(len(shapes)) if i not in counted]
         discrete = name in tests.DISCRETE
         x = np.array([1, 3, 4]) if discrete else tests.inside(name)
-        for method in tests.MASSES if discrete else tests.METHODS:
-            if tests.known(getattr(stats, name), method):
-                f = of_free(getattr(getattr(stats, name), method), shapes, free)
-                at = np.array([0.2, 0.5, 0.7]) if method in ("ppf", "isf") else x
-                yield f"{name}.{method}", Example(f, (at, *(shapes[i] for i in free)))
+        for method in [*tests.MASSES, "ppf", "isf"] if discrete else tests.METHODS:
+            f = of_free(getattr(getattr(stats, name), method), shapes, free)
+            at = np.array([0.2, 0.5, 0.7]) if method in ("ppf", "isf") else x
+            yield f"{name}.{method}", Example(f, (at, *(shapes[i] for i in free)))
     for label, (f, args) in tests.MULTIVARIATE.items():
         if " " not in label:
             yield label, Example(lambda *a, f=f: f(stats, *a), args)

@@ -33,6 +33,8 @@ GROUPS = {
     "hyp2f1": [POSITIVE, POSITIVE, POSITIVE, (-0.8, 0.7)],
     "_zeta": [(1.5, 4.0), (0.3, 5.0)],
     "_riemann_zeta": [(1.5, 4.0)],
+    "chndtr": [POSITIVE, POSITIVE, POSITIVE],
+    "chndtrix": [UNIT, POSITIVE, POSITIVE],
 }
 RANGES = {name: ranges for names, ranges in GROUPS.items() for name in names.split()}
 INTEGERS = {"kn": (1, 4), "yn": (1, 4), "expn": (1, 4), **{n: (0, 5) for n in TABLE if n.startswith("eval_")}}
@@ -66,6 +68,7 @@ def function(name):
 
 
 REFUSED = {
+    **dict.fromkeys(["chndtr", "chndtrix"], (1,)),
     **dict.fromkeys(["yv", "hyp0f1", "struve", "modstruve"], (0,)),
     **dict.fromkeys(["hyp1f1", "hyperu", "eval_gegenbauer", "eval_genlaguerre"], (0, 1)),
     **dict.fromkeys(["hyp2f1", "eval_jacobi"], (0, 1, 2)),

@@ -6,6 +6,7 @@
 -0.25
 """
 
+from covector.scipy.stats.circular import vonmises
 from covector.scipy.stats.discrete import (
     bernoulli,
     betabinom,
@@ -83,7 +84,6 @@ from covector.scipy.stats.symmetric import (
     t,
     triang,
     uniform,
-    vonmises,
 )
 
 __all__ = [

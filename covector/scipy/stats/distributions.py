@@ -11,12 +11,13 @@ density the exponential of its logarithm.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from covector.core import errors
 from covector.numpy.registry import floating
+from covector.scipy.stats.quantiles import quantile, quantile_of_counts
 from covector.scipy.stats.supports import all_positive
 from covector.scipy.stats.tails import log_of
 
@@ -57,10 +58,6 @@ class Distribution:
         signature = ", ".join([self.variable, *self.shapes, *(f"{name}={value:g}" for name, value in self.defaults.items())])
         return errors.ArgumentError(what, fix=f"call it as {self.name}.{method}({signature})")
 
-    def _missing(self, method: str) -> errors.UnsupportedFunctionError:
-        what = f"covector.scipy.stats.{self.name} has no {method}."
-        return errors.UnsupportedFunctionError(what, why="no formula of it is known to covector")
-
 
 class Continuous(Distribution):
     """A continuous distribution with the parameters ``shapes``, a location and a scale.
@@ -71,11 +68,19 @@ class Continuous(Distribution):
         support: ``support(*shapes)`` gives the bounds of the values that it has.
         valid: ``valid(*shapes)`` says for which shapes it is there; by default for positive ones.
         logpdf: ``logpdf(x, *shapes)``, within the support.
-        cdf, sf, logcdf, logsf: the distribution and survival functions and their logarithms; some may be missing.
-        ppf, isf: the inverses of ``cdf`` and ``sf``.
+        cdf, sf, logcdf, logsf: the distribution and survival functions and their logarithms, one of them at least.
+        ppf, isf: the inverses of ``cdf`` and ``sf``; where both are missing SciPy finds them.
     """
 
     variable, defaults = "x", {"loc": 0.0, "scale": 1.0}
+
+    OTHERWISE: ClassVar[dict[str, tuple[tuple[str, Function], ...]]] = {
+        "cdf": (("logcdf", np.exp), ("logsf", lambda p: -np.expm1(p)), ("sf", lambda p: 1 - p)),
+        "sf": (("logsf", np.exp), ("logcdf", lambda p: -np.expm1(p)), ("cdf", lambda p: 1 - p)),
+        "logcdf": (("cdf", np.log), ("sf", lambda p: np.log1p(-p))),
+        "logsf": (("sf", np.log), ("cdf", lambda p: np.log1p(-p))),
+    }
+    """What a function that is not given is made of, the first that there is."""
 
     def __init__(
         self,
@@ -132,33 +137,28 @@ class Continuous(Distribution):
         with np.errstate(all="ignore"):
             return np.where(wrong, np.nan, np.where(below, at_low, np.where(above, at_high, f(z, *shapes))))[()]
 
-    def _given(self, method: str, *others: tuple[str, Function]) -> Function:
-        """The function of a name, or one made of another that there is."""
-        own = self.standard[method]
-        if own is not None:
-            return own
-        for name, derived in others:
-            f = self.standard[name]
-            if f is not None:
-                return lambda *args: derived(f(*args))
-        raise self._missing(method)
+    def _given(self, method: str) -> Function:
+        """The function of a name, or one made of the first other that there is."""
+        if self.standard[method] is not None:
+            return self.standard[method]
+        given = {name: f for name, f in self.standard.items() if f is not None}
+        f, derived = next((given[name], derived) for name, derived in self.OTHERWISE[method] if name in given)
+        return lambda *args: derived(f(*args))
 
     def _logarithm(self, method: str, of: str, rest: str) -> Function:
         """The logarithm of a probability, which is exact near 1 too where the rest to 1 is known."""
         value, other = self.standard[of], self.standard[rest]
         if self.standard[method] is None and value is not None and other is not None:
             return lambda *args: log_of(value(*args), other(*args))
-        return self._given(method, (of, np.log), (rest, lambda p: np.log1p(-p)))
+        return self._given(method)
 
     def cdf(self, x: Any, *args: Any, **kwargs: Any) -> Any:
         """The probability of a value up to ``x``."""
-        f = self._given("cdf", ("logcdf", np.exp), ("logsf", lambda p: -np.expm1(p)), ("sf", lambda p: 1 - p))
-        return self._probability("cdf", x, args, kwargs, f, 0.0, 1.0)
+        return self._probability("cdf", x, args, kwargs, self._given("cdf"), 0.0, 1.0)
 
     def sf(self, x: Any, *args: Any, **kwargs: Any) -> Any:
         """The probability of a value beyond ``x``."""
-        f = self._given("sf", ("logsf", np.exp), ("logcdf", lambda p: -np.expm1(p)), ("cdf", lambda p: 1 - p))
-        return self._probability("sf", x, args, kwargs, f, 1.0, 0.0)
+        return self._probability("sf", x, args, kwargs, self._given("sf"), 1.0, 0.0)
 
     def logcdf(self, x: Any, *args: Any, **kwargs: Any) -> Any:
         """The logarithm of `cdf`."""
@@ -184,7 +184,7 @@ class Continuous(Distribution):
         *shapes, loc, scale = self._parameters(method, args, kwargs)
         q = floating(q)
         if own is None and other is None:
-            self._given(method)
+            own = quantile(self.name, method, self._given("cdf" if method == "ppf" else "sf"), self.standard["logpdf"])
         possible = (q >= 0) & (q <= 1) & (scale > 0) & ~self._wrong(shapes)
         inside = np.where(possible, q, 0.5)
         value = own(inside, *shapes) if own is not None else other(1 - inside, *shapes)
@@ -201,7 +201,7 @@ class Discrete(Distribution):
         valid: ``valid(*shapes)`` says for which parameters it is there.
         logpmf: ``logpmf(k, *shapes)``, within the support.
         cdf: ``cdf(k, *shapes)`` at an integer within the support.
-        sf: ``sf(k, *shapes)`` likewise.
+        sf: ``sf(k, *shapes)`` likewise; one of the two may be missing.
         logcdf, logsf: the logarithms of these, where they are known more exactly.
     """
 
@@ -249,17 +249,15 @@ class Discrete(Distribution):
         value = np.where(k < low, at_low, np.where(k >= high, at_high, f(inside, *shapes)))
         return np.where(wrong, np.nan, value)[()]
 
-    def _known(self, method: str, own: Function, other: Function) -> Function:
+    def _known(self, own: Function, other: Function) -> Function:
         """The distribution function or the survival function, or the rest to 1 of the other."""
-        if own is None and other is None:
-            raise self._missing(method)
         return own or (lambda *args: 1 - other(*args))
 
     def _at_most(self, method: str, k: Any, args: Any, kwargs: Any) -> Any:
-        return self._probability(method, k, args, kwargs, self._known(method, self.below, self.beyond), 0.0, 1.0)
+        return self._probability(method, k, args, kwargs, self._known(self.below, self.beyond), 0.0, 1.0)
 
     def _beyond(self, method: str, k: Any, args: Any, kwargs: Any) -> Any:
-        return self._probability(method, k, args, kwargs, self._known(method, self.beyond, self.below), 1.0, 0.0)
+        return self._probability(method, k, args, kwargs, self._known(self.beyond, self.below), 1.0, 0.0)
 
     def cdf(self, k: Any, *args: Any, **kwargs: Any) -> Any:
         """The probability of a value up to ``k``."""
@@ -280,3 +278,17 @@ class Discrete(Distribution):
         if self.logs["logsf"] is None:
             return np.log(self._beyond("logsf", k, args, kwargs))
         return self._probability("logsf", k, args, kwargs, self.logs["logsf"], 0.0, -np.inf)
+
+    # --- quantiles ---
+
+    def ppf(self, q: Any, *args: Any, **kwargs: Any) -> Any:
+        """The quantile: the least value up to which the probability is ``q`` at least."""
+        return self._quantile("ppf", q, args, kwargs)
+
+    def isf(self, q: Any, *args: Any, **kwargs: Any) -> Any:
+        """The least value beyond which the probability is ``q`` at most."""
+        return self._quantile("isf", q, args, kwargs)
+
+    def _quantile(self, method: str, q: Any, args: Any, kwargs: Any) -> Any:
+        *shapes, loc = self._parameters(method, args, kwargs)
+        return quantile_of_counts(self.name, method)(floating(q), *shapes) + loc

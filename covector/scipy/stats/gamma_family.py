@@ -13,9 +13,10 @@ import numpy as np
 from covector.primitives.math import special_ufuncs as special
 from covector.scipy.stats.distributions import Continuous
 from covector.scipy.stats.normal import log_erfc
-from covector.scipy.stats.supports import LOG_2PI, above_zero, positive, whole_line
+from covector.scipy.stats.supports import LOG_2PI, above_zero, log_i0e, positive, whole_line
 from covector.scipy.stats.tails import (
     LOG_2,
+    SMALL,
     log1mexp,
     log1mexpexp,
     log_gammainc,
@@ -137,12 +138,43 @@ nakagami = Continuous(
     ppf=lambda q, nu: np.sqrt(special.gammaincinv(nu, q) / nu),
     isf=lambda q, nu: np.sqrt(special.gammainccinv(nu, q) / nu),
 )
+
+
+def _rice_logpdf(x: Any, b: Any) -> Any:
+    return np.log(x) - (x - b) ** 2 / 2 + log_i0e(x * b)
+
+
+def _rice_slope(x: Any, b: Any) -> Any:
+    """How the logarithm of the density grows with that of x, without the 1 that is of x alone."""
+    return x * (b * special.i1e(x * b) / special.i0e(x * b) - x)
+
+
+def _rice_logs(x: Any, b: Any) -> tuple[Any, Any]:
+    """The logarithms of the distribution and survival functions: where these are small, by the density.
+
+    Below that is an exponential in the logarithm of x, above in x itself.
+    """
+    value = special.chndtr(x * x, 2.0, b * b)
+    low, high = (value < SMALL) & (x > 0), (value > 1 - SMALL) & (x > b)
+    left = np.where(low, x, 1e-3)
+    below = log_tail(lambda u: u + _rice_logpdf(np.exp(u), wide(b)), 2 + _rice_slope(left, b), np.log(left), -1)
+    right = np.where(high, x, b + 5.0)
+    above = log_tail(lambda x: _rice_logpdf(x, wide(b)), -(1 + _rice_slope(right, b)) / right, right, 1)
+    value = np.where(low | high, 0.5, value)
+    logcdf = np.where(low, below, np.where(high, np.log1p(-np.exp(above)), np.log(value)))
+    return logcdf, np.where(low, np.log1p(-np.exp(below)), np.where(high, above, np.log1p(-value)))
+
+
 rice = Continuous(
     "rice",
     "b",
     support=positive,
     valid=lambda b: b >= 0,
-    logpdf=lambda x, b: np.log(x) - (x - b) ** 2 / 2 + np.log(special.i0e(x * b)),
+    logpdf=_rice_logpdf,
+    cdf=lambda x, b: special.chndtr(x * x, 2.0, b * b),
+    logcdf=lambda x, b: _rice_logs(x, b)[0],
+    logsf=lambda x, b: _rice_logs(x, b)[1],
+    ppf=lambda q, b: np.sqrt(special.chndtrix(q, 2.0, b * b)),
 )
 
 

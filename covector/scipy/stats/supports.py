@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from covector.primitives.math import special_ufuncs as special
+
 LOG_2PI = np.log(2 * np.pi)
 
 
@@ -49,3 +51,9 @@ def whole(n: Any) -> Any:
 def normal_logpdf(x: Any) -> Any:
     """The logarithm of the standard normal density."""
     return -x * x / 2 - LOG_2PI / 2
+
+
+def log_i0e(x: Any) -> Any:
+    """The logarithm of ``exp(-x) I0(x)`` for x that is not negative, with the slope from the right at 0."""
+    near = x < 1
+    return np.where(near, np.log(special.i0(np.where(near, x, 0.0))) - x, np.log(special.i0e(np.where(near, 1.0, x))))

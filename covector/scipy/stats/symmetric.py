@@ -12,7 +12,7 @@ import numpy as np
 
 from covector.primitives.math import special_ufuncs as special
 from covector.scipy.stats.distributions import Continuous
-from covector.scipy.stats.supports import LOG_2PI, positive, unit, whole_line
+from covector.scipy.stats.supports import positive, unit, whole_line
 from covector.scipy.stats.tails import (
     LOG_2,
     betainc_of_logit,
@@ -266,13 +266,4 @@ triang = Continuous(
     logsf=_triangle_log_rest,
     isf=lambda q, c: np.where(q > 1 - c, np.sqrt(c * (1 - q)), 1 - np.sqrt((1 - c) * q)),
     ppf=lambda q, c: np.where(q < c, np.sqrt(c * q), 1 - np.sqrt((1 - c) * (1 - q))),
-)
-
-
-vonmises = Continuous(
-    "vonmises",
-    "kappa",
-    support=whole_line,
-    valid=lambda kappa: kappa >= 0,
-    logpdf=lambda x, kappa: kappa * (np.cos(x) - 1) - LOG_2PI - np.log(special.i0e(kappa)),
 )
