@@ -84,3 +84,13 @@ def test_the_gradient_of_a_filter_is_that_of_the_convolution():
     circulant = np.stack([np.roll(kernel, k) for k in range(16)], axis=1)
     np.testing.assert_allclose(cv.jacrev(filtered)(x), circulant, atol=1e-12)
     np.testing.assert_allclose(cv.jit(cv.jacfwd(filtered))(x), circulant, atol=1e-12)
+
+
+@pytest.mark.parametrize("norm", ["backward", "forward", "ortho"])
+@pytest.mark.parametrize("n", [1, 2, 3, 7, 8])
+def test_the_transpose_of_a_real_transform(n, norm):
+    for length in {n, n + 2, max(n - 2, 1)}:
+        matrix = np.stack([np.fft.rfft(e, n, norm=norm) for e in np.eye(length)], axis=1)
+        ct = RNG.normal(size=(2, n // 2 + 1)) + 1j * RNG.normal(size=(2, n // 2 + 1))
+        transpose = cv.vjp(lambda x: np.fft.rfft(x, n, norm=norm), np.ones((2, length)))[1]
+        np.testing.assert_allclose(transpose(ct)[0], np.real(ct @ matrix), atol=1e-13)

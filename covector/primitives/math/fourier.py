@@ -14,10 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from covector.core.avals import ShapedArray, array_aval, shape_of
+from covector.core.avals import ShapedArray, array_aval, dtype_of, shape_of
 from covector.core.kinds import Linear
 from covector.core.primitive import Primitive
 from covector.primitives.arrays.indexing import embed_p, slice_p
+from covector.primitives.arrays.shaping import real_dtype
 from covector.primitives.derivations import batch_along_axis
 from covector.primitives.math.arithmetic import conj_p, real
 
@@ -41,15 +42,23 @@ def _dtype(transform: str, dtype: np.dtype[Any]) -> np.dtype[Any]:
 
 def _transpose(ct: Any, x: ShapedArray, *, transform: str, n: int, axis: int, norm: str) -> Any:
     """The matrix is symmetric.  Of half a spectrum each value stands for two, but for the first and the middle."""
+    counts = lambda dtype: np.reshape(_counts(n, dtype), (-1, *[1] * (x.ndim - axis - 1)))
     if transform == "irfft":
         half = fft_p.bind(ct, transform="rfft", n=n, axis=axis, norm=SWAPPED[norm])
-        counts = np.full(n // 2 + 1, 2, _dtype("irfft", x.dtype))
-        counts[0 :: n // 2 if n % 2 == 0 else n] = 1
-        found = conj_p.bind(half) * np.reshape(counts, (-1, *[1] * (x.ndim - axis - 1)))
+        found = conj_p.bind(half) * counts(_dtype("irfft", x.dtype))
+    elif transform == "rfft":  # of which the real part is that of half a spectrum
+        half = conj_p.bind(ct) / counts(real_dtype(dtype_of(ct)))
+        found = fft_p.bind(half, transform="irfft", n=n, axis=axis, norm=SWAPPED[norm])
     else:
-        found = fft_p.bind(ct, transform=transform.removeprefix("r"), n=n, axis=axis, norm=norm)
+        found = fft_p.bind(ct, transform=transform, n=n, axis=axis, norm=norm)
     fitted = of_length(found, axis, x.shape[axis])
     return fitted if x.dtype.kind == "c" else real(fitted)
+
+
+def _counts(n: int, dtype: Any) -> Any:
+    counts = np.full(n // 2 + 1, 2, dtype)
+    counts[0 :: n // 2 if n % 2 == 0 else n] = 1
+    return counts
 
 
 def of_length(x: Any, axis: int, length: int) -> Any:
