@@ -88,7 +88,7 @@ def cost(eqn: Equation) -> float:
 def partitioned(jaxpr: Jaxpr) -> Jaxpr:
     """The program, made legal, with its compiled parts; itself where there are none."""
     legal = prepared(jaxpr)
-    parts = [(compiles, group) for compiles, group in with_constants(groups(legal.equations), {*legal.out_vars}) if group]
+    parts = [(compiles, group) for compiles, group in with_constants(legal) if group]
     if not any(compiles and sum(map(cost, group)) >= WORTH for compiles, group in parts):
         return jaxpr
     needed_by = last_needed(parts, legal.out_vars)
@@ -206,15 +206,20 @@ def groups(equations: Sequence[Equation]) -> list[tuple[bool, list[Equation]]]:
     return found
 
 
-def with_constants(parts: list[tuple[bool, list[Equation]]], outs: set[Any]) -> list[tuple[bool, list[Equation]]]:
-    """The same, with arrays of one number made in each part that needs them, so that none is handed on in memory."""
-    equations = [e for _, group in parts for e in group]
-    constant = [e for e in equations if e.primitive.name in VIEWS and isinstance(e.inputs[0], Literal)]
-    made = {e.outputs[0]: e for e in constant if e.outputs[0] not in outs}
+def with_constants(jaxpr: Jaxpr) -> list[tuple[bool, list[Equation]]]:
+    """The equations in runs, of which each moves and converts the constants that it needs: none is handed on in memory."""
+    parts, outs, made = groups(jaxpr.equations), {*jaxpr.out_vars}, dict[Any, Equation]()
+    is_known: Callable[[Any], bool] = lambda x: isinstance(x, Literal) or x in jaxpr.consts or x in made
+    for e in jaxpr.equations:
+        if (e.primitive.name in VIEWS or e.primitive.name == "convert") and is_known(e.inputs[0]) and e.outputs[0] not in outs:
+            made[e.outputs[0]] = e
     found, outside = [], set[Any]()
     for compiles, group in parts:
         own = [e for e in group if made.keys().isdisjoint(e.outputs)]
-        needed = {x for e in own for x in e.inputs} - (set() if compiles else outside)
+        needed = {x for e in own for x in e.inputs}
+        for v in reversed(made):
+            needed.update(made[v].inputs if v in needed else ())
+        needed -= set() if compiles else outside
         if not compiles:
             outside |= needed
         found.append((compiles, [made[v] for v in made if v in needed] + own))
