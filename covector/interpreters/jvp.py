@@ -19,7 +19,7 @@ from covector.core import errors
 from covector.core.avals import PYTHON_NUMBERS, SCALAR_ZEROS, Zero, typeof
 from covector.core.context import NAMED_AXES, enter, leave
 from covector.core.jaxpr import Var
-from covector.core.memory import Holder, copy_of
+from covector.core.memory import LARGE, Holder, copy_of
 from covector.core.primitive import Primitive, Trace, TracerBase, levels, open_trace
 from covector.core.source import Source
 from covector.core.tracer import Tracer, register_tracer
@@ -170,26 +170,38 @@ class Pushforward(JVPTrace):
 
     __slots__ = ("inputs_holder",)
 
+    inputs_holder: Holder | None
+    """None as long as all arrays are so small that they are copied."""
+
     def __enter__(self) -> Pushforward:
-        self.inputs_holder = Holder()
+        self.inputs_holder = None
         enter(self)
         return self
 
     def __exit__(self, kind: Any, error: BaseException | None, traceback: TracebackType | None) -> None:
         self.closed = True
         leave(self)
-        if self.inputs_holder.held:
+        if self.inputs_holder is not None:
             self.inputs_holder.end(self.name, error, traceback, [])
 
     def inputs(self, primals: Sequence[Any], tangents: Sequence[Any]) -> list[Any]:
         """The arguments to run the function on."""
-        hold, args = self.inputs_holder.hold, []
+        args = []
         for p, t in zip(primals, tangents):  # noqa: B905 - as many, and to say so takes as long as a copy
-            p = hold(p) if issubclass(type(p), np.ndarray) else p
+            p = p.copy("K") if type(p) is np.ndarray and p.nbytes <= LARGE else self.held(p)
             if type(t) is not Zero:
-                p = JVPTracer(self, p, hold(t) if issubclass(type(t), np.ndarray) else t)
+                t = t.copy("K") if type(t) is np.ndarray and t.nbytes <= LARGE else self.held(t)
+                p = JVPTracer(self, p, t)
             args.append(p)
         return args
+
+    def held(self, x: Any) -> Any:
+        """What is no small array."""
+        if not issubclass(type(x), np.ndarray):
+            return x
+        if self.inputs_holder is None:
+            self.inputs_holder = Holder()
+        return self.inputs_holder.hold(x)
 
     def outputs(self, outs: Sequence[Any]) -> list[Any]:
         """The primal outputs, and after them their tangents, with zeros written out."""

@@ -18,7 +18,7 @@ from covector.core.context import MODES
 from covector.core.jaxpr import sub_jaxprs
 from covector.core.memory import Holder, copies, own_results
 from covector.core.primitive import new_trace
-from covector.core.pytrees import list_of_one, tree_flatten, tree_map, tree_unflatten
+from covector.core.pytrees import list_of_one, tree_map, tree_unflatten
 from covector.core.tracebacks import hides_frames
 from covector.interpreters.jvp import Pushforward
 from covector.interpreters.linearize import Linearization, LinearProgram
@@ -149,21 +149,19 @@ def jvp(f: Any, primals: Sequence[Any], tangents: Sequence[Any], has_aux: bool =
     who = transformed("jvp", f)
     if has_aux is not False:
         options.flags(who.name, has_aux=has_aux)
-    leaves, treedef, avals = typed_values(primals, who.name)
-    directions, found = tree_flatten(tangents)
-    if found is not treedef:
-        directions = tangent_leaves(tangents, treedef, "tangents", who.name)
-    for t, aval in zip(directions, avals):  # noqa: B905 - they have one structure
-        if type(t) is not np.ndarray or t.dtype.kind != "f" or typeof(t) is not aval:
-            directions = [like_tangent(t, aval, "tangent", who.name) for t, aval in zip(directions, avals, strict=True)]
-            break
+    treedef: Any = None
+    if not _are_arrays(primals, tangents):
+        primals, treedef, avals = typed_values(primals, who.name)
+        tangents = tangent_leaves(tangents, treedef, "tangents", who.name)
+        tangents = [like_tangent(t, aval, "tangent", who.name) for t, aval in zip(tangents, avals, strict=True)]
     with new_trace(Pushforward, *who) if MODES else Pushforward(*who) as push:
-        out, aux = f(*tree_unflatten(treedef, push.inputs(leaves, directions))), None
+        args = push.inputs(primals, tangents)
+        out, aux = f(*(args if treedef is None else tree_unflatten(treedef, args))), None
         if has_aux:
             out, aux = with_aux(out, who.name)
         out_leaves, out_tree = flatten_result(out, who.name)
-        results, large = push.outputs(out_leaves), push.inputs_holder.held
-        given = leaves + directions if large else ()  # of small arrays the function got copies
+        results = push.outputs(out_leaves)
+        given = () if push.inputs_holder is None else (*primals, *tangents)  # of small arrays the function got copies
         if aux is not None:
             aux = tree_map(push.primal, aux)
     results, count = own_results(results, given), len(out_leaves)
@@ -172,6 +170,14 @@ def jvp(f: Any, primals: Sequence[Any], tangents: Sequence[Any], has_aux: bool =
     else:
         (out,), (tangent,) = tree_unflatten(out_tree, results[:count]), tree_unflatten(out_tree, results[count:])
     return (out, tangent, aux) if has_aux else (out, tangent)
+
+
+def _are_arrays(primals: Sequence[Any], tangents: Sequence[Any]) -> bool:
+    """Whether all are floating arrays, each tangent of the type of its primal: so they need not be looked at more closely."""
+    for p, t in zip(primals, tangents):  # noqa: B905 - it is looked at below
+        if not (type(p) is np.ndarray is type(t) and p.dtype is t.dtype and p.dtype.kind == "f" and p.shape == t.shape):
+            return False
+    return len(primals) == len(tangents)
 
 
 @overload
