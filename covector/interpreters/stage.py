@@ -186,9 +186,9 @@ class LinearTrace(StageTrace):
     follows_rules = False  # a linear function of tangents needs its rules no more
 
     def __init__(self, name: str = "", origin: Source | None = None, holder: Holder | None = None):
-        super().__init__(name, origin)
-        self.holder = holder
-        self.in_users_code = False
+        Trace.__init__(self, name, origin)  # not that of StageTrace, to call which takes as long as this
+        self.tape, self.snapshots, self.holder = [], None, holder
+        self.is_part = self.in_users_code = False
 
     def users_code(self, runs: bool) -> bool:
         before, self.in_users_code = self.in_users_code, runs and self.holder is not None

@@ -325,8 +325,8 @@ def _check_input(aval: Any, holomorphic: bool, allow_int: bool, who: str) -> Non
 
 def _scalar_output(lin: Linearized, holomorphic: bool, who: str) -> Any:
     """The type of the output, which must be one real number."""
-    out = lin.out
-    is_alone = len(lin.out_leaves) == 1 and lin.out_leaves[0] is out
+    is_alone = lin.out_tree is list_of_one() or (len(lin.out_leaves) == 1 and lin.out_leaves[0] is lin.out)
+    out = lin.out_leaves[0] if is_alone else lin.out
     aval = typeof(out) if is_alone else None
     if aval is None or aval.shape != ():
         raise errors.NonScalarGradError(
