@@ -271,7 +271,7 @@ def test_complex_values():
     np.testing.assert_allclose(found, np.exp(1j * T), rtol=1e-8)
 
 
-@pytest.mark.parametrize("method", ["RK23", "RK45", "DOP853", "Radau"])
+@pytest.mark.parametrize("method", ["RK23", "RK45", "DOP853", "Radau", "BDF"])
 def test_a_step_that_was_refused_leaves_no_trace_in_derivatives(method):
     """y' = -a√y is y = (√y0 - a t/2)²; the first step leads to negative numbers."""
 
@@ -284,7 +284,7 @@ def test_a_step_that_was_refused_leaves_no_trace_in_derivatives(method):
     expected = cv.grad(exact, (0, 1))(1.0, 1.0)
     np.testing.assert_allclose(cv.grad(found, (0, 1))(1.0, 1.0), expected, rtol=1e-3)
     np.testing.assert_allclose(cv.jacfwd(found, (0, 1))(1.0, 1.0), expected, rtol=1e-3)
-    if method in ("RK45", "Radau"):
+    if method in ("RK45", "Radau", "BDF"):
         np.testing.assert_allclose(cv.vmap(cv.grad(found))(np.ones(2), np.ones(2)), 0.1, rtol=1e-3)
         np.testing.assert_allclose(cv.grad(cv.grad(found))(1.0, 1.0), cv.grad(cv.grad(exact))(1.0, 1.0), rtol=2e-2)
 
@@ -297,47 +297,52 @@ def relaxed(y0, k, t):
     return (y0 - k * k / (k * k + 1)) * np.exp(-k * t) + k * (k * np.cos(t) + np.sin(t)) / (k * k + 1)
 
 
-def test_stiff_equations():
+@pytest.mark.parametrize("method", ["Radau", "BDF"])
+def test_stiff_equations(method):
     vdp = lambda t, y, mu: np.stack([y[1], mu * (1 - y[0] ** 2) * y[1] - y[0]])
-    given = {"method": "Radau", "args": (1000.0,), "rtol": 1e-5, "atol": 1e-8}
+    given = {"method": method, "args": (1000.0,), "rtol": 1e-5, "atol": 1e-8}
     expected = scipy.integrate.solve_ivp(vdp, (0.0, 500.0), [2.0, 0.0], t_eval=[100.0, 500.0], **given)
     found = integrate.solve_ivp(vdp, (0.0, 500.0), [2.0, 0.0], t_eval=[100.0, 500.0], **given)
-    np.testing.assert_allclose(found.y, expected.y, rtol=2e-5)
-    assert found.success and found.nfev < 1.2 * expected.nfev and 0 < found.njev == found.nlu / 2
-    turned = integrate.solve_ivp(lambda t, y: 1j * y, (2.0, 0.0), 1.0 + 0j, "Radau", rtol=1e-8, atol=1e-8).y[-1]
-    np.testing.assert_allclose(turned, np.exp(-2j), rtol=1e-7)
-    single = integrate.solve_ivp(lambda t, y: -y, (0.0, 1.0), np.ones(1, np.float32), "Radau").y
+    np.testing.assert_allclose(found.y, expected.y, rtol=1e-4)
+    assert found.success and found.nfev < 1.3 * expected.nfev
+    assert 0 < found.njev == found.nlu / (2 if method == "Radau" else 1)
+    turned = integrate.solve_ivp(lambda t, y: 1j * y, (2.0, 0.0), 1.0 + 0j, method, rtol=1e-8, atol=1e-8).y[-1]
+    np.testing.assert_allclose(turned, np.exp(-2j), rtol=1e-7 if method == "Radau" else 1e-6)
+    single = integrate.solve_ivp(lambda t, y: -y, (0.0, 1.0), np.ones(1, np.float32), method).y
     assert single.dtype == np.float32
     np.testing.assert_allclose(single[0, -1], np.exp(-1), rtol=1e-3)
 
 
-def test_sensitivities_of_a_stiff_reaction():
+@pytest.mark.parametrize("method", ["Radau", "BDF"])
+def test_sensitivities_of_a_stiff_reaction(method):
     """Robertson's: in reverse mode, against differences of SciPy's solutions."""
 
-    def found(k, module=integrate):
+    def found(k, module=integrate, method=method):
         def slope(t, y):
             back, fast = 1e4 * y[1] * y[2], 3e7 * y[1] ** 2
             return np.stack([-k * y[0] + back, k * y[0] - back - fast, fast])
 
-        return module.solve_ivp(slope, (0.0, 100.0), [1.0, 0.0, 0.0], "Radau", rtol=1e-7, atol=1e-10).y[:, -1]
+        return module.solve_ivp(slope, (0.0, 100.0), [1.0, 0.0, 0.0], method, rtol=1e-7, atol=1e-10).y[:, -1]
 
-    expected = (found(0.04 + 1e-5, scipy.integrate) - found(0.04 - 1e-5, scipy.integrate)) / 2e-5
+    up, down = (found(0.04 + h, scipy.integrate, "Radau") for h in (1e-5, -1e-5))
+    expected = (up - down) / 2e-5
     np.testing.assert_allclose(cv.jacrev(found)(0.04), expected, rtol=1e-5)
 
 
+@pytest.mark.parametrize("method", ["Radau", "BDF"])
 @pytest.mark.parametrize("k", [3.0, 1000.0])
-def test_implicit_steps_have_the_derivatives_of_their_equations(k):
+def test_implicit_steps_have_the_derivatives_of_their_equations(k, method):
     def found(y0, k, t):
-        return integrate.solve_ivp(relaxing, (0.0, t), y0, "Radau", args=k, rtol=1e-8, atol=1e-10).y[-1]
+        return integrate.solve_ivp(relaxing, (0.0, t), y0, method, args=k, rtol=1e-8, atol=1e-10).y[-1]
 
-    args = (1.2, k, 1.5)
-    np.testing.assert_allclose(cv.grad(found, (0, 1, 2))(*args), cv.grad(relaxed, (0, 1, 2))(*args), rtol=1e-6, atol=1e-12)
+    args, rtol = (1.2, k, 1.5), 1e-6 if method == "Radau" else 2e-5  # which has less digits for these tolerances
+    np.testing.assert_allclose(cv.grad(found, (0, 1, 2))(*args), cv.grad(relaxed, (0, 1, 2))(*args), rtol=rtol, atol=1e-12)
     np.testing.assert_allclose(cv.jacfwd(found, (0, 1, 2))(*args), cv.grad(found, (0, 1, 2))(*args), rtol=1e-9, atol=1e-12)
     second, expected = (cv.grad(cv.grad(f, 1), (1, 2))(*args) for f in (found, relaxed))
-    np.testing.assert_allclose(second, expected, rtol=1e-5, atol=1e-9)
+    np.testing.assert_allclose(second, expected, rtol=10 * rtol, atol=1e-9)
     batch = cv.jit(cv.vmap(cv.grad(found, 1)))(np.array([1.2, 0.5]), np.array([k, 2.0]), np.array([1.5, 1.0]))
-    np.testing.assert_allclose(batch[0], cv.grad(relaxed, 1)(*args), rtol=1e-5)
-    np.testing.assert_allclose(batch[1], cv.grad(relaxed, 1)(0.5, 2.0, 1.0), rtol=1e-6)
+    np.testing.assert_allclose(batch[0], cv.grad(relaxed, 1)(*args), rtol=10 * rtol)
+    np.testing.assert_allclose(batch[1], cv.grad(relaxed, 1)(0.5, 2.0, 1.0), rtol=rtol)
 
 
 @pytest.mark.parametrize("method", ["RK23", "RK45", "DOP853"])
@@ -354,6 +359,18 @@ def test_the_solution_as_a_function_of_the_time(method):
     back = integrate.solve_ivp(pendulum, (2.0, 0.0), [1.0, 0.0], **given).sol
     expected = scipy.integrate.solve_ivp(pendulum, (2.0, 0.0), [1.0, 0.0], **given).sol
     np.testing.assert_allclose(back(at), expected(at), rtol=1e-9)
+
+
+def test_backward_differences_between_steps_and_at_events():
+    """Of the pendulum, which swings through 0; the derivative in the time is the equation itself."""
+    given = {"dense_output": True, "method": "BDF", "rtol": 1e-8, "atol": 1e-10, "args": (2.0, 0.1)}
+    exact = scipy.integrate.solve_ivp(pendulum, (0.0, 2.0), [1.0, 0.0], **given | {"method": "DOP853", "rtol": 1e-12}).sol
+    found = integrate.solve_ivp(pendulum, (0.0, 2.0), [1.0, 0.0], events=lambda t, y, *args: y[0], **given)
+    at = np.array([0.3, 2.0, 0.0, 1.1])
+    np.testing.assert_allclose(found.sol(at), exact(at), rtol=1e-6, atol=1e-8)
+    np.testing.assert_allclose(cv.jacobian(found.sol)(0.7), pendulum(0.7, exact(0.7), 2.0, 0.1), rtol=1e-6)
+    assert found.t_events[0].size > 0
+    np.testing.assert_allclose(exact(found.t_events[0])[0], 0.0, atol=1e-6)
 
 
 def test_second_derivatives_in_time_are_those_of_the_equation():
@@ -487,7 +504,7 @@ def test_a_solution_that_ends_early_is_nan_from_there():
 @pytest.mark.parametrize(
     ("call", "text"),
     [
-        (lambda: integrate.solve_ivp(pendulum, (0, 1), [1.0], "BDF"), "method='BDF'"),
+        (lambda: integrate.solve_ivp(pendulum, (0, 1), [1.0], "LSODA"), "method='LSODA'"),
         (lambda: turning(integrate, 0, 1.5, (0.0, 1.0)), "an event with terminal=1.5"),
         (lambda: integrate.solve_ivp(np.add, (0, 1), [1.0], events=lambda t, y: np.ones(2)), "event function that returns"),
         (lambda: integrate.solve_ivp(np.add, (0, 1), [1.0], min_step=0.1), "solve_ivp got min_step=0.1"),

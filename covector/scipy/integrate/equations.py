@@ -21,6 +21,7 @@ from covector.interpreters.closures import reachable_tracers
 from covector.lax.loops import scan
 from covector.numpy.registry import as_array, contains_tracer, inexact
 from covector.scipy.guesses import as_tuple, numbers_as_vector
+from covector.scipy.integrate.differentiation import BDF
 from covector.scipy.integrate.events import Event, Watch, prepared
 from covector.scipy.integrate.explicit import EXPLICIT
 from covector.scipy.integrate.implicit import Radau
@@ -31,7 +32,7 @@ from covector.transforms.vmap import vmap
 
 ROOM = 8
 """For how many events of a kind there is place in the first attempt."""
-METHODS: dict[str, Any] = {**EXPLICIT, "Radau": Radau()}
+METHODS: dict[str, Any] = {**EXPLICIT, "Radau": Radau(), "BDF": BDF()}
 
 
 class Control(NamedTuple):
@@ -123,8 +124,8 @@ def solve_ivp(
         fun: a function that returns what is like y.
         t_span: the first time and the last.
         y0: the value at the first one, any pytree; a list of numbers is a vector.
-        method: "RK23", "RK45" or "DOP853"; "Radau" for stiff equations, with the Jacobian found by covector and solved as a
-            dense matrix.
+        method: "RK23", "RK45" or "DOP853"; "Radau" or "BDF" for stiff equations, with the Jacobian found by covector and solved
+            as a dense matrix.
         t_eval: times ``f[T]`` between those, in their order; by default the two (not the steps taken, as SciPy has it: their
             number would not be known in a program).
         dense_output: whether to return the solution as a function of the time too.
@@ -170,14 +171,15 @@ def solve_ivp(
     equation = Equation(lambda t, y: fun(t, y, *args), y0, start, end, control, "solve_ivp")
     equation.events = [] if events is None else prepared(events, args)
     ys, final = equation.watched(t, t_eval is not None, max_events)
-    failed, jacobians, ended = final["failed"], METHODS[method].jacobians * final["tries"], final["events"]["ended"]
+    failed, tries, ended = final["failed"], final["tries"], final["events"]["ended"]
     if equation.events and t_eval is None:
         t = np.where([False, True] & ended, equation.sign * final["events"]["end"], t)
         ys = np.where(([False, True] & ended)[:, None], final["events"]["y_end"], ys)
     status = np.where(failed, -1, np.where(ended, 1, 0))
     happened = equation.happened(final["events"]) if events is not None else (None, None)
     result = {
-        "t": t, "y": vmap(equation.unravel, out_axes=-1)(ys), "nfev": final["nfev"], "njev": jacobians, "nlu": 2 * jacobians,
+        "t": t, "y": vmap(equation.unravel, out_axes=-1)(ys), "nfev": final["nfev"],
+        "njev": METHODS[method].jacobians * tries, "nlu": METHODS[method].factorizations * tries,
         "status": status, "success": np.logical_not(failed), "message": _message(status),
         "sol": OdeSolution(equation) if dense_output else None, "t_events": happened[0], "y_events": happened[1],
     }  # fmt: skip

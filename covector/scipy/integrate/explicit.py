@@ -32,7 +32,7 @@ def mixed(weights: Any, ks: Any) -> Any:
 class RungeKutta:
     """An explicit pair whose last stage is the first one of the next step."""
 
-    calls_between = jacobians = 0
+    calls_between = jacobians = factorizations = 0
     is_real = False
 
     def __init__(self, tableau: Any):
@@ -50,7 +50,10 @@ class RungeKutta:
         ks.append(slope(u + h, y_new))
         return y_new, ks[-1], np.stack(ks)
 
-    def attempt(self, slope: Any, u: Any, y: Any, f: Any, h: Any, known: Known) -> Try:
+    def begin(self, y: Any, f: Any, h: Any) -> tuple[Any, Any]:
+        return (), ()
+
+    def attempt(self, slope: Any, u: Any, y: Any, f: Any, h: Any, memory: Any, known: Known) -> Try:
         y_new, f_new, k = self.stages(slope, u, y, f, h)
         scale = known.atol + np.maximum(np.abs(y), np.abs(y_new)) * known.rtol
         error = np.astype(self.error(h, k, scale), np.float64)
@@ -59,8 +62,10 @@ class RungeKutta:
     def error(self, h: Any, k: Any, scale: Any) -> Any:
         return rms(h * combined(self.tableau.E, k) / scale)
 
-    def smoothly(self, slope: Any, u: Any, y: Any, h: Any, k: Any, consts: Any) -> Callable[..., Any]:
-        return lambda u, y, f, consts: self.stages(lambda u, y: slope(u, y, *consts), u, y, f, h)
+    def smoothly(
+        self, slope: Any, u: Any, y: Any, h: Any, memory: Any, known: Known, tried: Try, consts: Any
+    ) -> Callable[..., Any]:
+        return lambda u, y, f, memory, consts: (*self.stages(lambda u, y: slope(u, y, *consts), u, y, f, h), memory)
 
     def factor(self, tried: Try, h: Any, before: Any) -> Any:
         return np.where(tried.error == 0, 1.0, tried.error) ** (-1 / (self.order + 1))

@@ -53,12 +53,16 @@ class Radau:
     order = 3
     calls_between = 0
     jacobians = 1
+    factorizations = 2
     is_real = True
 
     def nothing(self, f: Any) -> Any:
         return np.zeros((3, *shape_of(f)), typeof(f).dtype)
 
-    def attempt(self, slope: Any, u: Any, y: Any, f: Any, h: Any, known: Known) -> Try:
+    def begin(self, y: Any, f: Any, h: Any) -> tuple[Any, Any]:
+        return (), ()
+
+    def attempt(self, slope: Any, u: Any, y: Any, f: Any, h: Any, memory: Any, known: Known) -> Try:
         (rtol, atol, rejected), dtype = known[:3], typeof(y).dtype
         j = jacfwd(slope, 1)(u, y)
         one = np.eye(shape_of(y)[0])
@@ -106,17 +110,20 @@ class Radau:
         count, w, w2, _, done, _ = while_loop(lambda s: (s[0] < ITERATIONS) & ~s[4] & ~s[5], iterate, begin)
         return _stages(w, w2), count, done
 
-    def smoothly(self, slope: Any, u: Any, y: Any, h: Any, k: Any, consts: Any) -> Callable[..., Any]:
+    def smoothly(
+        self, slope: Any, u: Any, y: Any, h: Any, memory: Any, known: Known, tried: Try, consts: Any
+    ) -> Callable[..., Any]:
+        k = tried.k
         n, dtype = shape_of(y)[0], typeof(y).dtype
         js = np.stack([jacfwd(slope, 1)(u + c * h, y + k[i], *consts) for i, c in enumerate(C)])
         matrix = np.eye(3 * n) - h * np.reshape(np.einsum("ij,jab->iajb", A, js), (3 * n, 3 * n))
 
-        def again(u: Any, y: Any, f: Any, consts: Any) -> Any:
+        def again(u: Any, y: Any, f: Any, memory: Any, consts: Any) -> Any:
             at: Any = lambda u, y: slope(u, y, *consts)
             miss = k - h * (A @ _slopes(at, u, y, h, k))
             exact = np.astype(k - np.reshape(np.linalg.solve(matrix, np.reshape(miss, (3 * n,))), (3, n)), dtype)
             y_new = np.astype(y + exact[2], dtype)
-            return y_new, at(u + h, y_new), exact
+            return y_new, at(u + h, y_new), exact, memory
 
         return again
 

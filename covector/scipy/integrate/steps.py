@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from covector.core.avals import shape_of, typeof
+from covector.core.pytrees import tree_map
 from covector.lax.loops import while_loop
 from covector.scipy.integrate.events import Watch
 from covector.transforms.autodiff import jvp
@@ -34,6 +35,10 @@ class Try(NamedTuple):
     """Below 1 where it is within the tolerances; NaN where it could not be done."""
     safety: Any
     calls: Any
+    memory: Any = ()
+    """What the next step goes on from besides, if it is taken: an array, in which there are derivatives."""
+    control: Any = ()
+    """What controls it, numbers in which there are none."""
 
 
 class Known(NamedTuple):
@@ -46,10 +51,11 @@ class Known(NamedTuple):
     h: Any
     """The step before this one, and its k."""
     k: Any
+    control: Any
 
 
 class Method(Protocol):
-    """A method of one step; ``slope(u, y, *consts)`` is the equation."""
+    """A method of steps; ``slope(u, y, *consts)`` is the equation."""
 
     order: int
     """The error of a step grows as its length to the power of this and one more."""
@@ -58,10 +64,16 @@ class Method(Protocol):
         """A ``k`` before the first step."""
         ...
 
-    def attempt(self, slope: Any, u: Any, y: Any, f: Any, h: Any, known: Known) -> Try: ...
+    def begin(self, y: Any, f: Any, h: Any) -> tuple[Any, Any]:
+        """The memory and the control before the first step, of which h may be the length."""
+        ...
 
-    def smoothly(self, slope: Any, u: Any, y: Any, h: Any, k: Any, consts: Any) -> Callable[..., Any]:
-        """``(u, y, f, consts) -> (y, f, k)`` of the step whose k is known, right in its first derivative."""
+    def attempt(self, slope: Any, u: Any, y: Any, f: Any, h: Any, memory: Any, known: Known) -> Try: ...
+
+    def smoothly(
+        self, slope: Any, u: Any, y: Any, h: Any, memory: Any, known: Known, tried: Try, consts: Any
+    ) -> Callable[..., Any]:
+        """``(u, y, f, memory, consts) -> (y, f, k, memory)`` of the step that was tried, right in its first derivative."""
         ...
 
     def factor(self, tried: Try, h: Any, before: tuple[Any, Any]) -> Any:
@@ -76,6 +88,8 @@ class Method(Protocol):
     """How many calls `between` makes."""
     jacobians: int
     """How many Jacobians a try takes."""
+    factorizations: int
+    """How many matrices a try factorizes."""
     is_real: bool
     """Whether y must be real."""
 
@@ -105,17 +119,20 @@ class Steps:
         self.slope, self.consts = closure_convert(slope, start, y)
         self.begin = (start, y)
 
-    def _attempt(self, u: Any, y: Any, f: Any, h: Any, known: Any, consts: Any) -> Try:
-        return self.method.attempt(lambda u, y: self.slope(u, y, *consts), u, y, f, h, Known(*self.tolerances, *known))
+    def _attempt(self, u: Any, y: Any, f: Any, h: Any, memory: Any, known: Any, consts: Any) -> Try:
+        slope = lambda u, y: self.slope(u, y, *consts)
+        return self.method.attempt(slope, u, y, f, h, memory, Known(*self.tolerances, *known))
 
     def _attempt_jvp(self, primals: Any, tangents: Any) -> Any:
-        (u, y, f, h, _, consts), (tu, ty, tf, _, _, tconsts) = primals, tangents
+        (u, y, f, h, memory, known, consts), (tu, ty, tf, _, tmemory, _, tconsts) = primals, tangents
         tried = self.attempt(*primals)
         taken = tried.error < 1
-        h, k = np.where(taken, h, 0.0), np.where(taken, tried.k, 0.0)
-        again = self.method.smoothly(self.slope, u, y, h, k, consts)
-        _, moved = jvp(again, (u, y, f, consts), (tu, ty, tf, tconsts))
-        return tried, Try(*moved, *(typeof(v).zero for v in tried[3:]))
+        h = np.where(taken, h, 0.0)
+        done = tried._replace(k=np.where(taken, tried.k, 0.0), y=np.where(taken, tried.y, y))
+        again = self.method.smoothly(self.slope, u, y, h, memory, Known(*self.tolerances, *known), done, consts)
+        _, (ty, tf, tk, tmemory) = jvp(again, (u, y, f, memory, consts), (tu, ty, tf, tmemory, tconsts))
+        still = tree_map(lambda v: typeof(v).zero, tried)
+        return tried, still._replace(y=ty, f=tf, k=tk, memory=tmemory)
 
     @property
     def attempt(self) -> Any:
@@ -129,11 +146,11 @@ class Steps:
         f = self.slope(u, y, *self.consts)
         at = (stop_gradient(u), stop_gradient(y), stop_gradient(f))
         h = self.first_step(*at) if self.first is None else np.float64(self.first)
-        k = self.method.nothing(f)
+        k, (memory, control) = self.method.nothing(f), self.method.begin(y, f, h)
         nfev = np.int64(2 if self.first is None else 1)
         return {
             "u": u, "y": y, "f": f, "u_old": u, "y_old": y, "k": k, "h": np.float64(1.0),
-            "step": h, "before": (np.float64(np.nan), np.float64(np.nan)), "nfev": nfev,
+            "step": h, "memory": memory, "control": control, "before": (np.float64(np.nan), np.float64(np.nan)), "nfev": nfev,
             "count": np.int64(0), "steps": np.int64(0), "tries": np.int64(0),
             "rejected": np.bool_(False), "failed": np.bool_(False),
             "events": {"ended": np.bool_(False)} if self.watch is None else self.watch.start(u, y),
@@ -195,8 +212,8 @@ class Steps:
         wanted = stop_gradient(np.maximum(s["step"], np.where(s["rejected"], 0.0, shortest)))
         wanted = np.minimum(wanted, self.longest)
         h, is_last = np.minimum(wanted, left), wanted >= left
-        known = (s["rejected"], s["h"], stop_gradient(s["k"]))
-        tried = self.attempt(u, y, s["f"], h, known, self.consts)
+        known = (s["rejected"], s["h"], stop_gradient(s["k"]), s["control"])
+        tried = self.attempt(u, y, s["f"], h, s["memory"], known, self.consts)
         error = stop_gradient(tried.error)
         taken, bad = error < 1, ~np.isfinite(error)
         factor = tried.safety * self.method.factor(tried._replace(error=np.where(bad, 1.0, error)), h, s["before"])
@@ -204,9 +221,9 @@ class Steps:
         factor = np.where(s["rejected"] | ~taken, np.minimum(factor, 1.0), factor)
         moved = {
             "u": np.where(is_last, self.end, u + h), "y": tried.y, "f": tried.f, "u_old": u, "y_old": y, "k": tried.k,
-            "h": np.where(h > 0, h, 1.0),
+            "h": np.where(h > 0, h, 1.0), "memory": tried.memory, "control": tried.control,
         }  # fmt: skip
-        moved = {name: np.where(taken, value, s[name]) for name, value in moved.items()}
+        moved = tree_map(lambda new, old: np.where(taken, new, old), moved, {name: s[name] for name in moved})
         before = tuple(np.where(taken, new, old) for new, old in zip((h, error), s["before"], strict=True))
         count = s["count"] + taken
         failed = ~taken & ~(h * factor >= shortest) | taken & (count >= self.most) & ~is_last
