@@ -69,7 +69,7 @@ def test_loops() -> None:
         (lambda x: np.sin(x[:0]), (X,), "an empty array"),
         (lambda x: cv.debug.print("{}", x) or np.sin(x), (X,), "it has an effect"),
         (lambda x: lax.scan(lambda c, v: (c + np.sort(v), None), x[0], x)[0], (X,), "in its program sort: no rule"),
-        (cv.grad(lambda x: lax.while_loop(lambda c: c < 9.0, lambda c: c * np.sqrt(c), x)), (2.0,),
+        (cv.grad(lambda x: np.sum(lax.while_loop(lambda c: c[0] < 9.0, lambda c: np.sort(c * np.sqrt(c)), x))), (X[0] + 2,),
          "a stack, which is as long as a loop turns out"),
         (lambda x: np.transpose(x).astype(np.longdouble), (X,), f"dtype {np.dtype(np.longdouble).name}"),
     ],

@@ -170,7 +170,7 @@ def work_of(jaxpr: Jaxpr) -> float:
     total = float(sum(v.aval.size for v in (*jaxpr.in_vars, *jaxpr.out_vars)))
     for eqn in jaxpr.equations:
         inner = sum(map(work_of, sub_jaxprs(eqn.params)))
-        total += RELEASING if eqn.primitive.name == "while" else inner * eqn.params.get("length", 1)
+        total += RELEASING if eqn.primitive.name == "while" else inner * (eqn.params.get("length", 1) or RELEASING)
     return total
 
 

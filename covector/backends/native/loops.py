@@ -16,6 +16,7 @@ from covector.backends.native.plan import Buffer, Plan, Spot, contiguous, size_o
 from covector.backends.native.products import copy_text
 from covector.backends.native.registers import Elements, Registers, fits, kind_of, places
 from covector.backends.native.rules import Foreign, Loop, rule_of
+from covector.backends.native.stacks import Filling, count_of, is_stack, item_at, item_aval, leaving
 from covector.core.jaxpr import Equation, Jaxpr, Literal, Var, has_effects, sub_jaxprs
 from covector.core.primitive import primitive_named
 
@@ -24,7 +25,10 @@ Call = tuple[str, list[Spot]]
 
 def can_compile(eqn: Equation) -> bool:
     """Whether an equation of a legal program has a meaning here, with the programs in it."""
-    if has_effects(eqn.primitive, eqn.params) or not all(getattr(x.aval, "size", 0) for x in (*eqn.inputs, *eqn.outputs)):
+    avals = [item_aval(x.aval) for x in (*eqn.inputs, *eqn.outputs)]
+    if has_effects(eqn.primitive, eqn.params) or not all(getattr(a, "size", 0) for a in avals):
+        return False
+    if any(map(is_stack, (*eqn.inputs, *eqn.outputs))) and eqn.primitive.name not in ("while", "scan"):
         return False
     if not all(map(program_compiles, sub_jaxprs(eqn.params))):
         return False
@@ -35,7 +39,10 @@ def can_compile(eqn: Equation) -> bool:
 
 
 def program_compiles(jaxpr: Jaxpr) -> bool:
-    return jaxpr.once("compiles natively", lambda: all(map(can_compile, jaxpr.equations)))
+    def compiles() -> bool:
+        return all(map(can_compile, jaxpr.equations)) and not leaving(jaxpr.equations, jaxpr.out_vars)
+
+    return jaxpr.once("compiles natively", compiles)
 
 
 def in_registers(eqn: Equation) -> bool:
@@ -88,6 +95,8 @@ class Parts:
             first = params["num_consts"]
             self.carried = range(first, first + params["num_carry"])
             items = [s[1:] for s in self.strides[self.carried.stop :]]
+            if params["length"] is None:
+                items = [contiguous(v.aval.shape) for v in params["jaxpr"].in_vars[self.carried.stop :]]
             self.programs = [self.plan(params["jaxpr"], [*self.strides[:first], *self.of_carries(), *items])]
         self.work = [self.take(p.workspace) for p in self.programs]
         self.carries = [self.take(size_of(inputs[i].aval)) for i in self.carried]
@@ -149,6 +158,16 @@ def calls(
     return [(module.named("loop", write), [*(s._replace(strides=()) for s in given), *scratch])]
 
 
+def filling(b: Builder, eqn: Equation, arrays: dict[int, str]) -> Filling | None:
+    """The stacks of a loop, if it fills some."""
+    if eqn.primitive.name != "while":
+        return None
+    num_carry = len(eqn.inputs) - eqn.params["num_cond"] - eqn.params["num_body"]
+    items = eqn.params["body"].out_vars[num_carry:]
+    headers = [arrays[len(eqn.inputs) + num_carry + q] for q in range(len(items))]
+    return Filling(b, headers, [size_of(v.aval) for v in items]) if items else None
+
+
 # --- in registers -------------------------------------------------------------------------------------------------------
 
 
@@ -161,21 +180,34 @@ class _Small:
     def text(self) -> str:
         eqn, registers, count = self.eqn, Registers(self.b), len(self.eqn.inputs)
         if eqn.primitive.name != "scan":
-            outs = registers.loop(eqn, [self.elements(i) for i in range(count)])
+            stacks = filling(self.b, eqn, self.arrays)
+            given = [self.elements(i) for i in range(count)]
+            outs = registers.loop(eqn, given) if stacks is None else registers.while_loop(eqn, given, stacks)
             for i, elements in enumerate(outs):
                 self.put(count + i, elements)
             return self.b.text()
         num_carry = eqn.params["num_carry"]
         first = eqn.params["num_consts"] + num_carry
         take = lambda k: [self.elements(i, k) for i in range(first, count)]
+        steps = None
+        if eqn.params["length"] is None:
+            take, steps = self.items, count_of(self.b, self.arrays[first])
 
         def put(k: Value, values: list[Elements]) -> None:
             for i, elements in enumerate(values):
                 self.put(count + num_carry + i, elements, k)
 
-        for i, elements in enumerate(registers.steps(eqn, [self.elements(i) for i in range(first)], take, put)):
+        for i, elements in enumerate(registers.steps(eqn, [self.elements(i) for i in range(first)], take, put, steps)):
             self.put(count + i, elements)
         return self.b.text()
+
+    def items(self, k: Value) -> list[Elements]:
+        """The items of stacks."""
+        b, first, found = self.b, self.eqn.params["num_consts"] + self.eqn.params["num_carry"], list[Elements]()
+        for i, v in enumerate(self.eqn.params["jaxpr"].in_vars[first:], first):
+            base = item_at(b, self.arrays[i], k, size_of(v.aval))
+            found.append([b.load(kind_of(v), base, b.index(j)) for j in range(v.aval.size)])
+        return found
 
     def variable(self, i: int) -> Any:
         return self.eqn.inputs[i] if i < len(self.eqn.inputs) else self.eqn.outputs[i - len(self.eqn.inputs)]
@@ -228,6 +260,8 @@ class _Large:
     def item(self, i: int, step: Value) -> str:
         """The address of the item of a step."""
         is_input = i < self.count
+        if is_input and self.eqn.params["length"] is None:
+            return item_at(self.b, self.array(i), step, size_of(self.eqn.params["jaxpr"].in_vars[i].aval))
         x = self.eqn.inputs[i] if is_input else self.eqn.outputs[i - self.count]
         stride = self.parts.strides[i][0] if is_input else x.aval.size // x.aval.shape[0]
         place = self.b.mul(step, self.b.index(stride * item_size(kind_of(x))))
@@ -272,27 +306,45 @@ class _Large:
 
     def scan(self) -> None:
         b, params, parts = self.b, self.eqn.params, self.parts
-        n, num_carry = params["length"], params["num_carry"]
+        num_carry, unknown = params["num_carry"], params["length"] is None
         results = [self.array(self.count + k) for k in range(num_carry)]
         spare = [self.own(place) for place in parts.carries]
-        first, second = (results, spare) if n % 2 == 0 else (spare, results)
+        n = count_of(b, self.array(parts.carried.stop)) if unknown else b.index(params["length"])
+        first, second = (results, spare) if unknown or params["length"] % 2 == 0 else (spare, results)
         self.start(first)
         consts = [self.array(i) for i in range(parts.carried.start)]
 
         def step(k: Value) -> None:
             now, following = self.taking_turns(k, first, second)
-            i = b.sub(b.index(n - 1), k) if params["reverse"] else k
+            i = b.sub(b.sub(n, b.index(1)), k) if params["reverse"] else k
             items = [self.item(q, i) for q in range(parts.carried.stop, self.count)]
             collected = [self.item(self.count + q, i) for q in range(num_carry, len(self.eqn.outputs))]
             self.run(0, [*consts, *now, *items], [*following, *collected])
 
-        b.loop(b.index(0), b.index(n), 1, step)
+        if not unknown:
+            b.loop(b.index(0), n, 1, step)
+            return
+        b.branch(b.compare("gt", n, b.index(0)), lambda: b.loop(b.index(0), n, 1, step))
+        self.copy_back(n)
+
+    def copy_back(self, steps: Value) -> None:
+        """Copy the carries to where the results are to be, if the last step has written the others."""
+        num_carry = len(self.parts.carried)
+        odd = self.b.op(f"trunc i64 {steps.text} to i1", "bool", pure=False)
+
+        def copy() -> None:
+            for k, place in enumerate(self.parts.carries):
+                self.copy(self.array(self.count + k), self.own(place), size_of(self.eqn.outputs[k].aval))
+
+        if num_carry:
+            self.b.branch(odd, copy)
 
     def while_loop(self) -> None:
         b, parts, num_cond = self.b, self.parts, self.eqn.params["num_cond"]
-        results = [self.array(self.count + k) for k in range(len(self.eqn.outputs))]
+        results = [self.array(self.count + k) for k in range(len(parts.carried))]
         spare = [self.own(place) for place in parts.carries]
         self.start(results)
+        stacks = filling(b, self.eqn, self.arrays)
         steps, flag = b.allocate("i64"), self.own(parts.condition)
         b.store(b.index(0), steps, b.index(0))
         counted: Callable[[], Value] = lambda: b.load("i64", steps, b.index(0), pure=False)
@@ -303,20 +355,18 @@ class _Large:
             self.run(0, [*consts[:num_cond], *now], [flag])
             return b.load("bool", flag, b.index(0), pure=False)
 
-        def step() -> None:
+        def step(_: Value | None = None) -> None:
             k = counted()
             now, following = self.taking_turns(k, results, spare)
-            self.run(1, [*consts[num_cond:], *now], following)
+            collected = [] if stacks is None else [stacks.place(q, k) for q in range(len(stacks.stacks))]
+            self.run(1, [*consts[num_cond:], *now], [*following, *collected])
             b.store(b.add(k, b.index(1)), steps, b.index(0))
 
-        b.repeat(goes_on, step)
-
-        def copy_back() -> None:
-            for target, source, v in zip(results, spare, self.eqn.outputs, strict=True):
-                self.copy(target, source, size_of(v.aval))
-
-        odd = b.op(f"trunc i64 {counted().text} to i1", "bool", pure=False)
-        b.branch(odd, copy_back)
+        if stacks is None:
+            b.repeat(goes_on, step)
+        else:
+            stacks.fill(goes_on, step)
+        self.copy_back(counted())
 
     def cond(self) -> None:
         b, branches = self.b, self.parts.programs

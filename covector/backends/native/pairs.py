@@ -22,6 +22,7 @@ from covector.backends.native.complexes import COMPLEX
 from covector.backends.native.elementwise import Scalar, add
 from covector.backends.native.plan import contiguous
 from covector.backends.native.rules import ASSEMBLIES, VIEWS, WRITES, is_known
+from covector.backends.native.stacks import item_aval
 from covector.core.avals import ShapedArray
 from covector.core.jaxpr import Equation, Jaxpr, Literal, Var, sub_jaxprs
 from covector.core.primitive import Primitive, primitive_named
@@ -37,11 +38,13 @@ ALIKE = {
 
 
 def is_complex(x: Any) -> bool:
-    return getattr(getattr(x.aval, "dtype", None), "kind", "") == "c"
+    return getattr(getattr(item_aval(x.aval), "dtype", None), "kind", "") == "c"
 
 
-def real_aval(aval: Any) -> ShapedArray:
+def real_aval(aval: Any) -> Any:
     """The type of a part."""
+    if item_aval(aval) is not aval:
+        return type(aval)(real_aval(aval.element), aval.ticks)
     return ShapedArray(aval.shape, np.dtype(f"f{aval.dtype.itemsize // 2}"))
 
 
@@ -108,7 +111,7 @@ def equations_of_parts(eqn: Equation) -> list[Equation] | None:
     """The equations of the parts of one equation; None where there is no rule."""
     writer = Writer()
     for x in (*eqn.inputs, *eqn.outputs):
-        if is_complex(x) and not x.aval.dtype.isnative:
+        if is_complex(x) and not item_aval(x.aval).dtype.isnative:
             return None
     for x in eqn.inputs:
         if type(x) is Var:

@@ -23,6 +23,7 @@ from covector.backends.native.rules import (
     Along,
     Assembly,
     Foreign,
+    Free,
     Gather,
     Generate,
     Index,
@@ -47,6 +48,9 @@ MAX_READS = 24
 MAX_COST = 200
 """A value of this cost is kept, so that no expression grows without end."""
 
+
+OF_ARRAYS = (Loop, Along, Foreign, Free)
+"""What needs its operands in memory, and leaves its results there."""
 
 COSTS: dict[Any, float] = {Reduce: 3.0, Product: 17.0, Gather: 6.0, Generate: 100.0}
 
@@ -224,11 +228,11 @@ class Plan:
         reads: dict[Any, int] = {}
         for eqn in self.jaxpr.equations:
             rule = self.rule(eqn)
-            if type(rule) in (Loop, Assembly, Write, Along, Foreign) or (
+            if type(rule) in (*OF_ARRAYS, Assembly, Write) or (
                 type(rule) in (Reduce, Product) and not self.is_small(eqn)
             ):
                 self.kept.update(eqn.outputs)
-            if type(rule) in (Loop, Along, Foreign) or (type(rule) is Product and not self.is_small(eqn)):
+            if type(rule) in OF_ARRAYS or (type(rule) is Product and not self.is_small(eqn)):
                 self.kept.update(x for x in eqn.inputs if type(x) is Var)
             if type(rule) is Gather:
                 self.kept.add(eqn.inputs[0])
@@ -313,7 +317,7 @@ class Plan:
             self.schedule_parts(eqn, rule)
         elif type(rule) is Write:
             self.schedule_write(eqn, rule)
-        elif type(rule) in (Loop, Along, Foreign) or (type(rule) is Product and not self.is_small(eqn)):
+        elif type(rule) in OF_ARRAYS or (type(rule) is Product and not self.is_small(eqn)):
             level = 1 + max((self.level[x] for x in eqn.inputs if x in self.level), default=0.0)
             for v in eqn.outputs:
                 self.place(v)

@@ -16,7 +16,8 @@ from covector.backends.native.nests import Store, key_of, nest_text
 from covector.backends.native.nodes import Expressions
 from covector.backends.native.pairs import in_turn, starts
 from covector.backends.native.plan import Apply, Buffer, Fill, Nest, Plan, Spot, contiguous
-from covector.backends.native.rules import Along, Foreign, Product
+from covector.backends.native.rules import Along, Foreign, Free, Product
+from covector.backends.native.stacks import release_text, with_headers
 from covector.core.jaxpr import Jaxpr
 
 Call = tuple[str, list[Spot]]
@@ -50,6 +51,9 @@ def calls_of(plan: Plan, module: Module) -> list[Call]:
             found.append(along.call(plan, step.eqn, module))
         elif type(step) is Apply and type(plan.rule(step.eqn)) is Foreign:
             found.append(lapack.call(plan, step.eqn, step.scratch, module))
+        elif type(step) is Apply and type(plan.rule(step.eqn)) is Free:
+            header = plan.spots[step.eqn.inputs[0]]._replace(strides=())
+            found.append((module.named("release", lambda name: release_text(name, module)), [header]))
         elif type(step) is Apply:
             found += loops.calls(plan, step.eqn, step.scratch, module, calls_of)
     return found
@@ -95,7 +99,7 @@ class Native:
     def __init__(self, jaxpr: Jaxpr):
         self.jaxpr = jaxpr
         real, strides = in_turn(jaxpr)
-        self.plan = Plan(real, loops.scratch_of, strides)
+        self.plan = Plan(with_headers(real), loops.scratch_of, strides)
         self.module = Module()
         calls = calls_of(self.plan, self.module)
         self.module.functions["program"] = main_text(self.plan, calls, self.module).replace("define internal", "define")

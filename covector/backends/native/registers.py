@@ -19,6 +19,7 @@ from covector.backends.native.rules import (
     Along,
     Assembly,
     Foreign,
+    Free,
     Gather,
     Generate,
     Index,
@@ -33,6 +34,7 @@ from covector.backends.native.rules import (
     rule_of,
     written_part,
 )
+from covector.backends.native.stacks import Filling
 from covector.core.jaxpr import Equation, Jaxpr, Literal, sub_jaxprs
 
 MAX_ELEMENTS = 16
@@ -67,6 +69,13 @@ def fits(jaxpr: Jaxpr, limit: int = MAX_ELEMENTS) -> bool:
     return size(jaxpr, limit) <= MAX_INSTRUCTIONS
 
 
+def has_headers(eqn: Equation) -> bool:
+    """Whether a loop fills or reads stacks."""
+    params = eqn.params
+    is_filling = "body" in params and len(eqn.outputs) > len(eqn.inputs) - params["num_cond"] - params["num_body"]
+    return is_filling or params.get("length", 0) is None
+
+
 def size(jaxpr: Jaxpr, limit: int = MAX_ELEMENTS) -> float:
     """About how many instructions it makes; infinity where it does not fit."""
     variables = [*jaxpr.in_vars, *jaxpr.consts]
@@ -75,7 +84,7 @@ def size(jaxpr: Jaxpr, limit: int = MAX_ELEMENTS) -> float:
     total = 0.0
     for eqn in jaxpr.equations:
         rule = rule_of(eqn)
-        if rule is None or type(rule) is Foreign:
+        if rule is None or type(rule) in (Foreign, Free) or (type(rule) is Loop and has_headers(eqn)):
             return math.inf
         if type(rule) is Loop:
             if any(x.aval.size > MAX_STACK for x in (*eqn.inputs, *eqn.outputs)):
@@ -309,10 +318,19 @@ class Registers:
             self.b.store(converted(kind)(self.b, x), base, self.b.add(start, self.b.index(k)))
 
     def steps(
-        self, eqn: Equation, inputs: list[Elements], take: Callable[[Value], list[Elements]], put: Callable[..., None]
+        self,
+        eqn: Equation,
+        inputs: list[Elements],
+        take: Callable[[Value], list[Elements]],
+        put: Callable[..., None],
+        count: Value | None = None,
     ) -> list[Elements]:
-        """The loop of a scan: ``take(i)`` are the items of a step, ``put(i, values)`` keeps what it collects."""
-        b, num_consts, num_carry, n = self.b, eqn.params["num_consts"], eqn.params["num_carry"], eqn.params["length"]
+        """The loop of a scan: ``take(i)`` are the items of a step, ``put(i, values)`` keeps what it collects.
+
+        ``count`` is the number of steps, where the program does not say it.
+        """
+        b, num_consts, num_carry = self.b, eqn.params["num_consts"], eqn.params["num_carry"]
+        n = b.index(eqn.params["length"]) if count is None else count
         body = eqn.params["jaxpr"]
         consts, carry = inputs[:num_consts], inputs[num_consts:]
         kinds = [kind_of(v) for v in body.in_vars[num_consts : num_consts + num_carry]]
@@ -320,16 +338,19 @@ class Registers:
         self.put(cells, carry)
 
         def step(k: Value) -> None:
-            i = b.sub(b.index(n - 1), k) if eqn.params["reverse"] else k
+            i = b.sub(b.sub(n, b.index(1)), k) if eqn.params["reverse"] else k
             outs = self.run(body, [*consts, *self.read(cells, kinds), *take(i)])
             put(i, outs[num_carry:])
             self.put(cells, outs[:num_carry])
 
-        if n:
-            b.loop(b.index(0), b.index(n), 1, step)
+        if count is not None:
+            b.branch(b.compare("gt", n, b.index(0)), lambda: b.loop(b.index(0), n, 1, step))
+        elif n.text != "0":
+            b.loop(b.index(0), n, 1, step)
         return self.read(cells, kinds)
 
-    def while_loop(self, eqn: Equation, inputs: list[Elements]) -> list[Elements]:
+    def while_loop(self, eqn: Equation, inputs: list[Elements], stacks: Filling | None = None) -> list[Elements]:
+        """The final carries; what is collected goes to stacks."""
         num_cond, num_body = eqn.params["num_cond"], eqn.params["num_body"]
         cond, body = eqn.params["cond"], eqn.params["body"]
         end = num_cond + num_body
@@ -338,7 +359,18 @@ class Registers:
         cells = self.cells(kinds, [len(c) for c in carry])
         self.put(cells, carry)
         goes_on = lambda: self.run(cond, [*cond_consts, *self.read(cells, kinds)])[0][0]
-        self.b.repeat(goes_on, lambda: self.put(cells, self.run(body, [*body_consts, *self.read(cells, kinds)])))
+
+        def step(k: Value | None = None) -> None:
+            outs = self.run(body, [*body_consts, *self.read(cells, kinds)])
+            self.put(cells, outs[: len(carry)])
+            for q, (v, elements) in enumerate(zip(body.out_vars[len(carry) :], outs[len(carry) :], strict=True)):
+                assert stacks is not None and k is not None
+                self.put_items(stacks.place(q, k), self.b.index(0), elements, kind_of(v))
+
+        if stacks is None:
+            self.b.repeat(goes_on, step)
+        else:
+            stacks.fill(goes_on, step)
         return self.read(cells, kinds)
 
     def cond(self, eqn: Equation, inputs: list[Elements]) -> list[Elements]:

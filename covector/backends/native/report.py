@@ -26,6 +26,7 @@ from covector.backends.native.plan import Apply, Fill, Nest, Plan
 from covector.backends.native.program import STATUS, Native
 from covector.backends.native.rules import TABLE, Loop, is_supported, unknown_params
 from covector.backends.native.segments import native_p, partitioned, prepared
+from covector.backends.native.stacks import is_stack
 from covector.core import errors
 from covector.core.avals import ShapedArray
 from covector.core.jaxpr import Equation, Jaxpr, Var, has_effects, sub_jaxprs
@@ -186,9 +187,9 @@ def _text(jaxpr: Jaxpr, eqn: Equation) -> str:
 
 def why_not(eqn: Equation) -> str:
     """Why an equation is not compiled; empty if it can be."""
-    if can_compile(eqn):
-        return ""
     values = (*eqn.inputs, *eqn.outputs)
+    if can_compile(eqn):
+        return "a stack that comes from, or goes to, what is not compiled" if any(map(is_stack, values)) else ""
     if has_effects(eqn.primitive, eqn.params):
         return "it has an effect"
     if not all(isinstance(x.aval, ShapedArray) for x in values):

@@ -113,7 +113,14 @@ class Loop(NamedTuple):
     """Programs that are run again and again, or not at all."""
 
 
-Rule = Scalar | View | Reduce | Product | Assembly | Gather | Generate | Write | Along | Foreign | Loop
+class Free(NamedTuple):
+    """Memory that is given back."""
+
+
+RELEASE = Free()
+
+
+Rule = Scalar | View | Reduce | Product | Assembly | Gather | Generate | Write | Along | Foreign | Loop | Free
 
 
 # --- views ----------------------------------------------------------------------------------------------------------------
@@ -301,7 +308,7 @@ KINDS = {"f64", "f32", "bool", *(f"{sign}{bits}" for sign in "iu" for bits in (8
 
 def is_supported(aval: Any) -> bool:
     """Whether arrays of a type can be dealt with: float16 and extended precision cannot, complex numbers as pairs."""
-    dtype = getattr(aval, "dtype", None)
+    dtype = getattr(getattr(aval, "element", aval), "dtype", None)
     return isinstance(dtype, np.dtype) and (
         dtype.kind == "b" or (dtype.kind in "iuf" and f"{dtype.kind}{8 * dtype.itemsize}" in KINDS and dtype.isnative)
     )
@@ -329,8 +336,10 @@ def rule_of(eqn: Equation) -> Rule | None:
     if type(rule) is Reduce and eqn.inputs[0].aval.dtype != eqn.outputs[0].aval.dtype:
         return None  # whether numbers are zero
     params = eqn.params
-    if type(rule) is Loop and (params.get("progress") or params.get("length", 0) is None or params.get("ticks") is not None):
-        return None  # it shows how far it is, or its stacks are as long as it turns out
+    if type(rule) is Loop and params.get("progress"):
+        return None  # it shows how far it is
+    if params.get("length", 0) is None and len(eqn.outputs) > params["num_carry"]:
+        return None  # it makes stacks of stacks
     if eqn.primitive.name == "random_bits" and rule is None and is_known(eqn):
         return Generate(random.bits(eqn.params["width"])) if eqn.params["width"] >= 8 else None
     if type(rule) is Foreign and eqn.outputs[0].aval.dtype.kind != "f":

@@ -26,6 +26,7 @@ from covector.backends.native.loops import can_compile
 from covector.backends.native.pairs import equations_of_parts, has_complex
 from covector.backends.native.program import Native
 from covector.backends.native.rules import VIEWS, Along, Foreign, Gather, Generate, Loop, Product, Reduce, Write, rule_of
+from covector.backends.native.stacks import leaving
 from covector.backends.threads import LARGE, run_alone
 from covector.core.jaxpr import Equation, Jaxpr, Literal, Var, inside_out, sub_jaxprs
 from covector.core.kinds import Kind
@@ -187,9 +188,20 @@ def opened(jaxpr: Jaxpr, position: int) -> tuple[dict[Var, Any], Jaxpr]:
     return dict(jaxpr.consts), Jaxpr(ins, jaxpr.equations, jaxpr.out_vars)
 
 
-def groups(equations: Sequence[Equation]) -> list[tuple[bool, list[Equation]]]:
-    """The equations in a possible order, in runs that compile and runs that do not."""
+def groups(equations: Sequence[Equation], outs: Sequence[Any]) -> list[tuple[bool, list[Equation]]]:
+    """The equations in a possible order, in runs that compile and runs that do not; stacks stay within a run that compiles."""
     compiles = {id(e): can_compile(e) for e in equations}
+    while True:
+        found = runs(equations, compiles)
+        used = {x for is_compiled, group in found if not is_compiled for e in group for x in e.inputs}
+        wrong = {id(e) for is_compiled, group in found if is_compiled for e in leaving(group, [*outs, *used])}
+        if not wrong:
+            return found
+        compiles.update(dict.fromkeys(wrong, False))
+
+
+def runs(equations: Sequence[Equation], compiles: dict[int, bool]) -> list[tuple[bool, list[Equation]]]:
+    """The equations in runs of those that compile and those that do not."""
     waiting, found, mode = list(equations), list[tuple[bool, list[Equation]]](), True
     made: set[Any] = {v for e in equations for v in e.outputs}
     while waiting:
@@ -208,7 +220,7 @@ def groups(equations: Sequence[Equation]) -> list[tuple[bool, list[Equation]]]:
 
 def with_constants(jaxpr: Jaxpr) -> list[tuple[bool, list[Equation]]]:
     """The equations in runs, of which each moves and converts the constants that it needs: none is handed on in memory."""
-    parts, outs, made = groups(jaxpr.equations), {*jaxpr.out_vars}, dict[Any, Equation]()
+    parts, outs, made = groups(jaxpr.equations, jaxpr.out_vars), {*jaxpr.out_vars}, dict[Any, Equation]()
     is_known: Callable[[Any], bool] = lambda x: isinstance(x, Literal) or x in jaxpr.consts or x in made
     for e in jaxpr.equations:
         if (e.primitive.name in VIEWS or e.primitive.name == "convert") and is_known(e.inputs[0]) and e.outputs[0] not in outs:
