@@ -206,7 +206,7 @@ def of_stats() -> Examples:
 
 HELPERS = {"PiecewiseCubic", "OptimizeResult", "RootResults"}
 """Not for users, though no underscore says so."""
-OF_NUMBERS = {"newton_cotes"}
+OF_NUMBERS = {"newton_cotes", "savgol_coeffs", "get_window"}
 """Functions of known numbers alone."""
 
 ERRORS = {"LinAlgError", "LinAlgWarning"}
@@ -279,7 +279,9 @@ def of_scipy() -> Iterator[tuple[str, Examples]]:
         **{n: (lambda s, n=n: getattr(s, n)(4), ()) for n in OF_SIZES},
     }
     yield "scipy.linalg", of_cases(linalg, more | tests.CASES)
-    yield "scipy.signal", of_cases(signal, test_module("scipy/test_signal.py").CASES)
+    filters = test_module("scipy/test_filters_and_spectra.py").CASES
+    sections = {"sosfreqz": filters["freqz_sos"]}
+    yield "scipy.signal", of_cases(signal, test_module("scipy/test_signal.py").CASES | filters | sections)
     yield "scipy.fft", of_fft()
     yield "scipy.ndimage", of_cases(ndimage, test_module("scipy/test_ndimage.py").CASES)
     grow = lambda t, y, a: -a * y

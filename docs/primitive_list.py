@@ -190,6 +190,7 @@ sylvester(a, b, q): the x with `a @ x + x @ b = q`
 
 ## Fourier transforms
 fft(x; transform, n, axis, norm): `np.fft.fft`, `ifft`, `rfft` or `irfft` along one axis
+linear_filter(x, b, a; axis): a recursive filter with known coefficients, by `scipy.signal`
 spline_filter(x; order, axis, mode, transposed): the coefficients of splines through equally spaced values, by `scipy.ndimage`
 dct(x; transform, type, axis, norm, orthogonalize): `scipy.fft.dct` or `dst` along one axis
 fht(x; inverse, dln, mu, offset, bias): `scipy.fft.fht` or `ifht`

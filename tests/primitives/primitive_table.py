@@ -629,6 +629,7 @@ TRIED_ELSEWHERE = {
     "tests/numpy/test_fourier.py": ["fft"],
     "tests/scipy/test_fft.py": ["dct", "fht"],
     "tests/scipy/test_ndimage.py": ["spline_filter"],
+    "tests/scipy/test_filters_and_spectra.py": ["linear_filter"],
     "tests/random/test_random.py": ["random_bits", "sample", "threefry2x32", "unit_floats"],
     "tests/linalg/test_singular_points.py": ["turn", "undetermined", "nan_if", "is_defective"],
     "tests/linalg/test_matrix_functions.py": ["matrix_function"],

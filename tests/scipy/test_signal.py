@@ -7,6 +7,7 @@ import pytest
 import scipy.signal
 from transformed import of_real_numbers
 
+import covector as cv
 from covector.scipy import signal
 from covector.testing import check_function
 
@@ -15,6 +16,13 @@ X, K, LONG = RNG.normal(size=9), RNG.normal(size=4), RNG.normal(size=130)
 IMAGE, PATCH = RNG.normal(size=(5, 6)), RNG.normal(size=(3, 2))
 SOS = scipy.signal.butter(4, 0.3, output="sos")
 NUMERATOR, DENOMINATOR = scipy.signal.butter(3, 0.4)
+
+STATES = RNG.normal(size=(2, 2, 6))
+
+
+def sections(c):
+    return np.concatenate([c[:, :3], 0 * c[:, :1] + 1, c[:, 3:]], axis=1)
+
 
 CASES = {
     **{
@@ -36,7 +44,8 @@ CASES = {
     "lfilter without feedback": (lambda s, b, x: s.lfilter(b, [2.0], x), (K, X)),
     "lfilter of order 0": (lambda s, b, x: s.lfilter(b, [2.0], x), (K[:1], X)),
     "lfilter with a state": (lambda s, b, a, x, z: s.lfilter(b, a, x, zi=z), (NUMERATOR, DENOMINATOR, X, K[:3])),
-    "sosfilt": (lambda s, sos, x: s.sosfilt(sos, x), (SOS, X)),
+    "sosfilt": (lambda s, c, x: s.sosfilt(sections(c), x), (np.delete(SOS, 3, 1), X)),
+    "sosfilt with states": (lambda s, x, z: s.sosfilt(SOS, x, axis=0, zi=z), (IMAGE, STATES)),
     "hilbert": (lambda s, x: s.hilbert(x), (X,)),
     "hilbert of 8": (lambda s, x: s.hilbert(x, 8, axis=0), (IMAGE,)),
     "detrend": (lambda s, x: s.detrend(x), (IMAGE,)),
@@ -47,7 +56,7 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 def test_values_and_derivatives(name):
     f, args = CASES[name]
-    expected, found = f(scipy.signal, *args), f(signal, *args)
+    expected, found = f(scipy.signal, *args), cv.jit(lambda *a: f(signal, *a))(*args)
     for e, o in zip(*(x if isinstance(x, tuple) else (x,) for x in (expected, found)), strict=True):
         np.testing.assert_allclose(o, e, rtol=1e-10, atol=1e-12)
         assert o.dtype == e.dtype
@@ -66,16 +75,16 @@ def test_long_signals_go_by_fourier_transforms_and_integers_stay():
         (lambda: signal.convolve(X, K, mode="half"), "convolve got mode='half'"),
         (lambda: signal.convolve(X, IMAGE), "as many axes"),
         (lambda: signal.convolve(X, K, method="slow"), "method='slow'"),
-        (lambda: signal.sosfilt(X, K), r"shape \(n, 6\)"),
+        (lambda: signal.sosfilt(X, K), r"shape \(n_sections, 6\)"),
         (lambda: signal.hilbert(X + 1j), "x must be real"),
         (lambda: signal.detrend(X, type="square"), "Trend type"),
+        (lambda: cv.jit(signal.sosfilt)(X, K), r"shape \(n_sections, 6\)"),
+        (lambda: cv.jit(signal.hilbert)(X + 1j), "x must be real"),
+        (lambda: cv.jit(lambda x: signal.detrend(x, type="square"))(X), "Trend type"),
+        (lambda: cv.jit(lambda x: signal.lfilter([1.0], [0.0, 1.0], x))(X), "leading zeros"),
+        (lambda: signal.lfilter([1.0], [0.0, 1.0], X), "not supported"),
     ],
 )
 def test_errors(call, text):
     with pytest.raises(ValueError, match=text):
         call()
-
-
-def test_a_filter_without_a_leading_coefficient():
-    with pytest.raises(ValueError, match="leading zeros"):
-        signal.lfilter([1.0], [0.0, 1.0], np.ones(3))

@@ -1,14 +1,12 @@
-"""`scipy.signal` for arrays and for values that are being transformed: convolutions, filters, and their like.
+"""Convolutions and correlations of `scipy.signal`.
 
 >>> import numpy as np
->>> from covector.scipy import signal
->>> signal.convolve(np.array([1.0, 2.0]), np.array([1.0, 1.0]))
+>>> convolve(np.array([1.0, 2.0]), np.array([1.0, 1.0]))
 array([1., 3., 2.])
 """
 
 from __future__ import annotations
 
-import operator
 from typing import Any
 
 import numpy as np
@@ -16,9 +14,10 @@ import scipy.fft
 import scipy.signal as _scipy
 
 from covector.core.avals import shape_of, typeof
-from covector.lax.loops import scan
-from covector.numpy.registry import as_array, canonical_axes, inexact
-from covector.primitives.math.arithmetic import real
+from covector.numpy.registry import as_array, canonical_axes
+from covector.primitives.arrays.windows import windows_p
+from covector.primitives.math.contraction import contract
+from covector.scipy.traced import on_tracers
 
 MODES = ("full", "valid", "same")
 
@@ -127,112 +126,77 @@ def correlate(in1: Any, in2: Any, mode: str = "full", method: str = "auto") -> A
     return convolve(a, np.conj(np.flip(b)), mode, method)
 
 
-# --- filters ----------------------------------------------------------------------------------------------------------
+# --- in two dimensions ------------------------------------------------------------------------------------------------
+
+BOUNDARIES = {"fill": "constant", "pad": "constant", "wrap": "wrap", "circular": "wrap", "symm": "symmetric"}
+BOUNDARIES["symmetric"] = "symmetric"
+"""What lies beyond the ends, by SciPy's names and by those of `numpy.pad`."""
 
 
-def lfilter(b: Any, a: Any, x: Any, axis: int = -1, zi: Any = None) -> Any:
-    """Filter along an axis: ``a[0] y[n] = b[0] x[n] + b[1] x[n-1] + … - a[1] y[n-1] - …``.
+def _planes(in1: Any, in2: Any, mode: str, boundary: str, function: str) -> tuple[Any, Any, bool]:
+    """Two matrices, of which the first is the larger one in mode "valid", and whether they changed places."""
+    a, b = _operands(in1, in2, mode, function)
+    if len(shape_of(a)) != 2:
+        raise ValueError(f"{function} inputs must both be 2-D arrays")
+    if boundary not in BOUNDARIES:
+        raise ValueError("Acceptable boundary flags are 'fill', 'circular' (or 'wrap'), and 'symmetric' (or 'symm').")
+    fits = [m >= n for m, n in zip(shape_of(a), shape_of(b), strict=True)]
+    if mode == "valid" and not all(fits):
+        if any(fits):
+            raise ValueError("For 'valid' mode, one must be at least as large as the other in every dimension")
+        return b, a, True
+    return a, b, False
+
+
+def _over_planes(a: Any, kernel: Any, mode: str, boundary: str, fillvalue: Any, later: int) -> Any:
+    """The sums of products of a kernel with the parts of a matrix that it lies on, wherever it overlaps with it.
+
+    Of a kernel of even length mode "same" begins ``later``, by 0 or 1.
+    """
+    dtype = np.result_type(typeof(a).dtype, typeof(kernel).dtype)
+    rule, borders = BOUNDARIES[boundary], [(k - 1, k - 1) for k in shape_of(kernel)]
+    options = {"constant_values": np.astype(as_array(fillvalue), dtype)} if rule == "constant" else {}
+    wide = np.pad(np.astype(a, dtype), borders, rule, **options)  # type: ignore[call-overload]
+    windows = windows_p.bind(wide, lengths=shape_of(kernel), strides=(1, 1), dilations=(1, 1))
+    out = contract(windows, np.astype(kernel, dtype), "abij,ij->ab", "convolve2d")
+    if mode == "same":
+        starts = [(k - 1 + later) // 2 for k in shape_of(kernel)]
+        return out[tuple(slice(i, i + n) for i, n in zip(starts, shape_of(a), strict=True))]
+    return _cut(out, shape_of(a), shape_of(kernel), (0, 1), mode)
+
+
+@on_tracers(_scipy.convolve2d)
+def convolve2d(in1: Any, in2: Any, mode: str = "full", boundary: str = "fill", fillvalue: Any = 0) -> Any:
+    """The convolution of two matrices.
 
     Args:
-        b: coefficients of the numerator.
-        a: coefficients of the denominator.
-        x: an array.
-        axis: along which axis.
-        zi: the state in the beginning, of the length of the longer list less 1 along the axis; by default zeros.
-
-    Returns:
-        The filtered array; with ``zi`` a pair of it and the state in the end.  By the transposed direct form II, as a scan.
+        in1: a matrix.
+        in2: another.
+        mode: "full", "valid" or "same", as for `fftconvolve`.
+        boundary: what lies beyond the ends of ``in1``: "fill", "wrap" or "symm".
+        fillvalue: the value there for "fill".
 
     Example:
-        >>> lfilter([1.0], [1.0, -0.5], np.array([1.0, 0.0, 0.0]))
-        array([1.  , 0.5 , 0.25])
+        >>> convolve2d(np.array([[1, 2], [3, 4]]), np.array([[1, 1]]), boundary="wrap", mode="same")
+        array([[3, 3],
+               [7, 7]])
     """
-    b, a, x = (np.atleast_1d(as_array(v)) for v in (b, a, x))
-    if type(a) is np.ndarray and a.size and a[0] == 0:
-        raise ValueError("lfilter got a[0] == 0: leave out leading zeros")
-    order = max(shape_of(a)[0], shape_of(b)[0]) - 1
-    dtype = np.result_type(*(typeof(v).dtype for v in (a, b, x)), np.float32)
-    a, b = (np.pad(v, (0, order + 1 - shape_of(v)[0])) / a[0] for v in (a, b))
-    steps = np.astype(np.moveaxis(x, axis, 0), dtype)
-    rows = shape_of(steps)[1:]
-    state = np.zeros((order, *rows), dtype) if zi is None else np.astype(np.moveaxis(as_array(zi), axis, 0), dtype)
-    taps, feedback = (np.reshape(v[1:], (order, *[1] * len(rows))) for v in (b, a))
-    none = np.zeros((1, *rows), dtype)
-
-    def step(state: Any, x: Any) -> Any:
-        y = b[0] * x + (state[0] if order else 0)
-        y = np.astype(y, dtype)
-        if not order:
-            return state, y
-        return np.astype(np.concatenate([state[1:], none]) + taps * x - feedback * y, dtype), y
-
-    state, out = scan(step, state, steps)
-    out = np.moveaxis(out, 0, axis)
-    return out if zi is None else (out, np.moveaxis(state, 0, axis))
+    a, b, _ = _planes(in1, in2, mode, boundary, "convolve2d")
+    return _over_planes(a, np.flip(b), mode, boundary, fillvalue, 0)
 
 
-def sosfilt(sos: Any, x: Any, axis: int = -1) -> Any:
-    """Filter along an axis by sections of second order, one after the other.
+@on_tracers(_scipy.correlate2d)
+def correlate2d(in1: Any, in2: Any, mode: str = "full", boundary: str = "fill", fillvalue: Any = 0) -> Any:
+    """The correlation of two matrices, of which the second is conjugated.
 
     Args:
-        sos: coefficients ``f[n,6]``, three of the numerator and three of the denominator in each row.
-        x: an array.
-        axis: along which axis.
+        in1, in2, mode, boundary, fillvalue: as for `convolve2d`.
 
     Example:
-        >>> sosfilt(np.array([[1.0, 0, 0, 1, -0.5, 0]]), np.array([1.0, 0.0, 0.0]))
-        array([1.  , 0.5 , 0.25])
+        >>> correlate2d(np.array([[1, 2], [3, 4]]), np.array([[1, 0]]), mode="valid")
+        array([[1],
+               [3]])
     """
-    sos = as_array(sos)
-    if len(shape_of(sos)) != 2 or shape_of(sos)[1] != 6:
-        raise ValueError(f"sosfilt needs coefficients of shape (n, 6), got {typeof(sos)}")
-    for i in range(shape_of(sos)[0]):
-        x = lfilter(sos[i, :3], sos[i, 3:], x, axis)
-    return x
-
-
-def hilbert(x: Any, N: Any = None, axis: int = -1) -> Any:
-    """The analytic signal of a real one: the part of positive frequencies, twice.
-
-    Example:
-        >>> np.round(hilbert(np.array([1.0, 0.0, -1.0, 0.0])), 12)
-        array([ 1.+0.j,  0.+1.j, -1.+0.j,  0.-1.j])
-    """
-    x = as_array(x)
-    if typeof(x).dtype.kind == "c":
-        raise ValueError("x must be real.")
-    n = shape_of(x)[axis] if N is None else operator.index(N)
-    if n <= 0:
-        raise ValueError("N must be positive.")
-    spectrum = np.fft.fft(x, n, axis)
-    weights = np.zeros(n, real(np.zeros((), typeof(spectrum).dtype)).dtype)
-    weights[0] = 1
-    weights[1 : (n + 1) // 2] = 2
-    if n % 2 == 0:
-        weights[n // 2] = 1
-    ndim = len(shape_of(x))
-    return np.fft.ifft(spectrum * np.reshape(weights, (-1, *[1] * (ndim - 1 - axis % ndim))), axis=axis)
-
-
-def detrend(data: Any, axis: int = -1, type: str = "linear") -> Any:
-    """Less the straight line (or, with ``type="constant"``, the mean) that fits best along an axis.
-
-    Example:
-        >>> np.round(detrend(np.array([1.0, 2.0, 3.0])), 12) + 0.0
-        array([0., 0., 0.])
-    """
-    if type not in ("linear", "l", "constant", "c"):
-        raise ValueError("Trend type must be 'linear' or 'constant'.")
-    data = inexact(data)
-    mean = np.mean(data, axis=axis, keepdims=True)
-    if type in ("constant", "c"):
-        return data - mean
-    n = shape_of(data)[axis]
-    ndim = len(shape_of(data))
-    line = np.reshape(np.arange(n) - (n - 1) / 2, (-1, *[1] * (ndim - 1 - axis % ndim)))
-    slope = np.sum(data * line, axis=axis, keepdims=True) / max(np.sum(line**2), 1e-300)
-    return np.astype(data - mean - slope * line, typeof(data).dtype)
-
-
-get_window = _scipy.get_window
-"""Windows are made of known numbers."""
+    a, b, swapped = _planes(in1, in2, mode, boundary, "correlate2d")
+    out = _over_planes(a, np.conj(b), mode, boundary, fillvalue, 1)
+    return np.flip(out) if swapped else out

@@ -1,0 +1,42 @@
+"""`scipy.signal` for arrays and for values that are being transformed: convolutions, filters, spectra, and their like.
+
+>>> import numpy as np
+>>> from covector.scipy import signal
+>>> signal.convolve(np.array([1.0, 2.0]), np.array([1.0, 1.0]))
+array([1., 3., 2.])
+"""
+
+import scipy.signal as _scipy
+
+from covector.scipy.signal.convolutions import convolve, convolve2d, correlate, correlate2d, fftconvolve, oaconvolve
+from covector.scipy.signal.filters import (
+    deconvolve,
+    filtfilt,
+    hilbert,
+    lfilter,
+    lfilter_zi,
+    sosfilt,
+    sosfilt_zi,
+    sosfiltfilt,
+)
+from covector.scipy.signal.responses import (
+    bilinear_zpk,
+    freqs,
+    freqs_zpk,
+    freqz,
+    freqz_sos,
+    freqz_zpk,
+    normalize,
+    sos2tf,
+    sosfreqz,
+    ss2tf,
+    tf2ss,
+    tf2zpk,
+    zpk2tf,
+)
+from covector.scipy.signal.sampling import decimate, resample, resample_poly, upfirdn
+from covector.scipy.signal.smoothing import detrend, medfilt, medfilt2d, savgol_coeffs, savgol_filter, wiener
+from covector.scipy.signal.spectra import coherence, csd, istft, periodogram, spectrogram, stft, welch
+
+get_window = _scipy.get_window
+"""Windows are made of known numbers."""

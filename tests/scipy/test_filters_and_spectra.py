@@ -1,0 +1,209 @@
+"""Filters, samples, spectra and responses of covector.scipy.signal: what SciPy makes of arrays, derivatives by differences."""
+
+from __future__ import annotations
+
+import inspect
+
+import numpy as np
+import pytest
+import scipy.signal
+from transformed import check, of_real_numbers, outcome, same
+
+import covector as cv
+from covector.primitives.math.linear_filter import linear_filter_p
+from covector.scipy import signal
+from covector.testing import check_function
+
+RNG = np.random.default_rng(0)
+X, LONG, IMAGE = RNG.normal(size=12), RNG.normal(size=40), RNG.normal(size=(5, 6))
+COMPLEX = X + 1j * X[::-1]
+B, A = scipy.signal.butter(2, 0.3)
+SOS = scipy.signal.butter(4, 0.3, output="sos")
+AT = np.array([0.3, 1.0, 2.5])
+TAPS = RNG.normal(size=5)
+TRANSFORMS = scipy.signal.stft(X, nperseg=5)[2]
+POSITIVE = np.abs(RNG.normal(size=9)) + 0.5
+
+CASES = {
+    "filtfilt": (lambda s, b, a, x: s.filtfilt(b, a, x), (B, A, X)),
+    "filtfilt, known": (lambda s, x: s.filtfilt(B, A, x, axis=0, padtype="even", padlen=3), (IMAGE,)),
+    "filtfilt, constant": (lambda s, x: s.filtfilt(B, A, x, padtype="constant"), (LONG,)),
+    "filtfilt, unpadded": (lambda s, x: s.filtfilt(B, A, x, padtype=None), (COMPLEX,)),
+    "sosfiltfilt": (lambda s, x: s.sosfiltfilt(SOS, x), (LONG,)),
+    "sosfiltfilt, along an axis": (lambda s, x: s.sosfiltfilt(SOS[:1], x, axis=0, padlen=2), (IMAGE,)),
+    "lfilter, known": (lambda s, x: s.lfilter(B, A, x, axis=0), (IMAGE,)),
+    "lfilter, known, with a state": (lambda s, x, z: s.lfilter(B, A, x, zi=z), (IMAGE, IMAGE[:, :2])),
+    "lfilter, known, with a state for all": (lambda s, x: s.lfilter(B, A, x, zi=np.ones((1, 2))), (IMAGE,)),
+    "lfilter, shorter than its state": (lambda s, x, z: s.lfilter(TAPS, [2.0, 0.3, 0.1], x, zi=z), (X[:2], X[:4])),
+    "lfilter_zi": (lambda s, b, a: s.lfilter_zi(b, a), (B, A)),
+    "lfilter_zi, of another length": (lambda s, b: s.lfilter_zi(b, [0.0, 2.0, 0.5]), (TAPS,)),
+    "sosfilt_zi": (lambda s, sos: s.sosfilt_zi(sos), (SOS,)),
+    "deconvolve": (lambda s, x, d: s.deconvolve(x, d), (X, TAPS)),
+    "convolve2d": (lambda s, x, k: s.convolve2d(x, k), (IMAGE, IMAGE[:3, :2])),
+    "convolve2d, around": (lambda s, x, k: s.convolve2d(x, k, mode="same", boundary="wrap"), (IMAGE, IMAGE[:2, :4])),
+    "convolve2d, valid": (lambda s, x, k: s.convolve2d(k, x, mode="valid"), (IMAGE, IMAGE[:2, :4])),
+    "convolve2d, reflected": (lambda s, x, k: s.convolve2d(x, k, boundary="symm"), (IMAGE[:2, :2], IMAGE)),
+    "correlate2d": (lambda s, x, k: s.correlate2d(x, k, fillvalue=1.5, mode="same"), (IMAGE, IMAGE[:3, :2])),
+    "correlate2d, complex": (lambda s, x, k: s.correlate2d(x, k * 1j), (IMAGE, IMAGE[:3, :2])),
+    "correlate2d, valid": (lambda s, x, k: s.correlate2d(k, x, mode="valid"), (IMAGE, IMAGE[:3, :2])),
+    "savgol_filter": (lambda s, x: s.savgol_filter(x, 5, 2), (X,)),
+    "savgol_filter, derivative": (lambda s, x: s.savgol_filter(x, 4, 2, deriv=1, delta=0.5, axis=0), (IMAGE,)),
+    "savgol_filter, of all": (lambda s, x: s.savgol_filter(x, 12, 3), (X,)),
+    "savgol_filter, mirrored": (lambda s, x: s.savgol_filter(x, 5, 2, mode="mirror"), (X,)),
+    "savgol_filter, constant": (lambda s, x: s.savgol_filter(x, 5, 2, mode="constant", cval=2.0), (X,)),
+    "medfilt": (lambda s, x: s.medfilt(x), (IMAGE,)),
+    "medfilt, of other sizes": (lambda s, x: s.medfilt(x, (1, 5)), (IMAGE,)),
+    "medfilt2d": (lambda s, x: s.medfilt2d(x, 3), (IMAGE,)),
+    "wiener": (lambda s, x: s.wiener(x, 3), (IMAGE,)),
+    "wiener, of known noise": (lambda s, x: s.wiener(x, (1, 3), 0.2), (IMAGE,)),
+    "detrend, in parts": (lambda s, x: s.detrend(x, bp=[3, 7]), (X,)),
+    "upfirdn": (lambda s, h, x: s.upfirdn(h, x, 3, 2), (TAPS, X)),
+    "upfirdn, along an axis": (lambda s, h, x: s.upfirdn(h, x, 2, 3, axis=0, cval=1.5), (TAPS, IMAGE)),
+    **{
+        f"upfirdn, {mode}": (lambda s, h, x, mode=mode: s.upfirdn(h, x, 1, 2, mode=mode), (TAPS, X))
+        for mode in ("wrap", "edge", "symmetric", "reflect", "antireflect")
+    },
+    "resample_poly": (lambda s, x: s.resample_poly(x, 3, 2), (X,)),
+    "resample_poly, of a mean": (lambda s, x: s.resample_poly(x, 2, 3, axis=1, padtype="mean"), (IMAGE,)),
+    "resample_poly, of a filter": (lambda s, x, h: s.resample_poly(x, 2, 1, window=h), (X, TAPS)),
+    "resample_poly, at the edge": (lambda s, x: s.resample_poly(x, 1, 2, padtype="edge"), (X,)),
+    **{
+        f"resample, of {len(x)} to {n}": (lambda s, x, n=n: s.resample(x, n), (x,))
+        for x in (X, X[:-1])
+        for n in (7, 8, 11, 12, 17, 18)
+    },
+    **{f"resample, complex, to {n}": (lambda s, x, n=n: s.resample(x, n), (COMPLEX,)) for n in (7, 8, 12, 17, 18)},
+    "resample": (lambda s, x: s.resample(x, 9, axis=1, window="hamming"), (IMAGE,)),
+    "resample, of a spectrum": (lambda s, x: s.resample(x, 8, domain="freq", t=np.arange(12.0)), (COMPLEX,)),
+    "resample, weighted": (lambda s, x, w: s.resample(x, 8, window=w), (X, np.abs(X))),
+    "decimate": (lambda s, x: s.decimate(x, 2), (LONG,)),
+    "decimate, moved": (lambda s, x: s.decimate(x, 3, zero_phase=False), (LONG,)),
+    "decimate, fir": (lambda s, x: s.decimate(x, 2, 4, "fir", axis=0), (IMAGE,)),
+    "decimate, fir, moved": (lambda s, x: s.decimate(x, 3, ftype="fir", zero_phase=False), (X,)),
+    "decimate, of a system": (lambda s, x: s.decimate(x, 2, ftype=scipy.signal.dlti(B, A)), (LONG,)),
+    "periodogram": (lambda s, x: s.periodogram(x), (X,)),
+    "periodogram, of fewer": (lambda s, x: s.periodogram(x, 2.0, "hann", 7, axis=0, scaling="spectrum"), (LONG[:10, None],)),
+    "periodogram, of more": (lambda s, x: s.periodogram(x, nfft=16, detrend="linear"), (X,)),
+    "welch": (lambda s, x: s.welch(x, nperseg=8), (LONG,)),
+    "welch, of medians": (lambda s, x: s.welch(x, 3.0, "hann", 8, 3, 9, average="median", axis=0), (LONG[:, None],)),
+    "welch, complex": (lambda s, x: s.welch(x, nperseg=5, detrend=False), (COMPLEX,)),
+    "csd": (lambda s, x, y: s.csd(x, y, nperseg=6, detrend="linear"), (X, X[::-1] * AT[0])),
+    "csd, of a window": (lambda s, x, y, w: s.csd(x, y, window=w, scaling="spectrum"), (LONG, X, POSITIVE)),
+    "coherence": (lambda s, x, y: s.coherence(x, y, nperseg=6), (LONG, LONG[::-1] ** 2)),
+    "stft": (lambda s, x: s.stft(x, nperseg=5), (X,)),
+    "stft, extended": (lambda s, x: s.stft(x, 2.0, nperseg=4, boundary="odd", padded=False, scaling="psd", axis=0), (IMAGE,)),
+    "stft, complex": (lambda s, x: s.stft(x, nperseg=4, boundary=None, detrend="constant", return_onesided=False), (COMPLEX,)),
+    "istft": (lambda s, z: s.istft(z), (scipy.signal.stft(X, nperseg=4)[2],)),
+    "istft, psd": (lambda s, z: s.istft(z, 2.0, scaling="psd", time_axis=0, freq_axis=1), (TRANSFORMS.T,)),
+    "istft, of both sides": (lambda s, z: s.istft(z, input_onesided=False, boundary=False, window="boxcar"), (IMAGE[:4] * 1j,)),
+    "spectrogram": (lambda s, x: s.spectrogram(x, nperseg=8), (LONG,)),
+    "spectrogram, magnitude": (lambda s, x: s.spectrogram(x, nperseg=4, mode="magnitude", noverlap=2, axis=0), (IMAGE,)),
+    "spectrogram, complex": (lambda s, x: s.spectrogram(x, nperseg=8, mode="complex", detrend=False), (LONG,)),
+    "spectrogram, phase": (lambda s, x: s.spectrogram(x, nperseg=8, mode="phase", scaling="spectrum"), (LONG,)),
+    "freqz": (lambda s, b, a: s.freqz(b, a, 5), (B, A)),
+    "freqz, at some": (lambda s, b, a, w: s.freqz(b, a, w, fs=8.0), (B, A, AT)),
+    "freqz, around": (lambda s, b: s.freqz(b, worN=6, whole=True), (B,)),
+    "freqz_sos": (lambda s, b, w: s.freqz_sos(np.concatenate([np.stack([b, b]), SOS[:, 3:]], 1), w), (TAPS[:3], AT)),
+    "freqz_zpk": (lambda s, z, p, k: s.freqz_zpk(z, p, k, 4), (AT[:1], AT[:2] / 3, 0.7)),
+    "freqs": (lambda s, b, a, w: s.freqs(b, a, w), (B, A, AT)),
+    "freqs, at so many": (lambda s, b: s.freqs(b, [1.0, 2.0], 4), (AT,)),
+    "freqs_zpk": (lambda s, z, p, k, w: s.freqs_zpk(z, p, k, w), (AT[:1], AT[:2], 0.7, AT)),
+    "normalize": (lambda s, b, a: s.normalize(b, a), (TAPS, AT)),
+    "zpk2tf": (lambda s, z, p, k: s.zpk2tf(z, p, k), (AT[:2], AT, 0.7)),
+    "tf2zpk": (lambda s, b, a: s.tf2zpk(b, a), (np.array([2.0, -3.0, 5.0]), np.array([1.0, 0.5, 1.5]))),
+    "sos2tf": (lambda s, sos: s.sos2tf(sos), (SOS,)),
+    "bilinear_zpk": (lambda s, z, p, k: s.bilinear_zpk(z, p, k, 3.0), (AT[:1], -AT, 0.7)),
+    "tf2ss": (lambda s, b, a: s.tf2ss(b, a), (AT[:2], AT)),
+    "ss2tf": (lambda s, a, b, c, d: s.ss2tf(a, b, c, d, 1), (IMAGE[:2, :2], IMAGE[:2, 2:4], IMAGE[2:5, :2], IMAGE[2:5, 2:4])),
+}
+NEED_VALUES = ("normalize", "tf2zpk", "tf2ss", "freqs, at so many")
+
+
+@pytest.mark.filterwarnings("ignore:.*NOLA:UserWarning", "ignore:Input data is complex:UserWarning")
+@pytest.mark.parametrize("name", CASES)
+def test_values_and_derivatives(name):
+    f, args = CASES[name]
+    known = name in NEED_VALUES
+    inexact = tuple(np.asarray(a) for a in args)
+    found = cv.jvp(lambda *a: f(signal, *a), inexact, inexact)[0] if known else cv.jit(lambda *a: f(signal, *a))(*args)
+    same(found, f(scipy.signal, *args), rtol=1e-9)
+    whole = of_real_numbers(lambda *a: f(signal, *a), args)
+    check_function(whole, inexact, order=1, tolerance=1e-4, staged=not known, batch=not known)
+
+
+IN_SOME_PRECISION = ("medfilt2d", "tf2zpk", "freqs", "freqs_zpk", "freqz_zpk", "bilinear_zpk", "zpk2tf", "sos2tf")
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.int64])
+@pytest.mark.parametrize("name", CASES)
+def test_dtypes(name, dtype):
+    f, args = CASES[name]
+    if name in NEED_VALUES or name.split(",")[0] in IN_SOME_PRECISION:
+        return  # SciPy computes some of them in double precision, some not
+    given = [np.round(a * 8).astype(dtype) if i == len(args) - 1 or dtype != np.int64 else a for i, a in enumerate(args)]
+    given = [a for a in given if np.asarray(a).dtype.kind != "c"]
+    expected = outcome(lambda: f(scipy.signal, *given))
+    if len(given) == len(args) and not isinstance(expected, Exception):
+        same(cv.jit(lambda *a: f(signal, *a))(*given), expected, rtol=2e-4 if dtype == np.float32 else 1e-9)
+
+
+def test_the_filter_is_linear_in_what_is_filtered():
+    for b, a in ((B, A), (TAPS, np.ones(1)), (B * 1j, A + 0.5j)):
+        x = IMAGE.astype(np.result_type(b, a))
+        b, a = (np.asarray(v, x.dtype) for v in (b, a))
+        check(lambda x, b=b, a=a: linear_filter_p.bind(x, b, a, axis=0), x, order=1)
+        same(cv.jit(lambda x, b=b, a=a: linear_filter_p.bind(x, b, a, axis=1))(x), scipy.signal.lfilter(b, a, x))
+
+
+def test_coefficients_that_are_traced_and_known_give_the_same():
+    state = RNG.normal(size=2)
+    for f in (lambda b, a, x: signal.lfilter(b, a, x), lambda b, a, x: signal.lfilter(b, a, x, zi=state)):
+        same(cv.jit(f)(B, A, X), cv.jit(lambda x, f=f: f(B, A, x))(X))
+        slope = cv.grad(lambda x, f=f: np.sum(np.concatenate(f(B, A, x), axis=None) ** 2))(X)
+        same(slope, cv.grad(lambda b, a, x, f=f: np.sum(np.concatenate(f(b, a, x), axis=None) ** 2), 2)(B, A, X), rtol=1e-10)
+
+
+def test_signatures_are_those_of_scipy():
+    for name in vars(signal):
+        theirs = getattr(scipy.signal, name, None)
+        if callable(theirs) and not name.startswith("_") and theirs is not getattr(signal, name) and name != "sosfreqz":
+            mine, expected = (list(inspect.signature(f).parameters.values()) for f in (getattr(signal, name), theirs))
+            assert [(p.name, p.default) for p in mine] == [(p.name, p.default) for p in expected], name
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "text"),
+    [
+        (lambda x: signal.filtfilt(B, A, x[:5]), ValueError, "greater than padlen"),
+        (lambda x: signal.filtfilt(B, A, x, padtype="far"), ValueError, "padtype"),
+        (lambda x: signal.filtfilt(B, A, x, method="gust"), NotImplementedError, "method='pad'"),
+        (lambda x: signal.sosfiltfilt(x[None, :6] + SOS, x), cv.errors.ConcretizationError, "give padlen"),
+        (lambda x: signal.lfilter(B, A, x, zi=x), ValueError, "Unexpected shape"),
+        (lambda x: signal.lfilter(B, [], x), ValueError, "non-empty 1d"),
+        (lambda x: signal.sosfilt(2 * SOS, x), ValueError, "all ones"),
+        (lambda x: signal.sosfilt(SOS, x, zi=x), ValueError, "Invalid zi shape"),
+        (lambda x: signal.savgol_filter(x, 13, 2), ValueError, "less than or equal to the size"),
+        (lambda x: signal.savgol_filter(x, 5, 2, mode="far"), ValueError, "mode must be"),
+        (lambda x: signal.medfilt(x, 4), ValueError, "odd"),
+        (lambda x: signal.upfirdn(x, x, 0), ValueError, ">= 1"),
+        (lambda x: signal.upfirdn(x, x, mode="line"), NotImplementedError, "give one of"),
+        (lambda x: signal.resample_poly(x, 2, 3, cval=1, padtype="edge"), ValueError, "no effect"),
+        (lambda x: signal.resample(x, 3, domain="far"), ValueError, "domain"),
+        (lambda x: signal.decimate(x, 2, ftype="far"), ValueError, "invalid ftype"),
+        (lambda x: signal.detrend(x, bp=20), ValueError, "Breakpoints"),
+        (lambda x: signal.convolve2d(x, x), ValueError, "2-D arrays"),
+        (lambda x: signal.convolve2d(x[None], x[None], boundary="far"), ValueError, "boundary"),
+        (lambda x: signal.welch(x, nperseg=4, noverlap=4), ValueError, "must be less than nperseg"),
+        (lambda x: signal.welch(x, nperseg=4, nfft=3), ValueError, "greater than or equal"),
+        (lambda x: signal.welch(x, scaling="far"), ValueError, "scaling"),
+        (lambda x: signal.stft(x, boundary="far"), ValueError, "boundary"),
+        (lambda x: signal.spectrogram(x, mode="far"), ValueError, "unknown value for mode"),
+        (lambda x: signal.istft(x), ValueError, "at least 2d"),
+        (lambda x: signal.freqz_sos(x), ValueError, "n_sections"),
+        (lambda x: signal.tf2ss(np.ones(3), x), cv.errors.ConcretizationError, "signal.normalize"),
+        (lambda x: signal.bilinear_zpk(x, x[:2], 1.0, 1.0), ValueError, "Improper"),
+    ],
+)
+def test_errors(call, error, text):
+    with pytest.raises(error, match=text), pytest.warns(UserWarning) if "welch" in str(text) else np.errstate():
+        cv.jit(call)(X)
