@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from covector.backends.native import functions as f
+from covector.backends.native.gaussian import erf, erfc
 from covector.backends.native.ir import Builder, Value, type_name
 from covector.backends.native.random import unit_floats
 from covector.core.jaxpr import Equation
@@ -227,7 +228,7 @@ def _zero_or_fail(b: Builder, found: Value) -> Value:
 
 
 def _normal_cdf(b: Builder, x: Value) -> Value:
-    return b.mul(b.like(0.5, x), f.C_LIBRARY["erfc"](b, b.mul(x, b.like(-math.sqrt(0.5), x))))
+    return b.mul(b.like(0.5, x), erfc(b, b.mul(x, b.like(-math.sqrt(0.5), x))))
 
 
 def _same(eqn: Equation) -> Callable[..., Value] | None:
@@ -301,11 +302,13 @@ SCALARS: dict[str, Scalar] = {
     "scipy_expit": Scalar(_floats(f.expit), 25, True),
     **{n: Scalar(_floats(emit), 60, True) for n, emit in f.C_LIBRARY.items() if hasattr(np, n)
        and n not in ("pow", "nextafter")},
-    **{f"scipy_{n}": Scalar(_floats(f.C_LIBRARY[n]), 60, True) for n in ("erf", "erfc", "cbrt", "exp2")},
+    **{f"scipy_{n}": Scalar(_floats(f.C_LIBRARY[n]), 60, True) for n in ("cbrt", "exp2")},
+    "scipy_erf": Scalar(_floats(erf), 40, True),
+    "scipy_erfc": Scalar(_floats(erfc), 40, True),
     "scipy_expm1": Scalar(_floats(f.expm1), 20, True),
     "scipy_log1p": Scalar(_floats(f.log1p), 20, True),
     "unit_floats": Scalar(unit_floats, 3, True),
-    "scipy_ndtr": Scalar(_floats(_normal_cdf), 60, True),
+    "scipy_ndtr": Scalar(_floats(_normal_cdf), 40, True),
     "nextafter": Scalar(lambda e: f.C_LIBRARY["nextafter"] if e.outputs[0].aval.dtype == np.float64 else None, 60, True),
     **{n: Scalar(_same, 0, True) for n in NAMES},
 }  # fmt: skip

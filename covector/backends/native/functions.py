@@ -8,7 +8,8 @@
 
 The reductions are those of Cody and Waite (Software Manual for the Elementary Functions, 1980), the remainder in two parts;
 polynomials are Taylor's where that is as short, else the minimax ones of FDLIBM (Sun Microsystems, 1993).  What has no vector
-form here is computed lane by lane by the C library, as NumPy does.  Functions of ``f32`` go through ``f64``.
+form here is computed lane by lane by the C library, as NumPy does.  Functions of ``f32`` are the same with numbers of their own
+(`PRECISIONS`), or go through ``f64``.
 
 A function that takes more than a few instructions is written once in a module for each width.
 """
@@ -17,15 +18,83 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
-from covector.backends.native.ir import Builder, Value, vector_type
+from covector.backends.native.ir import LLVM, Builder, Value, vector_type
 
 LOG2E = 1.4426950408889634
-LN2_HIGH, LN2_LOW = float.fromhex("0x1.62e42fefa3800p-1"), float.fromhex("0x1.ef35793c76730p-45")
-MAX_REDUCED = 1e5
-"""Beyond, sine and cosine are the C library's: three parts of π/2 would not be enough."""
-
 Emit = Callable[..., Value]
+
+
+class Precision(NamedTuple):
+    """What the functions need to know of a type of floats.
+
+    Attributes:
+        digits: the bits of a significand, without the first.
+        ln2: its logarithm in two parts, of which the first times an exponent is exact.
+        exp: ``(exp(x) - 1 - x) / x²`` as a polynomial in x.
+        largest: from here on exponentials are infinite, the next number is the first.
+        least: below, they are zero.
+        beyond: exponentials of larger numbers are not computed.
+        log: ``log((1 + s) / (1 - s)) = 2s + s³ p(s²)``, the polynomial p.
+        root_half: the bits of the root of 1/2.
+        tiny: the least number that is not subnormal.
+        pi_half: in three parts, of which the first has few bits.
+        turned: sine and cosine of larger numbers are the C library's: three parts of π/2 would not be enough.
+        sin, cos: ``(sin(x) - x) / x³`` and ``(cos(x) - 1 + x²/2) / x⁴`` as polynomials in x².
+    """
+
+    digits: int
+    ln2: tuple[float, float]
+    exp: Sequence[float]
+    largest: float
+    least: float
+    beyond: float
+    log: Sequence[float]
+    root_half: int
+    tiny: float
+    pi_half: tuple[float, float, float]
+    turned: float
+    sin: Sequence[float]
+    cos: Sequence[float]
+
+
+PRECISIONS = {
+    "f64": Precision(
+        digits=52,
+        ln2=(float.fromhex("0x1.62e42fefa3800p-1"), float.fromhex("0x1.ef35793c76730p-45")),
+        exp=[1 / math.factorial(k) for k in range(2, 14)],
+        largest=709.782712893384, least=-745.2, beyond=1000.0,
+        log=[6.666666666666735130e-01, 3.999999999940941908e-01, 2.857142874366239149e-01, 2.222219843214978396e-01,
+             1.818357216161805012e-01, 1.531383769920937332e-01, 1.479819860511658591e-01],
+        root_half=0x3FE6A09E667F3BCD, tiny=2.2250738585072014e-308,
+        pi_half=(1.57079632673412561417e00, 6.07710050650619224932e-11, 3.5215598651832e-27), turned=1e5,
+        sin=[-1.66666666666666324348e-01, 8.33333333332248946124e-03, -1.98412698298579493134e-04, 2.75573137070700676789e-06,
+             -2.50507602534068634195e-08, 1.58969099521155010221e-10],
+        cos=[4.16666666666666019037e-02, -1.38888888888741095749e-03, 2.48015872894767294178e-05, -2.75573143513906633035e-07,
+             2.08757232129817482790e-09, -1.13596475577881948265e-11],
+    ),
+    "f32": Precision(
+        digits=23,
+        ln2=(0.693145751953125, 1.428606765330187e-06),
+        exp=[0.5, 0.1666666716337204, 0.04166646674275398, 0.008333360776305199, 0.0013933610171079636, 0.00019857814186252654],
+        largest=88.72283172607422, least=-104.0, beyond=120.0,
+        log=[0.6666668653488159, 0.3998875319957733, 0.2958095967769623],
+        root_half=0x3F3504F3, tiny=1.1754943508222875e-38,
+        pi_half=(1.5703125, 0.0004838267923332751, 2.5633440682570896e-12), turned=5e3,
+        sin=[-0.1666666716337204, 0.008333331905305386, -0.00019840079767163843, 2.7249104732618434e-06],
+        cos=[0.0416666679084301, -0.00138888880610466, 2.480059629306197e-05, -2.7300430360810424e-07],
+    ),
+}  # fmt: skip
+
+
+def precision(x: Value) -> Precision:
+    return PRECISIONS[x.kind]
+
+
+def integer_like(b: Builder, n: int, x: Value) -> Value:
+    """An integer in as many bits as a float."""
+    return b.constant(n, "i" + x.kind[1:], x.width)
 
 
 def polynomial(b: Builder, x: Value, coefficients: Sequence[float]) -> Value:
@@ -39,23 +108,24 @@ def polynomial(b: Builder, x: Value, coefficients: Sequence[float]) -> Value:
     return terms[0]
 
 
-def shared(name: str, function: Emit) -> Emit:
-    """The function as one that is called; of ``f32`` by way of ``f64``."""
+def shared(name: str, function: Emit, through: str | None = None) -> Emit:
+    """The function as one that is called; by way of another type, if one is given."""
 
     def call(b: Builder, *args: Value) -> Value:
         args = tuple(b.alike(*args))
         kind, width = args[0].kind, args[0].width
-        args = tuple(b.convert(a, "f64") for a in args)
-        type_ = vector_type("double", width)
+        own = through or kind
+        args = tuple(b.convert(a, own) for a in args)
+        type_ = vector_type(LLVM[own], width)
 
         def write() -> str:
             inner = Builder(full, ", ".join(f"{type_} %x{i}" for i in range(len(args))), b.module, type_)
-            y = function(inner, *(Value(f"%x{i}", "f64", width) for i in range(len(args))))
+            y = function(inner, *(Value(f"%x{i}", own, width) for i in range(len(args))))
             return inner.text(f"ret {type_} {y.text}").replace(" #0 {", " noinline #0 {", 1)
 
-        full = f"{name}.v{width}"
+        full = f"{name}.v{width}{own}"
         b.module.once(full, write)
-        return b.convert(b.call(full, "f64", width, *args), kind)
+        return b.convert(b.call(full, own, width, *args), kind)
 
     return call
 
@@ -73,58 +143,57 @@ def by_lanes(name: str) -> Emit:
             result = inserted
         return result
 
-    return shared(f"c_{name}", each)
+    return shared(f"c_{name}", each, "f64")
 
 
 # --- exponentials -------------------------------------------------------------------------------------------------------
 
-_EXP = [1 / math.factorial(k) for k in range(2, 14)]
-
-
-def _expm1_reduced(b: Builder, x: Value) -> tuple[Value, Value, Value]:
-    """``k, p, q`` with ``exp(x) = 2**k * (1 + p + q)``, q being what p lacks."""
+def expm1_reduced(b: Builder, x: Value, rest: Value | None = None) -> tuple[Value, Value, Value]:
+    """``k, p, q`` with ``exp(x + rest) = 2**k * (1 + p + q)``, q being what p lacks."""
+    high, low_part = (b.like(part, x) for part in precision(x).ln2)
     k = b.intrinsic("rint", b.mul(x, b.like(LOG2E, x)))
     minus = b.neg(k)
-    r0 = b.fma(minus, b.like(LN2_HIGH, x), x)
-    low = b.mul(minus, b.like(LN2_LOW, x))
+    r0 = b.fma(minus, high, x)
+    low = b.mul(minus, low_part) if rest is None else b.fma(minus, low_part, rest)
     r = b.add(r0, low)
     rest = b.add(b.sub(r0, r), low)
-    higher = b.add(b.mul(b.mul(r, r), polynomial(b, r, _EXP)), b.fma(rest, r, rest))
+    higher = b.add(b.mul(b.mul(r, r), polynomial(b, r, precision(x).exp)), b.fma(rest, r, rest))
     p = b.add(r, higher)
     return k, p, b.add(b.sub(r, p), higher)
 
 
-def _power_of_two(b: Builder, k: Value) -> Value:
-    """2**k for whole k in [-1022, 1023]."""
-    bits = b.binary("shl", b.add(b.cast("fptosi", k, "i64"), b.constant(1023, "i64", k.width)), b.constant(52, "i64", k.width))
-    return b.cast("bitcast", bits, "f64")
+def power_of_two(b: Builder, k: Value) -> Value:
+    """2**k, for whole k of which that is a number that is not subnormal."""
+    bias = integer_like(b, 1023 if k.kind == "f64" else 127, k)
+    bits = b.binary("shl", b.add(b.cast("fptosi", k, bias.kind), bias), integer_like(b, precision(k).digits, k))
+    return b.cast("bitcast", bits, k.kind)
 
 
 def _exp(b: Builder, x: Value) -> Value:
-    bounded = b.select(b.compare("ole", b.intrinsic("fabs", x), b.like(1000.0, x)), x, b.like(0.0, x))
-    k, p, q = _expm1_reduced(b, bounded)
+    bounded = b.select(b.compare("ole", b.intrinsic("fabs", x), b.like(precision(x).beyond, x)), x, b.like(0.0, x))
+    k, p, q = expm1_reduced(b, bounded)
     half = b.intrinsic("floor", b.mul(k, b.like(0.5, x)))
     y = b.add(b.like(1.0, x), b.add(p, q))
-    y = b.mul(b.mul(y, _power_of_two(b, half)), _power_of_two(b, b.sub(k, half)))
-    y = b.select(b.compare("ogt", x, b.like(709.782712893384, x)), b.like(math.inf, x), y)
-    y = b.select(b.compare("olt", x, b.like(-745.2, x)), b.like(0.0, x), y)
+    y = b.mul(b.mul(y, power_of_two(b, half)), power_of_two(b, b.sub(k, half)))
+    y = b.select(b.compare("ogt", x, b.like(precision(x).largest, x)), b.like(math.inf, x), y)
+    y = b.select(b.compare("olt", x, b.like(precision(x).least, x)), b.like(0.0, x), y)
     return b.select(b.compare("uno", x, x), x, y)
 
 
 def _expm1(b: Builder, x: Value) -> Value:
-    bounded = b.select(b.compare("ole", b.intrinsic("fabs", x), b.like(1000.0, x)), x, b.like(0.0, x))
+    bounded = b.select(b.compare("ole", b.intrinsic("fabs", x), b.like(precision(x).beyond, x)), x, b.like(0.0, x))
     bounded = b.select(b.compare("olt", bounded, b.like(-60.0, x)), b.like(-60.0, x), bounded)
-    k, p, q = _expm1_reduced(b, bounded)
+    k, p, q = expm1_reduced(b, bounded)
     half = b.intrinsic("floor", b.mul(k, b.like(0.5, x)))
-    first, second = _power_of_two(b, half), _power_of_two(b, b.sub(k, half))
+    first, second = power_of_two(b, half), power_of_two(b, b.sub(k, half))
     scale = b.mul(first, second)
     below, scaled = b.sub(scale, b.like(1.0, x)), b.mul(scale, p)
     t = b.add(below, scaled)
     small = b.add(t, b.add(b.sub(scaled, b.sub(t, below)), b.mul(scale, q)))
     large = b.mul(b.mul(b.add(b.like(1.0, x), b.add(p, q)), first), second)
-    y = b.select(b.compare("ogt", k, b.like(56.0, x)), large, small)
+    y = b.select(b.compare("ogt", k, b.like(precision(x).digits + 4.0, x)), large, small)
     y = b.select(b.compare("oeq", k, b.like(0.0, x)), b.add(p, q), y)
-    y = b.select(b.compare("ogt", x, b.like(709.782712893384, x)), b.like(math.inf, x), y)
+    y = b.select(b.compare("ogt", x, b.like(precision(x).largest, x)), b.like(math.inf, x), y)
     y = b.select(b.compare("olt", x, b.like(-60.0, x)), b.like(-1.0, x), y)
     return b.select(b.compare("ueq", x, b.like(0.0, x)), x, y)  # NaN, and the sign of zero
 
@@ -133,8 +202,8 @@ def _tanh(b: Builder, x: Value) -> Value:
     """``t / (t + 2)`` with ``t = expm1(-2|x|)``, both in two parts, the quotient corrected once."""
     size = b.intrinsic("fabs", x)
     size = b.select(b.compare("olt", size, b.like(30.0, x)), size, b.like(30.0, x))
-    k, p, q = _expm1_reduced(b, b.mul(size, b.like(-2.0, x)))
-    scale = _power_of_two(b, k)
+    k, p, q = expm1_reduced(b, b.mul(size, b.like(-2.0, x)))
+    scale = power_of_two(b, k)
     below, scaled = b.sub(scale, b.like(1.0, x)), b.mul(scale, p)
     t = b.add(below, scaled)
     lost = b.add(b.sub(scale, b.add(below, b.like(1.0, x))), b.mul(scale, q))
@@ -150,28 +219,24 @@ def _tanh(b: Builder, x: Value) -> Value:
 
 # --- logarithms ---------------------------------------------------------------------------------------------------------
 
-_LOG = [
-    6.666666666666735130e-01, 3.999999999940941908e-01, 2.857142874366239149e-01, 2.222219843214978396e-01,
-    1.818357216161805012e-01, 1.531383769920937332e-01, 1.479819860511658591e-01,
-]  # fmt: skip
-
-
 def _log(b: Builder, x: Value, correction: Value | None = None) -> Value:
-    subnormal = b.compare("olt", x, b.like(2.2250738585072014e-308, x))
-    scaled = b.select(subnormal, b.mul(x, b.like(2.0**54, x)), x)
-    integer: Callable[[int], Value] = lambda n: b.constant(n, "i64", x.width)
-    bits = b.cast("bitcast", scaled, "i64")
-    exponent = b.binary("ashr", b.sub(bits, integer(0x3FE6A09E667F3BCD)), integer(52))
-    mantissa = b.cast("bitcast", b.sub(bits, b.binary("shl", exponent, integer(52))), "f64")
-    k = b.sub(b.cast("sitofp", exponent, "f64"), b.select(subnormal, b.like(54.0, x), b.like(0.0, x)))
+    about = precision(x)
+    subnormal = b.compare("olt", x, b.like(about.tiny, x))
+    scaled = b.select(subnormal, b.mul(x, b.like(2.0 ** (about.digits + 2), x)), x)
+    digits = integer_like(b, about.digits, x)
+    bits = b.cast("bitcast", scaled, digits.kind)
+    exponent = b.binary("ashr", b.sub(bits, integer_like(b, about.root_half, x)), digits)
+    mantissa = b.cast("bitcast", b.sub(bits, b.binary("shl", exponent, digits)), x.kind)
+    k = b.sub(b.cast("sitofp", exponent, x.kind), b.select(subnormal, b.like(about.digits + 2.0, x), b.like(0.0, x)))
     g = b.sub(mantissa, b.like(1.0, x))
     s = b.div(g, b.add(g, b.like(2.0, x)))
     z = b.mul(s, s)
     half = b.mul(b.mul(g, g), b.like(0.5, x))
-    low = b.fma(k, b.like(1.90821492927058770002e-10, x), b.mul(s, b.add(half, b.mul(z, polynomial(b, z, _LOG)))))
+    high_part, low_part = (b.like(part, x) for part in about.ln2)
+    low = b.fma(k, low_part, b.mul(s, b.add(half, b.mul(z, polynomial(b, z, about.log)))))
     if correction is not None:
         low = b.add(low, correction)
-    y = b.add(b.mul(k, b.like(6.93147180369123816490e-01, x)), b.sub(g, b.sub(half, low)))
+    y = b.add(b.mul(k, high_part), b.sub(g, b.sub(half, low)))
     y = b.select(b.compare("oeq", x, b.like(math.inf, x)), x, y)
     y = b.select(b.compare("oeq", x, b.like(0.0, x)), b.like(-math.inf, x), y)
     y = b.select(b.compare("olt", x, b.like(0.0, x)), b.like(math.nan, x), y)
@@ -184,7 +249,7 @@ def _log1p(b: Builder, x: Value) -> Value:
     finite = b.compare("olt", x, b.like(math.inf, x))
     y = _log(b, u, b.select(finite, b.div(lost, u), b.like(0.0, x)))
     y = b.select(b.compare("oeq", x, b.like(-1.0, x)), b.like(-math.inf, x), y)
-    return b.select(b.compare("olt", b.intrinsic("fabs", x), b.like(2.0**-54, x)), x, y)
+    return b.select(b.compare("olt", b.intrinsic("fabs", x), b.like(2.0 ** -(precision(x).digits + 2), x)), x, y)
 
 
 def _logaddexp(b: Builder, x: Value, y: Value) -> Value:
@@ -196,41 +261,35 @@ def _logaddexp(b: Builder, x: Value, y: Value) -> Value:
 
 # --- sine and cosine ----------------------------------------------------------------------------------------------------
 
-_SIN = [-1.66666666666666324348e-01, 8.33333333332248946124e-03, -1.98412698298579493134e-04, 2.75573137070700676789e-06,
-        -2.50507602534068634195e-08, 1.58969099521155010221e-10]  # fmt: skip
-_COS = [4.16666666666666019037e-02, -1.38888888888741095749e-03, 2.48015872894767294178e-05, -2.75573143513906633035e-07,
-        2.08757232129817482790e-09, -1.13596475577881948265e-11]  # fmt: skip
-PIO2 = 1.57079632673412561417e00, 6.07710050650619224932e-11, 3.5215598651832e-27
-"""π/2 in three parts, of which the first has 33 bits."""
-
-
 def _turned(b: Builder, x: Value, quarter: int) -> Value:
     """The sine of ``x`` plus so many quarters of a turn."""
+    about = precision(x)
+    first, second, third = (b.like(part, x) for part in about.pi_half)
     k = b.intrinsic("rint", b.mul(x, b.like(2 / math.pi, x)))
-    r0 = b.sub(x, b.mul(k, b.like(PIO2[0], x)))
-    w = b.mul(k, b.like(PIO2[1], x))
-    w_rest = b.fma(k, b.like(PIO2[1], x), b.neg(w))
+    r0 = b.sub(x, b.mul(k, first))
+    w = b.mul(k, second)
+    w_rest = b.fma(k, second, b.neg(w))
     r1 = b.sub(r0, w)
-    low = b.sub(b.sub(b.sub(r0, r1), w), b.fma(k, b.like(PIO2[2], x), w_rest))
+    low = b.sub(b.sub(b.sub(r0, r1), w), b.fma(k, third, w_rest))
     r = b.add(r1, low)
     rest = b.add(b.sub(r1, r), low)
     z = b.mul(r, r)
     half = b.mul(z, b.like(0.5, x))
     whole = b.sub(b.like(1.0, x), half)
-    sine = b.add(r, b.fma(b.mul(r, z), polynomial(b, z, _SIN), b.mul(rest, whole)))
+    sine = b.add(r, b.fma(b.mul(r, z), polynomial(b, z, about.sin), b.mul(rest, whole)))
     lost = b.sub(b.sub(b.like(1.0, x), whole), half)
-    cosine = b.add(whole, b.add(lost, b.fma(b.mul(z, z), polynomial(b, z, _COS), b.neg(b.mul(r, rest)))))
-    integer: Callable[[int], Value] = lambda n: b.constant(n, "i64", x.width)
-    turns = b.add(b.cast("fptosi", k, "i64"), integer(quarter))
-    is_odd = b.compare("ne", b.binary("and", turns, integer(1)), integer(0))
+    cosine = b.add(whole, b.add(lost, b.fma(b.mul(z, z), polynomial(b, z, about.cos), b.neg(b.mul(r, rest)))))
+    zero, one, two = (integer_like(b, n, x) for n in range(3))
+    turns = b.add(b.cast("fptosi", k, zero.kind), integer_like(b, quarter, x))
+    is_odd = b.compare("ne", b.binary("and", turns, one), zero)
     y = b.select(is_odd, cosine, sine)
-    return b.select(b.compare("ne", b.binary("and", turns, integer(2)), integer(0)), b.neg(y), y)
+    return b.select(b.compare("ne", b.binary("and", turns, two), zero), b.neg(y), y)
 
 
 def _with_large_arguments(quarter: int, name: str) -> Emit:
     def function(b: Builder, x: Value) -> Value:
-        place = b.allocate("f64", x.width)
-        small = b.compare("olt", b.intrinsic("fabs", x), b.like(MAX_REDUCED, x))
+        place = b.allocate(x.kind, x.width)
+        small = b.compare("olt", b.intrinsic("fabs", x), b.like(precision(x).turned, x))
         if x.width == 1:
             all_small = small
         else:
@@ -244,8 +303,8 @@ def _with_large_arguments(quarter: int, name: str) -> Emit:
 
         def libm() -> None:
             for i in range(x.width):
-                y = b.call(name, "f64", 1, b.lane(x, i))
-                b.emit(f"store double {y.text}, ptr {b.pointer(place, 'f64', b.index(i))}")
+                y = b.convert(b.call(name, "f64", 1, b.convert(b.lane(x, i), "f64")), x.kind)
+                b.emit(f"store {y.type} {y.text}, ptr {b.pointer(place, x.kind, b.index(i))}")
 
         b.branch(all_small, reduced, libm)
         return b.op(f"load {x.type}, ptr {place}", "f64", x.width, pure=False)
@@ -265,7 +324,7 @@ def _expit(b: Builder, x: Value) -> Value:
     inverse = b.div(b.like(1.0, x), d)
     y = b.mul(above, inverse)
     error = b.sub(b.fma(b.neg(y), d, above), b.mul(y, d_rest))
-    y = b.select(b.compare("ogt", above, b.like(1e-300, x)), b.fma(error, inverse, y), y)
+    y = b.select(b.compare("ogt", above, b.like(1e8 * precision(x).tiny, x)), b.fma(error, inverse, y), y)
     return b.select(b.compare("uno", x, x), x, y)
 
 
@@ -313,7 +372,6 @@ C_LIBRARY = {
     for name, called in {
         "tan": "tan", "arcsin": "asin", "arccos": "acos", "arctan": "atan", "arctan2": "atan2", "sinh": "sinh", "cosh": "cosh",
         "arcsinh": "asinh", "arccosh": "acosh", "arctanh": "atanh", "cbrt": "cbrt", "exp2": "exp2", "log2": "log2",
-        "log10": "log10", "erf": "erf",
-        "erfc": "erfc", "hypot": "hypot", "pow": "pow", "fmod": "fmod", "nextafter": "nextafter",
+        "log10": "log10", "hypot": "hypot", "pow": "pow", "fmod": "fmod", "nextafter": "nextafter",
     }.items()
 }  # fmt: skip
