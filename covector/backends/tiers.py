@@ -4,7 +4,8 @@
 ``COVECTOR_JIT``     programs of ``jit``
 ==================== =================================================================================================
 ``background``       (the default) run as Python at first; from the second call on they are compiled in a thread of their
-                     own, and run natively when that is done.  Long loops are compiled at the first call
+                     own, and run natively when that is done.  Long loops, and much arithmetic on large arrays, are compiled
+                     at the first call
 ``wait``             are compiled at the first call, which waits
 ``source``           run as Python
 ``off``              are not traced: functions run as they are written
@@ -31,10 +32,14 @@ from typing import Any
 
 from covector.core import errors
 from covector.core.jaxpr import Jaxpr, inside_out, sub_jaxprs
+from covector.core.kinds import Elementwise
 
 Run = Callable[..., list[Any]]
 LONG = 20_000
 """Programs of so many operations take longer as Python than their compilation does, and wait for it at the first call."""
+
+ELEMENTS = 1_000
+"""An operation on so many elements takes twice as long as one on a few."""
 
 UNKNOWN_LENGTH = 100
 """How many steps a loop is taken to have of which nobody knows."""
@@ -81,7 +86,10 @@ def tiered(jaxpr: Jaxpr) -> Run:
 
 
 def operations(jaxpr: Jaxpr) -> float:
-    """About how many operations a program does: those of a loop in each step."""
+    """About how many operations a program does: those of a loop in each step, and one of many elements as several.
+
+    Products and factorizations take as long in either way, and do not count as more.
+    """
     return inside_out(jaxpr, "operations", _operations)
 
 
@@ -90,7 +98,8 @@ def _operations(jaxpr: Jaxpr) -> float:
     for eqn in jaxpr.equations:
         inner = sum(map(operations, sub_jaxprs(eqn.params)))
         steps = eqn.params.get("length", 1) if eqn.primitive.name != "while" else UNKNOWN_LENGTH
-        total += 1 if not inner else inner * (UNKNOWN_LENGTH if steps is None else steps)
+        elements = getattr(eqn.outputs[0].aval, "size", 0) if isinstance(eqn.primitive.kind, Elementwise) else 0
+        total += 1 + elements / ELEMENTS if not inner else inner * (UNKNOWN_LENGTH if steps is None else steps)
     return total
 
 

@@ -8,7 +8,8 @@
 { lambda ; a:weak_f64[]. let b:f64[] = sin a; c:f64[] = mul b b in (c,) }
 
 One pass forwards inlines calls, computes equations whose inputs are all constants (where the result is small), and replaces an
-equation that has been computed already by its result; one pass backwards drops what no output needs.  Effects stay as they are.
+equation that has been computed already by its result, and a constant array of equal elements by one of them where that
+broadcasts to the same; one pass backwards drops what no output needs.  Effects stay as they are.
 """
 
 from __future__ import annotations
@@ -22,7 +23,11 @@ from covector.core import errors
 from covector.core.avals import ShapedArray
 from covector.core.jaxpr import Equation, Jaxpr, Literal, Var, collective_axes, has_effects, program_has_effects
 from covector.core.keys import key_of
+from covector.core.kinds import Elementwise
 from covector.interpreters.evaluate import implementation
+
+MIN_UNIFORM_SIZE = 16
+"""Smaller constant arrays stay what they are."""
 
 MAX_FOLDED_SIZE = 1024
 """Constants that folding makes have at most this many elements, or as many as the inputs that they replace."""
@@ -41,6 +46,7 @@ class _Cleaner:
         self.consts: dict[Var, Any] = {}
         self.var_of_const: dict[int, Var] = {}
         self.known: dict[Hashable, list[Any]] = {}
+        self.uniform: dict[Var, Literal | None] = {}
 
     def cleaned(self) -> Jaxpr:
         jaxpr = self.jaxpr
@@ -71,6 +77,7 @@ class _Cleaner:
         if eqn.primitive.inlined:
             inner = eqn.params["jaxpr"]
             return self.walk(inner, dict(zip(inner.in_vars, inputs, strict=True)))
+        inputs = self.with_numbers(eqn, inputs)
         key = self.key(eqn, inputs)
         known = self.known.get(key) if key is not None else None
         if known is None:
@@ -88,6 +95,23 @@ class _Cleaner:
         if has_effects(eqn.primitive, eqn.params):
             return None
         return (eqn.primitive, tuple(map(atom_key, inputs)), key_of(eqn.params) if eqn.params else None)
+
+    def with_numbers(self, eqn: Equation, inputs: list[Any]) -> list[Any]:
+        """The inputs of a function of elements, with numbers for constant arrays of equal elements beside another array."""
+        if not isinstance(eqn.primitive.kind, Elementwise) or self.consts.keys().isdisjoint(inputs):
+            return inputs
+        shape = eqn.outputs[0].aval.shape
+        wholes = [x for x in inputs if x.aval.shape == shape and self.number(x) is None]
+        return [self.number(x) or x for x in inputs] if wholes else inputs
+
+    def number(self, x: Any) -> Literal | None:
+        """The number that all elements of a constant array are, if it is large enough for that to matter."""
+        value = self.consts.get(x) if type(x) is Var else None
+        if value is None or value.size < MIN_UNIFORM_SIZE:
+            return None
+        if x not in self.uniform:
+            self.uniform[x] = Literal(value.flat[0]) if is_uniform(value) else None
+        return self.uniform[x]
 
     def folded(self, eqn: Equation, inputs: list[Any]) -> list[Any] | None:
         """The results of an equation as constants, if all its inputs are and the results are small."""
@@ -113,6 +137,18 @@ class _Cleaner:
             known = self.var_of_const[id(value)] = var or Var(Literal(value).aval)
             self.consts[known] = value
         return known
+
+
+def is_uniform(x: Any) -> bool:
+    """Whether all elements of an array of numbers are the same, also in sign."""
+    if x.dtype.kind not in "bifu":
+        return False
+    if not any(x.strides):
+        return True
+    first = x.flat[0]
+    if x.flat[-1] != first or not (x == first).all():
+        return False
+    return bool(first or x.dtype.kind != "f" or (np.signbit(x) == np.signbit(first)).all())
 
 
 def atom_key(x: Any) -> Hashable:

@@ -82,6 +82,18 @@ def test_functions_of_two_integers(f: Any, dtype: Any) -> None:
     agree(f, x, y)
 
 
+def test_factors_that_only_change_sign_or_exponent() -> None:
+    tiny = np.finfo(np.float64).smallest_subnormal
+    x = np.array([1.0, -3.0, 0.0, -0.0, np.inf, -np.inf, np.nan, 3 * tiny, -5 * tiny, 1e308, -1e308, 7e-310])
+    for c in (1.0, -1.0, 2.0, -0.5, 3.0, 2.0**60, -(2.0**-60), 2.0**-1022, 2.0**1023):
+        f = lambda x, c=c: (x * c, c * x, x / c)
+        with np.errstate(over="ignore", invalid="ignore"):
+            found, wanted = (cv.jit(f, backend=b)(x) for b in ("native", "numpy"))
+        for a, b in zip(found, wanted, strict=True):
+            np.testing.assert_array_equal(a, b)
+            np.testing.assert_array_equal(np.signbit(a[~np.isnan(a)]), np.signbit(b[~np.isnan(b)]))
+
+
 def test_conversions() -> None:
     kinds = [np.bool_, np.int8, np.uint8, np.int32, np.int64, np.float32, np.float64]
     for source, target in itertools.product(kinds, kinds):

@@ -77,6 +77,16 @@ def test_long_loops_are_compiled_at_the_first_call(choose: Any, compiled: list[A
     assert short.shape == X.shape
 
 
+def test_much_arithmetic_is_compiled_at_the_first_call(choose: Any, compiled: list[Any]) -> None:
+    choose("background")
+    x = np.linspace(0.0, 1.0, 1_000_000)
+    cv.jit(lambda x: np.sum(x @ x))(x)
+    assert not compiled
+    g = lambda x: sum(np.sin(k * x) * x for k in range(1, 8))
+    np.testing.assert_allclose(cv.jit(lambda x: g(x))(x), g(x), atol=1e-14)
+    assert len(compiled) == 1
+
+
 def test_waiting(choose: Any, compiled: list[Any]) -> None:
     choose("wait")
     cv.jit(lambda x: f(x))(X)

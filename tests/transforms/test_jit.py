@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import covector as cv
+from covector.passes.clean import clean
 
 pytestmark = pytest.mark.usefixtures("few_objects")
 
@@ -164,6 +165,33 @@ def test_as_a_decorator_with_options():
         return x * n
 
     assert f(2.0, 3) == 6.0
+
+
+@pytest.mark.parametrize("c", [1.0, -0.0, 3, True, np.float32(2.0)])
+def test_equal_elements_of_a_constant_become_one_number(c):
+    const, x = np.full((3, 20), c), np.linspace(-1.0, 1.0, 20).astype(np.float32)
+    f = lambda x, y: (x * y + const, np.minimum(y, const), np.where(y > 0, const, y))
+    y = np.broadcast_to(x, (3, 20)).copy()
+    program = clean(cv.make_jaxpr(f)(x, y))
+    assert not program.consts
+    for found, wanted in zip(cv.jit(f)(x, y), f(x, y), strict=True):
+        assert found.dtype == wanted.dtype
+        np.testing.assert_array_equal(found, wanted)
+        np.testing.assert_array_equal(np.signbit(found), np.signbit(wanted))
+
+
+@pytest.mark.parametrize(
+    "const",
+    [np.array([0.0] * 19 + [-0.0]), np.array([-0.0] + [0.0] * 18 + [-0.0]), np.full(20, np.nan), np.arange(20.0) // 19],
+)
+def test_other_constants_stay_arrays(const):
+    program = clean(cv.make_jaxpr(lambda x: x * const)(np.ones(20)))
+    assert len(program.consts) == 1
+
+
+def test_a_constant_that_gives_the_shape_stays_an_array():
+    const = np.full((3, 20), 2.0)
+    np.testing.assert_array_equal(cv.jit(lambda x: x * const)(np.ones(20)), const)
 
 
 def test_cleaning_removes_repeated_dead_and_constant_equations():

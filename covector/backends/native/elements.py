@@ -62,9 +62,8 @@ class Elements:
         if self.nest.places:
             return [self.scattered(self.nest.roots[0], point) for point in self.points()]
         for root in self.nest.roots:
-            buffer = root.spot.buffer
-            if buffer.kind == "work" and buffer not in self.plan.loaded:
-                continue  # it is used in this nest alone
+            if not self.plan.is_stored(root.spot.buffer):
+                continue
             rule = self.plan.rule_for(root.atom) if root.atom in self.inside else None
             if type(rule) is Reduce and not self.plan.is_small(self.plan.equation[root.atom]):
                 found += self.reductions(root, rule)

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Hashable, Sequence
+from math import frexp
 from typing import Any
 
 import numpy as np
@@ -91,6 +92,11 @@ def constant_text(value: Any, kind: str) -> str:
         value = np.float32(value) if kind == "f32" else value
         return f"0x{struct.unpack('<Q', struct.pack('<d', float(value)))[0]:016X}"
     return ("true" if value else "false") if kind == "bool" else str(int(value))
+
+
+def is_number(x: Value) -> bool:
+    """Whether a value is a number that is known."""
+    return x.is_constant and isinstance(x.number, (float, int, np.generic))
 
 
 class Module:
@@ -228,9 +234,15 @@ class Builder:
     def mul(self, x: Value, y: Value) -> Value:
         if x.kind[0] in "iu" and (x.text == "1" or y.text == "1"):
             return x if y.text == "1" else y
+        if x.is_float:
+            x, y = (y, x) if is_number(x) else (x, y)
+            if is_number(y) and y.number in (1.0, -1.0) and x.width >= y.width:
+                return x if y.number == 1.0 else self.neg(x)
         return self.binary("fmul" if x.is_float else "mul", x, y)
 
     def div(self, x: Value, y: Value) -> Value:
+        if is_number(y) and abs(frexp(y.number)[0]) == 0.5 and 2.0**-100 < abs(y.number) < 2.0**100:
+            return self.mul(x, self.like(1.0 / y.number, y))  # of a power of two the reciprocal is exact
         return self.binary("fdiv", x, y)
 
     def neg(self, x: Value) -> Value:

@@ -111,9 +111,8 @@ class Nest:
         """How what is written there combines with what is there."""
 
     def reads(self, plan: Plan) -> Iterator[Buffer]:
-        """The buffers that it may read or write."""
-        for root in self.roots:
-            yield root.spot.buffer
+        """The buffers that it reads or writes."""
+        yield from (root.spot.buffer for root in self.roots if plan.is_stored(root.spot.buffer))
         yield from self.loads(plan)
 
     def inside(self, plan: Plan) -> set[Any]:
@@ -452,6 +451,10 @@ class Plan:
         return list(found)
 
     # --- memory
+
+    def is_stored(self, buffer: Buffer) -> bool:
+        """Whether what a nest computes has to be in memory; else that nest alone uses it."""
+        return buffer.kind != "work" or buffer in self.loaded
 
     def allocate(self) -> int:
         """Give places in one workspace to the program's own buffers, those that are needed at the same time apart."""
