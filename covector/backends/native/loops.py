@@ -18,7 +18,9 @@ from covector.backends.native.registers import Elements, Registers, fits, kind_o
 from covector.backends.native.rules import Foreign, Loop, rule_of
 from covector.backends.native.stacks import Filling, count_of, is_stack, item_at, item_aval, leaving
 from covector.core.jaxpr import Equation, Jaxpr, Literal, Var, has_effects, sub_jaxprs
+from covector.core.keys import key_of
 from covector.core.primitive import primitive_named
+from covector.passes.clean import atom_key
 
 Call = tuple[str, list[Spot]]
 
@@ -149,13 +151,16 @@ def calls(
     given = [s for s in spots if s is not None]
     arrays = {i: f"%p{k}" for k, i in enumerate(i for i, s in enumerate(spots) if s is not None)}
     parameters = ", ".join([f"ptr %p{k}" for k in range(len(given))] + ["ptr %own"] * len(scratch) + ["ptr %status"])
-    if in_registers(eqn):
-        write = lambda name: _Small(Builder(name, parameters, module), eqn, spots, arrays).text()
-    else:
+
+    def write(name: str) -> str:
+        if in_registers(eqn):
+            return _Small(Builder(name, parameters, module), eqn, spots, arrays).text()
         parts = Parts(eqn, spots)
-        inner = [calls_of(p, module) for p in parts.programs]
-        write = lambda name: _Large(Builder(name, parameters, module), parts, inner, arrays).text()
-    return [(module.named("loop", write), [*(s._replace(strides=()) for s in given), *scratch])]
+        return _Large(Builder(name, parameters, module), parts, [calls_of(p, module) for p in parts.programs], arrays).text()
+
+    atoms = [(x.aval, atom_key(x) if isinstance(x, Literal) else None) for x in (*eqn.inputs, *eqn.outputs)]
+    key = (eqn.primitive, key_of(eqn.params), *atoms, *(s and s.strides for s in spots))
+    return [(module.named("loop", write, key), [*(s._replace(strides=()) for s in given), *scratch])]
 
 
 def filling(b: Builder, eqn: Equation, arrays: dict[int, str]) -> Filling | None:

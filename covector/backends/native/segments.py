@@ -31,6 +31,7 @@ from covector.backends.threads import LARGE, run_alone
 from covector.core.jaxpr import Equation, Jaxpr, Literal, Var, inside_out, sub_jaxprs
 from covector.core.kinds import Kind
 from covector.core.primitive import Primitive
+from covector.passes.alike import shared
 from covector.passes.clean import clean, with_programs
 from covector.passes.legalize import legalize
 
@@ -88,7 +89,7 @@ def cost(eqn: Equation) -> float:
 
 def partitioned(jaxpr: Jaxpr) -> Jaxpr:
     """The program, made legal, with its compiled parts; itself where there are none."""
-    legal = prepared(jaxpr)
+    legal = prepared(shared(jaxpr))
     parts = [(compiles, group) for compiles, group in with_constants(legal) if group]
     if not any(compiles and sum(map(cost, group)) >= WORTH for compiles, group in parts):
         return jaxpr
