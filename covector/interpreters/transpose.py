@@ -238,7 +238,7 @@ class _Watched:
         results = self.rule(ct, *args, **params)
         name, source = self.origin
         cts = known(ct if self.multiple_results else [ct])
-        self.report(name, cts, known([getattr(r, "value", r) for r in results]), source, "backward pass")
+        self.report(name, cts, known([getattr(r, "value", getattr(r, "checked", r)) for r in results]), source, "backward pass")
         return results
 
 
