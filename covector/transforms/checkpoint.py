@@ -179,12 +179,8 @@ def checkpoint(
         f64[]  8 bytes  output of cos ...
         f64[]  8 bytes  output of cos ...
     """
-    given: dict[str, Any] = {
-        "prevent_cse": prevent_cse,
-        "policy": policy,
-        "static_argnums": static_argnums,
-        "static_argnames": static_argnames,
-    }
+    given = dict(locals())
+    del given["fun"]
     if fun is None:
         return lambda fun: checkpoint(fun, **given)
     check_callable(fun, "checkpoint")

@@ -274,13 +274,8 @@ def hessian(
         array([[0., 1.],
                [1., 0.]])
     """
-    given: Any = {
-        "argnums": argnums,
-        "has_aux": has_aux,
-        "holomorphic": holomorphic,
-        "allow_int": allow_int,
-        "argnames": argnames,
-    }
+    given = dict(locals())
+    del given["f"]
     return wrap_like(f, jacfwd(jacrev(f, **given), **given), hessian, **given)
 
 

@@ -143,16 +143,8 @@ def jit(
         >>> float(f(np.arange(3.0)))
         5.0
     """
-    given: dict[str, Any] = {
-        "static_argnums": static_argnums,
-        "static_argnames": static_argnames,
-        "donate_argnums": donate_argnums,
-        "donate_argnames": donate_argnames,
-        "inline": inline,
-        "keep_unused": keep_unused,
-        "device": device,
-        "backend": backend,
-    }
+    given = dict(locals())
+    del given["f"]
     if f is None:
         return lambda f: jit(f, **given)
     check_callable(f, "jit")

@@ -231,10 +231,8 @@ def residual_plan(jaxpr: Jaxpr, n_consts: int, n_carry: int, n_out: int) -> Resi
     The program is cleaned first: a call mixes what is the same in each step with what is not.
     """
 
-    def make() -> ResidualPlan:
-        return _residual_plan(clean(jaxpr), n_consts, n_carry, n_out)
-
-    return jaxpr.once(("residual plan", n_consts, n_carry, n_out), make)
+    key = ("residual plan", n_consts, n_carry, n_out)
+    return jaxpr.once(key, lambda: _residual_plan(clean(jaxpr), n_consts, n_carry, n_out))
 
 
 def _residual_plan(jaxpr: Jaxpr, n_consts: int, n_carry: int, n_out: int) -> ResidualPlan:
