@@ -27,9 +27,7 @@ class CovectorError(Exception):
     Made of the message, or of its parts as `describe` takes them.
     """
 
-    def __init__(
-        self, what: str, *, why: str | None = None, fix: str | None = None, source: Source | str | None = "here"
-    ):
+    def __init__(self, what: str, *, why: str | None = None, fix: str | None = None, source: Source | str | None = "here"):
         has_parts = why is not None or fix is not None
         super().__init__(describe(what, why=why or "", fix=fix or "", source=source) if has_parts else what)
 

@@ -141,9 +141,7 @@ class Bilinear(Kind):
         abstract, batch: as for `Linear`.
     """
 
-    def __init__(
-        self, fn: Rule, *transposes: Rule, abstract: Rule | None = None, batch: Rule | None = None
-    ):
+    def __init__(self, fn: Rule, *transposes: Rule, abstract: Rule | None = None, batch: Rule | None = None):
         self.fn = fn
         self.transposes = transposes
         self.abstract = abstract

@@ -195,11 +195,7 @@ class Partial(functools.partial):  # type: ignore[type-arg]
     """
 
 
-register_when_needed(
-    Partial,
-    lambda p: ((p.args, p.keywords), p.func),
-    lambda func, held: Partial(func, *held[0], **held[1]),
-)
+register_when_needed(Partial, lambda p: ((p.args, p.keywords), p.func), lambda func, held: Partial(func, *held[0], **held[1]))
 
 
 def broadcast_prefix(

@@ -178,9 +178,7 @@ def _split_known(jaxpr: Jaxpr, linear: tuple[bool, ...], needed: tuple[bool, ...
             args = [tape.new_input(v.aval) if m else next(rest) for v, m in zip(jaxpr.in_vars, linear, strict=True)]
             outs = eval_jaxpr(jaxpr, *args)
         in_vars = [a.variable for a, m in zip(args, linear, strict=True) if m]
-        is_linear = [
-            (type(o) is StageTracer and o._trace is tape) or n for o, n in zip_longest(outs, needed, fillvalue=False)
-        ]
+        is_linear = [(type(o) is StageTracer and o._trace is tape) or n for o, n in zip_longest(outs, needed, fillvalue=False)]
         program = LinearProgram(tape, in_vars, [linear_output(tape, o) for o, m in zip(outs, is_linear, strict=True) if m])
         rest_jaxpr, residuals = program.closed()
         return [*(o for o, m in zip(outs, is_linear, strict=True) if not m), *residuals], (rest_jaxpr, is_linear)

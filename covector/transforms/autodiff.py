@@ -109,9 +109,7 @@ def linearized(
         out_leaves, program = lin.outputs(out_leaves)
         if aux is not None:
             aux = tree_map(lambda x: x if lin.trace.primal(x) is x else copies([lin.trace.primal(x)])[0], aux)
-        return tuple.__new__(
-            Linearized, (out_leaves if brief else copies(out_leaves), out_tree, program, aux, lin.holder)
-        )
+        return tuple.__new__(Linearized, (out_leaves if brief else copies(out_leaves), out_tree, program, aux, lin.holder))
 
 
 @overload

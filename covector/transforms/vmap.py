@@ -100,9 +100,7 @@ def vmap(
         else:
             result = tree_unflatten(out_tree, [0] * len(pairs))
             axes = broadcast_prefix([out_axes], result, f"{who.name}: out_axes", _axes_error)
-        outs = [
-            v if axis == d else _place_batch(v, d, axis, size, who.name) for (v, d), axis in zip(pairs, axes, strict=True)
-        ]
+        outs = [v if axis == d else _place_batch(v, d, axis, size, who.name) for (v, d), axis in zip(pairs, axes, strict=True)]
         return tree_unflatten(out_tree, own_results(outs, leaves))[0]
 
     made = {"in_axes": in_axes, "out_axes": out_axes, "axis_name": axis_name, "axis_size": axis_size, "branches": branches}

@@ -192,9 +192,7 @@ def _convert(x: Any, *, dtype: np.dtype[Any]) -> Any:
     return x.astype(dtype)
 
 
-convert_p = Primitive(
-    "convert", ElementwiseLinear(_convert, lambda ct, x, *, dtype: ct), trusted=True, makes_new=True
-)
+convert_p = Primitive("convert", ElementwiseLinear(_convert, lambda ct, x, *, dtype: ct), trusted=True, makes_new=True)
 convert_p.def_abstract(lambda x, *, dtype: array_aval(x.shape, dtype))
 convert_p.def_rule("legalize", lambda legalizer, x, *, dtype: legalizer.converted(x, dtype))
 

@@ -42,9 +42,7 @@ def of_ufunc(ufunc: np.ufunc, *derivatives: Any, exact: bool = True, kind: type[
     return primitive
 
 
-def of_operator(
-    ufunc: np.ufunc, *derivatives: Any, name: str = "", kind: type[Elementwise] = Elementwise
-) -> Primitive:
+def of_operator(ufunc: np.ufunc, *derivatives: Any, name: str = "", kind: type[Elementwise] = Elementwise) -> Primitive:
     """The primitive of an operator, which gives a Python number for Python numbers, and no error: ``1 / 0`` is infinite.
 
     In a program the ufunc is called where the result is no Python number.

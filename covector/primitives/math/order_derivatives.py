@@ -57,9 +57,7 @@ def jv_in_v(v: Any, x: Any) -> Any:
             length = np.arcsinh((DECAY - np.minimum(order, 0.0) * length) / at)
         s = nodes * length
         decay = weights * length * np.exp(-at * np.sinh(s) - order * s)
-        return (
-            whole - np.cos(v * np.pi) * np.sum(decay, axis=-1) + np.sin(v * np.pi) / np.pi * np.sum(decay * s, axis=-1)
-        )
+        return whole - np.cos(v * np.pi) * np.sum(decay, axis=-1) + np.sin(v * np.pi) / np.pi * np.sum(decay * s, axis=-1)
 
     return _by_part(v, x, is_small, is_large, lambda v, x: _series(v, x, -1, 60), far)
 

@@ -154,9 +154,7 @@ def _logsumexp_jvp(out: Any, x: Any, t: Any, axes: Axes) -> Any:
 
 
 logsumexp_p = Primitive("logsumexp", Reduction(_logsumexp, _logsumexp_jvp), trusted=True, makes_new=True)
-largest_exponent_p = Primitive(
-    "largest_exponent", Reduction(largest_exponent, dtype=real_dtype), trusted=True, makes_new=True
-)
+largest_exponent_p = Primitive("largest_exponent", Reduction(largest_exponent, dtype=real_dtype), trusted=True, makes_new=True)
 """A constant to derivatives: subtracting it and adding it again changes no value."""
 
 

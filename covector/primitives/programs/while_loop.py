@@ -38,15 +38,7 @@ from covector.primitives.effects.callbacks import part_of_batch
 from covector.primitives.math.reductions import reduce_or_p
 from covector.primitives.programs.call import jit_p
 from covector.primitives.programs.halves import Halving, def_halves
-from covector.primitives.programs.scan import (
-    Loop,
-    chosen,
-    halved_step,
-    known_loop,
-    one_by_one,
-    repeated_effect,
-    select_rows,
-)
+from covector.primitives.programs.scan import Loop, chosen, halved_step, known_loop, one_by_one, repeated_effect, select_rows
 from covector.primitives.programs.stacks import Stack, StackAval, add_rows_p, at_front, rows_p, stack_add_p
 from covector.primitives.programs.subprograms import check_all_take_part, in_front
 
