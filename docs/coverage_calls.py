@@ -295,7 +295,7 @@ def of_scipy() -> Iterator[tuple[str, Examples]]:
         "odeint": (lambda s, y, a: s.odeint(lambda y, t, a: -a * y, y, t, (a,)), (y, 0.5)),
         "solve_ivp": (lambda s, y, a: s.solve_ivp(grow, (0.0, 1.0), y, t_eval=t, args=(a,)).y, (y, 0.5)),
     })  # fmt: skip
-    yield "scipy.interpolate", of_cases(interpolate, {
+    yield "scipy.interpolate", of_cases(interpolate, test_module("scipy/test_interpolators.py").CASES | {
         n: (lambda s, x, y, v, n=n: getattr(s, n)(x, y)(v), (x, y, at)) for n in ("CubicSpline", "PchipInterpolator")
     } | {
         "RegularGridInterpolator": (lambda s, x, y, v: s.RegularGridInterpolator((x,), y)(v), (x, y, at)),

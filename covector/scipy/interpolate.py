@@ -22,6 +22,16 @@ from covector.core.avals import shape_of, typeof
 from covector.core.primitive import TracerBase
 from covector.numpy.registry import inexact
 from covector.primitives.arrays.subscripts import index
+from covector.scipy.fitpack import InterpolatedUnivariateSpline as InterpolatedUnivariateSpline
+from covector.scipy.fitpack import UnivariateSpline as UnivariateSpline
+from covector.scipy.fitpack import splantider as splantider
+from covector.scipy.fitpack import splder as splder
+from covector.scipy.fitpack import splev as splev
+from covector.scipy.fitpack import splint as splint
+from covector.scipy.fitpack import splrep as splrep
+from covector.scipy.interpolators import Akima1DInterpolator as Akima1DInterpolator
+from covector.scipy.interpolators import CubicHermiteSpline as CubicHermiteSpline
+from covector.scipy.interpolators import interp1d as interp1d
 from covector.scipy.piecewise import PiecewiseCubic
 from covector.scipy.piecewise import PPoly as PPoly
 from covector.scipy.piecewise import check_rising as _check_rising
@@ -207,3 +217,39 @@ class RegularGridInterpolator:
             value = index(self.values, tuple(i + up for i, up in zip(places, corner, strict=True)))
             out = out + np.reshape(weight, (*shape_of(weight), *trailing)) * value
         return out
+
+
+def interpn(
+    points: Sequence[Any], values: Any, xi: Any, method: str = "linear", bounds_error: bool = True, fill_value: Any = np.nan
+) -> Any:
+    """Values between those on a grid: `RegularGridInterpolator`, called.
+
+    Args:
+        points, values, method, bounds_error, fill_value: as for it; but places may fall too, where they are known.
+        xi: points ``f[..., d]``, or a tuple of d coordinates.
+
+    Example:
+        >>> interpn((np.arange(3.0),), np.array([0.0, 1.0, 4.0]), np.array([[1.5]]))
+        array([2.5])
+    """
+    grid, values = [inexact(p) for p in points], inexact(values)
+    for axis, p in enumerate(grid):
+        if not isinstance(p, TracerBase) and len(shape_of(p)) == 1 and np.all(np.diff(p) < 0):
+            grid[axis], values = np.flip(p), np.flip(values, axis)
+    return RegularGridInterpolator(grid, values, method, bounds_error, fill_value)(xi)
+
+
+def pchip_interpolate(xi: Any, yi: Any, x: Any, der: Any = 0, axis: int = 0) -> Any:
+    """`PchipInterpolator`, called: the values, or a derivative, or a list of several.
+
+    Args:
+        xi, yi, axis: places and values, as for it.
+        x: points.
+        der: which derivative, or a list of them.
+
+    Example:
+        >>> float(pchip_interpolate(np.arange(3.0), np.array([0.0, 1.0, 1.0]), 1.5))
+        1.0
+    """
+    spline = PchipInterpolator(xi, yi, axis)
+    return [spline(x, nu) for nu in der] if np.ndim(der) else spline(x, der)

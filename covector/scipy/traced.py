@@ -12,13 +12,15 @@ from covector.numpy.registry import contains_tracer
 Function = Callable[..., Any]
 
 
-def on_tracers(function: Function) -> Callable[[Function], Function]:
-    """A function with the signature of one of SciPy's, which is SciPy's itself where no argument is traced."""
+def on_tracers(function: Function, *ours: type) -> Callable[[Function], Function]:
+    """A function with the signature of one of SciPy's, which is SciPy's where no argument is traced, nor of our types."""
 
     def decorate(meaning: Function) -> Function:
         @functools.wraps(meaning)
         def call(*args: Any, **kwargs: Any) -> Any:
             if contains_tracer(args) or (kwargs and contains_tracer(tuple(kwargs.values()))):
+                return meaning(*args, **kwargs)
+            if ours and any(isinstance(a, ours) for a in (*args, *kwargs.values())):
                 return meaning(*args, **kwargs)
             return function(*args, **kwargs)
 
