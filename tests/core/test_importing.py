@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+
+import pytest
 
 import covector.numpy as cnp
 
@@ -65,3 +68,47 @@ def test_names_of_primitives_that_come_later_are_taken() -> None:
     for name in ("sort", "svd", "scan", "jit"):
         code = f"import covector as cv\ntry: cv.Primitive({name!r})\nexcept cv.errors.ArgumentError as e: print(e)"
         assert f"the name {name!r} is that of a primitive of covector's own" in printed(code)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="each composition is tried in a process where nothing else has been")
+def test_each_composition_is_complete_where_nothing_else_was_used() -> None:
+    code = """
+import itertools, os
+import numpy as np, covector as cv
+x = np.linspace(0.5, 1.5, 3)
+def ruled(f):
+    g = cv.custom_jvp(f)
+    g.defjvp(lambda p, t: cv.jvp(f, p, t))
+    return g
+def pulled(f):
+    g = cv.custom_vjp(f)
+    g.defvjp(lambda x: cv.vjp(f, x), lambda pull, ct: pull(ct))
+    return g
+outside = {
+    "jit": lambda f: cv.jit(f),
+    "grad": lambda f: cv.grad(lambda x: np.sum(f(x))),
+    "jvp": lambda f: lambda x: cv.jvp(f, (x,), (x,))[1],
+    "vmap": lambda f: cv.vmap(f),
+    "linearize": lambda f: lambda x: cv.linearize(f, x)[1](x),
+    "jacfwd": lambda f: cv.jacfwd(f),
+}
+inside = {
+    "jit": lambda f: cv.jit(f),
+    "checkpoint": lambda f: cv.checkpoint(f),
+    "custom_jvp": ruled,
+    "custom_vjp": pulled,
+    "scan": lambda f: lambda x: cv.lax.scan(lambda c, _: (f(c), None), x, None, length=2)[0],
+    "while": lambda f: lambda x: cv.lax.while_loop(lambda c: c[1] < 2, lambda c: (f(c[0]), c[1] + 1), (x, 0))[0],
+    "cond": lambda f: lambda x: cv.lax.cond(np.sum(x) > 0, f, lambda x: x, x),
+}
+for (outer, of), (inner, f) in itertools.product(outside.items(), inside.items()):
+    pid = os.fork()
+    if not pid:
+        try:
+            of(f(lambda y: np.sin(y) * y))(x)
+        except BaseException as error:
+            print(f"{outer} of {inner}: {type(error).__name__}: {str(error).splitlines()[0]}", flush=True)
+        os._exit(0)
+    os.waitpid(pid, 0)
+"""
+    assert printed(code) == ""

@@ -17,6 +17,7 @@ from covector.core.linearity import linear_as_called
 from covector.core.primitive import NestedPrimitive
 from covector.interpreters.interpret import Bundle, Interpretation, arguments
 from covector.interpreters.programs import choose, transposed_program
+from covector.primitives.programs import subprograms as subprograms  # says what follows from having programs
 from covector.primitives.programs.halves import Halving, def_halves, def_transposed, written
 
 
