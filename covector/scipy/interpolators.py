@@ -110,7 +110,7 @@ class interp1d:
             x, rows = index(x, places), index(rows, places)
         self.x, self.y, self._rows = x, np.moveaxis(rows, 0, self.axis), rows
         spline = None if order is None else make_interp_spline(inexact(x), rows, order, check_finite=False)
-        self._call = (lambda x, y, at: spline(at)) if spline is not None else KINDS[kind]
+        self._call: Callable[[Any, Any, Any], Any] = KINDS[kind] if spline is None else lambda x, y, at: spline(at)
         self._extrapolate = isinstance(fill_value, str) and fill_value == "extrapolate"
         self._set_bounds(bounds_error, fill_value, kind)
 
