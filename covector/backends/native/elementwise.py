@@ -249,6 +249,7 @@ SCALARS: dict[str, Scalar] = {
     "abs": Scalar(_abs),
     "fabs": Scalar(_floats(_abs), 1, True),
     "sign": Scalar(lambda e: _sign if e.outputs[0].aval.dtype.kind != "b" else None, 2, True),
+    "slope": Scalar(_floats(_sign), 2, True),
     "maximum": Scalar(maximum, 2),
     "minimum": Scalar(minimum, 2),
     "fmax": Scalar(_ignoring_nan(maximum), 3),

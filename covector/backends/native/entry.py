@@ -104,6 +104,7 @@ def is_laid_out_as_known() -> bool:
         at(1.5 + 2.5j, SCALAR, ctypes.c_double) == 1.5 == at(np.complex128(1.5 + 2.5j), SCALAR, ctypes.c_double),
         at(1.5 + 2.5j, SCALAR + 8, ctypes.c_double) == 2.5 == at(np.complex128(1.5 + 2.5j), SCALAR + 8, ctypes.c_double),
         at(np.complex64(1.5 + 2.5j), SCALAR + 4, ctypes.c_float) == 2.5,
+        at(np.float16(1.0), SCALAR, ctypes.c_uint16) == 0x3C00,
         at(np.int64(7), SCALAR, ctypes.c_int64) == 7 and at(np.True_, SCALAR, ctypes.c_uint8) == 1,
         at([1, 2, 3], LIST_SIZE, ctypes.c_int64) == 3 and at((7,), LIST_ITEMS, ctypes.c_int64) == id(7),
     )

@@ -29,12 +29,13 @@ import numpy as np
 LLVM = {
     "f64": "double",
     "f32": "float",
+    "f16": "half",
     "bool": "i1",
     **{f"{sign}{bits}": f"i{bits}" for sign in "iu" for bits in (8, 16, 32, 64)},
 }
 """How LLVM calls a type."""
 
-SUFFIX = {"double": "f64", "float": "f32"}
+SUFFIX = {"double": "f64", "float": "f32", "half": "f16"}
 ATTRIBUTES = (
     'attributes #0 = { nounwind "min-legal-vector-width"="512" "prefer-vector-width"="512" "no-trapping-math"="true" }\n'
 )
@@ -297,8 +298,12 @@ class Builder:
             return self.compare("une" if x.is_float else "ne", x, self.like(0, x))
         if x.kind == "bool":
             return self.select(x, self.constant(1, kind, x.width), self.constant(0, kind, x.width))
+        if x.kind == "f16" and kind != "f32":
+            return self.convert(self.convert(x, "f32"), kind)
+        if kind == "f16" and x.kind != "f32":
+            return self.convert(self.rounded_to_odd(x) if x.kind == "f64" else self.convert(x, "f32"), kind)
         if x.is_float and kind[0] == "f":
-            return self.cast("fpext" if kind == "f64" else "fptrunc", x, kind)
+            return self.cast("fpext" if item_size(kind) > item_size(x.kind) else "fptrunc", x, kind)
         if x.is_float:
             return self.cast("fptosi" if kind[0] == "i" else "fptoui", x, kind)
         if kind[0] == "f":
@@ -307,6 +312,16 @@ class Builder:
         if bits == wanted:
             return Value(x.text, kind, x.width)
         return self.cast("trunc" if wanted < bits else "sext" if x.kind[0] == "i" else "zext", x, kind)
+
+    def rounded_to_odd(self, x: Value) -> Value:
+        """A double as a float, of which the last bit says that it is not exact: rounded again, it is as if rounded once."""
+        y = self.cast("fptrunc", x, "f32")
+        back, bits = self.cast("fpext", y, "f64"), self.cast("bitcast", y, "i32")
+        is_even = self.compare("eq", self.binary("and", bits, self.like(1, bits)), self.like(0, bits))
+        is_wrong = self.logical("and", self.compare("one", back, x), is_even)
+        beyond = self.compare("ogt", self.intrinsic("fabs", back), self.intrinsic("fabs", x))
+        moved = self.select(beyond, self.sub(bits, self.like(1, bits)), self.add(bits, self.like(1, bits)))
+        return self.cast("bitcast", self.select(is_wrong, moved, bits), "f32")
 
     # --- memory
 
@@ -321,9 +336,9 @@ class Builder:
         self, kind: str, base: str, offset: Value, width: int = 1, stride: int = 1, count: int | None = None, pure: bool = True
     ) -> Value:
         """Elements from ``offset`` on; the first ``count`` of a width, the other lanes being 1; ``stride`` is not 0."""
-        memory, size = ("i8" if kind == "bool" else LLVM[kind]), item_size(kind)
-        address, vector = self.pointer(base, kind, offset), vector_type(memory, width)
-        raw = "u8" if kind == "bool" else kind
+        address, size = self.pointer(base, kind, offset), item_size(kind)
+        raw = {"bool": "u8", "f16": "u16"}.get(kind, kind)
+        vector = vector_type(LLVM[raw], width)
         count = width if count is None else count
         if width == 1 or (stride == 1 and count == width):
             x = self.op(f"load {vector}, ptr {address}, align {size}", raw, width, pure)
@@ -333,6 +348,8 @@ class Builder:
             x = self.every_second(self.masked_load(address, raw, 2 * width, 2 * count - 1, pure))
         else:
             x = self.gather(address, raw, self.lanes("i64", width, 0, stride), count, pure)
+        if kind == "f16":
+            return self.cast("bitcast", x, kind)
         return self.compare("ne", x, self.like(0, x)) if kind == "bool" else x
 
     def masked_load(self, address: str, kind: str, width: int, count: int, pure: bool = True) -> Value:
@@ -371,6 +388,8 @@ class Builder:
         kind = x.kind
         if kind == "bool":
             x = self.convert(x, "u8")
+        if kind == "f16":
+            x = self.cast("bitcast", x, "u16")
         memory, size = LLVM[x.kind], item_size(x.kind)
         count = x.width if count is None else count
         if x.width == 1 or (stride == 1 and count == x.width):

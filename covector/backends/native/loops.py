@@ -11,7 +11,7 @@ from typing import Any
 
 from covector.backends.native import lapack
 from covector.backends.native.ir import Builder, Module, Value, item_size, padded, type_name
-from covector.backends.native.pairs import equations_of_parts, has_complex
+from covector.backends.native.pairs import equations_of_parts, needs_parts
 from covector.backends.native.plan import Buffer, Plan, Spot, contiguous, size_of
 from covector.backends.native.products import copy_text
 from covector.backends.native.registers import Elements, Registers, fits, kind_of, places
@@ -34,7 +34,7 @@ def can_compile(eqn: Equation) -> bool:
         return False
     if not all(map(program_compiles, sub_jaxprs(eqn.params))):
         return False
-    if has_complex(eqn):
+    if needs_parts(eqn):
         parts = equations_of_parts(eqn)
         return parts is not None and all(map(can_compile, parts))
     return rule_of(eqn) is not None

@@ -347,8 +347,10 @@ class _Nest:
         places = b.add(b.splat(start, width), place)
         if stride:
             places = b.add(places, b.lanes("i64", width, 0, stride))
-        raw = "u8" if node.kind == "bool" else node.kind
+        raw = {"bool": "u8", "f16": "u16"}.get(node.kind, node.kind)
         x = b.gather(f"%p{array}", raw, places, self.count)
+        if node.kind == "f16":
+            return b.cast("bitcast", x, "f16")
         return b.compare("ne", x, b.like(0, x)) if node.kind == "bool" else x
 
     def scatter(self, store: Store, value: Value) -> None:

@@ -8,6 +8,8 @@
 What moves elements, and sums of them, is done to both parts alike.  An elementwise function is two of the parts, of which the
 instructions that are the same are written once.  A product of two arrays is four products of their parts; of one that is real,
 two.  In memory that others see, the parts lie in turn: places two steps apart.
+
+A ``float16`` has one part, the same number as a ``float32`` (`covector.backends.native.shorts`).
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from covector.backends.native.complexes import COMPLEX
 from covector.backends.native.elementwise import Scalar, add
 from covector.backends.native.plan import contiguous
 from covector.backends.native.rules import ASSEMBLIES, VIEWS, WRITES, is_known
+from covector.backends.native.shorts import NARROW, WIDEN, Part, is_short, long_aval, write_short
 from covector.backends.native.stacks import item_aval
 from covector.core.avals import ShapedArray
 from covector.core.jaxpr import Equation, Jaxpr, Literal, Var, sub_jaxprs
@@ -41,6 +44,11 @@ def is_complex(x: Any) -> bool:
     return getattr(getattr(item_aval(x.aval), "dtype", None), "kind", "") == "c"
 
 
+def is_other(x: Any) -> bool:
+    """Whether a value is not what the processor computes with."""
+    return is_complex(x) or is_short(x)
+
+
 def real_aval(aval: Any) -> Any:
     """The type of a part."""
     if item_aval(aval) is not aval:
@@ -48,14 +56,14 @@ def real_aval(aval: Any) -> Any:
     return ShapedArray(aval.shape, np.dtype(f"f{aval.dtype.itemsize // 2}"))
 
 
-def has_complex(eqn: Equation) -> bool:
-    """Whether there are complex numbers in an equation, or in the programs in it."""
-    return any(map(is_complex, (*eqn.inputs, *eqn.outputs))) or any(map(uses_complex, sub_jaxprs(eqn.params)))
+def needs_parts(eqn: Equation) -> bool:
+    """Whether there are complex numbers or ``float16`` in an equation, or in the programs in it."""
+    return any(map(is_other, (*eqn.inputs, *eqn.outputs))) or any(map(uses_parts, sub_jaxprs(eqn.params)))
 
 
-def uses_complex(jaxpr: Jaxpr) -> bool:
+def uses_parts(jaxpr: Jaxpr) -> bool:
     variables = (*jaxpr.in_vars, *jaxpr.consts)
-    return jaxpr.once("uses complex", lambda: any(map(is_complex, variables)) or any(map(has_complex, jaxpr.equations)))
+    return jaxpr.once("uses parts", lambda: any(map(is_other, variables)) or any(map(needs_parts, jaxpr.equations)))
 
 
 def split(jaxpr: Jaxpr) -> Jaxpr:
@@ -63,7 +71,7 @@ def split(jaxpr: Jaxpr) -> Jaxpr:
 
     Each complex output is the result of an equation that only copies, which may write it where the two parts lie in turn.
     """
-    return jaxpr if not uses_complex(jaxpr) else jaxpr.once("split", lambda: _split(jaxpr))
+    return jaxpr if not uses_parts(jaxpr) else jaxpr.once("split", lambda: _split(jaxpr))
 
 
 def _split(jaxpr: Jaxpr) -> Jaxpr:
@@ -71,7 +79,7 @@ def _split(jaxpr: Jaxpr) -> Jaxpr:
     ins = [v for x in jaxpr.in_vars for v in writer.made(x)]
     consts: dict[Any, Any] = {}
     for v, c in jaxpr.consts.items():
-        values = (np.real(c), np.imag(c)) if is_complex(v) else (c,)
+        values = (np.real(c), np.imag(c)) if is_complex(v) else (c.astype(np.float32),) if is_short(v) else (c,)
         consts.update(zip(writer.made(v), values, strict=True))
     for eqn in jaxpr.equations:
         writer.write(eqn)
@@ -84,18 +92,25 @@ def in_turn(jaxpr: Jaxpr) -> tuple[Jaxpr, dict[Any, tuple[int, ...]]]:
     Of complex outputs each part is the result of an equation that only copies: it may write it where it is to be.  The parts of
     an input are copied too.
     """
-    real, writer, strides, outs = split(jaxpr), Writer(), dict[Any, tuple[int, ...]](), list[Any]()
+    real = split(jaxpr)
     if real is jaxpr:
         return jaxpr, {}
-    ins, results, taken = iter(real.in_vars), iter(real.out_vars), {*map(id, (*real.in_vars, *real.consts))}
+    first, last, strides = Writer(), Writer(), dict[Any, tuple[int, ...]]()
+    given, results, taken = iter(real.in_vars), iter(real.out_vars), {*map(id, (*real.in_vars, *real.consts))}
+    ins, outs = list[Any](), list[Any]()
     for v in jaxpr.in_vars:
-        strides.update((next(ins), steps_in_turn(v.aval)) for _ in starts(v.aval.dtype))
-    for v in jaxpr.out_vars:  # type: ignore[assignment]
-        found = [next(results) for _ in starts(v.aval.dtype)]
-        outs += [writer.copied(x) if is_complex(v) or id(x) in taken else x for x in found]
-        taken.update(map(id, found))
-        strides.update((x, steps_in_turn(v.aval)) for x in outs[-len(found) :])
-    return Jaxpr(real.in_vars, [*real.equations, *writer.equations], outs, real.consts), strides
+        found = [next(given) for _ in starts(v.aval.dtype)]
+        if is_short(v):
+            first.equations.append(Equation(WIDEN, [v], {}, found, None))
+        ins += [v] if is_short(v) else found
+        strides.update((x, steps_in_turn(v.aval)) for x in ins[-len(found) :])
+    for out in jaxpr.out_vars:
+        for x in [next(results) for _ in starts(out.aval.dtype)]:
+            copied = is_complex(out) or id(x) in taken
+            outs.append(last.bind(NARROW, [x], out.aval) if is_short(out) else last.copied(x) if copied else x)
+            strides[outs[-1]] = steps_in_turn(out.aval)
+            taken.add(id(x))
+    return Jaxpr(ins, [*first.equations, *real.equations, *last.equations], outs, real.consts), strides
 
 
 def steps_in_turn(aval: Any) -> tuple[int, ...]:
@@ -130,7 +145,11 @@ class Writer:
     def made(self, v: Var) -> tuple[Any, ...]:
         """The parts of a variable of the program, which nothing has computed before."""
         if v not in self.known:
-            self.known[v] = (Var(real_aval(v.aval)), Var(real_aval(v.aval))) if is_complex(v) else (v,)
+            aval: Any = v.aval
+            if is_complex(v):
+                self.known[v] = Var(real_aval(aval)), Var(real_aval(aval))
+            else:
+                self.known[v] = (Var(long_aval(aval)) if is_short(v) else v,)
         return self.known[v]
 
     def parts(self, x: Any) -> tuple[Any, ...]:
@@ -138,6 +157,8 @@ class Writer:
         if not isinstance(x, Literal):
             return self.known[x]
         number = np.asarray(x.value)
+        if is_short(x):
+            return (Literal(number.astype(np.float32)[()]),)
         return (Literal(number.real[()]), Literal(number.imag[()])) if is_complex(x) else (x,)
 
     def part(self, x: Any, i: int) -> Any:
@@ -146,9 +167,12 @@ class Writer:
         return found[i] if len(found) == 2 else found[0]
 
     def bind(self, primitive: Primitive, inputs: Sequence[Any], aval: Any, **params: Any) -> Any:
-        out = Var(aval)
-        self.equations.append(Equation(primitive, list(inputs), params, [out], self.source))
-        return out
+        return self.bind_all(primitive, inputs, [aval], params)[0]
+
+    def bind_all(self, primitive: Primitive, inputs: Sequence[Any], avals: Sequence[Any], params: dict[str, Any]) -> list[Any]:
+        outs = list(map(Var, avals))
+        self.equations.append(Equation(primitive, list(inputs), params, outs, self.source))
+        return outs
 
     def copied(self, x: Any) -> Any:
         return self.bind(COPY, [x], x.aval)
@@ -156,7 +180,7 @@ class Writer:
     def write(self, eqn: Equation) -> bool:
         """Write the equations of one; False where there is no rule."""
         self.source = eqn.source
-        if not has_complex(eqn):
+        if not needs_parts(eqn):
             inputs = [self.parts(x)[0] for x in eqn.inputs]
             self.equations.append(Equation(eqn.primitive, inputs, eqn.params, eqn.outputs, eqn.source))
             self.known.update((v, (v,)) for v in eqn.outputs)
@@ -164,6 +188,8 @@ class Writer:
         if eqn.primitive.name in LOOPS:
             self.loop(eqn)
             return True
+        if not any(map(is_complex, (*eqn.inputs, *eqn.outputs))):
+            return write_short(self, eqn)
         rule = rule_for(eqn)
         if rule is None:
             return False
@@ -254,13 +280,6 @@ def elementwise(writer: Writer, eqn: Equation) -> tuple[Any, ...]:
     aval, count = (real_aval(out), 2) if out.dtype.kind == "c" else (ShapedArray(out.shape, out.dtype), 1)
     parts = (".real", ".imag") if count == 2 else ("",)
     return tuple(writer.bind(part_of(eqn.primitive.name, i, part), inputs, aval) for i, part in enumerate(parts))
-
-
-class Part(Primitive):
-    """A function of parts, of which this backend alone knows: it has no place among the primitives, and one rule."""
-
-    def __init__(self, name: str, rule: Scalar):
-        self.name, self.effect, self.rules = name, False, {"native": rule}  # type: ignore[dict-item]
 
 
 COPY = Part("copy", Scalar(lambda b, x: x, 0))

@@ -21,7 +21,7 @@ from covector.backends.native.backend import missing
 from covector.backends.native.entry import text_of
 from covector.backends.native.loops import can_compile, in_registers, program_compiles, scratch_of, with_own_outputs
 from covector.backends.native.module import assembly
-from covector.backends.native.pairs import is_complex
+from covector.backends.native.pairs import is_other
 from covector.backends.native.plan import Apply, Fill, Nest, Plan
 from covector.backends.native.program import STATUS, Native
 from covector.backends.native.rules import TABLE, Loop, is_supported, unknown_params
@@ -196,7 +196,7 @@ def why_not(eqn: Equation) -> str:
         return "a stack, which is as long as a loop turns out"
     if not all(x.aval.size for x in values):
         return "an empty array"
-    refused = sorted({x.aval.dtype.name for x in values if not is_supported(x.aval) and not is_complex(x)})
+    refused = sorted({x.aval.dtype.name for x in values if not is_supported(x.aval) and not is_other(x)})
     if refused:
         return f"dtype {', '.join(refused)}"
     if not all(map(program_compiles, sub_jaxprs(eqn.params))):

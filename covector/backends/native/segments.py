@@ -23,7 +23,7 @@ from covector.backends.native.elementwise import Scalar
 from covector.backends.native.entry import entry
 from covector.backends.native.expansions import expanded
 from covector.backends.native.loops import can_compile
-from covector.backends.native.pairs import equations_of_parts, has_complex
+from covector.backends.native.pairs import equations_of_parts, needs_parts
 from covector.backends.native.program import Native
 from covector.backends.native.rules import VIEWS, Along, Foreign, Gather, Generate, Loop, Product, Reduce, Write, rule_of
 from covector.backends.native.stacks import leaving
@@ -79,7 +79,7 @@ native_p.def_rule("lower", lambda eqn: call(eqn.params["program"].compiled(numpy
 
 def cost(eqn: Equation) -> float:
     """How much an equation does: nothing where it only moves elements."""
-    if has_complex(eqn):
+    if needs_parts(eqn):
         return sum(map(cost, equations_of_parts(eqn) or []))
     rule = rule_of(eqn)
     if type(rule) is Scalar:
