@@ -105,7 +105,7 @@ def test_last_write(lead):
 def test_adding_at_is_right_for_any_order_in_memory():
     x = np.zeros(SHAPE, order="F")
     i = np.array([0, 2, 0])
-    indexing.add_at(x, (i,), np.ones((3, 4, 2)))
+    indexing.apply_at(np.add, x, (i,), np.ones((3, 4, 2)))
     assert x[0, 0, 0] == 2 and x[2, 3, 1] == 1 and x[1].sum() == 0
 
 
@@ -121,6 +121,10 @@ def test_adding_at_is_right_for_any_order_in_memory():
         lambda x: indexing.gather_p.bind(x, np.array([0.0])),
         lambda x: indexing.spread_p.bind(x, np.array([0, 1]), shape=SHAPE),
         lambda x: scatter.scatter_p.bind(x, np.ones((2, 4)), np.array([0, 1])),
+        lambda x: indexing.clear_p.bind(x, np.array([0, 1]), np.array([0, 1, 2])),
+        lambda x: indexing.clear_p.bind(x, np.array([0.0])),
+        lambda x: indexing.erase_p.bind(x, index=(3,)),
+        lambda x: scatter.last_write_p.bind(np.array([0, 1]), np.array([0, 1, 2]), shape=SHAPE[:2]),
     ],
 )
 def test_abstract_rules_check(call):

@@ -300,7 +300,7 @@ def _gather_transpose(ct: Any, x: Any, *indices: Any) -> Any:
     others = (None for _ in indices)
     if any(isinstance(i, TracerBase) for i in indices):
         return spread_p.bind(ct, *indices, shape=x.aval.shape), *others
-    return Accumulate(ct, lambda buffer, value: add_at(buffer, indices, value), _spread_parts, indices), *others
+    return Accumulate(ct, lambda buffer, value: apply_at(np.add, buffer, indices, value), _spread_parts, indices), *others
 
 
 def _spread_parts(parts: list[Accumulate], aval: ShapedArray) -> Any:
@@ -365,7 +365,7 @@ def batch_by_indices(primitive: Primitive, *like_indices: bool) -> Callable[...,
 
 def _spread(values: Any, *indices: Any, shape: Shape) -> Any:
     out = np.zeros(shape, np.asarray(values).dtype)
-    add_at(out, indices, values)
+    apply_at(np.add, out, indices, values)
     return out
 
 
@@ -429,17 +429,17 @@ def check_bounds(i: Any, n: int, axis: int) -> None:
         raise IndexError(f"index {bad} is out of bounds for axis {axis} with size {n}")
 
 
-def apply_at(ufunc: np.ufunc, buffer: Any, indices: Sequence[Any], values: Any) -> None:
+def apply_at(ufunc: np.ufunc, buffer: Any, indices: tuple[Any, ...], values: Any) -> None:
     """``ufunc.at(buffer, indices, values)`` for integer arrays that index the leading axes.
 
     NumPy is faster on a vector with one vector of indices than in general (6 times for rows of 64 elements, NumPy 2.4), so
     other cases are brought into this form.  A single place needs none of it.
     """
     if is_one_place(indices):
-        buffer[tuple(indices)] = ufunc(buffer[tuple(indices)], values)
+        buffer[indices] = ufunc(buffer[indices], values)
         return
     if buffer.ndim == 1 or not buffer.flags.c_contiguous:
-        ufunc.at(buffer, tuple(indices), values)
+        ufunc.at(buffer, indices, values)
         return
     k = len(indices)
     positions = flat_positions(indices, buffer.shape[:k])
@@ -452,8 +452,3 @@ def apply_at(ufunc: np.ufunc, buffer: Any, indices: Sequence[Any], values: Any) 
 def is_one_place(indices: Sequence[Any]) -> bool:
     """Whether indices name a single place, which no other write can meet."""
     return all(np.ndim(i) == 0 for i in indices)
-
-
-def add_at(buffer: Any, indices: Sequence[Any], values: Any) -> None:
-    """Add values into an array in place, once for each time that their place is named."""
-    apply_at(np.add, buffer, indices, values)
