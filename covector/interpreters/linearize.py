@@ -33,7 +33,7 @@ from covector.core.primitive import TracerBase, new_trace, open_trace
 from covector.core.source import Source
 from covector.interpreters.evaluate import eval_jaxpr
 from covector.interpreters.jvp import JVPTrace, JVPTracer
-from covector.interpreters.stage import LinearTrace, StageTracer, closed_program, is_written_zero
+from covector.interpreters.stage import LinearTrace, StageTracer, closed_program, is_written_zero, leaked
 
 
 class LinearProgram(NamedTuple):
@@ -116,6 +116,8 @@ def linear_output(tape: LinearTrace, tangent: Any) -> Any:
     if type(tangent) is Zero or (type(tangent) is StageTracer and tangent._trace is tape):
         return tangent
     if not (is_written_zero(tangent) or (not isinstance(tangent, TracerBase) and not np.any(tangent))):
+        if isinstance(tangent, TracerBase) and tangent._trace.closed:
+            raise leaked(tangent._trace, [tangent])
         what = f"the tangent {tangent!r} of an output is not linear in the tangents of the inputs."
         raise errors.LinearityError(what, why="it does not depend on them, and is not zero")
     return Zero(typeof(tangent).tangent())

@@ -107,6 +107,14 @@ class TestLeaks:
         raised(errors.UnexpectedTracerError, cv.grad(lambda y: y * kept[0]), 2.0)
         raised(errors.UnexpectedTracerError, cv.jit(lambda y: y * kept[0]), 2.0)
 
+    @pytest.mark.parametrize("after", [lambda y: y, np.sin, lambda y: y * 2.0, lambda y: -y, lambda y: y[::-1], np.tanh])
+    def test_a_dead_tangent_that_a_rule_returns(self, after):
+        kept = []
+        f = cv.custom_jvp(lambda x: 1.0 * x)
+        f.defjvp(lambda primals, tangents: (1.0 * primals[0], (kept.append(tangents[0]), kept[0])[1]))
+        cv.vjp(f, np.ones(3))
+        assert "stored outside" in raised(errors.UnexpectedTracerError, lambda: cv.vjp(lambda x: after(f(x)), np.ones(3)))
+
     def test_a_failed_transformation_leaves_nothing_open(self):
         for f in (cv.grad, cv.jit, cv.vmap):
             with pytest.raises(ZeroDivisionError):
