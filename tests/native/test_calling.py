@@ -167,6 +167,23 @@ def test_nothing_is_read_beyond_an_array(n: int) -> None:
         assert not handed
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is protected by a call of Linux")
+@pytest.mark.parametrize("dtype", [np.complex128, np.complex64, np.float16])
+@pytest.mark.parametrize("n", [1, 3, 7, 8, 9, 16, 17, 100])
+def test_nothing_is_read_beyond_an_array_of_another_type(n: int, dtype: Any) -> None:
+    rng = np.random.default_rng(0)
+    x = (rng.normal(size=(n, n)) + (1j * rng.normal(size=(n, n)) if dtype is not np.float16 else 0)).astype(dtype)
+    for f in (
+        lambda x: (np.sum(np.exp(x), axis=0), np.sum(x, axis=1), x.T * 2, x[::2, ::-1] + 1, x.real * 3),
+        lambda x: (x @ x, x.T @ x, x @ x[0], np.concatenate([x, x * 2])),
+    ):
+        copy, _memory = guarded(x)
+        run, handed = entry_of(f, x)
+        for a, b in zip(run(copy), f(x), strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e3 * np.finfo(dtype).eps, atol=100 * np.finfo(dtype).eps)
+        assert not handed
+
+
 def test_without_the_known_layout_it_goes_through_ctypes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(entries, "is_laid_out_as_known", lambda: False)
     run, handed = entry_of(lambda x, y: (x * y, np.sum(x), y * 2.0), X, 2.0)
