@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from covector.backends.blocks import blocked
 from covector.backends.forms import Form, call
 from covector.backends.syntax import Constant, Expression, Line, Text, code_of_text
 from covector.core.jaxpr import Atom, Equation, Jaxpr, Var
@@ -34,7 +35,7 @@ def compiled(jaxpr: Jaxpr) -> Callable[..., list[Any]]:
     """A function that evaluates a program on plain arrays."""
     if len(jaxpr.equations) > MAX_GENERATED_EQUATIONS:
         return lambda *args: fresh(jaxpr, run_equations(jaxpr, args, lambda eqn, values: implementation(eqn)(*values)))
-    return Generator(jaxpr).function()
+    return Generator(blocked(jaxpr, lambda part: Generator(part).function())).function()
 
 
 def compiled_step(jaxpr: Jaxpr, first_carry: int, num_carry: int) -> tuple[Callable[..., list[Any]], list[int]] | None:
