@@ -28,6 +28,10 @@ HALF = X.astype(np.float16)
 MODES = ("reflect", "mirror", "nearest", "wrap", "constant", "grid-wrap", "grid-constant", "grid-mirror")
 
 
+def smooth(v):
+    return np.sum(v**3) - v[0] * v[-1]
+
+
 def second_difference(s, x, *rest):
     return s.correlate1d(x, [1.0, -2.0, 1.0], *rest)
 
@@ -93,6 +97,29 @@ CURVED = {
     "extrema": (lambda s, x: s.extrema(x, LABELS, 2), (X,)),
     "labeled_comprehension": (lambda s, x: s.labeled_comprehension(x, LABELS, [1, 9], np.mean, float, -1.0), (X,)),
 }
+HEIGHTS = np.array([[0.3, 0.0, 0.2], [0.1, 0.5, 0.7]])
+GREY = {
+    "grey_erosion": (lambda s, x, h: s.grey_erosion(x, structure=h), (X, HEIGHTS)),
+    "grey_dilation": (lambda s, x, h: s.grey_dilation(x, structure=h, footprint=FOOTPRINT, mode="wrap"), (X, HEIGHTS)),
+    "grey_dilation, of a size": (lambda s, x: s.grey_dilation(x, (2, 3), origin=(-1, 0)), (X,)),
+    "grey_opening": (lambda s, x: s.grey_opening(x, (2, 3)), (X,)),
+    "grey_closing": (lambda s, x: s.grey_closing(x, footprint=FOOTPRINT, mode="nearest"), (X,)),
+    "morphological_gradient": (lambda s, x: s.morphological_gradient(x, 3), (X,)),
+    "morphological_laplace": (lambda s, x: s.morphological_laplace(x, structure=HEIGHTS), (X,)),
+    "white_tophat": (lambda s, x: s.white_tophat(x, (3, 2)), (X,)),
+    "black_tophat": (lambda s, x: s.black_tophat(x, 2, axes=(1,)), (X,)),
+    "generic_filter": (lambda s, x: s.generic_filter(x, smooth, (2, 3), mode="wrap"), (X,)),
+    "generic_filter, with arguments": (lambda s, x: s.generic_filter(x, np.quantile, 3, extra_arguments=(0.3,)), (X,)),
+}
+CURVED |= {
+    "fourier_gaussian": (lambda s, x, a: s.fourier_gaussian(x, a), (COMPLEX, np.array([0.7, 1.2]))),
+    "fourier_gaussian, real": (lambda s, x, a: s.fourier_gaussian(x, a, 7, 1), (COMPLEX, 0.7)),
+    "fourier_uniform": (lambda s, x: s.fourier_uniform(x, (2, 3), 6), (COMPLEX,)),
+    "fourier_uniform, of real numbers": (lambda s, x, a: s.fourier_uniform(x, a), (X, 1.5)),
+    "fourier_shift": (lambda s, x, a: s.fourier_shift(x, a), (COMPLEX, np.array([0.7, -1.2]))),
+    "fourier_shift, real": (lambda s, x: s.fourier_shift(x, 1.3, 6), (X,)),
+}
+LINEAR |= GREY  # linear between kinks
 CASES = LINEAR | CURVED
 
 
@@ -125,6 +152,8 @@ FILTERS = {
     "largest along one": lambda s, x, m: s.maximum_filter(x, footprint=[1, 0, 1], mode=m, cval=2.0, axes=(1,)),
     "median": lambda s, x, m: s.median_filter(x, 3, mode=m, cval=2.0),
     "median along one": lambda s, x, m: s.median_filter(x, 4, mode=m, cval=2.0, axes=0),
+    "grey": lambda s, x, m: s.grey_opening(x, structure=np.array([[1, 0, 2]]), mode=m, cval=2.0),
+    "top hat": lambda s, x, m: s.white_tophat(x, (3, 2), mode=m, cval=2.0),
     "rank": lambda s, x, m: s.rank_filter(x, -2, (3, 4), mode=m, cval=2.0, origin=(1, 1)),
     "least of all ranks": lambda s, x, m: s.rank_filter(x, 0, (3, 4), mode=m, cval=2.0),
 }
@@ -224,6 +253,14 @@ def test_the_transposed_filter_is_that_of_the_transposed_matrix(n, mode):
 @pytest.mark.parametrize("axis", [0, 1])
 def test_spline_filter_under_every_transformation(axis):
     check_function(lambda x: spline_filter_p.bind(x, order=3, axis=axis, mode="reflect", transposed=True), (X,), order=1)
+
+
+def test_erosion_needs_a_shape():
+    for f in (ndimage.grey_erosion, ndimage.grey_dilation):
+        with pytest.raises(ValueError, match="must be specified"):
+            cv.jit(f)(X)
+    with pytest.raises(cv.errors.InPlaceWriteError, match="array output="):
+        cv.jit(lambda x: ndimage.morphological_gradient(x, 3, output=np.zeros_like(X)))(X)
 
 
 def test_signatures_are_those_of_scipy():

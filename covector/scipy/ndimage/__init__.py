@@ -27,6 +27,7 @@ from covector.scipy.ndimage.filters import (
     uniform_filter,
     uniform_filter1d,
 )
+from covector.scipy.ndimage.fourier import fourier_gaussian, fourier_shift, fourier_uniform
 from covector.scipy.ndimage.interpolation import (
     affine_transform,
     geometric_transform,
@@ -52,7 +53,18 @@ from covector.scipy.ndimage.measurements import (
     variance,
 )
 from covector.scipy.ndimage.measurements import sum_labels as sum
+from covector.scipy.ndimage.morphology import (
+    black_tophat,
+    grey_closing,
+    grey_dilation,
+    grey_erosion,
+    grey_opening,
+    morphological_gradient,
+    morphological_laplace,
+    white_tophat,
+)
 from covector.scipy.ndimage.order_filters import (
+    generic_filter,
     maximum_filter,
     maximum_filter1d,
     median_filter,

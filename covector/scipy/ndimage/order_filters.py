@@ -8,16 +8,18 @@ from __future__ import annotations
 import math
 import operator
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import scipy.ndimage as _scipy
 
 from covector.core.avals import shape_of, typeof
-from covector.numpy.registry import canonical_axis
+from covector.numpy.registry import as_array, canonical_axis
 from covector.primitives.arrays.windows import windows_p
 from covector.scipy.ndimage import arguments as given
 from covector.scipy.traced import on_tracers
+from covector.transforms.vmap import vmap
 
 # --- along one axis ---------------------------------------------------------------------------------------------------
 
@@ -34,8 +36,8 @@ def _extreme_along(x: Any, size: int, axis: int, output: Any, mode: Any, cval: A
         return np.zeros(shape_of(x), dtype)
     wide = given.extended(given.double(x), axis, before, size - 1 - before, mode, given.constant(cval, False))
     windows = windows_p.bind(np.moveaxis(wide, axis, -1), lengths=(size,), strides=(1,), dilations=(1,))
-    extreme = np.min if name.startswith("minimum") else np.max
-    return given.truncated(np.moveaxis(extreme(windows, axis=-1), -1, axis), dtype)
+    chosen = (np.min if name.startswith("minimum") else np.max)(windows, axis=-1)
+    return given.truncated(np.moveaxis(chosen, -1, axis), dtype)
 
 
 @on_tracers(_scipy.minimum_filter1d)
@@ -73,7 +75,7 @@ def maximum_filter1d(
 # --- over all axes ----------------------------------------------------------------------------------------------------
 
 
-def _footprint(size: Any, footprint: Any, n: int, text: str) -> np.ndarray[Any, Any]:
+def footprint_of(size: Any, footprint: Any, n: int, text: str) -> np.ndarray[Any, Any]:
     if footprint is not None:
         if size is not None:
             warnings.warn("ignoring size because footprint is set", UserWarning, stacklevel=4)
@@ -83,7 +85,7 @@ def _footprint(size: Any, footprint: Any, n: int, text: str) -> np.ndarray[Any, 
     return np.ones([int(s) for s in given.for_each_axis(size, n)], bool)
 
 
-def _neighbours(x: Any, footprint: Any, mode: Any, cval: Any, origin: Any, axes: tuple[int, ...], complaint: str) -> Any:
+def neighbours(x: Any, footprint: Any, mode: Any, cval: Any, origin: Any, axes: tuple[int, ...], complaint: str) -> Any:
     """The elements around each where the footprint is, along a last axis."""
     ndim = len(shape_of(x))
     if (len(axes) < ndim and footprint.ndim != len(axes)) or len(axes) == ndim != footprint.ndim:
@@ -103,20 +105,33 @@ def _neighbours(x: Any, footprint: Any, mode: Any, cval: Any, origin: Any, axes:
     return windows[(..., *np.nonzero(footprint))]
 
 
-def _extreme(
-    x: Any, size: Any, footprint: Any, output: Any, mode: Any, cval: Any, origin: Any, axes: Any, name: str
+def extreme(
+    x: Any,
+    size: Any,
+    footprint: Any,
+    output: Any,
+    mode: Any,
+    cval: Any,
+    origin: Any,
+    axes: Any,
+    name: str,
+    structure: Any = None,
 ) -> Any:
+    """The least of the elements around each less a structure, or the largest of them with it, as ``name`` begins."""
     x = given.real_array(x)
     dtype = given.dtype_throughout(output, x, f"scipy.ndimage.{name}")
     chosen = given.axes_of(axes, len(shape_of(x)))
-    shape = _footprint(size, footprint, len(chosen), "no footprint provided")
+    shape = footprint_of(size, footprint, len(chosen), "no footprint provided")
     if not shape.any():
         raise ValueError("All-zero footprint is not supported.")
-    if not shape.all():
+    if not shape.all() or structure is not None:
         given.check_mode(mode) if isinstance(mode, str) else None
         if not typeof(x).size:
             return np.zeros(shape_of(x), dtype)
-        windows = _neighbours(x, shape, mode, cval, origin, chosen, "for non-separable footprints")
+        windows = neighbours(x, shape, mode, cval, origin, chosen, "for non-separable footprints")
+        if structure is not None:
+            heights = as_array(structure)[np.nonzero(shape)]
+            windows = np.astype(windows - heights if name.startswith("minimum") else windows + heights, typeof(x).dtype)
         return given.truncated((np.min if name.startswith("minimum") else np.max)(windows, axis=-1), dtype)
     columns = [given.for_each_axis(v, len(chosen)) for v in (shape.shape, origin, mode)]
     for axis, n, o, m in zip(chosen, *columns, strict=True):
@@ -149,7 +164,7 @@ def minimum_filter(
         array([[3., 1.],
                [2., 1.]])
     """
-    return _extreme(input, size, footprint, output, mode, cval, origin, axes, "minimum_filter")
+    return extreme(input, size, footprint, output, mode, cval, origin, axes, "minimum_filter")
 
 
 @on_tracers(_scipy.maximum_filter)
@@ -174,7 +189,7 @@ def maximum_filter(
         array([[3., 1.],
                [3., 4.]])
     """
-    return _extreme(input, size, footprint, output, mode, cval, origin, axes, "maximum_filter")
+    return extreme(input, size, footprint, output, mode, cval, origin, axes, "maximum_filter")
 
 
 # --- ranks ------------------------------------------------------------------------------------------------------------
@@ -187,19 +202,19 @@ def _ranked(
     x = given.real_array(x)
     dtype = given.dtype_throughout(output, x, f"scipy.ndimage.{name}")
     chosen = given.axes_of(axes, len(shape_of(x)))
-    shape = _footprint(size, footprint, len(chosen), "no footprint or filter size provided")
+    shape = footprint_of(size, footprint, len(chosen), "no footprint or filter size provided")
     count = int(shape.sum())
     place = rank(count)
     place += count if place < 0 else 0
     if not 0 <= place < count:
         raise RuntimeError("rank not within filter footprint size")
     if place in (0, count - 1):
-        extreme = minimum_filter if place == 0 else maximum_filter
-        return extreme(x, None, shape, dtype, mode, cval, origin, axes=axes)
+        least_or_largest = minimum_filter if place == 0 else maximum_filter
+        return least_or_largest(x, None, shape, dtype, mode, cval, origin, axes=axes)
     given.check_mode(mode) if isinstance(mode, str) else None
     if not typeof(x).size:
         return np.zeros(shape_of(x), dtype)
-    windows = _neighbours(x, shape, mode, cval, origin, chosen, "by non-separable rank filters")
+    windows = neighbours(x, shape, mode, cval, origin, chosen, "by non-separable rank filters")
     where = np.argpartition(windows, place, axis=-1)[..., place : place + 1]
     return given.truncated(np.take_along_axis(windows, where, axis=-1)[..., 0], dtype)
 
@@ -281,3 +296,43 @@ def percentile_filter(
         raise RuntimeError("invalid percentile")
     rank = lambda n: n - 1 if share == 100 else int(float(n) * share / 100.0)
     return _ranked(input, rank, size, footprint, output, mode, cval, origin, axes, "percentile_filter")
+
+
+# --- functions of one's own -------------------------------------------------------------------------------------------
+
+
+@on_tracers(_scipy.generic_filter)
+def generic_filter(
+    input: Any,
+    function: Callable[..., Any],
+    size: Any = None,
+    footprint: Any = None,
+    output: Any = None,
+    mode: str = "reflect",
+    cval: Any = 0.0,
+    origin: Any = 0,
+    extra_arguments: Any = (),
+    extra_keywords: Any = None,
+    *,
+    axes: Any = None,
+) -> Any:
+    """What a function makes of the elements around each.
+
+    Args:
+        function: a function of a vector of double precision, which returns a number; for traced values it is called once, for
+            all together.
+        extra_arguments, extra_keywords: what ``function`` gets besides; the others as for `minimum_filter`.
+
+    Example:
+        >>> generic_filter(np.array([3.0, 1.0, 2.0, 4.0]), np.ptp, 3)
+        array([2., 2., 3., 2.])
+    """
+    x = given.real_array(input)
+    dtype = given.dtype_throughout(output, x, "scipy.ndimage.generic_filter")
+    chosen = given.axes_of(axes, len(shape_of(x)))
+    shape = footprint_of(size, footprint, len(chosen), "no footprint or filter size provided")
+    given.check_mode(mode)
+    windows = neighbours(given.double(x), shape, mode, cval, origin, chosen, "")
+    rows = np.reshape(windows, (-1, shape_of(windows)[-1]))
+    call = lambda row: np.astype(as_array(function(row, *extra_arguments, **(extra_keywords or {}))), np.float64)
+    return given.truncated(np.reshape(vmap(call)(rows), shape_of(x)), dtype)
