@@ -249,3 +249,11 @@ def test_a_rule_that_returns_no_bundle_is_named():
     sign.primitive.def_rule("bounds", lambda how, x: x.parts)
     with pytest.raises(cv.errors.PrimitiveRuleError, match="'bounds' rule of 't_bare_rule' returned a result of type tuple"):
         bounds(sign, 1.0, 2.0)
+
+
+@pytest.mark.parametrize("ran", [lambda f: bounds(f, 1.0, 2.0), lambda f: taylor(f, 1.0, 1.0, 2)])
+def test_a_value_that_is_used_after_its_interpreter_is_refused(ran):
+    kept = []
+    ran(lambda x: kept.append(2.0 * x) or x)
+    with pytest.raises(cv.errors.UnexpectedTracerError, match="stored outside"):
+        np.sin(kept[0])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import covector as cv
-from covector import errors
+from covector import errors, lax
 
 X = np.linspace(0.1, 1.0, 3)
 
@@ -79,7 +79,19 @@ class TestConcretization:
 
 
 class TestLeaks:
-    @pytest.mark.parametrize("transform", [cv.grad, cv.jit, lambda f: lambda x: cv.vmap(f)(np.ones(2) * x)])
+    @pytest.mark.parametrize(
+        "transform",
+        [
+            cv.grad,
+            cv.jit,
+            lambda f: lambda x: cv.vmap(f)(np.ones(2) * x),
+            lambda f: lambda x: cv.vmap(f, branches="split")(np.ones(2) * x),
+            lambda f: lambda x: cv.jvp(f, (x,), (x,)),
+            lambda f: lambda x: cv.linear_transpose(f, x),
+            lambda f: cv.checkify.checkify(f, errors=cv.checkify.all_checks),
+            lambda f: lambda x: lax.scan(lambda c, _: (f(c), None), x, None, length=2),
+        ],
+    )
     def test_tracer_used_after_its_transformation(self, transform):
         kept = []
 
