@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import covector as cv
-from covector.core.primitive import Primitive
+from covector.core.primitive import Primitive, find_primitive
 
 RNG = np.random.default_rng(0)
 V, M = RNG.uniform(0.5, 1.5, 4), RNG.uniform(0.5, 1.5, (3, 4))
@@ -50,6 +50,7 @@ ARGUMENTS = {
 
 
 def without_short_cuts(monkeypatch):
+    find_primitive("a name that none has")  # which imports all
     for primitive in set(Primitive.registry.values()):
         monkeypatch.setattr(primitive, "record", None)
         monkeypatch.setattr(primitive, "pull", None)
