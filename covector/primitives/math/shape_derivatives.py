@@ -4,8 +4,8 @@
 -0.197425419579202
 
 They are integrals of the density times a logarithm, taken over the smaller tail in a logarithmic coordinate, in which the
-integrand is smooth and falls off at a known rate: Gauss and Legendre's rule over the part that counts is exact to about 1e-11
-(1e-7 where both parameters of the beta function are below 0.05).  For small arguments the power series is used (DLMF 8.7.1).
+integrand is smooth and falls off at a known rate: Gauss and Legendre's rule over the part that counts is exact to about 1e-11.
+For small arguments the power series is used (DLMF 8.7.1).
 All is written in NumPy's and SciPy's functions, so the derivatives of these derivatives follow.
 """
 
@@ -78,9 +78,9 @@ def _gamma_tail(a: Any, x: Any) -> Any:
 
 
 def _length(a: Any) -> Any:
-    """Where ``a (s - 1 + exp(-s))`` has reached `DECAY`, or a little beyond."""
-    r = DECAY / (3 * a)
-    return r + np.sqrt(r * r + 2 * DECAY / a)
+    """Where ``a (s - 1 + exp(-s))`` has reached `DECAY`, or a little beyond: it is above ``a s² / (2 + s)``."""
+    r = DECAY / a
+    return (r + np.sqrt(r * (r + 8))) / 2
 
 
 def betainc_in_a(a: Any, b: Any, x: Any, y: Any) -> Any:
@@ -96,21 +96,37 @@ def betainc_in_a(a: Any, b: Any, x: Any, y: Any) -> Any:
 
 
 def _inside(a: Any, b: Any, x: Any, y: Any) -> Any:
-    nodes, weights = gauss_legendre(96)
     n = a + b
     is_lower = x * b < y * a
     own, other = np.where(is_lower, a, b), np.where(is_lower, b, a)
     length = np.minimum(_length(own * other / n), (DECAY / n + np.log1p(own / other)) * n / own)
-    tau = nodes * length[..., None]
+    tau, weights = _in_two_parts(length)
     log_rest = np.log1p(np.where(is_lower, x, y)[..., None] * np.expm1(-tau))
-    weight = weights * length[..., None] * np.exp(-own[..., None] * tau - n[..., None] * log_rest)
+    weight = weights * np.exp(-own[..., None] * tau - n[..., None] * log_rest)
     log_x = np.where(y < 0.5, np.log1p(-np.where(y < 0.5, y, 0.0)), np.log(x))
     log_t = log_x[..., None] - np.where(is_lower[..., None], tau, 0.0) - log_rest
     excess = x * b - y * a
     log_density = a * _log_ratio(excess / a, x * n / a) + b * _log_ratio(-excess / b, y * n / b)
     scale = np.log(a * b / n / (2 * np.pi)) / 2 + stirling_error(n) - stirling_error(a) - stirling_error(b)
-    mean_log = (special.psi(a) - special.psi(n))[..., None]
+    mean_log = -_psi_rise(a, b)[..., None]
     return np.where(is_lower, 1.0, -1.0) * np.exp(log_density + scale) * np.sum(weight * (log_t - mean_log), axis=-1)
+
+
+def _psi_rise(a: Any, b: Any) -> Any:
+    """``psi(a + b) - psi(a)``, for small b by the power series: DLMF 5.15.1."""
+    near = b < a / 100
+    small, total = np.where(near, b, 0.0), np.zeros_like(b)
+    for k in range(8, 0, -1):
+        total = small * ((-1) ** (k + 1) * special.zeta(k + 1.0, a) + total)
+    return np.where(near, total, special.psi(a + b) - special.psi(a))
+
+
+def _in_two_parts(length: Any) -> tuple[Any, Any]:
+    """Places up to a length, with weights: to where ``exp(-tau)`` has gone, and from there, where the rest falls slowly."""
+    (first, w), (rest, v) = gauss_legendre(96), gauss_legendre(48)
+    end = np.minimum(length, DECAY)[..., None]
+    left = length[..., None] - end
+    return np.concatenate([first * end, end + rest * left], axis=-1), np.concatenate([w * end, v * left], axis=-1)
 
 
 def gamma_sample_in_a(a: Any, x: Any) -> Any:
