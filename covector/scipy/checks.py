@@ -1,4 +1,4 @@
-"""Checks of what is perhaps not known: ``refuse(wrong, text)``."""
+"""Arguments of SciPy's functions: their precision, and checks of what is perhaps not known, ``refuse(wrong, text)``."""
 
 from __future__ import annotations
 
@@ -7,6 +7,25 @@ from typing import Any
 import numpy as np
 
 from covector.core import errors
+from covector.core.avals import dtype_of, typeof
+from covector.numpy.registry import inexact
+from covector.primitives.linalg.solving import check_matrices
+
+IN_LAPACK = {"e": np.float32, "g": np.float64, "G": np.complex128}
+
+
+def as_lapack(x: Any) -> Any:
+    """An array or tracer of real or complex numbers in a precision that LAPACK has, as SciPy converts them."""
+    x = inexact(x)
+    dtype = IN_LAPACK.get(dtype_of(x).char)
+    return x if dtype is None else np.astype(x, dtype)
+
+
+def square_matrices(x: Any, who: str) -> Any:
+    """The same of square matrices, or the error that says what they should be."""
+    x = as_lapack(x)
+    check_matrices(f"scipy.linalg.{who}", typeof(x))
+    return x
 
 
 def refuse(wrong: Any, text: str, error: type[Exception] = ValueError) -> None:

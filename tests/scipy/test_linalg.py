@@ -319,6 +319,15 @@ def test_third_derivatives_of_a_matrix_function():
         (lambda: linalg.lu_solve(linalg.lu_factor(WELL), V, trans=3), ValueError, "trans=3"),
         (lambda: linalg.orthogonal_procrustes(M, WELL), ValueError, "two matrices of one shape"),
         (lambda: linalg.solve_sylvester(WELL, WELL, M), ValueError, "square matrices that fit"),
+        (lambda: linalg.cho_factor(FIVE), linalg.LinAlgError, r"linalg.cho_factor takes square matrices, and got f64\[5,2\]"),
+        (lambda: linalg.cholesky(V), linalg.LinAlgError, r"scipy.linalg.cholesky takes matrices, and got f64\[4\]"),
+        (lambda: linalg.pinvh(FIVE), linalg.LinAlgError, "scipy.linalg.pinvh takes square matrices"),
+        (lambda: linalg.solve(FIVE, V, assume_a="pos"), linalg.LinAlgError, "scipy.linalg.solve takes square matrices"),
+        (lambda: linalg.eigh(WELL, FIVE), linalg.LinAlgError, "scipy.linalg.eigh takes square matrices"),
+        (lambda: linalg.eigh(WELL, np.eye(3)), ValueError, r"matrices of one size, got f64\[4,4\] and f64\[3,3\]"),
+        (lambda: linalg.solve_continuous_lyapunov(V, V), linalg.LinAlgError, "takes matrices"),
+        (lambda: linalg.solve_discrete_lyapunov(WELL, np.eye(3)), ValueError, "matrices of one size"),
+        (lambda: linalg.expm_frechet(WELL, np.eye(3)), ValueError, "matrices of one size"),
     ],
 )
 def test_errors(call, error, text):
@@ -402,6 +411,16 @@ def test_what_is_not_known_to_be_possible_is_nan():
     assert not np.isfinite(cv.jit(linalg.companion)(np.array([0.0, 1.0]))).any()
     reduced = np.diag([1.0, 2.0, 3.0])
     assert not np.isfinite(cv.jvp(linalg.hessenberg, (reduced,), (np.ones((3, 3)),))[1]).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.longdouble])
+@pytest.mark.parametrize("name", ["lu", "lu_factor", "schur", "expm", "ldl", "cholesky", "polar", "inv"])
+def test_precisions_that_lapack_lacks_become_those_of_scipy(name, dtype):
+    f, a = getattr(linalg, name), POSITIVE.astype(dtype)
+    plain = getattr(scipy.linalg, name)(a.astype(np.float32 if dtype == np.float16 else np.float64))
+    for found in (f(a), cv.jit(f)(a)):
+        for x, expected in zip(cv.tree.leaves(found), cv.tree.leaves(plain), strict=True):
+            assert x.dtype == expected.dtype
 
 
 def test_properties_of_matrices():

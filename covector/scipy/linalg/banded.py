@@ -12,8 +12,9 @@ import numpy as np
 import scipy.linalg as _scipy
 
 from covector.core.avals import ShapedArray, shape_of, typeof
-from covector.numpy.registry import as_array, inexact
+from covector.numpy.registry import as_array
 from covector.primitives.linalg.solving import read_triangle
+from covector.scipy.checks import as_lapack
 from covector.scipy.structured import conjugate_bands, solve_banded
 from covector.transforms.autodiff import jvp
 from covector.transforms.callbacks import pure_callback
@@ -66,7 +67,7 @@ def cholesky_banded(ab: Any, overwrite_ab: bool = False, lower: bool = False, ch
         array([[0., 1.],
                [2., 2.]])
     """
-    ab = inexact(ab)
+    ab = as_lapack(ab)
     rows, n = _size(ab)
     like = ShapedArray((rows, n), typeof(ab).dtype)
     k, j = np.arange(rows)[:, None], np.arange(n)
@@ -97,7 +98,7 @@ def cho_solve_banded(cb_and_lower: tuple[Any, bool], b: Any, overwrite_b: bool =
         array([0.25  , 0.0625])
     """
     cb, lower = cb_and_lower
-    cb, b = inexact(cb), as_array(b)
+    cb, b = as_lapack(cb), as_array(b)
     u = shape_of(cb)[0] - 1
     other = conjugate_bands(cb, lower)
     first, second = (((u, 0), cb), ((0, u), other)) if lower else (((u, 0), other), ((0, u), cb))

@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 
 from covector.core.avals import shape_of, typeof
-from covector.numpy.registry import inexact, known_array
+from covector.numpy.registry import known_array
 from covector.primitives.linalg.factoring import pivoted_columns_p, schur_p
 from covector.primitives.linalg.similar import hessenberg_form_p, ldl_p
 from covector.primitives.linalg.solving import adjoint
 from covector.primitives.linalg.subspaces import null_basis_p, range_basis_p
+from covector.scipy.checks import as_lapack
 from covector.transforms.utilities import stop_gradient
 
 # --- QR ---------------------------------------------------------------------------------------------------------------
@@ -50,7 +51,7 @@ def qr(
     if mode not in modes:
         more = ", for 'raw' is of LAPACK's representation" if mode == "raw" else ""
         raise ValueError(f"qr got mode={mode!r}: give 'full', 'economic' or 'r'{more}")
-    a = inexact(a)
+    a = as_lapack(a)
     order: tuple[Any, ...] = ()
     if pivoting:
         order = (pivoted_columns_p.bind(a),)
@@ -77,7 +78,7 @@ def rq(a: Any, overwrite_a: bool = False, lwork: int | None = None, mode: str = 
     """
     if mode not in ("full", "economic", "r"):
         raise ValueError(f"rq got mode={mode!r}: give 'full', 'economic' or 'r'")
-    q, r = qr(adjoint(_turned(inexact(a))), mode="economic" if mode == "economic" else "full")
+    q, r = qr(adjoint(_turned(as_lapack(a))), mode="economic" if mode == "economic" else "full")
     r, q = _turned(adjoint(r)), _turned(adjoint(q))
     return r if mode == "r" else (r, q)
 
@@ -95,7 +96,7 @@ def polar(a: Any, side: str = "right") -> tuple[Any, Any]:
     """
     if side not in ("left", "right"):
         raise ValueError(f"polar got side={side!r}: give 'left' or 'right'")
-    a = inexact(a)
+    a = as_lapack(a)
     w, _, vh = np.linalg.svd(a, full_matrices=False)
     u = w @ vh
     return u, adjoint(u) @ a if side == "right" else a @ adjoint(u)
@@ -119,7 +120,7 @@ def schur(
         raise ValueError(f"schur got sort={sort!r}: covector's does not sort; scipy.linalg.schur of a plain array does")
     if output not in ("real", "complex"):
         raise ValueError(f"schur got output={output!r}: give 'real' or 'complex'")
-    t, z = schur_p.bind(inexact(a), output=output)
+    t, z = schur_p.bind(as_lapack(a), output=output)
     return t, z
 
 
@@ -136,7 +137,7 @@ def hessenberg(a: Any, calc_q: bool = False, overwrite_a: bool = False, check_fi
                [-5.  ,  1.36,  0.48],
                [ 0.  ,  0.48,  1.64]])
     """
-    h, q = hessenberg_form_p.bind(inexact(a))
+    h, q = hessenberg_form_p.bind(as_lapack(a))
     return (h, q) if calc_q else h
 
 
@@ -158,7 +159,7 @@ def ldl(
         array([[2., 4.],
                [4., 1.]])
     """
-    A = inexact(A)
+    A = as_lapack(A)
     is_complex = typeof(A).dtype.kind == "c"
     return tuple(ldl_p.bind(A, lower=bool(lower), hermitian=bool(hermitian) or not is_complex))
 
@@ -196,7 +197,7 @@ def null_space(
         array([[0.],
                [1.]])
     """
-    A = inexact(A)
+    A = as_lapack(A)
     rank, limit = _rank(A, rcond, null_space)
     return null_basis_p.bind(A, rank=rank, rcond=limit)
 
@@ -209,7 +210,7 @@ def orth(A: Any, rcond: float | None = None) -> Any:
         array([[1.],
                [0.]])
     """
-    A = inexact(A)
+    A = as_lapack(A)
     rank, limit = _rank(A, rcond, orth)
     return range_basis_p.bind(A, rank=rank, rcond=limit)
 
@@ -249,7 +250,7 @@ def orthogonal_procrustes(A: Any, B: Any, check_finite: bool = True) -> tuple[An
         >>> orthogonal_procrustes(np.eye(1), -np.eye(1))
         (array([[-1.]]), np.float64(1.0))
     """
-    A, B = inexact(A), inexact(B)
+    A, B = as_lapack(A), as_lapack(B)
     if shape_of(A) != shape_of(B) or len(shape_of(A)) != 2:
         raise ValueError(f"orthogonal_procrustes takes two matrices of one shape, and got {typeof(A)} and {typeof(B)}")
     u, s, vh = np.linalg.svd(adjoint(A) @ B)

@@ -14,9 +14,9 @@ import numpy as np
 import scipy.linalg as _scipy
 
 from covector.core.avals import ShapedArray, dtype_of, shape_of, typeof
-from covector.numpy.registry import inexact
 from covector.primitives.linalg.solving import adjoint
 from covector.primitives.linalg.sylvester import sylvester_p
+from covector.scipy.checks import as_lapack, square_matrices
 from covector.transforms.autodiff import jvp
 from covector.transforms.callbacks import pure_callback
 
@@ -32,10 +32,17 @@ def solve_sylvester(a: Any, b: Any, q: Any) -> Any:
         >>> solve_sylvester(np.eye(1), np.eye(1), np.ones((1, 1)))
         array([[0.5]])
     """
-    a, b, q = inexact(a), inexact(b), inexact(q)
+    a, b, q = as_lapack(a), as_lapack(b), as_lapack(q)
     if (shape_of(a)[-2:], shape_of(b)[-2:]) != ((shape_of(q)[-2],) * 2, (shape_of(q)[-1],) * 2):
         raise ValueError(f"solve_sylvester needs square matrices that fit {typeof(q)}, got {typeof(a)} and {typeof(b)}")
     return sylvester_p.bind(a, b, q)
+
+
+def _of_one_size(a: Any, q: Any, who: str) -> tuple[Any, Any]:
+    a, q = square_matrices(a, who), square_matrices(q, who)
+    if shape_of(a)[-1] != shape_of(q)[-1]:
+        raise ValueError(f"{who} needs matrices of one size, got {typeof(a)} and {typeof(q)}")
+    return a, q
 
 
 def solve_continuous_lyapunov(a: Any, q: Any) -> Any:
@@ -45,8 +52,8 @@ def solve_continuous_lyapunov(a: Any, q: Any) -> Any:
         >>> solve_continuous_lyapunov(np.eye(1), np.ones((1, 1)))
         array([[0.5]])
     """
-    a = inexact(a)
-    return sylvester_p.bind(a, adjoint(a), inexact(q))
+    a, q = _of_one_size(a, q, "solve_continuous_lyapunov")
+    return sylvester_p.bind(a, adjoint(a), q)
 
 
 solve_lyapunov = solve_continuous_lyapunov
@@ -64,7 +71,7 @@ def solve_discrete_lyapunov(a: Any, q: Any, method: str | None = None) -> Any:
         >>> solve_discrete_lyapunov(np.full((1, 1), 0.5), np.ones((1, 1)))
         array([[1.33333333]])
     """
-    a, q = inexact(a), inexact(q)
+    a, q = _of_one_size(a, q, "solve_discrete_lyapunov")
     n = shape_of(a)[-1]
     way = ("direct" if n < 10 else "bilinear") if method is None else str(method).lower()
     if way == "direct":
@@ -92,7 +99,7 @@ def _riccati(name: str, residual: Callable[..., Any], change: Callable[..., Any]
         change: ``change(x, t, **given)`` is the change of x that changes the residual by -t.
         given: the matrices, by name.
     """
-    given = {k: inexact(m) for k, m in given.items() if m is not None}
+    given = {k: as_lapack(m) for k, m in given.items() if m is not None}
     names, n = list(given), shape_of(given["a"])[-1]
     _check_fit(name, {k: typeof(m) for k, m in given.items()})
     dtype = np.result_type(*(dtype_of(m) for m in given.values()))

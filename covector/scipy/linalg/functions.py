@@ -17,13 +17,14 @@ import scipy.linalg as _scipy
 from covector.core import errors
 from covector.core.avals import shape_of, typeof
 from covector.core.primitive import TracerBase
-from covector.numpy.registry import as_array, contains_tracer, inexact
+from covector.numpy.registry import as_array, contains_tracer
 from covector.primitives.linalg.analytic import analytic_p
+from covector.scipy.checks import as_lapack
 from covector.transforms.callbacks import pure_callback
 
 
 def _squares(A: Any) -> Any:
-    A = inexact(A)
+    A = as_lapack(A)
     shape = shape_of(A)
     if len(shape) < 2 or shape[-1] != shape[-2]:
         raise ValueError(errors.describe(f"a function of matrices got {typeof(A)}.", fix="give square matrices f[..., n, n]"))
@@ -162,7 +163,10 @@ def expm_frechet(A: Any, E: Any, method: str | None = None, compute_expm: bool =
     """
     if method not in (None, "SPS", "blockEnlarge"):
         raise ValueError(f"expm_frechet got method={method!r}: give 'SPS' or 'blockEnlarge'")
-    derivative = analytic_p.bind(_squares(A), inexact(E), of="expm")
+    A, E = _squares(A), _squares(E)
+    if shape_of(A)[-1] != shape_of(E)[-1]:
+        raise ValueError(f"expm_frechet needs matrices of one size, got {typeof(A)} and {typeof(E)}")
+    derivative = analytic_p.bind(A, E, of="expm")
     return (expm(A), derivative) if compute_expm else derivative
 
 

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from covector.core.avals import shape_of, typeof
-from covector.numpy.registry import as_array, inexact, known_array
+from covector.numpy.registry import as_array, known_array
 from covector.primitives.linalg.decompositions import eig_p
 from covector.primitives.linalg.solving import adjoint, read_triangle
 from covector.primitives.math.arithmetic import imag_p, real
-from covector.scipy.checks import refuse
+from covector.scipy.checks import as_lapack, refuse, square_matrices
 from covector.scipy.linalg.banded import hermitian_of_bands
 from covector.scipy.linalg.systems import cholesky, solve_triangular
 from covector.transforms.utilities import stop_gradient
@@ -54,7 +54,7 @@ def eig(
         >>> eig(np.array([[0.0, 1.0], [-1.0, 0.0]]), right=False)
         array([0.+1.j, 0.-1.j])
     """
-    a = inexact(a)
+    a = as_lapack(a)
     if homogeneous_eigvals and b is not None:
         raise ValueError("eig of a pair got homogeneous_eigvals=True: only their quotients are known here")
     if b is not None and shape_of(b)[-2:] != shape_of(a)[-2:]:
@@ -65,7 +65,7 @@ def eig(
     if not left:
         return (w, outs[1]) if right else w
     of_left = adjoint(np.linalg.inv(outs[1]))
-    of_left = _of_length_one(of_left if b is None else np.linalg.solve(adjoint(inexact(b)), of_left))
+    of_left = _of_length_one(of_left if b is None else np.linalg.solve(adjoint(as_lapack(b)), of_left))
     return (w, of_left, outs[1]) if right else (w, of_left)
 
 
@@ -165,7 +165,7 @@ def eigh(
     """
     if subset_by_index is not None and subset_by_value is not None:
         raise ValueError("eigh got subset_by_index and subset_by_value: give one of them")
-    outs = _eigh(inexact(a), b, lower, eigvals_only, type)
+    outs = _eigh(square_matrices(a, "eigh"), b, lower, eigvals_only, type)
     if subset_by_index is not None:
         outs = _numbered(outs, subset_by_index, "eigh")
     if subset_by_value is not None:
@@ -180,6 +180,9 @@ def _eigh(a: Any, b: Any, lower: bool, eigvals_only: bool, type: int) -> Any:
         return [np.linalg.eigvalsh(a, side)] if eigvals_only else np.linalg.eigh(a, side)
     if type not in (1, 2, 3):
         raise ValueError(f"eigh got type={type!r}: give 1, 2 or 3")
+    b = square_matrices(b, "eigh")
+    if shape_of(a)[-1] != shape_of(b)[-1]:
+        raise ValueError(f"eigh needs matrices of one size, got {typeof(a)} and {typeof(b)}")
     a, root = read_triangle(a, lower), cholesky(b, lower=True) if lower else adjoint(cholesky(b))
     half = solve_triangular(root, a, lower=True) if type == 1 else adjoint(root) @ a
     reduced = adjoint(solve_triangular(root, adjoint(half), lower=True)) if type == 1 else half @ root
@@ -275,7 +278,7 @@ def eigh_tridiagonal(
         >>> eigh_tridiagonal(np.ones(2), np.ones(1), eigvals_only=True)
         array([0., 2.])
     """
-    d, e = inexact(d), inexact(e)
+    d, e = as_lapack(d), as_lapack(e)
     if len(shape_of(d)) != 1 or shape_of(e) != (shape_of(d)[0] - 1,) or "c" in (typeof(d).dtype.kind, typeof(e).dtype.kind):
         raise ValueError(f"eigh_tridiagonal takes real f[n] and f[n-1], and got {typeof(d)} and {typeof(e)}")
     whole = np.diag(d) + (np.diag(e, 1) + np.diag(e, -1) if shape_of(e)[0] else 0.0)
@@ -321,7 +324,7 @@ def eig_banded(
         >>> eig_banded(np.array([[0.0, 1.0], [1.0, 1.0]]), eigvals_only=True)
         array([0., 2.])
     """
-    whole = hermitian_of_bands(inexact(a_band), lower)
+    whole = hermitian_of_bands(as_lapack(a_band), lower)
     return _selected(whole, eigvals_only, select, select_range, eig_banded)
 
 
@@ -364,7 +367,7 @@ def svd(
         >>> svd(np.diag([1.0, -2.0]))[1]
         array([2., 1.])
     """
-    a = inexact(a)
+    a = as_lapack(a)
     return tuple(np.linalg.svd(a, full_matrices=bool(full_matrices))) if compute_uv else svdvals(a)
 
 
@@ -375,7 +378,7 @@ def svdvals(a: Any, overwrite_a: bool = False, check_finite: bool = True) -> Any
         >>> svdvals(np.diag([1.0, -2.0]))
         array([2., 1.])
     """
-    return np.linalg.svd(inexact(a), compute_uv=False)
+    return np.linalg.svd(as_lapack(a), compute_uv=False)
 
 
 def diagsvd(s: Any, M: int, N: int) -> Any:

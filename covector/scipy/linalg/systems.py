@@ -14,10 +14,11 @@ from covector.core.avals import dtype_of, shape_of, typeof
 from covector.core.primitive import TracerBase
 from covector.numpy.indexing import take
 from covector.numpy.linalg import triangular_solve
-from covector.numpy.registry import as_array, inexact
+from covector.numpy.registry import as_array
 from covector.primitives.linalg.factoring import exchanged_rows_p, lu_p, row_exchanges_p
 from covector.primitives.linalg.similar import read_symmetric
 from covector.primitives.linalg.solving import adjoint, read_triangle
+from covector.scipy.checks import as_lapack, square_matrices
 from covector.transforms.utilities import stop_gradient
 
 # --- systems ----------------------------------------------------------------------------------------------------------
@@ -35,7 +36,7 @@ def _structured(a: Any, assume_a: Any, lower: bool, who: str) -> tuple[Any, str]
     kind = SHORT.get(assume_a, assume_a)
     if kind not in STRUCTURES:
         raise ValueError(f"{who} got assume_a={assume_a!r}: give one of {', '.join(map(repr, STRUCTURES))}")
-    a = inexact(a)
+    a = square_matrices(a, who)
     if kind in ("hermitian", "positive definite"):
         return read_triangle(a, lower), kind
     if kind == "symmetric":
@@ -116,6 +117,11 @@ def solve_triangular(
 # --- factors ----------------------------------------------------------------------------------------------------------
 
 
+def _cholesky(a: Any, lower: bool, who: str) -> Any:
+    a = read_triangle(square_matrices(a, who), lower)
+    return np.linalg.cholesky(a) if lower else adjoint(np.linalg.cholesky(a))
+
+
 def cholesky(a: Any, lower: bool = False, overwrite_a: bool = False, check_finite: bool = True) -> Any:
     """The factor of a positive definite matrix, of which one triangle is read: ``c.T @ c``, or ``c @ c.T`` if ``lower``.
 
@@ -123,8 +129,7 @@ def cholesky(a: Any, lower: bool = False, overwrite_a: bool = False, check_finit
         >>> cholesky(np.array([[4.0]]))
         array([[2.]])
     """
-    a = read_triangle(inexact(a), lower)
-    return np.linalg.cholesky(a) if lower else adjoint(np.linalg.cholesky(a))
+    return _cholesky(a, lower, "cholesky")
 
 
 def cho_factor(a: Any, lower: bool = False, overwrite_a: bool = False, check_finite: bool = True) -> tuple[Any, bool]:
@@ -135,7 +140,7 @@ def cho_factor(a: Any, lower: bool = False, overwrite_a: bool = False, check_fin
         >>> cho_solve((c, lower), np.ones(1))
         array([0.25])
     """
-    return cholesky(a, lower), lower
+    return _cholesky(a, lower, "cho_factor"), lower
 
 
 def cho_solve(c_and_lower: tuple[Any, bool], b: Any, overwrite_b: bool = False, check_finite: bool = True) -> Any:
@@ -164,7 +169,7 @@ def lu(a: Any, permute_l: bool = False, overwrite_a: bool = False, check_finite:
         array([[1., 2.],
                [4., 4.]])
     """
-    order, lower, upper = lu_p.bind(inexact(a))
+    order, lower, upper = lu_p.bind(as_lapack(a))
     if permute_l:
         return np.take_along_axis(lower, order[..., None], axis=-2), upper
     if p_indices:
@@ -183,7 +188,7 @@ def lu_factor(a: Any, overwrite_a: bool = False, check_finite: bool = True) -> t
         (array([[4.  , 4.  ],
                [0.25, 1.  ]]), array([1, 1], dtype=int32))
     """
-    order, lower, upper = lu_p.bind(inexact(a))
+    order, lower, upper = lu_p.bind(as_lapack(a))
     m, n = shape_of(a)[-2:]
     width = [(0, 0)] * (len(shape_of(a)) - 2)
     below = np.pad(np.tril(lower, -1), [*width, (0, 0), (0, max(n - m, 0))])
@@ -240,7 +245,7 @@ def det(a: Any, overwrite_a: bool = False, check_finite: bool = True) -> Any:
         >>> round(float(det(np.diag([2.0, 4.0]))), 12)
         8.0
     """
-    a = inexact(a)
+    a = as_lapack(a)
     return np.linalg.det(np.astype(a, np.result_type(dtype_of(a), np.float64)))
 
 
@@ -269,7 +274,7 @@ def pinv(
         array([[0.5, 0. ],
                [0. , 0. ]])
     """
-    a = inexact(a)
+    a = as_lapack(a)
     limit, rank = _limit(a, np.linalg.svd(stop_gradient(a), compute_uv=False), atol, rtol, "pinv")
     inverse = np.linalg.pinv(a, rcond=limit)
     return (inverse, rank) if return_rank else inverse
@@ -290,7 +295,7 @@ def pinvh(
         array([[0.5, 0. ],
                [0. , 0. ]])
     """
-    a = read_triangle(inexact(a), lower)
+    a = read_triangle(square_matrices(a, "pinvh"), lower)
     limit, rank = _limit(a, np.abs(np.linalg.eigvalsh(stop_gradient(a))), atol, rtol, "pinvh")
     inverse = np.linalg.pinv(a, rcond=limit, hermitian=True)
     return (inverse, rank) if return_rank else inverse
@@ -324,7 +329,7 @@ def lstsq(
     """
     if lapack_driver not in (None, "gelsd", "gelss", "gelsy"):
         raise ValueError(f"lstsq got lapack_driver={lapack_driver!r}: give 'gelsd', 'gelss' or 'gelsy'")
-    a, b = inexact(a), inexact(b)
+    a, b = as_lapack(a), as_lapack(b)
     eps = float(np.finfo(np.result_type(dtype_of(a), dtype_of(b))).eps)
     x, residuals, rank, s = np.linalg.lstsq(a, b, rcond=eps if cond is None else cond)
     if lapack_driver == "gelsy":
