@@ -69,6 +69,15 @@ def test_long_signals_go_by_fourier_transforms_and_integers_stay():
     np.testing.assert_array_equal(signal.convolve(np.ones((2, 2), int), np.ones((2, 1), int)), [[1, 1], [2, 2], [1, 1]])
 
 
+@pytest.mark.parametrize("mode", ["full", "valid", "same"])
+def test_of_nothing_comes_what_scipy_has(mode):
+    for a, b in ((X[:0], K), (X, K[:0]), (X[:0], K[:0]), (IMAGE[:0], PATCH), (IMAGE, PATCH[:, :0])):
+        for name in ("fftconvolve", "oaconvolve"):
+            assert getattr(signal, name)(a, b, mode).shape == getattr(scipy.signal, name)(a, b, mode).shape == (0,)
+    for name in ("convolve", "correlate"):
+        assert getattr(signal, name)(X[:0], K, "same").shape == getattr(scipy.signal, name)(X[:0], K, "same").shape == (0,)
+
+
 @pytest.mark.parametrize(
     ("call", "text"),
     [
@@ -76,6 +85,8 @@ def test_long_signals_go_by_fourier_transforms_and_integers_stay():
         (lambda: signal.convolve(X, IMAGE), "as many axes"),
         (lambda: signal.convolve(X, K, method="slow"), "method='slow'"),
         (lambda: signal.sosfilt(X, K), r"shape \(n_sections, 6\)"),
+        (lambda: signal.convolve(X[:0], K), r"f64\[0\] and f64\[4\] has no elements"),
+        (lambda: signal.correlate(X, K[:0]), "has no elements"),
         (lambda: signal.hilbert(X + 1j), "x must be real"),
         (lambda: signal.detrend(X, type="square"), "Trend type"),
         (lambda: cv.jit(signal.sosfilt)(X, K), r"shape \(n_sections, 6\)"),

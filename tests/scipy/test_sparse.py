@@ -145,6 +145,12 @@ def test_iterations(name):
     f = lambda s, b: solver(lambda v: s * (m @ v), b, rtol=1e-13, M=np.diag(1 / np.diag(m)))[0]
     check_function(f, (1.3, X), tolerance=1e-4)
     assert solver(scipy.sparse.csr_array(m), X, rtol=1e-13, maxiter=1)[1] != 0 or name == "gmres"
+    ours, theirs = [], []
+    options = {"callback_type": "x"} if name == "gmres" else {}
+    solver(m, X, rtol=1e-8, callback=lambda x: ours.append(x.copy()), **options)
+    getattr(scipy.sparse.linalg, name)(m, X, rtol=1e-8, callback=lambda x: theirs.append(x.copy()), **options)
+    assert len(ours) == len(theirs) > 0
+    np.testing.assert_allclose(ours[0], theirs[0], rtol=1e-9)
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,8 @@ def fftconvolve(in1: Any, in2: Any, mode: str = "full", axes: Any = None) -> Any
         array([1., 3., 2.])
     """
     a, b = _operands(in1, in2, mode, "fftconvolve")
+    if not typeof(a).size or not typeof(b).size:
+        return np.zeros(0)  # in any mode, as SciPy has it
     axes = canonical_axes(axes, len(shape_of(a)), "fftconvolve")
     if mode == "valid" and all(shape_of(a)[i] < shape_of(b)[i] for i in axes):
         a, b = b, a
@@ -89,6 +91,12 @@ def convolve(in1: Any, in2: Any, mode: str = "full", method: str = "auto") -> An
     if method not in ("auto", "direct", "fft"):
         raise ValueError(f"convolve got method={method!r}: give 'auto', 'direct' or 'fft'")
     vectors = len(shape_of(a)) == 1
+    if not typeof(a).size or not typeof(b).size:
+        if method == "fft":
+            return np.zeros(0)
+        if mode == "same" and vectors and typeof(b).size:
+            return np.zeros(0, np.result_type(typeof(a).dtype, typeof(b).dtype))
+        raise ValueError(f"a convolution of {typeof(a)} and {typeof(b)} has no elements: neither array may be empty")
     exact = typeof(a).dtype.kind in "biu" and typeof(b).dtype.kind in "biu"
     if mode == "valid" and all(m < n for m, n in zip(shape_of(a), shape_of(b), strict=True)):
         a, b = b, a

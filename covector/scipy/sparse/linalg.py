@@ -221,7 +221,8 @@ ITERATION = """The x with ``A @ x = b``, by SciPy's `scipy.sparse.linalg.{name}`
         x0: where the iteration begins; the solution's derivatives do not depend on it.
         rtol: the residual that ends it, relative to that of zero.
         maxiter: the largest number of steps.
-        M: an approximate inverse of A: a matrix, a linear operator or a function.{more}
+        M: an approximate inverse of A: a matrix, a linear operator or a function.
+        callback: SciPy's, which is called with arrays after each step, also of the systems that derivatives solve.{more}
 
     Returns:
         The solution, in double precision, and SciPy's ``info``: 0 if it converged.  Derivatives are those of the equation, with
@@ -236,20 +237,48 @@ ITERATION = """The x with ``A @ x = b``, by SciPy's `scipy.sparse.linalg.{name}`
     """
 
 
+Callback = Callable[[Any], Any] | None
+
+
 def cg(
-    A: Any, b: Any, x0: Any = None, *, rtol: float = 1e-5, atol: float = 0.0, maxiter: int | None = None, M: Any = None
+    A: Any,
+    b: Any,
+    x0: Any = None,
+    *,
+    rtol: float = 1e-5,
+    atol: float = 0.0,
+    maxiter: int | None = None,
+    M: Any = None,
+    callback: Callback = None,
 ) -> Any:
-    return _iterated("cg", A, b, x0, M, True, {"rtol": rtol, "atol": atol, "maxiter": maxiter})
+    return _iterated("cg", A, b, x0, M, True, {"rtol": rtol, "atol": atol, "maxiter": maxiter, "callback": callback})
 
 
-def minres(A: Any, b: Any, x0: Any = None, *, rtol: float = 1e-5, maxiter: int | None = None, M: Any = None) -> Any:
-    return _iterated("minres", A, b, x0, M, True, {"rtol": rtol, "maxiter": maxiter})
+def minres(
+    A: Any,
+    b: Any,
+    x0: Any = None,
+    *,
+    rtol: float = 1e-5,
+    maxiter: int | None = None,
+    M: Any = None,
+    callback: Callback = None,
+) -> Any:
+    return _iterated("minres", A, b, x0, M, True, {"rtol": rtol, "maxiter": maxiter, "callback": callback})
 
 
 def bicgstab(
-    A: Any, b: Any, x0: Any = None, *, rtol: float = 1e-5, atol: float = 0.0, maxiter: int | None = None, M: Any = None
+    A: Any,
+    b: Any,
+    x0: Any = None,
+    *,
+    rtol: float = 1e-5,
+    atol: float = 0.0,
+    maxiter: int | None = None,
+    M: Any = None,
+    callback: Callback = None,
 ) -> Any:
-    return _iterated("bicgstab", A, b, x0, M, False, {"rtol": rtol, "atol": atol, "maxiter": maxiter})
+    return _iterated("bicgstab", A, b, x0, M, False, {"rtol": rtol, "atol": atol, "maxiter": maxiter, "callback": callback})
 
 
 def gmres(
@@ -262,14 +291,21 @@ def gmres(
     restart: int | None = None,
     maxiter: int | None = None,
     M: Any = None,
+    callback: Callback = None,
+    callback_type: str | None = None,
 ) -> Any:
-    return _iterated("gmres", A, b, x0, M, False, {"rtol": rtol, "atol": atol, "restart": restart, "maxiter": maxiter})
+    options = {"rtol": rtol, "atol": atol, "restart": restart, "maxiter": maxiter}
+    return _iterated("gmres", A, b, x0, M, False, options | {"callback": callback, "callback_type": callback_type})
 
 
 for _solver, _which, _more in (
     (cg, "a real symmetric and positive definite matrix", ""),
     (minres, "a real symmetric matrix", ""),
     (bicgstab, "any matrix", ""),
-    (gmres, "any matrix", "\n        restart: after how many steps the iteration begins anew."),
+    (
+        *(gmres, "any matrix"),
+        "\n        restart: after how many steps the iteration begins anew."
+        "\n        callback_type: what the callback gets, \"x\" or \"pr_norm\", the relative norm of the residual.",
+    ),
 ):
     _solver.__doc__ = ITERATION.format(name=_solver.__name__, which=_which, more=_more)
