@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from covector.core import errors
 from covector.core.avals import dtype_of, typeof
 from covector.numpy.registry import as_array, inexact
 from covector.primitives.math import special_ufuncs as _scipy
@@ -106,6 +107,8 @@ def clamp(min: Any, x: Any, max: Any) -> Any:
     >>> clamp(0.0, np.array([-1.0, 0.5, 2.0]), 1.0)
     array([0. , 0.5, 1. ])
     """
+    if min is None or max is None:
+        raise errors.ArgumentError(f"lax.clamp got the bounds {min!r} and {max!r}.", fix="give both, or call np.clip")
     return np.clip(as_array(x), min, max)[()]
 
 
@@ -115,7 +118,7 @@ def select(pred: Any, on_true: Any, on_false: Any) -> Any:
     >>> select(np.array([True, False]), np.array([1, 2]), np.array([3, 4]))
     array([1, 4])
     """
-    return np.where(pred, on_true, on_false)[()]
+    return np.where(as_array(pred), on_true, on_false)[()]
 
 
 def select_n(which: Any, *cases: Any) -> Any:

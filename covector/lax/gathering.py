@@ -92,6 +92,13 @@ class _Numbers(NamedTuple):
     indices_batching: Shape
 
 
+def _numbers(who: str, given: Any, kind: Any) -> _Numbers:
+    if not isinstance(given, kind):
+        what = f"lax.{who} got dimension_numbers={given!r}."
+        raise errors.ArgumentError(what, fix=f"give {kind.__name__}({', '.join(kind._fields)})")
+    return _Numbers(*(tuple(int(d) for d in part) for part in given))
+
+
 class _Places(NamedTuple):
     """Where windows lie in an array whose first axes, in ``order``, are indexed, and the others taken as a whole."""
 
@@ -209,7 +216,9 @@ def gather(
            [ 4., nan]])
     """
     operand, starts = as_array(operand), _index_vectors(start_indices, "gather")
-    dims = _Numbers(*(tuple(int(d) for d in part) for part in dimension_numbers))
+    dims = _numbers("gather", dimension_numbers, GatherDimensionNumbers)
+    if not isinstance(slice_sizes, Sequence):
+        raise errors.ArgumentError(f"lax.gather got slice_sizes={slice_sizes!r}.", fix="give a length for each axis")
     clip = GatherScatterMode.from_any(mode) is GatherScatterMode.CLIP
     places = _places("gather", shape_of(operand), starts, dims, tuple(int(n) for n in slice_sizes), clip)
     x = np.transpose(operand, places.order)
@@ -268,7 +277,7 @@ def _at_places(primitive: Primitive, operand: Any, updates: Any, places: _Places
 
 
 def _update_places(who: str, operand: Any, indices: Any, updates: Shape, numbers: Any, mode: Any) -> _Places:
-    dims = _Numbers(*(tuple(int(d) for d in part) for part in numbers))
+    dims = _numbers(who, numbers, ScatterDimensionNumbers)
     shape = shape_of(operand)
     lengths = iter([updates[d] for d in dims.windows if 0 <= d < len(updates)])
     sizes = tuple(1 if d in (*dims.collapsed, *dims.batching) else next(lengths, 0) for d in range(len(shape)))

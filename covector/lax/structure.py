@@ -80,6 +80,9 @@ def iota(dtype: Any, size: int) -> Any:
     >>> iota(np.int32, 3)
     array([0, 1, 2], dtype=int32)
     """
+    size = operator.index(size)
+    if size < 0:
+        raise ValueError(f"iota() needs a size that is not negative; got {size}")
     return np.arange(size).astype(dtype)
 
 
@@ -238,10 +241,14 @@ def pad(operand: Any, padding_value: Any, padding_config: Sequence[tuple[int, in
     """
     check_fits("pad", padding_value, operand)
     shape = shape_of(operand)
-    if len(padding_config) != len(shape) or any(interior < 0 for _, _, interior in padding_config):
+    try:
+        config = [(operator.index(low), operator.index(high), operator.index(inner)) for low, high, inner in padding_config]
+    except (TypeError, ValueError):
+        config = []
+    if len(config) != len(shape) or any(interior < 0 for _, _, interior in config):
         raise ValueError(f"pad() needs (low, high, interior >= 0) for each axis of {typeof(operand)}; got {padding_config}")
     sizes, kept, places = [], [], []
-    for n, (low, high, interior) in zip(shape, padding_config, strict=True):
+    for n, (low, high, interior) in zip(shape, config, strict=True):
         step = interior + 1
         size = low + high + (n - 1) * step + 1 if n else low + high
         if size < 0:

@@ -73,7 +73,10 @@ def as_array(x: Any) -> Any:
     if isinstance(x, (list, tuple)) and contains_tracer(x):
         return np.stack([as_array(v) for v in x])
     check_class(type(x))
-    return np.asarray(x)
+    value = np.asarray(x)
+    if value.dtype.kind == "O":
+        typeof(value)  # which says that it is no array of numbers
+    return value
 
 
 def inexact(x: Any) -> Any:

@@ -88,6 +88,10 @@ def test_functions_are_applied_as_often_as_a_place_is_named():
         (lambda: lax.gather(X, INDICES, WINDOWS._replace(start_index_map=(0, 0)), (2, 3, 1)), "named twice"),
         (lambda: lax.scatter_add(X, INDICES, np.ones((4, 2, 3)), UPDATES), "not those of the indices"),
         (lambda: lax.scatter_add(X, INDICES, np.ones((5, 2, 3), np.float32), UPDATES), "the same dtype"),
+        (lambda: lax.gather(X, INDICES, None, (2, 3, 1)), "gather got dimension_numbers=None"),
+        (lambda: lax.gather(X, INDICES, WINDOWS, None), "gather got slice_sizes=None"),
+        (lambda: lax.gather(None, INDICES, WINDOWS, (2, 3, 1)), "dtype object"),
+        (lambda: lax.scatter_add(X, INDICES, np.ones((5, 2, 3)), WINDOWS), "scatter_add got dimension_numbers="),
     ],
 )
 def test_errors(call, message):

@@ -106,6 +106,13 @@ def test_traced_starts():
         ("lax.dot(np.ones((2, 3)), np.ones(2))", "different lengths"),
         ("lax.broadcast_in_dim(np.ones(3), (2, 3), (0, 1))", "increasing axes"),
         ("lax.select_n(np.array([0.0]), np.ones(1))", "boolean"),
+        ("lax.pad(np.ones(3), 0.0, None)", "got None"),
+        ("lax.pad(np.ones(3), 0.0, [(1, 1)])", r"low, high, interior >= 0.*got \[\(1, 1\)\]"),
+        ("lax.pad(None, 0.0, [(1, 1, 0)])", "None of type NoneType"),
+        ("lax.iota(float, -1)", "not negative; got -1"),
+        ("lax.broadcasted_iota(int, (2, -1), 1)", "not negative; got -1"),
+        ("lax.clamp(None, np.ones(3), 1.0)", "bounds None and 1.0"),
+        ("lax.select(None, np.ones(3), np.ones(3))", "dtype object"),
     ],
 )
 def test_errors(expression, message):

@@ -86,6 +86,8 @@ def test_variances_of_numbers_far_from_zero():
     np.testing.assert_allclose(nn.standardize(x, mean=9.0), (x - 9) / np.sqrt(1e-5), rtol=1e-12)
     check_grads(lambda x: nn.standardize(x, epsilon=1.0), (np.ones(4),), order=2)
     np.testing.assert_allclose(nn.logsumexp(x, where=None), nn.logsumexp(x))
+    with pytest.raises(cv.errors.ArrayTypeError, match="dtype object"):
+        nn.relu(None)
     with pytest.raises(cv.errors.ArgumentError, match="algorithm='slow'"):
         nn.standardize(x, algorithm="slow")
 
