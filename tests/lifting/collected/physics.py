@@ -1,0 +1,232 @@
+"""Heat, fluids, air, sea, sun, atoms."""
+
+from .package import Package
+
+WIND = [3.0, 6.5, 9.2]
+ATOMS = [[0.0, 0.1, 0.2], [1.2, 0.1, -0.1], [0.3, 1.4, 0.2], [0.1, 0.4, 1.5]]
+
+PACKAGES = [
+    Package(
+        "fluids",
+        "fluids",
+        "import fluids\nfrom fluids import core, friction, open_flow, two_phase, vectorized",
+        [
+            ("friction.Colebrook(x, y)", 1e5, 1e-4),
+            ("friction.Clamond(x, y)", 1e5, 1e-4),
+            ("friction.Churchill_1977(x, y)", 1e5, 1e-4),
+            ("friction.friction_factor(x, y)", 1e5, 1e-4),
+            ("core.Reynolds(x, y, nu=z)", 2.5, 0.25, 1.1e-5),
+            ("core.K_from_f(x, y, z)", 0.018, 100.0, 0.3),
+            ("fluids.bend_rounded(x, y, fd=0.01, bend_diameters=z)", 4.0, 30.0, 5.0),
+            ("fluids.contraction_sharp(x, y)", 1.0, 0.4),
+            (
+                "fluids.differential_pressure_meter_solver(D=x, D2=y, P1=z, P2=183000., rho=999.1, mu=0.0011, "
+                "k=1.33, meter_type='ISO 5167 orifice', taps='D')",
+                0.07366, 0.05, 200000.0,
+            ),
+            ("two_phase.Friedel(x, 0.1, rhol=y, rhog=2.5, mul=1e-3, mug=1e-5, sigma=0.05, D=z)", 0.6, 915.0, 0.05),
+            ("fluids.dP_packed_bed(x, y, 1e-3, z, 1e-3)", 8e-4, 0.4, 1e3),
+            ("fluids.isothermal_gas(x, 0.00185, P1=1e6, P2=y, L=1000., D=z)", 11.3, 9e5, 0.5),
+            ("vectorized.Churchill_1977(x, y)", [1e5, 1e6], 1e-4),
+        ],
+    ),
+    Package(
+        "ht",
+        "ht",
+        "import ht",
+        [
+            ("ht.LMTD(x, y, z, u)", 100.0, 60.0, 30.0, 40.2),
+            ("ht.Nu_conv_internal(x, y)", 1e5, 0.7),
+            ("ht.conv_external.Nu_cylinder_Churchill_Bernstein(x, y)", 6071.0, 0.7),
+            ("ht.conv_free_immersed.Nu_vertical_plate_Churchill(x, y)", 0.69, 2.63e9),
+            (
+                "ht.effectiveness_NTU_method(mh=x, mc=y, Cph=4.2, Cpc=1.9, subtype='crossflow', Thi=z, Tci=15., "
+                "UA=u)['Q']",
+                5.2, 1.45, 130.0, 10.83,
+            ),
+            ("ht.fin_efficiency_Kern_Kraus(x, y, 0.002, 200., z)", 0.0254, 0.05715, 58.0),
+            ("ht.blackbody_spectral_radiance(x, y)", 800.0, 4e-6),
+        ],
+    ),
+    Package(
+        "chemicals",
+        "chemicals",
+        "import chemicals\nfrom chemicals import rachford_rice, vapor_pressure, viscosity, volume",
+        [
+            ("vapor_pressure.Antoine(x, y, z, u)", 100.0, 8.7687, 395.744, -6.469),
+            ("vapor_pressure.Wagner(x, 190.53, 4600155., y, z, 0.4, -2.1)", 100.0, -6.00435, 1.1885),
+            ("vapor_pressure.Lee_Kesler(x, y, z, 0.22)", 347.2, 617.1, 36e5),
+            ("viscosity.Lucas(x, 500e5, y, 41.1e5, z, 0., 1e-3)", 300.0, 572.2, 0.236),
+            ("viscosity.mu_IAPWS(x, y)", 298.15, 998.0),
+            ("volume.Rackett(x, y, z, 0.276)", 272.0, 408.1, 36e5),
+            ("rachford_rice.Rachford_Rice_solution(x, y)", [0.5, 0.3, 0.2], [1.685, 0.742, 0.532]),
+            ("rachford_rice.flash_inner_loop(x, y)[0]", [0.5, 0.3, 0.2], [1.685, 0.742, 0.532]),
+            ("chemicals.iapws95_rho(x, y)", 300.0, 1e5),
+            ("chemicals.EQ100(x, y, z, u)", 300.0, 276370.0, -2090.1, 8.125),
+        ],
+    ),
+    Package(
+        "thermo",
+        "thermo",
+        "import thermo\nfrom thermo import eos",
+        [
+            ("eos.PR(Tc=x, Pc=y, omega=0.2975, T=z, P=1e6).V_l", 507.6, 3025000.0, 299.0),
+            ("eos.SRK(Tc=x, Pc=y, omega=0.2975, T=z, P=1e6).phi_l", 507.6, 3025000.0, 299.0),
+            ("thermo.wilson.Wilson_gammas(x, y)", [0.25, 0.75], [[1.0, 0.4], [0.7, 1.0]]),
+            ("thermo.NRTL_gammas(x, y, z)", [0.25, 0.75], [[0.0, 0.4], [0.7, 0.0]], [[0.0, 0.3], [0.3, 0.0]]),
+            (
+                "thermo.UNIQUAC_gammas(x, rs=y, qs=[2.336, 1.724, 2.4], taus=z)",
+                [0.7273, 0.0909, 0.1818], [2.5735, 2.87, 1.4311], [[1.0, 1.07, 0.19], [1.07, 1.0, 0.8], [0.3, 0.6, 1.0]],
+            ),
+        ],
+    ),
+    Package(
+        "iapws",
+        "iapws",
+        "from iapws import IAPWS97, _iapws, humidAir, iapws97",
+        [
+            ("iapws97._Region1(x, y)['v']", 300.0, 3.0),
+            ("r = iapws97._Region2(x, y); return r['h'], r['s'], r['cp']", 700.0, 0.0035),
+            ("iapws97._Region3(x, y)['h']", 500.0, 650.0),
+            ("iapws97._PSat_T(x)", 300.0),
+            ("iapws97._TSat_P(x)", 1.0),
+            ("iapws97._Backward1_T_Ph(x, y)", 3.0, 500.0),
+            ("_iapws._Viscosity(x, y)", 998.0, 298.15),
+            ("_iapws._ThCond(x, y)", 998.0, 298.15),
+            ("_iapws._Dielectric(x, y)", 998.0, 298.15),
+            ("_iapws._Tension(x)", 300.0),
+            ("IAPWS97(T=x, P=y).h", 300.0, 3.0),
+            ("humidAir._virial(x)['Baa']", 300.0),
+        ],
+    ),
+    Package(
+        "psychrolib",
+        "psychrolib",
+        "import psychrolib\npsychrolib.SetUnitSystem(psychrolib.SI)",
+        [
+            ("psychrolib.GetSatVapPres(x)", 25.0),
+            ("psychrolib.GetHumRatioFromRelHum(x, y, z)", 25.0, 0.5, 101325.0),
+            ("psychrolib.GetTDewPointFromRelHum(x, y)", 25.0, 0.5),
+            ("psychrolib.GetTWetBulbFromRelHum(x, y, z)", 25.0, 0.5, 101325.0),
+            ("psychrolib.GetMoistAirEnthalpy(x, y)", 25.0, 0.01),
+            ("psychrolib.CalcPsychrometricsFromTWetBulb(x, y, z)", 25.0, 18.0, 101325.0),
+        ],
+    ),
+    Package(
+        "seawater",
+        "seawater",
+        "import seawater",
+        [
+            ("seawater.dens(x, y, z)", [34.5, 35.1], [10.0, 15.0], [100.0, 500.0]),
+            ("seawater.svel(x, y, z)", [34.5, 35.1], [10.0, 15.0], [100.0, 500.0]),
+            ("seawater.ptmp(x, y, z)", [34.5, 35.1], [10.0, 15.0], [100.0, 500.0]),
+            ("seawater.alpha(x, y, z)", [34.5, 35.1], [10.0, 15.0], [100.0, 500.0]),
+            ("seawater.cp(x, y, z)", [34.5, 35.1], [10.0, 15.0], [100.0, 500.0]),
+            ("seawater.salt(x, y, z)", [0.9, 1.1], [10.0, 15.0], [100.0, 500.0]),
+            ("seawater.dpth(x, y)", [100.0, 500.0], 30.0),
+            ("seawater.fp(x, y)", [34.5, 35.1], [100.0, 500.0]),
+            ("seawater.satO2(x, y)", [34.5, 35.1], [10.0, 15.0]),
+            ("seawater.bfrq(x, y, z)[0]", [[34.5], [35.1]], [[15.0], [10.0]], [[100.0], [500.0]]),
+            ("seawater.gpan(x, y, z)", [[34.5], [35.1]], [[15.0], [10.0]], [[100.0], [500.0]]),
+        ],
+    ),
+    Package(
+        "ambiance",
+        "ambiance",
+        "from ambiance import Atmosphere, CONST",
+        [
+            ("Atmosphere(x).pressure", [1000.0, 12000.0]),
+            ("Atmosphere(x).density", [1000.0, 12000.0]),
+            ("Atmosphere(x).speed_of_sound", 1000.0),
+            ("Atmosphere(x).dynamic_viscosity", 1000.0),
+        ],
+    ),
+    Package(
+        "pvlib",
+        "pvlib",
+        "import pvlib\n"
+        "from pvlib import atmosphere, clearsky, iam, irradiance, pvsystem, singlediode, solarposition, spectrum, temperature",
+        [
+            ("irradiance.aoi(x, y, z, u)", 30.0, 180.0, 45.0, 150.0),
+            ("irradiance.haydavies(x, y, z, 700., 1400., u, 150.)", 30.0, 180.0, 100.0, 45.0),
+            ("irradiance.king(x, y, z, u)", 30.0, 100.0, 500.0, 45.0),
+            ("irradiance.klucher(x, 180., y, z, u, 150.)", 30.0, 100.0, 500.0, 45.0),
+            ("irradiance.perez(x, 180., y, z, 1400., u, 150., 1.4)", 30.0, 100.0, 500.0, 45.0),
+            ("clearsky.bird(x, 1.3, y, 0.1, z)['ghi']", 30.0, 0.2, 1.5),
+            ("clearsky.simplified_solis(x, y)['ghi']", [30.0, 60.0], 0.1),
+            ("clearsky.ineichen(x, y, 3.)['ghi']", [30.0, 60.0], [1.3, 2.0]),
+            ("atmosphere.get_relative_airmass(x)", [30.0, 60.0]),
+            ("atmosphere.pres2alt(x)", 95000.0),
+            ("atmosphere.gueymard94_pw(x, y)", 20.0, 50.0),
+            ("iam.physical(x, y)", [30.0, 60.0], 1.526),
+            ("iam.martin_ruiz(x, y)", [30.0, 60.0], 0.16),
+            ("temperature.sapm_cell(x, y, z, -3.47, -0.0594, 3.)", 900.0, 20.0, 2.0),
+            ("temperature.faiman(x, y, z)", 900.0, 20.0, 2.0),
+            ("pvsystem.calcparams_desoto(x, y, 0.003, 1.5, 8., 1e-10, 300., 0.3)", 900.0, 40.0),
+            ("pvsystem.pvwatts_dc(x, y, z, -0.003)", 900.0, 40.0, 100.0),
+            ("singlediode.bishop88(x, y, z, u, 300., 1.5)", 20.0, 8.0, 1e-9, 0.3),
+            ("pvsystem.i_from_v(x, y, z, u, 300., 1.5)", 20.0, 8.0, 1e-9, 0.3),
+            ("pvsystem.singlediode(x, y, z, 300., 1.5)['p_mp']", 8.0, 1e-9, 0.3),
+            ("solarposition.solar_zenith_analytical(x, y, z)", 0.6, 0.3, 0.2),
+            ("spectrum.spectral_factor_firstsolar(x, y, 'cdte')", 1.5, 1.4),
+        ],
+    ),
+    Package(
+        "windpowerlib",
+        "windpowerlib",
+        "from windpowerlib import density, power_output, temperature, wake_losses, wind_speed",
+        [
+            ("wind_speed.logarithmic_profile(x, y, 100., z)", WIND, 10.0, 0.15),
+            ("wind_speed.hellman(x, y, 100., hellman_exponent=z)", WIND, 10.0, 0.2),
+            ("density.ideal_gas(x, 10., 100., y)", [101125.0, 101000.0], [267.0, 268.0]),
+            ("density.barometric(x, 10., 100., y)", [101125.0, 101000.0], [267.0, 268.0]),
+            ("power_output.power_coefficient_curve(x, [2., 5., 10.], y, 80., 1.225)", WIND, [0.0, 0.3, 0.5]),
+        ],
+    ),
+    Package(
+        "ase",
+        "ase",
+        "from ase import Atoms, geometry\n"
+        "from ase.calculators.emt import EMT\n"
+        "from ase.calculators.lj import LennardJones\n"
+        "from ase.calculators.morse import MorsePotential\n"
+        "from ase.eos import birchmurnaghan, murnaghan",
+        [
+            ("Atoms('Ar4', positions=x, calculator=LennardJones(sigma=1.1)).get_potential_energy()", ATOMS),
+            ("Atoms('Ar4', positions=x, calculator=MorsePotential(r0=1.1)).get_potential_energy()", ATOMS),
+            ("Atoms('Cu4', positions=x, calculator=EMT()).get_potential_energy()", ATOMS),
+            ("Atoms('Cu4', positions=x).get_center_of_mass()", ATOMS),
+            ("Atoms('Cu4', positions=x).get_moments_of_inertia()", ATOMS),
+            ("geometry.cell_to_cellpar(x)", [[3.0, 0.1, 0.2], [0.3, 4.0, 0.1], [0.2, 0.3, 5.0]]),
+            ("geometry.cellpar_to_cell(x)", [3.0, 4.0, 5.0, 80.0, 85.0, 95.0]),
+            ("geometry.get_angles(x, y)", [ATOMS[1]], [ATOMS[2]]),
+            ("geometry.get_dihedrals(x, y, z)", [ATOMS[1]], [ATOMS[2]], [ATOMS[3]]),
+            ("geometry.get_distances(x)[1]", ATOMS),
+            ("birchmurnaghan(x, y, z, 4., u)", 10.1, -3.2, 1.1, 9.8),
+            ("murnaghan(x, y, z, 4., u)", 10.1, -3.2, 1.1, 9.8),
+        ],
+    ),
+    Package(
+        "tensorly",
+        "tensorly",
+        "import tensorly\nfrom tensorly import cp_tensor, decomposition, metrics, tenalg, tt_tensor",
+        [
+            ("tensorly.cp_to_tensor((None, [x, y, z]))", ATOMS[:2], ATOMS[1:3], ATOMS[2:]),
+            ("tensorly.unfold(x, 1)", [ATOMS, ATOMS]),
+            ("tenalg.khatri_rao([x, y])", ATOMS, ATOMS[:2]),
+            ("tenalg.mode_dot(x, y, 1)", [ATOMS, ATOMS], [[0.1, 0.2, 0.3, 0.4]]),
+            ("cp_tensor.cp_norm(([1., 1., 1.], [x, y]))", ATOMS, ATOMS[:2]),
+            ("tt_tensor.tt_to_tensor([x, y])", [ATOMS], [[[0.1], [0.2]], [[0.3], [0.4]], [[0.5], [0.6]]]),
+        ],
+    ),
+    Package(
+        "scikit-fem",
+        "skfem",
+        "import skfem\nfrom skfem.models.poisson import laplace",
+        [
+            ("skfem.MeshTri(x, [[0, 0], [1, 2], [3, 3]]).refined().p", [[0.0, 1.0, 0.0, 1.1], [0.0, 0.0, 1.0, 1.0]]),
+            ("skfem.ElementTriP2().lbasis(x, 1)", [[0.2, 0.3], [0.1, 0.4]]),
+            ("skfem.MappingAffine(skfem.MeshTri()).F(x)", [[0.2, 0.3], [0.1, 0.4]]),
+        ],
+    ),
+]
