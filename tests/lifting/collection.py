@@ -82,7 +82,8 @@ def run(package: Package, mode: str, indices: list[int], seconds: float) -> dict
     """The records of some functions: a process that dies or hangs loses the one that it is at, and another goes on."""
     records: dict[int, Record] = {}
     while rest := [i for i in indices if i not in records]:
-        command = [sys.executable, str(HERE / "collection.py"), "--worker", package.name, mode, *map(str, rest), "--seconds", str(seconds)]
+        command = [sys.executable, str(HERE / "collection.py"), "--worker", package.name, mode, *map(str, rest)]
+        command += ["--seconds", str(seconds)]
         got = len(records)
         with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile("w+") as errors:  # packages write files
             process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, cwd=folder)
