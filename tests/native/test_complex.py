@@ -112,6 +112,9 @@ def test_powers_and_conversions() -> None:
         agree(lambda z, n=n: z**n, z, ulps=16)
     agree(lambda z: (z.astype(np.complex64), (z.real > 0).astype(complex), z.real.astype(np.complex64)), z)
     agree(lambda z: np.arange(17) * z, z)
+    real = lambda z: cv.vjp(lambda x: x.astype(complex), z.real)[1](z)[0]  # the real part, without a warning
+    agree(lambda z: real(z) * 2, z)
+    agree(lambda z: ~z.astype(bool), np.where(z.real > 0, z, z.imag * 0))
     agree(lambda z: np.linalg.norm(z, axis=0) + np.linalg.norm(z), z, ulps=16)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -22,6 +23,12 @@ def normal(*shape: int) -> Any:
     return np.random.default_rng(sum(shape)).normal(size=shape)
 
 
+def matrix(dtype: Any, *shape: int) -> Any:
+    return (normal(*shape) + (1j * normal(*shape)[::-1] if np.dtype(dtype).kind == "c" else 0)).astype(dtype)
+
+
+DTYPES = [np.float64, np.float32, np.complex128, np.complex64]
+
 OF_MATRICES: dict[str, Callable[[Any], Any]] = {
     "svd": np.linalg.svd,
     "svd, full": lambda x: np.linalg.svd(x[::-1], full_matrices=True),
@@ -32,38 +39,39 @@ OF_MATRICES: dict[str, Callable[[Any], Any]] = {
 }
 
 
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", OF_MATRICES)
 @pytest.mark.parametrize("shape", [(1, 1), (3, 5), (5, 3), (20, 20), (70, 9), (9, 70), (2, 4, 3)])
 def test_decompositions_are_numpys(name: str, shape: tuple[int, ...], dtype: Any) -> None:
-    agree(OF_MATRICES[name], normal(*shape).astype(dtype), ulps=0)
+    agree(OF_MATRICES[name], matrix(dtype, *shape), ulps=0)
 
 
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("shape", [(1, 1), (2, 2), (5, 5), (40, 40), (65, 65), (2, 3, 4, 4)])
 @pytest.mark.parametrize("triangle", ["L", "U"])
 def test_eigenvectors_are_numpys(triangle: Any, shape: tuple[int, ...], dtype: Any) -> None:
-    x = normal(*shape).astype(dtype)
-    for a in (x, x + x.mT):  # one triangle is read
+    x = matrix(dtype, *shape)
+    for a in (x, x + np.conj(x.mT)):  # one triangle is read
         agree(lambda a: np.linalg.eigh(a, triangle), a, ulps=0)
         agree(lambda a: np.linalg.eigvalsh(2 * a[..., ::-1, :], triangle), a, ulps=0)
 
 
-def test_derivatives_of_decompositions() -> None:
-    a, x = normal(6, 6), normal(7, 4)
+@pytest.mark.parametrize("dtype", [np.float64, np.complex128])
+def test_derivatives_of_decompositions(dtype: Any) -> None:
+    a, x = matrix(dtype, 6, 6), matrix(dtype, 7, 4)
     weights, stack = normal(6, 6), np.stack([a, a.T, 2 * a])
 
     def of_vectors(a: Any) -> Any:
         w, v = np.linalg.eigh(a)
-        return np.sum(weights * v**2) + np.sum(np.sin(w))
+        return np.sum(weights * np.abs(v) ** 2) + np.sum(np.sin(w))
 
     def of_singular_vectors(x: Any) -> Any:
         u, s, vh = np.linalg.svd(x, full_matrices=False)
-        return np.sum((u * np.sqrt(s)) @ vh)
+        return np.sum(np.real((u * np.sqrt(s)) @ vh))
 
     def of_triangle(x: Any) -> Any:
         q, r = np.linalg.qr(x)
-        return np.sum(q**3) + np.sum(r**2)
+        return np.sum(np.abs(q) ** 3) + np.sum(np.real(r) ** 2)
 
     for f, y in ((of_vectors, a), (of_singular_vectors, x), (of_triangle, x)):
         agree(cv.grad(f), y, ulps=2**10)
@@ -112,6 +120,25 @@ def test_without_a_known_library_they_run_as_numpy(monkeypatch: pytest.MonkeyPat
     x = normal(5, 5)
     agree(lambda x: np.linalg.eigh(x @ x.T), x, ulps=2**10, whole=False)
     assert compiled_equations(program_of(lambda x: np.linalg.eigh(x @ x.T), x))[1] == 1
+
+
+@pytest.mark.parametrize("dtype", [np.complex128, np.complex64])
+@pytest.mark.parametrize("n", [1, 3, 20, 65])
+def test_systems_of_complex_numbers(n: int, dtype: Any) -> None:
+    a, b = matrix(dtype, n, n) + 3 * np.eye(n, dtype=dtype), matrix(dtype, n, 4)
+    p = a @ np.conj(a.T) + n * np.eye(n, dtype=dtype)
+    for upper in (False, True):
+        agree(lambda p, upper=upper: np.linalg.cholesky(p, upper=upper), p, ulps=2**10)
+    for x, y in [(a, b), (a, b[:, 0]), (np.stack([a, p]), np.stack([b, b])), (np.stack([a, p]), b[None]), (a.T, b[:, ::-1])]:
+        agree(np.linalg.solve, x, y, ulps=2**14)
+    agree(np.linalg.inv, np.stack([a, p]), ulps=2**14)
+    for options in itertools.product((False, True), (0, 1, 2), (False, True)):
+        triangular = lambda p, b, o=options: cv.scipy.linalg.solve_triangular(p, b, o[1], o[0], o[2])
+        agree(triangular, p / n, b, ulps=2**14)
+    both = lambda a, b: np.sum(np.abs(np.linalg.solve(a, b)) ** 2) + np.sum(np.abs(np.linalg.inv(a)))
+    agree(cv.grad(both, (0, 1)), a, b, ulps=2**16)
+    agree(lambda a, b: np.linalg.solve(a, b.real), a, b, ulps=2**14, whole=False)
+    agree(lambda a: np.linalg.det(a * 2), a, ulps=2**14, whole=False)
 
 
 def test_systems_of_floats_are_solved_in_doubles_as_numpy_does() -> None:

@@ -195,6 +195,7 @@ COMPLEX: dict[str, Complex] = {
     "equal": Complex(_equal, 2),
     "not_equal": Complex(_not_equal, 2),
     "logical_not": Complex(lambda b, x, y: (_is_zero(b, x, y),), 2),
+    "bool": Complex(lambda b, x, y: (b.invert(_is_zero(b, x, y)),), 2),
     "isnan": Complex(_either("uno", lambda b, x: (x, x)), 2),
     "isinf": Complex(_either("oeq", _with_infinity), 2),
     "isfinite": Complex(_is_finite, 2),

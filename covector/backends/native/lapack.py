@@ -17,6 +17,8 @@ from covector.backends.native.libraries import OF_NUMPY, PREFIX, address_of, ask
 from covector.backends.native.plan import Buffer, Plan, Spot
 from covector.core.jaxpr import Equation
 
+SYSTEMS = ("solve", "triangular_solve")
+
 
 class Shape(NamedTuple):
     """Matrices of m rows and n columns, and right-hand sides of k columns if there are any, in a stack."""
@@ -27,40 +29,54 @@ class Shape(NamedTuple):
     stack: tuple[int, ...]
 
 
+def pieces_of(eqn: Equation) -> int:
+    """In how many parts each operand is: complex ones come in two, which LAPACK has in turn."""
+    return len(eqn.inputs) // (2 if eqn.primitive.name in SYSTEMS else 1)
+
+
 def kind_of(eqn: Equation) -> str:
     """The type in which an equation is computed: NumPy's functions take doubles for all, SciPy's do not."""
-    return type_name(eqn.outputs[0].aval.dtype) if eqn.primitive.name == "triangular_solve" else "f64"
+    kind = type_name(eqn.outputs[0].aval.dtype) if eqn.primitive.name == "triangular_solve" else "f64"
+    return {"f64": "c128", "f32": "c64"}[kind] if pieces_of(eqn) == 2 else kind
 
 
 def shape_of(eqn: Equation) -> Shape:
     *stack, m, n = eqn.inputs[0].aval.shape
     out = eqn.outputs[0].aval.shape
-    return Shape(m, n, out[-1], out[:-2]) if len(eqn.inputs) == 2 else Shape(m, n, 0, tuple(stack))
+    return Shape(m, n, out[-1], out[:-2]) if eqn.primitive.name in SYSTEMS else Shape(m, n, 0, tuple(stack))
 
 
 def regions(eqn: Equation) -> dict[str, int]:
     """The memory of its own that an equation needs, in bytes: a matrix, what is computed beside it, and work of LAPACK's."""
     m, n, k, _ = shape_of(eqn)
-    item, least, params = item_size(kind_of(eqn)), min(m, n), eqn.params
+    kind, params = kind_of(eqn), eqn.params
+    item, least = item_size(kind), min(m, n)
     match eqn.primitive.name:
         case "eigh":
-            work, integers = eigh_work(params["vectors"], params["lower"], n)
-            return {"matrix": m * n * item, "values": n * item, "work": work * item, "integers": integers * 8}
+            work, *others, integers = eigh_work(kind, params["vectors"], params["lower"], n)
+            own = {"work": work * item, "reals": 8 * sum(others), "integers": 8 * integers}
+            return {"matrix": m * n * item, "values": n * 8, **own}
         case "svd":
             job, rows, columns = svd_sizes(params, m, n)
             sides = {"left": m * rows * item, "right": n * columns * item} if job != "N" else {}
-            work = svd_work(job, m, n, columns)
-            return {"matrix": m * n * item, "values": least * item, **sides, "work": work * item, "integers": 64 * least}
+            size, reals = svd_work(kind, job, m, n, columns)
+            own = {"work": size * item, "reals": 8 * reals, "integers": 64 * least}
+            return {"matrix": m * n * item, "values": least * 8, **sides, **own}
         case "qr":
             columns = qr_columns(params, m, n)
-            return {"matrix": m * max(n, columns) * item, "values": least * item, "work": qr_work(m, n, columns) * item}
+            size = qr_work(kind, m, n, columns)
+            return {"matrix": m * max(n, columns) * item, "values": least * item, "work": size * item}
         case name:
             work = 64 * n * item if name == "inv" else 0
             return {"matrix": n * n * item, "right": n * k * item, "pivots": 4 * n, "work": work}
 
 
-def eigh_work(vectors: bool, lower: bool, n: int) -> list[int]:
-    return asked("syevd", "NV"[vectors], "UL"[lower], n, None, n, None, None, -1, None, -1)
+def eigh_work(kind: str, vectors: bool, lower: bool, n: int) -> list[int]:
+    """The sizes of work, of that of reals if the matrix is complex, and of integers."""
+    given = "NV"[vectors], "UL"[lower], n, None, n, None
+    if kind == "c128":
+        return asked(kind, "heevd", *given, None, -1, None, -1, None, -1)
+    return asked(kind, "syevd", *given, None, -1, None, -1)
 
 
 def svd_sizes(params: dict[str, Any], m: int, n: int) -> tuple[str, int, int]:
@@ -70,17 +86,26 @@ def svd_sizes(params: dict[str, Any], m: int, n: int) -> tuple[str, int, int]:
     return ("A", m, n) if params["full_matrices"] else ("S", min(m, n), min(m, n))
 
 
-def svd_work(job: str, m: int, n: int, columns: int) -> int:
-    return asked("gesdd", job, m, n, None, m, None, None, m, None, columns, None, -1, None)[0]
+def svd_work(kind: str, job: str, m: int, n: int, columns: int) -> tuple[int, int]:
+    given = job, m, n, None, m, None, None, m, None, columns, None, -1
+    if kind != "c128":
+        return asked(kind, "gesdd", *given, None)[0], 0
+    least, most = min(m, n), max(m, n)
+    reals = 7 * least if job == "N" else max(5 * least * (least + 1), least * (2 * (least + most) + 1))
+    return asked(kind, "gesdd", *given, None, None)[0], reals
 
 
 def qr_columns(params: dict[str, Any], m: int, n: int) -> int:
     return m if params["mode"] == "complete" else min(m, n)
 
 
-def qr_work(m: int, n: int, columns: int) -> int:
-    first = asked("geqrf", m, n, None, m, None, None, -1)
-    return max(*first, *asked("orgqr", m, columns, min(m, n), None, m, None, None, -1))
+def qr_work(kind: str, m: int, n: int, columns: int) -> int:
+    first = asked(kind, "geqrf", m, n, None, m, None, None, -1)
+    return max(*first, *asked(kind, MAKE_Q[kind], m, columns, min(m, n), None, m, None, None, -1))
+
+
+MAKE_Q = {"f64": "orgqr", "c128": "ungqr"}
+"""What makes the orthonormal columns of what geqrf leaves."""
 
 
 def scratch(eqn: Equation) -> tuple[Spot, ...]:
@@ -102,8 +127,8 @@ class _Routine:
         count = len(spots)
         self.b = Builder(name, ", ".join([*(f"ptr %p{i}" for i in range(count)), "ptr %own", "ptr %status"]), module)
         self.eqn, self.spots, self.shapes, self.out = eqn, spots, shapes, len(eqn.inputs)
-        self.shape = shape_of(eqn)
-        self.kind = kind_of(eqn)
+        self.shape, self.type, self.pieces = shape_of(eqn), kind_of(eqn), pieces_of(eqn)
+        self.kind = f"f{8 * item_size(self.type) // self.pieces}"  # that of a part
         self.integers = "i64" if eqn.primitive.name in OF_NUMPY else "i32"
         self.at: list[Value] = []
         self.memory: dict[str, str] = {}
@@ -150,12 +175,14 @@ class _Routine:
 
     def copy(self, operand: int, memory: str, rows: int, columns: int, transposed: bool) -> None:
         """A matrix, or right-hand sides, in rows or in LAPACK's columns."""
-        b, kind = self.b, type_name(self.eqn.inputs[operand].aval.dtype)
+        b, first = self.b, operand * self.pieces
+        kind = type_name(self.eqn.inputs[first].aval.dtype)
 
         def copied(i: Value, j: Value) -> None:
-            x = b.load(kind, f"%p{operand}", self.place(operand, i, j), pure=False)
             to = b.add(b.mul(j, b.index(rows)), i) if transposed else b.add(b.mul(i, b.index(columns)), j)
-            b.store(b.convert(x, self.kind), memory, to)
+            for part in range(self.pieces):
+                x = b.load(kind, f"%p{first + part}", self.place(first + part, i, j), pure=False)
+                b.store(b.convert(x, self.kind), memory, self.part(to, part))
 
         self.each(rows, columns, copied)
 
@@ -165,6 +192,10 @@ class _Routine:
     def copy_right(self, transposed: bool) -> None:
         self.copy(1, self.memory["right"], self.shape.n, self.shape.k, transposed)
 
+    def part(self, place: Value, part: int) -> Value:
+        """Where a part of a number is."""
+        return self.b.add(self.b.mul(place, self.b.index(self.pieces)), self.b.index(part))
+
     def put(self, memory: str, rows: int, columns: int, apart: tuple[int, int], keep: Any = None, output: int = 0) -> None:
         """Copy what was computed to its place; zeros where it is not to be kept.
 
@@ -173,9 +204,11 @@ class _Routine:
         b = self.b
 
         def copied(i: Value, j: Value) -> None:
-            x = b.load(self.kind, memory, b.add(b.mul(i, b.index(apart[0])), b.mul(j, b.index(apart[1]))), pure=False)
-            x = x if keep is None else b.select(keep(i, j), x, b.like(0, x))
-            self.write(output, x, i, j)
+            place = b.add(b.mul(i, b.index(apart[0])), b.mul(j, b.index(apart[1])))
+            for part in range(self.pieces):
+                x = b.load(self.kind, memory, self.part(place, part), pure=False)
+                x = x if keep is None else b.select(keep(i, j), x, b.like(0, x))
+                self.write(output + part, x, i, j)
 
         self.each(rows, columns, copied)
 
@@ -205,7 +238,7 @@ class _Routine:
         return place
 
     def call(self, routine: str, *arguments: str) -> None:
-        kind, name = self.kind, f"covector_{PREFIX[self.kind]}{routine}"
+        kind, name = self.type, f"covector_{PREFIX[self.type]}{routine}"
         self.b.module.declare(name, "void", *["ptr"] * len(arguments))
         self.b.module.foreign[name] = lambda: address_of(kind, routine)
         self.b.emit(f"call void @{name}({', '.join(f'ptr {a}' for a in arguments)})")
@@ -280,8 +313,9 @@ class _Routine:
         n, k, params, right = self.shape.n, self.shape.k, self.eqn.params, self.memory["right"]
         self.copy_matrix()
         self.copy_right(transposed=False)
-        one = self.b.allocate(self.kind)
-        self.b.store(self.b.constant(1.0, self.kind), one, self.b.index(0))
+        one = self.b.allocate(self.kind, count=2)
+        for part in range(self.pieces):
+            self.b.store(self.b.constant(1.0 - part, self.kind), one, self.b.index(part))
         diagonal = "U" if params["unit_diagonal"] else "N"
         letters = ("R", "U" if params["lower"] else "L", "T" if params["transpose"] else "N", diagonal)
         sizes = self.integer(k), self.integer(n)
@@ -291,12 +325,14 @@ class _Routine:
     def eigh(self) -> None:
         n, params, memory = self.shape.n, self.eqn.params, self.memory
         vectors, lower = params["vectors"], params["lower"]
-        work, integers = eigh_work(vectors, lower, n)
         size = self.integer(n)
         self.copy_matrix(transposed=True)
         given = size, self.matrix, size, memory["values"]
-        own = memory["work"], self.integer(work), memory["integers"], self.integer(integers)
-        self.checked("syevd", self.letter("NV"[vectors]), self.letter("UL"[lower]), *given, *own)
+        names = ("work", "integers") if self.pieces == 1 else ("work", "reals", "integers")
+        sizes = zip(names, eigh_work(self.type, vectors, lower, n), strict=True)
+        own = [x for name, count in sizes for x in (memory[name], self.integer(count))]
+        routine = "syevd" if self.pieces == 1 else "heevd"
+        self.checked(routine, self.letter("NV"[vectors]), self.letter("UL"[lower]), *given, *own)
         self.put_values(n, 0)
         if vectors:
             self.put(self.matrix, n, n, (1, n), output=1)
@@ -306,25 +342,26 @@ class _Routine:
         job, rows, columns = svd_sizes(self.eqn.params, m, n)
         memory, leading = self.memory, self.integer(m)
         left, right = (memory["left"], memory["right"]) if job != "N" else (self.matrix, self.matrix)
-        own = memory["work"], self.integer(svd_work(job, m, n, columns)), memory["integers"]
+        reals = [memory["reals"]] if self.pieces == 2 else []
+        own = memory["work"], self.integer(svd_work(self.type, job, m, n, columns)[0]), *reals, memory["integers"]
         given = leading, self.integer(n), self.matrix, leading, memory["values"]
         self.copy_matrix(transposed=True)
         self.checked("gesdd", self.letter(job), *given, left, leading, right, self.integer(columns), *own)
-        self.put_values(min(m, n), 0 if job == "N" else 1)
+        self.put_values(min(m, n), 0 if job == "N" else self.pieces)
         if job != "N":
             self.put(left, m, rows, (1, m))
-            self.put(right, columns, n, (1, columns), output=2)
+            self.put(right, columns, n, (1, columns), output=self.pieces + 1)
 
     def qr(self) -> None:
         m, n, _, _ = self.shape
         mode, columns = self.eqn.params["mode"], qr_columns(self.eqn.params, m, n)
         memory, leading = self.memory, self.integer(m)
-        work = memory["work"], self.integer(qr_work(m, n, columns))
+        work = memory["work"], self.integer(qr_work(self.type, m, n, columns))
         self.copy_matrix(transposed=True)
         self.checked("geqrf", leading, self.integer(n), self.matrix, leading, memory["values"], *work)
         in_triangle = lambda i, j: self.b.compare("le", i, j)
-        self.put(self.matrix, columns, n, (1, m), in_triangle, output=0 if mode == "r" else 1)
+        self.put(self.matrix, columns, n, (1, m), in_triangle, output=0 if mode == "r" else self.pieces)
         if mode != "r":
             given = leading, self.integer(columns), self.integer(min(m, n)), self.matrix, leading, memory["values"]
-            self.checked("orgqr", *given, *work)
+            self.checked(MAKE_Q[self.type], *given, *work)
             self.put(self.matrix, m, columns, (1, m))

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-PREFIX = {"f64": "d", "f32": "s"}
-OF_NUMPY = {"eigh": ("syevd",), "svd": ("gesdd",), "qr": ("geqrf", "orgqr")}
+PREFIX = {"f64": "d", "f32": "s", "c128": "z", "c64": "c"}
+OF_NUMPY = {"eigh": ("syevd", "heevd"), "svd": ("gesdd",), "qr": ("geqrf", "orgqr", "ungqr")}
 """The routines, without the letter of their type, that are NumPy's, by what they compute."""
 
 _NUMPYS = {routine for routines in OF_NUMPY.values() for routine in routines}
@@ -58,13 +58,14 @@ def has_numpys() -> bool:
 
 
 @cache
-def asked(routine: str, *arguments: str | int | None) -> list[int]:
-    """The sizes of work that a routine of NumPy's, of doubles, asks for where -1 stands for them; None stands for an array.
+def asked(kind: str, routine: str, *arguments: str | int | None) -> list[int]:
+    """The sizes of work that a routine of NumPy's asks for where -1 stands for them; None stands for an array.
 
-    It writes the first into the array before it as a double, the second as an integer.
+    It writes them into the arrays before: as doubles, but for the last of several, which is that of integers.
     """
     cell: Any = lambda x: ctypes.c_char(x.encode()) if isinstance(x, str) else ctypes.c_int64(x)
     memory: list[Any] = [(ctypes.c_double * 2)() if x is None else cell(x) for x in (*arguments, 0)]
-    ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * len(memory))(address_of("f64", routine))(*map(ctypes.byref, memory))
-    first, *second = [memory[i - 1] for i, x in enumerate(arguments) if x == -1]
-    return [int(first[0]), *(ctypes.c_int64.from_buffer(x).value for x in second)]
+    ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * len(memory))(address_of(kind, routine))(*map(ctypes.byref, memory))
+    arrays = [memory[i - 1] for i, x in enumerate(arguments) if x == -1]
+    found = [int(x[0]) for x in arrays]
+    return found if len(found) == 1 else [*found[:-1], ctypes.c_int64.from_buffer(arrays[-1]).value]

@@ -32,6 +32,8 @@ from covector.core.primitive import Primitive, primitive_named
 
 LOOPS = ("scan", "while", "cond")
 
+OF_MATRICES = ("eigh", "svd", "qr", "solve", "triangular_solve", "inv", "cholesky")
+
 ALIKE = {
     *VIEWS, *ASSEMBLIES, "gather", "reduce_sum", "cumsum", "select", "keep", "identity", "weaken", "stop_gradient", "name",
     "add", "sub", "neg",
@@ -190,10 +192,22 @@ class Writer:
             return True
         if not any(map(is_complex, (*eqn.inputs, *eqn.outputs))):
             return write_short(self, eqn)
+        if eqn.primitive.name in OF_MATRICES:
+            return self.routine(eqn)
         rule = rule_for(eqn)
         if rule is None:
             return False
         self.known[eqn.outputs[0]] = rule(self, eqn)
+        return True
+
+    def routine(self, eqn: Equation) -> bool:
+        """A routine of LAPACK, which has the parts in turn."""
+        if not is_known(eqn) or not all(map(is_complex, eqn.inputs)) or len({x.aval.dtype for x in eqn.inputs}) > 1:
+            return False
+        outs = [v for x in eqn.outputs for v in self.made(x)]
+        self.equations.append(
+            Equation(eqn.primitive, [p for x in eqn.inputs for p in self.parts(x)], eqn.params, outs, eqn.source)
+        )
         return True
 
     def loop(self, eqn: Equation) -> None:
@@ -228,10 +242,10 @@ def rule_for(eqn: Equation) -> Rule | None:
         return OTHERS[name]
     if name in COMPLEX and all(map(is_complex, eqn.inputs)) and len({x.aval.dtype for x in eqn.inputs}) == 1:
         return elementwise
+    if name == "convert":
+        return None if is_short(eqn.outputs[0]) else convert
     if not is_complex(eqn.outputs[0]):
         return None
-    if name == "convert":
-        return convert
     if name == "einsum":
         return alike if len(eqn.inputs) == 1 else product if len(eqn.inputs) == 2 else None
     return alike if name in ALIKE else None
@@ -251,8 +265,13 @@ def alike(writer: Writer, eqn: Equation) -> tuple[Any, ...]:
 
 
 def convert(writer: Writer, eqn: Equation) -> tuple[Any, ...]:
-    aval = real_aval(eqn.outputs[0].aval)
-    parts = [writer.bind(eqn.primitive, [p], aval, dtype=aval.dtype) for p in writer.parts(eqn.inputs[0])]
+    out, given = eqn.outputs[0], writer.parts(eqn.inputs[0])
+    if not is_complex(out):
+        if out.aval.dtype.kind == "b":
+            return (writer.bind(part_of("bool", 0, ""), given, out.aval),)
+        return (writer.bind(eqn.primitive, given[:1], out.aval, **eqn.params),)  # the real part, as the operation has it
+    aval = real_aval(out.aval)
+    parts = [writer.bind(eqn.primitive, [p], aval, dtype=aval.dtype) for p in given]
     return (parts[0], parts[1]) if len(parts) == 2 else (parts[0], zeros(writer, aval))
 
 

@@ -25,7 +25,7 @@ from covector.backends.native.expansions import expanded
 from covector.backends.native.loops import can_compile
 from covector.backends.native.pairs import equations_of_parts, needs_parts
 from covector.backends.native.program import Native
-from covector.backends.native.rules import VIEWS, Along, Foreign, Gather, Generate, Loop, Product, Reduce, Write, rule_of
+from covector.backends.native.rules import TABLE, VIEWS, Along, Foreign, Gather, Generate, Loop, Product, Reduce, Write, rule_of
 from covector.backends.native.stacks import leaving
 from covector.backends.threads import LARGE, run_alone
 from covector.core.jaxpr import Equation, Jaxpr, Literal, Var, inside_out, sub_jaxprs
@@ -58,7 +58,7 @@ class Part:
 
     def calls_lapack(self) -> bool:
         """Whether it calls LAPACK, of matrices that one thread is enough for."""
-        found = [e for e in equations_of(self.jaxpr) if type(rule_of(e)) is Foreign]
+        found = [e for e in equations_of(self.jaxpr) if type(TABLE.get(e.primitive.name)) is Foreign]
         return bool(found) and all(e.inputs[0].aval.size * e.inputs[0].aval.shape[-1] <= LARGE for e in found)
 
 
