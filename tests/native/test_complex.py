@@ -210,5 +210,6 @@ def test_a_filter_is_compiled_between_transforms() -> None:
 
 def test_what_is_left_to_numpy() -> None:
     z = normal(9)
+    agree(lambda x: (np.angle(x + 1j), x.real), z.real.astype(np.longdouble), whole=False)
     agree(lambda z: (np.sort(z * 2) + 1, np.fft.fft(z * 2) * 3, np.max(z), np.prod(z * 2), np.sin(z)), z, whole=False, ulps=64)
     agree(lambda z: np.fft.ifft(np.fft.fft(z) * np.exp(-np.abs(z))).real ** 2, z, whole=False, ulps=64)
