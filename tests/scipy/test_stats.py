@@ -314,6 +314,13 @@ def test_von_mises_at_all_concentrations():
         np.testing.assert_allclose(cv.grad(stats.vonmises.cdf)(x, 1.3), stats.vonmises.pdf(x, 1.3))
 
 
+def test_distributions_far_off():
+    for x in (1e160, 1e200):
+        assert [getattr(stats.rice, m)(x, 0.9) for m in ("cdf", "sf", "logcdf", "logsf")] == [1, 0, 0, -np.inf]
+        np.testing.assert_array_equal(cv.grad(stats.rice.cdf, (0, 1))(x, 0.9), 0)
+    np.testing.assert_array_equal(stats.vonmises.cdf([-1.0, 1.0, 2.0], 1e300), [0, 1, 1])
+
+
 def test_slopes_where_a_parameter_is_zero():
     """Both are those of functions that go on evenly to negative parameters."""
     np.testing.assert_allclose(cv.grad(stats.vonmises.logpdf, 1)(0.4, 0.0), np.cos(0.4))

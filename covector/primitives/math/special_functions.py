@@ -346,6 +346,14 @@ define(
 # Univariate Distributions", volume 2, 1995, chapter 29 ------------------------------------------------------------------
 
 
+def _ive(v: Any, x: Any) -> Any:
+    """`scipy.special.ive`, for large x, where that is NaN, by two terms of DLMF 10.40.1."""
+    far = x > 1e8
+    large = np.where(far, x, 1.0)
+    asymptotic = (1 - (4 * v * v - 1) / (8 * large)) / np.sqrt(2 * np.pi * large)
+    return np.where(far, asymptotic, special.ive(v, np.where(far, 1.0, x)))
+
+
 def _noncentral_density(x: Any, df: Any, nc: Any) -> Any:
     """By the Bessel function; where the noncentrality is next to nothing, by the power series of that."""
     order, product = df / 2 - 1, x * nc
@@ -355,7 +363,7 @@ def _noncentral_density(x: Any, df: Any, nc: Any) -> Any:
     series = power * special.hyp0f1(df / 2, small / 4)
     x, nc = np.where(near, 1.0, x), np.where(near, 1.0, nc)
     difference = np.sqrt(x) - np.sqrt(nc)
-    bessel = np.exp(order / 2 * np.log(x / nc) - difference * difference / 2) * special.ive(order, np.sqrt(x * nc)) / 2
+    bessel = np.exp(order / 2 * np.log(x / nc) - difference * difference / 2) * _ive(order, np.sqrt(x) * np.sqrt(nc)) / 2
     return np.where(near, series, bessel)
 
 

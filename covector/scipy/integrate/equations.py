@@ -77,7 +77,7 @@ def odeint(
         The values at the times along a new first axis, ``f[T, ...]`` for each leaf of y0; NaN after a time where the steps have
         become too small or too many.  They are differentiable in y0, the times, ``args`` and what func closes over, in both
         modes; the derivatives are those of the steps (a discrete adjoint).  The method is for equations that are not stiff:
-        for these take ``solve_ivp(method="Radau")``.
+        for these take ``solve_ivp(method="BDF")``.
 
     Raises:
         ArgumentError: t is no vector, or does not keep rising or falling; SciPy's other options, by name.
@@ -162,7 +162,9 @@ def solve_ivp(
     """
     _refuse("solve_ivp", others, "of methods which are not here, or of a Jacobian, which covector finds itself")
     if method not in METHODS:
-        raise errors.ArgumentError(f"solve_ivp got method={method!r}.", fix=f"there are {', '.join(METHODS)}")
+        why = "its steps are taken in Fortran, where they cannot be traced" if method == "LSODA" else ""
+        fix = f"there are {', '.join(METHODS)}; the last two are for stiff equations"
+        raise errors.ArgumentError(f"solve_ivp got method={method!r}.", why=why, fix=fix)
     args = () if args is None else as_tuple(args)
     start, end = t_span
     t = np.stack([as_array(start), as_array(end)]) if t_eval is None else as_array(t_eval)

@@ -31,7 +31,7 @@ def _beyond(x: Any, kappa: Any) -> tuple[Any, Any]:
     """The probability from x to half a turn, for x from 0 on: the logarithm of the density, and what to multiply that with."""
     nodes, weights = gauss_legendre(64)
     last = np.arccos(np.maximum(np.cos(x) - DECAY / np.maximum(kappa, 1e-3), -1.0))
-    length = stop_gradient_p.bind(last) - x
+    length = stop_gradient_p.bind(np.maximum(last, x)) - x
     steps = wide(length) * nodes
     falls = -2 * wide(kappa) * np.sin(wide(x) + steps / 2) * np.sin(steps / 2)  # κ (cos(x + s) - cos(x))
     return _logpdf(x, kappa), length * np.sum(weights * np.exp(falls), axis=-1)

@@ -144,6 +144,14 @@ def _rice_logpdf(x: Any, b: Any) -> Any:
     return np.log(x) - (x - b) ** 2 / 2 + log_i0e(x * b)
 
 
+BEYOND = 1e150
+"""The square of a larger number may overflow."""
+
+
+def _rice_cdf(x: Any, b: Any) -> Any:
+    return special.chndtr(np.minimum(x, BEYOND) ** 2, 2.0, b * b)
+
+
 def _rice_slope(x: Any, b: Any) -> Any:
     """How the logarithm of the density grows with that of x, without the 1 that is of x alone."""
     return x * (b * special.i1e(x * b) / special.i0e(x * b) - x)
@@ -154,7 +162,9 @@ def _rice_logs(x: Any, b: Any) -> tuple[Any, Any]:
 
     Below that is an exponential in the logarithm of x, above in x itself.
     """
-    value = special.chndtr(x * x, 2.0, b * b)
+    value = _rice_cdf(x, b)
+    off = x > BEYOND
+    x = np.where(off, BEYOND, x)
     low, high = (value < SMALL) & (x > 0), (value > 1 - SMALL) & (x > b)
     left = np.where(low, x, 1e-3)
     below = log_tail(lambda u: u + _rice_logpdf(np.exp(u), wide(b)), 2 + _rice_slope(left, b), np.log(left), -1)
@@ -162,7 +172,8 @@ def _rice_logs(x: Any, b: Any) -> tuple[Any, Any]:
     above = log_tail(lambda x: _rice_logpdf(x, wide(b)), -(1 + _rice_slope(right, b)) / right, right, 1)
     value = np.where(low | high, 0.5, value)
     logcdf = np.where(low, below, np.where(high, np.log1p(-np.exp(above)), np.log(value)))
-    return logcdf, np.where(low, np.log1p(-np.exp(below)), np.where(high, above, np.log1p(-value)))
+    logsf = np.where(low, np.log1p(-np.exp(below)), np.where(high, above, np.log1p(-value)))
+    return np.where(off, 0.0, logcdf), np.where(off, -np.inf, logsf)
 
 
 rice = Continuous(
@@ -171,7 +182,7 @@ rice = Continuous(
     support=positive,
     valid=lambda b: b >= 0,
     logpdf=_rice_logpdf,
-    cdf=lambda x, b: special.chndtr(x * x, 2.0, b * b),
+    cdf=_rice_cdf,
     logcdf=lambda x, b: _rice_logs(x, b)[0],
     logsf=lambda x, b: _rice_logs(x, b)[1],
     ppf=lambda q, b: np.sqrt(special.chndtrix(q, 2.0, b * b)),
