@@ -116,7 +116,28 @@ CASES = {
     "tf2ss": (lambda s, b, a: s.tf2ss(b, a), (AT[:2], AT)),
     "ss2tf": (lambda s, a, b, c, d: s.ss2tf(a, b, c, d, 1), (IMAGE[:2, :2], IMAGE[:2, 2:4], IMAGE[2:5, :2], IMAGE[2:5, 2:4])),
 }
-NEED_VALUES = ("normalize", "tf2zpk", "tf2ss", "freqs, at so many")
+TURNING = np.array([[0.0, 1.0], [-1.0, 0.3]])
+TIMES = np.linspace(0.1, 3.0, 7)
+CASES |= {
+    "hilbert2": (lambda s, x: s.hilbert2(x), (IMAGE,)),
+    "hilbert2, of lengths": (lambda s, x: s.hilbert2(x, (4, 7), axes=(1, 0)), (IMAGE,)),
+    "group_delay": (lambda s, b, a: s.group_delay((b, a), AT), (B, A)),
+    "zpk2ss": (lambda s, z, p, k: s.zpk2ss(z, p, k), (AT[:1], AT[:2], 0.7)),
+    "ss2zpk": (lambda s, a: s.ss2zpk(a, np.ones((2, 1)), np.full((1, 2), 0.3), np.ones((1, 1))), (TURNING,)),
+    **{
+        f"chirp, {method}": (lambda s, t, f, t1, f1, m=method: s.chirp(t, f, t1, f1, m, 30), (TIMES, 0.7, 2.3, 1.9))
+        for method in ("linear", "quadratic", "logarithmic", "hyperbolic")
+    },
+    "chirp": (lambda s, t: s.chirp(t, 0.7, 2.3, 1.9, "quadratic", vertex_zero=False, complex=True), (TIMES,)),
+    "chirp, of one frequency": (lambda s, t: (s.chirp(t, 2.0, 1.0, 2.0, "log"), s.chirp(t, 2.0, 1.0, 2.0, "hyp")), (TIMES,)),
+    "gausspulse": (lambda s, t, f, w, r: s.gausspulse(t, f, w, r, retquad=True, retenv=True), (TIMES - 1, 0.8, 0.5, -5.0)),
+    "gausspulse, cutoff": (lambda s, f: s.gausspulse("cutoff", f), (0.8,)),
+    "sawtooth": (lambda s, t, w: s.sawtooth(t, w), (TIMES * 3, np.linspace(0.2, 0.8, 7))),
+    "sawtooth, of all widths": (lambda s, t: s.sawtooth(t, np.array([[0.0], [1.0], [0.5]])), (TIMES * 3,)),
+    "square": (lambda s, t: s.square(t, 0.3), (TIMES * 3,)),
+    "sweep_poly": (lambda s, t, p: s.sweep_poly(t, p, 20.0), (TIMES, AT)),
+}
+NEED_VALUES = ("zpk2ss", "ss2zpk", "normalize", "tf2zpk", "tf2ss", "freqs, at so many")
 
 
 @pytest.mark.filterwarnings("ignore:.*NOLA:UserWarning", "ignore:Input data is complex:UserWarning")
@@ -201,6 +222,10 @@ def test_signatures_are_those_of_scipy():
         (lambda x: signal.istft(x), ValueError, "at least 2d"),
         (lambda x: signal.freqz_sos(x), ValueError, "n_sections"),
         (lambda x: signal.tf2ss(np.ones(3), x), cv.errors.ConcretizationError, "signal.normalize"),
+        (lambda x: signal.chirp(x, 1.0, 2.0, 3.0, "far"), ValueError, "method must be"),
+        (lambda x: signal.chirp(x, 1.0, 2.0, -3.0, "log"), ValueError, "same sign"),
+        (lambda x: signal.gausspulse(x, 1.0, 0.0), ValueError, "bandwidth"),
+        (lambda x: signal.hilbert2(x[None], axes=(0, 0)), ValueError, "distinct"),
         (lambda x: signal.bilinear_zpk(x, x[:2], 1.0, 1.0), ValueError, "Improper"),
     ],
 )

@@ -13,6 +13,7 @@ from covector.scipy.signal.filters import (
     deconvolve,
     filtfilt,
     hilbert,
+    hilbert2,
     lfilter,
     lfilter_zi,
     sosfilt,
@@ -26,17 +27,21 @@ from covector.scipy.signal.responses import (
     freqz,
     freqz_sos,
     freqz_zpk,
+    group_delay,
     normalize,
     sos2tf,
     sosfreqz,
     ss2tf,
+    ss2zpk,
     tf2ss,
     tf2zpk,
+    zpk2ss,
     zpk2tf,
 )
 from covector.scipy.signal.sampling import decimate, resample, resample_poly, upfirdn
 from covector.scipy.signal.smoothing import detrend, medfilt, medfilt2d, savgol_coeffs, savgol_filter, wiener
 from covector.scipy.signal.spectra import coherence, csd, istft, periodogram, spectrogram, stft, welch
+from covector.scipy.signal.waveforms import chirp, gausspulse, sawtooth, square, sweep_poly
 
 get_window = _scipy.get_window
 """Windows are made of known numbers."""

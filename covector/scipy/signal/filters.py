@@ -346,10 +346,42 @@ def hilbert(x: Any, N: Any = None, axis: int = -1) -> Any:
     if n <= 0:
         raise ValueError("N must be positive.")
     spectrum = np.fft.fft(x, n, axis)
+    weights = _once_or_twice(n, spectrum, 1)
+    ndim = len(shape_of(x))
+    return np.fft.ifft(spectrum * np.reshape(weights, (-1, *[1] * (ndim - 1 - axis % ndim))), axis=axis)
+
+
+def _once_or_twice(n: int, spectrum: Any, middle: int) -> Any:
+    """1 for the frequency 0, 2 for positive ones, 0 for negative ones, ``middle`` for that in the middle of an even number."""
     weights = np.zeros(n, real_dtype(typeof(spectrum).dtype))
     weights[0] = 1
     weights[1 : (n + 1) // 2] = 2
     if n % 2 == 0:
-        weights[n // 2] = 1
-    ndim = len(shape_of(x))
-    return np.fft.ifft(spectrum * np.reshape(weights, (-1, *[1] * (ndim - 1 - axis % ndim))), axis=axis)
+        weights[n // 2] = middle
+    return weights
+
+
+@on_tracers(_scipy.hilbert2)
+def hilbert2(x: Any, N: Any = None, axes: Any = (-2, -1)) -> Any:
+    """The analytic signal of a real one in two dimensions: the part whose frequencies are positive along both axes.
+
+    Args:
+        x: an array.
+        N: the lengths of the transforms, one or two.
+        axes: along which two axes.
+
+    Example:
+        >>> hilbert2(np.eye(2)).shape
+        (2, 2)
+    """
+    x = np.atleast_2d(as_array(x))
+    if typeof(x).dtype.kind == "c":
+        raise ValueError("x must be real.")
+    if len(axes) != 2 or axes[0] == axes[1]:
+        raise ValueError("axes must be a tuple of length 2" if len(axes) != 2 else "axes must contain 2 distinct axes")
+    lengths = [shape_of(x)[a] for a in axes] if N is None else [N, N] if isinstance(N, int) else list(N)
+    if len(lengths) != 2 or min(lengths) <= 0:
+        raise ValueError("When given as a tuple, N must hold exactly two positive integers; else N must be positive.")
+    spectrum = np.moveaxis(np.fft.fft2(x, lengths, axes), axes, (-2, -1))
+    rows, columns = (_once_or_twice(n, spectrum, 0) for n in lengths)
+    return np.fft.ifft2(np.moveaxis(spectrum * rows[:, None] * columns, (-2, -1), axes), axes=axes)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import operator
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,7 @@ import scipy.signal as _scipy
 
 from covector.core.avals import shape_of, typeof
 from covector.numpy.registry import as_array, inexact, known_array
+from covector.primitives.arrays.subscripts import concrete
 from covector.scipy.signal.filters import sections
 from covector.scipy.traced import on_tracers
 
@@ -172,6 +174,29 @@ def freqs_zpk(z: Any, p: Any, k: Any, worN: Any = 200) -> Any:
     return w, as_array(k) * _from_roots(1j * w, z) / _from_roots(1j * w, p)
 
 
+@on_tracers(_scipy.group_delay)
+def group_delay(system: Any, w: Any = 512, whole: bool = False, fs: Any = 2 * np.pi) -> Any:
+    """By how much a digital filter delays each frequency; 0, with a warning where values are known, where that is singular.
+
+    Args:
+        system: a pair of coefficients of the numerator and the denominator.
+        w, whole, fs: as ``worN``, ``whole`` and ``fs`` of `freqz`.
+
+    Example:
+        >>> group_delay(([0.0, 1.0], [1.0]), [0.5])[1].round(12)
+        array([1.])
+    """
+    b, a = (np.atleast_1d(inexact(v)) for v in system)
+    angles = _angles(w, whole, fs, False, np.float64)
+    c = np.convolve(b, np.conj(np.flip(a)))
+    z = np.exp(-1j * angles)
+    delay = np.real(_value(c * np.arange(shape_of(c)[0]), z) / _value(c, z)) - shape_of(a)[0] + 1
+    singular = ~np.isfinite(delay)
+    if (known := concrete(singular)) is not None and np.any(known):
+        warnings.warn("The group delay is singular at some frequencies, setting to 0", stacklevel=3)
+    return angles * (fs / (2 * np.pi)), np.where(singular, 0.0, delay)
+
+
 # --- forms ------------------------------------------------------------------------------------------------------------
 
 
@@ -290,6 +315,31 @@ def tf2ss(num: Any, den: Any) -> tuple[Any, Any, Any, Any]:
         return np.zeros((1, 1)), np.zeros((1, 1)), np.zeros((rows, 1)), num
     a = np.concatenate([-den[None, 1:], np.eye(k - 2, k - 1)])
     return a, np.eye(k - 1, 1), num[:, 1:] - num[:, :1] * den[1:], num[:, :1]
+
+
+@on_tracers(_scipy.zpk2ss)
+def zpk2ss(z: Any, p: Any, k: Any) -> Any:
+    """Matrices A, B, C and D of a system, from zeros, poles and gain.
+
+    Example:
+        >>> zpk2ss([], [-0.5], 2.0)[2]
+        array([[2.]])
+    """
+    return tf2ss(*zpk2tf(z, p, k))
+
+
+@on_tracers(_scipy.ss2zpk)
+def ss2zpk(A: Any, B: Any, C: Any, D: Any, input: int = 0) -> Any:
+    """Zeros, poles and gain, from the matrices of a system with one output.
+
+    Args:
+        A, B, C, D, input: as for `ss2tf`.
+
+    Example:
+        >>> ss2zpk(np.array([[-0.5]]), np.ones((1, 1)), np.ones((1, 1)), np.ones((1, 1)))[0]
+        array([-1.5])
+    """
+    return tf2zpk(*ss2tf(A, B, C, D, input))
 
 
 @on_tracers(_scipy.ss2tf)
