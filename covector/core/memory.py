@@ -52,6 +52,28 @@ def copy_of(x: ndarray) -> ndarray:
     return x.copy("K") if type(x) is ndarray else np.array(x, order="K")
 
 
+def copy_with_gaps(x: ndarray) -> ndarray:
+    """A copy in which the same axes follow each other without a gap in memory, none where there are gaps, in the same order.
+
+    >>> copy_with_gaps(np.zeros((4, 6))[::-1, ::3]).strides
+    (-40, 16)
+    """
+    strides, first, reach = [0] * x.ndim, 0, 1
+    before = (x.itemsize, 1)  # what a stride is that leaves no gap, in the original and the copy
+    for axis in sorted(range(x.ndim), key=lambda i: abs(x.strides[i])):
+        n, stride = x.shape[axis], x.strides[axis]
+        if n > 1 and stride:
+            step = before[1] if abs(stride) == before[0] else before[1] + 1
+            before = abs(stride) * n, step * n
+            strides[axis] = step if stride > 0 else -step
+            first += (n - 1) * step if stride < 0 else 0
+            reach += (n - 1) * step
+    memory = np.empty(reach, x.dtype)
+    copy = np.ndarray(x.shape, x.dtype, memory.data, first * x.itemsize, [s * x.itemsize for s in strides])
+    copy[...] = x
+    return copy
+
+
 PARTS: dict[type, Callable[[Any, Callable[[ndarray], ndarray]], Any]] = {}
 """How values of other types are made anew, with a function applied to each array that they consist of."""
 
@@ -253,6 +275,10 @@ class Holder:
         _freeze(x)
         self.held[id(x)] = Held(weakref.ref(x, forgetting(self.held, id(x))), sample_of(x))
         return x
+
+    def hold_argument(self, x: ndarray) -> ndarray:
+        """The same of an argument: a copy of one with gaps has gaps too, for they decide what a view of it is."""
+        return self.hold(x) if x.flags.forc else copy_with_gaps(x)
 
     def copy_of_view(self, x: ndarray) -> ndarray:
         """A copy, of which there is one for all uses of the same part of an array as long as that does not change."""

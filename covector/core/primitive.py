@@ -64,6 +64,9 @@ class Trace:
     captures: ClassVar[bool] = False
     """Whether, while it is open, what is done with tracers of outer traces is done here too, and not there."""
 
+    runs_once: ClassVar[bool] = False
+    """Whether the function runs as it would untraced: once, with one value for each of its own."""
+
     follows_rules: ClassVar[bool] = True
     """Whether derivative rules of the user's matter to it; otherwise it takes functions that have some as what they do."""
 

@@ -76,6 +76,8 @@ class JVPTrace(Trace):
 
     __slots__ = ("holder", "tape")
 
+    runs_once = True
+
     def __init__(self, name: str = "jvp", origin: Source | None = None, holder: Holder | None = None):
         self.level = next(levels)  # what Trace.__init__ does: to call it takes as long as all this
         self.closed = False
@@ -188,7 +190,7 @@ class Pushforward(JVPTrace):
         """The arguments to run the function on."""
         args = []
         for p, t in zip(primals, tangents):  # noqa: B905 - as many, and to say so takes as long as a copy
-            p = p.copy("K") if type(p) is np.ndarray and p.nbytes <= LARGE else self.held(p)
+            p = p.copy("K") if type(p) is np.ndarray and p.nbytes <= LARGE and p.flags.forc else self.held(p)
             if type(t) is not Zero:
                 t = t.copy("K") if type(t) is np.ndarray and t.nbytes <= LARGE else self.held(t)
                 p = JVPTracer(self, p, t)
@@ -196,12 +198,12 @@ class Pushforward(JVPTrace):
         return args
 
     def held(self, x: Any) -> Any:
-        """What is no small array."""
+        """What is no small array without gaps."""
         if not issubclass(type(x), np.ndarray):
             return x
         if self.inputs_holder is None:
             self.inputs_holder = Holder()
-        return self.inputs_holder.hold(x)
+        return self.inputs_holder.hold_argument(x)
 
     def outputs(self, outs: Sequence[Any]) -> list[Any]:
         """The primal outputs, and after them their tangents, with zeros written out."""

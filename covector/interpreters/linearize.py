@@ -86,7 +86,7 @@ class Linearization:
             var = None
             if aval is not None:
                 var = Var(aval)
-                held = self.holder.hold(primal) if issubclass(type(primal), np.ndarray) else primal
+                held = self.holder.hold_argument(primal) if issubclass(type(primal), np.ndarray) else primal
                 primal = JVPTracer(self.trace, held, var if type(held) in ARRAY_TYPES else StageTracer(self.tape, var))
             self.in_vars.append(var)
             args.append(primal)

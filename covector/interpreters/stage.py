@@ -183,6 +183,8 @@ class LinearTrace(StageTrace):
 
     __slots__ = ("holder", "in_users_code")
 
+    runs_once = True
+
     follows_rules = False  # a linear function of tangents needs its rules no more
 
     def __init__(self, name: str = "", origin: Source | None = None, holder: Holder | None = None):
