@@ -16,6 +16,7 @@ error is raised, never before.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 from covector.core.source import Source, user_frame, user_source
@@ -30,9 +31,19 @@ class CovectorError(Exception):
     def __init__(self, what: str, *, why: str | None = None, fix: str | None = None, source: Source | str | None = "here"):
         has_parts = why is not None or fix is not None
         super().__init__(describe(what, why=why or "", fix=fix or "", source=source) if has_parts else what)
+        for note in _notes:
+            note(self)
 
     def __reduce__(self) -> Any:  # by its message: what it was made from may have stayed in another process
         return _unpickled, (type(self), self.args, self.__dict__)
+
+
+_notes: list[Callable[[CovectorError], None]] = []
+
+
+def note_errors(note: Callable[[CovectorError], None]) -> None:
+    """Let every error be noted when it is made, as it may be caught by code that knows nothing of it."""
+    _notes.append(note)
 
 
 def _unpickled(cls: type[CovectorError], args: tuple[Any, ...], attributes: dict[str, Any]) -> CovectorError:

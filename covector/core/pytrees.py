@@ -55,7 +55,21 @@ def tree_flatten(tree: Any, is_leaf: Callable[[Any], bool] | None = None) -> tup
             treedef = _flat.get((cls, len(tree)))
             return list(tree), _structure_of_values(cls, len(tree)) if treedef is None else treedef
     leaves, treedef = optree().tree_flatten(tree, is_leaf=is_leaf, namespace=NAMESPACE)
-    return leaves, treedef
+    return (list(map(_value, leaves)) if _standing else leaves), treedef
+
+
+_standing: dict[type, Callable[[Any], Any]] = {}
+"""What stands for values in lifted code, and how they are had from it."""
+
+
+def register_standing(cls: type, value: Callable[[Any], Any]) -> None:
+    """Make known what stands for a value, which is in its place where a tree is flattened: ``value(x)``."""
+    _standing[cls] = value
+
+
+def _value(x: Any) -> Any:
+    value = _standing.get(type(x))
+    return x if value is None else value(x)
 
 
 def list_of_one() -> Any:
@@ -108,7 +122,8 @@ def _structure_of_values(cls: Any, length: int) -> Any:
 
 def tree_leaves(tree: Any, is_leaf: Callable[[Any], bool] | None = None) -> list[Any]:
     """The leaves of a tree."""
-    return optree().tree_leaves(tree, is_leaf=is_leaf, namespace=NAMESPACE)  # type: ignore[no-any-return]
+    leaves: list[Any] = optree().tree_leaves(tree, is_leaf=is_leaf, namespace=NAMESPACE)
+    return list(map(_value, leaves)) if _standing else leaves
 
 
 def tree_structure(tree: Any, is_leaf: Callable[[Any], bool] | None = None) -> Any:
@@ -122,7 +137,8 @@ def tree_map(f: Callable[..., Any], tree: Any, *rest: Any, is_leaf: Callable[[An
     >>> tree_map(lambda x, y: x + y, {"a": 1}, {"a": 2})
     {'a': 3}
     """
-    return optree().tree_map(f, tree, *rest, is_leaf=is_leaf, namespace=NAMESPACE)
+    on_values = (lambda *leaves: f(*map(_value, leaves))) if _standing else f
+    return optree().tree_map(on_values, tree, *rest, is_leaf=is_leaf, namespace=NAMESPACE)
 
 
 def tree_paths(tree: Any) -> list[str]:
