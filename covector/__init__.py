@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from covector.core.check import check
     from covector.core.text.parser import parse
     from covector.debug import checking_leaks, debug_nans, disable_jit
+    from covector.lifting.lift import lift, lifted
     from covector.passes.legalize import legalize
     from covector.primitives.constructors import bilinear, elementwise, linear, reduction
     from covector.transforms.callbacks import io_callback, pure_callback
@@ -96,6 +97,7 @@ LAZY = {
     "check": "covector.core.check",
     "parse": "covector.core.text.parser",
     "legalize": "covector.passes.legalize",
+    **dict.fromkeys(["lift", "lifted"], "covector.lifting.lift"),
     **dict.fromkeys(["bilinear", "elementwise", "linear", "reduction"], "covector.primitives.constructors"),
     **dict.fromkeys(["io_callback", "pure_callback"], "covector.transforms.callbacks"),
     **dict.fromkeys(

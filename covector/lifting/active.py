@@ -1,0 +1,56 @@
+"""Whether lifted code runs here, in this thread or task, under a transformation.
+
+>>> is_active()
+False
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import Any
+
+from covector.core.context import traces_now
+
+ACTIVE: ContextVar[frozenset[str] | None] = ContextVar("covector_lifted", default=None)
+"""The packages that are named, while lifted code runs; None where it does not."""
+
+
+def is_active() -> bool:
+    """Whether lifted code runs here under a transformation: otherwise it is plain NumPy code."""
+    return ACTIVE.get() is not None and bool(traces_now())
+
+
+def as_covector(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """A call of covector's, whose own use of NumPy and SciPy is not lifted."""
+    token = ACTIVE.set(None)
+    try:
+        return f(*args, **kwargs)
+    finally:
+        ACTIVE.reset(token)
+
+
+def again(f: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of the user's that is called from within `as_covector`, and is lifted code again."""
+    packages = ACTIVE.get()
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        token = ACTIVE.set(packages)
+        try:
+            return f(*args, **kwargs)
+        finally:
+            ACTIVE.reset(token)
+
+    return call
+
+
+def guarded(original: Callable[..., Any], lifted: Callable[..., Any]) -> Callable[..., Any]:
+    """``lifted`` within lifted code, and ``original`` elsewhere."""
+    active = ACTIVE.get
+
+    @functools.wraps(original, updated=())
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return original(*args, **kwargs) if active() is None or not traces_now() else lifted(*args, **kwargs)
+
+    return call

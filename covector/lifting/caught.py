@@ -1,0 +1,65 @@
+"""Errors of covector's that lifted code catches, with ``except Exception`` say, and goes another way: `lift.report` tells.
+
+>>> import numpy as np, covector as cv
+>>> def f(x):
+...     try:
+...         return float(x) ** 2
+...     except TypeError:
+...         return 0.0 * x
+>>> float(cv.grad(cv.lift(f))(3.0))
+0.0
+>>> print(cv.lift.report().splitlines()[-1])  # doctest: +ELLIPSIS
+f went on after TracerFloatConversionError: the float value of a traced value of type weak_f64[] was asked for.
+>>> cv.lift.uninstall()
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from covector.core import errors
+
+_raised: ContextVar[list[errors.CovectorError] | None] = ContextVar("covector_raised", default=None)
+_notes: dict[str, None] = {}
+
+
+def _note(error: errors.CovectorError) -> None:
+    raised = _raised.get()
+    if raised is not None:
+        raised.append(error)
+
+
+errors.note_errors(_note)
+
+
+@contextmanager
+def caught_errors(f: Callable[..., Any]) -> Iterator[None]:
+    """Note the errors that the code within caught; one that NumPy made another error of is raised itself."""
+    raised: list[errors.CovectorError] = []
+    token = _raised.set(raised)
+    try:
+        yield
+    except (ValueError, TypeError) as e:
+        cause = e.__cause__ or e.__context__
+        if isinstance(cause, errors.CovectorError) and type(e) in (ValueError, TypeError):  # "setting an array element ..."
+            raise cause from None
+        raise
+    else:
+        for error in raised:
+            what = f"{getattr(f, '__qualname__', f)} went on after {type(error).__name__}: {str(error).splitlines()[0]}"
+            _notes[what] = None
+    finally:
+        _raised.reset(token)
+
+
+def notes() -> list[str]:
+    """What was caught so far, a line for each."""
+    return list(_notes)
+
+
+def forget() -> None:
+    """Forget what was caught."""
+    _notes.clear()

@@ -1,0 +1,572 @@
+"""Arrays that may hold traced values, written in place as NumPy's are.
+
+>>> x = Cell(Root(np.zeros(3)))
+>>> row = x[1:]
+>>> row[0] = 5.0
+>>> x
+array([0., 5., 0.])
+
+A `Root` is a whole array: a plain one, written in place, or a traced value, replaced by a new one at each write.  A `Cell`
+shows a root, or a part of it (`covector.lifting.views`), so a write through any view is seen in all others.  To Python a cell
+is an ``ndarray``; code in C, which would read its memory, gets that if it is plain and an error if it is traced.
+
+What a trace may hold on to is not written: a plain array that took part in a traced operation is *shared*, and copied before
+the next write.  Memory given to C code is *exposed*: traces copy it, and no traced value is written while somebody holds it.
+"""
+
+from __future__ import annotations
+
+import operator
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+
+from covector.core import errors
+from covector.core.avals import shape_of
+from covector.core.context import traces_now
+from covector.core.primitive import TracerBase
+from covector.core.tracer import TracedArray
+from covector.lifting import views
+from covector.lifting.lifted import (
+    ALL,
+    STORE_SUBSCR,
+    Lifted,
+    as_given,
+    convert,
+    has_traced,
+    make_scalar,
+    refuse_store,
+    register_array,
+    unwrap,
+    wrap,
+)
+from covector.numpy.at import at
+
+SHARED, EXPOSED, READONLY, GIVEN = 1, 2, 4, 64
+"""What is true of a root: a trace may hold its memory; code in C may; nobody may write it; it is an argument."""
+
+GAPS, UNSURE, TAINTED = 8, 16, 32
+"""The same of its order in memory: there may be gaps in it; nothing is known of it; something was made that depends on it."""
+
+PLAIN_INDICES = frozenset({int, slice, type(None), type(...)})
+
+
+class Root:
+    """A whole array: what it holds now, how it lies in memory, and who else may hold it."""
+
+    __slots__ = ("opened", "shape", "state", "strides", "value")
+
+    def __init__(self, value: Any, state: int = 0, strides: tuple[int, ...] | None = None):
+        self.value = value
+        self.shape = value.shape
+        self.state = state
+        self.strides = strides
+        """In elements; None: as the plain array says, or in C order."""
+        self.opened = traces_now()
+
+    def layout(self) -> views.Layout:
+        """An array of the same order in memory, to ask NumPy what shows its memory."""
+        value, shape, strides = self.value, self.shape, self.strides
+        if strides is None:
+            strides = views.strides_of(value) if type(value) is ndarray else views.c_strides(shape)
+        return views.layout_of(shape, strides, value.dtype.kind == "c")
+
+    def keep_layout(self) -> None:
+        """Note the order in memory, which is to outlive the plain array."""
+        if self.strides is None and type(self.value) is ndarray and not self.value.flags.c_contiguous:
+            self.strides = views.strides_of(self.value)
+
+    def check_write(self, new: Any = None) -> None:
+        """Raise where a write would not mean what it means in NumPy."""
+        if self.state & (READONLY | TAINTED):
+            if self.state & READONLY:
+                raise ValueError("assignment destination is read-only")
+            raise _unknown_order()
+        if self.opened is not traces_now():
+            self._check_crossing(new)
+
+    def _check_crossing(self, new: Any) -> None:
+        """A write from within a transformation that was entered after the array was made."""
+        inner = [t for t in traces_now() if t not in self.opened]
+        if all(t.runs_once for t in inner) and not any(isinstance(new, TracerBase) and new._trace is t for t in inner):
+            return
+        if inner:
+            raise errors.InPlaceWriteError(
+                f"an array was written inside {inner[-1].name or 'a transformation'} that was made outside of it.",
+                why="the function may run once, never, or for many values at once, and what it changes outside is lost",
+                fix="return the new value from the function",
+            )
+
+    def writable(self) -> ndarray:
+        """The plain array, of which no trace holds the memory."""
+        value: ndarray = self.value
+        if self.state & SHARED or not value.flags.writeable:
+            self.keep_layout()
+            self.value = value = value.copy(order="K")
+            self.state &= ~(SHARED | EXPOSED)
+        return value
+
+    def replace(self, new: Any) -> None:
+        """Let the array hold a new value of its shape and dtype."""
+        old = self.value
+        if self.state & EXPOSED and type(old) is ndarray and sys.getrefcount(old) > 3:
+            raise errors.InPlaceWriteError(
+                "a traced value was written into an array whose memory other code holds.",
+                why="compiled code was given the memory, keeps it, and would not see the write",
+                fix="write before that, or give it a copy",
+            )
+        del old
+        self.keep_layout()
+        if type(new) is ndarray and (self.strides is not None or not new.flags.c_contiguous):
+            new = in_memory_order(new, self.strides or views.c_strides(new.shape))
+        self.value = new
+        self.state = self.state & ~(SHARED | EXPOSED) | (SHARED if type(new) is ndarray else 0)
+
+
+def in_memory_order(value: ndarray, strides: tuple[int, ...]) -> ndarray:
+    """A copy whose axes follow each other in memory as strides say."""
+    axes = sorted(range(len(strides)), key=lambda i: -abs(strides[i]))
+    return value.transpose(axes).copy("C").transpose(np.argsort(axes))
+
+
+def _acted(done: Any) -> Callable[[Any], Any]:
+    """What was done to an array, an index or a function, as a function."""
+    return done if callable(done) else operator.itemgetter(done)
+
+
+def _part_of(act: Callable[[Any], Any], i: int) -> Callable[[Any], Any]:
+    return lambda v: act(v)[i]
+
+
+def _unknown_order() -> errors.InPlaceWriteError:
+    return errors.InPlaceWriteError(
+        "an array was written whose order in memory is not known, and of which a reshaped one is in use.",
+        why="whether NumPy copies in reshape and ravel depends on that order",
+        fix="x = np.ascontiguousarray(x) before the reshape",
+    )
+
+
+class Cell(Lifted):
+    """An array, or a view of one: see the module."""
+
+    __slots__ = ("__weakref__", "_view", "memory", "of", "root")
+
+    def __init__(self, root: Root, view: Any = None, memory: Any = None, of: Any = None):
+        self.root = root
+        self._view = view
+        """None for all of the root; a pair (view, what NumPy did to it) is made a view when that is asked."""
+        self.memory = memory
+        """The value when the root held ``of``."""
+        self.of = of
+
+    # --- what it shows ---
+
+    @property
+    def shows(self) -> views.View | None:
+        """The part of the root that is shown; None for all of it."""
+        view = self._view
+        if type(view) is tuple:
+            outer, done = view
+            shape = self.root.shape
+            basic = None if callable(done) else basic_key(done)
+            found = None if basic is None else views.indexed(outer or views.whole(shape), basic)
+            if found is None:
+                layout = self.root.layout()
+                found = views.shown(_acted(done)(views.laid_out(outer, layout)), layout)
+            if found is None:  # no elements
+                found = views.empty(self.memory.shape)
+            self._view = view = found
+        return view  # type: ignore[no-any-return]
+
+    def index(self) -> Any:
+        """The basic index into the whole root that this was made with, if it was made so and is no view yet; else None."""
+        view = self._view
+        return view[1] if type(view) is tuple and view[0] is None and not callable(view[1]) else None
+
+    def read(self) -> Any:
+        """The value: an array or a traced value, not to be kept."""
+        value = self.root.value
+        if self.of is value:
+            return self.memory
+        index = self.index()
+        if index is not None:
+            found = value[index]
+        else:
+            view = self.shows
+            found = value if view is None else view.read(value)
+        if self._is_memory() if type(value) is ndarray else self.root.opened is traces_now():
+            self.memory, self.of = found, value
+        return found
+
+    def set_readonly(self) -> None:
+        """Let this view of the array be written no more."""
+        self._view = (self.shows or views.whole(self.root.shape)).but(readonly=True)
+
+    def captured(self) -> Any:
+        """The value for a traced operation, which may keep it."""
+        root = self.root
+        if type(root.value) is ndarray:
+            if root.state & EXPOSED:
+                return self.read().copy(order="K")
+            root.state |= SHARED
+        return self.read()
+
+    def layout(self) -> ndarray:
+        """An array that lies in memory like this one."""
+        return views.laid_out(self.shows, self.root.layout())
+
+    def is_c_ordered(self) -> bool:
+        """Whether what NumPy computes of it is known to be in C order."""
+        root, view = self.root, self.shows
+        if root.state & UNSURE:
+            return len(self.shape) < 2
+        if root.strides is not None or (type(root.value) is ndarray and not root.value.flags.c_contiguous):
+            return len(self.shape) < 2
+        if view is None:
+            return True
+        return view.perm is view.dims is view.positions is None and all(type(a) is int or a.step > 0 for a in view.axes)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The lengths of the axes."""
+        if self._view is None:
+            return self.root.shape  # type: ignore[no-any-return]
+        if self.of is self.root.value:
+            return self.memory.shape  # type: ignore[no-any-return]
+        return self.shows.shape  # type: ignore[union-attr]
+
+    @shape.setter
+    def shape(self, shape: Any) -> None:
+        new = self.reshape(shape)
+        if new.root is not self.root and not new.root.state & TAINTED:
+            fix = "Use `.reshape()` to make a copy with the desired shape."
+            raise AttributeError(f"Incompatible shape for in-place modification. {fix}")
+        self.root, self._view, self.memory, self.of = new.root, new._view, new.memory, new.of
+
+    @property
+    def dtype(self) -> Any:
+        """The dtype of the elements."""
+        value = self.root.value
+        if value.dtype.kind != "c" or self.of is value:
+            return (self.memory if self.of is value else value).dtype
+        return self.read().dtype
+
+    __class__ = property(lambda self: TracedArray)
+
+    def through(self, act: Callable[[Any], Any]) -> Any:
+        """``act`` of this array, which may show its memory, by what NumPy makes of one that lies in memory alike."""
+        root, value = self.root, self.root.value
+        if type(value) is ndarray and root.strides is None and not root.state & (UNSURE | GAPS):
+            found = act(self.read())
+            if type(found) in (tuple, list):
+                return type(found)([self.through(_part_of(act, i)) for i in range(len(found))])
+            if type(found) is not ndarray:
+                return wrap(found)
+            if found is self.memory:
+                return self
+            if shows_memory(found, value) or not self._is_memory():
+                return self._seen(act, found, value)
+            return _cell(found)
+        mine = self.layout()
+        out = act(mine)
+        if type(out) in (tuple, list):
+            return type(out)([self.through(_part_of(act, i)) for i in range(len(out))])
+        if out is mine:
+            return self
+        view = views.shown(out, root.layout())
+        if root.state & (UNSURE | GAPS) and self._depends_on_order(act):
+            root.state |= TAINTED
+            return _in_order(self._copied(act), TAINTED)
+        return Cell(root, view) if view is not None else _in_order(self._copied(act), 0, out)
+
+    def _seen(self, act: Any, found: ndarray, value: ndarray) -> Cell:
+        """What an index or a function shows of this view of a plain root."""
+        if self._is_memory():
+            return Cell(self.root, (self.shows, act), found, value)
+        seen = Cell(self.root, (self.shows, act))
+        view = views.shown(_acted(act)(self.layout()), self.root.layout()) if found.size else None
+        return seen if view is not None else _cell(found.copy())
+
+    def _copied(self, act: Callable[[Any], Any]) -> Any:
+        found = act(self.captured())
+        return _cell(found.copy(order="K") if type(found) is ndarray and shows_memory(found, self.root.value) else found)
+
+    def _is_memory(self) -> bool:
+        """Whether what is read of a plain root is its memory."""
+        return self._view is None or self.index() is not None or self.shows.positions is None  # type: ignore[union-attr]
+
+    def _is_slice(self) -> bool:
+        """Whether this is a part of the root that slices give."""
+        if self._view is None or self.index() is not None:
+            return self._view is not None
+        view = self.shows
+        return view is not None and view.positions is None and not view.part
+
+    def _depends_on_order(self, act: Callable[[Any], Any]) -> bool:
+        """Whether ``act`` would show the memory of an array in one order, and copy in another."""
+        root, view = self.root, self.shows
+        if view is not None and (view.dims is not None or view.positions is not None):
+            return True
+        kinds = set()
+        shape = root.value.shape
+        for strides in _orders(shape, None if root.state & UNSURE else root.layout().array):
+            layout = views.layout_of(shape, strides, self.root.value.dtype.kind == "c")
+            kinds.add(np.may_share_memory(act(views.laid_out(self.shows, layout)), layout.memory))
+        return len(kinds) > 1
+
+    # --- indexing ---
+
+    def __getitem__(self, key: Any) -> Any:
+        kind = type(key)
+        if kind is not int and kind is not slice:
+            key = unwrap(key)
+            kind = type(key)
+        root = self.root
+        value = root.value
+        if type(value) is ndarray and not has_traced(key):
+            memory = self.read()
+            found = memory[key]
+            if type(found) is not ndarray:
+                return found
+            if shows_memory(found, value) or (basic_key(key) is not None and not self._is_memory()):
+                return self._seen(key, found, value)
+            return wrap(found.copy() if found.base is memory else found)
+        if self._view is None:
+            if kind is slice and root.shape and _is_plain(key):
+                return Cell(root, (None, key))
+            if kind is int and len(root.shape) == 1:
+                return make_scalar(value[key])
+        basic = basic_key(key)
+        if basic is not None:
+            if len(basic) == len(self.shape) and _are_integers(basic):
+                return make_scalar(self._item(basic))
+            if self._view is None:
+                found = Cell(root, (None, key))
+                views.indexed(views.whole(root.shape), basic)  # raises for an index out of bounds
+                return found
+            view = views.indexed(self.shows or views.whole(self.root.shape), basic)
+            return Cell(root, view) if view is not None else self.through(operator.itemgetter(basic))
+        found = at(self.captured())[key].get() if has_traced(key) else self.read()[key]
+        return wrap(found)
+
+    def _item(self, key: tuple[int, ...]) -> Any:
+        """One element of a traced root, by one index into it."""
+        if self.shows is not None:
+            view = views.indexed(self.shows, key)
+            return self.read()[key] if view is None else view.read(self.root.value)
+        return self.root.value[key]
+
+    def __setitem__(self, key: Any, new: Any) -> None:
+        root = self.root
+        if type(new) in SETTABLE and type(root.value) is ndarray and self._is_free() and _is_simple(key):
+            self.memory[key] = new
+            return
+        if type(new) is Cell and new.root is root:
+            if new.index() is key or self._is_same_place(unwrap(key), new):
+                return  # what ``u[k] += w`` ends in
+            _check_exchange(sys._getframe(1))
+        self.write(unwrap(key), unwrap(as_given(new)))
+
+    def _is_free(self) -> bool:
+        """Whether a plain root can be written through the memory at hand, with nothing to be looked at."""
+        root = self.root
+        if root.state or self.of is not root.value or root.opened is not traces_now() or not self.memory.flags.writeable:
+            return False
+        return self._view is None or type(self._view) is tuple or not self._view.readonly
+
+    def _is_same_place(self, key: Any, part: Cell) -> bool:
+        basic = basic_key(key)
+        if basic is None:
+            return False
+        index = part.index()
+        if index is not None and self._view is None and basic_key(index) == basic:
+            return True
+        outer, inner = (v or views.whole(self.root.shape) for v in (self.shows, part.shows))
+        place = views.indexed(outer, basic)
+        return place is not None and place.is_same(inner)
+
+    def write(self, key: Any, new: Any, how: str = "set") -> None:
+        """Write a value, or add it (``how``), at an index, both without cells in them."""
+        root, index = self.root, self.index()
+        self.check_write(new)
+        value = root.value
+        if type(value) is ndarray:
+            if not has_traced(new) and not has_traced(key):
+                _write_plain(root, self, key, new)
+                return
+            if root.state & EXPOSED:
+                value = value.copy(order="K")
+        basic = basic_key(key)
+        new = convert(new, self)
+        if self._view is None and basic is not None:
+            root.replace(_at_index(value, basic, new, how))
+        elif index is not None and key is ALL:
+            root.replace(_at_index(value, basic_key(index), new, how))
+        else:
+            self._write_view(value, key, basic, new, how)
+
+    def check_write(self, new: Any = None) -> None:
+        """Raise where a write through this view would not mean what it means in NumPy."""
+        self.root.check_write(new)
+        if self._view is not None and self.index() is None and self.shows.readonly:  # type: ignore[union-attr]
+            raise ValueError("assignment destination is read-only")
+
+    def _write_view(self, value: Any, key: Any, basic: Any, new: Any, how: str) -> None:
+        root, view = self.root, self.shows
+        place = None if basic is None else view if key is ALL else views.indexed(view or views.whole(self.root.shape), basic)
+        if place is not None:
+            root.replace(place.write(value, _stripped(new, place.shape), how))
+            return
+        part = value if view is None else view.read(value)
+        ndim = len(shape_of(new)) if has_traced(key) else len(self.layout()[key].shape)
+        part = getattr(at(part)[key], how)(_stripped(new, (0,) * ndim))
+        root.replace(part if view is None else view.write(value, part))
+
+    def assign(self, new: Any) -> Cell:
+        """Let the array hold other values, of its shape."""
+        self.write(ALL, new)
+        return self
+
+    def __len__(self) -> int:
+        shape = self.shape
+        if not shape:
+            raise TypeError("len() of unsized object")
+        return shape[0]
+
+    def __iter__(self) -> Iterator[Any]:
+        if not self.shape:
+            raise TypeError("iteration over a 0-d array")
+        return (self[i] for i in range(self.shape[0]))
+
+    def __contains__(self, x: Any) -> bool:
+        return bool(np.any(self == x))
+
+    # --- memory ---
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        value = self.read()
+        if isinstance(value, TracerBase):
+            if "__array__" in sys._getframe(1).f_code.co_names:  # Python code calls it by name, and not C
+                return self if dtype is None else self.astype(dtype)
+            refuse_store(value, sys._getframe(1))
+            return np.array(value)  # refused, with what it was for
+        root = self.root
+        if root.state & SHARED or not root.value.flags.writeable:
+            root.writable()
+            value = self.read()
+        if not self._is_memory():
+            value.setflags(write=False)
+        root.state |= EXPOSED
+        return np.array(value, dtype, copy=copy)
+
+
+SETTABLE = frozenset({int, float, np.float64, np.int64, bool, np.bool_})
+
+
+def _are_integers(key: tuple[Any, ...]) -> bool:
+    for k in key:  # noqa: SIM110 - a generator takes as long as what this saves
+        if type(k) is not int:
+            return False
+    return True
+
+
+def _is_simple(key: Any) -> bool:
+    """Whether an index is of plain integers and slices."""
+    return type(key) is int or type(key) is slice or (type(key) is tuple and PLAIN_INDICES.issuperset(map(type, key)))
+
+
+STEPS = frozenset({int, type(None)})
+
+
+def _is_plain(key: slice) -> bool:
+    return type(key.start) in STEPS and type(key.stop) in STEPS and type(key.step) in STEPS
+
+
+def basic_key(key: Any) -> tuple[Any, ...] | None:
+    """A basic index as a tuple of Python's integers, slices, None and ellipses; None for any other index."""
+    found = []
+    for k in key if type(key) is tuple else (key,):
+        if type(k) not in PLAIN_INDICES:
+            if not issubclass(type(k), (int, np.integer)) or type(k) is bool:
+                return None
+            k = int(k)
+        elif type(k) is slice and not _is_plain(k):
+            k = slice(*[None if s is None else operator.index(s) for s in (k.start, k.stop, k.step)])
+        found.append(k)
+    return tuple(found)
+
+
+def shows_memory(found: ndarray, of: Any) -> bool:
+    """Whether an array shows memory of another."""
+    if type(of) is not ndarray:
+        return False
+    return owner_of(found) is owner_of(of) or (found.base is not None and np.may_share_memory(found, of))
+
+
+def owner_of(array: ndarray) -> Any:
+    return array if array.base is None else array.base
+
+
+def _orders(shape: tuple[int, ...], like: ndarray | None) -> list[tuple[int, ...]]:
+    """The strides that an array may have, in C order and Fortran's, or in the order of another, packed and with gaps."""
+    packed = [np.empty(shape, np.int8), np.empty(shape, np.int8, order="F")] if like is None else [like.copy(order="K")]
+    wide = [np.empty([2 * n for n in shape], np.int8, order="F" if a.flags.fnc else "C") for a in packed]
+    gaps = [a[tuple([slice(None, None, -2)] * len(shape))] for a in wide]
+    return [views.strides_of(a) for a in (*packed, *gaps)]
+
+
+def _in_order(result: Any, state: int, like: ndarray | None = None) -> Any:
+    """A new array with the note how it lies in memory."""
+    if type(result) is Cell:
+        result.root.state |= state
+        if like is not None and not like.flags.c_contiguous:
+            result.root.strides = views.strides_of(like.copy(order="K"))
+    return result
+
+
+def _write_plain(root: Root, cell: Cell, key: Any, new: Any) -> None:
+    root.writable()
+    memory = cell.read()
+    if cell._is_memory():
+        memory[key] = new
+        return
+    memory = memory.copy()
+    memory[key] = new
+    root.value.flat[cell.shows.positions.ravel()] = memory.ravel()  # type: ignore[union-attr]
+
+
+def _at_index(value: Any, index: Any, new: Any, how: str) -> Any:
+    """A value with another one at a basic index."""
+    if index == ALL and how == "set" and shape_of(new) == value.shape:
+        return new
+    return getattr(at(value)[index], how)(_stripped(new, value.shape))
+
+
+def _stripped(new: Any, shape: tuple[int, ...]) -> Any:
+    """Values without the leading axes of length 1 that they have beyond a shape, as NumPy writes them."""
+    if not shape and shape_of(new):
+        raise ValueError("setting an array element with a sequence.")
+    while len(shape_of(new)) > len(shape) and shape_of(new)[0] == 1:
+        new = new[0]
+    return new
+
+
+def _check_exchange(frame: Any) -> None:
+    """Raise where code in C exchanges rows as if the array were a list."""
+    if frame.f_code.co_code[frame.f_lasti] != STORE_SUBSCR:
+        raise errors.InPlaceWriteError(
+            "compiled code exchanges parts of an array as if it were a list (np.random.shuffle does).",
+            why="the parts are views, and the first write changes the second",
+            fix="x = x[rng.permutation(len(x))]",
+        )
+
+
+def _cell(value: Any) -> Cell:
+    state = READONLY if type(value) is ndarray and not value.flags.writeable else 0
+    return Cell(Root(value, state), None, value, value)
+
+
+register_array(Cell, _cell)

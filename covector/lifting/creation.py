@@ -1,0 +1,356 @@
+"""NumPy's functions that make arrays, and those that convert to arrays: in lifted code they make cells.
+
+They do not dispatch on their arguments, so modules are given these in their place (`covector.lifting.rebinding`).
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+import types
+from collections import UserList, deque
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+
+import covector.numpy
+from covector.core import errors
+from covector.core.avals import dtype_of, shape_of
+from covector.core.primitive import TracerBase
+from covector.lifting.active import is_active
+from covector.lifting.cells import GIVEN, Cell, Root, owner_of
+from covector.lifting.functions import SHOW_MEMORY, as_strided
+from covector.lifting.lifted import (
+    LIFTED,
+    NUMBERS,
+    as_cell,
+    as_given,
+    as_operand,
+    convert,
+    has_lifted,
+    has_traced,
+    known,
+    unwrap,
+    wrap,
+)
+from covector.lifting.memory import memory_of
+from covector.lifting.methods import Flat, check_known_order
+from covector.lifting.order import copied, in_order
+from covector.numpy.registry import as_array
+
+FRESH = """
+    zeros ones empty eye identity arange linspace logspace geomspace tri zeros_like ones_like empty_like full_like copy tile
+    repeat diag diagflat outer kron concatenate concat stack vstack hstack dstack column_stack block fromfunction fromiter
+    fromstring frombuffer loadtxt genfromtxt vander tril triu meshgrid indices array_split split where cumsum cumprod diff
+    sort roll append insert delete hanning hamming blackman bartlett kaiser cross dot matmul inner interp gradient convolve
+    correlate bincount digitize histogram unique select choose take compress percentile polyfit polyval real_if_close
+""".split()
+"""Functions of arrays that do not dispatch, or are called with plain arrays: what they make is a cell."""
+
+
+def _maker(original: Callable[..., Any]) -> Callable[..., Any]:
+    def make(*args: Any, **kwargs: Any) -> Any:
+        if has_lifted(args) or has_lifted(kwargs):
+            return _of_cells(original, args if original.__name__ in OF_SEQUENCES else tuple(map(_listless, args)), kwargs)
+        return fresh(original(*args, **kwargs), args)
+
+    return make
+
+
+def _listless(x: Any) -> Any:
+    return _array_of(x) if type(x) in (list, tuple) else x
+
+
+def _of_cells(original: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+    """What dispatches on cells does so; the others get the values (a length of an array, say)."""
+    if hasattr(original, "_implementation") or isinstance(original, np.ufunc):
+        found = original(*args, **kwargs)
+        return found if args and isinstance(args[0], TracerBase) and original in SHOW_MEMORY else wrap(found)
+    values, options = unwrap(list(args)), unwrap(kwargs)
+    if original is np.arange:
+        return wrap(_arange(*values, **options))
+    ours = getattr(covector.numpy, original.__name__, None)
+    if ours not in (None, original) and (has_traced(values) or has_traced(list(options.values()))):
+        return wrap(ours(*values, **options))
+    memories = [memory_of(x, f"numpy.{original.__name__}") for x in args]
+    return fresh(original(*memories, **options), memories)
+
+
+def fresh(result: Any, given: Any = ()) -> Any:
+    """New arrays as cells; what shows memory of an argument stays as it is."""
+    if type(result) in (tuple, list):
+        return type(result)([fresh(x, given) for x in result])
+    if type(result) is not ndarray or not result.flags.writeable:
+        return result
+    owner = owner_of(result)
+    is_new = type(owner) is ndarray and not any(type(x) is ndarray and owner_of(x) is owner for x in given)
+    return wrap(result) if is_new else result
+
+
+def _arange(*bounds: Any, dtype: Any = None, **more: Any) -> Any:
+    """``numpy.arange``, of as many numbers as the known values of its bounds say."""
+    plain = [x if known(x) is None else known(x) for x in bounds]
+    counted = np.arange(*plain, dtype=dtype, **more)
+    start = bounds[0] if len(bounds) > 1 else 0
+    step = bounds[2] if len(bounds) > 2 else 1
+    return start + np.arange(len(counted)) * step if has_traced([start, step]) else counted
+
+
+def full(shape: Any, fill_value: Any, dtype: Any = None, order: Any = "C", **more: Any) -> Any:
+    """``numpy.full``, also of a traced value."""
+    shape, value = unwrap(shape), as_operand(fill_value)
+    if not has_traced(value):
+        return wrap(np.full(shape, value, dtype, order, **more))
+    value = as_array(value) if dtype is None else convert(value, np.empty((), dtype))
+    return as_cell(np.broadcast_to(value, tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)))
+
+
+# --- conversions ----------------------------------------------------------------------------------------------------------
+
+CONVERTERS = "array asarray asanyarray ascontiguousarray asfortranarray asarray_chkfinite require".split()
+
+
+def _converter(name: str) -> Callable[..., Any]:
+    original = getattr(np, name)
+    parameters = inspect.signature(original).parameters if name in ("asarray_chkfinite", "require") else {}
+
+    def converted(a: Any = None, dtype: Any = None, *args: Any, **kwargs: Any) -> Any:
+        if name == "array" and "object" in kwargs:
+            a = kwargs.pop("object")
+        kind = type(a)
+        if kind is ndarray or kind in NUMBERS or not (kind in LIFTED or has_lifted(_listed(a))):
+            found = original(a, dtype, *args, **kwargs)
+            is_other = not (kind is ndarray or kind in NUMBERS or kind is list or kind is tuple)  # which may have its memory
+            return found if is_other and name != "array" else fresh(found, (a,))
+        given = dict(zip(list(parameters)[2:], args, strict=False)) | kwargs
+        if args and not parameters:
+            given["copy" if name == "array" else "order"] = args[0]
+        order = _wanted_order(name, given)
+        if name == "asarray_chkfinite":
+            _check_finite(a)
+        return _converted(a, dtype, order, _copies(name, given, a), _least_ndim(name, given))
+
+    return converted
+
+
+def _wanted_order(name: str, given: dict[str, Any]) -> str:
+    by_name = {"ascontiguousarray": "C", "asfortranarray": "F"}
+    if name == "require":
+        wanted = given.get("requirements") or ()
+        wanted = [str(r).upper()[0] for r in ([wanted] if type(wanted) is str else wanted)]
+        return "F" if "F" in wanted else "C" if "C" in wanted else "K"
+    return by_name.get(name) or (given.get("order") or "K")
+
+
+def _least_ndim(name: str, given: dict[str, Any]) -> int:
+    return int(max(given.get("ndmin", 0), name in ("ascontiguousarray", "asfortranarray")))
+
+
+def _copies(name: str, given: dict[str, Any], a: Any) -> bool:
+    if name == "require":
+        wanted = given.get("requirements") or ()
+        wanted = [str(r).upper()[0] for r in ([wanted] if type(wanted) is str else wanted)]
+        is_view = type(a) is Cell and (a.shows is not None or bool(a.root.state & GIVEN))
+        return type(a) is Cell and (("W" in wanted and not a.flags.writeable) or ("O" in wanted and is_view))
+    copy = given.get("copy", name == "array")
+    return copy is True or copy is np._CopyMode.ALWAYS or (name == "array" and copy not in (None, False))
+
+
+def _converted(a: Any, dtype: Any, order: str, copy: bool, ndmin: int) -> Any:
+    """An array of a cell, a number, or what has such in it."""
+    if type(a) is Flat:
+        a, copy = wrap(a.captured()), True
+    if type(a) is Cell and not copy and (dtype is None or np.dtype(dtype) == a.dtype):
+        a = a[(None,) * max(0, ndmin - len(a.shape))] if ndmin > len(a.shape) else a
+        found = in_order(a, order)
+        if found is not None:
+            return found
+    if isinstance(a, TracerBase) and not copy and shape_of(a) and (dtype is None or np.dtype(dtype) == dtype_of(a)):
+        return a  # others may hold it, and would not see a write
+    value = listed(a)
+    if not has_traced(value):
+        return wrap(np.array(value, dtype, order=order, ndmin=ndmin))  # type: ignore[call-overload]
+    if dtype is not None and np.dtype(dtype).kind not in "biufc":
+        what = f"an array of dtype {np.dtype(dtype)} was asked for, of traced values."
+        raise errors.TracerArrayConversionError(what, fix="keep them in a list")
+    found = as_array(value)
+    if dtype is not None:
+        found = convert(found, np.empty((), dtype))
+    cell = Cell(Root(found))
+    if len(cell.shape) < ndmin:
+        cell = Cell(Root(np.reshape(found, (1,) * (ndmin - len(cell.shape)) + cell.shape)))
+    return copied(cell, a, order)
+
+
+def _listed(a: Any) -> Any:
+    """What may hold cells as a list; anything else itself."""
+    return list(a) if isinstance(a, (deque, UserList, type({}.values()), type({}.keys()))) else as_given(a)
+
+
+def listed(a: Any) -> Any:
+    """The value of nested lists, also where other sequences are in them."""
+    a = _listed(a)
+    if type(a) in (list, tuple):
+        return [x if type(x) in NUMBERS else listed(x) for x in a]
+    return unwrap(a)
+
+
+def _check_finite(a: Any) -> None:
+    values = known(unwrap(a))
+    if values is not None and not has_traced(values) and not np.isfinite(values).all():
+        raise ValueError("array must not contain infs or NaNs")
+
+
+# --- objects that make arrays, and iterate --------------------------------------------------------------------------------
+
+
+class Joiner:
+    """``np.r_`` and ``np.c_``."""
+
+    def __init__(self, name: str):
+        self.original, self.ours = getattr(np, name), getattr(covector.numpy, name)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.original, name)
+
+    def __getitem__(self, key: Any) -> Any:
+        if not is_active():
+            return self.original[key]
+        values = unwrap(key)
+        traced = has_traced(values) or has_traced(list(values) if type(values) is tuple else values)
+        found = self.ours[values] if traced else self.original[values]
+        return wrap(found) if traced else fresh(found, values if type(values) is tuple else (values,))
+
+
+class Vectorize(np.vectorize):
+    """``np.vectorize``, whose function is called with what stands for the elements."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        values, options = unwrap(list(args)), unwrap(kwargs)
+        if not (has_traced(values) or has_traced(list(options.values()))):
+            return fresh(super().__call__(*values, **options)) if has_lifted(args) else super().__call__(*args, **kwargs)
+        if self.signature is not None:
+            what = "np.vectorize with a signature is not supported on traced values."
+            raise errors.UnsupportedFunctionError(what, fix="use covector.vmap")
+        return self._of_elements(values, options)
+
+    def _of_elements(self, values: list[Any], options: dict[str, Any]) -> Any:
+        every: dict[Any, Any] = dict(enumerate(values)) | options
+        looped = [k for k in every if k not in self.excluded]
+        shape = np.broadcast_shapes(*[np.shape(every[k]) for k in looped])
+        flat = {k: np.reshape(np.broadcast_to(as_array(every[k]), shape), (-1,)) for k in looped}
+        rows = []
+        for j in range(math.prod(shape)):
+            now = {k: wrap(flat[k][j] if k in flat else x) for k, x in every.items()}
+            rows.append(unwrap(self.pyfunc(*[now[i] for i in range(len(values))], **{k: now[k] for k in options})))
+
+        def joined(column: Any) -> Any:
+            return wrap(np.reshape(np.stack([as_array(x) for x in column]), shape) if shape else as_array(column[0]))
+
+        return tuple(map(joined, zip(*rows, strict=True))) if isinstance(rows[0], tuple) else joined(rows)
+
+
+def ndenumerate(arr: Any) -> Iterator[Any]:
+    """``numpy.ndenumerate``."""
+    if type(arr) not in LIFTED:
+        return np.ndenumerate(unwrap(arr))
+    return ((i, arr[i]) for i in np.ndindex(arr.shape))
+
+
+class Nditer:
+    """``numpy.nditer`` over one cell, element by element; each is a view, which can be written."""
+
+    def __init__(self, op: Cell, flags: Any = (), op_flags: Any = (), *args: Any, **kwargs: Any):
+        if set(flags) - {"multi_index", "refs_ok", "zerosize_ok"}:
+            what = "np.nditer with these flags is not supported on traced values."
+            raise errors.UnsupportedFunctionError(what, fix="loop over np.ndindex(x.shape)")
+        if kwargs.get("order", "K") in "AK":
+            check_known_order(op, "np.nditer")
+        seen = np.nditer(op.layout(), ["multi_index", "zerosize_ok"], order=kwargs.get("order", "K"))  # in the order of memory
+        self.cell, self.places = op, [seen.multi_index for _ in seen]
+        self.at = 0
+
+    finished = property(lambda self: self.at >= len(self.places))
+    multi_index = property(lambda self: self.places[self.at])
+
+    def iternext(self) -> bool:
+        """Go on to the next element; whether there is one."""
+        self.at += 1
+        return not self.finished
+
+    def __getitem__(self, operand: int) -> Any:
+        return self.cell[(*self.multi_index, Ellipsis)]
+
+    def __setitem__(self, operand: int, value: Any) -> None:
+        self.cell[self.multi_index] = value
+
+    def __iter__(self) -> Iterator[Any]:
+        while not self.finished:
+            yield self[0]
+            self.at += 1
+
+    def __enter__(self) -> Nditer:
+        return self
+
+    def __exit__(self, *args: Any) -> None:
+        pass
+
+
+def nditer(op: Any, *args: Any, **kwargs: Any) -> Any:
+    """``numpy.nditer``."""
+    return Nditer(op, *args, **kwargs) if type(op) is Cell else np.nditer(unwrap(op), *args, **kwargs)
+
+
+def broadcast(*args: Any) -> Any:
+    """``numpy.broadcast``: the shape of what arrays broadcast to."""
+    values = unwrap(list(args))
+    if not has_traced(values):
+        return np.broadcast(*values)
+    shape = np.broadcast_shapes(*map(np.shape, args))
+    return types.SimpleNamespace(shape=shape, ndim=len(shape), nd=len(shape), size=math.prod(shape))
+
+
+# --- lists of traced numbers ----------------------------------------------------------------------------------------------
+
+OF_SEQUENCES = frozenset(
+    """
+    concatenate concat stack vstack hstack dstack column_stack block einsum einsum_path lexsort select broadcast_arrays meshgrid
+    ix_ multi_dot choose piecewise apply_along_axis apply_over_axes array2string array_repr array_str result_type save savez
+    savez_compressed savetxt unravel_index ravel_multi_index broadcast_to full_like
+""".split()
+)
+"""Functions of several arrays in a list, and those whose lists are not arrays."""
+
+
+def _of_lists(original: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of arrays that are perhaps given as lists, whose elements NumPy does not ask."""
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return original(*map(_listless, args), **kwargs)
+
+    return call
+
+
+def _array_of(x: Any) -> Any:
+    return wrap(as_array(listed(x))) if has_lifted(x) else x
+
+
+def _takes_lists(module: Any) -> dict[str, Any]:
+    names = [n for n in dir(module) if hasattr(getattr(module, n), "_implementation")]
+    return {n: _of_lists(getattr(module, n)) for n in names if n not in OF_SEQUENCES and n not in FRESH}
+
+
+NUMPY: dict[str, Any] = _takes_lists(np)
+NUMPY |= {name: _maker(getattr(np, name)) for name in FRESH if hasattr(np, name)}
+NUMPY |= {name: _converter(name) for name in CONVERTERS}
+NUMPY |= {"full": full, "ndenumerate": ndenumerate, "nditer": nditer, "broadcast": broadcast}
+"""What stands for functions of NumPy's in lifted code, by their names."""
+
+LINALG, FFT = _takes_lists(np.linalg), _takes_lists(np.fft)
+"""The same of its modules."""
+
+STRIDED = {"as_strided": as_strided}
+OBJECTS: dict[str, Any] = {"r_": Joiner("r_"), "c_": Joiner("c_"), "vectorize": Vectorize}
+"""The same that decide themselves whether lifted code runs."""

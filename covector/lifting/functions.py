@@ -1,0 +1,423 @@
+"""NumPy's functions on what stands for values: those that show memory, those that write, and all others."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+from numpy.lib import stride_tricks
+
+from covector.core import errors
+from covector.core.avals import shape_of
+from covector.core.primitive import TracerBase
+from covector.lifting import views
+from covector.lifting.active import again, as_covector
+from covector.lifting.cells import Cell, Root, shows_memory
+from covector.lifting.lifted import (
+    LIFTED,
+    as_operand,
+    convert,
+    has_traced,
+    known,
+    means,
+    means_otherwise,
+    unwrap,
+    wrap,
+)
+from covector.lifting.operators import store
+from covector.lifting.order import as_function, like_operands
+from covector.numpy.registry import as_array
+
+SHOW_MEMORY: list[Any] = [
+    *map(np.__dict__.get, """
+        swapaxes moveaxis rollaxis squeeze expand_dims diagonal diag split array_split hsplit vsplit dsplit
+        broadcast_to flip fliplr flipud rot90 permute_dims matrix_transpose unstack
+    """.split()),
+    stride_tricks.sliding_window_view, np.linalg.diagonal, np.linalg.matrix_transpose,
+]  # fmt: skip
+"""Functions whose result shows memory of their first argument, as far as NumPy says so of one that lies in memory alike."""
+
+IN_ORDER = frozenset({
+    np.matmul, np.dot, np.inner, np.outer, np.tensordot, np.vdot, np.kron, np.cross, np.tile, np.repeat, np.interp,
+    np.histogram, np.diagflat, np.tri, np.linalg.solve, np.linalg.inv, np.linalg.multi_dot,
+})  # fmt: skip
+"""Functions whose results lie in memory in C order, whatever the order of the arguments."""
+
+LIKE_OPERANDS = frozenset({np.clip, np.round, np.around, np.nan_to_num, np.real, np.imag, np.conjugate, np.angle, np.sort})
+
+
+# --- all others -----------------------------------------------------------------------------------------------------------
+
+
+@means_otherwise
+def apply(func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+    """A function on the values: its result in new cells, or written into ``out``."""
+    out, place = kwargs.get("out"), _place_of_out(func)
+    if len(args) > place:
+        out, args = args[place], (*args[:place], *(() if len(args) == place + 1 else (None, *args[place + 1 :])))
+    values, options = unwrap(args), {k: unwrap(v) for k, v in kwargs.items() if k != "out"}
+    found = as_covector(func, *values, **options)
+    if out is not None:
+        return _written(func, out[0] if type(out) is tuple else out, found, args)
+    cells = [x for x in (*args, *kwargs.values()) if type(x) is Cell]
+    cell = wrap(found) if isinstance(found, TracerBase) else owned(found, cells)
+    if func in LIKE_OPERANDS:
+        return like_operands(cell, *args)
+    return cell if func in IN_ORDER else as_function(cell, [*args, *kwargs.values()])
+
+
+@functools.cache
+def _place_of_out(func: Callable[..., Any]) -> int:
+    """The position of the parameter ``out`` of a function; beyond all if it has none, or is not known."""
+    try:
+        names = list(inspect.signature(func).parameters.values())
+    except (TypeError, ValueError):
+        return 1 << 30
+    return next((i for i, p in enumerate(names) if p.name == "out" and p.kind is not p.KEYWORD_ONLY), 1 << 30)
+
+
+def _written(func: Callable[..., Any], target: Any, found: Any, args: Any) -> Any:
+    """The result of a function written into what was given for it."""
+    if func in (np.concatenate, np.stack) and any(type(x) is type(target) is Cell and x.root is target.root for x in args[0]):
+        what = f"numpy.{func.__name__} was to write into one of its own arguments."
+        raise errors.InPlaceWriteError(what, why="NumPy writes part after part", fix="x[...] = without out=")
+    if math.prod(shape_of(found)) != math.prod(_shape(target)) and func is not np.clip:
+        what = f"output array has the shape {_shape(target)}, and the result of numpy.{func.__name__} {shape_of(found)}"
+        raise ValueError(what)
+    return store(target, found, "unsafe" if func in REDUCTIONS else "same_kind")
+
+
+REDUCTIONS = frozenset({np.max, np.min, np.sum, np.prod, np.mean, np.std, np.var, np.any, np.all, np.ptp, np.take,
+                        np.cumsum, np.cumprod, np.argmax, np.argmin})  # fmt: skip
+"""They write whatever they find into ``out``."""
+
+
+def owned(found: Any, cells: list[Cell]) -> Any:
+    """Results of a function as new cells, or as views of the cells whose memory they are."""
+    if type(found) in (tuple, list):
+        return type(found)([owned(x, cells) for x in found])
+    if type(found) is ndarray:
+        for cell in cells:
+            value = cell.root.value
+            if shows_memory(found, value):
+                return _view_of_plain(cell.root, value, found)
+    return as_function(wrap(found), cells) if isinstance(found, (TracerBase, tuple)) else wrap(found)
+
+
+def _view_of_plain(root: Root, value: ndarray, found: ndarray) -> Any:
+    """A result that is memory of a plain root."""
+    layout = views.Layout(value, value.view(), 0)
+    view = views.shown(found, layout) if found.dtype == value.dtype and root.strides is None else None
+    return Cell(root, view, found, value) if view is not None else wrap(found.copy(order="K"))
+
+
+def _through(func: Callable[..., Any]) -> Callable[..., Any]:
+    def meaning(x: Any, *args: Any, **kwargs: Any) -> Any:
+        if type(x) is Cell and not has_traced(unwrap(args)):
+            args, kwargs = unwrap(args), unwrap(kwargs)
+            return x.through(lambda v: func(v, *args, **kwargs))
+        return apply(func, (x, *args), kwargs)
+
+    return meaning
+
+
+for _func in SHOW_MEMORY:
+    means(_func)(_through(_func))
+
+
+def _at_least(func: Callable[..., Any]) -> Callable[..., Any]:
+    def meaning(*arrays: Any) -> Any:
+        found = [a.through(func) if type(a) is Cell else wrap(func(as_operand(a))) for a in arrays]
+        return found[0] if len(found) == 1 else tuple(found)
+
+    return meaning
+
+
+for _func in (np.atleast_1d, np.atleast_2d, np.atleast_3d):
+    means(_func)(_at_least(_func))
+
+
+@means(np.ravel)
+def _ravel(a: Any, order: str = "C") -> Any:
+    return a.ravel(order) if type(a) in LIFTED else apply(np.ravel, (a, order), {})
+
+
+@means(np.transpose)
+def _transpose(a: Any, axes: Any = None) -> Any:
+    if type(a) is not Cell:
+        return apply(np.transpose, (a, axes), {})
+    return a.transpose() if axes is None else a.transpose(axes)
+
+
+@means(np.reshape)
+def _reshape(a: Any, /, shape: Any = None, order: str = "C", *, copy: bool | None = None) -> Any:
+    if type(a) is not Cell:
+        return apply(np.reshape, (a, shape, order), {} if copy is None else {"copy": copy})
+    return a.reshape(shape, order=order, copy=copy)
+
+
+for _func, _name in ((np.real, "real"), (np.imag, "imag")):
+    means(_func)(lambda val, _name=_name, _func=_func: getattr(val, _name) if type(val) in LIFTED else apply(_func, (val,), {}))
+
+
+@means(np.real_if_close)
+def _real_if_close(a: Any, tol: float = 100) -> Any:
+    if type(a) not in LIFTED or a.dtype.kind != "c":
+        return a if type(a) in LIFTED else apply(np.real_if_close, (a, tol), {})
+    values = known(a.read())
+    if values is None:
+        return apply(np.real_if_close, (a, tol), {})
+    return a.real if np.isrealobj(np.real_if_close(values, tol)) else a
+
+
+@means(np.trim_zeros)
+def _trim_zeros(filt: Any, *args: Any, **kwargs: Any) -> Any:
+    values = known(filt.read()) if type(filt) is Cell else None
+    if values is None or not values.shape:
+        return apply(np.trim_zeros, (filt, *args), kwargs)
+    values = values.copy()
+    found = views.shown(np.trim_zeros(values, *args, **kwargs), views.Layout(values, values, 0))
+    if found is None:  # of no elements
+        return filt[tuple([slice(0, n) for n in np.trim_zeros(values, *args, **kwargs).shape])]
+    return filt[tuple([slice(a.start, a.start + len(a)) if type(a) is range else slice(a, a + 1) for a in found.axes])]
+
+
+@means(np.einsum)
+def _einsum(*args: Any, **kwargs: Any) -> Any:
+    if len(args) == 2 and type(args[0]) is str and type(args[1]) is Cell and not kwargs:
+        return args[1].through(lambda v: np.einsum(args[0], v))
+    return apply(np.einsum, args, kwargs)
+
+
+@means(np.copy)
+def _copy(a: Any, order: Any = "K", subok: bool = False) -> Any:
+    if type(a) is Cell:
+        return a.copy(order)
+    is_traced = type(a) in LIFTED or has_traced(unwrap(a))
+    return wrap(as_array(unwrap(a)) if is_traced else np.array(a, order=order, subok=subok))
+
+
+@means(np.astype)
+def _astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Any:
+    return x.astype(dtype, copy=copy)
+
+
+@means(np.shape)
+def _shape(a: Any) -> Any:
+    return a.shape if type(a) in LIFTED else shape_of(as_operand(a))
+
+
+@means(np.ndim)
+def _ndim(a: Any) -> int:
+    return len(_shape(a))
+
+
+@means(np.size)
+def _size(a: Any, axis: Any = None) -> int:
+    shape = _shape(a)
+    return int(np.prod(shape)) if axis is None else shape[axis]
+
+
+@means(np.may_share_memory, np.shares_memory)
+def _shares_memory(a: Any, b: Any, *args: Any, **kwargs: Any) -> bool:
+    if type(a) is Cell and type(b) is Cell:
+        return a.root is b.root and np.may_share_memory(a.layout(), b.layout())
+    values = [unwrap(x) for x in (a, b)]
+    return not has_traced(values) and bool(np.may_share_memory(*values))
+
+
+@means(np.broadcast_arrays)
+def _broadcast_arrays(*args: Any, subok: bool = False) -> Any:
+    shape = np.broadcast_shapes(*map(_shape, args))
+    return tuple([np.broadcast_to(a if type(a) is Cell else wrap(as_array(unwrap(a))), shape) for a in args])
+
+
+@means(np.meshgrid)
+def _meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> Any:
+    if not copy:
+        fix = "leave copy=False out"
+        what = "np.meshgrid(copy=False) is not supported in lifted code."
+        raise errors.UnsupportedFunctionError(what, fix=fix)
+    return wrap(np.meshgrid(*[as_operand(x) for x in xi], copy=True, sparse=sparse, indexing=indexing))  # type: ignore[call-overload]
+
+
+@means(np.array_repr, np.array_str, np.array2string)
+def _text(a: Any, *args: Any, **kwargs: Any) -> str:
+    return repr(a)
+
+
+@means(np.linalg.matrix_power)
+def _matrix_power(a: Any, n: int) -> Any:
+    return a if n == 1 and type(a) is Cell else apply(np.linalg.matrix_power, (a, n), {})
+
+
+@means(np.nan_to_num)
+def _nan_to_num(x: Any, copy: bool = True, nan: float = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
+    found = apply(np.nan_to_num, (x,), {"nan": nan, "posinf": posinf, "neginf": neginf})
+    return found if copy or type(x) is not Cell else store(x, unwrap(found))
+
+
+def _like(func: Callable[..., Any]) -> Callable[..., Any]:
+    """``zeros_like`` and its like: new arrays in the order of another one."""
+
+    def meaning(a: Any, *args: Any, dtype: Any = None, **kwargs: Any) -> Any:
+        if type(a) is not Cell:
+            return apply(func, (a, *args), {"dtype": dtype, **kwargs})
+        args, kwargs = unwrap(args), unwrap(kwargs)
+        if func is not np.full_like and args:
+            dtype, args = args[0], args[1:]
+        dtype = a.dtype if dtype is None else dtype
+        fill = args[0] if args else kwargs.get("fill_value")
+        if has_traced(fill):
+            result = wrap(np.empty_like(a.layout(), dtype=dtype, **{k: v for k, v in kwargs.items() if k != "fill_value"}))
+            result[...] = fill
+            return result
+        return wrap(func(a.layout(), *args, dtype=dtype, **kwargs))
+
+    return meaning
+
+
+for _func in (np.zeros_like, np.ones_like, np.empty_like, np.full_like):
+    means(_func)(_like(_func))
+
+
+# --- functions that write -------------------------------------------------------------------------------------------------
+
+
+def _by_places(func: Callable[..., Any], target: Any, before: Any, values: Any, after: Any = ()) -> None:
+    """A function that writes values at places: which value lands where is seen by writing their numbers."""
+    before, values, after = unwrap(before), as_operand(values), unwrap(after)
+    if type(target) is not Cell:
+        if has_traced(values) or has_traced(before) or type(target) in LIFTED:
+            store(target, values)
+        func(target, *before, values, *after)
+        return
+    before = tuple([_needed(func, x) for x in before])
+    value = target.captured()
+    if not has_traced(values) and type(value) is ndarray:
+        value = value.copy(order="K")
+        func(value, *before, values, *after)
+        target.assign(value)
+        return
+    values = as_array(values)
+    numbers = np.full(target.shape, -1)
+    func(numbers, *before, np.arange(values.size).reshape(values.shape), *after)
+    if np.any(numbers >= 0):
+        new = np.take(np.reshape(convert(values, target), (-1,)), np.maximum(numbers, 0))
+        target.assign(np.where(numbers >= 0, new, value))
+
+
+def _needed(func: Callable[..., Any], x: Any) -> Any:
+    """The known value of places that depend on traced values."""
+    found = known(x)
+    if found is None:
+        what = f"numpy.{func.__name__} got places that are not known."
+        raise errors.NonConcreteBooleanIndexError(what, fix="x[...] = np.where(mask, values, x)")
+    return found
+
+
+@means(np.put)
+def _put(a: Any, ind: Any, v: Any, mode: str = "raise") -> None:
+    _by_places(np.put, a, (ind,), v, (mode,))
+
+
+@means(np.place)
+def _place(arr: Any, mask: Any, vals: Any) -> None:
+    if known(unwrap(mask)) is None and math.prod(shape_of(as_operand(vals))) == 1:
+        _copyto(arr, np.reshape(as_array(as_operand(vals)), ()), "unsafe", mask)
+    else:
+        _by_places(np.place, arr, (mask,), vals)
+
+
+@means(np.putmask)
+def _putmask(a: Any, mask: Any, values: Any) -> None:
+    if known(unwrap(mask)) is None and shape_of(as_operand(values)) in ((), _shape(a)):
+        _copyto(a, values, "unsafe", mask)
+    else:
+        _by_places(np.putmask, a, (mask,), values)
+
+
+@means(np.fill_diagonal)
+def _fill_diagonal(a: Any, val: Any, wrap: bool = False) -> None:
+    _by_places(np.fill_diagonal, a, (), val, (wrap,))
+
+
+@means(np.put_along_axis)
+def _put_along_axis(arr: Any, indices: Any, values: Any, axis: Any) -> None:
+    _by_places(np.put_along_axis, arr, (indices,), values, (axis,))
+
+
+@means(np.copyto)
+def _copyto(dst: Any, src: Any, casting: str = "same_kind", where: Any = True) -> None:
+    new = as_operand(src)
+    if where is not True:
+        new = np.where(unwrap(where), new, unwrap(dst))
+    shape = _shape(dst)
+    if shape_of(new) != shape:
+        new = np.broadcast_to(as_array(new), shape)
+    store(dst, new, casting)
+
+
+# --- functions that call functions ----------------------------------------------------------------------------------------
+
+
+def _in_cells(function: Callable[..., Any]) -> Callable[..., Any]:
+    function = again(function)
+    return lambda *args, **kwargs: unwrap(function(*wrap(list(args)), **kwargs))
+
+
+@means(np.apply_along_axis)
+def _apply_along_axis(func1d: Callable[..., Any], axis: int, arr: Any, *args: Any, **kwargs: Any) -> Any:
+    return apply(np.apply_along_axis, (_in_cells(func1d), axis, arr, *args), kwargs)
+
+
+@means(np.apply_over_axes)
+def _apply_over_axes(func: Callable[..., Any], a: Any, axes: Any) -> Any:
+    return apply(np.apply_over_axes, (_in_cells(func), a, axes), {})
+
+
+def _conditions(condlist: Any, ndim: int) -> list[Any]:
+    """The conditions of `numpy.piecewise`, each known where it can be; one may stand without a list."""
+    if type(condlist) not in (list, tuple):
+        condlist = [condlist] if len(shape_of(condlist)) == ndim else list(condlist)
+    elif type(condlist[0]) not in (list, tuple) and len(shape_of(condlist[0])) < ndim:
+        condlist = [as_array(list(condlist))]
+    return [c if known(c) is None else np.asarray(known(c), bool) for c in condlist]
+
+
+@means(np.piecewise)
+def _piecewise(x: Any, condlist: Any, funclist: Any, *args: Any, **kwargs: Any) -> Any:
+    x = as_array(unwrap(x))
+    conditions = _conditions(unwrap(condlist), len(shape_of(x)))
+    if len(funclist) == len(conditions) + 1:
+        conditions.append(~functools.reduce(np.logical_or, conditions))
+    result = wrap(np.zeros(shape_of(x), x.dtype))
+    for condition, function in zip(conditions, funclist, strict=True):
+        if not callable(function):
+            _copyto(result, function, "unsafe", condition)
+        elif isinstance(condition, TracerBase):
+            _copyto(result, function(wrap(x), *args, **kwargs), "unsafe", condition)
+        elif np.any(condition):
+            result[condition] = function(wrap(x[condition]), *args, **kwargs)
+    return result
+
+
+def as_strided(x: Any, shape: Any = None, strides: Any = None, subok: bool = False, writeable: bool = True, **more: Any) -> Any:
+    """``numpy.lib.stride_tricks.as_strided`` of a cell: a view by any strides within its memory."""
+    if type(x) is not Cell:
+        return stride_tricks.as_strided(unwrap(x), shape, strides, subok, writeable, **more)
+    size = x.dtype.itemsize
+    steps = None if strides is None else [s // size for s in strides]
+
+    def act(v: ndarray) -> ndarray:
+        by = None if steps is None else [s * v.itemsize for s in steps]
+        return stride_tricks.as_strided(v, shape, by, writeable=writeable)
+
+    layout = x.root.layout()
+    view = views.shown(act(x.layout()), layout)
+    return Cell(x.root, view) if view is not None else wrap(act(np.asarray(x)))

@@ -1,0 +1,165 @@
+"""``lift``: a function of NumPy code as people write it, for every transformation.
+
+>>> import numpy as np, covector as cv
+>>> @lift
+... def squares(x):
+...     y = np.zeros(len(x))
+...     for i in range(len(x)):
+...         y[i] = float(i) * x[i] ** 2
+...     return y.sum()
+>>> cv.grad(squares)(np.ones(3))
+array([0., 2., 4.])
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from numpy import ndarray
+
+from covector.core import errors
+from covector.core.context import open_traces
+from covector.core.primitive import TracerBase
+from covector.core.pytrees import NAMESPACE, optree, tree_map, tree_unflatten
+from covector.core.tracebacks import hiding_frames
+from covector.lifting import methods, operators  # noqa: F401 - they register the methods of cells
+from covector.lifting.active import ACTIVE
+from covector.lifting.caught import caught_errors
+from covector.lifting.cells import GAPS, GIVEN, READONLY, SHARED, UNSURE, Cell, Root
+from covector.lifting.lifted import LIFTED, known, make_scalar
+from covector.lifting.rebinding import install, report, uninstall
+from covector.lifting.stand_ins import use_lift
+from covector.lifting.views import strides_of
+from covector.transforms.arguments import check_callable
+
+
+def lift(f: Callable[..., Any], packages: str | Sequence[str] = ()) -> Callable[..., Any]:
+    """A function whose NumPy code may write in place, make arrays and convert to them, under every transformation.
+
+    While it runs under a transformation, arrays in it (arguments, and what it makes) are such that ``x[i] = v`` with a traced
+    ``v``, writes through views, ``np.asarray(x)``, ``np.zeros``, ``math.sin(x)``, ``isinstance(x, np.ndarray)``, ``x.item()``
+    mean what they mean in NumPy.  What cannot be kept raises.
+
+    A plain call runs ``f`` itself, which may write its arguments; under a transformation the caller's arrays never change.
+
+    Args:
+        f: a function of pytrees of arrays, also of another package's.
+        packages: packages (or modules) in which ``float(x)`` and ``np.float64(x)`` keep the derivative; elsewhere they raise
+            for traced values.
+
+    Returns:
+        A function of the same arguments.  ``lift.report()`` lists the names that were replaced in modules for it,
+        ``lift.uninstall()`` puts them back.
+
+    Raises:
+        InPlaceWriteError: a traced value was written where it would be lost: into an array from outside of the function, or
+            one whose memory compiled code holds.
+        TracerArrayConversionError: compiled code was given a traced value.
+        ArgumentError: ``f`` returned a generator or a coroutine.
+
+    Example:
+        >>> import numpy as np, covector as cv
+        >>> def running(x):
+        ...     y = np.array(x, dtype=float)
+        ...     for i in range(1, len(y)):
+        ...         y[i] += 0.5 * y[i - 1]
+        ...     return y[-1]
+        >>> cv.grad(cv.lift(running))(np.ones(3))
+        array([0.25, 0.5 , 1.  ])
+    """
+    check_callable(f, "lift")
+    named = frozenset([packages] if isinstance(packages, str) else packages)
+    names = getattr(inspect.unwrap(f), "__globals__", None)
+
+    def lifted_f(*args: Any, **kwargs: Any) -> Any:
+        now = ACTIVE.get()
+        install(named, names)
+        token = None if now is not None and named <= now else ACTIVE.set((now or frozenset()) | named)
+        try:
+            leaves, treedef = _flat(args, kwargs)
+            if not (open_traces() or any(map(_is_tracer, leaves))) or any(type(x) in LIFTED for x in leaves):
+                return f(*args, **kwargs)
+            given_args, given_kwargs = tree_unflatten(treedef, map(_enter, leaves))
+            with caught_errors(f):
+                return _leave(f(*given_args, **given_kwargs), f)
+        finally:
+            if token is not None:
+                ACTIVE.reset(token)
+
+    wrapped = functools.update_wrapper(hiding_frames(lifted_f), f, updated=())
+    wrapped.__lifted__ = True  # type: ignore[attr-defined]
+    return wrapped
+
+
+def _flat(args: Any, kwargs: Any) -> tuple[list[Any], Any]:
+    leaves, treedef = optree().tree_flatten((args, kwargs), namespace=NAMESPACE)
+    return leaves, treedef
+
+
+def _is_tracer(x: Any) -> bool:
+    return isinstance(x, TracerBase)
+
+
+def _enter(x: Any) -> Any:
+    """An argument: the caller's array is read, and copied when it is written."""
+    if type(x) is ndarray and x.dtype.kind in "biufc":
+        return Cell(Root(x, GIVEN | SHARED | (0 if x.flags.writeable else READONLY)), None, x, x)
+    if not isinstance(x, TracerBase):
+        return x
+    value = known(x)
+    if not x.shape and type(value) is not ndarray:  # type: ignore[attr-defined]
+        return make_scalar(x)
+    if type(value) is not ndarray:
+        return Cell(Root(x, GIVEN | UNSURE | GAPS))
+    is_broadcast = any(n > 1 and not stride for n, stride in zip(value.shape, value.strides, strict=True))
+    return Cell(Root(x, GIVEN | (READONLY if is_broadcast else 0), None if value.flags.c_contiguous else strides_of(value)))
+
+
+def _leave(result: Any, f: Any) -> Any:
+    if inspect.isgenerator(result) or inspect.iscoroutine(result) or inspect.isasyncgen(result):
+        if hasattr(result, "close"):
+            result.close()
+        raise errors.ArgumentError(
+            f"lift: {getattr(f, '__qualname__', f)} returned a {type(result).__name__}.",
+            why="its body would run after the lifted function is over",
+            fix="return list(...) of it",
+        )
+    if type(result) in LIFTED:
+        return result.captured()
+    return tree_map(lambda x: x, result)  # of what stands for values it makes values
+
+
+@contextmanager
+def lifted(packages: str | Sequence[str] = ()) -> Iterator[None]:
+    """A block in which every function that is given to a transformation is lifted.
+
+    Args:
+        packages: packages in which ``float`` keeps the derivative, as for `lift`.
+
+    Example:
+        >>> import numpy as np, covector as cv
+        >>> def f(x):
+        ...     y = np.empty(2)
+        ...     y[0], y[1] = x, x**2
+        ...     return y.sum()
+        >>> with lifted():
+        ...     print(cv.grad(f)(3.0))
+        7.0
+    """
+    named = frozenset([packages] if isinstance(packages, str) else packages)
+    install(named, sys._getframe(2).f_globals)
+    token = ACTIVE.set((ACTIVE.get() or frozenset()) | named)
+    try:
+        yield
+    finally:
+        ACTIVE.reset(token)
+
+
+use_lift(lift)
+lift.uninstall = uninstall  # type: ignore[attr-defined]
+lift.report = report  # type: ignore[attr-defined]

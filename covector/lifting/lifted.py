@@ -1,0 +1,412 @@
+"""What stands for a value in lifted code: its protocols, and going from values to what stands for them and back.
+
+>>> x = wrap(np.ones(2))
+>>> type(x).__name__, unwrap([x, 1])
+('Cell', [array([1., 1.]), 1])
+
+A value with axes, plain or traced, stands in a `Cell`, a traced number in a `Scalar`; other values stand for themselves.
+"""
+
+from __future__ import annotations
+
+import operator
+import sys
+import warnings
+from collections.abc import Callable
+from opcode import opmap
+from types import FrameType, FunctionType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy import ndarray
+
+from covector.core import errors
+from covector.core.avals import typeof
+from covector.core.primitive import TracerBase
+from covector.core.pytrees import register_standing
+from covector.numpy.registry import as_array
+from covector.primitives.arrays.shaping import weaken_p
+
+ALL = (Ellipsis,)
+"""The index of a whole array."""
+
+NUMBERS = frozenset({int, float, complex, bool, np.float64, np.int64, np.float32, np.bool_, np.complex128})
+"""Types of plain numbers."""
+
+OF_NUMPY = frozenset([f for f in vars(np).values() if isinstance(f, np.ufunc)])
+"""NumPy's own ufuncs."""
+
+LIFTED: set[type] = set()
+"""The types of what stands for values."""
+
+_makers: dict[str, Callable[[Any], Any]] = {}
+
+
+def _register(cls: type) -> None:
+    LIFTED.add(cls)
+    register_standing(cls, lambda x: x.captured())
+
+
+def register_array(cls: type, make: Callable[[Any], Any]) -> None:
+    """Say what stands for values with axes."""
+    _register(cls)
+    _makers["array"] = make
+
+
+def register_scalar(cls: type, make: Callable[[Any], Any]) -> None:
+    """Say what stands for traced numbers."""
+    _register(cls)
+    _makers["scalar"] = make
+
+
+def register_lifted(cls: type) -> None:
+    """Say that values of a type stand for others."""
+    _register(cls)
+
+
+def as_cell(value: Any) -> Any:
+    """What stands for an array, also for one without axes."""
+    return _makers["array"](value) if isinstance(value, (ndarray, TracerBase)) and value.dtype.kind in "biufc" else value  # type: ignore[union-attr]
+
+
+def make_scalar(value: Any) -> Any:
+    """What stands for a number."""
+    return _makers["scalar"](value) if isinstance(value, TracerBase) else value
+
+
+def wrap(value: Any) -> Any:
+    """What stands for a value, or for each in lists, tuples and named tuples."""
+    kind = type(value)
+    if kind is ndarray:
+        return _makers["array"](value) if value.dtype.kind in "biufc" else value
+    if isinstance(value, TracerBase):
+        return _makers["array" if value.shape else "scalar"](value)  # type: ignore[attr-defined]
+    if kind is tuple or kind is list:
+        return kind([wrap(x) for x in value])
+    if issubclass(kind, tuple) and hasattr(value, "_fields"):
+        return kind(*map(wrap, value))
+    return value
+
+
+def unwrap(value: Any) -> Any:
+    """The values that ``value``, or what is in lists, tuples, dictionaries and slices, stands for; a trace may keep them."""
+    kind = type(value)
+    if kind in NUMBERS:
+        return value
+    if kind in LIFTED:
+        return value.captured()
+    if kind is tuple or kind is list:
+        return kind([unwrap(x) for x in value])
+    if kind is dict:
+        return {key: unwrap(x) for key, x in value.items()}
+    if kind is slice:
+        return slice(unwrap(value.start), unwrap(value.stop), unwrap(value.step))
+    if issubclass(kind, tuple) and hasattr(value, "_fields"):
+        return kind(*map(unwrap, value))
+    return value
+
+
+def has_traced(value: Any) -> bool:
+    """Whether a value without cells, or what is in lists, tuples and slices of it, is traced."""
+    if isinstance(value, TracerBase):
+        return True
+    kind = type(value)
+    if kind is tuple or kind is list:
+        return any(map(has_traced, value))
+    return kind is slice and any(map(has_traced, (value.start, value.stop, value.step)))
+
+
+def has_lifted(value: Any) -> bool:
+    """Whether a value, or what is in lists, tuples and dictionaries, stands for another or is traced."""
+    kind = type(value)
+    if kind in LIFTED or isinstance(value, TracerBase):
+        return True
+    if kind is tuple or kind is list:
+        return any(map(has_lifted, value))
+    return kind is dict and any(map(has_lifted, value.values()))
+
+
+def as_given(value: Any) -> Any:
+    """A value, or what the method ``__array__`` of an object of another package's gives, which may stand for one."""
+    kind = type(value)
+    if kind in NUMBERS or kind in LIFTED or issubclass(kind, (ndarray, TracerBase, np.generic, list, tuple, str)):
+        return value
+    method = getattr(kind, "__array__", None)
+    return method(value) if type(method) is FunctionType else value
+
+
+def as_operand(value: Any) -> Any:
+    """A value, with an array in place of a list that has traced values in it."""
+    value = unwrap(as_given(value))
+    return as_array(value) if type(value) in (list, tuple) and has_traced(value) else value
+
+
+def _as_number(value: Any) -> Any:
+    """A traced number as Python's, which is of double precision and takes the dtype of the array that it meets."""
+    if value.dtype.kind in "fc":
+        value = convert(value, np.empty((), np.result_type(value.dtype, float)))
+    return make_scalar(weaken_p.bind(value))
+
+
+def known(value: Any) -> Any:
+    """The value of what is traced, if it is known (as in ``grad`` and ``jvp``), else None."""
+    return value.concrete() if isinstance(value, TracerBase) else value  # type: ignore[attr-defined]
+
+
+def convert(value: Any, like: Any) -> Any:
+    """A value as it is written into an array: in its dtype, so a float is cut to an integer."""
+    value, dtype = as_array(value), like.dtype
+    if value.dtype == dtype:
+        return value
+    if value.dtype.kind == "c" and dtype.kind not in "cb":
+        warnings.warn("Casting complex values to real discards the imaginary part", np.exceptions.ComplexWarning, stacklevel=4)
+        value = np.real(value)
+    return value.astype(dtype)
+
+
+STORE_SUBSCR = opmap["STORE_SUBSCR"]
+
+
+def refuse_store(value: Any, frame: FrameType) -> None:
+    """Raise for a traced value that is being written into a plain array, which asks for a plain value."""
+    if isinstance(value, TracerBase) and frame.f_code.co_code[frame.f_lasti] == STORE_SUBSCR:
+        raise into_plain_array()
+
+
+def _not_a_float(value: Any, package: str) -> errors.TracerFloatConversionError:
+    """The error for ``float(x)``, which is a class in C and can give nothing but a float."""
+    keeps = f"name the package, lift(f, packages=[{package!r}]): in its modules float(x) keeps the derivative"
+    return errors.TracerFloatConversionError(
+        f"the float value of a traced value of type {typeof(value)} was asked for.",
+        why="a Python float has no derivative",
+        fix=f"leave float() out, or {keeps}",
+    )
+
+
+def into_plain_array() -> errors.InPlaceWriteError:
+    """The error for a write into an array that lifted code did not make."""
+    return errors.InPlaceWriteError(
+        "a traced value was written in place into a plain array.",
+        why="the array was made outside of the lifted function, or by code that lift does not reach, and cannot hold one",
+        fix="make it inside the lifted function with np.zeros, np.array(x) and their like",
+    )
+
+
+class Lifted:
+    """What all that stand for values share; a class gives ``read() -> value``, ``captured()`` and ``shape``."""
+
+    __slots__ = ()
+    __array_priority__ = 2000.0
+    __hash__ = None  # type: ignore[assignment]
+    device = "cpu"
+
+    if TYPE_CHECKING:
+        shape: Any
+        dtype: Any
+
+        def __getattr__(self, name: str) -> Any: ...
+
+    ndim = property(lambda self: len(self.shape))
+    nbytes = property(lambda self: self.size * self.dtype.itemsize)
+    itemsize = property(lambda self: self.dtype.itemsize)
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        n = 1
+        for k in self.shape:
+            n *= k
+        return n
+
+    def read(self) -> Any:
+        """The value, not to be kept."""
+        raise NotImplementedError
+
+    def captured(self) -> Any:
+        """The value, which a trace may keep."""
+        raise NotImplementedError
+
+    def __array_namespace__(self, *, api_version: str | None = None) -> Any:
+        return np
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+        return UFUNC_METHODS[method](ufunc, method, inputs, **options)
+
+    def __array_function__(self, func: Callable[..., Any], types: Any, args: Any, kwargs: Any) -> Any:
+        special = FUNCTIONS.get(func)
+        return special(*args, **kwargs) if special is not None else _default[0](func, args, kwargs)
+
+    # --- Python asks for a value ---
+
+    def __float__(self) -> float:
+        value, frame = self.read(), sys._getframe(1)
+        refuse_store(value, frame)
+        if isinstance(value, TracerBase):
+            raise _not_a_float(value, str(frame.f_globals.get("__name__", "")).partition(".")[0])
+        return float(value)
+
+    def __complex__(self) -> complex:
+        value = self.read()
+        refuse_store(value, sys._getframe(1))
+        return complex(value)
+
+    def __int__(self) -> int:
+        value = self.read()
+        refuse_store(value, sys._getframe(1))
+        return int(value)
+
+    def __bool__(self) -> bool:
+        return bool(self.read())
+
+    def __index__(self) -> int:
+        return operator.index(self.read())
+
+    def __round__(self, ndigits: int | None = None) -> Any:
+        if ndigits is None:
+            return int(np.round(self._known("round(x)")))
+        return np.round(self, ndigits)
+
+    def __floor__(self) -> int:
+        return int(np.floor(self._known("math.floor(x)")))
+
+    def __ceil__(self) -> int:
+        return int(np.ceil(self._known("math.ceil(x)")))
+
+    def __trunc__(self) -> int:
+        return int(np.trunc(self._known("math.trunc(x)")))
+
+    def _known(self, what: str) -> Any:
+        value = self.read()
+        found = known(value)
+        if found is None:
+            why, fix = "its value is not known while the function is traced", "np.round, np.floor and their like give floats"
+            what = f"{what} of a traced value is an integer."
+            raise errors.TracerIntegerConversionError(what, why=why, fix=fix)
+        return found
+
+    def __repr__(self) -> str:
+        value = self.read()
+        found = known(value)
+        return repr(value if found is None else found)
+
+    def __format__(self, spec: str) -> str:
+        value = self.read()
+        found = known(value)
+        return format(value if found is None else np.asarray(found)[()] if not self.shape else found, spec)
+
+    def __copy__(self) -> Any:
+        return self.copy()
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        return self.copy()
+
+    def __reduce__(self) -> Any:
+        fix = "return the value from the function, and store that"
+        raise errors.TracerArrayConversionError("a value inside lifted code was pickled.", fix=fix)
+
+    # --- methods that are not NumPy's function of the same name ---
+
+    def copy(self, order: str = "C") -> Any:
+        """A copy, in memory of its own."""
+        return np.copy(self, order=order)  # type: ignore[call-overload]
+
+    def item(self, *index: int) -> Any:
+        """One element as a number, which stays traced."""
+        if self.size != 1 and not index:
+            raise ValueError("can only convert an array of size 1 to a Python scalar")
+        value = self.read()
+        if not isinstance(value, TracerBase):
+            return value.item(*index)
+        flat = index if len(index) > 1 else (np.unravel_index(index[0] if index else 0, self.shape) if self.shape else ())
+        return _as_number(value[tuple(map(int, flat))] if flat else value)  # type: ignore[index]
+
+    def tolist(self) -> Any:
+        """Nested lists of numbers, which stay traced."""
+        value = self.read()
+        if not isinstance(value, TracerBase):
+            return value.tolist()
+        rows: Any = value
+        return [wrap(row).tolist() for row in rows] if self.shape else _as_number(value)
+
+    def conj(self) -> Any:
+        """The complex conjugate; itself where it is real, as in NumPy."""
+        return np.conjugate(self) if self.dtype.kind == "c" else self
+
+    conjugate = conj
+
+    def byteswap(self, inplace: bool = False) -> Any:
+        """The bytes of plain values in the other order."""
+        if inplace:
+            raise errors.InPlaceWriteError("x.byteswap(inplace=True) is not supported in lifted code.")
+        return wrap(self.__array__().byteswap())
+
+    def tobytes(self, order: str = "C") -> bytes:
+        """The bytes of a plain value."""
+        return self.__array__().tobytes(order)  # type: ignore[no-any-return]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        value = self.read()
+        refuse_store(value, sys._getframe(1))
+        return np.array(value, dtype)  # a traced value refuses
+
+    def is_integer(self) -> bool:
+        """Whether a known number has no fractional part."""
+        return float(self._known("x.is_integer()")).is_integer()
+
+
+UFUNC_METHODS: dict[str, Callable[..., Any]] = {}
+"""What a ufunc and its methods mean: ``meaning(ufunc, method, inputs, **options)``."""
+
+FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {}
+"""What NumPy functions mean whose meaning is not just to be applied to the values."""
+
+_default: list[Callable[..., Any]] = []
+
+
+def means(*functions: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Register what functions of NumPy mean in lifted code, where that is more than to be applied to the values."""
+
+    def register(meaning: Callable[..., Any]) -> Callable[..., Any]:
+        FUNCTIONS.update(dict.fromkeys(functions, meaning))
+        return meaning
+
+    return register
+
+
+def means_otherwise(meaning: Callable[..., Any]) -> Callable[..., Any]:
+    """Register what every other function of NumPy means: ``meaning(func, args, kwargs)``."""
+    _default[:] = [meaning]
+    return meaning
+
+
+def means_of_ufunc(*methods: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Register what a call ("__call__") or a method of a ufunc means: ``meaning(ufunc, method, inputs, **options)``."""
+
+    def register(meaning: Callable[..., Any]) -> Callable[..., Any]:
+        UFUNC_METHODS.update(dict.fromkeys(methods, meaning))
+        return meaning
+
+    return register
+
+
+def register_method(cls: type, name: str, method: Any) -> None:
+    """Give the values of a class a method or property."""
+    setattr(cls, name, method)
+
+
+def _method(name: str) -> Callable[..., Any]:
+    function = getattr(np, name)
+
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return function(self, *args, **kwargs)
+
+    method.__name__ = name
+    method.__doc__ = f"``numpy.{name}`` of this value."
+    return method
+
+
+for _name in """
+    all any argmax argmin argpartition argsort choose clip compress cumprod cumsum diagonal dot max mean min nonzero prod
+    ptp repeat round searchsorted std sum swapaxes take trace var squeeze
+""".split():
+    setattr(Lifted, _name, _method(_name))

@@ -1,0 +1,138 @@
+"""``math`` on traced numbers, and in packages that are named ``float`` and ``numpy.float64``, which keep derivatives."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from covector.core.primitive import TracerBase
+from covector.lifting.creation import listed
+from covector.lifting.lifted import LIFTED, convert, has_traced, known, make_scalar, unwrap, wrap
+from covector.numpy.registry import as_array
+
+UFUNCS = {
+    "asin": np.arcsin, "acos": np.arccos, "atan": np.arctan, "atan2": np.arctan2, "asinh": np.arcsinh, "acosh": np.arccosh,
+    "atanh": np.arctanh, "pow": np.power, "fabs": np.abs,
+    **{name: getattr(np, name) for name in """
+        sin cos tan sinh cosh tanh exp exp2 log10 log2 log1p expm1 sqrt cbrt isnan isinf isfinite degrees radians copysign fmod
+    """.split()},
+}  # fmt: skip
+
+
+def _number(x: Any) -> Any:
+    """The value of a number; of an array with one element that element, as Python's functions take it."""
+    x = unwrap(x)
+    if isinstance(x, TracerBase) and x.shape:  # type: ignore[attr-defined]
+        if x.size != 1:  # type: ignore[attr-defined]
+            raise TypeError("only 0-dimensional arrays can be converted to Python scalars")
+        x = np.reshape(x, ())  # type: ignore[call-overload]
+    return convert(x, np.empty((), float)) if isinstance(x, TracerBase) else x  # Python computes in double precision
+
+
+def _of_numbers(original: Callable[..., Any], lifted: Callable[..., Any]) -> Callable[..., Any]:
+    def call(*args: Any) -> Any:
+        if not any(type(x) in LIFTED or isinstance(x, TracerBase) for x in args):
+            return original(*args)
+        values = list(map(_number, args))
+        return wrap(lifted(*values)) if has_traced(values) else original(*values)
+
+    return call
+
+
+def _log(x: Any, base: Any = None) -> Any:
+    return np.log(x) if base is None else np.log(x) / np.log(base)
+
+
+def _hypot(*xs: Any) -> Any:
+    return np.hypot(*xs) if len(xs) == 2 else np.linalg.norm(np.stack([as_array(x) for x in xs]))
+
+
+def _of_sequence(original: Callable[..., Any], lifted: Callable[..., Any]) -> Callable[..., Any]:
+    def call(*args: Any, **kwargs: Any) -> Any:
+        args = tuple([x if type(x) in LIFTED else list(x) for x in args])
+        values, options = [listed(x) for x in args], unwrap(kwargs)
+        traced = has_traced(values) or has_traced(list(options.values()))
+        return wrap(lifted(*map(as_array, values), **options)) if traced else original(*args, **kwargs)
+
+    return call
+
+
+def _whole(name: str) -> Callable[..., Any]:
+    original = getattr(math, name)
+
+    def call(x: Any) -> Any:
+        if type(x) not in LIFTED and not isinstance(x, TracerBase):
+            return original(x)
+        value = _number(x)
+        found = known(value)
+        return original(found) if found is not None else make_scalar(getattr(np, name)(value).astype(int))
+
+    return call
+
+
+MATH: dict[str, Callable[..., Any]] = {}
+MATH |= {name: _of_numbers(getattr(math, name), f) for name, f in UFUNCS.items() if hasattr(math, name)}
+MATH |= {"remainder": _of_numbers(math.remainder, lambda x, y: x - y * np.round(x / y))}
+MATH |= {"log": _of_numbers(math.log, _log), "hypot": _of_numbers(math.hypot, _hypot)}
+MATH |= {name: _whole(name) for name in ("floor", "ceil", "trunc")}
+MATH |= {
+    "fsum": _of_sequence(math.fsum, np.sum),
+    "prod": _of_sequence(math.prod, lambda x, start=1: start * np.prod(x)),
+    "dist": _of_sequence(math.dist, lambda p, q: np.linalg.norm(p - q)),
+}
+"""What stands for functions of ``math`` in lifted code, by their names."""
+
+
+def _special(name: str, of_scipy: str) -> None:
+    def lifted(x: Any) -> Any:
+        import scipy.special
+
+        return getattr(scipy.special, of_scipy)(x)
+
+    MATH[name] = _of_numbers(getattr(math, name), lifted)
+
+
+for _name, _of_scipy in {"erf": "erf", "erfc": "erfc", "gamma": "gamma", "lgamma": "gammaln"}.items():
+    _special(_name, _of_scipy)
+
+
+# --- float ----------------------------------------------------------------------------------------------------------------
+
+
+class _Standing(type):
+    """A class that is another one to ``isinstance``, ``issubclass`` and ``==``."""
+
+    stands_for: Any
+
+    def __instancecheck__(cls, x: Any) -> bool:
+        return isinstance(x, cls.stands_for)
+
+    def __subclasscheck__(cls, other: type) -> bool:
+        return issubclass(other, cls.stands_for)
+
+    def __eq__(cls, other: object) -> bool:
+        return other is cls.stands_for or type.__eq__(cls, other)
+
+    def __hash__(cls) -> int:
+        return hash(cls.stands_for)
+
+
+def _standing(stands_for: type, takes_arrays: bool = False) -> Any:
+    def new(cls: type, x: Any = 0.0) -> Any:
+        if takes_arrays and type(x) in LIFTED and x.shape:
+            return np.array(x, float) if type(x.read()) is np.ndarray else wrap(convert(x.captured(), np.empty((), float)))
+        value = _number(x)
+        if not isinstance(value, TracerBase):
+            return stands_for(value)
+        return make_scalar(convert(value, np.empty((), float)))
+
+    body = {"__new__": new, "dtype": np.dtype(float), "stands_for": stands_for}
+    return _Standing(stands_for.__name__, (stands_for,), body)
+
+
+FLOAT: Any = _standing(float)
+FLOAT64: Any = _standing(np.float64, takes_arrays=True)
+"""What stands for ``float`` and ``numpy.float64`` in the modules of packages that are named."""

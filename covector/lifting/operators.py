@@ -1,0 +1,288 @@
+"""Operators and ufuncs on what stands for values: the same on the values, and the result is written into ``out``, if given."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+
+from covector.core import errors
+from covector.core.avals import dtype_of, shape_of
+from covector.core.primitive import TracerBase
+from covector.lifting.active import as_covector
+from covector.lifting.cells import Cell, Root
+from covector.lifting.lifted import (
+    ALL,
+    LIFTED,
+    NUMBERS,
+    OF_NUMPY,
+    Lifted,
+    as_operand,
+    convert,
+    has_traced,
+    into_plain_array,
+    means_of_ufunc,
+    register_method,
+    unwrap,
+    wrap,
+)
+from covector.lifting.order import like_operands
+from covector.lifting.scalars import Scalar
+from covector.numpy.at import at
+from covector.numpy.registry import as_array
+
+BINARY = "add sub mul truediv floordiv mod pow matmul and_ or_ xor lshift rshift".split()
+COMPARISONS = "lt le gt ge eq ne".split()
+
+
+def _operand(x: Any) -> Any:
+    """The other operand of an operator; NotImplemented where it decides itself."""
+    kind = type(x)
+    if issubclass(kind, (TracerBase, ndarray, np.generic)):
+        return x
+    if kind is list or kind is tuple:
+        return as_operand(x)
+    if x is None or getattr(kind, "__array_ufunc__", False) is None or hasattr(kind, "__array_ufunc__"):
+        return NotImplemented
+    return x
+
+
+def _binary(op: Callable[[Any, Any], Any], flip: bool = False, ordered: bool = True) -> Callable[[Any, Any], Any]:
+    """The operator of cells."""
+
+    def method(self: Any, other: Any) -> Any:
+        kind = type(other)
+        x = self.read()
+        y = other if kind in NUMBERS else other.read() if kind in LIFTED else _operand(other)
+        if y is NotImplemented:
+            return NotImplemented
+        if type(x) is ndarray:
+            if isinstance(y, TracerBase):
+                x = self.captured()
+            else:
+                found = op(y, x) if flip else op(x, y)
+                return Cell(Root(found), None, found, found) if type(found) is ndarray else found
+        elif type(y) is ndarray and kind is Cell:
+            y = other.captured()
+        found = op(y, x) if flip else op(x, y)
+        if not isinstance(found, TracerBase):
+            return like_operands(wrap(found), self, other)
+        root = Root(found)
+        if len(root.shape) < 2:
+            return Cell(root, None, found, found) if root.shape else Scalar(found)
+        cell = Cell(root, None, found, found)
+        return like_operands(cell, self, other) if ordered else cell
+
+    return method
+
+
+def _of_scalar(op: Callable[[Any, Any], Any], flip: bool, otherwise: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """The operator of a traced number, at once next to another one."""
+
+    def method(self: Any, other: Any) -> Any:
+        kind = type(other)
+        if kind is Scalar:
+            other = other._value
+        elif kind not in NUMBERS:
+            return otherwise(self, other)
+        found = op(other, self._value) if flip else op(self._value, other)
+        return Scalar(found) if isinstance(found, TracerBase) else found
+
+    return method
+
+
+def _compared(op: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    compare = _binary(op)
+
+    def method(self: Any, other: Any) -> Any:
+        return wrap(op(self.read(), other)) if other is None or type(other) is str else compare(self, other)
+
+    return method
+
+
+def _in_place(name: str) -> Callable[[Any, Any], Any]:
+    inplace, op = getattr(operator, "i" + name.rstrip("_")), getattr(operator, name)
+    how = {"add": "add", "sub": "subtract"}.get(name)
+
+    def method(self: Cell, other: Any) -> Any:
+        root = self.root
+        y = other if type(other) in NUMBERS else as_operand(other)
+        if type(root.value) is ndarray and not has_traced(y):
+            self.check_write()
+            if self._is_memory():
+                root.writable()
+                inplace(self.read(), y)
+                return self
+        elif how and self._is_slice() and _is_alike(self, y):
+            self.write(ALL, y, how)
+            return self
+        return store(self, op(self.captured(), y))
+
+    return method
+
+
+def _is_alike(cell: Cell, y: Any) -> bool:
+    """Whether a sum with y is of an array's own shape and dtype, and differentiable."""
+    dtype, shape = cell.dtype, cell.shape
+    if dtype.kind not in "fc":
+        return False
+    if type(y) in (int, float):
+        return True
+    return dtype_of(y) == dtype and (shape_of(y) == shape or np.broadcast_shapes(shape_of(y), shape) == shape)
+
+
+def store(target: Any, value: Any, casting: str = "same_kind") -> Any:
+    """Write the result of an operation into an array that was given for it; returns that."""
+    if type(target) is not Cell:
+        if has_traced(value) or type(target) in LIFTED:
+            raise into_plain_array()
+        np.copyto(target, value, casting=casting)  # type: ignore[arg-type]
+        return target
+    value = as_array(value)
+    shape = target.shape
+    if np.broadcast_shapes(shape_of(value), shape) != shape:
+        what = f"non-broadcastable output operand with shape {shape} doesn't match the broadcast shape {shape_of(value)}"
+        raise ValueError(what)
+    if not np.can_cast(value.dtype, target.dtype, casting):  # type: ignore[arg-type]
+        what = f"Cannot cast ufunc output from {value.dtype!r} to {target.dtype!r} with casting rule {casting!r}"
+        raise TypeError(what)
+    return target.assign(value)
+
+
+# --- ufuncs ---------------------------------------------------------------------------------------------------------------
+
+
+def _operands(inputs: Any, where: Any, out: Any) -> tuple[list[Any], bool]:
+    """The values, and whether any is traced."""
+    values = [as_operand(x) for x in inputs]
+    return values, any(map(has_traced, values)) or has_traced(where) or has_traced(unwrap(out))
+
+
+@means_of_ufunc("__call__")
+def call_ufunc(ufunc: np.ufunc, method: str, inputs: Any, out: Any = None, where: Any = True, **options: Any) -> Any:
+    """``ufunc(*inputs)``."""
+    if out is None and where is True and not options:
+        values = [x.captured() if type(x) in LIFTED else x if type(x) in NUMBERS else as_operand(x) for x in inputs]
+        found = ufunc(*values) if ufunc in OF_NUMPY else as_covector(ufunc, *values)
+        if isinstance(found, TracerBase):
+            root = Root(found)
+            if not root.shape:
+                return Scalar(found)
+            cell = Cell(root, None, found, found)
+            return like_operands(cell, *inputs) if len(root.shape) > 1 and ufunc.signature is None else cell
+        return like_operands(wrap(found), *inputs) if ufunc.signature is None else wrap(found)
+    where = unwrap(where)
+    values, traced = _operands(inputs, where, out)
+    options = unwrap(options)
+    if out is None:
+        options |= {} if where is True else {"where": where}
+        return like_operands(wrap(ufunc(*values, **options)), *inputs)
+    outs = out if type(out) is tuple else (out,)
+    if where is not True and traced:
+        values = [np.where(where, x, np.ones((), np.result_type(x))) for x in values]
+    elif where is not True:
+        copies = tuple([None if o is None else np.array(unwrap(o)) for o in outs])
+        found = ufunc(*values, out=copies, where=where, **options)
+        return _stored(outs, found if type(found) is tuple else (found,), "unsafe")
+    found = ufunc(*values, **{k: v for k, v in options.items() if k != "casting"})
+    found = found if type(found) is tuple else (found,)
+    if where is not True:
+        found = tuple([r if o is None else np.where(where, r, unwrap(o)) for o, r in zip(outs, found, strict=True)])
+    return _stored(outs, found, options.get("casting", "same_kind"))
+
+
+def _stored(outs: Any, found: Any, casting: str) -> Any:
+    done = tuple([wrap(r) if o is None else store(o, r, casting) for o, r in zip(outs, found, strict=True)])
+    return done[0] if len(done) == 1 else done
+
+
+@means_of_ufunc("reduce", "accumulate", "reduceat", "outer")
+def reduce_by_ufunc(ufunc: np.ufunc, method: str, inputs: Any, out: Any = None, **options: Any) -> Any:
+    """``ufunc.reduce(*inputs)`` and its like."""
+    found = getattr(ufunc, method)(*[as_operand(x) for x in inputs], **unwrap(options))
+    if out is None:
+        return like_operands(wrap(found), *inputs) if method == "accumulate" else wrap(found)
+    return store(out[0] if type(out) is tuple else out, found, "unsafe")
+
+
+AT = {np.add: "add", np.subtract: "subtract", np.multiply: "multiply", np.minimum: "min", np.maximum: "max"}
+"""Ufuncs that `covector.at` applies for every value where an index repeats."""
+
+
+@means_of_ufunc("at")
+def write_by_ufunc(ufunc: np.ufunc, method: str, inputs: Any) -> None:
+    """``ufunc.at(target, index, *values)``: each value counts where an index repeats."""
+    target, index, *rest = inputs
+    index, values = unwrap(index), [as_operand(v) for v in rest]
+    traced = has_traced(index) or has_traced(values)
+    if type(target) is not Cell:
+        if traced or type(target) in LIFTED:
+            store(target, values[0] if values else target)
+        ufunc.at(target, index, *values)
+        return
+    value = target.captured()
+    if not isinstance(value, TracerBase) and not traced:
+        value = value.copy(order="K")
+        ufunc.at(value, index, *values)
+        target.assign(value)
+    elif ufunc in AT and value.dtype == np.result_type(value.dtype, *[dtype_of(v) for v in values]):
+        target.assign(getattr(at(value)[index], AT[ufunc])(*values))
+    else:
+        target.assign(_in_turn(ufunc, value, index, values))
+
+
+def _in_turn(ufunc: np.ufunc, value: Any, index: Any, values: Any) -> Any:
+    """``ufunc.at`` in rounds, each of which meets a place once."""
+    if has_traced(index):
+        fix = "use np.add.at, subtract.at, multiply.at, minimum.at or maximum.at, or an index that is known"
+        what = f"numpy.{ufunc.__name__}.at is not supported at traced places."
+        raise errors.UnsupportedFunctionError(what, fix=fix)
+    places = np.arange(value.size).reshape(value.shape)[index]
+    operands = [np.reshape(np.broadcast_to(as_array(v), places.shape), (-1,)) for v in values]
+    places, flat = places.ravel(), np.reshape(value, (-1,))
+    order = np.argsort(places, kind="stable")
+    turn = np.empty(len(places), int)
+    turn[order] = np.arange(len(places)) - np.searchsorted(places[order], places[order])
+    for n in range(turn.max(initial=-1) + 1):
+        now = np.nonzero(turn == n)[0]
+        new = ufunc(flat[places[now]], *[v[now] for v in operands])
+        flat = at(flat)[places[now]].set(convert(new, value))
+    return np.reshape(flat, value.shape)
+
+
+# --- installed ------------------------------------------------------------------------------------------------------------
+
+
+def _unary(op: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda self: like_operands(wrap(op(self.captured())), self)
+
+
+def _divmod(self: Any, other: Any) -> Any:
+    return self // other, self % other
+
+
+def _rdivmod(self: Any, other: Any) -> Any:
+    return other // self, other % self
+
+
+def _install(name: str, method: Callable[[Any, Any], Any], op: Callable[[Any, Any], Any], flip: bool = False) -> None:
+    register_method(Lifted, f"__{name}__", method)
+    register_method(Scalar, f"__{name}__", _of_scalar(op, flip, method))
+
+
+for _name in BINARY:
+    _op, _plain = getattr(operator, _name), _name.rstrip("_")
+    _install(_plain, _binary(_op, ordered=_name != "matmul"), _op)
+    _install(f"r{_plain}", _binary(_op, True, _name != "matmul"), _op, True)
+    register_method(Cell, f"__i{_plain}__", _in_place(_name))
+for _name in COMPARISONS:
+    _install(_name, _compared(getattr(operator, _name)), getattr(operator, _name))
+for _name in "neg pos abs invert".split():
+    register_method(Lifted, f"__{_name}__", _unary(getattr(operator, _name)))
+register_method(Lifted, "__divmod__", _divmod)
+register_method(Lifted, "__rdivmod__", _rdivmod)
+register_method(Lifted, "__hash__", None)
+register_method(Cell, "__hash__", None)

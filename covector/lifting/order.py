@@ -1,0 +1,96 @@
+"""In which order new arrays lie in memory: it decides whether a later ``reshape`` or ``ravel`` is a view or a copy.
+
+NumPy lays out the result of an operation like its operands (order "K"), and is asked how where any of them is not in C order.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+
+from covector.lifting import views
+from covector.lifting.cells import GAPS, TAINTED, UNSURE, Cell, in_memory_order
+
+
+def like_operands(result: Any, *operands: Any) -> Any:
+    """The result of an operation element by element, with the order in memory that NumPy gives it."""
+    if type(result) is not Cell or len(result.root.shape) < 2:
+        return result
+    cells = [x for x in operands if type(x) is Cell]
+    if type(result.root.value) is ndarray and all(type(c.root.value) is ndarray for c in cells):
+        return result
+    plain = [x for x in operands if type(x) is ndarray]
+    if all(map(_is_c_ordered, (*cells, *plain))):
+        return _laid_out(result, None)
+    if any(c.root.state & UNSURE and len(c.shape) > 1 for c in cells):
+        result.root.state |= UNSURE
+        return result
+    layouts = [np.broadcast_to(x, x.shape) for x in (*[c.layout() for c in cells], *plain)]
+    like = np.nditer([*layouts, None], ["zerosize_ok", "refs_ok"], order="K").operands[-1]
+    if like.shape != result.root.shape:
+        result.root.state |= UNSURE
+        return result
+    return _laid_out(result, None if like.flags.c_contiguous else views.strides_of(like))
+
+
+def _laid_out(result: Cell, strides: tuple[int, ...] | None) -> Cell:
+    """A new array that lies in memory so, also where it is plain: what it was computed of may have lain otherwise."""
+    root = result.root
+    if type(root.value) is not ndarray:
+        root.strides = strides
+    elif views.strides_of(root.value) != (strides or views.c_strides(root.shape)):
+        result.memory = result.of = root.value = in_memory_order(root.value, strides or views.c_strides(root.shape))
+    return result
+
+
+def copied(result: Any, of: Any, order: str | None) -> Any:
+    """A copy of an array in an order that is asked for: "C", "F", "A" or "K"."""
+    if type(result) is not Cell or type(result.root.value) is ndarray:
+        return result
+    if order == "F" or (order == "A" and type(of) is Cell and of.layout().flags.fnc):
+        result.root.strides = views.strides_of(np.empty(result.shape, np.int8, order="F"))
+    elif order in ("K", None):
+        return like_operands(result, of)
+    if order == "A" and type(of) is Cell and of.root.state & UNSURE:
+        result.root.state |= UNSURE
+    return result
+
+
+def in_order(cell: Cell, order: str | None) -> Any:
+    """An array itself if it lies in memory in the order that is asked for, else None."""
+    if order not in ("C", "F"):
+        return cell
+    if cell.root.state & (UNSURE | GAPS):
+        cell.root.state |= TAINTED
+        found = cell.copy(order)
+        found.root.state |= TAINTED
+        return found
+    return cell if (cell.layout().flags.c_contiguous if order == "C" else cell.layout().flags.f_contiguous) else None
+
+
+def as_function(result: Any, args: Any) -> Any:
+    """The result of a function of which it is not known how it lies in memory unless all arguments are in C order."""
+    if type(result) is not Cell or len(result.root.shape) < 2:
+        return result
+    given = _arrays_in(args)
+    if type(result.root.value) is ndarray and all(type(x) is ndarray or type(x.root.value) is ndarray for x in given):
+        return result
+    if not all(_is_c_ordered(x) for x in given):
+        result.root.state |= UNSURE
+    return result
+
+
+def _is_c_ordered(x: Any) -> bool:
+    return bool(x.is_c_ordered() if type(x) is Cell else x.flags.c_contiguous)
+
+
+def _arrays_in(args: Any) -> list[Any]:
+    found = []
+    for x in args:
+        if type(x) in (Cell, ndarray):
+            found.append(x)
+        elif type(x) in (list, tuple):
+            found += _arrays_in(x)
+    return found

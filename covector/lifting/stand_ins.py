@@ -1,0 +1,247 @@
+"""What stands for modules and functions in lifted code: proxies of modules, shims of compiled functions and of covector's own.
+
+Each asks whether lifted code runs, and is the original otherwise.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
+from typing import Any
+
+from covector.core.context import traces_now
+from covector.core.primitive import TracerBase
+from covector.core.pytrees import tree_map
+from covector.lifting.active import ACTIVE, as_covector, is_active
+from covector.lifting.cells import GAPS, UNSURE, Cell
+from covector.lifting.functions import owned
+from covector.lifting.lifted import LIFTED, has_lifted, unwrap, wrap
+from covector.lifting.memory import memory_of
+from covector.numpy.at import Part, at
+
+_by_identity: dict[int, tuple[Any, Any]] = {}
+"""For the identity of an object: the object, so that nothing else takes its identity, and what stands for it."""
+
+
+def stand_in(original: Any, other: Any) -> Any:
+    """Let something stand for an object, and give it back."""
+    _by_identity[id(original)] = original, other
+    return other
+
+
+def known_stand_in(original: Any) -> Any:
+    """What stands for an object; None if nothing does."""
+    found = _by_identity.get(id(original))
+    return None if found is None else found[1]
+
+
+class Proxy(ModuleType):
+    """Stands for a module, with other things under some of its names."""
+
+    def __init__(self, real: ModuleType, names: dict[str, Any]):
+        super().__init__(real.__name__, real.__doc__)
+        kept = {n: v for n, v in vars(real).items() if n not in ("__name__", "__class__")}
+        self.__dict__.update(kept | names, _real=real)
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self._real, name)
+        found = known_stand_in(value)
+        return value if found is None else found
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        setattr(self._real, name, value)
+        self.__dict__[name] = value
+
+    def __eq__(self, other: object) -> bool:
+        return other is self or other is self._real
+
+    def __hash__(self) -> int:
+        return hash(self._real)
+
+    def __dir__(self) -> list[str]:
+        return dir(self._real)
+
+    def __reduce__(self) -> Any:
+        return importlib.import_module, (self._real.__name__,)
+
+
+class CovectorProxy(ModuleType):
+    """Stands for a module of covector's: its functions are `OfCovector`."""
+
+    def __init__(self, real: ModuleType):
+        super().__init__(real.__name__, real.__doc__)
+        self.__dict__["_real"] = real
+
+    def __getattr__(self, name: str) -> Any:
+        value = of_covector(getattr(self._real, name))
+        self.__dict__[name] = value
+        return value
+
+    def __dir__(self) -> list[str]:
+        return dir(self._real)
+
+
+KEPT = frozenset("lift lifted make_jaxpr typeof errors tree report uninstall".split())
+"""What is covector's and stays as it is."""
+
+
+def of_covector(value: Any) -> Any:
+    """What stands for a module, a function or ``at`` of covector's; anything else itself."""
+    known = known_stand_in(value)
+    if known is not None:
+        return known
+    if type(value) is ModuleType and value.__name__.startswith("covector"):
+        return stand_in(value, CovectorProxy(value))
+    if type(value) is not FunctionType and value is not at:  # of others nothing is asked: they may load what they stand for
+        return value
+    name, home = value.__name__, str(value.__module__)
+    if not home.startswith("covector") or name in KEPT:
+        return value
+    return stand_in(value, OfCovector(value)) if getattr(sys.modules.get(home), name, None) is value else value
+
+
+class StandIn:
+    """Stands for something that is called; its attributes are those of the original."""
+
+    def __init__(self, original: Any):
+        self.__dict__.update(_original=original, __wrapped__=original, __doc__=getattr(original, "__doc__", None))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._original, name)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.lifted(args, kwargs) if is_active() else self._original(*args, **kwargs)
+
+    def lifted(self, args: Any, kwargs: Any) -> Any:
+        """The call in lifted code."""
+        raise NotImplementedError
+
+    def __eq__(self, other: object) -> bool:
+        return other is self or other is self._original
+
+    def __hash__(self) -> int:
+        return hash(self._original)
+
+    def __repr__(self) -> str:
+        return repr(self._original)
+
+    def __reduce__(self) -> Any:
+        return _itself, (self._original,)
+
+
+def _itself(x: Any) -> Any:
+    return x
+
+
+class Compiled(StandIn):
+    """A compiled function: it gets the memory of plain values, and traced ones are refused by name."""
+
+    def lifted(self, args: Any, kwargs: Any) -> Any:
+        original = self._original
+        if not (has_lifted(args) or has_lifted(kwargs)):
+            return original(*args, **kwargs)
+        name = name_of(original)
+        values = [memory_of(x, name) for x in args]
+        found = original(*values, **{k: memory_of(x, name) for k, x in kwargs.items()})
+        return owned(found, [x for x in (*args, *kwargs.values()) if type(x) is Cell])
+
+
+def name_of(function: Any) -> str:
+    """The name of a function with its module."""
+    name = getattr(function, "__name__", type(function).__name__)
+    module = getattr(function, "__module__", None)
+    return f"{module}.{name}" if module else str(name)
+
+
+class OfCovector(StandIn):
+    """A function or transformation of covector's: functions that it is given are lifted, and so is what it makes of them."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if ACTIVE.get() is None:
+            return self._original(*args, **kwargs)
+        found = self.lifted(args, kwargs)
+        if is_function(found) or type(found) in (at, Part):
+            return OfCovector(found)
+        return tree_map(_of_unknown_order, found) if traces_now() else found
+
+    def lifted(self, args: Any, kwargs: Any) -> Any:
+        """The call in lifted code."""
+        return as_covector(self._original, *map(_argument, args), **{k: _argument(x) for k, x in kwargs.items()})
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._original, name)
+        return OfCovector(found) if type(self._original) is Part and callable(found) else found
+
+    def __getitem__(self, key: Any) -> Any:
+        found = self._original[unwrap(key)]
+        return OfCovector(found) if ACTIVE.get() is not None else found
+
+
+def _of_unknown_order(value: Any) -> Any:
+    found = wrap(value)
+    if type(found) is Cell:
+        found.root.state |= UNSURE | GAPS
+    return found
+
+
+class Transformed(OfCovector):
+    """What a transformation made of a function outside of lifted code: within, it is what it makes of the lifted function."""
+
+    def lifted(self, args: Any, kwargs: Any) -> Any:
+        """The call in lifted code."""
+        original, packages = self._original, tuple(sorted(ACTIVE.get() or ()))
+        if not hasattr(original, "again"):  # a function with rules, say, which is called as it is
+            return original(*map(_argument, args), **{k: _argument(x) for k, x in kwargs.items()})
+        made = self.__dict__.setdefault("_made", {})
+        if packages not in made:
+            made[packages] = OfCovector(original.again(_lift[0](original.__wrapped__, packages)))
+        return made[packages].lifted(args, kwargs)
+
+
+class OfScipy(StandIn):
+    """A function of SciPy's, in whose place covector's of the same name is called with traced values."""
+
+    def __init__(self, original: Any, module: str, name: str):
+        super().__init__(original)
+        self.__dict__.update(_place=(f"covector.{module}", name))
+
+    def lifted(self, args: Any, kwargs: Any) -> Any:
+        if not (_any_traced(args) or _any_traced(kwargs.values())):
+            return self._original(*args, **kwargs)
+        ours = getattr(importlib.import_module(self._place[0]), self._place[1], None)
+        if ours is None or ours is self._original:
+            return self._original(*args, **kwargs)
+        return wrap(as_covector(ours, *map(_argument, args), **{k: _argument(x) for k, x in kwargs.items()}))
+
+
+def _any_traced(values: Any) -> bool:
+    for x in values:
+        x = x.read() if type(x) in LIFTED else x
+        if isinstance(x, TracerBase) or (type(x) in (list, tuple) and _any_traced(x)):
+            return True
+    return False
+
+
+FUNCTIONS = (FunctionType, BuiltinFunctionType, MethodType)
+
+
+def is_function(x: Any) -> bool:
+    """Whether something is called that is no class."""
+    return isinstance(x, FUNCTIONS) or (callable(x) and not isinstance(x, (type, TracerBase)) and type(x) not in LIFTED)
+
+
+_lift: list[Callable[[Any, tuple[str, ...]], Any]] = []
+
+
+def use_lift(lift: Callable[[Any, tuple[str, ...]], Any]) -> None:
+    """Say what lifts functions that are given to transformations in lifted code."""
+    _lift[:] = [lift]
+
+
+def _argument(x: Any) -> Any:
+    """An argument of a function of covector's: values in place of cells, and functions that are given cells."""
+    if type(x) in (list, tuple):
+        return type(x)(map(_argument, x))
+    return _lift[0](x, tuple(ACTIVE.get() or ())) if is_function(x) else unwrap(x)
