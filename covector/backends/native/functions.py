@@ -372,6 +372,6 @@ C_LIBRARY = {
     for name, called in {
         "tan": "tan", "arcsin": "asin", "arccos": "acos", "arctan": "atan", "arctan2": "atan2", "sinh": "sinh", "cosh": "cosh",
         "arcsinh": "asinh", "arccosh": "acosh", "arctanh": "atanh", "cbrt": "cbrt", "exp2": "exp2", "log2": "log2",
-        "log10": "log10", "hypot": "hypot", "pow": "pow", "fmod": "fmod", "nextafter": "nextafter",
+        "log10": "log10", "pow": "pow", "fmod": "fmod", "nextafter": "nextafter",
     }.items()
 }  # fmt: skip
