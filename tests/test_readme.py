@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+import covector
+
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 PAGES = sorted((ROOT / "docs").glob("*.md"))
@@ -18,14 +20,34 @@ def blocks(language: str, text: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", text, flags=re.DOTALL | re.MULTILINE)
 
 
-@pytest.mark.parametrize("page", [README, *PAGES], ids=lambda page: page.stem)
-def test_python_blocks(page: Path):
-    text = "\n".join(blocks("pycon", page.read_text(encoding="utf-8")))  # later blocks use what earlier ones define
+def run_blocks(page: Path, language: str) -> int:
+    """Run the examples of a page, of which later ones use what earlier ones define, and count them."""
+    text = "\n".join(blocks(language, page.read_text(encoding="utf-8")))
     test = doctest.DocTestParser().get_doctest(text, {}, page.name, str(page), 0)
-    assert test.examples or page.stem in ("differences-from-jax", "primitive-list", "coverage")  # tables
     report: list[str] = []
     results = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS).run(test, out=report.append)
     assert results.failed == 0, "".join(report)
+    return results.attempted
+
+
+@pytest.mark.parametrize("page", [README, *PAGES], ids=lambda page: page.stem)
+def test_python_blocks(page: Path):
+    assert run_blocks(page, "pycon") or page.stem in ("differences-from-jax", "primitive-list", "coverage")  # tables
+
+
+def needing_packages() -> list[tuple[Path, str]]:
+    """Pages with blocks that say which package they need, as ```pycon filterpy does, and the packages."""
+    found = [(page, name) for page in PAGES for name in re.findall(r"^```pycon (\w+)$", page.read_text("utf-8"), re.MULTILINE)]
+    return list(dict.fromkeys(found))
+
+
+@pytest.mark.parametrize(("page", "package"), needing_packages(), ids=lambda x: getattr(x, "stem", x))
+def test_python_blocks_that_need_a_package(page: Path, package: str):
+    pytest.importorskip(package)
+    try:
+        run_blocks(page, f"pycon {package}")
+    finally:
+        covector.lift.uninstall()
 
 
 def test_exactly_two_set_up_commands():
