@@ -61,7 +61,7 @@ def work(package: Package, mode: str, indices: list[int], seconds: float) -> Non
         reference, found = trial.reference_of(functions[i], list(package.calls[i][1:]), seconds)
         record: Record = {"index": i, "reference": found}
         if reference is not None:
-            options = {"packages": [package.imported]} if mode == "named" else {}
+            options = {"packages": [package.imported, *package.others]} if mode == "named" else {}
             f = functions[i] if mode == "plain" else cv.lift(functions[i], **options)
             record["checks"] = trial.all_checks(reference, f, seconds)
         print(json.dumps(record), file=out, flush=True)

@@ -231,6 +231,7 @@ PACKAGES = [
             ("analytical.delta('c', x, y, z, 0.02, u)", 100.0, 95.0, 0.5, 0.2),
             ("analytical.vega('c', x, y, z, 0.02, u)", 100.0, 95.0, 0.5, 0.2),
         ],
+        others=("vollib",),
     ),
     Package(
         "PyKrige",

@@ -200,7 +200,10 @@ class Trial:
         return total
 
     def gradient(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
-        return cv.grad(self.loss, self.argnums)(*moved(args, args, 0.0))
+        given = moved(args, args, 0.0)
+        found = cv.grad(self.loss, self.argnums)(*given)
+        same(vector(list(given)), vector(list(args)), "arguments after grad")
+        return found
 
     def value(self) -> None:
         same(vector(self.f(*moved(self.of.args, self.of.args, 0.0))), self.of.value, "value")
@@ -210,6 +213,7 @@ class Trial:
         tangents = moved(self.of.direction, self.of.direction, 0.0)
         values, derivatives = cv.jvp(self.f, primals, tangents)
         same(vector(values), self.of.value, "value in jvp")
+        same(vector(list(primals)), vector(list(self.of.args)), "arguments after jvp")
         expected, tolerance = differences(self.of, self.of.args, self.of.direction)
         same(vector(derivatives), expected, "jvp", tolerance)
 
