@@ -63,7 +63,7 @@ WRITTEN: list[tuple[str, str, str, str]] = [
     ("an output without a tangent is not copied", "jvp", "copy_of(out) if issubclass(type(out), np.ndarray) else out", "out"),
     ("a constant of a staged derivative is not held", "jvp", "return self.holder.hold(x), zero", "return x, zero"),
     ("an argument of a staged derivative is not held", "linearize",
-     "self.holder.hold(primal) if issubclass(type(primal), np.ndarray) else primal", "primal"),
+     "self.holder.hold_argument(primal) if issubclass(type(primal), np.ndarray) else primal", "primal"),
     ("the holder is told of no end", "linearize",
      "self.holder.end(self.trace.name, error, traceback, None if self.brief else self.tape.tape)", "pass"),
     ("an ended jvp is not noticed", "jvp", "if self.closed:", "if False:"),

@@ -8,6 +8,8 @@ import pytest
 import covector as cv
 from covector import lax
 from covector.core.context import MODES
+from covector.extend import Trace, open_trace
+from covector.interpreters.watch import watching
 
 pytestmark = pytest.mark.usefixtures("few_objects")
 
@@ -52,6 +54,34 @@ def test_infinities():
     assert born(cv.jit(lambda x: 1.0 / x), np.float64(0.0), infs=True).startswith("'div' gives an infinity")
     with np.errstate(all="ignore"), cv.debug_nans():
         assert cv.jit(lambda x: 1.0 / x)(np.float64(0.0)) == np.inf
+
+
+def test_values_of_outer_transformations_are_left_to_these():
+    matrix = np.stack([X, 2 * X])
+    for f in (cv.vmap(cv.vmap(np.sin)), cv.jit(cv.vmap(np.sin)), cv.vmap(cv.vmap(cv.grad(np.sin))), cv.jacfwd(cv.vmap(np.sin))):
+        with cv.debug_nans():
+            found = f(matrix)
+        np.testing.assert_array_equal(found, f(matrix))
+
+
+def test_who_watched_before_goes_on_watching():
+    outside, inside = [], []
+    with watching(lambda *result: outside.append(result[0])):
+        with watching(lambda *result: inside.append(result[0])):
+            cv.jit(np.sin)(0.5)
+        assert outside == inside == ["sin"]
+        cv.jit(np.cos)(0.5)
+    assert (outside, inside) == (["sin", "cos"], ["sin"])
+
+
+def test_traces_of_ones_own_are_opened_as_ever():
+    class Named(Trace):
+        def __init__(self, name, *, mark):
+            super().__init__(name)
+            self.mark = mark
+
+    with cv.debug_nans(), open_trace(Named, "mine", mark=3) as trace:
+        assert (type(trace), trace.name, trace.mark) == (Named, "mine", 3)
 
 
 def test_nothing_is_different_afterwards():
