@@ -38,6 +38,19 @@ def compiled(jaxpr: Jaxpr) -> Callable[..., list[Any]]:
     return Generator(blocked(jaxpr, lambda part: Generator(part).function())).function()
 
 
+def compiled_when_called(jaxpr: Jaxpr) -> Callable[..., list[Any]]:
+    """The same, written at the first call: where another backend's code runs, there may never be one."""
+    own = Jaxpr(jaxpr.in_vars, jaxpr.equations, jaxpr.out_vars, jaxpr.consts, jaxpr.linear)  # what is kept with it is not in it
+    made: list[Callable[..., list[Any]]] = []
+
+    def run(*arrays: Any) -> list[Any]:
+        if not made:
+            made.append(compiled(own))
+        return made[0](*arrays)
+
+    return run
+
+
 def compiled_step(jaxpr: Jaxpr, first_carry: int, num_carry: int) -> tuple[Callable[..., list[Any]], list[int]] | None:
     """The step of a loop, and which of its carries it overwrites; None if there are none."""
     if len(jaxpr.equations) > MAX_GENERATED_EQUATIONS:

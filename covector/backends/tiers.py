@@ -81,8 +81,9 @@ def tiered(jaxpr: Jaxpr) -> Run:
     """What runs a clean program of ``jit``, and becomes faster."""
     if may_compile() and choice() != "wait" and operations(jaxpr) < LONG:
         return Tiers(jaxpr)
-    source: Run = numpy_backend().compiled(jaxpr)
-    return compiled_or(jaxpr, source) if may_compile() else source
+    backend = numpy_backend()
+    run: Run = compiled_or(jaxpr, backend.compiled_when_called(jaxpr)) if may_compile() else backend.compiled(jaxpr)
+    return run
 
 
 def operations(jaxpr: Jaxpr) -> float:

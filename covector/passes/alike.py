@@ -56,6 +56,6 @@ def _with(jaxpr: Jaxpr, one: dict[int, Jaxpr]) -> Jaxpr:
 
 
 def _places(jaxpr: Jaxpr) -> Hashable:
-    """Where the equations come from."""
+    """The lines that the equations come from."""
     sources = [e.source for e in jaxpr.equations]
-    return tuple([None if s is None else (id(s.code), s.offset, s.scope) for s in sources])
+    return tuple([None if s is None else (s.code.co_filename, s.line, s.scope) for s in sources])

@@ -7,7 +7,10 @@ from typing import Any
 import numpy as np
 
 import covector as cv
+from covector.backends.native import segments
+from covector.backends.native.program import Native
 from covector.passes.alike import nested, shared
+from covector.passes.clean import clean
 
 X = np.linspace(0.5, 1.5, 4)
 
@@ -24,6 +27,14 @@ def counts(f: Any, *args: Any) -> list[int]:
 def test_programs_of_the_same_lines_are_one() -> None:
     f = lambda x: [product(np.sin(k * x))[0] for k in range(1, 4)]
     assert counts(f, X) == [3, 1]
+    np.testing.assert_allclose(cv.jit(f, backend="native")(X), f(X), rtol=1e-15)
+
+
+def test_loops_that_differ_in_their_numbers_are_one_function() -> None:
+    f = lambda x: [cv.lax.scan(lambda c, y: (c * y, None), 1.5 * k, x)[0] for k in (1.0, 2.0, 3.0)]
+    program = segments.partitioned(clean(cv.make_jaxpr(f)(X)))
+    text = Native(program.equations[0].params["program"].jaxpr).text
+    assert text.count("define internal void @loop") == 1
     np.testing.assert_allclose(cv.jit(f, backend="native")(X), f(X), rtol=1e-15)
 
 

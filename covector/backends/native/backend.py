@@ -37,9 +37,9 @@ def compiled(jaxpr: Jaxpr) -> Callable[..., list[Any]]:
     if len(program.equations) == 1 and program.equations[0].primitive is native_p:
         only = program.equations[0]
         if list(only.inputs) == list(program.in_vars) and list(only.outputs) == list(program.out_vars):
-            run: Callable[..., list[Any]] = only.params["program"].compiled(lambda legal: numpy.compiled(jaxpr))
+            run: Callable[..., list[Any]] = only.params["program"].compiled(lambda legal: numpy.compiled_when_called(jaxpr))
             return run
     for eqn in program.equations:
         if eqn.primitive is native_p:
-            eqn.params["program"].compiled(numpy.compiled)
+            eqn.params["program"].compiled(numpy.compiled_when_called)
     return numpy.compiled(program)

@@ -303,15 +303,12 @@ KNOWN = {
 }  # fmt: skip
 """The parameters that the rules of the table read.  An operation with others has a meaning that they do not know."""
 
-KINDS = {"f64", "f32", "f16", "bool", *(f"{sign}{bits}" for sign in "iu" for bits in (8, 16, 32, 64))}
+SUPPORTED = {np.dtype(name) for name in ("?", "f8", "f4", "f2", *(f"{sign}{size}" for sign in "iu" for size in (1, 2, 4, 8)))}
 
 
 def is_supported(aval: Any) -> bool:
     """Whether arrays of a type can be dealt with: complex numbers are pairs of such; extended precision cannot."""
-    dtype = getattr(getattr(aval, "element", aval), "dtype", None)
-    return isinstance(dtype, np.dtype) and (
-        dtype.kind == "b" or (dtype.kind in "iuf" and f"{dtype.kind}{8 * dtype.itemsize}" in KINDS and dtype.isnative)
-    )
+    return getattr(getattr(aval, "element", aval), "dtype", None) in SUPPORTED
 
 
 def unknown_params(eqn: Equation) -> list[str]:

@@ -13,9 +13,12 @@ compiled now, then all that cannot be.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
+
+import numpy as np
 
 from covector.backends import numpy
 from covector.backends.forms import call
@@ -73,8 +76,8 @@ def equations_of(jaxpr: Jaxpr) -> Iterator[Equation]:
 native_p = Primitive("native", Kind(), multiple_results=True, trusted=True, makes_new=True)
 
 
-native_p.def_impl(lambda *arrays, program: program.compiled(numpy.compiled)(*arrays))
-native_p.def_rule("lower", lambda eqn: call(eqn.params["program"].compiled(numpy.compiled)))
+native_p.def_impl(lambda *arrays, program: program.compiled(numpy.compiled_when_called)(*arrays))
+native_p.def_rule("lower", lambda eqn: call(eqn.params["program"].compiled(numpy.compiled_when_called)))
 
 
 def cost(eqn: Equation) -> float:
@@ -112,13 +115,25 @@ def _prepared(jaxpr: Jaxpr) -> Jaxpr | None:
     program = without_calls(clean(jaxpr))
     if any(True for e in program.equations for _ in sub_jaxprs(e.params)):
         consts = dict(program.consts)
-        equations = [
-            hoisted(Equation(e.primitive, e.inputs, with_programs(e.params, prepared), e.outputs, e.source), consts)
-            for e in program.equations
-        ]
+        often = Counter(id(p) for e in program.equations for p in sub_jaxprs(e.params))
+        equations = []
+        for e in program.equations:
+            is_shared = e.primitive.name in ("scan", "while") and any(often[id(p)] > 1 for p in sub_jaxprs(e.params))
+            inputs = [as_array(x, consts) for x in e.inputs] if is_shared else e.inputs
+            inner = Equation(e.primitive, inputs, with_programs(e.params, prepared), e.outputs, e.source)
+            equations.append(hoisted(inner, consts))
         program = Jaxpr(program.in_vars, equations, program.out_vars, consts, program.linear)
     program = legalize(program)
     return None if program is jaxpr else program
+
+
+def as_array(x: Any, consts: dict[Var, Any]) -> Any:
+    """A number as one of the constants: loops that differ in their numbers alone are the same code."""
+    if not isinstance(x, Literal):
+        return x
+    array = Var(Literal(x.aval.dtype.type(x.value)).aval)
+    consts[array] = np.asarray(x.value, x.aval.dtype)
+    return array
 
 
 def program_run_by(eqn: Equation) -> Jaxpr | None:
@@ -184,9 +199,11 @@ def hoisted(eqn: Equation, consts: dict[Var, Any]) -> Equation:
 
 def opened(jaxpr: Jaxpr, position: int) -> tuple[dict[Var, Any], Jaxpr]:
     """The arrays that a program closes over, and the program with them as inputs from a position on."""
-    ins = list(jaxpr.in_vars)
-    ins[position:position] = jaxpr.consts
-    return dict(jaxpr.consts), Jaxpr(ins, jaxpr.equations, jaxpr.out_vars)
+    if not jaxpr.consts:
+        return {}, jaxpr
+    inputs = [*jaxpr.in_vars[:position], *jaxpr.consts, *jaxpr.in_vars[position:]]
+    make = lambda: Jaxpr(inputs, jaxpr.equations, jaxpr.out_vars)
+    return dict(jaxpr.consts), jaxpr.once(("opened", position), make)
 
 
 def groups(equations: Sequence[Equation], outs: Sequence[Any]) -> list[tuple[bool, list[Equation]]]:
