@@ -181,6 +181,44 @@ def _sqrt(b: Builder, x: Value, y: Value) -> Parts:
     return real, b.intrinsic("copysign", imag, y)
 
 
+def _waves(b: Builder, x: Value, y: Value) -> tuple[Value, Value, Value, Value]:
+    """``cosh x cos y, sinh x sin y, sinh x cos y, cosh x sin y``, also where the first factors are beyond all numbers."""
+    size = _abs(b, x)
+    beyond = b.logical("and", b.compare("ogt", size, b.like(LARGEST_EXPONENT, x)), b.compare("olt", size, b.like(math.inf, x)))
+    half = b.mul(b.like(0.5, x), f.exp(b, b.select(beyond, b.sub(size, b.like(LARGEST_EXPONENT, x)), size)))
+    bounded = b.select(beyond, b.like(0.0, x), x)
+    even = b.select(beyond, half, f.C_LIBRARY["cosh"](b, bounded))
+    odd = b.select(beyond, b.intrinsic("copysign", half, x), f.C_LIBRARY["sinh"](b, bounded))
+    factor = b.select(beyond, b.like(math.exp(LARGEST_EXPONENT), x), b.like(1.0, x))
+    turns = [b.mul(turn, factor) for turn in (f.cos(b, y), f.sin(b, y))]
+    return b.mul(even, turns[0]), b.mul(odd, turns[1]), b.mul(odd, turns[0]), b.mul(even, turns[1])
+
+
+def _sinh(b: Builder, x: Value, y: Value) -> Parts:
+    _, _, real, imag = _waves(b, x, y)
+    wild = b.compare("uge", _abs(b, y), b.like(math.inf, y))
+    zero, infinite = b.compare("oeq", x, b.like(0.0, x)), b.compare("oeq", _abs(b, x), b.like(math.inf, x))
+    real = b.select(b.logical("and", wild, zero), x, b.select(b.logical("and", wild, infinite), _abs(b, x), real))
+    return real, b.select(b.compare("oeq", y, b.like(0.0, y)), y, imag)
+
+
+def _cosh(b: Builder, x: Value, y: Value) -> Parts:
+    real, imag, _, _ = _waves(b, x, y)
+    wild = b.compare("uge", _abs(b, y), b.like(math.inf, y))
+    infinite = b.compare("oeq", _abs(b, x), b.like(math.inf, x))
+    real = b.select(b.logical("and", wild, infinite), _abs(b, x), real)
+    turned = b.select(b.compare("uno", x, x), y, b.mul(y, b.intrinsic("copysign", b.like(1.0, x), x)))
+    imag = b.select(b.logical("and", b.compare("oeq", y, b.like(0.0, y)), b.compare("uno", imag, imag)), turned, imag)
+    return real, b.select(b.logical("and", wild, b.compare("oeq", x, b.like(0.0, x))), b.like(0.0, x), imag)
+
+
+def _sin(b: Builder, x: Value, y: Value) -> Parts:
+    imag, real = _sinh(b, b.neg(y), x)
+    wild = b.compare("uge", _abs(b, x), b.like(math.inf, x))
+    unknown = b.logical("and", wild, b.compare("oeq", _abs(b, y), b.like(math.inf, y)))  # the C library has it positive
+    return real, b.select(unknown, _abs(b, y), b.neg(imag))
+
+
 COMPLEX: dict[str, Complex] = {
     "mul": Complex(_mul, 4),
     "sumprod": Complex(_sumprod, 10),
@@ -192,6 +230,10 @@ COMPLEX: dict[str, Complex] = {
     "exp": Complex(in_doubles(_exp), 60),
     "log": Complex(in_doubles(_log), 90),
     "sqrt": Complex(in_doubles(_sqrt), 60),
+    "sinh": Complex(in_doubles(_sinh), 150),
+    "cosh": Complex(in_doubles(_cosh), 150),
+    "sin": Complex(in_doubles(_sin), 150),
+    "cos": Complex(in_doubles(lambda b, x, y: _cosh(b, b.neg(y), x)), 150),
     "equal": Complex(_equal, 2),
     "not_equal": Complex(_not_equal, 2),
     "logical_not": Complex(lambda b, x, y: (_is_zero(b, x, y),), 2),
