@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import collections
+import functools
 import importlib
 import importlib.util
 import json
@@ -49,6 +50,7 @@ def packages() -> list[Package]:
 
 def work(package: Package, mode: str, indices: list[int], seconds: float) -> None:
     """Print a line of JSON for each of some functions of a package."""
+    import numpy as np
     from collected import trial
 
     import covector as cv
@@ -57,12 +59,16 @@ def work(package: Package, mode: str, indices: list[int], seconds: float) -> Non
     out = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what packages print
     functions = trial.functions_of(package)
+    lift = lambda f: f
+    if mode != "plain":
+        lift = functools.partial(cv.lift, packages=[package.imported, *package.others] if mode == "named" else ())
+        cv.grad(lift(np.sin))(1.0)  # plain calls, too, meet what stands in for functions from here on
     for i in indices:
         reference, found = trial.reference_of(functions[i], list(package.calls[i][1:]), seconds)
         record: Record = {"index": i, "reference": found}
         if reference is not None:
-            options = {"packages": [package.imported, *package.others]} if mode == "named" else {}
-            f = functions[i] if mode == "plain" else cv.lift(functions[i], **options)
+            record["number"] = reference.loss(reference.args)
+            f = lift(functions[i])
             record["checks"] = trial.all_checks(reference, f, seconds)
         print(json.dumps(record), file=out, flush=True)
 
@@ -186,17 +192,29 @@ def wrong(results: dict[str, Any], chosen: list[Package], kind: str = "wrong") -
 
 
 def lost(results: dict[str, Any], chosen: list[Package]) -> list[str]:
-    """What works without `lift` and not with it."""
+    """What works without `lift` and not with it; and what NumPy alone gives no more once others were lifted."""
     rows = []
-    for p, text, record in entries(results, chosen, "plain"):
-        i = str(record["index"])
-        lifted = results[p.name].get("lifted", {}).get(i)
-        if lifted and "checks" in lifted and "checks" in record:
-            for check, r in record["checks"].items():
-                now = lifted["checks"].get(check, r)
-                if r["is"] == "ok" and now["is"] in ("error", "wrong", "nan"):
-                    rows.append(f"LOST {p.name}: {text[:90]}: {check}: {now.get('class', '')} {now['message'][:150]!r}")
+    for p, text, plain in entries(results, chosen, "plain"):
+        records = {m: results[p.name].get(m, {}).get(str(plain["index"])) for m in MODES[1:]}
+        for mode, record in records.items():
+            if record and (why := _broken(plain, record)):
+                rows.append(f"BROKEN {p.name}: {text[:90]}: {mode}: {why}")
+        of_lifted = (records["lifted"] or {}).get("checks", {})
+        for check, r in plain.get("checks", {}).items():
+            now = of_lifted.get(check, r)
+            if r["is"] == "ok" and now["is"] in ("error", "wrong", "nan"):
+                rows.append(f"LOST {p.name}: {text[:90]}: {check}: {now.get('class', '')} {now['message'][:150]!r}")
     return [f"{len(rows)} lost", *rows]
+
+
+def _broken(plain: Record, later: Record) -> str:
+    """How plain calls differ in a process in which other functions have been lifted."""
+    if plain["reference"]["is"] == "ok" != later["reference"]["is"]:
+        return str(later["reference"]["message"][:150])
+    numbers = plain.get("number"), later.get("number")
+    if None not in numbers and abs(numbers[0] - numbers[1]) > 1e-9 * abs(numbers[0]):
+        return f"{numbers[1]} for {numbers[0]}"
+    return ""
 
 
 def causes(results: dict[str, Any], chosen: list[Package], mode: str, details: bool) -> list[str]:
