@@ -149,8 +149,6 @@ def exact_jvp(primitive: Primitive, derivative: Any) -> Rule:
         else:
             (x,) = numpy_scalars(primals)
             out = bind(x)
-        if type(t) is Zero:
-            return out, typeof(out).zero
         coefficient = derivative(out, x)
         return out, coefficient * t if type(coefficient) is np.ndarray is type(t) else scale(coefficient, t)
 
@@ -184,7 +182,7 @@ def unary_jvp(primitive: Primitive, derivative: Any) -> Rule:
     def jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
         (x,), (t,) = numpy_scalars(primals), tangents
         out = primitive.bind(x, **params)
-        return out, typeof(out).zero if type(t) is Zero else fit(scale(derivative(out, x, **params), t), out)
+        return out, fit(scale(derivative(out, x, **params), t), out)
 
     return jvp
 
@@ -381,18 +379,13 @@ def jvp_over_axes(primitive: Primitive, kind: OverAxes) -> Rule:
     return zero_jvp(primitive) if kind.jvp is None else jvp_of_one(primitive, kind.jvp)
 
 
-def zero_tangent(primitive: Primitive, out: Any) -> Any:
-    """The symbolic zero in place of a result's tangent, or of each of several."""
-    return [typeof(o).zero for o in out] if primitive.multiple_results else typeof(out).zero
-
-
 def jvp_of_one(primitive: Primitive, tangent_of: Rule) -> Rule:
     """The JVP rule of a primitive of one array: ``tangent_of(out, x, tangent, **params)`` is the tangent of the result."""
 
     def jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
         (x,), (t,) = primals, tangents
         out = primitive.bind(x, **params)
-        return out, zero_tangent(primitive, out) if type(t) is Zero else tangent_of(out, x, t, **params)
+        return out, tangent_of(out, x, t, **params)
 
     return jvp
 
@@ -433,8 +426,4 @@ def stack_batch(primitive: Primitive, kind: Any = None) -> Rule:
 
 @derived("jvp", Factorization)
 def jvp_of_factorization(primitive: Primitive, kind: Factorization, primals: Any, tangents: Any, **params: Any) -> Any:
-    (a,), (t,) = primals, tangents
-    if type(t) is not Zero:
-        return kind.jvp(a, t, **params)
-    out = primitive.bind(a, **params)
-    return out, zero_tangent(primitive, out)
+    return kind.jvp(*primals, *tangents, **params)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from covector.core.avals import ShapedArray, Zero, array_aval, shape_of, typeof
+from covector.core.avals import ShapedArray, array_aval, shape_of
 from covector.core.kinds import AlongAxis, Discrete
 from covector.core.primitive import Primitive
 from covector.primitives.arrays.indexing import gather_p
@@ -37,9 +37,6 @@ sort_p = Primitive("sort", AlongAxis(lambda x, *, axis, kind: np.sort(x, axis, k
 @sort_p.def_jvp
 def _sort_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, axis: int, kind: str) -> Any:
     (x,), (t,) = primals, tangents
-    if type(t) is Zero:
-        out = sort_p.bind(x, axis=axis, kind=kind)
-        return out, typeof(out).zero
     order = argsort_p.bind(x, axis=axis, kind="stable")
     return along_axis(x, order, axis), along_axis(t, order, axis)
 
