@@ -620,6 +620,7 @@ ALL_DTYPES_ALIKE = {"last_write", "scan", "while", "cond"}
 STACK_ITEMS = ["item", "with_item", "put", "without_item", "kept_items", "rows", "add_rows"]
 TRIED_ELSEWHERE = {
     "tests/native/test_programs.py": ["native"],
+    "tests/backends/test_blocks.py": ["blocked"],
     "tests/scipy/test_special.py": [f"scipy_{name}" for name in SPECIAL_FUNCTIONS],
     "tests/lax/test_bits_and_platforms.py": ["bitcast", "from_parts", "reduce_precision"],
     "tests/lax/test_lax_linalg.py": ["exchanged_rows", "hessenberg", "pivoted_columns", "row_exchanges", "tridiagonal"],
