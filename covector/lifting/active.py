@@ -53,4 +53,5 @@ def guarded(original: Callable[..., Any], lifted: Callable[..., Any]) -> Callabl
     def call(*args: Any, **kwargs: Any) -> Any:
         return original(*args, **kwargs) if active() is None or not traces_now() else lifted(*args, **kwargs)
 
+    call.__stands_in__ = True  # type: ignore[attr-defined]
     return call

@@ -43,9 +43,8 @@ def caught_errors(f: Callable[..., Any]) -> Iterator[None]:
     try:
         yield
     except (ValueError, TypeError) as e:
-        cause = e.__cause__ or e.__context__
-        if isinstance(cause, errors.CovectorError) and type(e) in (ValueError, TypeError):  # "setting an array element ..."
-            raise cause from None
+        if raised and type(e) in (ValueError, TypeError):  # "setting an array element with a sequence", and its like
+            raise raised[-1] from e
         raise
     else:
         for error in raised:

@@ -16,6 +16,7 @@ the next write.  Memory given to C code is *exposed*: traces copy it, and no tra
 
 from __future__ import annotations
 
+import gc
 import operator
 import sys
 from collections.abc import Callable, Iterator
@@ -25,7 +26,7 @@ import numpy as np
 from numpy import ndarray
 
 from covector.core import errors
-from covector.core.avals import shape_of
+from covector.core.avals import dtype_of, shape_of
 from covector.core.context import traces_now
 from covector.core.primitive import TracerBase
 from covector.core.tracer import TracedArray
@@ -45,8 +46,9 @@ from covector.lifting.lifted import (
 )
 from covector.numpy.at import at
 
-SHARED, EXPOSED, READONLY, GIVEN = 1, 2, 4, 64
-"""What is true of a root: a trace may hold its memory; code in C may; nobody may write it; it is an argument."""
+SHARED, EXPOSED, READONLY, GIVEN, ALIASED = 1, 2, 4, 64, 128
+"""What is true of a root: a trace may hold its memory; code in C may; nobody may write it; it is an argument, or it is one that
+shares memory with another argument."""
 
 GAPS, UNSURE, TAINTED = 8, 16, 32
 """The same of its order in memory: there may be gaps in it; nothing is known of it; something was made that depends on it."""
@@ -81,10 +83,10 @@ class Root:
 
     def check_write(self, new: Any = None) -> None:
         """Raise where a write would not mean what it means in NumPy."""
-        if self.state & (READONLY | TAINTED):
+        if self.state & (READONLY | TAINTED | ALIASED):
             if self.state & READONLY:
                 raise ValueError("assignment destination is read-only")
-            raise _unknown_order()
+            raise _unknown_order() if self.state & TAINTED else _aliased()
         if self.opened is not traces_now():
             self._check_crossing(new)
 
@@ -112,7 +114,7 @@ class Root:
     def replace(self, new: Any) -> None:
         """Let the array hold a new value of its shape and dtype."""
         old = self.value
-        if self.state & EXPOSED and type(old) is ndarray and sys.getrefcount(old) > 3:
+        if self.state & EXPOSED and type(old) is ndarray and _is_held(old):
             raise errors.InPlaceWriteError(
                 "a traced value was written into an array whose memory other code holds.",
                 why="compiled code was given the memory, keeps it, and would not see the write",
@@ -124,6 +126,18 @@ class Root:
             new = in_memory_order(new, self.strides or views.c_strides(new.shape))
         self.value = new
         self.state = self.state & ~(SHARED | EXPOSED) | (SHARED if type(new) is ndarray else 0)
+
+
+def _is_held(value: ndarray) -> bool:
+    """Whether anything but roots and cells holds an array or a view of it (it takes milliseconds, and is seldom asked)."""
+    ours = 0
+    for x in gc.get_referrers(value):
+        if type(x) is Root:
+            ours += 1
+        elif type(x) is Cell:
+            seen = x.memory
+            ours += (x.of is value) + (seen is value or (type(seen) is ndarray and seen.base is value))
+    return sys.getrefcount(value) - ours > 3  # this function, the one that asks, and the count
 
 
 def in_memory_order(value: ndarray, strides: tuple[int, ...]) -> ndarray:
@@ -146,6 +160,14 @@ def _unknown_order() -> errors.InPlaceWriteError:
         "an array was written whose order in memory is not known, and of which a reshaped one is in use.",
         why="whether NumPy copies in reshape and ravel depends on that order",
         fix="x = np.ascontiguousarray(x) before the reshape",
+    )
+
+
+def _aliased() -> errors.InPlaceWriteError:
+    return errors.InPlaceWriteError(
+        "an argument of the lifted function was written that shares memory with another argument.",
+        why="under a transformation each argument is an array of its own, and the write would be missed in the other",
+        fix="give one of them a copy",
     )
 
 
@@ -178,6 +200,8 @@ class Cell(Lifted):
                 found = views.shown(_acted(done)(views.laid_out(outer, layout)), layout)
             if found is None:  # no elements
                 found = views.empty(self.memory.shape)
+            if outer is not None and outer.readonly and not found.readonly:
+                found = found.but(readonly=True)
             self._view = view = found
         return view  # type: ignore[no-any-return]
 
@@ -280,7 +304,10 @@ class Cell(Lifted):
         if root.state & (UNSURE | GAPS) and self._depends_on_order(act):
             root.state |= TAINTED
             return _in_order(self._copied(act), TAINTED)
-        return Cell(root, view) if view is not None else _in_order(self._copied(act), 0, out)
+        if view is None:
+            return _in_order(self._copied(act), 0, out)
+        outer = self.shows
+        return Cell(root, view.but(readonly=True) if outer is not None and outer.readonly else view)
 
     def _seen(self, act: Any, found: ndarray, value: ndarray) -> Cell:
         """What an index or a function shows of this view of a plain root."""
@@ -365,9 +392,9 @@ class Cell(Lifted):
             self.memory[key] = new
             return
         if type(new) is Cell and new.root is root:
-            if new.index() is key or self._is_same_place(unwrap(key), new):
+            if (self._view is None and new.index() is key) or self._is_same_place(unwrap(key), new):
                 return  # what ``u[k] += w`` ends in
-            _check_exchange(sys._getframe(1))
+            _check_exchange(sys._getframe(1), _is_mask(unwrap(key)))
         self.write(unwrap(key), unwrap(as_given(new)))
 
     def _is_free(self) -> bool:
@@ -400,6 +427,8 @@ class Cell(Lifted):
             if root.state & EXPOSED:
                 value = value.copy(order="K")
         basic = basic_key(key)
+        if type(new) is complex and self.dtype.kind != "c":
+            raise TypeError("float() argument must be a string or a real number, not 'complex'")
         new = convert(new, self)
         if self._view is None and basic is not None:
             root.replace(_at_index(value, basic, new, how))
@@ -441,6 +470,9 @@ class Cell(Lifted):
             raise TypeError("iteration over a 0-d array")
         return (self[i] for i in range(self.shape[0]))
 
+    def __delitem__(self, key: Any) -> None:
+        raise ValueError("cannot delete array elements")
+
     def __contains__(self, x: Any) -> bool:
         return bool(np.any(self == x))
 
@@ -452,15 +484,22 @@ class Cell(Lifted):
             if "__array__" in sys._getframe(1).f_code.co_names:  # Python code calls it by name, and not C
                 return self if dtype is None else self.astype(dtype)
             refuse_store(value, sys._getframe(1))
+        return np.array(self.plain(), dtype, copy=copy)
+
+    def plain(self) -> ndarray:
+        """The memory of a plain array, for code that may keep it; a traced one is refused."""
+        value = self.read()
+        if isinstance(value, TracerBase):
             return np.array(value)  # refused, with what it was for
         root = self.root
-        if root.state & SHARED or not root.value.flags.writeable:
+        if root.state & SHARED or not root.value.flags.writeable or root.value.base is not None:
+            root.state |= SHARED
             root.writable()
             value = self.read()
         if not self._is_memory():
             value.setflags(write=False)
         root.state |= EXPOSED
-        return np.array(value, dtype, copy=copy)
+        return value  # type: ignore[no-any-return]
 
 
 SETTABLE = frozenset({int, float, np.float64, np.int64, bool, np.bool_})
@@ -542,7 +581,8 @@ def _at_index(value: Any, index: Any, new: Any, how: str) -> Any:
     """A value with another one at a basic index."""
     if index == ALL and how == "set" and shape_of(new) == value.shape:
         return new
-    return getattr(at(value)[index], how)(_stripped(new, value.shape))
+    is_item = len(index) == len(value.shape) and _are_integers(index)
+    return getattr(at(value)[index], how)(_stripped(new, () if is_item else value.shape))
 
 
 def _stripped(new: Any, shape: tuple[int, ...]) -> Any:
@@ -554,8 +594,20 @@ def _stripped(new: Any, shape: tuple[int, ...]) -> Any:
     return new
 
 
-def _check_exchange(frame: Any) -> None:
-    """Raise where code in C exchanges rows as if the array were a list."""
+def _is_mask(key: Any) -> bool:
+    """Whether an index has a mask in it."""
+    keys = [np.asarray(k) if type(k) is list else k for k in (key if type(key) is tuple else (key,))]
+    return any(isinstance(k, (ndarray, TracerBase)) and dtype_of(k) == np.bool_ for k in keys)
+
+
+def _check_exchange(frame: Any, is_mask: bool) -> None:
+    """Raise where code in C exchanges rows as if the array were a list, and where NumPy reads what it has written."""
+    if is_mask:
+        raise errors.InPlaceWriteError(
+            "a part of an array was to be written into the same array at a mask.",
+            why="NumPy writes element after element, and what it reads may have been written before",
+            fix="write a copy: x[mask] = y.copy()",
+        )
     if frame.f_code.co_code[frame.f_lasti] != STORE_SUBSCR:
         raise errors.InPlaceWriteError(
             "compiled code exchanges parts of an array as if it were a list (np.random.shuffle does).",

@@ -51,16 +51,25 @@ FRESH = """
 
 
 def _maker(original: Callable[..., Any]) -> Callable[..., Any]:
+    """A function whose result is a new cell, also of plain arrays, and whose lists are arrays."""
+    of_sequences = original.__name__ in OF_SEQUENCES
+
     def make(*args: Any, **kwargs: Any) -> Any:
         if has_lifted(args) or has_lifted(kwargs):
-            return _of_cells(original, args if original.__name__ in OF_SEQUENCES else tuple(map(_listless, args)), kwargs)
+            return _of_cells(original, args if of_sequences else tuple(map(_listless, args)), kwargs)
+        if any(_has_own_array(x) for x in args):
+            return make(*map(as_given, args), **kwargs)
         return fresh(original(*args, **kwargs), args)
 
     return make
 
 
+def _has_own_array(x: Any) -> bool:
+    return as_given(x) is not x if hasattr(type(x), "__array__") else False
+
+
 def _listless(x: Any) -> Any:
-    return _array_of(x) if type(x) in (list, tuple) else x
+    return _array_of(x) if type(x) in (list, tuple, deque) else as_given(x)
 
 
 def _of_cells(original: Callable[..., Any], args: Any, kwargs: Any) -> Any:
@@ -84,9 +93,18 @@ def fresh(result: Any, given: Any = ()) -> Any:
         return type(result)([fresh(x, given) for x in result])
     if type(result) is not ndarray or not result.flags.writeable:
         return result
-    owner = owner_of(result)
-    is_new = type(owner) is ndarray and not any(type(x) is ndarray and owner_of(x) is owner for x in given)
-    return wrap(result) if is_new else result
+    if type(owner_of(result)) is not ndarray:
+        return result
+    shows = any(x is result or (result.base is not None and np.may_share_memory(x, result)) for x in _arrays_in(given))
+    return result if shows else wrap(result)
+
+
+def _arrays_in(x: Any) -> Iterator[ndarray]:
+    if type(x) is ndarray:
+        yield x
+    elif type(x) in (list, tuple):
+        for part in x:
+            yield from _arrays_in(part)
 
 
 def _arange(*bounds: Any, dtype: Any = None, **more: Any) -> Any:
@@ -119,14 +137,17 @@ def _converter(name: str) -> Callable[..., Any]:
     def converted(a: Any = None, dtype: Any = None, *args: Any, **kwargs: Any) -> Any:
         if name == "array" and "object" in kwargs:
             a = kwargs.pop("object")
+        a = _listed(a)
         kind = type(a)
-        if kind is ndarray or kind in NUMBERS or not (kind in LIFTED or has_lifted(_listed(a))):
+        if kind is ndarray or kind in NUMBERS or not (kind in LIFTED or has_lifted(a)):
             found = original(a, dtype, *args, **kwargs)
             is_other = not (kind is ndarray or kind in NUMBERS or kind is list or kind is tuple)  # which may have its memory
             return found if is_other and name != "array" else fresh(found, (a,))
         given = dict(zip(list(parameters)[2:], args, strict=False)) | kwargs
         if args and not parameters:
             given["copy" if name == "array" else "order"] = args[0]
+        if given.get("copy") is False and kind is not Cell:
+            raise ValueError("Unable to avoid copy while creating an array as requested.")
         order = _wanted_order(name, given)
         if name == "asarray_chkfinite":
             _check_finite(a)
@@ -252,6 +273,13 @@ class Vectorize(np.vectorize):
         return tuple(map(joined, zip(*rows, strict=True))) if isinstance(rows[0], tuple) else joined(rows)
 
 
+def vectorized(original: np.vectorize) -> Vectorize:
+    """The same as an instance of `Vectorize`, of what a module has made before."""
+    other = Vectorize.__new__(Vectorize)
+    other.__dict__.update(original.__dict__)
+    return other
+
+
 def ndenumerate(arr: Any) -> Iterator[Any]:
     """``numpy.ndenumerate``."""
     if type(arr) not in LIFTED:
@@ -323,14 +351,13 @@ OF_SEQUENCES = frozenset(
 )
 """Functions of several arrays in a list, and those whose lists are not arrays."""
 
-
-def _of_lists(original: Callable[..., Any]) -> Callable[..., Any]:
-    """A function of arrays that are perhaps given as lists, whose elements NumPy does not ask."""
-
-    def call(*args: Any, **kwargs: Any) -> Any:
-        return original(*map(_listless, args), **kwargs)
-
-    return call
+LEFT_AS_THEY_ARE = frozenset(
+    """
+    array2string array_repr array_str result_type save savez savez_compressed savetxt shape ndim size copyto put place putmask
+    fill_diagonal put_along_axis may_share_memory shares_memory iscomplexobj isrealobj can_cast common_type min_scalar_type
+""".split()
+)
+"""Functions that make no arrays."""
 
 
 def _array_of(x: Any) -> Any:
@@ -339,7 +366,7 @@ def _array_of(x: Any) -> Any:
 
 def _takes_lists(module: Any) -> dict[str, Any]:
     names = [n for n in dir(module) if hasattr(getattr(module, n), "_implementation")]
-    return {n: _of_lists(getattr(module, n)) for n in names if n not in OF_SEQUENCES and n not in FRESH}
+    return {n: _maker(getattr(module, n)) for n in names if n not in LEFT_AS_THEY_ARE}
 
 
 NUMPY: dict[str, Any] = _takes_lists(np)

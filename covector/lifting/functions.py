@@ -17,9 +17,10 @@ from covector.core.avals import shape_of
 from covector.core.primitive import TracerBase
 from covector.lifting import views
 from covector.lifting.active import again, as_covector
-from covector.lifting.cells import Cell, Root, shows_memory
+from covector.lifting.cells import UNSURE, Cell, Root, shows_memory
 from covector.lifting.lifted import (
     LIFTED,
+    as_cell,
     as_operand,
     convert,
     has_traced,
@@ -29,6 +30,7 @@ from covector.lifting.lifted import (
     unwrap,
     wrap,
 )
+from covector.lifting.methods import check_known_order
 from covector.lifting.operators import store
 from covector.lifting.order import as_function, like_operands
 from covector.numpy.registry import as_array
@@ -43,8 +45,8 @@ SHOW_MEMORY: list[Any] = [
 """Functions whose result shows memory of their first argument, as far as NumPy says so of one that lies in memory alike."""
 
 IN_ORDER = frozenset({
-    np.matmul, np.dot, np.inner, np.outer, np.tensordot, np.vdot, np.kron, np.cross, np.tile, np.repeat, np.interp,
-    np.histogram, np.diagflat, np.tri, np.linalg.solve, np.linalg.inv, np.linalg.multi_dot,
+    np.matmul, np.dot, np.inner, np.outer, np.tensordot, np.vdot, np.interp, np.histogram, np.tri, np.linalg.solve,
+    np.linalg.inv,
 })  # fmt: skip
 """Functions whose results lie in memory in C order, whatever the order of the arguments."""
 
@@ -65,6 +67,8 @@ def apply(func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
     if out is not None:
         return _written(func, out[0] if type(out) is tuple else out, found, args)
     cells = [x for x in (*args, *kwargs.values()) if type(x) is Cell]
+    if func in (np.where, np.select) and not isinstance(found, tuple):
+        found = found if shape_of(found) else as_cell(found)  # an array, also without axes
     cell = wrap(found) if isinstance(found, TracerBase) else owned(found, cells)
     if func in LIKE_OPERANDS:
         return like_operands(cell, *args)
@@ -86,6 +90,10 @@ def _written(func: Callable[..., Any], target: Any, found: Any, args: Any) -> An
     if func in (np.concatenate, np.stack) and any(type(x) is type(target) is Cell and x.root is target.root for x in args[0]):
         what = f"numpy.{func.__name__} was to write into one of its own arguments."
         raise errors.InPlaceWriteError(what, why="NumPy writes part after part", fix="x[...] = without out=")
+    if func is np.dot and type(target) is Cell:
+        check_known_order(target, "np.dot(out=)")
+        if not (target.layout().flags.c_contiguous and target.dtype == found.dtype and target.shape == shape_of(found)):
+            raise ValueError("output array is not acceptable: it must have the right datatype and shape, and be a C-Array")
     if math.prod(shape_of(found)) != math.prod(_shape(target)) and func is not np.clip:
         what = f"output array has the shape {_shape(target)}, and the result of numpy.{func.__name__} {shape_of(found)}"
         raise ValueError(what)
@@ -163,6 +171,11 @@ def _reshape(a: Any, /, shape: Any = None, order: str = "C", *, copy: bool | Non
 
 for _func, _name in ((np.real, "real"), (np.imag, "imag")):
     means(_func)(lambda val, _name=_name, _func=_func: getattr(val, _name) if type(val) in LIFTED else apply(_func, (val,), {}))
+
+
+@means(np.squeeze)
+def _squeeze(a: Any, axis: Any = None) -> Any:
+    return a.squeeze(axis) if type(a) in LIFTED else apply(np.squeeze, (a, axis), {})
 
 
 @means(np.real_if_close)
@@ -274,10 +287,14 @@ def _like(func: Callable[..., Any]) -> Callable[..., Any]:
         dtype = a.dtype if dtype is None else dtype
         fill = args[0] if args else kwargs.get("fill_value")
         if has_traced(fill):
-            result = wrap(np.empty_like(a.layout(), dtype=dtype, **{k: v for k, v in kwargs.items() if k != "fill_value"}))
+            kwargs.pop("fill_value", None)
+            result = wrap(np.empty_like(a.layout(), dtype=dtype, **kwargs))
             result[...] = fill
-            return result
-        return wrap(func(a.layout(), *args, dtype=dtype, **kwargs))
+        else:
+            result = wrap(func(a.layout(), *args, dtype=dtype, **kwargs))
+        if type(result) is Cell and len(result.root.shape) > 1:
+            result.root.state |= a.root.state & UNSURE
+        return result
 
     return meaning
 

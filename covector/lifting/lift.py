@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 from numpy import ndarray
 
 from covector.core import errors
@@ -27,10 +28,12 @@ from covector.core.context import open_traces
 from covector.core.primitive import TracerBase
 from covector.core.pytrees import NAMESPACE, optree, tree_map, tree_unflatten
 from covector.core.tracebacks import hiding_frames
+from covector.interpreters.batch import BatchTracer
+from covector.interpreters.jvp import JVPTracer
 from covector.lifting import methods, operators  # noqa: F401 - they register the methods of cells
 from covector.lifting.active import ACTIVE
 from covector.lifting.caught import caught_errors
-from covector.lifting.cells import GAPS, GIVEN, READONLY, SHARED, UNSURE, Cell, Root
+from covector.lifting.cells import ALIASED, GAPS, GIVEN, READONLY, SHARED, UNSURE, Cell, Root
 from covector.lifting.lifted import LIFTED, known, make_scalar
 from covector.lifting.rebinding import install, report, uninstall
 from covector.lifting.stand_ins import use_lift
@@ -72,19 +75,24 @@ def lift(f: Callable[..., Any], packages: str | Sequence[str] = ()) -> Callable[
         >>> cv.grad(cv.lift(running))(np.ones(3))
         array([0.25, 0.5 , 1.  ])
     """
+    if isinstance(f, (staticmethod, classmethod)):
+        return type(f)(lift(f.__func__, packages))
     check_callable(f, "lift")
-    named = frozenset([packages] if isinstance(packages, str) else packages)
-    names = getattr(inspect.unwrap(f), "__globals__", None)
+    named = _named(packages)
+    inner = inspect.unwrap(f)
+    seen = False
 
     def lifted_f(*args: Any, **kwargs: Any) -> Any:
+        nonlocal seen
         now = ACTIVE.get()
-        install(named, names)
+        install(named, inner, anew=not seen)
+        seen = True
         token = None if now is not None and named <= now else ACTIVE.set((now or frozenset()) | named)
         try:
             leaves, treedef = _flat(args, kwargs)
             if not (open_traces() or any(map(_is_tracer, leaves))) or any(type(x) in LIFTED for x in leaves):
                 return f(*args, **kwargs)
-            given_args, given_kwargs = tree_unflatten(treedef, map(_enter, leaves))
+            given_args, given_kwargs = tree_unflatten(treedef, _entered(leaves))
             with caught_errors(f):
                 return _leave(f(*given_args, **given_kwargs), f)
         finally:
@@ -96,6 +104,14 @@ def lift(f: Callable[..., Any], packages: str | Sequence[str] = ()) -> Callable[
     return wrapped
 
 
+def _named(packages: Any) -> frozenset[str]:
+    names = [packages] if isinstance(packages, str) else packages
+    if not isinstance(names, (list, tuple, set, frozenset)) or not all(isinstance(name, str) for name in names):
+        what = f"lift got packages={packages!r}."
+        raise errors.ArgumentError(what, fix="give the names of packages: lift(f, packages=['filterpy'])")
+    return frozenset(names)
+
+
 def _flat(args: Any, kwargs: Any) -> tuple[list[Any], Any]:
     leaves, treedef = optree().tree_flatten((args, kwargs), namespace=NAMESPACE)
     return leaves, treedef
@@ -103,6 +119,21 @@ def _flat(args: Any, kwargs: Any) -> tuple[list[Any], Any]:
 
 def _is_tracer(x: Any) -> bool:
     return isinstance(x, TracerBase)
+
+
+def _entered(leaves: list[Any]) -> list[Any]:
+    """Arguments: what is given twice is one array, and what shares memory with another is not written."""
+    met: dict[int, Any] = {}
+    entered = [met[id(x)] if id(x) in met else met.setdefault(id(x), _enter(x)) for x in leaves]
+    plain = list(
+        {id(x): (x, c.root) for x, c in zip(leaves, entered, strict=True) if type(x) is ndarray and type(c) is Cell}.values()
+    )
+    for i, (x, root) in enumerate(plain):
+        for y, other in plain[:i]:
+            if np.may_share_memory(x, y):
+                root.state |= ALIASED
+                other.state |= ALIASED
+    return entered
 
 
 def _enter(x: Any) -> Any:
@@ -115,9 +146,14 @@ def _enter(x: Any) -> Any:
     if not x.shape and type(value) is not ndarray:  # type: ignore[attr-defined]
         return make_scalar(x)
     if type(value) is not ndarray:
-        return Cell(Root(x, GIVEN | UNSURE | GAPS))
+        return Cell(Root(x, GIVEN if _is_example(x) else GIVEN | UNSURE | GAPS))
     is_broadcast = any(n > 1 and not stride for n, stride in zip(value.shape, value.strides, strict=True))
     return Cell(Root(x, GIVEN | (READONLY if is_broadcast else 0), None if value.flags.c_contiguous else strides_of(value)))
+
+
+def _is_example(x: Any) -> bool:
+    """Whether a value, or what is differentiated, is an example of a batch: an array of its own, in C order."""
+    return type(x) is BatchTracer or (type(x) is JVPTracer and _is_example(x.primal))
 
 
 def _leave(result: Any, f: Any) -> Any:
@@ -151,8 +187,8 @@ def lifted(packages: str | Sequence[str] = ()) -> Iterator[None]:
         ...     print(cv.grad(f)(3.0))
         7.0
     """
-    named = frozenset([packages] if isinstance(packages, str) else packages)
-    install(named, sys._getframe(2).f_globals)
+    named = _named(packages)
+    install(named, sys._getframe(2), anew=True)
     token = ACTIVE.set((ACTIVE.get() or frozenset()) | named)
     try:
         yield

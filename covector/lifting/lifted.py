@@ -12,6 +12,7 @@ from __future__ import annotations
 import operator
 import sys
 import warnings
+from collections import deque
 from collections.abc import Callable
 from opcode import opmap
 from types import FrameType, FunctionType
@@ -66,7 +67,10 @@ def register_lifted(cls: type) -> None:
 
 def as_cell(value: Any) -> Any:
     """What stands for an array, also for one without axes."""
-    return _makers["array"](value) if isinstance(value, (ndarray, TracerBase)) and value.dtype.kind in "biufc" else value  # type: ignore[union-attr]
+    if isinstance(value, TracerBase):
+        return _makers["array"](value)
+    array = np.asarray(value)
+    return _makers["array"](array) if array.dtype.kind in "biufc" else array
 
 
 def make_scalar(value: Any) -> Any:
@@ -83,8 +87,8 @@ def wrap(value: Any) -> Any:
         return _makers["array" if value.shape else "scalar"](value)  # type: ignore[attr-defined]
     if kind is tuple or kind is list:
         return kind([wrap(x) for x in value])
-    if issubclass(kind, tuple) and hasattr(value, "_fields"):
-        return kind(*map(wrap, value))
+    if issubclass(kind, tuple) and hasattr(value, "_make"):
+        return kind._make(map(wrap, value))  # type: ignore[attr-defined]
     return value
 
 
@@ -101,8 +105,8 @@ def unwrap(value: Any) -> Any:
         return {key: unwrap(x) for key, x in value.items()}
     if kind is slice:
         return slice(unwrap(value.start), unwrap(value.stop), unwrap(value.step))
-    if issubclass(kind, tuple) and hasattr(value, "_fields"):
-        return kind(*map(unwrap, value))
+    if issubclass(kind, tuple) and hasattr(value, "_make"):
+        return kind._make(map(unwrap, value))  # type: ignore[attr-defined]
     return value
 
 
@@ -121,7 +125,7 @@ def has_lifted(value: Any) -> bool:
     kind = type(value)
     if kind in LIFTED or isinstance(value, TracerBase):
         return True
-    if kind is tuple or kind is list:
+    if kind is tuple or kind is list or kind is deque:
         return any(map(has_lifted, value))
     return kind is dict and any(map(has_lifted, value.values()))
 
@@ -141,7 +145,7 @@ def as_operand(value: Any) -> Any:
     return as_array(value) if type(value) in (list, tuple) and has_traced(value) else value
 
 
-def _as_number(value: Any) -> Any:
+def as_number(value: Any) -> Any:
     """A traced number as Python's, which is of double precision and takes the dtype of the array that it meets."""
     if value.dtype.kind in "fc":
         value = convert(value, np.empty((), np.result_type(value.dtype, float)))
@@ -173,21 +177,26 @@ def refuse_store(value: Any, frame: FrameType) -> None:
         raise into_plain_array()
 
 
-def _not_a_float(value: Any, package: str) -> errors.TracerFloatConversionError:
-    """The error for ``float(x)``, which is a class in C and can give nothing but a float."""
-    keeps = f"name the package, lift(f, packages=[{package!r}]): in its modules float(x) keeps the derivative"
-    return errors.TracerFloatConversionError(
-        f"the float value of a traced value of type {typeof(value)} was asked for.",
-        why="a Python float has no derivative",
-        fix=f"leave float() out, or {keeps}",
-    )
+def not_a_float(value: Any, frame: FrameType) -> errors.TracerFloatConversionError:
+    """The error where a float is asked for, of which C's class can give nothing but a float."""
+    package = str(frame.f_globals.get("__name__", "")).partition(".")[0]
+    if "float" in frame.f_code.co_names:
+        keeps = f"name the package, lift(f, packages=[{package!r}]): in its modules float(x) keeps the derivative"
+        fix = f"leave float() out, or {keeps}"
+    else:
+        fix = (
+            "compiled code asks: make the array that is written to inside the lifted function; use NumPy's functions of arrays"
+        )
+    what = f"the float value of a traced value of type {typeof(value)} was asked for."
+    return errors.TracerFloatConversionError(what, why="a Python float has no derivative", fix=fix)
 
 
 def into_plain_array() -> errors.InPlaceWriteError:
     """The error for a write into an array that lifted code did not make."""
     return errors.InPlaceWriteError(
         "a traced value was written in place into a plain array.",
-        why="the array was made outside of the lifted function, or by code that lift does not reach, and cannot hold one",
+        why="the array was made outside of the lifted function, or by code that lift does not reach (a thread, or NumPy's"
+        " functions held by an attribute, a default or a dictionary), and cannot hold one",
         fix="make it inside the lifted function with np.zeros, np.array(x) and their like",
     )
 
@@ -203,8 +212,6 @@ class Lifted:
     if TYPE_CHECKING:
         shape: Any
         dtype: Any
-
-        def __getattr__(self, name: str) -> Any: ...
 
     ndim = property(lambda self: len(self.shape))
     nbytes = property(lambda self: self.size * self.dtype.itemsize)
@@ -227,7 +234,7 @@ class Lifted:
         raise NotImplementedError
 
     def __array_namespace__(self, *, api_version: str | None = None) -> Any:
-        return np
+        return _namespace[0]
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
         return UFUNC_METHODS[method](ufunc, method, inputs, **options)
@@ -242,7 +249,7 @@ class Lifted:
         value, frame = self.read(), sys._getframe(1)
         refuse_store(value, frame)
         if isinstance(value, TracerBase):
-            raise _not_a_float(value, str(frame.f_globals.get("__name__", "")).partition(".")[0])
+            raise not_a_float(value, frame)
         return float(value)
 
     def __complex__(self) -> complex:
@@ -318,7 +325,7 @@ class Lifted:
         if not isinstance(value, TracerBase):
             return value.item(*index)
         flat = index if len(index) > 1 else (np.unravel_index(index[0] if index else 0, self.shape) if self.shape else ())
-        return _as_number(value[tuple(map(int, flat))] if flat else value)  # type: ignore[index]
+        return as_number(value[tuple(map(int, flat))] if flat else value)  # type: ignore[index]
 
     def tolist(self) -> Any:
         """Nested lists of numbers, which stay traced."""
@@ -326,7 +333,7 @@ class Lifted:
         if not isinstance(value, TracerBase):
             return value.tolist()
         rows: Any = value
-        return [wrap(row).tolist() for row in rows] if self.shape else _as_number(value)
+        return [wrap(row).tolist() for row in rows] if self.shape else as_number(value)
 
     def conj(self) -> Any:
         """The complex conjugate; itself where it is real, as in NumPy."""
@@ -338,16 +345,25 @@ class Lifted:
         """The bytes of plain values in the other order."""
         if inplace:
             raise errors.InPlaceWriteError("x.byteswap(inplace=True) is not supported in lifted code.")
-        return wrap(self.__array__().byteswap())
+        return wrap(np.asarray(self).byteswap())
 
     def tobytes(self, order: str = "C") -> bytes:
         """The bytes of a plain value."""
-        return self.__array__().tobytes(order)  # type: ignore[no-any-return]
+        return np.asarray(self).tobytes(order)  # type: ignore[arg-type]
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         value = self.read()
         refuse_store(value, sys._getframe(1))
         return np.array(value, dtype)  # a traced value refuses
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or not hasattr(np.ndarray, name):
+            raise AttributeError(f"{self.__class__.__name__!r} object has no attribute {name!r}")
+        value = self.read()
+        if isinstance(value, TracerBase):
+            what = f"x.{name} of a traced value of type {typeof(value)} is not supported in lifted code."
+            raise errors.TracerAttributeError(what, why="", fix="use NumPy's functions of arrays")
+        return getattr(self.plain(), name)
 
     def is_integer(self) -> bool:
         """Whether a known number has no fractional part."""
@@ -361,6 +377,12 @@ FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {}
 """What NumPy functions mean whose meaning is not just to be applied to the values."""
 
 _default: list[Callable[..., Any]] = []
+_namespace: list[Any] = [np]
+
+
+def register_namespace(module: Any) -> None:
+    """Say which module ``__array_namespace__`` answers."""
+    _namespace[:] = [module]
 
 
 def means(*functions: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

@@ -147,7 +147,7 @@ def view_as(cell: Cell, dtype: Any = None, type: Any = None) -> Any:
     value = cell.read()
     if isinstance(value, TracerBase):
         return value.view(dtype)  # type: ignore[attr-defined]
-    memory = cell.__array__()
+    memory = cell.plain()
     return memory.view(dtype) if type is None else memory.view(dtype, type)
 
 
@@ -160,7 +160,9 @@ def _imag(cell: Cell) -> Any:
         return cell.through(lambda v: v.imag)
     zeros = np.zeros_like(cell.layout(), cell.dtype)
     zeros.setflags(write=False)
-    return wrap(zeros)
+    found = wrap(zeros)
+    found.root.state |= cell.root.state & (UNSURE | GAPS)
+    return found
 
 
 def _set_part(part: Callable[[Cell], Any]) -> Callable[[Cell, Any], None]:
@@ -218,14 +220,14 @@ def _strides(cell: Cell) -> tuple[int, ...]:
 
 
 register_method(Cell, "strides", property(_strides))
-register_method(Cell, "data", property(lambda cell: cell.__array__().data))
+register_method(Cell, "data", property(lambda cell: cell.plain().data))
 
 
 def _base(cell: Cell) -> Any:
-    if cell.shows is not None:
-        return Cell(cell.root)
-    what = "x.base was asked for of an array of which it is not known what it is a view of."
-    raise errors.UnsupportedFunctionError(what, fix="np.shares_memory(x, y) tells whether a write is seen")
+    what = "x.base was asked for: what an array is a view of has no one object that stands for it."
+    raise errors.UnsupportedFunctionError(
+        what, fix="np.shares_memory(x, y) tells whether a write is seen; x.copy() is a new array"
+    )
 
 
 register_method(Cell, "base", property(_base))

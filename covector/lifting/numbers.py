@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from covector.core.avals import dtype_of
 from covector.core.primitive import TracerBase
+from covector.core.pytrees import tree_map
 from covector.lifting.creation import listed
-from covector.lifting.lifted import LIFTED, convert, has_traced, known, make_scalar, unwrap, wrap
+from covector.lifting.lifted import LIFTED, as_number, convert, has_traced, known, make_scalar, unwrap, wrap
 from covector.numpy.registry import as_array
 
 UFUNCS = {
@@ -32,12 +34,16 @@ def _number(x: Any) -> Any:
     return convert(x, np.empty((), float)) if isinstance(x, TracerBase) else x  # Python computes in double precision
 
 
+def _result(value: Any) -> Any:
+    return as_number(value) if isinstance(value, TracerBase) and dtype_of(value).kind == "f" else wrap(value)
+
+
 def _of_numbers(original: Callable[..., Any], lifted: Callable[..., Any]) -> Callable[..., Any]:
     def call(*args: Any) -> Any:
         if not any(type(x) in LIFTED or isinstance(x, TracerBase) for x in args):
             return original(*args)
         values = list(map(_number, args))
-        return wrap(lifted(*values)) if has_traced(values) else original(*values)
+        return tree_map(_result, lifted(*values)) if has_traced(values) else original(*values)
 
     return call
 
@@ -60,6 +66,16 @@ def _of_sequence(original: Callable[..., Any], lifted: Callable[..., Any]) -> Ca
     return call
 
 
+def _of_known(original: Callable[..., Any]) -> Callable[..., Any]:
+    """A function whose result is a Python value of known numbers."""
+
+    def call(*args: Any, **options: Any) -> Any:
+        values = [x if known(unwrap(x)) is None else known(unwrap(x)) for x in args]
+        return original(*values, **options)
+
+    return call
+
+
 def _whole(name: str) -> Callable[..., Any]:
     original = getattr(math, name)
 
@@ -75,6 +91,8 @@ def _whole(name: str) -> Callable[..., Any]:
 
 MATH: dict[str, Callable[..., Any]] = {}
 MATH |= {name: _of_numbers(getattr(math, name), f) for name, f in UFUNCS.items() if hasattr(math, name)}
+MATH |= {"modf": _of_numbers(math.modf, np.modf), "ldexp": _of_numbers(math.ldexp, lambda x, i: x * 2.0**i)}
+MATH |= {"isclose": _of_known(math.isclose)}
 MATH |= {"remainder": _of_numbers(math.remainder, lambda x, y: x - y * np.round(x / y))}
 MATH |= {"log": _of_numbers(math.log, _log), "hypot": _of_numbers(math.hypot, _hypot)}
 MATH |= {name: _whole(name) for name in ("floor", "ceil", "trunc")}

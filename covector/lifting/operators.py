@@ -98,7 +98,9 @@ def _compared(op: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     compare = _binary(op)
 
     def method(self: Any, other: Any) -> Any:
-        return wrap(op(self.read(), other)) if other is None or type(other) is str else compare(self, other)
+        if other is not None and type(other) is not str:
+            return compare(self, other)
+        return wrap(op(np.zeros(self.shape), other)) if self.shape else op(0.0, other)
 
     return method
 

@@ -11,17 +11,20 @@ functions that hold functions of NumPy's, are not reached: they raise the errors
 
 from __future__ import annotations
 
+import functools
 import math
 import sys
 import threading
-from types import BuiltinFunctionType, CellType, FunctionType, ModuleType
+import weakref
+from types import BuiltinFunctionType, CellType, FrameType, FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
 
 from covector.lifting import caught
 from covector.lifting.active import guarded
-from covector.lifting.creation import FFT, LINALG, NUMPY, OBJECTS, STRIDED
+from covector.lifting.creation import FFT, LINALG, NUMPY, OBJECTS, STRIDED, vectorized
+from covector.lifting.lifted import register_namespace
 from covector.lifting.numbers import FLOAT, FLOAT64, MATH
 from covector.lifting.stand_ins import (
     Compiled,
@@ -30,6 +33,7 @@ from covector.lifting.stand_ins import (
     Proxy,
     StandIn,
     Transformed,
+    have_stand_in,
     is_function,
     known_stand_in,
     of_covector,
@@ -54,7 +58,7 @@ SCIPY = ("linalg", "fft", "signal", "ndimage", "spatial.distance")
 def _declare() -> None:
     """What stands for NumPy and ``math``."""
     if known_stand_in(np) is None:
-        stand_in(np, Proxy(np, _numpy_names()))
+        register_namespace(stand_in(np, Proxy(np, _numpy_names())))
         stand_in(math, Proxy(math, _guarded_names(math, MATH)))
 
 
@@ -103,6 +107,8 @@ def _new(value: Any) -> Any:
         return known
     if _is_compiled(value):
         return stand_in(value, Compiled(value))
+    if type(value) is np.vectorize:
+        return stand_in(value, vectorized(value))
     if type(value) is ModuleType and str(getattr(value, "__file__", None) or "").endswith((".so", ".pyd")):
         return stand_in(value, Proxy(value, {n: Compiled(v) for n, v in vars(value).items() if _is_compiled(v)}))
     ours = of_covector(value)
@@ -120,6 +126,10 @@ _installed: dict[str, dict[str, Any]] = {}
 """For each module that was looked at its globals."""
 _rows: list[tuple[dict[str, Any], str, Any, Any]] = []
 """Globals, name, what was there, and what is there now."""
+_sizes: dict[str, int] = {}
+"""The number of names in them then."""
+_others: list[Any] = []
+"""Weakly, functions whose globals are those of no module; these hold their rows themselves, under `ROWS`."""
 _cells: list[tuple[CellType, Any]] = []
 """The same of what functions close over."""
 _named: set[str] = set()
@@ -127,29 +137,59 @@ _named: set[str] = set()
 _seen = [0]
 """The number of modules when they were last looked at."""
 
+ROWS = "__covector_lifted__"
+STAND_INS = (StandIn, Proxy, CovectorProxy)
+_MISSING = object()
 
-def install(packages: frozenset[str] = frozenset(), of: dict[str, Any] | None = None) -> None:
-    """Give modules that were imported since the last time, and the globals ``of`` a function, the other names."""
-    if len(sys.modules) == _seen[0] and packages <= _named and (of is None or _is_installed(of)):
+
+def install(packages: frozenset[str], f: Any = None, anew: bool = True) -> None:
+    """Give modules that were imported since the last time, and the globals of a function or frame, the other names.
+
+    Args:
+        packages: packages in which ``float`` keeps derivatives.
+        f: the function, or a frame.
+        anew: look at all its globals; otherwise only whether the names that it uses are still the other ones.
+    """
+    names, used = _globals_of(f)
+    is_known = names is None or _is_left_alone(names) or (not anew and not _is_stale(names, used)) or _is_current(names)
+    if len(sys.modules) == _seen[0] and packages <= _named and is_known:
         return
     with _lock:
         _declare()
         _declare_scipy()
+        new_packages = packages - _named
+        _named.update(packages)
         for name, module in list(sys.modules.items()):
-            if name not in _installed and _is_reached(name) and _is_python(module):
-                _rebind(name, vars(module))
-        if of is not None and not _is_installed(of):
-            _rebind(f"globals {id(of)}", of)
-        for package in packages - _named:
-            _named.add(package)
-            _keep_floats(package)
+            if _is_reached(name) and _is_python(module):
+                if name not in _installed:
+                    _rebind(name, vars(module), _rows)
+                elif new_packages:
+                    _keep_floats(vars(module), _rows)
+        if names is not None and not _is_left_alone(names):
+            _rebind_globals(f, names)
         _seen[0] = len(sys.modules)
 
 
-def _is_installed(of: dict[str, Any]) -> bool:
-    name = str(of.get("__name__"))
-    is_module = getattr(sys.modules.get(name), "__dict__", None) is of
-    return (is_module and not _is_reached(name)) or _installed.get(name) is of or f"globals {id(of)}" in _installed
+def _globals_of(f: Any) -> tuple[dict[str, Any] | None, tuple[str, ...]]:
+    """The globals of a function or a frame, and the names that its code uses."""
+    if isinstance(f, FunctionType):
+        return f.__globals__, f.__code__.co_names
+    return (f.f_globals, f.f_code.co_names) if isinstance(f, FrameType) else (None, ())
+
+
+def _is_stale(names: dict[str, Any], used: tuple[str, ...]) -> bool:
+    """Whether a name stands for the original again, as after another ``import numpy as np`` in a notebook."""
+    return any(known_stand_in(names.get(n)) is not None for n in used)
+
+
+def _is_current(names: dict[str, Any]) -> bool:
+    """Whether globals have been looked at, have no new names, and none that stands for an original again."""
+    return _sizes.get(names.get("__name__", "")) == len(names) and not have_stand_in(names.values())
+
+
+def _is_left_alone(names: dict[str, Any]) -> bool:
+    name = str(names.get("__name__"))
+    return not _is_reached(name) and getattr(sys.modules.get(name), "__dict__", None) is names
 
 
 def _is_reached(name: str) -> bool:
@@ -160,66 +200,92 @@ def _is_python(module: Any) -> bool:
     return type(module) is ModuleType and str(getattr(module, "__file__", None) or ".py").endswith(".py")
 
 
-def _rebind(name: str, names: dict[str, Any]) -> None:
-    _installed[name] = names
+def _rebind_globals(f: Any, names: dict[str, Any]) -> None:
+    name = str(names.get("__name__"))
+    if getattr(sys.modules.get(name), "__dict__", None) is names:
+        _rebind(name, names, _rows)
+    else:
+        if ROWS not in names and isinstance(f, FunctionType):
+            _others.append(weakref.ref(f))
+        _rebind(None, names, names.setdefault(ROWS, []))
+    rebind_closure(f)
+
+
+def _rebind(module: str | None, names: dict[str, Any], rows: list[Any]) -> None:
+    if module is not None:
+        _installed[module] = names
     for n, value in list(names.items()):
-        kind = type(value)
-        new = None if n.startswith("__") or issubclass(kind, (StandIn, Proxy, CovectorProxy)) else _new(value)
+        new = None if n.startswith("__") or issubclass(type(value), STAND_INS) else _new(value)
         if new is not None:
-            _put(names, n, new)
-        elif kind is FunctionType:
-            for cell in value.__closure__ or ():
-                _rebind_cell(cell)
+            _put(names, n, new, rows)
+        elif type(value) is FunctionType:
+            rebind_closure(value)
+    if _named:
+        _keep_floats(names, rows)
+    if module is not None:
+        _sizes[module] = len(names)
 
 
-def _rebind_cell(cell: CellType) -> None:
-    """What a function closes over, as decorators that bind ``numpy`` make it."""
-    try:
-        held = cell.cell_contents
-    except ValueError:  # nothing yet
-        return
-    new = known_stand_in(held)
-    if new is not None:
-        _cells.append((cell, held))
-        cell.cell_contents = new
+def rebind_closure(f: Any) -> None:
+    """Give a function the other names in what it closes over, as decorators that bind ``numpy`` make it."""
+    for cell in () if hasattr(f, "__stands_in__") else getattr(f, "__closure__", None) or ():
+        try:
+            held = cell.cell_contents
+        except ValueError:  # nothing yet
+            continue
+        new = None if issubclass(type(held), STAND_INS) else _new(held)
+        if new is not None:
+            _cells.append((cell, held))
+            cell.cell_contents = new
 
 
-def _put(names: dict[str, Any], n: str, new: Any) -> None:
-    _rows.append((names, n, names.get(n, _MISSING), new))
+def _put(names: dict[str, Any], n: str, new: Any, rows: list[Any]) -> None:
+    rows.append((names, n, names.get(n, _MISSING), new))
     names[n] = new
 
 
-_MISSING = object()
+@functools.cache
+def _keeping() -> Proxy:
+    """NumPy where ``np.float64(x)`` keeps the derivative."""
+    names = {n: v for n, v in vars(known_stand_in(np)).items() if n != "_real"}
+    return Proxy(np, {**names, "float64": FLOAT64, "double": FLOAT64})
 
 
-def _keep_floats(package: str) -> None:
-    """Let ``float`` and ``np.float64`` keep derivatives in the modules of a package."""
+def _keep_floats(names: dict[str, Any], rows: list[Any]) -> None:
+    """Let ``float`` and ``np.float64`` keep derivatives in a module, if its package is named."""
+    home = str(names.get("__name__"))
+    if not any(p in ("*", home) or home.startswith(f"{p}.") for p in _named):
+        return
     proxy = known_stand_in(np)
-    keeping = Proxy(np, {**{n: v for n, v in vars(proxy).items() if n != "_real"}, "float64": FLOAT64, "double": FLOAT64})
-    for name, names in list(_installed.items()):
-        home = str(names.get("__name__", name))
-        if package in ("*", home) or home.startswith(f"{package}."):
-            for n, value in list(names.items()):
-                if value is proxy or value is np.float64:
-                    _put(names, n, keeping if value is proxy else FLOAT64)
-            if "float" not in names:
-                _put(names, "float", FLOAT)
+    for n, value in list(names.items()):
+        if value is proxy or value is np.float64:
+            _put(names, n, _keeping() if value is proxy else FLOAT64, rows)
+    if "float" not in names:
+        _put(names, "float", FLOAT, rows)
+
+
+def _restore(rows: list[Any]) -> None:
+    for names, n, old, new in reversed(rows):
+        if names.get(n) is new:
+            if old is _MISSING:
+                del names[n]
+            else:
+                names[n] = old
+    rows.clear()
 
 
 def uninstall() -> None:
     """Put back what modules held before the first lift."""
     with _lock:
-        for names, n, old, new in reversed(_rows):
-            if names.get(n) is new:
-                if old is _MISSING:
-                    del names[n]
-                else:
-                    names[n] = old
+        _restore(_rows)
+        for f in filter(None, (ref() for ref in _others)):
+            _restore(f.__globals__.pop(ROWS, []))
+        _others.clear()
         for cell, old in _cells:
             cell.cell_contents = old
         _cells.clear()
-        _rows.clear()
         _installed.clear()
+        _sizes.clear()
         _named.clear()
         _seen[0] = 0
         caught.forget()

@@ -10,13 +10,14 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
 
 from covector.core import errors
 from covector.core.primitive import TracerBase
-from covector.lifting.lifted import OF_NUMPY, Lifted, as_cell, convert, make_scalar, register_scalar, unwrap, wrap
+from covector.lifting.lifted import OF_NUMPY, Lifted, as_cell, convert, make_scalar, not_a_float, register_scalar, unwrap, wrap
 from covector.primitives.arrays.shaping import convert_to
 
 
@@ -71,6 +72,10 @@ class Scalar(Lifted):
 
     def __len__(self) -> int:
         raise TypeError("len() of unsized object")
+
+    def as_integer_ratio(self) -> Any:
+        """Refused: it would be of a plain number, as `statistics` and `fractions` want it."""
+        raise not_a_float(self._value, sys._getframe(1))
 
     def reshape(self, *shape: Any, order: Any = "C") -> Any:
         """An array of the one number."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
@@ -25,16 +25,32 @@ _by_identity: dict[int, tuple[Any, Any]] = {}
 """For the identity of an object: the object, so that nothing else takes its identity, and what stands for it."""
 
 
+_originals: dict[int, tuple[Any, Any]] = {}
+"""The same backwards."""
+
+
 def stand_in(original: Any, other: Any) -> Any:
     """Let something stand for an object, and give it back."""
     _by_identity[id(original)] = original, other
+    _originals[id(other)] = other, original
     return other
+
+
+def original_of(x: Any) -> Any:
+    """What something stands for; anything else itself."""
+    found = _originals.get(id(x))
+    return x if found is None else found[1]
 
 
 def known_stand_in(original: Any) -> Any:
     """What stands for an object; None if nothing does."""
     found = _by_identity.get(id(original))
     return None if found is None else found[1]
+
+
+def have_stand_in(values: Iterable[Any]) -> bool:
+    """Whether something stands for any of the values."""
+    return not _by_identity.keys().isdisjoint(map(id, values))
 
 
 class Proxy(ModuleType):
@@ -51,8 +67,12 @@ class Proxy(ModuleType):
         return value if found is None else found
 
     def __setattr__(self, name: str, value: Any) -> None:
-        setattr(self._real, name, value)
+        setattr(self._real, name, original_of(value))
         self.__dict__[name] = value
+
+    def __delattr__(self, name: str) -> None:
+        delattr(self._real, name)
+        self.__dict__.pop(name, None)
 
     def __eq__(self, other: object) -> bool:
         return other is self or other is self._real
@@ -162,9 +182,9 @@ class OfCovector(StandIn):
         if ACTIVE.get() is None:
             return self._original(*args, **kwargs)
         found = self.lifted(args, kwargs)
-        if is_function(found) or type(found) in (at, Part):
+        if type(found) in (at, Part):
             return OfCovector(found)
-        return tree_map(_of_unknown_order, found) if traces_now() else found
+        return tree_map(_result, found, is_leaf=is_function)
 
     def lifted(self, args: Any, kwargs: Any) -> Any:
         """The call in lifted code."""
@@ -179,8 +199,11 @@ class OfCovector(StandIn):
         return OfCovector(found) if ACTIVE.get() is not None else found
 
 
-def _of_unknown_order(value: Any) -> Any:
-    found = wrap(value)
+def _result(value: Any) -> Any:
+    """What a function of covector's gives, in lifted code: functions among it are covector's too."""
+    if is_function(value):
+        return OfCovector(value)
+    found = wrap(value) if traces_now() else value
     if type(found) is Cell:
         found.root.state |= UNSURE | GAPS
     return found

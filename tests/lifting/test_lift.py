@@ -338,6 +338,25 @@ def test_memory_that_others_hold():
         cv.grad(cv.lift(f))(X)
 
 
+def test_memory_that_nobody_holds_any_more():
+    def f(x):
+        y = np.zeros((3, 2)).T
+        row = y[1]
+        scipy.linalg.blas.dnrm2(row)  # compiled, and done with it
+        y[0] = x
+        return y.sum() + row.sum()
+
+    np.testing.assert_array_equal(cv.grad(cv.lift(f))(X), np.ones(3))
+
+
+def test_array_api():
+    def f(x):
+        xp = x.__array_namespace__()
+        return xp.sum(xp.asarray([x[0], x[1]]) ** 2)
+
+    np.testing.assert_allclose(cv.grad(cv.lift(f))(X), [2 * X[0], 2 * X[1], 0.0])
+
+
 def test_an_error_that_the_code_caught_is_in_the_report():
     def f(x):
         try:
@@ -401,3 +420,144 @@ def test_a_value_that_escaped():
     cv.grad(cv.lift(lambda x: (escaped.append(np.array(x)), x.sum())[1]))(X)
     with pytest.raises(cv.errors.UnexpectedTracerError):
         escaped[0] + 1.0
+
+
+# --- arguments that are one array -----------------------------------------------------------------------------------------
+
+
+def twice(a, b):
+    a[0] = 5.0
+    return np.sum(a * b)
+
+
+def test_an_array_given_twice_is_one_array():
+    f = cv.lift(twice)
+    x = X.copy()
+    np.testing.assert_allclose(cv.jvp(lambda x: f(x, x), (X,), (V,))[0], twice(x, x))
+    expected = cv.jvp(lambda x: cv.lift(lambda x, a, b: twice(a, b) * x[0])(x, V, V), (X,), (V,))[0]
+    v = V.copy()
+    np.testing.assert_allclose(expected, twice(v, v) * X[0])
+
+
+def test_a_write_into_an_argument_that_shares_memory_is_refused():
+    f = cv.lift(lambda x, a, b: twice(a, b) * x[0])
+    with pytest.raises(cv.errors.InPlaceWriteError, match="shares memory with another argument"):
+        cv.grad(f)(X, V, V[:3])
+
+
+def test_a_part_written_into_another_view_at_the_same_index():
+    def f(x):
+        y = np.array(x)
+        np.reshape(y, (2, 2), order="F")[1] = y[1]
+        return y
+
+    x = np.array([[0.5], [1.0], [-0.25], [-0.75]])
+    np.testing.assert_allclose(cv.jvp(cv.lift(f), (x,), (x,))[0], f(x))
+
+
+# --- notebooks ------------------------------------------------------------------------------------------------------------
+
+
+def test_names_that_a_module_gets_later():
+    names = {}
+    exec("import numpy as np, covector as cv\ndef f(x):\n    y = np.zeros(3)\n    y[:] = x\n    return np.sum(y * y)", names)
+    f, again = names["f"], cv.lift(names["f"])
+    np.testing.assert_allclose(cv.grad(cv.lift(f))(X), 2 * X)
+    exec("import numpy as np", names)
+    np.testing.assert_allclose(cv.grad(again)(X), 2 * X)
+    exec("@cv.custom_jvp\ndef rule(u):\n    return u * u\nrule.defjvp(lambda p, t: (rule(p[0]), 20 * p[0] * t[0]))", names)
+    exec("def g(x):\n    y = rule(x)\n    y[1] = 0.0\n    return np.sum(y)", names)
+    np.testing.assert_allclose(cv.grad(cv.lift(names["g"]))(X), [20 * X[0], 0, 20 * X[2]])
+    cv.lift.uninstall()
+    assert names["np"] is __import__("numpy")
+
+
+class Model:
+    @cv.lift
+    @staticmethod
+    def of_class(x):
+        y = np.zeros(3)
+        y[:] = x
+        return y.sum()
+
+    @cv.lift
+    def method(self, x):
+        self.y = np.zeros(3)
+        self.y[:] = x
+        return self.y.sum()
+
+
+def test_methods():
+    for f in (Model.of_class, Model().of_class, Model().method):
+        np.testing.assert_array_equal(cv.grad(f)(X), np.ones(3))
+
+
+def test_packages_are_names():
+    with pytest.raises(cv.errors.ArgumentError, match="lift got packages=3"):
+        cv.lift(twice, packages=3)
+
+
+# --- what else the code of others does ------------------------------------------------------------------------------------
+
+CONSTANT = np.eye(3) + 1.0
+halved = np.vectorize(lambda a: a / 2 if a > 1 else a)
+
+
+class Holder:
+    def __init__(self, a):
+        self.a = a
+
+    def __array__(self, dtype=None, copy=None):
+        return np.asarray(self.a, dtype)
+
+
+def with_what_functions_make_of_constants(x):
+    y = np.linalg.inv(CONSTANT)
+    y[0] = x
+    z = np.sum(CONSTANT, axis=0)
+    z[1] = x[1]
+    return y @ z
+
+
+def with_objects_that_hold_arrays(x):
+    h = Holder(np.ones(3))
+    y = np.asarray(h)
+    y[0] = 5.0
+    return h.a * x + np.sum(Holder(x)) + np.dot(Holder(x), x)
+
+
+def with_numbers_of_math(x):
+    return np.ones(2, np.float32) + math.sin(x[0])
+
+
+def with_vectorize_made_before(x):
+    return halved(x)
+
+
+OTHERS = [
+    with_what_functions_make_of_constants,
+    with_objects_that_hold_arrays,
+    with_numbers_of_math,
+    with_vectorize_made_before,
+]
+
+
+@pytest.mark.parametrize("f", OTHERS, ids=lambda f: f.__name__)
+def test_as_numpy(f):
+    out, tangent = cv.jvp(cv.lift(f), (X,), (V,))
+    assert out.dtype == f(X).dtype
+    np.testing.assert_allclose(out, f(X), rtol=1e-6)
+    np.testing.assert_allclose(
+        tangent, difference(lambda x: f(x).astype(float), X, V, 1e-2 if out.dtype == np.float32 else 1e-6), atol=2e-4
+    )
+
+
+def test_patching_a_rebound_module_leaves_numpy_as_it_was(monkeypatch):
+    import sys
+
+    cv.jit(cv.lift(running))(X)
+    real = sys.modules["numpy"].zeros
+    with monkeypatch.context() as patch:
+        patch.setattr(np, "zeros", lambda *a: "patched")
+        assert np.zeros(2) == "patched"
+    assert sys.modules["numpy"].zeros is real
