@@ -23,6 +23,10 @@ class Wrong(AssertionError):
     pass
 
 
+class Nothing(Exception):
+    """Covector raised nothing where NumPy did."""
+
+
 class Lifted:
     """The program lifted, as functions of what is traced."""
 
@@ -75,7 +79,9 @@ def same_derivative(what: str, found: Any, wanted: Any, low: bool) -> None:
         raise Wrong(f"{what} is {found.tolist()}, by differences {np.asarray(wanted).tolist()}")
 
 
-def same_outputs(found: Any, wanted: list[np.ndarray], low: bool) -> None:
+def same_outputs(found: Any, wanted: Any, low: bool) -> None:
+    if isinstance(wanted, Exception):
+        raise Nothing
     if len(found) != len(wanted):
         raise Wrong("number of results")
     for i, (a, b) in enumerate(zip(found, wanted, strict=True)):
@@ -92,6 +98,8 @@ class Checks:
     def __init__(self, oracle: Oracle):
         self.o, self.p, self.lifted = oracle, oracle.program, Lifted(oracle)
         self.tangents = [oracle.tangents[i.name] for i in self.p.active]
+        failed = isinstance(oracle.expected, Exception)
+        self.inexact = oracle.expected if failed else [o for o in oracle.expected if is_inexact(o)]
         self.argnums = tuple(range(len(self.p.active)))
 
     def same_gradient(self, gradients: Any) -> None:
@@ -121,7 +129,7 @@ class Checks:
     def pull(self, vjp: Any) -> None:
         xs = self.lifted.points(self.p.active)
         out, back = vjp(self.lifted.inexact, *xs)
-        same_outputs(out, [o for o in self.o.expected if is_inexact(o)], self.o.low)
+        same_outputs(out, self.inexact, self.o.low)
         gradients = back([w for w, o in zip(self.o.weights, self.o.expected, strict=True) if is_inexact(o)])
         self.unchanged(xs, self.p.active)
         for g, i in zip(gradients, self.p.active, strict=True):
@@ -131,7 +139,7 @@ class Checks:
 
     def linearize(self) -> None:
         out, push = cv.linearize(self.lifted.inexact, *self.lifted.points(self.p.active))
-        same_outputs(out, [o for o in self.o.expected if is_inexact(o)], self.o.low)
+        same_outputs(out, self.inexact, self.o.low)
         wanted = [d for d, o in zip(self.o.line()[0], self.o.expected, strict=True) if is_inexact(o)]
         for i, (t, d) in enumerate(zip(push(*self.tangents), wanted, strict=True)):
             same_derivative(f"tangent {i}", t, d, self.o.low)
@@ -183,7 +191,7 @@ class Checks:
         """Derivatives of a batch, each example of which is the same."""
         xs = [np.stack([x, x]) for x in self.lifted.points(self.p.active)]
         out, tangents = vmapped(xs, [np.stack([t, t]) for t in self.tangents])
-        same_outputs(out, [np.stack([o, o]) for o in self.o.expected if is_inexact(o)], self.o.low)
+        same_outputs(out, [np.stack([o, o]) for o in self.inexact], self.o.low)
         wanted = [d for d, o in zip(self.o.line()[0], self.o.expected, strict=True) if is_inexact(o)]
         for i, (t, d) in enumerate(zip(tangents, wanted, strict=True)):
             same_derivative(f"tangent {i}", t, np.stack([d, d]), self.o.low)
@@ -244,11 +252,14 @@ def outcome(checks: Checks, mode: str) -> str:
         return f"wrong: {error}"
     except Undetermined:
         return "undetermined"
+    except Nothing:
+        pass
     except Exception as error:
         if isinstance(expected, Exception):
             expected_kind = isinstance(error, (CovectorError, type(expected))) or isinstance(expected, type(error))
             return "right" if expected_kind else f"wrong: raises {describe(error)}, NumPy {describe(expected)}"
         told = isinstance(error, CovectorError) or "bytes-like object is required, not 'Cell'" in str(error)
+        told |= "read-only" in str(error)  # ufunc.at of one argument writes it in NumPy
         return f"refused: {reason(error)}" if told else f"wrong: raises {describe(error)}"
     if isinstance(expected, Exception):
         return f"wrong: raises nothing, NumPy {describe(expected)}"
@@ -263,9 +274,12 @@ def reason(error: Exception) -> str:
     return re.sub(r"[\d.]+", "0", describe(error))
 
 
+LENIENT = ("read-only", "output array is not acceptable", "no attribute", "inplace matrix multiplication")
+
+
 def is_lenient(text: str) -> bool:
-    """NumPy lets nobody write into what is read-only; under a trace there is a copy that may be written."""
-    return text.startswith("wrong: raises nothing") and "read-only" in text
+    """NumPy lets nobody write into what is read-only, or not contiguous; under a trace there is a copy that may be written."""
+    return text.startswith("wrong: raises nothing") and any(part in text for part in LENIENT)
 
 
 def check(program: Program, modes: tuple[str, ...]) -> dict[str, str]:
@@ -283,8 +297,10 @@ def check(program: Program, modes: tuple[str, ...]) -> dict[str, str]:
         found = {mode: outcome(checks, mode) for mode in modes if mode not in BATCHED}
         if len(found) < len(modes):
             in_order = tuple(replace(i, layout="C") if i.role == "traced" else i for i in program.inputs)
-            checks = Checks(Oracle(replace(program, inputs=in_order)))
-            found |= {mode: outcome(checks, mode) for mode in modes if mode in BATCHED}
+            oracle = Oracle(replace(program, inputs=in_order))
+            if not isinstance(oracle.expected, Exception):
+                checks = Checks(oracle)
+                found |= {mode: outcome(checks, mode) for mode in modes if mode in BATCHED}
         return found
 
 

@@ -42,7 +42,7 @@ class Input:
     role: str
 
     def at(self, values: np.ndarray) -> np.ndarray:
-        return lay_out(values.copy(), self.layout)
+        return lay_out(np.array(values), self.layout)
 
     def text(self) -> str:
         a = f"np.array({self.values.tolist()}, {str(self.values.dtype)!r})"
@@ -167,7 +167,7 @@ class Oracle:
     def line(self) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """The first and the second derivative of each result along the tangents."""
         if self._line is None:
-            steps = (0.05,) if self.low else (0.01, 4e-4)
+            steps = (0.05, 0.015) if self.low else (0.01, 4e-4)
             for h in steps:
                 self._line = self.differences(h)
                 if self._line is not None:
@@ -186,7 +186,7 @@ class Oracle:
         if any(isinstance(p, Exception) for p in points):
             return None
         first, second = [], []
-        accuracy = 2e-3 if self.low else 1e-6
+        accuracy = 3e-4 if self.low else 1e-6
         for column in zip(*points, strict=True):
             if len({(o.shape, o.dtype) for o in column}) > 1:
                 return None

@@ -1,6 +1,6 @@
 """Random NumPy programs of views, writes and copies, and what must hold of them when they are lifted.
 
-    python tests/lifting/programs.py --count 100000 --seed 0 --jobs 1 [--every] [--only KIND]
+    python tests/lifting/programs.py --count 100000 --seed 0 --jobs 1 [--every] [--show SEED]
 
 A program is text, so that one that goes wrong is printed as code that runs, after lines were dropped as long as it goes wrong.
 NumPy runs the same text on plain arrays: that is its value, and seven points on a line give the first and the second derivative
@@ -103,7 +103,6 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--every", action="store_true")
-    parser.add_argument("--only", help="the programs whose text has this in it")
     parser.add_argument("--show", type=int, help="print one program")
     parser.add_argument("--most", type=int, default=10, help="how many wrong ones to make small")
     options = parser.parse_args()

@@ -361,7 +361,7 @@ class Meaningless(Exception):
 
 # In dictionaries, where nothing else is bound to them while functions are lifted.
 _modules = {"np": np, "math": math, "operator": operator, "cv": cv}
-_real = {name: getattr(np, name) for name in ("empty", "empty_like")} | {"as_strided": np.lib.stride_tricks.as_strided}
+_real = {"empty": np.empty, "empty_like": np.empty_like, "einsum": np.einsum, "as_strided": np.lib.stride_tricks.as_strided}
 _rubbish = random.Random(0)
 
 
@@ -372,6 +372,13 @@ def _within(x: Any, shape: Any = None, strides: Any = None, **options: Any) -> A
     if found.size and not low <= first <= last <= high:
         raise Meaningless
     return found
+
+
+def _of_something(*operands: Any, **options: Any) -> Any:
+    """``einsum('ii->i', a)`` of shape (0, 3) is three numbers that are nobody's."""
+    if any(type(a) is np.ndarray and not a.size for a in operands):
+        raise Meaningless
+    return _real["einsum"](*operands, **options)
 
 
 def _filled(name: str) -> Callable[..., Any]:
@@ -385,13 +392,14 @@ def _filled(name: str) -> Callable[..., Any]:
 
 @contextmanager
 def strict_memory() -> Iterator[None]:
-    """``as_strided`` looks at the memory that there is, and ``empty`` is something else each time."""
+    """``as_strided`` and ``einsum`` look at the memory that there is, and ``empty`` is something else each time."""
     real = _modules["np"]
-    real.lib.stride_tricks.as_strided, real.empty, real.empty_like = _within, _filled("empty"), _filled("empty_like")
+    real.lib.stride_tricks.as_strided, real.einsum = _within, _of_something
+    real.empty, real.empty_like = _filled("empty"), _filled("empty_like")
     try:
         yield
     finally:
-        real.empty, real.empty_like = _real["empty"], _real["empty_like"]
+        real.empty, real.empty_like, real.einsum = _real["empty"], _real["empty_like"], _real["einsum"]
         real.lib.stride_tricks.as_strided = _real["as_strided"]
 
 

@@ -25,7 +25,7 @@ def test_random_programs_are_numpys(part):
             if text.startswith("wrong") and not is_lenient(text):
                 small = minimise(programs.generate(seed), mode)
                 pytest.fail(f"program {seed} under {mode} is {check(small, (mode,))[mode]}\n{small.script()}")
-    assert refused < 0.1 * COUNT / PARTS
+    assert refused < 0.15 * COUNT / PARTS
 
 
 def test_the_oracle_differentiates_most_programs():

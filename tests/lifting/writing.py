@@ -146,8 +146,6 @@ def out(w):
         f"np.add({u}, {v}, {t})",
         f"np.multiply({t}, {v}, out=({t},))",
         f"np.true_divide({u}, 3.0, out={t}, casting='unsafe')",
-        f"np.cumsum({t}, axis=0, out={t})",
-        f"np.add.accumulate({t}, axis=-1, out={t})",
         f"np.round({u}, 1, out={t})",
         f"np.take({t}, [0], axis=0, out={t}[:1])",
     ]
@@ -158,6 +156,8 @@ def out(w):
             f"{b}.sum(0, out={t})"
         ]
         texts += [f"np.take({b}, 0, axis=0, out={t})", f"np.einsum('i...->...', {b}, out={t})"]
+    if a.ndim:  # without an axis NumPy 2.4 crashes
+        texts += [f"np.cumsum({t}, axis=0, out={t})", f"np.add.accumulate({t}, axis=-1, out={t})"]
     if a.ndim == 2 and a.shape[0] == a.shape[1]:
         texts += [
             f"np.matmul({t}, {t}.T, out={t})",
