@@ -205,17 +205,17 @@ class Cell(Lifted):
             self._view = view = found
         return view  # type: ignore[no-any-return]
 
-    def index(self) -> Any:
+    def _index(self) -> Any:
         """The basic index into the whole root that this was made with, if it was made so and is no view yet; else None."""
         view = self._view
         return view[1] if type(view) is tuple and view[0] is None and not callable(view[1]) else None
 
-    def read(self) -> Any:
+    def _read(self) -> Any:
         """The value: an array or a traced value, not to be kept."""
         value = self.root.value
         if self.of is value:
             return self.memory
-        index = self.index()
+        index = self._index()
         if index is not None:
             found = value[index]
         else:
@@ -229,14 +229,14 @@ class Cell(Lifted):
         """Let this view of the array be written no more."""
         self._view = (self.shows or views.whole(self.root.shape)).but(readonly=True)
 
-    def captured(self) -> Any:
+    def _captured(self) -> Any:
         """The value for a traced operation, which may keep it."""
         root = self.root
         if type(root.value) is ndarray:
             if root.state & EXPOSED:
-                return self.read().copy(order="K")
+                return self._read().copy(order="K")
             root.state |= SHARED
-        return self.read()
+        return self._read()
 
     def layout(self) -> ndarray:
         """An array that lies in memory like this one."""
@@ -276,7 +276,7 @@ class Cell(Lifted):
         value = self.root.value
         if value.dtype.kind != "c" or self.of is value:
             return (self.memory if self.of is value else value).dtype
-        return self.read().dtype
+        return self._read().dtype
 
     __class__ = property(lambda self: TracedArray)
 
@@ -284,7 +284,7 @@ class Cell(Lifted):
         """``act`` of this array, which may show its memory, by what NumPy makes of one that lies in memory alike."""
         root, value = self.root, self.root.value
         if type(value) is ndarray and root.strides is None and not root.state & (UNSURE | GAPS):
-            found = act(self.read())
+            found = act(self._read())
             if type(found) in (tuple, list):
                 return type(found)([self.through(_part_of(act, i)) for i in range(len(found))])
             if type(found) is not ndarray:
@@ -318,16 +318,16 @@ class Cell(Lifted):
         return seen if view is not None else _cell(found.copy())
 
     def _copied(self, act: Callable[[Any], Any]) -> Any:
-        found = act(self.captured())
+        found = act(self._captured())
         return _cell(found.copy(order="K") if type(found) is ndarray and shows_memory(found, self.root.value) else found)
 
     def _is_memory(self) -> bool:
         """Whether what is read of a plain root is its memory."""
-        return self._view is None or self.index() is not None or self.shows.positions is None  # type: ignore[union-attr]
+        return self._view is None or self._index() is not None or self.shows.positions is None  # type: ignore[union-attr]
 
     def _is_slice(self) -> bool:
         """Whether this is a part of the root that slices give."""
-        if self._view is None or self.index() is not None:
+        if self._view is None or self._index() is not None:
             return self._view is not None
         view = self.shows
         return view is not None and view.positions is None and not view.part
@@ -354,7 +354,7 @@ class Cell(Lifted):
         root = self.root
         value = root.value
         if type(value) is ndarray and not has_traced(key):
-            memory = self.read()
+            memory = self._read()
             found = memory[key]
             if type(found) is not ndarray:
                 return found
@@ -376,14 +376,14 @@ class Cell(Lifted):
                 return found
             view = views.indexed(self.shows or views.whole(self.root.shape), basic)
             return Cell(root, view) if view is not None else self.through(operator.itemgetter(basic))
-        found = at(self.captured())[key].get() if has_traced(key) else self.read()[key]
+        found = at(self._captured())[key].get() if has_traced(key) else self._read()[key]
         return wrap(found)
 
     def _item(self, key: tuple[int, ...]) -> Any:
         """One element of a traced root, by one index into it."""
         if self.shows is not None:
             view = views.indexed(self.shows, key)
-            return self.read()[key] if view is None else view.read(self.root.value)
+            return self._read()[key] if view is None else view.read(self.root.value)
         return self.root.value[key]
 
     def __setitem__(self, key: Any, new: Any) -> None:
@@ -392,10 +392,10 @@ class Cell(Lifted):
             self.memory[key] = new
             return
         if type(new) is Cell and new.root is root:
-            if (self._view is None and new.index() is key) or self._is_same_place(unwrap(key), new):
+            if (self._view is None and new._index() is key) or self._is_same_place(unwrap(key), new):
                 return  # what ``u[k] += w`` ends in
             _check_exchange(sys._getframe(1), _is_mask(unwrap(key)))
-        self.write(unwrap(key), unwrap(as_given(new)))
+        self._write(unwrap(key), unwrap(as_given(new)))
 
     def _is_free(self) -> bool:
         """Whether a plain root can be written through the memory at hand, with nothing to be looked at."""
@@ -408,16 +408,16 @@ class Cell(Lifted):
         basic = basic_key(key)
         if basic is None:
             return False
-        index = part.index()
+        index = part._index()
         if index is not None and self._view is None and basic_key(index) == basic:
             return True
         outer, inner = (v or views.whole(self.root.shape) for v in (self.shows, part.shows))
         place = views.indexed(outer, basic)
         return place is not None and place.is_same(inner)
 
-    def write(self, key: Any, new: Any, how: str = "set") -> None:
+    def _write(self, key: Any, new: Any, how: str = "set") -> None:
         """Write a value, or add it (``how``), at an index, both without cells in them."""
-        root, index = self.root, self.index()
+        root, index = self.root, self._index()
         self.check_write(new)
         value = root.value
         if type(value) is ndarray:
@@ -440,7 +440,7 @@ class Cell(Lifted):
     def check_write(self, new: Any = None) -> None:
         """Raise where a write through this view would not mean what it means in NumPy."""
         self.root.check_write(new)
-        if self._view is not None and self.index() is None and self.shows.readonly:  # type: ignore[union-attr]
+        if self._view is not None and self._index() is None and self.shows.readonly:  # type: ignore[union-attr]
             raise ValueError("assignment destination is read-only")
 
     def _write_view(self, value: Any, key: Any, basic: Any, new: Any, how: str) -> None:
@@ -454,9 +454,9 @@ class Cell(Lifted):
         part = getattr(at(part)[key], how)(_stripped(new, (0,) * ndim))
         root.replace(part if view is None else view.write(value, part))
 
-    def assign(self, new: Any) -> Cell:
+    def _assign(self, new: Any) -> Cell:
         """Let the array hold other values, of its shape."""
-        self.write(ALL, new)
+        self._write(ALL, new)
         return self
 
     def __len__(self) -> int:
@@ -479,23 +479,23 @@ class Cell(Lifted):
     # --- memory ---
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
-        value = self.read()
+        value = self._read()
         if isinstance(value, TracerBase):
             if "__array__" in sys._getframe(1).f_code.co_names:  # Python code calls it by name, and not C
                 return self if dtype is None else self.astype(dtype)
             refuse_store(value, sys._getframe(1))
-        return np.array(self.plain(), dtype, copy=copy)
+        return np.array(self._plain(), dtype, copy=copy)
 
-    def plain(self) -> ndarray:
+    def _plain(self) -> ndarray:
         """The memory of a plain array, for code that may keep it; a traced one is refused."""
-        value = self.read()
+        value = self._read()
         if isinstance(value, TracerBase):
             return np.array(value)  # refused, with what it was for
         root = self.root
         if root.state & SHARED or not root.value.flags.writeable or root.value.base is not None:
             root.state |= SHARED
             root.writable()
-            value = self.read()
+            value = self._read()
         if not self._is_memory():
             value.setflags(write=False)
         root.state |= EXPOSED
@@ -568,7 +568,7 @@ def _in_order(result: Any, state: int, like: ndarray | None = None) -> Any:
 
 def _write_plain(root: Root, cell: Cell, key: Any, new: Any) -> None:
     root.writable()
-    memory = cell.read()
+    memory = cell._read()
     if cell._is_memory():
         memory[key] = new
         return

@@ -182,7 +182,7 @@ def _copies(name: str, given: dict[str, Any], a: Any) -> bool:
 def _converted(a: Any, dtype: Any, order: str, copy: bool, ndmin: int) -> Any:
     """An array of a cell, a number, or what has such in it."""
     if type(a) is Flat:
-        a, copy = wrap(a.captured()), True
+        a, copy = wrap(a._captured()), True
     if type(a) is Cell and not copy and (dtype is None or np.dtype(dtype) == a.dtype):
         a = a[(None,) * max(0, ndmin - len(a.shape))] if ndmin > len(a.shape) else a
         found = in_order(a, order)
@@ -267,10 +267,13 @@ class Vectorize(np.vectorize):
             now = {k: wrap(flat[k][j] if k in flat else x) for k, x in every.items()}
             rows.append(unwrap(self.pyfunc(*[now[i] for i in range(len(values))], **{k: now[k] for k in options})))
 
-        def joined(column: Any) -> Any:
-            return wrap(np.reshape(np.stack([as_array(x) for x in column]), shape) if shape else as_array(column[0]))
+        def joined(column: Any, dtype: Any) -> Any:
+            first = as_array(column[0])
+            like = np.empty((), first.dtype if dtype is None else dtype)
+            return wrap(np.reshape(np.stack([convert(x, like) for x in column]), shape) if shape else convert(first, like))
 
-        return tuple(map(joined, zip(*rows, strict=True))) if isinstance(rows[0], tuple) else joined(rows)
+        types: Any = list(self.otypes) if self.otypes else [None] * (len(rows[0]) if isinstance(rows[0], tuple) else 1)
+        return tuple(map(joined, zip(*rows, strict=True), types)) if isinstance(rows[0], tuple) else joined(rows, types[0])
 
 
 def vectorized(original: np.vectorize) -> Vectorize:

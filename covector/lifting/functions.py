@@ -182,7 +182,7 @@ def _squeeze(a: Any, axis: Any = None) -> Any:
 def _real_if_close(a: Any, tol: float = 100) -> Any:
     if type(a) not in LIFTED or a.dtype.kind != "c":
         return a if type(a) in LIFTED else apply(np.real_if_close, (a, tol), {})
-    values = known(a.read())
+    values = known(a._read())
     if values is None:
         return apply(np.real_if_close, (a, tol), {})
     return a.real if np.isrealobj(np.real_if_close(values, tol)) else a
@@ -190,7 +190,7 @@ def _real_if_close(a: Any, tol: float = 100) -> Any:
 
 @means(np.trim_zeros)
 def _trim_zeros(filt: Any, *args: Any, **kwargs: Any) -> Any:
-    values = known(filt.read()) if type(filt) is Cell else None
+    values = known(filt._read()) if type(filt) is Cell else None
     if values is None or not values.shape:
         return apply(np.trim_zeros, (filt, *args), kwargs)
     values = values.copy()
@@ -315,18 +315,18 @@ def _by_places(func: Callable[..., Any], target: Any, before: Any, values: Any, 
         func(target, *before, values, *after)
         return
     before = tuple([_needed(func, x) for x in before])
-    value = target.captured()
+    value = target._captured()
     if not has_traced(values) and type(value) is ndarray:
         value = value.copy(order="K")
         func(value, *before, values, *after)
-        target.assign(value)
+        target._assign(value)
         return
     values = as_array(values)
     numbers = np.full(target.shape, -1)
     func(numbers, *before, np.arange(values.size).reshape(values.shape), *after)
     if np.any(numbers >= 0):
         new = np.take(np.reshape(convert(values, target), (-1,)), np.maximum(numbers, 0))
-        target.assign(np.where(numbers >= 0, new, value))
+        target._assign(np.where(numbers >= 0, new, value))
 
 
 def _needed(func: Callable[..., Any], x: Any) -> Any:

@@ -14,6 +14,7 @@ array([0., 2., 4.])
 from __future__ import annotations
 
 import functools
+import importlib.util
 import inspect
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -109,6 +110,13 @@ def _named(packages: Any) -> frozenset[str]:
     if not isinstance(names, (list, tuple, set, frozenset)) or not all(isinstance(name, str) for name in names):
         what = f"lift got packages={packages!r}."
         raise errors.ArgumentError(what, fix="give the names of packages: lift(f, packages=['filterpy'])")
+    for name in names:
+        if (
+            name not in ("*", "__main__")
+            and name not in sys.modules
+            and importlib.util.find_spec(name.partition(".")[0]) is None
+        ):
+            raise errors.ArgumentError(f"lift got the package {name!r}, which is not installed.", fix="look at its spelling")
     return frozenset(names)
 
 
@@ -166,7 +174,7 @@ def _leave(result: Any, f: Any) -> Any:
             fix="return list(...) of it",
         )
     if type(result) in LIFTED:
-        return result.captured()
+        return result._captured()
     return tree_map(lambda x: x, result)  # of what stands for values it makes values
 
 

@@ -45,7 +45,7 @@ _makers: dict[str, Callable[[Any], Any]] = {}
 
 def _register(cls: type) -> None:
     LIFTED.add(cls)
-    register_standing(cls, lambda x: x.captured())
+    register_standing(cls, lambda x: x._captured())
 
 
 def register_array(cls: type, make: Callable[[Any], Any]) -> None:
@@ -98,7 +98,7 @@ def unwrap(value: Any) -> Any:
     if kind in NUMBERS:
         return value
     if kind in LIFTED:
-        return value.captured()
+        return value._captured()
     if kind is tuple or kind is list:
         return kind([unwrap(x) for x in value])
     if kind is dict:
@@ -202,7 +202,7 @@ def into_plain_array() -> errors.InPlaceWriteError:
 
 
 class Lifted:
-    """What all that stand for values share; a class gives ``read() -> value``, ``captured()`` and ``shape``."""
+    """What all that stand for values share; a class gives ``_read() -> value``, ``_captured()`` and ``shape``."""
 
     __slots__ = ()
     __array_priority__ = 2000.0
@@ -225,11 +225,11 @@ class Lifted:
             n *= k
         return n
 
-    def read(self) -> Any:
+    def _read(self) -> Any:
         """The value, not to be kept."""
         raise NotImplementedError
 
-    def captured(self) -> Any:
+    def _captured(self) -> Any:
         """The value, which a trace may keep."""
         raise NotImplementedError
 
@@ -246,27 +246,27 @@ class Lifted:
     # --- Python asks for a value ---
 
     def __float__(self) -> float:
-        value, frame = self.read(), sys._getframe(1)
+        value, frame = self._read(), sys._getframe(1)
         refuse_store(value, frame)
         if isinstance(value, TracerBase):
             raise not_a_float(value, frame)
         return float(value)
 
     def __complex__(self) -> complex:
-        value = self.read()
+        value = self._read()
         refuse_store(value, sys._getframe(1))
         return complex(value)
 
     def __int__(self) -> int:
-        value = self.read()
+        value = self._read()
         refuse_store(value, sys._getframe(1))
         return int(value)
 
     def __bool__(self) -> bool:
-        return bool(self.read())
+        return bool(self._read())
 
     def __index__(self) -> int:
-        return operator.index(self.read())
+        return operator.index(self._read())
 
     def __round__(self, ndigits: int | None = None) -> Any:
         if ndigits is None:
@@ -283,7 +283,7 @@ class Lifted:
         return int(np.trunc(self._known("math.trunc(x)")))
 
     def _known(self, what: str) -> Any:
-        value = self.read()
+        value = self._read()
         found = known(value)
         if found is None:
             why, fix = "its value is not known while the function is traced", "np.round, np.floor and their like give floats"
@@ -292,12 +292,12 @@ class Lifted:
         return found
 
     def __repr__(self) -> str:
-        value = self.read()
+        value = self._read()
         found = known(value)
         return repr(value if found is None else found)
 
     def __format__(self, spec: str) -> str:
-        value = self.read()
+        value = self._read()
         found = known(value)
         return format(value if found is None else np.asarray(found)[()] if not self.shape else found, spec)
 
@@ -321,7 +321,7 @@ class Lifted:
         """One element as a number, which stays traced."""
         if self.size != 1 and not index:
             raise ValueError("can only convert an array of size 1 to a Python scalar")
-        value = self.read()
+        value = self._read()
         if not isinstance(value, TracerBase):
             return value.item(*index)
         flat = index if len(index) > 1 else (np.unravel_index(index[0] if index else 0, self.shape) if self.shape else ())
@@ -329,7 +329,7 @@ class Lifted:
 
     def tolist(self) -> Any:
         """Nested lists of numbers, which stay traced."""
-        value = self.read()
+        value = self._read()
         if not isinstance(value, TracerBase):
             return value.tolist()
         rows: Any = value
@@ -352,18 +352,18 @@ class Lifted:
         return np.asarray(self).tobytes(order)  # type: ignore[arg-type]
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
-        value = self.read()
+        value = self._read()
         refuse_store(value, sys._getframe(1))
         return np.array(value, dtype)  # a traced value refuses
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or not hasattr(np.ndarray, name):
             raise AttributeError(f"{self.__class__.__name__!r} object has no attribute {name!r}")
-        value = self.read()
+        value = self._read()
         if isinstance(value, TracerBase):
             what = f"x.{name} of a traced value of type {typeof(value)} is not supported in lifted code."
             raise errors.TracerAttributeError(what, why="", fix="use NumPy's functions of arrays")
-        return getattr(self.plain(), name)
+        return getattr(self._plain(), name)
 
     def is_integer(self) -> bool:
         """Whether a known number has no fractional part."""

@@ -24,4 +24,4 @@ def memory_of(x: Any, name: str) -> Any:
             why="it is compiled code, which reads memory",
             fix="put a rule around it (covector.custom_jvp with covector.pure_callback), or register a primitive",
         )
-    return x.plain() if type(x) is Cell else value
+    return x._plain() if type(x) is Cell else value

@@ -79,7 +79,7 @@ def reshape(cell: Cell, *shape: Any, order: Any = "C", copy: bool | None = None)
     if order == "A":
         order = _order_of(cell, "reshape")
     if copy:
-        return wrap(np.reshape(cell.captured(), shape, order=order))
+        return wrap(np.reshape(cell._captured(), shape, order=order))
     found = cell.through(lambda v: np.reshape(v, shape, order=order))
     is_copy = type(found) is Cell and found.root is not cell.root and not found.root.state & TAINTED
     if copy is False and is_copy and cell.size:
@@ -144,10 +144,10 @@ def view_as(cell: Cell, dtype: Any = None, type: Any = None) -> Any:
     is_class = inspect.isclass(dtype) and issubclass(dtype, np.ndarray)
     if dtype is None or dtype is np.ndarray or (not is_class and np.dtype(dtype) == cell.dtype):
         return Cell(cell.root, cell._view, cell.memory, cell.of)
-    value = cell.read()
+    value = cell._read()
     if isinstance(value, TracerBase):
         return value.view(dtype)  # type: ignore[attr-defined]
-    memory = cell.plain()
+    memory = cell._plain()
     return memory.view(dtype) if type is None else memory.view(dtype, type)
 
 
@@ -166,13 +166,13 @@ def _imag(cell: Cell) -> Any:
 
 
 def _set_part(part: Callable[[Cell], Any]) -> Callable[[Cell, Any], None]:
-    return lambda cell, new: part(cell).write(ALL, as_operand(new))
+    return lambda cell, new: part(cell)._write(ALL, as_operand(new))
 
 
 def _set_imag(cell: Cell, new: Any) -> None:
     if cell.dtype.kind != "c":
         raise TypeError("array does not have imaginary part to set")
-    _imag(cell).write(ALL, as_operand(new))
+    _imag(cell)._write(ALL, as_operand(new))
 
 
 register_method(Cell, "real", property(_real, _set_part(_real)))
@@ -220,7 +220,7 @@ def _strides(cell: Cell) -> tuple[int, ...]:
 
 
 register_method(Cell, "strides", property(_strides))
-register_method(Cell, "data", property(lambda cell: cell.plain().data))
+register_method(Cell, "data", property(lambda cell: cell._plain().data))
 
 
 def _base(cell: Cell) -> Any:
@@ -248,7 +248,7 @@ def setflags(cell: Cell, write: bool | None = None, align: Any = None, uic: Any 
 @method("copy")
 def copy(cell: Cell, order: Any = "C") -> Any:
     """A copy in memory of its own."""
-    value = cell.captured()
+    value = cell._captured()
     return as_cell(value.copy(order)) if type(value) is ndarray else copied(as_cell(value), cell, order)
 
 
@@ -260,7 +260,7 @@ def astype(cell: Cell, dtype: Any, order: Any = "K", casting: Any = "unsafe", su
         found = in_order(cell, order)
         if found is not None:
             return found
-    value = cell.captured()
+    value = cell._captured()
     if not isinstance(value, TracerBase) or dtype.kind not in "biufc":
         found = np.asarray(value).astype(dtype, order, casting, subok, copy)
         return as_cell(found.copy(order="K") if np.may_share_memory(found, value) else found)
@@ -275,7 +275,7 @@ def astype(cell: Cell, dtype: Any, order: Any = "K", casting: Any = "unsafe", su
 @method("fill")
 def fill(cell: Cell, value: Any) -> None:
     """Write one value everywhere."""
-    cell.write(ALL, unwrap(value))
+    cell._write(ALL, unwrap(value))
 
 
 @method("put")
@@ -288,13 +288,13 @@ def put(cell: Any, indices: Any, values: Any, mode: Any = "raise") -> None:
 def sort(cell: Cell, axis: int = -1, kind: Any = None, order: Any = None) -> None:
     """Sort in place."""
     axis = operator.index(axis)
-    cell.assign(np.sort(cell.captured(), axis))
+    cell._assign(np.sort(cell._captured(), axis))
 
 
 @method("partition")
 def partition(cell: Cell, kth: Any, axis: int = -1, kind: Any = "introselect", order: Any = None) -> None:
     """Partition in place."""
-    cell.assign(np.partition(cell.captured(), unwrap(kth), axis))
+    cell._assign(np.partition(cell._captured(), unwrap(kth), axis))
 
 
 @method("resize")
@@ -309,16 +309,16 @@ class Flat:
     def __init__(self, cell: Cell):
         self.base, self.index = cell, 0
 
-    def read(self) -> Any:
+    def _read(self) -> Any:
         """The elements along one axis."""
-        return np.reshape(self.base.read(), (-1,))
+        return np.reshape(self.base._read(), (-1,))
 
-    def captured(self) -> Any:
+    def _captured(self) -> Any:
         """The same, which a trace may keep."""
-        return np.reshape(self.base.captured(), (-1,))
+        return np.reshape(self.base._captured(), (-1,))
 
     def __getitem__(self, key: Any) -> Any:
-        found = self.captured()[unwrap(key)]
+        found = self._captured()[unwrap(key)]
         return wrap(found.copy() if type(found) is ndarray else found)
 
     def __setitem__(self, key: Any, new: Any) -> None:
@@ -333,13 +333,13 @@ class Flat:
             new = np.resize(new, places.size) if not has_traced(new) else np.take(new, np.arange(places.size) % new.shape[0])
         elif not places.ndim:
             new = new[0]
-        value = self.base.captured()
+        value = self.base._captured()
         if type(value) is ndarray and not has_traced(new):
             value = value.copy(order="K")
             value.flat[key] = new
-            self.base.assign(value)
+            self.base._assign(value)
         else:
-            self.base.assign(np.reshape(at(self.captured())[places].set(convert(new, self.base)), self.base.shape))
+            self.base._assign(np.reshape(at(self._captured())[places].set(convert(new, self.base)), self.base.shape))
 
     def __len__(self) -> int:
         return self.base.size
@@ -354,14 +354,14 @@ class Flat:
         return self[self.index - 1]
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
-        return np.array(wrap(self.captured()), dtype)
+        return np.array(wrap(self._captured()), dtype)
 
     def copy(self) -> Any:
         """The elements in an array."""
         return self[:]
 
     def __eq__(self, other: object) -> Any:
-        return wrap(self.captured()) == other
+        return wrap(self._captured()) == other
 
     __hash__ = None  # type: ignore[assignment]
 

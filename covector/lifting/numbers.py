@@ -141,7 +141,7 @@ class _Standing(type):
 def _standing(stands_for: type, takes_arrays: bool = False) -> Any:
     def new(cls: type, x: Any = 0.0) -> Any:
         if takes_arrays and type(x) in LIFTED and x.shape:
-            return np.array(x, float) if type(x.read()) is np.ndarray else wrap(convert(x.captured(), np.empty((), float)))
+            return np.array(x, float) if type(x._read()) is np.ndarray else wrap(convert(x._captured(), np.empty((), float)))
         value = _number(x)
         if not isinstance(value, TracerBase):
             return stands_for(value)

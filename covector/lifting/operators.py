@@ -55,18 +55,18 @@ def _binary(op: Callable[[Any, Any], Any], flip: bool = False, ordered: bool = T
 
     def method(self: Any, other: Any) -> Any:
         kind = type(other)
-        x = self.read()
-        y = other if kind in NUMBERS else other.read() if kind in LIFTED else _operand(other)
+        x = self._read()
+        y = other if kind in NUMBERS else other._read() if kind in LIFTED else _operand(other)
         if y is NotImplemented:
             return NotImplemented
         if type(x) is ndarray:
             if isinstance(y, TracerBase):
-                x = self.captured()
+                x = self._captured()
             else:
                 found = op(y, x) if flip else op(x, y)
                 return Cell(Root(found), None, found, found) if type(found) is ndarray else found
         elif type(y) is ndarray and kind is Cell:
-            y = other.captured()
+            y = other._captured()
         found = op(y, x) if flip else op(x, y)
         if not isinstance(found, TracerBase):
             return like_operands(wrap(found), self, other)
@@ -116,12 +116,12 @@ def _in_place(name: str) -> Callable[[Any, Any], Any]:
             self.check_write()
             if self._is_memory():
                 root.writable()
-                inplace(self.read(), y)
+                inplace(self._read(), y)
                 return self
         elif how and self._is_slice() and _is_alike(self, y):
-            self.write(ALL, y, how)
+            self._write(ALL, y, how)
             return self
-        return store(self, op(self.captured(), y))
+        return store(self, op(self._captured(), y))
 
     return method
 
@@ -151,7 +151,7 @@ def store(target: Any, value: Any, casting: str = "same_kind") -> Any:
     if not np.can_cast(value.dtype, target.dtype, casting):  # type: ignore[arg-type]
         what = f"Cannot cast ufunc output from {value.dtype!r} to {target.dtype!r} with casting rule {casting!r}"
         raise TypeError(what)
-    return target.assign(value)
+    return target._assign(value)
 
 
 # --- ufuncs ---------------------------------------------------------------------------------------------------------------
@@ -167,7 +167,7 @@ def _operands(inputs: Any, where: Any, out: Any) -> tuple[list[Any], bool]:
 def call_ufunc(ufunc: np.ufunc, method: str, inputs: Any, out: Any = None, where: Any = True, **options: Any) -> Any:
     """``ufunc(*inputs)``."""
     if out is None and where is True and not options:
-        values = [x.captured() if type(x) in LIFTED else x if type(x) in NUMBERS else as_operand(x) for x in inputs]
+        values = [x._captured() if type(x) in LIFTED else x if type(x) in NUMBERS else as_operand(x) for x in inputs]
         found = ufunc(*values) if ufunc in OF_NUMPY else as_covector(ufunc, *values)
         if isinstance(found, TracerBase):
             root = Root(found)
@@ -225,15 +225,15 @@ def write_by_ufunc(ufunc: np.ufunc, method: str, inputs: Any) -> None:
             store(target, values[0] if values else target)
         ufunc.at(target, index, *values)
         return
-    value = target.captured()
+    value = target._captured()
     if not isinstance(value, TracerBase) and not traced:
         value = value.copy(order="K")
         ufunc.at(value, index, *values)
-        target.assign(value)
+        target._assign(value)
     elif ufunc in AT and value.dtype == np.result_type(value.dtype, *[dtype_of(v) for v in values]):
-        target.assign(getattr(at(value)[index], AT[ufunc])(*values))
+        target._assign(getattr(at(value)[index], AT[ufunc])(*values))
     else:
-        target.assign(_in_turn(ufunc, value, index, values))
+        target._assign(_in_turn(ufunc, value, index, values))
 
 
 def _in_turn(ufunc: np.ufunc, value: Any, index: Any, values: Any) -> Any:
@@ -259,7 +259,7 @@ def _in_turn(ufunc: np.ufunc, value: Any, index: Any, values: Any) -> Any:
 
 
 def _unary(op: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    return lambda self: like_operands(wrap(op(self.captured())), self)
+    return lambda self: like_operands(wrap(op(self._captured())), self)
 
 
 def _divmod(self: Any, other: Any) -> Any:

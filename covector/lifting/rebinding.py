@@ -16,7 +16,7 @@ import math
 import sys
 import threading
 import weakref
-from types import BuiltinFunctionType, CellType, FrameType, FunctionType, ModuleType
+from types import CellType, FrameType, FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -82,7 +82,7 @@ def _declare_scipy() -> None:
             names = {}
             for n in getattr(module, "__all__", ()):
                 value = getattr(module, n, None)
-                if isinstance(value, (FunctionType, BuiltinFunctionType)) or type(value).__name__ in COMPILED:
+                if is_function(value):
                     names[n] = known_stand_in(value) or stand_in(value, OfScipy(value, name, n))
             stand_in(module, Proxy(module, names))
     for name in ("scipy.spatial", "scipy"):

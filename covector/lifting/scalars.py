@@ -29,10 +29,10 @@ class Scalar(Lifted):
     def __init__(self, value: Any):
         self._value = value
 
-    def read(self) -> Any:
+    def _read(self) -> Any:
         return self._value
 
-    captured = read
+    _captured = _read
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
         if len(inputs) == 1 and not options and method == "__call__" and ufunc in OF_NUMPY:  # two thirds of the time
@@ -62,16 +62,12 @@ class Scalar(Lifted):
         what = f"{self.dtype.type.__name__} object does not support item assignment: a traced number was to be written into."
         raise errors.InPlaceWriteError(what, why=why, fix="x = np.array(x), or np.atleast_1d(x)")
 
-    def __iter__(self) -> Any:
-        raise TypeError("iteration over a 0-d array")
+    __iter__ = None  # a number is no sequence, although it has __getitem__
 
     def __hash__(self) -> int:  # type: ignore[override]
         why = "it is traced, and a cache by value would hand it out in another trace"
         fix = "use the position, a name or the shape as the key"
         raise errors.TracerHashError(f"the hash of a traced number of type {self.dtype} was asked for.", why=why, fix=fix)
-
-    def __len__(self) -> int:
-        raise TypeError("len() of unsized object")
 
     def as_integer_ratio(self) -> Any:
         """Refused: it would be of a plain number, as `statistics` and `fractions` want it."""

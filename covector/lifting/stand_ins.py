@@ -234,14 +234,14 @@ class OfScipy(StandIn):
         if not (_any_traced(args) or _any_traced(kwargs.values())):
             return self._original(*args, **kwargs)
         ours = getattr(importlib.import_module(self._place[0]), self._place[1], None)
-        if ours is None or ours is self._original:
+        if ours is None:
             return self._original(*args, **kwargs)
         return wrap(as_covector(ours, *map(_argument, args), **{k: _argument(x) for k, x in kwargs.items()}))
 
 
 def _any_traced(values: Any) -> bool:
     for x in values:
-        x = x.read() if type(x) in LIFTED else x
+        x = x._read() if type(x) in LIFTED else x
         if isinstance(x, TracerBase) or (type(x) in (list, tuple) and _any_traced(x)):
             return True
     return False

@@ -5,10 +5,12 @@ import math
 import pickle
 import threading
 import types
+from collections.abc import Iterable
 from math import sqrt
 
 import numpy as np
 import pytest
+import scipy.fft
 import scipy.linalg
 import scipy.stats
 
@@ -561,3 +563,31 @@ def test_patching_a_rebound_module_leaves_numpy_as_it_was(monkeypatch):
         patch.setattr(np, "zeros", lambda *a: "patched")
         assert np.zeros(2) == "patched"
     assert sys.modules["numpy"].zeros is real
+
+
+def with_transforms(x):
+    y = np.zeros(4)
+    y[1:] = x
+    return scipy.fft.fft(y).real
+
+
+def with_a_dtype_of_the_first(x):
+    return np.vectorize(lambda v: 0 if v < 1 else v)(x[::-1][1:]) * x[0]
+
+
+def with_questions(x):
+    is_number = not hasattr(x[0], "__len__") and not isinstance(x[0], Iterable)
+    is_file = hasattr(x, "read") or hasattr(x, "write")
+    return x[0] * (3.0 if is_number else 1.0) + x * (2.0 if is_file else 1.0)
+
+
+@pytest.mark.parametrize("f", [with_transforms, with_a_dtype_of_the_first, with_questions], ids=lambda f: f.__name__)
+def test_as_numpy_too(f):
+    out = cv.jvp(cv.lift(f), (X,), (V,))[0]
+    assert out.dtype == f(X).dtype
+    np.testing.assert_allclose(out, f(X))
+
+
+def test_a_package_that_is_not_there():
+    with pytest.raises(cv.errors.ArgumentError, match="'filterpi', which is not installed"):
+        cv.lift(twice, packages=["filterpi"])
