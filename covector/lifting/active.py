@@ -45,13 +45,39 @@ def again(f: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
+class Guarded(functools.partial):  # type: ignore[type-arg]
+    """A function that stands for another one, to which it is equal, and as which it is pickled."""
+
+    original: Any
+
+    def __eq__(self, other: object) -> bool:
+        return other is self or other is self.original
+
+    def __hash__(self) -> int:
+        return hash(self.original)
+
+    def __reduce__(self) -> Any:
+        return _itself, (self.original,)
+
+    def __repr__(self) -> str:
+        return repr(self.original)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.__dict__["original"], name)
+
+
+def _itself(x: Any) -> Any:
+    return x
+
+
 def guarded(original: Callable[..., Any], lifted: Callable[..., Any]) -> Callable[..., Any]:
     """``lifted`` within lifted code, and ``original`` elsewhere."""
     active = ACTIVE.get
 
-    @functools.wraps(original, updated=())
     def call(*args: Any, **kwargs: Any) -> Any:
         return original(*args, **kwargs) if active() is None or not traces_now() else lifted(*args, **kwargs)
 
-    call.__stands_in__ = True  # type: ignore[attr-defined]
-    return call
+    found = Guarded(call)
+    found.original = original
+    functools.update_wrapper(found, original, updated=())
+    return found

@@ -43,8 +43,8 @@ def caught_errors(f: Callable[..., Any]) -> Iterator[None]:
     try:
         yield
     except (ValueError, TypeError) as e:
-        if raised and type(e) in (ValueError, TypeError):  # "setting an array element with a sequence", and its like
-            raise raised[-1] from e
+        if raised and (isinstance(e.__cause__, errors.CovectorError) or str(e) == "Error setting single item of array."):
+            raise raised[-1] from None  # NumPy made another one of it, which does not say why
         raise
     else:
         for error in raised:

@@ -265,7 +265,7 @@ class Cell(Lifted):
     @shape.setter
     def shape(self, shape: Any) -> None:
         new = self.reshape(shape)
-        if new.root is not self.root and not new.root.state & TAINTED:
+        if new.root is not self.root and not new.root.state & TAINTED and self.size:
             fix = "Use `.reshape()` to make a copy with the desired shape."
             raise AttributeError(f"Incompatible shape for in-place modification. {fix}")
         self.root, self._view, self.memory, self.of = new.root, new._view, new.memory, new.of
@@ -499,7 +499,7 @@ class Cell(Lifted):
         if not self._is_memory():
             value.setflags(write=False)
         root.state |= EXPOSED
-        return value  # type: ignore[no-any-return]
+        return value.view()  # type: ignore[no-any-return]  # not the cell's own, so that who holds it is seen
 
 
 SETTABLE = frozenset({int, float, np.float64, np.int64, bool, np.bool_})

@@ -39,7 +39,7 @@ from covector.lifting.lifted import LIFTED, known, make_scalar
 from covector.lifting.rebinding import install, report, uninstall
 from covector.lifting.stand_ins import use_lift
 from covector.lifting.views import strides_of
-from covector.transforms.arguments import check_callable
+from covector.transforms.arguments import Wrapper, check_callable
 
 
 def lift(f: Callable[..., Any], packages: str | Sequence[str] = ()) -> Callable[..., Any]:
@@ -80,6 +80,8 @@ def lift(f: Callable[..., Any], packages: str | Sequence[str] = ()) -> Callable[
         return type(f)(lift(f.__func__, packages))
     check_callable(f, "lift")
     named = _named(packages)
+    if isinstance(f, Wrapper) and hasattr(f, "again"):  # what a transformation made is made of the lifted function
+        return f.again(lift(f.__wrapped__, packages))  # type: ignore[no-any-return]
     inner = inspect.unwrap(f)
     seen = False
 

@@ -149,7 +149,7 @@ def as_number(value: Any) -> Any:
     """A traced number as Python's, which is of double precision and takes the dtype of the array that it meets."""
     if value.dtype.kind in "fc":
         value = convert(value, np.empty((), np.result_type(value.dtype, float)))
-    return make_scalar(weaken_p.bind(value))
+    return make_scalar(value if value.dtype.kind == "b" else weaken_p.bind(value))
 
 
 def known(value: Any) -> Any:

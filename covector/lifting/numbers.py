@@ -43,7 +43,12 @@ def _of_numbers(original: Callable[..., Any], lifted: Callable[..., Any]) -> Cal
         if not any(type(x) in LIFTED or isinstance(x, TracerBase) for x in args):
             return original(*args)
         values = list(map(_number, args))
-        return tree_map(_result, lifted(*values)) if has_traced(values) else original(*values)
+        numbers = list(map(known, values))
+        if None not in numbers:  # raises where Python does: of a negative number, say
+            found = original(*numbers)
+            if not has_traced(values):
+                return found
+        return tree_map(_result, lifted(*values))
 
     return call
 
@@ -140,6 +145,8 @@ class _Standing(type):
 
 def _standing(stands_for: type, takes_arrays: bool = False) -> Any:
     def new(cls: type, x: Any = 0.0) -> Any:
+        if type(cls) is not _Standing:  # a class made of the original, which says float.__new__(cls, x)
+            return stands_for.__new__(cls, x)
         if takes_arrays and type(x) in LIFTED and x.shape:
             return np.array(x, float) if type(x._read()) is np.ndarray else wrap(convert(x._captured(), np.empty((), float)))
         value = _number(x)

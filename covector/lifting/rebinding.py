@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from covector.lifting import caught
-from covector.lifting.active import guarded
+from covector.lifting.active import Guarded, guarded
 from covector.lifting.creation import FFT, LINALG, NUMPY, OBJECTS, STRIDED, vectorized
 from covector.lifting.lifted import register_namespace
 from covector.lifting.numbers import FLOAT, FLOAT64, MATH
@@ -138,7 +138,7 @@ _seen = [0]
 """The number of modules when they were last looked at."""
 
 ROWS = "__covector_lifted__"
-STAND_INS = (StandIn, Proxy, CovectorProxy)
+STAND_INS = (StandIn, Proxy, CovectorProxy, Guarded)
 _MISSING = object()
 
 
@@ -214,8 +214,9 @@ def _rebind_globals(f: Any, names: dict[str, Any]) -> None:
 def _rebind(module: str | None, names: dict[str, Any], rows: list[Any]) -> None:
     if module is not None:
         _installed[module] = names
+    kept = _used_by_numba(names)
     for n, value in list(names.items()):
-        new = None if n.startswith("__") or issubclass(type(value), STAND_INS) else _new(value)
+        new = None if n.startswith("__") or n in kept or issubclass(type(value), STAND_INS) else _new(value)
         if new is not None:
             _put(names, n, new, rows)
         elif type(value) is FunctionType:
@@ -226,9 +227,19 @@ def _rebind(module: str | None, names: dict[str, Any], rows: list[Any]) -> None:
         _sizes[module] = len(names)
 
 
+def _used_by_numba(names: dict[str, Any]) -> set[str]:
+    """The globals that functions read which numba compiles when they are first called: these stay what they are."""
+    found: set[str] = set()
+    for value in names.values():
+        if type(value).__name__ in ("CPUDispatcher", "DUFunc", "GUFunc"):
+            code = getattr(getattr(value, "py_func", None) or getattr(value, "__wrapped__", None), "__code__", None)
+            found.update(code.co_names if code is not None else names)
+    return found
+
+
 def rebind_closure(f: Any) -> None:
     """Give a function the other names in what it closes over, as decorators that bind ``numpy`` make it."""
-    for cell in () if hasattr(f, "__stands_in__") else getattr(f, "__closure__", None) or ():
+    for cell in getattr(f, "__closure__", None) or ():
         try:
             held = cell.cell_contents
         except ValueError:  # nothing yet

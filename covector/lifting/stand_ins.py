@@ -5,6 +5,7 @@ Each asks whether lifted code runs, and is the original otherwise.
 
 from __future__ import annotations
 
+import copy
 import importlib
 import sys
 from collections.abc import Callable, Iterable
@@ -20,6 +21,7 @@ from covector.lifting.functions import owned
 from covector.lifting.lifted import LIFTED, has_lifted, unwrap, wrap
 from covector.lifting.memory import memory_of
 from covector.numpy.at import Part, at
+from covector.transforms.custom_rules import CustomFunction
 
 _by_identity: dict[int, tuple[Any, Any]] = {}
 """For the identity of an object: the object, so that nothing else takes its identity, and what stands for it."""
@@ -158,6 +160,9 @@ def _itself(x: Any) -> Any:
 class Compiled(StandIn):
     """A compiled function: it gets the memory of plain values, and traced ones are refused by name."""
 
+    def __getitem__(self, key: Any) -> Compiled:
+        return Compiled(self._original[key])  # one of the types that it is compiled for
+
     def lifted(self, args: Any, kwargs: Any) -> Any:
         original = self._original
         if not (has_lifted(args) or has_lifted(kwargs)):
@@ -214,13 +219,30 @@ class Transformed(OfCovector):
 
     def lifted(self, args: Any, kwargs: Any) -> Any:
         """The call in lifted code."""
-        original, packages = self._original, tuple(sorted(ACTIVE.get() or ()))
-        if not hasattr(original, "again"):  # a function with rules, say, which is called as it is
-            return original(*map(_argument, args), **{k: _argument(x) for k, x in kwargs.items()})
+        packages = tuple(sorted(ACTIVE.get() or ()))
         made = self.__dict__.setdefault("_made", {})
         if packages not in made:
-            made[packages] = OfCovector(original.again(_lift[0](original.__wrapped__, packages)))
-        return made[packages].lifted(args, kwargs)
+            made[packages] = _of_lifted(self._original, packages)
+        found = made[packages]
+        if found is None:
+            return self._original(*map(_argument, args), **{k: _argument(x) for k, x in kwargs.items()})
+        return found.lifted(args, kwargs)
+
+
+def _of_lifted(original: Any, packages: tuple[str, ...]) -> OfCovector | None:
+    """The same transformation of the lifted function, or lifted rules; None where it cannot be made anew."""
+    if hasattr(original, "again"):
+        return OfCovector(original.again(_lift[0](original.__wrapped__, packages)))
+    if not isinstance(original, CustomFunction):
+        return None
+    other = copy.copy(original)
+    other.fun = _lift[0](original.fun, packages)
+    if original.jvp_rule is not None:
+        other.jvp_rule = _lift[0](original.jvp_rule, packages)
+    if original.vjp_rule is not None:
+        fwd, bwd = original.vjp_rule
+        other.vjp_rule = _lift[0](fwd, packages), _lift[0](bwd, packages)
+    return OfCovector(other)
 
 
 class OfScipy(StandIn):

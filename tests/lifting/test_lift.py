@@ -5,7 +5,6 @@ import math
 import pickle
 import threading
 import types
-from collections.abc import Iterable
 from math import sqrt
 
 import numpy as np
@@ -497,97 +496,3 @@ def test_methods():
 def test_packages_are_names():
     with pytest.raises(cv.errors.ArgumentError, match="lift got packages=3"):
         cv.lift(twice, packages=3)
-
-
-# --- what else the code of others does ------------------------------------------------------------------------------------
-
-CONSTANT = np.eye(3) + 1.0
-halved = np.vectorize(lambda a: a / 2 if a > 1 else a)
-
-
-class Holder:
-    def __init__(self, a):
-        self.a = a
-
-    def __array__(self, dtype=None, copy=None):
-        return np.asarray(self.a, dtype)
-
-
-def with_what_functions_make_of_constants(x):
-    y = np.linalg.inv(CONSTANT)
-    y[0] = x
-    z = np.sum(CONSTANT, axis=0)
-    z[1] = x[1]
-    return y @ z
-
-
-def with_objects_that_hold_arrays(x):
-    h = Holder(np.ones(3))
-    y = np.asarray(h)
-    y[0] = 5.0
-    return h.a * x + np.sum(Holder(x)) + np.dot(Holder(x), x)
-
-
-def with_numbers_of_math(x):
-    return np.ones(2, np.float32) + math.sin(x[0])
-
-
-def with_vectorize_made_before(x):
-    return halved(x)
-
-
-OTHERS = [
-    with_what_functions_make_of_constants,
-    with_objects_that_hold_arrays,
-    with_numbers_of_math,
-    with_vectorize_made_before,
-]
-
-
-@pytest.mark.parametrize("f", OTHERS, ids=lambda f: f.__name__)
-def test_as_numpy(f):
-    out, tangent = cv.jvp(cv.lift(f), (X,), (V,))
-    assert out.dtype == f(X).dtype
-    np.testing.assert_allclose(out, f(X), rtol=1e-6)
-    np.testing.assert_allclose(
-        tangent, difference(lambda x: f(x).astype(float), X, V, 1e-2 if out.dtype == np.float32 else 1e-6), atol=2e-4
-    )
-
-
-def test_patching_a_rebound_module_leaves_numpy_as_it_was(monkeypatch):
-    import sys
-
-    cv.jit(cv.lift(running))(X)
-    real = sys.modules["numpy"].zeros
-    with monkeypatch.context() as patch:
-        patch.setattr(np, "zeros", lambda *a: "patched")
-        assert np.zeros(2) == "patched"
-    assert sys.modules["numpy"].zeros is real
-
-
-def with_transforms(x):
-    y = np.zeros(4)
-    y[1:] = x
-    return scipy.fft.fft(y).real
-
-
-def with_a_dtype_of_the_first(x):
-    return np.vectorize(lambda v: 0 if v < 1 else v)(x[::-1][1:]) * x[0]
-
-
-def with_questions(x):
-    is_number = not hasattr(x[0], "__len__") and not isinstance(x[0], Iterable)
-    is_file = hasattr(x, "read") or hasattr(x, "write")
-    return x[0] * (3.0 if is_number else 1.0) + x * (2.0 if is_file else 1.0)
-
-
-@pytest.mark.parametrize("f", [with_transforms, with_a_dtype_of_the_first, with_questions], ids=lambda f: f.__name__)
-def test_as_numpy_too(f):
-    out = cv.jvp(cv.lift(f), (X,), (V,))[0]
-    assert out.dtype == f(X).dtype
-    np.testing.assert_allclose(out, f(X))
-
-
-def test_a_package_that_is_not_there():
-    with pytest.raises(cv.errors.ArgumentError, match="'filterpi', which is not installed"):
-        cv.lift(twice, packages=["filterpi"])
