@@ -44,7 +44,7 @@ def reachable_tracers(roots: Iterable[Any]) -> Iterator[TracerBase]:
         seen.add(id(x))
         if isinstance(x, TracerBase):
             yield x
-        elif x is not None and not isinstance(x, OPAQUE):
+        elif x is not None and not issubclass(type(x), OPAQUE):
             stack.extend(_parts(x))
 
 

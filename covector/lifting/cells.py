@@ -20,6 +20,7 @@ import gc
 import operator
 import sys
 from collections.abc import Callable, Iterator
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -338,11 +339,13 @@ class Cell(Lifted):
         if view is not None and (view.dims is not None or view.positions is not None):
             return True
         kinds = set()
-        shape = root.value.shape
+        shape = root.shape
         for strides in _orders(shape, None if root.state & UNSURE else root.layout().array):
-            layout = views.layout_of(shape, strides, self.root.value.dtype.kind == "c")
-            kinds.add(np.may_share_memory(act(views.laid_out(self.shows, layout)), layout.memory))
-        return len(kinds) > 1
+            layout = views.layout_of(shape, strides, root.value.dtype.kind == "c")
+            kinds.add(np.may_share_memory(act(views.laid_out(view, layout)), layout.memory))
+            if len(kinds) > 1:
+                return True
+        return False
 
     # --- indexing ---
 
@@ -549,12 +552,14 @@ def owner_of(array: ndarray) -> Any:
     return array if array.base is None else array.base
 
 
-def _orders(shape: tuple[int, ...], like: ndarray | None) -> list[tuple[int, ...]]:
-    """The strides that an array may have, in C order and Fortran's, or in the order of another, packed and with gaps."""
+def _orders(shape: tuple[int, ...], like: ndarray | None) -> Iterator[tuple[int, ...]]:
+    """The strides that an array may have: in the orders C and F, or that of another; packed, with gaps, and axes reversed."""
     packed = [np.empty(shape, np.int8), np.empty(shape, np.int8, order="F")] if like is None else [like.copy(order="K")]
     wide = [np.empty([2 * n for n in shape], np.int8, order="F" if a.flags.fnc else "C") for a in packed]
-    gaps = [a[tuple([slice(None, None, -2)] * len(shape))] for a in wide]
-    return [views.strides_of(a) for a in (*packed, *gaps)]
+    for array in (*packed, *[a[(slice(None, None, 2),) * len(shape)] for a in wide]):
+        for signs in product((1, -1), repeat=min(len(shape), 4)):
+            signs += (1,) * (len(shape) - len(signs))
+            yield tuple([s * sign for s, sign in zip(views.strides_of(array), signs, strict=True)])
 
 
 def _in_order(result: Any, state: int, like: ndarray | None = None) -> Any:
@@ -597,7 +602,7 @@ def _stripped(new: Any, shape: tuple[int, ...]) -> Any:
 def _is_mask(key: Any) -> bool:
     """Whether an index has a mask in it."""
     keys = [np.asarray(k) if type(k) is list else k for k in (key if type(key) is tuple else (key,))]
-    return any(isinstance(k, (ndarray, TracerBase)) and dtype_of(k) == np.bool_ for k in keys)
+    return any(issubclass(type(k), (ndarray, TracerBase)) and dtype_of(k) == np.bool_ for k in keys)
 
 
 def _check_exchange(frame: Any, is_mask: bool) -> None:

@@ -32,7 +32,7 @@ from covector.lifting.lifted import (
 )
 from covector.lifting.methods import check_known_order
 from covector.lifting.operators import store
-from covector.lifting.order import as_function, like_operands
+from covector.lifting.order import as_function, copied, like_operands
 from covector.numpy.registry import as_array
 
 SHOW_MEMORY: list[Any] = [
@@ -271,7 +271,7 @@ def _matrix_power(a: Any, n: int) -> Any:
 
 @means(np.nan_to_num)
 def _nan_to_num(x: Any, copy: bool = True, nan: float = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
-    found = apply(np.nan_to_num, (x,), {"nan": nan, "posinf": posinf, "neginf": neginf})
+    found = copied(apply(np.nan_to_num, (x,), {"nan": nan, "posinf": posinf, "neginf": neginf}), x, "K")
     return found if copy or type(x) is not Cell else store(x, unwrap(found))
 
 
@@ -345,6 +345,9 @@ def _put(a: Any, ind: Any, v: Any, mode: str = "raise") -> None:
 
 @means(np.place)
 def _place(arr: Any, mask: Any, vals: Any) -> None:
+    if type(vals) is type(arr) is Cell and vals.root is arr.root:
+        why = "NumPy reads what it has written"
+        raise errors.InPlaceWriteError("np.place(x, mask, y) writes a part of x into x.", why=why, fix="give y.copy()")
     if known(unwrap(mask)) is None and math.prod(shape_of(as_operand(vals))) == 1:
         _copyto(arr, np.reshape(as_array(as_operand(vals)), ()), "unsafe", mask)
     else:

@@ -46,7 +46,7 @@ def lift(f: Callable[..., Any], packages: str | Sequence[str] = ()) -> Callable[
     """A function whose NumPy code may write in place, make arrays and convert to them, under every transformation.
 
     While it runs under a transformation, arrays in it (arguments, and what it makes) are such that ``x[i] = v`` with a traced
-    ``v``, writes through views, ``np.asarray(x)``, ``np.zeros``, ``math.sin(x)``, ``isinstance(x, np.ndarray)``, ``x.item()``
+    ``v``, writes through views, ``np.asarray(x)``, ``np.zeros``, ``math.sin(x)``, type tests by ``isinstance``, ``x.item()``
     mean what they mean in NumPy.  What cannot be kept raises.
 
     A plain call runs ``f`` itself, which may write its arguments; under a transformation the caller's arrays never change.

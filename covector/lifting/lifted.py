@@ -358,7 +358,7 @@ class Lifted:
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or not hasattr(np.ndarray, name):
-            raise AttributeError(f"{self.__class__.__name__!r} object has no attribute {name!r}")
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         value = self._read()
         if isinstance(value, TracerBase):
             what = f"x.{name} of a traced value of type {typeof(value)} is not supported in lifted code."

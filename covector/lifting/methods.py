@@ -93,7 +93,11 @@ def ravel(cell: Cell, order: Any = "C") -> Any:
     if order == "K":
         _check_known(cell, "ravel")
         strides = cell.layout().strides
-        axes = sorted(range(len(cell.shape)), key=lambda i: -abs(strides[i]))
+        repeats = [n > 1 and not s for n, s in zip(cell.shape, strides, strict=True)]
+        if isinstance(cell.root.value, TracerBase) and any(repeats) and len(cell.shape) > 1:
+            what = "ravel with order 'K' of an array that repeats its elements in memory."
+            raise errors.UnsupportedFunctionError(what, why="it goes by the order in memory", fix="name the order: 'C' or 'F'")
+        axes = sorted(range(len(strides)), key=lambda i: -abs(strides[i]))
         return cell.through(lambda v: np.ravel(v, "K") if type(v) is ndarray else np.ravel(np.transpose(v, axes)))
     order = _order_of(cell, "ravel") if order == "A" else order
     return cell.through(lambda v: np.ravel(v, order=order))

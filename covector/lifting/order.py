@@ -47,14 +47,15 @@ def _laid_out(result: Cell, strides: tuple[int, ...] | None) -> Cell:
 
 def copied(result: Any, of: Any, order: str | None) -> Any:
     """A copy of an array in an order that is asked for: "C", "F", "A" or "K"."""
-    if type(result) is not Cell or type(result.root.value) is ndarray:
+    if type(result) is not Cell or type(result.root.value) is ndarray or len(result.root.shape) < 2:
         return result
-    if order == "F" or (order == "A" and type(of) is Cell and of.layout().flags.fnc):
-        result.root.strides = views.strides_of(np.empty(result.shape, np.int8, order="F"))
-    elif order in ("K", None):
-        return like_operands(result, of)
-    if order == "A" and type(of) is Cell and of.root.state & UNSURE:
+    if order in ("A", "K", None) and type(of) is Cell and of.root.state & UNSURE:
         result.root.state |= UNSURE
+    elif order in ("A", "K", None) and type(of) is Cell and not of.is_c_ordered():
+        like = of.layout().copy(order="K" if order is None else order)  # type: ignore[arg-type]
+        return _laid_out(result, None if like.flags.c_contiguous else views.strides_of(like))
+    elif order == "F":
+        result.root.strides = views.strides_of(np.empty(result.shape, np.int8, order="F"))
     return result
 
 

@@ -98,8 +98,17 @@ class CovectorProxy(ModuleType):
 
     def __getattr__(self, name: str) -> Any:
         value = of_covector(getattr(self._real, name))
-        self.__dict__[name] = value
+        if type(value) in (OfCovector, CovectorProxy):
+            self.__dict__[name] = value
         return value
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        setattr(self._real, name, original_of(value))
+        self.__dict__.pop(name, None)
+
+    def __delattr__(self, name: str) -> None:
+        delattr(self._real, name)
+        self.__dict__.pop(name, None)
 
     def __dir__(self) -> list[str]:
         return dir(self._real)

@@ -219,3 +219,13 @@ def test_a_class_made_of_float_in_a_named_package(monkeypatch):
     assert cv.grad(cv.lift(module.f, packages=["another_package"]))(3.0) == 2.0
     assert type(module.Metres(1.0)) is module.Metres
     cv.lift.uninstall()
+
+
+def test_patching_a_module_of_covectors(monkeypatch):
+    cv.jit(cv.lift(running))(X)
+    real = sys.modules["covector.tree"]
+    before = real.leaves
+    monkeypatch.setattr(cv.tree, "leaves", lambda tree: "patched")
+    assert real.leaves(1) == "patched"
+    monkeypatch.undo()
+    assert real.leaves is before

@@ -125,7 +125,7 @@ def resample_poly(
 
 def _filter_between(window: Any, rate: int, dtype: np.dtype[Any]) -> tuple[Any, int]:
     """The filter, and how many elements it has on one side of its middle."""
-    if isinstance(window, (list, np.ndarray, TracerBase)):
+    if issubclass(type(window), (list, np.ndarray, TracerBase)):
         h = as_array(window)
         if len(shape_of(h)) != 1:
             raise ValueError("window must be 1-D")
@@ -166,7 +166,7 @@ def _weights(window: Any, n: int) -> Any:
         return None
     if callable(window):
         return window(np.fft.fftfreq(n))
-    if isinstance(window, (np.ndarray, TracerBase)):
+    if issubclass(type(window), (np.ndarray, TracerBase)):
         if shape_of(window) != (n,):
             raise ValueError(f"window.shape={shape_of(window)} != ({n},), i.e., window length is not equal to that of x")
         return window
