@@ -56,7 +56,7 @@ def copy_with_gaps(x: ndarray) -> ndarray:
     """A copy in which the same axes follow each other without a gap in memory, none where there are gaps, in the same order.
 
     >>> copy_with_gaps(np.zeros((4, 6))[::-1, ::3]).strides
-    (-40, 16)
+    (-32, 16)
     """
     strides, first, reach = [0] * x.ndim, 0, 1
     before = (x.itemsize, 1)  # what a stride is that leaves no gap, in the original and the copy
