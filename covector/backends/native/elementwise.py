@@ -193,6 +193,15 @@ def _floats(emit: Callable[..., Value]) -> Callable[[Equation], Callable[..., Va
     return lambda eqn: emit if all(x.aval.dtype.kind == "f" for x in (*eqn.inputs, *eqn.outputs)) else None
 
 
+def _of_floats(emit: Callable[..., Value]) -> Callable[[Equation], Callable[..., Value] | None]:
+    """Of floats, with a result of another type."""
+    return lambda eqn: emit if eqn.inputs[0].aval.dtype.kind == "f" else None
+
+
+def _no_booleans(emit: Callable[..., Value]) -> Callable[[Equation], Callable[..., Value] | None]:
+    return lambda eqn: emit if eqn.outputs[0].aval.dtype.kind != "b" else None
+
+
 def _integers(emit: Callable[..., Value]) -> Callable[[Equation], Callable[..., Value] | None]:
     return lambda eqn: emit if eqn.outputs[0].aval.dtype.kind in "iu" else None
 
@@ -217,6 +226,11 @@ def _bits_test(b: Builder, x: Value) -> Value:
     return b.compare("lt", bits, b.like(0, bits))
 
 
+def _to_infinity(comparison: str) -> Callable[..., Value]:
+    """How far a number is from zero, compared to infinity."""
+    return lambda b, x: b.compare(comparison, b.intrinsic("fabs", x), b.like(math.inf, x))
+
+
 def _direction(b: Builder, size: Value, coordinate: Value) -> Value:
     return b.div(coordinate, b.select(b.compare("oeq", size, b.like(0, size)), b.like(1, size), size))
 
@@ -239,16 +253,16 @@ NAMES = ("identity", "weaken", "stop_gradient", "name", "conj", "real")
 
 SCALARS: dict[str, Scalar] = {
     "add": Scalar(add),
-    "sub": Scalar(lambda e: Builder.sub if e.outputs[0].aval.dtype.kind != "b" else None, 1, True),
+    "sub": Scalar(_no_booleans(Builder.sub), 1, True),
     "mul": Scalar(multiply),
     "div": Scalar(_floats(Builder.div), 8, True),
-    "neg": Scalar(lambda e: Builder.neg if e.outputs[0].aval.dtype.kind != "b" else None, 1, True),
+    "neg": Scalar(_no_booleans(Builder.neg), 1, True),
     "square": Scalar(lambda b, x: x if x.kind == "bool" else b.mul(x, x)),
     "reciprocal": Scalar(_floats(lambda b, x: b.div(b.like(1.0, x), x)), 8, True),
-    "sumprod": Scalar(lambda e: _sumprod if e.outputs[0].aval.dtype.kind != "b" else None, 3, True),
+    "sumprod": Scalar(_no_booleans(_sumprod), 3, True),
     "abs": Scalar(_abs),
     "fabs": Scalar(_floats(_abs), 1, True),
-    "sign": Scalar(lambda e: _sign if e.outputs[0].aval.dtype.kind != "b" else None, 2, True),
+    "sign": Scalar(_no_booleans(_sign), 2, True),
     "slope": Scalar(_floats(_sign), 2, True),
     "maximum": Scalar(maximum, 2),
     "minimum": Scalar(minimum, 2),
@@ -276,16 +290,10 @@ SCALARS: dict[str, Scalar] = {
     "right_shift": Scalar(_integers(_shift("ashr")), 2, True),
     "floor_divide": Scalar(_integers(_floor_divide), 20, True),
     "remainder": Scalar(_remainder_of, 25, True),
-    "isnan": Scalar(lambda e: (lambda b, x: b.compare("uno", x, x)) if e.inputs[0].aval.dtype.kind == "f" else None, 1, True),
-    "isinf": Scalar(
-        lambda e: (lambda b, x: b.compare("oeq", b.intrinsic("fabs", x), b.like(math.inf, x)))
-        if e.inputs[0].aval.dtype.kind == "f" else None, 1, True,
-    ),
-    "isfinite": Scalar(
-        lambda e: (lambda b, x: b.compare("olt", b.intrinsic("fabs", x), b.like(math.inf, x)))
-        if e.inputs[0].aval.dtype.kind == "f" else None, 1, True,
-    ),
-    "signbit": Scalar(lambda e: _bits_test if e.inputs[0].aval.dtype.kind == "f" else None, 1, True),
+    "isnan": Scalar(_of_floats(lambda b, x: b.compare("uno", x, x)), 1, True),
+    "isinf": Scalar(_of_floats(_to_infinity("oeq")), 1, True),
+    "isfinite": Scalar(_of_floats(_to_infinity("olt")), 1, True),
+    "signbit": Scalar(_of_floats(_bits_test), 1, True),
     "copysign": Scalar(_floats(_intrinsic("copysign")), 1, True),
     "nan_if": Scalar(_zero_or_fail, 1000),
     "heaviside": Scalar(_floats(_heaviside), 2, True),
