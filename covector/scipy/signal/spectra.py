@@ -89,6 +89,11 @@ def _scale(window: Any, fs: Any, scaling: str) -> Any:
     return 1 / (fs * np.sum(window * window)) if scaling == "density" else 1 / np.sum(window) ** 2
 
 
+def _padded(x: Any, before: int, after: int) -> Any:
+    """Zeros at the ends of the last axis."""
+    return np.pad(x, [(0, 0)] * (len(shape_of(x)) - 1) + [(before, after)])
+
+
 def _both_sides(nfft: int) -> Any:
     """2 for the frequencies of which the negative ones are left out."""
     factors = np.full(nfft // 2 + 1, 2.0)
@@ -146,7 +151,7 @@ def csd(
     if not shape_of(a)[-1] or not shape_of(b)[-1]:
         raise ValueError("csd of traced values got a signal without elements")
     n = max(shape_of(a)[-1], shape_of(b)[-1])
-    a, b = (np.pad(v, [(0, 0)] * (len(shape_of(v)) - 1) + [(0, n - shape_of(v)[-1])]) for v in (a, b))
+    a, b = (_padded(v, 0, n - shape_of(v)[-1]) for v in (a, b))
     cut = _segments(window, nperseg, noverlap, nfft, n, 256)
     onesided = return_onesided and "c" not in (typeof(x).dtype.kind, typeof(y).dtype.kind)
     trend = _trend(detrend, axis, len(shape_of(x)) + 1)
@@ -274,12 +279,12 @@ def _in_time(
     trend = _trend(detrend, axis, len(shape_of(x)) + 1)
     x = np.moveaxis(x, axis, -1)
     if boundary == "zeros":
-        x = np.pad(x, [(0, 0)] * (len(shape_of(x)) - 1) + [(cut.length // 2,) * 2])
+        x = _padded(x, cut.length // 2, cut.length // 2)
     elif boundary is not None:
         x = extended(x, boundary, cut.length // 2)
     if padded:
         more = -(shape_of(x)[-1] - cut.length) % cut.hop % cut.length
-        x = np.pad(x, [(0, 0)] * (len(shape_of(x)) - 1) + [(0, more)])
+        x = _padded(x, 0, more)
     dtype = np.result_type(typeof(x).dtype, np.complex64)
     times = np.arange(cut.length / 2, shape_of(x)[-1] - cut.length / 2 + 1, cut.hop) / float(fs)
     times = times - cut.length / 2 / fs if boundary is not None else times
