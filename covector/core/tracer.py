@@ -504,7 +504,8 @@ for _name, _fix in asked.ATTRIBUTES.items():  # not __getattr__: with that, all 
 # --- the methods of ndarray, each the NumPy function of the same name ----------------------------------------------------
 
 
-def _method(name: str) -> Callable[..., Any]:
+def method_of_numpy(name: str) -> Callable[..., Any]:
+    """NumPy's function of a name as a method."""
     function = getattr(np, name)
 
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -520,4 +521,4 @@ _SAME_AS_FUNCTION = """
     swapaxes take trace var squeeze
 """
 for _name in _SAME_AS_FUNCTION.split():
-    register_method(_name, _method(_name))
+    register_method(_name, method_of_numpy(_name))

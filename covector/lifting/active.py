@@ -45,29 +45,33 @@ def again(f: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-class Guarded(functools.partial):  # type: ignore[type-arg]
-    """A function that stands for another one, to which it is equal, and as which it is pickled."""
+class StandsFor:
+    """Stands for something to which it is equal, whose attributes it has, and as which it is pickled."""
 
-    original: Any
+    _original: Any
 
     def __eq__(self, other: object) -> bool:
-        return other is self or other is self.original
+        return other is self or other is self._original
 
     def __hash__(self) -> int:
-        return hash(self.original)
+        return hash(self._original)
 
     def __reduce__(self) -> Any:
-        return _itself, (self.original,)
+        return _itself, (self._original,)
 
     def __repr__(self) -> str:
-        return repr(self.original)
+        return repr(self._original)
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self.__dict__["original"], name)
+        return getattr(self.__dict__["_original"], name)
 
 
 def _itself(x: Any) -> Any:
     return x
+
+
+class Guarded(StandsFor, functools.partial):  # type: ignore[type-arg]
+    """A function that stands for another one."""
 
 
 def guarded(original: Callable[..., Any], lifted: Callable[..., Any]) -> Callable[..., Any]:
@@ -78,6 +82,6 @@ def guarded(original: Callable[..., Any], lifted: Callable[..., Any]) -> Callabl
         return original(*args, **kwargs) if active() is None or not traces_now() else lifted(*args, **kwargs)
 
     found = Guarded(call)
-    found.original = original
+    found._original = original
     functools.update_wrapper(found, original, updated=())
     return found

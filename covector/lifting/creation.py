@@ -81,7 +81,7 @@ def _of_cells(original: Callable[..., Any], args: Any, kwargs: Any) -> Any:
     if original is np.arange:
         return wrap(_arange(*values, **options))
     ours = getattr(covector.numpy, original.__name__, None)
-    if ours not in (None, original) and (has_traced(values) or has_traced(list(options.values()))):
+    if ours not in (None, original) and has_traced((values, options)):
         return wrap(ours(*values, **options))
     memories = [memory_of(x, f"numpy.{original.__name__}") for x in args]
     return fresh(original(*memories, **options), memories)
@@ -156,11 +156,16 @@ def _converter(name: str) -> Callable[..., Any]:
     return converted
 
 
+def _requirements(given: dict[str, Any]) -> list[str]:
+    """The first letters of what `numpy.require` is asked for."""
+    wanted = given.get("requirements") or ()
+    return [str(r).upper()[0] for r in ([wanted] if type(wanted) is str else wanted)]
+
+
 def _wanted_order(name: str, given: dict[str, Any]) -> str:
     by_name = {"ascontiguousarray": "C", "asfortranarray": "F"}
     if name == "require":
-        wanted = given.get("requirements") or ()
-        wanted = [str(r).upper()[0] for r in ([wanted] if type(wanted) is str else wanted)]
+        wanted = _requirements(given)
         return "F" if "F" in wanted else "C" if "C" in wanted else "K"
     return by_name.get(name) or (given.get("order") or "K")
 
@@ -171,8 +176,7 @@ def _least_ndim(name: str, given: dict[str, Any]) -> int:
 
 def _copies(name: str, given: dict[str, Any], a: Any) -> bool:
     if name == "require":
-        wanted = given.get("requirements") or ()
-        wanted = [str(r).upper()[0] for r in ([wanted] if type(wanted) is str else wanted)]
+        wanted = _requirements(given)
         is_view = type(a) is Cell and (a.shows is not None or bool(a.root.state & GIVEN))
         return type(a) is Cell and (("W" in wanted and not a.flags.writeable) or ("O" in wanted and is_view))
     copy = given.get("copy", name == "array")
@@ -240,7 +244,7 @@ class Joiner:
         if not is_active():
             return self.original[key]
         values = unwrap(key)
-        traced = has_traced(values) or has_traced(list(values) if type(values) is tuple else values)
+        traced = has_traced(values)
         found = self.ours[values] if traced else self.original[values]
         return wrap(found) if traced else fresh(found, values if type(values) is tuple else (values,))
 
@@ -250,7 +254,7 @@ class Vectorize(np.vectorize):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         values, options = unwrap(list(args)), unwrap(kwargs)
-        if not (has_traced(values) or has_traced(list(options.values()))):
+        if not has_traced((values, options)):
             return fresh(super().__call__(*values, **options)) if has_lifted(args) else super().__call__(*args, **kwargs)
         if self.signature is not None:
             what = "np.vectorize with a signature is not supported on traced values."

@@ -194,10 +194,11 @@ def _trim_zeros(filt: Any, *args: Any, **kwargs: Any) -> Any:
     if values is None or not values.shape:
         return apply(np.trim_zeros, (filt, *args), kwargs)
     values = values.copy()
-    found = views.shown(np.trim_zeros(values, *args, **kwargs), views.Layout(values, values, 0))
-    if found is None:  # of no elements
-        return filt[tuple([slice(0, n) for n in np.trim_zeros(values, *args, **kwargs).shape])]
-    return filt[tuple([slice(a.start, a.start + len(a)) if type(a) is range else slice(a, a + 1) for a in found.axes])]
+    trimmed = np.trim_zeros(values, *args, **kwargs)
+    view = views.shown(trimmed, views.Layout(values, values, 0))
+    if view is None:  # of no elements
+        return filt[tuple([slice(0, n) for n in trimmed.shape])]
+    return filt[tuple([slice(a.start, a.start + len(a)) if type(a) is range else slice(a, a + 1) for a in view.axes])]
 
 
 @means(np.einsum)

@@ -25,6 +25,7 @@ from covector.core import errors
 from covector.core.avals import typeof
 from covector.core.primitive import TracerBase
 from covector.core.pytrees import register_standing
+from covector.core.tracer import method_of_numpy
 from covector.numpy.registry import as_array
 from covector.primitives.arrays.shaping import weaken_p
 
@@ -43,26 +44,22 @@ LIFTED: set[type] = set()
 _makers: dict[str, Callable[[Any], Any]] = {}
 
 
-def _register(cls: type) -> None:
+def register_lifted(cls: type) -> None:
+    """Say that values of a type stand for others."""
     LIFTED.add(cls)
     register_standing(cls, lambda x: x._captured())
 
 
 def register_array(cls: type, make: Callable[[Any], Any]) -> None:
     """Say what stands for values with axes."""
-    _register(cls)
+    register_lifted(cls)
     _makers["array"] = make
 
 
 def register_scalar(cls: type, make: Callable[[Any], Any]) -> None:
     """Say what stands for traced numbers."""
-    _register(cls)
+    register_lifted(cls)
     _makers["scalar"] = make
-
-
-def register_lifted(cls: type) -> None:
-    """Say that values of a type stand for others."""
-    _register(cls)
 
 
 def as_cell(value: Any) -> Any:
@@ -111,12 +108,14 @@ def unwrap(value: Any) -> Any:
 
 
 def has_traced(value: Any) -> bool:
-    """Whether a value without cells, or what is in lists, tuples and slices of it, is traced."""
+    """Whether a value without cells, or what is in lists, tuples, dictionaries and slices of it, is traced."""
     if isinstance(value, TracerBase):
         return True
     kind = type(value)
     if kind is tuple or kind is list:
         return any(map(has_traced, value))
+    if kind is dict:
+        return any(map(has_traced, value.values()))
     return kind is slice and any(map(has_traced, (value.start, value.stop, value.step)))
 
 
@@ -416,19 +415,8 @@ def register_method(cls: type, name: str, method: Any) -> None:
     setattr(cls, name, method)
 
 
-def _method(name: str) -> Callable[..., Any]:
-    function = getattr(np, name)
-
-    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
-        return function(self, *args, **kwargs)
-
-    method.__name__ = name
-    method.__doc__ = f"``numpy.{name}`` of this value."
-    return method
-
-
 for _name in """
     all any argmax argmin argpartition argsort choose clip compress cumprod cumsum diagonal dot max mean min nonzero prod
     ptp repeat round searchsorted std sum swapaxes take trace var squeeze
 """.split():
-    setattr(Lifted, _name, _method(_name))
+    setattr(Lifted, _name, method_of_numpy(_name))

@@ -65,7 +65,7 @@ def _of_sequence(original: Callable[..., Any], lifted: Callable[..., Any]) -> Ca
     def call(*args: Any, **kwargs: Any) -> Any:
         args = tuple([x if type(x) in LIFTED else list(x) for x in args])
         values, options = [listed(x) for x in args], unwrap(kwargs)
-        traced = has_traced(values) or has_traced(list(options.values()))
+        traced = has_traced((values, options))
         return wrap(lifted(*map(as_array, values), **options)) if traced else original(*args, **kwargs)
 
     return call

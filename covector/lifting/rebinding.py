@@ -22,16 +22,15 @@ from typing import Any
 import numpy as np
 
 from covector.lifting import caught
-from covector.lifting.active import Guarded, guarded
+from covector.lifting.active import StandsFor, guarded
 from covector.lifting.creation import FFT, LINALG, NUMPY, OBJECTS, STRIDED, vectorized
 from covector.lifting.lifted import register_namespace
 from covector.lifting.numbers import FLOAT, FLOAT64, MATH
 from covector.lifting.stand_ins import (
     Compiled,
-    CovectorProxy,
+    ModuleProxy,
     OfScipy,
     Proxy,
-    StandIn,
     Transformed,
     have_stand_in,
     is_function,
@@ -138,7 +137,7 @@ _seen = [0]
 """The number of modules when they were last looked at."""
 
 ROWS = "__covector_lifted__"
-STAND_INS = (StandIn, Proxy, CovectorProxy, Guarded)
+STAND_INS = (StandsFor, ModuleProxy)
 _MISSING = object()
 
 
@@ -188,8 +187,12 @@ def _is_current(names: dict[str, Any]) -> bool:
 
 
 def _is_left_alone(names: dict[str, Any]) -> bool:
-    name = str(names.get("__name__"))
-    return not _is_reached(name) and getattr(sys.modules.get(name), "__dict__", None) is names
+    return not _is_reached(str(names.get("__name__"))) and _is_of_module(names)
+
+
+def _is_of_module(names: dict[str, Any]) -> bool:
+    """Whether globals are those of the module whose name they have."""
+    return getattr(sys.modules.get(str(names.get("__name__"))), "__dict__", None) is names
 
 
 def _is_reached(name: str) -> bool:
@@ -201,9 +204,8 @@ def _is_python(module: Any) -> bool:
 
 
 def _rebind_globals(f: Any, names: dict[str, Any]) -> None:
-    name = str(names.get("__name__"))
-    if getattr(sys.modules.get(name), "__dict__", None) is names:
-        _rebind(name, names, _rows)
+    if _is_of_module(names):
+        _rebind(str(names.get("__name__")), names, _rows)
     else:
         if ROWS not in names and isinstance(f, FunctionType):
             _others.append(weakref.ref(f))

@@ -15,7 +15,7 @@ from typing import Any
 from covector.core.context import traces_now
 from covector.core.primitive import TracerBase
 from covector.core.pytrees import tree_map
-from covector.lifting.active import ACTIVE, as_covector, is_active
+from covector.lifting.active import ACTIVE, StandsFor, as_covector, is_active
 from covector.lifting.cells import GAPS, UNSURE, Cell
 from covector.lifting.functions import owned
 from covector.lifting.lifted import LIFTED, has_lifted, unwrap, wrap
@@ -55,7 +55,18 @@ def have_stand_in(values: Iterable[Any]) -> bool:
     return not _by_identity.keys().isdisjoint(map(id, values))
 
 
-class Proxy(ModuleType):
+class ModuleProxy(ModuleType):
+    """Stands for a module; what is deleted here is deleted there."""
+
+    def __delattr__(self, name: str) -> None:
+        delattr(self._real, name)
+        self.__dict__.pop(name, None)
+
+    def __dir__(self) -> list[str]:
+        return dir(self._real)
+
+
+class Proxy(ModuleProxy):
     """Stands for a module, with other things under some of its names."""
 
     def __init__(self, real: ModuleType, names: dict[str, Any]):
@@ -72,24 +83,17 @@ class Proxy(ModuleType):
         setattr(self._real, name, original_of(value))
         self.__dict__[name] = value
 
-    def __delattr__(self, name: str) -> None:
-        delattr(self._real, name)
-        self.__dict__.pop(name, None)
-
     def __eq__(self, other: object) -> bool:
         return other is self or other is self._real
 
     def __hash__(self) -> int:
         return hash(self._real)
 
-    def __dir__(self) -> list[str]:
-        return dir(self._real)
-
     def __reduce__(self) -> Any:
         return importlib.import_module, (self._real.__name__,)
 
 
-class CovectorProxy(ModuleType):
+class CovectorProxy(ModuleProxy):
     """Stands for a module of covector's: its functions are `OfCovector`."""
 
     def __init__(self, real: ModuleType):
@@ -105,13 +109,6 @@ class CovectorProxy(ModuleType):
     def __setattr__(self, name: str, value: Any) -> None:
         setattr(self._real, name, original_of(value))
         self.__dict__.pop(name, None)
-
-    def __delattr__(self, name: str) -> None:
-        delattr(self._real, name)
-        self.__dict__.pop(name, None)
-
-    def __dir__(self) -> list[str]:
-        return dir(self._real)
 
 
 KEPT = frozenset("lift lifted make_jaxpr typeof errors tree report uninstall".split())
@@ -133,14 +130,11 @@ def of_covector(value: Any) -> Any:
     return stand_in(value, OfCovector(value)) if getattr(sys.modules.get(home), name, None) is value else value
 
 
-class StandIn:
-    """Stands for something that is called; its attributes are those of the original."""
+class StandIn(StandsFor):
+    """Stands for something that is called."""
 
     def __init__(self, original: Any):
         self.__dict__.update(_original=original, __wrapped__=original, __doc__=getattr(original, "__doc__", None))
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._original, name)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.lifted(args, kwargs) if is_active() else self._original(*args, **kwargs)
@@ -148,22 +142,6 @@ class StandIn:
     def lifted(self, args: Any, kwargs: Any) -> Any:
         """The call in lifted code."""
         raise NotImplementedError
-
-    def __eq__(self, other: object) -> bool:
-        return other is self or other is self._original
-
-    def __hash__(self) -> int:
-        return hash(self._original)
-
-    def __repr__(self) -> str:
-        return repr(self._original)
-
-    def __reduce__(self) -> Any:
-        return _itself, (self._original,)
-
-
-def _itself(x: Any) -> Any:
-    return x
 
 
 class Compiled(StandIn):

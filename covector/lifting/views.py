@@ -182,7 +182,7 @@ def _indexed(view: View, key: tuple[Any, ...]) -> View | None:
                     return None
                 order.append(o)
             n += 1
-    return sliced(axes, order, transposed=view.transposed, dims=view.dims, part=view.part, readonly=view.readonly)
+    return _resliced(view, axes, order)
 
 
 def _of_range(a: range, k: Any, axis: int) -> Any:
@@ -196,8 +196,12 @@ def transposed(view: View, perm: Ints) -> View | None:
     """A view with its axes in another order; None where it is not of slices."""
     if view.positions is not None:
         return None
-    order = [view.order[p] for p in perm]
-    return sliced(view.axes, order, transposed=view.transposed, dims=view.dims, part=view.part, readonly=view.readonly)
+    return _resliced(view, view.axes, [view.order[p] for p in perm])
+
+
+def _resliced(view: View, axes: Sequence[Any], order: Sequence[int | None]) -> View:
+    """Other slices of the same array."""
+    return sliced(axes, order, transposed=view.transposed, dims=view.dims, part=view.part, readonly=view.readonly)
 
 
 # --- layouts --------------------------------------------------------------------------------------------------------------
@@ -215,10 +219,15 @@ class Layout(NamedTuple):
 @lru_cache(maxsize=256)
 def layout_of(shape: Ints, strides: Ints, is_complex: bool) -> Layout:
     """An array of this shape laid out with these strides."""
-    reach = [s * (n - 1) for n, s in zip(shape, strides, strict=True)] if math.prod(shape) else []
-    first = -sum(r for r in reach if r < 0)
-    memory = np.empty(1 + sum(map(abs, reach)), np.complex64 if is_complex else np.int8)
+    first, size = _extent(shape, strides)
+    memory = np.empty(size, np.complex64 if is_complex else np.int8)
     return Layout(_at(memory, first, shape, strides), memory, first)
+
+
+def _extent(shape: Ints, strides: Ints) -> tuple[int, int]:
+    """Where in its memory the first element of an array is, and how much memory it takes."""
+    reach = [s * (n - 1) for n, s in zip(shape, strides, strict=True)] if math.prod(shape) else []
+    return -sum(r for r in reach if r < 0), 1 + sum(map(abs, reach))
 
 
 def _at(memory: np.ndarray, first: int, shape: Ints, strides: Ints) -> np.ndarray:
@@ -316,7 +325,7 @@ def _as_slices(shape: Ints, strides: Ints, offset: int, part: Ints, steps: Ints)
 
 def _coordinates(shape: Ints, strides: Ints, offset: int) -> list[int] | None:
     """The index of the element that lies at an offset from the first one."""
-    rest = offset + sum(-s * (n - 1) for n, s in zip(shape, strides, strict=True) if s < 0)
+    rest = offset + _extent(shape, strides)[0]
     found = [0] * len(shape)
     for j in sorted(range(len(shape)), key=lambda i: -abs(strides[i])):
         if shape[j] > 1 and strides[j]:
@@ -337,9 +346,8 @@ def _foldings(size: int, part: Ints, steps: Ints) -> list[Ints]:
 
 
 def _by_positions(shape: Ints, strides: Ints, offset: int, part: Ints, steps: Ints) -> View:
-    reach = [s * (n - 1) for n, s in zip(shape, strides, strict=True)]
-    first = -sum(r for r in reach if r < 0)
-    memory = np.zeros(1 + sum(map(abs, reach)), np.intp)
+    first, size = _extent(shape, strides)
+    memory = np.zeros(size, np.intp)
     _at(memory, first, shape, strides)[...] = np.arange(math.prod(shape)).reshape(shape)
     positions = _at(memory, first + offset, part, steps).copy()
     positions.setflags(write=False)
