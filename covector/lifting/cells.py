@@ -27,11 +27,12 @@ import numpy as np
 from numpy import ndarray
 
 from covector.core import errors
-from covector.core.avals import dtype_of, shape_of
+from covector.core.avals import shape_of
 from covector.core.context import traces_now
 from covector.core.primitive import TracerBase
 from covector.core.tracer import TracedArray
 from covector.lifting import views
+from covector.lifting.indices import are_integers, at_index, basic_key, has_mask, is_plain_slice, is_simple, stripped
 from covector.lifting.lifted import (
     ALL,
     STORE_SUBSCR,
@@ -53,8 +54,6 @@ shares memory with another argument."""
 
 GAPS, UNSURE, TAINTED = 8, 16, 32
 """The same of its order in memory: there may be gaps in it; nothing is known of it; something was made that depends on it."""
-
-PLAIN_INDICES = frozenset({int, slice, type(None), type(...)})
 
 
 class Root:
@@ -365,13 +364,13 @@ class Cell(Lifted):
                 return self._seen(key, found, value)
             return wrap(found.copy() if found.base is memory else found)
         if self._view is None:
-            if kind is slice and root.shape and _is_plain(key):
+            if kind is slice and root.shape and is_plain_slice(key):
                 return Cell(root, (None, key))
             if kind is int and len(root.shape) == 1:
                 return make_scalar(value[key])
         basic = basic_key(key)
         if basic is not None:
-            if len(basic) == len(self.shape) and _are_integers(basic):
+            if len(basic) == len(self.shape) and are_integers(basic):
                 return make_scalar(self._item(basic))
             if self._view is None:
                 found = Cell(root, (None, key))
@@ -391,13 +390,13 @@ class Cell(Lifted):
 
     def __setitem__(self, key: Any, new: Any) -> None:
         root = self.root
-        if type(new) in SETTABLE and type(root.value) is ndarray and self._is_free() and _is_simple(key):
+        if type(new) in SETTABLE and type(root.value) is ndarray and self._is_free() and is_simple(key):
             self.memory[key] = new
             return
         if type(new) is Cell and new.root is root:
             if (self._view is None and new._index() is key) or self._is_same_place(unwrap(key), new):
                 return  # what ``u[k] += w`` ends in
-            _check_exchange(sys._getframe(1), _is_mask(unwrap(key)))
+            _check_exchange(sys._getframe(1), has_mask(unwrap(key)))
         self._write(unwrap(key), unwrap(as_given(new)))
 
     def _is_free(self) -> bool:
@@ -434,9 +433,9 @@ class Cell(Lifted):
             raise TypeError("float() argument must be a string or a real number, not 'complex'")
         new = convert(new, self)
         if self._view is None and basic is not None:
-            root.replace(_at_index(value, basic, new, how))
+            root.replace(at_index(value, basic, new, how))
         elif index is not None and key is ALL:
-            root.replace(_at_index(value, basic_key(index), new, how))
+            root.replace(at_index(value, basic_key(index), new, how))
         else:
             self._write_view(value, key, basic, new, how)
 
@@ -450,11 +449,11 @@ class Cell(Lifted):
         root, view = self.root, self.shows
         place = None if basic is None else view if key is ALL else views.indexed(view or views.whole(self.root.shape), basic)
         if place is not None:
-            root.replace(place.write(value, _stripped(new, place.shape), how))
+            root.replace(place.write(value, stripped(new, place.shape), how))
             return
         part = value if view is None else view.read(value)
         ndim = len(shape_of(new)) if has_traced(key) else len(self.layout()[key].shape)
-        part = getattr(at(part)[key], how)(_stripped(new, (0,) * ndim))
+        part = getattr(at(part)[key], how)(stripped(new, (0,) * ndim))
         root.replace(part if view is None else view.write(value, part))
 
     def _assign(self, new: Any) -> Cell:
@@ -508,39 +507,6 @@ class Cell(Lifted):
 SETTABLE = frozenset({int, float, np.float64, np.int64, bool, np.bool_})
 
 
-def _are_integers(key: tuple[Any, ...]) -> bool:
-    for k in key:  # noqa: SIM110 - a generator takes as long as what this saves
-        if type(k) is not int:
-            return False
-    return True
-
-
-def _is_simple(key: Any) -> bool:
-    """Whether an index is of plain integers and slices."""
-    return type(key) is int or type(key) is slice or (type(key) is tuple and PLAIN_INDICES.issuperset(map(type, key)))
-
-
-STEPS = frozenset({int, type(None)})
-
-
-def _is_plain(key: slice) -> bool:
-    return type(key.start) in STEPS and type(key.stop) in STEPS and type(key.step) in STEPS
-
-
-def basic_key(key: Any) -> tuple[Any, ...] | None:
-    """A basic index as a tuple of Python's integers, slices, None and ellipses; None for any other index."""
-    found = []
-    for k in key if type(key) is tuple else (key,):
-        if type(k) not in PLAIN_INDICES:
-            if not issubclass(type(k), (int, np.integer)) or type(k) is bool:
-                return None
-            k = int(k)
-        elif type(k) is slice and not _is_plain(k):
-            k = slice(*[None if s is None else operator.index(s) for s in (k.start, k.stop, k.step)])
-        found.append(k)
-    return tuple(found)
-
-
 def shows_memory(found: ndarray, of: Any) -> bool:
     """Whether an array shows memory of another."""
     if type(of) is not ndarray:
@@ -582,32 +548,9 @@ def _write_plain(root: Root, cell: Cell, key: Any, new: Any) -> None:
     root.value.flat[cell.shows.positions.ravel()] = memory.ravel()  # type: ignore[union-attr]
 
 
-def _at_index(value: Any, index: Any, new: Any, how: str) -> Any:
-    """A value with another one at a basic index."""
-    if index == ALL and how == "set" and shape_of(new) == value.shape:
-        return new
-    is_item = len(index) == len(value.shape) and _are_integers(index)
-    return getattr(at(value)[index], how)(_stripped(new, () if is_item else value.shape))
-
-
-def _stripped(new: Any, shape: tuple[int, ...]) -> Any:
-    """Values without the leading axes of length 1 that they have beyond a shape, as NumPy writes them."""
-    if not shape and shape_of(new):
-        raise ValueError("setting an array element with a sequence.")
-    while len(shape_of(new)) > len(shape) and shape_of(new)[0] == 1:
-        new = new[0]
-    return new
-
-
-def _is_mask(key: Any) -> bool:
-    """Whether an index has a mask in it."""
-    keys = [np.asarray(k) if type(k) is list else k for k in (key if type(key) is tuple else (key,))]
-    return any(issubclass(type(k), (ndarray, TracerBase)) and dtype_of(k) == np.bool_ for k in keys)
-
-
-def _check_exchange(frame: Any, is_mask: bool) -> None:
+def _check_exchange(frame: Any, has_mask: bool) -> None:
     """Raise where code in C exchanges rows as if the array were a list, and where NumPy reads what it has written."""
-    if is_mask:
+    if has_mask:
         raise errors.InPlaceWriteError(
             "a part of an array was to be written into the same array at a mask.",
             why="NumPy writes element after element, and what it reads may have been written before",

@@ -1,0 +1,70 @@
+"""The indices of arrays: which are basic, and what is written at one."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+
+from covector.core.avals import dtype_of, shape_of
+from covector.core.primitive import TracerBase
+from covector.lifting.lifted import ALL
+from covector.numpy.at import at
+
+PLAIN_INDICES = frozenset({int, slice, type(None), type(...)})
+STEPS = frozenset({int, type(None)})
+
+
+def are_integers(key: tuple[Any, ...]) -> bool:
+    for k in key:  # noqa: SIM110 - a generator takes as long as what this saves
+        if type(k) is not int:
+            return False
+    return True
+
+
+def is_simple(key: Any) -> bool:
+    """Whether an index is of plain integers and slices."""
+    return type(key) is int or type(key) is slice or (type(key) is tuple and PLAIN_INDICES.issuperset(map(type, key)))
+
+
+def is_plain_slice(key: slice) -> bool:
+    return type(key.start) in STEPS and type(key.stop) in STEPS and type(key.step) in STEPS
+
+
+def basic_key(key: Any) -> tuple[Any, ...] | None:
+    """A basic index as a tuple of Python's integers, slices, None and ellipses; None for any other index."""
+    found = []
+    for k in key if type(key) is tuple else (key,):
+        if type(k) not in PLAIN_INDICES:
+            if not issubclass(type(k), (int, np.integer)) or type(k) is bool:
+                return None
+            k = int(k)
+        elif type(k) is slice and not is_plain_slice(k):
+            k = slice(*[None if s is None else operator.index(s) for s in (k.start, k.stop, k.step)])
+        found.append(k)
+    return tuple(found)
+
+
+def at_index(value: Any, index: Any, new: Any, how: str) -> Any:
+    """A value with another one at a basic index."""
+    if index == ALL and how == "set" and shape_of(new) == value.shape:
+        return new
+    is_item = len(index) == len(value.shape) and are_integers(index)
+    return getattr(at(value)[index], how)(stripped(new, () if is_item else value.shape))
+
+
+def stripped(new: Any, shape: tuple[int, ...]) -> Any:
+    """Values without the leading axes of length 1 that they have beyond a shape, as NumPy writes them."""
+    if not shape and shape_of(new):
+        raise ValueError("setting an array element with a sequence.")
+    while len(shape_of(new)) > len(shape) and shape_of(new)[0] == 1:
+        new = new[0]
+    return new
+
+
+def has_mask(key: Any) -> bool:
+    """Whether an index has a mask in it."""
+    keys = [np.asarray(k) if type(k) is list else k for k in (key if type(key) is tuple else (key,))]
+    return any(issubclass(type(k), (ndarray, TracerBase)) and dtype_of(k) == np.bool_ for k in keys)
