@@ -20,7 +20,6 @@ import gc
 import operator
 import sys
 from collections.abc import Callable, Iterator
-from itertools import product
 from typing import Any
 
 import numpy as np
@@ -75,6 +74,14 @@ class Root:
         if strides is None:
             strides = views.strides_of(value) if type(value) is ndarray else views.c_strides(shape)
         return views.layout_of(shape, strides, value.dtype.kind == "c")
+
+    def possible_layouts(self) -> Iterator[views.Layout]:
+        """The same for every order in memory that the array may have."""
+        if not self.state & (UNSURE | GAPS):
+            yield self.layout()
+            return
+        for strides in views.possible_strides(self.shape, None if self.state & UNSURE else self.layout().array):
+            yield views.layout_of(self.shape, strides, self.value.dtype.kind == "c")
 
     def keep_layout(self) -> None:
         """Note the order in memory, which is to outlive the plain array."""
@@ -338,9 +345,7 @@ class Cell(Lifted):
         if view is not None and (view.dims is not None or view.positions is not None):
             return True
         kinds = set()
-        shape = root.shape
-        for strides in _orders(shape, None if root.state & UNSURE else root.layout().array):
-            layout = views.layout_of(shape, strides, root.value.dtype.kind == "c")
+        for layout in root.possible_layouts():
             kinds.add(np.may_share_memory(act(views.laid_out(view, layout)), layout.memory))
             if len(kinds) > 1:
                 return True
@@ -516,16 +521,6 @@ def shows_memory(found: ndarray, of: Any) -> bool:
 
 def owner_of(array: ndarray) -> Any:
     return array if array.base is None else array.base
-
-
-def _orders(shape: tuple[int, ...], like: ndarray | None) -> Iterator[tuple[int, ...]]:
-    """The strides that an array may have: in the orders C and F, or that of another; packed, with gaps, and axes reversed."""
-    packed = [np.empty(shape, np.int8), np.empty(shape, np.int8, order="F")] if like is None else [like.copy(order="K")]
-    wide = [np.empty([2 * n for n in shape], np.int8, order="F" if a.flags.fnc else "C") for a in packed]
-    for array in (*packed, *[a[(slice(None, None, 2),) * len(shape)] for a in wide]):
-        for signs in product((1, -1), repeat=min(len(shape), 4)):
-            signs += (1,) * (len(shape) - len(signs))
-            yield tuple([s * sign for s, sign in zip(views.strides_of(array), signs, strict=True)])
 
 
 def _in_order(result: Any, state: int, like: ndarray | None = None) -> Any:

@@ -20,7 +20,7 @@ from covector.core import errors
 from covector.core.avals import dtype_of, shape_of
 from covector.core.primitive import TracerBase
 from covector.lifting.active import is_active
-from covector.lifting.cells import GIVEN, Cell, Root, owner_of
+from covector.lifting.cells import GIVEN, Cell, Root, owner_of, shows_memory
 from covector.lifting.functions import SHOW_MEMORY, as_strided
 from covector.lifting.lifted import (
     LIFTED,
@@ -59,7 +59,7 @@ def _maker(original: Callable[..., Any]) -> Callable[..., Any]:
             return _of_cells(original, args if of_sequences else tuple(map(_listless, args)), kwargs)
         if any(_has_own_array(x) for x in args):
             return make(*map(as_given, args), **kwargs)
-        return fresh(original(*args, **kwargs), args)
+        return fresh(original(*args, **kwargs), (args, kwargs))
 
     return make
 
@@ -76,6 +76,8 @@ def _of_cells(original: Callable[..., Any], args: Any, kwargs: Any) -> Any:
     """What dispatches on cells does so; the others get the values (a length of an array, say)."""
     if hasattr(original, "_implementation") or isinstance(original, np.ufunc):
         found = original(*args, **kwargs)
+        if type(found) is ndarray and any(found is x for x in _arrays_in((args, kwargs))):  # an outer array, given as out=
+            return found
         return found if args and isinstance(args[0], TracerBase) and original in SHOW_MEMORY else wrap(found)
     values, options = unwrap(list(args)), unwrap(kwargs)
     if original is np.arange:
@@ -84,7 +86,7 @@ def _of_cells(original: Callable[..., Any], args: Any, kwargs: Any) -> Any:
     if ours not in (None, original) and has_traced((values, options)):
         return wrap(ours(*values, **options))
     memories = [memory_of(x, f"numpy.{original.__name__}") for x in args]
-    return fresh(original(*memories, **options), memories)
+    return fresh(original(*memories, **options), (memories, options))
 
 
 def fresh(result: Any, given: Any = ()) -> Any:
@@ -95,15 +97,14 @@ def fresh(result: Any, given: Any = ()) -> Any:
         return result
     if type(owner_of(result)) is not ndarray:
         return result
-    shows = any(x is result or (result.base is not None and np.may_share_memory(x, result)) for x in _arrays_in(given))
-    return result if shows else wrap(result)
+    return result if any(shows_memory(result, x) for x in _arrays_in(given)) else wrap(result)
 
 
 def _arrays_in(x: Any) -> Iterator[ndarray]:
     if type(x) is ndarray:
         yield x
-    elif type(x) in (list, tuple):
-        for part in x:
+    elif type(x) in (list, tuple, dict):
+        for part in x.values() if type(x) is dict else x:
             yield from _arrays_in(part)
 
 

@@ -199,7 +199,9 @@ class Flags:
         if name == "owndata" or (self._cell.root.state & (UNSURE | GAPS) and name not in ("aligned", "writebackifcopy")):
             what = f"x.flags.{name} was asked for of a traced array of which that is not known."
             raise errors.UnsupportedFunctionError(what, fix="x = np.ascontiguousarray(x) before")
-        return getattr(self._cell.layout().flags, name)
+        seen = self._cell.layout().view()
+        seen.flags.writeable = seen.flags.writeable and self.writeable
+        return getattr(seen.flags, name)
 
     def __getitem__(self, name: str) -> Any:
         return getattr(self, SHORT_FLAGS.get(name, name.lower()))

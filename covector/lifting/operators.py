@@ -280,6 +280,8 @@ for _name in BINARY:
     _install(_plain, _binary(_op, ordered=_name != "matmul"), _op)
     _install(f"r{_plain}", _binary(_op, True, _name != "matmul"), _op, True)
     register_method(Cell, f"__i{_plain}__", _in_place(_name))
+for _name in ("__matmul__", "__rmatmul__"):
+    register_method(Scalar, _name, lambda self, other: NotImplemented)  # numbers have no products of matrices
 for _name in COMPARISONS:
     _install(_name, _compared(getattr(operator, _name)), getattr(operator, _name))
 for _name in "neg pos abs invert".split():

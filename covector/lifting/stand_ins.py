@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
+from numpy import ndarray
+
 from covector.core.context import traces_now
 from covector.core.primitive import TracerBase
 from covector.core.pytrees import tree_map
@@ -157,7 +159,8 @@ class Compiled(StandIn):
         name = name_of(original)
         values = [memory_of(x, name) for x in args]
         found = original(*values, **{k: memory_of(x, name) for k, x in kwargs.items()})
-        return owned(found, [x for x in (*args, *kwargs.values()) if type(x) is Cell])
+        given = (*args, *kwargs.values())
+        return owned(found, [x for x in given if type(x) is Cell], [x for x in given if type(x) is ndarray])
 
 
 def name_of(function: Any) -> str:

@@ -18,9 +18,9 @@ Strides and offsets are counted in elements.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -267,6 +267,16 @@ def strides_of(array: np.ndarray) -> Ints:
 def c_strides(shape: Ints) -> Ints:
     """The strides of an array of this shape in C order, as NumPy writes them."""
     return strides_of(np.empty(shape, np.int8))
+
+
+def possible_strides(shape: Ints, like: np.ndarray | None) -> Iterator[Ints]:
+    """The strides that an array may have: in the orders C and F, or that of another; packed, with gaps, and axes reversed."""
+    packed = [np.empty(shape, np.int8), np.empty(shape, np.int8, order="F")] if like is None else [like.copy(order="K")]
+    wide = [np.empty([2 * n for n in shape], np.int8, order="F" if a.flags.fnc else "C") for a in packed]
+    for array in (*packed, *[a[(slice(None, None, 2),) * len(shape)] for a in wide]):
+        for signs in product((1, -1), repeat=min(len(shape), 4)):
+            signs += (1,) * (len(shape) - len(signs))
+            yield tuple([s * sign for s, sign in zip(strides_of(array), signs, strict=True)])
 
 
 def _address(array: np.ndarray) -> int:
