@@ -144,18 +144,23 @@ def test_functions_of_the_c_library(name: str) -> None:
 
 
 @pytest.mark.parametrize("width", [1, 8])
-def test_hypot(width: int) -> None:
-    x, y = (np.ldexp(RNG.uniform(-1, 1, 2**14), RNG.integers(-1070, 1024, 2**14)) for _ in range(2))
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_hypot(dtype: Any, width: int) -> None:
+    about = np.finfo(dtype)
+    exponents = about.minexp - about.nmant, about.maxexp
+    x, y = (np.ldexp(RNG.uniform(-1, 1, 2**14), RNG.integers(*exponents, 2**14)) for _ in range(2))
     near = RNG.uniform(-2, 2, (2, 2**14))
-    x, y = (np.concatenate(parts) for parts in ((x, near[0], x), (y, near[1], x * near[1])))
-    found, exact = vectorized(f.hypot, width, np.float64, 2)(x, y), np.hypot(x.astype(np.longdouble), y)
-    finite = exact < np.finfo(float).max
+    with np.errstate(over="ignore"):
+        x, y = (np.concatenate(parts).astype(dtype) for parts in ((x, near[0], x), (y, near[1], x * near[1])))
+    found, exact = vectorized(f.hypot, width, dtype, 2)(x, y), np.hypot(x.astype(np.longdouble), y)
+    finite = exact < about.max
     assert np.all(np.isinf(found[~finite]))
-    unit = np.maximum(np.spacing(exact[finite].astype(float)), 5e-324)
+    unit = np.maximum(np.spacing(exact[finite].astype(dtype)), about.smallest_subnormal)
     assert np.max(np.abs(found[finite] - exact[finite]) / unit) <= 1
-    x, y = (a.ravel().copy() for a in np.meshgrid(SPECIAL, SPECIAL))
     with np.errstate(all="ignore"):
-        np.testing.assert_allclose(vectorized(f.hypot, width, np.float64, 2)(x, y), np.hypot(x, y), rtol=3e-16, atol=5e-324)
+        x, y = (a.ravel().astype(dtype) for a in np.meshgrid(SPECIAL, SPECIAL))
+        wanted = np.hypot(x, y)
+        np.testing.assert_allclose(vectorized(f.hypot, width, dtype, 2)(x, y), wanted, rtol=1.4 * about.eps, atol=5e-324)
 
 
 def test_logaddexp() -> None:

@@ -336,20 +336,30 @@ def larger_and_smaller(b: Builder, x: Value, y: Value) -> tuple[Value, Value]:
 
 
 def _hypot(b: Builder, x: Value, y: Value) -> Value:
-    """The root of the sum of squares, corrected once (C. F. Borges, "An improved algorithm for hypot(a, b)", 2019)."""
+    """The root of the sum of squares; that of ``f32`` in doubles, among which the squares are."""
     large, small = larger_and_smaller(b, x, y)
-    up, down, one = b.compare("olt", large, b.like(2.0**-400, x)), b.compare("ogt", large, b.like(2.0**500, x)), b.like(1.0, x)
-    scale, back = (b.select(up, b.like(p, x), b.select(down, b.like(1 / p, x), one)) for p in (2.0**600, 2.0**-600))
+    if x.kind == "f32":
+        u, v = (b.convert(part, "f64") for part in (large, small))
+        found = b.convert(sqrt(b, b.fma(u, u, b.mul(v, v))), x.kind)
+    else:
+        found = _corrected_root(b, large, small)
+    infinite = b.logical("or", *(b.compare("oeq", part, b.like(math.inf, x)) for part in (large, small)))
+    return b.select(infinite, b.like(math.inf, x), found)
+
+
+def _corrected_root(b: Builder, large: Value, small: Value) -> Value:
+    """The root of the sum of squares, corrected once (C. F. Borges, "An improved algorithm for hypot(a, b)", 2019)."""
+    up, down = b.compare("olt", large, b.like(2.0**-400, large)), b.compare("ogt", large, b.like(2.0**500, large))
+    one = b.like(1.0, large)
+    scale, back = (b.select(up, b.like(p, large), b.select(down, b.like(1 / p, large), one)) for p in (2.0**600, 2.0**-600))
     u, v = b.mul(large, scale), b.mul(small, scale)
     h = sqrt(b, b.fma(u, u, b.mul(v, v)))
     h_square, u_square = b.mul(h, h), b.mul(u, u)
     excess = b.add(b.fma(b.neg(v), v, b.sub(h_square, u_square)), b.fma(h, h, b.neg(h_square)))
     excess = b.sub(excess, b.fma(u, u, b.neg(u_square)))
     found = b.mul(b.sub(h, b.div(excess, b.add(h, h))), back)
-    found = b.select(b.compare("oeq", small, b.like(0.0, x)), large, found)
-    found = b.select(b.compare("uno", x, y), b.like(math.nan, x), found)
-    infinite = b.logical("or", *(b.compare("oeq", b.intrinsic("fabs", part), b.like(math.inf, x)) for part in (x, y)))
-    return b.select(infinite, b.like(math.inf, x), found)
+    found = b.select(b.compare("oeq", small, b.like(0.0, large)), large, found)
+    return b.select(b.compare("uno", large, small), b.like(math.nan, large), found)
 
 
 def sqrt(b: Builder, x: Value) -> Value:
