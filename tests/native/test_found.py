@@ -248,3 +248,26 @@ def test_outputs_are_let_go_where_there_is_no_memory_for_all() -> None:
     command = [sys.executable, "-c", MEMORY]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False, timeout=60)
     assert (done.stdout, done.stderr) == ("True\nTrue\n", "")
+
+
+COMPARISONS = [np.less, np.less_equal, np.greater, np.greater_equal, np.equal, np.not_equal]
+
+
+@pytest.mark.parametrize("compare", COMPARISONS, ids=lambda f: f.__name__)
+def test_comparisons_of_integers_with_what_their_dtype_does_not_hold(compare: Any) -> None:
+    signed, unsigned = np.array([1, -1, 2**62]), np.array([2**63 + 5, 2**64 - 1, 1, 2**62], np.uint64)
+    agree(lambda x, y: (compare(x[:, None], y), compare(y, x[:, None])), signed, unsigned)
+    for dtype in (np.int8, np.uint8, np.int64, np.uint64):
+        x = np.array([1, 2, 100], dtype)
+        for n in (1000, -1000, 2**40, 2**63, 2**64, -(2**63), -(2**70), 2):
+            agree(lambda x, n=n: (compare(x, n), compare(n, x)), x, whole=False)
+        counted = lambda x: cv.lax.fori_loop(-1, 300, lambda i, c: c + compare(x, i) + 2 * compare(i, x), np.zeros(3, int))
+        agree(counted, x)
+    agree(lambda x: compare(x, 2**70), np.array([1.0, 2.0**70, np.inf]))
+
+
+def test_an_integer_of_python_that_a_dtype_does_not_hold_is_an_error() -> None:
+    f = lambda n: cv.jit(lambda x: cv.lax.fori_loop(0, n, lambda i, c: c + i - i, x), backend="native")(np.ones(3, np.int8))
+    np.testing.assert_array_equal(f(128), np.ones(3))
+    with pytest.raises(OverflowError, match="128 out of bounds for int8"):
+        f(129)

@@ -128,7 +128,15 @@ def _of_truth(instruction: str) -> Callable[..., Value]:
 
 
 def _compared(of_floats: str, of_integers: str) -> Callable[..., Value]:
-    return lambda b, x, y: b.compare(of_floats if x.is_float else of_integers, x, y)
+    def compared(b: Builder, x: Value, y: Value) -> Value:
+        if x.is_float or x.kind == y.kind:
+            return b.compare(of_floats if x.is_float else of_integers, x, y)
+        signed, true_below = (x, ("lt", "le", "ne")) if x.kind[0] == "i" else (y, ("gt", "ge", "ne"))
+        among = b.compare(of_integers, b.convert(x, "u64"), b.convert(y, "u64"))
+        below = b.constant(of_integers in true_below, "bool", signed.width)
+        return b.select(b.compare("lt", signed, b.like(0, signed)), below, among)
+
+    return compared
 
 
 def _power(b: Builder, x: Value, y: Value) -> Value:
@@ -185,7 +193,22 @@ def _converted(eqn: Equation) -> Callable[..., Value] | None:
     before, after = eqn.inputs[0].aval.dtype, eqn.outputs[0].aval.dtype
     if before.kind == "f" and after.kind in "iu":
         return None  # of what has no integer NumPy's answer is the machine's, and with a warning
+    narrows = before.kind == "i" and after.kind in "iu" and not np.can_cast(before, after)
+    if eqn.inputs[0].aval.weak_type and narrows:
+        return _within(type_name(after))
     return converted(type_name(after))
+
+
+@cache
+def _within(kind: str) -> Callable[[Builder, Value], Value]:
+    """A number of Python's as one of a type; the program is for Python where it is none, which is an error in arithmetic."""
+
+    def convert(b: Builder, x: Value) -> Value:
+        y = b.convert(x, kind)
+        b.fails_if(b.compare("lt", x, b.like(0, x)) if kind == "u64" else b.compare("ne", b.convert(y, x.kind), x))
+        return y
+
+    return convert
 
 
 def _floats(emit: Callable[..., Value]) -> Callable[[Equation], Callable[..., Value] | None]:

@@ -11,11 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from covector.core.avals import PLAIN_TYPES, is_value
+from covector.core.avals import PLAIN_TYPES, is_value, result_dtype
 from covector.core.context import CAPTURING
+from covector.core.jaxpr import Literal
 from covector.core.kinds import Step
 from covector.core.primitive import NO_PARAMS, Primitive
 from covector.core.tracer import OUR_OPERANDS, as_operand, foreign_override, register_method, register_ufunc
+from covector.passes.legalize import Legalizer, Value
 from covector.primitives.math.arithmetic import of_operator, of_ufunc
 from covector.primitives.math.ring import install_operators
 
@@ -39,6 +41,43 @@ register_ufunc(np.divmod, lambda x, y: (np.floor_divide(x, y), np.remainder(x, y
 # --- round: to a number of decimals -----------------------------------------------------------------------------------
 
 round_p = Primitive("round", Step(lambda x, *, decimals: np.round(x, decimals)), trusted=True)
+
+
+# --- comparisons with Python's integers, which NumPy makes without converting them -------------------------------------
+
+
+def _legal_comparison(primitive: Primitive) -> Callable[..., Any]:
+    """``rule(legalizer, x, y)``: no dtype is too small for what an integer is compared to."""
+    compare: Any = primitive.kind.fn  # type: ignore[attr-defined]
+    derived: Any = primitive.rule("legalize")
+
+    def rule(legalizer: Legalizer, *values: Value) -> Any:
+        integers = [v for v in values if v.aval.weak_type and v.aval.dtype.kind == "i"]
+        dtype = result_dtype(*(v.aval for v in values))
+        if not integers or dtype.kind not in "iu":
+            return derived(legalizer, *values)
+        sides = [_beyond(v.atom, dtype) for v in values]
+        if any(sides):
+            always = Literal(compare(*sides))
+            shape = np.broadcast_shapes(*(v.aval.shape for v in values))
+            return Value(legalizer.broadcast(Value(always, always.aval), shape), None)
+        if all(isinstance(v.atom, Literal) for v in integers):
+            return [dtype, dtype]
+        return [v.aval.dtype if v.aval.dtype == np.uint64 else np.dtype(np.int64) for v in values]
+
+    return rule
+
+
+def _beyond(atom: Any, dtype: np.dtype[Any]) -> int:
+    """1 for a number that is written and larger than all of a dtype, -1 for one that is smaller, 0 for what is among them."""
+    if not isinstance(atom, Literal):
+        return 0
+    among: Any = np.iinfo(dtype)
+    return int(atom.value > among.max) - int(atom.value < among.min)
+
+
+for _primitive in (equal_p, not_equal_p, less_p, less_equal_p, greater_p, greater_equal_p):
+    _primitive.def_rule("legalize", _legal_comparison(_primitive))
 
 
 # --- the operators of tracers -----------------------------------------------------------------------------------------
