@@ -103,7 +103,7 @@ class Legalizer:
         atom = value.atom
         if atom.aval.dtype != dtype or atom.aval.weak_type:
             convert = primitive_named("convert")
-            if isinstance(atom, Literal):
+            if isinstance(atom, Literal) and not beyond(atom, dtype):
                 atom = Literal(convert.impl(atom.value, dtype=dtype))
             else:
                 atom = self.bind(convert, atom, dtype=dtype)
@@ -131,6 +131,14 @@ class Legalizer:
                 return out
             self.made[key] = out, atoms  # which keeps their ids
         return self.made[key][0]  # type: ignore[no-any-return]
+
+
+def beyond(atom: Any, dtype: np.dtype[Any]) -> int:
+    """1 for an integer that is written and larger than all of a dtype, -1 for one that is smaller, 0 for all else."""
+    if not isinstance(atom, Literal) or type(atom.value) is not int or dtype.kind not in "iu":
+        return 0
+    among = np.iinfo(dtype)
+    return int(atom.value > among.max) - int(atom.value < among.min)
 
 
 CONVERSIONS = {"convert", "broadcast_to", "weaken"}

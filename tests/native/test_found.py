@@ -271,3 +271,13 @@ def test_an_integer_of_python_that_a_dtype_does_not_hold_is_an_error() -> None:
     np.testing.assert_array_equal(f(128), np.ones(3))
     with pytest.raises(OverflowError, match="128 out of bounds for int8"):
         f(129)
+    for n in (200, -1, 2**64):
+        with pytest.raises(OverflowError):
+            cv.jit(lambda x, n=n: x + n - n, backend="native")(np.ones(3, np.uint8) if n < 0 else np.ones(3, np.int8))
+
+
+@pytest.mark.parametrize("dtype", [np.bool_, np.int8, np.int64, np.float32])
+def test_clipping_to_numbers_of_another_kind(dtype: Any) -> None:
+    x = np.array([3, 0, 1]).astype(dtype)
+    agree(lambda x: (np.clip(x, -1, 1), np.clip(x, 0.5, 2.5), np.clip(x, None, np.int64(2))), x)
+

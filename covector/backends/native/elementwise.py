@@ -22,6 +22,7 @@ from covector.backends.native.gaussian import erf, erfc
 from covector.backends.native.ir import Builder, Value, type_name
 from covector.backends.native.random import unit_floats
 from covector.core.jaxpr import Equation
+from covector.passes.legalize import beyond
 
 
 class Scalar(NamedTuple):
@@ -159,9 +160,10 @@ def _power(b: Builder, x: Value, y: Value) -> Value:
 
 
 def _clip(eqn: Equation) -> Callable[..., Value]:
-    low, high = eqn.params["low"], eqn.params["high"]
+    low, high, kind = eqn.params["low"], eqn.params["high"], type_name(eqn.outputs[0].aval.dtype)
 
     def clip(b: Builder, x: Value) -> Value:
+        x = b.convert(x, kind)
         x = x if low is None else maximum(b, x, b.like(low, x))
         return x if high is None else minimum(b, x, b.like(high, x))
 
@@ -193,10 +195,23 @@ def _converted(eqn: Equation) -> Callable[..., Value] | None:
     before, after = eqn.inputs[0].aval.dtype, eqn.outputs[0].aval.dtype
     if before.kind == "f" and after.kind in "iu":
         return None  # of what has no integer NumPy's answer is the machine's, and with a warning
+    if beyond(eqn.inputs[0], after):
+        return _refused(type_name(after))
     narrows = before.kind == "i" and after.kind in "iu" and not np.can_cast(before, after)
     if eqn.inputs[0].aval.weak_type and narrows:
         return _within(type_name(after))
     return converted(type_name(after))
+
+
+@cache
+def _refused(kind: str) -> Callable[[Builder, Value], Value]:
+    """Of a written number that is none of a type."""
+
+    def convert(b: Builder, x: Value) -> Value:
+        b.fails_if(b.constant(True, "bool", x.width))
+        return b.constant(0, kind, x.width)
+
+    return convert
 
 
 @cache

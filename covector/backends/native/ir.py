@@ -422,6 +422,12 @@ class Builder:
             x = combine(low, high)
         return x
 
+    def known_as(self, kind: str, x: Value) -> Value:
+        """What a rule made of elements, which is of the type of the result: one of another would be read as something else."""
+        if x.kind != kind:
+            raise TypeError(f"the rule of an operation on {kind} gave {x.kind}")
+        return x
+
     def fails_if(self, condition: Value) -> None:
         """Note in the status of the program that a condition held in a lane: what it computes is not used."""
         if condition.width > 1:

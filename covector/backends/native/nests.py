@@ -329,8 +329,7 @@ class _Nest:
             return b.add(b.splat(place, width), b.lanes("i64", width, 0, stride)) if stride else place
         args = [self.value_of(a) for a in node.args]
         args = b.alike(*args) if args else args
-        result: Value = node.data(b, *args)
-        return result
+        return b.known_as(node.kind, node.data(b, *args))
 
     def gathered(self, node: Node, width: int) -> Value:
         """An element, or elements, that numbers point to."""

@@ -128,7 +128,8 @@ class Registers:
         pick: Callable[[Index], Elements] = lambda index: [
             self.pick(x, broadcast_index(index, x.aval.shape), elements) for x, elements in operands
         ]
-        return [rule.emit(self.b, *pick(index)) for index in indices(eqn.outputs[0].aval.shape)]
+        kind, places = kind_of(eqn.outputs[0]), indices(eqn.outputs[0].aval.shape)
+        return [self.b.known_as(kind, rule.emit(self.b, *pick(index))) for index in places]
 
     def pick(self, x: Any, index: Index, elements: Elements) -> Value:
         return elements[flat(x.aval.shape, [place for place, _ in index])]

@@ -17,7 +17,7 @@ from covector.core.jaxpr import Literal
 from covector.core.kinds import Step
 from covector.core.primitive import NO_PARAMS, Primitive
 from covector.core.tracer import OUR_OPERANDS, as_operand, foreign_override, register_method, register_ufunc
-from covector.passes.legalize import Legalizer, Value
+from covector.passes.legalize import Legalizer, Value, beyond
 from covector.primitives.math.arithmetic import of_operator, of_ufunc
 from covector.primitives.math.ring import install_operators
 
@@ -56,7 +56,7 @@ def _legal_comparison(primitive: Primitive) -> Callable[..., Any]:
         dtype = result_dtype(*(v.aval for v in values))
         if not integers or dtype.kind not in "iu":
             return derived(legalizer, *values)
-        sides = [_beyond(v.atom, dtype) for v in values]
+        sides = [beyond(v.atom, dtype) for v in values]
         if any(sides):
             always = Literal(compare(*sides))
             shape = np.broadcast_shapes(*(v.aval.shape for v in values))
@@ -66,14 +66,6 @@ def _legal_comparison(primitive: Primitive) -> Callable[..., Any]:
         return [v.aval.dtype if v.aval.dtype == np.uint64 else np.dtype(np.int64) for v in values]
 
     return rule
-
-
-def _beyond(atom: Any, dtype: np.dtype[Any]) -> int:
-    """1 for a number that is written and larger than all of a dtype, -1 for one that is smaller, 0 for what is among them."""
-    if not isinstance(atom, Literal):
-        return 0
-    among: Any = np.iinfo(dtype)
-    return int(atom.value > among.max) - int(atom.value < among.min)
 
 
 for _primitive in (equal_p, not_equal_p, less_p, less_equal_p, greater_p, greater_equal_p):
