@@ -31,7 +31,16 @@ from covector.core.context import traces_now
 from covector.core.primitive import TracerBase
 from covector.core.tracer import TracedArray
 from covector.lifting import views
-from covector.lifting.indices import are_integers, at_index, basic_key, has_mask, is_plain_slice, is_simple, stripped
+from covector.lifting.indices import (
+    are_integers,
+    at_index,
+    basic_key,
+    has_mask,
+    is_plain_slice,
+    is_simple,
+    order_of_indexed,
+    stripped,
+)
 from covector.lifting.lifted import (
     ALL,
     STORE_SUBSCR,
@@ -310,9 +319,9 @@ class Cell(Lifted):
         view = views.shown(out, root.layout())
         if root.state & (UNSURE | GAPS) and self._depends_on_order(act):
             root.state |= TAINTED
-            return _in_order(self._copied(act), TAINTED)
+            return _in_order(self._copied(act), TAINTED | UNSURE)
         if view is None:
-            return _in_order(self._copied(act), 0, out)
+            return _in_order(self._copied(act), root.state & UNSURE, out)
         outer = self.shows
         return Cell(root, view.but(readonly=True) if outer is not None and outer.readonly else view)
 
@@ -322,7 +331,7 @@ class Cell(Lifted):
             return Cell(self.root, (self.shows, act), found, value)
         seen = Cell(self.root, (self.shows, act))
         view = views.shown(_acted(act)(self.layout()), self.root.layout()) if found.size else None
-        return seen if view is not None else _cell(found.copy())
+        return seen if view is not None else _cell(found.copy(order="K"))
 
     def _copied(self, act: Callable[[Any], Any]) -> Any:
         found = act(self._captured())
@@ -367,7 +376,7 @@ class Cell(Lifted):
                 return found
             if shows_memory(found, value) or (basic_key(key) is not None and not self._is_memory()):
                 return self._seen(key, found, value)
-            return wrap(found.copy() if found.base is memory else found)
+            return wrap(found.copy(order="K") if found.base is memory else found)
         if self._view is None:
             if kind is slice and root.shape and is_plain_slice(key):
                 return Cell(root, (None, key))
@@ -383,8 +392,12 @@ class Cell(Lifted):
                 return found
             view = views.indexed(self.shows or views.whole(self.root.shape), basic)
             return Cell(root, view) if view is not None else self.through(operator.itemgetter(basic))
-        found = at(self._captured())[key].get() if has_traced(key) else self._read()[key]
-        return wrap(found)
+        found = wrap(at(self._captured())[key].get() if has_traced(key) else self._read()[key])
+        if len(found.shape) > 1 and found.size:
+            strides = order_of_indexed(self.layout(), key, bool(root.state & UNSURE))
+            found.root.strides = None if strides == views.c_strides(found.root.shape) else strides
+            found.root.state |= UNSURE if strides is None else 0
+        return found
 
     def _item(self, key: tuple[int, ...]) -> Any:
         """One element of a traced root, by one index into it."""
@@ -399,8 +412,11 @@ class Cell(Lifted):
             self.memory[key] = new
             return
         if type(new) is Cell and new.root is root:
-            if (self._view is None and new._index() is key) or self._is_same_place(unwrap(key), new):
+            if self._view is None and new._index() is key:
                 return  # what ``u[k] += w`` ends in
+            if self._is_same_place(unwrap(key), new):
+                self.check_write()
+                return
             _check_exchange(sys._getframe(1), has_mask(unwrap(key)))
         self._write(unwrap(key), unwrap(as_given(new)))
 
@@ -526,7 +542,7 @@ def owner_of(array: ndarray) -> Any:
 def _in_order(result: Any, state: int, like: ndarray | None = None) -> Any:
     """A new array with the note how it lies in memory."""
     if type(result) is Cell:
-        result.root.state |= state
+        result.root.state |= state if len(result.root.shape) > 1 else state & ~UNSURE
         if like is not None and not like.flags.c_contiguous:
             result.root.strides = views.strides_of(like.copy(order="K"))
     return result

@@ -27,6 +27,7 @@ from covector.lifting.lifted import (
     NUMBERS,
     as_cell,
     as_given,
+    as_number,
     as_operand,
     convert,
     has_lifted,
@@ -37,7 +38,7 @@ from covector.lifting.lifted import (
 )
 from covector.lifting.memory import memory_of
 from covector.lifting.methods import Flat, check_known_order
-from covector.lifting.order import copied, in_order
+from covector.lifting.order import as_function, copied, in_order, like_operands
 from covector.numpy.registry import as_array
 
 FRESH = """
@@ -204,10 +205,8 @@ def _converted(a: Any, dtype: Any, order: str, copy: bool, ndmin: int) -> Any:
     found = as_array(value)
     if dtype is not None:
         found = convert(found, np.empty((), dtype))
-    cell = Cell(Root(found))
-    if len(cell.shape) < ndmin:
-        cell = Cell(Root(np.reshape(found, (1,) * (ndmin - len(cell.shape)) + cell.shape)))
-    return copied(cell, a, order)
+    cell = copied(Cell(Root(found)), a, order)
+    return cell if len(cell.shape) >= ndmin else cell[(None,) * (ndmin - len(cell.shape))]
 
 
 def _listed(a: Any) -> Any:
@@ -247,7 +246,7 @@ class Joiner:
         values = unwrap(key)
         traced = has_traced(values)
         found = self.ours[values] if traced else self.original[values]
-        return wrap(found) if traced else fresh(found, values if type(values) is tuple else (values,))
+        return as_function(wrap(found), [key]) if traced else fresh(found, values if type(values) is tuple else (values,))
 
 
 class Vectorize(np.vectorize):
@@ -260,25 +259,40 @@ class Vectorize(np.vectorize):
         if self.signature is not None:
             what = "np.vectorize with a signature is not supported on traced values."
             raise errors.UnsupportedFunctionError(what, fix="use covector.vmap")
-        return self._of_elements(values, options)
+        found = self._of_elements(values, options)
+        copies = [x.copy("K") if type(x) is Cell else x for x in (*args, *kwargs.values())]  # NumPy makes objects of them
+        return like_operands(found, *copies)
 
     def _of_elements(self, values: list[Any], options: dict[str, Any]) -> Any:
         every: dict[Any, Any] = dict(enumerate(values)) | options
         looped = [k for k in every if k not in self.excluded]
         shape = np.broadcast_shapes(*[np.shape(every[k]) for k in looped])
         flat = {k: np.reshape(np.broadcast_to(as_array(every[k]), shape), (-1,)) for k in looped}
-        rows = []
-        for j in range(math.prod(shape)):
-            now = {k: wrap(flat[k][j] if k in flat else x) for k, x in every.items()}
-            rows.append(unwrap(self.pyfunc(*[now[i] for i in range(len(values))], **{k: now[k] for k in options})))
 
-        def joined(column: Any, dtype: Any) -> Any:
-            first = as_array(column[0])
-            like = np.empty((), first.dtype if dtype is None else dtype)
-            return wrap(np.reshape(np.stack([convert(x, like) for x in column]), shape) if shape else convert(first, like))
+        def outputs(j: int, element: Callable[[Any], Any]) -> tuple[Any, ...]:
+            now = {k: element(flat[k][j]) if k in flat else wrap(x) for k, x in every.items()}
+            found = unwrap(self.pyfunc(*[now[i] for i in range(len(values))], **{k: now[k] for k in options}))
+            return found if isinstance(found, tuple) else (found,)
 
-        types: Any = list(self.otypes) if self.otypes else [None] * (len(rows[0]) if isinstance(rows[0], tuple) else 1)
-        return tuple(map(joined, zip(*rows, strict=True), types)) if isinstance(rows[0], tuple) else joined(rows, types[0])
+        def joined(column: list[Any], dtype: Any) -> Any:
+            like = np.empty((), dtype)
+            found = [convert(x, like) for x in column]
+            return wrap(np.reshape(np.stack(found) if found else np.empty(0, dtype), shape) if shape else found[0])
+
+        numbers = range(math.prod(shape))
+        if not (self.otypes or numbers):
+            raise ValueError("cannot call `vectorize` on size 0 inputs unless `otypes` is set")
+        first = [] if self.otypes else [outputs(0, wrap)]  # which is called once more, unless it is kept
+        types: Any = list(self.otypes) if self.otypes else [as_array(x).dtype for x in first[0]]
+        kept = first if self.cache else []
+        rows = kept + [outputs(j, _python_number) for j in numbers[len(kept) :]]
+        columns = [joined([row[i] for row in rows], dtype) for i, dtype in enumerate(types)]
+        return columns[0] if len(columns) == 1 else tuple(columns)
+
+
+def _python_number(x: Any) -> Any:
+    """An element as Python's number, as arrays of objects have them."""
+    return as_number(x) if isinstance(x, TracerBase) else x.item()
 
 
 def vectorized(original: np.vectorize) -> Vectorize:
@@ -304,7 +318,8 @@ class Nditer:
             raise errors.UnsupportedFunctionError(what, fix="loop over np.ndindex(x.shape)")
         if kwargs.get("order", "K") in "AK":
             check_known_order(op, "np.nditer")
-        seen = np.nditer(op.layout(), ["multi_index", "zerosize_ok"], order=kwargs.get("order", "K"))  # in the order of memory
+        flags = ["multi_index", *({"zerosize_ok"} & set(flags))]
+        seen = np.nditer(op.layout(), flags, order=kwargs.get("order", "K"))  # in the order of memory
         self.cell, self.places = op, [seen.multi_index for _ in seen]
         self.at = 0
 

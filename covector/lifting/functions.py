@@ -32,7 +32,7 @@ from covector.lifting.lifted import (
 )
 from covector.lifting.methods import check_known_order
 from covector.lifting.operators import store
-from covector.lifting.order import as_function, copied, like_operands
+from covector.lifting.order import as_function, copied, in_unknown_order, like_operands, ordered_as
 from covector.numpy.registry import as_array
 
 SHOW_MEMORY: list[Any] = [
@@ -50,7 +50,8 @@ IN_ORDER = frozenset({
 })  # fmt: skip
 """Functions whose results lie in memory in C order, whatever the order of the arguments."""
 
-LIKE_OPERANDS = frozenset({np.clip, np.round, np.around, np.nan_to_num, np.real, np.imag, np.conjugate, np.angle, np.sort})
+LIKE_OPERANDS = frozenset({np.clip, np.nan_to_num, np.real, np.imag, np.conjugate, np.angle})
+COPIED = frozenset({np.sort, np.partition})
 
 
 # --- all others -----------------------------------------------------------------------------------------------------------
@@ -72,6 +73,10 @@ def apply(func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
     cell = wrap(found) if isinstance(found, TracerBase) else owned(found, cells)
     if func in LIKE_OPERANDS:
         return like_operands(cell, *args)
+    if func in COPIED:
+        return copied(cell, args[0], "K")
+    if func in (np.cross, np.linalg.cross) and (kwargs or len(args) > 2):  # it moves the axis, which makes a view
+        return in_unknown_order(cell)
     return cell if func in IN_ORDER else as_function(cell, [*args, *kwargs.values()])
 
 
@@ -207,7 +212,13 @@ def _trim_zeros(filt: Any, *args: Any, **kwargs: Any) -> Any:
 def _einsum(*args: Any, **kwargs: Any) -> Any:
     if len(args) == 2 and type(args[0]) is str and type(args[1]) is Cell and not kwargs:
         return args[1].through(lambda v: np.einsum(args[0], v))
-    return apply(np.einsum, args, kwargs)
+    found = apply(np.einsum, args, kwargs)
+    if kwargs.get("out") is not None:
+        return found
+    if type(args[0]) is not str or kwargs.get("optimize"):
+        return in_unknown_order(found)
+    small = [np.empty([min(n, 2) for n in _shape(x)], np.int8) for x in args[1:]]  # in C order, as all are if that is known
+    return ordered_as(found, np.einsum(args[0], *small))
 
 
 @means(np.copy)
@@ -388,7 +399,8 @@ def _in_cells(function: Callable[..., Any]) -> Callable[..., Any]:
 
 @means(np.apply_along_axis)
 def _apply_along_axis(func1d: Callable[..., Any], axis: int, arr: Any, *args: Any, **kwargs: Any) -> Any:
-    return apply(np.apply_along_axis, (_in_cells(func1d), axis, arr, *args), kwargs)
+    is_last = axis in (-1, len(_shape(arr)) - 1)
+    return in_unknown_order(apply(np.apply_along_axis, (_in_cells(func1d), axis, arr, *args), kwargs), unless=is_last)
 
 
 @means(np.apply_over_axes)
@@ -407,11 +419,11 @@ def _conditions(condlist: Any, ndim: int) -> list[Any]:
 
 @means(np.piecewise)
 def _piecewise(x: Any, condlist: Any, funclist: Any, *args: Any, **kwargs: Any) -> Any:
-    x = as_array(unwrap(x))
+    given, x = x, as_array(unwrap(x))
     conditions = _conditions(unwrap(condlist), len(shape_of(x)))
     if len(funclist) == len(conditions) + 1:
         conditions.append(~functools.reduce(np.logical_or, conditions))
-    result = wrap(np.zeros(shape_of(x), x.dtype))
+    result = wrap(np.zeros_like(given if type(given) in (Cell, ndarray) else np.empty(shape_of(x), x.dtype)))
     for condition, function in zip(conditions, funclist, strict=True):
         if not callable(function):
             _copyto(result, function, "unsafe", condition)

@@ -11,6 +11,7 @@ from numpy import ndarray
 from covector.core.avals import dtype_of, shape_of
 from covector.core.primitive import TracerBase
 from covector.lifting.lifted import ALL
+from covector.lifting.views import strides_of
 from covector.numpy.at import at
 
 PLAIN_INDICES = frozenset({int, slice, type(None), type(...)})
@@ -52,7 +53,7 @@ def at_index(value: Any, index: Any, new: Any, how: str) -> Any:
     if index == ALL and how == "set" and shape_of(new) == value.shape:
         return new
     is_item = len(index) == len(value.shape) and are_integers(index)
-    return getattr(at(value)[index], how)(stripped(new, () if is_item else value.shape))
+    return getattr(at(value)[index], how)(stripped(new, () if is_item else value.shape + (1,) * index.count(None)))
 
 
 def stripped(new: Any, shape: tuple[int, ...]) -> Any:
@@ -68,3 +69,20 @@ def has_mask(key: Any) -> bool:
     """Whether an index has a mask in it."""
     keys = [np.asarray(k) if type(k) is list else k for k in (key if type(key) is tuple else (key,))]
     return any(issubclass(type(k), (ndarray, TracerBase)) and dtype_of(k) == np.bool_ for k in keys)
+
+
+def order_of_indexed(array: ndarray, key: Any, is_unsure: bool) -> tuple[int, ...] | None:
+    """The strides of what an index with arrays in it gives of an array that lies in memory like this one; None if unknown.
+
+    NumPy puts the axes of index arrays first in memory, in the order of these, and the others in the order of the array.
+    """
+    if any(isinstance(k, TracerBase) and len(shape_of(k)) > 1 for k in (key if type(key) is tuple else (key,))):
+        return None
+    key = tuple(map(_of_known_places, key)) if type(key) is tuple else _of_known_places(key)
+    arrays = [array, np.empty(array.shape, np.int8, order="F"), np.empty(array.shape, np.int8)] if is_unsure else [array]
+    found = {strides_of(a[key]) for a in arrays}
+    return found.pop() if len(found) == 1 else None
+
+
+def _of_known_places(k: Any) -> Any:
+    return np.zeros(shape_of(k), np.intp) if isinstance(k, TracerBase) else k

@@ -301,10 +301,10 @@ class Lifted:
         return format(value if found is None else np.asarray(found)[()] if not self.shape else found, spec)
 
     def __copy__(self) -> Any:
-        return self.copy()
+        return self.copy("K")
 
     def __deepcopy__(self, memo: Any) -> Any:
-        return self.copy()
+        return self.copy("K")
 
     def __reduce__(self) -> Any:
         fix = "return the value from the function, and store that"

@@ -162,7 +162,7 @@ def _real(cell: Cell) -> Any:
 def _imag(cell: Cell) -> Any:
     if cell.dtype.kind == "c":
         return cell.through(lambda v: v.imag)
-    zeros = np.zeros_like(cell.layout(), cell.dtype)
+    zeros = np.zeros_like(cell.layout(), cell.dtype, order="A")
     zeros.setflags(write=False)
     found = wrap(zeros)
     found.root.state |= cell.root.state & (UNSURE | GAPS)
@@ -255,7 +255,7 @@ def setflags(cell: Cell, write: bool | None = None, align: Any = None, uic: Any 
 def copy(cell: Cell, order: Any = "C") -> Any:
     """A copy in memory of its own."""
     value = cell._captured()
-    return as_cell(value.copy(order)) if type(value) is ndarray else copied(as_cell(value), cell, order)
+    return copied(as_cell(value.copy(order) if type(value) is ndarray else value), cell, order)
 
 
 @method("astype")
@@ -269,7 +269,7 @@ def astype(cell: Cell, dtype: Any, order: Any = "K", casting: Any = "unsafe", su
     value = cell._captured()
     if not isinstance(value, TracerBase) or dtype.kind not in "biufc":
         found = np.asarray(value).astype(dtype, order, casting, subok, copy)
-        return as_cell(found.copy(order="K") if np.may_share_memory(found, value) else found)
+        return copied(as_cell(found.copy(order="K") if np.may_share_memory(found, value) else found), cell, order)
     if not np.can_cast(cell.dtype, dtype, casting):
         raise TypeError(f"Cannot cast array data from {cell.dtype!r} to {dtype!r} according to the rule {casting!r}")
     return copied(as_cell(convert(value, np.empty((), dtype))), cell, order)

@@ -29,7 +29,7 @@ from covector.lifting.lifted import (
     unwrap,
     wrap,
 )
-from covector.lifting.order import like_operands
+from covector.lifting.order import as_function, computed_in, like_operands, unsure_as
 from covector.lifting.scalars import Scalar
 from covector.numpy.at import at
 from covector.numpy.registry import as_array
@@ -64,7 +64,10 @@ def _binary(op: Callable[[Any, Any], Any], flip: bool = False, ordered: bool = T
                 x = self._captured()
             else:
                 found = op(y, x) if flip else op(x, y)
-                return Cell(Root(found), None, found, found) if type(found) is ndarray else found
+                if type(found) is not ndarray:
+                    return found
+                cell = Cell(Root(found), None, found, found)
+                return cell if found.ndim < 2 else unsure_as(cell, self, other)
         elif type(y) is ndarray and kind is Cell:
             y = other._captured()
         found = op(y, x) if flip else op(x, y)
@@ -181,7 +184,7 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: Any, out: Any = None, where
     options = unwrap(options)
     if out is None:
         options |= {} if where is True else {"where": where}
-        return like_operands(wrap(ufunc(*values, **options)), *inputs)
+        return computed_in(wrap(ufunc(*values, **options)), options.get("order", "K"), *inputs)
     outs = out if type(out) is tuple else (out,)
     if where is not True and traced:
         values = [np.where(where, x, np.ones((), np.result_type(x))) for x in values]
@@ -206,8 +209,12 @@ def reduce_by_ufunc(ufunc: np.ufunc, method: str, inputs: Any, out: Any = None, 
     """``ufunc.reduce(*inputs)`` and its like."""
     found = getattr(ufunc, method)(*[as_operand(x) for x in inputs], **unwrap(options))
     if out is None:
-        return like_operands(wrap(found), *inputs) if method == "accumulate" else wrap(found)
-    return store(out[0] if type(out) is tuple else out, found, "unsafe")
+        return like_operands(wrap(found), *inputs) if method == "accumulate" else as_function(wrap(found), inputs)
+    target = out[0] if type(out) is tuple else out
+    if method == "accumulate" and shape_of(found) != target.shape:
+        what = f"numpy.{ufunc.__name__}.accumulate of the shape {shape_of(found)} was to be written into {target.shape}."
+        raise errors.InPlaceWriteError(what, why="NumPy writes a part of it", fix="give an out of the same shape")
+    return store(target, found, "unsafe")
 
 
 AT = {np.add: "add", np.subtract: "subtract", np.multiply: "multiply", np.minimum: "min", np.maximum: "max"}

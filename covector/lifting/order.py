@@ -15,12 +15,14 @@ from covector.lifting.cells import GAPS, TAINTED, UNSURE, Cell, in_memory_order
 
 
 def like_operands(result: Any, *operands: Any) -> Any:
-    """The result of an operation element by element, with the order in memory that NumPy gives it."""
+    """The result of an operation element by element, with the order in memory that NumPy gives it; also of several."""
+    if type(result) is tuple:
+        return tuple([like_operands(part, *operands) for part in result])
     if type(result) is not Cell or len(result.root.shape) < 2:
         return result
     cells = [x for x in operands if type(x) is Cell]
     if type(result.root.value) is ndarray and all(type(c.root.value) is ndarray for c in cells):
-        return result
+        return unsure_as(result, *cells)
     plain = [x for x in operands if type(x) is ndarray]
     if all(map(_is_c_ordered, (*cells, *plain))):
         return _laid_out(result, None)
@@ -47,16 +49,29 @@ def _laid_out(result: Cell, strides: tuple[int, ...] | None) -> Cell:
 
 def copied(result: Any, of: Any, order: str | None) -> Any:
     """A copy of an array in an order that is asked for: "C", "F", "A" or "K"."""
-    if type(result) is not Cell or type(result.root.value) is ndarray or len(result.root.shape) < 2:
+    if type(result) is not Cell or len(result.root.shape) < 2:
         return result
     if order in ("A", "K", None) and type(of) is Cell and of.root.state & UNSURE:
         result.root.state |= UNSURE
+    elif type(result.root.value) is ndarray:
+        return result
     elif order in ("A", "K", None) and type(of) is Cell and not of.is_c_ordered():
         like = of.layout().copy(order="K" if order is None else order)  # type: ignore[arg-type]
         return _laid_out(result, None if like.flags.c_contiguous else views.strides_of(like))
     elif order == "F":
         result.root.strides = views.strides_of(np.empty(result.shape, np.int8, order="F"))
     return result
+
+
+def computed_in(result: Any, order: str, *operands: Any) -> Any:
+    """The result of an operation element by element, in the order that was asked for."""
+    if type(result) is tuple:
+        return tuple([computed_in(part, order, *operands) for part in result])
+    if order not in ("C", "F"):
+        return like_operands(result, *operands) if order == "K" else as_function(result, operands)
+    if type(result) is not Cell or len(result.root.shape) < 2:
+        return result
+    return _laid_out(result, views.strides_of(np.empty(result.root.shape, np.int8, order=order)))  # type: ignore[call-overload]
 
 
 def in_order(cell: Cell, order: str | None) -> Any:
@@ -77,9 +92,34 @@ def as_function(result: Any, args: Any) -> Any:
         return result
     given = _arrays_in(args)
     if type(result.root.value) is ndarray and all(type(x) is ndarray or type(x.root.value) is ndarray for x in given):
-        return result
+        return unsure_as(result, *given)
     if not all(_is_c_ordered(x) for x in given):
         result.root.state |= UNSURE
+    return result
+
+
+def ordered_as(result: Any, small: Any) -> Any:
+    """A new array, traced, whose axes follow each other in memory as those of a smaller one do."""
+    if type(result) is not Cell or len(result.root.shape) < 2 or result.root.state & UNSURE:
+        return result
+    axes = sorted(range(small.ndim), key=lambda i: -small.strides[i])
+    found = np.empty([result.root.shape[i] for i in axes], np.int8).transpose(np.argsort(axes))
+    return result if type(result.root.value) is ndarray else _laid_out(result, views.strides_of(found))
+
+
+def unsure_as(result: Cell, *operands: Any) -> Cell:
+    """A new plain array, of which nobody knows how it lies in memory if that is so of an operand: of a `zeros_like`, say."""
+    if any(type(x) is Cell and x.root.state & UNSURE and len(x.shape) > 1 for x in operands):
+        result.root.state |= UNSURE
+    return result
+
+
+def in_unknown_order(result: Any, unless: bool = False) -> Any:
+    """Arrays of which nobody knows how they lie in memory."""
+    if not unless:
+        for x in result if type(result) in (tuple, list) else (result,):
+            if type(x) is Cell and len(x.root.shape) > 1:
+                x.root.state |= UNSURE
     return result
 
 

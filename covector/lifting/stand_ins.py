@@ -22,6 +22,7 @@ from covector.lifting.cells import GAPS, UNSURE, Cell
 from covector.lifting.functions import owned
 from covector.lifting.lifted import LIFTED, has_lifted, unwrap, wrap
 from covector.lifting.memory import memory_of
+from covector.lifting.order import in_unknown_order
 from covector.numpy.at import Part, at
 from covector.transforms.custom_rules import CustomFunction
 
@@ -248,7 +249,7 @@ class OfScipy(StandIn):
         ours = getattr(importlib.import_module(self._place[0]), self._place[1], None)
         if ours is None:
             return self._original(*args, **kwargs)
-        return wrap(as_covector(ours, *map(_argument, args), **{k: _argument(x) for k, x in kwargs.items()}))
+        return in_unknown_order(wrap(as_covector(ours, *map(_argument, args), **{k: _argument(x) for k, x in kwargs.items()})))
 
 
 def _any_traced(values: Any) -> bool:

@@ -36,7 +36,7 @@ def draw_input(r: Random, name: str, dims: list[int], role: str) -> Input:
     if name == "x" and dtype in ("int64", "bool"):
         dtype = "float64"
     layout = r.choice(("C", "C", "C", *LAYOUTS)) if shape else "C"
-    if layout == "broadcast" and r.random() < 0.5:
+    if layout == "broadcast" and (r.random() < 0.5 or shape[0] == 1):  # which is read-only, and under a transformation not
         layout = "F"
     return Input(name, draw_values(r, shape, dtype), layout, role)
 

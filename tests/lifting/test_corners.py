@@ -1,0 +1,109 @@
+"""Single statements whose meaning in NumPy is easily missed, in lifted functions."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import covector as cv
+from covector.core.errors import InPlaceWriteError
+
+X = np.array([[1.5, -1.25, -0.75], [-1.25, -0.5, 0.875]])
+RUN = {
+    "jvp": lambda f: cv.jvp(f, (X,), (X,))[0],
+    "jit": lambda f: cv.jit(f)(X),
+    "vmap": lambda f: cv.vmap(f)(np.stack([X, X]))[0],
+}
+
+
+def program(text):
+    names = {"np": np}
+    exec("import numpy as np\ndef f(x):\n    " + text.replace("\n", "\n    "), names)
+    return names["f"]
+
+
+NO_AXES = """
+    a[..., None].sort(0); a[..., None].partition(0); a[None].fill(3.0); a[None][:] = 2.0; a[None, None].T[...] = 5.0
+    a.reshape(1)[0] = 5.0; a[None][0] = 4.0; a[...] = 3.0; np.atleast_1d(a)[:] = 2.0; a[None] += 1; a[None].flat[0] = 3
+    np.put(a[None], [0], [3.0]); a[None][[0]] = 5.0; np.add.at(a[None], [0], 5.0)
+    a[None, ..., None].cumsum(1, out=a[None, None])
+"""
+
+
+@pytest.mark.parametrize("run", RUN)
+@pytest.mark.parametrize("statement", [s.strip() for s in NO_AXES.replace("\n", ";").split(";") if s.strip()])
+def test_writes_into_an_array_without_axes(statement, run):
+    f = program(f"a = np.array(x[0, 0])\n{statement}\nreturn a")
+    np.testing.assert_allclose(RUN[run](cv.lift(f)), f(X))
+
+
+WRITES = {
+    "read-only, of itself": """
+y = np.array(x)
+u = y.view()
+u.flags.writeable = False
+try:
+    u[...] = y
+except ValueError:
+    y[0] = 1.0
+return y""",
+    "no elements": """
+y = np.array(x)
+try:
+    for e in np.nditer(y[:, 3:]):
+        pass
+except ValueError:
+    y[0] = 1.0
+return y""",
+    "an index that repeats": "b = x[:, [0, 0]]\nnp.asarray(b, order='F')[-1] /= -1\nreturn b",
+    "what was broadcast": """
+b = np.reshape(np.broadcast_to(x.imag, (2, 2, 3)), (2, 3, 2), 'F')
+b.ravel('A')[1] += x[0, 0]
+return b""",
+    "piecewise, in another order": "b = np.piecewise(x.T, [x.T > 0], [lambda u: u * u, 0.5])\nb.ravel('F')[1] = 7.0\nreturn b",
+}
+
+
+@pytest.mark.parametrize("name", WRITES)
+def test_writes(name):
+    f = program(WRITES[name].strip())
+    np.testing.assert_allclose(RUN["jvp"](cv.lift(f)), f(X))
+
+
+def test_a_part_of_out_is_refused():
+    f = program("y = np.array(x)\nnp.add.accumulate(x[:1, :1], axis=1, out=y[:1, :2])\nreturn y")
+    with pytest.raises(InPlaceWriteError, match="accumulate of the shape"):
+        RUN["jvp"](cv.lift(f))
+
+
+# --- np.vectorize ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "complex64", "int64"])
+@pytest.mark.parametrize("options", [{}, {"cache": True}, {"otypes": [float]}], ids=str)
+def test_vectorize_calls_with_pythons_numbers(dtype, options):
+    kinds = []
+
+    def element(u, k):
+        kinds.append((np.result_type(u, np.float16(1)), type(k)))
+        return u + 1 / 3 if k else 2 * u
+
+    def f(x):
+        return np.vectorize(element, **({"otypes": [x.dtype]} if "otypes" in options else options))(x, np.arange(3))
+
+    x = X[0].astype(dtype)
+    expected = f(x)
+    wanted, kinds[:] = list(kinds), []
+    out = cv.jit(cv.lift(f))(x) if dtype == "int64" else cv.jvp(cv.lift(f), (x,), (x,))[0]
+    assert kinds == wanted
+    assert out.dtype == expected.dtype
+    np.testing.assert_allclose(out, expected, rtol=1e-15 if dtype[-2:] == "64" and dtype != "complex64" else 1e-7)
+
+
+def test_vectorize_of_nothing():
+    def f(x, **options):
+        return np.vectorize(lambda u: u * u, **options)(x[:0])
+
+    assert cv.jvp(cv.lift(lambda x: f(x, otypes=[float])), (X,), (X,))[0].shape == (0, 3)
+    with pytest.raises(ValueError, match="otypes"):
+        cv.jvp(cv.lift(f), (X,), (X,))
