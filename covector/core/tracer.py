@@ -252,6 +252,13 @@ class Tracer(TracerBase):
             ),
         )
 
+    def __dlpack__(self, **kwargs: Any) -> Any:
+        fix = "compute in NumPy's functions, or give the other library the result; covector.pure_callback calls it on arrays"
+        raise self._refuse(errors.TracerArrayConversionError, "the memory", fix)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return (1, 0)  # the CPU, as of NumPy's arrays
+
     def item(self, *args: Any) -> Any:
         fix = "keep it an array, or return it from the function"
         raise self._refuse(errors.TracerFloatConversionError, "the Python value", fix)

@@ -32,6 +32,12 @@ def seem_numbers(x: Any) -> bool:
 # --- arrays of arrays and numbers -------------------------------------------------------------------------------------
 
 
+def check_device(device: Any) -> None:
+    """Refuse any but the CPU, with NumPy's error."""
+    if device is not None:
+        np.empty(0, device=device)
+
+
 def array(
     object: Any,
     dtype: Any = None,
@@ -84,7 +90,11 @@ def asarray(
                 return found
     if not contains_tracer(a):
         return np.asarray(a, dtype, order, device=device, copy=copy, like=like)
-    return array(a, dtype, copy=copy)
+    check_device(device)
+    made = array(a, dtype, copy=copy)
+    if copy is False and made is not a:
+        np.array([0], copy=False)  # NumPy's own error
+    return made
 
 
 def full(shape: Any, fill_value: Any, dtype: Any = None, order: Any = "C", *, device: Any = None, like: Any = None) -> Any:
@@ -96,6 +106,7 @@ def full(shape: Any, fill_value: Any, dtype: Any = None, order: Any = "C", *, de
     """
     if not contains_tracer(fill_value):
         return np.full(shape, fill_value, dtype, order, device=device, like=like)
+    check_device(device)
     value = array(fill_value, dtype)
     return np.broadcast_to(value, tuple(shape) if isinstance(shape, (tuple, list)) else (operator.index(shape),))
 
@@ -162,6 +173,7 @@ def full_like(
     shape, dtype = _like(a, dtype, shape)
     if not contains_tracer(fill_value):
         return np.full(shape, fill_value, dtype, device=device)
+    check_device(device)
     return np.broadcast_to(convert_to(as_array(fill_value), dtype), shape)
 
 
@@ -189,6 +201,7 @@ def linspace(
     *,
     device: Any = None,
 ) -> Any:
+    check_device(device)
     num = operator.index(num)
     if num < 0:
         raise ValueError(f"Number of samples, {num}, must be non-negative.")
@@ -259,7 +272,12 @@ implements(np.result_type)(lambda *arrays_and_dtypes: np.result_type(*map(_promo
 implements(np.common_type)(lambda *arrays: np.common_type(*(np.empty(0, dtype_of(a)) for a in arrays)))
 implements(np.iscomplexobj)(lambda x: dtype_of(x).kind == "c")
 implements(np.isrealobj)(lambda x: dtype_of(x).kind != "c")
-implements(np.astype)(lambda x, dtype, /, *, copy=True, device=None: x.astype(dtype, copy=copy))
+
+
+@implements(np.astype)
+def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Any:
+    check_device(device)
+    return x.astype(dtype, copy=copy)
 
 
 @implements(np.min_scalar_type)

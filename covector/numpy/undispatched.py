@@ -12,10 +12,11 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from covector.core.avals import shape_of
+from covector.core.avals import dtype_of, shape_of
 from covector.core.tracer import Tracer
 from covector.numpy.creation import asarray
 from covector.numpy.registry import contains_tracer
+from covector.primitives.arrays.shaping import convert_to
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -55,8 +56,8 @@ def _with_layout(function: Callable[..., Any], least_ndim: int) -> Callable[...,
     def call(a: Any, *args: Any, **kwargs: Any) -> Any:
         if not contains_tracer(a):
             return function(a, *args, **kwargs)
-        dtype = args[0] if args else kwargs.get("dtype")
-        a = asarray(a, dtype)
+        a = asarray(a)
+        a = convert_to(a, function(np.empty(0, dtype_of(a)), *args, **kwargs).dtype)  # NumPy checks what it is given
         return np.reshape(a, (1,)) if least_ndim and not shape_of(a) else a
 
     call.__doc__ = f"``numpy.{function.__name__}``, also of traced values, which have no layout in memory."

@@ -243,6 +243,32 @@ def test_shapes_that_depend_on_values(text: str) -> None:
         covector.jit(lambda x, y: function(cnp, x, y))(x, y)
 
 
+REFUSED = """
+    asarray(x, device="gpu") asarray([x[0], 1], device="gpu") asanyarray(x, device="gpu")
+    full(3, x[0], device="gpu") full_like(x, x[0], device="gpu") full_like(x, 1, device="gpu") zeros_like(x, device="gpu")
+    linspace(x[0], 1, 3, device="gpu") astype(x, xp.int8, device="gpu") x.to_device("gpu")
+    asarray(x, xp.float32, copy=False) asarray([x[0], 1], copy=False) asanyarray(x, xp.float32, copy=False)
+"""
+"""What names a device that there is not, or forbids a copy that has to be made."""
+
+
+@pytest.mark.parametrize("text", [c for _, c in rows("f | " + " ".join(REFUSED.split()))])
+def test_what_cannot_be_is_refused_as_numpy_does(text: str) -> None:
+    function = call(text if text.startswith("x.") else f"xp.{text}")
+    with pytest.raises(ValueError):
+        function(np, np.ones(3), None)
+    with pytest.raises(ValueError):
+        covector.jit(lambda x: function(cnp, x, None))(np.ones(3))
+
+
+def test_memory_of_traced_values_is_refused() -> None:
+    for view in (np.from_dlpack, cnp.from_dlpack, lambda x: x.__dlpack__(max_version=(1, 0))):
+        with pytest.raises(errors.TracerArrayConversionError, match="memory of a traced value") as caught:
+            covector.grad(lambda x: view(x).sum())(np.ones(3))  # noqa: B023
+        assert "pure_callback" in str(caught.value)
+    covector.jit(lambda x: x * x.__dlpack_device__()[0])(np.ones(3))
+
+
 def test_every_name_of_the_standard_is_tried() -> None:
     tried = {re.match(r"xp\.([\w.]+)", c)[1] for _, c in CASES if c.startswith("xp.")} | {n for _, n in rows(ELEMENTWISE)}
     tried |= {t.partition("(")[0] for t in DATA_DEPENDENT.split()}
