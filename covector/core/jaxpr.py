@@ -469,7 +469,7 @@ def same_value(a: Any, b: Any) -> bool:
 
 
 def same_signs(x: np.ndarray[Any, Any], y: np.ndarray[Any, Any]) -> bool:
-    """Whether equal arrays agree in the signs of their zeros too."""
+    """Whether equal arrays agree in the signs of their zeros and NaNs too."""
     if x.dtype.kind == "c":
         return same_signs(x.real, y.real) and same_signs(x.imag, y.imag)
-    return x.dtype.kind != "f" or bool(np.all((np.signbit(x) == np.signbit(y)) | np.isnan(x)))
+    return x.dtype.kind != "f" or bool(np.array_equal(np.signbit(x), np.signbit(y)))

@@ -4,14 +4,15 @@
 (True, False, False)
 
 Python calls ``1 == True == 1.0`` and ``0.0 == -0.0``, and ``nan != nan``; programs differ in the former and not in the latter.
-A key tells values apart by type at every depth, zeros by sign, and holds what a container held when the key was made, so that
-it does not change with the container.
+A key tells values apart by type at every depth, zeros and NaNs by sign, and holds what a container held when the key was made,
+so that it does not change with the container.
 """
 
 from __future__ import annotations
 
 import functools
 import importlib
+import math
 import weakref
 from collections.abc import Hashable
 from typing import Any
@@ -34,9 +35,9 @@ def key_of(value: Any) -> Hashable:
     if issubclass(type(value), (np.ndarray, np.generic)):
         return _array_key(value)
     if cls is float:
-        return (cls, value.hex())
+        return (cls, _float_key(value))
     if cls is complex:
-        return (cls, value.real.hex(), value.imag.hex())
+        return (cls, _float_key(value.real), _float_key(value.imag))
     if isinstance(value, (tuple, list)):
         return (cls, *map(key_of, value))
     if isinstance(value, dict):
@@ -53,11 +54,22 @@ def key_of(value: Any) -> Hashable:
     return _object_key(value)
 
 
+def _float_key(value: float) -> str:
+    return value.hex() if value == value else str(math.copysign(1.0, value))  # NaNs are two, as `copysign` reads their sign
+
+
+def distinct_text(x: Any) -> str:
+    """The ``repr`` of a number; NaNs, which have one, are told apart by sign."""
+    return repr(x) if x == x else f"{x!r} {math.copysign(1.0, x.real)} {math.copysign(1.0, x.imag)}"
+
+
 def _array_key(value: Any) -> Hashable:
     if value.dtype.hasobject:
         return (type(value), value.dtype, value.shape, key_of(value.tolist()))
     if value.dtype.kind in "fc" and np.isnan(value).any():
-        value = np.where(np.isnan(value), value.dtype.type(np.nan), value)  # all NaNs are one
+        value = np.array(value, order="C")
+        for part in (value.real, value.imag) if value.dtype.kind == "c" else (value,):
+            part[...] = np.where(np.isnan(part), np.copysign(part.dtype.type(np.nan), part), part)  # one of each sign
     return (np.ndarray if issubclass(type(value), np.ndarray) else type(value), value.dtype, value.shape, value.tobytes())
 
 

@@ -22,7 +22,7 @@ import numpy as np
 from covector.core import errors
 from covector.core.avals import ShapedArray
 from covector.core.jaxpr import Equation, Jaxpr, Literal, Var, collective_axes, has_effects, program_has_effects
-from covector.core.keys import key_of
+from covector.core.keys import distinct_text, key_of
 from covector.core.kinds import Elementwise
 from covector.interpreters.evaluate import implementation
 
@@ -152,10 +152,10 @@ def is_uniform(x: Any) -> bool:
 
 
 def atom_key(x: Any) -> Hashable:
-    """A key that tells literals of different type, sign or NaN-ness apart."""
+    """A key that tells literals of different type or sign apart, also NaNs."""
     if isinstance(x, Var):
         return x
-    return (type(x.value), str(x.aval), repr(x.value))
+    return (type(x.value), str(x.aval), distinct_text(x.value))
 
 
 def without_effects(jaxpr: Jaxpr) -> Jaxpr:

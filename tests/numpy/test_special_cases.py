@@ -181,3 +181,18 @@ def test_argpartition_of_a_scalar(axis: Any) -> None:
 def test_poly_computes_in_the_dtype_of_numpy(dtype: Any) -> None:
     zeros = np.array([0, 3, 1], dtype)
     same(covector.jit(np.poly)(zeros), np.poly(zeros))
+
+
+@pytest.mark.parametrize("backend", ["numpy", "native"])
+@pytest.mark.parametrize("dtype", [float, np.float32, np.float64, np.array, lambda n: np.complex128(complex(1.0, n)).imag])
+def test_constants_that_are_nan_keep_their_signs(dtype: Any, backend: Any) -> None:
+    """`copysign` reads them; programs print them."""
+    minus, plus = dtype(np.copysign(NAN, -1.0)), dtype(NAN)
+
+    def f(x: Any) -> Any:
+        return np.copysign(x, plus), np.copysign(x, minus)
+
+    assert covector.jit(f, backend=backend)(2.0) == (2.0, -2.0)
+    printed = str(covector.make_jaxpr(f)(2.0))
+    assert printed.count("-nan") == 1
+    assert covector.parse(printed) == covector.make_jaxpr(f)(2.0)

@@ -39,6 +39,7 @@ from covector.backends.native.elementwise import add
 from covector.backends.native.ir import Builder, Module, Value, item_size
 from covector.backends.native.nodes import Expressions, Node, in_order
 from covector.backends.native.rules import Reduce, Term
+from covector.core.keys import distinct_text
 
 __all__ = ["Expressions"]
 
@@ -110,7 +111,7 @@ def key_of(sizes: dict[int, int], stores: Sequence[Store]) -> tuple[Any, ...]:
     nodes: list[Any] = []
     for node in in_order(n for s in stores for n in (s.node, *s.places)):
         numbers[node] = len(numbers)
-        data = repr(node.data) if node.op == "constant" else node.data
+        data = distinct_text(node.data) if node.op == "constant" else node.data
         nodes.append((node.op, data, node.kind, *(numbers[a] for a in node.args)))
     written = [
         (numbers[s.node], s.kind, s.array, s.offset, s.terms, s.reduced, s.reduce, s.adds, s.combine, s.dims,

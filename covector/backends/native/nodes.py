@@ -17,6 +17,7 @@ from typing import Any
 
 from covector.backends.native.ir import Builder
 from covector.backends.native.rules import Place, Term, added, moved
+from covector.core.keys import distinct_text
 
 __all__ = ["Builder"]
 
@@ -53,7 +54,7 @@ class Expressions:
         return node
 
     def constant(self, value: Any, kind: str) -> Node:
-        return self._node(("constant", repr(value), kind), lambda: Node("constant", value, kind, (), frozenset()))
+        return self._node(("constant", distinct_text(value), kind), lambda: Node("constant", value, kind, (), frozenset()))
 
     def load(self, array: int, kind: str, offset: int, terms: tuple[Term, ...]) -> Node:
         data = array, offset, terms

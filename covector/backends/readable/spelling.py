@@ -227,7 +227,7 @@ def number(x: Any) -> str:
         signed = math.copysign(1, x.real) < 0 or math.copysign(1, x.imag) < 0
         return repr(x) if plain and not signed else f"complex({number(x.real)}, {number(x.imag)})"
     if type(x) is float and not math.isfinite(x):
-        return "np.nan" if math.isnan(x) else "np.inf" if x > 0 else "-np.inf"
+        return f"{'-' if math.copysign(1, x) < 0 else ''}np.{'nan' if math.isnan(x) else 'inf'}"
     return repr(x)
 
 

@@ -84,9 +84,11 @@ def number_text(x: Any) -> str:
 
 
 def _real_text(x: Any) -> str:
+    if x != x:
+        return "-nan" if np.signbit(x) else "nan"
     if isinstance(x, float):
         return float.__repr__(x)
-    if np.isinf(x) or np.isnan(x):
+    if np.isinf(x):
         return str(float(x))
     write = np.format_float_positional if x == 0 or 1e-4 <= abs(float(x)) < 1e16 else np.format_float_scientific
     text: str = write(x, unique=True, trim="0")
