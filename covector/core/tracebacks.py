@@ -64,7 +64,7 @@ def hiding_frames(function: Callable[P, R]) -> Callable[P, R]:
         try:
             return function(*args, **kwargs)
         except Exception as error:
-            said = replaced_by_numpy(error)
+            said = replaced_by_c(error)
             hide_frames(said or error)
             if said is None:
                 raise
@@ -77,12 +77,16 @@ REPLACEMENT = "setting an array element with a sequence."
 """What NumPy says in place of the error that ``float(x)`` raised in ``a[i] = x``, where x has items."""
 
 
-def replaced_by_numpy(error: Exception) -> CovectorError | None:
-    """The error of covector's that NumPy put behind one of its own, which says less; with the traceback of that."""
+def replaced_by_c(error: Exception) -> CovectorError | None:
+    """The error of covector's that compiled code put behind one of its own, which says less; with the traceback of that.
+
+    Python makes a SystemError where compiled code (`scipy.optimize.brentq`) goes on after an error.
+    """
     cause = error.__cause__
-    if type(error) is not ValueError or not isinstance(cause, CovectorError) or str(error) != REPLACEMENT:
-        return None
-    return cause.with_traceback(error.__traceback__)
+    while type(cause) is SystemError:
+        cause = cause.__cause__
+    is_replacement = type(error) is SystemError or (type(error) is ValueError and str(error) == REPLACEMENT)
+    return cause.with_traceback(error.__traceback__) if is_replacement and isinstance(cause, CovectorError) else None
 
 
 def hide_frames(error: BaseException) -> None:

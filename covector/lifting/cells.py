@@ -450,8 +450,6 @@ class Cell(Lifted):
             if root.state & EXPOSED:
                 value = value.copy(order="K")
         basic = basic_key(key)
-        if type(new) is complex and self.dtype.kind != "c":
-            raise TypeError("float() argument must be a string or a real number, not 'complex'")
         new = convert(new, self)
         if self._view is None and basic is not None:
             root.replace(at_index(value, basic, new, how))
@@ -470,11 +468,11 @@ class Cell(Lifted):
         root, view = self.root, self.shows
         place = None if basic is None else view if key is ALL else views.indexed(view or views.whole(self.root.shape), basic)
         if place is not None:
-            root.replace(place.write(value, stripped(new, place.shape), how))
+            root.replace(place.write(value, stripped(new, place.shape, value.dtype), how))
             return
         part = value if view is None else view.read(value)
         ndim = len(shape_of(new)) if has_traced(key) else len(self.layout()[key].shape)
-        part = getattr(at(part)[key], how)(stripped(new, (0,) * ndim))
+        part = getattr(at(part)[key], how)(stripped(new, (0,) * ndim, value.dtype))
         root.replace(part if view is None else view.write(value, part))
 
     def _assign(self, new: Any) -> Cell:

@@ -102,11 +102,14 @@ def _written(func: Callable[..., Any], target: Any, found: Any, args: Any) -> An
     if math.prod(shape_of(found)) != math.prod(_shape(target)) and func is not np.clip:
         what = f"output array has the shape {_shape(target)}, and the result of numpy.{func.__name__} {shape_of(found)}"
         raise ValueError(what)
+    if func in (np.take, np.compress) and not np.can_cast(target.dtype, found.dtype, "safe"):  # it works on a copy of out
+        what = f"Cannot cast array data from {target.dtype!r} to {found.dtype!r} according to the rule 'safe'"
+        raise TypeError(what)
     return store(target, found, "unsafe" if func in REDUCTIONS else "same_kind")
 
 
-REDUCTIONS = frozenset({np.max, np.min, np.sum, np.prod, np.mean, np.std, np.var, np.any, np.all, np.ptp, np.take,
-                        np.cumsum, np.cumprod, np.argmax, np.argmin})  # fmt: skip
+REDUCTIONS = frozenset({np.max, np.min, np.sum, np.prod, np.mean, np.std, np.var, np.any, np.all, np.ptp, np.take, np.compress,
+                        np.choose, np.cumsum, np.cumprod, np.argmax, np.argmin})  # fmt: skip
 """They write whatever they find into ``out``."""
 
 
@@ -197,8 +200,10 @@ def _real_if_close(a: Any, tol: float = 100) -> Any:
 
 @means(np.trim_zeros)
 def _trim_zeros(filt: Any, *args: Any, **kwargs: Any) -> Any:
+    if type(filt) is Cell and not filt.shape:
+        return filt[...]
     values = known(filt._read()) if type(filt) is Cell else None
-    if values is None or not values.shape:
+    if values is None:
         return apply(np.trim_zeros, (filt, *args), kwargs)
     values = values.copy()
     trimmed = np.trim_zeros(values, *args, **kwargs)
@@ -324,15 +329,19 @@ def _by_places(func: Callable[..., Any], target: Any, before: Any, values: Any, 
     value = target._captured()
     if not has_traced(values) and type(value) is ndarray:
         value = value.copy(order="K")
-        func(value, *before, values, *after)
-        target._assign(value)
+        try:
+            func(value, *before, values, *after)
+        finally:  # what it wrote before an error
+            target._assign(value)
         return
-    values = as_array(values)
+    values = convert(values, target)
     numbers = np.full(target.shape, -1)
-    func(numbers, *before, np.arange(values.size).reshape(values.shape), *after)
-    if np.any(numbers >= 0):
-        new = np.take(np.reshape(convert(values, target), (-1,)), np.maximum(numbers, 0))
-        target._assign(np.where(numbers >= 0, new, value))
+    try:
+        func(numbers, *before, np.arange(values.size).reshape(values.shape), *after)
+    finally:
+        if np.any(numbers >= 0):
+            new = np.take(np.reshape(values, (-1,)), np.maximum(numbers, 0))
+            target._assign(np.where(numbers >= 0, new, value))
 
 
 def _needed(func: Callable[..., Any], x: Any) -> Any:

@@ -53,12 +53,15 @@ def at_index(value: Any, index: Any, new: Any, how: str) -> Any:
     if index == ALL and how == "set" and shape_of(new) == value.shape:
         return new
     is_item = len(index) == len(value.shape) and are_integers(index)
-    return getattr(at(value)[index], how)(stripped(new, () if is_item else value.shape + (1,) * index.count(None)))
+    shape = () if is_item else value.shape + (1,) * index.count(None)
+    return getattr(at(value)[index], how)(stripped(new, shape, value.dtype))
 
 
-def stripped(new: Any, shape: tuple[int, ...]) -> Any:
+def stripped(new: Any, shape: tuple[int, ...], dtype: Any) -> Any:
     """Values without the leading axes of length 1 that they have beyond a shape, as NumPy writes them."""
     if not shape and shape_of(new):
+        if dtype.kind == "c":
+            raise TypeError("only 0-dimensional arrays can be converted to Python scalars")
         raise ValueError("setting an array element with a sequence.")
     while len(shape_of(new)) > len(shape) and shape_of(new)[0] == 1:
         new = new[0]

@@ -22,7 +22,7 @@ import numpy as np
 from numpy import ndarray
 
 from covector.core import errors
-from covector.core.avals import typeof
+from covector.core.avals import is_weak, typeof
 from covector.core.primitive import TracerBase
 from covector.core.pytrees import register_standing
 from covector.core.tracer import method_of_numpy
@@ -158,10 +158,12 @@ def known(value: Any) -> Any:
 
 def convert(value: Any, like: Any) -> Any:
     """A value as it is written into an array: in its dtype, so a float is cut to an integer."""
-    value, dtype = as_array(value), like.dtype
+    given, value, dtype = value, as_array(value), like.dtype
     if value.dtype == dtype:
         return value
     if value.dtype.kind == "c" and dtype.kind not in "cb":
+        if is_weak(given):
+            raise TypeError("float() argument must be a string or a real number, not 'complex'")
         warnings.warn("Casting complex values to real discards the imaginary part", np.exceptions.ComplexWarning, stacklevel=4)
         value = np.real(value)
     return value.astype(dtype)

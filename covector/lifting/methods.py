@@ -11,6 +11,7 @@ import numpy as np
 from numpy import ndarray
 
 from covector.core import errors
+from covector.core.avals import shape_of
 from covector.core.primitive import TracerBase
 from covector.lifting import views
 from covector.lifting.cells import GAPS, READONLY, TAINTED, UNSURE, Cell
@@ -334,7 +335,11 @@ class Flat:
             raise errors.InPlaceWriteError(what, why=why, fix="write a copy: x.flat[...] = x[...].copy()")
         new, key = as_operand(new), unwrap(key)
         places = np.arange(len(self))[key]
+        if not places.ndim and shape_of(new):
+            raise ValueError("Error setting single item of array.")
         new = np.reshape(as_array(new), (-1,))
+        if places.ndim and not new.shape[0]:
+            return
         if places.ndim and new.shape[0] != places.size:  # NumPy repeats them
             new = np.resize(new, places.size) if not has_traced(new) else np.take(new, np.arange(places.size) % new.shape[0])
         elif not places.ndim:

@@ -187,6 +187,7 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: Any, out: Any = None, where
         return computed_in(wrap(ufunc(*values, **options)), options.get("order", "K"), *inputs)
     outs = out if type(out) is tuple else (out,)
     if where is not True and traced:
+        values = [np.asarray(x) if type(x) in (list, tuple) else x for x in values]
         values = [np.where(where, x, np.ones((), np.result_type(x))) for x in values]
     elif where is not True:
         copies = tuple([None if o is None else np.array(unwrap(o)) for o in outs])

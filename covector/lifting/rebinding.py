@@ -24,8 +24,10 @@ import numpy as np
 from covector.lifting import caught
 from covector.lifting.active import StandsFor, guarded
 from covector.lifting.creation import FFT, LINALG, NUMPY, OBJECTS, STRIDED, vectorized
+from covector.lifting.faults import Errstate, seterr
 from covector.lifting.lifted import register_namespace
 from covector.lifting.numbers import FLOAT, FLOAT64, MATH
+from covector.lifting.solvers import IN_C, IN_PYTHON, Solver
 from covector.lifting.stand_ins import (
     Compiled,
     ModuleProxy,
@@ -67,7 +69,8 @@ def _guarded_names(module: ModuleType, names: dict[str, Any]) -> dict[str, Any]:
 
 def _numpy_names() -> dict[str, Any]:
     tricks = np.lib.stride_tricks
-    names = _guarded_names(np, NUMPY) | {n: stand_in(getattr(np, n), f) for n, f in OBJECTS.items()}
+    names = _guarded_names(np, NUMPY | {"seterr": seterr})
+    names |= {n: stand_in(getattr(np, n), f) for n, f in (OBJECTS | {"errstate": Errstate}).items()}
     names |= {m.__name__[6:]: stand_in(m, Proxy(m, _guarded_names(m, f))) for m, f in ((np.linalg, LINALG), (np.fft, FFT))}
     return names | {"lib": Proxy(np.lib, {"stride_tricks": stand_in(tricks, Proxy(tricks, _guarded_names(tricks, STRIDED)))})}
 
@@ -84,6 +87,12 @@ def _declare_scipy() -> None:
                 if is_function(value):
                     names[n] = known_stand_in(value) or stand_in(value, OfScipy(value, name, n))
             stand_in(module, Proxy(module, names))
+    for part in ("optimize", "integrate"):
+        name = f"scipy.{part}"
+        module = sys.modules.get(name)
+        if module is not None and known_stand_in(module) is None:
+            called = {n: getattr(module, n) for n in IN_C | IN_PYTHON if hasattr(module, n)}
+            stand_in(module, Proxy(module, {n: stand_in(f, Solver(f, name, n)) for n, f in called.items()}))
     for name in ("scipy.spatial", "scipy"):
         module = sys.modules.get(name)
         if module is not None:

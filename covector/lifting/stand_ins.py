@@ -6,6 +6,7 @@ Each asks whether lifted code runs, and is the original otherwise.
 from __future__ import annotations
 
 import copy
+import functools
 import importlib
 import sys
 from collections.abc import Callable, Iterable
@@ -15,7 +16,7 @@ from typing import Any
 from numpy import ndarray
 
 from covector.core.context import traces_now
-from covector.core.primitive import TracerBase
+from covector.core.primitive import Trace, TracerBase, open_trace
 from covector.core.pytrees import tree_map
 from covector.lifting.active import ACTIVE, StandsFor, as_covector, is_active
 from covector.lifting.cells import GAPS, UNSURE, Cell
@@ -184,15 +185,45 @@ class OfCovector(StandIn):
 
     def lifted(self, args: Any, kwargs: Any) -> Any:
         """The call in lifted code."""
-        return as_covector(self._original, *map(_argument, args), **{k: _argument(x) for k, x in kwargs.items()})
+        argument = _part_of_a_rule if _makes_rules(self._original) else _argument
+        return as_covector(self._original, *map(argument, args), **{k: argument(x) for k, x in kwargs.items()})
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._original, name)
-        return OfCovector(found) if type(self._original) is Part and callable(found) else found
+        is_lifted = type(self._original) is Part or (isinstance(self._original, CustomFunction) and _makes_rules(found))
+        return OfCovector(found) if is_lifted and callable(found) else found
 
     def __getitem__(self, key: Any) -> Any:
         found = self._original[unwrap(key)]
         return OfCovector(found) if ACTIVE.get() is not None else found
+
+
+RULES = frozenset("custom_jvp custom_vjp custom_gradient custom_vmap defjvp defjvps defvjp def_vmap".split())
+"""What is given functions that have derivatives, or batches, of their own."""
+
+
+def _makes_rules(x: Any) -> bool:
+    return isinstance(x, (FunctionType, MethodType)) and x.__name__ in RULES
+
+
+class Apart(Trace):
+    """Is open while such a function runs: what it writes into arrays from outside is in none of its rules."""
+
+    __slots__ = ()
+
+
+def apart(f: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that has rules, or a rule, which writes into no array that was made outside of it."""
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        with open_trace(Apart, getattr(f, "__name__", "a custom rule")):
+            return f(*args, **kwargs)
+
+    return functools.update_wrapper(call, f, updated=())
+
+
+def _part_of_a_rule(x: Any) -> Any:
+    return apart(_argument(x)) if is_function(x) else _argument(x)
 
 
 def _result(value: Any) -> Any:
@@ -227,12 +258,12 @@ def _of_lifted(original: Any, packages: tuple[str, ...]) -> OfCovector | None:
     if not isinstance(original, CustomFunction):
         return None
     other = copy.copy(original)
-    other.fun = _lift[0](original.fun, packages)
+    other.fun = apart(_lift[0](original.fun, packages))
     if original.jvp_rule is not None:
-        other.jvp_rule = _lift[0](original.jvp_rule, packages)
+        other.jvp_rule = apart(_lift[0](original.jvp_rule, packages))
     if original.vjp_rule is not None:
         fwd, bwd = original.vjp_rule
-        other.vjp_rule = _lift[0](fwd, packages), _lift[0](bwd, packages)
+        other.vjp_rule = apart(_lift[0](fwd, packages)), apart(_lift[0](bwd, packages))
     return OfCovector(other)
 
 
@@ -244,7 +275,7 @@ class OfScipy(StandIn):
         self.__dict__.update(_place=(f"covector.{module}", name))
 
     def lifted(self, args: Any, kwargs: Any) -> Any:
-        if not (_any_traced(args) or _any_traced(kwargs.values())):
+        if not (any_traced(args) or any_traced(kwargs.values())):
             return self._original(*args, **kwargs)
         ours = getattr(importlib.import_module(self._place[0]), self._place[1], None)
         if ours is None:
@@ -252,10 +283,11 @@ class OfScipy(StandIn):
         return in_unknown_order(wrap(as_covector(ours, *map(_argument, args), **{k: _argument(x) for k, x in kwargs.items()})))
 
 
-def _any_traced(values: Any) -> bool:
+def any_traced(values: Any) -> bool:
+    """Whether a value is traced, or one in lists and tuples."""
     for x in values:
         x = x._read() if type(x) in LIFTED else x
-        if isinstance(x, TracerBase) or (type(x) in (list, tuple) and _any_traced(x)):
+        if isinstance(x, TracerBase) or (type(x) in (list, tuple) and any_traced(x)):
             return True
     return False
 

@@ -65,6 +65,7 @@ def _generators(f: Any, random: Any) -> Iterator[Any]:
             yield x
         elif isinstance(x, FunctionType):
             if is_library(x.__code__.co_filename):
+                waiting += [x.__wrapped__] if hasattr(x, "__wrapped__") else []  # a function of the user's that is lifted, say
                 continue
             names = names_of_code(x.__code__)
             if "random" in names.globals | names.attributes:

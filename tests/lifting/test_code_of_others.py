@@ -149,6 +149,25 @@ def squares_backward(x, ct):
 squares_in_place.defvjp(squares_forward, squares_backward)
 
 
+def with_a_rule_inside(x, write):
+    y = np.zeros(3)
+
+    @cv.custom_jvp
+    def tripled(u):
+        y[:] = write(u)
+        return u * 3
+
+    tripled.defjvp(lambda primals, tangents: (tripled(primals[0]), 3 * tangents[0]))
+    return tripled(x) + y
+
+
+@pytest.mark.parametrize("write", [lambda u: 2 * u, lambda u: 5.0], ids=["of the argument", "of a number"])
+@pytest.mark.parametrize("transformation", [lambda f: cv.jvp(f, (X,), (X,)), lambda f: cv.jacrev(f)(X), lambda f: cv.jit(f)(X)])
+def test_a_function_with_a_rule_that_writes_what_is_not_its_own(write, transformation):
+    with pytest.raises(cv.errors.InPlaceWriteError, match="written inside tripled that was made outside of it"):
+        transformation(cv.lift(lambda x: with_a_rule_inside(x, write)))
+
+
 @pytest.mark.parametrize("name", ["jit of grad", "grad of jit", "vmap of grad", "grad of checkpoint", "grad"])
 def test_rules_that_write_in_place(name):
     f = cv.lift(lambda x: squares_in_place(np.array(x)).sum())

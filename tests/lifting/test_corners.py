@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import covector as cv
-from covector.core.errors import InPlaceWriteError
+from covector.core.errors import InPlaceWriteError, UnsupportedFunctionError
 
 X = np.array([[1.5, -1.25, -0.75], [-1.25, -0.5, 0.875]])
 RUN = {
@@ -56,6 +56,9 @@ except ValueError:
     y[0] = 1.0
 return y""",
     "an index that repeats": "b = x[:, [0, 0]]\nnp.asarray(b, order='F')[-1] /= -1\nreturn b",
+    "nothing into flat": "y = np.array(x)\ny.flat[:] = x[0, :0]\nreturn y",
+    "no axes to trim": "y = np.array(x)\nnp.trim_zeros(y[0, 0, ...])[...] = 5.0\nreturn y",
+    "where is a number": "y = np.zeros((2, 3))\nnp.maximum((0.5,), x, out=y, where=0.5)\nreturn y",
     "what was broadcast": """
 b = np.reshape(np.broadcast_to(x.imag, (2, 2, 3)), (2, 3, 2), 'F')
 b.ravel('A')[1] += x[0, 0]
@@ -68,6 +71,25 @@ return b""",
 def test_writes(name):
     f = program(WRITES[name].strip())
     np.testing.assert_allclose(RUN["jvp"](cv.lift(f)), f(X))
+
+
+ERRORS = {
+    "take into an out of another kind": "np.take(x, 0, axis=0, out=np.zeros(3, complex))",
+    "an array as a complex element": "y = np.zeros(3, complex)\ny[1] = x[0]",
+    "an array as one element of flat": "y = np.zeros(3)\ny.flat[1] = x[0, :1]",
+    "an array as an element": "y = np.zeros(3)\ny[1] = x[0]",
+    "a complex number into a diagonal": "np.fill_diagonal(np.zeros((2, 2)), (x[0] + 1j).item(0))",
+    "a complex number into a real array": "y = np.zeros(3)\ny[1] = (x[0] + 1j).item(0)",
+}
+
+
+@pytest.mark.parametrize("name", ERRORS)
+def test_errors(name):
+    f = program(ERRORS[name] + "\nreturn x")
+    with pytest.raises((TypeError, ValueError)) as wanted:
+        f(X)
+    with pytest.raises(wanted.type):
+        RUN["jvp"](cv.lift(f))
 
 
 def test_a_part_of_out_is_refused():
@@ -107,3 +129,41 @@ def test_vectorize_of_nothing():
     assert cv.jvp(cv.lift(lambda x: f(x, otypes=[float])), (X,), (X,))[0].shape == (0, 3)
     with pytest.raises(ValueError, match="otypes"):
         cv.jvp(cv.lift(f), (X,), (X,))
+
+
+# --- errors half way, and faults ------------------------------------------------------------------------------------------
+
+HALF_WAY = {
+    "traced": "y = np.zeros(3)\ntry:\n    np.put(y, [0, 1, 7], x[0])\nexcept IndexError:\n    pass\nreturn y",
+    "plain": "y = np.array(x[0])\ntry:\n    np.put(y, [0, 1, 7], [5.0, 6.0, 7.0])\nexcept IndexError:\n    pass\nreturn y",
+    "numbers": "y = np.zeros(3)\ntry:\n    y.put([0, 1, 7], [5.0, 6.0, 7.0])\nexcept IndexError:\n    pass\nreturn y * x",
+}
+
+
+@pytest.mark.parametrize("run", RUN)
+@pytest.mark.parametrize("name", HALF_WAY)
+def test_what_is_put_before_an_error(name, run):
+    f = program(HALF_WAY[name])
+    np.testing.assert_allclose(RUN[run](cv.lift(f)), f(X))
+
+
+FAULTS = {
+    "errstate": "with np.errstate(invalid='raise'):\n    return np.sqrt(x)",
+    "decorator": "@np.errstate(all='raise')\ndef g(x):\n    return np.sqrt(x)\nreturn g(x)",
+    "seterr": "before = np.seterr(invalid='raise')\ntry:\n    return np.sqrt(x)\nfinally:\n    np.seterr(**before)",
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_faults_that_are_to_be_seen(name):
+    f = cv.lift(program(FAULTS[name]))
+    np.testing.assert_allclose(cv.jvp(f, (X**2,), (X,))[0], abs(X))
+    with pytest.raises(FloatingPointError):
+        cv.jvp(f, (X,), (X,))
+    with pytest.raises(UnsupportedFunctionError, match="was entered inside jit"):
+        cv.jit(f)(X**2)
+
+
+def test_faults_that_are_not_to_be_seen():
+    f = cv.lift(program("with np.errstate(all='ignore'):\n    return np.sqrt(x)"))
+    np.testing.assert_allclose(cv.jit(f)(X**2), abs(X))

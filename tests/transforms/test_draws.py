@@ -42,6 +42,7 @@ DRAWING = {
     "closure": closing(np.random.default_rng(3)),
     "default": lambda x, draws=ANOTHER: x + draws.normal(),
     "transformed": cv.grad(lambda x: x * RNG.normal()),
+    "lifted": cv.lift(lambda x: x * RNG.normal()),
     "inner function": lambda x: (lambda y: y * RNG.normal())(x),
 }
 

@@ -1,0 +1,67 @@
+"""SciPy's solvers and quadratures in lifted code: where the function that they are given returns traced values, covector's.
+
+>>> import covector as cv, numpy as np, scipy.optimize
+>>> root = cv.lift(lambda a: scipy.optimize.brentq(lambda x: np.exp(x) - a, 0.0, 5.0))
+>>> cv.grad(root)(2.0)
+np.float64(0.5)
+>>> cv.lift.uninstall()
+
+Those that run in C ask a function for plain numbers, and those in Python branch on them, which `jit` refuses.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+from covector.core import errors
+from covector.lifting.stand_ins import OfCovector, StandIn, any_traced, is_function
+
+IN_C = frozenset(
+    "brentq brenth ridder bisect root_scalar root fsolve curve_fit quad dblquad tplquad nquad odeint".split()
+)
+IN_PYTHON = frozenset("newton minimize minimize_scalar least_squares solve_ivp fixed_point toms748 quad_vec".split())
+"""Functions of ``scipy.optimize`` and ``scipy.integrate`` that call a function, which covector has too."""
+
+
+class _ReturnsTraced(Exception):
+    """A function that SciPy called returned a traced value."""
+
+
+class Solver(StandIn):
+    """A function of SciPy's that calls one of the user's."""
+
+    def __init__(self, original: Any, module: str, name: str):
+        super().__init__(original)
+        self.__dict__.update(_place=(f"covector.{module}", name))
+
+    def lifted(self, args: Any, kwargs: Any) -> Any:
+        """SciPy's own as far as it gets, else covector's."""
+        try:
+            if self._place[1] in IN_PYTHON:
+                return self._original(*args, **kwargs)
+            if not (any_traced(args) or any_traced(kwargs.values())):
+                return self._original(*map(_asking, args), **{k: _asking(x) for k, x in kwargs.items()})
+        except (_ReturnsTraced, errors.CovectorError):
+            pass  # and raised again by covector's, if it is the user's
+        module, name = self._place
+        return OfCovector(getattr(importlib.import_module(module), name))(*args, **kwargs)
+
+
+def _asking(x: Any) -> Any:
+    """A function that tells where it returns a traced value; anything else itself."""
+    if type(x) in (list, tuple):
+        return type(x)(map(_asking, x))
+    return _telling(x) if is_function(x) else x
+
+
+def _telling(f: Callable[..., Any]) -> Callable[..., Any]:
+    def call(*args: Any, **kwargs: Any) -> Any:
+        found = f(*args, **kwargs)
+        if any_traced([found]):
+            raise _ReturnsTraced
+        return found
+
+    call.__wrapped__ = f  # type: ignore[attr-defined]  # its signature is asked for
+    return call

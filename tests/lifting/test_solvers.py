@@ -1,0 +1,66 @@
+"""SciPy's own solvers and quadratures, given functions that return traced values: closed forms, in lifted functions."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.integrate
+import scipy.optimize
+from scipy.optimize import brentq
+
+import covector as cv
+
+A = 2.0
+SQUARE_ROOTS = {
+    "brentq": lambda a: brentq(lambda t: t * t - a, 0.0, 5.0),
+    "brenth": lambda a: scipy.optimize.brenth(lambda t, b: t * t - b, 0.0, 5.0, args=(a,)),
+    "bisect": lambda a: scipy.optimize.bisect(lambda t: t * t - a, 0.0, 5.0, xtol=1e-12),
+    "ridder": lambda a: scipy.optimize.ridder(lambda t: t * t - a, 0.0, 5.0),
+    "bounds": lambda a: scipy.optimize.brentq(lambda t: t * t - a, 0.0 * a, 2.0 * a),
+    "newton": lambda a: scipy.optimize.newton(lambda t: t * t - a, 1.0, tol=1e-12),
+    "root_scalar": lambda a: scipy.optimize.root_scalar(lambda t: t * t - a, bracket=(0.0, 5.0)).root,
+    "root": lambda a: scipy.optimize.root(lambda t: t * t - a, np.ones(1)).x[0],
+    "fsolve": lambda a: scipy.optimize.fsolve(lambda t: t * t - a, np.ones(1))[0],
+    "minimize": lambda a: scipy.optimize.minimize(lambda t: np.sum((t * t - a) ** 2), np.ones(1), tol=1e-10).x[0],
+    "minimize_scalar": lambda a: scipy.optimize.minimize_scalar(lambda t: (t - np.sqrt(a)) ** 2).x,
+    "least_squares": lambda a: scipy.optimize.least_squares(lambda t: t - np.sqrt(a), np.ones(1)).x[0],
+    "curve_fit": lambda a: scipy.optimize.curve_fit(lambda t, k: k * t, np.arange(3.0), np.arange(3.0) * np.sqrt(a))[0][0],
+    "quad": lambda a: scipy.integrate.quad(lambda t: np.sqrt(a) * 2.0 * t, 0.0, 1.0)[0],
+    "quad, bounds": lambda a: scipy.integrate.quad(lambda t: 0.5 / np.sqrt(t), 0.25, a)[0] + 0.5,
+    "dblquad": lambda a: scipy.integrate.dblquad(lambda s, t: np.sqrt(a) * 4.0 * s * t, 0.0, 1.0, 0.0, 1.0)[0],
+    "solve_ivp": lambda a: scipy.integrate.solve_ivp(lambda t, y: 0.5 * a / y, (0, 1), [1e-3], rtol=1e-9, atol=1e-9).y[0, -1],
+    "odeint": lambda a: scipy.integrate.odeint(lambda y, t: 0.5 * a / y, [1e-3], [0.0, 1.0])[-1, 0],
+}
+RUN = {
+    "grad": cv.grad,
+    "jit(grad)": lambda f: cv.jit(cv.grad(f)),
+    "grad(jit)": lambda f: cv.grad(cv.jit(f)),
+}
+
+
+@pytest.mark.parametrize("run", RUN)
+@pytest.mark.parametrize("name", SQUARE_ROOTS)
+def test_square_roots(name, run):
+    f = SQUARE_ROOTS[name]
+    assert f(A) == pytest.approx(np.sqrt(A), abs=1e-5)
+    assert float(RUN[run](cv.lift(f))(A)) == pytest.approx(0.5 / np.sqrt(A), abs=1e-5)
+
+
+def test_plain_functions_are_scipys():
+    def f(x):
+        return x * brentq(lambda t: np.cos(t), 0.0, 2.0, full_output=True)[0]
+
+    assert cv.grad(cv.lift(f))(A) == brentq(np.cos, 0.0, 2.0)
+
+
+def test_errors_name_what_covector_has():
+    with pytest.raises(cv.errors.TracerFloatConversionError, match=r"use covector\.scipy\.optimize\.brentq"):
+        cv.grad(lambda a: scipy.optimize.brentq(lambda t: t * t - a, 0.0, 5.0))(A)
+
+
+def test_errors_of_the_function_are_its_own():
+    def f(x):
+        return brentq(lambda t: {}[0], 0.0, x)
+
+    with pytest.raises(KeyError):
+        cv.grad(cv.lift(f))(A)
