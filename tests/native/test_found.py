@@ -281,3 +281,16 @@ def test_clipping_to_numbers_of_another_kind(dtype: Any) -> None:
     x = np.array([3, 0, 1]).astype(dtype)
     agree(lambda x: (np.clip(x, -1, 1), np.clip(x, 0.5, 2.5), np.clip(x, None, np.int64(2))), x)
 
+
+
+def test_the_same_instruction_of_numbers_with_a_sign_and_without() -> None:
+    x = np.arange(33) - 9
+
+    def f(x: Any, wide: Any, other: Any, n: Any) -> Any:
+        parts = [(y - n, (y - n) / 2.0, (y - n) // 3, (y - n) >> 1, y - n < 3) for y in (x.astype(wide), x.astype(other))]
+        return [part for several in parts for part in several]
+
+    for kinds in ((np.uint64, np.int64), (np.int64, np.uint64), (np.uint32, np.int32)):
+        agree(lambda x, k=kinds: f(x, *k, 5), x)
+        agree(lambda x, k=kinds: f(x, *k, 5), x > 0)
+        agree(lambda x, k=kinds: f(x, *k, 5), x.astype(np.uint8))

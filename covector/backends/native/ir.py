@@ -166,7 +166,8 @@ class Builder:
         if pure:
             for scope in reversed(self.known):
                 if text in scope:
-                    return scope[text]
+                    known = scope[text]  # perhaps as a number with a sign, where one without is asked for
+                    return known if known.kind == kind else Value(known.text, kind, width)
         value = Value(self.fresh(), kind, width)
         self.lines.append(f"  {value.text} = {text}")
         if pure:
