@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import warnings
 from typing import Any
 
@@ -224,6 +225,26 @@ def test_logsumexp(code: str) -> None:
         expected = special.logsumexp(x.astype("D" if code in "FDG" else "d"), **options)
         same(cnp.logsumexp(x, **options), np.asarray(expected).astype(code), rtol=tolerance)
         check(lambda x: cnp.logsumexp(x, **options), x)  # noqa: B023
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16])
+def test_the_derivative_of_logsumexp_where_its_value_is_rounded_or_infinite(dtype: Any) -> None:
+    e, inf, gradient = np.exp(-1.0), np.inf, covector.grad(cnp.logsumexp)
+    choice = "native" if importlib.util.find_spec("llvmlite") else "numpy"
+    large = float(np.finfo(dtype).max) / 2
+    cases = [
+        ([1000, 1000, 999], np.array([1, 1, e]) / (2 + e)), ([-1000, -1000, -1001], np.array([1, 1, e]) / (2 + e)),
+        ([large, large, -large], [0.5, 0.5, 0]), ([inf, inf, 1], [0.5, 0.5, 0]), ([-inf] * 3, [0, 0, 0]),
+        ([-inf, 2, 2], [0, 0.5, 0.5]), ([np.nan, 1, 2], [np.nan] * 3),
+    ]  # fmt: skip
+    for x, wanted in cases:
+        for f in (gradient, covector.jit(gradient, backend="numpy"), covector.jit(gradient, backend=choice)):
+            np.testing.assert_allclose(f(np.array(x, dtype)), wanted, rtol=4 * np.finfo(dtype).eps)
+    if dtype is np.float64:
+        x = np.array([0.3, -1.0, 2.0])
+        w = np.exp(x) / np.sum(np.exp(x))
+        for f in (covector.hessian(cnp.logsumexp), covector.jit(covector.hessian(cnp.logsumexp), backend=choice)):
+            np.testing.assert_allclose(f(x), np.diag(w) - np.outer(w, w), atol=1e-15)
 
 
 def test_logsumexp_with_factors() -> None:

@@ -14,9 +14,12 @@ from covector.interpreters.stage import closed_program
 
 
 def _logsumexp(x: Any, *, axes: tuple[int, ...]) -> Any:
+    """By exponentials that are all at most 1; written as in the derivative, which needs the same."""
     largest = np.max(x, axis=axes, keepdims=True)
-    shift = np.where(np.isfinite(largest), largest, np.zeros((), x.dtype))
-    return np.log(np.sum(np.exp(x - shift), axis=axes)) + np.reshape(shift, [n for i, n in enumerate(x.shape) if i not in axes])
+    infinite = np.isinf(largest)
+    of_infinity = np.where(x == largest, 0, -np.abs(largest))
+    rest = np.exp(np.where(infinite, of_infinity, x - np.where(infinite, 0, largest)))
+    return np.log(np.sum(rest, axis=axes)) + np.reshape(largest, [n for i, n in enumerate(x.shape) if i not in axes])
 
 
 def _norm(x: Any, *, order: float, axes: tuple[int, ...]) -> Any:

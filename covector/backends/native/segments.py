@@ -137,26 +137,34 @@ def as_array(x: Any, consts: dict[Var, Any]) -> Any:
 
 
 def program_run_by(eqn: Equation) -> Jaxpr | None:
-    """The program that an equation only runs, or is compiled as; None if it does something else."""
+    """The program that an equation only runs; None if it does something else."""
     rule = eqn.primitive.rules.get("runs")
-    return expanded(eqn) if rule is None else rule(eqn)
+    return None if rule is None else rule(eqn)
 
 
 def without_calls(jaxpr: Jaxpr) -> Jaxpr:
-    """The program with the equations of the programs that it calls in their places.
+    """The program with the equations of the programs that it calls, or is compiled as, in their places.
 
-    What is computed in two calls is computed twice, as a checkpoint means it.
+    What is computed in two calls is computed twice, as a checkpoint means it; what the others have in common once.
     """
-    if not any(program_run_by(e) is not None for e in jaxpr.equations):
+    return in_place(clean(in_place(clean(jaxpr), expanded)), program_run_by)
+
+
+def in_place(jaxpr: Jaxpr, program_of: Callable[[Equation], Jaxpr | None]) -> Jaxpr:
+    """The program with the equations of others in the places of those that stand for them, and without stops of gradients."""
+    if not any(e.primitive.name == "stop_gradient" or program_of(e) is not None for e in jaxpr.equations):
         return jaxpr
     consts, equations, env = dict(jaxpr.consts), list[Equation](), dict[Any, Any]()
     for eqn in jaxpr.equations:
         inputs = [env.get(x, x) for x in eqn.inputs]
-        called = program_run_by(eqn)
+        called = program_of(eqn)
+        if eqn.primitive.name == "stop_gradient":
+            env[eqn.outputs[0]] = inputs[0]
+            continue
         if called is None:
             equations.append(Equation(eqn.primitive, inputs, eqn.params, eqn.outputs, eqn.source))
             continue
-        inner = without_calls(clean(called))
+        inner = without_calls(called)
         consts.update(inner.consts)
         own: dict[Any, Any] = dict(zip(inner.in_vars, inputs, strict=True))
         for e in inner.equations:

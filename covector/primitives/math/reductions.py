@@ -19,6 +19,7 @@ from covector.core.primitive import Primitive
 from covector.primitives.arrays.shaping import Dims, convert_p, convert_to, real_dtype, reduce_sum_p, reshape_to, transpose_p
 from covector.primitives.math.arithmetic import conj_p, real_p
 from covector.primitives.math.cumulative import cumprod_p
+from covector.primitives.math.identity import stop_gradient_p
 from covector.primitives.math.ring import scale
 
 Axes = tuple[int, ...]
@@ -143,14 +144,32 @@ def _logsumexp(x: Any, *, axes: Axes) -> Any:
 
 
 def _logsumexp_jvp(out: Any, x: Any, t: Any, axes: Axes) -> Any:
-    """The weights are softmax(x) = exp(x - out); elements of +inf share it equally, and it is 0 where all elements are -inf."""
+    """The weights are softmax(x): elements of +inf share it equally, and it is 0 where all elements are -inf."""
     kept = beside(out, x, axes)
     if type(x) is np.ndarray and np.isfinite(out).all():
-        return weighted_sum(np.exp(x - kept), t, axes)
+        weights = np.exp(x - kept)
+        weights /= np.add.reduce(weights, axes, keepdims=True)  # as in _in_proportion
+        return weighted_sum(weights, t, axes)
+    if dtype_of(x) in (np.float64, np.float32) and 0 not in shape_of(x):
+        return weighted_sum(_softmax(x, axes), t, axes)
     below = np.where(kept == np.inf, -np.inf, x - np.where(np.isinf(kept), 0, kept))
     shifted = np.where(x == kept, np.where(kept == -np.inf, kept, 0), below)
-    sharing = beside(np.sum((x == kept) & (kept == np.inf), axis=axes), x, axes)
-    return weighted_sum(convert_to(np.exp(shifted) / np.maximum(sharing, 1), dtype_of(x)), t, axes)
+    return weighted_sum(_in_proportion(convert_to(np.exp(shifted), dtype_of(x)), axes), t, axes)
+
+
+def _in_proportion(weights: Any, axes: Axes) -> Any:
+    """With the sum 1, which that of exp(x - out) is but for the rounding of a large result; zeros as they are."""
+    total = beside(np.sum(weights, axis=axes), weights, axes)
+    return weights / np.where(total == 0, 1, total)
+
+
+def _softmax(x: Any, axes: Axes) -> Any:
+    """``exp(x) / sum(exp(x))`` by the exponentials that logsumexp itself adds up, which a compiler finds there."""
+    largest = np.max(stop_gradient_p.bind(x), axis=axes, keepdims=True)
+    infinite = np.isinf(largest)
+    of_infinity = np.where(x == largest, 0, -np.abs(largest))
+    rest = np.exp(np.where(infinite, of_infinity, x - np.where(infinite, 0, largest)))
+    return rest / np.where(largest == -np.inf, np.inf, np.sum(rest, axis=axes, keepdims=True))
 
 
 logsumexp_p = Primitive("logsumexp", Reduction(_logsumexp, _logsumexp_jvp), trusted=True, makes_new=True)
