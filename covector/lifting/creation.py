@@ -40,6 +40,7 @@ from covector.lifting.memory import memory_of
 from covector.lifting.methods import Flat, check_known_order
 from covector.lifting.order import as_function, copied, in_order, like_operands
 from covector.numpy.registry import as_array
+from covector.primitives.arrays.shaping import strengthened
 
 FRESH = """
     zeros ones empty eye identity arange linspace logspace geomspace tri zeros_like ones_like empty_like full_like copy tile
@@ -123,7 +124,7 @@ def full(shape: Any, fill_value: Any, dtype: Any = None, order: Any = "C", **mor
     shape, value = unwrap(shape), as_operand(fill_value)
     if not has_traced(value):
         return wrap(np.full(shape, value, dtype, order, **more))
-    value = as_array(value) if dtype is None else convert(value, np.empty((), dtype))
+    value = as_array(value) if dtype is None else convert(strengthened(value), np.empty((), dtype))
     return as_cell(np.broadcast_to(value, tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)))
 
 

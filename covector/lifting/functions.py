@@ -34,6 +34,7 @@ from covector.lifting.methods import check_known_order
 from covector.lifting.operators import store
 from covector.lifting.order import as_function, copied, in_unknown_order, like_operands, ordered_as
 from covector.numpy.registry import as_array
+from covector.primitives.arrays.shaping import strengthened
 
 SHOW_MEMORY: list[Any] = [
     *map(np.__dict__.get, """
@@ -300,7 +301,7 @@ def _like(func: Callable[..., Any]) -> Callable[..., Any]:
         if has_traced(fill):
             kwargs.pop("fill_value", None)
             result = wrap(np.empty_like(a.layout(), dtype=dtype, **kwargs))
-            result[...] = fill
+            result[...] = strengthened(as_operand(fill))
         else:
             result = wrap(func(a.layout(), *args, dtype=dtype, **kwargs))
         if type(result) is Cell and len(result.root.shape) > 1:
