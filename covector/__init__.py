@@ -157,7 +157,11 @@ def _import_everything() -> None:
         importlib.import_module(module)
 
 
-more_primitives(_import_what_is_quick, _import_everything)  # the other takes SciPy's time to import
+def _import_loops() -> None:  # which backends make of large arrays
+    importlib.import_module("covector.primitives.programs.scan")
+
+
+more_primitives(_import_loops, _import_what_is_quick, _import_everything)  # the last takes SciPy's time to import
 register_adopter(
     "scipy.sparse", ("sparray", "spmatrix"), lambda: importlib.import_module("covector.scipy.sparse.arrays").operator
 )

@@ -30,6 +30,7 @@ from covector.backends.native.pairs import equations_of_parts, needs_parts
 from covector.backends.native.program import Native
 from covector.backends.native.rules import TABLE, VIEWS, Along, Foreign, Gather, Generate, Loop, Product, Reduce, Write, rule_of
 from covector.backends.native.stacks import leaving
+from covector.backends.native.strips import in_strips
 from covector.backends.threads import LARGE, run_alone
 from covector.core.jaxpr import Equation, Jaxpr, Literal, Var, inside_out, sub_jaxprs
 from covector.core.kinds import Kind
@@ -123,7 +124,7 @@ def _prepared(jaxpr: Jaxpr) -> Jaxpr | None:
             inner = Equation(e.primitive, inputs, with_programs(e.params, prepared), e.outputs, e.source)
             equations.append(hoisted(inner, consts))
         program = Jaxpr(program.in_vars, equations, program.out_vars, consts, program.linear)
-    program = legalize(program)
+    program = in_strips(legalize(program))
     return None if program is jaxpr else program
 
 
