@@ -187,6 +187,15 @@ def _aliased() -> errors.InPlaceWriteError:
     )
 
 
+def written_over() -> errors.InPlaceWriteError:
+    """The error for a part of an array that is written into another part, which NumPy does element after element."""
+    return errors.InPlaceWriteError(
+        "a part of an array was to be written into another part of it that overlaps, with other strides or at a mask.",
+        why="NumPy writes element after element, and what it reads may have been written before",
+        fix="write a copy: x[mask] = y.copy()",
+    )
+
+
 class Cell(Lifted):
     """An array, or a view of one: see the module."""
 
@@ -417,7 +426,7 @@ class Cell(Lifted):
             if self._is_same_place(unwrap(key), new):
                 self.check_write()
                 return
-            _check_exchange(sys._getframe(1), has_mask(unwrap(key)))
+            _check_exchange(sys._getframe(1), has_mask(unwrap(key)) or self._is_read_late(key, new))
         self._write(unwrap(key), unwrap(as_given(new)))
 
     def _is_free(self) -> bool:
@@ -437,6 +446,14 @@ class Cell(Lifted):
         outer, inner = (v or views.whole(self.root.shape) for v in (self.shows, part.shows))
         place = views.indexed(outer, basic)
         return place is not None and place.is_same(inner)
+
+    def _is_read_late(self, key: Any, part: Cell) -> bool:
+        """Whether NumPy, writing a part of the array at an index, reads of it what it has written before."""
+        index = part._index()
+        if type(key) is type(index) is slice and len(self.root.shape) == 1 and self._view is None and key.step == index.step:
+            return False
+        key = unwrap(key)
+        return basic_key(key) is not None and views.is_read_late(self.layout()[key], part.layout())
 
     def _write(self, key: Any, new: Any, how: str = "set") -> None:
         """Write a value, or add it (``how``), at an index, both without cells in them."""
@@ -557,14 +574,10 @@ def _write_plain(root: Root, cell: Cell, key: Any, new: Any) -> None:
     root.value.flat[cell.shows.positions.ravel()] = memory.ravel()  # type: ignore[union-attr]
 
 
-def _check_exchange(frame: Any, has_mask: bool) -> None:
+def _check_exchange(frame: Any, is_read_late: bool) -> None:
     """Raise where code in C exchanges rows as if the array were a list, and where NumPy reads what it has written."""
-    if has_mask:
-        raise errors.InPlaceWriteError(
-            "a part of an array was to be written into the same array at a mask.",
-            why="NumPy writes element after element, and what it reads may have been written before",
-            fix="write a copy: x[mask] = y.copy()",
-        )
+    if is_read_late:
+        raise written_over()
     if frame.f_code.co_code[frame.f_lasti] != STORE_SUBSCR:
         raise errors.InPlaceWriteError(
             "compiled code exchanges parts of an array as if it were a list (np.random.shuffle does).",

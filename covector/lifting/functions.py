@@ -17,7 +17,7 @@ from covector.core.avals import shape_of
 from covector.core.primitive import TracerBase
 from covector.lifting import views
 from covector.lifting.active import again, as_covector
-from covector.lifting.cells import UNSURE, Cell, Root, shows_memory
+from covector.lifting.cells import UNSURE, Cell, Root, shows_memory, written_over
 from covector.lifting.lifted import (
     LIFTED,
     as_cell,
@@ -391,6 +391,8 @@ def _put_along_axis(arr: Any, indices: Any, values: Any, axis: Any) -> None:
 @means(np.copyto)
 def _copyto(dst: Any, src: Any, casting: str = "same_kind", where: Any = True) -> None:
     new = as_operand(src)
+    if type(src) is type(dst) is Cell and src.root is dst.root and views.is_read_late(dst.layout(), src.layout()):
+        raise written_over()
     if where is not True:
         new = np.where(unwrap(where), new, unwrap(dst))
     shape = _shape(dst)

@@ -269,6 +269,17 @@ def c_strides(shape: Ints) -> Ints:
     return strides_of(np.empty(shape, np.int8))
 
 
+def is_read_late(target: Any, part: np.ndarray) -> bool:
+    """Whether NumPy, copying memory to memory that overlaps, reads what it has written.
+
+    It copies first, or begins at the right end, but where both go along one axis in one direction with other strides.
+    """
+    if type(target) is not np.ndarray or target.ndim != 1 or not part.ndim or target.size < 2:
+        return False
+    into, of = target.strides[0], part.strides[-1]
+    return into * of > 0 and into != of and np.shares_memory(target, part)
+
+
 def possible_strides(shape: Ints, like: np.ndarray | None) -> Iterator[Ints]:
     """The strides that an array may have: in the orders C and F, or that of another; packed, with gaps, and axes reversed."""
     packed = [np.empty(shape, np.int8), np.empty(shape, np.int8, order="F")] if like is None else [like.copy(order="K")]

@@ -94,6 +94,36 @@ def test_errors(name):
         RUN["jvp"](cv.lift(f))
 
 
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_parts_that_overlap(order):
+    """All assignments of rows, columns and strided parts of an array to one another: NumPy's result, or an error."""
+    columns = [np.s_[:, 0], np.s_[:, 2], np.s_[::-1, 1], np.s_[::2, 1]]
+    keys = [np.s_[0], np.s_[1], np.s_[1, ::-1], np.s_[0, ::2], np.s_[1, 1:], *columns]
+    x = np.asarray(np.arange(9.0).reshape(3, 3), order=order)
+    refused = 0
+    for into in keys:
+        for of in keys:
+
+            def f(x, into=into, of=of):
+                y = np.array(x)
+                y[into] = y[of]
+                return y
+
+            if x[into].shape == x[of].shape:
+                try:
+                    np.testing.assert_array_equal(cv.jvp(cv.lift(f), (x,), (x,))[1], f(x))
+                except InPlaceWriteError:
+                    refused += 1
+    assert 0 < refused < 12
+
+
+@pytest.mark.parametrize("write", ["y[::2] = y[:3]", "y[1:4] = y[::2]", "np.copyto(y[::2], y[:3])", "y[:3][...] = y[::2]"])
+def test_parts_with_other_strides(write):
+    f = program(f"y = np.concatenate([x[0], x[0, :2]])\n{write}\nreturn y")
+    with pytest.raises(InPlaceWriteError, match="that overlaps"):
+        RUN["jvp"](cv.lift(f))
+
+
 def test_a_part_of_out_is_refused():
     f = program("y = np.array(x)\nnp.add.accumulate(x[:1, :1], axis=1, out=y[:1, :2])\nreturn y")
     with pytest.raises(InPlaceWriteError, match="accumulate of the shape"):
