@@ -274,7 +274,7 @@ def is_read_late(target: Any, part: np.ndarray) -> bool:
 
     It copies first, or begins at the right end, but where both go along one axis in one direction with other strides.
     """
-    if type(target) is not np.ndarray or target.ndim != 1 or not part.ndim or target.size < 2:
+    if type(target) is not np.ndarray or target.ndim != 1 or part.size < 2:
         return False
     into, of = target.strides[0], part.strides[-1]
     return into * of > 0 and into != of and np.shares_memory(target, part)
