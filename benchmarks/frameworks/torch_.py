@@ -75,4 +75,5 @@ class Compiled(Torch):
     compiles = True
 
     def jit(self, f: Function) -> Function:
+        torch.compiler.reset()  # all derivatives are one function to it, of which it compiles eight and no more
         return torch.compile(f)
