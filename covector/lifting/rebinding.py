@@ -134,6 +134,8 @@ _installed: dict[str, dict[str, Any]] = {}
 """For each module that was looked at its globals."""
 _rows: list[tuple[dict[str, Any], str, Any, Any]] = []
 """Globals, name, what was there, and what is there now."""
+_specs: dict[str, Any] = {}
+"""What they were loaded by, which is another object after a reload."""
 _sizes: dict[str, int] = {}
 """The number of names in them then."""
 _others: list[Any] = []
@@ -148,6 +150,7 @@ _seen = [0]
 ROWS = "__covector_lifted__"
 STAND_INS = (StandsFor, ModuleProxy)
 _MISSING = object()
+EMPTY = CellType()
 
 
 def install(packages: frozenset[str], f: Any = None, anew: bool = True) -> None:
@@ -160,9 +163,12 @@ def install(packages: frozenset[str], f: Any = None, anew: bool = True) -> None:
     """
     names, used = _globals_of(f)
     is_known = names is None or _is_left_alone(names) or (not anew and not _is_stale(names, used)) or _is_current(names)
-    if len(sys.modules) == _seen[0] and packages <= _named and is_known:
+    reloaded = _reloaded(f, names, used) if anew else []
+    if len(sys.modules) == _seen[0] and packages <= _named and is_known and not reloaded:
         return
     with _lock:
+        for name in reloaded:
+            del _installed[name]
         _declare()
         _declare_scipy()
         new_packages = packages - _named
@@ -188,6 +194,18 @@ def _globals_of(f: Any) -> tuple[dict[str, Any] | None, tuple[str, ...]]:
 def _is_stale(names: dict[str, Any], used: tuple[str, ...]) -> bool:
     """Whether a name stands for the original again, as after another ``import numpy as np`` in a notebook."""
     return any(known_stand_in(names.get(n)) is not None for n in used)
+
+
+def _reloaded(f: Any, names: dict[str, Any] | None, used: tuple[str, ...]) -> list[str]:
+    """The modules that a function uses, or of whose functions it does, that were loaded again since they were looked at."""
+    found = []
+    closed_over = [cell.cell_contents for cell in getattr(f, "__closure__", None) or () if cell != EMPTY]
+    for value in (*map((names or {}).get, used), *closed_over):
+        home = vars(value) if type(value) is ModuleType else value.__globals__ if type(value) is FunctionType else {}
+        name = home.get("__name__")
+        if name in _specs and home.get("__spec__") is not _specs[name]:
+            found.append(name)
+    return found
 
 
 def _is_current(names: dict[str, Any]) -> bool:
@@ -225,6 +243,7 @@ def _rebind_globals(f: Any, names: dict[str, Any]) -> None:
 def _rebind(module: str | None, names: dict[str, Any], rows: list[Any]) -> None:
     if module is not None:
         _installed[module] = names
+        _specs[module] = names.get("__spec__")
     kept = _used_by_numba(names)
     for n, value in list(names.items()):
         new = None if n.startswith("__") or n in kept or issubclass(type(value), STAND_INS) else _new(value)
@@ -307,6 +326,7 @@ def uninstall() -> None:
             cell.cell_contents = old
         _cells.clear()
         _installed.clear()
+        _specs.clear()
         _sizes.clear()
         _named.clear()
         _seen[0] = 0

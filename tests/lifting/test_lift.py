@@ -1,6 +1,7 @@
 """`cv.lift` from outside: nesting with transformations, errors, what is replaced, threads."""
 
 import copy
+import importlib
 import math
 import pickle
 import threading
@@ -471,6 +472,15 @@ def test_names_that_a_module_gets_later():
     np.testing.assert_allclose(cv.grad(cv.lift(names["g"]))(X), [20 * X[0], 0, 20 * X[2]])
     cv.lift.uninstall()
     assert names["np"] is __import__("numpy")
+
+
+def test_a_module_that_is_loaded_again(tmp_path, monkeypatch):
+    (tmp_path / "filling.py").write_text("import numpy as np\ndef fill(x):\n    y = np.zeros(3)\n    y[:] = x\n    return y\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    module = importlib.import_module("filling")
+    for _ in range(2):
+        np.testing.assert_array_equal(cv.grad(cv.lift(lambda x: np.sum(module.fill(x) ** 2)))(X), 2 * X)
+        importlib.reload(module)
 
 
 class Model:
