@@ -342,6 +342,62 @@ define(
     lambda out, a, b, y: 1 / _beta_density(a, b, out),
 )
 
+# --- the probabilities of tests: of gamma, chi-squared, F and Student's distributions -----------------------------------
+
+
+def define_tails(below: str, beyond: str, *derivatives: Callable[..., Any]) -> None:
+    """Give a distribution function its derivatives, functions of the arguments, and what is left of it to 1 their negatives."""
+    define(below, *(lambda out, *args, d=d: d(*args) for d in derivatives))
+    define(beyond, *(lambda out, *args, d=d: -d(*args) for d in derivatives))
+
+
+def _f_weights(n: Any, m: Any, x: Any) -> tuple[Any, Any]:
+    """Where the incomplete beta function is asked, and the rest to 1."""
+    return n * x / (m + n * x), m / (m + n * x)
+
+
+def _f_in_m(n: Any, m: Any, x: Any) -> Any:
+    w, rest = _f_weights(n, m, x)
+    return (-betainc_in_a(m / 2, n / 2, rest, w) - 2 * _beta_density(n / 2, m / 2, w) * w * rest / m) / 2
+
+
+def _f_in_n(n: Any, m: Any, x: Any) -> Any:
+    w, rest = _f_weights(n, m, x)
+    return (betainc_in_a(n / 2, m / 2, w, rest) + 2 * _beta_density(n / 2, m / 2, w) * w * rest / n) / 2
+
+
+def _f_density(n: Any, m: Any, x: Any) -> Any:
+    w, rest = _f_weights(n, m, x)
+    return _beta_density(n / 2, m / 2, w) * n * rest * rest / m
+
+
+def _t_density(df: Any, t: Any) -> Any:
+    scale_ = special.gammaln((df + 1) / 2) - special.gammaln(df / 2) - (df + 1) / 2 * np.log1p(t * t / df)
+    return np.exp(scale_) / np.sqrt(np.pi * df)
+
+
+def _t_in_df(df: Any, t: Any) -> Any:
+    squared = np.where(t == 0, 1.0, t * t)  # by F's distribution of 1 and df degrees of freedom, half on each side
+    return np.sign(t) * _f_in_m(np.ones_like(squared), df, squared) / 2
+
+
+define_tails("chdtr", "chdtrc", lambda v, x: gammainc_in_a(v / 2, x / 2) / 2, lambda v, x: _gamma_density(v / 2, x / 2) / 2)
+define(
+    "chdtri",
+    lambda out, v, p: -gammainc_in_a(v / 2, out / 2) / _gamma_density(v / 2, out / 2),
+    lambda out, v, p: -2 / _gamma_density(v / 2, out / 2),
+)
+define_tails(
+    "gdtr",
+    "gdtrc",
+    lambda a, b, x: _gamma_density(b, a * x) * x,
+    lambda a, b, x: gammainc_in_a(b, a * x),
+    lambda a, b, x: _gamma_density(b, a * x) * a,
+)
+define_tails("fdtr", "fdtrc", _f_in_n, _f_in_m, _f_density)
+define("stdtr", lambda out, df, t: _t_in_df(df, t), lambda out, df, t: _t_density(df, t))
+define("stdtrit", lambda out, df, p: -_t_in_df(df, out) / _t_density(df, out), lambda out, df, p: 1 / _t_density(df, out))
+
 # --- the noncentral chi-squared distribution, and its inverse: N. L. Johnson, S. Kotz and N. Balakrishnan, "Continuous
 # Univariate Distributions", volume 2, 1995, chapter 29 ------------------------------------------------------------------
 
