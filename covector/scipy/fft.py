@@ -32,6 +32,7 @@ from covector.numpy.registry import as_array, canonical_axis, contains_tracer
 from covector.primitives.arrays.shaping import convert_to
 from covector.primitives.math.fourier import SWAPPED, of_length
 from covector.primitives.math.trigonometric_transforms import TRANSPOSED, computed_in, dct_p, fht_p
+from covector.scipy.others import of_scipy
 
 __all__ = scipy.fft.__all__
 
@@ -223,3 +224,8 @@ _hankel("fht", "a")
 _hankel("ifht", "A")
 
 scipy.fft.register_backend(_Backend)
+
+
+def __getattr__(name: str) -> Any:
+    """SciPy's own."""
+    return of_scipy(__name__, name)

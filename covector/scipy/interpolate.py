@@ -32,6 +32,7 @@ from covector.scipy.fitpack import splrep as splrep
 from covector.scipy.interpolators import Akima1DInterpolator as Akima1DInterpolator
 from covector.scipy.interpolators import CubicHermiteSpline as CubicHermiteSpline
 from covector.scipy.interpolators import interp1d as interp1d
+from covector.scipy.others import of_scipy as _of_scipy
 from covector.scipy.piecewise import PiecewiseCubic
 from covector.scipy.piecewise import PPoly as PPoly
 from covector.scipy.piecewise import check_rising as _check_rising
@@ -253,3 +254,8 @@ def pchip_interpolate(xi: Any, yi: Any, x: Any, der: Any = 0, axis: int = 0) -> 
     """
     spline = PchipInterpolator(xi, yi, axis)
     return [spline(x, nu) for nu in der] if np.ndim(der) else spline(x, der)
+
+
+def __getattr__(name: str) -> Any:
+    """SciPy's own."""
+    return _of_scipy(__name__, name)

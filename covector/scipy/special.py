@@ -20,6 +20,7 @@ from covector.numpy.reductions import logsumexp as logsumexp
 from covector.numpy.registry import as_array, inexact
 from covector.primitives.math import special_ufuncs as _ufuncs
 from covector.primitives.math.special_functions import TABLE
+from covector.scipy.others import of_scipy
 
 OWN = ("comb", "factorial", "logsumexp", "log_softmax", "multigammaln", "polygamma", "softmax")
 """The names that are not SciPy's own objects."""
@@ -112,3 +113,8 @@ def multigammaln(a: Any, d: int) -> Any:
 
 
 __all__ = sorted({*OWN, *(n for n in TABLE if not n.startswith("_")), "digamma", "jn", "lambertw", "sinc", "zeta"})
+
+
+def __getattr__(name: str) -> Any:
+    """SciPy's own."""
+    return of_scipy(__name__, name)

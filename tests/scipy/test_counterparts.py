@@ -20,6 +20,7 @@ import scipy.special
 import scipy.stats
 
 import covector as cv
+import covector.scipy
 from covector import errors
 from covector.core.counterparts import fix_of_call
 from covector.scipy import counterpart
@@ -106,3 +107,16 @@ def test_counterparts():
     for name in ("scipy.linalg.interpolative.svd_", "scipy.stats.norm.rvs", "scipy.odr.ODR", "scipy.linalg.np", "scipy.linalg"):
         assert counterpart(name) is None
     assert "covector.pure_callback" in fix_of_call("scipy.stats.norm.rvs")
+
+
+def test_what_is_not_here_is_scipys_own() -> None:
+    assert covector.scipy.signal.butter is scipy.signal.butter
+    assert "butter" not in dir(covector.scipy.signal)
+    for module, name in (("signal", "buter"), ("stats", "_distn"), ("optimize", "Any_")):
+        with pytest.raises(AttributeError, match=f"module 'covector.scipy.{module}' has no attribute '{name}'"):
+            getattr(getattr(covector.scipy, module), name)
+    b, a = covector.scipy.signal.butter(2, 0.5)
+    found = cv.grad(lambda x: covector.scipy.signal.lfilter(b, a, x)[-1])(np.ones(3))
+    np.testing.assert_allclose(found[-1], b[0])
+    with pytest.raises(errors.ConcretizationError, match=r"nothing in the place of scipy\.signal\.butter"):
+        cv.grad(lambda p: covector.scipy.signal.butter(2, p)[0][0])(0.5)

@@ -8,6 +8,8 @@
 True
 """
 
+from typing import Any
+
 from covector.scipy.integrate.equations import odeint, solve_ivp
 from covector.scipy.integrate.quadrature import dblquad, fixed_quad, nquad, quad, quad_vec, tplquad
 from covector.scipy.integrate.samples import (
@@ -18,8 +20,14 @@ from covector.scipy.integrate.samples import (
     simpson,
     trapezoid,
 )
+from covector.scipy.others import of_scipy
 
 __all__ = [
     *("cumulative_simpson", "cumulative_trapezoid", "dblquad", "fixed_quad", "newton_cotes", "nquad", "odeint"),
     *("quad", "quad_vec", "romb", "simpson", "solve_ivp", "tplquad", "trapezoid"),
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """SciPy's own."""
+    return of_scipy(__name__, name)

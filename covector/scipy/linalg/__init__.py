@@ -11,6 +11,8 @@ Functions have SciPy's names and arguments; those that only concern memory and c
 accepted, and change nothing.
 """
 
+from typing import Any
+
 from scipy.linalg import LinAlgError, LinAlgWarning
 
 from covector.scipy.linalg.banded import cho_solve_banded, cholesky_banded
@@ -100,6 +102,7 @@ from covector.scipy.linalg.systems import (
     solve,
     solve_triangular,
 )
+from covector.scipy.others import of_scipy
 from covector.scipy.structured import matmul_toeplitz, solve_banded, solve_circulant, solve_toeplitz, solveh_banded
 
 __all__ = [
@@ -190,3 +193,8 @@ __all__ = [
     "tanm",
     "toeplitz",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """SciPy's own."""
+    return of_scipy(__name__, name)

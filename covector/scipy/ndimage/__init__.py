@@ -10,6 +10,8 @@ Plain arrays are SciPy's business, which these functions call.  Computed is in d
 dtype of the input, or that of ``output``.
 """
 
+from typing import Any
+
 from covector.scipy.ndimage.filters import (
     convolve,
     convolve1d,
@@ -73,3 +75,9 @@ from covector.scipy.ndimage.order_filters import (
     percentile_filter,
     rank_filter,
 )
+from covector.scipy.others import of_scipy as _of_scipy
+
+
+def __getattr__(name: str) -> Any:
+    """SciPy's own."""
+    return _of_scipy(__name__, name)

@@ -16,14 +16,22 @@ root), however it was found.  Where a solver has not converged the derivative is
 unknown, in a compiled function, SciPy is called when the program runs.
 """
 
+from typing import Any
+
 from covector.scipy.optimize.fits import curve_fit, least_squares, lsq_linear, nnls
 from covector.scipy.optimize.linear_programs import linprog
 from covector.scipy.optimize.minima import minimize, minimize_scalar
 from covector.scipy.optimize.problem import OptimizeResult
 from covector.scipy.optimize.roots import fixed_point, fsolve, newton, root
 from covector.scipy.optimize.scalar_roots import RootResults, bisect, brenth, brentq, ridder, root_scalar, toms748
+from covector.scipy.others import of_scipy
 
 __all__ = [
     *("OptimizeResult", "RootResults", "bisect", "brenth", "brentq", "curve_fit", "fixed_point", "fsolve", "least_squares"),
     *("linprog", "lsq_linear", "minimize", "minimize_scalar", "newton", "nnls", "ridder", "root", "root_scalar", "toms748"),
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """SciPy's own."""
+    return of_scipy(__name__, name)

@@ -6,8 +6,11 @@
 array([1., 3., 2.])
 """
 
+from typing import Any
+
 import scipy.signal as _scipy
 
+from covector.scipy.others import of_scipy as _of_scipy
 from covector.scipy.signal.convolutions import convolve, convolve2d, correlate, correlate2d, fftconvolve, oaconvolve
 from covector.scipy.signal.filters import (
     deconvolve,
@@ -45,3 +48,8 @@ from covector.scipy.signal.waveforms import chirp, gausspulse, sawtooth, square,
 
 get_window = _scipy.get_window
 """Windows are made of known numbers."""
+
+
+def __getattr__(name: str) -> Any:
+    """SciPy's own."""
+    return _of_scipy(__name__, name)

@@ -6,6 +6,9 @@
 -0.25
 """
 
+from typing import Any
+
+from covector.scipy.others import of_scipy
 from covector.scipy.stats.circular import vonmises
 from covector.scipy.stats.discrete import (
     bernoulli,
@@ -155,3 +158,8 @@ __all__ = [
     "wishart",
     "zipf",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """SciPy's own."""
+    return of_scipy(__name__, name)
