@@ -482,3 +482,71 @@ def test_masses_of_what_no_multinomial_gives():
         assert np.all(cv.grad(stats.multinomial.logpmf, 2)(np.array(counts, float), 3.0, p) == 0)
     for counts, n, q in (([np.nan, 2], 3, p), ([1, 2], 3.5, p), ([1, 2], -3, p), ([1, 2], 3, [1.4, -0.4])):
         assert np.isnan(stats.multinomial.logpmf(counts, n, np.array(q)))
+
+
+FROZEN = {
+    "norm": ((0.3, 1.5), {}), "gamma": ((2.0,), {"scale": 0.5}), "t": ((), {"df": 4.0, "loc": 1.0}), "poisson": ((2.5,), {}),
+    "lognorm": ((0.5,), {}), "binom": ((7, 0.4), {}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FROZEN)
+def test_distributions_take_their_parameters_first(name):
+    args, kwargs = FROZEN[name]
+    ours, theirs = getattr(stats, name)(*args, **kwargs), getattr(scipy.stats, name)(*args, **kwargs)
+    x = np.array([0.5, 1.0, 3.0])
+    for method in ["cdf", "logsf", *(["pmf", "logpmf"] if name in ("poisson", "binom") else ["pdf", "logpdf"])]:
+        np.testing.assert_allclose(getattr(ours, method)(x), getattr(theirs, method)(x), rtol=1e-12)
+    np.testing.assert_allclose(ours.ppf(0.3), theirs.ppf(0.3), rtol=1e-12)
+    np.testing.assert_allclose([*ours.interval(0.9), ours.median()], [*theirs.interval(0.9), theirs.median()], rtol=1e-12)
+
+
+def test_frozen_parameters_may_be_traced():
+    def f(p):
+        vector = stats.multivariate_normal(p, np.exp(p[0]) * np.eye(2))
+        numbers = stats.norm(p[0], scale=np.exp(p[1])).logpdf(0.3) + stats.dirichlet(p).logpdf([0.25, 0.75])
+        return numbers + vector.logpdf(np.ones(2))
+
+    check_grads(f, (np.array([0.8, 1.2]),), order=2)
+    np.testing.assert_allclose(cv.jit(cv.vmap(f))(np.ones((2, 2))), [f(np.ones(2))] * 2, rtol=1e-12)
+
+
+def test_frozen_distributions_refuse_what_there_is_not():
+    with pytest.raises(errors.ArgumentError, match=r"(?s)stats\.norm got 3 positional.*call it as norm\(loc=0, scale=1\)"):
+        stats.norm(1.0, 2.0, 3.0)
+    with pytest.raises(errors.ArgumentError, match=r"gamma got no a"):
+        stats.gamma(scale=2.0)
+    with pytest.raises(AttributeError, match=r"stats\.norm has no rvs; draw with covector\.random"):
+        stats.norm(0.0, 1.0).rvs(3)
+    with pytest.raises(AttributeError, match=r"SciPy's scipy\.stats\.wishart takes plain arrays"):
+        stats.wishart.mean(3, np.eye(2))
+    assert repr(stats.norm(1.0, scale=2.0)) == "norm(1.0, scale=2.0)"
+    assert not hasattr(stats.norm, "__array__")
+
+
+WRONG = {
+    "a scale": lambda p: stats.norm.logpdf(0.3, 0.1, -p),
+    "a shape": lambda p: stats.gamma.cdf(0.3, -p),
+    "a quantile": lambda p: stats.norm.ppf(0.3, 0.1, -p),
+    "a probability": lambda p: stats.norm.ppf(1 + p),
+    "a rate": lambda p: stats.poisson.logpmf(2, -p),
+    "a count": lambda p: stats.binom.cdf(2, 5, 1 + p),
+    "concentrations": lambda p: stats.dirichlet.logpdf(np.full(2, 0.5), -np.stack([1 + p, 1 + p])),
+    "probabilities": lambda p: stats.multinomial.logpmf(np.ones(2), 2, np.stack([1 + p, 1 - p])),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_there_is_no_derivative_in_a_parameter_that_is_wrong(name):
+    """Zero would say that nothing is to be gained by another."""
+    assert np.isnan(cv.jit(WRONG[name])(0.5))
+    for slope in (cv.grad(WRONG[name]), cv.jacfwd(WRONG[name])):
+        assert np.isnan(cv.jit(slope)(0.5))
+
+
+def test_missing_data_leave_the_derivatives_of_the_others():
+    data = np.array([0.5, np.nan, 2.0])
+    for f in (stats.norm.logpdf, lambda x, p, q: stats.poisson.logpmf(np.floor(x), q), stats.t.cdf):
+        found = cv.grad(lambda p, f=f: np.nansum(f(data, *p)))((0.3, 1.2))
+        close = cv.grad(lambda p, f=f: np.sum(f(data[::2], *p)))((0.3, 1.2))
+        np.testing.assert_allclose(found, close, rtol=1e-13)

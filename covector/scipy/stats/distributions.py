@@ -17,14 +17,15 @@ import numpy as np
 
 from covector.core import errors
 from covector.numpy.registry import floating
+from covector.scipy.stats.frozen import Freezing, Frozen
 from covector.scipy.stats.quantiles import quantile, quantile_of_counts
-from covector.scipy.stats.supports import all_positive
+from covector.scipy.stats.supports import all_positive, determined
 from covector.scipy.stats.tails import log_of
 
 Function = Any  # of arrays, or None
 
 
-class Distribution:
+class Distribution(Freezing):
     """A distribution by its name and the names of its parameters; those with a default follow the others."""
 
     variable: str
@@ -35,6 +36,10 @@ class Distribution:
         self.shapes = tuple(shapes.split())
         self.bounds = support
         self.valid = valid
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Frozen:
+        self._parameters("", args, kwargs)
+        return super().__call__(*args, **kwargs)
 
     def _wrong(self, shapes: list[Any]) -> Any:
         """Where there is no distribution with these parameters; what is asked of it is NaN there, as in SciPy."""
@@ -54,9 +59,24 @@ class Distribution:
         return [floating(given[n]) for n in names]
 
     def _error(self, method: str, got: str) -> errors.ArgumentError:
-        what = f"covector.scipy.stats.{self.name}.{method} got {got}."
-        signature = ", ".join([self.variable, *self.shapes, *(f"{name}={value:g}" for name, value in self.defaults.items())])
-        return errors.ArgumentError(what, fix=f"call it as {self.name}.{method}({signature})")
+        called = ".".join(filter(None, [self.name, method]))
+        names = [*self.shapes, *(f"{name}={value:g}" for name, value in self.defaults.items())]
+        signature = ", ".join([self.variable, *names] if method and method != "median" else names)
+        return errors.ArgumentError(f"covector.scipy.stats.{called} got {got}.", fix=f"call it as {called}({signature})")
+
+    def ppf(self, q: Any, *args: Any, **kwargs: Any) -> Any:
+        """The quantile."""
+        raise NotImplementedError
+
+    def median(self, *args: Any, **kwargs: Any) -> Any:
+        """The quantile of a half."""
+        self._parameters("median", args, kwargs)
+        return self.ppf(0.5, *args, **kwargs)
+
+    def interval(self, confidence: Any, *args: Any, **kwargs: Any) -> tuple[Any, Any]:
+        """Between which values the probability is ``confidence``, and as much below as above."""
+        self._parameters("interval", args, kwargs)
+        return tuple(self.ppf((1 + side * confidence) / 2, *args, **kwargs) for side in (-1, 1))
 
 
 class Continuous(Distribution):
@@ -101,14 +121,18 @@ class Continuous(Distribution):
         self.standard = {"logpdf": logpdf, "cdf": cdf, "sf": sf, "logcdf": logcdf, "logsf": logsf, "ppf": ppf, "isf": isf}
 
     def _standardized(self, method: str, x: Any, args: Any, kwargs: Any) -> tuple[Any, list[Any], Any, Any, Any, Any]:
-        """``(x - loc) / scale`` moved into the support, the shapes, the scale, and where it is below, above or outside."""
+        """``(x - loc) / scale`` moved into the support, the shapes, the scale, and where it is below, above, and no number.
+
+        The last are two: where x is none, and where that of the parameters.
+        """
         *shapes, loc, scale = self._parameters(method, args, kwargs)
         x = floating(x)
-        z = (x - loc) / scale
+        missing = np.isnan(x)
+        z = (np.where(missing, 0.0, x) - loc) / scale
         low, high = self.bounds(*shapes)
         below, above = (z < low) | (z == -np.inf), (z > high) | (z == np.inf)
         inside = np.where(below | above, self._somewhere(low, high), z)
-        return inside, shapes, scale, below, above, np.isnan(z) | ~(scale > 0) | self._wrong(shapes)
+        return inside, shapes, scale, below, above, (missing, np.isnan(z) | ~(scale > 0) | self._wrong(shapes))
 
     def _somewhere(self, low: Any, high: Any) -> Any:
         """A value within the support, in whose stead nothing overflows."""
@@ -121,10 +145,10 @@ class Continuous(Distribution):
 
     def logpdf(self, x: Any, *args: Any, **kwargs: Any) -> Any:
         """The logarithm of the density; minus infinity outside of the support."""
-        z, shapes, scale, below, above, wrong = self._standardized("logpdf", x, args, kwargs)
+        z, shapes, scale, below, above, nans = self._standardized("logpdf", x, args, kwargs)
         with np.errstate(all="ignore"):  # what is not chosen may overflow
             value = self.standard["logpdf"](z, *shapes) - np.log(scale)
-        return np.where(wrong, np.nan, np.where(below | above, -np.inf, value))[()]
+        return determined(np.where(below | above, -np.inf, value), *nans)
 
     def pdf(self, x: Any, *args: Any, **kwargs: Any) -> Any:
         """The density."""
@@ -133,9 +157,9 @@ class Continuous(Distribution):
     # --- distribution functions ---
 
     def _probability(self, method: str, x: Any, args: Any, kwargs: Any, f: Function, at_low: float, at_high: float) -> Any:
-        z, shapes, _, below, above, wrong = self._standardized(method, x, args, kwargs)
+        z, shapes, _, below, above, nans = self._standardized(method, x, args, kwargs)
         with np.errstate(all="ignore"):
-            return np.where(wrong, np.nan, np.where(below, at_low, np.where(above, at_high, f(z, *shapes))))[()]
+            return determined(np.where(below, at_low, np.where(above, at_high, f(z, *shapes))), *nans)
 
     def _given(self, method: str) -> Function:
         """The function of a name, or one made of the first other that there is."""
@@ -188,7 +212,9 @@ class Continuous(Distribution):
         possible = (q >= 0) & (q <= 1) & (scale > 0) & ~self._wrong(shapes)
         inside = np.where(possible, q, 0.5)
         value = own(inside, *shapes) if own is not None else other(1 - inside, *shapes)
-        return np.where(possible, value * scale + loc, np.nan)[()]
+        missing = np.isnan(q)
+        beside = 0.0 * np.where(missing, 0.5, q)  # through which a q that is no probability gets its NaN
+        return determined(value * scale + loc + beside, missing, ~possible)
 
 
 class Discrete(Distribution):
@@ -228,26 +254,28 @@ class Discrete(Distribution):
 
     def _standardized(self, method: str, k: Any, args: Any, kwargs: Any) -> Any:
         *shapes, loc = self._parameters(method, args, kwargs)
-        k = floating(k) - loc
-        return k, shapes, self.bounds(*shapes), np.isnan(k) | self._wrong(shapes)
+        k = floating(k)
+        missing = np.isnan(k)
+        k = np.where(missing, 0.0, k) - loc
+        return k, shapes, self.bounds(*shapes), (missing, np.isnan(k) | self._wrong(shapes))
 
     def logpmf(self, k: Any, *args: Any, **kwargs: Any) -> Any:
         """The logarithm of the probability of ``k``; minus infinity for what is no value of the distribution."""
-        k, shapes, (low, high), wrong = self._standardized("logpmf", k, args, kwargs)
+        k, shapes, (low, high), nans = self._standardized("logpmf", k, args, kwargs)
         possible = (k >= low) & (k <= high) & (k == np.floor(k))
         value = np.where(possible, self.mass(np.where(possible, k, low), *shapes), -np.inf)
-        return np.where(wrong, np.nan, value)[()]
+        return determined(value, *nans)
 
     def pmf(self, k: Any, *args: Any, **kwargs: Any) -> Any:
         """The probability of ``k``."""
         return np.exp(self.logpmf(k, *args, **kwargs))
 
     def _probability(self, method: str, k: Any, args: Any, kwargs: Any, f: Function, at_low: float, at_high: float) -> Any:
-        k, shapes, (low, high), wrong = self._standardized(method, k, args, kwargs)
+        k, shapes, (low, high), nans = self._standardized(method, k, args, kwargs)
         k = np.floor(k)
         inside = np.where((k >= low) & (k < high), k, low)
         value = np.where(k < low, at_low, np.where(k >= high, at_high, f(inside, *shapes)))
-        return np.where(wrong, np.nan, value)[()]
+        return determined(value, *nans)
 
     def _known(self, own: Function, other: Function) -> Function:
         """The distribution function or the survival function, or the rest to 1 of the other."""

@@ -16,7 +16,8 @@ from covector.numpy.reductions import logsumexp
 from covector.numpy.registry import as_array, floating
 from covector.primitives.math import special_ufuncs as special
 from covector.scipy.checks import refuse
-from covector.scipy.stats.supports import LOG_2PI
+from covector.scipy.stats.frozen import Freezing
+from covector.scipy.stats.supports import LOG_2PI, determined
 from covector.scipy.stats.tails import LOG_2
 
 
@@ -43,7 +44,7 @@ def _matrix(cov: Any, n: int) -> Any:
     return cov * np.eye(n) if ndim == 0 else cov[:, None] * np.eye(n) if ndim == 1 else cov
 
 
-class _WithDensity:
+class _WithDensity(Freezing):
     """A distribution of which the logarithm of the density is known."""
 
     def logpdf(self, x: Any, *args: Any, **kwargs: Any) -> Any:
@@ -57,6 +58,8 @@ class _WithDensity:
 
 class _MultivariateNormal(_WithDensity):
     """The normal distribution of vectors."""
+
+    name = "multivariate_normal"
 
     def logpdf(self, x: Any, mean: Any = None, cov: Any = 1.0) -> Any:
         """The logarithm of the density at vectors ``f[..., n]``, of a mean ``f[n]`` and a positive definite ``f[n,n]``.
@@ -75,6 +78,8 @@ class _MultivariateNormal(_WithDensity):
 class _MultivariateT(_WithDensity):
     """Student's t distribution of vectors."""
 
+    name = "multivariate_t"
+
     def logpdf(self, x: Any, loc: Any = None, shape: Any = 1.0, df: Any = 1.0) -> Any:
         """The logarithm of the density at vectors ``f[..., n]``, of a location ``f[n]`` and a positive definite ``f[n,n]``."""
         x, df = floating(x), floating(df)
@@ -88,6 +93,8 @@ class _MultivariateT(_WithDensity):
 
 class _Dirichlet(_WithDensity):
     """Positive numbers whose sum is 1."""
+
+    name = "dirichlet"
 
     def logpdf(self, x: Any, alpha: Any) -> Any:
         """The logarithm of the density at vectors along the first axis, of which the last number may be left out.
@@ -111,7 +118,7 @@ class _Dirichlet(_WithDensity):
         powers = np.swapaxes(np.swapaxes(x, 0, -1) * 0 + (alpha - 1), 0, -1)
         scale = special.gammaln(np.sum(alpha)) - np.sum(special.gammaln(alpha))
         value = scale + np.sum(special.xlogy(powers, x), axis=0)
-        return np.where(outside | np.any(alpha <= 0), np.nan, value)[()]
+        return determined(value, outside, np.any(alpha <= 0))
 
 
 class _Wishart(_WithDensity):
@@ -119,6 +126,7 @@ class _Wishart(_WithDensity):
 
     def __init__(self, power: int):
         self.power = power
+        self.name = "wishart" if power == 1 else "invwishart"
 
     def logpdf(self, x: Any, df: Any, scale: Any) -> Any:
         """The logarithm of the density at a positive definite matrix ``f[n,n]``."""
@@ -137,6 +145,8 @@ def _log_multigamma(a: Any, n: int) -> Any:
 class _VonMisesFisher(_WithDensity):
     """Unit vectors around a direction."""
 
+    name = "vonmises_fisher"
+
     def logpdf(self, x: Any, mu: Any, kappa: Any) -> Any:
         """The logarithm of the density at unit vectors ``f[..., n]``, of a direction ``f[n]`` and a concentration."""
         x, mu, kappa = floating(x), floating(mu), floating(kappa)
@@ -145,8 +155,10 @@ class _VonMisesFisher(_WithDensity):
         return kappa * np.sum(x * mu, axis=-1) + (half - 1) * np.log(kappa) - half * LOG_2PI - bessel
 
 
-class _Multinomial:
+class _Multinomial(Freezing):
     """How often each of several results comes up in n trials."""
+
+    name = "multinomial"
 
     def logpmf(self, x: Any, n: Any, p: Any) -> Any:
         """The logarithm of the probability of counts ``[..., k]``; minus infinity unless they add up to ``n``.
@@ -156,11 +168,12 @@ class _Multinomial:
         """
         x, n, p = floating(x), floating(n), floating(p)
         p = np.concatenate([p[..., :-1], 1 - np.sum(p[..., :-1], axis=-1, keepdims=True)], axis=-1)
-        wrong = np.any((p < 0) | (p > 1) | np.isnan(p), axis=-1) | (n < 0) | (n != np.floor(n)) | np.any(np.isnan(x), axis=-1)
+        missing = np.any(np.isnan(x), axis=-1)
+        wrong = np.any((p < 0) | (p > 1) | np.isnan(p), axis=-1) | (n < 0) | (n != np.floor(n))
         possible = np.all((x >= 0) & (x == np.floor(x)), axis=-1) & (np.sum(x, axis=-1) == n)
         counts = np.where(possible[..., None], x, 0.0)
         value = special.gammaln(n + 1) + np.sum(special.xlogy(counts, p) - special.gammaln(counts + 1), axis=-1)
-        return np.where(wrong, np.nan, np.where(possible, value, -np.inf))[()]
+        return determined(np.where(possible, value, -np.inf), missing, wrong)
 
     def pmf(self, x: Any, n: Any, p: Any) -> Any:
         """The probability of the counts."""

@@ -10,9 +10,19 @@ from typing import Any
 
 import numpy as np
 
+from covector.core.avals import dtype_of
 from covector.primitives.math import special_ufuncs as special
 
 LOG_2PI = np.log(2 * np.pi)
+
+
+def determined(value: Any, missing: Any, wrong: Any) -> Any:
+    """A value; NaN for data that are ``missing``, as a constant, and where parameters are ``wrong``, with its derivatives.
+
+    A sum that leaves missing data out has its derivatives then, and no optimizer takes a zero for that of a wrong parameter.
+    """
+    factor = np.astype(np.where(wrong, np.nan, 1.0), dtype_of(value))
+    return np.where(missing, np.nan, value * factor)[()]
 
 
 def whole_line(*shapes: Any) -> tuple[float, float]:
