@@ -19,8 +19,9 @@ from collections.abc import Callable, Iterator
 from types import FrameType, ModuleType
 from typing import Any
 
+from covector.core import asked
 from covector.core.asked import call_of
-from covector.core.source import is_library, is_plumbing, meant_by, user_frame, user_source
+from covector.core.source import beside_covector, is_library, is_plumbing, meant_by, user_frame, user_source
 
 Find = Callable[[str], "str | None"]
 _counterparts: dict[str, tuple[Find, str]] = {}
@@ -56,9 +57,20 @@ def fix_of_call(name: str) -> str:
     if counterpart is not None:
         return f"use {counterpart}, which takes traced values too"
     return (
-        f"covector has nothing in the place of {name}: call it outside of the transformed function; {otherwise}; or call it"
+        f"covector has nothing in the place of {name}: call it outside of the transformed function; try covector.lift(f)"
+        f" in place of f; {otherwise}; or call it"
         " by covector.pure_callback, with a derivative of yours by covector.custom_jvp"
     )
+
+
+def fix_of_write(default: str) -> str:
+    """What to do where a traced value was written into: in code that others wrote nobody can change the line."""
+    called, writer = called_function(), beside_covector()
+    if called is not None and (counterpart := _counterparts[called.partition(".")[0]][0](called)) is not None:
+        return f"use {counterpart}, which takes traced values too"
+    if writer is not None and is_library(writer.f_code.co_filename):
+        return "transform covector.lift(f) in place of f: there the writes of code that others wrote are kept"
+    return asked.fix_of_write(default)
 
 
 # --- frames -----------------------------------------------------------------------------------------------------------

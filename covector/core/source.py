@@ -164,6 +164,11 @@ def user_frame() -> FrameType | None:
     return frame
 
 
+def beside_covector() -> FrameType | None:
+    """The innermost frame that is not covector's own, the user's or a package's."""
+    return _first_beside_covector(sys._getframe(1))
+
+
 def _first_beside_covector(frame: FrameType | None) -> FrameType | None:
     while frame is not None and is_plumbing(frame.f_code.co_filename):
         frame = frame.f_back

@@ -25,7 +25,7 @@ import numpy as np
 from covector.core import asked, errors
 from covector.core.avals import PLAIN_TYPES, Shape, check_class, register_type
 from covector.core.context import CAPTURING
-from covector.core.counterparts import called_function, fix_of_call
+from covector.core.counterparts import called_function, fix_of_call, fix_of_write
 from covector.core.primitive import NO_PARAMS, Primitive, TracerBase
 from covector.core.source import Source
 
@@ -270,7 +270,7 @@ class Tracer(TracerBase):
         raise errors.InPlaceWriteError(
             f"x[...] = v writes in place into a traced value of type {self.aval}.",
             why="traced values are immutable: other values may have been computed from them",
-            fix=asked.fix_of_write("x = covector.at(x)[index].set(v); there are also .add, .multiply, .min and .max"),
+            fix=fix_of_write("x = covector.at(x)[index].set(v); there are also .add, .multiply, .min and .max"),
         )
 
     # --- NumPy's protocols ---

@@ -23,6 +23,7 @@ import numpy as np
 
 from covector.core import errors
 from covector.core.avals import dtype_of, shape_of, typeof
+from covector.core.counterparts import fix_of_write
 from covector.core.tracer import Tracer, register_itself, register_method, register_views
 from covector.primitives.arrays.shaping import convert_to
 
@@ -128,7 +129,7 @@ def refused(what: str, value: Any, ufunc: np.ufunc) -> errors.InPlaceWriteError:
         f"a {symbol}= x writes in place into {what} of type {typeof(value)} that is, or may be, also referred to"
         " elsewhere.",
         why=MISSED if COUNTS_ARE_KNOWN else UNCOUNTED,
-        fix=f"a = a {symbol} x; to write into part of an array: a = {part}",
+        fix=fix_of_write(f"a = a {symbol} x; to write into part of an array: a = {part}"),
     )
 
 

@@ -5,8 +5,8 @@
 >>> float(grad(special.expit)(0.0))
 0.25
 
-SciPy's own functions dispatch on tracers where they are ufuncs, so those are SciPy's; only the others are defined here.  What is
-not, say ``covector.scipy.signal.butter``, is SciPy's too, and takes plain arrays.
+SciPy's own functions dispatch on tracers where they are ufuncs, so those are SciPy's; only the others are defined here.  What
+is not, say ``covector.scipy.signal.butter``, is SciPy's too, and takes plain arrays.
 """
 
 import importlib

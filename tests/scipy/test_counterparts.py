@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 
 import numpy as np
 import pytest
@@ -120,3 +121,15 @@ def test_what_is_not_here_is_scipys_own() -> None:
     np.testing.assert_allclose(found[-1], b[0])
     with pytest.raises(errors.ConcretizationError, match=r"nothing in the place of scipy\.signal\.butter"):
         cv.grad(lambda p: covector.scipy.signal.butter(2, p)[0][0])(0.5)
+
+
+def test_writes_of_code_that_others_wrote() -> None:
+    """Nobody can change the line that writes: the fix is to lift the function."""
+    extra = importlib.import_module("scipy._lib.array_api_extra")  # SciPy brings it
+
+    def f(x: np.ndarray) -> np.ndarray:
+        return np.sum(extra.at(x, 0).multiply(3.0, copy=True, xp=cv.numpy))
+
+    with pytest.raises(errors.InPlaceWriteError, match=r"Fix: transform covector\.lift\(f\) in place of f"):
+        cv.grad(f)(X)
+    np.testing.assert_array_equal(cv.grad(cv.lift(f))(X), [3.0, 1.0, 1.0])
