@@ -65,9 +65,13 @@ def apply(func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
     if len(args) > place:
         out, args = args[place], (*args[:place], *(() if len(args) == place + 1 else (None, *args[place + 1 :])))
     values, options = unwrap(args), {k: unwrap(v) for k, v in kwargs.items() if k != "out"}
+    target = out[0] if type(out) is tuple else out
+    if type(target) is Cell and func not in CHECKED and not has_traced((values, options)):
+        scratch = np.empty_like(target.layout(), dtype=target.dtype)  # of which dtype it is decides how NumPy computes
+        return target._assign(as_covector(func, *values, **options, out=scratch))
     found = as_covector(func, *values, **options)
-    if out is not None:
-        return _written(func, out[0] if type(out) is tuple else out, found, args)
+    if target is not None:
+        return _written(func, target, found, args)
     cells = [x for x in (*args, *kwargs.values()) if type(x) is Cell]
     if func in (np.where, np.select) and not isinstance(found, tuple):
         found = found if shape_of(found) else as_cell(found)  # an array, also without axes
@@ -108,6 +112,9 @@ def _written(func: Callable[..., Any], target: Any, found: Any, args: Any) -> An
         raise TypeError(what)
     return store(target, found, "unsafe" if func in REDUCTIONS else "same_kind")
 
+
+CHECKED = frozenset({np.concatenate, np.stack, np.dot})
+"""What may be written into depends on more than its shape and dtype."""
 
 REDUCTIONS = frozenset({np.max, np.min, np.sum, np.prod, np.mean, np.std, np.var, np.any, np.all, np.ptp, np.take, np.compress,
                         np.choose, np.cumsum, np.cumprod, np.argmax, np.argmin})  # fmt: skip

@@ -334,8 +334,16 @@ class Flat:
             what = "x.flat[...] was to be written with a part of x itself."
             raise errors.InPlaceWriteError(what, why=why, fix="write a copy: x.flat[...] = x[...].copy()")
         new, key = as_operand(new), unwrap(key)
+        value = self.base._captured()
+        if type(value) is ndarray and not has_traced(new):
+            value = value.copy(order="K")
+            value.flat[key] = new
+            self.base._assign(value)
+            return
         places = np.arange(len(self))[key]
         if not places.ndim and shape_of(new):
+            if self.base.dtype.kind == "b":
+                raise errors.InPlaceWriteError("an array was to be written into one boolean.", fix="np.any or np.all of it")
             raise ValueError("Error setting single item of array.")
         new = np.reshape(as_array(new), (-1,))
         if places.ndim and not new.shape[0]:
@@ -344,13 +352,7 @@ class Flat:
             new = np.resize(new, places.size) if not has_traced(new) else np.take(new, np.arange(places.size) % new.shape[0])
         elif not places.ndim:
             new = new[0]
-        value = self.base._captured()
-        if type(value) is ndarray and not has_traced(new):
-            value = value.copy(order="K")
-            value.flat[key] = new
-            self.base._assign(value)
-        else:
-            self.base._assign(np.reshape(at(self._captured())[places].set(convert(new, self.base)), self.base.shape))
+        self.base._assign(np.reshape(at(self._captured())[places].set(convert(new, self.base)), self.base.shape))
 
     def __len__(self) -> int:
         return self.base.size

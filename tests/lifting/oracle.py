@@ -138,7 +138,8 @@ class Oracle:
         self.expected = self.run(self.here)
         if "empty" in program.source and not same_results(self.expected, self.run(self.here)):
             self.expected = Meaningless()
-        self.low = program.is_low()
+        dtypes = [] if isinstance(self.expected, Exception) else [str(o.dtype) for o in self.expected]
+        self.low = program.is_low() or not {"float16", "float32", "complex64"}.isdisjoint(dtypes)
         self.weights = [] if isinstance(self.expected, Exception) else [self.weight(r, o) for o in self.expected]
         self._line: Any = None
 

@@ -58,6 +58,8 @@ return y""",
     "an index that repeats": "b = x[:, [0, 0]]\nnp.asarray(b, order='F')[-1] /= -1\nreturn b",
     "nothing into flat": "y = np.array(x)\ny.flat[:] = x[0, :0]\nreturn y",
     "a complex number fills": "return np.full(3, (x[0] + 1j).item(0), float) + np.full_like(x[0], (x[0] + 1j).item(1))",
+    "true as one element of flat": "y = np.zeros(3, bool)\ny.flat[1] = (-2, 2)\nreturn y * x",
+    "what out makes of booleans": "y = np.array(x)\nnp.round(np.array([True, False, True]), 1, out=y[0])\nreturn y",
     "no axes to trim": "y = np.array(x)\nnp.trim_zeros(y[0, 0, ...])[...] = 5.0\nreturn y",
     "where is a number": "y = np.zeros((2, 3))\nnp.maximum((0.5,), x, out=y, where=0.5)\nreturn y",
     "what was broadcast": """
