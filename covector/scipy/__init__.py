@@ -6,7 +6,7 @@
 0.25
 
 SciPy's own functions dispatch on tracers where they are ufuncs, so those are SciPy's; only the others are defined here.  What
-is not, say ``covector.scipy.signal.butter``, is SciPy's too, and takes plain arrays.
+is not, say ``covector.scipy.signal.bessel``, is SciPy's too, and takes plain arrays.
 """
 
 import importlib

@@ -1,8 +1,8 @@
 """What is not defined here is SciPy's own: ``of_scipy(module, name)`` is what a module of covector's answers for other names.
 
 >>> from covector.scipy import signal
->>> b, a = signal.butter(2, 0.5)  # of plain numbers; `signal.lfilter` takes traced ones too
->>> b.shape, "butter" in dir(signal)
+>>> b, a = signal.bessel(2, 0.5)  # of plain numbers; `signal.lfilter` takes traced ones too
+>>> b.shape, "bessel" in dir(signal)
 ((3,), False)
 """
 

@@ -113,6 +113,24 @@ CASES = {
     "tf2zpk": (lambda s, b, a: s.tf2zpk(b, a), (np.array([2.0, -3.0, 5.0]), np.array([1.0, 0.5, 1.5]))),
     "sos2tf": (lambda s, sos: s.sos2tf(sos), (SOS,)),
     "bilinear_zpk": (lambda s, z, p, k: s.bilinear_zpk(z, p, k, 3.0), (AT[:1], -AT, 0.7)),
+    "butter": (lambda s, w: s.butter(3, w), (0.3,)),
+    "butter highpass": (lambda s, w: s.butter(4, w, "high", fs=3.0), (0.7,)),
+    "butter bandpass": (lambda s, w: s.butter(2, w, "bandpass"), (np.array([0.2, 0.5]),)),
+    "butter bandstop": (lambda s, w: s.butter(3, w, "bandstop"), (np.array([0.2, 0.5]),)),
+    "butter analog": (lambda s, w: s.butter(3, w, "low", True), (2.3,)),
+    "butter zpk": (lambda s, w: s.butter(2, w, output="zpk"), (0.3,)),
+    "cheby1": (lambda s, w: s.cheby1(3, 1.0, w), (0.3,)),
+    "cheby1 bandpass": (lambda s, w: s.cheby1(2, 1.0, w, "band"), (np.array([0.2, 0.5]),)),
+    "cheby2": (lambda s, w: s.cheby2(3, 40.0, w, "high"), (0.3,)),
+    "ellip": (lambda s, w: s.ellip(3, 1.0, 40.0, w), (0.3,)),
+    "ellip bandstop": (lambda s, w: s.ellip(2, 1.0, 40.0, w, "stop"), (np.array([0.2, 0.5]),)),
+    "iirnotch": (lambda s, w, q: s.iirnotch(w, q), (0.3, 5.0)),
+    "iirpeak": (lambda s, w, q: s.iirpeak(w, q, 3.0), (0.7, 5.0)),
+    "firwin": (lambda s, w: s.firwin(8, w), (0.3,)),
+    "firwin highpass": (lambda s, w: s.firwin(9, w, pass_zero="highpass", fs=3.0), (0.7,)),
+    "firwin bandpass": (lambda s, w: s.firwin(9, w, pass_zero=False), (np.array([0.2, 0.5]),)),
+    "firwin bandstop": (lambda s, w: s.firwin(9, w, pass_zero="bandstop", scale=False), (np.array([0.2, 0.5]),)),
+    "firwin of a width": (lambda s, w: s.firwin(9, w, width=0.2), (0.3,)),
     "tf2ss": (lambda s, b, a: s.tf2ss(b, a), (AT[:2], AT)),
     "ss2tf": (lambda s, a, b, c, d: s.ss2tf(a, b, c, d, 1), (IMAGE[:2, :2], IMAGE[:2, 2:4], IMAGE[2:5, :2], IMAGE[2:5, 2:4])),
 }
@@ -226,9 +244,31 @@ def test_signatures_are_those_of_scipy():
         (lambda x: signal.chirp(x, 1.0, 2.0, -3.0, "log"), ValueError, "same sign"),
         (lambda x: signal.gausspulse(x, 1.0, 0.0), ValueError, "bandwidth"),
         (lambda x: signal.hilbert2(x[None], axes=(0, 0)), ValueError, "distinct"),
+        (lambda x: signal.butter(2, x[0] / 9, output="sos"), cv.errors.ArgumentError, "output='sos'"),
+        (lambda x: signal.butter(2, x[0] / 9, "bond"), ValueError, "btype='bond': give 'lowpass'"),
+        (lambda x: signal.butter(2, x[:2]), ValueError, "give one, and two for a bandpass"),
+        (lambda x: signal.firwin(8, x[0] / 9, pass_zero=False), ValueError, "even number"),
         (lambda x: signal.bilinear_zpk(x, x[:2], 1.0, 1.0), ValueError, "Improper"),
     ],
 )
 def test_errors(call, error, text):
     with pytest.raises(error, match=text), pytest.warns(UserWarning) if "welch" in str(text) else np.errstate():
         cv.jit(call)(X)
+
+
+EDGES = {
+    "at least half": lambda w: signal.cheby1(2, 1.0, 2 + w)[0],
+    "not positive": lambda w: signal.ellip(2, 1.0, 40.0, -w, output="zpk")[1],
+    "not above the lower": lambda w: signal.cheby2(2, 40.0, np.stack([w, w / 2]), "band")[1],
+    "between 0 and half of fs": lambda w: signal.iirnotch(w + 1, 2.0)[0],
+    "do not rise": lambda w: signal.firwin(9, np.stack([w, w / 2])),
+}
+
+
+@pytest.mark.parametrize("text", EDGES)
+def test_edges_that_cannot_be(text):
+    """An error where they are known, and else no filter."""
+    with pytest.raises(ValueError, match=text):
+        cv.jvp(EDGES[text], (0.3,), (1.0,))
+    assert np.isnan(cv.jit(EDGES[text])(0.3)).any()
+    assert np.isnan(cv.jit(cv.grad(lambda w: np.sum(np.real(EDGES[text](w)))))(0.3))

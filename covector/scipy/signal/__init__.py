@@ -12,6 +12,7 @@ import scipy.signal as _scipy
 
 from covector.scipy.others import of_scipy as _of_scipy
 from covector.scipy.signal.convolutions import convolve, convolve2d, correlate, correlate2d, fftconvolve, oaconvolve
+from covector.scipy.signal.design import butter, cheby1, cheby2, ellip, firwin, iirnotch, iirpeak
 from covector.scipy.signal.filters import (
     deconvolve,
     filtfilt,
