@@ -109,8 +109,9 @@ def ordered_as(result: Any, small: Any) -> Any:
 
 def unsure_as(result: Cell, *operands: Any) -> Cell:
     """A new plain array, of which nobody knows how it lies in memory if that is so of an operand: of a `zeros_like`, say."""
-    if any(type(x) is Cell and x.root.state & UNSURE and len(x.shape) > 1 for x in operands):
-        result.root.state |= UNSURE
+    for x in operands:  # a generator takes as long as an operation
+        if type(x) is Cell and x.root.state & UNSURE and len(x.shape) > 1:
+            result.root.state |= UNSURE
     return result
 
 

@@ -82,6 +82,8 @@ ERRORS = {
     "an array as a complex element": "y = np.zeros(3, complex)\ny[1] = x[0]",
     "an array as one element of flat": "y = np.zeros(3)\ny.flat[1] = x[0, :1]",
     "an array as an element": "y = np.zeros(3)\ny[1] = x[0]",
+    "a complex number as an array": "np.asarray((x[0] + 1j).item(0), dtype=float)",
+    "a complex number in a list": "np.array([1.0, (x[0] + 1j).item(0)], float)",
     "a complex number into a diagonal": "np.fill_diagonal(np.zeros((2, 2)), (x[0] + 1j).item(0))",
     "a complex number into a real array": "y = np.zeros(3)\ny[1] = (x[0] + 1j).item(0)",
 }
