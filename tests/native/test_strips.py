@@ -72,6 +72,8 @@ PROGRAMS: dict[str, tuple[Callable[..., Any], tuple[Any, ...], int]] = {
     "a prime number of rows": (cv.grad(lambda w, x: np.sum((x @ w) ** 2)), (W, R.normal(size=(67, D))), 1),
     "a prime number of rows that are wanted": (lambda x: softmax(x) @ V, (R.normal(size=(67, D)),), 0),
     "a few rows": (cv.grad(lambda w, x: np.sum((x @ w) ** 2)), (W, X[:23]), 0),
+    "for several vectors": (cv.vmap(cv.grad(lambda w: np.sum(np.tanh(X @ w) ** 2))), (V.T,), 1),
+    "for several vectors, all rows": (cv.vmap(lambda w: np.exp(X @ w) / np.sum(np.exp(X @ w * X[:, 0]))), (V.T,), 0),
     "in a loop": (lambda w: cv.lax.fori_loop(0, 3, lambda i, w: w - ((X @ w) @ X).astype(w.dtype) * 0.01, w), (W,), 2),
     "only elements": (cv.grad(lambda x: np.sum(np.sin(x) * x)), (X,), 0),
 }

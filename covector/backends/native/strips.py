@@ -13,7 +13,8 @@ A product or a sum along a row ends a kernel, and the next kernel reads the larg
 still in the cache then.  So a run of such equations becomes a scan over blocks: it reads the blocks of what has rows, carries
 the sums over rows, and collects what later equations need of the rows.  It is batching the other way round.
 
-The rows of an array are along its first axis of more than one element.  What is no function of rows comes before or after.
+The rows of an array are along its first axis of more than one element; in what is made of it they may be along another.
+What is no function of rows comes before or after.
 """
 
 from __future__ import annotations
@@ -68,8 +69,8 @@ def in_strips(jaxpr: Jaxpr) -> Jaxpr:
         if strip is None:
             break
         found |= strip.is_worth_it()
-        equations += [*strip.before, *(strip.loop() if strip.is_worth_it() else strip.outside())]
-        waiting = strip.after
+        equations += strip.before + (strip.loop() if strip.is_worth_it() else [e for e, _ in strip.inside])
+        waiting = strip.again * strip.is_worth_it() + strip.after
     return Jaxpr(jaxpr.in_vars, equations + waiting, jaxpr.out_vars, jaxpr.consts, jaxpr.linear) if found else jaxpr
 
 
@@ -94,6 +95,7 @@ class Strip:
 
     Attributes:
         saved: the bytes that are not read again from memory.
+        again: views of what has no rows yet, which later equations need too.
         given: what is read row by row, with the axis of the rows.
         length: the rows of a block; 0 where there are none.
     """
@@ -104,7 +106,7 @@ class Strip:
         self.axes: dict[Any, int] = {}
         late: set[Any] = set()
         for e in equations:
-            found = None if late.intersection(e.inputs) else self.found(e)
+            found = None if late.intersection(e.inputs) else rows_in(e, rows, [self.axes.get(x) for x in e.inputs])
             if found is not None:
                 self.inside.append((e, found))
                 self.axes.update({} if found.axis is None else {e.outputs[0]: found.axis})
@@ -115,19 +117,11 @@ class Strip:
                 self.after.append(e)
                 late.update(e.outputs)
         needed = {*outs, *(x for e in self.after for x in e.inputs)}
-        again = [e for e, _ in self.inside if self.is_view_of_others(e) and e.outputs[0] in needed]
-        self.after[:0] = again
-        self.collected = [v for v in self.axes if v in needed and not any(v in e.outputs for e in again)]
+        self.again = [e for e, _ in self.inside if self.is_view_of_others(e) and e.outputs[0] in needed]
+        self.collected = [v for v in self.axes if v in needed and not any(v in e.outputs for e in self.again)]
         self.saved = self.read_again()
         self.given = self.read_by_rows()
         self.length = self.block() if self.inside else 0
-
-    def found(self, eqn: Equation) -> Rows | None:
-        """What an equation is to the rows of this strip, as far as it is known."""
-        rows = rows_in(eqn, self.rows, [self.axes.get(x) for x in eqn.inputs])
-        if rows is None or (rows.axis is not None and any(n > 1 for n in eqn.outputs[0].aval.shape[: rows.axis])):
-            return None
-        return rows
 
     def is_view_of_others(self, eqn: Equation) -> bool:
         return eqn.primitive.name in VIEWS and self.axes.keys().isdisjoint(eqn.inputs)
@@ -138,10 +132,6 @@ class Strip:
     def rank(self) -> tuple[int, int]:
         """What saves most is best; if nothing does, what leaves most to be searched."""
         return (1, self.saved) if self.is_worth_it() else (0, len(self.after))
-
-    def outside(self) -> list[Equation]:
-        """The equations as they were."""
-        return [e for e, _ in self.inside if e not in self.after]
 
     def read_by_rows(self) -> list[tuple[Any, int]]:
         pairs = [(x, a) for e, rows in self.inside for x, a in zip(e.inputs, rows.operands, strict=True)]
@@ -164,8 +154,10 @@ class Strip:
         values = {*combined, *self.collected, *(x for x, _ in self.given)}
         row = sum(size_of(x.aval) for x in values) / self.rows
         most = max(int(BLOCK / max(row, 1)), LEAST)
-        found = max((n for n in divisors(self.rows) if most // 4 <= n <= most), default=0)
-        return found if found or self.collected or 4 * most > self.rows else most
+        found = max((n for n in divisors(self.rows) if most // 4 <= n <= most and 2 * n <= self.rows), default=0)
+        if any(math.prod(v.aval.shape[: self.axes[v]]) > 1 for v in self.collected):
+            return 0  # blocks of it do not lie one after the other
+        return found if found or self.collected else most if 4 * most <= self.rows else 0
 
     def loop(self) -> list[Equation]:
         """The equations of the loop, and before it of the rows that make no whole block."""
