@@ -29,6 +29,17 @@ def chain_by_hand(x: Any) -> Any:
     return np.log(x - 1.0) if x > 1.0 else np.log(x)
 
 
+def roots(x: Any) -> Any:
+    """Ends with x, reduced by steps that would take the root of a negative number if they went on."""
+    return lax.while_loop(lambda v: v > 1.0, lambda v: np.sqrt(v - 1.0) + 0.3 * np.log(v), x)
+
+
+def roots_by_hand(x: Any) -> Any:
+    while x > 1.0:
+        x = np.sqrt(x - 1.0) + 0.3 * np.log(x)
+    return x
+
+
 # By name: the branches by hand, and the choice between them.
 CHOICES: dict[str, tuple[Any, Any, Any]] = {}
 
@@ -65,6 +76,7 @@ def _through_an_attribute(x: Any) -> Any:
 
 
 choice("got from an attribute", lambda x: 2.0 * np.log(x), lambda x: x**2, _through_an_attribute)
+choice("a loop", roots_by_hand, np.square, lambda x: lax.cond(x > 0, roots, np.square, x))
 choice("closed over by helpers", lambda x: np.sqrt(x) * 2.0, lambda x: x * 3.0, _through_a_helper)
 
 
@@ -119,17 +131,6 @@ def check_gradients_of_a_batch(f: Any, g: Any, points: Any) -> None:
         close(cv.jvp(gradient, (points,), (np.ones_like(points),))[1], second, "jvp of grad of vmap")
         close(cv.grad(lambda xs, gradient=gradient: np.sum(gradient(xs)))(points), second, "grad of grad of vmap")
         close(cv.vmap(gradient)(np.stack([points, points])), np.stack([first, first]), "vmap of grad of vmap")
-
-
-def roots(x: Any) -> Any:
-    """Ends with x, reduced by steps that would take the root of a negative number if they went on."""
-    return lax.while_loop(lambda v: v > 1.0, lambda v: np.sqrt(v - 1.0) + 0.3 * np.log(v), x)
-
-
-def roots_by_hand(x: Any) -> Any:
-    while x > 1.0:
-        x = np.sqrt(x - 1.0) + 0.3 * np.log(x)
-    return x
 
 
 BATCHES = {"different": [0.5, 1.7, 30.0, 0.2, 6.0], "no steps": [0.5, 0.2, 0.9], "some": [30.0, 6.0], "empty": []}

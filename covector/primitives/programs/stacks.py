@@ -203,7 +203,7 @@ def _merge(index: Any, *stacks: Stack) -> Stack:
     aval = stacks[0].aval
     items = []
     for t in range(max((len(s.items) for s in given), default=0)):
-        stand_in = np.zeros(shape_of(index), bool) if aval.ticks else next(s.items[t] for s in given if len(s.items) > t)
+        stand_in = aval.element.zeros() if aval.ticks else next(s.items[t] for s in given if len(s.items) > t)
         items.append(chosen_items(index, [s.items[t] if len(s.items) > t else stand_in for s in stacks], aval.element))
     return Stack(aval, items)
 
