@@ -62,7 +62,7 @@ class Error:
         i = int(codes[tuple(np.argwhere(codes)[0])]) - 1
         message = self._messages[i]
         holds, *given = self._values[i]
-        values, place = first_failure(np.asarray(holds), [np.asarray(v) for v in given], message.examples)
+        values, place = first_failure(message, np.asarray(holds), [np.asarray(v) for v in given], message.examples)
         return message.text(*values) + place, message.source
 
     def __repr__(self) -> str:

@@ -34,15 +34,17 @@ float_checks = frozenset({"nan", "div"})
 class Message:
     """What a failed check says: ``text(*values)``, and where the check is.
 
-    ``examples`` are the numbers of the examples that it is made for, if they are a part of a batch.
+    ``examples`` are the numbers of the examples that it is made for, if they are a part of a batch; it is not ``numbered`` if
+    one example may stand in for another.
     """
 
-    __match_args__ = ("text", "source", "examples")
+    __match_args__ = ("text", "source", "examples", "numbered")
 
-    def __init__(self, text: Callable[..., str], source: Any, examples: Any = None):
+    def __init__(self, text: Callable[..., str], source: Any, examples: Any = None, numbered: bool = True):
         self.text = text
         self.source = source
         self.examples = examples
+        self.numbered = numbered
 
     def __repr__(self) -> str:
         return f"<check at {self.source}>"
@@ -206,5 +208,5 @@ def _of_part(found: Found) -> Found:
         holds = np.logical_or(holds, np.logical_not(np.reshape(mine, (-1, *(1,) * (len(shape_of(holds)) - 1)))))
     if examples is not None:
         numbers = examples if message.examples is None else examples[message.examples]
-        message = type(message)(message.text, message.source, numbers)
+        message = type(message)(message.text, message.source, numbers, message.numbered)
     return holds, message, values

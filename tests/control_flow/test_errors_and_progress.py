@@ -106,5 +106,8 @@ def test_progress_bars(wrap, capsys):
     lax.map(np.sin, np.ones(4), progress="mapping")
     shown = capsys.readouterr().err
     assert "counting" in shown and "3/3" in shown and "mapping" in shown
+    _, linear = cv.linearize(f, 0.5)
+    assert capsys.readouterr().err.count("working: 100%") == 1
+    linear(1.0)
     lax.fori_loop(0, 3, lambda i, c: c + 1, 0)
     assert capsys.readouterr().err == ""

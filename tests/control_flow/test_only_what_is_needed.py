@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import covector as cv
-from covector import lax
+from covector import debug, lax
+from covector.core.jaxpr import Jaxpr
 
 XS = np.array([4.0, -1.0, 0.0, 9.0, -2.5])
 
@@ -111,3 +112,37 @@ def test_a_choice_by_a_traced_index_between_known_operands():
     np.testing.assert_allclose(cv.jit(f)(np.array([1.0, -1.0, 1.0])), [np.sin(1.0), 4.0, np.sin(3.0)])
     empty = cv.vmap(lambda x: lax.cond(x > 0, np.sin, np.cos, x))
     assert empty(np.zeros(0)).shape == cv.jit(empty)(np.zeros(0)).shape == (0,)
+
+
+def halved(x):
+    return lax.while_loop(lambda v: v > 1.0, lambda v: 0.5 * v, x)
+
+
+def named_primitives(jaxpr):
+    programs = [p for e in jaxpr.equations for v in e.params.values() for p in (v if isinstance(v, tuple) else (v,))]
+    nested = [named_primitives(p) for p in programs if isinstance(p, Jaxpr)]
+    return {e.primitive.name for e in jaxpr.equations}.union(*nested)
+
+
+@pytest.mark.parametrize("f", [logarithm, halved, lambda x: lax.cond(x > 0, halved, np.cos, x)])
+def test_one_example_after_the_other_only_for_effects(f):
+    told = []
+    effect = lambda x: (debug.callback(lambda v: told.append(float(v)), x), x)[1]
+    with_effect = lambda x: lax.cond(x > 0, lambda x: f(effect(x)), np.cos, x)
+    xs = np.array([2.5, -1.0, 0.5, 20.0])
+    assert "scan" not in named_primitives(cv.make_jaxpr(cv.vmap(f))(xs))
+    assert "scan" in named_primitives(cv.make_jaxpr(cv.vmap(with_effect))(xs))
+    for way in (cv.vmap, lambda f: cv.jit(cv.vmap(f)), lambda f: cv.vmap(cv.jit(f))):
+        told.clear()
+        np.testing.assert_allclose(way(with_effect)(xs), [f(x) if x > 0 else np.cos(x) for x in xs])
+        assert told == [2.5, 0.5, 20.0]
+
+
+@pytest.mark.parametrize("way", ["jit of vmap of grad", "vmap of jit of grad"])
+def test_no_effect_beside_residuals_of_all_examples(way):
+    """Which would happen again for the examples that stand in for others."""
+    step = lambda v: (debug.callback(print, v), 0.5 * v)[1]
+    loop = lambda x: lax.while_loop(lambda v: v > 1.0, step, x)
+    for f in (loop, lambda x: lax.cond(x > 0, loop, np.cos, x)):
+        with pytest.raises(cv.errors.CallbackError, match="differs between the examples of a batch"):
+            TRANSFORMED[way](f)(np.array([3.0, 0.5]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from python_loops import checked_program
 import covector as cv
 from covector import lax
 from covector.core.jaxpr import Jaxpr, sub_jaxprs
+from covector.primitives.programs import scan as scan_rules
 
 
 def typed(x: Any) -> Any:
@@ -116,6 +118,87 @@ def test_derivatives_with_respect_to_constants_only_of_a_loop_that_is_linear_in_
     jaxpr = cv.make_jaxpr(lambda a, t: cv.jvp(lambda a: f(a)[1], (a,), (t,)))(1.0, 1.0)
     (loop,) = equations(jaxpr, "scan")
     assert loop.params["num_carry"] == 4, "three carries and the tangent of one"
+
+
+def test_only_the_constants_that_have_a_cotangent_are_summed():
+    f = lambda a, b: lax.scan(lambda c, _: ((c[0] * a, c[1] * b), None), (1.0, 1.0), length=4)[0]
+    jaxpr = cv.make_jaxpr(cv.grad(lambda a, b: f(a, b)[0], (0, 1)))(2.0, 3.0)
+    _, backward = equations(jaxpr, "scan")
+    assert backward.params["num_carry"] == 2, "the cotangents of one carry and of one constant"
+
+
+def test_a_linear_loop_is_recorded_without_a_look_at_its_steps(monkeypatch: pytest.MonkeyPatch):
+    def refuse(*args: Any) -> Any:
+        raise AssertionError("marked")
+
+    monkeypatch.setattr(scan_rules, "linear_marks", refuse)
+    f = lambda c: lax.scan(lambda c, x: (np.sin(c) * x, None), c, np.array([0.3, 0.2]))[0]
+    np.testing.assert_allclose(cv.grad(f)(0.5), 0.2 * np.cos(0.3 * np.sin(0.5)) * 0.3 * np.cos(0.5))
+
+
+def grows(limit: Any, x: Any) -> Any:
+    """The carries of a loop that ends the sooner the larger x is."""
+
+    def step(c: Any) -> Any:
+        return c[0] * (1.2 + 0.3 * np.sin(c[1])), c[1] + 0.2 + x * x * np.sum(c[0]), c[2] + 1
+
+    return step, (x * np.ones(2), 0.2 * x, 0), lambda c: c[1] < limit
+
+
+def by_loop(limit: Any, x: Any) -> Any:
+    step, c, goes_on = grows(limit, x)
+    c = lax.while_loop(goes_on, step, c)
+    return np.sum(c[0]) + c[1]
+
+
+def by_python(limit: Any, x: Any) -> Any:
+    step, c, goes_on = grows(limit, x)
+    while goes_on(c):
+        c = step(c)
+    return np.sum(c[0]) + c[1]
+
+
+def of_a_compiled_rule(derivative: Any) -> Any:
+    """The derivative of the loop, with a rule of its own that is compiled: it meets known and linear values."""
+    f = cv.custom_jvp(lambda limit, x: derivative(partial(by_loop, limit))(x))
+    rule = cv.jit(lambda limit, x, t: cv.jvp(derivative(partial(by_loop, limit)), (x,), (t,)))
+    f.defjvp(lambda primals, tangents: rule(*primals, tangents[1]))
+    return f
+
+
+HIGHER = {
+    "value": lambda f: f,
+    "grad": cv.grad,
+    "grad of grad": lambda f: cv.grad(cv.grad(f)),
+    "hvp": lambda f: lambda x: cv.jvp(cv.grad(f), (x,), (1.0,))[1],
+}
+
+
+@pytest.mark.parametrize("order", [0, 1])
+def test_compiled_rules_of_loops_that_leave_residuals(order: int):
+    derivative = cv.grad if order else lambda f: f
+    f, xs, limits = of_a_compiled_rule(derivative), np.array([0.3, 0.7, 2.0]), np.array([1.5, 1.0, 0.5])
+    by_hand = [derivative(partial(by_python, n)) for n in limits]
+    for transform in HIGHER.values():
+        wanted = [transform(g)(x) for g, x in zip(by_hand, xs, strict=True)]
+        g = lambda n, x, transform=transform: transform(partial(f, n))(x)
+        np.testing.assert_allclose([g(n, x) for n, x in zip(limits, xs, strict=True)], wanted, rtol=1e-10)
+        np.testing.assert_allclose(cv.vmap(g)(limits, xs), wanted, rtol=1e-10)
+        np.testing.assert_allclose(cv.jit(cv.vmap(g))(limits, xs), wanted, rtol=1e-10)
+
+
+def test_residuals_of_a_loop_that_are_linear():
+    """In a compiled rule that takes a derivative of a loop in which the tangent is: of sum(x ** k for k = 1 ... n)."""
+    by_horner = lambda y, t, n: lax.while_loop(lambda c: c[1] < n, lambda c: ((c[0] + t) * y, c[1] + 1), (0.0 * t, 0))[0]
+    f = cv.custom_jvp(lambda x, n: sum(np.where(k <= n, x**k, 0.0) for k in range(1, 6)))
+    rule = cv.jit(lambda x, n, t: (f(x, n), cv.grad(by_horner)(x, t, n)))
+    f.defjvp(lambda primals, tangents: rule(*primals, tangents[0]))
+    xs, ns = np.array([0.5, 1.5, -2.0]), np.array([1, 5, 3])
+    polynomials = [np.polynomial.Polynomial([0.0, *[1.0] * n]) for n in ns]
+    slopes, curvatures = [[p.deriv(m)(x) for p, x in zip(polynomials, xs, strict=True)] for m in (1, 2)]
+    for order, wanted in ((cv.grad(f), slopes), (cv.grad(cv.grad(f)), curvatures)):
+        np.testing.assert_allclose([order(x, n) for x, n in zip(xs, ns, strict=True)], wanted)
+        np.testing.assert_allclose(cv.jit(cv.vmap(order))(xs, ns), wanted)
 
 
 def test_a_body_is_traced_once_for_its_types():

@@ -153,6 +153,43 @@ def test_the_example_is_named_where_examples_go_different_ways(f):
             cv.vmap(f)(xs)
 
 
+def of_a_loop(x):
+    return lax.while_loop(lambda v: v > 1.0, lambda v: (checkify.check(v < 100.0, "v={}", v), 0.5 * v)[1], x)
+
+
+def of_a_loop_in_a_branch(x):
+    return lax.cond(x > 0.0, of_a_loop, np.cos, x)
+
+
+def of_a_branch_with_a_loop(x):
+    return lax.cond(x > 0.0, lambda x: lax.while_loop(lambda v: v > 1.0, np.sqrt, in_branch(x)), np.cos, x)
+
+
+def in_branch(x):
+    checkify.check(x < 100.0, "v={}", x)
+    return x + 1.0
+
+
+GRADIENTS = {
+    "vmap of grad": lambda f: cv.vmap(cv.grad(f)),
+    "jit of vmap of grad": lambda f: cv.jit(cv.vmap(cv.grad(f))),
+    "vmap of jit of grad": lambda f: cv.vmap(cv.jit(cv.grad(f))),
+    "vmap of grad of jit": lambda f: cv.vmap(cv.grad(cv.jit(f))),
+    "jit of grad of vmap": lambda f: cv.jit(cv.grad(lambda xs: np.sum(cv.vmap(f)(xs)))),
+}
+
+
+@pytest.mark.parametrize("way", GRADIENTS)
+@pytest.mark.parametrize("f", [of_a_loop, of_a_loop_in_a_branch, of_a_branch_with_a_loop])
+def test_no_other_example_is_named(f, way):
+    """Where one stands in for those that are done, or did not choose, and nobody knows for which: then none is."""
+    gradient, xs = GRADIENTS[way](f), np.array([-1.0, 0.5, 200.0, 0.7])
+    for g in (checkify.checkify(gradient), cv.jit(checkify.checkify(gradient))):
+        assert g(xs / 4.0)[0].get() is None
+        assert g(xs)[0].get() in ("v=200.0", "v=200.0 (example 2)")
+
+
+
 @cv.custom_jvp
 def product(x, y):
     checkify.check(x > 0.0, "x={}", x)

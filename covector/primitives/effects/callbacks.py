@@ -16,13 +16,14 @@ from covector.core import errors
 from covector.core.avals import Zero, check_class, instantiate, typeof
 from covector.core.checked_rules import alike
 from covector.core.context import CHECKS, EXAMPLES, mode, open_traces, value_of
-from covector.core.jaxpr import Jaxpr, Var
+from covector.core.jaxpr import Equation, Jaxpr, Var
 from covector.core.kinds import Effect, Opaque
 from covector.core.memory import copies
 from covector.core.primitive import ContextPrimitive, Primitive, in_users_code, jointly
 from covector.interpreters.checks import Message, makes_checks
 from covector.interpreters.programs import choose, spread
 from covector.interpreters.stage import StageTrace
+from covector.passes.clean import with_programs
 from covector.primitives.arrays.shaping import Dims, batch_all, move_batch_to_front, reduce_sum_p
 from covector.primitives.custom.calls import written_out
 from covector.primitives.programs.subprograms import in_front
@@ -265,7 +266,7 @@ check_p.def_batch(lambda size, args, dims, **params: (check_p.bind(*batch_all(si
 @check_p.def_impl
 def _check(holds: Any, *values: Any, message: Message) -> list[Any]:
     if not np.all(holds):
-        first, place = first_failure(np.asarray(holds), values, value_of(EXAMPLES))
+        first, place = first_failure(message, np.asarray(holds), values, value_of(EXAMPLES))
         text = message.text(*first) + place
         collector = value_of(CHECKS)
         if collector is None:
@@ -290,8 +291,22 @@ def would_misnumber(jaxpr: Jaxpr) -> bool:
     return staged and makes_checks(jaxpr)
 
 
-def first_failure(holds: Any, values: Values, examples: Any = None) -> tuple[list[Any], str]:
-    """The values of the first example for which a check failed; those of a batch have its axes in front.
+def unnumbered(jaxpr: Jaxpr) -> Jaxpr:
+    """The program whose checks do not say of which example they are."""
+
+    def changed(eqn: Equation) -> Equation:
+        params = with_programs(eqn.params, unnumbered)
+        if eqn.primitive is check_p:
+            message = params["message"]
+            params = {"message": Message(message.text, message.source, numbered=False)}
+        return Equation(eqn.primitive, eqn.inputs, params, eqn.outputs, eqn.source)
+
+    make = lambda: Jaxpr(jaxpr.in_vars, [*map(changed, jaxpr.equations)], jaxpr.out_vars, jaxpr.consts, jaxpr.linear)
+    return jaxpr.once("unnumbered", make) if makes_checks(jaxpr) else jaxpr
+
+
+def first_failure(message: Message, holds: Any, values: Values, examples: Any = None) -> tuple[list[Any], str]:
+    """The values of the first example for which a check failed, and which it is; those of a batch have its axes in front.
 
     Of a part of a batch ``examples`` are the numbers of the examples in it.
     """
@@ -300,4 +315,4 @@ def first_failure(holds: Any, values: Values, examples: Any = None) -> tuple[lis
     index = tuple(int(i) for i in np.argwhere(~holds)[0])
     first = index[0] if examples is None or len(examples) != len(holds) else int(examples[index[0]])
     numbers = ", ".join(map(str, (first, *index[1:])))
-    return [v[index] for v in values], f" (example {numbers})"
+    return [v[index] for v in values], f" (example {numbers})" if message.numbered else ""

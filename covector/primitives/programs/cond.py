@@ -31,7 +31,7 @@ from covector.primitives.arrays.indexing import gather_p
 from covector.primitives.arrays.selection import select_p
 from covector.primitives.arrays.shaping import Dims, broadcast_to_p, move_batch_to_front, strengthened
 from covector.primitives.arrays.subscripts import concrete
-from covector.primitives.effects.callbacks import part_of_batch, would_misnumber
+from covector.primitives.effects.callbacks import part_of_batch, unnumbered, would_misnumber
 from covector.primitives.math.reductions import reduce_or_p
 from covector.primitives.programs.halves import Halving, def_halves, def_transposed, written
 from covector.primitives.programs.scan import one_by_one, repeated_effect, select_rows
@@ -77,7 +77,7 @@ def _cond_interpret(how: Interpretation, bundles: Sequence[Bundle], *, branches:
 def _cond_halves(how: Halving, args: Sequence[Any], linear: Sequence[bool], *, branches: Branches) -> Any:
     index, mask = args[0], tuple(linear[1:])
     present = union([how.present(b, mask) for b in branches])
-    if how.mixed and (all(b.linear == mask for b in branches) or all(present)):
+    if how.mixed and all(present):
         return None
     parts = [how.split(b, mask, present) for b in branches]
     outs, residuals, rest = known_choice(parts, index, how.known(mask, args[1:]), len(how.known(present, present)))
@@ -161,7 +161,10 @@ def _batch_of_differing(size: int, args: Sequence[Any], dims: Dims, *, branches:
     has_stacks = any(isinstance(a, StackAval) for a in (*avals_of(args), *branches[0].out_avals))
     known = all(map(is_known, args)) and not has_stacks
     exact = any(map(program_acts, branches))
-    if not known and (exact or (any(map(would_misnumber, branches)) and not has_stacks)):
+    misnumbered = not known and any(map(would_misnumber, branches))
+    if misnumbered and has_stacks:
+        branches = tuple(map(unnumbered, branches))
+    if not known and (exact or (misnumbered and not has_stacks)):
         if has_stacks:
             raise repeated_effect("a branch, beside a while loop, and in a choice")
         choice = partial(cond_p.bind, branches=branches)

@@ -16,7 +16,7 @@ one is of ticks and is batched, some examples have ended before others: a carry 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -66,9 +66,16 @@ class Loop(NamedTuple):
 
     def bind(self, jaxpr: Jaxpr, consts: Sequence[Any], carry: Sequence[Any], xs: Sequence[Any]) -> tuple[list[Any], list[Any]]:
         """Another loop of as many steps: its final carries and its ys."""
-        loop = self._replace(num_consts=len(consts), num_carry=len(carry))
-        outs = scan_p.bind(*consts, *carry, *xs, jaxpr=jaxpr, **loop._asdict())
-        return outs[: len(carry)], outs[len(carry) :]
+        return bind_scan(jaxpr, consts, carry, xs, length=self.length, reverse=self.reverse, progress=self.progress)
+
+
+def bind_scan(
+    jaxpr: Jaxpr, consts: Sequence[Any], carry: Sequence[Any], xs: Sequence[Any], **params: Any
+) -> tuple[list[Any], list[Any]]:
+    """A loop on consts, carries and xs: its final carries and its ys."""
+    loop = Loop(len(consts), len(carry), **params)
+    outs = scan_p.bind(*consts, *carry, *xs, jaxpr=jaxpr, **loop._asdict())
+    return outs[: len(carry)], outs[len(carry) :]
 
 
 @scan_p.def_impl
@@ -81,7 +88,7 @@ def _scan(*args: Any, jaxpr: Jaxpr, **params: Any) -> list[Any]:
     ys: list[Any] = [[None] * n if isinstance(a, StackAval) else np.empty(a.shape, a.dtype) for a in y_avals]
     step, own = step_runner(jaxpr, loop.num_consts, loop.num_carry)
     carry = [np.array(c, order="C") if k in own else c for k, c in enumerate(carry)] if own else carry
-    for i in progress_bar(steps(n, loop.reverse), loop.progress, n):
+    for i in progress_bar(steps(n, loop.reverse), loop.progress):
         outs = step(*consts, *carry, *[column[i] for column in columns])
         carry = outs[: loop.num_carry]
         for y, out in zip(ys, outs[loop.num_carry :]):  # noqa: B905 - on the hot path
@@ -89,7 +96,7 @@ def _scan(*args: Any, jaxpr: Jaxpr, **params: Any) -> list[Any]:
     return [*carry, *(Stack(a, y) if isinstance(a, StackAval) else y for a, y in zip(y_avals, ys, strict=True))]
 
 
-def progress_bar(steps: Iterable[int], label: str | None, total: int | None) -> Any:
+def progress_bar(steps: range, label: str | None) -> Any:
     """The steps, shown on a bar with this label (by `tqdm`) as they are done; without a label just the steps."""
     if label is None:
         return steps
@@ -97,7 +104,7 @@ def progress_bar(steps: Iterable[int], label: str | None, total: int | None) -> 
         tqdm = importlib.import_module("tqdm.auto").tqdm
     except ImportError:
         raise ImportError(f"progress={label!r} shows its bar with tqdm, which is not installed: pip install tqdm") from None
-    return tqdm(steps, desc=label, total=total)
+    return tqdm(steps, desc=label)
 
 
 def steps(n: int, reverse: bool) -> range:
@@ -143,7 +150,7 @@ def _scan_halves(how: Halving, args: Sequence[Any], linear: Sequence[bool], *, j
     if how.mixed and jaxpr.linear == tuple(linear):
         return None
     marks, present, split = halved_step(how, jaxpr, loop, linear)
-    if how.mixed and all(marks[loop.carries]) and all(present):
+    if how.mixed and all(present):
         return None
     parts, groups = split(), loop.cut(marks)
     known = [*map(how.known, groups, loop.cut(args))]
@@ -360,7 +367,7 @@ def one_by_one(f: Callable[..., list[Any]], size: int, args: Sequence[Any], batc
 
     program = staged(step, [*choose([not b for b in batched], avals), *choose(batched, avals)])
     program.once(EXAMPLE_A_STEP, lambda: True)
-    return Loop(n, 0, int(size), False, None).bind(program, consts, [], columns)[1]
+    return bind_scan(program, consts, [], columns, length=int(size), reverse=False, progress=None)[1]
 
 
 def repeated_effect(what: str) -> errors.CallbackError:

@@ -24,7 +24,6 @@ from covector.backends.run import runner, step_runner
 from covector.core.avals import ShapedArray, typeof
 from covector.core.context import axis_of_rule
 from covector.core.jaxpr import Jaxpr, Literal, program_acts
-from covector.core.linearity import LINEAR, linear_by_marks, loop_marks, program_marks
 from covector.core.primitive import NestedPrimitive, TracerBase
 from covector.interpreters.checks import makes_checks
 from covector.interpreters.evaluate import eval_jaxpr
@@ -34,7 +33,7 @@ from covector.interpreters.programs import choose, cut, rearranged, spread, stag
 from covector.primitives.arrays.indexing import gather_p
 from covector.primitives.arrays.shaping import Dims, move_batch_to_front
 from covector.primitives.arrays.subscripts import concrete
-from covector.primitives.effects.callbacks import part_of_batch
+from covector.primitives.effects.callbacks import part_of_batch, unnumbered
 from covector.primitives.math.reductions import reduce_or_p
 from covector.primitives.programs.call import jit_p
 from covector.primitives.programs.halves import Halving, def_halves
@@ -147,7 +146,8 @@ def _while_halves(how: Halving, args: Sequence[Any], linear: Sequence[bool], *, 
     loop = While(**params)
     nc, nb = loop.num_cond, loop.num_body
     n = len(args) - nc - nb
-    marks, present, split = halved_step(how, body, as_scan(nb, n), linear[nc:])
+    steps = Loop(nb, n, None, False, None)
+    marks, present, split = halved_step(how, body, steps, linear[nc:])
     parts, groups = split(), cut(marks, nb)
     known = [list(args[:nc]), *map(how.known, groups, cut(args[nc:], nb))]
     condition = _without_linear(cond, nc, tuple(how.gone(groups[1])))
@@ -163,15 +163,7 @@ def _while_halves(how: Halving, args: Sequence[Any], linear: Sequence[bool], *, 
     outs, residuals, stacks = known_loop(parts.primal, [*known[1:], []], len(how.known(present, present)), bind)
     ticks = stacks[-1 if loop.ticks is None else loop.ticks]
     given = lambda values: [*chosen(groups, cut(values[nc:], nb)), []]
-    return outs, present, lambda values: residuals.linear_loop(parts.linear, LINEAR_LOOP, given(values), [ticks])
-
-
-def as_scan(num_body: int, num_carry: int) -> Loop:
-    """The steps of a while loop as those of a scan over stacks."""
-    return Loop(num_body, num_carry, None, False, None)
-
-
-LINEAR_LOOP = as_scan(0, 0)
+    return outs, present, lambda values: residuals.linear_loop(parts.linear, steps, given(values), [ticks])
 
 
 def _without_linear(cond: Jaxpr, num_cond: int, linear: tuple[bool, ...]) -> Jaxpr:
@@ -184,18 +176,6 @@ def _without_linear(cond: Jaxpr, num_cond: int, linear: tuple[bool, ...]) -> Jax
         return parts.primal
 
     return cond if not any(linear) else cond.once(("known condition", num_cond, linear), make)
-
-
-def _marks(marks: Sequence[str], params: dict[str, Any]) -> list[str] | None:
-    """For the checker: a loop with linear carries is split when it is recorded."""
-    cond_consts, consts, carry = cut(marks, params["num_cond"], params["num_body"])
-    carry, collected = loop_marks(params["body"], consts, carry, [])
-    if LINEAR in program_marks(params["cond"], [*cond_consts, *carry]):
-        return None
-    return [*carry, *collected]
-
-
-while_p.linear = linear_by_marks(_marks)
 
 
 # --- batching ---------------------------------------------------------------------------------------------------------
@@ -224,8 +204,9 @@ def _batch_of_differing(size: int, args: Sequence[Any], dims: Dims, *, cond: Jax
             raise repeated_effect("a while loop")
         whole = partial(while_p.bind, cond=cond, body=body, **params)
         return one_by_one(whole, size, [*groups[0], *groups[1], *groups[2]], marks), [0] * n
-    run = _run_active if known else _run_selecting
-    return run(size, cond, body, loop, groups, marks), [0] * len(body.out_vars)
+    if known:
+        return _run_active(size, cond, body, loop, groups, marks), [0] * len(body.out_vars)
+    return _run_selecting(size, unnumbered(cond), unnumbered(body), loop, groups, marks), [0] * len(body.out_vars)
 
 
 def _batch_of_changing(
