@@ -51,6 +51,8 @@ READS = {
     "nothing": lambda x: x[np.zeros(3, bool)],
     "scalar masks": lambda x: (x[True], x[:, False], x[None, True, 1]),
     "list with a slice": lambda x: x[[0, 1], 1:3],
+    "range": lambda x: (x[range(2)], x[[range(2)]], x[:, range(1, 3)]),
+    "bytes and memory": lambda x: (x[bytearray(b"\1")], x[memoryview(np.array([1, 0]))]),
     "from a value": lambda x: x[np.argmax(x[:, 0, 0])],
     "nonlinear": lambda x: x[0] * x[1:, ::-1] ** 2,
 }
@@ -82,6 +84,7 @@ TRACED = {
     "with a list": (lambda x, i: at(x)[[[0], [1]], i].get(), I),
     "rank 2": (lambda x, i: at(x)[:, i.reshape(2, 2)].get() ** 2, I),
     "in a list": (lambda x, i: at(x)[[i[0], 1, i[1]]].get(), I % 3),
+    "in lists": (lambda x, i: at(x)[[[i[0], 1], (i[1], 2)]].get(), I % 3),
     "take": (lambda x, i: covector.numpy.indexing.take(x, i, axis=1), I),
 }
 

@@ -16,6 +16,7 @@ from covector.backends.run import step_runner
 from covector.core.primitive import find_primitive
 from covector.passes.clean import clean
 from covector.passes.overwriting import has_own_outputs
+from covector.primitives.arrays.windows import windows_p
 
 find_primitive("a name that none has")  # which imports all
 
@@ -137,3 +138,8 @@ def test_outputs_that_are_known_to_be_own() -> None:
     shared = [lambda x: x, lambda x: np.reshape(x, (3, 1)), lambda x: (np.sin(x), np.sin(x)), lambda x: x[1:]]
     assert [has_own_outputs(clean(cv.make_jaxpr(f)(x))) for f in own] == [True] * 4
     assert [has_own_outputs(clean(cv.make_jaxpr(f)(x))) for f in shared] == [False] * 4
+
+
+def test_windows_overlap_so_nobody_may_write_to_them() -> None:
+    windows = windows_p.bind(np.arange(4.0), lengths=(2,), strides=(1,), dilations=(1,))
+    assert windows.base is not None and not windows.flags.writeable

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import HealthCheck, find, settings
 from primitive_table import ALL_DTYPES_ALIKE, INEXACT, TABLE, TRIED_ELSEWHERE
 
-from covector.core.primitive import primitive_named
+from covector.core.primitive import find_primitive, primitive_named
+from covector.primitives.derivations import loop_batch
 from covector.testing import check_primitive
 
 EXAMPLES = 6
@@ -31,6 +32,14 @@ def test_every_primitive_has_an_entry() -> None:
     tried = {*TABLE, *itertools.chain(*TRIED_ELSEWHERE.values())}
     assert not set(listed) - tried, "primitives without an entry in tests/primitives/primitive_table.py"
     assert not tried - set(listed), "entries without a primitive"
+
+
+def test_batches_are_done_at_once() -> None:
+    """One example after the other is what is left for a primitive without a batching rule."""
+    names = [name for name in (*TABLE, *itertools.chain(*TRIED_ELSEWHERE.values())) if find_primitive(name) is not None]
+    looped = loop_batch(primitive_named("sin")).__code__
+    assert len(names) > 150
+    assert [n for n in names if getattr(primitive_named(n).batch, "__code__", None) is looped] == ["roots"]
 
 
 @pytest.mark.parametrize(

@@ -157,7 +157,7 @@ def _product_of_others(x: Any, values: Any, indices: Sequence[Any]) -> Any:
         return gather_p.bind(x, *indices)
     is_zero = np.equal(values, 0)
     nonzero = select_p.bind(is_zero, 1, values)
-    product = gather_p.bind(scatter_mul_p.bind(x, convert_to(nonzero, typeof(x).dtype), *indices), *indices)
+    product = gather_p.bind(scatter_mul_p.bind(x, nonzero, *indices), *indices)
     zeros = convert_to(is_zero, np.dtype(np.int64))
     zeros_there = gather_p.bind(_spread(zeros, x, indices), *indices)
     others_vanish = np.greater(zeros_there, zeros)
@@ -181,8 +181,6 @@ def _extremum_jvp(primitive: Primitive) -> Any:
         tx, tvalues, *_ = tangents
         out = primitive.bind(*primals)
         aval = typeof(out)
-        if type(tx) is Zero and type(tvalues) is Zero:
-            return out, aval.zero
         x_attains = np.equal(x, out)
         values_attain = np.equal(values, gather_p.bind(out, *indices))
         count = scatter_add_p.bind(convert_to(x_attains, aval.dtype), convert_to(values_attain, aval.dtype), *indices)

@@ -257,7 +257,7 @@ register_conversion(convert_to)
 
 def real_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """The dtype of the real part."""
-    return np.empty(0, dtype).real.dtype
+    return np.empty((), dtype).real.dtype
 
 
 def as_python_number(x: Any) -> Any:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -276,11 +277,8 @@ def _entry(e: Any) -> Any:
     if isinstance(e, (list, tuple)) and _contains_tracer(e):
         return _entry(np.stack([_as_array(v) for v in e]))
     if not issubclass(type(e), (np.ndarray, list, tuple)):
-        try:
+        with suppress(TypeError):
             return operator.index(e)
-        except TypeError:
-            if isinstance(e, (str, bytes)) or not hasattr(e, "__array__"):
-                raise _invalid(e) from None
     array = np.asarray(e)
     if array.size == 0 and not issubclass(type(e), np.ndarray):
         array = array.astype(np.intp)
