@@ -78,7 +78,7 @@ WRITTEN: list[tuple[str, str, str, str]] = [
     ("a split does not depend on what is linear", "linearize", '("split_known", linear, needed)', '("split_known", needed)'),
     ("a split does not depend on what has a tangent", "linearize", '("split", nonzero, needed)', '("split", needed)'),
     ("equations with other parameters count as the same", "clean", "key_of(eqn.params) if eqn.params else None", "None"),
-    ("constants of other signs count as the same", "clean", "repr(x.value))", "abs(x.value))"),
+    ("constants of other signs count as the same", "clean", "distinct_text(x.value))", "abs(x.value))"),
     ("the backward loop runs forward", "scan", "reverse=not loop.reverse", "reverse=loop.reverse"),
     ("a reversed loop runs forward", "scan", "range(n - 1, -1, -1) if reverse else range(n)", "range(n)"),
     ("only what is perturbed from the start is a carry with a tangent", "scan",
