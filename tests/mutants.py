@@ -39,7 +39,9 @@ import pytest
 from faults import Fault, chosen_faults
 
 ROOT = Path(__file__).resolve().parent.parent
-COPIED = ("covector", "tests", "docs", "examples", "benchmarks", "README.md", "CHANGELOG.md", "pyproject.toml", ".ci")
+COPIED = (
+    "covector", "tests", "docs", "examples", "benchmarks", "conftest.py", "README.md", "CHANGELOG.md", "pyproject.toml", ".ci"
+)  # fmt: skip
 FIRST = 10.0
 """Seconds of tests, by the time that they took in the first run, in the first attempt at a fault."""
 
