@@ -5,14 +5,17 @@
 A program is text, so that one that goes wrong is printed as code that runs, after lines were dropped as long as it goes wrong.
 NumPy runs the same text on plain arrays: that is its value, and seven points on a line give the first and the second derivative
 along it.  A program in which these do not agree for two orders of differences has a kink, or jumps: it is not differentiated.
-An error of covector is a refusal; any other difference is wrong.  ``--every`` tries all transformations on each program.
+An error of covector is a refusal; any other difference is wrong.  ``--every`` tries all transformations on each program.  An
+interrupt ends the run, and tells what was found so far.
 """
 
 from __future__ import annotations
 
 import argparse
 import ast
+import contextlib
 import re
+import signal
 import time
 import warnings
 from collections import Counter
@@ -91,7 +94,9 @@ def one(work: tuple[int, bool]) -> tuple[int, dict[str, str]]:
 def run(seeds: range, every: bool = False, jobs: int = 1) -> Iterator[tuple[int, dict[str, str]]]:
     work = ((seed, every) for seed in seeds)
     if jobs == 1:
-        yield from map(one, work)
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # also of a process in the background
+        with contextlib.suppress(KeyboardInterrupt):  # what was found so far is told
+            yield from map(one, work)
     else:
         with get_context("spawn").Pool(jobs) as pool:
             yield from pool.imap(one, work, chunksize=50)
@@ -111,8 +116,9 @@ def main() -> None:
         print(program.script(), *check(program, EVERY).items(), sep="\n")
         return
     began, counts, reasons, seen = time.time(), Counter(), Counter(), Counter()
-    wrong_programs = 0
+    wrong_programs = done = 0
     for seed, results in run(range(options.seed, options.seed + options.count), options.every, options.jobs):
+        done += 1
         bad = {m: t for m, t in results.items() if t.startswith("wrong") and not is_lenient(t)}
         wrong_programs += bool(bad)
         for mode, text in results.items():
@@ -129,7 +135,7 @@ def main() -> None:
             small = minimise(generate(seed), mode)
             text = check(small, (mode,)).get(mode, "not alone")
             print(f"\n=== seed {seed}, {mode}: {text}\n{small.script()}", flush=True)
-    print(f"\n{options.count} programs in {time.time() - began:.0f} s, {wrong_programs} wrong")
+    print(f"\n{done} programs in {time.time() - began:.0f} s, {wrong_programs} wrong")
     for mode in EVERY:
         line = {k: n for (m, k), n in sorted(counts.items()) if m == mode}
         if line:
