@@ -457,6 +457,9 @@ def as_strided(x: Any, shape: Any = None, strides: Any = None, subok: bool = Fal
     """``numpy.lib.stride_tricks.as_strided`` of a cell: a view by any strides within its memory."""
     if type(x) is not Cell:
         return stride_tricks.as_strided(unwrap(x), shape, strides, subok, writeable, **more)
+    if not x.size and np.prod(x.shape if shape is None else shape):
+        what = "as_strided of an array that has no elements, which shows memory of another one."
+        raise errors.UnsupportedFunctionError(what, fix="take the array that has them")
     size = x.dtype.itemsize
     steps = None if strides is None else [s // size for s in strides]
 

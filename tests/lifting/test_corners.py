@@ -134,6 +134,12 @@ def test_a_part_of_out_is_refused():
         RUN["jvp"](cv.lift(f))
 
 
+def test_memory_beyond_an_array_without_elements():
+    f = program("y = x[:1] * 1.0\nz = np.lib.stride_tricks.as_strided(y[1:], (3,), (0,))\nreturn z * 1.0")
+    with pytest.raises(UnsupportedFunctionError, match="has no elements"):
+        RUN["jvp"](cv.lift(f))
+
+
 # --- np.vectorize ---------------------------------------------------------------------------------------------------------
 
 
