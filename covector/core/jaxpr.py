@@ -305,6 +305,17 @@ def eval_jaxpr(jaxpr: Jaxpr, consts: Any, *args: Any) -> list[Any]:
     return jaxpr.once("of constants", opened)(*values, *args)
 
 
+def with_programs(params: dict[str, Any], f: Callable[[Jaxpr], Jaxpr]) -> dict[str, Any]:
+    """The parameters of an equation with ``f(program)`` in place of each program among them."""
+
+    def changed(value: Any) -> Any:
+        if isinstance(value, Jaxpr):
+            return f(value)
+        return tuple(map(changed, value)) if isinstance(value, tuple) and any(isinstance(v, Jaxpr) for v in value) else value
+
+    return {name: changed(value) for name, value in params.items()}
+
+
 def sub_jaxprs(params: dict[str, Any]) -> Iterator[Jaxpr]:
     """The programs among the parameters of an equation."""
     for value in params.values():

@@ -526,7 +526,7 @@ def derived(name: str, *kinds: Any, checked: bool = False) -> Callable[[Rule], R
 def check_replaced(new: Primitive) -> None:
     """A primitive takes over the name of another one, as when a notebook cell is run twice; not one of covector's own."""
     if not new.trusted:
-        for load in _more[:1]:
+        for load in _more[:-1]:
             load()
     old = Primitive.registry.get(new.name)
     if old is None:
@@ -547,7 +547,7 @@ _more: list[Callable[[], None]] = []
 
 
 def more_primitives(*loads: Callable[[], None]) -> None:
-    """Declare what imports the modules whose primitives are not there yet, first what is quick."""
+    """Declare what imports the modules whose primitives are not there yet, last what is slow."""
     _more[:] = loads
 
 

@@ -16,8 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
-from covector.core.jaxpr import Equation, Jaxpr, sub_jaxprs
-from covector.passes.clean import with_programs
+from covector.core.jaxpr import Equation, Jaxpr, sub_jaxprs, with_programs
 
 
 def nested(jaxpr: Jaxpr) -> list[Jaxpr]:

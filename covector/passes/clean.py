@@ -21,7 +21,7 @@ import numpy as np
 
 from covector.core import errors
 from covector.core.avals import ShapedArray
-from covector.core.jaxpr import Equation, Jaxpr, Literal, Var, collective_axes, has_effects, program_has_effects
+from covector.core.jaxpr import Equation, Jaxpr, Literal, Var, collective_axes, has_effects, program_has_effects, with_programs
 from covector.core.keys import distinct_text, key_of
 from covector.core.kinds import Elementwise
 from covector.interpreters.evaluate import implementation
@@ -195,14 +195,3 @@ def quiet_equation(eqn: Equation) -> Equation:
     if not has_effects(eqn.primitive, eqn.params):
         return eqn
     return Equation(eqn.primitive, eqn.inputs, with_programs(eqn.params, without_effects), eqn.outputs, eqn.source)
-
-
-def with_programs(params: dict[str, Any], f: Callable[[Jaxpr], Jaxpr]) -> dict[str, Any]:
-    """The parameters of an equation with ``f(program)`` in place of each program among them."""
-
-    def changed(value: Any) -> Any:
-        if isinstance(value, Jaxpr):
-            return f(value)
-        return tuple(map(changed, value)) if isinstance(value, tuple) and any(isinstance(v, Jaxpr) for v in value) else value
-
-    return {name: changed(value) for name, value in params.items()}

@@ -25,11 +25,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from covector.core.avals import ShapedArray, promotion_key, result_dtype, ufunc_dtypes
-from covector.core.jaxpr import Equation, Jaxpr, Literal, Var, inside_out, recorded_avals
+from covector.core.jaxpr import Equation, Jaxpr, Literal, Var, inside_out, recorded_avals, with_programs
 from covector.core.kinds import Elementwise
 from covector.core.primitive import Primitive, derives, primitive_named
 from covector.core.source import Source
-from covector.passes.clean import with_programs
 
 
 class Value(NamedTuple):

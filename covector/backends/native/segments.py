@@ -32,11 +32,11 @@ from covector.backends.native.rules import TABLE, VIEWS, Along, Foreign, Gather,
 from covector.backends.native.stacks import leaving
 from covector.backends.native.strips import in_strips
 from covector.backends.threads import LARGE, run_alone
-from covector.core.jaxpr import Equation, Jaxpr, Literal, Var, inside_out, sub_jaxprs
+from covector.core.jaxpr import Equation, Jaxpr, Literal, Var, inside_out, sub_jaxprs, with_programs
 from covector.core.kinds import Kind
 from covector.core.primitive import Primitive
 from covector.passes.alike import shared
-from covector.passes.clean import clean, with_programs
+from covector.passes.clean import clean
 from covector.passes.legalize import legalize
 
 WORTH = 1

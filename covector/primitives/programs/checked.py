@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 
 from covector.core.avals import shape_of
-from covector.core.jaxpr import Equation, Jaxpr
+from covector.core.jaxpr import Equation, Jaxpr, with_programs
 from covector.core.primitive import Primitive, TracerBase
 from covector.interpreters.checks import CheckTrace, Found, Message, makes_checks
 from covector.interpreters.interpret import Bundle, Interpretation, Note
 from covector.interpreters.programs import rearranged
-from covector.passes.clean import with_programs, without
+from covector.passes.clean import without
 from covector.primitives.custom.functions import custom_function_p
 from covector.primitives.effects.callbacks import check_p
 from covector.primitives.math.identity import stop_gradient_p
