@@ -190,7 +190,7 @@ def _aliased() -> errors.InPlaceWriteError:
 def written_over() -> errors.InPlaceWriteError:
     """The error for a part of an array that is written into another part, which NumPy does element after element."""
     return errors.InPlaceWriteError(
-        "a part of an array was to be written into another part of it that overlaps, with other strides or at a mask.",
+        "a part of an array was to be written over the array itself, with other strides, at a mask or along a diagonal.",
         why="NumPy writes element after element, and what it reads may have been written before",
         fix="write a copy: x[mask] = y.copy()",
     )

@@ -387,6 +387,8 @@ def _putmask(a: Any, mask: Any, values: Any) -> None:
 
 @means(np.fill_diagonal)
 def _fill_diagonal(a: Any, val: Any, wrap: bool = False) -> None:
+    if type(val) is type(a) is Cell and val.root is a.root and val.size > 1:
+        raise written_over()
     _by_places(np.fill_diagonal, a, (), val, (wrap,))
 
 

@@ -13,7 +13,7 @@ from covector.core import errors
 from covector.core.avals import dtype_of, shape_of
 from covector.core.primitive import TracerBase
 from covector.lifting.active import as_covector
-from covector.lifting.cells import Cell, Root
+from covector.lifting.cells import Cell, Root, written_over
 from covector.lifting.lifted import (
     ALL,
     LIFTED,
@@ -201,6 +201,10 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: Any, out: Any = None, where
 
 
 def _stored(outs: Any, found: Any, casting: str) -> Any:
+    cells = [o for o in outs if type(o) is Cell]
+    for i, o in enumerate(cells):
+        if any(o.root is other.root and np.shares_memory(o.layout(), other.layout()) for other in cells[:i]):
+            raise written_over()
     done = tuple([wrap(r) if o is None else store(o, r, casting) for o, r in zip(outs, found, strict=True)])
     return done[0] if len(done) == 1 else done
 
