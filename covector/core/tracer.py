@@ -252,7 +252,7 @@ class Tracer(TracerBase):
             ),
         )
 
-    def __dlpack__(self, **kwargs: Any) -> Any:
+    def __dlpack__(self, *, stream: Any = None, max_version: Any = None, dl_device: Any = None, copy: Any = None) -> Any:
         fix = "compute in NumPy's functions, or give the other library the result; covector.pure_callback calls it on arrays"
         raise self._refuse(errors.TracerArrayConversionError, "the memory", fix)
 
