@@ -169,7 +169,7 @@ def _wanted_order(name: str, given: dict[str, Any]) -> str:
     by_name = {"ascontiguousarray": "C", "asfortranarray": "F"}
     if name == "require":
         wanted = _requirements(given)
-        return "F" if "F" in wanted else "C" if "C" in wanted else "K"
+        return "F" if "F" in wanted else "C" if "C" in wanted else "A" if wanted else "K"
     return by_name.get(name) or (given.get("order") or "K")
 
 

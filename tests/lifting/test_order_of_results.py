@@ -92,6 +92,8 @@ EXPRESSIONS = """
     np.linalg.svd(w)[0] | np.linalg.svd(w,full_matrices=False)[2] | np.linalg.qr(w,'complete')[0] | np.linalg.pinv(w)
     np.linalg.lstsq(w.T,w.T,rcond=None)[0] | np.fft.fft(w,axis=0) | np.fft.rfft2(w)
     np.fft.ifft2(x3, axes=(0, 1)) | np.fft.irfft(w, axis=0)
+    np.require(x.T, requirements='W') | np.require(np.broadcast_to(x[0], (3, 3)), None, 'W')
+    np.require(x, float, ['W', 'O']) | np.require(x.T, 'f4') | np.require(np.broadcast_to(x[0] + 1, (3, 3)), float, 'W') * 1
     np.fft.fftn(x3) | np.fft.ifftshift(w)
     np.cross(x3,x3,axis=1) | np.gradient(x3,axis=1) | np.gradient(x3)[2] | np.percentile(x3,[20,50],axis=(0,1))
     np.average(x3,axis=1,weights=np.arange(3.)+1) | np.linalg.norm(x3,axis=0) | np.linalg.norm(x3,axis=2,keepdims=True)
