@@ -16,14 +16,13 @@ from covector.core import errors
 from covector.core.avals import Zero, check_class, instantiate, typeof
 from covector.core.checked_rules import alike
 from covector.core.context import CHECKS, EXAMPLES, mode, open_traces, value_of
-from covector.core.jaxpr import Equation, Jaxpr, Var
+from covector.core.jaxpr import Equation, Jaxpr, Var, with_programs
 from covector.core.kinds import Effect, Opaque
 from covector.core.memory import copies
 from covector.core.primitive import ContextPrimitive, Primitive, in_users_code, jointly
 from covector.interpreters.checks import Message, makes_checks
 from covector.interpreters.programs import choose, spread
 from covector.interpreters.stage import StageTrace
-from covector.passes.clean import with_programs
 from covector.primitives.arrays.shaping import Dims, batch_all, move_batch_to_front, reduce_sum_p
 from covector.primitives.custom.calls import written_out
 from covector.primitives.programs.subprograms import in_front
