@@ -15,6 +15,7 @@ import pytest
 from same import agree, program_of
 
 import covector as cv
+from covector import numpy as cnp
 from covector.backends import compiler, tiers
 from covector.backends.native import backend, module
 
@@ -294,3 +295,9 @@ def test_the_same_instruction_of_numbers_with_a_sign_and_without() -> None:
         agree(lambda x, k=kinds: f(x, *k, 5), x)
         agree(lambda x, k=kinds: f(x, *k, 5), x > 0)
         agree(lambda x, k=kinds: f(x, *k, 5), x.astype(np.uint8))
+
+
+def test_a_part_of_complex_numbers_that_nobody_needs_is_written_nowhere() -> None:
+    step = lambda c, k: (np.cos(np.real(cnp.at(c)[k].set(0.5))) + 0j, c)
+    agree(lambda x, i: cv.lax.scan(step, x, i), np.ones(40) + 1j, np.array([2, 1, 2]), ulps=64)
+    agree(lambda x, i: np.cos(np.real(cnp.at(x)[i].add(0.5))) * np.sin(np.real(x)), np.ones(40) + 1j, np.array([2, 1, 2]))

@@ -158,6 +158,18 @@ class Apply(NamedTuple):
         yield from (spot.buffer for spot in self.scratch)
 
 
+def without_unused(jaxpr: Jaxpr) -> Jaxpr:
+    """The program without what nobody needs, such as a part of complex numbers: it would be written to the memory of others."""
+    needed, kept = set(jaxpr.out_vars), list[Equation]()
+    for eqn in reversed(jaxpr.equations):
+        if not needed.isdisjoint(eqn.outputs) or type(rule_of(eqn)) is Free:
+            kept.append(eqn)
+            needed.update(x for x in eqn.inputs if type(x) is Var)
+    if len(kept) == len(jaxpr.equations):
+        return jaxpr
+    return Jaxpr(jaxpr.in_vars, kept[::-1], jaxpr.out_vars, jaxpr.consts)
+
+
 class Plan:
     """The steps of a program whose outputs are results of equations, each once."""
 
@@ -165,7 +177,7 @@ class Plan:
         self, jaxpr: Jaxpr, memory_of: Callable[..., tuple[Spot, ...]], strides: dict[Any, tuple[int, ...]] | None = None
     ):
         """Plan a program; ``memory_of(plan, eqn)`` is what a loop or a routine needs, ``strides`` those of what others see."""
-        self.jaxpr = jaxpr
+        self.jaxpr = jaxpr = without_unused(jaxpr)
         self.memory_of = memory_of
         self.equation = {v: e for e in jaxpr.equations for v in e.outputs}
         self.rules: dict[int, Any] = {id(e): rule_of(e) for e in jaxpr.equations}
