@@ -102,6 +102,8 @@ class Legalizer:
         atom = value.atom
         if atom.aval.dtype != dtype or atom.aval.weak_type:
             convert = primitive_named("convert")
+            if dtype.kind in "iu" and value.aval is not None:
+                atom = self.restored(value)  # an integer of Python's is said to be one, which may be too large
             if isinstance(atom, Literal) and not beyond(atom, dtype):
                 atom = Literal(convert.impl(atom.value, dtype=dtype))
             else:

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from same import program_of
 
+import covector as cv
 from covector.backends.native import entry as entries
 from covector.backends.native.program import Native
 from covector.backends.native.segments import partitioned
@@ -22,7 +23,7 @@ pytest.importorskip("llvmlite", reason="the native backend needs llvmlite, which
 
 def native_of(f: Any, *args: Any) -> Native:
     (eqn,) = partitioned(program_of(f, *args)).equations
-    return Native(eqn.params["program"].jaxpr)
+    return Native(eqn.params["program"].jaxpr, eqn.params["program"].takes_integers)
 
 
 def entry_of(f: Any, *args: Any) -> tuple[Any, list[Any]]:
@@ -195,3 +196,29 @@ def test_without_the_known_layout_it_goes_through_ctypes(monkeypatch: pytest.Mon
 
 def test_the_layout_is_what_the_code_reads() -> None:
     assert entries.is_laid_out_as_known()
+
+
+def test_integers_of_python() -> None:
+    run, handed = entry_of(lambda x, n: (x * n, n + 1, n < x), X, 3)
+    for n in (3, 0, -5, 2**40 - 1, -(2**40)):
+        x, following, less = run(X, n)
+        np.testing.assert_array_equal(x, X * n)
+        np.testing.assert_array_equal(less, n < X)
+        assert (following, type(following), handed) == (n + 1, int, [])
+    for n in (2**40 + 1, 2**62, 2**63, -(2**70), True, np.int64(3), 3.0):
+        assert run(X, n) == ["otherwise"]
+
+
+@pytest.mark.parametrize("f", [lambda n: n * n, lambda n: n * 1000, lambda n: n << 20, lambda n: n // 7, lambda n: n % 7 / 3])
+def test_integers_of_python_that_may_grow_are_left_to_it(f: Any) -> None:
+    wanted, found = (cv.jit(lambda x, n: (f(n), x * 2.0), backend=b) for b in ("numpy", "native"))
+    for n in (3, 0, -3, 2**39, -(2**39) - 1):
+        for a, b in zip(found(X, n), wanted(X, n), strict=True):
+            np.testing.assert_array_equal(a, b)
+            assert type(a) is type(b)
+
+
+def test_an_integer_of_python_that_another_dtype_does_not_hold_is_an_error() -> None:
+    for f in (lambda x, n: x + (n + 1), lambda x, n: cv.lax.scan(lambda c, y: (c + y * n, None), x[0], x)[0]):
+        with pytest.raises(OverflowError):
+            cv.jit(f, backend="native")(np.ones(3, np.int8), 200)

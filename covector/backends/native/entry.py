@@ -43,15 +43,19 @@ LIST_SIZE = 16
 LIST, ONE, TUPLE = range(3)
 """What is returned: a list, the one output, or a tuple."""
 
+LARGEST_INTEGER = 2**40
+"""Sums of several such integers of Python's, and products with small numbers, have 64 bits."""
+
 RELEASING = 200_000
 """From so many elements that are read and written on a program runs without the interpreter's lock."""
 
 PYTHON = [
     "PyList_New", "PyTuple_New", "PyFloat_FromDouble", "PyLong_FromLongLong", "PyComplex_FromDoubles", "PyObject_Vectorcall",
-    "PyEval_SaveThread", "PyEval_RestoreThread", "Py_DecRef",
+    "PyEval_SaveThread", "PyEval_RestoreThread", "Py_DecRef", "PyLong_AsLongLongAndOverflow",
 ]  # fmt: skip
 NUMPY = {"PyArray_New": 93, "PyArray_Scalar": 60}
-TABLE = ["work", "busy", "style", "modes", "axes", "array", "float", "complex", *PYTHON, *NUMPY, "malloc", "free", "otherwise"]
+OBJECTS = ["modes", "axes", "array", "int", "float", "complex"]
+TABLE = ["work", "busy", "style", *OBJECTS, *PYTHON, *NUMPY, "malloc", "free", "otherwise"]
 """What the table holds, before the descriptors, the types of numbers, and the constants."""
 
 
@@ -193,7 +197,7 @@ class _Entry:
         c_library = ctypes.CDLL(None)
         known = {
             "work": aligned(work), "busy": 0, "style": LIST, "modes": id(NOTHING), "axes": id(NOTHING),
-            "array": id(np.ndarray), "float": id(float), "complex": id(complex),
+            "array": id(np.ndarray), "int": id(int), "float": id(float), "complex": id(complex),
             "malloc": address_of(c_library.malloc), "free": address_of(c_library.free), "otherwise": id(otherwise),
             **{name: address_of(getattr(ctypes.pythonapi, name)) for name in PYTHON}, **numpy_functions(),
         }  # fmt: skip
@@ -280,11 +284,23 @@ class _Entry:
         """The address of an argument's elements, once it is known to be what is expected."""
         x = self.at("%args", 8 * i, "ptr")
         type_ = self.at(x, TYPE, "i64")
+        if aval.weak_type and aval.dtype == np.int64 and self.native.takes_integers:
+            return self.integer(x, type_)
         if aval.weak_type:
             of_python = {np.dtype(float): "float", np.dtype(complex): "complex"}.get(aval.dtype)
             self.check(self.equal("i64", type_, self.entry(of_python, "i64")) if of_python else "false")
             return self.op(f"getelementptr i8, ptr {x}, i64 {SCALAR}")
         return self.array(x, type_, aval) if aval.shape else self.number_or_array(x, type_, aval)
+
+    def integer(self, x: str, type_: str) -> str:
+        """The address of an integer of Python's, once it is known to be one that is not large."""
+        self.check(self.equal("i64", type_, self.entry("int", "i64")))
+        place, beyond = self.b.allocate("i64"), self.b.allocate("i32")
+        value = self.op(f"call i64 {self.entry('PyLong_AsLongLongAndOverflow')}(ptr {x}, ptr {beyond})")
+        self.check(self.equal("i32", self.at(beyond, 0, "i32"), 0))
+        self.check(self.op(f"icmp ule i64 {self.op(f'add i64 {value}, {LARGEST_INTEGER}')}, {2 * LARGEST_INTEGER}"))
+        self.b.emit(f"store i64 {value}, ptr {place}")
+        return place
 
     def number_or_array(self, x: str, type_: str, aval: Any) -> str:
         """The address of a number of NumPy's, or of the element of an array without axes."""

@@ -94,10 +94,11 @@ class Native:
     Attributes:
         text: what it is in LLVM's language.
         workspace: the bytes of memory that it needs for what it computes in between.
+        takes_integers: whether integers of Python's may be arguments: those that come of them have 64 bits.
     """
 
-    def __init__(self, jaxpr: Jaxpr):
-        self.jaxpr = jaxpr
+    def __init__(self, jaxpr: Jaxpr, takes_integers: bool = False):
+        self.jaxpr, self.takes_integers = jaxpr, takes_integers
         real, strides = in_turn(jaxpr)
         self.plan = Plan(with_headers(real), loops.scratch_of, strides)
         self.module = Module()

@@ -46,8 +46,8 @@ WORTH = 1
 class Part:
     """A compiled part of a program, as a parameter of its equation."""
 
-    def __init__(self, jaxpr: Jaxpr):
-        self.jaxpr = jaxpr
+    def __init__(self, jaxpr: Jaxpr, takes_integers: bool = False):
+        self.jaxpr, self.takes_integers = jaxpr, takes_integers
         self.run: Callable[..., list[Any]] | None = None
 
     def __repr__(self) -> str:
@@ -56,7 +56,7 @@ class Part:
     def compiled(self, otherwise: Callable[[Jaxpr], Callable[..., list[Any]]]) -> Callable[..., list[Any]]:
         """The function that runs it; ``otherwise`` makes what runs it on arguments of other kinds."""
         if self.run is None:
-            run = entry(Native(self.jaxpr), otherwise(self.jaxpr))
+            run = entry(Native(self.jaxpr, self.takes_integers), otherwise(self.jaxpr))
             self.run = partial(run_alone, run) if self.calls_lapack() else run
         return self.run
 
@@ -72,6 +72,32 @@ def equations_of(jaxpr: Jaxpr) -> Iterator[Equation]:
         yield eqn
         for program in sub_jaxprs(eqn.params):
             yield from equations_of(program)
+
+
+def keeps_integers_small(jaxpr: Jaxpr) -> bool:
+    """Whether what is computed of Python's integers alone has 64 bits where they have few."""
+    return not any(map(_may_grow, equations_of(jaxpr)))
+
+
+def _may_grow(eqn: Equation) -> bool:
+    """Whether a result may have twice the bits, or any number of them."""
+    if not all(x.aval.shape == () and x.aval.weak_type for x in eqn.inputs) or any(True for _ in sub_jaxprs(eqn.params)):
+        return False
+    name, numbers = eqn.primitive.name, [x.value for x in eqn.inputs if isinstance(x, Literal)]
+    if name == "mul":
+        return not any(abs(n) <= SMALL_FACTOR for n in numbers)
+    return name not in OF_FEW_BITS
+
+
+SMALL_FACTOR = 32
+OF_FEW_BITS = set(
+    """
+    add sub neg abs sign div floor_divide remainder maximum minimum select clip convert weaken identity name stop_gradient
+    equal not_equal less less_equal greater greater_equal logical_not logical_and logical_or logical_xor bitwise_and
+    bitwise_or bitwise_xor invert broadcast_to stack sqrt sin cos exp log tanh
+    """.split()
+)
+"""What makes no integers of Python's that are much larger than those it is given."""
 
 
 native_p = Primitive("native", Kind(), multiple_results=True, trusted=True, makes_new=True)
@@ -97,11 +123,11 @@ def partitioned(jaxpr: Jaxpr) -> Jaxpr:
     parts = [(compiles, group) for compiles, group in with_constants(legal) if group]
     if not any(compiles and sum(map(cost, group)) >= WORTH for compiles, group in parts):
         return jaxpr
-    needed_by = last_needed(parts, legal.out_vars)
+    needed_by, small = last_needed(parts, legal.out_vars), keeps_integers_small(jaxpr)
     equations: list[Equation] = []
     for i, (compiles, group) in enumerate(parts):
         if compiles and sum(map(cost, group)) >= WORTH:
-            equations.append(part(group, {v for v, last in needed_by.items() if last > i}, legal))
+            equations.append(part(group, {v for v, last in needed_by.items() if last > i}, legal, small))
         else:
             equations += group
     return Jaxpr(legal.in_vars, equations, legal.out_vars, legal.consts, legal.linear)
@@ -275,7 +301,7 @@ def last_needed(parts: Sequence[tuple[bool, list[Equation]]], outs: Sequence[Any
     return last
 
 
-def part(group: Sequence[Equation], needed: set[Any], whole: Jaxpr) -> Equation:
+def part(group: Sequence[Equation], needed: set[Any], whole: Jaxpr, takes_integers: bool) -> Equation:
     """One equation that stands for several: of all equations it has the inputs and outputs of the program, in their order."""
     made = {v: None for e in group for v in e.outputs}
     read = dict.fromkeys(x for e in group for x in e.inputs if type(x) is Var and x not in made)
@@ -284,4 +310,4 @@ def part(group: Sequence[Equation], needed: set[Any], whole: Jaxpr) -> Equation:
     given = list(whole.in_vars) if is_all else [v for v in read if v not in whole.consts]
     outs = results if is_all else [v for v in made if v in needed]
     program = Jaxpr(given, group, outs, {v: whole.consts[v] for v in read if v in whole.consts})
-    return Equation(native_p, given, {"program": Part(program)}, outs, group[0].source)
+    return Equation(native_p, given, {"program": Part(program, takes_integers)}, outs, group[0].source)

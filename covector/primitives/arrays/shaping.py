@@ -186,7 +186,7 @@ def _reduce_sum_pull(arrived: dict[Var, Any], ct: Any, out: Var, inputs: Sequenc
 
 def _convert(x: Any, *, dtype: np.dtype[Any]) -> Any:
     if not issubclass(type(x), (np.ndarray, np.generic)):
-        x = np.asarray(x, dtype if type(x) is int and dtype.kind in "fc" else None)[()]  # no dtype holds all integers
+        x = np.asarray(x, dtype if type(x) is int and dtype.kind != "b" else None)[()]  # an error where it is too large
     if dtype.kind not in "cb" and x.dtype.kind == "c":
         x = x.real
     return x.astype(dtype)
