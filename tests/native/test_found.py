@@ -301,3 +301,9 @@ def test_a_part_of_complex_numbers_that_nobody_needs_is_written_nowhere() -> Non
     step = lambda c, k: (np.cos(np.real(cnp.at(c)[k].set(0.5))) + 0j, c)
     agree(lambda x, i: cv.lax.scan(step, x, i), np.ones(40) + 1j, np.array([2, 1, 2]), ulps=64)
     agree(lambda x, i: np.cos(np.real(cnp.at(x)[i].add(0.5))) * np.sin(np.real(x)), np.ones(40) + 1j, np.array([2, 1, 2]))
+
+
+def test_routines_of_operands_in_several_dtypes() -> None:
+    p, b = np.diag([3.0, 2.0]) + 0.1, np.array([[1.0], [2.0]])
+    agree(lambda p, b: (np.linalg.solve(p, b), np.linalg.solve(p, b.astype(np.float32)), np.linalg.solve(p.astype("f4"), b)), p, b)
+    agree(lambda p: (np.linalg.inv(p), np.linalg.inv(p.astype(np.float32)), np.linalg.inv(p.astype(np.int8))), p, whole=False)

@@ -116,8 +116,9 @@ def scratch(eqn: Equation) -> tuple[Spot, ...]:
 def call(plan: Plan, eqn: Equation, own: tuple[Spot, ...], module: Module) -> tuple[str, list[Spot]]:
     """The function of an equation, with the places that it is given."""
     spots = [plan.spots[x] for x in (*eqn.inputs, *eqn.outputs)]
-    shapes = [x.aval.shape for x in (*eqn.inputs, *eqn.outputs)]
-    key = (eqn.primitive.name, *shapes, eqn.outputs[0].aval.dtype.str, *eqn.params.items(), *(s.strides for s in spots))
+    avals = [x.aval for x in (*eqn.inputs, *eqn.outputs)]
+    shapes, dtypes = [a.shape for a in avals], [a.dtype.str for a in avals]
+    key = (eqn.primitive.name, *shapes, *dtypes, *eqn.params.items(), *(s.strides for s in spots))
     name = module.named("lapack", lambda name: _Routine(name, eqn, spots, shapes, module).text(), key)
     return name, [*(s._replace(strides=()) for s in spots), *own]
 
