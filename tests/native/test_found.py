@@ -305,5 +305,6 @@ def test_a_part_of_complex_numbers_that_nobody_needs_is_written_nowhere() -> Non
 
 def test_routines_of_operands_in_several_dtypes() -> None:
     p, b = np.diag([3.0, 2.0]) + 0.1, np.array([[1.0], [2.0]])
-    agree(lambda p, b: (np.linalg.solve(p, b), np.linalg.solve(p, b.astype(np.float32)), np.linalg.solve(p.astype("f4"), b)), p, b)
+    solve, short = np.linalg.solve, np.float32
+    agree(lambda p, b: (solve(p, b), solve(p, b.astype(short)), solve(p.astype(short), b)), p, b)
     agree(lambda p: (np.linalg.inv(p), np.linalg.inv(p.astype(np.float32)), np.linalg.inv(p.astype(np.int8))), p, whole=False)
