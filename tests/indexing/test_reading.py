@@ -287,7 +287,7 @@ def test_reading_slices_costs_what_is_read(monkeypatch):
     np.testing.assert_allclose(expected, 2 * x[::-1])
 
 
-@pytest.mark.parametrize("index", [[0, 7, 1], [1, -6], [[0, 1], [5, 9]], 7, -6])
+@pytest.mark.parametrize("index", [[0, 7, 1], [0, 5], [1, -6], [[0, 1], [5, 9]], 7, 5, -6])
 def test_an_index_out_of_bounds_is_named_as_numpy_names_it(index):
     x = np.arange(10.0).reshape(5, 2)
     i = np.array(index)
