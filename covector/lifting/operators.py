@@ -196,6 +196,9 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: Any, out: Any = None, where
     found = ufunc(*values, **{k: v for k, v in options.items() if k != "casting"})
     found = found if type(found) is tuple else (found,)
     if where is not True:
+        if any(o is not None and o.dtype.kind == "c" != dtype_of(r).kind for o, r in zip(outs, found, strict=True)):
+            what = f"numpy.{ufunc.__name__} with where= was to write real numbers into an array of complex ones."
+            raise errors.InPlaceWriteError(what, why="NumPy cuts imaginary parts beside the mask too", fix="use np.where")
         found = tuple([r if o is None else np.where(where, r, unwrap(o)) for o, r in zip(outs, found, strict=True)])
     return _stored(outs, found, options.get("casting", "same_kind"))
 

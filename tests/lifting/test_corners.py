@@ -134,6 +134,12 @@ def test_parts_with_other_strides(write):
         RUN["jvp"](cv.lift(f))
 
 
+def test_real_numbers_at_a_mask_of_complex_ones():
+    f = program("y = x + 1j\nnp.multiply(x, y.imag, out=y, where=x < 0)\nreturn y")
+    with pytest.raises(InPlaceWriteError, match="real numbers into an array of complex ones"):
+        RUN["jvp"](cv.lift(f))
+
+
 def test_a_part_of_out_is_refused():
     f = program("y = np.array(x)\nnp.add.accumulate(x[:1, :1], axis=1, out=y[:1, :2])\nreturn y")
     with pytest.raises(InPlaceWriteError, match="accumulate of the shape"):
