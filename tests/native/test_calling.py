@@ -209,7 +209,21 @@ def test_integers_of_python() -> None:
         assert run(X, n) == ["otherwise"]
 
 
-@pytest.mark.parametrize("f", [lambda n: n * n, lambda n: n * 1000, lambda n: n << 20, lambda n: n // 7, lambda n: n % 7 / 3])
+def repeated(f: Any, n: int) -> Any:
+    for _ in range(30):
+        n = f(n)
+    return n
+
+
+GROWING = [
+    lambda n: n * n, lambda n: n * 1000, lambda n: n << 20, lambda n: n // 7, lambda n: n % 7 / 3,
+    lambda n: repeated(lambda n: n + n, n), lambda n: repeated(lambda n: n - 3 * n, n), lambda n: repeated(lambda n: n + 1, n),
+    lambda n: cv.lax.cond(n > 0, lambda: n * 2**22, lambda: n - 1),
+    lambda n: repeated(lambda m: m + n, n) * 2**18 // 2**18,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("f", GROWING)
 def test_integers_of_python_that_may_grow_are_left_to_it(f: Any) -> None:
     wanted, found = (cv.jit(lambda x, n: (f(n), x * 2.0), backend=b) for b in ("numpy", "native"))
     for n in (3, 0, -3, 2**39, -(2**39) - 1):

@@ -23,7 +23,7 @@ import numpy as np
 from covector.backends import numpy
 from covector.backends.forms import call
 from covector.backends.native.elementwise import Scalar
-from covector.backends.native.entry import entry
+from covector.backends.native.entry import LARGEST_INTEGER, entry
 from covector.backends.native.expansions import expanded
 from covector.backends.native.loops import can_compile
 from covector.backends.native.pairs import equations_of_parts, needs_parts
@@ -74,30 +74,39 @@ def equations_of(jaxpr: Jaxpr) -> Iterator[Equation]:
             yield from equations_of(program)
 
 
-def keeps_integers_small(jaxpr: Jaxpr) -> bool:
-    """Whether what is computed of Python's integers alone has 64 bits where they have few."""
-    return not any(map(_may_grow, equations_of(jaxpr)))
+def keeps_integers_small(jaxpr: Jaxpr, given: int = LARGEST_INTEGER.bit_length()) -> bool:
+    """Whether what is computed of Python's integers alone has 64 bits, where they have no more than ``given``."""
+    bits: dict[Any, int] = {v: given for v in jaxpr.in_vars if is_integer_of_python(v)}
+    for eqn in jaxpr.equations:
+        programs = list(sub_jaxprs(eqn.params))
+        if not all(keeps_integers_small(p, max([given, *bits.values()])) for p in programs):
+            return False
+        for v in filter(is_integer_of_python, eqn.outputs):
+            bits[v] = BITS + 1 if programs else bits_of_result(eqn.primitive.name, [bits_of(x, bits) for x in eqn.inputs])
+            if bits[v] > BITS:
+                return False
+    return True
 
 
-def _may_grow(eqn: Equation) -> bool:
-    """Whether a result may have twice the bits, or any number of them."""
-    if not all(x.aval.shape == () and x.aval.weak_type for x in eqn.inputs) or any(True for _ in sub_jaxprs(eqn.params)):
-        return False
-    name, numbers = eqn.primitive.name, [x.value for x in eqn.inputs if isinstance(x, Literal)]
+def is_integer_of_python(x: Any) -> bool:
+    return bool(getattr(x.aval, "weak_type", False)) and x.aval.dtype.kind == "i"
+
+
+def bits_of(x: Any, bits: dict[Any, int]) -> int:
+    """How many bits an operand has at most; only integers are asked for."""
+    return int(x.value).bit_length() if isinstance(x, Literal) and x.aval.dtype.kind in "bi" else bits.get(x, BITS)
+
+
+def bits_of_result(name: str, operands: Sequence[int]) -> int:
     if name == "mul":
-        return not any(abs(n) <= SMALL_FACTOR for n in numbers)
-    return name not in OF_FEW_BITS
+        return sum(operands)
+    return max(operands) + (name in ADDING) if name in KEEPING or name in ADDING else BITS + 1
 
 
-SMALL_FACTOR = 32
-OF_FEW_BITS = set(
-    """
-    add sub neg abs sign div floor_divide remainder maximum minimum select clip convert weaken identity name stop_gradient
-    equal not_equal less less_equal greater greater_equal logical_not logical_and logical_or logical_xor bitwise_and
-    bitwise_or bitwise_xor invert broadcast_to stack sqrt sin cos exp log tanh
-    """.split()
-)
-"""What makes no integers of Python's that are much larger than those it is given."""
+BITS = 63
+KEEPING = {"weaken", "identity", "name", "stop_gradient", "maximum", "minimum"}
+ADDING = {"add", "sub", "neg", "abs", "sign", "floor_divide", "remainder"}
+"""What makes integers of Python's of no more bits than the larger of those that it is given, or of one more."""
 
 
 native_p = Primitive("native", Kind(), multiple_results=True, trusted=True, makes_new=True)
