@@ -304,7 +304,7 @@ def result(n: int) -> int:
 
 
 def test_code_is_kept_and_found(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert result(5) == 5 and len(list(folder.glob("*.o"))) == 1 and module.is_cached(text_of(5))
+    assert result(5) == 5 and len(list(folder.rglob("*.o"))) == 1 and module.is_cached(text_of(5))
     monkeypatch.setattr(module, "_object", lambda text: 1 / 0)
     assert result(5) == 5
     with pytest.raises(ZeroDivisionError):
@@ -314,7 +314,7 @@ def test_code_is_kept_and_found(folder: Path, monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.parametrize("damage", [b"", b"nonsense", b"\0" * 5000])
 def test_a_damaged_file_is_made_anew(folder: Path, damage: bytes) -> None:
     result(5)
-    (file,) = folder.glob("*.o")
+    (file,) = folder.rglob("*.o")
     whole = file.read_bytes()
     file.write_bytes(damage or whole[: len(whole) // 2])
     assert result(5) == 5 and file.read_bytes() == whole
@@ -326,16 +326,26 @@ def test_many_writers(folder: Path) -> None:
     [t.start() for t in threads]
     [t.join() for t in threads]
     assert sorted(found) == [0] * 4 + [1] * 4 + [2] * 4
-    assert len(list(folder.iterdir())) == 3
+    assert len([p for p in folder.rglob("*") if p.is_file()]) == 3
 
 
 def test_the_folder_has_a_limit(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     result(0)
-    (file,) = folder.glob("*.o")
+    (file,) = folder.rglob("*.o")
+    monkeypatch.setattr(module, "SHELVES", 1)
     monkeypatch.setattr(module, "MAX_CACHED_BYTES", 3 * file.stat().st_size)
     for n in range(1, 8):
         result(n)
-    assert len(list(folder.glob("*.o"))) == 3
+    assert len(list((folder / "00").glob("*.o"))) == 3
+
+
+def test_a_write_looks_through_a_part_of_the_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+    shrink = module._shrink
+    monkeypatch.setattr(module, "_shrink", lambda shelf: (seen.append(len(os.listdir(shelf))), shrink(shelf)))
+    for n in range(2000):
+        module._write(f"{n * 40503 % 2**16:04x}.o", b"code")
+    assert len(list(folder.rglob("*.o"))) == 2000 and max(seen) < 60
 
 
 @pytest.mark.parametrize(("mode", "is_used"), [(0o700, True), (0o770, False), (0o702, False), (0o500, os.getuid() == 0)])

@@ -22,6 +22,10 @@ from typing import Any
 MAX_CACHED_BYTES = 256 * 2**20
 """Beyond, the files that were not used for longest are removed."""
 
+SHELVES = 64
+"""Folders in which the files are, each with its part of the bytes: to look through all of many thousands takes longer than to
+compile."""
+
 
 class Code:
     """Functions in memory, which stay there as long as this does."""
@@ -89,8 +93,9 @@ def linked(text: str, exported: Sequence[str], foreign: Mapping[str, Callable[[]
 
 def is_cached(text: str) -> bool:
     """Whether the code of a module is on disk."""
-    folder = _folder()
-    return folder is not None and (folder / _key(text)).exists()
+    key = _key(text)
+    shelf = _shelf(key)
+    return shelf is not None and (shelf / key).exists()
 
 
 def _object(text: str) -> bytes:
@@ -146,13 +151,19 @@ def _folder() -> Path | None:
     return base if is_own and os.access(base, os.W_OK) else None
 
 
-def _read(key: str) -> bytes | None:
+def _shelf(key: str) -> Path | None:
+    """The folder of the file with a name, which begins with hexadecimal digits; None where nothing is kept."""
     folder = _folder()
-    if folder is None:
+    return None if folder is None else folder / f"{int(key[:4], 16) % SHELVES:02}"
+
+
+def _read(key: str) -> bytes | None:
+    shelf = _shelf(key)
+    if shelf is None:
         return None
     try:
-        content = (folder / key).read_bytes()
-        os.utime(folder / key)
+        content = (shelf / key).read_bytes()
+        os.utime(shelf / key)
     except OSError:
         return None
     digest, image = content[:32], content[32:]
@@ -160,29 +171,31 @@ def _read(key: str) -> bytes | None:
 
 
 def _write(key: str, image: bytes) -> None:
-    folder = _folder()
-    if folder is None:
+    shelf = _shelf(key)
+    if shelf is None:
         return
     try:
-        file = tempfile.NamedTemporaryFile(dir=folder, delete=False)  # noqa: SIM115
+        shelf.mkdir(mode=0o700, exist_ok=True)
+        file = tempfile.NamedTemporaryFile(dir=shelf, delete=False)  # noqa: SIM115
         try:
             with file:
                 file.write(hashlib.sha256(image).digest() + image)
-            os.replace(file.name, folder / key)
+            os.replace(file.name, shelf / key)
         except OSError:  # a full disk, say
             os.unlink(file.name)
-        _shrink(folder)
+        _shrink(shelf)
     except OSError:
         pass
 
 
-def _shrink(folder: Path) -> None:
-    files = [(p.stat().st_mtime, p.stat().st_size, p) for p in folder.glob("*.o")]
+def _shrink(shelf: Path) -> None:
+    with os.scandir(shelf) as entries:
+        files = [(e.stat().st_mtime, e.stat().st_size, e.path) for e in entries if e.name.endswith(".o")]
     total = sum(size for _, size, _ in files)
     for _, size, path in sorted(files):
-        if total <= MAX_CACHED_BYTES:
+        if total <= MAX_CACHED_BYTES // SHELVES:
             return
-        path.unlink(missing_ok=True)
+        Path(path).unlink(missing_ok=True)
         total -= size
 
 
