@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -200,3 +201,13 @@ def test_containers_of_functions_of_python_numbers() -> None:
     for k in range(12):  # the containers are drawn by the name
         program.__qualname__ = f"program {k}"
         LAWS["derivatives_pass_through_containers"](program, (0.75,))
+
+
+def test_jumps_that_look_like_a_slope_are_no_mistake() -> None:
+    given = SimpleNamespace(coarsest=2.0**-52, rounding=1e-9, error=AssertionError)
+    h = given.coarsest**0.2 / 2
+    stairs = lambda x: [h * ((x > 0.7 * h) + (x > 1.5 * h))]  # the slope by steps of h and of 2 h is 0.5
+    with pytest.raises(laws.Skip, match="do not converge"):
+        laws.compare_numerically(given, stairs, [0.0], [1.0], [0.0], "f")
+    with pytest.raises(AssertionError, match="finite differences"):
+        laws.compare_numerically(given, lambda x: [np.sin(x)], [0.0], [1.0], [0.5], "f")
