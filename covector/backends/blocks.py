@@ -76,7 +76,11 @@ def space(eqn: Equation) -> tuple[int, ...] | None:
     avals = [aval, *(x.aval for x in eqn.inputs)]
     if not all(type(a) is ShapedArray and a.dtype.kind in "bifuc" and a.shape in ((), aval.shape) for a in avals):
         return None
-    return aval.shape if aval.size >= LARGE and all(isinstance(p, PLAIN) for p in eqn.params.values()) else None
+    return aval.shape if aval.size >= LARGE and has_plain_params(eqn) else None
+
+
+def has_plain_params(eqn: Equation) -> bool:
+    return all(isinstance(p, PLAIN) for p in eqn.params.values())
 
 
 def blocked(jaxpr: Jaxpr, compile: Callable[[Jaxpr], Run]) -> Jaxpr:

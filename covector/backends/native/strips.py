@@ -25,6 +25,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from covector.backends.blocks import has_plain_params
 from covector.backends.native.elementwise import Scalar
 from covector.backends.native.rules import VIEWS, Product, Reduce, rule_of
 from covector.core.avals import array_aval
@@ -54,10 +55,12 @@ class Rows(NamedTuple):
     Attributes:
         axis: that of the rows in the result; None for a sum over rows.
         operands: for each operand the axis of the rows in it; None for one that each block reads as a whole.
+        ends: whether a kernel ends with it: something is combined along each row.
     """
 
     axis: int | None
     operands: tuple[int | None, ...]
+    ends: bool = False
 
 
 def in_strips(jaxpr: Jaxpr) -> Jaxpr:
@@ -68,9 +71,9 @@ def in_strips(jaxpr: Jaxpr) -> Jaxpr:
         strip = max((s for s in strips if len(s.after) < len(waiting)), key=Strip.rank, default=None)
         if strip is None:
             break
-        found |= strip.is_worth_it()
-        equations += strip.before + (strip.loop() if strip.is_worth_it() else [e for e, _ in strip.inside])
-        waiting = strip.again * strip.is_worth_it() + strip.after
+        found |= strip.length > 0
+        equations += strip.before + (strip.loop() if strip.length else [e for e, _ in strip.inside])
+        waiting = (strip.again if strip.length else []) + strip.after
     return Jaxpr(jaxpr.in_vars, equations + waiting, jaxpr.out_vars, jaxpr.consts, jaxpr.linear) if found else jaxpr
 
 
@@ -97,7 +100,8 @@ class Strip:
         saved: the bytes that are not read again from memory.
         again: views of what has no rows yet, which later equations need too.
         given: what is read row by row, with the axis of the rows.
-        length: the rows of a block; 0 where there are none.
+        wholes: what each block reads as a whole.
+        length: the rows of a block; 0 where blocks are not worth it, or there are none.
     """
 
     def __init__(self, rows: int, equations: Sequence[Equation], outs: Sequence[Any]):
@@ -116,42 +120,36 @@ class Strip:
             else:
                 self.after.append(e)
                 late.update(e.outputs)
+        pairs = [(x, a) for e, r in self.inside for x, a in zip(e.inputs, r.operands, strict=True) if type(x) is Var]
+        read = dict.fromkeys((x, a) for x, a in pairs if x not in self.axes)
+        self.given, self.wholes = [(x, a) for x, a in read if a is not None], [x for x, a in read if a is None]
         needed = {*outs, *(x for e in self.after for x in e.inputs)}
         self.again = [e for e, _ in self.inside if self.is_view_of_others(e) and e.outputs[0] in needed]
         self.collected = [v for v in self.axes if v in needed and not any(v in e.outputs for e in self.again)]
         self.saved = self.read_again()
-        self.given = self.read_by_rows()
-        self.length = self.block() if self.inside else 0
+        self.length = self.block() if self.saved >= LARGE else 0
 
     def is_view_of_others(self, eqn: Equation) -> bool:
         return eqn.primitive.name in VIEWS and self.axes.keys().isdisjoint(eqn.inputs)
 
-    def is_worth_it(self) -> bool:
-        return self.saved >= LARGE and self.length > 0
-
     def rank(self) -> tuple[int, int]:
         """What saves most is best; if nothing does, what leaves most to be searched."""
-        return (1, self.saved) if self.is_worth_it() else (0, len(self.after))
-
-    def read_by_rows(self) -> list[tuple[Any, int]]:
-        pairs = [(x, a) for e, rows in self.inside for x, a in zip(e.inputs, rows.operands, strict=True)]
-        return list(dict.fromkeys((x, a) for x, a in pairs if a is not None and x not in self.axes))
+        return (1, self.saved) if self.length else (0, len(self.after))
 
     def read_again(self) -> int:
-        """The bytes of arrays that are read in several kernels: a kernel ends where what it makes is combined along a row."""
+        """The bytes of arrays that are read in several kernels."""
         ready, seen = dict[Any, int](), dict[Any, set[int]]()
         for e, rows in self.inside:
             kernel = max((ready.get(x, 0) for x in e.inputs), default=0)
             rowwise = [x for x, axis in zip(e.inputs, rows.operands, strict=True) if axis is not None and type(x) is Var]
             for x in (*rowwise, *(e.outputs if rows.axis is not None else ())):
                 seen.setdefault(x, set()).add(kernel)
-            ready[e.outputs[0]] = kernel + (rows.axis is not None and type(rule_of(e)) in (Reduce, Product))
+            ready[e.outputs[0]] = kernel + rows.ends
         return sum(size_of(x.aval) * (len(kernels) - 1) for x, kernels in seen.items())
 
     def block(self) -> int:
         """How many rows a block has: about those of so many bytes, and a divisor of all if there is one."""
-        combined = [e.outputs[0] for e, r in self.inside if r.axis is not None and type(rule_of(e)) in (Reduce, Product)]
-        values = {*combined, *self.collected, *(x for x, _ in self.given)}
+        values = {*(e.outputs[0] for e, r in self.inside if r.ends), *self.collected, *(x for x, _ in self.given)}
         row = sum(size_of(x.aval) for x in values) / self.rows
         most = max(int(BLOCK / max(row, 1)), LEAST)
         found = max((n for n in divisors(self.rows) if most // 4 <= n <= most and 2 * n <= self.rows), default=0)
@@ -166,7 +164,7 @@ class Strip:
         equations = list[Equation]()
         stacks = [stacked(x, axis, count, length, equations) for x, axis in self.given]
         items = [Var(item_of(s.aval)) for s in stacks]
-        wholes = {x: Var(x.aval) for x in self.wholes()}
+        wholes = {x: Var(x.aval) for x in self.wholes}
         body, made = self.equations(length, items, wholes)
         if rest:
             parts = [sliced(x, axis, (count * length, self.rows), equations) for x, axis in self.given]
@@ -187,11 +185,6 @@ class Strip:
         equations.append(Equation(primitive_named("scan"), inputs, params, [*ends, *ys], source))
         equations += [conversion(end, v) for end, v in zip(ends, sums, strict=True)]
         return equations + [reshape(y, v) for y, v in zip(ys, self.collected, strict=True)]
-
-    def wholes(self) -> list[Any]:
-        """What each block reads as a whole."""
-        pairs = [(x, a) for e, rows in self.inside for x, a in zip(e.inputs, rows.operands, strict=True)]
-        return list(dict.fromkeys(x for x, a in pairs if a is None and type(x) is Var and x not in self.axes))
 
     def equations(self, length: int, given: Sequence[Any], wholes: dict[Any, Any]) -> tuple[list[Equation], dict[Any, Any]]:
         """The equations for a block of so many rows, and what stands for each value in it."""
@@ -232,14 +225,11 @@ def rows_in(eqn: Equation, n: int, known: Sequence[int | None]) -> Rows | None:
     return _of_transpose(eqn, known[0]) if name == "transpose" else None
 
 
-PLAIN = (bool, int, float, str, type, type(None), np.dtype, np.generic)
-
-
 def _of_elements(eqn: Equation, n: int, known: Sequence[int | None]) -> Rows | None:
     shape = eqn.outputs[0].aval.shape
     found = {a for a in known if a is not None}
     axis = next(iter(found), rows_of(eqn.outputs[0].aval))
-    if len(found) > 1 or axis is None or shape[axis] != n or not all(isinstance(p, PLAIN) for p in eqn.params.values()):
+    if len(found) > 1 or axis is None or shape[axis] != n or not has_plain_params(eqn):
         return None
     return Rows(axis, (axis,) * len(known)) if all(x.aval.shape == shape for x in eqn.inputs) else None
 
@@ -272,7 +262,7 @@ def _of_product(eqn: Equation, n: int, known: Sequence[int | None]) -> Rows | No
         return None
     if letter not in out and not can_be_summed(eqn.outputs[0].aval):
         return None
-    return Rows(out.find(letter) if letter in out else None, axes)
+    return Rows(out.find(letter), axes, ends=True) if letter in out else Rows(None, axes)
 
 
 def _of_reduction(eqn: Equation, n: int, known: Sequence[int | None]) -> Rows | None:
@@ -281,7 +271,7 @@ def _of_reduction(eqn: Equation, n: int, known: Sequence[int | None]) -> Rows | 
     if axis is None or aval.shape[axis] != n:
         return None
     if axis not in axes:
-        return Rows(axis - sum(a < axis for a in axes), (axis,))
+        return Rows(axis - sum(a < axis for a in axes), (axis,), ends=True)
     is_sum = eqn.primitive.name == "reduce_sum" and size_of(eqn.outputs[0].aval) <= SMALL
     return Rows(None, (axis,)) if is_sum and can_be_summed(aval) else None
 
