@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from covector.backends.native.rules import is_supported
-from covector.core.jaxpr import Equation, Jaxpr
+from covector.core.jaxpr import Equation, Jaxpr, Var
 from covector.interpreters.stage import closed_program
 
 
@@ -88,7 +88,10 @@ def is_on_diagonal(eqn: Equation) -> bool:
 
 
 def expanded(eqn: Equation) -> Jaxpr | None:
-    """The program of simpler operations that an equation stands for."""
+    """The program of simpler operations that an equation stands for: of none where it only stops gradients."""
+    if eqn.primitive.name == "stop_gradient":
+        same = [Var(x.aval) for x in eqn.inputs]
+        return Jaxpr(same, [], same)
     if eqn.primitive.name not in EXPANSIONS:
         return None
     avals = [x.aval for x in (*eqn.inputs, *eqn.outputs)]

@@ -187,16 +187,13 @@ def without_calls(jaxpr: Jaxpr) -> Jaxpr:
 
 
 def in_place(jaxpr: Jaxpr, program_of: Callable[[Equation], Jaxpr | None]) -> Jaxpr:
-    """The program with the equations of others in the places of those that stand for them, and without stops of gradients."""
-    if not any(e.primitive.name == "stop_gradient" or program_of(e) is not None for e in jaxpr.equations):
+    """The program with the equations of others in the places of those that stand for them."""
+    programs = [program_of(e) for e in jaxpr.equations]
+    if not any(programs):
         return jaxpr
     consts, equations, env = dict(jaxpr.consts), list[Equation](), dict[Any, Any]()
-    for eqn in jaxpr.equations:
+    for eqn, called in zip(jaxpr.equations, programs, strict=True):
         inputs = [env.get(x, x) for x in eqn.inputs]
-        called = program_of(eqn)
-        if eqn.primitive.name == "stop_gradient":
-            env[eqn.outputs[0]] = inputs[0]
-            continue
         if called is None:
             equations.append(Equation(eqn.primitive, inputs, eqn.params, eqn.outputs, eqn.source))
             continue
