@@ -1,4 +1,9 @@
-"""Arguments of SciPy's functions: their precision, and checks of what is perhaps not known, ``refuse(wrong, text)``."""
+"""Arguments of SciPy's functions: their precision, and checks of what is perhaps not known.
+
+>>> refuse(np.array([False, False]), "it is wrong")
+>>> nan_where(np.array([False, True]), np.array([1.0, 2.0]))
+array([ 1., nan])
+"""
 
 from __future__ import annotations
 
@@ -8,7 +13,7 @@ import numpy as np
 
 from covector.core import errors
 from covector.core.avals import dtype_of, typeof
-from covector.numpy.registry import inexact
+from covector.numpy.registry import as_array, inexact
 from covector.primitives.linalg.solving import check_matrices
 
 IN_LAPACK = {"e": np.float32, "g": np.float64, "G": np.complex128}
@@ -19,6 +24,12 @@ def as_lapack(x: Any) -> Any:
     x = inexact(x)
     dtype = IN_LAPACK.get(dtype_of(x).char)
     return x if dtype is None else np.astype(x, dtype)
+
+
+def double(x: Any) -> Any:
+    """An array or tracer in double precision, real or complex."""
+    x = as_array(x)
+    return np.astype(x, np.complex128 if dtype_of(x).kind == "c" else np.float64)
 
 
 def square_matrices(x: Any, who: str) -> Any:
@@ -36,3 +47,8 @@ def refuse(wrong: Any, text: str, error: type[Exception] = ValueError) -> None:
         return
     if found:
         raise error(text)
+
+
+def nan_where(wrong: Any, x: Any) -> Any:
+    """``x``, of its dtype, with NaN where something is wrong; derivatives are NaN there too, which a choice would make 0."""
+    return x * np.astype(np.where(wrong, np.nan, 1.0), dtype_of(x))

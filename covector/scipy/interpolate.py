@@ -22,6 +22,7 @@ from covector.core.avals import shape_of, typeof
 from covector.core.primitive import TracerBase
 from covector.numpy.registry import inexact
 from covector.primitives.arrays.subscripts import index
+from covector.scipy.checks import double as _double
 from covector.scipy.fitpack import InterpolatedUnivariateSpline as InterpolatedUnivariateSpline
 from covector.scipy.fitpack import UnivariateSpline as UnivariateSpline
 from covector.scipy.fitpack import splantider as splantider
@@ -41,7 +42,6 @@ from covector.scipy.piecewise import real_points as _real_points
 from covector.scipy.spline_fits import make_interp_spline as make_interp_spline
 from covector.scipy.spline_fits import make_lsq_spline as make_lsq_spline
 from covector.scipy.splines import BSpline as BSpline
-from covector.scipy.splines import double as _double
 from covector.scipy.structured import solve_banded
 
 BOUNDARIES = ("not-a-knot", "natural", "clamped")

@@ -16,7 +16,8 @@ import numpy as np
 from covector.core.avals import dtype_of, shape_of, typeof
 from covector.numpy.registry import as_array, canonical_axis
 from covector.primitives.arrays.subscripts import index
-from covector.scipy.splines import double, is_known
+from covector.scipy.checks import double
+from covector.scipy.splines import is_known
 
 
 def real_points(x: Any, who: str, what: str) -> Any:

@@ -22,7 +22,8 @@ from covector.core.errors import describe
 from covector.numpy.at import at
 from covector.numpy.registry import as_array, canonical_axis
 from covector.primitives.arrays.subscripts import index
-from covector.scipy.splines import BSpline, basis, degree, double, interval_of, is_known, real
+from covector.scipy.checks import double
+from covector.scipy.splines import BSpline, basis, degree, interval_of, is_known, real
 from covector.scipy.structured import solve_banded, solveh_banded
 
 Ends = tuple[list[tuple[int, Any]], list[tuple[int, Any]]]

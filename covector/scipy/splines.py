@@ -26,14 +26,9 @@ from covector.core.primitive import TracerBase
 from covector.core.pytrees import register_when_needed
 from covector.numpy.registry import as_array, canonical_axis, cast, contains_tracer
 from covector.primitives.arrays.subscripts import index
+from covector.scipy.checks import double
 from covector.scipy.sparse.arrays import SparseArray
 from covector.scipy.sparse.construction import csr_array
-
-
-def double(x: Any) -> Any:
-    """In double precision, real or complex, in which SciPy computes with splines."""
-    x = as_array(x)
-    return np.astype(x, np.complex128 if typeof(x).dtype.kind == "c" else np.float64)
 
 
 def real(x: Any) -> Any:

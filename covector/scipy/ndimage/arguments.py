@@ -44,11 +44,6 @@ def real_array(x: Any) -> Any:
     return x
 
 
-def double(x: Any) -> Any:
-    """In double precision, real or complex, in which SciPy computes."""
-    return np.astype(x, np.complex128 if typeof(x).dtype.kind == "c" else np.float64)
-
-
 def constant(cval: Any, is_complex: bool) -> Any:
     """The value beyond the ends, in double precision."""
     cval = as_array(cval)

@@ -21,6 +21,7 @@ from covector.core.avals import dtype_of, shape_of, typeof
 from covector.numpy.registry import as_array, canonical_axis, contains_tracer, known_array
 from covector.primitives.arrays.windows import windows_p
 from covector.primitives.math.contraction import contract, correlate_p
+from covector.scipy.checks import double
 from covector.scipy.ndimage import arguments as given
 from covector.scipy.traced import on_tracers
 
@@ -77,7 +78,7 @@ def _everywhere(x: Any, weights: Any, is_exact: bool) -> Any:
 
 def _weights(weights: Any) -> Any:
     weights = as_array(weights)
-    return given.double(weights)
+    return double(weights)
 
 
 # --- along one axis ---------------------------------------------------------------------------------------------------
@@ -132,7 +133,7 @@ def _filtered(x: Any, weights: Any, axis: int, dtype: Any, widths: tuple[int, in
     given.check_mode(mode)
     if not typeof(x).size:
         return np.zeros(shape_of(x), dtype)
-    wide = given.double(x)
+    wide = double(x)
     wide = given.extended(wide, axis, *widths, mode, given.constant(cval, typeof(x).dtype.kind == "c"))
     return given.truncated(_along(wide, weights, axis, dtype.kind not in "fc"), dtype)
 
@@ -342,7 +343,7 @@ def _over_axes(x: Any, weights: Any, output: Any, mode: Any, cval: Any, origin: 
     given.check_mode(mode)
     if not typeof(x).size:
         return np.zeros(shape_of(x), dtype)
-    wide, beyond = given.double(x), given.constant(cval, typeof(x).dtype.kind == "c")
+    wide, beyond = double(x), given.constant(cval, typeof(x).dtype.kind == "c")
     for axis, (start, k) in enumerate(zip(starts, shape_of(weights), strict=True)):
         wide = given.extended(wide, axis, start, k - 1 - start, mode, beyond)
     return given.truncated(_everywhere(wide, weights, dtype.kind not in "fc"), dtype)

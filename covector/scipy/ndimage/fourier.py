@@ -15,6 +15,7 @@ import scipy.ndimage as _scipy
 
 from covector.core.avals import shape_of, typeof
 from covector.numpy.registry import canonical_axis, floating
+from covector.scipy.checks import double
 from covector.scipy.ndimage import arguments as given
 from covector.scipy.traced import on_tracers, refuse_memory
 
@@ -35,7 +36,7 @@ def _multiplied(x: Any, factors: list[Any], output: Any, is_complex: bool, name:
     if output is not None and dtype.char not in kinds:
         raise RuntimeError("output type not supported")
     dtype = dtype if dtype.char in kinds else np.dtype(np.complex128 if is_complex else np.float64)
-    product = given.double(x) * math.prod(factors)
+    product = double(x) * math.prod(factors)
     return np.astype(np.real(product) if dtype.kind == "f" and typeof(product).dtype.kind == "c" else product, dtype)
 
 

@@ -23,7 +23,7 @@ from covector.core.avals import shape_of, typeof
 from covector.core.errors import describe
 from covector.core.primitive import TracerBase
 from covector.numpy.registry import as_array, canonical_axis, floating, known_array
-from covector.scipy.checks import refuse
+from covector.scipy.checks import double, refuse
 from covector.scipy.ndimage import arguments as given
 from covector.scipy.ndimage import sampling
 from covector.scipy.traced import on_tracers
@@ -56,7 +56,7 @@ def spline_filter1d(input: Any, order: int = 3, axis: int = -1, output: Any = np
     if order > 1 and typeof(x).size:
         given.check_mode(mode)
         axis = canonical_axis(axis, len(shape_of(x)), "spline_filter1d")
-        x = sampling.spline_coefficients(given.double(x), order, axis, mode)
+        x = sampling.spline_coefficients(double(x), order, axis, mode)
     return given.truncated(x, dtype)
 
 

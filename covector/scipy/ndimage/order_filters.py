@@ -17,6 +17,7 @@ import scipy.ndimage as _scipy
 from covector.core.avals import shape_of, typeof
 from covector.numpy.registry import as_array, canonical_axis
 from covector.primitives.arrays.windows import windows_p
+from covector.scipy.checks import double
 from covector.scipy.ndimage import arguments as given
 from covector.scipy.traced import on_tracers
 from covector.transforms.vmap import vmap
@@ -34,7 +35,7 @@ def _extreme_along(x: Any, size: int, axis: int, output: Any, mode: Any, cval: A
     given.check_mode(mode)
     if not typeof(x).size:
         return np.zeros(shape_of(x), dtype)
-    wide = given.extended(given.double(x), axis, before, size - 1 - before, mode, given.constant(cval, False))
+    wide = given.extended(double(x), axis, before, size - 1 - before, mode, given.constant(cval, False))
     windows = windows_p.bind(np.moveaxis(wide, axis, -1), lengths=(size,), strides=(1,), dilations=(1,))
     chosen = (np.min if name.startswith("minimum") else np.max)(windows, axis=-1)
     return given.truncated(np.moveaxis(chosen, -1, axis), dtype)
@@ -332,7 +333,7 @@ def generic_filter(
     chosen = given.axes_of(axes, len(shape_of(x)))
     shape = footprint_of(size, footprint, len(chosen), "no footprint or filter size provided")
     given.check_mode(mode)
-    windows = neighbours(given.double(x), shape, mode, cval, origin, chosen, "")
+    windows = neighbours(double(x), shape, mode, cval, origin, chosen, "")
     rows = np.reshape(windows, (-1, shape_of(windows)[-1]))
     call = lambda row: np.astype(as_array(function(row, *extra_arguments, **(extra_keywords or {}))), np.float64)
     return given.truncated(np.reshape(vmap(call)(rows), shape_of(x)), dtype)

@@ -21,6 +21,7 @@ from covector.core.avals import shape_of, typeof
 from covector.numpy.indexing import take
 from covector.primitives.arrays.subscripts import index
 from covector.primitives.math.spline_filter import spline_filter_p
+from covector.scipy.checks import double
 from covector.scipy.ndimage import arguments as given
 
 FILTERED = {
@@ -65,7 +66,7 @@ def coefficients(x: Any, order: int, mode: str, cval: Any, prefilter: bool, axes
     ndim = len(shape_of(x))
     along = range(0 if axes is None else ndim - axes, ndim)
     cval = given.constant(cval, typeof(x).dtype.kind == "c")
-    x, before = given.double(x), 0
+    x, before = double(x), 0
     given.check_mode(mode)
     if prefilter and order > 1:
         if mode in PADDED:

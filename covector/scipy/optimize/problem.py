@@ -14,6 +14,7 @@ from covector.core.primitive import TracerBase
 from covector.core.pytrees import tree_leaves, tree_map
 from covector.interpreters.closures import reachable_tracers
 from covector.numpy.registry import as_array, floating
+from covector.scipy.checks import nan_where
 from covector.scipy.guesses import numbers_as_vector
 from covector.transforms.autodiff import linearize
 from covector.transforms.callbacks import pure_callback
@@ -107,8 +108,7 @@ def determined(z: Any, success: Any, zero: Callable[[Any], Any]) -> Any:
         return np.all(np.abs(step) <= near * (1 + np.abs(z)))  # false for NaN
 
     def rule(primals: Any, tangents: Any) -> Any:
-        factor = np.where(is_near(*primals), 1.0, np.nan)
-        return same(*primals), np.astype(factor, typeof(primals[0]).dtype) * tangents[0]
+        return same(*primals), nan_where(~is_near(*primals), tangents[0])
 
     same: Any = custom_jvp(lambda z, success, consts: z)
     same.defjvp(rule)
@@ -117,7 +117,7 @@ def determined(z: Any, success: Any, zero: Callable[[Any], Any]) -> Any:
 
 def or_nan(x: Any, success: Any) -> Any:
     """What was found, and NaN, also for its derivative, if it was not."""
-    return x * np.astype(np.where(success, 1.0, np.nan), typeof(x).dtype)
+    return nan_where(np.logical_not(success), x)
 
 
 def solve_linear(g: Callable[[Any], Any], y: Any) -> Any:

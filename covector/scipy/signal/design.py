@@ -19,7 +19,7 @@ import scipy.signal as _scipy
 from covector.core import errors
 from covector.core.avals import shape_of
 from covector.numpy.registry import floating
-from covector.scipy.checks import refuse
+from covector.scipy.checks import double, nan_where, refuse
 from covector.scipy.signal.responses import bilinear_zpk
 from covector.scipy.traced import on_tracers
 
@@ -64,8 +64,9 @@ MOVES: dict[str, Callable[..., Roots]] = {
 
 def _where(valid: Any, x: Any, text: str) -> Any:
     """What has to be valid: an error says so, or NaN and NaN derivatives where values are not known."""
-    refuse(np.logical_not(valid), text)
-    return x * np.where(valid, 1.0, np.nan)
+    wrong = np.logical_not(valid)
+    refuse(wrong, text)
+    return nan_where(wrong, x)
 
 
 def _coefficients(roots: Any) -> Any:
@@ -87,7 +88,7 @@ def _designed(who: str, prototype: Roots, edges: Any, btype: str, analog: bool, 
             why="which roots make a section depends on their values",
             fix="output='ba', or 'zpk'; scipy.signal.butter(..., output='sos') is of plain numbers",
         )
-    edges = floating(edges)
+    edges = double(floating(edges))
     if btype.startswith("band") != (shape_of(edges) == (2,)) or len(shape_of(edges)) > 1:
         raise ValueError(f"{who} got frequencies of shape {shape_of(edges)}: give one, and two for a bandpass or bandstop")
     if not btype.startswith("band") and shape_of(edges):
@@ -165,10 +166,11 @@ def ellip(
 
 
 def _resonance(who: str, w0: Any, Q: Any, fs: Any) -> tuple[Any, Any]:
-    """The cosine of the frequency, and what is let pass beside it."""
-    w0 = 2 * floating(w0) / fs
+    """What is let pass beside a frequency, and the denominator of the filters there."""
+    w0 = 2 * double(floating(w0)) / fs
     w0 = _where((w0 > 0) & (w0 < 1), w0, f"{who} got w0 that is not between 0 and half of fs")
-    return np.cos(np.pi * w0), 1 / (1 + np.tan(np.pi * w0 / floating(Q) / 2))
+    gain = 1 / (1 + np.tan(np.pi * w0 / floating(Q) / 2))
+    return gain, np.stack([gain / gain, -2 * gain * np.cos(np.pi * w0), 2 * gain - 1])
 
 
 @on_tracers(_scipy.iirnotch)
@@ -179,9 +181,8 @@ def iirnotch(w0: Any, Q: Any, fs: Any = 2.0, *, xp: Any = None, device: Any = No
         >>> iirnotch(0.5, 10.0)[0].round(3)
         array([ 0.927, -0.   ,  0.927])
     """
-    cosine, gain = _resonance("iirnotch", w0, Q, fs)
-    one = gain / gain
-    return np.stack([gain, -2 * gain * cosine, gain]), np.stack([one, -2 * gain * cosine, 2 * gain - 1])
+    gain, denominator = _resonance("iirnotch", w0, Q, fs)
+    return np.stack([gain, denominator[1], gain]), denominator
 
 
 @on_tracers(_scipy.iirpeak)
@@ -192,9 +193,8 @@ def iirpeak(w0: Any, Q: Any, fs: Any = 2.0, *, xp: Any = None, device: Any = Non
         >>> iirpeak(0.5, 10.0)[0].round(3)
         array([ 0.073,  0.   , -0.073])
     """
-    cosine, gain = _resonance("iirpeak", w0, Q, fs)
-    one = gain / gain
-    return np.stack([1 - gain, 0 * gain, gain - 1]), np.stack([one, -2 * gain * cosine, 2 * gain - 1])
+    gain, denominator = _resonance("iirpeak", w0, Q, fs)
+    return np.stack([1 - gain, 0 * gain, gain - 1]), denominator
 
 
 # --- windows ----------------------------------------------------------------------------------------------------------
@@ -227,7 +227,7 @@ def firwin(
         array([0.046, 0.908, 0.046])
     """
     n, half = operator.index(numtaps), (2.0 if fs is None else fs) / 2
-    edges = np.atleast_1d(floating(cutoff)) / half
+    edges = np.atleast_1d(double(floating(cutoff))) / half
     edges = _where((edges > 0) & (edges < 1), edges, "firwin got an edge that is not between 0 and half of fs")
     edges = _where(np.all(np.diff(edges) > 0), edges, "firwin got edges that do not rise")
     count = shape_of(edges)[0]

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from covector.numpy.registry import contains_tracer
+from covector.scipy.checks import nan_where
 from covector.transforms.custom_rules import custom_jvp
 from covector.transforms.utilities import stop_gradient
 
@@ -126,7 +127,7 @@ def _principal_jvp(primals: Any, tangents: Any) -> Any:
     change = change - q * np.sum(q * change, axis=-1, keepdims=True)
     gaps = value * (np.eye(4) + q[..., :, None] * q[..., None, :]) - k
     turned = np.linalg.solve(np.where(ambiguous[..., None], np.eye(4), gaps), change[..., None])[..., 0]
-    return q, turned * np.where(ambiguous, np.nan, 1.0)
+    return q, nan_where(ambiguous, turned)
 
 
 def davenport(m: Any) -> Any:
@@ -155,7 +156,7 @@ def _without_slope(x: Any, where: Any) -> Any:
 @_without_slope.defjvp  # type: ignore[untyped-decorator]
 def _without_slope_jvp(primals: Any, tangents: Any) -> Any:
     x, where = primals
-    return _without_slope(x, where), tangents[0] * np.where(where, np.nan, 1.0)
+    return _without_slope(x, where), nan_where(where, tangents[0])
 
 
 LOCKED = 1e-7

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from covector.core.avals import dtype_of
 from covector.primitives.math import special_ufuncs as special
+from covector.scipy.checks import nan_where
 
 LOG_2PI = np.log(2 * np.pi)
 
@@ -21,8 +21,7 @@ def determined(value: Any, missing: Any, wrong: Any) -> Any:
 
     A sum that leaves missing data out has its derivatives then, and no optimizer takes a zero for that of a wrong parameter.
     """
-    factor = np.astype(np.where(wrong, np.nan, 1.0), dtype_of(value))
-    return np.where(missing, np.nan, value * factor)[()]
+    return np.where(missing, np.nan, nan_where(wrong, value))[()]
 
 
 def whole_line(*shapes: Any) -> tuple[float, float]:
