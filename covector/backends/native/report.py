@@ -24,7 +24,7 @@ from covector.backends.native.module import assembly
 from covector.backends.native.pairs import is_other
 from covector.backends.native.plan import Apply, Fill, Nest, Plan
 from covector.backends.native.program import STATUS, Native
-from covector.backends.native.rules import TABLE, Loop, is_supported, unknown_params
+from covector.backends.native.rules import Loop, is_supported, rule_or_why
 from covector.backends.native.segments import native_p, partitioned, prepared
 from covector.backends.native.stacks import is_stack
 from covector.core import errors
@@ -202,19 +202,8 @@ def why_not(eqn: Equation) -> str:
     if not all(map(program_compiles, sub_jaxprs(eqn.params))):
         inner = [(e, why_not(e)) for p in sub_jaxprs(eqn.params) if not program_compiles(p) for e in p.equations]
         return "in its program " + ", ".join(dict.fromkeys(f"{e.primitive.name}: {why}" for e, why in inner if why))
-    return _why_no_rule(eqn)
-
-
-def _why_no_rule(eqn: Equation) -> str:
-    params, known = eqn.params, TABLE.get(eqn.primitive.name)
-    if known is None and eqn.primitive.rules.get("native") is None:
-        return "no rule"
-    if isinstance(known, Loop):
-        return "it shows how far it is" if params.get("progress") else "a loop of unknown length that collects values"
-    unknown = sorted(unknown_params(eqn))
-    if unknown:
-        return f"no rule with the parameter {', '.join(unknown)}"
-    return f"no rule for {', '.join(str(x.aval) for x in eqn.inputs)}"
+    found = rule_or_why(eqn)
+    return found if type(found) is str and found else f"no rule for {', '.join(str(x.aval) for x in eqn.inputs)}"
 
 
 # --- text ----------------------------------------------------------------------------------------------------------------

@@ -323,29 +323,39 @@ def is_known(eqn: Equation) -> bool:
 
 def rule_of(eqn: Equation) -> Rule | None:
     """What an operation is, if it can be compiled."""
-    if not all(is_supported(x.aval) for x in (*eqn.inputs, *eqn.outputs)):
-        return None
+    found = rule_or_why(eqn)
+    return None if type(found) is str else found
+
+
+def rule_or_why(eqn: Equation) -> Any:
+    """What an operation is, or why it cannot be compiled: an empty text where none of the rules is for such operands."""
+    name, params = eqn.primitive.name, eqn.params
     rule: Any = eqn.primitive.rules.get("native")
-    if rule is None and is_known(eqn):
-        rule = TABLE.get(eqn.primitive.name)
+    if rule is None:
+        rule, unknown = TABLE.get(name), unknown_params(eqn)
+        if rule is None and name != "random_bits":
+            return "no rule"
+        if unknown:
+            return f"no rule with the parameter {', '.join(sorted(unknown))}"
+    if not all(is_supported(x.aval) for x in (*eqn.inputs, *eqn.outputs)):
+        return ""
     if type(rule) is Product and len(eqn.inputs) == 1:
-        return DIAGONAL if len({*eqn.params["spec"].split("->")[1]}) == len(eqn.outputs[0].aval.shape) else None
+        return DIAGONAL if len({*params["spec"].split("->")[1]}) == len(eqn.outputs[0].aval.shape) else ""
     if type(rule) is Reduce and eqn.inputs[0].aval.dtype != eqn.outputs[0].aval.dtype:
-        return None  # whether numbers are zero
-    params = eqn.params
+        return ""  # whether numbers are zero
     if type(rule) is Loop and params.get("progress"):
-        return None  # it shows how far it is
+        return "it shows how far it is"
     if params.get("length", 0) is None and len(eqn.outputs) > params["num_carry"]:
-        return None  # it makes stacks of stacks
-    if eqn.primitive.name == "random_bits" and rule is None and is_known(eqn):
-        return Generate(random.bits(eqn.params["width"])) if eqn.params["width"] >= 8 else None
+        return "a loop of unknown length that collects values"
+    if rule is None:
+        return Generate(random.bits(params["width"])) if params["width"] >= 8 else ""
     if type(rule) is Foreign and eqn.outputs[0].aval.dtype.kind != "f":
-        return None
-    if eqn.primitive.name in OF_NUMPY and not has_numpys():
-        return None
+        return ""
+    if name in OF_NUMPY and not has_numpys():
+        return "NumPy's LAPACK is not found"
     if type(rule) is Along and eqn.inputs[0].aval.dtype.kind == "b":
-        return None
+        return ""
     if type(rule) is Scalar and rule.takes_equation:
         emit = rule.emit(eqn)
-        return None if emit is None else Scalar(emit, rule.cost)
-    return rule  # type: ignore[no-any-return]
+        return "" if emit is None else Scalar(emit, rule.cost)
+    return rule
