@@ -37,6 +37,14 @@ def test_operations_on_the_same_elements_are_one_loop_nest() -> None:
     assert found.parts[0].steps[0].results == ("f64[8]",)
 
 
+def test_what_is_computed_once_and_kept_in_registers_is_not_written() -> None:
+    def f(x: Any) -> Any:
+        e = np.exp(np.sin(x))
+        return e * x, e + x
+
+    assert report(f, X).parts[0].steps[0].results == ("f64[8,5]", "f64[8,5]")
+
+
 def test_every_equation_of_the_program_is_somewhere() -> None:
     def f(w: Any, x: Any) -> Any:
         h = np.tanh(x @ w)

@@ -141,8 +141,8 @@ def _nest(plan: Plan, nest: Nest, names: Jaxpr) -> Step:
     for root in nest.roots:
         _collect(plan, root.atom, inside, found, is_root=root.atom in inside)
     ordered = [e for e in plan.jaxpr.equations if id(e) in found]
-    results = tuple(str(root.atom.aval) for root in nest.roots)
-    return Step("loop nest" if ordered else "copy", nest.space, tuple(_text(names, e) for e in ordered), results)
+    written = tuple(str(root.atom.aval) for root in nest.roots if plan.is_stored(root.spot.buffer))
+    return Step("loop nest" if ordered else "copy", nest.space, tuple(_text(names, e) for e in ordered), written)
 
 
 def _collect(plan: Plan, atom: Any, inside: set[Any], found: dict[int, Equation], is_root: bool) -> None:
