@@ -139,7 +139,7 @@ class Root:
         del old
         self.keep_layout()
         if type(new) is ndarray and (self.strides is not None or not new.flags.c_contiguous):
-            new = in_memory_order(new, self.strides or views.c_strides(new.shape))
+            new = views.in_memory_order(new, self.strides or views.c_strides(new.shape))
         self.value = new
         self.state = self.state & ~(SHARED | EXPOSED) | (SHARED if type(new) is ndarray else 0)
 
@@ -154,12 +154,6 @@ def _is_held(value: ndarray) -> bool:
             seen = x.memory
             ours += (x.of is value) + (seen is value or (type(seen) is ndarray and seen.base is value))
     return sys.getrefcount(value) - ours > 3  # this function, the one that asks, and the count
-
-
-def in_memory_order(value: ndarray, strides: tuple[int, ...]) -> ndarray:
-    """A copy whose axes follow each other in memory as strides say."""
-    axes = sorted(range(len(strides)), key=lambda i: -abs(strides[i]))
-    return value.transpose(axes).copy("C").transpose(np.argsort(axes))
 
 
 def _acted(done: Any) -> Callable[[Any], Any]:
@@ -224,7 +218,7 @@ class Cell(Lifted):
                 layout = self.root.layout()
                 found = views.shown(_acted(done)(views.laid_out(outer, layout)), layout)
             if found is None:  # no elements
-                found = views.empty(self.memory.shape)
+                found = views.empty(self.memory.shape, "real" if self.memory.dtype != self.root.value.dtype else "")
             if outer is not None and outer.readonly and not found.readonly:
                 found = found.but(readonly=True)
             self._view = view = found
@@ -244,11 +238,19 @@ class Cell(Lifted):
         if index is not None:
             found = value[index]
         else:
-            view = self.shows
-            found = value if view is None else view.read(value)
+            found = self._shown_of(value)
         if self._is_memory() if type(value) is ndarray else self.root.opened is traces_now():
             self.memory, self.of = found, value
         return found
+
+    def _shown_of(self, value: Any) -> Any:
+        """The part of a value of the root's."""
+        view = self.shows
+        if view is None:
+            return value
+        if view.place is None or type(value) is not ndarray:
+            return view.read(value)
+        return views.laid_out(view, views.copied_as(self.root.layout(), value))
 
     def set_readonly(self) -> None:
         """Let this view of the array be written no more."""
@@ -569,9 +571,9 @@ def _write_plain(root: Root, cell: Cell, key: Any, new: Any) -> None:
     if cell._is_memory():
         memory[key] = new
         return
-    memory = memory.copy()
-    memory[key] = new
-    root.value.flat[cell.shows.positions.ravel()] = memory.ravel()  # type: ignore[union-attr]
+    whole = views.copied_as(root.layout(), root.value)
+    views.laid_out(cell.shows, whole)[key] = new
+    root.value[...] = whole.array
 
 
 def _check_exchange(frame: Any, is_read_late: bool) -> None:

@@ -290,7 +290,7 @@ class Vectorize(np.vectorize):
         def joined(column: list[Any], dtype: Any) -> Any:
             like = np.empty((), dtype)
             found = [convert(x, like) for x in column]
-            return wrap(np.reshape(np.stack(found) if found else np.empty(0, dtype), shape) if shape else found[0])
+            return as_cell(np.reshape(np.stack(found) if found else np.empty(0, dtype), shape))
 
         numbers = range(math.prod(shape))
         if not (self.otypes or numbers):

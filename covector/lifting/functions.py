@@ -32,7 +32,7 @@ from covector.lifting.lifted import (
 )
 from covector.lifting.methods import check_known_order
 from covector.lifting.operators import store
-from covector.lifting.order import as_function, copied, in_unknown_order, like_operands, ordered_as
+from covector.lifting.order import as_asked, as_function, copied, in_unknown_order, like_operands, ordered_as
 from covector.numpy.registry import as_array
 from covector.primitives.arrays.shaping import strengthened
 
@@ -50,6 +50,12 @@ IN_ORDER = frozenset({
     np.linalg.inv,
 })  # fmt: skip
 """Functions whose results lie in memory in C order, whatever the order of the arguments."""
+
+ASKED = frozenset({
+    np.concatenate, np.stack, np.vstack, np.hstack, np.dstack, np.column_stack, np.block, np.tile, np.repeat, np.roll,
+    np.append, np.resize,
+})  # fmt: skip
+"""Functions that put elements elsewhere, whatever they are: of how the result lies in memory NumPy is asked."""
 
 LIKE_OPERANDS = frozenset({np.clip, np.nan_to_num, np.real, np.imag, np.conjugate, np.angle})
 COPIED = frozenset({np.sort, np.partition})
@@ -82,6 +88,8 @@ def apply(func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         return copied(cell, args[0], "K")
     if func in (np.cross, np.linalg.cross) and (kwargs or len(args) > 2):  # it moves the axis, which makes a view
         return in_unknown_order(cell)
+    if func in ASKED:
+        return as_asked(cell, func, args, kwargs)
     return cell if func in IN_ORDER else as_function(cell, [*args, *kwargs.values()])
 
 
@@ -207,14 +215,14 @@ def _real_if_close(a: Any, tol: float = 100) -> Any:
 
 
 @means(np.trim_zeros)
-def _trim_zeros(filt: Any, *args: Any, **kwargs: Any) -> Any:
-    if type(filt) is Cell and not filt.shape:
-        return filt[...]
+def _trim_zeros(filt: Any, trim: str = "fb", axis: Any = None) -> Any:
+    if type(filt) is Cell and not (filt.shape if axis is None else np.size(axis)):
+        return filt
     values = known(filt._read()) if type(filt) is Cell else None
     if values is None:
-        return apply(np.trim_zeros, (filt, *args), kwargs)
+        return apply(np.trim_zeros, (filt, trim, axis), {})
     values = values.copy()
-    trimmed = np.trim_zeros(values, *args, **kwargs)
+    trimmed = np.trim_zeros(values, trim, axis)  # type: ignore[arg-type]
     view = views.shown(trimmed, views.Layout(values, values, 0))
     if view is None:  # of no elements
         return filt[tuple([slice(0, n) for n in trimmed.shape])]
@@ -266,7 +274,8 @@ def _size(a: Any, axis: Any = None) -> int:
 @means(np.broadcast_arrays)
 def _broadcast_arrays(*args: Any, subok: bool = False) -> Any:
     shape = np.broadcast_shapes(*map(_shape, args))
-    return tuple([np.broadcast_to(a if type(a) is Cell else wrap(as_array(unwrap(a))), shape) for a in args])
+    cells = [a if type(a) is Cell else as_cell(unwrap(a)) for a in args]
+    return tuple([cell if cell.shape == shape else np.broadcast_to(cell, shape) for cell in cells])
 
 
 @means(np.meshgrid)
@@ -286,6 +295,18 @@ def _text(a: Any, *args: Any, **kwargs: Any) -> str:
 @means(np.linalg.matrix_power)
 def _matrix_power(a: Any, n: int) -> Any:
     return a if n == 1 and type(a) is Cell else apply(np.linalg.matrix_power, (a, n), {})
+
+
+def _itself_for_none(func: Callable[..., Any], default: int, name: str) -> Callable[..., Any]:
+    def meaning(a: Any, *args: Any, **kwargs: Any) -> Any:
+        n = args[0] if args else kwargs.get(name, default)
+        return a if type(a) is Cell and n == 0 else apply(func, (a, *args), kwargs)
+
+    return meaning
+
+
+for _func, _name in ((np.diff, "n"), (np.polyder, "m"), (np.polyint, "m")):
+    means(_func)(_itself_for_none(_func, 1, _name))
 
 
 @means(np.nan_to_num)
@@ -426,6 +447,8 @@ def _apply_along_axis(func1d: Callable[..., Any], axis: int, arr: Any, *args: An
 
 @means(np.apply_over_axes)
 def _apply_over_axes(func: Callable[..., Any], a: Any, axes: Any) -> Any:
+    if type(a) is Cell and not np.size(axes):
+        return a
     return apply(np.apply_over_axes, (_in_cells(func), a, axes), {})
 
 

@@ -51,7 +51,7 @@ def basic_key(key: Any) -> tuple[Any, ...] | None:
 def at_index(value: Any, index: Any, new: Any, how: str) -> Any:
     """A value with another one at a basic index."""
     if index == ALL and how == "set" and shape_of(new) == value.shape:
-        return new
+        return new.copy(order="K") if type(new) is ndarray else new  # others may write the array that was given
     is_item = len(index) == len(value.shape) and are_integers(index)
     shape = () if is_item else value.shape + (1,) * index.count(None)
     return getattr(at(value)[index], how)(stripped(new, shape, value.dtype))

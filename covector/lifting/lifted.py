@@ -56,10 +56,10 @@ def register_array(cls: type, make: Callable[[Any], Any]) -> None:
     _makers["array"] = make
 
 
-def register_scalar(cls: type, make: Callable[[Any], Any]) -> None:
-    """Say what stands for traced numbers."""
+def register_scalar(cls: type, make: Callable[[Any], Any], kind: str = "scalar") -> None:
+    """Say what stands for traced numbers, or for Python's ("number", "truth")."""
     register_lifted(cls)
-    _makers["scalar"] = make
+    _makers[kind] = make
 
 
 def as_cell(value: Any) -> Any:
@@ -148,7 +148,12 @@ def as_number(value: Any) -> Any:
     """A traced number as Python's, which is of double precision and takes the dtype of the array that it meets."""
     if value.dtype.kind in "fc":
         value = convert(value, np.empty((), np.result_type(value.dtype, float)))
-    return make_scalar(value if value.dtype.kind == "b" else weaken_p.bind(value))
+    return as_truth(value) if value.dtype.kind == "b" else _makers["number"](weaken_p.bind(value))
+
+
+def as_truth(value: Any) -> Any:
+    """A truth value as Python's, which counts as an integer."""
+    return _makers["truth"](value) if isinstance(value, TracerBase) else bool(value)
 
 
 def known(value: Any) -> Any:
@@ -172,10 +177,20 @@ def convert(value: Any, like: Any) -> Any:
 STORE_SUBSCR = opmap["STORE_SUBSCR"]
 
 
+def _is_storing(frame: FrameType) -> bool:
+    return frame.f_code.co_code[frame.f_lasti] == STORE_SUBSCR
+
+
 def refuse_store(value: Any, frame: FrameType) -> None:
     """Raise for a traced value that is being written into a plain array, which asks for a plain value."""
-    if isinstance(value, TracerBase) and frame.f_code.co_code[frame.f_lasti] == STORE_SUBSCR:
+    if isinstance(value, TracerBase) and _is_storing(frame):
         raise into_plain_array()
+
+
+def _as_stored(value: Any, frame: FrameType) -> Any:
+    """A plain value, of which a real array takes the real part where it is written into it."""
+    is_cut = type(value) is ndarray and value.dtype.kind == "c" and _is_storing(frame)
+    return convert(value, np.empty((), value.real.dtype)) if is_cut else value
 
 
 def not_a_float(value: Any, frame: FrameType) -> errors.TracerFloatConversionError:
@@ -251,7 +266,7 @@ class Lifted:
         refuse_store(value, frame)
         if isinstance(value, TracerBase):
             raise not_a_float(value, frame)
-        return float(value)
+        return float(_as_stored(value, frame))
 
     def __complex__(self) -> complex:
         value = self._read()
@@ -259,9 +274,9 @@ class Lifted:
         return complex(value)
 
     def __int__(self) -> int:
-        value = self._read()
-        refuse_store(value, sys._getframe(1))
-        return int(value)
+        value, frame = self._read(), sys._getframe(1)
+        refuse_store(value, frame)
+        return int(_as_stored(value, frame))
 
     def __bool__(self) -> bool:
         return bool(self._read())

@@ -107,6 +107,8 @@ def ravel(cell: Cell, order: Any = "C") -> Any:
 @method("flatten")
 def flatten(cell: Cell, order: Any = "C") -> Any:
     """A copy of the elements along one axis."""
+    if order in ("C", "F"):
+        return wrap(np.ravel(cell._captured(), order).copy())
     found = ravel(cell, order)
     return found.copy() if found.root is cell.root else found
 
@@ -171,13 +173,13 @@ def _imag(cell: Cell) -> Any:
 
 
 def _set_part(part: Callable[[Cell], Any]) -> Callable[[Cell, Any], None]:
-    return lambda cell, new: part(cell)._write(ALL, as_operand(new))
+    return lambda cell, new: part(cell)._write(ALL, as_array(as_operand(new)))  # a number as an array, of which a part is cut
 
 
 def _set_imag(cell: Cell, new: Any) -> None:
     if cell.dtype.kind != "c":
         raise TypeError("array does not have imaginary part to set")
-    _imag(cell)._write(ALL, as_operand(new))
+    _imag(cell)._write(ALL, as_array(as_operand(new)))
 
 
 register_method(Cell, "real", property(_real, _set_part(_real)))

@@ -35,7 +35,9 @@ def _number(x: Any) -> Any:
 
 
 def _result(value: Any) -> Any:
-    return as_number(value) if isinstance(value, TracerBase) and dtype_of(value).kind == "f" else wrap(value)
+    if isinstance(value, TracerBase) and dtype_of(value).kind in "fb":
+        return as_number(value)
+    return bool(value) if type(value) is np.bool_ else wrap(value)
 
 
 def _of_numbers(original: Callable[..., Any], lifted: Callable[..., Any]) -> Callable[..., Any]:
@@ -89,7 +91,7 @@ def _whole(name: str) -> Callable[..., Any]:
             return original(x)
         value = _number(x)
         found = known(value)
-        return original(found) if found is not None else make_scalar(getattr(np, name)(value).astype(int))
+        return original(found) if found is not None else as_number(getattr(np, name)(value).astype(int))
 
     return call
 
@@ -152,7 +154,7 @@ def _standing(stands_for: type, takes_arrays: bool = False) -> Any:
         value = _number(x)
         if not isinstance(value, TracerBase):
             return stands_for(value)
-        return make_scalar(convert(value, np.empty((), float)))
+        return as_number(value) if stands_for is float else make_scalar(value)
 
     body = {"__new__": new, "dtype": np.dtype(float), "stands_for": stands_for}
     return _Standing(stands_for.__name__, (stands_for,), body)

@@ -21,6 +21,7 @@ from covector.lifting.lifted import (
     OF_NUMPY,
     Lifted,
     as_operand,
+    as_truth,
     convert,
     has_traced,
     into_plain_array,
@@ -30,10 +31,14 @@ from covector.lifting.lifted import (
     wrap,
 )
 from covector.lifting.order import as_function, computed_in, like_operands, unsure_as
-from covector.lifting.scalars import Scalar
+from covector.lifting.scalars import Number, Scalar, Truth, beside_each_other
 from covector.numpy.at import at
 from covector.numpy.registry import as_array
 
+PYTHONS = frozenset({bool, int, float, complex})
+"""Python's numbers."""
+
+LOGICAL = frozenset({operator.and_, operator.or_, operator.xor})
 BINARY = "add sub mul truediv floordiv mod pow matmul and_ or_ xor lshift rshift".split()
 COMPARISONS = "lt le gt ge eq ne".split()
 
@@ -56,6 +61,8 @@ def _binary(op: Callable[[Any, Any], Any], flip: bool = False, ordered: bool = T
     def method(self: Any, other: Any) -> Any:
         kind = type(other)
         x = self._read()
+        if kind is Number:
+            other = other.beside(self)
         y = other if kind in NUMBERS else other._read() if kind in LIFTED else _operand(other)
         if y is NotImplemented:
             return NotImplemented
@@ -93,6 +100,36 @@ def _of_scalar(op: Callable[[Any, Any], Any], flip: bool, otherwise: Callable[[A
             return otherwise(self, other)
         found = op(other, self._value) if flip else op(self._value, other)
         return Scalar(found) if isinstance(found, TracerBase) else found
+
+    return method
+
+
+def _of_number(make: Callable[[Any], Any], otherwise: Callable[[Any, Any], Any], op: Any, flip: bool) -> Any:
+    """The operator of a traced number of Python's: with another one ``make`` of it, else as of NumPy's."""
+
+    def method(self: Number, other: Any) -> Any:
+        kind = type(other)
+        if kind is Number:
+            other = other._value
+        elif kind is Truth:
+            other = other.counted()._value
+        elif kind not in PYTHONS:
+            return otherwise(self.beside(other), other)
+        return make(op(other, self._value) if flip else op(self._value, other))
+
+    return method
+
+
+def _counting(otherwise: Callable[[Any, Any], Any], op: Callable[[Any, Any], Any], flip: bool) -> Callable[[Any, Any], Any]:
+    """The operator of a traced truth value of Python's, which is an integer to other numbers of Python's."""
+
+    def method(self: Truth, other: Any) -> Any:
+        kind = type(other)
+        if not (kind is Truth or kind is Number or kind in PYTHONS):
+            return otherwise(self, other)
+        if op in LOGICAL and (kind is bool or kind is Truth):
+            return as_truth(op(self._value, unwrap(other)))
+        return op(other, self.counted()) if flip else op(self.counted(), other)
 
     return method
 
@@ -169,6 +206,8 @@ def _operands(inputs: Any, where: Any, out: Any) -> tuple[list[Any], bool]:
 @means_of_ufunc("__call__")
 def call_ufunc(ufunc: np.ufunc, method: str, inputs: Any, out: Any = None, where: Any = True, **options: Any) -> Any:
     """``ufunc(*inputs)``."""
+    if Number in map(type, inputs):
+        inputs = beside_each_other(inputs)
     if out is None and where is True and not options:
         values = [x._captured() if type(x) in LIFTED else x if type(x) in NUMBERS else as_operand(x) for x in inputs]
         found = ufunc(*values) if ufunc in OF_NUMPY else as_covector(ufunc, *values)
@@ -285,9 +324,16 @@ def _rdivmod(self: Any, other: Any) -> Any:
     return other // self, other % self
 
 
+def _as_python(found: Any) -> Any:
+    return Number(found) if isinstance(found, TracerBase) else found
+
+
 def _install(name: str, method: Callable[[Any, Any], Any], op: Callable[[Any, Any], Any], flip: bool = False) -> None:
     register_method(Lifted, f"__{name}__", method)
-    register_method(Scalar, f"__{name}__", _of_scalar(op, flip, method))
+    of_scalar = _of_scalar(op, flip, method)
+    register_method(Scalar, f"__{name}__", of_scalar)
+    register_method(Number, f"__{name}__", _of_number(as_truth if name in COMPARISONS else _as_python, of_scalar, op, flip))
+    register_method(Truth, f"__{name}__", _counting(of_scalar, op, flip))
 
 
 for _name in BINARY:
@@ -300,7 +346,10 @@ for _name in ("__matmul__", "__rmatmul__"):
 for _name in COMPARISONS:
     _install(_name, _compared(getattr(operator, _name)), getattr(operator, _name))
 for _name in "neg pos abs invert".split():
-    register_method(Lifted, f"__{_name}__", _unary(getattr(operator, _name)))
+    _op = getattr(operator, _name)
+    register_method(Lifted, f"__{_name}__", _unary(_op))
+    register_method(Number, f"__{_name}__", lambda self, op=_op: _as_python(op(self._value)))
+    register_method(Truth, f"__{_name}__", lambda self, op=_op: op(self.counted()))
 register_method(Lifted, "__divmod__", _divmod)
 register_method(Lifted, "__rdivmod__", _rdivmod)
 register_method(Lifted, "__hash__", None)

@@ -5,13 +5,16 @@ NumPy lays out the result of an operation like its operands (order "K"), and is 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy import ndarray
 
+from covector.core.primitive import TracerBase
 from covector.lifting import views
-from covector.lifting.cells import GAPS, TAINTED, UNSURE, Cell, in_memory_order
+from covector.lifting.cells import GAPS, TAINTED, UNSURE, Cell
+from covector.lifting.lifted import LIFTED, has_traced, unwrap
 
 
 def like_operands(result: Any, *operands: Any) -> Any:
@@ -43,7 +46,7 @@ def _laid_out(result: Cell, strides: tuple[int, ...] | None) -> Cell:
     if type(root.value) is not ndarray:
         root.strides = strides
     elif views.strides_of(root.value) != (strides or views.c_strides(root.shape)):
-        result.memory = result.of = root.value = in_memory_order(root.value, strides or views.c_strides(root.shape))
+        result.memory = result.of = root.value = views.in_memory_order(root.value, strides or views.c_strides(root.shape))
     return result
 
 
@@ -51,15 +54,16 @@ def copied(result: Any, of: Any, order: str | None) -> Any:
     """A copy of an array in an order that is asked for: "C", "F", "A" or "K"."""
     if type(result) is not Cell or len(result.root.shape) < 2:
         return result
+    is_by_numpy = type(result.root.value) is ndarray and not (type(of) is Cell and isinstance(of.root.value, TracerBase))
     if order in ("A", "K", None) and type(of) is Cell and of.root.state & UNSURE:
         result.root.state |= UNSURE
-    elif type(result.root.value) is ndarray:
+    elif is_by_numpy:
         return result
-    elif order in ("A", "K", None) and type(of) is Cell and not of.is_c_ordered():
+    elif order in ("A", "K", None) and type(of) is Cell:
         like = of.layout().copy(order="K" if order is None else order)  # type: ignore[arg-type]
         return _laid_out(result, None if like.flags.c_contiguous else views.strides_of(like))
-    elif order == "F":
-        result.root.strides = views.strides_of(np.empty(result.shape, np.int8, order="F"))
+    else:
+        _laid_out(result, views.strides_of(np.empty(result.shape, np.int8, order="F")) if order == "F" else None)
     return result
 
 
@@ -93,9 +97,27 @@ def as_function(result: Any, args: Any) -> Any:
     given = _arrays_in(args)
     if type(result.root.value) is ndarray and all(type(x) is ndarray or type(x.root.value) is ndarray for x in given):
         return unsure_as(result, *given)
-    if not all(_is_c_ordered(x) for x in given):
-        result.root.state |= UNSURE
+    if all(_is_c_ordered(x) for x in given):
+        return _laid_out(result, None)
+    result.root.state |= UNSURE
     return result
+
+
+def as_asked(result: Any, func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+    """The result of a function that goes by no values, with the order that NumPy gives of arrays that lie in memory alike."""
+    result = as_function(result, args)
+    if type(result) is not Cell or not result.root.state & UNSURE or has_traced(unwrap(kwargs)):
+        return result
+    if any(type(x) is Cell and x.root.state & UNSURE and len(x.shape) > 1 for x in _arrays_in(args)):
+        return result
+    result.root.state &= ~UNSURE
+    return _laid_out(result, views.strides_of(func(*map(_layouts_of, args), **unwrap(kwargs))))
+
+
+def _layouts_of(x: Any) -> Any:
+    if type(x) in (list, tuple):
+        return [_layouts_of(part) for part in x]
+    return x.layout() if type(x) is Cell else np.zeros(x.shape) if type(x) in LIFTED else x
 
 
 def ordered_as(result: Any, small: Any) -> Any:

@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 
 from covector.core import errors
+from covector.core.avals import WEAK_TYPES, is_weak
 from covector.core.primitive import TracerBase
 from covector.lifting.lifted import OF_NUMPY, Lifted, as_cell, convert, make_scalar, not_a_float, register_scalar, unwrap, wrap
-from covector.primitives.arrays.shaping import convert_to
+from covector.primitives.arrays.shaping import convert_to, weaken_p
 
 
 class Scalar(Lifted):
@@ -104,4 +105,41 @@ class Scalar(Lifted):
         return self if dtype is None or np.dtype(dtype) == self.dtype else self._value.view(dtype)
 
 
+class Number(Scalar):
+    """A traced number of Python's, as ``x.item()`` and `math` give it, which takes the dtype of the array that it meets."""
+
+    __slots__ = ()
+    __class__ = property(lambda self: WEAK_TYPES[self._value.dtype.kind])
+
+    def __round__(self, ndigits: int | None = None) -> Any:
+        found = super().__round__(ndigits)
+        return Number(found._value) if type(found) is Scalar else found
+
+    def beside(self, *others: Any) -> Scalar:
+        """The number in the dtype that it takes beside other values, also where it stands for a batch."""
+        value = self._value
+        dtypes = [] if is_weak(value) else [x.dtype for x in others if hasattr(x, "dtype") and type(x) is not Number]
+        if not dtypes:
+            return self
+        return Scalar(convert_to(value, np.result_type(WEAK_TYPES[value.dtype.kind](0), *dtypes)))
+
+
+def beside_each_other(values: Any) -> list[Any]:
+    """Operands, of which Python's numbers have the dtype that they take beside the others."""
+    return [x.beside(*values) if type(x) is Number else x for x in values]
+
+
+class Truth(Scalar):
+    """A traced truth value of Python's, as ``x.item()`` of a boolean: in arithmetic it counts as 0 or 1."""
+
+    __slots__ = ()
+    __class__ = property(lambda self: bool)
+
+    def counted(self) -> Number:
+        """The integer 0 or 1."""
+        return Number(weaken_p.bind(convert_to(self._value, np.dtype(np.int64))))
+
+
 register_scalar(Scalar, Scalar)
+register_scalar(Number, Number, "number")
+register_scalar(Truth, Truth, "truth")

@@ -122,10 +122,10 @@ def sliced(axes: Sequence[Any], order: Sequence[int | None], **more: Any) -> Vie
     return View(tuple(axes), tuple(order), tuple([1 if o is None else len(axes[o]) for o in order]), **more)
 
 
-def empty(shape: Ints) -> View:
+def empty(shape: Ints, part: str = "") -> View:
     """A view of no elements."""
     positions = np.zeros(shape, np.intp)
-    return View((), (), shape, positions=positions, place=(0, c_strides(shape)))
+    return View((), (), shape, positions=positions, place=(0, c_strides(shape)), part=part)
 
 
 def _as_slice(a: range) -> slice:
@@ -208,7 +208,7 @@ def _resliced(view: View, axes: Sequence[Any], order: Sequence[int | None]) -> V
 
 
 class Layout(NamedTuple):
-    """An array to ask NumPy with: complex numbers of 8 bytes for an array of such, else single bytes."""
+    """An array to ask NumPy with: complex numbers of 8 bytes for an array of such, else single bytes; or a copy of one."""
 
     array: np.ndarray
     memory: np.ndarray
@@ -246,6 +246,14 @@ def laid_out(view: View | None, layout: Layout) -> np.ndarray:
     return getattr(found, view.part) if view.part else found
 
 
+def copied_as(layout: Layout, value: np.ndarray) -> Layout:
+    """A copy of an array in memory as the layout says: a write into a part of it is seen in all other parts."""
+    memory = np.empty(layout.memory.size, value.dtype)
+    whole = _at(memory, layout.first, value.shape, strides_of(layout.array))
+    whole[...] = value
+    return Layout(whole, memory, layout.first)
+
+
 def shown(part: np.ndarray, layout: Layout) -> View | None:
     """Which part of a layout a result shows; None if it is a copy, or has no elements."""
     if not part.size or not np.may_share_memory(part, layout.memory):
@@ -256,6 +264,12 @@ def shown(part: np.ndarray, layout: Layout) -> View | None:
     view = solve(layout.array.shape, strides, offset, part.shape, tuple([s // unit for s in part.strides]))
     which = "" if part.dtype == layout.array.dtype else "imag" if rest else "real"
     return view.but(part=which, readonly=not part.flags.writeable) if which or not part.flags.writeable else view
+
+
+def in_memory_order(value: np.ndarray, strides: Ints) -> np.ndarray:
+    """A copy whose axes follow each other in memory as strides say."""
+    axes = sorted(range(len(strides)), key=lambda i: -abs(strides[i]))
+    return value.transpose(axes).copy("C").transpose(np.argsort(axes))
 
 
 def strides_of(array: np.ndarray) -> Ints:

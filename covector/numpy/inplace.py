@@ -50,7 +50,7 @@ register_views(np.meshgrid, when=lambda *xi, copy=True, **options: not copy)
 register_views(
     np.einsum, when=lambda first, *rest, **options: len(rest) == 1 or (len(rest) == 2 and not isinstance(first, str))
 )
-register_itself(np.diff, np.linalg.matrix_power, np.polyder, np.polyint)
+register_itself(np.apply_over_axes, np.diff, np.linalg.matrix_power, np.polyder, np.polyint)
 
 
 class Probe(Tracer):

@@ -66,6 +66,46 @@ return y""",
 b = np.reshape(np.broadcast_to(x.imag, (2, 2, 3)), (2, 3, 2), 'F')
 b.ravel('A')[1] += x[0, 0]
 return b""",
+    "the real part of what is reshaped, of an array with gaps": """
+y = np.repeat(x + 1j, 2, axis=1)[:, ::2]
+y.reshape(3, 2).real = 0.5
+return y""",
+    "windows that overlap": """
+y = np.zeros((3, 4)).T[::-1]
+x = x[:, :2] * y[0, 0] + x[:, 1:]
+u = np.lib.stride_tricks.sliding_window_view(y, 2, 0, writeable=True)
+u[:, :, 1] = 2.0
+return y, u, u * 1""",
+    "windows that overlap, of a plain array with another order": """
+y = np.arange(12.0).reshape(3, 4).T[::-1]
+u = np.lib.stride_tricks.as_strided(y, (3, 2), (-8, 32), writeable=True)
+u[1] = 2.0
+y[1, 1:] *= 2
+return y * x[0, 0], u, np.sort(u).ravel('K')""",
+    "the real part of no elements": "y = np.zeros((1, 1, 1), complex)\nu = y.real[1:]\ny[...] = x[0, 0]\nreturn u, y",
+    "the real part is a complex number": "y = x + 1j\nu = y * 1\nu.real = y.item(1)\nu.imag = y.item(0)\nreturn u",
+    "a complex array as a real element": """
+y, z = np.zeros(3), np.zeros(3, int)
+y[1], z[1] = np.array(1.5 + 2j), np.array(1.5 + 2j)
+return y, z, x""",
+    "a function of one element": """
+a = np.vectorize(lambda u: u * u)(x[0, 0])
+np.atleast_1d(a)[-1] = 0.5
+return a""",
+    "integers in the order of what they were": """
+y = np.asfortranarray(x)
+a = np.expand_dims(y, -1).astype(int)
+np.ascontiguousarray(np.rollaxis(a, 2, 0))[-1] = 5
+return a""",
+    "stacked, in another order": """
+y = np.broadcast_to(x[:1, :, None], (2, 3, 1))
+a = np.vstack([y, y])
+try:
+    a.shape = (1, 3, 4)
+except AttributeError:
+    a[0] = 5.0
+return a""",
+    "flattened, and written": "y = x * 2\na = y.flatten()\nb = y.T.flatten()\na[0] = y[0, 1] = b[1] = 5.0\nreturn a, b, y",
     "piecewise, in another order": "b = np.piecewise(x.T, [x.T > 0], [lambda u: u * u, 0.5])\nb.ravel('F')[1] = 7.0\nreturn b",
 }
 
@@ -74,7 +114,20 @@ return b""",
 @pytest.mark.parametrize("name", WRITES)
 def test_writes(name):
     f = program(WRITES[name].strip())
-    np.testing.assert_allclose(RUN["jvp"](cv.lift(f)), f(X))
+    for found, wanted in zip(*[y if type(y) is tuple else (y,) for y in (RUN["jvp"](cv.lift(f)), f(X))], strict=True):
+        np.testing.assert_allclose(found, wanted)
+        assert np.asarray(found).dtype == np.asarray(wanted).dtype
+
+
+OUTER = np.array([[-0.957], [-0.017], [0.253]])
+
+
+@pytest.mark.parametrize("write", ["b[...] = 0.5", "np.minimum(0.5, 0.25, out=b)", "b += 1", "b.sort()", "b[0] = 2.0"])
+@pytest.mark.parametrize("run", RUN)
+def test_an_outer_array_that_is_written_after_it_was_put_into_another(run, write):
+    f = program(f"b = abs(outer.ravel())\ny = x[0] * 1\ny[...] = b\n{write}\nreturn y")
+    f.__globals__["outer"] = OUTER
+    np.testing.assert_allclose(RUN[run](cv.lift(f)), f(X))
 
 
 ERRORS = {
@@ -221,3 +274,32 @@ def test_faults_that_are_to_be_seen(name):
 def test_faults_that_are_not_to_be_seen():
     f = cv.lift(program("with np.errstate(all='ignore'):\n    return np.sqrt(x)"))
     np.testing.assert_allclose(cv.jit(f)(X**2), abs(X))
+
+
+COMPLEX = np.arange(8.0).reshape(4, 2)[:, :1] * (1 + 2j) + 1j
+PLAIN = {
+    "the real part of a reshaped array with gaps": (
+        lambda: np.repeat(COMPLEX, 2, axis=-1)[..., ::2],
+        "y.reshape((2, 2)).real = 0.5\nreturn y",
+    ),
+    "its imaginary part": (lambda: np.repeat(COMPLEX, 2, axis=-1)[..., ::2], "y.reshape((2, 2)).T.imag[0] += 0.5\nreturn y"),
+    "the diagonal of a reversed array": (
+        lambda: np.random.default_rng(0).normal(size=(2, 4, 2))[..., ::-1].copy()[..., ::-1],
+        "y[...] *= 2\nb = np.sort(y.diagonal(1))\nb.reshape(-1)[...] = 0.5\nreturn b, y",
+    ),
+    "windows that overlap": (
+        lambda: np.arange(6.0)[::-1].copy()[::-1],
+        "y[0] = 3\nu = np.lib.stride_tricks.sliding_window_view(y, 2, writeable=True)\nu[:, 1] = 2.0\nu[2] += 1\nreturn y, u",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_plain_arguments_with_gaps_and_other_orders(name):
+    make, text = PLAIN[name]
+    names = {"np": np}
+    exec("def f(x, y):\n    " + text.replace("\n", "\n    "), names)
+    f = names["f"]
+    found, wanted = cv.jvp(lambda x: cv.lift(f)(x, make()), (X,), (X,))[0], f(X, make())
+    for a, b in zip(*[y if type(y) is tuple else (y,) for y in (found, wanted)], strict=True):
+        np.testing.assert_allclose(a, b)
