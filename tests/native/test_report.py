@@ -12,7 +12,7 @@ import pytest
 
 import covector as cv
 from covector import errors, lax
-from covector.backends.native import backend
+from covector.backends.native import backend, module
 from covector.backends.native import report as reports
 from covector.backends.native.elementwise import Scalar
 from covector.extend import Elementwise, Primitive
@@ -107,6 +107,22 @@ def test_without_llvmlite(monkeypatch: pytest.MonkeyPatch) -> None:
         lowered.as_text("llvm")
     assert "Why: it needs llvmlite" in str(e.value) and "pip install covector[native]" in str(e.value)
     assert str(lowered.report()).startswith("runs as Python: it needs llvmlite; with it:\ncompiled part 1")
+
+
+def test_a_costly_program_where_llvm_cannot_be_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    def not_there() -> Any:
+        raise ImportError
+
+    asked = (module._available, module.has_many_registers)
+    monkeypatch.setattr(module, "llvm", not_there)
+    try:
+        for f in asked:
+            f.cache_clear()
+        found = report(lambda x: np.tanh(np.tanh(np.tanh(x))), np.ones(2_000))
+    finally:
+        for f in asked:
+            f.cache_clear()
+    assert kinds(found) == [("loop nest", (2_000,), 3)]
 
 
 def test_compile_runs_on_the_backend_that_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:

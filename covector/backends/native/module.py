@@ -69,6 +69,12 @@ def _available() -> bool:
     return bool(features.get("fma") or features.get("neon") or "aarch64" in binding.get_process_triple())
 
 
+@cache
+def has_many_registers() -> bool:
+    """Whether the processor has 32 registers of 512 bits."""
+    return is_available() and bool(llvm()[0].get_host_cpu_features().get("avx512f"))
+
+
 _lock = threading.Lock()
 _count = [0]
 
