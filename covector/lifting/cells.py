@@ -36,7 +36,7 @@ from covector.lifting.indices import (
     at_index,
     basic_key,
     has_mask,
-    is_plain_slice,
+    is_plain,
     is_simple,
     order_of_indexed,
     stripped,
@@ -375,12 +375,13 @@ class Cell(Lifted):
 
     def __getitem__(self, key: Any) -> Any:
         kind = type(key)
-        if kind is not int and kind is not slice:
+        is_known = kind is int or is_plain(key if kind is tuple else (key,))
+        if not is_known:
             key = unwrap(key)
             kind = type(key)
         root = self.root
         value = root.value
-        if type(value) is ndarray and not has_traced(key):
+        if type(value) is ndarray and (is_known or not has_traced(key)):
             memory = self._read()
             found = memory[key]
             if type(found) is not ndarray:
@@ -389,7 +390,7 @@ class Cell(Lifted):
                 return self._seen(key, found, value)
             return wrap(found.copy(order="K") if found.base is memory else found)
         if self._view is None:
-            if kind is slice and root.shape and is_plain_slice(key):
+            if kind is slice and root.shape and is_known:
                 return Cell(root, (None, key))
             if kind is int and len(root.shape) == 1:
                 return make_scalar(value[key])
@@ -419,8 +420,9 @@ class Cell(Lifted):
 
     def __setitem__(self, key: Any, new: Any) -> None:
         root = self.root
-        if type(new) in SETTABLE and type(root.value) is ndarray and self._is_free() and is_simple(key):
-            self.memory[key] = new
+        is_other = type(new) is Cell and new.root is not root and type(new.root.value) is ndarray
+        if (is_other or type(new) in SETTABLE) and type(root.value) is ndarray and self._is_free() and is_simple(key):
+            self.memory[key] = new._read() if is_other else new
             return
         if type(new) is Cell and new.root is root:
             if self._view is None and new._index() is key:

@@ -52,11 +52,16 @@ FRESH = """
 """Functions of arrays that do not dispatch, or are called with plain arrays: what they make is a cell."""
 
 
+SIMPLE = NUMBERS | {str, type, type(None)}
+
+
 def _maker(original: Callable[..., Any]) -> Callable[..., Any]:
     """A function whose result is a new cell, also of plain arrays, and whose lists are arrays."""
     of_sequences = original.__name__ in OF_SEQUENCES
 
     def make(*args: Any, **kwargs: Any) -> Any:
+        if not kwargs and all(map(_is_simple, args)):
+            return fresh(original(*args))
         if has_lifted(args) or has_lifted(kwargs):
             return _of_cells(original, args if of_sequences else tuple(map(_listless, args)), kwargs)
         if any(_has_own_array(x) for x in args):
@@ -64,6 +69,10 @@ def _maker(original: Callable[..., Any]) -> Callable[..., Any]:
         return fresh(original(*args, **kwargs), (args, kwargs))
 
     return make
+
+
+def _is_simple(x: Any) -> bool:
+    return type(x) in SIMPLE or (type(x) is tuple and SIMPLE.issuperset(map(type, x)))
 
 
 def _has_own_array(x: Any) -> bool:

@@ -79,9 +79,11 @@ def apply(func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
     if target is not None:
         return _written(func, target, found, args)
     cells = [x for x in (*args, *kwargs.values()) if type(x) is Cell]
-    if func in (np.where, np.select) and not isinstance(found, tuple):
-        found = found if shape_of(found) else as_cell(found)  # an array, also without axes
+    if func in (np.where, np.select) and type(found) is not tuple and not shape_of(found):
+        found = as_cell(found)  # an array, also without axes
     cell = wrap(found) if isinstance(found, TracerBase) else owned(found, cells)
+    if type(cell) is not Cell or len(cell.root.shape) < 2:
+        return cell
     if func in LIKE_OPERANDS:
         return like_operands(cell, *args)
     if func in COPIED:

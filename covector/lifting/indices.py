@@ -34,6 +34,15 @@ def is_plain_slice(key: slice) -> bool:
     return type(key.start) in STEPS and type(key.stop) in STEPS and type(key.step) in STEPS
 
 
+def is_plain(key: tuple[Any, ...]) -> bool:
+    """Whether an index is of Python's integers and slices of them, and of nothing that stands for a value."""
+    for k in key:
+        kind = type(k)
+        if kind is not int and (kind not in PLAIN_INDICES or (kind is slice and not is_plain_slice(k))):
+            return False
+    return True
+
+
 def basic_key(key: Any) -> tuple[Any, ...] | None:
     """A basic index as a tuple of Python's integers, slices, None and ellipses; None for any other index."""
     found = []
