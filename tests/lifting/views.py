@@ -215,7 +215,8 @@ def asarray(shape):
     return texts("""
         np.asarray({a}); np.asanyarray({a}); np.ascontiguousarray({a}); np.asfortranarray({a}); np.asarray({a}, dtype=float);
         np.asarray({a}, order='F'); np.asarray({a}, order='C'); np.array({a}, copy=None); np.array({a}, copy=False);
-        np.require({a}, requirements='C'); np.require({a}, None, ['F']); np.require({a}, float, 'W'); np.asarray_chkfinite({a});
+        np.require({a}, requirements='C'); np.require({a}, None, ['F']); np.asarray_chkfinite({a});
+        np.require({a}, float, 'W') if {a}.flags.writeable else {a};
         np.array({a}, ndmin=3, copy=None); {a}.astype(float, copy=False); {a}.astype({a}.dtype, copy=False);
         np.astype({a}, float, copy=False); {a}.astype(float, order='F', copy=False); np.nan_to_num({a}, copy=False);
         np.asarray({a}, copy=None); np.asarray({a}, dtype=np.float32); np.asarray({a}, dtype=complex)
