@@ -25,6 +25,7 @@ from covector.lifting.functions import SHOW_MEMORY, as_strided
 from covector.lifting.lifted import (
     LIFTED,
     NUMBERS,
+    PLAIN,
     as_cell,
     as_given,
     as_number,
@@ -52,9 +53,6 @@ FRESH = """
 """Functions of arrays that do not dispatch, or are called with plain arrays: what they make is a cell."""
 
 
-SIMPLE = NUMBERS | {str, type, type(None)}
-
-
 def _maker(original: Callable[..., Any]) -> Callable[..., Any]:
     """A function whose result is a new cell, also of plain arrays, and whose lists are arrays."""
     of_sequences = original.__name__ in OF_SEQUENCES
@@ -72,7 +70,7 @@ def _maker(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _is_simple(x: Any) -> bool:
-    return type(x) in SIMPLE or (type(x) is tuple and SIMPLE.issuperset(map(type, x)))
+    return type(x) in PLAIN or (type(x) is tuple and PLAIN.issuperset(map(type, x)))
 
 
 def _has_own_array(x: Any) -> bool:

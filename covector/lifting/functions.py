@@ -27,6 +27,7 @@ from covector.lifting.lifted import (
     known,
     means,
     means_otherwise,
+    readings,
     unwrap,
     wrap,
 )
@@ -70,6 +71,10 @@ def apply(func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
     out, place = kwargs.get("out"), _place_of_out(func)
     if len(args) > place:
         out, args = args[place], (*args[:place], *(() if len(args) == place + 1 else (None, *args[place + 1 :])))
+    plain = readings((*args, *kwargs.values())) if out is None else None
+    if plain is not None:  # nothing keeps them
+        found = as_covector(func, *plain[: len(args)], **dict(zip(kwargs, plain[len(args) :], strict=True)))
+        return _laid_out_by(func, found, args, kwargs)
     values, options = unwrap(args), {k: unwrap(v) for k, v in kwargs.items() if k != "out"}
     target = out[0] if type(out) is tuple else out
     if type(target) is Cell and func not in CHECKED and not has_traced((values, options)):
@@ -78,6 +83,11 @@ def apply(func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
     found = as_covector(func, *values, **options)
     if target is not None:
         return _written(func, target, found, args)
+    return _laid_out_by(func, found, args, kwargs)
+
+
+def _laid_out_by(func: Callable[..., Any], found: Any, args: Any, kwargs: Any) -> Any:
+    """The result of a function in new cells, which lie in memory as NumPy's does, or in views of the arguments."""
     cells = [x for x in (*args, *kwargs.values()) if type(x) is Cell]
     if func in (np.where, np.select) and type(found) is not tuple and not shape_of(found):
         found = as_cell(found)  # an array, also without axes

@@ -35,6 +35,9 @@ ALL = (Ellipsis,)
 NUMBERS = frozenset({int, float, complex, bool, np.float64, np.int64, np.float32, np.bool_, np.complex128})
 """Types of plain numbers."""
 
+PLAIN = NUMBERS | {str, type, type(None)}
+"""Types of plain arguments."""
+
 OF_NUMPY = frozenset([f for f in vars(np).values() if isinstance(f, np.ufunc)])
 """NumPy's own ufuncs."""
 
@@ -105,6 +108,20 @@ def unwrap(value: Any) -> Any:
     if issubclass(kind, tuple) and hasattr(value, "_make"):
         return kind._make(map(unwrap, value))  # type: ignore[attr-defined]
     return value
+
+
+def readings(values: Any) -> list[Any] | None:
+    """The values of operands, not to be kept; None where one is traced, or is no array, number, name or nothing."""
+    found = []
+    for x in values:
+        kind = type(x)
+        if kind in LIFTED:
+            x = x._read()
+            kind = type(x)
+        if kind is not ndarray and kind not in PLAIN and not (kind is tuple and NUMBERS.issuperset(map(type, x))):
+            return None
+        found.append(x)
+    return found
 
 
 def has_traced(value: Any) -> bool:

@@ -26,6 +26,7 @@ from covector.lifting.lifted import (
     has_traced,
     into_plain_array,
     means_of_ufunc,
+    readings,
     register_method,
     unwrap,
     wrap,
@@ -41,6 +42,14 @@ PYTHONS = frozenset({bool, int, float, complex})
 LOGICAL = frozenset({operator.and_, operator.or_, operator.xor})
 BINARY = "add sub mul truediv floordiv mod pow matmul and_ or_ xor lshift rshift".split()
 COMPARISONS = "lt le gt ge eq ne".split()
+
+
+def _computed(found: Any, operands: Any) -> Any:
+    """What NumPy computed of plain operands, element by element."""
+    if type(found) is not ndarray or found.dtype.kind not in "biufc":
+        return found
+    cell = Cell(Root(found), None, found, found)
+    return cell if found.ndim < 2 else unsure_as(cell, *operands)
 
 
 def _operand(x: Any) -> Any:
@@ -70,11 +79,7 @@ def _binary(op: Callable[[Any, Any], Any], flip: bool = False, ordered: bool = T
             if isinstance(y, TracerBase):
                 x = self._captured()
             else:
-                found = op(y, x) if flip else op(x, y)
-                if type(found) is not ndarray:
-                    return found
-                cell = Cell(Root(found), None, found, found)
-                return cell if found.ndim < 2 else unsure_as(cell, self, other)
+                return _computed(op(y, x) if flip else op(x, y), (self, other))
         elif type(y) is ndarray and kind is Cell:
             y = other._captured()
         found = op(y, x) if flip else op(x, y)
@@ -209,6 +214,9 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: Any, out: Any = None, where
     if Number in map(type, inputs):
         inputs = beside_each_other(inputs)
     if out is None and where is True and not options:
+        plain = readings(inputs)
+        if plain is not None and ufunc.signature is None and ufunc.nout == 1:  # nothing keeps them
+            return _computed(ufunc(*plain), inputs)
         values = [x._captured() if type(x) in LIFTED else x if type(x) in NUMBERS else as_operand(x) for x in inputs]
         found = ufunc(*values) if ufunc in OF_NUMPY else as_covector(ufunc, *values)
         if isinstance(found, TracerBase):
