@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 from scipy import special
 
+import covector as cv
 from covector.backends.native import functions as f
 from covector.backends.native import gaussian
 from covector.backends.native.ir import Builder, Module, Value, type_name
 from covector.backends.native.module import function_at, linked
+from covector.backends.native.powers import power
 
 pytest.importorskip("llvmlite", reason="the native backend needs llvmlite, which the test extra installs")
 
@@ -74,6 +76,12 @@ def error_functions(x: Any) -> tuple[Any, Any]:
     return np.where(is_near, near, np.sign(x) * (1 - far)), np.where(is_near, 1 - near, np.where(x < 0, 2 - far, far))
 
 
+def bases(n: float) -> Any:
+    """Points whose powers are all numbers."""
+    x = np.concatenate([np.exp(np.clip(RNG.uniform(-745, 709, N) / n, -740, 709)), RNG.uniform(0.5, 2.0, N // 4)])
+    return np.where(RNG.uniform(size=x.shape) < 0.5, x, -x) if n == int(n) else x
+
+
 CASES: dict[str, tuple[Any, Any, Any, float]] = {
     "exp": (f.exp, np.exp, spread(-740, 709), 1.0),
     "expm1": (f.expm1, np.expm1, spread(-50, 700), 1.1),
@@ -86,6 +94,7 @@ CASES: dict[str, tuple[Any, Any, Any, float]] = {
     "expit": (f.expit, lambda x: 1 / (1 + np.exp(-x)), spread(-700, 40), 1.5),
     "erf": (gaussian.erf, lambda x: error_functions(x)[0], np.concatenate([spread(-6, 6), RNG.uniform(-1, 1, N)]), 1.3),
     "erfc": (gaussian.erfc, lambda x: error_functions(x)[1], np.concatenate([spread(-6, 27.2), RNG.uniform(-1, 1, N)]), 1.5),
+    **{f"power {n}": (power(n), lambda x, n=n: x**n, bases(n), 1.5) for n in (5, 8, 13, 64, -2, -7, 1.5, 2.5, -0.5, -1.5)},
 }
 AS_NUMPY = {"expit": special.expit, "erf": special.erf, "erfc": special.erfc}
 
@@ -168,3 +177,16 @@ def test_logaddexp() -> None:
     x, y = (a.ravel().copy() for a in np.meshgrid(values, values))
     with np.errstate(all="ignore"):
         np.testing.assert_allclose(vectorized(f.logaddexp, 8, np.float64, 2)(x, y), np.logaddexp(x, y), rtol=3e-16)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_powers_by_exponents_that_stand_in_the_program(dtype: Any) -> None:
+    with np.errstate(over="ignore"):
+        x = np.concatenate([SPECIAL, RNG.uniform(-2, 2, 40)]).astype(dtype)
+    for n in (0, 1, 2, 3, 4, 5, 6, 17, 64, 65, -1, -2, -3, -64, 0.5, 1.5, -0.5, -2.5, 63.5, 0.25, 1e300, np.inf, np.nan):
+        with np.errstate(all="ignore"):
+            wanted = x**n
+            found = cv.jit(lambda x, n=n: x**n, backend="native")(x)
+        np.testing.assert_allclose(found, wanted, rtol=2 * np.finfo(dtype).eps, atol=np.finfo(dtype).smallest_subnormal)
+        is_zero = wanted == 0
+        np.testing.assert_array_equal(np.signbit(found[is_zero]), np.signbit(wanted[is_zero]))

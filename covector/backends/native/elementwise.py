@@ -20,6 +20,7 @@ import numpy as np
 from covector.backends.native import functions as f
 from covector.backends.native.gaussian import erf, erfc
 from covector.backends.native.ir import Builder, Value, type_name
+from covector.backends.native.powers import is_written_out, power
 from covector.backends.native.random import unit_floats
 from covector.core.jaxpr import Equation
 from covector.passes.legalize import beyond
@@ -141,8 +142,10 @@ def _compared(of_floats: str, of_integers: str) -> Callable[..., Value]:
 
 
 def _power(b: Builder, x: Value, y: Value) -> Value:
-    """By products where the exponent is a small whole number that stands in the program."""
+    """By products where the exponent is a whole or half number that stands in the program."""
     match y.number:
+        case 0:
+            return b.like(1.0, x)
         case -1:
             return b.div(b.like(1.0, x), x)
         case 0.5:
@@ -156,6 +159,8 @@ def _power(b: Builder, x: Value, y: Value) -> Value:
         case 4:
             square = b.mul(x, x)
             return b.mul(square, square)
+    if is_written_out(y.number):
+        return power(y.number)(b, x)
     return f.C_LIBRARY["pow"](b, x, y)
 
 
