@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +13,7 @@ from scipy import special
 
 import covector as cv
 from covector.backends.native import functions as f
-from covector.backends.native import gaussian
+from covector.backends.native import gaussian, ufuncs
 from covector.backends.native.ir import Builder, Module, Value, type_name
 from covector.backends.native.module import function_at, linked
 from covector.backends.native.powers import power
@@ -46,7 +47,7 @@ def vectorized(function: Callable[..., Value], width: int, dtype: Any, inputs: i
     vectors = lambda i: [b.load(kind, f"%x{k}", i, width) for k in range(inputs)]
     b.loop(b.index(0), Value("%n", "i64"), width, lambda i: b.store(function(b, *vectors(i)), "%y", i))
     module.functions["run"] = b.text().replace("define internal", "define")
-    code = linked(module.text(), ["run"])
+    code = linked(module.text(), ["run"], module.foreign)
     native = function_at(code.address("run"), *[ctypes.c_void_p] * (inputs + 1), ctypes.c_int64)
 
     def run(*xs: Any) -> Any:
@@ -142,14 +143,32 @@ def test_single_precision(name: str, width: int) -> None:
         assert np.max(np.abs(found[is_number] - exact[is_number]) / unit) <= 1.5
 
 
+@pytest.mark.parametrize("by", ["loop", "lanes"])
 @pytest.mark.parametrize("name", sorted(f.C_LIBRARY))
-def test_functions_of_the_c_library(name: str) -> None:
-    ufunc = {"pow": np.power}.get(name) or getattr(np, name, None) or getattr(special, name)
+def test_functions_of_other_libraries(name: str, by: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    ufunc = np.power if name == "pow" else getattr(np, name)
+    has_loop = bool(ufuncs.address_of_loop(ufunc.__name__))
+    if by == "lanes":
+        monkeypatch.setattr(f, "address_of_loop", lambda name: 0)
     x, y = RNG.uniform(0.1, 0.9, 64), RNG.uniform(0.5, 3.0, 64)
     x = x + 1 if name == "arccosh" else x
-    args = [x, y][: ufunc.nin]
-    with np.errstate(all="ignore"):
-        np.testing.assert_allclose(vectorized(f.C_LIBRARY[name], 8, np.float64, ufunc.nin)(*args), ufunc(*args), rtol=1e-15)
+    for args in [x, y], [a.ravel().copy() for a in np.meshgrid(SPECIAL, SPECIAL)]:
+        args = args[: ufunc.nin]
+        for dtype in (np.float64, np.float32):
+            with np.errstate(all="ignore"):
+                given = [a.astype(dtype) for a in args]
+                wanted = ufunc(*(a.astype(np.float64) for a in given)).astype(dtype)
+                found = vectorized(f.C_LIBRARY[name], 8, dtype, ufunc.nin)(*given)
+            if by == "loop" and has_loop:
+                np.testing.assert_array_equal(found, wanted)
+            else:
+                np.testing.assert_allclose(found, wanted, rtol=1e-15 if dtype is np.float64 else 1.2e-7, atol=5e-324)
+
+
+@pytest.mark.skipif(sys.platform != "linux" or sys.implementation.name != "cpython", reason="NumPy may be another elsewhere")
+def test_loops_of_numpy_are_found() -> None:
+    assert {"fmod"} >= {n for n in f.C_LIBRARY if n != "pow" and not ufuncs.address_of_loop(n)}
+    assert ufuncs.address_of_loop("power") and not ufuncs.address_of_loop("array")
 
 
 @pytest.mark.parametrize("width", [1, 8])

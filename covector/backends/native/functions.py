@@ -8,7 +8,7 @@
 
 The reductions are those of Cody and Waite (Software Manual for the Elementary Functions, 1980), the remainder in two parts;
 polynomials are Taylor's where that is as short, else the minimax ones of FDLIBM (Sun Microsystems, 1993).  What has no vector
-form here is computed lane by lane by the C library, as NumPy does.  Functions of ``f32`` are the same with numbers of their own
+form here NumPy's loops compute, or the C library lane by lane.  Functions of ``f32`` are the same with numbers of their own
 (`PRECISIONS`), or go through ``f64``.
 
 A function that takes more than a few instructions is written once in a module for each width.
@@ -21,6 +21,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from covector.backends.native.ir import LLVM, Builder, Value, vector_type
+from covector.backends.native.ufuncs import address_of_loop
 
 LOG2E = 1.4426950408889634
 Emit = Callable[..., Value]
@@ -40,7 +41,7 @@ class Precision(NamedTuple):
         root_half: the bits of the root of 1/2.
         tiny: the least number that is not subnormal.
         pi_half: in three parts, of which the first has few bits.
-        turned: sine and cosine of larger numbers are the C library's: three parts of π/2 would not be enough.
+        turned: sine and cosine of larger numbers are NumPy's: three parts of π/2 would not be enough.
         sin, cos: ``(sin(x) - x) / x³`` and ``(cos(x) - 1 + x²/2) / x⁴`` as polynomials in x².
     """
 
@@ -130,20 +131,41 @@ def shared(name: str, function: Emit, through: str | None = None) -> Emit:
     return call
 
 
-def by_lanes(name: str) -> Emit:
-    """A function of the C library, called for each lane."""
+def of_numpy(name: str, called: str) -> Emit:
+    """A function that NumPy computes, of vectors; of numbers the one of the C library that is called so."""
 
-    def each(b: Builder, *args: Value) -> Value:
+    def function(b: Builder, *args: Value) -> Value:
         if args[0].width == 1:
-            return b.call(name, "f64", 1, *args)
-        result = Value("poison", "f64", args[0].width)
-        for i in range(result.width):
-            y = b.call(name, "f64", 1, *(b.lane(a, i) for a in args))
-            inserted = b.op(f"insertelement {result.type} {result.text}, double {y.text}, i64 {i}", "f64", result.width)
-            result = inserted
-        return result
+            return b.call(called, "f64", 1, *args)
+        return _in_loop(b, name, args) if address_of_loop(name) else _in_lanes(b, called, args)
 
-    return shared(f"c_{name}", each, "f64")
+    return shared(f"c_{called}", function, "f64")
+
+
+def _in_loop(b: Builder, name: str, args: Sequence[Value]) -> Value:
+    width, zero = args[0].width, b.index(0)
+    arrays = [b.allocate("f64", width) for _ in range(len(args) + 1)]
+    pointers, strides = (b.allocate("i64", count=len(arrays)) for _ in range(2))
+    count, loop = b.allocate("i64"), f"covector_numpy_{name}"
+    for array, x in zip(arrays, args, strict=False):
+        b.store(x, array, zero)
+    for i, array in enumerate(arrays):
+        b.emit(f"store ptr {array}, ptr {b.pointer(pointers, 'i64', b.index(i))}")
+        b.store(b.index(8), strides, b.index(i))
+    b.store(b.index(width), count, zero)
+    b.module.declare(loop, "void", *["ptr"] * 4)
+    b.module.foreign[loop] = lambda: address_of_loop(name)
+    b.emit(f"call void @{loop}(ptr {pointers}, ptr {count}, ptr {strides}, ptr null)")
+    return b.load("f64", arrays[-1], zero, width, pure=False)
+
+
+def _in_lanes(b: Builder, called: str, args: Sequence[Value]) -> Value:
+    result = Value("poison", "f64", args[0].width)
+    for i in range(result.width):
+        y = b.call(called, "f64", 1, *(b.lane(a, i) for a in args))
+        inserted = b.op(f"insertelement {result.type} {result.text}, double {y.text}, i64 {i}", "f64", result.width)
+        result = inserted
+    return result
 
 
 # --- exponentials -------------------------------------------------------------------------------------------------------
@@ -299,14 +321,9 @@ def _with_large_arguments(quarter: int, name: str) -> Emit:
         def reduced() -> None:
             y = _turned(b, x, quarter)
             y = b.select(b.compare("oeq", x, b.like(0.0, x)), x, y) if quarter == 0 else y
-            b.emit(f"store {y.type} {y.text}, ptr {place}")
+            b.store(y, place, b.index(0))
 
-        def libm() -> None:
-            for i in range(x.width):
-                y = b.convert(b.call(name, "f64", 1, b.convert(b.lane(x, i), "f64")), x.kind)
-                b.emit(f"store {y.type} {y.text}, ptr {b.pointer(place, x.kind, b.index(i))}")
-
-        b.branch(all_small, reduced, libm)
+        b.branch(all_small, reduced, lambda: b.store(of_numpy(name, name)(b, x), place, b.index(0)))
         return b.op(f"load {x.type}, ptr {place}", "f64", x.width, pure=False)
 
     return function
@@ -378,7 +395,7 @@ expit = shared("expit", _expit)
 hypot = shared("hypotenuse", _hypot)
 
 C_LIBRARY = {
-    name: by_lanes(called)
+    name: of_numpy({"pow": "power"}.get(name, name), called)
     for name, called in {
         "tan": "tan", "arcsin": "asin", "arccos": "acos", "arctan": "atan", "arctan2": "atan2", "sinh": "sinh", "cosh": "cosh",
         "arcsinh": "asinh", "arccosh": "acosh", "arctanh": "atanh", "cbrt": "cbrt", "exp2": "exp2", "log2": "log2",
