@@ -77,7 +77,7 @@ def mapped(u):
     return np.stack([r * np.sum(r) for r in u])
 
 def scanned(u):
-    return np.stack([r * np.sum(u[:i], axis=0) for i, r in enumerate(u)])
+    return np.ascontiguousarray(np.stack([r * np.sum(u[:i], axis=0) for i, r in enumerate(u)]))
 
 def chosen(u):
     return np.sin(u) if np.sum(u) > 0 else np.cos(u)
