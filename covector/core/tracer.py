@@ -524,7 +524,7 @@ def method_of_numpy(name: str) -> Callable[..., Any]:
 
 
 _SAME_AS_FUNCTION = """
-    all any argmax argmin argsort clip cumprod cumsum diagonal dot max mean min prod ravel repeat round searchsorted std sum
+    all any argmax argmin argsort cumprod cumsum diagonal dot max mean min prod ravel repeat round searchsorted std sum
     swapaxes take trace var squeeze
 """
 for _name in _SAME_AS_FUNCTION.split():

@@ -25,8 +25,9 @@ from covector.core import errors
 from covector.core.avals import is_weak, typeof
 from covector.core.primitive import TracerBase
 from covector.core.pytrees import register_standing
-from covector.core.tracer import method_of_numpy
+from covector.core.tracer import Tracer, method_of_numpy
 from covector.numpy.registry import as_array
+from covector.numpy.shapes import clip_method, compress_method
 from covector.primitives.arrays.shaping import weaken_p
 
 ALL = (Ellipsis,)
@@ -350,8 +351,10 @@ class Lifted:
         """A copy, in memory of its own."""
         return np.copy(self, order=order)  # type: ignore[call-overload]
 
-    def item(self, *index: int) -> Any:
+    def item(self, *index: Any) -> Any:
         """One element as a number, which stays traced."""
+        if len(index) == 1 and type(index[0]) is tuple:
+            index = index[0]
         if self.size != 1 and not index:
             raise ValueError("can only convert an array of size 1 to a Python scalar")
         value = self._read()
@@ -450,7 +453,10 @@ def register_method(cls: type, name: str, method: Any) -> None:
 
 
 for _name in """
-    all any argmax argmin argpartition argsort choose clip compress cumprod cumsum diagonal dot max mean min nonzero prod
+    all any argmax argmin argpartition argsort choose cumprod cumsum diagonal dot max mean min nonzero prod
     ptp repeat round searchsorted std sum swapaxes take trace var squeeze
 """.split():
     setattr(Lifted, _name, method_of_numpy(_name))
+register_method(Lifted, "clip", clip_method)
+register_method(Lifted, "compress", compress_method)
+register_method(Lifted, "to_device", Tracer.to_device)

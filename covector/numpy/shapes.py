@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import operator
 from collections.abc import Callable, Sequence
@@ -11,7 +12,7 @@ import numpy as np
 
 from covector.core import errors
 from covector.core.avals import broadcast_shapes, check_class, dtype_of, shape_of, typeof
-from covector.core.tracer import Tracer, register_method, unsupported, view_of
+from covector.core.tracer import Tracer, method_of_numpy, register_method, view_of
 from covector.numpy.registry import as_array, canonical_axes, canonical_axis, implements
 from covector.primitives.arrays.shaping import Shape, broadcast_to_p, reshape_to, transpose_p
 from covector.primitives.arrays.subscripts import concrete
@@ -323,12 +324,19 @@ def _copy_method(self: Any, order: str = "C") -> Any:
     return self.duplicate() if value.flags.c_contiguous else reshape_to(reshape_to(self, (self.size,)), self.shape)
 
 
-def _view_method(self: Any, *args: Any, **kwargs: Any) -> Any:
-    """Refused: a traced value has no memory to look at in another way."""
-    for kind in (*args, *kwargs.values()):
-        if issubclass(type(kind), type):  # a subclass of ndarray that makes a view of what it takes for an array
+def _view_method(self: Any, dtype: Any = None, type: Any = None) -> Any:
+    """The value once more; its bits cannot be read as another dtype."""
+    for kind in (dtype, type):
+        if inspect.isclass(kind):  # a subclass of ndarray makes a view of what it takes for an array
             check_class(kind)
-    raise unsupported(np.ndarray.view)
+    is_same = dtype is None or dtype is np.ndarray or np.dtype(dtype) == dtype_of(self)
+    if is_same and (type is None or type is np.ndarray):
+        return view_of(self, self.duplicate())
+    raise errors.UnsupportedFunctionError(
+        f"x.view({getattr(dtype or type, '__name__', dtype)}) of a traced value of type {typeof(self)} was asked for.",
+        why="a traced value has no memory whose bits could be read in another way",
+        fix="x.astype(dtype) converts the values",
+    )
 
 
 class Flat:
@@ -397,22 +405,22 @@ def _in_place_method(name: str, fix: str) -> Any:
     return method
 
 
-def _method_of(function: Any) -> Any:
-    """A method with the meaning of a NumPy function that takes the array first."""
+def clip_method(self: Any, min: Any = None, max: Any = None, out: Any = None, **options: Any) -> Any:
+    """``numpy.clip`` of this value, which the method calls with one bound, too."""
+    return np.clip(self, min, max, out, **options)
 
-    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
-        return function(self, *args, **kwargs)
 
-    method.__name__ = function.__name__
-    method.__doc__ = f"``numpy.{function.__name__}`` of this value."
-    return method
+def compress_method(self: Any, condition: Any, axis: Any = None, out: Any = None) -> Any:
+    """``numpy.compress`` of this value."""
+    return np.compress(condition, self, axis, out)
 
 
 _METHODS: dict[str, Any] = {
-    "argpartition": _method_of(np.argpartition),
-    "choose": _method_of(np.choose),
-    "compress": lambda self, condition, axis=None, out=None: np.compress(condition, self, axis, out),
-    "nonzero": _method_of(np.nonzero),
+    "argpartition": method_of_numpy("argpartition"),
+    "choose": method_of_numpy("choose"),
+    "clip": clip_method,
+    "compress": compress_method,
+    "nonzero": method_of_numpy("nonzero"),
     "reshape": _reshape_method,
     "transpose": _transpose_method,
     "flatten": _flatten_method,
