@@ -54,6 +54,7 @@ from covector.lifting.lifted import (
     unwrap,
     wrap,
 )
+from covector.lifting.refusals import order_not_known, shares_memory_with_argument, written_over
 from covector.numpy.at import at
 
 SHARED, EXPOSED, READONLY, GIVEN, ALIASED = 1, 2, 4, 64, 128
@@ -102,7 +103,7 @@ class Root:
         if self.state & (READONLY | TAINTED | ALIASED):
             if self.state & READONLY:
                 raise ValueError("assignment destination is read-only")
-            raise _unknown_order() if self.state & TAINTED else _aliased()
+            raise order_not_known() if self.state & TAINTED else shares_memory_with_argument()
         if self.opened is not traces_now():
             self._check_crossing(new)
 
@@ -163,31 +164,6 @@ def _acted(done: Any) -> Callable[[Any], Any]:
 
 def _part_of(act: Callable[[Any], Any], i: int) -> Callable[[Any], Any]:
     return lambda v: act(v)[i]
-
-
-def _unknown_order() -> errors.InPlaceWriteError:
-    return errors.InPlaceWriteError(
-        "an array was written whose order in memory is not known, and of which a reshaped one is in use.",
-        why="whether NumPy copies in reshape and ravel depends on that order",
-        fix="x = np.ascontiguousarray(x) before the reshape",
-    )
-
-
-def _aliased() -> errors.InPlaceWriteError:
-    return errors.InPlaceWriteError(
-        "an argument of the lifted function was written that shares memory with another argument.",
-        why="under a transformation each argument is an array of its own, and the write would be missed in the other",
-        fix="give one of them a copy",
-    )
-
-
-def written_over() -> errors.InPlaceWriteError:
-    """The error for a part of an array that is written into another part, which NumPy does element after element."""
-    return errors.InPlaceWriteError(
-        "a part of an array was to be written over the array itself, with other strides, at a mask or along a diagonal.",
-        why="NumPy writes element after element, and what it reads may have been written before",
-        fix="write a copy: x[mask] = y.copy()",
-    )
 
 
 class Cell(Lifted):
@@ -327,6 +303,8 @@ class Cell(Lifted):
             return type(out)([self.through(_part_of(act, i)) for i in range(len(out))])
         if out is mine:
             return self
+        if type(out) is not ndarray:  # one number
+            return wrap(act(self._captured()))
         view = views.shown(out, root.layout())
         if root.state & (UNSURE | GAPS) and self._depends_on_order(act):
             root.state |= TAINTED

@@ -17,7 +17,7 @@ from covector.core.avals import shape_of
 from covector.core.primitive import TracerBase
 from covector.lifting import views
 from covector.lifting.active import again, as_covector
-from covector.lifting.cells import UNSURE, Cell, Root, shows_memory, written_over
+from covector.lifting.cells import UNSURE, Cell, Root, shows_memory
 from covector.lifting.lifted import (
     LIFTED,
     as_cell,
@@ -34,6 +34,7 @@ from covector.lifting.lifted import (
 from covector.lifting.methods import check_known_order
 from covector.lifting.operators import store
 from covector.lifting.order import as_asked, as_function, copied, in_unknown_order, like_operands, ordered_as
+from covector.lifting.refusals import written_over
 from covector.numpy.registry import as_array
 from covector.primitives.arrays.shaping import strengthened
 
@@ -57,6 +58,11 @@ ASKED = frozenset({
     np.append, np.resize,
 })  # fmt: skip
 """Functions that put elements elsewhere, whatever they are: of how the result lies in memory NumPy is asked."""
+
+ARRAYS = frozenset({
+    np.where, np.select, np.tensordot, np.linalg.tensordot, np.resize, np.cov, np.roll, np.i0, np.cross, np.tile, np.block,
+})  # fmt: skip
+"""Functions that return an array, which can be written, also where it has no axes."""
 
 LIKE_OPERANDS = frozenset({np.clip, np.nan_to_num, np.real, np.imag, np.conjugate, np.angle})
 COPIED = frozenset({np.sort, np.partition})
@@ -89,8 +95,8 @@ def apply(func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
 def _laid_out_by(func: Callable[..., Any], found: Any, args: Any, kwargs: Any) -> Any:
     """The result of a function in new cells, which lie in memory as NumPy's does, or in views of the arguments."""
     cells = [x for x in (*args, *kwargs.values()) if type(x) is Cell]
-    if func in (np.where, np.select) and type(found) is not tuple and not shape_of(found):
-        found = as_cell(found)  # an array, also without axes
+    if func in ARRAYS and type(found) is not tuple and not shape_of(found):
+        found = as_cell(found)
     cell = wrap(found) if isinstance(found, TracerBase) else owned(found, cells)
     if type(cell) is not Cell or len(cell.root.shape) < 2:
         return cell
@@ -259,7 +265,7 @@ def _copy(a: Any, order: Any = "K", subok: bool = False) -> Any:
     if type(a) is Cell:
         return a.copy(order)
     is_traced = type(a) in LIFTED or has_traced(unwrap(a))
-    return wrap(as_array(unwrap(a)) if is_traced else np.array(a, order=order, subok=subok))
+    return as_cell(unwrap(a)) if is_traced else wrap(np.array(a, order=order, subok=subok))
 
 
 @means(np.astype)
@@ -454,7 +460,8 @@ def _in_cells(function: Callable[..., Any]) -> Callable[..., Any]:
 @means(np.apply_along_axis)
 def _apply_along_axis(func1d: Callable[..., Any], axis: int, arr: Any, *args: Any, **kwargs: Any) -> Any:
     is_last = axis in (-1, len(_shape(arr)) - 1)
-    return in_unknown_order(apply(np.apply_along_axis, (_in_cells(func1d), axis, arr, *args), kwargs), unless=is_last)
+    found = apply(np.apply_along_axis, (_in_cells(func1d), axis, arr, *args), kwargs)
+    return in_unknown_order(found if _shape(found) else as_cell(unwrap(found)), unless=is_last)
 
 
 @means(np.apply_over_axes)

@@ -13,7 +13,7 @@ from covector.core import errors
 from covector.core.avals import dtype_of, shape_of
 from covector.core.primitive import TracerBase
 from covector.lifting.active import as_covector
-from covector.lifting.cells import Cell, Root, written_over
+from covector.lifting.cells import Cell, Root
 from covector.lifting.lifted import (
     ALL,
     LIFTED,
@@ -32,6 +32,7 @@ from covector.lifting.lifted import (
     wrap,
 )
 from covector.lifting.order import as_function, computed_in, like_operands, unsure_as
+from covector.lifting.refusals import written_over
 from covector.lifting.scalars import Number, Scalar, Truth, beside_each_other
 from covector.numpy.at import at
 from covector.numpy.registry import as_array

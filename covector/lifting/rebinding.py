@@ -27,6 +27,7 @@ from covector.lifting.creation import FFT, LINALG, NUMPY, OBJECTS, STRIDED, vect
 from covector.lifting.faults import Errstate, seterr
 from covector.lifting.lifted import register_namespace
 from covector.lifting.numbers import FLOAT, FLOAT64, MATH
+from covector.lifting.scalars import Scalar
 from covector.lifting.solvers import IN_C, IN_PYTHON, Solver
 from covector.lifting.stand_ins import (
     Compiled,
@@ -51,6 +52,10 @@ COMPILED = frozenset(
 
 SCIPY = ("linalg", "fft", "signal", "ndimage", "spatial.distance")
 """Modules of SciPy's in C, whose functions have covector's own with the same results beside them."""
+
+
+ARRAY_API_COMPAT = ("array_api_compat", "scipy._lib.array_api_compat", "sklearn.externals.array_api_compat")
+"""The copies of a package that asks the type of an array whether it can be written."""
 
 
 # --- what stands for what -------------------------------------------------------------------------------------------------
@@ -98,6 +103,14 @@ def _declare_scipy() -> None:
         if module is not None:
             inner = {n: known_stand_in(v) for n, v in vars(module).items() if type(v) is ModuleType and known_stand_in(v)}
             stand_in(module, Proxy(module, inner))
+
+
+def _declare_array_api() -> None:
+    """That a traced number cannot be written, for packages that ask for what is written in every array library."""
+    for package in ARRAY_API_COMPAT:
+        asks = getattr(sys.modules.get(f"{package}.common._helpers"), "is_writeable_array", None)
+        if asks is not None and known_stand_in(asks) is None:
+            stand_in(asks, guarded(asks, lambda x, asks=asks: not issubclass(type(x), Scalar) and asks(x)))
 
 
 def _is_compiled(value: Any) -> bool:
@@ -171,6 +184,7 @@ def install(packages: frozenset[str], f: Any = None, anew: bool = True) -> None:
             del _installed[name]
         _declare()
         _declare_scipy()
+        _declare_array_api()
         new_packages = packages - _named
         _named.update(packages)
         for name, module in list(sys.modules.items()):

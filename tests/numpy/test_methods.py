@@ -1,4 +1,4 @@
-"""Methods of arrays, called in all the ways that NumPy's can be: of traced values, and in lifted code of traced and plain ones."""
+"""Methods of arrays, called in all the ways that NumPy allows: of traced values, and in lifted code of these and plain ones."""
 
 from __future__ import annotations
 

@@ -1,0 +1,30 @@
+"""The errors of writes in lifted code whose meaning in NumPy cannot be kept."""
+
+from __future__ import annotations
+
+from covector.core import errors
+
+
+def order_not_known() -> errors.InPlaceWriteError:
+    return errors.InPlaceWriteError(
+        "an array was written whose order in memory is not known, and of which a reshaped one is in use.",
+        why="whether NumPy copies in reshape and ravel depends on that order",
+        fix="x = np.ascontiguousarray(x) before the reshape",
+    )
+
+
+def shares_memory_with_argument() -> errors.InPlaceWriteError:
+    return errors.InPlaceWriteError(
+        "an argument of the lifted function was written that shares memory with another argument.",
+        why="under a transformation each argument is an array of its own, and the write would be missed in the other",
+        fix="give one of them a copy",
+    )
+
+
+def written_over() -> errors.InPlaceWriteError:
+    """The error for a part of an array that is written into another part, which NumPy does element after element."""
+    return errors.InPlaceWriteError(
+        "a part of an array was to be written over the array itself, with other strides, at a mask or along a diagonal.",
+        why="NumPy writes element after element, and what it reads may have been written before",
+        fix="write a copy: x[mask] = y.copy()",
+    )
