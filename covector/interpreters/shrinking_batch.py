@@ -90,8 +90,7 @@ def _groups(rows: Any) -> Any:
     """For each row a number that equal rows share."""
     if rows.dtype == bool and rows.ndim == 1:
         return rows.astype(int)
-    axis = None if rows.ndim == 1 else 0
-    return np.unique(rows.reshape(len(rows), -1) if axis == 0 else rows, axis=axis, return_inverse=True)[1].reshape(-1)
+    return np.unique(rows, axis=None if rows.ndim == 1 else 0, return_inverse=True)[1].reshape(-1)
 
 
 def _known(value: Any) -> Any:

@@ -356,7 +356,7 @@ def batch_of_reduction(
     (x,), (d,) = args, dims
     assert d is not None
     shifted = tuple(a + (a >= d) for a in axes)
-    return primitive.bind(x, axes=shifted, **params), d - sum(a < d for a in shifted)
+    return primitive.bind(x, axes=shifted, **params), d - sum(a < d for a in axes)
 
 
 @derives("abstract", AlongAxis)

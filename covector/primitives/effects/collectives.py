@@ -71,8 +71,7 @@ def _psum_batch(size: int, args: Sequence[Any], dims: Dims, *, axes: Axes) -> An
     if name not in axes:
         return psum_p.bind(x, axes=axes), d
     total = x * size if d is None else reduce_sum_p.bind(x, axes=(d,))
-    rest = tuple(a for a in axes if a != name)
-    return sum_over(total, rest), None
+    return sum_over(total, {*axes} - {name}), None
 
 
 def sum_over(x: Any, names: Any) -> Any:

@@ -25,7 +25,7 @@ def _analytic(a: Any, *directions: Any, of: str, exponent: float | None = None) 
     dtype = np.result_type(a, *directions)
     n = a.shape[-1]
     batch = np.broadcast_shapes(*(m.shape[:-2] for m in (a, *directions)))
-    whole = np.broadcast_to(a, (*batch, n, n)).astype(dtype)
+    whole = np.broadcast_to(a, (*batch, n, n))
     sizes = []
     for i, e in enumerate(directions):  # scaled, so that the blocks are of one size
         size = max(np.abs(e).max(initial=0), np.finfo(dtype).tiny) / max(np.abs(a).max(initial=0), 1)
@@ -41,7 +41,7 @@ def _analytic(a: Any, *directions: Any, of: str, exponent: float | None = None) 
         if of == "signm" and directions and _jumps(np.broadcast_to(a, (*batch, n, n))[place]):
             found = np.full((n, n), np.nan)
         out[place] = found if dtype.kind == "c" or not np.iscomplexobj(found) else _real(found, np.finfo(dtype).eps)
-    return out * np.prod(sizes, dtype=dtype) if sizes else out
+    return out * np.prod(sizes) if sizes else out
 
 
 def _sign(a: Any) -> Any:

@@ -64,12 +64,7 @@ def adjoint(x: Any) -> Any:
 def read_triangle(x: Any, lower: bool) -> Any:
     """The Hermitian matrix of which one triangle is that of x, as LAPACK reads it: the diagonal is taken as real."""
     part = keep(triangle(shape_of(x)[-1], lower, strict=True), x)
-    return part + adjoint(part) + keep(np.eye(shape_of(x)[-1], dtype=bool), as_complex_of(x, real(x)))
-
-
-def as_complex_of(x: Any, part: Any) -> Any:
-    """A real part in the dtype of the value that it is of."""
-    return convert_to(part, dtype_of(x)) if dtype_of(x).kind == "c" else part
+    return part + adjoint(part) + keep(np.eye(shape_of(x)[-1], dtype=bool), real(x))
 
 
 def column(v: Any) -> Any:

@@ -28,7 +28,7 @@ from covector.primitives.arrays.shaping import Dims, convert_to
 def _product(data: Any, rows: Any, columns: Any, x: Any, *, shape: tuple[int, int]) -> Any:
     dtype = np.result_type(data.dtype, x.dtype)
     wide = np.dtype(np.float32) if dtype == np.float16 else dtype  # SciPy has no products of half precision
-    return (coo_array((data.astype(wide), (rows, columns)), shape=shape) @ x.astype(wide)).astype(dtype, copy=False)
+    return (coo_array((data.astype(wide), (rows, columns)), shape=shape) @ x).astype(dtype, copy=False)
 
 
 sparse_matmul_p = Primitive("sparse_matmul", Opaque(_product), trusted=True, makes_new=True)

@@ -194,7 +194,7 @@ def _arg_reduction(name: str, fn: Callable[..., Any]) -> Primitive:
         (x,), (d,) = args, dims
         assert d is not None
         shifted = axis + (axis >= d)
-        return primitive.bind(x, axis=shifted), d - (shifted < d)
+        return primitive.bind(x, axis=shifted), d - (axis < d)
 
     return primitive
 
