@@ -136,8 +136,8 @@ SYMMETRIC = re.compile(
 )
 """Functions for which swapping two arguments changes nothing, or cannot be meant."""
 
-UNIMPORTANT = ("strict", "maxsize", "name", "trusted", "origin")
-"""Keywords without which a call does the same but for messages and speed."""
+UNIMPORTANT = ("strict", "maxsize", "name", "trusted", "makes_new", "origin")
+"""Keywords without which a call does the same but for messages, memory and speed."""
 
 
 def flip_a_sign(node: Any, text: Source, role: str) -> str | None:
@@ -429,6 +429,9 @@ EQUIVALENT: list[tuple[str, str]] = [
     (r"off by one: (_cond_abstract|_cond_interpret|known_choice): 0 → 1$", "branches have outputs of the same types"),
     (r"use x for out: _finished:", "a number from two vectors is the same with or without a reshape to no axes"),
     (r"_overlap: math.prod\(lengths\)", "both ways to add windows give the same"),
+    (r"another comparison: .* [<>]=? (LARGE|MEDIUM\w*|SMALL\w*|LONG\w*|SHORT\w*|FEW|M(AX|IN)_\w+|\w+_BYTES)( // \w+)? →",
+     "a size from which on another way is the faster one, or less is kept, may be one more"),
+    (r"forget a keyword: .*\.astype\(.*, copy=False\) →", "a copy more"),
 ]
 
 
