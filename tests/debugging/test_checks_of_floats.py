@@ -122,6 +122,17 @@ class TestFloats:
     def test_nan_arguments_make_no_new_nan(self):
         assert checkify.checkify(lambda x: x * 2, errors=checkify.float_checks)(np.nan)[0].get() is None
 
+    def test_checks_inside_of_checks(self):
+        inner = lambda x, result: checkify.checkify(lambda y: result(x, y), errors=checkify.float_checks)(2.0)[1]
+        for result in (lambda x, y: x, lambda x, y: x * y):
+            error, _ = checkify.checkify(lambda x, r=result: np.log(inner(x, r)), errors=checkify.float_checks)(-1.0)
+            assert error.get().startswith("'log' gives NaN")
+
+    def test_arguments_that_are_no_values(self):
+        checked = checkify.checkify(lambda x, name: getattr(np, name)(x), errors=checkify.float_checks)
+        assert checked(-1.0, "log")[0].get().startswith("'log' gives NaN")
+        assert checked(-1.0, "negative")[1] == 1.0
+
     def test_a_nan_of_the_backward_pass(self):
         f = lambda x: np.sqrt(x) * 0.0
         for transform in (cv.grad, lambda f: cv.jit(cv.grad(f))):

@@ -50,6 +50,12 @@ def test_nans_of_the_backward_pass():
         assert cv.grad(np.sqrt)(4.0) == 0.25
 
 
+def test_nans_of_derivatives_where_the_value_is_a_number():
+    """Of a linear map that is never applied too."""
+    for f in (lambda: cv.linearize(np.arctan2, 0.0, 0.0), lambda: cv.jvp(np.arctan2, (0.0, 0.0), (1.0, 1.0))):
+        assert born(f).startswith("'arctan2' gives NaN in its derivative")
+
+
 def test_infinities():
     assert born(cv.jit(lambda x: 1.0 / x), np.float64(0.0), infs=True).startswith("'div' gives an infinity")
     with np.errstate(all="ignore"), cv.debug_nans():

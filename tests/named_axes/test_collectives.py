@@ -106,6 +106,28 @@ def test_values_and_outer_derivatives(name):
         close(hvp(loss(h)), hvp(loss(g)))
 
 
+@pytest.mark.parametrize("name", COLLECTIVES)
+def test_an_inner_batch_along_any_axis(name):
+    one, whole = COLLECTIVES[name]
+    rows = np.stack([SQUARES, 2 * SQUARES, np.sin(SQUARES)])
+    for axis in range(3):
+        close(named(cv.vmap(one, axis))(np.moveaxis(rows, 0, axis + 1)), np.stack([whole(x) for x in rows], 1))
+
+
+def test_the_tangent_of_a_shared_value_may_be_each_examples_own():
+    f = lambda x: cv.jvp(lambda w: lax.pvary(w, "i") * x, (W,), (x,))
+    close(named(f)(XS), (W * XS, XS * XS))
+
+
+def test_each_output_of_a_pullback_may_depend_on_other_arguments():
+    """One that all examples share on the first, one of each example's own on the second."""
+
+    def pulled(x, y):
+        return cv.vjp(lambda x, y: (lax.psum(np.sin(x), "i"), np.cos(y)), x, y)[1]((1.0, 1.0))
+
+    close(named(pulled)(W, V), (np.cos(W), -np.sin(V)))
+
+
 @pytest.mark.parametrize("wrap", [lambda f: f, cv.jit, cv.checkpoint], ids=["plain", "jit", "checkpoint"])
 @pytest.mark.parametrize("name", COLLECTIVES)
 def test_the_gradient_inside_of_a_sum_is_the_true_gradient(name, wrap):

@@ -367,8 +367,10 @@ def system(**params: Any) -> Cases:
 def _pinv(draw: Any, dtype: Any) -> Any:
     hermitian = draw(st.booleans())
     shape = (2, 2) if hermitian else (draw(st.integers(1, 3)), draw(st.integers(1, 3)))
-    a = draw(cs.symmetric(dtype, 2) if hermitian else cs.matrices(dtype, shape))
-    return (a, np.asarray(1e-6, np.empty(0, dtype).real.dtype)[()]), {"hermitian": hermitian}
+    stack = draw(st.sampled_from([(), (2,)]))
+    one = cs.symmetric(dtype, 2) if hermitian else cs.matrices(dtype, shape)
+    a = np.stack([draw(one) for _ in range(2)]) if stack else draw(one)
+    return (a, np.full(stack, 1e-6, np.empty(0, dtype).real.dtype)[()]), {"hermitian": hermitian}
 
 
 def _adjugate_derivative(draw: Any, dtype: Any) -> Any:

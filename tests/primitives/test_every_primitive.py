@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, find, settings
+from hypothesis import HealthCheck, assume, find, settings
+from hypothesis import strategies as st
 from primitive_table import ALL_DTYPES_ALIKE, INEXACT, TABLE, TRIED_ELSEWHERE
 
 from covector.core.primitive import find_primitive, primitive_named
@@ -67,6 +68,28 @@ def test_dtypes_without_an_entry_are_refused(name: str, dtype: Any) -> None:
     args, params = arguments(case)
     with pytest.raises((TypeError, ValueError, np.linalg.LinAlgError)):
         primitive.bind(*args, **params)
+
+
+PROMOTING = """
+    concatenate stack select add sub mul div sumprod pow float_power maximum minimum fmax fmin hypot arctan2 logaddexp copysign
+    remainder fmod einsum convolve correlate sparse_matmul solve triangular_solve
+"""
+
+
+@pytest.mark.parametrize("name", PROMOTING.split())
+def test_operands_of_two_dtypes(name: str) -> None:
+    """One operand is of float32 and the others of float64: the result promotes, and each has a cotangent of its own dtype."""
+    primitive, entry = primitive_named(name), TABLE[name]
+
+    def widened(case: Any, place: int) -> Any:
+        args, params = arguments(case)
+        narrow = [i for i, a in enumerate(args) if isinstance(a, np.ndarray) and a.dtype == np.float32]
+        assume(len(narrow) > 1)
+        kept = narrow[place % len(narrow)]
+        return tuple(a.astype(np.float64) if i in narrow and i != kept else a for i, a in enumerate(args)), params
+
+    cases = st.builds(widened, entry.cases(np.float32), st.integers(0, 3))
+    check_primitive(primitive, cases, max_examples=3, order=1, **entry.options)
 
 
 def arguments(case: Any) -> Any:

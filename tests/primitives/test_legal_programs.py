@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -169,6 +170,12 @@ def test_weak_types_stay_at_the_border() -> None:
 def test_conversions_are_written_once() -> None:
     legal = check_legalized(lambda x, y: (x + y) * y - y, np.ones(3), np.float32(2.0))
     assert [e.primitive.name for e in legal.equations] == ["convert", "broadcast_to", "add", "mul", "sub"]
+
+
+def test_each_product_of_a_sum_is_rounded_to_its_own_type() -> None:
+    narrow, wide = (X / 3).astype(np.float32), X / 7
+    for factors in itertools.permutations([narrow, narrow, narrow, wide]):
+        check_legalized(primitive_named("sumprod").bind, *factors)
 
 
 def test_linear_programs_stay_linear() -> None:

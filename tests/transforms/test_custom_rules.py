@@ -252,6 +252,28 @@ def test_cotangents_of_unmapped_arguments_are_summed():
     np.testing.assert_allclose(gradient, np.sum(XS))
 
 
+def test_a_derivative_in_a_program_is_mapped_and_differentiated():
+    """By the rule, which is another one than that of the function."""
+    f = cv.custom_jvp(lambda x, y: x * y)
+    f.defjvp(lambda primals, tangents: (primals[0] * primals[1], 10.0 * tangents[0] * primals[0] * primals[1] ** 2))
+    derivative = cv.jit(lambda x, y: cv.jvp(lambda x: f(x, y), (x,), (y * np.ones(3),))[1])
+    mapped = cv.vmap(derivative, (1, None))
+    np.testing.assert_allclose(mapped(XS.T, 3.0), 10.0 * XS * 27.0)
+    np.testing.assert_allclose(cv.grad(lambda xs: np.sum(mapped(xs, 3.0) ** 2))(XS.T), (2 * (10.0 * XS * 27.0) * 270.0).T)
+
+
+def test_a_batch_of_a_linear_map_is_transposed_by_the_backward_rule():
+    f = cv.custom_vjp(lambda w, x: w * x * x)
+    f.defvjp(lambda w, x: (f(w, x), (x, w)), lambda res, ct: (ct * res[0] ** 2, 10 * ct * res[0] * res[1]))
+    xs, cts = np.stack([X, 2 * X]), np.stack([X + 1, X - 3])
+    maps = cv.vmap(lambda x: cv.linearize(f, X, x)[1])(xs)
+    linear = lambda dw, dxs: cv.vmap(lambda one, dw, dx: one(dw, dx), (0, None, 1))(maps, dw, dxs)
+    np.testing.assert_allclose(linear(X, xs.T), X * xs**2 + 2 * X * xs * xs)
+    of_w, of_xs = cv.linear_transpose(linear, X, xs.T)(cts)
+    np.testing.assert_allclose(of_w, np.sum(cts * xs**2, 0))
+    np.testing.assert_allclose(of_xs, (10 * cts * X * xs).T)
+
+
 # --- closed-over values -------------------------------------------------------------------------------------
 
 

@@ -25,6 +25,8 @@ FUNCTIONS = {
     "powers": lambda x: x**2 + x**3 + x**-1 + x**0.5 + x**0 + x**x + 2.0**x,
     "unary": lambda x: np.sin(x) + np.exp(-x) + np.tanh(x) + np.log(x) + np.sqrt(x) + np.arctan(x) + np.square(x),
     "extrema": lambda x: np.maximum(x, 1.0) + np.minimum(x, 0.9) + np.maximum(0.8, x) + np.maximum(x, x[..., ::-1]),
+    "extrema, ties": lambda x: np.maximum(x, V) * np.minimum(V, x),
+    "after the long way": lambda x: np.sin(x**x) + np.where(x > 1.0, x**x, x) + np.stack([x**x, x])[0],
     "where": lambda x: np.where(x > 1.0, x, 0.5 * x) + np.where(x > 1.0, x, 0.0) + np.where(x > 1.0, 0.0, x),
     "where, broadcast": lambda x: np.where(COLUMN > 1.0, x, np.sum(x)) + np.where(COLUMN > 1.0, x, 2.0),
     "reading": lambda x: x[..., ::-1] * x[..., 0:1] + x[..., 1:2] * x[..., -1:],
@@ -80,6 +82,77 @@ def test_the_same_as_the_long_way(name, argument, monkeypatch):
         assert np.asarray(a).dtype == np.asarray(b).dtype
         assert np.shape(a) == np.shape(b)
         np.testing.assert_allclose(a, b, rtol=1e-4 if argument == "float32" else 1e-12)
+
+
+TWO = {
+    "product": lambda x, y: x * y,
+    "quotient": lambda x, y: x / (y + 3.0),
+    "sum": lambda x, y: x + y,
+    "power": lambda x, y: x**y,
+    "comparison": lambda x, y: x * (x > y),
+    "maximum": np.maximum,
+    "where": lambda x, y: np.where(V > 1.0, x, y),
+    "joined": lambda x, y: np.concatenate([x, y]),
+    "stacked": lambda x, y: np.stack([x, y])[0] * y,
+    "matrix product": lambda x, y: np.outer(x, y) @ x,
+    "inner product": lambda x, y: (x @ y) * x,
+}
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("name", TWO)
+def test_one_operand_is_of_an_outer_transformation(name, turned):
+    f = (lambda x, y: TWO[name](y, x)) if turned else TWO[name]
+    y, w = V[::-1] + 0.05, np.array([0.5, -1.0, 2.0, 1.5])
+    gradient = lambda y: cv.grad(lambda x: np.sum(np.sin(f(x, y))))(V)
+    numerical = (gradient(y + 1e-6 * w) - gradient(y - 1e-6 * w)) / 2e-6
+    np.testing.assert_allclose(cv.jvp(gradient, (y,), (w,))[1], numerical, rtol=1e-5, atol=1e-8)
+    backward = cv.grad(lambda y: np.sum(gradient(y) * w))(y)
+    steps = np.eye(4) * 1e-6
+    numerical = [np.sum((gradient(y + e) - gradient(y - e)) * w) / 2e-6 for e in steps]
+    np.testing.assert_allclose(backward, numerical, rtol=1e-5, atol=1e-8)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("name", ["product", "sum", "comparison", "maximum", "where", "joined", "matrix product"])
+def test_no_operand_is_of_an_ended_transformation(name, turned):
+    f, kept = TWO[name], []
+    cv.grad(lambda x: kept.append(x) or np.sum(x))(V)
+    with pytest.raises(cv.errors.UnexpectedTracerError):
+        cv.grad(lambda x: np.sum(f(*(x, *kept)[:: -1 if turned else 1])))(V)
+
+
+LONG = {
+    "powers": ["pow", "pow"],
+    "extrema": ["maximum", "maximum"],
+    "extrema, ties": ["maximum", "minimum"],
+    "after the long way": ["pow"] * 3,
+    "where, broadcast": ["select"],
+    "solved, a stack": ["solve"],
+}
+"""What has no short way: powers with a traced exponent, extrema of two traced values, choices of other shapes, stacks."""
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_the_short_way_is_taken(name, monkeypatch):
+    """Of arrays of floats, with numbers and arrays of any dtype beside them, always but for what is listed."""
+    find_primitive("a name that none has")
+    long = []
+
+    def watched(primitive, rule):
+        def record(trace, args, params):
+            out = rule(trace, args, params)
+            if out is None:
+                long.append(primitive.name)
+            return out
+
+        return record
+
+    for primitive in set(Primitive.registry.values()):
+        if primitive.record is not None:
+            monkeypatch.setattr(primitive, "record", watched(primitive, primitive.record))
+    cv.vjp(FUNCTIONS[name], M if name in ("products", "sums over axes") else V)
+    assert long == LONG.get(name, [])
 
 
 @pytest.mark.parametrize("name", ["x*x", "unary", "where", "joined", "products", "quotients"])
