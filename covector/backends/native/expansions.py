@@ -68,6 +68,26 @@ def _on_diagonal(x: Any, *, spec: str) -> Any:
     return np.where(mask, y, np.zeros((), x.dtype))
 
 
+def _searchsorted(a: Any, v: Any, *, side: str, batch: int) -> Any:
+    """By halving what is left, of all at once; NaN is behind all numbers."""
+    dtype = np.result_type(a.dtype, v.dtype)
+    a, v = a.astype(dtype), v.astype(dtype)
+    lead = [np.arange(n).reshape([-1 if i == k else 1 for i in range(v.ndim)]) for k, n in enumerate(a.shape[:batch])]
+    is_nan = v != v
+
+    def is_before(place: Any) -> Any:
+        x = a[(*lead, place)]
+        return (x <= v) | is_nan if side == "right" else (x < v) | (is_nan & (x == x))
+
+    place: Any = 0
+    left = a.shape[batch]
+    while left > 1:
+        half = left // 2
+        place = np.where(is_before(place + (half - 1)), place + half, place)
+        left -= half
+    return (place + is_before(place)).astype(np.intp)
+
+
 EXPANSIONS: dict[str, Callable[..., Any]] = {
     "logsumexp": _logsumexp,
     "norm": _norm,
@@ -79,6 +99,7 @@ EXPANSIONS: dict[str, Callable[..., Any]] = {
     "scipy_xlog1py": _weighted_log(np.log1p),
     "scipy_entr": _entropy,
     "einsum": _on_diagonal,
+    "searchsorted": _searchsorted,
 }
 
 
@@ -104,6 +125,8 @@ def expanded(eqn: Equation) -> Jaxpr | None:
         known = avals[0].dtype.kind in "fc" and len({dtype.type().real.dtype for dtype in kinds}) == 1
     elif eqn.primitive.name == "einsum":
         known = is_on_diagonal(eqn)
+    elif eqn.primitive.name == "searchsorted":
+        known = all(is_supported(a) and a.dtype.kind in "fiu" for a in avals)
     else:
         known = len(kinds) == 1 and is_supported(avals[0]) and avals[0].dtype.kind == "f"
     if not known:
