@@ -15,9 +15,9 @@ import numpy as np
 
 from covector.core import errors
 from covector.core.avals import dtype_of, typeof
+from covector.numpy.elementwise import of_parts
 from covector.numpy.registry import as_array, inexact
 from covector.primitives.math import special_ufuncs as _scipy
-from covector.primitives.math.representation import from_parts_p
 from covector.primitives.math.shape_derivatives import gamma_sample_in_a as _gamma_sample_in_a
 from covector.primitives.math.shape_derivatives import gammainc_in_a as _gammainc_in_a
 from covector.scipy.special import polygamma as _polygamma
@@ -168,8 +168,7 @@ def complex(x: Any, y: Any) -> Any:
     dtype = np.result_type(dtype_of(x), dtype_of(y), np.float32)
     if dtype.kind != "f":
         raise TypeError(f"complex() takes real numbers; got {typeof(x)} and {typeof(y)}")
-    parts = np.broadcast_arrays(np.astype(x, dtype), np.astype(y, dtype))
-    return from_parts_p.bind(np.stack(parts, -1))[()]
+    return of_parts(np.astype(x, dtype), np.astype(y, dtype))[()]
 
 
 def _unsigned(x: Any) -> Any:
@@ -230,5 +229,5 @@ def convert_element_type(operand: Any, new_dtype: Any) -> Any:
     return np.astype(operand, dtype)[()]
 
 
-_IMPORTED = ("Any", "annotations", "as_array", "dtype_of", "enum", "from_parts_p", "inexact", "np", "typeof")
+_IMPORTED = ("Any", "annotations", "as_array", "dtype_of", "enum", "inexact", "np", "of_parts", "typeof")
 __all__ = [n for n in dir() if not n.startswith("_") and n not in _IMPORTED]

@@ -26,6 +26,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from covector.numpy.at import at
+from covector.numpy.elementwise import of_parts
 
 Ints = tuple[int, ...]
 
@@ -93,7 +94,7 @@ class View:
         """The value with ``new`` in place of the part (or added to it, ``how="add"``), as a function of both."""
         if self.part and how == "set":
             old = self.but(part="").read(value)
-            new = new + 1j * np.imag(old) if self.part == "real" else np.real(old) + 1j * new
+            new = of_parts(new, np.imag(old)) if self.part == "real" else of_parts(np.real(old), new)
         new = np.broadcast_to(new, self.shape) if np.shape(new) != self.shape else new
         if self.positions is not None:
             flat = at(np.reshape(value, (-1,)))[self.positions]

@@ -18,6 +18,7 @@ from covector.primitives.arrays.shaping import convert_to
 from covector.primitives.math.arithmetic import imag, real
 from covector.primitives.math.comparison import round_p
 from covector.primitives.math.identity import stop_gradient_p
+from covector.primitives.math.representation import from_parts_p
 from covector.primitives.math.special import bessel_i_p, sinc_p
 
 NO_VALUE = np._NoValue
@@ -185,6 +186,11 @@ def isin(element: Any, test_elements: Any, assume_unique: bool = False, invert: 
     return np.isin(element, test_elements, assume_unique=assume_unique, invert=invert, kind=kind)
 
 
+def of_parts(x: Any, y: Any) -> Any:
+    """The complex numbers of two arrays of real ones, exactly: ``x + 1j * y`` is NaN where y is infinite."""
+    return from_parts_p.bind(np.stack(np.broadcast_arrays(x, y), -1))
+
+
 @implements(np.nan_to_num)
 def nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
     if not copy:
@@ -192,7 +198,7 @@ def nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, ne
     x = as_array(x)
     dtype = dtype_of(x)
     if dtype.kind == "c":
-        return nan_to_num(real(x), True, nan, posinf, neginf) + 1j * nan_to_num(imag(x), True, nan, posinf, neginf)
+        return of_parts(*(nan_to_num(part(x), True, nan, posinf, neginf) for part in (real, imag)))
     if dtype.kind != "f":
         return x
     limits = np.finfo(dtype)

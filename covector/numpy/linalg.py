@@ -419,7 +419,7 @@ implements(np.linalg.matrix_norm)(partial(_norm, ord="fro", axis=(-2, -1)))
 @implements(np.linalg.cond)
 def _cond(x: Any, p: Any = None) -> Any:
     x = _matrices(x, "cond", square=p not in (None, 2, -2))
-    if not np.size(x):
+    if 0 in shape_of(x)[-2:]:
         raise LinAlgError("cond is not defined on empty arrays")
     if p in (None, 2, -2):
         s = _svdvals(x)

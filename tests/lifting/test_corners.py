@@ -119,6 +119,25 @@ def test_writes(name):
         assert np.asarray(found).dtype == np.asarray(wanted).dtype
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("dtype", [np.complex128, np.complex64])
+def test_parts_of_complex_numbers_are_kept_to_the_bit(dtype):
+    z = np.array([1 + 3j, complex(1, np.inf), complex(1, -0.0), complex(np.nan, -np.inf)], dtype)
+
+    def f(x):
+        y, z = np.array(x), np.array(x)
+        y.real = 0.5
+        z.imag[1:] = np.inf
+        z.real[::2] = -0.0
+        return y, z, np.nan_to_num(x, posinf=np.inf)
+
+    lifted = cv.lift(f)
+    for found in (cv.jit(lifted)(z), cv.jvp(lifted, (z,), (np.ones_like(z),))[0]):
+        for a, b in zip(found, f(z), strict=True):
+            np.testing.assert_array_equal(a, b)
+            np.testing.assert_array_equal(np.signbit([a.real, a.imag]), np.signbit([b.real, b.imag]))
+
+
 OUTER = np.array([[-0.957], [-0.017], [0.253]])
 
 

@@ -119,6 +119,11 @@ def test_lstsq():
     assert value[1].shape == (0,)  # no residuals, since the rank is 1
 
 
+def test_cond_of_no_matrices():
+    for dtype in "dfF":
+        agree(np.linalg.cond, np.zeros((0, 2, 2), dtype))
+
+
 def test_tensor_systems():
     agree(np.linalg.tensorinv, array(2, 3, 6))
     agree(lambda a: np.linalg.tensorinv(a, 1), array(6, 2, 3))
