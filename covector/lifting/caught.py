@@ -35,6 +35,17 @@ def _note(error: errors.CovectorError) -> None:
 errors.note_errors(_note)
 
 
+MADE_OF_OURS = ("Error setting single item of array.", "unsupported operand type")
+"""What NumPy says where it caught an error, and where a method of numpy.polynomial returned NotImplemented for one."""
+
+
+def _is_of_ours(e: BaseException | None) -> bool:
+    """Whether an error was made of one of covector's, or raised where that was handled."""
+    while e is not None and not isinstance(e, errors.CovectorError):
+        e = e.__cause__ or e.__context__
+    return e is not None
+
+
 @contextmanager
 def caught_errors(f: Callable[..., Any]) -> Iterator[None]:
     """Note the errors that the code within caught; one that NumPy made another error of is raised itself."""
@@ -42,9 +53,11 @@ def caught_errors(f: Callable[..., Any]) -> Iterator[None]:
     token = _raised.set(raised)
     try:
         yield
-    except (ValueError, TypeError) as e:
-        if raised and (isinstance(e.__cause__, errors.CovectorError) or str(e) == "Error setting single item of array."):
-            raise raised[-1] from None  # NumPy made another one of it, which does not say why
+    except errors.CovectorError:
+        raise
+    except Exception as e:
+        if raised and (_is_of_ours(e) or str(e).startswith(MADE_OF_OURS)):
+            raise raised[-1] from None  # another one was made of it, which does not say why
         raise
     else:
         for error in raised:

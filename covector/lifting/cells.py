@@ -54,7 +54,7 @@ from covector.lifting.lifted import (
     unwrap,
     wrap,
 )
-from covector.lifting.refusals import order_not_known, shares_memory_with_argument, written_over
+from covector.lifting.refusals import order_not_known, shares_memory_with_argument, shown_twice, written_over
 from covector.numpy.at import at
 
 SHARED, EXPOSED, READONLY, GIVEN, ALIASED = 1, 2, 4, 64, 128
@@ -330,6 +330,10 @@ class Cell(Lifted):
         """Whether what is read of a plain root is its memory."""
         return self._view is None or self._index() is not None or self.shows.positions is None  # type: ignore[union-attr]
 
+    def _is_memory_of_each(self) -> bool:
+        """Whether no two elements of this view are one."""
+        return self._index() is not None or self.shows.positions is None or not self.shows.repeats()  # type: ignore[union-attr]
+
     def _is_slice(self) -> bool:
         """Whether this is a part of the root that slices give."""
         if self._view is None or self._index() is not None:
@@ -466,6 +470,8 @@ class Cell(Lifted):
     def _write_view(self, value: Any, key: Any, basic: Any, new: Any, how: str) -> None:
         root, view = self.root, self.shows
         place = None if basic is None else view if key is ALL else views.indexed(view or views.whole(self.root.shape), basic)
+        if view is not None and view.positions is not None and place is None:
+            place = views.picked(view, None if has_traced(key) else key)
         if place is not None:
             root.replace(place.write(value, stripped(new, place.shape, value.dtype), how))
             return
@@ -476,6 +482,8 @@ class Cell(Lifted):
 
     def _assign(self, new: Any) -> Cell:
         """Let the array hold other values, of its shape."""
+        if self._view is not None and not self._is_memory_of_each():
+            raise shown_twice()
         self._write(ALL, new)
         return self
 

@@ -6,8 +6,8 @@ They do not dispatch on their arguments, so modules are given these in their pla
 from __future__ import annotations
 
 import inspect
+import itertools
 import math
-import types
 from collections import UserList, deque
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -61,7 +61,7 @@ def _maker(original: Callable[..., Any]) -> Callable[..., Any]:
         if not kwargs and all(map(_is_simple, args)):
             return fresh(original(*args))
         if has_lifted(args) or has_lifted(kwargs):
-            return _of_cells(original, args if of_sequences else tuple(map(_listless, args)), kwargs)
+            return _of_cells(original, tuple(map(as_given if of_sequences else _listless, args)), kwargs)
         if any(_has_own_array(x) for x in args):
             return make(*map(as_given, args), **kwargs)
         return fresh(original(*args, **kwargs), (args, kwargs))
@@ -78,7 +78,8 @@ def _has_own_array(x: Any) -> bool:
 
 
 def _listless(x: Any) -> Any:
-    return _array_of(x) if type(x) in (list, tuple, deque) else as_given(x)
+    x = as_given(x)
+    return _array_of(x) if type(x) in (list, tuple, deque) else x
 
 
 def _of_cells(original: Callable[..., Any], args: Any, kwargs: Any) -> Any:
@@ -237,7 +238,7 @@ def _listed(a: Any) -> Any:
 def listed(a: Any) -> Any:
     """The value of nested lists, also where other sequences are in them."""
     a = _listed(a)
-    if type(a) in (list, tuple):
+    if issubclass(type(a), (list, tuple)):
         return [x if type(x) in NUMBERS else listed(x) for x in a]
     return unwrap(a)
 
@@ -374,13 +375,49 @@ def nditer(op: Any, *args: Any, **kwargs: Any) -> Any:
     return Nditer(op, *args, **kwargs) if type(op) is Cell else np.nditer(unwrap(op), *args, **kwargs)
 
 
+class Broadcast:
+    """``numpy.broadcast`` of cells: the shape that they broadcast to, and their elements side by side."""
+
+    def __init__(self, *args: Any):
+        self.shape = np.broadcast_shapes(*map(np.shape, args))
+        self.ndim = self.nd = len(self.shape)
+        self.size, self.numiter, self.index = math.prod(self.shape), len(args), 0
+        self.iters = tuple([Flat(as_cell(np.broadcast_to(as_array(as_operand(x)), self.shape))) for x in args])
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        found = tuple([next(x) for x in self.iters])
+        self.index += 1
+        return found
+
+    def reset(self) -> None:
+        """Begin again."""
+        self.index = 0
+        for x in self.iters:
+            x.index = 0
+
+
 def broadcast(*args: Any) -> Any:
-    """``numpy.broadcast``: the shape of what arrays broadcast to."""
+    """``numpy.broadcast``."""
     values = unwrap(list(args))
-    if not has_traced(values):
-        return np.broadcast(*values)
-    shape = np.broadcast_shapes(*map(np.shape, args))
-    return types.SimpleNamespace(shape=shape, ndim=len(shape), nd=len(shape), size=math.prod(shape))
+    return Broadcast(*args) if has_traced(values) else np.broadcast(*values)
+
+
+def lexsort(keys: Any, axis: int = -1) -> Any:
+    """``numpy.lexsort``, which dispatches on tuples alone."""
+    return np.lexsort(tuple(keys) if type(keys) is list else keys, axis)
+
+
+def fromiter(iter: Any, dtype: Any, count: int = -1, **more: Any) -> Any:
+    """``numpy.fromiter``."""
+    items = list(iter) if count < 0 else list(itertools.islice(iter, count))
+    if not has_lifted(items):
+        return fresh(np.fromiter(items, dtype, count, **more))
+    if len(items) < count:
+        raise ValueError(f"iterator too short: Expected {count} but iterator had only {len(items)} items.")
+    return _converted(items, dtype, "K", True, 0)
 
 
 # --- lists of traced numbers ----------------------------------------------------------------------------------------------
@@ -416,6 +453,7 @@ NUMPY: dict[str, Any] = _takes_lists(np)
 NUMPY |= {name: _maker(getattr(np, name)) for name in FRESH if hasattr(np, name)}
 NUMPY |= {name: _converter(name) for name in CONVERTERS}
 NUMPY |= {"full": full, "ndenumerate": ndenumerate, "nditer": nditer, "broadcast": broadcast}
+NUMPY |= {"lexsort": lexsort, "fromiter": fromiter}
 """What stands for functions of NumPy's in lifted code, by their names."""
 
 LINALG, FFT = _takes_lists(np.linalg), _takes_lists(np.fft)

@@ -298,11 +298,16 @@ def _broadcast_arrays(*args: Any, subok: bool = False) -> Any:
 
 @means(np.meshgrid)
 def _meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> Any:
-    if not copy:
-        fix = "leave copy=False out"
-        what = "np.meshgrid(copy=False) is not supported in lifted code."
-        raise errors.UnsupportedFunctionError(what, fix=fix)
-    return wrap(np.meshgrid(*[as_operand(x) for x in xi], copy=True, sparse=sparse, indexing=indexing))  # type: ignore[call-overload]
+    if copy:
+        found = np.meshgrid(*[as_operand(x) for x in xi], sparse=sparse, indexing=indexing)  # type: ignore[call-overload]
+        return wrap(found)
+    axes = list(range(len(xi)))
+    axes[:2] = axes[:2][::-1] if indexing == "xy" else axes[:2]
+    grids = [np.reshape(x, [-1 if i == axis else 1 for i in range(len(xi))]) for x, axis in zip(xi, axes, strict=True)]
+    if sparse:
+        return tuple(grids)
+    shape = np.broadcast_shapes(*map(_shape, grids))
+    return tuple([as_strided(x, shape, [s * (n > 1) for s, n in zip(x.strides, x.shape, strict=True)]) for x in grids])
 
 
 @means(np.array_repr, np.array_str, np.array2string)

@@ -108,6 +108,8 @@ def unwrap(value: Any) -> Any:
         return slice(unwrap(value.start), unwrap(value.stop), unwrap(value.step))
     if issubclass(kind, tuple) and hasattr(value, "_make"):
         return kind._make(map(unwrap, value))  # type: ignore[attr-defined]
+    if issubclass(kind, (list, tuple)) and has_lifted(value):
+        return [unwrap(x) for x in value]
     return value
 
 
@@ -134,7 +136,9 @@ def has_traced(value: Any) -> bool:
         return any(map(has_traced, value))
     if kind is dict:
         return any(map(has_traced, value.values()))
-    return kind is slice and any(map(has_traced, (value.start, value.stop, value.step)))
+    if kind is slice:
+        return any(map(has_traced, (value.start, value.stop, value.step)))
+    return kind is not ndarray and issubclass(kind, (list, tuple)) and any(map(has_traced, value))
 
 
 def has_lifted(value: Any) -> bool:
@@ -144,14 +148,18 @@ def has_lifted(value: Any) -> bool:
         return True
     if kind is tuple or kind is list or kind is deque:
         return any(map(has_lifted, value))
-    return kind is dict and any(map(has_lifted, value.values()))
+    if kind is dict:
+        return any(map(has_lifted, value.values()))
+    return kind is not ndarray and issubclass(kind, (list, tuple)) and any(map(has_lifted, value))
 
 
 def as_given(value: Any) -> Any:
     """A value, or what the method ``__array__`` of an object of another package's gives, which may stand for one."""
     kind = type(value)
-    if kind in NUMBERS or kind in LIFTED or issubclass(kind, (ndarray, TracerBase, np.generic, list, tuple, str)):
+    if kind in NUMBERS or kind in LIFTED or issubclass(kind, (ndarray, TracerBase, np.generic, str)):
         return value
+    if issubclass(kind, (list, tuple)):
+        return value if kind is list or kind is tuple or not has_lifted(value) else list(value)
     method = getattr(kind, "__array__", None)
     return method(value) if type(method) is FunctionType else value
 
@@ -342,6 +350,8 @@ class Lifted:
         return self.copy("K")
 
     def __reduce__(self) -> Any:
+        if not isinstance(self._read(), TracerBase):
+            return np.array(self).__reduce__()
         fix = "return the value from the function, and store that"
         raise errors.TracerArrayConversionError("a value inside lifted code was pickled.", fix=fix)
 
@@ -360,7 +370,9 @@ class Lifted:
         value = self._read()
         if not isinstance(value, TracerBase):
             return value.item(*index)
-        flat = index if len(index) > 1 else (np.unravel_index(index[0] if index else 0, self.shape) if self.shape else ())
+        if len(index) == 1:
+            index = np.unravel_index(range(self.size)[index[0]], self.shape) if self.shape else ()
+        flat = index or (0,) * len(self.shape)
         return as_number(value[tuple(map(int, flat))] if flat else value)  # type: ignore[index]
 
     def tolist(self) -> Any:
@@ -454,7 +466,7 @@ def register_method(cls: type, name: str, method: Any) -> None:
 
 for _name in """
     all any argmax argmin argpartition argsort choose cumprod cumsum diagonal dot max mean min nonzero prod
-    ptp repeat round searchsorted std sum swapaxes take trace var squeeze
+    repeat round searchsorted std sum swapaxes take trace var squeeze
 """.split():
     setattr(Lifted, _name, method_of_numpy(_name))
 register_method(Lifted, "clip", clip_method)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import inspect
 import operator
 from collections.abc import Callable, Iterator
@@ -47,7 +48,7 @@ def method(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
 @method("transpose")
 def transpose(cell: Cell, *axes: Any) -> Any:
     """The axes in another order: a view."""
-    given = axes[0] if len(axes) == 1 else axes or None
+    given = axes[0] if len(axes) == 1 and not isinstance(axes[0], (int, np.integer)) else axes or None
     ndim = len(cell.shape)
     order = tuple(range(ndim))[::-1] if given is None else tuple([operator.index(a) for a in given])
     if sorted(a % ndim if ndim else a for a in order) == list(range(ndim)):
@@ -62,7 +63,7 @@ def _transposed(cell: Cell) -> Any:
 
 
 register_method(Cell, "T", property(_transposed))
-register_method(Cell, "mT", property(lambda cell: cell.swapaxes(-1, -2)))
+register_method(Cell, "mT", property(lambda cell: np.matrix_transpose(cell)))
 
 
 @method("swapaxes")
@@ -233,6 +234,13 @@ register_method(Cell, "data", property(lambda cell: cell._plain().data))
 
 
 def _base(cell: Cell) -> Any:
+    root = cell.root
+    if type(root.value) is ndarray and root.value.base is None:
+        if cell.shows is None:
+            return None
+        wholes = [x for x in gc.get_referrers(root) if type(x) is Cell and x.shows is None]
+        if len(wholes) < 2:
+            return wholes[0] if wholes else Cell(root)
     what = "x.base was asked for: what an array is a view of has no one object that stands for it."
     raise errors.UnsupportedFunctionError(
         what, fix="np.shares_memory(x, y) tells whether a write is seen; x.copy() is a new array"

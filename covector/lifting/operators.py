@@ -25,6 +25,7 @@ from covector.lifting.lifted import (
     convert,
     has_traced,
     into_plain_array,
+    known,
     means_of_ufunc,
     readings,
     register_method,
@@ -58,7 +59,7 @@ def _operand(x: Any) -> Any:
     kind = type(x)
     if issubclass(kind, (TracerBase, ndarray, np.generic)):
         return x
-    if kind is list or kind is tuple:
+    if issubclass(kind, (list, tuple)):
         return as_operand(x)
     if x is None or getattr(kind, "__array_ufunc__", False) is None or hasattr(kind, "__array_ufunc__"):
         return NotImplemented
@@ -76,6 +77,8 @@ def _binary(op: Callable[[Any, Any], Any], flip: bool = False, ordered: bool = T
         y = other if kind in NUMBERS else other._read() if kind in LIFTED else _operand(other)
         if y is NotImplemented:
             return NotImplemented
+        if y is other and kind not in NUMBERS and kind is not ndarray and str(kind.__module__).startswith("scipy.sparse"):
+            return wrap(as_covector(op, y, x) if flip else as_covector(op, x, y))
         if type(x) is ndarray:
             if isinstance(y, TracerBase):
                 x = self._captured()
@@ -124,6 +127,27 @@ def _of_number(make: Callable[[Any], Any], otherwise: Callable[[Any, Any], Any],
         return make(op(other, self._value) if flip else op(self._value, other))
 
     return method
+
+
+def _as_python_does(make: Callable[[Any], Any], otherwise: Callable[[Any, Any], Any], op: Any, flip: bool) -> Any:
+    """The same for what Python refuses of zero, and for powers, of which those of negative numbers are complex."""
+    method = _of_number(make, otherwise, op, flip)
+    complex_power = _of_number(make, otherwise, lambda x, y: (x + 0j) ** y, flip)
+
+    def checked(self: Any, other: Any) -> Any:
+        kind = type(other)
+        if kind is Number or kind is Truth or kind in PYTHONS:
+            mine, its = known(self._value), known(other._value if kind in LIFTED else other)
+            if mine is not None and its is not None:
+                x, y = np.asarray(mine).item(), np.asarray(its).item() if kind in LIFTED else its
+                x, y = (y, x) if flip else (x, y)
+                if (y == 0 or op is operator.pow) and type(op(x, y)) is complex is not type(x):  # raises where Python does
+                    return complex_power(self, other)
+            if op is operator.pow and kind is int and other < 0 and not flip and self.dtype.kind == "i":
+                return method(self * 1.0, other)
+        return method(self, other)
+
+    return checked
 
 
 def _counting(otherwise: Callable[[Any, Any], Any], op: Callable[[Any, Any], Any], flip: bool) -> Callable[[Any, Any], Any]:
@@ -337,11 +361,15 @@ def _as_python(found: Any) -> Any:
     return Number(found) if isinstance(found, TracerBase) else found
 
 
+OF_ZERO = frozenset({operator.truediv, operator.floordiv, operator.mod, operator.pow})
+
+
 def _install(name: str, method: Callable[[Any, Any], Any], op: Callable[[Any, Any], Any], flip: bool = False) -> None:
     register_method(Lifted, f"__{name}__", method)
     of_scalar = _of_scalar(op, flip, method)
     register_method(Scalar, f"__{name}__", of_scalar)
-    register_method(Number, f"__{name}__", _of_number(as_truth if name in COMPARISONS else _as_python, of_scalar, op, flip))
+    of_number = _as_python_does if op in OF_ZERO else _of_number
+    register_method(Number, f"__{name}__", of_number(as_truth if name in COMPARISONS else _as_python, of_scalar, op, flip))
     register_method(Truth, f"__{name}__", _counting(of_scalar, op, flip))
 
 

@@ -50,6 +50,9 @@ COMPILED = frozenset(
 )
 """The types of compiled functions; those of Python's and NumPy's own need no shim."""
 
+OF_CPP = ("PyCapsule", "pybind11_")
+"""What functions of C++ are bound to."""
+
 SCIPY = ("linalg", "fft", "signal", "ndimage", "spatial.distance")
 """Modules of SciPy's in C, whose functions have covector's own with the same results beside them."""
 
@@ -118,7 +121,8 @@ def _is_compiled(value: Any) -> bool:
         return False
     owner, home = getattr(value, "__self__", None), str(getattr(value, "__module__", None)).partition(".")[0]
     is_ours = home in ("builtins", "numpy", "covector") or home in sys.stdlib_module_names
-    return not is_ours and (owner is None or type(owner) is ModuleType)
+    is_bound = owner is not None and type(owner) is not ModuleType and not type(owner).__name__.startswith(OF_CPP)
+    return not is_ours and not is_bound
 
 
 def _new(value: Any) -> Any:
@@ -128,6 +132,8 @@ def _new(value: Any) -> Any:
         return known
     if _is_compiled(value):
         return stand_in(value, Compiled(value))
+    if type(value) is functools.partial and any(map(_is_compiled, value.args)):
+        return stand_in(value, functools.partial(value.func, *[_new(x) or x for x in value.args], **value.keywords))
     if type(value) is np.vectorize:
         return stand_in(value, vectorized(value))
     if type(value) is ModuleType and str(getattr(value, "__file__", None) or "").endswith((".so", ".pyd")):
@@ -263,7 +269,7 @@ def _rebind(module: str | None, names: dict[str, Any], rows: list[Any]) -> None:
         new = None if n.startswith("__") or n in kept or issubclass(type(value), STAND_INS) else _new(value)
         if new is not None:
             _put(names, n, new, rows)
-        elif type(value) is FunctionType:
+        if type(value) is FunctionType and (new is None or type(new) in (OfScipy, Solver)):
             rebind_closure(value)
     if _named:
         _keep_floats(names, rows)

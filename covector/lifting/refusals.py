@@ -28,3 +28,12 @@ def written_over() -> errors.InPlaceWriteError:
         why="NumPy writes element after element, and what it reads may have been written before",
         fix="write a copy: x[mask] = y.copy()",
     )
+
+
+def shown_twice() -> errors.InPlaceWriteError:
+    """The error for a write of which it is not known which of the places that show one element it means."""
+    return errors.InPlaceWriteError(
+        "a view that shows elements of an array more than once was written by a function, or at places that are not known.",
+        why="the last of them would count in place of the one that was written",
+        fix="write the array itself, or v[...] = at known places",
+    )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import functools
 import importlib
+import inspect
 import sys
 from collections.abc import Callable, Iterable
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
@@ -23,6 +24,7 @@ from covector.lifting.cells import GAPS, UNSURE, Cell
 from covector.lifting.functions import owned
 from covector.lifting.lifted import LIFTED, has_lifted, unwrap, wrap
 from covector.lifting.memory import memory_of
+from covector.lifting.operators import store
 from covector.lifting.order import in_unknown_order
 from covector.numpy.at import Part, at
 from covector.transforms.custom_rules import CustomFunction
@@ -278,9 +280,30 @@ class OfScipy(StandIn):
         if not (any_traced(args) or any_traced(kwargs.values())):
             return self._original(*args, **kwargs)
         ours = getattr(importlib.import_module(self._place[0]), self._place[1], None)
-        if ours is None:
+        is_scipys = original_of(ours) is self._original and type(self._original) is FunctionType
+        if ours is None or is_scipys:  # covector shows SciPy's own under names that it lacks; those of scipy.fft dispatch
             return self._original(*args, **kwargs)
+        output = _output(self._original, args, kwargs)
+        if output is not None:
+            bound, out = output
+            del bound.arguments["output"]
+            found = unwrap(self.lifted(bound.args, bound.kwargs))
+            if found.shape != out.shape:
+                raise RuntimeError("output shape not correct")
+            return store(out, found, "unsafe")
         return in_unknown_order(wrap(as_covector(ours, *map(_argument, args), **{k: _argument(x) for k, x in kwargs.items()})))
+
+
+def _output(f: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+    """The arguments, and the array among them that is to be written, if there is one."""
+    if not any(type(x) is Cell for x in (*args[1:], *kwargs.values())):
+        return None
+    parameters = inspect.signature(f)
+    if "output" not in parameters.parameters:
+        return None
+    bound = parameters.bind(*args, **kwargs)
+    out = bound.arguments.get("output")
+    return (bound, out) if type(out) is Cell else None
 
 
 def any_traced(values: Any) -> bool:

@@ -25,6 +25,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from covector.lifting.refusals import shown_twice
 from covector.numpy.at import at
 from covector.numpy.elementwise import of_parts
 
@@ -110,6 +111,10 @@ class View:
             written = np.reshape(written, by_memory)
         return written if self.transposed is None else np.transpose(written, np.argsort(self.transposed))
 
+    def repeats(self) -> bool:
+        """Whether an element of the array is shown twice, by its position."""
+        return len(np.unique(self.positions)) != np.size(self.positions)
+
     def _base(self, value: Any) -> Any:
         if self.transposed is not None:
             value = np.transpose(value, self.transposed)
@@ -191,6 +196,16 @@ def _of_range(a: range, k: Any, axis: int) -> Any:
         return a[k]
     except IndexError:
         raise IndexError(f"index {k} is out of bounds for axis {axis} with size {len(a)}") from None
+
+
+def picked(view: View, key: Any) -> View | None:
+    """What an index of any kind (None where it is traced) of a view by positions picks; None where all of it may be written."""
+    if key is None:
+        if view.repeats():
+            raise shown_twice()
+        return None
+    positions = np.asarray(view.positions[key])
+    return View((), (), positions.shape, positions=positions, part=view.part, readonly=view.readonly)
 
 
 def transposed(view: View, perm: Ints) -> View | None:
