@@ -133,7 +133,7 @@ def implementation(eqn: Equation) -> Callable[..., Any]:
     if eqn.params:
         impl = partial(impl, **eqn.params)
     is_weak = not primitive.multiple_results and getattr(eqn.outputs[0].aval, "weak_type", False)
-    if is_weak and not getattr(impl, "gives_python_numbers", False):
+    if is_weak:
         strong = impl
         return lambda *args: as_python_scalar(strong(*args))
     return impl

@@ -89,7 +89,7 @@ class ShrinkingTrace(BatchTrace):
 def _groups(rows: Any) -> Any:
     """For each row a number that equal rows share."""
     if rows.dtype == bool and rows.ndim == 1:
-        return rows.astype(int)
+        return rows
     return np.unique(rows, axis=None if rows.ndim == 1 else 0, return_inverse=True)[1].reshape(-1)
 
 

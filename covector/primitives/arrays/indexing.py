@@ -313,10 +313,8 @@ def _gather_batch(size: int, args: Sequence[Any], dims: Dims) -> Any:
     d, *index_dims = dims
     if all(i is None for i in index_dims):
         assert d is not None
-        k = len(indices)
-        if d < k:
-            x, d = moveaxis(x, d, k), k
-        return gather_p.bind(x, *indices), d - k + rank_of(indices)
+        behind = max(d, len(indices))
+        return gather_p.bind(moveaxis(x, d, behind), *indices), behind - len(indices) + rank_of(indices)
     indices = align_batch(indices, index_dims)
     if d is None:
         return gather_p.bind(x, *indices), 0

@@ -186,7 +186,7 @@ def _reduce_sum_pull(arrived: dict[Var, Any], ct: Any, out: Var, inputs: Sequenc
 
 def _convert(x: Any, *, dtype: np.dtype[Any]) -> Any:
     if not issubclass(type(x), (np.ndarray, np.generic)):
-        x = np.asarray(x, dtype if type(x) is int and dtype.kind != "b" else None)[()]  # an error where it is too large
+        x = np.asarray(x, dtype if type(x) is int else None)[()]  # an error where it is too large
     if dtype.kind not in "cb" and x.dtype.kind == "c":
         x = x.real
     return x.astype(dtype)
@@ -220,8 +220,6 @@ def _convert_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, dtype: np.d
 def _weaken(x: Any) -> Any:
     return x.item() if type(x) in NUMPY_TWINS else WEAK_TYPES[_weak_kind(typeof(x))](x)
 
-
-_weaken.gives_python_numbers = True  # type: ignore[attr-defined]
 
 weaken_p = Primitive("weaken", ElementwiseLinear(_weaken, lambda ct, x: ct), trusted=True)
 """A scalar as the Python number that it equals: the tangent of a weak value must be weak too, or it would decide a dtype."""

@@ -344,7 +344,7 @@ def _custom_vmap_batch(size: int, args: Values, dims: Dims, *, jaxpr: Jaxpr, rul
     batched = [d is not None for d in dims]
     n = hoisted + rule.n_closed
     if any(batched[:n]):
-        program, found = batched_in_front(jaxpr, size, tuple(batched))
+        program, found = batched_in_front(jaxpr, size, batched)
         return jit_p.bind(*front, jaxpr=program, name=rule.name), [0 if m else None for m in found]
     outs, marks = rule.run(size, front[hoisted:n], front[n:], batched[n:])
     return outs, [0 if m else None for m in marks]

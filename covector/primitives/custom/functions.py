@@ -368,7 +368,7 @@ def _custom_jvp_batch(size: int, args: Values, dims: Dims, *, jaxpr: Jaxpr, prim
     n = len(params["nonzero"])
     axes = [0 if b else None for b in every[:n]]
     _, whole, whole_rules = batched_call(size, front[:n], axes, primal, rules, params["hoisted"])
-    program = all_in_front(jaxpr, size, tuple(every))
+    program = all_in_front(jaxpr, size, every)
     outs = custom_jvp_p.bind(*front, jaxpr=program, primal=whole, rules=whole_rules, **params)
     return outs, [0] * len(outs)
 

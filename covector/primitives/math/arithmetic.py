@@ -294,7 +294,7 @@ def _pow_legalize(legalizer: Legalizer, x: Value, y: Value) -> Any:
         known = {"f": POWERS.get(value), "c": POWERS_OF_COMPLEX.get((type(value), value))}.get(dtype.kind)
         if known is not None:
             return legalizer.apply(known, legalizer.converted(x, dtype))
-        if value == 1 and dtype.kind == "f":
+        if value == 1:
             return legalizer.converted(x, dtype)
     return [dtype, dtype]
 

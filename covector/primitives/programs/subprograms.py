@@ -129,14 +129,14 @@ def batch_axis(column: Any) -> int:
 
 
 def batched_in_front(
-    jaxpr: Jaxpr, size: int, batched: tuple[bool, ...], needed: tuple[bool, ...] = ()
+    jaxpr: Jaxpr, size: int, batched: Sequence[bool], needed: Sequence[bool] = ()
 ) -> tuple[Jaxpr, list[bool]]:
     """The program for a batch whose axes are in front everywhere, and which outputs are batched: at least those ``needed``."""
     program = batch_of(size, axis_of_rule()).program(jaxpr, marked(batched, 0), marked(needed, 0))
     return program.jaxpr, [f is not None for f in program.forms]
 
 
-def all_in_front(jaxpr: Jaxpr, size: int, batched: tuple[bool, ...]) -> Jaxpr:
+def all_in_front(jaxpr: Jaxpr, size: int, batched: Sequence[bool]) -> Jaxpr:
     """The same program with all outputs batched."""
     return batched_in_front(jaxpr, size, batched, (True,) * len(jaxpr.out_vars))[0]
 
