@@ -132,7 +132,7 @@ DROPPED = re.compile(
 
 
 SYMMETRIC = re.compile(
-    r"isinstance|issubclass|hasattr|getattr|zip|map|range|max|min|logical_|np\.equal|result_type|Error|add_p|mul_p|joined"
+    r"isinstance|issubclass|hasattr|getattr|zip|map|range|max|min|logical_|np\.equal|result_type|Error|add_p|mul_p|aval\.add$|weighted_sum|\bjoin$|joined"
 )
 """Functions for which swapping two arguments changes nothing, or cannot be meant."""
 

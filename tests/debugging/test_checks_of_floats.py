@@ -152,7 +152,12 @@ class TestFloats:
             assert float(x) == 2.0 and int(x) == 2 and x.item() == 2.0 and np.asarray(x) == 2.0
             return np.log(x) if x > 0 else x
 
-        assert checkify.checkify(f, errors=checkify.float_checks)(2.0)[0].get() is None
+        def of_arrays(x):
+            assert x.tolist() == [2.0] and x.item() == 2.0 and x[0].tolist() == 2.0
+            return np.log(x)
+
+        assert checkify.checkify(lambda x: f(x) if x.tolist() == 2.0 else x, errors=checkify.float_checks)(2.0)[0].get() is None
+        assert checkify.checkify(of_arrays, errors=checkify.float_checks)(np.array([2.0]))[0].get() is None
 
     def test_containers_are_the_callers_where_no_floats_are_checked(self):
         seen = {}

@@ -167,6 +167,12 @@ def test_weak_types_stay_at_the_border() -> None:
     assert [e.primitive.name for e in legal.equations].count("weaken") == 1
 
 
+def test_numbers_that_a_dtype_does_not_hold_are_refused_as_numpy_refuses_them() -> None:
+    legal = check_legalized(lambda n, x: x + n, 3, np.ones(2, np.int8))
+    with pytest.raises(OverflowError):
+        eval_jaxpr(legal, 300, np.ones(2, np.int8))
+
+
 def test_conversions_are_written_once() -> None:
     legal = check_legalized(lambda x, y: (x + y) * y - y, np.ones(3), np.float32(2.0))
     assert [e.primitive.name for e in legal.equations] == ["convert", "broadcast_to", "add", "mul", "sub"]

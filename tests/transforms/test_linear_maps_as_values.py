@@ -67,6 +67,21 @@ def choice_derivative(x):
     return np.where(x > 0, np.cos(x) * x * x + np.sin(x) * 2 * x, np.cos(x))
 
 
+NUMBERS: list[Any] = [
+    lambda c: lambda x: x * c,
+    lambda c: lambda x: x * np.float64(c),
+    lambda c: lambda x: np.where(c, x, 0.0),
+    lambda c: lambda x: 2.0 * np.where(c, 0.0, x),
+]
+
+
+@pytest.mark.parametrize("make", NUMBERS)
+def test_numbers_are_leaves_be_they_zero_or_not(make: Any) -> None:
+    zero, two = (cv.linearize(make(c), X)[1] for c in (0.0, 2.0))
+    assert cv.tree.structure(zero) == cv.tree.structure(two)
+    np.testing.assert_array_equal(cv.tree.map(lambda _, x: x, zero, two)(CT), cv.jvp(make(2.0), (X,), (CT,))[1])
+
+
 def steps(f):
     """What a loop over the rows of the stack returns for each."""
     return lambda xs: lax.scan(lambda c, x: (c, f(x)), 0.0, xs)[1]

@@ -6,12 +6,85 @@ derivative, and one that it treats as a constant in the second.
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 
 import covector as cv
 from covector import lax
 from covector.core.errors import CustomRuleError, UnexpectedTracerError
+from covector.interpreters.closures import reachable_tracers
+
+# --- where traced values are looked for ------------------------------------------------------------------------------
+
+
+class Slots:
+    __slots__ = ("kept",)
+
+    def __init__(self, kept):
+        self.kept = kept
+
+
+class Slot:
+    __slots__ = "kept"
+    __init__ = Slots.__init__
+
+
+class Attributes:
+    __init__ = Slots.__init__
+
+    def method(self):
+        return self.kept
+
+
+def unset(x):
+    def f(late):
+        if late:
+            later = x
+        return lambda: (x, later)
+
+    return f(False)
+
+
+HOLDERS = {
+    "slots": Slots,
+    "slot": Slot,
+    "attributes": Attributes,
+    "method": lambda x: Attributes(x).method,
+    "closure": lambda x: lambda: x,
+    "closure with a variable without a value": unset,
+    "default": lambda x: lambda y=x: y,
+    "keyword": lambda x: lambda *, y=x: y,
+    "partial": lambda x: partial(np.add, x),
+    "partial, keyword": lambda x: partial(np.add, where=x),
+    "partial of one that holds it": lambda x: partial(lambda: x),
+    "containers": lambda x: {"kept": [(1, x)]},
+}
+
+
+@pytest.mark.parametrize("holder", HOLDERS)
+def test_where_traced_values_are_found(holder):
+    seen = []
+    cv.grad(lambda x: seen.append([t is x for t in reachable_tracers([HOLDERS[holder](x)])]) or x)(2.0)
+    assert seen == [[True]]
+
+
+def test_where_traced_values_are_not_looked_for():
+    """In classes and modules, and in too many objects; each object is looked at once, so cycles end."""
+    found = {}
+
+    def f(x):
+        cyclic = [x]
+        cyclic.append(cyclic)
+        found["class"] = len([*reachable_tracers([type("Kept", (), {"kept": x})])])
+        found["many"] = len([*reachable_tracers([x, *map(float, range(20_000))])])
+        found["cycle"] = len([*reachable_tracers([cyclic])])
+        return x
+
+    cv.grad(f)(2.0)
+    assert found == {"class": 0, "many": 0, "cycle": 1}
+
 
 # --- kinds of rules: closing(y) and its twin, which is given y as an argument of its own ---------------------------------
 
