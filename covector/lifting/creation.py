@@ -372,7 +372,7 @@ class Nditer:
 
 def nditer(op: Any, *args: Any, **kwargs: Any) -> Any:
     """``numpy.nditer``."""
-    return Nditer(op, *args, **kwargs) if type(op) is Cell else np.nditer(unwrap(op), *args, **kwargs)
+    return Nditer(op, *args, **kwargs) if type(op) is Cell else np.nditer(memory_of(op, "numpy.nditer"), *args, **kwargs)
 
 
 class Broadcast:

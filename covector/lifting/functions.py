@@ -17,7 +17,7 @@ from covector.core.avals import shape_of
 from covector.core.primitive import TracerBase
 from covector.lifting import views
 from covector.lifting.active import again, as_covector
-from covector.lifting.cells import UNSURE, Cell, Root, shows_memory
+from covector.lifting.cells import SHARED, UNSURE, Cell, Root, shows_memory
 from covector.lifting.lifted import (
     LIFTED,
     as_cell,
@@ -457,15 +457,38 @@ def _copyto(dst: Any, src: Any, casting: str = "same_kind", where: Any = True) -
 # --- functions that call functions ----------------------------------------------------------------------------------------
 
 
-def _in_cells(function: Callable[..., Any]) -> Callable[..., Any]:
+def _in_cells(function: Callable[..., Any], name: str) -> Callable[..., Any]:
+    """A function that is given cells for parts of an array, which NumPy would let it write."""
     function = again(function)
-    return lambda *args, **kwargs: unwrap(function(*wrap(list(args)), **kwargs))
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        given = wrap(list(args))
+        roots = [x.root for x in given if type(x) is Cell]
+        before = [root.value for root in roots]
+        for root in roots:
+            root.state |= SHARED
+        found = unwrap(function(*given, **kwargs))
+        if not all(map(_is_unchanged, before, roots)):
+            raise errors.InPlaceWriteError(
+                f"the function that {name} was given writes into its argument.",
+                why="it gets a part of the array by itself, and the write would be lost",
+                fix="write into a copy, r = r.copy(), or loop over the parts of the array",
+            )
+        return found
+
+    return call
+
+
+def _is_unchanged(value: Any, root: Root) -> bool:
+    now = root.value
+    is_plain = type(now) is type(value) is ndarray
+    return now is value or (is_plain and np.array_equal(now, value, equal_nan=now.dtype.kind in "fc"))
 
 
 @means(np.apply_along_axis)
 def _apply_along_axis(func1d: Callable[..., Any], axis: int, arr: Any, *args: Any, **kwargs: Any) -> Any:
     is_last = axis in (-1, len(_shape(arr)) - 1)
-    found = apply(np.apply_along_axis, (_in_cells(func1d), axis, arr, *args), kwargs)
+    found = apply(np.apply_along_axis, (_in_cells(func1d, "np.apply_along_axis"), axis, arr, *args), kwargs)
     return in_unknown_order(found if _shape(found) else as_cell(unwrap(found)), unless=is_last)
 
 
@@ -473,7 +496,7 @@ def _apply_along_axis(func1d: Callable[..., Any], axis: int, arr: Any, *args: An
 def _apply_over_axes(func: Callable[..., Any], a: Any, axes: Any) -> Any:
     if type(a) is Cell and not np.size(axes):
         return a
-    return apply(np.apply_over_axes, (_in_cells(func), a, axes), {})
+    return apply(np.apply_over_axes, (_in_cells(func, "np.apply_over_axes"), a, axes), {})
 
 
 def _conditions(condlist: Any, ndim: int) -> list[Any]:
@@ -496,7 +519,8 @@ def _piecewise(x: Any, condlist: Any, funclist: Any, *args: Any, **kwargs: Any) 
         if not callable(function):
             _copyto(result, function, "unsafe", condition)
         elif isinstance(condition, TracerBase):
-            _copyto(result, function(wrap(x), *args, **kwargs), "unsafe", condition)
+            mine = wrap(x.copy() if type(x) is ndarray else x)  # which the function may write
+            _copyto(result, function(mine, *args, **kwargs), "unsafe", condition)
         elif np.any(condition):
             result[condition] = function(wrap(x[condition]), *args, **kwargs)
     return result

@@ -22,7 +22,7 @@ import scipy.sparse
 import scipy.stats
 
 import covector as cv
-from covector.core.errors import CovectorError
+from covector.core.errors import CovectorError, InPlaceWriteError
 
 X, V = np.array([0.71, 1.33, 0.47]), np.array([0.3, -0.2, 0.5])
 Pair = namedtuple("Pair", "first second")
@@ -146,6 +146,29 @@ def test_a_write_into_overlapping_windows_is_not_lost(text, start, run):
         assert re.search(r"flat|put|at\(|v > 1|copyto|fill_diagonal", text)
     else:
         check(found, f(X.copy()))
+
+
+IN_PARTS = """
+np.apply_along_axis(lambda r: r.sort() or r, 0, m) | np.apply_over_axes(lambda a, axis: a.fill(2.0) or a, m, [0])
+"""
+
+
+@pytest.mark.parametrize("start", ["np.outer(x, x)", "np.diag([3.0, 2.0, 1.0])"])
+@pytest.mark.parametrize("text", texts(IN_PARTS))
+def test_a_function_of_parts_that_writes_them_is_refused(text, start):
+    with pytest.raises(InPlaceWriteError):
+        cv.jvp(cv.lift(program(f"m = {start}; {text}; m @ x")), (X,), (V,))
+
+
+def test_nditer_over_several_arrays():
+    def f(x):
+        o, a = np.zeros(3), np.arange(3.0)
+        y = x * o
+        for u, v in np.nditer([a, o], op_flags=[["readonly"], ["writeonly"]]):
+            v[...] = 2 * u
+        return y + o * x
+
+    check(cv.grad(lambda x: np.sum(cv.lift(f)(x)))(X), np.array([0.0, 2.0, 4.0]))
 
 
 HIDDEN = {
