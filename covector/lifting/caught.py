@@ -58,6 +58,10 @@ def caught_errors(f: Callable[..., Any]) -> Iterator[None]:
     except Exception as e:
         if raised and (_is_of_ours(e) or str(e).startswith(MADE_OF_OURS)):
             raise raised[-1] from None  # another one was made of it, which does not say why
+        if str(e).startswith("object __array__ method not producing an array"):
+            what = "NumPy's compiled code asked an object for its array, and was given one of a lifted run."
+            fix = "give NumPy's functions np.asarray(object), or end its method by return np.asarray(...)"
+            raise errors.TracerArrayConversionError(what, why="it takes nothing but memory", fix=fix) from None
         raise
     else:
         for error in raised:

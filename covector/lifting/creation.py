@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 import itertools
 import math
+import sys
 from collections import UserList, deque
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -163,6 +164,20 @@ def _converter(name: str) -> Callable[..., Any]:
         if name == "asarray_chkfinite":
             _check_finite(a)
         return _converted(a, dtype, order, _copies(name, given, a), _least_ndim(name, given))
+
+    return converted
+
+
+def _for_numpy(convert: Callable[..., Any]) -> Callable[..., Any]:
+    """The same; but in an object's method ``__array__``, which C code of NumPy's asks, it gives the memory of the array."""
+
+    def converted(*args: Any, **kwargs: Any) -> Any:
+        found = convert(*args, **kwargs)
+        frame = sys._getframe(2)  # past the one that asks whether lifted code runs
+        asks = frame.f_back if frame.f_code.co_name == "__array__" else None
+        if asks is None or type(found) is not Cell or asks.f_code is as_given.__code__ or "__array__" in asks.f_code.co_names:
+            return found
+        return found._plain()
 
     return converted
 
@@ -451,7 +466,7 @@ def _takes_lists(module: Any) -> dict[str, Any]:
 
 NUMPY: dict[str, Any] = _takes_lists(np)
 NUMPY |= {name: _maker(getattr(np, name)) for name in FRESH if hasattr(np, name)}
-NUMPY |= {name: _converter(name) for name in CONVERTERS}
+NUMPY |= {name: _for_numpy(_converter(name)) for name in CONVERTERS}
 NUMPY |= {"full": full, "ndenumerate": ndenumerate, "nditer": nditer, "broadcast": broadcast}
 NUMPY |= {"lexsort": lexsort, "fromiter": fromiter}
 """What stands for functions of NumPy's in lifted code, by their names."""

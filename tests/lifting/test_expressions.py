@@ -171,6 +171,29 @@ def test_nditer_over_several_arrays():
     check(cv.grad(lambda x: np.sum(cv.lift(f)(x)))(X), np.array([0.0, 2.0, 4.0]))
 
 
+class Box:
+    """An object with an array in it, as other packages have them."""
+
+    def __init__(self, value):
+        self.value = value
+
+    def __array__(self, dtype=None, copy=None):
+        return np.asarray(self.value, dtype)
+
+
+def test_an_object_with_an_array_in_it():
+    def plain(x):
+        a = np.arange(3.0)
+        found = np.add(Box(a), 1) * x + np.stack([Box(a), Box(a)])[1]
+        a[0] = 5.0
+        return found + np.array([Box(a)])[0] + np.sum(Box(x)) + np.asarray(Box(x))
+
+    check(cv.jvp(cv.lift(plain), (X,), (V,))[0], plain(X))
+    check(cv.jvp(cv.lift(lambda x: Box(x).__array__() * 2), (X,), (V,))[1], 2 * V)
+    with pytest.raises(CovectorError):
+        cv.jvp(cv.lift(lambda x: np.sin(Box(x))), (X,), (V,))
+
+
 HIDDEN = {
     "numpy.polynomial returns NotImplemented": "(np.polynomial.Polynomial(x) * np.polynomial.Polynomial([1.0, 2.0])).coef",
     "float in a try": "signal.lp2lp([1.0], [1.0, 2.0], x[0])[1]",
