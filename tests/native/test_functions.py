@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from same import compiled_equations, program_of
 from scipy import special
 
 import covector as cv
@@ -17,6 +18,7 @@ from covector.backends.native import gaussian, ufuncs
 from covector.backends.native.ir import Builder, Module, Value, type_name
 from covector.backends.native.module import function_at, linked
 from covector.backends.native.powers import power
+from covector.primitives.math.special_functions import TABLE as SPECIAL_FUNCTIONS
 
 pytest.importorskip("llvmlite", reason="the native backend needs llvmlite, which the test extra installs")
 
@@ -147,9 +149,9 @@ def test_single_precision(name: str, width: int) -> None:
 @pytest.mark.parametrize("name", sorted(f.C_LIBRARY))
 def test_functions_of_other_libraries(name: str, by: str, monkeypatch: pytest.MonkeyPatch) -> None:
     ufunc = np.power if name == "pow" else getattr(np, name)
-    has_loop = bool(ufuncs.address_of_loop(ufunc.__name__))
+    has_loop = ufuncs.loop_of(ufunc, "f64") is not None
     if by == "lanes":
-        monkeypatch.setattr(f, "address_of_loop", lambda name: 0)
+        monkeypatch.setattr(f, "loop_of", lambda ufunc, kind: None)
     x, y = RNG.uniform(0.1, 0.9, 64), RNG.uniform(0.5, 3.0, 64)
     x = x + 1 if name == "arccosh" else x
     for args in [x, y], [a.ravel().copy() for a in np.meshgrid(SPECIAL, SPECIAL)]:
@@ -166,9 +168,37 @@ def test_functions_of_other_libraries(name: str, by: str, monkeypatch: pytest.Mo
 
 
 @pytest.mark.skipif(sys.platform != "linux" or sys.implementation.name != "cpython", reason="NumPy may be another elsewhere")
-def test_loops_of_numpy_are_found() -> None:
-    assert {"fmod"} >= {n for n in f.C_LIBRARY if n != "pow" and not ufuncs.address_of_loop(n)}
-    assert ufuncs.address_of_loop("power") and not ufuncs.address_of_loop("array")
+def test_loops_are_found() -> None:
+    assert all(ufuncs.loop_of(np.power if name == "pow" else getattr(np, name), "f64") for name in f.C_LIBRARY)
+    assert ufuncs.loop_of(special.gammaln, "f64") and ufuncs.loop_of(special.gammaln, "f32")
+    assert not ufuncs.loop_of(np.gcd, "f64") and not ufuncs.loop_of(np.frompyfunc(abs, 1, 1), "f64")
+
+
+@pytest.mark.filterwarnings("ignore:floating point number truncated")
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_functions_of_scipy(dtype: Any) -> None:
+    char, compiled = np.dtype(dtype).char, 0
+    for ufunc in SPECIAL_FUNCTIONS.values():
+        if f"{char * ufunc.nin}->{char}" in ufunc.types:
+            args = [RNG.uniform(0.1, 0.9, 11).astype(dtype) for _ in range(ufunc.nin)]
+            call = lambda *args, ufunc=ufunc: ufunc(*args)
+            compiled += compiled_equations(program_of(call, *args))[0] > 0
+            found, wanted = cv.jit(call, backend="native")(*args), ufunc(*args)
+            np.testing.assert_allclose(found, wanted, rtol=8 * np.finfo(dtype).eps, err_msg=ufunc.__name__)
+    assert compiled > 90
+
+
+@pytest.mark.parametrize("n", [3, 200_000])
+def test_errors_of_scipy(n: int) -> None:
+    f, x = cv.jit(lambda x: special.psi(x) * 2.0, backend="native"), np.linspace(1, 2, n)
+    assert np.array_equal(f(x), special.psi(x) * 2.0)
+    x[1] = 0.0
+    assert np.isnan(f(x)[1]) == np.isnan(special.psi(0.0))
+    with special.errstate(singular="raise"), pytest.raises(special.SpecialFunctionError, match="psi: singularity"):
+        f(x)
+    with special.errstate(singular="warn"), pytest.warns(special.SpecialFunctionWarning, match="psi: singularity"):
+        f(x)
+    assert np.array_equal(f(x), special.psi(x) * 2.0, equal_nan=True)
 
 
 @pytest.mark.parametrize("width", [1, 8])

@@ -22,6 +22,7 @@ from covector.backends.native.gaussian import erf, erfc
 from covector.backends.native.ir import Builder, Value, type_name
 from covector.backends.native.powers import is_written_out, power
 from covector.backends.native.random import unit_floats
+from covector.backends.native.ufuncs import loop_of
 from covector.core.jaxpr import Equation
 from covector.passes.legalize import beyond
 
@@ -162,6 +163,18 @@ def _power(b: Builder, x: Value, y: Value) -> Value:
     if is_written_out(y.number):
         return power(y.number)(b, x)
     return f.C_LIBRARY["pow"](b, x, y)
+
+
+def of_library(eqn: Equation) -> Scalar | None:
+    """What a function of elements is that has no rule of its own, but is a ufunc with a known loop."""
+    ufunc: Any = getattr(eqn.primitive.kind, "fn", None)
+    if type(ufunc) is not np.ufunc or not eqn.primitive.trusted or eqn.params:
+        return None
+    kinds = {type_name(x.aval.dtype) for x in (*eqn.inputs, *eqn.outputs)}
+    if kinds not in ({"f64"}, {"f32"}):
+        return None
+    loop = loop_of(ufunc, kinds.pop())
+    return None if loop is None else Scalar(f.of_ufunc(ufunc, loop), 100)
 
 
 def _clip(eqn: Equation) -> Callable[..., Value]:

@@ -51,7 +51,7 @@ RELEASING = 200_000
 
 PYTHON = [
     "PyList_New", "PyTuple_New", "PyFloat_FromDouble", "PyLong_FromLongLong", "PyComplex_FromDoubles", "PyObject_Vectorcall",
-    "PyEval_SaveThread", "PyEval_RestoreThread", "Py_DecRef", "PyLong_AsLongLongAndOverflow",
+    "PyEval_SaveThread", "PyEval_RestoreThread", "Py_DecRef", "PyLong_AsLongLongAndOverflow", "PyErr_Occurred", "PyErr_Clear",
 ]  # fmt: skip
 NUMPY = {"PyArray_New": 93, "PyArray_Scalar": 60}
 OBJECTS = ["modes", "axes", "array", "int", "float", "complex"]
@@ -363,6 +363,7 @@ class _Entry:
         b.allocated.append("  %failed = alloca i64")
         if self.work < RELEASING:
             self.call(self.entry("work"))
+            self.look_for_errors()
             return
         flag = self.op(f"getelementptr i8, ptr %table, i64 {8 * TABLE.index('busy')}")
         size = self.native.workspace + 64
@@ -388,6 +389,19 @@ class _Entry:
 
         b.branch(Value(is_free, "bool"), inside, beside)
         b.emit(f"call void {self.entry('PyEval_RestoreThread')}(ptr {state})")
+        self.look_for_errors()
+
+    def look_for_errors(self) -> None:
+        """Functions of SciPy's raise where `scipy.special.errstate` says so: then the other function does, and says where."""
+        if not any(name.startswith("covector_scipy") for name in self.native.module.foreign):
+            return
+        error = self.op(f"call ptr {self.entry('PyErr_Occurred')}()")
+
+        def fail() -> None:
+            self.b.emit(f"call void {self.entry('PyErr_Clear')}()")
+            self.b.emit("store i64 1, ptr %failed")
+
+        self.b.branch(Value(self.op(f"icmp ne ptr {error}, null"), "bool"), fail)
 
     def result(self, outs: list[str]) -> str:
         """The list of the outputs, of which those without axes are numbers."""

@@ -20,8 +20,10 @@ import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from covector.backends.native.ir import LLVM, Builder, Value, vector_type
-from covector.backends.native.ufuncs import address_of_loop
+import numpy as np
+
+from covector.backends.native.ir import LLVM, Builder, Value, item_size, vector_type
+from covector.backends.native.ufuncs import Loop, library_of, loop_of
 
 LOG2E = 1.4426950408889634
 Emit = Callable[..., Value]
@@ -133,30 +135,41 @@ def shared(name: str, function: Emit, through: str | None = None) -> Emit:
 
 def of_numpy(name: str, called: str) -> Emit:
     """A function that NumPy computes, of vectors; of numbers the one of the C library that is called so."""
+    ufunc = getattr(np, name)
 
     def function(b: Builder, *args: Value) -> Value:
         if args[0].width == 1:
             return b.call(called, "f64", 1, *args)
-        return _in_loop(b, name, args) if address_of_loop(name) else _in_lanes(b, called, args)
+        loop = loop_of(ufunc, "f64")
+        return _in_lanes(b, called, args) if loop is None else _in_loop(b, ufunc, loop, args)
 
     return shared(f"c_{called}", function, "f64")
 
 
-def _in_loop(b: Builder, name: str, args: Sequence[Value]) -> Value:
-    width, zero = args[0].width, b.index(0)
-    arrays = [b.allocate("f64", width) for _ in range(len(args) + 1)]
+def of_ufunc(ufunc: np.ufunc, loop: Loop) -> Emit:
+    """A function by the loop of a ufunc."""
+    return shared(f"{library_of(ufunc)}_{ufunc.__name__}", lambda b, *args: _in_loop(b, ufunc, loop, args))
+
+
+def _in_loop(b: Builder, ufunc: np.ufunc, loop: Loop, args: Sequence[Value]) -> Value:
+    kind, width, zero = args[0].kind, args[0].width, b.index(0)
+    name = f"covector_{library_of(ufunc)}_{ufunc.__name__}_{kind}"
+    arrays = [b.allocate(kind, width) for _ in range(len(args) + 1)]
     pointers, strides = (b.allocate("i64", count=len(arrays)) for _ in range(2))
-    count, loop = b.allocate("i64"), f"covector_numpy_{name}"
+    count = b.allocate("i64")
     for array, x in zip(arrays, args, strict=False):
         b.store(x, array, zero)
     for i, array in enumerate(arrays):
         b.emit(f"store ptr {array}, ptr {b.pointer(pointers, 'i64', b.index(i))}")
-        b.store(b.index(8), strides, b.index(i))
+        b.store(b.index(item_size(kind)), strides, b.index(i))
     b.store(b.index(width), count, zero)
-    b.module.declare(loop, "void", *["ptr"] * 4)
-    b.module.foreign[loop] = lambda: address_of_loop(name)
-    b.emit(f"call void @{loop}(ptr {pointers}, ptr {count}, ptr {strides}, ptr null)")
-    return b.load("f64", arrays[-1], zero, width, pure=False)
+    b.module.declare(name, "void", *["ptr"] * 4)
+    b.module.foreign[name] = lambda: loop.address
+    if loop.data:
+        b.module.declare_data(f"{name}_data")
+        b.module.foreign[f"{name}_data"] = lambda: loop.data
+    b.emit(f"call void @{name}(ptr {pointers}, ptr {count}, ptr {strides}, ptr {f'@{name}_data' if loop.data else 'null'})")
+    return b.load(kind, arrays[-1], zero, width, pure=False)
 
 
 def _in_lanes(b: Builder, called: str, args: Sequence[Value]) -> Value:

@@ -114,6 +114,9 @@ class Module:
     def declare(self, name: str, result: str, *arguments: str) -> None:
         self.declared.setdefault(name, f"declare {result} @{name}({', '.join(arguments)})")
 
+    def declare_data(self, name: str) -> None:
+        self.declared.setdefault(name, f"@{name} = external global i8")
+
     def once(self, name: str, write: Callable[[], str]) -> str:
         """A function of this name, written by ``write()`` the first time."""
         if name not in self.functions:

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from covector.backends.native import random
-from covector.backends.native.elementwise import SCALARS, Scalar, add, maximum, minimum, multiply
+from covector.backends.native.elementwise import SCALARS, Scalar, add, maximum, minimum, multiply, of_library
 from covector.backends.native.ir import Builder, Value
 from covector.backends.native.libraries import OF_NUMPY, has_numpys
 from covector.core.jaxpr import Equation
@@ -332,7 +332,7 @@ def rule_or_why(eqn: Equation) -> Any:
     name, params = eqn.primitive.name, eqn.params
     rule: Any = eqn.primitive.rules.get("native")
     if rule is None:
-        rule, unknown = TABLE.get(name), unknown_params(eqn)
+        rule, unknown = TABLE[name] if name in TABLE else of_library(eqn), unknown_params(eqn)
         if rule is None and name != "random_bits":
             return "no rule"
         if unknown:

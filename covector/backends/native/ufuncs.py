@@ -1,7 +1,7 @@
-"""Where NumPy's own loops are, ``loop(pointers, count, strides, null)`` over doubles, which have vectors for many functions.
+"""Where loops of ufuncs are, ``loop(pointers, count, strides, data)`` over floats: of many functions NumPy has vectors there.
 
->>> address_of_loop("no ufunc")
-0
+>>> loop_of(np.arctan, "f64") is not None, loop_of(np.gcd, "f64")
+(True, None)
 """
 
 from __future__ import annotations
@@ -9,9 +9,10 @@ from __future__ import annotations
 import ctypes
 import sys
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.special import _ufuncs as special
 
 
 class _Ufunc(ctypes.Structure):
@@ -30,27 +31,42 @@ class _Ufunc(ctypes.Structure):
 _LOOP = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 4)
 
 
+class Loop(NamedTuple):
+    """Where a loop is, and the data that it is to be given; 0 for none."""
+
+    address: int
+    data: int
+
+
 @cache
-def address_of_loop(name: str) -> int:
-    """Where that of a ufunc is; 0 where none is known that needs nothing else, and gives what the ufunc does."""
-    ufunc = getattr(np, name, None)
+def loop_of(ufunc: Any, kind: str) -> Loop | None:
+    """The loop of a ufunc of NumPy's or SciPy's; None where none is known that gives what the ufunc does."""
     has_gil = getattr(sys, "_is_gil_enabled", lambda: True)()
-    if type(ufunc) is not np.ufunc or sys.implementation.name != "cpython" or not has_gil:
-        return 0
-    about, types = _Ufunc.from_address(id(ufunc)), "d" * ufunc.nin + "->" + "d" * ufunc.nout
+    if type(ufunc) is not np.ufunc or sys.implementation.name != "cpython" or not has_gil or not library_of(ufunc):
+        return None
+    about, dtype = _Ufunc.from_address(id(ufunc)), np.dtype(kind[0] + str(int(kind[1:]) // 8))
+    types = f"{dtype.char * ufunc.nin}->{dtype.char}"
     said = about.inputs, about.outputs, about.arguments, about.types
     if said != (ufunc.nin, ufunc.nout, ufunc.nargs, ufunc.ntypes) or ufunc.nout != 1 or types not in ufunc.types:
-        return 0
+        return None
     i = ufunc.types.index(types)
-    address = int(about.loops[i] or 0)
-    return address if address and not about.data[i] and _is_right(ufunc, address) else 0
+    loop = Loop(int(about.loops[i] or 0), int(about.data[i] or 0))
+    return loop if loop.address and _is_right(ufunc, loop, dtype) else None
 
 
-def _is_right(ufunc: Any, address: int) -> bool:
-    arrays = [np.linspace(0.1 + i, 1.9, 8) for i in range(ufunc.nin)]
-    found = np.empty(8)
+def library_of(ufunc: np.ufunc) -> str:
+    """Whose ufunc it is.  Loops of others might need more than they are given, and those of SciPy's for whole numbers warn."""
+    name = ufunc.__name__
+    if getattr(np, name, None) is ufunc:
+        return "numpy"
+    return "scipy" if getattr(special, name, None) is ufunc and not any({*t} & {*"lip"} for t in ufunc.types) else ""
+
+
+def _is_right(ufunc: Any, loop: Loop, dtype: np.dtype[Any]) -> bool:
+    arrays = [np.linspace(0.1 + i, 1.9, 8, dtype=dtype) for i in range(ufunc.nin)]
+    found = np.empty(8, dtype)
     pointers = (ctypes.c_void_p * ufunc.nargs)(*(a.ctypes.data for a in (*arrays, found)))
-    strides = (ctypes.c_ssize_t * ufunc.nargs)(*[8] * ufunc.nargs)
-    _LOOP(address)(pointers, (ctypes.c_ssize_t * 1)(8), strides, None)
+    strides = (ctypes.c_ssize_t * ufunc.nargs)(*[dtype.itemsize] * ufunc.nargs)
     with np.errstate(all="ignore"):
+        _LOOP(loop.address)(pointers, (ctypes.c_ssize_t * 1)(8), strides, loop.data)
         return np.array_equal(found, ufunc(*arrays), equal_nan=True)
