@@ -46,7 +46,57 @@ class Solver(StandIn):
         except (_ReturnsTraced, errors.CovectorError):
             pass  # and raised again by covector's, if it is the user's
         module, name = self._place
-        return OfCovector(getattr(importlib.import_module(module), name))(*args, **kwargs)
+        found = OfCovector(getattr(importlib.import_module(module), name))(*args, **kwargs)
+        if name == "solve_ivp" and len(args) < 5 and kwargs.get("t_eval") is None:
+            found.update(t=Ends(found.t, 0), y=Ends(found.y, 1))
+        return found
+
+
+class Ends:
+    """What `solve_ivp` gives at each step that SciPy takes, of which there are the first and the last where it is traced."""
+
+    def __init__(self, values: Any, axis: int):
+        self._values, self._axis = values, axis
+
+    def __getitem__(self, key: Any) -> Any:
+        keys, ndim = key if type(key) is tuple else (key,), len(self._values.shape)
+        if Ellipsis in keys:
+            i = keys.index(Ellipsis)
+            keys = (*keys[:i], *[slice(None)] * (ndim + 1 - len(keys)), *keys[i + 1 :])
+        step = keys[self._axis] if len(keys) > self._axis else None
+        if type(step) is int and step in (0, -1):
+            return self._values[keys]
+        if step is None and None not in keys:
+            return Ends(self._values[keys], self._axis - sum(type(k) is not slice for k in keys))
+        raise self._refused()
+
+    @property
+    def T(self) -> Ends:
+        """The axes in reverse order."""
+        return Ends(self._values.T, len(self._values.shape) - 1 - self._axis)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        raise self._refused()
+
+    def _refused(self, *_: Any) -> errors.UnsupportedFunctionError:
+        what = "solve_ivp without t_eval was asked for what it has at each step, in lifted code where it is traced."
+        why = "how many steps SciPy takes depends on values that are not known; the first and the last are: y[:, 0], y[:, -1]"
+        return errors.UnsupportedFunctionError(what, why=why, fix="give t_eval=, the times that are wanted")
+
+    def _refuse(self, *_: Any) -> Any:
+        raise self._refused()
+
+    __len__ = __iter__ = __array__ = _refuse
+    __array_ufunc__ = None
+
+    def __repr__(self) -> str:
+        return "<the steps of solve_ivp, of which the first and the last are known: give t_eval=>"
+
+
+for _name in "add radd sub rsub mul rmul truediv rtruediv pow rpow matmul rmatmul neg abs".split():
+    setattr(Ends, f"__{_name}__", Ends._refuse)
 
 
 def _asking(x: Any) -> Any:

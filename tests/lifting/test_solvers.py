@@ -46,6 +46,31 @@ def test_square_roots(name, run):
     assert float(RUN[run](cv.lift(f))(A)) == pytest.approx(0.5 / np.sqrt(A), abs=1e-5)
 
 
+ENDS = {
+    "y[:, -1]": lambda s: s.y[:, -1], "y[..., -1]": lambda s: s.y[..., -1], "y.T[-1]": lambda s: s.y.T[-1],
+    "t[-1]": lambda s: s.t[-1], "y[0][-1]": lambda s: s.y[0][-1], "y[1, 0]": lambda s: s.y[1, 0],
+}  # fmt: skip
+STEPS = {
+    "y": lambda s: s.y, "sum": lambda s: np.sum(s.y), "times": lambda s: 2 * s.y, "len": lambda s: len(s.t),
+    "y[:, 1]": lambda s: s.y[:, 1], "shape": lambda s: s.y.shape, "for": lambda s: list(s.t),
+    "trapezoid": lambda s: np.trapezoid(s.y[0], s.t),
+}  # fmt: skip
+
+
+def steps(x):
+    return scipy.integrate.solve_ivp(lambda t, y: -x * y, (0.0, 1.0), x, rtol=1e-8, atol=1e-8)
+
+
+@pytest.mark.parametrize("run", [lambda f: cv.jit(f)(A), lambda f: cv.vmap(f)(np.stack([A, A]))[0]], ids=["jit", "vmap"])
+def test_solve_ivp_has_its_ends_where_scipys_steps_are_not_known(run):
+    x = np.array([1.0, 2.0])
+    for take in ENDS.values():
+        np.testing.assert_allclose(run(cv.lift(lambda a, take=take: take(steps(x * a)))), take(steps(x * A)), rtol=1e-6)
+    for take in STEPS.values():
+        with pytest.raises(cv.errors.CovectorError, match=r"give t_eval=|at each step"):
+            run(cv.lift(lambda a, take=take: take(steps(x * a))))
+
+
 def test_plain_functions_are_scipys():
     def f(x):
         return x * brentq(lambda t: np.cos(t), 0.0, 2.0, full_output=True)[0]
