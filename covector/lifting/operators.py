@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -66,6 +67,11 @@ def _operand(x: Any) -> Any:
     return x
 
 
+def _is_sparse(x: Any) -> bool:
+    sparse = sys.modules.get("scipy.sparse")
+    return sparse is not None and sparse.issparse(x)
+
+
 def _binary(op: Callable[[Any, Any], Any], flip: bool = False, ordered: bool = True) -> Callable[[Any, Any], Any]:
     """The operator of cells."""
 
@@ -77,7 +83,7 @@ def _binary(op: Callable[[Any, Any], Any], flip: bool = False, ordered: bool = T
         y = other if kind in NUMBERS else other._read() if kind in LIFTED else _operand(other)
         if y is NotImplemented:
             return NotImplemented
-        if y is other and kind not in NUMBERS and kind is not ndarray and str(kind.__module__).startswith("scipy.sparse"):
+        if y is other and kind not in NUMBERS and kind is not ndarray and _is_sparse(y):
             return wrap(as_covector(op, y, x) if flip else as_covector(op, x, y))
         if type(x) is ndarray:
             if isinstance(y, TracerBase):
