@@ -35,7 +35,7 @@ def opened(jaxpr: Jaxpr, residuals: Sequence[Any]) -> tuple[Jaxpr, list[Any]]:
 
     def moved(atom: Any, zeros_stay: bool) -> Any:
         if type(atom) is Literal:
-            if zeros_stay and is_written_zero(atom.value):
+            if zeros_stay:
                 return atom
             var = Var(atom.aval)
             values[var] = atom.value

@@ -67,11 +67,20 @@ def choice_derivative(x):
     return np.where(x > 0, np.cos(x) * x * x + np.sin(x) * 2 * x, np.cos(x))
 
 
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_the_program_passes_the_checker(name: str) -> None:
+    linear = cv.linearize(FUNCTIONS[name][0], X)[1]
+    cv.check(linear.jaxpr)
+    cv.check(rebuilt(linear).jaxpr)
+
+
 NUMBERS: list[Any] = [
     lambda c: lambda x: x * c,
     lambda c: lambda x: x * np.float64(c),
     lambda c: lambda x: np.where(c, x, 0.0),
     lambda c: lambda x: 2.0 * np.where(c, 0.0, x),
+    lambda c: lambda x: x * np.full(3, c),
+    lambda c: lambda x: instantiating_choice(x + c),
 ]
 
 
