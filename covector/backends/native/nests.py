@@ -49,7 +49,7 @@ UNROLLED = 4
 
 MAX_UNROLLED_COST = 40
 
-PAIRED_COST, PAIRED_SIZE = 60, 1_000
+PAIRED_COST, PAIRED_SIZE = 20, 1_000
 """From this cost on, and of so many elements, vectors are computed two at a time.  The operations on one wait for one another,
 and no processor looks far enough ahead to begin the next: it is 1.1 to 1.3 times as fast so, and up to twice the code."""
 
