@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from same import compiled_equations, program_of
+from same import agree, compiled_equations, program_of
 from scipy import special
 
 import covector as cv
@@ -186,6 +186,16 @@ def test_functions_of_scipy(dtype: Any) -> None:
             found, wanted = cv.jit(call, backend="native")(*args), ufunc(*args)
             np.testing.assert_allclose(found, wanted, rtol=8 * np.finfo(dtype).eps, err_msg=ufunc.__name__)
     assert compiled > 90
+
+
+@pytest.mark.parametrize("dtype", ["f8", "f4", "f2", "i8", "u1"])
+def test_round(dtype: str) -> None:
+    with np.errstate(all="ignore"):
+        x = np.concatenate([SPECIAL, RNG.normal(size=100) * 10.0 ** RNG.integers(-5, 8, 100), [0.5, 1.5, -2.5, 2.675, -0.004]])
+        x = (x if dtype[0] == "f" else np.clip(np.nan_to_num(x), 0, 100)).astype(dtype)
+        for decimals in (0, 1, 2, 7, 16, 22, 23, -1, -2, -5):
+            agree(lambda x, d=decimals: np.round(x, d), x, ulps=0, whole=False)
+        assert compiled_equations(program_of(lambda x: np.round(x, 2), x))[0] == (dtype != "f2")
 
 
 @pytest.mark.parametrize("n", [3, 200_000])

@@ -165,6 +165,22 @@ def _power(b: Builder, x: Value, y: Value) -> Value:
     return f.C_LIBRARY["pow"](b, x, y)
 
 
+def _round(eqn: Equation) -> Callable[..., Value] | None:
+    """To so many decimals, by the steps of NumPy's."""
+    kind, decimals = eqn.inputs[0].aval.dtype.kind, eqn.params["decimals"]
+    if kind == "i" or kind == "u":
+        return (lambda b, x: x) if decimals >= 0 else None
+    if kind != "f" or abs(decimals) > 22:
+        return None  # a power of 10 that is no float
+
+    def rounded(b: Builder, x: Value) -> Value:
+        power = b.like(10.0 ** abs(decimals), x)
+        there, back = (b.mul, b.div) if decimals > 0 else (b.div, b.mul)
+        return b.intrinsic("rint", x) if not decimals else back(b.intrinsic("rint", there(x, power)), power)
+
+    return rounded
+
+
 def of_library(eqn: Equation) -> Scalar | None:
     """What a function of elements is that has no rule of its own, but is a ufunc with a known loop."""
     ufunc: Any = getattr(eqn.primitive.kind, "fn", None)
@@ -360,6 +376,7 @@ SCALARS: dict[str, Scalar] = {
     "rad2deg": Scalar(_floats(lambda b, x: b.mul(x, b.like(180 / math.pi, x))), 1, True),
     **{n: Scalar(_floats(_intrinsic(m)), 1, True) for n, m in
        {"floor": "floor", "ceil": "ceil", "trunc": "trunc", "rint": "rint"}.items()},
+    "round": Scalar(_round, 20, True),
     "sqrt": Scalar(_floats(f.sqrt), 8, True),
     "root": Scalar(_floats(f.sqrt), 8, True),
     **{n: Scalar(_floats(getattr(f, n)), 20, True) for n in ("exp", "expm1", "tanh", "log", "log1p", "sin", "cos")},

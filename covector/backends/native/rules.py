@@ -299,7 +299,7 @@ KNOWN = {
     "axes", "axis", "reverse", "spec", "index", "indices", "shape", "permutation", "dtype", "low", "high", "name", "upper",
     "lower", "transpose", "unit_diagonal", "checked", "num_consts", "num_carry", "length", "progress", "jaxpr", "num_cond",
     "num_body", "ticks", "cond", "body", "branches", "lengths", "sizes", "strides", "dilations", "width", "vectors",
-    "full_matrices", "compute_uv", "mode", "what",
+    "full_matrices", "compute_uv", "mode", "what", "decimals",
 }  # fmt: skip
 """The parameters that the rules of the table read.  An operation with others has a meaning that they do not know."""
 

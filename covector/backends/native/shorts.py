@@ -62,8 +62,8 @@ def write_short(writer: Any, eqn: Any) -> bool:
     if name == "convert" and is_short(eqn.outputs[0]):
         writer.known[eqn.outputs[0]] = (writer.bind(ROUND, inputs, long_aval(eqn.outputs[0].aval)),)
         return True
-    if name != "convert" and SHORT in params.values():
-        return False
+    if (name != "convert" and SHORT in params.values()) or params.get("decimals"):
+        return False  # to decimals NumPy rounds by a product, which may be infinite
     outs = writer.bind_all(eqn.primitive, inputs, [long_aval(v.aval) if is_short(v) else v.aval for v in eqn.outputs], params)
     for v, out in zip(eqn.outputs, outs, strict=True):
         rounds = is_short(v) and name not in EXACT
