@@ -425,7 +425,7 @@ EQUIVALENT: list[tuple[str, str]] = [
     (r"use x for out: _half_sum", "the derivatives that are scaled do not use the result, but in the term of the scale"),
     (r"_cholesky_jvp: 1 → 2$", "a matrix that has a Cholesky factor is square"),
     (r"_without_linear.make: any\(parts", "a condition of linear values is refused before, when it is recorded"),
-    (r"forget a keyword: transpose_jaxpr: transpose_program", "a tape that is not consumed is freed a little later"),
+    (r"transpose_jaxpr: (transpose_program|True)", "a tape that is not consumed is freed a little later"),
     (r"off by one: (_cond_abstract|_cond_interpret|known_choice): 0 → 1$", "branches have outputs of the same types"),
     (r"use x for out: _finished:", "a number from two vectors is the same with or without a reshape to no axes"),
     (r"_overlap: math.prod\(lengths\)", "both ways to add windows give the same"),

@@ -119,6 +119,17 @@ def test_the_tangent_of_a_shared_value_may_be_each_examples_own():
     close(named(f)(XS), (W * XS, XS * XS))
 
 
+def test_values_that_are_shared_over_several_axes():
+    f = lambda x: cv.vmap(lambda y: lax.pvary(2.0, ("i", "j")) * x * y, axis_name="j")(V)
+    close(named(f)(W), 2.0 * np.outer(W, V))
+
+
+def test_the_cotangent_of_some_elements_of_a_shared_value():
+    read = lambda x: cv.grad(lambda w: lax.psum(np.sum(w[np.array([0, 2, 0])] * x), "i"))(W)
+    total = np.sum(XS, 0)
+    close(named(read)(XS), np.broadcast_to([total[0] + total[2], 0.0, total[1]], (N, 3)))
+
+
 def test_each_output_of_a_pullback_may_depend_on_other_arguments():
     """One that all examples share on the first, one of each example's own on the second."""
 

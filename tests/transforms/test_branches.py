@@ -108,6 +108,12 @@ def test_trees_axes_and_keywords():
     np.testing.assert_allclose(scaled(XS, 2.0, shift=XS[::-1]), np.where(XS[::-1] < XS, XS * 2, 2.0))
 
 
+def test_arrays_of_one_element_choose_along_any_axis():
+    f = lambda x: 2.0 * x if x > 0 else -x
+    xs = np.array([[1.0, -1.0, 2.0]])
+    np.testing.assert_array_equal(split(f, in_axes=1)(xs), [f(x) for x in xs.T])
+
+
 def test_nested_batches():
     def f(x, y):
         if x > y:

@@ -338,6 +338,12 @@ def test_a_linear_map_takes_what_its_backward_rule_closes_over_with_it(kind, way
     np.testing.assert_allclose(pull(3.0)[0], 3.0 * np.cos(0.5) * 2.0)
 
 
+def test_the_program_of_one_whose_rule_closes_over_a_value_passes_the_checker():
+    linear = cv.jit(lambda w: cv.linearize(scaled_by(w, "closure"), 0.5)[1])(2.0)
+    assert sum(linear.jaxpr.linear) == 1 and linear.jaxpr.linear[-1]
+    cv.check(linear.jaxpr)
+
+
 @pytest.mark.parametrize(("way", "leaving"), WAYS)
 def test_a_linear_map_of_several_rules(way, leaving):
     """Each takes its own."""
