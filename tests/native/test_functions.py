@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import subprocess
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -172,6 +173,14 @@ def test_loops_are_found() -> None:
     assert all(ufuncs.loop_of(np.power if name == "pow" else getattr(np, name), "f64") for name in f.C_LIBRARY)
     assert ufuncs.loop_of(special.gammaln, "f64") and ufuncs.loop_of(special.gammaln, "f32")
     assert not ufuncs.loop_of(np.gcd, "f64") and not ufuncs.loop_of(np.frompyfunc(abs, 1, 1), "f64")
+
+
+def test_scipy_is_not_loaded_for_functions_of_numpy() -> None:
+    code = (
+        "import sys, numpy as np, covector as cv; cv.jit(lambda x: np.arctan(x) * np.exp(x), backend='native')(np.ones(9));"
+        " assert 'scipy.special' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 @pytest.mark.filterwarnings("ignore:floating point number truncated")

@@ -12,7 +12,6 @@ from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.special import _ufuncs as special
 
 
 class _Ufunc(ctypes.Structure):
@@ -56,7 +55,7 @@ def loop_of(ufunc: Any, kind: str) -> Loop | None:
 
 def library_of(ufunc: np.ufunc) -> str:
     """Whose ufunc it is.  Loops of others might need more than they are given, and those of SciPy's for whole numbers warn."""
-    name = ufunc.__name__
+    name, special = ufunc.__name__, sys.modules.get("scipy.special._ufuncs")
     if getattr(np, name, None) is ufunc:
         return "numpy"
     return "scipy" if getattr(special, name, None) is ufunc and not any({*t} & {*"lip"} for t in ufunc.types) else ""
