@@ -24,6 +24,16 @@ SPECIAL = np.array([np.nan, np.inf, -np.inf, 0.0, -0.0, 1.5, -2.0])
 # --- choosing ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("dtype", [bool, int, np.float32, float, complex])
+def test_derivatives_of_where_with_a_condition_of_any_dtype(dtype: type) -> None:
+    x, c = np.array([-0.5, 0.0, 2.0]), np.array([1, 0, 2]).astype(dtype)
+    for condition in (lambda x: c, lambda x: np.astype(x, dtype) if dtype is not complex else x + 0j):
+        f = lambda x, condition=condition: np.where(condition(x), x**2, 3.0 * x)
+        slopes = np.diag([2 * v if m else 3.0 for v, m in zip(x, np.asarray(condition(x)) != 0, strict=True)])
+        for jacobian in (covector.jacfwd(f), covector.jacrev(f), covector.jit(covector.jacrev(f))):
+            np.testing.assert_allclose(jacobian(x), slopes)
+
+
 def test_where() -> None:
     c = X > 0
     for y in (Z, X.astype(np.float32), 2.0, 1, 1j, np.float32(3), [1.0, 2.0, 3.0, 4.0], np.arange(4), X[:, :1]):

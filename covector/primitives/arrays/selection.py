@@ -61,7 +61,7 @@ def kept(condition: Any, x: Any) -> Any:
     if type(condition) is not np.ndarray or type(x) is not np.ndarray:
         return keep_p.bind(condition, x)
     out = np.zeros(x.shape, x.dtype)
-    np.copyto(out, x, where=condition)
+    np.copyto(out, x, where=condition if condition.dtype.kind == "b" else condition.astype(bool))
     return out
 
 
