@@ -44,6 +44,10 @@ COLLECTIVES = {
         lambda x: lax.all_gather(x, "i", axis=0, tiled=True),
         lambda x: np.broadcast_to(np.reshape(x, (N * N, 2)), (N, N * N, 2)),
     ),
+    "all_gather of what all share": (
+        lambda x: lax.all_gather(lax.psum(x, "i"), "i", axis=1),
+        lambda x: np.broadcast_to(np.sum(x, 0)[:, None], (N, N, N, 2)),
+    ),
     "psum_scatter": (lambda x: lax.psum_scatter(x, "i"), lambda x: np.sum(x, 0)),
     "psum_scatter tiled": (
         lambda x: lax.psum_scatter(np.concatenate([x, 2 * x]), "i", tiled=True),

@@ -37,6 +37,7 @@ from covector.extend import (
     Structural,
     jointly,
 )
+from covector.primitives.derivations import loop_batch
 
 stop = lax.stop_gradient
 R = np.random.default_rng(7)
@@ -569,3 +570,16 @@ def test_a_primitive_is_the_function_that_it_is_made_of(name: str, trusted: bool
             f_of, _ = of_inexact(f, args, inexact)
             for some, axes in batches(xs):
                 agree(cv.vmap(partial(pulled, p_of), axes)(*some), looped(partial(pulled, f_of), some, axes))
+
+
+def test_one_example_after_the_other_of_several_results():
+    halves = Primitive("halves_of_a_test", multiple_results=True)
+    halves.def_impl(lambda x, y: [x[:2] * y, x[2:]])
+    halves.def_abstract(lambda x, y: [cv.ShapedArray((2,), x.dtype), cv.ShapedArray((x.shape[0] - 2,), x.dtype)])
+    halves.def_batch(loop_batch(halves))
+    xs, ys = np.arange(15.0).reshape(5, 3), np.array([2.0, 3.0, 5.0])
+    first, second = cv.vmap(lambda x, y: tuple(halves.bind(x, y)), (1, 0))(xs, ys)
+    np.testing.assert_array_equal(first, (xs[:2] * ys).T)
+    np.testing.assert_array_equal(second, xs[2:].T)
+    first, second = cv.vmap(lambda x: tuple(halves.bind(x, 2.0)), 1)(xs[:, :0])
+    assert (first.shape, second.shape) == ((0, 2), (0, 3))

@@ -109,8 +109,8 @@ def test_trees_axes_and_keywords():
 
 
 def test_arrays_of_one_element_choose_along_any_axis():
-    f = lambda x: 2.0 * x if x > 0 else -x
-    xs = np.array([[1.0, -1.0, 2.0]])
+    f = lambda x: 2.0 * x if x[np.array([1])] > 0 else -x  # what is read at an array has its batch axis behind
+    xs = np.array([[1.0, -1.0, 2.0], [-5.0, 6.0, -7.0]])
     np.testing.assert_array_equal(split(f, in_axes=1)(xs), [f(x) for x in xs.T])
 
 
