@@ -49,7 +49,7 @@ UNARY = [
 ]  # fmt: skip
 BINARY = [
     np.add, np.subtract, np.multiply, np.divide, np.maximum, np.minimum, np.fmax, np.fmin, np.power, np.arctan2, np.hypot,
-    np.fmod, np.remainder, np.copysign, np.heaviside, np.nextafter, np.logaddexp, np.equal,
+    np.fmod, np.remainder, np.floor_divide, np.copysign, np.heaviside, np.nextafter, np.logaddexp, np.equal,
     np.not_equal, np.less, np.less_equal,
     np.greater, np.greater_equal, np.logical_and, np.logical_or, np.logical_xor,
 ]  # fmt: skip
@@ -338,6 +338,7 @@ def test_where_the_largest_is() -> None:
     for x in ([1.0, np.nan, 3.0, np.nan], [1.0, 3.0, 3.0, 1.0], [-0.0, 0.0], [np.inf, -np.inf], [*range(20), np.nan, 3.0]):
         agree(lambda x: (np.argmax(x * 1.0), np.argmin(x * 1.0)), np.array(x))
         agree(lambda x: (np.argmax(x * 2, axis=1), np.argmin(x * 2, axis=0)), np.array([np.nan_to_num(x), x]).astype(int) % 7)
+        agree(lambda x: (np.argmax(x > 1, axis=1), np.argmin(x > 1, axis=0)), np.array([x, x[::-1]]))
 
 
 # --- systems and factorizations -------------------------------------------------------------------------------------------

@@ -278,9 +278,17 @@ def _integers(emit: Callable[..., Value]) -> Callable[[Equation], Callable[..., 
     return lambda eqn: emit if eqn.outputs[0].aval.dtype.kind in "iu" else None
 
 
-def _remainder_of(eqn: Equation) -> Callable[..., Value] | None:
-    kind = eqn.outputs[0].aval.dtype.kind
-    return _float_remainder if kind == "f" else _remainder if kind in "iu" else None
+def _floored(ufunc: np.ufunc, of_integers: f.Emit, of_floats: f.Emit | None = None) -> Callable[[Equation], f.Emit | None]:
+    """Of floats by the loop of a ufunc; where there is none by ``of_floats``."""
+
+    def rule(eqn: Equation) -> f.Emit | None:
+        dtype = eqn.outputs[0].aval.dtype
+        if dtype.kind != "f":
+            return of_integers if dtype.kind in "iu" else None
+        loop = loop_of(ufunc, type_name(dtype))
+        return of_floats if loop is None else f.of_ufunc(ufunc, loop)
+
+    return rule
 
 
 def _intrinsic(name: str) -> Callable[..., Value]:
@@ -360,8 +368,8 @@ SCALARS: dict[str, Scalar] = {
     "invert": Scalar(Builder.invert),
     "left_shift": Scalar(_integers(_shift("shl")), 2, True),
     "right_shift": Scalar(_integers(_shift("ashr")), 2, True),
-    "floor_divide": Scalar(_integers(_floor_divide), 20, True),
-    "remainder": Scalar(_remainder_of, 25, True),
+    "floor_divide": Scalar(_floored(np.floor_divide, _floor_divide), 20, True),
+    "remainder": Scalar(_floored(np.remainder, _remainder, _float_remainder), 25, True),
     "isnan": Scalar(_of_floats(lambda b, x: b.compare("uno", x, x)), 1, True),
     "isinf": Scalar(_of_floats(_to_infinity("oeq")), 1, True),
     "isfinite": Scalar(_of_floats(_to_infinity("olt")), 1, True),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -88,6 +88,10 @@ def _searchsorted(a: Any, v: Any, *, side: str, batch: int) -> Any:
     return (place + is_before(place)).astype(np.intp)
 
 
+def _of_truth(name: str, x: Any, *, axis: int) -> Any:
+    return getattr(np, name)(x.astype(np.uint8), axis=axis)
+
+
 EXPANSIONS: dict[str, Callable[..., Any]] = {
     "logsumexp": _logsumexp,
     "norm": _norm,
@@ -100,6 +104,7 @@ EXPANSIONS: dict[str, Callable[..., Any]] = {
     "scipy_entr": _entropy,
     "einsum": _on_diagonal,
     "searchsorted": _searchsorted,
+    **{name: partial(_of_truth, name) for name in ("argmax", "argmin")},
 }
 
 
@@ -125,6 +130,8 @@ def expanded(eqn: Equation) -> Jaxpr | None:
         known = avals[0].dtype.kind in "fc" and len({dtype.type().real.dtype for dtype in kinds}) == 1
     elif eqn.primitive.name == "einsum":
         known = is_on_diagonal(eqn)
+    elif eqn.primitive.name in ("argmax", "argmin"):
+        known = avals[0].dtype.kind == "b"
     elif eqn.primitive.name == "searchsorted":
         known = all(is_supported(a) and a.dtype.kind in "fiu" for a in avals)
     else:
