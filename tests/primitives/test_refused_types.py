@@ -75,7 +75,7 @@ CASES: list[tuple[str, tuple[Any, ...], dict[str, Any], list[Any]]] = [
         (f64(3, 3), f64(2, 1)), (f64(3, 4), f64(3, 1)), (f64(3, 3), f64(3)), (i64(3, 3), f64(3, 1)),
         (f64(2, 3, 3), f64(3, 3, 1))])
       for name, params in {"solve": {}, "triangular_solve": TRIANGULAR}.items()),
-    ("pinv", (f64(3, 4), f64()), {"hermitian": False}, [(f64(3), f64()), {"hermitian": True}]),
+    ("pinv", (f64(3, 4), f64()), {"hermitian": False}, [(f64(3), f64()), (f64(3, 4), f64(2)), {"hermitian": True}]),
     ("sparse_matmul", (f64(5), i64(5), i64(5), f64(4, 2)), {"shape": (3, 4)}, [
         (f64(5), i64(4), i64(5), f64(4, 2)), (f64(5), i64(5), i64(4), f64(4, 2)), (f64(5), i64(5), i64(5), f64(4)),
         (f64(5, 1), i64(5, 1), i64(5, 1), f64(4, 2)), {"shape": (4, 3)}]),

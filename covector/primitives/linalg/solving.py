@@ -345,6 +345,8 @@ pinv_p = Primitive("pinv", _pseudo_inverse, trusted=True, makes_new=True)
 @pinv_p.def_abstract
 def _pinv_abstract(a: ShapedArray, rcond: ShapedArray, *, hermitian: bool) -> ShapedArray:
     check_matrices("pinv", a, square=hermitian)
+    if broadcast_shapes(rcond.shape, a.shape[:-2]) != a.shape[:-2]:
+        raise ValueError(f"pinv got rcond {rcond} for matrices {a}: one bound for all, or one for each")
     return array_aval((*a.shape[:-2], a.shape[-1], a.shape[-2]), a.dtype)
 
 
