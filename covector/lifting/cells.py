@@ -49,17 +49,19 @@ from covector.lifting.lifted import (
     convert,
     has_traced,
     make_scalar,
+    not_real,
     refuse_store,
     register_array,
     unwrap,
     wrap,
 )
 from covector.lifting.refusals import order_not_known, shares_memory_with_argument, shown_twice, written_over
+from covector.lifting.scalars import Number
 from covector.numpy.at import at
 
-SHARED, EXPOSED, READONLY, GIVEN, ALIASED = 1, 2, 4, 64, 128
+SHARED, EXPOSED, READONLY, GIVEN, ALIASED, BASED = 1, 2, 4, 64, 128, 256
 """What is true of a root: a trace may hold its memory; code in C may; nobody may write it; it is an argument, or it is one that
-shares memory with another argument."""
+shares memory with another argument; what it held before may have shown memory of something else."""
 
 GAPS, UNSURE, TAINTED = 8, 16, 32
 """The same of its order in memory: there may be gaps in it; nothing is known of it; something was made that depends on it."""
@@ -124,8 +126,8 @@ class Root:
         value: ndarray = self.value
         if self.state & SHARED or not value.flags.writeable:
             self.keep_layout()
+            self.state = self.state & ~(SHARED | EXPOSED) | (BASED if value.base is not None else 0)
             self.value = value = value.copy(order="K")
-            self.state &= ~(SHARED | EXPOSED)
         return value
 
     def replace(self, new: Any) -> None:
@@ -137,6 +139,7 @@ class Root:
                 why="compiled code was given the memory, keeps it, and would not see the write",
                 fix="write before that, or give it a copy",
             )
+        self.state |= BASED if type(old) is not ndarray or old.base is not None else 0
         del old
         self.keep_layout()
         if type(new) is ndarray and (self.strides is not None or not new.flags.c_contiguous):
@@ -413,6 +416,8 @@ class Cell(Lifted):
                 self.check_write()
                 return
             _check_exchange(sys._getframe(1), has_mask(unwrap(key)) or self._is_read_late(key, new))
+        if type(new) is Number and new.dtype.kind == "c" and self.dtype.kind not in "cb":
+            raise not_real()
         self._write(unwrap(key), unwrap(as_given(new)))
 
     def _is_free(self) -> bool:

@@ -305,7 +305,7 @@ def _meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str =
     axes[:2] = axes[:2][::-1] if indexing == "xy" else axes[:2]
     grids = [np.reshape(x, [-1 if i == axis else 1 for i in range(len(xi))]) for x, axis in zip(xi, axes, strict=True)]
     if sparse:
-        return tuple(grids)
+        return grids
     shape = np.broadcast_shapes(*map(_shape, grids))
     return tuple([as_strided(x, shape, [s * (n > 1) for s, n in zip(x.strides, x.shape, strict=True)]) for x in grids])
 

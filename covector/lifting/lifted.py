@@ -194,10 +194,15 @@ def convert(value: Any, like: Any) -> Any:
         return value
     if value.dtype.kind == "c" and dtype.kind not in "cb":
         if is_weak(given):
-            raise TypeError("float() argument must be a string or a real number, not 'complex'")
+            raise not_real()
         warnings.warn("Casting complex values to real discards the imaginary part", np.exceptions.ComplexWarning, stacklevel=4)
         value = np.real(value)
     return value.astype(dtype)
+
+
+def not_real() -> TypeError:
+    """The error for a complex number of Python's that a real array is to hold."""
+    return TypeError("float() argument must be a string or a real number, not 'complex'")
 
 
 STORE_SUBSCR = opmap["STORE_SUBSCR"]

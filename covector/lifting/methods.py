@@ -15,7 +15,7 @@ from covector.core import errors
 from covector.core.avals import shape_of
 from covector.core.primitive import TracerBase
 from covector.lifting import views
-from covector.lifting.cells import GAPS, READONLY, TAINTED, UNSURE, Cell
+from covector.lifting.cells import BASED, GAPS, READONLY, TAINTED, UNSURE, Cell
 from covector.lifting.lifted import (
     ALL,
     as_cell,
@@ -235,7 +235,7 @@ register_method(Cell, "data", property(lambda cell: cell._plain().data))
 
 def _base(cell: Cell) -> Any:
     root = cell.root
-    if type(root.value) is ndarray and root.value.base is None:
+    if type(root.value) is ndarray and root.value.base is None and not root.state & BASED:
         if cell.shows is None:
             return None
         wholes = [x for x in gc.get_referrers(root) if type(x) is Cell and x.shows is None]

@@ -105,6 +105,7 @@ try:
 except AttributeError:
     a[0] = 5.0
 return a""",
+    "a grid without copies, which is a list": "g = np.meshgrid(x[0], x[0], copy=False, sparse=True)\ng[1] *= 2.0\nreturn *g, x",
     "flattened, and written": "y = x * 2\na = y.flatten()\nb = y.T.flatten()\na[0] = y[0, 1] = b[1] = 5.0\nreturn a, b, y",
     "piecewise, in another order": "b = np.piecewise(x.T, [x.T > 0], [lambda u: u * u, 0.5])\nb.ravel('F')[1] = 7.0\nreturn b",
 }
@@ -168,6 +169,11 @@ def test_errors(name):
         f(X)
     with pytest.raises(wanted.type):
         RUN["jvp"](cv.lift(f))
+
+
+def test_a_complex_number_is_no_real_element_of_an_example():
+    with pytest.raises(TypeError, match="not 'complex'"):
+        RUN["vmap"](cv.lift(program("y = np.zeros(3)\ny[...] = (x[0] + 1j).item(0)\nreturn y")))
 
 
 @pytest.mark.parametrize("order", ["C", "F"])
@@ -306,6 +312,10 @@ PLAIN = {
         lambda: np.random.default_rng(0).normal(size=(2, 4, 2))[..., ::-1].copy()[..., ::-1],
         "y[...] *= 2\nb = np.sort(y.diagonal(1))\nb.reshape(-1)[...] = 0.5\nreturn b, y",
     ),
+    "what it is a view of, after it was copied": (
+        lambda: np.repeat(np.arange(6.0), 2)[1::2],
+        "np.copyto(y, y)\ntry:\n    y *= y.base is None\nexcept cv.errors.UnsupportedFunctionError:\n    y *= 0\nreturn y",
+    ),
     "windows that overlap": (
         lambda: np.arange(6.0)[::-1].copy()[::-1],
         "y[0] = 3\nu = np.lib.stride_tricks.sliding_window_view(y, 2, writeable=True)\nu[:, 1] = 2.0\nu[2] += 1\nreturn y, u",
@@ -316,7 +326,7 @@ PLAIN = {
 @pytest.mark.parametrize("name", PLAIN)
 def test_plain_arguments_with_gaps_and_other_orders(name):
     make, text = PLAIN[name]
-    names = {"np": np}
+    names = {"np": np, "cv": cv}
     exec("def f(x, y):\n    " + text.replace("\n", "\n    "), names)
     f = names["f"]
     found, wanted = cv.jvp(lambda x: cv.lift(f)(x, make()), (X,), (X,))[0], f(X, make())
