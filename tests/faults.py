@@ -182,7 +182,8 @@ def swap_results(node: Any, text: Source, role: str) -> str | None:
     if role != "result" or not isinstance(node, ast.Tuple) or len(node.elts) < 2 or starred(node.elts[:2]):
         return None
     first, second, *rest = map(text, node.elts)
-    return ", ".join([second, first, *rest]) if first != second else None
+    swapped = ", ".join([second, first, *rest])
+    return None if first == second else f"({swapped})" if text(node).startswith("(") else swapped
 
 
 def swap_arguments(node: Any, text: Source, role: str) -> str | None:
@@ -429,6 +430,8 @@ EQUIVALENT: list[tuple[str, str]] = [
     (r"off by one: (_cond_abstract|_cond_interpret|known_choice): 0 → 1$", "branches have outputs of the same types"),
     (r"use x for out: _finished:", "a number from two vectors is the same with or without a reshape to no axes"),
     (r"_overlap: math.prod\(lengths\)", "both ways to add windows give the same"),
+    (r"_padded: 1 → 2$", "a matrix that is extended to a larger one is square"),
+    (r"_Along.around: self.width == 1", "one element after the other gives what several at once give"),
     (r"another comparison: .* [<>]=? (LARGE|MEDIUM\w*|SMALL\w*|LONG\w*|SHORT\w*|FEW|M(AX|IN)_\w+|\w+_BYTES)( // \w+)? →",
      "a size from which on another way is the faster one, or less is kept, may be one more"),
     (r"forget a keyword: .*\.astype\(.*, copy=False\) →", "a copy more"),

@@ -28,7 +28,7 @@ import numpy as np
 
 from covector.backends import forms
 from covector.core import errors
-from covector.core.avals import ShapedArray, Zero, array_aval, broadcast_shapes, shape_of, typeof
+from covector.core.avals import ShapedArray, Zero, array_aval, broadcast_shapes, dtype_of, shape_of, typeof
 from covector.core.jaxpr import Equation, Var
 from covector.core.kinds import Linear, Structural
 from covector.core.primitive import Primitive, TracerBase
@@ -362,7 +362,7 @@ def batch_by_indices(primitive: Primitive, *like_indices: bool) -> Callable[...,
 
 
 def _spread(values: Any, *indices: Any, shape: Shape) -> Any:
-    out = np.zeros(shape, np.asarray(values).dtype)
+    out = np.zeros(shape, dtype_of(values))
     apply_at(np.add, out, indices, values)
     return out
 
