@@ -359,3 +359,22 @@ def test_linear_transpose_names_the_operation_that_is_not_linear():
         cv.linear_transpose(lambda x: (2.0 * x, np.sin(x)), 1.0)
     with pytest.raises(cv.errors.LinearityError, match="not linear in the tangents"):
         cv.linear_transpose(lambda x: (2.0 * x, 3.0), 1.0)
+
+
+def test_linear_transpose_refuses_effects_of_what_is_not_linear():
+    """They would show what a transposed function never computes; what no result depends on is left out otherwise."""
+    with pytest.raises(cv.errors.LinearityError, match="'mul' is applied to"):
+        cv.linear_transpose(lambda x: (cv.debug.print("{}", x * x), 2.0 * x)[1], 1.0)
+    assert cv.linear_transpose(lambda x: (x * x, 2.0 * x)[1], 1.0)(3.0) == (6.0,)
+
+
+def test_a_value_that_is_zero_here_and_has_a_derivative_is_no_zero():
+    def derivative(y):
+        f = cv.custom_jvp(lambda x: 1.0 * x)
+        f.defjvp(lambda p, t: (1.0 * p[0], t[0] + y))  # linear in t where y is a zero that was written for a tangent
+        return cv.grad(f)(1.0)
+
+    assert derivative(0.0) == 1.0
+    assert cv.jvp(derivative, (0.0,), (0.0,)) == (1.0, 0.0)
+    with pytest.raises(cv.errors.LinearityError, match="'add' is applied to"):
+        cv.jvp(derivative, (0.0,), (1.0,))
