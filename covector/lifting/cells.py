@@ -37,7 +37,6 @@ from covector.lifting.indices import (
     basic_key,
     has_mask,
     is_plain,
-    is_simple,
     order_of_indexed,
     stripped,
 )
@@ -360,7 +359,7 @@ class Cell(Lifted):
 
     def __getitem__(self, key: Any) -> Any:
         kind = type(key)
-        is_known = kind is int or is_plain(key if kind is tuple else (key,))
+        is_known = kind is int or is_plain(key)
         if not is_known:
             key = unwrap(key)
             kind = type(key)
@@ -406,7 +405,7 @@ class Cell(Lifted):
     def __setitem__(self, key: Any, new: Any) -> None:
         root = self.root
         is_other = type(new) is Cell and new.root is not root and type(new.root.value) is ndarray
-        if (is_other or type(new) in SETTABLE) and type(root.value) is ndarray and self._is_free() and is_simple(key):
+        if (is_other or type(new) in SETTABLE) and type(root.value) is ndarray and self._is_free() and is_plain(key):
             self.memory[key] = new._read() if is_other else new
             return
         if type(new) is Cell and new.root is root:

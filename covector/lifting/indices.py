@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from typing import Any
 
@@ -25,18 +26,13 @@ def are_integers(key: tuple[Any, ...]) -> bool:
     return True
 
 
-def is_simple(key: Any) -> bool:
-    """Whether an index is of plain integers and slices."""
-    return type(key) is int or type(key) is slice or (type(key) is tuple and PLAIN_INDICES.issuperset(map(type, key)))
-
-
 def is_plain_slice(key: slice) -> bool:
     return type(key.start) in STEPS and type(key.stop) in STEPS and type(key.step) in STEPS
 
 
-def is_plain(key: tuple[Any, ...]) -> bool:
+def is_plain(key: Any) -> bool:
     """Whether an index is of Python's integers and slices of them, and of nothing that stands for a value."""
-    for k in key:
+    for k in key if type(key) is tuple else (key,):
         kind = type(k)
         if kind is not int and (kind not in PLAIN_INDICES or (kind is slice and not is_plain_slice(k))):
             return False
@@ -69,6 +65,8 @@ def at_index(value: Any, index: Any, new: Any, how: str) -> Any:
 def stripped(new: Any, shape: tuple[int, ...], dtype: Any) -> Any:
     """Values without the leading axes of length 1 that they have beyond a shape, as NumPy writes them."""
     if not shape and shape_of(new):
+        if dtype.kind == "b" and math.prod(shape_of(new)) == 1:  # whether the one number is true
+            return np.reshape(new, ())
         if dtype.kind == "c":
             raise TypeError("only 0-dimensional arrays can be converted to Python scalars")
         raise ValueError("setting an array element with a sequence.")

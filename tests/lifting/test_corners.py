@@ -106,6 +106,7 @@ except AttributeError:
     a[0] = 5.0
 return a""",
     "a grid without copies, which is a list": "g = np.meshgrid(x[0], x[0], copy=False, sparse=True)\ng[1] *= 2.0\nreturn *g, x",
+    "one number as a truth value": "y = np.zeros(2, bool)\ny[1] = x[0, :1]\nreturn y, x",
     "flattened, and written": "y = x * 2\na = y.flatten()\nb = y.T.flatten()\na[0] = y[0, 1] = b[1] = 5.0\nreturn a, b, y",
     "piecewise, in another order": "b = np.piecewise(x.T, [x.T > 0], [lambda u: u * u, 0.5])\nb.ravel('F')[1] = 7.0\nreturn b",
 }
