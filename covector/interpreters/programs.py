@@ -109,7 +109,7 @@ def transposed_program(
 
     ``varying``, if given, says over which named axes the cotangents vary.
     """
-    linear_avals = choose(linear, jaxpr.in_avals)
+    linear_avals = [a.strengthened() for a in choose(linear, jaxpr.in_avals)]
     known_avals = [a for a, m in zip(jaxpr.in_avals, linear, strict=True) if not m]
 
     def outputs(*args: Any) -> tuple[list[Any], list[bool]]:

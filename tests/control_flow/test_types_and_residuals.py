@@ -280,3 +280,12 @@ def test_residuals_that_are_zero_are_no_tangents():
         cv.check(linear_map.jaxpr)
         (transposed,) = cv.linear_transpose(cv.jit(linear_map), 2.0)(1.0)
         np.testing.assert_allclose(transposed, cv.grad(f)(2.0))
+
+
+def test_cotangents_of_python_numbers_are_of_one_type_in_all_branches():
+    def f(b):
+        return cv.lax.cond(b > 0.1, lambda u, v: np.sin(v) * 2, lambda u, v: np.sin(u), b, b)
+
+    jaxpr = cv.make_jaxpr(lambda b, ct: cv.vjp(f, b)[1](ct))(0.629, 1.0)
+    for eqn in (e for e in jaxpr.equations if e.primitive.name == "cond"):
+        assert not any(v.aval.weak_type for v in eqn.outputs)
