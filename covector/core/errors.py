@@ -15,8 +15,10 @@ error is raised, never before.
 
 from __future__ import annotations
 
+import threading
 import warnings
 from collections.abc import Callable
+from types import FrameType
 from typing import Any
 
 from covector.core.source import Source, user_frame, user_source
@@ -44,6 +46,34 @@ _notes: list[Callable[[CovectorError], None]] = []
 def note_errors(note: Callable[[CovectorError], None]) -> None:
     """Let every error be noted when it is made, as it may be caught by code that knows nothing of it."""
     _notes.append(note)
+
+
+class _Refusal(threading.local):
+    place: tuple[int, int] | None = None
+    """The frame, by its identity, that called what asked, and the instruction of it that did."""
+    made: tuple[type[CovectorError], tuple[Any, ...]] | None = None
+
+
+_refusal = _Refusal()
+
+
+def note_refusal(frame: FrameType, error: CovectorError) -> None:
+    """Note where a plain value was asked for and refused: compiled code may forget the error, and go on."""
+    _refusal.place, _refusal.made = (id(frame), frame.f_lasti), (type(error), error.args)
+
+
+def refused_before(error: BaseException) -> CovectorError | None:
+    """The refusal after which the call went on that an error came out of; None if there was none.
+
+    Python looks nothing up while an error waits to be seen, so that whatever is called then fails, with any error.
+    """
+    traceback = error.__traceback__ if _refusal.place is not None and not isinstance(error, CovectorError) else None
+    while traceback is not None:
+        if (id(traceback.tb_frame), traceback.tb_lasti) == _refusal.place and _refusal.made is not None:
+            cls, args = _refusal.made
+            return _unpickled(cls, args, {}).with_traceback(error.__traceback__)
+        traceback = traceback.tb_next
+    return None
 
 
 def _unpickled(cls: type[CovectorError], args: tuple[Any, ...], attributes: dict[str, Any]) -> CovectorError:

@@ -26,7 +26,7 @@ from types import TracebackType
 from typing import Any, ParamSpec, TypeVar
 
 from covector.core.context import FULL_TRACEBACKS, mode, value_of
-from covector.core.errors import CovectorError
+from covector.core.errors import CovectorError, refused_before
 from covector.core.source import is_plumbing
 
 P = ParamSpec("P")
@@ -80,13 +80,15 @@ REPLACEMENT = "setting an array element with a sequence."
 def replaced_by_c(error: Exception) -> CovectorError | None:
     """The error of covector's that compiled code put behind one of its own, which says less; with the traceback of that.
 
-    Python makes a SystemError where compiled code (`scipy.optimize.brentq`) goes on after an error.
+    Python makes a SystemError, or any other, where compiled code (`scipy.optimize.brentq`) goes on after an error.
     """
     cause = error.__cause__
     while type(cause) is SystemError:
         cause = cause.__cause__
     is_replacement = type(error) is SystemError or (type(error) is ValueError and str(error) == REPLACEMENT)
-    return cause.with_traceback(error.__traceback__) if is_replacement and isinstance(cause, CovectorError) else None
+    if is_replacement and isinstance(cause, CovectorError):
+        return cause.with_traceback(error.__traceback__)
+    return refused_before(error)
 
 
 def hide_frames(error: BaseException) -> None:

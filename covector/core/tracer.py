@@ -172,12 +172,17 @@ class Tracer(TracerBase):
     ) -> errors.ConcretizationError:
         made = self.made_at()
         called = called_function()
-        return error(
+        refusal = error(
             f"{what} of a traced value of type {self.aval}{f', made at {made},' if made else ''} was asked for"
             f"{f' by {called}' if called else ''} inside {self._trace.name or 'a transformation'}.",
             why=why or self.unknown_because(),
             fix=fix_of_call(called) if called else fix,
         )
+        asker: Any = sys._getframe(1)
+        while asker.f_code.co_filename == __file__:
+            asker = asker.f_back
+        errors.note_refusal(asker, refusal)
+        return refusal
 
     def unknown_because(self) -> str:
         """Why this tracer cannot be a plain Python or NumPy value."""

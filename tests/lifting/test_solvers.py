@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
+
 import numpy as np
 import pytest
 import scipy.integrate
@@ -81,6 +84,27 @@ def test_plain_functions_are_scipys():
 def test_errors_name_what_covector_has():
     with pytest.raises(cv.errors.TracerFloatConversionError, match=r"use covector\.scipy\.optimize\.brentq"):
         cv.grad(lambda a: scipy.optimize.brentq(lambda t: t * t - a, 0.0, 5.0))(A)
+
+
+def test_compiled_code_that_goes_on_after_an_error_does_not_hide_it():
+    def f(a):
+        def g(t):
+            y = t * t - a
+            sys._clear_type_cache()  # while an error waits, Python finds no method that is not in it
+            return y
+
+        return scipy.optimize.brentq(g, 0.0, 5.0)
+
+    with pytest.raises(cv.errors.TracerFloatConversionError, match=r"use covector\.scipy\.optimize\.brentq"):
+        cv.grad(f)(A)
+
+    def caught(a):
+        with contextlib.suppress(cv.errors.CovectorError):
+            float(a)
+        return {}[0]
+
+    with pytest.raises(KeyError):
+        cv.grad(caught)(A)
 
 
 def test_errors_of_the_function_are_its_own():
