@@ -219,7 +219,7 @@ class Part:
             raise
         mask = _over_rows(mask, self.x)
         if operation is not None:
-            values = operation(self.x, select_p.bind(mask, values, neutral))
+            values = operation(self.x, select_p.bind(mask, values, np.asarray(neutral, typeof(self.x).dtype)))
         return select_p.bind(mask, as_written(values, self.x, name), self.x)
 
 

@@ -274,3 +274,34 @@ def test_plain_arrays_are_written_to_as_traced_ones(index, dtype, values):
         else:
             equal(found, expected)
         assert np.array_equal(x, np.arange(12).reshape(3, 4).astype(dtype))
+
+
+PLACES = {
+    "list": [0, -1, 0],
+    "arrays": ([0, 2, 0], [1, 3, 1]),
+    "slice": slice(1, 3),
+    "mask": np.array([True, False, True]),
+    "mask of all": X > 1,
+}
+
+
+@pytest.mark.filterwarnings("ignore::numpy.exceptions.ComplexWarning")
+@pytest.mark.parametrize("dtype", ["bool", "int16", "int64", "float16", "float32", "complex64"])
+@pytest.mark.parametrize("method", ["set", "add", "multiply", "min", "max"])
+@pytest.mark.parametrize("name", PLACES)
+def test_traced_values_of_every_dtype(name, method, dtype):
+    """The dtype is x's, also where x is zero, and where values are written over each other."""
+    idx = PLACES[name]
+    for x in (np.zeros((3, 4), dtype), np.round(3 * X - 4).astype(dtype)):
+        v = np.round(rng.normal(size=() if "mask" in name else x[idx].shape) * 2).astype(dtype)
+        wanted = in_place(method, x, idx, v)
+        found = [
+            covector.jit(lambda v, x=x: getattr(at(x)[idx], method)(v))(v),
+            covector.jit(lambda x, v: getattr(at(x)[idx], method)(v))(x, v),
+            covector.vmap(lambda v, x=x: getattr(at(x)[idx], method)(v))(np.stack([v, v]))[1],
+        ]
+        if "mask" in name:
+            found.append(covector.jit(lambda x, v, mask: getattr(at(x)[mask], method)(v))(x, v, idx))
+        for out in found:
+            assert out.dtype == x.dtype
+            np.testing.assert_array_equal(out, wanted)

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from covector.core.avals import ShapedArray, Zero, array_aval, shape_of, typeof
+from covector.core.avals import ShapedArray, Zero, array_aval, dtype_of, shape_of, typeof
 from covector.core.kinds import Discrete, Kind, Linear, Opaque, Structural
 from covector.core.primitive import Primitive, TracerBase, jointly
 from covector.primitives.arrays.indexing import (
@@ -104,7 +104,8 @@ def without_overwritten(values: Any, indices: Sequence[Any], shape: Shape) -> An
     if last is None:
         return values
     index = shape_of(last)
-    return select_p.bind(reshape_to(last, (*index, *(1,) * (len(shape_of(values)) - len(index)))), values, 0)
+    zero = False if dtype_of(values).kind == "b" else 0
+    return select_p.bind(reshape_to(last, (*index, *(1,) * (len(shape_of(values)) - len(index)))), values, zero)
 
 
 # --- scatter and scatter_add: jointly linear in the operand and the values --------------------------------------------
