@@ -5,6 +5,7 @@ They do not dispatch on their arguments, so modules are given these in their pla
 
 from __future__ import annotations
 
+import functools
 import inspect
 import itertools
 import math
@@ -26,7 +27,6 @@ from covector.lifting.functions import SHOW_MEMORY, as_strided
 from covector.lifting.lifted import (
     LIFTED,
     NUMBERS,
-    PLAIN,
     as_cell,
     as_given,
     as_number,
@@ -34,6 +34,7 @@ from covector.lifting.lifted import (
     convert,
     has_lifted,
     has_traced,
+    is_simple,
     known,
     unwrap,
     wrap,
@@ -59,7 +60,7 @@ def _maker(original: Callable[..., Any]) -> Callable[..., Any]:
     of_sequences = original.__name__ in OF_SEQUENCES
 
     def make(*args: Any, **kwargs: Any) -> Any:
-        if not kwargs and all(map(_is_simple, args)):
+        if not kwargs and all(map(is_simple, args)):
             return fresh(original(*args))
         if has_lifted(args) or has_lifted(kwargs):
             return _of_cells(original, tuple(map(as_given if of_sequences else _listless, args)), kwargs)
@@ -68,10 +69,6 @@ def _maker(original: Callable[..., Any]) -> Callable[..., Any]:
         return fresh(original(*args, **kwargs), (args, kwargs))
 
     return make
-
-
-def _is_simple(x: Any) -> bool:
-    return type(x) in PLAIN or (type(x) is tuple and PLAIN.issuperset(map(type, x)))
 
 
 def _has_own_array(x: Any) -> bool:
@@ -397,7 +394,12 @@ class Broadcast:
         self.shape = np.broadcast_shapes(*map(np.shape, args))
         self.ndim = self.nd = len(self.shape)
         self.size, self.numiter, self.index = math.prod(self.shape), len(args), 0
-        self.iters = tuple([Flat(as_cell(np.broadcast_to(as_array(as_operand(x)), self.shape))) for x in args])
+        self.args = args
+
+    @functools.cached_property
+    def iters(self) -> tuple[Flat, ...]:
+        """The elements of each."""
+        return tuple([Flat(as_cell(np.broadcast_to(as_array(as_operand(x)), self.shape))) for x in self.args])
 
     def __iter__(self) -> Iterator[Any]:
         return self

@@ -113,6 +113,12 @@ def unwrap(value: Any) -> Any:
     return value
 
 
+def is_simple(x: Any) -> bool:
+    """Whether an argument is a number, a name, a type or nothing, or a tuple of such."""
+    kind = type(x)
+    return kind in PLAIN or (kind is tuple and PLAIN.issuperset(map(type, x)))
+
+
 def readings(values: Any) -> list[Any] | None:
     """The values of operands, not to be kept; None where one is traced, or is no array, number, name or nothing."""
     found = []
@@ -121,7 +127,7 @@ def readings(values: Any) -> list[Any] | None:
         if kind in LIFTED:
             x = x._read()
             kind = type(x)
-        if kind is not ndarray and kind not in PLAIN and not (kind is tuple and NUMBERS.issuperset(map(type, x))):
+        if kind is not ndarray and kind not in NUMBERS and not is_simple(x):
             return None
         found.append(x)
     return found

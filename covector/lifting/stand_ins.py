@@ -294,14 +294,17 @@ class OfScipy(StandIn):
         return in_unknown_order(wrap(as_covector(ours, *map(_argument, args), **{k: _argument(x) for k, x in kwargs.items()})))
 
 
+_signature = functools.cache(inspect.signature)
+
+
 def _output(f: Callable[..., Any], args: Any, kwargs: Any) -> Any:
     """The arguments, and the array among them that is to be written, if there is one."""
     if not any(type(x) is Cell for x in (*args[1:], *kwargs.values())):
         return None
-    parameters = inspect.signature(f)
-    if "output" not in parameters.parameters:
+    signature = _signature(f)
+    if "output" not in signature.parameters:
         return None
-    bound = parameters.bind(*args, **kwargs)
+    bound = signature.bind(*args, **kwargs)
     out = bound.arguments.get("output")
     return (bound, out) if type(out) is Cell else None
 
