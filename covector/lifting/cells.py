@@ -386,7 +386,10 @@ class Cell(Lifted):
                 found = Cell(root, (None, key))
                 views.indexed(views.whole(root.shape), basic)  # raises for an index out of bounds
                 return found
-            view = views.indexed(self.shows or views.whole(self.root.shape), basic)
+            mine = self.shows or views.whole(self.root.shape)
+            view = views.indexed(mine, basic)
+            if view is None and root.state & (UNSURE | GAPS):
+                view = views.indexed_by_position(mine, basic)
             return Cell(root, view) if view is not None else self.through(operator.itemgetter(basic))
         found = wrap(at(self._captured())[key].get() if has_traced(key) else self._read()[key])
         if len(found.shape) > 1 and found.size:

@@ -61,6 +61,7 @@ ASKED = frozenset({
 
 ARRAYS = frozenset({
     np.where, np.select, np.tensordot, np.linalg.tensordot, np.resize, np.cov, np.roll, np.i0, np.cross, np.tile, np.block,
+    np.pad, np.polyint, np.isin, np.linalg.tensorsolve, np.fft.fftn, np.fft.ifftn,
 })  # fmt: skip
 """Functions that return an array, which can be written, also where it has no axes."""
 
@@ -133,10 +134,15 @@ def _written(func: Callable[..., Any], target: Any, found: Any, args: Any) -> An
     if math.prod(shape_of(found)) != math.prod(_shape(target)) and func is not np.clip:
         what = f"output array has the shape {_shape(target)}, and the result of numpy.{func.__name__} {shape_of(found)}"
         raise ValueError(what)
-    if func in (np.take, np.compress) and not np.can_cast(target.dtype, found.dtype, "safe"):  # it works on a copy of out
-        what = f"Cannot cast array data from {target.dtype!r} to {found.dtype!r} according to the rule 'safe'"
-        raise TypeError(what)
+    if func in (np.take, np.compress):
+        _check_safe(target.dtype, found.dtype)  # it works on a copy of out
     return store(target, found, "unsafe" if func in REDUCTIONS else "same_kind")
+
+
+def _check_safe(given: Any, dtype: Any) -> None:
+    """Raise where NumPy would not convert an array of one dtype to another."""
+    if not np.can_cast(given, dtype, "safe"):
+        raise TypeError(f"Cannot cast array data from {given!r} to {dtype!r} according to the rule 'safe'")
 
 
 CHECKED = frozenset({np.concatenate, np.stack, np.dot})
@@ -315,27 +321,27 @@ def _text(a: Any, *args: Any, **kwargs: Any) -> str:
     return repr(a)
 
 
-@means(np.linalg.matrix_power)
-def _matrix_power(a: Any, n: int) -> Any:
-    return a if n == 1 and type(a) is Cell else apply(np.linalg.matrix_power, (a, n), {})
+def _itself_for(func: Callable[..., Any], name: str, itself: int) -> Callable[..., Any]:
+    """A function that returns its argument where a number of times is ``itself``."""
 
-
-def _itself_for_none(func: Callable[..., Any], default: int, name: str) -> Callable[..., Any]:
     def meaning(a: Any, *args: Any, **kwargs: Any) -> Any:
-        n = args[0] if args else kwargs.get(name, default)
-        return a if type(a) is Cell and n == 0 else apply(func, (a, *args), kwargs)
+        n = args[0] if args else kwargs.get(name)
+        return a if type(a) is Cell and n == itself else apply(func, (a, *args), kwargs)
 
     return meaning
 
 
-for _func, _name in ((np.diff, "n"), (np.polyder, "m"), (np.polyint, "m")):
-    means(_func)(_itself_for_none(_func, 1, _name))
+for _func, _name, _n in ((np.diff, "n", 0), (np.polyder, "m", 0), (np.polyint, "m", 0), (np.linalg.matrix_power, "n", 1)):
+    means(_func)(_itself_for(_func, _name, _n))
 
 
 @means(np.nan_to_num)
 def _nan_to_num(x: Any, copy: bool = True, nan: float = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
     found = copied(apply(np.nan_to_num, (x,), {"nan": nan, "posinf": posinf, "neginf": neginf}), x, "K")
-    return found if copy or type(x) is not Cell else store(x, unwrap(found))
+    if copy or type(x) is not Cell:
+        return found
+    written = store(x, unwrap(found)) if x.dtype.kind in "fc" else x
+    return written if written.shape else written[()]
 
 
 def _like(func: Callable[..., Any]) -> Callable[..., Any]:
@@ -410,8 +416,14 @@ def _put(a: Any, ind: Any, v: Any, mode: str = "raise") -> None:
     _by_places(np.put, a, (ind,), v, (mode,))
 
 
+def _check_values(target: Any, values: Any) -> None:
+    if type(target) is Cell and type(values) in (Cell, ndarray):
+        _check_safe(values.dtype, target.dtype)
+
+
 @means(np.place)
 def _place(arr: Any, mask: Any, vals: Any) -> None:
+    _check_values(arr, vals)
     if type(vals) is type(arr) is Cell and vals.root is arr.root:
         why = "NumPy reads what it has written"
         raise errors.InPlaceWriteError("np.place(x, mask, y) writes a part of x into x.", why=why, fix="give y.copy()")
@@ -423,6 +435,7 @@ def _place(arr: Any, mask: Any, vals: Any) -> None:
 
 @means(np.putmask)
 def _putmask(a: Any, mask: Any, values: Any) -> None:
+    _check_values(a, values)
     if known(unwrap(mask)) is None and shape_of(as_operand(values)) in ((), _shape(a)):
         _copyto(a, values, "unsafe", mask)
     else:

@@ -22,12 +22,14 @@ from covector.lifting.lifted import (
     as_operand,
     convert,
     has_traced,
+    not_real,
     register_lifted,
     register_method,
     unwrap,
     wrap,
 )
 from covector.lifting.order import copied, in_order
+from covector.lifting.scalars import Number
 from covector.numpy.at import at
 from covector.numpy.registry import as_array
 
@@ -235,7 +237,7 @@ register_method(Cell, "data", property(lambda cell: cell._plain().data))
 
 def _base(cell: Cell) -> Any:
     root = cell.root
-    if type(root.value) is ndarray and root.value.base is None and not root.state & BASED:
+    if type(root.value) is ndarray and root.value.base is None and not root.state & BASED and cell.size:
         if cell.shows is None:
             return None
         wholes = [x for x in gc.get_referrers(root) if type(x) is Cell and x.shows is None]
@@ -343,6 +345,8 @@ class Flat:
             why = "NumPy writes element after element, and what it reads has been written before"
             what = "x.flat[...] was to be written with a part of x itself."
             raise errors.InPlaceWriteError(what, why=why, fix="write a copy: x.flat[...] = x[...].copy()")
+        is_complex = type(new) is complex or (type(new) is Number and new.dtype.kind == "c")
+        is_cut = is_complex and self.base.dtype.kind not in "cb"
         new, key = as_operand(new), unwrap(key)
         value = self.base._captured()
         if type(value) is ndarray and not has_traced(new):
@@ -351,6 +355,8 @@ class Flat:
             self.base._assign(value)
             return
         places = np.arange(len(self))[key]
+        if is_cut:
+            raise not_real() if places.ndim else ValueError("Error setting single item of array.")
         if not places.ndim and shape_of(new):
             if self.base.dtype.kind == "b":
                 raise errors.InPlaceWriteError("an array was to be written into one boolean.", fix="np.any or np.all of it")

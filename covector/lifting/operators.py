@@ -11,7 +11,7 @@ import numpy as np
 from numpy import ndarray
 
 from covector.core import errors
-from covector.core.avals import dtype_of, shape_of
+from covector.core.avals import PYTHON_NUMBERS, dtype_of, shape_of
 from covector.core.primitive import TracerBase
 from covector.lifting.active import as_covector
 from covector.lifting.cells import Cell, Root
@@ -38,9 +38,6 @@ from covector.lifting.refusals import written_over
 from covector.lifting.scalars import Number, Scalar, Truth, beside_each_other
 from covector.numpy.at import at
 from covector.numpy.registry import as_array
-
-PYTHONS = frozenset({bool, int, float, complex})
-"""Python's numbers."""
 
 LOGICAL = frozenset({operator.and_, operator.or_, operator.xor})
 BINARY = "add sub mul truediv floordiv mod pow matmul and_ or_ xor lshift rshift".split()
@@ -128,7 +125,7 @@ def _of_number(make: Callable[[Any], Any], otherwise: Callable[[Any, Any], Any],
             other = other._value
         elif kind is Truth:
             other = other.counted()._value
-        elif kind not in PYTHONS:
+        elif kind not in PYTHON_NUMBERS:
             return otherwise(self.beside(other), other)
         return make(op(other, self._value) if flip else op(self._value, other))
 
@@ -142,7 +139,7 @@ def _as_python_does(make: Callable[[Any], Any], otherwise: Callable[[Any, Any], 
 
     def checked(self: Any, other: Any) -> Any:
         kind = type(other)
-        if kind is Number or kind is Truth or kind in PYTHONS:
+        if kind is Number or kind is Truth or kind in PYTHON_NUMBERS:
             mine, its = known(self._value), known(other._value if kind in LIFTED else other)
             if mine is not None and its is not None:
                 x, y = np.asarray(mine).item(), np.asarray(its).item() if kind in LIFTED else its
@@ -161,7 +158,7 @@ def _counting(otherwise: Callable[[Any, Any], Any], op: Callable[[Any, Any], Any
 
     def method(self: Truth, other: Any) -> Any:
         kind = type(other)
-        if not (kind is Truth or kind is Number or kind in PYTHONS):
+        if not (kind is Truth or kind is Number or kind in PYTHON_NUMBERS):
             return otherwise(self, other)
         if op in LOGICAL and (kind is bool or kind is Truth):
             return as_truth(op(self._value, unwrap(other)))
@@ -187,6 +184,8 @@ def _in_place(name: str) -> Callable[[Any, Any], Any]:
 
     def method(self: Cell, other: Any) -> Any:
         root = self.root
+        if type(other) is Number:
+            other = other.beside(self)
         y = other if type(other) in NUMBERS else as_operand(other)
         if type(root.value) is ndarray and not has_traced(y):
             self.check_write()

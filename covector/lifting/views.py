@@ -191,6 +191,18 @@ def _indexed(view: View, key: tuple[Any, ...]) -> View | None:
     return _resliced(view, axes, order)
 
 
+def indexed_by_position(view: View, key: tuple[Any, ...]) -> View | None:
+    """A basic index of a view by positions, wherever the array lies in memory; None for another view."""
+    if view.place is None:
+        return None
+    offset, strides = view.place
+    memory = np.lib.stride_tricks.as_strided(np.empty(1, np.int8), view.shape, strides)  # which nobody reads
+    part = memory[(*key, ...) if Ellipsis not in key else key]
+    place = (offset + _address(part) - _address(memory), part.strides)
+    more: dict[str, Any] = {"part": view.part, "readonly": view.readonly}
+    return View((), (), part.shape, positions=np.asarray(view.positions[key]), place=place, **more)
+
+
 def _of_range(a: range, k: Any, axis: int) -> Any:
     try:
         return a[k]
@@ -302,12 +314,17 @@ def c_strides(shape: Ints) -> Ints:
 def is_read_late(target: Any, part: np.ndarray) -> bool:
     """Whether NumPy, copying memory to memory that overlaps, reads what it has written.
 
-    It copies first, or begins at the right end, but where both go along one axis in one direction with other strides.
+    It copies first, or begins at the right end, but where both go along one axis in one direction with other strides.  A number
+    that is read again and again may itself be written: another one, if it is an imaginary part.
     """
-    if type(target) is not np.ndarray or target.ndim != 1 or part.size < 2:
+    if type(target) is not np.ndarray or target.ndim != 1 or not part.size or not part.ndim:
         return False
     into, of = target.strides[0], part.strides[-1]
-    return into * of > 0 and into != of and np.shares_memory(target, part)
+    if part.size == 1 or not of:
+        is_late = target.size > 1 and into * of >= 0 and (_address(part) - _address(target)) % target.itemsize != 0
+    else:
+        is_late = into * of > 0 and into != of
+    return is_late and np.shares_memory(target, part)
 
 
 def possible_strides(shape: Ints, like: np.ndarray | None) -> Iterator[Ints]:

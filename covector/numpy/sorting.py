@@ -98,7 +98,7 @@ def lexsort(keys: Any, axis: Any = -1) -> Any:
     if any(k.shape != arrays[0].shape for k in arrays):
         raise ValueError("all keys need to be the same shape")
     if arrays[0].ndim == 0:
-        return np.zeros((), np.intp)
+        return np.intp(0)
     axis = canonical_axis(axis, arrays[0].ndim, "lexsort")
     order = argsort_p.bind(arrays[0], axis=axis, kind="stable")
     for key in arrays[1:]:

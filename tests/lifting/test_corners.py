@@ -107,6 +107,15 @@ except AttributeError:
 return a""",
     "a grid without copies, which is a list": "g = np.meshgrid(x[0], x[0], copy=False, sparse=True)\ng[1] *= 2.0\nreturn *g, x",
     "one number as a truth value": "y = np.zeros(2, bool)\ny[1] = x[0, :1]\nreturn y, x",
+    "what is read-only, by its positions": """
+b = np.broadcast_to(x[:1], (2, 3))
+y = np.array(x)
+for part in b[()], b[...], b[0], b[:, 1:], b[None]:
+    y -= x if part.flags.writeable else 0.5
+return y""",
+    "nothing that is not a number, of read-only integers": """
+y = np.broadcast_to([[1, 2, 3]], (2, 3))
+return np.nan_to_num(y, copy=False) + x, np.nan_to_num(np.array(3), copy=False) * x""",
     "flattened, and written": "y = x * 2\na = y.flatten()\nb = y.T.flatten()\na[0] = y[0, 1] = b[1] = 5.0\nreturn a, b, y",
     "piecewise, in another order": "b = np.piecewise(x.T, [x.T > 0], [lambda u: u * u, 0.5])\nb.ravel('F')[1] = 7.0\nreturn b",
 }
@@ -156,6 +165,12 @@ ERRORS = {
     "an array as a complex element": "y = np.zeros(3, complex)\ny[1] = x[0]",
     "an array as one element of flat": "y = np.zeros(3)\ny.flat[1] = x[0, :1]",
     "an array as an element": "y = np.zeros(3)\ny[1] = x[0]",
+    "a complex array at a mask": "np.place(x, [True, False, True] * 2, np.array(1j))",
+    "doubles at a mask of single precision": "y = np.float32(x)\nnp.putmask(y, y > 0, x)",
+    "numbers at a mask of truth values": "y = x > 0\nnp.place(y, y, np.ones(1, int))",
+    "a complex number as one element of flat": "y = np.zeros(3)\ny.flat[1] = (x[0] + 1j).item(0)",
+    "a complex number in flat": "y = np.zeros(3)\ny.flat[1:] = (x[0] + 1j).item(0)",
+    "Python's complex number in flat": "y = x * 1\ny.flat = 1j",
     "a complex number as an array": "np.asarray((x[0] + 1j).item(0), dtype=float)",
     "a complex number in a list": "np.array([1.0, (x[0] + 1j).item(0)], float)",
     "a complex number into a diagonal": "np.fill_diagonal(np.zeros((2, 2)), (x[0] + 1j).item(0))",
@@ -198,6 +213,33 @@ def test_parts_that_overlap(order):
                 except InPlaceWriteError:
                     refused += 1
     assert 0 < refused < 12
+
+
+PARTS = "y[0] y[:1] y[1:2] y[:2] y[1:3] y[::2] y[::-1] y[2::-1] y[...]".split()
+PARTS += ["np.broadcast_to(y[:1], 4)", "np.broadcast_to(y[1:2], 3)"]
+
+
+@pytest.mark.filterwarnings("ignore::numpy.exceptions.ComplexWarning")
+@pytest.mark.parametrize("into", ["y[:2]", "y[1:]", "y[::2]", "y[::-1]", "y[:3]", "y[:1]", "y", "y[1:3]"])
+@pytest.mark.parametrize("kind", ["{}[...] = {}.imag", "{}.imag = {}.real", "{}.real[...] = {}", "np.copyto({}, {}.imag)"])
+def test_complex_parts_that_overlap(into, kind):
+    """All assignments of parts of complex numbers to one another: NumPy's result, or an error."""
+    x = np.array([1 + 2j, 3 + 4j, 5 + 6j, 7 + 8j])
+    refused = done = 0
+    for of in [part + more for part in PARTS for more in ("", "[...]", ".ravel()")]:
+        f = program(f"y = np.array(x)\n{kind.format(into, of)}\nreturn y")
+        try:
+            wanted = f(x)
+        except (ValueError, AttributeError):
+            continue
+        try:
+            found = cv.jvp(cv.lift(f), (x,), (x,))[0]
+        except InPlaceWriteError:
+            refused += 1
+            continue
+        done += 1
+        np.testing.assert_array_equal(found, wanted, err_msg=of)
+    assert done
 
 
 DIAGONAL = "y = y[:4].reshape(2, 2); np.fill_diagonal(y, np.einsum('ii->i', y)[::-1])"

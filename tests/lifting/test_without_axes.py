@@ -25,7 +25,9 @@ EXPRESSIONS = """
     np.zeros(()) + v[0] | np.astype(z, np.float32) | z.astype(np.float32) | z.copy() | v[0].copy() | +z | np.conj(z)
     np.real_if_close(z) | np.modf(z)[0] | divmod(z, 1.0)[0] | np.asarray(z) | np.tile(z, ()) | np.block(z)
     np.unstack(v)[0] | np.unstack(x)[0][0] | z.sum() | np.sum(x, (0, 1)) | sum(v) | np.max(z) | list(v)[0]
-    next(iter(v))
+    next(iter(v)) | np.pad(z, 1) | np.pad(v[0], 1) | np.polyint(z, 0) | np.linalg.tensorsolve(z, z) | np.fft.fftn(z).real
+    np.fft.ifftn(z).real | np.nan_to_num(z, False) | np.isin(z, v) * v[0] | np.array(z, copy=False)
+    np.lexsort((z, z)) * v[0]
 """
 X = np.array([[2.0, 0.5, 0.1], [0.3, 1.5, 0.2], [0.1, 0.4, 1.2]])
 RUN = {
