@@ -48,14 +48,13 @@ from covector.lifting.lifted import (
     convert,
     has_traced,
     make_scalar,
-    not_real,
     refuse_store,
     register_array,
     unwrap,
     wrap,
 )
 from covector.lifting.refusals import order_not_known, shares_memory_with_argument, shown_twice, written_over
-from covector.lifting.scalars import Number
+from covector.lifting.scalars import check_real
 from covector.numpy.at import at
 
 SHARED, EXPOSED, READONLY, GIVEN, ALIASED, BASED = 1, 2, 4, 64, 128, 256
@@ -418,8 +417,7 @@ class Cell(Lifted):
                 self.check_write()
                 return
             _check_exchange(sys._getframe(1), has_mask(unwrap(key)) or self._is_read_late(key, new))
-        if type(new) is Number and new.dtype.kind == "c" and self.dtype.kind not in "cb":
-            raise not_real()
+        check_real(new, self)
         self._write(unwrap(key), unwrap(as_given(new)))
 
     def _is_free(self) -> bool:

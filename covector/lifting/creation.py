@@ -19,7 +19,7 @@ from numpy import ndarray
 
 import covector.numpy
 from covector.core import errors
-from covector.core.avals import dtype_of, is_weak, shape_of
+from covector.core.avals import dtype_of, shape_of
 from covector.core.primitive import TracerBase
 from covector.lifting.active import is_active
 from covector.lifting.cells import GIVEN, Cell, Root, owner_of, shows_memory
@@ -36,12 +36,14 @@ from covector.lifting.lifted import (
     has_traced,
     is_simple,
     known,
+    not_real,
     unwrap,
     wrap,
 )
 from covector.lifting.memory import memory_of
 from covector.lifting.methods import Flat, check_known_order
 from covector.lifting.order import as_function, copied, in_order, like_operands
+from covector.lifting.scalars import is_complex_number
 from covector.numpy.registry import as_array
 from covector.primitives.arrays.shaping import strengthened
 
@@ -225,21 +227,17 @@ def _converted(a: Any, dtype: Any, order: str, copy: bool, ndmin: int) -> Any:
         raise errors.TracerArrayConversionError(what, fix="keep them in a list")
     found = as_array(value)
     if dtype is not None:
-        is_cut = found.dtype.kind == "c" and np.dtype(dtype).kind not in "cb"
-        for x in _numbers_in(value) if is_cut else ():
-            convert(x, np.empty((), dtype))  # which raises for Python's complex numbers
+        if found.dtype.kind == "c" and np.dtype(dtype).kind not in "cb" and _has_complex_number(a):
+            raise not_real()
         found = convert(found, np.empty((), dtype))
     cell = copied(Cell(Root(found)), a, order)
     return cell if len(cell.shape) >= ndmin else cell[(None,) * (ndmin - len(cell.shape))]
 
 
-def _numbers_in(value: Any) -> Iterator[Any]:
-    """The numbers of Python's in nested lists, or the value itself."""
-    if type(value) is list:
-        for x in value:
-            yield from _numbers_in(x)
-    elif is_weak(value):
-        yield value
+def _has_complex_number(a: Any) -> bool:
+    """Whether something is a complex number of Python's, or has one in its lists."""
+    a = _listed(a)
+    return any(map(_has_complex_number, a)) if issubclass(type(a), (list, tuple)) else is_complex_number(a)
 
 
 def _listed(a: Any) -> Any:

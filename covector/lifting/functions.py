@@ -35,6 +35,7 @@ from covector.lifting.methods import check_known_order
 from covector.lifting.operators import store
 from covector.lifting.order import as_asked, as_function, copied, in_unknown_order, like_operands, ordered_as
 from covector.lifting.refusals import written_over
+from covector.lifting.scalars import check_real
 from covector.numpy.registry import as_array
 from covector.primitives.arrays.shaping import strengthened
 
@@ -377,6 +378,8 @@ for _func in (np.zeros_like, np.ones_like, np.empty_like, np.full_like):
 
 def _by_places(func: Callable[..., Any], target: Any, before: Any, values: Any, after: Any = ()) -> None:
     """A function that writes values at places: which value lands where is seen by writing their numbers."""
+    if type(target) is Cell:
+        check_real(values, target)
     before, values, after = unwrap(before), as_operand(values), unwrap(after)
     if type(target) is not Cell:
         if has_traced(values) or has_traced(before) or type(target) in LIFTED:

@@ -18,7 +18,18 @@ import numpy as np
 from covector.core import errors
 from covector.core.avals import WEAK_TYPES, is_weak
 from covector.core.primitive import TracerBase
-from covector.lifting.lifted import OF_NUMPY, Lifted, as_cell, convert, make_scalar, not_a_float, register_scalar, unwrap, wrap
+from covector.lifting.lifted import (
+    OF_NUMPY,
+    Lifted,
+    as_cell,
+    convert,
+    make_scalar,
+    not_a_float,
+    not_real,
+    register_scalar,
+    unwrap,
+    wrap,
+)
 from covector.primitives.arrays.shaping import convert_to, weaken_p
 
 
@@ -122,6 +133,17 @@ class Number(Scalar):
         if not dtypes:
             return self
         return Scalar(convert_to(value, np.result_type(WEAK_TYPES[value.dtype.kind](0), *dtypes)))
+
+
+def is_complex_number(x: Any) -> bool:
+    """Whether a value is a complex number of Python's, which real arrays do not hold."""
+    return type(x) is complex or (type(x) is Number and x.dtype.kind == "c")
+
+
+def check_real(x: Any, array: Any) -> None:
+    """Raise where a value that is to be written into an array is a complex number of Python's, and the array is real."""
+    if is_complex_number(x) and array.dtype.kind not in "cb":
+        raise not_real()
 
 
 def beside_each_other(values: Any) -> list[Any]:

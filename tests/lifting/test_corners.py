@@ -187,9 +187,17 @@ def test_errors(name):
         RUN["jvp"](cv.lift(f))
 
 
-def test_a_complex_number_is_no_real_element_of_an_example():
-    with pytest.raises(TypeError, match="not 'complex'"):
-        RUN["vmap"](cv.lift(program("y = np.zeros(3)\ny[...] = (x[0] + 1j).item(0)\nreturn y")))
+INTO_REAL = "y[...] = z; y[1] = z; y.flat = z; y.flat[1] = z; np.array([1.0, z], float); np.asarray((z, y[0]), dtype=float)"
+
+
+@pytest.mark.parametrize("run", RUN)
+@pytest.mark.parametrize("text", [*INTO_REAL.split("; "), "y.fill(z)", "np.asarray(z, float)", "np.put(y, [0], z)"])
+def test_a_complex_number_is_no_real_element(text, run):
+    f = program(f"y, z = np.zeros(3), (x[0] + 1j).item(0)\n{text}\nreturn y")
+    with pytest.raises((TypeError, ValueError)) as wanted:
+        f(X)
+    with pytest.raises(wanted.type, match=r"not 'complex'|single item"):
+        RUN[run](cv.lift(f))
 
 
 @pytest.mark.parametrize("order", ["C", "F"])
