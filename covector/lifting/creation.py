@@ -43,7 +43,7 @@ from covector.lifting.lifted import (
 from covector.lifting.memory import memory_of
 from covector.lifting.methods import Flat, check_known_order
 from covector.lifting.order import as_function, copied, in_order, like_operands
-from covector.lifting.scalars import is_complex_number
+from covector.lifting.scalars import has_complex_number
 from covector.numpy.registry import as_array
 from covector.primitives.arrays.shaping import strengthened
 
@@ -227,17 +227,11 @@ def _converted(a: Any, dtype: Any, order: str, copy: bool, ndmin: int) -> Any:
         raise errors.TracerArrayConversionError(what, fix="keep them in a list")
     found = as_array(value)
     if dtype is not None:
-        if found.dtype.kind == "c" and np.dtype(dtype).kind not in "cb" and _has_complex_number(a):
+        if found.dtype.kind == "c" and np.dtype(dtype).kind not in "cb" and has_complex_number(_listed(a)):
             raise not_real()
         found = convert(found, np.empty((), dtype))
     cell = copied(Cell(Root(found)), a, order)
     return cell if len(cell.shape) >= ndmin else cell[(None,) * (ndmin - len(cell.shape))]
-
-
-def _has_complex_number(a: Any) -> bool:
-    """Whether something is a complex number of Python's, or has one in its lists."""
-    a = _listed(a)
-    return any(map(_has_complex_number, a)) if issubclass(type(a), (list, tuple)) else is_complex_number(a)
 
 
 def _listed(a: Any) -> Any:

@@ -29,7 +29,7 @@ from covector.lifting.lifted import (
     wrap,
 )
 from covector.lifting.order import copied, in_order
-from covector.lifting.scalars import check_real, is_complex_number
+from covector.lifting.scalars import check_real, has_complex_number
 from covector.numpy.at import at
 from covector.numpy.registry import as_array
 
@@ -346,7 +346,7 @@ class Flat:
             why = "NumPy writes element after element, and what it reads has been written before"
             what = "x.flat[...] was to be written with a part of x itself."
             raise errors.InPlaceWriteError(what, why=why, fix="write a copy: x.flat[...] = x[...].copy()")
-        is_cut = is_complex_number(new) and self.base.dtype.kind not in "cb"
+        is_cut = has_complex_number(new) and self.base.dtype.kind not in "cb"
         new, key = as_operand(new), unwrap(key)
         value = self.base._captured()
         if type(value) is ndarray and not has_traced(new):

@@ -135,14 +135,16 @@ class Number(Scalar):
         return Scalar(convert_to(value, np.result_type(WEAK_TYPES[value.dtype.kind](0), *dtypes)))
 
 
-def is_complex_number(x: Any) -> bool:
-    """Whether a value is a complex number of Python's, which real arrays do not hold."""
+def has_complex_number(x: Any) -> bool:
+    """Whether a value is a complex number of Python's, which real arrays do not hold, or has one in its lists."""
+    if issubclass(type(x), (list, tuple)):
+        return any(map(has_complex_number, x))
     return type(x) is complex or (type(x) is Number and x.dtype.kind == "c")
 
 
 def check_real(x: Any, array: Any) -> None:
-    """Raise where a value that is to be written into an array is a complex number of Python's, and the array is real."""
-    if is_complex_number(x) and array.dtype.kind not in "cb":
+    """Raise where what is to be written into an array has complex numbers of Python's, and the array is real."""
+    if has_complex_number(x) and array.dtype.kind not in "cb":
         raise not_real()
 
 

@@ -187,11 +187,14 @@ def test_errors(name):
         RUN["jvp"](cv.lift(f))
 
 
-INTO_REAL = "y[...] = z; y[1] = z; y.flat = z; y.flat[1] = z; np.array([1.0, z], float); np.asarray((z, y[0]), dtype=float)"
+INTO_REAL = """
+    y[...] = z; y[1] = z; y[1:] = [0.5, z]; y.flat = z; y.flat[1] = z; y.flat[1:] = [z, 0]; y.fill(z); np.put(y, [0], z)
+    np.array([1.0, z], float); np.asarray((z, y[0]), dtype=float); np.asarray(z, float)
+"""
 
 
 @pytest.mark.parametrize("run", RUN)
-@pytest.mark.parametrize("text", [*INTO_REAL.split("; "), "y.fill(z)", "np.asarray(z, float)", "np.put(y, [0], z)"])
+@pytest.mark.parametrize("text", [s.strip() for s in INTO_REAL.replace("\n", ";").split(";") if s.strip()])
 def test_a_complex_number_is_no_real_element(text, run):
     f = program(f"y, z = np.zeros(3), (x[0] + 1j).item(0)\n{text}\nreturn y")
     with pytest.raises((TypeError, ValueError)) as wanted:
