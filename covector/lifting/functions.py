@@ -345,6 +345,15 @@ def _nan_to_num(x: Any, copy: bool = True, nan: float = 0.0, posinf: Any = None,
     return written if written.shape else written[()]
 
 
+@means(np.round, np.around)
+def _round(a: Any, decimals: int = 0, out: Any = None) -> Any:
+    if type(out) is not Cell or not decimals or out.dtype.kind not in "fc":
+        return apply(np.round, (a, decimals), {} if out is None else {"out": out})
+    scale, unscale = (np.multiply, np.divide) if decimals > 0 else (np.divide, np.multiply)
+    scaled = scale(as_operand(a), 10.0 ** abs(decimals))
+    return store(out, unscale(np.round(convert(scaled, out)), 10.0 ** abs(decimals)))  # rounded as a number of out's dtype
+
+
 def _like(func: Callable[..., Any]) -> Callable[..., Any]:
     """``zeros_like`` and its like: new arrays in the order of another one."""
 

@@ -116,6 +116,11 @@ return y""",
     "nothing that is not a number, of read-only integers": """
 y = np.broadcast_to([[1, 2, 3]], (2, 3))
 return np.nan_to_num(y, copy=False) + x, np.nan_to_num(np.array(3), copy=False) * x""",
+    "rounded in single precision": """
+y, z = np.zeros((2, 3), np.float32), np.zeros((2, 3), complex)
+x = x * 0 + [0.94999999, 14.9999999, -0.05]
+a, b = np.round(x, 1, out=y) * 1, np.around(x, -1, z)
+return a, b, x.round(1, out=np.zeros((2, 3))), np.round(x.astype(np.float32), 1, y)""",
     "flattened, and written": "y = x * 2\na = y.flatten()\nb = y.T.flatten()\na[0] = y[0, 1] = b[1] = 5.0\nreturn a, b, y",
     "piecewise, in another order": "b = np.piecewise(x.T, [x.T > 0], [lambda u: u * u, 0.5])\nb.ravel('F')[1] = 7.0\nreturn b",
 }
