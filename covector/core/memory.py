@@ -98,12 +98,18 @@ def copies(xs: Iterable[Any]) -> list[Any]:
 # --- results -----------------------------------------------------------------------------------------------------------
 
 
+def behind(x: Any) -> Any:
+    """What an array shows memory of, also through objects that lend the memory of one (`as_strided` makes such); else None."""
+    base = x.obj if type(x) is memoryview else getattr(x, "base", None)
+    return base if issubclass(type(x), ndarray) or type(x) is memoryview or issubclass(type(base), ndarray) else None
+
+
 def owner_of(x: ndarray) -> Any:
     """The object whose memory an array shows: the array itself, what it is a view of, or a foreign buffer."""
-    base: Any = x
-    while issubclass(type(base), ndarray) and base.base is not None:
-        base = base.base
-    return base
+    owner: Any = x
+    while (base := behind(owner)) is not None:
+        owner = base
+    return owner
 
 
 def own_results(results: Sequence[Any], given: Iterable[Any] = ()) -> list[Any]:
@@ -139,12 +145,12 @@ _snapshots: WeakValueDictionary[int, ndarray] = WeakValueDictionary()
 def is_constant(x: ndarray) -> bool:
     """Whether nobody can write to an array: a snapshot, or read-only memory from outside (a file, another library)."""
     owner: Any = x
-    while issubclass(type(owner), ndarray):
-        if is_writeable(owner):
+    while owner is not None:
+        if (type(owner) is memoryview and not owner.readonly) or (issubclass(type(owner), ndarray) and is_writeable(owner)):
             return False
-        if owner.base is None:
+        if issubclass(type(owner), ndarray) and owner.base is None:
             return _snapshots.get(id(owner)) is owner
-        owner = owner.base
+        owner = behind(owner)
     return True
 
 
