@@ -136,14 +136,14 @@ def _written(func: Callable[..., Any], target: Any, found: Any, args: Any) -> An
         what = f"output array has the shape {_shape(target)}, and the result of numpy.{func.__name__} {shape_of(found)}"
         raise ValueError(what)
     if func in (np.take, np.compress):
-        _check_safe(target.dtype, found.dtype)  # it works on a copy of out
+        _check_cast(target.dtype, found.dtype)  # it works on a copy of out
     return store(target, found, "unsafe" if func in REDUCTIONS else "same_kind")
 
 
-def _check_safe(given: Any, dtype: Any) -> None:
+def _check_cast(given: Any, dtype: Any, rule: Any = "safe") -> None:
     """Raise where NumPy would not convert an array of one dtype to another."""
-    if not np.can_cast(given, dtype, "safe"):
-        raise TypeError(f"Cannot cast array data from {given!r} to {dtype!r} according to the rule 'safe'")
+    if not np.can_cast(given, dtype, rule):
+        raise TypeError(f"Cannot cast array data from {given!r} to {dtype!r} according to the rule {rule!r}")
 
 
 CHECKED = frozenset({np.concatenate, np.stack, np.dot})
@@ -258,6 +258,9 @@ def _trim_zeros(filt: Any, trim: str = "fb", axis: Any = None) -> Any:
 def _einsum(*args: Any, **kwargs: Any) -> Any:
     if len(args) == 2 and type(args[0]) is str and type(args[1]) is Cell and not kwargs:
         return args[1].through(lambda v: np.einsum(args[0], v))
+    dtypes = [x.dtype for x in args if hasattr(x, "dtype")]
+    if type(kwargs.get("out")) is Cell and dtypes:
+        _check_cast(kwargs.get("dtype") or np.result_type(*dtypes), kwargs["out"].dtype, kwargs.get("casting", "safe"))
     found = apply(np.einsum, args, kwargs)
     if kwargs.get("out") is not None:
         return found
@@ -430,7 +433,7 @@ def _put(a: Any, ind: Any, v: Any, mode: str = "raise") -> None:
 
 def _check_values(target: Any, values: Any) -> None:
     if type(target) is Cell and type(values) in (Cell, ndarray):
-        _check_safe(values.dtype, target.dtype)
+        _check_cast(values.dtype, target.dtype)
 
 
 @means(np.place)

@@ -170,6 +170,7 @@ ERRORS = {
     "an array as a complex element": "y = np.zeros(3, complex)\ny[1] = x[0]",
     "an array as one element of flat": "y = np.zeros(3)\ny.flat[1] = x[0, :1]",
     "an array as an element": "y = np.zeros(3)\ny[1] = x[0]",
+    "doubles summed into single precision": "np.einsum('ij->j', x, out=np.zeros(3, np.float32))",
     "a complex array at a mask": "np.place(x, [True, False, True] * 2, np.array(1j))",
     "doubles at a mask of single precision": "y = np.float32(x)\nnp.putmask(y, y > 0, x)",
     "numbers at a mask of truth values": "y = x > 0\nnp.place(y, y, np.ones(1, int))",
