@@ -20,6 +20,7 @@ from covector.core.kinds import ElementwiseLinear, LinearReduction, Structural
 from covector.core.primitive import Primitive
 from covector.interpreters.evaluate import register_conversion
 from covector.interpreters.transpose import accumulate
+from covector.primitives.arrays.columns import added, adding
 
 Shape = tuple[int, ...]
 Dims = Sequence[int | None]
@@ -153,15 +154,18 @@ def _broadcast_to_batch(size: int, args: Sequence[Any], dims: Dims, *, shape: Sh
 
 # --- reduce_sum, the transpose of broadcasting ------------------------------------------------------------------------
 
-_summing = LinearReduction(lambda x, *, axes: np.add.reduce(x, axes, dtype=x.dtype.type))  # the type, which has no byte order
+_summing = LinearReduction(added)
 reduce_sum_p = Primitive("reduce_sum", _summing, trusted=True, makes_new=True)
 
 
 @reduce_sum_p.def_rule("lower")
 def _reduce_sum_lower(eqn: Equation) -> forms.Form:
-    dtype = eqn.inputs[0].aval.dtype
-    more = () if dtype.kind in "fc" else (dtype.type,)  # short integers would be added up as long ones
-    return forms.call(np.add.reduce, eqn.params["axes"], *more)
+    aval, axes = eqn.inputs[0].aval, eqn.params["axes"]
+    faster = adding(aval.shape, axes)
+    if faster is not None:
+        return forms.call(faster, axes)
+    more = () if aval.dtype.kind in "fc" else (aval.dtype.type,)  # short integers would be added up as long ones
+    return forms.call(np.add.reduce, axes, *more)
 
 
 @reduce_sum_p.def_transpose
