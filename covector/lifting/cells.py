@@ -59,7 +59,7 @@ from covector.numpy.at import at
 
 SHARED, EXPOSED, READONLY, GIVEN, ALIASED, BASED = 1, 2, 4, 64, 128, 256
 """What is true of a root: a trace may hold its memory; code in C may; nobody may write it; it is an argument, or it is one that
-shares memory with another argument; what it held before may have shown memory of something else."""
+shares memory with another argument; what it held before may have shown memory of something else, or a view is the array."""
 
 GAPS, UNSURE, TAINTED = 8, 16, 32
 """The same of its order in memory: there may be gaps in it; nothing is known of it; something was made that depends on it."""
@@ -273,6 +273,7 @@ class Cell(Lifted):
             fix = "Use `.reshape()` to make a copy with the desired shape."
             raise AttributeError(f"Incompatible shape for in-place modification. {fix}")
         self.root, self._view, self.memory, self.of = new.root, new._view, new.memory, new.of
+        self.root.state |= BASED
 
     @property
     def dtype(self) -> Any:

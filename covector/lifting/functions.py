@@ -350,6 +350,8 @@ def _nan_to_num(x: Any, copy: bool = True, nan: float = 0.0, posinf: Any = None,
 
 @means(np.round, np.around)
 def _round(a: Any, decimals: int = 0, out: Any = None) -> Any:
+    if type(out) is Cell and out.size != math.prod(_shape(a)):
+        raise ValueError("invalid output shape")
     if type(out) is not Cell or not decimals or out.dtype.kind not in "fc":
         return apply(np.round, (a, decimals), {} if out is None else {"out": out})
     scale, unscale = (np.multiply, np.divide) if decimals > 0 else (np.divide, np.multiply)

@@ -188,8 +188,8 @@ class Oracle:
         return self._line
 
     def overflows(self) -> bool:
-        """Whether numbers become infinite on the way, of which derivatives are NaN where NumPy goes on with 1 / inf."""
-        with np.errstate(over="raise"):
+        """Whether numbers become infinite or NaN on the way: derivatives may be NaN then, also where they are not used."""
+        with np.errstate(all="raise", under="ignore"):
             return isinstance(self.run(self.here), FloatingPointError)
 
     def agree(self, found: list[Any], count: int) -> bool:

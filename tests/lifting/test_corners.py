@@ -170,6 +170,8 @@ ERRORS = {
     "an array as a complex element": "y = np.zeros(3, complex)\ny[1] = x[0]",
     "an array as one element of flat": "y = np.zeros(3)\ny.flat[1] = x[0, :1]",
     "an array as an element": "y = np.zeros(3)\ny[1] = x[0]",
+    "rounded into another shape": "np.round(x, 1, out=np.zeros((2, 1, 3)))",
+    "a number rounded into an array": "np.round(x[0, 0], 1, out=np.zeros(3))",
     "doubles summed into single precision": "np.einsum('ij->j', x, out=np.zeros(3, np.float32))",
     "a complex array at a mask": "np.place(x, [True, False, True] * 2, np.array(1j))",
     "doubles at a mask of single precision": "y = np.float32(x)\nnp.putmask(y, y > 0, x)",
@@ -371,6 +373,10 @@ PLAIN = {
     "the diagonal of a reversed array": (
         lambda: np.random.default_rng(0).normal(size=(2, 4, 2))[..., ::-1].copy()[..., ::-1],
         "y[...] *= 2\nb = np.sort(y.diagonal(1))\nb.reshape(-1)[...] = 0.5\nreturn b, y",
+    ),
+    "what it is a view of, after its shape was set": (
+        lambda: np.arange(6.0).reshape(2, 3),
+        "y = +y\ny.shape = -1\ntry:\n    y *= y.base is None\nexcept cv.errors.UnsupportedFunctionError:\n    pass\nreturn y",
     ),
     "what it is a view of, after it was copied": (
         lambda: np.repeat(np.arange(6.0), 2)[1::2],
