@@ -233,6 +233,13 @@ class Cell(Lifted):
         """Let this view of the array be written no more."""
         self._view = (self.shows or views.whole(self.root.shape)).but(readonly=True)
 
+    def set_writable(self) -> None:
+        """Let the array be written again, where this shows all of it."""
+        view = self.shows
+        if self.root.state & READONLY or view is None or not view.but(readonly=False).is_same(views.whole(self.root.shape)):
+            raise ValueError("cannot set WRITEABLE flag to True of this array")
+        self._view = None
+
     def _captured(self) -> Any:
         """The value for a traced operation, which may keep it."""
         root = self.root

@@ -62,6 +62,8 @@ def _maker(original: Callable[..., Any]) -> Callable[..., Any]:
     of_sequences = original.__name__ in OF_SEQUENCES
 
     def make(*args: Any, **kwargs: Any) -> Any:
+        if original is np.copy and args and type(args[0]) is Flat:
+            return args[0].array()  # NumPy copies it no more than that
         if not kwargs and all(map(is_simple, args)):
             return fresh(original(*args))
         if has_lifted(args) or has_lifted(kwargs):
@@ -78,7 +80,7 @@ def _has_own_array(x: Any) -> bool:
 
 
 def _listless(x: Any) -> Any:
-    x = as_given(x)
+    x = x.array() if type(x) is Flat else as_given(x)
     return _array_of(x) if type(x) in (list, tuple, deque) else x
 
 
@@ -211,7 +213,7 @@ def _copies(name: str, given: dict[str, Any], a: Any) -> bool:
 def _converted(a: Any, dtype: Any, order: str, copy: bool, ndmin: int) -> Any:
     """An array of a cell, a number, or what has such in it."""
     if type(a) is Flat:
-        a, copy = wrap(a._captured()), True
+        a, copy = a.array(), False  # NumPy copies it no more than that
     if type(a) is Cell and not copy and (dtype is None or np.dtype(dtype) == a.dtype):
         a = a[(None,) * max(0, ndmin - len(a.shape))] if ndmin > len(a.shape) else a
         found = in_order(a, order)

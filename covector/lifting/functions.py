@@ -16,8 +16,8 @@ from covector.core import errors
 from covector.core.avals import shape_of
 from covector.core.primitive import TracerBase
 from covector.lifting import views
-from covector.lifting.active import again, as_covector
-from covector.lifting.cells import SHARED, UNSURE, Cell, Root, shows_memory
+from covector.lifting.active import as_covector
+from covector.lifting.cells import UNSURE, Cell, Root, shows_memory
 from covector.lifting.lifted import (
     LIFTED,
     as_cell,
@@ -32,11 +32,8 @@ from covector.lifting.lifted import (
     wrap,
 )
 from covector.lifting.methods import check_known_order
-from covector.lifting.operators import store
+from covector.lifting.operators import dtype_of_out, store
 from covector.lifting.order import as_asked, as_function, copied, in_unknown_order, like_operands, ordered_as
-from covector.lifting.refusals import written_over
-from covector.lifting.scalars import check_real
-from covector.numpy.registry import as_array
 from covector.primitives.arrays.shaping import strengthened
 
 SHOW_MEMORY: list[Any] = [
@@ -88,9 +85,11 @@ def apply(func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
     if type(target) is Cell and func not in CHECKED and not has_traced((values, options)):
         scratch = np.empty_like(target.layout(), dtype=target.dtype)  # of which dtype it is decides how NumPy computes
         return target._assign(as_covector(func, *values, **options, out=scratch))
+    if target is not None and func in ADDING and "dtype" not in options and len(args) <= 2:
+        options |= dtype_of_out(values[0], target)
     found = as_covector(func, *values, **options)
     if target is not None:
-        return _written(func, target, found, args)
+        return _written(func, target, found, args, kwargs.get("casting"))
     return _laid_out_by(func, found, args, kwargs)
 
 
@@ -123,7 +122,7 @@ def _place_of_out(func: Callable[..., Any]) -> int:
     return next((i for i, p in enumerate(names) if p.name == "out" and p.kind is not p.KEYWORD_ONLY), 1 << 30)
 
 
-def _written(func: Callable[..., Any], target: Any, found: Any, args: Any) -> Any:
+def _written(func: Callable[..., Any], target: Any, found: Any, args: Any, casting: str | None) -> Any:
     """The result of a function written into what was given for it."""
     if func in (np.concatenate, np.stack) and any(type(x) is type(target) is Cell and x.root is target.root for x in args[0]):
         what = f"numpy.{func.__name__} was to write into one of its own arguments."
@@ -132,15 +131,15 @@ def _written(func: Callable[..., Any], target: Any, found: Any, args: Any) -> An
         check_known_order(target, "np.dot(out=)")
         if not (target.layout().flags.c_contiguous and target.dtype == found.dtype and target.shape == shape_of(found)):
             raise ValueError("output array is not acceptable: it must have the right datatype and shape, and be a C-Array")
-    if math.prod(shape_of(found)) != math.prod(_shape(target)) and func is not np.clip:
-        what = f"output array has the shape {_shape(target)}, and the result of numpy.{func.__name__} {shape_of(found)}"
+    if math.prod(shape_of(found)) != math.prod(lengths_of(target)) and func is not np.clip:
+        what = f"output array has the shape {lengths_of(target)}, and the result of numpy.{func.__name__} {shape_of(found)}"
         raise ValueError(what)
     if func in (np.take, np.compress):
-        _check_cast(target.dtype, found.dtype)  # it works on a copy of out
-    return store(target, found, "unsafe" if func in REDUCTIONS else "same_kind")
+        check_cast(target.dtype, found.dtype)  # it works on a copy of out
+    return store(target, found, casting or ("unsafe" if func in REDUCTIONS else "same_kind"))
 
 
-def _check_cast(given: Any, dtype: Any, rule: Any = "safe") -> None:
+def check_cast(given: Any, dtype: Any, rule: Any = "safe") -> None:
     """Raise where NumPy would not convert an array of one dtype to another."""
     if not np.can_cast(given, dtype, rule):
         raise TypeError(f"Cannot cast array data from {given!r} to {dtype!r} according to the rule {rule!r}")
@@ -152,6 +151,11 @@ CHECKED = frozenset({np.concatenate, np.stack, np.dot})
 REDUCTIONS = frozenset({np.max, np.min, np.sum, np.prod, np.mean, np.std, np.var, np.any, np.all, np.ptp, np.take, np.compress,
                         np.choose, np.cumsum, np.cumprod, np.argmax, np.argmin})  # fmt: skip
 """They write whatever they find into ``out``."""
+
+ADDING = frozenset({
+    np.sum, np.prod, np.mean, np.cumsum, np.cumprod, np.trace, np.nansum, np.nanprod, np.nanmean,
+})  # fmt: skip
+"""They compute in the dtype of ``out``."""
 
 
 def owned(found: Any, cells: list[Cell], outer: list[ndarray] | None = None) -> Any:
@@ -256,18 +260,37 @@ def _trim_zeros(filt: Any, trim: str = "fb", axis: Any = None) -> Any:
 
 @means(np.einsum)
 def _einsum(*args: Any, **kwargs: Any) -> Any:
-    if len(args) == 2 and type(args[0]) is str and type(args[1]) is Cell and not kwargs:
-        return args[1].through(lambda v: np.einsum(args[0], v))
-    dtypes = [x.dtype for x in args if hasattr(x, "dtype")]
-    if type(kwargs.get("out")) is Cell and dtypes:
-        _check_cast(kwargs.get("dtype") or np.result_type(*dtypes), kwargs["out"].dtype, kwargs.get("casting", "safe"))
+    cells = [i for i, x in enumerate(args) if hasattr(x, "dtype")]
+    if len(cells) == 1 and type(args[cells[0]]) is Cell and kwargs.keys() <= {"optimize"}:
+        (at,) = cells
+        return args[at].through(lambda v: np.einsum(*args[:at], v, *args[at + 1 :], **kwargs))
+    if type(kwargs.get("out")) is Cell and cells:
+        given, out = np.result_type(*[args[i].dtype for i in cells]), kwargs["out"].dtype
+        check_cast(kwargs.get("dtype") or given, out, kwargs.get("casting", "safe"))
+        if np.result_type(given, out) != given:  # it computes in what all of them convert to
+            args = tuple([x.astype(np.result_type(given, out)) if i in cells else x for i, x in enumerate(args)])
     found = apply(np.einsum, args, kwargs)
     if kwargs.get("out") is not None:
         return found
     if type(args[0]) is not str or kwargs.get("optimize"):
         return in_unknown_order(found)
-    small = [np.empty([min(n, 2) for n in _shape(x)], np.int8) for x in args[1:]]  # in C order, as all are if that is known
+    small = [np.empty([min(n, 2) for n in lengths_of(x)], np.int8) for x in args[1:]]  # in C order, as all are if that is known
     return ordered_as(found, np.einsum(args[0], *small))
+
+
+@means(np.ix_)
+def _ix(*args: Any) -> Any:
+    found = list(apply(np.ix_, args, {}))
+    for i, x in enumerate(args):
+        if type(x) is Cell and x.size and x.dtype.kind != "b":
+            found[i] = x.reshape(found[i].shape)
+    return tuple(found)
+
+
+@means(np.histogram_bin_edges)
+def _histogram_bin_edges(a: Any, bins: Any = 10, range: Any = None, weights: Any = None) -> Any:
+    found = apply(np.histogram_bin_edges, (a, bins, range, weights), {})
+    return bins if type(bins) is Cell and bins.shape else found
 
 
 @means(np.copy)
@@ -284,24 +307,24 @@ def _astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> 
 
 
 @means(np.shape)
-def _shape(a: Any) -> Any:
+def lengths_of(a: Any) -> Any:
     return a.shape if type(a) in LIFTED else shape_of(as_operand(a))
 
 
 @means(np.ndim)
 def _ndim(a: Any) -> int:
-    return len(_shape(a))
+    return len(lengths_of(a))
 
 
 @means(np.size)
 def _size(a: Any, axis: Any = None) -> int:
-    shape = _shape(a)
+    shape = lengths_of(a)
     return int(np.prod(shape)) if axis is None else shape[axis]
 
 
 @means(np.broadcast_arrays)
 def _broadcast_arrays(*args: Any, subok: bool = False) -> Any:
-    shape = np.broadcast_shapes(*map(_shape, args))
+    shape = np.broadcast_shapes(*map(lengths_of, args))
     cells = [a if type(a) is Cell else as_cell(unwrap(a)) for a in args]
     return tuple([cell if cell.shape == shape else np.broadcast_to(cell, shape) for cell in cells])
 
@@ -316,13 +339,20 @@ def _meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str =
     grids = [np.reshape(x, [-1 if i == axis else 1 for i in range(len(xi))]) for x, axis in zip(xi, axes, strict=True)]
     if sparse:
         return grids
-    shape = np.broadcast_shapes(*map(_shape, grids))
+    shape = np.broadcast_shapes(*map(lengths_of, grids))
     return tuple([as_strided(x, shape, [s * (n > 1) for s, n in zip(x.strides, x.shape, strict=True)]) for x in grids])
 
 
-@means(np.array_repr, np.array_str, np.array2string)
-def _text(a: Any, *args: Any, **kwargs: Any) -> str:
-    return repr(a)
+def _text_of(func: Callable[..., str], otherwise: Callable[[Any], str]) -> Callable[..., str]:
+    def meaning(a: Any, *args: Any, **kwargs: Any) -> str:
+        value = known(unwrap(a))
+        return otherwise(a) if value is None or has_traced(value) else func(np.asarray(value), *args, **kwargs)
+
+    return meaning
+
+
+for _func, _otherwise in ((np.array_repr, repr), (np.array_str, str), (np.array2string, str)):
+    means(_func)(_text_of(_func, _otherwise))
 
 
 def _itself_for(func: Callable[..., Any], name: str, itself: int) -> Callable[..., Any]:
@@ -350,7 +380,7 @@ def _nan_to_num(x: Any, copy: bool = True, nan: float = 0.0, posinf: Any = None,
 
 @means(np.round, np.around)
 def _round(a: Any, decimals: int = 0, out: Any = None) -> Any:
-    if type(out) is Cell and out.size != math.prod(_shape(a)):
+    if type(out) is Cell and out.size != math.prod(lengths_of(a)):
         raise ValueError("invalid output shape")
     if type(out) is not Cell or not decimals or out.dtype.kind not in "fc":
         return apply(np.round, (a, decimals), {} if out is None else {"out": out})
@@ -387,175 +417,6 @@ for _func in (np.zeros_like, np.ones_like, np.empty_like, np.full_like):
     means(_func)(_like(_func))
 
 
-# --- functions that write -------------------------------------------------------------------------------------------------
-
-
-def _by_places(func: Callable[..., Any], target: Any, before: Any, values: Any, after: Any = ()) -> None:
-    """A function that writes values at places: which value lands where is seen by writing their numbers."""
-    if type(target) is Cell:
-        check_real(values, target)
-    before, values, after = unwrap(before), as_operand(values), unwrap(after)
-    if type(target) is not Cell:
-        if has_traced(values) or has_traced(before) or type(target) in LIFTED:
-            store(target, values)
-        func(target, *before, values, *after)
-        return
-    before = tuple([_needed(func, x) for x in before])
-    value = target._captured()
-    if not has_traced(values) and type(value) is ndarray:
-        value = value.copy(order="K")
-        try:
-            func(value, *before, values, *after)
-        finally:  # what it wrote before an error
-            target._assign(value)
-        return
-    values = convert(values, target)
-    numbers = np.full(target.shape, -1)
-    try:
-        func(numbers, *before, np.arange(values.size).reshape(values.shape), *after)
-    finally:
-        if np.any(numbers >= 0):
-            new = np.take(np.reshape(values, (-1,)), np.maximum(numbers, 0))
-            target._assign(np.where(numbers >= 0, new, value))
-
-
-def _needed(func: Callable[..., Any], x: Any) -> Any:
-    """The known value of places that depend on traced values."""
-    found = known(x)
-    if found is None:
-        what = f"numpy.{func.__name__} got places that are not known."
-        raise errors.NonConcreteBooleanIndexError(what, fix="x[...] = np.where(mask, values, x)")
-    return found
-
-
-@means(np.put)
-def _put(a: Any, ind: Any, v: Any, mode: str = "raise") -> None:
-    _by_places(np.put, a, (ind,), v, (mode,))
-
-
-def _check_values(target: Any, values: Any) -> None:
-    if type(target) is Cell and type(values) in (Cell, ndarray):
-        _check_cast(values.dtype, target.dtype)
-
-
-@means(np.place)
-def _place(arr: Any, mask: Any, vals: Any) -> None:
-    _check_values(arr, vals)
-    if type(vals) is type(arr) is Cell and vals.root is arr.root:
-        why = "NumPy reads what it has written"
-        raise errors.InPlaceWriteError("np.place(x, mask, y) writes a part of x into x.", why=why, fix="give y.copy()")
-    if known(unwrap(mask)) is None and math.prod(shape_of(as_operand(vals))) == 1:
-        _copyto(arr, np.reshape(as_array(as_operand(vals)), ()), "unsafe", mask)
-    else:
-        _by_places(np.place, arr, (mask,), vals)
-
-
-@means(np.putmask)
-def _putmask(a: Any, mask: Any, values: Any) -> None:
-    _check_values(a, values)
-    if known(unwrap(mask)) is None and shape_of(as_operand(values)) in ((), _shape(a)):
-        _copyto(a, values, "unsafe", mask)
-    else:
-        _by_places(np.putmask, a, (mask,), values)
-
-
-@means(np.fill_diagonal)
-def _fill_diagonal(a: Any, val: Any, wrap: bool = False) -> None:
-    if type(val) is type(a) is Cell and val.root is a.root and val.size > 1:
-        raise written_over()
-    _by_places(np.fill_diagonal, a, (), val, (wrap,))
-
-
-@means(np.put_along_axis)
-def _put_along_axis(arr: Any, indices: Any, values: Any, axis: Any) -> None:
-    _by_places(np.put_along_axis, arr, (indices,), values, (axis,))
-
-
-@means(np.copyto)
-def _copyto(dst: Any, src: Any, casting: str = "same_kind", where: Any = True) -> None:
-    new = as_operand(src)
-    if type(src) is type(dst) is Cell and src.root is dst.root and views.is_read_late(dst.layout(), src.layout()):
-        raise written_over()
-    if where is not True:
-        new = np.where(unwrap(where), new, unwrap(dst))
-    shape = _shape(dst)
-    if shape_of(new) != shape:
-        new = np.broadcast_to(as_array(new), shape)
-    store(dst, new, casting)
-
-
-# --- functions that call functions ----------------------------------------------------------------------------------------
-
-
-def _in_cells(function: Callable[..., Any], name: str) -> Callable[..., Any]:
-    """A function that is given cells for parts of an array, which NumPy would let it write."""
-    function = again(function)
-
-    def call(*args: Any, **kwargs: Any) -> Any:
-        given = wrap(list(args))
-        roots = [x.root for x in given if type(x) is Cell]
-        before = [root.value for root in roots]
-        for root in roots:
-            root.state |= SHARED
-        found = unwrap(function(*given, **kwargs))
-        if not all(map(_is_unchanged, before, roots)):
-            raise errors.InPlaceWriteError(
-                f"the function that {name} was given writes into its argument.",
-                why="it gets a part of the array by itself, and the write would be lost",
-                fix="write into a copy, r = r.copy(), or loop over the parts of the array",
-            )
-        return found
-
-    return call
-
-
-def _is_unchanged(value: Any, root: Root) -> bool:
-    now = root.value
-    is_plain = type(now) is type(value) is ndarray
-    return now is value or (is_plain and np.array_equal(now, value, equal_nan=now.dtype.kind in "fc"))
-
-
-@means(np.apply_along_axis)
-def _apply_along_axis(func1d: Callable[..., Any], axis: int, arr: Any, *args: Any, **kwargs: Any) -> Any:
-    is_last = axis in (-1, len(_shape(arr)) - 1)
-    found = apply(np.apply_along_axis, (_in_cells(func1d, "np.apply_along_axis"), axis, arr, *args), kwargs)
-    return in_unknown_order(found if _shape(found) else as_cell(unwrap(found)), unless=is_last)
-
-
-@means(np.apply_over_axes)
-def _apply_over_axes(func: Callable[..., Any], a: Any, axes: Any) -> Any:
-    if type(a) is Cell and not np.size(axes):
-        return a
-    return apply(np.apply_over_axes, (_in_cells(func, "np.apply_over_axes"), a, axes), {})
-
-
-def _conditions(condlist: Any, ndim: int) -> list[Any]:
-    """The conditions of `numpy.piecewise`, each known where it can be; one may stand without a list."""
-    if type(condlist) not in (list, tuple):
-        condlist = [condlist] if len(shape_of(condlist)) == ndim else list(condlist)
-    elif type(condlist[0]) not in (list, tuple) and len(shape_of(condlist[0])) < ndim:
-        condlist = [as_array(list(condlist))]
-    return [c if known(c) is None else np.asarray(known(c), bool) for c in condlist]
-
-
-@means(np.piecewise)
-def _piecewise(x: Any, condlist: Any, funclist: Any, *args: Any, **kwargs: Any) -> Any:
-    given, x = x, as_array(unwrap(x))
-    conditions = _conditions(unwrap(condlist), len(shape_of(x)))
-    if len(funclist) == len(conditions) + 1:
-        conditions.append(~functools.reduce(np.logical_or, conditions))
-    result = wrap(np.zeros_like(given if type(given) in (Cell, ndarray) else np.empty(shape_of(x), x.dtype)))
-    for condition, function in zip(conditions, funclist, strict=True):
-        if not callable(function):
-            _copyto(result, function, "unsafe", condition)
-        elif isinstance(condition, TracerBase):
-            mine = wrap(x.copy() if type(x) is ndarray else x)  # which the function may write
-            _copyto(result, function(mine, *args, **kwargs), "unsafe", condition)
-        elif np.any(condition):
-            result[condition] = function(wrap(x[condition]), *args, **kwargs)
-    return result
-
-
 def as_strided(x: Any, shape: Any = None, strides: Any = None, subok: bool = False, writeable: bool = True, **more: Any) -> Any:
     """``numpy.lib.stride_tricks.as_strided`` of a cell: a view by any strides within its memory."""
     if type(x) is not Cell:
@@ -564,6 +425,9 @@ def as_strided(x: Any, shape: Any = None, strides: Any = None, subok: bool = Fal
         what = "as_strided of an array that has no elements, which shows memory of another one."
         raise errors.UnsupportedFunctionError(what, fix="take the array that has them")
     size = x.dtype.itemsize
+    if strides is not None and any(s % size for s in strides):
+        what = f"as_strided with strides {tuple(strides)}, which lead into the middle of elements of {size} bytes."
+        raise errors.UnsupportedFunctionError(what, fix="give multiples of x.itemsize")
     steps = None if strides is None else [s // size for s in strides]
 
     def act(v: ndarray) -> ndarray:

@@ -31,7 +31,7 @@ from covector.core.pytrees import NAMESPACE, optree, tree_map, tree_unflatten
 from covector.core.tracebacks import hiding_frames
 from covector.interpreters.batch import BatchTracer
 from covector.interpreters.jvp import JVPTracer
-from covector.lifting import methods, operators, sharing  # noqa: F401 - they register what cells do
+from covector.lifting import calling, methods, operators, placing, sharing  # noqa: F401 - they register what cells do
 from covector.lifting.active import ACTIVE
 from covector.lifting.caught import caught_errors
 from covector.lifting.cells import ALIASED, GAPS, GIVEN, READONLY, SHARED, UNSURE, Cell, Root

@@ -22,7 +22,7 @@ import numpy as np
 from numpy import ndarray
 
 from covector.core import errors
-from covector.core.avals import is_weak, typeof
+from covector.core.avals import PYTHON_NUMBERS, is_weak, typeof
 from covector.core.primitive import TracerBase
 from covector.core.pytrees import register_standing
 from covector.core.tracer import Tracer, method_of_numpy
@@ -178,9 +178,15 @@ def as_operand(value: Any) -> Any:
 
 def as_number(value: Any) -> Any:
     """A traced number as Python's, which is of double precision and takes the dtype of the array that it meets."""
-    if value.dtype.kind in "fc":
-        value = convert(value, np.empty((), np.result_type(value.dtype, float)))
-    return as_truth(value) if value.dtype.kind == "b" else _makers["number"](weaken_p.bind(value))
+    if value.dtype.kind == "b":
+        return as_truth(value)
+    if value.dtype.char in "gG":
+        return make_scalar(value)  # NumPy's numbers of more than 8 bytes are no numbers of Python's
+    if value.dtype == np.uint64:
+        what = "one of Python's numbers was taken from a traced array of uint64."
+        raise errors.UnsupportedFunctionError(what, why="it may be too large for an int64", fix="x.astype(np.int64) before")
+    wide = np.int64 if value.dtype.kind in "iu" else np.result_type(value.dtype, float)
+    return _makers["number"](weaken_p.bind(convert(value, np.empty((), wide))))
 
 
 def as_truth(value: Any) -> Any:
@@ -195,6 +201,8 @@ def known(value: Any) -> Any:
 
 def convert(value: Any, like: Any) -> Any:
     """A value as it is written into an array: in its dtype, so a float is cut to an integer."""
+    if type(value) in PYTHON_NUMBERS or (type(value) in (list, tuple) and not has_traced(value)):
+        return np.array(value, like.dtype)  # which raises for what does not fit
     given, value, dtype = value, as_array(value), like.dtype
     if value.dtype == dtype:
         return value
@@ -344,15 +352,22 @@ class Lifted:
             raise errors.TracerIntegerConversionError(what, why=why, fix=fix)
         return found
 
+    def _shown(self) -> Any:
+        """What is printed."""
+        value = self._read()
+        found = known(value)
+        return value if found is None else found if self.shape else np.asarray(found)[()]
+
     def __repr__(self) -> str:
         value = self._read()
         found = known(value)
         return repr(value if found is None else found)
 
+    def __str__(self) -> str:
+        return str(self._shown())
+
     def __format__(self, spec: str) -> str:
-        value = self._read()
-        found = known(value)
-        return format(value if found is None else np.asarray(found)[()] if not self.shape else found, spec)
+        return format(self._shown(), spec)
 
     def __copy__(self) -> Any:
         return self.copy("K")

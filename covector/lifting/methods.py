@@ -12,7 +12,7 @@ import numpy as np
 from numpy import ndarray
 
 from covector.core import errors
-from covector.core.avals import shape_of
+from covector.core.avals import PYTHON_NUMBERS, shape_of
 from covector.core.primitive import TracerBase
 from covector.lifting import views
 from covector.lifting.cells import BASED, GAPS, READONLY, TAINTED, UNSURE, Cell
@@ -83,7 +83,8 @@ def reshape(cell: Cell, *shape: Any, order: Any = "C", copy: bool | None = None)
     if order == "A":
         order = _order_of(cell, "reshape")
     if copy:
-        return wrap(np.reshape(cell._captured(), shape, order=order))
+        found = np.reshape(cell._captured(), shape, order=order)
+        return wrap(found.copy("K") if type(found) is ndarray else found)
     found = cell.through(lambda v: np.reshape(v, shape, order=order))
     is_copy = type(found) is Cell and found.root is not cell.root and not found.root.state & TAINTED
     if copy is False and is_copy and cell.size:
@@ -258,7 +259,7 @@ def setflags(cell: Cell, write: bool | None = None, align: Any = None, uic: Any 
     if write is False:
         cell.set_readonly()
     elif write and not cell.flags.writeable:
-        raise ValueError("cannot set WRITEABLE flag to True of this array")
+        cell.set_writable()
 
 
 # --- copies ---------------------------------------------------------------------------------------------------------------
@@ -323,6 +324,10 @@ def resize(cell: Cell, *shape: Any, refcheck: bool = True) -> None:
     raise errors.InPlaceWriteError("x.resize(...) changes memory in place.", fix="x = np.resize(x, shape)")
 
 
+def _not_one_item() -> ValueError:
+    return ValueError("Error setting single item of array.")
+
+
 class Flat:
     """``x.flat``: the elements in C order, whatever the order in memory."""
 
@@ -356,11 +361,16 @@ class Flat:
             return
         places = np.arange(len(self))[key]
         if is_cut:
-            raise not_real() if places.ndim else ValueError("Error setting single item of array.")
+            raise not_real() if places.ndim else _not_one_item()
+        if type(new) in PYTHON_NUMBERS or (type(new) is list and places.ndim):
+            try:
+                new = convert(new, self.base)
+            except (OverflowError, ValueError) as error:
+                raise error if places.ndim else _not_one_item() from None
         if not places.ndim and shape_of(new):
             if self.base.dtype.kind == "b":
                 raise errors.InPlaceWriteError("an array was to be written into one boolean.", fix="np.any or np.all of it")
-            raise ValueError("Error setting single item of array.")
+            raise _not_one_item()
         new = np.reshape(as_array(new), (-1,))
         if places.ndim and not new.shape[0]:
             return
@@ -383,7 +393,17 @@ class Flat:
         return self[self.index - 1]
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
-        return np.array(wrap(self._captured()), dtype)
+        return self.array().__array__(dtype, copy)
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+        return getattr(ufunc, method)(*[x.array() if type(x) is Flat else x for x in inputs], **options)
+
+    def array(self) -> Any:
+        """The elements as an array: one that shows them, where they follow each other in memory, else one that is read-only."""
+        found = self.base.reshape(-1)
+        if found.root is not self.base.root and not found.root.state & TAINTED:
+            found.root.state |= READONLY
+        return found
 
     def copy(self) -> Any:
         """The elements in an array."""

@@ -43,6 +43,13 @@ LOGICAL = frozenset({operator.and_, operator.or_, operator.xor})
 BINARY = "add sub mul truediv floordiv mod pow matmul and_ or_ xor lshift rshift".split()
 COMPARISONS = "lt le gt ge eq ne".split()
 
+_NAMES = "add subtract multiply true_divide floor_divide remainder power matmul bitwise_and bitwise_or bitwise_xor left_shift"
+_NAMES += " right_shift less less_equal greater greater_equal equal not_equal"
+UFUNC_OF = {
+    getattr(operator, name): getattr(np, ufunc) for name, ufunc in zip(BINARY + COMPARISONS, _NAMES.split(), strict=True)
+}
+"""The ufuncs that the operators of arrays are."""
+
 
 def _computed(found: Any, operands: Any) -> Any:
     """What NumPy computed of plain operands, element by element."""
@@ -64,6 +71,14 @@ def _operand(x: Any) -> Any:
     return x
 
 
+def _by_ufunc(op: Callable[[Any, Any], Any], self: Any, other: Any, flip: bool) -> Any:
+    """The operator as the ufunc that it is of arrays, which asks the other operand's ``__array_ufunc__``, if it has one."""
+    ufunc = UFUNC_OF.get(op)
+    if ufunc is None or getattr(type(other), "__array_ufunc__", None) is None:
+        return NotImplemented
+    return ufunc(other, self) if flip else ufunc(self, other)
+
+
 def _is_sparse(x: Any) -> bool:
     sparse = sys.modules.get("scipy.sparse")
     return sparse is not None and sparse.issparse(x)
@@ -79,7 +94,7 @@ def _binary(op: Callable[[Any, Any], Any], flip: bool = False, ordered: bool = T
             other = other.beside(self)
         y = other if kind in NUMBERS else other._read() if kind in LIFTED else _operand(other)
         if y is NotImplemented:
-            return NotImplemented
+            return _by_ufunc(op, self, other, flip)
         if y is other and kind not in NUMBERS and kind is not ndarray and _is_sparse(y):
             return wrap(as_covector(op, y, x) if flip else as_covector(op, x, y))
         if type(x) is ndarray:
@@ -265,7 +280,7 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: Any, out: Any = None, where
     outs = out if type(out) is tuple else (out,)
     if where is not True and traced:
         values = [np.asarray(x) if type(x) in (list, tuple) else x for x in values]
-        values = [np.where(where, x, np.ones((), np.result_type(x))) for x in values]
+        values = [x if type(x) in PYTHON_NUMBERS else np.where(where, x, np.ones((), dtype_of(x))) for x in values]
     elif where is not True:
         copies = tuple([None if o is None else np.array(unwrap(o)) for o in outs])
         found = ufunc(*values, out=copies, where=where, **options)
@@ -292,14 +307,23 @@ def _stored(outs: Any, found: Any, casting: str) -> Any:
 @means_of_ufunc("reduce", "accumulate", "reduceat", "outer")
 def reduce_by_ufunc(ufunc: np.ufunc, method: str, inputs: Any, out: Any = None, **options: Any) -> Any:
     """``ufunc.reduce(*inputs)`` and its like."""
-    found = getattr(ufunc, method)(*[as_operand(x) for x in inputs], **unwrap(options))
-    if out is None:
-        return like_operands(wrap(found), *inputs) if method == "accumulate" else as_function(wrap(found), inputs)
+    values, options = [as_operand(x) for x in inputs], unwrap(options)
     target = out[0] if type(out) is tuple else out
+    if target is not None and method != "outer" and options.get("dtype") is None:
+        options |= dtype_of_out(values[0], target)
+    found = getattr(ufunc, method)(*values, **options)
+    if target is None:
+        return like_operands(wrap(found), *inputs) if method == "accumulate" else as_function(wrap(found), inputs)
     if method == "accumulate" and shape_of(found) != target.shape:
         what = f"numpy.{ufunc.__name__}.accumulate of the shape {shape_of(found)} was to be written into {target.shape}."
         raise errors.InPlaceWriteError(what, why="NumPy writes a part of it", fix="give an out of the same shape")
-    return store(target, found, "unsafe")
+    return store(target, found, options.get("casting", "same_kind") if method == "outer" else "unsafe")
+
+
+def dtype_of_out(x: Any, out: Any) -> dict[str, Any]:
+    """The dtype in which NumPy adds numbers up into an array, where that is a wider one."""
+    given = as_array(x).dtype
+    return {"dtype": out.dtype} if given != out.dtype and np.can_cast(given, out.dtype, "safe") else {}
 
 
 AT = {np.add: "add", np.subtract: "subtract", np.multiply: "multiply", np.minimum: "min", np.maximum: "max"}

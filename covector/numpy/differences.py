@@ -83,7 +83,8 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
         raise ValueError(
             "Shape of array too small to calculate a numerical gradient, at least (edge_order + 1) elements are required."
         )
-    results = tuple(_gradient_along(f, spacing, i, edge_order) for spacing, i in zip(spacings, axes, strict=True))
+    found = [_gradient_along(f, spacing, i, edge_order) for spacing, i in zip(spacings, axes, strict=True)]
+    results = tuple(r if r.dtype.kind == "c" != f.dtype.kind else convert_to(r, f.dtype) for r in found)
     return results[0] if len(results) == 1 else results
 
 

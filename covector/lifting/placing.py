@@ -1,0 +1,118 @@
+"""NumPy's functions that write into an array that they are given."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+
+from covector.core import errors
+from covector.core.avals import PYTHON_NUMBERS, shape_of
+from covector.lifting import views
+from covector.lifting.cells import Cell
+from covector.lifting.functions import check_cast, lengths_of
+from covector.lifting.lifted import LIFTED, as_operand, convert, has_traced, known, means, unwrap
+from covector.lifting.operators import store
+from covector.lifting.refusals import written_over
+from covector.lifting.scalars import check_real
+from covector.numpy.registry import as_array
+
+
+def _by_places(func: Callable[..., Any], target: Any, before: Any, values: Any, after: Any = ()) -> None:
+    """A function that writes values at places: which value lands where is seen by writing their numbers."""
+    if type(target) is Cell:
+        check_real(values, target)
+    before, values, after = unwrap(before), as_operand(values), unwrap(after)
+    if type(target) is not Cell:
+        if has_traced(values) or has_traced(before) or type(target) in LIFTED:
+            store(target, values)
+        func(target, *before, values, *after)
+        return
+    before = tuple([_needed(func, x) for x in before])
+    value = target._captured()
+    if not has_traced(values) and type(value) is ndarray:
+        value = value.copy(order="K")
+        try:
+            func(value, *before, values, *after)
+        finally:  # what it wrote before an error
+            target._assign(value)
+        return
+    values = convert(values, target)
+    numbers = np.full(target.shape, -1)
+    try:
+        func(numbers, *before, np.arange(values.size).reshape(values.shape), *after)
+    finally:
+        if np.any(numbers >= 0):
+            new = np.take(np.reshape(values, (-1,)), np.maximum(numbers, 0))
+            target._assign(np.where(numbers >= 0, new, value))
+
+
+def _needed(func: Callable[..., Any], x: Any) -> Any:
+    """The known value of places that depend on traced values."""
+    found = known(x)
+    if found is None:
+        what = f"numpy.{func.__name__} got places that are not known."
+        raise errors.NonConcreteBooleanIndexError(what, fix="x[...] = np.where(mask, values, x)")
+    return found
+
+
+@means(np.put)
+def _put(a: Any, ind: Any, v: Any, mode: str = "raise") -> None:
+    _by_places(np.put, a, (ind,), v, (mode,))
+
+
+def _check_values(target: Any, values: Any) -> None:
+    if type(target) is Cell and type(values) in (Cell, ndarray):
+        check_cast(values.dtype, target.dtype)
+
+
+@means(np.place)
+def _place(arr: Any, mask: Any, vals: Any) -> None:
+    _check_values(arr, vals)
+    if type(vals) is type(arr) is Cell and vals.root is arr.root:
+        why = "NumPy reads what it has written"
+        raise errors.InPlaceWriteError("np.place(x, mask, y) writes a part of x into x.", why=why, fix="give y.copy()")
+    if known(unwrap(mask)) is None and math.prod(shape_of(as_operand(vals))) == 1:
+        copyto(arr, np.reshape(as_array(convert(as_operand(vals), arr)), ()), "unsafe", mask)
+    else:
+        _by_places(np.place, arr, (mask,), vals)
+
+
+@means(np.putmask)
+def _putmask(a: Any, mask: Any, values: Any) -> None:
+    _check_values(a, values)
+    if known(unwrap(mask)) is None and shape_of(as_operand(values)) in ((), lengths_of(a)):
+        copyto(a, values, "unsafe", mask)
+    else:
+        _by_places(np.putmask, a, (mask,), values)
+
+
+@means(np.fill_diagonal)
+def _fill_diagonal(a: Any, val: Any, wrap: bool = False) -> None:
+    if type(val) is type(a) is Cell and val.root is a.root and val.size > 1:
+        raise written_over()
+    _by_places(np.fill_diagonal, a, (), val, (wrap,))
+
+
+@means(np.put_along_axis)
+def _put_along_axis(arr: Any, indices: Any, values: Any, axis: Any) -> None:
+    _by_places(np.put_along_axis, arr, (indices,), values, (axis,))
+
+
+@means(np.copyto)
+def copyto(dst: Any, src: Any, casting: str = "same_kind", where: Any = True) -> None:
+    new = as_operand(src)
+    if type(new) in PYTHON_NUMBERS and type(dst) is Cell:
+        check_cast(np.result_type(dst.dtype, new), dst.dtype, casting)
+        new = convert(new, dst)
+    if type(src) is type(dst) is Cell and src.root is dst.root and views.is_read_late(dst.layout(), src.layout()):
+        raise written_over()
+    if where is not True:
+        new = np.where(unwrap(where), new, unwrap(dst))
+    shape = lengths_of(dst)
+    if shape_of(new) != shape:
+        new = np.broadcast_to(as_array(new), shape)
+    store(dst, new, casting)
