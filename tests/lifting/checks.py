@@ -264,10 +264,10 @@ def outcome(checks: Checks, mode: str) -> str:
     except Nothing:
         pass
     except Exception as error:
-        if isinstance(expected, Exception):
-            expected_kind = isinstance(error, (CovectorError, type(expected))) or isinstance(expected, type(error))
-            return "right" if expected_kind else f"wrong: raises {describe(error)}, NumPy {describe(expected)}"
         told = isinstance(error, CovectorError) or "bytes-like object is required, not 'Cell'" in str(error)
+        if isinstance(expected, Exception):
+            expected_kind = told or isinstance(error, type(expected)) or isinstance(expected, type(error))
+            return "right" if expected_kind else f"wrong: raises {describe(error)}, NumPy {describe(expected)}"
         told |= "underlying buffer is not C-contiguous" in str(error)  # a copy of what is read-only may lie otherwise
         told |= "read-only" in str(error)  # ufunc.at of one argument writes it in NumPy
         told |= "'multiply' output from dtype('float64') to dtype('bool')" in str(error)  # np.round of booleans
