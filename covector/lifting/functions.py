@@ -34,6 +34,7 @@ from covector.lifting.lifted import (
 from covector.lifting.methods import check_known_order
 from covector.lifting.operators import dtype_of_out, store
 from covector.lifting.order import as_asked, as_function, copied, in_unknown_order, like_operands, ordered_as
+from covector.numpy.registry import as_array
 from covector.primitives.arrays.shaping import strengthened
 
 SHOW_MEMORY: list[Any] = [
@@ -382,6 +383,8 @@ def _nan_to_num(x: Any, copy: bool = True, nan: float = 0.0, posinf: Any = None,
 def _round(a: Any, decimals: int = 0, out: Any = None) -> Any:
     if type(out) is Cell and out.size != math.prod(lengths_of(a)):
         raise ValueError("invalid output shape")
+    if type(out) is Cell and out.dtype.kind != "c" and as_array(as_operand(a)).dtype.kind == "c":
+        raise TypeError("array does not have imaginary part to set")
     if type(out) is not Cell or not decimals or out.dtype.kind not in "fc":
         return apply(np.round, (a, decimals), {} if out is None else {"out": out})
     scale, unscale = (np.multiply, np.divide) if decimals > 0 else (np.divide, np.multiply)

@@ -211,9 +211,22 @@ def _in_place(name: str) -> Callable[[Any, Any], Any]:
         elif how and self._is_slice() and _is_alike(self, y):
             self._write(ALL, y, how)
             return self
-        return store(self, op(self._captured(), y))
+        x = self._captured()
+        found = op(x, y)
+        if op is operator.matmul:
+            _check_core(np.matmul, (x, y), found, self)
+        return store(self, found)
 
     return method
+
+
+def _check_core(ufunc: np.ufunc, operands: Any, found: Any, out: Any) -> None:
+    """Raise where a result is to be written that is of other lengths along the axes that a generalized ufunc is about."""
+    core = str(ufunc.signature).rpartition("->")[2].strip("()").split(",")
+    count = len([n for n in core if n]) - (ufunc is np.matmul) * sum(len(shape_of(x)) == 1 for x in operands)
+    if count and out.shape[-count:] != shape_of(found)[-count:]:
+        what = f"{ufunc.__name__}: Output operand 0 has a mismatch in its core dimensions"
+        raise ValueError(f"{what}: the result has the shape {shape_of(found)}, and what it was to be written into {out.shape}")
 
 
 def _is_alike(cell: Cell, y: Any) -> bool:
@@ -287,6 +300,8 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: Any, out: Any = None, where
         return _stored(outs, found if type(found) is tuple else (found,), "unsafe")
     found = ufunc(*values, **{k: v for k, v in options.items() if k != "casting"})
     found = found if type(found) is tuple else (found,)
+    if ufunc.signature is not None and outs[0] is not None:
+        _check_core(ufunc, values, found[0], outs[0])
     if where is not True:
         if any(o is not None and o.dtype.kind == "c" != dtype_of(r).kind for o, r in zip(outs, found, strict=True)):
             what = f"numpy.{ufunc.__name__} with where= was to write real numbers into an array of complex ones."

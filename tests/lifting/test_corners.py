@@ -121,6 +121,10 @@ y, z = np.zeros((2, 3), np.float32), np.zeros((2, 3), complex)
 x = x * 0 + [0.94999999, 14.9999999, -0.05]
 a, b = np.round(x, 1, out=y) * 1, np.around(x, -1, z)
 return a, b, x.round(1, out=np.zeros((2, 3))), np.round(x.astype(np.float32), 1, y)""",
+    "products in place": """
+y, z = np.ones((2, 2)) * x[:, :1], np.zeros((3, 2, 2))
+y @= y
+return y, np.matmul(x, x.T, out=z), np.matmul(x, x[0], out=np.zeros((3, 2))), np.vecdot(x, x, out=np.zeros((4, 2)))""",
     "flattened, and written": "y = x * 2\na = y.flatten()\nb = y.T.flatten()\na[0] = y[0, 1] = b[1] = 5.0\nreturn a, b, y",
     "piecewise, in another order": "b = np.piecewise(x.T, [x.T > 0], [lambda u: u * u, 0.5])\nb.ravel('F')[1] = 7.0\nreturn b",
 }
@@ -172,6 +176,9 @@ ERRORS = {
     "an array as an element": "y = np.zeros(3)\ny[1] = x[0]",
     "rounded into another shape": "np.round(x, 1, out=np.zeros((2, 1, 3)))",
     "a number rounded into an array": "np.round(x[0, 0], 1, out=np.zeros(3))",
+    "complex numbers rounded into real ones": "np.round(x + 1j, 1, out=np.zeros((2, 3)))",
+    "a product of another shape": "y = np.ones((3, 3)) * x[0]\ny @= x.T[:, :1]",
+    "a product of another shape, with out": "np.matmul(x, x.T[:, :1], out=np.zeros((2, 2)))",
     "doubles summed into single precision": "np.einsum('ij->j', x, out=np.zeros(3, np.float32))",
     "a complex array at a mask": "np.place(x, [True, False, True] * 2, np.array(1j))",
     "doubles at a mask of single precision": "y = np.float32(x)\nnp.putmask(y, y > 0, x)",
