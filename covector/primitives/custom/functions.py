@@ -327,19 +327,15 @@ def _custom_linearize(primals: Values, tangents: Values, *, jaxpr: Jaxpr, rules:
 
 @custom_p.def_batch
 def _custom_batch(size: int, args: Values, dims: Dims, *, jaxpr: Jaxpr, rules: Rules, hoisted: int) -> Any:
-    front, program, whole_rules = batched_call(size, args, dims, jaxpr, rules, hoisted)
-    return custom_p.bind(*front, jaxpr=program, rules=whole_rules, hoisted=hoisted), [0] * len(jaxpr.out_vars)
+    program, whole_rules = batched_call(size, tuple(d is not None for d in dims), jaxpr, rules, hoisted)
+    outs = custom_p.bind(*move_batch_to_front(args, dims), jaxpr=program, rules=whole_rules, hoisted=hoisted)
+    return outs, [0] * len(outs)
 
 
-def batched_call(
-    size: int, args: Values, dims: Dims, jaxpr: Jaxpr, rules: Rules, hoisted: int
-) -> tuple[list[Any], Jaxpr, Rules]:
-    """The arguments with batch axes in front, the program of all examples, and their rules."""
-    batched = tuple(d is not None for d in dims)
-    front = move_batch_to_front(args, dims)
+def batched_call(size: int, batched: tuple[bool, ...], jaxpr: Jaxpr, rules: Rules, hoisted: int) -> tuple[Jaxpr, Rules]:
+    """The program of all examples, whose batch axes are in front, and their rules."""
     key = ("batched rules", rules, size, axis_of_rule(), batched)
-    whole_rules = jaxpr.once(key, lambda: batched_rules(rules, size, batched[hoisted:]))
-    return front, all_in_front(jaxpr, size, batched), whole_rules
+    return all_in_front(jaxpr, size, batched), jaxpr.once(key, lambda: batched_rules(rules, size, batched[hoisted:]))
 
 
 # --- custom_jvp: the program of a JVP, to be linearized by the VJP rule -----------------------------------------------
@@ -366,8 +362,7 @@ def tangent_program(jaxpr: Jaxpr, rules: Rules, hoisted: int, nonzero: tuple[boo
 def _custom_jvp_batch(size: int, args: Values, dims: Dims, *, jaxpr: Jaxpr, primal: Jaxpr, rules: Rules, **params: Any) -> Any:
     front, every = batched_alike(size, args, dims, params["nonzero"])
     n = len(params["nonzero"])
-    axes = [0 if b else None for b in every[:n]]
-    _, whole, whole_rules = batched_call(size, front[:n], axes, primal, rules, params["hoisted"])
+    whole, whole_rules = batched_call(size, tuple(every[:n]), primal, rules, params["hoisted"])
     program = all_in_front(jaxpr, size, every)
     outs = custom_jvp_p.bind(*front, jaxpr=program, primal=whole, rules=whole_rules, **params)
     return outs, [0] * len(outs)
