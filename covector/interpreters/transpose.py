@@ -132,15 +132,13 @@ def summed_over_axes(x_cts: Sequence[Any], entry: TapeEntry, kept: frozenset[Any
     else:
         varying = [frozenset().union(*(v.aval.varying for v in outputs))] * len(inputs)
     return [
-        ct if ct is None or type(x) is not Var else _sum_over(ct, v - x.aval.varying - kept, x.aval)
+        ct if ct is None or type(x) is not Var else _sum_over(ct, v - x.aval.varying - kept)
         for ct, x, v in zip(x_cts, inputs, varying, strict=False)
     ]
 
 
-def _sum_over(ct: Any, names: frozenset[Any], aval: Any) -> Any:
-    if not names or type(ct) is Zero:
-        return ct
-    return _total_over(ct.scatter([ct], aval) if type(ct) is Accumulate else ct, names)
+def _sum_over(ct: Any, names: frozenset[Any]) -> Any:
+    return ct if not names or type(ct) is Zero else _total_over(ct, names)
 
 
 def accumulate(arrived: dict[Var, Any], var: Var, ct: Any) -> None:

@@ -67,3 +67,29 @@ def test_derivatives_outside_of_the_batch(name: str, place: str) -> None:
 def test_derivatives_inside_of_the_batch(name: str, place: str) -> None:
     own = lambda f: cv.vmap(cv.grad(lambda x: np.cos(lax.psum(PLACES[place](f)(x), "i"))), axis_name="i")(XS)
     np.testing.assert_allclose(own(FUNCTIONS[name]), own(plain), rtol=1e-10)
+
+
+times_nothing = cv.Primitive("times nothing")
+"""``w`` scaled by nothing: a product of which the backward rule says in each way that it gives nothing to ``w``."""
+times_nothing.def_impl(lambda w, y, *, nothing: w * y * 0)
+times_nothing.def_abstract(lambda w, y, *, nothing: y)
+times_nothing.def_jvp(
+    lambda primals, tangents, *, nothing: (
+        times_nothing.bind(*primals, nothing=nothing),
+        times_nothing.bind(cv.instantiate(tangents[0]), primals[1], nothing=nothing),
+    )
+)
+times_nothing.def_batch(lambda size, args, dims, *, nothing: (times_nothing.bind(*args, nothing=nothing), 0))
+NOTHING: dict[str, Callable[[Any], Any]] = {
+    "zeros": lambda aval: np.zeros(aval.shape, aval.dtype), "Zero": cv.Zero, "None": lambda aval: None
+}  # fmt: skip
+times_nothing.def_transpose(linear=cv.jointly(0))(lambda ct, w, y, *, nothing: (NOTHING[nothing](w.aval), None))
+
+
+@pytest.mark.parametrize("nothing", NOTHING)
+def test_what_a_rule_gives_to_a_value_that_all_share_is_summed_if_it_is_anything(nothing: str) -> None:
+    f = lambda w, x: lax.psum(w * np.sin(x) + times_nothing.bind(w, x, nothing=nothing), "i")
+    slopes = cv.vmap(cv.grad(f), in_axes=(None, 0), axis_name="i")(0.7, XS)
+    np.testing.assert_allclose(slopes, np.full(4, np.sum(np.sin(XS))), rtol=1e-12)
+    compiled = cv.vmap(cv.grad(cv.jit(f)), in_axes=(None, 0), axis_name="i")(0.7, XS)
+    np.testing.assert_allclose(compiled, slopes, rtol=1e-12)
