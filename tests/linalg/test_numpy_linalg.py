@@ -75,6 +75,26 @@ def test_decompositions(shape, dtype):
         like_numpy(lambda a: np.linalg.svd(hermitian(a), hermitian=True, compute_uv=False), a)
 
 
+OF_A_TRIANGLE = {
+    "cholesky": np.linalg.cholesky,
+    "eigvalsh": np.linalg.eigvalsh,
+    "eigh": lambda a: np.linalg.eigh(a)[0],
+    "pinv": lambda a: np.linalg.pinv(a, hermitian=True),
+    "matrix_rank": lambda a: np.linalg.matrix_rank(a, 1.0, hermitian=True),
+    "svd": lambda a: np.linalg.svd(a, hermitian=True)[1],
+    "svdvals": lambda a: np.linalg.svd(a, compute_uv=False, hermitian=True),
+}
+
+
+@pytest.mark.parametrize("dtype", "dDfF")
+@pytest.mark.parametrize("name", OF_A_TRIANGLE)
+def test_what_the_upper_triangle_holds_does_not_matter(name, dtype):
+    a = np.stack([positive_definite(3, 3, dtype=dtype), hermitian(positive_definite(3, 3, dtype=dtype))])
+    a = np.tril(a) + np.triu(array(2, 3, 3, dtype=dtype), 1)
+    like_numpy(OF_A_TRIANGLE[name], a)
+    like_numpy(OF_A_TRIANGLE[name], a[0])
+
+
 @pytest.mark.parametrize("dtype", "dDfF")
 def test_cholesky(dtype):
     for shape in ((3, 3), (2, 3, 3), (1, 1)):
