@@ -10,7 +10,7 @@ import pytest
 from hypothesis import Phase, given, settings
 
 import covector as cv
-from covector.backends.readable.spelling import Module
+from covector.backends.readable.spelling import Module, number, numbers
 from covector.core.primitive import primitive_named
 from covector.testing import random_programs
 from covector.testing.numerical import widen
@@ -265,3 +265,25 @@ def test_a_saved_file_can_be_differentiated():
     wanted = cv.grad(lambda p: layer(p, np.ones((5, 4)))[0])(PARAMS)
     found = cv.grad(lambda p: saved(p, np.ones((5, 4)))[0])(PARAMS)
     np.testing.assert_allclose(found["w"], wanted["w"], rtol=1e-12)
+
+
+@pytest.mark.parametrize("x", [0.1, -2.5, 1e-10, -3e20, 1e6, 5e-324, np.nan, -np.inf, -0.0])
+def test_numbers_in_arrays_are_written_as_python_writes_them(x):
+    assert numbers(np.array([x])) == f"[{number(x)}]"
+    assert numbers(np.array([[complex(x, 2.0)]])) == f"[[{number(complex(x, 2.0))}]]"
+
+
+def results_in_places(x):
+    kept = [0, 0]
+    sign, kept[0] = np.linalg.slogdet(x)
+    kept[1], vectors = np.linalg.eigh(x)
+    values, basis = np.linalg.eigh(x + vectors)
+    [size, *rest] = np.linalg.slogdet(basis * sign)
+    return size * values + basis * rest[0] + kept[0] + kept[1]
+
+
+def test_names_are_taken_from_targets_that_are_names_alone():
+    text = code(round_trips(results_in_places, np.eye(2) + 1.0, tolerance=1e-12))
+    targets = {line.split(" = ")[0] for line in text if "np.linalg" in line}
+    assert "values, basis" in targets
+    assert not [word for word in ("sign", "vectors", "size", "rest") if any(word in target for target in targets)]
