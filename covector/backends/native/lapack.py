@@ -314,7 +314,7 @@ class _Routine:
         n, k, params, right = self.shape.n, self.shape.k, self.eqn.params, self.memory["right"]
         self.copy_matrix()
         self.copy_right(transposed=False)
-        one = self.b.allocate(self.kind, count=2)
+        one = self.b.allocate(self.kind, count=self.pieces)
         for part in range(self.pieces):
             self.b.store(self.b.constant(1.0 - part, self.kind), one, self.b.index(part))
         diagonal = "U" if params["unit_diagonal"] else "N"

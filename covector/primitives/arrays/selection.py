@@ -86,7 +86,7 @@ def _keep_pull(arrived: dict[Var, Any], ct: Any, out: Var, inputs: Sequence[Any]
 
 def _inside(out: Any, x: Any, *, low: float, high: float) -> Any:
     """The derivative is 1 between the bounds and 0 at and beyond them, as for ``np.maximum(x, 0)``."""
-    return convert_to(np.logical_and(np.less(low, x), np.less(x, high)), dtype_of(out))
+    return convert_to(np.logical_and(np.less(low, x), np.less(x, high)), dtype_of(x))
 
 
 _clipping = Elementwise(lambda x, *, low, high: np.minimum(np.maximum(x, low), high), _inside)

@@ -70,7 +70,7 @@ def _bessel_i(x: Any, order: int) -> Any:
         return np.asarray(np.i0(x))
     import scipy.special
 
-    return np.asarray(scipy.special.iv(order, x.astype(np.float64)))
+    return scipy.special.iv(order, x.astype(np.float64))
 
 
 def _bessel_i_derivative(out: Any, x: Any, *, order: int) -> Any:
