@@ -115,6 +115,14 @@ def test_functions_are_exact_to_some_units(name: str) -> None:
                 assert abs(mpmath.mpf(float(a)) - wanted) <= 4 * np.finfo(float).eps * max(abs(wanted), mpmath.mpf(2) ** -1021)
 
 
+def test_variances_and_truth() -> None:
+    z = np.where(normal(3, 17).real > 0, normal(3, 17), 0)
+    agree(lambda z: (np.var(z), np.std(z, axis=0, ddof=1), np.any(z, axis=1), np.all(z, axis=0)), z)
+    for x in (z.real, z.astype(np.complex64), z.real.astype(np.float32), (z.imag * 3).astype(np.int8), z[:1, :0]):
+        x = np.where(x == 0, x * np.nan, x) if x.dtype.kind in "fc" else x
+        agree(lambda x: (np.any(x[:, ::2], axis=1), np.all(x, axis=0), np.any(x * 0)), x, whole=x.size > 0)
+
+
 def test_powers_and_conversions() -> None:
     z = normal(3, 17)
     for n in (2, -1, 0.5):

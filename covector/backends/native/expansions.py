@@ -24,15 +24,18 @@ def _logsumexp(x: Any, *, axes: tuple[int, ...]) -> Any:
 
 def _norm(x: Any, *, order: float, axes: tuple[int, ...]) -> Any:
     if order == 2:
-        square = x * x if x.dtype.kind == "f" else np.real(x) ** 2 + np.imag(x) ** 2
-        return np.sqrt(np.sum(square, axis=axes))
+        return np.sqrt(np.sum(_square_of_size(x), axis=axes))
     return np.sum(np.abs(x) ** order, axis=axes) ** (1 / order)
+
+
+def _square_of_size(x: Any) -> Any:
+    return x * x if x.dtype.kind == "f" else np.real(x) ** 2 + np.imag(x) ** 2
 
 
 def _variance(x: Any, *, axes: tuple[int, ...], ddof: float) -> Any:
     count = int(np.prod([x.shape[i] for i in axes]))
     deviation = x - np.sum(x, axis=axes, keepdims=True) / count
-    return np.sum(deviation * deviation, axis=axes) / max(count - ddof, 0)
+    return np.sum(_square_of_size(deviation), axis=axes) / max(count - ddof, 0)
 
 
 def _logaddexp2(x: Any, y: Any) -> Any:
@@ -92,6 +95,10 @@ def _of_truth(name: str, x: Any, *, axis: int) -> Any:
     return getattr(np, name)(x.astype(np.uint8), axis=axis)
 
 
+def _whether(name: str, x: Any, *, axes: tuple[int, ...]) -> Any:
+    return getattr(np, name)(x.astype(bool), axis=axes)
+
+
 EXPANSIONS: dict[str, Callable[..., Any]] = {
     "logsumexp": _logsumexp,
     "norm": _norm,
@@ -105,6 +112,8 @@ EXPANSIONS: dict[str, Callable[..., Any]] = {
     "einsum": _on_diagonal,
     "searchsorted": _searchsorted,
     **{name: partial(_of_truth, name) for name in ("argmax", "argmin")},
+    "reduce_and": partial(_whether, "all"),
+    "reduce_or": partial(_whether, "any"),
 }
 
 
@@ -126,12 +135,14 @@ def expanded(eqn: Equation) -> Jaxpr | None:
     kinds = {a.dtype for a in avals}
     if np.dtype(np.float16) in kinds:
         return None  # which is rounded elsewhere in there
-    if eqn.primitive.name == "norm":
+    if eqn.primitive.name in ("norm", "variance"):
         known = avals[0].dtype.kind in "fc" and len({dtype.type().real.dtype for dtype in kinds}) == 1
     elif eqn.primitive.name == "einsum":
         known = is_on_diagonal(eqn)
     elif eqn.primitive.name in ("argmax", "argmin"):
         known = avals[0].dtype.kind == "b"
+    elif eqn.primitive.name in ("reduce_and", "reduce_or"):
+        known = avals[0].dtype.char in "FD" or (is_supported(avals[0]) and avals[0].dtype.kind != "b")
     elif eqn.primitive.name == "searchsorted":
         known = all(is_supported(a) and a.dtype.kind in "fiu" for a in avals)
     else:
