@@ -123,6 +123,22 @@ def test_variances_and_truth() -> None:
         agree(lambda x: (np.any(x[:, ::2], axis=1), np.all(x, axis=0), np.any(x * 0)), x, whole=x.size > 0)
 
 
+@pytest.mark.parametrize("dtype", [np.complex128, np.complex64])
+@pytest.mark.parametrize("n", [1, 2, 3, 20])
+def test_determinants(n: int, dtype: Any) -> None:
+    stack = np.stack([normal(n, n), normal(n, n)[::-1], np.zeros((n, n)), np.full((n, n), np.nan)]).astype(dtype)
+    for a in (stack[0], stack[1].T, stack, stack.reshape(2, 2, n, n)):
+        agree(lambda a: (np.linalg.det(a) * 1.0, np.linalg.slogdet(a)), a, ulps=2**10)
+    summed = lambda a: cv.lax.scan(lambda c, k: (c + np.linalg.det(a * k), None), 0j, np.arange(1.0, 4.0))[0]
+    agree(summed, stack[1], ulps=2**10)
+
+
+def test_determinants_are_not_beyond_all_numbers_on_the_way() -> None:
+    for diagonal, exact in (([1e200, 1e200, 1e-300], 1e100), ([1e-200, 1e-160, 1e300], 1e-60), ([np.inf, 0, 2], 0)):
+        for a in (np.diag(diagonal), np.diag(diagonal) + 0j):
+            np.testing.assert_allclose(cv.jit(np.linalg.det, backend="native")(a), exact, rtol=1e-12)
+
+
 def test_powers_and_conversions() -> None:
     z = normal(3, 17)
     for n in (2, -1, 0.5):

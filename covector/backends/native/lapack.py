@@ -8,10 +8,12 @@ as Python and raises NumPy's error.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from covector.backends.native.functions import log
+from covector.backends.native.complexes import COMPLEX
+from covector.backends.native.functions import exp, hypot, log
 from covector.backends.native.ir import Builder, Module, Value, item_size, padded, type_name
 from covector.backends.native.libraries import OF_NUMPY, PREFIX, address_of, asked
 from covector.backends.native.plan import Buffer, Plan, Spot
@@ -275,40 +277,52 @@ class _Routine:
         self.checked("getri", size, self.matrix, size, pivots, self.memory["work"], self.integer(64 * n))
         self.put(self.matrix, n, n, (n, 1))
 
-    def determinant(self, start: Value, combine: Any) -> Value:
-        """What comes of a number and the diagonal of the factorization, each with the sign of its row exchange."""
-        n, b, pivots = self.shape.n, self.b, self.memory["pivots"]
-        size, info, total, sign = self.integer(n), self.integer(0), b.allocate(self.kind), b.allocate(self.kind)
+    def sign_and_log(self) -> tuple[list[Value], Value]:
+        """Of the determinant, from the diagonal of the factorization: so no product is beyond all numbers on the way."""
+        n, b, pieces, pivots = self.shape.n, self.b, self.pieces, self.memory["pivots"]
+        size, info = self.integer(n), self.integer(0)
+        total, signs = b.allocate(self.kind), [b.allocate(self.kind) for _ in range(pieces)]
+        zero, one = b.constant(0.0, self.kind), b.constant(1.0, self.kind)
         self.copy_matrix()
         self.call("getrf", size, size, self.matrix, size, pivots, info)  # a zero on the diagonal is no failure
-        b.store(start, total, b.index(0))
-        b.store(b.constant(1.0, self.kind), sign, b.index(0))
+        for place, x in zip((total, *signs), (zero, one, zero), strict=False):
+            b.store(x, place, b.index(0))
         read: Callable[[str], Value] = lambda place: b.load(self.kind, place, b.index(0), pure=False)
 
         def step(i: Value) -> None:
-            x = b.load(self.kind, self.matrix, b.mul(i, b.index(n + 1)), pure=False)
+            first = b.mul(i, b.index((n + 1) * pieces))
+            x = [b.load(self.kind, self.matrix, b.add(first, b.index(part)), pure=False) for part in range(pieces)]
+            far = hypot(b, *x) if pieces == 2 else b.intrinsic("fabs", x[0])
             pivot = b.load("i32", pivots, i, pure=False)
             exchanged = b.compare("ne", b.convert(pivot, "i64"), b.add(i, b.index(1)))
-            b.store(b.select(exchanged, b.neg(read(sign)), read(sign)), sign, b.index(0))
-            b.store(combine(read(total), x), total, b.index(0))
-            if self.eqn.primitive.name == "slogdet":
-                turned = b.select(b.compare("olt", x, b.like(0.0, x)), b.neg(read(sign)), read(sign))
-                turned = b.select(b.compare("oeq", x, b.like(0.0, x)), b.like(0.0, x), turned)
-                b.store(turned, sign, b.index(0))
+            product = COMPLEX["mul"].emit if pieces == 2 else lambda b, x, y: (b.mul(x, y),)
+            turned = product(b, *map(read, signs), *self.direction(x, far))
+            for place, y in zip(signs, turned, strict=True):
+                b.store(b.select(exchanged, b.neg(y), y), place, b.index(0))
+            b.store(b.add(read(total), log(b, far)), total, b.index(0))
 
         b.loop(b.index(0), b.index(n), 1, step)
-        self.sign = read(sign)
-        return read(total)
+        failed = b.load("i32", info, b.index(0), pure=False)
+        is_zero = b.compare("ne", failed, b.like(0, failed))
+        sign = [b.select(is_zero, zero, read(place)) for place in signs]
+        return sign, b.select(is_zero, b.constant(-math.inf, self.kind), read(total))
+
+    def direction(self, x: list[Value], far: Value) -> list[Value]:
+        """A number over its size, if it is not zero."""
+        b = self.b
+        if len(x) == 2:
+            return [b.div(part, far) for part in x]
+        return [b.select(b.compare("olt", x[0], b.like(0.0, far)), b.like(-1.0, far), b.like(1.0, far))]
 
     def det(self) -> None:
-        product = self.determinant(self.b.constant(1.0, self.kind), self.b.mul)
-        self.write(0, self.b.mul(product, self.sign))
+        sign, total = self.sign_and_log()
+        for part, x in enumerate(sign):
+            self.write(part, self.b.mul(x, exp(self.b, total)))
 
     def slogdet(self) -> None:
-        b = self.b
-        total = self.determinant(b.constant(0.0, self.kind), lambda t, x: b.add(t, log(b, b.intrinsic("fabs", x))))
-        self.write(0, self.sign)
-        self.write(1, total)
+        sign, total = self.sign_and_log()
+        for part, x in enumerate((*sign, total)):
+            self.write(part, x)
 
     def triangular_solve(self) -> None:
         n, k, params, right = self.shape.n, self.shape.k, self.eqn.params, self.memory["right"]

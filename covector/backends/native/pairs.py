@@ -32,7 +32,7 @@ from covector.core.primitive import Primitive, primitive_named
 
 LOOPS = ("scan", "while", "cond")
 
-OF_MATRICES = ("eigh", "svd", "qr", "solve", "triangular_solve", "inv", "cholesky")
+OF_MATRICES = ("eigh", "svd", "qr", "solve", "triangular_solve", "inv", "cholesky", "det", "slogdet")
 
 ALIKE = {
     *VIEWS, *ASSEMBLIES, "gather", "reduce_sum", "cumsum", "select", "keep", "identity", "weaken", "stop_gradient", "name",
