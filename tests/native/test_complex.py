@@ -30,14 +30,16 @@ NUMBERS = [0.0, -0.0, np.inf, -np.inf, np.nan, 1.0, -1.0, 2.5, -0.75, 1e-310, -1
 GRID = np.array([complex(x, y) for x, y in itertools.product(NUMBERS, NUMBERS)])
 UNARY: dict[str, Callable[[Any], Any]] = {
     **{f.__name__: f for f in (np.negative, np.conj, np.square, np.reciprocal, np.abs, np.exp, np.log, np.sqrt, np.isnan,
-                               np.sin, np.cos, np.sinh, np.cosh,
+                               np.sin, np.cos, np.sinh, np.cosh, np.tanh, np.tan, np.arcsin, np.arccos, np.arctan, np.arcsinh,
+                               np.arccosh, np.arctanh, np.exp2, np.expm1, np.log2, np.log10, np.log1p, np.sign, np.rint,
                                np.isinf, np.isfinite, np.logical_not, np.angle)},
     "real": lambda z: z.real * 2.0,
     "imaginary": lambda z: z.imag * 2.0,
     "turned": lambda z: 1j * z,
     "of a real": lambda z: z + z.real,
+    **{f"to the power {n}": lambda z, n=n: z**n for n in (0, 3, 4, 7, 99, 100, -2, -3, -99, 1.5, 2.0, 0.3, -1.0, 1j, 2 + 1j)},
 }  # fmt: skip
-BINARY = [np.add, np.subtract, np.multiply, np.divide, np.equal, np.not_equal]
+BINARY = [np.add, np.subtract, np.multiply, np.divide, np.equal, np.not_equal, np.power, np.maximum, np.fmin]
 
 
 def same_parts(found: Any, wanted: Any, ulps: float) -> None:
@@ -113,6 +115,16 @@ def test_functions_are_exact_to_some_units(name: str) -> None:
             for a, b in zip(getattr(found, part), exact, strict=True):
                 wanted = getattr(mpmath.mpc(b), part)
                 assert abs(mpmath.mpf(float(a)) - wanted) <= 4 * np.finfo(float).eps * max(abs(wanted), mpmath.mpf(2) ** -1021)
+
+
+def test_loops_of_numpy_run_in_registers_and_in_tails() -> None:
+    for shape in ((), (1,), (3,), (29,), (700,)):
+        z = normal(*shape) if shape else normal(1)[0]
+        agree(lambda z: np.arctan(z) + z ** np.conj(z), z)
+        agree(lambda z: cv.lax.scan(lambda c, _: (np.arcsin(c) ** 3 / 2, c), z, None, length=4), z)
+    many = lambda z: cv.lax.scan(lambda c, x: (np.arctan(c @ z + x) ** (1 + 1j), None), z[0], z)[0]
+    agree(many, normal(6, 6), ulps=64)
+    agree(cv.vmap(cv.vmap(many)), normal(2, 3, 6, 6), ulps=64)
 
 
 def test_variances_and_truth() -> None:

@@ -73,7 +73,7 @@ def test_loops() -> None:
     ("f", "args", "why"),
     [
         (lambda x: np.sort(x), (X,), "no rule"),
-        (lambda x: np.tan(x), (X * 1j,), "no rule for c128[8,5]"),
+        (lambda x: np.prod(x), (X * 1j,), "no rule for c128[8,5]"),
         (lambda x: np.sin(x[:0]), (X,), "an empty array"),
         (lambda x: cv.debug.print("{}", x) or np.sin(x), (X,), "it has an effect"),
         (lambda x: lax.scan(lambda c, v: (c + np.sort(v), None), x[0], x)[0], (X,), "in its program sort: no rule"),
@@ -186,7 +186,7 @@ def test_errors_name_the_line_of_the_user(f: Any, args: Any, error: Any, chosen:
 def test_warnings_of_what_runs_as_numpy_name_the_line_of_the_user(chosen: str) -> None:
     def f(x: Any) -> Any:
         y = np.sin(x)
-        return np.log10(y * 0j)  # of complex numbers, which runs as NumPy
+        return (y * np.inf).astype(int)  # to integers, which runs as NumPy
 
     with warnings.catch_warnings(record=True) as found:
         warnings.simplefilter("always")

@@ -8,18 +8,26 @@
 
 The formulas are NumPy's, so that infinities, NaN and zeros with signs come out alike: a product is four products whatever they
 are, a quotient is Smith's (R. L. Smith, "Algorithm 116: Complex division", 1962).
+What has no formula here is a loop of NumPy's.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from functools import cache
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from covector.backends.native import functions as f
+from covector.backends.native.elementwise import library_loop
 from covector.backends.native.ir import Builder, Value
+from covector.backends.native.ufuncs import Loop
+from covector.core.jaxpr import Equation
 
 Parts = tuple[Value, ...]
+Pair = tuple[Value, Value]
 
 
 class Complex(NamedTuple):
@@ -34,7 +42,7 @@ class Complex(NamedTuple):
     cost: float = 1
 
 
-def _mul(b: Builder, x: Value, y: Value, u: Value, v: Value) -> Parts:
+def _mul(b: Builder, x: Value, y: Value, u: Value, v: Value) -> Pair:
     return b.sub(b.mul(x, u), b.mul(y, v)), b.add(b.mul(x, v), b.mul(y, u))
 
 
@@ -242,3 +250,60 @@ COMPLEX: dict[str, Complex] = {
     "isinf": Complex(_either("oeq", _with_infinity), 2),
     "isfinite": Complex(_is_finite, 2),
 }
+
+
+# --- functions of NumPy's -----------------------------------------------------------------------------------------------
+
+
+def function_of(eqn: Equation) -> Complex | None:
+    """What a function of elements is, all of one complex type."""
+    name = eqn.primitive.name
+    if name in COMPLEX:
+        return COMPLEX[name]
+    ufunc = np.power if name == "pow" else getattr(eqn.primitive.kind, "fn", None)
+    found = library_loop(eqn, ufunc, ("c128", "c64"))
+    return None if found is None else _power_by(*found) if name == "pow" else _by(*found)
+
+
+@cache
+def _by(ufunc: Any, loop: Loop) -> Complex:
+    return Complex(f.of_complex_ufunc(ufunc, loop), 300)
+
+
+MOST = 99
+"""Powers beyond are exponentials of logarithms."""
+
+
+@cache
+def _power_by(ufunc: Any, loop: Loop) -> Complex:
+    """By products where the exponent is a whole number that stands in the program: those that NumPy's loop makes."""
+    by_loop = f.of_complex_ufunc(ufunc, loop)
+
+    def power(b: Builder, x: Value, y: Value, u: Value, v: Value) -> Parts:
+        n = u.number
+        is_whole = n is not None and v.number == 0 and abs(n) <= MOST and n == math.floor(n)
+        return _whole_power(b, x, y, int(n)) if is_whole else by_loop(b, x, y, u, v)
+
+    return Complex(power, 60)
+
+
+def _whole_power(b: Builder, x: Value, y: Value, n: int) -> Parts:
+    one, zero = b.like(1.0, x), b.like(0.0, x)
+    found: Pair
+    factor: Pair
+    if n == 0:
+        return one, zero
+    if 0 < n <= 3:
+        found = (x, y) if n == 1 else _mul(b, x, y, x, y)
+        found = _mul(b, x, y, *found) if n == 3 else found
+    else:
+        found, factor = (one, zero), (x, y)
+        for i in range(abs(n).bit_length()):
+            factor = _mul(b, *factor, *factor) if i else factor
+            found = _mul(b, *found, *factor) if abs(n) >> i & 1 else found
+        if n < 0:
+            real, imag = _div(b, one, zero, *found)
+            found = real, imag
+    of_zero = zero if n > 0 else b.like(math.nan, x)
+    is_zero = _is_zero(b, x, y)
+    return b.select(is_zero, of_zero, found[0]), b.select(is_zero, of_zero, found[1])

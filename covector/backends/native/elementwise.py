@@ -11,7 +11,7 @@ They do what NumPy does for NaN, zeros with signs, integers that overflow and di
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -22,7 +22,7 @@ from covector.backends.native.gaussian import erf, erfc
 from covector.backends.native.ir import Builder, Value, type_name
 from covector.backends.native.powers import is_written_out, power
 from covector.backends.native.random import unit_floats
-from covector.backends.native.ufuncs import loop_of
+from covector.backends.native.ufuncs import Loop, loop_of
 from covector.core.jaxpr import Equation
 from covector.passes.legalize import beyond
 
@@ -183,14 +183,19 @@ def _round(eqn: Equation) -> Callable[..., Value] | None:
 
 def of_library(eqn: Equation) -> Scalar | None:
     """What a function of elements is that has no rule of its own, but is a ufunc with a known loop."""
-    ufunc: Any = getattr(eqn.primitive.kind, "fn", None)
+    found = library_loop(eqn, getattr(eqn.primitive.kind, "fn", None), ("f64", "f32"))
+    return None if found is None else Scalar(f.of_ufunc(*found), 100)
+
+
+def library_loop(eqn: Equation, ufunc: Any, kinds: Sequence[str]) -> tuple[np.ufunc, Loop] | None:
+    """The ufunc that an operation is, if it is one, with its loop, where all is of one of these types."""
     if type(ufunc) is not np.ufunc or not eqn.primitive.trusted or eqn.params:
         return None
-    kinds = {type_name(x.aval.dtype) for x in (*eqn.inputs, *eqn.outputs)}
-    if kinds not in ({"f64"}, {"f32"}):
+    kind, *others = {x.aval.dtype for x in (*eqn.inputs, *eqn.outputs)}
+    if others or type_name(kind) not in kinds:
         return None
-    loop = loop_of(ufunc, kinds.pop())
-    return None if loop is None else Scalar(f.of_ufunc(ufunc, loop), 100)
+    loop = loop_of(ufunc, type_name(kind))
+    return None if loop is None else (ufunc, loop)
 
 
 def _clip(eqn: Equation) -> Callable[..., Value]:

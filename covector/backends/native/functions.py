@@ -111,24 +111,24 @@ def polynomial(b: Builder, x: Value, coefficients: Sequence[float]) -> Value:
     return terms[0]
 
 
-def shared(name: str, function: Emit, through: str | None = None) -> Emit:
-    """The function as one that is called; by way of another type, if one is given."""
+def shared(name: str, function: Emit, through: str | None = None, pieces: int = 1) -> Emit:
+    """The function as one that is called; by way of another type, if one is given.  It returns so many times the lanes."""
 
     def call(b: Builder, *args: Value) -> Value:
         args = tuple(b.alike(*args))
         kind, width = args[0].kind, args[0].width
         own = through or kind
         args = tuple(b.convert(a, own) for a in args)
-        type_ = vector_type(LLVM[own], width)
+        type_, result = vector_type(LLVM[own], width), vector_type(LLVM[own], pieces * width)
 
         def write() -> str:
-            inner = Builder(full, ", ".join(f"{type_} %x{i}" for i in range(len(args))), b.module, type_)
+            inner = Builder(full, ", ".join(f"{type_} %x{i}" for i in range(len(args))), b.module, result)
             y = function(inner, *(Value(f"%x{i}", own, width) for i in range(len(args))))
-            return inner.text(f"ret {type_} {y.text}").replace(" #0 {", " noinline #0 {", 1)
+            return inner.text(f"ret {result} {y.text}").replace(" #0 {", " noinline #0 {", 1)
 
         full = f"{name}.v{width}{own}"
         b.module.once(full, write)
-        return b.convert(b.call(full, own, width, *args), kind)
+        return b.convert(b.call(full, own, pieces * width, *args), kind)
 
     return call
 
@@ -151,17 +151,29 @@ def of_ufunc(ufunc: np.ufunc, loop: Loop) -> Emit:
     return shared(f"{library_of(ufunc)}_{ufunc.__name__}", lambda b, *args: _in_loop(b, ufunc, loop, args))
 
 
-def _in_loop(b: Builder, ufunc: np.ufunc, loop: Loop, args: Sequence[Value]) -> Value:
+def of_complex_ufunc(ufunc: np.ufunc, loop: Loop) -> Callable[..., tuple[Value, Value]]:
+    """The same of complex numbers: a function of the parts of its operands, which gives both parts."""
+    in_turn = shared(f"{library_of(ufunc)}_{ufunc.__name__}_parts", lambda b, *args: _in_loop(b, ufunc, loop, args, 2), None, 2)
+
+    def parts(b: Builder, *args: Value) -> tuple[Value, Value]:
+        y = in_turn(b, *args)
+        return b.every_second(y), b.every_second(y, 1)
+
+    return parts
+
+
+def _in_loop(b: Builder, ufunc: np.ufunc, loop: Loop, args: Sequence[Value], pieces: int = 1) -> Value:
+    """The elements that a loop gives; of complex numbers, which are in two pieces, the parts in turn."""
     kind, width, zero = args[0].kind, args[0].width, b.index(0)
-    name = f"covector_{library_of(ufunc)}_{ufunc.__name__}_{kind}"
-    arrays = [b.allocate(kind, width) for _ in range(len(args) + 1)]
+    name = f"covector_{library_of(ufunc)}_{ufunc.__name__}_{kind}{'_parts' if pieces == 2 else ''}"
+    arrays = [b.allocate(kind, pieces * width) for _ in range(len(args) // pieces + 1)]
     pointers, strides = (b.allocate("i64", count=len(arrays)) for _ in range(2))
     count = b.allocate("i64")
-    for array, x in zip(arrays, args, strict=False):
-        b.store(x, array, zero)
+    for i, x in enumerate(args):
+        b.store(x, arrays[i // pieces], b.index(i % pieces), pieces)
     for i, array in enumerate(arrays):
         b.emit(f"store ptr {array}, ptr {b.pointer(pointers, 'i64', b.index(i))}")
-        b.store(b.index(item_size(kind)), strides, b.index(i))
+        b.store(b.index(pieces * item_size(kind)), strides, b.index(i))
     b.store(b.index(width), count, zero)
     b.module.declare(name, "void", *["ptr"] * 4)
     b.module.foreign[name] = lambda: loop.address
@@ -169,7 +181,7 @@ def _in_loop(b: Builder, ufunc: np.ufunc, loop: Loop, args: Sequence[Value]) -> 
         b.module.declare_data(f"{name}_data")
         b.module.foreign[f"{name}_data"] = lambda: loop.data
     b.emit(f"call void @{name}(ptr {pointers}, ptr {count}, ptr {strides}, ptr {f'@{name}_data' if loop.data else 'null'})")
-    return b.load(kind, arrays[-1], zero, width, pure=False)
+    return b.load(kind, arrays[-1], zero, pieces * width, pure=False)
 
 
 def _in_lanes(b: Builder, called: str, args: Sequence[Value]) -> Value:

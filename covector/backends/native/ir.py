@@ -363,10 +363,12 @@ class Builder:
         call = f"(ptr {address}, i32 {item_size(kind)}, {self.mask(width, count)}, {rest})"
         return self.op(f"call {vector} @llvm.masked.load.{suffix}.p0{call}", kind, width, pure)
 
-    def every_second(self, x: Value) -> Value:
-        """The lanes 0, 2, 4, …"""
+    def every_second(self, x: Value, start: int = 0) -> Value:
+        """The lanes 0, 2, 4, …, or those from another start on."""
         half = x.width // 2
-        numbers = ", ".join(f"i32 {2 * i}" for i in range(half))
+        if half == 1:
+            return self.lane(x, start)
+        numbers = ", ".join(f"i32 {start + 2 * i}" for i in range(half))
         return self.op(f"shufflevector {x.type} {x.text}, {x.type} poison, <{half} x i32> <{numbers}>", x.kind, half)
 
     def spread(self, x: Value) -> Value:

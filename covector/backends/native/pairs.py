@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from covector.backends.native.complexes import COMPLEX
+from covector.backends.native.complexes import COMPLEX, Complex, function_of
 from covector.backends.native.elementwise import Scalar, add
 from covector.backends.native.plan import contiguous
 from covector.backends.native.rules import ASSEMBLIES, VIEWS, WRITES, is_known
@@ -240,7 +240,7 @@ def rule_for(eqn: Equation) -> Rule | None:
         return None
     if name in OTHERS:
         return OTHERS[name]
-    if name in COMPLEX and all(map(is_complex, eqn.inputs)) and len({x.aval.dtype for x in eqn.inputs}) == 1:
+    if all(map(is_complex, eqn.inputs)) and len({x.aval.dtype for x in eqn.inputs}) == 1 and function_of(eqn):
         return elementwise
     if name == "convert":
         return None if is_short(eqn.outputs[0]) else convert
@@ -268,7 +268,7 @@ def convert(writer: Writer, eqn: Equation) -> tuple[Any, ...]:
     out, given = eqn.outputs[0], writer.parts(eqn.inputs[0])
     if not is_complex(out):
         if out.aval.dtype.kind == "b":
-            return (writer.bind(part_of("bool", 0, ""), given, out.aval),)
+            return (writer.bind(part_of("bool", COMPLEX["bool"], 0, ""), given, out.aval),)
         return (writer.bind(eqn.primitive, given[:1], out.aval, **eqn.params),)  # the real part, as the operation has it
     aval = real_aval(out.aval)
     parts = [writer.bind(eqn.primitive, [p], aval, dtype=aval.dtype) for p in given]
@@ -297,17 +297,17 @@ def product(writer: Writer, eqn: Equation) -> tuple[Any, ...]:
 def elementwise(writer: Writer, eqn: Equation) -> tuple[Any, ...]:
     inputs, out = [p for x in eqn.inputs for p in writer.parts(x)], eqn.outputs[0].aval
     aval, count = (real_aval(out), 2) if out.dtype.kind == "c" else (ShapedArray(out.shape, out.dtype), 1)
-    parts = (".real", ".imag") if count == 2 else ("",)
-    return tuple(writer.bind(part_of(eqn.primitive.name, i, part), inputs, aval) for i, part in enumerate(parts))
+    parts, function = (".real", ".imag") if count == 2 else ("",), function_of(eqn)
+    assert function is not None
+    return tuple(writer.bind(part_of(eqn.primitive.name, function, i, part), inputs, aval) for i, part in enumerate(parts))
 
 
 COPY = Part("copy", Scalar(lambda b, x: x, 0))
 
 
 @cache
-def part_of(name: str, i: int, part: str) -> Primitive:
+def part_of(name: str, function: Complex, i: int, part: str) -> Primitive:
     """The function of a part of the result."""
-    function = COMPLEX[name]
     return Part(name + part, Scalar(lambda b, *parts: function.emit(b, *parts)[i], function.cost))
 
 
