@@ -136,7 +136,8 @@ def test_error(name):
 
 
 NO_INDICES = ["a", b"a", 0.5, 1j, np.float64(1), [0.5], (0.5,), [[1j]], ["a"], [None], {}, {1},
-              np.array(0.5), np.array([1j]), np.array([None]), np.array(["a"])]  # fmt: skip
+              np.array(0.5), np.array([1j]), np.array([None]), np.array(["a"]),
+              (..., ...), (..., None, ...), (..., 0, ...), (..., [0], ...), (0, ..., 0.5), (slice(None), "a")]  # fmt: skip
 
 
 @pytest.mark.parametrize("index", NO_INDICES, ids=repr)
