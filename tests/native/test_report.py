@@ -35,6 +35,8 @@ def test_operations_on_the_same_elements_are_one_loop_nest() -> None:
     found = report(lambda x: np.sum(np.tanh(x) * x, axis=1), X)
     assert kinds(found) == [("loop nest", (8, 5), 3)] and found.as_numpy == ()
     assert found.parts[0].steps[0].results == ("f64[8]",)
+    branched = report(lambda x: np.sin(np.exp(x)) * np.cos(np.tan(x)) + np.exp(np.square(x)), X)
+    assert kinds(branched) == [("loop nest", (8, 5), 8)]
 
 
 def test_what_is_computed_once_and_kept_in_registers_is_not_written() -> None:
