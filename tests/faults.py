@@ -132,7 +132,7 @@ DROPPED = re.compile(
 
 
 SYMMETRIC = re.compile(
-    r"isinstance|issubclass|hasattr|getattr|zip|map|range|max|min|logical_|np\.equal|result_type|Error|add_p|mul_p|aval\.add$|weighted_sum|\bjoin$|joined"
+    r"isinstance|issubclass|hasattr|getattr|zip|map|range|max|min|logical_|np\.equal|result_type|Error|add_p|mul_p|aval\.add$|\bb\.(add|mul)$|weighted_sum|\bjoin$|joined"
 )
 """Functions for which swapping two arguments changes nothing, or cannot be meant."""
 
@@ -437,6 +437,7 @@ EQUIVALENT: list[tuple[str, str]] = [
     (r"forget a keyword: .*\.astype\(.*, copy=False\) →", "a copy more"),
     (r"_first_difference: middle \+ 0\.5 \* gap", "the nodes lie symmetrically around the middle"),
     (r"drop a term: _Nest\.unrolled: ", "how much arithmetic one vector may be to be one of several is a matter of speed"),
+    (r"Shape\.row_letter: max\(rows", "over which letter the rows of a tile run is a matter of speed"),
     (r": expanded: is_supported\(", "what is expanded and then not compiled gives the same"),
     (r"Writer\.write: True → False", "whether there is a rule is asked of equations that need parts alone"),
 ]
