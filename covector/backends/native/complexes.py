@@ -227,6 +227,32 @@ def _sin(b: Builder, x: Value, y: Value) -> Parts:
     return real, b.select(unknown, _abs(b, y), b.neg(imag))
 
 
+FAR = 20.0
+"""Where the hyperbolic tangent is 1 to the last bit."""
+
+
+def _tanh(b: Builder, x: Value, y: Value) -> Parts:
+    """``(sinh x cosh x + i sin y cos y) / (sinh² x + cos² y)``, a sum in which nothing cancels."""
+    size, turn = _abs(b, x), f.cos(b, y)
+    far, infinite = (b.compare(name, size, b.like(n, x)) for name, n in (("ogt", FAR), ("oeq", math.inf)))
+    wild = b.compare("uge", _abs(b, y), b.like(math.inf, y))
+    s = f.C_LIBRARY["sinh"](b, b.select(far, b.like(0.0, x), x))
+    square, across = b.mul(s, s), b.mul(f.sin(b, y), turn)
+    below, c = b.fma(turn, turn, square), f.sqrt(b, b.add(square, b.like(1.0, x)))
+    one = b.intrinsic("copysign", b.like(1.0, x), x)
+    real = b.select(far, b.select(infinite, one, b.add(one, b.sub(y, y))), b.div(b.mul(s, c), below))
+    imag = b.mul(b.mul(across, b.like(4.0, x)), f.exp(b, b.mul(size, b.like(-2.0, x))))
+    imag = b.select(far, imag, b.div(across, below))
+    imag = b.select(b.logical("and", wild, infinite), b.intrinsic("copysign", b.like(0.0, x), y), imag)
+    zero, level = (b.compare("oeq", part, b.like(0.0, x)) for part in (x, y))
+    return b.select(b.logical("and", wild, zero), x, real), b.select(level, y, imag)
+
+
+def _tan(b: Builder, x: Value, y: Value) -> Parts:
+    imag, real = _tanh(b, b.neg(y), x)
+    return real, b.neg(imag)
+
+
 COMPLEX: dict[str, Complex] = {
     "mul": Complex(_mul, 4),
     "sumprod": Complex(_sumprod, 10),
@@ -242,6 +268,8 @@ COMPLEX: dict[str, Complex] = {
     "cosh": Complex(in_doubles(_cosh), 150),
     "sin": Complex(in_doubles(_sin), 150),
     "cos": Complex(in_doubles(lambda b, x, y: _cosh(b, b.neg(y), x)), 150),
+    "tanh": Complex(in_doubles(_tanh), 120),
+    "tan": Complex(in_doubles(_tan), 120),
     "equal": Complex(_equal, 2),
     "not_equal": Complex(_not_equal, 2),
     "logical_not": Complex(lambda b, x, y: (_is_zero(b, x, y),), 2),
