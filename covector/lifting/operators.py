@@ -147,6 +147,19 @@ def _of_number(make: Callable[[Any], Any], otherwise: Callable[[Any, Any], Any],
     return method
 
 
+def _ordering(make: Callable[[Any], Any], otherwise: Callable[[Any, Any], Any], op: Any, flip: bool) -> Any:
+    """The same for an order, which Python's complex numbers do not have."""
+    method = _of_number(make, otherwise, op, flip)
+
+    def checked(self: Any, other: Any) -> Any:
+        kind = type(other)
+        if kind in PYTHON_NUMBERS or kind is Number or kind is Truth:
+            op(self.__class__(1), other if kind in PYTHON_NUMBERS else other.__class__(1))  # raises as Python does
+        return method(self, other)
+
+    return checked
+
+
 def _as_python_does(make: Callable[[Any], Any], otherwise: Callable[[Any, Any], Any], op: Any, flip: bool) -> Any:
     """The same for what Python refuses of zero, and for powers, of which those of negative numbers are complex."""
     method = _of_number(make, otherwise, op, flip)
@@ -295,6 +308,9 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: Any, out: Any = None, where
         values = [np.asarray(x) if type(x) in (list, tuple) else x for x in values]
         values = [x if type(x) in PYTHON_NUMBERS else np.where(where, x, np.ones((), dtype_of(x))) for x in values]
     elif where is not True:
+        if any(o is not None and o.dtype.kind == "c" for o in outs):
+            ones = ufunc(*[np.ones((), dtype_of(x)) for x in values])
+            _check_parts(ufunc, outs, ones if type(ones) is tuple else (ones,))
         copies = tuple([None if o is None else np.array(unwrap(o)) for o in outs])
         found = ufunc(*values, out=copies, where=where, **options)
         return _stored(outs, found if type(found) is tuple else (found,), "unsafe")
@@ -303,11 +319,16 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: Any, out: Any = None, where
     if ufunc.signature is not None and outs[0] is not None:
         _check_core(ufunc, values, found[0], outs[0])
     if where is not True:
-        if any(o is not None and o.dtype.kind == "c" != dtype_of(r).kind for o, r in zip(outs, found, strict=True)):
-            what = f"numpy.{ufunc.__name__} with where= was to write real numbers into an array of complex ones."
-            raise errors.InPlaceWriteError(what, why="NumPy cuts imaginary parts beside the mask too", fix="use np.where")
+        _check_parts(ufunc, outs, found)
         found = tuple([r if o is None else np.where(where, r, unwrap(o)) for o, r in zip(outs, found, strict=True)])
     return _stored(outs, found, options.get("casting", "same_kind"))
+
+
+def _check_parts(ufunc: np.ufunc, outs: Any, found: Any) -> None:
+    """Raise where real numbers are to be written into complex ones at a mask."""
+    if any(o is not None and o.dtype.kind == "c" != dtype_of(r).kind for o, r in zip(outs, found, strict=True)):
+        what = f"numpy.{ufunc.__name__} with where= was to write real numbers into an array of complex ones."
+        raise errors.InPlaceWriteError(what, why="NumPy cuts imaginary parts beside the mask too", fix="use np.where")
 
 
 def _stored(outs: Any, found: Any, casting: str) -> Any:
@@ -406,13 +427,14 @@ def _as_python(found: Any) -> Any:
 
 
 OF_ZERO = frozenset({operator.truediv, operator.floordiv, operator.mod, operator.pow})
+ORDERS = frozenset({operator.lt, operator.le, operator.gt, operator.ge})
 
 
 def _install(name: str, method: Callable[[Any, Any], Any], op: Callable[[Any, Any], Any], flip: bool = False) -> None:
     register_method(Lifted, f"__{name}__", method)
     of_scalar = _of_scalar(op, flip, method)
     register_method(Scalar, f"__{name}__", of_scalar)
-    of_number = _as_python_does if op in OF_ZERO else _of_number
+    of_number = _as_python_does if op in OF_ZERO else _ordering if op in ORDERS else _of_number
     register_method(Number, f"__{name}__", of_number(as_truth if name in COMPARISONS else _as_python, of_scalar, op, flip))
     register_method(Truth, f"__{name}__", _counting(of_scalar, op, flip))
 

@@ -323,7 +323,7 @@ def is_read_late(target: Any, part: np.ndarray) -> bool:
     if part.size == 1 or not of:
         is_late = target.size > 1 and into * of >= 0 and (_address(part) - _address(target)) % target.itemsize != 0
     else:
-        is_late = into * of > 0 and into != of
+        is_late = into * of > 0 and into != of if into else True
     return is_late and np.shares_memory(target, part)
 
 

@@ -179,6 +179,10 @@ ERRORS = {
     "complex numbers rounded into real ones": "np.round(x + 1j, 1, out=np.zeros((2, 3)))",
     "a product of another shape": "y = np.ones((3, 3)) * x[0]\ny @= x.T[:, :1]",
     "a product of another shape, with out": "np.matmul(x, x.T[:, :1], out=np.zeros((2, 2)))",
+    "an order of complex numbers": "x[0, 0] = (x[0] + 1j).item(0) > 0.25",
+    "an order of complex numbers, reflected": "0.25 <= (x[0] + 1j).item(0)",
+    "an order of a complex number and another": "(x[0] + 1j).item(0) < x.item(0)",
+    "the remainder of complex numbers": "(x[0] + 1j).item(0) % 2.0",
     "doubles summed into single precision": "np.einsum('ij->j', x, out=np.zeros(3, np.float32))",
     "a complex array at a mask": "np.place(x, [True, False, True] * 2, np.array(1j))",
     "doubles at a mask of single precision": "y = np.float32(x)\nnp.putmask(y, y > 0, x)",
@@ -271,7 +275,10 @@ def test_complex_parts_that_overlap(into, kind):
 DIAGONAL = "y = y[:4].reshape(2, 2); np.fill_diagonal(y, np.einsum('ii->i', y)[::-1])"
 
 
-OVERLAPPING = ["y[::2] = y[:3]", "y[1:4] = y[::2]", "np.copyto(y[::2], y[:3])", "y[:3][...] = y[::2]", DIAGONAL]
+REPEATING = "np.lib.stride_tricks.as_strided(y, (2,), (0,))[...] = y[:2]"
+
+
+OVERLAPPING = [REPEATING, "y[::2] = y[:3]", "y[1:4] = y[::2]", "np.copyto(y[::2], y[:3])", "y[:3][...] = y[::2]", DIAGONAL]
 
 
 @pytest.mark.parametrize("write", [*OVERLAPPING, "np.divmod(x[0], 2.0, out=(y[:3], y[2:]))"])
@@ -283,6 +290,12 @@ def test_parts_with_other_strides(write):
 
 def test_real_numbers_at_a_mask_of_complex_ones():
     f = program("y = x + 1j\nnp.multiply(x, y.imag, out=y, where=x < 0)\nreturn y")
+    with pytest.raises(InPlaceWriteError, match="real numbers into an array of complex ones"):
+        RUN["jvp"](cv.lift(f))
+
+
+def test_absolute_values_at_a_mask_of_complex_ones():
+    f = program("y = np.arange(3) + 1j\nnp.abs(y, out=y, where=[True, False, True])\nreturn y * x")
     with pytest.raises(InPlaceWriteError, match="real numbers into an array of complex ones"):
         RUN["jvp"](cv.lift(f))
 
