@@ -141,6 +141,20 @@ def test_systems_of_complex_numbers(n: int, dtype: Any) -> None:
     agree(lambda a: np.linalg.det(a * 2), a, ulps=2**14, whole=False)
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.complex128])
+def test_pseudo_inverses(dtype: Any) -> None:
+    for shape in ((3, 3), (5, 3), (2, 4), (2, 3, 4, 3)):
+        a = matrix(dtype, *shape)
+        agree(lambda a: np.linalg.pinv(a * 2), a, ulps=2**12, whole=False)
+        lower = a @ np.swapaxes(np.conj(a), -1, -2)  # of a rank that is not full, or full
+        agree(lambda a: np.linalg.pinv(a, rcond=1e-10), lower, ulps=2**14, whole=False)
+    agree(lambda a: np.linalg.pinv(a * 2), np.zeros((3, 2), dtype), whole=False)
+    a = matrix(dtype, 5, 3)
+    agree(lambda a: cv.lax.scan(lambda c, k: (c + np.linalg.pinv(a * k), None), a.T * 0, np.arange(1.0, 4.0))[0], a, ulps=2**12)
+    agree(lambda a: np.linalg.lstsq(a, a[:, 0])[0], a, ulps=2**12, whole=False)
+    agree(cv.grad(lambda a: np.sum(np.abs(np.linalg.pinv(a)))), a, ulps=2**14, whole=False)
+
+
 def test_systems_of_floats_are_solved_in_doubles_as_numpy_does() -> None:
     n = 8
     hilbert = (1 / (np.arange(n)[:, None] + np.arange(n) + 1)).astype(np.float32)  # of condition 1e10

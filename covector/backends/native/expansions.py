@@ -99,6 +99,13 @@ def _whether(name: str, x: Any, *, axes: tuple[int, ...]) -> Any:
     return getattr(np, name)(x.astype(bool), axis=axes)
 
 
+def _pseudo_inverse(a: Any, rcond: Any, *, hermitian: bool) -> Any:
+    u, s, vt = np.linalg.svd(np.conj(a), full_matrices=False)
+    large = s > np.reshape(rcond, (*np.shape(rcond), 1)) * np.max(s, axis=-1, keepdims=True)
+    inverse = np.where(large, 1 / np.where(large, s, 1), 0)
+    return np.swapaxes(vt, -1, -2) @ (inverse[..., None] * np.swapaxes(u, -1, -2))
+
+
 EXPANSIONS: dict[str, Callable[..., Any]] = {
     "logsumexp": _logsumexp,
     "norm": _norm,
@@ -110,6 +117,7 @@ EXPANSIONS: dict[str, Callable[..., Any]] = {
     "scipy_xlog1py": _weighted_log(np.log1p),
     "scipy_entr": _entropy,
     "einsum": _on_diagonal,
+    "pinv": _pseudo_inverse,
     "searchsorted": _searchsorted,
     **{name: partial(_of_truth, name) for name in ("argmax", "argmin")},
     "reduce_and": partial(_whether, "all"),
@@ -130,6 +138,8 @@ def expanded(eqn: Equation) -> Jaxpr | None:
     if eqn.primitive.name not in EXPANSIONS:
         return None
     avals = [x.aval for x in (*eqn.inputs, *eqn.outputs)]
+    if eqn.primitive.name == "pinv":
+        avals = avals[::2]  # the bound may be a number of Python's
     if any(a.weak_type or not a.size or not a.dtype.isnative for a in avals):
         return None
     kinds = {a.dtype for a in avals}
@@ -143,6 +153,8 @@ def expanded(eqn: Equation) -> Jaxpr | None:
         known = avals[0].dtype.kind == "b"
     elif eqn.primitive.name in ("reduce_and", "reduce_or"):
         known = avals[0].dtype.char in "FD" or (is_supported(avals[0]) and avals[0].dtype.kind != "b")
+    elif eqn.primitive.name == "pinv":
+        known = avals[0].dtype.char in "dD" and not eqn.params["hermitian"]
     elif eqn.primitive.name == "searchsorted":
         known = all(is_supported(a) and a.dtype.kind in "fiu" for a in avals)
     else:
