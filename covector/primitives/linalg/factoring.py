@@ -46,7 +46,7 @@ def _lu_jvp(a: Any, t: Any) -> Any:
     """
     order, lower, upper = lu_p.bind(a)
     (m, n), k = shape_of(a)[-2:], shape_of(lower)[-1]
-    t = np.take_along_axis(t, np.expand_dims(np.argsort(order, axis=-1), -1), axis=-2)
+    t = np.take_along_axis(t, np.expand_dims(np.argsort(order), -1), axis=-2)
     l1, u1 = (lower, upper) if m == n else (lower[..., :k, :], upper[..., :, :k])
     both = times_inverse(_under(l1, t if m == n else t[..., :k, :k]), u1)
     tl, tu = l1 @ np.tril(both, -1), np.triu(both) @ u1
