@@ -236,3 +236,40 @@ def test_an_integer_of_python_that_another_dtype_does_not_hold_is_an_error() -> 
     for f in (lambda x, n: x + (n + 1), lambda x, n: cv.lax.scan(lambda c, y: (c + y * n, None), x[0], x)[0]):
         with pytest.raises(OverflowError):
             cv.jit(f, backend="native")(np.ones(3, np.int8), 200)
+
+
+IN_OTHER_ORDER = {
+    "transposed": np.random.default_rng(0).normal(size=(3, 40)).T,
+    "reversed": np.random.default_rng(1).normal(size=(40, 3))[::-1],
+    "with gaps": np.random.default_rng(2).normal(size=(40, 6))[:, ::2],
+    "broadcast": np.broadcast_to(np.arange(3.0), (40, 3)),
+    "a part of complex numbers": (np.random.default_rng(3).normal(size=(40, 3)) + 1j).real,
+    "in C order": np.random.default_rng(4).normal(size=(40, 3)),
+}
+
+
+@pytest.mark.parametrize("name", IN_OTHER_ORDER)
+def test_arrays_in_another_order_are_copied(name: str) -> None:
+    """A loop over them runs compiled: what runs it as Python is not called."""
+    x = IN_OTHER_ORDER[name]
+    f = lambda x: cv.lax.scan(lambda c, row: (np.tanh(c + row), c * row), np.zeros(3), x)
+    (eqn,) = partitioned(program_of(f, np.ascontiguousarray(x))).equations
+
+    def source(jaxpr: Any) -> Any:
+        def run(*args: Any) -> Any:
+            pytest.fail("it ran as Python")
+
+        return run
+
+    part = eqn.params["program"]
+    outs = part.compiled(source)(*[x if v.aval.shape == x.shape else np.zeros(v.aval.shape) for v in part.jaxpr.in_vars])
+    for found, wanted in zip(outs, f(x), strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=1e-9, atol=1e-12)
+
+
+def test_an_index_out_of_bounds_in_another_order_raises() -> None:
+    f = cv.jit(lambda x, i: x[i] * 2.0, backend="native")
+    x = np.arange(12.0).reshape(3, 4).T
+    np.testing.assert_array_equal(f(x, np.int64(1)), x[1] * 2.0)
+    with pytest.raises(IndexError):
+        f(x, np.int64(4))

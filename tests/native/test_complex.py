@@ -232,7 +232,7 @@ def test_numbers() -> None:
     f = cv.jit(lambda z: z * 2.0, backend="native")
     assert f(1 + 2j) == 2 + 4j and type(f(1 + 2j)) is type((lambda z: z * 2.0)(1 + 2j))
     assert type(f(np.complex64(1j))) is np.complex64
-    np.testing.assert_array_equal(f(normal(3, 4).T), 2 * normal(3, 4).T)  # in another order: as Python
+    np.testing.assert_array_equal(f(normal(3, 4).T), 2 * normal(3, 4).T)
 
 
 def test_the_same_by_way_of_ctypes(monkeypatch: pytest.MonkeyPatch) -> None:

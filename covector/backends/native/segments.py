@@ -13,6 +13,7 @@ compiled now, then all that cannot be.
 from __future__ import annotations
 
 import math
+import weakref
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -43,6 +44,20 @@ WORTH = 1
 """A part of a lower cost is left to NumPy."""
 
 
+class Others:
+    """Runs what a compiled function hands on: copies in C order of arrays that lie otherwise, and all else as Python."""
+
+    def __init__(self, source: Callable[..., list[Any]]):
+        self.source = source
+        self.run: Callable[[], Callable[..., list[Any]] | None] = lambda: None
+
+    def __call__(self, *args: Any) -> list[Any]:
+        run = self.run()
+        if run is None or all(type(x) is not np.ndarray or x.flags.c_contiguous for x in args):
+            return self.source(*args)
+        return run(*[np.ascontiguousarray(x) if type(x) is np.ndarray else x for x in args])
+
+
 class Part:
     """A compiled part of a program, as a parameter of its equation."""
 
@@ -56,7 +71,9 @@ class Part:
     def compiled(self, otherwise: Callable[[Jaxpr], Callable[..., list[Any]]]) -> Callable[..., list[Any]]:
         """The function that runs it; ``otherwise`` makes what runs it on arguments of other kinds."""
         if self.run is None:
-            run = entry(Native(self.jaxpr, self.takes_integers), otherwise(self.jaxpr))
+            others = Others(otherwise(self.jaxpr))
+            run = entry(Native(self.jaxpr, self.takes_integers), others)
+            others.run = weakref.ref(run)
             self.run = partial(run_alone, run) if self.calls_lapack() else run
         return self.run
 
