@@ -60,7 +60,7 @@ ASKED = frozenset({
 
 ARRAYS = frozenset({
     np.where, np.select, np.tensordot, np.linalg.tensordot, np.resize, np.cov, np.roll, np.i0, np.cross, np.tile, np.block,
-    np.pad, np.polyint, np.isin, np.linalg.tensorsolve, np.fft.fftn, np.fft.ifftn,
+    np.pad, np.polyint, np.isin, np.broadcast_to, np.expand_dims, np.linalg.tensorsolve, np.fft.fftn, np.fft.ifftn,
 })  # fmt: skip
 """Functions that return an array, which can be written, also where it has no axes."""
 

@@ -414,6 +414,13 @@ def _unary(op: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return lambda self: like_operands(wrap(op(self._captured())), self)
 
 
+def _no_product(self: Any, other: Any) -> Any:
+    """Numbers of NumPy's have no products with matrices."""
+    if type(other) is Cell or issubclass(type(other), ndarray):
+        raise ValueError("matmul: Input operand does not have enough dimensions: a number has none")
+    return NotImplemented
+
+
 def _divmod(self: Any, other: Any) -> Any:
     return self // other, self % other
 
@@ -445,7 +452,9 @@ for _name in BINARY:
     _install(f"r{_plain}", _binary(_op, True, _name != "matmul"), _op, True)
     register_method(Cell, f"__i{_plain}__", _in_place(_name))
 for _name in ("__matmul__", "__rmatmul__"):
-    register_method(Scalar, _name, lambda self, other: NotImplemented)  # numbers have no products of matrices
+    register_method(Scalar, _name, _no_product)
+    register_method(Number, _name, lambda self, other: NotImplemented)
+    register_method(Truth, _name, lambda self, other: NotImplemented)
 for _name in COMPARISONS:
     _install(_name, _compared(getattr(operator, _name)), getattr(operator, _name))
 for _name in "neg pos abs invert".split():

@@ -27,7 +27,9 @@ EXPRESSIONS = """
     np.unstack(v)[0] | np.unstack(x)[0][0] | z.sum() | np.sum(x, (0, 1)) | sum(v) | np.max(z) | list(v)[0]
     next(iter(v)) | np.pad(z, 1) | np.pad(v[0], 1) | np.polyint(z, 0) | np.linalg.tensorsolve(z, z) | np.fft.fftn(z).real
     np.fft.ifftn(z).real | np.nan_to_num(z, False) | np.isin(z, v) * v[0] | np.array(z, copy=False)
-    np.lexsort((z, z)) * v[0]
+    np.lexsort((z, z)) * v[0] | np.broadcast_to(v[0], ()).copy() | np.expand_dims(v[0], ()) | np.flip(v[0]) | np.squeeze(v[0])
+    np.transpose(v[0]) | np.permute_dims(v[0]) | np.moveaxis(v[0], (), ()) | np.roll(v[0], 1) | np.require(v[0])
+    np.tile(v[0], ())
 """
 X = np.array([[2.0, 0.5, 0.1], [0.3, 1.5, 0.2], [0.1, 0.4, 1.2]])
 RUN = {
