@@ -35,7 +35,8 @@ def augmented(w):
         if shape is None:
             return None
     operator = w.r.choice(operators)
-    value = {"/=": f"(2.0 + np.cos({w.value(shape)}))", "**=": "2"}.get(operator) or w.value(shape)
+    value = w.value(shape)
+    value = {"/=": f"(2.0 + np.cos({value}))", "%=": f"(2 + abs({value}))", "**=": "2"}.get(operator) or value
     return f"{place} {operator} {value}"
 
 
