@@ -154,10 +154,15 @@ def _ordering(make: Callable[[Any], Any], otherwise: Callable[[Any, Any], Any], 
     def checked(self: Any, other: Any) -> Any:
         kind = type(other)
         if kind in PYTHON_NUMBERS or kind is Number or kind is Truth:
-            op(self.__class__(1), other if kind in PYTHON_NUMBERS else other.__class__(1))  # raises as Python does
+            op(_example(self), other if kind in PYTHON_NUMBERS else _example(other))  # raises as Python does
         return method(self, other)
 
     return checked
+
+
+def _example(x: Any) -> Any:
+    """A number of Python's of the same type."""
+    return x.dtype.type(1).item()
 
 
 def _as_python_does(make: Callable[[Any], Any], otherwise: Callable[[Any, Any], Any], op: Any, flip: bool) -> Any:
