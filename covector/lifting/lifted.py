@@ -256,9 +256,10 @@ def into_plain_array() -> errors.InPlaceWriteError:
     """The error for a write into an array that lifted code did not make."""
     return errors.InPlaceWriteError(
         "a traced value was written in place into a plain array.",
-        why="the array was made outside of the lifted function, or by code that lift does not reach (a thread, or NumPy's"
-        " functions held by an attribute, a default or a dictionary), and cannot hold one",
-        fix="make it inside the lifted function with np.zeros, np.array(x) and their like",
+        why="the array was made outside of the lifted function, or by code that lift does not reach (an import inside of a"
+        " function, a thread, or NumPy's functions held by an attribute, a default or a dictionary), or is of records or"
+        " objects, and cannot hold one",
+        fix="make it inside the lifted function with np.zeros, np.array(x) and their like, with NumPy imported by its module",
     )
 
 
