@@ -73,7 +73,7 @@ class _Along:
         zero = b.index(0)
 
         def element(k: Value) -> Value:
-            return b.load(self.kind, "%p0", self.place(self.source, k), width, 1, count, pure=False)
+            return b.read(self.kind, "%p0", self.place(self.source, k), width, 1, count)
 
         def put(k: Value, value: Value) -> None:
             b.store(b.convert(value, self.result), "%p1", self.place(self.target, k), 1, count)
@@ -87,7 +87,7 @@ class _Along:
 
         def step(k: Value) -> None:
             k = b.sub(b.index(n - 1), k) if self.reverse else k
-            before, x = b.load(self.kind, best, zero, width, pure=False), element(k)
+            before, x = b.read(self.kind, best, width=width), element(k)
             if self.rule.combine is not None:
                 value = self.rule.combine(b, before, x)
                 b.store(value, best, zero)
@@ -95,10 +95,10 @@ class _Along:
                 return
             better = is_better(b, self.rule, x, before)
             b.store(b.select(better, x, before), best, zero)
-            at = b.load("i64", where, zero, width, pure=False)
+            at = b.read("i64", where, width=width)
             b.store(b.select(better, b.splat(k, width), at), where, zero)
 
         if n > 1:
             b.loop(b.index(1), b.index(n), 1, step)
         if self.rule.what != "accumulate":
-            put(zero, b.load("i64", where, zero, width, pure=False))
+            put(zero, b.read("i64", where, width=width))

@@ -77,12 +77,12 @@ def numpy_functions() -> dict[str, int]:
     capsule = np._core._multiarray_umath._ARRAY_API  # type: ignore[attr-defined]
     pointer = ctypes.pythonapi.PyCapsule_GetPointer
     pointer.restype, pointer.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
-    table = ctypes.cast(pointer(capsule, None), ctypes.POINTER(ctypes.c_void_p))
-    return {name: int(table[i] or 0) for name, i in NUMPY.items()}
+    table = ctypes.cast(pointer(capsule, None), ctypes.POINTER(ctypes.c_size_t))
+    return {name: table[i] for name, i in NUMPY.items()}
 
 
 def address_of(function: Any) -> int:
-    return int(ctypes.cast(function, ctypes.c_void_p).value or 0)
+    return ctypes.c_size_t.from_address(ctypes.addressof(function)).value
 
 
 @cache

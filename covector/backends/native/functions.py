@@ -181,7 +181,7 @@ def _in_loop(b: Builder, ufunc: np.ufunc, loop: Loop, args: Sequence[Value], pie
         b.module.declare_data(f"{name}_data")
         b.module.foreign[f"{name}_data"] = lambda: loop.data
     b.emit(f"call void @{name}(ptr {pointers}, ptr {count}, ptr {strides}, ptr {f'@{name}_data' if loop.data else 'null'})")
-    return b.load(kind, arrays[-1], zero, pieces * width, pure=False)
+    return b.read(kind, arrays[-1], width=pieces * width)
 
 
 def _in_lanes(b: Builder, called: str, args: Sequence[Value]) -> Value:
@@ -337,11 +337,7 @@ def _with_large_arguments(quarter: int, name: str) -> Emit:
     def function(b: Builder, x: Value) -> Value:
         place = b.allocate(x.kind, x.width)
         small = b.compare("olt", b.intrinsic("fabs", x), b.like(precision(x).turned, x))
-        if x.width == 1:
-            all_small = small
-        else:
-            b.module.declare(f"llvm.vector.reduce.and.v{x.width}i1", "i1", small.type)
-            all_small = b.op(f"call i1 @llvm.vector.reduce.and.v{x.width}i1({small.type} {small.text})", "bool")
+        all_small = small if x.width == 1 else b.call(f"llvm.vector.reduce.and.v{x.width}i1", "bool", 1, small)
 
         def reduced() -> None:
             y = _turned(b, x, quarter)
@@ -349,7 +345,7 @@ def _with_large_arguments(quarter: int, name: str) -> Emit:
             b.store(y, place, b.index(0))
 
         b.branch(all_small, reduced, lambda: b.store(of_numpy(name, name)(b, x), place, b.index(0)))
-        return b.op(f"load {x.type}, ptr {place}", "f64", x.width, pure=False)
+        return b.read(x.kind, place, width=x.width)
 
     return function
 

@@ -112,6 +112,7 @@ class Module:
         """Functions of other libraries, by name, with what finds their addresses."""
 
     def declare(self, name: str, result: str, *arguments: str) -> None:
+        """Say of what type a function of others is; LLVM knows that of its own."""
         self.declared.setdefault(name, f"declare {result} @{name}({', '.join(arguments)})")
 
     def declare_data(self, name: str) -> None:
@@ -339,7 +340,10 @@ class Builder:
     def load(
         self, kind: str, base: str, offset: Value, width: int = 1, stride: int = 1, count: int | None = None, pure: bool = True
     ) -> Value:
-        """Elements from ``offset`` on; the first ``count`` of a width, the other lanes being 1; ``stride`` is not 0."""
+        """Elements from ``offset`` on; the first ``count`` of a width, the other lanes being 1; ``stride`` is not 0.
+
+        Where it is ``pure``, nobody writes to them while the scope is open; of memory that changes they are read by `read`.
+        """
         address, size = self.pointer(base, kind, offset), item_size(kind)
         raw = {"bool": "u8", "f16": "u16"}.get(kind, kind)
         vector = vector_type(LLVM[raw], width)
@@ -356,9 +360,14 @@ class Builder:
             return self.cast("bitcast", x, kind)
         return self.compare("ne", x, self.like(0, x)) if kind == "bool" else x
 
+    def read(
+        self, kind: str, base: str, offset: Value | None = None, width: int = 1, stride: int = 1, count: int | None = None
+    ) -> Value:
+        """The elements that are there now."""
+        return self.load(kind, base, self.index(0) if offset is None else offset, width, stride, count, pure=False)
+
     def masked_load(self, address: str, kind: str, width: int, count: int, pure: bool = True) -> Value:
         vector, suffix = vector_type(LLVM[kind], width), self._suffix(kind, width)
-        self.module.declare(f"llvm.masked.load.{suffix}.p0", vector, "ptr", "i32", f"<{width} x i1>", vector)
         rest = f"{vector} {self.constant(1, kind, width).text}"
         call = f"(ptr {address}, i32 {item_size(kind)}, {self.mask(width, count)}, {rest})"
         return self.op(f"call {vector} @llvm.masked.load.{suffix}.p0{call}", kind, width, pure)
@@ -383,7 +392,6 @@ class Builder:
         places = self.op(f"getelementptr inbounds {memory}, ptr {address}, {offsets.type} {offsets.text}", "i64", width)
         vector, suffix = vector_type(memory, width), self._suffix(kind, width)
         name, pointers = f"llvm.masked.gather.{suffix}.v{width}p0", f"<{width} x ptr>"
-        self.module.declare(name, vector, pointers, "i32", f"<{width} x i1>", vector)
         mask, rest = self.mask(width, width if count is None else count), f"{vector} {self.constant(1, kind, width).text}"
         call = f"({pointers} {places.text}, i32 {item_size(kind)}, {mask}, {rest})"
         return self.op(f"call {vector} @{name}{call}", kind, width, pure)
@@ -404,7 +412,6 @@ class Builder:
             mask = self.first_lanes(x.width, count) if stride == 1 else self.every_second_lane(2 * x.width, count)
             x = x if stride == 1 else self.spread(x)
             suffix = self._suffix(x.kind, x.width)
-            self.module.declare(f"llvm.masked.store.{suffix}.p0", "void", x.type, "ptr", "i32", f"<{x.width} x i1>")
             arguments = f"{x.type} {x.text}, ptr {address}, i32 {size}, {mask.type} {mask.text}"
             self.emit(f"call void @llvm.masked.store.{suffix}.p0({arguments})")
         else:
@@ -437,9 +444,7 @@ class Builder:
     def fails_if(self, condition: Value) -> None:
         """Note in the status of the program that a condition held in a lane: what it computes is not used."""
         if condition.width > 1:
-            name = f"llvm.vector.reduce.or.v{condition.width}i1"
-            self.module.declare(name, "i1", condition.type)
-            condition = self.op(f"call i1 @{name}({condition.type} {condition.text})", "bool")
+            condition = self.call(f"llvm.vector.reduce.or.v{condition.width}i1", "bool", 1, condition)
         self.branch(condition, lambda: self.emit("store i64 1, ptr %status"))
 
     def place_of(self, indices: Sequence[Value], dims: Sequence[tuple[int, int]], count: int | None = None) -> Value:

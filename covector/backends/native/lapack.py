@@ -184,7 +184,7 @@ class _Routine:
         def copied(i: Value, j: Value) -> None:
             to = b.add(b.mul(j, b.index(rows)), i) if transposed else b.add(b.mul(i, b.index(columns)), j)
             for part in range(self.pieces):
-                x = b.load(kind, f"%p{first + part}", self.place(first + part, i, j), pure=False)
+                x = b.read(kind, f"%p{first + part}", self.place(first + part, i, j))
                 b.store(b.convert(x, self.kind), memory, self.part(to, part))
 
         self.each(rows, columns, copied)
@@ -209,7 +209,7 @@ class _Routine:
         def copied(i: Value, j: Value) -> None:
             place = b.add(b.mul(i, b.index(apart[0])), b.mul(j, b.index(apart[1])))
             for part in range(self.pieces):
-                x = b.load(self.kind, memory, self.part(place, part), pure=False)
+                x = b.read(self.kind, memory, self.part(place, part))
                 x = x if keep is None else b.select(keep(i, j), x, b.like(0, x))
                 self.write(output + part, x, i, j)
 
@@ -224,7 +224,7 @@ class _Routine:
         b, memory = self.b, self.memory["values"]
 
         def copied(i: Value) -> None:
-            self.write(output, b.load(self.kind, memory, i, pure=False), i)
+            self.write(output, b.read(self.kind, memory, i), i)
 
         b.loop(b.index(0), b.index(count), 1, copied)
 
@@ -250,7 +250,7 @@ class _Routine:
         """A call whose last argument says whether it failed."""
         info = self.integer(0)
         self.call(routine, *arguments, info)
-        found = self.b.load(self.integers, info, self.b.index(0), pure=False)
+        found = self.b.read(self.integers, info)
         self.b.fails_if(self.b.compare("ne", found, self.b.like(0, found)))
 
     # --- the primitives
@@ -287,13 +287,13 @@ class _Routine:
         self.call("getrf", size, size, self.matrix, size, pivots, info)  # a zero on the diagonal is no failure
         for place, x in zip((total, *signs), (zero, one, zero), strict=False):
             b.store(x, place, b.index(0))
-        read: Callable[[str], Value] = lambda place: b.load(self.kind, place, b.index(0), pure=False)
+        read: Callable[[str], Value] = lambda place: b.read(self.kind, place)
 
         def step(i: Value) -> None:
             first = b.mul(i, b.index((n + 1) * pieces))
-            x = [b.load(self.kind, self.matrix, b.add(first, b.index(part)), pure=False) for part in range(pieces)]
+            x = [b.read(self.kind, self.matrix, b.add(first, b.index(part))) for part in range(pieces)]
             far = hypot(b, *x) if pieces == 2 else b.intrinsic("fabs", x[0])
-            pivot = b.load("i32", pivots, i, pure=False)
+            pivot = b.read("i32", pivots, i)
             exchanged = b.compare("ne", b.convert(pivot, "i64"), b.add(i, b.index(1)))
             product = COMPLEX["mul"].emit if pieces == 2 else lambda b, x, y: (b.mul(x, y),)
             turned = product(b, *map(read, signs), *self.direction(x, far))
@@ -302,7 +302,7 @@ class _Routine:
             b.store(b.add(read(total), log(b, far)), total, b.index(0))
 
         b.loop(b.index(0), b.index(n), 1, step)
-        failed = b.load("i32", info, b.index(0), pure=False)
+        failed = b.read("i32", info)
         is_zero = b.compare("ne", failed, b.like(0, failed))
         sign = [b.select(is_zero, zero, read(place)) for place in signs]
         return sign, b.select(is_zero, b.constant(-math.inf, self.kind), read(total))

@@ -283,14 +283,13 @@ class _Large:
         write_calls(self.b, self.parts.programs[k], self.inner[k], resolve)
 
     def copy(self, target: str, source: str, size: int) -> None:
-        self.b.module.declare("llvm.memcpy.p0.p0.i64", "void", "ptr", "ptr", "i64", "i1")
         self.b.emit(f"call void @llvm.memcpy.p0.p0.i64(ptr {target}, ptr {source}, i64 {size}, i1 false)")
 
     def start(self, targets: Sequence[str]) -> None:
         """Copy the first carries."""
         for i, target in zip(self.parts.carried, targets, strict=True):
             x = self.eqn.inputs[i]
-            strides, shape = self.parts.strides[i] or contiguous(x.aval.shape), x.aval.shape
+            strides, shape = self.parts.strides[i], x.aval.shape
             if all(s == t or n == 1 for s, t, n in zip(strides, contiguous(shape), shape, strict=True)):
                 self.copy(target, self.array(i), size_of(x.aval))
                 continue
@@ -335,7 +334,7 @@ class _Large:
     def copy_back(self, steps: Value) -> None:
         """Copy the carries to where the results are to be, if the last step has written the others."""
         num_carry = len(self.parts.carried)
-        odd = self.b.op(f"trunc i64 {steps.text} to i1", "bool", pure=False)
+        odd = self.b.op(f"trunc i64 {steps.text} to i1", "bool")
 
         def copy() -> None:
             for k, place in enumerate(self.parts.carries):
@@ -352,13 +351,13 @@ class _Large:
         stacks = filling(b, self.eqn, self.arrays)
         steps, flag = b.allocate("i64"), self.own(parts.condition)
         b.store(b.index(0), steps, b.index(0))
-        counted: Callable[[], Value] = lambda: b.load("i64", steps, b.index(0), pure=False)
+        counted: Callable[[], Value] = lambda: b.read("i64", steps)
         consts = [self.array(i) for i in range(parts.carried.start)]
 
         def goes_on() -> Value:
             now, _ = self.taking_turns(counted(), results, spare)
             self.run(0, [*consts[:num_cond], *now], [flag])
-            return b.load("bool", flag, b.index(0), pure=False)
+            return b.read("bool", flag)
 
         def step(_: Value | None = None) -> None:
             k = counted()

@@ -369,14 +369,14 @@ class _Nest:
             place = b.add(place, start)
             value = b.splat(value, width)
             if store.combine is not None:
-                value = store.combine(b, b.load(store.kind, array, place, width, 1, self.count, pure=False), value)
+                value = store.combine(b, b.read(store.kind, array, place, width, 1, self.count), value)
             b.store(value, array, place, 1, self.count)
             return
         for i in range(self.count if width > 1 else 1):
             own = b.add(b.lane(place, i), self.plus(start, b.index(i * stride)))
             x = b.lane(value, i)
             if store.combine is not None:
-                x = store.combine(b, b.load(store.kind, array, own, pure=False), x)
+                x = store.combine(b, b.read(store.kind, array, own), x)
             b.store(x, array, own)
 
     def offset(self, offset: int, terms: Sequence[Term]) -> Value:
@@ -403,7 +403,7 @@ class _Nest:
             value = b.splat(value, width)
         if adds or combines:
             count = self.count if stride else None
-            there = b.load(store.kind, f"%p{store.array}", place, width, stride or 1, count, pure=False)
+            there = b.read(store.kind, f"%p{store.array}", place, width, stride or 1, count)
             value = b.add(there, value) if adds else self.combined(store, there, value)
         b.store(value, f"%p{store.array}", place, stride or 1, self.count if stride else None)
 
@@ -431,7 +431,7 @@ class _Nest:
             value = b.select(
                 b.first_lanes(self.width, self.count), value, b.constant(self.identity(store), store.kind, self.width)
             )
-        before = b.load(store.kind, place, b.index(0), self.width, pure=False)
+        before = b.read(store.kind, place, width=self.width)
         b.store(self.combined(store, before, value), place, b.index(0))
 
     def long_sums(self, steps: int, unrolled: int) -> tuple[list[tuple[int, int]], int]:
@@ -457,18 +457,18 @@ class _Nest:
         b.loop(base, self.plus(base, b.index(size)), step, inner)
         for i, u in sums:
             kind = self.stores[i].kind
-            own, total = (b.load(kind, p[i, u], b.index(0), self.width, pure=False) for p in (self.accumulators, totals))
+            own, total = (b.read(kind, p[i, u], width=self.width) for p in (self.accumulators, totals))
             b.store(b.add(total, own), totals[i, u], b.index(0))
         self.accumulators = totals
 
     def finish(self, i: int, store: Store, unrolled: int) -> None:
         """Combine the lanes of the accumulators, and write the result."""
         b = self.b
-        parts = [b.load(store.kind, self.accumulators[i, u], b.index(0), self.width, pure=False) for u in range(unrolled)]
+        parts = [b.read(store.kind, self.accumulators[i, u], width=self.width) for u in range(unrolled)]
         while len(parts) > 1:
             parts = [self.combined(store, x, y) for x, y in zip(parts[::2], parts[1::2], strict=True)]
         result = b.folded(lambda x, y: self.combined(store, x, y), parts[0])
         place = self.offset(store.offset, [(a, c) for a, c in store.terms if a not in store.reduced])
         if self.is_reduced_outside(store) or store.adds:
-            result = self.combined(store, b.load(store.kind, f"%p{store.array}", place, pure=False), result)
+            result = self.combined(store, b.read(store.kind, f"%p{store.array}", place), result)
         b.store(result, f"%p{store.array}", place)

@@ -294,7 +294,7 @@ class Tile:
         self.sums(0, cells, counts)
         last = len(self.shape.terms)
         for r, v in cells:
-            value = b.load(self.kind, self.accumulators[r, v], b.index(0), self.width, pure=False)
+            value = b.read(self.kind, self.accumulators[r, v], width=self.width)
             stride = self.shape.strides[last][self.vector]
             b.store(value, f"%p{last}", self.place(last, r, v), stride, counts[v])
 
@@ -313,7 +313,7 @@ class Tile:
         for r, v in cells:
             factors = [self.factor(i, r, v, counts[v]) for i in range(len(self.shape.terms))]
             place = self.accumulators[r, v]
-            before = b.load(self.kind, place, b.index(0), self.width, pure=False)
+            before = b.read(self.kind, place, width=self.width)
             total = (
                 b.fma(factors[0], factors[1], before) if len(factors) == 2 else b.add(before, b.splat(factors[0], self.width))
             )
@@ -335,7 +335,7 @@ class Tile:
         end = b.index(int(base.text) + size) if base.is_constant else b.add(base, b.index(size))
         b.loop(base, end, 1, inner)
         for cell in cells:
-            own, total = (b.load(self.kind, p[cell], b.index(0), self.width, pure=False) for p in (self.partial, totals))
+            own, total = (b.read(self.kind, p[cell], width=self.width) for p in (self.partial, totals))
             b.store(b.add(total, own), totals[cell], b.index(0))
         self.accumulators = totals
 

@@ -67,7 +67,6 @@ def fill_text(name: str, fill: Fill, module: Module) -> str:
         store = Store(Expressions().constant(0, kind), kind, 0, 0, tuple((a, strides[a]) for a in axes))
         return nest_text(name, axes, [store], 1, module)
     builder = Builder(name, "ptr %p0, ptr %status", module)
-    module.declare("llvm.memset.p0.i64", "void", "ptr", "i8", "i64", "i1")
     builder.emit(f"call void @llvm.memset.p0.i64(ptr %p0, i8 0, i64 {fill.aval.size * item_size(kind)}, i1 false)")
     return builder.text()
 

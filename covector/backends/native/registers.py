@@ -281,8 +281,7 @@ class Registers:
                 self.b.store(x, cell, self.b.index(0))
 
     def read(self, cells: Sequence[Sequence[str]], kinds: Sequence[str]) -> list[Elements]:
-        zero = self.b.index(0)
-        return [[self.b.load(k, c, zero, pure=False) for c in places_] for places_, k in zip(cells, kinds, strict=True)]
+        return [[self.b.read(k, c) for c in places_] for places_, k in zip(cells, kinds, strict=True)]
 
     def scan(self, eqn: Equation, inputs: list[Elements]) -> list[Elements]:
         """A loop in which the stacks are on the stack of the machine."""
@@ -304,14 +303,14 @@ class Registers:
                 self.put_items(target, i, elements, kind_of(v))
 
         carry = self.steps(eqn, inputs[: num_consts + num_carry], take, put)
-        results = [[b.load(kind_of(v), t, b.index(i), pure=False) for i in range(n * v.aval.size)]
+        results = [[b.read(kind_of(v), t, b.index(i)) for i in range(n * v.aval.size)]
                    for v, t in zip(collected, targets, strict=True)]  # fmt: skip
         return [*carry, *results]
 
     def items(self, kind: str, base: str, i: Value, count: int) -> Elements:
         """The elements of the i-th item of a stack in memory."""
         start = self.b.mul(i, self.b.index(count))
-        return [self.b.load(kind, base, self.b.add(start, self.b.index(k)), pure=False) for k in range(count)]
+        return [self.b.read(kind, base, self.b.add(start, self.b.index(k))) for k in range(count)]
 
     def put_items(self, base: str, i: Value, elements: Elements, kind: str) -> None:
         start = self.b.mul(i, self.b.index(len(elements)))

@@ -91,15 +91,15 @@ def equations_of(jaxpr: Jaxpr) -> Iterator[Equation]:
             yield from equations_of(program)
 
 
-def keeps_integers_small(jaxpr: Jaxpr, given: int = LARGEST_INTEGER.bit_length()) -> bool:
+def keeps_integers_small(jaxpr: Jaxpr, given: float = LARGEST_INTEGER.bit_length()) -> bool:
     """Whether what is computed of Python's integers alone has 64 bits, where they have no more than ``given``."""
-    bits: dict[Any, int] = {v: given for v in jaxpr.in_vars if is_integer_of_python(v)}
+    bits: dict[Any, float] = {v: given for v in jaxpr.in_vars if is_integer_of_python(v)}
     for eqn in jaxpr.equations:
         programs = list(sub_jaxprs(eqn.params))
         if not all(keeps_integers_small(p, max([given, *bits.values()])) for p in programs):
             return False
         for v in filter(is_integer_of_python, eqn.outputs):
-            bits[v] = BITS + 1 if programs else bits_of_result(eqn.primitive.name, [bits_of(x, bits) for x in eqn.inputs])
+            bits[v] = math.inf if programs else bits_of_result(eqn.primitive.name, [bits_of(x, bits) for x in eqn.inputs])
             if bits[v] > BITS:
                 return False
     return True
@@ -109,15 +109,15 @@ def is_integer_of_python(x: Any) -> bool:
     return bool(getattr(x.aval, "weak_type", False)) and x.aval.dtype.kind == "i"
 
 
-def bits_of(x: Any, bits: dict[Any, int]) -> int:
+def bits_of(x: Any, bits: dict[Any, float]) -> float:
     """How many bits an operand has at most; only integers are asked for."""
     return int(x.value).bit_length() if isinstance(x, Literal) and x.aval.dtype.kind in "bi" else bits.get(x, BITS)
 
 
-def bits_of_result(name: str, operands: Sequence[int]) -> int:
+def bits_of_result(name: str, operands: Sequence[float]) -> float:
     if name == "mul":
         return sum(operands)
-    return max(operands) + (name in ADDING) if name in KEEPING or name in ADDING else BITS + 1
+    return max(operands) + (name in ADDING) if name in KEEPING or name in ADDING else math.inf
 
 
 BITS = 63

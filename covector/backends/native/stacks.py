@@ -105,7 +105,7 @@ def items_of(b: Builder, header: str) -> str:
 
 
 def count_of(b: Builder, header: str) -> Value:
-    return b.load("i64", header, b.index(1), pure=False)
+    return b.read("i64", header, b.index(1))
 
 
 def item_at(b: Builder, header: str, k: Value, size: int) -> str:
@@ -144,7 +144,7 @@ class Filling:
             b.store(self.read(steps), header, b.index(1))
 
     def read(self, place: str) -> Value:
-        return self.b.load("i64", place, self.b.index(0), pure=False)
+        return self.b.read("i64", place)
 
     def has_room(self) -> Value:
         """Whether there was memory so far."""
@@ -161,9 +161,10 @@ class Filling:
             b.module.declare("realloc", "ptr", "ptr", "i64")
             for header, size in self.stacks:
                 needed = b.mul(capacity, b.index(size))
-                found = b.op(f"call ptr @realloc(ptr {items_of(b, header)}, i64 {needed.text})", "i64", pure=False)
-                missing = Value(b.op(f"icmp eq ptr {found.text}, null", "bool", pure=False).text, "bool")
-                b.branch(missing, self.fail, lambda h=header, f=found: b.emit(f"store ptr {f.text}, ptr {h}"))  # type: ignore[misc]
+                found = b.fresh()
+                b.emit(f"{found} = call ptr @realloc(ptr {items_of(b, header)}, i64 {needed.text})")
+                missing = b.op(f"icmp eq ptr {found}, null", "bool")
+                b.branch(missing, self.fail, lambda h=header, f=found: b.emit(f"store ptr {f}, ptr {h}"))  # type: ignore[misc]
             b.store(capacity, self.capacity, b.index(0))
 
         b.branch(b.compare("eq", k, self.read(self.capacity)), grow)

@@ -70,7 +70,7 @@ def _jumps(a: Any) -> bool:
 
 def _real(x: Any, eps: Any) -> Any:
     """The real part of a result that is real but for rounding; NaN where the function of a real matrix is not real."""
-    small = np.abs(x.imag).max(initial=0) <= 1e3 * eps * np.abs(x).max(initial=0)
+    small = np.abs(x.imag).max() <= 1e3 * eps * np.abs(x).max()
     return x.real if small else np.full(x.shape, np.nan)
 
 

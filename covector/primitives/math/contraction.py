@@ -208,7 +208,7 @@ def plan(spec: str) -> Plan:
 def _diagonals(source: str, target: str, x: Any) -> Any:
     """Take the diagonals of letters repeated in ``source``, and put the rest on those of letters repeated in ``target``."""
     letters = "".join(dict.fromkeys(target))
-    x = _diagonal_view(np.asarray(x), source, letters)
+    x = _diagonal_view(x, source, letters)
     if letters == target:
         return x
     sizes = dict(zip(letters, x.shape, strict=True))

@@ -70,12 +70,12 @@ def _solve(a: Any, b: Any) -> Any:
 
     About log2(n) array operations instead of n.  (Ladner & Fischer, Parallel prefix computation, 1980.)
     """
-    y = np.empty_like(b)
     if len(b) <= SHORT_AXIS:
-        y[:1] = b[:1]
+        y = b.copy()
         for i in range(1, len(b)):
-            y[i] = a[i] * y[i - 1] + b[i]
+            y[i] += a[i] * y[i - 1]
         return y
+    y = np.empty_like(b)
     pairs = len(b) // 2
     odd_a, even_a, even_b = a[1::2], a[0::2][:pairs], b[0::2][:pairs]
     y[1::2] = _solve(odd_a * even_a, odd_a * even_b + b[1::2])

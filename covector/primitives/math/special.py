@@ -37,9 +37,8 @@ def sinc_derivative(x: Any, order: int) -> Any:
     where |u| > k; below that the Taylor series converges fast.
     """
     u = np.pi * x
-    radius = max(order, 1)
-    near = np.abs(u) <= radius
-    far = np.where(near, radius, u)
+    near = np.abs(u) <= order
+    far = np.where(near, np.pi, u)
     value = np.sin(far) / far
     for k in range(1, order + 1):
         value = (_shifted_sine(far, k) - k * value) / far
