@@ -123,6 +123,10 @@ def choosing(x):
     return cv.lax.cond(x > 0.0, lambda v: v * 2.0, lambda v: -v, x)
 
 
+def switching(i, x):
+    return cv.lax.switch(i * 2 + 1, [np.sin, np.cos, np.tan], x)
+
+
 @pytest.mark.parametrize(
     ("f", "args", "lines"),
     [
@@ -138,6 +142,7 @@ def choosing(x):
         (lambda x: (lambda y: y * y + y)(cv.jit(np.sin)(x)), (Y,), ["t = np.sin(x)", "return t * t + t"]),
         (nested, (Y,), ["slope = np.sin(x)"]),
         (choosing, (1.0,), ["if np.greater(x, 0.0):"]),
+        (switching, (0, Y), ["t = np.minimum(np.maximum(np.int64(i * 2 + 1), 0), 2)", "if t == 0:", "elif t == 1:", "else:"]),
         (lambda x, i, rows: cv.at(x)[i, rows].add(1.0), (Y, 1, np.array([0, 2, 0])), ["np.add.at(t, (i, rows,), constant)"]),
         (lambda x, i: cv.at(x)[i, i].add(3.0), (Y, 1), ["t[i, i] = np.add(t[i, i], constant)"]),
     ],

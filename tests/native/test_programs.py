@@ -178,6 +178,17 @@ def test_products(spec: str, size: int, dtype: Any) -> None:
     agree(lambda x, y: cnp.einsum(spec, x, y), *arrays, ulps=8 * size)
 
 
+@pytest.mark.parametrize("spec", SPECS)
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.int64, np.bool_])
+def test_products_in_registers(spec: str, dtype: Any) -> None:
+    """In loops that are too small for memory."""
+    operands, out = spec.split("->")
+    x, y = ((8 * normal(*(3 if c == "j" else 2 for c in term))).astype(dtype) for term in operands.split(","))
+    start = np.zeros([3 if c == "j" else 2 for c in out], dtype)
+    agree(lambda c, x, y: cv.lax.fori_loop(0, 3, lambda i, c: cnp.einsum(spec, x, y) + c, c), start, x, y, ulps=16)
+    agree(lambda x, y: cv.lax.scan(lambda c, y: (c, cnp.einsum(spec, c, y)), x, y[None]), x, y.astype(np.float32), ulps=16)
+
+
 def test_products_of_views_and_of_results() -> None:
     x, y = normal(20, 33), normal(33, 9)
     agree(lambda x, y: np.tanh(x @ y) @ (y.T * 2.0) @ x.T[::-1], x, y, ulps=200)

@@ -102,6 +102,32 @@ def test_text() -> None:
     assert "entry" in asm and "# as NumPy:" in asm and "define " not in asm
 
 
+ROWS, LONG = np.ones((20, 64)), np.ones(1024)
+
+
+@pytest.mark.parametrize(
+    ("f", "args", "loops", "accumulators"),
+    [
+        (lambda x, y: x * y + 1.0, (ROWS, ROWS), 1, 0),
+        (lambda x, y: x + y[0], (ROWS, ROWS), 2, 0),
+        (lambda x, y: x[::2] + y[1::2], (ROWS, ROWS), 2, 0),
+        (lambda x, y: np.sum(x * y), (ROWS, ROWS), 1, 4),
+        (lambda x: np.sum(x, axis=1), (ROWS,), 2, 4),
+        (lambda x: np.sum(x, axis=0), (ROWS,), 3, 0),
+        (lambda x: x + 1.0, (LONG,), 1, 0),
+        (lambda x: (np.sum(x * x), x + 1.0), (LONG,), 1, 4),
+        (lambda x: (x + 1.0, np.max(x), np.sum(x)), (LONG,), 1, 8),
+        (lambda x: np.sum(x), (LONG[:32],), 0, 4),
+        (lambda x: np.sum(np.exp(np.sin(x) * np.cos(x))), (LONG,), 1, 1),
+    ],
+)
+def test_loops_and_accumulators(f: Callable[..., Any], args: Any, loops: int, accumulators: int) -> None:
+    """Axes that lie in memory as one are one loop, and short sums go on side by side."""
+    text = cv.jit(f, backend="native").lower(*args).as_text("llvm")
+    (nest,) = [part for part in text.split("\ndefine ") if "@nest" in part.split("(")[0]]
+    assert (nest.count(" = phi "), nest.count(" = alloca ")) == (loops, accumulators)
+
+
 def test_without_llvmlite(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reports, "missing", lambda: "it needs llvmlite")
     lowered = cv.jit(lambda x: np.sin(x)).lower(X)

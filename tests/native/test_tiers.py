@@ -17,7 +17,7 @@ import pytest
 import covector as cv
 from covector import errors
 from covector.backends import tiers
-from covector.backends.compiler import compiler
+from covector.backends.compiler import Compiler, compiler
 from covector.backends.native import backend, module
 from covector.backends.native.ir import Builder, Module
 
@@ -266,6 +266,22 @@ def test_the_process_ends_while_something_is_being_compiled() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, env=environment, check=False, timeout=60
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "end\n", "")
+
+
+def test_no_other_program_is_begun_at_the_end_of_the_process() -> None:
+    own, begun, goes_on = Compiler(), [], threading.Event()
+
+    class Program:
+        def compile(self) -> None:
+            begun.append(self)
+            goes_on.wait(10)
+
+    first = Program()
+    own.submit(first)
+    own.submit(Program())
+    threading.Timer(0.1, goes_on.set).start()
+    own.close()
+    assert begun == [first] and own.thread is not None and not own.thread.is_alive()
 
 
 def test_llvm_is_loaded_by_the_first_compilation() -> None:

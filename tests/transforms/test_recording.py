@@ -27,6 +27,7 @@ FUNCTIONS = {
     "extrema": lambda x: np.maximum(x, 1.0) + np.minimum(x, 0.9) + np.maximum(0.8, x) + np.maximum(x, x[..., ::-1]),
     "extrema, ties": lambda x: np.maximum(x, V) * np.minimum(V, x),
     "after the long way": lambda x: np.sin(x**x) + np.where(x > 1.0, x**x, x) + np.stack([x**x, x])[0],
+    "arithmetic after the long way": lambda x: (lambda a: 2.0 * a + a * 3.0 - a * x + x / a - a**2 + (-a))(x**x),
     "where": lambda x: np.where(x > 1.0, x, 0.5 * x) + np.where(x > 1.0, x, 0.0) + np.where(x > 1.0, 0.0, x),
     "where, broadcast": lambda x: np.where(COLUMN > 1.0, x, np.sum(x)) + np.where(COLUMN > 1.0, x, 2.0),
     "reading": lambda x: x[..., ::-1] * x[..., 0:1] + x[..., 1:2] * x[..., -1:],
@@ -127,6 +128,7 @@ LONG = {
     "extrema": ["maximum", "maximum"],
     "extrema, ties": ["maximum", "minimum"],
     "after the long way": ["pow"] * 3,
+    "arithmetic after the long way": ["pow"],
     "where, broadcast": ["select"],
     "solved, a stack": ["solve"],
 }

@@ -97,7 +97,7 @@ def jvp_rule(y):
 
 def jvp_rule_that_calls_the_function(y):
     f = cv.custom_jvp(lambda x: 3.0 * x)
-    f.defjvp(lambda p, t: (f(p[0]), t[0] * f(p[0]) * y / 3.0))  # its second derivative is 2 x y^2 / 3 + ..., by the same rule
+    f.defjvp(lambda p, t: (f(p[0]), t[0] * f(p[0]) * (y / 3.0)))  # its second derivative is 2 x y^2 / 3 + ..., by the same rule
     return f
 
 

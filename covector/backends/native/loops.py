@@ -290,7 +290,7 @@ class _Large:
         for i, target in zip(self.parts.carried, targets, strict=True):
             x = self.eqn.inputs[i]
             strides, shape = self.parts.strides[i], x.aval.shape
-            if all(s == t or n == 1 for s, t, n in zip(strides, contiguous(shape), shape, strict=True)):
+            if strides == contiguous(shape):
                 self.copy(target, self.array(i), size_of(x.aval))
                 continue
             self.b.emit(

@@ -166,7 +166,7 @@ class Registers:
         summed = [c for c in sizes if c not in out]
         found = []
         for point in places([sizes[c] for c in out]):
-            total = self.b.constant(0.0, kind) if summed and kind[0] == "f" else None
+            total = self.b.constant(0, kind) if summed else None
             for inner in places([sizes[c] for c in summed]):
                 place = {**dict(zip(out, point, strict=True)), **dict(zip(summed, inner, strict=True))}
                 x, y = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 from typing import Any
@@ -32,15 +33,12 @@ def mapped(
     what ``f`` closes over is its own.  One that may lose examples on the way is not.
     """
     dims = [0 if b else None for b in batched]
-    if isinstance(trace, BatchTrace) and trace.whole and not trace.closed and all(_outside(a, trace) for a in args):
+    innermost = max((a._trace.level for a in args if isinstance(a, TracerBase)), default=-math.inf)
+    if isinstance(trace, BatchTrace) and trace.whole and not trace.closed and innermost < trace.level:
         pairs = [trace.lower(o) for o in f(*map(trace.lift, args, dims))]
     else:
         pairs = [*zip(*batch(f, size, args, dims, axis_name=axis_of_rule()), strict=True)]
     return [at_front(o, d, size, needed) for o, d in pairs], [needed or d is not None for _, d in pairs]
-
-
-def _outside(x: Any, trace: BatchTrace) -> bool:
-    return not isinstance(x, TracerBase) or x._trace.level < trace.level
 
 
 def in_front(
