@@ -152,8 +152,7 @@ class Generator:
         parameters = tuple(map(self.name, jaxpr.in_vars))
         lines = tuple(map(self.line, jaxpr.equations, last_uses(jaxpr)))
         results = tuple(map(self.atom, jaxpr.out_vars))
-        shares = tuple([bool(jaxpr.consts) and isinstance(v, Var) for v in jaxpr.out_vars])
-        return Text(self.file, parameters, lines, results, shares)
+        return Text(self.file, parameters, lines, results, bool(jaxpr.consts))
 
     def function(self) -> Callable[..., list[Any]]:
         return FunctionType(code_of_text(self.text()), self.globals)

@@ -54,8 +54,8 @@ class Text(NamedTuple):
     parameters: tuple[str, ...]
     lines: tuple[Line, ...]
     results: tuple[Atom, ...]
-    unshared: tuple[bool, ...]
-    """Which results are copied if they share memory with a constant."""
+    unshared: bool
+    """Whether results are copied that share memory with a constant."""
 
 
 def code_of_text(text: Text) -> CodeType:
@@ -146,9 +146,8 @@ def module_of_text(text: Text) -> ast.Module:
         if dropped:
             body.append(delete(dropped))
     results = [load(atom) for atom in text.results]
-    for i, unshared in enumerate(text.unshared):
-        if unshared:
-            results[i] = ast.Call(load("unshared"), [results[i]], [], **NOWHERE)
+    if text.unshared:
+        results = [ast.Call(load("unshared"), [result], [], **NOWHERE) for result in results]
     body.append(ast.Return(ast.List(results, LOAD, **NOWHERE), **NOWHERE))
     parameters = ast.arguments([], [ast.arg(p, **NOWHERE) for p in text.parameters], None, [], [], None, [])
     return ast.Module([ast.FunctionDef("program", parameters, body, [], **FUNCTION)], [])

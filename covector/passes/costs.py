@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -239,7 +239,7 @@ def _costs(jaxpr: Jaxpr) -> Costs:
         count, accessed, loops = count.plus(found.operations), accessed + found.bytes_accessed, loops + found.loops
         unknown += found.not_counted
         extra[i] = found.peak_memory
-    held = sum(map(_bytes, (*jaxpr.in_vars, *jaxpr.consts)))
+    held = _bytes((*jaxpr.in_vars, *jaxpr.consts))
     return Costs(count, accessed, held + _most_alive(jaxpr, extra), loops, unknown)
 
 
@@ -257,15 +257,15 @@ def _accessed(eqn: Equation) -> int:
     name = eqn.primitive.name
     if name in VIEWS:
         return 0
-    out = sum(map(_bytes, eqn.outputs))
+    out = _bytes(eqn.outputs)
     if name == "gather":  # of the operand what is read
-        return 2 * out + sum(map(_bytes, eqn.inputs[1:]))
-    return out + sum(map(_bytes, eqn.inputs))
+        return 2 * out + _bytes(eqn.inputs[1:])
+    return out + _bytes(eqn.inputs)
 
 
 def _of_programs(eqn: Equation, programs: list[Jaxpr]) -> Costs:
     parts = [costs(p) for p in programs]
-    own = [p.peak_memory - sum(map(_bytes, (*j.in_vars, *j.consts))) for p, j in zip(parts, programs, strict=True)]
+    own = [p.peak_memory - _bytes((*j.in_vars, *j.consts)) for p, j in zip(parts, programs, strict=True)]
     name = eqn.primitive.name
     if name == "cond":
         most = max(parts, key=lambda p: (sum(p.operations), p.bytes_accessed))
@@ -285,9 +285,9 @@ def _of_programs(eqn: Equation, programs: list[Jaxpr]) -> Costs:
     return Costs(count, steps * sum(p.bytes_accessed for p in parts), max(own, default=0), loops, unknown)
 
 
-def _bytes(x: Any) -> int:
-    aval = x.aval
-    return int(aval.size) * int(np.dtype(aval.dtype).itemsize) if isinstance(aval, ShapedArray) else 0
+def _bytes(values: Iterable[Any]) -> int:
+    """How many bytes arrays take; what has no size is not counted."""
+    return sum(int(v.aval.size) * int(np.dtype(v.aval.dtype).itemsize) for v in values if isinstance(v.aval, ShapedArray))
 
 
 def _most_alive(jaxpr: Jaxpr, extra: dict[int, int]) -> int:
@@ -310,7 +310,7 @@ def _most_alive(jaxpr: Jaxpr, extra: dict[int, int]) -> int:
     for v, end in ends.items():
         dropped.setdefault(end, []).append(v)
     for i, eqn in enumerate(jaxpr.equations):
-        alive += sum(_bytes(v) for v in eqn.outputs if v not in base)
+        alive += _bytes(v for v in eqn.outputs if v not in base)
         most = max(most, alive + extra[i])
-        alive -= sum(_bytes(v) for v in dropped.get(float(i), ()) if v not in held)
+        alive -= _bytes(v for v in dropped.get(float(i), ()) if v not in held)
     return most

@@ -48,6 +48,12 @@ def test_programs_that_hold_such_are_one_too() -> None:
     np.testing.assert_allclose(cv.jit(f, backend="native")(X), f(X), rtol=1e-15)
 
 
+def test_a_program_without_such_stays_the_same_object() -> None:
+    """What is made of it, and of those in it, is kept with it."""
+    program = cv.make_jaxpr(lambda x: (product(x)[0], cv.lax.fori_loop(0, 3, lambda i, c: c * x, x)))(X)
+    assert shared(program) is program
+
+
 def test_programs_of_other_lines_are_not() -> None:
     first = lambda c, x: (c * x, c)
     second = lambda c, x: (c * x, c)

@@ -152,6 +152,18 @@ def test_lines(f, args, lines):
     assert set(lines) <= set(found), found
 
 
+def test_branches_of_several_lines():
+    def branching(x):
+        def double(v):
+            return v * 2.0
+
+        return cv.lax.cond(x > 0.0, double, lambda v: v, x)
+
+    found = code(round_trips(branching, 1.0))[2:]
+    steps = ["t_2 = x * 2.0", "t = np.float64(t_2)", "else:", "t = np.float64(x)", "return t"]
+    assert found == ["if np.greater(x, 0.0):", *steps]
+
+
 def test_every_line_of_the_user_is_said():
     text = cv.jit(layer).lower(PARAMS, np.ones((5, 4))).as_text("python")
     said = [line.split(": ", 1)[1] for line in text.splitlines() if line.strip().startswith("# test_readable.py")]

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import covector as cv
+import covector.numpy as cnp
 from covector import errors, lax
 from covector.backends.native import backend, module
 from covector.backends.native import report as reports
@@ -126,6 +127,26 @@ def test_loops_and_accumulators(f: Callable[..., Any], args: Any, loops: int, ac
     text = cv.jit(f, backend="native").lower(*args).as_text("llvm")
     (nest,) = [part for part in text.split("\ndefine ") if "@nest" in part.split("(")[0]]
     assert (nest.count(" = phi "), nest.count(" = alloca ")) == (loops, accumulators)
+
+
+@pytest.mark.parametrize("n", [1, 4])
+def test_vectors_are_along_the_axis_that_most_arrays_have_as_neighbours(n: int) -> None:
+    f = lambda x, *others: x + sum(y.T for y in others)
+    text = cv.jit(f, backend="native").lower(np.ones((48, 64)), *[np.ones((64, 48))] * n).as_text("llvm")
+    assert text.count("@llvm.masked.gather") == 1 and ("extractelement" in text) == (n == 4)
+
+
+@pytest.mark.parametrize(("n", "is_copied"), [(88, False), (96, True)])
+def test_columns_of_large_products_are_copied_together(n: int, is_copied: bool) -> None:
+    found = report(lambda x, y: x @ y, np.ones((n, n)), np.ones((n, n)))
+    assert (found.workspace > 8 * n) == is_copied
+
+
+@pytest.mark.parametrize("spec", ["ik,kj->ij", "ki,kj->ij", "ki,kj->ji", "ik,jk->ij", "bik,bkj->bij"])
+def test_products_write_vectors(spec: str) -> None:
+    x = np.ones((32,) * (3 if "b" in spec else 2))
+    text = cv.jit(lambda x, y: cnp.einsum(spec, x, y), backend="native").lower(x, x).as_text("llvm")
+    assert "@product" in text and "extractelement" not in text
 
 
 def test_without_llvmlite(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -268,7 +268,8 @@ def test_the_process_ends_while_something_is_being_compiled() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "end\n", "")
 
 
-def test_no_other_program_is_begun_at_the_end_of_the_process() -> None:
+@pytest.mark.parametrize("waiting", [0, 1])
+def test_no_other_program_is_begun_at_the_end_of_the_process(waiting: int) -> None:
     own, begun, goes_on = Compiler(), [], threading.Event()
 
     class Program:
@@ -278,7 +279,8 @@ def test_no_other_program_is_begun_at_the_end_of_the_process() -> None:
 
     first = Program()
     own.submit(first)
-    own.submit(Program())
+    for _ in range(waiting):
+        own.submit(Program())
     threading.Timer(0.1, goes_on.set).start()
     own.close()
     assert begun == [first] and own.thread is not None and not own.thread.is_alive()
