@@ -250,14 +250,12 @@ class _Entry:
         for modes in ("modes", "axes"):
             self.check(self.equal("i64", self.at(self.entry(modes), LIST_SIZE, "i64"), 0))
         pointers = [p for i, a in enumerate(self.ins) for p in self.parts(self.argument(i, a), a)]
-        base = len(TABLE) + 2 * len(self.dtypes)
-        pointers += [self.at("%table", 8 * (base + i), "ptr") for i in range(len(native.constants))]
+        self.point(pointers, 0)
+        self.point_to_constants(len(pointers))
         outs = [self.output(a) for a in self.outs]
-        for o, a in zip(outs, self.outs, strict=True):
-            pointers += self.parts(self.at(o, DATA, "ptr") if a.shape else o, a)
-        for i, pointer in enumerate(pointers):
-            place = self.op(f"getelementptr ptr, ptr %pointers, i64 {i}")
-            b.emit(f"store ptr {pointer}, ptr {place}")
+        where = [self.at(o, DATA, "ptr") if a.shape else o for o, a in zip(outs, self.outs, strict=True)]
+        made = [p for x, a in zip(where, self.outs, strict=True) for p in self.parts(x, a)]
+        self.point(made, len(pointers) + len(native.constants))
         self.run()
         failed = self.op(f"icmp ne i64 {self.at('%failed', 0, 'i64')}, 0")
         b.emit(f"br i1 {failed}, label %failure, label %success")
@@ -274,7 +272,22 @@ class _Entry:
         rest = self.op(f"call ptr {call}(ptr {function}, ptr %args, i64 %count, ptr %names)")
         own = b.text(f"ret ptr {rest}").replace("define internal", "define")
         program = native.text.replace(ATTRIBUTES, "").replace("define void @program", "define internal void @program")
-        return f"{program}{own}\n{ATTRIBUTES}"
+        declared = [text for name, text in b.module.declared.items() if name not in native.module.declared]
+        return "\n".join([program, *declared, own, ATTRIBUTES])
+
+    def point(self, addresses: list[str], start: int) -> None:
+        """Write addresses where the program reads them, from one place on."""
+        for i, address in enumerate(addresses, start):
+            self.b.emit(f"store ptr {address}, ptr {self.op(f'getelementptr ptr, ptr %pointers, i64 {i}')}")
+
+    def point_to_constants(self, start: int) -> None:
+        """The same of those of the constants, which are in the table."""
+        count = len(self.native.constants)
+        if count:
+            source = self.op(f"getelementptr ptr, ptr %table, i64 {len(TABLE) + 2 * len(self.dtypes)}")
+            target = self.op(f"getelementptr ptr, ptr %pointers, i64 {start}")
+            self.b.module.declare("llvm.memcpy.p0.p0.i64", "void", "ptr", "ptr", "i64", "i1")
+            self.b.emit(f"call void @llvm.memcpy.p0.p0.i64(ptr {target}, ptr {source}, i64 {8 * count}, i1 false)")
 
     def parts(self, pointer: str, aval: Any) -> list[str]:
         """The addresses of the parts of the numbers that are at one."""
