@@ -87,11 +87,12 @@ def linked(text: str, exported: Sequence[str], foreign: Mapping[str, Callable[[]
     image = _object(text) if found is None else found
     if found is None:
         _write(key, image)
+    addresses = {name: address() for name, address in (foreign or {}).items()}  # which may link another module
     with _lock:
         _count[0] += 1
         builder = binding.JITLibraryBuilder().add_object_img(image).add_current_process()
-        for name, address in (foreign or {}).items():
-            builder = builder.import_symbol(name, address())
+        for name, address in addresses.items():
+            builder = builder.import_symbol(name, address)
         for name in exported:
             builder = builder.export_symbol(name)
         return Code(builder.link(linker, f"covector{_count[0]}"))

@@ -341,9 +341,9 @@ class Plan:
         """Memory for the operands of a product that are packed."""
         shape = shape_of(eqn, [self.spots[x] for x in (*eqn.inputs, *eqn.outputs)])
         sizes = [size_of(eqn.inputs[p.operand].aval) for p in packings(shape)]
-        panel = packed(shape).panel()
-        if panel is not None and kind_of(eqn.outputs[0])[0] == "f":
-            sizes.append(panel[1] * eqn.outputs[0].aval.dtype.itemsize)
+        panels = packed(shape).panels()
+        if panels and kind_of(eqn.outputs[0])[0] == "f":
+            sizes.append(panels * eqn.outputs[0].aval.dtype.itemsize)
         return tuple(Spot(Buffer("work", -1, size), 0, ()) for size in sizes)
 
     def schedule_copy(self, eqn: Equation) -> None:

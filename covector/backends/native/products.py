@@ -17,6 +17,7 @@ from covector.backends.native.ir import Builder, Module, Value, item_size, type_
 from covector.backends.native.nests import Store, block_of, nest_text
 from covector.backends.native.nodes import Expressions
 from covector.backends.native.rules import REDUCTIONS, Term
+from covector.backends.native.teams import part_text, shared, workers
 from covector.core.jaxpr import Equation
 
 ROWS, VECTORS = 8, 3
@@ -30,6 +31,12 @@ LONG_PRODUCT = 512
 
 ALONE = 16
 """So many vectors side by side where there are no rows."""
+
+SHARED = 1e8
+"""Bytes that are multiplied from which on threads share a product: about 0.3 ms."""
+
+SHARED_ROWS = 32 * ROWS
+"""The rows of a part, where it is not made of columns."""
 
 
 class Shape(NamedTuple):
@@ -83,6 +90,32 @@ class Shape(NamedTuple):
         if depth * self.sizes[vector] * item_size(self.kinds[with_vector[0]]) < PANEL_BYTES:
             return None
         return with_vector[0], depth * VECTORS * (64 // item_size(self.kinds[-1]))
+
+    def panels(self) -> int:
+        """How many elements the panels of all threads take."""
+        panel = self.panel()
+        return 0 if panel is None else panel[1] * (1 if self.split() is None else workers())
+
+    def tile(self) -> tuple[int, int]:
+        """The rows and vectors of the tile."""
+        vector, row = self.vector_letter(), self.row_letter()
+        assert vector is not None
+        rows = min(ROWS, self.sizes[row]) if row else 1
+        most = VECTORS if rows > 4 else 6 if rows > 2 else ALONE
+        return rows, min(most, -(-self.sizes[vector] // (64 // item_size(self.kinds[-1]))))
+
+    def outer(self) -> list[str]:
+        """The letters of the loops around the tile."""
+        return [c for c in self.out if c not in (self.vector_letter(), self.row_letter()) and self.sizes[c] > 1]
+
+    def split(self) -> tuple[str, int] | None:
+        """A letter of which threads do parts, and how many steps of it are a part; None where one thread does all."""
+        vector, row, kind = self.vector_letter(), self.row_letter(), self.kinds[-1]
+        if vector is None or kind[0] != "f" or workers() == 1 or math.prod(self.sizes.values()) * item_size(kind) < SHARED:
+            return None
+        columns = self.tile()[1] * (64 // item_size(kind))
+        choices = [*((c, 1) for c in self.outer()[:1]), (vector, columns), *((c, SHARED_ROWS) for c in (row or "")[:1])]
+        return next(((c, n) for c, n in choices if self.sizes[c] >= 2 * n * workers()), None)
 
     def vector_letter(self) -> str | None:
         """The letter of the vectors; None for dot products."""
@@ -205,50 +238,92 @@ class Tile:
     def __init__(self, name: str, shape: Shape, kind: str, module: Module):
         vector = shape.vector_letter()
         assert vector is not None
-        self.shape, self.kind, self.vector = shape, kind, vector
+        self.shape, self.kind, self.vector, self.module = shape, kind, vector, module
         self.panel = shape.panel() if kind[0] == "f" else None
-        count = len(shape.terms) + 1 + (self.panel is not None)
-        self.b = Builder(name, ", ".join([*(f"ptr %p{i}" for i in range(count)), "ptr %status"]), module)
+        self.pointers = [*(f"%p{i}" for i in range(len(shape.terms) + 1 + (self.panel is not None))), "%status"]
+        self.b = Builder(name, ", ".join(f"ptr {p}" for p in self.pointers), module)
+        self.panel_base = self.pointers[-2]
         self.width = 64 // item_size(kind)
-        sizes = shape.sizes
         self.row = shape.row_letter()
-        self.rows = min(ROWS, sizes[self.row]) if self.row else 1
-        most = VECTORS if self.rows > 4 else 6 if self.rows > 2 else ALONE
-        self.vectors = min(most, -(-sizes[vector] // self.width))
-        self.outer = [c for c in shape.out if c not in (vector, self.row) and sizes[c] > 1]
-        self.summed = [c for c in shape.summed if sizes[c] > 1]
+        self.rows, self.vectors = shape.tile()
+        self.outer = shape.outer()
+        self.summed = [c for c in shape.summed if shape.sizes[c] > 1]
+        self.part: tuple[str, Value, int] | None = None
+        """A letter, from where on and how many steps of it are done; of others all are."""
         self.at: dict[str, Value] = {}
         self.accumulators: dict[tuple[int, int], str] = {}
         self.partial: dict[tuple[int, int], str] = {}
 
     def text(self) -> str:
-        self.around(0)
-        return self.b.text()
+        split = self.shape.split()
+        if split is None:
+            self.around(0)
+            return self.b.text()
+        (letter, length), own = split, self.b
+        do = self.parts_of(letter, length)
+        part = self.module.named("part", lambda name: part_text(name, len(self.pointers), self.module, do))
+        shared(own, part, self.pointers, -(-self.shape.sizes[letter] // length))
+        return own.text()
 
-    def over(self, letter: str, stop: int, step: int, body: Callable[[], Any], start: int = 0) -> None:
+    def parts_of(self, letter: str, length: int) -> Callable[[Builder], None]:
+        """What writes the part with the number %part."""
+        size = self.shape.sizes[letter]
+        whole = size // length
+
+        def do(start: Value, count: int) -> None:
+            self.part = letter, start, count
+            self.around(0)
+
+        def write(b: Builder) -> None:
+            self.b, number = b, Value("%part", "i64")
+            if self.panel is not None:
+                place = b.mul(Value("%worker", "i64"), b.index(self.panel[1]))
+                self.panel_base = b.pointer(self.panel_base, self.kind, place)
+            if whole * length == size:
+                do(b.mul(number, b.index(length)), length)
+                return
+            is_whole = b.compare("lt", number, b.index(whole))
+            rest = lambda: do(b.index(whole * length), size % length)
+            b.branch(is_whole, lambda: do(b.mul(number, b.index(length)), length), rest)
+
+        return write
+
+    def range_of(self, letter: str) -> tuple[Value, int]:
+        """From where on, and how many steps of a letter are done."""
+        if self.part is not None and self.part[0] == letter:
+            return self.part[1:]
+        return self.b.index(0), self.shape.sizes[letter]
+
+    def over(
+        self, letter: str, stop: int, step: int, body: Callable[[], Any], start: int = 0, base: Value | None = None
+    ) -> None:
+        """Run ``body()`` with a letter at ``start, start + step, …``, counted from ``base`` on."""
+        base = self.b.index(0) if base is None else base
         if stop - start <= step:
-            self.at[letter] = self.b.index(start)
+            is_known = base.is_constant
+            self.at[letter] = self.b.index(int(base.text) + start) if is_known else self.b.add(base, self.b.index(start))
             self.b.scoped(body)
             return
 
         def inner(i: Value) -> None:
-            self.at[letter] = i
+            self.at[letter] = self.b.add(base, i)
             body()
 
         self.b.loop(self.b.index(start), self.b.index(stop), step, inner)
 
     def around(self, q: int) -> None:
         if q < len(self.outer):
-            self.over(self.outer[q], self.shape.sizes[self.outer[q]], 1, lambda: self.around(q + 1))
+            base, size = self.range_of(self.outer[q])
+            self.over(self.outer[q], size, 1, lambda: self.around(q + 1), 0, base)
             return
-        size, width = self.shape.sizes[self.vector], self.width
+        (base, size), width = self.range_of(self.vector), self.width
         block = width * self.vectors
         full = size // block * block
         if full:
-            self.over(self.vector, full, block, lambda: self.row_blocks([width] * self.vectors))
+            self.over(self.vector, full, block, lambda: self.row_blocks([width] * self.vectors), 0, base)
         if full < size:
             counts = [min(width, size - i) for i in range(full, size, width)]
-            self.over(self.vector, size, block, lambda: self.row_blocks(counts), full)
+            self.over(self.vector, size, block, lambda: self.row_blocks(counts), full, base)
 
     def row_blocks(self, counts: list[int]) -> None:
         if self.row is None:
@@ -256,12 +331,12 @@ class Tile:
             return
         if self.panel is not None:
             self.b.scoped(lambda: self.copy_panel(0, counts))
-        size = self.shape.sizes[self.row]
+        base, size = self.range_of(self.row)
         full = size // self.rows * self.rows
         if full:
-            self.over(self.row, full, self.rows, lambda: self.tile(self.rows, counts))
+            self.over(self.row, full, self.rows, lambda: self.tile(self.rows, counts), 0, base)
         if full < size:
-            self.over(self.row, size, self.rows, lambda: self.tile(size - full, counts), full)
+            self.over(self.row, size, self.rows, lambda: self.tile(size - full, counts), full, base)
 
     def copy_panel(self, q: int, counts: list[int]) -> None:
         """Copy what the columns of a tile read, in the order in which it is read."""
@@ -271,10 +346,6 @@ class Tile:
             return
         for v, count in enumerate(counts):
             self.b.store(self.read(self.panel[0], 0, v, count), self.panel_base, self.in_panel(v))
-
-    @property
-    def panel_base(self) -> str:
-        return f"%p{len(self.shape.terms) + 1}"
 
     def in_panel(self, vector: int) -> Value:
         """Where in the panel a vector is, for the summed letters as they are."""
