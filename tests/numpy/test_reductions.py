@@ -181,6 +181,19 @@ def test_extrema_share_among_ties() -> None:
         same(covector.grad(lambda x: np.sum(f(x, axis=1)))(x), np.array([[0, 0.5, 0.5], [1 / 3, 1 / 3, 1 / 3]]))  # noqa: B023
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("f", [np.max, np.min])
+def test_shares_of_ties_in_compiled_programs_are_the_same_bits(f, dtype) -> None:
+    x = np.zeros((300, 300), dtype)
+    x[np.arange(300)[:, None] >= np.arange(300)] = 1.0 if f is np.max else -1.0
+    gradient = covector.grad(lambda x: np.sum(f(x, axis=1)))
+    wanted = np.where(x == x[:, :1], dtype(1) / np.arange(1, 301, dtype=dtype)[:, None], 0)
+    np.testing.assert_array_equal(gradient(x), wanted, strict=True)
+    np.testing.assert_array_equal(covector.jit(gradient)(x), wanted, strict=True)
+    dtypes = {v.aval.dtype for e in covector.make_jaxpr(gradient)(x).equations for v in e.outputs} - {np.dtype(bool)}
+    assert dtypes == {np.dtype(dtype)}
+
+
 def test_cumulative_extrema() -> None:
     for code in "efdgFDG":
         x = as_dtype(RNG.permutation(np.linspace(-1.4, 1.5, 40)).reshape(2, 20), code)

@@ -43,13 +43,19 @@ def weighted_sum(weights: Any, tangent: Any, axes: Axes) -> Any:
 # --- maximum and minimum: the elements that tie for it share the derivative equally -----------------------------------
 
 
+EXACT_IN_SINGLE = 2**24
+"""Numbers of ties up to this are exact in float32, and the quotient of two is what rounding that in float64 gives."""
+
+
 def _extremum_jvp(out: Any, x: Any, t: Any, axes: Axes) -> Any:
     ties = np.equal(x, beside(out, x, axes))
     if type(ties) is np.ndarray:
         shares = ties / np.add.reduce(ties, axes, dtype=np.intp, keepdims=True)
         return weighted_sum(shares.astype(x.dtype, copy=False), t, axes)
-    count = reduce_sum_p.bind(convert_p.bind(ties, dtype=np.dtype(np.float64)), axes=axes)
-    return weighted_sum(convert_to(ties / beside(count, x, axes), dtype_of(x)), t, axes)
+    single = dtype_of(x) == np.float32 and math.prod(shape_of(x)[i] for i in axes) <= EXACT_IN_SINGLE
+    ones = convert_p.bind(ties, dtype=np.dtype(np.float32 if single else np.float64))
+    count = reduce_sum_p.bind(ones, axes=axes)
+    return weighted_sum(convert_to(ones / beside(count, x, axes), dtype_of(x)), t, axes)
 
 
 def _by(ufunc: np.ufunc, name: str, *jvp: Any, dtype: Any = None) -> Primitive:
