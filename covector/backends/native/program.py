@@ -10,7 +10,7 @@ import numpy as np
 
 from covector.backends.native import along, lapack, loops, products
 from covector.backends.native.elements import Elements
-from covector.backends.native.ir import Builder, Module, item_size, padded, type_name
+from covector.backends.native.ir import Builder, Module, item_size, padded, type_name, unoptimized
 from covector.backends.native.module import Code, function_at, linked
 from covector.backends.native.nests import Store, key_of, nest_text
 from covector.backends.native.nodes import Expressions
@@ -24,6 +24,10 @@ Call = tuple[str, list[Spot]]
 
 STATUS = 64
 """The bytes at the start of the workspace in which a program says whether it failed."""
+
+
+SEVERAL = 4
+"""Calls of so many functions take longer than the addresses of what they are given."""
 
 
 def aligned(memory: Any) -> int:
@@ -84,7 +88,7 @@ def main_text(plan: Plan, calls: Sequence[Call], module: Module, name: str = "pr
         return b.op(f"load ptr, ptr {address}", "i64").text
 
     loops.write_calls(b, plan, calls, resolve, "%work")
-    return b.text()
+    return b.text() if len(calls) < SEVERAL else unoptimized(b.text())
 
 
 class Native:
