@@ -168,7 +168,7 @@ finish:
 end:
   ret void
 }}
-attributes #0 = {{ nounwind }}
+attributes #0 = {{ nounwind noinline optnone }}
 """
 
 
