@@ -78,6 +78,10 @@ def has_headers(eqn: Equation) -> bool:
 
 def size(jaxpr: Jaxpr, limit: int = MAX_ELEMENTS) -> float:
     """About how many instructions it makes; infinity where it does not fit."""
+    return jaxpr.once(("size in registers", limit), lambda: _size(jaxpr, limit))
+
+
+def _size(jaxpr: Jaxpr, limit: int) -> float:
     variables = [*jaxpr.in_vars, *jaxpr.consts]
     if any(v.aval.size > limit for v in variables):
         return math.inf
