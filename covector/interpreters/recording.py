@@ -31,7 +31,7 @@ from covector.interpreters.stage import StageTracer
 NUMBERS = {int, float}
 """The Python numbers that never change the dtype of an array of floats."""
 
-NUMERIC = frozenset("biufc")
+NUMERIC = "biufc"
 """The kinds of dtype that a known array may have; the general way says of another one that it is refused."""
 
 Record = Callable[[JVPTrace, Sequence[Any], dict[str, Any]], Any]

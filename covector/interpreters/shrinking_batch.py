@@ -60,11 +60,11 @@ class ShrinkingTrace(BatchTrace):
         return super().lower(self.current(x) if self.survivors else x)
 
     def answer(self, tracer: BatchTracer) -> Any:
-        value, dim = self.lower(tracer)
-        known = _known(value)
+        own = self.current(tracer)
+        known = _known(own.examples)
         if known is None:
             return None
-        rows = np.moveaxis(np.asarray(known), dim or 0, 0)
+        rows = np.moveaxis(np.asarray(known), own.dim, 0)
         if not len(rows):
             raise errors.BatchSizeError(
                 f"the value of {tracer!r} is asked for inside {self.name}, of a batch of size 0.",

@@ -304,3 +304,13 @@ def test_an_index_out_of_bounds_is_named_as_numpy_names_it(index):
         for run in (covector.jit(f), covector.grad(lambda x, f=f: np.sum(f(x)))):
             with pytest.raises(IndexError, match=re.escape(str(expected.value))):
                 run(x)
+
+
+@pytest.mark.parametrize("f", [lambda x, i: x[i], lambda x, i: at(x)[i].add(1.0)], ids=["read", "written"])
+@pytest.mark.parametrize("index", [1.0, np.float64(1.0), np.array(1.0), np.array([1.0, 2.0]), 1j], ids=repr)
+def test_what_is_no_index_is_refused_where_the_user_wrote_it(index, f):
+    given = lambda x: f(x, index)
+    for call in (lambda x: covector.jit(f)(x, index), covector.jit(given), covector.grad(given)):
+        with pytest.raises(covector.errors.CovectorError, match="indices") as refused:
+            call(np.arange(6.0))
+        assert isinstance(refused.value, IndexError) and "test_reading.py" in str(refused.value)

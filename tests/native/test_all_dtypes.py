@@ -13,7 +13,7 @@ import covector as cv
 
 pytest.importorskip("llvmlite", reason="the native backend needs llvmlite, which the test extra installs")
 
-DTYPES = ["?", "i1", "u1", "i4", "i8", "u8", "f2", "f4", "f8", "g", "F", "D", "G", ">f8"]
+DTYPES = ["?", "i1", "u1", "i4", "i8", "u8", "f2", "f4", "f8", "g", "F", "D", "G", ">f8", ">c16"]
 
 FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "searchsorted": lambda x: np.searchsorted(np.sort(x[0]), x[1]),

@@ -161,6 +161,13 @@ def test_extrema_with_nan_and_signed_zeros() -> None:
         agree(lambda x: (np.max(x), np.min(x), np.sum(x)), np.array(x))
 
 
+@pytest.mark.parametrize("kind", ["i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8"])
+def test_extrema_of_integers(kind: str) -> None:
+    ends = np.iinfo(kind)
+    for x in ([ends.min] * 40, [ends.max] * 40, [ends.max - 1, ends.max], [ends.min + 1, ends.min] * 20, [ends.min + 1] * 3):
+        agree(lambda x: (np.max(x), np.min(x)), np.array(x, kind))
+
+
 SPECS = """
     ij,jk->ik ij,kj->ik ji,jk->ik ij,j->i ji,j->i i,i-> ijk,ikl->ijl ijk,ilk->ijl bqhd,bkhd->bhqk bhqk,bkhd->bqhd i,j->ij
     ij,ij->i ijk,j->ik

@@ -136,6 +136,12 @@ def test_vectors_are_along_the_axis_that_most_arrays_have_as_neighbours(n: int) 
     assert text.count("@llvm.masked.gather") == 1 and ("extractelement" in text) == (n == 4)
 
 
+@pytest.mark.parametrize(("by", "operation"), [(2.0, "fmul"), (-0.25, "fmul"), (3.0, "fdiv"), (2.0**200, "fdiv")])
+def test_by_powers_of_two_it_is_multiplied(by: float, operation: str) -> None:
+    text = cv.jit(lambda x: x / by, backend="native").lower(LONG).as_text("llvm")
+    assert [word for word in ("fmul", "fdiv") if f" = {word} " in text] == [operation]
+
+
 @pytest.mark.parametrize(("n", "is_copied"), [(88, False), (96, True)])
 def test_columns_of_large_products_are_copied_together(n: int, is_copied: bool) -> None:
     found = report(lambda x, y: x @ y, np.ones((n, n)), np.ones((n, n)))

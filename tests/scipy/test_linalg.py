@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import warnings
 
 import numpy as np
 import pytest
@@ -421,6 +422,26 @@ def test_precisions_that_lapack_lacks_become_those_of_scipy(name, dtype):
     for found in (f(a), cv.jit(f)(a)):
         for x, expected in zip(cv.tree.leaves(found), cv.tree.leaves(plain), strict=True):
             assert x.dtype == expected.dtype
+
+
+@pytest.mark.parametrize("name", "cholesky expm hessenberg inv ldl logm lu polar qr rq signm sqrtm svdvals".split())
+def test_derivatives_of_a_stack_are_those_of_its_matrices(name):
+    f = lambda a: cv.tree.map(lambda x: 1.0 * x, getattr(linalg, name)(a + a.T if name in ("cholesky", "ldl") else a))
+    a = np.stack([np.diag([2.0, 3.0, 4.5, 6.0]) + np.sin(k + np.arange(16.0).reshape(4, 4)) / 4 for k in range(2)])
+    t = np.cos(np.arange(32.0)).reshape(2, 4, 4)
+    found = cv.tree.leaves(cv.jvp(cv.vmap(f), (a,), (t,)))
+    alone = [cv.tree.leaves(cv.jvp(f, (x,), (v,))) for x, v in zip(a, t, strict=True)]
+    for x, *parts in zip(found, *alone, strict=True):
+        np.testing.assert_allclose(x, np.stack(parts), rtol=1e-9, atol=1e-9)
+
+
+def test_of_a_hermitian_matrix_the_diagonal_is_real():
+    a = COMPLEX + COMPLEX.conj().T
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = linalg.ldl(a + 1j * np.diag(np.arange(1.0, len(a) + 1)))
+    for x, wanted in zip(found, scipy.linalg.ldl(a), strict=True):
+        np.testing.assert_array_equal(x, wanted)
 
 
 def test_properties_of_matrices():

@@ -61,8 +61,8 @@ def regions(eqn: Equation) -> dict[str, int]:
         case "svd":
             job, rows, columns = svd_sizes(params, m, n)
             sides = {"left": m * rows * item, "right": n * columns * item} if job != "N" else {}
-            size, reals = svd_work(kind, job, m, n, columns)
-            own = {"work": size * item, "reals": 8 * reals, "integers": 64 * least}
+            reals = svd_reals(job, m, n) if kind == "c128" else 0
+            own = {"work": svd_work(kind, job, m, n, columns) * item, "reals": 8 * reals, "integers": 64 * least}
             return {"matrix": m * n * item, "values": least * 8, **sides, **own}
         case "qr":
             columns = qr_columns(params, m, n)
@@ -88,13 +88,15 @@ def svd_sizes(params: dict[str, Any], m: int, n: int) -> tuple[str, int, int]:
     return ("A", m, n) if params["full_matrices"] else ("S", min(m, n), min(m, n))
 
 
-def svd_work(kind: str, job: str, m: int, n: int, columns: int) -> tuple[int, int]:
-    given = job, m, n, None, m, None, None, m, None, columns, None, -1
-    if kind != "c128":
-        return asked(kind, "gesdd", *given, None)[0], 0
+def svd_work(kind: str, job: str, m: int, n: int, columns: int) -> int:
+    reals = (None,) if kind == "c128" else ()
+    return asked(kind, "gesdd", job, m, n, None, m, None, None, m, None, columns, None, -1, *reals, None)[0]
+
+
+def svd_reals(job: str, m: int, n: int) -> int:
+    """How many real numbers the decomposition of a complex matrix needs beside."""
     least, most = min(m, n), max(m, n)
-    reals = 7 * least if job == "N" else max(5 * least * (least + 1), least * (2 * (least + most) + 1))
-    return asked(kind, "gesdd", *given, None, None)[0], reals
+    return 7 * least if job == "N" else max(5 * least * (least + 1), least * (2 * (least + most) + 1))
 
 
 def qr_columns(params: dict[str, Any], m: int, n: int) -> int:
@@ -358,7 +360,7 @@ class _Routine:
         memory, leading = self.memory, self.integer(m)
         left, right = (memory["left"], memory["right"]) if job != "N" else (self.matrix, self.matrix)
         reals = [memory["reals"]] if self.pieces == 2 else []
-        own = memory["work"], self.integer(svd_work(self.type, job, m, n, columns)[0]), *reals, memory["integers"]
+        own = memory["work"], self.integer(svd_work(self.type, job, m, n, columns)), *reals, memory["integers"]
         given = leading, self.integer(n), self.matrix, leading, memory["values"]
         self.copy_matrix(transposed=True)
         self.checked("gesdd", self.letter(job), *given, left, leading, right, self.integer(columns), *own)

@@ -46,7 +46,7 @@ def address_in_numpy(routine: str) -> int:
         return 0
     for name in (f"scipy_{routine}_64_", f"{routine}_64_"):
         try:
-            return int(ctypes.cast(getattr(library, name), ctypes.c_void_p).value or 0)
+            return ctypes.c_size_t.from_address(ctypes.addressof(getattr(library, name))).value
         except AttributeError:
             continue
     return 0

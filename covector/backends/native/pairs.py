@@ -127,9 +127,6 @@ def starts(dtype: np.dtype[Any]) -> list[int]:
 def equations_of_parts(eqn: Equation) -> list[Equation] | None:
     """The equations of the parts of one equation; None where there is no rule."""
     writer = Writer()
-    for x in (*eqn.inputs, *eqn.outputs):
-        if is_complex(x) and not (item_aval(x.aval).dtype.isnative and item_aval(x.aval).dtype.itemsize <= 16):
-            return None  # in another byte order, or in extended precision
     for x in eqn.inputs:
         if type(x) is Var:
             writer.made(x)

@@ -82,6 +82,8 @@ class Shape(NamedTuple):
         They are read again for each block of rows, and lie far apart, at distances that are bad for caches if they are powers
         of two.
         """
+        if self.kinds[-1][0] != "f":
+            return None
         vector, row = self.vector_letter(), self.row_letter()
         with_vector = [q for q, term in enumerate(self.terms) if vector is not None and vector in term]
         if len(with_vector) != 1 or row is None or self.sizes[row] < 4 * ROWS or vector is None:
@@ -153,7 +155,7 @@ def packings(shape: Shape) -> list[Packing]:
     vector = shape.vector_letter()
     if vector is None:
         return []
-    found, panel = [], shape.panel() if shape.kinds[-1][0] == "f" else None
+    found, panel = [], shape.panel()
     for q, term in enumerate(shape.terms):
         if shape.stride(q, vector) not in (0, 1) and (panel is None or panel[0] != q):
             rest = sorted((c for c in term if c != vector), key=lambda c: -shape.stride(q, c))
@@ -239,7 +241,7 @@ class Tile:
         vector = shape.vector_letter()
         assert vector is not None
         self.shape, self.kind, self.vector, self.module = shape, kind, vector, module
-        self.panel = shape.panel() if kind[0] == "f" else None
+        self.panel = shape.panel()
         self.pointers = [*(f"%p{i}" for i in range(len(shape.terms) + 1 + (self.panel is not None))), "%status"]
         self.b = Builder(name, ", ".join(f"ptr {p}" for p in self.pointers), module)
         self.panel_base = self.pointers[-2]

@@ -163,7 +163,6 @@ class Block:
         """The lines of a function."""
         for e in self.waiting:
             self.comment_line(e)
-        self.waiting.clear()
         if returned is None:
             returned = ", ".join(o.text for o in outs) if outs else "()"
         return [*self.lines, f"return {returned}"]

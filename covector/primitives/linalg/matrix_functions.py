@@ -67,7 +67,7 @@ def _first_difference(g: Function, x: Any, y: Any, between: Sequence[Any]) -> An
         smooth = (gap == 0) | ((gap * gap * np.abs(third) < 0.25 * size) & (uneven <= 0.25 * size))
         places = middle + 0.5 * gap * nodes.reshape(-1, *(1,) * x.ndim).astype(x.dtype)
         slopes = dg(places, *(np.broadcast_to(b, places.shape) for b in between))
-        mean = np.tensordot(0.5 * weights.astype(x.dtype), slopes, 1)
+        mean = np.tensordot(0.5 * weights, slopes, 1)
         quotient = (g(x, *between) - g(y, *between)) / np.where(smooth, 1, gap)
         return np.where(smooth, mean, quotient)
 
