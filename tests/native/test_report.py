@@ -48,6 +48,21 @@ def test_what_is_computed_once_and_kept_in_registers_is_not_written() -> None:
     assert report(f, X).parts[0].steps[0].results == ("f64[8,5]", "f64[8,5]")
 
 
+@pytest.mark.parametrize(
+    ("of_y", "nests"),
+    [
+        (lambda y: y + np.sin(y), 1),
+        (lambda y: y + np.sin(y)[::-1], 2),
+        (lambda y: np.sin(y)[::-1] + y, 2),
+        (lambda y: y * np.flip(2.0 * y, 1), 2),
+        (lambda y: y[:5].T + np.sin(y[:5]), 2),
+    ],
+)
+def test_what_is_read_at_other_elements_too_is_computed_before(of_y: Callable[..., Any], nests: int) -> None:
+    found = report(lambda x: (lambda y: (y, of_y(y)))(np.exp(x)), X)
+    assert [kind for kind, _, _ in kinds(found)] == ["loop nest"] * nests
+
+
 def test_every_equation_of_the_program_is_somewhere() -> None:
     def f(w: Any, x: Any) -> Any:
         h = np.tanh(x @ w)

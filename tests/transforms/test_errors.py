@@ -103,6 +103,14 @@ class TestLeaks:
         text = raised(errors.UnexpectedTracerError, lambda: kept[0] + 1)
         assert "leaky" in text and "stored outside" in text
 
+    @pytest.mark.parametrize("g", [np.sin, np.exp, lambda x: 2.0 * x, lambda x: x**2, lambda x: np.sin(x) * x, np.sum])
+    def test_a_tangent_of_a_rule_used_after_its_transformation(self, g):
+        kept = []
+        f = cv.custom_jvp(lambda x: 3.0 * x)
+        f.defjvp(lambda primals, tangents: (3.0 * primals[0], (kept.append(tangents[0]), 3.0 * tangents[0])[1]))
+        cv.grad(lambda x: np.sum(f(x)))(np.ones(3))
+        raised(errors.UnexpectedTracerError, lambda: cv.jvp(g, (np.ones(3),), (kept[0],)))
+
     def test_a_staged_tracer_knows_the_line_that_made_it(self):
         kept = []
 
