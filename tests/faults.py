@@ -436,6 +436,7 @@ EQUIVALENT: list[tuple[str, str]] = [
      "a size from which on another way is the faster one, or less is kept, may be one more"),
     (r"forget a keyword: .*\.astype\(.*, copy=False\) →", "a copy more"),
     (r"_first_difference: middle \+ 0\.5 \* gap", "the nodes lie symmetrically around the middle"),
+    (r"_Nest\.vector_axis: any\(s\.places", "of a nest all results are written to places that are given, or none is"),
     (r": _prepared: any\(often", "a loop is the same with numbers as with arrays of no axes for them"),
     (r"_range_basis: np\.linalg\.svd", "the first columns of the larger matrix are the same"),
     (r"swap results: owned_carries: set\(\), \[\]", "both are empty"),
