@@ -7,6 +7,7 @@ import pytest
 import scipy.sparse
 
 import covector as cv
+from covector.primitives.linalg.sparse_products import sparse_matmul_p
 from covector.scipy import sparse
 from covector.scipy.sparse import linalg
 from covector.testing import check_function
@@ -170,3 +171,12 @@ def test_iterations(name):
 def test_errors(call, message):
     with pytest.raises(cv.errors.ArgumentError if hasattr(cv, "errors") else TypeError, match=message):
         call()
+
+
+@pytest.mark.parametrize("kind", ["f2", "f4", "f8", "g", "F", "D", "i4"])
+def test_products_have_the_dtype_of_numpys(kind):
+    dense = np.array([[0, 2, 0], [1, 0, 3]]).astype(kind)
+    rows, columns = np.nonzero(dense)
+    found = sparse_matmul_p.bind(dense[rows, columns], rows, columns, dense.T, shape=dense.shape)
+    assert found.dtype == (dense @ dense.T).dtype
+    np.testing.assert_array_equal(found, dense @ dense.T)

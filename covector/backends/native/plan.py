@@ -342,7 +342,7 @@ class Plan:
         shape = shape_of(eqn, [self.spots[x] for x in (*eqn.inputs, *eqn.outputs)])
         sizes = [size_of(eqn.inputs[p.operand].aval) for p in packings(shape)]
         panels = packed(shape).panels()
-        if panels and kind_of(eqn.outputs[0])[0] == "f":
+        if panels:
             sizes.append(panels * eqn.outputs[0].aval.dtype.itemsize)
         return tuple(Spot(Buffer("work", -1, size), 0, ()) for size in sizes)
 
