@@ -33,29 +33,37 @@ SEEN = frozenset({"raise", "call"})
 """What the program sees of a fault; warnings, and what is printed, it does not."""
 
 
-def _check(what: str, asked: dict[str, Any]) -> None:
-    """Raise where faults are to be seen, and operations are noted down to be done later."""
-    asked = {k: v for k, v in asked.items() if v in SEEN and k != "call"}
-    noting = [t for t in traces_now() if isinstance(t, StageTrace) and not t.runs_once] if asked and is_active() else []
-    if noting:
-        given = ", ".join(f"{k}={v!r}" for k, v in asked.items())
-        raise errors.UnsupportedFunctionError(
-            f"np.{what}({given}) was entered inside {noting[-1].name or 'a traced function'}.",
-            why="nothing is computed while the function is traced, and what is compiled raises nothing",
-            fix="test the values: covector.checkify.check(condition, message), or np.where",
-        )
+def _refused(what: str, asked: dict[str, Any], trace: StageTrace) -> errors.UnsupportedFunctionError:
+    given = ", ".join(f"{k}={v!r}" for k, v in asked.items() if v in SEEN and k != "call")
+    return errors.UnsupportedFunctionError(
+        f"np.{what}({given}) was entered inside {trace.name or 'a traced function'}.",
+        why="nothing is computed while the function is traced, and what is compiled raises nothing",
+        fix="test the values: covector.checkify.check(condition, message), or np.where",
+    )
+
+
+def _noting(asked: dict[str, Any]) -> list[StageTrace]:
+    """The traces that note operations down to be done later, where faults are to be seen."""
+    is_seen = any(v in SEEN and k != "call" for k, v in asked.items())
+    return [t for t in traces_now() if isinstance(t, StageTrace) and not t.runs_once] if is_seen and is_active() else []
 
 
 class Errstate(np.errstate):
-    """``np.errstate``."""
+    """``np.errstate``, within which nothing may be noted down whose faults are to be seen."""
 
     def __init__(self, **asked: Any):
         super().__init__(**asked)
         self.asked = asked
 
     def __enter__(self) -> Any:
-        _check("errstate", self.asked)
+        self.noted = [(trace, len(trace.tape)) for trace in _noting(self.asked)]
         return super().__enter__()
+
+    def __exit__(self, kind: Any, *raised: Any) -> None:
+        super().__exit__(kind, *raised)
+        for trace, before in reversed(self.noted):
+            if kind is None and len(trace.tape) > before:
+                raise _refused("errstate", self.asked, trace)
 
     def __call__(self, f: T) -> T:
         @functools.wraps(f)
@@ -68,5 +76,7 @@ class Errstate(np.errstate):
 
 def seterr(all: Any = None, **asked: Any) -> Any:
     """``numpy.seterr``."""
-    _check("seterr", {"all": all, **asked})
-    return np.seterr(all, **asked)
+    asked = {"all": all, **asked}
+    for trace in reversed(_noting(asked)):
+        raise _refused("seterr", asked, trace)
+    return np.seterr(**asked)

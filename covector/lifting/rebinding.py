@@ -26,16 +26,19 @@ from covector.lifting.active import StandsFor, guarded
 from covector.lifting.creation import FFT, LINALG, NUMPY, OBJECTS, STRIDED, vectorized
 from covector.lifting.faults import Errstate, seterr
 from covector.lifting.lifted import register_namespace
+from covector.lifting.namesakes import COMPILED as MEANINGS
+from covector.lifting.namesakes import Namesake, OfScipy, Replaced, namesake
 from covector.lifting.numbers import FLOAT, FLOAT64, MATH
 from covector.lifting.scalars import Scalar
 from covector.lifting.solvers import IN_C, IN_PYTHON, Solver
 from covector.lifting.stand_ins import (
+    FUNCTIONS,
     Compiled,
     ModuleProxy,
-    OfScipy,
     Proxy,
     Transformed,
     have_stand_in,
+    is_class_of,
     is_function,
     known_stand_in,
     of_covector,
@@ -53,8 +56,8 @@ COMPILED = frozenset(
 OF_CPP = ("PyCapsule", "pybind11_")
 """What functions of C++ are bound to."""
 
-SCIPY = ("linalg", "fft", "signal", "ndimage", "spatial.distance")
-"""Modules of SciPy's in C, whose functions have covector's own with the same results beside them."""
+SCIPY = ("linalg", "fft", "signal", "ndimage", "spatial.distance", "spatial.transform", "interpolate", "stats")
+"""Modules of SciPy's, largely in C, for which covector has its own with the same results."""
 
 
 ARRAY_API_COMPAT = ("array_api_compat", "scipy._lib.array_api_compat", "sklearn.externals.array_api_compat")
@@ -89,12 +92,8 @@ def _declare_scipy() -> None:
         name = f"scipy.{part}"
         module = sys.modules.get(name)
         if module is not None and known_stand_in(module) is None:
-            names = {}
-            for n in getattr(module, "__all__", ()):
-                value = getattr(module, n, None)
-                if is_function(value):
-                    names[n] = known_stand_in(value) or stand_in(value, OfScipy(value, name, n))
-            stand_in(module, Proxy(module, names))
+            values = {n: getattr(module, n, None) for n in getattr(module, "__all__", ())}
+            stand_in(module, Proxy(module, {n: _of_scipy(v, name, n) for n, v in values.items() if _has_namesake(v)}))
     for part in ("optimize", "integrate"):
         name = f"scipy.{part}"
         module = sys.modules.get(name)
@@ -106,6 +105,18 @@ def _declare_scipy() -> None:
         if module is not None:
             inner = {n: known_stand_in(v) for n, v in vars(module).items() if type(v) is ModuleType and known_stand_in(v)}
             stand_in(module, Proxy(module, inner))
+
+
+def _has_namesake(value: Any) -> bool:
+    return is_class_of(value, "") if isinstance(value, type) else is_function(value)
+
+
+def _of_scipy(value: Any, module: str, name: str) -> Any:
+    """What stands for a function, a class or a distribution of a module of SciPy's."""
+    is_distribution = module == "scipy.stats" and not isinstance(value, FUNCTIONS)
+    ours = functools.partial(namesake, module, name, value)
+    makes = isinstance(value, type) or is_distribution
+    return known_stand_in(value) or stand_in(value, Namesake(value, ours, makes) if makes else OfScipy(value, ours))
 
 
 def _declare_array_api() -> None:
@@ -125,19 +136,24 @@ def _is_compiled(value: Any) -> bool:
     return not is_ours and not is_bound
 
 
+def _compiled(value: Any) -> Compiled:
+    meaning = MEANINGS.get(str(getattr(value, "__module__", None)), {}).get(getattr(value, "__name__", ""))
+    return Compiled(value) if meaning is None else Replaced(value, meaning)
+
+
 def _new(value: Any) -> Any:
     """What takes the place of a value in the globals of a module; None if nothing does."""
     known = known_stand_in(value)
     if known is not None:
         return known
     if _is_compiled(value):
-        return stand_in(value, Compiled(value))
+        return stand_in(value, _compiled(value))
     if type(value) is functools.partial and any(map(_is_compiled, value.args)):
         return stand_in(value, functools.partial(value.func, *[_new(x) or x for x in value.args], **value.keywords))
     if type(value) is np.vectorize:
         return stand_in(value, vectorized(value))
     if type(value) is ModuleType and str(getattr(value, "__file__", None) or "").endswith((".so", ".pyd")):
-        return stand_in(value, Proxy(value, {n: Compiled(v) for n, v in vars(value).items() if _is_compiled(v)}))
+        return stand_in(value, Proxy(value, {n: _compiled(v) for n, v in vars(value).items() if _is_compiled(v)}))
     ours = of_covector(value)
     if ours is not value:
         return ours
@@ -266,7 +282,8 @@ def _rebind(module: str | None, names: dict[str, Any], rows: list[Any]) -> None:
         _specs[module] = names.get("__spec__")
     kept = _used_by_numba(names)
     for n, value in list(names.items()):
-        new = None if n.startswith("__") or n in kept or issubclass(type(value), STAND_INS) else _new(value)
+        is_kept = n.startswith("__") or n in kept or issubclass(type(value), STAND_INS) or _is_class_at_home(value, names)
+        new = None if is_kept else _new(value)
         if new is not None:
             _put(names, n, new, rows)
         if type(value) is FunctionType and (new is None or type(new) in (OfScipy, Solver)):
@@ -275,6 +292,11 @@ def _rebind(module: str | None, names: dict[str, Any], rows: list[Any]) -> None:
         _keep_floats(names, rows)
     if module is not None:
         _sizes[module] = len(names)
+
+
+def _is_class_at_home(value: Any, names: dict[str, Any]) -> bool:
+    """Whether a class is where pickle looks for it."""
+    return type(value) is type and value.__module__ == names.get("__name__")
 
 
 def _used_by_numba(names: dict[str, Any]) -> set[str]:

@@ -16,7 +16,8 @@ from collections.abc import Callable
 from typing import Any
 
 from covector.core import errors
-from covector.lifting.stand_ins import OfCovector, StandIn, any_traced, is_function
+from covector.lifting.namesakes import any_traced
+from covector.lifting.stand_ins import OfCovector, StandIn, is_function
 
 IN_C = frozenset(
     "brentq brenth ridder bisect root_scalar root fsolve curve_fit quad dblquad tplquad nquad odeint".split()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 import functools
 import importlib
-import inspect
+import operator
 import sys
 from collections.abc import Callable, Iterable
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
@@ -18,14 +18,12 @@ from numpy import ndarray
 
 from covector.core.context import traces_now
 from covector.core.primitive import Trace, TracerBase, open_trace
-from covector.core.pytrees import tree_map
+from covector.core.pytrees import register_standing, tree_map
 from covector.lifting.active import ACTIVE, StandsFor, as_covector, is_active
 from covector.lifting.cells import GAPS, UNSURE, Cell
 from covector.lifting.functions import owned
 from covector.lifting.lifted import LIFTED, has_lifted, unwrap, wrap
 from covector.lifting.memory import memory_of
-from covector.lifting.operators import store
-from covector.lifting.order import in_unknown_order
 from covector.numpy.at import Part, at
 from covector.transforms.custom_rules import CustomFunction
 
@@ -59,6 +57,29 @@ def known_stand_in(original: Any) -> Any:
 def have_stand_in(values: Iterable[Any]) -> bool:
     """Whether something stands for any of the values."""
     return not _by_identity.keys().isdisjoint(map(id, values))
+
+
+OBJECTS = {
+    "scipy.interpolate": "BSpline PPoly CubicSpline CubicHermiteSpline PchipInterpolator Akima1DInterpolator interp1d"
+    " RegularGridInterpolator UnivariateSpline InterpolatedUnivariateSpline",
+    "scipy.stats": "gaussian_kde",
+    "scipy.stats.frozen": "Frozen",
+    "scipy.spatial.transform": "Rotation Slerp",
+}
+"""Classes of SciPy's that covector has too, by their modules; those of frozen distributions have other names in SciPy."""
+
+_modules = {name: module for module, names in OBJECTS.items() for name in names.split()}
+
+
+def is_class_of(cls: type, root: str) -> bool:
+    """Whether a class is one of `OBJECTS`: covector's (the root is "covector."), or SciPy's ("")."""
+    module = _modules.get(cls.__name__)
+    return module is not None and original_of(getattr(sys.modules.get(root + module), cls.__name__, None)) is cls
+
+
+def is_object(x: Any) -> bool:
+    """Whether something is an object of one of these classes of covector's."""
+    return is_class_of(type(x), "covector.")
 
 
 class ModuleProxy(ModuleType):
@@ -128,6 +149,8 @@ def of_covector(value: Any) -> Any:
         return known
     if type(value) is ModuleType and value.__name__.startswith("covector"):
         return stand_in(value, CovectorProxy(value))
+    if type(value) is type and is_class_of(value, "covector."):
+        return stand_in(value, Object(value))
     if type(value) is not FunctionType and value is not at:  # of others nothing is asked: they may load what they stand for
         return value
     name, home = value.__name__, str(value.__module__)
@@ -148,6 +171,27 @@ class StandIn(StandsFor):
     def lifted(self, args: Any, kwargs: Any) -> Any:
         """The call in lifted code."""
         raise NotImplementedError
+
+    def value(self) -> Any:
+        """What is covector's, if this stands for such a class or object."""
+
+    def __reduce__(self) -> Any:
+        home, name = getattr(self._original, "__module__", None), getattr(self._original, "__name__", "")
+        is_found = getattr(sys.modules.get(str(home)), name, None) is self  # where pickle would look for the original
+        return (_original_at, (home, name)) if is_found else super().__reduce__()
+
+    def __instancecheck__(self, x: Any) -> bool:
+        return isinstance(x._original if type(x) is Object else x, self._original)
+
+    def __subclasscheck__(self, cls: Any) -> bool:
+        return issubclass(cls, self._original)
+
+    def __mro_entries__(self, bases: Any) -> tuple[Any, ...]:
+        return (self._original,)
+
+
+def _original_at(module: str, name: str) -> Any:
+    return original_of(getattr(importlib.import_module(module), name))
 
 
 class Compiled(StandIn):
@@ -181,14 +225,12 @@ class OfCovector(StandIn):
         if ACTIVE.get() is None:
             return self._original(*args, **kwargs)
         found = self.lifted(args, kwargs)
-        if type(found) in (at, Part):
-            return OfCovector(found)
-        return tree_map(_result, found, is_leaf=is_function)
+        return OfCovector(found) if type(found) in (at, Part) else result(found)
 
     def lifted(self, args: Any, kwargs: Any) -> Any:
         """The call in lifted code."""
-        argument = _part_of_a_rule if _makes_rules(self._original) else _argument
-        return as_covector(self._original, *map(argument, args), **{k: argument(x) for k, x in kwargs.items()})
+        given = _part_of_a_rule if _makes_rules(self._original) else argument
+        return as_covector(self._original, *map(given, args), **{k: given(x) for k, x in kwargs.items()})
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._original, name)
@@ -198,6 +240,45 @@ class OfCovector(StandIn):
     def __getitem__(self, key: Any) -> Any:
         found = self._original[unwrap(key)]
         return OfCovector(found) if ACTIVE.get() is not None else found
+
+
+class Object(OfCovector):
+    """A class of covector's, or an object of one, in lifted code: its methods are `OfCovector`."""
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._original, name)
+        return OfCovector(found) if is_function(found) and not is_object(found) else result(found)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        setattr(self._original, name, unwrap(value))
+
+    def value(self) -> Any:
+        """What is covector's."""
+        return self._original
+
+
+def _of_object(operation: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda self, *args: OfCovector(operation)(self, *args)
+
+
+OPERATIONS: dict[str, Callable[..., Any]] = {
+    "mul": operator.mul,
+    "rmul": lambda x, y: y * x,
+    "pow": pow,
+    "getitem": operator.getitem,
+}
+
+
+def with_operations(cls: Any, method: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
+    """Give a class the operations of the objects of `OBJECTS`: ``method(operation)``."""
+    for name, operation in OPERATIONS.items():
+        setattr(cls, f"__{name}__", method(operation))
+    cls.__len__ = lambda self: len(self._original)
+    cls.__iter__ = lambda self: (self[i] for i in range(len(self)))
+
+
+with_operations(Object, _of_object)
+register_standing(Object, lambda x: x._original)
 
 
 RULES = frozenset("custom_jvp custom_vjp custom_gradient custom_vmap defjvp defjvps defvjp def_vmap".split())
@@ -225,11 +306,17 @@ def apart(f: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _part_of_a_rule(x: Any) -> Any:
-    return apart(_argument(x)) if is_function(x) else _argument(x)
+    return apart(argument(x)) if is_function(x) else argument(x)
+
+
+def result(value: Any) -> Any:
+    """What a function of covector's gives, in lifted code: functions and objects among it are covector's too."""
+    return tree_map(_result, value, is_leaf=lambda x: is_object(x) or is_function(x))
 
 
 def _result(value: Any) -> Any:
-    """What a function of covector's gives, in lifted code: functions among it are covector's too."""
+    if is_object(value):
+        return Object(value)
     if is_function(value):
         return OfCovector(value)
     found = wrap(value) if traces_now() else value
@@ -249,7 +336,7 @@ class Transformed(OfCovector):
             made[packages] = _of_lifted(self._original, packages)
         found = made[packages]
         if found is None:
-            return self._original(*map(_argument, args), **{k: _argument(x) for k, x in kwargs.items()})
+            return self._original(*map(argument, args), **{k: argument(x) for k, x in kwargs.items()})
         return found.lifted(args, kwargs)
 
 
@@ -269,55 +356,6 @@ def _of_lifted(original: Any, packages: tuple[str, ...]) -> OfCovector | None:
     return OfCovector(other)
 
 
-class OfScipy(StandIn):
-    """A function of SciPy's, in whose place covector's of the same name is called with traced values."""
-
-    def __init__(self, original: Any, module: str, name: str):
-        super().__init__(original)
-        self.__dict__.update(_place=(f"covector.{module}", name))
-
-    def lifted(self, args: Any, kwargs: Any) -> Any:
-        if not (any_traced(args) or any_traced(kwargs.values())):
-            return self._original(*args, **kwargs)
-        ours = getattr(importlib.import_module(self._place[0]), self._place[1], None)
-        is_scipys = original_of(ours) is self._original and type(self._original) is FunctionType
-        if ours is None or is_scipys:  # covector shows SciPy's own under names that it lacks; those of scipy.fft dispatch
-            return self._original(*args, **kwargs)
-        output = _output(self._original, args, kwargs)
-        if output is not None:
-            bound, out = output
-            del bound.arguments["output"]
-            found = unwrap(self.lifted(bound.args, bound.kwargs))
-            if found.shape != out.shape:
-                raise RuntimeError("output shape not correct")
-            return store(out, found, "unsafe")
-        return in_unknown_order(wrap(as_covector(ours, *map(_argument, args), **{k: _argument(x) for k, x in kwargs.items()})))
-
-
-_signature = functools.cache(inspect.signature)
-
-
-def _output(f: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-    """The arguments, and the array among them that is to be written, if there is one."""
-    if not any(type(x) is Cell for x in (*args[1:], *kwargs.values())):
-        return None
-    signature = _signature(f)
-    if "output" not in signature.parameters:
-        return None
-    bound = signature.bind(*args, **kwargs)
-    out = bound.arguments.get("output")
-    return (bound, out) if type(out) is Cell else None
-
-
-def any_traced(values: Any) -> bool:
-    """Whether a value is traced, or one in lists and tuples."""
-    for x in values:
-        x = x._read() if type(x) in LIFTED else x
-        if isinstance(x, TracerBase) or (type(x) in (list, tuple) and any_traced(x)):
-            return True
-    return False
-
-
 FUNCTIONS = (FunctionType, BuiltinFunctionType, MethodType)
 
 
@@ -334,8 +372,11 @@ def use_lift(lift: Callable[[Any, tuple[str, ...]], Any]) -> None:
     _lift[:] = [lift]
 
 
-def _argument(x: Any) -> Any:
+def argument(x: Any) -> Any:
     """An argument of a function of covector's: values in place of cells, and functions that are given cells."""
     if type(x) in (list, tuple):
-        return type(x)(map(_argument, x))
-    return _lift[0](x, tuple(ACTIVE.get() or ())) if is_function(x) else unwrap(x)
+        return type(x)(map(argument, x))
+    if is_function(x):
+        value = x.value() if issubclass(type(x), StandIn) else None
+        return _lift[0](x, tuple(ACTIVE.get() or ())) if value is None else value
+    return unwrap(x)

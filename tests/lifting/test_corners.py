@@ -388,6 +388,13 @@ def test_faults_that_are_not_to_be_seen():
     np.testing.assert_allclose(cv.jit(f)(X**2), abs(X))
 
 
+def test_faults_of_plain_values_are_seen_while_others_are_noted_down():
+    f = cv.lift(program("with np.errstate(all='raise'):\n    y = np.sqrt(np.array([4.0, 9.0]))\nreturn x * y[0]"))
+    np.testing.assert_allclose(cv.jit(f)(X), 2 * X)
+    with pytest.raises(FloatingPointError):
+        cv.jit(cv.lift(program("with np.errstate(all='raise'):\n    y = np.sqrt(np.array([-4.0]))\nreturn x * y[0]")))(X)
+
+
 COMPLEX = np.arange(8.0).reshape(4, 2)[:, :1] * (1 + 2j) + 1j
 PLAIN = {
     "the real part of a reshaped array with gaps": (

@@ -184,6 +184,12 @@ multivariate_normal, multivariate_t, dirichlet = _MultivariateNormal(), _Multiva
 wishart, invwishart, vonmises_fisher, multinomial = _Wishart(1), _Wishart(-1), _VonMisesFisher(), _Multinomial()
 
 
+def log_kernels(points: Any, means: Any, root: Any) -> Any:
+    """The logarithms ``f[m, n]`` of the densities at points ``f[m, d]`` of normal distributions around means ``f[n, d]``."""
+    squares = _squares(points[:, None] - means[None], root)
+    return -(squares + shape_of(root)[-1] * LOG_2PI + _log_determinant(root)) / 2
+
+
 class gaussian_kde:
     """A density estimated from data by normal kernels, differentiable in the data and in the point.
 
@@ -223,9 +229,8 @@ class gaussian_kde:
         points = floating(points)
         points = points if len(shape_of(points)) > 1 else np.reshape(points, (self.d, -1))
         root = np.linalg.cholesky(self.covariance)
-        deviations = np.swapaxes(points, 0, 1)[:, None] - np.swapaxes(self.dataset, 0, 1)[None]
-        logs = np.log(self.weights) - _squares(deviations, root) / 2
-        return logsumexp(logs, axis=1) - (self.d * LOG_2PI + _log_determinant(root)) / 2
+        logs = log_kernels(np.swapaxes(points, 0, 1), np.swapaxes(self.dataset, 0, 1), root)
+        return logsumexp(np.log(self.weights) + logs, axis=1)
 
     def evaluate(self, points: Any) -> Any:
         """The density."""
