@@ -62,8 +62,6 @@ def _maker(original: Callable[..., Any]) -> Callable[..., Any]:
     of_sequences = original.__name__ in OF_SEQUENCES
 
     def make(*args: Any, **kwargs: Any) -> Any:
-        if original is np.copy and args and type(args[0]) is Flat:
-            return args[0].array()  # NumPy copies it no more than that
         if not kwargs and all(map(is_simple, args)):
             return fresh(original(*args))
         if has_lifted(args) or has_lifted(kwargs):
@@ -455,6 +453,14 @@ def _array_of(x: Any) -> Any:
     return wrap(as_array(listed(x))) if has_lifted(x) else x
 
 
+_copied = _maker(np.copy)
+
+
+def copy(a: Any, *args: Any, **kwargs: Any) -> Any:
+    """``numpy.copy``, which of ``x.flat`` makes what ``np.array(x.flat)`` is."""
+    return a.array() if type(a) is Flat else _copied(a, *args, **kwargs)
+
+
 def _takes_lists(module: Any) -> dict[str, Any]:
     names = [n for n in dir(module) if hasattr(getattr(module, n), "_implementation")]
     return {n: _maker(getattr(module, n)) for n in names if n not in LEFT_AS_THEY_ARE}
@@ -464,7 +470,7 @@ NUMPY: dict[str, Any] = _takes_lists(np)
 NUMPY |= {name: _maker(getattr(np, name)) for name in FRESH if hasattr(np, name)}
 NUMPY |= {name: _for_numpy(_converter(name)) for name in CONVERTERS}
 NUMPY |= {"full": full, "ndenumerate": ndenumerate, "nditer": nditer, "broadcast": broadcast}
-NUMPY |= {"lexsort": lexsort, "fromiter": fromiter}
+NUMPY |= {"lexsort": lexsort, "fromiter": fromiter, "copy": copy}
 """What stands for functions of NumPy's in lifted code, by their names."""
 
 LINALG, FFT = _takes_lists(np.linalg), _takes_lists(np.fft)

@@ -86,12 +86,22 @@ def apply(func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
     if type(target) is Cell and func not in CHECKED and not has_traced((values, options)):
         scratch = np.empty_like(target.layout(), dtype=target.dtype)  # of which dtype it is decides how NumPy computes
         return target._assign(as_covector(func, *values, **options, out=scratch))
-    if target is not None and func in ADDING and "dtype" not in options and len(args) <= 2:
-        options |= dtype_of_out(values[0], target)
+    if target is not None and func in ADDING:
+        values, options = _with_dtype(values, options, ADDING[func], target)
     found = as_covector(func, *values, **options)
     if target is not None:
         return _written(func, target, found, args, kwargs.get("casting"))
     return _laid_out_by(func, found, args, kwargs)
+
+
+def _with_dtype(values: Any, options: dict[str, Any], place: int, out: Any) -> Any:
+    """The arguments of a function that computes in the dtype of ``out`` if it is given none."""
+    is_positional = len(values) > place
+    given = values[place] if is_positional else options.get("dtype")
+    wide = {} if given is not None else dtype_of_out(values[0], out)
+    if wide and is_positional:
+        return (*values[:place], wide["dtype"], *values[place + 1 :]), options
+    return values, options | wide
 
 
 def _laid_out_by(func: Callable[..., Any], found: Any, args: Any, kwargs: Any) -> Any:
@@ -153,10 +163,11 @@ REDUCTIONS = frozenset({np.max, np.min, np.sum, np.prod, np.mean, np.std, np.var
                         np.choose, np.cumsum, np.cumprod, np.argmax, np.argmin})  # fmt: skip
 """They write whatever they find into ``out``."""
 
-ADDING = frozenset({
-    np.sum, np.prod, np.mean, np.cumsum, np.cumprod, np.trace, np.nansum, np.nanprod, np.nanmean,
-})  # fmt: skip
-"""They compute in the dtype of ``out``."""
+ADDING = {
+    np.trace: 4,
+    **dict.fromkeys((np.sum, np.prod, np.mean, np.cumsum, np.cumprod, np.nansum, np.nanprod, np.nanmean), 2),
+}
+"""They compute in the dtype of ``out`` if they are given none: for each the position of that."""
 
 
 def owned(found: Any, cells: list[Cell], outer: list[ndarray] | None = None) -> Any:
@@ -381,15 +392,18 @@ def _nan_to_num(x: Any, copy: bool = True, nan: float = 0.0, posinf: Any = None,
 
 @means(np.round, np.around)
 def _round(a: Any, decimals: int = 0, out: Any = None) -> Any:
-    if type(out) is Cell and out.size != math.prod(lengths_of(a)):
-        raise ValueError("invalid output shape")
-    if type(out) is Cell and out.dtype.kind != "c" and as_array(as_operand(a)).dtype.kind == "c":
-        raise TypeError("array does not have imaginary part to set")
-    if type(out) is not Cell or not decimals or out.dtype.kind not in "fc":
+    if type(out) is not Cell:
         return apply(np.round, (a, decimals), {} if out is None else {"out": out})
+    value = as_array(as_operand(a))
+    if out.size != math.prod(shape_of(value)):
+        raise ValueError("invalid output shape")
+    if out.dtype.kind != "c" and value.dtype.kind == "c":
+        raise TypeError("array does not have imaginary part to set")
+    if not decimals or out.dtype.kind not in "fc":
+        return apply(np.round, (a, decimals), {"out": out})
     scale, unscale = (np.multiply, np.divide) if decimals > 0 else (np.divide, np.multiply)
-    scaled = scale(as_operand(a), 10.0 ** abs(decimals))
-    return store(out, unscale(np.round(convert(scaled, out)), 10.0 ** abs(decimals)))  # rounded as a number of out's dtype
+    rounded = np.round(convert(scale(value, 10.0 ** abs(decimals)), out))  # as a number of out's dtype
+    return store(out, unscale(rounded, 10.0 ** abs(decimals)))
 
 
 def _like(func: Callable[..., Any]) -> Callable[..., Any]:

@@ -68,6 +68,9 @@ OUT = """
     np.einsum('ij,jk->ik', x.reshape(2, 2), x.reshape(2, 2), out=y.reshape(2, 2)); np.trace(x.reshape(2, 2), out=y[0])
     np.bitwise_or.reduce(x, out=y[0]); np.add(x, 1, out=y, where=[True, False, True, True]); np.add(x, x, out=y)
     np.add(x, 1, where=x > 2, out=x.copy()); np.multiply.outer(x + 1j, x, out=np.zeros((4, 4)))
+    np.sum(x, None, None, y[0]); x.sum(0, None, y[:1], True); np.sum(x, 0, dtype=None, out=y[0]); np.mean(x, None, None, y[0])
+    np.trace(x.reshape(2, 2), 0, 0, 1, out=y[0]); x.reshape(2, 2).trace(0, 0, 1, None, y[0]); x.cumprod(0, None, y)
+    np.trace(x.reshape(2, 2), 0, 0, 1, x.dtype, y[0]); np.sum(x, None, x.dtype, y[0]); np.nansum(x, None, None, y[0])
     np.concatenate([x[:2] + 1j, x[:2]], out=y, casting='unsafe'); np.gradient(x, np.array([0.0, 1.0, 3.0, 4.0]))
 """
 
