@@ -17,7 +17,7 @@ from covector.core.primitive import TracerBase
 from covector.numpy.at import at
 from covector.numpy.registry import as_array, cast, contains_tracer, implements, known_array
 from covector.primitives.arrays.shaping import convert_to
-from covector.primitives.arrays.subscripts import concrete
+from covector.primitives.arrays.subscripts import answered, concrete
 
 FLOAT64 = np.dtype(np.float64)
 
@@ -25,7 +25,7 @@ FLOAT64 = np.dtype(np.float64)
 @implements(np.bincount)
 def bincount(x: Any, /, weights: Any = None, minlength: int = 0) -> Any:
     x = as_array(x)
-    if concrete(x) is None:
+    if answered(x) is None:
         raise errors.TracerArrayConversionError(
             f"numpy.bincount was called on a traced value of type {typeof(x)}.",
             why=f"the length of the result depends on the largest value, and {x.unknown_because()}",

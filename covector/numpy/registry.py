@@ -18,6 +18,7 @@ from covector.core.avals import check_class, dtype_of, typeof
 from covector.core.primitive import TracerBase
 from covector.core.tracer import register_function, unsupported
 from covector.primitives.arrays.shaping import convert_p, convert_to
+from covector.primitives.arrays.subscripts import answered
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
@@ -150,7 +151,7 @@ def known_array(x: Any, function: Callable[..., Any], fix: str = DEPENDS_ON_VALU
     """The array behind a value, for a function whose result's shape or dtype depends on values; raises where it is unknown."""
     x = as_array(x)
     if isinstance(x, TracerBase):
-        value = x.concrete()  # type: ignore[attr-defined]
+        value = answered(x)
         if value is None:
             raise errors.TracerArrayConversionError(
                 f"{_public_name(function)} was called on a traced value of type {typeof(x)}.",

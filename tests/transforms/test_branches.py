@@ -173,6 +173,38 @@ def test_results_promote_as_in_stack():
     assert found.tolist() == [0.5, 2.0, 3.0]
 
 
+ROWS = np.array([[1.0, 2.0, -3.0, 4.0], [-1.0, 2.0, 3.0, 4.0], [1.0, 5.0, -3.0, 2.0], [0.0, 0.0, 0.0, 0.0]])
+SHAPES = {
+    "mask": lambda x: np.sum(x[x > 0] ** 2),
+    "median": lambda x: np.median(np.append(x[x > 0], 1.0)),
+    "nonzero": lambda x: np.sum(x[np.nonzero(x)[0]] ** 3) + np.sum(np.where(x > 0)[0]) + np.argwhere(x > 0).size,
+    "unique": lambda x: x[0] * np.unique(x).size + np.sum(np.setdiff1d(x, [2.0])),
+    "compress": lambda x: np.sum(np.compress(x > 1, x) ** 2) + np.sum(np.extract(x < 0, x) ** 2),
+    "repeat": lambda x: np.sum(np.repeat(x, np.abs(x).astype(int)) ** 2),
+    "bincount": lambda x: x[0] ** 2 * len(np.bincount(np.abs(x).astype(int))),
+    "split": lambda x: np.sum(np.split(x, [int(abs(x[0]))])[0] ** 2),
+    "places": lambda x: np.sum(np.delete(x, np.argmin(x)) ** 2) + np.insert(x, np.argmin(x), 0.0) @ np.arange(5.0) ** 2,
+    "zeros at the ends": lambda x: np.sum(np.trim_zeros(x) ** 2),
+    "slices": lambda x: np.sum(x[: int(abs(x[0]))] ** 2) + np.sum(x[: np.argmin(x)] ** 2),
+}
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_shapes_that_depend_on_values(name):
+    f = SHAPES[name]
+    np.testing.assert_allclose(split(f)(ROWS), [f(x) for x in ROWS], rtol=1e-14)
+    gradients = [cv.grad(f)(x) for x in ROWS]
+    np.testing.assert_allclose(split(cv.grad(f))(ROWS), gradients, rtol=1e-14)
+    np.testing.assert_allclose(cv.grad(lambda xs: np.sum(split(f)(xs)))(ROWS), gradients, rtol=1e-14)
+    nested = np.stack([ROWS, ROWS[::-1]])
+    np.testing.assert_allclose(split(split(f))(nested), [[f(x) for x in rows] for rows in nested], rtol=1e-14)
+
+
+def test_different_shapes_are_not_stacked():
+    with pytest.raises(cv.errors.BranchTypeError, match=r"different shapes: f64\[.\] for examples"):
+        split(lambda x: x[x > 0])(ROWS)
+
+
 def test_errors():
     with pytest.raises(
         cv.errors.BranchTypeError, match=r"different shapes: f64\[2\] for examples 0, 2, and f64\[\] for examples 1"

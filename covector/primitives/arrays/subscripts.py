@@ -317,9 +317,15 @@ def concrete(x: Any) -> Any:
     return x.concrete() if isinstance(x, Tracer) else x
 
 
+def answered(x: Any) -> Any:
+    """The array behind a value if it is known, or the one that the examples of a batch go on with; else None."""
+    value = concrete(x)
+    return x.answer() if value is None else value
+
+
 def concrete_mask(mask: Any) -> Any:
     """The values of a boolean array that selects; raises `NonConcreteBooleanIndexError` if they are not known."""
-    value = concrete(mask)
+    value = answered(mask)
     if value is None:
         raise mask._refuse(
             errors.NonConcreteBooleanIndexError,
@@ -332,7 +338,7 @@ def concrete_mask(mask: Any) -> Any:
 
 def known(x: Any, function: str, what: str, fix: str = "make it a static argument") -> Any:
     """The array behind a value that decides the shape of a result; raises `ConcretizationError` if it is not known."""
-    value = concrete(x)
+    value = answered(x)
     if value is None:
         raise x._refuse(errors.ConcretizationError, f"{what}, which {function} needs,", fix)
     return value
