@@ -36,6 +36,7 @@ from covector.lifting.indices import (
     at_index,
     basic_key,
     has_mask,
+    index_of,
     is_plain,
     order_of_indexed,
     stripped,
@@ -368,7 +369,7 @@ class Cell(Lifted):
         kind = type(key)
         is_known = kind is int or is_plain(key)
         if not is_known:
-            key = unwrap(key)
+            key = index_of(key)
             kind = type(key)
         root = self.root
         value = root.value
@@ -421,12 +422,12 @@ class Cell(Lifted):
         if type(new) is Cell and new.root is root:
             if self._view is None and new._index() is key:
                 return  # what ``u[k] += w`` ends in
-            if self._is_same_place(unwrap(key), new):
+            if self._is_same_place(index_of(key), new):
                 self.check_write()
                 return
-            _check_exchange(sys._getframe(1), has_mask(unwrap(key)) or self._is_read_late(key, new))
+            _check_exchange(sys._getframe(1), has_mask(index_of(key)) or self._is_read_late(key, new))
         check_real(new, self)
-        self._write(unwrap(key), unwrap(as_given(new)))
+        self._write(index_of(key), unwrap(as_given(new)))
 
     def _is_free(self) -> bool:
         """Whether a plain root can be written through the memory at hand, with nothing to be looked at."""

@@ -12,6 +12,7 @@ import numpy as np
 from numpy import ndarray
 from numpy.lib import stride_tricks
 
+import covector.numpy
 from covector.core import errors
 from covector.core.avals import shape_of
 from covector.core.primitive import TracerBase
@@ -58,6 +59,9 @@ ASKED = frozenset({
 })  # fmt: skip
 """Functions that put elements elsewhere, whatever they are: of how the result lies in memory NumPy is asked."""
 
+UNDISPATCHED = {np.take: covector.numpy.take, np.roll: covector.numpy.roll}
+"""Functions that do not dispatch on all of their arguments (on indices, say), and covector's own."""
+
 ARRAYS = frozenset({
     np.where, np.select, np.tensordot, np.linalg.tensordot, np.resize, np.cov, np.roll, np.i0, np.cross, np.tile, np.block,
     np.pad, np.polyint, np.isin, np.broadcast_to, np.expand_dims, np.linalg.tensorsolve, np.fft.fftn, np.fft.ifftn,
@@ -88,7 +92,7 @@ def apply(func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         return target._assign(as_covector(func, *values, **options, out=scratch))
     if target is not None and func in ADDING:
         values, options = _with_dtype(values, options, ADDING[func], target)
-    found = as_covector(func, *values, **options)
+    found = as_covector(UNDISPATCHED.get(func, func), *values, **options)
     if target is not None:
         return _written(func, target, found, args, kwargs.get("casting"))
     return _laid_out_by(func, found, args, kwargs)

@@ -11,9 +11,10 @@ from numpy import ndarray
 
 from covector.core.avals import dtype_of, shape_of
 from covector.core.primitive import TracerBase
-from covector.lifting.lifted import ALL
+from covector.lifting.lifted import ALL, has_traced, unwrap
 from covector.lifting.views import strides_of
 from covector.numpy.at import at
+from covector.numpy.registry import as_array
 
 PLAIN_INDICES = frozenset({int, slice, type(None), type(...)})
 STEPS = frozenset({int, type(None)})
@@ -51,6 +52,16 @@ def basic_key(key: Any) -> tuple[Any, ...] | None:
             k = slice(*[None if s is None else operator.index(s) for s in (k.start, k.stop, k.step)])
         found.append(k)
     return tuple(found)
+
+
+def index_of(key: Any) -> Any:
+    """The values that an index stands for, in which a list with traced ones is an array."""
+    key = unwrap(key)
+    return tuple(map(_without_list, key)) if type(key) is tuple else _without_list(key)
+
+
+def _without_list(k: Any) -> Any:
+    return as_array(k) if type(k) is list and has_traced(k) else k
 
 
 def at_index(value: Any, index: Any, new: Any, how: str) -> Any:

@@ -16,6 +16,7 @@ from covector.core.avals import PYTHON_NUMBERS, shape_of
 from covector.core.primitive import TracerBase
 from covector.lifting import views
 from covector.lifting.cells import BASED, GAPS, READONLY, TAINTED, UNSURE, Cell
+from covector.lifting.indices import index_of
 from covector.lifting.lifted import (
     ALL,
     as_cell,
@@ -328,6 +329,11 @@ def _not_one_item() -> ValueError:
     return ValueError("Error setting single item of array.")
 
 
+def _at(elements: Any, key: Any) -> Any:
+    """The elements along one axis at an index, which may be traced."""
+    return at(elements)[key].get() if has_traced(key) else elements[key]
+
+
 class Flat:
     """``x.flat``: the elements in C order, whatever the order in memory."""
 
@@ -343,7 +349,7 @@ class Flat:
         return np.reshape(self.base._captured(), (-1,))
 
     def __getitem__(self, key: Any) -> Any:
-        found = self._captured()[unwrap(key)]
+        found = _at(self._captured(), index_of(key))
         return wrap(found.copy() if type(found) is ndarray else found)
 
     def __setitem__(self, key: Any, new: Any) -> None:
@@ -352,14 +358,14 @@ class Flat:
             what = "x.flat[...] was to be written with a part of x itself."
             raise errors.InPlaceWriteError(what, why=why, fix="write a copy: x.flat[...] = x[...].copy()")
         is_cut = has_complex_number(new) and self.base.dtype.kind not in "cb"
-        new, key = as_operand(new), unwrap(key)
+        new, key = as_operand(new), index_of(key)
         value = self.base._captured()
-        if type(value) is ndarray and not has_traced(new):
+        if type(value) is ndarray and not has_traced(new) and not has_traced(key):
             value = value.copy(order="K")
             value.flat[key] = new
             self.base._assign(value)
             return
-        places = np.arange(len(self))[key]
+        places = _at(np.arange(len(self)), key)
         if is_cut:
             raise not_real() if places.ndim else _not_one_item()
         if type(new) in PYTHON_NUMBERS or (type(new) is list and places.ndim):

@@ -15,6 +15,7 @@ from covector.core.avals import PYTHON_NUMBERS, dtype_of, shape_of
 from covector.core.primitive import TracerBase
 from covector.lifting.active import as_covector
 from covector.lifting.cells import Cell, Root
+from covector.lifting.indices import index_of
 from covector.lifting.lifted import (
     ALL,
     LIFTED,
@@ -375,7 +376,7 @@ AT = {np.add: "add", np.subtract: "subtract", np.multiply: "multiply", np.minimu
 def write_by_ufunc(ufunc: np.ufunc, method: str, inputs: Any) -> None:
     """``ufunc.at(target, index, *values)``: each value counts where an index repeats."""
     target, index, *rest = inputs
-    index, values = unwrap(index), [as_operand(v) for v in rest]
+    index, values = index_of(index), [as_operand(v) for v in rest]
     traced = has_traced(index) or has_traced(values)
     if type(target) is not Cell:
         if traced or type(target) in LIFTED:

@@ -14,6 +14,7 @@ from covector.core.avals import PYTHON_NUMBERS, shape_of
 from covector.lifting import views
 from covector.lifting.cells import Cell
 from covector.lifting.functions import check_cast, lengths_of
+from covector.lifting.indices import index_of
 from covector.lifting.lifted import LIFTED, as_operand, convert, has_traced, known, means, unwrap
 from covector.lifting.operators import store
 from covector.lifting.refusals import written_over
@@ -61,7 +62,14 @@ def _needed(func: Callable[..., Any], x: Any) -> Any:
 
 @means(np.put)
 def _put(a: Any, ind: Any, v: Any, mode: str = "raise") -> None:
-    _by_places(np.put, a, (ind,), v, (mode,))
+    ind = index_of(ind)
+    if type(a) is not Cell or known(ind) is not None:
+        return _by_places(np.put, a, (ind,), v, (mode,))
+    check_real(v, a)
+    values = np.reshape(as_array(convert(as_operand(v), a)), (-1,))
+    if shape_of(values) != (0,):
+        within = {"raise": lambda i: i, "wrap": lambda i: i % a.size, "clip": lambda i: np.clip(i, 0, a.size - 1)}
+        a.flat[np.reshape(within[mode](ind), (-1,))] = values
 
 
 def _check_values(target: Any, values: Any) -> None:
@@ -72,10 +80,11 @@ def _check_values(target: Any, values: Any) -> None:
 @means(np.place)
 def _place(arr: Any, mask: Any, vals: Any) -> None:
     _check_values(arr, vals)
+    mask = index_of(mask)
     if type(vals) is type(arr) is Cell and vals.root is arr.root:
         why = "NumPy reads what it has written"
         raise errors.InPlaceWriteError("np.place(x, mask, y) writes a part of x into x.", why=why, fix="give y.copy()")
-    if known(unwrap(mask)) is None and math.prod(shape_of(as_operand(vals))) == 1:
+    if known(mask) is None and math.prod(shape_of(as_operand(vals))) == 1:
         copyto(arr, np.reshape(as_array(convert(as_operand(vals), arr)), ()), "unsafe", mask)
     else:
         _by_places(np.place, arr, (mask,), vals)
@@ -84,7 +93,8 @@ def _place(arr: Any, mask: Any, vals: Any) -> None:
 @means(np.putmask)
 def _putmask(a: Any, mask: Any, values: Any) -> None:
     _check_values(a, values)
-    if known(unwrap(mask)) is None and shape_of(as_operand(values)) in ((), lengths_of(a)):
+    mask = index_of(mask)
+    if known(mask) is None and shape_of(as_operand(values)) in ((), lengths_of(a)):
         copyto(a, values, "unsafe", mask)
     else:
         _by_places(np.putmask, a, (mask,), values)
@@ -99,7 +109,21 @@ def _fill_diagonal(a: Any, val: Any, wrap: bool = False) -> None:
 
 @means(np.put_along_axis)
 def _put_along_axis(arr: Any, indices: Any, values: Any, axis: Any) -> None:
-    _by_places(np.put_along_axis, arr, (indices,), values, (axis,))
+    if type(arr) is not Cell or known(unwrap(indices)) is not None:
+        _by_places(np.put_along_axis, arr, (indices,), values, (axis,))
+    elif axis is None:
+        arr.flat[indices] = values
+    else:
+        arr[_along_axis(lengths_of(arr), indices, axis)] = values
+
+
+def _along_axis(shape: tuple[int, ...], indices: Any, axis: int) -> tuple[Any, ...]:
+    """The index of an array that has the given ones along an axis."""
+    if len(shape) != len(lengths_of(indices)):
+        raise ValueError("`indices` and `arr` must have the same number of dimensions")
+    key = list(np.ix_(*map(np.arange, shape)))
+    key[axis] = indices
+    return tuple(key)
 
 
 @means(np.copyto)
@@ -111,7 +135,7 @@ def copyto(dst: Any, src: Any, casting: str = "same_kind", where: Any = True) ->
     if type(src) is type(dst) is Cell and src.root is dst.root and views.is_read_late(dst.layout(), src.layout()):
         raise written_over()
     if where is not True:
-        new = np.where(unwrap(where), new, unwrap(dst))
+        new = np.where(as_operand(where), new, unwrap(dst))
     shape = lengths_of(dst)
     if shape_of(new) != shape:
         new = np.broadcast_to(as_array(new), shape)
