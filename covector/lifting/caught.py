@@ -9,7 +9,7 @@
 >>> float(cv.grad(cv.lift(f))(3.0))
 0.0
 >>> print(cv.lift.report().splitlines()[-1])  # doctest: +ELLIPSIS
-f went on after TracerFloatConversionError: the float value of a traced value of type weak_f64[] was asked for.
+f went on after TracerFloatConversionError: the float value of a traced value of type weak_f64[] was asked for. at ... in f: ...
 >>> cv.lift.uninstall()
 """
 
@@ -65,8 +65,8 @@ def caught_errors(f: Callable[..., Any]) -> Iterator[None]:
         raise
     else:
         for error in raised:
-            what = f"{getattr(f, '__qualname__', f)} went on after {type(error).__name__}: {str(error).splitlines()[0]}"
-            _notes[what] = None
+            said = " ".join([line.strip() for line in str(error).splitlines()[:2] if not line.startswith("  Why")])
+            _notes[f"{getattr(f, '__qualname__', f)} went on after {type(error).__name__}: {said}"] = None
     finally:
         _raised.reset(token)
 

@@ -59,7 +59,7 @@ ASKED = frozenset({
 })  # fmt: skip
 """Functions that put elements elsewhere, whatever they are: of how the result lies in memory NumPy is asked."""
 
-UNDISPATCHED = {np.take: covector.numpy.take, np.roll: covector.numpy.roll}
+UNDISPATCHED: dict[Callable[..., Any], Any] = {np.take: covector.numpy.take, np.roll: covector.numpy.roll}
 """Functions that do not dispatch on all of their arguments (on indices, say), and covector's own."""
 
 ARRAYS = frozenset({

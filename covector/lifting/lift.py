@@ -39,7 +39,7 @@ from covector.lifting.lifted import LIFTED, known, make_scalar
 from covector.lifting.rebinding import install, report, uninstall
 from covector.lifting.stand_ins import use_lift
 from covector.lifting.views import strides_of
-from covector.transforms.arguments import Wrapper, check_callable
+from covector.transforms.arguments import Wrapper, check_callable, function_name
 
 
 def lift(f: Callable[..., Any], packages: str | Sequence[str] = ()) -> Callable[..., Any]:
@@ -103,6 +103,7 @@ def lift(f: Callable[..., Any], packages: str | Sequence[str] = ()) -> Callable[
                 ACTIVE.reset(token)
 
     wrapped = functools.update_wrapper(hiding_frames(lifted_f), f, updated=())
+    wrapped.__qualname__ = function_name(f)  # an object that is called has none
     wrapped.__lifted__ = True  # type: ignore[attr-defined]
     return wrapped
 

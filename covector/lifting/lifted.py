@@ -245,9 +245,8 @@ def not_a_float(value: Any, frame: FrameType) -> errors.TracerFloatConversionErr
         keeps = f"name the package, lift(f, packages=[{package!r}]): in its modules float(x) keeps the derivative"
         fix = f"leave float() out, or {keeps}"
     else:
-        fix = (
-            "compiled code asks: make the array that is written to inside the lifted function; use NumPy's functions of arrays"
-        )
+        asks = "Python's or compiled code asks: use NumPy's functions of arrays in its place"
+        fix = f"{asks}; an array that is written to must be made inside the lifted function"
     what = f"the float value of a traced value of type {typeof(value)} was asked for."
     return errors.TracerFloatConversionError(what, why="a Python float has no derivative", fix=fix)
 

@@ -206,7 +206,7 @@ class Flags:
             return not (cell.root.state & READONLY or (cell.shows is not None and cell.shows.readonly))
         if name == "owndata" or (self._cell.root.state & (UNSURE | GAPS) and name not in ("aligned", "writebackifcopy")):
             what = f"x.flags.{name} was asked for of a traced array of which that is not known."
-            raise errors.UnsupportedFunctionError(what, fix="x = np.ascontiguousarray(x) before")
+            raise errors.UnsupportedFunctionError(what, fix="x = x.copy(order='C') before")
         seen = self._cell.layout().view()
         seen.flags.writeable = seen.flags.writeable and self.writeable
         return getattr(seen.flags, name)

@@ -9,7 +9,7 @@ def order_not_known() -> errors.InPlaceWriteError:
     return errors.InPlaceWriteError(
         "an array was written whose order in memory is not known, and of which a reshaped one is in use.",
         why="whether NumPy copies in reshape and ravel depends on that order",
-        fix="x = np.ascontiguousarray(x) before the reshape",
+        fix="x = x.copy(order='C') before the reshape",
     )
 
 

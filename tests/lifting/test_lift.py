@@ -506,3 +506,29 @@ def test_methods():
 def test_packages_are_names():
     with pytest.raises(cv.errors.ArgumentError, match="lift got packages=3"):
         cv.lift(twice, packages=3)
+
+
+def test_a_copy_in_a_known_order_is_reshaped_and_written():
+    def f(x, copy):
+        y = np.zeros_like(x)
+        y = y.copy(order="C") if copy else y
+        rows = y.T.reshape(-1)
+        y[0] = x[0]
+        return np.sum(y) + rows.size
+
+    x = np.ones((2, 2))
+    with pytest.raises(cv.errors.InPlaceWriteError, match=r"x = x.copy\(order='C'\) before the reshape"):
+        cv.jit(cv.lift(f), static_argnums=1)(x, False)
+    assert cv.jit(cv.lift(f), static_argnums=1)(x, True) == 6.0
+
+
+def test_objects_that_are_called_have_the_name_of_their_class():
+    class Keeper:
+        def __call__(self, x):
+            self.kept = x
+            return x.sum()
+
+    keeper = Keeper()
+    cv.grad(cv.lift(keeper))(X)
+    with pytest.raises(cv.errors.UnexpectedTracerError, match="after grad of Keeper returned"):
+        keeper.kept + 1
