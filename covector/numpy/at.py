@@ -214,9 +214,8 @@ class Part:
         rows = shape_of(self.x)[len(shape_of(mask)) :]
         try:
             values = reshape_to(broadcast_values(values, (1, *rows)), rows)
-        except ValueError:
-            concrete_mask(mask)
-            raise
+        except ValueError:  # a value for each true element
+            return getattr(at(self.x)[concrete_mask(mask)], name)(values)
         mask = _over_rows(mask, self.x)
         if operation is not None:
             values = operation(self.x, select_p.bind(mask, values, np.asarray(neutral, typeof(self.x).dtype)))

@@ -185,6 +185,7 @@ SHAPES = {
     "split": lambda x: np.sum(np.split(x, [int(abs(x[0]))])[0] ** 2),
     "places": lambda x: np.sum(np.delete(x, np.argmin(x)) ** 2) + np.insert(x, np.argmin(x), 0.0) @ np.arange(5.0) ** 2,
     "zeros at the ends": lambda x: np.sum(np.trim_zeros(x) ** 2),
+    "values at a mask": lambda x: np.sum(cv.at(x)[x > 0].set(x[x > 0] ** 2)) + np.sum(cv.at(x)[x > 1].multiply(x[x > 1])),
     "slices": lambda x: np.sum(x[: int(abs(x[0]))] ** 2) + np.sum(x[: np.argmin(x)] ** 2),
 }
 
