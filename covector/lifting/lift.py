@@ -37,7 +37,7 @@ from covector.lifting.caught import caught_errors
 from covector.lifting.cells import ALIASED, GAPS, GIVEN, READONLY, SHARED, UNSURE, Cell, Root
 from covector.lifting.lifted import LIFTED, known, make_scalar
 from covector.lifting.rebinding import install, report, uninstall
-from covector.lifting.stand_ins import use_lift
+from covector.lifting.stand_ins import holds_cells, of_entries, use_lift
 from covector.lifting.views import strides_of
 from covector.transforms.arguments import Wrapper, check_callable, function_name
 
@@ -178,7 +178,7 @@ def _leave(result: Any, f: Any) -> Any:
         )
     if type(result) in LIFTED:
         return result._captured()
-    return tree_map(lambda x: x, result)  # of what stands for values it makes values
+    return tree_map(lambda x: of_entries(x) if holds_cells(x) else x, result)  # of what stands for values it makes values
 
 
 @contextmanager

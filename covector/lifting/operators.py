@@ -97,6 +97,8 @@ def _binary(op: Callable[[Any, Any], Any], flip: bool = False, ordered: bool = T
         if y is NotImplemented:
             return _by_ufunc(op, self, other, flip)
         if y is other and kind not in NUMBERS and kind is not ndarray and _is_sparse(y):
+            if not self.shape or type(getattr(y, "data", None)) is Cell:
+                return NotImplemented  # SciPy's own code multiplies the entries, or has them in its array
             return wrap(as_covector(op, y, x) if flip else as_covector(op, x, y))
         if type(x) is ndarray:
             if isinstance(y, TracerBase):

@@ -26,8 +26,9 @@ from covector.lifting.active import StandsFor, guarded
 from covector.lifting.creation import FFT, LINALG, NUMPY, OBJECTS, STRIDED, vectorized
 from covector.lifting.faults import Errstate, seterr
 from covector.lifting.lifted import register_namespace
-from covector.lifting.namesakes import COMPILED as MEANINGS
-from covector.lifting.namesakes import Namesake, OfScipy, Replaced, namesake
+from covector.lifting.meanings import COMPILED as MEANINGS
+from covector.lifting.meanings import Replaced
+from covector.lifting.namesakes import Namesake, OfScipy, namesake
 from covector.lifting.numbers import FLOAT, FLOAT64, MATH
 from covector.lifting.scalars import Scalar
 from covector.lifting.solvers import IN_C, IN_PYTHON, Solver
@@ -56,9 +57,12 @@ COMPILED = frozenset(
 OF_CPP = ("PyCapsule", "pybind11_")
 """What functions of C++ are bound to."""
 
-SCIPY = ("linalg", "fft", "signal", "ndimage", "spatial.distance", "spatial.transform", "interpolate", "stats")
+SCIPY = ("linalg", "fft", "signal", "ndimage", "spatial.distance", "spatial.transform", "interpolate", "stats", "sparse.linalg")
 """Modules of SciPy's, largely in C, for which covector has its own with the same results."""
 
+
+MAKERS = frozenset({"splu", "factorized"})
+"""Functions of SciPy's that make something which is called, or has methods."""
 
 ARRAY_API_COMPAT = ("array_api_compat", "scipy._lib.array_api_compat", "sklearn.externals.array_api_compat")
 """The copies of a package that asks the type of an array whether it can be written."""
@@ -100,7 +104,7 @@ def _declare_scipy() -> None:
         if module is not None and known_stand_in(module) is None:
             called = {n: getattr(module, n) for n in IN_C | IN_PYTHON if hasattr(module, n)}
             stand_in(module, Proxy(module, {n: stand_in(f, Solver(f, name, n)) for n, f in called.items()}))
-    for name in ("scipy.spatial", "scipy"):
+    for name in ("scipy.spatial", "scipy.sparse", "scipy"):
         module = sys.modules.get(name)
         if module is not None:
             inner = {n: known_stand_in(v) for n, v in vars(module).items() if type(v) is ModuleType and known_stand_in(v)}
@@ -115,12 +119,15 @@ def _of_scipy(value: Any, module: str, name: str) -> Any:
     """What stands for a function, a class or a distribution of a module of SciPy's."""
     is_distribution = module == "scipy.stats" and not isinstance(value, FUNCTIONS)
     ours = functools.partial(namesake, module, name, value)
-    makes = isinstance(value, type) or is_distribution
+    makes = isinstance(value, type) or is_distribution or name in MAKERS
     return known_stand_in(value) or stand_in(value, Namesake(value, ours, makes) if makes else OfScipy(value, ours))
 
 
-def _declare_array_api() -> None:
-    """That a traced number cannot be written, for packages that ask for what is written in every array library."""
+def _declare_questions() -> None:
+    """Answers to what packages ask of an array: that a traced number cannot be written, and that none is cut out of memory."""
+    prune = getattr(sys.modules.get("scipy._lib._util"), "_prune_array", None)
+    if prune is not None and known_stand_in(prune) is None:
+        stand_in(prune, guarded(prune, lambda array: array))
     for package in ARRAY_API_COMPAT:
         asks = getattr(sys.modules.get(f"{package}.common._helpers"), "is_writeable_array", None)
         if asks is not None and known_stand_in(asks) is None:
@@ -206,7 +213,7 @@ def install(packages: frozenset[str], f: Any = None, anew: bool = True) -> None:
             del _installed[name]
         _declare()
         _declare_scipy()
-        _declare_array_api()
+        _declare_questions()
         new_packages = packages - _named
         _named.update(packages)
         for name, module in list(sys.modules.items()):

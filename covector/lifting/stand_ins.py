@@ -65,6 +65,7 @@ OBJECTS = {
     "scipy.stats": "gaussian_kde",
     "scipy.stats.frozen": "Frozen",
     "scipy.spatial.transform": "Rotation Slerp",
+    "scipy.sparse.linalg": "SuperLU",
 }
 """Classes of SciPy's that covector has too, by their modules; those of frozen distributions have other names in SciPy."""
 
@@ -379,4 +380,17 @@ def argument(x: Any) -> Any:
     if is_function(x):
         value = x.value() if issubclass(type(x), StandIn) else None
         return _lift[0](x, tuple(ACTIVE.get() or ())) if value is None else value
-    return unwrap(x)
+    return of_entries(x) if holds_cells(x) else unwrap(x)
+
+
+def holds_cells(x: Any) -> bool:
+    """Whether something is a sparse matrix of SciPy's with entries that stand for others."""
+    sparse = sys.modules.get("scipy.sparse")
+    return sparse is not None and original_of(sparse.issparse)(x) and type(getattr(x, "data", None)) is Cell
+
+
+def of_entries(x: Any) -> Any:
+    """Covector's sparse matrix of the same entries."""
+    entries = x.tocoo()
+    make = importlib.import_module("covector.scipy.sparse").coo_array
+    return as_covector(make, (unwrap(entries.data), tuple(unwrap([entries.row, entries.col]))), entries.shape)

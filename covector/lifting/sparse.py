@@ -1,0 +1,215 @@
+"""What SciPy's compiled functions of sparse matrices mean with traced entries, or traced vectors: places are always known.
+
+>>> import covector as cv, numpy as np, scipy.sparse
+>>> shift = scipy.sparse.diags([1.0, 1.0], offsets=1, shape=(3, 3))
+>>> cv.grad(cv.lift(lambda x: (shift @ x) @ x))(np.array([1.0, 2.0, 3.0]))
+array([2., 4., 2.])
+>>> cv.lift.uninstall()
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy import ndarray
+
+from covector.lifting.active import as_covector
+from covector.lifting.cells import Cell
+from covector.lifting.lifted import unwrap, wrap
+from covector.lifting.memory import memory_of
+
+TOOLS = "scipy.sparse._sparsetools"
+
+
+def _known(*places: Any) -> list[Any]:
+    """Places, which compiled code reads."""
+    return [memory_of(p, TOOLS) for p in places]
+
+
+# --- products ---------------------------------------------------------------------------------------------------------------
+
+
+def _add_into(y: Any, found: Any) -> None:
+    """``y += found``, of which most y are new and zero."""
+    before = y._read() if type(y) is Cell else y
+    is_zero = type(before) is ndarray and not np.any(before)
+    found = np.reshape(wrap(found), y.shape)
+    y[...] = found if is_zero else y + found
+
+
+def _product(form: str, places: Any, data: Any, shape: tuple[int, int], x: Any, y: Any) -> None:
+    """``y += A @ x`` for a matrix that covector makes of its entries."""
+    make = getattr(importlib.import_module("covector.scipy.sparse"), form)
+    x = x if x.shape == (shape[1],) else np.reshape(x, (shape[1], -1))
+
+    def product(data: Any, x: Any) -> Any:
+        return make(places(data), shape) @ x
+
+    _add_into(y, as_covector(product, *unwrap((data, x))))
+
+
+def _compressed(form: str) -> Callable[..., None]:
+    def product(m: int, n: int, *rest: Any) -> None:
+        *_, starts, indices, data, x, y = rest  # after the number of columns of x, if it has some
+        starts, indices = _known(starts, indices)
+        _product(form, lambda data: (data, indices, starts), data, (m, n), x, y)
+
+    return product
+
+
+def _coordinates(_n: int, *rest: Any) -> None:
+    *_, rows, columns, data, x, y = rest
+    rows, columns = _known(rows, columns)
+    n = x.shape[0] if len(y.shape) == 1 else x.size // y.shape[1]
+    _product("coo_array", lambda data: (data, (rows, columns)), data, (y.shape[0], n), x, y)
+
+
+def _diagonals(m: int, n: int, _k: int, _n: int, offsets: Any, data: Any, *rest: Any) -> None:
+    x, y = rest[-2:]
+    (offsets,) = _known(offsets)
+    _product("dia_array", lambda data: (data, offsets), data, (m, n), x, y)
+
+
+def _blocks(m: int, n: int, *rest: Any) -> None:
+    *_, r, c, starts, indices, data, x, y = rest
+    starts, indices = _known(starts, indices)
+    blocks = lambda data: (np.reshape(data, (-1, r, c)), indices, starts)
+    _product("bsr_array", blocks, data, (m * r, n * c), x, y)
+
+
+# --- entries that go elsewhere ----------------------------------------------------------------------------------------------
+
+
+def _moves(name: str, given: int, out: int | None) -> Callable[..., Any]:
+    """A function that puts entries elsewhere: where, is seen by moving their numbers.
+
+    Args:
+        name: the function.
+        given: the position of the argument that has the entries.
+        out: that of the one into which they are written; None if they are returned, last.
+    """
+
+    def moved(*args: Any) -> Any:
+        data = args[given]
+        plain = [None if i in (given, out) else x for i, x in enumerate(args)]
+        plain = _known(*plain)
+        numbers = np.arange(1.0, data.size + 1)
+        plain[given] = numbers
+        if out is not None and out != given:
+            plain[out] = np.zeros(args[out].size)
+        found = getattr(importlib.import_module(TOOLS), name)(*plain)
+        if out is None:
+            *others, numbers = found
+            return (*others, _taken(data, numbers))
+        args[out][...] = _taken(data, plain[out])
+        return found
+
+    return moved
+
+
+def _taken(data: Any, numbers: Any) -> Any:
+    """The entries that have these numbers, from 1 on; zero where there is none."""
+    entries = np.reshape(data, -1)[np.maximum(numbers.astype(int) - 1, 0)]
+    return entries if np.all(numbers) else np.where(numbers > 0, entries, 0)
+
+
+# --- entries that add up ----------------------------------------------------------------------------------------------------
+
+
+def _rows_of(starts: Any) -> Any:
+    return np.repeat(np.arange(len(starts) - 1), np.diff(starts))
+
+
+def _sum_duplicates(m: int, n: int, starts: Any, indices: Any, data: Any) -> None:
+    plain = _known(starts, indices)
+    places = _rows_of(plain[0]) * n + plain[1][: plain[0][-1]]
+    number = np.cumsum(np.diff(places, prepend=places[:1]) != 0)
+    total = wrap(np.zeros(data.shape, data.dtype))
+    np.add.at(total, number, data[: len(number)])
+    importlib.import_module(TOOLS).csr_sum_duplicates(m, n, *plain, np.zeros(data.size))
+    data[...] = total
+
+
+def _sums(name: str, sign: int) -> Callable[..., None]:
+    """``A + sign B``, with the places of both, also those where they cancel."""
+
+    def add(m: int, n: int, *args: Any) -> None:
+        a, b, data = args[2], args[5], args[8]
+        plain = _known(*[None if i in (2, 5, 8) else x for i, x in enumerate(args)])
+        plain[2], plain[5], plain[8] = np.ones(a.size), np.full(b.size, float(sign)), np.zeros(data.size)
+        getattr(importlib.import_module(TOOLS), name)(m, n, *plain)
+        numbers = _numbers_of(plain[6], plain[7], n)
+        total = wrap(np.zeros(data.shape, data.dtype))
+        np.add.at(total, numbers(_rows_of(plain[0]), plain[1]), a)
+        np.add.at(total, numbers(_rows_of(plain[3]), plain[4]), b if sign > 0 else -b)
+        data[...] = total
+
+    return add
+
+
+def _matrix_product(m: int, n: int, *args: Any) -> None:
+    """``A @ B`` of sparse matrices: the sum over pairs of entries, of which one has the column that is the other's row."""
+    a, b, data = args[2], args[5], args[8]
+    plain = _known(*[None if i in (2, 5, 8) else x for i, x in enumerate(args)])
+    plain[2], plain[5], plain[8] = np.ones(a.size), np.ones(b.size), np.zeros(data.size)
+    importlib.import_module(TOOLS).csr_matmat(m, n, *plain)
+    starts = plain[3].astype(int)
+    counts = np.diff(starts)[plain[1]]
+    of_a = np.repeat(np.arange(len(counts)), counts)
+    of_b = np.arange(len(of_a)) - np.repeat(np.cumsum(counts) - counts, counts) + starts[plain[1]][of_a]
+    total = wrap(np.zeros(data.shape, data.dtype))
+    places = _numbers_of(plain[6], plain[7], n)(_rows_of(plain[0])[of_a], plain[4][of_b])
+    np.add.at(total, places, a[of_a] * b[of_b])
+    data[...] = total
+
+
+def _numbers_of(starts: Any, indices: Any, n: int) -> Callable[[Any, Any], Any]:
+    """The numbers of the entries at rows and columns, of a matrix of n columns."""
+    places = _rows_of(starts) * n + indices[: starts[-1]]
+    order = np.argsort(places)
+    return lambda rows, columns: order[np.searchsorted(places[order], rows * n + columns)]
+
+
+def _diagonal(k: int, _m: int, _n: int, starts: Any, indices: Any, data: Any, y: Any) -> None:
+    starts, indices = _known(starts, indices)
+    rows = _rows_of(starts)
+    (found,) = np.nonzero(indices == rows + k)
+    np.add.at(y, (rows if k >= 0 else indices)[found], data[found])
+
+
+def _compressed_to_dense(_m: int, _n: int, starts: Any, indices: Any, data: Any, y: Any) -> None:
+    starts, indices = _known(starts, indices)
+    np.add.at(y, (_rows_of(starts), indices), data)
+
+
+def _coordinates_to_dense(m: int, n: int, _: int, rows: Any, columns: Any, data: Any, y: Any, fortran: bool) -> None:
+    rows, columns = _known(rows, columns)
+    np.add.at(y, columns * m + rows if fortran else rows * n + columns, data)
+
+
+SPARSE: dict[str, Callable[..., Any]] = {
+    **dict.fromkeys(("csr_matvec", "csr_matvecs"), _compressed("csr_array")),
+    **dict.fromkeys(("csc_matvec", "csc_matvecs"), _compressed("csc_array")),
+    **dict.fromkeys(("coo_matvec", "coo_matmat_dense"), _coordinates),
+    **dict.fromkeys(("dia_matvec", "dia_matvecs"), _diagonals),
+    **dict.fromkeys(("bsr_matvec", "bsr_matvecs"), _blocks),
+    "coo_tocsr": _moves("coo_tocsr", 5, 8),
+    "csr_tocsc": _moves("csr_tocsc", 4, 7),
+    "csr_sort_indices": _moves("csr_sort_indices", 3, 3),
+    "csr_row_index": _moves("csr_row_index", 4, 6),
+    "csr_row_slice": _moves("csr_row_slice", 5, 7),
+    "csr_column_index2": _moves("csr_column_index2", 4, 6),
+    "dia_tocsr": _moves("dia_tocsr", 5, 7),
+    "get_csr_submatrix": _moves("get_csr_submatrix", 4, None),
+    "csr_sum_duplicates": _sum_duplicates,
+    "csr_plus_csr": _sums("csr_plus_csr", 1),
+    "csr_minus_csr": _sums("csr_minus_csr", -1),
+    "csr_matmat": _matrix_product,
+    "csr_diagonal": _diagonal,
+    "csr_todense": _compressed_to_dense,
+    "coo_todense": _coordinates_to_dense,
+}
+"""The functions of SciPy's `_sparsetools` that have a meaning with traced entries."""

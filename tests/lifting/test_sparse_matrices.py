@@ -1,0 +1,132 @@
+"""SciPy's sparse matrices in lifted code, with traced vectors and traced entries, against dense ones."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+import scipy.sparse.linalg as sl
+
+import covector as cv
+
+TALL = np.array([[2.0, 0.3, 0.0], [0.3, 1.5, 0.2], [0.0, 0.2, 1.2], [1.0, 0.0, 0.0]])
+SQUARE = TALL[:3]
+X = np.array([0.3, 0.7, 1.1])
+ROWS, COLUMNS = np.array([2, 0, 1, 0]), np.array([1, 2, 0, 2])
+
+RUN = {
+    "jit": lambda f: cv.jit(f)(X),
+    "vmap": lambda f: cv.vmap(f)(np.stack([2 * X, X]))[1],
+    "jacobian": lambda f: cv.jit(cv.jacrev(f))(X),
+    "hvp": lambda f: cv.jvp(cv.grad(lambda x: np.sum(f(x) ** 2)), (X,), (X,))[1],
+}
+
+
+def compare(f, of_dense, run):
+    """The dense program is covector's plain one: no lift, no sparse matrix."""
+    np.testing.assert_allclose(RUN[run](cv.lift(f)), RUN[run](of_dense), rtol=1e-11, atol=1e-13)
+
+
+FORMS = [f"{name}_array" for name in "csr csc coo dia bsr lil dok".split()] + ["csr_matrix", "csc_matrix", "dia_matrix"]
+KNOWN = {
+    "A @ x": lambda A, B, x: A @ x,
+    "A @ (x, 2 x)": lambda A, B, x: A @ np.outer(x, [1.0, 2.0]),
+    "A @ column": lambda A, B, x: A @ x[:, None],
+    "x @ B": lambda A, B, x: x @ B,
+    "(x, 2 x) @ B": lambda A, B, x: np.outer([1.0, 2.0], x) @ B,
+    "B.T @ x": lambda A, B, x: B.T @ x,
+    "B.dot(x)": lambda A, B, x: B.dot(x) if sp.issparse(B) else B @ x,
+    "x B x": lambda A, B, x: x @ (B @ x) * x,
+    "rows": lambda A, B, x: (B.toarray() if sp.issparse(B) else B)[:2] @ x,
+}
+
+
+@pytest.mark.parametrize("run", RUN)
+@pytest.mark.parametrize("text", KNOWN)
+@pytest.mark.parametrize("form", FORMS)
+def test_products_with_traced_vectors(form, text, run):
+    make, f = getattr(sp, form), KNOWN[text]
+    A, B = make(TALL), make(SQUARE)
+    compare(lambda x: f(A, B, x), lambda x: f(TALL, SQUARE, x), run)
+
+
+def entries(x):
+    return np.concatenate([x, 2 * x[:1]])
+
+
+def dense(x):
+    return cv.at(np.zeros((3, 3)))[ROWS, COLUMNS].add(entries(x))
+
+
+TRACED = {
+    "M @ x": lambda M, x: M @ x,
+    "M.T @ x": lambda M, x: M.T @ x,
+    "x @ M": lambda M, x: x @ M,
+    "toarray": lambda M, x: toarray(M),
+    "2 M 3": lambda M, x: toarray(2 * M * 3),
+    "x0 M": lambda M, x: toarray(x[0] * M),
+    "M / x0": lambda M, x: toarray(M / x[0]),
+    "-M": lambda M, x: toarray(-M),
+    "M + S": lambda M, x: toarray(M + sparse_like(M, SQUARE)),
+    "M - M.T": lambda M, x: toarray(M - M.T),
+    "S @ M": lambda M, x: toarray(sparse_like(M, SQUARE) @ M),
+    "M @ M": lambda M, x: toarray(M @ M),
+    "diagonal": lambda M, x: M.diagonal() if sp.issparse(M) else np.diag(M),
+    "first rows": lambda M, x: toarray(by_rows(M)[1:]),
+    "some columns": lambda M, x: toarray(by_rows(M)[:, [2, 0]]),
+    "some rows": lambda M, x: toarray(by_rows(M)[[2, 0]]),
+    "an entry": lambda M, x: by_rows(M)[0, 2] * x,
+    "through all forms": lambda M, x: toarray(M.tocsc().tocsr().tocoo().tocsr() if sp.issparse(M) else M),
+    "solved": lambda M, x: sl.spsolve(M.tocsc(), x) if sp.issparse(M) else np.linalg.solve(M, x),
+}
+
+
+def toarray(M):
+    return M.toarray() if sp.issparse(M) else M
+
+
+def by_rows(M):
+    return M.tocsr() if sp.issparse(M) else M
+
+
+def sparse_like(M, values):
+    return type(M)(values) if sp.issparse(M) else values
+
+
+@pytest.mark.parametrize("run", RUN)
+@pytest.mark.parametrize("text", TRACED)
+@pytest.mark.parametrize("form", ["csr_array", "csc_array", "coo_array", "csr_matrix"])
+def test_traced_entries(form, text, run):
+    make, f = getattr(sp, form), TRACED[text]
+    compare(lambda x: f(make((entries(x), (ROWS, COLUMNS)), shape=(3, 3)), x), lambda x: f(dense(x), x), run)
+
+
+SOLVED = {
+    "spsolve": lambda x: sl.spsolve(sp.csc_matrix(SQUARE), x),
+    "splu": lambda x: sl.splu(sp.csc_matrix(SQUARE)).solve(x),
+    "factorized": lambda x: sl.factorized(sp.csc_matrix(SQUARE))(x),
+    "cg": lambda x: sl.cg(sp.csc_matrix(SQUARE), x, rtol=1e-13)[0],
+}
+
+
+@pytest.mark.parametrize("run", RUN)
+@pytest.mark.parametrize("name", SOLVED)
+def test_solvers(name, run):
+    compare(SOLVED[name], lambda x: np.linalg.solve(SQUARE, x), run)
+
+
+@pytest.mark.parametrize("run", RUN)
+def test_matrices_that_are_made_within(run):
+    compare(lambda x: sp.diags(x) @ x, lambda x: x * x, run)
+    compare(lambda x: (sp.eye(3) * 2 + sp.csr_matrix(SQUARE)) @ x, lambda x: 2 * x + SQUARE @ x, run)
+    compare(lambda x: sp.kron(SQUARE, np.eye(2)) @ np.repeat(x, 2), lambda x: np.repeat(SQUARE @ x, 2), run)
+    compare(lambda x: sp.diags([x[1:], x, x[1:]], [-1, 0, 1]) @ x, lambda x: x * x + shifted(x), run)
+
+
+def shifted(x):
+    above, below = np.append(x[1:] * x[1:], 0.0), np.append(0.0, x[1:] * x[:-1])
+    return above + below
+
+
+def test_a_matrix_that_is_returned_is_covectors():
+    found = cv.jit(cv.lift(lambda x: 2 * sp.csr_array((entries(x), (ROWS, COLUMNS)), shape=(3, 3))))(X)
+    assert type(found).__module__.startswith("covector")
+    np.testing.assert_allclose(found.toarray(), 2 * dense(X))
