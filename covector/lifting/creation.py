@@ -466,7 +466,13 @@ def _takes_lists(module: Any) -> dict[str, Any]:
     return {n: _maker(getattr(module, n)) for n in names if n not in LEFT_AS_THEY_ARE}
 
 
+def _asks_lists(original: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that asks for the shape of an array, which a list may be."""
+    return lambda a, *args, **kwargs: original(_array_of(a) if type(a) in (list, tuple) else a, *args, **kwargs)
+
+
 NUMPY: dict[str, Any] = _takes_lists(np)
+NUMPY |= {name: _asks_lists(getattr(np, name)) for name in ("shape", "ndim", "size")}
 NUMPY |= {name: _maker(getattr(np, name)) for name in FRESH if hasattr(np, name)}
 NUMPY |= {name: _for_numpy(_converter(name)) for name in CONVERTERS}
 NUMPY |= {"full": full, "ndenumerate": ndenumerate, "nditer": nditer, "broadcast": broadcast}

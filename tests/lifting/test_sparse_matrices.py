@@ -130,3 +130,20 @@ def test_a_matrix_that_is_returned_is_covectors():
     found = cv.jit(cv.lift(lambda x: 2 * sp.csr_array((entries(x), (ROWS, COLUMNS)), shape=(3, 3))))(X)
     assert type(found).__module__.startswith("covector")
     np.testing.assert_allclose(found.toarray(), 2 * dense(X))
+
+
+def assembled(x):
+    rows, columns, values = [], [], []
+    for e, stiffness in enumerate(x):
+        for i in range(2):
+            for j in range(2):
+                rows.append(e + i)
+                columns.append(e + j)
+                values.append(stiffness * (1 if i == j else -1))
+    return sp.coo_matrix((values, (rows, columns)), shape=(4, 4))
+
+
+@pytest.mark.parametrize("run", RUN)
+def test_a_matrix_that_is_assembled_element_by_element(run):
+    """A chain of springs, fixed at its start and pulled everywhere: each is stretched by the forces behind it."""
+    compare(lambda x: sl.spsolve(assembled(x).tocsc()[1:, 1:], np.ones(3)), lambda x: np.cumsum(np.arange(3.0, 0, -1) / x), run)

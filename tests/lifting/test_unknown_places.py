@@ -88,3 +88,14 @@ def test_partial_pivoting():
     np.testing.assert_allclose(cv.jit(cv.jacrev(cv.lift(solve), argnums=1))(A, b), np.linalg.inv(A), rtol=1e-12, atol=1e-14)
     many = np.stack([A, A[::-1], A.T])
     np.testing.assert_allclose(cv.vmap(cv.lift(solve), (0, None))(many, b), [np.linalg.solve(m, b) for m in many], rtol=1e-12)
+
+
+@pytest.mark.parametrize("run", RUN)
+def test_shapes_of_lists_of_traced_values(run):
+    def f(x):
+        rows = [[x[0], 1.0], [2.0, x[1]], [x[2], x[3]]]
+        assert np.shape(rows) == (3, 2) and np.ndim(rows) == 2 and np.size(rows) == 6 and np.size(rows, 0) == 3
+        assert np.shape([x, x]) == (2, 4) and np.ndim((x[0], 2)) == 1 and np.ndim(x[0]) == 0 and np.shape([1.0]) == (1,)
+        return np.array(rows)
+
+    np.testing.assert_array_equal(RUN[run](cv.lift(f), X), f(X))
