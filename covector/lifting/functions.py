@@ -37,6 +37,7 @@ from covector.lifting.operators import dtype_of_out, store
 from covector.lifting.order import as_asked, as_function, copied, in_unknown_order, like_operands, ordered_as
 from covector.numpy.registry import as_array
 from covector.primitives.arrays.shaping import strengthened
+from covector.primitives.arrays.subscripts import answered
 
 SHOW_MEMORY: list[Any] = [
     *map(np.__dict__.get, """
@@ -195,10 +196,20 @@ def _view_of_plain(root: Root, value: ndarray, found: ndarray) -> Any:
     return Cell(root, view, found, value) if view is not None else wrap(found.copy(order="K"))
 
 
+def _asked(x: Any) -> Any:
+    """Arguments that decide what a function shows, as plain values where they are known."""
+    if type(x) in (tuple, list):
+        return type(x)(map(_asked, x))
+    if type(x) is dict:
+        return {k: _asked(v) for k, v in x.items()}
+    found = answered(x) if isinstance(x, TracerBase) else None
+    return x if found is None else found
+
+
 def _through(func: Callable[..., Any]) -> Callable[..., Any]:
     def meaning(x: Any, *args: Any, **kwargs: Any) -> Any:
-        if type(x) is Cell and not has_traced(unwrap(args)):
-            args, kwargs = unwrap(args), unwrap(kwargs)
+        args, kwargs = _asked(unwrap(args)), _asked(unwrap(kwargs))
+        if type(x) is Cell and not has_traced((args, kwargs)):
             return x.through(lambda v: func(v, *args, **kwargs))
         return apply(func, (x, *args), kwargs)
 
@@ -253,7 +264,7 @@ def _squeeze(a: Any, axis: Any = None) -> Any:
 def _real_if_close(a: Any, tol: float = 100) -> Any:
     if type(a) not in LIFTED or a.dtype.kind != "c":
         return a if type(a) in LIFTED else apply(np.real_if_close, (a, tol), {})
-    values = known(a._read())
+    values = answered(a._read())
     if values is None:
         return apply(np.real_if_close, (a, tol), {})
     return a.real if np.isrealobj(np.real_if_close(values, tol)) else a
@@ -263,7 +274,7 @@ def _real_if_close(a: Any, tol: float = 100) -> Any:
 def _trim_zeros(filt: Any, trim: str = "fb", axis: Any = None) -> Any:
     if type(filt) is Cell and not (filt.shape if axis is None else np.size(axis)):
         return filt
-    values = known(filt._read()) if type(filt) is Cell else None
+    values = answered(filt._read()) if type(filt) is Cell else None
     if values is None:
         return apply(np.trim_zeros, (filt, trim, axis), {})
     values = values.copy()

@@ -137,6 +137,7 @@ COPIES = table("""
     {}.copy(); {}.copy('F'); {}.copy(order='K'); np.copy({}); np.array({}); np.array({}, order='F'); {} + 0; 1.0 * {};
     {}.flatten(); {}.flatten('F'); {}.astype(float); {}.astype(complex); {}.astype(np.float32); {}.astype(int); {}[[0, -1]];
     {}[:, [0, 0]]; np.take({}, [1, 0], axis=0); np.take({}, [0, 1, 0]); np.repeat({}, 2); np.tile({}, 2); np.roll({}, 1);
+    np.take({0}, [0, np.argmax({0})]); {0}[[-1, np.argmin({0}) % len({0})]]; np.roll({0}, np.argmax({0}));
     np.sort({}); np.cumsum({}); np.cumsum({}, axis=0); np.concatenate([{0}, {0}]); np.stack([{0}, {0}], axis=-1); np.diff({});
     np.tril({}); np.diag({}); {0} @ {0}.T; np.outer({}, [1.0, 2.0]); np.sum({}, axis=0); {}.sum(axis=-1, keepdims=True);
     {}.mean(0);

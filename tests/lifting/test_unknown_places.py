@@ -90,6 +90,28 @@ def test_partial_pivoting():
     np.testing.assert_allclose(cv.vmap(cv.lift(solve), (0, None))(many, b), [np.linalg.solve(m, b) for m in many], rtol=1e-12)
 
 
+SHOWN = """
+    np.split(y, [p])[0][:] = 9.0; np.array_split(y, np.array([p]))[1][:] = 9.0; np.trim_zeros(y)[:1] = 9.0; y[:p] = 9.0
+    np.diagonal(z, p - 1) * 1.0; np.swapaxes(z, 0, p // 2)[0] = 9.0; np.moveaxis(z, p // 2, 0)[0] = 9.0; z[:, p:][:1] = 9.0
+    np.expand_dims(y, p // 2)[0] = 9.0; y.reshape(p // 2 + 1, -1)[0] = 9.0; np.flip(z, p // 2)[:2] = 9.0
+    np.rot90(z, p)[:1] = 9.0; z.flat[p] = 9.0; z[np.unravel_index(p, z.shape)] = 9.0; y[y > 0][:] = 9.0
+    y[y > 0] = y[y > 0] * 2; y[np.nonzero(y)] = 9.0; np.hsplit(z, [p])[1][:] = 9.0
+"""
+
+
+@pytest.mark.parametrize("run", ["split", "jvp"])
+@pytest.mark.parametrize("text", listed(SHOWN))
+def test_what_is_shown_by_places_that_are_asked_for(text, run):
+    """A function that shows a part of an array, chosen by a value, shows it to writes as well."""
+    f = program(f"y = x * 1.0\nz = np.outer(y, y)\n{text}\nreturn np.append(z, y)")
+    xs = np.stack([X, [0.0, 1.0, -2.0, 0.0], -X])
+    if run == "split":
+        np.testing.assert_array_equal(cv.vmap(cv.lift(f), branches="split")(xs), [f(x) for x in xs])
+    else:
+        for x in xs:
+            np.testing.assert_array_equal(cv.jvp(cv.lift(f), (x,), (x,))[0], f(x))
+
+
 @pytest.mark.parametrize("run", RUN)
 def test_shapes_of_lists_of_traced_values(run):
     def f(x):

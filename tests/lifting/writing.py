@@ -93,6 +93,8 @@ def written_by_function(w):
         f"np.copyto({t}, {v}, casting='unsafe')",
         f"np.put({t}, [{k}, -1], {r.choice((s, f'[{s}, {w.scalar()}]', v))})",
         f"np.put({t}, [{k}, {a.size}], {s}, mode={r.choice(('wrap', 'clip'))!r})",
+        f"np.put({t}, [np.argmax({t}), {k}], {r.choice((s, f'[{s}, {w.scalar()}]', v))})",
+        f"{t}.flat[[{k}, np.argmin({t})]] = {s}",
         f"{t}.put([{k}], {s})",
         f"np.place({t}, {w.mask(t, a)}, {r.choice((f'[{s}]', f'[{s}, 0.5]', v))})",
         f"np.putmask({t}, {w.mask(t, a)}, {r.choice((v, s, f'[{s}, 0.5]'))})",
@@ -220,6 +222,7 @@ def swap(w):
             f"{t}[[{i}, {j}]] = {t}[[{j}, {i}]]",
             f"{t}[..., {k}], {t}[..., -1] = {t}[..., -1], {t}[..., {k}]",
             f"r = {t}[{i}]\n{t}[{i}] = {t}[{j}]\n{t}[{j}] = r",
+            f"p = np.argmax({t}) % {len(a)}\n{t}[[{i}, p]] = {t}[[p, {i}]]",
         )
     )
 
