@@ -40,44 +40,70 @@ def _add_into(y: Any, found: Any) -> None:
     y[...] = found if is_zero else y + found
 
 
-def _product(form: str, places: Any, data: Any, shape: tuple[int, int], x: Any, y: Any) -> None:
-    """``y += A @ x`` for a matrix that covector makes of its entries."""
-    make = getattr(importlib.import_module("covector.scipy.sparse"), form)
-    x = x if x.shape == (shape[1],) else np.reshape(x, (shape[1], -1))
+def _product(matrix: Callable[[Any], Any], data: Any, n: int, x: Any, y: Any) -> None:
+    """``y += A @ x`` for a matrix of n columns that covector makes of its entries."""
+    x = x if x.shape == (n,) else np.reshape(x, (n, -1))
+    _add_into(y, as_covector(lambda data, x: matrix(data) @ x, *unwrap((data, x))))
 
-    def product(data: Any, x: Any) -> Any:
-        return make(places(data), shape) @ x
 
-    _add_into(y, as_covector(product, *unwrap((data, x))))
+_patterns: list[tuple[Any, list[ndarray], Any]] = []
+"""The last patterns of products: form and shape, the arrays that they were made of, and the pattern."""
+
+KEPT, SMALL = 4, 1_000_000
+"""How many of them are kept, and up to how many entries: to make one takes three times as long as a product."""
+
+
+def _pattern(form: str, places: list[Any], shape: tuple[int, int]) -> Any:
+    """Where covector has the entries of a matrix, in the order of its data."""
+    for key, before, pattern in tuple(_patterns):
+        if key == (form, shape) and all(np.array_equal(a, b) for a, b in zip(places, before, strict=True)):
+            return pattern
+    parts = tuple(places) if form != "coo_array" else (tuple(places),)
+    pattern = _covectors(form)((np.ones(len(places[0])), *parts), shape).pattern
+    if len(places[0]) <= SMALL:
+        _patterns.insert(0, ((form, shape), [p.copy() for p in places], pattern))
+        del _patterns[KEPT:]
+    return pattern
+
+
+def _covectors(name: str) -> Any:
+    return getattr(importlib.import_module("covector.scipy.sparse"), name)
+
+
+def _of_pattern(form: str, places: list[Any], shape: tuple[int, int]) -> Callable[[Any], Any]:
+    from covector.scipy.sparse.arrays import SparseArray
+
+    pattern = as_covector(_pattern, form, _known(*places), shape)
+    return lambda data: SparseArray(data, pattern)
 
 
 def _compressed(form: str) -> Callable[..., None]:
     def product(m: int, n: int, *rest: Any) -> None:
         *_, starts, indices, data, x, y = rest  # after the number of columns of x, if it has some
-        starts, indices = _known(starts, indices)
-        _product(form, lambda data: (data, indices, starts), data, (m, n), x, y)
+        count = int(_known(starts)[0][-1])
+        matrix = _of_pattern(form, [indices[:count], starts], (m, n))
+        _product(matrix, data if data.size == count else data[:count], n, x, y)
 
     return product
 
 
 def _coordinates(_n: int, *rest: Any) -> None:
     *_, rows, columns, data, x, y = rest
-    rows, columns = _known(rows, columns)
     n = x.shape[0] if len(y.shape) == 1 else x.size // y.shape[1]
-    _product("coo_array", lambda data: (data, (rows, columns)), data, (y.shape[0], n), x, y)
+    _product(_of_pattern("coo_array", [rows, columns], (y.shape[0], n)), data, n, x, y)
 
 
 def _diagonals(m: int, n: int, _k: int, _n: int, offsets: Any, data: Any, *rest: Any) -> None:
     x, y = rest[-2:]
     (offsets,) = _known(offsets)
-    _product("dia_array", lambda data: (data, offsets), data, (m, n), x, y)
+    _product(lambda data: _covectors("dia_array")((data, offsets), (m, n)), data, n, x, y)
 
 
 def _blocks(m: int, n: int, *rest: Any) -> None:
     *_, r, c, starts, indices, data, x, y = rest
     starts, indices = _known(starts, indices)
-    blocks = lambda data: (np.reshape(data, (-1, r, c)), indices, starts)
-    _product("bsr_array", blocks, data, (m * r, n * c), x, y)
+    blocks = np.reshape(data, (-1, r, c))
+    _product(lambda data: _covectors("bsr_array")((data, indices, starts), (m * r, n * c)), blocks, n * c, x, y)
 
 
 # --- entries that go elsewhere ----------------------------------------------------------------------------------------------
