@@ -43,7 +43,7 @@ from covector.lifting.indices import (
 )
 from covector.lifting.lifted import (
     ALL,
-    STORE_SUBSCR,
+    STORES,
     Lifted,
     as_given,
     convert,
@@ -582,7 +582,7 @@ def _check_exchange(frame: Any, is_read_late: bool) -> None:
     """Raise where code in C exchanges rows as if the array were a list, and where NumPy reads what it has written."""
     if is_read_late:
         raise written_over()
-    if frame.f_code.co_code[frame.f_lasti] != STORE_SUBSCR:
+    if frame.f_code.co_code[frame.f_lasti] not in STORES:
         raise errors.InPlaceWriteError(
             "compiled code exchanges parts of an array as if it were a list (np.random.shuffle does).",
             why="the parts are views, and the first write changes the second",

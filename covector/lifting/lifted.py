@@ -219,11 +219,12 @@ def not_real() -> TypeError:
     return TypeError("float() argument must be a string or a real number, not 'complex'")
 
 
-STORE_SUBSCR = opmap["STORE_SUBSCR"]
+STORES = frozenset(opmap[name] for name in ("STORE_SUBSCR", "STORE_SLICE") if name in opmap)
+"""The instructions that write into an array: Python 3.12 has one of its own for slices."""
 
 
 def _is_storing(frame: FrameType) -> bool:
-    return frame.f_code.co_code[frame.f_lasti] == STORE_SUBSCR
+    return frame.f_code.co_code[frame.f_lasti] in STORES
 
 
 def refuse_store(value: Any, frame: FrameType) -> None:
@@ -429,6 +430,15 @@ class Lifted:
         value = self._read()
         refuse_store(value, sys._getframe(1))
         return np.array(value, dtype)  # a traced value refuses
+
+    def __buffer__(self, flags: int) -> memoryview:
+        """The memory of a plain array, which compiled code asks for from Python 3.12 on."""
+        value = self._read()
+        if isinstance(value, TracerBase):
+            what = f"the memory of a traced value of type {typeof(value)} was asked for by compiled code."
+            fix = "put a rule around it (covector.custom_jvp with covector.pure_callback), or use NumPy's functions of arrays"
+            raise errors.TracerArrayConversionError(what, why="it has none: its value is not all that it is", fix=fix)
+        return memoryview(self._plain())
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or not hasattr(np.ndarray, name):
