@@ -35,6 +35,7 @@ from covector.lifting.lifted import (
 from covector.lifting.methods import check_known_order
 from covector.lifting.operators import dtype_of_out, store
 from covector.lifting.order import as_asked, as_function, copied, in_unknown_order, like_operands, ordered_as
+from covector.lifting.scalars import FROM_2_5
 from covector.numpy.registry import as_array
 from covector.primitives.arrays.shaping import strengthened
 from covector.primitives.arrays.subscripts import answered
@@ -150,7 +151,7 @@ def _written(func: Callable[..., Any], target: Any, found: Any, args: Any, casti
     if math.prod(shape_of(found)) != math.prod(lengths_of(target)) and func is not np.clip:
         what = f"output array has the shape {lengths_of(target)}, and the result of numpy.{func.__name__} {shape_of(found)}"
         raise ValueError(what)
-    if func in (np.take, np.compress):
+    if func in (np.take, np.compress) and not FROM_2_5:
         check_cast(target.dtype, found.dtype)  # it works on a copy of out
     return store(target, found, casting or ("unsafe" if func in REDUCTIONS else "same_kind"))
 

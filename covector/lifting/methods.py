@@ -30,7 +30,7 @@ from covector.lifting.lifted import (
     wrap,
 )
 from covector.lifting.order import copied, in_order
-from covector.lifting.scalars import check_real, has_complex_number
+from covector.lifting.scalars import FROM_2_5, check_real, has_complex_number
 from covector.numpy.at import at
 from covector.numpy.registry import as_array
 
@@ -178,17 +178,19 @@ def _imag(cell: Cell) -> Any:
 
 
 def _set_part(part: Callable[[Cell], Any]) -> Callable[[Cell, Any], None]:
-    return lambda cell, new: part(cell)._write(ALL, as_array(as_operand(new)))  # a number as an array, of which a part is cut
+    def write(cell: Cell, new: Any) -> None:
+        if part is _imag and cell.dtype.kind != "c":
+            raise TypeError("array does not have imaginary part to set")
+        shown = part(cell)
+        if FROM_2_5:
+            check_real(new, shown)
+        shown._write(ALL, as_array(as_operand(new)))  # a number as an array, of which a part is cut
 
-
-def _set_imag(cell: Cell, new: Any) -> None:
-    if cell.dtype.kind != "c":
-        raise TypeError("array does not have imaginary part to set")
-    _imag(cell)._write(ALL, as_array(as_operand(new)))
+    return write
 
 
 register_method(Cell, "real", property(_real, _set_part(_real)))
-register_method(Cell, "imag", property(_imag, _set_imag))
+register_method(Cell, "imag", property(_imag, _set_part(_imag)))
 
 
 SHORT_FLAGS = {"C": "c_contiguous", "F": "f_contiguous", "W": "writeable", "O": "owndata"}

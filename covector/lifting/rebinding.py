@@ -64,7 +64,8 @@ SCIPY = ("linalg", "fft", "signal", "ndimage", "spatial.distance", "spatial.tran
 MAKERS = frozenset({"splu", "factorized"})
 """Functions of SciPy's that make something which is called, or has methods."""
 
-ARRAY_API_COMPAT = ("array_api_compat", "scipy._lib.array_api_compat", "sklearn.externals.array_api_compat")
+HOMES = ("", "scipy._lib.", "scipy._external.", "sklearn.externals.")
+ARRAY_API_COMPAT = tuple(f"{home}array_api_compat" for home in HOMES)
 """The copies of a package that asks the type of an array whether it can be written."""
 
 

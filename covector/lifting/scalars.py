@@ -142,6 +142,10 @@ def has_complex_number(x: Any) -> bool:
     return type(x) is complex or (type(x) is Number and x.dtype.kind == "c")
 
 
+FROM_2_5 = np.lib.NumpyVersion(np.__version__) >= "2.5.0"
+"""Whether NumPy, from 2.5 on, refuses complex numbers of Python's as a part, and takes a result into an out of another kind."""
+
+
 def check_real(x: Any, array: Any) -> None:
     """Raise where what is to be written into an array has complex numbers of Python's, and the array is real."""
     if has_complex_number(x) and array.dtype.kind not in "cb":

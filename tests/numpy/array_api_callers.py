@@ -9,6 +9,7 @@ positive numbers.  All arguments of such a call are traced, or none is: arrays a
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import os
 import sys
 import warnings
@@ -112,7 +113,8 @@ def environment() -> dict[str, Any]:
     """What the calls name."""
     modules = "constants fft integrate optimize signal special stats".split()
     found = {name: importlib.import_module(f"scipy.{name}") for name in modules}
-    extra = importlib.import_module("scipy._lib.array_api_extra")  # SciPy brings it
+    home = "scipy._external" if importlib.util.find_spec("scipy._external") else "scipy._lib"  # from SciPy 1.18 on, and before
+    extra = importlib.import_module(f"{home}.array_api_extra")
     rotation = importlib.import_module("scipy.spatial.transform").Rotation
     return {**found, "np": np, "extra": extra, "Rotation": rotation}
 

@@ -217,5 +217,9 @@ def test_an_operator_is_not_added_to_what_is_none():
 
 def test_scipys_own_names_what_takes_traced_values():
     text = r"scipy.sparse.linalg.LinearOperator.*(\n.*)*use covector\.scipy\.sparse\.linalg\.LinearOperator"
+    product = cv.jit(lambda a: scipy.sparse.linalg.LinearOperator((4, 4), lambda v: a @ v) @ X)
+    if hasattr(scipy, "_external"):  # from SciPy 1.18 on it takes traced values
+        np.testing.assert_allclose(product(SQUARE), SQUARE @ X)
+        return
     with pytest.raises(errors.TracerArrayConversionError, match=text):
-        cv.jit(lambda a: scipy.sparse.linalg.LinearOperator((4, 4), lambda v: a @ v) @ X)(SQUARE)
+        product(SQUARE)
