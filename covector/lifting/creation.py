@@ -141,6 +141,10 @@ def full(shape: Any, fill_value: Any, dtype: Any = None, order: Any = "C", **mor
 CONVERTERS = "array asarray asanyarray ascontiguousarray asfortranarray asarray_chkfinite require".split()
 
 
+COPY_MODES = {np._CopyMode.ALWAYS: True, np._CopyMode.IF_NEEDED: None, np._CopyMode.NEVER: False}
+"""What packages that know older versions of NumPy write in their place."""
+
+
 def _converter(name: str) -> Callable[..., Any]:
     original = getattr(np, name)
     parameters = inspect.signature(original).parameters if name in ("asarray_chkfinite", "require") else {}
@@ -157,6 +161,8 @@ def _converter(name: str) -> Callable[..., Any]:
         given = dict(zip(list(parameters)[2:], args, strict=False)) | kwargs
         if args and not parameters:
             given["copy" if name == "array" else "order"] = args[0]
+        if "copy" in given:
+            given["copy"] = COPY_MODES.get(given["copy"], given["copy"])
         if given.get("copy") is False and kind is not Cell:
             raise ValueError("Unable to avoid copy while creating an array as requested.")
         order = _wanted_order(name, given)
@@ -205,7 +211,7 @@ def _copies(name: str, given: dict[str, Any], a: Any) -> bool:
         is_view = type(a) is Cell and (a.shows is not None or bool(a.root.state & GIVEN))
         return type(a) is Cell and (("W" in wanted and not a.flags.writeable) or ("O" in wanted and is_view))
     copy = given.get("copy", name == "array")
-    return copy is True or copy is np._CopyMode.ALWAYS or (name == "array" and copy not in (None, False))
+    return copy is True or (name == "array" and copy not in (None, False))
 
 
 def _converted(a: Any, dtype: Any, order: str, copy: bool, ndmin: int) -> Any:

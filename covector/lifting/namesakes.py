@@ -21,7 +21,6 @@ from typing import Any
 import numpy as np
 
 from covector.core.primitive import TracerBase
-from covector.core.pytrees import register_standing
 from covector.lifting.active import as_covector, is_active
 from covector.lifting.cells import Cell
 from covector.lifting.lifted import LIFTED, unwrap, wrap
@@ -32,11 +31,8 @@ from covector.lifting.stand_ins import (
     StandIn,
     argument,
     holds_cells,
-    is_class_of,
-    is_function,
     original_of,
     result,
-    with_operations,
 )
 
 
@@ -102,7 +98,12 @@ class OfScipy(StandIn):
             if found.shape != out.shape:
                 raise RuntimeError("output shape not correct")
             return store(out, found, "unsafe")
-        return in_unknown_order(wrap(_as_covector(ours, args, kwargs)))
+        return _with_order(_as_covector(ours, args, kwargs))
+
+
+def _with_order(found: Any) -> Any:
+    is_value = isinstance(found, (TracerBase, np.ndarray, np.generic, tuple, list, float))
+    return in_unknown_order(wrap(found)) if is_value else result(found)
 
 
 def _output(f: Callable[..., Any], args: Any, kwargs: Any) -> Any:
@@ -117,76 +118,46 @@ def _output(f: Callable[..., Any], args: Any, kwargs: Any) -> Any:
     return (bound, out) if type(out) is Cell else None
 
 
-# --- classes, and what is made of them ------------------------------------------------------------------------------------
+# --- distributions --------------------------------------------------------------------------------------------------------
+
+DENSITIES = "pdf logpdf pmf logpmf cdf logcdf sf logsf ppf isf".split()
+"""The methods of distributions that are covector's with traced values."""
 
 
-class Namesake(StandIn):
-    """A class or a distribution of SciPy's, or an object of one: its methods too are covector's with traced values."""
-
-    def __init__(self, original: Any, ours: Callable[[], Any], makes: bool = False):
-        super().__init__(original)
-        self.__dict__.update(_ours=ours, _makes=makes)
-
-    __class__ = property(lambda self: type(self._original))
-
-    def lifted(self, args: Any, kwargs: Any) -> Any:
-        """SciPy's with plain values; what it makes is another."""
-        if any_traced(args) or any_traced(kwargs.values()):
-            ours = self._ours()
-            return result(_as_covector(ours, args, kwargs)) if _takes(ours, args, kwargs) else self._original(*args, **kwargs)
-        found = _plainly(self._original, args, kwargs)
-        if not self._makes and not is_class_of(type(found), ""):
-            return result(found)
-        given, named = [_kept(x) for x in args], {k: _kept(x) for k, x in kwargs.items()}
-        return Namesake(found, functools.cache(lambda: _if_any(self._ours(), lambda ours: as_covector(ours, *given, **named))))
-
-    def __getattr__(self, name: str) -> Any:
-        found = getattr(self.__dict__["_original"], name)
-        if name.startswith("_") or not callable(found) or not is_active():
-            return found
-        return Namesake(found, lambda: getattr(self._ours(), name, None))
-
-    def _after(self, operation: Callable[..., Any]) -> Namesake:
-        return Namesake(
-            functools.partial(operation, self._original),
-            lambda: _if_any(self._ours(), lambda ours: functools.partial(operation, ours)),
-        )
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        setattr(self._original, name, value)
-        self.__dict__["_ours"] = lambda: None
-
-    def value(self) -> Any:
-        """What is covector's."""
-        return self._ours()
-
-    def __instancecheck__(self, x: Any) -> bool:
-        ours = self._ours() if type(x) is Object else None
-        return isinstance(x, self._original) if ours is None else isinstance(x._original, ours)
+def distribution(original: Any, name: str) -> Any:
+    """A distribution of SciPy's, of a class of its own, so that those that it is frozen to have it too."""
+    kind = type(original)
+    found: Any = object.__new__(type(kind.__name__, (kind,), _methods(kind, name)))
+    found.__dict__ = original.__dict__
+    return found
 
 
-def _if_any(x: Any, f: Callable[[Any], Any]) -> Any:
-    return None if x is None else f(x)
+def _made(kind: Any, *args: Any) -> Any:
+    return kind.__new__(kind, *args)
 
 
-def _plainly(f: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-    """SciPy's own with plain values; a function among them is lifted code."""
-    if any(type(x) is not Namesake and is_function(x) for x in (*args, *kwargs.values())):
-        return f(*args, **kwargs)
-    return as_covector(f, *map(_scipys, args), **{k: _scipys(x) for k, x in kwargs.items()})
+def _methods(kind: type, name: str) -> dict[str, Any]:
+    """What stands for the methods of a class of distributions."""
 
+    def ours(method: str) -> Any:
+        found = namesake("scipy.stats", name, None)
+        is_ours = isinstance(found, importlib.import_module("covector.scipy.stats.distributions").Distribution)
+        return getattr(found, method, None) if is_ours else None
 
-def _scipys(x: Any) -> Any:
-    """An argument of SciPy's."""
-    return x._original if type(x) is Namesake else unwrap(x)
+    def density(method: str) -> Any:
+        @functools.wraps(getattr(kind, method))
+        def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+            original = functools.partial(getattr(kind, method), self)
+            if not is_active() or type(self).__bases__ != (kind,):  # a subclass has densities of its own
+                return original(*args, **kwargs)
+            return OfScipy(original, functools.partial(ours, method)).lifted(args, kwargs)
 
+        return call
 
-def _kept(x: Any) -> Any:
-    """An argument of covector's, for later: arrays may be written until then."""
-    if type(x) in (list, tuple):
-        return type(x)(map(_kept, x))
-    return x.copy() if type(x) is np.ndarray else argument(x)
+    def reduced(self: Any, protocol: Any) -> Any:
+        parts: Any = object.__reduce_ex__(self, 2)
+        _, (_, *args), *state = parts
+        return (_made, (kind, *args), *state)
 
-
-with_operations(Namesake, lambda operation: lambda self, *args: self._after(operation)(*args))
-register_standing(Namesake, lambda x: x._original)
+    found = {method: density(method) for method in DENSITIES if hasattr(kind, method)}
+    return {**found, "__reduce_ex__": reduced, "__module__": kind.__module__, "__doc__": kind.__doc__}

@@ -28,7 +28,7 @@ from covector.lifting.faults import Errstate, seterr
 from covector.lifting.lifted import register_namespace
 from covector.lifting.meanings import COMPILED as MEANINGS
 from covector.lifting.meanings import Replaced
-from covector.lifting.namesakes import Namesake, OfScipy, namesake
+from covector.lifting.namesakes import OfScipy, distribution, namesake
 from covector.lifting.numbers import FLOAT, FLOAT64, MATH
 from covector.lifting.scalars import Scalar
 from covector.lifting.solvers import IN_C, IN_PYTHON, Solver
@@ -39,7 +39,6 @@ from covector.lifting.stand_ins import (
     Proxy,
     Transformed,
     have_stand_in,
-    is_class_of,
     is_function,
     known_stand_in,
     of_covector,
@@ -60,9 +59,6 @@ OF_CPP = ("PyCapsule", "pybind11_")
 SCIPY = ("linalg", "fft", "signal", "ndimage", "spatial.distance", "spatial.transform", "interpolate", "stats", "sparse.linalg")
 """Modules of SciPy's, largely in C, for which covector has its own with the same results."""
 
-
-MAKERS = frozenset({"splu", "factorized"})
-"""Functions of SciPy's that make something which is called, or has methods."""
 
 HOMES = ("", "scipy._lib.", "scipy._external.", "sklearn.externals.")
 ARRAY_API_COMPAT = tuple(f"{home}array_api_compat" for home in HOMES)
@@ -98,7 +94,7 @@ def _declare_scipy() -> None:
         module = sys.modules.get(name)
         if module is not None and known_stand_in(module) is None:
             values = {n: getattr(module, n, None) for n in getattr(module, "__all__", ())}
-            stand_in(module, Proxy(module, {n: _of_scipy(v, name, n) for n, v in values.items() if _has_namesake(v)}))
+            stand_in(module, Proxy(module, {n: _of_scipy(v, name, n) for n, v in values.items() if is_function(v)}))
     for part in ("optimize", "integrate"):
         name = f"scipy.{part}"
         module = sys.modules.get(name)
@@ -112,16 +108,12 @@ def _declare_scipy() -> None:
             stand_in(module, Proxy(module, inner))
 
 
-def _has_namesake(value: Any) -> bool:
-    return is_class_of(value, "") if isinstance(value, type) else is_function(value)
-
-
 def _of_scipy(value: Any, module: str, name: str) -> Any:
-    """What stands for a function, a class or a distribution of a module of SciPy's."""
-    is_distribution = module == "scipy.stats" and not isinstance(value, FUNCTIONS)
-    ours = functools.partial(namesake, module, name, value)
-    makes = isinstance(value, type) or is_distribution or name in MAKERS
-    return known_stand_in(value) or stand_in(value, Namesake(value, ours, makes) if makes else OfScipy(value, ours))
+    """What stands for a function or a distribution of a module of SciPy's."""
+    if module == "scipy.stats" and not isinstance(value, FUNCTIONS):
+        is_of_numbers = isinstance(value, (sys.modules[module].rv_continuous, sys.modules[module].rv_discrete))
+        return known_stand_in(value) or stand_in(value, distribution(value, name) if is_of_numbers else value)
+    return known_stand_in(value) or stand_in(value, OfScipy(value, functools.partial(namesake, module, name, value)))
 
 
 def _declare_questions() -> None:
@@ -290,8 +282,7 @@ def _rebind(module: str | None, names: dict[str, Any], rows: list[Any]) -> None:
         _specs[module] = names.get("__spec__")
     kept = _used_by_numba(names)
     for n, value in list(names.items()):
-        is_kept = n.startswith("__") or n in kept or issubclass(type(value), STAND_INS) or _is_class_at_home(value, names)
-        new = None if is_kept else _new(value)
+        new = None if n.startswith("__") or n in kept or issubclass(type(value), STAND_INS) else _new(value)
         if new is not None:
             _put(names, n, new, rows)
         if type(value) is FunctionType and (new is None or type(new) in (OfScipy, Solver)):
@@ -300,11 +291,6 @@ def _rebind(module: str | None, names: dict[str, Any], rows: list[Any]) -> None:
         _keep_floats(names, rows)
     if module is not None:
         _sizes[module] = len(names)
-
-
-def _is_class_at_home(value: Any, names: dict[str, Any]) -> bool:
-    """Whether a class is where pickle looks for it."""
-    return type(value) is type and value.__module__ == names.get("__name__")
 
 
 def _used_by_numba(names: dict[str, Any]) -> set[str]:

@@ -203,6 +203,7 @@ def _diagonal(k: int, _m: int, _n: int, starts: Any, indices: Any, data: Any, y:
     starts, indices = _known(starts, indices)
     rows = _rows_of(starts)
     (found,) = np.nonzero(indices == rows + k)
+    y[...] = 0  # it is of `numpy.empty`
     np.add.at(y, (rows if k >= 0 else indices)[found], data[found])
 
 

@@ -10,7 +10,7 @@ import functools
 import importlib
 import operator
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
@@ -60,27 +60,28 @@ def have_stand_in(values: Iterable[Any]) -> bool:
 
 
 OBJECTS = {
-    "scipy.interpolate": "BSpline PPoly CubicSpline CubicHermiteSpline PchipInterpolator Akima1DInterpolator interp1d"
+    "interpolate": "BSpline PPoly CubicSpline CubicHermiteSpline PchipInterpolator Akima1DInterpolator interp1d"
     " RegularGridInterpolator UnivariateSpline InterpolatedUnivariateSpline",
-    "scipy.stats": "gaussian_kde",
-    "scipy.stats.frozen": "Frozen",
-    "scipy.spatial.transform": "Rotation Slerp",
-    "scipy.sparse.linalg": "SuperLU",
+    "stats": "gaussian_kde",
+    "stats.frozen": "Frozen",
+    "stats.distributions": "Continuous Discrete",
+    "spatial.transform": "Rotation Slerp",
+    "sparse.linalg": "SuperLU",
 }
-"""Classes of SciPy's that covector has too, by their modules; those of frozen distributions have other names in SciPy."""
+"""Classes of covector's whose objects are called, or have methods, in lifted code: by their modules in `covector.scipy`."""
 
-_modules = {name: module for module, names in OBJECTS.items() for name in names.split()}
+_modules = {name: f"covector.scipy.{module}" for module, names in OBJECTS.items() for name in names.split()}
 
 
-def is_class_of(cls: type, root: str) -> bool:
-    """Whether a class is one of `OBJECTS`: covector's (the root is "covector."), or SciPy's ("")."""
+def is_ours(cls: type) -> bool:
+    """Whether a class is one of `OBJECTS`."""
     module = _modules.get(cls.__name__)
-    return module is not None and original_of(getattr(sys.modules.get(root + module), cls.__name__, None)) is cls
+    return module is not None and getattr(sys.modules.get(module), cls.__name__, None) is cls
 
 
 def is_object(x: Any) -> bool:
-    """Whether something is an object of one of these classes of covector's."""
-    return is_class_of(type(x), "covector.")
+    """Whether something is an object of one of these classes."""
+    return is_ours(type(x))
 
 
 class ModuleProxy(ModuleType):
@@ -130,7 +131,9 @@ class CovectorProxy(ModuleProxy):
 
     def __getattr__(self, name: str) -> Any:
         value = of_covector(getattr(self._real, name))
-        if type(value) in (OfCovector, CovectorProxy):
+        if is_object(value) or (type(value) is type and is_ours(value)):
+            value = Object(value)
+        if type(value) in (OfCovector, CovectorProxy, Object):
             self.__dict__[name] = value
         return value
 
@@ -150,8 +153,6 @@ def of_covector(value: Any) -> Any:
         return known
     if type(value) is ModuleType and value.__name__.startswith("covector"):
         return stand_in(value, CovectorProxy(value))
-    if type(value) is type and is_class_of(value, "covector."):
-        return stand_in(value, Object(value))
     if type(value) is not FunctionType and value is not at:  # of others nothing is asked: they may load what they stand for
         return value
     name, home = value.__name__, str(value.__module__)
@@ -182,7 +183,7 @@ class StandIn(StandsFor):
         return (_original_at, (home, name)) if is_found else super().__reduce__()
 
     def __instancecheck__(self, x: Any) -> bool:
-        return isinstance(x._original if type(x) is Object else x, self._original)
+        return isinstance(x._original if issubclass(type(x), Object) else x, self._original)
 
     def __subclasscheck__(self, cls: Any) -> bool:
         return issubclass(cls, self._original)
@@ -258,8 +259,14 @@ class Object(OfCovector):
         return self._original
 
 
-def _of_object(operation: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda self, *args: OfCovector(operation)(self, *args)
+class Turn(Object):
+    """A rotation, or an array of them."""
+
+    def __len__(self) -> int:
+        return len(self._original)
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self[i] for i in range(len(self)))
 
 
 OPERATIONS: dict[str, Callable[..., Any]] = {
@@ -268,18 +275,11 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "pow": pow,
     "getitem": operator.getitem,
 }
+for _name, _operation in OPERATIONS.items():
+    setattr(Turn, f"__{_name}__", lambda self, *args, _operation=_operation: OfCovector(_operation)(self, *args))
 
-
-def with_operations(cls: Any, method: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
-    """Give a class the operations of the objects of `OBJECTS`: ``method(operation)``."""
-    for name, operation in OPERATIONS.items():
-        setattr(cls, f"__{name}__", method(operation))
-    cls.__len__ = lambda self: len(self._original)
-    cls.__iter__ = lambda self: (self[i] for i in range(len(self)))
-
-
-with_operations(Object, _of_object)
-register_standing(Object, lambda x: x._original)
+for _cls in (Object, Turn):
+    register_standing(_cls, lambda x: x._original)
 
 
 RULES = frozenset("custom_jvp custom_vjp custom_gradient custom_vmap defjvp defjvps defvjp def_vmap".split())
@@ -317,7 +317,7 @@ def result(value: Any) -> Any:
 
 def _result(value: Any) -> Any:
     if is_object(value):
-        return Object(value)
+        return Turn(value) if type(value).__name__ == "Rotation" else Object(value)
     if is_function(value):
         return OfCovector(value)
     found = wrap(value) if traces_now() else value

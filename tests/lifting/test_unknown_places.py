@@ -121,3 +121,12 @@ def test_shapes_of_lists_of_traced_values(run):
         return np.array(rows)
 
     np.testing.assert_array_equal(RUN[run](cv.lift(f), X), f(X))
+
+
+@pytest.mark.parametrize("run", RUN)
+@pytest.mark.parametrize("mode", ["True", "None", "np._CopyMode.ALWAYS", "np._CopyMode.IF_NEEDED"])
+@pytest.mark.parametrize("start", ["y = x * 1.0", "y = np.arange(4.0)"])
+def test_copies_where_they_are_needed(start, mode, run):
+    copies = f"u = np.array(y, copy={mode})\nu[0] = 9.0\nv = np.array(y, dtype=np.float32, copy={mode})\nv[1] = 8"
+    f = program(f"{start}\n{copies}\nreturn y + x")
+    np.testing.assert_array_equal(RUN[run](cv.lift(f), X), f(X))
