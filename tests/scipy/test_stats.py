@@ -348,6 +348,18 @@ def test_the_slope_of_t_is_its_density_about_zero():
     np.testing.assert_allclose(stats.t.cdf(1e-8, 3.0) - 0.5, 1e-8 * scipy.stats.t.pdf(0, 3), rtol=1e-7)
 
 
+@pytest.mark.parametrize("name", CONTINUOUS)
+def test_the_slopes_of_distribution_functions_are_densities(name):
+    """Also where they are made of two sides."""
+    ours, theirs, shapes = getattr(stats, name), getattr(scipy.stats, name), SHAPES.get(name, ())
+    low, high = theirs.support(*shapes)
+    for x in [x for x in (-1.0, 0.0, 0.5, 1.0) if low < x < high]:
+        density, below, above = theirs.pdf(x, *shapes), theirs.cdf(x, *shapes), theirs.sf(x, *shapes)
+        slopes = {"cdf": density, "sf": -density, "logcdf": density / below, "logsf": -density / above}
+        for method, slope in slopes.items():
+            np.testing.assert_allclose(cv.grad(getattr(ours, method))(x, *shapes), slope, rtol=1e-7, err_msg=f"{method} at {x}")
+
+
 def test_far_tails_of_ratios():
     np.testing.assert_allclose(stats.f.sf(1e10, 1.0, 1.0), 6.366197723463608e-06, rtol=1e-12)
     np.testing.assert_allclose(stats.betaprime.sf(1e10, 2.0, 3.0), 3.9999999985e-30, rtol=1e-12)
@@ -356,8 +368,9 @@ def test_far_tails_of_ratios():
 
 def test_a_multivariate_normal_distribution_of_numbers():
     x = np.array([0.3, -1.0, 2.0])
-    found, expected = (m.multivariate_normal.logpdf(x, 0.2, 2.0) for m in (stats, scipy.stats))
-    np.testing.assert_allclose(found, expected)
+    for given in ((0.2, 2.0), (), (None, 2.0), (None, np.eye(3)), (np.zeros(3), 2.0)):
+        found, expected = (m.multivariate_normal.logpdf(x, *given) for m in (stats, scipy.stats))
+        np.testing.assert_allclose(found, expected)
 
 
 # --- tails and edges ---------------------------------------------------------------------------------------------------

@@ -64,10 +64,10 @@ class _MultivariateNormal(_WithDensity):
     def logpdf(self, x: Any, mean: Any = None, cov: Any = 1.0) -> Any:
         """The logarithm of the density at vectors ``f[..., n]``, of a mean ``f[n]`` and a positive definite ``f[n,n]``.
 
-        With a number for the mean and one for the variance, ``x`` holds numbers.
+        With a number for the mean, or none, and one for the variance, ``x`` holds numbers.
         """
         x = floating(x)
-        of_numbers = mean is not None and shape_of(mean) == () and shape_of(cov) in ((), (1,), (1, 1))
+        of_numbers = (mean is None or shape_of(mean) == ()) and shape_of(cov) in ((), (1,), (1, 1))
         x = x[..., None] if of_numbers or not shape_of(x) else x
         deviation = x if mean is None else x - mean
         n = shape_of(deviation)[-1]

@@ -24,14 +24,19 @@ from covector.scipy.stats.tails import (
 
 # --- symmetric ones ---------------------------------------------------------------------------------------------------
 
+def _size(x: Any) -> Any:
+    """The absolute value, with the derivative of the side on which 0 is where ``x > 0`` chooses."""
+    return np.where(x > 0, x, -x)
+
+
 laplace = Continuous(
     "laplace",
     support=whole_line,
     logpdf=lambda x: -np.abs(x) - LOG_2,
-    cdf=lambda x: np.where(x > 0, 1 - np.exp(-np.abs(x)) / 2, np.exp(-np.abs(x)) / 2),
-    sf=lambda x: np.where(x > 0, np.exp(-np.abs(x)) / 2, 1 - np.exp(-np.abs(x)) / 2),
-    logcdf=lambda x: np.where(x > 0, np.log1p(-np.exp(-np.abs(x)) / 2), -np.abs(x) - LOG_2),
-    logsf=lambda x: np.where(x > 0, -np.abs(x) - LOG_2, np.log1p(-np.exp(-np.abs(x)) / 2)),
+    cdf=lambda x: np.where(x > 0, 1 - np.exp(-_size(x)) / 2, np.exp(-_size(x)) / 2),
+    sf=lambda x: np.where(x > 0, np.exp(-_size(x)) / 2, 1 - np.exp(-_size(x)) / 2),
+    logcdf=lambda x: np.where(x > 0, np.log1p(-np.exp(-_size(x)) / 2), -_size(x) - LOG_2),
+    logsf=lambda x: np.where(x > 0, -_size(x) - LOG_2, np.log1p(-np.exp(-_size(x)) / 2)),
     ppf=lambda q: np.where(q > 0.5, -np.log(2 * (1 - np.where(q > 0.5, q, 0.5))), np.log(2 * np.where(q > 0.5, 0.5, q))),
     isf=lambda q: np.where(q > 0.5, np.log(2 * (1 - np.where(q > 0.5, q, 0.5))), -np.log(2 * np.where(q > 0.5, 0.5, q))),
 )
@@ -71,7 +76,7 @@ hypsecant = Continuous(
 
 def _cauchy_log(x: Any) -> Any:
     """The logarithm of the distribution function; far out, where the square of x would overflow, of ``1 / (pi |x|)``."""
-    size = np.abs(x)
+    size = _size(x)
     far = size > 1e8
     tail = np.arctan2(1.0, np.where(far, 1.0, size)) / np.pi
     below = np.where(far, -np.log(np.where(far, size, 1.0)) - np.log(np.pi), np.log(tail))
@@ -148,16 +153,18 @@ gennorm = Continuous(
     "beta",
     support=whole_line,
     logpdf=lambda x, beta: np.log(beta / 2) - special.gammaln(1 / beta) - np.abs(x) ** beta,
-    cdf=lambda x, beta: np.where(x > 0, 1 - _gennorm_tail(x, beta), _gennorm_tail(x, beta)),
-    sf=lambda x, beta: np.where(x > 0, _gennorm_tail(x, beta), 1 - _gennorm_tail(x, beta)),
+    cdf=lambda x, beta: np.where(x > 0, 1 - _gennorm_tail(_size(x), beta), _gennorm_tail(_size(x), beta)),
+    sf=lambda x, beta: np.where(x > 0, _gennorm_tail(_size(x), beta), 1 - _gennorm_tail(_size(x), beta)),
     logcdf=lambda x, beta: _gennorm_log(x, beta),
     logsf=lambda x, beta: _gennorm_log(-x, beta),
 )
 
 
-def _gennorm_tail(x: Any, beta: Any) -> Any:
-    """The probability beyond the absolute value of x, on one side."""
-    return special.gammaincc(1 / beta, np.abs(x) ** beta) / 2
+def _gennorm_tail(size: Any, beta: Any) -> Any:
+    """The probability beyond an absolute value, on one side; by the density at 0 where that is next to 0."""
+    near = size < 1e-100
+    beyond = special.gammaincc(1 / beta, np.where(near, 1.0, size) ** beta)
+    return np.where(near, 1 - size * np.exp(np.log(beta) - special.gammaln(1 / beta)), beyond) / 2
 
 
 def _gennorm_log(x: Any, beta: Any) -> Any:
