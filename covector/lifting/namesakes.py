@@ -18,8 +18,6 @@ from collections.abc import Callable
 from types import FunctionType, MethodType
 from typing import Any
 
-import numpy as np
-
 from covector.core.primitive import TracerBase
 from covector.lifting.active import as_covector, is_active
 from covector.lifting.cells import Cell
@@ -31,6 +29,8 @@ from covector.lifting.stand_ins import (
     StandIn,
     argument,
     holds_cells,
+    is_function,
+    is_object,
     original_of,
     result,
 )
@@ -102,8 +102,7 @@ class OfScipy(StandIn):
 
 
 def _with_order(found: Any) -> Any:
-    is_value = isinstance(found, (TracerBase, np.ndarray, np.generic, tuple, list, float))
-    return in_unknown_order(wrap(found)) if is_value else result(found)
+    return result(found) if is_object(found) or is_function(found) else in_unknown_order(wrap(found))
 
 
 def _output(f: Callable[..., Any], args: Any, kwargs: Any) -> Any:
