@@ -94,7 +94,8 @@ def _declare_scipy() -> None:
         module = sys.modules.get(name)
         if module is not None and known_stand_in(module) is None:
             values = {n: getattr(module, n, None) for n in getattr(module, "__all__", ())}
-            stand_in(module, Proxy(module, {n: _of_scipy(v, name, n) for n, v in values.items() if is_function(v)}))
+            found = {n: _of_scipy(v, name, n) for n, v in values.items() if is_function(v)}
+            stand_in(module, Proxy(module, {n: other for n, other in found.items() if other is not None}))
     for part in ("optimize", "integrate"):
         name = f"scipy.{part}"
         module = sys.modules.get(name)
@@ -109,11 +110,12 @@ def _declare_scipy() -> None:
 
 
 def _of_scipy(value: Any, module: str, name: str) -> Any:
-    """What stands for a function or a distribution of a module of SciPy's."""
-    if module == "scipy.stats" and not isinstance(value, FUNCTIONS):
-        is_of_numbers = isinstance(value, (sys.modules[module].rv_continuous, sys.modules[module].rv_discrete))
-        return known_stand_in(value) or stand_in(value, distribution(value, name) if is_of_numbers else value)
-    return known_stand_in(value) or stand_in(value, OfScipy(value, functools.partial(namesake, module, name, value)))
+    """What stands for a function of a module of SciPy's, or for a distribution of numbers; None where nothing does."""
+    if module != "scipy.stats" or isinstance(value, FUNCTIONS):
+        return known_stand_in(value) or stand_in(value, OfScipy(value, functools.partial(namesake, module, name, value)))
+    if not isinstance(value, (sys.modules[module].rv_continuous, sys.modules[module].rv_discrete)):
+        return None
+    return known_stand_in(value) or stand_in(value, distribution(value, name))
 
 
 def _declare_questions() -> None:

@@ -11,6 +11,7 @@ import scipy.stats
 from scipy import interpolate, stats
 from scipy.interpolate import CubicSpline, interp1d
 from scipy.spatial.transform import Rotation
+from scipy.stats import multivariate_normal
 
 import covector as cv
 from covector.testing import check_grads
@@ -152,6 +153,12 @@ def test_distributions_stay_what_they_are():
     assert type(pickle.loads(pickle.dumps(stats.norm(0.0, 1.0))).dist).__name__ == "norm_gen"
     assert stats.norm(0.0, 1.0).rvs(random_state=0) == stats.norm.rvs(random_state=0)
     np.testing.assert_allclose(stats.norm.fit([1.0, 2.0, 3.0])[0], 2.0)
+
+
+def test_what_nothing_stands_for_is_not_replaced():
+    cv.grad(cv.lift(lambda x: multivariate_normal.logpdf(x, 0.0, 1.0)))(0.3)
+    names = next(line for line in cv.lift.report().splitlines() if line.startswith(f"{__name__}:"))
+    assert "stats" in names and "multivariate_normal" not in names
 
 
 def test_classes_stay_what_they_are():
