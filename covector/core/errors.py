@@ -18,7 +18,7 @@ from __future__ import annotations
 import threading
 import warnings
 from collections.abc import Callable
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any
 
 from covector.core.source import Source, user_frame, user_source
@@ -49,8 +49,8 @@ def note_errors(note: Callable[[CovectorError], None]) -> None:
 
 
 class _Refusal(threading.local):
-    place: tuple[int, int] | None = None
-    """The frame, by its identity, that called what asked, and the instruction of it that did."""
+    place: tuple[int, CodeType, int] | None = None
+    """What called what asked: its frame, by identity and by code (others take its place in memory), and the instruction."""
     made: tuple[type[CovectorError], tuple[Any, ...]] | None = None
 
 
@@ -59,7 +59,7 @@ _refusal = _Refusal()
 
 def note_refusal(frame: FrameType, error: CovectorError) -> None:
     """Note where a plain value was asked for and refused: compiled code may forget the error, and go on."""
-    _refusal.place, _refusal.made = (id(frame), frame.f_lasti), (type(error), error.args)
+    _refusal.place, _refusal.made = (id(frame), frame.f_code, frame.f_lasti), (type(error), error.args)
 
 
 def refused_before(error: BaseException) -> CovectorError | None:
@@ -69,7 +69,8 @@ def refused_before(error: BaseException) -> CovectorError | None:
     """
     traceback = error.__traceback__ if _refusal.place is not None and not isinstance(error, CovectorError) else None
     while traceback is not None:
-        if (id(traceback.tb_frame), traceback.tb_lasti) == _refusal.place and _refusal.made is not None:
+        frame = traceback.tb_frame
+        if (id(frame), frame.f_code, traceback.tb_lasti) == _refusal.place and _refusal.made is not None:
             cls, args = _refusal.made
             return _unpickled(cls, args, {}).with_traceback(error.__traceback__)
         traceback = traceback.tb_next

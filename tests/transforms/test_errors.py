@@ -1,12 +1,14 @@
 """Every error by its text: what, where (the user's line), why, how to fix."""
 
 import math
+import sys
 
 import numpy as np
 import pytest
 
 import covector as cv
 from covector import errors, lax
+from covector.core import errors as errors_module
 
 X = np.linspace(0.1, 1.0, 3)
 
@@ -298,3 +300,28 @@ class TestRules:
     def test_two_primitives_of_one_name(self):
         with pytest.raises(errors.ArgumentError, match="the name 'sin' is that of a primitive of covector's own"):
             cv.Primitive("sin")
+
+
+def test_an_error_is_not_taken_for_one_that_was_refused_elsewhere():
+    """The frame of a function takes the place in memory of one that is gone, in which a value was refused."""
+
+    def refused(x):
+        try:
+            float(x)
+        except TypeError:
+            return sys._getframe()
+        return None
+
+    def failing():
+        raise ValueError("its own")
+
+    cv.jvp(lambda x: refused(x) and x, (1.0,), (1.0,))
+    try:
+        failing()
+    except ValueError as error:
+        frame, at = error.__traceback__.tb_next.tb_frame, error.__traceback__.tb_next.tb_lasti
+        _, code, _ = errors_module._refusal.place
+        errors_module._refusal.place = id(frame), code, at
+        assert errors_module.refused_before(error) is None
+        errors_module._refusal.place = id(frame), frame.f_code, at
+        assert isinstance(errors_module.refused_before(error), cv.errors.CovectorError)
