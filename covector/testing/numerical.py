@@ -161,7 +161,7 @@ def disagreement(found: Any, expected: Any, tolerance: float, errors: Any = 0.0)
         scale = 1.0 + float(np.max(sizes, initial=0.0, where=np.isfinite(sizes)))
         with np.errstate(all="ignore"):
             close = np.abs(wide - wanted) <= tolerance * scale + errors
-            wrong = ~(close | (wide == wanted) | (np.isnan(wide) & np.isnan(wanted)))
+            wrong = ~(close | (wide == wanted) | (np.isnan(wide) & np.isnan(wanted)) | _overflows(found.dtype, wide, wanted))
     if not np.any(wrong):
         return None
     where = tuple(int(i) for i in np.argwhere(wrong)[0])
@@ -169,6 +169,13 @@ def disagreement(found: Any, expected: Any, tolerance: float, errors: Any = 0.0)
     return (
         f"{place}found {found[where]!s}, expected {expected[where]!s}\n  found    {brief(found)}\n  expected {brief(expected)}"
     )
+
+
+def _overflows(dtype: Any, found: Any, expected: Any) -> Any:
+    """Where an infinity is what a type has for a number that is too large for it."""
+    if dtype.kind != "f":
+        return np.zeros(expected.shape, bool)
+    return np.isinf(found) & (np.sign(found) == np.sign(expected)) & (np.abs(expected) > float(np.finfo(dtype).max))
 
 
 def brief(x: Any) -> str:

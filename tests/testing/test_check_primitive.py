@@ -17,6 +17,7 @@ from covector.core.avals import ShapedArray, typeof
 from covector.primitives.arrays.shaping import unbroadcast
 from covector.primitives.math.ring import elementwise_abstract, elementwise_batch
 from covector.testing import RuleError, arrays, check_case, check_primitive
+from covector.testing.numerical import disagreement
 from covector.testing.strategies import inexact_dtypes
 
 NUMBER = itertools.count()
@@ -288,3 +289,17 @@ def test_jointly_linear_primitives() -> None:
 
     mean.def_transpose(lambda ct, x, y: (ct / 2, ct / 2), linear=jointly())
     check_case(mean, (np.ones(2), np.array([0.3, 0.4])))
+
+
+@pytest.mark.parametrize(
+    ("found", "expected", "is_right"),
+    [
+        (np.float16(-np.inf), -91370.0, True),
+        (np.float16(np.inf), -91370.0, False),
+        (np.float16(np.inf), 60000.0, False),
+        (np.inf, 1e300, False),
+        (np.array([1.0, np.inf], np.float32), np.array([1.0, 1e39]), True),
+    ],
+)
+def test_an_infinity_is_right_where_the_type_has_no_such_number(found, expected, is_right):
+    assert (disagreement(found, expected, 1e-2) is None) is is_right
