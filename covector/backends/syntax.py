@@ -1,7 +1,7 @@
 """The code of generated programs: ``code_of_text : Text -> code``, once for all programs that read the same.
 
 >>> line = (("b",), False, Expression("call", "sin", ("a",)), None, ())
->>> print(ast.unparse(module_of_text(Text("example", ("a",), (line,), ("b",), (False,)))))
+>>> print(ast.unparse(module_of_text(Text("example", ("a",), (line,), ("b",), False))))
 def program(a):
     b = sin(a)
     return [b]
