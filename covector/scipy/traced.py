@@ -6,10 +6,15 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+import scipy
+
 from covector.core.errors import InPlaceWriteError
 from covector.numpy.registry import contains_tracer
 
 Function = Callable[..., Any]
+FROM_1_18 = np.lib.NumpyVersion(scipy.__version__) >= "1.18.0"
+"""Where functions changed, traced values mean what they mean in the SciPy that is installed."""
 
 
 def on_tracers(function: Function, *ours: type) -> Callable[[Function], Function]:

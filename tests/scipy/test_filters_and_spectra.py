@@ -12,12 +12,14 @@ from transformed import check, of_real_numbers, outcome, same
 import covector as cv
 from covector.primitives.math.linear_filter import linear_filter_p
 from covector.scipy import signal
+from covector.scipy.traced import FROM_1_18
 from covector.testing import check_function
 
 RNG = np.random.default_rng(0)
 X, LONG, IMAGE = RNG.normal(size=12), RNG.normal(size=40), RNG.normal(size=(5, 6))
 COMPLEX = X + 1j * X[::-1]
 B, A = scipy.signal.butter(2, 0.3)
+ZEROS_IN_FRONT = [] if FROM_1_18 else [0.0]
 SOS = scipy.signal.butter(4, 0.3, output="sos")
 AT = np.array([0.3, 1.0, 2.5])
 TAPS = RNG.normal(size=5)
@@ -36,7 +38,7 @@ CASES = {
     "lfilter, known, with a state for all": (lambda s, x: s.lfilter(B, A, x, zi=np.ones((1, 2))), (IMAGE,)),
     "lfilter, shorter than its state": (lambda s, x, z: s.lfilter(TAPS, [2.0, 0.3, 0.1], x, zi=z), (X[:2], X[:4])),
     "lfilter_zi": (lambda s, b, a: s.lfilter_zi(b, a), (B, A)),
-    "lfilter_zi, of another length": (lambda s, b: s.lfilter_zi(b, [0.0, 2.0, 0.5]), (TAPS,)),
+    "lfilter_zi, of another length": (lambda s, b: s.lfilter_zi(b, [*ZEROS_IN_FRONT, 2.0, 0.5]), (TAPS,)),
     "sosfilt_zi": (lambda s, sos: s.sosfilt_zi(sos), (SOS,)),
     "deconvolve": (lambda s, x, d: s.deconvolve(x, d), (X, TAPS)),
     "convolve2d": (lambda s, x, k: s.convolve2d(x, k), (IMAGE, IMAGE[:3, :2])),
@@ -184,6 +186,16 @@ def test_dtypes(name, dtype):
     expected = outcome(lambda: f(scipy.signal, *given))
     if len(given) == len(args) and not isinstance(expected, Exception):
         same(cv.jit(lambda *a: f(signal, *a))(*given), expected, rtol=2e-4 if dtype == np.float32 else 1e-9)
+
+
+@pytest.mark.parametrize("a", [[0.0, 2.0, 0.5], *([[0.0, 0.0]] if FROM_1_18 else [])])
+def test_a_state_of_coefficients_with_zeros_in_front(a):
+    expected, found = (outcome(f, TAPS) for f in (lambda b: scipy.signal.lfilter_zi(b, a), lambda b: signal.lfilter_zi(b, a)))
+    traced = outcome(cv.jit(lambda b: signal.lfilter_zi(b, a)), TAPS)
+    if isinstance(expected, Exception):
+        assert (type(found), str(found)) == (type(traced), str(traced)) == (type(expected), str(expected))
+    else:
+        same(traced, expected, rtol=1e-9)
 
 
 def test_the_filter_is_linear_in_what_is_filtered():

@@ -113,6 +113,21 @@ def test_distances_of_two_vectors(name):
     check_function(of_real_numbers(lambda *a: f(spatial.distance, *a), args), args)
 
 
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.int64, np.complex64])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("name", ["euclidean", "sqeuclidean", "minkowski", "cityblock", "cosine"])
+def test_distances_of_arrays_of_vectors_are_scipys_or_its_error(name, weighted, dtype):
+    u, v = (np.round(x * 4).astype(dtype) for x in (np.stack([U, V, U + V]), np.stack([U, V])[:, None]))
+    options = {"p": 1.5} if name == "minkowski" else {}
+    options |= {"w": W + 0.5} if weighted else {}
+    expected = outcome(lambda u, v: getattr(distance, name)(u, v, **options), u, v)
+    found = outcome(cv.jit(lambda u, v: getattr(spatial.distance, name)(u, v, **options)), u, v)
+    if isinstance(expected, Exception):
+        assert isinstance(found, type(expected))
+    else:
+        same(found, expected, rtol={"f2": 2e-3, "f4": 1e-6, "c8": 1e-6}.get(np.dtype(dtype).str[1:], 1e-12))
+
+
 def test_elements_that_are_zero_or_unknown():
     for u, v in (([0.0, 1.0], [0.0, 3.0]), ([np.nan, 1.0], [1.0, 3.0])):
         agree(lambda s, u, v: s.canberra(u, v), np.array(u), np.array(v))

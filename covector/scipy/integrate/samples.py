@@ -14,6 +14,8 @@ from covector.core import errors
 from covector.core.avals import shape_of, typeof
 from covector.core.primitive import TracerBase
 from covector.numpy.registry import array_and_axis, as_array, floating
+from covector.primitives.arrays.shaping import real_dtype
+from covector.scipy.traced import FROM_1_18
 
 
 def _samples(y: Any, x: Any, dx: Any, axis: int, who: str) -> tuple[Any, Any]:
@@ -112,10 +114,15 @@ def simpson(y: Any, x: Any = None, *, dx: Any = 1.0, axis: int = -1) -> Any:
     n = shape_of(y)[0]
     if n <= 2:
         total = np.sum(d * (y[1:] + y[:-1]), axis=0) * 0.5
-        return total if n == 2 else np.astype(total, _precision(y) if x is None else np.result_type(typeof(total).dtype, float))
+        return total if n == 2 else np.astype(total, _precision(y) if x is None else _promoted(y, d))
     if x is None:
         return np.astype(_simpson(y, np.full((n - 1, *[1] * (len(shape_of(y)) - 1)), 1.0) * d), _precision(y))
-    return _simpson(y, np.astype(d, np.float64))
+    return _simpson(y, np.astype(d, real_dtype(_promoted(y, d))))
+
+
+def _promoted(y: Any, d: Any) -> np.dtype[Any]:
+    """The dtype of the integral of samples at places: of double precision before SciPy 1.18."""
+    return np.result_type(typeof(y).dtype, typeof(d).dtype, 1.0 if FROM_1_18 else np.float64)
 
 
 def _simpson(y: Any, d: Any) -> Any:

@@ -24,7 +24,7 @@ from covector.primitives.arrays.subscripts import concrete
 from covector.primitives.math.linear_filter import linear_filter_p
 from covector.scipy.checks import refuse
 from covector.scipy.signal.convolutions import convolve
-from covector.scipy.traced import on_tracers
+from covector.scipy.traced import FROM_1_18, on_tracers
 
 # --- along an axis, once ----------------------------------------------------------------------------------------------
 
@@ -175,7 +175,8 @@ def lfilter_zi(b: Any, a: Any) -> Any:
     """The state in which the answer of a filter to a constant 1 is constant.
 
     Args:
-        b, a: as for `lfilter`; zeros in front of a are left out, but where their values are not known there must be none.
+        b, a: as for `lfilter`; before SciPy 1.18 zeros in front of a are left out, but where their values are not known there
+            must be none.
 
     Example:
         >>> lfilter_zi([1.0], [1.0, -0.5])
@@ -183,6 +184,8 @@ def lfilter_zi(b: Any, a: Any) -> Any:
     """
     b, a = _coefficients(b, "b"), _coefficients(a, "a")
     if (known := concrete(a)) is not None:
+        if FROM_1_18 and known[0] == 0:
+            raise ValueError("First coefficient of parameter `a` must be non-zero!")
         if not np.any(known):
             raise ValueError("There must be at least one nonzero `a` coefficient.")
         a = a[int(np.nonzero(known)[0][0]) :]

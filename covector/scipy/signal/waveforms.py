@@ -14,10 +14,10 @@ import scipy.signal as _scipy
 
 from covector.core.avals import shape_of, typeof
 from covector.core.primitive import TracerBase
-from covector.numpy.registry import as_array, inexact
+from covector.numpy.registry import as_array, floating, inexact
 from covector.primitives.arrays.subscripts import concrete
 from covector.scipy.checks import refuse
-from covector.scipy.traced import on_tracers
+from covector.scipy.traced import FROM_1_18, on_tracers
 
 
 def _number(x: Any) -> Any:
@@ -148,13 +148,18 @@ def square(t: Any, duty: Any = 0.5) -> Any:
         >>> square(np.array([0.5, 4.0]))
         array([ 1., -1.])
     """
-    _, _, none, high = _phase(t, duty)
-    return np.where(none, np.nan, np.where(high, 1.0, -1.0))
+    phase, _, none, high = _phase(t, duty)
+    return np.astype(np.where(none, np.nan, np.where(high, 1.0, -1.0)), typeof(phase).dtype)
 
 
 def _phase(t: Any, width: Any) -> tuple[Any, Any, Any, Any]:
-    """The time within a period, the width, where that is none, and where the first part of the period is."""
-    t, width = (np.astype(v, np.float64) for v in np.broadcast_arrays(as_array(t), as_array(width)))
+    """The time within a period, the width, where that is none, and where the first part of the period is.
+
+    They are in double precision before SciPy 1.18.
+    """
+    t, width = (v if np.isscalar(v) else as_array(v) for v in (t, width))
+    dtype = np.result_type(t, width, 1.0 if FROM_1_18 else np.float64)
+    t, width = (np.astype(floating(v), dtype) for v in np.broadcast_arrays(t, width))
     phase = np.mod(t, 2 * np.pi)
     return phase, width, (width > 1) | (width < 0), phase < width * 2 * np.pi
 

@@ -19,12 +19,12 @@ from covector.primitives.arrays.shaping import as_python_number
 from covector.primitives.arrays.subscripts import index
 from covector.scipy.checks import refuse
 from covector.scipy.spatial import metrics
-from covector.scipy.traced import on_tracers
+from covector.scipy.traced import FROM_1_18, on_tracers
 
 
-def _vector(x: Any, dtype: Any = None) -> Any:
+def _vector(x: Any, dtype: Any = None, of_many: bool = False) -> Any:
     x = as_array(x)
-    if len(shape_of(x)) != 1:
+    if len(shape_of(x)) != 1 and not (of_many and shape_of(x)):
         raise ValueError("Input vector should be 1-D.")
     return x if dtype is None else np.astype(x, dtype)
 
@@ -37,23 +37,23 @@ def weights(w: Any) -> Any:
     return w
 
 
-def _numbers(u: Any, v: Any) -> tuple[Any, Any]:
+def _numbers(u: Any, v: Any, of_many: bool = False) -> tuple[Any, Any]:
     """Two vectors, of which one is not of booleans, which are not subtracted."""
-    u, v = _vector(u), _vector(v)
+    u, v = _vector(u, of_many=of_many), _vector(v, of_many=of_many)
     if typeof(u).dtype.kind == typeof(v).dtype.kind == "b":
         raise TypeError(f"a distance of numbers got booleans, {typeof(u)} and {typeof(v)}: give u.astype(int)")
     return u, v
 
 
-def _inexact(u: Any, v: Any) -> tuple[Any, Any]:
-    u, v = _numbers(u, v)
+def _inexact(u: Any, v: Any, of_many: bool = False) -> tuple[Any, Any]:
+    u, v = _numbers(u, v, of_many)
     dtype = np.result_type(typeof(u).dtype, typeof(v).dtype)
     return (u, v) if dtype.kind in "fc" else (np.astype(u, np.float64), np.astype(v, np.float64))
 
 
 def _norm(x: Any, d: Any) -> Any:
-    """The norm of differences as SciPy returns it, which is a number of Python except for integers and half precision."""
-    return as_python_number(np.astype(x, np.float64)) if typeof(d).dtype.char in "fdFD" else x
+    """The norm of differences as SciPy before 1.18 returns it: a number of Python except for integers and half precision."""
+    return as_python_number(np.astype(x, np.float64)) if typeof(d).dtype.char in "fdFD" and not FROM_1_18 else x
 
 
 @on_tracers(_scipy.minkowski)
@@ -61,7 +61,7 @@ def minkowski(u: Any, v: Any, p: float = 2, w: Any = None) -> Any:
     """The p-th root of the sum of p-th powers of differences.
 
     Args:
-        u, v: vectors of one length; where they are equal the derivative is 0.
+        u, v: vectors of one length, from SciPy 1.18 on also ``f[...,n]``; where they are equal the derivative is 0.
         p: the power, which has to be known; ``inf`` for the largest difference.
         w: weights, none of which is negative.
 
@@ -71,7 +71,7 @@ def minkowski(u: Any, v: Any, p: float = 2, w: Any = None) -> Any:
     """
     if (p := float(known_array(p, minkowski))) == 2:
         return euclidean(u, v, w)
-    return metrics.minkowski(*_inexact(u, v), p=p, w=weights(w))
+    return metrics.minkowski(*_inexact(u, v, FROM_1_18), p=p, w=weights(w))
 
 
 @on_tracers(_scipy.euclidean)
@@ -82,12 +82,12 @@ def euclidean(u: Any, v: Any, w: Any = None) -> Any:
         u, v, w: as for `minkowski`.
 
     Example:
-        >>> euclidean(np.array([3.0, 0.0]), np.array([0.0, 4.0]))
+        >>> float(euclidean(np.array([3.0, 0.0]), np.array([0.0, 4.0])))
         5.0
     """
-    u, v = _numbers(u, v)
+    u, v = _numbers(u, v, FROM_1_18)
     d = u - v if w is None else np.astype(u - v, np.result_type(typeof(u).dtype, typeof(v).dtype, np.float64))
-    return _norm(metrics.euclidean(*_inexact(u, v), weights(w)), d)
+    return _norm(metrics.euclidean(*_inexact(u, v, FROM_1_18), weights(w)), d)
 
 
 @on_tracers(_scipy.sqeuclidean)
@@ -101,7 +101,8 @@ def sqeuclidean(u: Any, v: Any, w: Any = None) -> Any:
         >>> sqeuclidean(np.array([3.0, 0.0]), np.array([0.0, 4.0]))
         np.float64(25.0)
     """
-    u, v = (x if typeof(x).dtype.kind in "fc" else np.astype(x, np.float64) for x in (_vector(u), _vector(v)))
+    u, v = (_vector(x, of_many=FROM_1_18) for x in (u, v))
+    u, v = (x if typeof(x).dtype.kind in "fc" else np.astype(x, np.float64) for x in (u, v))
     return metrics.sqeuclidean(u, v, weights(w))
 
 
@@ -193,7 +194,7 @@ def seuclidean(u: Any, v: Any, V: Any) -> Any:
         V: variances.
 
     Example:
-        >>> seuclidean(np.array([2.0, 0.0]), np.array([0.0, 0.0]), np.array([4.0, 1.0]))
+        >>> float(seuclidean(np.array([2.0, 0.0]), np.array([0.0, 0.0]), np.array([4.0, 1.0])))
         1.0
     """
     u, v, V = *_inexact(u, v), _vector(V, np.float64)
