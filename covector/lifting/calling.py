@@ -13,11 +13,12 @@ from covector.core import errors
 from covector.core.avals import shape_of
 from covector.core.primitive import TracerBase
 from covector.lifting.active import again
-from covector.lifting.cells import SHARED, Cell, Root
+from covector.lifting.cells import Cell
 from covector.lifting.functions import apply, lengths_of
 from covector.lifting.lifted import as_cell, known, means, unwrap, wrap
 from covector.lifting.order import in_unknown_order
 from covector.lifting.placing import copyto
+from covector.lifting.roots import SHARED, Root
 from covector.numpy.registry import as_array
 
 

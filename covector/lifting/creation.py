@@ -22,7 +22,7 @@ from covector.core import errors
 from covector.core.avals import dtype_of, shape_of
 from covector.core.primitive import TracerBase
 from covector.lifting.active import is_active
-from covector.lifting.cells import GIVEN, Cell, Root, owner_of, shows_memory
+from covector.lifting.cells import Cell, owner_of, shows_memory
 from covector.lifting.functions import SHOW_MEMORY, as_strided
 from covector.lifting.lifted import (
     LIFTED,
@@ -43,6 +43,7 @@ from covector.lifting.lifted import (
 from covector.lifting.memory import memory_of
 from covector.lifting.methods import Flat, check_known_order
 from covector.lifting.order import as_function, copied, in_order, like_operands
+from covector.lifting.roots import GIVEN, Root
 from covector.lifting.scalars import has_complex_number
 from covector.numpy.registry import as_array
 from covector.primitives.arrays.shaping import strengthened

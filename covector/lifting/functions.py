@@ -18,7 +18,7 @@ from covector.core.avals import shape_of
 from covector.core.primitive import TracerBase
 from covector.lifting import views
 from covector.lifting.active import as_covector
-from covector.lifting.cells import UNSURE, Cell, Root, shows_memory
+from covector.lifting.cells import Cell, shows_memory
 from covector.lifting.lifted import (
     LIFTED,
     as_cell,
@@ -35,6 +35,7 @@ from covector.lifting.lifted import (
 from covector.lifting.methods import check_known_order
 from covector.lifting.operators import dtype_of_out, store
 from covector.lifting.order import as_asked, as_function, copied, in_unknown_order, like_operands, ordered_as
+from covector.lifting.roots import UNSURE, Root
 from covector.lifting.scalars import FROM_2_5
 from covector.numpy.registry import as_array
 from covector.primitives.arrays.shaping import strengthened

@@ -34,9 +34,10 @@ from covector.interpreters.jvp import JVPTracer
 from covector.lifting import calling, methods, operators, placing, sharing  # noqa: F401 - they register what cells do
 from covector.lifting.active import ACTIVE
 from covector.lifting.caught import caught_errors
-from covector.lifting.cells import ALIASED, GAPS, GIVEN, READONLY, SHARED, UNSURE, Cell, Root
+from covector.lifting.cells import Cell
 from covector.lifting.lifted import LIFTED, known, make_scalar
 from covector.lifting.rebinding import install, report, uninstall
+from covector.lifting.roots import ALIASED, GAPS, GIVEN, READONLY, SHARED, UNSURE, Root
 from covector.lifting.stand_ins import holds_cells, of_entries, use_lift
 from covector.lifting.views import strides_of
 from covector.transforms.arguments import Wrapper, check_callable, function_name

@@ -295,6 +295,10 @@ class Lifted:
         """The value, which a trace may keep."""
         raise NotImplementedError
 
+    def times_held(self, value: ndarray) -> int:
+        """How many references this has to an array, or to a view of it."""
+        return 0
+
     def __array_namespace__(self, *, api_version: str | None = None) -> Any:
         return _namespace[0]
 

@@ -15,7 +15,7 @@ from covector.core import errors
 from covector.core.avals import PYTHON_NUMBERS, shape_of
 from covector.core.primitive import TracerBase
 from covector.lifting import views
-from covector.lifting.cells import BASED, GAPS, READONLY, TAINTED, UNSURE, Cell
+from covector.lifting.cells import Cell
 from covector.lifting.indices import index_of
 from covector.lifting.lifted import (
     ALL,
@@ -30,6 +30,7 @@ from covector.lifting.lifted import (
     wrap,
 )
 from covector.lifting.order import copied, in_order
+from covector.lifting.roots import BASED, GAPS, READONLY, TAINTED, UNSURE
 from covector.lifting.scalars import FROM_2_5, check_real, has_complex_number
 from covector.numpy.at import at
 from covector.numpy.registry import as_array

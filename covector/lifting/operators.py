@@ -14,7 +14,7 @@ from covector.core import errors
 from covector.core.avals import PYTHON_NUMBERS, dtype_of, shape_of
 from covector.core.primitive import TracerBase
 from covector.lifting.active import as_covector
-from covector.lifting.cells import Cell, Root
+from covector.lifting.cells import Cell
 from covector.lifting.indices import index_of
 from covector.lifting.lifted import (
     ALL,
@@ -36,6 +36,7 @@ from covector.lifting.lifted import (
 )
 from covector.lifting.order import as_function, computed_in, like_operands, unsure_as
 from covector.lifting.refusals import written_over
+from covector.lifting.roots import Root
 from covector.lifting.scalars import Number, Scalar, Truth, beside_each_other
 from covector.numpy.at import at
 from covector.numpy.registry import as_array

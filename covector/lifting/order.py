@@ -13,8 +13,9 @@ from numpy import ndarray
 
 from covector.core.primitive import TracerBase
 from covector.lifting import views
-from covector.lifting.cells import GAPS, TAINTED, UNSURE, Cell
+from covector.lifting.cells import Cell
 from covector.lifting.lifted import LIFTED, has_traced, unwrap
+from covector.lifting.roots import GAPS, TAINTED, UNSURE
 
 
 def like_operands(result: Any, *operands: Any) -> Any:

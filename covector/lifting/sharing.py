@@ -14,8 +14,9 @@ import numpy as np
 
 from covector.core import errors
 from covector.lifting import views
-from covector.lifting.cells import ALIASED, GAPS, TAINTED, UNSURE, Cell
+from covector.lifting.cells import Cell
 from covector.lifting.lifted import LIFTED, has_traced, means
+from covector.lifting.roots import ALIASED, GAPS, TAINTED, UNSURE
 
 
 @means(np.shares_memory)

@@ -20,10 +20,11 @@ from covector.core.context import traces_now
 from covector.core.primitive import Trace, TracerBase, open_trace
 from covector.core.pytrees import register_standing, tree_map
 from covector.lifting.active import ACTIVE, StandsFor, as_covector, is_active
-from covector.lifting.cells import GAPS, UNSURE, Cell
+from covector.lifting.cells import Cell
 from covector.lifting.functions import owned
 from covector.lifting.lifted import LIFTED, has_lifted, unwrap, wrap
 from covector.lifting.memory import memory_of
+from covector.lifting.roots import GAPS, UNSURE
 from covector.numpy.at import Part, at
 from covector.transforms.custom_rules import CustomFunction
 

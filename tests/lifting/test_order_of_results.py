@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 import covector as cv
-from covector.lifting.cells import UNSURE, Cell
+from covector.lifting.cells import Cell
+from covector.lifting.roots import UNSURE
 
 EXPRESSIONS = """
     x[:, [0,0]] | x[[0,1]] | x[..., [0,1], :] | x[[[0,1],[1,0]]] | x[None,:,[0,1]] | x.T[[0,1]] | x.T[:, [0,1]]
