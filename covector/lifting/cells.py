@@ -50,6 +50,7 @@ from covector.lifting.lifted import (
     unwrap,
     wrap,
 )
+from covector.lifting.parts import Part, may_be_read_late, place_of, shows_part
 from covector.lifting.refusals import shown_twice, written_over
 from covector.lifting.roots import BASED, EXPOSED, GAPS, READONLY, SHARED, TAINTED, UNSURE, Root
 from covector.lifting.scalars import check_real
@@ -247,9 +248,9 @@ class Cell(Lifted):
         return self._index() is not None or self.shows.positions is None or not self.shows.repeats()  # type: ignore[union-attr]
 
     def _is_slice(self) -> bool:
-        """Whether this is a part of the root that slices give."""
+        """Whether this is a part of an array that slices, or places, give."""
         if self._view is None or self._index() is not None:
-            return self._view is not None
+            return self._view is not None or type(self.root) is Part
         view = self.shows
         return view is not None and view.positions is None and not view.part
 
@@ -271,7 +272,11 @@ class Cell(Lifted):
         kind = type(key)
         is_known = kind is int or is_plain(key)
         if not is_known:
+            place = place_of(key)
+            if place is not None and shows_part(place, len(self.shape)):
+                return Cell(Part(Cell(self.root, self._view, self.memory, self.of), place))
             key = index_of(key)
+            key = place if place is not None and has_traced(key) and not has_traced(place) else key
             kind = type(key)
         root = self.root
         value = root.value
@@ -321,10 +326,8 @@ class Cell(Lifted):
         if (is_other or type(new) in SETTABLE) and type(root.value) is ndarray and self._is_free() and is_plain(key):
             self.memory[key] = new._read() if is_other else new
             return
-        if type(new) is Cell and new.root is root:
-            if self._view is None and new._index() is key:
-                return  # what ``u[k] += w`` ends in
-            if self._is_same_place(index_of(key), new):
+        if type(new) is Cell and (new.root is root or new.root.origin is root.origin):
+            if self._is_same_place(key, new):
                 self.check_write()
                 return
             _check_exchange(sys._getframe(1), has_mask(index_of(key)) or self._is_read_late(key, new))
@@ -339,10 +342,15 @@ class Cell(Lifted):
         return self._view is None or type(self._view) is tuple or not self._view.readonly
 
     def _is_same_place(self, key: Any, part: Cell) -> bool:
-        basic = basic_key(key)
+        """Whether a part of the array is what it has at an index, as that is which ``u[k] += w`` writes in the end."""
+        if part.root is not self.root:
+            return type(part.root) is Part and part._view is None and part.root.is_at(self, key)
+        index = part._index()
+        if self._view is None and index is key:
+            return True
+        basic = basic_key(index_of(key))
         if basic is None:
             return False
-        index = part._index()
         if index is not None and self._view is None and basic_key(index) == basic:
             return True
         outer, inner = (v or views.whole(self.root.shape) for v in (self.shows, part.shows))
@@ -351,6 +359,8 @@ class Cell(Lifted):
 
     def _is_read_late(self, key: Any, part: Cell) -> bool:
         """Whether NumPy, writing a part of the array at an index, reads of it what it has written before."""
+        if part.root is not self.root:
+            return place_of(key) is not None and may_be_read_late(self[key], part)
         index = part._index()
         if type(key) is type(index) is slice and len(self.root.shape) == 1 and self._view is None and key.step == index.step:
             return False
@@ -362,6 +372,9 @@ class Cell(Lifted):
         root, index = self.root, self._index()
         self.check_write(new)
         value = root.value
+        if type(root) is Part and self._view is None and key is ALL:
+            root.cell._write(root.key, convert(new, self), how)
+            return
         if type(value) is ndarray:
             if not has_traced(new) and not has_traced(key):
                 _write_plain(root, self, key, new)

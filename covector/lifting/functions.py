@@ -142,7 +142,9 @@ def _place_of_out(func: Callable[..., Any]) -> int:
 
 def _written(func: Callable[..., Any], target: Any, found: Any, args: Any, casting: str | None) -> Any:
     """The result of a function written into what was given for it."""
-    if func in (np.concatenate, np.stack) and any(type(x) is type(target) is Cell and x.root is target.root for x in args[0]):
+    if func in (np.concatenate, np.stack) and any(
+        type(x) is type(target) is Cell and x.root.origin is target.root.origin for x in args[0]
+    ):
         what = f"numpy.{func.__name__} was to write into one of its own arguments."
         raise errors.InPlaceWriteError(what, why="NumPy writes part after part", fix="x[...] = without out=")
     if func is np.dot and type(target) is Cell:

@@ -356,7 +356,7 @@ class Flat:
         return wrap(found.copy() if type(found) is ndarray else found)
 
     def __setitem__(self, key: Any, new: Any) -> None:
-        if type(new) is Cell and new.root is self.base.root and new.shape:
+        if type(new) is Cell and new.root.origin is self.base.root.origin and new.shape:
             why = "NumPy writes element after element, and what it reads has been written before"
             what = "x.flat[...] was to be written with a part of x itself."
             raise errors.InPlaceWriteError(what, why=why, fix="write a copy: x.flat[...] = x[...].copy()")

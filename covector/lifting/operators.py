@@ -340,10 +340,14 @@ def _check_parts(ufunc: np.ufunc, outs: Any, found: Any) -> None:
         raise errors.InPlaceWriteError(what, why="NumPy cuts imaginary parts beside the mask too", fix="use np.where")
 
 
+def _may_share_memory(a: Cell, b: Cell) -> bool:
+    return np.shares_memory(a.layout(), b.layout()) if a.root is b.root else a.root.origin is b.root.origin
+
+
 def _stored(outs: Any, found: Any, casting: str) -> Any:
     cells = [o for o in outs if type(o) is Cell]
     for i, o in enumerate(cells):
-        if any(o.root is other.root and np.shares_memory(o.layout(), other.layout()) for other in cells[:i]):
+        if any(_may_share_memory(o, other) for other in cells[:i]):
             raise written_over()
     done = tuple([wrap(r) if o is None else store(o, r, casting) for o, r in zip(outs, found, strict=True)])
     return done[0] if len(done) == 1 else done

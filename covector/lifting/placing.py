@@ -17,6 +17,7 @@ from covector.lifting.functions import check_cast, lengths_of
 from covector.lifting.indices import index_of
 from covector.lifting.lifted import LIFTED, as_operand, convert, has_traced, known, means, unwrap
 from covector.lifting.operators import store
+from covector.lifting.parts import may_be_read_late
 from covector.lifting.refusals import written_over
 from covector.lifting.scalars import check_real
 from covector.numpy.registry import as_array
@@ -81,7 +82,7 @@ def _check_values(target: Any, values: Any) -> None:
 def _place(arr: Any, mask: Any, vals: Any) -> None:
     _check_values(arr, vals)
     mask = index_of(mask)
-    if type(vals) is type(arr) is Cell and vals.root is arr.root:
+    if type(vals) is type(arr) is Cell and vals.root.origin is arr.root.origin:
         why = "NumPy reads what it has written"
         raise errors.InPlaceWriteError("np.place(x, mask, y) writes a part of x into x.", why=why, fix="give y.copy()")
     if known(mask) is None and math.prod(shape_of(as_operand(vals))) == 1:
@@ -102,7 +103,7 @@ def _putmask(a: Any, mask: Any, values: Any) -> None:
 
 @means(np.fill_diagonal)
 def _fill_diagonal(a: Any, val: Any, wrap: bool = False) -> None:
-    if type(val) is type(a) is Cell and val.root is a.root and val.size > 1:
+    if type(val) is type(a) is Cell and val.root.origin is a.root.origin and val.size > 1:
         raise written_over()
     _by_places(np.fill_diagonal, a, (), val, (wrap,))
 
@@ -126,13 +127,19 @@ def _along_axis(shape: tuple[int, ...], indices: Any, axis: int) -> tuple[Any, .
     return tuple(key)
 
 
+def _is_read_late(dst: Cell, src: Cell) -> bool:
+    if src.root is dst.root:
+        return views.is_read_late(dst.layout(), src.layout())
+    return may_be_read_late(dst, src)
+
+
 @means(np.copyto)
 def copyto(dst: Any, src: Any, casting: str = "same_kind", where: Any = True) -> None:
     new = as_operand(src)
     if type(new) in PYTHON_NUMBERS and type(dst) is Cell:
         check_cast(np.result_type(dst.dtype, new), dst.dtype, casting)
         new = convert(new, dst)
-    if type(src) is type(dst) is Cell and src.root is dst.root and views.is_read_late(dst.layout(), src.layout()):
+    if type(src) is type(dst) is Cell and src.root.origin is dst.root.origin and _is_read_late(dst, src):
         raise written_over()
     if where is not True:
         new = np.where(as_operand(where), new, unwrap(dst))

@@ -47,6 +47,11 @@ class Root:
         """In elements; None: as the plain array says, or in C order."""
         self.opened = traces_now()
 
+    @property
+    def origin(self) -> Root:
+        """The array whose memory this is."""
+        return self
+
     def layout(self) -> views.Layout:
         """An array of the same order in memory, to ask NumPy what shows its memory."""
         value, shape, strides = self.value, self.shape, self.strides

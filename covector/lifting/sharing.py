@@ -45,6 +45,10 @@ def _laid_out(a: Any, b: Any) -> Any:
     if type(a) is type(b) is Cell:
         if a.root is b.root:
             return a.layout(), b.layout()
+        if a.root.origin is b.root.origin:
+            raise _not_known(
+                "np.shares_memory", "x.copy()", "one of them is a part of the other's array at a place that is traced"
+            )
         state = a.root.state & b.root.state
         if state & TAINTED:
             raise _not_known("np.shares_memory", "x.reshape(shape, copy=True)")
@@ -54,6 +58,8 @@ def _laid_out(a: Any, b: Any) -> Any:
     return ((), ()) if has_traced(values) else values
 
 
-def _not_known(what: str, fix: str) -> errors.UnsupportedFunctionError:
-    why = "it goes by the order in memory, which is not known of arguments of jit and vmap, and of what is made of them"
+BY_ORDER = "it goes by the order in memory, which is not known of arguments of jit and vmap, and of what is made of them"
+
+
+def _not_known(what: str, fix: str, why: str = BY_ORDER) -> errors.UnsupportedFunctionError:
     return errors.UnsupportedFunctionError(f"{what} was asked of arrays of which that is not known.", why=why, fix=fix)

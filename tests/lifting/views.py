@@ -69,6 +69,18 @@ def swapaxes(shape):
 
 
 @family
+def at_a_place_that_is_computed(shape):
+    if prod(shape) and shape:
+        count = "np.sum({a} > -99.0)"
+        place, last = f"({count} + 1) % {shape[0]}", f"-1 - {count} % {shape[-1]}"
+        yield from (f"{{a}}[{place}, ...]", f"{{a}}[..., {last}, None]")
+        if len(shape) > 1:
+            yield from (f"{{a}}[{place}]", f"{{a}}[..., {last}]", f"{{a}}[{place}][::-1]", f"{{a}}[1:, {count} % {shape[1]}]")
+        if len(shape) > 2:
+            yield from (f"{{a}}[{place}][{last}]", f"{{a}}[{place}].T", f"{{a}}[:, 0, {last}]")
+
+
+@family
 def moveaxis(shape):
     for i, j in _pairs(shape):
         yield from (f"np.moveaxis({{a}}, {i}, {j})", f"np.moveaxis({{a}}, -1, {i})", f"np.rollaxis({{a}}, {j}, {i})")

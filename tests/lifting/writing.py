@@ -54,6 +54,12 @@ def nested(w):
         return None
     text = found[0] + w.r.choice(
         ("[0][0]", "[1:][0]", "[::-1][-1]", "[:, 0][1:]", "[-1][::-1]", ".T[0][1:]", "[0][...]", "[:1][0][:1]", "[[0, 1]][0]")
+        if w.r.random() < 0.7
+        else (
+            f"[np.argmax({found[0]}) % {len(found[1])}][0]",
+            f"[np.argmin({found[0]}[0]) - 1][...]",
+            f"[:, np.argmax({found[0]}[:, -1]) % 2][1:]",
+        )
     )
     a = w.value_of(text)
     return None if a is None else f"{text} {w.r.choice(('=', '=', '+=', '*='))} {w.value(getattr(a, 'shape', ()))}"
