@@ -25,7 +25,7 @@ from covector.core.primitive import TracerBase
 from covector.lifting import views
 from covector.lifting.indices import PLAIN_INDICES, is_plain_slice
 from covector.lifting.lifted import Lifted, known
-from covector.lifting.roots import ALIASED, GAPS, GIVEN, READONLY, TAINTED, UNSURE, Root
+from covector.lifting.roots import ALIASED, EXPOSED, GAPS, GIVEN, READONLY, TAINTED, UNSURE, Root
 from covector.lifting.scalars import Number, Scalar
 from covector.numpy.at import at
 
@@ -80,12 +80,13 @@ class Part(Root):
     @property
     def value(self) -> Any:
         """What the array has there now."""
-        whole = self.cell.root.value
+        root = self.cell.root
+        whole = root.value
         if self._of is whole:
             return self._found
         found = at(self.cell._captured())[self.key].get()
-        if self.opened is traces_now():
-            self._of, self._found = self.cell.root.value, found
+        if self.opened is traces_now() and not root.state & EXPOSED:
+            self._of, self._found = whole, found
         return found
 
     @property

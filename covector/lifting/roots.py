@@ -1,5 +1,6 @@
 """Whole arrays: what they hold now, how they lie in memory, and who else may hold them.
 
+>>> import numpy as np
 >>> root = Root(np.zeros(3))
 >>> root.writable()[1] = 5.0
 >>> root.value

@@ -140,6 +140,20 @@ def test_places_out_of_bounds(text):
             f(9)
 
 
+def test_memory_that_other_code_holds():
+    def f(x):
+        y = np.zeros((3, 2))
+        memory = y.data
+        row = y[np.argmax(x[:, 0, 0])]
+        y[:] = 5.0
+        before = row * 1.0
+        memory[1, 0] = memory[2, 1] = memory[0, 1] = 7.0
+        return before, row * 1.0
+
+    for found, wanted in zip(cv.jit(cv.lift(f))(X), f(X), strict=True):
+        np.testing.assert_array_equal(found, wanted)
+
+
 def test_an_index_with_an_array_in_it_copies():
     def f(x):
         y = x.copy()
