@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
@@ -237,12 +238,12 @@ for _function in (np.nonzero, np.flatnonzero, np.argwhere):
 
 @implements(np.unravel_index)
 def unravel_index(indices: Any, shape: Any, order: str = "C") -> tuple[Any, ...]:
-    """``numpy.unravel_index``; indices out of bounds are not noticed while tracing."""
+    """``numpy.unravel_index``; an index out of bounds is an ``IndexError`` when it is known, where NumPy has ``ValueError``."""
     shape = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
     rest = as_array(indices)
     if rest.dtype.kind not in "iu":
         raise TypeError("only int indices permitted")
-    rest = convert_to(rest, np.dtype(np.intp))
+    rest = _checked(convert_to(rest, np.dtype(np.intp)), math.prod(shape))
     coordinates = []
     for n in reversed(shape) if order == "C" else shape:
         coordinates.append(np.remainder(rest, n))
@@ -250,9 +251,17 @@ def unravel_index(indices: Any, shape: Any, order: str = "C") -> tuple[Any, ...]
     return tuple(coordinates[::-1] if order == "C" else coordinates)
 
 
+def _checked(indices: Any, n: int) -> Any:
+    """Indices that are to be at least 0 and below ``n``: zeros are taken from a vector of that length, which checks bounds."""
+    if 0 in shape_of(indices):
+        return indices
+    zeros = np.broadcast_to(np.reshape(indices, -1)[:1] * 0, (n,))
+    return indices + zeros[np.where(indices < 0, indices - n, indices)]
+
+
 @implements(np.ravel_multi_index)
 def ravel_multi_index(multi_index: Any, dims: Any, mode: Any = "raise", order: str = "C") -> Any:
-    """``numpy.ravel_multi_index``; with mode "raise", indices out of bounds are not noticed while tracing."""
+    """``numpy.ravel_multi_index``; with mode "raise" an index out of bounds is an ``IndexError`` when it is known."""
     dims = (dims,) if isinstance(dims, (int, np.integer)) else tuple(dims)
     modes = (mode,) * len(dims) if isinstance(mode, str) else mode
     places = [as_array(i) for i in multi_index]
@@ -263,7 +272,8 @@ def ravel_multi_index(multi_index: Any, dims: Any, mode: Any = "raise", order: s
     steps = list(zip(places, dims, modes, strict=True))
     flat: Any = 0
     for i, n, m in steps if order == "C" else reversed(steps):
-        flat = flat * n + convert_to(_within(i, n, m), np.dtype(np.intp))
+        place = convert_to(_within(i, n, m), np.dtype(np.intp))
+        flat = flat * n + (_checked(place, n) if m == "raise" else place)
     return flat
 
 

@@ -139,6 +139,19 @@ def test_positions_in_flattened_arrays(order):
         check(lambda i, j, mode=mode: np.ravel_multi_index((i, j), (3, 4), mode, order), 2 * i - 1, 5 - 3 * j, order=1)
 
 
+@pytest.mark.parametrize("run", [covector.jit, covector.vmap, lambda f: covector.jit(f, backend="numpy")])
+@pytest.mark.parametrize("i", [-1, 12, -12, 2**40])
+def test_positions_out_of_bounds(i, run):
+    places = np.array([[3], [i]])
+    with pytest.raises(IndexError, match=r"index -?\d+ is out of bounds for axis . with size"):
+        run(lambda i: np.unravel_index(i, (3, 4)))(places)
+    with pytest.raises(IndexError, match=r"index -?\d+ is out of bounds for axis . with size"):
+        run(lambda i: np.ravel_multi_index((i, 0 * i), (5, 4)))(places)
+    np.testing.assert_array_equal(run(lambda i: np.ravel_multi_index((i, 0 * i), (5, 4), "clip"))(places)[0], [12])
+    assert run(lambda i: np.unravel_index(i, (3, 4)))(places[:, :0])[0].shape == (2, 0)
+
+
+
 ERRORS = {
     "take": lambda x: np.take(x, 12),
     "take axis": lambda x: np.take(x, 0, axis=2),
