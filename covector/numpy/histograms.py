@@ -15,6 +15,7 @@ from covector.core import errors
 from covector.core.avals import dtype_of, shape_of, typeof
 from covector.core.primitive import TracerBase
 from covector.numpy.at import at
+from covector.numpy.indexing import zero_unless
 from covector.numpy.registry import as_array, cast, contains_tracer, implements, known_array
 from covector.primitives.arrays.shaping import convert_to
 from covector.primitives.arrays.subscripts import answered, concrete
@@ -87,9 +88,10 @@ def _edges(a: Any, bins: Any, given: Any, weights: Any = None, *, of_dtype_of: A
     edges = as_array(bins)
     if len(shape_of(edges)) != 1:
         raise ValueError("`bins` must be 1d, when an array")
-    if _known(edges[:-1] > edges[1:]):
+    falls = np.any(edges[:-1] > edges[1:])
+    if _known(falls):
         raise ValueError("`bins` must increase monotonically, when an array")
-    return edges
+    return edges if concrete(falls) is not None else edges + convert_to(zero_unless(falls), edges.dtype)
 
 
 def _places(a: Any, edges: Any) -> tuple[Any, Any]:

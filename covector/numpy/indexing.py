@@ -251,6 +251,11 @@ def unravel_index(indices: Any, shape: Any, order: str = "C") -> tuple[Any, ...]
     return tuple(coordinates[::-1] if order == "C" else coordinates)
 
 
+def zero_unless(wrong: Any) -> Any:
+    """Zeros, where a traced condition holds when it is known an ``IndexError``, since an integer cannot be NaN."""
+    return take(np.zeros(1, np.intp), convert_to(wrong, np.dtype(np.intp)))
+
+
 def _checked(indices: Any, n: int) -> Any:
     """Indices that are to be at least 0 and below ``n``: zeros are taken from a vector of that length, which checks bounds."""
     if 0 in shape_of(indices):

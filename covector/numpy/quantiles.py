@@ -15,6 +15,7 @@ import numpy as np
 
 from covector.core.avals import WEAK_TYPES, dtype_of, is_weak, shape_of
 from covector.numpy.indexing import take as take_elements
+from covector.numpy.indexing import zero_unless
 from covector.numpy.registry import as_array, implements, reject
 from covector.numpy.sorting import first_axis, number_known, or_nan
 from covector.primitives.arrays.shaping import convert_to, reshape_to
@@ -201,6 +202,14 @@ def _arguments(a: Any, q: Any, percent: bool, method: str) -> tuple[Any, Any]:
     return a, q
 
 
+def _undetermined_where(wrong: Any, result: Any) -> Any:
+    """The quantiles, and NaN where the part was not between 0 and 1, or an ``IndexError`` of integers."""
+    wrong = reshape_to(wrong, (*shape_of(wrong), *(1,) * (len(shape_of(result)) - len(shape_of(wrong)))))
+    if dtype_of(result).kind not in "fc":
+        return result + zero_unless(wrong)
+    return result * convert_to(np.where(wrong, np.nan, 1.0), dtype_of(result))
+
+
 def _implement(function: Any, percent: bool, skip_nan: bool) -> Any:
     def handler(
         a: Any,
@@ -219,7 +228,10 @@ def _implement(function: Any, percent: bool, skip_nan: bool) -> Any:
         if skip_nan and not a.size:
             return np.nanmean(a, axis, keepdims=keepdims is not np._NoValue and bool(keepdims))
         skip = skip_nan and a.dtype.kind == "f"
+        wrong = None if concrete(q) is not None else np.logical_not((q >= 0) & (q <= 1))
+        q = q if wrong is None else np.where(wrong, convert_to(0.5, q.dtype), q)
         result = _quantile(a, q, axis, method, keepdims is not np._NoValue and bool(keepdims), weights, skip)
+        result = result if wrong is None else _undetermined_where(wrong, result)
         return result if weights is not None else convert_to(result, _result_dtype(function, a.dtype, *q_type, method))
 
     handler.__name__ = function.__name__

@@ -10,7 +10,7 @@ import numpy as np
 
 from covector.core.primitive import TracerBase
 from covector.core.tracer import unsupported
-from covector.numpy.indexing import take
+from covector.numpy.indexing import take, zero_unless
 from covector.numpy.joining import flip
 from covector.numpy.registry import array_and_axis, as_array, canonical_axis, implements
 from covector.numpy.shapes import ravel
@@ -143,18 +143,23 @@ def searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None) -> Any:
 
 @implements(np.digitize)
 def digitize(x: Any, bins: Any, right: bool = False) -> Any:
-    """``numpy.digitize``; bins whose values are not known are taken to increase."""
+    """``numpy.digitize``; bins that do not keep to one direction are an ``IndexError`` if that is not known before."""
     x, bins = as_array(x), as_array(bins)
     if x.dtype.kind == "c":
         raise TypeError("x may not be complex")
     values = concrete(bins)
+    side = "left" if right else "right"
+    if values is None and bins.ndim == 1 and bins.shape[0] > 1:
+        falls = bins[0] > bins[-1]
+        wrong = np.any(np.where(falls, bins[1:] > bins[:-1], bins[1:] < bins[:-1]))
+        falling, rising = bins.shape[0] - searchsorted(flip(bins), x, side), searchsorted(bins, x, side)
+        return np.where(falls, falling, rising) + zero_unless(wrong)
     decreasing = False
     if values is not None and bins.ndim == 1:
         decreasing = bool(bins.size) and bool(values[0] > values[-1])
         steps = np.diff(-values if decreasing else values)
         if (steps < 0).any():
             raise ValueError("bins must be monotonically increasing or decreasing")
-    side = "left" if right else "right"
     if decreasing:
         return bins.shape[0] - searchsorted(flip(bins), x, side)
     return searchsorted(bins, x, side)

@@ -11,6 +11,7 @@ import numpy as np
 
 from covector.core.avals import dtype_of, shape_of
 from covector.core.primitive import TracerBase
+from covector.numpy.indexing import zero_unless
 from covector.numpy.reductions import NO_VALUE, as_mask, max_, min_, prod, reduce_axes, reduced_shape, sum_, without_identity
 from covector.numpy.registry import as_array, canonical_axes, implements
 from covector.primitives.arrays.shaping import convert_to
@@ -264,15 +265,18 @@ nanmin = implements(np.nanmin, out=2)(partial(_nan_extremum, np.nanmin, min_))
 
 
 def _nan_arg(function: Any, worst: float, a: Any, axis: Any = None, *, keepdims: Any = False) -> Any:
-    """As NumPy's; where it would raise for a slice of NaN alone and the values are not known, the answer is 0."""
+    """As NumPy's; a slice of NaN alone is an ``IndexError`` when its values are known, if that is later."""
     a, keepdims = as_array(a), keepdims is not NO_VALUE and keepdims
     mask = _nan_mask(a)
     if mask is None:
         return function(a, axis=axis, keepdims=keepdims)
-    all_nan = np.all(mask, axis=axis)
-    if not isinstance(all_nan, TracerBase) and np.any(all_nan):
+    all_nan = np.all(mask, axis=axis, keepdims=keepdims)
+    found = function(np.where(mask, worst, a), axis=axis, keepdims=keepdims)
+    if (is_wrong := concrete(all_nan)) is None:
+        return found + zero_unless(all_nan)
+    if np.any(is_wrong):
         raise ValueError("All-NaN slice encountered")
-    return function(np.where(mask, worst, a), axis=axis, keepdims=keepdims)
+    return found
 
 
 implements(np.nanargmax, out=2)(partial(_nan_arg, np.argmax, -np.inf))

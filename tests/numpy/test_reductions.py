@@ -153,7 +153,6 @@ def test_arguments_without_nan(f: Any) -> None:
     agree(lambda x: f(x, axis=1), x)
     agree(lambda x: f(x, axis=-1, keepdims=True), x)
     agree(f, np.full(3, np.nan), staged=False)
-    assert covector.jit(f)(np.full(3, np.nan)) == 0
 
 
 def test_products_with_zeros() -> None:
