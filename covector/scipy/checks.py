@@ -13,6 +13,7 @@ import numpy as np
 
 from covector.core import errors
 from covector.core.avals import dtype_of, typeof
+from covector.core.primitive import TracerBase
 from covector.numpy.registry import as_array, inexact
 from covector.primitives.linalg.solving import check_matrices
 
@@ -47,6 +48,12 @@ def refuse(wrong: Any, text: str, error: type[Exception] = ValueError) -> None:
         return
     if found:
         raise error(text)
+
+
+def nan_unless_refused(wrong: Any, x: Any, text: str) -> Any:
+    """What may be wrong: an error says so where that is known, and later it is NaN, with NaN for derivatives."""
+    refuse(wrong, text)
+    return nan_where(wrong, x) if isinstance(wrong, TracerBase) and dtype_of(x).kind in "fc" else x
 
 
 def nan_where(wrong: Any, x: Any) -> Any:

@@ -20,7 +20,7 @@ from covector.core.avals import shape_of, typeof
 from covector.core.errors import ConcretizationError
 from covector.numpy.registry import as_array, contains_tracer
 from covector.primitives.arrays.shaping import as_python_number
-from covector.scipy.checks import refuse
+from covector.scipy.checks import nan_unless_refused
 from covector.scipy.spline_fits import make_interp_spline, make_lsq_spline
 from covector.scipy.splines import BSpline
 from covector.scipy.traced import on_tracers
@@ -149,7 +149,7 @@ def splev(x: Any, tck: Any, der: int = 0, ext: int = 0) -> Any:
     start, end = t[k], t[shape_of(t)[0] - k - 1]
     outside = (x < start) | (x > end)
     if ext == 2:
-        refuse(outside, "Found x value not in the domain")
+        x = nan_unless_refused(outside, x, "Found x value not in the domain")
     out = spline(np.clip(x, start, end) if ext == 3 and der == 0 else x, der, extrapolate=True)
     return np.where(outside, 0.0, out) if ext == 1 else out
 

@@ -23,7 +23,7 @@ from covector.core.avals import shape_of, typeof
 from covector.core.errors import describe
 from covector.core.primitive import TracerBase
 from covector.numpy.registry import as_array, canonical_axis, floating, known_array
-from covector.scipy.checks import double, refuse
+from covector.scipy.checks import double, nan_unless_refused
 from covector.scipy.ndimage import arguments as given
 from covector.scipy.ndimage import sampling
 from covector.scipy.traced import on_tracers
@@ -225,7 +225,9 @@ def affine_transform(
     if len(size) == 2 and size[1] == n + 1 and size[0] in (n, n + 1):
         if size[0] == n + 1:
             last = [0.0] * n + [1.0]
-            refuse(matrix[n] != last, f"affine_transform got a homogeneous matrix whose bottom row was not equal to {last}")
+            text = f"affine_transform got a homogeneous matrix whose bottom row was not equal to {last}"
+            found = affine_transform(input, matrix[:n], offset, output_shape, output, order, mode, cval, prefilter)
+            return nan_unless_refused(np.any(matrix[n] != last), found, text)
         offset, matrix = matrix[:n, n], matrix[:n, :n]
     if shape_of(matrix)[0] != n:
         raise RuntimeError("affine matrix has wrong number of rows")

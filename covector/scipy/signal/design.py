@@ -19,7 +19,7 @@ import scipy.signal as _scipy
 from covector.core import errors
 from covector.core.avals import shape_of
 from covector.numpy.registry import floating
-from covector.scipy.checks import double, nan_where, refuse
+from covector.scipy.checks import double, nan_unless_refused
 from covector.scipy.signal.responses import bilinear_zpk
 from covector.scipy.traced import on_tracers
 
@@ -63,10 +63,7 @@ MOVES: dict[str, Callable[..., Roots]] = {
 
 
 def _where(valid: Any, x: Any, text: str) -> Any:
-    """What has to be valid: an error says so, or NaN and NaN derivatives where values are not known."""
-    wrong = np.logical_not(valid)
-    refuse(wrong, text)
-    return nan_where(wrong, x)
+    return nan_unless_refused(np.logical_not(valid), x, text)
 
 
 def _coefficients(roots: Any) -> Any:

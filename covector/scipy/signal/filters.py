@@ -22,7 +22,7 @@ from covector.numpy.registry import as_array, canonical_axis, contains_tracer, k
 from covector.primitives.arrays.shaping import real_dtype
 from covector.primitives.arrays.subscripts import concrete
 from covector.primitives.math.linear_filter import linear_filter_p
-from covector.scipy.checks import refuse
+from covector.scipy.checks import nan_unless_refused
 from covector.scipy.signal.convolutions import convolve
 from covector.scipy.traced import FROM_1_18, on_tracers
 
@@ -128,8 +128,7 @@ def sections(sos: Any) -> Any:
     sos = as_array(sos)
     if len(shape_of(sos)) != 2 or shape_of(sos)[1] != 6:
         raise ValueError(f"sos array must be shape (n_sections, 6), got {typeof(sos)}")
-    refuse(sos[:, 3] != 1, "sos[:, 3] should be all ones")
-    return sos
+    return nan_unless_refused(np.any(sos[:, 3] != 1), sos, "sos[:, 3] should be all ones")
 
 
 @on_tracers(_scipy.sosfilt)

@@ -16,7 +16,7 @@ from covector.core.avals import shape_of, typeof
 from covector.core.primitive import TracerBase
 from covector.numpy.registry import as_array, floating, inexact
 from covector.primitives.arrays.subscripts import concrete
-from covector.scipy.checks import refuse
+from covector.scipy.checks import nan_unless_refused
 from covector.scipy.traced import FROM_1_18, on_tracers
 
 
@@ -69,10 +69,11 @@ def chirp(
         beta = (f1 - f0) / t1**2
         cycles = f0 * t + beta * t**3 / 3 if vertex_zero else f1 * t + beta * ((t1 - t) ** 3 - t1**3) / 3
     elif method in ("logarithmic", "log", "lo"):
-        refuse(f0 * f1 <= 0, "For a logarithmic chirp, f0 and f1 must be nonzero and have the same sign.")
+        text = "For a logarithmic chirp, f0 and f1 must be nonzero and have the same sign."
+        f0 = nan_unless_refused(f0 * f1 <= 0, f0, text)
         cycles = f0 * t if _are_equal(f0, f1) else t1 / np.log(f1 / f0) * f0 * ((f1 / f0) ** (t / t1) - 1.0)
     elif method in ("hyperbolic", "hyp"):
-        refuse((f0 == 0) | (f1 == 0), "For a hyperbolic chirp, f0 and f1 must be nonzero.")
+        f0 = nan_unless_refused((f0 == 0) | (f1 == 0), f0, "For a hyperbolic chirp, f0 and f1 must be nonzero.")
         pole = np.inf if _are_equal(f0, f1) else -f1 * t1 / (f0 - f1)
         cycles = f0 * t if _are_equal(f0, f1) else -pole * f0 * np.log(np.abs(1 - t / pole))
     else:
@@ -102,14 +103,14 @@ def gausspulse(
         array([1.])
     """
     fc, bw, bwr, tpr = (inexact(v) if isinstance(v, TracerBase) else v for v in (fc, bw, bwr, tpr))
-    refuse(np.less(fc, 0), f"Center frequency (fc={fc}) must be >=0.")
-    refuse(np.less_equal(bw, 0), f"Fractional bandwidth (bw={bw}) must be > 0.")
-    refuse(np.greater_equal(bwr, 0), f"Reference level for bandwidth (bwr={bwr}) must be < 0 dB")
+    fc = nan_unless_refused(np.less(fc, 0), fc, f"Center frequency (fc={fc}) must be >=0.")
+    bw = nan_unless_refused(np.less_equal(bw, 0), bw, f"Fractional bandwidth (bw={bw}) must be > 0.")
+    bwr = nan_unless_refused(np.greater_equal(bwr, 0), bwr, f"Reference level for bandwidth (bwr={bwr}) must be < 0 dB")
     a = -((np.pi * fc * bw) ** 2) / (4.0 * np.log(10.0 ** (bwr / 20.0)))
     if isinstance(t, str):
         if t != "cutoff":
             raise ValueError("If `t` is a string, it must be 'cutoff'")
-        refuse(np.greater_equal(tpr, 0), "Reference level for time cutoff must be < 0 dB")
+        tpr = nan_unless_refused(np.greater_equal(tpr, 0), tpr, "Reference level for time cutoff must be < 0 dB")
         return np.sqrt(-np.log(10.0 ** (tpr / 20.0)) / a)
     t = as_array(t)
     envelope = np.exp(-a * t * t)

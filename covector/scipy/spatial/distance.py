@@ -21,7 +21,7 @@ import scipy.spatial.distance as _scipy
 
 from covector.core.avals import shape_of, typeof
 from covector.numpy.registry import as_array, contains_tracer, floating
-from covector.scipy.checks import refuse
+from covector.scipy.checks import nan_unless_refused
 from covector.scipy.spatial import vectors
 from covector.scipy.spatial.metrics import METRICS, OPTIONS
 from covector.scipy.spatial.vectors import (
@@ -208,6 +208,6 @@ def squareform(X: Any, force: str = "no", checks: bool = True) -> Any:
     if len(shape_of(x)) != 2 or shape_of(x)[0] != shape_of(x)[1] or force.lower() == "tomatrix":
         raise ValueError(f"squareform got {typeof(x)} with force={force!r}: give a vector, or a square matrix")
     if checks:
-        refuse(x != x.T, "Distance matrix 'X' must be symmetric.")
-        refuse(np.diagonal(x) != 0, "Distance matrix 'X' diagonal must be zero.")
+        x = nan_unless_refused(np.any(x != x.T), x, "Distance matrix 'X' must be symmetric.")
+        x = nan_unless_refused(np.any(np.diagonal(x) != 0), x, "Distance matrix 'X' diagonal must be zero.")
     return x[np.triu_indices(shape_of(x)[0], 1)]

@@ -43,7 +43,10 @@ def cityblock(a: Any, b: Any, w: Any = None) -> Any:
 
 def chebyshev(a: Any, b: Any, w: Any = None) -> Any:
     d = np.abs(a - b)
-    return np.max(d if w is None else (w > 0) * d, axis=-1)
+    if w is None:
+        return np.max(d, axis=-1)
+    d = (w > 0) * d
+    return np.max(np.where(np.isnan(w), np.nan, d) if typeof(d).dtype.kind == "f" else d, axis=-1)
 
 
 def minkowski(a: Any, b: Any, p: float = 2.0, w: Any = None) -> Any:

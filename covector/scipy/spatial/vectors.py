@@ -17,7 +17,7 @@ from covector.core.avals import shape_of, typeof
 from covector.numpy.registry import as_array, canonical_axis, known_array
 from covector.primitives.arrays.shaping import as_python_number
 from covector.primitives.arrays.subscripts import index
-from covector.scipy.checks import refuse
+from covector.scipy.checks import nan_unless_refused
 from covector.scipy.spatial import metrics
 from covector.scipy.traced import FROM_1_18, on_tracers
 
@@ -33,8 +33,7 @@ def weights(w: Any) -> Any:
     if w is None:
         return None
     w = _vector(w, np.float64)
-    refuse(w < 0, "Input weights should be all non-negative")
-    return w
+    return nan_unless_refused(w < 0, w, "Input weights should be all non-negative")
 
 
 def _numbers(u: Any, v: Any, of_many: bool = False) -> tuple[Any, Any]:
