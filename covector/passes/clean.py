@@ -8,8 +8,9 @@
 { lambda ; a:weak_f64[]. let b:f64[] = sin a; c:f64[] = mul b b in (c,) }
 
 One pass forwards inlines calls, computes equations whose inputs are all constants (where the result is small), and replaces an
-equation that has been computed already by its result, and a constant array of equal elements by one of them where that
-broadcasts to the same; one pass backwards drops what no output needs.  Effects stay as they are.
+equation that has been computed already by its result, a product with ones by what is multiplied, and a constant array of equal
+elements by one of them where that broadcasts to the same; one pass backwards drops what no output needs.  Effects stay as they
+are.
 """
 
 from __future__ import annotations
@@ -81,7 +82,7 @@ class _Cleaner:
         key = self.key(eqn, inputs)
         known = self.known.get(key) if key is not None else None
         if known is None:
-            known = self.folded(eqn, inputs)
+            known = self.folded(eqn, inputs) or self.unchanged(eqn, inputs)
             if known is None:
                 outputs = [Var(v.aval) for v in eqn.outputs]
                 self.equations.append(Equation(eqn.primitive, inputs, eqn.params, outputs, eqn.source))
@@ -128,6 +129,21 @@ class _Cleaner:
             return None
         outs = implementation(eqn)(*(x.value if isinstance(x, Literal) else self.consts[x] for x in inputs))
         return [self.const_atom(o) for o in (outs if eqn.primitive.multiple_results else [outs])]
+
+    def unchanged(self, eqn: Equation, inputs: list[Any]) -> list[Any] | None:
+        """What is multiplied by ones, if the product is that to the last bit, its dtype and its shape."""
+        if not isinstance(eqn.primitive.kind, Elementwise) or eqn.primitive.kind.like is not np.multiply:
+            return None
+        for one, x in (inputs, inputs[::-1]):
+            if x.aval == eqn.outputs[0].aval and x.aval.dtype.kind in "iuf" and self.is_one(one):
+                return [x]
+        return None
+
+    def is_one(self, x: Any) -> bool:
+        """Whether a constant is 1 everywhere."""
+        x = self.number(x) or x
+        value = np.asarray(x.value) if isinstance(x, Literal) else self.consts.get(x)
+        return value is not None and value.size < MIN_UNIFORM_SIZE and bool((value == 1).all())
 
     def const_atom(self, value: Any, var: Var | None = None) -> Any:
         if not issubclass(type(value), np.ndarray):

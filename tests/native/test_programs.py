@@ -210,7 +210,7 @@ ASSEMBLED: dict[str, Callable[..., Any]] = {
     "stack of numbers": lambda x: np.stack([x[0, 0], x[0, 0] * 2.0]),
     "pad": lambda x: np.pad(np.sin(x), 2),
     "pad in a stack": lambda x: np.stack([g := np.pad(x, 1), np.sin(g)], axis=1),
-    "overlapping parts": cv.grad(lambda x: np.sum(x[1:] * x[:-1]) if x.shape[0] > 1 else np.sum(x)),
+    "overlapping parts": cv.grad(lambda x: np.sum(x[1:] ** 2 * x[:-1]) if x.shape[0] > 1 else np.sum(x)),
     "nested": lambda x: np.concatenate([np.stack([x, x * 3.0]), np.stack([np.exp(x), x])]),
     "mixed dtypes": lambda x: np.concatenate([x, x.astype(np.float32)]) * 2.0,
     "used again": lambda x: np.sum(np.concatenate([y := np.tanh(x), y * y])) + y,

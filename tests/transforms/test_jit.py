@@ -189,6 +189,33 @@ def test_other_constants_stay_arrays(const):
     assert len(program.consts) == 1
 
 
+@pytest.mark.parametrize(
+    ("one", "x", "is_dropped"),
+    [
+        (1.0, np.array([0.5, -0.0, np.nan, -np.inf]), True),
+        (np.ones(4), np.array([0.5, -0.0, np.nan, -np.inf]), True),
+        (np.ones((3, 20)), np.linspace(-1.0, 1.0, 60).reshape(3, 20), True),
+        (np.int8(1), np.array([3, -4]), True),
+        (1, np.array([3, 200], np.uint8), True),
+        (np.ones((2, 4)), np.array([0.5, 1.5, -2.0, 3.0]), False),
+        (np.float64(1), np.array([0.5, 1.5], np.float32), False),
+        (1.0, np.array([True, False]), False),
+        (1.0, np.array([complex(np.inf, 0.0), 2j]), False),
+        (np.array([1.0, 1.0, -1.0]), np.array([0.5, -1.5, 2.0]), False),
+        (np.array([]), np.zeros(0), True),
+    ],
+)
+def test_products_with_ones(one, x, is_dropped):
+    for f in (lambda x: one * x, lambda x: x * one):
+        program = clean(cv.make_jaxpr(f)(x))
+        assert (not program.equations) == is_dropped
+        found, wanted = cv.jit(f)(x), f(x)
+        assert (found.dtype, found.shape) == (wanted.dtype, wanted.shape)
+        np.testing.assert_array_equal(found, wanted)
+        np.testing.assert_array_equal(np.signbit(np.real(found)), np.signbit(np.real(wanted)))
+        assert not np.shares_memory(found, x)
+
+
 def test_a_constant_that_gives_the_shape_stays_an_array():
     const = np.full((3, 20), 2.0)
     np.testing.assert_array_equal(cv.jit(lambda x: x * const)(np.ones(20)), const)
