@@ -48,6 +48,7 @@ real(x), imag(x): np.*
 maximum(x, y), minimum(x, y), fmax(x, y), fmin(x, y): np.*
 clip(x; low, high): x between two numbers
 remainder(x, y), fmod(x, y): np.*
+rounded(x; ndigits): Python's `round`, of decimal numbers
 modf_fraction(x): the first result of `np.modf`
 modf_whole(x): its second result
 frexp_mantissa(x): the first result of `np.frexp`

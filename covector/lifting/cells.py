@@ -35,6 +35,7 @@ from covector.lifting.indices import (
     index_of,
     is_plain,
     order_of_indexed,
+    settled,
     stripped,
 )
 from covector.lifting.lifted import (
@@ -51,7 +52,7 @@ from covector.lifting.lifted import (
     wrap,
 )
 from covector.lifting.parts import Part, may_be_read_late, place_of, shows_part
-from covector.lifting.refusals import shown_twice, written_over
+from covector.lifting.refusals import shown_twice, written_in_turn, written_over
 from covector.lifting.roots import BASED, EXPOSED, GAPS, READONLY, SHARED, TAINTED, UNSURE, Root
 from covector.lifting.scalars import check_real
 from covector.numpy.at import at
@@ -272,6 +273,7 @@ class Cell(Lifted):
         kind = type(key)
         is_known = kind is int or is_plain(key)
         if not is_known:
+            key = settled(key)
             place = place_of(key)
             if place is not None and shows_part(place, len(self.shape)):
                 return Cell(Part(Cell(self.root, self._view, self.memory, self.of), place))
@@ -326,11 +328,14 @@ class Cell(Lifted):
         if (is_other or type(new) in SETTABLE) and type(root.value) is ndarray and self._is_free() and is_plain(key):
             self.memory[key] = new._read() if is_other else new
             return
+        key = key if is_plain(key) else settled(key)
         if type(new) is Cell and (new.root is root or new.root.origin is root.origin):
             if self._is_same_place(key, new):
                 self.check_write()
                 return
             _check_exchange(sys._getframe(1), has_mask(index_of(key)) or self._is_read_late(key, new))
+        elif issubclass(type(new), (list, tuple)) and self._is_read_in_turn(key, new):
+            raise written_in_turn()
         check_real(new, self)
         self._write(index_of(key), unwrap(as_given(new)))
 
@@ -339,7 +344,8 @@ class Cell(Lifted):
         root = self.root
         if root.state or self.of is not root.value or root.opened is not traces_now() or not self.memory.flags.writeable:
             return False
-        return self._view is None or type(self._view) is tuple or not self._view.readonly
+        view = self._view[0] if type(self._view) is tuple else self._view
+        return view is None or not view.readonly
 
     def _is_same_place(self, key: Any, part: Cell) -> bool:
         """Whether a part of the array is what it has at an index, as that is which ``u[k] += w`` writes in the end."""
@@ -366,6 +372,17 @@ class Cell(Lifted):
             return False
         key = unwrap(key)
         return basic_key(key) is not None and views.is_read_late(self.layout()[key], part.layout())
+
+    def _is_read_in_turn(self, key: Any, values: Any) -> bool:
+        """Whether a list has arrays in it that NumPy, which writes one after the other, reads after it has written there."""
+        parts = [x for x in _arrays_in(values) if x.root.origin is self.root.origin]
+        place = place_of(key) if parts else None
+        if place is None:
+            return False
+        if has_traced(place) or any(x.root is not self.root for x in parts):
+            return True
+        written = self.layout()[place]
+        return any(np.shares_memory(written, x.layout()) for x in parts)
 
     def _write(self, key: Any, new: Any, how: str = "set") -> None:
         """Write a value, or add it (``how``), at an index, both without cells in them."""
@@ -480,6 +497,15 @@ def _in_order(result: Any, state: int, like: ndarray | None = None) -> Any:
         if like is not None and not like.flags.c_contiguous:
             result.root.strides = views.strides_of(like.copy(order="K"))
     return result
+
+
+def _arrays_in(values: Any) -> Iterator[Cell]:
+    """The arrays in nested lists."""
+    for x in values:
+        if type(x) is Cell:
+            yield x
+        elif issubclass(type(x), (list, tuple)):
+            yield from _arrays_in(x)
 
 
 def _write_plain(root: Root, cell: Cell, key: Any, new: Any) -> None:

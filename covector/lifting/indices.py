@@ -11,7 +11,7 @@ from numpy import ndarray
 
 from covector.core.avals import dtype_of, shape_of
 from covector.core.primitive import TracerBase
-from covector.lifting.lifted import ALL, has_traced, unwrap
+from covector.lifting.lifted import ALL, LIFTED, has_traced, known, unwrap
 from covector.lifting.views import strides_of
 from covector.numpy.at import at
 from covector.numpy.registry import as_array
@@ -38,6 +38,27 @@ def is_plain(key: Any) -> bool:
         if kind is not int and (kind not in PLAIN_INDICES or (kind is slice and not is_plain_slice(k))):
             return False
     return True
+
+
+def settled(key: Any) -> Any:
+    """An index with integers in place of objects that stand for them, which NumPy asks for ``__index__``, also in slices."""
+    if issubclass(type(key), tuple):
+        return tuple([_settled(k) for k in key])
+    return _settled(key)
+
+
+def _settled(k: Any) -> Any:
+    kind = type(k)
+    if kind is slice:
+        return k if is_plain_slice(k) else slice(_bound(k.start), _bound(k.stop), _bound(k.step))
+    if kind in PLAIN_INDICES or issubclass(kind, (int, np.generic, ndarray, list, tuple, TracerBase)) or kind in LIFTED:
+        return k
+    return operator.index(k) if hasattr(kind, "__index__") else k
+
+
+def _bound(x: Any) -> Any:
+    value = known(unwrap(x))
+    return x if value is None or type(value) is int else operator.index(value)
 
 
 def basic_key(key: Any) -> tuple[Any, ...] | None:

@@ -16,7 +16,7 @@ from covector.core.avals import PYTHON_NUMBERS, shape_of
 from covector.core.primitive import TracerBase
 from covector.lifting import views
 from covector.lifting.cells import Cell
-from covector.lifting.indices import index_of
+from covector.lifting.indices import index_of, settled
 from covector.lifting.lifted import (
     ALL,
     as_cell,
@@ -352,7 +352,11 @@ class Flat:
         return np.reshape(self.base._captured(), (-1,))
 
     def __getitem__(self, key: Any) -> Any:
-        found = _at(self._captured(), index_of(key))
+        self.index = 0  # as NumPy's begins anew
+        return self._element(key)
+
+    def _element(self, key: Any) -> Any:
+        found = _at(self._captured(), index_of(settled(key)))
         return wrap(found.copy() if type(found) is ndarray else found)
 
     def __setitem__(self, key: Any, new: Any) -> None:
@@ -360,8 +364,9 @@ class Flat:
             why = "NumPy writes element after element, and what it reads has been written before"
             what = "x.flat[...] was to be written with a part of x itself."
             raise errors.InPlaceWriteError(what, why=why, fix="write a copy: x.flat[...] = x[...].copy()")
+        self.index = 0
         is_cut = has_complex_number(new) and self.base.dtype.kind not in "cb"
-        new, key = as_operand(new), index_of(key)
+        new, key = as_operand(new), index_of(settled(key))
         value = self.base._captured()
         if type(value) is ndarray and not has_traced(new) and not has_traced(key):
             value = value.copy(order="K")
@@ -393,13 +398,13 @@ class Flat:
         return self.base.size
 
     def __iter__(self) -> Iterator[Any]:
-        return (self[i] for i in range(len(self)))  # each as it is when its turn comes
+        return self
 
     def __next__(self) -> Any:
         if self.index >= len(self):
             raise StopIteration
         self.index += 1
-        return self[self.index - 1]
+        return self._element(self.index - 1)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         return self.array().__array__(dtype, copy)

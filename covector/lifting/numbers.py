@@ -12,8 +12,10 @@ from covector.core.avals import dtype_of
 from covector.core.primitive import TracerBase
 from covector.core.pytrees import tree_map
 from covector.lifting.creation import listed
-from covector.lifting.lifted import LIFTED, as_number, convert, has_traced, known, make_scalar, unwrap, wrap
+from covector.lifting.lifted import LIFTED, as_number, convert, corrected, has_traced, known, make_scalar, unwrap, wrap
+from covector.numpy.indexing import zero_unless
 from covector.numpy.registry import as_array
+from covector.transforms.utilities import stop_gradient
 
 UFUNCS = {
     "asin": np.arcsin, "acos": np.arccos, "atan": np.arctan, "atan2": np.arctan2, "asinh": np.arcsinh, "acosh": np.arccosh,
@@ -60,15 +62,39 @@ def _log(x: Any, base: Any = None) -> Any:
 
 
 def _hypot(*xs: Any) -> Any:
-    return np.hypot(*xs) if len(xs) == 2 else np.linalg.norm(np.stack([as_array(x) for x in xs]))
+    return np.hypot(*xs) if len(xs) == 2 else _norm(np.stack([as_array(x) for x in xs]))
 
 
-def _of_sequence(original: Callable[..., Any], lifted: Callable[..., Any]) -> Callable[..., Any]:
+def _norm(x: Any) -> Any:
+    """The length of a vector, also where the squares of its elements are too large or too small."""
+    scale = stop_gradient(np.max(np.abs(x), initial=0.0))
+    scale = np.where((scale == 0) | np.isinf(scale), 1.0, scale)
+    return scale * np.linalg.norm(x / scale)
+
+
+def _remainder(x: Any, y: Any) -> Any:
+    """``x - n y`` for the integer n next to x / y, the even one of two; remainders by division are exact."""
+    size = np.abs(y)
+    rest = np.fmod(np.abs(x), 2.0 * size)
+    rest = np.where(rest >= 1.5 * size, rest - 2.0 * size, np.where(rest > 0.5 * size, rest - size, rest))
+    return np.where(x < 0, -rest, rest)
+
+
+def _of_sequence(original: Callable[..., Any], lifted: Callable[..., Any], is_exact: bool = False) -> Callable[..., Any]:
+    """A function of sequences; in double precision, and exact where values are known, if that is what ``math`` gives."""
+
     def call(*args: Any, **kwargs: Any) -> Any:
         args = tuple([x if type(x) in LIFTED else list(x) for x in args])
         values, options = [listed(x) for x in args], unwrap(kwargs)
-        traced = has_traced((values, options))
-        return wrap(lifted(*map(as_array, values), **options)) if traced else original(*args, **kwargs)
+        if not has_traced((values, options)):
+            return original(*args, **kwargs)
+        values = list(map(as_array, values))
+        if not is_exact:
+            return wrap(lifted(*values, **options))
+        found, numbers = lifted(*[convert(x, np.empty((), float)) for x in values]), list(map(known, values))
+        if any(x is None for x in numbers):
+            return as_number(found)
+        return as_number(corrected(found, original(*[np.asarray(x).tolist() for x in numbers])))
 
     return call
 
@@ -91,22 +117,24 @@ def _whole(name: str) -> Callable[..., Any]:
             return original(x)
         value = _number(x)
         found = known(value)
-        return original(found) if found is not None else as_number(getattr(np, name)(value).astype(int))
+        if found is not None:
+            return original(found)
+        return as_number(getattr(np, name)(value).astype(int) + zero_unless(np.logical_not(np.abs(value) < 2.0**63)))
 
     return call
 
 
 MATH: dict[str, Callable[..., Any]] = {}
 MATH |= {name: _of_numbers(getattr(math, name), f) for name, f in UFUNCS.items() if hasattr(math, name)}
-MATH |= {"modf": _of_numbers(math.modf, np.modf), "ldexp": _of_numbers(math.ldexp, lambda x, i: x * 2.0**i)}
+MATH |= {"modf": _of_numbers(math.modf, np.modf), "ldexp": _of_numbers(math.ldexp, np.ldexp)}
 MATH |= {"isclose": _of_known(math.isclose)}
-MATH |= {"remainder": _of_numbers(math.remainder, lambda x, y: x - y * np.round(x / y))}
+MATH |= {"remainder": _of_numbers(math.remainder, _remainder)}
 MATH |= {"log": _of_numbers(math.log, _log), "hypot": _of_numbers(math.hypot, _hypot)}
 MATH |= {name: _whole(name) for name in ("floor", "ceil", "trunc")}
 MATH |= {
-    "fsum": _of_sequence(math.fsum, np.sum),
+    "fsum": _of_sequence(math.fsum, np.sum, is_exact=True),
     "prod": _of_sequence(math.prod, lambda x, start=1: start * np.prod(x)),
-    "dist": _of_sequence(math.dist, lambda p, q: np.linalg.norm(p - q)),
+    "dist": _of_sequence(math.dist, lambda p, q: _norm(p - q), is_exact=True),
 }
 """What stands for functions of ``math`` in lifted code, by their names."""
 

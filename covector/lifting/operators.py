@@ -81,6 +81,13 @@ def _by_ufunc(op: Callable[[Any, Any], Any], self: Any, other: Any, flip: bool) 
     return ufunc(other, self) if flip else ufunc(self, other)
 
 
+def _repeated(x: Any, times: Scalar) -> Any:
+    """A list or tuple so many times, as Python and NumPy multiply them with integers alone."""
+    if times.dtype.kind not in "iub":
+        raise TypeError(f"can't multiply sequence by non-int of type '{times.dtype}'")
+    return x * operator.index(times)
+
+
 def _is_sparse(x: Any) -> bool:
     sparse = sys.modules.get("scipy.sparse")
     return sparse is not None and sparse.issparse(x)
@@ -94,6 +101,11 @@ def _binary(op: Callable[[Any, Any], Any], flip: bool = False, ordered: bool = T
         x = self._read()
         if kind is Number:
             other = other.beside(self)
+        elif (kind is list or kind is tuple) and type(self) is not Cell:
+            if op is operator.mul:
+                return _repeated(other, self)
+            if type(self) is not Scalar:
+                return NotImplemented
         y = other if kind in NUMBERS else other._read() if kind in LIFTED else _operand(other)
         if y is NotImplemented:
             return _by_ufunc(op, self, other, flip)

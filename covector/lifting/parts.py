@@ -132,7 +132,7 @@ def may_be_read_late(target: Any, part: Any) -> bool:
 
     Parts at other places share no elements, or all of them, or, of one axis, some (`covector.lifting.views.is_read_late`).
     """
-    if not issubclass(type(target), Lifted) or len(target.shape) != 1 or not part.shape:
+    if not issubclass(type(target), Lifted) or len(target.shape) != 1 or target.size < 2 or part.size < 2:
         return False
     into, of = target.layout().strides[0], part.layout().strides[-1]
     return bool(into != of and into * of >= 0)

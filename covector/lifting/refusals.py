@@ -30,6 +30,15 @@ def written_over() -> errors.InPlaceWriteError:
     )
 
 
+def written_in_turn() -> errors.InPlaceWriteError:
+    """The error for a list of parts of the array that is written."""
+    return errors.InPlaceWriteError(
+        "a list of views of an array was to be written into the same part of that array.",
+        why="NumPy writes them one after the other, and reads each after those before it have been written",
+        fix="write copies: x[:2] = np.stack([x[1], x[0]])",
+    )
+
+
 def shown_twice() -> errors.InPlaceWriteError:
     """The error for a write of which it is not known which of the places that show one element it means."""
     return errors.InPlaceWriteError(

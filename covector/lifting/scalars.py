@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import operator
 import sys
 from typing import Any
 
@@ -17,7 +18,8 @@ import numpy as np
 
 from covector.core import errors
 from covector.core.avals import WEAK_TYPES, is_weak
-from covector.core.primitive import TracerBase
+from covector.core.kinds import Step
+from covector.core.primitive import Primitive, TracerBase
 from covector.lifting.lifted import (
     OF_NUMPY,
     Lifted,
@@ -116,6 +118,17 @@ class Scalar(Lifted):
         return self if dtype is None or np.dtype(dtype) == self.dtype else self._value.view(dtype)
 
 
+def _rounded(x: Any, *, ndigits: int) -> Any:
+    dtype = np.asarray(x).dtype
+    if dtype.char not in "efd":
+        raise TypeError(f"Python's round takes no numbers of dtype {dtype}")
+    return np.vectorize(lambda v: round(float(v), ndigits), otypes=[dtype])(x)
+
+
+rounded_p = Primitive("rounded", Step(_rounded), trusted=True)
+"""Python's ``round(x, ndigits)``, to the nearest of the decimal numbers, where NumPy's multiplies."""
+
+
 class Number(Scalar):
     """A traced number of Python's, as ``x.item()`` and `math` give it, which takes the dtype of the array that it meets."""
 
@@ -123,8 +136,11 @@ class Number(Scalar):
     __class__ = property(lambda self: WEAK_TYPES[self._value.dtype.kind])
 
     def __round__(self, ndigits: int | None = None) -> Any:
-        found = super().__round__(ndigits)
-        return Number(found._value) if type(found) is Scalar else found
+        if ndigits is None or self._value.dtype.kind != "f":
+            found = super().__round__(ndigits)
+            return Number(found._value) if type(found) is Scalar else found
+        rounded = rounded_p.bind(convert(self._value, np.empty((), float)), ndigits=operator.index(ndigits))
+        return Number(weaken_p.bind(rounded)) if isinstance(rounded, TracerBase) else float(rounded)
 
     def beside(self, *others: Any) -> Scalar:
         """The number in the dtype that it takes beside other values, also where it stands for a batch."""

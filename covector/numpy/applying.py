@@ -39,7 +39,9 @@ def apply_along_axis(func1d: Callable[..., Any], axis: Any, arr: Any, *args: Any
         return as_array(func1d(x, *args, **kwargs))
 
     results = _all_at_once(func1d, call, slices)
-    if results is None:
+    if results is not None:
+        results = convert_to(results, dtype_of(call(slices[0])))  # of the first, where they have several
+    else:
         parts = [call(slices[i]) for i in range(math.prod(rest))]
         results = np.stack([convert_to(part, dtype_of(parts[0])) for part in parts])
     inner = shape_of(results)[1:]

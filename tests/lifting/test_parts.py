@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import namedtuple
+
 import numpy as np
 import pytest
 
@@ -88,14 +90,40 @@ PROGRAMS = """
     z = np.asfortranarray(y); v = z[k]; w = v.ravel(); w[0] = 100.; return z
     z = np.asfortranarray(y); v = z[:, k]; w = v.reshape(-1); w[0] = 100.; return z
     z = np.asfortranarray(y); v = z[k]; w = v.ravel(order="F"); w[0] = 100.; return z
+    n = np.cumsum([1, 1]); v = y[k, n[0] - 1:n[1]]; v[:] = 0
+    y[k, np.int64(1):].fill(9.0)
+    v = y[np.int64(1):, j]; v += 1
+    v = y[k, True:]; v += 1
+    v = y[k, np.array(1):]; v += 1
+    n = np.asarray(1); v = y[k, n:]; v += 1
+    v = y[k, Index():]; v += 1
+    v = y[k, np.int64(0):]; y[:] = 0; return v * 1
+    v = y[Place(1, 0)]; v += 10
+    v = y[Place(k, slice(None))]; v += 10
+    v = y[Index()]; v += 10
+    v = y[(Index(), slice(1, None))]; v += 10
+    v = y[..., Index()]; v += 10
+    v = y[k, Index(), ...]; v += 10
+    y[Index()] += 5; y[Place(0, 1)] = 3; y[Index():2, Index()] = 7
+    y[:2] = [y[2], y[2]]
+    y[[0, 1]] = [y[1], y[0]]
+    y[0, :1, :2] = [[y[0, 0, 1], y[0, 0, 0]]]
+    y[:1, 0, 0] = y[:1, 0, j]; y[:0, 0, 0] = y[:0, 0, j]; y[:2, 0, 0] = y[:2, 0, j]
 """
+
+Place = namedtuple("Place", "i j")
+
+
+class Index:
+    def __index__(self):
+        return 1
 
 
 def program(text):
     """Lines; the array itself is returned where they return nothing else."""
     start = ["y = x.copy()", "k = np.argmax(x[:, 0, 0])", "j = np.argmin(x[0, :, 1])"]
     lines = [*start, *text.strip().split("; "), *([] if "return" in text else ["return y"])]
-    names = {"np": np}
+    names = {"np": np, "Index": Index, "Place": Place}
     exec("def f(x):\n" + "".join(f"    {line}\n" for line in lines), names)
     return names["f"]
 
@@ -172,6 +200,11 @@ REFUSED = {
     "np.modf(x[0], out=(y[k], y[0]))": (InPlaceWriteError, "a part of an array was to be written over the array itself"),
     "np.concatenate([y[0, :1], y[0, 1:]], out=y[k])": (InPlaceWriteError, "into one of its own arguments"),
     "np.fill_diagonal(y[k], y[0, 0, :2])": (InPlaceWriteError, "a part of an array was to be written over the array itself"),
+    "y[:2] = [y[1], y[0]]": (InPlaceWriteError, "a list of views of an array"),
+    "y[:2] = y[k], y[0]": (InPlaceWriteError, "a list of views of an array"),
+    "y[:] = list(y[::-1])": (InPlaceWriteError, "a list of views of an array"),
+    "y[0, 0, :2] = [y[0, 0, 1, ...], y[0, 0, 0, ...]]": (InPlaceWriteError, "a list of views of an array"),
+    "y.real[:2] = [y.real[1], y.real[0]]": (InPlaceWriteError, "a list of views of an array"),
     "v = np.broadcast_to(y, y.shape); v[k][0] = 1.0": (ValueError, "read-only"),
 }
 

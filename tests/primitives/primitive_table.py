@@ -532,6 +532,10 @@ TABLE: dict[str, Entry] = {
     },
     **{name: Entry(unary(), REAL) for name in "frexp_exponent floor ceil trunc spacing signbit".split()},
     **{name: Entry(unary()) for name in "rint isfinite isinf isnan logical_not".split()},
+    "rounded": Entry(
+        lambda dtype: st.tuples(unary()(dtype), st.fixed_dictionaries({"ndigits": st.sampled_from([0, 1, -1])})),
+        (np.float16, np.float32, np.float64),
+    ),
     "round": Entry(lambda dtype: st.tuples(unary()(dtype), st.fixed_dictionaries({"decimals": st.sampled_from([0, 1, -1])}))),
     "sinc": Entry(lambda dtype: st.tuples(unary()(dtype), st.fixed_dictionaries({"order": st.integers(0, 2)}))),
     "bessel_i": Entry(lambda dtype: st.tuples(unary()(dtype), st.fixed_dictionaries({"order": st.integers(0, 2)})), REAL),
