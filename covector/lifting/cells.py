@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import operator
 import sys
+from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -329,6 +330,7 @@ class Cell(Lifted):
             self.memory[key] = new._read() if is_other else new
             return
         key = key if is_plain(key) else settled(key)
+        new = list(new) if type(new) is deque else new
         if type(new) is Cell and (new.root is root or new.root.origin is root.origin):
             if self._is_same_place(key, new):
                 self.check_write()

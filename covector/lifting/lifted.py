@@ -166,6 +166,8 @@ def as_given(value: Any) -> Any:
         return value
     if issubclass(kind, (list, tuple)):
         return value if kind is list or kind is tuple or not has_lifted(value) else list(value)
+    if kind is range or kind is deque:
+        return list(value)
     method = getattr(kind, "__array__", None)
     return method(value) if type(method) is FunctionType else value
 

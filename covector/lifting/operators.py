@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 import sys
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -66,7 +67,7 @@ def _operand(x: Any) -> Any:
     kind = type(x)
     if issubclass(kind, (TracerBase, ndarray, np.generic)):
         return x
-    if issubclass(kind, (list, tuple)):
+    if issubclass(kind, (list, tuple)) or kind is range or kind is deque:
         return as_operand(x)
     if x is None or getattr(kind, "__array_ufunc__", False) is None or hasattr(kind, "__array_ufunc__"):
         return NotImplemented

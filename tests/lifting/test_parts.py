@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import namedtuple
+from collections import deque, namedtuple
 
 import numpy as np
 import pytest
@@ -123,7 +123,7 @@ def program(text):
     """Lines; the array itself is returned where they return nothing else."""
     start = ["y = x.copy()", "k = np.argmax(x[:, 0, 0])", "j = np.argmin(x[0, :, 1])"]
     lines = [*start, *text.strip().split("; "), *([] if "return" in text else ["return y"])]
-    names = {"np": np, "Index": Index, "Place": Place}
+    names = {"np": np, "Index": Index, "Place": Place, "deque": deque}
     exec("def f(x):\n" + "".join(f"    {line}\n" for line in lines), names)
     return names["f"]
 
@@ -201,6 +201,7 @@ REFUSED = {
     "np.concatenate([y[0, :1], y[0, 1:]], out=y[k])": (InPlaceWriteError, "into one of its own arguments"),
     "np.fill_diagonal(y[k], y[0, 0, :2])": (InPlaceWriteError, "a part of an array was to be written over the array itself"),
     "y[:2] = [y[1], y[0]]": (InPlaceWriteError, "a list of views of an array"),
+    "y[:2] = deque([y[1], y[0]])": (InPlaceWriteError, "a list of views of an array"),
     "y[:2] = y[k], y[0]": (InPlaceWriteError, "a list of views of an array"),
     "y[:] = list(y[::-1])": (InPlaceWriteError, "a list of views of an array"),
     "y[0, 0, :2] = [y[0, 0, 1, ...], y[0, 0, 0, ...]]": (InPlaceWriteError, "a list of views of an array"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 
 import numpy as np
 import pytest
@@ -27,6 +28,8 @@ PROGRAMS = """
     return math.dist(x, x)
     return math.ldexp(x[0] * 1e300, -1080)
     return math.fsum(x.astype(np.float32)), math.dist(x.astype(np.float32), np.ones(3, np.float32))
+    y = x.copy(); y[:2] = deque([x[1], 3.0]); return y + range(3), np.add(deque([1.0, x[0], 2.0]), x), range(3) * x
+    y = x.copy(); y += range(3); y[:] = range(3); return y * x
     l = [1]; l *= np.int64(2); return x * len(l)
     return np.where(x[0].item() == [1.115], 1.0, 2.0) * x
     return np.where(x[0] == [1.115], 1.0, 2.0)
@@ -59,7 +62,7 @@ def tried(v, value):
 
 
 def program(text):
-    names = {"np": np, "math": math, "TABLE": TABLE, "tried": cv.lift(tried)}
+    names = {"np": np, "math": math, "deque": deque, "TABLE": TABLE, "tried": cv.lift(tried)}
     exec("def f(x):\n" + "".join(f"    {line}\n" for line in text.strip().split("; ")), names)
     return names["f"]
 
