@@ -17,8 +17,10 @@ from covector.core import errors
 from covector.core.avals import WEAK_TYPES, ShapedArray, broadcast_shapes, dtype_of, is_weak, shape_of, typeof
 from covector.core.primitive import TracerBase
 from covector.core.tracer import unsupported
+from covector.numpy.indexing import undetermined_where
 from covector.numpy.registry import PLAIN, as_array, canonical_axis, contains_tracer, implements
 from covector.primitives.arrays.shaping import convert_to
+from covector.primitives.arrays.subscripts import concrete
 
 LONG = 32
 """Longer lists that begin with a number are taken for lists of numbers, until one is not."""
@@ -237,9 +239,9 @@ def logspace(
 @implements(np.geomspace)
 def geomspace(start: Any, stop: Any, num: Any = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0) -> Any:
     start, stop = as_array(start), as_array(stop)
-    for is_zero in (start == 0, stop == 0):
-        if not isinstance(is_zero, TracerBase) and np.any(is_zero):
-            raise ValueError("Geometric sequence cannot include zero")
+    with_zero = np.logical_or(np.any(start == 0), np.any(stop == 0))
+    if concrete(with_zero):
+        raise ValueError("Geometric sequence cannot include zero")
     dtypes = [dtype_of(start), dtype_of(stop)]
     inexact = np.result_type(*dtypes, np.dtype(dtype), 1.0)  # NumPy computes in at least float64 unless asked not to
     start, stop = convert_to(start, inexact), convert_to(stop, inexact)
@@ -250,7 +252,8 @@ def geomspace(start: Any, stop: Any, num: Any = 50, endpoint: bool = True, dtype
     points = np.where(position == 0, start, points)
     if endpoint and num > 1:
         points = np.where(position == num - 1, stop, points)
-    return _along(convert_to(points * sign, inexact if dtype is None else np.dtype(dtype)), axis)
+    points = convert_to(points * sign, inexact if dtype is None else np.dtype(dtype))
+    return _along(points if concrete(with_zero) is not None else undetermined_where(with_zero, points), axis)
 
 
 # --- types: answered without values -----------------------------------------------------------------------------------

@@ -206,7 +206,7 @@ def _unrolled(x: Any, xp: Any, fp: Any, period: Any) -> tuple[Any, Any, Any]:
     """Points brought into one period, in order, with one more at each end from the neighbouring periods."""
     if concrete(period) is not None and concrete(period) == 0:
         raise ValueError("period must be a non-zero value")
-    period = np.abs(period)
+    period = np.abs(inexact(period))
     x, xp = np.remainder(x, period), np.remainder(xp, period)
     order = np.argsort(xp)
     xp, fp = take(xp, order), take(fp, order)

@@ -84,14 +84,25 @@ def _edges(a: Any, bins: Any, given: Any, weights: Any = None, *, of_dtype_of: A
             raise ValueError("`bins` must be positive, when an integer")
         first, last = _outer_edges(a, given)
         dtype = np.result_type(first, last, *of_dtype_of)
-        return np.linspace(first, last, count + 1, dtype=dtype if dtype.kind in "fc" else FLOAT64)
+        edges = np.linspace(first, last, count + 1, dtype=dtype if dtype.kind in "fc" else FLOAT64)
+        text = f"Too many bins for data range. Cannot create {count} finite-sized bins."
+        return _checked(np.all(edges[:-1] < edges[1:]), edges, text)
     edges = as_array(bins)
     if len(shape_of(edges)) != 1:
         raise ValueError("`bins` must be 1d, when an array")
-    falls = np.any(edges[:-1] > edges[1:])
-    if _known(falls):
+    if _known(edges[:-1] > edges[1:]):
         raise ValueError("`bins` must increase monotonically, when an array")
-    return edges if concrete(falls) is not None else edges + convert_to(zero_unless(falls), edges.dtype)
+    are_right = np.all(edges[:-1] <= edges[1:])
+    return edges if concrete(are_right) is not None else _checked(are_right, edges)
+
+
+def _checked(are_right: Any, edges: Any, text: str = "") -> Any:
+    """The edges of bins that rise: otherwise an error, which is an ``IndexError`` if that is known later."""
+    if concrete(are_right) is None:
+        return edges + convert_to(zero_unless(np.logical_not(are_right)), edges.dtype)
+    if not concrete(are_right):
+        raise ValueError(text)
+    return edges
 
 
 def _places(a: Any, edges: Any) -> tuple[Any, Any]:

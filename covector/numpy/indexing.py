@@ -18,7 +18,7 @@ from covector.numpy.registry import array_and_axis, as_array, canonical_axis, co
 from covector.primitives.arrays.indexing import check_bounds, spread_p
 from covector.primitives.arrays.selection import select_p
 from covector.primitives.arrays.shaping import convert_to, reshape_to
-from covector.primitives.arrays.subscripts import concrete_mask, index, known
+from covector.primitives.arrays.subscripts import concrete, concrete_mask, index, known
 
 # --- reading by integer arrays ----------------------------------------------------------------------------------------
 
@@ -85,7 +85,9 @@ def choose(a: Any, choices: Any, mode: str = "raise") -> Any:
     shape = np.broadcast_shapes(shape_of(a), *map(shape_of, values))
     stacked = np.stack([np.broadcast_to(v, shape) for v in values])
     which = np.broadcast_to(_within(a, len(values), mode), shape)
-    if not isinstance(which, Tracer) and which.size and not 0 <= which.min() <= which.max() < len(values):
+    if (places := concrete(which)) is None:
+        which = _checked(which, len(values)) if mode == "raise" else which
+    elif places.size and not 0 <= places.min() <= places.max() < len(values):
         raise ValueError("invalid entry in choice array")
     return take_along_axis(stacked, which[None], 0)[0]
 
@@ -256,6 +258,13 @@ def zero_unless(wrong: Any) -> Any:
     return take(np.zeros(1, np.intp), convert_to(wrong, np.dtype(np.intp)))
 
 
+def undetermined_where(wrong: Any, x: Any) -> Any:
+    """A value; where a traced condition holds NaN, with NaN for derivatives, or of integers an ``IndexError``."""
+    if dtype_of(x).kind not in "fc":
+        return x + convert_to(zero_unless(wrong), dtype_of(x))
+    return x * convert_to(np.where(wrong, np.nan, 1.0), dtype_of(x))
+
+
 def _checked(indices: Any, n: int) -> Any:
     """Indices that are to be at least 0 and below ``n``: zeros are taken from a vector of that length, which checks bounds."""
     if 0 in shape_of(indices):
@@ -277,7 +286,7 @@ def ravel_multi_index(multi_index: Any, dims: Any, mode: Any = "raise", order: s
     steps = list(zip(places, dims, modes, strict=True))
     flat: Any = 0
     for i, n, m in steps if order == "C" else reversed(steps):
-        place = convert_to(_within(i, n, m), np.dtype(np.intp))
+        place = _within(convert_to(i, np.dtype(np.intp)), n, m)
         flat = flat * n + (_checked(place, n) if m == "raise" else place)
     return flat
 

@@ -293,6 +293,6 @@ def _rolled(a: Any, by: Any, axis: int) -> Any:
     if n == 0:
         return a
     if isinstance(by, Tracer):
-        return take(a, np.remainder(np.arange(n) - by, n), axis)
+        return take(a, np.remainder(np.arange(n) - np.remainder(by, n), n), axis)
     by = operator.index(by[()]) % n
     return concatenate([part_along(a, axis, slice(n - by, None)), part_along(a, axis, slice(n - by))], axis) if by else a

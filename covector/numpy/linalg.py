@@ -24,8 +24,10 @@ from covector.core.avals import dtype_of, shape_of, typeof
 from covector.core.primitive import TracerBase, apply_to_one
 from covector.numpy.contraction import LETTERS, pairwise
 from covector.numpy.hermitian import expmh, logmh, matrix_function, powmh, sqrtmh
+from covector.numpy.indexing import undetermined_where
 from covector.numpy.registry import as_array, canonical_axis, implements, inexact
 from covector.primitives.arrays.shaping import real_dtype, reshape_p, reshape_to
+from covector.primitives.arrays.subscripts import concrete
 from covector.primitives.linalg.decompositions import eig_p, eigh_p, qr_p, svd_p
 from covector.primitives.linalg.determinants import det_p, slogdet_p
 from covector.primitives.linalg.solving import (
@@ -233,7 +235,10 @@ def _precision(a: Any) -> float:
 
 @implements(np.linalg.lstsq)
 def _lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
-    """``numpy.linalg.lstsq``.  Where values are not known (under jit and vmap) the residuals are those for full rank."""
+    """``numpy.linalg.lstsq``.
+
+    Where values are not known (under jit and vmap) there are residuals, NaN where there should be none: of a lower rank.
+    """
     a, b = _matrices(a, "lstsq", square=False), inexact(b)
     m, n = shape_of(a)[-2:]
     if len(shape_of(a)) != 2 or len(shape_of(b)) not in (1, 2):
@@ -248,6 +253,7 @@ def _lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
     if m > n and _is_full(rank, n):
         residuals = np.sum(np.square(np.abs(b - a @ x)), axis=0)
         residuals = reshape_to(residuals, (1,)) if not shape_of(residuals) else residuals
+        residuals = residuals if concrete(rank) is not None else undetermined_where(rank < n, residuals)
     return x, residuals, rank, s
 
 

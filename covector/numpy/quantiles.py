@@ -15,7 +15,7 @@ import numpy as np
 
 from covector.core.avals import WEAK_TYPES, dtype_of, is_weak, shape_of
 from covector.numpy.indexing import take as take_elements
-from covector.numpy.indexing import zero_unless
+from covector.numpy.indexing import undetermined_where
 from covector.numpy.registry import as_array, implements, reject
 from covector.numpy.sorting import first_axis, number_known, or_nan
 from covector.primitives.arrays.shaping import convert_to, reshape_to
@@ -137,6 +137,7 @@ def _weighted(a: Any, data: Any, q: Any, axis: Any, method: str, weights: Any, s
     if method != "inverted_cdf":
         raise ValueError(f"Only method 'inverted_cdf' supports weights. Got: {method}.")
     weights = _weights_of(a, data, axis, weights)
+    is_wrong = _check_weights(weights)
     if skip_nan:
         weights = np.where(np.isnan(data), 0.0, weights)
     n = data.shape[0]
@@ -149,7 +150,21 @@ def _weighted(a: Any, data: Any, q: Any, axis: Any, method: str, weights: Any, s
     places = np.minimum(np.sum(below, axis=q.ndim), n - 1)
     columns = data.shape[1:]
     found = reshape_to(along_axis(ordered, reshape_to(places, (q.size, *columns)), 0), (*q.shape, *columns))
+    found = found if is_wrong is None else undetermined_where(is_wrong, found)
     return found if skip_nan else or_nan(found, ordered[-1])
+
+
+def _check_weights(weights: Any) -> Any:
+    """Whether there are weights with which NumPy raises, if that is known later; else None, or the error."""
+    total = np.sum(weights, axis=0)
+    negative, unusable = np.any(weights < 0), np.logical_not(np.all(np.isfinite(total) & (total > 0)))
+    if concrete(negative) is None:
+        return np.logical_or(negative, unusable)
+    if concrete(negative):
+        raise ValueError("Weights must be non-negative.")
+    if concrete(unusable):
+        raise ValueError("Weights included NaN, inf or were all zero.")
+    return None
 
 
 def _weights_of(a: Any, data: Any, axis: Any, weights: Any) -> Any:
@@ -161,9 +176,6 @@ def _weights_of(a: Any, data: Any, axis: Any, weights: Any) -> Any:
         if weights.ndim != 1 or isinstance(axis, (tuple, list)) or weights.shape[0] != data.shape[0]:
             raise ValueError("Shape of weights must be consistent with shape of a along specified axis.")
         return np.broadcast_to(reshape_to(weights, (*weights.shape, *(1,) * (data.ndim - 1))), data.shape)
-    values = concrete(weights)
-    if values is not None and np.any(values < 0):
-        raise ValueError("Weights must be non-negative.")
     return first_axis(weights, axis, "quantile")[0]
 
 
@@ -202,14 +214,6 @@ def _arguments(a: Any, q: Any, percent: bool, method: str) -> tuple[Any, Any]:
     return a, q
 
 
-def _undetermined_where(wrong: Any, result: Any) -> Any:
-    """The quantiles, and NaN where the part was not between 0 and 1, or an ``IndexError`` of integers."""
-    wrong = reshape_to(wrong, (*shape_of(wrong), *(1,) * (len(shape_of(result)) - len(shape_of(wrong)))))
-    if dtype_of(result).kind not in "fc":
-        return result + zero_unless(wrong)
-    return result * convert_to(np.where(wrong, np.nan, 1.0), dtype_of(result))
-
-
 def _implement(function: Any, percent: bool, skip_nan: bool) -> Any:
     def handler(
         a: Any,
@@ -231,7 +235,9 @@ def _implement(function: Any, percent: bool, skip_nan: bool) -> Any:
         wrong = None if concrete(q) is not None else np.logical_not((q >= 0) & (q <= 1))
         q = q if wrong is None else np.where(wrong, convert_to(0.5, q.dtype), q)
         result = _quantile(a, q, axis, method, keepdims is not np._NoValue and bool(keepdims), weights, skip)
-        result = result if wrong is None else _undetermined_where(wrong, result)
+        if wrong is not None:
+            wrong = reshape_to(wrong, (*shape_of(wrong), *(1,) * (len(shape_of(result)) - len(shape_of(wrong)))))
+            result = undetermined_where(wrong, result)
         return result if weights is not None else convert_to(result, _result_dtype(function, a.dtype, *q_type, method))
 
     handler.__name__ = function.__name__

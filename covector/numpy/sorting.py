@@ -137,7 +137,8 @@ def searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None) -> Any:
     if side not in ("left", "right"):
         raise ValueError(f"search side must be 'left' or 'right' (got {side!r})")
     if sorter is not None:
-        a = take(a, sorter)
+        sorter = as_array(sorter)
+        a = take(a, sorter if concrete(sorter) is not None else sorter + zero_unless(sorter < 0))
     return searchsorted_p.bind(a, v, side=side, batch=0)
 
 
@@ -151,7 +152,7 @@ def digitize(x: Any, bins: Any, right: bool = False) -> Any:
     side = "left" if right else "right"
     if values is None and bins.ndim == 1 and bins.shape[0] > 1:
         falls = bins[0] > bins[-1]
-        wrong = np.any(np.where(falls, bins[1:] > bins[:-1], bins[1:] < bins[:-1]))
+        wrong = np.logical_not(np.all(np.where(falls, bins[1:] <= bins[:-1], bins[1:] >= bins[:-1])))
         falling, rising = bins.shape[0] - searchsorted(flip(bins), x, side), searchsorted(bins, x, side)
         return np.where(falls, falling, rising) + zero_unless(wrong)
     decreasing = False

@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from covector.core.avals import dtype_of, shape_of
-from covector.core.primitive import TracerBase
-from covector.numpy.indexing import zero_unless
+from covector.numpy.indexing import undetermined_where, zero_unless
 from covector.numpy.reductions import NO_VALUE, as_mask, max_, min_, prod, reduce_axes, reduced_shape, sum_, without_identity
 from covector.numpy.registry import as_array, canonical_axes, implements
 from covector.primitives.arrays.shaping import convert_to
@@ -195,11 +194,13 @@ def _observation_weights(fweights: Any, aweights: Any, size: int) -> Any:
             raise RuntimeError(f"cannot handle multidimensional {name}")
         if shape_of(given) != (size,):
             raise RuntimeError(f"incompatible numbers of samples and {name}")
-        if not isinstance(given, TracerBase):
-            if np.any(given < 0):
-                raise ValueError(f"{name} cannot be negative")
-            if name == "fweights" and np.any(given != np.around(given)):
-                raise TypeError("fweights must be integer")
+        negative, broken = np.any(given < 0), np.any(given != np.around(given)) if name == "fweights" else False
+        if concrete(negative) is None:
+            given = undetermined_where(np.logical_or(negative, broken), given)
+        elif concrete(negative):
+            raise ValueError(f"{name} cannot be negative")
+        elif concrete(broken):
+            raise TypeError("fweights must be integer")
         weights = given if weights is None else weights * given
     return weights
 

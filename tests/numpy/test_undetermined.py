@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import covector as cv
+import covector.numpy as cnp
 
 X = np.array([1.0, 2.0, 3.0, 5.0])
 RUN = {
@@ -12,6 +13,10 @@ RUN = {
     "vmap": lambda f: lambda x: cv.tree.map(lambda y: y[0], cv.vmap(f)(np.stack([x, x]))),
 }
 
+def by_weights(w):
+    return np.percentile(X, 50, weights=w, method="inverted_cdf")
+
+
 ERRORS = {
     "digitize": (lambda b: np.digitize(X, b), np.array([0.0, 3.0, 2.0])),
     "histogram": (lambda b: np.histogram(X, b)[0], np.array([0.0, 3.0, 2.0])),
@@ -19,6 +24,17 @@ ERRORS = {
     "nanargmax": (lambda x: np.nanargmax(x), X * np.nan),
     "nanargmin": (lambda x: np.nanargmin(x, axis=0, keepdims=True), np.stack([X, X * np.nan], 1)),
     "a quantile of integers": (lambda q: np.quantile(np.arange(4), q, method="lower"), np.array(1.5)),
+    "histogram of a falling range": (lambda r: cnp.histogram(X, 3, (r[0], r[1]))[0], np.array([5.0, 1.0])),
+    "histogram of NaN": (lambda x: np.histogram(x, 3)[0], np.array([np.nan, 1.0, 2.0])),
+    "histogram of infinities": (lambda x: np.histogram(x, 3)[0], np.array([np.inf, 1.0, 2.0])),
+    "histogram of narrow data": (lambda x: np.histogram(x)[0], np.array([1e16, 1e16 + 2])),
+    "histogram2d of NaN": (lambda x: np.histogram2d(x, x, 3)[0], np.array([np.nan, 1.0, 2.0])),
+    "choose": (lambda i: np.choose(i, [X, 2 * X]), np.array([0, -1, 1, 0])),
+    "geomspace of integers": (lambda a: np.geomspace(a, 8, 4, dtype=int), np.array(0.0)),
+    "a quantile of integers by weights": (
+        lambda w: np.quantile(np.arange(4), 0.5, weights=w, method="inverted_cdf"),
+        np.array([1, -2, 3, 0]),
+    ),
     "unravel_index": (lambda i: np.unravel_index(i, (2, 3))[1], np.array([0, 6])),
     "ravel_multi_index": (lambda i: np.ravel_multi_index((i, i), (2, 3)), np.array([0, -1])),
 }
@@ -30,6 +46,19 @@ NANS = {
     "nanpercentile": (lambda q: np.nanpercentile(X.reshape(2, 2), q, axis=0)[0], np.array(np.nan)),
     "a quantile by weights": (lambda q: np.quantile(X, q, weights=X, method="inverted_cdf"), np.array(2.0)),
     "geomspace": (lambda a: np.geomspace(a, 10.0, 3), np.array(0.0)),
+    "the end of geomspace": (lambda a: np.geomspace(2.0, a, 3), np.array(0.0)),
+    "a geomspace of one": (lambda a: np.geomspace(2.0, a, 1), np.array(0.0)),
+    "cov, frequencies": (lambda w: np.cov(X, fweights=w), np.array([0.5, 1.5, 1.0, 1.0])),
+    "cov, negative frequencies": (lambda w: np.cov(X, fweights=w), np.array([-1.0, 2.0, 3.0, 1.0])),
+    "cov, negative weights": (lambda w: np.cov(X, aweights=w), np.array([-1.0, 2.0, 3.0, 1.0])),
+    "negative weights of quantiles": (by_weights, np.array([-1.0, 1.0, 1.0, 1.0])),
+    "no weights of quantiles": (by_weights, np.zeros(4)),
+    "NaN as a weight of quantiles": (by_weights, np.array([np.nan, 1.0, 1.0, 1.0])),
+    "an infinite weight of quantiles": (by_weights, np.array([np.inf, 1.0, 1.0, 1.0])),
+    "weights of columns": (
+        lambda w: np.nanquantile(np.stack([X, X]), 0.5, axis=1, weights=w, method="inverted_cdf"),
+        np.array([-1.0, 1.0, 1.0, 1.0]),
+    ),
 }
 
 
@@ -47,10 +76,10 @@ def test_errors(name, run):
 @pytest.mark.parametrize("name", NANS)
 def test_undetermined_numbers(name, run):
     f, x = NANS[name]
-    with pytest.raises(ValueError):
+    with pytest.raises((ValueError, TypeError)):
         f(x)
     assert np.all(np.isnan(RUN[run](f)(x)))
-    if name not in ("a quantile by weights", "geomspace"):  # a step, and a last number that is given
+    if "quantile" in name and "weight" not in name:  # by weights they are steps
         assert np.all(np.isnan(RUN[run](cv.jacobian(f))(x)))
 
 
@@ -67,3 +96,24 @@ def test_bins_that_fall(bins, right, run):
 def test_parts_of_which_some_are_quantiles(run):
     found = RUN[run](lambda q: np.quantile(X.reshape(2, 2), q, axis=0, keepdims=True))(np.array([0.5, -0.5]))
     np.testing.assert_array_equal(found, [[[2.0, 3.5]], [[np.nan, np.nan]]])
+
+
+def test_residuals_that_there_should_not_be():
+    for a, wanted in (([[1.0, 2.0], [2.0, 4.0], [3.0, 6.0]], [np.nan]), ([[1.0, 2.0], [2.0, 5.0], [3.0, 6.0]], [0.4])):
+        found = cv.jit(lambda a: np.linalg.lstsq(a, np.ones(3))[1])(np.array(a))
+        np.testing.assert_allclose(found, wanted, rtol=1e-12)
+
+
+def test_the_least_integer():
+    least = np.array(-(2**63))
+    x = np.arange(6)
+    np.testing.assert_array_equal(cv.jit(lambda x, s: np.roll(x, s))(x, least), np.roll(x, least))
+    found = cv.jit(lambda x, p: np.interp(x, [0.0, 1.0], [1.0, 5.0], period=p))(np.array([0.5]), least)
+    np.testing.assert_array_equal(found, [3.0])  # with a period as long; NumPy's is negative
+
+
+@pytest.mark.parametrize("mode", ["wrap", "clip"])
+def test_unsigned_positions_are_signed(mode):
+    i, j = np.array([-2, 0, 11, 2]).astype(np.uint64), np.array([-1, -4, 7, 3]).astype(np.uint64)
+    f = lambda i, j: np.ravel_multi_index((i, j), (3, 4), mode=mode)
+    np.testing.assert_array_equal(cv.jit(f)(i, j), f(i, j))
