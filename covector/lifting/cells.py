@@ -50,6 +50,7 @@ from covector.lifting.lifted import (
     refuse_store,
     register_array,
     unwrap,
+    without_flat,
     wrap,
 )
 from covector.lifting.parts import Part, may_be_read_late, place_of, shows_part
@@ -330,7 +331,7 @@ class Cell(Lifted):
             self.memory[key] = new._read() if is_other else new
             return
         key = key if is_plain(key) else settled(key)
-        new = list(new) if type(new) is deque else new
+        new = without_flat(list(new) if type(new) is deque else new)
         if type(new) is Cell and (new.root is root or new.root.origin is root.origin):
             if self._is_same_place(key, new):
                 self.check_write()
@@ -367,8 +368,9 @@ class Cell(Lifted):
 
     def _is_read_late(self, key: Any, part: Cell) -> bool:
         """Whether NumPy, writing a part of the array at an index, reads of it what it has written before."""
-        if part.root is not self.root:
-            return place_of(key) is not None and may_be_read_late(self[key], part)
+        place = place_of(key) if part.root is not self.root or not is_plain(key) else ()
+        if part.root is not self.root or has_traced(place):
+            return place is not None and may_be_read_late(self[key], part)
         index = part._index()
         if type(key) is type(index) is slice and len(self.root.shape) == 1 and self._view is None and key.step == index.step:
             return False

@@ -147,6 +147,9 @@ def _written(func: Callable[..., Any], target: Any, found: Any, args: Any, casti
     ):
         what = f"numpy.{func.__name__} was to write into one of its own arguments."
         raise errors.InPlaceWriteError(what, why="NumPy writes part after part", fix="x[...] = without out=")
+    if func is np.ptp and type(args[0]) is type(target) is Cell and args[0].root.origin is target.root.origin:
+        what = "numpy.ptp was to write into its own argument."
+        raise errors.InPlaceWriteError(what, why="NumPy writes the maxima before it reads the minima", fix="leave out= out")
     if func is np.dot and type(target) is Cell:
         check_known_order(target, "np.dot(out=)")
         if not (target.layout().flags.c_contiguous and target.dtype == found.dtype and target.shape == shape_of(found)):

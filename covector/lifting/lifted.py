@@ -172,6 +172,22 @@ def as_given(value: Any) -> Any:
     return method(value) if type(method) is FunctionType else value
 
 
+ITERATORS: set[type] = set()
+"""The types of ``x.flat``."""
+
+
+def register_iterator(cls: type) -> None:
+    """Say that an object goes through the elements of an array, as ``x.flat``."""
+    ITERATORS.add(cls)
+
+
+def without_flat(x: Any) -> Any:
+    """What NumPy makes of ``x.flat`` in what it is to write, lists included: a view, or a copy."""
+    if type(x) is list or type(x) is tuple:
+        return type(x)(map(without_flat, x))
+    return x.array() if type(x) in ITERATORS else x
+
+
 def as_operand(value: Any) -> Any:
     """A value, with an array in place of a list that has traced values in it."""
     value = unwrap(as_given(value))

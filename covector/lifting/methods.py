@@ -24,9 +24,11 @@ from covector.lifting.lifted import (
     convert,
     has_traced,
     not_real,
+    register_iterator,
     register_lifted,
     register_method,
     unwrap,
+    without_flat,
     wrap,
 )
 from covector.lifting.order import copied, in_order
@@ -360,6 +362,7 @@ class Flat:
         return wrap(found.copy() if type(found) is ndarray else found)
 
     def __setitem__(self, key: Any, new: Any) -> None:
+        new = without_flat(new)
         if type(new) is Cell and new.root.origin is self.base.root.origin and new.shape:
             why = "NumPy writes element after element, and what it reads has been written before"
             what = "x.flat[...] was to be written with a part of x itself."
@@ -430,4 +433,5 @@ class Flat:
 
 
 register_lifted(Flat)
+register_iterator(Flat)
 register_method(Cell, "flat", property(Flat, lambda cell, new: Flat(cell).__setitem__(slice(None), new)))

@@ -15,7 +15,7 @@ from covector.lifting import views
 from covector.lifting.cells import Cell
 from covector.lifting.functions import check_cast, lengths_of
 from covector.lifting.indices import index_of
-from covector.lifting.lifted import LIFTED, as_operand, convert, has_traced, known, means, unwrap
+from covector.lifting.lifted import LIFTED, as_operand, convert, has_traced, known, means, unwrap, without_flat
 from covector.lifting.operators import store
 from covector.lifting.parts import may_be_read_late
 from covector.lifting.refusals import written_over
@@ -82,6 +82,7 @@ def _check_values(target: Any, values: Any) -> None:
 def _place(arr: Any, mask: Any, vals: Any) -> None:
     _check_values(arr, vals)
     mask = index_of(mask)
+    vals = without_flat(vals)
     if type(vals) is type(arr) is Cell and vals.root.origin is arr.root.origin:
         why = "NumPy reads what it has written"
         raise errors.InPlaceWriteError("np.place(x, mask, y) writes a part of x into x.", why=why, fix="give y.copy()")

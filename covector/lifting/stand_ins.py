@@ -18,7 +18,7 @@ from numpy import ndarray
 
 from covector.core.context import traces_now
 from covector.core.primitive import Trace, TracerBase, open_trace
-from covector.core.pytrees import register_standing, tree_map
+from covector.core.pytrees import NAMESPACE, optree, register_standing, tree_map
 from covector.lifting.active import ACTIVE, StandsFor, as_covector, is_active
 from covector.lifting.cells import Cell
 from covector.lifting.functions import owned
@@ -143,6 +143,9 @@ class CovectorProxy(ModuleProxy):
         self.__dict__.pop(name, None)
 
 
+OF_TREES = ("covector.core.pytrees", "covector.tree_util")
+"""Where functions of pytrees are, ``tree_map`` and the others."""
+
 KEPT = frozenset("lift lifted make_jaxpr typeof errors tree report uninstall".split())
 """What is covector's and stays as it is."""
 
@@ -159,7 +162,8 @@ def of_covector(value: Any) -> Any:
     name, home = value.__name__, str(value.__module__)
     if not home.startswith("covector") or name in KEPT:
         return value
-    return stand_in(value, OfCovector(value)) if getattr(sys.modules.get(home), name, None) is value else value
+    made = OfTree if name.startswith("tree_") and home in OF_TREES else OfCovector
+    return stand_in(value, made(value)) if getattr(sys.modules.get(home), name, None) is value else value
 
 
 class StandIn(StandsFor):
@@ -243,6 +247,42 @@ class OfCovector(StandIn):
     def __getitem__(self, key: Any) -> Any:
         found = self._original[unwrap(key)]
         return OfCovector(found) if ACTIVE.get() is not None else found
+
+
+class Boxed:
+    """An array of lifted code as a leaf that is no value."""
+
+    __slots__ = ("array",)
+
+    def __init__(self, array: Cell):
+        self.array = array
+
+    def __bool__(self) -> bool:
+        return bool(self.array)
+
+
+class OfTree(OfCovector):
+    """A function of pytrees: arrays that it hands on, or gives a function, are those that are in the tree."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if ACTIVE.get() is None:
+            return self._original(*args, **kwargs)
+        args, kwargs = _on_leaves(_boxed, (args, kwargs))
+        return _on_leaves(_unboxed, self._original(*args, **kwargs))
+
+
+def _on_leaves(f: Callable[[Any], Any], tree: Any) -> Any:
+    return optree().tree_map(f, tree, namespace=NAMESPACE)
+
+
+def _boxed(x: Any) -> Any:
+    if type(x) is Cell:
+        return Boxed(x)
+    return (lambda *given: _on_leaves(_boxed, x(*_on_leaves(_unboxed, given)))) if is_function(x) else x
+
+
+def _unboxed(x: Any) -> Any:
+    return x.array if type(x) is Boxed else wrap(x)
 
 
 class Object(OfCovector):
