@@ -14,7 +14,7 @@ import numpy as np
 from covector.core.avals import shape_of
 from covector.primitives.math import special_ufuncs
 from covector.random.keys import as_shape, split
-from covector.random.sampling import Shape, between, float_type, in_dtype, positive_unit, prepared, shape_for, unit
+from covector.random.sampling import Shape, between, drawn_for, float_type, in_dtype, positive_unit, prepared, shape_for, unit
 
 
 def uniform(key: Any, shape: Shape = (), dtype: Any = np.float64, minval: Any = 0.0, maxval: Any = 1.0) -> Any:
@@ -87,7 +87,7 @@ def truncated_normal(key: Any, lower: Any, upper: Any, shape: Shape | None = Non
     tail = _of_tail(u, in_tail, in_dtype(lower, double), in_dtype(upper, double))
     out = in_dtype(np.where(in_tail, tail, out), dtype)
     inside = np.nextafter(lower, dtype.type(np.inf)), np.nextafter(upper, dtype.type(-np.inf))
-    return np.clip(out, *inside)
+    return drawn_for(lower >= upper, np.clip(out, *inside), "truncated_normal", "a lower bound below the upper one")
 
 
 def _of_tail(u: Any, in_tail: Any, lower: Any, upper: Any) -> Any:
@@ -178,7 +178,7 @@ def pareto(key: Any, b: Any, shape: Shape | None = None, dtype: Any = np.float64
         (2,)
     """
     dtype, shape, b = prepared("pareto", dtype, shape, b)
-    return np.exp(_exponential(key, shape, dtype, "pareto") / b)
+    return drawn_for(b <= 0, np.exp(_exponential(key, shape, dtype, "pareto") / b), "pareto", "positive shapes b")
 
 
 def weibull_min(key: Any, scale: Any, concentration: Any, shape: Shape | None = None, dtype: Any = np.float64) -> Any:
@@ -190,7 +190,9 @@ def weibull_min(key: Any, scale: Any, concentration: Any, shape: Shape | None = 
         (2,)
     """
     dtype, shape, scale, concentration = prepared("weibull_min", dtype, shape, scale, concentration)
-    return _exponential(key, shape, dtype, "weibull_min") ** (1 / concentration) * scale
+    drawn = _exponential(key, shape, dtype, "weibull_min") ** (1 / concentration) * scale
+    wrong = (scale < 0) | (concentration <= 0)
+    return drawn_for(wrong, drawn, "weibull_min", "scales that are not negative and positive concentrations")
 
 
 def rayleigh(key: Any, scale: Any, shape: Shape | None = None, dtype: Any = np.float64) -> Any:
@@ -202,7 +204,8 @@ def rayleigh(key: Any, scale: Any, shape: Shape | None = None, dtype: Any = np.f
         (2,)
     """
     dtype, shape, scale = prepared("rayleigh", dtype, shape, scale)
-    return np.sqrt(2 * _exponential(key, shape, dtype, "rayleigh")) * scale
+    drawn = np.sqrt(2 * _exponential(key, shape, dtype, "rayleigh")) * scale
+    return drawn_for(scale < 0, drawn, "rayleigh", "scales that are not negative")
 
 
 def lognormal(key: Any, sigma: Any = 1.0, shape: Shape | None = None, dtype: Any = np.float64) -> Any:
@@ -214,7 +217,8 @@ def lognormal(key: Any, sigma: Any = 1.0, shape: Shape | None = None, dtype: Any
         (2,)
     """
     dtype, shape, sigma = prepared("lognormal", dtype, shape, sigma)
-    return np.exp(sigma * _normal(key, shape, dtype, "lognormal"))
+    drawn = np.exp(sigma * _normal(key, shape, dtype, "lognormal"))
+    return drawn_for(sigma < 0, drawn, "lognormal", "standard deviations that are not negative")
 
 
 def maxwell(key: Any, shape: Shape = (), dtype: Any = np.float64) -> Any:
@@ -243,7 +247,8 @@ def double_sided_maxwell(key: Any, loc: Any, scale: Any, shape: Shape = (), dtyp
     shape = (*as_shape(shape), *of_parameters)
     first, second = split(key)
     sign = np.where(unit(second, shape, dtype, "double_sided_maxwell") < 0.5, dtype.type(-1), dtype.type(1))
-    return sign * maxwell(first, shape, dtype) * scale + loc
+    drawn = sign * maxwell(first, shape, dtype) * scale + loc
+    return drawn_for(scale < 0, drawn, "double_sided_maxwell", "scales that are not negative")
 
 
 def triangular(key: Any, left: Any, mode: Any, right: Any, shape: Shape | None = None, dtype: Any = np.float64) -> Any:
@@ -258,7 +263,8 @@ def triangular(key: Any, left: Any, mode: Any, right: Any, shape: Shape | None =
     u = unit(key, shape, dtype, "triangular")
     rises = u * (right - left) < mode - left
     squared = np.where(rises, u * (mode - left), (1 - u) * (right - mode)) * (right - left)
-    return np.where(rises, left + np.sqrt(squared), right - np.sqrt(squared))
+    drawn = np.where(rises, left + np.sqrt(squared), right - np.sqrt(squared))
+    return drawn_for((mode < left) | (mode > right), drawn, "triangular", "a mode between left and right")
 
 
 def wald(key: Any, mean: Any, shape: Shape | None = None, dtype: Any = np.float64) -> Any:
@@ -276,7 +282,8 @@ def wald(key: Any, mean: Any, shape: Shape | None = None, dtype: Any = np.float6
     v, u = _normal(first, shape, dtype, "wald") ** 2, unit(second, shape, dtype, "wald")
     half = mean * v / 2
     small = mean / (1 + half + np.sqrt(half * (2 + half)))
-    return np.where(u * (mean + small) <= mean, small, mean * mean / small)
+    drawn = np.where(u * (mean + small) <= mean, small, mean * mean / small)
+    return drawn_for(mean <= 0, drawn, "wald", "positive means")
 
 
 def multivariate_normal(

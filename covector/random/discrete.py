@@ -16,7 +16,17 @@ from covector.numpy.indexing import take
 from covector.numpy.registry import canonical_axis
 from covector.random.continuous import _gumbel
 from covector.random.keys import as_shape, split
-from covector.random.sampling import Shape, bits_of, broadcasts_to, in_dtype, shape_for, unit
+from covector.random.sampling import (
+    Shape,
+    bits_of,
+    broadcasts_to,
+    drawn_for,
+    float_type_of,
+    in_dtype,
+    known_right,
+    shape_for,
+    unit,
+)
 
 
 def bits(key: Any, shape: Shape = (), dtype: Any = np.uint32) -> Any:
@@ -36,12 +46,6 @@ def _integer_type(dtype: Any, function: str, kinds: str) -> np.dtype[Any]:
         what = f"covector.random.{function} got dtype={found}."
         raise errors.ArgumentError(what, fix=f"give {'an unsigned' if kinds == 'u' else 'an'} integer type")
     return found
-
-
-def _float_type_of(x: Any) -> np.dtype[Any]:
-    """The dtype of real numbers, or float64 for others."""
-    own: np.dtype[Any] = typeof(x).dtype
-    return own if own.kind == "f" else np.dtype(np.float64)
 
 
 def randint(key: Any, shape: Shape, minval: Any, maxval: Any, dtype: Any = np.int64) -> Any:
@@ -96,8 +100,10 @@ def bernoulli(key: Any, p: Any = 0.5, shape: Shape | None = None) -> Any:
         >>> bernoulli(key(0), 0.3, 3)
         array([False,  True, False])
     """
-    dtype = _float_type_of(p)
-    return unit(key, shape_for(shape, p, function="bernoulli"), dtype, "bernoulli") < p
+    dtype = float_type_of(p)
+    p = in_dtype(p, dtype)
+    drawn = unit(key, shape_for(shape, p, function="bernoulli"), dtype, "bernoulli") < p
+    return drawn_for(~((p >= 0) & (p <= 1)), drawn, "bernoulli", "probabilities from 0 to 1")
 
 
 def rademacher(key: Any, shape: Shape = (), dtype: Any = np.int64) -> Any:
@@ -135,11 +141,13 @@ def categorical(key: Any, logits: Any, axis: int = -1, shape: Shape | None = Non
     if not broadcasts_to(batch, wanted):
         what = f"covector.random.categorical got shape={wanted} for logits of shape {own} with categories along axis {axis}."
         raise errors.ArgumentError(what, fix=f"give a shape that ends with {batch}, or leave it out")
-    dtype = _float_type_of(logits)
+    dtype = float_type_of(logits)
     extra = len(wanted) - len(batch)
     place = axis + extra
     drawn = _gumbel(key, (*wanted[:place], own[axis], *wanted[place:]), dtype, "categorical")
-    return np.argmax(drawn + logits, axis=place)
+    most = np.max(logits, axis=axis, initial=-np.inf)
+    requirement = "logits that are numbers, and not all of them minus infinity"
+    return drawn_for(~(most > -np.inf), np.argmax(drawn + logits, axis=place), "categorical", requirement)
 
 
 def permutation(key: Any, x: Any, axis: int = 0, independent: bool = False) -> Any:
@@ -190,7 +198,7 @@ def choice(key: Any, a: Any, shape: Shape = (), replace: bool = True, p: Any = N
         a: an array, or an integer n for ``arange(n)``.
         shape: how many are drawn.
         replace: whether an element may be drawn more than once.
-        p: the probability of each; by default they are the same.
+        p: the probability of each, which have to add up to 1; by default they are the same.
         axis: from which axis of the array is drawn.
 
     Example:
@@ -216,11 +224,18 @@ def choice(key: Any, a: Any, shape: Shape = (), replace: bool = True, p: Any = N
 def _places(key: Any, n: int, shape: tuple[int, ...], count: int, replace: bool, p: Any) -> Any:
     if p is None:
         return randint(key, shape, 0, n) if replace else permutation(key, n)[:count].reshape(shape)
-    dtype = _float_type_of(p)
+    dtype = float_type_of(p)
+    p = in_dtype(p, dtype)
+    least = 1 if replace else count
+    wrong = np.any(p < 0) | ~(np.abs(np.sum(p) - 1) <= np.sqrt(np.finfo(dtype).eps)) | (np.count_nonzero(p) < least)
+    requirement = f"probabilities that are not negative and have the sum 1, {least} of them positive at least"
+    if not known_right(wrong, "choice", requirement):
+        p = np.where(wrong, dtype.type(1 / n), p)  # for which all places are within the array
     if replace:
         total = np.cumsum(p)
-        return np.searchsorted(total, total[-1] * (1 - unit(key, shape, dtype, "choice")))
-    scores = _gumbel(key, (n,), dtype, "choice") + np.log(p)
-    return np.argsort(-scores, stable=True)[:count].reshape(shape)
-
-
+        drawn = np.searchsorted(total, total[-1] * (1 - unit(key, shape, dtype, "choice")))
+    else:
+        with np.errstate(divide="ignore"):
+            scores = _gumbel(key, (n,), dtype, "choice") + np.log(p)
+        drawn = np.argsort(-scores, stable=True)[:count].reshape(shape)
+    return drawn_for(wrong, drawn, "choice", requirement)

@@ -11,10 +11,22 @@ from covector.core.avals import shape_of, typeof
 from covector.primitives.random.sampling import sample_p
 from covector.random.continuous import _exponential, _normal
 from covector.random.keys import as_shape, checked_key, split
-from covector.random.sampling import Shape, float_type, in_dtype, prepared, shape_for, unit
+from covector.random.sampling import (
+    Shape,
+    drawn_for,
+    float_type,
+    float_type_of,
+    in_dtype,
+    known_right,
+    prepared,
+    shape_for,
+    unit,
+)
 
 DOUBLE = np.dtype(np.float64)
 COUNT = np.dtype(np.int64)
+FREEDOM = "positive degrees of freedom"
+OUTCOMES = "numbers of trials that are not negative, and probabilities that are not and have a positive sum"
 
 
 def _drawn(key: Any, distribution: str, parameters: tuple[Any, ...], shape: tuple[int, ...], dtype: Any) -> Any:
@@ -39,8 +51,15 @@ def gamma(key: Any, a: Any, shape: Shape | None = None, dtype: Any = np.float64)
     """
     dtype = float_type(dtype, "gamma")
     shape = shape_for(shape, a, function="gamma")
-    drawn = _drawn(checked_key(key, "gamma"), "standard_gamma", (in_dtype(a, DOUBLE),), shape, DOUBLE)
-    return in_dtype(drawn, dtype)
+    return _gamma(key, a, shape, dtype, "gamma", "positive shapes a")
+
+
+def _gamma(key: Any, a: Any, shape: tuple[int, ...], dtype: np.dtype[Any], function: str, requirement: str) -> Any:
+    a = in_dtype(a, DOUBLE)
+    wrong = a <= 0
+    a = a if known_right(wrong, function, requirement) else np.where(wrong, 1.0, a)
+    drawn = _drawn(checked_key(key, function), "standard_gamma", (a,), shape, DOUBLE)
+    return in_dtype(drawn_for(wrong, drawn, function, requirement), dtype)
 
 
 def loggamma(key: Any, a: Any, shape: Shape | None = None, dtype: Any = np.float64) -> Any:
@@ -52,9 +71,16 @@ def loggamma(key: Any, a: Any, shape: Shape | None = None, dtype: Any = np.float
         True
     """
     dtype, shape, a = prepared("loggamma", dtype, shape, a)
+    return _loggamma(key, a, shape, dtype, "loggamma", "positive shapes a")
+
+
+def _loggamma(key: Any, a: Any, shape: tuple[int, ...], dtype: np.dtype[Any], function: str, requirement: str) -> Any:
+    wrong = a <= 0
+    a = a if known_right(wrong, function, requirement) else np.where(wrong, dtype.type(1), a)
     first, second = split(key)
     boosted = np.log(gamma(first, a + 1, shape, dtype))  # a gamma number of a + 1, times a power of a uniform one
-    return boosted - _exponential(second, shape, dtype, "loggamma") / a
+    drawn = boosted - _exponential(second, shape, dtype, function) / a
+    return drawn_for(wrong, drawn, function, requirement)
 
 
 def beta(key: Any, a: Any, b: Any, shape: Shape | None = None, dtype: Any = np.float64) -> Any:
@@ -67,7 +93,7 @@ def beta(key: Any, a: Any, b: Any, shape: Shape | None = None, dtype: Any = np.f
     """
     dtype, shape, a, b = prepared("beta", dtype, shape, a, b)
     first, second = split(key)
-    x, y = loggamma(first, a, shape, dtype), loggamma(second, b, shape, dtype)
+    x, y = (_loggamma(k, p, shape, dtype, "beta", "positive a and b") for k, p in ((first, a), (second, b)))
     return 1 / (1 + np.exp(y - x))
 
 
@@ -87,7 +113,8 @@ def dirichlet(key: Any, alpha: Any, shape: Shape | None = None, dtype: Any = np.
     """
     dtype = float_type(dtype, "dirichlet")
     batch = shape_of(alpha)[:-1] if shape is None else as_shape(shape)
-    logs = loggamma(key, in_dtype(alpha, dtype), (*batch, shape_of(alpha)[-1]), dtype)
+    shape = shape_for((*batch, shape_of(alpha)[-1]), alpha, function="dirichlet")
+    logs = _loggamma(key, in_dtype(alpha, dtype), shape, dtype, "dirichlet", "positive parameters alpha")
     parts = np.exp(logs - np.max(logs, axis=-1, keepdims=True))
     return parts / np.sum(parts, axis=-1, keepdims=True)
 
@@ -101,7 +128,11 @@ def chisquare(key: Any, df: Any, shape: Shape | None = None, dtype: Any = np.flo
         (2,)
     """
     dtype, shape, df = prepared("chisquare", dtype, shape, df)
-    return 2 * gamma(key, df / 2, shape, dtype)
+    return _chisquare(key, df, shape, dtype, "chisquare")
+
+
+def _chisquare(key: Any, df: Any, shape: tuple[int, ...], dtype: np.dtype[Any], function: str) -> Any:
+    return 2 * _gamma(key, df / 2, shape, dtype, function, FREEDOM)
 
 
 def t(key: Any, df: Any, shape: Shape | None = None, dtype: Any = np.float64) -> Any:
@@ -115,7 +146,7 @@ def t(key: Any, df: Any, shape: Shape | None = None, dtype: Any = np.float64) ->
     dtype, shape, df = prepared("t", dtype, shape, df)
     first, second = split(key)
     half = df / 2
-    return _normal(first, shape, dtype, "t") * np.sqrt(half / gamma(second, half, shape, dtype))
+    return _normal(first, shape, dtype, "t") * np.sqrt(half / _gamma(second, half, shape, dtype, "t", FREEDOM))
 
 
 def f(key: Any, dfnum: Any, dfden: Any, shape: Shape | None = None, dtype: Any = np.float64) -> Any:
@@ -128,7 +159,7 @@ def f(key: Any, dfnum: Any, dfden: Any, shape: Shape | None = None, dtype: Any =
     """
     dtype, shape, dfnum, dfden = prepared("f", dtype, shape, dfnum, dfden)
     first, second = split(key)
-    above, below = chisquare(first, dfnum, shape, dtype), chisquare(second, dfden, shape, dtype)
+    above, below = (_chisquare(k, df, shape, dtype, "f") for k, df in ((first, dfnum), (second, dfden)))
     return above / dfnum / (below / dfden)
 
 
@@ -144,7 +175,9 @@ def generalized_normal(key: Any, p: float, shape: Shape = (), dtype: Any = np.fl
     shape = as_shape(shape)
     first, second = split(key)
     sign = np.where(unit(second, shape, dtype, "generalized_normal") < 0.5, dtype.type(-1), dtype.type(1))
-    return sign * gamma(first, 1 / in_dtype(p, dtype), shape, dtype) ** (1 / in_dtype(p, dtype))
+    p = in_dtype(p, dtype)
+    drawn = sign * _gamma(first, 1 / p, shape, dtype, "generalized_normal", "a positive power p") ** (1 / p)
+    return drawn_for((p <= 0) | (p == np.inf), drawn, "generalized_normal", "a positive power p")
 
 
 def ball(key: Any, d: int, p: float = 2, shape: Shape = (), dtype: Any = np.float64) -> Any:
@@ -205,7 +238,7 @@ def multinomial(key: Any, n: Any, p: Any, *, shape: Shape | None = None, dtype: 
     Args:
         key: a key.
         n: numbers of trials.
-        p: probabilities ``f[..., k]``; what they add up to is taken for 1.
+        p: probabilities ``f[..., k]``; what they add up to, which has to be positive, is taken for 1.
         shape: the shape of the result, which ends with k; by default that to which n and p broadcast.
         dtype: of the result.
 
@@ -222,15 +255,20 @@ def multinomial(key: Any, n: Any, p: Any, *, shape: Shape | None = None, dtype: 
     if given is not None and given[-1:] != size:
         what = f"covector.random.multinomial got shape={given} for {size[0]} outcomes."
         raise errors.ArgumentError(what, fix=f"give a shape that ends with {size[0]}, or leave it out")
-    chances = in_dtype(p, DOUBLE)
+    chances, trials = in_dtype(p, DOUBLE), in_dtype(n, COUNT)
+    total = np.sum(chances, axis=-1)
+    wrong = np.any(chances < 0, axis=-1) | ~((total > 0) & (total < np.inf)) | (trials < 0)
+    if not known_right(wrong, "multinomial", OUTCOMES):
+        chances, trials = np.where(wrong[..., None], 1.0, chances), np.where(wrong, 0, trials)
     batch = shape_for(given and given[:-1], n, chances[..., 0], function="multinomial")
     rest = np.flip(np.cumsum(np.flip(chances, -1), -1), -1)
     ratios = np.where(rest > 0, chances / np.where(rest > 0, rest, 1), 0)
-    left, counts = np.broadcast_to(in_dtype(n, COUNT), batch), []
+    left, counts = np.broadcast_to(trials, batch), []
     for i, own_key in enumerate(split(key, max(size[0] - 1, 1))[: size[0] - 1]):
         counts.append(binomial(own_key, left, np.minimum(ratios[..., i], 1), batch, np.int64))
         left = left - counts[-1]
-    return np.astype(np.stack([*counts, left], axis=-1), np.dtype(dtype))
+    drawn = np.astype(np.stack([*counts, left], axis=-1), np.dtype(dtype))
+    return drawn_for(wrong[..., None], drawn, "multinomial", OUTCOMES)
 
 
 def geometric(key: Any, p: Any, shape: Shape | None = None, dtype: Any = np.int64) -> Any:
@@ -241,6 +279,7 @@ def geometric(key: Any, p: Any, shape: Shape | None = None, dtype: Any = np.int6
         >>> geometric(key(0), 0.5, 4).shape
         (4,)
     """
-    shape = shape_for(shape, p, function="geometric")
+    shape, p = shape_for(shape, p, function="geometric"), in_dtype(p, float_type_of(p))
     drawn = _exponential(key, shape, DOUBLE, "geometric")
-    return np.astype(np.floor(drawn / -np.log1p(-p)) + 1, np.dtype(dtype))
+    drawn = np.astype(np.floor(drawn / -np.log1p(-p)) + 1, np.dtype(dtype))
+    return drawn_for(~((p > 0) & (p <= 1)), drawn, "geometric", "probabilities above 0 and up to 1")

@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 
 from covector.core import errors
-from covector.core.avals import broadcast_shapes, shape_of
+from covector.core.avals import broadcast_shapes, shape_of, typeof
 from covector.core.primitive import TracerBase
+from covector.numpy.indexing import zero_unless
 from covector.primitives.arrays.shaping import convert_to
+from covector.primitives.arrays.subscripts import concrete
 from covector.primitives.random.threefry import random_bits_p, unit_floats_p
 from covector.random.keys import as_shape, checked_key
 from covector.transforms.jit import jit
@@ -25,6 +27,12 @@ def float_type(dtype: Any, function: str) -> np.dtype[Any]:
         what = f"covector.random.{function} got dtype={found}."
         raise errors.ArgumentError(what, fix="give float16, float32 or float64")
     return found
+
+
+def float_type_of(x: Any) -> np.dtype[Any]:
+    """The dtype of real numbers, or float64 for others."""
+    own: np.dtype[Any] = typeof(x).dtype
+    return own if own.kind == "f" else np.dtype(np.float64)
 
 
 def shape_for(shape: Shape | None, *parameters: Any, function: str) -> tuple[int, ...]:
@@ -85,6 +93,31 @@ def in_dtype(x: Any, dtype: np.dtype[Any]) -> Any:
     if isinstance(x, (bool, int, float)):
         return dtype.type(x)
     return convert_to(x, dtype)
+
+
+def known_right(wrong: Any, function: str, requirement: str) -> bool:
+    """Whether parameters of which truth values say where they are wrong are known not to be: an error if they are."""
+    known = concrete(wrong)
+    if known is not None and np.any(known):
+        raise ValueError(errors.describe(f"covector.random.{function} takes {requirement}."))
+    return known is not None
+
+
+def drawn_for(wrong: Any, x: Any, function: str, requirement: str) -> Any:
+    """What was drawn for parameters that are not wrong: an error where they are, or NaN where that is known later.
+
+    Args:
+        wrong: truth values, of a shape that broadcasts to that of ``x``.
+        x: what was drawn; if that is no real number, it is an ``IndexError`` that is raised later.
+        function: the sampler.
+        requirement: what it takes.
+    """
+    if known_right(wrong, function, requirement):
+        return x
+    dtype = typeof(x).dtype
+    if dtype.kind == "f":
+        return x * np.where(wrong, dtype.type(np.nan), dtype.type(1))
+    return x + convert_to(zero_unless(np.any(wrong)), dtype)
 
 
 def prepared(
