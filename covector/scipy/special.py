@@ -20,6 +20,7 @@ from covector.numpy.reductions import logsumexp as logsumexp
 from covector.numpy.registry import as_array, inexact
 from covector.primitives.math import special_ufuncs as _ufuncs
 from covector.primitives.math.special_functions import TABLE
+from covector.scipy.checks import nan_unless_refused
 from covector.scipy.others import of_scipy
 
 OWN = ("comb", "factorial", "logsumexp", "log_softmax", "multigammaln", "polygamma", "softmax")
@@ -79,9 +80,10 @@ def comb(N: Any, k: Any, *, exact: bool = False, repetition: bool = False) -> An
     """
     if exact:
         return scipy.special.comb(N, k, exact=True, repetition=repetition)
-    if repetition:
-        return comb(N + k - 1, k)
     N, k = as_array(N), as_array(k)
+    if repetition:
+        nothing = (N == 0) & (k == 0)
+        return np.where(nothing, 1.0, _ufuncs.binom(np.where(nothing, 1.0, N) + k - 1, k))[()]
     possible = (k <= N) & (N >= 0) & (k >= 0)
     return np.where(possible, _ufuncs.binom(N, np.where(possible, k, 0)), 0.0)[()]
 
@@ -100,7 +102,7 @@ def factorial(n: Any, exact: bool = False) -> Any:
 
 
 def multigammaln(a: Any, d: int) -> Any:
-    """The logarithm of the gamma function of ``d`` dimensions.
+    """The logarithm of the gamma function of ``d`` dimensions, for ``a`` above ``(d - 1) / 2``.
 
     Example:
         >>> float(np.round(multigammaln(3.0, 2), 10))
@@ -109,7 +111,8 @@ def multigammaln(a: Any, d: int) -> Any:
     d = operator.index(d)
     a = as_array(a)
     terms = _ufuncs.gammaln(a[..., None] - np.arange(d) / 2)
-    return np.sum(terms, axis=-1) + d * (d - 1) / 4 * np.log(np.pi)
+    value = np.sum(terms, axis=-1) + d * (d - 1) / 4 * np.log(np.pi)
+    return nan_unless_refused(a <= (d - 1) / 2, value, f"multigammaln got a that is not above {(d - 1) / 2:g}")
 
 
 __all__ = sorted({*OWN, *(n for n in TABLE if not n.startswith("_")), "digamma", "jn", "lambertw", "sinc", "zeta"})

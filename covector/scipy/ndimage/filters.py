@@ -253,7 +253,7 @@ def gaussian_filter(
     """`gaussian_filter1d` along each axis.
 
     Args:
-        sigma, order, mode, radius: for all axes, or one for each.
+        sigma, order, mode, radius: for all axes, or one for each; where ``sigma`` is not positive nothing is done.
         axes: along which axes, by default all; the others as for `gaussian_filter1d`.
 
     Example:
@@ -267,7 +267,11 @@ def gaussian_filter(
     axes = given.axes_of(axes, len(shape_of(x)))
     columns = [given.for_each_axis(v, len(axes)) for v in (sigma, order, mode, radius)]
     for axis, s, o, m, r in zip(axes, *columns, strict=True):
-        if (r is not None and not given.is_known(s)) or known_array(s, gaussian_filter, "give radius") > 1e-15:
+        if r is not None and not given.is_known(s):
+            wide = s > 1e-15
+            smooth = gaussian_filter1d(x, np.where(wide, s, 1.0), axis, o, dtype, m, cval, truncate, radius=r)
+            x = np.where(wide, smooth, given.truncated(x, dtype))
+        elif known_array(s, gaussian_filter, "give radius") > 1e-15:
             x = gaussian_filter1d(x, s, axis, o, dtype, m, cval, truncate, radius=r)
     return given.truncated(x, dtype)
 

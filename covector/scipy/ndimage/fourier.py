@@ -69,7 +69,8 @@ def fourier_uniform(input: Any, size: Any, n: int = -1, axis: int = -1, output: 
     """The transform of an image of which means were taken, from that of the image.
 
     Args:
-        size: over how many elements, along all axes or along each; the others as for `fourier_gaussian`.
+        size: over how many elements, along all axes or along each, or over all of them where it is not positive; the others as
+            for `fourier_gaussian`.
 
     Example:
         >>> np.fft.ifft(fourier_uniform(np.fft.fft([0.0, 1.0, 0.0, 0.0]), 2.0)).real.round(2)
@@ -77,7 +78,8 @@ def fourier_uniform(input: Any, size: Any, n: int = -1, axis: int = -1, output: 
     """
     x = given.array(input)
     pairs = zip(_frequencies(x, n, axis, "fourier_uniform"), _for_axes(x, size), strict=True)
-    return _multiplied(x, [np.sinc(s * f) for f, s in pairs], output, False, "fourier_uniform")
+    factors = [np.where(s <= 0, np.where(f == 0, 1.0, 0.0), np.sinc(s * f)) for f, s in pairs]
+    return _multiplied(x, factors, output, False, "fourier_uniform")
 
 
 @on_tracers(_scipy.fourier_shift)

@@ -17,10 +17,13 @@ import numpy as np
 import scipy.ndimage as _scipy
 
 from covector.core.avals import shape_of, typeof
+from covector.numpy.indexing import zero_unless
 from covector.numpy.registry import as_array, known_array
 from covector.ops import segment_max, segment_min, segment_sum
+from covector.primitives.arrays.shaping import convert_to
 from covector.primitives.arrays.subscripts import index as index_of
 from covector.primitives.math.reductions import farthest
+from covector.scipy.checks import nan_where
 from covector.scipy.ndimage import arguments as given
 from covector.scipy.traced import on_tracers
 
@@ -57,7 +60,10 @@ class _One:
         if self.members is None:
             return (np.min if least else np.max)(self.x)
         start = farthest(typeof(self.x).dtype, 1 if least else -1)
-        return (np.min if least else np.max)(self.x, where=self.members, initial=start)
+        found = (np.min if least else np.max)(self.x, where=self.members, initial=start)
+        none = np.logical_not(np.any(self.members))
+        dtype = typeof(self.x).dtype
+        return nan_where(none, found) if dtype.kind in "fc" else found + convert_to(zero_unless(none), dtype)
 
 
 class _Several:
@@ -198,7 +204,7 @@ def minimum(input: Any, labels: Any = None, index: Any = None) -> Any:
     """The least of the elements that have a label; 0 for those of several labels which no element has.
 
     Args:
-        input, labels, index: as for `sum_labels`.
+        input, labels, index: as for `sum_labels`; without an element that has the one label the result is NaN, or an error.
 
     Example:
         >>> minimum(np.array([1.0, 2.0, 4.0]), np.array([1, 2, 2]), [1, 2])
@@ -212,7 +218,7 @@ def maximum(input: Any, labels: Any = None, index: Any = None) -> Any:
     """The largest of the elements that have a label; 0 for those of several labels which no element has.
 
     Args:
-        input, labels, index: as for `sum_labels`.
+        input, labels, index: as for `minimum`.
 
     Example:
         >>> maximum(np.array([1.0, 2.0, 4.0]), np.array([1, 2, 2]), [1, 2])

@@ -16,9 +16,11 @@ import scipy.signal as _scipy
 
 from covector.core.avals import shape_of, typeof
 from covector.core.primitive import TracerBase
-from covector.numpy.registry import as_array
+from covector.numpy.registry import as_array, inexact
 from covector.primitives.arrays.shaping import real_dtype
+from covector.primitives.arrays.subscripts import concrete
 from covector.primitives.arrays.windows import overlap_p, windows_p
+from covector.scipy.checks import nan_where, refuse
 from covector.scipy.signal.filters import extended
 from covector.scipy.signal.smoothing import detrend as without_trend
 from covector.scipy.traced import on_tracers
@@ -41,6 +43,12 @@ class _Segments(NamedTuple):
 
     def transformed(self, x: Any, detrend: Callable[[Any], Any], onesided: bool) -> Any:
         return (np.fft.rfft if onesided else np.fft.fft)(detrend(self.of(x)) * self.window, self.nfft)
+
+
+def _rate(fs: Any) -> Any:
+    """A positive number of samples per unit of time; NaN where it is known later not to be."""
+    refuse(fs <= 0, "fs, the number of samples per unit of time, must be positive")
+    return fs if concrete(fs) is not None else nan_where(fs <= 0, inexact(fs))
 
 
 def _is_name(window: Any) -> bool:
@@ -152,7 +160,7 @@ def csd(
         raise ValueError("csd of traced values got a signal without elements")
     n = max(shape_of(a)[-1], shape_of(b)[-1])
     a, b = (_padded(v, 0, n - shape_of(v)[-1]) for v in (a, b))
-    cut = _segments(window, nperseg, noverlap, nfft, n, 256)
+    cut, fs = _segments(window, nperseg, noverlap, nfft, n, 256), _rate(fs)
     onesided = return_onesided and "c" not in (typeof(x).dtype.kind, typeof(y).dtype.kind)
     trend = _trend(detrend, axis, len(shape_of(x)) + 1)
     first, second = (cut.transformed(v, trend, onesided) for v in (a, b))
@@ -286,7 +294,7 @@ def _in_time(
         more = -(shape_of(x)[-1] - cut.length) % cut.hop % cut.length
         x = _padded(x, 0, more)
     dtype = np.result_type(typeof(x).dtype, np.complex64)
-    times = np.arange(cut.length / 2, shape_of(x)[-1] - cut.length / 2 + 1, cut.hop) / float(fs)
+    times = np.arange(cut.length / 2, shape_of(x)[-1] - cut.length / 2 + 1, cut.hop) / fs
     times = times - cut.length / 2 / fs if boundary is not None else times
     window = np.astype(cut.window, real_dtype(dtype)) if typeof(cut.window).dtype.kind != "c" else cut.window
     cut = cut._replace(window=window)
@@ -451,4 +459,4 @@ def istft(
     x = np.real(x) if input_onesided else x
     if ndim > 2 and time_axis != ndim - 1:
         x = np.moveaxis(x, -1, time_axis - (freq_axis < time_axis))
-    return np.arange(shape_of(x)[0]) / float(fs), x
+    return np.arange(shape_of(x)[0]) / fs, x

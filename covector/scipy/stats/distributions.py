@@ -17,6 +17,7 @@ import numpy as np
 
 from covector.core import errors
 from covector.numpy.registry import floating
+from covector.scipy.checks import nan_unless_refused
 from covector.scipy.stats.frozen import Freezing, Frozen
 from covector.scipy.stats.quantiles import quantile, quantile_of_counts
 from covector.scipy.stats.supports import all_positive, determined
@@ -76,7 +77,10 @@ class Distribution(Freezing):
     def interval(self, confidence: Any, *args: Any, **kwargs: Any) -> tuple[Any, Any]:
         """Between which values the probability is ``confidence``, and as much below as above."""
         self._parameters("interval", args, kwargs)
-        return tuple(self.ppf((1 + side * confidence) / 2, *args, **kwargs) for side in (-1, 1))
+        confidence = floating(confidence)
+        wrong = (confidence < 0) | (confidence > 1)
+        ends = (self.ppf((1 + side * confidence) / 2, *args, **kwargs) for side in (-1, 1))
+        return tuple(nan_unless_refused(wrong, x, f"{self.name}.interval got a confidence outside of [0, 1]") for x in ends)
 
 
 class Continuous(Distribution):

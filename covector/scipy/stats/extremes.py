@@ -85,10 +85,11 @@ def _bound(c: Any, exists: Any, otherwise: float) -> Any:
 
 
 def _gev_logpdf(g: Any, c: Any) -> Any:
-    """Of the logarithm of ``(1 - c x)^(1/c)``, which is infinite at a bound of the support."""
-    none = g > 700
+    """Of the logarithm of ``(1 - c x)^(1/c)``, which is infinite at a bound of the support; there is 1 only for ``c = 1``."""
+    at_top = g == -np.inf
+    none = (g > 700) | at_top
     g = np.where(none, 0.0, g)
-    return np.where(none, -np.inf, (1 - c) * g - np.exp(g))
+    return np.where(none, np.where(at_top & (c == 1), 0.0, -np.inf), (1 - c) * g - np.exp(g))
 
 
 def _gev_quantile(y: Any, c: Any) -> Any:

@@ -15,7 +15,7 @@ from covector.numpy.linalg import triangular_solve
 from covector.numpy.reductions import logsumexp
 from covector.numpy.registry import as_array, floating
 from covector.primitives.math import special_ufuncs as special
-from covector.scipy.checks import refuse
+from covector.scipy.checks import nan_unless_refused, refuse
 from covector.scipy.stats.frozen import Freezing
 from covector.scipy.stats.supports import LOG_2PI, determined
 from covector.scipy.stats.tails import LOG_2
@@ -111,9 +111,7 @@ class _Dirichlet(_WithDensity):
             x = np.concatenate([x, (1 - np.sum(x, axis=0))[None]])
         total = np.sum(x, axis=0)
         outside = np.any(x < 0, axis=0) | (np.abs(total - 1) > 1e-9)
-        refuse(
-            outside, "dirichlet.logpdf got vectors with negative numbers, or which do not add up to 1: divide by their sums"
-        )
+        refuse(outside, "dirichlet.logpdf got vectors with negative numbers, or which do not add up to 1: divide by their sums")
         refuse(np.any(alpha <= 0), "dirichlet.logpdf got parameters that are not positive")
         powers = np.swapaxes(np.swapaxes(x, 0, -1) * 0 + (alpha - 1), 0, -1)
         scale = special.gammaln(np.sum(alpha)) - np.sum(special.gammaln(alpha))
@@ -129,13 +127,14 @@ class _Wishart(_WithDensity):
         self.name = "wishart" if power == 1 else "invwishart"
 
     def logpdf(self, x: Any, df: Any, scale: Any) -> Any:
-        """The logarithm of the density at a positive definite matrix ``f[n,n]``."""
+        """The logarithm of the density at a positive definite matrix ``f[n,n]``; ``df`` has to be above ``n - 1``."""
         x, df = floating(x), floating(df)
         n = shape_of(x)[-1]
         root, of_scale = np.linalg.cholesky(x), np.linalg.cholesky(_matrix(scale, n))
         white = _solved(of_scale, root) if self.power == 1 else _solved(root, of_scale)
         size = (self.power * df - n - 1) / 2 * _log_determinant(root) - np.sum(white * white) / 2
-        return size - self.power * df / 2 * _log_determinant(of_scale) - df * n / 2 * LOG_2 - _log_multigamma(df / 2, n)
+        value = size - self.power * df / 2 * _log_determinant(of_scale) - df * n / 2 * LOG_2 - _log_multigamma(df / 2, n)
+        return nan_unless_refused(df <= n - 1, value, f"{self.name}.logpdf got degrees of freedom that are not above {n - 1}")
 
 
 def _log_multigamma(a: Any, n: int) -> Any:
@@ -152,7 +151,14 @@ class _VonMisesFisher(_WithDensity):
         x, mu, kappa = floating(x), floating(mu), floating(kappa)
         half = shape_of(mu)[-1] / 2
         bessel = np.log(special.ive(half - 1, kappa)) + kappa
-        return kappa * np.sum(x * mu, axis=-1) + (half - 1) * np.log(kappa) - half * LOG_2PI - bessel
+        value = kappa * np.sum(x * mu, axis=-1) + (half - 1) * np.log(kappa) - half * LOG_2PI - bessel
+        wrong = _is_no_unit(x) | _is_no_unit(mu)
+        return nan_unless_refused(wrong, value, "vonmises_fisher.logpdf got vectors that are not of length 1")
+
+
+def _is_no_unit(x: Any) -> Any:
+    """Whether the squares of a vector do not add up to 1, as SciPy rounds."""
+    return np.abs(np.sum(x * x, axis=-1) - 1) > 2e-5
 
 
 class _Multinomial(Freezing):

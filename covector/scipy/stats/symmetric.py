@@ -12,7 +12,7 @@ import numpy as np
 
 from covector.primitives.math import special_ufuncs as special
 from covector.scipy.stats.distributions import Continuous
-from covector.scipy.stats.supports import positive, unit, whole_line
+from covector.scipy.stats.supports import normal_logpdf, positive, unit, whole_line
 from covector.scipy.stats.tails import (
     LOG_2,
     betainc_of_logit,
@@ -23,6 +23,7 @@ from covector.scipy.stats.tails import (
 )
 
 # --- symmetric ones ---------------------------------------------------------------------------------------------------
+
 
 def _size(x: Any) -> Any:
     """The absolute value, with the derivative of the side on which 0 is where ``x > 0`` chooses."""
@@ -61,6 +62,12 @@ def _hypsecant_log(x: Any) -> Any:
     return np.where(low, np.log(2 / np.pi) + x, np.where(high, top, middle))
 
 
+def _quarter_tangent(q: Any) -> Any:
+    """``tan(pi / 2 * q)``, infinite at 1."""
+    low = q < 0.5
+    return np.where(low, np.tan(np.pi / 2 * np.where(low, q, 0.0)), 1 / np.tan(np.pi / 2 * np.where(low, 0.5, 1 - q)))
+
+
 hypsecant = Continuous(
     "hypsecant",
     support=whole_line,
@@ -69,8 +76,8 @@ hypsecant = Continuous(
     sf=lambda x: 2 / np.pi * np.arctan(np.exp(-x)),
     logcdf=lambda x: _hypsecant_log(x),
     logsf=lambda x: _hypsecant_log(-x),
-    ppf=lambda q: np.log(np.tan(np.pi * q / 2)),
-    isf=lambda q: -np.log(np.tan(np.pi * q / 2)),
+    ppf=lambda q: np.log(_quarter_tangent(q)),
+    isf=lambda q: -np.log(_quarter_tangent(q)),
 )
 
 
@@ -108,8 +115,8 @@ halfcauchy = Continuous(
     cdf=lambda x: 2 / np.pi * np.arctan(x),
     sf=lambda x: 2 / np.pi * np.arctan2(1.0, x),
     logsf=lambda x: _halfcauchy_logsf(x),
-    ppf=lambda q: np.tan(np.pi / 2 * q),
-    isf=lambda q: 1 / np.tan(np.pi / 2 * q),
+    ppf=lambda q: _quarter_tangent(q),
+    isf=lambda q: 1 / _quarter_tangent(q),
 )
 
 
@@ -117,12 +124,26 @@ t = Continuous(
     "t",
     "df",
     support=whole_line,
-    logpdf=lambda x, df: -(df + 1) * np.log(np.hypot(1.0, x / np.sqrt(df))) - np.log(df) / 2 - special.betaln(df / 2, 0.5),
-    cdf=lambda x, df: _t_cdf(x, df),
-    sf=lambda x, df: _t_cdf(-x, df),
-    logcdf=lambda x, df: _t_log(x, df),
-    logsf=lambda x, df: _t_log(-x, df),
+    logpdf=lambda x, df: _or_normal(_t_logpdf, normal_logpdf, x, df),
+    cdf=lambda x, df: _or_normal(_t_cdf, special.ndtr, x, df),
+    sf=lambda x, df: _or_normal(_t_cdf, special.ndtr, -x, df),
+    logcdf=lambda x, df: _or_normal(_t_log, special.log_ndtr, x, df),
+    logsf=lambda x, df: _or_normal(_t_log, special.log_ndtr, -x, df),
 )
+
+
+def _or_normal(of_t: Any, normal: Any, x: Any, df: Any) -> Any:
+    """A function of the t distribution, which is the normal one for infinitely many degrees of freedom."""
+    finite = np.isfinite(df)
+    return np.where(finite, of_t(x, np.where(finite, df, 1.0)), normal(np.where(finite, 0.0, x)))
+
+
+def _t_logpdf(x: Any, df: Any) -> Any:
+    """By the logarithm of ``1 + x²/df`` for small x, which has all digits for large df too, and without overflow for others."""
+    near = np.abs(x) < np.sqrt(df)
+    small, large = np.where(near, x, 0.0), np.where(near, 1.0, x)
+    growth = np.where(near, np.log1p(small * small / df) / 2, np.log(np.hypot(1.0, large / np.sqrt(df))))
+    return -(df + 1) * growth - np.log(df) / 2 - special.betaln(df / 2, 0.5)
 
 
 def _t_cdf(x: Any, df: Any) -> Any:
