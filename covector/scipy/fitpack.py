@@ -20,18 +20,31 @@ from covector.core.avals import shape_of, typeof
 from covector.core.errors import ConcretizationError
 from covector.numpy.registry import as_array, contains_tracer
 from covector.primitives.arrays.shaping import as_python_number
-from covector.scipy.checks import nan_unless_refused
+from covector.primitives.arrays.subscripts import concrete
+from covector.scipy.checks import double, nan_unless_refused, nan_where
 from covector.scipy.spline_fits import make_interp_spline, make_lsq_spline
-from covector.scipy.splines import BSpline
+from covector.scipy.splines import BSpline, all_finite, nan_if, rises, undetermined
 from covector.scipy.traced import on_tracers
 
 Tck = tuple[Any, Any, int]
 
 
-def _interpolated(x: Any, y: Any, k: int, periodic: bool = False) -> Tck:
+def _all_or_none(y: Any, *more: Any) -> Any:
+    """Values, all of them NaN if one or what else counts is not finite, as FITPACK's answers are."""
+    finite = all_finite(y, *more)
+    return y if concrete(finite) is not None and finite else nan_where(~finite, y)
+
+
+def _interpolated(x: Any, y: Any, k: int, w: Any = None, periodic: bool = False, check_finite: bool = False) -> Tck:
     """The knots and coefficients of the spline through points, as many of the second as of the first."""
-    spline = make_interp_spline(x, y, k, bc_type="periodic" if periodic else None)
-    return spline.t, spline._coefficients(), k
+    y = double(y)
+    if periodic:
+        y = np.concatenate([y[:-1], y[:1]])  # the last value does not count
+    if not check_finite:
+        y = _all_or_none(y, x, *[] if w is None else [np.where(as_array(w) == 0, np.nan, w)])
+    spline = make_interp_spline(x, y, k, bc_type="periodic" if periodic else None, check_finite=check_finite)
+    (t,) = nan_if(undetermined((~rises(x), "places x that do not rise strictly")), spline.t)  # outside of which there are zeros
+    return t, spline._coefficients(), k
 
 
 @on_tracers(_scipy.splrep)
@@ -54,7 +67,7 @@ def splrep(
     Args:
         x: places ``f[m]``, rising.
         y: values ``f[m]``.
-        w: weights ``f[m]``, for given knots.
+        w: weights ``f[m]``, for given knots; else none may be 0 (all is NaN).
         xb, xe: the ends of the spline, which for traced points are those of x.
         k: its degree, from 1 to 5.
         task: -1 for given knots; 1 is not for traced points.
@@ -85,11 +98,15 @@ def splrep(
         if t is None or per:
             text = "splrep of traced points got t and per: leave one out"
             raise TypeError("Knots must be given for task=-1" if t is None else text)
-        knots = np.concatenate([*[x[:1]] * (k + 1), as_array(t), *[x[-1:]] * (k + 1)])
-        spline = make_lsq_spline(x, y, knots, k, w)
+        inner = np.concatenate([x[:1], as_array(t), x[-1:]])
+        wrong = undetermined((~rises(inner), "splrep got knots t that do not rise strictly, within the places x"))
+        knots = np.concatenate([*[x[:1]] * k, inner, *[x[-1:]] * k])
+        y = _all_or_none(double(y), x, *[] if w is None else [w])
+        (x,) = nan_if(wrong, x)
+        spline = make_lsq_spline(x, y, knots, k, w, check_finite=False)
         return spline.t, spline._coefficients(), k
     _only_through_all(s, w, "splrep", "t, the knots inside, or make_lsq_spline")
-    return _interpolated(x, y, k, bool(per))
+    return _interpolated(x, y, k, w, bool(per))
 
 
 def _only_through_all(s: Any, w: Any, who: str, instead: str) -> None:
@@ -146,7 +163,7 @@ def splev(x: Any, tck: Any, der: int = 0, ext: int = 0) -> Any:
         raise ValueError(f"ext = {ext} not in (0, 1, 2, 3) ")
     x, t = np.astype(as_array(x), np.float64), as_array(t)
     spline = BSpline(t, c, k)
-    start, end = t[k], t[shape_of(t)[0] - k - 1]
+    start, end = spline._ends
     outside = (x < start) | (x > end)
     if ext == 2:
         x = nan_unless_refused(outside, x, "Found x value not in the domain")
@@ -258,7 +275,7 @@ class UnivariateSpline:
             if s is None or s != 0 or w is not None or any(b is not None for b in bbox):
                 _only_through_all(1 if s is None else s, w, type(self).__name__, "s=0 and no w or bbox")
                 raise NotImplementedError(f"{type(self).__name__} of traced points got w or bbox: leave them out")
-            self._tck = _interpolated(as_array(x), as_array(y), k)
+            self._tck = _interpolated(as_array(x), as_array(y), k, check_finite=check_finite)
         else:
             spline = _scipy.UnivariateSpline(x, y, w, list(bbox), k, s, check_finite=check_finite)
             t, c, k = spline._eval_args

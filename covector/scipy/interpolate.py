@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 
 from covector.core.avals import shape_of, typeof
-from covector.core.primitive import TracerBase
 from covector.numpy.registry import inexact
 from covector.primitives.arrays.subscripts import index
 from covector.scipy.checks import double as _double
+from covector.scipy.checks import nan_unless_refused as _nan_unless_refused
 from covector.scipy.fitpack import InterpolatedUnivariateSpline as InterpolatedUnivariateSpline
 from covector.scipy.fitpack import UnivariateSpline as UnivariateSpline
 from covector.scipy.fitpack import splantider as splantider
@@ -36,12 +36,17 @@ from covector.scipy.interpolators import interp1d as interp1d
 from covector.scipy.others import of_scipy as _of_scipy
 from covector.scipy.piecewise import PiecewiseCubic
 from covector.scipy.piecewise import PPoly as PPoly
-from covector.scipy.piecewise import check_rising as _check_rising
+from covector.scipy.piecewise import check_places as _check_places
+from covector.scipy.piecewise import falls as _falls
 from covector.scipy.piecewise import interval as _interval
 from covector.scipy.piecewise import real_points as _real_points
+from covector.scipy.piecewise import turned_if as _turned_if
 from covector.scipy.spline_fits import make_interp_spline as make_interp_spline
 from covector.scipy.spline_fits import make_lsq_spline as make_lsq_spline
 from covector.scipy.splines import BSpline as BSpline
+from covector.scipy.splines import nan_if as _nan_if
+from covector.scipy.splines import rises as _rises
+from covector.scipy.splines import undetermined as _undetermined
 from covector.scipy.structured import solve_banded
 
 BOUNDARIES = ("not-a-knot", "natural", "clamped")
@@ -72,11 +77,12 @@ class CubicSpline(PiecewiseCubic):
             what = f"CubicSpline got bc_type={bc_type!r}: give 'not-a-knot', 'natural' or 'clamped', or a pair of these or of"
             raise ValueError(f"{what} (1, slope) or (2, second derivative); make_interp_spline has 'periodic'")
         self.ends = ends
-        super().__init__(x, y, axis, extrapolate)
+        super().__init__(x, y, axis, extrapolate, *(e[1] for e in ends if not isinstance(e, str)))
 
     def slopes(self, h: Any, secant: Any, y: Any) -> Any:
-        n = shape_of(y)[0]
-        ends = ["parabola"] * 2 if n == 3 and all(isinstance(e, str) for e in self.ends) else self.ends
+        n, values = shape_of(y)[0], iter(self.more)
+        ends = [e if isinstance(e, str) else (e[0], next(values)) for e in self.ends]
+        ends = ["parabola"] * 2 if n == 3 and all(isinstance(e, str) for e in ends) else ends
         left, right = ((1, secant[0]) if n == 2 and isinstance(e, str) else e for e in ends)
         (d0, e0, b0), (d1, e1, b1) = self.end(left, h, secant, -1.0), self.end(right, h[::-1], secant[::-1], 1.0)
         none = np.zeros(1)
@@ -84,7 +90,8 @@ class CubicSpline(PiecewiseCubic):
         below = np.concatenate([h[1:, 0], e1, none])
         middle = np.concatenate([d0, 2 * (h[:-1, 0] + h[1:, 0]), d1])
         inner = 3 * (h[:-1] * secant[1:] + h[1:] * secant[:-1])
-        return solve_banded((1, 1), np.stack([above, middle, below]), np.concatenate([b0[None], inner, b1[None]]))
+        rhs = np.concatenate([b0[None], inner, b1[None]])
+        return solve_banded((1, 1), np.stack([above, middle, below]), rhs, check_finite=False)
 
     def end(self, condition: Any, h: Any, secant: Any, side: float) -> tuple[Any, Any, Any]:
         """The equation of an end: its coefficients for the last slope and the one beside it, and the right-hand side.
@@ -148,10 +155,11 @@ class RegularGridInterpolator:
     """Interpolation of values on a grid in any number of dimensions.
 
     Args:
-        points: for each dimension the places ``f[n_i]``, rising.
+        points: for each dimension the places ``f[n_i]``, which rise or fall strictly (NaN if they do not, where that is not
+            known).
         values: ``f[n_1, ..., n_d, ...]``.
         method: "linear" or "nearest".
-        bounds_error: whether a point outside is an error (only where values are known; else it gets ``fill_value``).
+        bounds_error: whether a point outside is an error (NaN where that is not known).
         fill_value: the value outside; None extrapolates.
 
     Example:
@@ -163,15 +171,23 @@ class RegularGridInterpolator:
     def __init__(
         self, points: Sequence[Any], values: Any, method: str = "linear", bounds_error: bool = True, fill_value: Any = np.nan
     ):
-        self.grid = tuple(inexact(p) for p in points)
-        self.values = inexact(values)
+        grid, self.values = [inexact(p) for p in points], inexact(values)
         self.method, self.bounds_error, self.fill_value = method, bounds_error, fill_value
         self.check_method(method)
-        for p in self.grid:
-            _check_rising(p, "RegularGridInterpolator")
-        sizes = tuple(shape_of(p)[0] for p in self.grid)
+        for p in grid:
+            _check_places(p, "RegularGridInterpolator")
+        sizes = tuple(shape_of(p)[0] for p in grid)
         if shape_of(self.values)[: len(sizes)] != sizes:
             raise ValueError(f"RegularGridInterpolator got a grid of {sizes} points and values {typeof(self.values)}")
+        self.grid = tuple(self._rising(p, axis) for axis, p in enumerate(grid))
+
+    def _rising(self, p: Any, axis: int) -> Any:
+        """The places of a dimension, turned round with the values if they fall."""
+        falling = _falls(p)
+        p, self.values = _turned_if(falling, p), _turned_if(falling, self.values, axis)
+        wrong = _undetermined((~_rises(p), f"The points in dimension {axis} must be strictly ascending or descending"))
+        p, self.values = _nan_if(wrong, p, self.values)
+        return p
 
     def check_method(self, method: str) -> None:
         if method not in ("linear", "nearest"):
@@ -189,17 +205,17 @@ class RegularGridInterpolator:
         if shape_of(xi)[-1:] != (d,):
             raise ValueError(f"RegularGridInterpolator got points {typeof(xi)} for a grid of {d} dimensions")
         xs = [xi[..., k] for k in range(d)]
+        out, column = self.at(xs, method == "linear"), (*shape_of(xs[0]), *[1] * (len(shape_of(self.values)) - d))
+        if not self.bounds_error and self.fill_value is None:
+            return out
         outside: Any = False
         for k, (x, grid) in enumerate(zip(xs, self.grid, strict=True)):
-            beyond = (x < grid[0]) | (x > grid[-1])
-            if self.bounds_error and not isinstance(beyond, TracerBase) and np.any(beyond | np.isnan(x)):
-                raise ValueError(f"One of the requested xi is out of bounds in dimension {k}")
-            outside = outside | beyond
-        out = self.at(xs, method == "linear")
-        if self.fill_value is None:
-            return out
-        trailing = [1] * (len(shape_of(self.values)) - d)
-        return np.where(np.reshape(outside, (*shape_of(outside), *trailing)), self.fill_value, out)
+            if self.bounds_error:
+                beyond, text = ~((x >= grid[0]) & (x <= grid[-1])), f"One of the requested xi is out of bounds in dimension {k}"
+                out = _nan_unless_refused(np.reshape(beyond, column), out, text)
+            else:
+                outside = outside | (x < grid[0]) | (x > grid[-1])
+        return out if self.bounds_error else np.where(np.reshape(outside, column), self.fill_value, out)
 
     def at(self, xs: list[Any], is_linear: bool) -> Any:
         trailing = [1] * (len(shape_of(self.values)) - len(self.grid))
@@ -226,18 +242,14 @@ def interpn(
     """Values between those on a grid: `RegularGridInterpolator`, called.
 
     Args:
-        points, values, method, bounds_error, fill_value: as for it; but places may fall too, where they are known.
+        points, values, method, bounds_error, fill_value: as for it.
         xi: points ``f[..., d]``, or a tuple of d coordinates.
 
     Example:
         >>> interpn((np.arange(3.0),), np.array([0.0, 1.0, 4.0]), np.array([[1.5]]))
         array([2.5])
     """
-    grid, values = [inexact(p) for p in points], inexact(values)
-    for axis, p in enumerate(grid):
-        if not isinstance(p, TracerBase) and len(shape_of(p)) == 1 and np.all(np.diff(p) < 0):
-            grid[axis], values = np.flip(p), np.flip(values, axis)
-    return RegularGridInterpolator(grid, values, method, bounds_error, fill_value)(xi)
+    return RegularGridInterpolator(points, values, method, bounds_error, fill_value)(xi)
 
 
 def pchip_interpolate(xi: Any, yi: Any, x: Any, der: Any = 0, axis: int = 0) -> Any:

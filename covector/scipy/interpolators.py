@@ -16,7 +16,7 @@ import numpy as np
 from covector.core.avals import shape_of, typeof
 from covector.numpy.registry import as_array, canonical_axis, inexact
 from covector.primitives.arrays.subscripts import index
-from covector.scipy.checks import refuse
+from covector.scipy.checks import nan_unless_refused
 from covector.scipy.piecewise import PiecewiseCubic, real_points
 from covector.scipy.spline_fits import make_interp_spline
 
@@ -63,7 +63,8 @@ class interp1d:
             degree.
         axis: along which axis of ``y``.
         copy: changes nothing.
-        bounds_error: whether a point outside is an error, where it is known; by default unless ``fill_value`` extrapolates.
+        bounds_error: whether a point outside is an error (NaN where that is not known); by default unless ``fill_value``
+            extrapolates.
         fill_value: the value outside, or a pair of those below and above, or "extrapolate".
         assume_sorted: whether x rises.
 
@@ -143,12 +144,14 @@ class interp1d:
         out = self._call(self.x, self._rows, flat)
         if not self._extrapolate:
             below, above = flat < self.x[0], flat > self.x[-1]
-            if self.bounds_error:
-                refuse(below, "A value in x_new is below the interpolation range's minimum value.")
-                refuse(above, "A value in x_new is above the interpolation range's maximum value.")
             column = (-1, *[1] * len(rest))
-            for outside, value in zip((below, above), self._beyond, strict=True):
-                out = np.where(np.reshape(outside, column), np.astype(value, np.result_type(typeof(out).dtype)), out)
+            for outside, value, end in zip((below, above), self._beyond, ("below minimum", "above maximum"), strict=True):
+                outside, (side, name) = np.reshape(outside, column), end.split()
+                if self.bounds_error:
+                    text = f"A value in x_new is {side} the interpolation range's {name} value."
+                    out = nan_unless_refused(outside, out, text)
+                else:
+                    out = np.where(outside, np.astype(value, np.result_type(typeof(out).dtype)), out)
         out = np.reshape(out, (*shape, *rest))
         return np.moveaxis(out, range(len(shape)), range(self.axis, self.axis + len(shape)))
 
@@ -172,11 +175,11 @@ class CubicHermiteSpline(PiecewiseCubic):
         y, dydx = as_array(y), as_array(dydx)
         if shape_of(y) != shape_of(dydx):
             raise ValueError(f"The shapes of `y` and `dydx` must be identical, got {typeof(y)} and {typeof(dydx)}")
-        self._slopes = np.moveaxis(dydx, canonical_axis(axis, len(shape_of(y)), "CubicHermiteSpline"), 0)
-        super().__init__(x, y, axis, extrapolate)
+        dydx = np.moveaxis(dydx, canonical_axis(axis, len(shape_of(y)), "CubicHermiteSpline"), 0)
+        super().__init__(x, y, axis, extrapolate, dydx)
 
     def slopes(self, h: Any, secant: Any, y: Any) -> Any:
-        return np.reshape(inexact(self._slopes), shape_of(y))
+        return np.reshape(self.more[0], shape_of(y))
 
 
 class Akima1DInterpolator(PiecewiseCubic):

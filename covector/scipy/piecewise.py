@@ -15,9 +15,9 @@ import numpy as np
 
 from covector.core.avals import dtype_of, shape_of, typeof
 from covector.numpy.registry import as_array, canonical_axis
-from covector.primitives.arrays.subscripts import index
+from covector.primitives.arrays.subscripts import concrete, index
 from covector.scipy.checks import double
-from covector.scipy.splines import is_known
+from covector.scipy.splines import all_finite, nan_if, rises, undetermined, value_of
 
 
 def real_points(x: Any, who: str, what: str) -> Any:
@@ -27,15 +27,30 @@ def real_points(x: Any, who: str, what: str) -> Any:
     return double(x)
 
 
-def check_rising(x: Any, who: str) -> None:
+def check_places(x: Any, who: str) -> None:
     if len(shape_of(x)) != 1 or shape_of(x)[0] < 2:
         raise ValueError(f"{who} got places {typeof(x)}: give a vector of at least two")
-    if is_known(x) and not np.all(np.diff(x) > 0):
-        raise ValueError(f"{who} got places that do not rise strictly")
 
 
-def interval(places: Any, x: Any) -> Any:
+def falls(x: Any) -> Any:
+    """Whether places that rise or fall do the second: True, False, or a value that is not known."""
+    x = value_of(x)
+    answer = x[0] > x[-1]
+    return answer if concrete(answer) is None else bool(answer)
+
+
+def turned_if(falling: Any, x: Any, axis: int = 0) -> Any:
+    if falling is False:
+        return x
+    flipped = np.flip(x, axis)
+    return flipped if falling is True else np.where(falling, flipped, x)
+
+
+def interval(places: Any, x: Any, falling: Any = False) -> Any:
     """The number of the interval that a point is in, or of the last one on its side."""
+    if falling is not False:
+        sign = np.where(falling, -1.0, 1.0)
+        places, x = sign * places, sign * x
     return np.clip(np.searchsorted(places, x, side="right") - 1, 0, shape_of(places)[0] - 2)
 
 
@@ -53,7 +68,7 @@ class PPoly:
 
     Args:
         c: coefficients ``f[k,n-1,...]`` of the powers k - 1, ..., 0 of the distance from the left end of each interval.
-        x: places ``f[n]``, rising.
+        x: places ``f[n]``, rising or falling, of which some may be equal.
         extrapolate: whether points outside have the polynomial of the first or last interval (True, and None), NaN (False), or
             the same values again ("periodic").
         axis: the first of the two axes of ``c`` that are named above, and where among those of the values the points' are.
@@ -61,7 +76,8 @@ class PPoly:
     It is computed in double precision, as in SciPy.  All of c, x and the points may be traced; derivatives are those in each.
 
     Raises:
-        ValueError: places that do not rise (where they are known), complex ones, or shapes that do not fit.
+        ValueError: places that neither rise nor fall (where they are not known all is NaN), complex ones, or shapes that do
+            not fit.
         AxisError: there is no such axis.
 
     Example:
@@ -72,17 +88,20 @@ class PPoly:
 
     def __init__(self, c: Any, x: Any, extrapolate: Any = None, axis: int = 0):
         c, self.x, self.extrapolate = double(c), real_points(x, "PPoly", "places"), _outside(extrapolate, "PPoly")
-        check_rising(self.x, "PPoly")
+        check_places(self.x, "PPoly")
+        self._falls = falls(self.x)
+        turned = turned_if(self._falls, value_of(self.x))
+        wrong = undetermined((~rises(turned, strictly=False), "PPoly got places that neither rise nor fall"))
+        self.x, c = nan_if(wrong, self.x, c)
         self.axis = canonical_axis(axis, len(shape_of(c)) - 1, "PPoly")
         self.c = np.moveaxis(np.moveaxis(c, self.axis + 1, 0), self.axis + 1, 0) if self.axis else c
         if shape_of(self.c)[1] != shape_of(self.x)[0] - 1:
             raise ValueError(f"PPoly got coefficients {typeof(c)} for {shape_of(self.x)[0]} places: give f[k,n-1,...]")
 
-    @classmethod
-    def _of(cls, c: Any, x: Any, extrapolate: Any, axis: int) -> PPoly:
-        """Of coefficients with the intervals second, unchecked."""
+    def _with(self, c: Any, extrapolate: Any) -> PPoly:
+        """Of coefficients with the intervals second, and the same places, unchecked."""
         made = object.__new__(PPoly)
-        made.c, made.x, made.extrapolate, made.axis = c, x, extrapolate, axis
+        made.c, made.x, made.extrapolate, made.axis, made._falls = c, self.x, extrapolate, self.axis, self._falls
         return made
 
     def __call__(self, x: Any, nu: int = 0, extrapolate: Any = None) -> Any:
@@ -97,7 +116,7 @@ class PPoly:
         start, end = self.x[0], self.x[-1]
         if extrapolate == "periodic":
             x = start + (x - start) % (end - start)
-        i, shape = interval(self.x, x), shape_of(x)
+        i, shape = interval(self.x, x, self._falls), shape_of(x)
         trailing = [1] * (len(shape_of(self.c)) - 2)
         d = np.reshape(x - index(self.x, i), (*shape, *trailing))
         out: Any = np.zeros((*shape, *shape_of(self.c)[2:]))
@@ -106,6 +125,8 @@ class PPoly:
                 factor = float(np.prod(np.arange(power - nu + 1.0, power + 1.0)))
                 out = out * d + factor * index(self.c[row], i)
         if not extrapolate:
+            if self._falls is not False:
+                start, end = np.minimum(start, end), np.maximum(start, end)
             out = np.where(np.reshape((x >= start) & (x <= end), (*shape, *trailing)), out, np.nan)
         return np.moveaxis(out, range(len(shape)), range(self.axis, self.axis + len(shape)))
 
@@ -118,7 +139,7 @@ class PPoly:
         for _ in range(nu):
             k = shape_of(c)[0]
             c = c[:-1] * _column(np.arange(k - 1.0, 0.0, -1.0), c) if k > 1 else 0 * c
-        return PPoly._of(c, self.x, self.extrapolate, self.axis)
+        return self._with(c, self.extrapolate)
 
     def antiderivative(self, nu: int = 1) -> PPoly:
         """The piecewise polynomial whose derivative of an order this is, and which is zero, with its derivatives, at the start.
@@ -137,7 +158,7 @@ class PPoly:
             before = np.cumsum(gained, axis=0)[:-1]
             constant = np.concatenate([np.zeros((1, *shape_of(c)[2:])), before])
             c = np.concatenate([c, constant[None]])
-        return PPoly._of(c, self.x, False if self.extrapolate == "periodic" else self.extrapolate, self.axis)
+        return self._with(c, False if self.extrapolate == "periodic" else self.extrapolate)
 
     def integrate(self, a: Any, b: Any, extrapolate: Any = None) -> Any:
         """The integral from a to b, of which the second may be the smaller; NaN beyond the ends if it does not extrapolate."""
@@ -168,14 +189,18 @@ def _outside(extrapolate: Any, who: str) -> Any:
 
 
 class PiecewiseCubic(PPoly):
-    """Cubic polynomials on intervals, from values and slopes at their ends."""
+    """Cubic polynomials on intervals, from values and slopes at their ends, and what else ``slopes`` finds in ``more``."""
 
-    def __init__(self, x: Any, y: Any, axis: int, extrapolate: Any):
+    def __init__(self, x: Any, y: Any, axis: int, extrapolate: Any, *more: Any):
         who = type(self).__name__
         x, y = real_points(x, who, "places"), double(y)
-        check_rising(x, who)
-        if is_known(y) and not np.all(np.isfinite(y)):
-            raise ValueError(f"{who} got values with NaN or infinity among them: leave these points out")
+        check_places(x, who)
+        text = f"{who} got {{}} with NaN or infinity among them: leave these points out"
+        unordered = ~rises(x), f"{who} got places that do not rise strictly"
+        (x,) = nan_if(undetermined(unordered, (~all_finite(x), text.format("places"))), x)
+        wrong = undetermined((~all_finite(y, *more), text.format("values")))
+        y, *self.more = nan_if(wrong, y, *map(double, more))  # not the result, of which derivatives in y may be constants
+        self._falls = False
         self.axis = canonical_axis(axis, len(shape_of(y)), who)
         self.x, self.extrapolate = x, _outside(extrapolate, who)
         y = np.moveaxis(y, self.axis, 0)

@@ -21,9 +21,20 @@ from covector.core.avals import shape_of, typeof
 from covector.core.errors import describe
 from covector.numpy.at import at
 from covector.numpy.registry import as_array, canonical_axis
-from covector.primitives.arrays.subscripts import index
+from covector.primitives.arrays.subscripts import concrete, index
 from covector.scipy.checks import double
-from covector.scipy.splines import BSpline, basis, degree, interval_of, is_known, real
+from covector.scipy.splines import (
+    BSpline,
+    all_finite,
+    basis,
+    degree,
+    interval_of,
+    nan_if,
+    real,
+    rises,
+    undetermined,
+    value_of,
+)
 from covector.scipy.structured import solve_banded, solveh_banded
 
 Ends = tuple[list[tuple[int, Any]], list[tuple[int, Any]]]
@@ -49,7 +60,8 @@ def make_interp_spline(
         A `BSpline`, differentiable in x, y, t and the values of ``bc_type``.
 
     Raises:
-        ValueError: places that do not rise, numbers of points, knots and conditions that do not fit.
+        ValueError: places that do not rise, or are outside of the knots, or values of a period whose first and last differ
+            (all is NaN where these are not known); numbers of points, knots and conditions that do not fit.
         LinAlgError: there is no such spline, or there are several.
 
     Example:
@@ -59,27 +71,35 @@ def make_interp_spline(
     """
     who = "make_interp_spline"
     k = degree(k, who)
-    x, y, axis = _points(x, y, axis, check_finite, who)
+    x, y, axis = _points(x, y, axis, who)
     periodic = isinstance(bc_type, str) and bc_type == "periodic"
     ends = _conditions(bc_type, k, shape_of(y)[1:])
-    if periodic:
-        _check_period(y, t)
-    if k == 0 or (k == 1 and t is None):
-        if t is not None or ends != ([], []) or (k == 0 and bc_type is not None):
-            raise ValueError(f"{who} got t or bc_type for the degree k={k}: give neither, for there is but one such spline")
+    slopes = [value for end in ends for _, value in end]
+    of_places = [(~rises(x), f"{who} got places x that do not rise strictly")]
+    of_values = [_same_ends(y, t)] if periodic else []
+    if check_finite:
+        of_places.insert(0, _finite(who, "x", x))
+        of_values.insert(0, _finite(who, "y", y, *slopes))
+    is_plain = k == 0 or (k == 1 and t is None)
+    if is_plain and (t is not None or ends != ([], []) or (k == 0 and bc_type is not None)):
+        raise ValueError(f"{who} got t or bc_type for the degree k={k}: give neither, for there is but one such spline")
+    if t is not None:
+        t = real(t)
+        _check_fit(x, t, k, ends)
+        of_places.append(_beyond(x, t, k, who))
+    wrong = undetermined(*of_places)
+    y, *slopes = nan_if(undetermined(*of_values), y, *slopes)  # not the matrix, which may be known
+    if is_plain:
+        (y,) = nan_if(wrong, y)
         return _made(np.concatenate([*[x[:1]] * k, x, x[-1:]]), y, k, True, axis)
     if periodic:
         t = _knots_around(x, k)
-        return _made(t, _periodic(x, y, t, k), k, "periodic", axis)
-    if t is not None:
-        t = real(t)
-    elif ends == ([], []):
-        half, inner = (k + 1) // 2, x if k % 2 else (x[1:] + x[:-1]) / 2
-        t = np.concatenate([*[x[:1]] * (k + 1), inner[half:-half], *[x[-1:]] * (k + 1)])
-    else:
-        t = np.concatenate([*[x[:1]] * k, x, *[x[-1:]] * k])
-    _check_fit(x, t, k, ends)
-    return _made(t, _collocated(x, y, t, k, ends), k, True, axis)
+        return _made(t, _periodic(x, y, t, k, wrong), k, "periodic", axis)
+    if t is None:
+        t = _knots_within(x, k, ends)
+        _check_fit(x, t, k, ends)
+    orders = tuple([order for order, _ in end] for end in ends)
+    return _made(t, _collocated(x, y, t, k, orders, slopes, wrong), k, True, axis)
 
 
 def make_lsq_spline(
@@ -101,7 +121,8 @@ def make_lsq_spline(
         A `BSpline`, differentiable in x, y, t and w.
 
     Raises:
-        ValueError: places that fall or are outside, numbers of points and weights that do not fit.
+        ValueError: places that fall or are outside (all is NaN where these are not known), numbers of points and weights that
+            do not fit.
         LinAlgError: some coefficient is not determined: each basis function needs a point of its own (Schoenberg and Whitney).
 
     Example:
@@ -113,19 +134,24 @@ def make_lsq_spline(
     if method != "norm-eq":
         raise ValueError(f"{who} got method={method!r}: give 'norm-eq'")
     k = degree(k, who)
-    x, y, axis = _points(x, y, axis, check_finite, who, strictly=False)
+    x, y, axis = _points(x, y, axis, who)
     t, m = real(t), shape_of(x)[0]
     w = np.ones(m) if w is None else real(w)
     if shape_of(w) != (m,):
         raise ValueError(f"{who} got {m} points and weights {typeof(w)}")
-    _check_inside(x, t, k, who)
+    falls = ~rises(x, strictly=False), f"{who} got places x that do not rise"
+    finite = [_finite(who, name, v) for name, v in zip("xyw", (x, y, w), strict=True) if check_finite]
+    wrong = undetermined(*finite[::2], falls, _beyond(x, t, k, who))
+    (y,) = nan_if(undetermined(*finite[1:2]), y)
     n, (cols, values) = shape_of(t)[0] - k - 1, _rows(t, k, x)
     weighted = w[:, None] * values
     p, q = np.triu_indices(k + 1)
     gram = at(np.zeros((k + 1, n)))[np.broadcast_to(k + p - q, (m, len(p))), cols[:, q]].add(weighted[:, p] * weighted[:, q])
     right = (w[:, None] * np.reshape(y, (m, _size(y))))[:, None, :] * weighted[:, :, None]
     rhs = at(np.zeros((n, shape_of(right)[-1]), typeof(right).dtype))[cols].add(right)
-    return _made(t, np.reshape(solveh_banded(gram, rhs), (n, *shape_of(y)[1:])), k, True, axis)
+    (gram,) = nan_if(wrong, gram)
+    solution = solveh_banded(gram, rhs, check_finite=False)
+    return _made(t, np.reshape(solution, (n, *shape_of(y)[1:])), k, True, axis)
 
 
 def _made(t: Any, c: Any, k: int, extrapolate: Any, axis: int) -> BSpline:
@@ -137,7 +163,11 @@ def _made(t: Any, c: Any, k: int, extrapolate: Any, axis: int) -> BSpline:
 # --- arguments --------------------------------------------------------------------------------------------------------
 
 
-def _points(x: Any, y: Any, axis: int, check_finite: bool, who: str, strictly: bool = True) -> tuple[Any, Any, int]:
+Check = tuple[Any, str]
+"""What is wrong, and the text of the error."""
+
+
+def _points(x: Any, y: Any, axis: int, who: str) -> tuple[Any, Any, int]:
     """Places, values along the first axis, and the axis along which they were."""
     x, y = real(x), double(y)
     axis = canonical_axis(axis, len(shape_of(y)), who)
@@ -145,12 +175,11 @@ def _points(x: Any, y: Any, axis: int, check_finite: bool, who: str, strictly: b
     if len(shape_of(x)) != 1 or shape_of(x)[0] != shape_of(y)[0]:
         what = f"{who} got places {typeof(x)} and values {typeof(y)}, of which the first axis counts."
         raise ValueError(describe(what, fix="give a vector of places, and as many values"))
-    for name, given in (("x", x), ("y", y)):
-        if check_finite and is_known(given) and not np.all(np.isfinite(given)):
-            raise ValueError(f"{who} got NaN or infinity in {name}: array must not contain infs or NaNs")
-    if is_known(x) and not np.all(np.diff(x) > 0 if strictly else np.diff(x) >= 0):
-        raise ValueError(f"{who} got places x that do not rise{' strictly' * strictly}")
     return x, y, axis
+
+
+def _finite(who: str, name: str, *values: Any) -> Check:
+    return ~all_finite(*values), f"{who} got NaN or infinity in {name}: array must not contain infs or NaNs"
 
 
 ENDS = {"natural": 2, "clamped": 1}
@@ -179,13 +208,13 @@ def _at_end(end: Any, k: int, shape: tuple[int, ...]) -> list[tuple[int, Any]]:
     return [(int(order), double(value)) for order, value in pairs]
 
 
-def _check_period(y: Any, t: Any) -> None:
+def _same_ends(y: Any, t: Any) -> Check:
     if t is not None:
         raise NotImplementedError("make_interp_spline got t and bc_type='periodic': the knots of a periodic spline are its own")
     if shape_of(y)[0] < 2:
         raise ValueError("make_interp_spline got bc_type='periodic' and one point: give at least two")
-    if is_known(y) and not np.allclose(y[0], y[-1], atol=1e-15):
-        raise ValueError("make_interp_spline got bc_type='periodic' and values whose first and last differ")
+    differ = ~np.all(np.isclose(value_of(y[0]), value_of(y[-1]), atol=1e-15))
+    return differ, "make_interp_spline got bc_type='periodic' and values whose first and last differ"
 
 
 def _check_fit(x: Any, t: Any, k: int, ends: Ends) -> None:
@@ -195,12 +224,19 @@ def _check_fit(x: Any, t: Any, k: int, ends: Ends) -> None:
     if knots - k - 1 - n != conditions:
         what = f"make_interp_spline got {conditions} derivatives at the ends, {n} points and {knots} knots for the degree {k}."
         raise ValueError(describe(what, fix=f"these need {knots - k - 1 - n} derivatives"))
-    _check_inside(x, t, k, "make_interp_spline")
 
 
-def _check_inside(x: Any, t: Any, k: int, who: str) -> None:
-    if is_known(x, t) and (np.any(x < t[k]) or np.any(x > t[-max(k, 1)])):
-        raise ValueError(f"{who} got places x from {x[0]} to {x[-1]}: the knots begin at {t[k]} and end at {t[-max(k, 1)]}")
+def _beyond(x: Any, t: Any, k: int, who: str) -> Check:
+    x, start, end = value_of(x), value_of(t[k]), value_of(t[-max(k, 1)])
+    text = f"{who} got places x from {x[0]} to {x[-1]}: the knots begin at {start} and end at {end}"
+    return np.any((x < start) | (x > end)) | ~rises(t, strictly=False), text
+
+
+def _knots_within(x: Any, k: int, ends: Ends) -> Any:
+    if ends != ([], []):
+        return np.concatenate([*[x[:1]] * k, x, *[x[-1:]] * k])
+    half, inner = (k + 1) // 2, x if k % 2 else (x[1:] + x[:-1]) / 2
+    return np.concatenate([*[x[:1]] * (k + 1), inner[half:-half], *[x[-1:]] * (k + 1)])
 
 
 # --- equations --------------------------------------------------------------------------------------------------------
@@ -217,22 +253,25 @@ def _rows(t: Any, k: int, x: Any, nu: int = 0) -> tuple[Any, Any]:
     return np.reshape(i, (-1, 1)) + np.arange(-k, 1), basis(t, k, x, i, nu)
 
 
-def _collocated(x: Any, y: Any, t: Any, k: int, ends: Ends) -> Any:
-    """The coefficients of the spline with these values, and derivatives at the ends."""
+def _collocated(x: Any, y: Any, t: Any, k: int, orders: tuple[list[int], ...], slopes: list[Any], wrong: Any) -> Any:
+    """The coefficients of the spline with these values, and derivatives at the ends; NaN where something is wrong."""
     n, size = shape_of(t)[0] - k - 1, _size(y)
-    left, right = ([_rows(t, k, place, order) for order, _ in end] for place, end in zip((x[:1], x[-1:]), ends, strict=True))
+    left, right = ([_rows(t, k, place, order) for order in end] for place, end in zip((x[:1], x[-1:]), orders, strict=True))
     columns, weights = (np.concatenate(parts) for parts in zip(*left, _rows(t, k, x), *right, strict=True))
     bands = k + np.arange(n)[:, None] - columns
     beyond = (bands < 0) | (bands > 2 * k)
-    if is_known(beyond, weights) and np.any(beyond & (weights != 0)):
+    misplaced = value_of(beyond & (weights != 0))
+    if concrete(misplaced) is not None and np.any(misplaced):
         why = "some basis function has no point of its own (Schoenberg and Whitney)"
         raise np.linalg.LinAlgError(describe("make_interp_spline got points and knots with a singular matrix.", why=why))
-    singular = np.any(beyond & (weights != 0), axis=1, keepdims=True)  # where this is not known, a row of zeros says it
+    singular = np.any(misplaced, axis=1, keepdims=True)  # where this is not known, a row of zeros says it
     weights = np.where(beyond | singular, 0.0, weights)
     matrix = at(np.zeros((2 * k + 1, n)))[np.clip(bands, 0, 2 * k), columns].add(weights)
-    values = [v for _, v in ends[0]], [v for _, v in ends[1]]
-    rhs = np.concatenate([np.reshape(v, (-1, size)) for v in (*values[0], y, *values[1])])
-    return np.reshape(solve_banded((k, k), matrix, rhs), (n, *shape_of(y)[1:]))
+    before = len(orders[0])
+    rhs = np.concatenate([np.reshape(v, (-1, size)) for v in (*slopes[:before], y, *slopes[before:])])
+    (matrix,) = nan_if(wrong, matrix)
+    solution = solve_banded((k, k), matrix, rhs, check_finite=False)
+    return np.reshape(solution, (n, *shape_of(y)[1:]))
 
 
 def _knots_around(x: Any, k: int) -> Any:
@@ -244,14 +283,14 @@ def _knots_around(x: Any, k: int) -> Any:
     return np.concatenate([(x[0] - before)[::-1], x, x[-1] + after])
 
 
-def _periodic(x: Any, y: Any, t: Any, k: int) -> Any:
-    """The coefficients of the periodic spline, of which the last k are the first again.
+def _periodic(x: Any, y: Any, t: Any, k: int, wrong: Any) -> Any:
+    """The coefficients of the periodic spline, of which the last k are the first again; NaN where something is wrong.
 
     The matrix is a banded one and k rows that hold its corners: Woodbury's formula (Hager, SIAM Review 31, 1989).
     """
     m, below = shape_of(x)[0] - 1, k // 2
     above, rows = k - below, np.arange(m)
-    weights = basis(t, k, x[:-1], k + rows)
+    (weights,) = nan_if(wrong, basis(t, k, x[:-1], k + rows))
     columns = rows[:, None] + np.arange(-below, above + 1)
     within = (columns >= 0) & (columns < m)
     rhs = np.reshape(y[:-1], (m, _size(y)))
@@ -264,7 +303,7 @@ def _periodic(x: Any, y: Any, t: Any, k: int) -> Any:
         r, a = np.nonzero(~within)
         cut = np.unique(r)
         corners = at(np.zeros((len(cut), m)))[np.searchsorted(cut, r), columns[r, a] % m].set(weights[r, a])
-        both = solve_banded((below, above), banded, np.concatenate([rhs, np.eye(m)[:, cut]], axis=1))
+        both = solve_banded((below, above), banded, np.concatenate([rhs, np.eye(m)[:, cut]], axis=1), check_finite=False)
         without, by_row = both[:, : -len(cut)], both[:, -len(cut) :]
         found = without - by_row @ np.linalg.solve(np.eye(len(cut)) + corners @ by_row, corners @ without)
     return np.reshape(found, (m, *shape_of(y)[1:]))[(np.arange(m + k) - below) % m]

@@ -14,6 +14,7 @@ that of the interval that begins there, the last one at the end.
 
 from __future__ import annotations
 
+import functools
 import operator
 from typing import Any
 
@@ -22,11 +23,10 @@ import scipy.interpolate as _scipy
 
 from covector.core.avals import shape_of, typeof
 from covector.core.errors import ArgumentError, describe
-from covector.core.primitive import TracerBase
 from covector.core.pytrees import register_when_needed
 from covector.numpy.registry import as_array, canonical_axis, cast, contains_tracer
-from covector.primitives.arrays.subscripts import index
-from covector.scipy.checks import double
+from covector.primitives.arrays.subscripts import concrete, index
+from covector.scipy.checks import double, nan_where
 from covector.scipy.sparse.arrays import SparseArray
 from covector.scipy.sparse.construction import csr_array
 
@@ -36,9 +36,39 @@ def real(x: Any) -> Any:
     return cast(as_array(x), np.float64, "same_kind")
 
 
-def is_known(*values: Any) -> bool:
-    """Whether these are plain arrays: what they are can be checked."""
-    return not contains_tracer(values)
+def value_of(x: Any) -> Any:
+    """The array behind a value where it is known, as it is while it is differentiated; else the value itself."""
+    value = concrete(x)
+    return x if value is None else value
+
+
+def rises(x: Any, strictly: bool = True) -> Any:
+    steps = np.diff(value_of(x))
+    return np.all(steps > 0 if strictly else steps >= 0)
+
+
+def all_finite(*values: Any) -> Any:
+    return functools.reduce(operator.and_, (np.all(np.isfinite(value_of(v))) for v in values))
+
+
+def undetermined(*checks: tuple[Any, str]) -> Any:
+    """Whether something is wrong, by conditions and their texts: True ones raise; None if all are known, else what decides it.
+
+    >>> undetermined((np.array(False), "it is wrong")) is None
+    True
+    """
+    unknown = []
+    for wrong, text in checks:
+        if (found := concrete(wrong)) is None:
+            unknown.append(wrong)
+        elif found:
+            raise ValueError(text)
+    return functools.reduce(operator.or_, unknown) if unknown else None
+
+
+def nan_if(wrong: Any, *arrays: Any) -> tuple[Any, ...]:
+    """Arrays, as NaN with NaN for derivatives where what `undetermined` has found turns out to be wrong."""
+    return arrays if wrong is None else tuple(nan_where(wrong, x) for x in arrays)
 
 
 def degree(k: Any, who: str) -> int:
@@ -103,7 +133,7 @@ class BSpline:
         self.k = k = degree(k, "BSpline")
         self.t, c = real(t), double(c)
         self.extrapolate = extrapolate if _is_periodic(extrapolate) else bool(extrapolate)
-        _check_knots(self.t, k)
+        self.t, c = nan_if(_check_knots(self.t, k), self.t, c)
         self.axis = canonical_axis(axis, len(shape_of(c)), "BSpline")
         self.c = np.moveaxis(c, self.axis, 0) if self.axis else c
         n = shape_of(self.t)[0] - k - 1
@@ -126,7 +156,7 @@ class BSpline:
             raise ValueError(f"BSpline got nu={nu}: the order of a derivative is not negative")
         extrapolate = self.extrapolate if extrapolate is None else extrapolate
         x = real(x)
-        if is_known(self.t, self.c, x):
+        if not contains_tracer((self.t, self.c, x)):
             spline = _scipy.BSpline.construct_fast(self.t, self.c, self.k, self.extrapolate, self.axis)
             return np.asarray(spline(x, nu, extrapolate))[()]
         start, end = self._ends
@@ -176,9 +206,9 @@ class BSpline:
         t, c, k = self.t, self._coefficients(), self.k
         for _ in range(nu):
             gaps = t[k + 1 : -1] - t[1 : -k - 1]
-            if is_known(t) and not np.all(gaps):
-                raise ValueError(f"the spline has internal repeated knots, and no derivative of order nu={nu}")
-            gaps = np.where(gaps == 0, np.nan, gaps)
+            text = f"the spline has internal repeated knots, and no derivative of order nu={nu}"
+            wrong = undetermined((np.any(value_of(gaps) == 0), text))
+            gaps = gaps if wrong is None else np.where(gaps == 0, np.nan, gaps)
             c = (c[1 : -1 - k] - c[: -2 - k]) * k / self._beside(gaps)
             c = np.concatenate([c, np.zeros((k, *shape_of(c)[1:]))])
             t, k = t[1:-1], k - 1
@@ -225,13 +255,14 @@ class BSpline:
             ValueError: x is outside of the base (where it is known), or m is not positive.
         """
         x, m, (start, end) = real(x), operator.index(m), self._ends
-        if m < 1 or shape_of(x) or (is_known(x, self.t) and not start <= x <= end):
-            raise ValueError(f"insert_knot got x={x} and m={m}: give a number from {start} to {end}, and a positive one")
+        text = f"insert_knot got x={x} and m={m}: give a number from {start} to {end}, and a positive one"
+        if m < 1 or shape_of(x):
+            raise ValueError(text)
         if _is_periodic(self.extrapolate):
             raise NotImplementedError("insert_knot of a periodic spline: covector inserts knots in others alone")
         t, k = self.t, self.k
         n = shape_of(t)[0] - k - 1
-        c = self.c[:n]
+        t, c = nan_if(undetermined((value_of((x < start) | (x > end) | np.isnan(x)), text)), t, self.c[:n])
         for _ in range(m):
             i, place = interval_of(t, k, x), np.arange(n + 1)
             low, high = t[: n + 1], t[k : n + k + 1]
@@ -278,7 +309,7 @@ class BSpline:
         if _is_periodic(extrapolate):
             x = start + (x - start) % (end - start)
         i, outside = interval_of(t, k, x), (x < start) | (x > end)
-        if len(shape_of(x)) != 1 or not is_known(i, outside):
+        if len(shape_of(x)) != 1 or concrete(i) is None or concrete(outside) is None:
             what, why = (
                 f"design_matrix got points {typeof(x)}.",
                 "the places of its entries are the intervals of a vector of points",
@@ -304,16 +335,15 @@ def _is_periodic(extrapolate: Any) -> bool:
     return isinstance(extrapolate, str) and extrapolate == "periodic"
 
 
-def _check_knots(t: Any, k: int) -> None:
+def _check_knots(t: Any, k: int) -> Any:
+    """What `undetermined` finds of them."""
     if len(shape_of(t)) != 1:
         raise ValueError(f"BSpline got knots {typeof(t)}: give a vector")
     if shape_of(t)[0] < 2 * k + 2:
         raise ValueError(f"BSpline got {shape_of(t)[0]} knots: need at least {2 * k + 2} knots for degree {k}")
-    if isinstance(t, TracerBase):
-        return
-    if not np.all(np.isfinite(t)):
-        raise ValueError("BSpline got knots with NaN or infinity among them")
-    if np.any(np.diff(t) < 0):
-        raise ValueError("BSpline got knots that fall: give them in a non-decreasing order")
-    if t[k] == t[-k - 1]:
-        raise ValueError("BSpline got knots that are all equal within: need at least two internal knots")
+    t = value_of(t)
+    return undetermined(
+        (~all_finite(t), "BSpline got knots with NaN or infinity among them"),
+        (~rises(t, strictly=False), "BSpline got knots that fall: give them in a non-decreasing order"),
+        (t[k] == t[-k - 1], "BSpline got knots that are all equal within: need at least two internal knots"),
+    )

@@ -53,6 +53,7 @@ def solve_banded(
         l_and_u: the numbers of diagonals below and above the main one.
         ab: the diagonals ``f[l+u+1,n]``: ``ab[u + i - j, j]`` is ``a[i, j]``.
         b: right-hand sides ``f[n]`` or ``f[n,k]``.
+        check_finite: whether NaN and infinity raise.
 
     Example:
         >>> solve_banded((0, 1), np.array([[0.0, 1.0], [2.0, 2.0]]), np.array([3.0, 2.0]))
@@ -68,7 +69,8 @@ def solve_banded(
         return sum(terms[1:], terms[0])
 
     bands = [_moved(ab[upper - d], d) for d in range(-lower, upper + 1)]
-    solver, of_transpose = (partial(scipy.linalg.solve_banded, lu) for lu in ((lower, upper), (upper, lower)))
+    solve = partial(scipy.linalg.solve_banded, check_finite=check_finite)
+    solver, of_transpose = (partial(solve, lu) for lu in ((lower, upper), (upper, lower)))
     return _solved(matvec, b, (solver, of_transpose), [ab], [np.stack(bands)])
 
 
@@ -94,6 +96,7 @@ def solveh_banded(
         ab: the diagonals ``f[u+1,n]``: ``ab[u + i - j, j]`` is ``a[i, j]``, or ``ab[i - j, j]`` if ``lower``.
         b: right-hand sides ``f[n]`` or ``f[n,k]``.
         lower: which half.
+        check_finite: whether NaN and infinity raise.
 
     Example:
         >>> solveh_banded(np.array([[0.0, 1.0], [2.0, 2.0]]), np.array([3.0, 3.0]))
@@ -103,7 +106,7 @@ def solveh_banded(
     u = shape_of(ab)[0] - 1
     other = conjugate_bands(ab, lower)
     whole = np.concatenate([other[:-1], ab] if lower else [ab, other[1:]])
-    return solve_banded((u, u), whole, b)
+    return solve_banded((u, u), whole, b, check_finite=check_finite)
 
 
 def solve_toeplitz(c_or_cr: Any, b: Any, check_finite: bool = True) -> Any:

@@ -23,6 +23,12 @@ T, C, K = scipy.interpolate.splrep(X, Y)
 CURVE = [C, 2 * C[::-1]]
 GRID = np.array([0.0, 1.0, 2.5])
 
+
+def _knots(gaps):
+    inner = np.cumsum(np.abs(gaps))
+    return np.concatenate([np.zeros(4), inner, [inner[-1]] * 3])
+
+
 CASES = {
     **{
         f"interp1d, {kind}": (lambda s, x, y, v, kind=kind: s.interp1d(x, y, kind)(v), (X, Y, AT[0]))
@@ -38,7 +44,7 @@ CASES = {
     "splrep": (lambda s, x, y: s.splrep(x, y)[:2], (X, Y)),
     "splrep, even": (lambda s, x, y: s.splrep(x, y, k=2)[1], (X, Y)),
     "splrep, of knots": (lambda s, x, y, w: s.splrep(x, y, w, t=[1.0, 2.5])[1], (X, Y, np.abs(Y) + 1)),
-    "splev": (lambda s, v, t, c: s.splev(v, (t, c, K)), (AT, T, C[:7])),
+    "splev": (lambda s, v, gaps, c: s.splev(v, (_knots(gaps), c, K)), (AT, np.diff(T[3:8]), C[:7])),
     "splev, derivative": (lambda s, v, c: s.splev(v, (T, c, K), 2), (AT, C)),
     **{f"splev, {ext}": (lambda s, v, c, ext=ext: s.splev(v, (T, c, K), 1, ext), (BEYOND, C)) for ext in (0, 1, 3)},
     "splev, of a curve": (lambda s, v, c: s.splev(v, (T, [c, C], K)), (AT, C)),

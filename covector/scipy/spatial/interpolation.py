@@ -8,9 +8,10 @@ import numpy as np
 
 from covector.core.avals import shape_of, typeof
 from covector.core.errors import describe
-from covector.numpy.registry import contains_tracer
 from covector.primitives.arrays.subscripts import index
+from covector.scipy.checks import nan_unless_refused
 from covector.scipy.spatial.rotations import Rotation, double
+from covector.scipy.splines import nan_if, rises, undetermined
 
 
 class Slerp:
@@ -24,7 +25,7 @@ class Slerp:
     rotations.
 
     Raises:
-        ValueError: numbers that do not fit, times that do not rise; when called, times outside (NaN where they are not known).
+        ValueError: numbers that do not fit, times that do not rise; when called, times outside (NaN where these are not known).
 
     Example:
         >>> between = Slerp(np.array([0.0, 1.0]), Rotation.from_euler("z", np.array([[0.0], [90.0]]), degrees=True))
@@ -38,8 +39,8 @@ class Slerp:
         times = double(times, (), "times")
         if shape_of(times) != rotations.shape:
             raise ValueError(f"Slerp got times {typeof(times)} for {len(rotations)} rotations: give a vector of as many")
-        if not contains_tracer(times) and np.any(np.diff(times) <= 0):
-            raise ValueError("Slerp got times that do not rise: times must be in strictly increasing order")
+        wrong = undetermined((~rises(times), "Slerp got times that do not rise: times must be in strictly increasing order"))
+        (times,) = nan_if(wrong, times)
         self.times, self.rotations = times, rotations[:-1]
         self.steps = (self.rotations.inv() * rotations[1:]).as_rotvec()
 
@@ -47,12 +48,10 @@ class Slerp:
         """The rotations at times ``f[...]``."""
         t, known = double(times, (), "times"), self.times
         outside = ~((t >= known[0]) & (t <= known[-1]))
-        if not contains_tracer(outside) and np.any(outside):
-            what = f"Slerp got times outside of those of its rotations, from {known[0]} to {known[-1]}."
-            raise ValueError(describe(what, why="rotations are not extrapolated"))
         i = np.clip(np.searchsorted(known, t, side="right") - 1, 0, shape_of(known)[0] - 2)
         share = (t - index(known, i)) / (index(known, i + 1) - index(known, i))
-        share = np.where(outside, np.nan, share)
+        what = f"Slerp got times outside of those of its rotations, from {known[0]} to {known[-1]}."
+        share = nan_unless_refused(outside, share, describe(what, why="rotations are not extrapolated"))
         turns = Rotation.from_rotvec(index(self.steps, i) * share[..., None])
         found: Rotation = Rotation.from_quat(index(self.rotations.as_quat(), i)) * turns
         return found
