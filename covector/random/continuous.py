@@ -36,7 +36,8 @@ def uniform(key: Any, shape: Shape = (), dtype: Any = np.float64, minval: Any = 
         array([0.41845711, 0.21629545])
     """
     dtype = float_type(dtype, "uniform")
-    return between(key, shape_for(shape, minval, maxval, function="uniform"), dtype, minval, maxval, "uniform")
+    drawn = between(key, shape_for(shape, minval, maxval, function="uniform"), dtype, minval, maxval, "uniform")
+    return drawn_for(in_dtype(minval, dtype) > in_dtype(maxval, dtype), drawn, "uniform", "a minval that is not above maxval")
 
 
 def normal(key: Any, shape: Shape = (), dtype: Any = np.float64) -> Any:

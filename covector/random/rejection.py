@@ -26,7 +26,7 @@ from covector.random.sampling import (
 DOUBLE = np.dtype(np.float64)
 COUNT = np.dtype(np.int64)
 FREEDOM = "positive degrees of freedom"
-OUTCOMES = "numbers of trials that are not negative, and probabilities that are not and have a positive sum"
+OUTCOMES = "whole numbers of trials, and probabilities that are not negative and have a positive sum"
 
 
 def _drawn(key: Any, distribution: str, parameters: tuple[Any, ...], shape: tuple[int, ...], dtype: Any) -> Any:
@@ -213,7 +213,23 @@ def poisson(key: Any, lam: Any, shape: Shape | None = None, dtype: Any = np.int6
     """
     shape = shape_for(shape, lam, function="poisson")
     drawn = _drawn(checked_key(key, "poisson"), "poisson", (in_dtype(lam, DOUBLE),), shape, np.dtype(np.int64))
-    return np.astype(drawn, np.dtype(dtype))
+    return _counted(drawn, dtype, "poisson")
+
+
+def _counted(drawn: Any, dtype: Any, function: str) -> Any:
+    """Counts in a dtype, which has to have them."""
+    dtype = np.dtype(dtype)
+    if dtype.kind not in "iu" or dtype == typeof(drawn).dtype:
+        return np.astype(drawn, dtype)
+    beyond = drawn >= 2.0 ** int(np.iinfo(dtype).max).bit_length()
+    return drawn_for(
+        beyond, np.astype(np.where(beyond, 0, drawn), dtype), function, f"parameters for which {dtype} has the counts"
+    )
+
+
+def _not_whole(n: Any) -> Any:
+    """Where numbers of trials are no integers."""
+    return n != np.floor(n) if typeof(n).dtype.kind == "f" else np.False_
 
 
 def binomial(key: Any, n: Any, p: Any, shape: Shape | None = None, dtype: Any = np.float64) -> Any:
@@ -227,7 +243,7 @@ def binomial(key: Any, n: Any, p: Any, shape: Shape | None = None, dtype: Any = 
     shape = shape_for(shape, n, p, function="binomial")
     counts, chance = in_dtype(n, COUNT), in_dtype(p, DOUBLE)
     drawn = _drawn(checked_key(key, "binomial"), "binomial", (counts, chance), shape, np.dtype(np.int64))
-    return np.astype(drawn, np.dtype(dtype))
+    return drawn_for(_not_whole(n), _counted(drawn, dtype, "binomial"), "binomial", "whole numbers of trials")
 
 
 def multinomial(key: Any, n: Any, p: Any, *, shape: Shape | None = None, dtype: Any = np.float64) -> Any:
@@ -257,7 +273,7 @@ def multinomial(key: Any, n: Any, p: Any, *, shape: Shape | None = None, dtype: 
         raise errors.ArgumentError(what, fix=f"give a shape that ends with {size[0]}, or leave it out")
     chances, trials = in_dtype(p, DOUBLE), in_dtype(n, COUNT)
     total = np.sum(chances, axis=-1)
-    wrong = np.any(chances < 0, axis=-1) | ~((total > 0) & (total < np.inf)) | (trials < 0)
+    wrong = np.any(chances < 0, axis=-1) | ~((total > 0) & (total < np.inf)) | (trials < 0) | _not_whole(n)
     if not known_right(wrong, "multinomial", OUTCOMES):
         chances, trials = np.where(wrong[..., None], 1.0, chances), np.where(wrong, 0, trials)
     batch = shape_for(given and given[:-1], n, chances[..., 0], function="multinomial")
@@ -281,5 +297,6 @@ def geometric(key: Any, p: Any, shape: Shape | None = None, dtype: Any = np.int6
     """
     shape, p = shape_for(shape, p, function="geometric"), in_dtype(p, float_type_of(p))
     drawn = _exponential(key, shape, DOUBLE, "geometric")
-    drawn = np.astype(np.floor(drawn / -np.log1p(-p)) + 1, np.dtype(dtype))
-    return drawn_for(~((p > 0) & (p <= 1)), drawn, "geometric", "probabilities above 0 and up to 1")
+    right = (p > 0) & (p <= 1)
+    drawn = _counted(np.where(right, np.floor(drawn / -np.log1p(-p)) + 1, 1.0), dtype, "geometric")
+    return drawn_for(~right, drawn, "geometric", "probabilities above 0 and up to 1")

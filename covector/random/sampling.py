@@ -98,7 +98,7 @@ def in_dtype(x: Any, dtype: np.dtype[Any]) -> Any:
 def known_right(wrong: Any, function: str, requirement: str) -> bool:
     """Whether parameters of which truth values say where they are wrong are known not to be: an error if they are."""
     known = concrete(wrong)
-    if known is not None and np.any(known):
+    if known is not None and known.any():
         raise ValueError(errors.describe(f"covector.random.{function} takes {requirement}."))
     return known is not None
 

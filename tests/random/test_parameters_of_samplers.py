@@ -27,6 +27,8 @@ REAL = {
     "t": [lambda df: random.t(KEY, df, 3), -1.0, 0.0],
     "triangular": [lambda mode: random.triangular(KEY, 0.0, mode, 1.0, 3), -0.5, 1.5],
     "truncated_normal": [lambda a: random.truncated_normal(KEY, a, 1.0, 3), 1.0, 2.0],
+    "uniform": [lambda a: random.uniform(KEY, 3, minval=a, maxval=1.0), 1.5],
+    "binomial": [lambda n: random.binomial(KEY, n, 0.5, 3), 2.5],
     "wald": [lambda m: random.wald(KEY, m, 3), -1.0, 0.0],
     "weibull_min": [lambda c: random.weibull_min(KEY, 1.0, c, 3), -1.0, 0.0],
     "weibull_min, scale": [lambda s: random.weibull_min(KEY, s, 1.0, 3), -1.0],
@@ -46,6 +48,9 @@ INTEGERS = {
         P([0.0, 0.0, 1.0]),
         P([0.5, -0.5, 1.0]),
     ],
+    "geometric, of int64": [lambda p: random.geometric(KEY, p, 3), 1e-300],
+    "poisson": [lambda rate: random.poisson(KEY, rate, 3, np.int8), 1e4],
+    "binomial of int8": [lambda n: random.binomial(KEY, n, 0.5, 3, np.int8), 1000],
     "geometric": [lambda p: random.geometric(KEY, p, 3), -0.5, 0.0, 1.5, np.nan],
     "multinomial": [lambda p: random.multinomial(KEY, 5, p, dtype=np.int64), P([1.5, -0.5]), P([0.0, 0.0])],
 }
@@ -94,3 +99,6 @@ def test_parameters_at_the_edge():
     assert random.triangular(KEY, 1.0, 1.0, 1.0) == 1.0
     assert random.rayleigh(KEY, 0.0) == 0.0
     assert np.isnan(random.gamma(KEY, np.nan))
+    assert random.uniform(KEY, minval=2.0, maxval=2.0) == 2.0
+    assert random.geometric(KEY, 1e-300, dtype=float) > 1e290
+    assert np.all(np.abs(random.poisson(KEY, 50.0, 9, np.int8) - 50) < 40)
