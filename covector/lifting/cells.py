@@ -56,7 +56,7 @@ from covector.lifting.lifted import (
 from covector.lifting.parts import Part, may_be_read_late, place_of, shows_part
 from covector.lifting.refusals import shown_twice, written_in_turn, written_over
 from covector.lifting.roots import BASED, EXPOSED, GAPS, READONLY, SHARED, TAINTED, UNSURE, Root
-from covector.lifting.scalars import check_real
+from covector.lifting.scalars import check_real, has_complex_number
 from covector.numpy.at import at
 
 
@@ -339,8 +339,11 @@ class Cell(Lifted):
             _check_exchange(sys._getframe(1), has_mask(index_of(key)) or self._is_read_late(key, new))
         elif issubclass(type(new), (list, tuple)) and self._is_read_in_turn(key, new):
             raise written_in_turn()
+        index = index_of(key)
+        if has_complex_number(new) and not has_traced(index):
+            self.layout()[index]  # which NumPy looks at before
         check_real(new, self)
-        self._write(index_of(key), unwrap(as_given(new)))
+        self._write(index, unwrap(as_given(new)))
 
     def _is_free(self) -> bool:
         """Whether a plain root can be written through the memory at hand, with nothing to be looked at."""

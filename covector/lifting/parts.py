@@ -96,7 +96,7 @@ class Part(Root):
         state: int = self._own | (outer.root.state & INHERITED)
         if outer._view is not None and outer.shows.readonly:
             state |= READONLY
-        if len(self.shape) < 2:
+        if not self.shape:
             return state & ~(UNSURE | GAPS)
         return state | (GAPS if state & UNSURE else 0)
 

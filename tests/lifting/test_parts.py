@@ -182,6 +182,34 @@ def test_memory_that_other_code_holds():
         np.testing.assert_array_equal(found, wanted)
 
 
+def test_whether_a_row_of_an_argument_follows_in_memory_is_not_known():
+    def f(x, write):
+        row = x[np.argmax(x[:, 0])]
+        flat = np.ravel(row)
+        if write:
+            flat[0] = -1.0
+        return row + flat
+
+    def g(x):
+        return x * x[np.argmax(x[:, 0])].flags.c_contiguous
+
+    x = np.asfortranarray(X[:, 0])
+    np.testing.assert_array_equal(cv.jit(cv.lift(f), static_argnums=1)(x, False), f(x, False))
+    with pytest.raises(InPlaceWriteError, match="whose order in memory is not known"):
+        cv.jit(cv.lift(f), static_argnums=1)(x, True)
+    with pytest.raises(UnsupportedFunctionError, match=r"flags\.c_contiguous was asked for"):
+        cv.jit(cv.lift(g))(x)
+    np.testing.assert_array_equal(cv.jvp(cv.lift(g), (x,), (x,))[0], g(x))
+
+
+def test_an_index_is_looked_at_before_what_is_written():
+    f = lambda x: (x[0, ...].real.__setitem__(0, x.item(0)), x)[1]
+    x = np.array([1 + 2j, 3.0])
+    for run in (f, lambda x: cv.jvp(cv.lift(f), (x,), (x,))):
+        with pytest.raises(IndexError, match="too many indices"):
+            run(x.copy())
+
+
 def test_an_index_with_an_array_in_it_copies():
     def f(x):
         y = x.copy()
