@@ -139,3 +139,16 @@ def test_choices_with_repetition(n, k):
     expected = scipy.special.comb(n, k, repetition=True)
     assert np.isclose(special.comb(n, k, repetition=True), expected)
     assert np.isclose(cv.jit(lambda n, k: special.comb(n, k, repetition=True))(float(n), float(k)), expected)
+
+
+@pytest.mark.parametrize("name", ["stft", "spectrogram"])
+def test_times_of_segments_for_a_traced_rate(name):
+    x = np.arange(8.0) ** 2
+    expected = getattr(scipy.signal, name)(x, 2.0, nperseg=4)
+    for found, e in zip(cv.jit(lambda fs: getattr(signal, name)(x, fs, nperseg=4))(2.0), expected, strict=True):
+        np.testing.assert_allclose(found, e, atol=1e-12)
+    slope = cv.jacobian(lambda fs: getattr(signal, name)(x, fs, nperseg=4)[1])(2.0)
+    np.testing.assert_allclose(slope, -expected[1] / 2.0)
+    with np.errstate(all="ignore"):
+        found = cv.jit(lambda fs: getattr(signal, name)(x, fs, nperseg=4, scaling="psd" if name == "stft" else "density"))(0.0)
+    assert not any(np.any(np.isfinite(v[..., 1:])) for v in found[1:])
