@@ -119,6 +119,8 @@ def test_distributions_at_the_edge(name):
     for df in (np.inf, 1e20, 1e300):
         np.testing.assert_allclose(getattr(stats.t, name)(x, df), getattr(scipy.stats.norm, name)(x), rtol=1e-12)
     assert np.isclose(cv.grad(lambda x: getattr(stats.t, name)(x, np.inf))(0.3), cv.grad(getattr(stats.norm, name))(0.3))
+    for dfs in ((np.inf, 2.0), (2.0, np.inf), (3.0, 4.0)):
+        np.testing.assert_allclose(getattr(stats.f, name)(0.7, *dfs), getattr(scipy.stats.f, name)(0.7, *dfs))
     for c in (2.0, 1.0, 0.5, -2.0):
         places = np.array([1 / c, 0.0, 0.2, -0.3, 3.0])
         np.testing.assert_allclose(getattr(stats.genextreme, name)(places, c), getattr(scipy.stats.genextreme, name)(places, c))

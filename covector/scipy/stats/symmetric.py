@@ -227,6 +227,7 @@ f = Continuous(
     "f",
     "dfn dfd",
     support=positive,
+    valid=lambda n, m: (n > 0) & (m > 0) & np.isfinite(n + m),
     logpdf=lambda x, n, m: (
         special.xlogy(n / 2 - 1, x)
         + n / 2 * np.log(n)
