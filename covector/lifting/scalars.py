@@ -125,7 +125,7 @@ def _rounded(x: Any, *, ndigits: int) -> Any:
     return np.vectorize(lambda v: round(float(v), ndigits), otypes=[dtype])(x)
 
 
-rounded_p = Primitive("rounded", Step(_rounded), trusted=True)
+rounded_p = Primitive("rounded", Step(_rounded), trusted=True, makes_new=True)
 """Python's ``round(x, ndigits)``, to the nearest of the decimal numbers, where NumPy's multiplies."""
 
 

@@ -30,6 +30,16 @@ def test_round_trip(program: Jaxpr, width: int):
     assert to_string(parsed, width=width) == text  # equality takes -0.0 for 0.0, the text does not
 
 
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.longdouble, np.complex64, np.clongdouble])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_sign_of_nan_is_read(sign: int, dtype: Any):
+    x = np.copysign(np.full(2, np.nan), sign).astype(dtype)
+    for value in (x, x[0]):
+        program = Jaxpr([], [], [Literal(value)], {})
+        assert parse(to_string(program)) == program
+        assert to_string(parse(to_string(program))) == to_string(program)
+
+
 @settings(max_examples=150)
 @given(jaxprs())
 def test_round_trip_of_elided_constants(program: Jaxpr):

@@ -105,7 +105,7 @@ def number_from_text(text: str, dtype: np.dtype[Any]) -> Any:
         parts = re.fullmatch(_COMPLEX_PARTS, text)
         return complex_scalar(parts[1], parts[2], dtype) if parts else _refuse(text)
     if kind == "f":
-        return dtype.type(text if dtype.itemsize > 8 else float(text))
+        return dtype.type(text if dtype.itemsize > 8 and "nan" not in text else float(text))  # a longdouble's sign gets lost
     if dtype == float0:
         return np.zeros((), float0)[()] if text == "0" else _refuse(text)
     return dtype.type(int(text))
