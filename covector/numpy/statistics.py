@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from covector.core.avals import dtype_of, shape_of
-from covector.numpy.indexing import undetermined_where, zero_unless
+from covector.numpy.indexing import undetermined_where
 from covector.numpy.reductions import NO_VALUE, as_mask, max_, min_, prod, reduce_axes, reduced_shape, sum_, without_identity
 from covector.numpy.registry import as_array, canonical_axes, implements
 from covector.primitives.arrays.shaping import convert_to
@@ -274,7 +274,7 @@ def _nan_arg(function: Any, worst: float, a: Any, axis: Any = None, *, keepdims:
     all_nan = np.all(mask, axis=axis, keepdims=keepdims)
     found = function(np.where(mask, worst, a), axis=axis, keepdims=keepdims)
     if (is_wrong := concrete(all_nan)) is None:
-        return found + zero_unless(all_nan)
+        return undetermined_where(all_nan, found)
     if np.any(is_wrong):
         raise ValueError("All-NaN slice encountered")
     return found

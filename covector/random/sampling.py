@@ -10,7 +10,7 @@ import numpy as np
 from covector.core import errors
 from covector.core.avals import broadcast_shapes, shape_of, typeof
 from covector.core.primitive import TracerBase
-from covector.numpy.indexing import zero_unless
+from covector.numpy.indexing import undetermined_where
 from covector.primitives.arrays.shaping import convert_to
 from covector.primitives.arrays.subscripts import concrete
 from covector.primitives.random.threefry import random_bits_p, unit_floats_p
@@ -114,10 +114,7 @@ def drawn_for(wrong: Any, x: Any, function: str, requirement: str) -> Any:
     """
     if known_right(wrong, function, requirement):
         return x
-    dtype = typeof(x).dtype
-    if dtype.kind == "f":
-        return x * np.where(wrong, dtype.type(np.nan), dtype.type(1))
-    return x + convert_to(zero_unless(np.any(wrong)), dtype)
+    return undetermined_where(wrong if typeof(x).dtype.kind == "f" else np.any(wrong), x)
 
 
 def prepared(

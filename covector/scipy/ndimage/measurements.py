@@ -17,13 +17,11 @@ import numpy as np
 import scipy.ndimage as _scipy
 
 from covector.core.avals import shape_of, typeof
-from covector.numpy.indexing import zero_unless
+from covector.numpy.indexing import undetermined_where
 from covector.numpy.registry import as_array, known_array
 from covector.ops import segment_max, segment_min, segment_sum
-from covector.primitives.arrays.shaping import convert_to
 from covector.primitives.arrays.subscripts import index as index_of
 from covector.primitives.math.reductions import farthest
-from covector.scipy.checks import nan_where
 from covector.scipy.ndimage import arguments as given
 from covector.scipy.traced import on_tracers
 
@@ -61,9 +59,7 @@ class _One:
             return (np.min if least else np.max)(self.x)
         start = farthest(typeof(self.x).dtype, 1 if least else -1)
         found = (np.min if least else np.max)(self.x, where=self.members, initial=start)
-        none = np.logical_not(np.any(self.members))
-        dtype = typeof(self.x).dtype
-        return nan_where(none, found) if dtype.kind in "fc" else found + convert_to(zero_unless(none), dtype)
+        return undetermined_where(np.logical_not(np.any(self.members)), found)
 
 
 class _Several:
