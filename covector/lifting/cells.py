@@ -426,7 +426,7 @@ class Cell(Lifted):
         if view is not None and view.positions is not None and place is None:
             place = views.picked(view, None if has_traced(key) else key)
         if place is not None:
-            root.replace(place.write(value, stripped(new, place.shape, value.dtype), how))
+            root.replace(place.write(value, stripped(new, place.shape, self.dtype), how))
             return
         part = value if view is None else view.read(value)
         ndim = len(shape_of(new)) if has_traced(key) else len(self.layout()[key].shape)

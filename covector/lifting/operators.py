@@ -247,9 +247,11 @@ def _in_place(name: str) -> Callable[[Any, Any], Any]:
             self._write(ALL, y, how)
             return self
         x = self._captured()
+        if op is not operator.matmul:
+            return store(self, op(x, y))
+        np.matmul.resolve_dtypes((x.dtype, dtype_of(y), self.dtype))  # which NumPy does before it looks at shapes
         found = op(x, y)
-        if op is operator.matmul:
-            _check_core(np.matmul, (x, y), found, self)
+        _check_core(np.matmul, (x, y), found, self)
         return store(self, found)
 
     return method
@@ -472,9 +474,17 @@ def _install(name: str, method: Callable[[Any, Any], Any], op: Callable[[Any, An
     register_method(Truth, f"__{name}__", _counting(of_scalar, op, flip))
 
 
+def _array_to_power(x: Any, y: Any) -> Any:
+    """``x ** y`` of an array, which differs for booleans from that of a number also where there are no axes."""
+    return np.square(x) if type(y) is int and y == 2 and dtype_of(x).kind == "b" else x**y
+
+
+OF_ARRAYS = {operator.pow: _array_to_power}
+UFUNC_OF[_array_to_power] = np.power
+
 for _name in BINARY:
     _op, _plain = getattr(operator, _name), _name.rstrip("_")
-    _install(_plain, _binary(_op, ordered=_name != "matmul"), _op)
+    _install(_plain, _binary(OF_ARRAYS.get(_op, _op), ordered=_name != "matmul"), _op)
     _install(f"r{_plain}", _binary(_op, True, _name != "matmul"), _op, True)
     register_method(Cell, f"__i{_plain}__", _in_place(_name))
 for _name in ("__matmul__", "__rmatmul__"):

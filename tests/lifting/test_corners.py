@@ -173,6 +173,8 @@ def test_an_outer_array_that_is_written_after_it_was_put_into_another(run, write
 
 ERRORS = REFUSED | {
     "an array as a complex element": "y = np.zeros(3, complex)\ny[1] = x[0]",
+    "an array as a real part": "y = (x[0] + 1j).real\ny[1] = x[0]",
+    "an array as an element of a complex view": "y = (x + 1j).T\ny[1, 0] = x[0]",
     "an array as one element of flat": "y = np.zeros(3)\ny.flat[1] = x[0, :1]",
     "an array as an element": "y = np.zeros(3)\ny[1] = x[0]",
     "rounded into another shape": "np.round(x, 1, out=np.zeros((2, 1, 3)))",
@@ -180,6 +182,7 @@ ERRORS = REFUSED | {
     "complex numbers rounded into real ones": "np.round(x + 1j, 1, out=np.zeros((2, 3)))",
     "a product of another shape": "y = np.ones((3, 3)) * x[0]\ny @= x.T[:, :1]",
     "a product of another shape, with out": "np.matmul(x, x.T[:, :1], out=np.zeros((2, 2)))",
+    "a product of another dtype and shape": "y = x[0] * 1\ny @= x[0, 0] + 1j",
     "an order of complex numbers": "x[0, 0] = (x[0] + 1j).item(0) > 0.25",
     "an order of complex numbers, reflected": "0.25 <= (x[0] + 1j).item(0)",
     "an order of a complex number and another": "(x[0] + 1j).item(0) < x.item(0)",

@@ -159,3 +159,15 @@ def test_operands_that_decide_what_ufuncs_mean():
     f(STARTS["f8"])
     RUN["jvp"](cv.lift(f), STARTS["f8"])
     assert said[0] == said[1]
+
+
+SQUARES = "y; y[0]; y.max(); y[:1].reshape(()); np.asarray(y[0]); ~y[0]; y.item(0)"
+
+
+@pytest.mark.parametrize("run", RUN)
+@pytest.mark.parametrize("text", listed(SQUARES))
+def test_squares_of_truth_values(text, run):
+    f = program(f"y = x > 1\nz = {text}\nreturn np.exp(z**2) * x, z**2.0, z**3")
+    for found, wanted in zip(RUN[run](cv.lift(f), STARTS["f8"]), f(STARTS["f8"]), strict=True):
+        assert type(wanted) in (int, float) or found.dtype == wanted.dtype
+        np.testing.assert_allclose(found, wanted)

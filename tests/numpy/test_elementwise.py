@@ -302,3 +302,9 @@ def test_hash_and_arguments_that_are_lists() -> None:
     check(lambda x: x * [1.0, 2.0, 3.0, 4.0], X)
     check(lambda x: np.add([x[0, 0], 1.0], x[0, 1]), X)
     agree(lambda x: [x[0, 0], 1.0] * x[:, :2], X)
+
+
+@pytest.mark.parametrize("part", [lambda y: y, lambda y: y[0], lambda y: y.max(), lambda y: ~y[0]])
+def test_squares_of_truth_values_are_integers_of_eight_bits_in_arrays_alone(part):
+    y = np.array([True, False])
+    assert covector.jit(lambda y: part(y) ** 2)(y).dtype == (part(y) ** 2).dtype

@@ -425,9 +425,9 @@ _raised = vars(Tracer)["__pow__"]
 
 
 def _raise_to(self: Any, other: Any) -> Any:
-    """``x ** y``; NumPy's operator makes ``x ** 2`` a square, which has another dtype for booleans."""
+    """``x ** y``; NumPy's operator makes ``x ** 2`` of an array a square, which has another dtype for booleans."""
     is_square = type(other) is int and other == 2 and type(self) is not JVPTracer  # which is never of booleans
-    return np.square(self) if is_square and self.dtype.kind == "b" else _raised(self, other)
+    return np.square(self) if is_square and self.dtype.kind == "b" and self.ndim else _raised(self, other)
 
 
 register_method("__pow__", _raise_to)
