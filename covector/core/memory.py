@@ -158,10 +158,20 @@ def snapshot(x: ndarray) -> ndarray:
     """An array as it is now, for good."""
     if is_constant(x):
         return x
-    kept = copy_of(x)
+    is_one = is_one_number(x)
+    kept = _one_of(x).copy() if is_one else copy_of(x)
     kept.setflags(write=False)
     _snapshots[id(kept)] = kept
-    return kept
+    return np.broadcast_to(kept, x.shape) if is_one else kept
+
+
+def is_one_number(x: Any) -> bool:
+    """Whether a large array is one number in memory, as the cotangent of a sum is."""
+    return type(x) is ndarray and x.nbytes > LARGE and not any(x.strides)
+
+
+def _one_of(x: ndarray) -> ndarray:
+    return x[(slice(0, 1),) * x.ndim]
 
 
 WORDS = {1: np.uint8, 2: np.uint16, 4: np.uint32, 8: np.uint64}
@@ -170,6 +180,8 @@ WORDS = {1: np.uint8, 2: np.uint16, 4: np.uint32, 8: np.uint64}
 def same_bits(x: ndarray, y: ndarray) -> bool:
     """Whether two arrays of one shape and dtype hold the same bits (so NaN is itself, and 0 is not -0)."""
     word = WORDS.get(x.itemsize)
+    if is_one_number(x) and is_one_number(y):
+        x, y = _one_of(x), _one_of(y)
     if word is None or x.dtype.hasobject:
         return x.tobytes() == y.tobytes()
     return bool(np.array_equal(x.view(word), y.view(word)))

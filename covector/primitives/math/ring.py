@@ -33,6 +33,7 @@ from covector.core.avals import (
 from covector.core.context import CAPTURING
 from covector.core.jaxpr import Equation, Var
 from covector.core.kinds import Elementwise, ElementwiseBilinear, ElementwiseLinear
+from covector.core.memory import is_one_number
 from covector.core.primitive import NO_PARAMS, Primitive, TracerBase
 from covector.core.tracer import OUR_OPERANDS, as_operand, foreign_operator, foreign_override, register_method
 from covector.interpreters.jvp import JVPTrace, JVPTracer
@@ -143,7 +144,14 @@ neg_p.def_rule("record", linear(neg_p))
 
 @neg_p.def_rule("pull")
 def _neg_pull(arrived: dict[Var, Any], ct: Any, out: Var, inputs: Sequence[Any], params: dict[str, Any]) -> None:
-    arrive(arrived, inputs[0], -ct, out)
+    arrive(arrived, inputs[0], _negated(ct), out)
+
+
+def _negated(ct: Any) -> Any:
+    """``-ct``; of the large cotangent of a sum, which is one number everywhere, the number is negated."""
+    if is_one_number(ct):
+        return np.broadcast_to(-ct[(0,) * ct.ndim], ct.shape)
+    return -ct
 
 
 def _sum_or_difference(name: str, symbol: str, fn: Callable[..., Any], ufunc: np.ufunc, *, plus: bool) -> Primitive:
@@ -178,7 +186,7 @@ def _sum_or_difference(name: str, symbol: str, fn: Callable[..., Any], ufunc: np
         if type(x) is Var:
             arrive(arrived, x, ct, out)
         if type(y) is Var:
-            arrive(arrived, y, ct if plus else -ct, out)
+            arrive(arrived, y, ct if plus else _negated(ct), out)
 
     return primitive
 
