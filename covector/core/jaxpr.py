@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import importlib
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
@@ -316,13 +316,17 @@ def with_programs(params: dict[str, Any], f: Callable[[Jaxpr], Jaxpr]) -> dict[s
     return {name: changed(value) for name, value in params.items()}
 
 
-def sub_jaxprs(params: dict[str, Any]) -> Iterator[Jaxpr]:
+def sub_jaxprs(params: dict[str, Any]) -> Sequence[Jaxpr]:
     """The programs among the parameters of an equation."""
+    if not params:  # of most equations
+        return ()
+    found: list[Jaxpr] = []
     for value in params.values():
         if isinstance(value, Jaxpr):
-            yield value
+            found.append(value)
         elif isinstance(value, tuple):
-            yield from (v for v in value if isinstance(v, Jaxpr))
+            found += [v for v in value if isinstance(v, Jaxpr)]
+    return found
 
 
 def inside_out(jaxpr: Jaxpr, key: Any, find: Callable[[Jaxpr], T]) -> T:
@@ -334,7 +338,7 @@ def inside_out(jaxpr: Jaxpr, key: Any, find: Callable[[Jaxpr], T]) -> T:
         waiting = [jaxpr]
         while waiting:
             program = waiting[-1]
-            inner = [p for eqn in program.equations for p in sub_jaxprs(eqn.params) if key not in p._made]
+            inner = [p for eqn in program.equations if eqn.params for p in sub_jaxprs(eqn.params) if key not in p._made]
             waiting += inner
             if not inner:
                 waiting.pop()
@@ -347,7 +351,7 @@ def count_equations(jaxpr: Jaxpr) -> int:
     """The number of equations, those of nested programs included (a call itself counts for nothing)."""
 
     def count(program: Jaxpr) -> int:
-        inner = [list(sub_jaxprs(eqn.params)) for eqn in program.equations]
+        inner = [sub_jaxprs(eqn.params) for eqn in program.equations]
         return sum(sum(map(count_equations, programs)) if programs else 1 for programs in inner)
 
     return inside_out(jaxpr, "count", count)
@@ -358,7 +362,7 @@ def recorded_avals(primitive: Primitive, params: dict[str, Any], avals: Sequence
 
     Collectives and primitives with sub-programs say themselves what their outputs vary over.
     """
-    if primitive.collective or any(True for _ in sub_jaxprs(params)):
+    if primitive.collective or sub_jaxprs(params):
         return out
     varying: frozenset[Any] = frozenset().union(*(a.varying for a in avals))
     if not varying:

@@ -124,7 +124,7 @@ def summed_over_axes(x_cts: Sequence[Any], entry: TapeEntry, kept: frozenset[Any
     primitive, inputs, params, outputs, _ = entry
     if primitive.collective:
         return list(x_cts)
-    programs = list(sub_jaxprs(params))
+    programs = sub_jaxprs(params)
     varying: list[frozenset[Any]]
     if programs:  # inside, the sums are done
         meant = programs[0].in_avals

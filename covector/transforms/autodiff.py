@@ -419,7 +419,7 @@ def _check_integer_program(program: LinearProgram, who: str) -> None:
     other = next((a for a in found if a.dtype.kind not in "iu"), None)
     if other is not None:
         why = f"a value of type {other} is made of it, whose cotangents are no integers"
-    nested = next((entry[0].name for entry in program.trace.tape if any(True for _ in sub_jaxprs(entry[2]))), None)
+    nested = next((entry[0].name for entry in program.trace.tape if sub_jaxprs(entry[2])), None)
     if nested is not None:
         why = f"it goes through {nested!r}, of which the program is transposed for floating and complex values only"
     if why:

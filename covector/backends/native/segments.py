@@ -95,7 +95,7 @@ def keeps_integers_small(jaxpr: Jaxpr, given: float = LARGEST_INTEGER.bit_length
     """Whether what is computed of Python's integers alone has 64 bits, where they have no more than ``given``."""
     bits: dict[Any, float] = {v: given for v in jaxpr.in_vars if is_integer_of_python(v)}
     for eqn in jaxpr.equations:
-        programs = list(sub_jaxprs(eqn.params))
+        programs = sub_jaxprs(eqn.params)
         if not all(keeps_integers_small(p, max([given, *bits.values()])) for p in programs):
             return False
         for v in filter(is_integer_of_python, eqn.outputs):
@@ -166,7 +166,7 @@ def prepared(jaxpr: Jaxpr) -> Jaxpr:
 
 def _prepared(jaxpr: Jaxpr) -> Jaxpr | None:
     program = without_calls(clean(jaxpr))
-    if any(True for e in program.equations for _ in sub_jaxprs(e.params)):
+    if any(sub_jaxprs(e.params) for e in program.equations):
         consts = dict(program.consts)
         often = Counter(id(p) for e in program.equations for p in sub_jaxprs(e.params))
         equations = []

@@ -123,7 +123,7 @@ def _reads(user: Equation, source: Source, span: Span, name: str) -> bool:
     where = user.source.span
     if where is None or where[0] <= span[2]:
         return False
-    return name in file_of(user.source).lines(where) or any(True for _ in sub_jaxprs(user.params))
+    return name in file_of(user.source).lines(where) or bool(sub_jaxprs(user.params))
 
 
 def functions_of(eqn: Equation) -> list[ast.FunctionDef | ast.Lambda]:
