@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from covector.core.avals import shape_of
+from covector.core.avals import dtype_of, shape_of
 from covector.numpy.registry import as_array, canonical_axes, implements, known_array
 
 
@@ -45,7 +45,7 @@ implements(np.union1d)(lambda ar1, ar2: np.unique(np.concatenate([_flat(ar1), _f
 def intersect1d(ar1: Any, ar2: Any, assume_unique: bool = False, return_indices: bool = False) -> Any:
     known = (known_array(x, np.intersect1d) for x in (ar1, ar2))
     _, first, second = np.intersect1d(*known, assume_unique, True)
-    common = np.take(_flat(ar1), first)
+    common = np.take(_flat(ar1), first).astype(np.result_type(dtype_of(ar1), dtype_of(ar2)))
     return (common, first, second) if return_indices else common
 
 

@@ -104,6 +104,7 @@ def test_sets() -> None:
         agree(lambda a: f(a, B), A, staged=False)  # noqa: B023
         agree(lambda b: f(A, b), B, staged=False)  # noqa: B023
         agree(lambda a: f(a, B.astype(np.float32)), A, staged=False)  # noqa: B023
+        agree(lambda a: f(a, B), A.astype(np.float32), staged=False)  # noqa: B023
         check(lambda a: f(a, 1.7 * B), A.ravel()[:3], batch=False, staged=False)  # noqa: B023
         with pytest.raises(errors.ConcretizationError):
             covector.jit(lambda a: f(a, B))(A)  # noqa: B023
