@@ -126,14 +126,14 @@ def _one_sided(f0: Any, f1: Any, f2: Any, h: Any, k: Any) -> Any:
 def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: Any = -1) -> Any:
     """``numpy.trapezoid``."""
     y = as_array(y)
-    axis = canonical_axis(axis, y.ndim, "trapezoid")
+    along = canonical_axis(axis, y.ndim, "trapezoid")
     d = dx
     if x is not None:
         x = as_array(x)
-        d = diff(x, axis=0 if x.ndim == 1 else axis)
+        d = diff(x, axis=0 if x.ndim == 1 else axis)  # which is counted in x, where that has other axes than y
         if x.ndim == 1:
-            d = reshape_to(d, (*d.shape, *(1,) * (y.ndim - 1 - axis)))
-    heights = part_along(y, axis, slice(1, None)) + part_along(y, axis, slice(None, -1))
+            d = reshape_to(d, (*d.shape, *(1,) * (y.ndim - 1 - along)))
+    heights = part_along(y, along, slice(1, None)) + part_along(y, along, slice(None, -1))
     return np.sum(d * heights / 2.0, axis=axis)
 
 
