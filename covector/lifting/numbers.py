@@ -13,8 +13,8 @@ from covector.core.primitive import TracerBase
 from covector.core.pytrees import tree_map
 from covector.lifting.creation import listed
 from covector.lifting.lifted import LIFTED, as_number, convert, corrected, has_traced, known, make_scalar, unwrap, wrap
-from covector.numpy.indexing import zero_unless
 from covector.numpy.registry import as_array
+from covector.numpy.undetermined import zero_unless
 from covector.transforms.utilities import stop_gradient
 
 UFUNCS = {

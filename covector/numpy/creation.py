@@ -17,8 +17,8 @@ from covector.core import errors
 from covector.core.avals import WEAK_TYPES, ShapedArray, broadcast_shapes, dtype_of, is_weak, shape_of, typeof
 from covector.core.primitive import TracerBase
 from covector.core.tracer import unsupported
-from covector.numpy.indexing import undetermined_where
 from covector.numpy.registry import PLAIN, as_array, canonical_axis, contains_tracer, implements
+from covector.numpy.undetermined import undetermined_where
 from covector.primitives.arrays.shaping import convert_to
 from covector.primitives.arrays.subscripts import concrete
 

@@ -15,8 +15,8 @@ from covector.core import errors
 from covector.core.avals import dtype_of, shape_of, typeof
 from covector.core.primitive import TracerBase
 from covector.numpy.at import at
-from covector.numpy.indexing import zero_unless
 from covector.numpy.registry import as_array, cast, contains_tracer, implements, known_array
+from covector.numpy.undetermined import zero_unless
 from covector.primitives.arrays.shaping import convert_to
 from covector.primitives.arrays.subscripts import answered, concrete
 

@@ -253,18 +253,6 @@ def unravel_index(indices: Any, shape: Any, order: str = "C") -> tuple[Any, ...]
     return tuple(coordinates[::-1] if order == "C" else coordinates)
 
 
-def zero_unless(wrong: Any) -> Any:
-    """Zeros, where a traced condition holds when it is known an ``IndexError``, since an integer cannot be NaN."""
-    return take(np.zeros(1, np.intp), convert_to(wrong, np.dtype(np.intp)))
-
-
-def undetermined_where(wrong: Any, x: Any) -> Any:
-    """A value; where a traced condition holds NaN, with NaN for derivatives, or of integers an ``IndexError``."""
-    if dtype_of(x).kind not in "fc":
-        return x + convert_to(zero_unless(wrong), dtype_of(x))
-    return x * convert_to(np.where(wrong, np.nan, 1.0), dtype_of(x))
-
-
 def _checked(indices: Any, n: int) -> Any:
     """Indices that are to be at least 0 and below ``n``: zeros are taken from a vector of that length, which checks bounds."""
     if 0 in shape_of(indices):

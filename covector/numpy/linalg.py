@@ -24,8 +24,8 @@ from covector.core.avals import dtype_of, shape_of, typeof
 from covector.core.primitive import TracerBase, apply_to_one
 from covector.numpy.contraction import LETTERS, pairwise
 from covector.numpy.hermitian import expmh, logmh, matrix_function, powmh, sqrtmh
-from covector.numpy.indexing import undetermined_where
 from covector.numpy.registry import as_array, canonical_axis, implements, inexact
+from covector.numpy.undetermined import undetermined_where
 from covector.primitives.arrays.shaping import real_dtype, reshape_p, reshape_to
 from covector.primitives.arrays.subscripts import concrete
 from covector.primitives.linalg.decompositions import eig_p, eigh_p, qr_p, svd_p

@@ -15,9 +15,9 @@ import numpy as np
 
 from covector.core.avals import WEAK_TYPES, dtype_of, is_weak, shape_of
 from covector.numpy.indexing import take as take_elements
-from covector.numpy.indexing import undetermined_where
 from covector.numpy.registry import as_array, implements, reject
 from covector.numpy.sorting import first_axis, number_known, or_nan
+from covector.numpy.undetermined import undetermined_where
 from covector.primitives.arrays.shaping import convert_to, reshape_to
 from covector.primitives.arrays.sorting import along_axis, argsort_p, sort_p
 from covector.primitives.arrays.subscripts import concrete

@@ -10,10 +10,11 @@ import numpy as np
 
 from covector.core.primitive import TracerBase
 from covector.core.tracer import unsupported
-from covector.numpy.indexing import take, zero_unless
+from covector.numpy.indexing import take
 from covector.numpy.joining import flip
 from covector.numpy.registry import array_and_axis, as_array, canonical_axis, implements
 from covector.numpy.shapes import ravel
+from covector.numpy.undetermined import zero_unless
 from covector.primitives.arrays.shaping import convert_to, moveaxis, reshape_to
 from covector.primitives.arrays.sorting import along_axis, argpartition_p, argsort_p, searchsorted_p, sort_p
 from covector.primitives.arrays.subscripts import concrete, known

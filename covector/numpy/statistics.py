@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from covector.core.avals import dtype_of, shape_of
-from covector.numpy.indexing import undetermined_where
 from covector.numpy.reductions import NO_VALUE, as_mask, max_, min_, prod, reduce_axes, reduced_shape, sum_, without_identity
 from covector.numpy.registry import as_array, canonical_axes, implements
+from covector.numpy.undetermined import undetermined_where
 from covector.primitives.arrays.shaping import convert_to
 from covector.primitives.arrays.subscripts import concrete
 from covector.primitives.math.arithmetic import root_p

@@ -10,7 +10,7 @@ import numpy as np
 from covector.core import errors
 from covector.core.avals import broadcast_shapes, shape_of, typeof
 from covector.core.primitive import TracerBase
-from covector.numpy.indexing import undetermined_where
+from covector.numpy.undetermined import undetermined_where
 from covector.primitives.arrays.shaping import convert_to
 from covector.primitives.arrays.subscripts import concrete
 from covector.primitives.random.threefry import random_bits_p, unit_floats_p

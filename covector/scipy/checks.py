@@ -1,8 +1,6 @@
 """Arguments of SciPy's functions: their precision, and checks of what is perhaps not known.
 
 >>> refuse(np.array([False, False]), "it is wrong")
->>> nan_where(np.array([False, True]), np.array([1.0, 2.0]))
-array([ 1., nan])
 """
 
 from __future__ import annotations
@@ -15,6 +13,7 @@ from covector.core import errors
 from covector.core.avals import dtype_of, typeof
 from covector.core.primitive import TracerBase
 from covector.numpy.registry import as_array, inexact
+from covector.numpy.undetermined import nan_where
 from covector.primitives.linalg.solving import check_matrices
 
 IN_LAPACK = {"e": np.float32, "g": np.float64, "G": np.complex128}
@@ -54,8 +53,3 @@ def nan_unless_refused(wrong: Any, x: Any, text: str) -> Any:
     """What may be wrong: an error says so where that is known, and later it is NaN, with NaN for derivatives."""
     refuse(wrong, text)
     return nan_where(wrong, x) if isinstance(wrong, TracerBase) and dtype_of(x).kind in "fc" else x
-
-
-def nan_where(wrong: Any, x: Any) -> Any:
-    """``x``, of its dtype, with NaN where something is wrong; derivatives are NaN there too, which a choice would make 0."""
-    return x * np.astype(np.where(wrong, np.nan, 1.0), dtype_of(x))

@@ -19,9 +19,10 @@ import scipy.interpolate as _scipy
 from covector.core.avals import shape_of, typeof
 from covector.core.errors import ConcretizationError
 from covector.numpy.registry import as_array, contains_tracer
+from covector.numpy.undetermined import nan_where
 from covector.primitives.arrays.shaping import as_python_number
 from covector.primitives.arrays.subscripts import concrete
-from covector.scipy.checks import double, nan_unless_refused, nan_where
+from covector.scipy.checks import double, nan_unless_refused
 from covector.scipy.spline_fits import make_interp_spline, make_lsq_spline
 from covector.scipy.splines import BSpline, all_finite, nan_if, rises, undetermined
 from covector.scipy.traced import on_tracers

@@ -25,8 +25,9 @@ from covector.core.avals import shape_of, typeof
 from covector.core.errors import ArgumentError, describe
 from covector.core.pytrees import register_when_needed
 from covector.numpy.registry import as_array, canonical_axis, cast, contains_tracer
+from covector.numpy.undetermined import nan_where
 from covector.primitives.arrays.subscripts import concrete, index
-from covector.scipy.checks import double, nan_where
+from covector.scipy.checks import double
 from covector.scipy.sparse.arrays import SparseArray
 from covector.scipy.sparse.construction import csr_array
 

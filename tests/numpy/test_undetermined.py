@@ -5,6 +5,7 @@ import pytest
 
 import covector as cv
 import covector.numpy as cnp
+from covector.numpy.undetermined import nan_where
 
 X = np.array([1.0, 2.0, 3.0, 5.0])
 RUN = {
@@ -117,3 +118,8 @@ def test_unsigned_positions_are_signed(mode):
     i, j = np.array([-2, 0, 11, 2]).astype(np.uint64), np.array([-1, -4, 7, 3]).astype(np.uint64)
     f = lambda i, j: np.ravel_multi_index((i, j), (3, 4), mode=mode)
     np.testing.assert_array_equal(cv.jit(f)(i, j), f(i, j))
+
+
+def test_infinite_complex_numbers_stay():
+    x = np.array([complex(np.inf, 1), complex(0, -np.inf), 2j])
+    np.testing.assert_array_equal(cv.jit(nan_where)(np.array([False, False, True]), x), [x[0], x[1], complex(np.nan, np.nan)])

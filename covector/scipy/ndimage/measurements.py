@@ -17,8 +17,8 @@ import numpy as np
 import scipy.ndimage as _scipy
 
 from covector.core.avals import shape_of, typeof
-from covector.numpy.indexing import undetermined_where
 from covector.numpy.registry import as_array, known_array
+from covector.numpy.undetermined import undetermined_where
 from covector.ops import segment_max, segment_min, segment_sum
 from covector.primitives.arrays.subscripts import index as index_of
 from covector.primitives.math.reductions import farthest

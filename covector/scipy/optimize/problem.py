@@ -14,7 +14,7 @@ from covector.core.primitive import TracerBase
 from covector.core.pytrees import tree_leaves, tree_map
 from covector.interpreters.closures import reachable_tracers
 from covector.numpy.registry import as_array, floating
-from covector.scipy.checks import nan_where
+from covector.numpy.undetermined import nan_where
 from covector.scipy.guesses import numbers_as_vector
 from covector.transforms.autodiff import linearize
 from covector.transforms.callbacks import pure_callback

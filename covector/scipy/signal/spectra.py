@@ -17,10 +17,11 @@ import scipy.signal as _scipy
 from covector.core.avals import shape_of, typeof
 from covector.core.primitive import TracerBase
 from covector.numpy.registry import as_array, inexact
+from covector.numpy.undetermined import nan_where
 from covector.primitives.arrays.shaping import real_dtype
 from covector.primitives.arrays.subscripts import concrete
 from covector.primitives.arrays.windows import overlap_p, windows_p
-from covector.scipy.checks import nan_where, refuse
+from covector.scipy.checks import refuse
 from covector.scipy.signal.filters import extended
 from covector.scipy.signal.smoothing import detrend as without_trend
 from covector.scipy.traced import on_tracers

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from covector.numpy.registry import contains_tracer
-from covector.scipy.checks import nan_where
+from covector.numpy.undetermined import nan_where
 from covector.transforms.custom_rules import custom_jvp
 from covector.transforms.utilities import stop_gradient
 

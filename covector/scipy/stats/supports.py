@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from covector.numpy.undetermined import nan_where
 from covector.primitives.math import special_ufuncs as special
-from covector.scipy.checks import nan_where
 
 LOG_2PI = np.log(2 * np.pi)
 
