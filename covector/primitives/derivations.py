@@ -15,7 +15,19 @@ from typing import Any, cast
 
 import numpy as np
 
-from covector.core.avals import ARRAY_TYPES, WEAK_TYPES, ShapedArray, Zero, array_aval, float0, instantiate, is_weak, typeof
+from covector.core.avals import (
+    ARRAY_TYPES,
+    WEAK_TYPES,
+    ShapedArray,
+    Zero,
+    array_aval,
+    float0,
+    instantiate,
+    is_weak,
+    promotion_key,
+    typeof,
+    ufunc_dtypes,
+)
 from covector.core.checked_rules import checked_derivative
 from covector.core.errors import PrimitiveRuleError
 from covector.core.jaxpr import Var
@@ -38,7 +50,7 @@ from covector.core.kinds import (
 from covector.core.primitive import Primitive, derived, derives, in_users_code
 from covector.interpreters.jvp import JVPTrace, JVPTracer
 from covector.interpreters.recording import NUMBERS, NUMERIC, linear, recorded, variable_of
-from covector.primitives.arrays.shaping import Dims, convert_p, fit, move_batch_to_front, unbroadcast
+from covector.primitives.arrays.shaping import Dims, convert_p, convert_to, fit, move_batch_to_front, unbroadcast
 from covector.primitives.math.ring import add_p, elementwise_abstract, elementwise_batch, mul_p, scale, with_tangent
 
 Rule = Callable[..., Any]
@@ -187,11 +199,13 @@ def unary_jvp(primitive: Primitive, derivative: Any) -> Rule:
     return jvp
 
 
-def nary_jvp(primitive: Primitive, derivatives: Sequence[Rule | None]) -> Rule:
+def nary_jvp(primitive: Primitive, derivatives: Sequence[Rule | None], fn: Any) -> Rule:
     def jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
         out = primitive.bind(*primals, **params)
         if type(out) is not np.ndarray:
             primals = numpy_scalars(primals)
+        if type(fn) is np.ufunc:
+            primals = as_computed(fn, primals, out)
         terms: list[Any] = []
         for t, derivative in zip(tangents, derivatives, strict=True):
             if type(t) is not Zero and derivative is not None:
@@ -199,6 +213,20 @@ def nary_jvp(primitive: Primitive, derivatives: Sequence[Rule | None]) -> Rule:
         return with_tangent(out, terms)
 
     return jvp
+
+
+def as_computed(ufunc: np.ufunc, primals: Sequence[Any], out: Any) -> Sequence[Any]:
+    """The arguments in the dtypes that a ufunc computes in, as if it were given them.
+
+    A derivative written with those of the user would be of short integers, where ``-x`` and ``n - 1`` are something else, or in
+    less precision than the result.
+    """
+    dtype = getattr(out, "dtype", None)
+    if all(type(p) is float or getattr(p, "dtype", None) is dtype for p in primals):
+        return primals
+    avals = list(map(typeof, primals))
+    dtypes = ufunc_dtypes(ufunc, map(promotion_key, avals))
+    return [p if a.weak_type else convert_to(p, d) for p, a, d in zip(primals, avals, dtypes, strict=False)]
 
 
 def numpy_scalars(primals: Sequence[Any]) -> Sequence[Any]:
@@ -221,7 +249,7 @@ def elementwise_jvp(primitive: Primitive, kind: Elementwise) -> Rule | None:
     elif len(derivatives) == 1:
         jvp = (exact_jvp if kind.exact and primitive.trusted else unary_jvp)(primitive, derivatives[0])
     else:
-        jvp = nary_jvp(primitive, derivatives)
+        jvp = nary_jvp(primitive, derivatives, kind.like or kind.fn)
     return jvp if primitive.trusted else counting(primitive.name, len(derivatives), jvp)
 
 

@@ -47,7 +47,8 @@ def _numbers(u: Any, v: Any, of_many: bool = False) -> tuple[Any, Any]:
 def _inexact(u: Any, v: Any, of_many: bool = False) -> tuple[Any, Any]:
     u, v = _numbers(u, v, of_many)
     dtype = np.result_type(typeof(u).dtype, typeof(v).dtype)
-    return (u, v) if dtype.kind in "fc" else (np.astype(u, np.float64), np.astype(v, np.float64))
+    dtype = dtype if dtype.kind in "fc" else np.dtype(np.float64)
+    return np.astype(u, dtype), np.astype(v, dtype)
 
 
 def _norm(x: Any, d: Any) -> Any:

@@ -16,7 +16,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from covector.core import errors
+from covector.core.avals import dtype_of
 from covector.numpy.registry import floating
+from covector.primitives.arrays.shaping import convert_to
 from covector.scipy.checks import nan_unless_refused
 from covector.scipy.stats.frozen import Freezing, Frozen
 from covector.scipy.stats.quantiles import quantile, quantile_of_counts
@@ -24,6 +26,12 @@ from covector.scipy.stats.supports import all_positive, determined
 from covector.scipy.stats.tails import log_of
 
 Function = Any  # of arrays, or None
+
+
+def at_least_double(x: Any) -> Any:
+    """An array or tracer of real numbers in double precision, or a longer one: the logarithm of a short number is short."""
+    x = floating(x)
+    return convert_to(x, np.promote_types(dtype_of(x), np.float64))
 
 
 class Distribution(Freezing):
@@ -57,7 +65,7 @@ class Distribution(Freezing):
         given = {**self.defaults, **dict(zip(names, args, strict=False)), **kwargs}
         if len(given) < len(names):
             raise self._error(method, "no " + ", ".join(n for n in self.shapes if n not in given))
-        return [floating(given[n]) for n in names]
+        return [at_least_double(given[n]) for n in names]
 
     def _error(self, method: str, got: str) -> errors.ArgumentError:
         called = ".".join(filter(None, [self.name, method]))
@@ -77,7 +85,7 @@ class Distribution(Freezing):
     def interval(self, confidence: Any, *args: Any, **kwargs: Any) -> tuple[Any, Any]:
         """Between which values the probability is ``confidence``, and as much below as above."""
         self._parameters("interval", args, kwargs)
-        confidence = floating(confidence)
+        confidence = at_least_double(confidence)
         wrong = (confidence < 0) | (confidence > 1)
         ends = (self.ppf((1 + side * confidence) / 2, *args, **kwargs) for side in (-1, 1))
         return tuple(nan_unless_refused(wrong, x, f"{self.name}.interval got a confidence outside of [0, 1]") for x in ends)
@@ -130,7 +138,7 @@ class Continuous(Distribution):
         The last are two: where x is none, and where that of the parameters.
         """
         *shapes, loc, scale = self._parameters(method, args, kwargs)
-        x = floating(x)
+        x = at_least_double(x)
         missing = np.isnan(x)
         z = (np.where(missing, 0.0, x) - loc) / scale
         low, high = self.bounds(*shapes)
@@ -210,7 +218,7 @@ class Continuous(Distribution):
 
     def _quantile(self, method: str, q: Any, args: Any, kwargs: Any, own: Function, other: Function) -> Any:
         *shapes, loc, scale = self._parameters(method, args, kwargs)
-        q = floating(q)
+        q = at_least_double(q)
         if own is None and other is None:
             own = quantile(self.name, method, self._given("cdf" if method == "ppf" else "sf"), self.standard["logpdf"])
         possible = (q >= 0) & (q <= 1) & (scale > 0) & ~self._wrong(shapes)
@@ -258,7 +266,7 @@ class Discrete(Distribution):
 
     def _standardized(self, method: str, k: Any, args: Any, kwargs: Any) -> Any:
         *shapes, loc = self._parameters(method, args, kwargs)
-        k = floating(k)
+        k = at_least_double(k)
         missing = np.isnan(k)
         k = np.where(missing, 0.0, k) - loc
         return k, shapes, self.bounds(*shapes), (missing, np.isnan(k) | self._wrong(shapes))
@@ -323,4 +331,4 @@ class Discrete(Distribution):
 
     def _quantile(self, method: str, q: Any, args: Any, kwargs: Any) -> Any:
         *shapes, loc = self._parameters(method, args, kwargs)
-        return quantile_of_counts(self.name, method)(floating(q), *shapes) + loc
+        return quantile_of_counts(self.name, method)(at_least_double(q), *shapes) + loc
