@@ -230,8 +230,15 @@ CONVERTS_TO: dict[type, str] = {bool: "biufc", int: "iufc", float: "fc", complex
 
 
 def is_zero(x: Any) -> bool:
-    """Whether an array is known to be zero."""
-    return not isinstance(x, TracerBase) and not np.any(x)
+    """Whether an array is known to be zero, and nowhere -0, so that nothing is lost where it is left out."""
+    return not isinstance(x, TracerBase) and not np.any(x) and not has_negative_zeros(np.asarray(x))
+
+
+def has_negative_zeros(x: np.ndarray[Any, Any]) -> bool:
+    """Whether an array of zeros has some with a sign."""
+    if x.dtype.kind == "c":
+        return has_negative_zeros(x.real) or has_negative_zeros(x.imag)
+    return x.dtype.kind == "f" and bool(np.signbit(x).any())
 
 
 def unknown_mask(x: Any, index: Any) -> Any:

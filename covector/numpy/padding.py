@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from covector.core.tracer import unsupported
+from covector.numpy.at import is_zero
 from covector.numpy.indexing import part_along, take
 from covector.numpy.joining import concatenate, flip
 from covector.numpy.registry import as_array, contains_tracer, implements
@@ -70,7 +71,7 @@ def _widths(pad_width: Any, ndim: int) -> list[tuple[int, int]]:
 
 
 def _is_zero(values: Any) -> bool:
-    return not contains_tracer(values) and not np.any(as_array(values))
+    return not contains_tracer(values) and is_zero(as_array(values))
 
 
 def _option_for_axes(mode: str, option: Any, ndim: int) -> Any:

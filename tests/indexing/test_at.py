@@ -305,3 +305,24 @@ def test_traced_values_of_every_dtype(name, method, dtype):
         for out in found:
             assert out.dtype == x.dtype
             np.testing.assert_array_equal(out, wanted)
+
+
+NEGATIVE_ZEROS = {
+    "written": lambda x: at(x)[0].set(-0.0),
+    "written at places": lambda x: at(x)[[0]].set(-0.0),
+    "complex": lambda x: at(x + 1j)[0].set(complex(-0.0, -0.0)),
+    "written into": lambda x: at(np.array([-0.0, -0.0]))[1].set(x[1]),
+    "added to": lambda x: at(np.array([-0.0, -0.0]))[1].add(x[1]),
+    "padded": lambda x: np.pad(x, 1, constant_values=-0.0),
+    "lax.pad": lambda x: covector.lax.pad(x, -0.0, [(1, 0, 0)]),
+    "updated": lambda x: covector.lax.dynamic_update_slice(x, np.array([-0.0]), (1,)),
+}
+
+
+@pytest.mark.parametrize("name", NEGATIVE_ZEROS)
+def test_zeros_with_a_sign_stay(name: str) -> None:
+    f, x = NEGATIVE_ZEROS[name], np.array([1.0, 2.0])
+    wanted = f(x)
+    for found in (covector.jit(f)(x), covector.jvp(f, (x,), (x,))[0], covector.vjp(f, x)[0], covector.vmap(f)(x[None])[0]):
+        np.testing.assert_array_equal(np.copysign(1, np.real(found)), np.copysign(1, np.real(wanted)))
+        np.testing.assert_array_equal(np.copysign(1, np.imag(found)), np.copysign(1, np.imag(wanted)))
