@@ -295,13 +295,15 @@ def fori_loop(
             fix=f"make the bounds Python integers (static under jit), or leave {option} out",
         )
     first, end = (convert_to(x, dtype) for x in bounds)
+    is_exact = dtype.kind == "i"  # sums of ones are not, of decimal numbers: these are counted in steps
+    start, stop = (first, end) if is_exact else (0, np.ceil(end - first))
 
     def step(counted: Any) -> Any:
-        i, value = counted
-        return i + 1, body_fun(as_python_number(i), value)
+        k, value = counted
+        return k + 1, body_fun(as_python_number(k if is_exact else first + k), value)
 
     step.__qualname__ = function_name(body_fun)
-    return while_loop(lambda counted: counted[0] < end, step, (first, init_val))[1]
+    return while_loop(lambda counted: counted[0] < stop, step, (start, init_val))[1]
 
 
 def _bound(x: Any, name: str) -> Any:
@@ -314,7 +316,12 @@ def _bound(x: Any, name: str) -> Any:
     if aval.dtype.kind == "f":  # a traced one may have a derivative, and so then has i
         return convert_to(x, np.dtype(np.float64)) if isinstance(x, TracerBase) else float(x)
     known = concrete(x)
-    return convert_to(x, np.dtype(np.int64)) if known is None else int(known)
+    if known is not None:
+        return int(known)
+    if aval.dtype == np.uint64:
+        why = "it counts in int64, which has not all of these numbers"
+        raise errors.ArgumentError(f"fori_loop got {name} of type {aval}.", why=why, fix=f"pass np.astype({name}, np.int64)")
+    return convert_to(x, np.dtype(np.int64))
 
 
 @hides_frames

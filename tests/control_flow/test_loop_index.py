@@ -122,3 +122,16 @@ def test_a_batch_of_tangents_of_a_number_decides_no_dtype(way: str) -> None:
     """The index is not the only Python number that becomes an array in a batch."""
     slope = BATCHES[way](lambda x: np.float32(3) * x)
     assert slope.dtype == np.float32 and slope == 3
+
+
+def test_decimal_bounds_mean_as_many_steps_where_they_are_known_as_where_they_are_not() -> None:
+    f = lambda a, b: lax.fori_loop(a, b, lambda i, c: c + i, 0.0)
+    traced = cv.jit(f)
+    for a, b in np.round(np.random.default_rng(0).uniform(-4, 4, (300, 2)), 1):
+        assert f(a, b) == traced(a, b) == cv.vmap(f)(np.array([a]), np.array([b]))[0] == cv.value_and_grad(f)(a, b)[0]
+    assert cv.grad(f)(-2.7, 0.3) == 3.0
+
+
+def test_traced_bounds_beyond_those_that_are_counted_in_are_refused() -> None:
+    with pytest.raises(cv.core.errors.ArgumentError, match="fori_loop got upper of type u64"):
+        cv.jit(lambda n: lax.fori_loop(0, n, lambda i, c: c + i, 0.0))(np.uint64(2**63 + 2))
