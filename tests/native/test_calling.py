@@ -273,3 +273,12 @@ def test_an_index_out_of_bounds_in_another_order_raises() -> None:
     np.testing.assert_array_equal(f(x, np.int64(1)), x[1] * 2.0)
     with pytest.raises(IndexError):
         f(x, np.int64(4))
+
+
+@pytest.mark.parametrize("k", [np.array(2.0), np.array(3), np.float32(2)], ids=str)
+def test_numbers_beside_an_array_in_another_order_stay_without_axes(k: Any) -> None:
+    f = cv.jit(lambda x, k: (np.sum(x) * k, np.stack([k, k * 2]), x[k.astype(int)]), backend="native")
+    x = np.arange(12.0).reshape(3, 4).T
+    for found, wanted in zip(f(x, k), f.__wrapped__(x, np.asarray(k)), strict=True):
+        assert np.shape(found) == np.shape(wanted)
+        np.testing.assert_array_equal(found, wanted)

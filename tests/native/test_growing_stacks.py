@@ -103,3 +103,13 @@ def test_memory_is_given_back() -> None:
         run(x)
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     assert grown * (1 if sys.platform == "darwin" else 1024) < 150e6
+
+
+@pytest.mark.parametrize("checkpoint", [1, 2, 5])
+@pytest.mark.parametrize("body", [lambda x: np.sin(x) * 1.1, lambda x: np.sort(np.sin(x))])
+def test_loops_that_keep_some_states_in_stacks(body: Any, checkpoint: int) -> None:
+    step = lambda z: (body(z[0]), z[1] + 1)
+    f = cv.grad(lambda x: np.sum(cv.lax.while_loop(lambda z: z[1] < 9, step, (x, 0), checkpoint=checkpoint)[0]))
+    x = positive(3)
+    for found in (cv.jit(f, backend="native")(x), cv.jit(cv.vmap(f), backend="native")(x[None])[0]):
+        np.testing.assert_allclose(found, f(x), rtol=1e-12)

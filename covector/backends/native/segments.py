@@ -30,7 +30,7 @@ from covector.backends.native.loops import can_compile
 from covector.backends.native.pairs import equations_of_parts, needs_parts
 from covector.backends.native.program import Native
 from covector.backends.native.rules import TABLE, VIEWS, Along, Foreign, Gather, Generate, Loop, Product, Reduce, Write, rule_of
-from covector.backends.native.stacks import leaving
+from covector.backends.native.stacks import is_stack, leaving
 from covector.backends.native.strips import in_strips
 from covector.backends.threads import LARGE, run_alone
 from covector.core.jaxpr import Equation, Jaxpr, Literal, Var, inside_out, sub_jaxprs, with_programs
@@ -55,7 +55,7 @@ class Others:
         run = self.run()
         if run is None or all(type(x) is not np.ndarray or x.flags.c_contiguous for x in args):
             return self.source(*args)
-        return run(*[np.ascontiguousarray(x) if type(x) is np.ndarray else x for x in args])
+        return run(*[np.asarray(x, order="C") if type(x) is np.ndarray else x for x in args])
 
 
 class Part:
@@ -330,6 +330,7 @@ def part(group: Sequence[Equation], needed: set[Any], whole: Jaxpr, takes_intege
     read = dict.fromkeys(x for e in group for x in e.inputs if type(x) is Var and x not in made)
     results: list[Any] = list(whole.out_vars)
     is_all = len(group) == len(whole.equations) and len({*results}) == len(results) and made.keys() >= {*results}
+    is_all = is_all and not any(map(is_stack, whole.in_vars))
     given = list(whole.in_vars) if is_all else [v for v in read if v not in whole.consts]
     outs = results if is_all else [v for v in made if v in needed]
     program = Jaxpr(given, group, outs, {v: whole.consts[v] for v in read if v in whole.consts})
