@@ -16,10 +16,9 @@ import numpy as np
 
 from covector.core import errors
 from covector.core.avals import typeof
-from covector.lax.gathering import GatherScatterMode
+from covector.lax.gathering import GatherScatterMode, in_int64
 from covector.numpy.at import at
 from covector.numpy.registry import as_array
-from covector.primitives.arrays.shaping import convert_to
 from covector.primitives.arrays.subscripts import concrete
 from covector.primitives.math.reductions import farthest
 from covector.transforms import options
@@ -142,7 +141,7 @@ def _reduced(
         raise errors.ArgumentError(what, why="the reduction has no meaning for them", fix=fix)
     _check_ids(ids, aval, who)
     n = _number_of_segments(ids, who) if count is None else options.count(count, "num_segments", who)
-    ids = convert_to(ids, np.dtype(np.int64))
+    ids = in_int64(ids)
     if GatherScatterMode.from_any(mode) is GatherScatterMode.CLIP:
         ids = np.clip(ids, 0, n - 1)
     nothing = {"add": 0, "multiply": 1}.get(operation)

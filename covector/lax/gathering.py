@@ -173,7 +173,12 @@ def _index_vectors(indices: Any, who: str) -> Any:
     indices = as_array(indices)
     if dtype_of(indices).kind not in "iu":
         raise TypeError(f"{who} needs integer indices, got {typeof(indices)}")
-    return convert_element_type(indices, np.int64)
+    return in_int64(indices)
+
+
+def in_int64(x: Any) -> Any:
+    """Integers in int64, of which those beyond are the largest."""
+    return np.astype(np.minimum(x, np.uint64(2**63 - 1)) if dtype_of(x) == np.uint64 else x, np.dtype(np.int64))
 
 
 def _spread(inside: Any, ndim: int) -> Any:

@@ -104,7 +104,8 @@ def full(shape: Sequence[int], fill_value: Any, dtype: Any = None) -> Any:
     array([1.5, 1.5])
     """
     value = as_array(fill_value)
-    return np.broadcast_to(value if dtype is None else np.astype(value, np.dtype(dtype)), tuple(shape))
+    value = value if dtype is None else np.astype(value, np.dtype(dtype))
+    return np.full(tuple(shape), value) if type(value) is np.ndarray else np.broadcast_to(value, tuple(shape))
 
 
 def full_like(x: Any, fill_value: Any, dtype: Any = None, shape: Sequence[int] | None = None) -> Any:
@@ -397,7 +398,7 @@ def dynamic_update_slice(
         i if w is None else np.reshape(w, (*shape_of(i)[:axis], -1, *shape_of(i)[axis + 1 :]))
         for axis, (i, w) in enumerate(zip(index, windows, strict=True))
     )
-    return at(operand)[index].set(update) if shape else as_array(update)
+    return at(as_array(operand))[index].set(update)
 
 
 def dynamic_update_slice_in_dim(

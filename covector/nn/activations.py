@@ -10,7 +10,7 @@ import numpy as np
 from covector.core import errors
 from covector.core.avals import shape_of, typeof
 from covector.numpy.reductions import logsumexp
-from covector.numpy.registry import as_array, inexact
+from covector.numpy.registry import as_array, canonical_axis, inexact
 from covector.primitives.arrays.shaping import convert_to
 from covector.primitives.math import special_ufuncs as special
 from covector.transforms.utilities import stop_gradient
@@ -358,7 +358,8 @@ def log_softmax(x: Any, axis: Any = -1, where: Any = None) -> Any:
         array([    0., -2000.])
     """
     shifted = _below_top(x, axis, where)
-    return shifted - np.log(_total(np.exp(shifted), axis, where))
+    found = shifted - np.log(_total(np.exp(shifted), axis, where))
+    return found if where is None else np.where(where, found, -np.inf)
 
 
 def logmeanexp(x: Any, axis: Any = None, where: Any = None, keepdims: bool = False) -> Any:
@@ -437,6 +438,6 @@ def one_hot(x: Any, num_classes: int, *, dtype: Any = np.float64, axis: int = -1
     """
     x = as_array(x)
     ndim = typeof(x).ndim + 1
-    axis = axis % ndim
+    axis = canonical_axis(axis, ndim, "one_hot")
     places = np.arange(num_classes).reshape(-1, *[1] * (ndim - axis - 1))
     return convert_to(np.expand_dims(x, axis) == places, np.dtype(dtype))

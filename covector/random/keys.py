@@ -9,7 +9,7 @@ import numpy as np
 
 from covector.core import errors
 from covector.core.avals import typeof
-from covector.core.primitive import TracerBase
+from covector.numpy.registry import as_array
 from covector.primitives.random.threefry import threefry2x32_p
 
 WORD = np.dtype(np.uint32)
@@ -81,9 +81,7 @@ def fold_in(key: Any, data: Any) -> Any:
 
 def _word(x: Any, dtype: Any) -> Any:
     """The low bits of an integer that may be traced."""
-    if isinstance(x, TracerBase):
-        return x.astype(dtype)  # type: ignore[attr-defined]
-    return np.asarray(x).astype(dtype)
+    return np.astype(as_array(x), dtype)
 
 
 def words_of(key: Any, function: str) -> tuple[Any, Any]:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import scipy.special
 
+from covector.core.avals import dtype_of
 from covector.nn.activations import log_softmax as _log_softmax
 from covector.nn.activations import softmax as _softmax
 from covector.numpy.reductions import logsumexp as logsumexp
@@ -57,10 +58,9 @@ def polygamma(n: Any, x: Any) -> Any:
         >>> float(np.round(polygamma(1, 1.0), 10))
         1.6449340668
     """
-    n, x = np.asarray(n), as_array(x)
-    if np.any(n < 0) or not np.all(n == np.floor(n)):
-        raise ValueError("polygamma got an order that is no non-negative integer")
-    n = n.astype(np.float64)
+    n, x = as_array(n) if dtype_of(n).kind in "biu" else np.asarray(n), as_array(x)
+    n = np.astype(n, np.float64)
+    n = nan_unless_refused((n < 0) | (n != np.floor(n)), n, "polygamma got an order that is no non-negative integer")
     higher = np.where(n % 2 == 0, -1.0, 1.0) * _ufuncs.gamma(n + 1.0) * _ufuncs.zeta(np.maximum(n, 1) + 1.0, x)
     return np.where(n == 0, _ufuncs.psi(x), higher)[()]
 

@@ -45,7 +45,7 @@ def _logaddexp2(x: Any, y: Any) -> Any:
 
 
 def _log_expit(x: Any) -> Any:
-    return np.minimum(x, np.zeros((), x.dtype)) - np.log1p(np.exp(-np.abs(x)))
+    return -(np.log1p(np.exp(-np.abs(x))) - np.minimum(x, np.zeros((), x.dtype)))  # -0 of infinity
 
 
 def _weighted_log(log: Callable[[Any], Any]) -> Callable[[Any, Any], Any]:
