@@ -180,3 +180,29 @@ def test_products_have_the_dtype_of_numpys(kind):
     found = sparse_matmul_p.bind(dense[rows, columns], rows, columns, dense.T, shape=dense.shape)
     assert found.dtype == (dense @ dense.T).dtype
     np.testing.assert_array_equal(found, dense @ dense.T)
+
+
+def check_both_ways(f, expected, *args):
+    for run in (f, cv.jit(f)):
+        found = run(*args)
+        np.testing.assert_array_equal(found, expected)
+        assert found.dtype == expected.dtype
+
+
+def test_bools_stay_bools():
+    a, b = np.array([[True, True], [False, True]]), np.array([[True, False], [True, True]])
+    A, B = scipy.sparse.csr_array(a), scipy.sparse.csr_array(b)
+    x = np.array([True, False])
+    for f in (
+        lambda a, b: (a + b).toarray(),
+        lambda a, b: (a @ b).toarray(),
+        lambda a, b: (a * b).toarray(),
+        lambda a, b: a @ x,
+        lambda a, b: x @ a,
+        lambda a, b: (2 * a).toarray(),
+        lambda a, b: a.diagonal(),
+    ):
+        check_both_ways(lambda a, b, f=f: f(sparse.csr_array(a), sparse.csr_array(b)), f(A, B), a, b)
+        check_both_ways(lambda a, f=f: f(sparse.csr_array(a), B), f(A, B), a)
+    twice = sparse.coo_array((np.array([True, True]), ([0, 0], [0, 0])))
+    assert twice.toarray() == twice.sum_duplicates().data == [[True]]

@@ -293,8 +293,7 @@ def adopt(x: Any) -> SparseArray:
         what = f"a sparse array of shape {x.shape} was given."
         raise errors.ArgumentError(what, why="only matrices are products with traced values", fix="reshape it")
     entries = x.tocoo()
-    data = entries.data if entries.data.dtype.kind != "b" else entries.data.astype(np.int64)
-    return SparseArray(data, Pattern(entries.row, entries.col, (int(x.shape[0]), int(x.shape[1]))))
+    return SparseArray(entries.data, Pattern(entries.row, entries.col, (int(x.shape[0]), int(x.shape[1]))))
 
 
 def operator(symbol: str, x: Any, traced: Any) -> Any:
