@@ -189,6 +189,23 @@ def check_both_ways(f, expected, *args):
         assert found.dtype == expected.dtype
 
 
+@pytest.mark.parametrize("kind", ["?", "u1", "i1", "f4", "f8", "D"])
+@pytest.mark.parametrize("other", ["?", "u1", "f4"])
+def test_differences_are_those_of_dense_matrices(kind, other):
+    """SciPy gives where two matrices of bools differ; NumPy has no difference of them."""
+    a, b = np.array([[1, 2], [3, 0]]).astype(kind), np.array([[5, 7], [0, 9]]).astype(other)
+    if kind == other == "?":
+        check_both_ways(lambda a, b: (sparse.csr_array(a) - sparse.csr_array(b)).toarray(), a ^ b, a, b)
+        return
+    known = scipy.sparse.csr_array(b)
+    check_both_ways(lambda a: (sparse.csr_array(a) - known).toarray(), a - b, a)
+    check_both_ways(lambda a: (known - sparse.csr_array(a)).toarray(), b - a, a)
+    check_both_ways(lambda a: a - known, a - b, a)
+    check_both_ways(lambda a: known - a, b - a, a)
+    check_both_ways(lambda a, b: a - sparse.csr_array(b), a - b, a, b)
+    check_both_ways(lambda a, b: sparse.csr_array(a) - b, a - b, a, b)
+
+
 def test_bools_stay_bools():
     a, b = np.array([[True, True], [False, True]]), np.array([[True, False], [True, True]])
     A, B = scipy.sparse.csr_array(a), scipy.sparse.csr_array(b)

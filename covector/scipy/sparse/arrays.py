@@ -250,12 +250,17 @@ class SparseArray:
     def __neg__(self) -> SparseArray:
         return self._with(-self.data)
 
+    def _with_dense(self, operation: Callable[[Any, Any], Any], other: Any) -> Any:
+        """The sum with a dense matrix, or the difference; a number is refused."""
+        other = as_array(other)
+        if not shape_of(other):
+            what = "a number was added to a sparse matrix, or subtracted."
+            raise errors.ArgumentError(what, why="the result would be dense", fix="A.toarray() + number")
+        return operation(self.toarray(), other)
+
     def __add__(self, other: Any) -> Any:
         if not issparse(other):
-            if not shape_of(as_array(other)):
-                what = "a number was added to a sparse matrix."
-                raise errors.ArgumentError(what, why="the sum would be dense", fix="A.toarray() + number")
-            return self.toarray() + as_array(other)
+            return self._with_dense(np.add, other)
         other = adopt(other)
         if self.shape != other.shape:
             raise self._refuse("the sum", other)
@@ -266,10 +271,17 @@ class SparseArray:
     __radd__ = __add__
 
     def __sub__(self, other: Any) -> Any:
-        return self + (-other)
+        if not issparse(other):
+            return self._with_dense(np.subtract, other)
+        other = adopt(other)
+        dtype = np.result_type(self.dtype, other.dtype)
+        if dtype == np.bool_:  # SciPy's: where they differ
+            a, b = (m.sum_duplicates().astype(np.int8) for m in (self, other))
+            return (a - b).astype(np.bool_)
+        return self.astype(dtype) + -other.astype(dtype)
 
     def __rsub__(self, other: Any) -> Any:
-        return -self + other
+        return adopt(other) - self if issparse(other) else self._with_dense(lambda a, b: b - a, other)
 
 
 register_when_needed(SparseArray, lambda a: ((a.data,), a.pattern), lambda pattern, leaves: SparseArray(leaves[0], pattern))
