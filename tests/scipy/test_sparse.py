@@ -154,6 +154,28 @@ def test_iterations(name):
     np.testing.assert_allclose(ours[0], theirs[0], rtol=1e-9)
 
 
+HERMITIAN = SYMMETRIC + 1j * (DENSE - DENSE.T)
+HERMITIAN = HERMITIAN @ HERMITIAN.conj().T
+
+
+@pytest.mark.parametrize("name", ["cg", "bicgstab", "gmres"])
+@pytest.mark.parametrize("before", [None, np.diag(1 / np.diag(HERMITIAN)).astype(complex), np.linalg.inv(HERMITIAN + 0.1)])
+def test_iterations_with_complex_matrices(name, before):
+    """The transpose of a Hermitian matrix is its conjugate, that of a preconditioner likewise."""
+    b = X + 1j * X[::-1]
+    loss = lambda x: np.sum(np.real(x) * np.arange(1.0, 5) + np.imag(x) ** 2)
+    f = lambda r, s: loss(getattr(linalg, name)(lambda v: s * (HERMITIAN @ v), r * b, rtol=1e-13, M=before)[0])
+    expected = lambda r, s: loss(np.linalg.solve(s * HERMITIAN, r * b))
+    r = np.array([1.0, 2.0, 0.5, -1.0])
+    h = 1e-6
+    by_r = [(expected(r + h * e, 1.3) - expected(r - h * e, 1.3)) / (2 * h) for e in np.eye(4)]
+    by_s = (expected(r, 1.3 + h) - expected(r, 1.3 - h)) / (2 * h)
+    for grad in (cv.grad(f, argnums=(0, 1)), cv.jit(cv.grad(f, argnums=(0, 1)))):
+        found = grad(r, 1.3)
+        np.testing.assert_allclose(found[0], by_r, rtol=1e-5, atol=1e-8)
+        np.testing.assert_allclose(found[1], by_s, rtol=1e-5, atol=1e-8)
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -164,6 +186,7 @@ def test_iterations(name):
         (lambda: linalg.spsolve(np.ones((2, 3)), np.ones(2)), "it must be square"),
         (lambda: linalg.spsolve(DENSE, np.ones(3)), "a system with a matrix of shape"),
         (lambda: linalg.cg(DENSE, np.ones(3)), "for 3 equations"),
+        (lambda: linalg.minres(SYMMETRIC, 1j * X), "minres got complex numbers"),
         (lambda: cv.jit(lambda i: sparse.coo_array((np.ones(1), (i, i)), (2, 2)).data)(np.zeros(1, int)), "that are traced"),
         (lambda: np.asarray(A), "it would be dense"),
     ],

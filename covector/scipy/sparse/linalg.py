@@ -180,6 +180,9 @@ def _iterated(name: str, A: Any, b: Any, x0: Any, M: Any, symmetric: bool, optio
     (n,) = shape_of(b)
     operator = _function(A, n, name)
     dtype = np.result_type(typeof(b).dtype, np.float64, typeof(operator(np.zeros(n, typeof(b).dtype))).dtype)
+    if name == "minres" and dtype.kind == "c":
+        why = "SciPy's minres has inner products without conjugates, right of real numbers alone"
+        raise errors.ArgumentError("minres got complex numbers.", why=why, fix="use cg, bicgstab or gmres")
     b = np.astype(b, dtype)
     start = np.zeros(n, dtype) if x0 is None else np.reshape(np.astype(as_array(x0), dtype), (-1,))
     before = None if M is None else _function(M, n, name)
@@ -206,7 +209,7 @@ def _iterated(name: str, A: Any, b: Any, x0: Any, M: Any, symmetric: bool, optio
         return solve
 
     matvec = lambda x: np.astype(operator(x), dtype)
-    if symmetric:
+    if symmetric and dtype.kind == "f":  # the transpose of a Hermitian matrix is its conjugate
         return custom_linear_solve(matvec, b, solver(before, start), symmetric=True, has_aux=True)  # type: ignore[no-any-return]
     after = None if before is None else lambda y: linear_transpose(lambda x: np.astype(before(x), dtype), y)(y)[0]
     sides = solver(before, start), solver(after, zero)
@@ -299,7 +302,7 @@ def gmres(
 
 
 for _solver, _which, _more in (
-    (cg, "a real symmetric and positive definite matrix", ""),
+    (cg, "a symmetric or Hermitian, positive definite matrix", ""),
     (minres, "a real symmetric matrix", ""),
     (bicgstab, "any matrix", ""),
     (
