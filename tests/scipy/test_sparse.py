@@ -246,3 +246,10 @@ def test_bools_stay_bools():
         check_both_ways(lambda a, f=f: f(sparse.csr_array(a), B), f(A, B), a)
     twice = sparse.coo_array((np.array([True, True]), ([0, 0], [0, 0])))
     assert twice.toarray() == twice.sum_duplicates().data == [[True]]
+
+
+@pytest.mark.parametrize("kind", ["?", "u1", "i1", "i8", "f4", "F"])
+@pytest.mark.parametrize("axis", [None, 0, 1, -1])
+def test_sums_have_the_dtype_of_numpys(kind, axis):
+    dense = np.full((3, 2), 100).astype(kind)
+    check_both_ways(lambda d: sparse.csr_array(d).sum(axis), dense.sum(axis), dense)

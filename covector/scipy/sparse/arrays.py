@@ -165,7 +165,8 @@ class SparseArray:
         along = (self.row, self.col)[1 - axis % 2] if axis in (-2, -1, 0, 1) else None
         if along is None:
             raise errors.ArgumentError(f"sum of a sparse matrix got axis={axis!r}.", fix="0, 1 or None")
-        return at(np.zeros(self.shape[1 - axis % 2], self.dtype))[along].add(self.data)
+        dtype = np.sum(np.zeros(0, self.dtype)).dtype
+        return at(np.zeros(self.shape[1 - axis % 2], dtype))[along].add(np.astype(self.data, dtype))
 
     def sum_duplicates(self) -> SparseArray:
         """The same matrix with one entry a place, by rows and then by columns."""
