@@ -253,3 +253,19 @@ def test_bools_stay_bools():
 def test_sums_have_the_dtype_of_numpys(kind, axis):
     dense = np.full((3, 2), 100).astype(kind)
     check_both_ways(lambda d: sparse.csr_array(d).sum(axis), dense.sum(axis), dense)
+
+
+@pytest.mark.parametrize("number", [2, 2.5, True, 1j, np.float64(2.5), np.int8(3)])
+@pytest.mark.parametrize("kind", ["i1", "f4", "F", "f8"])
+def test_numbers_promote_as_with_dense_matrices(kind, number):
+    """SciPy divides in double precision; NumPy does not."""
+    dense = np.array([[1, 2], [3, 4]]).astype(kind)
+    check_both_ways(lambda d: (sparse.csr_array(d) * number).toarray(), dense * number, dense)
+    check_both_ways(lambda d: (number * sparse.csr_array(d)).toarray(), number * dense, dense)
+    check_both_ways(lambda d: (sparse.csr_array(d) / number).toarray(), dense / number, dense)
+
+
+def test_a_matrix_is_a_carry_of_a_loop():
+    single = sparse.csr_array(DENSE.astype(np.float32))
+    found = cv.lax.fori_loop(0, 3, lambda _, m: m * 0.5, single)
+    np.testing.assert_array_equal(found.toarray(), DENSE.astype(np.float32) / 8)

@@ -222,9 +222,9 @@ class SparseArray:
 
     def _by_elements(self, operation: Callable[[Any, Any], Any], other: Any) -> SparseArray:
         """An operation of the entries and a number, or the elements of a dense matrix at their places."""
-        other = as_array(other)
+        other = operand(other)
         if not shape_of(other):
-            return self._with(operation(self.data, other))
+            return self._with(operation(as_array(self.data), other))
         if np.broadcast_shapes(shape_of(other), self.shape) != self.shape:
             raise self._refuse("an operation by elements", other)
         return self._with(operation(self.data, np.broadcast_to(other, self.shape)[self.row, self.col]))
@@ -286,6 +286,11 @@ class SparseArray:
 
 
 register_when_needed(SparseArray, lambda a: ((a.data,), a.pattern), lambda pattern, leaves: SparseArray(leaves[0], pattern))
+
+
+def operand(x: Any) -> Any:
+    """An array, or a Python number, which takes the dtype of what it is combined with."""
+    return x if type(x) in (int, float, complex) else as_array(x)
 
 
 def issparse(x: Any) -> bool:

@@ -21,7 +21,7 @@ import scipy.sparse.linalg as _scipy
 from covector.core import errors
 from covector.core.avals import ShapedArray, shape_of, typeof
 from covector.numpy.registry import as_array
-from covector.scipy.sparse.arrays import issparse
+from covector.scipy.sparse.arrays import issparse, operand
 from covector.transforms.autodiff import linear_transpose
 from covector.transforms.callbacks import pure_callback
 from covector.transforms.staging import eval_shape
@@ -142,7 +142,7 @@ class LinearOperator:
             return _composed(
                 (self.shape[0], x.shape[1]), self, x, lambda v: self.dot(x.dot(v)), lambda v: x.H.dot(self.H.dot(v))
             )
-        if not shape_of(x := _operand(x)):
+        if not shape_of(x := operand(x)):
             return _composed(self.shape, self, x, lambda v: self.dot(v) * x, lambda v: self.H.dot(v) * np.conj(x))
         if len(shape_of(x)) > 2:
             raise self._mismatch("dot", typeof(x), "give a number, a vector, a matrix or a linear operator")
@@ -155,12 +155,12 @@ class LinearOperator:
         return self.dot(x)
 
     def __matmul__(self, x: Any) -> Any:
-        if not isinstance(x, LinearOperator) and not shape_of(_operand(x)):
+        if not isinstance(x, LinearOperator) and not shape_of(operand(x)):
             raise self._mismatch("@", typeof(x), "use * for numbers")
         return self.dot(x)
 
     def __rmul__(self, x: Any) -> Any:
-        return self.dot(x) if not shape_of(_operand(x)) else self.__rmatmul__(x)
+        return self.dot(x) if not shape_of(operand(x)) else self.__rmatmul__(x)
 
     def __rmatmul__(self, x: Any) -> Any:
         x = as_array(x)
@@ -209,9 +209,9 @@ class LinearOperator:
         return self + -other if isinstance(other, LinearOperator) else NotImplemented
 
     def __truediv__(self, number: Any) -> LinearOperator:
-        if isinstance(number, LinearOperator) or shape_of(_operand(number)):
+        if isinstance(number, LinearOperator) or shape_of(operand(number)):
             raise self._mismatch("/", number, "divide by a number")
-        return self.dot(1.0 / _operand(number))  # type: ignore[no-any-return]
+        return self.dot(1.0 / operand(number))  # type: ignore[no-any-return]
 
     def __pow__(self, power: Any) -> LinearOperator:
         self._check_fits(self, self.shape[0] == self.shape[1], "**")
@@ -275,11 +275,6 @@ def _checked_shape(shape: Any) -> tuple[int, int]:
     if min(m, n) < 0:
         raise errors.ArgumentError(f"LinearOperator got shape={shape!r}.", fix="give two numbers, (m, n)")
     return m, n
-
-
-def _operand(x: Any) -> Any:
-    """An array, or a Python number, which takes the dtype of what it is combined with."""
-    return x if type(x) in (int, float, complex) else as_array(x)
 
 
 def _column(y: Any, m: int, name: str) -> Any:
