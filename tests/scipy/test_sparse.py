@@ -128,6 +128,17 @@ def test_factors_are_used_again(monkeypatch):
     assert len(calls) == 1
 
 
+@pytest.mark.parametrize("kinds", ["dD", "Dd", "fd", "df"])
+def test_factors_are_used_again_for_one_dtype_only(kinds):
+    m = DENSE.astype(np.float32)
+    lu = linalg.splu(m)
+    for kind in kinds:
+        b = (X * (1 + 2j) if kind == "D" else X).astype(kind)
+        found = lu.solve(b)
+        np.testing.assert_allclose(found, np.linalg.solve(m, b), rtol=1e-5)
+        assert found.dtype == kind
+
+
 def test_a_singular_matrix_has_no_solution():
     with pytest.warns(scipy.sparse.linalg.MatrixRankWarning, match="singular"):
         assert np.isnan(linalg.spsolve(np.diag([1.0, 0.0]), np.ones(2))).all()

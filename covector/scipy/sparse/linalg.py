@@ -41,9 +41,10 @@ class _Factors:
 
     def solve(self, data: Any, b: Any, *, trans: str) -> Any:
         data = np.asarray(data)
-        if self.last is None or not np.array_equal(self.last[0], data):
-            self.last = data.copy(), self._factorized(data)
-        factors = self.last[1]
+        before, factors = self.last or (None, None)
+        if before is None or before.dtype != data.dtype or not np.array_equal(before, data):
+            factors = self._factorized(data)
+            self.last = data.copy(), factors
         return np.full(b.shape, np.nan, b.dtype) if factors is None else factors.solve(np.asarray(b), trans)
 
     def _factorized(self, data: Any) -> Any:
