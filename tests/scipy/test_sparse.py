@@ -139,6 +139,20 @@ def test_factors_are_used_again_for_one_dtype_only(kinds):
         assert found.dtype == kind
 
 
+@pytest.mark.parametrize("m", [DENSE[:1, :1], DENSE])
+@pytest.mark.parametrize("b", [X, X[:, None], WIDE])
+def test_the_solution_of_one_column_is_a_vector_as_in_scipy(m, b):
+    known, b = scipy.sparse.csc_array(m), b[: len(m)]
+    expected = scipy.sparse.linalg.spsolve(known, b)
+    by_lift = cv.lift(lambda b: scipy.sparse.linalg.spsolve(known, b))
+    for f in (lambda b: linalg.spsolve(known, b), by_lift):
+        for run in (f, cv.jit(f)):
+            found = run(b)
+            np.testing.assert_allclose(found, expected, rtol=1e-12)
+            assert found.shape == expected.shape
+    assert linalg.splu(known).solve(b).shape == scipy.sparse.linalg.splu(known).solve(b).shape
+
+
 def test_a_singular_matrix_has_no_solution():
     with pytest.warns(scipy.sparse.linalg.MatrixRankWarning, match="singular"):
         assert np.isnan(linalg.spsolve(np.diag([1.0, 0.0]), np.ones(2))).all()

@@ -137,7 +137,8 @@ def spsolve(A: Any, b: Any) -> Any:
         b: right-hand sides ``f[n]`` or ``f[n,k]``, dense.
 
     Returns:
-        The solution, differentiable in the entries of A and in b; NaN, with a warning, where A is singular.
+        The solution, differentiable in the entries of A and in b, a vector if b is one or is one column, as in SciPy; NaN, with
+        a warning, where A is singular.
 
     Raises:
         ArgumentError: shapes do not fit.
@@ -149,7 +150,9 @@ def spsolve(A: Any, b: Any) -> Any:
     if issparse(b):
         fix = "give b.toarray()"
         raise errors.ArgumentError("spsolve got a sparse right-hand side.", fix=fix)
-    return SuperLU(A).solve(b)
+    b = as_array(b)
+    column = len(shape_of(b)) == 2 and shape_of(b)[1] == 1
+    return SuperLU(A).solve(np.reshape(b, (-1,)) if column else b)
 
 
 def _function(A: Any, n: int, who: str) -> Callable[[Any], Any]:
