@@ -294,3 +294,17 @@ def test_a_matrix_is_a_carry_of_a_loop():
     single = sparse.csr_array(DENSE.astype(np.float32))
     found = cv.lax.fori_loop(0, 3, lambda _, m: m * 0.5, single)
     np.testing.assert_array_equal(found.toarray(), DENSE.astype(np.float32) / 8)
+
+
+def test_shapes_of_more_elements_than_integers():
+    """4 * 2**62 + 0 would be the number of the element [4, 0], and is 0 in 64 bits."""
+    n = 2**62
+    rows, columns = np.array([0, 4, n - 1, 4, 0]), np.array([0, 0, n - 1, 0, 4])
+    b = scipy.sparse.coo_array((np.array([10.0, 20.0]), ([0, n - 1], [4, n - 1])), shape=(n, n))
+    places = lambda m: {(int(i), int(j)): float(v) for i, j, v in zip(m.row, m.col, m.data, strict=True)}
+    f = lambda d: sparse.coo_array((d, (rows, columns)), shape=(n, n))
+    for run in (f, cv.jit(f)):
+        A = run(np.arange(1.0, 6))
+        assert places(A.sum_duplicates()) == {(0, 0): 1, (0, 4): 5, (4, 0): 6, (n - 1, n - 1): 3}
+        assert places(A + b) == {(0, 0): 1, (0, 4): 15, (4, 0): 6, (n - 1, n - 1): 23}
+        assert places(A * b) == {(0, 4): 50, (n - 1, n - 1): 60}

@@ -62,6 +62,19 @@ class Pattern:
         return Pattern(self.columns, self.rows, self.shape[::-1])
 
 
+def _grouped(rows: Any, columns: Any) -> tuple[Any, Any, Any]:
+    """The rows and columns of the different places, sorted, and the number of the one of each entry.
+
+    There is no number for a pair of them: a matrix may have more than 2**63 elements.
+    """
+    order = np.lexsort((columns, rows))
+    rows, columns = rows[order], columns[order]
+    is_new = np.append(True, (rows[1:] != rows[:-1]) | (columns[1:] != columns[:-1]))[: len(order)]
+    group = np.empty_like(order)
+    group[order] = np.cumsum(is_new) - 1
+    return rows[is_new], columns[is_new], group
+
+
 class SparseArray:
     """A matrix given by its entries, as `covector.scipy.sparse.coo_array` and its like make it.
 
@@ -170,10 +183,9 @@ class SparseArray:
 
     def sum_duplicates(self) -> SparseArray:
         """The same matrix with one entry a place, by rows and then by columns."""
-        rows, columns = self.row, self.col
-        places, group = np.unique(rows * self.shape[1] + columns, return_inverse=True)
-        data = at(np.zeros(len(places), self.dtype))[group].add(self.data)
-        return SparseArray(data, Pattern(*np.divmod(places, self.shape[1] or 1), self.shape))
+        rows, columns, group = _grouped(self.row, self.col)
+        data = at(np.zeros(len(rows), self.dtype))[group].add(self.data)
+        return SparseArray(data, Pattern(rows, columns, self.shape))
 
     # --- operators ---
 
@@ -236,8 +248,8 @@ class SparseArray:
         a, b = self.sum_duplicates(), adopt(other).sum_duplicates()
         if a.shape != b.shape:
             raise self._refuse("the product by elements", b)
-        first, second = (m.row * m.shape[1] + m.col for m in (a, b))
-        _, i, j = np.intersect1d(first, second, assume_unique=True, return_indices=True)
+        *_, group = _grouped(np.append(a.row, b.row), np.append(a.col, b.col))
+        _, i, j = np.intersect1d(group[: a.nnz], group[a.nnz :], assume_unique=True, return_indices=True)
         return SparseArray(a.data[i] * b.data[j], Pattern(a.row[i], a.col[i], a.shape))
 
     __mul__ = __rmul__ = multiply
