@@ -214,6 +214,10 @@ def test_iterations_with_complex_matrices(name, before):
         (lambda: linalg.minres(SYMMETRIC, 1j * X), "minres got complex numbers"),
         (lambda: cv.jit(lambda i: sparse.coo_array((np.ones(1), (i, i)), (2, 2)).data)(np.zeros(1, int)), "that are traced"),
         (lambda: np.asarray(A), "it would be dense"),
+        *((lambda b=b: A == b, "a sparse matrix was compared") for b in (A, A.to_scipy(), DENSE, 0.0)),
+        *((lambda b=b: b != A, "a sparse matrix was compared") for b in (A.to_scipy(), DENSE, 0.0)),
+        (lambda: A > 0, "a sparse matrix was compared"),
+        (lambda: cv.jit(lambda x: x == A)(X), "a sparse matrix was compared"),
     ],
 )
 def test_errors(call, message):

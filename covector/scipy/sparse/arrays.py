@@ -271,6 +271,15 @@ class SparseArray:
             raise errors.ArgumentError(what, why="the result would be dense", fix="A.toarray() + number")
         return operation(self.toarray(), other)
 
+    def _compared(self, other: Any) -> Any:
+        if not (issparse(other) or isinstance(other, (TracerBase, np.ndarray, np.generic, int, float, complex))):
+            return NotImplemented
+        what, why = "a sparse matrix was compared.", "most elements of the result would be those of zeros"
+        fix = "compare A.toarray(), or the entries A.data; A is B asks whether it is the same one"
+        raise errors.ArgumentError(what, why=why, fix=fix)
+
+    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = _compared
+
     def __add__(self, other: Any) -> Any:
         if not issparse(other):
             return self._with_dense(np.add, other)
