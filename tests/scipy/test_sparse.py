@@ -312,3 +312,11 @@ def test_shapes_of_more_elements_than_integers():
         assert places(A.sum_duplicates()) == {(0, 0): 1, (0, 4): 5, (4, 0): 6, (n - 1, n - 1): 3}
         assert places(A + b) == {(0, 0): 1, (0, 4): 15, (4, 0): 6, (n - 1, n - 1): 23}
         assert places(A * b) == {(0, 4): 50, (n - 1, n - 1): 60}
+
+
+@pytest.mark.parametrize("zero", [0, 0.0, np.float64(0.0), np.array(0)])
+@pytest.mark.parametrize("f", [lambda m, o: sum([m, m]), lambda m, o: m + o, lambda m, o: m - o, lambda m, o: o - m])
+def test_zero_is_added_as_in_scipy(f, zero):
+    dense = DENSE.astype(np.float32)
+    expected = f(scipy.sparse.csr_array(dense), zero).toarray()
+    check_both_ways(lambda d: f(sparse.csr_array(d), zero).toarray(), expected, dense)

@@ -268,7 +268,7 @@ class SparseArray:
         other = as_array(other)
         if not shape_of(other):
             what = "a number was added to a sparse matrix, or subtracted."
-            raise errors.ArgumentError(what, why="the result would be dense", fix="A.toarray() + number")
+            raise errors.ArgumentError(what, why="the result would be dense", fix="A.toarray() + number; A + 0 is A")
         return operation(self.toarray(), other)
 
     def _compared(self, other: Any) -> Any:
@@ -281,6 +281,8 @@ class SparseArray:
     __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = _compared
 
     def __add__(self, other: Any) -> Any:
+        if _is_zero(other):
+            return self.astype(self.dtype)
         if not issparse(other):
             return self._with_dense(np.add, other)
         other = adopt(other)
@@ -293,6 +295,8 @@ class SparseArray:
     __radd__ = __add__
 
     def __sub__(self, other: Any) -> Any:
+        if _is_zero(other):
+            return self.astype(self.dtype)
         if not issparse(other):
             return self._with_dense(np.subtract, other)
         other = adopt(other)
@@ -303,10 +307,17 @@ class SparseArray:
         return self.astype(dtype) + -other.astype(dtype)
 
     def __rsub__(self, other: Any) -> Any:
+        if _is_zero(other):
+            return -self
         return adopt(other) - self if issparse(other) else self._with_dense(lambda a, b: b - a, other)
 
 
 register_when_needed(SparseArray, lambda a: ((a.data,), a.pattern), lambda pattern, leaves: SparseArray(leaves[0], pattern))
+
+
+def _is_zero(x: Any) -> bool:
+    """Whether something is the number 0, with which `sum` begins."""
+    return not (issparse(x) or isinstance(x, TracerBase)) and np.ndim(x) == 0 and bool(x == 0)
 
 
 def operand(x: Any) -> Any:
