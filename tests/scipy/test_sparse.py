@@ -320,3 +320,13 @@ def test_zero_is_added_as_in_scipy(f, zero):
     dense = DENSE.astype(np.float32)
     expected = f(scipy.sparse.csr_array(dense), zero).toarray()
     check_both_ways(lambda d: f(sparse.csr_array(d), zero).toarray(), expected, dense)
+
+
+@pytest.mark.filterwarnings("ignore:Input has data type:FutureWarning")
+@pytest.mark.parametrize("kinds", ["i8", "i1 f4", "f4", "f4 F", "u1 F"])
+def test_diagonals_have_scipys_dtype(kinds):
+    of = [np.arange(1, 4 - k).astype(kind) for k, kind in enumerate(kinds.split())]
+    for options in ({}, {"dtype": np.complex64}):
+        expected = scipy.sparse.diags_array(of, offsets=[*range(len(of))], **options).toarray()
+        check_both_ways(lambda *d, o=options: sparse.diags_array(d, offsets=[*range(len(d))], **o).toarray(), expected, *of)
+    assert sparse.diags_array(of, offsets=[*range(len(of))], dtype=None).dtype == np.result_type(*of)

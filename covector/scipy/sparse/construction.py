@@ -218,8 +218,10 @@ def dia_array(arg: Any, shape: Any = None, dtype: Any = None) -> SparseArray:
     return _made(_diagonals(arg[0], arg[1], (m, n), "dia_array"), (m, n), dtype, "dia_array")
 
 
-def diags_array(diagonals: Any, *, offsets: Any = 0, shape: Any = None, dtype: Any = None) -> SparseArray:
+def diags_array(diagonals: Any, *, offsets: Any = 0, shape: Any = None, dtype: Any = np._NoValue) -> SparseArray:
     """A sparse matrix of diagonals, each from its first element on; one of length 1 is repeated where ``shape`` is given.
+
+    Its dtype is inexact if none is given, double precision for integers, and that of all diagonals if it is None, as in SciPy.
 
     Example:
         >>> diags_array([np.array([1.0, 2.0]), np.array([5.0])], offsets=[0, 1]).toarray()
@@ -245,6 +247,9 @@ def diags_array(diagonals: Any, *, offsets: Any = 0, shape: Any = None, dtype: A
         rows.append(np.arange(length) - min(k, 0))
         columns.append(np.arange(length) + max(k, 0))
     entries = (np.concatenate(parts), np.concatenate(rows), np.concatenate(columns))
+    if dtype is np._NoValue:
+        dtypes = [typeof(d).dtype for d in values]
+        dtype = np.result_type(*dtypes, *([np.float64] if any(t.kind in "biu" for t in dtypes) else []))
     return _made(entries, (m, n), dtype, "diags_array")
 
 
