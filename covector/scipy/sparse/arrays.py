@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 import scipy.sparse
 
-from covector.core import errors
+from covector.core import asked, errors
 from covector.core.avals import shape_of, typeof
 from covector.core.primitive import TracerBase
 from covector.core.pytrees import register_when_needed
+from covector.core.tracer import NO_ARRAY
 from covector.numpy.at import at
 from covector.numpy.registry import as_array, inexact
 from covector.primitives.linalg.sparse_products import sparse_matmul_p
@@ -133,8 +134,11 @@ class SparseArray:
         return f"SparseArray({getattr(self.data, 'dtype', type(self.data).__name__)}, {self.nnz} entries, shape={self.shape})"
 
     def __array__(self, *args: Any, **kwargs: Any) -> Any:
-        what = f"a NumPy array of a sparse matrix of shape {self.shape} was asked for."
-        raise errors.ArrayTypeError(what, why="it would be dense", fix="write A.toarray() where that is meant")
+        if asked.by_operator_of("scipy.sparse"):
+            return NO_ARRAY  # it then leaves the operator to this class
+        what = f"a NumPy array of a sparse matrix of covector's of shape {self.shape} was asked for."
+        fix = "A.toarray() for a dense one; operators, which take SciPy's matrices too; A.to_scipy() of known entries"
+        raise errors.ArrayTypeError(what, why="it would be dense", fix=fix)
 
     def __bool__(self) -> bool:
         what = f"the truth of a sparse matrix of shape {self.shape} was asked for."
@@ -252,7 +256,14 @@ class SparseArray:
         _, i, j = np.intersect1d(group[: a.nnz], group[a.nnz :], assume_unique=True, return_indices=True)
         return SparseArray(a.data[i] * b.data[j], Pattern(a.row[i], a.col[i], a.shape))
 
-    __mul__ = __rmul__ = multiply
+    __mul__ = multiply
+
+    def __rmul__(self, other: Any) -> Any:
+        return adopt(other) @ self if isinstance(other, scipy.sparse.spmatrix) else self.multiply(other)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        why = "most quotients would be by 0"
+        raise errors.ArgumentError("something was divided by a sparse matrix.", why=why, fix="x / A.toarray()")
 
     def __truediv__(self, other: Any) -> SparseArray:
         if issparse(other):
