@@ -17,8 +17,11 @@ FROM_1_18 = np.lib.NumpyVersion(scipy.__version__) >= "1.18.0"
 """Where functions changed, traced values mean what they mean in the SciPy that is installed."""
 
 
-def on_tracers(function: Function, *ours: type) -> Callable[[Function], Function]:
-    """A function with the signature of one of SciPy's, which is SciPy's where no argument is traced, nor of our types."""
+def on_tracers(function: Function, *ours: type, unless: Function | None = None) -> Callable[[Function], Function]:
+    """A function with the signature of one of SciPy's, which is SciPy's where no argument is traced, nor of our types.
+
+    Nor is it where ``unless`` holds of the arguments: SciPy does not survive these.
+    """
 
     def decorate(meaning: Function) -> Function:
         @functools.wraps(meaning)
@@ -26,6 +29,8 @@ def on_tracers(function: Function, *ours: type) -> Callable[[Function], Function
             if contains_tracer(args) or (kwargs and contains_tracer(tuple(kwargs.values()))):
                 return meaning(*args, **kwargs)
             if ours and any(isinstance(a, ours) for a in (*args, *kwargs.values())):
+                return meaning(*args, **kwargs)
+            if unless is not None and unless(*args, **kwargs):
                 return meaning(*args, **kwargs)
             return function(*args, **kwargs)
 

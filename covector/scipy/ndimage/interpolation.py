@@ -189,7 +189,19 @@ def _positions(shape: tuple[int, ...], matrix: Any, offset: Any) -> list[Any]:
     return [sum((g * matrix[i, j] for j, g in enumerate(grids)), offset[i]) for i in rows]
 
 
-@on_tracers(_scipy.affine_transform)
+FAR = 2.0**53
+
+
+def _is_far(*steps: Any) -> bool:
+    """Whether SciPy, which reads elements along each axis on its own, looks for them beyond all memory: it dies then."""
+    return not all(np.all(np.abs(np.asarray(s, np.float64)) < FAR) for s in steps)
+
+
+def _is_far_by_diagonal(_: Any, matrix: Any, offset: Any = 0.0, *__: Any, **___: Any) -> bool:
+    return np.ndim(matrix) == 1 and _is_far(matrix, offset)
+
+
+@on_tracers(_scipy.affine_transform, unless=_is_far_by_diagonal)
 def affine_transform(
     input: Any,
     matrix: Any,
@@ -242,7 +254,7 @@ def affine_transform(
     return call.along([(np.arange(float(m)) + starts[i]) * matrix[i] for i, m in enumerate(shape)])
 
 
-@on_tracers(_scipy.shift)
+@on_tracers(_scipy.shift, unless=lambda _, shift, *__, **___: _is_far(shift))
 def shift(
     input: Any,
     shift: Any,
