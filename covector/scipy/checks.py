@@ -39,6 +39,12 @@ def square_matrices(x: Any, who: str) -> Any:
     return x
 
 
+def finite(x: Any) -> Any:
+    """The same; an error where it is known that it has infinities or NaN, which not every routine ends for."""
+    refuse(np.logical_not(np.all(np.isfinite(x))), "array must not contain infs or NaNs")
+    return x
+
+
 def refuse(wrong: Any, text: str, error: type[Exception] = ValueError) -> None:
     """Raise where it is known that something is wrong."""
     try:

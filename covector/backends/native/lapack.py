@@ -255,6 +255,19 @@ class _Routine:
         found = self.b.read(self.integers, info)
         self.b.fails_if(self.b.compare("ne", found, self.b.like(0, found)))
 
+    def if_finite(self, count: int, call: Callable[[], None]) -> None:
+        """A call of what may not return from infinities in the matrix."""
+        b, missing = self.b, self.b.allocate("i64")
+        b.store(b.index(0), missing, b.index(0))
+
+        def check(i: Value) -> None:
+            size = b.intrinsic("fabs", b.read(self.kind, self.matrix, i))
+            b.branch(b.compare("uge", size, b.like(math.inf, size)), lambda: b.store(b.index(1), missing, b.index(0)))
+
+        b.loop(b.index(0), b.index(count * self.pieces), 1, check)
+        is_finite = b.compare("eq", b.read("i64", missing), b.index(0))
+        b.branch(is_finite, call, lambda: b.emit("store i64 1, ptr %status"))
+
     # --- the primitives
 
     def cholesky(self) -> None:
@@ -363,7 +376,8 @@ class _Routine:
         own = memory["work"], self.integer(svd_work(self.type, job, m, n, columns)), *reals, memory["integers"]
         given = leading, self.integer(n), self.matrix, leading, memory["values"]
         self.copy_matrix(transposed=True)
-        self.checked("gesdd", self.letter(job), *given, left, leading, right, self.integer(columns), *own)
+        arguments = self.letter(job), *given, left, leading, right, self.integer(columns), *own
+        self.if_finite(m * n, lambda: self.checked("gesdd", *arguments))
         self.put_values(min(m, n), 0 if job == "N" else self.pieces)
         if job != "N":
             self.put(left, m, rows, (1, m))

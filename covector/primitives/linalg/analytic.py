@@ -23,6 +23,8 @@ from covector.primitives.linalg.directional import Directional
 
 def _analytic(a: Any, *directions: Any, of: str, exponent: float | None = None) -> Any:
     dtype = np.result_type(a, *directions)
+    if of == "logm" and not np.isfinite(a).all():  # SciPy says so of NaN, and does not return from infinities
+        raise ValueError("array must not contain infs or NaNs")
     n = a.shape[-1]
     batch = np.broadcast_shapes(*(m.shape[:-2] for m in (a, *directions)))
     whole = np.broadcast_to(a, (*batch, n, n))

@@ -135,6 +135,8 @@ returns them; their derivative keeps both.
 
 
 def _svd(a: Any, *, full_matrices: bool, compute_uv: bool) -> list[Any]:
+    if not np.isfinite(a).all():  # NumPy says so of NaN, and may not return from infinities
+        raise np.linalg.LinAlgError("SVD did not converge")
     if compute_uv:
         return list(np.linalg.svd(a, full_matrices=full_matrices))
     return [np.linalg.svd(a, compute_uv=False)]

@@ -25,6 +25,9 @@ det_p = factorization("det", np.linalg.det, _det_jvp, lambda a: array_aval(a.sha
 
 
 def _adjugate(a: Any, *directions: Any) -> Any:
+    is_finite = np.isfinite(a).all((-2, -1), keepdims=True)
+    if not is_finite.all():  # LAPACK may not return from these
+        return np.where(is_finite, _adjugate(np.where(is_finite, a, np.eye(a.shape[-1], dtype=a.dtype)), *directions), np.nan)
     if len(directions) > 1:
         return _adjugate_by_interpolation(a, *directions)
     inverse = _well_conditioned_inverse(a)

@@ -16,7 +16,7 @@ from covector.primitives.linalg.factoring import pivoted_columns_p, schur_p
 from covector.primitives.linalg.similar import hessenberg_form_p, ldl_p
 from covector.primitives.linalg.solving import adjoint
 from covector.primitives.linalg.subspaces import null_basis_p, range_basis_p
-from covector.scipy.checks import as_lapack
+from covector.scipy.checks import as_lapack, finite
 from covector.transforms.utilities import stop_gradient
 
 # --- QR ---------------------------------------------------------------------------------------------------------------
@@ -96,7 +96,7 @@ def polar(a: Any, side: str = "right") -> tuple[Any, Any]:
     """
     if side not in ("left", "right"):
         raise ValueError(f"polar got side={side!r}: give 'left' or 'right'")
-    a = as_lapack(a)
+    a = finite(as_lapack(a))
     w, _, vh = np.linalg.svd(a, full_matrices=False)
     u = w @ vh
     return u, adjoint(u) @ a if side == "right" else a @ adjoint(u)
@@ -171,7 +171,7 @@ def _rank(A: Any, rcond: Any, function: Any) -> tuple[int, float]:
     known = known_array(stop_gradient(A), function)
     if known.ndim != 2:
         raise ValueError(f"{function.__name__} takes one matrix, and got {typeof(A)}")
-    s = np.linalg.svd(known, compute_uv=False)
+    s = np.linalg.svd(finite(known), compute_uv=False)
     limit = max(known.shape) * float(np.finfo(known.dtype).eps) if rcond is None else float(rcond)
     return int(np.sum(s > np.max(s, initial=0) * limit)), limit
 
@@ -250,7 +250,7 @@ def orthogonal_procrustes(A: Any, B: Any, check_finite: bool = True) -> tuple[An
         >>> orthogonal_procrustes(np.eye(1), -np.eye(1))
         (array([[-1.]]), np.float64(1.0))
     """
-    A, B = as_lapack(A), as_lapack(B)
+    A, B = finite(as_lapack(A)), finite(as_lapack(B))
     if shape_of(A) != shape_of(B) or len(shape_of(A)) != 2:
         raise ValueError(f"orthogonal_procrustes takes two matrices of one shape, and got {typeof(A)} and {typeof(B)}")
     u, s, vh = np.linalg.svd(adjoint(A) @ B)

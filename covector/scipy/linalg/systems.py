@@ -18,7 +18,7 @@ from covector.numpy.registry import as_array
 from covector.primitives.linalg.factoring import exchanged_rows_p, lu_p, row_exchanges_p
 from covector.primitives.linalg.similar import read_symmetric
 from covector.primitives.linalg.solving import adjoint, read_triangle
-from covector.scipy.checks import as_lapack, square_matrices
+from covector.scipy.checks import as_lapack, finite, square_matrices
 from covector.transforms.utilities import stop_gradient
 
 # --- systems ----------------------------------------------------------------------------------------------------------
@@ -274,7 +274,7 @@ def pinv(
         array([[0.5, 0. ],
                [0. , 0. ]])
     """
-    a = as_lapack(a)
+    a = finite(as_lapack(a))
     limit, rank = _limit(a, np.linalg.svd(stop_gradient(a), compute_uv=False), atol, rtol, "pinv")
     inverse = np.linalg.pinv(a, rcond=limit)
     return (inverse, rank) if return_rank else inverse
