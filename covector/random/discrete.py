@@ -13,7 +13,8 @@ import numpy as np
 from covector.core import errors
 from covector.core.avals import shape_of, typeof
 from covector.numpy.indexing import take
-from covector.numpy.registry import canonical_axis
+from covector.numpy.registry import as_array, canonical_axis
+from covector.primitives.arrays.shaping import convert_to
 from covector.random.continuous import _gumbel
 from covector.random.keys import as_shape, split
 from covector.random.sampling import (
@@ -142,6 +143,7 @@ def categorical(key: Any, logits: Any, axis: int = -1, shape: Shape | None = Non
         what = f"covector.random.categorical got shape={wanted} for logits of shape {own} with categories along axis {axis}."
         raise errors.ArgumentError(what, fix=f"give a shape that ends with {batch}, or leave it out")
     dtype = float_type_of(logits)
+    logits = convert_to(as_array(logits), dtype)
     extra = len(wanted) - len(batch)
     place = axis + extra
     drawn = _gumbel(key, (*wanted[:place], own[axis], *wanted[place:]), dtype, "categorical")

@@ -70,3 +70,8 @@ def test_one_hot_vectors_along_no_axis(axis):
 def test_the_zero_of_log_sigmoid_has_a_sign_in_native_code():
     for backend in ("numpy", "native"):
         assert np.signbit(cv.jit(nn.log_sigmoid, backend=backend)(np.array([np.inf, 800.0]))).all()
+
+
+def test_categories_by_integer_logits():
+    key, logits = random.key(0), np.array([3, 2, 5])
+    assert random.categorical(key, logits) == cv.jit(random.categorical)(key, logits) == random.categorical(key, logits * 1.0)
