@@ -159,19 +159,21 @@ def _sum_duplicates(m: int, n: int, starts: Any, indices: Any, data: Any) -> Non
     data[...] = total
 
 
-def _sums(name: str, sign: int) -> Callable[..., None]:
-    """``A + sign B``, with the places of both, also those where they cancel."""
+def _sums(name: str, operation: Callable[[Any, Any], Any]) -> Callable[..., None]:
+    """``A + B`` or ``A - B``, with the places of both, also those where they cancel."""
 
     def add(m: int, n: int, *args: Any) -> None:
         a, b, data = args[2], args[5], args[8]
         plain = _known(*[None if i in (2, 5, 8) else x for i, x in enumerate(args)])
-        plain[2], plain[5], plain[8] = np.ones(a.size), np.full(b.size, float(sign)), np.zeros(data.size)
+        plain[2], plain[5], plain[8] = np.ones(a.size), operation(0.0, np.ones(b.size)), np.zeros(data.size)
         getattr(importlib.import_module(TOOLS), name)(m, n, *plain)
         numbers = _numbers_of(plain[6], plain[7], n)
-        total = wrap(np.zeros(data.shape, data.dtype))
-        np.add.at(total, numbers(_rows_of(plain[0]), plain[1]), a)
-        np.add.at(total, numbers(_rows_of(plain[3]), plain[4]), b if sign > 0 else -b)
-        data[...] = total
+        terms = []
+        for starts, columns, entries in ((plain[0], plain[1], a), (plain[3], plain[4], b)):
+            terms.append(wrap(np.zeros(data.shape, data.dtype)))
+            np.add.at(terms[-1], numbers(_rows_of(starts), columns), entries)
+        is_exclusive = operation is np.subtract and data.dtype == np.bool_
+        data[...] = (np.not_equal if is_exclusive else operation)(*terms)
 
     return add
 
@@ -232,8 +234,8 @@ SPARSE: dict[str, Callable[..., Any]] = {
     "dia_tocsr": _moves("dia_tocsr", 5, 7),
     "get_csr_submatrix": _moves("get_csr_submatrix", 4, None),
     "csr_sum_duplicates": _sum_duplicates,
-    "csr_plus_csr": _sums("csr_plus_csr", 1),
-    "csr_minus_csr": _sums("csr_minus_csr", -1),
+    "csr_plus_csr": _sums("csr_plus_csr", np.add),
+    "csr_minus_csr": _sums("csr_minus_csr", np.subtract),
     "csr_matmat": _matrix_product,
     "csr_diagonal": _diagonal,
     "csr_todense": _compressed_to_dense,

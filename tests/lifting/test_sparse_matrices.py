@@ -147,3 +147,23 @@ def assembled(x):
 def test_a_matrix_that_is_assembled_element_by_element(run):
     """A chain of springs, fixed at its start and pulled everywhere: each is stretched by the forces behind it."""
     compare(lambda x: sl.spsolve(assembled(x).tocsc()[1:, 1:], np.ones(3)), lambda x: np.cumsum(np.arange(3.0, 0, -1) / x), run)
+
+
+@pytest.mark.parametrize("kind", ["?", "u1", "i1", "f4", "F"])
+@pytest.mark.parametrize("other", ["?", "u1", "f8"])
+def test_sums_and_differences_have_scipys_dtype(kind, other):
+    """Also where entries of one place are two, and where the unsigned ones are subtracted."""
+    entries = np.array([1, 2, 3, 4, 0]).astype(kind)
+    rows, columns, starts = np.array([0, 0, 1, 2, 2]), np.array([1, 1, 0, 2, 0]), np.array([0, 2, 3, 5])
+    B = sp.csr_array(np.array([[0, 7, 0], [5, 0, 0], [0, 0, 4]]).astype(other))
+    for f in (
+        lambda d: sp.csr_array((d, (rows, columns)), shape=(3, 3)) - B,
+        lambda d: B - sp.csr_array((d, (rows, columns)), shape=(3, 3)),
+        lambda d: B - sp.csr_array((d, columns, starts), shape=(3, 3)),
+        lambda d: B + sp.csr_array((d, columns, starts), shape=(3, 3)),
+        lambda d: sp.csr_array((d, columns, starts), shape=(3, 3)) @ B,
+        lambda d: sp.csr_array((d, columns, starts), shape=(3, 3)).tocsc().T,
+    ):
+        expected, found = f(entries).toarray(), cv.jit(cv.lift(lambda d, f=f: f(d).toarray()))(entries)
+        np.testing.assert_array_equal(found, expected)
+        assert found.dtype == expected.dtype
