@@ -151,8 +151,8 @@ def _rows_of(starts: Any) -> Any:
 
 def _sum_duplicates(m: int, n: int, starts: Any, indices: Any, data: Any) -> None:
     plain = _known(starts, indices)
-    places = _rows_of(plain[0]) * n + plain[1][: plain[0][-1]]
-    number = np.cumsum(np.diff(places, prepend=places[:1]) != 0)
+    rows, columns = _rows_of(plain[0]), plain[1][: plain[0][-1]]
+    number = np.cumsum((np.diff(rows, prepend=rows[:1]) != 0) | (np.diff(columns, prepend=columns[:1]) != 0))
     total = wrap(np.zeros(data.shape, data.dtype))
     np.add.at(total, number, data[: len(number)])
     importlib.import_module(TOOLS).csr_sum_duplicates(m, n, *plain, np.zeros(data.size))
@@ -196,9 +196,15 @@ def _matrix_product(m: int, n: int, *args: Any) -> None:
 
 def _numbers_of(starts: Any, indices: Any, n: int) -> Callable[[Any, Any], Any]:
     """The numbers of the entries at rows and columns, of a matrix of n columns."""
-    places = _rows_of(starts) * n + indices[: starts[-1]]
+    indices = indices[: starts[-1]]
+    used = np.unique(indices) if n * len(starts) >= 2**63 else None  # row * n + column would wrap
+
+    def place(i: Any, j: Any) -> Any:
+        return i * n + j if used is None else i * len(used) + np.searchsorted(used, j)
+
+    places = place(_rows_of(starts), indices)
     order = np.argsort(places)
-    return lambda rows, columns: order[np.searchsorted(places[order], rows * n + columns)]
+    return lambda rows, columns: order[np.searchsorted(places[order], place(rows, columns))]
 
 
 def _diagonal(k: int, _m: int, _n: int, starts: Any, indices: Any, data: Any, y: Any) -> None:

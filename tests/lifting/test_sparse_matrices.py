@@ -167,3 +167,20 @@ def test_sums_and_differences_have_scipys_dtype(kind, other):
         expected, found = f(entries).toarray(), cv.jit(cv.lift(lambda d, f=f: f(d).toarray()))(entries)
         np.testing.assert_array_equal(found, expected)
         assert found.dtype == expected.dtype
+
+
+def test_rows_of_more_columns_than_have_numbers():
+    """4 * 2**62 + 0 would be the number of the element [4, 0], and is 0 in 64 bits."""
+    n = 2**62
+    rows, columns = np.array([0, 4, 3, 4, 0]), np.array([0, 0, n - 1, 0, 4])
+    B = sp.csr_array((np.array([10.0, 20.0, 30.0]), ([0, 3, 4], [4, n - 1, 0])), shape=(5, n))
+    for f in (
+        lambda d: sp.csr_array((d, (rows, columns)), shape=(5, n)),
+        lambda d: sp.csr_array((d, (rows, columns)), shape=(5, n)) + B,
+        lambda d: B - sp.csr_array((d, (rows, columns)), shape=(5, n)),
+    ):
+        expected, found = f(np.arange(1.0, 6)).tocoo(), cv.jit(cv.lift(f))(np.arange(1.0, 6)).sum_duplicates()
+        expected.sum_duplicates()
+        order = np.lexsort((expected.col, expected.row))
+        for a, b in ((found.row, expected.row), (found.col, expected.col), (found.data, expected.data)):
+            np.testing.assert_array_equal(a, b[order])
