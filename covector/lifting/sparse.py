@@ -10,16 +10,21 @@ array([2., 4., 2.])
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Callable
+from types import FrameType
 from typing import Any
 
 import numpy as np
 from numpy import ndarray
 
+from covector.core import errors
+from covector.core.primitive import TracerBase
 from covector.lifting.active import as_covector
 from covector.lifting.cells import Cell
-from covector.lifting.lifted import unwrap, wrap
+from covector.lifting.lifted import Lifted, register_method, unwrap, wrap
 from covector.lifting.memory import memory_of
+from covector.lifting.methods import ravel
 
 TOOLS = "scipy.sparse._sparsetools"
 
@@ -223,6 +228,43 @@ def _compressed_to_dense(_m: int, _n: int, starts: Any, indices: Any, data: Any,
 def _coordinates_to_dense(m: int, n: int, _: int, rows: Any, columns: Any, data: Any, y: Any, fortran: bool) -> None:
     rows, columns = _known(rows, columns)
     np.add.at(y, columns * m + rows if fortran else rows * n + columns, data)
+
+
+# --- zeros of dense arrays --------------------------------------------------------------------------------------------------
+
+
+def _is_read_by(frame: FrameType, module: str, *functions: str) -> bool:
+    """Whether a frame is of these functions, or methods, of a module of ``scipy.sparse``."""
+    return frame.f_code.co_name in functions and frame.f_globals.get("__name__") == f"scipy.sparse.{module}"
+
+
+def _nonzero(x: Any) -> Any:
+    """Where an array is not zero; for the sparse matrix of a traced one every place, for zeros have derivatives."""
+    makes = _is_read_by(sys._getframe(1), "_coo", "__init__", "_get_dense_data_and_coords")
+    if makes and x.shape and isinstance(unwrap(x), TracerBase):
+        return tuple(np.indices(x.shape).reshape(len(x.shape), -1))
+    return np.nonzero(x)
+
+
+def _truth(x: Any) -> bool:
+    """Whether a value is not zero; a `dok_array` leaves out zeros that it is given, but traced ones have derivatives."""
+    value = x._read()
+    if isinstance(value, TracerBase) and _is_read_by(sys._getframe(1), "_dok", "_set_intXint"):
+        return True
+    return bool(value)
+
+
+def _ravel(x: Any, order: Any = "C") -> Any:
+    """The elements along one axis; refused where a `dok_array` will look for zeros among values that it is given."""
+    if isinstance(x._read(), TracerBase) and _is_read_by(sys._getframe(1), "_dok", "_set_arrayXarray"):
+        what, why = "traced values were written into a dok_array.", "SciPy leaves out those that are 0, which have derivatives"
+        raise errors.UnsupportedFunctionError(what, why=why, fix="write them one by one, or use coo_array((values, (i, j)))")
+    return ravel(x, order)
+
+
+register_method(Lifted, "nonzero", _nonzero)
+register_method(Lifted, "__bool__", _truth)
+register_method(Cell, "ravel", _ravel)
 
 
 SPARSE: dict[str, Callable[..., Any]] = {

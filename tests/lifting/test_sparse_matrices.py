@@ -184,3 +184,53 @@ def test_rows_of_more_columns_than_have_numbers():
         order = np.lexsort((expected.col, expected.row))
         for a, b in ((found.row, expected.row), (found.col, expected.col), (found.data, expected.data)):
             np.testing.assert_array_equal(a, b[order])
+
+
+WITH_ZEROS = np.array([[1.0, 0.0, 2.0], [0.0, 0.0, 3.0], [4.0, 5.0, 0.0]])
+OF_ELEMENTS = {name: getattr(sp, name) for name in FORMS if name[:3] not in ("bsr", "lil")} | {
+    "csr of lists": lambda D: sp.csr_array([[D[i, j] for j in range(3)] for i in range(3)]),
+    "csr of one dtype": lambda D: sp.csr_array(D, dtype=float, shape=(3, 3)),
+    "lower and upper": lambda D: sp.tril(D) + sp.triu(D, 1),
+    "kron": lambda D: sp.kron(np.eye(1), D),
+    "kron before": lambda D: sp.kron(D, np.eye(1)),
+    "one row": lambda D: sp.vstack([sp.csr_array(row[None]) for row in D]),
+    "diagonals": lambda D: sp.diags([np.diag(D, k) for k in (-2, -1, 0, 1, 2)], [-2, -1, 0, 1, 2]).tocsr().tocoo(),
+    "element by element": lambda D: assigned(sp.dok_array((3, 3)), D).tocsr(),
+    "element by element of csr": lambda D: assigned(sp.csr_array((3, 3)), D),
+}
+
+
+@pytest.mark.filterwarnings("ignore:Changing the sparsity structure")
+@pytest.mark.parametrize("run", ["grad", "jit", "vmap"])
+@pytest.mark.parametrize("name", OF_ELEMENTS)
+def test_zeros_of_dense_matrices_have_derivatives(name, run):
+    f = cv.lift(lambda D: np.sum((OF_ELEMENTS[name](D) @ X) ** 2))
+    expected = 2 * np.outer(WITH_ZEROS @ X, X)
+    grad = {"grad": cv.grad(f), "jit": cv.jit(cv.grad(f)), "vmap": lambda D: cv.vmap(cv.grad(f))(D[None])[0]}[run]
+    np.testing.assert_allclose(grad(WITH_ZEROS), expected, rtol=1e-12)
+    np.testing.assert_allclose(cv.jvp(f, (WITH_ZEROS,), (np.ones((3, 3)),))[1], expected.sum(), rtol=1e-12)
+
+
+def assigned(M, D):
+    for i in range(3):
+        for j in range(3):
+            M[i, j] = D[i, j]
+    return M
+
+
+@pytest.mark.parametrize("make", [sp.bsr_array, sp.lil_array, sp.lil_matrix, lambda D: dok_of_rows(D)])
+def test_what_cannot_keep_zeros_is_refused(make):
+    for transform in (cv.grad, lambda f: cv.jit(cv.grad(f))):
+        with pytest.raises(TypeError, match=r"traced|was given"):
+            transform(cv.lift(lambda D: np.sum(make(D) @ X)))(WITH_ZEROS)
+
+
+def dok_of_rows(D):
+    M = sp.dok_array((3, 3))
+    M[[0, 1], [1, 2]] = D[0, :2]
+    return M
+
+
+def test_known_zeros_are_left_out():
+    places = cv.lift(lambda x: sp.csr_array(WITH_ZEROS).indices * x[0])
+    np.testing.assert_array_equal(cv.jit(places)(np.ones(1)), sp.csr_array(WITH_ZEROS).indices)
