@@ -209,12 +209,12 @@ class Compiled(StandIn):
 
     def lifted(self, args: Any, kwargs: Any) -> Any:
         original = self._original
-        if not (has_lifted(args) or has_lifted(kwargs)):
+        given = (*args, *kwargs.values())
+        if not (has_lifted(args) or has_lifted(kwargs) or any(map(holds_cells, given))):
             return original(*args, **kwargs)
         name = name_of(original)
-        values = [memory_of(x, name) for x in args]
-        found = original(*values, **{k: memory_of(x, name) for k, x in kwargs.items()})
-        given = (*args, *kwargs.values())
+        values = [_memory_of(x, name) for x in args]
+        found = original(*values, **{k: _memory_of(x, name) for k, x in kwargs.items()})
         return owned(found, [x for x in given if type(x) is Cell], [x for x in given if type(x) is ndarray])
 
 
@@ -428,6 +428,17 @@ def holds_cells(x: Any) -> bool:
     """Whether something is a sparse matrix of SciPy's with entries that stand for others."""
     sparse = sys.modules.get("scipy.sparse")
     return sparse is not None and original_of(sparse.issparse)(x) and type(getattr(x, "data", None)) is Cell
+
+
+def _memory_of(x: Any, name: str) -> Any:
+    """An argument for a compiled function; a sparse matrix of cells as one of plain arrays."""
+    if not holds_cells(x):
+        return memory_of(x, name)
+    found = copy.copy(x)
+    for attribute, value in vars(x).items():
+        if type(value) in (Cell, tuple):
+            setattr(found, attribute, memory_of(value, name))
+    return found
 
 
 def of_entries(x: Any) -> Any:

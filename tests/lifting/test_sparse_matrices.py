@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
+import scipy.sparse.csgraph as csgraph
 import scipy.sparse.linalg as sl
 
 import covector as cv
@@ -234,3 +235,17 @@ def dok_of_rows(D):
 def test_known_zeros_are_left_out():
     places = cv.lift(lambda x: sp.csr_array(WITH_ZEROS).indices * x[0])
     np.testing.assert_array_equal(cv.jit(places)(np.ones(1)), sp.csr_array(WITH_ZEROS).indices)
+
+
+def test_compiled_functions_of_graphs():
+    """Graphs of known weights go to code in C, also those that are made in lifted code; traced ones are refused by name."""
+    def tree(weights, x):
+        graph = sp.csr_array((weights, ([0, 1, 2], [1, 2, 0])), shape=(3, 3))
+        return csgraph.minimum_spanning_tree(csgraph=graph).toarray() @ x
+
+    known = np.array([3.0, 1.0, 2.0])
+    made = lambda x: tree(np.flip(known) * 2.0, x)
+    np.testing.assert_array_equal(cv.jit(cv.lift(made))(X), made(X))
+    for call in (lambda: cv.jit(cv.lift(tree))(known, X), lambda: cv.grad(cv.lift(lambda w: np.sum(tree(w, X))))(known)):
+        with pytest.raises(TypeError, match=r"minimum_spanning_tree was called with a traced value of type f64\[3\]"):
+            call()
