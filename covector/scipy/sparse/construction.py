@@ -123,7 +123,7 @@ def coo_array(arg: Any, shape: Any = None, dtype: Any = None) -> SparseArray:
     Args:
         arg: ``(data, (rows, columns))``; or a dense or sparse matrix; or a shape, for a matrix without entries.  Entries at one
             place add up.  ``data`` may be traced, places must be known.  All elements of a dense matrix that is traced are
-            entries.
+            entries, also those that are 0: divided by 0 these give NaN, where what is no entry stays 0.
         shape: of the matrix; by default the smallest one that has all entries.
         dtype: of the entries.
 
