@@ -255,6 +255,18 @@ def test_spline_filter_under_every_transformation(axis):
     check_function(lambda x: spline_filter_p.bind(x, order=3, axis=axis, mode="reflect", transposed=True), (X,), order=1)
 
 
+@pytest.mark.parametrize("heights", ["f8", "u1", "i1"])
+@pytest.mark.parametrize("dtype", ["u1", "i1", "i4", "i8", "u8"])
+@pytest.mark.parametrize("name", ["grey_erosion", "grey_dilation", "grey_opening", "white_tophat", "morphological_laplace"])
+def test_heights_on_integers(name, dtype, heights):
+    r = np.random.default_rng(0)
+    x, h = (r.random((5, 6)) * 10).astype(dtype), (r.random((3, 3)) * 3).astype(heights)
+    found = cv.jit(lambda x: getattr(ndimage, name)(x, structure=h))(x)
+    wanted = getattr(scipy.ndimage, name)(x, structure=h)
+    assert found.dtype == wanted.dtype
+    np.testing.assert_array_equal(found, wanted)
+
+
 def test_erosion_needs_a_shape():
     for f in (ndimage.grey_erosion, ndimage.grey_dilation):
         with pytest.raises(ValueError, match="must be specified"):

@@ -15,7 +15,7 @@ import numpy as np
 import scipy.ndimage as _scipy
 
 from covector.core.avals import shape_of, typeof
-from covector.numpy.registry import as_array, canonical_axis
+from covector.numpy.registry import as_array, canonical_axis, floating
 from covector.primitives.arrays.windows import windows_p
 from covector.scipy.checks import double
 from covector.scipy.ndimage import arguments as given
@@ -132,13 +132,23 @@ def extreme(
         windows = neighbours(x, shape, mode, cval, origin, chosen, "for non-separable footprints")
         if structure is not None:
             heights = as_array(structure)[np.nonzero(shape)]
-            windows = np.astype(windows - heights if name.startswith("minimum") else windows + heights, typeof(x).dtype)
+            windows = _raised(windows, np.negative(floating(heights)) if name.startswith("minimum") else floating(heights))
         return given.truncated((np.min if name.startswith("minimum") else np.max)(windows, axis=-1), dtype)
     columns = [given.for_each_axis(v, len(chosen)) for v in (shape.shape, origin, mode)]
     for axis, n, o, m in zip(chosen, *columns, strict=True):
         if n > 1:
             x = _extreme_along(x, n, axis, dtype, m, cval, o, f"{name}1d")
     return given.truncated(x, dtype)
+
+
+def _raised(windows: Any, heights: Any) -> Any:
+    """Elements with heights added, as SciPy adds them to integers: to the first as a double, to the others as integers."""
+    dtype = typeof(windows).dtype
+    if dtype.kind == "f":
+        return np.astype(windows + heights, dtype)
+    dtype = np.dtype(np.uint8) if dtype.kind == "b" else dtype
+    others = np.astype(windows[..., 1:], dtype) + np.astype(np.astype(heights[1:], np.int64), dtype)
+    return np.concatenate([windows[..., :1] + heights[0], np.astype(others, np.float64)], axis=-1)
 
 
 @on_tracers(_scipy.minimum_filter)

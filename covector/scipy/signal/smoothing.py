@@ -13,7 +13,7 @@ import numpy as np
 import scipy.signal as _scipy
 
 from covector.core.avals import shape_of, typeof
-from covector.numpy.registry import as_array, canonical_axis, inexact, known_array
+from covector.numpy.registry import as_array, canonical_axis, known_array
 from covector.scipy.ndimage.filters import convolve1d
 from covector.scipy.ndimage.order_filters import rank_filter
 from covector.scipy.signal.convolutions import correlate
@@ -148,7 +148,8 @@ def detrend(data: Any, axis: int = -1, type: str = "linear", bp: Any = 0, overwr
     if type in ("constant", "c"):
         data = as_array(data)
         return data - np.mean(data, axis=axis, keepdims=True)
-    data = inexact(data)
+    data = as_array(data)
+    data = data if typeof(data).dtype.char in "dfDF" else np.astype(data, np.float64)
     lines = np.moveaxis(data, axis, -1)
     n = shape_of(lines)[-1]
     breaks = np.unique(np.concatenate([np.atleast_1d(np.asarray(bp)), [0, n]])).astype(int)
