@@ -283,7 +283,7 @@ class SparseArray:
         return operation(self.toarray(), other)
 
     def _compared(self, other: Any) -> Any:
-        if not (issparse(other) or isinstance(other, (TracerBase, np.ndarray, np.generic, int, float, complex))):
+        if not (issparse(other) or issubclass(type(other), (TracerBase, np.ndarray, np.generic, int, float, complex))):
             return NotImplemented
         what, why = "a sparse matrix was compared.", "most elements of the result would be those of zeros"
         fix = "compare A.toarray(), or the entries A.data; A is B asks whether it is the same one"
