@@ -348,3 +348,19 @@ def test_diagonals_have_scipys_dtype(kinds):
         expected = scipy.sparse.diags_array(of, offsets=[*range(len(of))], **options).toarray()
         check_both_ways(lambda *d, o=options: sparse.diags_array(d, offsets=[*range(len(d))], **o).toarray(), expected, *of)
     assert sparse.diags_array(of, offsets=[*range(len(of))], dtype=None).dtype == np.result_type(*of)
+
+
+def test_entries_at_one_place_add_up_before_they_are_converted():
+    places = np.array([0, 0, 1]), np.array([1, 1, 0])
+    made = lambda d: sparse.coo_array((d, places), (2, 2))
+    halves, bools = np.array([0.5, 0.5, 2.9]), np.array([True, True, True])
+    for f, of_dense in (
+        (lambda m: m.astype(int).toarray(), lambda dense: dense.astype(int)),
+        (lambda m: m.astype(float).toarray(), lambda dense: dense.astype(float)),
+        (lambda m: m.astype(bool).toarray(), lambda dense: dense.astype(bool)),
+        (lambda m: m @ X[:2], lambda dense: dense @ X[:2]),
+        (lambda m: (m * 3).toarray(), lambda dense: dense * 3),
+        (lambda m: (m + scipy.sparse.eye_array(2)).toarray(), lambda dense: dense + np.eye(2)),
+    ):
+        for data, dense in ((halves, np.array([[0, 1.0], [2.9, 0]])), (bools, np.array([[False, True], [True, False]]))):
+            check_both_ways(lambda d, f=f: f(made(d)), of_dense(dense), data)

@@ -163,7 +163,15 @@ class SparseArray:
         return scipy.sparse.coo_array((self.data, (self.row, self.col)), shape=self.shape)
 
     def astype(self, dtype: Any) -> SparseArray:
-        return self._with(np.astype(self.data, np.dtype(dtype)))
+        dtype = np.dtype(dtype)
+        adds_up = dtype.kind in "fc" or dtype == self.dtype  # 0.5 and 0.5 at one place are the integer 1
+        found = self if adds_up else self.without_duplicates()
+        return found._with(np.astype(found.data, dtype))
+
+    def without_duplicates(self) -> SparseArray:
+        """The same matrix with one entry a place: itself, if it has no more."""
+        is_plain = len(_grouped(self.row, self.col)[0]) == self.nnz
+        return self if is_plain else self.sum_duplicates()
 
     def conj(self) -> SparseArray:
         return self._with(np.conj(self.data))

@@ -85,7 +85,8 @@ def _made(entries: Entries, shape: Any, dtype: Any, who: str) -> SparseArray:
     if len(rows) and not (rows.min() >= 0 and rows.max() < m and columns.min() >= 0 and columns.max() < n):
         what = f"{who} got entries that are not within a matrix of shape {(m, n)}."
         raise errors.ArgumentError(what, fix="indices count from 0 and are not negative")
-    return SparseArray(data if dtype is None else np.astype(data, np.dtype(dtype)), Pattern(rows, columns, (m, n)))
+    found = SparseArray(data if dtype is None else np.astype(data, np.dtype(dtype)), Pattern(rows, columns, (m, n)))
+    return found.without_duplicates() if found.dtype == np.bool_ else found  # their sum is another one in other dtypes
 
 
 def _others(arg: Any, shape: Any, dtype: Any, who: str) -> SparseArray | None:
