@@ -16,13 +16,14 @@ import math
 import sys
 import threading
 import weakref
+from collections.abc import Callable
 from types import CellType, FrameType, FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
 
 from covector.lifting import caught
-from covector.lifting.active import StandsFor, guarded
+from covector.lifting.active import StandsFor, guarded, is_active
 from covector.lifting.creation import FFT, LINALG, NUMPY, OBJECTS, STRIDED, vectorized
 from covector.lifting.faults import Errstate, seterr
 from covector.lifting.lifted import register_namespace
@@ -32,6 +33,7 @@ from covector.lifting.namesakes import OfScipy, distribution, namesake
 from covector.lifting.numbers import FLOAT, FLOAT64, MATH
 from covector.lifting.scalars import Scalar
 from covector.lifting.solvers import IN_C, IN_PYTHON, Solver
+from covector.lifting.sparse import METHODS
 from covector.lifting.stand_ins import (
     FUNCTIONS,
     Compiled,
@@ -129,6 +131,24 @@ def _declare_questions() -> None:
             stand_in(asks, guarded(asks, lambda x, asks=asks: not issubclass(type(x), Scalar) and asks(x)))
 
 
+def _declare_methods() -> None:
+    """What stands for methods of classes that are imported: these decide what a traced array loses."""
+    for (module, owner, name), meaning in METHODS.items():
+        cls: Any = getattr(sys.modules.get(module), owner, None)
+        method = None if cls is None else vars(cls).get(name)
+        if type(method) is FunctionType and not hasattr(method, "__wrapped__"):
+            _methods.append((cls, name, method))
+            setattr(cls, name, _in_lifted_code(method, meaning))
+
+
+def _in_lifted_code(method: FunctionType, meaning: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(method)
+    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return meaning(method, self, *args, **kwargs) if is_active() else method(self, *args, **kwargs)
+
+    return call
+
+
 def _is_compiled(value: Any) -> bool:
     if type(value).__name__ not in COMPILED:
         return False
@@ -179,6 +199,8 @@ _others: list[Any] = []
 """Weakly, functions whose globals are those of no module; these hold their rows themselves, under `ROWS`."""
 _cells: list[tuple[CellType, Any]] = []
 """The same of what functions close over."""
+_methods: list[tuple[type, str, FunctionType]] = []
+"""Classes with the methods that they had."""
 _named: set[str] = set()
 """Packages in which ``float`` keeps derivatives."""
 _seen = [0]
@@ -209,6 +231,7 @@ def install(packages: frozenset[str], f: Any = None, anew: bool = True) -> None:
         _declare()
         _declare_scipy()
         _declare_questions()
+        _declare_methods()
         new_packages = packages - _named
         _named.update(packages)
         for name, module in list(sys.modules.items()):
@@ -363,6 +386,9 @@ def uninstall() -> None:
         for cell, old in _cells:
             cell.cell_contents = old
         _cells.clear()
+        for cls, name, method in _methods:
+            setattr(cls, name, method)
+        _methods.clear()
         _installed.clear()
         _specs.clear()
         _sizes.clear()
@@ -383,5 +409,7 @@ def report() -> str:
     lines: dict[str, set[str]] = {}
     for names, n, _, _ in _rows:
         lines.setdefault(str(names.get("__name__", "?")), set()).add(n)
+    for cls, name, _ in _methods:
+        lines.setdefault(cls.__module__, set()).add(f"{cls.__name__}.{name}")
     replaced = [f"{module}: {', '.join(sorted(found))}" for module, found in sorted(lines.items())]
     return "\n".join([*replaced, *caught.notes()]) or "nothing is lifted"

@@ -12,7 +12,6 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Callable
-from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -22,9 +21,8 @@ from covector.core import errors
 from covector.core.primitive import TracerBase
 from covector.lifting.active import as_covector
 from covector.lifting.cells import Cell
-from covector.lifting.lifted import Lifted, register_method, unwrap, wrap
+from covector.lifting.lifted import Lifted, as_operand, has_traced, unwrap, wrap
 from covector.lifting.memory import memory_of
-from covector.lifting.methods import ravel
 
 TOOLS = "scipy.sparse._sparsetools"
 
@@ -233,39 +231,60 @@ def _coordinates_to_dense(m: int, n: int, _: int, rows: Any, columns: Any, data:
 # --- zeros of dense arrays --------------------------------------------------------------------------------------------------
 
 
-def _is_read_by(frame: FrameType, module: str, *functions: str) -> bool:
-    """Whether a frame is of these functions, or methods, of a module of ``scipy.sparse``."""
-    return frame.f_code.co_name in functions and frame.f_globals.get("__name__") == f"scipy.sparse.{module}"
+def _traced(x: Any) -> bool:
+    return issubclass(type(x), Lifted) and isinstance(x._read(), TracerBase)
 
 
-def _nonzero(x: Any) -> Any:
-    """Where an array is not zero; for the sparse matrix of a traced one every place, for zeros have derivatives."""
-    makes = _is_read_by(sys._getframe(1), "_coo", "__init__", "_get_dense_data_and_coords")
-    if makes and x.shape and isinstance(unwrap(x), TracerBase):
-        return tuple(np.indices(x.shape).reshape(len(x.shape), -1))
-    return np.nonzero(x)
+def _from_dense(original: Callable[..., None], self: Any, arg1: Any, shape: Any = None, *args: Any, **kwargs: Any) -> None:
+    """The constructor of matrices by places; a traced dense array has all of them, for its zeros have derivatives."""
+    dense = wrap(as_operand(arg1)) if type(arg1) is list and has_traced(arg1) else arg1
+    if _traced(dense) and dense.shape:
+        own = dense.shape if len(dense.shape) > 1 or isinstance(self, _sparse().sparray) else (1, *dense.shape)
+        if len(own) == len(dense.shape) or len(own) == 2:
+            places = tuple(np.indices(own).reshape(len(own), -1))
+            arg1 = dense if shape is not None and tuple(shape) != own else (dense.reshape(-1), places)
+            shape = own if type(arg1) is tuple else shape
+    original(self, arg1, shape, *args, **kwargs)
 
 
-def _truth(x: Any) -> bool:
-    """Whether a value is not zero; a `dok_array` leaves out zeros that it is given, but traced ones have derivatives."""
-    value = x._read()
-    if isinstance(value, TracerBase) and _is_read_by(sys._getframe(1), "_dok", "_set_intXint"):
-        return True
-    return bool(value)
+def _from_vector(original: Callable[..., None], self: Any, arg1: Any, *args: Any, **kwargs: Any) -> None:
+    """The constructor of matrices by a dictionary: SciPy goes through that by places, but for vectors."""
+    if _traced(arg1) and len(arg1.shape) == 1:
+        raise _left_out("a dok_array was made of a traced vector")
+    original(self, arg1, *args, **kwargs)
 
 
-def _ravel(x: Any, order: Any = "C") -> Any:
-    """The elements along one axis; refused where a `dok_array` will look for zeros among values that it is given."""
-    if isinstance(x._read(), TracerBase) and _is_read_by(sys._getframe(1), "_dok", "_set_arrayXarray"):
-        what, why = "traced values were written into a dok_array.", "SciPy leaves out those that are 0, which have derivatives"
-        raise errors.UnsupportedFunctionError(what, why=why, fix="write them one by one, or use coo_array((values, (i, j)))")
-    return ravel(x, order)
+def _set_element(original: Callable[..., None], self: Any, *place_and_value: Any) -> None:
+    """A write of one element, which SciPy leaves out where it is 0."""
+    *place, x = place_and_value
+    if not _traced(x):
+        original(self, *place, x)
+    else:
+        self._dict[tuple(place) if len(place) > 1 else place[0]] = x
 
 
-register_method(Lifted, "nonzero", _nonzero)
-register_method(Lifted, "__bool__", _truth)
-register_method(Cell, "ravel", _ravel)
+def _set_elements(original: Callable[..., None], self: Any, *places_and_values: Any) -> None:
+    if _traced(places_and_values[-1]):
+        raise _left_out("traced values were written into a dok_array")
+    original(self, *places_and_values)
 
+
+def _left_out(what: str) -> errors.UnsupportedFunctionError:
+    why = "SciPy leaves out those that are 0, which have derivatives"
+    return errors.UnsupportedFunctionError(f"{what}.", why=why, fix="write them one by one, or use coo_array((values, (i, j)))")
+
+
+def _sparse() -> Any:
+    return sys.modules["scipy.sparse"]
+
+
+METHODS: dict[tuple[str, str, str], Callable[..., None]] = {
+    ("scipy.sparse._coo", "_coo_base", "__init__"): _from_dense,
+    ("scipy.sparse._dok", "_dok_base", "__init__"): _from_vector,
+    **{("scipy.sparse._dok", "_dok_base", name): _set_element for name in ("_set_int", "_set_intXint")},
+    **{("scipy.sparse._dok", "_dok_base", name): _set_elements for name in ("_set_array", "_set_arrayXarray")},
+}
+"""Methods of SciPy's classes, by module and class, and what they mean in lifted code: ``meaning(method, self, *args)``."""
 
 SPARSE: dict[str, Callable[..., Any]] = {
     **dict.fromkeys(("csr_matvec", "csr_matvecs"), _compressed("csr_array")),
