@@ -110,11 +110,6 @@ def by_operator_of(package: str) -> bool:
     return False
 
 
-def by_code_of(module: str) -> bool:
-    """Whether what is asked was asked by the code of a module."""
-    return bool(sys._getframe(2).f_globals.get("__name__") == module)
-
-
 def dotted(node: ast.AST) -> str:
     """The name in the source that an expression is, as ``np.random.normal``; only its last part where it begins otherwise."""
     if isinstance(node, ast.Attribute):

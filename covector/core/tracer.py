@@ -139,8 +139,6 @@ class Tracer(TracerBase):
     def __len__(self) -> int:
         if not self.shape:
             raise self._refuse_axes("len(x)")
-        if sys._getframe(1).f_code.co_name == "diags_array" and asked.by_code_of("scipy.sparse._construct"):
-            self.__array__()  # refused here, for SciPy takes the numbers for diagonals that are too many
         return self.shape[0]
 
     def _refuse_axes(self, what: str) -> errors.ArgumentError:

@@ -51,7 +51,6 @@ CALLS = {
     "interpolate.PchipInterpolator": lambda x: scipy.interpolate.PchipInterpolator(X, X)(x),
     "optimize.minimize": lambda x: scipy.optimize.minimize(lambda z: np.sum((z - 1) ** 2), x),
     "optimize.least_squares": lambda x: scipy.optimize.least_squares(lambda z: z - x, X),
-    "sparse.diags_array": lambda x: scipy.sparse.diags_array(x),
     "sparse.linalg.spsolve": lambda x: scipy.sparse.linalg.spsolve(scipy.sparse.csc_array(A), x),
     "sparse.linalg.cg": lambda x: scipy.sparse.linalg.cg(A, x),
     "spatial.distance.cdist": lambda x: scipy.spatial.distance.cdist(x[None], x[None]),
