@@ -14,7 +14,8 @@
 
 A backend then needs to know neither how shapes broadcast nor how dtypes promote: the operands of an elementwise equation have
 the shape of its result, and the dtypes that its function computes in.  That is one for all of them but in the few functions
-that have two (``select`` and ``keep`` take a boolean, ``ldexp`` an integer, comparisons an ``i64`` and a ``u64``).
+that have two (``select`` and ``keep`` take a boolean, ``ldexp`` an integer, comparisons an ``i64`` and a ``u64``).  Functions that
+a user wrote in Python have the operands that they had.
 """
 
 from __future__ import annotations
@@ -95,7 +96,10 @@ class Legalizer:
         if type(result) is Value:
             return Value(result.atom, aval)
         operands = [self.broadcast(self.converted(v, dtype), aval.shape) for v, dtype in zip(values, result, strict=True)]
-        return Value(self.bind(primitive, *operands, **params), aval)
+        found = self.bind(primitive, *operands, **params)
+        if found.aval.dtype != aval.dtype:
+            raise TypeError(f"the result of {primitive.name} is {found.aval}, where {aval} was traced")
+        return Value(found, aval)
 
     def converted(self, value: Value, dtype: np.dtype[Any]) -> Value:
         """The value in a dtype."""
@@ -150,8 +154,13 @@ CONVERSIONS = {"convert", "broadcast_to", "weaken"}
 
 @derives("legalize", Elementwise)
 def operand_dtypes(primitive: Primitive, kind: Elementwise) -> Any:
-    """``rule(legalizer, *values, **params)``: the dtypes of the operands, or the `Value` of other operations."""
+    """``rule(legalizer, *values, **params)``: the dtypes of the operands, or the `Value` of other operations.
+
+    A Python function of the user's stays as it is: it may compute with an operand before it promotes it.
+    """
     fn = kind.like or kind.fn
+    if not (primitive.trusted or isinstance(kind.fn, np.ufunc)):
+        return None
 
     def dtypes(legalizer: Legalizer, *values: Value, **params: Any) -> Sequence[np.dtype[Any]]:
         avals: list[ShapedArray] = [v.aval for v in values]
