@@ -14,8 +14,8 @@
 
 A backend then needs to know neither how shapes broadcast nor how dtypes promote: the operands of an elementwise equation have
 the shape of its result, and the dtypes that its function computes in.  That is one for all of them but in the few functions
-that have two (``select`` and ``keep`` take a boolean, ``ldexp`` an integer, comparisons an ``i64`` and a ``u64``).  Functions that
-a user wrote in Python have the operands that they had.
+that have two (``select`` and ``keep`` take a boolean, ``ldexp`` an integer, comparisons an ``i64`` and a ``u64``).  Functions
+that a user wrote in Python have the operands that they had.
 """
 
 from __future__ import annotations

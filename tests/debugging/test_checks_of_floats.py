@@ -239,3 +239,49 @@ def test_linear_call():
     for way in (checkify.checkify(f), cv.jit(checkify.checkify(f)), checkify.checkify(cv.jit(f))):
         assert way(2.0)[0].get() is None and way(-2.0)[0].get() == "r is -2.0"
         np.testing.assert_allclose(way(2.0)[1], 12.0)
+
+
+def noted_in(happened: list) -> dict:
+    def effect(x):
+        cv.io_callback(lambda v: happened.append(np.asarray(v)), None, cv.stop_gradient(x))
+
+    @cv.custom_jvp
+    def by_jvp(x):
+        effect(x)
+        return np.sin(x)
+
+    @cv.custom_vjp
+    def by_vjp(x):
+        effect(x)
+        return np.sin(x)
+
+    @cv.custom_vmap
+    def by_vmap(x):
+        effect(x)
+        return np.sin(x)
+
+    by_jvp.defjvp(lambda p, t: (np.sin(p[0]), np.cos(p[0]) * t[0]))
+    by_vmap.def_vmap(lambda size, batched, x: (np.sin(x), batched[0]))
+    by_vjp.defvjp(lambda x: (np.sin(x), x), lambda x, ct: (np.cos(x) * ct,))
+    return {f.__name__: f for f in (by_jvp, by_vjp, by_vmap)}
+
+
+@pytest.mark.parametrize("checks", ["nan_checks", "all_checks", "user_checks"])
+@pytest.mark.parametrize("name", ["by_jvp", "by_vjp", "by_vmap"])
+def test_effects_of_functions_with_rules_happen_once(name, checks):
+    happened: list = []
+    f = cv.checkify.checkify(noted_in(happened)[name], errors=getattr(cv.checkify, checks))
+    for run in (f, cv.jit(f), *([] if name == "by_vmap" else [lambda x: cv.vmap(f)(np.array([x]))])):
+        happened.clear()
+        assert run(0.7)[0].get() is None
+        assert len(happened) == 1
+
+
+def test_a_result_of_an_effect_that_a_check_needs_is_refused():
+    @cv.custom_jvp
+    def f(x):
+        return np.log(x * cv.io_callback(lambda: 2.0, cv.ShapeDtypeStruct((), np.float64)))
+
+    f.defjvp(lambda p, t: (f(p[0]), t[0]))
+    with pytest.raises(cv.errors.CallbackError, match="run once more for its checks"):
+        cv.jit(cv.checkify.checkify(f, errors=cv.checkify.nan_checks))(1.0)

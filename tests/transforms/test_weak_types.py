@@ -184,3 +184,8 @@ def test_a_boolean_is_an_integer_beside_a_python_number() -> None:
                 expected = f(x)
                 assert outcome(jit(f), x) == (typeof(expected), expected)
                 assert make_jaxpr(f)(x).out_avals == [typeof(expected)]
+
+
+def test_the_absolute_value_of_a_truth_value_is_one() -> None:
+    for backend in ("numpy", "native"):
+        assert jit(np.abs, backend=backend)(True) is np.True_

@@ -381,7 +381,11 @@ def _tangent_of_sign(out: Any, x: Any, t: Any) -> Any:
     return mul_p.bind(1j * out, turn)
 
 
-abs_p = Primitive("abs", Elementwise(abs, keeps_weak=True, like=np.absolute), trusted=True, makes_new=True)
+def _absolute(x: Any) -> Any:
+    return np.absolute(x) if type(x) is bool else abs(x)
+
+
+abs_p = Primitive("abs", Elementwise(_absolute, keeps_weak=True, like=np.absolute), trusted=True, makes_new=True)
 abs_p.def_jvp(jvp_of_one(abs_p, _tangent_of_abs))
 sign_p = of_ufunc(np.sign)
 sign_p.def_jvp(jvp_of_one(sign_p, _tangent_of_sign))

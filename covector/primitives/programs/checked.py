@@ -8,17 +8,22 @@ stays as it is, without checks, and its program is run beside it for these alone
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from covector.core.avals import shape_of
-from covector.core.jaxpr import Equation, Jaxpr, with_programs
+from covector.core import errors
+from covector.core.avals import shape_of, typeof
+from covector.core.jaxpr import Equation, Jaxpr, program_has_effects, with_programs
 from covector.core.primitive import Primitive, TracerBase
 from covector.interpreters.checks import CheckTrace, Found, Message, makes_checks
+from covector.interpreters.evaluate import eval_jaxpr
 from covector.interpreters.interpret import Bundle, Interpretation, Note
 from covector.interpreters.programs import rearranged
+from covector.interpreters.stage import stage
 from covector.passes.clean import without
+from covector.primitives.arrays.subscripts import concrete
 from covector.primitives.custom.functions import custom_function_p
 from covector.primitives.effects.callbacks import check_p
 from covector.primitives.math.identity import stop_gradient_p
@@ -67,10 +72,25 @@ class Checks(Interpretation):
         program = self.program(params["jaxpr"], [None] * len(args))
         if program.notes:
             n, jaxpr = program.n_out, program.jaxpr
-            checks = rearranged(jaxpr, range(len(args)), range(n, len(jaxpr.out_vars)))
+            checks = repeatable(rearranged(jaxpr, range(len(args)), range(n, len(jaxpr.out_vars))))
             noted = jit_p.bind(*map(constant, args), jaxpr=checks, name=f"the checks of {primitive.name}")
             self.results(program, [*outs, *noted])
         return [Bundle((o,)) for o in outs]
+
+
+def repeatable(jaxpr: Jaxpr) -> Jaxpr:
+    """The program with no effects but its checks, to be run once more for these."""
+    return without(jaxpr, program_has_effects, _is_other_effect)
+
+
+def _is_other_effect(eqn: Equation) -> bool:
+    if not eqn.primitive.effect or eqn.primitive is check_p:
+        return False
+    if eqn.outputs:
+        what = f"{eqn.primitive.name} gives a result in a function with rules, which is run once more for its checks."
+        fix = "call it outside, use pure_callback, which may be repeated, or ask for user_checks alone"
+        raise errors.CallbackError(what, source=eqn.source, why="it would happen a second time", fix=fix)
+    return True
 
 
 def by_example(holds: Any, values: Sequence[Any]) -> Any:
@@ -101,8 +121,12 @@ def _custom_function(trace: CheckTrace, args: Sequence[Any], *, fun: Any, rules:
     values = [*map(trace.lower, args)]
     if not any(isinstance(v, TracerBase) for v in values):
         return fun(*args)  # type: ignore[no-any-return]
+    run = fun
+    if any(concrete(v) is None for v in values):
+        program = stage(lambda *xs: (fun(*xs), None), [typeof(v) for v in values], capture=True)
+        run = partial(eval_jaxpr, repeatable(program.jaxpr), *program.hoisted)
     with trace.inner(trace.wanted) as beside:
-        fun(*map(beside.lift, map(constant, values)))
+        run(*map(beside.lift, map(constant, values)))
     trace.found += beside.found
     with trace.inner(frozenset()):  # whose checks are found already
         return [trace.lift(o) for o in custom_function_p.bind(*values, fun=fun, rules=rules)]
