@@ -336,3 +336,22 @@ def test_several_axes_are_as_one(name, order):
     gradient = cv.grad(lambda x: np.sum(weights * arranged(as_one(x)) ** 2))(x)
     close(cv.grad(lambda x: np.sum(weights * f(x) ** 2))(x), gradient)
     close(cv.jit(cv.grad(lambda x: np.sum(weights * f(x) ** 2)))(x), gradient)
+
+
+INNER = {"jit": cv.jit, "checkpoint": cv.checkpoint, "cond": lambda f: lambda x: lax.cond(True, f, f, x)}
+SHARED = {
+    "psum": lambda x: lax.psum(x, "i"),
+    "pmin": lambda x: lax.pmin(x, "i"),
+    "all_gather": lambda x: lax.all_gather(x, "i")[0],
+}
+
+
+@pytest.mark.parametrize("second", [*SHARED, "ppermute"])
+@pytest.mark.parametrize("first", SHARED)
+@pytest.mark.parametrize("inner", INNER)
+def test_what_examples_share_varies_no_more_outside_of_a_program(inner, first, second):
+    after = {**SHARED, "ppermute": lambda x: lax.ppermute(x, "i", [(0, 1), (1, 0)])}[second]
+    f = cv.vmap(lambda x: after(INNER[inner](SHARED[first])(x)), axis_name="i")
+    x = RNG.normal(size=(4, 2))
+    for h in (cv.jit(f), lambda x: cv.jit(cv.vmap(f))(x[None])[0]):
+        close(h(x), f(x))

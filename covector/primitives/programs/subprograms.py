@@ -8,7 +8,7 @@ from functools import lru_cache, partial
 from typing import Any
 
 from covector.core import errors
-from covector.core.avals import typeof
+from covector.core.avals import typeof, with_varying
 from covector.core.context import axis_of_rule
 from covector.core.jaxpr import Jaxpr, program_axes
 from covector.core.kinds import Program
@@ -63,7 +63,8 @@ class Batch(Interpretation):
         return bundles_of(outs, dims), ()
 
     def avals(self, aval: Any, form: Any) -> Sequence[Any]:
-        return (aval if form is None else aval.batched(self.size, form),)
+        whole = aval if form is None else aval.batched(self.size, form)
+        return (with_varying(whole, whole.varying - {self.axis_name}),)  # its examples are all there
 
     def coerced(self, bundle: Bundle, form: Any) -> Bundle:
         (x,), dim = bundle
