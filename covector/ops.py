@@ -16,8 +16,9 @@ import numpy as np
 
 from covector.core import errors
 from covector.core.avals import typeof
-from covector.lax.gathering import GatherScatterMode, in_int64
+from covector.lax.gathering import GatherScatterMode
 from covector.numpy.at import at
+from covector.numpy.indexing import in_int64
 from covector.numpy.registry import as_array
 from covector.primitives.arrays.subscripts import concrete
 from covector.primitives.math.reductions import farthest

@@ -21,6 +21,7 @@ from covector.core.avals import dtype_of, shape_of, typeof
 from covector.core.primitive import Primitive, TracerBase
 from covector.lax.elementwise import convert_element_type
 from covector.lax.loops import fori_loop
+from covector.numpy.indexing import in_int64
 from covector.numpy.registry import as_array
 from covector.primitives.arrays.indexing import gather_p
 from covector.primitives.arrays.scatter import scatter_add_p, scatter_max_p, scatter_min_p, scatter_mul_p, scatter_p
@@ -174,11 +175,6 @@ def _index_vectors(indices: Any, who: str) -> Any:
     if dtype_of(indices).kind not in "iu":
         raise TypeError(f"{who} needs integer indices, got {typeof(indices)}")
     return in_int64(indices)
-
-
-def in_int64(x: Any) -> Any:
-    """Integers in int64, of which those beyond are the largest."""
-    return np.astype(np.minimum(x, np.uint64(2**63 - 1)) if dtype_of(x) == np.uint64 else x, np.dtype(np.int64))
 
 
 def _spread(inside: Any, ndim: int) -> Any:

@@ -21,7 +21,7 @@ from covector.core import errors
 from covector.core.primitive import TracerBase
 from covector.lifting.active import as_covector
 from covector.lifting.cells import Cell
-from covector.lifting.lifted import Lifted, as_operand, has_traced, unwrap, wrap
+from covector.lifting.lifted import Lifted, as_operand, has_lifted, unwrap, wrap
 from covector.lifting.memory import memory_of
 
 TOOLS = "scipy.sparse._sparsetools"
@@ -237,18 +237,21 @@ def _traced(x: Any) -> bool:
 
 def _from_dense(original: Callable[..., None], self: Any, arg1: Any, shape: Any = None, *args: Any, **kwargs: Any) -> None:
     """The constructor of matrices by places; a traced dense array has all of them, for its zeros have derivatives."""
-    dense = wrap(as_operand(arg1)) if type(arg1) is list and has_traced(arg1) else arg1
+    dense = _array_of(arg1)
     if _traced(dense) and dense.shape:
         own = dense.shape if len(dense.shape) > 1 or isinstance(self, _sparse().sparray) else (1, *dense.shape)
-        if len(own) == len(dense.shape) or len(own) == 2:
-            places = tuple(np.indices(own).reshape(len(own), -1))
-            arg1 = dense if shape is not None and tuple(shape) != own else (dense.reshape(-1), places)
-            shape = own if type(arg1) is tuple else shape
+        if shape is None or tuple(shape) == own:
+            arg1, shape = (dense.reshape(-1), tuple(np.indices(own).reshape(len(own), -1))), own
     original(self, arg1, shape, *args, **kwargs)
+
+
+def _array_of(x: Any) -> Any:
+    return wrap(as_operand(x)) if type(x) is list and has_lifted(x) else x
 
 
 def _from_vector(original: Callable[..., None], self: Any, arg1: Any, *args: Any, **kwargs: Any) -> None:
     """The constructor of matrices by a dictionary: SciPy goes through that by places, but for vectors."""
+    arg1 = _array_of(arg1)
     if _traced(arg1) and len(arg1.shape) == 1:
         raise _left_out("a dok_array was made of a traced vector")
     original(self, arg1, *args, **kwargs)

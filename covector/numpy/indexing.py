@@ -28,6 +28,11 @@ def part_along(a: Any, axis: int, part: Any) -> Any:
     return index(a, (*(slice(None),) * axis, part))
 
 
+def in_int64(x: Any) -> Any:
+    """Integers in int64, of which those beyond are the largest."""
+    return np.astype(np.minimum(x, np.uint64(2**63 - 1)) if dtype_of(x) == np.uint64 else x, np.dtype(np.int64))
+
+
 @implements(np.take)
 def take(a: Any, indices: Any, axis: Any = None, out: Any = None, mode: str = "raise") -> Any:
     """``numpy.take``, which itself dispatches on ``a`` alone; here the indices of a plain array may be traced.

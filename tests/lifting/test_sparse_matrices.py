@@ -256,3 +256,14 @@ def test_methods_of_scipy_are_put_back():
     assert "_coo_base.__init__" in cv.lift.report()
     cv.lift.uninstall()
     assert not any(hasattr(vars(c).get("__init__"), "__wrapped__") for c in (*sp.coo_array.__mro__, *sp.dok_array.__mro__))
+
+
+@pytest.mark.parametrize("vector", [lambda x: x, lambda x: [x[0], x[1]]])
+def test_a_dictionary_of_a_traced_vector_is_refused(vector):
+    with pytest.raises(cv.errors.UnsupportedFunctionError, match="a dok_array was made of a traced vector"):
+        cv.grad(cv.lift(lambda x: sp.dok_array(vector(x)).toarray().sum()))(np.array([0.0, 1.0]))
+
+
+def test_a_matrix_of_lists_keeps_zeros():
+    f = cv.lift(lambda x: (sp.coo_array([[x[0], x[1]], [x[1], x[0]]]) @ np.array([1.0, 2.0])).sum())
+    np.testing.assert_array_equal(cv.grad(f)(np.array([0.0, 1.0])), [3.0, 3.0])
