@@ -170,8 +170,8 @@ class SparseArray:
 
     def without_duplicates(self) -> SparseArray:
         """The same matrix with one entry a place: itself, if it has no more."""
-        is_plain = len(_grouped(self.row, self.col)[0]) == self.nnz
-        return self if is_plain else self.sum_duplicates()
+        places = _grouped(self.row, self.col)
+        return self if len(places[0]) == self.nnz else self._summed(*places)
 
     def conj(self) -> SparseArray:
         return self._with(np.conj(self.data))
@@ -195,7 +195,9 @@ class SparseArray:
 
     def sum_duplicates(self) -> SparseArray:
         """The same matrix with one entry a place, by rows and then by columns."""
-        rows, columns, group = _grouped(self.row, self.col)
+        return self._summed(*_grouped(self.row, self.col))
+
+    def _summed(self, rows: Any, columns: Any, group: Any) -> SparseArray:
         data = at(np.zeros(len(rows), self.dtype))[group].add(self.data)
         return SparseArray(data, Pattern(rows, columns, self.shape))
 
@@ -321,8 +323,7 @@ class SparseArray:
         other = adopt(other)
         dtype = np.result_type(self.dtype, other.dtype)
         if dtype == np.bool_:  # SciPy's: where they differ
-            a, b = (m.sum_duplicates().astype(np.int8) for m in (self, other))
-            return (a - b).astype(np.bool_)
+            return (self.astype(np.int8) - other.astype(np.int8)).astype(np.bool_)
         return self.astype(dtype) + -other.astype(dtype)
 
     def __rsub__(self, other: Any) -> Any:
