@@ -18,7 +18,7 @@ import numpy as np
 from covector.core import errors
 from covector.core.avals import ShapedArray, dtype_of, shape_of, typeof
 from covector.numpy.at import at
-from covector.numpy.indexing import take
+from covector.numpy.indexing import in_int64, take
 from covector.numpy.registry import as_array
 
 
@@ -316,14 +316,12 @@ def _clamped(start: Any, n: int, size: int, negative: bool) -> Any:
     """The first index of a window that lies within the axis; negative ones count from the end."""
     if not 0 <= size <= n:
         raise ValueError(f"a slice of {size} elements is no part of an axis of {n}")
-    start, wide = as_array(start), np.dtype(np.int64)
+    start = as_array(start)
     aval = typeof(start)
     if aval.dtype.kind not in "iu" or aval.shape:
         what = f"lax.dynamic_slice, or what is like it, was to begin at {aval}."
         raise errors.ArgumentError(what, fix="give an integer")
-    if aval.dtype == np.uint64:
-        return np.astype(np.minimum(start, np.uint64(n - size)), wide)
-    start = np.astype(start, wide)
+    start = in_int64(start)
     return np.clip(np.where(start < 0, start + n, start) if negative else start, 0, n - size)
 
 
