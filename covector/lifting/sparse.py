@@ -239,7 +239,8 @@ def _from_dense(original: Callable[..., None], self: Any, arg1: Any, shape: Any 
     """The constructor of matrices by places; a traced dense array has all of them, for its zeros have derivatives."""
     dense = _array_of(arg1)
     if _traced(dense) and dense.shape:
-        own = dense.shape if len(dense.shape) > 1 or isinstance(self, _sparse().sparray) else (1, *dense.shape)
+        keeps_axes = len(dense.shape) > 1 or isinstance(self, sys.modules["scipy.sparse"].sparray)
+        own = dense.shape if keeps_axes else (1, *dense.shape)
         if shape is None or tuple(shape) == own:
             arg1, shape = (dense.reshape(-1), tuple(np.indices(own).reshape(len(own), -1))), own
     original(self, arg1, shape, *args, **kwargs)
@@ -275,10 +276,6 @@ def _set_elements(original: Callable[..., None], self: Any, *places_and_values: 
 def _left_out(what: str) -> errors.UnsupportedFunctionError:
     why = "SciPy leaves out those that are 0, which have derivatives"
     return errors.UnsupportedFunctionError(f"{what}.", why=why, fix="write them one by one, or use coo_array((values, (i, j)))")
-
-
-def _sparse() -> Any:
-    return sys.modules["scipy.sparse"]
 
 
 METHODS: dict[tuple[str, str, str], Callable[..., None]] = {

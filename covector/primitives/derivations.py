@@ -225,8 +225,8 @@ def as_computed(ufunc: np.ufunc, primals: Sequence[Any], out: Any) -> Sequence[A
     if all(type(p) is float or getattr(p, "dtype", None) is dtype for p in primals):
         return primals
     avals = list(map(typeof, primals))
-    dtypes = ufunc_dtypes(ufunc, map(promotion_key, avals))
-    return [p if a.weak_type else convert_to(p, d) for p, a, d in zip(primals, avals, dtypes, strict=False)]
+    dtypes = ufunc_dtypes(ufunc, map(promotion_key, avals))[:-1]
+    return [p if a.weak_type else convert_to(p, d) for p, a, d in zip(primals, avals, dtypes, strict=True)]
 
 
 def numpy_scalars(primals: Sequence[Any]) -> Sequence[Any]:

@@ -119,7 +119,7 @@ def extreme(
     structure: Any = None,
 ) -> Any:
     """The least of the elements around each less a structure, or the largest of them with it, as ``name`` begins."""
-    x = given.real_array(x)
+    x, is_least = given.real_array(x), name.startswith("minimum")
     dtype = given.dtype_throughout(output, x, f"scipy.ndimage.{name}")
     chosen = given.axes_of(axes, len(shape_of(x)))
     shape = footprint_of(size, footprint, len(chosen), "no footprint provided")
@@ -131,9 +131,9 @@ def extreme(
             return np.zeros(shape_of(x), dtype)
         windows = neighbours(x, shape, mode, cval, origin, chosen, "for non-separable footprints")
         if structure is not None:
-            heights = as_array(structure)[np.nonzero(shape)]
-            windows = _raised(windows, np.negative(floating(heights)) if name.startswith("minimum") else floating(heights))
-        return given.truncated((np.min if name.startswith("minimum") else np.max)(windows, axis=-1), dtype)
+            heights = floating(structure)[np.nonzero(shape)]
+            windows = _raised(windows, -heights if is_least else heights)
+        return given.truncated((np.min if is_least else np.max)(windows, axis=-1), dtype)
     columns = [given.for_each_axis(v, len(chosen)) for v in (shape.shape, origin, mode)]
     for axis, n, o, m in zip(chosen, *columns, strict=True):
         if n > 1:

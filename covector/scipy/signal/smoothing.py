@@ -145,10 +145,9 @@ def detrend(data: Any, axis: int = -1, type: str = "linear", bp: Any = 0, overwr
     """
     if type not in ("linear", "l", "constant", "c"):
         raise ValueError("Trend type must be 'linear' or 'constant'.")
-    if type in ("constant", "c"):
-        data = as_array(data)
-        return data - np.mean(data, axis=axis, keepdims=True)
     data = as_array(data)
+    if type in ("constant", "c"):
+        return data - np.mean(data, axis=axis, keepdims=True)
     data = data if typeof(data).dtype.char in "dfDF" else np.astype(data, np.float64)
     lines = np.moveaxis(data, axis, -1)
     n = shape_of(lines)[-1]
