@@ -12,7 +12,8 @@ long       100,000   new ones        ``--hypothesis-profile=long``
 ========== ========= =============== ==============================================================
 
 The default always draws the same examples, so that it cannot fail by luck.  Nor can ``.ci/run``, which makes a seed of the
-files of the commit: each commit is tried on programs that no other was, and every run of it on the same.  The default and
+files of the commit: each commit is tried on programs that no other was, and every run of it on the same.  (Hypothesis would
+also draw the constants that it finds in the modules which happen to be loaded; here it does not look.)  The default and
 ``ci`` end at the first failure: to make the example smaller and to explain it runs it up to thousands of times, for minutes
 where an example traces and compiles.  A failure of ``ci`` prints a blob that ``@reproduce_failure`` takes.
 """
@@ -25,9 +26,14 @@ from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
+from hypothesis.internal.conjecture import providers
 
 # Programs run as Python unless a test says otherwise: when a program is compiled in the background depends on the clock.
 os.environ.setdefault("COVECTOR_JIT", "source")
+
+# What has been loaded depends on the tests that ran before in the same process.
+if hasattr(providers, "_get_local_constants"):
+    setattr(providers, "_get_local_constants", lambda: providers._local_constants)  # noqa: B010
 
 # A first example traces and fills caches, so times vary by orders of magnitude: no deadline, no complaint about slowness.
 # Said in full, for hypothesis has other defaults where it finds itself in CI.

@@ -152,7 +152,7 @@ def staging_changes_nothing(s: _Program) -> None:
         except (TypeError, ValueError, np.linalg.LinAlgError):
             continue
         with s.doing(f"jit(f) for {change.__name__} inputs"):
-            s.same(staged(*inputs), expected, f"jit(f) for {change.__name__} inputs", tolerance=1e-3)
+            s.same(staged(*inputs), expected, f"jit(f) for {change.__name__} inputs", tolerance=max(1e-3, s.rounding))
 
 
 def strengthened(x: Any) -> Any:

@@ -49,6 +49,12 @@ def test_a_seed_chooses_what_ci_explores(tmp_path: Path) -> None:
     assert runs[0] == runs[1] != runs[2]
 
 
+def test_what_is_drawn_does_not_depend_on_the_modules_that_are_loaded(tmp_path: Path) -> None:
+    (tmp_path / "constants.py").write_text(f"NUMBERS = {[123_456_000 + i for i in range(200)]}\n")
+    alone, beside = (examples_of(tmp_path, "ci", holds, "--hypothesis-seed=1") for holds in ("True", "__import__('constants')"))
+    assert alone == beside
+
+
 @pytest.mark.parametrize("profile", ["default", "ci"])
 def test_a_failure_ends_the_search(profile: str, tmp_path: Path) -> None:
     drawn = examples_of(tmp_path, profile, "n < 5 * 10**8")
