@@ -5,7 +5,7 @@
 ==================== =================================================================================================
 ``background``       (the default) run as Python at first; from the second call on they are compiled in a thread of their
                      own, and run natively when that is done.  Long loops, and much arithmetic on large arrays, are compiled
-                     at the first call
+                     at the first call, in half the time that good code takes; that follows in the thread, of the same bits
 ``wait``             are compiled at the first call, which waits
 ``source``           run as Python
 ``off``              are not traced: functions run as they are written
@@ -35,6 +35,7 @@ from covector.core.jaxpr import Jaxpr, inside_out, sub_jaxprs
 from covector.core.kinds import Elementwise
 
 Run = Callable[..., list[Any]]
+Improvement = Callable[[], None]
 LONG = 20_000
 """Programs of so many operations take longer as Python than their compilation does, and wait for it at the first call."""
 
@@ -79,11 +80,16 @@ def native() -> Any:
 
 def tiered(jaxpr: Jaxpr) -> Run:
     """What runs a clean program of ``jit``, and becomes faster."""
-    if may_compile() and choice() != "wait" and operations(jaxpr) < LONG:
-        return Tiers(jaxpr)
     backend = numpy_backend()
-    run: Run = compiled_or(jaxpr, backend.compiled_when_called(jaxpr)) if may_compile() else backend.compiled(jaxpr)
-    return run
+    if not may_compile():
+        run: Run = backend.compiled(jaxpr)
+        return run
+    if choice() != "wait" and operations(jaxpr) < LONG:
+        source: Run = backend.compiled(jaxpr)
+        return Tiers(source, lambda: compiled_or(jaxpr, source))
+    later: list[Improvement] | None = None if choice() == "wait" else []
+    run = compiled_or(jaxpr, backend.compiled_when_called(jaxpr), later)
+    return Tiers(run, lambda: improved(run, later)) if later else run
 
 
 def operations(jaxpr: Jaxpr) -> float:
@@ -118,16 +124,16 @@ def direct(run: Run, otherwise: Callable[..., Any], is_tuple: bool) -> Callable[
 
 
 class Tiers:
-    """A program that runs as Python until it is compiled.
+    """A program that runs in one way at first, and from its second call on waits for a better one.
 
     Attributes:
         current: what runs it now.
         is_settled: whether that stays so.
     """
 
-    def __init__(self, jaxpr: Jaxpr):
-        self.source: Run = numpy_backend().compiled(jaxpr)
-        self.jaxpr: Jaxpr | None = jaxpr
+    def __init__(self, run: Run, better: Callable[[], Run]):
+        self.run = run
+        self.better: Callable[[], Run] | None = better
         self.current: Run = self.first
         self.is_settled = False
 
@@ -136,18 +142,18 @@ class Tiers:
 
     def first(self, *arrays: Any) -> list[Any]:
         self.current = self.second
-        return self.source(*arrays)
+        return self.run(*arrays)
 
     def second(self, *arrays: Any) -> list[Any]:
-        self.current = self.source
+        self.current = self.run
         background().compiler.submit(self)
-        return self.source(*arrays)
+        return self.run(*arrays)
 
     def compile(self) -> None:
         """In the thread that compiles."""
-        jaxpr, self.jaxpr = self.jaxpr, None
-        if jaxpr is not None:
-            self.current = compiled_or(jaxpr, self.source)
+        better, self.better = self.better, None
+        if better is not None:
+            self.current = better()
             self.is_settled = True
 
 
@@ -168,20 +174,35 @@ def required(jaxpr: Jaxpr) -> Run:
     return run
 
 
-def compiled_or(jaxpr: Jaxpr, source: Run) -> Run:
-    """The compiled program; ``source`` where there is none, after a warning if that is a fault."""
+def compiled_or(jaxpr: Jaxpr, source: Run, later: list[Improvement] | None = None) -> Run:
+    """The compiled program; ``source`` where there is none, after a warning if that is a fault.
+
+    With ``later`` it is there in half the time, and what makes its code better is appended.
+    """
     try:
         with compiling:
             backend = native()
-            run: Run = source if backend.missing() else backend.compiled(jaxpr)
+            run: Run = source if backend.missing() else backend.compiled(jaxpr, later)
         return run
     except Exception as error:
-        errors.warn(
-            f"a program of {len(jaxpr.equations)} equations could not be compiled, and runs as Python:"
-            f" {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}. Please report it, with"
-            " jit(f).lower(...).as_text()."
-        )
+        _warn(f"a program of {len(jaxpr.equations)} equations could not be compiled, and runs as Python", error)
         return source
+
+
+def improved(run: Run, improvements: list[Improvement]) -> Run:
+    """A compiled program, once its code is better."""
+    try:
+        for improve in improvements:
+            with compiling:
+                improve()
+    except Exception as error:
+        _warn("the code of a program could not be made better, and stays as it is", error)
+    return run
+
+
+def _warn(what: str, error: Exception) -> None:
+    why = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+    errors.warn(f"{what}: {why}. Please report it, with jit(f).lower(...).as_text().")
 
 
 if hasattr(os, "register_at_fork"):

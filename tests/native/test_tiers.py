@@ -9,6 +9,7 @@ import sys
 import threading
 import weakref
 from pathlib import Path
+from types import BuiltinFunctionType
 from typing import Any
 
 import numpy as np
@@ -48,7 +49,7 @@ def compiled(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """The programs that were compiled."""
     programs: list[Any] = []
     real = backend.compiled
-    monkeypatch.setattr(backend, "compiled", lambda jaxpr: (programs.append(jaxpr), real(jaxpr))[1])
+    monkeypatch.setattr(backend, "compiled", lambda jaxpr, *rest: (programs.append(jaxpr), real(jaxpr, *rest))[1])
     return programs
 
 
@@ -85,6 +86,69 @@ def test_much_arithmetic_is_compiled_at_the_first_call(choose: Any, compiled: li
     g = lambda x: sum(np.sin(k * x) * x for k in range(1, 8))
     np.testing.assert_allclose(cv.jit(lambda x: g(x))(x), g(x), atol=1e-14)
     assert len(compiled) == 1
+
+
+@pytest.fixture
+def written(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The levels at which code was written."""
+    levels: list[int] = []
+    real = module._object
+    level = lambda machine: 0 if machine is module.hasty_machine() else 1
+    monkeypatch.setattr(module, "_object", lambda text, machine: (levels.append(level(machine)), real(text, machine))[1])
+    return levels
+
+
+MANY = np.linspace(0.0, 1.0, 1_000_000)
+
+
+def long_program(x: Any) -> Any:
+    return np.sum(x) + sum(np.sin(k * x) * x for k in range(1, 8)), np.max(x)
+
+
+def test_what_is_waited_for_is_written_in_haste_and_made_better_after_the_second_call(choose: Any, written: list[int]) -> None:
+    choose("background")
+    g = cv.jit(lambda x: long_program(x))
+    results = [g(MANY)]
+    compiler.wait()
+    assert written == [0]
+    results.append(g(MANY))
+    compiler.wait()
+    assert written == [0, 1]
+    results += [g(MANY) for _ in range(3)]
+    assert type(g.func) is BuiltinFunctionType and written == [0, 1]
+    assert len({b"".join(np.asarray(x).tobytes() for x in found) for found in results}) == 1
+    np.testing.assert_allclose(results[0][0], long_program(MANY)[0], atol=1e-14)
+
+
+def test_code_that_is_replaced_may_be_running(choose: Any, written: list[int]) -> None:
+    choose("background")
+    g = cv.jit(lambda x: long_program(x))
+    wanted = g(MANY)[0].tobytes()
+    found: list[bytes] = []
+    threads = [threading.Thread(target=lambda: found.extend(g(MANY)[0].tobytes() for _ in range(20))) for _ in range(3)]
+    [t.start() for t in threads]
+    [t.join() for t in threads]
+    compiler.wait()
+    assert written == [0, 1] and found == [wanted] * 60
+
+
+@pytest.mark.parametrize("word", ["wait", "source"])
+def test_who_waits_gets_the_better_code_at_once(choose: Any, written: list[int], word: str) -> None:
+    choose(word)
+    cv.jit(lambda x: long_program(x), backend="native" if word == "source" else None)(MANY)
+    assert written == [1]
+
+
+def test_a_failure_to_make_code_better_is_one_warning(choose: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    choose("background")
+    g = cv.jit(lambda x: long_program(x))
+    first = g(MANY)
+    monkeypatch.setattr(module, "_object", lambda text, machine: 1 / 0)
+    (program,) = [x for x in gc.get_objects() if type(x) is tiers.Tiers and x.current == x.second and x.better is not None]
+    with pytest.warns(UserWarning, match="could not be made better, and stays as it is: ZeroDivisionError: division by zero"):
+        program.compile()
+    assert program.is_settled
+    np.testing.assert_array_equal(g(MANY)[0], first[0])
 
 
 def test_waiting(choose: Any, compiled: list[Any]) -> None:
@@ -321,9 +385,15 @@ def result(n: int) -> int:
     return int(module.function_at(code.address("run"), result=ctypes.c_int64)())
 
 
+def test_what_is_written_in_haste_is_not_kept_and_what_is_kept_is_used(folder: Path) -> None:
+    assert module.linked(text_of(7), ["run"], in_haste=True).is_hasty and not module.is_cached(text_of(7))
+    assert not module.linked(text_of(7), ["run"]).is_hasty and module.is_cached(text_of(7))
+    assert not module.linked(text_of(7), ["run"], in_haste=True).is_hasty
+
+
 def test_code_is_kept_and_found(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert result(5) == 5 and len(list(folder.rglob("*.o"))) == 1 and module.is_cached(text_of(5))
-    monkeypatch.setattr(module, "_object", lambda text: 1 / 0)
+    monkeypatch.setattr(module, "_object", lambda text, machine: 1 / 0)
     assert result(5) == 5
     with pytest.raises(ZeroDivisionError):
         result(6)

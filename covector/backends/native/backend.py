@@ -31,15 +31,15 @@ def required(jaxpr: Jaxpr) -> Callable[..., list[Any]]:
     return compiled(jaxpr)
 
 
-def compiled(jaxpr: Jaxpr) -> Callable[..., list[Any]]:
-    """A function that runs a clean program: compiled as far as it can be."""
+def compiled(jaxpr: Jaxpr, later: list[Callable[[], None]] | None = None) -> Callable[..., list[Any]]:
+    """A function that runs a clean program: compiled as far as it can be.  For ``later`` see `entry.entry`."""
     program = partitioned(jaxpr)
     if len(program.equations) == 1 and program.equations[0].primitive is native_p:
         only = program.equations[0]
         if list(only.inputs) == list(program.in_vars) and list(only.outputs) == list(program.out_vars):
-            run: Callable[..., list[Any]] = only.params["program"].compiled(lambda legal: numpy.compiled_when_called(jaxpr))
+            run: Callable[..., list[Any]] = only.params["program"].compiled(lambda _: numpy.compiled_when_called(jaxpr), later)
             return run
     for eqn in program.equations:
         if eqn.primitive is native_p:
-            eqn.params["program"].compiled(numpy.compiled_when_called)
+            eqn.params["program"].compiled(numpy.compiled_when_called, later)
     return numpy.compiled(program)

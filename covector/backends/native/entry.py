@@ -125,16 +125,31 @@ def workspace(size: int) -> Any:
     return np.empty(size, np.uint8)
 
 
-def entry(native: Native, otherwise: Callable[..., list[Any]]) -> Callable[..., list[Any]]:
-    """The function that runs a program, or ``otherwise`` for arguments of other kinds."""
+def entry(
+    native: Native, otherwise: Callable[..., list[Any]], later: list[Callable[[], None]] | None = None
+) -> Callable[..., list[Any]]:
+    """The function that runs a program, or ``otherwise`` for arguments of other kinds.
+
+    With ``later`` its code is made in haste, unless it is on disk; a function is appended that puts the better one in its
+    place, here and in whatever `direct` makes of it.
+    """
     if not is_laid_out_as_known():
         native.link()
         return _through_ctypes(native, otherwise)
     writer = _Entry(native)
-    code = linked(writer.text(), ["entry"], native.module.foreign)
+    text = writer.text()
+    code = linked(text, ["entry"], native.module.foreign, in_haste=later is not None)
     table = writer.table(otherwise)
     method = _Method(b"program", code.address("entry"), FASTCALL_WITH_KEYWORDS, None)
     table.owned = (*table.owned, code, native.constants)
+
+    def improve() -> None:
+        better = linked(text, ["entry"], native.module.foreign)
+        table.owned = (*table.owned, better)  # beside the other, in which another thread may be now
+        method.call = better.address("entry")
+
+    if later is not None and code.is_hasty:
+        later.append(improve)
     return _function(method, table, otherwise)
 
 

@@ -68,11 +68,13 @@ class Part:
     def __repr__(self) -> str:
         return f"<{len(self.jaxpr.equations)}>"
 
-    def compiled(self, otherwise: Callable[[Jaxpr], Callable[..., list[Any]]]) -> Callable[..., list[Any]]:
+    def compiled(
+        self, otherwise: Callable[[Jaxpr], Callable[..., list[Any]]], later: list[Callable[[], None]] | None = None
+    ) -> Callable[..., list[Any]]:
         """The function that runs it; ``otherwise`` makes what runs it on arguments of other kinds."""
         if self.run is None:
             others = Others(otherwise(self.jaxpr))
-            run = entry(Native(self.jaxpr, self.takes_integers), others)
+            run = entry(Native(self.jaxpr, self.takes_integers), others, later)
             others.run = weakref.ref(run)
             self.run = partial(run_alone, run) if self.calls_lapack() else run
         return self.run
