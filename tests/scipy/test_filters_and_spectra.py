@@ -91,6 +91,15 @@ CASES = {
     "welch, complex": (lambda s, x: s.welch(x, nperseg=5, detrend=False), (COMPLEX,)),
     "csd": (lambda s, x, y: s.csd(x, y, nperseg=6, detrend="linear"), (X, X[::-1] * AT[0])),
     "csd, of a window": (lambda s, x, y, w: s.csd(x, y, window=w, scaling="spectrum"), (LONG, X, POSITIVE)),
+    **{
+        f"csd, of a complex window, {scaling}": (
+            lambda s, x, y, w, scaling=scaling: s.csd(x, y, window=w, return_onesided=False, scaling=scaling),
+            (COMPLEX, X, COMPLEX[2:6]),
+        )
+        for scaling in ("density", "spectrum")
+    },
+    "welch, of a complex window": (lambda s, x, w: s.welch(x, window=w, return_onesided=False), (X, COMPLEX[2:6])),
+    "coherence, of a complex window": (lambda s, x, y: s.coherence(x, y, window=COMPLEX[2:6]), (COMPLEX, COMPLEX[::-1] ** 2)),
     "coherence": (lambda s, x, y: s.coherence(x, y, nperseg=6), (LONG, LONG[::-1] ** 2)),
     "stft": (lambda s, x: s.stft(x, nperseg=5), (X,)),
     "stft, extended": (lambda s, x: s.stft(x, 2.0, nperseg=4, boundary="odd", padded=False, scaling="psd", axis=0), (IMAGE,)),
@@ -101,6 +110,7 @@ CASES = {
     "spectrogram": (lambda s, x: s.spectrogram(x, nperseg=8), (LONG,)),
     "spectrogram, magnitude": (lambda s, x: s.spectrogram(x, nperseg=4, mode="magnitude", noverlap=2, axis=0), (IMAGE,)),
     "spectrogram, complex": (lambda s, x: s.spectrogram(x, nperseg=8, mode="complex", detrend=False), (LONG,)),
+    "spectrogram, of a complex window": (lambda s, x, w: s.spectrogram(x, window=w), (X, COMPLEX[2:6])),
     "spectrogram, phase": (lambda s, x: s.spectrogram(x, nperseg=8, mode="phase", scaling="spectrum"), (LONG,)),
     "freqz": (lambda s, b, a: s.freqz(b, a, 5), (B, A)),
     "freqz, at some": (lambda s, b, a, w: s.freqz(b, a, w, fs=8.0), (B, A, AT)),
@@ -247,6 +257,7 @@ def test_signatures_are_those_of_scipy():
         (lambda x: signal.welch(x, nperseg=4, noverlap=4), ValueError, "must be less than nperseg"),
         (lambda x: signal.welch(x, nperseg=4, nfft=3), ValueError, "greater than or equal"),
         (lambda x: signal.welch(x, scaling="far"), ValueError, "scaling"),
+        (lambda x: signal.welch(x, window=np.ones(4) + 1j), ValueError, "return_onesided=False"),
         (lambda x: signal.stft(x, boundary="far"), ValueError, "boundary"),
         (lambda x: signal.spectrogram(x, mode="far"), ValueError, "unknown value for mode"),
         (lambda x: signal.istft(x), ValueError, "at least 2d"),

@@ -43,7 +43,8 @@ class _Segments(NamedTuple):
         return (np.fft.rfftfreq if onesided else np.fft.fftfreq)(self.nfft, 1 / fs)
 
     def transformed(self, x: Any, detrend: Callable[[Any], Any], onesided: bool) -> Any:
-        return (np.fft.rfft if onesided else np.fft.fft)(detrend(self.of(x)) * self.window, self.nfft)
+        pieces = detrend(self.of(x)) * self.window
+        return np.fft.rfft(np.real(pieces), self.nfft) if onesided else np.fft.fft(pieces, self.nfft)
 
 
 def _rate(fs: Any) -> Any:
@@ -91,11 +92,16 @@ def _trend(detrend: Any, axis: int, ndim: int) -> Callable[[Any], Any]:
     return lambda x: np.moveaxis(detrend(np.moveaxis(x, -1, axis)), axis, -1) if axis % ndim != ndim - 1 else detrend(x)
 
 
-def _scale(window: Any, fs: Any, scaling: str) -> Any:
-    """By what a product of two transforms is multiplied."""
+def _scale(window: Any, fs: Any, scaling: str, square: Callable[[Any], Any] = np.square) -> Any:
+    """By what a product of two transforms is multiplied; of a complex window SciPy has squares or `_power`."""
     if scaling not in ("density", "spectrum"):
         raise ValueError(f"Parameter scaling={scaling!r} is neither 'spectrum' nor 'density'!")
-    return 1 / (fs * np.sum(window * window)) if scaling == "density" else 1 / np.sum(window) ** 2
+    return 1 / (fs * np.sum(square(window))) if scaling == "density" else 1 / square(np.sum(window))
+
+
+def _power(x: Any) -> Any:
+    """The squares of absolute values."""
+    return np.square(x) if typeof(x).dtype.kind != "c" else np.square(np.real(x)) + np.square(np.imag(x))
 
 
 def _padded(x: Any, before: int, after: int) -> Any:
@@ -162,10 +168,13 @@ def csd(
     n = max(shape_of(a)[-1], shape_of(b)[-1])
     a, b = (_padded(v, 0, n - shape_of(v)[-1]) for v in (a, b))
     cut, fs = _segments(window, nperseg, noverlap, nfft, n, 256), _rate(fs)
+    scale, cut = _scale(cut.window, fs, scaling, _power), cut._replace(window=np.conj(cut.window))
     onesided = return_onesided and "c" not in (typeof(x).dtype.kind, typeof(y).dtype.kind)
+    if onesided and typeof(cut.window).dtype.kind == "c":
+        raise ValueError("csd got a complex window and real signals: give return_onesided=False")
     trend = _trend(detrend, axis, len(shape_of(x)) + 1)
     first, second = (cut.transformed(v, trend, onesided) for v in (a, b))
-    power = second * np.conj(first) * _scale(cut.window, fs, scaling)
+    power = second * np.conj(first) * scale
     if onesided:
         power = power * _both_sides(cut.nfft)
     power = np.moveaxis(np.astype(_averaged(power, average), dtype), -1, axis)
