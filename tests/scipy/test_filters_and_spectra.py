@@ -78,6 +78,8 @@ CASES = {
     "resample": (lambda s, x: s.resample(x, 9, axis=1, window="hamming"), (IMAGE,)),
     "resample, of a spectrum": (lambda s, x: s.resample(x, 8, domain="freq", t=np.arange(12.0)), (COMPLEX,)),
     "resample, weighted": (lambda s, x, w: s.resample(x, 8, window=w), (X, np.abs(X))),
+    "resample, of complex weights": (lambda s, x, w: s.resample(x, 9, window=w), (X, COMPLEX)),
+    "resample, of fewer by complex weights": (lambda s, x, w: s.resample(x, 4, window=w), (X, COMPLEX)),
     "decimate": (lambda s, x: s.decimate(x, 2), (LONG,)),
     "decimate, moved": (lambda s, x: s.decimate(x, 3, zero_phase=False), (LONG,)),
     "decimate, fir": (lambda s, x: s.decimate(x, 2, 4, "fir", axis=0), (IMAGE,)),

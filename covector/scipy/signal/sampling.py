@@ -178,7 +178,8 @@ def _of_real(x: Any, n: int, num: int, weights: Any, _: bool) -> Any:
     if weights is not None:
         k = shape_of(spectrum)[-1]
         both = (weights[1:k] + np.flip(weights[n - k + 1 :])) / 2
-        spectrum = spectrum * np.astype(np.concatenate([weights[:1], both]), real_dtype(typeof(spectrum).dtype))
+        folded, dtype = np.concatenate([weights[:1], both]), typeof(spectrum).dtype
+        spectrum = spectrum * np.astype(folded, dtype if typeof(folded).dtype.kind == "c" else real_dtype(dtype))
     m = min(n, num)
     spectrum = spectrum[..., : m // 2 + 1]
     if m % 2 == 0 and num != n:
