@@ -62,7 +62,8 @@ def jacfwd(
         shape ``output.shape + argument.shape``.  Those of an output of integers or booleans have the dtype ``float0``.
 
     Raises:
-        GradDtypeError: an argument is an integer or boolean without ``allow_int``, or complex without ``holomorphic``.
+        GradDtypeError: an argument is an integer or boolean without ``allow_int``, or complex without ``holomorphic``; an
+            argument or an output is not complex with it.
 
     Example:
         >>> import numpy as np
@@ -185,6 +186,13 @@ def _check_dtypes(in_avals: Sequence[Any], out_avals: Sequence[Any], forward: bo
                 fix="pass a complex argument"
                 if aval.is_differentiable
                 else "pass a float, choose other argnums, or allow_int=True for a float0 Jacobian",
+            )
+    for aval in out_avals if holomorphic else ():
+        if aval.dtype.kind != "c":
+            raise errors.GradDtypeError(
+                f"{who} has an output of type {aval}.",
+                why="holomorphic=True promises a complex function",
+                fix="leave holomorphic out, and split complex arguments into real and imaginary part",
             )
     for aval, what in [
         *((a, "an argument") for a in in_avals if forward),

@@ -109,6 +109,22 @@ def test_holomorphic():
         np.testing.assert_allclose(jac(lambda z: z**2, holomorphic=True)(z), np.diag(2 * z))
 
 
+ORDERS = {"plain": lambda f: f, "jit": cv.jit, "vmap": lambda f: lambda z: cv.vmap(f)(z[None])}
+JACOBIANS = [cv.jacfwd, cv.jacrev, cv.jacobian, cv.value_and_jacobian, cv.hessian]
+REAL = {"all": np.abs, "one of two": lambda z: {"a": z, "b": np.real(z)}, "booleans": lambda z: z == 1}
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize(
+    ("transformation", "real"),
+    [*((j, r) for j in JACOBIANS for r in REAL), *((g, r) for g in (cv.grad, cv.value_and_grad) for r in ("all", "booleans"))],
+)
+def test_what_is_promised_to_be_holomorphic_has_complex_results(transformation, real, order):
+    derivative = transformation(REAL[real], holomorphic=True)
+    with pytest.raises(cv.errors.GradDtypeError, match="holomorphic=True promises a complex function"):
+        ORDERS[order](derivative)(np.complex128(1 + 1j))
+
+
 @pytest.mark.parametrize("jac", [cv.jacfwd, cv.jacrev, cv.jacobian])
 def test_errors(jac):
     with pytest.raises(cv.errors.GradDtypeError, match=r"argument of type i64\[2\] to differentiate"):
