@@ -15,7 +15,7 @@ import scipy.linalg
 from covector.core.avals import ShapedArray, shape_of, typeof
 from covector.numpy.registry import inexact
 from covector.primitives.math.cumulative import shift_p
-from covector.scipy.checks import refuse
+from covector.scipy.checks import as_lapack, double, refuse
 from covector.transforms.callbacks import pure_callback
 from covector.transforms.custom_solves import custom_linear_solve
 from covector.transforms.utilities import stop_gradient
@@ -60,7 +60,7 @@ def solve_banded(
         array([1., 1.])
     """
     lower, upper = l_and_u
-    ab, b = inexact(ab), inexact(b)
+    ab, b = as_lapack(ab), as_lapack(b)
     if shape_of(ab)[0] != lower + upper + 1 or shape_of(ab)[1] != shape_of(b)[0]:
         raise ValueError(f"solve_banded got {lower} + {upper} diagonals beside the main one, {typeof(ab)} and {typeof(b)}")
 
@@ -102,7 +102,7 @@ def solveh_banded(
         >>> solveh_banded(np.array([[0.0, 1.0], [2.0, 2.0]]), np.array([3.0, 3.0]))
         array([1., 1.])
     """
-    ab, b = inexact(ab), inexact(b)
+    ab, b = as_lapack(ab), as_lapack(b)
     u = shape_of(ab)[0] - 1
     other = conjugate_bands(ab, lower)
     whole = np.concatenate([other[:-1], ab] if lower else [ab, other[1:]])
@@ -110,7 +110,7 @@ def solveh_banded(
 
 
 def solve_toeplitz(c_or_cr: Any, b: Any, check_finite: bool = True) -> Any:
-    """The x with ``toeplitz(c, r) @ x = b``, by Levinson's recursion.
+    """The x with ``toeplitz(c, r) @ x = b``, by Levinson's recursion in double precision.
 
     Args:
         c_or_cr: the first column, or a pair of it and the first row.
@@ -121,8 +121,8 @@ def solve_toeplitz(c_or_cr: Any, b: Any, check_finite: bool = True) -> Any:
         array([1., 1.])
     """
     c, r = c_or_cr if isinstance(c_or_cr, tuple) else (c_or_cr, None)
-    c, b = inexact(c), inexact(b)
-    r = np.conj(c) if r is None else inexact(r)
+    c, b = double(c), double(b)
+    r = np.conj(c) if r is None else double(r)
     n = shape_of(c)[0]
     values = np.concatenate([c[::-1], r[1:]])
     places = np.arange(n - 1, -1, -1)[:, None] + np.arange(n)
@@ -135,7 +135,7 @@ def solve_toeplitz(c_or_cr: Any, b: Any, check_finite: bool = True) -> Any:
 
 
 def matmul_toeplitz(c_or_cr: Any, x: Any, check_finite: bool = False, workers: int | None = None) -> Any:
-    """``toeplitz(c, r) @ x`` by Fourier transforms.
+    """``toeplitz(c, r) @ x`` by Fourier transforms in double precision.
 
     Args:
         c_or_cr: the first column ``f[m]``, or a pair of it and the first row ``f[n]``.
@@ -146,8 +146,8 @@ def matmul_toeplitz(c_or_cr: Any, x: Any, check_finite: bool = False, workers: i
         array([3., 3.])
     """
     c, r = c_or_cr if isinstance(c_or_cr, tuple) else (c_or_cr, None)
-    c, x = np.ravel(inexact(c)), inexact(x)
-    r = np.conj(c) if r is None else np.ravel(inexact(r))
+    c, x = np.ravel(double(c)), double(x)
+    r = np.conj(c) if r is None else np.ravel(double(r))
     m, n = shape_of(c)[0], shape_of(r)[0]
     if len(shape_of(x)) not in (1, 2) or shape_of(x)[0] != n:
         raise ValueError(f"matmul_toeplitz got a matrix of {n} columns, and {typeof(x)}")
@@ -196,5 +196,5 @@ def solve_circulant(
         refuse(zero, text, scipy.linalg.LinAlgError)
     quotient = np.fft.fft(b) / np.where(zero, 1.0, transformed)
     x = np.fft.ifft(np.where(zero, np.nan if singular == "raise" else 0.0, quotient))
-    dtype = np.result_type(typeof(c).dtype, typeof(b).dtype)
+    dtype = np.result_type(typeof(c).dtype, typeof(b).dtype, np.float32)
     return np.moveaxis(np.astype(x if dtype.kind == "c" else np.real(x), dtype), -1, outaxis)

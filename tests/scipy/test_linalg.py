@@ -469,7 +469,7 @@ def test_matrices_of_a_size_alone():
 
 @pytest.mark.parametrize("dtype", [np.float32, np.complex64, np.complex128, np.int64])
 @pytest.mark.parametrize(
-    "name", ["qr", "rq", "hessenberg", "ldl", "cosm", "signm", "pinv", "det", "svd", "companion", "fiedler"]
+    "name", ["qr", "rq", "lu", "hessenberg", "ldl", "cosm", "signm", "pinv", "det", "svd", "companion", "fiedler"]
 )
 def test_dtypes(name, dtype):
     a = (3 * A).astype(dtype)
@@ -478,6 +478,27 @@ def test_dtypes(name, dtype):
     for f, e in zip(*(x if isinstance(x, tuple) else (x,) for x in (found, expected)), strict=True):
         assert f.dtype == e.dtype
         np.testing.assert_allclose(f, e, rtol=1e-3, atol=1e-4) if name != "svd" else None
+
+
+SYSTEMS = {
+    "solve_banded": lambda s, c, b: s.solve_banded((1, 1), np.stack([c[::-1], c, c[::-1]]), b),
+    "solve_banded of more": lambda s, c, b: s.solve_banded((2, 1), np.stack([c[::-1] / 2, c, c / 2, c / 2]), b),
+    "solveh_banded": lambda s, c, b: s.solveh_banded(np.stack([np.real(c), np.real(c) / 9]), b, lower=True),
+    **{
+        name: lambda s, c, b, name=name: getattr(s, name)(c, b)
+        for name in ("solve_toeplitz", "matmul_toeplitz", "solve_circulant")
+    },
+}
+
+
+@pytest.mark.parametrize("dtypes", ["ee", "ff", "ef", "fd", "FF", "Fe", "FD", "fF"])
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_dtypes_of_systems(name, dtypes):
+    c, b = (np.array([4.0, 0.5, 1.0, 0.25]).astype(d) * (1 + 0.5j if d in "FD" else 1) for d in dtypes)
+    expected = SYSTEMS[name](scipy.linalg, c, b)
+    for found in (SYSTEMS[name](linalg, c, b), cv.jit(lambda c, b: SYSTEMS[name](linalg, c, b))(c, b)):
+        assert found.dtype == expected.dtype
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_all_names_are_scipys():
