@@ -15,6 +15,7 @@ from covector.core.primitive import TracerBase
 from covector.numpy.indexing import take
 from covector.numpy.linalg import triangular_solve
 from covector.numpy.registry import as_array
+from covector.primitives.arrays.shaping import real_dtype
 from covector.primitives.linalg.factoring import exchanged_rows_p, lu_p, row_exchanges_p
 from covector.primitives.linalg.similar import read_symmetric
 from covector.primitives.linalg.solving import adjoint, read_triangle
@@ -174,7 +175,7 @@ def lu(a: Any, permute_l: bool = False, overwrite_a: bool = False, check_finite:
         return np.take_along_axis(lower, order[..., None], axis=-2), upper
     if p_indices:
         return order, lower, upper
-    return np.astype(order[..., None] == np.arange(shape_of(lower)[-2]), typeof(lower).dtype), lower, upper
+    return np.astype(order[..., None] == np.arange(shape_of(lower)[-2]), real_dtype(typeof(lower).dtype)), lower, upper
 
 
 def lu_factor(a: Any, overwrite_a: bool = False, check_finite: bool = True) -> tuple[Any, Any]:
