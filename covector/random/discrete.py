@@ -25,6 +25,7 @@ from covector.random.sampling import (
     float_type_of,
     in_dtype,
     known_right,
+    not_whole,
     shape_for,
     unit,
 )
@@ -57,7 +58,7 @@ def randint(key: Any, shape: Shape, minval: Any, maxval: Any, dtype: Any = np.in
         shape: the shape of the result.
         minval: the lower bound, broadcast to the shape.
         maxval: the upper bound, which is not drawn; where it is not above the lower one, that is drawn.
-        dtype: an integer type.
+        dtype: an integer type; where it does not have all of the interval, those that it has are drawn, as JAX does.
 
     Returns:
         An array; the bits are JAX's.
@@ -68,29 +69,39 @@ def randint(key: Any, shape: Shape, minval: Any, maxval: Any, dtype: Any = np.in
         array([5, 1, 5, 7])
     """
     dtype = _integer_type(dtype, "randint", "iu")
-    if dtype.itemsize < 4:  # half the bits of a small type would favour some values
-        return np.astype(randint(key, shape, minval, maxval, np.int32), dtype)
     shape = shape_for(shape, minval, maxval, function="randint")
-    low, high, beyond = _bounds(minval, maxval, dtype)
-    same = np.dtype(f"u{dtype.itemsize}")
-    width = 8 * dtype.itemsize
-    upper, lower = (bits_of(k, shape, width, "randint") for k in split(key))
+    (low, _, uneven), (high, beyond, broken) = (_bound(x, dtype) for x in (minval, maxval))
+    width = max(8 * dtype.itemsize, 32)  # half the bits of a smaller type would favour some values
+    same = np.dtype(f"u{width // 8}")
+    upper, lower = (bits_of(k, shape or (1,), width, "randint") for k in split(key))  # only scalars warn of an overflow
     with np.errstate(over="ignore"):
-        span = np.where(high <= low, same.type(1), np.astype(high, same) - np.astype(low, same) + same.type(beyond))
+        low, is_empty = np.astype(low, same), high <= low
+        span = np.where(is_empty, same.type(1), np.astype(high, same) - low + np.astype(beyond, same))
         whole = span == 0  # all values of the type
         divisor = np.where(whole, same.type(1), span)
         half = same.type(2 ** (width // 2)) % divisor
         offset = ((upper % divisor) * (half * half % divisor) + lower % divisor) % divisor
-        return np.astype(np.astype(low, same) + np.where(whole, lower, offset), dtype)
+        drawn = np.astype(low + np.where(whole, lower, offset), dtype)
+    return drawn_for(uneven | broken, drawn if shape else drawn[0], "randint", "bounds that are whole numbers")
 
 
-def _bounds(low: Any, high: Any, dtype: np.dtype[Any]) -> tuple[Any, Any, bool]:
-    """The bounds in the dtype of the result, and whether the upper one was one more than this has."""
-    info = np.iinfo(dtype)
-    beyond = isinstance(high, (int, np.integer)) and int(high) == int(info.max) + 1
-    fits = [max(min(int(x), int(info.max)), int(info.min)) if isinstance(x, (int, np.integer)) else x for x in (low, high)]
-    low, high = (dtype.type(x) if isinstance(x, int) else in_dtype(np.clip(x, info.min, info.max), dtype) for x in fits)
-    return low, high, beyond
+def _bound(x: Any, dtype: np.dtype[Any]) -> tuple[Any, Any, Any]:
+    """The number of a dtype that is nearest to a bound, whether this was above all of them, and whether it was not whole."""
+    least, most = int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)
+    if isinstance(x, (int, np.integer)):
+        return dtype.type(max(min(int(x), most), least)), np.bool_(x > most), np.False_
+    if typeof(x).dtype.kind not in "iuf":
+        what = f"covector.random.randint got a bound of type {typeof(x)}."
+        raise errors.ArgumentError(what, fix="give bounds that are integers")
+    x = np.atleast_1d(as_array(x))
+    if typeof(x).dtype.kind == "f":
+        x = in_dtype(x, np.dtype(np.float64))
+        beyond, inside = x >= most + 1.0, (x >= least) & (x < most + 1.0)
+        at_end = np.where(beyond, dtype.type(most), dtype.type(least))
+        return np.where(inside, in_dtype(np.where(inside, x, 0.0), dtype), at_end), beyond, not_whole(x)
+    own = np.iinfo(typeof(x).dtype)
+    ends = (own.dtype.type(end) for end in (max(least, own.min), min(most, own.max)))
+    return in_dtype(np.clip(x, *ends), dtype), x > own.dtype.type(min(most, own.max)), np.False_
 
 
 def bernoulli(key: Any, p: Any = 0.5, shape: Shape | None = None) -> Any:

@@ -18,6 +18,7 @@ from covector.random.sampling import (
     float_type_of,
     in_dtype,
     known_right,
+    not_whole,
     prepared,
     shape_for,
     unit,
@@ -227,11 +228,6 @@ def _counted(drawn: Any, dtype: Any, function: str) -> Any:
     )
 
 
-def _not_whole(n: Any) -> Any:
-    """Where numbers of trials are no integers."""
-    return n != np.floor(n) if typeof(n).dtype.kind == "f" else np.False_
-
-
 def binomial(key: Any, n: Any, p: Any, shape: Shape | None = None, dtype: Any = np.float64) -> Any:
     """How many of ``n`` trials succeed, each with probability ``p``.
 
@@ -243,7 +239,7 @@ def binomial(key: Any, n: Any, p: Any, shape: Shape | None = None, dtype: Any = 
     shape = shape_for(shape, n, p, function="binomial")
     counts, chance = in_dtype(n, COUNT), in_dtype(p, DOUBLE)
     drawn = _drawn(checked_key(key, "binomial"), "binomial", (counts, chance), shape, np.dtype(np.int64))
-    return drawn_for(_not_whole(n), _counted(drawn, dtype, "binomial"), "binomial", "whole numbers of trials")
+    return drawn_for(not_whole(n), _counted(drawn, dtype, "binomial"), "binomial", "whole numbers of trials")
 
 
 def multinomial(key: Any, n: Any, p: Any, *, shape: Shape | None = None, dtype: Any = np.float64) -> Any:
@@ -273,7 +269,7 @@ def multinomial(key: Any, n: Any, p: Any, *, shape: Shape | None = None, dtype: 
         raise errors.ArgumentError(what, fix=f"give a shape that ends with {size[0]}, or leave it out")
     chances, trials = in_dtype(p, DOUBLE), in_dtype(n, COUNT)
     total = np.sum(chances, axis=-1)
-    wrong = np.any(chances < 0, axis=-1) | ~((total > 0) & (total < np.inf)) | (trials < 0) | _not_whole(n)
+    wrong = np.any(chances < 0, axis=-1) | ~((total > 0) & (total < np.inf)) | (trials < 0) | not_whole(n)
     if not known_right(wrong, "multinomial", OUTCOMES):
         chances, trials = np.where(wrong[..., None], 1.0, chances), np.where(wrong, 0, trials)
     batch = shape_for(given and given[:-1], n, chances[..., 0], function="multinomial")

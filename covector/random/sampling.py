@@ -95,6 +95,11 @@ def in_dtype(x: Any, dtype: np.dtype[Any]) -> Any:
     return convert_to(x, dtype)
 
 
+def not_whole(x: Any) -> Any:
+    """Where real numbers are no integers."""
+    return x != np.floor(x) if typeof(x).dtype.kind == "f" else np.False_
+
+
 def known_right(wrong: Any, function: str, requirement: str) -> bool:
     """Whether parameters of which truth values say where they are wrong are known not to be: an error if they are."""
     known = concrete(wrong)
