@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
+
 import numpy as np
 import pytest
 import scipy.signal
-from transformed import of_real_numbers
+from transformed import of_real_numbers, outcome, same
 
 import covector as cv
 from covector.scipy import signal
@@ -67,6 +70,38 @@ def test_long_signals_go_by_fourier_transforms_and_integers_stay():
     np.testing.assert_allclose(signal.convolve(LONG, LONG), scipy.signal.convolve(LONG, LONG), atol=1e-12)
     assert signal.convolve(np.arange(3), np.arange(2)).dtype == np.int64
     np.testing.assert_array_equal(signal.convolve(np.ones((2, 2), int), np.ones((2, 1), int)), [[1, 1], [2, 2], [1, 1]])
+
+
+FEW = [((), ()), ((1,), (1,)), ((1,), (4,)), ((4,), (1,)), ((4,), (3,)), ((1, 3), (2, 1)), ((1, 3), (1, 2))]
+
+
+@pytest.mark.filterwarnings("ignore:overflow:RuntimeWarning", "ignore:Use of fft:RuntimeWarning")
+@pytest.mark.parametrize("dtype", [np.bool, np.int16, np.float16, np.float32, np.float64, np.complex64])
+@pytest.mark.parametrize("name", ["fftconvolve", "oaconvolve", "convolve", "correlate", "convolve fft", "correlate fft"])
+def test_of_few_elements_comes_what_scipy_has(name, dtype):
+    if name.endswith(" fft") and dtype == np.bool:
+        return  # SciPy rounds no booleans
+    name, *method = name.split()
+    f = lambda s, a, b, mode: getattr(s, name)(a, b, mode, *method)
+    for (m, n), mode in itertools.product(FEW, ("full", "valid", "same")):
+        a, b = (np.reshape(np.arange(300, 300 + np.prod(shape, dtype=int)), shape).astype(dtype) for shape in (m, n))
+        expected = outcome(f, scipy.signal, a, b, mode)
+        if "Unsupported type" in str(expected):
+            continue
+        for found in (outcome(f, signal, a, b, mode), outcome(cv.jit(functools.partial(f, signal, mode=mode)), a, b)):
+            if isinstance(expected, Exception):
+                assert type(found) is type(expected)
+            else:
+                same(found, expected, rtol=2e-3 if dtype == np.float16 else 1e-5)
+
+
+def test_axes_that_are_not_convolved_broadcast():
+    a, b = np.arange(12.0).reshape(1, 4, 3), np.arange(4.0).reshape(2, 2, 1)
+    for mode in ("full", "valid", "same"):
+        found = cv.jit(lambda a, b, mode=mode: signal.fftconvolve(a, b, mode, axes=1))(a, b)
+        same(found, scipy.signal.fftconvolve(a, b, mode, axes=1), rtol=1e-12)
+    with pytest.raises(ValueError, match="incompatible shapes"):
+        signal.fftconvolve(a, np.ones((1, 2, 2)), axes=1)
 
 
 @pytest.mark.parametrize("mode", ["full", "valid", "same"])

@@ -15,8 +15,10 @@ import scipy.signal as _scipy
 
 from covector.core.avals import shape_of, typeof
 from covector.numpy.registry import as_array, canonical_axes
+from covector.primitives.arrays.shaping import convert_to
 from covector.primitives.arrays.windows import windows_p
 from covector.primitives.math.contraction import contract
+from covector.primitives.math.trigonometric_transforms import computed_in
 from covector.scipy.traced import on_tracers
 
 MODES = ("full", "valid", "same")
@@ -31,14 +33,23 @@ def _operands(in1: Any, in2: Any, mode: str, function: str) -> tuple[Any, Any]:
     return a, b
 
 
+def _larger_first(a: Any, b: Any, axes: Any, mode: str) -> tuple[Any, Any, bool]:
+    """The arrays, in mode "valid" the larger one along these axes before the other, and whether they changed places."""
+    fits = [shape_of(a)[i] >= shape_of(b)[i] for i in axes if shape_of(a)[i] != shape_of(b)[i]]
+    if mode != "valid" or all(fits):
+        return a, b, False
+    if any(fits):
+        raise ValueError("For 'valid' mode, one must be at least as large as the other in every dimension")
+    return b, a, True
+
+
 def _cut(full: Any, a: tuple[int, ...], b: tuple[int, ...], axes: Any, mode: str) -> Any:
-    """What a mode keeps of the full convolution of arrays of these shapes."""
-    index: list[Any] = [slice(None)] * len(a)
-    for axis in axes if mode != "full" else ():
-        n = a[axis] if mode == "same" else a[axis] - b[axis] + 1
-        start = (a[axis] + b[axis] - 1 - n) // 2
-        index[axis] = slice(start, start + n)
-    return full[tuple(index)]
+    """What a mode keeps of the full convolution of arrays of these shapes along these axes."""
+    sizes = list(a if mode == "same" else shape_of(full))
+    for axis in axes if mode == "valid" else ():
+        sizes[axis] = a[axis] - b[axis] + 1
+    starts = [(n - size) // 2 for n, size in zip(shape_of(full), sizes, strict=True)]
+    return full[tuple(slice(i, i + size) for i, size in zip(starts, sizes, strict=True))]
 
 
 def fftconvolve(in1: Any, in2: Any, mode: str = "full", axes: Any = None) -> Any:
@@ -55,20 +66,31 @@ def fftconvolve(in1: Any, in2: Any, mode: str = "full", axes: Any = None) -> Any
         array([1., 3., 2.])
     """
     a, b = _operands(in1, in2, mode, "fftconvolve")
+    if not shape_of(a):
+        return a * b
     if not typeof(a).size or not typeof(b).size:
         return np.zeros(0)  # in any mode, as SciPy has it
     axes = canonical_axes(axes, len(shape_of(a)), "fftconvolve")
-    if mode == "valid" and all(shape_of(a)[i] < shape_of(b)[i] for i in axes):
-        a, b = b, a
+    axes = [i for i in axes if shape_of(a)[i] != 1 and shape_of(b)[i] != 1]  # others are products, of the arrays' own dtype
+    if any(m != n and 1 not in (m, n) for i, (m, n) in enumerate(zip(shape_of(a), shape_of(b), strict=True)) if i not in axes):
+        raise ValueError(f"incompatible shapes for in1 and in2: {shape_of(a)} and {shape_of(b)}")
+    a, b, _ = _larger_first(a, b, axes, mode)
+    full = _through_frequencies(a, b, axes) if axes else a * b
+    return _cut(full, shape_of(a), shape_of(b), axes, mode)
+
+
+def _through_frequencies(a: Any, b: Any, axes: list[int]) -> Any:
+    """The full convolution along axes, in the precision of SciPy's transforms."""
     shape = [shape_of(a)[i] + shape_of(b)[i] - 1 for i in axes]
     sizes = [scipy.fft.next_fast_len(n, True) for n in shape]
     is_complex = "c" in (typeof(a).dtype.kind, typeof(b).dtype.kind)
     forward, backward = (np.fft.fftn, np.fft.ifftn) if is_complex else (np.fft.rfftn, np.fft.irfftn)
+    a, b = (convert_to(x, computed_in(typeof(x).dtype)) for x in (a, b))
     full = backward(forward(a, sizes, axes) * forward(b, sizes, axes), sizes, axes)
     index: list[Any] = [slice(None)] * len(shape_of(a))
     for axis, n in zip(axes, shape, strict=True):
         index[axis] = slice(n)
-    return _cut(full[tuple(index)], shape_of(a), shape_of(b), axes, mode)
+    return full[tuple(index)]
 
 
 oaconvolve = fftconvolve
@@ -90,23 +112,24 @@ def convolve(in1: Any, in2: Any, mode: str = "full", method: str = "auto") -> An
     a, b = _operands(in1, in2, mode, "convolve")
     if method not in ("auto", "direct", "fft"):
         raise ValueError(f"convolve got method={method!r}: give 'auto', 'direct' or 'fft'")
-    vectors = len(shape_of(a)) == 1
+    if not shape_of(a):
+        return a * b
+    vectors, axes, dtype = len(shape_of(a)) == 1, range(len(shape_of(a))), np.result_type(typeof(a).dtype, typeof(b).dtype)
     if not typeof(a).size or not typeof(b).size:
         if method == "fft":
             return np.zeros(0)
         if mode == "same" and vectors and typeof(b).size:
-            return np.zeros(0, np.result_type(typeof(a).dtype, typeof(b).dtype))
+            return np.zeros(0, dtype)
         raise ValueError(f"a convolution of {typeof(a)} and {typeof(b)} has no elements: neither array may be empty")
     exact = typeof(a).dtype.kind in "biu" and typeof(b).dtype.kind in "biu"
-    if mode == "valid" and all(m < n for m, n in zip(shape_of(a), shape_of(b), strict=True)):
-        a, b = b, a
+    a, b, _ = _larger_first(a, b, axes, mode)
     if vectors and (method == "direct" or exact or (method == "auto" and min(shape_of(a)[0], shape_of(b)[0]) < 100)):
         full = np.convolve(a, b)
     elif method == "direct" or exact:
         full = _direct(a, b)
     else:
-        full = fftconvolve(a, b)
-    return _cut(full, shape_of(a), shape_of(b), range(len(shape_of(a))), mode)
+        full = np.astype(fftconvolve(a, b), dtype)
+    return _cut(full, shape_of(a), shape_of(b), axes, mode)
 
 
 def _direct(a: Any, b: Any) -> Any:
@@ -128,10 +151,7 @@ def correlate(in1: Any, in2: Any, mode: str = "full", method: str = "auto") -> A
         array([1, 2, 0])
     """
     a, b = _operands(in1, in2, mode, "correlate")
-    if mode == "valid" and all(m < n for m, n in zip(shape_of(a), shape_of(b), strict=True)):
-        turned = convolve(b, np.conj(np.flip(a)), mode, method)
-        return np.conj(np.flip(turned))
-    return convolve(a, np.conj(np.flip(b)), mode, method)
+    return convolve(a, np.flip(np.conj(b) if typeof(b).dtype.kind == "c" else b), mode, method)
 
 
 # --- in two dimensions ------------------------------------------------------------------------------------------------
@@ -148,12 +168,7 @@ def _planes(in1: Any, in2: Any, mode: str, boundary: str, function: str) -> tupl
         raise ValueError(f"{function} inputs must both be 2-D arrays")
     if boundary not in BOUNDARIES:
         raise ValueError("Acceptable boundary flags are 'fill', 'circular' (or 'wrap'), and 'symmetric' (or 'symm').")
-    fits = [m >= n for m, n in zip(shape_of(a), shape_of(b), strict=True)]
-    if mode == "valid" and not all(fits):
-        if any(fits):
-            raise ValueError("For 'valid' mode, one must be at least as large as the other in every dimension")
-        return b, a, True
-    return a, b, False
+    return _larger_first(a, b, (0, 1), mode)
 
 
 def _over_planes(a: Any, kernel: Any, mode: str, boundary: str, fillvalue: Any, later: int) -> Any:
