@@ -14,7 +14,7 @@ from covector.core.avals import array_aval, dtype_of, shape_of
 from covector.core.primitive import TracerBase
 from covector.interpreters.stage import stage
 from covector.numpy.at import at
-from covector.numpy.registry import as_array, canonical_axis, contains_tracer, implements
+from covector.numpy.registry import as_array, canonical_axis, contains_tracer, held, implements
 from covector.primitives.arrays.shaping import convert_to
 from covector.transforms.dependencies import look
 from covector.transforms.vmap import vmap
@@ -121,8 +121,8 @@ def _condition(condition: Any, shape: tuple[int, ...]) -> Any:
 def _piece(function: Any, dtype: Any, args: Any, kw: Any) -> Any:
     """A function, or a value, of a piece, with the dtype of the result."""
     if not callable(function):
-        return convert_to(as_array(function), dtype)
-    return wraps(function)(lambda x: convert_to(as_array(function(x, *args, **kw)), dtype))
+        return held(function, dtype)
+    return wraps(function)(lambda x: held(function(x, *args, **kw), dtype))
 
 
 def _chosen_for_each(x: Any, conditions: list[Any], pieces: list[Any]) -> Any:

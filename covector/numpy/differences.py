@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from covector.core.avals import shape_of
+from covector.core.avals import check_class, shape_of
 from covector.numpy.indexing import part_along, take
 from covector.numpy.joining import concatenate
-from covector.numpy.registry import as_array, canonical_axes, canonical_axis, cast, implements, inexact
+from covector.numpy.registry import as_array, canonical_axes, canonical_axis, cast, contains_tracer, held, implements, inexact
 from covector.numpy.shapes import broadcast_to, ravel
 from covector.primitives.arrays.shaping import convert_to, reshape_to
 from covector.primitives.arrays.subscripts import concrete, index
@@ -168,8 +168,8 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
         raise ValueError("fp and xp are not of the same length.")
     if n == 0:
         raise ValueError("array of sample points is empty")
-    below = fp[0] if left is None else convert_to(left, dtype)
-    above = fp[-1] if right is None else convert_to(right, dtype)
+    below = fp[0] if left is None else _outside(left, dtype)
+    above = fp[-1] if right is None else _outside(right, dtype)
     if n == 1:
         return np.where(np.less(x, xp[0]), below, np.where(np.greater(x, xp[0]), above, fp[0]))
     i = np.minimum(np.maximum(np.searchsorted(xp, x, side="right") - 1, 0), n - 2)
@@ -177,6 +177,14 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
     inside = _on_line(x, index(xp, i), index(xp, i + 1), index(fp, i), index(fp, i + 1), all_finite)
     out = np.where(np.less(x, xp[0]), below, np.where(np.greater(x, xp[-1]), above, inside))
     return np.where(np.isnan(x), convert_to(x, dtype), out)
+
+
+def _outside(value: Any, dtype: Any) -> Any:
+    """The value to the left or to the right of all points; raises what NumPy does where that is none."""
+    if contains_tracer(value):
+        return held(value, dtype)
+    check_class(type(value))
+    return np.interp(-1.0, [0.0], np.zeros(1, dtype), left=value)
 
 
 def _on_line(x: Any, x0: Any, x1: Any, f0: Any, f1: Any, all_finite: bool) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from functools import partial
 from typing import Any
 
@@ -12,7 +13,17 @@ from covector.core import errors
 from covector.core.avals import PYTHON_NUMBERS, broadcast_shapes, dtype_of, is_weak, shape_of, typeof
 from covector.core.primitive import TracerBase
 from covector.core.tracer import register_method
-from covector.numpy.registry import as_array, canonical_axis, cast, contains_tracer, implements, known_array, reject, reject_out
+from covector.numpy.registry import (
+    as_array,
+    canonical_axis,
+    cast,
+    contains_tracer,
+    held,
+    implements,
+    known_array,
+    reject,
+    reject_out,
+)
 from covector.primitives.arrays.selection import clip_p, select_p
 from covector.primitives.arrays.shaping import convert_to
 from covector.primitives.math.arithmetic import imag, real
@@ -60,25 +71,30 @@ def clip(
     elif min is not NO_VALUE or max is not NO_VALUE:
         raise ValueError("Passing `min` or `max` keyword argument when `a_min` and `a_max` are provided is forbidden.")
     a = as_array(a)
-    if {type(a_min), type(a_max)} <= {int, float}:
-        return clip_p.bind(a, low=_bound(a_min, dtype_of(a)), high=_bound(a_max, dtype_of(a)))
-    if a_min is not None:
-        a = np.maximum(a, _bound(a_min, dtype_of(a)))
-    return a if a_max is None else np.minimum(a, _bound(a_max, dtype_of(a)))
+    low, high = _bound(a_min, dtype_of(a), least=True), _bound(a_max, dtype_of(a), least=False)
+    if {type(low), type(high)} <= {int, float}:
+        return clip_p.bind(a, low=low, high=high)
+    if low is not None and high is not None:
+        a = convert_to(a, np.result_type(a, low, high))
+    if low is not None:
+        a = np.maximum(a, low)
+    return a if high is None else np.minimum(a, high)
 
 
-def _bound(bound: Any, dtype: Any) -> Any:
-    """A bound of `clip`; one that an integer dtype cannot hold is moved into its range."""
+def _bound(bound: Any, dtype: Any, least: bool) -> Any:
+    """A bound of `clip`; one that lets all that an integer dtype can hold pass is its limit, if that cannot hold it."""
     if type(bound) is int and dtype.kind in "iu":
         info = np.iinfo(dtype)
-        return min(max(bound, int(info.min)), int(info.max))
-    return as_argument(bound)
+        limit = int(info.min if least else info.max)
+        bound = max(bound, limit) if least else min(bound, limit)
+        return bound if int(info.min) <= bound <= int(info.max) else held(bound, dtype)
+    return None if bound is None else as_argument(bound)
 
 
 # --- rounding ---------------------------------------------------------------------------------------------------------
 
 
-implements(np.round, np.around, out=2)(lambda a, decimals=0: round_p.bind(as_array(a), decimals=int(decimals)))
+implements(np.round, np.around, out=2)(lambda a, decimals=0: round_p.bind(as_array(a), decimals=operator.index(decimals)))
 
 
 def _round_method(self: Any, ndigits: int | None = None) -> Any:

@@ -14,7 +14,17 @@ from covector.core.asked import call_of, fix_by_code
 from covector.core.avals import dtype_of, shape_of
 from covector.core.source import user_source
 from covector.core.tracer import Tracer
-from covector.numpy.registry import array_and_axis, as_array, canonical_axis, contains_tracer, implements, reject_out
+from covector.numpy.elementwise import as_argument
+from covector.numpy.registry import (
+    array_and_axis,
+    as_array,
+    canonical_axis,
+    cast,
+    contains_tracer,
+    held,
+    implements,
+    reject_out,
+)
 from covector.primitives.arrays.indexing import check_bounds, spread_p
 from covector.primitives.arrays.selection import select_p
 from covector.primitives.arrays.shaping import convert_to, reshape_to
@@ -86,7 +96,9 @@ def take_along_axis(arr: Any, indices: Any, axis: Any = -1) -> Any:
 def choose(a: Any, choices: Any, mode: str = "raise") -> Any:
     """``numpy.choose``."""
     a = as_array(a)
-    values = [as_array(c) for c in choices]
+    given = [as_argument(c) for c in choices]
+    dtype = np.result_type(*given)
+    values = [convert_to(as_array(c), dtype) for c in given]
     shape = np.broadcast_shapes(shape_of(a), *map(shape_of, values))
     stacked = np.stack([np.broadcast_to(v, shape) for v in values])
     which = np.broadcast_to(_within(a, len(values), mode), shape)
@@ -220,10 +232,11 @@ def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0)
     for i, c in enumerate(conditions):
         if c.dtype != np.bool_:
             raise TypeError(f"invalid entry {i} in condlist: should be boolean ndarray")
-    dtype = np.result_type(*choicelist, default)
-    out = convert_to(default, dtype)
-    for c, choice in zip(reversed(conditions), reversed(choicelist), strict=True):
-        out = select_p.bind(c, convert_to(as_array(choice), dtype), out)
+    *choices, out = values = [as_argument(v) for v in (*choicelist, default)]
+    dtype = np.result_type(*values)
+    out = convert_to(as_array(out), dtype)
+    for c, choice in zip(reversed(conditions), reversed(choices), strict=True):
+        out = select_p.bind(c, cast(as_array(choice), dtype, "same_kind"), out)
     return out
 
 
@@ -353,7 +366,7 @@ def insert(arr: Any, obj: Any, values: Any, axis: Any = None) -> Any:
     if places.size and places.min() < -n:
         raise IndexError(f"index {obj} is out of bounds for axis {axis} with size {n}")
     places = np.where(places < 0, places + n, places)
-    values = convert_to(as_array(values), arr.dtype)
+    values = held(values, arr.dtype)
     values = reshape_to(values, (1,) * (arr.ndim - values.ndim) + values.shape)
     if places.ndim == 0:
         values = np.moveaxis(values, 0, axis)  # broadcast as in arr[:, i] = values, not as in arr[:, [i]] = values

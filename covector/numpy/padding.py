@@ -10,7 +10,7 @@ from covector.core.tracer import unsupported
 from covector.numpy.at import is_zero
 from covector.numpy.indexing import part_along, take
 from covector.numpy.joining import concatenate, flip
-from covector.numpy.registry import as_array, contains_tracer, implements
+from covector.numpy.registry import as_array, contains_tracer, held, implements
 from covector.numpy.shapes import broadcast_to
 from covector.primitives.arrays.indexing import embed_p
 from covector.primitives.arrays.shaping import convert_to
@@ -41,6 +41,8 @@ def pad(array: Any, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> An
         raise ValueError(f"unsupported keyword arguments for mode '{mode}': {surplus}")
     widths = _widths(known(pad_width, "np.pad", "the width"), a.ndim)
     (option,) = {**OPTIONS[mode], **kwargs}.values() or (None,)
+    if mode == "constant" and (type(option) is not int or option):
+        option = _constants(option, a)
     if mode == "empty" or (mode == "constant" and _is_zero(option)):
         places = tuple((lo, lo + n, 1) for n, (lo, _) in zip(a.shape, widths, strict=True))
         padded_shape = tuple(lo + n + hi for n, (lo, hi) in zip(a.shape, widths, strict=True))
@@ -72,6 +74,17 @@ def _widths(pad_width: Any, ndim: int) -> list[tuple[int, int]]:
 
 def _is_zero(values: Any) -> bool:
     return not contains_tracer(values) and is_zero(as_array(values))
+
+
+def _constants(values: Any, a: Any) -> Any:
+    """The constants before and after each axis in the dtype of the array; raises what NumPy does where it cannot hold them."""
+    if contains_tracer(values):
+        return broadcast_to(held(values, a.dtype), (a.ndim, 2))
+    pairs, point = np.zeros((a.ndim, 2), a.dtype), np.zeros((1,) * a.ndim, a.dtype)
+    for axis in range(a.ndim):
+        width = [(int(axis == i),) * 2 for i in range(a.ndim)]
+        pairs[axis] = np.pad(point, width, constant_values=values).ravel()[::2]
+    return pairs
 
 
 def _option_for_axes(mode: str, option: Any, ndim: int) -> Any:

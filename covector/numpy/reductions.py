@@ -10,9 +10,19 @@ from typing import Any
 
 import numpy as np
 
-from covector.core.avals import WEAK_TYPES, broadcast_shapes, dtype_of, shape_of, typeof
+from covector.core.avals import WEAK_TYPES, broadcast_shapes, check_class, dtype_of, shape_of, typeof
 from covector.core.primitive import TracerBase, apply_to_one
-from covector.numpy.registry import array_and_axis, as_array, canonical_axes, canonical_axis, cast, implements, reject_out
+from covector.numpy.registry import (
+    array_and_axis,
+    as_array,
+    canonical_axes,
+    canonical_axis,
+    cast,
+    contains_tracer,
+    held,
+    implements,
+    reject_out,
+)
 from covector.primitives.arrays.shaping import convert_to, reduce_sum_p
 from covector.primitives.math.cumulative import cummax_p, cummin_p, cumprod_p, cumsum_p
 from covector.primitives.math.reductions import (
@@ -85,8 +95,12 @@ def accumulated(a: Any, dtype: Any) -> Any:
     return convert_to(a, accumulator_dtype(dtype_of(a)) if dtype is None else np.dtype(dtype))
 
 
-def _scalar(initial: Any, dtype: Any) -> Any:
-    initial = convert_to(as_array(initial), dtype)
+def initial_value(initial: Any, dtype: Any) -> Any:
+    """The option ``initial=`` of a reduction in its dtype; raises what NumPy does where that cannot hold it."""
+    if not contains_tracer(initial):
+        check_class(type(initial))
+        return np.asarray(np.maximum.reduce(np.empty(0, dtype), initial=initial))
+    initial = held(initial, dtype)
     if shape_of(initial) != ():
         raise ValueError("the option initial= is a single number, not an array")
     return initial
@@ -119,6 +133,8 @@ def sum_(
 ) -> Any:
     if out is not None:
         reject_out(np.sum)
+    if initial is None:
+        return np.add.reduce(a, axis, dtype, keepdims=keepdims, initial=None, where=where)
     aval = typeof(a) if dtype is None and isinstance(a, TracerBase) else None
     if aval is None or aval.dtype.kind not in "fc" or aval.weak_type:
         a = accumulated(a, dtype)
@@ -126,7 +142,7 @@ def sum_(
         total = apply_to_one(reduce_sum_p, a, {"axes": tuple(range(len((aval or typeof(a)).shape)))})
     else:
         total = reduced(reduce_sum_p, a if where is True else masked(a, where, 0), axis, keepdims)
-    return total if initial is NO_VALUE else total + _scalar(initial, dtype_of(total))
+    return total if initial is NO_VALUE else total + initial_value(initial, dtype_of(total))
 
 
 @implements(np.prod, out=3)
@@ -138,9 +154,11 @@ def prod(
     initial: Any = NO_VALUE,
     where: Any = True,
 ) -> Any:
+    if initial is None:
+        return np.multiply.reduce(a, axis, dtype, keepdims=keepdims, initial=None, where=where)
     a = masked(accumulated(a, dtype), where, 1)
     product = reduced(reduce_prod_p, a, axis, keepdims)
-    return product if initial is NO_VALUE else product * _scalar(initial, dtype_of(product))
+    return product if initial is NO_VALUE else product * initial_value(initial, dtype_of(product))
 
 
 @implements(np.count_nonzero)
@@ -155,13 +173,13 @@ def _extremum(
     primitive: Any, combine: Any, a: Any, axis: Any = None, keepdims: Any = False, initial: Any = NO_VALUE, where: Any = True
 ) -> Any:
     a = as_array(a)
-    if initial is NO_VALUE:
+    if initial is NO_VALUE or initial is None:
         if where is not True:
             raise needs_initial(combine.__name__)
         if 0 in shape_of(a) and 0 not in reduced_shape(a, axis):
             raise without_identity(combine.__name__)
         return reduced(primitive, a, axis, keepdims)
-    initial = _scalar(initial, dtype_of(a))
+    initial = initial_value(initial, dtype_of(a))
     if 0 in shape_of(a):
         return np.broadcast_to(initial, reduced_shape(a, axis, keepdims))
     return combine(reduced(primitive, masked(a, where, initial), axis, keepdims), initial)

@@ -14,7 +14,7 @@ from typing import Any, NoReturn, TypeVar
 import numpy as np
 
 from covector.core import errors
-from covector.core.avals import check_class, dtype_of, typeof
+from covector.core.avals import check_class, dtype_of, is_weak, typeof
 from covector.core.primitive import TracerBase
 from covector.core.tracer import register_function, unsupported
 from covector.primitives.arrays.shaping import convert_p, convert_to
@@ -100,6 +100,18 @@ def cast(x: Any, dtype: Any, casting: Any = "safe") -> Any:
     if not np.can_cast(dtype_of(x), dtype, casting):
         raise TypeError(f"Cannot cast array data from {dtype_of(x)!r} to {np.dtype(dtype)!r} according to the rule {casting!r}")
     return convert_to(x, np.dtype(dtype))
+
+
+def held(value: Any, dtype: np.dtype[Any]) -> Any:
+    """A value in the dtype of an array that it becomes a part of; raises, as NumPy does, where that cannot hold it."""
+    if isinstance(value, (list, tuple)) and contains_tracer(value):
+        return np.stack([held(v, dtype) for v in value])
+    if not isinstance(value, TracerBase):
+        check_class(type(value))
+        return np.asarray(value, dtype)
+    if is_weak(value) and dtype_of(value).kind == "c" and dtype.kind in "fiu":
+        raise TypeError(f"a complex number cannot become a part of an array of dtype {dtype}")
+    return convert_to(value, dtype)
 
 
 PLAIN = {bool, int, float, complex, np.ndarray, np.float64, np.int64}

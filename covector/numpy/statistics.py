@@ -10,7 +10,18 @@ from typing import Any
 import numpy as np
 
 from covector.core.avals import dtype_of, shape_of
-from covector.numpy.reductions import NO_VALUE, as_mask, max_, min_, prod, reduce_axes, reduced_shape, sum_, without_identity
+from covector.numpy.reductions import (
+    NO_VALUE,
+    as_mask,
+    initial_value,
+    max_,
+    min_,
+    prod,
+    reduce_axes,
+    reduced_shape,
+    sum_,
+    without_identity,
+)
 from covector.numpy.registry import as_array, canonical_axes, implements
 from covector.numpy.undetermined import undetermined_where
 from covector.primitives.arrays.shaping import convert_to
@@ -255,10 +266,13 @@ def _nan_extremum(
         return reduce(a, axis, keepdims=keepdims, initial=initial, where=where)
     if 0 in shape_of(a) and 0 not in reduced_shape(a, axis) and initial is NO_VALUE:
         raise without_identity(f"f{function.__name__[3:]}")
-    worst = -np.inf if reduce is max_ else np.inf
-    result = reduce(np.where(mask, worst, a), axis, keepdims=keepdims, initial=initial, where=where)
+    worst, further = (-np.inf, np.fmax) if reduce is max_ else (np.inf, np.fmin)
+    has_initial = initial is not NO_VALUE and initial is not None
+    first = initial_value(initial, dtype_of(a)) if has_initial else np.nan
+    start = worst if has_initial else initial
+    result = reduce(np.where(mask, worst, a), axis, keepdims=keepdims, initial=start, where=where)
     all_nan = np.all(mask if where is True else np.logical_or(mask, np.logical_not(where)), axis=axis, keepdims=keepdims)
-    return np.where(all_nan, np.nan, result) if initial is NO_VALUE else result
+    return np.where(all_nan, first, further(result, first) if has_initial else result)
 
 
 nanmax = implements(np.nanmax, out=2)(partial(_nan_extremum, np.nanmax, max_))

@@ -30,6 +30,7 @@ from covector.numpy.reductions import (
     as_mask,
     cummax,
     cummin,
+    initial_value,
     logsumexp,
     masked,
     max_,
@@ -203,7 +204,7 @@ def _folded(ufunc: np.ufunc) -> Callable[..., Any]:
         slices = _all_slices(convert_to(a, dtype), axes)
         start = ufunc.identity if initial is NO_VALUE else initial
         if start is not None:
-            slices.insert(0, np.broadcast_to(convert_to(as_array(start), dtype), reduced_shape(a, axes)))
+            slices.insert(0, np.broadcast_to(initial_value(start, dtype), reduced_shape(a, axes)))
         if not slices:
             raise without_identity(ufunc.__name__)
         if where is True:
@@ -261,7 +262,7 @@ def reduce(
     if "initial" in takes:
         return function(array, axis=axis, keepdims=keepdims, initial=initial, **options)
     result = function(array, axis=axis, keepdims=keepdims, **options)
-    return ufunc(convert_to(as_array(initial), dtype_of(result)), result)
+    return ufunc(initial_value(initial, dtype_of(result)), result)
 
 
 def _no_method(ufunc: np.ufunc, method: str) -> errors.UnsupportedFunctionError:
