@@ -90,13 +90,25 @@ def _is_complex(x: Any) -> bool:
 
 
 def _leg(x: Any) -> Any:
-    """``sqrt(1 - x²)``; a complex x is not squared, which would overflow and leave the principal branch (Kahan, 1987)."""
-    return np.sqrt(1 - x) * np.sqrt(1 + x) if _is_complex(x) else np.sqrt((1 - x) * (1 + x))
+    """``sqrt(1 - x²)``; a complex x is not squared, which would overflow and leave the principal branch (Kahan, 1987).
+
+    Differences keep the sign of an imaginary part of zero, which says on what side of a cut x is; ``1 + x`` would not.
+    """
+    return np.sqrt(-(x - 1)) * np.sqrt(x - -1) if _is_complex(x) else np.sqrt((1 - x) * (1 + x))
 
 
 def _hypotenuse(x: Any) -> Any:
     """``sqrt(1 + x²)`` without overflow in the square."""
-    return np.sqrt(1 + 1j * x) * np.sqrt(1 - 1j * x) if _is_complex(x) else np.hypot(x, np.ones((), dtype_of(x)))
+    if not _is_complex(x):
+        return np.hypot(x, np.ones((), dtype_of(x)))
+    turned = 1j * _beside_cut(x)
+    return np.sqrt(1 + turned) * np.sqrt(1 - turned)
+
+
+def _beside_cut(x: Any) -> Any:
+    """Complex numbers, those on the imaginary axis as close to it as can be on the side that the sign of their zero says."""
+    beside = np.copysign(np.finfo(dtype_of(x)).tiny, np.real(x))
+    return np.where(np.real(x) == 0, x + beside, x)
 
 
 exp_p = of_ufunc(np.exp, lambda out, x: out)
@@ -122,7 +134,7 @@ sinh_p = of_ufunc(np.sinh, lambda out, x: np.cosh(x))
 cosh_p = of_ufunc(np.cosh, lambda out, x: np.sinh(x))
 tanh_p = of_ufunc(np.tanh, lambda out, x: 1 - np.square(out))
 arcsinh_p = of_ufunc(np.arcsinh, lambda out, x: 1 / _hypotenuse(x))
-arccosh_p = of_ufunc(np.arccosh, lambda out, x: 1 / (np.sqrt(x - 1) * np.sqrt(x + 1)))
+arccosh_p = of_ufunc(np.arccosh, lambda out, x: 1 / (np.sqrt(x - 1) * np.sqrt(x - -1)))
 arctanh_p = of_ufunc(np.arctanh, lambda out, x: 1 / (1 - x) / (1 + x))
 deg2rad_p = of_ufunc(np.deg2rad, lambda out, x: DEGREE, exact=False)  # a Python number, as weak as the tangent
 rad2deg_p = of_ufunc(np.rad2deg, lambda out, x: 1 / DEGREE, exact=False)
