@@ -12,10 +12,12 @@ import pytest
 import scipy.linalg
 from random_arrays import adjoint, array, hermitian, positive_definite
 
+import covector as cv
 from covector.core.avals import ShapedArray
 from covector.primitives.linalg.decompositions import eig_p, eigh_p, qr_p, svd_p
 from covector.primitives.linalg.determinants import adjugate_p, det_p, slogdet_p
 from covector.primitives.linalg.solving import cholesky_p, inv_p, norm_p, pinv_p, solve_p, triangular_solve_p
+from covector.scipy import linalg as csl
 from covector.testing import check_case, check_grads
 
 LAPACK = pytest.mark.parametrize("dtype", "dDfF")
@@ -214,3 +216,19 @@ def test_abstract_rules_of_systems():
     with pytest.raises(ValueError, match=r"f64\[3,3\] has 3 columns, and f64\[2,1\] has 2 rows"):
         solve_p.abstract(ShapedArray((3, 3), "d"), ShapedArray((2, 1), "d"))
     assert solve_p.abstract(ShapedArray((3, 3), "f"), ShapedArray((5, 3, 1), "D")) == ShapedArray((5, 3, 1), "D")
+
+
+@pytest.mark.parametrize("which", list(itertools.product([1.0, 1j], repeat=3)), ids=str)
+def test_sylvesters_equation_of_real_and_complex_matrices(which):
+    """SciPy's own solver is wrong where a real matrix with complex eigenvalues is beside complex ones."""
+    turned = np.array([[0.0, 1.0], [-1.0, 0.3]])
+    real = turned, turned.T + np.eye(2), np.arange(4.0).reshape(2, 2)
+    a, b, q = (x * factor + 0.1 * x for x, factor in zip(real, which, strict=True))
+    f = lambda q: csl.solve_sylvester(a, b, q)
+    for x in (f(q), cv.jit(f)(q)):
+        np.testing.assert_allclose(a @ x + x @ b, q, atol=1e-13)
+    out, change = cv.jvp(f, (q,), (np.ones_like(q),))
+    np.testing.assert_allclose(a @ change + change @ b, np.ones_like(q), atol=1e-13)
+    ct = np.ones_like(out) * (1 + 0.5j if np.iscomplexobj(out) else 1.0)
+    (back,) = cv.vjp(f, q)[1](ct)
+    np.testing.assert_allclose(np.sum(back * np.ones_like(q)).real, np.sum(ct * change).real, rtol=1e-12)

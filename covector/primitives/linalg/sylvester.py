@@ -21,9 +21,9 @@ from covector.primitives.linalg.solving import swap
 
 
 def _sylvester(a: Any, b: Any, q: Any) -> Any:
-    batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2], q.shape[:-2])
-    parts = [np.broadcast_to(x, (*batch, *x.shape[-2:])) for x in (a, b, q)]
-    out = np.empty((*batch, *q.shape[-2:]), np.result_type(a, b, q))
+    batch, dtype = np.broadcast_shapes(a.shape[:-2], b.shape[:-2], q.shape[:-2]), np.result_type(a, b, q)
+    parts = [np.broadcast_to(x, (*batch, *x.shape[-2:])).astype(dtype) for x in (a, b, q)]  # SciPy is wrong for two dtypes
+    out = np.empty((*batch, *q.shape[-2:]), dtype)
     for place in np.ndindex(*batch):
         out[place] = scipy.linalg.solve_sylvester(*(p[place] for p in parts))
     return out
