@@ -308,3 +308,12 @@ def test_routines_of_operands_in_several_dtypes() -> None:
     solve, short = np.linalg.solve, np.float32
     agree(lambda p, b: (solve(p, b), solve(p, b.astype(short)), solve(p.astype(short), b)), p, b)
     agree(lambda p: (np.linalg.inv(p), np.linalg.inv(p.astype(np.float32)), np.linalg.inv(p.astype(np.int8))), p, whole=False)
+
+
+def test_booleans_that_are_added_to_parts() -> None:
+    """The sum of two that are true is true."""
+    x, y = np.array([True, True, False, False] * 20), np.array([True, False, True, False] * 20)
+    for index in (slice(1, None), slice(None), slice(None, None, 2), 0, -1):
+        agree(lambda x, y, i=index: cv.at(x)[i].add(y[i]), x, y)
+        agree(lambda x, i=index: cv.at(x)[i].add(True), x)
+    agree(lambda x, y: cv.at(cv.at(x)[1:].add(y[1:]))[:-1].add(y[:-1]), x, y)

@@ -404,7 +404,7 @@ class _Nest:
         if adds or combines:
             count = self.count if stride else None
             there = b.read(store.kind, f"%p{store.array}", place, width, stride or 1, count)
-            value = b.add(there, value) if adds else self.combined(store, there, value)
+            value = add(b, there, value) if adds else self.combined(store, there, value)
         b.store(value, f"%p{store.array}", place, stride or 1, self.count if stride else None)
 
     # --- reductions in registers
