@@ -14,6 +14,7 @@ import functools
 import importlib
 import math
 import weakref
+from collections import defaultdict
 from collections.abc import Hashable
 from typing import Any
 
@@ -196,6 +197,9 @@ def copied(value: Any) -> Any:
 
 
 SEQUENCES = (list, tuple)
+ORDERED_BY_KEY = (dict, defaultdict)
+"""Of which the leaves are, whatever the order in which the keys were put in."""
+
 BUILT_IN = (None, type(None), list, tuple, dict)
 
 MAX_STRUCTURES = 10_000
@@ -206,7 +210,7 @@ _without_names: set[Any] = set()
 def names_in(treedef: Any) -> Hashable:
     """What the structure of a tree does not tell apart, as 1 and True among the keys of a dictionary; None where all does.
 
-    The keys of dictionaries that are no strings, by type.
+    The keys of dictionaries that are no strings, by type; and in what order a function finds those of one that has several.
     """
     if treedef in _without_names:
         return None
@@ -221,6 +225,9 @@ def names_in(treedef: Any) -> Hashable:
         if issubclass(kind, dict):
             keys = spec.entries()
             found += [key_of(k) for k in keys if type(k) is not str]
+            if len(keys) > 1 and kind in ORDERED_BY_KEY:
+                level = spec if spec.num_nodes == len(keys) + 1 else spec.one_level()
+                found.append(tuple(level.unflatten(range(len(keys))).values()))
         built_in = built_in and kind in BUILT_IN and (kind is not dict or not keys)
         stack += spec.children()
     if built_in and len(_without_names) < MAX_STRUCTURES:
