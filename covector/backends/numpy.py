@@ -22,6 +22,7 @@ import numpy as np
 from covector.backends.blocks import blocked
 from covector.backends.forms import Form, call
 from covector.backends.syntax import Constant, Expression, Line, Text, code_of_text
+from covector.core.avals import ShapedArray
 from covector.core.jaxpr import Atom, Equation, Jaxpr, Var
 from covector.core.source import Source, Span
 from covector.interpreters.evaluate import implementation, last_uses, run_equations
@@ -152,10 +153,27 @@ class Generator:
         parameters = tuple(map(self.name, jaxpr.in_vars))
         lines = tuple(map(self.line, jaxpr.equations, last_uses(jaxpr)))
         results = tuple(map(self.atom, jaxpr.out_vars))
-        return Text(self.file, parameters, lines, results, bool(jaxpr.consts))
+        return Text(self.file, parameters, (*lines, *map(self.number, outputs_of_no_axes(jaxpr))), results, bool(jaxpr.consts))
+
+    def number(self, var: Var) -> Line:
+        """A NumPy number in the place of an array without axes, as compiled code returns it."""
+        name = self.name(var)
+        return (name,), False, Expression("call", self.constant(as_number, "number"), (name,)), None, ()
 
     def function(self) -> Callable[..., list[Any]]:
         return FunctionType(code_of_text(self.text()), self.globals)
+
+
+def as_number(x: Any) -> Any:
+    """A NumPy number for an array without axes."""
+    return x[()] if type(x) is np.ndarray else x
+
+
+def outputs_of_no_axes(jaxpr: Jaxpr) -> list[Var]:
+    """The outputs without axes of functions that may return an array there: of NumPy's, ufuncs do not."""
+    outs = {v for v in jaxpr.out_vars if type(v.aval) is ShapedArray and v.aval.shape == () and not v.aval.weak_type}
+    made = [v for e in jaxpr.equations if not isinstance(getattr(e.primitive.kind, "fn", None), np.ufunc) for v in e.outputs]
+    return [v for v in made if v in outs]
 
 
 def _label(x: Any) -> str:

@@ -151,6 +151,31 @@ def test_a_failure_to_make_code_better_is_one_warning(choose: Any, monkeypatch: 
     np.testing.assert_array_equal(g(MANY)[0], first[0])
 
 
+OF_NO_AXES = {
+    "where": lambda x: np.where(x > 0, x, -x),
+    "imag": lambda x: np.imag(np.stack([x]) * 1j)[0],
+    "reshape": lambda x: np.reshape(x * 2.0, ()),
+    "squeeze": lambda x: np.squeeze(np.stack([x]) * 2.0),
+    "select": lambda x: np.select([x > 0], [x], 0.0),
+    "item": lambda x: np.stack([x, x])[0],
+    "sum": lambda x: np.sum(np.stack([x, x])),
+    "copy": lambda x: np.copy(2.0 * x),
+}
+
+
+@pytest.mark.parametrize("name", OF_NO_AXES)
+@pytest.mark.parametrize("x", [np.float64(0.5), np.array(0.5), 0.5], ids=["number", "array", "python"])
+def test_what_has_no_axes_is_a_number_before_and_after(choose: Any, name: str, x: Any) -> None:
+    choose("background")
+    f = OF_NO_AXES[name]
+    g = cv.jit(lambda x: f(x))
+    found = []
+    for _ in range(4):
+        found.append(g(x))
+        compiler.wait()
+    assert {type(y) for y in found} == {np.float64} and found == [f(x)] * 4
+
+
 def test_waiting(choose: Any, compiled: list[Any]) -> None:
     choose("wait")
     cv.jit(lambda x: f(x))(X)
