@@ -124,6 +124,8 @@ def _fourier(name: str) -> None:
         ) -> Any:
             _check_options(workers, plan, called)
             lengths, chosen = _lengths_and_axes(x := as_array(x), s, axes, called)
+            if name in TO_REAL and chosen and lengths[-1] is None and shape_of(x)[chosen[-1]] == 1:
+                lengths[-1] = 1  # half a spectrum of one number is that of one number: SciPy has none of length 0
             if chosen:
                 return along_several(_array(x, called, only_real), name, lengths, chosen, norm)
             if only_real or name in TO_REAL:

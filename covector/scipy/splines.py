@@ -15,6 +15,7 @@ that of the interval that begins there, the last one at the end.
 from __future__ import annotations
 
 import functools
+import math
 import operator
 from typing import Any
 
@@ -166,7 +167,7 @@ class BSpline:
         i = interval_of(self.t, self.k, x)
         weights, shape, rest = basis(self.t, self.k, x, i, nu), shape_of(x), shape_of(self.c)[1:]
         chosen = index(self.c, np.reshape(i, (-1, 1)) + np.arange(-self.k, 1))
-        chosen = np.reshape(chosen, (*shape_of(chosen)[:2], -1))
+        chosen = np.reshape(chosen, (*shape_of(chosen)[:2], math.prod(rest)))
         flat = np.einsum("na,nar->nr", np.reshape(weights, (-1, self.k + 1)), chosen)
         outside = np.isnan(x) if extrapolate else ~((x >= start) & (x <= end))
         trailing = [1] * len(rest)

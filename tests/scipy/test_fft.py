@@ -212,3 +212,12 @@ def test_a_backend_that_is_set_is_asked_first():
         pytest.raises(errors.TracerArrayConversionError, match=r"not within scipy\.fft\.set_backend"),
     ):
         cv.jit(scipy.fft.fft)(X)
+
+
+@pytest.mark.parametrize("shape", [(1,), (1, 1), (2, 1), (1, 2)])
+@pytest.mark.parametrize("name", ["irfftn", "irfft2", "hfftn"])
+def test_half_spectra_of_one_number(name, shape):
+    f, x = getattr(scipy.fft, name), np.arange(2.0, 2.0 + np.prod(shape)).reshape(shape)
+    if name != "irfft2" or len(shape) == 2:
+        same(cv.jit(f)(x), f(x))
+        check(f, x, order=1)

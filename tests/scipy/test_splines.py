@@ -270,3 +270,12 @@ def test_a_singular_matrix_is_seen_in_programs_too():
     bad = np.array([0, 0, 0, 0, 3.9, 3.92, 3.95, 3.97, 4.1, 4.1, 4.1, 4.1])
     with pytest.raises(np.linalg.LinAlgError, match="singular"):
         cv.jit(lambda t: make_interp_spline(X, Y, t=t).c)(bad)
+
+
+@pytest.mark.parametrize("shape", [(0,), (0, 3), (2, 0)])
+def test_at_no_points(shape):
+    c = np.arange(12.0).reshape(6, 2)
+    for nu in (0, 1):
+        expected = scipy.interpolate.BSpline(np.arange(10.0), c, 3)(np.zeros(shape), nu)
+        found = cv.jit(lambda c, x, nu=nu: BSpline(np.arange(10.0), c, 3)(x, nu))(c, np.zeros(shape))
+        assert (found.shape, found.dtype) == (expected.shape, expected.dtype)
