@@ -226,6 +226,30 @@ def test_coefficients_that_are_traced_and_known_give_the_same():
         same(slope, cv.grad(lambda b, a, x, f=f: np.sum(np.concatenate(f(b, a, x), axis=None) ** 2), 2)(B, A, X), rtol=1e-10)
 
 
+@pytest.mark.filterwarnings("ignore:nperseg:UserWarning")
+@pytest.mark.parametrize("shape", [(0,), (0, 3), (3, 0), (2, 0, 3)])
+@pytest.mark.parametrize("name", ["periodogram", "welch", "csd", "csd of a shorter one", "coherence", "stft", "spectrogram"])
+def test_spectra_of_nothing(name, shape):
+    x = np.zeros(shape)
+    f = {
+        "csd": lambda s, x: s.csd(x, x),
+        "csd of a shorter one": lambda s, x: s.csd(x, x[..., :1]),
+        "coherence": lambda s, x: s.coherence(x, 1 * x),
+    }.get(name, lambda s, x: getattr(s, name)(x))
+    expected, found = outcome(f, scipy.signal, x), outcome(cv.jit(lambda x: f(signal, x)), x)
+    if isinstance(expected, Exception):
+        assert type(found) is type(expected)
+    else:
+        same(found, expected)
+
+
+@pytest.mark.parametrize("noise", [None, 1.0])
+def test_wiener_of_one_number(noise):
+    with np.errstate(invalid="ignore"):
+        f = lambda s, x: s.wiener(x, noise=noise)
+        same(cv.jit(lambda x: f(signal, x))(np.array(2.0)), f(scipy.signal, np.array(2.0)))
+
+
 def test_signatures_are_those_of_scipy():
     for name in vars(signal):
         theirs = getattr(scipy.signal, name, None)

@@ -109,6 +109,11 @@ def _padded(x: Any, before: int, after: int) -> Any:
     return np.pad(x, [(0, 0)] * (len(shape_of(x)) - 1) + [(before, after)])
 
 
+def _nothing(shape: tuple[int, ...], n: int) -> Any:
+    """What SciPy makes of signals without elements: as many arrays of their shape, of frequencies too."""
+    return tuple(np.zeros(shape) for _ in range(n))
+
+
 def _both_sides(nfft: int) -> Any:
     """2 for the frequencies of which the negative ones are left out."""
     factors = np.full(nfft // 2 + 1, 2.0)
@@ -163,8 +168,10 @@ def csd(
     axis = int(axis)
     dtype = np.result_type(typeof(x).dtype, typeof(y).dtype, np.complex64)
     a, b = (np.moveaxis(v, axis, -1) for v in (x, y))
-    if not shape_of(a)[-1] or not shape_of(b)[-1]:
-        raise ValueError("csd of traced values got a signal without elements")
+    if not typeof(a).size or not typeof(b).size:
+        rest = np.broadcast_shapes(shape_of(a)[:-1], shape_of(b)[:-1])
+        empty = np.empty((*rest, min(shape_of(a)[-1], shape_of(b)[-1])))
+        return _nothing(np.moveaxis(empty, -1, axis).shape, 2)
     n = max(shape_of(a)[-1], shape_of(b)[-1])
     a, b = (_padded(v, 0, n - shape_of(v)[-1]) for v in (a, b))
     cut, fs = _segments(window, nperseg, noverlap, nfft, n, 256), _rate(fs)
@@ -251,6 +258,8 @@ def periodogram(
         x = np.moveaxis(np.moveaxis(x, axis, -1)[..., :nfft], -1, axis)
         n, nfft = nfft, None
     window = "boxcar" if window is None else window
+    if not typeof(x).size:
+        return _nothing(shape_of(x), 2)
     if not _is_name(window) and shape_of(window) != (n,):
         raise ValueError("the size of the window must be the same size of the input on the specified axis")
     return welch(x, fs, window, n, 0, nfft, detrend, return_onesided, scaling, axis)
@@ -352,6 +361,8 @@ def stft(
     if boundary not in ("even", "odd", "constant", "zeros", None):
         raise ValueError(f"Unknown boundary option '{boundary}', must be one of: even, odd, constant, zeros, None")
     x = as_array(x)
+    if not typeof(x).size:
+        return _nothing(shape_of(x), 3)
     cut = _segments(window, nperseg, noverlap, nfft, shape_of(x)[axis], 256)
     frequencies, times, out, _, dtype = _in_time(x, fs, cut, detrend, return_onesided, axis, boundary, padded)
     out = out * np.sqrt(_scale(cut.window, fs, "density" if scaling == "psd" else "spectrum"))
@@ -393,6 +404,8 @@ def spectrogram(
     noverlap = cut.length // 8 if noverlap is None else int(noverlap)
     if noverlap >= cut.length:
         raise ValueError("noverlap must be less than nperseg.")
+    if not typeof(x).size:
+        return _nothing(shape_of(x), 3)
     cut = cut._replace(hop=cut.length - noverlap)
     frequencies, times, out, onesided, dtype = _in_time(x, fs, cut, detrend, return_onesided, axis)
     scale = _scale(cut.window, fs, scaling)
