@@ -250,6 +250,24 @@ def test_wiener_of_one_number(noise):
         same(cv.jit(lambda x: f(signal, x))(np.array(2.0)), f(scipy.signal, np.array(2.0)))
 
 
+@pytest.mark.parametrize("b", ["e", "f", "d", "F", "D"])
+@pytest.mark.parametrize("a", ["f", "d", "F", "D"])
+def test_frequencies_have_the_dtype_of_coefficients(b, a):
+    b, a, rtol = np.array([3, 1, 2], b), np.array([2, 1], a), 2e-3 if b == "e" else 1e-5
+    for at in (AT, 3):
+        for f in (
+            lambda s, b, a, at=at: s.freqz(b, a, at),
+            lambda s, b, a, at=at: s.freqz(b, a[:1], at),
+            lambda s, b, a, at=at: s.freqz_zpk(b / 9, a / 9, 2.0, at),
+            lambda s, b, a, at=at: s.freqz_sos(np.concatenate([b, a[1:], b[:2] / 8])[None], at),
+        ):
+            same(cv.jit(lambda b, a, f=f: f(signal, b, a))(b, a), f(scipy.signal, b, a), rtol=rtol)
+
+
+def test_the_response_of_no_coefficients():
+    same(cv.jit(lambda b: signal.freqz(b))(np.zeros(0)), scipy.signal.freqz(np.zeros(0)))
+
+
 def test_signatures_are_those_of_scipy():
     for name in vars(signal):
         theirs = getattr(scipy.signal, name, None)

@@ -17,6 +17,7 @@ import scipy.signal as _scipy
 
 from covector.core.avals import shape_of, typeof
 from covector.numpy.registry import as_array, inexact, known_array
+from covector.primitives.arrays.shaping import real_dtype
 from covector.primitives.arrays.subscripts import concrete
 from covector.scipy.signal.filters import sections
 from covector.scipy.traced import on_tracers
@@ -32,7 +33,8 @@ def _angles(wor_n: Any, whole: bool, fs: Any, include_nyquist: bool, dtype: Any)
         n = 512 if wor_n is None else operator.index(wor_n)
         if n < 0:
             raise ValueError(f"worN must be nonnegative, got {n}")
-        return np.linspace(0, 2 * np.pi if whole else np.pi, n, endpoint=include_nyquist and not whole, dtype=dtype)
+        end = 2 * np.pi if whole else np.pi
+        return np.linspace(0, end, n, endpoint=include_nyquist and not whole, dtype=real_dtype(dtype))
     return 2 * np.pi * np.astype(np.atleast_1d(inexact(wor_n)), dtype) / fs
 
 
@@ -79,11 +81,14 @@ def freqz(
         array([2.+0.j])
     """
     b, a = np.atleast_1d(inexact(b)), np.atleast_1d(inexact(a))
-    dtype = np.real(np.zeros(0, np.result_type(typeof(b).dtype, typeof(a).dtype))).dtype
+    counted = worN is None or isinstance(worN, (int, np.integer))
+    if counted and shape_of(b) == (0,) and shape_of(a) == (1,):
+        b = np.zeros(1, typeof(b).dtype)
+    dtype = np.result_type(typeof(b).dtype, typeof(a).dtype)
     w = _angles(worN, whole, fs, include_nyquist, dtype)
     z = np.exp(-1j * w)
     h = _value(b, z) / _value(a, z)
-    if shape_of(a) == (1,) and typeof(b).dtype == np.float32 and (worN is None or isinstance(worN, (int, np.integer))):
+    if shape_of(a) == (1,) and typeof(b).dtype.char in "efF" and counted:
         h = np.astype(h, np.complex64)  # SciPy's is a Fourier transform of b
     return _plot(plot, w * (fs / (2 * np.pi)), h)
 
@@ -121,10 +126,14 @@ def freqz_zpk(z: Any, p: Any, k: Any, worN: Any = 512, whole: bool = False, fs: 
         >>> freqz_zpk([], [0.5], 1.0, [0.0])[1]
         array([2.+0.j])
     """
-    z, p = (np.atleast_1d(inexact(v)) for v in (z, p))
-    w = _angles(worN, whole, fs, False, np.float64)
+    z, p = (np.atleast_1d(as_array(v)) for v in (z, p))
+    double = np.result_type(typeof(z).dtype, typeof(p).dtype).char in "dD"  # integers are single to SciPy
+    dtype, k = np.dtype(np.float64 if double else np.float32), inexact(k)
+    k = np.astype(k, dtype) if typeof(k).dtype.kind == "f" else k
+    counted = worN is None or isinstance(worN, (int, np.integer))
+    w = _angles(worN, whole, fs, False, dtype if counted else typeof(inexact(worN)).dtype)
     at = np.exp(1j * w)
-    return w * (fs / (2 * np.pi)), inexact(k) * _from_roots(at, z) / _from_roots(at, p)
+    return w * (fs / (2 * np.pi)), k * _from_roots(at, z) / _from_roots(at, p)
 
 
 def _from_roots(x: Any, roots: Any) -> Any:
