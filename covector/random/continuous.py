@@ -1,12 +1,14 @@
 """Samplers of real numbers, each a differentiable function of its parameters.
 
 A parameter moves the sample that a key gives (the reparametrization), so ``grad`` of a mean over samples is an estimate of the
-derivative of the expectation.  Where the sampler rejects candidates (gamma and what is made of it), the derivative is that of
-the quantile (Figurnov, Mohamed and Mnih, *Implicit Reparameterization Gradients*, 2018).
+derivative of the expectation.  Where the sampler rejects candidates (gamma and what is made of it), or chooses between two of
+them (wald), the derivative is that of the quantile (Figurnov, Mohamed and Mnih, *Implicit Reparameterization Gradients*, 2018).
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,7 @@ from covector.core.avals import shape_of
 from covector.primitives.math import special_ufuncs
 from covector.random.keys import as_shape, split
 from covector.random.sampling import Shape, between, drawn_for, float_type, in_dtype, positive_unit, prepared, shape_for, unit
+from covector.transforms.custom_rules import custom_jvp
 
 
 def uniform(key: Any, shape: Shape = (), dtype: Any = np.float64, minval: Any = 0.0, maxval: Any = 1.0) -> Any:
@@ -271,7 +274,8 @@ def triangular(key: Any, left: Any, mode: Any, right: Any, shape: Shape | None =
 def wald(key: Any, mean: Any, shape: Shape | None = None, dtype: Any = np.float64) -> Any:
     """Numbers of the Wald (inverse Gaussian) distribution with this mean and scale 1.
 
-    By the transformation of Michael, Schucany and Haas (1976), in the form that does not cancel.
+    By the transformation of Michael, Schucany and Haas (1976), in the form that does not cancel.  It chooses between two
+    numbers with a probability that depends on the mean, so the derivative is that of the quantile.
 
     Example:
         >>> from covector.random import key
@@ -280,11 +284,27 @@ def wald(key: Any, mean: Any, shape: Shape | None = None, dtype: Any = np.float6
     """
     dtype, shape, mean = prepared("wald", dtype, shape, mean)
     first, second = split(key)
-    v, u = _normal(first, shape, dtype, "wald") ** 2, unit(second, shape, dtype, "wald")
+    drawn = _wald(mean, _normal(first, shape, dtype, "wald") ** 2, unit(second, shape, dtype, "wald"))
+    return drawn_for(mean <= 0, drawn, "wald", "positive means")
+
+
+@custom_jvp
+def _wald(mean: Any, v: Any, u: Any) -> Any:
     half = mean * v / 2
     small = mean / (1 + half + np.sqrt(half * (2 + half)))
-    drawn = np.where(u * (mean + small) <= mean, small, mean * mean / small)
-    return drawn_for(mean <= 0, drawn, "wald", "positive means")
+    return np.where(u * (mean + small) <= mean, small, mean * mean / small)
+
+
+def _wald_jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
+    """The derivative of the distribution function in the mean is -2 exp(2 / mean) ndtr(-b) / mean**2, over the density."""
+    mean, drawn = primals[0], _wald(*primals)
+    root = np.sqrt(drawn)
+    b = root / mean + 1 / root
+    tail_over_density = special_ufuncs.erfcx(b / math.sqrt(2)) * math.sqrt(math.pi / 2)
+    return drawn, 2 * (drawn / mean) * (root / mean) * tail_over_density * tangents[0]
+
+
+_wald.defjvp(_wald_jvp)
 
 
 def multivariate_normal(
