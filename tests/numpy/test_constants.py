@@ -97,3 +97,13 @@ def test_traced_numbers_of_python_that_an_array_cannot_hold() -> None:
         with pytest.raises(TypeError):
             covector.jit(f)(x, 1j)
         same(covector.jit(f)(x, 0.5), f(x, 0.5))
+
+
+def test_gradients_of_real_numbers_are_real() -> None:
+    x, places = np.array([[1.5], [2.5], [-3.0], [0.5]]), np.array([0, 1j, 2 + 1j, 4])
+    for code in "qefdFD":
+        for spacing in (1j, 2.0, np.complex128(1 + 1j), places, places.real):
+            for order in (1, 2):
+                agree(lambda x: np.gradient(x, spacing, axis=0, edge_order=order), x.astype(code))  # noqa: B023
+    with pytest.warns(np.exceptions.ComplexWarning):
+        covector.jit(lambda x: np.gradient(x, 1j))(x[:, 0])
