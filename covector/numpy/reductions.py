@@ -78,7 +78,7 @@ def as_mask(where: Any, shape: tuple[int, ...]) -> Any:
 
 def masked(a: Any, where: Any, fill: Any) -> Any:
     """``a`` where the option ``where=`` selects it, elsewhere ``fill``."""
-    return a if where is True else np.where(as_mask(where, shape_of(a)), a, fill)
+    return a if where is True else np.where(as_mask(where, shape_of(a)), a, convert_to(fill, dtype_of(a)))
 
 
 @lru_cache(maxsize=256)

@@ -91,7 +91,9 @@ def var(
         dtype = FLOAT64
     if mean is NO_VALUE:
         mean = _divided(sum_(a, axis, dtype, keepdims=True, where=where), _count(a, axis, True, where))
-    squares = sum_(_squared_size(np.subtract(a, mean)), axis, dtype, keepdims=keepdims, where=where)
+    deviation = np.subtract(a, mean)
+    squares = np.square(deviation) if kind in "iuf" else _squared_size(deviation)  # though a given mean be complex
+    squares = sum_(squares, axis, dtype, keepdims=keepdims, where=where)
     return _divided(squares, np.maximum(_count(a, axis, keepdims, where) - ddof, 0))
 
 
@@ -111,7 +113,17 @@ def _squared_size(x: Any) -> Any:
 @implements(np.std, out=3)
 def std(*args: Any, **options: Any) -> Any:
     """The root of the variance; a length, with derivative 0 where the variance is zero."""
-    return root_p.bind(var(*args, **options))
+    return _root(var(*args, **options))
+
+
+def _root(variance: Any) -> Any:
+    """The root in the dtype of the variance, which an array of integers has none in."""
+    dtype = dtype_of(variance)
+    if dtype.kind in "fc":
+        return root_p.bind(variance) if dtype.kind == "f" else np.sqrt(variance)
+    if shape_of(variance):
+        np.sqrt.resolve_dtypes((dtype, dtype))  # raises as it does
+    return convert_to(np.sqrt(variance), dtype)
 
 
 # --- weighted averages, and covariance --------------------------------------------------------------------------------
@@ -304,11 +316,17 @@ def _present(a: Any, where: Any) -> Any:
     return present if where is True else np.logical_and(present, as_mask(where, shape_of(a)))
 
 
+def _check_inexact(dtype: Any) -> None:
+    if dtype is not None and np.dtype(dtype).kind not in "fc":
+        raise TypeError("If a is inexact, then dtype must be inexact")
+
+
 @implements(np.nanmean, out=3)
 def nanmean(a: Any, axis: Any = None, dtype: Any = None, keepdims: Any = False, *, where: Any = True) -> Any:
     a = as_array(a)
     if _nan_mask(a) is None:
         return mean(a, axis, dtype, keepdims=keepdims, where=where)
+    _check_inexact(dtype)
     count = sum_(_present(a, where), axis, keepdims=keepdims)
     return _divided(sum_(_filled(a, 0), axis, dtype, keepdims=keepdims, where=where), count)
 
@@ -328,11 +346,12 @@ def nanvar(
     a = as_array(a)
     if _nan_mask(a) is None:
         return var(a, axis, dtype, ddof=ddof, keepdims=keepdims, where=where, mean=mean, correction=correction)
+    _check_inexact(dtype)
     ddof = _lost_freedom(ddof, correction)
     present = _present(a, where)
     if mean is NO_VALUE:
         mean = _divided(sum_(_filled(a, 0), axis, dtype, keepdims=True, where=where), sum_(present, axis, keepdims=True))
-    deviation = np.where(present, np.subtract(np.where(present, a, 0), mean), 0)
+    deviation = convert_to(np.where(present, np.subtract(np.where(present, a, 0), mean), 0), dtype_of(a))
     freedom = sum_(present, axis, keepdims=keepdims) - ddof
     result = _divided(sum_(_squared_size(deviation), axis, dtype, keepdims=keepdims), freedom)
     return np.where(freedom <= 0, np.nan, result)
@@ -340,4 +359,4 @@ def nanvar(
 
 @implements(np.nanstd, out=3)
 def nanstd(*args: Any, **options: Any) -> Any:
-    return root_p.bind(nanvar(*args, **options))
+    return _root(nanvar(*args, **options))

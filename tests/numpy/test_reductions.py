@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy import special
-from transformed import agree, check, same
+from transformed import agree, check, outcome, same
 
 import covector
 import covector.numpy as cnp
@@ -94,6 +94,34 @@ def test_where(f: Any) -> None:
     agree(lambda x: f(x, axis=(0, 1), where=MASK[:, :1], keepdims=True), X)
     agree(lambda x: f(x, axis=0, where=MASK), X.astype(np.float32))
     agree(lambda x: f(x, where=MASK.astype(float)), X)
+
+
+@named((np.sum, np.prod, np.mean, np.var, np.std, np.nansum, np.nanprod, np.nanmean, np.nanvar, np.nanstd, np.add.reduce))
+@pytest.mark.filterwarnings("ignore:Casting complex values")
+def test_requested_dtype_under_a_mask(f: Any) -> None:
+    for x in (
+        np.array([1.5, 2.5, -3.0]),
+        np.array([1, 2, 3], np.int8),
+        np.array([0.5j, 2.0, 0.0]),
+        np.array([True, False, True]),
+    ):
+        for dtype in (bool, np.int8, int, np.uint64, np.float32, complex):
+            for options in ({}, {"where": x != 2}, {"where": x == 2, "axis": 0}, {"axis": 0, "keepdims": True}):
+                agree(lambda x: f(x, dtype=dtype, **options), x)  # noqa: B023
+            if f not in (np.std, np.nanstd):
+                expected = outcome(lambda x: f(x, dtype=dtype, where=x != 2), x)  # noqa: B023
+                actual = outcome(covector.vmap(lambda x: f(x, dtype=dtype, where=x != 2)), x[None])  # noqa: B023
+                assert isinstance(actual, Exception) if isinstance(expected, Exception) else same(actual[0], expected) is None
+
+
+@named((np.var, np.std, np.nanvar, np.nanstd))
+@pytest.mark.filterwarnings("ignore:Casting complex values")
+def test_means_of_another_dtype(f: Any) -> None:
+    for code in "?bqefdFD":
+        x = np.array([1, 2, 4]).astype(code)
+        for mean in (1j, 0.5, 2, np.float64(0.5), np.complex128(1j), np.array([1.5]), [1j]):
+            agree(lambda x: f(x, mean=mean), x)  # noqa: B023
+            agree(lambda x: f(x, mean=mean, where=x > 1, axis=0), x)  # noqa: B023
 
 
 def test_traced_initial_and_mask() -> None:
