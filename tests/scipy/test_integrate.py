@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 import scipy.integrate
@@ -63,8 +65,8 @@ def test_sums_along_an_axis_and_with_samples_at_one_place():
 def test_sums_have_the_dtypes_of_scipy(name, place, dtype):
     f = SUMS.get(name, lambda s, y, x: s.romb(y))
     rtol = 1e-5 if dtype in ("f4", "c8") or place == "f4" else 1e-12
-    for n in (1, 2, 3, 4, 5, 6) if name != "romb" else (3, 5):
-        y = (3 * RNG.normal(size=(2, n))).astype(dtype)
+    for n, rows in itertools.product((1, 2, 3, 4, 5, 6) if name != "romb" else (3, 5), ((), (2,))):
+        y = (3 * RNG.normal(size=(*rows, n))).astype(dtype)
         x = None if place is None else np.cumsum(RNG.uniform(0.3, 1.0, n)).astype(place)
         found, expected = f(integrate, y, x), f(scipy.integrate, y, x)
         np.testing.assert_allclose(found, expected, rtol=rtol, atol=10 * rtol)

@@ -116,7 +116,9 @@ def simpson(y: Any, x: Any = None, *, dx: Any = 1.0, axis: int = -1) -> Any:
         total = np.sum(d * (y[1:] + y[:-1]), axis=0) * 0.5
         return total if n == 2 else np.astype(total, _precision(y) if x is None else _promoted(y, d))
     if x is None:
-        return np.astype(_simpson(y, np.full((n - 1, *[1] * (len(shape_of(y)) - 1)), 1.0) * d), _precision(y))
+        total = _simpson(y, np.full((n - 1, *[1] * (len(shape_of(y)) - 1)), 1.0) * d)
+        in_place = n % 2 or len(shape_of(y)) > 1 or FROM_1_18  # else SciPy adds the last parabola in double precision
+        return np.astype(total, _precision(y)) if in_place else total
     return _simpson(y, np.astype(d, real_dtype(_promoted(y, d))))
 
 
