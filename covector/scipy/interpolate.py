@@ -154,6 +154,8 @@ def _pchip_end(h: Any, secant: Any) -> Any:
 class RegularGridInterpolator:
     """Interpolation of values on a grid in any number of dimensions.
 
+    Places and shares are computed in double precision, as in SciPy.
+
     Args:
         points: for each dimension the places ``f[n_i]``, which rise or fall strictly (NaN if they do not, where that is not
             known).
@@ -171,7 +173,7 @@ class RegularGridInterpolator:
     def __init__(
         self, points: Sequence[Any], values: Any, method: str = "linear", bounds_error: bool = True, fill_value: Any = np.nan
     ):
-        grid, self.values = [inexact(p) for p in points], inexact(values)
+        grid, self.values = [_real_points(p, "RegularGridInterpolator", "places") for p in points], inexact(values)
         self.method, self.bounds_error, self.fill_value = method, bounds_error, fill_value
         self.check_method(method)
         for p in grid:
@@ -199,7 +201,8 @@ class RegularGridInterpolator:
         self.check_method(method)
         d = len(self.grid)
         is_tuple = isinstance(xi, tuple)
-        xi = np.stack(np.broadcast_arrays(*(inexact(x) for x in xi)), -1) if is_tuple else inexact(xi)
+        xi = np.stack(np.broadcast_arrays(*xi), -1) if is_tuple else xi
+        xi = _real_points(xi, "RegularGridInterpolator", "points")
         if not is_tuple and len(shape_of(xi)) == 1 and shape_of(xi)[0] % d == 0:
             xi = np.reshape(xi, (-1, d))
         if shape_of(xi)[-1:] != (d,):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import scipy.interpolate
+from transformed import same
 
 import covector as cv
 from covector.scipy import interpolate
@@ -150,3 +151,18 @@ def test_a_compiled_point_outside_gets_the_value_for_it():
 def test_errors(call, text):
     with pytest.raises(ValueError, match=text):
         call()
+
+
+@pytest.mark.parametrize("dtypes", ["eee", "fff", "fee", "Fff", "dee", "iff"])
+@pytest.mark.parametrize("method", ["linear", "nearest"])
+def test_places_on_a_grid_are_double(method, dtypes):
+    values, grid, at = (np.arange(n) / k for n, k in ((16.0, 3), (4.0, 1), (3.0, 3)))
+    values, grid, at = (a.astype(d) for a, d in zip((values, grid, at), dtypes, strict=True))
+    for s, v, x in ((1, values[:4], at[:, None]), (2, values.reshape(4, 4), np.stack([at, at[::-1]], -1))):
+        f = lambda m, v, x, s=s: (
+            m.RegularGridInterpolator((grid,) * s, v, method)(x),
+            m.interpn((grid,) * s, v, tuple(x.T), method),
+        )
+        expected = f(scipy.interpolate, v, x)
+        for found in (f(interpolate, v, x), cv.jit(lambda v, x, f=f: f(interpolate, v, x))(v, x)):
+            same(found, expected, rtol=1e-12)
