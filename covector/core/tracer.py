@@ -16,6 +16,7 @@ code reaches the primitives.  What each NumPy function means is registered from 
 from __future__ import annotations
 
 import importlib
+import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -210,8 +211,21 @@ class Tracer(TracerBase):
         )
 
     def __int__(self) -> int:
+        return int(self._whole())
+
+    def __floor__(self) -> int:
+        return math.floor(self._whole())  # type: ignore[no-any-return]
+
+    def __ceil__(self) -> int:
+        return math.ceil(self._whole())  # type: ignore[no-any-return]
+
+    def __trunc__(self) -> int:
+        return math.trunc(self._whole())  # type: ignore[no-any-return]
+
+    def _whole(self) -> Any:
+        """The value, of which Python makes an integer."""
         fix = "make the argument static (static_argnums) under jit, or keep the computation in arrays"
-        return int(self._known(errors.TracerIntegerConversionError, "the integer value", fix, asked.fix_of_integer))
+        return self._known(errors.TracerIntegerConversionError, "the integer value", fix, asked.fix_of_integer)
 
     def __index__(self) -> int:
         fix = (
@@ -227,6 +241,9 @@ class Tracer(TracerBase):
         return value.__index__()  # type: ignore[no-any-return]
 
     def __float__(self) -> float:
+        truth = self.answer() if self.dtype == np.bool_ else None
+        if truth is not None:
+            return float(truth)
         raise self._refuse(
             errors.TracerFloatConversionError,
             "the float value",

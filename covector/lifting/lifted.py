@@ -341,7 +341,10 @@ class Lifted:
         value, frame = self._read(), sys._getframe(1)
         refuse_store(value, frame)
         if isinstance(value, TracerBase):
-            raise not_a_float(value, frame)
+            truth = value.answer() if value.dtype == np.bool_ else None  # type: ignore[attr-defined]
+            if truth is None:
+                raise not_a_float(value, frame)
+            return float(truth)
         return float(_as_stored(value, frame))
 
     def __complex__(self) -> complex:
@@ -377,6 +380,8 @@ class Lifted:
     def _known(self, what: str) -> Any:
         value = self._read()
         found = known(value)
+        if found is None:
+            found = value.answer()
         if found is None:
             why, fix = "its value is not known while the function is traced", "np.round, np.floor and their like give floats"
             what = f"{what} of a traced value is an integer."

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -278,3 +280,27 @@ def test_rules_that_close_over_a_value_of_the_batch(calls_itself, derive):
     of_shared = lambda x: np.sum(split(lambda y: derive(closing_over(y, calls_itself))(x))(XS))
     by_example = lambda x: sum(derive(closing_over(y, calls_itself))(x) for y in XS)
     np.testing.assert_allclose(cv.grad(of_shared)(2.0), cv.grad(by_example)(2.0))
+
+
+PYTHONS = {
+    "int": int,
+    "float": lambda x: float(x > 0),
+    "floor": math.floor,
+    "ceil": math.ceil,
+    "trunc": math.trunc,
+    "round": round,
+    "truth": lambda x: int(x > 0),
+}
+
+
+@pytest.mark.parametrize("lifted", [False, True])
+@pytest.mark.parametrize("name", PYTHONS)
+def test_numbers_that_python_makes(name, lifted):
+    f = lambda x: x * PYTHONS[name](x)
+    own = cv.lift(f) if lifted else f
+    np.testing.assert_array_equal(split(own)(XS), [f(x) for x in XS])
+    np.testing.assert_array_equal(split(cv.grad(own))(XS), [float(PYTHONS[name](x)) for x in XS])
+    assert cv.grad(own)(2.3) == PYTHONS[name](2.3)
+    if not (name == "round" and not lifted):  # which is the nearest float there
+        with pytest.raises(cv.errors.ConcretizationError):
+            cv.jit(own)(2.3)
