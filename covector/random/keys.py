@@ -10,6 +10,7 @@ import numpy as np
 from covector.core import errors
 from covector.core.avals import typeof
 from covector.numpy.registry import as_array
+from covector.primitives.arrays.subscripts import concrete
 from covector.primitives.random.threefry import threefry2x32_p
 
 WORD = np.dtype(np.uint32)
@@ -29,6 +30,9 @@ def key(seed: Any) -> Any:
         array([ 0, 42], dtype=uint32)
     """
     if isinstance(seed, (int, np.integer)):
+        if not -(2**63) <= seed < 2**64:
+            what = f"key(seed) got the seed {seed}, which has more than 64 bits."
+            raise errors.ArgumentError(what, fix="give seed % 2**64, which leaves some bits out")
         words = operator.index(seed) % 2**64
         return np.array([words >> 32, words & 0xFFFFFFFF], WORD)
     aval = typeof(seed)
@@ -68,15 +72,30 @@ def fold_in(key: Any, data: Any) -> Any:
 
     Args:
         key: a key, ``u32[2]``.
-        data: an integer of 32 bits; it may be traced.
+        data: an integer of 32 bits, with a sign or without; it may be traced, and then its low 32 bits count.
+
+    Raises:
+        ArgumentError: for what is not one integer, and for one that is known to have more bits.
 
     Example:
         >>> fold_in(key(0), 7)
         array([2716826189,  292468403], dtype=uint32)
     """
     k0, k1 = words_of(key, "fold_in")
-    word = np.uint32(operator.index(data) % 2**32) if isinstance(data, (int, np.integer)) else _word(data, WORD)
-    return np.stack(threefry2x32_p.bind(k0, k1, np.uint32(0), word))
+    return np.stack(threefry2x32_p.bind(k0, k1, np.uint32(0), _word(_folded(data), WORD)))
+
+
+def _folded(data: Any) -> Any:
+    """What is folded in; an error for what is not one integer, or known to have more than 32 bits."""
+    aval = typeof(data)
+    if aval.shape or aval.dtype.kind not in "biu":
+        fix = "map over integers, as in vmap(lambda i: fold_in(key, i))(data)" if aval.shape else "give an integer"
+        raise errors.ArgumentError(f"covector.random.fold_in got data of type {aval}.", why="a key comes of one integer", fix=fix)
+    known = concrete(data)
+    if known is not None and not -(2**31) <= int(known) < 2**32:
+        what = f"covector.random.fold_in got the number {int(known)}, which has more than 32 bits."
+        raise errors.ArgumentError(what, fix="give data % 2**32, the low 32 bits, or fold in the high and the low ones in turn")
+    return data
 
 
 def _word(x: Any, dtype: Any) -> Any:
