@@ -11,6 +11,7 @@ Splines through all points are computed here for traced points; which knots a sm
 from __future__ import annotations
 
 import operator
+import warnings
 from typing import Any
 
 import numpy as np
@@ -22,12 +23,21 @@ from covector.numpy.registry import as_array, contains_tracer
 from covector.numpy.undetermined import nan_where
 from covector.primitives.arrays.shaping import as_python_number
 from covector.primitives.arrays.subscripts import concrete
-from covector.scipy.checks import double, nan_unless_refused
+from covector.scipy.checks import nan_unless_refused
 from covector.scipy.spline_fits import make_interp_spline, make_lsq_spline
 from covector.scipy.splines import BSpline, all_finite, nan_if, rises, undetermined
 from covector.scipy.traced import on_tracers
 
 Tck = tuple[Any, Any, int]
+
+
+def _real(x: Any) -> Any:
+    """In double precision; FITPACK has no complex numbers, and SciPy drops imaginary parts with a warning."""
+    x = as_array(x)
+    if typeof(x).dtype.kind == "c":
+        warnings.warn("Casting complex values to real discards the imaginary part", np.exceptions.ComplexWarning, stacklevel=4)
+        x = np.real(x)
+    return np.astype(x, np.float64)
 
 
 def _all_or_none(y: Any, *more: Any) -> Any:
@@ -38,7 +48,7 @@ def _all_or_none(y: Any, *more: Any) -> Any:
 
 def _interpolated(x: Any, y: Any, k: int, w: Any = None, periodic: bool = False, check_finite: bool = False) -> Tck:
     """The knots and coefficients of the spline through points, as many of the second as of the first."""
-    y = double(y)
+    x, y = _real(x), _real(y)
     if periodic:
         y = np.concatenate([y[:-1], y[:1]])  # the last value does not count
     if not check_finite:
@@ -85,7 +95,7 @@ def splrep(
         >>> splrep(np.arange(4.0), np.arange(4.0))[1].round(12)
         array([0., 1., 2., 3., 0., 0., 0., 0.])
     """
-    x, y = np.atleast_1d(as_array(x)), np.atleast_1d(as_array(y))
+    x, y, w = np.atleast_1d(_real(x)), np.atleast_1d(_real(y)), None if w is None else _real(w)
     m = shape_of(x)[0]
     if shape_of(x) != shape_of(y) or (w is not None and shape_of(w) != shape_of(x)):
         raise TypeError("Lengths of the first three arguments (x,y,w) must be equal")
@@ -102,7 +112,7 @@ def splrep(
         inner = np.concatenate([x[:1], as_array(t), x[-1:]])
         wrong = undetermined((~rises(inner), "splrep got knots t that do not rise strictly, within the places x"))
         knots = np.concatenate([*[x[:1]] * k, inner, *[x[-1:]] * k])
-        y = _all_or_none(double(y), x, *[] if w is None else [w])
+        y = _all_or_none(y, x, *[] if w is None else [w])
         (x,) = nan_if(wrong, x)
         spline = make_lsq_spline(x, y, knots, k, w, check_finite=False)
         return spline.t, spline._coefficients(), k
@@ -162,8 +172,7 @@ def splev(x: Any, tck: Any, der: int = 0, ext: int = 0) -> Any:
         raise ValueError(f"0<=der={der}<=k={k} must hold")
     if ext not in (0, 1, 2, 3):
         raise ValueError(f"ext = {ext} not in (0, 1, 2, 3) ")
-    x, t = np.astype(as_array(x), np.float64), as_array(t)
-    spline = BSpline(t, c, k)
+    x, spline = _real(x), BSpline(_real(t), _real(c), k)
     start, end = spline._ends
     outside = (x < start) | (x > end)
     if ext == 2:
@@ -192,7 +201,7 @@ def splint(a: Any, b: Any, tck: Any, full_output: int = 0) -> Any:
     t, c, k = tck
     if _is_curve(c):
         return [splint(a, b, (t, row, k)) for row in c]
-    return as_python_number(BSpline(t, c, k).integrate(a, b, extrapolate=False))
+    return as_python_number(BSpline(_real(t), _real(c), k).integrate(a, b, extrapolate=False))
 
 
 def _changed(tck: Any, n: int) -> Any:

@@ -150,3 +150,27 @@ def test_outcome_of_points_that_are_not_known():
     found = cv.jit(lambda v: interpolate.interp1d(X, Y)(v))(BEYOND)
     np.testing.assert_array_equal(np.isnan(found), [True, False, False, True])
     assert isinstance(outcome(interpolate.interp1d(X, Y), BEYOND), ValueError)
+
+
+COMPLEX = {
+    "splrep": (lambda s, y: s.splev(AT, s.splrep(X, y)), Y),
+    "splrep, places": (lambda s, x: s.splev(AT, s.splrep(x, Y)), X),
+    "splrep, weights": (lambda s, w: s.splev(AT, s.splrep(X, Y, w, t=[1.0, 2.5])), np.abs(Y) + 1),
+    "splev": (lambda s, c: s.splev(AT, (T, c, K)), C),
+    "splev, points": (lambda s, at: s.splev(at, (T, C, K)), AT),
+    "splev, knots": (lambda s, t: s.splev(AT, (t, C, K)), T),
+    "splint": (lambda s, c: s.splint(0.5, 2.0, (T, c, K)), C),
+    "UnivariateSpline": (lambda s, y: s.UnivariateSpline(X, y, s=0)(AT), Y),
+    "InterpolatedUnivariateSpline": (lambda s, y: s.InterpolatedUnivariateSpline(X, y).integral(0.5, 2.0), Y),
+}
+
+
+@pytest.mark.parametrize("name", COMPLEX)
+def test_imaginary_parts_are_dropped_with_the_warning_of_scipy(name):
+    f, real = COMPLEX[name]
+    value = real + 0.3j
+    with pytest.warns(np.exceptions.ComplexWarning):
+        expected = f(scipy.interpolate, value)
+    with pytest.warns(np.exceptions.ComplexWarning, match="discards the imaginary part"):
+        found = cv.jit(lambda v: f(interpolate, v))(value)
+    same(found, expected, rtol=1e-10)
