@@ -207,6 +207,7 @@ def linspace(
     num = operator.index(num)
     if num < 0:
         raise ValueError(f"Number of samples, {num}, must be non-negative.")
+    start, stop = (as_array(v) if isinstance(v, (list, tuple)) else v for v in (start, stop))
     inexact = np.result_type(*(_promotion_key(v) for v in (start, stop)), 1.0)
     start, stop = (convert_to(as_array(v), inexact) for v in (start, stop))
     delta = stop - start

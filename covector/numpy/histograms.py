@@ -166,7 +166,7 @@ def histogramdd(sample: Any, bins: Any = 10, range: Any = None, density: Any = N
     columns = [sample[:, i] for i in np.arange(ndim)]
     edges = [_edges(x, b, r) for x, b, r in zip(columns, each, range or (None,) * ndim, strict=True)]
     places, inside = zip(*map(_places, columns, edges), strict=True)
-    weights = np.ones(size) if weights is None else convert_to(as_array(weights), FLOAT64)
+    weights = np.ones(size) if weights is None else cast(as_array(weights), FLOAT64)
     weights = np.where(np.all(np.stack(inside), axis=0), weights, 0.0)
     counts = at(np.zeros(tuple(shape_of(e)[0] - 1 for e in edges)))[places].add(weights)
     if density:

@@ -199,7 +199,10 @@ def polyfit(x: Any, y: Any, deg: int, rcond: Any = None, full: bool = False, w: 
             raise TypeError("expected a 1-d array for weights")
         if shape_of(w)[0] != shape_of(y)[0]:
             raise TypeError("expected w and y to have the same length")
-        powers, values = powers * w[:, None], values * (w[:, None] if len(shape_of(y)) == 2 else w)
+        dtype = dtype_of(powers)
+        np.multiply.resolve_dtypes((dtype, dtype_of(w), dtype))  # for NumPy writes the product into the powers
+        powers = convert_to(powers * w[:, None], dtype)
+        values = values * (w[:, None] if len(shape_of(y)) == 2 else w)
     scale = np.sqrt(np.sum(powers * powers, axis=0))
     powers = powers / scale
     solution, residuals, rank, singular_values = np.linalg.lstsq(powers, values, rcond)

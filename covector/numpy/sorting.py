@@ -12,7 +12,7 @@ from covector.core.primitive import TracerBase
 from covector.core.tracer import unsupported
 from covector.numpy.indexing import take
 from covector.numpy.joining import flip
-from covector.numpy.registry import array_and_axis, as_array, canonical_axis, implements
+from covector.numpy.registry import array_and_axis, as_array, canonical_axis, cast, implements
 from covector.numpy.shapes import ravel
 from covector.numpy.undetermined import zero_unless
 from covector.primitives.arrays.shaping import convert_to, moveaxis, reshape_to
@@ -149,20 +149,14 @@ def digitize(x: Any, bins: Any, right: bool = False) -> Any:
     x, bins = as_array(x), as_array(bins)
     if x.dtype.kind == "c":
         raise TypeError("x may not be complex")
-    values = concrete(bins)
+    values = concrete(cast(bins, np.float64))
     side = "left" if right else "right"
     if values is None and bins.ndim == 1 and bins.shape[0] > 1:
         falls = bins[0] > bins[-1]
         wrong = np.logical_not(np.all(np.where(falls, bins[1:] <= bins[:-1], bins[1:] >= bins[:-1])))
         falling, rising = bins.shape[0] - searchsorted(flip(bins), x, side), searchsorted(bins, x, side)
         return np.where(falls, falling, rising) + zero_unless(wrong)
-    decreasing = False
-    if values is not None and bins.ndim == 1:
-        decreasing = bool(bins.size) and bool(values[0] > values[-1])
-        steps = np.diff(-values if decreasing else values)
-        if (steps < 0).any():
-            raise ValueError("bins must be monotonically increasing or decreasing")
-    if decreasing:
+    if values is not None and np.digitize(-np.inf, values, right=True):  # which it is to the right of all that fall
         return bins.shape[0] - searchsorted(flip(bins), x, side)
     return searchsorted(bins, x, side)
 

@@ -22,7 +22,7 @@ from covector.numpy.reductions import (
     sum_,
     without_identity,
 )
-from covector.numpy.registry import as_array, canonical_axes, implements
+from covector.numpy.registry import as_array, canonical_axes, held, implements
 from covector.numpy.undetermined import undetermined_where
 from covector.primitives.arrays.shaping import convert_to
 from covector.primitives.arrays.subscripts import concrete
@@ -212,7 +212,7 @@ def _observation_weights(fweights: Any, aweights: Any, size: int) -> Any:
     for name, given in (("fweights", fweights), ("aweights", aweights)):
         if given is None:
             continue
-        given = convert_to(as_array(given), FLOAT64)
+        given = held(given, FLOAT64)
         if len(shape_of(given)) > 1:
             raise RuntimeError(f"cannot handle multidimensional {name}")
         if shape_of(given) != (size,):

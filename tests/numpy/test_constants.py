@@ -99,6 +99,31 @@ def test_traced_numbers_of_python_that_an_array_cannot_hold() -> None:
         same(covector.jit(f)(x, 0.5), f(x, 0.5))
 
 
+WEIGHTED: dict[str, Callable[..., Any]] = {
+    "cov": lambda x, w: np.cov(x, aweights=w),
+    "cov of counts": lambda x, w: np.cov(x, fweights=w),
+    "histogramdd": lambda x, w: np.histogramdd(x, [2], weights=w)[0],
+    "histogram2d": lambda x, w: np.histogram2d(x, x, 2, weights=w)[0],
+    "histogram": lambda x, w: np.histogram(x, 2, weights=w),
+    "bincount": lambda x, w: np.bincount([0, 1, 1], weights=x * np.asarray(w)),
+    "average": lambda x, w: np.average(x, weights=w),
+    "polyfit": lambda x, w: np.polyfit(x, x, 1, w=w),
+    "digitize": lambda x, w: np.digitize(x, w),
+    "linspace": lambda x, w: np.linspace(w, x, 3),
+}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", WEIGHTED)
+def test_weights_and_edges_that_are_lists(name: str) -> None:
+    f = WEIGHTED[name]
+    for code in "qefdD":
+        x = np.array([1, 2, 4]).astype(code)
+        for weights in ([1, 2, 3], [1.5, 2.5, 3.5], [3.0, 2.0, 1.0], [1j, 2, 3], [1.0, 2.0, np.nan], [2.0, 1.0, 3.0]):
+            if code in "qdD" or name not in ("polyfit", "cov", "cov of counts"):  # which NumPy computes with few digits
+                agree(lambda x: f(x, weights), x)  # noqa: B023
+
+
 def test_gradients_of_real_numbers_are_real() -> None:
     x, places = np.array([[1.5], [2.5], [-3.0], [0.5]]), np.array([0, 1j, 2 + 1j, 4])
     for code in "qefdFD":
