@@ -13,10 +13,23 @@ from typing import Any
 
 import numpy as np
 
-from covector.core.avals import shape_of
+from covector.core import errors
+from covector.core.avals import broadcast_shapes, shape_of
 from covector.primitives.math import special_ufuncs
 from covector.random.keys import as_shape, split
-from covector.random.sampling import Shape, between, drawn_for, float_type, in_dtype, positive_unit, prepared, shape_for, unit
+from covector.random.sampling import (
+    Shape,
+    at_least_single,
+    between,
+    broadcasts_to,
+    drawn_for,
+    float_type,
+    in_dtype,
+    positive_unit,
+    prepared,
+    shape_for,
+    unit,
+)
 from covector.transforms.custom_rules import custom_jvp
 
 
@@ -330,10 +343,19 @@ def multivariate_normal(
         (3, 2)
     """
     dtype = float_type(dtype, "multivariate_normal")
-    n = shape_of(mean)[-1]
-    batch = np.broadcast_shapes(shape_of(mean)[:-1], shape_of(cov)[:-2]) if shape is None else as_shape(shape)
-    drawn = _normal(key, (*batch, n), dtype, "multivariate_normal")
-    return in_dtype(mean, dtype) + np.einsum("...ij,...j->...i", _factor(in_dtype(cov, dtype), method), drawn)
+    of_mean, of_cov = shape_of(mean), shape_of(cov)
+    if not of_mean or of_cov[-2:] != 2 * of_mean[-1:]:
+        what = f"covector.random.multivariate_normal got a mean of shape {of_mean} and a covariance of shape {of_cov}."
+        raise errors.ArgumentError(what, fix="give means of shape (..., n) and matrices of shape (..., n, n)")
+    own = broadcast_shapes(of_mean[:-1], of_cov[:-2])
+    batch = own if shape is None else as_shape(shape)
+    if not broadcasts_to(own, batch):
+        what = f"covector.random.multivariate_normal got shape={batch} for a batch of shape {own}."
+        raise errors.ArgumentError(what, fix="give a shape to which the batch broadcasts, or leave it out")
+    drawn = _normal(key, (*batch, *of_mean[-1:]), dtype, "multivariate_normal")
+    wide = at_least_single(dtype)
+    moved = np.einsum("...ij,...j->...i", _factor(in_dtype(cov, wide), method), in_dtype(drawn, wide))
+    return in_dtype(in_dtype(mean, wide) + moved, dtype)
 
 
 def _factor(cov: Any, method: str) -> Any:
@@ -358,6 +380,7 @@ def orthogonal(key: Any, n: int, shape: Shape = (), dtype: Any = np.float64) -> 
         >>> np.allclose(q @ q.T, np.eye(3))
         True
     """
-    drawn = _normal(key, (*as_shape(shape), n, n), float_type(dtype, "orthogonal"), "orthogonal")
-    q, r = np.linalg.qr(drawn)
-    return q * np.sign(np.diagonal(r, axis1=-2, axis2=-1))[..., None, :]
+    dtype = float_type(dtype, "orthogonal")
+    drawn = _normal(key, as_shape((*as_shape(shape), n, n)), dtype, "orthogonal")
+    q, r = np.linalg.qr(in_dtype(drawn, at_least_single(dtype)))
+    return in_dtype(q * np.sign(np.diagonal(r, axis1=-2, axis2=-1))[..., None, :], dtype)

@@ -126,6 +126,9 @@ def rademacher(key: Any, shape: Shape = (), dtype: Any = np.int64) -> Any:
         >>> rademacher(key(0), 3)
         array([ 1,  1, -1])
     """
+    if np.dtype(dtype).kind in "bu":
+        what = f"covector.random.rademacher got dtype={np.dtype(dtype)}, which does not have -1."
+        raise errors.ArgumentError(what, fix="give a type of numbers with a sign")
     return np.astype(2 * np.astype(bernoulli(key, 0.5, as_shape(shape)), np.int64) - 1, np.dtype(dtype))
 
 
@@ -153,6 +156,9 @@ def categorical(key: Any, logits: Any, axis: int = -1, shape: Shape | None = Non
     if not broadcasts_to(batch, wanted):
         what = f"covector.random.categorical got shape={wanted} for logits of shape {own} with categories along axis {axis}."
         raise errors.ArgumentError(what, fix=f"give a shape that ends with {batch}, or leave it out")
+    if not own[axis]:
+        what = f"covector.random.categorical got logits of shape {own}, with no categories along axis {axis}."
+        raise errors.ArgumentError(what, fix="give the logarithm of the probability of one category at least")
     dtype = float_type_of(logits)
     logits = convert_to(as_array(logits), dtype)
     extra = len(wanted) - len(batch)
@@ -185,8 +191,8 @@ def permutation(key: Any, x: Any, axis: int = 0, independent: bool = False) -> A
         if not isinstance(x, (int, np.integer)):
             what = f"covector.random.permutation got {typeof(x)}."
             raise errors.ArgumentError(what, fix="give an integer that is known, or an array")
-        return _shuffled(key, np.arange(int(x)), 0)
-    axis = axis % len(shape)
+        return _shuffled(key, np.arange(*as_shape(int(x))), 0)
+    axis = canonical_axis(axis, len(shape), "covector.random.permutation")
     if independent or len(shape) == 1:
         return _shuffled(key, x, axis)
     return take(x, _shuffled(key, np.arange(shape[axis]), 0), axis=axis)
@@ -221,7 +227,9 @@ def choice(key: Any, a: Any, shape: Shape = (), replace: bool = True, p: Any = N
     """
     shape = as_shape(shape)
     single = isinstance(a, (int, np.integer))
-    n, count = int(a) if single else shape_of(a)[axis], math.prod(shape)
+    own = shape_of(a)
+    n = int(a) if single else own[canonical_axis(axis, len(own), "covector.random.choice")]
+    count = math.prod(shape)
     if n < 1 and count:
         raise errors.ArgumentError(errors.describe("covector.random.choice was to draw from nothing."))
     if not replace and count > n:

@@ -90,7 +90,8 @@ def _folded(data: Any) -> Any:
     aval = typeof(data)
     if aval.shape or aval.dtype.kind not in "biu":
         fix = "map over integers, as in vmap(lambda i: fold_in(key, i))(data)" if aval.shape else "give an integer"
-        raise errors.ArgumentError(f"covector.random.fold_in got data of type {aval}.", why="a key comes of one integer", fix=fix)
+        what = f"covector.random.fold_in got data of type {aval}."
+        raise errors.ArgumentError(what, why="a key comes of one integer", fix=fix)
     known = concrete(data)
     if known is not None and not -(2**31) <= int(known) < 2**32:
         what = f"covector.random.fold_in got the number {int(known)}, which has more than 32 bits."

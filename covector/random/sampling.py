@@ -10,6 +10,7 @@ import numpy as np
 from covector.core import errors
 from covector.core.avals import broadcast_shapes, shape_of, typeof
 from covector.core.primitive import TracerBase
+from covector.numpy.registry import as_array
 from covector.numpy.undetermined import undetermined_where
 from covector.primitives.arrays.shaping import convert_to
 from covector.primitives.arrays.subscripts import concrete
@@ -27,6 +28,11 @@ def float_type(dtype: Any, function: str) -> np.dtype[Any]:
         what = f"covector.random.{function} got dtype={found}."
         raise errors.ArgumentError(what, fix="give float16, float32 or float64")
     return found
+
+
+def at_least_single(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The dtype in which numbers of a floating-point dtype are computed that is too narrow for it, or for LAPACK."""
+    return np.promote_types(dtype, np.float32)
 
 
 def float_type_of(x: Any) -> np.dtype[Any]:
@@ -92,7 +98,9 @@ def in_dtype(x: Any, dtype: np.dtype[Any]) -> Any:
     """A parameter in the dtype of the result; it may be traced."""
     if isinstance(x, (bool, int, float)):
         return dtype.type(x)
-    return convert_to(x, dtype)
+    if typeof(x).dtype.kind not in "biuf":
+        raise errors.ArgumentError(f"covector.random got a parameter of type {typeof(x)}.", fix="give real numbers")
+    return convert_to(as_array(x), dtype)
 
 
 def not_whole(x: Any) -> Any:

@@ -190,6 +190,29 @@ def test_dtypes_and_shapes(name, dtype):
         assert np.all(np.isfinite(out))
 
 
+def test_parameters_in_lists():
+    key = random.key(1)
+    for draw in (random.gamma, random.bernoulli, random.poisson, random.wald):
+        np.testing.assert_array_equal(draw(key, [0.5, 0.75]), draw(key, np.array([0.5, 0.75])))
+    np.testing.assert_array_equal(random.choice(key, 4, 3, p=list(CHANCES)), random.choice(key, 4, 3, p=CHANCES))
+
+
+def test_matrices_of_float16():
+    key = random.key(1)
+    q = random.orthogonal(key, 3, 50, np.float16)
+    assert q.dtype == np.float16
+    np.testing.assert_allclose(
+        q.astype(float) @ np.swapaxes(q, 1, 2).astype(float), np.broadcast_to(np.eye(3), (50, 3, 3)), atol=3e-3
+    )
+    for method in ("cholesky", "eigh", "svd"):
+        draw = lambda key, cov, method=method: random.multivariate_normal(key, np.ones(2), cov, N, np.float16, method)
+        drawn = draw(key, MATRIX)
+        assert drawn.dtype == np.float16
+        np.testing.assert_allclose(np.cov(drawn.astype(float).T), MATRIX, atol=0.1)
+        np.testing.assert_allclose(cv.jit(draw)(key, MATRIX), drawn, rtol=2e-3)
+        assert cv.grad(lambda c, draw=draw: np.sum(draw(key, c * MATRIX), dtype=float))(1.0) != 0
+
+
 # --- transformations ---------------------------------------------------------------------------------------------------
 
 SAMPLERS = {**DISTRIBUTIONS, **COUNTS}
@@ -281,6 +304,22 @@ def test_the_gradient_of_an_expectation():
         (lambda k: random.choice(k, 3, 4, p=np.ones(2)), r"p of shape \(2,\) for 3 elements"),
         (lambda k: random.bits(k, 3, np.int32), "bits got dtype=int32.*unsigned"),
         (lambda k: random.categorical(k, np.zeros((2, 3)), shape=4), "categorical got shape"),
+        (
+            lambda k: random.categorical(k, np.zeros(0)),
+            r"categorical got logits of shape \(0,\), with no categories along axis 0",
+        ),
+        (
+            lambda k: random.categorical(k, np.zeros((0, 3)), axis=0),
+            r"logits of shape \(0, 3\), with no categories along axis 0",
+        ),
+        (lambda k: cv.jit(random.categorical)(k, np.zeros((3, 0))), r"logits of shape \(3, 0\), with no categories"),
+        (lambda k: random.dirichlet(k, np.zeros(0)), r"dirichlet got parameters alpha of shape \(0,\)"),
+        (lambda k: random.dirichlet(k, 1.0), r"dirichlet got parameters alpha of shape \(\)"),
+        (lambda k: random.multivariate_normal(k, 1.0, 1.0), r"got a mean of shape \(\) and a covariance of shape \(\)"),
+        (lambda k: random.multivariate_normal(k, np.zeros(1), np.eye(3)), r"mean of shape \(1,\) and a covariance of shape"),
+        (lambda k: random.multivariate_normal(k, np.zeros((3, 2)), np.eye(2), 2), r"shape=\(2,\) for a batch of shape \(3,\)"),
+        (lambda k: random.rademacher(k, 3, np.uint8), "rademacher got dtype=uint8, which does not have -1"),
+        (lambda k: random.gamma(k, 2 + 1j), r"got a parameter of type weak_c128\[\].*real"),
         (lambda k: random.multinomial(k, 3, 0.5), r"multinomial got probabilities p of type weak_f64\[\]"),
         (lambda k: random.multinomial(k, 3, CHANCES, shape=(2, 3)), r"multinomial got shape=\(2, 3\) for 4 outcomes"),
     ],
@@ -303,6 +342,12 @@ def test_sizes_and_axes_that_there_are_not():
     for call in (lambda: random.split(key, -1), lambda: random.normal(key, (2, -1)), lambda: random.bits(key, -3)):
         with pytest.raises(ValueError, match=r"got the shape .*-\d.*: give sizes that are not negative"):
             call()
+    with pytest.raises(ValueError, match="got the shape"):
+        random.permutation(key, -1)
+    for axis in (2, -3):
+        for draw in (random.permutation, random.choice):
+            with pytest.raises(np.exceptions.AxisError, match="out of bounds"):
+                draw(key, TABLE, axis=axis)
     for axis in (1, -2):
         with pytest.raises(np.exceptions.AxisError, match="out of bounds"):
             random.categorical(key, np.zeros(3), axis=axis)
