@@ -8,7 +8,7 @@ import warnings
 import numpy as np
 import pytest
 import scipy.linalg
-from transformed import of_real_numbers
+from transformed import of_real_numbers, same
 
 import covector as cv
 from covector import errors
@@ -478,6 +478,16 @@ def test_dtypes(name, dtype):
     for f, e in zip(*(x if isinstance(x, tuple) else (x,) for x in (found, expected)), strict=True):
         assert f.dtype == e.dtype
         np.testing.assert_allclose(f, e, rtol=1e-3, atol=1e-4) if name != "svd" else None
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.complex128, np.int64])
+@pytest.mark.parametrize("n", [1, 2])
+def test_small_matrices_are_of_hessenbergs_form(n, dtype):
+    a = (3 * A[:n, :n]).astype(dtype)
+    expected = scipy.linalg.hessenberg(a, calc_q=True)
+    for found in (linalg.hessenberg(a, calc_q=True), cv.jit(lambda a: linalg.hessenberg(a, calc_q=True))(a)):
+        same(found, expected)
+    check_function(of_real_numbers(lambda a: linalg.hessenberg(a, True), (A[:n, :n],)), (A[:n, :n],))
 
 
 SYSTEMS = {
