@@ -140,6 +140,8 @@ class interp1d:
     def __call__(self, x: Any) -> Any:
         """The values at points of any shape, which takes the place of the axis of ``y``."""
         x = inexact(x)
+        if typeof(x).dtype.kind == "c":
+            raise TypeError(f"interp1d got points {typeof(x)}: give real numbers")
         shape, rest, flat = shape_of(x), shape_of(self._rows)[1:], np.reshape(x, -1)
         out = self._call(self.x, self._rows, flat)
         if not self._extrapolate:

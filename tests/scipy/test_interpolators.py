@@ -135,6 +135,7 @@ def test_signatures_are_those_of_scipy():
         (lambda y: interpolate.splev(y, (T, C, K), 0, 5), ValueError, "not in"),
         (lambda y: interpolate.splev(BEYOND, (T, y, K), 0, 2), ValueError, "not in the domain"),
         (lambda y: interpolate.splder((T, y, K), 4), ValueError, "must be <="),
+        (lambda y: interpolate.interp1d(X, y)(y + 1j), TypeError, "give real numbers"),
         (lambda y: interpolate.UnivariateSpline(X, y), cv.errors.ConcretizationError, "give s=0"),
         (lambda y: interpolate.UnivariateSpline(X, y, ext="far"), ValueError, "Unknown extrapolation"),
         (lambda y: interpolate.CubicHermiteSpline(X, y, y[:3]), ValueError, "must be identical"),
