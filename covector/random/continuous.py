@@ -3,6 +3,9 @@
 A parameter moves the sample that a key gives (the reparametrization), so ``grad`` of a mean over samples is an estimate of the
 derivative of the expectation.  Where the sampler rejects candidates (gamma and what is made of it), or chooses between two of
 them (wald), the derivative is that of the quantile (Figurnov, Mohamed and Mnih, *Implicit Reparameterization Gradients*, 2018).
+
+Samples of float16 that have parameters are computed in float32 and rounded.  Those of `uniform`, and what is a function of one
+number of it, have 1024 values before that, as JAX's have; `truncated_normal`, `wald` and what rejects are drawn in float32.
 """
 
 from __future__ import annotations
@@ -52,8 +55,11 @@ def uniform(key: Any, shape: Shape = (), dtype: Any = np.float64, minval: Any = 
         array([0.41845711, 0.21629545])
     """
     dtype = float_type(dtype, "uniform")
-    drawn = between(key, shape_for(shape, minval, maxval, function="uniform"), dtype, minval, maxval, "uniform")
-    return drawn_for(in_dtype(minval, dtype) > in_dtype(maxval, dtype), drawn, "uniform", "a minval that is not above maxval")
+    wide = at_least_single(dtype)
+    shape, low, high = shape_for(shape, minval, maxval, function="uniform"), in_dtype(minval, wide), in_dtype(maxval, wide)
+    wrong = (low > high) | (high / 2 - low / 2 > np.finfo(wide).max / 2)
+    drawn = in_dtype(between(key, shape, dtype, low, high, "uniform", wide), dtype)
+    return drawn_for(wrong, drawn, "uniform", f"a minval that is not above maxval, and not so far below that {wide} overflows")
 
 
 def normal(key: Any, shape: Shape = (), dtype: Any = np.float64) -> Any:
@@ -94,6 +100,13 @@ def truncated_normal(key: Any, lower: Any, upper: Any, shape: Shape | None = Non
         array([ 0.00301295, -0.42419022])
     """
     dtype, shape, lower, upper = prepared("truncated_normal", dtype, shape, lower, upper)
+    drawn = in_dtype(_truncated_normal(key, lower, upper, shape, at_least_single(dtype)), dtype)
+    lower, upper = in_dtype(lower, dtype), in_dtype(upper, dtype)
+    inside = np.nextafter(lower, dtype.type(np.inf)), np.nextafter(upper, dtype.type(-np.inf))
+    return drawn_for(lower >= upper, np.clip(drawn, *inside), "truncated_normal", "a lower bound below the upper one")
+
+
+def _truncated_normal(key: Any, lower: Any, upper: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
     root = dtype.type(np.sqrt(2))
     in_tail = np.maximum(lower, -upper) > TAIL
     erf, erfinv = special_ufuncs.erf, special_ufuncs.erfinv
@@ -102,9 +115,7 @@ def truncated_normal(key: Any, lower: Any, upper: Any, shape: Shape | None = Non
     double: np.dtype[Any] = np.dtype(np.float64)
     u = unit(key, shape, double, "truncated_normal")
     tail = _of_tail(u, in_tail, in_dtype(lower, double), in_dtype(upper, double))
-    out = in_dtype(np.where(in_tail, tail, out), dtype)
-    inside = np.nextafter(lower, dtype.type(np.inf)), np.nextafter(upper, dtype.type(-np.inf))
-    return drawn_for(lower >= upper, np.clip(out, *inside), "truncated_normal", "a lower bound below the upper one")
+    return in_dtype(np.where(in_tail, tail, out), dtype)
 
 
 def _of_tail(u: Any, in_tail: Any, lower: Any, upper: Any) -> Any:
@@ -182,8 +193,8 @@ def cauchy(key: Any, shape: Shape = (), dtype: Any = np.float64) -> Any:
         (2,)
     """
     dtype = float_type(dtype, "cauchy")
-    u = between(key, as_shape(shape), dtype, np.finfo(dtype).eps, 1.0, "cauchy")
-    return np.tan(in_dtype(np.pi, dtype) * (u - in_dtype(0.5, dtype)))
+    u = in_dtype(between(key, as_shape(shape), dtype, np.finfo(dtype).eps, 1.0, "cauchy"), at_least_single(dtype))
+    return in_dtype(np.tan(in_dtype(np.pi, at_least_single(dtype)) * (u - 0.5)), dtype)
 
 
 def pareto(key: Any, b: Any, shape: Shape | None = None, dtype: Any = np.float64) -> Any:
@@ -195,7 +206,9 @@ def pareto(key: Any, b: Any, shape: Shape | None = None, dtype: Any = np.float64
         (2,)
     """
     dtype, shape, b = prepared("pareto", dtype, shape, b)
-    return drawn_for(b <= 0, np.exp(_exponential(key, shape, dtype, "pareto") / b), "pareto", "positive shapes b")
+    return drawn_for(
+        b <= 0, in_dtype(np.exp(_exponential(key, shape, dtype, "pareto") / b), dtype), "pareto", "positive shapes b"
+    )
 
 
 def weibull_min(key: Any, scale: Any, concentration: Any, shape: Shape | None = None, dtype: Any = np.float64) -> Any:
@@ -209,7 +222,7 @@ def weibull_min(key: Any, scale: Any, concentration: Any, shape: Shape | None = 
     dtype, shape, scale, concentration = prepared("weibull_min", dtype, shape, scale, concentration)
     drawn = _exponential(key, shape, dtype, "weibull_min") ** (1 / concentration) * scale
     wrong = (scale < 0) | (concentration <= 0)
-    return drawn_for(wrong, drawn, "weibull_min", "scales that are not negative and positive concentrations")
+    return drawn_for(wrong, in_dtype(drawn, dtype), "weibull_min", "scales that are not negative and positive concentrations")
 
 
 def rayleigh(key: Any, scale: Any, shape: Shape | None = None, dtype: Any = np.float64) -> Any:
@@ -222,7 +235,7 @@ def rayleigh(key: Any, scale: Any, shape: Shape | None = None, dtype: Any = np.f
     """
     dtype, shape, scale = prepared("rayleigh", dtype, shape, scale)
     drawn = np.sqrt(2 * _exponential(key, shape, dtype, "rayleigh")) * scale
-    return drawn_for(scale < 0, drawn, "rayleigh", "scales that are not negative")
+    return drawn_for(scale < 0, in_dtype(drawn, dtype), "rayleigh", "scales that are not negative")
 
 
 def lognormal(key: Any, sigma: Any = 1.0, shape: Shape | None = None, dtype: Any = np.float64) -> Any:
@@ -235,7 +248,7 @@ def lognormal(key: Any, sigma: Any = 1.0, shape: Shape | None = None, dtype: Any
     """
     dtype, shape, sigma = prepared("lognormal", dtype, shape, sigma)
     drawn = np.exp(sigma * _normal(key, shape, dtype, "lognormal"))
-    return drawn_for(sigma < 0, drawn, "lognormal", "standard deviations that are not negative")
+    return drawn_for(sigma < 0, in_dtype(drawn, dtype), "lognormal", "standard deviations that are not negative")
 
 
 def maxwell(key: Any, shape: Shape = (), dtype: Any = np.float64) -> Any:
@@ -265,7 +278,7 @@ def double_sided_maxwell(key: Any, loc: Any, scale: Any, shape: Shape = (), dtyp
     first, second = split(key)
     sign = np.where(unit(second, shape, dtype, "double_sided_maxwell") < 0.5, dtype.type(-1), dtype.type(1))
     drawn = sign * maxwell(first, shape, dtype) * scale + loc
-    return drawn_for(scale < 0, drawn, "double_sided_maxwell", "scales that are not negative")
+    return drawn_for(scale < 0, in_dtype(drawn, dtype), "double_sided_maxwell", "scales that are not negative")
 
 
 def triangular(key: Any, left: Any, mode: Any, right: Any, shape: Shape | None = None, dtype: Any = np.float64) -> Any:
@@ -277,11 +290,11 @@ def triangular(key: Any, left: Any, mode: Any, right: Any, shape: Shape | None =
         (2,)
     """
     dtype, shape, left, mode, right = prepared("triangular", dtype, shape, left, mode, right)
-    u = unit(key, shape, dtype, "triangular")
+    u = in_dtype(unit(key, shape, dtype, "triangular"), at_least_single(dtype))
     rises = u * (right - left) < mode - left
     squared = np.where(rises, u * (mode - left), (1 - u) * (right - mode)) * (right - left)
     drawn = np.where(rises, left + np.sqrt(squared), right - np.sqrt(squared))
-    return drawn_for((mode < left) | (mode > right), drawn, "triangular", "a mode between left and right")
+    return drawn_for((mode < left) | (mode > right), in_dtype(drawn, dtype), "triangular", "a mode between left and right")
 
 
 def wald(key: Any, mean: Any, shape: Shape | None = None, dtype: Any = np.float64) -> Any:
@@ -297,8 +310,9 @@ def wald(key: Any, mean: Any, shape: Shape | None = None, dtype: Any = np.float6
     """
     dtype, shape, mean = prepared("wald", dtype, shape, mean)
     first, second = split(key)
-    drawn = _wald(mean, _normal(first, shape, dtype, "wald") ** 2, unit(second, shape, dtype, "wald"))
-    return drawn_for(mean <= 0, drawn, "wald", "positive means")
+    wide = at_least_single(dtype)
+    drawn = _wald(mean, _normal(first, shape, wide, "wald") ** 2, unit(second, shape, wide, "wald"))
+    return drawn_for(mean <= 0, in_dtype(drawn, dtype), "wald", "positive means")
 
 
 @custom_jvp

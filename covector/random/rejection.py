@@ -13,6 +13,7 @@ from covector.random.continuous import _exponential, _normal
 from covector.random.keys import as_shape, checked_key, split
 from covector.random.sampling import (
     Shape,
+    at_least_single,
     drawn_for,
     float_type,
     float_type_of,
@@ -72,7 +73,7 @@ def loggamma(key: Any, a: Any, shape: Shape | None = None, dtype: Any = np.float
         True
     """
     dtype, shape, a = prepared("loggamma", dtype, shape, a)
-    return _loggamma(key, a, shape, dtype, "loggamma", "positive shapes a")
+    return in_dtype(_loggamma(key, a, shape, at_least_single(dtype), "loggamma", "positive shapes a"), dtype)
 
 
 def _loggamma(key: Any, a: Any, shape: tuple[int, ...], dtype: np.dtype[Any], function: str, requirement: str) -> Any:
@@ -93,9 +94,9 @@ def beta(key: Any, a: Any, b: Any, shape: Shape | None = None, dtype: Any = np.f
         (4,)
     """
     dtype, shape, a, b = prepared("beta", dtype, shape, a, b)
-    first, second = split(key)
-    x, y = (_loggamma(k, p, shape, dtype, "beta", "positive a and b") for k, p in ((first, a), (second, b)))
-    return 1 / (1 + np.exp(y - x))
+    of_keys, wide = zip(split(key), (a, b), strict=True), at_least_single(dtype)
+    x, y = (_loggamma(k, p, shape, wide, "beta", "positive a and b") for k, p in of_keys)
+    return in_dtype(1 / (1 + np.exp(y - x)), dtype)
 
 
 def dirichlet(key: Any, alpha: Any, shape: Shape | None = None, dtype: Any = np.float64) -> Any:
@@ -118,9 +119,10 @@ def dirichlet(key: Any, alpha: Any, shape: Shape | None = None, dtype: Any = np.
         raise errors.ArgumentError(what, fix="give an array with a positive number for each part in its last axis")
     batch = shape_of(alpha)[:-1] if shape is None else as_shape(shape)
     shape = shape_for((*batch, shape_of(alpha)[-1]), alpha, function="dirichlet")
-    logs = _loggamma(key, in_dtype(alpha, dtype), shape, dtype, "dirichlet", "positive parameters alpha")
+    wide = at_least_single(dtype)
+    logs = _loggamma(key, in_dtype(alpha, wide), shape, wide, "dirichlet", "positive parameters alpha")
     parts = np.exp(logs - np.max(logs, axis=-1, keepdims=True))
-    return parts / np.sum(parts, axis=-1, keepdims=True)
+    return in_dtype(parts / np.sum(parts, axis=-1, keepdims=True), dtype)
 
 
 def chisquare(key: Any, df: Any, shape: Shape | None = None, dtype: Any = np.float64) -> Any:
@@ -150,7 +152,9 @@ def t(key: Any, df: Any, shape: Shape | None = None, dtype: Any = np.float64) ->
     dtype, shape, df = prepared("t", dtype, shape, df)
     first, second = split(key)
     half = df / 2
-    return _normal(first, shape, dtype, "t") * np.sqrt(half / _gamma(second, half, shape, dtype, "t", FREEDOM))
+    wide = at_least_single(dtype)
+    drawn = _normal(first, shape, wide, "t") * np.sqrt(half / _gamma(second, half, shape, wide, "t", FREEDOM))
+    return in_dtype(drawn, dtype)
 
 
 def f(key: Any, dfnum: Any, dfden: Any, shape: Shape | None = None, dtype: Any = np.float64) -> Any:
@@ -163,8 +167,9 @@ def f(key: Any, dfnum: Any, dfden: Any, shape: Shape | None = None, dtype: Any =
     """
     dtype, shape, dfnum, dfden = prepared("f", dtype, shape, dfnum, dfden)
     first, second = split(key)
-    above, below = (_chisquare(k, df, shape, dtype, "f") for k, df in ((first, dfnum), (second, dfden)))
-    return above / dfnum / (below / dfden)
+    wide = at_least_single(dtype)
+    above, below = (_chisquare(k, df, shape, wide, "f") for k, df in ((first, dfnum), (second, dfden)))
+    return in_dtype(above / dfnum / (below / dfden), dtype)
 
 
 def generalized_normal(key: Any, p: float, shape: Shape = (), dtype: Any = np.float64) -> Any:
@@ -176,7 +181,10 @@ def generalized_normal(key: Any, p: float, shape: Shape = (), dtype: Any = np.fl
         (2,)
     """
     dtype = float_type(dtype, "generalized_normal")
-    shape = as_shape(shape)
+    return in_dtype(_generalized_normal(key, p, as_shape(shape), at_least_single(dtype)), dtype)
+
+
+def _generalized_normal(key: Any, p: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
     first, second = split(key)
     sign = np.where(unit(second, shape, dtype, "generalized_normal") < 0.5, dtype.type(-1), dtype.type(1))
     p = in_dtype(p, dtype)
@@ -199,9 +207,10 @@ def ball(key: Any, d: int, p: float = 2, shape: Shape = (), dtype: Any = np.floa
     """
     dtype = float_type(dtype, "ball")
     first, second = split(key)
-    drawn = generalized_normal(first, p, (*as_shape(shape), d), dtype)
-    rest = _exponential(second, as_shape(shape), dtype, "ball")
-    return drawn / (np.sum(np.abs(drawn) ** p, axis=-1) + rest)[..., None] ** in_dtype(1 / p, dtype)
+    wide = at_least_single(dtype)
+    drawn = _generalized_normal(first, p, as_shape((*as_shape(shape), d)), wide)
+    rest = _exponential(second, as_shape(shape), wide, "ball")
+    return in_dtype(drawn / (np.sum(np.abs(drawn) ** p, axis=-1) + rest)[..., None] ** in_dtype(1 / p, wide), dtype)
 
 
 # --- counts -----------------------------------------------------------------------------------------------------------

@@ -71,9 +71,17 @@ def unit(key: Any, shape: tuple[int, ...], dtype: np.dtype[Any], function: str) 
     return unit_floats_p.bind(bits_of(key, shape, 8 * dtype.itemsize, function), dtype=dtype)
 
 
-def between(key: Any, shape: tuple[int, ...], dtype: np.dtype[Any], low: Any, high: Any, function: str) -> Any:
-    """Numbers in [low, high), for which these may be traced."""
-    low, high = in_dtype(low, dtype), in_dtype(high, dtype)
+def between(
+    key: Any,
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+    low: Any,
+    high: Any,
+    function: str,
+    computed: np.dtype[Any] | None = None,
+) -> Any:
+    """Numbers in [low, high), for which these may be traced; ``computed`` in another dtype from unit numbers of this one."""
+    low, high = in_dtype(low, computed or dtype), in_dtype(high, computed or dtype)
     if math.prod(shape) >= MANY and not any(isinstance(x, TracerBase) for x in (key, low, high)):
         return _many_between(checked_key(key, function), low, high, shape=shape, dtype=dtype, function=function)
     return _between(key, low, high, shape, dtype, function)
@@ -133,6 +141,10 @@ def drawn_for(wrong: Any, x: Any, function: str, requirement: str) -> Any:
 def prepared(
     function: str, dtype: Any, shape: Shape | None, *parameters: Any
 ) -> tuple[np.dtype[Any], tuple[int, ...], *tuple[Any, ...]]:
-    """What a sampler of real numbers begins with: the dtype and the shape of its result, and its parameters in that dtype."""
+    """What a sampler of real numbers begins with: the dtype and the shape of its result, and its parameters.
+
+    They are of that dtype, but of float32 for float16, in which products of them would overflow and sums be coarse.
+    """
     dtype = float_type(dtype, function)
-    return dtype, shape_for(shape, *parameters, function=function), *(in_dtype(p, dtype) for p in parameters)
+    wide = at_least_single(dtype)
+    return dtype, shape_for(shape, *parameters, function=function), *(in_dtype(p, wide) for p in parameters)
