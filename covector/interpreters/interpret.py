@@ -302,7 +302,7 @@ class Tangents(Interpretation):
     key = "jvp"
 
     def run(self, f: Callable[..., Sequence[Any]], bundles: Sequence[Bundle]) -> tuple[list[Bundle], Sequence[Note]]:
-        outs, tangents = jvp(f, [b.parts[0] for b in bundles], [tangent_of(b) for b in bundles])
+        outs, tangents = jvp(f, [b.parts[0] for b in bundles], [tangent_of(b) for b in bundles], of_program=True)
         return [with_tangent(*pair) for pair in zip(outs, tangents, strict=True)], ()
 
     def avals(self, aval: Any, form: Form) -> Sequence[Any]:

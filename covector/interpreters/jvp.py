@@ -72,9 +72,10 @@ class JVPTrace(Trace):
 
     Attributes:
         holder: what holds the user's arrays while the tangents are being staged; None where they are known.
+        sees_zeros: whether a zero tangent that a rule wrote out is taken for a symbolic one.
     """
 
-    __slots__ = ("holder", "tape")
+    __slots__ = ("holder", "sees_zeros", "tape")
 
     runs_once = True
 
@@ -84,6 +85,7 @@ class JVPTrace(Trace):
         self.name = name
         self.origin = origin
         self.holder = holder
+        self.sees_zeros = holder is not None
         self.tape: Any = None
         """The trace that the tangents are staged in, if they are."""
 
@@ -124,12 +126,25 @@ class JVPTrace(Trace):
             raise errors.NonDifferentiableError(primitive.name, self.name, map(typeof, primals))
         out, tangent = rule(primals, tangents, **params) if params else rule(primals, tangents)
         if primitive.multiple_results:
-            return [self.known(o) if type(t) is Zero else JVPTracer(self, o, t) for o, t in zip(out, tangent, strict=True)]
+            return [self.known(o) if self.is_zero(t) else JVPTracer(self, o, t) for o, t in zip(out, tangent, strict=True)]
         if type(tangent) is Zero:
             return out if primitive.makes_new else self.known(out)
+        if self.sees_zeros and (type(tangent) is not StageTracer or tangent._trace is not self.tape) and self.is_zero(tangent):
+            return self.known(out)
         if type(out) is not np.ndarray and primitive.keeps_weak and isinstance(out, np.generic):
             return self.kept_weak(primals, out, tangent)
         return JVPTracer(self, out, tangent)
+
+    def is_zero(self, tangent: Any) -> bool:
+        """Whether a tangent is a symbolic zero, or one that a rule wrote out where tangents are staged.
+
+        A program that takes it as an array could not tell it from a known value, in which it is not linear.
+        """
+        if type(tangent) is Zero:
+            return True
+        if not self.sees_zeros or (isinstance(tangent, TracerBase) and (self.tape is None or tangent._trace is self.tape)):
+            return False
+        return is_written_zero(tangent)
 
     def kept_weak(self, primals: Sequence[Any], out: Any, tangent: Any) -> JVPTracer:
         """A scalar result, made a Python scalar again if all that it was computed from are."""
@@ -218,9 +233,29 @@ class Pushforward(JVPTrace):
         return primals + tangents
 
 
-def jvp(f: Callable[..., Sequence[Any]], primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[list[Any], list[Any]]:
-    """The outputs of ``f`` at ``primals`` and their tangents along ``tangents`` (either may hold symbolic `Zero`)."""
+def symbolic(tangent: Any) -> Any:
+    """A tangent of a program in the making, with a symbolic zero for a constant one that a rule wrote out."""
+    is_zero = not isinstance(tangent, TracerBase) and type(tangent) is not Zero and is_written_zero(tangent)
+    return Zero(typeof(tangent).tangent()) if is_zero else tangent
+
+
+def zeros_seen(tangents: Sequence[Any]) -> Sequence[Any]:
+    """Tangents with symbolic zeros in place of zeros that were written out beside staged ones.
+
+    A program is linear in the staged tangents; what it is given as an array it could not tell from a known value.
+    """
+    return [*map(symbolic, tangents)] if any(isinstance(t, TracerBase) for t in tangents) else tangents
+
+
+def jvp(
+    f: Callable[..., Sequence[Any]], primals: Sequence[Any], tangents: Sequence[Any], of_program: bool = False
+) -> tuple[list[Any], list[Any]]:
+    """The outputs of ``f`` at ``primals`` and their tangents along ``tangents`` (either may hold symbolic `Zero`).
+
+    ``of_program`` says that ``f`` and the tangents are those of a program in the making, which may be transposed.
+    """
     with open_trace(JVPTrace) as trace:
+        trace.sees_zeros = of_program
         outs = f(*map(trace.lift, primals, tangents))
         pairs = [trace.lower(o) for o in outs]
     return [p for p, _ in pairs], [t for _, t in pairs]

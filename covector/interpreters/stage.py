@@ -126,11 +126,16 @@ class StageTrace(Trace):
         return StageTracer(self, var)
 
     def is_zero(self, var: Var, depth: int = ZERO_DEPTH) -> bool:
-        """Whether a variable is zero by the latest equations: those that are linear in zeros alone make zeros."""
+        """Whether a variable is zero by the latest equations: those that are linear in zeros alone make zeros.
+
+        So do those of a primitive with the rule ``zeros``.
+        """
         entry = next((e for e in self.tape[: -ZERO_WINDOW - 1 : -1] if var in e[3]), None)
         if entry is None:
             return False
         primitive, inputs, params, outputs, _ = entry
+        if "zeros" in primitive.rules:
+            return True
         place = list(outputs).index(var)
         for levels in (0, depth):  # mostly the zero is an operand of the equation itself
             marks = [ZERO if self._is_zero_operand(x, levels) else KNOWN for x in inputs]

@@ -21,7 +21,7 @@ from covector.core.primitive import Primitive, TracerBase, in_users_code
 from covector.interpreters.closures import reachable_tracers
 from covector.interpreters.evaluate import eval_jaxpr
 from covector.interpreters.interpret import TANGENT, TANGENTS, marked
-from covector.interpreters.jvp import jvp
+from covector.interpreters.jvp import jvp, zeros_seen
 from covector.interpreters.programs import choose, cut, spread
 from covector.interpreters.stage import LinearTrace, is_written_zero, stage
 from covector.primitives.arrays.shaping import Dims, in_type, move_batch_to_front, reduce_sum_p, strengthened
@@ -251,6 +251,7 @@ of their outputs are linear.
 linear_zeros_p.def_impl(lambda t, *, shape, dtype: ShapedArray(shape, dtype).zeros())
 linear_zeros_p.def_abstract(lambda t, *, shape, dtype: ShapedArray(shape, dtype))
 linear_zeros_p.def_transpose(lambda ct, t, *, shape, dtype: (None,))
+linear_zeros_p.def_rule("zeros", lambda t, *, shape, dtype: ShapedArray(shape, dtype).zeros())
 
 
 @linear_zeros_p.def_batch
@@ -262,10 +263,11 @@ def _linear_zeros_batch(size: int, args: Values, dims: Dims, *, shape: tuple[int
 def written_out(tangents: Values) -> list[Any]:
     """(Co)tangents with arrays for symbolic zeros.  Next to a traced one they are linear in it, for rules add them up."""
     traced = next((t for t in tangents if isinstance(t, TracerBase)), None)
-    return [instantiate(t) if traced is None or type(t) is not Zero else _linear_zero(t.aval, traced) for t in tangents]
+    return [instantiate(t) if traced is None or type(t) is not Zero else linear_zero(t.aval, traced) for t in tangents]
 
 
-def _linear_zero(aval: Any, traced: Any) -> Any:
+def linear_zero(aval: Any, traced: Any) -> Any:
+    """A zero tangent of this type, linear in one that is traced."""
     if aval.dtype.kind not in "fc":
         return instantiate(Zero(aval))
     return in_type(linear_zeros_p.bind(traced, shape=aval.shape, dtype=aval.dtype), aval)
@@ -353,6 +355,7 @@ def _custom_vmap_batch(size: int, args: Values, dims: Dims, *, jaxpr: Jaxpr, rul
 @custom_vmap_p.def_jvp
 def _custom_vmap_jvp(primals: Values, tangents: Values, *, jaxpr: Jaxpr, rule: BatchRule, hoisted: int) -> Any:
     """A function with a batching rule, which is the derivative of the rule."""
+    tangents = zeros_seen(tangents)
     nonzero = tuple(type(t) is not Zero for t in tangents)
     interpreted = TANGENTS.program(jaxpr, marked(nonzero, TANGENT))
     program, present = interpreted.jaxpr, [f is not None for f in interpreted.forms]

@@ -16,9 +16,11 @@ nothing of them.  Rules may too: then they are programs that take these values a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from functools import partial, reduce
 from types import FunctionType, MethodType
 from typing import Any
+
+import numpy as np
 
 from covector.core import errors
 from covector.core.avals import Zero, instantiate, typeof
@@ -30,7 +32,7 @@ from covector.core.source import Source
 from covector.interpreters.batch import BatchTrace, BatchTracer
 from covector.interpreters.closures import cell_values, reachable_tracers
 from covector.interpreters.evaluate import eval_jaxpr
-from covector.interpreters.jvp import JVPTracer, jvp
+from covector.interpreters.jvp import JVPTracer, jvp, symbolic
 from covector.interpreters.programs import Pruned, choose, cut, rearranged, spread
 from covector.interpreters.stage import LinearTrace, StageTrace, StageTracer, closed_program, stage
 from covector.primitives.arrays.shaping import Dims, in_type, move_batch_to_front, strengthened
@@ -43,6 +45,7 @@ from covector.primitives.custom.calls import (
     call_like,
     custom_linear_p,
     is_linear_from,
+    linear_zero,
     split_as_call,
     staged_rule,
     written_out,
@@ -66,9 +69,10 @@ class Rules:
         function: the function of the user's that has these rules, if it is one.
         roots: the functions of the user's that the rules call, and other objects that they may use.
         batches: over which batches the rules are mapped: the traces' identities, sizes, and which arguments.
+        n_closed: how many of the first arguments are values that the rules close over: the VJP rule has none for them.
     """
 
-    __match_args__ = ("name", "jvp", "fwd", "symbolic_zeros", "origin", "function", "roots", "batches")
+    __match_args__ = ("name", "jvp", "fwd", "symbolic_zeros", "origin", "function", "roots", "batches", "n_closed")
 
     def __init__(
         self,
@@ -80,6 +84,7 @@ class Rules:
         function: tuple[Any, ...] = (),
         roots: tuple[Any, ...] = (),
         batches: tuple[Any, ...] = (),
+        n_closed: int = 0,
     ):
         self.name = name
         self.jvp = jvp
@@ -89,10 +94,11 @@ class Rules:
         self.function = function
         self.roots = roots
         self.batches = batches
+        self.n_closed = n_closed
 
-    def with_rules(self, jvp: Any, fwd: Any) -> Rules:
+    def with_rules(self, jvp: Any, fwd: Any, n_closed: int) -> Rules:
         """The same function with other rules, which are none of the user's."""
-        return Rules(self.name, jvp, fwd, True, self.origin, batches=self.batches)
+        return Rules(self.name, jvp, fwd, True, self.origin, batches=self.batches, n_closed=n_closed)
 
     def __repr__(self) -> str:
         return f"<rules of {self.name}>"
@@ -190,7 +196,8 @@ def batched_rules(rules: Rules, size: int, batched: Sequence[bool], trace: Batch
     jvp_of_batch = for_axis_of_rule(run_jvp) if rules.jvp else None
     fwd_of_batch = for_axis_of_rule(run_fwd) if rules.fwd else None
     batches = (*rules.batches, (id(trace), size, *batched))
-    return Rules(rules.name, jvp_of_batch, fwd_of_batch, True, rules.origin, rules.function, rules.roots, batches)
+    kept = (rules.origin, rules.function, rules.roots, batches, rules.n_closed)
+    return Rules(rules.name, jvp_of_batch, fwd_of_batch, True, *kept)
 
 
 # --- custom_function: a Python function -------------------------------------------------------------------------------
@@ -351,11 +358,21 @@ def tangent_program(jaxpr: Jaxpr, rules: Rules, hoisted: int, nonzero: tuple[boo
         primals, given = args[: len(nonzero)], args[len(nonzero) :]
         tangents = spread(nonzero, given, [typeof(p).zero for p in primals])
         outs, tangents_out = rules.tangents(partial(eval_jaxpr, jaxpr), primals, tangents, hoisted)
+        own = given[sum(nonzero[: hoisted + rules.n_closed]) :]
+        tangents_out = [linear_in_all(symbolic(t), own) for t in tangents_out]
         present = [type(t) is not Zero for t in tangents_out]
         return [*outs, *choose(present, tangents_out)], present
 
     avals = [*jaxpr.in_avals, *(a.tangent() for a in choose(nonzero, jaxpr.in_avals))]
     return jaxpr.once(("custom jvp", rules, nonzero), lambda: Pruned(*closed_program(outputs, avals)))
+
+
+def linear_in_all(tangent: Any, given: Values) -> Any:
+    """A tangent that is zero by the JVP rule as one that is linear in all that are given, as it may be by the VJP rule."""
+    if type(tangent) is not Zero or not given:
+        return tangent
+    aval: Any = tangent.aval
+    return reduce(np.add, [linear_zero(aval, t) for t in given]) if aval.dtype.kind in "fc" else tangent
 
 
 @custom_jvp_p.def_batch
@@ -440,7 +457,7 @@ class Conversion:
         p = self.programs
         p.n_closed = len(self.closed)
         jvp, fwd = self.rules.jvp and p.run_jvp, self.rules.fwd and p.run_fwd
-        return self.rules.with_rules(jvp, fwd), self.closed
+        return self.rules.with_rules(jvp, fwd, p.n_closed), self.closed
 
     def stage_rules(self, capture: bool = False) -> None:
         rules, p = self.rules, self.programs

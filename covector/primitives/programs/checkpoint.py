@@ -127,7 +127,8 @@ def _tangent_program(
         primals = args[len(saved) : len(saved) + len(nonzero)]
         given = args[len(saved) + len(nonzero) :]
         tangents = spread(nonzero, given, [typeof(p).zero for p in primals])
-        _, tangents_out = jvp(lambda *xs: run_with(quiet, xs, loops, values, _with_primal), primals, tangents)
+        run = lambda *xs: run_with(quiet, xs, loops, values, _with_primal)
+        _, tangents_out = jvp(run, primals, tangents, of_program=True)
         present = [type(t) is not Zero for t in tangents_out]
         return choose(present, tangents_out), present
 

@@ -15,6 +15,7 @@ from covector.core.kinds import Program
 from covector.core.primitive import Primitive, TracerBase, derived, derives
 from covector.interpreters.batch import BatchTrace, batch
 from covector.interpreters.interpret import TANGENTS, Bundle, Interpretation, Note, marked, tangent_of, with_tangent
+from covector.interpreters.jvp import zeros_seen
 from covector.primitives.arrays.shaping import Dims, moveaxis
 from covector.primitives.programs.stacks import StackAval, at_front
 
@@ -91,7 +92,7 @@ batch_of = lru_cache(maxsize=64)(Batch)
 
 @derived("jvp", Program)
 def _jvp_of_program(primitive: Primitive, kind: Program, primals: Any, tangents: Any, **params: Any) -> Any:
-    outs = interpreting(primitive, "jvp")(TANGENTS, [*map(with_tangent, primals, tangents)], **params)
+    outs = interpreting(primitive, "jvp")(TANGENTS, [*map(with_tangent, primals, zeros_seen(tangents))], **params)
     return [o.parts[0] for o in outs], [*map(tangent_of, outs)]
 
 
