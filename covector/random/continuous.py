@@ -27,6 +27,7 @@ from covector.random.sampling import (
     broadcasts_to,
     drawn_for,
     float_type,
+    float_type_of,
     in_dtype,
     positive_unit,
     prepared,
@@ -368,21 +369,25 @@ def multivariate_normal(
         raise errors.ArgumentError(what, fix="give a shape to which the batch broadcasts, or leave it out")
     drawn = _normal(key, (*batch, *of_mean[-1:]), dtype, "multivariate_normal")
     wide = at_least_single(dtype)
-    moved = np.einsum("...ij,...j->...i", _factor(in_dtype(cov, wide), method), in_dtype(drawn, wide))
+    rounding = max(float(np.finfo(x).eps) for x in (wide, float_type_of(cov)))
+    moved = np.einsum("...ij,...j->...i", _factor(in_dtype(cov, wide), method, rounding), in_dtype(drawn, wide))
     return in_dtype(in_dtype(mean, wide) + moved, dtype)
 
 
-def _factor(cov: Any, method: str) -> Any:
-    """A matrix F with ``F @ F.T`` equal to the covariance."""
+def _factor(cov: Any, method: str, rounding: Any) -> Any:
+    """A matrix F with ``F @ F.T`` equal to the covariance, of which the numbers are known to a relative error."""
     if method == "cholesky":
         return np.linalg.cholesky(cov)
     if method == "eigh":
         values, vectors = np.linalg.eigh(cov)
-        return vectors * np.sqrt(values[..., None, :])
-    if method == "svd":
+    elif method == "svd":
         vectors, values, _ = np.linalg.svd(cov)
-        return vectors * np.sqrt(values[..., None, :])
-    raise ValueError(f"multivariate_normal got method={method!r}: give 'cholesky', 'eigh' or 'svd'")
+    else:
+        raise ValueError(f"multivariate_normal got method={method!r}: give 'cholesky', 'eigh' or 'svd'")
+    total = np.sum(np.abs(values), axis=-1)  # which is the trace, but where eigenvalues are negative
+    wrong = total - np.trace(cov, axis1=-2, axis2=-1) > 8 * shape_of(cov)[-1] * rounding * total
+    factor = vectors * np.sqrt(np.where(values > 0, values, 0))[..., None, :]
+    return drawn_for(wrong[..., None, None], factor, "multivariate_normal", "covariances without negative eigenvalues")
 
 
 def orthogonal(key: Any, n: int, shape: Shape = (), dtype: Any = np.float64) -> Any:

@@ -1,6 +1,7 @@
 """Samplers of integers, truth values, and choices.
 
-What they return has no derivative.  `categorical` and `bernoulli` take parameters that may be traced all the same.
+What they return has no derivative.  `categorical` and `bernoulli` take parameters that may be traced all the same; what
+`choice` takes from an array moves with the array, not with the probabilities.
 """
 
 from __future__ import annotations

@@ -1,4 +1,8 @@
-"""Samplers that reject candidates: gamma and what is made of it, and counts."""
+"""Samplers that reject candidates: gamma and what is made of it, and counts.
+
+Counts do not move with their parameters: the derivative is 0, also in a dtype of real numbers, and does not estimate that of an
+expectation.  For this multiply by the derivative of the logarithm of their probability.
+"""
 
 from __future__ import annotations
 

@@ -213,6 +213,20 @@ def test_matrices_of_float16():
         assert cv.grad(lambda c, draw=draw: np.sum(draw(key, c * MATRIX), dtype=float))(1.0) != 0
 
 
+@pytest.mark.parametrize("method", ["eigh", "svd"])
+def test_covariances_that_are_semi_definite_and_that_are_not(method):
+    key, v = random.key(1), np.array([1.0, 2.0, 3.0])
+    draw = lambda cov, dtype=float: random.multivariate_normal(key, np.zeros(len(cov)), cov, N, dtype, method)
+    for dtype in (np.float16, np.float32, np.float64):
+        cov = np.astype(np.outer(v, v) / 7, dtype)
+        for found in (draw(cov), draw(cov, dtype), cv.jit(draw)(cov)):
+            np.testing.assert_allclose(np.cov(found.astype(float).T), np.outer(v, v) / 7, rtol=0.1)
+    for wrong in (np.array([[1.0, 2.0], [2.0, 1.0]]), np.diag([1.0, 1.0, -1.0]), -np.eye(2)):
+        with pytest.raises(ValueError, match="multivariate_normal takes covariances without negative eigenvalues"):
+            draw(wrong)
+        assert np.all(np.isnan(cv.jit(draw)(wrong)))
+
+
 # --- transformations ---------------------------------------------------------------------------------------------------
 
 SAMPLERS = {**DISTRIBUTIONS, **COUNTS}
