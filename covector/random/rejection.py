@@ -31,6 +31,9 @@ from covector.random.sampling import (
 
 DOUBLE = np.dtype(np.float64)
 COUNT = np.dtype(np.int64)
+MOST_MEAN = 2.0**63 - 10 * 2.0**31.5
+"""Up to which mean a count of the Poisson distribution is sure to be an int64."""
+HALF_OVERFLOWS = 65520.0
 FREEDOM = "positive degrees of freedom"
 OUTCOMES = "whole numbers of trials, and probabilities that are not negative and have a positive sum"
 
@@ -229,16 +232,21 @@ def poisson(key: Any, lam: Any, shape: Shape | None = None, dtype: Any = np.int6
         (4,)
     """
     shape = shape_for(shape, lam, function="poisson")
-    drawn = _drawn(checked_key(key, "poisson"), "poisson", (in_dtype(lam, DOUBLE),), shape, np.dtype(np.int64))
+    mean = in_dtype(lam, DOUBLE)
+    known_right(~((mean >= 0) & (mean < MOST_MEAN)), "poisson", f"means from 0 to {MOST_MEAN:.1e}")
+    drawn = _drawn(checked_key(key, "poisson"), "poisson", (mean,), shape, np.dtype(np.int64))
     return _counted(drawn, dtype, "poisson")
 
 
 def _counted(drawn: Any, dtype: Any, function: str) -> Any:
     """Counts in a dtype, which has to have them."""
     dtype = np.dtype(dtype)
-    if dtype.kind not in "iu" or dtype == typeof(drawn).dtype:
+    if dtype.kind == "b":
+        raise errors.ArgumentError(f"covector.random.{function} got dtype=bool.", fix="give a type of numbers, which count")
+    is_half = dtype == np.float16
+    if dtype == typeof(drawn).dtype or not (is_half or dtype.kind in "iu"):
         return np.astype(drawn, dtype)
-    beyond = drawn >= 2.0 ** int(np.iinfo(dtype).max).bit_length()
+    beyond = drawn >= (HALF_OVERFLOWS if is_half else 2.0 ** int(np.iinfo(dtype).max).bit_length())
     return drawn_for(
         beyond, np.astype(np.where(beyond, 0, drawn), dtype), function, f"parameters for which {dtype} has the counts"
     )
@@ -254,6 +262,8 @@ def binomial(key: Any, n: Any, p: Any, shape: Shape | None = None, dtype: Any = 
     """
     shape = shape_for(shape, n, p, function="binomial")
     counts, chance = in_dtype(n, COUNT), in_dtype(p, DOUBLE)
+    wrong = ~((chance >= 0) & (chance <= 1)) | (counts < 0)
+    known_right(wrong, "binomial", "numbers of trials that are not negative, and probabilities from 0 to 1")
     drawn = _drawn(checked_key(key, "binomial"), "binomial", (counts, chance), shape, np.dtype(np.int64))
     return drawn_for(not_whole(n), _counted(drawn, dtype, "binomial"), "binomial", "whole numbers of trials")
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import covector as cv
-from covector import random
+from covector import errors, random
 
 KEY = random.key(3)
 P = np.array
@@ -102,3 +102,26 @@ def test_parameters_at_the_edge():
     assert random.uniform(KEY, minval=2.0, maxval=2.0) == 2.0
     assert random.geometric(KEY, 1e-300, dtype=float) > 1e290
     assert np.all(np.abs(random.poisson(KEY, 50.0, 9, np.int8) - 50) < 40)
+
+
+@pytest.mark.parametrize(
+    ("draw", "wrong"),
+    [
+        (lambda rate: random.poisson(KEY, rate), (-1.0, np.nan, 1e30)),
+        (lambda n: random.binomial(KEY, n, 0.5), (-1,)),
+        (lambda p: random.binomial(KEY, 5, p), (-0.5, 1.5, np.nan)),
+        (lambda rate: random.poisson(KEY, rate, dtype=np.float16), (1e6,)),
+    ],
+)
+def test_counts_that_there_are_not(draw, wrong):
+    for x in wrong:
+        with pytest.raises(ValueError, match=r"random.(poisson|binomial) takes"):
+            draw(x)
+
+
+def test_counts_are_no_truth_values():
+    for draw in (random.poisson, random.geometric):
+        with pytest.raises(errors.ArgumentError, match="got dtype=bool"):
+            draw(KEY, 0.5, 3, bool)
+    assert np.isnan(cv.jit(lambda rate: random.poisson(KEY, rate, dtype=np.float16))(1e6))
+    assert abs(random.poisson(KEY, 6e4, dtype=np.float16) - 6e4) < 1500
