@@ -50,6 +50,7 @@ from covector.primitives.custom.calls import (
     staged_rule,
     written_out,
 )
+from covector.primitives.custom.quiet import quietly
 from covector.primitives.programs.stacks import at_front
 from covector.primitives.programs.subprograms import all_in_front, in_front, mapped
 
@@ -122,7 +123,7 @@ class Rules:
 
         def forward(xs: Values, ts: Values) -> list[Any]:
             given = spread(nonzero, ts, [typeof(x).zero for x in xs])
-            _, tangents_out = self.tangents(f, xs, given, hoisted)
+            _, tangents_out = self.tangents(quietly(f), xs, given, hoisted)  # its effects are those of fwd
             return [strengthened(instantiate(t)) for t in choose(places, tangents_out)]
 
         def transposed(values: Values, cts: Values) -> list[Any]:
