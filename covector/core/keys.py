@@ -227,7 +227,7 @@ def names_in(treedef: Any) -> Hashable:
             found += [key_of(k) for k in keys if type(k) is not str]
             if len(keys) > 1 and kind in ORDERED_BY_KEY:
                 level = spec if spec.num_nodes == len(keys) + 1 else spec.one_level()
-                found.append(tuple(level.unflatten(range(len(keys))).values()))
+                found.append(tuple(level.unflatten(range(level.num_leaves))))  # fewer than keys where one is None
         built_in = built_in and kind in BUILT_IN and (kind is not dict or not keys)
         stack += spec.children()
     if built_in and len(_without_names) < MAX_STRUCTURES:

@@ -63,3 +63,11 @@ def test_each_call_has_its_own_order(use: str, order: str, kind: Any) -> None:
 def test_keywords() -> None:
     f = cv.jit(lambda **k: next(iter(k.values())))
     assert [f(a=2.0, b=1.0), f(b=1.0, a=2.0), f(a=2.0, b=1.0)] == [2.0, 1.0, 2.0]
+
+
+@pytest.mark.parametrize("n_none", [1, 2, 3])
+def test_dictionaries_with_none_in_them(n_none: int) -> None:
+    f = cv.jit(lambda p: next(iter(p)) == "a")
+    nones = {f"none {i}": None for i in range(n_none)}
+    for p in ({"a": 1.0, **nones}, {**nones, "a": 1.0}, {"a": None, **nones}, {**nones, "a": None}, {"a": {"b": 1.0}, **nones}):
+        assert f(p) == (next(iter(p)) == "a")
