@@ -11,6 +11,7 @@ from covector.core.avals import AbstractValue, typeof
 from covector.core.errors import CustomRuleError
 from covector.core.pytrees import tree_map, tree_structure, tree_unflatten
 from covector.core.tracebacks import hides_frames
+from covector.interpreters.closures import reachable_tracers
 from covector.primitives.math.identity import stop_gradient_p
 from covector.transforms.arguments import check_functions, flatten_values, function_name, kind_of, same_tree
 from covector.transforms.autodiff import jvp, linear_transpose, linearize
@@ -101,13 +102,15 @@ def _closed(f: Callable[..., Any], *example_args: Any) -> tuple[Callable[..., An
     """A function with the traced values that it closes over as further arguments, and these values.
 
     They do not change a solution, so rules can leave their tangents out.  A solver that closes over none is called as it is; so
-    is one that cannot be traced, and then it is an error to differentiate what it closes over.
+    is one that cannot be traced, and then it is an error to differentiate what it closes over.  One that only reads some, and
+    does not need them, is a program too, for it may be called when their transformation has ended.
     """
     try:
         converted, traced = converted_closure(f, example_args, "a solver")
     except Exception:  # whatever is wrong shows again when it is called
         return f, []
-    return (converted, traced.hoisted) if traced.hoisted else (f, [])
+    closes_over_some = bool(traced.hoisted) or next(reachable_tracers([f]), None) is not None
+    return (converted, traced.hoisted) if closes_over_some else (f, [])
 
 
 def _solution(result: Any, has_aux: bool) -> Any:

@@ -408,3 +408,51 @@ def test_a_rule_that_closes_over_values_of_several_transformations(kind, contain
     closing, wanted = total(lambda x, v: inside(kind(v))(x)), total(lambda x, v: plain(lambda x: twin(x, v))(x))
     for transform in (lambda f: f(0.7), lambda f: cv.jit(f)(0.7), lambda f: cv.grad(f)(0.7), lambda f: cv.jit(cv.grad(f))(0.7)):
         np.testing.assert_allclose(transform(closing), transform(wanted), rtol=1e-12)
+
+
+# --- solvers that read a traced value, and do not need it ------------------------------------------------------------------
+
+
+def reading(y, f):
+    """The function, which reads a value first."""
+    return lambda *args: (np.sin(y), f(*args))[1]
+
+
+divide, step = lambda apply, b: b / apply(1.0), lambda f, z: z - f(z)
+SYSTEM = lambda x: (lambda z: z / x, x**2)
+CUBES = {
+    "solve": lambda y: lambda x: lax.custom_linear_solve(*SYSTEM(x), reading(y, divide)),
+    "solve of two": lambda y: lambda x: lax.custom_linear_solve(*SYSTEM(x), reading(y, divide), divide),
+    "solve, symmetric": lambda y: lambda x: lax.custom_linear_solve(*SYSTEM(x), reading(y, divide), symmetric=True),
+    "transpose_solve": lambda y: lambda x: lax.custom_linear_solve(*SYSTEM(x), divide, reading(y, divide)),
+    "custom_root, solve": lambda y: lambda x: lax.custom_root(lambda z: z - x**3, 0.0, reading(y, step), divide),
+    "custom_root, tangent_solve": lambda y: lambda x: lax.custom_root(lambda z: z - x**3, 0.0, step, reading(y, divide)),
+}
+CALLED = {
+    "nothing": lambda f: f,
+    "jit": cv.jit,
+    "scan": lambda f: lambda x: lax.scan(lambda c, _: (f(c), None), x, None, length=1)[0],
+    "checkpoint": cv.checkpoint,
+    "cond": lambda f: lambda x: lax.cond(x > 0, f, lambda x: x, x),
+    "vmap": lambda f: lambda x: cv.vmap(f)(np.reshape(x, (1,)))[0],
+}
+
+
+@pytest.mark.parametrize("call", CALLED)
+@pytest.mark.parametrize("cube", CUBES)
+def test_solvers_that_read_a_traced_value(cube, call):
+    g = lambda x, y: CALLED[call](CUBES[cube](y))(x)
+    f, first, second = lambda x: g(x, x), 3 * X**2, 6 * X
+    for of_first in (cv.grad(f), cv.jit(cv.grad(f)), lambda x: cv.linearize(f, x)[1](1.0), lambda x: cv.vjp(f, x)[1](1.0)[0]):
+        np.testing.assert_allclose(of_first(X), first, rtol=1e-12)
+    for of_second in (
+        cv.hessian(f),
+        cv.jit(cv.hessian(f)),
+        cv.grad(cv.grad(f)),
+        cv.jacfwd(cv.jacfwd(f)),
+        cv.jacrev(cv.jacfwd(f)),
+    ):
+        np.testing.assert_allclose(of_second(X), second, rtol=1e-12)
+    for of_batch in (cv.vmap(cv.hessian(f)), cv.jit(cv.vmap(cv.hessian(f)))):
+        np.testing.assert_allclose(of_batch(np.array([X])), [second], rtol=1e-12)
+    assert cv.grad(lambda y: cv.grad(g)(X, y))(Y) == 0.0
