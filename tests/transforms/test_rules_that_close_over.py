@@ -456,3 +456,29 @@ def test_solvers_that_read_a_traced_value(cube, call):
     for of_batch in (cv.vmap(cv.hessian(f)), cv.jit(cv.vmap(cv.hessian(f)))):
         np.testing.assert_allclose(of_batch(np.array([X])), [second], rtol=1e-12)
     assert cv.grad(lambda y: cv.grad(g)(X, y))(Y) == 0.0
+
+
+def rule_that_reads(y, kind):
+    """The cube, with a rule that reads a value and does not need it."""
+    if kind == "jvp":
+        f = cv.custom_jvp(lambda x: x**3)
+        f.defjvp(reading(y, lambda p, t: (p[0] ** 3, 3 * p[0] ** 2 * t[0])))
+    elif kind == "jvp that calls the function":
+        f = cv.custom_jvp(lambda x: x**3)
+        f.defjvp(reading(y, lambda p, t: (f(p[0]), (f(p[0]) - p[0] ** 3 + 3 * p[0] ** 2) * t[0])))
+    else:
+        f = cv.custom_vjp(lambda x: x**3)
+        rules = [lambda x: (x**3, x), lambda x, ct: (3 * x**2 * ct,)]
+        f.defvjp(*(reading(y, r) if kind == name else r for r, name in zip(rules, ("fwd", "bwd"), strict=True)))
+    return f
+
+
+@pytest.mark.parametrize("call", [c for c in CALLED if c not in ("nothing", "vmap")])
+@pytest.mark.parametrize("kind", ["jvp", "jvp that calls the function", "fwd", "bwd"])
+def test_rules_that_read_a_traced_value(kind, call):
+    f = lambda x: CALLED[call](rule_that_reads(x, kind))(x)
+    for of_first in (cv.grad(f), cv.jit(cv.grad(f)), lambda x: cv.vjp(f, x)[1](1.0)[0]):
+        np.testing.assert_allclose(of_first(X), 3 * X**2, rtol=1e-12)
+    for of_second in (cv.hessian(f), cv.jit(cv.hessian(f)), cv.grad(cv.grad(f))):
+        np.testing.assert_allclose(of_second(X), 6 * X, rtol=1e-12)
+    np.testing.assert_allclose(cv.vmap(cv.hessian(f))(np.array([X])), [6 * X], rtol=1e-12)

@@ -452,9 +452,10 @@ class Conversion:
         self.known = self.recursive = False
 
     def converted(self) -> tuple[Any, list[Any]]:
-        """The new rules, and the values that they take before the arguments."""
-        if not self.closed:
-            return self.rules, []
+        """The new rules, and the values that they take before the arguments.
+
+        Without such values too: what a rule only reads it would read again when the transformation of that has ended.
+        """
         p = self.programs
         p.n_closed = len(self.closed)
         jvp, fwd = self.rules.jvp and p.run_jvp, self.rules.fwd and p.run_fwd
@@ -517,7 +518,7 @@ def closure_converted(rules: Any, args: Values, out_avals: Values) -> tuple[Any,
     try:
         with mode(RULES_IN_WORK, {**in_progress, key: conversion}):
             conversion.stage_rules()
-            if conversion.closed and conversion.recursive:
+            if conversion.recursive:
                 _stage_recursive(conversion)
     except Exception:
         return rules, []
