@@ -111,3 +111,9 @@ def test_what_counts_as_a_write() -> None:
 def test_no_module_writes_into_another_ones_tables() -> None:
     wrong = [f"{p.relative_to(ROOT)}, {write}" for p in ROOT.glob("**/*.py") for write in foreign_writes(p.read_text())]
     assert not wrong
+
+
+def test_files_of_tests_have_names_of_their_own() -> None:
+    """Pytest imports them by name alone, and two of one name only where both are asked for."""
+    names = [path.name for path in Path(__file__).parent.rglob("test_*.py")]
+    assert sorted(names) == sorted(set(names))
