@@ -392,10 +392,19 @@ def has_effects(primitive: Primitive, params: dict[str, Any]) -> bool:
     return primitive.effect or (bool(params) and any(map(program_has_effects, sub_jaxprs(params))))
 
 
+def is_act(primitive: Any) -> bool:
+    """Whether a primitive is an effect that must happen exactly as often as it is asked for."""
+    return bool(primitive.effect and not primitive.repeatable)
+
+
+def acts(primitive: Any, params: dict[str, Any]) -> bool:
+    """Whether applying a primitive has such an effect, itself or in a nested program."""
+    return is_act(primitive) or any(map(program_acts, sub_jaxprs(params)))
+
+
 def program_acts(jaxpr: Jaxpr) -> bool:
     """Whether running a program has effects that must happen exactly as often as they are asked for."""
-    acts = lambda e: (e.primitive.effect and not e.primitive.repeatable) or any(map(program_acts, sub_jaxprs(e.params)))
-    return inside_out(jaxpr, "acts", lambda program: any(map(acts, program.equations)))
+    return inside_out(jaxpr, "acts", lambda program: any(acts(e.primitive, e.params) for e in program.equations))
 
 
 def program_has_effects(jaxpr: Jaxpr) -> bool:

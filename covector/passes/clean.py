@@ -16,7 +16,7 @@ are.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -174,24 +174,43 @@ def atom_key(x: Any) -> Hashable:
     return (type(x.value), str(x.aval), distinct_text(x.value))
 
 
+class LeftOut(NamedTuple):
+    """Which equations are left out of a program that runs again: those of primitives that are effects."""
+
+    is_effect: Callable[[Any], bool]
+    where: str
+    """What follows "it gives a result"."""
+    why: str
+    fix: str
+
+    def has(self, eqn: Equation) -> bool:
+        """Whether an equation is left out; raises for an effect that gives a result."""
+        found = self.is_effect(eqn.primitive)
+        if found and eqn.outputs:
+            raise self.needed(eqn.primitive, eqn.source)
+        return found
+
+    def needed(self, primitive: Any, source: Any = "here") -> errors.CallbackError:
+        """The error for an effect that gives a result, and so would have to happen again."""
+        what = f"{primitive.name} gives a result {self.where}"
+        return errors.CallbackError(what, source=source, why=self.why, fix=self.fix)
+
+
+EFFECTS = LeftOut(
+    lambda primitive: primitive.effect,
+    "in a loop or branch that is computed again for a derivative.",
+    why="it would happen a second time, and what it gave the first time is not kept inside of the loop",
+    fix="call it outside of what is checkpointed, or use pure_callback, which may be repeated",
+)
+
+
 def without_effects(jaxpr: Jaxpr) -> Jaxpr:
     """The program that computes the same without doing anything else: for computing again what has happened already.
 
     Raises:
         CallbackError: a result of an effect is needed, so that it would have to happen again.
     """
-    return without(jaxpr, program_has_effects, _is_effect)
-
-
-def _is_effect(eqn: Equation) -> bool:
-    if eqn.primitive.effect and eqn.outputs:
-        raise errors.CallbackError(
-            f"{eqn.primitive.name} gives a result in a loop or branch that is computed again for a derivative.",
-            source=eqn.source,
-            why="it would happen a second time, and what it gave the first time is not kept inside of the loop",
-            fix="call it outside of what is checkpointed, or use pure_callback, which may be repeated",
-        )
-    return eqn.primitive.effect
+    return without(jaxpr, program_has_effects, EFFECTS.has)
 
 
 def without(jaxpr: Jaxpr, has: Callable[[Jaxpr], bool], is_dropped: Callable[[Equation], bool]) -> Jaxpr:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from covector.core import errors
 from covector.core.avals import typeof
-from covector.core.jaxpr import Equation, Jaxpr, program_acts, sub_jaxprs, with_programs
+from covector.core.jaxpr import Jaxpr, acts, is_act, program_acts, with_programs
 from covector.core.primitive import ContextPrimitive, Primitive, Trace, open_trace
-from covector.passes.clean import without
+from covector.passes.clean import LeftOut, without
 
 
 class QuietTrace(Trace):
@@ -20,13 +19,13 @@ class QuietTrace(Trace):
     runs_once = True
 
     def takes(self, primitive: ContextPrimitive, params: dict[str, Any]) -> bool:
-        return (primitive.effect and not primitive.repeatable) or any(map(program_acts, sub_jaxprs(params)))
+        return acts(primitive, params)
 
     def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
         if not primitive.effect:
             return primitive.bind(*args, **with_programs(params, quiet_program))
         if primitive.abstract(*map(typeof, args), **params):
-            raise needed_again(primitive)
+            raise HAPPENED.needed(primitive)
         return []
 
 
@@ -46,21 +45,12 @@ def quietly(f: Callable[..., list[Any]]) -> Callable[..., list[Any]]:
 
 def quiet_program(jaxpr: Jaxpr) -> Jaxpr:
     """The program without the effects that `QuietTrace` leaves out."""
-    return without(jaxpr, program_acts, _is_left_out)
+    return without(jaxpr, program_acts, HAPPENED.has)
 
 
-def _is_left_out(eqn: Equation) -> bool:
-    acts = eqn.primitive.effect and not eqn.primitive.repeatable
-    if acts and eqn.outputs:
-        raise needed_again(eqn.primitive, eqn.source)
-    return acts
-
-
-def needed_again(primitive: Primitive, source: Any = "here") -> errors.CallbackError:
-    """The error for an effect that gives a result where it would happen a second time."""
-    return errors.CallbackError(
-        f"{primitive.name} gives a result in a function with a VJP rule, which is run again in forward mode.",
-        source=source,
-        why="it would happen a second time",
-        fix="give the function a JVP rule too, call it outside, or use pure_callback, which may be repeated",
-    )
+HAPPENED = LeftOut(
+    is_act,
+    "in a function with a VJP rule, which is run again in forward mode.",
+    why="it would happen a second time",
+    fix="give the function a JVP rule too, call it outside, or use pure_callback, which may be repeated",
+)

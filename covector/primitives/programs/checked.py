@@ -13,16 +13,15 @@ from typing import Any
 
 import numpy as np
 
-from covector.core import errors
 from covector.core.avals import shape_of, typeof
-from covector.core.jaxpr import Equation, Jaxpr, program_has_effects, with_programs
+from covector.core.jaxpr import Equation, Jaxpr, is_act, program_has_effects, with_programs
 from covector.core.primitive import Primitive, TracerBase
 from covector.interpreters.checks import CheckTrace, Found, Message, makes_checks
 from covector.interpreters.evaluate import eval_jaxpr
 from covector.interpreters.interpret import Bundle, Interpretation, Note
 from covector.interpreters.programs import rearranged
 from covector.interpreters.stage import stage
-from covector.passes.clean import without
+from covector.passes.clean import LeftOut, without
 from covector.primitives.arrays.subscripts import concrete
 from covector.primitives.custom.functions import custom_function_p
 from covector.primitives.effects.callbacks import check_p
@@ -78,19 +77,17 @@ class Checks(Interpretation):
         return [Bundle((o,)) for o in outs]
 
 
+OTHER_EFFECTS = LeftOut(
+    is_act,
+    "in a function with rules, which is run once more for its checks.",
+    why="it would happen a second time",
+    fix="call it outside, use pure_callback, which may be repeated, or ask for user_checks alone",
+)
+
+
 def repeatable(jaxpr: Jaxpr) -> Jaxpr:
     """The program with no effects but its checks, to be run once more for these."""
-    return without(jaxpr, program_has_effects, _is_other_effect)
-
-
-def _is_other_effect(eqn: Equation) -> bool:
-    if not eqn.primitive.effect or eqn.primitive is check_p:
-        return False
-    if eqn.outputs:
-        what = f"{eqn.primitive.name} gives a result in a function with rules, which is run once more for its checks."
-        fix = "call it outside, use pure_callback, which may be repeated, or ask for user_checks alone"
-        raise errors.CallbackError(what, source=eqn.source, why="it would happen a second time", fix=fix)
-    return True
+    return without(jaxpr, program_has_effects, OTHER_EFFECTS.has)
 
 
 def by_example(holds: Any, values: Sequence[Any]) -> Any:
