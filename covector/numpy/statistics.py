@@ -92,7 +92,7 @@ def var(
     if mean is NO_VALUE:
         mean = _divided(sum_(a, axis, dtype, keepdims=True, where=where), _count(a, axis, True, where))
     deviation = np.subtract(a, mean)
-    squares = np.square(deviation) if kind in "iuf" else _squared_size(deviation)  # though a given mean be complex
+    squares = np.square(deviation) if kind in "iuf" else squared_size(deviation)  # though a given mean be complex
     squares = sum_(squares, axis, dtype, keepdims=keepdims, where=where)
     return _divided(squares, np.maximum(_count(a, axis, keepdims, where) - ddof, 0))
 
@@ -106,7 +106,7 @@ def _lost_freedom(ddof: Any, correction: Any) -> Any:
     return correction
 
 
-def _squared_size(x: Any) -> Any:
+def squared_size(x: Any) -> Any:
     return np.square(np.real(x)) + np.square(np.imag(x)) if dtype_of(x).kind == "c" else np.square(x)
 
 
@@ -353,7 +353,7 @@ def nanvar(
         mean = _divided(sum_(_filled(a, 0), axis, dtype, keepdims=True, where=where), sum_(present, axis, keepdims=True))
     deviation = convert_to(np.where(present, np.subtract(np.where(present, a, 0), mean), 0), dtype_of(a))
     freedom = sum_(present, axis, keepdims=keepdims) - ddof
-    result = _divided(sum_(_squared_size(deviation), axis, dtype, keepdims=keepdims), freedom)
+    result = _divided(sum_(squared_size(deviation), axis, dtype, keepdims=keepdims), freedom)
     return np.where(freedom <= 0, np.nan, result)
 
 

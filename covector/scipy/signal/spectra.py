@@ -17,6 +17,7 @@ import scipy.signal as _scipy
 from covector.core.avals import shape_of, typeof
 from covector.core.primitive import TracerBase
 from covector.numpy.registry import as_array, inexact
+from covector.numpy.statistics import squared_size
 from covector.numpy.undetermined import nan_where
 from covector.primitives.arrays.shaping import real_dtype
 from covector.primitives.arrays.subscripts import concrete
@@ -93,15 +94,10 @@ def _trend(detrend: Any, axis: int, ndim: int) -> Callable[[Any], Any]:
 
 
 def _scale(window: Any, fs: Any, scaling: str, square: Callable[[Any], Any] = np.square) -> Any:
-    """By what a product of two transforms is multiplied; of a complex window SciPy has squares or `_power`."""
+    """By what a product of two transforms is multiplied; of a complex window SciPy has squares or squared sizes."""
     if scaling not in ("density", "spectrum"):
         raise ValueError(f"Parameter scaling={scaling!r} is neither 'spectrum' nor 'density'!")
     return 1 / (fs * np.sum(square(window))) if scaling == "density" else 1 / square(np.sum(window))
-
-
-def _power(x: Any) -> Any:
-    """The squares of absolute values."""
-    return np.square(x) if typeof(x).dtype.kind != "c" else np.square(np.real(x)) + np.square(np.imag(x))
 
 
 def _padded(x: Any, before: int, after: int) -> Any:
@@ -175,7 +171,7 @@ def csd(
     n = max(shape_of(a)[-1], shape_of(b)[-1])
     a, b = (_padded(v, 0, n - shape_of(v)[-1]) for v in (a, b))
     cut, fs = _segments(window, nperseg, noverlap, nfft, n, 256), _rate(fs)
-    scale, cut = _scale(cut.window, fs, scaling, _power), cut._replace(window=np.conj(cut.window))
+    scale, cut = _scale(cut.window, fs, scaling, squared_size), cut._replace(window=np.conj(cut.window))
     onesided = return_onesided and "c" not in (typeof(x).dtype.kind, typeof(y).dtype.kind)
     if onesided and typeof(cut.window).dtype.kind == "c":
         raise ValueError("csd got a complex window and real signals: give return_onesided=False")
