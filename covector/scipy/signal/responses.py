@@ -27,9 +27,14 @@ Coefficients = tuple[Any, Any]
 # --- responses --------------------------------------------------------------------------------------------------------
 
 
+def _is_count(wor_n: Any) -> bool:
+    """Whether it says how many frequencies there are, and not which."""
+    return wor_n is None or isinstance(wor_n, (int, np.integer))
+
+
 def _angles(wor_n: Any, whole: bool, fs: Any, include_nyquist: bool, dtype: Any) -> Any:
     """Frequencies as angles: so many of them, or those that are given."""
-    if wor_n is None or isinstance(wor_n, (int, np.integer)):
+    if _is_count(wor_n):
         n = 512 if wor_n is None else operator.index(wor_n)
         if n < 0:
             raise ValueError(f"worN must be nonnegative, got {n}")
@@ -81,7 +86,7 @@ def freqz(
         array([2.+0.j])
     """
     b, a = np.atleast_1d(inexact(b)), np.atleast_1d(inexact(a))
-    counted = worN is None or isinstance(worN, (int, np.integer))
+    counted = _is_count(worN)
     if counted and shape_of(b) == (0,) and shape_of(a) == (1,):
         b = np.zeros(1, typeof(b).dtype)
     dtype = np.result_type(typeof(b).dtype, typeof(a).dtype)
@@ -130,7 +135,7 @@ def freqz_zpk(z: Any, p: Any, k: Any, worN: Any = 512, whole: bool = False, fs: 
     double = np.result_type(typeof(z).dtype, typeof(p).dtype).char in "dD"  # integers are single to SciPy
     dtype, k = np.dtype(np.float64 if double else np.float32), inexact(k)
     k = np.astype(k, dtype) if typeof(k).dtype.kind == "f" else k
-    counted = worN is None or isinstance(worN, (int, np.integer))
+    counted = _is_count(worN)
     w = _angles(worN, whole, fs, False, dtype if counted else typeof(inexact(worN)).dtype)
     at = np.exp(1j * w)
     return w * (fs / (2 * np.pi)), k * _from_roots(at, z) / _from_roots(at, p)
@@ -160,7 +165,7 @@ def freqs(b: Any, a: Any, worN: Any = 200, plot: Any = None) -> Any:
 
 
 def _frequencies(wor_n: Any, find: Callable[[int], Any]) -> Any:
-    if wor_n is None or isinstance(wor_n, (int, np.integer)):
+    if _is_count(wor_n):
         return find(200 if wor_n is None else int(wor_n))
     return np.atleast_1d(as_array(wor_n))
 
