@@ -263,11 +263,9 @@ class Cell(Lifted):
         if view is not None and (view.dims is not None or view.positions is not None):
             return True
         kinds = set()
-        for layout in root.possible_layouts():
+        for layout in root.layouts(views.telling_strides(view or views.whole(root.shape), root.shape)):
             kinds.add(np.may_share_memory(act(views.laid_out(view, layout)), layout.memory))
-            if len(kinds) > 1:
-                return True
-        return False
+        return len(kinds) > 1
 
     # --- indexing ---
 

@@ -43,7 +43,7 @@ from covector.lifting.lifted import (
 from covector.lifting.memory import memory_of
 from covector.lifting.methods import Flat, check_known_order
 from covector.lifting.order import as_function, copied, in_order, like_operands
-from covector.lifting.roots import GIVEN, Root
+from covector.lifting.roots import GIVEN, TAINTED, Root
 from covector.lifting.scalars import has_complex_number
 from covector.numpy.registry import as_array
 from covector.primitives.arrays.shaping import strengthened
@@ -164,14 +164,19 @@ def _converter(name: str) -> Callable[..., Any]:
             given["copy" if name == "array" else "order"] = args[0]
         if "copy" in given:
             given["copy"] = COPY_MODES.get(given["copy"], given["copy"])
-        if given.get("copy") is False and kind is not Cell:
-            raise ValueError("Unable to avoid copy while creating an array as requested.")
-        order = _wanted_order(name, given)
         if name == "asarray_chkfinite":
             _check_finite(a)
-        return _converted(a, dtype, order, _copies(name, given, a), _least_ndim(name, given))
+        found = _converted(a, dtype, _wanted_order(name, given), _copies(name, given, a), _least_ndim(name, given))
+        if given.get("copy") is False and not _may_show(found, a):
+            raise ValueError("Unable to avoid copy while creating an array as requested.")
+        return found
 
     return converted
+
+
+def _may_show(found: Any, a: Any) -> bool:
+    """Whether an array is another one, or a view of it in some order in memory."""
+    return found is a or (type(found) is type(a) is Cell and (found.root is a.root or bool(found.root.state & TAINTED)))
 
 
 def _for_numpy(convert: Callable[..., Any]) -> Callable[..., Any]:
@@ -221,7 +226,7 @@ def _converted(a: Any, dtype: Any, order: str, copy: bool, ndmin: int) -> Any:
         a, copy = a.array(), False  # NumPy copies it no more than that
     if type(a) is Cell and not copy and (dtype is None or np.dtype(dtype) == a.dtype):
         a = a[(None,) * max(0, ndmin - len(a.shape))] if ndmin > len(a.shape) else a
-        found = in_order(a, order)
+        found = in_order(a, order) if order in ("C", "F") else a
         if found is not None:
             return found
     if isinstance(a, TracerBase) and not copy and shape_of(a) and (dtype is None or np.dtype(dtype) == dtype_of(a)):

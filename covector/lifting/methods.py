@@ -283,7 +283,7 @@ def astype(cell: Cell, dtype: Any, order: Any = "K", casting: Any = "unsafe", su
     """The values in another dtype; the array itself where that is the same and no copy is asked for."""
     dtype = np.dtype(dtype)
     if not copy and dtype == cell.dtype:
-        found = in_order(cell, order)
+        found = cell if order == "K" else in_order(cell, *("CF" if order == "A" else order))
         if found is not None:
             return found
     value = cell._captured()

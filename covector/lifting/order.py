@@ -79,16 +79,15 @@ def computed_in(result: Any, order: str, *operands: Any) -> Any:
     return _laid_out(result, views.strides_of(np.empty(result.root.shape, np.int8, order=order)))  # type: ignore[call-overload]
 
 
-def in_order(cell: Cell, order: str | None) -> Any:
-    """An array itself if it lies in memory in the order that is asked for, else None."""
-    if order not in ("C", "F"):
-        return cell
+def in_order(cell: Cell, *orders: str) -> Any:
+    """An array itself if it lies in memory in one of the orders "C" and "F" that are asked for, else None."""
     if cell.root.state & (UNSURE | GAPS):
         cell.root.state |= TAINTED
-        found = cell.copy(order)
+        found = cell.copy(orders[0] if len(orders) == 1 else "A")
         found.root.state |= TAINTED
         return found
-    return cell if (cell.layout().flags.c_contiguous if order == "C" else cell.layout().flags.f_contiguous) else None
+    flags = cell.layout().flags
+    return cell if any(flags.c_contiguous if order == "C" else flags.f_contiguous for order in orders) else None
 
 
 def as_function(result: Any, args: Any) -> Any:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from numpy import ndarray
@@ -60,13 +60,9 @@ class Root:
             strides = views.strides_of(value) if type(value) is ndarray else views.c_strides(shape)
         return views.layout_of(shape, strides, value.dtype.kind == "c")
 
-    def possible_layouts(self) -> Iterator[views.Layout]:
-        """The same for every order in memory that the array may have."""
-        if not self.state & (UNSURE | GAPS):
-            yield self.layout()
-            return
-        for strides in views.possible_strides(self.shape, None if self.state & UNSURE else self.layout().array):
-            yield views.layout_of(self.shape, strides, self.value.dtype.kind == "c")
+    def layouts(self, strides: Iterable[tuple[int, ...]]) -> Iterator[views.Layout]:
+        """The same in other orders in memory."""
+        return (views.layout_of(self.shape, s, self.value.dtype.kind == "c") for s in strides)
 
     def keep_layout(self) -> None:
         """Note the order in memory, which is to outlive the plain array."""

@@ -20,7 +20,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from itertools import pairwise, product
+from itertools import pairwise, permutations, product
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -327,14 +327,35 @@ def is_read_late(target: Any, part: np.ndarray) -> bool:
     return is_late and np.shares_memory(target, part)
 
 
-def possible_strides(shape: Ints, like: np.ndarray | None) -> Iterator[Ints]:
-    """The strides that an array may have: in the orders C and F, or that of another; packed, with gaps, and axes reversed."""
-    packed = [np.empty(shape, np.int8), np.empty(shape, np.int8, order="F")] if like is None else [like.copy(order="K")]
-    wide = [np.empty([2 * n for n in shape], np.int8, order="F" if a.flags.fnc else "C") for a in packed]
-    for array in (*packed, *[a[(slice(None, None, 2),) * len(shape)] for a in wide]):
-        for signs in product((1, -1), repeat=min(len(shape), 4)):
-            signs += (1,) * (len(shape) - len(signs))
-            yield tuple([s * sign for s, sign in zip(strides_of(array), signs, strict=True)])
+def possible_strides(shape: Ints) -> Iterator[Ints]:
+    """The strides that an array may have: its axes in any order in memory and in any direction, packed and with gaps."""
+    for order in permutations(range(len(shape))):
+        for signs in product((1, -1), repeat=len(shape)):
+            for gap in (1, 2):
+                yield _strides_in(order, shape, signs, gap)
+
+
+def telling_strides(view: View, shape: Ints) -> Iterator[Ints]:
+    """Such that a view of an array of this shape, reshaped, is a copy in any order in memory, if it may be, and in none.
+
+    With gaps no two axes are one; packed in the order of the view, or in that reversed, all are that ever are.
+    """
+    shown = [o for o in view.order if o is not None and len(view.axes[o]) > 1]
+    hidden = [i for i in range(len(shape)) if i not in shown]
+    signs = [-1 if type(a) is range and a.step < 0 else 1 for a in view.axes]
+    yield _strides_in((*hidden, *shown), shape, signs, 2)
+    yield _strides_in((*hidden, *shown), shape, signs, 1)
+    yield _strides_in((*hidden, *reversed(shown)), shape, signs, 1)
+
+
+def _strides_in(order: Sequence[int], shape: Ints, signs: Sequence[int], gap: int) -> Ints:
+    """The strides of axes that follow each other in memory so, each with a gap after its elements or none."""
+    found, step = [0] * len(shape), 1
+    for i in reversed(order):
+        step *= gap
+        found[i] = signs[i] * step
+        step *= max(1, shape[i])
+    return tuple(found)
 
 
 def _address(array: np.ndarray) -> int:

@@ -22,6 +22,7 @@ LAYOUTS = {
     "rows": "np.repeat({a}, 2, axis=0)[1::2]",
     "reversed": "{a}[..., ::-1].copy()[..., ::-1]",
     "swapped": "np.swapaxes({a}, 0, -1).copy().swapaxes(0, -1)",
+    "turned": "np.moveaxis(np.moveaxis({a}, -2 % {a}.ndim, 0).copy(), 0, -2 % {a}.ndim)",
     "broadcast": "np.broadcast_to({a}[:1], {shape})",
 }
 _real = {"np": np}  # NumPy itself, whatever is bound to the name while functions are lifted
