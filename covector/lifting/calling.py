@@ -17,7 +17,7 @@ from covector.lifting.cells import Cell
 from covector.lifting.functions import apply, lengths_of
 from covector.lifting.lifted import as_cell, known, means, unwrap, wrap
 from covector.lifting.order import in_unknown_order
-from covector.lifting.placing import copyto
+from covector.lifting.placing import put_where
 from covector.lifting.roots import SHARED, Root
 from covector.numpy.registry import as_array
 
@@ -82,10 +82,10 @@ def _piecewise(x: Any, condlist: Any, funclist: Any, *args: Any, **kwargs: Any) 
     result = wrap(np.zeros_like(given if type(given) in (Cell, ndarray) else np.empty(shape_of(x), x.dtype)))
     for condition, function in zip(conditions, funclist, strict=True):
         if not callable(function):
-            copyto(result, function, "unsafe", condition)
+            put_where(result, function, condition)
         elif isinstance(condition, TracerBase):
             mine = wrap(x.copy() if type(x) is ndarray else x)  # which the function may write
-            copyto(result, function(mine, *args, **kwargs), "unsafe", condition)
+            put_where(result, function(mine, *args, **kwargs), condition)
         elif np.any(condition):
             result[condition] = function(wrap(x[condition]), *args, **kwargs)
     return result

@@ -53,7 +53,7 @@ from covector.lifting.lifted import (
     without_flat,
     wrap,
 )
-from covector.lifting.parts import Part, may_be_read_late, place_of, shows_part
+from covector.lifting.parts import Part, laid_out_at, may_be_read_late, place_of, shows_part
 from covector.lifting.refusals import shown_twice, written_in_turn, written_over
 from covector.lifting.roots import BASED, EXPOSED, GAPS, READONLY, SHARED, TAINTED, UNSURE, Root
 from covector.lifting.scalars import check_real, has_complex_number
@@ -424,11 +424,15 @@ class Cell(Lifted):
         if view is not None and view.positions is not None and place is None:
             place = views.picked(view, None if has_traced(key) else key)
         if place is not None:
-            root.replace(place.write(value, stripped(new, place.shape, self.dtype), how))
+            root.replace(place.write(value, stripped(new, place.shape, self.dtype, key), how))
             return
         part = value if view is None else view.read(value)
-        ndim = len(shape_of(new)) if has_traced(key) else len(self.layout()[key].shape)
-        part = getattr(at(part)[key], how)(stripped(new, (0,) * ndim, value.dtype))
+        if has_traced(key):
+            where = place_of(key)
+            shape = shape_of(new) if where is None else laid_out_at(self, where).shape
+        else:
+            shape = self.layout()[key].shape
+        part = getattr(at(part)[key], how)(stripped(new, shape, value.dtype, key))
         root.replace(part if view is None else view.write(value, part))
 
     def _assign(self, new: Any) -> Cell:

@@ -44,7 +44,7 @@ from covector.lifting.memory import memory_of
 from covector.lifting.methods import Flat, check_known_order
 from covector.lifting.order import as_function, copied, in_order, like_operands
 from covector.lifting.roots import GIVEN, TAINTED, Root
-from covector.lifting.scalars import has_complex_number
+from covector.lifting.scalars import beside_each_other, check_real, has_complex_number
 from covector.numpy.registry import as_array
 from covector.primitives.arrays.shaping import strengthened
 
@@ -280,7 +280,7 @@ class Joiner:
     def __getitem__(self, key: Any) -> Any:
         if not is_active():
             return self.original[key]
-        values = unwrap(key)
+        values = unwrap(tuple(beside_each_other(key)) if type(key) is tuple else key)
         traced = has_traced(values)
         found = self.ours[values] if traced else self.original[values]
         return as_function(wrap(found), [key]) if traced else fresh(found, values if type(values) is tuple else (values,))
@@ -438,7 +438,10 @@ def fromiter(iter: Any, dtype: Any, count: int = -1, **more: Any) -> Any:
         return fresh(np.fromiter(items, dtype, count, **more))
     if len(items) < count:
         raise ValueError(f"iterator too short: Expected {count} but iterator had only {len(items)} items.")
-    return _converted(items, dtype, "K", True, 0)
+    found = _converted(items, dtype, "K", True, 0)
+    if len(found.shape) > 1:
+        raise ValueError("setting an array element with a sequence.")
+    return found
 
 
 # --- lists of traced numbers ----------------------------------------------------------------------------------------------
@@ -473,6 +476,16 @@ def copy(a: Any, *args: Any, **kwargs: Any) -> Any:
     return a.array() if type(a) is Flat else _copied(a, *args, **kwargs)
 
 
+_inserted = _maker(np.insert)
+
+
+def insert(arr: Any, obj: Any, values: Any, axis: Any = None) -> Any:
+    """``numpy.insert``."""
+    if hasattr(arr, "dtype"):
+        check_real(values, arr)
+    return _inserted(arr, obj, values, axis)
+
+
 def _takes_lists(module: Any) -> dict[str, Any]:
     names = [n for n in dir(module) if hasattr(getattr(module, n), "_implementation")]
     return {n: _maker(getattr(module, n)) for n in names if n not in LEFT_AS_THEY_ARE}
@@ -488,7 +501,7 @@ NUMPY |= {name: _asks_lists(getattr(np, name)) for name in ("shape", "ndim", "si
 NUMPY |= {name: _maker(getattr(np, name)) for name in FRESH if hasattr(np, name)}
 NUMPY |= {name: _for_numpy(_converter(name)) for name in CONVERTERS}
 NUMPY |= {"full": full, "ndenumerate": ndenumerate, "nditer": nditer, "broadcast": broadcast}
-NUMPY |= {"lexsort": lexsort, "fromiter": fromiter, "copy": copy}
+NUMPY |= {"lexsort": lexsort, "fromiter": fromiter, "copy": copy, "insert": insert}
 """What stands for functions of NumPy's in lifted code, by their names."""
 
 LINALG, FFT = _takes_lists(np.linalg), _takes_lists(np.fft)

@@ -12,10 +12,10 @@ import numpy as np
 from numpy import ndarray
 from numpy.lib import stride_tricks
 
-import covector.numpy
 from covector.core import errors
 from covector.core.avals import shape_of
 from covector.core.primitive import TracerBase
+from covector.core.tracer import has_meaning
 from covector.lifting import views
 from covector.lifting.active import as_covector
 from covector.lifting.cells import Cell, shows_memory
@@ -38,6 +38,7 @@ from covector.lifting.order import as_asked, as_function, copied, in_unknown_ord
 from covector.lifting.roots import UNSURE, Root
 from covector.lifting.scalars import FROM_2_5
 from covector.numpy.registry import as_array
+from covector.numpy.undispatched import first_tracer
 from covector.primitives.arrays.shaping import strengthened
 from covector.primitives.arrays.subscripts import answered
 
@@ -61,9 +62,6 @@ ASKED = frozenset({
     np.append, np.resize,
 })  # fmt: skip
 """Functions that put elements elsewhere, whatever they are: of how the result lies in memory NumPy is asked."""
-
-UNDISPATCHED: dict[Callable[..., Any], Any] = {np.take: covector.numpy.take, np.roll: covector.numpy.roll}
-"""Functions that do not dispatch on all of their arguments (on indices, say), and covector's own."""
 
 ARRAYS = frozenset({
     np.where, np.select, np.tensordot, np.linalg.tensordot, np.resize, np.cov, np.roll, np.i0, np.cross, np.tile, np.block,
@@ -95,10 +93,16 @@ def apply(func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         return target._assign(as_covector(func, *values, **options, out=scratch))
     if target is not None and func in ADDING:
         values, options = _with_dtype(values, options, ADDING[func], target)
-    found = as_covector(UNDISPATCHED.get(func, func), *values, **options)
+    found = as_covector(_of_traced(func, values, options), *values, **options)
     if target is not None:
         return _written(func, target, found, args, kwargs.get("casting"))
     return _laid_out_by(func, found, args, kwargs)
+
+
+def _of_traced(func: Callable[..., Any], values: Any, options: Any) -> Any:
+    """What a function means where anything is traced: NumPy does not ask all arguments, as a default or what is in lists."""
+    tracer = first_tracer((*values, *options.values())) if has_meaning(func) else None
+    return func if tracer is None else lambda *args, **kwargs: tracer.__array_function__(func, (), args, kwargs)
 
 
 def _with_dtype(values: Any, options: dict[str, Any], place: int, out: Any) -> Any:

@@ -91,12 +91,12 @@ def at_index(value: Any, index: Any, new: Any, how: str) -> Any:
         return new.copy(order="K") if type(new) is ndarray else new  # others may write the array that was given
     is_item = len(index) == len(value.shape) and are_integers(index)
     shape = () if is_item else value.shape + (1,) * index.count(None)
-    return getattr(at(value)[index], how)(stripped(new, shape, value.dtype))
+    return getattr(at(value)[index], how)(stripped(new, shape, value.dtype, index))
 
 
-def stripped(new: Any, shape: tuple[int, ...], dtype: Any) -> Any:
-    """Values without the leading axes of length 1 that they have beyond a shape, as NumPy writes them."""
-    if not shape and shape_of(new):
+def stripped(new: Any, shape: tuple[int, ...], dtype: Any, key: Any = ()) -> Any:
+    """Values without the leading axes of length 1 that they have beyond a shape, as NumPy writes them at an index."""
+    if not shape and shape_of(new) and not any(k is Ellipsis for k in (key if type(key) is tuple else (key,))):
         if dtype.kind == "b" and math.prod(shape_of(new)) == 1:  # whether the one number is true
             return np.reshape(new, ())
         if dtype.kind == "c":

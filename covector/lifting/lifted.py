@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import operator
 import sys
-import warnings
 from collections import deque
 from collections.abc import Callable
 from opcode import opmap
@@ -26,7 +25,7 @@ from covector.core.avals import PYTHON_NUMBERS, is_weak, typeof
 from covector.core.primitive import TracerBase
 from covector.core.pytrees import register_standing
 from covector.core.tracer import Tracer, method_of_numpy
-from covector.numpy.registry import as_array
+from covector.numpy.registry import as_array, real_part
 from covector.numpy.shapes import clip_method, compress_method
 from covector.primitives.arrays.shaping import weaken_p
 
@@ -233,10 +232,9 @@ def convert(value: Any, like: Any) -> Any:
     if value.dtype == dtype:
         return value
     if value.dtype.kind == "c" and dtype.kind not in "cb":
-        if is_weak(given):
+        if isinstance(given, TracerBase) and is_weak(given):
             raise not_real()
-        warnings.warn("Casting complex values to real discards the imaginary part", np.exceptions.ComplexWarning, stacklevel=4)
-        value = np.real(value)
+        value = real_part(value)
     return value.astype(dtype)
 
 

@@ -16,7 +16,7 @@ from covector.core.avals import PYTHON_NUMBERS, shape_of
 from covector.core.primitive import TracerBase
 from covector.lifting import views
 from covector.lifting.cells import Cell
-from covector.lifting.indices import index_of, settled
+from covector.lifting.indices import index_of, settled, stripped
 from covector.lifting.lifted import (
     ALL,
     as_cell,
@@ -302,7 +302,7 @@ def astype(cell: Cell, dtype: Any, order: Any = "K", casting: Any = "unsafe", su
 def fill(cell: Cell, value: Any) -> None:
     """Write one value everywhere."""
     check_real(value, cell)
-    cell._write(ALL, unwrap(value))
+    cell._write(ALL, stripped(as_operand(value), (), cell.dtype))
 
 
 @method("put")

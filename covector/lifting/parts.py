@@ -58,6 +58,11 @@ def shows_part(place: tuple[Any, ...], ndim: int) -> bool:
     return len(numbers) < max(len(place), ndim) and any(isinstance(k, TracerBase) for k in numbers)
 
 
+def laid_out_at(cell: Any, place: tuple[Any, ...]) -> Any:
+    """An array that lies in memory like what an array has at such an index."""
+    return cell.layout()[tuple([0 if isinstance(k, TracerBase) else k for k in place])]
+
+
 class Part(Root):
     """What an array has at an index with traced integers in it, as an array of its own.
 
@@ -69,7 +74,7 @@ class Part(Root):
     __slots__ = ("_found", "_of", "_own", "cell", "key")
 
     def __init__(self, cell: Any, key: tuple[Any, ...]):
-        seen = cell.layout()[tuple([0 if isinstance(k, TracerBase) else k for k in key])]
+        seen = laid_out_at(cell, key)
         self.cell, self.key = cell, key
         self.shape = seen.shape
         self.strides = None if seen.flags.c_contiguous else views.strides_of(seen)

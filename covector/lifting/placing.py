@@ -14,13 +14,14 @@ from covector.core.avals import PYTHON_NUMBERS, shape_of
 from covector.lifting import views
 from covector.lifting.cells import Cell
 from covector.lifting.functions import check_cast, lengths_of
-from covector.lifting.indices import index_of
-from covector.lifting.lifted import LIFTED, as_operand, convert, has_traced, known, means, unwrap, without_flat
+from covector.lifting.indices import index_of, stripped
+from covector.lifting.lifted import ALL, LIFTED, as_operand, convert, has_traced, known, means, unwrap, without_flat
 from covector.lifting.operators import store
 from covector.lifting.parts import may_be_read_late
 from covector.lifting.refusals import written_over
-from covector.lifting.scalars import check_real
+from covector.lifting.scalars import Number, check_real
 from covector.numpy.registry import as_array
+from covector.primitives.arrays.shaping import strengthened
 
 
 def _by_places(func: Callable[..., Any], target: Any, before: Any, values: Any, after: Any = ()) -> None:
@@ -74,8 +75,10 @@ def _put(a: Any, ind: Any, v: Any, mode: str = "raise") -> None:
 
 
 def _check_values(target: Any, values: Any) -> None:
-    if type(target) is Cell and type(values) in (Cell, ndarray):
-        check_cast(values.dtype, target.dtype)
+    if type(target) is Cell:
+        check_real(values, target)
+        if type(values) in (Cell, ndarray):
+            check_cast(values.dtype, target.dtype)
 
 
 @means(np.place)
@@ -87,7 +90,7 @@ def _place(arr: Any, mask: Any, vals: Any) -> None:
         why = "NumPy reads what it has written"
         raise errors.InPlaceWriteError("np.place(x, mask, y) writes a part of x into x.", why=why, fix="give y.copy()")
     if known(mask) is None and math.prod(shape_of(as_operand(vals))) == 1:
-        copyto(arr, np.reshape(as_array(convert(as_operand(vals), arr)), ()), "unsafe", mask)
+        put_where(arr, np.reshape(as_array(convert(as_operand(vals), arr)), ()), mask)
     else:
         _by_places(np.place, arr, (mask,), vals)
 
@@ -97,7 +100,7 @@ def _putmask(a: Any, mask: Any, values: Any) -> None:
     _check_values(a, values)
     mask = index_of(mask)
     if known(mask) is None and shape_of(as_operand(values)) in ((), lengths_of(a)):
-        copyto(a, values, "unsafe", mask)
+        put_where(a, values, mask)
     else:
         _by_places(np.putmask, a, (mask,), values)
 
@@ -134,17 +137,27 @@ def _is_read_late(dst: Cell, src: Cell) -> bool:
     return may_be_read_late(dst, src)
 
 
+def put_where(dst: Any, src: Any, where: Any) -> None:
+    """Write values, of any kind that an assignment takes, where a condition holds."""
+    check_real(src, dst)
+    copyto(dst, src if type(src) is Cell else as_array(convert(as_operand(src), dst)), "unsafe", where)
+
+
 @means(np.copyto)
 def copyto(dst: Any, src: Any, casting: str = "same_kind", where: Any = True) -> None:
     new = as_operand(src)
-    if type(new) in PYTHON_NUMBERS and type(dst) is Cell:
-        check_cast(np.result_type(dst.dtype, new), dst.dtype, casting)
-        new = convert(new, dst)
+    if type(dst) is Cell and type(new) in PYTHON_NUMBERS:
+        found = np.empty((), dst.dtype)
+        np.copyto(found, new, casting)  # type: ignore[arg-type]
+        new = found
+    elif type(dst) is Cell and type(src) is Number:
+        check_cast(np.result_type(dst.dtype, src.dtype.type(1).item()), dst.dtype, casting)
+        new = convert(strengthened(new), dst)
     if type(src) is type(dst) is Cell and src.root.origin is dst.root.origin and _is_read_late(dst, src):
         raise written_over()
     if where is not True:
         new = np.where(as_operand(where), new, unwrap(dst))
     shape = lengths_of(dst)
     if shape_of(new) != shape:
-        new = np.broadcast_to(as_array(new), shape)
+        new = np.broadcast_to(stripped(as_array(new), shape, dst.dtype, ALL), shape)
     store(dst, new, casting)

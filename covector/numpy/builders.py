@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from covector.core import errors
-from covector.core.avals import shape_of
+from covector.core.avals import is_weak, result_dtype, shape_of, typeof
 from covector.core.primitive import TracerBase
 from covector.numpy.creation import linspace
-from covector.numpy.registry import as_array, contains_tracer
+from covector.numpy.registry import as_array, contains_tracer, held
 from covector.primitives.arrays.subscripts import known
 
 
@@ -39,12 +39,17 @@ class Builder:
             axis, ndim, place = _directive(pieces[0], ndim, place)
             pieces = pieces[1:]
         made = [_piece(p, ndim, place) for p in pieces]
-        dtype = np.result_type(*(p if _is_number(p) else m for p, m in zip(pieces, made, strict=True)))
-        return np.concatenate([np.astype(m, dtype) for m in made], axis=axis)
+        dtype = result_dtype(*(typeof(p if _is_number(p) else m) for p, m in zip(pieces, made, strict=True)))
+        joined = [
+            _extended(held(p, dtype), ndim, place) if _is_number(p) else np.astype(m, dtype)
+            for p, m in zip(pieces, made, strict=True)
+        ]
+        return np.concatenate(joined, axis=axis)
 
 
 def _is_number(piece: Any) -> bool:
-    return isinstance(piece, (bool, int, float, complex)) and not isinstance(piece, TracerBase)
+    """Whether a piece is a number of Python's, or one like it, which gives way to the dtype of arrays."""
+    return is_weak(piece) if isinstance(piece, TracerBase) else isinstance(piece, (bool, int, float, complex))
 
 
 def _directive(text: str, ndim: int, place: int) -> tuple[int, int, int]:

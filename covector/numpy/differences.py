@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import operator
-import warnings
 from typing import Any
 
 import numpy as np
@@ -85,10 +84,7 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
             "Shape of array too small to calculate a numerical gradient, at least (edge_order + 1) elements are required."
         )
     found = [_gradient_along(f, spacing, i, edge_order) for spacing, i in zip(spacings, axes, strict=True)]
-    if f.dtype.kind != "c" and any(r.dtype.kind == "c" for r in found):
-        what = "Casting complex values to real discards the imaginary part"
-        warnings.warn(what, np.exceptions.ComplexWarning, stacklevel=2)
-    results = tuple(convert_to(r, f.dtype) for r in found)
+    results = tuple(held(r, f.dtype) for r in found)
     return results[0] if len(results) == 1 else results
 
 

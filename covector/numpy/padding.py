@@ -79,7 +79,7 @@ def _is_zero(values: Any) -> bool:
 def _constants(values: Any, a: Any) -> Any:
     """The constants before and after each axis in the dtype of the array; raises what NumPy does where it cannot hold them."""
     if contains_tracer(values):
-        return broadcast_to(held(values, a.dtype), (a.ndim, 2))
+        return broadcast_to(held(as_array(values), a.dtype), (a.ndim, 2))
     pairs, point = np.zeros((a.ndim, 2), a.dtype), np.zeros((1,) * a.ndim, a.dtype)
     for axis in range(a.ndim):
         width = [(int(axis == i),) * 2 for i in range(a.ndim)]

@@ -102,6 +102,12 @@ def cast(x: Any, dtype: Any, casting: Any = "safe") -> Any:
     return convert_to(x, np.dtype(dtype))
 
 
+def real_part(x: Any) -> Any:
+    """The real part of complex values that become real, with NumPy's warning."""
+    errors.warn("Casting complex values to real discards the imaginary part", np.exceptions.ComplexWarning)
+    return np.real(x)
+
+
 def held(value: Any, dtype: np.dtype[Any]) -> Any:
     """A value in the dtype of an array that it becomes a part of; raises, as NumPy does, where that cannot hold it."""
     if isinstance(value, (list, tuple)) and contains_tracer(value):
@@ -111,7 +117,8 @@ def held(value: Any, dtype: np.dtype[Any]) -> Any:
         return np.asarray(value, dtype)
     if is_weak(value) and dtype_of(value).kind == "c" and dtype.kind in "fiu":
         raise TypeError(f"a complex number cannot become a part of an array of dtype {dtype}")
-    return convert_to(value, dtype)
+    is_cut = dtype_of(value).kind == "c" and dtype.kind not in "cb"
+    return convert_to(real_part(value) if is_cut else value, dtype)
 
 
 PLAIN = {bool, int, float, complex, np.ndarray, np.float64, np.int64}

@@ -11,7 +11,6 @@ Splines through all points are computed here for traced points; which knots a sm
 from __future__ import annotations
 
 import operator
-import warnings
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,7 @@ import scipy.interpolate as _scipy
 
 from covector.core.avals import shape_of, typeof
 from covector.core.errors import ConcretizationError
-from covector.numpy.registry import as_array, contains_tracer
+from covector.numpy.registry import as_array, contains_tracer, real_part
 from covector.numpy.undetermined import nan_where
 from covector.primitives.arrays.shaping import as_python_number
 from covector.primitives.arrays.subscripts import concrete
@@ -35,8 +34,7 @@ def _real(x: Any) -> Any:
     """In double precision; FITPACK has no complex numbers, and SciPy drops imaginary parts with a warning."""
     x = as_array(x)
     if typeof(x).dtype.kind == "c":
-        warnings.warn("Casting complex values to real discards the imaginary part", np.exceptions.ComplexWarning, stacklevel=4)
-        x = np.real(x)
+        x = real_part(x)
     return np.astype(x, np.float64)
 
 
