@@ -1,4 +1,4 @@
-"""Products that threads share are to the bit what one thread computes, and what NumPy says: all are taken to be large here."""
+"""What threads share is to the bit what one thread computes, and what NumPy says: all work is taken to be large here."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ import pytest
 from same import agree, program_of
 
 import covector as cv
-from covector.backends.native import backend, products, teams
+from covector.backends.native import backend, nests, products, teams
+from covector.backends.native.program import Native
+from covector.passes.legalize import legalize
 
 pytest.importorskip("llvmlite", reason="the native backend needs llvmlite, which the test extra installs")
 
@@ -33,8 +35,10 @@ SHAPES: list[tuple[str, tuple[int, ...], tuple[int, ...], int | None]] = [
 
 @pytest.fixture
 def three(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(products, "SHARED", 0)
-    for module in (products, teams):
+    monkeypatch.setattr(nests, "PART", 1e-9)
+    for module in (nests, products):
+        monkeypatch.setattr(module, "SHARED", 0)
+    for module in (nests, products, teams):
         monkeypatch.setattr(module, "workers", lambda: 3)
 
 
@@ -52,7 +56,8 @@ def test_parts(spec: str, first: Any, second: Any, axis: int | None, dtype: Any,
     program = program_of(f, x, y)
     shared = backend.compiled(program)
     with pytest.MonkeyPatch.context() as alone:
-        alone.setattr(products, "workers", lambda: 1)
+        for module in (nests, products):
+            alone.setattr(module, "workers", lambda: 1)
         (wanted,) = backend.compiled(program_of(f, x, y))(x, y)
     for _ in range(5):
         np.testing.assert_array_equal(shared(x, y)[0], wanted)
@@ -61,6 +66,59 @@ def test_parts(spec: str, first: Any, second: Any, axis: int | None, dtype: Any,
     split = products.packed(products.shape_of(equation, spots)).split()
     found = None if split is None else equation.params["spec"].split("->")[1].index(split[0])
     assert dtype is np.float32 or found == axis
+
+
+def blocks_added(x: Any) -> Any:
+    """Each row is added to two places of a result, in which rows are half a row apart."""
+    windows = lambda y: np.lib.stride_tricks.sliding_window_view(y, 8)[::4]
+    return cv.vjp(windows, np.zeros(4 * len(x) + 4))[1](np.sin(x))[0]
+
+
+NESTS: dict[str, tuple[Any, tuple[int, ...], bool]] = {
+    "elements": (lambda x: np.exp(np.sin(x)), (1600,), True),
+    "a rest of a vector": (lambda x: np.tanh(x) * x, (1603,), True),
+    "nearly a vector": (lambda x: np.tanh(x) * x, (15,), False),
+    "several results": (lambda x: (np.exp(x), x > 0, np.floor(x).astype(np.float32)), (803,), True),
+    "rows": (lambda x: np.exp(x[:, ::2]) + x[0, ::2], (37, 12), True),
+    "a transposed result": (lambda x: np.exp(x[:, :8]).T, (37, 12), True),
+    "backwards": (lambda x: np.exp(x[::-1]), (801,), True),
+    "sums of rows": (lambda x: np.exp(x).sum(axis=1), (41, 29), True),
+    "sums of columns": (lambda x: np.exp(x).sum(axis=0), (41, 29), False),
+    "sums of columns of several": (lambda x: np.exp(x).sum(axis=1), (31, 7, 9), True),
+    "a sum": (lambda x: np.exp(x).sum(), (900,), False),
+    "what is the same for all": (lambda x: x * np.exp(x[0]), (700,), True),
+    "elements at places": (lambda x: np.sin(x[np.arange(400) * 7 % 300]), (300,), True),
+    "adding at places": (lambda x: cv.at(np.zeros(5))[np.arange(400) % 5].add(np.sin(x)), (400,), False),
+    "blocks that overlap": (blocks_added, (50, 8), True),
+    "what is written into an array": (lambda x: cv.at(np.sin(x))[1:].add(np.cos(x[:-1])), (500,), True),
+    "a loop": (lambda x: cv.lax.fori_loop(0, 3, lambda i, y: np.sin(np.roll(y, 1)) + y, x), (333,), True),
+    "numbers in pairs": (lambda x: np.exp(1j * x) * x, (205,), True),
+    "a number": (lambda x: np.exp(x[3]), (5,), False),
+}
+"""Programs, the shape of their argument, and whether threads share any of it."""
+
+
+@pytest.mark.parametrize("name", NESTS)
+def test_parts_of_nests(name: str, three: None) -> None:
+    f, shape, is_shared = NESTS[name]
+    x = np.random.default_rng(1).normal(size=shape)
+    agree(f, x, ulps=4)
+    program = program_of(f, x)
+    shared = backend.compiled(program)
+    with pytest.MonkeyPatch.context() as alone:
+        alone.setattr(nests, "workers", lambda: 1)
+        wanted = backend.compiled(program_of(f, x))(x)
+    for _ in range(5):
+        for found, one in zip(shared(x), wanted, strict=True):
+            np.testing.assert_array_equal(found, one)
+    assert ("@covector_share" in Native(legalize(program)).text) == is_shared
+
+
+def test_short_nests_are_not_shared(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nests, "workers", lambda: 4)
+    text = lambda f, n: Native(legalize(program_of(f, np.ones(n)))).text
+    assert "@covector_share" not in text(lambda x: np.exp(x) + x, 20_000)
+    assert "@covector_share" in text(lambda x: np.exp(x) + x, 1_000_000)
 
 
 def test_sums_of_products_in_a_loop(three: None) -> None:

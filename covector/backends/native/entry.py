@@ -426,7 +426,7 @@ class _Entry:
 
     def look_for_errors(self) -> None:
         """Functions of SciPy's raise where `scipy.special.errstate` says so: then the other function does, and says where."""
-        if not any(name.startswith("covector_scipy") for name in self.native.module.foreign):
+        if not self.native.module.may_raise:
             return
         error = self.op(f"call ptr {self.entry('PyErr_Occurred')}()")
 

@@ -177,6 +177,7 @@ def _in_loop(b: Builder, ufunc: np.ufunc, loop: Loop, args: Sequence[Value], pie
     b.store(b.index(width), count, zero)
     b.module.declare(name, "void", *["ptr"] * 4)
     b.module.foreign[name] = lambda: loop.address
+    b.module.may_raise |= library_of(ufunc) == "scipy"
     if loop.data:
         b.module.declare_data(f"{name}_data")
         b.module.foreign[f"{name}_data"] = lambda: loop.data

@@ -117,6 +117,8 @@ class Module:
         self.keyed: dict[Hashable, str] = {}
         self.foreign: dict[str, Callable[[], int]] = {}
         """Functions of other libraries, by name, with what finds their addresses."""
+        self.may_raise = False
+        """Whether a function of another library may raise, in the thread that calls it."""
 
     def declare(self, name: str, result: str, *arguments: str) -> None:
         """Say of what type a function of others is; LLVM knows that of its own."""

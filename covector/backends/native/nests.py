@@ -25,7 +25,8 @@ end1:
 
 Axes that lie in memory as one are made one.  The axis along which most elements are neighbours is the innermost, in vectors,
 of which the last may be filled in part.  A reduction over the innermost loops is in registers, one over outer loops in its
-place in memory; the order in which elements are combined depends on shapes alone.
+place in memory; the order in which elements are combined depends on shapes alone.  Threads share the steps of the outermost
+loop of a long nest, if each step writes to places of its own.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ from covector.backends.native.ir import Builder, Module, Value, item_size
 from covector.backends.native.module import has_many_registers
 from covector.backends.native.nodes import Expressions, Node, in_order
 from covector.backends.native.rules import Reduce, Term
+from covector.backends.native.teams import part_text, shared, workers
 from covector.core.keys import distinct_text
 
 __all__ = ["Expressions"]
@@ -58,6 +60,15 @@ LONG_SUM = 128
 
 SHORT_ROW = 8
 """Rows of fewer terms are no blocks."""
+
+ACCESS = 4
+"""What it costs to read or write an element of a large array, in multiplications."""
+
+SHARED = 4e6
+"""From this cost on threads share a nest: about 0.3 ms."""
+
+PART, PARTS = 4e5, 32
+"""The cost of a part at least, and how many there are at most."""
 
 
 def block_of(terms: int) -> int:
@@ -105,8 +116,18 @@ class Store:
 
 def nest_text(name: str, sizes: dict[int, int], stores: Sequence[Store], arrays: int, module: Module) -> str:
     """The function ``name(pointers to the arrays)``."""
-    builder = Builder(name, ", ".join([*(f"ptr %p{i}" for i in range(arrays)), "ptr %status"]), module)
-    _Nest(builder, dict(sizes), stores).write()
+    pointers = [*(f"%p{i}" for i in range(arrays)), "%status"]
+    builder = Builder(name, ", ".join(f"ptr {p}" for p in pointers), module)
+    nest = _Nest(builder, dict(sizes), stores)
+    nest.initialize()
+    length = nest.steps_of_part()
+    write: Callable[[Builder], None] = lambda b: _Nest(b, dict(sizes), stores).write_part(length)
+    part = part_text("THIS", len(pointers), module, write) if length else ""
+    if part and not module.may_raise:
+        shared(builder, module.named("part", lambda name: part), pointers, -(-nest.whole_steps() // length))
+        nest.write_rest()
+    else:
+        nest.nest(0)
     return builder.text()
 
 
@@ -143,6 +164,9 @@ class _Nest:
         self.values: list[dict[Node, Value]] = []
         self.count = self.width
         self.accumulators: dict[tuple[int, int], str] = {}
+        self.part: tuple[Value, Value] | None = None
+        """The whole steps of the outermost loop that are written, where these are not all."""
+        self.is_rest = False
 
     # --- the shape of the nest
 
@@ -199,16 +223,61 @@ class _Nest:
     def is_reduced_outside(self, store: Store) -> bool:
         return any(axis in store.reduced for axis in self.order[: self.suffix(store)])
 
-    # --- writing
+    # --- parts
 
-    def write(self) -> None:
-        for store in self.stores:
-            if self.is_reduced_outside(store) and not store.adds:
-                self.initialize(store)
+    def outer_step(self) -> int:
+        """How many elements a step of the outermost loop is."""
+        return self.width if len(self.order) == 1 else 1
+
+    def whole_steps(self) -> int:
+        """The elements of the outermost loop that are not the rest of a vector."""
+        return self.sizes[self.order[0]] // self.outer_step() * self.outer_step()
+
+    def steps_of_part(self) -> int:
+        """How many elements of the outermost loop are a part; 0 where one thread does all."""
+        runs = [prod(self.sizes[a] for a in self.order[:q]) for q in range(len(self.order) + 1)]
+        cost = sum(runs[self.depths[n]] * n.cost for n in self.nodes) + runs[-1] * ACCESS * len(self.accesses())
+        if cost < SHARED or workers() == 1 or not self.order or not all(map(self.has_own_places, self.stores)):
+            return 0
+        step = self.outer_step()
+        steps = self.whole_steps() // step
+        parts = min(steps, PARTS, int(cost // PART))
+        return -(-steps // parts) * step if parts >= 2 * workers() else 0
+
+    def has_own_places(self, store: Store) -> bool:
+        """Whether each step of the outermost loop writes to places where no other does."""
+        factors, outermost, reach = dict(store.terms), self.order[0], 0
+        if store.places or outermost in store.reduced or not factors.get(outermost):
+            return False
+        for factor, size in sorted((abs(f), self.sizes[a]) for a, f in factors.items() if a in self.sizes and f):
+            if factor <= reach:
+                return False
+            reach += factor * (size - 1)
+        return True
+
+    def write_part(self, length: int) -> None:
+        """The part with the number %part."""
+        b = self.b
+        start = b.mul(Value("%part", "i64"), b.index(length))
+        stop, end = b.add(start, b.index(length)), b.index(self.whole_steps())
+        self.part = start, b.select(b.compare("lt", stop, end), stop, end)
         self.nest(0)
 
-    def initialize(self, store: Store) -> None:
-        """Fill the place of a reduction with what combines to nothing."""
+    def write_rest(self) -> None:
+        """What is in no part."""
+        if self.whole_steps() < self.sizes[self.order[0]]:
+            self.is_rest = True
+            self.nest(0)
+
+    # --- writing
+
+    def initialize(self) -> None:
+        """Fill the places of reductions with what combines to nothing."""
+        for store in self.stores:
+            if self.is_reduced_outside(store) and not store.adds:
+                self.fill(store)
+
+    def fill(self, store: Store) -> None:
         kept = [axis for axis in self.order if axis not in store.reduced]
         identity = self.b.constant(self.identity(store), store.kind)
 
@@ -227,13 +296,22 @@ class _Nest:
         if stop - start <= step:
             self.at[axis] = self.b.index(start)
             self.b.scoped(body)
-            return
+        else:
+            self.between(self.b.index(start), self.b.index(stop), axis, step, body)
 
+    def between(self, start: Value, stop: Value, axis: int, step: int, body: Any) -> None:
         def inner(i: Value) -> None:
             self.at[axis] = i
             body()
 
-        self.b.loop(self.b.index(start), self.b.index(stop), step, inner)
+        self.b.loop(start, stop, step, inner)
+
+    def whole(self, axis: int, step: int, body: Any, start: int = 0, stop: int | None = None) -> None:
+        """The same, or what is to be written of it."""
+        if self.part is not None and axis == self.order[0]:
+            self.between(*self.part, axis, step, body)
+        elif not self.is_rest:
+            self.over(axis, step, body, start, stop)
 
     def nest(self, q: int) -> None:
         """The loops from the q-th on."""
@@ -250,7 +328,7 @@ class _Nest:
             if is_last:
                 self.vectors(self.order[q], unrolled)
             else:
-                self.over(self.order[q], 1, lambda: self.nest(q + 1))
+                self.whole(self.order[q], 1, lambda: self.nest(q + 1))
             for i, s in ending:
                 self.finish(i, s, unrolled)
         self.values.pop()
@@ -281,11 +359,11 @@ class _Nest:
             done = end // block * block
             self.over(axis, block, lambda: self.block(axis, block, step, lambda: several(unrolled), sums), 0, done)
         if done < end:
-            self.over(axis, step, lambda: several(unrolled), done, end)
+            self.whole(axis, step, lambda: several(unrolled), done, end)
         whole = size // width * width
         if end < whole:
             self.over(axis, width, lambda: several(1), end, whole)
-        if whole < size:
+        if whole < size and not (self.part is not None and axis == self.order[0]):
             self.count = size - whole
             self.over(axis, width, lambda: several(1), whole, size)
             self.count = width

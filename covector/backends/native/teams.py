@@ -24,7 +24,7 @@ MOST = 4
 
 
 ASKED = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-"""What people set where products are to have fewer threads."""
+"""What people set where work is to have fewer threads."""
 
 
 @cache
