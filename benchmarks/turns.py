@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import math
 import os
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +16,8 @@ from benchmarks.workloads import WORKLOADS
 
 TURN = 0.004
 """Seconds that a turn takes at least: short calls are repeated."""
+REST = 0.03
+"""Seconds before a turn: threads of libraries look for more work for so long after a call, on the processors of the next."""
 LEAST, ROUNDS = 3, 31
 LONGEST = 3
 """How often its time the first program may take, while others have some left."""
@@ -120,6 +123,7 @@ def rounds(running: dict[str, Any], seconds: float) -> dict[str, Any]:
             if not waiting or (i >= LEAST and sum(times[ours]) * numbers[ours] > LONGEST * seconds):
                 break
             for name in dict.fromkeys([ours, *waiting]):
+                time.sleep(REST)
                 times[name].append(running[name].seconds(numbers[name]))
     finally:
         gc.enable()
