@@ -7,8 +7,8 @@
 ('%t1', ['  %t1 = call double @llvm.sqrt.f64(double 0x4000000000000000)'])
 
 The reductions are those of Cody and Waite (Software Manual for the Elementary Functions, 1980), the remainder in two parts;
-polynomials are Taylor's where that is as short, else the minimax ones of FDLIBM (Sun Microsystems, 1993).  What has no vector
-form here NumPy's loops compute, or the C library lane by lane.  Functions of ``f32`` are the same with numbers of their own
+polynomials are minimax ones, computed with 50 digits, or those of FDLIBM (Sun Microsystems, 1993).  What has no vector form
+here NumPy's loops compute, or the C library lane by lane.  Functions of ``f32`` are the same with numbers of their own
 (`PRECISIONS`), or go through ``f64``.
 
 A function that takes more than a few instructions is written once in a module for each width.
@@ -66,7 +66,9 @@ PRECISIONS = {
     "f64": Precision(
         digits=52,
         ln2=(float.fromhex("0x1.62e42fefa3800p-1"), float.fromhex("0x1.ef35793c76730p-45")),
-        exp=[1 / math.factorial(k) for k in range(2, 14)],
+        exp=[0.5, 0.16666666666666682, 0.041666666666666095, 0.008333333333317034, 0.0013888888889115594,
+             0.00019841269896383307, 2.480158692669296e-05, 2.755723486238809e-06, 2.7557581800632036e-07,
+             2.5112036688387777e-08, 2.082664103005651e-09],
         largest=709.782712893384, least=-745.2, beyond=1000.0,
         log=[6.666666666666735130e-01, 3.999999999940941908e-01, 2.857142874366239149e-01, 2.222219843214978396e-01,
              1.818357216161805012e-01, 1.531383769920937332e-01, 1.479819860511658591e-01],
@@ -212,20 +214,27 @@ def expm1_reduced(b: Builder, x: Value, rest: Value | None = None) -> tuple[Valu
 
 def power_of_two(b: Builder, k: Value) -> Value:
     """2**k, for whole k of which that is a number that is not subnormal."""
-    bias = integer_like(b, 1023 if k.kind == "f64" else 127, k)
-    bits = b.binary("shl", b.add(b.cast("fptosi", k, bias.kind), bias), integer_like(b, precision(k).digits, k))
-    return b.cast("bitcast", bits, k.kind)
+    digits = precision(k).digits
+    with_bias = b.add(k, b.like(1.5 * 2.0**digits + (1023 if k.kind == "f64" else 127), k))  # k and the bias are its last bits
+    bits = b.cast("bitcast", with_bias, "i" + k.kind[1:])
+    return b.cast("bitcast", b.binary("shl", bits, integer_like(b, digits, k)), k.kind)
+
+
+def exp_reduced(b: Builder, x: Value) -> tuple[Value, Value]:
+    """``k, y`` with ``exp(x) = 2**k * y``, y being about 1."""
+    high, low = (b.like(part, x) for part in precision(x).ln2)
+    k = b.intrinsic("rint", b.mul(x, b.like(LOG2E, x)))
+    minus = b.neg(k)
+    r = b.fma(minus, low, b.fma(minus, high, x))
+    return k, b.add(b.fma(b.mul(r, r), polynomial(b, r, precision(x).exp), r), b.like(1.0, x))
 
 
 def _exp(b: Builder, x: Value) -> Value:
-    bounded = b.select(b.compare("ole", b.intrinsic("fabs", x), b.like(precision(x).beyond, x)), x, b.like(0.0, x))
-    k, p, q = expm1_reduced(b, bounded)
+    above, below = b.like(precision(x).largest + 1.0, x), b.like(precision(x).least - 1.0, x)
+    bounded = b.select(b.compare("ogt", x, above), above, x)
+    k, y = exp_reduced(b, b.select(b.compare("olt", bounded, below), below, bounded))
     half = b.intrinsic("floor", b.mul(k, b.like(0.5, x)))
-    y = b.add(b.like(1.0, x), b.add(p, q))
-    y = b.mul(b.mul(y, power_of_two(b, half)), power_of_two(b, b.sub(k, half)))
-    y = b.select(b.compare("ogt", x, b.like(precision(x).largest, x)), b.like(math.inf, x), y)
-    y = b.select(b.compare("olt", x, b.like(precision(x).least, x)), b.like(0.0, x), y)
-    return b.select(b.compare("uno", x, x), x, y)
+    return b.mul(b.mul(y, power_of_two(b, half)), power_of_two(b, b.sub(k, half)))
 
 
 def _expm1(b: Builder, x: Value) -> Value:
