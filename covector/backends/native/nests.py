@@ -400,7 +400,7 @@ class _Nest:
             return b.constant(node.data, node.kind)
         if node.op == "load":
             array, offset, terms = node.data
-            stride = dict(terms).get(self.order[-1], 0) if self.order and width > 1 else 0
+            stride = self.stride(terms, width)
             place = self.offset(offset, terms)
             if stride == 0:
                 return b.load(node.kind, f"%p{array}", place)
@@ -409,7 +409,7 @@ class _Nest:
             return self.gathered(node, width)
         if node.op == "position":
             start, terms = node.data
-            stride = dict(terms).get(self.order[-1], 0) if self.order and width > 1 else 0
+            stride = self.stride(terms, width)
             place = self.offset(start, terms)
             return b.add(b.splat(place, width), b.lanes("i64", width, 0, stride)) if stride else place
         args = [self.value_of(a) for a in node.args]
@@ -421,7 +421,7 @@ class _Nest:
         b = self.b
         array, offset, terms, dims = node.data
         place = b.place_of([self.value_of(a) for a in node.args], dims, self.count if width > 1 else None)
-        stride = dict(terms).get(self.order[-1], 0) if self.order and width > 1 else 0
+        stride = self.stride(terms, width)
         start = self.offset(offset, terms)
         if place.width == 1:
             place = b.add(place, start)
@@ -441,7 +441,7 @@ class _Nest:
         """Write to places that numbers point to, one element after the other: two may be the same place."""
         b, width = self.b, self.width
         place = b.place_of([self.value_of(p) for p in store.places], store.dims, self.count if width > 1 else None)
-        stride = dict(store.terms).get(self.order[-1], 0) if self.order and width > 1 else 0
+        stride = self.stride(store.terms, width)
         start, array = self.offset(store.offset, store.terms), f"%p{store.array}"
         if place.width == 1 and stride == 1:  # a vector of neighbours
             place = b.add(place, start)
@@ -456,6 +456,10 @@ class _Nest:
             if store.combine is not None:
                 x = store.combine(b, b.read(store.kind, array, own), x)
             b.store(x, array, own)
+
+    def stride(self, terms: Sequence[Term], width: int) -> int:
+        """How far apart the elements of a vector are; 0 where all are one element."""
+        return dict(terms).get(self.order[-1], 0) if width > 1 else 0
 
     def offset(self, offset: int, terms: Sequence[Term]) -> Value:
         """Where an element is.  Of axes that were merged the inner one counts the steps."""
@@ -474,7 +478,7 @@ class _Nest:
     def put(self, store: Store, value: Value, adds: bool = False, combines: bool = False) -> None:
         """Write a value, or what comes of it and what is there."""
         b = self.b
-        stride = dict(store.terms).get(self.order[-1], 0) if self.order and self.width > 1 else 0
+        stride = self.stride(store.terms, self.width)
         width = self.width if stride else 1
         place = self.offset(store.offset, store.terms)
         if stride:

@@ -300,8 +300,8 @@ class Plan:
         indices = self.rule(eqn).parts(eqn)
         for index in indices:
             cover[index] += 1
-        self.disjoint[out] = is_disjoint = bool(cover.max(initial=0) <= 1)
-        if cover.min(initial=1) < 1 or not is_disjoint:
+        self.disjoint[out] = is_disjoint = bool(cover.max() <= 1)
+        if cover.min() < 1 or not is_disjoint:
             self.layered.append((0.5, Fill(spot, out.aval)))
         for x, index in zip(eqn.inputs, indices, strict=True):
             is_free = type(x) is Var and x not in self.spots and x.aval.dtype == out.aval.dtype

@@ -69,13 +69,6 @@ def fits(jaxpr: Jaxpr, limit: int = MAX_ELEMENTS) -> bool:
     return size(jaxpr, limit) <= MAX_INSTRUCTIONS
 
 
-def has_headers(eqn: Equation) -> bool:
-    """Whether a loop fills or reads stacks."""
-    params = eqn.params
-    is_filling = "body" in params and len(eqn.outputs) > len(eqn.inputs) - params["num_cond"] - params["num_body"]
-    return is_filling or params.get("length", 0) is None
-
-
 def size(jaxpr: Jaxpr, limit: int = MAX_ELEMENTS) -> float:
     """About how many instructions it makes; infinity where it does not fit."""
     return jaxpr.once(("size in registers", limit), lambda: _size(jaxpr, limit))
@@ -88,7 +81,7 @@ def _size(jaxpr: Jaxpr, limit: int) -> float:
     total = 0.0
     for eqn in jaxpr.equations:
         rule = rule_of(eqn)
-        if rule is None or type(rule) in (Foreign, Free) or (type(rule) is Loop and has_headers(eqn)):
+        if rule is None or type(rule) in (Foreign, Free):
             return math.inf
         if type(rule) is Loop:
             if any(x.aval.size > MAX_STACK for x in (*eqn.inputs, *eqn.outputs)):
