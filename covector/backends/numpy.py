@@ -190,10 +190,8 @@ def _is_plain(value: Any) -> bool:
 
 def file_of(jaxpr: Jaxpr) -> str:
     """The file of most operations of a program: a function is in one; what comes from another is called by one of its own."""
-    files = [e.source.code.co_filename for e in jaxpr.equations if e.source is not None]
-    if not files:
-        return "<covector program>"
-    return files[0] if files.count(files[0]) == len(files) else Counter(files).most_common(1)[0][0]
+    files = Counter(e.source.code.co_filename for e in jaxpr.equations if e.source is not None)
+    return max(files, key=files.__getitem__, default="<covector program>")
 
 
 def called_at(source: Source, function: Callable[..., Any]) -> Callable[..., Any]:

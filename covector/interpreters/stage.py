@@ -59,7 +59,7 @@ class StageTracer(Tracer):
         return self._trace.is_zero(self.variable)  # type: ignore[no-any-return]
 
     def made_at(self) -> Source | None:
-        for entry in reversed(self._trace.tape):
+        for entry in self._trace.tape:
             if self.variable in entry[3]:
                 return entry[4]  # type: ignore[no-any-return]
         return None
