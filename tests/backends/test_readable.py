@@ -29,14 +29,14 @@ def executed(text, name):
     return namespace[name]
 
 
-def round_trips(f, *args, tolerance=1e-13):
-    lowered = cv.jit(f).lower(*args)
+def round_trips(f, *args, tolerance=1e-13, **kwargs):
+    lowered = cv.jit(f).lower(*args, **kwargs)
     text = lowered.as_text("python")
     name = getattr(f, "__name__", "program")
     saved = executed(text, name if name.isidentifier() else "program")
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        found, wanted = saved(*args), lowered.compile()(*args)
+        found, wanted = saved(*args, **kwargs), lowered.compile()(*args, **kwargs)
     assert cv.tree.structure(found) == cv.tree.structure(wanted), text
     for x, y in zip(cv.tree.leaves(found), cv.tree.leaves(wanted), strict=True):
         assert cv.typeof(x) == cv.typeof(y), (x, y, text)
@@ -187,6 +187,47 @@ def test_of_containers_that_text_does_not_hold_the_leaves():
         np.testing.assert_array_equal(x, y)
     keys = cv.jit(lambda x: {"a": x, Pair: 2.0 * x}).lower(1.0).as_text("python")
     assert sorted(executed(keys, "program")(1.0)) == [1.0, 2.0]
+
+
+def over_again(*, y):
+    before = y
+    y = np.sin(y)
+    return y + before
+
+
+def of_one_name(x, /, **given):
+    return x * given["x"]
+
+
+def not_named(*args, x):
+    return args[0] * x + args[1]
+
+
+def of_containers(x, *, y, z):
+    inner = x["y"]
+    return inner * y + z["y"] - z["np"]
+
+
+def no_names(x, **given):
+    return np.sin(x) * given["np"] + given["a b"]["c d"] * given["class"] - given["y"]
+
+
+A, C, D = (np.linspace(a, 1.0, 3) for a in (0.0, 0.2, 0.5))
+
+
+@pytest.mark.parametrize(
+    ("f", "args", "given"),
+    [
+        (over_again, (), {"y": A}),
+        (of_one_name, (A,), {"x": C}),
+        (not_named, (A, C), {"x": D}),
+        (of_containers, ({"y": A},), {"y": C, "z": {"y": D, "np": A}}),
+        (no_names, (A,), {"np": C, "a b": {"c d": D}, "class": C, "y": D}),
+    ],
+)
+def test_names_of_keywords_stay(f, args, given):
+    text = round_trips(f, *args, **given)
+    np.testing.assert_allclose(executed(text, f.__name__)(*args, **given), f(*args, **given), rtol=1e-13)
 
 
 def test_two_things_of_one_name():

@@ -77,14 +77,16 @@ def signature(tree: Any, f: Any, statics: Sequence[int] = ()) -> Callable[[Modul
         leaves, lines = [""] * tree.num_leaves, list[str]()
         known = [n for i, n in enumerate(_parameters(f)) if i not in {*statics}]
         bases = [*known[: len(args)], *["x"] * (len(args) - len(known))]
+        own = [name for name in kwargs if name.isidentifier() and name not in module.taken]
+        module.taken.update(own)
         parameters = [module.fresh(base) for base in bases]
-        for name, node in zip(parameters, args, strict=True):
+        for name, node in [*zip(parameters, args, strict=True), *((name, kwargs[name]) for name in own)]:
             _take(module, name, name, node, leaves, lines)
-        for name in kwargs:
-            module.taken.add(name)
-        for name, node in kwargs.items():
-            _take(module, name, name, node, leaves, lines)
-        named = [*(["*"] if kwargs else []), *kwargs]
+        named = ["*", *own] if own else []
+        if len(own) < len(kwargs):
+            others = module.fresh("others")
+            _take(module, others, others, {name: node for name, node in kwargs.items() if name not in own}, leaves, lines)
+            named.append(f"**{others}")
         return ", ".join([*parameters, *named]), lines, leaves
 
     return written
