@@ -242,18 +242,48 @@ def test_a_plain_write_into_an_outer_array_goes_through():
     assert table[0] == 5.0
 
 
-def test_a_write_across_a_transformation():
+ONCE = {
+    "jvp": lambda g, x: cv.jvp(g, (x,), (np.ones(3),))[1],
+    "linearize": lambda g, x: cv.linearize(g, x)[1](np.ones(3)),
+    "vjp": lambda g, x: cv.vjp(g, x)[1](1.0)[0].sum(),
+    "grad": lambda g, x: cv.grad(g)(x).sum(),
+    "jacfwd": lambda g, x: cv.jacfwd(g)(x).sum(),
+}
+ANY_NUMBER_OF_TIMES = {
+    "jit": lambda g, x: cv.jit(g)(x),
+    "vmap": lambda g, x: cv.vmap(g)(x).sum(),
+    "checkpoint": lambda g, x: cv.checkpoint(g)(x),
+    "cond": lambda g, x: lax.cond(x[0] > 0, g, g, x),
+    "scan": lambda g, x: lax.scan(lambda c, u: (c + g(u), None), x[0], x)[0],
+}
+
+
+def crossing(across):
     def f(x):
         y = np.zeros(3)
 
-        def body(c, u):
-            y[0] = 5.0
-            return c * u, None
+        def g(z):
+            y[0] = x[1]
+            y[1] += 1.0
+            return (z * z).sum() * x[0]
 
-        return lax.scan(body, x[0], x)[0] + y.sum()
+        return across(g, x) + (y * y).sum()
 
-    with pytest.raises(cv.errors.InPlaceWriteError, match=r"written inside scan of .*body that was made outside of it"):
-        cv.grad(cv.lift(f))(X)
+    return f
+
+
+@pytest.mark.parametrize("name", ONCE)
+def test_a_write_across_what_runs_its_function_once(name):
+    f = cv.lift(crossing(ONCE[name]))
+    x = np.array([0.5, 2.0, -0.7])
+    np.testing.assert_allclose(f(x), 2 * x[0] * x.sum() + x[1] ** 2 + 1)
+    np.testing.assert_allclose(cv.grad(f)(x), 2 * x[0] + 2 * x.sum() * np.eye(3)[0] + 2 * x[1] * np.eye(3)[1])
+
+
+@pytest.mark.parametrize("name", ANY_NUMBER_OF_TIMES)
+def test_a_write_across_what_may_run_its_function_more_often(name):
+    with pytest.raises(cv.errors.InPlaceWriteError, match=rf"written inside {name} of .* that was made outside of it"):
+        cv.grad(cv.lift(crossing(ANY_NUMBER_OF_TIMES[name])))(X)
 
 
 def test_float_names_the_package():

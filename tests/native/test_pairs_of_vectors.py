@@ -77,5 +77,6 @@ def test_cost_and_length_decide() -> None:
     assert [is_paired(costly, normal(n)) for n in (100, 1003)] == [False, True]
     assert not is_paired(lambda x: x * 2.0, normal(1003))
     assert not is_paired(lambda x: np.sum(costly(x)), normal(1003))
+    assert not is_paired(lambda x: (costly(x), np.sum(costly(x))), normal(1003))
     x = normal(1003)
     np.testing.assert_allclose(cv.jit(costly, backend="native")(x), costly(x), rtol=1e-14)

@@ -60,6 +60,8 @@ PROGRAMS: dict[str, tuple[Callable[..., Any], tuple[Any, ...], int]] = {
     "after two passes": (lambda x: np.sum(softmax(standard(x) @ V) ** 2, axis=0), (X,), 1),
     "normed rows": (cv.grad(lambda x, v: np.sum(np.tanh(layer_norm(x) @ v)), (0, 1)), (X, V), 1),
     "weighted products": (lambda x, v: (x * np.sum(softmax(x @ v), axis=1)[:, None]).T @ x, (X, V), 1),
+    "a column": (lambda x, c: np.sum(softmax(x * c), axis=0), (X, Y[:, None]), 1),
+    "a row for all": (lambda x, w: np.sum(softmax(x * w), axis=0), (X, W[None]), 1),
     "a leading axis of one": (lambda x: np.sum(np.exp(x - np.max(x, axis=2, keepdims=True)), axis=1), (X[None],), 1),
     "rows that are matrices": (lambda x: np.einsum("nij,nj->i", x, np.sum(x, axis=1)), (R.normal(size=(N, 3, 3)),), 1),
     "products for each row": (lambda x, v: np.sum(np.einsum("ni,ik->nk", x, v) * P, axis=0), (X, V), 1),
