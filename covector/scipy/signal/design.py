@@ -35,7 +35,7 @@ def _to_lowpass(z: Any, p: Any, k: Any, edge: Any) -> Roots:
 
 def _to_highpass(z: Any, p: Any, k: Any, edge: Any) -> Roots:
     zeros = np.concatenate([edge / z, np.zeros(len(p) - len(z))])
-    return zeros, edge / p, k * np.real(np.prod(-z) / np.prod(-p))
+    return zeros, edge / p, k * np.real(np.prod(z) / np.prod(-p))  # of zeros there is an even number
 
 
 def _around(center: Any, x: Any) -> Any:
@@ -54,7 +54,7 @@ def _to_bandstop(z: Any, p: Any, k: Any, edges: Any) -> Roots:
     width, center = edges[1] - edges[0], np.sqrt(edges[0] * edges[1])
     signs = np.repeat([1j, -1j], len(p) - len(z))
     zeros = np.concatenate([_around(center, width / 2 / z), signs * center])
-    return zeros, _around(center, width / 2 / p), k * np.real(np.prod(-z) / np.prod(-p))
+    return zeros, _around(center, width / 2 / p), k * np.real(np.prod(z) / np.prod(-p))
 
 
 MOVES: dict[str, Callable[..., Roots]] = {

@@ -81,10 +81,9 @@ def _first(x: Any, n: int, axis: int) -> Any:
 
 def _state(zi: Any, shape: tuple[int, ...], axis: int, order: int, dtype: Any) -> Any:
     zi, wanted = np.astype(as_array(zi), dtype), (*shape[:axis], order, *shape[axis + 1 :])
-    if len(shape_of(zi)) != len(shape) or any(m not in (1, n) for m, n in zip(shape_of(zi), wanted, strict=True)):
-        raise ValueError(f"Unexpected shape for parameter zi: expected {wanted}, found {shape_of(zi)}.")
-    if shape_of(zi)[axis] != order:
-        raise ValueError(f"Unexpected shape for parameter zi: expected {wanted}, found {shape_of(zi)}.")
+    found = shape_of(zi)
+    if len(found) != len(wanted) or found[axis] != order or any(m not in (1, n) for m, n in zip(found, wanted, strict=True)):
+        raise ValueError(f"Unexpected shape for parameter zi: expected {wanted}, found {found}.")
     return np.broadcast_to(zi, wanted)
 
 
