@@ -119,6 +119,25 @@ def test_counts_that_there_are_not(draw, wrong):
             draw(x)
 
 
+def test_permutations_of_what_is_no_array_and_no_integer():
+    for x in (2.5, np.float64(3.0), np.array(3.0)):
+        with pytest.raises(errors.ArgumentError, match="give an integer that is known, or an array"):
+            random.permutation(KEY, x)
+    with pytest.raises(errors.ArgumentError, match="give an integer that is known, or an array"):
+        cv.jit(lambda n: random.permutation(KEY, n))(3)
+    assert sorted(random.permutation(KEY, np.int8(3)).tolist()) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("ulps", [2, 3, 40])
+@pytest.mark.parametrize("low", [-5.0, -2.0, -0.5, 0.75, 2.0, 5.0])
+def test_numbers_between_two_bounds_are_neither(low, ulps, dtype):
+    low = dtype(low)
+    high = dtype(low + ulps * np.spacing(np.abs(low)))
+    drawn = random.truncated_normal(KEY, low, high, 500, dtype)
+    assert np.all((low < drawn) & (drawn < high))
+
+
 def test_counts_are_no_truth_values():
     for draw in (random.poisson, random.geometric):
         with pytest.raises(errors.ArgumentError, match="got dtype=bool"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -98,6 +99,11 @@ def test_the_values_are_those_of_jax(name, seed):
 def test_the_values_are_those_of_jax_to_rounding(name, seed):
     rtol = 2e-6 if "32" in name else 1e-13
     np.testing.assert_allclose(ROUNDED[name](random.key(int(seed))), RECORDED[seed][name], rtol=rtol, atol=rtol)
+
+
+def test_equal_random_numbers_leave_the_order_of_a_permutation():
+    order = random.permutation(random.key(0), 200_000)  # for which a few keys of 32 bits are the same
+    assert zlib.crc32(order.astype("<i8").tobytes()) == 2372686275  # of jax.random.permutation, JAX 0.10.2
 
 
 def test_a_traced_seed_gives_the_key_of_the_number():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 
 import numpy as np
 import pytest
@@ -30,6 +31,7 @@ CASES = {
     "filtfilt": (lambda s, b, a, x: s.filtfilt(b, a, x), (B, A, X)),
     "filtfilt, known": (lambda s, x: s.filtfilt(B, A, x, axis=0, padtype="even", padlen=3), (IMAGE,)),
     "filtfilt, constant": (lambda s, x: s.filtfilt(B, A, x, padtype="constant"), (LONG,)),
+    "filtfilt, extended as far as may be": (lambda s, x: s.filtfilt(B, A, x, padlen=11), (X,)),
     "filtfilt, unpadded": (lambda s, x: s.filtfilt(B, A, x, padtype=None), (COMPLEX,)),
     "sosfiltfilt": (lambda s, x: s.sosfiltfilt(SOS, x), (LONG,)),
     "sosfiltfilt, along an axis": (lambda s, x: s.sosfiltfilt(SOS[:1], x, axis=0, padlen=2), (IMAGE,)),
@@ -200,6 +202,34 @@ def test_dtypes(name, dtype):
         same(cv.jit(lambda *a: f(signal, *a))(*given), expected, rtol=2e-4 if dtype == np.float32 else 1e-9)
 
 
+LISTED = [(name, i) for name, (_, args) in CASES.items() if len(args) > 1 for i, a in enumerate(args) if np.ndim(a)]
+
+
+@pytest.mark.filterwarnings("ignore:Input data is complex:UserWarning")
+@pytest.mark.parametrize(("name", "i"), [c for c in LISTED if c[0] not in NEED_VALUES])
+def test_lists_beside_traced_arrays(name, i):
+    f, args = CASES[name]
+    listed = args[i].tolist()
+    expected = outcome(lambda: f(scipy.signal, *args[:i], listed, *args[i + 1 :]))
+    if not isinstance(expected, Exception):
+        rest = args[:i] + args[i + 1 :]
+        same(cv.jit(lambda *a: f(signal, *a[:i], listed, *a[i:]))(*rest), expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("window", [("kaiser", 5.0), *(LONG[:n] for n in (1, 2, 3, 6))])
+def test_all_rates_and_lengths_of_resample_poly(window):
+    for up, down, n in itertools.product((1, 2, 3, 5), (1, 2, 3, 7), (1, 2, 5, 12)):
+        f = lambda s, x, up=up, down=down: s.resample_poly(x, up, down, window=window)
+        same(cv.jvp(lambda x, f=f: f(signal, x), (X[:n],), (X[:n],))[0], f(scipy.signal, X[:n]), rtol=1e-9)
+
+
+@pytest.mark.parametrize("n", [1, 4, 5, 6])
+def test_quotients_of_all_lengths(n):
+    found, expected = cv.jit(lambda x: signal.deconvolve(x, TAPS))(X[:n]), scipy.signal.deconvolve(X[:n], TAPS)
+    for part, wanted in zip(found, expected, strict=True):
+        same(part, wanted, rtol=1e-9)
+
+
 @pytest.mark.parametrize("a", [[0.0, 2.0, 0.5], *([[0.0, 0.0]] if FROM_1_18 else [])])
 def test_a_state_of_coefficients_with_zeros_in_front(a):
     expected, found = (outcome(f, TAPS) for f in (lambda b: scipy.signal.lfilter_zi(b, a), lambda b: signal.lfilter_zi(b, a)))
@@ -280,10 +310,13 @@ def test_signatures_are_those_of_scipy():
     ("call", "error", "text"),
     [
         (lambda x: signal.filtfilt(B, A, x[:5]), ValueError, "greater than padlen"),
+        (lambda x: signal.filtfilt(B, A, x, padlen=12), ValueError, "greater than padlen"),
         (lambda x: signal.filtfilt(B, A, x, padtype="far"), ValueError, "padtype"),
         (lambda x: signal.filtfilt(B, A, x, method="gust"), NotImplementedError, "method='pad'"),
         (lambda x: signal.sosfiltfilt(x[None, :6] + SOS, x), cv.errors.ConcretizationError, "give padlen"),
         (lambda x: signal.lfilter(B, A, x, zi=x), ValueError, "Unexpected shape"),
+        (lambda x: signal.lfilter(B, A, x, zi=x[None, :2]), ValueError, "Unexpected shape"),
+        (lambda x: signal.lfilter(B, A, x * IMAGE[:4, :1], zi=IMAGE[:3, :2]), ValueError, "Unexpected shape"),
         (lambda x: signal.lfilter(B, [], x), ValueError, "non-empty 1d"),
         (lambda x: signal.sosfilt(2 * SOS, x), ValueError, "all ones"),
         (lambda x: signal.sosfilt(SOS, x, zi=x), ValueError, "Invalid zi shape"),
@@ -315,6 +348,9 @@ def test_signatures_are_those_of_scipy():
         (lambda x: signal.butter(2, x[0] / 9, "bond"), ValueError, "btype='bond': give 'lowpass'"),
         (lambda x: signal.butter(2, x[:2]), ValueError, "give one, and two for a bandpass"),
         (lambda x: signal.firwin(8, x[0] / 9, pass_zero=False), ValueError, "even number"),
+        (lambda x: signal.firwin(9, x[0] / 9, pass_zero="far"), ValueError, "pass_zero='far'"),
+        (lambda x: signal.firwin(9, x[0] / 9, pass_zero="bandpass"), ValueError, "pass_zero='bandpass' and 1 edges"),
+        (lambda x: signal.firwin(9, x[:2] / 9, pass_zero="highpass"), ValueError, "pass_zero='highpass' and 2 edges"),
         (lambda x: signal.bilinear_zpk(x, x[:2], 1.0, 1.0), ValueError, "Improper"),
     ],
 )
