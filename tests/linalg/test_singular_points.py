@@ -10,8 +10,10 @@ import pytest
 from random_arrays import adjoint, array, hermitian
 
 import covector
+import covector.scipy.linalg as scipy
 from covector import errors
 from covector.primitives.linalg.determinants import adjugate_p
+from covector.primitives.linalg.turning import free_columns_p
 from covector.testing import check_case, check_grads
 
 
@@ -170,6 +172,120 @@ def test_other_eigenvectors_are_right_beside_a_tie():
     np.testing.assert_allclose(covector.jvp(largest, (a,), (t,))[1], numeric, atol=1e-6)
     gradient = covector.grad(lambda a: largest(a) @ np.arange(4.0))(a)
     np.testing.assert_allclose(np.sum(gradient * t), numeric @ np.arange(4.0), atol=1e-6)
+
+
+# --- columns of which only the space is determined ------------------------------------------------------
+
+
+def columns_of(name, a):
+    """Orthonormal columns that are orthogonal to those of a tall matrix, as LAPACK chooses them ("orth": as it has)."""
+    k = a.shape[1]
+    return {
+        "svd": lambda: np.linalg.svd(a)[0][:, k:],
+        "svd of a wide matrix": lambda: adjoint(scipy.svd(adjoint(a))[2][k:]),
+        "qr": lambda: np.linalg.qr(a, "complete")[0][:, k:],
+        "null_space": lambda: scipy.null_space(adjoint(a)),
+        "orth": lambda: scipy.orth(a),
+    }[name]()
+
+
+FREE = ("svd", "svd of a wide matrix", "qr", "null_space", "orth")
+BACKWARDS = {
+    "grad": lambda f, a: covector.grad(f)(a),
+    "jit": lambda f, a: covector.jit(covector.grad(f))(a),
+    "native": lambda f, a: covector.jit(covector.grad(f), backend="native")(a),
+    "grad of jit": lambda f, a: covector.grad(covector.jit(f))(a),
+    "vmap": lambda f, a: covector.vmap(covector.grad(f))(np.stack([a, 2 * a]))[0],
+    "jacrev": lambda f, a: covector.jacrev(lambda a: [f(a), 2 * f(a)])(a)[0],
+    "hessian": lambda f, a: covector.jacrev(covector.grad(f))(a).sum((2, 3)),
+    "linear_transpose": lambda f, a: covector.linear_transpose(covector.linearize(f, a)[1], a)(1.0)[0],
+}
+
+
+def ways(name, dtype):
+    """Transformations that take a function: some must know the matrix, and the gradient of complex numbers has no Jacobian."""
+    known = ("grad", "jacrev", "hessian", "linear_transpose")
+    return [how for how in BACKWARDS if (how in known or name[0] in "sq") and (how != "hessian" or dtype != "D")]
+
+
+@pytest.mark.parametrize("how", BACKWARDS)
+@pytest.mark.parametrize("name", FREE)
+@pytest.mark.parametrize("dtype", "dDf")
+def test_gradients_of_columns_that_lapack_chose(dtype, name, how):
+    if how not in ways(name, dtype):
+        return
+    a, weights = array(5, 2, dtype=dtype), array(5, 5)
+    f = lambda a: np.sum(np.real(columns_of(name, a) * weights[:, : columns_of(name, a).shape[1]]))
+    with pytest.warns(errors.UndeterminedDerivativeWarning, match="only the space is determined"):
+        assert np.isnan(BACKWARDS[how](f, a)).all()
+
+
+def space_of(a):
+    """The projection on what a tall matrix maps to, without columns that LAPACK chooses."""
+    return a @ np.linalg.solve(adjoint(a) @ a, adjoint(a))
+
+
+@pytest.mark.filterwarnings("error::covector.core.errors.UndeterminedDerivativeWarning")
+@pytest.mark.parametrize("name", FREE)
+@pytest.mark.parametrize("dtype", "dD")
+def test_derivatives_of_functions_of_the_space(dtype, name):
+    a, weights, b = array(5, 2, dtype=dtype), array(5, 5), array(5, dtype=dtype)
+
+    def outer(p):
+        return np.sum(np.real(np.sin(p) @ weights)) + np.real(np.conj(b) @ p @ b) ** 2
+
+    def f(a):
+        q = columns_of(name, a)
+        return outer(q @ adjoint(q))
+
+    expected = lambda a: outer(space_of(a) if name == "orth" else np.eye(5) - space_of(a))
+    np.testing.assert_allclose(f(a), expected(a))
+    for how in ways(name, dtype):
+        np.testing.assert_allclose(BACKWARDS[how](f, a), BACKWARDS[how](expected, a), rtol=1e-9, atol=1e-9)
+    if dtype == "d":
+        second = covector.hessian(expected)(a)
+        for transform in (
+            covector.hessian,
+            lambda f: covector.jacrev(covector.jacfwd(f)),
+            lambda f: covector.jacrev(covector.jacrev(f)),
+        ):
+            np.testing.assert_allclose(transform(f)(a), second, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.filterwarnings("ignore::covector.core.errors.UndeterminedDerivativeWarning")
+@pytest.mark.parametrize("backward", [False, True])
+def test_examples_of_columns_are_told_apart(backward):
+    q = np.stack([np.linalg.qr(array(4, 2))[0] for _ in range(3)])
+    x = q[0] @ np.array([[2.0, 1.0], [1.0, 3.0]])  # a cotangent of a function of the first space
+    apply = lambda x, q: free_columns_p.bind(x, q, backward=backward)
+    each = np.stack([apply(x, columns) for columns in q])
+    assert np.isnan(each[1:]).all() == backward and np.array_equal(each[0], x)
+    np.testing.assert_array_equal(covector.vmap(apply, (None, 0))(x, q), each)
+    np.testing.assert_array_equal(covector.vmap(apply, (0, None))(np.stack([x, x + 1]), q[0])[0], x)
+    np.testing.assert_array_equal(covector.jit(covector.vmap(apply, (None, 0)))(x, q), each)
+    tangent = covector.jvp(lambda x: covector.vmap(apply, (None, 0))(x, q), (x,), (x,))[1]
+    np.testing.assert_array_equal(tangent, each)
+
+
+@pytest.mark.filterwarnings("error::covector.core.errors.UndeterminedDerivativeWarning")
+@pytest.mark.parametrize("dtype", "dD")
+def test_columns_that_are_not_used_or_are_one(dtype):
+    a, b, weights = array(5, 2, dtype=dtype), array(5, dtype=dtype), array(3, 3)
+
+    def solution(a):
+        u, s, vh = np.linalg.svd(a)
+        return adjoint(vh) @ ((adjoint(u) @ b)[:2] / s)
+
+    of = lambda solve: lambda a: np.sum(np.abs(solve(a)) ** 3)
+    reference = of(lambda a: np.linalg.solve(adjoint(a) @ a, adjoint(a) @ b))
+    np.testing.assert_allclose(covector.grad(of(solution))(a), covector.grad(reference)(a), rtol=1e-9)
+    rebuilt = lambda a: np.sum(
+        np.abs((lambda u, s, vh: u @ np.concatenate([np.diag(s), np.zeros((3, 2))]) @ vh)(*np.linalg.svd(a))) ** 2
+    )
+    np.testing.assert_allclose(covector.grad(rebuilt)(a), 2 * np.conj(a), rtol=1e-9)
+    if dtype == "d":  # a complex column has a phase, which LAPACK chooses too
+        check_grads(lambda a: np.sum(np.linalg.svd(a)[0] * weights), (a[:3],), order=1)
+        check_grads(lambda a: np.sum(np.linalg.qr(a, "complete")[0] * weights), (a[:3],), order=1)
 
 
 @pytest.mark.parametrize("rows", [[[1, 1], [0, 1]], [[2, 1, 0], [0, 2, 0], [0, 0, 1]]])

@@ -29,7 +29,7 @@ from covector.primitives.linalg.solving import (
     solve_p,
     times_inverse,
 )
-from covector.primitives.linalg.turning import is_defective_p, turn_p
+from covector.primitives.linalg.turning import is_defective_p, turn_p, within_space
 from covector.primitives.math.arithmetic import conj, imag_p, real
 from covector.primitives.math.contraction import contract_stacks
 
@@ -178,7 +178,8 @@ svd_p = factorization("svd", _svd, _svd_jvp, _svd_results, square=False, multipl
 """Descending singular values of a matrix; with ``compute_uv`` the list ``[u, s, vh]`` with ``a = u @ diag(s) @ vh``.
 
 ``full_matrices`` completes u and vh to square matrices.  Columns of equal singular values do not turn into one another, nor
-do those that complete u and vh; those of a singular value 0 do not change towards the completing ones.
+do those that complete u and vh, of which gradients are NaN but for functions of their space (`free_columns_p`); those of a
+singular value 0 do not change towards the completing ones.
 """
 
 
@@ -199,7 +200,8 @@ def _turned(full: Any, u: Any, s: Any, inside: Any, outside: Any) -> tuple[Any, 
     change = u @ inside + outside
     if shape_of(full)[-1] == k:
         return change, undetermined
-    return np.concatenate([change, -(u @ (adjoint(outside) @ full[..., k:]))], -1), undetermined
+    free = full[..., k:]
+    return np.concatenate([change, within_space(-(u @ (adjoint(outside) @ free)), free)], -1), undetermined
 
 
 # --- QR -------------------------------------------------------------------------------------------------------------------
@@ -239,6 +241,8 @@ def _qr_jvp(a: Any, t: Any, *, mode: str) -> Any:
     tq = q @ turn
     if rows < m:
         tq = tq + times_inverse(_first(t, k) - q @ qt_square, square)
+    elif m > k:
+        tq = np.concatenate([tq[..., :k], within_space(tq[..., k:], q[..., k:])], -1)
     return [q, r], [tq, tr]
 
 

@@ -27,10 +27,11 @@ from covector.primitives.arrays.shaping import Dims, align_batch, batch_all, bro
 from covector.primitives.derivations import stack_batch
 from covector.primitives.linalg.solving import column, row
 
-FIX = (
-    "for functions of a Hermitian matrix use covector.numpy.linalg.matrix_function (expmh, logmh, sqrtmh, powmh), which is"
-    " right at equal eigenvalues to any order"
+TIES = (
+    "where values are equal, and is NaN there: for functions of a Hermitian matrix use covector.numpy.linalg.matrix_function"
+    " (expmh, logmh, sqrtmh, powmh), which is right at equal eigenvalues to any order"
 )
+FREE = "columns of which only the space is determined (a null space, or what completes a basis)"
 
 
 def nonzero(p: Any, where: Any) -> Any:
@@ -43,8 +44,8 @@ def nonzero(p: Any, where: Any) -> Any:
 
 def _nan_if(found: Any, *, what: str) -> Any:
     if found:
-        text = f"the derivative of {what} is not determined where values are equal, and is NaN there: {FIX}"
-        warn(text, UndeterminedDerivativeWarning)
+        where = "where it is not that of a function of the space, and is NaN there: LAPACK chooses the columns"
+        warn(f"the derivative of {what} is not determined {where if what == FREE else TIES}", UndeterminedDerivativeWarning)
     return np.float64(np.nan if found else 0)
 
 
@@ -141,6 +142,52 @@ undetermined_p = _written("undetermined", _marking)
 """``(x, tie) -> NaN`` where x is not 0 at a tie, and else 0; linear in x, and its own transpose."""
 undetermined_p.def_abstract(lambda x, tie: array_aval(broadcast_shapes(x.shape, tie.shape), x.dtype))
 undetermined_p.def_batch(lambda size, args, dims: (undetermined_p.bind(*_with_first_batched(size, args, dims)), 0))
+
+
+# --- columns of which only the space is determined --------------------------------------------------------------------------
+
+
+def _free_columns(x: Any, q: Any, *, backward: bool) -> Any:
+    if not backward:
+        return np.positive(x)
+    product = np.matmul(np.swapaxes(q, -1, -2), x)  # cotangents pair with tangents without conjugation
+    turn = np.abs(product - np.conj(np.swapaxes(product, -1, -2)))
+    rounding = 64 * q.shape[-2] * float(np.finfo(q.dtype).eps) * np.max(np.abs(x), axis=(-2, -1), keepdims=True, initial=0)
+    found = np.any((turn > rounding) & ~np.eye(q.shape[-1], dtype=bool), axis=(-2, -1), keepdims=True)
+    return x + _nan_where(found, real_dtype(x.dtype), FREE)
+
+
+def _free_transpose(ct: Any, x: Any, q: Any, *, backward: bool) -> Any:
+    return unbroadcast(free_columns_p.bind(ct, q, backward=not backward), x)
+
+
+free_columns_p = _written("free_columns", Linear(_free_columns, _free_transpose))
+"""The tangent x of orthonormal columns q of which only the space is determined: x itself; linear in x.
+
+Backwards it is the cotangent, and NaN where that turns the columns among themselves (its product with them has a part that is
+skew): what is differentiated is no function of the space then.  A function of the space has none, to any order.
+"""
+free_columns_p.def_abstract(lambda x, q, backward: array_aval(broadcast_shapes(x.shape, q.shape), x.dtype))
+free_columns_p.def_batch(
+    lambda size, args, dims, **params: (free_columns_p.bind(*_with_first_batched(size, args, dims), **params), 0)
+)
+
+
+@free_columns_p.def_jvp
+def _free_columns_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, backward: bool) -> Any:
+    x, q = primals
+    out = free_columns_p.bind(x, q, backward=backward)
+    if type(tangents[0]) is Zero:
+        return out, typeof(out).zero
+    if not backward:
+        return out, free_columns_p.bind(tangents[0], q, backward=False)
+    factor = select_p.bind(np.isnan(out), np.nan, 1.0)
+    return out, tangents[0] * convert_to(factor, real_dtype(out.dtype))
+
+
+def within_space(change: Any, columns: Any) -> Any:
+    """The tangent of orthonormal columns of which only the space is determined, if there are several."""
+    return free_columns_p.bind(change, columns, backward=False) if shape_of(columns)[-1] > 1 else change
 
 
 # --- defective matrices -----------------------------------------------------------------------------------------------------

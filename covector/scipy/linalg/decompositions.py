@@ -189,7 +189,8 @@ def null_space(
 ) -> Any:
     """An orthonormal basis of the vectors that a matrix maps to zero; A must be known, for its rank decides the shape.
 
-    The basis itself is not determined; its derivative is the least change that keeps it a basis.
+    The basis itself is not determined; its derivative is the least change that keeps it a basis.  Gradients of what is no
+    function of the space are NaN, with an `UndeterminedDerivativeWarning`.
 
     Args:
         A: a matrix ``f[m,n]``.
