@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import itertools
+import warnings
 
 import numpy as np
 import pytest
@@ -78,6 +79,9 @@ CASES = {
     },
     **{f"resample, complex, to {n}": (lambda s, x, n=n: s.resample(x, n), (COMPLEX,)) for n in (7, 8, 12, 17, 18)},
     "resample": (lambda s, x: s.resample(x, 9, axis=1, window="hamming"), (IMAGE,)),
+    **{f"resample, along axis {axis}": (lambda s, x, a=axis: s.resample(x, 7, axis=a), (IMAGE,)) for axis in (0, 1, -2)},
+    "resample, a vector along any axis": (lambda s, x: s.resample(x, 7, axis=3), (X,)),
+    "resample, complex, along an axis": (lambda s, x: s.resample(x, 3, axis=0), (IMAGE * 1j,)),
     "resample, of a spectrum": (lambda s, x: s.resample(x, 8, domain="freq", t=np.arange(12.0)), (COMPLEX,)),
     "resample, weighted": (lambda s, x, w: s.resample(x, 8, window=w), (X, np.abs(X))),
     "resample, of complex weights": (lambda s, x, w: s.resample(x, 9, window=w), (X, COMPLEX)),
@@ -104,6 +108,17 @@ CASES = {
     },
     "welch, of a complex window": (lambda s, x, w: s.welch(x, window=w, return_onesided=False), (X, COMPLEX[2:6])),
     "coherence, of a complex window": (lambda s, x, y: s.coherence(x, y, window=COMPLEX[2:6]), (COMPLEX, COMPLEX[::-1] ** 2)),
+    **{
+        f"{name} along axis {axis}, less the largest along axis {i}": (
+            lambda s, x, name=name, axis=axis, i=i: getattr(s, name)(
+                x, nperseg=3, axis=axis, detrend=lambda v: v - np.max(v, axis=i, keepdims=True)
+            ),
+            (IMAGE,),
+        )
+        for name in ("welch", "spectrogram")
+        for axis in (0, 1, -1)
+        for i in (0, 1, -1)
+    },
     "coherence": (lambda s, x, y: s.coherence(x, y, nperseg=6), (LONG, LONG[::-1] ** 2)),
     "stft": (lambda s, x: s.stft(x, nperseg=5), (X,)),
     "stft, extended": (lambda s, x: s.stft(x, 2.0, nperseg=4, boundary="odd", padded=False, scaling="psd", axis=0), (IMAGE,)),
@@ -153,8 +168,10 @@ CASES = {
 TURNING = np.array([[0.0, 1.0], [-1.0, 0.3]])
 TIMES = np.linspace(0.1, 3.0, 7)
 CASES |= {
+    **{f"hilbert, along axis {axis}": (lambda s, x, a=axis: s.hilbert(x, axis=a), (IMAGE,)) for axis in (0, 1, -2)},
     "hilbert2": (lambda s, x: s.hilbert2(x), (IMAGE,)),
     "hilbert2, of lengths": (lambda s, x: s.hilbert2(x, (4, 7), axes=(1, 0)), (IMAGE,)),
+    "group_delay, complex": (lambda s, b, a: s.group_delay((b, a), AT), (COMPLEX[:3], np.array([1.0, 0.4 - 0.3j]))),
     "group_delay": (lambda s, b, a: s.group_delay((b, a), AT), (B, A)),
     "zpk2ss": (lambda s, z, p, k: s.zpk2ss(z, p, k), (AT[:1], AT[:2], 0.7)),
     "ss2zpk": (lambda s, a: s.ss2zpk(a, np.ones((2, 1)), np.full((1, 2), 0.3), np.ones((1, 1))), (TURNING,)),
@@ -258,12 +275,16 @@ def test_coefficients_that_are_traced_and_known_give_the_same():
 
 @pytest.mark.filterwarnings("ignore:nperseg:UserWarning")
 @pytest.mark.parametrize("shape", [(0,), (0, 3), (3, 0), (2, 0, 3)])
-@pytest.mark.parametrize("name", ["periodogram", "welch", "csd", "csd of a shorter one", "coherence", "stft", "spectrogram"])
+@pytest.mark.parametrize(
+    "name",
+    ["periodogram", "welch", "csd", "csd of a shorter one", "csd of something else", "coherence", "stft", "spectrogram"],
+)
 def test_spectra_of_nothing(name, shape):
     x = np.zeros(shape)
     f = {
         "csd": lambda s, x: s.csd(x, x),
         "csd of a shorter one": lambda s, x: s.csd(x, x[..., :1]),
+        "csd of something else": lambda s, x: s.csd(np.ones([n or 4 for n in shape]), x),
         "coherence": lambda s, x: s.coherence(x, 1 * x),
     }.get(name, lambda s, x: getattr(s, name)(x))
     expected, found = outcome(f, scipy.signal, x), outcome(cv.jit(lambda x: f(signal, x)), x)
@@ -323,7 +344,8 @@ def test_signatures_are_those_of_scipy():
         (lambda x: signal.savgol_filter(x, 13, 2), ValueError, "less than or equal to the size"),
         (lambda x: signal.savgol_filter(x, 5, 2, mode="far"), ValueError, "mode must be"),
         (lambda x: signal.medfilt(x, 4), ValueError, "odd"),
-        (lambda x: signal.upfirdn(x, x, 0), ValueError, ">= 1"),
+        *((lambda x, a=a: signal.upfirdn(x, x, *a), ValueError, ">= 1") for a in ((0,), (1, 0), (0, 0))),
+        *((lambda x, a=a: signal.resample_poly(x, *a), ValueError, ">= 1") for a in ((0, 1), (1, 0), (-1, 2))),
         (lambda x: signal.upfirdn(x, x, mode="line"), NotImplementedError, "give one of"),
         (lambda x: signal.resample_poly(x, 2, 3, cval=1, padtype="edge"), ValueError, "no effect"),
         (lambda x: signal.resample(x, 3, domain="far"), ValueError, "domain"),
@@ -344,6 +366,7 @@ def test_signatures_are_those_of_scipy():
         (lambda x: signal.chirp(x, 1.0, 2.0, -3.0, "log"), ValueError, "same sign"),
         (lambda x: signal.gausspulse(x, 1.0, 0.0), ValueError, "bandwidth"),
         (lambda x: signal.hilbert2(x[None], axes=(0, 0)), ValueError, "distinct"),
+        *((lambda x, n=n: signal.hilbert2(x[None], n), ValueError, "exactly two") for n in ((3,), (3, 0), (2, 2, 2), 0)),
         (lambda x: signal.butter(2, x[0] / 9, output="sos"), cv.errors.ArgumentError, "output='sos'"),
         (lambda x: signal.butter(2, x[0] / 9, "bond"), ValueError, "btype='bond': give 'lowpass'"),
         (lambda x: signal.butter(2, x[:2]), ValueError, "give one, and two for a bandpass"),
@@ -360,6 +383,7 @@ def test_errors(call, error, text):
 
 
 EDGES = {
+    "samples per unit of time": lambda w: signal.welch(X, -w, nperseg=4)[1],
     "at least half": lambda w: signal.cheby1(2, 1.0, 2 + w)[0],
     "not positive": lambda w: signal.ellip(2, 1.0, 40.0, -w, output="zpk")[1],
     "not above the lower": lambda w: signal.cheby2(2, 40.0, np.stack([w, w / 2]), "band")[1],
@@ -375,3 +399,17 @@ def test_edges_that_cannot_be(text):
         cv.jvp(EDGES[text], (0.3,), (1.0,))
     assert np.isnan(cv.jit(EDGES[text])(0.3)).any()
     assert np.isnan(cv.jit(cv.grad(lambda w: np.sum(np.real(EDGES[text](w)))))(0.3))
+
+
+@pytest.mark.parametrize(("window", "hop"), [("boxcar", 4), ("hann", 2), ("hann", 4), ("hann", 1)])
+def test_times_at_which_there_is_no_signal_are_said(window, hop):
+    z = scipy.signal.stft(X, window=window, nperseg=4, noverlap=3)[2]
+    f = lambda s, z: s.istft(z, window=window, nperseg=4, noverlap=4 - hop, boundary=False)
+    with warnings.catch_warnings(record=True) as theirs:
+        warnings.simplefilter("always")
+        expected = f(scipy.signal, z)
+    with warnings.catch_warnings(record=True) as mine:
+        warnings.simplefilter("always")
+        found = cv.jvp(lambda z: f(signal, z), (z,), (z,))[0]
+    same(found, expected, rtol=1e-9)
+    assert [str(w.message) for w in mine] == [str(w.message) for w in theirs]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,6 +27,7 @@ from covector.scipy.checks import refuse
 from covector.scipy.signal.filters import extended
 from covector.scipy.signal.smoothing import detrend as without_trend
 from covector.scipy.traced import on_tracers
+from covector.transforms.vmap import vmap
 
 
 class _Segments(NamedTuple):
@@ -84,13 +86,28 @@ def _segments(window: Any, nperseg: Any, noverlap: Any, nfft: Any, n: int, defau
     return _Segments(window, length, length - noverlap, nfft)
 
 
-def _trend(detrend: Any, axis: int, ndim: int) -> Callable[[Any], Any]:
-    """What is taken off each segment along the last axis."""
+@cache
+def _segments_come_alone() -> bool:
+    """Whether SciPy's `csd` gives a function one segment after the other, each along the last axis."""
+    axes = set()
+
+    def less_nothing(x: Any) -> Any:
+        axes.add(x.ndim)
+        return x
+
+    _scipy.welch(np.zeros(4), nperseg=2, detrend=less_nothing)
+    return axes == {1}
+
+
+def _trend(detrend: Any, axis: int, alone: bool = False) -> Callable[[Any], Any]:
+    """What is taken off each segment along the last axis; of which a function may see one alone."""
     if detrend is False or detrend is None:
         return lambda x: x
     if not callable(detrend):
         return lambda x: without_trend(x, type=detrend)
-    return lambda x: np.moveaxis(detrend(np.moveaxis(x, -1, axis)), axis, -1) if axis % ndim != ndim - 1 else detrend(x)
+    if alone:
+        return lambda x: vmap(detrend, x.ndim - 2, x.ndim - 2)(x)
+    return lambda x: np.moveaxis(detrend(np.moveaxis(x, -1, axis)), axis, -1)
 
 
 def _scale(window: Any, fs: Any, scaling: str, square: Callable[[Any], Any] = np.square) -> Any:
@@ -175,7 +192,7 @@ def csd(
     onesided = return_onesided and "c" not in (typeof(x).dtype.kind, typeof(y).dtype.kind)
     if onesided and typeof(cut.window).dtype.kind == "c":
         raise ValueError("csd got a complex window and real signals: give return_onesided=False")
-    trend = _trend(detrend, axis, len(shape_of(x)) + 1)
+    trend = _trend(detrend, axis, _segments_come_alone())
     first, second = (cut.transformed(v, trend, onesided) for v in (a, b))
     power = second * np.conj(first) * scale
     if onesided:
@@ -299,7 +316,7 @@ def _in_time(
     if return_onesided and is_complex:
         warnings.warn("Input data is complex, switching to return_onesided=False", stacklevel=4)
     onesided = return_onesided and not is_complex
-    trend = _trend(detrend, axis, len(shape_of(x)) + 1)
+    trend = _trend(detrend, axis)
     x = np.moveaxis(x, axis, -1)
     if boundary == "zeros":
         x = _padded(x, cut.length // 2, cut.length // 2)
@@ -473,7 +490,8 @@ def istft(
         x, norm = (v[..., cut.length // 2 : -(cut.length // 2)] for v in (x, norm))
     enough = np.real(norm) > 1e-10
     if not isinstance(enough, TracerBase) and not np.all(enough):
-        warnings.warn("NOLA condition failed, STFT may not be invertible.", stacklevel=3)
+        cause = "" if boundary else " Possibly due to missing boundary"
+        warnings.warn("NOLA condition failed, STFT may not be invertible." + cause, stacklevel=3)
     x = x / np.where(enough, norm, np.ones((), typeof(norm).dtype))
     x = np.real(x) if input_onesided else x
     if ndim > 2 and time_axis != ndim - 1:
