@@ -121,7 +121,7 @@ def dirichlet(key: Any, alpha: Any, shape: Shape | None = None, dtype: Any = np.
         1.0
     """
     dtype = float_type(dtype, "dirichlet")
-    if not shape_of(alpha)[-1:] or not shape_of(alpha)[-1]:
+    if shape_of(alpha)[-1:] in ((), (0,)):
         what = f"covector.random.dirichlet got parameters alpha of shape {shape_of(alpha)}."
         raise errors.ArgumentError(what, fix="give an array with a positive number for each part in its last axis")
     batch = shape_of(alpha)[:-1] if shape is None else as_shape(shape)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import zlib
@@ -13,6 +14,7 @@ from scipy import stats
 
 import covector as cv
 from covector import errors, random
+from covector.primitives.random.sampling import sample_p
 from covector.primitives.random.threefry import BLOCK, threefry2x32
 from covector.testing import check_grads
 
@@ -42,6 +44,16 @@ def test_blocks_do_not_show():
     for i in (0, BLOCK - 1, BLOCK, n - 1):
         one = threefry2x32(np.uint32(1), np.uint32(2), np.uint32(0), np.uint32(i))
         assert [int(w) for w in one] == [int(w[i]) for w in every]
+
+
+@pytest.mark.parametrize("shapes", itertools.product([(), (1,), (2, 1), (3,), (2, 3)], repeat=3))
+def test_words_broadcast(shapes):
+    words = [np.arange(math.prod(s), dtype=np.uint32).reshape(s) + np.uint32(7 * i) for i, s in enumerate(shapes)]
+    found = threefry2x32(*words, np.uint32(5))
+    whole = np.broadcast_arrays(*words)
+    for place in np.ndindex(whole[0].shape):
+        one = threefry2x32(*(w[place] for w in whole), np.uint32(5))
+        assert [int(w) for w in one] == [int(w[place]) for w in found]
 
 
 # --- JAX's values ------------------------------------------------------------------------------------------------------
@@ -295,6 +307,19 @@ def test_the_derivative_of_a_rejection_sampler_is_that_of_the_quantile(draw, qua
     np.testing.assert_allclose(cv.grad(lambda a: np.sum(draw(key, a, 6)))(at), np.sum(tangent), rtol=1e-12)
 
 
+@pytest.mark.parametrize("draw", [random.normal, lambda k: random.gamma(k, 3.0), lambda k: random.poisson(k, 3.0)])
+def test_a_key_moves_nothing(draw):
+    key = random.key(1)
+    drawn, moved = cv.jvp(lambda k: draw(k) * 2.0, (key,), (np.zeros(2, cv.float0),))
+    assert (drawn, moved) == (2.0 * draw(key), 0.0)
+
+
+def test_a_count_of_a_rate_that_moves_stands_still():
+    f = lambda a: sample_p.bind(random.key(1), a, distribution="poisson", shape=(), dtype=np.dtype(int))
+    counted, still = cv.jvp(f, (3.0,), (1.0,))
+    assert counted == f(3.0) and still.dtype == cv.float0
+
+
 def test_the_gradient_of_an_expectation():
     """E[x²] of gamma(a) is a (a + 1)."""
     estimate = cv.grad(lambda a: np.mean(random.gamma(random.key(2), a, 20_000) ** 2))(2.0)
@@ -334,6 +359,7 @@ def test_the_gradient_of_an_expectation():
         ),
         (lambda k: cv.jit(random.categorical)(k, np.zeros((3, 0))), r"logits of shape \(3, 0\), with no categories"),
         (lambda k: random.dirichlet(k, np.zeros(0)), r"dirichlet got parameters alpha of shape \(0,\)"),
+        (lambda k: random.dirichlet(k, np.zeros((3, 0))), r"dirichlet got parameters alpha of shape \(3, 0\)"),
         (lambda k: random.dirichlet(k, 1.0), r"dirichlet got parameters alpha of shape \(\)"),
         (lambda k: random.multivariate_normal(k, 1.0, 1.0), r"got a mean of shape \(\) and a covariance of shape \(\)"),
         (lambda k: random.multivariate_normal(k, np.zeros(1), np.eye(3)), r"mean of shape \(1,\) and a covariance of shape"),

@@ -278,7 +278,7 @@ def filtfilt(
         if method != "gust":
             raise ValueError("method must be 'pad' or 'gust'.")
         raise NotImplementedError("filtfilt of traced values got method='gust': use method='pad'")
-    b, a, x = _coefficients(b, "b"), _coefficients(a, "a"), as_array(x)
+    b, a = _coefficients(b, "b"), _coefficients(a, "a")
     axis = canonical_axis(axis, len(shape_of(x)), "filtfilt")
     wide, n = _padded(np.moveaxis(x, axis, -1), padtype, padlen, max(shape_of(a)[0], shape_of(b)[0]))
     zi = lfilter_zi(b, a)
