@@ -172,7 +172,7 @@ qr(a; mode): `np.linalg.qr`
 matrix_function(a, d1, ...; f): f of a Hermitian matrix, or its derivative in directions [one direction]
 turn(p, f, tie; strict): `f * p`, with NaN where p is not 0 at a tie: how eigenvectors turn into one another
 undetermined(x, tie): NaN where x is not 0 at a tie, else 0
-free_columns(x, q; backward): x; backwards NaN where it turns the columns q among themselves
+free_columns(x, q, tie; backward): x; backwards NaN where it turns the columns q at a tie among themselves
 is_defective(v): whether eigenvectors are too nearly dependent for derivatives
 nan_if(found; what): NaN with a warning where it is true, else 0
 roots(p; count): the roots of polynomials

@@ -174,6 +174,44 @@ def test_other_eigenvectors_are_right_beside_a_tie():
     np.testing.assert_allclose(np.sum(gradient * t), numeric @ np.arange(4.0), atol=1e-6)
 
 
+OF_VECTORS = {
+    "vectors": (lambda w, v: v, False),
+    "one of them": (lambda w, v: v[:, 0], False),
+    "the last": (lambda w, v: v[:, -1], True),
+    "both projections": (lambda w, v: np.sin(v[:, :2] @ adjoint(v[:, :2])) + v[:, 2:] @ adjoint(v[:, 2:]), True),
+    "all": (lambda w, v: v @ adjoint(v), True),
+}
+
+
+@pytest.mark.parametrize("how", ["grad", "jit", "native", "vmap"])
+@pytest.mark.parametrize("name", OF_VECTORS)
+@pytest.mark.parametrize("dtype", "dD")
+def test_gradients_of_vectors_of_equal_eigenvalues(dtype, name, how):
+    """NaN, with the warning, but for functions of the spaces."""
+    of, is_determined = OF_VECTORS[name]
+    q = np.linalg.qr(array(4, 4, dtype=dtype))[0]
+    a, weights = hermitian(q @ np.diag([1.0, 1.0, 2.0, 3.0]) @ adjoint(q)), array(4, 4, dtype=dtype)
+    f = lambda a: (lambda x: np.sum(np.abs(x) ** 2 * np.sin(np.arange(1.0, x.size + 1)).reshape(x.shape)))(
+        of(*np.linalg.eigh(hermitian(a)))
+    )
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        found = BACKWARDS[how](f, a)
+    is_told = any(issubclass(w.category, errors.UndeterminedDerivativeWarning) for w in said)
+    assert is_told != is_determined and np.isnan(found).all() != is_determined
+    if is_determined:
+        t = hermitian(weights)
+        numeric = (f(a + 1e-6 * t) - f(a - 1e-6 * t)) / 2e-6
+        np.testing.assert_allclose(np.real(np.sum(found * t)), numeric, rtol=1e-5, atol=1e-5)
+
+
+def test_gradients_of_vectors_of_equal_singular_values():
+    a, weights = 2 * np.linalg.qr(array(3, 3))[0], array(3, 3)
+    for part in (0, 2):
+        with pytest.warns(errors.UndeterminedDerivativeWarning, match="only the space is determined"):
+            assert np.isnan(covector.grad(lambda a, part=part: np.sum(np.linalg.svd(a)[part] * weights))(a)).all()
+
+
 # --- columns of which only the space is determined ------------------------------------------------------
 
 
@@ -257,7 +295,7 @@ def test_derivatives_of_functions_of_the_space(dtype, name):
 def test_examples_of_columns_are_told_apart(backward):
     q = np.stack([np.linalg.qr(array(4, 2))[0] for _ in range(3)])
     x = q[0] @ np.array([[2.0, 1.0], [1.0, 3.0]])  # a cotangent of a function of the first space
-    apply = lambda x, q: free_columns_p.bind(x, q, backward=backward)
+    apply = lambda x, q: free_columns_p.bind(x, q, ~np.eye(2, dtype=bool), backward=backward)
     each = np.stack([apply(x, columns) for columns in q])
     assert np.isnan(each[1:]).all() == backward and np.array_equal(each[0], x)
     np.testing.assert_array_equal(covector.vmap(apply, (None, 0))(x, q), each)

@@ -55,6 +55,8 @@ def _turn(p: Any, gaps: Any, values: Any, diagonal: bool = False, strict: bool =
     zero = _is_zero(gaps, values)
     tie = zero if diagonal else np.logical_and(zero, ~np.eye(shape_of(p)[-1], dtype=bool))
     turned, undetermined = turn_p.bind(p, masked_reciprocal(gaps, zero), tie, strict=strict)
+    if shape_of(p)[-2] == shape_of(p)[-1] and not strict:
+        turned = within_space(turned, np.eye(shape_of(p)[-1], dtype=dtype_of(p)), tie)
     return turned, undetermined
 
 

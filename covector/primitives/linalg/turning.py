@@ -4,7 +4,8 @@ The eigenvectors of equal eigenvalues are any basis of one space.  What depends 
 factor) has a derivative, and so has a symmetric function of the eigenvalues.  A function of both, as ``(v * f(w)) @ v.T``, has
 one too, but the derivatives of the eigenvalues and of the eigenvectors by themselves do not tell it.  So vectors of equal
 eigenvalues do not turn into one another, which is right for functions of the spaces; and eigenvalues that a direction mixes
-have the tangent NaN where the vectors are asked for too.  Backwards nothing is undetermined where either is not used.
+have the tangent NaN where the vectors are asked for too.  Backwards nothing is undetermined where the vectors are not used;
+where they are, one can tell whether what is differentiated is a function of their spaces: `free_columns_p`.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ TIES = (
     "where values are equal, and is NaN there: for functions of a Hermitian matrix use covector.numpy.linalg.matrix_function"
     " (expmh, logmh, sqrtmh, powmh), which is right at equal eigenvalues to any order"
 )
-FREE = "columns of which only the space is determined (a null space, or what completes a basis)"
+FREE = "columns of which only the space is determined (a null space, what completes a basis, vectors of equal values)"
 
 
 def nonzero(p: Any, where: Any) -> Any:
@@ -147,27 +148,27 @@ undetermined_p.def_batch(lambda size, args, dims: (undetermined_p.bind(*_with_fi
 # --- columns of which only the space is determined --------------------------------------------------------------------------
 
 
-def _free_columns(x: Any, q: Any, *, backward: bool) -> Any:
+def _free_columns(x: Any, q: Any, tie: Any, *, backward: bool) -> Any:
     if not backward:
         return np.positive(x)
     product = np.matmul(np.swapaxes(q, -1, -2), x)  # cotangents pair with tangents without conjugation
     turn = np.abs(product - np.conj(np.swapaxes(product, -1, -2)))
     rounding = 64 * q.shape[-2] * float(np.finfo(q.dtype).eps) * np.max(np.abs(x), axis=(-2, -1), keepdims=True, initial=0)
-    found = np.any((turn > rounding) & ~np.eye(q.shape[-1], dtype=bool), axis=(-2, -1), keepdims=True)
+    found = np.any((turn > rounding) & tie, axis=(-2, -1), keepdims=True)
     return x + _nan_where(found, real_dtype(x.dtype), FREE)
 
 
-def _free_transpose(ct: Any, x: Any, q: Any, *, backward: bool) -> Any:
-    return unbroadcast(free_columns_p.bind(ct, q, backward=not backward), x)
+def _free_transpose(ct: Any, x: Any, q: Any, tie: Any, *, backward: bool) -> Any:
+    return unbroadcast(free_columns_p.bind(ct, q, tie, backward=not backward), x)
 
 
 free_columns_p = _written("free_columns", Linear(_free_columns, _free_transpose))
-"""The tangent x of orthonormal columns q of which only the space is determined: x itself; linear in x.
+"""The tangent x of orthonormal columns q of which only the space is determined, of those at a tie: x itself; linear in x.
 
-Backwards it is the cotangent, and NaN where that turns the columns among themselves (its product with them has a part that is
+Backwards it is the cotangent, and NaN where that turns such columns among themselves (its product with them has a part that is
 skew): what is differentiated is no function of the space then.  A function of the space has none, to any order.
 """
-free_columns_p.def_abstract(lambda x, q, backward: array_aval(broadcast_shapes(x.shape, q.shape), x.dtype))
+free_columns_p.def_abstract(lambda x, q, tie, backward: array_aval(broadcast_shapes(x.shape, q.shape), x.dtype))
 free_columns_p.def_batch(
     lambda size, args, dims, **params: (free_columns_p.bind(*_with_first_batched(size, args, dims), **params), 0)
 )
@@ -175,19 +176,21 @@ free_columns_p.def_batch(
 
 @free_columns_p.def_jvp
 def _free_columns_jvp(primals: Sequence[Any], tangents: Sequence[Any], *, backward: bool) -> Any:
-    x, q = primals
-    out = free_columns_p.bind(x, q, backward=backward)
+    out = free_columns_p.bind(*primals, backward=backward)
     if type(tangents[0]) is Zero:
         return out, typeof(out).zero
     if not backward:
-        return out, free_columns_p.bind(tangents[0], q, backward=False)
+        return out, free_columns_p.bind(tangents[0], *primals[1:], backward=False)
     factor = select_p.bind(np.isnan(out), np.nan, 1.0)
     return out, tangents[0] * convert_to(factor, real_dtype(out.dtype))
 
 
-def within_space(change: Any, columns: Any) -> Any:
-    """The tangent of orthonormal columns of which only the space is determined, if there are several."""
-    return free_columns_p.bind(change, columns, backward=False) if shape_of(columns)[-1] > 1 else change
+def within_space(change: Any, columns: Any, tie: Any = True) -> Any:
+    """The tangent of orthonormal columns of which, at a tie, only the space is determined."""
+    n = shape_of(columns)[-1]
+    if n < 2:
+        return change
+    return free_columns_p.bind(change, columns, np.logical_and(tie, ~np.eye(n, dtype=bool)), backward=False)
 
 
 # --- defective matrices -----------------------------------------------------------------------------------------------------
