@@ -234,9 +234,8 @@ class Pushforward(JVPTrace):
 
 
 def symbolic(tangent: Any) -> Any:
-    """A tangent of a program in the making, with a symbolic zero for a constant one that a rule wrote out."""
-    is_zero = not isinstance(tangent, TracerBase) and type(tangent) is not Zero and is_written_zero(tangent)
-    return Zero(typeof(tangent).tangent()) if is_zero else tangent
+    """A tangent of a program in the making, with a symbolic zero for one that a rule wrote out."""
+    return Zero(typeof(tangent).tangent()) if type(tangent) is not Zero and is_written_zero(tangent) else tangent
 
 
 def zeros_seen(tangents: Sequence[Any]) -> Sequence[Any]:

@@ -51,6 +51,7 @@ steps_p.def_batch(lambda size, args, dims: (steps_p.bind(*args), [dims[0]]))
 STEPS: dict[str, Callable[[Any], Any]] = {
     "zeros_like": with_jvp_rule(np.zeros_like),
     "number": with_jvp_rule(lambda x: 0.0),
+    "product": with_jvp_rule(lambda x: 0.0 * x),
     "instantiate": with_jvp_rule(lambda x: cv.instantiate(cv.Zero(cv.typeof(x)))),
     "defjvps": with_rules_of_arguments(),
     "both rules": with_both_rules(),
@@ -142,7 +143,7 @@ DERIVATIVES: dict[str, tuple[Callable[[Any], Any], Any]] = {
 }
 
 
-EVERYWHERE = ("zeros_like", "defjvps", "both rules")
+EVERYWHERE = ("zeros_like", "product", "defjvps", "both rules")
 SOME = ("jit", "scan", "while, called inside", "cond", "checkpoint, its result", "scan of checkpoint")
 
 

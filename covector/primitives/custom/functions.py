@@ -32,7 +32,7 @@ from covector.core.source import Source
 from covector.interpreters.batch import BatchTrace, BatchTracer
 from covector.interpreters.closures import cell_values, reachable_tracers
 from covector.interpreters.evaluate import eval_jaxpr
-from covector.interpreters.jvp import JVPTracer, jvp, symbolic
+from covector.interpreters.jvp import JVPTracer, jvp, symbolic, zeros_seen
 from covector.interpreters.programs import Pruned, choose, cut, rearranged, spread
 from covector.interpreters.stage import LinearTrace, StageTrace, StageTracer, closed_program, stage
 from covector.primitives.arrays.shaping import Dims, in_type, move_batch_to_front, strengthened
@@ -109,7 +109,9 @@ class Rules:
         if self.jvp is None:
             return jvp(f, primals, tangents)
         check_hoisted(tangents[:hoisted], self.name, "jvp")
-        return self.jvp(primals[hoisted:], tangents[hoisted:] if self.symbolic_zeros else written_out(tangents[hoisted:]))
+        given = tangents[hoisted:]
+        outs, tangents_out = self.jvp(primals[hoisted:], given if self.symbolic_zeros else written_out(given))
+        return outs, zeros_seen(tangents_out)
 
     def linearized(self, f: Function, primals: Values, tangents: Values, hoisted: int = 0) -> Any:
         """The same for staged tangents: by the VJP rule, or without one as always."""

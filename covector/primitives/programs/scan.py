@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,12 +26,13 @@ from covector.backends.run import step_runner
 from covector.core import errors
 from covector.core.avals import instantiate, shape_of, typeof
 from covector.core.jaxpr import Jaxpr, has_effects
-from covector.core.linearity import loop_marks
+from covector.core.linearity import KNOWN, LINEAR, ZERO, loop_marks, program_marks
 from covector.core.primitive import NestedPrimitive
 from covector.interpreters.evaluate import eval_jaxpr
 from covector.interpreters.interpret import TANGENT, TANGENTS, Bundle, Interpretation, arguments, marked
 from covector.interpreters.linearize import Split
 from covector.interpreters.programs import avals_of, choose, cut, grow, rearranged, spread, staged, transposed_program
+from covector.interpreters.stage import is_written_zero
 from covector.passes.accumulating import with_parts_added
 from covector.passes.clean import clean
 from covector.primitives.arrays.selection import select_p
@@ -149,7 +151,7 @@ def _scan_halves(how: Halving, args: Sequence[Any], linear: Sequence[bool], *, j
     loop = Loop(**params)
     if how.mixed and jaxpr.linear == tuple(linear):
         return None
-    marks, present, split = halved_step(how, jaxpr, loop, linear)
+    marks, present, split = halved_step(how, jaxpr, loop, linear, args)
     if how.mixed and all(present):
         return None
     parts, groups = split(), loop.cut(marks)
@@ -160,10 +162,13 @@ def _scan_halves(how: Halving, args: Sequence[Any], linear: Sequence[bool], *, j
     return outs, present, run
 
 
-def halved_step(how: Halving, jaxpr: Jaxpr, loop: Loop, linear: Sequence[bool]) -> tuple[list[bool], list[bool], Any]:
+def halved_step(
+    how: Halving, jaxpr: Jaxpr, loop: Loop, linear: Sequence[bool], args: Sequence[Any]
+) -> tuple[list[bool], list[bool], Any]:
     """Which inputs of a step are linear, carries included, and which outputs; and a function that gives the halves."""
     if how.mixed:
-        marks, present = linear_marks(jaxpr, loop, linear)
+        begin = [LINEAR if m else ZERO if is_written_zero(a) else KNOWN for a, m in zip(args, linear, strict=True)]
+        marks, present = jaxpr.once(("linear marks", loop, *begin), lambda: linear_marks(jaxpr, loop, begin))
         return marks, present, lambda: how.split(jaxpr, tuple(marks), tuple(present))
     parts, marks, present = grow(loop.carries, linear, lambda marks, needed: with_marks(how.split(jaxpr, marks, needed)))
     return marks, present, lambda: parts
@@ -173,8 +178,25 @@ def with_marks(parts: Split) -> tuple[Split, list[bool]]:
     return parts, parts.nonzero_out
 
 
-def linear_marks(jaxpr: Jaxpr, loop: Loop, linear: Sequence[bool]) -> tuple[list[bool], list[bool]]:
-    """Which inputs of a step are linear, carries included, and which outputs: those that have a derivative in them."""
+def linear_marks(jaxpr: Jaxpr, loop: Loop, begin: Sequence[str]) -> tuple[list[bool], list[bool]]:
+    """Which inputs of a step are linear, carries included, and which outputs: those that have a derivative in them.
+
+    Where the step is not linear in these alone, carries that begin with a zero, and stay one, count as linear too.
+    """
+    marks, present = derived_marks(jaxpr, loop, [m == LINEAR for m in begin])
+    if ZERO in begin[loop.carries]:
+        try:
+            program_marks(jaxpr, [LINEAR if m else KNOWN for m in marks])
+        except errors.LinearityError:
+            consts, carry, xs = loop.cut([LINEAR if m else b for m, b in zip(marks, begin, strict=True)])
+            with suppress(errors.LinearityError):
+                marks[loop.carries] = [m != KNOWN for m in loop_marks(jaxpr, consts, carry, xs)[0]]
+            return derived_marks(jaxpr, loop, marks)
+    return marks, present
+
+
+def derived_marks(jaxpr: Jaxpr, loop: Loop, linear: Sequence[bool]) -> tuple[list[bool], list[bool]]:
+    """Which inputs and outputs of a step have a tangent if the marked inputs do."""
     step, forms = TANGENTS.step(jaxpr, marked(linear, TANGENT), loop.num_consts, loop.num_carry)
     return [f is not None for f in forms], [f is not None for f in step.forms]
 

@@ -147,7 +147,7 @@ def _while_halves(how: Halving, args: Sequence[Any], linear: Sequence[bool], *, 
     nc, nb = loop.num_cond, loop.num_body
     n = len(args) - nc - nb
     steps = Loop(nb, n, None, False, None)
-    marks, present, split = halved_step(how, body, steps, linear[nc:])
+    marks, present, split = halved_step(how, body, steps, linear[nc:], args[nc:])
     parts, groups = split(), cut(marks, nb)
     known = [list(args[:nc]), *map(how.known, groups, cut(args[nc:], nb))]
     condition = _without_linear(cond, nc, tuple(how.gone(groups[1])))
