@@ -150,9 +150,8 @@ def _extremum_jvp(out: Any, x: Any, t: Any, *, axis: int, reverse: bool) -> Any:
 
     A recurrence adds them up, and starts again wherever the extremum changes.
     """
-    dtype = dtype_of(x)
-    unchanged = convert_to(np.equal(out, previous(out, axis, reverse)), dtype)
-    ties = convert_to(np.equal(x, out), dtype)
+    unchanged = np.equal(out, previous(out, axis, reverse))
+    ties = convert_to(np.equal(x, out), dtype_of(x))
     count = recurrence_p.bind(unchanged, ties, axis=axis, reverse=reverse)
     return recurrence_p.bind(unchanged, scale(ties, t), axis=axis, reverse=reverse) / count
 
