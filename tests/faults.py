@@ -443,6 +443,7 @@ EQUIVALENT: list[tuple[str, str]] = [
     (r"Shape\.row_letter: max\(rows", "over which letter the rows of a tile run is a matter of speed"),
     (r": expanded: is_supported\(", "what is expanded and then not compiled gives the same"),
     (r"forget a keyword: convert: writer\.bind", "code is written for the dtype of the result"),
+    (r"Plan\.is_worth_keeping: ", "what is computed again where it is used gives the same"),
     (r"Shape\.panels: 0 → 1$", "an element of memory more"),
     (r"Writer\.write: True → False", "whether there is a rule is asked of equations that need parts alone"),
 ]

@@ -230,6 +230,17 @@ def test_names_of_keywords_stay(f, args, given):
     np.testing.assert_allclose(executed(text, f.__name__)(*args, **given), f(*args, **given), rtol=1e-13)
 
 
+@pytest.mark.parametrize("transform", [np.fft.fft, np.fft.ifft, np.fft.rfft, np.fft.irfft, np.fft.hfft, np.fft.ihfft])
+def test_transforms_of_all_lengths(transform):
+    x = np.arange(20.0).reshape(4, 5) ** 2
+    for n in (None, 3, 4, 5, 6, 8):
+        for axis in (0, -1):
+            for norm in (None, "ortho", "forward"):
+                f = lambda x, n=n, axis=axis, norm=norm: transform(x, n, axis, norm)
+                text = round_trips(f, x)
+                np.testing.assert_allclose(executed(text, "program")(x), f(x), rtol=1e-12, atol=1e-12)
+
+
 def test_two_things_of_one_name():
     module = Module()
     assert [module.member(home, "log") for home in ("math", "numpy", "math")] == ["log", "log_2", "log"]
