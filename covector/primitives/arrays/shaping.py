@@ -204,7 +204,7 @@ convert_p.def_rule("legalize", lambda legalizer, x, *, dtype: legalizer.converte
 @convert_p.def_rule("lower")
 def _convert_lower(eqn: Equation) -> forms.Form:
     aval, dtype = eqn.inputs[0].aval, eqn.params["dtype"]
-    if forms.has_methods(aval) and (aval.dtype.kind != "c" or dtype.kind in "cb"):
+    if forms.has_methods(aval) and aval.dtype.kind != "c":
         return forms.method("astype", dtype)
     return forms.call(_convert, dtype=dtype)
 
