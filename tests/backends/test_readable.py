@@ -241,6 +241,17 @@ def test_transforms_of_all_lengths(transform):
                 np.testing.assert_allclose(executed(text, "program")(x), f(x), rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.filterwarnings("ignore:Casting complex values")
+@pytest.mark.parametrize("dtype", ["?", "b", "q", "e", "f", "d", "F", "D"])
+def test_conversions_of_arrays_and_numbers(dtype):
+    values = [np.array([0, 1, 3], d) for d in "?bqefdFD"]
+    for x in (*values, *(v[2] for v in values), True, 3, 3.5, 3 + 4j):
+        text = round_trips(lambda x: np.astype(x, dtype), x)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            np.testing.assert_array_equal(executed(text, "program")(x), np.asarray(x).astype(dtype))
+
+
 def test_two_things_of_one_name():
     module = Module()
     assert [module.member(home, "log") for home in ("math", "numpy", "math")] == ["log", "log_2", "log"]
