@@ -445,6 +445,7 @@ EQUIVALENT: list[tuple[str, str]] = [
     (r"forget a keyword: convert: writer\.bind", "code is written for the dtype of the result"),
     (r"Plan\.is_worth_keeping: ", "what is computed again where it is used gives the same"),
     (r"_reflection: 0 → 1$", "neither sign of a small imaginary part overflows"),
+    (r"Generator\.form: False → True", "an equation may be written as a call of what computes it"),
     (r"Shape\.panels: 0 → 1$", "an element of memory more"),
     (r"Writer\.write: True → False", "whether there is a rule is asked of equations that need parts alone"),
 ]
