@@ -23,8 +23,9 @@ from covector.core.avals import dtype_of, shape_of
 from covector.core.primitive import TracerBase
 from covector.lifting.active import is_active
 from covector.lifting.cells import Cell, owner_of, shows_memory
-from covector.lifting.functions import SHOW_MEMORY, as_strided
+from covector.lifting.functions import SHOW_MEMORY, apply, as_strided
 from covector.lifting.lifted import (
+    FUNCTIONS,
     LIFTED,
     NUMBERS,
     as_cell,
@@ -86,7 +87,7 @@ def _listless(x: Any) -> Any:
 def _of_cells(original: Callable[..., Any], args: Any, kwargs: Any) -> Any:
     """What dispatches on cells does so; the others get the values (a length of an array, say)."""
     if hasattr(original, "_implementation") or isinstance(original, np.ufunc):
-        found = original(*args, **kwargs)
+        found = _asked(original, args, kwargs)
         if type(found) is ndarray and any(found is x for x in _arrays_in((args, kwargs))):  # an outer array, given as out=
             return found
         return found if args and isinstance(args[0], TracerBase) and original in SHOW_MEMORY else wrap(found)
@@ -98,6 +99,16 @@ def _of_cells(original: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         return wrap(ours(*values, **options))
     memories = [memory_of(x, f"numpy.{original.__name__}") for x in args]
     return fresh(original(*memories, **options), (memories, options))
+
+
+def _asked(original: Any, args: Any, kwargs: Any) -> Any:
+    """A function that asks its arguments what it means: also those that NumPy does not ask, where the first ones are plain."""
+    first = args[0] if args else None
+    plain = first if type(first) in (list, tuple) else [first]
+    if isinstance(original, np.ufunc) or kwargs.get("out") is not None or not {list, ndarray}.issuperset(map(type, plain)):
+        return original(*args, **kwargs)
+    meaning = FUNCTIONS.get(original) or (lambda *args, **kwargs: apply(original, args, kwargs))
+    return meaning(*args, **kwargs) if has_traced((unwrap(list(args)), unwrap(kwargs))) else original(*args, **kwargs)
 
 
 def fresh(result: Any, given: Any = ()) -> Any:
