@@ -104,7 +104,7 @@ def _of_cells(original: Callable[..., Any], args: Any, kwargs: Any) -> Any:
 def _asked(original: Any, args: Any, kwargs: Any) -> Any:
     """A function that asks its arguments what it means: also those that NumPy does not ask, where the first ones are plain."""
     first = args[0] if args else None
-    plain = first if type(first) in (list, tuple) else [first]
+    plain: Any = first if type(first) in (list, tuple) else [first]
     if isinstance(original, np.ufunc) or kwargs.get("out") is not None or not {list, ndarray}.issuperset(map(type, plain)):
         return original(*args, **kwargs)
     meaning = FUNCTIONS.get(original) or (lambda *args, **kwargs: apply(original, args, kwargs))

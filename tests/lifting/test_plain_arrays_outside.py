@@ -1,4 +1,4 @@
-"""Functions of arrays from outside of lifted code, of which another argument is traced: one that NumPy asks, or one it does not."""
+"""Functions of arrays from outside of lifted code, of which another argument is traced: one that NumPy asks, or does not."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CALLS = """
     np.interp(T, [0, 1, 2], [2, 1, 3], left=x[0], right=x[1]); np.select([T > 1], [T], x[0]); np.where(T > 1, x[0], T)
     np.full_like(T, x[0]); np.insert(T, 1, x[0]); np.append(T, x[0]); np.concatenate([T, [x[0]]]); np.hstack([T, [x[0], 2]])
     np.nan_to_num(T, nan=x[0]); np.clip(T, x[0], x[1] * 10); np.searchsorted(T, x[0] * 4) * x[0]; np.unwrap(T, period=x[0] * 8)
-    np.histogram(T, bins=[0, x[0] * 20, 5])[0] * x[0]; np.sum(T, initial=x[0]); np.max(T, initial=x[0] * 100)
+    np.histogram(T, bins=[0, x[0] * 6, 5])[0] * x[0]; np.sum(T, initial=x[0]); np.max(T, initial=x[0] * 100)
     np.percentile(T, x[0] * 100); np.gradient(T, x[0]); np.trapezoid(T, dx=x[0]); np.diff(T, append=x[0]); np.polyint(T, k=x[0])
     np.ediff1d(T, to_end=x[0]); np.average(T, weights=x[0] * T + 1); np.choose([0, 1], [T[:2], x[:2]]); np.block([T, x])
 """
