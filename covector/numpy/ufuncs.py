@@ -313,6 +313,8 @@ def reduceat(ufunc: np.ufunc, array: Any, indices: Any, axis: Any = 0, dtype: An
     outside = next((i for i in starts if not 0 <= i < size), None)
     if outside is not None:
         raise IndexError(f"index {outside} out-of-bounds in {ufunc.__name__}.reduceat [0, {size})")
+    if not starts:
+        return convert_to(np.take(array, np.zeros(0, int), axis=axis), _accumulator(ufunc, dtype_of(array), dtype))
     pieces = []
     for start, stop in zip(starts, [*starts[1:], size], strict=True):
         piece = np.take(array, range(start, max(stop, start + 1)), axis=axis)

@@ -187,6 +187,13 @@ def test_reduceat() -> None:
     check(lambda x: np.multiply.reduceat(x, [0, 3, 1, 3], axis=1), X)
 
 
+@named([np.add, np.multiply, np.maximum, np.logical_or, np.logaddexp, np.subtract, np.greater])
+def test_reduceat_without_pieces(ufunc: np.ufunc) -> None:
+    for x in (X, X[:, :0], X[:0], X.astype(np.float32), X > 0, X.astype(np.int8)):
+        for dtype in (None, float, np.int16):
+            agree(lambda x, d=dtype: ufunc.reduceat(x, np.zeros(0, int), 1, d), x)
+
+
 @named([np.add, np.multiply, np.subtract, np.power, np.maximum, np.greater, np.arctan2])
 def test_outer(ufunc: np.ufunc) -> None:
     y = np.array([0.5, 2.0])
