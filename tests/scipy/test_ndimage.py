@@ -230,6 +230,34 @@ def test_measurements(name):
             same(tree_leaves(found), tree_leaves(getattr(scipy.ndimage, name)(X, LABELS, index)), 1e-10)
 
 
+@pytest.mark.parametrize("shape", [(2,), (1,), (2, 2)])
+@pytest.mark.parametrize("dtype", ["d", "f"])
+def test_the_standard_deviation_of_equal_elements_has_slope_0(shape, dtype):
+    x = np.full(shape, 3.0, dtype)
+    ones = np.ones(x.shape, int)
+    for args in ((), (ones,), (ones, 1), (ones, [1]), (ones, [1, 1])):
+        f = lambda x, a=args: np.sum(ndimage.standard_deviation(x, *a))
+        same([cv.grad(f)(x), cv.jit(cv.grad(f))(x)], [np.zeros_like(x)] * 2)
+        assert cv.jvp(f, (x,), (x,))[1] == 0.0
+    assert cv.jvp(ndimage.standard_deviation, (x + 1j,), (x + 0j,))[1] == 0.0
+
+
+@pytest.mark.parametrize("name", ["minimum", "maximum", "extrema"])
+def test_extremes_of_complex_numbers(name):
+    numbers = np.round(X) + 1j * X[::-1]
+    for x in (numbers, numbers.astype(np.complex64)):
+        for index in (None, 1, [1, 2], [3, 0, 3], [1, 9]):
+            if name != "extrema" or 9 not in np.ravel(index):
+                agree(lambda s, x, i=index: getattr(s, name)(x, LABELS, i), x, 1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["?", "B", "i", "e", "f", "d", "F", "D"])
+def test_the_dtype_of_medians_where_a_label_is_absent(dtype):
+    x = X.astype(dtype) if dtype in "efdFD" else WHOLE[:5, :4].astype(dtype)
+    f = lambda s: lambda x: s.median(x, LABELS, [1, 9])
+    assert cv.jit(f(ndimage))(x).dtype == f(scipy.ndimage)(x).dtype
+
+
 def test_a_label_that_no_element_has():
     found = cv.jit(lambda x: ndimage.median(x, LABELS, [1, 9]))(X)
     assert np.isfinite(found[0]) and np.isnan(found[1])

@@ -21,6 +21,7 @@ from covector.numpy.registry import as_array, known_array
 from covector.numpy.undetermined import undetermined_where
 from covector.ops import segment_max, segment_min, segment_sum
 from covector.primitives.arrays.subscripts import index as index_of
+from covector.primitives.math.arithmetic import root_p
 from covector.primitives.math.reductions import farthest
 from covector.scipy.ndimage import arguments as given
 from covector.scipy.traced import on_tracers
@@ -66,8 +67,6 @@ class _Several:
     """The elements with each of several labels; a label may be asked for more than once."""
 
     def __init__(self, x: Any, labels: Any, index: np.ndarray[Any, Any]):
-        if typeof(x).dtype.kind == "c":
-            raise TypeError("Cannot cast array data from complex numbers to float64 according to the rule 'safe'")
         wanted, order = np.unique(index, return_inverse=True)
         labels = np.reshape(labels, -1)
         place = np.clip(np.searchsorted(wanted, labels), 0, max(len(wanted) - 1, 0))
@@ -75,20 +74,33 @@ class _Several:
         found = index_of(wanted, place) == labels if self.n else np.zeros(shape_of(labels), bool)
         self.x, self.ids = np.reshape(x, -1), np.where(found, place, self.n)
 
+    def sums(self, x: Any) -> Any:
+        if typeof(x).dtype.kind == "c":
+            raise TypeError("Cannot cast array data from complex numbers to float64 according to the rule 'safe'")
+        return segment_sum(np.astype(np.reshape(x, -1), np.float64), self.ids, self.n + 1)
+
     def sum(self, x: Any) -> Any:
-        return segment_sum(np.astype(np.reshape(x, -1), np.float64), self.ids, self.n + 1)[self.order]
+        return self.sums(x)[self.order]
 
     def count(self) -> Any:
         return segment_sum(np.ones(shape_of(self.ids), np.int64), self.ids, self.n + 1)[self.order]
 
     def centred(self) -> Any:
-        sums = segment_sum(np.astype(self.x, np.float64), self.ids, self.n + 1)
         counts = segment_sum(np.ones(shape_of(self.ids)), self.ids, self.n + 1)
-        return self.x - index_of(sums / np.maximum(counts, 1.0), self.ids)
+        return self.x - index_of(self.sums(self.x) / np.maximum(counts, 1.0), self.ids)
 
     def extreme(self, least: bool) -> Any:
-        found = (segment_min if least else segment_max)(self.x, self.ids, self.n + 1)[self.order]
-        return np.where(self.count() > 0, found, np.zeros((), typeof(found).dtype))
+        zero = np.zeros((), typeof(self.x).dtype)
+        if zero.dtype.kind == "c":
+            found = np.stack([*(self.one(k, least, zero) for k in range(self.n)), zero])[self.order]
+        else:
+            found = (segment_min if least else segment_max)(self.x, self.ids, self.n + 1)[self.order]
+        return np.where(self.count() > 0, found, zero)
+
+    def one(self, k: int, least: bool, otherwise: Any) -> Any:
+        """The extreme of a label, of which there may be no element if the labels are known."""
+        members = self.ids == k
+        return otherwise if given.is_known(members) and not np.any(members) else _One(self.x, members).extreme(least)
 
 
 def _groups(x: Any, labels: Any, index: Any, function: Callable[..., Any]) -> Any:
@@ -166,7 +178,8 @@ def standard_deviation(input: Any, labels: Any = None, index: Any = None) -> Any
         >>> standard_deviation(np.array([1.0, 2.0, 4.0]), np.array([1, 2, 2]), 2)
         np.float64(1.0)
     """
-    return np.sqrt(variance(input, labels, index))
+    found = variance(input, labels, index)
+    return np.astype(root_p.bind(np.real(found)), typeof(found).dtype)
 
 
 @on_tracers(_scipy.center_of_mass)
@@ -252,7 +265,7 @@ def median(input: Any, labels: Any = None, index: Any = None) -> Any:
     x, places, several = _each(input, labels, index, median)
     if not several:
         return np.median(x[places[0]])
-    none = np.full((), np.nan, np.result_type(typeof(x).dtype, np.float32) if typeof(x).dtype.kind in "fc" else float)
+    none = np.full((), np.nan, typeof(x).dtype if typeof(x).dtype.kind in "fc" else float)
     return np.stack([np.median(x[p]) if len(p) else none for p in places])
 
 
