@@ -38,7 +38,8 @@ def bincount(x: Any, /, weights: Any = None, minlength: int = 0) -> Any:
     weights = cast(as_array(weights), FLOAT64)
     if shape_of(weights) != x.shape:
         raise ValueError("The weights and list don't have the same length.")
-    return at(np.zeros(np.bincount(x, minlength=minlength).shape))[x].add(weights)
+    counts = np.bincount(x, minlength=minlength)
+    return at(np.zeros(counts.shape))[x].add(weights) if x.size else counts  # as NumPy has it, whole numbers
 
 
 # --- edges ------------------------------------------------------------------------------------------------------------

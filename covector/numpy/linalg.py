@@ -216,7 +216,7 @@ implements(np.linalg.slogdet)(lambda a: _SlogdetResult(*slogdet_p.bind(_matrices
 
 @implements(np.linalg.pinv)
 def _pinv(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = np._NoValue) -> Any:
-    a = _matrices(a, "pinv", square=hermitian)
+    given, a = a, _matrices(a, "pinv", square=hermitian)
     if rcond is not None and rtol is not np._NoValue:
         raise ValueError("rtol and rcond can't be both set.")
     if rcond is None:
@@ -224,7 +224,7 @@ def _pinv(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = np.
     if rcond is None:
         rcond = _precision(a)
     if not np.size(a):
-        return np.zeros((*shape_of(a)[:-2], shape_of(a)[-1], shape_of(a)[-2]), dtype_of(a))
+        return np.zeros((*shape_of(a)[:-2], shape_of(a)[-1], shape_of(a)[-2]), dtype_of(as_array(given)))
     return pinv_p.bind(a, rcond, hermitian=bool(hermitian))
 
 

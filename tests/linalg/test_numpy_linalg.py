@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import scipy.linalg
 from random_arrays import adjoint, array, hermitian, positive_definite
-from transformed import agree
+from transformed import agree, same
 
 import covector
 import covector.numpy.linalg as cnl
@@ -333,3 +333,10 @@ def test_no_warnings():
         covector.grad(lambda a: np.linalg.det(a))(np.zeros((2, 2)))
         covector.grad(lambda a: np.linalg.norm(a))(np.zeros(2))
         covector.jvp(np.linalg.eigh, (np.eye(2),), (np.eye(2),))
+
+
+def test_pinv_of_empty_matrices_keeps_their_dtype():
+    for dtype in (int, bool, np.float32, complex):
+        for shape in ((0, 3), (3, 0), (2, 0, 3)):
+            a = np.zeros(shape, dtype)
+            same(covector.jit(np.linalg.pinv)(a), np.linalg.pinv(a))

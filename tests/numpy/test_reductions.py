@@ -361,6 +361,8 @@ def test_counts() -> None:
     i, w = np.array([0, 2, 2, 5]), np.array([1.0, 0.5, 2.0, -1.0])
     agree(lambda w: np.bincount(i, w), w)
     agree(lambda w: np.bincount(i, w, 8), w.astype(np.float32))
+    for n in (0, 3):  # of no numbers NumPy's result is one of integers
+        agree(lambda w: np.bincount(np.zeros(0, int), w, n), w[:0])  # noqa: B023
     agree(lambda w: np.bincount(i, w[:2]), w)
     agree(lambda w: np.bincount(i, w), 1j * w)
     check(lambda w: np.bincount(i, w, minlength=7), w)
