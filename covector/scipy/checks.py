@@ -32,6 +32,11 @@ def double(x: Any) -> Any:
     return np.astype(x, np.complex128 if dtype_of(x).kind == "c" else np.float64)
 
 
+def in_parts(x: Any) -> Any:
+    """A complex vector as one of real numbers: the real parts, then the imaginary ones."""
+    return np.concatenate([np.real(x), np.imag(x)])
+
+
 def square_matrices(x: Any, who: str) -> Any:
     """The same of square matrices, or the error that says what they should be."""
     x = as_lapack(x)

@@ -311,7 +311,7 @@ def test_stiff_equations(method):
     turned = integrate.solve_ivp(lambda t, y: 1j * y, (2.0, 0.0), 1.0 + 0j, method, rtol=1e-8, atol=1e-8).y[-1]
     np.testing.assert_allclose(turned, np.exp(-2j), rtol=1e-7 if method == "Radau" else 1e-6)
     single = integrate.solve_ivp(lambda t, y: -y, (0.0, 1.0), np.ones(1, np.float32), method).y
-    assert single.dtype == np.float32
+    assert single.dtype == np.float64
     np.testing.assert_allclose(single[0, -1], np.exp(-1), rtol=1e-3)
 
 
@@ -490,10 +490,10 @@ def test_messages():
     assert integrate.odeint(lambda y, t: y, 1.0, T, full_output=False).shape == (5,)
 
 
-def test_single_precision_stays():
+def test_single_precision_becomes_double():
     f = lambda y0: integrate.solve_ivp(lambda t, y: -y, (0.0, 1.0), y0).y
     found = f(np.ones(2, np.float32))
-    assert found.dtype == np.float32 and cv.grad(lambda y: np.sum(f(y)))(np.ones(2, np.float32)).dtype == np.float32
+    assert found.dtype == np.float64 and cv.grad(lambda y: np.sum(f(y)))(np.ones(2, np.float32)).dtype == np.float32
 
 
 def test_a_solution_that_ends_early_is_nan_from_there():

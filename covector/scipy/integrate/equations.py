@@ -19,7 +19,8 @@ from covector.core.primitive import TracerBase
 from covector.core.pytrees import tree_map
 from covector.interpreters.closures import reachable_tracers
 from covector.lax.loops import scan
-from covector.numpy.registry import as_array, contains_tracer, inexact
+from covector.numpy.registry import as_array, contains_tracer
+from covector.scipy.checks import double, in_parts
 from covector.scipy.guesses import as_tuple, numbers_as_vector
 from covector.scipy.integrate.differentiation import BDF
 from covector.scipy.integrate.events import Event, Watch, prepared
@@ -237,11 +238,11 @@ class Equation:
     """``dy/dt = f(t, y)`` from ``y0`` at ``start`` to ``end``; how it is solved is in ``control``."""
 
     def __init__(self, f: Any, y0: Any, start: Any, end: Any, control: Control, who: str):
-        self.y0, self.unravel = ravel_pytree(tree_map(inexact, numbers_as_vector(y0)))
+        self.y0, self.unravel = ravel_pytree(tree_map(double, numbers_as_vector(y0)))
         self.in_parts = METHODS[control.method].is_real and typeof(self.y0).dtype.kind == "c"
         if self.in_parts:
             n, of_vector = shape_of(self.y0)[0], self.unravel
-            self.y0, self.unravel = _parts(self.y0), lambda y: of_vector(y[:n] + 1j * y[n:])
+            self.y0, self.unravel = in_parts(self.y0), lambda y: of_vector(y[:n] + 1j * y[n:])
         self.f, self.who, self.control = f, who, control
         self.start, self.end = (np.astype(as_array(v), np.float64) for v in (start, end))
         self.sign = np.where(stop_gradient(self.end) < stop_gradient(self.start), -1.0, 1.0)
@@ -266,10 +267,13 @@ class Equation:
 
     def slope(self, u: Any, y: Any) -> Any:
         out = ravel_pytree(self.f(self.sign * u, self.unravel(y)))[0]
-        out = _parts(out) if self.in_parts else out
+        out = in_parts(out) if self.in_parts else out
         if shape_of(out) != shape_of(y):
             what = f"{self.who} got a function that returns {typeof(out)} for y of {typeof(y)}."
             raise errors.ArgumentError(errors.describe(what))
+        if typeof(out).dtype.kind == "c" and typeof(y).dtype.kind != "c":
+            what = f"{self.who} got a function that returns {typeof(out)} for y of {typeof(y)}."
+            raise errors.ArgumentError(what, why="its imaginary part would be lost", fix="begin with a complex y0")
         return np.astype(self.sign * out, typeof(self.y0).dtype)
 
     def at(self, times: Any, counts: bool = False, room: int = 0) -> tuple[Any, Any]:
@@ -330,11 +334,6 @@ def _known(x: Any) -> Any:
 
 def _none_of(x: Any) -> Any:
     return np.zeros((0, *shape_of(x)), typeof(x).dtype)
-
-
-def _parts(y: Any) -> Any:
-    """A complex vector as one of real numbers: the real parts, then the imaginary ones."""
-    return np.concatenate([np.real(y), np.imag(y)])
 
 
 class OdeSolution:
