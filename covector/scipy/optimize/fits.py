@@ -60,7 +60,7 @@ def least_squares(
 
     Args:
         fun: ``fun(x, *args, **kwargs)``, an array of residuals.
-        x0: a guess, any pytree of real arrays; x has its structure.  A list of numbers is a vector.
+        x0: a guess, any pytree of real arrays; x has its structure, in double precision.  A list of numbers is a vector.
         jac: accepted, and covector's Jacobian is used.
         bounds: lower and upper bounds, or a `scipy.optimize.Bounds`.
         method: "trf", "dogbox" or "lm".

@@ -46,7 +46,7 @@ def minimize(
 
     Args:
         fun: ``fun(x, *args)``, a number.
-        x0: a guess, any pytree of real arrays; x has its structure.  A list of numbers is a vector.
+        x0: a guess, any pytree of real arrays; x has its structure, in double precision.  A list of numbers is a vector.
         args: further arguments.
         method: one of SciPy's; it gets the gradient, and Hessian or Hessian-vector products if it can use them.
         jac: True if fun returns its gradient too, which is not used; anything else is accepted, and covector's is used.
@@ -140,7 +140,6 @@ def _run(problem: Problem, name: Any, stays: Any, keep: Any, given: dict[str, An
             options["hess"] = lambda v: np.asarray(curvature(v, *consts))
         elif name in WITH_PRODUCTS:
             options["hessp"] = lambda v, t: np.asarray(products(v, np.asarray(t, v.dtype), *consts))
-        guess = np.asarray(guess, np.float64)
         pair: Any = lambda v: tuple(np.asarray(out, np.float64) for out in both(v, *consts))
         f = pair if "jac" in options else (lambda v: value(v, *consts))
         if stays is not None:

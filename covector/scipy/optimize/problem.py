@@ -9,19 +9,21 @@ import numpy as np
 import scipy.optimize
 
 from covector.core import errors
-from covector.core.avals import ShapedArray, shape_of, typeof
+from covector.core.avals import ShapedArray, dtype_of, result_dtype, shape_of, typeof
 from covector.core.primitive import TracerBase
 from covector.core.pytrees import tree_leaves, tree_map
 from covector.interpreters.closures import reachable_tracers
-from covector.numpy.registry import as_array, floating
+from covector.numpy.elementwise import of_parts
+from covector.numpy.registry import as_array, floating, inexact
 from covector.numpy.undetermined import nan_where
+from covector.scipy.checks import as_lapack, in_parts
 from covector.scipy.guesses import numbers_as_vector
 from covector.transforms.autodiff import linearize
 from covector.transforms.callbacks import pure_callback
 from covector.transforms.custom_rules import custom_jvp
 from covector.transforms.custom_solves import custom_root
 from covector.transforms.jit import jit
-from covector.transforms.staging import closure_convert
+from covector.transforms.staging import closure_convert, eval_shape
 from covector.transforms.utilities import ravel_pytree, stop_gradient
 from covector.transforms.vmap import vmap
 
@@ -30,29 +32,59 @@ NEAR, NEAR_ENOUGH = 1e-3, 0.1
 """A relative distance from a zero at which its derivative is still what it is there, and one at which that may be claimed."""
 SHORT = 1e-6
 """How short of a bound a solver stops."""
+DOUBLE = np.dtype(np.float64)
 INTEGER, TRUTH = ShapedArray((), np.dtype(np.int64)), ShapedArray((), np.dtype(np.bool_))
+
+
+def are_known(functions: Any, *values: Any) -> bool:
+    """Whether nothing is traced, neither the values nor what the functions close over."""
+    return not any(isinstance(v, TracerBase) for v in tree_leaves(values)) and next(reachable_tracers(functions), None) is None
+
+
+def common_dtype(f: Callable[[Any], Any], x0: Any, others: Any = ()) -> np.dtype[Any]:
+    """The dtype in which SciPy's solvers in Python solve ``f(x) = 0``: that of a guess, of others, and of the values there."""
+    x0 = tree_map(inexact, numbers_as_vector(x0))
+    value = f(x0) if are_known([f], x0, others) else eval_shape(f, x0)
+    avals = [v if isinstance(v, ShapedArray) else typeof(v) for v in tree_leaves((x0, others, value))]
+    return result_dtype(*avals)
+
+
+def double_of(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    return np.dtype(np.complex128) if dtype.kind == "c" else DOUBLE
 
 
 class Problem:
     """Functions of a vector, and the traced values that they close over.
 
     Args:
-        x0: a guess, any pytree of real arrays; a list of numbers is a vector.
+        x0: a guess, any pytree of arrays; a list of numbers is a vector.
         functions: functions of what is like x0.
         values: arrays that the solver needs besides, as bounds.
+        dtype: that in which it is solved, whatever x0 has: SciPy's compiled solvers have this one; `common_dtype` is that of
+            the others.
     """
 
-    def __init__(self, x0: Any, functions: Sequence[Callable[[Any], Any]], values: Any = ()):
-        self.guess, self.unravel = ravel_pytree(tree_map(floating, numbers_as_vector(x0)))
-        self.values = values
-        self.functions: list[Any] = [lambda v, f=f: f(self.unravel(v)) for f in functions]
-        self.is_known = not any(isinstance(v, TracerBase) for v in (self.guess, *tree_leaves(values)))
-        self.is_known = self.is_known and next(reachable_tracers(list(functions)), None) is None
+    def __init__(self, x0: Any, functions: Sequence[Callable[[Any], Any]], values: Any = (), dtype: Any = DOUBLE):
+        of_kind: Any = inexact if dtype.kind == "c" else floating
+        x0 = tree_map(lambda v: np.astype(of_kind(v), dtype), numbers_as_vector(x0))
+        self.guess, self.unravel = ravel_pytree(x0)
+        self.values, self.dtype = values, dtype
+        self.functions: list[Any] = [lambda v, f=f: self._not_cut(f(self.unravel(v))) for f in functions]
+        self.is_known = are_known(list(functions), self.guess, values)
         """Whether all values are known, so that SciPy can be called at once, with the functions as they are."""
         self.consts: list[Any] = []
         self.together: Any = None
         if not self.is_known:
             self.together, self.consts = closure_convert(lambda v: [f(v) for f in self.functions], self.guess)
+
+    def _not_cut(self, value: Any) -> Any:
+        """What a function returns, unless it is complex and the solver is not."""
+        found = [v for v in tree_leaves(value) if dtype_of(v).kind == "c"]
+        if found and self.dtype.kind != "c":
+            what = f"a solver in real numbers got a function that returns {typeof(found[0])}."
+            fix = "solve for its parts, or by newton, fixed_point, or root with method='krylov', which take complex numbers"
+            raise errors.ArgumentError(what, why="its imaginary part would be lost", fix=fix)
+        return value
 
     def compiled(self, i: int, transformed: Callable[..., Any] | None = None) -> Callable[..., Any]:
         """The function i, or what a transformation makes of it, as one of the vector and of the values closed over.
@@ -73,7 +105,7 @@ class Problem:
             found = run(np.asarray(self.guess), self.values)
             found.x = self.unravel(np.asarray(found.x))
             return found
-        n, dtype = shape_of(self.guess)[0], typeof(self.guess).dtype
+        n, dtype = shape_of(self.guess)[0], self.dtype
         avals = (ShapedArray((n + extra,), dtype), (TRUTH, INTEGER, INTEGER, INTEGER))
         values, *held = (tree_map(lambda v: stop_gradient(as_array(v)), v) for v in (self.values, *self.consts))
 
@@ -121,13 +153,21 @@ def or_nan(x: Any, success: Any) -> Any:
 
 
 def solve_linear(g: Callable[[Any], Any], y: Any) -> Any:
-    """The x with ``g(x) = y`` for a linear function of vectors, by its matrix; NaN if that is singular."""
+    """The x with ``g(x) = y`` for a linear function of vectors, by its matrix; NaN if that is singular.
+
+    A function of complex numbers need not be linear in more than their parts, as that which conjugates is.
+    """
+    if dtype_of(y).kind == "c":
+        n = shape_of(y)[0]
+        x = solve_linear(lambda v: in_parts(g(of_parts(v[:n], v[n:]))), in_parts(y))
+        return of_parts(x[:n], x[n:])
     one = np.eye(shape_of(y)[0], dtype=typeof(y).dtype)
-    matrix = vmap(g, out_axes=1)(one)
+    matrix = as_lapack(vmap(g, out_axes=1)(one))
     is_finite = np.all(np.isfinite(matrix))
     rank = np.linalg.matrix_rank(np.where(is_finite, stop_gradient(matrix), one))
     is_regular = is_finite & (rank == shape_of(y)[0])
-    return np.linalg.solve(np.where(is_regular, matrix, np.asarray(np.nan, one.dtype) * one), y)
+    regular = np.where(is_regular, matrix, np.asarray(np.nan, one.dtype) * one)
+    return np.astype(np.linalg.solve(regular, as_lapack(y)), one.dtype)
 
 
 def within(x: Any, step: Any, low: Any, high: Any) -> Any:

@@ -9,10 +9,19 @@ import numpy as np
 import scipy.optimize
 
 from covector.core import errors
-from covector.core.avals import shape_of
+from covector.core.avals import shape_of, typeof
 from covector.scipy.guesses import as_tuple
-from covector.scipy.optimize.problem import OptimizeResult, Problem, check_derivative, or_nan, refuse_traced
-from covector.transforms.autodiff import grad
+from covector.scipy.optimize.problem import (
+    DOUBLE,
+    OptimizeResult,
+    Problem,
+    check_derivative,
+    common_dtype,
+    double_of,
+    or_nan,
+    refuse_traced,
+)
+from covector.transforms.autodiff import jvp
 from covector.transforms.jacobian import jacobian
 from covector.transforms.utilities import ravel_pytree
 
@@ -50,9 +59,10 @@ def root(
 
     Args:
         fun: ``fun(x, *args)``, as many numbers as x has.
-        x0: a guess, any pytree of real arrays; x has its structure.  A list of numbers is a vector.
+        x0: a guess, any pytree of arrays; x has its structure.  A list of numbers is a vector.
         args: further arguments.
-        method: one of SciPy's.
+        method: one of SciPy's.  "hybr" and "lm" compute in real numbers of double precision, the others in what x0 and
+            the values of fun there promote to, which may be complex.
         jac: True if fun returns its Jacobian too, which is not used; anything else is accepted, and covector's is used.
         tol: a tolerance.
         callback: is called after each iteration, where the method does that.
@@ -63,7 +73,8 @@ def root(
         alone; x is differentiable where the Jacobian is regular.
 
     Raises:
-        ArgumentError: a method that there is not; a function that returns more or fewer numbers; a traced tolerance.
+        ArgumentError: a method that there is not; a function that returns more or fewer numbers, or complex ones where the
+            method has real ones; a traced tolerance.
 
     Example:
         >>> root(lambda x: x**2 - 2.0, np.ones(1)).x
@@ -75,7 +86,8 @@ def root(
     if name not in METHODS:
         raise errors.ArgumentError(f"root got method={method!r}.", fix=f"there are {', '.join(sorted(METHODS))}")
     f: Any = (lambda x: fun(x, *args)[0]) if jac is True else (lambda x: fun(x, *args))
-    problem = Problem(x0, [_square(f, "root")])
+    square = _square(f, "root")
+    problem = Problem(x0, [square], dtype=_dtype(name, square, x0))
     value, slope = problem.compiled(0), problem.compiled(0, jacobian)
     given = {"method": method, "tol": tol, "callback": callback, "options": options}
 
@@ -87,6 +99,14 @@ def root(
     if not problem.is_known:
         found.fun = f(found.x)
     return found
+
+
+def _dtype(method: str, f: Callable[[Any], Any], x0: Any) -> np.dtype[Any]:
+    """The dtype in which a method of `root` solves."""
+    if method in WITH_JACOBIAN:
+        return DOUBLE
+    dtype = common_dtype(f, x0)
+    return double_of(dtype) if method == "df-sane" and dtype.kind == "c" else dtype
 
 
 def fsolve(
@@ -133,7 +153,8 @@ def fsolve(
     given = {"xtol": xtol, "maxfev": maxfev, "factor": factor, "diag": diag}
     if problem.is_known:
         slope = problem.compiled(0, jacobian)
-        return _scipy.fsolve(f, problem.guess, fprime=lambda v: np.asarray(slope(v)), full_output=full_output, **given)
+        f, given["fprime"] = problem.functions[0], lambda v: np.asarray(slope(v))
+        return _scipy.fsolve(f, problem.guess, full_output=full_output, **given)
     if full_output:
         raise errors.ArgumentError("fsolve got full_output and traced values.", fix="take root")
     found = root(f, x0, options=given)
@@ -157,7 +178,7 @@ def newton(
 
     Args:
         func: ``func(x, *args)``, elementwise.
-        x0: a guess, or an array of them.
+        x0: a guess, or an array of them; zeros of a complex function are complex, whatever the guess is.
         fprime: accepted, and covector's derivative is used.
         args: further arguments.
         tol, rtol, maxiter: SciPy's.
@@ -181,28 +202,36 @@ def newton(
     check_derivative("newton", fprime=fprime, fprime2=fprime2)
     refuse_traced("newton", tol=tol, rtol=rtol, x1=x1)
     args, shape = as_tuple(args), shape_of(x0)
-    problem = Problem(x0, [lambda x: np.reshape(np.broadcast_to(func(x, *args), shape), (-1,))])
-    total: Any = lambda f: lambda v, *consts: np.sum(f(v, *consts))
-    first: Any = lambda f: grad(total(f))
+    f: Any = lambda x: np.reshape(np.broadcast_to(func(x, *args), shape), (-1,))
+    dtype = common_dtype(f, x0, x1)
+    problem = Problem(x0, [f], dtype=double_of(dtype))
+    first: Any = elementwise_slope
     value, slope, curvature = (problem.compiled(0, g) for g in (None, first, lambda f: first(first(f))))
 
     def run(guess: Any, values: Any, *consts: Any) -> Any:
-        at: Any = lambda g: lambda x: np.reshape(g(np.reshape(np.asarray(x, float), (-1,)), *consts), shape)[()]
+        at: Any = lambda g: lambda x: np.reshape(g(np.reshape(np.asarray(x, problem.dtype), (-1,)), *consts), shape)[()]
         given: dict[str, Any] = {"tol": tol, "maxiter": maxiter, "x1": x1, "rtol": rtol, "disp": disp and problem.is_known}
         given["fprime"] = at(slope) if x1 is None else None
         given["fprime2"] = at(curvature) if fprime2 is not None and x1 is None else None
         start = np.reshape(guess, shape)[()]
         found = _scipy.newton(at(value), start, full_output=True, **given)
-        converged = found[1] if shape else found[1].converged
-        counts = {} if shape else {"nit": found[1].iterations, "nfev": found[1].function_calls}
+        of_one = isinstance(found[1], _scipy.RootResults)  # SciPy takes an array of one guess for a number
+        converged = found[1].converged if of_one else found[1]
+        counts = {"nit": found[1].iterations, "nfev": found[1].function_calls} if of_one else {}
         return OptimizeResult(x=np.reshape(found[0], (-1,)), success=bool(np.all(converged)), found=found, **counts)
 
     found = problem.solution(problem.functions[0], run)
+    found.x = found.x if int(np.prod(shape)) > 1 else np.astype(found.x, dtype)[()]  # SciPy solves for many in doubles
     if problem.is_known:
         return (found.x, *found.found[1:]) if full_output else found.x
     if full_output:
         raise errors.ArgumentError("newton got full_output and traced values.", fix="leave it out")
     return or_nan(found.x, found.success)
+
+
+def elementwise_slope(f: Callable[..., Any]) -> Callable[..., Any]:
+    """The derivative of a function of each element of a vector, real or complex, and of constants."""
+    return lambda v, *consts: jvp(lambda v: f(v, *consts), (v,), (np.ones(shape_of(v), typeof(v).dtype),))[1]
 
 
 def fixed_point(
@@ -212,7 +241,7 @@ def fixed_point(
 
     Args:
         func: ``func(x, *args)``, like x.
-        x0: a guess, an array.
+        x0: a guess, an array; points of a complex function are complex, whatever the guess is.
         args: further arguments.
         xtol, maxiter: SciPy's.
         method: "del2" (Steffensen's) or "iteration".
@@ -230,7 +259,8 @@ def fixed_point(
     """
     refuse_traced("fixed_point", xtol=xtol)
     args, shape = as_tuple(args), shape_of(x0)
-    problem = Problem(x0, [lambda x: np.reshape(func(x, *args), (-1,))])
+    f: Any = lambda x: np.reshape(func(x, *args), (-1,))
+    problem = Problem(x0, [f], dtype=common_dtype(f, x0))
     value = problem.compiled(0)
 
     def run(guess: Any, values: Any, *consts: Any) -> Any:

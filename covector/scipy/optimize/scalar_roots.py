@@ -9,15 +9,23 @@ import numpy as np
 import scipy.optimize
 
 from covector.core import errors
-from covector.core.pytrees import tree_map
-from covector.numpy.registry import floating
 from covector.scipy.guesses import as_tuple
-from covector.scipy.optimize.problem import OptimizeResult, Problem, check_derivative, or_nan, refuse_traced
-from covector.transforms.autodiff import grad
+from covector.scipy.optimize.problem import (
+    DOUBLE,
+    OptimizeResult,
+    Problem,
+    check_derivative,
+    common_dtype,
+    double_of,
+    or_nan,
+    refuse_traced,
+)
+from covector.scipy.optimize.roots import elementwise_slope
 from covector.transforms.utilities import stop_gradient
 
 _scipy: Any = scipy.optimize
-METHODS = ("bisect", "brentq", "brenth", "ridder", "toms748", "newton", "secant", "halley")
+OPEN = ("newton", "secant", "halley")
+METHODS = ("bisect", "brentq", "brenth", "ridder", "toms748", *OPEN)
 
 
 class RootResults:
@@ -54,7 +62,7 @@ def root_scalar(
         bracket: two numbers between which f changes its sign.
         fprime, fprime2: True if f returns derivatives too, which are not used; anything else is accepted, and covector's are
             used.
-        x0: a guess.
+        x0: a guess; without a bracket f may be complex.
         x1: a second one.
         xtol, rtol, maxiter, options: SciPy's.
 
@@ -81,26 +89,38 @@ def root_scalar(
     returns_more = fprime is True or fprime2 is True
     g: Any = (lambda x: f(x, *args)[0]) if returns_more else (lambda x: f(x, *args))
     starts = {"bracket": None if bracket is None else tuple(bracket[:2]), "x0": x0, "x1": x1}
-    starts = tree_map(lambda v: stop_gradient(floating(v)), {k: v for k, v in starts.items() if v is not None})
-    problem = Problem(starts["x0"] if x0 is not None else starts["bracket"][0], [lambda x: np.reshape(g(x), (1,))], starts)
-    at_one: Any = lambda f: lambda v, *consts: f(v, *consts)[0]
-    first: Any = lambda f: grad(at_one(f))
+    starts = {name: stop_gradient(v) for name, v in starts.items() if v is not None}
+    one: Any = lambda x: np.reshape(g(x), (1,))
+    name = method.lower() if method is not None else _default(bracket, fprime, x1)
+    is_open = name in OPEN and x0 is not None
+    dtype = common_dtype(one, x0, x1) if is_open else DOUBLE
+    problem = Problem(x0 if x0 is not None else starts["bracket"][0], [one], starts, double_of(dtype))
+    first: Any = elementwise_slope
     value, slope, curvature = (problem.compiled(0, h) for h in (None, first, lambda f: first(first(f))))
     given = {"method": method, "xtol": xtol, "rtol": rtol, "maxiter": maxiter, "options": options}
-    wants_slope = x0 is not None and method in (None, "newton", "halley") and bracket is None and x1 is None
 
     def run(guess: Any, values: Any, *consts: Any) -> Any:
-        at: Any = lambda h: lambda x: float(np.ravel(h(np.array([float(x)]), *consts))[0])
-        begin = {name: tuple(map(float, v)) if name == "bracket" else float(v) for name, v in values.items()}
-        if wants_slope:
+        number: Any = lambda x: np.reshape(np.asarray(x, problem.dtype), ()).item()
+        at: Any = lambda h: lambda x: number(h(np.reshape(np.asarray(x, problem.dtype), (1,)), *consts))
+        begin = {name: tuple(map(number, v)) if name == "bracket" else number(v) for name, v in values.items()}
+        if is_open and name != "secant":
             begin["fprime"] = at(slope)
-            begin |= {"fprime2": at(curvature)} if method == "halley" else {}
+            begin |= {"fprime2": at(curvature)} if name == "halley" else {}
         found = _scipy.root_scalar(at(value), **begin, **given)
         calls = {"nit": found.iterations, "nfev": found.function_calls, "status": 0}
-        return OptimizeResult(x=np.array([found.root]), success=found.converged, **calls)
+        return OptimizeResult(x=np.array([found.root], problem.dtype), success=found.converged, **calls)
 
     found = problem.solution(problem.functions[0], run)
-    return RootResults(found.x, found.success, found.nit, found.nfev)
+    if name == "newton" and fprime is None:  # SciPy's own slopes are of double precision
+        dtype = problem.dtype
+    return RootResults(np.astype(found.x, dtype)[()], found.success, found.nit, found.nfev)
+
+
+def _default(bracket: Any, fprime: Any, x1: Any) -> str:
+    """The method that SciPy takes where none is given."""
+    if bracket is not None:
+        return "brentq"
+    return "newton" if fprime or x1 is None else "secant"
 
 
 def _bracketed(method: str) -> Callable[..., Any]:
