@@ -13,8 +13,7 @@ from typing import Any
 
 from covector.backends.native.elementwise import Scalar, add, converted, multiply
 from covector.backends.native.ir import type_name
-from covector.backends.native.nests import Store
-from covector.backends.native.nodes import Expressions, Node, address
+from covector.backends.native.nodes import Expressions, Node, Store, address
 from covector.backends.native.plan import SMALL_AXIS, Buffer, Nest, Plan, Root, Spot, contiguous, letters_of
 from covector.backends.native.rules import Gather, Generate, Index, Place, Product, Reduce, View, at, broadcast_index
 from covector.core.jaxpr import Equation, Literal

@@ -39,10 +39,9 @@ from typing import Any
 from covector.backends.native.elementwise import add
 from covector.backends.native.ir import Builder, Module, Value, item_size
 from covector.backends.native.module import has_many_registers
-from covector.backends.native.nodes import Expressions, Node, in_order
-from covector.backends.native.rules import Reduce, Term
-from covector.backends.native.teams import part_text, shared, workers
-from covector.core.keys import distinct_text
+from covector.backends.native.nodes import Expressions, Node, Store, in_order
+from covector.backends.native.rules import Term
+from covector.backends.native.teams import MOST, part_text, shared, workers
 
 __all__ = ["Expressions"]
 
@@ -76,75 +75,23 @@ def block_of(terms: int) -> int:
     return max(LONG_SUM // 2, 1 << (terms - 1).bit_length() // 2)
 
 
-class Store:
-    """An element that is written in each step; or combined over the axes ``reduced``, and written when they are through.
-
-    Attributes:
-        adds: add to what is there.
-        places: numbers that point to the place, besides the axes; ``dims`` are their sizes and strides.
-        combine: how the element combines with what is there.
-    """
-
-    __slots__ = ("adds", "array", "combine", "dims", "kind", "node", "offset", "places", "reduce", "reduced", "terms")
-
-    def __init__(
-        self,
-        node: Node,
-        kind: str,
-        array: int,
-        offset: int,
-        terms: tuple[Term, ...],
-        reduced: frozenset[int] = frozenset(),
-        reduce: Reduce | None = None,
-        adds: bool = False,
-        places: tuple[Node, ...] = (),
-        dims: tuple[tuple[int, int], ...] = (),
-        combine: Any = None,
-    ):
-        self.places = places
-        self.dims = dims
-        self.combine = combine
-        self.node = node
-        self.kind = kind
-        self.array = array
-        self.offset = offset
-        self.terms = terms
-        self.reduced = reduced
-        self.reduce = reduce
-        self.adds = adds
-
-
 def nest_text(name: str, sizes: dict[int, int], stores: Sequence[Store], arrays: int, module: Module) -> str:
     """The function ``name(pointers to the arrays)``."""
     pointers = [*(f"%p{i}" for i in range(arrays)), "%status"]
     builder = Builder(name, ", ".join(f"ptr {p}" for p in pointers), module)
     nest = _Nest(builder, dict(sizes), stores)
     nest.initialize()
-    length = nest.steps_of_part()
-    write: Callable[[Builder], None] = lambda b: _Nest(b, dict(sizes), stores).write_part(length)
-    part = part_text("THIS", len(pointers), module, write) if length else ""
+    length, totals = nest.length_of_part(), nest.totals()
+    write: Callable[[Builder], None] = lambda b: _Nest(b, dict(sizes), stores).write_part(length, arrays)
+    part = part_text("THIS", len(pointers) + len(totals), module, write) if length else ""
     if part and not module.may_raise:
-        shared(builder, module.named("part", lambda name: part), pointers, -(-nest.whole_steps() // length))
-        nest.write_rest()
+        parts = -(-nest.whole_steps() // length)
+        kept = [builder.allocate(stores[i].kind, nest.width, parts) for i, _ in totals]
+        shared(builder, module.named("part", lambda name: part), [*pointers[:-1], *kept, "%status"], parts)
+        nest.write_rest(kept, parts)
     else:
         nest.nest(0)
     return builder.text()
-
-
-def key_of(sizes: dict[int, int], stores: Sequence[Store]) -> tuple[Any, ...]:
-    """What tells two nests apart: their axes, nodes, and stores."""
-    numbers: dict[Node, int] = {}
-    nodes: list[Any] = []
-    for node in in_order(n for s in stores for n in (s.node, *s.places)):
-        numbers[node] = len(numbers)
-        data = distinct_text(node.data) if node.op == "constant" else node.data
-        nodes.append((node.op, data, node.kind, *(numbers[a] for a in node.args)))
-    written = [
-        (numbers[s.node], s.kind, s.array, s.offset, s.terms, s.reduced, s.reduce, s.adds, s.combine, s.dims,
-         *(numbers[p] for p in s.places))
-        for s in stores
-    ]  # fmt: skip
-    return (*sizes.items(), *nodes, *written)
 
 
 class _Nest:
@@ -166,7 +113,8 @@ class _Nest:
         self.accumulators: dict[tuple[int, int], str] = {}
         self.part: tuple[Value, Value] | None = None
         """The whole steps of the outermost loop that are written, where these are not all."""
-        self.is_rest = False
+        self.kept: tuple[Sequence[str], int] | None = None
+        """What the parts have added up, and how many there are, where all whole steps are in parts."""
 
     # --- the shape of the nest
 
@@ -227,27 +175,33 @@ class _Nest:
 
     def outer_step(self) -> int:
         """How many elements a step of the outermost loop is."""
-        return self.width if len(self.order) == 1 else 1
+        return 1 if len(self.order) > 1 else self.block_size() or self.width * self.unrolled()
 
     def whole_steps(self) -> int:
-        """The elements of the outermost loop that are not the rest of a vector."""
+        """The elements of the outermost loop that are in whole steps."""
         return self.sizes[self.order[0]] // self.outer_step() * self.outer_step()
 
-    def steps_of_part(self) -> int:
-        """How many elements of the outermost loop are a part; 0 where one thread does all."""
+    def length_of_part(self) -> int:
+        """How many elements of the outermost loop are a part; 0 where there are none.
+
+        There are as many parts for one thread as for several where something is added up, so that it comes to the same.
+        """
         runs = [prod(self.sizes[a] for a in self.order[:q]) for q in range(len(self.order) + 1)]
         cost = sum(runs[self.depths[n]] * n.cost for n in self.nodes) + runs[-1] * ACCESS * len(self.accesses())
-        if cost < SHARED or workers() == 1 or not self.order or not all(map(self.has_own_places, self.stores)):
+        if cost < SHARED or not self.order or not all(map(self.is_apart, self.stores)):
             return 0
-        step = self.outer_step()
-        steps = self.whole_steps() // step
+        if workers() == 1 and not self.totals():
+            return 0
+        steps = self.whole_steps() // self.outer_step()
         parts = min(steps, PARTS, int(cost // PART))
-        return -(-steps // parts) * step if parts >= 2 * workers() else 0
+        return -(-steps // parts) * self.outer_step() if parts >= 2 * MOST else 0
 
-    def has_own_places(self, store: Store) -> bool:
-        """Whether each step of the outermost loop writes to places where no other does."""
+    def is_apart(self, store: Store) -> bool:
+        """Whether steps of the outermost loop write to places of their own, or what they add up is in registers."""
         factors, outermost, reach = dict(store.terms), self.order[0], 0
-        if store.places or outermost in store.reduced or not factors.get(outermost):
+        if outermost in store.reduced:
+            return self.suffix(store) == 0
+        if store.places or not factors.get(outermost):
             return False
         for factor, size in sorted((abs(f), self.sizes[a]) for a, f in factors.items() if a in self.sizes and f):
             if factor <= reach:
@@ -255,19 +209,40 @@ class _Nest:
             reach += factor * (size - 1)
         return True
 
-    def write_part(self, length: int) -> None:
-        """The part with the number %part."""
-        b = self.b
-        start = b.mul(Value("%part", "i64"), b.index(length))
+    def totals(self) -> list[tuple[int, int]]:
+        """The accumulators of what is combined over all loops."""
+        whole = [i for i, s in enumerate(self.stores) if s.reduced and self.suffix(s) == 0 < len(self.order)]
+        return [(i, u) for i in whole for u in range(self.unrolled() if len(self.order) == 1 else 1)]
+
+    def write_part(self, length: int, arrays: int) -> None:
+        """The part with the number %part; what it adds up is kept beside the arrays."""
+        b, number = self.b, Value("%part", "i64")
+        start = b.mul(number, b.index(length))
         stop, end = b.add(start, b.index(length)), b.index(self.whole_steps())
         self.part = start, b.select(b.compare("lt", stop, end), stop, end)
         self.nest(0)
+        for n, (i, u) in enumerate(self.totals(), arrays):
+            total = b.read(self.stores[i].kind, self.accumulators[i, u], width=self.width)
+            b.store(total, f"%p{n}", b.mul(number, b.index(self.width)))
 
-    def write_rest(self) -> None:
-        """What is in no part."""
-        if self.whole_steps() < self.sizes[self.order[0]]:
-            self.is_rest = True
+    def write_rest(self, kept: Sequence[str], parts: int) -> None:
+        """What is in no part, and the totals of the parts, which are combined in their order."""
+        self.kept = kept, parts
+        if kept or self.whole_steps() < self.sizes[self.order[0]]:
             self.nest(0)
+
+    def combine_parts(self) -> None:
+        assert self.kept is not None
+        kept, parts = self.kept
+        for place, (i, u) in zip(kept, self.totals(), strict=True):
+            store, total = self.stores[i], self.accumulators[i, u]
+
+            def one(number: Value, store: Store = store, place: str = place, total: str = total) -> None:
+                own = self.b.read(store.kind, place, self.b.mul(number, self.b.index(self.width)), self.width)
+                before = self.b.read(store.kind, total, width=self.width)
+                self.b.store(self.combined(store, before, own), total, self.b.index(0))
+
+            self.b.loop(self.b.index(0), self.b.index(parts), 1, one)
 
     # --- writing
 
@@ -308,9 +283,9 @@ class _Nest:
 
     def whole(self, axis: int, step: int, body: Any, start: int = 0, stop: int | None = None) -> None:
         """The same, or what is to be written of it."""
-        if self.part is not None and axis == self.order[0]:
+        if axis == self.order[0] and self.part is not None:
             self.between(*self.part, axis, step, body)
-        elif not self.is_rest:
+        elif axis != self.order[0] or self.kept is None:
             self.over(axis, step, body, start, stop)
 
     def nest(self, q: int) -> None:
@@ -325,11 +300,13 @@ class _Nest:
             unrolled = self.unrolled() if is_last else 1
             for i, s in ending:
                 self.start_accumulator(i, s, unrolled)
+            if q == 0 and self.kept is not None:
+                self.combine_parts()
             if is_last:
                 self.vectors(self.order[q], unrolled)
             else:
                 self.whole(self.order[q], 1, lambda: self.nest(q + 1))
-            for i, s in ending:
+            for i, s in ending if q or self.part is None else []:
                 self.finish(i, s, unrolled)
         self.values.pop()
 
@@ -351,19 +328,22 @@ class _Nest:
                 self.step(u)
                 self.values.pop()
 
-        step = width * unrolled
-        end, done = size // step * step, 0
-        sums, terms = self.long_sums(end // step, unrolled)
-        if sums:
-            block = step * min(end // step, block_of(terms))
+        step, block = width * unrolled, self.block_size()
+        end = size // step * step
+        done, body = end, lambda: several(unrolled)
+        if block:
             done = end // block * block
-            self.over(axis, block, lambda: self.block(axis, block, step, lambda: several(unrolled), sums), 0, done)
+            self.whole(axis, block, lambda: self.block(axis, block, step, body), 0, done)
+        elif end:
+            self.whole(axis, step, body, 0, end)
+        if self.part is not None and axis == self.order[0]:
+            return
         if done < end:
-            self.whole(axis, step, lambda: several(unrolled), done, end)
+            self.over(axis, step, body, done, end)
         whole = size // width * width
         if end < whole:
             self.over(axis, width, lambda: several(1), end, whole)
-        if whole < size and not (self.part is not None and axis == self.order[0]):
+        if whole < size:
             self.count = size - whole
             self.over(axis, width, lambda: several(1), whole, size)
             self.count = width
@@ -516,17 +496,23 @@ class _Nest:
         before = b.read(store.kind, place, width=self.width)
         b.store(self.combined(store, before, value), place, b.index(0))
 
-    def long_sums(self, steps: int, unrolled: int) -> tuple[list[tuple[int, int]], int]:
-        """The accumulators of sums that round, where so many steps are worth a sum of their own; and their terms."""
+    def long_sums(self) -> list[int]:
+        """The stores of sums that round."""
         sums = [i for i, s in enumerate(self.stores) if s.kind[0] == "f" and s.reduce is not None and s.reduce.combine is add]
-        found = [(i, u) for i in sums for u in range(unrolled) if (i, u) in self.accumulators]
-        start = min((self.suffix(self.stores[i]) for i, _ in found), default=0)
-        terms = steps * prod(self.sizes[axis] for axis in self.order[start:-1])
-        return (found if terms > LONG_SUM and steps >= SHORT_ROW else []), terms
+        return [i for i in sums if self.stores[i].reduced and self.suffix(self.stores[i]) < len(self.order)]
 
-    def block(self, axis: int, size: int, step: int, body: Callable[[], None], sums: list[tuple[int, int]]) -> None:
+    def block_size(self) -> int:
+        """Of how many elements of the innermost loop sums of their own are made; 0 where that is not worth it."""
+        step = self.width * self.unrolled()
+        steps = self.sizes[self.order[-1]] // step
+        start = min((self.suffix(self.stores[i]) for i in self.long_sums()), default=len(self.order))
+        terms = steps * prod(self.sizes[axis] for axis in self.order[start:-1])
+        return step * min(steps, block_of(terms)) if start < len(self.order) and terms > LONG_SUM and steps >= SHORT_ROW else 0
+
+    def block(self, axis: int, size: int, step: int, body: Callable[[], None]) -> None:
         """Some steps of the innermost loop, of which sums are made of their own, and added to those of all."""
         b, base, totals = self.b, self.at[axis], dict(self.accumulators)
+        sums = [(i, u) for i, u in totals if i in self.long_sums()]
         for i, u in sums:
             store, place = self.stores[i], b.allocate(self.stores[i].kind, self.width)
             b.store(b.constant(self.identity(store), store.kind, self.width), place, b.index(0))

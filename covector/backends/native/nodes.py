@@ -1,4 +1,4 @@
-"""What a loop nest computes in each step: expressions over its axes, in which nothing is written twice.
+"""What a loop nest computes in each step, and writes: expressions over its axes, in which nothing is written twice.
 
 >>> e = Expressions()
 >>> x = e.load(0, "f64", 0, ((0, 1),))
@@ -12,11 +12,11 @@ A node is a number, an element of an array in memory at a place that is affine i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any
 
 from covector.backends.native.ir import Builder
-from covector.backends.native.rules import Place, Term, added, moved
+from covector.backends.native.rules import Place, Reduce, Term, added, moved
 from covector.core.keys import distinct_text
 
 __all__ = ["Builder"]
@@ -83,6 +83,44 @@ class Expressions:
         return self._node(("scalar", emit, kind, args), make)
 
 
+class Store:
+    """An element that is written in each step; or combined over the axes ``reduced``, and written when they are through.
+
+    Attributes:
+        adds: add to what is there.
+        places: numbers that point to the place, besides the axes; ``dims`` are their sizes and strides.
+        combine: how the element combines with what is there.
+    """
+
+    __slots__ = ("adds", "array", "combine", "dims", "kind", "node", "offset", "places", "reduce", "reduced", "terms")
+
+    def __init__(
+        self,
+        node: Node,
+        kind: str,
+        array: int,
+        offset: int,
+        terms: tuple[Term, ...],
+        reduced: frozenset[int] = frozenset(),
+        reduce: Reduce | None = None,
+        adds: bool = False,
+        places: tuple[Node, ...] = (),
+        dims: tuple[tuple[int, int], ...] = (),
+        combine: Any = None,
+    ):
+        self.places = places
+        self.dims = dims
+        self.combine = combine
+        self.node = node
+        self.kind = kind
+        self.array = array
+        self.offset = offset
+        self.terms = terms
+        self.reduced = reduced
+        self.reduce = reduce
+        self.adds = adds
+
+
 def in_order(roots: Iterable[Node]) -> list[Node]:
     """All nodes that these are made of, each after those that it is made of."""
     order: dict[Node, None] = {}
@@ -104,3 +142,19 @@ def address(index: Iterable[Place], strides: Iterable[int]) -> tuple[int, tuple[
         if stride:
             place = added(place, moved(i, 0, stride))
     return place
+
+
+def key_of(sizes: dict[int, int], stores: Sequence[Store]) -> tuple[Any, ...]:
+    """What tells two nests apart: their axes, nodes, and stores."""
+    numbers: dict[Node, int] = {}
+    nodes: list[Any] = []
+    for node in in_order(n for s in stores for n in (s.node, *s.places)):
+        numbers[node] = len(numbers)
+        data = distinct_text(node.data) if node.op == "constant" else node.data
+        nodes.append((node.op, data, node.kind, *(numbers[a] for a in node.args)))
+    written = [
+        (numbers[s.node], s.kind, s.array, s.offset, s.terms, s.reduced, s.reduce, s.adds, s.combine, s.dims,
+         *(numbers[p] for p in s.places))
+        for s in stores
+    ]  # fmt: skip
+    return (*sizes.items(), *nodes, *written)

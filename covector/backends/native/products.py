@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 
 from covector.backends.native.elementwise import converted, multiply
 from covector.backends.native.ir import Builder, Module, Value, item_size, type_name
-from covector.backends.native.nests import Store, block_of, nest_text
-from covector.backends.native.nodes import Expressions
+from covector.backends.native.nests import block_of, nest_text
+from covector.backends.native.nodes import Expressions, Store
 from covector.backends.native.rules import REDUCTIONS, Term
 from covector.backends.native.teams import part_text, shared, workers
 from covector.core.jaxpr import Equation

@@ -12,8 +12,8 @@ from covector.backends.native import along, lapack, loops, products
 from covector.backends.native.elements import Elements
 from covector.backends.native.ir import Builder, Module, item_size, padded, type_name, unoptimized
 from covector.backends.native.module import Code, function_at, linked
-from covector.backends.native.nests import Store, key_of, nest_text
-from covector.backends.native.nodes import Expressions
+from covector.backends.native.nests import nest_text
+from covector.backends.native.nodes import Expressions, Store, key_of
 from covector.backends.native.pairs import in_turn, starts
 from covector.backends.native.plan import Apply, Buffer, Fill, Nest, Plan, Spot, contiguous
 from covector.backends.native.rules import Along, Foreign, Free, Product

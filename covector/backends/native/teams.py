@@ -39,11 +39,15 @@ def workers() -> int:
 
 
 def shared(b: Builder, part: str, pointers: Sequence[str], count: int) -> None:
-    """Write the call of ``covector_share``, which calls a function of the module for all parts."""
+    """Write the call of ``covector_share``, which calls a function of the module for all parts; alone one thread does that."""
     slots, i64 = len(pointers), "i64"
     table = b.allocate(i64, count=max(slots, 2))
     for i, pointer in enumerate(pointers):
         b.emit(f"store ptr {pointer}, ptr {b.pointer(table, i64, b.index(i))}")
+    if workers() == 1:
+        one = lambda i: b.emit(f"call void @{part}(ptr {table}, i64 0, i64 {i.text})")
+        b.loop(b.index(0), b.index(count), 1, one)
+        return
     b.module.declare("covector_share", "void", "ptr", "ptr", i64, i64)
     b.module.foreign["covector_share"] = lambda: share().address("covector_share")
     b.emit(f"call void @covector_share(ptr @{part}, ptr {table}, i64 {count}, i64 {workers() - 1})")
