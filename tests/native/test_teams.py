@@ -91,7 +91,7 @@ NESTS: dict[str, tuple[Any, tuple[int, ...], bool]] = {
     "sums of columns of several": (lambda x: np.exp(x).sum(axis=1), (31, 7, 9), True),
     "a sum": (lambda x: np.exp(x).sum(), (900,), True),
     "a long sum, and elements": (lambda x: (np.exp(x).sum(), np.exp(x), np.max(x), np.sum(x > 0)), (100_003,), True),
-    "a sum that is added": (lambda x: cv.lax.fori_loop(0, 3, lambda i, s: s + np.sin(s * 1e-4 * x).sum(), 1.0), (9_000,), True),
+    "a sum that is added": (lambda x: cv.lax.fori_loop(0, 3, lambda i, s: s + np.sin(s * x / 9e3).sum(), 1.0), (20_000,), True),
     "a sum of every second column": (lambda x: np.exp(x[:, ::2]).sum(), (300, 200), True),
     "the largest of all, and of rows": (lambda x: (np.max(x[:, ::2] * 2), np.max(x[:, ::2] * 2, axis=1)), (90, 80), True),
     "a sum of float32": (lambda x: np.exp(x.astype(np.float32)).sum(), (70_001,), True),
