@@ -23,7 +23,10 @@ from covector.core.memory import LARGE, Holder, copy_of
 from covector.core.primitive import Primitive, Trace, TracerBase, levels, open_trace
 from covector.core.source import Source
 from covector.core.tracer import Tracer, register_tracer
-from covector.interpreters.stage import StageTracer, is_written_zero, leaked
+from covector.interpreters.stage import CapturingTrace, StageTrace, StageTracer, is_written_zero, leaked
+
+STAGING = (StageTrace, CapturingTrace)
+"""The traces of programs in the making whose values are no tangents alone."""
 
 
 class JVPTracer(Tracer):
@@ -234,8 +237,13 @@ class Pushforward(JVPTrace):
 
 
 def symbolic(tangent: Any) -> Any:
-    """A tangent of a program in the making, with a symbolic zero for one that a rule wrote out."""
-    return Zero(typeof(tangent).tangent()) if type(tangent) is not Zero and is_written_zero(tangent) else tangent
+    """A tangent of a program in the making, with a symbolic zero for one that a rule wrote out.
+
+    What depends on staged tangents is none, even if a known factor is zero: another may be infinite.
+    """
+    if type(tangent) is Zero or (isinstance(tangent, TracerBase) and type(tangent._trace) not in STAGING):
+        return tangent
+    return Zero(typeof(tangent).tangent()) if is_written_zero(tangent) else tangent
 
 
 def zeros_seen(tangents: Sequence[Any]) -> Sequence[Any]:

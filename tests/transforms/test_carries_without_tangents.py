@@ -93,3 +93,14 @@ def test_derivatives_are_those_of_the_function_without_its_rule(function: str, l
     plain, ruled = (PLACES[place](LOOPS[loop], h) for h in FUNCTIONS[function])
     for name, derivative in DERIVATIVES.items():
         np.testing.assert_allclose(derivative(ruled), derivative(plain), rtol=1e-12, atol=1e-14, err_msg=name)
+
+
+@pytest.mark.parametrize("wrap", [lambda f: f, cv.jit, cv.checkpoint, lambda f: lambda x: scanned(lambda c: (f(c),), x)[0]])
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_a_known_factor_of_zero_makes_no_zero_of_a_tangent_beside_an_infinite_one(wrap: Any) -> None:
+    """The rule has slope x, written ``exp(log(x))``, whose own slope at 0 is 0 times infinity."""
+    square = lambda x: x * x / 2
+    f = wrap(with_rule(square, lambda p, t: (square(*p), np.exp(np.log(p[0])) * t[0])))
+    second = [cv.grad(cv.grad(f)), cv.hessian(f), cv.jit(cv.grad(cv.grad(f))), lambda x: cv.jvp(cv.grad(f), (x,), (1.0,))[1]]
+    assert cv.grad(f)(0.0) == 0.0
+    assert np.isnan([g(0.0) for g in second]).all()
