@@ -468,7 +468,7 @@ def test_edges_of_the_support(name):
                 if x < low or x > high or np.isinf(x):
                     assert slope == 0, (method, x, shapes)
                 elif np.isfinite(slope) and np.isfinite(value):
-                    h = 1e-7 * (1 if x == low else -1)
+                    h = 1e-9 * (1 if x == low else -1)
                     with np.errstate(all="ignore"):
                         numerical = (f(x + 2 * h, *shapes) - f(x + h, *shapes)) / h
                     if np.isfinite(numerical):

@@ -14,6 +14,7 @@ from covector.primitives.math import special_ufuncs as special
 from covector.scipy.stats.distributions import Continuous
 from covector.scipy.stats.supports import positive, whole_line
 from covector.scipy.stats.tails import (
+    begun,
     log1mexp,
     log1mexpexp,
     log_softplus,
@@ -159,22 +160,26 @@ fisk = Continuous(
     "c",
     support=positive,
     logpdf=lambda x, c: np.log(c) + special.xlogy(c - 1, x) + 2 * special.log_expit(-c * np.log(x)),
-    cdf=lambda x, c: special.expit(c * np.log(x)),
-    sf=lambda x, c: special.expit(-c * np.log(x)),
+    cdf=begun(lambda x, c: 1 - 1 / (1 + x**c), lambda x, c: special.expit(c * np.log(x))),
+    sf=begun(lambda x, c: 1 / (1 + x**c), lambda x, c: special.expit(-c * np.log(x))),
     logcdf=lambda x, c: special.log_expit(c * np.log(x)),
-    logsf=lambda x, c: special.log_expit(-c * np.log(x)),
+    logsf=begun(lambda x, c: -np.log1p(x**c), lambda x, c: special.log_expit(-c * np.log(x))),
     ppf=lambda q, c: (q / (1 - q)) ** (1 / c),
     isf=lambda q, c: ((1 - q) / q) ** (1 / c),
+)
+_burr12_logsf = begun(
+    lambda x, c, d: -d * np.log1p(x**c),
+    lambda x, c, d: d * special.log_expit(-c * np.log(x)),
 )
 burr12 = Continuous(
     "burr12",
     "c d",
     support=positive,
     logpdf=lambda x, c, d: np.log(c) + np.log(d) + special.xlogy(c - 1, x) + (d + 1) * special.log_expit(-c * np.log(x)),
-    cdf=lambda x, c, d: -np.expm1(d * special.log_expit(-c * np.log(x))),
-    sf=lambda x, c, d: np.exp(d * special.log_expit(-c * np.log(x))),
+    cdf=lambda *args: -np.expm1(_burr12_logsf(*args)),
+    sf=lambda *args: np.exp(_burr12_logsf(*args)),
     logcdf=lambda x, c, d: log1mexpexp(np.log(d) + log_softplus(c * np.log(x))),
-    logsf=lambda x, c, d: d * special.log_expit(-c * np.log(x)),
+    logsf=_burr12_logsf,
     ppf=lambda q, c, d: np.expm1(-np.log1p(-q) / d) ** (1 / c),
     isf=lambda q, c, d: np.expm1(-np.log(q) / d) ** (1 / c),
 )

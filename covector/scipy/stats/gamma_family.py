@@ -17,6 +17,7 @@ from covector.scipy.stats.supports import LOG_2PI, above_zero, log_i0e, positive
 from covector.scipy.stats.tails import (
     LOG_2,
     SMALL,
+    begun,
     log1mexp,
     log1mexpexp,
     log_gammainc,
@@ -83,7 +84,7 @@ loggamma = Continuous(
     "c",
     support=whole_line,
     logpdf=lambda x, c: c * x - np.exp(x) - special.gammaln(c),
-    **of_gamma(lambda c: c, lambda x, c: np.exp(x), lambda x, c: x),
+    **of_gamma(lambda c: c, lambda x, c: np.exp(x), lambda x, c: x, begins=False),
 )
 
 
@@ -106,7 +107,10 @@ gengamma = Continuous(
     cdf=lambda x, a, c: _of_sign(c, special.gammainc, special.gammaincc, a, x**c),
     sf=lambda x, a, c: _of_sign(c, special.gammaincc, special.gammainc, a, x**c),
     logcdf=lambda x, a, c: _of_sign(c, log_gammainc, log_gammaincc, a, c * np.log(x)),
-    logsf=lambda x, a, c: _of_sign(c, log_gammaincc, log_gammainc, a, c * np.log(x)),
+    logsf=begun(
+        lambda x, a, c: _of_sign(c, lambda a, y: np.log1p(-special.gammainc(a, y)), lambda a, y: 0.0, a, x ** np.abs(c)),
+        lambda x, a, c: _of_sign(c, log_gammaincc, log_gammainc, a, c * np.log(x)),
+    ),
     ppf=lambda q, a, c: _of_sign(c, special.gammaincinv, special.gammainccinv, a, q) ** (1 / c),
     isf=lambda q, a, c: _of_sign(c, special.gammainccinv, special.gammaincinv, a, q) ** (1 / c),
 )

@@ -15,6 +15,7 @@ from covector.scipy.stats.distributions import Continuous
 from covector.scipy.stats.supports import normal_logpdf, positive, unit, whole_line
 from covector.scipy.stats.tails import (
     LOG_2,
+    begun,
     betainc_of_logit,
     log1mexp,
     log_betainc_of_logit,
@@ -212,7 +213,7 @@ beta = Continuous(
     "a b",
     support=unit,
     logpdf=lambda x, a, b: special.xlog1py(b - 1, -x) + special.xlogy(a - 1, x) - special.betaln(a, b),
-    **of_beta(lambda a, b: a, lambda a, b: b, lambda x, a, b: np.log(x) - np.log1p(-x)),
+    **of_beta(lambda a, b: a, lambda a, b: b, lambda x, a, b: np.log(x) - np.log1p(-x), lambda x, a, b: x),
     ppf=lambda q, a, b: special.betaincinv(a, b, q),
     isf=lambda q, a, b: 1 - special.betaincinv(b, a, q),
 )
@@ -221,7 +222,7 @@ betaprime = Continuous(
     "a b",
     support=positive,
     logpdf=lambda x, a, b: special.xlogy(a - 1, x) - (a + b) * np.log1p(x) - special.betaln(a, b),
-    **of_beta(lambda a, b: a, lambda a, b: b, lambda x, a, b: np.log(x)),
+    **of_beta(lambda a, b: a, lambda a, b: b, lambda x, a, b: np.log(x), lambda x, a, b: 1 - 1 / (1 + x)),
 )
 f = Continuous(
     "f",
@@ -235,7 +236,12 @@ f = Continuous(
         - (n + m) / 2 * np.log(m + n * x)
         - special.betaln(n / 2, m / 2)
     ),
-    **of_beta(lambda n, m: n / 2, lambda n, m: m / 2, lambda x, n, m: np.log(n) + np.log(x) - np.log(m)),
+    **of_beta(
+        lambda n, m: n / 2,
+        lambda n, m: m / 2,
+        lambda x, n, m: np.log(n) + np.log(x) - np.log(m),
+        lambda x, n, m: 1 - 1 / (1 + n * x / m),
+    ),
 )
 powerlaw = Continuous(
     "powerlaw",
@@ -243,9 +249,9 @@ powerlaw = Continuous(
     support=unit,
     logpdf=lambda x, a: np.log(a) + special.xlogy(a - 1, x),
     cdf=lambda x, a: x**a,
-    sf=lambda x, a: -np.expm1(a * np.log(x)),
+    sf=begun(lambda x, a: 1 - x**a, lambda x, a: -np.expm1(a * np.log(x))),
     logcdf=lambda x, a: special.xlogy(a, x),
-    logsf=lambda x, a: log1mexp(-a * np.log(x)),
+    logsf=begun(lambda x, a: np.log1p(-(x**a)), lambda x, a: log1mexp(-a * np.log(x))),
     ppf=lambda q, a: q ** (1 / a),
 )
 arcsine = Continuous(

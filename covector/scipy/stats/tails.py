@@ -114,20 +114,37 @@ def log_gammaincc(a: Any, u: Any) -> Any:
     return _log_gammas(a, u)[1]
 
 
-def of_gamma(shape: Function, place: Function, log_place: Function) -> dict[str, Any]:
+def begun(at_zero: Function, elsewhere: Function) -> Function:
+    """A function of ``x``, which is not negative, and shapes, by a formula ``elsewhere`` that takes the logarithm of x.
+
+    Its value at 0 would be right, its slope not: there it is by the other.
+    """
+
+    def call(x: Any, *shapes: Any) -> Any:
+        zero = x == 0
+        return np.where(zero, at_zero(np.where(zero, x, 0.0), *shapes), elsewhere(np.where(zero, 0.5, x), *shapes))
+
+    return call
+
+
+def of_gamma(shape: Function, place: Function, log_place: Function, begins: bool = True) -> dict[str, Any]:
     """The distribution functions of that of which a function of it, ``place(x, *shapes)``, has a gamma distribution.
 
     Args:
         shape: the order of the gamma distribution, a function of the shapes.
         place: the function, which rises.
         log_place: its logarithm.
+        begins: whether the distribution begins at 0, where the function is 0.
     """
 
     def by(f: Function, place: Function) -> Function:
         return lambda x, *shapes: f(shape(*shapes), place(x, *shapes))
 
     values = {"cdf": by(special.gammainc, place), "sf": by(special.gammaincc, place)}
-    return values | {"logcdf": by(log_gammainc, log_place), "logsf": by(log_gammaincc, log_place)}
+    logsf = by(log_gammaincc, log_place)
+    if begins:
+        logsf = begun(by(lambda a, y: np.log1p(-special.gammainc(a, y)), place), logsf)
+    return values | {"logcdf": by(log_gammainc, log_place), "logsf": logsf}
 
 
 # --- incomplete beta function -----------------------------------------------------------------------------------------
@@ -166,8 +183,14 @@ def log_betainc_of_logit(a: Any, b: Any, w: Any) -> Any:
     return np.where(below, near, np.where(beyond, np.log1p(-np.exp(far)), inner))
 
 
-def of_beta(a: Function, b: Function, logit: Function) -> dict[str, Any]:
-    """The distribution functions of what has the logit ``logit(x, *shapes)`` of a beta distribution."""
+def of_beta(a: Function, b: Function, logit: Function, place: Function) -> dict[str, Any]:
+    """The distribution functions of that of which a function of it, ``place(x, *shapes)``, has a beta distribution.
+
+    Args:
+        a, b: the orders of the beta distribution, functions of the shapes.
+        logit: the logit of the function.
+        place: the function, with x in one place, so that an infinite slope is no difference of two.
+    """
 
     def by(f: Any, way: int) -> Any:
         def call(x: Any, *shapes: Any) -> Any:
@@ -176,9 +199,15 @@ def of_beta(a: Function, b: Function, logit: Function) -> dict[str, Any]:
 
         return call
 
-    names = {"cdf": (betainc_of_logit, 1), "sf": (betainc_of_logit, -1)}
-    logs = {"logcdf": (log_betainc_of_logit, 1), "logsf": (log_betainc_of_logit, -1)}
-    return {name: by(*f) for name, f in {**names, **logs}.items()}
+    def up_to(x: Any, *shapes: Any) -> Any:
+        return special.betainc(a(*shapes), b(*shapes), place(x, *shapes))
+
+    return {
+        "cdf": begun(up_to, by(betainc_of_logit, 1)),
+        "sf": begun(lambda *args: 1 - up_to(*args), by(betainc_of_logit, -1)),
+        "logcdf": by(log_betainc_of_logit, 1),
+        "logsf": begun(lambda *args: np.log1p(-up_to(*args)), by(log_betainc_of_logit, -1)),
+    }
 
 
 # --- any density ------------------------------------------------------------------------------------------------------
