@@ -211,3 +211,15 @@ def test_what_is_no_distance_is_refused():
     for call in (lambda x: spatial.pdist(x, "mahalanobis"), lambda x: spatial.cdist(x[:1], x[:2], "mahalanobis")):
         with pytest.raises(ValueError, match=r"got 3 points of 3 dimensions[^~]*covariance is singular: give VI"):
             cv.jit(call)(few)
+
+
+@pytest.mark.parametrize("numbers", [np.array([0.9, 0.8, 0.1]), np.array([2, 1, 0])], ids=["floats", "integers"])
+def test_the_cosine_of_booleans_and_numbers_is_scipys(numbers):
+    """Of which the product with itself is whether any is true, but where there are weights."""
+    for flags in ([True, True, False], [True, False, False], [False, True, True]):
+        u = np.array(flags)
+        for w in (None, np.array([1.0, 2.0, 0.5])):
+            f = lambda d, u, v, w=w: (d.cosine(u, v, w), d.cosine(v, u, w), d.correlation(u, v, w))
+            expected = f(distance, u, numbers)
+            found = cv.jit(lambda u, v, f=f: f(spatial.distance, u, v))(u, numbers)
+            np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)

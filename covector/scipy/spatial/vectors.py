@@ -152,7 +152,15 @@ def correlation(u: Any, v: Any, w: Any = None, centered: bool = True) -> Any:
         raise TypeError("`u` and `v` must be real.")
     if shape_of(u) != shape_of(v):
         raise ValueError(f"shapes {shape_of(u)} and {shape_of(v)} not aligned")
-    return (metrics.correlation if centered else metrics.cosine)(*_inexact(u, v), weights(w))
+    if centered or w is not None:
+        return (metrics.correlation if centered else metrics.cosine)(*_inexact(u, v), weights(w))
+    a, b = _inexact(u, v)
+    return np.clip(1.0 - np.sum(a * b) / np.sqrt(_own_product(u, a) * _own_product(v, b)), 0.0, 2.0)
+
+
+def _own_product(given: Any, x: Any) -> Any:
+    """The product of a vector with itself, which of booleans NumPy makes the answer whether any is true, and so SciPy does."""
+    return np.max(x, initial=0.0) if typeof(given).dtype.kind == "b" else np.sum(x * x)
 
 
 @on_tracers(_scipy.cosine)
