@@ -161,6 +161,7 @@ SHORT = {
     "minimize in bounds": lambda x, a: optimize.minimize(lambda x: np.sum((x - a) ** 2), x, bounds=[(0.0, 9.0)]).x[0],
     "least_squares": lambda x, a: optimize.least_squares(lambda x: x - a, x).x[0],
     "curve_fit": lambda x, a: optimize.curve_fit(lambda t, p: t * p, np.arange(1.0, 4.0), a * np.arange(1, 4), x)[0][0],
+    "linprog": lambda x, a: optimize.linprog(np.array([1, 3], x.dtype), -np.ones((1, 2), x.dtype), np.stack([-a])).x[0],
     "root": lambda x, a: optimize.root(lambda x: x - a, x).x[0],
     "odeint": lambda x, a: integrate.odeint(lambda y, t, a: a + 0 * y, x, [0.0, 1.0], (a,))[1, 0] - x[0],
     "solve_ivp": lambda x, a: integrate.solve_ivp(lambda t, y: a + 0 * y, (0.0, 1.0), x).y[0, 1] - x[0],
@@ -178,6 +179,17 @@ def test_compiled_solvers_compute_in_doubles(name, pair):
     for slope in (cv.grad(solve)(a), cv.jit(cv.grad(solve))(a)):
         assert slope.dtype == a.dtype
         np.testing.assert_allclose(slope, 1.0, rtol=1e-3)
+
+
+@pytest.mark.parametrize("dtype", "eg")
+@pytest.mark.parametrize("method", ["broyden1", "anderson", "krylov", "df-sane"])
+def test_slopes_in_precisions_that_lapack_has_not(method, dtype):
+    solve = lambda a: optimize.root(cubic, np.ones(2, dtype), args=(a,), method=method).x[0]
+    a = np.dtype(dtype).type(1.7)
+    x, slope = solve(a), cv.grad(solve)(a)
+    assert x.dtype == np.result_type(dtype, np.float32) and slope.dtype == a.dtype
+    np.testing.assert_allclose(float(x), 0.9203706, rtol=1e-3)
+    np.testing.assert_allclose(float(slope), 0.2823865, rtol=2e-3)
 
 
 def test_one_guess_in_an_array_that_leads_nowhere():

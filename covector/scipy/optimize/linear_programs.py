@@ -15,6 +15,7 @@ import scipy.optimize
 from covector.core import errors
 from covector.core.avals import shape_of, typeof
 from covector.numpy.registry import floating
+from covector.scipy.checks import double
 from covector.scipy.optimize.constraints import conditions, multipliers
 from covector.scipy.optimize.problem import Problem, limits, refuse_traced
 
@@ -56,7 +57,7 @@ def linprog(
         array([0., 3.])
     """
     refuse_traced("linprog", options=options)
-    c = floating(c)
+    c = double(floating(c))
     if len(shape_of(c)) != 1:
         raise errors.ArgumentError(f"linprog got c {typeof(c)}.", fix="give a vector")
     n = shape_of(c)[0]
@@ -96,7 +97,7 @@ def _rows(name: str, matrix: Any, vector: Any, n: int) -> tuple[Any, Any]:
         return np.zeros((0, n)), np.zeros(0)
     if matrix is None or vector is None:
         raise errors.ArgumentError(f"linprog got one of {name} and b{name[1:]} alone.", fix="give both, or neither")
-    matrix, vector = floating(matrix), np.reshape(floating(vector), (-1,))
+    matrix, vector = double(floating(matrix)), np.reshape(double(floating(vector)), (-1,))
     if len(shape_of(matrix)) != 2 or shape_of(matrix) != (shape_of(vector)[0], n):
         what = f"linprog got {name} {typeof(matrix)} and b{name[1:]} {typeof(vector)} for {n} variables."
         raise errors.ArgumentError(what, fix="give a matrix with a column for each variable, and a vector with its rows")

@@ -161,13 +161,13 @@ def solve_linear(g: Callable[[Any], Any], y: Any) -> Any:
         n = shape_of(y)[0]
         x = solve_linear(lambda v: in_parts(g(of_parts(v[:n], v[n:]))), in_parts(y))
         return of_parts(x[:n], x[n:])
-    one = np.eye(shape_of(y)[0], dtype=typeof(y).dtype)
-    matrix = as_lapack(vmap(g, out_axes=1)(one))
+    basis = np.eye(shape_of(y)[0], dtype=typeof(y).dtype)
+    matrix, one = as_lapack(vmap(g, out_axes=1)(basis)), as_lapack(basis)
     is_finite = np.all(np.isfinite(matrix))
     rank = np.linalg.matrix_rank(np.where(is_finite, stop_gradient(matrix), one))
     is_regular = is_finite & (rank == shape_of(y)[0])
     regular = np.where(is_regular, matrix, np.asarray(np.nan, one.dtype) * one)
-    return np.astype(np.linalg.solve(regular, as_lapack(y)), one.dtype)
+    return np.astype(np.linalg.solve(regular, as_lapack(y)), basis.dtype)
 
 
 def within(x: Any, step: Any, low: Any, high: Any) -> Any:

@@ -62,7 +62,7 @@ def root(
         x0: a guess, any pytree of arrays; x has its structure.  A list of numbers is a vector.
         args: further arguments.
         method: one of SciPy's.  "hybr" and "lm" compute in real numbers of double precision, the others in what x0 and
-            the values of fun there promote to, which may be complex.
+            the values of fun there promote to, which may be complex, and in single precision at least.
         jac: True if fun returns its Jacobian too, which is not used; anything else is accepted, and covector's is used.
         tol: a tolerance.
         callback: is called after each iteration, where the method does that.
@@ -105,7 +105,7 @@ def _dtype(method: str, f: Callable[[Any], Any], x0: Any) -> np.dtype[Any]:
     """The dtype in which a method of `root` solves."""
     if method in WITH_JACOBIAN:
         return DOUBLE
-    dtype = common_dtype(f, x0)
+    dtype = np.result_type(common_dtype(f, x0), np.float32)
     return double_of(dtype) if method == "df-sane" and dtype.kind == "c" else dtype
 
 
