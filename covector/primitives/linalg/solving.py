@@ -141,6 +141,8 @@ def factorization(
 
 def _triangular_solve(a: Any, b: Any, *, lower: bool, transpose: bool, unit_diagonal: bool) -> Any:
     dtype = np.result_type(a, b)
+    if dtype.char not in "fdFD":
+        raise TypeError(f"array type {dtype} is unsupported in triangular_solve: convert it to float32, float64 or complex")
     a, b = a.astype(dtype, copy=False), b.astype(dtype, copy=False)
     n, k = b.shape[-2:]
     stack = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
