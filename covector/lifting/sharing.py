@@ -32,7 +32,7 @@ def _may_share_memory(a: Any, b: Any, max_work: Any = None) -> bool:
     if not (is_known or np.shares_memory(first, second)):
         x, y = (cell.shows or views.whole(cell.root.shape) for cell in (a, b))
         by_memory = any(view.dims is not None or view.positions is not None for view in (x, y))
-        layouts = [] if by_memory else a.root.layouts(views.possible_strides(a.root.shape))
+        layouts = [] if by_memory else a.root.layouts(views.strides_by_outer_axes(a.root.shape))
         answers = {np.may_share_memory(views.laid_out(x, layout), views.laid_out(y, layout)) for layout in layouts}
         if len(answers) != 1:
             raise _not_known("np.may_share_memory", "np.shares_memory(x, y)")

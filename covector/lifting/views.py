@@ -20,7 +20,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from itertools import pairwise, permutations, product
+from itertools import pairwise, permutations
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -327,12 +327,17 @@ def is_read_late(target: Any, part: np.ndarray) -> bool:
     return is_late and np.shares_memory(target, part)
 
 
-def possible_strides(shape: Ints) -> Iterator[Ints]:
-    """The strides that an array may have: its axes in any order in memory and in any direction, packed and with gaps."""
-    for order in permutations(range(len(shape))):
-        for signs in product((1, -1), repeat=len(shape)):
-            for gap in (1, 2):
-                yield _strides_in(order, shape, signs, gap)
+def strides_by_outer_axes(shape: Ints) -> Iterator[Ints]:
+    """Such that the ranges in memory of two views of an array of this shape overlap in some order in memory, if in any.
+
+    Two parts that share no element lie apart along an axis, and are apart in memory if it is the outermost one.  Along others
+    they overlap, and then do so in memory, or one ends where the other begins, and then the axis after it decides.
+    """
+    axes = range(len(shape))
+    for outer in permutations(axes, min(2, len(shape))):
+        for sign in (1, -1):
+            signs = [sign if i == outer[-1] else 1 for i in axes]
+            yield _strides_in((*outer, *[i for i in axes if i not in outer]), shape, signs, 1)
 
 
 def telling_strides(view: View, shape: Ints) -> Iterator[Ints]:

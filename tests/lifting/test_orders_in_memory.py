@@ -10,7 +10,7 @@ import pytest
 
 import covector as cv
 from covector.core.errors import CovectorError
-from covector.lifting.views import indexed, laid_out, layout_of, possible_strides, telling_strides, transposed, whole
+from covector.lifting.views import indexed, laid_out, layout_of, strides_by_outer_axes, telling_strides, transposed, whole
 
 
 def in_order(axes):
@@ -85,6 +85,14 @@ def test_a_reshape_without_a_copy_where_the_order_is_not_known():
 KEYS = [slice(None)] * 3 + [slice(None, None, s) for s in (-1, 2, -2)] + [slice(1, None, 2), slice(0, 1), slice(1, 3), None, 0]
 
 
+def possible_strides(shape):
+    """The strides that an array may have: its axes in any order in memory and in any direction, packed and with gaps."""
+    for order, gap in product(permutations(range(len(shape))), (1, 2)):
+        packed = np.cumprod([gap, *[shape[i] for i in order]])[np.argsort(order)]
+        for signs in product((1, -1), repeat=len(shape)):
+            yield tuple((packed * signs).tolist())
+
+
 def test_three_orders_tell_as_much_as_all():
     r = random.Random(0)
     both = 0
@@ -109,3 +117,27 @@ def test_three_orders_tell_as_much_as_all():
         assert told == kinds(possible_strides(shape)), (shape, view.axes, view.order, parts)
         both += len(told) == 2
     assert both > 100
+
+
+def some_part(r, shape):
+    slices = (slice(r.randrange(n), None if r.random() < 0.3 else r.randint(1, n), r.choice((1, 1, 2))) for n in shape)
+    return tuple(s if r.random() < 0.6 else s.start for s in slices)
+
+
+def test_two_outer_axes_tell_whether_ranges_in_memory_overlap():
+    r = random.Random(0)
+    both = 0
+    for _ in range(500):
+        shape = tuple(r.randint(1, 4) for _ in range(r.randint(0, 4)))
+        one, other = some_part(r, shape), some_part(r, shape)
+        if np.shares_memory(np.empty(shape)[one], np.empty(shape)[other]):
+            continue
+
+        def kinds(strides, shape=shape, one=one, other=other):
+            arrays = [layout_of(shape, s, False).array for s in strides]
+            return {np.may_share_memory(a[one], a[other]) for a in arrays}
+
+        told = kinds(strides_by_outer_axes(shape))
+        assert told == kinds(possible_strides(shape)), (shape, one, other)
+        both += len(told) == 2
+    assert both > 30
