@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
+import scipy
 import scipy.signal as _scipy
 
 from covector.core.avals import shape_of, typeof
@@ -28,6 +28,9 @@ from covector.scipy.signal.filters import extended
 from covector.scipy.signal.smoothing import detrend as without_trend
 from covector.scipy.traced import on_tracers
 from covector.transforms.vmap import vmap
+
+SEGMENTS_COME_ALONE = np.lib.NumpyVersion(scipy.__version__) >= "1.16.0"
+"""Whether SciPy's `csd` gives a function one segment after the other, each along the last axis."""
 
 
 class _Segments(NamedTuple):
@@ -84,19 +87,6 @@ def _segments(window: Any, nperseg: Any, noverlap: Any, nfft: Any, n: int, defau
     if noverlap >= length:
         raise ValueError(f"noverlap={noverlap} must be less than nperseg={length}!")
     return _Segments(window, length, length - noverlap, nfft)
-
-
-@cache
-def _segments_come_alone() -> bool:
-    """Whether SciPy's `csd` gives a function one segment after the other, each along the last axis."""
-    axes = set()
-
-    def less_nothing(x: Any) -> Any:
-        axes.add(x.ndim)
-        return x
-
-    _scipy.welch(np.zeros(4), nperseg=2, detrend=less_nothing)
-    return axes == {1}
 
 
 def _trend(detrend: Any, axis: int, alone: bool = False) -> Callable[[Any], Any]:
@@ -192,7 +182,7 @@ def csd(
     onesided = return_onesided and "c" not in (typeof(x).dtype.kind, typeof(y).dtype.kind)
     if onesided and typeof(cut.window).dtype.kind == "c":
         raise ValueError("csd got a complex window and real signals: give return_onesided=False")
-    trend = _trend(detrend, axis, _segments_come_alone())
+    trend = _trend(detrend, axis, alone=SEGMENTS_COME_ALONE)
     first, second = (cut.transformed(v, trend, onesided) for v in (a, b))
     power = second * np.conj(first) * scale
     if onesided:
