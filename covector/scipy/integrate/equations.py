@@ -268,12 +268,11 @@ class Equation:
     def slope(self, u: Any, y: Any) -> Any:
         out = ravel_pytree(self.f(self.sign * u, self.unravel(y)))[0]
         out = in_parts(out) if self.in_parts else out
+        got = f"{self.who} got a function that returns {typeof(out)} for y of {typeof(y)}."
         if shape_of(out) != shape_of(y):
-            what = f"{self.who} got a function that returns {typeof(out)} for y of {typeof(y)}."
-            raise errors.ArgumentError(errors.describe(what))
+            raise errors.ArgumentError(errors.describe(got))
         if typeof(out).dtype.kind == "c" and typeof(y).dtype.kind != "c":
-            what = f"{self.who} got a function that returns {typeof(out)} for y of {typeof(y)}."
-            raise errors.ArgumentError(what, why="its imaginary part would be lost", fix="begin with a complex y0")
+            raise errors.ArgumentError(got, why="its imaginary part would be lost", fix="begin with a complex y0")
         return np.astype(self.sign * out, typeof(self.y0).dtype)
 
     def at(self, times: Any, counts: bool = False, room: int = 0) -> tuple[Any, Any]:
