@@ -198,12 +198,17 @@ def _in_lanes(b: Builder, called: str, args: Sequence[Value]) -> Value:
 
 # --- exponentials -------------------------------------------------------------------------------------------------------
 
-def expm1_reduced(b: Builder, x: Value, rest: Value | None = None) -> tuple[Value, Value, Value]:
-    """``k, p, q`` with ``exp(x + rest) = 2**k * (1 + p + q)``, q being what p lacks."""
-    high, low_part = (b.like(part, x) for part in precision(x).ln2)
+def _less_powers_of_two(b: Builder, x: Value) -> tuple[Value, Value, Value, Value]:
+    """``k, -k, r, low`` with ``x = k*ln(2) + r - k*low``, k being whole (Cody and Waite)."""
+    high, low = (b.like(part, x) for part in precision(x).ln2)
     k = b.intrinsic("rint", b.mul(x, b.like(LOG2E, x)))
     minus = b.neg(k)
-    r0 = b.fma(minus, high, x)
+    return k, minus, b.fma(minus, high, x), low
+
+
+def expm1_reduced(b: Builder, x: Value, rest: Value | None = None) -> tuple[Value, Value, Value]:
+    """``k, p, q`` with ``exp(x + rest) = 2**k * (1 + p + q)``, q being what p lacks."""
+    k, minus, r0, low_part = _less_powers_of_two(b, x)
     low = b.mul(minus, low_part) if rest is None else b.fma(minus, low_part, rest)
     r = b.add(r0, low)
     rest = b.add(b.sub(r0, r), low)
@@ -222,10 +227,8 @@ def power_of_two(b: Builder, k: Value) -> Value:
 
 def exp_reduced(b: Builder, x: Value) -> tuple[Value, Value]:
     """``k, y`` with ``exp(x) = 2**k * y``, y being about 1."""
-    high, low = (b.like(part, x) for part in precision(x).ln2)
-    k = b.intrinsic("rint", b.mul(x, b.like(LOG2E, x)))
-    minus = b.neg(k)
-    r = b.fma(minus, low, b.fma(minus, high, x))
+    k, minus, r, low = _less_powers_of_two(b, x)
+    r = b.fma(minus, low, r)
     return k, b.add(b.fma(b.mul(r, r), polynomial(b, r, precision(x).exp), r), b.like(1.0, x))
 
 
