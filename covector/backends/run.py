@@ -15,6 +15,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
+from covector.backends.freed import keep_freed_memory
 from covector.backends.tiers import numpy_backend, required, tiered
 from covector.core import errors
 from covector.core.checked_rules import shown
@@ -145,12 +146,17 @@ def running_on(backend: str, jaxpr: Jaxpr) -> Run:
 
 def compiled(jaxpr: Jaxpr, backend: Backend = NUMPY) -> Run:
     """A function that runs the program on a backend, watched by nobody; cached on the program."""
-    return jaxpr.once(("compiled", backend), lambda: backend.compile(clean(jaxpr)))
+    return jaxpr.once(("compiled", backend), lambda: backend.compile(_prepared(jaxpr)))
 
 
 def jitted(jaxpr: Jaxpr) -> Run:
     """A function that runs a program of ``jit`` where nobody chose a backend; cached on the program."""
-    return jaxpr.once("tiered", lambda: tiered(clean(jaxpr)))
+    return jaxpr.once("tiered", lambda: tiered(_prepared(jaxpr)))
+
+
+def _prepared(jaxpr: Jaxpr) -> Jaxpr:
+    keep_freed_memory()
+    return clean(jaxpr)
 
 
 def step_runner(jaxpr: Jaxpr, first_carry: int, num_carry: int) -> tuple[Run, list[int]]:
