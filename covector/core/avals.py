@@ -83,11 +83,13 @@ class ShapedArray(AbstractValue):
     f32[2,3]
     """
 
-    __slots__ = ("_hash", "_zero", "dtype", "shape", "weak_type")
+    __slots__ = ("_hash", "_zero", "dtype", "is_differentiable", "shape", "weak_type")
 
     shape: Shape
     dtype: np.dtype[Any]
     weak_type: bool
+    is_differentiable: bool
+    """Whether the dtype is floating or complex."""
 
     def __init__(self, shape: Shape, dtype: Any, weak_type: bool = False):
         if type(shape) is not tuple:
@@ -99,6 +101,7 @@ class ShapedArray(AbstractValue):
         self.shape = shape
         self.dtype = (dtype is not None and _CANONICAL_DTYPES.get(np.dtype(dtype))) or _checked_dtype(dtype)
         self.weak_type = weak_type
+        self.is_differentiable = self.dtype.kind in "fc"
         self._hash: int | None = None
         self._zero: Zero | None = None
 
@@ -115,13 +118,8 @@ class ShapedArray(AbstractValue):
             size *= n
         return size
 
-    @property
-    def is_differentiable(self) -> bool:
-        """Whether the dtype is floating or complex."""
-        return self.dtype.kind in "fc"
-
     def tangent(self) -> ShapedArray:
-        return self if self.dtype.kind in "fc" else ShapedArray(self.shape, float0)
+        return self if self.is_differentiable else ShapedArray(self.shape, float0)
 
     @property
     def zero(self) -> Zero:

@@ -96,9 +96,13 @@ class Linearization:
         """The primal outputs, and the linear program from the input tangents to the output tangents."""
         primals, tangents = [], []
         for o in outs:
-            p, t = self.trace.lower(o)
-            primals.append(p)
-            tangents.append(linear_output(self.tape, t))
+            if type(o) is JVPTracer and o._trace is self.trace and type(o.staged) is Var:
+                primals.append(o.primal)
+                tangents.append(StageTracer(self.tape, o.staged))
+            else:
+                p, t = self.trace.lower(o)
+                primals.append(p)
+                tangents.append(linear_output(self.tape, t))
         return primals, tuple.__new__(LinearProgram, (self.tape, self.in_vars, tangents))
 
 

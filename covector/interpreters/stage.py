@@ -28,7 +28,16 @@ from covector.core.deep import on_fresh_stack
 from covector.core.jaxpr import Equation, Jaxpr, Literal, Var, collective_axes, has_effects, recorded_avals
 from covector.core.linearity import KNOWN, LINEAR, ZERO, output_marks
 from covector.core.memory import Holder, Snapshots
-from covector.core.primitive import NO_PARAMS, ContextPrimitive, NestedPrimitive, Primitive, Trace, TracerBase, open_trace
+from covector.core.primitive import (
+    NO_PARAMS,
+    ContextPrimitive,
+    NestedPrimitive,
+    Primitive,
+    Trace,
+    TracerBase,
+    levels,
+    open_trace,
+)
 from covector.core.source import Source, user_source
 from covector.core.tracer import Tracer, register_tracer
 
@@ -193,7 +202,10 @@ class LinearTrace(StageTrace):
     follows_rules = False  # a linear function of tangents needs its rules no more
 
     def __init__(self, name: str = "", origin: Source | None = None, holder: Holder | None = None):
-        Trace.__init__(self, name, origin)  # not that of StageTrace, to call which takes as long as this
+        self.level = next(levels)  # what Trace.__init__ does, as in JVPTrace
+        self.closed = False
+        self.name = name
+        self.origin = origin
         self.tape, self.snapshots, self.holder = [], None, holder
         self.is_part = self.in_users_code = False
 

@@ -206,8 +206,11 @@ def transpose_program(program: LinearProgram, cts_in: Sequence[Any], *, consume:
                     accumulate(arrived, x, x_ct)
                 else:
                     arrived[x] = x_ct
-    cts = [None if v is None else arrived.get(v) for v in in_vars]
-    return [ct.total() if type(ct) is PartialSum else ct for ct in cts]
+    cts = []
+    for v in in_vars:
+        ct = None if v is None else arrived.get(v)
+        cts.append(ct.total() if type(ct) is PartialSum else ct)
+    return cts
 
 
 def watched_tape(tape: list[TapeEntry], report: Any) -> list[TapeEntry]:

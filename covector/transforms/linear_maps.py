@@ -56,10 +56,9 @@ class IntegerVector(ShapedArray):
 
     __slots__ = ()
 
-    is_differentiable = True
-
-    def tangent(self) -> ShapedArray:
-        return self
+    def __init__(self, shape: Any, dtype: Any, weak_type: bool = False):
+        super().__init__(shape, dtype, weak_type)
+        self.is_differentiable = True
 
     def strengthened(self) -> ShapedArray:
         return IntegerVector(self.shape, self.dtype)
