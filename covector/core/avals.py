@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
 
 import numpy as np
+from numpy import float64, ndarray
 
 from covector.core import errors
 
@@ -437,7 +438,7 @@ def typeof(x: Any) -> Any:
     (f64[2,3], weak_f64[])
     """
     cls = type(x)
-    if cls is np.ndarray:
+    if cls is ndarray or cls is float64:
         return _array_avals.get((x.shape, x.dtype)) or _checked_array_aval(x)
     rule = TYPEOF.get(cls)
     return rule(x) if rule is not None else _typeof_other(x)

@@ -17,7 +17,7 @@ from covector.core import errors
 from covector.core.avals import typeof, with_varying
 from covector.core.context import NAMED_AXES, run_for_axis
 from covector.core.jaxpr import collective_axes
-from covector.core.primitive import ContextPrimitive, Primitive, Trace, open_trace
+from covector.core.primitive import ContextPrimitive, Primitive, Trace, levels, open_trace
 from covector.core.source import Source
 from covector.core.tracer import Tracer, register_tracer
 from covector.interpreters.stage import is_written_zero, leaked
@@ -60,7 +60,10 @@ class BatchTrace(Trace):
     """Whether it has all its examples to the end."""
 
     def __init__(self, size: int, axis_name: Any = None, name: str = "vmap", origin: Source | None = None):
-        super().__init__(name, origin)
+        self.level = next(levels)  # what Trace.__init__ does, as in JVPTrace
+        self.closed = False
+        self.name = name
+        self.origin = origin
         self.size = size
         self.axis_name = axis_name
 

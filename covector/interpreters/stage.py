@@ -146,8 +146,8 @@ class StageTrace(Trace):
         if "zeros" in primitive.rules:
             return True
         place = list(outputs).index(var)
-        for levels in (0, depth):  # mostly the zero is an operand of the equation itself
-            marks = [ZERO if self._is_zero_operand(x, levels) else KNOWN for x in inputs]
+        for far in (0, depth):  # mostly the zero is an operand of the equation itself
+            marks = [ZERO if self._is_zero_operand(x, far) else KNOWN for x in inputs]
             if ZERO in marks:
                 found = output_marks(primitive, marks, params)
                 if (found if isinstance(found, str) else (found or [KNOWN] * len(outputs))[place]) == ZERO:

@@ -345,7 +345,10 @@ def typed_values(trees: Sequence[Any], who: str, named: Callable[[str], str] | N
     """The same, and the types of the leaves."""
     leaves, treedef = tree_flatten(trees)
     try:
-        return leaves, treedef, [typeof(x) if type(x) is not int else type_of_argument(x) for x in leaves]
+        avals = []
+        for x in leaves:  # a list comprehension takes as long again
+            avals.append(typeof(x) if type(x) is not int else type_of_argument(x))
+        return leaves, treedef, avals
     except TypeError:
         check_leaves(leaves, trees, who, named)
         raise
