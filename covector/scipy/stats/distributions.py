@@ -223,7 +223,8 @@ class Continuous(Distribution):
             own = quantile(self.name, method, self._given("cdf" if method == "ppf" else "sf"), self.standard["logpdf"])
         possible = (q >= 0) & (q <= 1) & (scale > 0) & ~self._wrong(shapes)
         inside = np.where(possible, q, 0.5)
-        value = own(inside, *shapes) if own is not None else other(1 - inside, *shapes)
+        with np.errstate(all="ignore"):
+            value = own(inside, *shapes) if own is not None else other(1 - inside, *shapes)
         missing = np.isnan(q)
         beside = 0.0 * np.where(missing, 0.5, q)  # through which a q that is no probability gets its NaN
         return determined(value * scale + loc + beside, missing, ~possible)

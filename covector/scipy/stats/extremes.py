@@ -65,6 +65,7 @@ weibull_max = Continuous(
     logcdf=lambda x, c: -((-x) ** c),
     logsf=lambda x, c: log1mexpexp(c * np.log(-x)),
     ppf=lambda q, c: -((-np.log(q)) ** (1 / c)),
+    isf=lambda q, c: -((-np.log1p(-q)) ** (1 / c)),
 )
 
 

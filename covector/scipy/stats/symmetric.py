@@ -16,10 +16,12 @@ from covector.scipy.stats.supports import normal_logpdf, positive, unit, whole_l
 from covector.scipy.stats.tails import (
     LOG_2,
     begun,
+    beta_quantile,
     betainc_of_logit,
     log1mexp,
     log_betainc_of_logit,
     log_gammaincc,
+    odds_quantile,
     of_beta,
 )
 
@@ -214,15 +216,25 @@ beta = Continuous(
     support=unit,
     logpdf=lambda x, a, b: special.xlog1py(b - 1, -x) + special.xlogy(a - 1, x) - special.betaln(a, b),
     **of_beta(lambda a, b: a, lambda a, b: b, lambda x, a, b: np.log(x) - np.log1p(-x), lambda x, a, b: x),
-    ppf=lambda q, a, b: special.betaincinv(a, b, q),
-    isf=lambda q, a, b: 1 - special.betaincinv(b, a, q),
+    ppf=lambda q, a, b: beta_quantile(a, b, q),
+    isf=lambda q, a, b: _beta_isf(q, a, b),
 )
+
+
+def _beta_isf(q: Any, a: Any, b: Any) -> Any:
+    """By the smaller of two probabilities, which is exact."""
+    high = q > 0.5
+    return np.where(high, beta_quantile(a, b, np.where(high, 1 - q, 0.5)), 1 - beta_quantile(b, a, np.where(high, 0.5, q)))
+
+
 betaprime = Continuous(
     "betaprime",
     "a b",
     support=positive,
     logpdf=lambda x, a, b: special.xlogy(a - 1, x) - (a + b) * np.log1p(x) - special.betaln(a, b),
     **of_beta(lambda a, b: a, lambda a, b: b, lambda x, a, b: np.log(x), lambda x, a, b: 1 - 1 / (1 + x)),
+    ppf=lambda q, a, b: odds_quantile(a, b, q, False),
+    isf=lambda q, a, b: odds_quantile(a, b, q, True),
 )
 f = Continuous(
     "f",
@@ -242,6 +254,8 @@ f = Continuous(
         lambda x, n, m: np.log(n) + np.log(x) - np.log(m),
         lambda x, n, m: 1 - 1 / (1 + n * x / m),
     ),
+    ppf=lambda q, n, m: m / n * odds_quantile(n / 2, m / 2, q, False),
+    isf=lambda q, n, m: m / n * odds_quantile(n / 2, m / 2, q, True),
 )
 powerlaw = Continuous(
     "powerlaw",
@@ -261,7 +275,7 @@ arcsine = Continuous(
     cdf=lambda x: 2 / np.pi * np.arctan2(np.sqrt(x), np.sqrt(1 - x)),
     sf=lambda x: 2 / np.pi * np.arctan2(np.sqrt(1 - x), np.sqrt(x)),
     ppf=lambda q: np.sin(np.pi / 2 * q) ** 2,
-    isf=lambda q: np.cos(np.pi / 2 * q) ** 2,
+    isf=lambda q: np.sin(np.pi / 2 * (1 - q)) ** 2,
 )
 
 

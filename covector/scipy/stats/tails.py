@@ -210,6 +210,26 @@ def of_beta(a: Function, b: Function, logit: Function, place: Function) -> dict[
     }
 
 
+def beta_quantile(a: Any, b: Any, q: Any) -> Any:
+    """`scipy.special.betaincinv`, by two terms of its series where q is so small that SciPy has NaN."""
+    low = (q > 0) & (q < 1e-90)
+    first = np.where(low, q, 0.5) ** (1 / a) * np.exp((np.log(a) + special.betaln(a, b)) / a)
+    low = low & (first * (1 + b) < 1e-9)
+    return np.where(low, first * (1 + (b - 1) / (a + 1) * first), special.betaincinv(a, b, np.where(low, 0.5, q)))
+
+
+def odds_quantile(a: Any, b: Any, q: Any, beyond: bool) -> Any:
+    """The quantile of ``y / (1 - y)`` for a y that has a beta distribution, or beyond which the probability is q."""
+    a, b = (b, a) if beyond else (a, b)
+    y = beta_quantile(a, b, q)
+    high = (q > 0.5) | (y > 0.9)
+    rest = beta_quantile(b, a, np.where(high, 1 - q, 0.5))
+    small = np.where(high, rest, y)
+    near = high == beyond
+    inverse = np.where(near, 0.5, small)
+    return np.where(near, np.expm1(-np.log1p(-np.where(near, small, 0.5))), (1 - inverse) / inverse)
+
+
 # --- any density ------------------------------------------------------------------------------------------------------
 
 
