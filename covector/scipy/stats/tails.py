@@ -221,7 +221,7 @@ def beta_quantile(a: Any, b: Any, q: Any) -> Any:
 def odds_quantile(a: Any, b: Any, q: Any, beyond: bool) -> Any:
     """The quantile of ``y / (1 - y)`` for a y that has a beta distribution, or beyond which the probability is q."""
     a, b = (b, a) if beyond else (a, b)
-    y = beta_quantile(a, b, q)
+    y = beta_quantile(a, b, np.where(q > 0.5, 0.5, q))
     high = (q > 0.5) | (y > 0.9)
     rest = beta_quantile(b, a, np.where(high, 1 - q, 0.5))
     small = np.where(high, rest, y)
