@@ -216,15 +216,16 @@ implements(np.linalg.slogdet)(lambda a: _SlogdetResult(*slogdet_p.bind(_matrices
 
 @implements(np.linalg.pinv)
 def _pinv(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = np._NoValue) -> Any:
-    given, a = a, _matrices(a, "pinv", square=hermitian)
     if rcond is not None and rtol is not np._NoValue:
         raise ValueError("rtol and rcond can't be both set.")
+    shape = np.shape(a)
+    if len(shape) > 1 and 0 in shape[-2:]:
+        return np.zeros((*shape[:-2], shape[-1], shape[-2]), dtype_of(as_array(a)))
+    a = _matrices(a, "pinv", square=hermitian)
     if rcond is None:
         rcond = 1e-15 if rtol is np._NoValue else rtol
     if rcond is None:
         rcond = _precision(a)
-    if not np.size(a):
-        return np.zeros((*shape_of(a)[:-2], shape_of(a)[-1], shape_of(a)[-2]), dtype_of(as_array(given)))
     return pinv_p.bind(a, rcond, hermitian=bool(hermitian))
 
 
@@ -237,9 +238,12 @@ def _precision(a: Any) -> float:
 def _lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
     """``numpy.linalg.lstsq``.
 
-    Where values are not known (under jit and vmap) there are residuals, NaN where there should be none: of a lower rank.
+    It is computed in double precision, as NumPy does.  Where values are not known (under jit and vmap) there are residuals, NaN
+    where there should be none: of a lower rank.
     """
     a, b = _matrices(a, "lstsq", square=False), inexact(b)
+    dtype = np.result_type(dtype_of(a), dtype_of(b))
+    a, b = (np.astype(x, np.result_type(dtype, np.float64)) for x in (a, b))
     m, n = shape_of(a)[-2:]
     if len(shape_of(a)) != 2 or len(shape_of(b)) not in (1, 2):
         raise LinAlgError(f"numpy.linalg.lstsq takes a matrix and a vector or matrix, and got {typeof(a)} and {typeof(b)}")
@@ -249,12 +253,13 @@ def _lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
     x = _pinv(a, rcond) @ b
     s = _svdvals(a)
     rank = np.sum(s > rcond * np.max(s, axis=-1, keepdims=True, initial=0), axis=-1, dtype=np.int32)
-    residuals: Any = np.zeros(0, real_dtype(np.result_type(dtype_of(a), dtype_of(b))))
+    residuals: Any = np.zeros(0)
     if m > n and _is_full(rank, n):
         residuals = np.sum(np.square(np.abs(b - a @ x)), axis=0)
         residuals = reshape_to(residuals, (1,)) if not shape_of(residuals) else residuals
         residuals = residuals if concrete(rank) is not None else undetermined_where(rank < n, residuals)
-    return x, residuals, rank, s
+    number = real_dtype(dtype)
+    return np.astype(x, dtype), np.astype(residuals, number), rank, np.astype(s, number)
 
 
 def _is_full(rank: Any, n: int) -> bool:
@@ -429,8 +434,9 @@ def _cond(x: Any, p: Any = None) -> Any:
         raise LinAlgError("cond is not defined on empty arrays")
     if p in (None, 2, -2):
         s = _svdvals(x)
-        return s[..., -1] / s[..., 0] if p == -2 else s[..., 0] / s[..., -1]
-    number = _norm(x, p, (-2, -1)) * _norm(inv_p.bind(x, checked=False), p, (-2, -1))
+        number = s[..., -1] / s[..., 0] if p == -2 else s[..., 0] / s[..., -1]
+    else:
+        number = _norm(x, p, (-2, -1)) * _norm(inv_p.bind(x, checked=False), p, (-2, -1))
     singular = np.logical_and(np.isnan(number), np.logical_not(np.any(np.isnan(x), axis=(-2, -1))))
     return np.where(singular, np.inf, number)
 

@@ -337,6 +337,37 @@ def test_no_warnings():
 
 def test_pinv_of_empty_matrices_keeps_their_dtype():
     for dtype in (int, bool, np.float32, complex):
-        for shape in ((0, 3), (3, 0), (2, 0, 3)):
+        for shape in ((0, 3), (3, 0), (2, 0, 3), (0, 0, 3), (0, 3, 3), (0, 3, 2)):
             a = np.zeros(shape, dtype)
             same(covector.jit(np.linalg.pinv)(a), np.linalg.pinv(a))
+
+
+@pytest.mark.parametrize("backend", ["numpy", "native"])
+@pytest.mark.parametrize("at", [(0, 0), (0, 1), (1, 1)])
+def test_an_infinity_in_a_system_of_equations_is_an_error(at, backend):
+    """Also where nobody asks for the singular values, which tell it to NumPy."""
+    for value in (np.inf, -np.inf, np.nan):
+        a = np.array([[3.0, 1.0], [1.0, 2.0]])
+        a[at] = value
+        for f in (lambda a: np.linalg.lstsq(a, np.ones(2))[0], np.linalg.pinv):
+            with pytest.raises(np.linalg.LinAlgError, match="SVD did not converge"):
+                covector.jit(f, backend=backend)(a)
+    with pytest.raises(np.linalg.LinAlgError, match="SVD did not converge"):
+        covector.grad(lambda a: np.sum(np.linalg.lstsq(a, np.ones(2))[0]))(a)
+
+
+def test_least_squares_of_two_dtypes_are_numpys():
+    """Single precision is computed in double precision: a matrix whose last singular value is 1e-10 has a full rank."""
+    thin = np.array([[1, 0], [0, 1e-10], [0, 0]])
+    for first, second in ("fd", "df", "fD", "FD", "Fd", "Ff", "if", "fi", "ff"):
+        a = (np.eye(3, 2) if first == "i" else thin).astype(first)
+        agree(np.linalg.lstsq, a, np.array([1, 2, 3], second), rtol=1e-5)
+        agree(np.linalg.lstsq, a[:0], np.zeros(0, second))
+        agree(np.linalg.lstsq, a[:, :0], np.array([1, 2, 3], second))
+
+
+@pytest.mark.parametrize("p", [None, 2, -2, 1, -1, np.inf, -np.inf, "fro", "nuc"])
+def test_the_condition_of_zero_is_infinite(p):
+    for n in (1, 2, 3):
+        agree(lambda a: np.linalg.cond(a, p), np.zeros((n, n)))
+        agree(lambda a: np.linalg.cond(a, p), np.stack([np.zeros((n, n)), np.eye(n)]))

@@ -334,9 +334,14 @@ def _inv_jvp(a: Any, t: Any, *, checked: bool) -> Any:
 inv_p = factorization("inv", _inv, _inv_jvp, makes_new=True)
 """The inverse; of a singular matrix an error if ``checked``, else NaN (for derivatives, which may be discarded)."""
 
-_pseudo_inverse = Opaque(lambda a, rcond, *, hermitian: np.linalg.pinv(a, rcond=rcond, hermitian=hermitian))
-pinv_p = Primitive("pinv", _pseudo_inverse, trusted=True, makes_new=True)
-"""The pseudo-inverse of a; singular values up to ``rcond`` times the largest count as zero.
+def _pseudo_inverse(a: Any, rcond: Any, *, hermitian: bool) -> Any:
+    if not np.isfinite(a).all():  # else NumPy may take singular values that are NaN for zeros
+        raise LinAlgError("SVD did not converge")
+    return np.linalg.pinv(a, rcond=rcond, hermitian=hermitian)
+
+
+pinv_p = Primitive("pinv", Opaque(_pseudo_inverse), trusted=True, makes_new=True)
+"""The pseudo-inverse of a, which is finite; singular values up to ``rcond`` times the largest count as zero.
 
 ``hermitian`` reads the lower triangle.  The derivative is that among matrices of the same rank (elsewhere there is none).
 """
