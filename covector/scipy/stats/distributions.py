@@ -148,7 +148,7 @@ class Continuous(Distribution):
 
     def _somewhere(self, low: Any, high: Any) -> Any:
         """A value within the support, in whose stead nothing overflows."""
-        low_known, high_known = np.isfinite(low), np.isfinite(high)
+        low_known, high_known = np.abs(low) < 1e100, np.abs(high) < 1e100
         left, right = np.where(low_known, low, -1.0), np.where(high_known, high, 1.0)
         middle = np.where(low_known & high_known, (left + right) / 2, np.where(low_known, left + 0.5, right - 0.5))
         return np.where(low_known | high_known, middle, 0.5)

@@ -13,7 +13,7 @@ import numpy as np
 from covector.primitives.math import special_ufuncs as special
 from covector.primitives.math.quadrature import gauss_legendre
 from covector.scipy.stats.distributions import Continuous
-from covector.scipy.stats.supports import above_zero, normal_logpdf, positive, whole_line
+from covector.scipy.stats.supports import SQUARABLE, above_zero, normal_logpdf, positive, whole_line
 from covector.scipy.stats.tails import (
     LOG_2,
     SMALL,
@@ -49,8 +49,14 @@ def _log_wide_mass(a: Any, b: Any) -> Any:
     """On the side where the two probabilities do not cancel."""
     right = a > 0
     low, high = np.where(right, -b, a), np.where(right, -a, b)
-    top = special.log_ndtr(high)
-    return top + log1mexp(top - special.log_ndtr(low))
+    top = _log_ndtr(high)
+    return top + log1mexp(top - _log_ndtr(low))
+
+
+def _log_ndtr(x: Any) -> Any:
+    """`scipy.special.log_ndtr`, a constant at infinities."""
+    finite = np.isfinite(x)
+    return np.where(finite, special.log_ndtr(np.where(finite, x, 0.0)), np.where(x > 0, 0.0, -np.inf))
 
 
 norm = Continuous(
@@ -106,7 +112,7 @@ def _foldnorm_logsf(x: Any, c: Any) -> Any:
 foldnorm = Continuous(
     "foldnorm",
     "c",
-    support=positive,
+    support=lambda c: (0.0, SQUARABLE),
     valid=lambda c: c >= 0,
     logpdf=lambda x, c: normal_logpdf(x - c) + np.log1p(np.exp(-2 * c * x)),
     sf=lambda x, c: special.ndtr(c - x) + special.ndtr(-c - x),
@@ -123,7 +129,7 @@ def _skewnorm_logcdf(x: Any, a: Any) -> Any:
     """Where the probability is small, by the density, for the difference of normal probability and Owen's T cancels."""
     small = (x < 0) & (special.ndtr(x) - 2 * special.owens_t(x, a) < SMALL)
     far, inside = np.where(small, x, -10.0), np.where(small, 0.0, x)
-    slope = -far + a * np.exp(normal_logpdf(a * far) - special.log_ndtr(a * far))
+    slope = -far + a * np.sqrt(2 / np.pi) / special.erfcx(np.maximum(-a * far / np.sqrt(2), -20.0))
     tail = log_tail(lambda x: _skewnorm_logpdf(x, wide(a)), slope, far, -1)
     below = special.ndtr(inside) - 2 * special.owens_t(inside, a)
     beyond = special.ndtr(-inside) + 2 * special.owens_t(inside, a)
@@ -133,7 +139,7 @@ def _skewnorm_logcdf(x: Any, a: Any) -> Any:
 skewnorm = Continuous(
     "skewnorm",
     "a",
-    support=whole_line,
+    support=lambda a: (-SQUARABLE / np.hypot(1, np.maximum(a, 0)), SQUARABLE / np.hypot(1, np.minimum(a, 0))),
     valid=np.isfinite,
     logpdf=_skewnorm_logpdf,
     logcdf=_skewnorm_logcdf,
@@ -150,7 +156,7 @@ def _log_share(part: Any, rest: Any, whole: Any) -> Any:
 truncnorm = Continuous(
     "truncnorm",
     "a b",
-    support=lambda a, b: (a, b),
+    support=lambda a, b: (np.where(a == -np.inf, -SQUARABLE, a), np.where(b == np.inf, SQUARABLE, b)),
     valid=lambda a, b: a < b,
     logpdf=lambda x, a, b: normal_logpdf(x) - _log_mass(a, b),
     logcdf=lambda x, a, b: _log_share(_log_mass(a, x), _log_mass(x, b), _log_mass(a, b)),
@@ -182,7 +188,7 @@ def _exponnorm_logcdf(x: Any, K: Any) -> Any:
 exponnorm = Continuous(
     "exponnorm",
     "K",
-    support=whole_line,
+    support=lambda K: (-SQUARABLE, np.inf),
     logpdf=lambda x, K: _exponnorm_logpdf(x, K),
     logcdf=lambda x, K: _exponnorm_logcdf(x, K),
     logsf=lambda x, K: _exponnorm_logsf(x, K),

@@ -29,6 +29,10 @@ def whole_line(*shapes: Any) -> tuple[float, float]:
     return -np.inf, np.inf
 
 
+SQUARABLE = 1.3e154
+"""A larger number's square overflows: the normal density there is 0, and the logarithm of it minus infinity."""
+
+
 def positive(*shapes: Any) -> tuple[float, float]:
     """The numbers from 0 on."""
     return 0.0, np.inf

@@ -303,6 +303,12 @@ def _halves(x: Any, c: Any) -> tuple[Any, Any, Any]:
     return rises, np.where(rises, x, 1.0), np.where(rises, 1.0, 1 - x)
 
 
+def _triangle_quantile(below: Any, beyond: Any, rises: Any, c: Any) -> Any:
+    rises = rises | (c == 1)
+    up, down = np.where(rises, c * below, 1.0), np.where(rises, 1.0, (1 - c) * beyond)
+    return np.where(rises, np.sqrt(up), (below + c * beyond) / (1 + np.sqrt(down)))
+
+
 triang = Continuous(
     "triang",
     "c",
@@ -313,6 +319,6 @@ triang = Continuous(
     sf=lambda x, c: _triangle(x, c, lambda rise: 1 - x * rise, lambda fall: (1 - x) * fall),
     logcdf=_triangle_log,
     logsf=_triangle_log_rest,
-    isf=lambda q, c: np.where(q > 1 - c, np.sqrt(c * (1 - q)), 1 - np.sqrt((1 - c) * q)),
-    ppf=lambda q, c: np.where(q < c, np.sqrt(c * q), 1 - np.sqrt((1 - c) * (1 - q))),
+    isf=lambda q, c: _triangle_quantile(1 - q, q, q > 1 - c, c),
+    ppf=lambda q, c: _triangle_quantile(q, 1 - q, q < c, c),
 )
