@@ -334,6 +334,7 @@ def _inv_jvp(a: Any, t: Any, *, checked: bool) -> Any:
 inv_p = factorization("inv", _inv, _inv_jvp, makes_new=True)
 """The inverse; of a singular matrix an error if ``checked``, else NaN (for derivatives, which may be discarded)."""
 
+
 def _pseudo_inverse(a: Any, rcond: Any, *, hermitian: bool) -> Any:
     if not np.isfinite(a).all():  # else NumPy may take singular values that are NaN for zeros
         raise LinAlgError("SVD did not converge")
