@@ -115,6 +115,33 @@ def test_angles_of_all_sequences(seq):
     assert np.sum(found[:, 2] == 0) == np.sum(expected[:, 2] == 0) == 2
 
 
+def test_half_turns_have_scipys_sign():
+    """Angles of pi and -pi are those of SciPy for each quaternion of numbers 0, -0, 1 and -1."""
+    q = np.array([p for p in itertools.product([0.0, -0.0, 1.0, -1.0], repeat=4) if any(p)])
+    for seq in ALL_SEQUENCES + [s.upper() for s in ALL_SEQUENCES]:
+        expected = SciPys.from_quat(q).as_euler(seq, suppress_warnings=True)
+        found = Rotation.from_quat(q).as_euler(seq, suppress_warnings=True)
+        np.testing.assert_allclose(found, expected, atol=1e-7)
+    for order in ("extrinsic", "intrinsic"):
+        expected = SciPys.from_quat(q).as_davenport(np.eye(3), order, suppress_warnings=True)
+        found = cv.jit(lambda q, o=order: Rotation.from_quat(q).as_davenport(np.eye(3), o))(q)
+        np.testing.assert_allclose(found, expected, atol=1e-7)
+    for axis in "xyz":
+        for by in (np.pi, -np.pi):
+            expected = SciPys.from_euler(axis, by).as_euler("xyz")
+            np.testing.assert_allclose(cv.jit(lambda b, a=axis: Rotation.from_euler(a, b).as_euler("xyz"))(by), expected)
+
+
+@pytest.mark.parametrize("n", [0, 1, 2])
+def test_reduction_of_few_rotations(n):
+    """SciPy has that of none without groups alone."""
+    alone = lambda R, q: R.from_quat(q).reduce().as_quat()
+    with_groups = lambda R, q: R.from_quat(q).reduce(R.create_group("T"), R.create_group("C5", "X")).as_quat()
+    for f, expected in ((alone, alone(SciPys, Q[:n])), (with_groups, with_groups(SciPys, Q[:n]) if n else np.zeros((0, 4)))):
+        for transform in (lambda g: g, cv.jit):
+            close(transform(lambda q, f=f: f(Rotation, q))(Q[:n]), expected)
+
+
 @pytest.mark.parametrize("at", [np.zeros(3), np.array([1e-9, 0, 0]), np.array([0.0, 1e-3, 2e-3])])
 def test_derivatives_at_the_rotation_by_nothing(at):
     v = np.array([1.0, 2.0, 3.0])

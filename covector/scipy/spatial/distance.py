@@ -118,7 +118,6 @@ def _by_function(metric: Any, a: Any, b: Any, options: dict[str, Any], who: str)
     if not callable(metric):
         raise TypeError(f"{who} got metric={metric!r}: give a name, or a function of two vectors")
 
-
     def distance(a: Any, b: Any) -> Any:
         return np.astype(as_array(metric(a, b, **options)), np.float64)
 

@@ -191,7 +191,8 @@ def three_angles(parts: tuple[Any, Any, Any, Any], extrinsic: bool, sign: float 
     if sign is not None:
         third, second = third * sign, second - shift
     found = np.stack([first, second, third] if extrinsic else [third, second, first], axis=-1)
-    return _without_slope((found + np.pi) % (2 * np.pi) - np.pi, locked[..., None])
+    turns = np.where(found > np.pi, 1.0, np.where(found < -np.pi, -1.0, 0.0))  # none at -pi and pi, which are told apart
+    return _without_slope(found - 2 * np.pi * turns, locked[..., None])
 
 
 def in_frame(q: Any, axes: tuple[int, int, int]) -> tuple[tuple[Any, Any, Any, Any], float | None]:

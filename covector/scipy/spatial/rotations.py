@@ -330,13 +330,13 @@ class Rotation:
         p = np.reshape(self._quat, (-1, 4))
         groups = [np.reshape(g._quat if g is not None else of.IDENTITY, (-1, 4)) for g in (left, right)]
         all_products = of.product(groups[0][:, None, None], of.product(p[None, :, None], groups[1][None, None]))
-        by_rotation = np.reshape(np.moveaxis(all_products, 1, 0), (shape_of(p)[0], -1, 4))
+        by_rotation = np.reshape(np.moveaxis(all_products, 1, 0), (len(p), len(groups[0]) * len(groups[1]), 4))
         best = np.argmax(np.abs(by_rotation[..., 3]), axis=1)
         q = np.take_along_axis(by_rotation, best[:, None, None], axis=1)[:, 0]
         found = Rotation._of(np.reshape(q, shape_of(self._quat)))
         if not return_indices:
             return found
-        places = np.divmod(best, shape_of(groups[1])[0])
+        places = np.divmod(best, len(groups[1]))
         return found, *(place if g is not None else None for place, g in zip(places, (left, right), strict=True))
 
     @classmethod
