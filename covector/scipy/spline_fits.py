@@ -122,8 +122,9 @@ def make_lsq_spline(
 
     Raises:
         ValueError: places that fall or are outside (all is NaN where these are not known), numbers of points and weights that
-            do not fit.
-        LinAlgError: some coefficient is not determined: each basis function needs a point of its own (Schoenberg and Whitney).
+            do not fit, fewer points than coefficients.
+        LinAlgError: some coefficient is not determined: each basis function needs a point of its own (Schoenberg and Whitney),
+            with a weight that is not 0; all is NaN where this is not known.
 
     Example:
         >>> knots = np.array([0.0, 0.0, 2.0, 4.0, 4.0])
@@ -144,12 +145,15 @@ def make_lsq_spline(
     wrong = undetermined(*finite[::2], falls, _beyond(x, t, k, who))
     (y,) = nan_if(undetermined(*finite[1:2]), y)
     n, (cols, values) = shape_of(t)[0] - k - 1, _rows(t, k, x)
+    if m < n:
+        raise ValueError(f"{who} got {m} points for {n} coefficients. Need more x points.")
+    loose = undetermined((_undetermined_by(x, t, k, w), f"{who} got {WITHOUT_POINT}"), error=np.linalg.LinAlgError)
     weighted = w[:, None] * values
     p, q = np.triu_indices(k + 1)
     gram = at(np.zeros((k + 1, n)))[np.broadcast_to(k + p - q, (m, len(p))), cols[:, q]].add(weighted[:, p] * weighted[:, q])
     right = (w[:, None] * np.reshape(y, (m, _size(y))))[:, None, :] * weighted[:, :, None]
     rhs = at(np.zeros((n, shape_of(right)[-1]), typeof(right).dtype))[cols].add(right)
-    (gram,) = nan_if(wrong, gram)
+    (gram,) = nan_if(loose, *nan_if(wrong, gram))
     solution = solveh_banded(gram, rhs, check_finite=False)
     return _made(t, np.reshape(solution, (n, *shape_of(y)[1:])), k, True, axis)
 
@@ -253,6 +257,28 @@ def _rows(t: Any, k: int, x: Any, nu: int = 0) -> tuple[Any, Any]:
     return np.reshape(i, (-1, 1)) + np.arange(-k, 1), basis(t, k, x, i, nu)
 
 
+WITHOUT_POINT = "points and knots with a singular matrix: some basis function has no point of its own (Schoenberg and Whitney)"
+
+
+def _undetermined_by(x: Any, t: Any, k: int, w: Any) -> Any:
+    """Whether there is no choice of distinct places, rising, of which each is where its basis function is not zero.
+
+    The first place that can be had for each is one after that of the function before, if not later, so that what it is beyond
+    the number of the function is the largest of those up to there.
+    """
+    x, t, w = value_of(x), value_of(t), value_of(w)
+    counted = np.maximum.accumulate(np.where(w == 0, -np.inf, x))
+    number = np.cumsum(np.concatenate([[False], w[:1] != 0, counted[1:] > counted[:-1]]))
+    functions, start, end = np.arange(shape_of(t)[0] - k - 1), t[: -k - 1], t[k + 1 :]
+    proper = (start < t[-k - 1]) | (k == 0)
+    steep = (start == t[k:-1]) & proper  # it is not zero at its first knot; only the last function may be so at its last knot
+    ends = (functions == functions[-1]) & (t[1 : shape_of(t)[0] - k] == end) & proper
+    first = np.where(steep, np.searchsorted(x, start), np.searchsorted(x, start, side="right"))
+    beyond = np.where(ends, np.searchsorted(x, end, side="right"), np.searchsorted(x, end))
+    had = functions + np.maximum.accumulate(index(number, first) - functions)
+    return np.any(had >= index(number, beyond))
+
+
 def _collocated(x: Any, y: Any, t: Any, k: int, orders: tuple[list[int], ...], slopes: list[Any], wrong: Any) -> Any:
     """The coefficients of the spline with these values, and derivatives at the ends; NaN where something is wrong."""
     n, size = shape_of(t)[0] - k - 1, _size(y)
@@ -262,8 +288,7 @@ def _collocated(x: Any, y: Any, t: Any, k: int, orders: tuple[list[int], ...], s
     beyond = (bands < 0) | (bands > 2 * k)
     misplaced = value_of(beyond & (weights != 0))
     if concrete(misplaced) is not None and np.any(misplaced):
-        why = "some basis function has no point of its own (Schoenberg and Whitney)"
-        raise np.linalg.LinAlgError(describe("make_interp_spline got points and knots with a singular matrix.", why=why))
+        raise np.linalg.LinAlgError(f"make_interp_spline got {WITHOUT_POINT}")
     singular = np.any(misplaced, axis=1, keepdims=True)  # where this is not known, a row of zeros says it
     weights = np.where(beyond | singular, 0.0, weights)
     matrix = at(np.zeros((2 * k + 1, n)))[np.clip(bands, 0, 2 * k), columns].add(weights)

@@ -53,7 +53,7 @@ def all_finite(*values: Any) -> Any:
     return functools.reduce(operator.and_, (np.all(np.isfinite(value_of(v))) for v in values))
 
 
-def undetermined(*checks: tuple[Any, str]) -> Any:
+def undetermined(*checks: tuple[Any, str], error: type[Exception] = ValueError) -> Any:
     """Whether something is wrong, by conditions and their texts: True ones raise; None if all are known, else what decides it.
 
     >>> undetermined((np.array(False), "it is wrong")) is None
@@ -64,7 +64,7 @@ def undetermined(*checks: tuple[Any, str]) -> Any:
         if (found := concrete(wrong)) is None:
             unknown.append(wrong)
         elif found:
-            raise ValueError(text)
+            raise error(text)
     return functools.reduce(operator.or_, unknown) if unknown else None
 
 
