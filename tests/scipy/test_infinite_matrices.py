@@ -14,6 +14,7 @@ FUNCTIONS = {
     "orth": lambda a: linalg.orth(a),
     "null_space": lambda a: linalg.null_space(a),
     "pinv": lambda a: linalg.pinv(a),
+    "pinvh": lambda a: linalg.pinvh(a),
     "subspace_angles": lambda a: linalg.subspace_angles(a, a),
     "orthogonal_procrustes": lambda a: linalg.orthogonal_procrustes(a, a)[0],
 }

@@ -336,7 +336,7 @@ inv_p = factorization("inv", _inv, _inv_jvp, makes_new=True)
 
 
 def _pseudo_inverse(a: Any, rcond: Any, *, hermitian: bool) -> Any:
-    if not np.isfinite(a).all():  # else NumPy may take singular values that are NaN for zeros
+    if not np.isfinite(np.tril(a) if hermitian else a).all():  # else NumPy may take singular values that are NaN for zeros
         raise LinAlgError("SVD did not converge")
     return np.linalg.pinv(a, rcond=rcond, hermitian=hermitian)
 

@@ -18,17 +18,17 @@ from covector.primitives.arrays.shaping import real_dtype
 from covector.scipy.traced import FROM_1_18
 
 
-def _samples(y: Any, x: Any, dx: Any, axis: int, who: str) -> tuple[Any, Any]:
+def _samples(y: Any, x: Any, dx: Any, axis: int, who: str, least: int = 1) -> tuple[Any, Any]:
     """The samples along the first axis, and the distances between them, which broadcast."""
     y, axis = array_and_axis(y, axis, who)
     shape = shape_of(y)
     n, rest = shape[axis], [1] * (len(shape) - 1)
-    if n == 0:
+    if n < least:
         raise errors.ArgumentError(f"{who} got no samples: y is {typeof(y)}.", fix="give one at least along the axis")
     if x is None:
         if not shape_of(dx):
             return np.moveaxis(y, axis, 0), dx
-        steps = (*shape[:axis], n - 1, *shape[axis + 1 :])
+        steps = (*shape[:axis], max(n - 1, 0), *shape[axis + 1 :])
         return np.moveaxis(y, axis, 0), np.moveaxis(np.broadcast_to(as_array(dx), steps), axis, 0)
     x = as_array(x)
     if len(shape_of(x)) not in (1, len(shape)):
@@ -56,16 +56,16 @@ def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
         axis: along which axis.
 
     Returns:
-        The integral, without that axis, in the precision of y.
+        The integral, without that axis, in the precision of y; 0 of no samples.
 
     Raises:
-        ArgumentError: there are no samples, or not as many as places.
+        ArgumentError: there are not as many samples as places.
 
     Example:
         >>> float(trapezoid(np.array([0.0, 1.0, 4.0])))
         3.0
     """
-    y, d = _samples(y, x, dx, axis, "trapezoid")
+    y, d = _samples(y, x, dx, axis, "trapezoid", least=0)
     return np.astype(np.sum(d * (y[1:] + y[:-1]) / 2, axis=0), _precision(y))
 
 
@@ -114,7 +114,7 @@ def simpson(y: Any, x: Any = None, *, dx: Any = 1.0, axis: int = -1) -> Any:
     n = shape_of(y)[0]
     if n <= 2:
         total = np.sum(d * (y[1:] + y[:-1]), axis=0) * 0.5
-        return total if n == 2 else np.astype(total, _precision(y) if x is None else _promoted(y, d))
+        return total if n == 2 else np.astype(total, _precision(y) if x is None else _promoted(y, np.real(d)))
     if x is None:
         total = _simpson(y, np.full((n - 1, *[1] * (len(shape_of(y)) - 1)), 1.0) * d)
         in_place = n % 2 or len(shape_of(y)) > 1 or FROM_1_18  # else SciPy adds the last parabola in double precision
@@ -181,7 +181,7 @@ def _parabolas(y: Any, d: Any) -> Any:
     n = shape_of(y)[0]
     d = np.broadcast_to(floating(d), (n - 1, *[1] * (len(shape_of(y)) - 1)) if not shape_of(d) else shape_of(d))
     ahead, behind = _first_of_two(y, d), _first_of_two(y[::-1], d[::-1])[::-1]
-    pairs = np.reshape(np.stack([ahead[::2], behind[::2]], axis=1), (-1, *shape_of(y)[1:]))
+    pairs = np.reshape(np.stack([ahead[::2], behind[::2]], axis=1), ((n - 1) // 2 * 2, *shape_of(y)[1:]))
     return pairs if n % 2 else np.concatenate([pairs, behind[-1:]])
 
 

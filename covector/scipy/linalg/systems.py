@@ -296,7 +296,7 @@ def pinvh(
         array([[0.5, 0. ],
                [0. , 0. ]])
     """
-    a = read_triangle(square_matrices(a, "pinvh"), lower)
+    a = finite(read_triangle(square_matrices(a, "pinvh"), lower))
     limit, rank = _limit(a, np.abs(np.linalg.eigvalsh(stop_gradient(a))), atol, rtol, "pinvh")
     inverse = np.linalg.pinv(a, rcond=limit, hermitian=True)
     return (inverse, rank) if return_rank else inverse
