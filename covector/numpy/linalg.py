@@ -33,6 +33,7 @@ from covector.primitives.linalg.determinants import det_p, slogdet_p
 from covector.primitives.linalg.solving import (
     adjoint,
     check_matrices,
+    check_numbers,
     cholesky_p,
     column,
     inv_p,
@@ -142,8 +143,7 @@ def _with_columns(solver: Callable[[Any], Any], a: Any, b: Any, who: str) -> Any
     if aval is None or aval.weak_type or aval.dtype.kind not in "fc":
         b = inexact(b)
         aval = typeof(b)
-    if aval.dtype.char not in "fdFD":
-        raise TypeError(f"{who}: array type {aval.dtype} is unsupported in linalg")
+    check_numbers(who, aval)
     if not aval.shape:
         raise mismatch(who, (a, b), "the right-hand side is a vector or a matrix")
     vector = len(aval.shape) == 1
@@ -242,6 +242,7 @@ def _lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
     where there should be none: of a lower rank.
     """
     a, b = _matrices(a, "lstsq", square=False), inexact(b)
+    check_numbers("numpy.linalg.lstsq", typeof(b))
     dtype = np.result_type(dtype_of(a), dtype_of(b))
     a, b = (np.astype(x, np.result_type(dtype, np.float64)) for x in (a, b))
     m, n = shape_of(a)[-2:]
@@ -275,9 +276,7 @@ def _tensorinv(a: Any, ind: int = 2) -> Any:
     shape = shape_of(a)
     if ind <= 0:
         raise ValueError("Invalid ind argument.")
-    rows, columns = shape[:ind], shape[ind:]
-    size = int(np.prod(columns, dtype=int))
-    return reshape_to(_inv(reshape_to(a, (int(np.prod(rows, dtype=int)), size))), columns + rows)
+    return np.reshape(_inv(np.reshape(a, (int(np.prod(shape[ind:], dtype=int)), -1))), shape[ind:] + shape[:ind])
 
 
 @implements(np.linalg.tensorsolve)

@@ -373,3 +373,19 @@ def test_the_condition_of_zero_is_infinite(p):
     for n in (1, 2, 3):
         agree(lambda a: np.linalg.cond(a, p), np.zeros((n, n)))
         agree(lambda a: np.linalg.cond(a, p), np.stack([np.zeros((n, n)), np.eye(n)]))
+
+
+@pytest.mark.parametrize(
+    ("f", "a", "error"),
+    [
+        (lambda a: np.linalg.lstsq(np.eye(3), a), np.ones(3, "e"), TypeError),
+        (lambda a: np.linalg.lstsq(np.eye(3), a), np.ones((3, 2), "g"), TypeError),
+        (lambda a: np.polyfit(np.arange(3.0), a, 1), np.ones(3, "e"), TypeError),
+        (lambda a: np.linalg.tensorinv(a, 1), np.ones((0, 0)), ValueError),
+        (lambda a: np.linalg.tensorinv(a), np.ones((2, 3, 4)), np.linalg.LinAlgError),
+    ],
+)
+def test_what_numpy_refuses(f, a, error):
+    for run in (f, covector.jit(f)):
+        with pytest.raises(error):
+            run(a)

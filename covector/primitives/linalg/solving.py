@@ -112,8 +112,13 @@ def check_matrices(who: str, *avals: ShapedArray, square: bool = True) -> None:
             raise LinAlgError(f"{who} takes matrices, and got {aval}, which has fewer than two axes")
         if square and aval.shape[-1] != aval.shape[-2]:
             raise LinAlgError(f"{who} takes square matrices, and got {aval}")
-        if aval.dtype.char not in "fdFD":
-            raise TypeError(f"{who}: array type {aval.dtype} is unsupported in linalg (of {aval})")
+        check_numbers(who, aval)
+
+
+def check_numbers(who: str, aval: ShapedArray) -> None:
+    """Raise as NumPy does unless an array has a dtype that LAPACK has."""
+    if aval.dtype.char not in "fdFD":
+        raise TypeError(f"{who}: array type {aval.dtype} is unsupported in linalg (of {aval})")
 
 
 def factorization(
