@@ -472,7 +472,8 @@ def test_edges_of_the_support(name):
                     with np.errstate(all="ignore"):
                         numerical = (f(x + 2 * h, *shapes) - f(x + h, *shapes)) / h
                     if np.isfinite(numerical):
-                        np.testing.assert_allclose(slope, numerical, rtol=1e-4, atol=1e-4, err_msg=f"{method} at {x}, {shapes}")
+                        atol = 2e-3 if name == "beta" else 1e-4  # which falls as the power 0.4 of the distance
+                        np.testing.assert_allclose(slope, numerical, rtol=1e-4, atol=atol, err_msg=f"{method} at {x}, {shapes}")
 
 
 def test_what_is_off_the_simplex():

@@ -59,11 +59,11 @@ weibull_max = Continuous(
     "weibull_max",
     "c",
     support=lambda c: (-np.inf, 0.0),
-    logpdf=lambda x, c: np.log(c) + special.xlogy(c - 1, -x) - (-x) ** c,
+    logpdf=lambda x, c: np.log(c) + special.xlogy(c - 1, 0.0 - x) - (-x) ** c,  # whose zero is positive, and so its slope
     cdf=lambda x, c: np.exp(-((-x) ** c)),
     sf=lambda x, c: -np.expm1(-((-x) ** c)),
     logcdf=lambda x, c: -((-x) ** c),
-    logsf=lambda x, c: log1mexpexp(c * np.log(-x)),
+    logsf=lambda x, c: log1mexpexp(c * np.log(0.0 - x)),
     ppf=lambda q, c: -((-np.log(q)) ** (1 / c)),
     isf=lambda q, c: -((-np.log1p(-q)) ** (1 / c)),
 )
@@ -86,12 +86,14 @@ def _bound(c: Any, exists: Any, otherwise: float) -> Any:
     return np.where(exists, 1 / np.where(exists, c, 1.0), otherwise)
 
 
-def _gev_logpdf(g: Any, c: Any) -> Any:
-    """Of the logarithm of ``(1 - c x)^(1/c)``, which is infinite at a bound of the support; there is 1 only for ``c = 1``."""
-    at_top = g == -np.inf
-    none = (g > 700) | at_top
-    g = np.where(none, 0.0, g)
-    return np.where(none, np.where(at_top & (c == 1), 0.0, -np.inf), (1 - c) * g - np.exp(g))
+def _gev_logpdf(x: Any, c: Any) -> Any:
+    """At a bound of the support ``1 - c x`` is 0, and so is the density as in SciPy, but for ``c = 1``."""
+    g = _gev_log(x, c)
+    end, none = np.isinf(g), g > 700
+    inside = _gev_log(np.where(end | none, 0.0, x), c)
+    at_end = _gev_log(np.where(end & (c != 1), x, 0.0), c)
+    at_end = np.where(c == 1, x - 1, np.where(c > 0, np.abs(1 - c) * at_end, -np.exp(at_end)))
+    return np.where(end, at_end, np.where(none, -np.inf, (1 - c) * inside - np.exp(inside)))
 
 
 def _gev_quantile(y: Any, c: Any) -> Any:
@@ -105,7 +107,7 @@ genextreme = Continuous(
     "c",
     support=lambda c: (_bound(c, c < 0, -np.inf), _bound(c, c > 0, np.inf)),
     valid=np.isfinite,
-    logpdf=lambda x, c: _gev_logpdf(_gev_log(x, c), c),
+    logpdf=_gev_logpdf,
     logcdf=lambda x, c: -np.exp(_gev_log(x, c)),
     sf=lambda x, c: -np.expm1(-np.exp(_gev_log(x, c))),
     logsf=lambda x, c: log1mexpexp(_gev_log(x, c)),
@@ -120,12 +122,18 @@ def _pareto_quantile(y: Any, c: Any) -> Any:
     return np.where(flat, y, np.expm1(c * y) / np.where(flat, 1.0, c))
 
 
+def _pareto_logpdf(x: Any, c: Any) -> Any:
+    """At its end the logarithm of ``1 + c x`` is infinite, and counts for nothing where the distribution is uniform."""
+    uniform_end = (c == -1) & (x == 1)
+    return -(1 + c) * _log1p_over(c, np.where(uniform_end, 0.0, x))
+
+
 genpareto = Continuous(
     "genpareto",
     "c",
     support=lambda c: (0.0, _bound(-c, c < 0, np.inf)),
     valid=np.isfinite,
-    logpdf=lambda x, c: -(1 + c) * _log1p_over(c, x),
+    logpdf=lambda x, c: _pareto_logpdf(x, c),
     logsf=lambda x, c: -_log1p_over(c, x),
     cdf=lambda x, c: -np.expm1(-_log1p_over(c, x)),
     logcdf=lambda x, c: log1mexp(_log1p_over(c, x)),

@@ -106,7 +106,10 @@ gengamma = Continuous(
     logpdf=lambda x, a, c: _gengamma_logpdf(x, a, c),
     cdf=lambda x, a, c: _of_sign(c, special.gammainc, special.gammaincc, a, x**c),
     sf=lambda x, a, c: _of_sign(c, special.gammaincc, special.gammainc, a, x**c),
-    logcdf=lambda x, a, c: _of_sign(c, log_gammainc, log_gammaincc, a, c * np.log(x)),
+    logcdf=begun(
+        lambda x, a, c: _of_sign(c, lambda a, u: a * u, lambda a, u: -u, a, c * np.log(x)),
+        lambda x, a, c: _of_sign(c, log_gammainc, log_gammaincc, a, c * np.log(x)),
+    ),
     logsf=begun(
         lambda x, a, c: _of_sign(c, lambda a, y: np.log1p(-special.gammainc(a, y)), lambda a, y: 0.0, a, x ** np.abs(c)),
         lambda x, a, c: _of_sign(c, log_gammaincc, log_gammainc, a, c * np.log(x)),

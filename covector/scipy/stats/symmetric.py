@@ -210,12 +210,29 @@ uniform = Continuous(
     logsf=lambda x: np.log1p(-x),
     ppf=lambda q: q,
 )
+_from_0 = of_beta(lambda a, b: a, lambda a, b: b, lambda x, a, b: np.log(x) - np.log1p(-x), lambda x, a, b: x)
+
+
+def _from_nearer_end(method: str, mirrored: str) -> Any:
+    """A function of the beta distribution, beyond the middle by that of the mirrored one, which begins where it ends."""
+
+    def call(x: Any, a: Any, b: Any) -> Any:
+        far = x > 0.5
+        mirror = _from_0[mirrored](np.where(far, 1 - x, 0.5), b, a)
+        return np.where(far, mirror, _from_0[method](np.where(far, 0.5, x), a, b))
+
+    return call
+
+
 beta = Continuous(
     "beta",
     "a b",
     support=unit,
     logpdf=lambda x, a, b: special.xlog1py(b - 1, -x) + special.xlogy(a - 1, x) - special.betaln(a, b),
-    **of_beta(lambda a, b: a, lambda a, b: b, lambda x, a, b: np.log(x) - np.log1p(-x), lambda x, a, b: x),
+    cdf=_from_nearer_end("cdf", "sf"),
+    sf=_from_nearer_end("sf", "cdf"),
+    logcdf=_from_nearer_end("logcdf", "logsf"),
+    logsf=_from_nearer_end("logsf", "logcdf"),
     ppf=lambda q, a, b: beta_quantile(a, b, q),
     isf=lambda q, a, b: _beta_isf(q, a, b),
 )
@@ -268,12 +285,24 @@ powerlaw = Continuous(
     logsf=begun(lambda x, a: np.log1p(-(x**a)), lambda x, a: log1mexp(-a * np.log(x))),
     ppf=lambda q, a: q ** (1 / a),
 )
+
+
+def _arcsine_log(x: Any, rest: Any) -> Any:
+    """The logarithm of the distribution function, from x and what there is from it to 1."""
+    low = x < 0.5
+    below = 2 / np.pi * np.arcsin(np.sqrt(np.where(low, x, 0.25)))
+    beyond = 2 / np.pi * np.arcsin(np.sqrt(np.where(low, 0.25, rest)))
+    return np.where(low, np.log(below), np.log1p(-beyond))
+
+
 arcsine = Continuous(
     "arcsine",
     support=unit,
     logpdf=lambda x: -np.log(np.pi) - np.log(x * (1 - x)) / 2,
     cdf=lambda x: 2 / np.pi * np.arctan2(np.sqrt(x), np.sqrt(1 - x)),
     sf=lambda x: 2 / np.pi * np.arctan2(np.sqrt(1 - x), np.sqrt(x)),
+    logcdf=lambda x: _arcsine_log(x, 1 - x),
+    logsf=lambda x: _arcsine_log(1 - x, x),
     ppf=lambda q: np.sin(np.pi / 2 * q) ** 2,
     isf=lambda q: np.sin(np.pi / 2 * (1 - q)) ** 2,
 )

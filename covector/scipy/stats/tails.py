@@ -60,7 +60,8 @@ def log_of(value: Any, rest: Any) -> Any:
 def log1mexp(x: Any) -> Any:
     """``log(1 - exp(-x))`` for positive x, exact for small and large ones."""
     near = x < LOG_2
-    return np.where(near, np.log(-np.expm1(-np.where(near, x, 1.0))), np.log1p(-np.exp(-np.where(near, 1.0, x))))
+    small = 0.0 - np.expm1(0.0 - np.where(near, x, 1.0))  # 0 is positive, and so is the infinite slope there
+    return np.where(near, np.log(small), np.log1p(-np.exp(-np.where(near, 1.0, x))))
 
 
 def log1mexpexp(u: Any) -> Any:
@@ -122,7 +123,7 @@ def begun(at_zero: Function, elsewhere: Function) -> Function:
 
     def call(x: Any, *shapes: Any) -> Any:
         zero = x == 0
-        return np.where(zero, at_zero(np.where(zero, x, 0.0), *shapes), elsewhere(np.where(zero, 0.5, x), *shapes))
+        return np.where(zero, at_zero(np.where(zero, x, 0.5), *shapes), elsewhere(np.where(zero, 0.5, x), *shapes))
 
     return call
 
@@ -141,10 +142,11 @@ def of_gamma(shape: Function, place: Function, log_place: Function, begins: bool
         return lambda x, *shapes: f(shape(*shapes), place(x, *shapes))
 
     values = {"cdf": by(special.gammainc, place), "sf": by(special.gammaincc, place)}
-    logsf = by(log_gammaincc, log_place)
+    logcdf, logsf = by(log_gammainc, log_place), by(log_gammaincc, log_place)
     if begins:
+        logcdf = begun(by(lambda a, u: a * u, log_place), logcdf)
         logsf = begun(by(lambda a, y: np.log1p(-special.gammainc(a, y)), place), logsf)
-    return values | {"logcdf": by(log_gammainc, log_place), "logsf": logsf}
+    return values | {"logcdf": logcdf, "logsf": logsf}
 
 
 # --- incomplete beta function -----------------------------------------------------------------------------------------
@@ -205,7 +207,7 @@ def of_beta(a: Function, b: Function, logit: Function, place: Function) -> dict[
     return {
         "cdf": begun(up_to, by(betainc_of_logit, 1)),
         "sf": begun(lambda *args: 1 - up_to(*args), by(betainc_of_logit, -1)),
-        "logcdf": by(log_betainc_of_logit, 1),
+        "logcdf": begun(lambda x, *shapes: a(*shapes) * logit(x, *shapes), by(log_betainc_of_logit, 1)),
         "logsf": begun(lambda *args: np.log1p(-up_to(*args)), by(log_betainc_of_logit, -1)),
     }
 
