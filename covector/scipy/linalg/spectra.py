@@ -16,7 +16,7 @@ from covector.numpy.registry import as_array, known_array
 from covector.primitives.linalg.decompositions import eig_p
 from covector.primitives.linalg.solving import adjoint, read_triangle
 from covector.primitives.math.arithmetic import imag_p, real
-from covector.scipy.checks import as_lapack, refuse, square_matrices
+from covector.scipy.checks import as_lapack, finite, refuse, square_matrices
 from covector.scipy.linalg.banded import hermitian_of_bands
 from covector.scipy.linalg.systems import cholesky, solve_triangular
 from covector.transforms.utilities import stop_gradient
@@ -367,7 +367,7 @@ def svd(
         >>> svd(np.diag([1.0, -2.0]))[1]
         array([2., 1.])
     """
-    a = as_lapack(a)
+    a = finite(as_lapack(a))
     return tuple(np.linalg.svd(a, full_matrices=bool(full_matrices))) if compute_uv else svdvals(a)
 
 
@@ -378,7 +378,7 @@ def svdvals(a: Any, overwrite_a: bool = False, check_finite: bool = True) -> Any
         >>> svdvals(np.diag([1.0, -2.0]))
         array([2., 1.])
     """
-    return np.linalg.svd(as_lapack(a), compute_uv=False)
+    return np.linalg.svd(finite(as_lapack(a)), compute_uv=False)
 
 
 def diagsvd(s: Any, M: int, N: int) -> Any:

@@ -330,7 +330,7 @@ def lstsq(
     """
     if lapack_driver not in (None, "gelsd", "gelss", "gelsy"):
         raise ValueError(f"lstsq got lapack_driver={lapack_driver!r}: give 'gelsd', 'gelss' or 'gelsy'")
-    a, b = as_lapack(a), as_lapack(b)
+    a, b = finite(as_lapack(a)), as_lapack(b)
     eps = float(np.finfo(np.result_type(dtype_of(a), dtype_of(b))).eps)
     x, residuals, rank, s = np.linalg.lstsq(a, b, rcond=eps if cond is None else cond)
     if lapack_driver == "gelsy":
