@@ -35,7 +35,8 @@ def check_primitive(
     * *jvp*: against finite differences, for every set of arguments with tangents, and against the complex step where the
       implementation takes complex numbers and is analytic; linearity in the tangents; types of the tangents;
     * *transpose*: ``Re⟨ct, A x⟩ = Re⟨Aᵀ ct, x⟩`` for every set of arguments that the primitive is declared linear in, without
-      Re too for complex-linear maps; that it *is* linear; types of the cotangents; ``vjp`` against ``jvp``;
+      Re too for complex-linear maps; with a cotangent of each output alone; that it *is* linear; types of the cotangents;
+      ``vjp`` against ``jvp``;
     * *batch*: ``vmap`` against a loop, for every mix of batched arguments and positions of the batch axis;
     * *impl*: that it leaves its arguments alone;
     * all this again for the first derivatives, forward and reverse.

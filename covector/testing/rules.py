@@ -165,8 +165,8 @@ class FunctionChecks(Subject):
         self.same(both, total, "the tangent for t1 + t2", "jvp", types=False, tolerance=tolerance)
         self.same(double, twice, "the tangent for 2 t", "jvp", types=False, tolerance=tolerance)
         with self.doing("linearize", "jvp"):
-            outs, linear_map = linearize(self.f, *self.inputs)
-            recorded = linear_map(*one)
+            outs, linear_map = linearize(self.of_active(self.f), *self.active_inputs)
+            recorded = linear_map(*(one[i] for i in self.active))
         self.same(outs, self.outs, "the output under linearize", "jvp")
         self.same(recorded, first, "the tangent under linearize", "jvp", types=False, tolerance=tolerance)
         with self.doing("checking the recorded tangent program", "jvp"):
@@ -404,6 +404,11 @@ class RuleChecks:
         what = f"transposed in argument{'s' * (len(places) > 1)} {', '.join(map(str, places))}"
         linear = [x[i] for i in places]
         direct.pairing(cts, out, found, linear, what, "transpose")
+        for i, ct in enumerate(cts):
+            if ct is not None and len(cts) > 1:
+                alone: list[Any] = [None] * i + [ct] + [None] * (len(cts) - i - 1)
+                found_alone = self.transposed(places, alone)
+                direct.pairing(alone, out, found_alone, linear, f"{what}, with a cotangent of output {i} alone", "transpose")
         if all(typeof(v).dtype.kind == "c" for v in (*linear, *out)):
             rotated = direct.f(*self.with_linear([None if v is None else 1j * v for v in x]))
             self.complex_pairing(rotated, linear, out, cts, found, what)

@@ -121,7 +121,8 @@ class Subject:
     def pairing(self, cts: Any, outs: Any, found: Any, ins: Any, what: str, blame: str = "", real: bool = True) -> None:
         """What transposition is: ``Re⟨ct, A t⟩ = Re⟨Aᵀ ct, t⟩``."""
         (expected, size), (value, other) = inner(cts, outs, real), inner(found, ins, real)
-        if abs(value - expected) > 10 * self.tolerance([*outs, *ins]) * max(1.0, size, other):
+        wrong = disagreement(value, expected, 10 * self.tolerance([*outs, *ins]) * max(1.0, size, other))
+        if wrong is not None:
             law = "Re⟨ct, A t⟩ = Re⟨Aᵀ ct, t⟩" if real else "⟨ct, A t⟩ = ⟨Aᵀ ct, t⟩ (complex pairing)"
             detail = "".join(f"\n  Aᵀct[{i}] = {brief(ct)}" for i, ct in enumerate(found) if ct is not None)
             raise self.error(f"{what}: {law} does not hold: {expected} ≠ {value}{detail}", blame)

@@ -33,6 +33,11 @@ def both(f, *args, derivative=True, staged=True):
     return f, args, derivative, staged
 
 
+def projection(basis):
+    """On the space; of one basis, since the derivatives of two that are given apart do not tell that they are one."""
+    return basis @ basis.T
+
+
 RICCATI = (A / 3, M, OTHER, OTHER[:2, :2], np.eye(4) + B / 9, M[::-1] / 9)
 ONES = np.ones(4)
 
@@ -175,8 +180,8 @@ CASES = {
     "ldl upper": both(lambda s, a: s.ldl(a, lower=False), A + A.T - 3 * np.diag(np.diag(A))),
     "ldl hermitian": both(lambda s, a: s.ldl(a), COMPLEX + COMPLEX.conj().T),
     "ldl symmetric": both(lambda s, a: s.ldl(a, hermitian=False), COMPLEX + COMPLEX.T),
-    "orth": both(lambda s, a: s.orth(a) @ s.orth(a).T, M, staged=False),
-    "null_space": both(lambda s, a: s.null_space(a) @ s.null_space(a).T, M.T, staged=False),
+    "orth": both(lambda s, a: projection(s.orth(a)), M, staged=False),
+    "null_space": both(lambda s, a: projection(s.null_space(a)), M.T, staged=False),
     "subspace_angles": both(lambda s, a, b: s.subspace_angles(a, b), M, OTHER[:, :2], staged=False),
     "subspace_angles of one": both(lambda s, a, b: s.subspace_angles(a, b), M, OTHER[:, :1], staged=False),
     "orthogonal_procrustes": both(lambda s, a, b: s.orthogonal_procrustes(a, b), M, OTHER[:, :2]),

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from covector import Primitive, Var, Zero, bilinear, elementwise, jointly, linear, one_of, reduction
+from covector import Primitive, Var, Zero, bilinear, elementwise, instantiate, jointly, linear, one_of, reduction
 from covector.core.avals import ShapedArray, typeof
 from covector.primitives.arrays.shaping import unbroadcast
 from covector.primitives.math.ring import elementwise_abstract, elementwise_batch
@@ -118,6 +118,19 @@ def transpose_with_wrong_values(p: Primitive) -> None:
     p.def_transpose(lambda ct, x, y: rule(2 * ct, x, y), linear=one_of(0, 1))
 
 
+def transpose_with_nan(p: Primitive) -> None:
+    rule = p.transpose
+    assert rule is not None
+    p.def_transpose(lambda ct, x, y: rule(np.nan * ct, x, y), linear=one_of(0, 1))
+
+
+def transpose_of_wrong_dtype(p: Primitive) -> None:
+    rule = p.transpose
+    assert rule is not None
+    longer = lambda c: c.astype(np.clongdouble if c.dtype.kind == "c" else np.longdouble)
+    p.transpose = lambda ct, x, y: [c if c is None else longer(c) for c in rule(ct, x, y)]  # as of a trusted primitive
+
+
 def transpose_with_conjugate(p: Primitive) -> None:
     rule = p.transpose
     assert rule is not None
@@ -160,6 +173,8 @@ BROKEN: list[tuple[Callable[[Primitive], None], str]] = [
     (jvp_that_is_not_linear, "jvp"),
     (jvp_of_wrong_type, "jvp"),
     (transpose_with_wrong_values, "transpose"),
+    (transpose_with_nan, "transpose"),
+    (transpose_of_wrong_dtype, "transpose"),
     (transpose_with_conjugate, "transpose"),
     (transpose_without_sum, "transpose"),
     (transpose_for_constants, "transpose"),
@@ -250,6 +265,30 @@ def test_several_results_and_parameters() -> None:
     p.def_jvp(lambda primals, tangents, *, n: (p.bind(*primals, n=n), [n * primals[0] ** (n - 1) * tangents[0], tangents[0]]))
     with pytest.raises(RuleError, match=r"t_power_and_double_\d+\(n=2\) at"):
         check_primitive(p, cases, max_examples=10)
+
+
+def test_a_transpose_rule_that_forgets_the_cotangent_of_one_result() -> None:
+    """Where there is none of the other."""
+    p = Primitive(f"t_twice_and_thrice_{next(NUMBER)}", multiple_results=True)
+    p.def_impl(lambda x: [np.asarray(2 * x), np.asarray(3 * x)])
+    p.def_abstract(lambda x: [x, x])
+    p.def_batch(lambda size, args, dims: (p.bind(*args), [dims[0], dims[0]]))
+    p.def_jvp(lambda primals, tangents: (p.bind(*primals), p.bind(*tangents)))
+    p.def_transpose(lambda cts, x: [sum(k * ct for k, ct in zip((2, 3), cts, strict=True) if not isinstance(ct, Zero))])
+    check_case(p, (np.ones(2),))
+    p.def_transpose(lambda cts, x: [None if isinstance(cts[0], Zero) else 2 * cts[0] + 3 * instantiate(cts[1])])
+    with pytest.raises(RuleError, match=r"with a cotangent of output 1 alone"):
+        check_case(p, (np.ones(2),))
+
+
+def test_arguments_without_a_derivative_are_left_out() -> None:
+    """Not only in forward mode: nor in what is recorded for reverse mode."""
+
+    def refuse(out: Any, x: Any, y: Any) -> Any:
+        raise NotImplementedError
+
+    product = elementwise(f"t_product_in_one_{next(NUMBER)}", lambda x, y: x * y, lambda out, x, y: y, refuse)
+    check_case(product, (np.ones(2), np.ones(2)), differentiable=[0])
 
 
 def test_check_case_tries_one_input() -> None:
