@@ -157,8 +157,7 @@ def roots(p: Any) -> Any:
 
 
 def _roots(p: Any, *, count: int) -> Any:
-    found = np.roots(p)
-    return found.astype(np.result_type(found, np.complex64))
+    return np.roots(p).astype(np.result_type(p, np.complex64))
 
 
 roots_p = Primitive("roots", Opaque(_roots), trusted=True, makes_new=True)
@@ -180,7 +179,7 @@ def _roots_jvp(primals: Any, tangents: Any, *, count: int) -> Any:
     if np.any(concrete(coincide)):
         text = "the derivative of roots that coincide (or nearly so) is NaN: they are not differentiable there"
         errors.warn(text, errors.UndeterminedDerivativeWarning)
-    return r, -np.polyval(t, r) / select_p.bind(coincide, np.nan, slope)
+    return r, -np.polyval(t, r) / convert_to(select_p.bind(coincide, np.nan, slope), dtype_of(r))
 
 
 @implements(np.polyfit)

@@ -9,8 +9,6 @@ import pytest
 from transformed import check, same
 
 import covector as cv
-from covector.primitives.math.fourier import fft_p
-from covector.testing import check_case
 
 RNG = np.random.default_rng(0)
 ONE_AXIS = ["fft", "ifft", "rfft", "irfft", "hfft", "ihfft"]
@@ -30,15 +28,6 @@ def test_along_one_axis(name, n, norm):
     function = getattr(np.fft, name)
     for shape, axis, real in [((4,), -1, False), ((5,), 0, True), ((3, 4), 0, False), ((4, 3), 1, True)]:
         check(lambda x, axis=axis: function(x, n, axis, norm), points(shape, name, real))
-
-
-@pytest.mark.parametrize("dtype", ["f4", "f8", "F", "D"])
-@pytest.mark.parametrize("transform", ["fft", "ifft", "rfft", "irfft"])
-def test_rules(transform, dtype):
-    if transform != "rfft" or dtype in ("f4", "f8"):
-        x = np.asarray(points((3, 4), "fft", dtype in ("f4", "f8")), dtype)
-        for n, axis, norm in (4, 1, "ortho"), (5, 0, "forward"), (2, 1, "backward"):
-            check_case(fft_p, (x,), {"transform": transform, "n": n, "axis": axis, "norm": norm})
 
 
 @pytest.mark.parametrize("name", SEVERAL)

@@ -632,24 +632,11 @@ TRIED_ELSEWHERE = {
     "tests/native/test_programs.py": ["native"],
     "tests/backends/test_blocks.py": ["blocked"],
     "tests/scipy/test_special.py": [f"scipy_{name}" for name in SPECIAL_FUNCTIONS],
-    "tests/lax/test_bits_and_platforms.py": ["bitcast", "from_parts", "reduce_precision"],
-    "tests/lax/test_lax_linalg.py": ["exchanged_rows", "hessenberg", "pivoted_columns", "row_exchanges", "tridiagonal"],
-    "tests/scipy/test_linalg.py": [
-        *("analytic", "hessenberg_form", "ldl", "lu", "null_basis", "range_basis", "schur", "sylvester")
-    ],
-    "tests/numpy/test_fourier.py": ["fft"],
-    "tests/scipy/test_fft.py": ["dct", "fht"],
-    "tests/scipy/test_ndimage.py": ["spline_filter"],
     "tests/scipy/test_filters_and_spectra.py": ["linear_filter"],
-    "tests/random/test_random.py": ["random_bits", "sample", "threefry2x32", "unit_floats"],
-    "tests/linalg/test_singular_points.py": ["turn", "undetermined", "free_columns", "nan_if", "is_defective"],
-    "tests/linalg/test_matrix_functions.py": ["matrix_function"],
-    "tests/numpy/test_polynomials_sets_applying.py": ["roots"],
+    "tests/linalg/test_singular_points.py": ["nan_if"],
     "tests/control_flow/test_stacks.py": ["stack_add", "repeat_items", "sum_items", "merge", "part", *STACK_ITEMS],
     "tests/debugging/test_effects.py": ["debug_callback", "io_callback", "pure_callback", "check"],
     "tests/named_axes/test_collectives.py": ["psum", "all_gather", "axis_index", "pvary"],
-    "tests/transforms/test_custom_rules_in_python.py": ["linear_zeros"],
-    "tests/checkpointing/test_saved_steps.py": ["replace"],
     "tests/transforms/test_custom_rules.py": [
         "custom",
         "custom_function",
@@ -659,4 +646,5 @@ TRIED_ELSEWHERE = {
         "linear_call",
     ],
 }
-"""Primitives whose arguments are no arrays, or whose rules are a user's, by the tests that try them."""
+"""Primitives whose arguments are no arrays, or whose rules are a user's, or are tried with `check_case` in a test of their own
+(SciPy's functions and filters), by the tests that try them."""

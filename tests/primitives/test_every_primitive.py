@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, assume, find, settings
 from hypothesis import strategies as st
+from operand_table import CASES
 from primitive_table import ALL_DTYPES_ALIKE, INEXACT, TABLE, TRIED_ELSEWHERE
 
 from covector.core.primitive import find_primitive, primitive_named
 from covector.primitives.derivations import loop_batch
-from covector.testing import check_primitive
+from covector.testing import check_case, check_primitive
 
 EXAMPLES = 6
 
@@ -30,14 +31,15 @@ print(*covector.Primitive.registry)
 
 def test_every_primitive_has_an_entry() -> None:
     listed = subprocess.run([sys.executable, "-c", LIST], capture_output=True, text=True, check=True).stdout.split()
-    tried = {*TABLE, *itertools.chain(*TRIED_ELSEWHERE.values())}
+    tried = {*TABLE, *CASES, *itertools.chain(*TRIED_ELSEWHERE.values())}
     assert not set(listed) - tried, "primitives without an entry in tests/primitives/primitive_table.py"
     assert not tried - set(listed), "entries without a primitive"
 
 
 def test_batches_are_done_at_once() -> None:
     """One example after the other is what is left for a primitive without a batching rule."""
-    names = [name for name in (*TABLE, *itertools.chain(*TRIED_ELSEWHERE.values())) if find_primitive(name) is not None]
+    known = (*TABLE, *CASES, *itertools.chain(*TRIED_ELSEWHERE.values()))
+    names = [name for name in known if find_primitive(name) is not None]
     looped = loop_batch(primitive_named("sin")).__code__
     assert len(names) > 150
     assert [n for n in names if getattr(primitive_named(n).batch, "__code__", None) is looped] == ["roots"]
@@ -49,6 +51,12 @@ def test_batches_are_done_at_once() -> None:
 def test_rules(name: str, dtype: Any) -> None:
     entry = TABLE[name]
     check_primitive(primitive_named(name), entry.cases(dtype), max_examples=EXAMPLES, **entry.options)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_rules_at_chosen_operands(name: str) -> None:
+    for args, params, options in CASES[name]:
+        check_case(primitive_named(name), args, params, **options)
 
 
 @pytest.mark.parametrize(

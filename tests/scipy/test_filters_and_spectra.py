@@ -16,6 +16,7 @@ from covector.primitives.math.linear_filter import linear_filter_p
 from covector.scipy import signal
 from covector.scipy.traced import FROM_1_18
 from covector.testing import check_function
+from covector.testing.rules import Options, RuleChecks
 
 RNG = np.random.default_rng(0)
 X, LONG, IMAGE = RNG.normal(size=12), RNG.normal(size=40), RNG.normal(size=(5, 6))
@@ -263,6 +264,19 @@ def test_the_filter_is_linear_in_what_is_filtered():
         b, a = (np.asarray(v, x.dtype) for v in (b, a))
         check(lambda x, b=b, a=a: linear_filter_p.bind(x, b, a, axis=0), x, order=1)
         same(cv.jit(lambda x, b=b, a=a: linear_filter_p.bind(x, b, a, axis=1))(x), scipy.signal.lfilter(b, a, x))
+
+
+@pytest.mark.parametrize("shape", [(5,), (2, 3), (1,), (2, 0)])
+@pytest.mark.parametrize(("of_x", "of_coefficients"), ["dd", "DD", "dD", "Dd", "fF", "fd", "ed", "if"])
+def test_rules_of_a_filter_for_each_pair_of_dtypes(of_x, of_coefficients, shape):
+    x = (np.arange(1.0, 1 + np.prod(shape)).reshape(shape) * (2 - 1j if of_x == "D" else 2)).astype(of_x)
+    for (b, a), axis in itertools.product(((B, A), (TAPS, [2.0]), ([1j], [1.5, 0.2 - 1j])), range(len(shape))):
+        if of_coefficients in "DF" or not np.iscomplexobj(b):
+            b, a = np.asarray(b, of_coefficients), np.asarray(a, of_coefficients)
+            rules = RuleChecks(linear_filter_p, (x, b, a), {"axis": axis}, Options(differentiable=(0,)))
+            rules.abstract()
+            rules.transposes()
+            check_function(lambda x, b=b, a=a, axis=axis: linear_filter_p.bind(x, b, a, axis=axis), (x,), order=1)
 
 
 def test_coefficients_that_are_traced_and_known_give_the_same():

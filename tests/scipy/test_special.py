@@ -12,9 +12,10 @@ import scipy.special
 
 import covector as cv
 from covector import errors
+from covector.core.primitive import primitive_named
 from covector.primitives.math.special_functions import TABLE
 from covector.scipy import special
-from covector.testing import check_function, check_grads
+from covector.testing import check_case, check_function, check_grads
 
 UNIT, REAL, POSITIVE = (0.1, 0.9), (-2.5, 2.5), (0.2, 9.0)
 GROUPS = {
@@ -85,6 +86,46 @@ def test_derivatives_batches_and_programs(name):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         check_function(f, tuple(args), tolerance=1e-5)
+
+
+def check_rules(name, args, fixed, **options):
+    """Of its own rules, in the arguments that are not ``fixed``."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        places = [i for i in range(len(args)) if i not in fixed]
+        check_case(primitive_named(f"scipy_{name}"), args, differentiable=places, **options)
+
+
+def real_parts(apply, *args):
+    """Without the complex step: SciPy's functions of complex numbers lose tiny imaginary parts."""
+    outs = apply(*args)
+    return [np.real(o) for o in (outs if isinstance(outs, list) else [outs])]
+
+
+@pytest.mark.parametrize("name", [n for n in TABLE if n != "_lambertw"])
+def test_rules_for_operands_of_two_dtypes_that_broadcast(name):
+    """The first is of single precision, the last has one element."""
+    first, *between = points(name)
+    args = [first[:2].astype(np.float32) if first.dtype.kind == "f" else first[:2], *(a[:2] for a in between)]
+    args[-1] = args[-1][:1]
+    check_rules(name, args, REFUSED.get(name, ()), through=real_parts, order=2 if len(args) == 1 else 1)
+
+
+ANALYTIC = [n for n, f in TABLE.items() if any(t.split("->")[0].endswith("D") for t in f.types) and n != "ive"]
+
+
+@pytest.mark.parametrize("name", ANALYTIC)
+@pytest.mark.parametrize("dtype", [np.complex64, np.complex128])
+def test_rules_for_a_complex_operand(name, dtype):
+    """The last, beside real ones; in their orders no Bessel function has a derivative then."""
+    *orders, x = points(name)
+    fixed = {0} if name in ("jv", "iv", "kv", "kve") else REFUSED.get(name, ())
+    args = [*(a[:2] for a in orders), (x[:2] * (1 + 0.2j)).astype(dtype)]
+    check_rules(name, args, fixed, order=1 if dtype is np.complex64 else 2)
+
+
+def test_rules_of_lambertw():
+    check_rules("_lambertw", (np.array([0.3 + 0.1j, 0.8]), 0, 1e-8), {1, 2})
 
 
 @pytest.mark.parametrize("name", INTEGERS)

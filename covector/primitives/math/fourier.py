@@ -18,9 +18,9 @@ from covector.core.avals import ShapedArray, array_aval, dtype_of, shape_of
 from covector.core.kinds import Linear
 from covector.core.primitive import Primitive
 from covector.primitives.arrays.indexing import embed_p, slice_p
-from covector.primitives.arrays.shaping import real_dtype
+from covector.primitives.arrays.shaping import convert_to, real_dtype
 from covector.primitives.derivations import batch_along_axis
-from covector.primitives.math.arithmetic import conj_p, real
+from covector.primitives.math.arithmetic import conj_p
 
 SWAPPED = {"backward": "forward", "forward": "backward", "ortho": "ortho"}
 """The norm with which a transform the other way has the same factor."""
@@ -51,8 +51,7 @@ def _transpose(ct: Any, x: ShapedArray, *, transform: str, n: int, axis: int, no
         found = fft_p.bind(half, transform="irfft", n=n, axis=axis, norm=SWAPPED[norm])
     else:
         found = fft_p.bind(ct, transform=transform, n=n, axis=axis, norm=norm)
-    fitted = of_length(found, axis, x.shape[axis])
-    return fitted if x.dtype.kind == "c" else real(fitted)
+    return convert_to(of_length(found, axis, x.shape[axis]), x.dtype)
 
 
 def _counts(n: int, dtype: Any) -> Any:

@@ -17,6 +17,7 @@ import scipy.signal
 from covector.core.avals import ShapedArray, array_aval
 from covector.core.kinds import Linear
 from covector.core.primitive import Primitive
+from covector.primitives.arrays.shaping import convert_to
 
 
 def _filter(x: Any, b: Any, a: Any, *, axis: int) -> Any:
@@ -30,7 +31,7 @@ def _abstract(x: ShapedArray, b: ShapedArray, a: ShapedArray, *, axis: int) -> S
 
 
 def _transpose(ct: Any, x: ShapedArray, b: Any, a: Any, *, axis: int) -> Any:
-    return np.flip(linear_filter_p.bind(np.flip(ct, axis), b, a, axis=axis), axis)
+    return convert_to(np.flip(linear_filter_p.bind(np.flip(ct, axis), b, a, axis=axis), axis), x.dtype)
 
 
 def _batch(size: int, args: Sequence[Any], dims: Sequence[Any], *, axis: int) -> Any:
@@ -39,5 +40,5 @@ def _batch(size: int, args: Sequence[Any], dims: Sequence[Any], *, axis: int) ->
 
 
 linear_filter_p = Primitive("linear_filter", Linear(_filter, _transpose, abstract=_abstract), trusted=True, makes_new=True)
-"""``linear_filter(x, b, a, axis=...)`` for x, b and a of one dtype; b and a are arrays, never traced."""
+"""``linear_filter(x, b, a, axis=...)``; b and a are arrays, never traced."""
 linear_filter_p.def_batch(_batch)
