@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
+from functools import partial
 
 import numpy as np
 import pytest
@@ -137,6 +139,35 @@ def test_lstsq():
     deficient = np.ones((4, 2))
     value, _ = covector.jvp(lambda b: np.linalg.lstsq(deficient, b)[:2], (array(4),), (array(4),))
     assert value[1].shape == (0,)  # no residuals, since the rank is 1
+
+
+def least_squares(rcond):
+    """All results, but of the residuals their dtype alone: a low rank, where there are none, is not known under jit."""
+
+    def f(a, b):
+        x, residuals, rank, values = np.linalg.lstsq(a, b, rcond=rcond)
+        return x, residuals[:0], rank, values
+
+    return f
+
+
+@pytest.mark.parametrize(("a_dtype", "b_dtype"), itertools.product("?ifdFDeg", repeat=2))
+@pytest.mark.parametrize("f", [np.linalg.solve, *map(least_squares, (None, -1, 1e-3))])
+def test_systems_of_which_one_side_is_plain(f, a_dtype, b_dtype):
+    """Results, their dtypes and what is refused are NumPy's, also where a rank is decided by the dtype that it computes in."""
+    tall = np.array([[1, 1], [1, 1 + (1e-6 if np.dtype(a_dtype).kind in "fc" else 1)], [1, 1]])
+    a = (np.array([[3, 1], [0, 2]]) if f is np.linalg.solve else tall).astype(a_dtype)
+    b = np.array([1, 2, 1.5])[: len(a)].astype(b_dtype)
+    ways = (covector.jit(f), lambda a, b: covector.jit(partial(f, a))(b), lambda a, b: covector.jit(lambda a: f(a, b))(a))
+    try:
+        wanted = f(a, b)
+    except TypeError:
+        for way in ways:
+            with pytest.raises(TypeError):
+                way(a, b)
+    else:
+        for way in ways:
+            same(way(a, b), wanted, rtol=1e-2 if {a_dtype, b_dtype} & set("fF") else 1e-8, atol=1e-9)
 
 
 def test_cond_of_no_matrices():
