@@ -21,12 +21,16 @@ where an example traces and compiles.  A failure of ``ci`` prints a blob that ``
 from __future__ import annotations
 
 import gc
+import linecache
 import os
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.internal.conjecture import providers
+
+from covector.core import source
 
 # Programs run as Python unless a test says otherwise: when a program is compiled in the background depends on the clock.
 os.environ.setdefault("COVECTOR_JIT", "source")
@@ -45,6 +49,17 @@ settings.register_profile("shrink", _common, max_examples=200, derandomize=True,
 settings.register_profile("ci", _common, max_examples=2_000, phases=_no_search)
 settings.register_profile("long", _common, max_examples=100_000)
 settings.load_profile("ci" if os.environ.get("CI") else "default")  # the command line, read later, overrides this
+
+
+# Messages quote the user's line, and in a test that line often has the text too which the message is to have: it would be
+# found there whatever the message says.
+setattr(source, "linecache", SimpleNamespace(getline=lambda path, line: "..."))  # noqa: B010
+
+
+@pytest.fixture
+def quoted_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests of which lines are quoted."""
+    monkeypatch.setattr(source, "linecache", linecache)
 
 
 @pytest.fixture

@@ -30,6 +30,7 @@ def run_blocks(page: Path, language: str) -> int:
     return results.attempted
 
 
+@pytest.mark.usefixtures("quoted_lines")
 @pytest.mark.parametrize("page", [README, *PAGES], ids=lambda page: page.stem)
 def test_python_blocks(page: Path):
     assert run_blocks(page, "pycon") or page.stem in ("differences-from-jax", "primitive-list", "coverage")  # tables
@@ -41,6 +42,7 @@ def needing_packages() -> list[tuple[Path, str]]:
     return list(dict.fromkeys(found))
 
 
+@pytest.mark.usefixtures("quoted_lines")
 @pytest.mark.parametrize(("page", "package"), needing_packages(), ids=lambda x: getattr(x, "stem", x))
 def test_python_blocks_that_need_a_package(page: Path, package: str):
     pytest.importorskip(package)

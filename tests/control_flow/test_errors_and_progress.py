@@ -76,7 +76,7 @@ MISTAKES = {
     r"the predicate is bool\[2\][\s\S]*np.where": (ArgumentError, lambda: lax.cond(np.ones(2) > 0, np.sin, np.cos, 1.0)),
     r"the index is weak_f64\[\]": (ArgumentError, lambda: lax.switch(1.0, [np.sin], 1.0)),
     r"switch got no branches": (ArgumentError, lambda: lax.switch(0, [], 1.0)),
-    r"scan expects a function": (ArgumentError, lambda: lax.scan(1.0, 0.0, np.ones(2))),
+    r"scan got 1.0 of type float for f, which is to be a function": (ArgumentError, lambda: lax.scan(1.0, 0.0, np.ones(2))),
     r"associative_scan of add got arrays of lengths \[2, 3\]": (
         ArgumentError,
         lambda: lax.associative_scan(np.add, (np.ones(2), np.ones(3))),

@@ -309,6 +309,7 @@ def test_programs_that_are_not_linear(steps: Any, mask: list[bool], operands: st
         assert linearity_error(jaxpr, linear).startswith(operands + ", in which it is not linear.\n  at ")
 
 
+@pytest.mark.usefixtures("quoted_lines")
 def test_linearity_error_in_full():
     x, y = variables(2)
     source = user_source()

@@ -36,6 +36,7 @@ def test_nans_in_compiled_loops():
     assert born(f, 1.5).startswith("'log' gives NaN")
 
 
+@pytest.mark.usefixtures("quoted_lines")
 def test_nans_of_the_backward_pass():
     def f(x):
         root = np.sqrt(x)

@@ -28,10 +28,12 @@ def scopes_of(program):
     return [e.source.scope for e in program.equations]
 
 
+@pytest.mark.usefixtures("quoted_lines")
 def test_examples():
     assert not doctest.testmod(scopes, optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS).failed
 
 
+@pytest.mark.usefixtures("quoted_lines")
 def test_each_equation_has_the_names_around_it():
     program = cv.make_jaxpr(f)(X)
     assert scopes_of(program) == ["outer", "outer/inner", ""]
@@ -49,6 +51,7 @@ def test_programs_and_results_are_the_same():
     check_grads(cv.named_call(f), (X,), order=2)
 
 
+@pytest.mark.usefixtures("quoted_lines")
 def test_errors_say_the_scope():
     def g(x):
         with cv.named_scope("attention"):

@@ -174,6 +174,7 @@ def test_operations_of_several_files(tmp_path):
     assert (first.filename, second.filename, second.lineno) == (__file__, str(path), 5)
 
 
+@pytest.mark.usefixtures("quoted_lines")
 def test_long_programs_say_the_line_in_a_note(monkeypatch):
     from covector.backends import numpy
 

@@ -347,7 +347,7 @@ def test_copies_are_new_arrays():
 
 
 def test_compiled_functions_are_named():
-    with pytest.raises(cv.errors.TracerArrayConversionError, match=r"scipy\.linalg\.\S*"):
+    with pytest.raises(cv.errors.TracerArrayConversionError, match="function dgetrf was called with"):
         cv.grad(cv.lift(lambda x: scipy.linalg.lapack.dgetrf(np.outer(x, x))[0].sum()))(X)
 
 

@@ -433,6 +433,7 @@ ITEMS: dict[str, tuple[Any, Any, Any]] = {
 }
 
 
+@pytest.mark.usefixtures("quoted_lines")
 @pytest.mark.parametrize("transformation", TRANSFORMATIONS)
 @pytest.mark.parametrize("kind", ITEMS)
 def test_the_error_of_an_item_is_covectors(kind: str, transformation: str) -> None:

@@ -269,7 +269,7 @@ def test_third_derivatives_of_a_matrix_function():
 @pytest.mark.parametrize(
     ("call", "error", "text"),
     [
-        (lambda: cv.grad(lambda a: linalg.schur(a)[0].sum())(WELL), errors.NonDifferentiableError, "schur.*not determined"),
+        (lambda: cv.grad(lambda a: linalg.schur(a)[0].sum())(WELL), TypeError, r"(?s)'schur' at .*not determined"),
         (lambda: linalg.solve(WELL, V, assume_a="bandit"), ValueError, "assume_a='bandit': give one of 'general'"),
         (lambda: linalg.solve_triangular(WELL, V, trans=3), ValueError, "trans=3"),
         (lambda: linalg.solve_banded((1, 1), BANDS, V), ValueError, r"1 \+ 1 diagonals"),

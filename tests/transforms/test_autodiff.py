@@ -350,6 +350,7 @@ def test_linear_transpose_asks_only_what_the_result_depends_on(name):
         np.testing.assert_array_equal(cv.vmap(lambda ct, f=f: cv.linear_transpose(f, 1.0)(ct))(np.ones(2)), [[2.0, 2.0]])
 
 
+@pytest.mark.usefixtures("quoted_lines")
 def test_linear_transpose_names_the_operation_that_is_not_linear():
     with pytest.raises(
         cv.errors.LinearityError, match=r"'greater' is applied to .*\n  at test_autodiff.py:\d+ in <lambda>: .*x > 0"

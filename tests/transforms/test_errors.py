@@ -31,6 +31,7 @@ def test_every_error_is_a_covector_error():
 
 
 class TestConcretization:
+    @pytest.mark.usefixtures("quoted_lines")
     def test_float(self):
         text = raised(errors.TracerFloatConversionError, cv.grad(lambda x: float(x)), 1.0)
         assert "float value of a traced value of type weak_f64[]" in text and "leave float() out" in text
@@ -51,6 +52,7 @@ class TestConcretization:
             text = raised(errors.TracerArrayConversionError, cv.jit(lambda x, f=f: f(x)), X)
             assert "np.stack" in text and "f64[3]" in text
 
+    @pytest.mark.usefixtures("quoted_lines")
     def test_writing_an_element_into_a_plain_array_never_loses_the_gradient(self):
         def f(x):
             b = np.zeros(2)
@@ -67,6 +69,7 @@ class TestConcretization:
 
         raised(errors.TracerArrayConversionError, cv.grad(g), X)
 
+    @pytest.mark.usefixtures("quoted_lines")
     def test_branch_under_jit(self):
         text = raised(errors.TracerBoolConversionError, cv.jit(lambda x: 1.0 if x > 0 else 2.0), 1.0)
         assert "np.where" in text and "x > 0" in text and "jit of" in text
@@ -113,6 +116,7 @@ class TestLeaks:
         cv.grad(lambda x: np.sum(f(x)))(np.ones(3))
         raised(errors.UnexpectedTracerError, lambda: cv.jvp(g, (np.ones(3),), (kept[0],)))
 
+    @pytest.mark.usefixtures("quoted_lines")
     def test_a_staged_tracer_knows_the_line_that_made_it(self):
         kept = []
 
@@ -224,6 +228,7 @@ class TestNumPy:
         raised(errors.InPlaceWriteError, cv.grad(lambda x: np.sum(np.sin(x, out=mine))), X)
         raised(errors.InPlaceWriteError, cv.grad(lambda x: np.sum(x, out=np.zeros(()))), X)
 
+    @pytest.mark.usefixtures("quoted_lines")
     def test_item_assignment_on_a_tracer(self):
         def f(x):
             x[0] = 1.0

@@ -23,6 +23,7 @@ def test_parse_gives_the_program_back():
     cv.check(jaxpr)
 
 
+@pytest.mark.usefixtures("quoted_lines")
 def test_equations_know_the_users_line():
     jaxpr = cv.make_jaxpr(lambda x: np.cos(x))(1.0)
     assert "test_staging.py" in str(jaxpr.equations[0].source) and "np.cos(x)" in str(jaxpr.equations[0].source)
