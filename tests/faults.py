@@ -447,6 +447,7 @@ EQUIVALENT: list[tuple[str, str]] = [
     (r"_reflection: 0 → 1$", "neither sign of a small imaginary part overflows"),
     (r"Generator\.form: False → True", "an equation may be written as a call of what computes it"),
     (r"Shape\.panels: 0 → 1$", "an element of memory more"),
+    (r"_joining_primitive\.jvp: out, aval\.zero", "a rule is given a tangent that is not zero, or it is not asked"),
     (r"Writer\.write: True → False", "whether there is a rule is asked of equations that need parts alone"),
 ]
 

@@ -49,6 +49,15 @@ def test_cross_is_numpys(cross):
     agree(lambda x, y: np.cross(x, y, axisc=5), array(3, 4), array(4, 3))
 
 
+@pytest.mark.filterwarnings("ignore:numpy.cross:DeprecationWarning")
+@pytest.mark.parametrize("sequence", [list, tuple])
+@pytest.mark.parametrize(("m", "n"), itertools.product((2, 3), repeat=2))
+def test_cross_of_a_sequence(sequence, m, n):
+    a = sequence([1.0, 2.0, 5.0][:m])
+    agree(lambda y: np.cross(a, y), array(n))
+    agree(lambda y: np.cross(y, a), array(n))
+
+
 def test_cross_of_two_components_warns_as_numpys_does():
     f = covector.grad(lambda x: np.cross(x, np.ones(2)))
     if PLANE_VECTORS_ARE_REFUSED:  # from NumPy 2.5 on

@@ -278,3 +278,21 @@ def test_switch():
     gradient = cv.vmap(cv.grad(lambda x, i: lax.switch(i, branches, x)))
     np.testing.assert_allclose(gradient(xs, indices), slopes)
     np.testing.assert_allclose(cv.jit(gradient)(xs, indices), slopes)
+
+
+@pytest.mark.parametrize("counts", [(1, 1, 1), (2, 1, 3), (0, 1, 2, 1), (1, 0, 2), (3, 2, 1, 2)], ids=str)
+def test_each_branch_of_a_switch_closes_over_values_of_its_own(counts):
+    """The sum of their products with 1, 2, ...: the slopes are these numbers, and 0 for what the other branches hold."""
+    factors = [1.0 + np.arange(n) for n in counts]
+
+    def f(held, index):
+        branches = [lambda x, own=own: sum((x * c * w for c, w in enumerate(own, 1)), x * 0.0) for own in held]
+        return lax.switch(index, branches, 2.0)
+
+    held = [list(RNG.normal(size=n)) for n in counts]
+    for index, own in enumerate(held):
+        wanted = [2.0 * k if i == index else 0.0 * k for i, k in enumerate(factors)]
+        for wrap in (lambda f: f, cv.jit, lambda f: lambda *args: cv.vmap(f, (None, 0))(args[0], np.array([args[1]]))):
+            np.testing.assert_allclose(np.ravel(wrap(f)(held, index)), 2.0 * np.dot(own, factors[index]))
+            found = wrap(cv.grad(f))(held, index)
+            np.testing.assert_allclose(np.concatenate([np.ravel(x) for x in cv.tree.leaves(found)]), np.concatenate(wanted))

@@ -111,3 +111,11 @@ def test_progress_bars(wrap, capsys):
     linear(1.0)
     lax.fori_loop(0, 3, lambda i, c: c + 1, 0)
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("wrap", [lambda f: f, cv.jit, cv.grad], ids=["eager", "jit", "grad"])
+@pytest.mark.parametrize("reverse", [False, True])
+def test_a_loop_in_segments_shows_one_bar_also_where_steps_are_left(wrap, reverse, capsys):
+    options = {"length": 7, "reverse": reverse, "progress": "working", "checkpoint": "sqrt"}
+    wrap(lambda x: lax.scan(lambda c, _: (np.sin(c), None), x, None, **options)[0])(0.5)
+    assert capsys.readouterr().err.count("working: 100%") == 1

@@ -120,6 +120,34 @@ def test_what_is_waited_for_is_written_in_haste_and_made_better_after_the_second
     np.testing.assert_allclose(results[0][0], long_program(MANY)[0], atol=1e-14)
 
 
+@pytest.mark.parametrize(
+    "results",
+    [
+        lambda a, b: a,
+        lambda a, b: (a, b),
+        lambda a, b: (a,),
+        lambda a, b: [a, b],
+        lambda a, b: [b],
+        lambda a, b: {"a": a, "b": b},
+        lambda a, b: {"a": a},
+        lambda a, b: (a, (b,)),
+        lambda a, b: ((a, b),),
+        lambda a, b: (a, None),
+        lambda a, b: (),
+    ],
+)
+def test_results_have_their_structure_at_every_call(choose: Any, results: Any) -> None:
+    """Native code that stands in the place of the function gives one array or a tuple of them, and no other structure."""
+    choose("wait")
+    g = cv.jit(lambda x: results(np.sin(x) * x, np.sum(x * x)))
+    wanted = results(np.sin(X) * X, np.sum(X * X))
+    for _ in range(4):
+        found = g(X)
+        assert cv.tree.structure(found) == cv.tree.structure(wanted)
+        for y, z in zip(cv.tree.leaves(found), cv.tree.leaves(wanted), strict=True):
+            np.testing.assert_allclose(y, z, rtol=1e-14)
+
+
 def test_code_that_is_replaced_may_be_running(choose: Any, written: list[int]) -> None:
     choose("background")
     g = cv.jit(lambda x: long_program(x))

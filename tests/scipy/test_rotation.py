@@ -97,6 +97,16 @@ def test_what_is_made_of_rotations(use):
         close(f(Rotation.from_quat(Q[0])), f(SciPys.from_quat(Q[0])))
 
 
+@pytest.mark.parametrize("use", USE)
+def test_half_turns(use):
+    """The real component is 0, of either sign: neither quaternion is the one that stands for the rotation by its sign."""
+    f = USE[use]
+    for half in (Q * [1.0, 1.0, 1.0, 0.0], -Q * [1.0, 1.0, 1.0, 0.0]):
+        expected = f(SciPys.from_quat(half))
+        close(f(Rotation.from_quat(half)), expected)
+        close(cv.jit(lambda q: f(Rotation.from_quat(q)))(half), expected)
+
+
 @pytest.mark.parametrize("seq", [*ALL_SEQUENCES, *map(str.upper, ALL_SEQUENCES)])
 def test_angles_of_all_sequences(seq):
     close(Rotation.from_euler(seq, ANGLES).as_matrix(), SciPys.from_euler(seq, ANGLES).as_matrix())

@@ -134,6 +134,17 @@ def test_axis_error():
         covector.grad(lambda x: np.swapaxes(x, 0, 3)[0, 0, 0])(X)
 
 
+@pytest.mark.parametrize("function", [np.diagonal, np.trace, np.linalg.diagonal, np.linalg.trace])
+@pytest.mark.parametrize("shape", [(), (3,), (0,)])
+def test_there_is_no_diagonal_without_two_axes(function, shape):
+    """`AxisError` is a ValueError too, and not what NumPy raises."""
+    x = np.zeros(shape)
+    for call in (function, covector.jit(lambda x: function(x)), covector.grad(lambda x: np.sum(function(x)))):
+        with pytest.raises(ValueError, match="diag requires an array of at least two dimensions") as caught:
+            call(x)
+        assert type(caught.value) is ValueError
+
+
 @pytest.mark.parametrize("name", covector_shapes.IN_PLACE_METHODS)
 def test_in_place_method(name):
     with pytest.raises(covector.errors.InPlaceWriteError, match=rf"x\.{name}\(\.\.\.\) changes a traced value.*f64\[2,3,4\]"):
