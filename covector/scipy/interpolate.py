@@ -36,7 +36,6 @@ from covector.scipy.interpolators import interp1d as interp1d
 from covector.scipy.others import of_scipy as _of_scipy
 from covector.scipy.piecewise import PiecewiseCubic
 from covector.scipy.piecewise import PPoly as PPoly
-from covector.scipy.piecewise import check_places as _check_places
 from covector.scipy.piecewise import falls as _falls
 from covector.scipy.piecewise import interval as _interval
 from covector.scipy.piecewise import real_points as _real_points
@@ -177,7 +176,8 @@ class RegularGridInterpolator:
         self.method, self.bounds_error, self.fill_value = method, bounds_error, fill_value
         self.check_method(method)
         for p in grid:
-            _check_places(p, "RegularGridInterpolator")
+            if len(shape_of(p)) != 1 or not shape_of(p)[0]:
+                raise ValueError(f"RegularGridInterpolator got places {typeof(p)}: give a vector of at least one")
         sizes = tuple(shape_of(p)[0] for p in grid)
         if shape_of(self.values)[: len(sizes)] != sizes:
             raise ValueError(f"RegularGridInterpolator got a grid of {sizes} points and values {typeof(self.values)}")
@@ -222,19 +222,23 @@ class RegularGridInterpolator:
 
     def at(self, xs: list[Any], is_linear: bool) -> Any:
         trailing = [1] * (len(shape_of(self.values)) - len(self.grid))
-        places = [_interval(g, x) for g, x in zip(self.grid, xs, strict=True)]
-        ends = [(index(g, i), index(g, i + 1)) for g, i in zip(self.grid, places, strict=True)]
+        grids, values = [*self.grid], self.values
+        for axis, g in enumerate(grids):
+            if shape_of(g)[0] == 1:  # the same everywhere, as between two places with the same values
+                grids[axis], values = np.concatenate([g, g + 1 + np.abs(g)]), np.repeat(values, 2, axis)
+        places = [_interval(g, x) for g, x in zip(grids, xs, strict=True)]
+        ends = [(index(g, i), index(g, i + 1)) for g, i in zip(grids, places, strict=True)]
         shares = [(x - low) / (high - low) for x, (low, high) in zip(xs, ends, strict=True)]
         if not is_linear:
             unknown: Any = sum(np.isnan(s) for s in shares)
-            nearest = index(self.values, tuple(i + (s > 0.5) for i, s in zip(places, shares, strict=True)))
+            nearest = index(values, tuple(i + (s > 0.5) for i, s in zip(places, shares, strict=True)))
             return np.where(np.reshape(unknown, (*shape_of(unknown), *trailing)) > 0, np.nan, nearest)
         out: Any = 0.0
         for corner in itertools.product((0, 1), repeat=len(xs)):
             weight: Any = 1.0
             for up, s in zip(corner, shares, strict=True):
                 weight = weight * (s if up else 1 - s)
-            value = index(self.values, tuple(i + up for i, up in zip(places, corner, strict=True)))
+            value = index(values, tuple(i + up for i, up in zip(places, corner, strict=True)))
             out = out + np.reshape(weight, (*shape_of(weight), *trailing)) * value
         return out
 

@@ -110,9 +110,11 @@ class interp1d:
             places = np.argsort(x, kind="mergesort")
             x, rows = index(x, places), index(rows, places)
         self.x, self.y, self._rows = x, np.moveaxis(rows, 0, self.axis), rows
+        self._extrapolate = isinstance(fill_value, str) and fill_value == "extrapolate"
+        if shape_of(x)[0] == 1 and (order == 0 or (kind == "linear" and not self._extrapolate)):
+            kind, order = "nearest", None  # no interval: there is one value
         spline = None if order is None else make_interp_spline(inexact(x), rows, order, check_finite=False)
         self._call: Callable[[Any, Any, Any], Any] = KINDS[kind] if spline is None else lambda x, y, at: spline(at)
-        self._extrapolate = isinstance(fill_value, str) and fill_value == "extrapolate"
         self._set_bounds(bounds_error, fill_value, kind)
 
     def _set_bounds(self, bounds_error: bool | None, fill_value: Any, kind: Any) -> None:
