@@ -435,7 +435,10 @@ def _cond(x: Any, p: Any = None) -> Any:
         s = _svdvals(x)
         number = s[..., -1] / s[..., 0] if p == -2 else s[..., 0] / s[..., -1]
     else:
-        number = _norm(x, p, (-2, -1)) * _norm(inv_p.bind(x, checked=False), p, (-2, -1))
+        inverse = inv_p.bind(x, checked=False)
+        none = np.any(np.isnan(inverse), axis=(-2, -1), keepdims=True)  # which has no singular values, whose sum "nuc" is
+        size = _norm(np.where(none, 0.0, inverse), p, (-2, -1))
+        number = np.where(none[..., 0, 0], np.nan, _norm(x, p, (-2, -1)) * size)
     singular = np.logical_and(np.isnan(number), np.logical_not(np.any(np.isnan(x), axis=(-2, -1))))
     return np.where(singular, np.inf, number)
 
