@@ -114,7 +114,9 @@ def simpson(y: Any, x: Any = None, *, dx: Any = 1.0, axis: int = -1) -> Any:
     n = shape_of(y)[0]
     if n <= 2:
         total = np.sum(d * (y[1:] + y[:-1]), axis=0) * 0.5
-        return total if n == 2 else np.astype(total, _precision(y) if x is None else _promoted(y, np.real(d)))
+        if n == 2:
+            return total
+        return np.astype(total, _precision(y) if x is None else _promoted(y, d if FROM_1_18 else np.real(d)))
     if x is None:
         total = _simpson(y, np.full((n - 1, *[1] * (len(shape_of(y)) - 1)), 1.0) * d)
         in_place = n % 2 or len(shape_of(y)) > 1 or FROM_1_18  # else SciPy adds the last parabola in double precision
