@@ -35,10 +35,13 @@ def never(jaxpr: Jaxpr) -> Callable[..., list[Any]]:
     return run
 
 
-def agree(f: Callable[..., Any], *args: Any, ulps: float = 4.0, whole: bool = True, eps: float = 0.0) -> None:
+def agree(
+    f: Callable[..., Any], *args: Any, ulps: float = 4.0, whole: bool = True, eps: float = 0.0, summed: float = 0.0
+) -> None:
     """The same types, and values within some units in the last place of the largest; ``whole``: nothing runs as Python.
 
-    A unit is at least ``eps`` times that.  Code that was written in haste computes the same bits as what takes its place.
+    A unit is at least ``eps`` times that; ``summed``: how large the terms are of sums that may cancel.
+    Code that was written in haste computes the same bits as what takes its place.
     """
     jaxpr = program_of(f, *args)
     leaves = cv.tree.leaves(args)
@@ -51,7 +54,7 @@ def agree(f: Callable[..., Any], *args: Any, ulps: float = 4.0, whole: bool = Tr
             for improve in better:
                 improve()
             found = run(*leaves)
-    same(found, wanted, ulps, eps)
+    same(found, wanted, ulps, eps, summed)
     for x, y in zip(at_first, found, strict=True):
         assert has_bits_of(np.asarray(x), np.asarray(y)), (x, y)
     assert not whole or compiled_equations(jaxpr)[1] == 0, segments.partitioned(jaxpr)
@@ -65,7 +68,7 @@ def has_bits_of(x: Any, y: Any) -> bool:
     return all(np.array_equal(a, b, equal_nan=True) and np.all((np.signbit(a) == np.signbit(b)) | (a != 0)) for a, b in pairs)
 
 
-def same(found: list[Any], wanted: list[Any], ulps: float, eps: float = 0.0) -> None:
+def same(found: list[Any], wanted: list[Any], ulps: float, eps: float = 0.0, summed: float = 0.0) -> None:
     assert len(found) == len(wanted)
     for x, y in zip(found, wanted, strict=True):
         a, b = np.asarray(x), np.asarray(y)
@@ -76,5 +79,5 @@ def same(found: list[Any], wanted: list[Any], ulps: float, eps: float = 0.0) -> 
             continue
         finite = np.isfinite(b)
         np.testing.assert_array_equal(np.where(finite, 0, a), np.where(finite, 0, b))
-        scale = np.max(np.abs(b[finite]), initial=np.finfo(b.dtype).tiny)
+        scale = np.max(np.abs(b[finite]), initial=max(summed, np.finfo(b.dtype).tiny))
         assert np.max(np.abs(a[finite] - b[finite]), initial=0) <= ulps * max(eps, np.finfo(b.dtype).eps) * scale, (a, b)

@@ -145,7 +145,7 @@ def programs(draw: st.DrawFn) -> Callable[..., Any]:
             elif kind == 6:
                 all_rows.append((np.tanh(a).T @ b)[k % 3] * 0.1)
             elif kind == 7:
-                rows.append(np.where(a > b, a, w))
+                rows.append(np.where(a - b > 0.013, a, w))  # no two ways of rounding decide it
             else:
                 rows.append(a.T.reshape(3, -1).T[:: -1 if k % 2 else 1] + b)
         return rows[-1], rows[len(rows) // 2], all_rows
@@ -158,7 +158,7 @@ def programs(draw: st.DrawFn) -> Callable[..., Any]:
 def test_random_programs(program: Callable[..., Any], n: int) -> None:
     with pytest.MonkeyPatch.context() as monkeypatch:
         make_all_worth_it(monkeypatch)
-        x, v = np.linspace(-1, 1, 3 * n).reshape(n, 3) ** 3, np.array([[0.3, -0.2, 0.9], [0.1, 0.5, -0.7], [0.2, 0.2, 0.4]])
-        agree(program, x, v, ulps=2**12)
+        x, v = np.linspace(-0.9, 1.1, 3 * n).reshape(n, 3) ** 3, np.array([[0.3, -0.2, 0.9], [0.1, 0.5, -0.7], [0.2, 0.2, 0.4]])
+        agree(program, x, v, ulps=2**12, summed=1.0)
         loss = lambda x, v: sum(np.sum(np.tanh(r)) for r in cv.tree.leaves(program(x, v)))
-        agree(cv.grad(loss, (0, 1)), x, v, ulps=2**14)
+        agree(cv.grad(loss, (0, 1)), x, v, ulps=2**14, summed=1.0)

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 import weakref
 from pathlib import Path
 from types import BuiltinFunctionType
@@ -387,18 +388,20 @@ def test_the_process_ends_while_something_is_being_compiled() -> None:
 
 @pytest.mark.parametrize("waiting", [0, 1])
 def test_no_other_program_is_begun_at_the_end_of_the_process(waiting: int) -> None:
-    own, begun, goes_on = Compiler(), [], threading.Event()
+    own, begun, has_begun = Compiler(), [], threading.Event()
 
     class Program:
         def compile(self) -> None:
             begun.append(self)
-            goes_on.wait(10)
+            has_begun.set()
+            while not own.is_closing:
+                time.sleep(0.001)
 
     first = Program()
     own.submit(first)
+    assert has_begun.wait(10)
     for _ in range(waiting):
         own.submit(Program())
-    threading.Timer(0.1, goes_on.set).start()
     own.close()
     assert begun == [first] and own.thread is not None and not own.thread.is_alive()
 
