@@ -169,7 +169,7 @@ def step_runner(jaxpr: Jaxpr, first_carry: int, num_carry: int) -> tuple[Run, li
         if value_of(WATCH) is not None:
             return runner(jaxpr), []
         backend = value_of(BACKEND, NUMPY)
-    make = lambda: backend.compile_step(clean(jaxpr), first_carry, num_carry) or (compiled(jaxpr, backend), [])
+    make = lambda: backend.compile_step(_prepared(jaxpr), first_carry, num_carry) or (compiled(jaxpr, backend), [])
     return jaxpr.once(("compiled step", backend, first_carry, num_carry), make)
 
 

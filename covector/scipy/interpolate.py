@@ -36,6 +36,7 @@ from covector.scipy.interpolators import interp1d as interp1d
 from covector.scipy.others import of_scipy as _of_scipy
 from covector.scipy.piecewise import PiecewiseCubic
 from covector.scipy.piecewise import PPoly as PPoly
+from covector.scipy.piecewise import check_places as _check_places
 from covector.scipy.piecewise import falls as _falls
 from covector.scipy.piecewise import interval as _interval
 from covector.scipy.piecewise import real_points as _real_points
@@ -176,8 +177,7 @@ class RegularGridInterpolator:
         self.method, self.bounds_error, self.fill_value = method, bounds_error, fill_value
         self.check_method(method)
         for p in grid:
-            if len(shape_of(p)) != 1 or not shape_of(p)[0]:
-                raise ValueError(f"RegularGridInterpolator got places {typeof(p)}: give a vector of at least one")
+            _check_places(p, "RegularGridInterpolator", least=1)
         sizes = tuple(shape_of(p)[0] for p in grid)
         if shape_of(self.values)[: len(sizes)] != sizes:
             raise ValueError(f"RegularGridInterpolator got a grid of {sizes} points and values {typeof(self.values)}")

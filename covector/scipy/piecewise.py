@@ -27,9 +27,9 @@ def real_points(x: Any, who: str, what: str) -> Any:
     return double(x)
 
 
-def check_places(x: Any, who: str) -> None:
-    if len(shape_of(x)) != 1 or shape_of(x)[0] < 2:
-        raise ValueError(f"{who} got places {typeof(x)}: give a vector of at least two")
+def check_places(x: Any, who: str, least: int = 2) -> None:
+    if len(shape_of(x)) != 1 or shape_of(x)[0] < least:
+        raise ValueError(f"{who} got places {typeof(x)}: give a vector of at least {'one' if least == 1 else 'two'}")
 
 
 def falls(x: Any) -> Any:

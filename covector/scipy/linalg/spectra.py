@@ -367,8 +367,9 @@ def svd(
         >>> svd(np.diag([1.0, -2.0]))[1]
         array([2., 1.])
     """
-    a = finite(as_lapack(a))
-    return tuple(np.linalg.svd(a, full_matrices=bool(full_matrices))) if compute_uv else svdvals(a)
+    if not compute_uv:
+        return svdvals(a)
+    return tuple(np.linalg.svd(finite(as_lapack(a)), full_matrices=bool(full_matrices)))
 
 
 def svdvals(a: Any, overwrite_a: bool = False, check_finite: bool = True) -> Any:
