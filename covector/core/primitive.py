@@ -37,7 +37,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import count
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 from weakref import WeakSet
 
 from covector.core import errors
@@ -81,6 +81,14 @@ class Trace:
         self.closed = False
         self.name = name
         self.origin = origin
+
+    def __enter__(self) -> Self:
+        enter(self)
+        return self
+
+    def __exit__(self, kind: Any, error: Any, traceback: Any) -> None:
+        self.closed = True
+        leave(self)
 
     def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
         """What applying ``primitive`` means here; at least one of the arguments is a tracer of this trace."""
@@ -133,21 +141,9 @@ def trace_among(args: Sequence[Any]) -> Trace | None:
 TraceType = TypeVar("TraceType", bound=Trace)
 
 
-class open_trace(Generic[TraceType]):
+def open_trace(trace_type: Callable[..., TraceType], *args: Any, **kwargs: Any) -> TraceType:
     """``with open_trace(trace_type, *args) as trace``: open a trace above all others, and close it on leaving."""
-
-    __slots__ = ("trace",)
-
-    def __init__(self, trace_type: Callable[..., TraceType], *args: Any, **kwargs: Any):
-        self.trace = new_trace(trace_type, *args, **kwargs) if MODES else trace_type(*args, **kwargs)
-
-    def __enter__(self) -> TraceType:
-        enter(self.trace)
-        return self.trace
-
-    def __exit__(self, *exception: object) -> None:
-        self.trace.closed = True
-        leave(self.trace)
+    return new_trace(trace_type, *args, **kwargs) if MODES else trace_type(*args, **kwargs)
 
 
 def new_trace(trace_type: Callable[..., TraceType], *args: Any, **kwargs: Any) -> TraceType:

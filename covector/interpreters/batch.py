@@ -75,17 +75,15 @@ class BatchTrace(Trace):
     def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
         if self.closed:
             raise leaked(self, args)
-        values: Any
-        dims: Any
-        if len(args) == 1:
-            x, dim = self.lower(args[0])
-            values, dims = (x,), (dim,)
-        else:
-            values, dims = [], []
-            for a in args:
-                is_batch = type(a) is BatchTracer and a._trace is self
-                values.append(a.examples if is_batch else a)
-                dims.append(a.dim if is_batch else None)
+        values: list[Any] = []
+        dims: list[int | None] = []
+        for a in args:
+            if type(a) is BatchTracer and a._trace is self:
+                values.append(a.examples)
+                dims.append(a.dim)
+            else:
+                values.append(a)
+                dims.append(None)
         rule = primitive.batch
         if rule is None:
             raise errors.MissingRuleError(primitive.name, "batch", self.name)

@@ -159,7 +159,7 @@ class CheckTrace(Trace):
         """Keep the checks that are wanted."""
         self.found += [_of_part(f) for f in found if "user" in self.wanted or isinstance(f[1], FloatMessage)]
 
-    def inner(self, wanted: frozenset[str]) -> open_trace[CheckTrace]:
+    def inner(self, wanted: frozenset[str]) -> CheckTrace:
         """A trace for a part of what is run, inside of this one."""
         return open_trace(CheckTrace, wanted, self.interpretation)
 

@@ -79,32 +79,30 @@ def vmap(
 
     def vmapped(*args: Any, **kwargs: Any) -> Any:
         leaves, treedef = tree_flatten([args, kwargs] if kwargs else args)
-        dims = _input_dims(in_axes, args, kwargs, leaves, who.name)
-        size = _batch_size(leaves, dims, axis_size, args, kwargs, who.name)
-
-        def flat(*tracers: Any) -> Any:
-            if not kwargs:
-                return f(*tree_unflatten(treedef, tracers))  # type: ignore[call-arg]
-            batched_args, batched_kwargs = tree_unflatten(treedef, tracers)
-            return f(*batched_args, **batched_kwargs)
+        dims, size = _batch(in_axes, axis_size, args, kwargs, leaves, who.name)
 
         if branches == "split":
             branching = importlib.import_module("covector.transforms.branches")  # not always needed
-            pairs, out_tree = branching.run_parts(flat, leaves, dims, size, who)
+            call = lambda *tracers: _call(f, tree_unflatten(treedef, tracers), bool(kwargs))
+            pairs, out_tree = branching.run_parts(call, leaves, dims, size, who)
         else:
             with open_trace(BatchTrace, size, axis_name, *who) as trace:
-                out_leaves, out_tree = flatten_result(flat(*map(trace.lift, leaves, dims)), who.name)
-                pairs = [trace.lower(o) for o in out_leaves]
-        if isinstance(out_axes, int):
-            axes = [out_axes] * len(pairs)
-        else:
-            result = tree_unflatten(out_tree, [0] * len(pairs))
-            axes = broadcast_prefix([out_axes], result, f"{who.name}: out_axes", _axes_error)
-        outs = [v if axis == d else _place_batch(v, d, axis, size, who.name) for (v, d), axis in zip(pairs, axes, strict=True)]
+                arguments = tree_unflatten(treedef, map(trace.lift, leaves, dims))
+                out_leaves, out_tree = flatten_result(_call(f, arguments, bool(kwargs)), who.name)
+                pairs = list(map(trace.lower, out_leaves))
+        axes = [out_axes] * len(pairs) if isinstance(out_axes, int) else _out_axes(out_axes, out_tree, len(pairs), who.name)
+        outs = []
+        for (value, dim), axis in zip(pairs, axes, strict=True):
+            outs.append(value if axis == dim else _place_batch(value, dim, axis, size, who.name))
         return tree_unflatten(out_tree, own_results(outs, leaves))[0]
 
     made = {"in_axes": in_axes, "out_axes": out_axes, "axis_name": axis_name, "axis_size": axis_size, "branches": branches}
     return wrap_like(f, vmapped, vmap, **made)
+
+
+def _call(f: Callable[..., Any], arguments: Any, has_keywords: bool) -> Any:
+    """The result for arguments by position, or for the pair of these and those by keyword."""
+    return f(*arguments[0], **arguments[1]) if has_keywords else f(*arguments)
 
 
 def _check_axes(axes: Any, what: str) -> None:
@@ -120,10 +118,20 @@ def _axes_error(text: str) -> Exception:
     return errors.ArgumentError(text, fix=fix)
 
 
+def _batch(
+    in_axes: Any, axis_size: int | None, args: Any, kwargs: Any, leaves: list[Any], who: str
+) -> tuple[list[int | None], int]:
+    """The batch axis of each leaf, and the size of the batch."""
+    if len(leaves) == 1 and type(leaves[0]) is np.ndarray and type(in_axes) is int and in_axes == 0 and axis_size is None:
+        shape = typeof(leaves[0]).shape
+        if shape:
+            return [0], shape[0]
+    dims = _input_dims(in_axes, args, kwargs, leaves, who)
+    return dims, _batch_size(leaves, dims, axis_size, args, kwargs, who)
+
+
 def _input_dims(in_axes: Any, args: Any, kwargs: Any, leaves: list[Any], who: str) -> list[int | None]:
     if isinstance(in_axes, int) and not kwargs:
-        if in_axes == 0 and len(leaves) == 1 and type(leaves[0]) is np.ndarray and typeof(leaves[0]).shape:
-            return [0]
         return [_canonical(in_axes, leaf, i, args, kwargs, who) for i, leaf in enumerate(leaves)]
     if isinstance(in_axes, tuple) and len(in_axes) != len(args):
         raise errors.ArgumentError(
@@ -172,8 +180,6 @@ def _named(path: str) -> str:
 
 
 def _batch_size(leaves: list[Any], dims: list[int | None], axis_size: int | None, args: Any, kwargs: Any, who: str) -> int:
-    if len(leaves) == 1 and dims[0] is not None and axis_size is None:
-        return leaves[0].shape[dims[0]]  # type: ignore[no-any-return]
     sizes = {i: shape_of(leaf)[d] for i, (leaf, d) in enumerate(zip(leaves, dims, strict=True)) if d is not None}
     found = set(sizes.values()) | ({axis_size} if axis_size is not None else set())
     if len(found) == 1:
@@ -193,6 +199,11 @@ def _batch_size(leaves: list[Any], dims: list[int | None], axis_size: int | None
         why="all arguments are batched together, example by example",
         fix="pass batches of one size, or None in in_axes for an argument that is the same for all examples",
     )
+
+
+def _out_axes(out_axes: Any, out_tree: Any, length: int, who: str) -> list[Any]:
+    result = tree_unflatten(out_tree, [0] * length)
+    return broadcast_prefix([out_axes], result, f"{who}: out_axes", _axes_error)
 
 
 def _place_batch(value: Any, dim: int | None, axis: Any, size: int, who: str) -> Any:
