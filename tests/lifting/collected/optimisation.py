@@ -5,6 +5,8 @@ from .package import Package
 X = [0.3, 0.7, 0.2, 0.9]
 X2 = [0.3, 0.7]
 ROWS = [[0.3, 0.7], [0.2, 0.9], [-0.4, 0.1]]
+WEIGHTS = [[0.1, 0.4, 0.2], [0.4, 0.3, 0.7], [0.2, 0.7, 0.2]]
+"""Of the edges of a graph, all of which are there: where a weight is 0 there is no edge, and a difference makes one."""
 
 PACKAGES = [
     Package(
@@ -86,12 +88,9 @@ PACKAGES = [
         "networkx",
         "import networkx as nx",
         [
-            ("nx.to_numpy_array(nx.from_numpy_array(x))", [[0.0, 0.4, 0.2], [0.4, 0.0, 0.7], [0.2, 0.7, 0.0]]),
-            ("nx.pagerank(nx.from_numpy_array(x))", [[0.0, 0.4, 0.2], [0.4, 0.0, 0.7], [0.2, 0.7, 0.0]]),
-            (
-                "nx.shortest_path_length(nx.from_numpy_array(x), 0, 2, 'weight')",
-                [[0.0, 0.4, 0.2], [0.4, 0.0, 0.7], [0.2, 0.7, 0.0]],
-            ),
+            ("nx.to_numpy_array(nx.from_numpy_array(x))", WEIGHTS),
+            ("nx.pagerank(nx.from_numpy_array(x))", WEIGHTS),
+            ("nx.shortest_path_length(nx.from_numpy_array(x), 0, 2, 'weight')", WEIGHTS),
             ("nx.drawing.layout.rescale_layout(x)", ROWS),
         ],
     ),
