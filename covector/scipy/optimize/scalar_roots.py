@@ -21,6 +21,7 @@ from covector.scipy.optimize.problem import (
     refuse_traced,
 )
 from covector.scipy.optimize.roots import elementwise_slope
+from covector.scipy.traced import FROM_1_18
 from covector.transforms.utilities import stop_gradient
 
 _scipy: Any = scipy.optimize
@@ -111,7 +112,7 @@ def root_scalar(
         return OptimizeResult(x=np.array([found.root], problem.dtype), success=found.converged, **calls)
 
     found = problem.solution(problem.functions[0], run)
-    if name == "newton" and fprime is None:  # SciPy's own slopes are of double precision
+    if name == "newton" and fprime is None and (dtype.kind == "c" or not FROM_1_18):  # SciPy's own slopes are doubles
         dtype = problem.dtype
     return RootResults(np.astype(found.x, dtype)[()], found.success, found.nit, found.nfev)
 
