@@ -16,6 +16,7 @@ from covector.core.avals import shape_of, typeof
 from covector.numpy.indexing import take
 from covector.numpy.registry import as_array, canonical_axis
 from covector.primitives.arrays.shaping import convert_to
+from covector.primitives.arrays.subscripts import concrete
 from covector.random.continuous import _gumbel
 from covector.random.keys import as_shape, split
 from covector.random.sampling import (
@@ -189,10 +190,11 @@ def permutation(key: Any, x: Any, axis: int = 0, independent: bool = False) -> A
     """
     shape = shape_of(x)
     if not shape:
-        if not isinstance(x, (int, np.integer)):
+        n = concrete(x)
+        if n is None or typeof(n).dtype.kind not in "iu":
             what = f"covector.random.permutation got {typeof(x)}."
             raise errors.ArgumentError(what, fix="give an integer that is known, or an array")
-        return _shuffled(key, np.arange(*as_shape(int(x))), 0)
+        return _shuffled(key, np.arange(*as_shape(int(n))), 0)
     axis = canonical_axis(axis, len(shape), "covector.random.permutation")
     if independent or len(shape) == 1:
         return _shuffled(key, x, axis)
