@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
+import mpmath as mp
 import numpy as np
 import pytest
 
@@ -96,3 +98,64 @@ def test_slopes_in_shapes(name: str, shapes: tuple[float, ...], method: str, q: 
     for i, slope in enumerate(slopes):
         moved = [[s + side * h * (i == j) for j, s in enumerate(shapes)] for side in (-1, 1)]
         np.testing.assert_allclose(slope, (f(q, *moved[1]) - f(q, *moved[0])) / (2 * h), rtol=1e-5, atol=1e-9)
+
+
+# --- quantiles without a formula ------------------------------------------------------------------------------------------
+
+
+def _normal(x: Any) -> Any:
+    return mp.erfc(-x / mp.sqrt(2)) / 2
+
+
+def _inverse_gaussian(x: Any, m: Any) -> Any:
+    r = 1 / mp.sqrt(x)
+    return _normal(-r * (x / m - 1)) - mp.exp(2 / m) * _normal(-r * (x / m + 1))
+
+
+def _skewed(x: Any, a: Any) -> Any:
+    return mp.quad(lambda t: 2 * mp.npdf(t) * _normal(a * t), [x + s for s in (0, 0.02, 0.1, 0.5, 1, 2, 4, 10, 40)])
+
+
+def _rice(x: Any, b: Any) -> Any:
+    f = lambda t: t * mp.exp(-((t - b) ** 2) / 2) * mp.besseli(0, t * b) * mp.exp(-t * b)
+    return mp.quad(f, [x + s for s in (0, 0.02, 0.1, 0.5, 1, 2, 4, 10, 40)])
+
+
+BEYOND: dict[str, tuple[tuple[float, ...], Any]] = {
+    "exponnorm": ((1.5,), lambda x, k: _normal(-x) + mp.exp(1 / (2 * k * k) - x / k) * _normal(x - 1 / k)),
+    "foldnorm": ((1.2,), lambda x, c: _normal(c - x) + _normal(-x - c)),
+    "invgauss": ((0.7,), _inverse_gaussian),
+    "wald": ((), lambda x: _inverse_gaussian(x, mp.mpf(1))),
+    "t": ((3.5,), lambda x, n: mp.betainc(n / 2, mp.mpf("0.5"), 0, n / (n + x * x), regularized=True) / 2),
+    "loggamma": ((2.0,), lambda x, c: mp.gammainc(c, mp.exp(x), mp.inf, regularized=True)),
+    "rice": ((1.3,), _rice),
+    "skewnorm": ((2.0,), _skewed),
+}
+"""Survival functions for large x."""
+
+
+@pytest.mark.filterwarnings("ignore:Error in function boost:RuntimeWarning")  # of a search that is done once more
+@pytest.mark.parametrize("name", BEYOND)
+@pytest.mark.parametrize("q", [1e-10, 1e-17, 1e-200])
+def test_quantiles_that_are_searched_for(name: str, q: float) -> None:
+    """SciPy's are 10 or 100 where a search ends, infinite, or of the wrong sign for some of these."""
+    shapes, beyond = BEYOND[name]
+    f = lambda q: getattr(stats, name).isf(q, *shapes)
+    x = float(cv.jit(f)(q))
+    with mp.workdps(40):
+        goal = math.log(q)
+        assert abs(float(mp.log(beyond(mp.mpf(x), *map(mp.mpf, shapes)))) - goal) < -3e-10 * goal
+    assert float(cv.vmap(f)(np.array([q, 0.2]))[0]) == x
+    np.testing.assert_allclose(cv.grad(f)(q), -1 / np.exp(getattr(stats, name).logpdf(x, *shapes)), rtol=1e-12)
+
+
+def test_quantiles_that_are_searched_for_on_the_other_side() -> None:
+    q = np.array([1e-300, 1e-200, 1e-17, 1e-10])
+    density = math.sqrt(2 / math.pi) * math.exp(-(1.2**2) / 2)
+    np.testing.assert_allclose(stats.foldnorm.ppf(q, 1.2), q / density, rtol=1e-9)
+    np.testing.assert_allclose(stats.t.ppf(q, 3.5), -stats.t.isf(q, 3.5), rtol=1e-14)
+    mirrored = stats.skewnorm.isf(q, -2.0)
+    np.testing.assert_allclose(stats.skewnorm.ppf(q, 2.0), -mirrored, rtol=1e-10)
+    with mp.workdps(40):
+        found = [float(mp.log(_skewed(mp.mpf(x), mp.mpf(-2)))) for x in mirrored]
+    np.testing.assert_allclose(found, np.log(q), rtol=3e-10)

@@ -220,7 +220,8 @@ class Continuous(Distribution):
         *shapes, loc, scale = self._parameters(method, args, kwargs)
         q = at_least_double(q)
         if own is None and other is None:
-            own = quantile(self.name, method, self._given("cdf" if method == "ppf" else "sf"), self.standard["logpdf"])
+            of, log = ("cdf", self.logcdf) if method == "ppf" else ("sf", self.logsf)
+            own = quantile(self.name, method, self._given(of), log, self.standard["logpdf"])
         possible = (q >= 0) & (q <= 1) & (scale > 0) & ~self._wrong(shapes)
         inside = np.where(possible, q, 0.5)
         with np.errstate(all="ignore"):

@@ -192,7 +192,6 @@ rice = Continuous(
     cdf=_rice_cdf,
     logcdf=lambda x, b: _rice_logs(x, b)[0],
     logsf=lambda x, b: _rice_logs(x, b)[1],
-    ppf=lambda q, b: np.sqrt(special.chndtrix(q, 2.0, b * b)),
 )
 
 
