@@ -186,8 +186,9 @@ def _set_part(part: Callable[[Cell], Any]) -> Callable[[Cell, Any], None]:
             raise TypeError("array does not have imaginary part to set")
         shown = part(cell)
         if FROM_2_5:
-            check_real(new, shown)
-        shown._write(ALL, as_array(as_operand(new)))  # a number as an array, of which a part is cut
+            shown[...] = new
+        else:
+            shown._write(ALL, as_array(as_operand(new)))  # a number as an array, of which a part is cut
 
     return write
 
