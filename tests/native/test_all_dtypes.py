@@ -52,3 +52,30 @@ def test_results_are_those_of_numpy(dtype: str, name: str) -> None:
     except TypeError:
         return  # no such function of these numbers
     agree(FUNCTIONS[name], x, ulps=16, whole=False)
+
+
+LITERALS: dict[str, Callable[..., Any]] = {
+    "cond": lambda p, x, a, b: cv.lax.cond(p, lambda: a, lambda: b),
+    "cond, one computed": lambda p, x, a, b: cv.lax.cond(p, lambda x: (x, a), lambda x: (x * 2, b), x),
+    "cond in cond": lambda p, x, a, b: cv.lax.cond(p, lambda: cv.lax.cond(p, lambda: a, lambda: b), lambda: b),
+    "cond and an array": lambda p, x, a, b: x * cv.lax.cond(p, lambda: a, lambda: b) + cv.lax.cond(~p, lambda: a, lambda: b),
+    "switch": lambda p, x, a, b: cv.lax.switch(p * 1, [lambda: a, lambda: b]),
+    "scan": lambda p, x, a, b: cv.lax.scan(lambda c, y: (c + y, (a, b)), 0.0, x),
+    "map": lambda p, x, a, b: cv.lax.map(lambda y: a, x),
+    "cond in scan": lambda p, x, a, b: cv.lax.scan(lambda c, y: (cv.lax.cond(y > 1, lambda: a, lambda: b), c), a, x),
+    "loop in cond": lambda p, x, a, b: cv.lax.cond(
+        p, lambda: cv.lax.fori_loop(0, 3, lambda i, c: cv.lax.cond(i > 1, lambda: b, lambda: c), a), lambda: b
+    ),
+    "while": lambda p, x, a, b: cv.lax.while_loop(lambda s: s[0] < 3, lambda s: (s[0] + 1, a), (0, b)),
+    "batch": lambda p, x, a, b: cv.vmap(lambda y: cv.lax.scan(lambda c, z: (c + z, a), 0.0, y))(np.stack([x, x])),
+}
+
+
+@pytest.mark.parametrize("dtype", [*(np.dtype(d).type for d in DTYPES), bool, int, float, complex])
+@pytest.mark.parametrize("name", LITERALS)
+def test_numbers_that_programs_in_programs_return(name: str, dtype: Any) -> None:
+    """They are written in the program; nothing else in it may have their dtype."""
+    a, b = dtype(1.5), dtype(2.5)
+    f = lambda p, x: LITERALS[name](p, x, a, b)
+    for p in (np.True_, np.False_):
+        agree(f, p, np.arange(3.0), whole=False)

@@ -64,7 +64,7 @@ def needs_parts(eqn: Equation) -> bool:
 
 
 def uses_parts(jaxpr: Jaxpr) -> bool:
-    variables = (*jaxpr.in_vars, *jaxpr.consts)
+    variables = (*jaxpr.in_vars, *jaxpr.consts, *jaxpr.out_vars)  # an output may be a literal
     return jaxpr.once("uses parts", lambda: any(map(is_other, variables)) or any(map(needs_parts, jaxpr.equations)))
 
 
