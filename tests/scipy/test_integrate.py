@@ -91,6 +91,8 @@ def test_weights_of_newton_and_cotes_are_those_of_scipy():
 
 
 def test_places_that_are_not_known_to_rise():
+    two = {"y": np.array([1.0, 2.0]), "x": np.array([2.0, 1.0])}  # a trapezium, which may lie in either direction
+    np.testing.assert_array_equal(integrate.cumulative_simpson(**two), scipy.integrate.cumulative_simpson(**two))
     f = cv.jit(lambda x: integrate.cumulative_simpson(np.ones(3), x=x))
     assert np.all(np.isnan(f(np.array([0.0, 2.0, 1.0]))))
     np.testing.assert_allclose(f(np.array([0.0, 1.0, 3.0])), [1.0, 3.0])
@@ -242,6 +244,13 @@ def test_the_steps_are_those_of_scipy(method, rtol, span):
     found = integrate.solve_ivp(pendulum, span, [1, 0], **given)
     np.testing.assert_allclose(found.y, expected.y, rtol=1e-9, atol=1e-12)
     assert found.nfev == expected.nfev and found.success and found.status == 0
+
+
+@pytest.mark.parametrize("one", [1, np.int8(1), np.float32(1)])
+def test_times_are_of_double_precision(one):
+    solve = lambda end: integrate.solve_ivp(lambda t, y: -y, (0, end), [1.0])
+    for times in (solve(one).t, cv.jit(lambda end: solve(end).t)(one)):
+        assert times.dtype == np.float64 and times.tolist() == [0.0, 1.0]
 
 
 def test_a_limit_of_the_step_makes_derivatives_exact_where_the_solution_is_zero():

@@ -167,8 +167,8 @@ def solve_ivp(
         fix = f"there are {', '.join(METHODS)}; the last two are for stiff equations"
         raise errors.ArgumentError(f"solve_ivp got method={method!r}.", why=why, fix=fix)
     args = () if args is None else as_tuple(args)
-    start, end = t_span
-    t = np.stack([as_array(start), as_array(end)]) if t_eval is None else as_array(t_eval)
+    start, end = map(double, t_span)
+    t = np.stack([start, end]) if t_eval is None else as_array(t_eval)
     _check_times(start, end, t)
     control = Control(method, rtol, atol, max_step, first_step)
     equation = Equation(lambda t, y: fun(t, y, *args), y0, start, end, control, "solve_ivp")

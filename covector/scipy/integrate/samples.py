@@ -148,11 +148,11 @@ def cumulative_simpson(y: Any, *, x: Any = None, dx: Any = 1.0, axis: int = -1, 
     Each interval is integrated with the parabola through its ends and a neighbour, as SciPy does (Cartwright, see `simpson`).
 
     Args:
-        y, x, dx, axis: as for `trapezoid`; x must rise, and what is unknown and does not gives NaN.
+        y, x, dx, axis: as for `trapezoid`; x of more than two must rise, and what is unknown and does not gives NaN.
         initial: the integral up to the first sample, which is put in front and added to the others.
 
     Raises:
-        ArgumentError: x does not rise, or has another shape than y.
+        ArgumentError: x of more than two places does not rise, or has another shape than y.
 
     Example:
         >>> np.round(cumulative_simpson(np.array([0.0, 1.0, 4.0, 9.0]), initial=0), 12)
@@ -163,7 +163,7 @@ def cumulative_simpson(y: Any, *, x: Any = None, dx: Any = 1.0, axis: int = -1, 
     n = shape_of(y)[0]
     parts = d * (y[1:] + y[:-1]) / 2 if n < 3 else _parabolas(y, d)
     sums = np.cumsum(parts, axis=0)
-    if x is not None:
+    if x is not None and n > 2:
         rises = np.all(d > 0)
         known = rises.concrete() if isinstance(rises, TracerBase) else rises  # type: ignore[attr-defined]
         if known is not None and not known:
