@@ -14,7 +14,7 @@ from covector.primitives.math import special_ufuncs as special
 from covector.scipy.stats.distributions import Discrete
 from covector.scipy.stats.sums import integer_of, log_sum
 from covector.scipy.stats.supports import whole
-from covector.scipy.stats.tails import LOG_2, SMALL, log1mexp, log_betainc_of_logit, log_gammainc, log_gammaincc
+from covector.scipy.stats.tails import LOG_2, SMALL, betaincc, log1mexp, log_betainc_of_logit, log_gammainc, log_gammaincc
 
 TINY = 1e-100
 """An order of the beta function that is nearly 0."""
@@ -47,7 +47,7 @@ binom = Discrete(
     support=lambda n, p: (0.0 * n, n),
     valid=lambda n, p: (n >= 0) & whole(n) & (p >= 0) & (p <= 1),
     logpmf=lambda k, n, p: log_binom(n, k) + special.xlogy(k, p) + special.xlog1py(n - k, -p),
-    cdf=lambda k, n, p: special.betaincc(k + 1, np.maximum(n - k, 1), p),
+    cdf=lambda k, n, p: betaincc(k + 1, np.maximum(n - k, 1), p),
     sf=lambda k, n, p: special.betainc(k + 1, np.maximum(n - k, 1), p),
     logcdf=lambda k, n, p: log_betainc_of_logit(np.maximum(n - k, 1), k + 1, -special.logit(p)),
     logsf=lambda k, n, p: log_betainc_of_logit(k + 1, np.maximum(n - k, 1), special.logit(p)),
@@ -83,7 +83,7 @@ nbinom = Discrete(
         special.gammaln(n + k) - special.gammaln(k + 1) - special.gammaln(n) + n * np.log(p) + special.xlog1py(k, -p)
     ),
     cdf=lambda k, n, p: special.betainc(n, k + 1, p),
-    sf=lambda k, n, p: special.betaincc(n, k + 1, p),
+    sf=lambda k, n, p: betaincc(n, k + 1, p),
     logcdf=lambda k, n, p: log_betainc_of_logit(n, k + 1, special.logit(p)),
     logsf=lambda k, n, p: log_betainc_of_logit(k + 1, n, -special.logit(p)),
 )
