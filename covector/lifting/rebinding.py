@@ -32,7 +32,7 @@ from covector.lifting.meanings import Replaced
 from covector.lifting.namesakes import OfScipy, distribution, namesake
 from covector.lifting.numbers import FLOAT, FLOAT64, MATH
 from covector.lifting.scalars import Scalar
-from covector.lifting.solvers import IN_C, IN_PYTHON, Solver
+from covector.lifting.solvers import COMPARING, CONVERGING, DIFFERENTIATED, STEPPING, Comparing, Solver
 from covector.lifting.sparse import METHODS
 from covector.lifting.stand_ins import (
     FUNCTIONS,
@@ -102,8 +102,9 @@ def _declare_scipy() -> None:
         name = f"scipy.{part}"
         module = sys.modules.get(name)
         if module is not None and known_stand_in(module) is None:
-            called = {n: getattr(module, n) for n in IN_C | IN_PYTHON if hasattr(module, n)}
-            stand_in(module, Proxy(module, {n: stand_in(f, Solver(f, name, n)) for n, f in called.items()}))
+            called = {n: getattr(module, n, None) for n in DIFFERENTIATED | CONVERGING | STEPPING | COMPARING}
+            made = {n: Comparing(f) if n in COMPARING else Solver(f, name, n) for n, f in called.items() if f is not None}
+            stand_in(module, Proxy(module, {n: stand_in(called[n], other) for n, other in made.items()}))
     for name in ("scipy.spatial", "scipy.sparse", "scipy"):
         module = sys.modules.get(name)
         if module is not None:

@@ -12,6 +12,7 @@ Those that run in C ask a function for plain numbers, and those in Python branch
 from __future__ import annotations
 
 import importlib
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -19,11 +20,21 @@ from covector.core import errors
 from covector.lifting.namesakes import any_traced
 from covector.lifting.stand_ins import OfCovector, StandIn, is_function
 
-IN_C = frozenset(
-    "brentq brenth ridder bisect root_scalar root fsolve curve_fit quad dblquad tplquad nquad odeint".split()
+DIFFERENTIATED = frozenset(
+    "brentq brenth ridder bisect toms748 root_scalar root fsolve curve_fit quad dblquad tplquad nquad odeint".split()
 )
-IN_PYTHON = frozenset("newton minimize minimize_scalar least_squares solve_ivp fixed_point toms748 quad_vec".split())
-"""Functions of ``scipy.optimize`` and ``scipy.integrate`` that call a function, which covector has too."""
+"""Functions of ``scipy.optimize`` and ``scipy.integrate`` that call a function: covector has them, with exact derivatives."""
+
+CONVERGING = frozenset("newton fixed_point minimize minimize_scalar least_squares".split())
+"""The same, whose own steps have derivatives that converge: what a function that branches on values gets."""
+
+STEPPING = frozenset("solve_ivp quad_vec".split())
+"""Those whose own steps are differentiated: they have more results than covector's."""
+
+COMPARING = frozenset("fmin fmin_powell fminbound brent golden brute".split())
+"""Those that only compare values of the function, so that what they find does not move with it."""
+
+COMPARING_METHODS = frozenset("nelder-mead powell cobyla cobyqa golden bounded".split())
 
 
 class _ReturnsTraced(Exception):
@@ -39,18 +50,44 @@ class Solver(StandIn):
 
     def lifted(self, args: Any, kwargs: Any) -> Any:
         """SciPy's own as far as it gets, else covector's."""
+        name = self._place[1]
         try:
-            if self._place[1] in IN_PYTHON:
+            if name in STEPPING:
                 return self._original(*args, **kwargs)
             if not (any_traced(args) or any_traced(kwargs.values())):
                 return self._original(*map(_asking, args), **{k: _asking(x) for k, x in kwargs.items()})
         except (_ReturnsTraced, errors.CovectorError):
             pass  # and raised again by covector's, if it is the user's
-        module, name = self._place
-        found = OfCovector(getattr(importlib.import_module(module), name))(*args, **kwargs)
+        try:
+            found = OfCovector(getattr(importlib.import_module(self._place[0]), name))(*args, **kwargs)
+        except errors.ConcretizationError:  # the function branches on values, say
+            if name not in CONVERGING or self._compares(args, kwargs):
+                raise
+            return self._original(*args, **kwargs)
         if name == "solve_ivp" and len(args) < 5 and kwargs.get("t_eval") is None:
             found.update(t=Ends(found.t, 0), y=Ends(found.y, 1))
         return found
+
+    def _compares(self, args: Any, kwargs: Any) -> bool:
+        """Whether the method that is asked for only compares values of the function."""
+        given = inspect.signature(self._original).bind(*args, **kwargs).arguments
+        default = "bounded" if self._place[1] == "minimize_scalar" and given.get("bounds") is not None else ""
+        return str(given.get("method") or default).lower() in COMPARING_METHODS
+
+
+class Comparing(StandIn):
+    """A function of SciPy's that looks for a minimum by comparing values."""
+
+    def lifted(self, args: Any, kwargs: Any) -> Any:
+        """SciPy's own; refused where values are traced."""
+        try:
+            if not (any_traced(args) or any_traced(kwargs.values())):
+                return self._original(*map(_asking, args), **{k: _asking(x) for k, x in kwargs.items()})
+        except _ReturnsTraced:
+            pass
+        what = f"scipy.optimize.{self._original.__name__} got traced values."
+        why = "it compares values of the function only, and what it finds would have the derivative 0"
+        raise errors.UnsupportedFunctionError(what, why=why, fix="use scipy.optimize.minimize or minimize_scalar")
 
 
 class Ends:

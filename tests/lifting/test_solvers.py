@@ -74,6 +74,54 @@ def test_solve_ivp_has_its_ends_where_scipys_steps_are_not_known(run):
             run(cv.lift(lambda a, take=take: take(steps(x * a))))
 
 
+MINIMA = {
+    **{m: lambda a, m=m: scipy.optimize.minimize(lambda p: (p[0] - a) ** 2, [0.0], method=m).x[0] for m in
+       ("Nelder-Mead", "Powell", "COBYLA", "COBYQA", "BFGS", "CG", "SLSQP")},
+    **{m: lambda a, m=m: scipy.optimize.minimize_scalar(lambda t: (t - a) ** 2, method=m).x for m in ("brent", "golden")},
+    "bounded": lambda a: scipy.optimize.minimize_scalar(lambda t, b: (t - b) ** 2, bounds=(0.0, 9.0), args=(a,)).x,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MINIMA)
+def test_minima_move_with_their_function(name):
+    """Those that are found by comparing values, too: SciPy's own steps have the derivative 0 then."""
+    f = cv.lift(MINIMA[name])
+    assert f(A) == pytest.approx(A, abs=1e-4)
+    assert float(cv.grad(f)(A)) == pytest.approx(1.0, abs=1e-7)
+    assert float(cv.jvp(f, (A,), (2.0,))[1]) == pytest.approx(2.0, abs=1e-7)
+
+
+COMPARING = {
+    "fmin": lambda f: scipy.optimize.fmin(f, [0.0], disp=0)[0], "golden": lambda f: scipy.optimize.golden(f),
+    "fmin_powell": lambda f: scipy.optimize.fmin_powell(f, 0.0, disp=0)[0], "brent": lambda f: scipy.optimize.brent(f),
+    "fminbound": lambda f: scipy.optimize.fminbound(f, 0, 9), "brute": lambda f: scipy.optimize.brute(f, [(0, 9)])[0],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", COMPARING)
+def test_what_only_compares_values_is_refused(name):
+    f = cv.lift(lambda a: COMPARING[name](lambda t: np.sum((t - a) ** 2)))
+    with pytest.raises(cv.errors.UnsupportedFunctionError, match=rf"optimize\.{name} got traced values") as error:
+        cv.grad(f)(A)
+    assert "use scipy.optimize.minimize or minimize_scalar" in str(error.value)
+    plain = cv.lift(lambda x: x * COMPARING[name](lambda t: np.sum((t - A) ** 2)))
+    assert cv.grad(plain)(1.0) == pytest.approx(A, abs=1e-3)
+
+
+def huber(r):
+    return r * r if abs(r) < 1 else 2 * abs(r) - 1
+
+
+def test_a_function_that_branches_on_values():
+    """Its derivative is that of the steps, if these converge to it."""
+    smooth = cv.lift(lambda a: scipy.optimize.minimize(lambda p: huber(p[0] - a), [5.0]).x[0])
+    assert float(cv.grad(smooth)(A)) == pytest.approx(1.0, abs=1e-6)
+    root = cv.lift(lambda a: scipy.optimize.newton(lambda t: t * t - a if t > 0 else -t * t - a, 1.0))
+    assert float(cv.grad(root)(A)) == pytest.approx(0.5 / np.sqrt(A))
+    with pytest.raises(cv.errors.TracerBoolConversionError, match="in huber"):
+        cv.grad(cv.lift(lambda a: scipy.optimize.minimize(lambda p: huber(p[0] - a), [5.0], method="Powell").x[0]))(A)
+
+
 def test_plain_functions_are_scipys():
     def f(x):
         return x * brentq(lambda t: np.cos(t), 0.0, 2.0, full_output=True)[0]
