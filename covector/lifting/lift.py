@@ -38,7 +38,7 @@ from covector.lifting.cells import Cell
 from covector.lifting.lifted import LIFTED, known, make_scalar
 from covector.lifting.rebinding import install, report, uninstall
 from covector.lifting.roots import ALIASED, GAPS, GIVEN, READONLY, SHARED, UNSURE, Root
-from covector.lifting.stand_ins import holds_cells, of_entries, use_lift
+from covector.lifting.stand_ins import holds_cells, known_stand_in, of_entries, use_lift
 from covector.lifting.views import strides_of
 from covector.transforms.arguments import Wrapper, check_callable, function_name
 
@@ -98,7 +98,7 @@ def lift(f: Callable[..., Any], packages: str | Sequence[str] = ()) -> Callable[
                 return f(*args, **kwargs)
             given_args, given_kwargs = tree_unflatten(treedef, _entered(leaves))
             with caught_errors(f):
-                return _leave(f(*given_args, **given_kwargs), f)
+                return _leave((known_stand_in(f) or f)(*given_args, **given_kwargs), f)
         finally:
             if token is not None:
                 ACTIVE.reset(token)

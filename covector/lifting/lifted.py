@@ -459,6 +459,9 @@ class Lifted:
         """The bytes of a plain value."""
         return np.asarray(self).tobytes(order)  # type: ignore[arg-type]
 
+    def __bytes__(self) -> bytes:
+        return self.tobytes()
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         value = self._read()
         refuse_store(value, sys._getframe(1))

@@ -45,6 +45,7 @@ from covector.lifting.stand_ins import (
     known_stand_in,
     of_covector,
     stand_in,
+    when_modules_are_met,
 )
 
 LEFT_ALONE = sys.stdlib_module_names | set("numpy covector optree opt_einsum numba llvmlite pytest _pytest hypothesis".split())
@@ -244,6 +245,9 @@ def install(packages: frozenset[str], f: Any = None, anew: bool = True) -> None:
         if names is not None and not _is_left_alone(names):
             _rebind_globals(f, names)
         _seen[0] = len(sys.modules)
+
+
+when_modules_are_met(lambda: install(frozenset()))
 
 
 def _globals_of(f: Any) -> tuple[dict[str, Any] | None, tuple[str, ...]]:

@@ -52,7 +52,7 @@ class Solver(StandIn):
         """SciPy's own as far as it gets, else covector's."""
         name = self._place[1]
         try:
-            if name in STEPPING:
+            if name in STEPPING and self._method(args, kwargs) != "lsoda":  # which crashes after errors in its function
                 return self._original(*args, **kwargs)
             if not (any_traced(args) or any_traced(kwargs.values())):
                 return self._original(*map(_asking, args), **{k: _asking(x) for k, x in kwargs.items()})
@@ -61,18 +61,18 @@ class Solver(StandIn):
         try:
             found = OfCovector(getattr(importlib.import_module(self._place[0]), name))(*args, **kwargs)
         except errors.ConcretizationError:  # the function branches on values, say
-            if name not in CONVERGING or self._compares(args, kwargs):
+            if name not in CONVERGING or self._method(args, kwargs) in COMPARING_METHODS:
                 raise
             return self._original(*args, **kwargs)
         if name == "solve_ivp" and len(args) < 5 and kwargs.get("t_eval") is None:
             found.update(t=Ends(found.t, 0), y=Ends(found.y, 1))
         return found
 
-    def _compares(self, args: Any, kwargs: Any) -> bool:
-        """Whether the method that is asked for only compares values of the function."""
+    def _method(self, args: Any, kwargs: Any) -> str:
+        """The method that is asked for, in small letters."""
         given = inspect.signature(self._original).bind(*args, **kwargs).arguments
         default = "bounded" if self._place[1] == "minimize_scalar" and given.get("bounds") is not None else ""
-        return str(given.get("method") or default).lower() in COMPARING_METHODS
+        return str(given.get("method") or default).lower()
 
 
 class Comparing(StandIn):

@@ -96,16 +96,27 @@ class ModuleProxy(ModuleType):
         return dir(self._real)
 
 
+_meeting: list[Callable[[], None]] = []
+
+
+def when_modules_are_met(meet: Callable[[], None]) -> None:
+    """Declare what makes modules known that a lifted function has imported."""
+    _meeting.append(meet)
+
+
 class Proxy(ModuleProxy):
     """Stands for a module, with other things under some of its names."""
 
     def __init__(self, real: ModuleType, names: dict[str, Any]):
         super().__init__(real.__name__, real.__doc__)
-        kept = {n: v for n, v in vars(real).items() if n not in ("__name__", "__class__")}
+        kept = {n: v for n, v in vars(real).items() if n not in ("__name__", "__class__", "__getattr__")}
         self.__dict__.update(kept | names, _real=real)
 
     def __getattr__(self, name: str) -> Any:
         value = getattr(self._real, name)
+        if type(value) is ModuleType:  # which this may have imported, as `scipy.signal`
+            for meet in _meeting:
+                meet()
         found = known_stand_in(value)
         return value if found is None else found
 

@@ -108,3 +108,10 @@ def test_whole_numbers_that_no_int64_holds(name):
     for run in (cv.jit, lambda f: lambda x: cv.vmap(f)(x[None])):
         with pytest.raises(IndexError, match="out of bounds"):
             run(f)(X)
+
+
+def test_bytes_are_those_of_the_memory():
+    keys = lambda x: x * len(bytes(np.arange(3)) + bytes(np.arange(3.0))) * (bytes(np.arange(2)) == np.arange(2).tobytes())
+    assert cv.jvp(cv.lift(keys), (1.0,), (1.0,)) == (48.0, 48.0)
+    with pytest.raises(cv.errors.TracerArrayConversionError):
+        cv.jvp(cv.lift(lambda x: len(bytes(x))), (X,), (X,))

@@ -161,3 +161,13 @@ def test_errors_of_the_function_are_its_own():
 
     with pytest.raises(KeyError):
         cv.grad(cv.lift(f))(A)
+
+
+def test_lsoda_is_refused_before_it_runs():
+    """Errors in its function, which it would get traced values from, make it crash in the end."""
+    steps = lambda y: scipy.integrate.solve_ivp(lambda t, y: -y, (0.0, 1.0), y, method="LSODA").y
+    for _ in range(25):
+        with pytest.raises(cv.errors.ArgumentError, match="method='LSODA'"):
+            cv.jvp(cv.lift(steps), (np.ones(2),), (np.ones(2),))
+    scaled = lambda x: x * scipy.integrate.solve_ivp(lambda t, y: -y, (0.0, 1.0), [1.0], method="LSODA").y[0, -1]
+    assert cv.grad(cv.lift(scaled))(2.0) == pytest.approx(np.exp(-1.0), rel=1e-2)
