@@ -60,13 +60,15 @@ class Outcome(NamedTuple):
 # --- in pytest: a plugin that notes which tests reach which fault, and one that chooses and orders tests ----------------
 
 
-def pytest_configure(config: Any) -> None:
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: Any) -> None:
+    """Before the first ``conftest.py``, for it imports the package, and what is loaded by then has no probes."""
     if "MUTANTS_PROBES" in os.environ:
         numbers = json.loads(os.environ["MUTANTS_PROBES"])
         probes = {path: {int(line): n for line, n in lines.items()} for path, lines in numbers.items()}
-        config.pluginmanager.register(_Probing(probes, os.environ["MUTANTS_HITS"]))
+        early_config.pluginmanager.register(_Probing(probes, os.environ["MUTANTS_HITS"]))
     if "MUTANTS_ORDER" in os.environ:
-        config.pluginmanager.register(_Ordered(*json.loads(Path(os.environ["MUTANTS_ORDER"]).read_text())))
+        early_config.pluginmanager.register(_Ordered(*json.loads(Path(os.environ["MUTANTS_ORDER"]).read_text())))
 
 
 class _Probing:
