@@ -140,6 +140,7 @@ def switching(i, x):
         (lambda x: x * np.float64(2.0), (Y,), ["return x * 2.0"]),
         (lambda x: x * np.float32(0.5), (Y,), ["return x * np.float32(0.5)"]),
         (lambda x: (lambda y: y * y + y)(cv.jit(np.sin)(x)), (Y,), ["t = np.sin(x)", "return t * t + t"]),
+        (lambda x: (lambda y: y * y + y)(cv.checkpoint(np.sin)(x)), (Y,), ["t = np.sin(x)", "return t * t + t"]),
         (nested, (Y,), ["slope = np.sin(x)"]),
         (choosing, (1.0,), ["if np.greater(x, 0.0):"]),
         (switching, (0, Y), ["t = np.minimum(np.maximum(np.int64(i * 2 + 1), 0), 2)", "if t == 0:", "elif t == 1:", "else:"]),

@@ -201,6 +201,12 @@ def test_what_moves_and_multiplies(name: str, shape: tuple[int, int], dtype: Any
     agree(MOVED[name], np.asfortranarray(normal(*shape).astype(dtype)), ulps=256)
 
 
+@pytest.mark.parametrize("name", MOVED)
+def test_one_part_of_what_moves_and_multiplies(name: str) -> None:
+    for part in (np.real, np.imag):  # what the other part alone needs is left out of the program
+        agree(lambda z, part=part: cv.tree.map(lambda w: part(w) * 2.0, MOVED[name](z)), normal(5, 17), ulps=256)
+
+
 # --- loops, derivatives, calls ----------------------------------------------------------------------------------------------
 
 
