@@ -304,7 +304,9 @@ define(
 
 
 def _gamma_density(a: Any, x: Any) -> Any:
-    return np.exp(special.xlogy(a - 1, x) - x - special.gammaln(a))
+    is_last = x == np.inf
+    x = np.where(is_last, 1.0, x)
+    return np.where(is_last, 0.0, np.exp(special.xlogy(a - 1, x) - x - special.gammaln(a)))
 
 
 def _beta_density(a: Any, b: Any, x: Any) -> Any:
