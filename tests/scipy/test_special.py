@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 import warnings
@@ -380,12 +381,29 @@ def test_the_incomplete_beta_function_far_out(point):
     np.testing.assert_allclose(complement, np.negative(INCOMPLETE_BETA[point]), rtol=1e-11)
 
 
-def test_the_incomplete_beta_function_begins_steeply():
-    slope = cv.grad(cv.grad(special.betainc, 0), 2)
-    with np.errstate(divide="ignore"):
-        assert [float(slope(0.5, 0.5, x)) for x in (0.0, 1.0)] == [-np.inf, np.inf]
-    assert float(slope(2.0, 1.0, 1.0)) == 1.0
-    assert float(slope(2.0, 3.0, 0.0)) == 0.0
+def slope_in_shape(f, *args, shape):
+    """The slope in the last argument of the derivative in a shape."""
+    return float(cv.grad(cv.grad(f, shape), len(args) - 1)(*args))
+
+
+@pytest.mark.parametrize(("a", "steep", "in_b"), [(0.3, -np.inf, np.inf), (1.0, -np.inf, 1.0), (1.7, 0.0, 0.0)])
+def test_incomplete_functions_begin_as_their_densities_say(a, steep, in_b):
+    """The slope in a is that of the density, ``x^(a-1) (log(x) - ...)``; for a = 1 the beta density is b at 0."""
+    with np.errstate(divide="ignore"):  # the square root has an infinite slope at 0
+        assert slope_in_shape(special.gammainc, a, 0.0, shape=0) == steep
+        assert slope_in_shape(special.gammaincc, a, 0.0, shape=0) == -steep
+        for b, (f, sign) in itertools.product((0.4, 1.0, 2.5), ((special.betainc, 1), (special.betaincc, -1))):
+            assert slope_in_shape(f, a, b, 0.0, shape=0) == sign * steep
+            assert slope_in_shape(f, a, b, 0.0, shape=1) == sign * in_b
+            assert slope_in_shape(f, b, a, 1.0, shape=1) == sign * steep
+            assert slope_in_shape(f, b, a, 1.0, shape=0) == sign * in_b
+
+
+def test_incomplete_gamma_functions_are_flat_at_infinity():
+    for f, a in itertools.product((special.gammainc, special.gammaincc), (0.3, 1.0, 1.7, 300.0)):
+        for order in (0, 1), (1, 0), (0, 0), (1, 1):
+            assert cv.grad(f, order[0])(a, np.inf) == 0
+            assert cv.grad(cv.grad(f, order[0]), order[1])(a, np.inf) == 0
 
 
 @pytest.mark.parametrize("name", ["sici", "shichi", "fresnel", "airy", "gammaln", "erf"])
