@@ -448,6 +448,9 @@ EQUIVALENT: list[tuple[str, str]] = [
     (r"Generator\.form: False → True", "an equation may be written as a call of what computes it"),
     (r"Shape\.panels: 0 → 1$", "an element of memory more"),
     (r"_joining_primitive\.jvp: out, aval\.zero", "a rule is given a tangent that is not zero, or it is not asked"),
+    (r"drop a term: program_with: ", "a cotangent of what is known goes nowhere"),
+    (r"Shape\.panel: 0 → 1$", "sums of columns that lie apart are those of columns that were copied together"),
+    (r"forget to add: leaving: wrong", "what else leaves a run is found in the next round"),
     (r"Writer\.write: True → False", "whether there is a rule is asked of equations that need parts alone"),
 ]
 
