@@ -186,10 +186,9 @@ def added(total: Any, part: Any) -> Any:
 
 
 def with_copies(x: Any) -> Any:
-    """A static argument with copies of the arrays in it; one without arrays is itself."""
+    """A static argument as it is now: its containers are others, and there are copies of the arrays and sets in it."""
     leaves, treedef = tree_flatten(x)
-    kept = copies(leaves)
-    return x if all(a is b for a, b in zip(kept, leaves, strict=True)) else tree_unflatten(treedef, kept)
+    return tree_unflatten(treedef, [leaf.copy() if type(leaf) is set else leaf for leaf in copies(leaves)])
 
 
 COMPARABLE = frozenset({int, bool, str, bytes, type(None), FunctionType})

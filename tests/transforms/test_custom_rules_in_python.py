@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import re
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -112,6 +114,41 @@ def test_nondiff_arguments_need_not_be_hashable(factor):
     f.defvjp(lambda x, n: (x * n[0], None), lambda n, _, ct: (2.0 * ct * n[0],))
     assert cv.grad(lambda x: f(x, factor))(2.0) == 6.0
     assert cv.jit(cv.grad(lambda x: f(x, factor)))(2.0) == 6.0
+
+
+class Named(NamedTuple):
+    size: int
+    items: object
+
+
+def number_in(n):
+    """The last number that an argument holds."""
+    last = cv.tree.leaves(n)[-1]
+    return float(last) if isinstance(last, float) else float(*last)
+
+
+WITHIN = [lambda n: n, lambda n: (2, n), lambda n: [np.ones(2), (n,)], lambda n: {"n": n}, lambda n: Named(2, n)]
+
+
+@pytest.mark.parametrize("within", WITHIN, ids=["alone", "tuple", "nested", "dict", "named"])
+@pytest.mark.parametrize(
+    ("given", "write"),
+    [
+        ([3.0], lambda n: n.append(n.pop() + 4.0)),
+        ({"a": 3.0}, lambda n: n.update(a=7.0)),
+        ({3.0}, lambda n: n.add(n.pop() + 4.0)),
+        (np.array([3.0]), lambda n: n.fill(7.0)),
+    ],
+    ids=["list", "dict", "set", "array"],
+)
+def test_nondiff_arguments_may_change_before_the_backward_half(given, write, within):
+    inner = copy.deepcopy(given)
+    n = within(inner)
+    f = cv.custom_vjp(lambda x, n: x * number_in(n), nondiff_argnums=(1,))
+    f.defvjp(lambda x, n: (x * number_in(n), None), lambda n, _, ct: (ct * number_in(n),))
+    out, pullback = cv.vjp(lambda x: f(x, n), 2.0)
+    write(inner)
+    assert (out, *pullback(1.0)) == (6.0, 3.0)
 
 
 def test_equal_nondiff_arguments_of_other_types_differ():
