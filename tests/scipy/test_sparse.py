@@ -119,6 +119,37 @@ def test_sums_and_operators():
     np.testing.assert_allclose(1 + X + A, 1 + X + DENSE)
 
 
+OF_ANY_SHAPE = {
+    "transpose": lambda m: m.T.toarray(),
+    "transpose twice": lambda m: m.transpose().T.toarray(),
+    "product": lambda m: m @ X[: m.shape[1]],
+    "product with several": lambda m: m @ WIDE[: m.shape[1]],
+    "product from the left": lambda m: X[: m.shape[0]] @ m,
+    "product of the transpose": lambda m: m.T @ WIDE[: m.shape[0]],
+    "square": lambda m: (m @ m.T).toarray(),
+    "square of the transpose": lambda m: (m.T @ m).toarray(),
+    "sum": lambda m: m.sum(),
+    "sums of columns": lambda m: m.sum(0),
+    "sums of rows of the transpose": lambda m: m.T.sum(1),
+    "diagonal": lambda m: m.diagonal(),
+    "diagonal of the transpose": lambda m: m.T.diagonal(),
+    "difference": lambda m: (m - 3 * m.T.T).toarray(),
+    "sum with a dense matrix": lambda m: m.T + WIDE[:2, :3].reshape(m.T.shape),
+    "elements": lambda m: m.T.multiply(WIDE[:2, :3].reshape(m.T.shape)).toarray(),
+    "elements of a vector": lambda m: m.T.multiply(X[: m.shape[0]]).toarray(),
+}
+
+
+@pytest.mark.parametrize("dense", [DENSE[:2, :3], DENSE[:3, 1:3]], ids=["wide", "tall"])
+@pytest.mark.parametrize("name", OF_ANY_SHAPE)
+def test_matrices_need_not_be_square(name, dense):
+    f, places = OF_ANY_SHAPE[name], dense.nonzero()
+    made = lambda d: f(sparse.coo_array((d, places), dense.shape))
+    for way in (made, cv.jit(made)):
+        np.testing.assert_allclose(way(dense[places]), f(scipy.sparse.coo_array(dense)), rtol=1e-12)
+    check_function(made, (dense[places],), order=1)
+
+
 @pytest.mark.parametrize("trans", ["N", "T", "H"])
 def test_solutions(trans):
     matrix = {"N": DENSE, "T": DENSE.T, "H": DENSE.T}[trans]
