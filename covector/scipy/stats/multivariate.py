@@ -37,11 +37,40 @@ def _log_determinant(root: Any) -> Any:
     return 2 * np.sum(np.log(np.diagonal(root, axis1=-2, axis2=-1)), axis=-1)
 
 
+def _of_normal(squares: Any, root: Any) -> Any:
+    """The logarithm of a normal density."""
+    return -(squares + shape_of(root)[-1] * LOG_2PI + _log_determinant(root)) / 2
+
+
 def _matrix(cov: Any, n: int) -> Any:
     """A covariance as a matrix: from a number, the variances, or a matrix."""
     cov = floating(cov)
     ndim = len(shape_of(cov))
     return cov * np.eye(n) if ndim == 0 else cov[:, None] * np.eye(n) if ndim == 1 else cov
+
+
+def _points(x: Any, center: Any, scale: Any) -> tuple[Any, int]:
+    """How far vectors along the last axis lie from a center, and their length n; where that is 1, numbers are vectors."""
+    x = floating(x)
+    n = max((1, *shape_of(scale)[-1:], *(() if center is None else shape_of(center)[-1:])))
+    if len(shape_of(x)) < 2 and (n == 1 or not shape_of(x)):
+        x = x[..., None]
+    if shape_of(x)[-1] not in (1, n):
+        raise ValueError(f"a distribution of vectors of length {n} got those along the last axis of {typeof(x)}")
+    deviation = x if center is None else x - center
+    return np.broadcast_to(deviation, (*shape_of(deviation)[:-1], n)), n
+
+
+def _matrices(x: Any, n: int) -> Any:
+    """Matrices ``f[m,n,n]``, which are given as SciPy takes them: along the last of three axes, or as `_matrix` does."""
+    x, ndim = floating(x), len(shape_of(x))
+    if ndim < 3:
+        found = x[:, None, None] if ndim == n == 1 else _matrix(x, shape_of(x)[0] if ndim == 1 else n)[None]
+    else:
+        found = np.moveaxis(x, 2, 0)
+    if shape_of(found)[1:] != (n, n):
+        raise ValueError(f"a distribution of matrices of shape {(n, n)} got {typeof(x)}: several lie along the last of 3 axes")
+    return found
 
 
 class _WithDensity(Freezing):
@@ -64,15 +93,12 @@ class _MultivariateNormal(_WithDensity):
     def logpdf(self, x: Any, mean: Any = None, cov: Any = 1.0) -> Any:
         """The logarithm of the density at vectors ``f[..., n]``, of a mean ``f[n]`` and a positive definite ``f[n,n]``.
 
-        With a number for the mean, or none, and one for the variance, ``x`` holds numbers.
+        With one number for the mean, or none, and one for the variance, ``x`` may hold numbers.  As SciPy's, the result has no
+        axes of length 1.
         """
-        x = floating(x)
-        of_numbers = (mean is None or shape_of(mean) == ()) and shape_of(cov) in ((), (1,), (1, 1))
-        x = x[..., None] if of_numbers or not shape_of(x) else x
-        deviation = x if mean is None else x - mean
-        n = shape_of(deviation)[-1]
+        deviation, n = _points(x, mean, cov)
         root = np.linalg.cholesky(_matrix(cov, n))
-        return -(n * LOG_2PI + _log_determinant(root) + _squares(deviation, root)) / 2
+        return np.squeeze(_of_normal(_squares(deviation, root), root))
 
 
 class _MultivariateT(_WithDensity):
@@ -82,13 +108,14 @@ class _MultivariateT(_WithDensity):
 
     def logpdf(self, x: Any, loc: Any = None, shape: Any = 1.0, df: Any = 1.0) -> Any:
         """The logarithm of the density at vectors ``f[..., n]``, of a location ``f[n]`` and a positive definite ``f[n,n]``."""
-        x, df = floating(x), floating(df)
-        deviation = x if loc is None else x - loc
-        n = shape_of(deviation)[-1]
+        deviation, n = _points(x, loc, shape)
         root = np.linalg.cholesky(_matrix(shape, n))
-        tail = -(df + n) / 2 * np.log1p(_squares(deviation, root) / df)
+        squares, df = _squares(deviation, root), floating(df)
+        is_normal = df == np.inf
+        df = np.where(is_normal, 1.0, df)
+        tail = -(df + n) / 2 * np.log1p(squares / df)
         scale = special.gammaln((df + n) / 2) - special.gammaln(df / 2) - n / 2 * np.log(df * np.pi)
-        return scale - _log_determinant(root) / 2 + tail
+        return np.squeeze(np.where(is_normal, _of_normal(squares, root), scale - _log_determinant(root) / 2 + tail))
 
 
 class _Dirichlet(_WithDensity):
@@ -116,7 +143,7 @@ class _Dirichlet(_WithDensity):
         powers = np.swapaxes(np.swapaxes(x, 0, -1) * 0 + (alpha - 1), 0, -1)
         scale = special.gammaln(np.sum(alpha)) - np.sum(special.gammaln(alpha))
         value = scale + np.sum(special.xlogy(powers, x), axis=0)
-        return determined(value, outside, np.any(alpha <= 0))
+        return np.squeeze(determined(value, outside, np.any(alpha <= 0)))
 
 
 class _Wishart(_WithDensity):
@@ -127,13 +154,18 @@ class _Wishart(_WithDensity):
         self.name = "wishart" if power == 1 else "invwishart"
 
     def logpdf(self, x: Any, df: Any, scale: Any) -> Any:
-        """The logarithm of the density at a positive definite matrix ``f[n,n]``; ``df`` has to be above ``n - 1``."""
-        x, df = floating(x), floating(df)
-        n = shape_of(x)[-1]
-        root, of_scale = np.linalg.cholesky(x), np.linalg.cholesky(_matrix(scale, n))
+        """The logarithm of the density at positive definite matrices ``f[n,n]`` or ``f[n,n,m]``.
+
+        There have to be more than ``n - 1`` degrees of freedom ``df``.  As SciPy's, the result has no axes of length 1.
+        """
+        scale, df = floating(scale), floating(df)
+        n = shape_of(scale)[0] if shape_of(scale) else 1
+        root = np.linalg.cholesky(_matrices(x, n))
+        of_scale = np.broadcast_to(np.linalg.cholesky(_matrix(scale, n)), shape_of(root))
         white = _solved(of_scale, root) if self.power == 1 else _solved(root, of_scale)
-        size = (self.power * df - n - 1) / 2 * _log_determinant(root) - np.sum(white * white) / 2
+        size = (self.power * df - n - 1) / 2 * _log_determinant(root) - np.sum(white * white, axis=(-2, -1)) / 2
         value = size - self.power * df / 2 * _log_determinant(of_scale) - df * n / 2 * LOG_2 - _log_multigamma(df / 2, n)
+        value = np.squeeze(value)
         return nan_unless_refused(df <= n - 1, value, f"{self.name}.logpdf got degrees of freedom that are not above {n - 1}")
 
 
@@ -192,8 +224,7 @@ wishart, invwishart, vonmises_fisher, multinomial = _Wishart(1), _Wishart(-1), _
 
 def log_kernels(points: Any, means: Any, root: Any) -> Any:
     """The logarithms ``f[m, n]`` of the densities at points ``f[m, d]`` of normal distributions around means ``f[n, d]``."""
-    squares = _squares(points[:, None] - means[None], root)
-    return -(squares + shape_of(root)[-1] * LOG_2PI + _log_determinant(root)) / 2
+    return _of_normal(_squares(points[:, None] - means[None], root), root)
 
 
 class gaussian_kde:
