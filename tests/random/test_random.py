@@ -383,6 +383,14 @@ def test_the_tail_of_the_truncated_normal_distribution(bounds, dtype):
     assert stats.kstest(drawn.astype(float), stats.truncnorm(*bounds).cdf).pvalue > 0.001
 
 
+@pytest.mark.parametrize("replace", [True, False])
+@pytest.mark.parametrize(("a", "axis"), [(0, 0), (-1, 0), (np.zeros(0), 0), (np.zeros((0, 2)), 0), (np.zeros((2, 0)), -1)])
+def test_a_choice_of_nothing(a, axis, replace):
+    for shape in (3, (1, 2)):
+        with pytest.raises(errors.ArgumentError, match="choice was to draw from nothing"):
+            random.choice(random.key(0), a, shape, replace, axis=axis)
+
+
 def test_sizes_and_axes_that_there_are_not():
     key = random.key(0)
     for call in (lambda: random.split(key, -1), lambda: random.normal(key, (2, -1)), lambda: random.bits(key, -3)):
