@@ -5,7 +5,7 @@ They are not NumPy's: two of Python's truth values add to 2, and a float takes t
 
 from __future__ import annotations
 
-import math  # noqa: F401 - a program uses it
+import math
 import operator
 
 import numpy as np
@@ -96,3 +96,49 @@ def test_what_they_are():
 
     cv.jit(cv.lift(f))(X)
     assert seen == [True, True, True]
+
+
+# --- what Python asks for -------------------------------------------------------------------------------------------------
+
+ASKED = {
+    f.__name__: f for f in (int, float, complex, bool, round, math.floor, math.ceil, math.trunc, operator.index, str, repr)
+}
+ELEMENTS = {
+    "of an argument": lambda x, z: x[0],
+    "written": lambda x, z: z[1],
+    "computed": lambda x, z: np.sum(z * x),
+    "not traced": lambda x, z: np.zeros(2)[0] - 2.25,
+    "an array": lambda x, z: np.reshape(z[1], ()) * np.ones(()),
+    "an integer": lambda x, z: np.arange(3)[2],
+    "a truth value": lambda x, z: x[0] > 2,
+    "complex": lambda x, z: np.full(2, 2.5 - 1j)[1],
+}
+PERTURBED = ("of an argument", "written", "computed", "an array")
+
+
+def given_or_raised(f):
+    """What a function returns, and its type; or the type of its error."""
+    try:
+        found = f()
+    except Exception as error:
+        return TypeError if isinstance(error, TypeError) else type(error)
+    return type(found), found
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("element", ELEMENTS)
+@pytest.mark.parametrize("asked", ASKED)
+def test_what_python_asks_of_known_values(asked, element):
+    found = []
+
+    def program(x):
+        z = np.zeros(2)
+        z[1] = x[1]
+        number = ELEMENTS[element](x, z)
+        found.append(given_or_raised(lambda: ASKED[asked](number)))
+        return x
+
+    cv.jvp(cv.lift(program), (X,), (X,))
+    program(X)
+    loses_derivative = asked in ("float", "complex") and element in PERTURBED
+    assert found[0] == (TypeError if loses_derivative else found[1])
