@@ -427,3 +427,31 @@ def test_times_at_which_there_is_no_signal_are_said(window, hop):
         found = cv.jvp(lambda z: f(signal, z), (z,), (z,))[0]
     same(found, expected, rtol=1e-9)
     assert [str(w.message) for w in mine] == [str(w.message) for w in theirs]
+
+
+REFUSED = {
+    "no samples": {"nperseg": 0},
+    "fewer than no samples": {"nperseg": -1},
+    "a window of another length": {"window": np.ones(4), "nperseg": 5},
+    "a window longer than the signal": {"window": np.ones(40)},
+    "a window of two axes": {"window": np.ones((2, 2))},
+    "as much overlap as samples": {"nperseg": 4, "noverlap": 4},
+    "fewer numbers than samples": {"nperseg": 4, "nfft": 3},
+}
+OF_SEGMENTS = {
+    "welch": lambda s, x, **options: s.welch(x, **options),
+    "csd": lambda s, x, **options: s.csd(x, x, **options),
+    "coherence": lambda s, x, **options: s.coherence(x, x, **options),
+    "stft": lambda s, x, **options: s.stft(x, **options),
+    "spectrogram": lambda s, x, **options: s.spectrogram(x, **options),
+    "istft": lambda s, x, **options: s.istft(np.outer(x[:3], x[:6]), **options),
+}
+
+
+@pytest.mark.parametrize("options", REFUSED.values(), ids=REFUSED)
+@pytest.mark.parametrize("name", OF_SEGMENTS)
+def test_segments_that_scipy_refuses(name, options):
+    f = OF_SEGMENTS[name]
+    for run in (lambda x: f(scipy.signal, x, **options), cv.jit(lambda x: f(signal, x, **options))):
+        with pytest.raises(ValueError, match=r"window|nperseg|nfft|overlap|positive|Parameter|len\(x\)"):
+            run(X)

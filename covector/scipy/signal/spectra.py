@@ -78,6 +78,8 @@ def _segments(window: Any, nperseg: Any, noverlap: Any, nfft: Any, n: int, defau
         if len(shape_of(window)) != 1:
             raise ValueError("window must be 1-D")
         length = shape_of(window)[0]
+        if length > n:
+            raise ValueError(f"the window, of length {length}, is longer than the input signal, of length {n}")
         if nperseg is not None and int(nperseg) != length:
             raise ValueError(f"nperseg={nperseg!r} does not equal the length of the window, {length}")
     nfft = length if nfft is None else int(nfft)
