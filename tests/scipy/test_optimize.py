@@ -10,6 +10,7 @@ import covector as cv
 from covector import errors
 from covector.scipy import optimize
 from covector.scipy import optimize as op
+from covector.scipy.optimize.constraints import multipliers
 
 A = np.array([1.0, -0.5, 2.0])
 METHODS = [None, "Nelder-Mead", "Powell", "CG", "BFGS", "L-BFGS-B", "TNC", "COBYLA", "SLSQP"]
@@ -213,6 +214,16 @@ def test_the_edges_of_linear_constraints_have_derivatives():
     exact = lambda b, c: 3 - (3 + 3 * b - c) / (1 + b**2) * np.stack([1.0, b])
     for i in (0, 1):
         np.testing.assert_allclose(cv.jacfwd(solve, i)(2.0, 2.0), cv.jacfwd(exact, i)(2.0, 2.0), atol=1e-6)
+
+
+@pytest.mark.parametrize("size", [0.0, 1.0, 1e6])
+def test_constraints_are_active_as_near_to_their_bounds_as_these_are_large(size):
+    row, free = np.array([[1.0, 2.0]]), (np.full(2, -np.inf), np.full(2, np.inf))
+    for sign, between in ((-1, (-np.inf, size)), (1, (size, np.inf))):  # from below, and from above
+        for distance, expected in ((1e-4, 3.0), (0.1, 0.0)):
+            value, bounds = np.array([size + sign * distance * (1 + size)]), tuple(np.array([b]) for b in between)
+            found = multipliers(np.zeros(2), 3 * sign * row[0], value, row, free, bounds)
+            np.testing.assert_allclose(found, [sign * expected], rtol=1e-9)
 
 
 def test_pytrees_with_constraints():
