@@ -69,6 +69,23 @@ def test_loops_in_loops(size: int) -> None:
     agree(chosen, x, ulps=64)
 
 
+@pytest.mark.parametrize("size", [2, 40])
+def test_a_stack_is_released_after_all_that_read_it(size: int) -> None:
+    """Also after what reads it first and is computed last."""
+
+    def twice(x: Any) -> Any:
+        out, pullback = cv.vjp(newton, x)
+        late = np.cumsum(np.exp(-np.cumsum(out)) * np.sum(out))
+        return pullback(late)[0], pullback(np.cos(x))[0], pullback(x)[0]
+
+    x = positive(size)
+    program = stacks.with_headers(program_of(twice, x))
+    released = {e.inputs[0]: set(e.inputs[1:]) for e in program.equations if e.primitive is stacks.release_p}
+    readers = [(v, e) for e in program.equations if e.primitive is not stacks.release_p for v in e.inputs if v in released]
+    assert len({id(e) for _, e in readers}) == 3 and all(released[v].issuperset(e.outputs) for v, e in readers)
+    agree(twice, x, ulps=2**10)
+
+
 def test_complex_carries() -> None:
     z = positive(5) + 1j
     f = lambda z: np.sum(np.abs(cv.lax.while_loop(lambda c: np.sum(np.abs(c)) < 1e4, lambda c: c * c + 0.5j, z)))
