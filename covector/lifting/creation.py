@@ -130,13 +130,17 @@ def _arrays_in(x: Any) -> Iterator[ndarray]:
             yield from _arrays_in(part)
 
 
-def _arange(*bounds: Any, dtype: Any = None, **more: Any) -> Any:
+def _arange(*bounds: Any, **more: Any) -> Any:
     """``numpy.arange``, of as many numbers as the known values of its bounds say."""
-    plain = [x if known(x) is None else known(x) for x in bounds]
-    counted = np.arange(*plain, dtype=dtype, **more)
-    start = bounds[0] if len(bounds) > 1 else 0
-    step = bounds[2] if len(bounds) > 2 else 1
-    return start + np.arange(len(counted)) * step if has_traced([start, step]) else counted
+    plain: Callable[[Any], Any] = lambda x: x if known(x) is None else known(x)
+    counted = np.arange(*map(plain, bounds), **{name: plain(x) for name, x in more.items()})
+    has_stop = more.get("stop", bounds[1] if len(bounds) > 1 else None) is not None
+    start = bounds[0] if bounds and has_stop else more.get("start")
+    step = bounds[2] if len(bounds) > 2 else more.get("step")
+    if counted.dtype.kind not in "fc" or not has_traced([start, step]):
+        return counted
+    numbers = np.arange(len(counted)) * (1 if step is None else step)
+    return np.astype(numbers if start is None else start + numbers, counted.dtype)
 
 
 def full(shape: Any, fill_value: Any, dtype: Any = None, order: Any = "C", **more: Any) -> Any:

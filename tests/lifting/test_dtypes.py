@@ -171,3 +171,27 @@ def test_squares_of_truth_values(text, run):
     for found, wanted in zip(RUN[run](cv.lift(f), STARTS["f8"]), f(STARTS["f8"]), strict=True):
         assert type(wanted) in (int, float) or found.dtype == wanted.dtype
         np.testing.assert_allclose(found, wanted)
+
+
+RANGES = """
+    np.arange(x[0], 3.0, dtype='f4'); np.arange(x[0], 3.0, 1, 'f4'); np.arange(x[0], 3.0, dtype=int)
+    np.arange(x[0], 4, x[1], int); np.arange(0, 4.5, step=x[1]); np.arange(4.5, step=x[1]); np.arange(x[0], 4, step=x[1])
+    np.arange(start=x[0], stop=4.1); np.arange(x[0], stop=4.1); np.arange(start=x[0], stop=x[1] + 3.01, step=x[1])
+    np.arange(x[3], None); np.arange(x[3], None, x[1]); np.arange(stop=x[3]); np.arange(x[0], 3.1, None);
+    np.arange(4.1, x[0], -x[1]); np.arange(x[0], 3.1, dtype=complex)
+    np.arange(x[0], 3.1, device='cpu'); np.arange(np.argmax(x), 5, 2, 'f2'); np.arange(np.argmax(x) + 2, dtype='i2')
+    np.arange(np.float32(0.5), 3, x[1].astype('f4')); np.arange(x[0].astype('f2'), 3)
+"""
+
+
+@pytest.mark.parametrize("text", listed(RANGES))
+def test_ranges_between_traced_numbers(text):
+    f, x = program(f"return {text}"), STARTS["f8"]
+    found, wanted = RUN["jvp"](cv.lift(f), x), f(x)
+    assert found.dtype == wanted.dtype
+    np.testing.assert_allclose(found, wanted, rtol=1e-6)
+    if found.dtype.kind in "fc":
+        h = 0.01  # they are linear as long as there are as many numbers
+        slope = (f(x + h).astype(complex) - f(x - h)) / (2 * h)
+        atol = 0.06 if "astype" in text else 1e3 * np.finfo(found.dtype).eps
+        np.testing.assert_allclose(cv.jvp(cv.lift(f), (x,), (np.ones(4),))[1], slope, atol=atol)
