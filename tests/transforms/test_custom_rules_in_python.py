@@ -105,6 +105,23 @@ def test_calls_leave_nothing_behind():
         gc.enable()
 
 
+@pytest.mark.parametrize("way", [lambda f: cv.make_jaxpr(f)(2.0), lambda f: lax.scan(lambda c, _: (f(c), None), 2.0, None, 2)])
+def test_programs_with_rules_that_close_over_their_values_leave_nothing_behind(way):
+    def scaled(x):
+        f = cv.custom_batching.custom_vmap(lambda y: y * x)
+        f.def_vmap(lambda size, batched, y: (y * x, True))
+        return f(x + 1.0)
+
+    way(scaled)
+    gc.collect()
+    gc.disable()
+    try:
+        way(scaled)
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
+
+
 # --- nondiff arguments ----------------------------------------------------------------------------------------
 
 
