@@ -451,6 +451,7 @@ EQUIVALENT: list[tuple[str, str]] = [
     (r"drop a term: program_with: ", "a cotangent of what is known goes nowhere"),
     (r"Shape\.panel: 0 → 1$", "sums of columns that lie apart are those of columns that were copied together"),
     (r"forget to add: leaving: wrong", "what else leaves a run is found in the next round"),
+    (r"drop a term: _custom_jvp: rules\.fwd", "the program of a derivative gives what the rule itself does"),
     (r"svd_reals: 1 → 2$", "memory that nobody uses"),
     (r"Writer\.write: True → False", "whether there is a rule is asked of equations that need parts alone"),
 ]
