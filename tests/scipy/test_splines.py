@@ -8,7 +8,7 @@ import scipy.interpolate
 from transformed import check, close
 
 import covector as cv
-from covector.scipy.interpolate import BSpline, make_interp_spline, make_lsq_spline
+from covector.scipy.interpolate import BSpline, make_interp_spline, make_lsq_spline, splrep
 from covector.testing import check_grads
 
 RNG = np.random.default_rng(0)
@@ -279,3 +279,17 @@ def test_at_no_points(shape):
         expected = scipy.interpolate.BSpline(np.arange(10.0), c, 3)(np.zeros(shape), nu)
         found = cv.jit(lambda c, x, nu=nu: BSpline(np.arange(10.0), c, 3)(x, nu))(c, np.zeros(shape))
         assert (found.shape, found.dtype) == (expected.shape, expected.dtype)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("place", [1, 2])
+def test_splrep_of_given_knots_is_nan_where_numbers_are_not_finite(place, value):
+    x = np.arange(8.0)
+    args = [x, np.sin(x), np.ones(8)]
+    args[place][3] = value
+    expected = scipy.interpolate.splrep(*args, t=[3.5])[1]
+    assert np.isnan(expected[:5]).all()
+    found = cv.jit(lambda t: splrep(*args, t=t))(np.array([3.5]))[1]
+    np.testing.assert_array_equal(found, expected)
+    found = cv.jit(lambda v: splrep(*args[:place], v, *args[place + 1 :], t=[3.5]))(args[place])[1]
+    np.testing.assert_array_equal(found, expected)
