@@ -142,6 +142,26 @@ class Alike(Same):
         return hash((type(self.value), self.value))
 
 
+class Keyed:
+    """Parameters, equal to others with the same key: what a function with an `functools.lru_cache` is given for them.
+
+    Raises:
+        TypeError: a parameter has no hash.
+    """
+
+    __slots__ = ("hash", "key", "value")
+
+    def __init__(self, value: dict[str, Any]):
+        self.hash = hash(tuple(value.values()))
+        self.key, self.value = key_of(value), value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Keyed) and self.key == other.key
+
+    def __hash__(self) -> int:
+        return self.hash
+
+
 # --- metadata of registered containers ----------------------------------------------------------------------------------------
 
 _HASHABLE = frozenset({type(None), int, str, bytes})

@@ -10,6 +10,7 @@ import numpy as np
 
 from covector.backends.native.rules import is_supported
 from covector.core.jaxpr import Equation, Jaxpr, Var
+from covector.core.keys import Keyed
 from covector.interpreters.stage import closed_program
 
 
@@ -161,12 +162,12 @@ def expanded(eqn: Equation) -> Jaxpr | None:
         known = len(kinds) == 1 and is_supported(avals[0]) and avals[0].dtype.kind == "f"
     if not known:
         return None
-    return _program(eqn.primitive.name, tuple(x.aval for x in eqn.inputs), tuple(sorted(eqn.params.items())))
+    return _program(eqn.primitive.name, tuple(x.aval for x in eqn.inputs), Keyed(eqn.params))
 
 
 @lru_cache(maxsize=256)
-def _program(name: str, avals: tuple[Any, ...], params: tuple[tuple[str, Any], ...]) -> Jaxpr:
+def _program(name: str, avals: tuple[Any, ...], params: Keyed) -> Jaxpr:
     def write(*args: Any) -> tuple[list[Any], None]:
-        return [EXPANSIONS[name](*args, **dict(params))], None
+        return [EXPANSIONS[name](*args, **params.value)], None
 
     return closed_program(write, avals, name)[0]

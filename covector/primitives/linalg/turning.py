@@ -20,6 +20,7 @@ import numpy as np
 from covector.core.avals import ShapedArray, Zero, array_aval, broadcast_shapes, shape_of, typeof
 from covector.core.errors import UndeterminedDerivativeWarning, warn
 from covector.core.jaxpr import Jaxpr
+from covector.core.keys import Keyed
 from covector.core.kinds import Discrete, Linear, Opaque
 from covector.core.primitive import Primitive, jointly
 from covector.interpreters.stage import closed_program
@@ -60,9 +61,9 @@ def _nan_where(found: Any, dtype: Any, what: str) -> Any:
 
 
 @lru_cache(maxsize=256)
-def _program(name: str, fn: Any, avals: tuple[Any, ...], params: tuple[tuple[str, Any], ...]) -> Jaxpr:
+def _program(name: str, fn: Any, avals: tuple[Any, ...], params: Keyed) -> Jaxpr:
     def write(*args: Any) -> tuple[list[Any], None]:
-        outs = fn(*args, **dict(params))
+        outs = fn(*args, **params.value)
         return outs if type(outs) is list else [outs], None
 
     return closed_program(write, avals, name)[0]
@@ -72,7 +73,7 @@ def _written(name: str, kind: Any, **options: Any) -> Primitive:
     """A primitive of a function of NumPy's operations, which tells backends the program that it runs."""
     primitive = Primitive(name, kind, trusted=True, **options)
     avals = lambda eqn: tuple(x.aval for x in eqn.inputs)
-    primitive.def_rule("runs", lambda eqn: _program(name, kind.fn, avals(eqn), tuple(eqn.params.items())))
+    primitive.def_rule("runs", lambda eqn: _program(name, kind.fn, avals(eqn), Keyed(eqn.params)))
     return primitive
 
 

@@ -32,6 +32,7 @@ from covector.core.avals import (
 )
 from covector.core.context import CAPTURING
 from covector.core.jaxpr import Equation, Var
+from covector.core.keys import Keyed
 from covector.core.kinds import Elementwise, ElementwiseBilinear, ElementwiseLinear
 from covector.core.memory import is_one_number
 from covector.core.primitive import NO_PARAMS, Primitive, TracerBase
@@ -52,7 +53,7 @@ def elementwise_abstract(primitive: Primitive, fn: Callable[..., Any]) -> Callab
 
     def abstract(*avals: ShapedArray, **params: Any) -> ShapedArray:
         weak = primitive.keeps_weak and all(a.weak_type for a in avals)
-        dtype = output_dtype(fn, tuple(map(promotion_key, avals)), **params)
+        dtype = output_dtype(fn, tuple(map(promotion_key, avals)), Keyed(params) if params else NOTHING)
         if weak and dtype.kind in "ifc":
             return ShapedArray((), WEAK_TYPES[dtype.kind], weak_type=True)
         shapes = [a.shape for a in avals]
@@ -62,13 +63,16 @@ def elementwise_abstract(primitive: Primitive, fn: Callable[..., Any]) -> Callab
     return abstract
 
 
+NOTHING = Keyed({})
+
+
 @lru_cache(maxsize=4096)
-def output_dtype(fn: Callable[..., Any], keys: tuple[Any, ...], **params: Any) -> np.dtype[Any]:
+def output_dtype(fn: Callable[..., Any], keys: tuple[Any, ...], params: Keyed = NOTHING) -> np.dtype[Any]:
     """The dtype that ``fn`` returns for arguments of these dtypes (a Python type stands for a weak scalar)."""
     if isinstance(fn, np.ufunc) and fn.nout == 1:
         return ufunc_dtypes(fn, keys)[-1]
     with np.errstate(all="ignore"):
-        return np.asarray(fn(*(k(1) if isinstance(k, type) else np.ones((1,), k) for k in keys), **params)).dtype
+        return np.asarray(fn(*(k(1) if isinstance(k, type) else np.ones((1,), k) for k in keys), **params.value)).dtype
 
 
 def elementwise_batch(primitive: Primitive) -> Callable[..., Any]:
