@@ -84,7 +84,7 @@ MOVED: dict[str, Any] = {
     "gathered": lambda x: (x[np.array([1, 0])] + 1, cnp.at(x)[1].set(0.1), cnp.at(x)[np.array([0, 0])].add(0.1)),
     "extrema": lambda x: (np.max(x, axis=0), np.argmin(x, axis=1), np.maximum(x, 0.1), np.clip(x, -0.3, 0.1)),
     "selected": lambda x: (np.where(x > 0.1, x, 0.1), x == x.T[0, 0]),
-    "sums": lambda x: (np.sum(x), np.sum(x * x, axis=0), np.mean(x, axis=1), np.cumsum(x, axis=1)),
+    "sums": lambda x: (np.sum(x), np.sum(x * x, axis=0), np.mean(x, axis=1)),
     "products": lambda x: (x @ x.T, x.T @ x, x[0] @ x[1]),
     "mixed": lambda x: (x * np.float32(0.1), x.astype(np.float64) + 0.1, x + np.arange(x.shape[1], dtype=np.int8)),
     "constants": lambda x: x * normal(1, x.shape[1]) + normal(2, 1)[0],

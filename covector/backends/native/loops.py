@@ -11,11 +11,11 @@ from typing import Any
 
 from covector.backends.native import lapack
 from covector.backends.native.ir import Builder, Module, Value, item_size, padded, type_name
-from covector.backends.native.pairs import equations_of_parts, needs_parts
+from covector.backends.native.pairs import equations_of_parts, is_other, needs_parts
 from covector.backends.native.plan import Buffer, Plan, Spot, contiguous, size_of
 from covector.backends.native.products import copy_text
 from covector.backends.native.registers import Elements, Registers, fits, kind_of, places
-from covector.backends.native.rules import Foreign, Loop, rule_of
+from covector.backends.native.rules import Foreign, Loop, is_supported, rule_of
 from covector.backends.native.stacks import Filling, count_of, is_stack, item_at, item_aval, leaving
 from covector.core.jaxpr import Equation, Jaxpr, Literal, Var, has_effects, sub_jaxprs
 from covector.core.keys import key_of
@@ -35,6 +35,8 @@ def can_compile(eqn: Equation) -> bool:
     if not all(map(program_compiles, sub_jaxprs(eqn.params))):
         return False
     if needs_parts(eqn):
+        if not all(is_other(x) or is_supported(item_aval(x.aval)) for x in (*eqn.inputs, *eqn.outputs)):
+            return False  # parts of extended precision, which no equation need have
         parts = equations_of_parts(eqn)
         return parts is not None and all(map(can_compile, parts))
     return rule_of(eqn) is not None

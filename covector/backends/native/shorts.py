@@ -6,7 +6,8 @@
 >>> b.lines
 ['  %t1 = fptrunc float %x to half', '  %t2 = fpext half %t1 to float']
 
-Sums and products of arrays are rounded at their end.  What moves elements, compares them or takes one of them is not rounded.
+Sums and products of arrays are rounded at their end; running ones are left to NumPy, which rounds at each step.  What moves
+elements, compares them or takes one of them is not rounded.
 """
 
 from __future__ import annotations
@@ -33,6 +34,9 @@ EXACT = {
     "reduce_min", "cummax", "cummin", "floor", "ceil", "trunc", "rint", "copysign",
 }  # fmt: skip
 """What gives a ``float16`` for such."""
+
+OF_THE_FORMAT = {"spacing", "cumsum", "cumprod"}
+"""What another format has other results of: the distance to the next number, and sums and products that are all rounded."""
 
 
 def is_short(x: Any) -> bool:
@@ -62,7 +66,7 @@ def write_short(writer: Any, eqn: Any) -> bool:
     if name == "convert" and is_short(eqn.outputs[0]):
         writer.known[eqn.outputs[0]] = (writer.bind(ROUND, inputs, long_aval(eqn.outputs[0].aval)),)
         return True
-    if (name != "convert" and SHORT in params.values()) or params.get("decimals"):
+    if name in OF_THE_FORMAT or (name != "convert" and SHORT in params.values()) or params.get("decimals"):
         return False  # to decimals NumPy rounds by a product, which may be infinite
     outs = writer.bind_all(eqn.primitive, inputs, [long_aval(v.aval) if is_short(v) else v.aval for v in eqn.outputs], params)
     for v, out in zip(eqn.outputs, outs, strict=True):
