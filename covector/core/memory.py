@@ -120,8 +120,8 @@ def own_results(results: Sequence[Any], given: Iterable[Any] = ()) -> list[Any]:
             taken.add(id(x if x.base is None else owner_of(x)))
     owned = []
     for x in results:
-        if type(x) is ndarray and x.base is None and id(x) not in taken and x.flags.writeable:
-            taken.add(id(x))
+        if type(x) is ndarray and x.base is None and (owner := id(x)) not in taken and x.flags.writeable:
+            taken.add(owner)
         elif type(x) is not np.float64:
             x = mapped(partial(_own, taken), x)
         owned.append(x)

@@ -74,8 +74,12 @@ def _value(x: Any) -> Any:
 
 def list_of_one() -> Any:
     """The structure of ``[x]`` for a value x."""
-    treedef = _flat.get((list, 1))
-    return _structure_of_values(list, 1) if treedef is None else treedef
+    if not _list_of_one:
+        _list_of_one.append(tree_flatten([0.0])[1])
+    return _list_of_one[0]
+
+
+_list_of_one: list[Any] = []
 
 
 def flatten_call(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[Any], Any]:
