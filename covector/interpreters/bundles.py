@@ -29,6 +29,7 @@ from typing import Any, ClassVar
 
 from covector.core import errors
 from covector.core.avals import typeof
+from covector.core.checked_rules import alike
 from covector.core.primitive import Primitive, Trace, open_trace
 from covector.core.tracer import Tracer, register_tracer
 from covector.interpreters.interpret import Bundle, Interpretation, Note
@@ -147,4 +148,16 @@ class Interpreter(Interpretation):
             if not isinstance(b, Bundle):
                 what = f"the {self.name!r} rule of {primitive.name!r} returned a result of type {type(b).__name__}."
                 raise errors.PrimitiveRuleError(what, fix="return Bundle(parts, form) for each result")
+        self.check_types(primitive, bundles, params, outs)
         return outs if primitive.multiple_results else out
+
+    def check_types(self, primitive: Primitive, bundles: Sequence[Bundle], params: dict[str, Any], outs: list[Bundle]) -> None:
+        """Refuse results that stand for values of other types than the primitive gives."""
+        avals = primitive.abstract(*map(self.aval, bundles), **params)
+        found, wanted = [self.aval(b) for b in outs], avals if primitive.multiple_results else [avals]
+        if len(found) != len(wanted) or not all(map(alike, found, wanted)):
+            got, due = (", ".join(map(str, types)) or "nothing" for types in (found, wanted))
+            rule = f"the {self.name!r} rule of {primitive.name!r}"
+            what = f"{rule} returned what stands for {got}, where the primitive gives {due}."
+            why = f"{type(self).__name__}.aval says what a bundle stands for, and what follows goes by that"
+            raise errors.PrimitiveRuleError(what, why=why, fix="return bundles that stand for values of these types")

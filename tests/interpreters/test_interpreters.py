@@ -13,6 +13,7 @@ from sparsity import jacobian_pattern
 
 import covector as cv
 from covector import lax
+from covector.extend import Bundle
 from covector.testing import random_programs
 
 HERE = Path(__file__).parent
@@ -257,3 +258,10 @@ def test_a_value_that_is_used_after_its_interpreter_is_refused(ran):
     ran(lambda x: kept.append(2.0 * x) or x)
     with pytest.raises(cv.errors.UnexpectedTracerError, match="stored outside"):
         np.sin(kept[0])
+
+
+def test_a_rule_that_returns_a_bundle_of_another_type_is_named():
+    double = cv.elementwise("t_other_type", lambda x: 2 * x)
+    double.primitive.def_rule("bounds", lambda how, x: Bundle((np.sum(x.parts[0]), np.sum(x.parts[1])), x.form))
+    with pytest.raises(cv.errors.PrimitiveRuleError, match=r"stands for f64\[\], where the primitive gives f64\[3\]"):
+        bounds(double, np.ones(3), np.full(3, 2.0))
