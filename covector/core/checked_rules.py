@@ -21,17 +21,23 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import wraps
 from inspect import unwrap
+from types import FunctionType
 from typing import Any, NoReturn
 
 import numpy as np
 
 from covector.core.avals import AbstractValue, ShapedArray, typeof
-from covector.core.errors import JVPRuleError, PrimitiveRuleError
+from covector.core.context import TracerBase
+from covector.core.errors import ArgumentError, ConcretizationError, JVPRuleError, PrimitiveRuleError
 from covector.core.jaxpr import Var
-from covector.core.memory import copies
+from covector.core.memory import copies, with_copies
+from covector.core.pytrees import tree_leaves, tree_paths
 from covector.core.source import Source, is_library, source_of_function
 
 Rule = Callable[..., Any]
+
+OF_ARGUMENTS = "the rule or the implementation closes over it; derivatives and batches go through arguments alone"
+BY_POSITION = "make it an argument of the primitive, by position"
 
 SHAPES = "what follows in a program was traced with the type that the abstract rule gives"
 
@@ -112,6 +118,9 @@ def checked_abstract(name: str, multiple: bool, rule: Rule) -> Rule:
     def abstract(*avals: Any, **params: Any) -> Any:
         try:
             out = rule(*avals, **params)
+        except ConcretizationError as error:
+            what = f"the type of the result of {name!r} needs a traced value: {error.args[0].splitlines()[0]}"
+            raise PrimitiveRuleError(what, why=OF_ARGUMENTS, fix=BY_POSITION) from error
         except TypeError as error:
             check_hashable(name, params, error)
             raise
@@ -130,9 +139,7 @@ def checked_abstract(name: str, multiple: bool, rule: Rule) -> Rule:
 def check_hashable(name: str, params: dict[str, Any], cause: TypeError) -> None:
     """Say which parameter has no hash, where that may be what an error comes from."""
     for key, value in params.items():
-        try:
-            hash(value)
-        except TypeError:
+        if not is_hashable(value):
             what = f"the primitive {name!r} got {shown(value)} for the parameter {key!r}, which has no hash."
             why = "programs are told apart by the parameters of their operations"
             fix = "give an array by position, as an argument; parameters are numbers, strings, or tuples of such"
@@ -156,6 +163,50 @@ def check_promised(
         if not alike(aval, by_rule):
             what = f"an output of type {aval}, and its abstract rule gives {by_rule}"
             checked.fail(what, why="all rules of a primitive are of one function", fix="make the two agree", error=error)
+
+
+def checked_params(name: str, params: dict[str, Any]) -> dict[str, Any]:
+    """The parameters as they are now, with copies of what has no hash: programs and tapes use them later.
+
+    Traced ones are refused, also in containers: rules do not differentiate or batch in them, and would return them as they are.
+    """
+    checked = {}
+    for key, value in params.items():
+        if type(value) not in CONSTANTS:
+            for i, leaf in enumerate(tree_leaves(value)):
+                if isinstance(leaf, TracerBase):
+                    place = f"{key!r}{f', at {tree_paths(value)[i]}' * (leaf is not value)}"
+                    what = f"the primitive {name!r} got a traced value of type {typeof(leaf)} for the parameter {place}."
+                    why = "parameters belong to the operation, as an axis does; derivatives and batches go through arguments"
+                    raise ArgumentError(what, why=why, fix=BY_POSITION)
+            if not is_hashable(value):
+                value = with_copies(value)
+        checked[key] = value
+    return checked
+
+
+CONSTANTS = frozenset({int, bool, float, complex, str, bytes, type(None), type, FunctionType})
+"""Types of parameters in which there is nothing that could be traced, or be another later."""
+
+
+def is_hashable(x: Any) -> bool:
+    try:
+        hash(x)
+    except TypeError:
+        return False
+    return True
+
+
+def refuse_own(trace: Any, primitive: Any, kind: str, *results: Any) -> None:
+    """Refuse results of a rule that are traced by the trace which asked it, or inside that: it would lose what they carry."""
+    for result in results:
+        for x in result if primitive.multiple_results else (result,):
+            if isinstance(x, TracerBase) and x._trace.level >= trace.level and x._trace is not getattr(trace, "tape", None):
+                Checked(primitive.name, primitive.multiple_results, kind, primitive.rule(kind) or refuse_own).fail(
+                    f"a value of type {typeof(x)} that {trace.name} is tracing",
+                    why=OF_ARGUMENTS,
+                    fix=BY_POSITION,
+                )
 
 
 def checked_jvp(primitive: Any, kind: str, rule: Rule) -> Rule:

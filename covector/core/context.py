@@ -66,6 +66,17 @@ class Mode:
         self.open = True
 
 
+class TracerBase:
+    """What dispatch needs of a tracer; the rest of the array interface is in `covector.core.tracer`."""
+
+    __slots__ = ("_trace", "viewed")
+
+    _trace: Any
+
+    viewed: tuple[TracerBase, ...]
+    """The values of which this is a view, as NumPy would have it; unset where it is none (see `covector.numpy.inplace`)."""
+
+
 class Context(NamedTuple):
     """What is open and on: the traces, outermost first, the modes, the latest last, and what `axis_of_rule` is.
 

@@ -32,6 +32,7 @@ from numpy import ndarray
 
 from covector.core import errors
 from covector.core.avals import typeof
+from covector.core.pytrees import tree_flatten, tree_unflatten
 from covector.core.source import Source, is_library
 
 LARGE = 1 << 16
@@ -93,6 +94,12 @@ def mapped(f: Callable[[ndarray], ndarray], x: Any) -> Any:
 def copies(xs: Iterable[Any]) -> list[Any]:
     """The same values with copies of the arrays among them."""
     return [copy_of(x) if issubclass(type(x), ndarray) else x for x in xs]
+
+
+def with_copies(x: Any) -> Any:
+    """A value as it is now: its containers are others, and there are copies of the arrays and sets in it."""
+    leaves, treedef = tree_flatten(x)
+    return tree_unflatten(treedef, [leaf.copy() if type(leaf) is set else leaf for leaf in copies(leaves)])
 
 
 # --- results -----------------------------------------------------------------------------------------------------------

@@ -41,9 +41,9 @@ from typing import Any, ClassVar, Self, TypeVar
 from weakref import WeakSet
 
 from covector.core import errors
-from covector.core.avals import typeof
-from covector.core.checked_rules import checked_abstract, checked_batch, checked_jvp, checked_transpose, lending
+from covector.core.checked_rules import checked_abstract, checked_batch, checked_jvp, checked_params, checked_transpose, lending
 from covector.core.context import CAPTURING, MODES, WATCH, enter, leave, open_traces, value_of
+from covector.core.context import TracerBase as TracerBase
 from covector.core.kinds import Kind, Program
 from covector.core.kinds import jointly as jointly
 from covector.core.kinds import one_of as one_of
@@ -173,17 +173,6 @@ NO_PARAMS: dict[str, Any] = {}
 """The parameters of a primitive that has none; shared, never written to."""
 
 
-class TracerBase:
-    """What dispatch needs of a tracer; the rest of the array interface is in `covector.core.tracer`."""
-
-    __slots__ = ("_trace", "viewed")
-
-    _trace: Any
-
-    viewed: tuple[TracerBase, ...]
-    """The values of which this is a view, as NumPy would have it; unset where it is none (see `covector.numpy.inplace`)."""
-
-
 class Registry(dict[str, "Primitive"]):
     """Primitives by their names; those that are not there yet are imported when they are asked for."""
 
@@ -301,19 +290,10 @@ class Primitive:
         if CAPTURING or self.asks_context:
             trace = self.place(trace, params)
         if params and not self.trusted:
-            self.check_params(params)
+            params = checked_params(self.name, params)
         if trace is None:
             return self.impl(*args, **params)
         return trace.process(self, args, params)
-
-    def check_params(self, params: dict[str, Any]) -> None:
-        """Refuse parameters that are traced: rules do not differentiate or batch in them, and would return them as they are."""
-        for name, value in params.items():
-            if isinstance(value, TracerBase):
-                what = f"the primitive {self.name!r} got a traced value of type {typeof(value)} for the parameter {name!r}."
-                why = "parameters belong to the operation, as an axis does; derivatives and batches go through arguments"
-                fix = "make it an argument of the primitive, by position"
-                raise errors.ArgumentError(what, why=why, fix=fix)
 
     def place(self, trace: Trace | None, params: dict[str, Any]) -> Trace | None:
         """Where an operation is done whose arguments have ``trace`` as the innermost: in one that captures it, or there."""

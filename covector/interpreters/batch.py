@@ -15,12 +15,13 @@ from typing import Any, ClassVar
 
 from covector.core import errors
 from covector.core.avals import typeof, with_varying
+from covector.core.checked_rules import refuse_own
 from covector.core.context import NAMED_AXES, run_for_axis
 from covector.core.jaxpr import collective_axes
 from covector.core.primitive import ContextPrimitive, Primitive, Trace, levels, open_trace
 from covector.core.source import Source
 from covector.core.tracer import Tracer, register_tracer
-from covector.interpreters.stage import is_written_zero, leaked
+from covector.interpreters.stage import is_written_zero, leaked, usable
 
 
 class BatchTracer(Tracer):
@@ -91,6 +92,8 @@ class BatchTrace(Trace):
             out, dim = run_for_axis(self.axis_name, rule, self.size, values, dims, **params)
         else:
             out, dim = rule(self.size, values, dims, **params)
+        if not primitive.trusted:
+            refuse_own(self, primitive, "batch", out)
         if primitive.multiple_results:
             return [self.lift(o, d) for o, d in zip(out, dim, strict=True)]
         return out if dim is None else BatchTracer(self, out, dim)
@@ -105,7 +108,7 @@ class BatchTrace(Trace):
 
     def lower(self, x: Any) -> tuple[Any, int | None]:
         """The value behind any result, and its batch axis."""
-        return (x.examples, x.dim) if type(x) is BatchTracer and x._trace is self else (x, None)
+        return (x.examples, x.dim) if type(x) is BatchTracer and x._trace is self else (usable(self, x), None)
 
 
 def batch(

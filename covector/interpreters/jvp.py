@@ -17,13 +17,14 @@ import numpy as np
 
 from covector.core import errors
 from covector.core.avals import PYTHON_NUMBERS, SCALAR_ZEROS, Zero, typeof
+from covector.core.checked_rules import refuse_own
 from covector.core.context import NAMED_AXES, enter, leave
 from covector.core.jaxpr import Var
 from covector.core.memory import LARGE, Holder, copy_of
 from covector.core.primitive import Primitive, Trace, TracerBase, levels, open_trace
 from covector.core.source import Source
 from covector.core.tracer import Tracer, register_tracer
-from covector.interpreters.stage import CapturingTrace, StageTrace, StageTracer, is_written_zero, leaked
+from covector.interpreters.stage import CapturingTrace, StageTrace, StageTracer, is_written_zero, leaked, usable
 
 STAGING = (StageTrace, CapturingTrace)
 """The traces of programs in the making whose values are no tangents alone."""
@@ -128,6 +129,8 @@ class JVPTrace(Trace):
         if rule is None:
             raise errors.NonDifferentiableError(primitive.name, self.name, map(typeof, primals))
         out, tangent = rule(primals, tangents, **params) if params else rule(primals, tangents)
+        if not primitive.trusted:
+            refuse_own(self, primitive, "jvp" if self.holder is None else "linearize", out, tangent)
         if primitive.multiple_results:
             return [self.known(o) if self.is_zero(t) else JVPTracer(self, o, t) for o, t in zip(out, tangent, strict=True)]
         if type(tangent) is Zero:
@@ -175,7 +178,7 @@ class JVPTrace(Trace):
         """The primal and the tangent of any value."""
         if type(x) is JVPTracer and x._trace is self:
             return x.primal, x.staged if self.tape is None else x.tangent
-        return x, typeof(x).zero
+        return usable(self, x), typeof(x).zero
 
     def primal(self, x: Any) -> Any:
         """The primal of any object; one that is no tracer of this trace is its own."""
@@ -231,7 +234,7 @@ class Pushforward(JVPTrace):
                 primals.append(o.primal)
                 tangents.append(o.staged)
             else:
-                primals.append(self.known(o))
+                primals.append(self.known(usable(self, o)))
                 tangents.append(typeof(o).zero.aval.zeros())
         return primals + tangents
 

@@ -292,6 +292,13 @@ def leaked(trace: Trace, args: Iterable[Any]) -> errors.UnexpectedTracerError:
     return errors.UnexpectedTracerError(repr(culprit), trace.name, trace.origin, culprit.made_at())
 
 
+def usable(trace: Trace, x: Any) -> Any:
+    """A result of what ran under ``trace`` that is no tracer of it; one of a trace that has ended, or is inside, is refused."""
+    if isinstance(x, TracerBase) and (x._trace.closed or x._trace.level > trace.level):
+        raise leaked(x._trace, [x])
+    return x
+
+
 class _Closing:
     """Turns a tape into a program: dead equations dropped, closed-over values made constants, literals or inputs."""
 

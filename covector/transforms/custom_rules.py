@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from covector.core.avals import Zero, instantiate, typeof
 from covector.core.errors import CustomRuleError, UnexpectedTracerError
-from covector.core.memory import copies, own_results
+from covector.core.memory import copies, own_results, with_copies
 from covector.core.primitive import TracerBase
 from covector.core.pytrees import tree_flatten, tree_leaves, tree_map, tree_structure, tree_unflatten
 from covector.core.tracebacks import hides_frames
@@ -183,12 +183,6 @@ def added(total: Any, part: Any) -> Any:
     if part is None or type(part) is Zero:
         return total
     return part if type(total) is Zero else total + part
-
-
-def with_copies(x: Any) -> Any:
-    """A static argument as it is now: its containers are others, and there are copies of the arrays and sets in it."""
-    leaves, treedef = tree_flatten(x)
-    return tree_unflatten(treedef, [leaf.copy() if type(leaf) is set else leaf for leaf in copies(leaves)])
 
 
 COMPARABLE = frozenset({int, bool, str, bytes, type(None), FunctionType})
