@@ -82,11 +82,12 @@ def _mended(x: Any, q: Any, shapes: Sequence[Any], log_probability: Any, rises: 
         return x
     found, goal, shapes = x[far], np.log(q[far]), [s[far] for s in shapes]
     off: Any = lambda x: np.abs(log_probability(x, *shapes) - goal)
-    right = off(found) <= 1e-10 * np.abs(goal)
+    by = off(found)
+    right = by <= 1e-10 * np.abs(goal)
     if not right.all():
         first = _bisected(lambda x: (log_probability(x, *shapes) >= goal) == rises, goal.shape)
         x = x.copy()
-        x[far] = np.where(right | (off(found) <= off(first)), found, first)
+        x[far] = np.where(right | (by <= off(first)), found, first)
     return x
 
 
