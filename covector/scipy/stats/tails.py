@@ -53,11 +53,9 @@ def _where(mask: Any, f: Function, *args: Any) -> Any:
         mask: has the shape of the result.
         args: have values for which f has finite derivatives where the mask is false, too.
     """
-    if isinstance(mask, TracerBase):
-        return f(*args)
-    if not np.any(mask):
+    if not isinstance(mask, TracerBase) and not np.any(mask):
         return -np.inf
-    if any(isinstance(x, TracerBase) for x in args):
+    if any(isinstance(x, TracerBase) for x in (mask, *args)):
         return f(*args)
     out = np.full(np.shape(mask), -np.inf)
     out[mask] = f(*(np.broadcast_to(x, out.shape)[mask] for x in args))
