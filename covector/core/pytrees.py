@@ -72,14 +72,10 @@ def _value(x: Any) -> Any:
     return x if value is None else value(x)
 
 
+@functools.cache
 def list_of_one() -> Any:
     """The structure of ``[x]`` for a value x."""
-    if not _list_of_one:
-        _list_of_one.append(tree_flatten([0.0])[1])
-    return _list_of_one[0]
-
-
-_list_of_one: list[Any] = []
+    return tree_flatten([0.0])[1]
 
 
 def flatten_call(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[Any], Any]:
