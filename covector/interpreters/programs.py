@@ -14,12 +14,14 @@ see `covector.interpreters.interpret`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from itertools import zip_longest
 from operator import or_
 from typing import Any, NamedTuple
 
 from covector.core.avals import typeof, with_varying
 from covector.core.jaxpr import Jaxpr, Var
+from covector.core.keys import Keyed
 from covector.interpreters.stage import closed_program
 from covector.interpreters.transpose import instantiated, kept_axes, transpose_jaxpr
 
@@ -59,6 +61,17 @@ def avals_of(xs: Sequence[Any]) -> list[Any]:
 def staged(f: Callable[..., Sequence[Any]], avals: Sequence[Any]) -> Jaxpr:
     """The program of a function that closes over no tracer."""
     return closed_program(lambda *args: (f(*args), None), avals)[0]
+
+
+@lru_cache(maxsize=512)
+def program_of_function(name: str, fn: Callable[..., Any], avals: tuple[Any, ...], params: Keyed) -> Jaxpr:
+    """The program of a primitive's function of NumPy's operations, whose results are a list or one array."""
+
+    def write(*args: Any) -> tuple[list[Any], None]:
+        outs = fn(*args, **params.value)
+        return outs if type(outs) is list else [outs], None
+
+    return closed_program(write, avals, name)[0]
 
 
 def rearranged(jaxpr: Jaxpr, inputs: Sequence[Any], outputs: Sequence[int] | None = None) -> Jaxpr:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from covector.backends.native.rules import is_supported
 from covector.core.jaxpr import Equation, Jaxpr, Var
 from covector.core.keys import Keyed
-from covector.interpreters.stage import closed_program
+from covector.interpreters.programs import program_of_function
 
 
 def _logsumexp(x: Any, *, axes: tuple[int, ...]) -> Any:
@@ -162,12 +162,5 @@ def expanded(eqn: Equation) -> Jaxpr | None:
         known = len(kinds) == 1 and is_supported(avals[0]) and avals[0].dtype.kind == "f"
     if not known:
         return None
-    return _program(eqn.primitive.name, tuple(x.aval for x in eqn.inputs), Keyed(eqn.params))
-
-
-@lru_cache(maxsize=256)
-def _program(name: str, avals: tuple[Any, ...], params: Keyed) -> Jaxpr:
-    def write(*args: Any) -> tuple[list[Any], None]:
-        return [EXPANSIONS[name](*args, **params.value)], None
-
-    return closed_program(write, avals, name)[0]
+    name = eqn.primitive.name
+    return program_of_function(name, EXPANSIONS[name], tuple(x.aval for x in eqn.inputs), Keyed(eqn.params))

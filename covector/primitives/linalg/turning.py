@@ -12,18 +12,17 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
-from functools import lru_cache, reduce
+from functools import reduce
 from typing import Any
 
 import numpy as np
 
 from covector.core.avals import ShapedArray, Zero, array_aval, broadcast_shapes, shape_of, typeof
 from covector.core.errors import UndeterminedDerivativeWarning, warn
-from covector.core.jaxpr import Jaxpr
 from covector.core.keys import Keyed
 from covector.core.kinds import Discrete, Linear, Opaque
 from covector.core.primitive import Primitive, jointly
-from covector.interpreters.stage import closed_program
+from covector.interpreters.programs import program_of_function
 from covector.primitives.arrays.selection import select_p
 from covector.primitives.arrays.shaping import Dims, align_batch, batch_all, broadcast_to_p, convert_to, real_dtype, unbroadcast
 from covector.primitives.derivations import stack_batch
@@ -60,20 +59,11 @@ def _nan_where(found: Any, dtype: Any, what: str) -> Any:
     return np.where(found, nan_if_p.bind(np.any(found), what=what), 0).astype(dtype)
 
 
-@lru_cache(maxsize=256)
-def _program(name: str, fn: Any, avals: tuple[Any, ...], params: Keyed) -> Jaxpr:
-    def write(*args: Any) -> tuple[list[Any], None]:
-        outs = fn(*args, **params.value)
-        return outs if type(outs) is list else [outs], None
-
-    return closed_program(write, avals, name)[0]
-
-
 def _written(name: str, kind: Any, **options: Any) -> Primitive:
     """A primitive of a function of NumPy's operations, which tells backends the program that it runs."""
     primitive = Primitive(name, kind, trusted=True, **options)
     avals = lambda eqn: tuple(x.aval for x in eqn.inputs)
-    primitive.def_rule("runs", lambda eqn: _program(name, kind.fn, avals(eqn), Keyed(eqn.params)))
+    primitive.def_rule("runs", lambda eqn: program_of_function(name, kind.fn, avals(eqn), Keyed(eqn.params)))
     return primitive
 
 
