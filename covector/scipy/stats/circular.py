@@ -18,7 +18,7 @@ from covector.primitives.math.identity import stop_gradient_p
 from covector.primitives.math.quadrature import gauss_legendre
 from covector.scipy.stats.distributions import Continuous
 from covector.scipy.stats.supports import LOG_2PI, log_i0e, whole_line
-from covector.scipy.stats.tails import log1mexp, wide
+from covector.scipy.stats.tails import about_0, log1mexp, wide
 
 DECAY = 40.0
 
@@ -66,8 +66,5 @@ vonmises = Continuous(
     support=whole_line,
     valid=lambda kappa: kappa >= 0,
     logpdf=_logpdf,
-    cdf=_cdf,
-    sf=lambda x, kappa: _cdf(-x, kappa),
-    logcdf=_logcdf,
-    logsf=lambda x, kappa: _logcdf(-x, kappa),
+    **about_0(_cdf, _logcdf),
 )

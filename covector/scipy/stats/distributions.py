@@ -262,8 +262,8 @@ class Discrete(Distribution):
     ):
         super().__init__(name, shapes, support, valid)
         self.mass = logpmf
-        self.below = cdf
-        self.beyond = sf
+        self.below = cdf or (lambda *args: 1 - sf(*args))
+        self.beyond = sf or (lambda *args: 1 - cdf(*args))
         self.logs = {"logcdf": logcdf, "logsf": logsf}
 
     def _standardized(self, method: str, k: Any, args: Any, kwargs: Any) -> Any:
@@ -291,15 +291,11 @@ class Discrete(Distribution):
         value = np.where(k < low, at_low, np.where(k >= high, at_high, f(inside, *shapes)))
         return determined(value, *nans)
 
-    def _known(self, own: Function, other: Function) -> Function:
-        """The distribution function or the survival function, or the rest to 1 of the other."""
-        return own or (lambda *args: 1 - other(*args))
-
     def _at_most(self, method: str, k: Any, args: Any, kwargs: Any) -> Any:
-        return self._probability(method, k, args, kwargs, self._known(self.below, self.beyond), 0.0, 1.0)
+        return self._probability(method, k, args, kwargs, self.below, 0.0, 1.0)
 
     def _beyond(self, method: str, k: Any, args: Any, kwargs: Any) -> Any:
-        return self._probability(method, k, args, kwargs, self._known(self.beyond, self.below), 1.0, 0.0)
+        return self._probability(method, k, args, kwargs, self.beyond, 1.0, 0.0)
 
     def cdf(self, k: Any, *args: Any, **kwargs: Any) -> Any:
         """The probability of a value up to ``k``."""

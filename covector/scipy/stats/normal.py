@@ -14,14 +14,7 @@ from covector.primitives.math import special_ufuncs as special
 from covector.primitives.math.quadrature import gauss_legendre
 from covector.scipy.stats.distributions import Continuous
 from covector.scipy.stats.supports import SQUARABLE, above_zero, normal_logpdf, positive, whole_line
-from covector.scipy.stats.tails import (
-    LOG_2,
-    SMALL,
-    log1mexp,
-    log_of,
-    log_tail,
-    wide,
-)
+from covector.scipy.stats.tails import LOG_2, SMALL, about_0, log1mexp, log_of, log_tail, wide
 
 # --- normal and its relatives -----------------------------------------------------------------------------------------
 
@@ -63,12 +56,7 @@ norm = Continuous(
     "norm",
     support=whole_line,
     logpdf=normal_logpdf,
-    cdf=special.ndtr,
-    sf=lambda x: special.ndtr(-x),
-    logcdf=special.log_ndtr,
-    logsf=lambda x: special.log_ndtr(-x),
-    ppf=special.ndtri,
-    isf=lambda q: -special.ndtri(q),
+    **about_0(special.ndtr, special.log_ndtr, special.ndtri),
 )
 
 
@@ -85,7 +73,7 @@ halfnorm = Continuous(
     logpdf=lambda x: normal_logpdf(x) + LOG_2,
     cdf=lambda x: special.erf(x / np.sqrt(2)),
     sf=lambda x: special.erfc(x / np.sqrt(2)),
-    logsf=lambda x: log_erfc(x),
+    logsf=log_erfc,
     ppf=lambda q: np.sqrt(2) * special.erfinv(q),
     isf=lambda q: np.sqrt(2) * special.erfcinv(q),
 )
@@ -117,7 +105,7 @@ foldnorm = Continuous(
     logpdf=lambda x, c: normal_logpdf(x - c) + np.log1p(np.exp(-2 * c * x)),
     sf=lambda x, c: special.ndtr(c - x) + special.ndtr(-c - x),
     logcdf=lambda x, c: _log_mass_about(-c, x),
-    logsf=lambda x, c: _foldnorm_logsf(x, c),
+    logsf=_foldnorm_logsf,
 )
 
 
@@ -189,9 +177,9 @@ exponnorm = Continuous(
     "exponnorm",
     "K",
     support=lambda K: (-SQUARABLE, np.inf),
-    logpdf=lambda x, K: _exponnorm_logpdf(x, K),
-    logcdf=lambda x, K: _exponnorm_logcdf(x, K),
-    logsf=lambda x, K: _exponnorm_logsf(x, K),
+    logpdf=_exponnorm_logpdf,
+    logcdf=_exponnorm_logcdf,
+    logsf=_exponnorm_logsf,
 )
 johnsonsu = Continuous(
     "johnsonsu",

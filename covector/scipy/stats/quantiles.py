@@ -19,9 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from covector.core.avals import ShapedArray, shape_of
+from covector.scipy.stats.sums import by_numpy
 from covector.transforms.autodiff import jvp
-from covector.transforms.callbacks import pure_callback
 
 
 def quantile(name: str, method: str, probability: Any, log_probability: Any, logpdf: Any) -> Callable[..., Any]:
@@ -63,12 +62,7 @@ def _of_scipy(name: str, method: str, rule: Callable[..., Any], mended: Any = la
         with np.errstate(all="ignore"):
             return mended(np.asarray(getattr(distribution, method)(q, *shapes), np.float64), q, *shapes)
 
-    def inverse(q: Any, *shapes: Any) -> Any:
-        args = np.broadcast_arrays(q, *shapes)
-        aval = ShapedArray(shape_of(args[0]), np.dtype(np.float64))
-        return pure_callback(on_host, aval, *args, vmap_method="broadcast_all", jvp=rule)
-
-    return inverse
+    return lambda q, *shapes: by_numpy(on_host, np.broadcast_arrays(q, *shapes), rule)
 
 
 FAR = 1e-6

@@ -39,7 +39,7 @@ def log_sum(term: Term, low: Any, high: Any, counts: Sequence[Any], parameters: 
         given = [*primals[:known], level, *primals[known:]]
         return out, _change(_share(term, len(counts)), known, given, [None, *tangents[known:]])
 
-    return _on_host(lambda *xs: _added_logs(term, *xs), args, rule)
+    return by_numpy(lambda *xs: _added_logs(term, *xs), args, rule)
 
 
 def integer_of(name: str, n: Any) -> Any:
@@ -78,7 +78,7 @@ def _sum(term: Term, known: int, args: Sequence[Any]) -> Any:
     def rule(primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
         return _sum(term, known, primals), _change(term, known, primals, tangents[known:])
 
-    return _on_host(lambda *xs: _added(term, *xs), args, rule)
+    return by_numpy(lambda *xs: _added(term, *xs), args, rule)
 
 
 def _in(term: Term, place: int) -> Term:
@@ -91,7 +91,8 @@ def _in(term: Term, place: int) -> Term:
     return derivative
 
 
-def _on_host(run: Callable[..., Any], args: Sequence[Any], rule: Callable[..., Any]) -> Any:
+def by_numpy(run: Callable[..., Any], args: Sequence[Any], rule: Callable[..., Any]) -> Any:
+    """``run(*args)``, for each element of arrays of one shape, with a derivative by a rule."""
     aval = ShapedArray(shape_of(args[0]), np.dtype(np.float64))
     return pure_callback(run, aval, *args, vmap_method="broadcast_all", jvp=rule)
 

@@ -15,6 +15,7 @@ from covector.scipy.stats.distributions import Continuous
 from covector.scipy.stats.supports import normal_logpdf, positive, unit, whole_line
 from covector.scipy.stats.tails import (
     LOG_2,
+    about_0,
     begun,
     beta_quantile,
     betainc_of_logit,
@@ -48,12 +49,7 @@ logistic = Continuous(
     "logistic",
     support=whole_line,
     logpdf=lambda x: special.log_expit(x) + special.log_expit(-x),
-    cdf=special.expit,
-    sf=lambda x: special.expit(-x),
-    logcdf=special.log_expit,
-    logsf=lambda x: special.log_expit(-x),
-    ppf=special.logit,
-    isf=lambda q: -special.logit(q),
+    **about_0(special.expit, special.log_expit, special.logit),
 )
 
 
@@ -75,12 +71,7 @@ hypsecant = Continuous(
     "hypsecant",
     support=whole_line,
     logpdf=lambda x: -np.log(np.pi) + LOG_2 - np.logaddexp(x, -x),
-    cdf=lambda x: 2 / np.pi * np.arctan(np.exp(x)),
-    sf=lambda x: 2 / np.pi * np.arctan(np.exp(-x)),
-    logcdf=lambda x: _hypsecant_log(x),
-    logsf=lambda x: _hypsecant_log(-x),
-    ppf=lambda q: np.log(_quarter_tangent(q)),
-    isf=lambda q: -np.log(_quarter_tangent(q)),
+    **about_0(lambda x: 2 / np.pi * np.arctan(np.exp(x)), _hypsecant_log, lambda q: np.log(_quarter_tangent(q))),
 )
 
 
@@ -99,7 +90,7 @@ cauchy = Continuous(
     logpdf=lambda x: -np.log(np.pi) - 2 * np.log(np.hypot(1.0, x)),
     cdf=lambda x: np.arctan2(1.0, -x) / np.pi,
     sf=lambda x: np.arctan2(1.0, x) / np.pi,
-    logcdf=lambda x: _cauchy_log(x),
+    logcdf=_cauchy_log,
     logsf=lambda x: _cauchy_log(-x),
     ppf=lambda q: np.where(q < 0.5, -1, 1) / np.tan(np.pi * np.where(q < 0.5, q, 1 - q)),
     isf=lambda q: np.where(q < 0.5, 1, -1) / np.tan(np.pi * np.where(q < 0.5, q, 1 - q)),
@@ -117,8 +108,8 @@ halfcauchy = Continuous(
     logpdf=lambda x: np.log(2 / np.pi) - 2 * np.log(np.hypot(1.0, x)),
     cdf=lambda x: 2 / np.pi * np.arctan(x),
     sf=lambda x: 2 / np.pi * np.arctan2(1.0, x),
-    logsf=lambda x: _halfcauchy_logsf(x),
-    ppf=lambda q: _quarter_tangent(q),
+    logsf=_halfcauchy_logsf,
+    ppf=_quarter_tangent,
     isf=lambda q: 1 / _quarter_tangent(q),
 )
 
@@ -128,10 +119,10 @@ t = Continuous(
     "df",
     support=whole_line,
     logpdf=lambda x, df: _or_normal(_t_logpdf, normal_logpdf, x, df),
-    cdf=lambda x, df: _or_normal(_t_cdf, special.ndtr, x, df),
-    sf=lambda x, df: _or_normal(_t_cdf, special.ndtr, -x, df),
-    logcdf=lambda x, df: _or_normal(_t_log, special.log_ndtr, x, df),
-    logsf=lambda x, df: _or_normal(_t_log, special.log_ndtr, -x, df),
+    **about_0(
+        lambda x, df: _or_normal(_t_cdf, special.ndtr, x, df),
+        lambda x, df: _or_normal(_t_log, special.log_ndtr, x, df),
+    ),
 )
 
 

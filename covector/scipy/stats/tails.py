@@ -126,6 +126,16 @@ def log_gammaincc(a: Any, u: Any) -> Any:
     return _log_gammas(a, u)[1]
 
 
+def about_0(cdf: Function, logcdf: Function, ppf: Function | None = None) -> dict[str, Any]:
+    """The distribution functions of a distribution that is symmetric about 0, and the quantiles if one of them is given."""
+
+    def mirrored(f: Function) -> Function:
+        return lambda x, *shapes: f(-x, *shapes)
+
+    quantiles = {} if ppf is None else {"ppf": ppf, "isf": lambda q, *shapes: -ppf(q, *shapes)}
+    return {"cdf": cdf, "sf": mirrored(cdf), "logcdf": logcdf, "logsf": mirrored(logcdf), **quantiles}
+
+
 def begun(at_zero: Function, elsewhere: Function) -> Function:
     """A function of ``x``, which is not negative, and shapes, by a formula ``elsewhere`` that takes the logarithm of x.
 
