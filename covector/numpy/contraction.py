@@ -172,10 +172,10 @@ for _name, _handler in (("matvec", _matvec), ("vecmat", _vecmat)):  # new in Num
         register_ufunc(getattr(np, _name), _handler)
 
 
-def _last(x: Any, axis: int, who: str) -> Any:
-    """Move an axis to the end."""
+def _last(x: Any, axis: int) -> Any:
+    """Move an axis of vectors that are multiplied to the end."""
     ndim = len(shape_of(x))
-    return moveaxis(x, canonical_axis(axis, ndim, who), ndim - 1)
+    return moveaxis(x, canonical_axis(axis, ndim, "numpy.cross"), ndim - 1)
 
 
 @implements(np.linalg.matrix_transpose)
@@ -200,7 +200,7 @@ def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axi
     a, b = as_array(a), as_array(b)
     if not shape_of(a) or not shape_of(b):
         raise mismatch("numpy.cross", (a, b), "it takes vectors")
-    a, b = _last(a, axisa, "numpy.cross"), _last(b, axisb, "numpy.cross")
+    a, b = _last(a, axisa), _last(b, axisb)
     lengths = shape_of(a)[-1], shape_of(b)[-1]
     if not {2, 3}.issuperset(lengths):
         raise mismatch("numpy.cross", (a, b), "vectors have 2 or 3 components")
@@ -290,7 +290,7 @@ def _letters(sublist: Any) -> str:
     return "".join("..." if label is Ellipsis else alphabet[label] for label in labels)
 
 
-def _contraction(subscripts: str, arrays: list[Any], optimize: Any = True) -> Any:
+def _contraction(subscripts: str, arrays: list[Any], optimize: Any) -> Any:
     """The contraction of any number of operands, two at a time."""
     terms, out = parsed(subscripts, tuple(len(shape_of(x)) for x in arrays))
     if len(terms) == 1:

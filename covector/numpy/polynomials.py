@@ -29,12 +29,12 @@ def _coefficients(p: Any) -> Any:
     return p if shape_of(p) else np.reshape(p, -1)
 
 
-def _without_leading_zeros(p: Any, who: str) -> Any:
+def _without_leading_zeros(p: Any) -> Any:
     values = concrete(p)
     nonzero = [0] if values is None else np.flatnonzero(values)
     first = int(nonzero[0]) if len(nonzero) else len(values) - 1
     if first:
-        _check_known(p, who)
+        _check_known(p, "polymul")
     return p[first:]
 
 
@@ -65,7 +65,7 @@ implements(np.polysub)(partial(_combine, np.subtract))
 
 @implements(np.polymul)
 def polymul(a1: Any, a2: Any) -> Any:
-    first, second = (_without_leading_zeros(_coefficients(a), "polymul") for a in (a1, a2))
+    first, second = (_without_leading_zeros(_coefficients(a)) for a in (a1, a2))
     return np.convolve(first, second)
 
 

@@ -319,7 +319,7 @@ def _power_by_base(dtype: Any, x: Any, y: Any) -> Any:
     return y * pow_p.bind(x, np.where((x == 0) & (y == 0), 0, y - 1))
 
 
-def _power_by_exponent(out: Any, x: Any, y: Any) -> Any:
+def _power_by_exponent(out: Any, x: Any) -> Any:
     """``log(x) x^y``, and 0 where x = 0."""
     if type(x) in PYTHON_NUMBERS:
         return (np.log(x).item() if x else 0.0) * out
@@ -332,7 +332,7 @@ def _power_jvp(primitive: Primitive) -> Callable[..., Any]:
         x, y = primals if primitive.keeps_weak else numpy_scalars(primals)
         tx, ty = tangents
         out = primitive.bind(x, y)
-        by_exponent = [] if type(ty) is Zero else [_power_by_exponent(out, x, y), ty]
+        by_exponent = [] if type(ty) is Zero else [_power_by_exponent(out, x), ty]
         by_base = [] if type(tx) is Zero else [_power_by_base(dtype_of(out), x, y), tx]
         return with_tangent(out, by_base + by_exponent)
 

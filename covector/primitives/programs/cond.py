@@ -155,7 +155,7 @@ def _batch_of_differing(size: int, args: Sequence[Any], dims: Dims, *, branches:
     """The batching rule where each example has a choice of its own."""
     index, *operands = move_batch_to_front(args, dims)
     batched = tuple(d is not None for d in dims[1:])
-    check_all_take_part(size, branches)
+    check_all_take_part(branches)
     if size == 0:
         return [a.batched(0, 0).zeros() for a in branches[0].out_avals], [0] * len(branches[0].out_vars)
     has_stacks = any(isinstance(a, StackAval) for a in (*avals_of(args), *branches[0].out_avals))

@@ -141,7 +141,7 @@ def all_in_front(jaxpr: Jaxpr, size: int, batched: Sequence[bool]) -> Jaxpr:
     return batched_in_front(jaxpr, size, batched, (True,) * len(jaxpr.out_vars))[0]
 
 
-def check_all_take_part(size: int, programs: Sequence[Jaxpr]) -> None:
+def check_all_take_part(programs: Sequence[Jaxpr]) -> None:
     """Refuse a collective over a batch of which only some examples run the program."""
     name = axis_of_rule()
     if name is not None and any(name in program_axes(p) for p in programs):

@@ -189,7 +189,7 @@ def _batch_of_differing(size: int, args: Sequence[Any], dims: Dims, *, cond: Jax
     n = len(reads)
     if any(reads):
         return _batch_of_changing(size, loop, reads, loop.cut(args), loop.cut(dims), cond, body)
-    check_all_take_part(size, (cond, body))
+    check_all_take_part((cond, body))
     if size == 0:
         avals = [*body.out_avals[:n], *_stack_avals(body, n, loop.ticks)]
         return [a.batched(0, 0).zeros() for a in avals], [0] * len(avals)

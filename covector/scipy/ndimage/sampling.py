@@ -184,7 +184,7 @@ def along_axis(c: Coefficients, x: Any, axis: int) -> Any:
     return _instead(c, out, outside, unknown)
 
 
-def at_points(c: Coefficients, xs: list[Any], is_exact: bool = False) -> Any:
+def at_points(c: Coefficients, xs: list[Any], is_exact: bool) -> Any:
     """The spline at points ``f[...]``, a coordinate for each of the last axes; axes before these come first.
 
     If ``is_exact``, products and sums are formed in SciPy's order: integers are rounded, so that the last bit matters.

@@ -63,14 +63,13 @@ def _is_name(window: Any) -> bool:
     return isinstance(window, (str, tuple))
 
 
-def _segments(window: Any, nperseg: Any, noverlap: Any, nfft: Any, n: int, default: int, warned: bool = True) -> _Segments:
+def _segments(window: Any, nperseg: Any, noverlap: Any, nfft: Any, n: int, default: int) -> _Segments:
     if nperseg is not None and int(nperseg) < 1:
         raise ValueError(f"Parameter nperseg={nperseg!r} is not a positive integer!")
     if _is_name(window):
         length = default if nperseg is None else int(nperseg)
         if length > n:
-            if warned:
-                warnings.warn(f"nperseg={length} is greater than signal length {n}, using nperseg = {n}", stacklevel=4)
+            warnings.warn(f"nperseg={length} is greater than signal length {n}, using nperseg = {n}", stacklevel=4)
             length = n
         window = _scipy.get_window(window, length)
     else:
