@@ -60,8 +60,7 @@ def segment_sum(
         array([[4., 5.],
                [2., 4.]])
     """
-    flags = {"indices_are_sorted": indices_are_sorted, "unique_indices": unique_indices}
-    return _reduced("segment_sum", "add", data, segment_ids, num_segments, bucket_size, mode, flags)
+    return _reduced("segment_sum", data, segment_ids, num_segments, indices_are_sorted, unique_indices, bucket_size, mode)
 
 
 def segment_prod(
@@ -81,8 +80,7 @@ def segment_prod(
         >>> segment_prod(np.array([2.0, 3.0, 5.0]), np.array([0, 0, 2]))
         array([6., 1., 5.])
     """
-    flags = {"indices_are_sorted": indices_are_sorted, "unique_indices": unique_indices}
-    return _reduced("segment_prod", "multiply", data, segment_ids, num_segments, bucket_size, mode, flags)
+    return _reduced("segment_prod", data, segment_ids, num_segments, indices_are_sorted, unique_indices, bucket_size, mode)
 
 
 def segment_max(
@@ -103,8 +101,7 @@ def segment_max(
         >>> segment_max(np.array([2.0, 3.0, 5.0]), np.array([0, 0, 2]))
         array([  3., -inf,   5.])
     """
-    flags = {"indices_are_sorted": indices_are_sorted, "unique_indices": unique_indices}
-    return _reduced("segment_max", "max", data, segment_ids, num_segments, bucket_size, mode, flags)
+    return _reduced("segment_max", data, segment_ids, num_segments, indices_are_sorted, unique_indices, bucket_size, mode)
 
 
 def segment_min(
@@ -124,16 +121,17 @@ def segment_min(
         >>> segment_min(np.array([2.0, 3.0, 5.0]), np.array([0, 0, 2]))
         array([ 2., inf,  5.])
     """
-    flags = {"indices_are_sorted": indices_are_sorted, "unique_indices": unique_indices}
-    return _reduced("segment_min", "min", data, segment_ids, num_segments, bucket_size, mode, flags)
+    return _reduced("segment_min", data, segment_ids, num_segments, indices_are_sorted, unique_indices, bucket_size, mode)
 
 
-def _reduced(
-    who: str, operation: str, data: Any, segment_ids: Any, count: Any, bucket_size: Any, mode: Any, flags: dict[str, bool]
-) -> Any:
-    options.flags(who, **flags)
-    if bucket_size is not None:
-        options.count(bucket_size, "bucket_size", who, 1)
+OPERATIONS = {"segment_sum": "add", "segment_prod": "multiply", "segment_max": "max", "segment_min": "min"}
+
+
+def _reduced(who: str, data: Any, segment_ids: Any, count: Any, is_sorted: Any, is_unique: Any, bucket: Any, mode: Any) -> Any:
+    options.flags(who, indices_are_sorted=is_sorted, unique_indices=is_unique)
+    operation = OPERATIONS[who]
+    if bucket is not None:
+        options.count(bucket, "bucket_size", who, 1)
     data, ids = as_array(data), as_array(segment_ids)
     aval = typeof(data)
     if aval.dtype.kind in ("b" if operation in ("add", "multiply") else "c"):

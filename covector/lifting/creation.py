@@ -115,9 +115,7 @@ def fresh(result: Any, given: Any = ()) -> Any:
     """New arrays as cells; what shows memory of an argument stays as it is."""
     if type(result) in (tuple, list):
         return type(result)([fresh(x, given) for x in result])
-    if type(result) is not ndarray or not result.flags.writeable:
-        return result
-    if type(owner_of(result)) is not ndarray:
+    if type(result) is not ndarray or not result.flags.writeable or type(owner_of(result)) is not ndarray:
         return result
     return result if any(shows_memory(result, x) for x in _arrays_in(given)) else wrap(result)
 

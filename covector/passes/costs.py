@@ -139,9 +139,8 @@ def _cost_of_einsum(eqn: Equation) -> Count:
     if len(eqn.inputs) == 1:
         return Count()
     operands, out = eqn.params["spec"].split("->")
-    sizes: dict[str, int] = {}
-    for term, x in zip(operands.split(","), eqn.inputs, strict=True):
-        sizes.update(zip(term, x.aval.shape, strict=True))
+    terms = zip(operands.split(","), eqn.inputs, strict=True)
+    sizes = {c: n for term, x in terms for c, n in zip(term, x.aval.shape, strict=True)}
     return Count((1 if set(out) == set(sizes) else 2) * math.prod(sizes.values()))
 
 
@@ -294,9 +293,7 @@ def _most_alive(jaxpr: Jaxpr, extra: dict[int, int]) -> int:
     """The most bytes that values of a program take at one time, beside its inputs and constants."""
     held = {*jaxpr.in_vars, *jaxpr.consts}
     base: dict[Any, Any] = {}
-    last: dict[Any, float] = {}
-    for i, drop in enumerate(last_uses(jaxpr)):
-        last.update((v, float(i)) for v in drop)
+    last = {v: float(i) for i, drop in enumerate(last_uses(jaxpr)) for v in drop}
     for eqn in jaxpr.equations:
         if eqn.primitive.name in VIEWS and type(eqn.inputs[0]) is Var:
             base[eqn.outputs[0]] = base.get(eqn.inputs[0], eqn.inputs[0])

@@ -26,13 +26,10 @@ def on_tracers(function: Function, *ours: type, unless: Function | None = None) 
     def decorate(meaning: Function) -> Function:
         @functools.wraps(meaning)
         def call(*args: Any, **kwargs: Any) -> Any:
-            if contains_tracer(args) or (kwargs and contains_tracer(tuple(kwargs.values()))):
-                return meaning(*args, **kwargs)
-            if ours and any(isinstance(a, ours) for a in (*args, *kwargs.values())):
-                return meaning(*args, **kwargs)
-            if unless is not None and unless(*args, **kwargs):
-                return meaning(*args, **kwargs)
-            return function(*args, **kwargs)
+            is_ours: Any = contains_tracer(args) or (kwargs and contains_tracer(tuple(kwargs.values())))
+            is_ours = is_ours or (ours and any(isinstance(a, ours) for a in (*args, *kwargs.values())))
+            is_ours = is_ours or (unless is not None and unless(*args, **kwargs))
+            return (meaning if is_ours else function)(*args, **kwargs)
 
         return call
 

@@ -37,7 +37,7 @@ def prepared(events: Any, args: tuple[Any, ...]) -> list[Event]:
     out = []
     for event in (events,) if callable(events) else events:
         terminal, direction = getattr(event, "terminal", None), getattr(event, "direction", 0)
-        last = terminal if terminal else np.inf
+        last = terminal or np.inf
         if last != np.inf and (int(last) != last or last < 0):
             what = f"solve_ivp got an event with terminal={terminal!r}."
             raise errors.ArgumentError(what, fix="make it a boolean, or after how many events to end")
