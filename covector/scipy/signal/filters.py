@@ -18,7 +18,7 @@ import scipy.signal as _scipy
 
 from covector.core.avals import shape_of, typeof
 from covector.lax.loops import scan
-from covector.numpy.registry import as_array, canonical_axis, contains_tracer, known_array
+from covector.numpy.registry import as_array, canonical_axis, contains_tracer, inexact, known_array
 from covector.primitives.arrays.shaping import real_dtype
 from covector.primitives.arrays.subscripts import concrete
 from covector.primitives.math.linear_filter import linear_filter_p
@@ -207,7 +207,7 @@ def sosfilt_zi(sos: Any) -> Any:
     sos = as_array(sos)
     if len(shape_of(sos)) != 2 or shape_of(sos)[1] != 6:
         raise ValueError("sos must be shape (n_sections, 6)")
-    sos = sos if typeof(sos).dtype.kind in "fc" else np.astype(sos, np.float64)
+    sos = inexact(sos)
     states, scale = [], np.ones((), typeof(sos).dtype)
     for i in range(shape_of(sos)[0]):
         b, a = sos[i, :3], sos[i, 3:]

@@ -14,7 +14,7 @@ import numpy as np
 import scipy.spatial.distance as _scipy
 
 from covector.core.avals import shape_of, typeof
-from covector.numpy.registry import as_array, canonical_axis, known_array
+from covector.numpy.registry import as_array, canonical_axis, inexact, known_array
 from covector.primitives.arrays.shaping import as_python_number
 from covector.primitives.arrays.subscripts import index
 from covector.scipy.checks import nan_unless_refused
@@ -102,7 +102,7 @@ def sqeuclidean(u: Any, v: Any, w: Any = None) -> Any:
         np.float64(25.0)
     """
     u, v = (_vector(x, of_many=FROM_1_18) for x in (u, v))
-    u, v = (x if typeof(x).dtype.kind in "fc" else np.astype(x, np.float64) for x in (u, v))
+    u, v = inexact(u), inexact(v)
     return metrics.sqeuclidean(u, v, weights(w))
 
 
