@@ -105,7 +105,6 @@ def lift(f: Callable[..., Any], packages: str | Sequence[str] = ()) -> Callable[
 
     wrapped = functools.update_wrapper(hiding_frames(lifted_f), f, updated=())
     wrapped.__qualname__ = function_name(f)  # an object that is called has none
-    wrapped.__lifted__ = True  # type: ignore[attr-defined]
     return wrapped
 
 

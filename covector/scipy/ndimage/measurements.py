@@ -47,9 +47,6 @@ class _One:
     def count(self) -> Any:
         return typeof(self.x).size if self.members is None else np.sum(self.members)
 
-    def of_elements(self, values: Any) -> Any:
-        return values
-
     def centred(self) -> Any:
         dtype = typeof(self.x).dtype
         mean = self.sum(self.x) / np.astype(as_array(self.count()), dtype if dtype.kind in "fc" else np.float64)
