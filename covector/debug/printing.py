@@ -16,9 +16,7 @@ from covector.transforms.arguments import check_callable, function_name
 from covector.transforms.formats import check_format
 
 
-def callback(
-    callback: Callable[..., Any], *args: Any, ordered: bool = False, partitioned: bool = False, **kwargs: Any
-) -> None:
+def callback(callback: Callable[..., Any], *args: Any, ordered: bool = False, partitioned: bool = False, **kwargs: Any) -> None:
     """Call a Python function with the values of its arguments, each time that the program gets there.
 
     Args:

@@ -30,9 +30,7 @@ def _check_axes(x: Any, name: str, axes: Sequence[int]) -> None:
         raise errors.ArgumentError(what, fix=f"give each axis once, between 0 and {ndim - 1}")
 
 
-def dot_general(
-    lhs: Any, rhs: Any, dimension_numbers: Any, precision: Any = None, preferred_element_type: Any = None
-) -> Any:
+def dot_general(lhs: Any, rhs: Any, dimension_numbers: Any, precision: Any = None, preferred_element_type: Any = None) -> Any:
     """Contract and batch axes: ``((contracted of lhs, of rhs), (batched of lhs, of rhs))``; batch axes come first.
 
     ``precision`` is checked, and changes nothing.
@@ -62,9 +60,7 @@ def dot_general(
     return contract(as_array(lhs), as_array(rhs), spec, "lax.dot_general")[()]
 
 
-def dot(
-    lhs: Any, rhs: Any, precision: Any = None, preferred_element_type: Any = None, *, dimension_numbers: Any = None
-) -> Any:
+def dot(lhs: Any, rhs: Any, precision: Any = None, preferred_element_type: Any = None, *, dimension_numbers: Any = None) -> Any:
     """The product of vectors and matrices, or `dot_general` by its ``dimension_numbers``.
 
     >>> float(dot(np.ones(3), np.ones(3)))

@@ -381,9 +381,7 @@ def dynamic_index_in_dim(
     return found if keepdims else np.squeeze(found, axis)[()]
 
 
-def dynamic_update_slice(
-    operand: Any, update: Any, start_indices: Any, *, allow_negative_indices: Negative = True
-) -> Any:
+def dynamic_update_slice(operand: Any, update: Any, start_indices: Any, *, allow_negative_indices: Negative = True) -> Any:
     """Write ``update`` over the window that begins at ``start_indices``, moved to lie within the array.
 
     >>> dynamic_update_slice(np.zeros(3), np.ones(2), (9,))

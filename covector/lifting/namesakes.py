@@ -24,16 +24,7 @@ from covector.lifting.cells import Cell
 from covector.lifting.lifted import LIFTED, unwrap, wrap
 from covector.lifting.operators import store
 from covector.lifting.order import in_unknown_order
-from covector.lifting.stand_ins import (
-    Object,
-    StandIn,
-    argument,
-    holds_cells,
-    is_function,
-    is_object,
-    original_of,
-    result,
-)
+from covector.lifting.stand_ins import Object, StandIn, argument, holds_cells, is_function, is_object, original_of, result
 
 
 def any_traced(values: Any) -> bool:

@@ -126,8 +126,7 @@ def refused(what: str, value: Any, ufunc: np.ufunc) -> errors.InPlaceWriteError:
     part = {"+": "add", "*": "multiply", "-": "subtract", "/": "divide", "**": "power"}.get(symbol)
     part = f"covector.at(a)[index].{part}(x)" if part else f"covector.at(a)[index].set(a[index] {symbol} x)"
     return errors.InPlaceWriteError(
-        f"a {symbol}= x writes in place into {what} of type {typeof(value)} that is, or may be, also referred to"
-        " elsewhere.",
+        f"a {symbol}= x writes in place into {what} of type {typeof(value)} that is, or may be, also referred to elsewhere.",
         why=MISSED if COUNTS_ARE_KNOWN else UNCOUNTED,
         fix=fix_of_write(f"a = a {symbol} x; to write into part of an array: a = {part}"),
     )

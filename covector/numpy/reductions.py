@@ -146,14 +146,7 @@ def sum_(
 
 
 @implements(np.prod, out=3)
-def prod(
-    a: Any,
-    axis: Any = None,
-    dtype: Any = None,
-    keepdims: Any = False,
-    initial: Any = NO_VALUE,
-    where: Any = True,
-) -> Any:
+def prod(a: Any, axis: Any = None, dtype: Any = None, keepdims: Any = False, initial: Any = NO_VALUE, where: Any = True) -> Any:
     if initial is None:
         return np.multiply.reduce(a, axis, dtype, keepdims=keepdims, initial=None, where=where)
     a = masked(accumulated(a, dtype), where, 1)

@@ -18,9 +18,7 @@ register_views(sliding_window_view)
 
 
 @implements(sliding_window_view)
-def _sliding_window_view(
-    x: Any, window_shape: Any, axis: Any = None, *, subok: bool = False, writeable: bool = False
-) -> Any:
+def _sliding_window_view(x: Any, window_shape: Any, axis: Any = None, *, subok: bool = False, writeable: bool = False) -> Any:
     if writeable:
         raise errors.InPlaceWriteError(
             "numpy.lib.stride_tricks.sliding_window_view with writeable=True is not supported on traced values.",

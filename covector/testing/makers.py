@@ -288,10 +288,7 @@ def loop(b: Builder) -> None:
         f"lax.scan(lambda c, i: (np.tanh({f.name}(c)[0]), c * i), {x.name}, np.arange(3.0))[1]",
         f"lax.cond(np.sum({x.name}) > 0.1, lambda u: {f.name}(u)[0], lambda u: np.sin(u), {x.name})",
     ]
-    of_any_type = [
-        f"lax.map(lambda i: {f.name}({x.name} * i)[0], np.array([0.5, 1.0]))",
-        f"checkpoint({f.name})({x.name})[0]",
-    ]
+    of_any_type = [f"lax.map(lambda i: {f.name}({x.name} * i)[0], np.array([0.5, 1.0]))", f"checkpoint({f.name})({x.name})[0]"]
     steps = f"(np.floor(40.0 * np.sum({x.name})) % 4.0).astype(int)"  # differs between examples that are slightly different
     diverging = [
         f"lax.fori_loop(0, {steps}, lambda i, c: np.tanh({f.name}(c)[0]) + 0.1 * i, {x.name})",

@@ -128,9 +128,7 @@ def batch_axis(column: Any) -> int:
     return 0 if isinstance(typeof(column), StackAval) else 1
 
 
-def batched_in_front(
-    jaxpr: Jaxpr, size: int, batched: Sequence[bool], needed: Sequence[bool] = ()
-) -> tuple[Jaxpr, list[bool]]:
+def batched_in_front(jaxpr: Jaxpr, size: int, batched: Sequence[bool], needed: Sequence[bool] = ()) -> tuple[Jaxpr, list[bool]]:
     """The program for a batch whose axes are in front everywhere, and which outputs are batched: at least those ``needed``."""
     program = batch_of(size, axis_of_rule()).program(jaxpr, marked(batched, 0), marked(needed, 0))
     return program.jaxpr, [f is not None for f in program.forms]

@@ -12,14 +12,7 @@ from typing import Any
 
 from covector.scipy.integrate.equations import odeint, solve_ivp
 from covector.scipy.integrate.quadrature import dblquad, fixed_quad, nquad, quad, quad_vec, tplquad
-from covector.scipy.integrate.samples import (
-    cumulative_simpson,
-    cumulative_trapezoid,
-    newton_cotes,
-    romb,
-    simpson,
-    trapezoid,
-)
+from covector.scipy.integrate.samples import cumulative_simpson, cumulative_trapezoid, newton_cotes, romb, simpson, trapezoid
 from covector.scipy.others import of_scipy
 
 __all__ = [

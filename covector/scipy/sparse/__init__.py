@@ -20,15 +20,7 @@ Systems are solved in `covector.scipy.sparse.linalg`.
 
 from covector.scipy.sparse import linalg as linalg
 from covector.scipy.sparse.arrays import SparseArray, issparse
-from covector.scipy.sparse.construction import (
-    bsr_array,
-    coo_array,
-    csc_array,
-    csr_array,
-    dia_array,
-    diags_array,
-    eye_array,
-)
+from covector.scipy.sparse.construction import bsr_array, coo_array, csc_array, csr_array, dia_array, diags_array, eye_array
 
 __all__ = [
     *("SparseArray", "bsr_array", "coo_array", "csc_array", "csr_array"),

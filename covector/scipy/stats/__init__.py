@@ -62,16 +62,7 @@ from covector.scipy.stats.multivariate import (
     vonmises_fisher,
     wishart,
 )
-from covector.scipy.stats.normal import (
-    exponnorm,
-    foldnorm,
-    halfnorm,
-    johnsonsu,
-    lognorm,
-    norm,
-    skewnorm,
-    truncnorm,
-)
+from covector.scipy.stats.normal import exponnorm, foldnorm, halfnorm, johnsonsu, lognorm, norm, skewnorm, truncnorm
 from covector.scipy.stats.symmetric import (
     arcsine,
     beta,

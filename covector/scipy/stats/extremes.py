@@ -167,10 +167,7 @@ fisk = Continuous(
     ppf=lambda q, c: (q / (1 - q)) ** (1 / c),
     isf=lambda q, c: ((1 - q) / q) ** (1 / c),
 )
-_burr12_logsf = begun(
-    lambda x, c, d: -d * np.log1p(x**c),
-    lambda x, c, d: d * special.log_expit(-c * np.log(x)),
-)
+_burr12_logsf = begun(lambda x, c, d: -d * np.log1p(x**c), lambda x, c, d: d * special.log_expit(-c * np.log(x)))
 burr12 = Continuous(
     "burr12",
     "c d",

@@ -52,12 +52,7 @@ def _log_ndtr(x: Any) -> Any:
     return np.where(finite, special.log_ndtr(np.where(finite, x, 0.0)), np.where(x > 0, 0.0, -np.inf))
 
 
-norm = Continuous(
-    "norm",
-    support=whole_line,
-    logpdf=normal_logpdf,
-    **about_0(special.ndtr, special.log_ndtr, special.ndtri),
-)
+norm = Continuous("norm", support=whole_line, logpdf=normal_logpdf, **about_0(special.ndtr, special.log_ndtr, special.ndtri))
 
 
 def log_erfc(x: Any) -> Any:
