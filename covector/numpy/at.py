@@ -25,7 +25,7 @@ from covector.primitives.arrays.scatter import (
     without_overwritten,
 )
 from covector.primitives.arrays.selection import select_p
-from covector.primitives.arrays.shaping import convert_to, reshape_to
+from covector.primitives.arrays.shaping import convert_to, over_rows, reshape_to
 from covector.primitives.arrays.subscripts import Subscript, Writers, broadcast_values, concrete_mask, parse
 
 # --- ways to write ----------------------------------------------------------------------------------------------------
@@ -164,7 +164,7 @@ class Part:
         """``x[index] = function(x[index])``, for an elementwise function."""
         mask = unknown_mask(self.x, self.index)
         if mask is not None:
-            return select_p.bind(_over_rows(mask, self.x), as_written(function(self.x), self.x, "apply"), self.x)
+            return select_p.bind(over_rows(mask, self.x), as_written(function(self.x), self.x, "apply"), self.x)
         parsed = self._parsed()
         return parsed.write(self.x, as_written(function(parsed.read(self.x)), self.x, "apply"), SET)
 
@@ -216,7 +216,7 @@ class Part:
             values = reshape_to(broadcast_values(values, (1, *rows)), rows)
         except ValueError:  # a value for each true element
             return getattr(at(self.x)[concrete_mask(mask)], name)(values)
-        mask = _over_rows(mask, self.x)
+        mask = over_rows(mask, self.x)
         if operation is not None:
             values = operation(self.x, select_p.bind(mask, values, np.asarray(neutral, typeof(self.x).dtype)))
         return select_p.bind(mask, as_written(values, self.x, name), self.x)
@@ -251,12 +251,6 @@ def unknown_mask(x: Any, index: Any) -> Any:
     if mask_shape != shape[: len(mask_shape)]:
         raise IndexError(f"boolean index of shape {mask_shape} did not match indexed array of shape {shape}")
     return index
-
-
-def _over_rows(mask: Any, x: Any) -> Any:
-    """A mask of x's leading axes with an axis of length 1 for each other axis of x."""
-    shape = shape_of(mask)
-    return reshape_to(mask, (*shape, *(1,) * (len(shape_of(x)) - len(shape))))
 
 
 def as_written(values: Any, x: Any, name: str) -> Any:

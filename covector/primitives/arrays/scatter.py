@@ -37,7 +37,7 @@ from covector.primitives.arrays.indexing import (
     writer,
 )
 from covector.primitives.arrays.selection import select_p
-from covector.primitives.arrays.shaping import Shape, convert_to, reshape_to
+from covector.primitives.arrays.shaping import Shape, convert_to, over_rows
 from covector.primitives.math.ring import mul_p, with_sum
 
 # --- what all have in common ------------------------------------------------------------------------------------------
@@ -103,9 +103,8 @@ def without_overwritten(values: Any, indices: Sequence[Any], shape: Shape) -> An
     last = last_writes(indices, shape)
     if last is None:
         return values
-    index = shape_of(last)
     zero = False if dtype_of(values).kind == "b" else 0
-    return select_p.bind(reshape_to(last, (*index, *(1,) * (len(shape_of(values)) - len(index)))), values, zero)
+    return select_p.bind(over_rows(last, values), values, zero)
 
 
 # --- scatter and scatter_add: jointly linear in the operand and the values --------------------------------------------

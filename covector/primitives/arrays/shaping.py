@@ -248,6 +248,12 @@ def reshape_to(x: Any, shape: Shape) -> Any:
     return x if shape_of(x) == shape else reshape_p.bind(x, shape=shape)
 
 
+def over_rows(mask: Any, x: Any) -> Any:
+    """What has the leading axes of x, with an axis of length 1 for each other axis of x."""
+    shape = shape_of(mask)
+    return reshape_to(mask, (*shape, *(1,) * (len(shape_of(x)) - len(shape))))
+
+
 def convert_to(x: Any, dtype: np.dtype[Any]) -> Any:
     """``x`` in another dtype; nothing is done where it has that dtype already."""
     aval = typeof(x)

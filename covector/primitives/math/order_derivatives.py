@@ -18,6 +18,7 @@ import numpy as np
 
 from covector.primitives.math import special_ufuncs as special
 from covector.primitives.math.quadrature import gauss_legendre
+from covector.primitives.math.trigamma import BERNOULLI
 
 DECAY = 45.0
 
@@ -86,9 +87,6 @@ def kv_in_v(v: Any, x: Any) -> Any:
     s = nodes * length
     growth = np.exp(order * s - at * np.cosh(s)) * -np.expm1(-2 * order * s) / 2
     return np.sign(v) * np.sum(weights * length * s * growth, axis=-1)
-
-
-BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510)
 
 
 def zeta_in_s(s: Any, q: Any) -> Any:

@@ -24,7 +24,7 @@ import numpy as np
 
 from covector.backends.run import step_runner
 from covector.core import errors
-from covector.core.avals import instantiate, shape_of, typeof
+from covector.core.avals import instantiate, typeof
 from covector.core.jaxpr import Jaxpr, has_effects
 from covector.core.linearity import KNOWN, LINEAR, ZERO, loop_marks, program_marks
 from covector.core.primitive import NestedPrimitive
@@ -36,7 +36,7 @@ from covector.interpreters.stage import is_written_zero
 from covector.passes.accumulating import with_parts_added
 from covector.passes.clean import clean
 from covector.primitives.arrays.selection import select_p
-from covector.primitives.arrays.shaping import Dims, reshape_to, strengthened
+from covector.primitives.arrays.shaping import Dims, over_rows, strengthened
 from covector.primitives.programs.call import jit_p
 from covector.primitives.programs.halves import Halving, def_halves, def_transposed, written
 from covector.primitives.programs.stacks import Stack, StackAval, at_front, merge_p, stacked_aval
@@ -367,8 +367,7 @@ def select_rows(condition: Any, x: Any, y: Any) -> Any:
     """``x`` where a condition on the leading axes holds, elsewhere ``y``, for arrays and stacks."""
     if isinstance(typeof(x), StackAval):
         return merge_p.bind(condition, y, x)
-    shape = shape_of(condition)
-    return select_p.bind(reshape_to(condition, (*shape, *(1,) * (len(shape_of(x)) - len(shape)))), x, y)
+    return select_p.bind(over_rows(condition, x), x, y)
 
 
 EXAMPLE_A_STEP = "an example a step"
