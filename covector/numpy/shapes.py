@@ -14,7 +14,7 @@ from covector.core import errors
 from covector.core.avals import broadcast_shapes, check_class, dtype_of, shape_of, typeof
 from covector.core.tracer import Tracer, method_of_numpy, register_method, view_of
 from covector.numpy.registry import as_array, canonical_axes, canonical_axis, implements
-from covector.primitives.arrays.shaping import Shape, broadcast_to_p, reshape_to, transpose_p
+from covector.primitives.arrays.shaping import Shape, broadcast_to_p, broadcasts_to, reshape_to, transpose_p
 from covector.primitives.arrays.subscripts import concrete
 
 # --- static answers ---------------------------------------------------------------------------------------------------
@@ -234,8 +234,7 @@ def broadcast_to(array: Any, shape: Any, subok: bool = False) -> Any:
     wanted = tuple(map(operator.index, shape)) if issubclass(type(shape), Sequence | np.ndarray) else (operator.index(shape),)
     if array.shape == wanted:
         return array
-    padded = (1,) * (len(wanted) - array.ndim) + array.shape
-    if len(padded) != len(wanted) or any(m not in (1, n) for m, n in zip(padded, wanted, strict=True)):
+    if not broadcasts_to(array.shape, wanted):
         raise ValueError(f"an array of shape {array.shape} cannot be broadcast to shape {wanted}")
     return broadcast_to_p.bind(array, shape=wanted)
 

@@ -18,13 +18,13 @@ import numpy as np
 
 from covector.core import errors
 from covector.core.avals import broadcast_shapes, shape_of
+from covector.primitives.arrays.shaping import broadcasts_to
 from covector.primitives.math import special_ufuncs
 from covector.random.keys import as_shape, split
 from covector.random.sampling import (
     Shape,
     at_least_single,
     between,
-    broadcasts_to,
     drawn_for,
     float_type,
     float_type_of,

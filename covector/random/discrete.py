@@ -15,14 +15,13 @@ from covector.core import errors
 from covector.core.avals import shape_of, typeof
 from covector.numpy.indexing import take
 from covector.numpy.registry import as_array, canonical_axis
-from covector.primitives.arrays.shaping import convert_to
+from covector.primitives.arrays.shaping import broadcasts_to, convert_to
 from covector.primitives.arrays.subscripts import concrete
 from covector.random.continuous import _gumbel
 from covector.random.keys import as_shape, split
 from covector.random.sampling import (
     Shape,
     bits_of,
-    broadcasts_to,
     drawn_for,
     float_type_of,
     in_dtype,

@@ -12,7 +12,7 @@ from covector.core.avals import broadcast_shapes, shape_of, typeof
 from covector.core.primitive import TracerBase
 from covector.numpy.registry import as_array
 from covector.numpy.undetermined import undetermined_where
-from covector.primitives.arrays.shaping import convert_to
+from covector.primitives.arrays.shaping import broadcasts_to, convert_to
 from covector.primitives.arrays.subscripts import concrete
 from covector.primitives.random.threefry import random_bits_p, unit_floats_p
 from covector.random.keys import as_shape, checked_key
@@ -53,12 +53,6 @@ def shape_for(shape: Shape | None, *parameters: Any, function: str) -> tuple[int
         return wanted
     what = f"covector.random.{function} got shape={wanted} for parameters of shape {own}."
     raise errors.ArgumentError(what, fix="give a shape to which the parameters broadcast, or leave it out")
-
-
-def broadcasts_to(shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
-    """Whether an array of a shape can be broadcast to another one."""
-    ends = wanted[len(wanted) - len(shape) :] if len(shape) <= len(wanted) else ()
-    return len(ends) == len(shape) and all(n in (1, m) for n, m in zip(shape, ends, strict=True))
 
 
 def bits_of(key: Any, shape: tuple[int, ...], width: int, function: str) -> Any:

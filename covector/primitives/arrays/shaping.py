@@ -125,6 +125,12 @@ A copy has another order in memory, which ``np.ravel(x, "K")`` shows unless all 
 """
 
 
+def broadcasts_to(shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
+    """Whether an array of a shape can be broadcast to another one."""
+    ends = wanted[len(wanted) - len(shape) :] if len(shape) <= len(wanted) else ()
+    return len(ends) == len(shape) and all(n in (1, m) for n, m in zip(shape, ends, strict=True))
+
+
 def _broadcast_to(x: Any, *, shape: Shape) -> Any:
     if type(x) in ARRAY_TYPES and not x.ndim and math.prod(shape) <= FEW:
         out = np.empty(shape, x.dtype)
@@ -140,8 +146,7 @@ broadcast_to_p.def_rule("lower", lambda eqn: forms.call(np.broadcast_to, eqn.par
 
 @broadcast_to_p.def_abstract
 def _broadcast_to_abstract(x: ShapedArray, *, shape: Shape) -> ShapedArray:
-    padded = (1,) * (len(shape) - x.ndim) + x.shape
-    if len(padded) != len(shape) or any(m not in (1, n) for m, n in zip(padded, shape, strict=True)):
+    if not broadcasts_to(x.shape, shape):
         raise ValueError(f"cannot broadcast an array of shape {x.shape} to {shape}")
     return array_aval(shape, x.dtype)
 
