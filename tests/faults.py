@@ -70,7 +70,7 @@ WRITTEN: list[tuple[str, str, str, str]] = [
     ("an ended vmap is not noticed", "interpreters/batch", "if self.closed:", "if False:"),
     ("a weak scalar of a jvp becomes strong", "jvp", "out = out.item()", "pass"),
     ("a nested tangent counts as the value's own", "jvp",
-     "return x, typeof(x).zero\n\n    def primal(", "return getattr(x, 'primal', x), typeof(x).zero\n\n    def primal("),
+     "return usable(self, x), typeof(x).zero\n", "return getattr(x, 'primal', x), typeof(x).zero\n"),
     ("the cycle collector stays off", "stage", "gc.enable()", "pass"),
     ("what is captured is no longer known", "context", "CAPTURING.append(trace)", "pass"),
     ("dead equations are kept only by their first output", "stage", "live.isdisjoint(entry[3])", "entry[3][0] not in live"),
