@@ -96,6 +96,18 @@ def test_what_follows_from_a_kind(name: str):
     assert derived == {"impl", *rows_of_kinds()[name]}
 
 
+# --- what one extends covector with ----------------------------------------------------------------------------------------
+
+EXTENDING = [DOCS / f"{name}.md" for name in ("primitives", "interpreters", "extending")]
+INTERPRETERS = [ROOT / "tests" / "interpreters" / f"{name}.py" for name in ("jets", "sparsity", "intervals")]
+INSIDE = r"covector\.(?:core|interpreters|passes|backends|primitives|transforms)\b"
+
+
+@pytest.mark.parametrize("path", [*EXTENDING, *INTERPRETERS], ids=lambda path: path.stem)
+def test_what_one_extends_covector_with_is_public(path: Path):
+    assert re.findall(rf"^(?:>>> |\.\.\. )?(?:from|import) {INSIDE}.*$", path.read_text(encoding="utf-8"), re.MULTILINE) == []
+
+
 # --- tables of what is called what -----------------------------------------------------------------------------------------
 
 

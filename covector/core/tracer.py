@@ -73,6 +73,9 @@ class Tracer(TracerBase):
     __slots__ = ()
     __array_priority__ = 1000.0
 
+    def __init_subclass__(cls) -> None:
+        register_tracer(cls, lambda x: x.aval)
+
     def _class(self) -> Any:
         """What ``isinstance`` is told: a value with axes is an array; one without may be a scalar of Python or NumPy."""
         return TracedArray if getattr(self.aval, "shape", ()) else type(self)
@@ -105,6 +108,8 @@ class Tracer(TracerBase):
             for slot in cls.__dict__.get("__slots__", ()):
                 if slot != "viewed":
                     setattr(new, slot, getattr(self, slot))
+        if hasattr(self, "__dict__"):  # of a class without slots
+            vars(new).update(vars(self))
         return new
 
     def made_at(self) -> Source | None:
@@ -379,7 +384,7 @@ def mark_views(out: Any, args: Sequence[Any]) -> None:
 
 
 def register_tracer(cls: type[Tracer], aval: Callable[[Any], Any]) -> None:
-    """Make a new kind of tracer known to `typeof` and to the operators."""
+    """Say how `typeof` finds the aval of a kind of tracer, which by default is by its property ``aval``."""
     register_type(cls, aval)
     OUR_OPERANDS.add(cls)
 

@@ -24,9 +24,14 @@ It runs a program by `eval_jaxpr` on its tracers, or walks the equations, and th
 ...     print(equation, list(inner_programs(equation)))
 b:weak_f64[] = mul a a []
 c:weak_f64[] = add b 1.0 []
+
+A transformation of one's own has a `Tracer` and a `Trace`, which says by ``process`` what an operation means; ``typeof`` is the
+aval of any value.
 """
 
+from covector.backends.numpy import compiled
 from covector.core.avals import Zero, typeof
+from covector.core.jaxpr import with_programs
 from covector.core.kinds import (
     AlongAxis,
     Bilinear,
@@ -51,9 +56,12 @@ from covector.core.kinds import (
 )
 from covector.core.primitive import Primitive, Trace, derives, open_trace
 from covector.core.text.printer import inner_programs
+from covector.core.tracer import Tracer, register_tracer
 from covector.interpreters.bundles import Interpreter
-from covector.interpreters.evaluate import eval_jaxpr
+from covector.interpreters.evaluate import eval_jaxpr, implementation, run_equations
 from covector.interpreters.interpret import Bundle, arguments
+from covector.interpreters.stage import leaked
+from covector.passes.clean import clean
 
 __all__ = [
     "AlongAxis",
@@ -78,13 +86,21 @@ __all__ = [
     "Step",
     "Structural",
     "Trace",
+    "Tracer",
     "Zero",
     "arguments",
+    "clean",
+    "compiled",
     "derives",
     "eval_jaxpr",
+    "implementation",
     "inner_programs",
     "jointly",
+    "leaked",
     "one_of",
     "open_trace",
+    "register_tracer",
+    "run_equations",
     "typeof",
+    "with_programs",
 ]

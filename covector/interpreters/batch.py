@@ -20,7 +20,7 @@ from covector.core.context import NAMED_AXES, run_for_axis
 from covector.core.jaxpr import collective_axes
 from covector.core.primitive import ContextPrimitive, Primitive, Trace, levels, open_trace
 from covector.core.source import Source
-from covector.core.tracer import Tracer, register_tracer
+from covector.core.tracer import Tracer
 from covector.interpreters.stage import is_written_zero, leaked, usable
 
 
@@ -47,9 +47,6 @@ class BatchTracer(Tracer):
 
     def unknown_because(self) -> str:
         return f"it stands for {self._trace.size} examples at once, which may differ (vmap(f, branches='split') lets them)"
-
-
-register_tracer(BatchTracer, lambda x: x.aval)
 
 
 class BatchTrace(Trace):

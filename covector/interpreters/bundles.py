@@ -31,7 +31,7 @@ from covector.core import errors
 from covector.core.avals import typeof
 from covector.core.checked_rules import alike
 from covector.core.primitive import Primitive, Trace, open_trace
-from covector.core.tracer import Tracer, register_tracer
+from covector.core.tracer import Tracer
 from covector.interpreters.interpret import Bundle, Interpretation, Note
 from covector.interpreters.stage import leaked
 
@@ -54,9 +54,6 @@ class BundleTracer(Tracer):
 
     def unknown_because(self) -> str:
         return f"as a plain value it would lose what {self._trace.name} knows of it"
-
-
-register_tracer(BundleTracer, lambda x: x.aval)
 
 
 class BundleTrace(Trace):

@@ -16,7 +16,7 @@ from covector import lax
 from covector.core.avals import typeof, with_varying
 from covector.core.jaxpr import recorded_avals
 from covector.core.primitive import Primitive, Trace, open_trace
-from covector.core.tracer import Tracer, register_tracer
+from covector.core.tracer import Tracer
 
 N = 3
 XS = np.random.default_rng(0).normal(size=(N, 4))
@@ -52,9 +52,6 @@ class OwnValue(Tracer):
     def aval(self) -> Any:
         aval = typeof(self.value)
         return with_varying(aval, aval.varying | {self._trace.axis_name})
-
-
-register_tracer(OwnValue, lambda x: x.aval)
 
 
 class ThreadTrace(Trace):
