@@ -23,6 +23,7 @@ from covector.core.avals import Zero, typeof
 from covector.core.errors import JaxprTypeError, LinearityError
 from covector.core.jaxpr import Equation, Jaxpr, Literal, Var, recorded_avals
 from covector.core.linearity import check_linear
+from covector.core.primitive import Primitive
 from covector.core.text.printer import atom_to_string, contents, equation_to_string
 
 
@@ -77,6 +78,7 @@ class _Checker:
         for var in self.jaxpr.in_vars:
             self.bind(var, "an input")
         for eqn in self.jaxpr.equations:
+            self.has_parts(eqn)
             self.eqn = eqn
             for atom in eqn.inputs:
                 self.read(atom)
@@ -86,6 +88,16 @@ class _Checker:
         self.eqn = None
         for atom in self.jaxpr.out_vars:
             self.read(atom)
+
+    def has_parts(self, eqn: Equation) -> None:
+        primitive: Any = eqn.primitive
+        if not isinstance(primitive, Primitive):
+            what = f"an equation applies {primitive!r} of type {type(primitive).__name__}."
+            self.fail(what, "it applies a primitive, such as covector.Primitive.registry['add']")
+        for name, part in (("inputs", eqn.inputs), ("outputs", eqn.outputs)):
+            if not isinstance(part, (tuple, list)):
+                what = f"an equation of {eqn.primitive.name!r} has {part!r} of type {type(part).__name__} for its {name}."
+                self.fail(what, f"its {name} are a list, of one too")
 
     def text(self, atom: Any) -> str:
         return atom_to_string(self.jaxpr, atom)

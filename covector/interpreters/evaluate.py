@@ -12,14 +12,15 @@ their tracers.  On plain arrays programs run as a backend runs them (`covector.b
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
 from covector.core import errors
 from covector.core.avals import PYTHON_NUMBERS, dtype_of, typeof
-from covector.core.checked_rules import alike, checked_impl
-from covector.core.jaxpr import Equation, Jaxpr, Var, register_meanings
+from covector.core.check import check
+from covector.core.checked_rules import alike, checked_impl, shown
+from covector.core.jaxpr import Equation, Jaxpr, Var, check_program, register_meanings
 from covector.core.memory import own_results
 from covector.core.source import names_sources
 
@@ -40,7 +41,13 @@ def last_uses(jaxpr: Jaxpr) -> list[list[Var]]:
 
 
 def eval_jaxpr(jaxpr: Jaxpr, *args: Any) -> list[Any]:
-    """The outputs of a program for these inputs, which may be tracers."""
+    """The outputs of a program for these inputs, which may be tracers.
+
+    Raises:
+        ArgumentError: it is no program, or there are more or fewer inputs than it has.
+    """
+    if type(jaxpr) is not Jaxpr:
+        check_program(jaxpr, "eval_jaxpr")
     return run_equations(jaxpr, args, apply=_bind_typed if jaxpr.once("weak", lambda: uses_weak(jaxpr)) else _bind)
 
 
@@ -49,9 +56,15 @@ def call_program(jaxpr: Jaxpr, *args: Any) -> list[Any]:
     avals = [typeof(x) for x in args]
     if len(avals) == len(jaxpr.in_vars) and all(map(alike, avals, jaxpr.in_avals)):
         return own_results(eval_jaxpr(jaxpr, *args), [*args, *jaxpr.consts.values()])
-    wanted, found = (", ".join(map(str, types)) for types in (jaxpr.in_avals, avals))
-    raise errors.ArgumentError(
-        f"a program of {len(jaxpr.in_vars)} inputs ({wanted}) is called with {len(avals)} ({found}).",
+    raise wrong_inputs(jaxpr, args)
+
+
+def wrong_inputs(jaxpr: Jaxpr, args: Sequence[Any]) -> errors.ArgumentError:
+    """The error for inputs of another number, or of other types, than those of a program."""
+    wanted, found = ", ".join(map(str, jaxpr.in_avals)), ", ".join(map(shown, args))
+    count = len(jaxpr.in_vars)
+    return errors.ArgumentError(
+        f"a program of {count} input{'s' * (count != 1)} ({wanted}) is called with {len(args)} ({found}).",
         why="a program takes the leaves of all arguments, each of the shape and dtype that it was made for",
         fix="pass covector.tree.leaves(arguments), or make a program for these types",
     )
@@ -93,6 +106,8 @@ def uses_weak(jaxpr: Jaxpr) -> bool:
 
 def run_equations(jaxpr: Jaxpr, args: Any, apply: Callable[[Equation, list[Any]], Any]) -> list[Any]:
     """Run a program with ``apply(equation, input values)`` giving the outputs of each equation."""
+    if len(args) != len(jaxpr.in_vars):
+        raise wrong_inputs(jaxpr, args)
     env: dict[Any, Any] = dict(jaxpr.consts)
     env.update(zip(jaxpr.in_vars, args, strict=True))
 
@@ -104,6 +119,8 @@ def run_equations(jaxpr: Jaxpr, args: Any, apply: Callable[[Equation, list[Any]]
         try:
             outs = apply(eqn, [read(x) for x in eqn.inputs])
         except Exception as error:
+            if isinstance(error, (KeyError, AttributeError, TypeError)) and not isinstance(error, errors.CovectorError):
+                check(jaxpr)  # it may be none that can run
             note_place(error, eqn)
             raise
         if eqn.primitive.multiple_results:

@@ -7,7 +7,7 @@ import pytest
 
 import covector as cv
 import covector.extend.core as ec
-from covector import errors, lax
+from covector import errors, extend, lax
 from covector.core import eval_jaxpr, jaxpr
 from covector.testing import check_grads
 
@@ -60,11 +60,50 @@ def test_programs_within():
         (lambda: eval_jaxpr(PROGRAM, [], X, Y), "eval_jaxpr got 0 values for the constants of a program that has 1"),
         (lambda: eval_jaxpr(PROGRAM, [np.ones(3)], X, Y), r"called with 3 \(f64\[3\], f64\[2\], f64\[2\]\)"),
         (lambda: eval_jaxpr(PROGRAM, PROGRAM.consts, X), r"a program of 2 inputs \(f64\[2\], f64\[2\]\) is called with 1"),
+        (lambda: extend.eval_jaxpr(PROGRAM, X), r"a program of 2 inputs \(f64\[2\], f64\[2\]\) is called with 1 \(f64\[2\]\)"),
+        (lambda: extend.eval_jaxpr(PROGRAM, X, Y, Y), r"is called with 3 \(f64\[2\], f64\[2\], f64\[2\]\)"),
+        (lambda: extend.eval_jaxpr(np.sin, X), "eval_jaxpr got <ufunc 'sin'> of type ufunc, which is no program"),
+        (lambda: cv.jit(lambda x: extend.eval_jaxpr(PROGRAM, x))(X), "is called with 1"),
+        (lambda: cv.grad(lambda x: extend.eval_jaxpr(PROGRAM, x)[0])(X), "is called with 1"),
+        (lambda: extend.run_equations(PROGRAM, [X], None), "is called with 1"),
     ],
 )
 def test_what_does_not_fit_is_told(call, text):
     with pytest.raises(errors.ArgumentError, match=text):
         call()
+
+
+A, B = (cv.Var(cv.typeof(X)) for _ in range(2))
+ADD, SUM = (cv.Primitive.registry[name] for name in ("add", "reduce_sum"))
+
+
+@pytest.mark.parametrize(
+    ("equation", "text"),
+    [
+        (cv.Equation(ADD, [A, cv.Var(A.aval)], {}, [B]), r"the variable \?2:f64\[2\] is used and never bound"),
+        (cv.Equation(ADD, [A, 2.0], {}, [B]), "a float stands where a variable or a literal is used"),
+        (cv.Equation(ADD, [A, W], {}, [B]), "a ndarray stands where a variable or a literal is used"),
+        (cv.Equation(SUM, [A], {"axis": 0}, [B]), "'reduce_sum' cannot be applied here"),
+        (cv.Equation("add", [A, A], {}, [B]), "an equation applies 'add' of type str"),
+        (cv.Equation(ADD, [A, A], {}, B), r"an equation of 'add' has Var\(f64\[2\]\) of type Var for its outputs"),
+    ],
+)
+def test_a_program_that_is_none_says_why_when_it_runs(equation, text):
+    program = cv.Jaxpr([A], [equation], [B])
+    with pytest.raises(errors.JaxprTypeError, match=text):
+        cv.check(program)
+    if "outputs" not in text and "str" not in text:
+        for run in (extend.eval_jaxpr, cv.jit(extend.eval_jaxpr, static_argnums=0), lambda p, x: p(x)):
+            with pytest.raises(errors.JaxprTypeError, match=text):
+                run(program, X)
+
+
+def test_an_error_of_a_program_that_can_run_stays_what_it_is():
+    p = cv.Primitive("t_eval_jaxpr_fails")
+    p.def_impl(lambda x: {}["no such key"])
+    p.def_abstract(lambda x: x)
+    with pytest.raises(KeyError, match="no such key"):
+        extend.eval_jaxpr(cv.make_jaxpr(p.bind)(X), X)
 
 
 def interpret(jaxpr, consts, *args):
