@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import CodeType, FrameType
 from typing import Any
 
@@ -150,20 +150,42 @@ class NonDifferentiableError(CovectorError, TypeError):
 class LinearityError(CovectorError, TypeError):
     """A program that must be linear is not: most often a wrong JVP rule."""
 
-    def __init__(self, what: str, source: Source | str | None = "here", why: str = ""):
-        super().__init__(
-            what,
-            why=why
-            or "tangents may only be added to tangents, multiplied by known values, and passed through linear operations",
-            fix="in a derivative, correct the JVP rule that computes with its tangents here"
-            " (covector.testing.check_primitive shows which); linear_transpose takes functions that are linear",
-            source=source,
-        )
+    def __init__(self, what: str, source: Source | str | None = "here", why: str = "", fix: str = ""):
+        why = why or "tangents may only be added to tangents, multiplied by known values, and passed through linear operations"
+        self.parts = what, user_source() if source == "here" else source, why, fix
+        self.missing: str | None = None
+        """The primitive of the user's that has no transpose rule, if that is why."""
+        self.is_told = False
+        super().__init__(what, why=why, fix=fix or "correct the rule that computes with tangents here", source=self.parts[1])
+
+    def tell(self, where: str, fix: str = "correct the rule; covector.testing.check_primitive tries all rules") -> None:
+        """Say where it is, and how to fix it; the innermost place, which is the first to tell, is the one."""
+        if not self.is_told:
+            what, source, why, known = self.parts
+            self.is_told = True
+            self.args = (describe(f"{what.removesuffix('.')}, in {where}.", why=why, fix=known or fix, source=source),)
 
     @classmethod
-    def of_equation(cls, primitive: str, operands: str, source: Source | str | None = "here", why: str = "") -> LinearityError:
-        """The error for a primitive that is not linear in what it is applied to."""
-        return cls(f"{primitive!r} is applied to ({operands}), in which it is not linear.", source, why)
+    def of_equation(
+        cls, primitive: Any, operands: str, mask: Sequence[bool], source: Source | str | None = "here", why: str = ""
+    ) -> LinearityError:
+        """The error for a primitive that is not linear in those of its operands that ``mask`` marks."""
+        name, fix, missing = primitive.name, "", None
+        if not primitive.trusted:  # it may be one that nobody has said to be linear
+            places = ", ".join(str(i) for i, m in enumerate(mask) if m)
+            linear = f"linear=covector.jointly({places})"
+            why += "; " * bool(why)
+            if primitive.linear is None:
+                missing = name
+                why += f"{name!r} has no transpose rule, and so counts as linear in nothing"
+                fix = f"if it is linear there, register a transpose rule with @{name}_p.def_transpose({linear})"
+            else:
+                why += f"{name!r} is declared to be linear in other arguments"
+                fix = f"if it is linear there too, declare it where its transpose rule is registered: {linear}"
+            fix += "; if not, correct the rule that applies it to tangents"
+        error = cls(f"{name!r} is applied to ({operands}), in which it is not linear.", source, why, fix)
+        error.missing = missing
+        return error
 
 
 class PrimitiveRuleError(CovectorError, TypeError):

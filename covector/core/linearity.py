@@ -149,9 +149,7 @@ class _Marking:
         )
         why = f"in `{printer.equation_to_string(self.jaxpr, eqn)}` the operands marked ~ are tangents, which may only be"
         why += " added to tangents, multiplied by known values, and passed through linear operations"
-        if eqn.primitive.linear is None:
-            why += f"; {eqn.primitive.name!r} has no transpose rule, and so counts as linear in nothing"
-        return LinearityError.of_equation(eqn.primitive.name, operands, eqn.source, why)
+        return LinearityError.of_equation(eqn.primitive, operands, [m == LINEAR for m in marks], eqn.source, why)
 
 
 # --- rules of primitives with sub-programs ----------------------------------------------------------------------------

@@ -47,6 +47,7 @@ from covector.core.context import TracerBase as TracerBase
 from covector.core.kinds import Kind, Program
 from covector.core.kinds import jointly as jointly
 from covector.core.kinds import one_of as one_of
+from covector.core.rule_errors import told
 from covector.core.source import Source, user_source
 
 Rule = TypeVar("Rule", bound=Callable[..., Any])
@@ -419,12 +420,12 @@ class Primitive:
 
 
 SLOTS: dict[str, Callable[[Primitive, Any], Any]] = {
-    "impl": lambda p, rule: lending(rule),
-    "abstract": lambda p, rule: checked_abstract(p.name, p.multiple_results, rule),
-    "batch": lambda p, rule: checked_batch(p, rule),
-    "jvp": lambda p, rule: in_users_code(checked_jvp(p, "JVP", rule)),
-    "linearize": lambda p, rule: in_users_code(checked_jvp(p, "linearize", rule)),
-    "transpose": lambda p, rule: checked_transpose(p.name, rule),
+    "impl": lambda p, rule: told(p, "impl", rule, lending(rule)),
+    "abstract": lambda p, rule: told(p, "abstract", rule, checked_abstract(p.name, p.multiple_results, rule)),
+    "batch": lambda p, rule: told(p, "batch", rule, checked_batch(p, rule)),
+    "jvp": lambda p, rule: told(p, "jvp", rule, in_users_code(checked_jvp(p, "JVP", rule))),
+    "linearize": lambda p, rule: told(p, "linearize", rule, in_users_code(checked_jvp(p, "linearize", rule))),
+    "transpose": lambda p, rule: told(p, "transpose", rule, checked_transpose(p.name, rule)),
     "record": lambda p, rule: None,
     "pull": lambda p, rule: None,
 }

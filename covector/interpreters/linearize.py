@@ -123,7 +123,8 @@ def linear_output(tape: LinearTrace, tangent: Any) -> Any:
         if isinstance(tangent, TracerBase) and tangent._trace.closed:
             raise leaked(tangent._trace, [tangent])
         what = f"the tangent {tangent!r} of an output is not linear in the tangents of the inputs."
-        raise errors.LinearityError(what, why="it does not depend on them, and is not zero")
+        fix = "compute the tangents that a JVP rule returns from those that it is given, or return a symbolic Zero"
+        raise errors.LinearityError(what, why="it does not depend on them, and is not zero", fix=fix)
     return Zero(typeof(tangent).tangent())
 
 

@@ -269,10 +269,7 @@ def with_zeros(primitive: Primitive, inputs: Sequence[Any], mask: tuple[bool, ..
             for x, m in zip(inputs, marks, strict=True)
         ]
     operands = ", ".join(f"{(x.aval if m else typeof(x))}{' tangent' if m else ''}" for x, m in zip(inputs, mask, strict=True))
-    raise errors.LinearityError.of_equation(primitive.name, operands, why=NO_RULE if primitive.linear is None else "")
-
-
-NO_RULE = "it has no transpose rule, and so counts as linear in nothing; register one with def_transpose"
+    raise errors.LinearityError.of_equation(primitive, operands, mask)
 
 
 def is_written_zero(x: Any) -> bool:

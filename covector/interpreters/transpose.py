@@ -313,6 +313,8 @@ def record_users_linear(
                 tape.check(o)
             outs = [linear_output(tape, o) for o in results]
         except BaseException as error:
+            if isinstance(error, errors.LinearityError):
+                error.tell(name, "linear_transpose takes functions that are linear; covector.vjp derives others")
             holder.end(name, error, error.__traceback__, tape.tape)
             raise
         holder.end(name, None, None, tape.tape)

@@ -11,12 +11,14 @@ A researcher's own elementwise primitive, with every transformation for free:
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import partial, update_wrapper
+from inspect import Parameter, Signature, signature
 from types import MethodType
 from typing import Any
 
 import numpy as np
 
+from covector.core.errors import ArgumentError
 from covector.core.kinds import Bilinear, Elementwise, Linear, Reduction, Step
 from covector.core.primitive import Primitive
 
@@ -149,14 +151,15 @@ def reduction(
 
     Args:
         name: the name that programs print.
-        fn: ``fn(x, axis=axes)`` on NumPy arrays, as ``np.max``.
-        jvp: ``jvp(out, x, tangent, axes)`` is the tangent of the output, in NumPy functions; None for a zero derivative.
+        fn: ``fn(x, axis=axes, **params)`` on NumPy arrays, as ``np.max``.
+        jvp: ``jvp(out, x, tangent, axes, **params)`` is the tangent of the output, in NumPy functions; None for a zero
+            derivative.
         dtype: the dtype of the result, if it is not that of ``x``.
         trusted: as for `elementwise`.
         makes_new: the result never shares memory with the argument.
 
     Returns:
-        The `Primitive`; apply it with ``primitive.bind(x, axes=(0,))``.
+        The `Primitive`; apply it with ``primitive.bind(x, axes=(0,), **params)``.
 
     Example:
         >>> peak = reduction("peak", np.max, None)
@@ -164,8 +167,31 @@ def reduction(
         array([3., 2.])
     """
     kind = Reduction(
-        lambda x, *, axes: fn(x, axis=axes),
-        jvp and (lambda out, x, t, *, axes: jvp(out, x, t, axes)),
+        reduced(name, fn, "(x, axis, **params)", lambda x, *, axes, **params: fn(x, axis=axes, **params)),
+        jvp
+        and reduced(
+            name,
+            jvp,
+            "(out, x, tangent, axes, **params)",
+            lambda out, x, t, *, axes, **params: jvp(out, x, t, axes, **params),
+        ),
         dtype=dtype and (lambda of_x: np.dtype(dtype)),
     )
     return Primitive(name, kind, trusted=trusted, makes_new=makes_new)
+
+
+def reduced(name: str, f: Callable[..., Any], wanted: str, run: Callable[..., Any]) -> Callable[..., Any]:
+    """``run``, which calls the ``f`` of a user's and has ``axes`` by keyword; its signature says so, for messages."""
+    try:
+        taken = [*signature(f).parameters.values()]
+    except (TypeError, ValueError):  # of compiled code
+        return run
+    place = 3 if "tangent" in wanted else next((i for i, p in enumerate(taken) if p.name == "axis"), len(taken))
+    if place >= len(taken) and not any(p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in taken):
+        what = f"the reduction {name!r} got a function that takes {signature(f)}."
+        raise ArgumentError(what, why="it is given the axes too", fix=f"let it take {wanted}")
+    run = update_wrapper(run, f)
+    axes = Parameter("axes", Parameter.KEYWORD_ONLY)
+    others = [p for i, p in enumerate(taken) if i != place]
+    run.__signature__ = Signature(sorted([*others, axes], key=lambda p: p.kind))  # type: ignore[attr-defined]
+    return run

@@ -17,7 +17,6 @@ import numpy as np
 
 from covector.core.avals import (
     ARRAY_TYPES,
-    WEAK_TYPES,
     ShapedArray,
     Zero,
     array_aval,
@@ -48,6 +47,7 @@ from covector.core.kinds import (
     Structural,
 )
 from covector.core.primitive import Primitive, derived, derives, in_users_code
+from covector.core.rule_errors import ones, told, wrong_call
 from covector.interpreters.jvp import JVPTrace, JVPTracer
 from covector.interpreters.recording import NUMBERS, NUMERIC, linear, recorded, variable_of
 from covector.primitives.arrays.shaping import Dims, convert_p, convert_to, fit, move_batch_to_front, unbroadcast
@@ -57,6 +57,12 @@ Rule = Callable[..., Any]
 
 derives("impl", Kind)(lambda primitive, kind: kind.fn)
 
+
+def users(primitive: Primitive, name: str, rule: Any) -> Any:
+    """A function of a kind, of which errors say whose fault they are if it is the user's."""
+    return rule if rule is None or primitive.trusted else told(primitive, name, rule)
+
+
 # --- defaults ---------------------------------------------------------------------------------------------------------
 
 
@@ -64,9 +70,8 @@ def abstract_by_example(fn: Callable[..., Any]) -> Callable[..., Any]:
     """An abstract rule that runs the implementation on ones: right for any function whose shapes do not depend on values."""
 
     def abstract(*avals: ShapedArray, **params: Any) -> Any:
-        examples = [WEAK_TYPES[a.dtype.kind](1) if a.weak_type else np.ones(a.shape, a.dtype) for a in avals]
         with np.errstate(all="ignore"):
-            out = fn(*examples, **params)
+            out = fn(*ones(avals), **params)
         return [typeof(np.asarray(o)) for o in out] if isinstance(out, list) else typeof(np.asarray(out))
 
     abstract.is_default = True  # type: ignore[attr-defined]
@@ -125,15 +130,16 @@ def step_record(primitive: Primitive, kind: Step) -> Rule | None:
     return record
 
 
-def counting(name: str, count: int, jvp: Rule) -> Rule:
+def counting(primitive: Primitive, count: int, jvp: Rule) -> Rule:
     """A JVP rule for so many arguments as there are derivatives."""
 
     def counted(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
         if len(primals) != count:
-            what = f"{name!r} has {count} derivative{'s' * (count != 1)}, and is applied to {len(primals)} arguments."
+            has = f"{primitive.name!r} has {count} derivative{'s' * (count != 1)}"
             why = "an elementwise primitive has a partial derivative for each of its arguments"
             fix = "give elementwise one for each, None where it is zero"
-            raise PrimitiveRuleError(what, why=why, fix=fix)
+            wrong = PrimitiveRuleError(f"{has}, and is applied to {len(primals)} arguments.", why=why, fix=fix)
+            raise wrong_call(primitive, primals, params) or wrong
         return jvp(primals, tangents, **params)
 
     return counted
@@ -243,14 +249,16 @@ def elementwise_jvp(primitive: Primitive, kind: Elementwise) -> Rule | None:
     if not derivatives:
         return None
     if not primitive.trusted:  # then these are the user's, but not the rules made of them
-        derivatives = tuple(d and in_users_code(checked_derivative(primitive.name, d)) for d in derivatives)
+        derivatives = tuple(
+            d and told(primitive, "derivative", d, in_users_code(checked_derivative(primitive.name, d))) for d in derivatives
+        )
     if not any(derivatives):
         jvp = zero_jvp(primitive)
     elif len(derivatives) == 1:
         jvp = (exact_jvp if kind.exact and primitive.trusted else unary_jvp)(primitive, derivatives[0])
     else:
         jvp = nary_jvp(primitive, derivatives, kind.like or kind.fn)
-    return jvp if primitive.trusted else counting(primitive.name, len(derivatives), jvp)
+    return jvp if primitive.trusted else counting(primitive, len(derivatives), jvp)
 
 
 # --- linear -----------------------------------------------------------------------------------------------------------
@@ -309,6 +317,7 @@ def linear_jvp(primitive: Primitive, kind: Linear) -> Rule:
 @derives("transpose", Linear)
 def linear_transpose(primitive: Primitive, kind: Linear) -> Rule | None:
     rule: Any = kind.transpose
+    rule = tuple(users(primitive, "cotangent", r) for r in rule) if type(rule) is tuple else users(primitive, "cotangent", rule)
     places, broadcasts = kind.positions, isinstance(kind, Elementwise)
     if rule is None:
         return None
@@ -356,7 +365,7 @@ def bilinear_jvp(primitive: Primitive, kind: Bilinear) -> Rule:
 def bilinear_transpose(primitive: Primitive, kind: Bilinear) -> Rule | None:
     if not kind.transposes:
         return None
-    of_left, of_right = kind.transposes
+    of_left, of_right = (users(primitive, "cotangent", rule) for rule in kind.transposes)
 
     def transpose(ct: Any, x: Any, y: Any, **params: Any) -> Any:
         if type(x) is Var:
@@ -404,7 +413,7 @@ def batch_along_axis(primitive: Primitive, kind: Any = None) -> Rule:
 
 @derives("jvp", OverAxes)
 def jvp_over_axes(primitive: Primitive, kind: OverAxes) -> Rule:
-    return zero_jvp(primitive) if kind.jvp is None else jvp_of_one(primitive, kind.jvp)
+    return zero_jvp(primitive) if kind.jvp is None else jvp_of_one(primitive, users(primitive, "tangent", kind.jvp))
 
 
 def jvp_of_one(primitive: Primitive, tangent_of: Rule) -> Rule:

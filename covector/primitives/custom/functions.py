@@ -110,7 +110,11 @@ class Rules:
             return jvp(f, primals, tangents)
         check_hoisted(tangents[:hoisted], self.name, "jvp")
         given = tangents[hoisted:]
-        outs, tangents_out = self.jvp(primals[hoisted:], given if self.symbolic_zeros else written_out(given))
+        try:
+            outs, tangents_out = self.jvp(primals[hoisted:], given if self.symbolic_zeros else written_out(given))
+        except errors.LinearityError as error:
+            error.tell(f"the JVP rule of {self.name}", "correct the rule; covector.testing.check_grads compares it")
+            raise
         return outs, zeros_seen(tangents_out)
 
     def linearized(self, f: Function, primals: Values, tangents: Values, hoisted: int = 0) -> Any:
