@@ -136,7 +136,7 @@ def checked_abstract(name: str, multiple: bool, rule: Rule) -> Rule:
     return abstract
 
 
-def check_hashable(name: str, params: dict[str, Any], cause: TypeError) -> None:
+def check_hashable(name: str, params: dict[str, Any], cause: TypeError | None = None) -> None:
     """Say which parameter has no hash, where that may be what an error comes from."""
     for key, value in params.items():
         if not is_hashable(value):

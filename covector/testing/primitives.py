@@ -38,7 +38,7 @@ def check_primitive(
       Re too for complex-linear maps; with a cotangent of each output alone; that it *is* linear; types of the cotangents;
       ``vjp`` against ``jvp``;
     * *batch*: ``vmap`` against a loop, for every mix of batched arguments and positions of the batch axis;
-    * *impl*: that it leaves its arguments alone;
+    * *impl*, and what gives the derivatives: that they write into nothing that they are given;
     * all this again for the first derivatives, forward and reverse.
 
     Args:
@@ -59,6 +59,7 @@ def check_primitive(
 
     Raises:
         RuleError: an ``AssertionError`` that begins with which rule of which primitive is wrong.
+        PrimitiveRuleError: a parameter has no hash.
 
     Example:
         A test of a researcher's own primitive is one line:
@@ -77,6 +78,9 @@ def check_primitive(
     """
     options = _options(order, differentiable, numerical, tolerance, vary, through)
     p = as_primitive(primitive)
+    if not isinstance(strategy, st.SearchStrategy):
+        what = f"check_primitive takes a hypothesis strategy, and got {strategy!r}"
+        raise TypeError(f"{what}; covector.testing.check_case(primitive, args, params) tries one input")
     current = settings.get_profile(settings.get_current_profile_name())
     count = min(current.max_examples, 100) if max_examples is None else max_examples
 

@@ -14,9 +14,11 @@ import numpy as np
 
 from covector.core.avals import Zero, float0, typeof
 from covector.core.check import check
+from covector.core.checked_rules import check_hashable
 from covector.core.errors import LinearityError
 from covector.core.jaxpr import Var
 from covector.core.kinds import Structural
+from covector.core.memory import copies
 from covector.core.primitive import Primitive
 from covector.interpreters.transpose import Accumulate
 from covector.testing.numerical import (
@@ -84,6 +86,8 @@ class FunctionChecks(Subject):
         return RuleError(blame, name, f"the {blame} rule of {name!r} is wrong{self.context}: {what}\n{case}")
 
     def raised(self, what: str, error: Exception, blame: str) -> Exception:
+        if isinstance(error, LinearityError) and error.missing == self.describe[0]:
+            return self.error(f"there is none, and {what} needs one: {error}", "transpose")
         if isinstance(error, LinearityError):
             return self.error(f"in {what} it is not linear in its tangents: {error}", "jvp")
         return super().raised(what, error, blame)
@@ -299,6 +303,7 @@ class RuleChecks:
         self.inputs = list(args)
         self.params = params
         name = primitive.name
+        check_hashable(name, params)
         case = "".join(f"\n  argument {i}: {brief_argument(a)}" for i, a in enumerate(self.inputs))
         case = f"  {name}({', '.join(f'{k}={v!r}' for k, v in params.items())}) at{case or ' no arguments'}"
         self.before = [np.array(a) for a in self.inputs]
@@ -312,6 +317,7 @@ class RuleChecks:
         """All checks, the simplest first, so that the rule blamed is the one that is wrong."""
         f = self.function
         self.arguments_are_unchanged()
+        self.rules_write_into_nothing()
         self.abstract()
         self.structure()
         f.staging()
@@ -452,6 +458,41 @@ class RuleChecks:
         if (typeof(ct).shape, typeof(ct).dtype) != (aval.shape, aval.dtype):
             raise direct.error(f"the cotangent of argument {place} is of type {typeof(ct)} for {aval}", "transpose")
         return ct
+
+    def rules_write_into_nothing(self) -> None:
+        """What the user wrote leaves alone what it is given, also where that is a copy, of which nobody else sees anything."""
+        p, direct, xs, tries = self.primitive, self.direct, self.inputs, self.writes_into_nothing
+        if p.trusted:
+            return
+        tries("impl", p.rules.get("impl") or p.kind.fn, lambda xs: xs, argument=xs)
+        batches, dims = direct.batch([0] * len(xs), 2), [0] * len(xs)
+        if xs:
+            tries("batch", p.rules.get("batch") or getattr(p.kind, "batch", None), lambda xs: (2, xs, dims), argument=batches)
+        if direct.active and direct.inexact_out:
+            tangents = [typeof(a).zero if t is None else t for a, t in zip(xs, direct.tangents(direct.active), strict=True)]
+            for name in ("jvp", "linearize"):
+                tries(name, p.rules.get(name), lambda xs, ts: (xs, ts), primal=xs, tangent=tangents)
+            for i, derivative in enumerate(getattr(p.kind, "derivatives", ())):
+                tries(
+                    "derivative",
+                    derivative if i in direct.active else None,
+                    lambda outs, xs: (*outs, *xs),
+                    output=direct.outs,
+                    argument=xs,
+                )
+
+    def writes_into_nothing(self, name: str, rule: Any, arguments: Callable[..., Any], **values: Sequence[Any]) -> None:
+        """Call a rule with ``arguments(*values)`` of copies of these values, and see whether they are what they were."""
+        if rule is None or isinstance(rule, np.ufunc):
+            return
+        given = {what: copies(xs) for what, xs in values.items()}
+        with self.direct.doing("the rule", name):
+            rule(*arguments(*given.values()), **self.params)
+        for what, xs in given.items():
+            for i, (x, was) in enumerate(zip(xs, values[what], strict=True)):
+                if not isinstance(x, Zero) and not np.array_equal(x, was, equal_nan=typeof(x).dtype.kind in "fc"):
+                    text = f"it writes into {what} {i}, which was {brief(was)}; let it make an array of its own"
+                    raise self.direct.error(text, name)
 
     def arguments_are_unchanged(self) -> None:
         for i, (a, before) in enumerate(zip(self.inputs, self.before, strict=True)):

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from covector import Primitive, Var, Zero, bilinear, elementwise, instantiate, jointly, linear, one_of, reduction
 from covector.core.avals import ShapedArray, typeof
+from covector.core.errors import PrimitiveRuleError
 from covector.primitives.arrays.shaping import unbroadcast
 from covector.primitives.math.ring import elementwise_abstract, elementwise_batch
 from covector.testing import RuleError, arrays, check_case, check_primitive
@@ -342,3 +343,66 @@ def test_jointly_linear_primitives() -> None:
 )
 def test_an_infinity_is_right_where_the_type_has_no_such_number(found, expected, is_right):
     assert (disagreement(found, expected, 1e-2) is None) is is_right
+
+
+# --- what mistakes in the test itself, or in what rules do besides returning, are called ----------------------------------
+
+
+def twice_by_hand(**rules: Callable[..., Any]) -> Primitive:
+    p = Primitive(f"t_twice_{next(NUMBER)}")
+    right: dict[str, Callable[..., Any]] = {
+        "impl": lambda x: 2 * x,
+        "abstract": lambda x: x,
+        "jvp": lambda ps, ts: (p.bind(*ps), 2 * ts[0]),
+        "batch": lambda size, xs, dims: (p.bind(*xs), dims[0]),
+    }
+    for name, rule in (right | rules).items():
+        p.def_rule(name, rule)
+    return p
+
+
+def doubled(x: Any) -> Any:
+    """In place."""
+    return np.multiply(x, 2, out=x)
+
+
+WRITING: dict[str, tuple[Callable[[], Any], str]] = {
+    "impl": (lambda: twice_by_hand(impl=doubled), "argument 0"),
+    "jvp": (lambda: twice_by_hand(jvp=lambda ps, ts: (2 * ps[0], doubled(ts[0]))), "tangent 0"),
+    "linearize": (lambda: twice_by_hand(linearize=lambda ps, ts: (doubled(ps[0]), 2 * ts[0])), "primal 0"),
+    "batch": (lambda: twice_by_hand(batch=lambda size, xs, dims: (doubled(xs[0]), dims[0])), "argument 0"),
+    "derivative": (
+        lambda: elementwise(f"t_writes_{next(NUMBER)}", np.sin, lambda out, x: np.cos(x, out=x)),
+        "argument 0",
+    ),
+    "impl of a kind": (lambda: linear(f"t_writes_{next(NUMBER)}", doubled, lambda ct, x: 2 * ct), "argument 0"),
+    "impl of one that is trusted": (lambda: elementwise(f"t_writes_{next(NUMBER)}", doubled, trusted=True), "argument 0"),
+}
+
+
+@pytest.mark.parametrize("case", WRITING)
+def test_a_rule_that_writes_into_what_it_is_given_is_found(case: str) -> None:
+    make, what = WRITING[case]
+    with pytest.raises(RuleError, match=rf"^the {case.split()[0]} rule of '.*' is wrong: .* into {what}, which was f64\["):
+        check_primitive(make(), st.tuples(arrays(np.float64, (3,))), max_examples=3)
+
+
+@pytest.mark.parametrize("k", [np.ones(()), [1.0], {"a": 1.0}])
+def test_a_parameter_without_a_hash_is_named(k: Any) -> None:
+    p = elementwise(f"t_hashless_{next(NUMBER)}", lambda x, *, k: x * 2, lambda out, x, *, k: 2.0)
+    with pytest.raises(PrimitiveRuleError, match=r"^the primitive '.*' got .* for the parameter 'k', which has no hash"):
+        check_primitive(p, st.tuples(st.tuples(arrays()), st.just({"k": k})), max_examples=3)
+
+
+def test_a_missing_transpose_rule_is_missed() -> None:
+    p = twice_by_hand(jvp=lambda ps, ts: (p.bind(*ps), p.bind(*ts)))
+    with pytest.raises(
+        RuleError, match=r"^the transpose rule of '.*' is wrong: there is none, and linearize needs one"
+    ) as caught:
+        check_primitive(p, st.tuples(arrays()), max_examples=3)
+    assert caught.value.rule == "transpose"
+
+
+def test_values_in_place_of_a_strategy() -> None:
+    with pytest.raises(TypeError, match=r"takes a hypothesis strategy, and got .*; covector\.testing\.check_case"):
+        check_primitive(twice_by_hand(), (np.ones(3),))  # type: ignore[arg-type]
