@@ -78,3 +78,29 @@ def test_a_tracer_that_was_kept() -> None:
     seen(lambda x: kept.append(x) or x, X)
     with pytest.raises(errors.UnexpectedTracerError, match=r"a leaked tracer .* is used after seen of <lambda> returned"):
         kept[0] + 1
+
+
+def forgetful(f: Any, x: Any) -> Any:
+    """Without ``lower``: a tracer of a trace that is closed."""
+    with open_trace(Seeing, "forgetful") as trace:
+        return f(Seen(trace, x))
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        lambda f: cv.grad(f)(X),
+        lambda f: cv.jvp(f, (X,), (X,)),
+        lambda f: cv.jit(f)(X),
+        lambda f: cv.vmap(f)(np.stack([X, X])),
+        lambda f: cv.jit(cv.grad(f))(X),
+        lambda f: cv.jacfwd(f)(X),
+        lambda f: cv.hessian(f)(X),
+        lambda f: cv.linearize(f, X),
+        lambda f: cv.grad(lambda x: f(x) * 2.0)(X),
+    ],
+)
+def test_a_result_that_has_not_been_lowered_is_no_constant(around: Any) -> None:
+    """Its derivative would be zero."""
+    with pytest.raises(errors.UnexpectedTracerError, match=r"a leaked tracer .* is used after"):
+        around(lambda x: forgetful(wave, x))
