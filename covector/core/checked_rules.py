@@ -214,7 +214,7 @@ def checked_jvp(primitive: Any, kind: str, rule: Rule) -> Rule:
     multiple = primitive.multiple_results
     checked = Checked(primitive.name, multiple, kind, rule)
 
-    def jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
+    def jvp(primals: Sequence[Any], tangents: Sequence[Any], /, **params: Any) -> Any:
         result = rule(copies(primals), copies(tangents), **params)
         out, tangent = checked.pair(result, "(output, tangent of the output)", JVPRuleError)
         outs, tangents_out = checked.outputs(out, "outputs"), checked.outputs(tangent, "tangents")
@@ -242,7 +242,7 @@ def checked_derivative(name: str, rule: Rule) -> Rule:
     """A partial derivative of an elementwise function, which must have a number for each element of the output."""
     checked = Checked(name, False, "derivative", rule)
 
-    def derivative(out: Any, *args: Any, **params: Any) -> Any:
+    def derivative(out: Any, /, *args: Any, **params: Any) -> Any:
         result = owned(rule(*copies([out, *args]), **params), False)
         found, aval = checked.type_of(result, "the derivative"), typeof(out)
         axes = zip(found.shape[::-1], aval.shape[::-1], strict=False)
@@ -264,7 +264,7 @@ def checked_transpose(name: str, rule: Rule) -> Rule:
     """A transpose rule that must return a cotangent for each argument, of the type of the argument."""
     checked = Checked(name, True, "transpose", rule)
 
-    def transpose(cotangent: Any, *args: Any, **params: Any) -> Any:
+    def transpose(cotangent: Any, /, *args: Any, **params: Any) -> Any:
         given = copies(cotangent) if isinstance(cotangent, (list, tuple)) else owned(cotangent, False)
         cts = rule(given, *copies(args), **params)
         count = len(args)
@@ -294,7 +294,7 @@ def checked_batch(primitive: Any, rule: Rule) -> Rule:
     multiple = primitive.multiple_results
     checked = Checked(primitive.name, multiple, "batch", rule)
 
-    def batch(size: int, args: Sequence[Any], dims: Sequence[int | None], **params: Any) -> Any:
+    def batch(size: int, args: Sequence[Any], dims: Sequence[int | None], /, **params: Any) -> Any:
         out, dim = checked.pair(rule(size, copies(args), dims, **params), "(output, batch axis of the output)")
         outs, dims_out = checked.outputs(out, "outputs"), checked.outputs(dim, "batch axes")
         if len(outs) != len(dims_out):

@@ -47,6 +47,12 @@ class Var:
     def __repr__(self) -> str:
         return f"Var({self.aval})"
 
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> NoReturn:
+            known = f"a variable knows nothing of a value but its type, as x.aval.{name}"
+            raise AttributeError(f"'Var' object has no attribute {name!r}: {known}", name=name, obj=self)
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NoReturn:
         what = f"the value of a variable of type {self.aval} was asked for."
         why = "a transpose rule gets a Var for each argument that the output is linear in, and of that only the aval is known"

@@ -17,8 +17,34 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from covector.core.errors import ArgumentError
+
 Rule = Callable[..., Any]
 Linearity = Callable[[tuple[bool, ...], dict[str, Any]], Any]
+
+
+def checked_kind(kind: Any) -> Kind:
+    """The kind that a primitive is given, or that of which nothing is known."""
+    if kind is None or isinstance(kind, Kind):
+        return kind or Kind()
+    what = f"a primitive got {kind!r} of type {type(kind).__name__} for its kind."
+    raise ArgumentError(what, fix='make one of functions: Primitive("name", covector.extend.Linear(fn, transpose))')
+
+
+def checked_linearity(linear: Any) -> Linearity | None:
+    """Which arguments a transpose rule is registered for; None where it is not said."""
+    if linear is None or callable(linear):
+        return linear  # type: ignore[no-any-return]
+    what = f"def_transpose got {linear!r} of type {type(linear).__name__} for linear."
+    raise ArgumentError(what, fix="say in which arguments it is linear: covector.jointly(0), or covector.one_of(0, 1)")
+
+
+def check_functions(kind: Kind, *functions: Any) -> None:
+    """Refuse what is no function where a kind takes one, before it is called."""
+    for f in functions:
+        if f is not None and not callable(f):
+            what = f"the kind {type(kind).__name__} got {f!r} of type {type(f).__name__}, where a function is needed."
+            raise ArgumentError(what, fix="give a function of arrays by position and parameters by keyword")
 
 
 class Kind:
@@ -57,6 +83,7 @@ class Elementwise(Kind):
         keeps_weak: bool = False,
         like: Rule | None = None,
     ):
+        check_functions(self, fn, *derivatives)
         self.fn = fn
         self.derivatives = derivatives
         self.exact = exact
@@ -93,6 +120,7 @@ class Linear(Kind):
         abstract: Rule | None = None,
         batch: Rule | None = None,
     ):
+        check_functions(self, fn, abstract, batch, *(transpose if type(transpose) is tuple else [transpose]))
         self.fn = fn
         self.transpose = transpose
         self.positions = positions
@@ -142,6 +170,7 @@ class Bilinear(Kind):
     """
 
     def __init__(self, fn: Rule, *transposes: Rule, abstract: Rule | None = None, batch: Rule | None = None):
+        check_functions(self, fn, abstract, batch, *transposes)
         self.fn = fn
         self.transposes = transposes
         self.abstract = abstract
@@ -173,6 +202,7 @@ class OverAxes(Kind):
     """
 
     def __init__(self, fn: Rule, jvp: Rule | None = None, *, dtype: Rule | None = None):
+        check_functions(self, fn, jvp, dtype)
         self.fn = fn
         self.jvp = jvp
         self.dtype = dtype
@@ -213,6 +243,7 @@ class Factorization(Kind):
     """
 
     def __init__(self, fn: Rule, jvp: Rule, abstract: Rule):
+        check_functions(self, fn, jvp, abstract)
         self.fn = fn
         self.jvp = jvp
         self.abstract = abstract

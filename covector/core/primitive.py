@@ -44,7 +44,7 @@ from covector.core import errors
 from covector.core.checked_rules import checked_abstract, checked_batch, checked_jvp, checked_params, checked_transpose, lending
 from covector.core.context import CAPTURING, MODES, WATCH, enter, leave, open_traces, value_of
 from covector.core.context import TracerBase as TracerBase
-from covector.core.kinds import Kind, Program
+from covector.core.kinds import Kind, Program, checked_kind, checked_linearity
 from covector.core.kinds import jointly as jointly
 from covector.core.kinds import one_of as one_of
 from covector.core.rule_errors import told
@@ -238,7 +238,7 @@ class Primitive:
         makes_new: bool = False,
     ):
         self.name = name
-        self.kind = kind or Kind()
+        self.kind = checked_kind(kind)
         """What it is, from which rules follow that are not registered."""
         self.origin = None if trusted else user_source()
         """Where it was made."""
@@ -282,7 +282,7 @@ class Primitive:
         Primitive.registry[name] = self
         _made.add(self)
 
-    def bind(self, *args: Any, **params: Any) -> Any:
+    def bind(self, /, *args: Any, **params: Any) -> Any:
         """Apply the primitive: by the innermost trace among ``args``, or plainly if there is none."""
         trace = None
         for a in args:
@@ -399,7 +399,7 @@ class Primitive:
         """
         if rule is None:
             return partial(self.def_transpose, linear=linear)
-        self.linear = linear or self.linear or jointly()
+        self.linear = checked_linearity(linear) or self.linear or jointly()
         return self.def_rule("transpose", rule)
 
     def def_batch(self, rule: Rule) -> Rule:

@@ -23,8 +23,8 @@ from typing import Any
 
 import numpy as np
 
-from covector.core.avals import PLAIN_TYPES, PYTHON_NUMBERS, WEAK_TYPES, AbstractValue, ShapedArray, Zero, typeof
-from covector.core.checked_rules import alike, has_written_abstract, shown
+from covector.core.avals import PLAIN_TYPES, PYTHON_NUMBERS, WEAK_TYPES, AbstractValue, ShapedArray, Zero, is_value, typeof
+from covector.core.checked_rules import Checked, alike, has_written_abstract, shown
 from covector.core.errors import ArgumentError, CovectorError, LinearityError, PrimitiveRuleError
 from covector.core.jaxpr import Var
 from covector.core.source import is_library, source_of_function
@@ -64,14 +64,23 @@ def told(primitive: Any, name: str, rule: Rule, run: Rule | None = None) -> Any:
             result = run(*args, **params)
             if name in ("jvp", "linearize"):
                 check_dependence(primitive, args[1], result[1], rule)
+            elif name == "impl" and (primitive.multiple_results or type(result) not in PLAIN_TYPES):
+                check_values(primitive, result, rule)
             return result
-        except TypeError as error:
+        except Exception as error:
             better = explained(error, primitive, name, rule, args, params)
             if better is error:
                 raise
             raise better from None
 
     return telling
+
+
+def check_values(primitive: Any, result: Any, rule: Rule) -> None:
+    """Refuse what is no array or number as a result of an implementation."""
+    checked = Checked(primitive.name, primitive.multiple_results, "impl", rule)
+    for out in checked.outputs(result, "outputs"):
+        checked.type_of(out, "an output")
 
 
 def check_dependence(primitive: Any, tangents: Sequence[Any], found: Any, rule: Rule) -> None:
@@ -84,21 +93,22 @@ def check_dependence(primitive: Any, tangents: Sequence[Any], found: Any, rule: 
                 raise LinearityError(what, why=why)
 
 
-def explained(error: TypeError, primitive: Any, name: str, rule: Rule, args: Sequence[Any], params: Any) -> Exception:
+def explained(error: Exception, primitive: Any, name: str, rule: Rule, args: Sequence[Any], params: Any) -> Exception:
     """The error to raise in place of one that came out of a rule, which may be the same."""
     called = CALLED[name]
     if isinstance(error, LinearityError):
         error.tell(f"the {called.kind} rule of {primitive.name!r}")
         return error
-    is_rule_error = isinstance(error, PrimitiveRuleError)
-    if isinstance(error, CovectorError) and not is_rule_error:
+    if isinstance(error, CovectorError) and not isinstance(error, PrimitiveRuleError):
         return error
     operands = called.operands(*args)
-    better: Exception | None = wrong_call(primitive, operands, params)
-    if better is None and not is_rule_error:
-        better = wrong_rule(primitive, name, rule, args, params)
-    elif better is None and name not in ("impl", "abstract"):
+    better: Exception | None = None
+    if isinstance(error, (TypeError, AttributeError)):
+        better = wrong_call(primitive, operands, params) or wrong_rule(primitive, name, rule, args, params)
+    if better is None and name not in ("impl", "abstract"):
         better = broken_promise(primitive, operands, params)
+    if better is None and name != "impl" and not isinstance(error, CovectorError) and not getattr(error, "__notes__", None):
+        error.add_note(f"in the {called.kind} rule of {primitive.name!r}, called with ({', '.join(map(shown_given, args))})")
     return better or error
 
 
@@ -157,7 +167,7 @@ def wrong_call(primitive: Any, operands: Sequence[Any], params: Any) -> Argument
     found = plain_signature(implementation(primitive))
     reason = refusal(found, operands, params)
     if found is None or not reason:
-        return None
+        return wrong_operand(primitive, operands)
     given = ", ".join([*map(shown_operand, operands), *named(params)])
     keywords = [f"{p.name}=..." for p in found.parameters.values() if p.kind is p.KEYWORD_ONLY]
     right = ", ".join([names_of_operands(found), *keywords])
@@ -166,6 +176,16 @@ def wrong_call(primitive: Any, operands: Sequence[Any], params: Any) -> Argument
         why=f"that is what its implementation takes{place_of(implementation(primitive))}",
         fix=f"give arrays by position and parameters by keyword: ({right})",
     )
+
+
+def wrong_operand(primitive: Any, operands: Sequence[Any]) -> ArgumentError | None:
+    """The error for an operand that is no array and no number; None where all are."""
+    for i, x in enumerate(operands):
+        if isinstance(x, (list, tuple)) or not (isinstance(x, (AbstractValue, Var)) or is_value(x)):
+            what = f"the primitive {primitive.name!r} got {shown(x)} for argument {i}."
+            why = "it is applied to arrays, numbers and traced values"
+            return ArgumentError(what, why=why, fix="make an array of it, with np.array, or of traced values with np.stack")
+    return None
 
 
 def wrong_rule(primitive: Any, name: str, rule: Rule, args: Sequence[Any], params: Any) -> PrimitiveRuleError | None:
@@ -200,6 +220,13 @@ def aval_of(x: Any) -> Any:
 def shown_operand(x: Any) -> str:
     """An operand in a message: a number as it is, anything else by its type."""
     return repr(x) if type(x) in PYTHON_NUMBERS else f"{aval_of(x)}" if isinstance(x, (AbstractValue, Var)) else shown(x)
+
+
+def shown_given(x: Any) -> str:
+    """What a rule is given in a note: of an array its type, and what it is where it is none."""
+    if isinstance(x, (list, tuple)):
+        return f"[{', '.join(map(shown_given, x))}]"
+    return f"aval {x}" if isinstance(x, AbstractValue) else repr(x) if isinstance(x, (Var, Zero)) else shown_operand(x)
 
 
 def ones(avals: Sequence[ShapedArray]) -> list[Any]:

@@ -235,7 +235,7 @@ class _Watched:
         """The operation that was differentiated, and where it is."""
         self.report = report
 
-    def watched(self, ct: Any, *args: Any, **params: Any) -> Any:
+    def watched(self, ct: Any, /, *args: Any, **params: Any) -> Any:
         results = self.rule(ct, *args, **params)
         name, source = self.origin
         cts = known(ct if self.multiple_results else [ct])

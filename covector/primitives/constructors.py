@@ -48,6 +48,9 @@ def elementwise(
         >>> float(square(3.0))
         9.0
     """
+    if not isinstance(name, str):
+        what = f"elementwise got {name!r} of type {type(name).__name__} for the name."
+        raise ArgumentError(what, fix='give a name, the function and its derivatives: elementwise("name", fn, derivative)')
     kind = Elementwise(fn, *derivatives, exact=exact) if derivatives else Step(fn)
     return Applied(Primitive(name, kind, trusted=trusted))
 
@@ -57,12 +60,13 @@ class Applied(partial):  # type: ignore[type-arg]
 
     __name__: str
     primitive: Primitive
+    bind: Callable[..., Any]
 
     def __new__(cls, primitive: Primitive) -> Applied:
         function = super().__new__(cls, primitive.bind)
         function.__name__ = function.__qualname__ = primitive.name  # type: ignore[attr-defined]
         function.__doc__ = f"Elementwise {primitive.name}."
-        function.primitive = primitive
+        function.primitive, function.bind = primitive, primitive.bind
         return function
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
@@ -167,13 +171,13 @@ def reduction(
         array([3., 2.])
     """
     kind = Reduction(
-        reduced(name, fn, "(x, axis, **params)", lambda x, *, axes, **params: fn(x, axis=axes, **params)),
+        reduced(name, fn, "(x, axis, **params)", lambda x, /, *, axes, **params: fn(x, axis=axes, **params)),
         jvp
         and reduced(
             name,
             jvp,
             "(out, x, tangent, axes, **params)",
-            lambda out, x, t, *, axes, **params: jvp(out, x, t, axes, **params),
+            lambda out, x, t, /, *, axes, **params: jvp(out, x, t, axes, **params),
         ),
         dtype=dtype and (lambda of_x: np.dtype(dtype)),
     )

@@ -60,7 +60,7 @@ derives("impl", Kind)(lambda primitive, kind: kind.fn)
 
 def users(primitive: Primitive, name: str, rule: Any) -> Any:
     """A function of a kind, of which errors say whose fault they are if it is the user's."""
-    return rule if rule is None or primitive.trusted else told(primitive, name, rule)
+    return rule if rule is None or primitive.trusted or isinstance(rule, np.ufunc) else told(primitive, name, rule)
 
 
 # --- defaults ---------------------------------------------------------------------------------------------------------
@@ -81,7 +81,7 @@ def abstract_by_example(fn: Callable[..., Any]) -> Callable[..., Any]:
 def loop_batch(primitive: Primitive) -> Callable[..., Any]:
     """A batching rule that applies the primitive to one example after the other."""
 
-    def batch(size: int, args: Sequence[Any], dims: Dims, **params: Any) -> Any:
+    def batch(size: int, args: Sequence[Any], dims: Dims, /, **params: Any) -> Any:
         args = move_batch_to_front(args, dims)
 
         def example(i: int) -> Any:
@@ -110,7 +110,7 @@ def nothing(primitive: Primitive, args: Sequence[Any], dims: Dims, params: dict[
 
 
 ELEMENTWISE = (Elementwise, ElementwiseLinear, ElementwiseBilinear)
-derives("abstract", *ELEMENTWISE)(lambda primitive, kind: elementwise_abstract(primitive, kind.like or kind.fn))
+derives("abstract", *ELEMENTWISE)(lambda p, kind: elementwise_abstract(p, kind.like or users(p, "impl", kind.fn)))
 derives("batch", *ELEMENTWISE)(lambda primitive, kind: elementwise_batch(primitive))
 
 
@@ -133,7 +133,7 @@ def step_record(primitive: Primitive, kind: Step) -> Rule | None:
 def counting(primitive: Primitive, count: int, jvp: Rule) -> Rule:
     """A JVP rule for so many arguments as there are derivatives."""
 
-    def counted(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
+    def counted(primals: Sequence[Any], tangents: Sequence[Any], /, **params: Any) -> Any:
         if len(primals) != count:
             has = f"{primitive.name!r} has {count} derivative{'s' * (count != 1)}"
             why = "an elementwise primitive has a partial derivative for each of its arguments"
@@ -149,7 +149,7 @@ def counting(primitive: Primitive, count: int, jvp: Rule) -> Rule:
 def zero_jvp(primitive: Primitive, kind: Any = None) -> Rule:
     """The JVP rule of a function that is piecewise constant."""
 
-    def jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
+    def jvp(primals: Sequence[Any], tangents: Sequence[Any], /, **params: Any) -> Any:
         out = primitive.bind(*primals, **params)
         return out, typeof(out).zero
 
@@ -197,7 +197,7 @@ def elementwise_record(primitive: Primitive, kind: Elementwise) -> Rule | None:
 
 
 def unary_jvp(primitive: Primitive, derivative: Any) -> Rule:
-    def jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
+    def jvp(primals: Sequence[Any], tangents: Sequence[Any], /, **params: Any) -> Any:
         (x,), (t,) = numpy_scalars(primals), tangents
         out = primitive.bind(x, **params)
         return out, fit(scale(derivative(out, x, **params), t), out)
@@ -206,7 +206,7 @@ def unary_jvp(primitive: Primitive, derivative: Any) -> Rule:
 
 
 def nary_jvp(primitive: Primitive, derivatives: Sequence[Rule | None], fn: Any) -> Rule:
-    def jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
+    def jvp(primals: Sequence[Any], tangents: Sequence[Any], /, **params: Any) -> Any:
         out = primitive.bind(*primals, **params)
         if type(out) is not np.ndarray:
             primals = numpy_scalars(primals)
@@ -285,7 +285,7 @@ def linear_jvp(primitive: Primitive, kind: Linear) -> Rule:
     is_plain = type(primitive) is Primitive  # so that the context does not matter
     fitted = fit if isinstance(kind, Elementwise) else lambda tangent, out: tangent
 
-    def jvp_of_first(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
+    def jvp_of_first(primals: Sequence[Any], tangents: Sequence[Any], /, **params: Any) -> Any:
         x, t = primals[0], tangents[0]
         if len(primals) > 1:
             out = bind(*primals, **params)
@@ -293,7 +293,7 @@ def linear_jvp(primitive: Primitive, kind: Linear) -> Rule:
         out = impl(x, **params) if is_plain and type(x) is np.ndarray else bind(x, **params)
         return out, typeof(out).zero if type(t) is Zero else bind(t, **params)
 
-    def jvp_of_two(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
+    def jvp_of_two(primals: Sequence[Any], tangents: Sequence[Any], /, **params: Any) -> Any:
         (i, j), (alone_x, alone_y) = places, kind.alone
         out, tx, ty = bind(*primals, **params), tangents[i], tangents[j]
         if type(ty) is Zero:
@@ -304,7 +304,7 @@ def linear_jvp(primitive: Primitive, kind: Linear) -> Rule:
         moved[i], moved[j] = tx, ty
         return out, fitted(bind(*moved, **params), out)
 
-    def jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
+    def jvp(primals: Sequence[Any], tangents: Sequence[Any], /, **params: Any) -> Any:
         out, linear = bind(*primals, **params), places or range(len(primals))
         if all(type(tangents[i]) is Zero for i in linear):
             return out, typeof(out).zero
@@ -322,12 +322,12 @@ def linear_transpose(primitive: Primitive, kind: Linear) -> Rule | None:
     if rule is None:
         return None
 
-    def transpose_of_first(ct: Any, x: Any, *others: Any, **params: Any) -> Any:
+    def transpose_of_first(ct: Any, x: Any, /, *others: Any, **params: Any) -> Any:
         found = rule(ct, x.aval, *others, **params)
         ct = unbroadcast(found, x.aval) if broadcasts else found
         return (ct, *[None] * len(others)) if others else (ct,)
 
-    def transpose(ct: Any, *args: Any, **params: Any) -> Any:
+    def transpose(ct: Any, /, *args: Any, **params: Any) -> Any:
         linear = places or range(len(args))
         known = [x.aval if type(x) is Var else x for x in args]
         if type(rule) is tuple:
@@ -348,7 +348,7 @@ def linear_transpose(primitive: Primitive, kind: Linear) -> Rule | None:
 def bilinear_jvp(primitive: Primitive, kind: Bilinear) -> Rule:
     bind = primitive.bind
 
-    def jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
+    def jvp(primals: Sequence[Any], tangents: Sequence[Any], /, **params: Any) -> Any:
         out = bind(*primals, **params)
         if len(primals) == 1:
             return out, typeof(out).zero if type(tangents[0]) is Zero else bind(*tangents, **params)
@@ -367,7 +367,7 @@ def bilinear_transpose(primitive: Primitive, kind: Bilinear) -> Rule | None:
         return None
     of_left, of_right = (users(primitive, "cotangent", rule) for rule in kind.transposes)
 
-    def transpose(ct: Any, x: Any, y: Any, **params: Any) -> Any:
+    def transpose(ct: Any, x: Any, y: Any, /, **params: Any) -> Any:
         if type(x) is Var:
             return of_left(ct, x.aval, y, **params), None
         return None, of_right(ct, x, y.aval, **params)
@@ -380,7 +380,7 @@ def bilinear_transpose(primitive: Primitive, kind: Bilinear) -> Rule | None:
 
 @derived("abstract", Reduction, LinearReduction)
 def abstract_of_reduction(
-    primitive: Primitive, kind: Reduction, x: ShapedArray, *, axes: tuple[int, ...], **params: Any
+    primitive: Primitive, kind: Reduction, x: ShapedArray, /, *, axes: tuple[int, ...], **params: Any
 ) -> ShapedArray:
     shape = tuple(n for i, n in enumerate(x.shape) if i not in axes)
     return array_aval(shape, x.dtype if kind.dtype is None else kind.dtype(x.dtype))
@@ -388,7 +388,7 @@ def abstract_of_reduction(
 
 @derived("batch", Reduction, LinearReduction)
 def batch_of_reduction(
-    primitive: Primitive, kind: Reduction, size: int, args: Sequence[Any], dims: Dims, *, axes: tuple[int, ...], **params: Any
+    primitive: Primitive, kind: Reduction, size: int, args: Any, dims: Dims, /, *, axes: tuple[int, ...], **params: Any
 ) -> Any:
     (x,), (d,) = args, dims
     assert d is not None
@@ -398,12 +398,12 @@ def batch_of_reduction(
 
 @derives("abstract", AlongAxis)
 def abstract_along_axis(primitive: Primitive, kind: AlongAxis) -> Rule:
-    return lambda x, **params: array_aval(x.shape, x.dtype if kind.dtype is None else kind.dtype(x.dtype))
+    return lambda x, /, **params: array_aval(x.shape, x.dtype if kind.dtype is None else kind.dtype(x.dtype))
 
 
 @derives("batch", AlongAxis)
 def batch_along_axis(primitive: Primitive, kind: Any = None) -> Rule:
-    def batch(size: int, args: Sequence[Any], dims: Dims, *, axis: int, **params: Any) -> Any:
+    def batch(size: int, args: Sequence[Any], dims: Dims, /, *, axis: int, **params: Any) -> Any:
         (x,), (d,) = args, dims
         assert d is not None
         return primitive.bind(x, axis=axis + (axis >= d), **params), d
@@ -419,7 +419,7 @@ def jvp_over_axes(primitive: Primitive, kind: OverAxes) -> Rule:
 def jvp_of_one(primitive: Primitive, tangent_of: Rule) -> Rule:
     """The JVP rule of a primitive of one array: ``tangent_of(out, x, tangent, **params)`` is the tangent of the result."""
 
-    def jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
+    def jvp(primals: Sequence[Any], tangents: Sequence[Any], /, **params: Any) -> Any:
         (x,), (t,) = primals, tangents
         out = primitive.bind(x, **params)
         return out, tangent_of(out, x, t, **params)
@@ -433,7 +433,7 @@ def solution_jvp(primitive: Primitive, *changes: Rule) -> Rule:
     For each other argument ``change(tangent, out, *others, **params)`` is what its tangent takes from the right-hand side.
     """
 
-    def jvp(primals: Sequence[Any], tangents: Sequence[Any], **params: Any) -> Any:
+    def jvp(primals: Sequence[Any], tangents: Sequence[Any], /, **params: Any) -> Any:
         others, rhs = primals[:-1], tangents[-1]
         out = primitive.bind(*primals, **params)
         for t, change in zip(tangents, changes, strict=False):
@@ -454,7 +454,7 @@ derives("abstract", Factorization)(lambda primitive, kind: kind.abstract)
 def stack_batch(primitive: Primitive, kind: Any = None) -> Rule:
     """The batching rule of a primitive of one stack of matrices: one more axis in front."""
 
-    def batch(size: int, args: Sequence[Any], dims: Dims, **params: Any) -> Any:
+    def batch(size: int, args: Sequence[Any], dims: Dims, /, **params: Any) -> Any:
         out = primitive.bind(*move_batch_to_front(args, dims), **params)
         return out, [0] * len(out) if primitive.multiple_results else 0
 
@@ -462,5 +462,5 @@ def stack_batch(primitive: Primitive, kind: Any = None) -> Rule:
 
 
 @derived("jvp", Factorization)
-def jvp_of_factorization(primitive: Primitive, kind: Factorization, primals: Any, tangents: Any, **params: Any) -> Any:
+def jvp_of_factorization(primitive: Primitive, kind: Factorization, primals: Any, tangents: Any, /, **params: Any) -> Any:
     return kind.jvp(*primals, *tangents, **params)

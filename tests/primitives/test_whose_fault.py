@@ -256,7 +256,7 @@ def test_a_rule_that_does_not_take_what_it_is_given(case: str) -> None:
 
 def test_an_error_inside_a_rule_stays_what_it_is() -> None:
     p = by_hand(fresh(), jvp=lambda ps, ts, *, by: (ps[0], len(by)))
-    with pytest.raises(TypeError, match=r"^object of type 'int' has no len\(\)$"):
+    with pytest.raises(TypeError, match=r"^object of type 'int' has no len\(\)"):
         cv.jvp(lambda x: p(x, by=2), (X,), (X,))
     with pytest.raises(TypeError, match="unsupported operand type"):
         SCALED(X, by={})
@@ -279,3 +279,100 @@ def test_a_reduction_has_other_parameters() -> None:
     for way in (cv.grad(f), cv.jit(cv.grad(f)), cv.jacfwd(f)):
         np.testing.assert_allclose(way(X), 3 * X**2)
     np.testing.assert_allclose(cv.vmap(cv.jit(f))(np.stack([X, 2 * X])), [np.sum(X**3), 8 * np.sum(X**3)])
+
+
+def test_an_error_of_python_inside_a_rule_says_in_which() -> None:
+    swapped = cv.linear(fresh(), lambda x: 2 * x, lambda x, ct: x[0] * ct[0])
+    with pytest.raises(TypeError, match="'ShapedArray' object is not subscriptable") as caught:
+        cv.grad(lambda x: np.sum(swapped.bind(x)))(X)
+    assert caught.value.__notes__ == [f"in the transpose rule of {swapped.name!r}, called with (f64[3], aval f64[3])"]
+
+
+# --- parameters of any name -------------------------------------------------------------------------------------------
+
+NAMES = "self size args dims primals tangents cotangent ct out x y primitive kind how t a rule params".split()
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("make", ["elementwise", "linear", "bilinear", "reduction", "by hand"])
+def test_a_parameter_may_have_any_name(make: str, name: str) -> None:
+    """Beside the arguments of covector's own functions, which take it in passing."""
+    get = lambda params: params[name]
+    if make == "elementwise":
+        f = cv.elementwise(fresh(), lambda v, **params: get(params) * np.sin(v), lambda o, v, **params: get(params) * np.cos(v))
+    elif make == "linear":
+        f = cv.linear(fresh(), lambda v, /, **params: get(params) * v, lambda c, v, /, **params: get(params) * c).bind
+    elif make == "bilinear":
+        p = cv.bilinear(
+            fresh(),
+            lambda u, v, /, **params: get(params) * u * v,
+            lambda c, u, v, /, **params: get(params) * c * v,
+            lambda c, u, v, /, **params: get(params) * c * u,
+        )
+        f = lambda v, **params: p.bind(v, v, **params)
+    elif make == "reduction":
+        r = cv.reduction(
+            fresh(),
+            lambda v, /, axis, **params: get(params) * np.sum(v, axis),
+            lambda o, v, d, axes, /, **params: get(params) * np.sum(d, axis=axes),
+        )
+        f = lambda v, **params: r.bind(v, axes=(0,), **params)
+    else:
+        h = Primitive(fresh())
+        h.def_impl(lambda v, /, **params: get(params) * v)
+        h.def_abstract(lambda v, /, **params: v)
+        h.def_jvp(lambda ps, ts, /, **params: (h.bind(*ps, **params), h.bind(*ts, **params)))
+        h.def_transpose(lambda c, v, /, **params: (get(params) * c,))
+        h.def_batch(lambda n, vs, ds, /, **params: (h.bind(*vs, **params), ds[0]))
+        f = h.bind
+    g = lambda v: np.sum(f(v, **{name: 3.0}))
+    wanted = (g(X + 1e-6 * np.eye(3)[0]) - g(X - 1e-6 * np.eye(3)[0])) / 2e-6
+    for way in (cv.grad(g), cv.jit(cv.grad(g)), cv.jacfwd(g), cv.jit(cv.jacrev(g))):
+        np.testing.assert_allclose(way(X)[0], wanted, rtol=1e-6)
+    for way in (cv.vmap(g), cv.vmap(cv.jit(g)), cv.jit(cv.vmap(g))):
+        np.testing.assert_allclose(way(TWO), [g(X), g(X)])
+    np.testing.assert_allclose(cv.vmap(cv.grad(g))(TWO), [cv.grad(g)(X)] * 2)
+
+
+# --- what a primitive is made of --------------------------------------------------------------------------------------
+
+MADE_WRONG: dict[str, tuple[Any, str]] = {
+    "a derivative": (
+        lambda: cv.elementwise(fresh(), np.sin, 2.0),
+        "the kind Elementwise got 2.0 of type float, where a function",
+    ),
+    "a function": (lambda: cv.linear(fresh(), 3.0, np.sum), "the kind Linear got 3.0 of type float"),  # type: ignore[arg-type]
+    "no name": (lambda: cv.elementwise(np.sin, np.cos), "elementwise got <ufunc 'sin'> of type ufunc for the name"),  # type: ignore[arg-type]
+    "no kind": (lambda: Primitive(fresh(), np.sin), "a primitive got <ufunc 'sin'> of type ufunc for its kind"),  # type: ignore[arg-type]
+    "a class": (lambda: Primitive(fresh(), Structural), "a primitive got <class '.*Structural'> of type type for its kind"),  # type: ignore[arg-type]
+    "a number": (lambda: Primitive(fresh()).def_transpose(np.sum, linear=0), "def_transpose got 0 of type int for linear"),
+    "a tuple": (lambda: Primitive(fresh()).def_transpose(np.sum, linear=(0,)), r"def_transpose got \(0,\) of type tuple"),
+}
+
+
+@pytest.mark.parametrize("case", MADE_WRONG)
+def test_what_a_primitive_is_not_made_of(case: str) -> None:
+    make, says = MADE_WRONG[case]
+    with pytest.raises(errors.ArgumentError, match=rf"^{says}[^\n]*\n  at test_whose_fault.py"):
+        make()
+
+
+@pytest.mark.parametrize("value", ["abc", None, [1.0, 2.0], {"a": 1.0}])
+def test_an_operand_that_is_no_array_is_named(value: Any) -> None:
+    for way in ("plainly", "jit"):
+        text = told(errors.ArgumentError, USED[way](lambda x: SCALED(value, by=2.0) + x), X)
+        assert text.startswith("the primitive 't_fault_scaled' got ") and "for argument 0." in text
+
+
+@pytest.mark.parametrize("way", ["plainly", "jit", "vmap", "jvp", "grad"])
+@pytest.mark.parametrize("value", [None, [1.0], (1.0, 2.0)])
+def test_an_implementation_that_returns_no_array(value: Any, way: str) -> None:
+    p = cv.elementwise(fresh(), lambda x: value, lambda out, x: 1.0)
+    text = told(errors.PrimitiveRuleError, USED[way](p), X)
+    assert text.startswith(f"the impl rule of {p.primitive.name!r} returned ") and "for an output" in text
+
+
+def test_a_linear_argument_has_its_type_in_its_aval() -> None:
+    p: Any = made(transpose=lambda ct, x: (np.zeros(x.shape),))
+    with pytest.raises(AttributeError, match=r"'Var' object has no attribute 'shape': .* as x\.aval\.shape"):
+        cv.grad(lambda x: np.sum(p.bind(x)))(X)

@@ -79,7 +79,7 @@ def elementwise_batch(primitive: Primitive) -> Callable[..., Any]:
     """The batching rule of a function that broadcasts: align the examples' axes behind the batch axis."""
     bind = primitive.bind
 
-    def batch(size: int, args: Sequence[Any], dims: Dims, **params: Any) -> Any:
+    def batch(size: int, args: Sequence[Any], dims: Dims, /, **params: Any) -> Any:
         if len(args) == 1:
             (x,) = args
             return (primitive.impl(x, **params) if type(x) is ndarray else bind(x, **params)), dims[0]
