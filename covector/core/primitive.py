@@ -93,7 +93,7 @@ class Trace:
 
     def process(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
         """What applying ``primitive`` means here; at least one of the arguments is a tracer of this trace."""
-        raise NotImplementedError
+        raise NotImplementedError(f"the trace {type(self).__name__} has no method process(primitive, args, params).")
 
     def takes(self, primitive: ContextPrimitive, params: dict[str, Any]) -> bool:
         """Whether a `ContextPrimitive` has its meaning here although none of its arguments is a tracer of this trace."""

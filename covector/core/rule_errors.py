@@ -104,7 +104,9 @@ def explained(error: Exception, primitive: Any, name: str, rule: Rule, args: Seq
     operands = called.operands(*args)
     better: Exception | None = None
     if isinstance(error, (TypeError, AttributeError)):
-        better = wrong_call(primitive, operands, params) or wrong_rule(primitive, name, rule, args, params)
+        before = called.before.format(names_of_operands(plain_signature(implementation(primitive))))
+        better = wrong_call(primitive, operands, params)
+        better = better or wrong_rule(primitive, called.kind, before, rule, args, params)
     if better is None and name not in ("impl", "abstract"):
         better = broken_promise(primitive, operands, params)
     if better is None and name != "impl" and not isinstance(error, CovectorError) and not getattr(error, "__notes__", None):
@@ -188,19 +190,30 @@ def wrong_operand(primitive: Any, operands: Sequence[Any]) -> ArgumentError | No
     return None
 
 
-def wrong_rule(primitive: Any, name: str, rule: Rule, args: Sequence[Any], params: Any) -> PrimitiveRuleError | None:
-    """The error for a rule that does not take what a rule of its name is called with; None where it does."""
+def explained_rule(error: Exception, primitive: Any, kind: str, rule: Rule, args: Sequence[Any], params: Any) -> Exception:
+    """The error to raise in place of one that came out of a rule ``(how, *bundles, **params)`` of an interpreter."""
+    if isinstance(error, CovectorError):
+        return error
+    better = wrong_rule(primitive, kind, "how, *bundles", rule, args, params) if isinstance(error, TypeError) else None
+    if better is None and not getattr(error, "__notes__", None):
+        shapes = ", ".join(f"{len(b.parts)} part{'s' * (len(b.parts) != 1)} of form {b.form!r}" for b in args[1:])
+        error.add_note(f"in the {kind} rule of {primitive.name!r}, called with bundles of {shapes}")
+    return better or error
+
+
+def wrong_rule(
+    primitive: Any, kind: str, before: str, rule: Rule, args: Sequence[Any], params: Any
+) -> PrimitiveRuleError | None:
+    """The error for a rule that does not take what it is called with, ``before`` and the parameters; None where it does."""
     found = plain_signature(rule)
     reason = refusal(found, args, params)
     if not reason:
         return None
-    called = CALLED[name]
-    before = called.before.format(names_of_operands(plain_signature(implementation(primitive))))
     return PrimitiveRuleError(
-        f"the {called.kind} rule of {primitive.name!r} takes {found}, and is called with"
+        f"the {kind} rule of {primitive.name!r} takes {found}, and is called with"
         f" ({', '.join([before, *named(params)])}): {reason}.",
         why=f"such a rule is given ({before}), and all parameters by keyword{place_of(rule)}",
-        fix=f"let it take ({', '.join([before, *'*'[: len(params)], *params])})",
+        fix=f"let it take ({', '.join([before, *('*' if params and '*' not in before else ''), *params])})",
     )
 
 

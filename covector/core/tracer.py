@@ -87,7 +87,7 @@ class Tracer(TracerBase):
     @property
     def aval(self) -> Any:
         """The shape, dtype and weak type of the value."""
-        raise NotImplementedError
+        raise NotImplementedError(f"the tracer {type(self).__name__} has no property aval, which says what type its value has.")
 
     def concrete(self) -> Any:
         """The array behind the tracer if it is known, else None (``bool`` and ``int`` work where it is)."""

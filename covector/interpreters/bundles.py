@@ -29,8 +29,9 @@ from typing import Any, ClassVar
 
 from covector.core import errors
 from covector.core.avals import typeof
-from covector.core.checked_rules import alike
+from covector.core.checked_rules import alike, shown
 from covector.core.primitive import Primitive, Trace, open_trace
+from covector.core.rule_errors import explained_rule
 from covector.core.tracer import Tracer
 from covector.interpreters.interpret import Bundle, Interpretation, Note
 from covector.interpreters.stage import leaked
@@ -106,13 +107,28 @@ class Interpreter(Interpretation):
 
     def __call__(self, f: Callable[..., Sequence[Any]], *bundles: Bundle) -> list[Bundle]:
         """The outputs of ``f`` for these bundles of its arguments."""
+        self.check_call(bundles)
         with open_trace(BundleTrace, self) as trace:
-            results = [trace.lower(o) for o in f(*map(trace.lift, bundles))]
+            outs = f(*map(trace.lift, bundles))
+            if not isinstance(outs, (list, tuple)):
+                what = f"{self.name} interprets a function that returned {shown(outs)}."
+                raise errors.ArgumentError(what, why="its results are bundles, one for each", fix="return a list, of one too")
+            results = [trace.lower(o) for o in outs]
         for x in (x for b in results for x in b.parts):
             if type(x) is BundleTracer and x._trace.how is self:
                 what = f"a rule closes over a value of type {x.aval} of which {self.name} keeps a bundle."
                 raise errors.CustomRuleError(what, fix="pass the value to the function as an argument")
         return results
+
+    def check_call(self, bundles: Sequence[Any]) -> None:
+        """Refuse arguments that are no bundles, and an interpreter of which nobody knows what its rules are called."""
+        if not isinstance(getattr(self, "name", None), str):
+            what = f"the interpreter {type(self).__name__} has no name."
+            raise errors.ArgumentError(what, why="its rules are registered under that", fix='write name = "..." in the class')
+        for i, b in enumerate(bundles):
+            if not (isinstance(b, Bundle) and isinstance(b.parts, tuple)):
+                what = f"{self.name} got {b!r} of type {type(b).__name__} for argument {i}."
+                raise errors.ArgumentError(what, why="it is called with bundles", fix="give Bundle((value, ...), form)")
 
     def run(self, f: Callable[..., Sequence[Any]], bundles: Sequence[Bundle]) -> tuple[list[Bundle], Sequence[Note]]:
         return self(f, *bundles), ()
@@ -139,7 +155,13 @@ class Interpreter(Interpretation):
         rule = primitive.rule(self.name)
         if rule is None:
             raise errors.MissingRuleError(primitive.name, self.name, self.name)
-        out = rule(self, *bundles, **params)
+        try:
+            out = rule(self, *bundles, **params)
+        except Exception as error:
+            better = explained_rule(error, primitive, repr(self.name), rule, (self, *bundles), params)
+            if better is error:
+                raise
+            raise better from None
         outs = [*out] if primitive.multiple_results else [out]
         for b in outs:
             if not isinstance(b, Bundle):

@@ -135,7 +135,7 @@ class Interpretation:
 
     def avals(self, aval: Any, form: Form) -> Sequence[Any]:
         """The avals of the parts of a bundle for a value of this aval."""
-        raise NotImplementedError
+        raise self.lacks("avals(aval, form)", "what the parts of a bundle look like")
 
     def join(self, a: Form, b: Form) -> Form:
         """The least form that bundles of both can be coerced to."""
@@ -143,7 +143,11 @@ class Interpretation:
 
     def coerced(self, bundle: Bundle, form: Form) -> Bundle:
         """The same in a higher form; a part may be a symbolic `Zero`."""
-        raise NotImplementedError
+        raise self.lacks("coerced(bundle, form)", "how a bundle is written in a higher form")
+
+    def lacks(self, method: str, says: str) -> NotImplementedError:
+        """The error for a method that is needed and not there."""
+        return NotImplementedError(f"the interpreter {type(self).__name__} has no method {method}, which says {says}.")
 
     def aligned(self, bundle: Bundle) -> Bundle:
         """The same as loops and choices have it, where there are several ways to have it."""

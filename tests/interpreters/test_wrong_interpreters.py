@@ -1,0 +1,128 @@
+"""Mistakes in interpreters and traces of one's own are named: what is missing, what a rule takes, what it is called with."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+import pytest
+
+import covector as cv
+from covector import errors
+from covector.extend import Bundle, Interpreter, Primitive, Trace, Tracer, open_trace, typeof
+
+NUMBER = itertools.count()
+X = np.arange(1.0, 4.0)
+
+
+def fresh() -> str:
+    return f"t_wrong_interpreter_{next(NUMBER)}"
+
+
+def interpreter(**members: Any) -> Any:
+    """One that keeps a number beside each value, with these members in place of its own."""
+    own = {
+        "name": fresh(),
+        "avals": lambda self, aval, form: (aval,) if form is None else (aval, cv.ShapedArray((), np.float64)),
+        "coerced": lambda self, bundle, form: Bundle((*bundle.parts, np.float64(0.0)), form),
+    }
+    return type("Own", (Interpreter,), {name: x for name, x in (own | members).items() if x is not None})
+
+
+def ruled(rule: Any) -> tuple[Any, Any]:
+    """An interpreter and a primitive with this rule for it."""
+    own = interpreter()
+    p = Primitive(fresh())
+    p.def_impl(lambda x, **params: x)
+    p.def_rule(own.name, rule)
+    return own, p
+
+
+def run(own: Any, f: Any) -> Any:
+    return own()(lambda x: [f(x)], Bundle((X, np.float64(1.0)), "n"))
+
+
+WRONG: dict[str, tuple[Any, Any, str]] = {
+    "no name": (lambda: run(interpreter(name=None), lambda x: x), errors.ArgumentError, "the interpreter Own has no name"),
+    "no coerced": (
+        lambda: interpreter(coerced=None)().raised(Bundle((X,)), "n"),
+        NotImplementedError,
+        r"the interpreter Own has no method coerced\(bundle, form\)",
+    ),
+    "no avals": (
+        lambda: run(interpreter(avals=None), cv.jit(lambda x: cv.lax.scan(lambda c, _: (c, None), x, None, length=2)[0])),
+        NotImplementedError,
+        r"the interpreter Own has no method avals\(aval, form\)",
+    ),
+    "an array": (
+        lambda: interpreter()()(lambda x: [x], X),
+        errors.ArgumentError,
+        r"got array\(\[1\., 2\., 3\.\]\) of type ndarray for argument 0",
+    ),
+    "parts that are no tuple": (
+        lambda: interpreter()()(lambda x: [x], Bundle(X, "n")),  # type: ignore[arg-type]
+        errors.ArgumentError,
+        "of type Bundle for argument 0",
+    ),
+    "an array of results": (
+        lambda: interpreter()()(lambda x: x, Bundle((X, 1.0), "n")),
+        errors.ArgumentError,
+        r"interprets a function that returned f64\[3\]",
+    ),
+    "no results": (
+        lambda: interpreter()()(lambda x: None, Bundle((X, 1.0), "n")),
+        errors.ArgumentError,
+        "interprets a function that returned None",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_what_an_interpreter_lacks_and_is_not_called_with(case: str) -> None:
+    f, error, says = WRONG[case]
+    with pytest.raises(error, match=says):
+        f()
+
+
+def test_a_rule_that_does_not_take_what_it_is_given() -> None:
+    own, p = ruled(lambda x: x)
+    with pytest.raises(errors.PrimitiveRuleError) as caught:
+        run(own, p.bind)
+    text = str(caught.value)
+    assert text.startswith(f"the {own.name!r} rule of {p.name!r} takes (x), and is called with (how, *bundles): too many")
+    assert "\n  at test_wrong_interpreters.py" in text and "Fix: let it take (how, *bundles)" in text
+    own, p = ruled(lambda how, x: x)
+    with pytest.raises(errors.PrimitiveRuleError, match=r"\(how, \*bundles, by=2\): got an unexpected keyword argument 'by'"):
+        run(own, lambda x: p.bind(x, by=2))
+
+
+def test_an_error_inside_a_rule_says_in_which() -> None:
+    own, p = ruled(lambda how, x: x.parts[2])
+    with pytest.raises(IndexError, match="tuple index out of range") as caught:
+        run(own, p.bind)
+    note = f"in the {own.name!r} rule of {p.name!r}, called with bundles of 2 parts of form 'n'"
+    assert caught.value.__notes__ == [note]
+
+
+class Plain(Tracer):
+    def __init__(self, trace: Any, value: Any):
+        self._trace, self.value = trace, value
+
+
+class Valued(Plain):
+    @property
+    def aval(self) -> Any:
+        return typeof(self.value)
+
+
+class Empty(Trace):
+    pass
+
+
+def test_what_a_trace_and_a_tracer_lack() -> None:
+    with open_trace(Empty, "empty") as trace:
+        with pytest.raises(NotImplementedError, match=r"the trace Empty has no method process\(primitive, args, params\)"):
+            np.sin(Valued(trace, 1.0))
+        with pytest.raises(NotImplementedError, match="the tracer Plain has no property aval"):
+            _ = Plain(trace, 1.0).shape
