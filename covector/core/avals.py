@@ -41,6 +41,9 @@ class AbstractValue:
     varying: frozenset[Any] = frozenset()
     """The named axes over which the value differs from example to example; see `VaryingArray`."""
 
+    weak_type = False
+    """Whether it is of Python's, which has no say in the type of a result."""
+
     def tangent(self) -> AbstractValue:
         """The aval of the tangents (and cotangents) of values that have this aval."""
         raise NotImplementedError

@@ -53,7 +53,7 @@ class Body(Traced):
 
     def converted(self, carry: Sequence[Any]) -> list[Any]:
         """The initial carries in the types that the loop gives them."""
-        return [convert_to(x, a.dtype) for x, a in zip(carry, self.carry_avals, strict=True)]
+        return [convert_to(x, a.dtype) if typeof(x) != a else x for x, a in zip(carry, self.carry_avals, strict=True)]
 
 
 def traced_body(
@@ -126,7 +126,7 @@ def unflattened(trees: Sequence[Tree], leaves: Sequence[Any]) -> list[Any]:
     return [x for t, part in zip(trees, parts, strict=False) for x in tree_unflatten(t.treedef, part)]
 
 
-def _joined(begins: ShapedArray, returns: ShapedArray) -> ShapedArray | None:
+def _joined(begins: Any, returns: Any) -> Any:
     """The type of a carry that begins as one and comes back as the other; None if there is none.
 
     It varies over all named axes that either does.
@@ -135,7 +135,9 @@ def _joined(begins: ShapedArray, returns: ShapedArray) -> ShapedArray | None:
     return None if joined is None else with_varying(joined, begins.varying | returns.varying)
 
 
-def _joined_types(begins: ShapedArray, returns: ShapedArray) -> ShapedArray | None:
+def _joined_types(begins: Any, returns: Any) -> Any:
+    if not (isinstance(begins, ShapedArray) and isinstance(returns, ShapedArray)):
+        return begins if begins == returns else None
     if begins.shape != returns.shape:
         return None
     dtype = result_dtype(begins, returns)

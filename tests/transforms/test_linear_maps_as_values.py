@@ -358,3 +358,24 @@ def test_the_derivative_of_a_pullback_in_what_its_rule_closes_over():
         return cv.jit(lambda x, w: cv.vjp(scaled_by(w, "closure"), x)[1])(0.5, w)(3.0)[0]
 
     np.testing.assert_allclose(cv.grad(pulled)(2.0), 3.0 * np.cos(0.5))
+
+
+def test_maps_of_a_loop_of_unknown_length_are_carried_by_loops():
+    """Their residuals are stacks, which have no shape."""
+    x, ct = np.arange(1.0, 4.0), np.ones(3)
+    twice = lambda x: lax.while_loop(lambda c: c[0] < 2, lambda c: (c[0] + 1, np.sin(c[1])), (0, x))[1]
+    wanted = np.cos(np.sin(x)) * np.cos(x)
+    pullback = cv.vjp(twice, x)[1]
+    scanned = lambda p: lax.scan(lambda p, _: (p, p(ct)[0]), p, None, length=2)[1][1]
+    found = [
+        scanned(pullback),
+        cv.jit(lambda: scanned(pullback))(),
+        lax.fori_loop(0, 2, lambda i, p: p, pullback)(ct)[0],
+        lax.while_loop(lambda c: c[0] < 2, lambda c: (c[0] + 1, c[1]), (0, pullback))[1](ct)[0],
+        lax.scan(lambda p, _: (p, p(ct)), cv.linearize(twice, x)[1], None, length=2)[1][1],
+        cv.vmap(lambda x: scanned(cv.vjp(twice, x)[1]))(np.stack([x, x]))[1],
+    ]
+    for value in found:
+        np.testing.assert_allclose(value, wanted)
+    slope = cv.grad(lambda x: np.sum(scanned(cv.vjp(twice, x)[1])))(x)
+    np.testing.assert_allclose(slope, -np.sin(np.sin(x)) * np.cos(x) ** 2 - np.cos(np.sin(x)) * np.sin(x))
