@@ -265,3 +265,23 @@ def test_a_rule_that_returns_a_bundle_of_another_type_is_named():
     double.primitive.def_rule("bounds", lambda how, x: Bundle((np.sum(x.parts[0]), np.sum(x.parts[1])), x.form))
     with pytest.raises(cv.errors.PrimitiveRuleError, match=r"stands for f64\[\], where the primitive gives f64\[3\]"):
         bounds(double, np.ones(3), np.full(3, 2.0))
+
+
+def test_what_a_rule_returns_is_copied():
+    buffer = np.zeros(3)
+    double = cv.elementwise("t_buffer_rule", lambda x: 2 * x)
+    double.primitive.def_rule("bounds", lambda how, x: Bundle((np.multiply(x.parts[0], 2, out=buffer), 2 * x.parts[1]), x.form))
+    low, high = bounds(lambda x: double(x) - double(10 * x), np.ones(3), np.ones(3))
+    np.testing.assert_array_equal([low, high], np.full((2, 3), -18.0))
+
+
+def test_a_primitive_without_an_abstract_rule_is_interpreted():
+    halve = cv.Primitive("t_no_abstract")
+    halve.def_impl(lambda x: x / 2)
+    halve.def_rule("bounds", lambda how, x: Bundle((x.parts[0] / 2, x.parts[1] / 2), x.form))
+    assert [*map(float, bounds(halve.bind, 1.0, 2.0))] == [0.5, 1.0]
+    runs = []
+    solve = cv.linear("t_runs_once", lambda x: (runs.append(1), x)[1], lambda ct, x: ct)
+    solve.def_rule("bounds", lambda how, x: Bundle((solve.bind(x.parts[0]), x.parts[1]), x.form))
+    bounds(solve.bind, 1.0, 2.0)
+    assert len(runs) == 1
