@@ -50,7 +50,7 @@ from covector.core.primitive import Primitive, derived, derives, in_users_code
 from covector.core.rule_errors import ones, told, wrong_call
 from covector.interpreters.jvp import JVPTrace, JVPTracer
 from covector.interpreters.recording import NUMBERS, NUMERIC, linear, recorded, variable_of
-from covector.primitives.arrays.shaping import Dims, convert_p, convert_to, fit, move_batch_to_front, unbroadcast
+from covector.primitives.arrays.shaping import Dims, convert_p, convert_to, fit, move_batch_to_front, real_dtype, unbroadcast
 from covector.primitives.math.ring import add_p, elementwise_abstract, elementwise_batch, mul_p, scale, with_tangent
 
 Rule = Callable[..., Any]
@@ -212,6 +212,8 @@ def nary_jvp(primitive: Primitive, derivatives: Sequence[Rule | None], fn: Any) 
             primals = numpy_scalars(primals)
         if type(fn) is np.ufunc:
             primals = as_computed(fn, primals, out)
+        elif not primitive.trusted:
+            primals = in_precision(primals, out)
         terms: list[Any] = []
         for t, derivative in zip(tangents, derivatives, strict=True):
             if type(t) is not Zero and derivative is not None:
@@ -233,6 +235,15 @@ def as_computed(ufunc: np.ufunc, primals: Sequence[Any], out: Any) -> Sequence[A
     avals = list(map(typeof, primals))
     dtypes = ufunc_dtypes(ufunc, map(promotion_key, avals))[:-1]
     return [p if a.weak_type else convert_to(p, d) for p, a, d in zip(primals, avals, dtypes, strict=True)]
+
+
+def in_precision(primals: Sequence[Any], out: Any) -> Sequence[Any]:
+    """The arguments in the precision of the result where theirs is less, for derivatives by users' formulas: see above."""
+    dtype = real_dtype(typeof(out).dtype)
+    if dtype.kind != "f":
+        return primals
+    less = lambda d: d.kind in "biu" or (d.kind == "f" and d.itemsize < dtype.itemsize)
+    return [p if is_weak(p) or not less(typeof(p).dtype) else convert_to(p, dtype) for p in primals]
 
 
 def numpy_scalars(primals: Sequence[Any]) -> Sequence[Any]:
