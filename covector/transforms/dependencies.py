@@ -193,7 +193,7 @@ class _Walk:
             return self.items(x)
         if isinstance(x, CONSTANT):
             return Same(x)
-        if isinstance(x, (Primitive, Jaxpr)):
+        if isinstance(x, Jaxpr) or (isinstance(x, Primitive) and x.trusted):
             return Identity(x)
         return self.later(x)
 
@@ -249,6 +249,9 @@ class _Walk:
             self.put(x, "function", x.__func__)
         elif isinstance(x, property):
             self.put(x, "functions", (x.fget, x.fset, x.fdel))
+        elif isinstance(x, Primitive):
+            self.put(x, "rules", x.rules)
+            self.put(x, "kind", x.kind)
         else:
             self.instance(x)
 
