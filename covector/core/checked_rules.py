@@ -17,7 +17,7 @@ A rule gets copies of arrays, and what it returns is copied: it may write to wha
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import wraps
 from inspect import unwrap
@@ -30,7 +30,7 @@ from covector.core.avals import AbstractValue, ShapedArray, typeof
 from covector.core.context import TracerBase
 from covector.core.errors import ArgumentError, ConcretizationError, JVPRuleError, PrimitiveRuleError
 from covector.core.jaxpr import Var
-from covector.core.memory import copies, with_copies
+from covector.core.memory import copies, is_hashable, with_copies
 from covector.core.pytrees import tree_leaves, tree_paths
 from covector.core.source import Source, is_library, source_of_function
 
@@ -165,23 +165,23 @@ def check_promised(
             checked.fail(what, why="all rules of a primitive are of one function", fix="make the two agree", error=error)
 
 
-def checked_params(name: str, params: dict[str, Any]) -> dict[str, Any]:
-    """The parameters as they are now, with copies of what has no hash: programs and tapes use them later.
+def checked_params(primitive: Any, params: dict[str, Any], later: bool) -> dict[str, Any]:
+    """The parameters as they are now, with copies of what has no hash if programs and tapes use them ``later``.
 
     Traced ones are refused, also in containers: rules do not differentiate or batch in them, and would return them as they are.
     """
     checked = {}
-    for key, value in params.items():
+    for name, value in params.items():
         if type(value) not in CONSTANTS:
             for i, leaf in enumerate(tree_leaves(value)):
                 if isinstance(leaf, TracerBase):
-                    place = f"{key!r}{f', at {tree_paths(value)[i]}' * (leaf is not value)}"
-                    what = f"the primitive {name!r} got a traced value of type {typeof(leaf)} for the parameter {place}."
+                    place = f"{name!r}{f', at {tree_paths(value)[i]}' * (leaf is not value)}"
+                    got = f"the primitive {primitive.name!r} got a traced value of type {typeof(leaf)}"
                     why = "parameters belong to the operation, as an axis does; derivatives and batches go through arguments"
-                    raise ArgumentError(what, why=why, fix=BY_POSITION)
-            if not is_hashable(value):
-                value = with_copies(value)
-        checked[key] = value
+                    raise ArgumentError(f"{got} for the parameter {place}.", why=why, fix=BY_POSITION)
+            if later and not is_hashable(value):
+                value = with_copies(value, f"the parameter {name!r} of {primitive.name!r}")
+        checked[name] = value
     return checked
 
 
@@ -189,16 +189,30 @@ CONSTANTS = frozenset({int, bool, float, complex, str, bytes, type(None), type, 
 """Types of parameters in which there is nothing that could be traced, or be another later."""
 
 
-def is_hashable(x: Any) -> bool:
-    try:
-        hash(x)
-    except TypeError:
-        return False
-    return True
+def closed_over(f: Any) -> Iterator[Any]:
+    """The traced values in the closure of a function, and of the functions there."""
+    for cell in getattr(f, "__closure__", None) or ():
+        with suppress(ValueError):  # a variable that has no value yet
+            x = cell.cell_contents
+            if isinstance(x, TracerBase):
+                yield x
+            elif type(x) is FunctionType and x is not f:
+                yield from closed_over(x)
+
+
+def refuse_closed_over(trace: Any, primitive: Any, any_trace: bool = False) -> None:
+    """Refuse an implementation that closes over what the trace which takes it is tracing, or over what any trace is."""
+    for x in closed_over(primitive.rules.get("impl") or primitive.kind.fn):
+        if any_trace or x._trace.level >= trace.level:
+            who = x._trace.name or "a transformation"
+            what = f"{trace.name or 'a transformation'} takes the primitive {primitive.name!r} for an operation that does not"
+            what += f" depend on the value of type {typeof(x)} that {who} is tracing."
+            raise PrimitiveRuleError(what, why=OF_ARGUMENTS, fix=BY_POSITION)
 
 
 def refuse_own(trace: Any, primitive: Any, kind: str, *results: Any) -> None:
     """Refuse results of a rule that are traced by the trace which asked it, or inside that: it would lose what they carry."""
+    refuse_closed_over(trace, primitive)
     for result in results:
         for x in result if primitive.multiple_results else (result,):
             if isinstance(x, TracerBase) and x._trace.level >= trace.level and x._trace is not getattr(trace, "tape", None):
@@ -336,7 +350,7 @@ def lending(rule: Rule) -> Rule:
     @wraps(rule)
     def impl(*args: Any, **params: Any) -> Any:
         out = rule(*copies(args), **params)
-        return owned(out, isinstance(out, list))
+        return owned(out, isinstance(out, (list, tuple)))
 
     return impl
 

@@ -19,6 +19,7 @@ when they write to it.  So:
 
 from __future__ import annotations
 
+import copy
 import weakref
 from _thread import allocate_lock
 from collections.abc import Callable, Iterable, Sequence
@@ -32,6 +33,7 @@ from numpy import ndarray
 
 from covector.core import errors
 from covector.core.avals import typeof
+from covector.core.context import TracerBase
 from covector.core.pytrees import tree_flatten, tree_unflatten
 from covector.core.source import Source, is_library
 
@@ -96,10 +98,28 @@ def copies(xs: Iterable[Any]) -> list[Any]:
     return [copy_of(x) if issubclass(type(x), ndarray) else x for x in xs]
 
 
-def with_copies(x: Any) -> Any:
-    """A value as it is now: its containers are others, and there are copies of the arrays and sets in it."""
+def with_copies(x: Any, what: str) -> Any:
+    """A value as it is now, for what is computed later: with copies of the containers, and of all in them that has no hash."""
     leaves, treedef = tree_flatten(x)
-    return tree_unflatten(treedef, [leaf.copy() if type(leaf) is set else leaf for leaf in copies(leaves)])
+    try:
+        return tree_unflatten(treedef, [leaf if is_constant_leaf(leaf) else copy.deepcopy(leaf) for leaf in leaves])
+    except TypeError as error:
+        text = f"{what} is of type {type(x).__name__}, which has no hash and cannot be copied: {error}."
+        why = "it is needed again later, as it is now"
+        raise errors.ArgumentError(text, why=why, fix="give what has a hash, or can be copied") from error
+
+
+def is_constant_leaf(x: Any) -> bool:
+    return isinstance(x, TracerBase) or is_hashable(x)
+
+
+def is_hashable(x: Any) -> bool:
+    """Whether a value has a hash, and so is taken not to change."""
+    try:
+        hash(x)
+    except (TypeError, ValueError):  # a memoryview that can be written to
+        return False
+    return True
 
 
 # --- results -----------------------------------------------------------------------------------------------------------

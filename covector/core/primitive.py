@@ -291,7 +291,7 @@ class Primitive:
         if CAPTURING or self.asks_context:
             trace = self.place(trace, params)
         if params and not self.trusted:
-            params = checked_params(self.name, params)
+            params = checked_params(self, params, trace is not None)
         if trace is None:
             return self.impl(*args, **params)
         return trace.process(self, args, params)

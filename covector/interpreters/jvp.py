@@ -232,7 +232,7 @@ class Pushforward(JVPTrace):
         for o in outs:
             if type(o) is JVPTracer and o._trace is self:
                 primals.append(o.primal)
-                tangents.append(o.staged)
+                tangents.append(usable(self, o.staged) if isinstance(o.staged, TracerBase) else o.staged)
             else:
                 primals.append(self.known(usable(self, o)))
                 tangents.append(typeof(o).zero.aval.zeros())

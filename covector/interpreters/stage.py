@@ -23,6 +23,7 @@ import numpy as np
 
 from covector.core import errors
 from covector.core.avals import ShapedArray, Zero, typeof
+from covector.core.checked_rules import refuse_closed_over
 from covector.core.context import NAMED_AXES, open_traces
 from covector.core.deep import on_fresh_stack
 from covector.core.jaxpr import Equation, Jaxpr, Literal, Var, collective_axes, has_effects, recorded_avals
@@ -109,6 +110,8 @@ class StageTrace(Trace):
                 avals.append(typeof(a))
                 a = self.keep(a)
             inputs.append(a)
+        if not primitive.trusted:
+            refuse_closed_over(self, primitive, any_trace=True)
         out_avals = primitive.abstract(*avals, **params)
         if NAMED_AXES:
             out_avals = recorded_avals(primitive, params, avals, out_avals)
@@ -290,10 +293,16 @@ def leaked(trace: Trace, args: Iterable[Any]) -> errors.UnexpectedTracerError:
 
 
 def usable(trace: Trace, x: Any) -> Any:
-    """A result of what ran under ``trace`` that is no tracer of it; one of a trace that has ended, or is inside, is refused."""
-    if isinstance(x, TracerBase) and (x._trace.closed or x._trace.level > trace.level):
+    """A value that a result of ``trace`` consists of, or a result that is no tracer of it: it must be of a trace outside."""
+    if isinstance(x, TracerBase) and (x._trace.closed or x._trace.level >= trace.level):
         raise leaked(x._trace, [x])
     return x
+
+
+def place_of(source: Any) -> Source | None:
+    """Where in the user's code an entry of a tape was recorded; one that is watched has the name of an operation beside it."""
+    place: Source | None = source[1] if type(source) is tuple else source
+    return place
 
 
 class _Closing:
@@ -315,7 +324,7 @@ class _Closing:
                 kept.append(entry)
                 live.update([v for v in entry[1] if type(v) is Var])
         equations = [
-            Equation(primitive, [x if type(x) is Var else self.atom(x) for x in inputs], params, outputs, source)
+            Equation(primitive, [x if type(x) is Var else self.atom(x) for x in inputs], params, outputs, place_of(source))
             for primitive, inputs, params, outputs, source in reversed(kept)
         ]
         mask = [False] * len(self.hoisted) + [True] * len(in_vars) if linear else None

@@ -253,7 +253,8 @@ class FlatCall:
         dynamic = tree_unflatten(self.arguments.treedef, given)
         result = self.pair(self.call_rule("fwd", self.vjp_rule[0], *self.arguments.all(dynamic)), "fwd", "(output, residuals)")
         residuals, treedef = flatten_values([result[1]], f"the fwd rule of {self.name}")
-        statics = [with_copies(x) for x in self.static_values]  # bwd may be called after they have changed
+        what = f"a nondiff argument of {self.name}"
+        statics = [with_copies(x, what) for x in self.static_values]  # bwd may be called after they have changed
 
         outs = copies(self.outputs(result[0], "fwd"))
 

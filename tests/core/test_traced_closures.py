@@ -6,6 +6,7 @@ The primitives here are ``x -> k x``.
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from typing import Any
 
@@ -80,8 +81,29 @@ MODES = {
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("kind", CLOSED)
 def test_a_primitive_that_closes_over_the_traced_value_is_refused(kind: str, mode: str) -> None:
-    with pytest.raises(errors.CovectorError, match=r"closes over it; derivatives|a leaked tracer"):
+    with pytest.raises(errors.PrimitiveRuleError, match="the rule or the implementation closes over it; derivatives"):
         MODES[mode](lambda a: np.sum(CLOSED[kind](a)(X * a)))
+
+
+@pytest.mark.parametrize("kind", CLOSED)
+@pytest.mark.parametrize("around", ["jit", "scan", "cond"])
+def test_so_is_one_in_a_program_inside_the_transformation(kind: str, around: str) -> None:
+    inside = {
+        "jit": lambda g, a: cv.jit(g)(a),
+        "scan": lambda g, a: lax.scan(lambda c, b: (c + g(b), None), 0.0, a * np.ones(2))[0],
+        "cond": lambda g, a: lax.cond(a > 0, g, lambda b: b, a),
+    }[around]
+    with pytest.raises(errors.PrimitiveRuleError, match="the rule or the implementation closes over it; derivatives"):
+        cv.vmap(lambda a: inside(lambda b: np.sum(CLOSED[kind](a)(X * b)), a))(np.array([2.0, 3.0]))
+
+
+def test_the_tangent_of_a_callback_that_closes_over_the_traced_value_is_refused() -> None:
+    def f(k: Any) -> Any:
+        rule = lambda primals, tangents: (np.round(primals[0]), tangents[0] * k)
+        return np.sum(cv.pure_callback(np.round, cv.ShapeDtypeStruct((3,), np.float64), X * k, jvp=rule))
+
+    with pytest.raises(errors.UnexpectedTracerError, match="a leaked tracer"):
+        cv.jvp(f, (2.0,), (1.0,))
 
 
 @pytest.mark.parametrize("kind", CLOSED)
@@ -118,8 +140,22 @@ def test_a_traced_value_inside_a_parameter_is_refused(kind: str, container: str,
 # --- parameters that are written to later ----------------------------------------------------------------------------
 
 
+@dataclasses.dataclass
+class Held:
+    w: float
+
+    def __iter__(self) -> Any:
+        return iter([self.w])
+
+
+class Numbers(list[float]):
+    pass
+
+
 def written(k: Any) -> None:
-    if isinstance(k, dict):
+    if isinstance(k, Held):
+        k.w = 5.0
+    elif isinstance(k, dict):
         k["w"] = 5.0
     elif isinstance(k, set):
         k.clear()
@@ -132,6 +168,9 @@ def written(k: Any) -> None:
 
 MUTABLE = [
     lambda: [2.0],
+    lambda: Held(2.0),
+    lambda: Numbers([2.0]),
+    lambda: np.ma.array([2.0, 3.0], mask=[False, True]),
     lambda: {"w": 2.0},
     lambda: {2.0},
     lambda: np.array([2.0]),
@@ -170,6 +209,99 @@ def test_so_it_does_in_a_program(made: Any) -> None:
     written(k)
     np.testing.assert_array_equal(program(X)[0], 2 * X)
     np.testing.assert_array_equal(compiled(X), 2 * X)
+
+
+def test_an_implementation_that_runs_at_once_gets_the_parameter_itself() -> None:
+    p = Primitive(f"t_param_{next(NUMBER)}")
+    p.def_impl(lambda x, *, k: (k.append(1), x)[1])
+    log: list[int] = []
+    p.bind(X, k=log)
+    assert log == [1]
+
+
+def test_a_parameter_of_a_class_of_arrays_stays_one() -> None:
+    p = Primitive(f"t_param_{next(NUMBER)}")
+    p.def_impl(lambda x, *, m: np.asarray(m * m) @ x)
+    p.def_abstract(lambda aval, *, m: aval)
+    matrix = np.asmatrix([[1.0, 2.0], [3.0, 4.0]])
+    np.testing.assert_array_equal(p.bind(np.ones(2), m=matrix), [17.0, 37.0])
+    np.testing.assert_array_equal(cv.jit(lambda x: p.bind(x, m=matrix))(np.ones(2)), [17.0, 37.0])
+
+
+def test_a_parameter_that_can_neither_be_hashed_nor_copied_is_refused_where_it_is_needed_later() -> None:
+    p, k = linear_with(), memoryview(np.array([2.0]))
+    np.testing.assert_array_equal(p(X, k=k), 2 * X)
+    with pytest.raises(
+        errors.ArgumentError, match=r"the parameter 'k' of 't_param_\d+' is of type memoryview, which has no hash"
+    ):
+        cv.grad(lambda x: np.sum(p(x, k=k)))(X)
+
+
+def test_maps_with_dictionaries_in_another_order_are_others() -> None:
+    first = lambda k: next(iter(k))
+    p = cv.linear(f"t_param_{next(NUMBER)}", lambda x, *, k: x * first(k), lambda ct, x, *, k: ct * first(k)).bind
+    apply = cv.jit(lambda pullback, ct: pullback(ct)[0])
+    for k in ({1: 1, 2: 2}, {2: 2, 1: 1}):
+        np.testing.assert_array_equal(apply(cv.vjp(lambda x, k=k: p(x, k=k), X)[1], np.ones(3)), np.full(3, first(k)))
+
+
+# --- what a primitive reads ---------------------------------------------------------------------------------------------
+
+SCALE = [2.0]
+
+
+def read_by_rules() -> Any:
+    p = Primitive(f"t_reading_{next(NUMBER)}")
+    p.def_impl(lambda x: SCALE[0] * x)
+    p.def_abstract(lambda aval: aval)
+    p.def_jvp(lambda primals, tangents: (p.bind(*primals), SCALE[0] * tangents[0]))
+    return p.bind
+
+
+READING = {
+    "rules": read_by_rules,
+    "elementwise": lambda: cv.elementwise(f"t_reading_{next(NUMBER)}", lambda x: SCALE[0] * x, lambda out, x: SCALE[0]),
+    "linear": lambda: cv.linear(f"t_reading_{next(NUMBER)}", lambda x: SCALE[0] * x, lambda ct, x: SCALE[0] * ct).bind,
+}
+
+
+@pytest.mark.parametrize("kind", READING)
+def test_loops_and_branches_see_what_the_rules_of_a_primitive_read_as_it_is(kind: str) -> None:
+    p = READING[kind]()
+    body, branch = (lambda c, a: (c + p(a), None)), lambda x: np.sum(p(x))
+    programs = [
+        lambda x: lax.scan(body, 0.0, x)[0],
+        lambda x: lax.cond(True, branch, branch, x),
+        lambda x: cv.checkpoint(branch)(x),
+    ]
+    try:
+        for SCALE[0] in (2.0, 3.0):
+            for f in programs:
+                np.testing.assert_array_equal(f(X), 6.0 * SCALE[0])
+                np.testing.assert_array_equal(cv.grad(f)(X), np.full(3, SCALE[0]))
+                np.testing.assert_array_equal(cv.jvp(f, (X,), (X,))[1], 6.0 * SCALE[0])
+    finally:
+        SCALE[0] = 2.0
+
+
+def test_buffers_of_an_implementation_with_several_results_are_copied() -> None:
+    p, buffers = Primitive(f"t_buffers_{next(NUMBER)}", multiple_results=True), (np.zeros(3), np.zeros(3))
+    p.def_impl(lambda x: (np.multiply(x, 2, out=buffers[0]), np.multiply(x, 3, out=buffers[1])))
+    p.def_abstract(lambda aval: [aval, aval])
+    f = lambda x: np.sum(p.bind(x)[0] * p.bind(10 * x)[1])
+    np.testing.assert_array_equal([f(X), cv.jit(f)(X)], 60 * np.sum(X * X))
+
+
+@pytest.mark.parametrize("x", [np.int8(100), np.uint8(200), np.array([100, -7], np.int16), np.float16(300.0), True])
+def test_derivatives_are_computed_in_the_precision_of_the_result(x: Any) -> None:
+    f = cv.elementwise(
+        f"t_precise_{next(NUMBER)}",
+        lambda x, y: x / (y * y + 1.0),
+        lambda out, x, y: 1 / (y * y + 1.0),
+        lambda out, x, y: -2 * x * y / (y * y + 1.0) ** 2,
+    )
+    found = cv.grad(lambda y: np.sum(f(x, y)))(np.float64(2.0))
+    np.testing.assert_allclose(found, np.sum(-4 * np.asarray(x, float) / 25))
 
 
 # --- a trace of one's own ---------------------------------------------------------------------------------------------

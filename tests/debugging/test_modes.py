@@ -147,3 +147,9 @@ def test_the_library_leaks_nothing():
         cv.vmap(cv.grad(f))(np.stack([X, X]))
         cv.hessian(f)(X)
         cv.make_jaxpr(cv.vmap(f))(np.stack([X, X]))
+
+
+def test_a_linear_map_that_was_made_while_nans_are_looked_for_can_be_compiled():
+    with cv.debug_nans():
+        linear = cv.linearize(np.sin, np.arange(3.0))[1]
+        np.testing.assert_allclose(cv.jit(lambda t: linear(t))(np.ones(3)), np.cos(np.arange(3.0)))

@@ -64,7 +64,7 @@ USED = {
 NOT_LINEAR = {
     "a power": (lambda t: t**2, "'pow' is applied to (f64[3] tangent, weak_i64[]), in which it is not linear"),
     "a shift": (lambda t: t + 1.0, "'add' is applied to (f64[3] tangent, weak_f64[]), in which it is not linear"),
-    "a call": (lambda t: cv.jit(np.sin)(t), "'sin' is applied to (~a:f64[3]), in which it is not linear"),
+    "a call": (lambda t: cv.jit(lambda t: np.sin(t))(t), "'sin' is applied to (~a:f64[3]), in which it is not linear"),
     "a constant": (lambda t: np.ones(3), "a tangent of type f64[3] depends on no tangent, and is not zero"),
 }
 
