@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from covector.backends.native import lapack
+from covector.backends.native.copies import copy_text
 from covector.backends.native.ir import Builder, Module, Value, item_size, padded, type_name
 from covector.backends.native.pairs import equations_of_parts, is_other, needs_parts
 from covector.backends.native.plan import Buffer, Plan, Spot, contiguous, size_of
-from covector.backends.native.products import copy_text
 from covector.backends.native.registers import Elements, Registers, fits, kind_of, places
 from covector.backends.native.rules import Foreign, Loop, is_supported, rule_of
 from covector.backends.native.stacks import Filling, count_of, is_stack, item_at, item_aval, leaving

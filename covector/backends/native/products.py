@@ -12,6 +12,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from covector.backends.native.copies import SIDE, copy_text, sides, turn
 from covector.backends.native.elementwise import converted, multiply
 from covector.backends.native.ir import Builder, Module, Value, item_size, type_name
 from covector.backends.native.nests import block_of, nest_text
@@ -207,18 +208,6 @@ def packing_function(shape: Shape, packing: Packing, module: Module) -> str:
     return module.named("pack", write, (packing, *shape.key()))
 
 
-def copy_text(
-    name: str, kind: str, letters: str, sizes: dict[str, int], source: dict[str, int], target: dict[str, int], module: Module
-) -> str:
-    """A function that copies an array with other strides."""
-    terms: Callable[[dict[str, int]], tuple[Term, ...]] = lambda strides: tuple(
-        (i, strides[c]) for i, c in enumerate(letters) if strides[c] and sizes[c] > 1
-    )
-    node = Expressions().load(0, kind, 0, terms(source))
-    axes = {i: sizes[c] for i, c in enumerate(letters) if sizes[c] > 1}
-    return nest_text(name, axes, [Store(node, kind, 1, 0, terms(target))], 2, module)
-
-
 def nest_of_product(name: str, shape: Shape, kind: str, module: Module) -> str:
     """Any product, as a reduction."""
     letters = [c for c in shape.out + shape.summed if shape.sizes[c] > 1]
@@ -343,11 +332,36 @@ class Tile:
     def copy_panel(self, q: int, counts: list[int]) -> None:
         """Copy what the columns of a tile read, in the order in which it is read."""
         assert self.panel is not None
-        if q < len(self.summed):
-            self.over(self.summed[q], self.shape.sizes[self.summed[q]], 1, lambda: self.copy_panel(q + 1, counts))
-            return
+        operand, near = self.panel[0], self.neighbours_in_panel()
+        letters = [c for c in self.summed if c != near]
+        if q < len(letters):
+            self.over(letters[q], self.shape.sizes[letters[q]], 1, lambda: self.copy_panel(q + 1, counts))
+        elif near is not None:
+            sides(self.b, self.shape.sizes[near], lambda start, steps: self.turn_into_panel(near, start, steps, counts))
+        else:
+            for v, count in enumerate(counts):
+                self.b.store(self.read(operand, 0, v, count), self.panel_base, self.in_panel(v))
+
+    def neighbours_in_panel(self) -> str | None:
+        """The summed letter of neighbours in the operand that is copied, if those of the vector letter lie apart."""
+        assert self.panel is not None
+        operand, shape = self.panel[0], self.shape
+        if shape.stride(operand, self.vector) in (0, 1) or shape.kinds[operand] != self.kind:
+            return None
+        return next((c for c in self.summed if shape.stride(operand, c) == 1 and shape.sizes[c] >= SIDE // 2), None)
+
+    def turn_into_panel(self, near: str, start: Value, steps: int, counts: list[int]) -> None:
+        """Copy some steps of the letter of neighbours: of each vector a square, or two, turned."""
+        assert self.panel is not None
+        b, operand = self.b, self.panel[0]
+        self.at[near] = start
+        later = math.prod(self.shape.sizes[c] for c in self.summed[self.summed.index(near) + 1 :])
+        apart, row = self.shape.stride(operand, self.vector), later * self.vectors * self.width
         for v, count in enumerate(counts):
-            self.b.store(self.read(self.panel[0], 0, v, count), self.panel_base, self.in_panel(v))
+            source, target = self.place(operand, 0, v), self.in_panel(v)
+            for first in range(0, count, SIDE):
+                read = f"%p{operand}", b.add(source, b.index(first * apart)), apart
+                turn(b, self.kind, read, (self.panel_base, b.add(target, b.index(first)), row), min(SIDE, count - first), steps)
 
     def in_panel(self, vector: int) -> Value:
         """Where in the panel a vector is, for the summed letters as they are."""
