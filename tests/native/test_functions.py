@@ -245,6 +245,8 @@ def test_logaddexp() -> None:
     x, y = (a.ravel().copy() for a in np.meshgrid(values, values))
     with np.errstate(all="ignore"):
         np.testing.assert_allclose(vectorized(f.logaddexp, 8, np.float64, 2)(x, y), np.logaddexp(x, y), rtol=3e-16)
+        shares = cv.vmap(cv.grad(np.logaddexp))(x, y)
+        np.testing.assert_allclose(vectorized(f.share, 8, np.float64, 2)(x, y), shares, rtol=5e-16)
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])

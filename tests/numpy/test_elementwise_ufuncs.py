@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+import mpmath
 import numpy as np
 import pytest
 from transformed import check, same
@@ -246,6 +247,20 @@ def test_infinities_in_logaddexp() -> None:
     for x, y, shares in ((inf, inf, (0.5, 0.5)), (-inf, -inf, (0, 0)), (inf, 3.0, (1, 0)), (-inf, 3.0, (0, 1))):
         for ufunc in (np.logaddexp, np.logaddexp2):
             same(covector.grad(lambda x, y: ufunc(x, y), (0, 1))(x, y), tuple(np.float64(s) for s in shares))  # noqa: B023
+
+
+def test_derivatives_of_logaddexp() -> None:
+    """Also where the arguments are equal or far apart: those of the logarithm of 1 + exp(z), by mpmath's series."""
+    for z in (-700.0, -40.0, -0.5, 0.0, 2.0, 40.0, 800.0):
+        f: Any = lambda z: np.logaddexp(0.0, z)
+        with mpmath.workdps(400):
+            share = 1 / (1 + mpmath.exp(-mpmath.mpf(z)))
+            wanted = share, share * (1 - share), share * (1 - share) * (1 - 2 * share)
+        for exact in wanted:
+            f = covector.grad(f)
+            same(np.float64(f(z)), np.float64(exact), rtol=1e-15)
+    shares = covector.grad(lambda x: np.sum(np.logaddexp2(x, 1.0)))(np.array([3.0, -5.0]))
+    same(shares, np.array([0.8, 1 / 65]))
 
 
 def test_large_arguments_do_not_overflow() -> None:

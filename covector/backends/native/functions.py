@@ -379,6 +379,14 @@ def _expit(b: Builder, x: Value) -> Value:
     return b.select(b.compare("uno", x, x), x, y)
 
 
+def _share(b: Builder, x: Value, y: Value) -> Value:
+    """``exp(x) / (exp(x) + exp(y))``; two of +inf share equally, two of -inf have none."""
+    found = expit(b, b.sub(x, y))
+    same = b.select(b.compare("ogt", x, b.like(0.0, x)), b.like(0.5, x), b.like(0.0, x))
+    infinite = b.compare("oeq", b.intrinsic("fabs", x), b.like(math.inf, x))
+    return b.select(b.logical("and", infinite, b.compare("oeq", x, y)), same, found)
+
+
 def larger_and_smaller(b: Builder, x: Value, y: Value) -> tuple[Value, Value]:
     """The absolute values, in this order."""
     x, y = b.intrinsic("fabs", x), b.intrinsic("fabs", y)
@@ -426,6 +434,7 @@ logaddexp = shared("logaddexp", _logaddexp)
 sin = shared("sin", _with_large_arguments(0, "sin"))
 cos = shared("cos", _with_large_arguments(1, "cos"))
 expit = shared("expit", _expit)
+share = shared("share", _share)
 hypot = shared("hypotenuse", _hypot)
 
 C_LIBRARY = {

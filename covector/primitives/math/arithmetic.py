@@ -176,18 +176,33 @@ def _over_square(coordinate: Any, y: Any, x: Any) -> Any:
 arctan2_p = of_ufunc(np.arctan2, lambda out, y, x: _over_square(x, y, x), lambda out, y, x: _over_square(-y, y, x))
 
 
-def _share(out: Any, mine: Any, other: Any, exp: np.ufunc, log_half: float) -> Any:
-    """The share ``exp(mine - out)`` of one argument in logaddexp; two of +inf share equally, two of -inf have none."""
-    infinite = np.isinf(out) & (mine == out)
-    of_infinite = np.where(mine == other, np.where(out > 0, log_half, -np.inf), 0.0)
-    return exp(np.where(infinite, of_infinite, mine - np.where(infinite, 0, out)))
+def _share(mine: Any, other: Any) -> Any:
+    """``exp(mine) / (exp(mine) + exp(other))``; two of +inf share equally, two of -inf have none."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        apart = np.subtract(mine, other)
+    rest = np.exp(-np.fabs(apart))
+    share = np.where(apart > 0, 1.0, rest) / (1.0 + rest)
+    infinite = np.isinf(mine) & np.equal(mine, other)
+    return np.where(infinite, np.greater(mine, 0) * share.dtype.type(0.5), share)[()]
 
 
-logaddexp_p = of_ufunc(
-    np.logaddexp, lambda out, x, y: _share(out, x, y, np.exp, -LN2), lambda out, x, y: _share(out, y, x, np.exp, -LN2)
+share_p = Primitive(
+    "share",
+    Elementwise(
+        _share,
+        lambda out, mine, other: out * share_p.bind(other, mine),
+        lambda out, mine, other: -out * share_p.bind(other, mine),
+    ),
+    trusted=True,
+    makes_new=True,
 )
+"""The derivative of ``logaddexp(mine, other)`` in the first: of the arguments, so that nobody computes a logarithm for it."""
+
+logaddexp_p = of_ufunc(np.logaddexp, lambda out, x, y: share_p.bind(x, y), lambda out, x, y: share_p.bind(y, x))
 logaddexp2_p = of_ufunc(
-    np.logaddexp2, lambda out, x, y: _share(out, x, y, np.exp2, -1.0), lambda out, x, y: _share(out, y, x, np.exp2, -1.0)
+    np.logaddexp2,
+    lambda out, x, y: share_p.bind(LN2 * x, LN2 * y),
+    lambda out, x, y: share_p.bind(LN2 * y, LN2 * x),
 )
 copysign_p = of_ufunc(np.copysign, lambda out, x, y: np.where(np.signbit(x) == np.signbit(y), 1.0, -1.0), None)
 remainder_p = of_operator(np.remainder, lambda out, x, y: 1.0, lambda out, x, y: -np.floor_divide(x, y))
