@@ -1,4 +1,4 @@
-"""Sums of plain arrays whose last axis is short, column after column.
+"""Sums and extremes of plain arrays whose last axis is short, column after column.
 
 >>> import numpy as np
 >>> added(np.arange(600.0).reshape(200, 3), (1,))[:4]
@@ -17,27 +17,34 @@ import numpy as np
 
 Ints = tuple[int, ...]
 
-SHORT = 8
-"""Axes of fewer elements are short: NumPy adds so few numbers one after the other, beginning with 0."""
+SHORT, SHORTISH = 8, 16
+"""Axes of fewer elements are short: NumPy adds fewer than 8 numbers one after the other, and begins with the sums of 8."""
 
-IN_TURN = {"f4": SHORT, "f8": SHORT, "c8": 4, "c16": 4} | {kind + size: SHORT for kind in "iu" for size in "1248"}
-"""By dtype how many it no longer does so."""
+IN_TURN = {"f4": SHORTISH, "f8": SHORTISH, "c8": 4, "c16": 4} | {kind + size: SHORT for kind in "iu" for size in "1248"}
+"""By dtype how many it no longer adds so."""
 
 MANY = 256
 """Arrays of so many elements on are worth it."""
 
 
+def are_short(shape: Ints) -> bool:
+    """Whether the last axis of an array is so short, and the others so long, that its columns are faster."""
+    if len(shape) < 2 or not 1 < shape[-1] < SHORTISH:
+        return False
+    return math.prod(shape) >= (MANY if shape[-1] < SHORT else 32 * shape[-1] ** 2)
+
+
 def adding(shape: Ints, axes: Ints) -> Callable[[np.ndarray, Ints], np.ndarray] | None:
     """What adds up such arrays over these axes faster than ``numpy.add.reduce``; None where that is best."""
     last = len(shape) - 1
-    if last < 1 or not 1 < shape[-1] < SHORT or math.prod(shape) < MANY:
+    if not are_short(shape):
         return None
-    return added if axes == (last,) else added_beside if axes[-1:] == (last - 1,) else None
+    return added if axes == (last,) else added_beside if axes[-1:] == (last - 1,) and shape[-1] < SHORT else None
 
 
 def added(x: np.ndarray, axes: Ints) -> np.ndarray:
     """``numpy.add.reduce(x, axes)`` in the dtype of x, to the last bit."""
-    if x.ndim > 1 and x.shape[-1] < SHORT and x.size >= MANY and axes == (x.ndim - 1,) and _are_added_in_turn(x):
+    if x.ndim > 1 and x.shape[-1] < SHORTISH and axes == (x.ndim - 1,) and are_short(x.shape) and _are_added_in_turn(x):
         return _columns_added(x)
     return np.add.reduce(x, axes, dtype=x.dtype.type)  # type: ignore[no-any-return]  # the type, which has no byte order
 
@@ -47,11 +54,33 @@ def _are_added_in_turn(x: np.ndarray) -> bool:
 
 
 def _columns_added(x: np.ndarray) -> np.ndarray:
-    total: np.ndarray = x[..., 0] + x[..., 1]
-    for k in range(2, x.shape[-1]):
-        total += x[..., k]
+    count = x.shape[-1]
+    total: np.ndarray = _pair_added(x, 0)
+    if count < SHORT:
+        for k in range(2, count):
+            total += x[..., k]
+    else:
+        total += _pair_added(x, 2)
+        total += _pair_added(x, 4) + _pair_added(x, 6)
+        for k in range(8, count):
+            total += x[..., k]
     total += 0  # which makes 0 of -0, as NumPy's first number does
     return total
+
+
+def _pair_added(x: np.ndarray, k: int) -> np.ndarray:
+    pair: np.ndarray = x[..., k] + x[..., k + 1]
+    return pair
+
+
+def largest_of(ufunc: np.ufunc, x: np.ndarray, axes: Ints) -> np.ndarray:
+    """``ufunc.reduce(x, axes)`` for ``maximum`` and ``minimum``, for which the order is all one."""
+    if type(x) is not np.ndarray or axes != (x.ndim - 1,) or not are_short(x.shape):
+        return ufunc.reduce(x, axes)  # type: ignore[no-any-return]
+    found: np.ndarray = ufunc(x[..., 0], x[..., 1])
+    for k in range(2, x.shape[-1]):
+        ufunc(found, x[..., k], out=found)
+    return found
 
 
 def added_beside(x: np.ndarray, axes: Ints) -> np.ndarray:

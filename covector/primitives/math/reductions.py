@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from covector.backends import forms
 from covector.core.avals import ShapedArray, array_aval, dtype_of, shape_of
+from covector.core.jaxpr import Equation
 from covector.core.kinds import Discrete, Reduction
 from covector.core.primitive import Primitive
+from covector.primitives.arrays.columns import are_short, largest_of
 from covector.primitives.arrays.shaping import Dims, convert_p, convert_to, real_dtype, reduce_sum_p, reshape_to, transpose_p
 from covector.primitives.math.arithmetic import conj_p, real_p
 from covector.primitives.math.cumulative import cumprod_p
@@ -66,8 +69,21 @@ def _by(ufunc: np.ufunc, name: str, *jvp: Any, dtype: Any = None) -> Primitive:
     return primitive
 
 
-reduce_max_p = _by(np.maximum, "reduce_max", _extremum_jvp)
-reduce_min_p = _by(np.minimum, "reduce_min", _extremum_jvp)
+def _extremum(ufunc: np.ufunc, name: str) -> Primitive:
+    """The same, and column after column where the last axis is short."""
+    by_columns = partial(largest_of, ufunc)
+    primitive = Primitive(name, Reduction(lambda x, *, axes: by_columns(x, axes), _extremum_jvp), trusted=True, makes_new=True)
+
+    @primitive.def_rule("lower")
+    def lower(eqn: Equation) -> forms.Form:
+        shape, axes = eqn.inputs[0].aval.shape, eqn.params["axes"]
+        is_faster = axes == (len(shape) - 1,) and are_short(shape)
+        return forms.call(by_columns if is_faster else ufunc.reduce, axes)
+
+    return primitive
+
+
+reduce_max_p, reduce_min_p = _extremum(np.maximum, "reduce_max"), _extremum(np.minimum, "reduce_min")
 
 
 def farthest(dtype: np.dtype[Any], sign: int) -> Any:
