@@ -23,7 +23,7 @@ import numpy as np
 
 from covector.core.avals import ShapedArray
 from covector.core.jaxpr import Equation, Jaxpr, Var
-from covector.core.primitive import Primitive
+from covector.core.kinds import Contraction
 from covector.interpreters.evaluate import last_uses
 
 
@@ -61,7 +61,7 @@ def uses_of_memory(jaxpr: Jaxpr, owned: Sequence[Var]) -> Uses:
         x: Any = eqn.inputs[0] if eqn.primitive.overwrite is not None else None
         if x in own and x.aval.shape and not memory[x].foreign and all(last.get(v, np.inf) <= i for v in memory[x].variables):
             overwritten.add(i)
-        if makes_new_memory(eqn.primitive):
+        if makes_new_memory(eqn):
             memory.update({v: Memory([v], False) for v in eqn.outputs})
             own.update(eqn.outputs)
         else:
@@ -69,11 +69,15 @@ def uses_of_memory(jaxpr: Jaxpr, owned: Sequence[Var]) -> Uses:
     return Uses(overwritten, memory, own)
 
 
-def makes_new_memory(primitive: Primitive) -> bool:
+def makes_new_memory(eqn: Equation) -> bool:
     """Whether a result never shares memory with an argument, but that of one that is overwritten.
 
-    A primitive of the user's gets copies in a program, and its results are copied: it can neither return nor keep an argument.
+    A contraction of one array may be a view of it; what comes of several is computed.  A primitive of the user's gets copies in
+    a program, and its results are copied: it can neither return nor keep an argument.
     """
+    primitive = eqn.primitive
+    if isinstance(primitive.kind, Contraction) and len(eqn.inputs) > 1:
+        return True
     return primitive.makes_new or primitive.overwrite is not None or not primitive.trusted
 
 
@@ -82,7 +86,7 @@ def has_own_outputs(jaxpr: Jaxpr) -> bool:
     arrays = [x for x in jaxpr.out_vars if isinstance(x, Var)]
     if len(set(arrays)) != len(arrays):
         return False
-    new = {v for eqn in jaxpr.equations if makes_new_memory(eqn.primitive) for v in eqn.outputs}
+    new = {v for eqn in jaxpr.equations if makes_new_memory(eqn) for v in eqn.outputs}
     return new.issuperset(arrays)
 
 

@@ -143,3 +143,24 @@ def test_outputs_that_are_known_to_be_own() -> None:
 def test_windows_overlap_so_nobody_may_write_to_them() -> None:
     windows = windows_p.bind(np.arange(4.0), lengths=(2,), strides=(1,), dilations=(1,))
     assert windows.base is not None and not windows.flags.writeable
+
+
+TERMS = ["", "i", "j", "ij", "ji", "ijk", "kji"]
+
+
+@pytest.mark.parametrize("x, y", itertools.product(TERMS, repeat=2))
+def test_contractions_of_several_arrays_make_new_ones(x: str, y: str) -> None:
+    letters = "".join(dict.fromkeys(x + y))
+    for size in (1, 3):
+        arrays = [np.ones([size] * len(term)) for term in (x, y)]
+        for rank in range(len(letters) + 1):
+            for out in itertools.permutations(letters, rank):
+                if set(x) ^ set(y) <= set(out):
+                    result = np.asarray(Primitive.registry["einsum"].impl(*arrays, spec=f"{x},{y}->{''.join(out)}"))
+                    assert result.flags.writeable and not any(np.shares_memory(result, a) for a in arrays)
+
+
+def test_results_of_products_are_known_to_be_own() -> None:
+    f = cv.grad(lambda w, x: np.sum(np.tanh(x @ w)), (0, 1))
+    assert has_own_outputs(clean(cv.make_jaxpr(f)(np.ones((3, 4)), np.ones((2, 3)))))
+    assert not has_own_outputs(clean(cv.make_jaxpr(lambda x: np.einsum("ij->ji", x))(np.ones((3, 4)))))
