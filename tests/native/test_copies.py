@@ -36,6 +36,24 @@ def test_products_of_operands_that_lie_otherwise(spec: str, size: tuple[int, int
     np.testing.assert_array_equal(turned(x, y), 2 * wanted)
 
 
+OF_WINDOWS = {
+    "jlmn,lopq->jomnpq": ((2, 16, 11, 9), (16, 8, 3, 3)),
+    "jlmnop,jqmn->qlop": ((3, 8, 11, 9, 3, 2), (3, 17, 11, 9)),
+    "jlm,jm->l": ((3, 2, 70), (3, 70)),
+    "ij,ik->jk": ((300, 33), (300, 5)),
+    "ji,ik->jk": ((40, 60), (60, 2)),
+}
+
+
+@pytest.mark.parametrize("spec", OF_WINDOWS)
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_products_beside_short_axes(spec: str, dtype: Any) -> None:
+    x, y = (whole_numbers(*shape).astype(dtype) for shape in OF_WINDOWS[spec])
+    wanted = np.einsum(spec, x.astype(int), y.astype(int))
+    np.testing.assert_array_equal(cv.jit(lambda x, y: cnp.einsum(spec, x, y), backend="native")(x, y), wanted)
+    np.testing.assert_array_equal(cv.jit(lambda x, y: cnp.einsum(spec, x * 2, y) - 1, backend="native")(x, y), 2 * wanted - 1)
+
+
 @pytest.mark.parametrize("shape", [(5, 4), (8, 17), (3, 9, 16)])
 def test_carries_that_begin_transposed(shape: tuple[int, ...]) -> None:
     x = whole_numbers(*shape).astype(float)

@@ -30,6 +30,9 @@ PANEL_BYTES = 2**16
 LONG_PRODUCT = 512
 """Sums of more terms are sums of sums of blocks."""
 
+CHEAPER, STORE = 0.6, 1.5
+"""Another letter has the vectors where that takes so much of the instructions; what it takes to store one lane."""
+
 ALONE = 16
 """So many vectors side by side where there are no rows."""
 
@@ -129,7 +132,20 @@ class Shape(NamedTuple):
         rest = math.prod(self.sizes[c] for c in self.out) // self.sizes[best]
         if self.gaps(best) and rest < 4 and self.summed and self.sizes[self.summed[-1]] >= 8 and not self.gaps(self.summed[-1]):
             return None
-        return best
+        cheapest = min(candidates, key=self.cost)
+        return cheapest if self.cost(cheapest) < CHEAPER * self.cost(best) else best
+
+    def cost(self, vector: str) -> float:
+        """About how many instructions an element of the result takes with vectors along a letter.
+
+        Few lanes are used of a short one, such as the side of a window; of one with gaps operands are packed, and lanes of the
+        result are stored one by one.
+        """
+        size, lanes = self.sizes[vector], 64 // item_size(self.kinds[-1])
+        whole: Callable[[str], int] = lambda letters: math.prod(self.sizes[c] for c in letters)
+        packed = sum(whole(term) for q, term in enumerate(self.terms) if self.stride(q, vector) not in (0, 1))
+        stored = -(-size // lanes) / size if self.strides[-1][vector] == 1 else STORE
+        return whole(self.summed) * -(-size // lanes) / size + stored + packed / 2 / whole(self.out)
 
 
 def shape_of(eqn: Equation, spots: Sequence[Any]) -> Shape:
