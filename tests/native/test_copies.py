@@ -54,6 +54,31 @@ def test_products_beside_short_axes(spec: str, dtype: Any) -> None:
     np.testing.assert_array_equal(cv.jit(lambda x, y: cnp.einsum(spec, x * 2, y) - 1, backend="native")(x, y), 2 * wanted - 1)
 
 
+USES: dict[str, Any] = {
+    "elements": lambda p: p * 2 + 1,
+    "as one axis": lambda p: np.reshape(p, -1) * 2,
+    "two axes merged": lambda p: np.reshape(p, (*p.shape[:-2], -1)) + 1,
+    "turned": lambda p: p.T * 3,
+    "sums": lambda p: (np.sum(p, axis=-1), np.sum(p, axis=0), np.sum(p)),
+    "running sums": lambda p: np.cumsum(p, axis=-1),
+    "elements of it": lambda p: p[..., np.array([1, 0])] + 1,
+    "parts": lambda p: np.concatenate([p, p + 1], axis=-1) * 2,
+    "a product": lambda p: np.einsum("...a,...a->...", p, p),
+    "a loop's carry": lambda p: cv.lax.fori_loop(0, 2, lambda _, c: c + 1, p),
+    "a loop's items": lambda p: cv.lax.scan(lambda c, x: (c + np.sum(x), x + 1), p.dtype.type(0), p),
+    "itself": lambda p: (p, p + 1),
+}
+
+
+@pytest.mark.parametrize("use", USES)
+@pytest.mark.parametrize("spec", ["jlmn,lopq->jomnpq", "ij,ik->jk"])
+def test_what_is_computed_of_products_that_lie_otherwise(use: str, spec: str) -> None:
+    x, y = (whole_numbers(*shape).astype(float) for shape in OF_WINDOWS[spec])
+    found = cv.jit(lambda x, y: USES[use](cnp.einsum(spec, x, y)), backend="native")(x, y)
+    for a, b in zip(cv.tree.leaves(found), cv.tree.leaves(USES[use](np.einsum(spec, x, y))), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
 @pytest.mark.parametrize("shape", [(5, 4), (8, 17), (3, 9, 16)])
 def test_carries_that_begin_transposed(shape: tuple[int, ...]) -> None:
     x = whole_numbers(*shape).astype(float)

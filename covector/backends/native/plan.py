@@ -216,12 +216,24 @@ class Plan:
     def rule_for(self, atom: Any) -> Any:
         return self.rules[id(self.equation[atom])]
 
-    def place(self, atom: Any, buffer: Buffer | None = None) -> Spot:
+    def place(self, atom: Any, buffer: Buffer | None = None, strides: tuple[int, ...] | None = None) -> Spot:
         """Where a value is kept; memory of its own, if nothing else was said."""
         spot = self.spots.get(atom)
         if spot is None:
-            spot = self.spots[atom] = Spot(buffer or Buffer("work", -1, size_of(atom.aval)), 0, contiguous(atom.aval.shape))
+            strides = contiguous(atom.aval.shape) if strides is None else strides
+            spot = self.spots[atom] = Spot(buffer or Buffer("work", -1, size_of(atom.aval)), 0, strides)
         return spot
+
+    def strides_of_product(self, eqn: Equation) -> tuple[int, ...]:
+        """How a product lies best: with that axis last along which its vectors are."""
+        out = eqn.outputs[0].aval.shape
+        nowhere = Spot(Buffer("work", -1, 0), 0, contiguous(out))
+        last = shape_of(eqn, [*(self.spots[x] for x in eqn.inputs), nowhere]).last_axis()
+        if last is None:
+            return contiguous(out)
+        order = [*(a for a in range(len(out)) if a != last), last]
+        strides = contiguous([out[a] for a in order])
+        return tuple(strides[order.index(a)] for a in range(len(out)))
 
     # --- what is kept
 
@@ -331,7 +343,7 @@ class Plan:
         elif type(rule) in OF_ARRAYS or (type(rule) is Product and not self.is_small(eqn)):
             level = 1 + max((self.level[x] for x in eqn.inputs if x in self.level), default=0.0)
             for v in eqn.outputs:
-                self.place(v)
+                self.place(v, strides=self.strides_of_product(eqn) if type(rule) is Product else None)
                 self.level[v] = level
             self.layered.append((level, Apply(eqn, self.scratch(eqn) if type(rule) is Product else self.memory_of(self, eqn))))
         else:

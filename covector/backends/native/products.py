@@ -135,8 +135,18 @@ class Shape(NamedTuple):
         cheapest = min(candidates, key=self.cost)
         return cheapest if self.cost(cheapest) < CHEAPER * self.cost(best) else best
 
-    def cost(self, vector: str) -> float:
-        """About how many instructions an element of the result takes with vectors along a letter.
+    def last_axis(self) -> int | None:
+        """The axis that a result which may lie as it likes has last, as an operand has it; None if it is best as it is."""
+        candidates = [c for c in self.out if self.sizes[c] > 1]
+        as_operands = [c for c in candidates if not self.gaps(c)]
+        if self.kinds[-1][0] != "f" or not as_operands:
+            return None
+        best = min(as_operands, key=lambda c: self.cost(c, is_last=True))
+        is_better = self.cost(best, is_last=True) < CHEAPER * min(map(self.cost, candidates))
+        return self.out.index(best) if is_better else None
+
+    def cost(self, vector: str, is_last: bool = False) -> float:
+        """About how many instructions an element of the result takes with vectors along a letter, perhaps of neighbours.
 
         Few lanes are used of a short one, such as the side of a window; of one with gaps operands are packed, and lanes of the
         result are stored one by one.
@@ -144,7 +154,7 @@ class Shape(NamedTuple):
         size, lanes = self.sizes[vector], 64 // item_size(self.kinds[-1])
         whole: Callable[[str], int] = lambda letters: math.prod(self.sizes[c] for c in letters)
         packed = sum(whole(term) for q, term in enumerate(self.terms) if self.stride(q, vector) not in (0, 1))
-        stored = -(-size // lanes) / size if self.strides[-1][vector] == 1 else STORE
+        stored = -(-size // lanes) / size if is_last or self.strides[-1][vector] == 1 else STORE
         return whole(self.summed) * -(-size // lanes) / size + stored + packed / 2 / whole(self.out)
 
 
