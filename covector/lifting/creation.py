@@ -59,15 +59,16 @@ FRESH = """
 """Functions of arrays that do not dispatch, or are called with plain arrays: what they make is a cell."""
 
 
-def _maker(original: Callable[..., Any]) -> Callable[..., Any]:
-    """A function whose result is a new cell, also of plain arrays, and whose lists are arrays."""
+def maker(original: Callable[..., Any]) -> Callable[..., Any]:
+    """A function, or ufunc, whose result is a new cell, also of plain arrays, and whose lists are arrays."""
     of_sequences = original.__name__ in OF_SEQUENCES
 
     def make(*args: Any, **kwargs: Any) -> Any:
         if not kwargs and all(map(is_simple, args)):
             return fresh(original(*args))
         if has_lifted(args) or has_lifted(kwargs):
-            return _of_cells(original, tuple(map(as_given if of_sequences else _listless, args)), kwargs)
+            given = as_given if of_sequences else array_of_list
+            return _of_cells(original, tuple(map(given, args)), {k: x if k == "out" else given(x) for k, x in kwargs.items()})
         if any(_has_own_array(x) for x in args):
             return make(*map(as_given, args), **kwargs)
         return fresh(original(*args, **kwargs), (args, kwargs))
@@ -79,7 +80,8 @@ def _has_own_array(x: Any) -> bool:
     return as_given(x) is not x if hasattr(type(x), "__array__") else False
 
 
-def _listless(x: Any) -> Any:
+def array_of_list(x: Any) -> Any:
+    """An array of a list with traced values in it, or of an object that has one; anything else itself."""
     x = x.array() if type(x) is Flat else as_given(x)
     return _array_of(x) if type(x) in (list, tuple, deque) else x
 
@@ -102,13 +104,19 @@ def _of_cells(original: Callable[..., Any], args: Any, kwargs: Any) -> Any:
 
 
 def _asked(original: Any, args: Any, kwargs: Any) -> Any:
-    """A function that asks its arguments what it means: also those that NumPy does not ask, where the first ones are plain."""
-    first = args[0] if args else None
-    plain: Any = first if type(first) in (list, tuple) else [first]
-    if isinstance(original, np.ufunc) or kwargs.get("out") is not None or not {list, ndarray}.issuperset(map(type, plain)):
+    """A function that asks its arguments what it means: also those that NumPy does not ask, as what is in lists."""
+    is_asked = args and type(args[0]) in LIFTED
+    if is_asked or isinstance(original, np.ufunc) or kwargs.get("out") is not None or any(map(_decides_itself, args)):
         return original(*args, **kwargs)
     meaning = FUNCTIONS.get(original) or (lambda *args, **kwargs: apply(original, args, kwargs))
     return meaning(*args, **kwargs) if has_traced((unwrap(list(args)), unwrap(kwargs))) else original(*args, **kwargs)
+
+
+def _decides_itself(x: Any) -> bool:
+    """Whether an argument, or one in a list of them, is of another package's that says what functions of NumPy's mean."""
+    if type(x) is list or type(x) is tuple:
+        return any(map(_decides_itself, x))
+    return hasattr(type(x), "__array_function__") and not (type(x) in LIFTED or isinstance(x, (ndarray, TracerBase)))
 
 
 def fresh(result: Any, given: Any = ()) -> Any:
@@ -303,6 +311,7 @@ class Vectorize(np.vectorize):
     """``np.vectorize``, whose function is called with what stands for the elements."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        args, kwargs = tuple(map(array_of_list, args)), {k: array_of_list(x) for k, x in kwargs.items()}
         values, options = unwrap(list(args)), unwrap(kwargs)
         if not has_traced((values, options)):
             return fresh(super().__call__(*values, **options)) if has_lifted(args) else super().__call__(*args, **kwargs)
@@ -388,9 +397,13 @@ class Nditer:
         self.cell[self.multi_index] = value
 
     def __iter__(self) -> Iterator[Any]:
-        while not self.finished:
-            yield self[0]
-            self.at += 1
+        return self
+
+    def __next__(self) -> Any:
+        if self.finished:
+            raise StopIteration
+        self.at += 1
+        return self.cell[(*self.places[self.at - 1], Ellipsis)]
 
     def __enter__(self) -> Nditer:
         return self
@@ -441,7 +454,7 @@ def broadcast(*args: Any) -> Any:
 
 def lexsort(keys: Any, axis: int = -1) -> Any:
     """``numpy.lexsort``, which dispatches on tuples alone."""
-    return np.lexsort(tuple(keys) if type(keys) is list else keys, axis)
+    return np.lexsort(tuple(map(array_of_list, keys)) if type(keys) in (list, tuple) else keys, axis)
 
 
 def fromiter(iter: Any, dtype: Any, count: int = -1, **more: Any) -> Any:
@@ -481,7 +494,7 @@ def _array_of(x: Any) -> Any:
     return wrap(as_array(listed(x))) if has_lifted(x) else x
 
 
-_copied = _maker(np.copy)
+_copied = maker(np.copy)
 
 
 def copy(a: Any, *args: Any, **kwargs: Any) -> Any:
@@ -489,7 +502,7 @@ def copy(a: Any, *args: Any, **kwargs: Any) -> Any:
     return a.array() if type(a) is Flat else _copied(a, *args, **kwargs)
 
 
-_inserted = _maker(np.insert)
+_inserted = maker(np.insert)
 
 
 def insert(arr: Any, obj: Any, values: Any, axis: Any = None) -> Any:
@@ -501,7 +514,7 @@ def insert(arr: Any, obj: Any, values: Any, axis: Any = None) -> Any:
 
 def _takes_lists(module: Any) -> dict[str, Any]:
     names = [n for n in dir(module) if hasattr(getattr(module, n), "_implementation")]
-    return {n: _maker(getattr(module, n)) for n in names if n not in LEFT_AS_THEY_ARE}
+    return {n: maker(getattr(module, n)) for n in names if n not in LEFT_AS_THEY_ARE}
 
 
 def _asks_lists(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -510,14 +523,14 @@ def _asks_lists(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 NUMPY: dict[str, Any] = _takes_lists(np)
-NUMPY |= {name: _asks_lists(getattr(np, name)) for name in ("shape", "ndim", "size")}
-NUMPY |= {name: _maker(getattr(np, name)) for name in FRESH if hasattr(np, name)}
+NUMPY |= {name: _asks_lists(getattr(np, name)) for name in ("shape", "ndim", "size", "iscomplexobj", "isrealobj")}
+NUMPY |= {name: maker(getattr(np, name)) for name in FRESH if hasattr(np, name)}
 NUMPY |= {name: _for_numpy(_converter(name)) for name in CONVERTERS}
 NUMPY |= {"full": full, "ndenumerate": ndenumerate, "nditer": nditer, "broadcast": broadcast}
 NUMPY |= {"lexsort": lexsort, "fromiter": fromiter, "copy": copy, "insert": insert}
 """What stands for functions of NumPy's in lifted code, by their names."""
 
-LINALG, FFT = _takes_lists(np.linalg), _takes_lists(np.fft)
+INNER = {name: _takes_lists(getattr(np, name)) for name in ("linalg", "fft", "emath")}
 """The same of its modules."""
 
 STRIDED = {"as_strided": as_strided}

@@ -363,7 +363,7 @@ def _size(a: Any, axis: Any = None) -> int:
 @means(np.broadcast_arrays)
 def _broadcast_arrays(*args: Any, subok: bool = False) -> Any:
     shape = np.broadcast_shapes(*map(lengths_of, args))
-    cells = [a if type(a) is Cell else as_cell(unwrap(a)) for a in args]
+    cells = [a if type(a) is Cell else as_cell(as_operand(a)) for a in args]
     return tuple([cell if cell.shape == shape else np.broadcast_to(cell, shape) for cell in cells])
 
 
@@ -372,7 +372,7 @@ def _meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str =
     if copy:
         found = np.meshgrid(*[as_operand(x) for x in xi], sparse=sparse, indexing=indexing)  # type: ignore[call-overload]
         return wrap(found)
-    axes = list(range(len(xi)))
+    xi, axes = tuple([x if type(x) is Cell else as_cell(as_operand(x)) for x in xi]), list(range(len(xi)))
     axes[:2] = axes[:2][::-1] if indexing == "xy" else axes[:2]
     grids = [np.reshape(x, [-1 if i == axis else 1 for i in range(len(xi))]) for x, axis in zip(xi, axes, strict=True)]
     if sparse:
@@ -436,6 +436,7 @@ def _like(func: Callable[..., Any]) -> Callable[..., Any]:
     """``zeros_like`` and its like: new arrays in the order of another one."""
 
     def meaning(a: Any, *args: Any, dtype: Any = None, **kwargs: Any) -> Any:
+        a = wrap(as_operand(a)) if type(a) in (list, tuple) else a
         if type(a) is not Cell:
             return apply(func, (a, *args), {"dtype": dtype, **kwargs})
         args, kwargs = unwrap(args), unwrap(kwargs)

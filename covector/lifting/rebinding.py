@@ -24,7 +24,7 @@ import numpy as np
 
 from covector.lifting import caught
 from covector.lifting.active import StandsFor, guarded, is_active
-from covector.lifting.creation import FFT, LINALG, NUMPY, OBJECTS, STRIDED, vectorized
+from covector.lifting.creation import INNER, NUMPY, OBJECTS, STRIDED, vectorized
 from covector.lifting.faults import Errstate, seterr
 from covector.lifting.lifted import register_namespace
 from covector.lifting.meanings import COMPILED as MEANINGS
@@ -47,6 +47,7 @@ from covector.lifting.stand_ins import (
     stand_in,
     when_modules_are_met,
 )
+from covector.lifting.ufuncs import OfUfunc, of_ufunc
 
 LEFT_ALONE = sys.stdlib_module_names | set("numpy covector optree opt_einsum numba llvmlite pytest _pytest hypothesis".split())
 """Packages whose modules keep their names (but for ``__main__``, and ``numpy.polynomial``, which is written in NumPy)."""
@@ -86,8 +87,17 @@ def _numpy_names() -> dict[str, Any]:
     tricks = np.lib.stride_tricks
     names = _guarded_names(np, NUMPY | {"seterr": seterr})
     names |= {n: stand_in(getattr(np, n), f) for n, f in (OBJECTS | {"errstate": Errstate}).items()}
-    names |= {m.__name__[6:]: stand_in(m, Proxy(m, _guarded_names(m, f))) for m, f in ((np.linalg, LINALG), (np.fft, FFT))}
-    return names | {"lib": Proxy(np.lib, {"stride_tricks": stand_in(tricks, Proxy(tricks, _guarded_names(tricks, STRIDED)))})}
+    names |= _ufuncs_of(np)
+    for n, replaced in INNER.items():
+        module = getattr(np, n)
+        names[n] = stand_in(module, Proxy(module, _guarded_names(module, replaced)))
+    inner = {"stride_tricks": stand_in(tricks, Proxy(tricks, _guarded_names(tricks, STRIDED))), "scimath": names["emath"]}
+    return names | {"lib": Proxy(np.lib, inner)}
+
+
+def _ufuncs_of(module: ModuleType) -> dict[str, Any]:
+    """What stands for the ufuncs of a module, of which several names may be one."""
+    return {n: _new(f) for n, f in vars(module).items() if type(f) is np.ufunc}
 
 
 def _declare_scipy() -> None:
@@ -106,6 +116,9 @@ def _declare_scipy() -> None:
             called = {n: getattr(module, n, None) for n in DIFFERENTIATED | CONVERGING | STEPPING | COMPARING}
             made = {n: Comparing(f) if n in COMPARING else Solver(f, name, n) for n, f in called.items() if f is not None}
             stand_in(module, Proxy(module, {n: stand_in(called[n], other) for n, other in made.items()}))
+    special = sys.modules.get("scipy.special")
+    if special is not None and known_stand_in(special) is None:
+        stand_in(special, Proxy(special, _ufuncs_of(special)))
     for name in ("scipy.spatial", "scipy.sparse", "scipy"):
         module = sys.modules.get(name)
         if module is not None:
@@ -174,6 +187,8 @@ def _new(value: Any) -> Any:
         return stand_in(value, _compiled(value))
     if type(value) is functools.partial and any(map(_is_compiled, value.args)):
         return stand_in(value, functools.partial(value.func, *[_new(x) or x for x in value.args], **value.keywords))
+    if type(value) is np.ufunc:
+        return stand_in(value, of_ufunc(value))
     if type(value) is np.vectorize:
         return stand_in(value, vectorized(value))
     if type(value) is ModuleType and str(getattr(value, "__file__", None) or "").endswith((".so", ".pyd")):
@@ -310,9 +325,11 @@ def _rebind(module: str | None, names: dict[str, Any], rows: list[Any]) -> None:
     if module is not None:
         _installed[module] = names
         _specs[module] = names.get("__spec__")
-    kept = _used_by_numba(names)
+    kept, has_meanings = _used_by_numba(names), _says_what_ufuncs_mean(names)
     for n, value in list(names.items()):
         new = None if n.startswith("__") or n in kept or issubclass(type(value), STAND_INS) else _new(value)
+        if has_meanings:
+            new = None if type(new) is OfUfunc else _numpy_with(ufuncs=True) if new is known_stand_in(np) else new
         if new is not None:
             _put(names, n, new, rows)
         if type(value) is FunctionType and (new is None or type(new) in (OfScipy, Solver)):
@@ -331,6 +348,12 @@ def _used_by_numba(names: dict[str, Any]) -> set[str]:
             code = getattr(getattr(value, "py_func", None) or getattr(value, "__wrapped__", None), "__code__", None)
             found.update(code.co_names if code is not None else names)
     return found
+
+
+def _says_what_ufuncs_mean(names: dict[str, Any]) -> bool:
+    """Whether a module has a class that NumPy asks, with its own ufunc, what that means: ``if ufunc is np.matmul``."""
+    classes = [v for v in names.values() if issubclass(type(v), type) and v.__module__ == names.get("__name__")]
+    return any(callable(vars(cls).get("__array_ufunc__")) for cls in classes)
 
 
 def rebind_closure(f: Any) -> None:
@@ -352,10 +375,11 @@ def _put(names: dict[str, Any], n: str, new: Any, rows: list[Any]) -> None:
 
 
 @functools.cache
-def _keeping() -> Proxy:
-    """NumPy where ``np.float64(x)`` keeps the derivative."""
+def _numpy_with(floats: bool = False, ufuncs: bool = False) -> Proxy:
+    """NumPy where ``np.float64(x)`` keeps the derivative, or where ufuncs are its own."""
     names = {n: v for n, v in vars(known_stand_in(np)).items() if n != "_real"}
-    return Proxy(np, {**names, "float64": FLOAT64, "double": FLOAT64})
+    names |= {"float64": FLOAT64, "double": FLOAT64} if floats else {}
+    return Proxy(np, names | ({n: f for n, f in vars(np).items() if type(f) is np.ufunc} if ufuncs else {}))
 
 
 def _keep_floats(names: dict[str, Any], rows: list[Any]) -> None:
@@ -363,10 +387,12 @@ def _keep_floats(names: dict[str, Any], rows: list[Any]) -> None:
     home = str(names.get("__name__"))
     if not any(p in ("*", home) or home.startswith(f"{p}.") for p in _named):
         return
-    proxy = known_stand_in(np)
+    others = {id(known_stand_in(np)): False, id(_numpy_with(ufuncs=True)): True}
     for n, value in list(names.items()):
-        if value is proxy or value is np.float64:
-            _put(names, n, _keeping() if value is proxy else FLOAT64, rows)
+        if id(value) in others:
+            _put(names, n, _numpy_with(floats=True, ufuncs=others[id(value)]), rows)
+        elif value is np.float64:
+            _put(names, n, FLOAT64, rows)
     if "float" not in names:
         _put(names, "float", FLOAT, rows)
 
