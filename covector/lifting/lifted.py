@@ -467,6 +467,10 @@ class Lifted:
         refuse_store(value, sys._getframe(1))
         return np.array(value, dtype)  # a traced value refuses
 
+    def __array_wrap__(self, array: Any, context: Any = None, return_scalar: bool = False) -> Any:
+        """Another array as one of this class, which it is in lifted code."""
+        return array[()] if return_scalar and not array.shape else array
+
     def __buffer__(self, flags: int) -> memoryview:
         """The memory of a plain array, which compiled code asks for from Python 3.12 on."""
         value = self._read()

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from covector.lifting import caught
+from covector.lifting import caught, solvers
 from covector.lifting.active import StandsFor, guarded, is_active
 from covector.lifting.creation import INNER, NUMPY, OBJECTS, STRIDED, vectorized
 from covector.lifting.faults import Errstate, seterr
@@ -31,8 +31,9 @@ from covector.lifting.meanings import COMPILED as MEANINGS
 from covector.lifting.meanings import Replaced
 from covector.lifting.namesakes import OfScipy, distribution, namesake
 from covector.lifting.numbers import FLOAT, FLOAT64, MATH
+from covector.lifting.redirected import redirect, redirected, restore
 from covector.lifting.scalars import Scalar
-from covector.lifting.solvers import COMPARING, CONVERGING, DIFFERENTIATED, STEPPING, Comparing, Solver
+from covector.lifting.solvers import COMPARING, CONVERGING, DIFFERENTIATED, STEPPING, Comparing, Method, Solver
 from covector.lifting.sparse import METHODS
 from covector.lifting.stand_ins import (
     FUNCTIONS,
@@ -109,13 +110,7 @@ def _declare_scipy() -> None:
             values = {n: getattr(module, n, None) for n in getattr(module, "__all__", ())}
             found = {n: _of_scipy(v, name, n) for n, v in values.items() if is_function(v)}
             stand_in(module, Proxy(module, {n: other for n, other in found.items() if other is not None}))
-    for part in ("optimize", "integrate"):
-        name = f"scipy.{part}"
-        module = sys.modules.get(name)
-        if module is not None and known_stand_in(module) is None:
-            called = {n: getattr(module, n, None) for n in DIFFERENTIATED | CONVERGING | STEPPING | COMPARING}
-            made = {n: Comparing(f) if n in COMPARING else Solver(f, name, n) for n, f in called.items() if f is not None}
-            stand_in(module, Proxy(module, {n: stand_in(called[n], other) for n, other in made.items()}))
+    _redirect_solvers()
     special = sys.modules.get("scipy.special")
     if special is not None and known_stand_in(special) is None:
         stand_in(special, Proxy(special, _ufuncs_of(special)))
@@ -124,6 +119,22 @@ def _declare_scipy() -> None:
         if module is not None:
             inner = {n: known_stand_in(v) for n, v in vars(module).items() if type(v) is ModuleType and known_stand_in(v)}
             stand_in(module, Proxy(module, inner))
+
+
+def _redirect_solvers() -> None:
+    """Let SciPy's solvers that are imported ask what they mean, wherever they are held."""
+    for part in ("optimize", "integrate"):
+        module = sys.modules.get(f"scipy.{part}")
+        for n in DIFFERENTIATED | CONVERGING | STEPPING if module is not None else ():
+            if hasattr(module, n):
+                redirect(getattr(module, n), functools.partial(Solver, module=f"scipy.{part}", name=n))
+    for n in COMPARING if "scipy.optimize" in sys.modules else ():
+        redirect(getattr(sys.modules["scipy.optimize"], n), Comparing)
+    for home, methods in solvers.METHODS.items():
+        for n, (name, method) in methods.items():
+            f = getattr(sys.modules.get(f"scipy.optimize.{home}"), n, None)
+            if f is not None:
+                redirect(f, functools.partial(Method, name=name, method=method))
 
 
 def _of_scipy(value: Any, module: str, name: str) -> Any:
@@ -332,7 +343,7 @@ def _rebind(module: str | None, names: dict[str, Any], rows: list[Any]) -> None:
             new = None if type(new) is OfUfunc else _numpy_with(ufuncs=True) if new is known_stand_in(np) else new
         if new is not None:
             _put(names, n, new, rows)
-        if type(value) is FunctionType and (new is None or type(new) in (OfScipy, Solver)):
+        if type(value) is FunctionType and (new is None or type(new) is OfScipy):
             rebind_closure(value)
     if _named:
         _keep_floats(names, rows)
@@ -420,6 +431,7 @@ def uninstall() -> None:
         for cls, name, method in _methods:
             setattr(cls, name, method)
         _methods.clear()
+        restore()
         _installed.clear()
         _specs.clear()
         _sizes.clear()
@@ -442,5 +454,7 @@ def report() -> str:
         lines.setdefault(str(names.get("__name__", "?")), set()).add(n)
     for cls, name, _ in _methods:
         lines.setdefault(cls.__module__, set()).add(f"{cls.__name__}.{name}")
+    for f in redirected():
+        lines.setdefault(f.__module__, set()).add(f"{f.__name__}()")
     replaced = [f"{module}: {', '.join(sorted(found))}" for module, found in sorted(lines.items())]
     return "\n".join([*replaced, *caught.notes()]) or "nothing is lifted"

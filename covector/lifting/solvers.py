@@ -6,19 +6,25 @@
 np.float64(0.5)
 >>> cv.lift.uninstall()
 
-Those that run in C ask a function for plain numbers, and those in Python branch on them, which `jit` refuses.
+Those that run in C ask a function for plain numbers, and those in Python branch on them, which `jit` refuses.  The functions of
+SciPy's are not replaced under their names but redirected (`covector.lifting.redirected`), wherever they are held.
 """
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import inspect
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from covector.core import errors
+from covector.lifting.lifted import as_operand, wrap
 from covector.lifting.namesakes import any_traced
 from covector.lifting.stand_ins import OfCovector, StandIn, is_function
+from covector.numpy.registry import as_array
 
 DIFFERENTIATED = frozenset(
     "brentq brenth ridder bisect toms748 root_scalar root fsolve curve_fit quad dblquad tplquad nquad odeint".split()
@@ -31,18 +37,49 @@ CONVERGING = frozenset("newton fixed_point minimize minimize_scalar least_square
 STEPPING = frozenset("solve_ivp quad_vec".split())
 """Those whose own steps are differentiated: they have more results than covector's."""
 
-COMPARING = frozenset("fmin fmin_powell fminbound brent golden brute".split())
-"""Those that only compare values of the function, so that what they find does not move with it."""
+COMPARING = frozenset("brute differential_evolution dual_annealing shgo direct".split())
+"""Those that compare values of the function: what they find moves with it only if another one goes on from there."""
+
+METHODS = {
+    "_optimize": {
+        **{f"_minimize_scalar_{name}": ("minimize_scalar", name) for name in ("brent", "golden", "bounded")},
+        **{f"_minimize_{name}": ("minimize", name) for name in ("powell", "cg", "bfgs")},
+        "_minimize_neldermead": ("minimize", "nelder-mead"),
+        "_minimize_newtoncg": ("minimize", "newton-cg"),
+    },
+    "_lbfgsb_py": {"_minimize_lbfgsb": ("minimize", "l-bfgs-b")},
+    "_tnc": {"_minimize_tnc": ("minimize", "tnc")},
+    "_slsqp_py": {"_minimize_slsqp": ("minimize", "slsqp")},
+    "_cobyla_py": {"_minimize_cobyla": ("minimize", "cobyla")},
+}
+"""Functions of SciPy's modules that `fmin`, `golden` and their like call: covector has those methods."""
 
 COMPARING_METHODS = frozenset("nelder-mead powell cobyla cobyqa golden bounded".split())
+"""The methods whose own steps do not move with the function."""
 
 
 class _ReturnsTraced(Exception):
     """A function that SciPy called returned a traced value."""
 
 
-class Solver(StandIn):
+NOTHING = object()
+
+
+class Calling(StandIn):
     """A function of SciPy's that calls one of the user's."""
+
+    def scipys(self, args: Any, kwargs: Any) -> Any:
+        """What SciPy's own gives where nothing is traced, nor returned by the functions that it is given; else NOTHING."""
+        if any_traced(args) or any_traced(kwargs.values()):
+            return NOTHING
+        try:
+            return self._original(*map(_asking, args), **{k: _asking(x) for k, x in kwargs.items()})
+        except _ReturnsTraced:
+            return NOTHING
+
+
+class Solver(Calling):
+    """A function of SciPy's for which covector has one with exact derivatives."""
 
     def __init__(self, original: Any, module: str, name: str):
         super().__init__(original)
@@ -51,13 +88,12 @@ class Solver(StandIn):
     def lifted(self, args: Any, kwargs: Any) -> Any:
         """SciPy's own as far as it gets, else covector's."""
         name = self._place[1]
-        try:
+        with contextlib.suppress(errors.CovectorError):  # raised again by covector's, if it is the user's
             if name in STEPPING and self._method(args, kwargs) != "lsoda":  # which crashes after errors in its function
                 return self._original(*args, **kwargs)
-            if not (any_traced(args) or any_traced(kwargs.values())):
-                return self._original(*map(_asking, args), **{k: _asking(x) for k, x in kwargs.items()})
-        except (_ReturnsTraced, errors.CovectorError):
-            pass  # and raised again by covector's, if it is the user's
+            found = self.scipys(args, kwargs)
+            if found is not NOTHING:
+                return found
         try:
             found = OfCovector(getattr(importlib.import_module(self._place[0]), name))(*args, **kwargs)
         except errors.ConcretizationError:  # the function branches on values, say
@@ -75,19 +111,83 @@ class Solver(StandIn):
         return str(given.get("method") or default).lower()
 
 
-class Comparing(StandIn):
-    """A function of SciPy's that looks for a minimum by comparing values."""
+class Method(Calling):
+    """A method of SciPy's minimisers, as a function that `fmin` and its like call."""
+
+    def __init__(self, original: Any, name: str, method: str):
+        super().__init__(original)
+        self.__dict__.update(_place=(name, method))
 
     def lifted(self, args: Any, kwargs: Any) -> Any:
-        """SciPy's own; refused where values are traced."""
+        """SciPy's own with plain values, else the minimum by covector's, which moves with the function."""
+        found = self.scipys(args, kwargs)
+        if found is not NOTHING:
+            return found
+        name, method = self._place
+        given = dict(inspect.signature(self._original).bind(*args, **kwargs).arguments)
+        given |= given.pop("unknown_options", {})
+        named = {OURS.get(k, k): x for k, x in given.items() if k in ARGUMENTS and not (k == "bounds" and _is_empty(x))}
+        if "x0" in named:
+            named["x0"] = np.ravel(wrap(as_array(as_operand(named["x0"]))))
+        ours = OfCovector(getattr(importlib.import_module("covector.scipy.optimize"), name))
         try:
-            if not (any_traced(args) or any_traced(kwargs.values())):
-                return self._original(*map(_asking, args), **{k: _asking(x) for k, x in kwargs.items()})
-        except _ReturnsTraced:
-            pass
-        what = f"scipy.optimize.{self._original.__name__} got traced values."
-        why = "it compares values of the function only, and what it finds would have the derivative 0"
-        raise errors.UnsupportedFunctionError(what, why=why, fix="use scipy.optimize.minimize or minimize_scalar")
+            return Found(ours(**named, method=method, options={k: x for k, x in given.items() if k not in ARGUMENTS}))
+        except errors.ConcretizationError:
+            if method in COMPARING_METHODS:
+                raise
+            return self._original(*args, **kwargs)
+
+
+ARGUMENTS = frozenset("fun func x0 args jac hess hessp bounds brack callback constraints".split())
+"""The parameters of such functions; all others are options."""
+
+OURS = {"func": "fun", "brack": "bracket"}
+
+
+def _is_empty(x: Any) -> bool:
+    """Whether no bounds are given, as `fmin_slsqp` says it."""
+    return hasattr(x, "__len__") and not len(x)
+
+
+class Found(dict[str, Any]):
+    """What a method found where values are traced."""
+
+    def __missing__(self, name: str) -> Any:
+        what = f"{name!r} of a minimum was asked for, where values are traced."
+        why = f"it is found by covector's minimize, which gives {', '.join(self)}"
+        raise errors.UnsupportedFunctionError(what, why=why, fix="use scipy.optimize.minimize, or leave it out")
+
+
+class Comparing(Calling):
+    """A function of SciPy's that looks for a minimum by comparing values, and for which covector has none."""
+
+    def lifted(self, args: Any, kwargs: Any) -> Any:
+        """SciPy's own; refused where what it finds would not move with the function or the bounds that it is given."""
+        traced: list[Any] = []
+        given = inspect.signature(self._original).bind(*args, **kwargs)
+        place = next(iter(given.arguments))
+        given.arguments[place] = _noting(given.arguments[place], traced)
+        found = self._original(*given.args, **given.kwargs)
+        others = [v for k, v in given.arguments.items() if k not in (place, "args")]
+        is_moved = any_traced([found["x"] if isinstance(found, dict) else found])
+        if any_traced(others) or (traced and not is_moved):
+            what = f"scipy.optimize.{self._original.__name__} got traced values."
+            why = "it compares values of the function only, and what it finds would have the derivative 0"
+            raise errors.UnsupportedFunctionError(what, why=why, fix="use scipy.optimize.minimize or minimize_scalar")
+        return found
+
+
+def _noting(f: Callable[..., Any], traced: list[Any]) -> Callable[..., Any]:
+    """A function that notes where it returns a traced value."""
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        found = f(*args, **kwargs)
+        if any_traced([found]):
+            traced.append(True)
+        return found
+
+    call.__wrapped__ = f  # type: ignore[attr-defined]  # its signature is asked for
+    return call
 
 
 class Ends:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import inspect
+import pickle
 import sys
+import types
 
 import numpy as np
 import pytest
@@ -91,21 +95,103 @@ def test_minima_move_with_their_function(name):
     assert float(cv.jvp(f, (A,), (2.0,))[1]) == pytest.approx(2.0, abs=1e-7)
 
 
-COMPARING = {
-    "fmin": lambda f: scipy.optimize.fmin(f, [0.0], disp=0)[0], "golden": lambda f: scipy.optimize.golden(f),
-    "fmin_powell": lambda f: scipy.optimize.fmin_powell(f, 0.0, disp=0)[0], "brent": lambda f: scipy.optimize.brent(f),
-    "fminbound": lambda f: scipy.optimize.fminbound(f, 0, 9), "brute": lambda f: scipy.optimize.brute(f, [(0, 9)])[0],
-}  # fmt: skip
+def held(f):
+    """A function of one that holds a function of SciPy's in a dictionary, a default, a closure, a partial and an attribute."""
+    methods, method = {"f": f}, types.SimpleNamespace(f=f)
+    return (
+        lambda call, *args: call(methods["f"], *args),
+        lambda call, *args, f=f: call(f, *args),
+        lambda call, *args: call(f, *args),
+        lambda call, *args: call(functools.partial(f), *args),
+        lambda call, *args: call(method.f, *args),
+    )
 
 
-@pytest.mark.parametrize("name", COMPARING)
+def quartic(a):
+    return lambda t: np.sum((t - a) ** 2 + 0.1 * t**4)
+
+
+def cubic(a):
+    return lambda t: t**3 + t - a
+
+
+optimize, integrate = scipy.optimize, scipy.integrate
+HELD = [
+    *[(f, lambda f, a: f(quartic(a))) for f in (optimize.golden, optimize.brent)],
+    (optimize.fminbound, lambda f, a: f(quartic(a), 0, 3)),
+    (optimize.fmin, lambda f, a: f(quartic(a), [1.0], disp=0, xtol=1e-9, ftol=1e-9)[0]),
+    (optimize.brute, lambda f, a: f(quartic(a), [(0, 3)])[0]),
+    (optimize.fmin_cobyla, lambda f, a: f(quartic(a), [1.0], [])[0]),
+    *[(f, lambda f, a: f(quartic(a), [1.0], disp=0)[0]) for f in (optimize.fmin_powell, optimize.fmin_bfgs, optimize.fmin_cg)],
+    (optimize.fmin_slsqp, lambda f, a: f(quartic(a), [1.0], disp=0, acc=1e-14)[0]),
+    (optimize.fmin_tnc, lambda f, a: f(quartic(a), [1.0], approx_grad=True, disp=0)[0][0]),
+    (optimize.minimize, lambda f, a: f(quartic(a), [1.0], method="Nelder-Mead", tol=1e-9).x[0]),
+    (optimize.minimize_scalar, lambda f, a: f(quartic(a), method="golden").x),
+    (optimize.basinhopping, lambda f, a: f(quartic(a), [1.0], niter=1, rng=1).x[0]),
+    (optimize.dual_annealing, lambda f, a: f(quartic(a), [(0, 3)], maxiter=5, rng=1).x[0]),
+    (optimize.differential_evolution, lambda f, a: f(quartic(a), [(0, 3)], maxiter=5, rng=1).x[0]),
+]
+HELD_ROOTS = [
+    *[(getattr(optimize, n), lambda f, a: f(cubic(a), 0, 5)) for n in ("brentq", "brenth", "ridder", "bisect", "toms748")],
+    (optimize.newton, lambda f, a: f(cubic(a), 1.0)),
+    (optimize.fsolve, lambda f, a: f(cubic(a), [1.0])[0]),
+    (optimize.root_scalar, lambda f, a: f(cubic(a), bracket=(0, 5)).root),
+    *[(optimize.root, lambda f, a, m=m: f(cubic(a), [1.0], method=m).x[0]) for m in ("hybr", "df-sane", "broyden1")],
+    *[(optimize.least_squares, lambda f, a, m=m: f(cubic(a), [1.0], method=m).x[0]) for m in ("trf", "lm")],
+]
+
+
+def check_held(functions, derivative):
+    for f, call in functions:
+        for i, other in enumerate(held(f)):
+            lifted = cv.lift(lambda a, call=call, other=other: other(call, a))
+            assert float(cv.grad(lifted)(A)) == pytest.approx(derivative, abs=1e-5), (f.__name__, i)
+        assert lifted(A) == pytest.approx(call(f, A), abs=1e-12)
+
+
+def test_minimisers_that_are_held_by_other_objects():
+    at = brentq(lambda t: 2 * (t - A) + 0.4 * t**3, 0, 5)
+    check_held(HELD, 2 / (2 + 1.2 * at * at))
+
+
+def test_solvers_that_are_held_by_other_objects():
+    """At the root itself, from where SciPy takes no steps: the derivative of these would be 0."""
+    check_held(HELD_ROOTS, 0.25)
+    check_held([(integrate.quad, lambda f, a: f(lambda t: a * t, 0, 1)[0])], 0.5)
+
+
+ONLY_COMPARING = {
+    "brute": lambda f: optimize.brute(f, [(0, 9)], finish=None),
+    "differential_evolution": lambda f: optimize.differential_evolution(f, [(0, 9)], polish=False, rng=1, maxiter=5).x[0],
+    "dual_annealing": lambda f: optimize.dual_annealing(f, [(0, 9)], no_local_search=True, rng=1, maxiter=5).x[0],
+}
+
+
+@pytest.mark.parametrize("name", ONLY_COMPARING)
 def test_what_only_compares_values_is_refused(name):
-    f = cv.lift(lambda a: COMPARING[name](lambda t: np.sum((t - a) ** 2)))
+    f = cv.lift(lambda a: ONLY_COMPARING[name](lambda t: np.sum((t - a) ** 2)))
     with pytest.raises(cv.errors.UnsupportedFunctionError, match=rf"optimize\.{name} got traced values") as error:
         cv.grad(f)(A)
     assert "use scipy.optimize.minimize or minimize_scalar" in str(error.value)
-    plain = cv.lift(lambda x: x * COMPARING[name](lambda t: np.sum((t - A) ** 2)))
-    assert cv.grad(plain)(1.0) == pytest.approx(A, abs=1e-3)
+    plain = lambda x: x * ONLY_COMPARING[name](lambda t: np.sum((t - A) ** 2))
+    assert cv.grad(cv.lift(plain))(1.0) == plain(1.0)
+
+
+def test_what_covectors_minimum_does_not_have_is_refused():
+    f = cv.lift(lambda a: optimize.fmin_l_bfgs_b(quartic(a), [1.0], approx_grad=True)[0][0])
+    with pytest.raises(cv.errors.UnsupportedFunctionError, match=r"(?s)'jac' of a minimum.*gives x"):
+        cv.grad(f)(A)
+
+
+def test_solvers_are_scipys_own_after_uninstall():
+    before = optimize.golden.__code__, inspect.signature(optimize.brentq), optimize.brentq.__code__
+    cv.grad(cv.lift(lambda a: optimize.brentq(cubic(a), 0, 5)))(A)
+    assert inspect.signature(optimize.brentq) == before[1]
+    assert optimize.brentq.__code__ is not before[2]
+    assert pickle.loads(pickle.dumps(optimize.brentq)) is optimize.brentq
+    assert "brentq()" in cv.lift.report()
+    cv.lift.uninstall()
+    assert (optimize.golden.__code__, inspect.signature(optimize.brentq), optimize.brentq.__code__) == before
 
 
 def huber(r):

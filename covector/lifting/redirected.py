@@ -1,0 +1,48 @@
+"""Functions of SciPy's in Python that ask whether lifted code runs, wherever they are held.
+
+Names in modules are replaced (`covector.lifting.rebinding`), but a solver may also be held in a dictionary, a default, a
+closure, a partial or an attribute: ``methods = {"golden": scipy.optimize.golden}``.  There its own steps would be taken, which
+need not move with what they are given, and the derivative would be 0 in silence.  So the function itself gets other code,
+which calls what it means, and that calls a copy of the function with its own code.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from types import CodeType, FunctionType
+from typing import Any
+
+_codes: list[tuple[FunctionType, CodeType]] = []
+"""Functions with the code that they had."""
+
+
+def _called(*args: Any, **kwargs: Any) -> Any:
+    meaning: Any = "what is called in its place"
+    return meaning(*args, **kwargs)
+
+
+def redirect(f: Callable[..., Any], means: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
+    """Let a function, or what a decorator made it of, call ``means(original)``, where the original is a copy of it."""
+    f = inspect.unwrap(f)
+    if not isinstance(f, FunctionType) or f.__code__.co_freevars or any(f is known for known, _ in _codes):
+        return
+    original = FunctionType(f.__code__, f.__globals__, f.__name__, f.__defaults__)
+    original.__kwdefaults__, original.__module__ = f.__kwdefaults__, f.__module__
+    f.__signature__ = inspect.signature(f)  # type: ignore[attr-defined]
+    consts = tuple([means(original) if type(x) is str else x for x in _called.__code__.co_consts])
+    _codes.append((f, f.__code__))
+    f.__code__ = _called.__code__.replace(co_name=f.__code__.co_name, co_qualname=f.__code__.co_qualname, co_consts=consts)
+
+
+def restore() -> None:
+    """Give the functions the code that they had."""
+    for f, code in _codes:
+        f.__code__ = code
+        del f.__signature__  # type: ignore[attr-defined]
+    _codes.clear()
+
+
+def redirected() -> list[FunctionType]:
+    """The functions that call others."""
+    return [f for f, _ in _codes]
