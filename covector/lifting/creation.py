@@ -380,7 +380,7 @@ class Nditer:
         flags = ["multi_index", *({"zerosize_ok"} & set(flags))]
         seen = np.nditer(op.layout(), flags, order=kwargs.get("order", "K"))  # in the order of memory
         self.cell, self.places = op, [seen.multi_index for _ in seen]
-        self.at = 0
+        self.at, self.is_begun = 0, False
 
     finished = property(lambda self: self.at >= len(self.places))
     multi_index = property(lambda self: self.places[self.at])
@@ -400,10 +400,11 @@ class Nditer:
         return self
 
     def __next__(self) -> Any:
+        self.at += self.is_begun
+        self.is_begun = True
         if self.finished:
             raise StopIteration
-        self.at += 1
-        return self.cell[(*self.places[self.at - 1], Ellipsis)]
+        return self[0]
 
     def __enter__(self) -> Nditer:
         return self

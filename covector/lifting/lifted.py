@@ -482,7 +482,9 @@ class Lifted:
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or not hasattr(np.ndarray, name):
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            cls: Any = self.__class__  # as which it counts
+            known_as = "numpy.ndarray" if issubclass(cls, ndarray) else cls.__name__
+            raise AttributeError(f"{known_as!r} object has no attribute {name!r}")
         value = self._read()
         if isinstance(value, TracerBase):
             what = f"x.{name} of a traced value of type {typeof(value)} is not supported in lifted code."

@@ -80,6 +80,18 @@ def _declare() -> None:
         stand_in(math, Proxy(math, _guarded_names(math, MATH)))
 
 
+BYTES = ("hashlib", "zlib", "binascii", "base64")
+"""Modules of Python's whose functions take the memory of arrays for bytes."""
+
+
+def _declare_bytes() -> None:
+    """What stands for functions that take bytes: they get the memory of plain arrays."""
+    for module in filter(None, map(sys.modules.get, BYTES)):
+        if known_stand_in(module) is None:
+            found = {n: f for n, f in vars(module).items() if isinstance(f, FUNCTIONS) and not n.startswith("_")}
+            stand_in(module, Proxy(module, {n: known_stand_in(f) or stand_in(f, Compiled(f)) for n, f in found.items()}))
+
+
 def _guarded_names(module: ModuleType, names: dict[str, Any]) -> dict[str, Any]:
     return {n: stand_in(getattr(module, n), guarded(getattr(module, n), f)) for n, f in names.items()}
 
@@ -257,6 +269,7 @@ def install(packages: frozenset[str], f: Any = None, anew: bool = True) -> None:
         for name in reloaded:
             del _installed[name]
         _declare()
+        _declare_bytes()
         _declare_scipy()
         _declare_questions()
         _declare_methods()

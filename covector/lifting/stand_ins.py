@@ -248,7 +248,10 @@ class OfCovector(StandIn):
     def lifted(self, args: Any, kwargs: Any) -> Any:
         """The call in lifted code."""
         given = _part_of_a_rule if _makes_rules(self._original) else argument
-        return as_covector(self._original, *map(given, args), **{k: given(x) for k, x in kwargs.items()})
+        calls_back = getattr(self._original, "__name__", "") in CALLING_BACK
+        values = [x if calls_back and i == 0 else given(x) for i, x in enumerate(args)]
+        options = {k: x if calls_back and k == "callback" else given(x) for k, x in kwargs.items()}
+        return as_covector(self._original, *values, **options)
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._original, name)
@@ -336,6 +339,10 @@ for _cls in (Object, Turn):
 
 RULES = frozenset("custom_jvp custom_vjp custom_gradient custom_vmap defjvp defjvps defvjp def_vmap".split())
 """What is given functions that have derivatives, or batches, of their own."""
+
+
+CALLING_BACK = frozenset("pure_callback io_callback callback".split())
+"""What calls its first argument with plain arrays: that is code outside of the lifted run."""
 
 
 def _makes_rules(x: Any) -> bool:
