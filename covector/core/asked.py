@@ -69,6 +69,11 @@ ARRAY_OF_NUMPY_FUNCTIONS = {
         "leave it out (a traced value is an array already), or use covector.numpy.array and asarray; np.stack([...]) makes an"
         " array of several values",
     ),
+    **dict.fromkeys(
+        ["float64", "double"],
+        "leave it out: a traced number is an array of no axes already; or covector.lift(f, packages=[...]), which keeps the"
+        " derivative in the packages that are named",
+    ),
     "full": "use covector.numpy.full(shape, x), or x * np.ones(shape)",
     "arange": "use covector.numpy.arange, or np.arange of known numbers times x",
 }

@@ -43,8 +43,13 @@ def _note(error: errors.CovectorError) -> None:
 errors.note_errors(_note)
 
 
-MADE_OF_OURS = ("Error setting single item of array.", "unsupported operand type")
-"""What NumPy says where it caught an error, and where a method of numpy.polynomial returned NotImplemented for one."""
+MADE_OF_OURS = (
+    "Error setting single item of array.",
+    "unsupported operand type",
+    "required argument is not a float",
+    "Result from function call is not a proper array",
+)
+"""What NumPy, `struct` and MINPACK say that caught an error, and Python where `numpy.polynomial` returned NotImplemented."""
 
 
 def _is_of_ours(e: BaseException | None) -> bool:

@@ -24,7 +24,9 @@ from covector.core import errors
 from covector.core.avals import PYTHON_NUMBERS, is_weak, typeof
 from covector.core.primitive import TracerBase
 from covector.core.pytrees import register_standing
+from covector.core.source import is_plumbing
 from covector.core.tracer import Tracer, method_of_numpy
+from covector.lifting.active import ACTIVE
 from covector.numpy.registry import as_array, real_part
 from covector.numpy.shapes import clip_method, compress_method
 from covector.primitives.arrays.shaping import weaken_p
@@ -263,10 +265,17 @@ def _as_stored(value: Any, frame: FrameType) -> Any:
     return convert(value, np.empty((), value.real.dtype)) if is_cut else value
 
 
-def not_a_float(value: Any, frame: FrameType) -> errors.TracerFloatConversionError:
+def not_a_float(value: Any, frame: FrameType | None) -> errors.TracerFloatConversionError:
     """The error where a float is asked for, of which C's class can give nothing but a float."""
-    package = str(frame.f_globals.get("__name__", "")).partition(".")[0]
-    if "float" in frame.f_code.co_names:
+    while frame is not None and is_plumbing(frame.f_code.co_filename):
+        frame = frame.f_back
+    home = "" if frame is None else str(frame.f_globals.get("__name__", ""))
+    asks_by_name = frame is not None and not {"float", "float64"}.isdisjoint(frame.f_code.co_names)
+    if is_named(home):
+        held = "a class made of float, and code in C, hold plain numbers: keep x in an attribute, or use NumPy's functions"
+        fix = f"its package is named already, and keeps float(x); {held}"
+    elif asks_by_name:
+        package = home.partition(".")[0]
         keeps = f"name the package, lift(f, packages=[{package!r}]): in its modules float(x) keeps the derivative"
         fix = f"leave float() out, or {keeps}"
     else:
@@ -274,6 +283,11 @@ def not_a_float(value: Any, frame: FrameType) -> errors.TracerFloatConversionErr
         fix = f"{asks}; an array that is written to must be made inside the lifted function"
     what = f"the float value of a traced value of type {typeof(value)} was asked for."
     return errors.TracerFloatConversionError(what, why="a Python float has no derivative", fix=fix)
+
+
+def is_named(module: str) -> bool:
+    """Whether the package of a module is named, so that ``float`` keeps derivatives there."""
+    return any(p in ("*", module) or module.startswith(f"{p}.") for p in ACTIVE.get() or ())
 
 
 def into_plain_array() -> errors.InPlaceWriteError:

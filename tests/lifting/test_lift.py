@@ -4,6 +4,7 @@ import copy
 import importlib
 import math
 import pickle
+import struct
 import threading
 import types
 from math import sqrt
@@ -289,6 +290,33 @@ def test_a_write_across_what_may_run_its_function_more_often(name):
 def test_float_names_the_package():
     with pytest.raises(cv.errors.TracerFloatConversionError, match=r"lift\(f, packages=\["):
         cv.grad(cv.lift(lambda x: float(x[0]) * 2))(X)
+
+
+class Degrees(float):
+    def __new__(cls, x):
+        return float.__new__(cls, x)
+
+
+class Mixed(float):
+    pass
+
+
+@pytest.mark.parametrize("cls", [Degrees, Mixed])
+def test_a_class_made_of_float_in_a_package_that_is_named(cls):
+    """Nothing more is to be named, and least of all covector, whose class for ``float`` is on the way."""
+    with pytest.raises(cv.errors.TracerFloatConversionError, match=r"named already.*a class made of float") as error:
+        cv.grad(cv.lift(lambda x: cls(x[0]) * 2.0, packages=__name__))(X)
+    assert "packages=[" not in str(error.value)
+    if cls is Degrees:
+        with pytest.raises(cv.errors.TracerFloatConversionError, match=rf"packages=\['{__name__}'\]"):
+            cv.grad(cv.lift(lambda x: cls(x[0]) * 2.0))(X)
+
+
+def test_compiled_code_that_says_something_else_of_a_refused_float():
+    with pytest.raises(cv.errors.TracerFloatConversionError):
+        cv.grad(cv.lift(lambda x: struct.unpack("d", struct.pack("d", x[0]))[0]))(X)
+    with pytest.raises(cv.errors.TracerArrayConversionError, match=r"packages="):
+        cv.grad(cv.lift(lambda x: np.float64(x[0])))(X)
 
 
 def module_of(text):
