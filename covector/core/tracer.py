@@ -246,9 +246,9 @@ class Tracer(TracerBase):
         return value.__index__()  # type: ignore[no-any-return]
 
     def __float__(self) -> float:
-        truth = self.answer() if self.dtype == np.bool_ else None
-        if truth is not None:
-            return float(truth)
+        whole = self.answer() if self.dtype.kind in "biu" else None  # which has no derivative
+        if whole is not None:
+            return float(whole)
         raise self._refuse(
             errors.TracerFloatConversionError,
             "the float value",

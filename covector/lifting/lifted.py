@@ -282,7 +282,9 @@ def not_a_float(value: Any, frame: FrameType | None) -> errors.TracerFloatConver
         asks = "Python's or compiled code asks: use NumPy's functions of arrays in its place"
         fix = f"{asks}; an array that is written to must be made inside the lifted function"
     what = f"the float value of a traced value of type {typeof(value)} was asked for."
-    return errors.TracerFloatConversionError(what, why="a Python float has no derivative", fix=fix)
+    is_real = value.dtype.kind not in "biu"
+    why = "a Python float has no derivative" if is_real else "it is not known while the function is traced"
+    return errors.TracerFloatConversionError(what, why=why, fix=fix)
 
 
 def is_named(module: str) -> bool:
@@ -353,10 +355,10 @@ class Lifted:
         value, frame = self._read(), sys._getframe(1)
         refuse_store(value, frame)
         if isinstance(value, TracerBase):
-            truth = value.answer() if value.dtype == np.bool_ else None  # type: ignore[attr-defined]
-            if truth is None:
+            whole = value.answer() if value.dtype.kind in "biu" else None  # type: ignore[attr-defined]
+            if whole is None:
                 raise not_a_float(value, frame)
-            return float(truth)
+            return float(whole)
         return float(_as_stored(value, frame))
 
     def __complex__(self) -> complex:

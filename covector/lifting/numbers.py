@@ -12,7 +12,18 @@ from covector.core.avals import dtype_of
 from covector.core.primitive import TracerBase
 from covector.core.pytrees import tree_map
 from covector.lifting.creation import listed
-from covector.lifting.lifted import LIFTED, as_number, convert, corrected, has_traced, known, make_scalar, unwrap, wrap
+from covector.lifting.lifted import (
+    LIFTED,
+    as_number,
+    as_truth,
+    convert,
+    corrected,
+    has_traced,
+    known,
+    make_scalar,
+    unwrap,
+    wrap,
+)
 from covector.numpy.registry import as_array
 from covector.numpy.undetermined import zero_unless
 from covector.transforms.utilities import stop_gradient
@@ -99,14 +110,16 @@ def _of_sequence(original: Callable[..., Any], lifted: Callable[..., Any], is_ex
     return call
 
 
-def _of_known(original: Callable[..., Any]) -> Callable[..., Any]:
-    """A function whose result is a Python value of known numbers."""
-
-    def call(*args: Any, **options: Any) -> Any:
-        values = [x if known(unwrap(x)) is None else known(unwrap(x)) for x in args]
-        return original(*values, **options)
-
-    return call
+def _isclose(a: Any, b: Any, *, rel_tol: Any = 1e-09, abs_tol: Any = 0.0) -> Any:
+    """``math.isclose``: Python's truth of known numbers, else a traced one, which `branches="split"` answers."""
+    values = [_number(x) for x in (a, b, rel_tol, abs_tol)]
+    numbers = list(map(known, values))
+    if not any(x is None for x in numbers):
+        return math.isclose(numbers[0], numbers[1], rel_tol=numbers[2], abs_tol=numbers[3])
+    x, y, rel, least = values
+    apart = np.abs(x - y)
+    is_near = apart <= np.maximum(rel * np.maximum(np.abs(x), np.abs(y)), least)
+    return as_truth((x == y) | (is_near & np.isfinite(apart)))
 
 
 def _whole(name: str) -> Callable[..., Any]:
@@ -127,7 +140,7 @@ def _whole(name: str) -> Callable[..., Any]:
 MATH: dict[str, Callable[..., Any]] = {}
 MATH |= {name: _of_numbers(getattr(math, name), f) for name, f in UFUNCS.items() if hasattr(math, name)}
 MATH |= {"modf": _of_numbers(math.modf, np.modf), "ldexp": _of_numbers(math.ldexp, np.ldexp)}
-MATH |= {"isclose": _of_known(math.isclose)}
+MATH |= {"isclose": _isclose}
 MATH |= {"remainder": _of_numbers(math.remainder, _remainder)}
 MATH |= {"log": _of_numbers(math.log, _log), "hypot": _of_numbers(math.hypot, _hypot)}
 MATH |= {name: _whole(name) for name in ("floor", "ceil", "trunc")}

@@ -22,6 +22,7 @@ from covector.lifting.refusals import written_over
 from covector.lifting.scalars import Number, check_real
 from covector.numpy.registry import as_array
 from covector.primitives.arrays.shaping import strengthened
+from covector.primitives.arrays.subscripts import answered
 
 
 def _by_places(func: Callable[..., Any], target: Any, before: Any, values: Any, after: Any = ()) -> None:
@@ -55,7 +56,7 @@ def _by_places(func: Callable[..., Any], target: Any, before: Any, values: Any, 
 
 def _needed(func: Callable[..., Any], x: Any) -> Any:
     """The known value of places that depend on traced values."""
-    found = known(x)
+    found = answered(x)
     if found is None:
         what = f"numpy.{func.__name__} got places that are not known."
         raise errors.NonConcreteBooleanIndexError(what, fix="x[...] = np.where(mask, values, x)")

@@ -45,6 +45,7 @@ from covector.lifting.stand_ins import (
     is_function,
     known_stand_in,
     of_covector,
+    original_of,
     stand_in,
     when_modules_are_met,
 )
@@ -64,6 +65,9 @@ OF_CPP = ("PyCapsule", "pybind11_")
 SCIPY = ("linalg", "fft", "signal", "ndimage", "spatial.distance", "spatial.transform", "interpolate", "stats", "sparse.linalg")
 """Modules of SciPy's, largely in C, for which covector has its own with the same results."""
 
+
+OWN = ("comb", "factorial", "multigammaln")
+"""Functions of ``scipy.special`` in Python that branch on values, and are covector's with traced ones."""
 
 HOMES = ("", "scipy._lib.", "scipy._external.", "sklearn.externals.")
 ARRAY_API_COMPAT = tuple(f"{home}array_api_compat" for home in HOMES)
@@ -125,7 +129,8 @@ def _declare_scipy() -> None:
     _redirect_solvers()
     special = sys.modules.get("scipy.special")
     if special is not None and known_stand_in(special) is None:
-        stand_in(special, Proxy(special, _ufuncs_of(special)))
+        ours = {n: _of_scipy(getattr(special, n), "scipy.special", n) for n in OWN}
+        stand_in(special, Proxy(special, _ufuncs_of(special) | ours))
     for name in ("scipy.spatial", "scipy.sparse", "scipy"):
         module = sys.modules.get(name)
         if module is not None:
@@ -367,10 +372,12 @@ def _rebind(module: str | None, names: dict[str, Any], rows: list[Any]) -> None:
 def _used_by_numba(names: dict[str, Any]) -> set[str]:
     """The globals that functions read which numba compiles when they are first called: these stay what they are."""
     found: set[str] = set()
-    for value in names.values():
+    for value in map(original_of, names.values()):
         if type(value).__name__ in ("CPUDispatcher", "DUFunc", "GUFunc"):
-            code = getattr(getattr(value, "py_func", None) or getattr(value, "__wrapped__", None), "__code__", None)
-            found.update(code.co_names if code is not None else names)
+            builder = getattr(value, "gufunc_builder", None) or getattr(value, "_dispatcher", None) or value
+            f = getattr(builder, "py_func", None)
+            if getattr(f, "__globals__", names) is names:  # others read those of their own modules
+                found.update(f.__code__.co_names if type(f) is FunctionType else names)
     return found
 
 
