@@ -223,8 +223,9 @@ class Cell(Lifted):
             return wrap(act(self._captured()))
         view = views.shown(out, root.layout())
         if root.state & (UNSURE | GAPS) and self._depends_on_order(act):
-            root.state |= TAINTED
-            return _in_order(self._copied(act), TAINTED | UNSURE)
+            copied = _in_order(self._copied(act), UNSURE)
+            root.origin.tie(copied.root)
+            return copied
         if view is None:
             return _in_order(self._copied(act), root.state & UNSURE, out)
         outer = self.shows

@@ -15,7 +15,7 @@ from covector.core.primitive import TracerBase
 from covector.lifting import views
 from covector.lifting.cells import Cell
 from covector.lifting.lifted import LIFTED, has_traced, unwrap
-from covector.lifting.roots import GAPS, TAINTED, UNSURE
+from covector.lifting.roots import GAPS, UNSURE
 
 
 def like_operands(result: Any, *operands: Any) -> Any:
@@ -82,9 +82,8 @@ def computed_in(result: Any, order: str, *operands: Any) -> Any:
 def in_order(cell: Cell, *orders: str) -> Any:
     """An array itself if it lies in memory in one of the orders "C" and "F" that are asked for, else None."""
     if cell.root.state & (UNSURE | GAPS):
-        cell.root.state |= TAINTED
         found = cell.copy(orders[0] if len(orders) == 1 else "A")
-        found.root.state |= TAINTED
+        cell.root.origin.tie(found.root)
         return found
     flags = cell.layout().flags
     return cell if any(flags.c_contiguous if order == "C" else flags.f_contiguous for order in orders) else None

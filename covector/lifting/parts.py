@@ -108,8 +108,6 @@ class Part(Root):
     @state.setter
     def state(self, state: int) -> None:
         self._own = state & ~INHERITED | (state & (UNSURE | GAPS))
-        if state & TAINTED:
-            self.cell.root.state |= TAINTED
 
     @property
     def origin(self) -> Root:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import gc
 import sys
+import weakref
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -38,7 +39,7 @@ GAPS, UNSURE, TAINTED = 8, 16, 32
 class Root:
     """A whole array: what it holds now, how it lies in memory, and who else may hold it."""
 
-    __slots__ = ("opened", "shape", "state", "strides", "value")
+    __slots__ = ("__weakref__", "opened", "shape", "state", "strides", "tied", "value")
 
     def __init__(self, value: Any, state: int = 0, strides: tuple[int, ...] | None = None):
         self.value = value
@@ -71,12 +72,28 @@ class Root:
 
     def check_write(self, new: Any = None) -> None:
         """Raise where a write would not mean what it means in NumPy."""
+        if self.state & TAINTED and not self._is_tied():
+            self.state &= ~TAINTED
+            del self.tied
         if self.state & (READONLY | TAINTED | ALIASED):
             if self.state & READONLY:
                 raise ValueError("assignment destination is read-only")
             raise order_not_known() if self.state & TAINTED else shares_memory_with_argument()
         if self.opened is not traces_now():
             self._check_crossing(new)
+
+    def tie(self, other: Root) -> None:
+        """Note that another array is a view of this one or a copy, by the order in memory, which is not known."""
+        self.state |= TAINTED
+        other.state |= TAINTED
+        if not hasattr(self, "tied"):
+            self.tied = [weakref.ref(self)]
+        self.tied.append(weakref.ref(other))
+        other.tied = self.tied
+
+    def _is_tied(self) -> bool:
+        """Whether such an array is still in use."""
+        return any(ref() not in (None, self) for ref in self.tied)
 
     def _check_crossing(self, new: Any) -> None:
         """A write from within a transformation that was entered after the array was made."""
