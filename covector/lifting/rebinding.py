@@ -1,12 +1,13 @@
 """What modules see in lifted code: other names in the globals of Python modules, put there at the first lift.
 
-NumPy's creators, ``math`` and compiled functions do not dispatch on their arguments, so modules are given functions that do, by
-the identity of what their globals hold: ``np`` and ``math`` become `Proxy` modules, ``from numpy import asarray`` another
-``asarray``.  NumPy, compiled code and covector go on with the real ones.
+NumPy's creators, ``math`` and compiled functions do not dispatch on their arguments, nor ufuncs on lists, so modules are given
+functions that do, by the identity of what their globals hold: ``np`` and ``math`` become `Proxy` modules, ``from numpy import
+asarray`` another ``asarray``.  NumPy, compiled code, what numba compiles, and covector go on with the real ones.
 
 What is replaced stays so: to put 3,300 names back after each call would take 0.5 ms, and to ask whether lifted code runs takes
 0.1 us.  `uninstall` puts all back, `report` lists them.  Names that a function imports when it runs, and defaults and inner
-functions that hold functions of NumPy's, are not reached: they raise the errors of traced values.
+functions that hold functions of NumPy's, are not reached: they raise the errors of traced values.  SciPy's solvers would not
+raise, and are redirected themselves (`covector.lifting.redirected`).
 """
 
 from __future__ import annotations
