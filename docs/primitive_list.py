@@ -66,7 +66,7 @@ weaken(x): a scalar as the Python number that it equals, of a weak type
 ## Exponentials, circular and hyperbolic functions
 exp(x), exp2(x), expm1(x), log(x), log2(x), log10(x), log1p(x): np.*
 logaddexp(x, y), logaddexp2(x, y): np.*
-share(x, y): `exp(x) / (exp(x) + exp(y))`, the derivative of `logaddexp`
+exp_share(x, y): `exp(x) / (exp(x) + exp(y))`, the derivative of `logaddexp`
 sin(x), cos(x), tan(x), arcsin(x), arccos(x), arctan(x): np.*
 arctan2(y, x): `np.arctan2`
 sinh(x), cosh(x), tanh(x), arcsinh(x), arccosh(x), arctanh(x): np.*

@@ -542,7 +542,8 @@ TABLE: dict[str, Entry] = {
     "invert": Entry(unary(), INTEGER),
     "bitwise_count": Entry(unary(scalars=False), (np.int64, np.uint8)),
     # functions of two numbers
-    **{name: Entry(binary(), REAL) for name in "hypot arctan2 logaddexp logaddexp2 share copysign heaviside nextafter".split()},
+    **{name: Entry(binary(), REAL) for name in "hypot arctan2 logaddexp logaddexp2 copysign heaviside nextafter".split()},
+    "exp_share": Entry(binary(), REAL),
     **{name: Entry(binary("positive")) for name in ("direction", "share_power")},
     **{name: Entry(binary("real", (0.9, 3.1), not_whole), REAL) for name in ("remainder", "fmod", "floor_divide")},
     **{name: Entry(binary()) for name in "maximum minimum fmax fmin".split()},

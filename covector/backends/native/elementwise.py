@@ -394,7 +394,7 @@ SCALARS: dict[str, Scalar] = {
     "root": Scalar(_floats(f.sqrt), 8, True),
     **{n: Scalar(_floats(getattr(f, n)), 20, True) for n in ("exp", "expm1", "tanh", "log", "log1p", "sin", "cos")},
     "logaddexp": Scalar(_floats(f.logaddexp), 50, True),
-    "share": Scalar(_floats(f.share), 25, True),
+    "exp_share": Scalar(_floats(f.share), 25, True),
     "hypot": Scalar(_floats(f.hypot), 25, True),
     "scipy_expit": Scalar(_floats(f.expit), 25, True),
     **{n: Scalar(_floats(emit), 60, True) for n, emit in f.C_LIBRARY.items() if hasattr(np, n)
