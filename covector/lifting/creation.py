@@ -59,8 +59,8 @@ FRESH = """
 """Functions of arrays that do not dispatch, or are called with plain arrays: what they make is a cell."""
 
 
-def maker(original: Callable[..., Any]) -> Callable[..., Any]:
-    """A function, or ufunc, whose result is a new cell, also of plain arrays, and whose lists are arrays."""
+def _maker(original: Callable[..., Any]) -> Callable[..., Any]:
+    """A function whose result is a new cell, also of plain arrays, and whose lists are arrays."""
     of_sequences = original.__name__ in OF_SEQUENCES
 
     def make(*args: Any, **kwargs: Any) -> Any:
@@ -495,7 +495,7 @@ def _array_of(x: Any) -> Any:
     return wrap(as_array(listed(x))) if has_lifted(x) else x
 
 
-_copied = maker(np.copy)
+_copied = _maker(np.copy)
 
 
 def copy(a: Any, *args: Any, **kwargs: Any) -> Any:
@@ -503,7 +503,7 @@ def copy(a: Any, *args: Any, **kwargs: Any) -> Any:
     return a.array() if type(a) is Flat else _copied(a, *args, **kwargs)
 
 
-_inserted = maker(np.insert)
+_inserted = _maker(np.insert)
 
 
 def insert(arr: Any, obj: Any, values: Any, axis: Any = None) -> Any:
@@ -515,7 +515,7 @@ def insert(arr: Any, obj: Any, values: Any, axis: Any = None) -> Any:
 
 def _takes_lists(module: Any) -> dict[str, Any]:
     names = [n for n in dir(module) if hasattr(getattr(module, n), "_implementation")]
-    return {n: maker(getattr(module, n)) for n in names if n not in LEFT_AS_THEY_ARE}
+    return {n: _maker(getattr(module, n)) for n in names if n not in LEFT_AS_THEY_ARE}
 
 
 def _asks_lists(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -525,7 +525,7 @@ def _asks_lists(original: Callable[..., Any]) -> Callable[..., Any]:
 
 NUMPY: dict[str, Any] = _takes_lists(np)
 NUMPY |= {name: _asks_lists(getattr(np, name)) for name in ("shape", "ndim", "size", "iscomplexobj", "isrealobj")}
-NUMPY |= {name: maker(getattr(np, name)) for name in FRESH if hasattr(np, name)}
+NUMPY |= {name: _maker(getattr(np, name)) for name in FRESH if hasattr(np, name)}
 NUMPY |= {name: _for_numpy(_converter(name)) for name in CONVERTERS}
 NUMPY |= {"full": full, "ndenumerate": ndenumerate, "nditer": nditer, "broadcast": broadcast}
 NUMPY |= {"lexsort": lexsort, "fromiter": fromiter, "copy": copy, "insert": insert}

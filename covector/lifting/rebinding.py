@@ -1,8 +1,9 @@
 """What modules see in lifted code: other names in the globals of Python modules, put there at the first lift.
 
-NumPy's creators, ``math`` and compiled functions do not dispatch on their arguments, nor ufuncs on lists, so modules are given
-functions that do, by the identity of what their globals hold: ``np`` and ``math`` become `Proxy` modules, ``from numpy import
-asarray`` another ``asarray``.  NumPy, compiled code, what numba compiles, and covector go on with the real ones.
+NumPy's creators, ``math`` and compiled functions do not dispatch on their arguments, so modules are given functions that do, by
+the identity of what their globals hold: ``np`` and ``math`` become `Proxy` modules, ``from numpy import asarray`` another
+``asarray``.  NumPy, compiled code and covector go on with the real ones.  Ufuncs stay what they are, for code asks
+``if f is np.add``: lists of traced values are refused there.
 
 What is replaced stays so: to put 3,300 names back after each call would take 0.5 ms, and to ask whether lifted code runs takes
 0.1 us.  `uninstall` puts all back, `report` lists them.  Names that a function imports when it runs, and defaults and inner
@@ -50,7 +51,6 @@ from covector.lifting.stand_ins import (
     stand_in,
     when_modules_are_met,
 )
-from covector.lifting.ufuncs import OfUfunc, of_ufunc
 
 LEFT_ALONE = sys.stdlib_module_names | set("numpy covector optree opt_einsum numba llvmlite pytest _pytest hypothesis".split())
 """Packages whose modules keep their names (but for ``__main__``, and ``numpy.polynomial``, which is written in NumPy)."""
@@ -105,17 +105,11 @@ def _numpy_names() -> dict[str, Any]:
     tricks = np.lib.stride_tricks
     names = _guarded_names(np, NUMPY | {"seterr": seterr})
     names |= {n: stand_in(getattr(np, n), f) for n, f in (OBJECTS | {"errstate": Errstate}).items()}
-    names |= _ufuncs_of(np)
     for n, replaced in INNER.items():
         module = getattr(np, n)
         names[n] = stand_in(module, Proxy(module, _guarded_names(module, replaced)))
     inner = {"stride_tricks": stand_in(tricks, Proxy(tricks, _guarded_names(tricks, STRIDED))), "scimath": names["emath"]}
     return names | {"lib": Proxy(np.lib, inner)}
-
-
-def _ufuncs_of(module: ModuleType) -> dict[str, Any]:
-    """What stands for the ufuncs of a module, of which several names may be one."""
-    return {n: _new(f) for n, f in vars(module).items() if type(f) is np.ufunc}
 
 
 def _declare_scipy() -> None:
@@ -131,7 +125,7 @@ def _declare_scipy() -> None:
     special = sys.modules.get("scipy.special")
     if special is not None and known_stand_in(special) is None:
         ours = {n: _of_scipy(getattr(special, n), "scipy.special", n) for n in OWN}
-        stand_in(special, Proxy(special, _ufuncs_of(special) | ours))
+        stand_in(special, Proxy(special, ours))
     for name in ("scipy.spatial", "scipy.sparse", "scipy"):
         module = sys.modules.get(name)
         if module is not None:
@@ -216,8 +210,6 @@ def _new(value: Any) -> Any:
         return stand_in(value, _compiled(value))
     if type(value) is functools.partial and any(map(_is_compiled, value.args)):
         return stand_in(value, functools.partial(value.func, *[_new(x) or x for x in value.args], **value.keywords))
-    if type(value) is np.ufunc:
-        return stand_in(value, of_ufunc(value))
     if type(value) is np.vectorize:
         return stand_in(value, vectorized(value))
     if type(value) is ModuleType and str(getattr(value, "__file__", None) or "").endswith((".so", ".pyd")):
@@ -355,11 +347,9 @@ def _rebind(module: str | None, names: dict[str, Any], rows: list[Any]) -> None:
     if module is not None:
         _installed[module] = names
         _specs[module] = names.get("__spec__")
-    kept, has_meanings = _used_by_numba(names), _says_what_ufuncs_mean(names)
+    kept = _used_by_numba(names)
     for n, value in list(names.items()):
         new = None if n.startswith("__") or n in kept or issubclass(type(value), STAND_INS) else _new(value)
-        if has_meanings:
-            new = None if type(new) is OfUfunc else _numpy_with(ufuncs=True) if new is known_stand_in(np) else new
         if new is not None:
             _put(names, n, new, rows)
         if type(value) is FunctionType and (new is None or type(new) is OfScipy):
@@ -382,12 +372,6 @@ def _used_by_numba(names: dict[str, Any]) -> set[str]:
     return found
 
 
-def _says_what_ufuncs_mean(names: dict[str, Any]) -> bool:
-    """Whether a module has a class that NumPy asks, with its own ufunc, what that means: ``if ufunc is np.matmul``."""
-    classes = [v for v in names.values() if issubclass(type(v), type) and v.__module__ == names.get("__name__")]
-    return any(callable(vars(cls).get("__array_ufunc__")) for cls in classes)
-
-
 def rebind_closure(f: Any) -> None:
     """Give a function the other names in what it closes over, as decorators that bind ``numpy`` make it."""
     for cell in getattr(f, "__closure__", None) or ():
@@ -407,11 +391,10 @@ def _put(names: dict[str, Any], n: str, new: Any, rows: list[Any]) -> None:
 
 
 @functools.cache
-def _numpy_with(floats: bool = False, ufuncs: bool = False) -> Proxy:
-    """NumPy where ``np.float64(x)`` keeps the derivative, or where ufuncs are its own."""
+def _keeping() -> Proxy:
+    """NumPy where ``np.float64(x)`` keeps the derivative."""
     names = {n: v for n, v in vars(known_stand_in(np)).items() if n != "_real"}
-    names |= {"float64": FLOAT64, "double": FLOAT64} if floats else {}
-    return Proxy(np, names | ({n: f for n, f in vars(np).items() if type(f) is np.ufunc} if ufuncs else {}))
+    return Proxy(np, {**names, "float64": FLOAT64, "double": FLOAT64})
 
 
 def _keep_floats(names: dict[str, Any], rows: list[Any]) -> None:
@@ -419,12 +402,10 @@ def _keep_floats(names: dict[str, Any], rows: list[Any]) -> None:
     home = str(names.get("__name__"))
     if not any(p in ("*", home) or home.startswith(f"{p}.") for p in _named):
         return
-    others = {id(known_stand_in(np)): False, id(_numpy_with(ufuncs=True)): True}
+    proxy = known_stand_in(np)
     for n, value in list(names.items()):
-        if id(value) in others:
-            _put(names, n, _numpy_with(floats=True, ufuncs=others[id(value)]), rows)
-        elif value is np.float64:
-            _put(names, n, FLOAT64, rows)
+        if value is proxy or value is np.float64:
+            _put(names, n, _keeping() if value is proxy else FLOAT64, rows)
     if "float" not in names:
         _put(names, "float", FLOAT, rows)
 

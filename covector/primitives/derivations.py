@@ -206,13 +206,11 @@ def unary_jvp(primitive: Primitive, derivative: Any) -> Rule:
 
 
 def nary_jvp(primitive: Primitive, derivatives: Sequence[Rule | None], fn: Any) -> Rule:
-    is_ufunc = isinstance(fn, np.ufunc)  # also what stands for one in a module that was lifted
-
     def jvp(primals: Sequence[Any], tangents: Sequence[Any], /, **params: Any) -> Any:
         out = primitive.bind(*primals, **params)
         if type(out) is not np.ndarray:
             primals = numpy_scalars(primals)
-        if is_ufunc:
+        if type(fn) is np.ufunc:
             primals = as_computed(fn, primals, out)
         elif not primitive.trusted:
             primals = in_precision(primals, out)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import types
 
 import numpy as np
 import pytest
@@ -12,32 +11,7 @@ import scipy.special
 import covector as cv
 
 X = np.array([0.3, 0.6])
-LISTS = """
-    [x[0], x[1]]
-    (x[0], x[1])
-    [[x[0]], [x[1]]]
-    [x, 2 * x]
-    [x[0], 0.5]
-    [np.array([x[0], 0.5]), x]
-    ([x[0], 1], x)
-""".strip().splitlines()
-UFUNCS = sorted({f.__name__ for f in vars(np).values() if type(f) is np.ufunc} - {"matvec", "vecmat"})
-"""Those two take no number beside a list."""
-STEPS = frozenset("divmod floor_divide fmod remainder".split())
-"""They have no derivative where one list is a multiple of the other."""
-
 CALLS = """
-    np.add.reduce([x[0], x[1]])
-    np.add.reduce(([x[0], 1.0], [x[1], 2.0]), axis=(0, 1))
-    np.maximum.reduce([x, 1 - x])
-    np.logaddexp.accumulate((x[0], 0.1, x[1]))
-    np.multiply.outer((x[0], 1.0), [x[1], 2.0])
-    np.add.reduceat([x[0], 1.0, x[1], 2.0], [0, 2])
-    np.add([x[0], 1.0], x, out=np.zeros(2))
-    np.add([x[0], 1.0], x, out=np.zeros(2), where=[True, False])
-    np.sqrt([x[0], 1.0], dtype=np.float64)
-    scipy.special.erf([x[0], 1.0])
-    scipy.special.xlogy([x[0], 1.0], (x[1], 2.0))
     np.emath.sqrt([x[0], 1.0]) * (x[0] > 0)
     np.einsum("i,i->i", [x[0], x[1]], (x[1], 2.0))
     np.einsum([x[0], 1.0], [0], [x[1], 2.0], [0])
@@ -93,23 +67,6 @@ def check_derivative(f, x):
     np.testing.assert_allclose(cv.grad(cv.lift(total))(x), wanted, rtol=1e-5, atol=1e-6)
 
 
-@np.errstate(all="ignore")
-@pytest.mark.parametrize("name", UFUNCS)
-def test_ufuncs(name):
-    ufunc = getattr(np, name)
-    for i, form in enumerate(LISTS):
-        rest = ["", ", 0.5", f", {LISTS[i - 1]}"][:: 1 if i % 2 else 2] if ufunc.nin == 2 else [""]
-        for f in [evaluated(f"np.{name}({form}{more})") for more in rest]:
-            try:
-                wanted = f(X)
-            except (TypeError, ValueError):  # which are of integers alone, or of other shapes
-                continue
-            for run in RUN.values():
-                compare(run(cv.lift(f), X), wanted)
-            if name not in STEPS and is_real(wanted) and is_real([f(X + 0.001), f(X - 0.001)]):
-                check_derivative(f, X)
-
-
 @pytest.mark.parametrize("text", CALLS)
 def test_calls(text):
     f = evaluated(text.strip())
@@ -121,42 +78,18 @@ def test_calls(text):
         check_derivative(f, X)
 
 
-def test_what_a_ufunc_makes_can_be_written():
-    w = np.array([1.0, 4.0])
-
-    def f(x):
-        y, z = np.sqrt(w), np.add.accumulate(w)
-        y[0], z[1] = x[0], x[1]
-        return np.sum(y * z)
-
-    compare(cv.jit(cv.grad(cv.lift(f)))(X), np.array([1.0, 2.0]))
+@pytest.mark.parametrize("text", ["np.sin([x[0], x[1]])", "np.add((x[0], 1.0), 2.0)", "scipy.special.erf([x[0]])"])
+def test_ufuncs_of_lists_say_what_to_write(text):
+    f = evaluated(text)
+    for run in RUN.values():
+        with pytest.raises(cv.errors.ConcretizationError, match=r"np\.array\(\[\.\.\.\]\)"):
+            run(cv.lift(f), X)
 
 
-def test_a_ufunc_that_is_replaced_is_a_ufunc():
+def test_ufuncs_stay_what_they_are():
+    """Code asks for them by identity, also with those that it held before: in defaults, say, and in other modules."""
+    held = np.add
     cv.grad(cv.lift(lambda x: np.sin(x)))(1.0)
-    assert isinstance(np.sin, np.ufunc)
-    assert np.sin.nin == 1
-    assert {np.sin: 1}[np.sin] == 1
-    assert np.add.reduce([1.0, 2.0]) == 3.0
-
-
-def test_a_class_that_says_what_ufuncs_mean_meets_the_ufuncs_that_it_names():
-    source = """
-import numpy as np
-class Logged(np.lib.mixins.NDArrayOperatorsMixin):
-    def __array_ufunc__(self, ufunc, method, *inputs, **options):
-        return "product" if ufunc is np.multiply else "other"
-def zeros(x):
-    y = np.zeros(1)
-    y[0] = x
-    return y[0] * float(x)
-"""
-    module = types.ModuleType("of_logged")
-    sys.modules["of_logged"] = module
-    try:
-        exec(source, vars(module))
-        cv.grad(cv.lift(lambda x: module.zeros(x), packages="of_logged"))(2.0)
-        assert module.Logged() * 2 == "product"
-        assert np.multiply(module.Logged(), 2) == "product"
-    finally:
-        del sys.modules["of_logged"]
+    assert np.add is held
+    assert type(np.add) is np.ufunc
+    assert scipy.special.erf is sys.modules["scipy.special"].erf
