@@ -116,6 +116,8 @@ def _isclose(a: Any, b: Any, *, rel_tol: Any = 1e-09, abs_tol: Any = 0.0) -> Any
     numbers = list(map(known, values))
     if not any(x is None for x in numbers):
         return math.isclose(numbers[0], numbers[1], rel_tol=numbers[2], abs_tol=numbers[3])
+    if any(known(t) is not None and known(t) < 0 for t in values[2:]):
+        raise ValueError("tolerances must be non-negative")
     x, y, rel, least = values
     apart = np.abs(x - y)
     is_near = apart <= np.maximum(rel * np.maximum(np.abs(x), np.abs(y)), least)

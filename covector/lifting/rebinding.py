@@ -123,9 +123,10 @@ def _declare_scipy() -> None:
             stand_in(module, Proxy(module, {n: other for n, other in found.items() if other is not None}))
     _redirect_solvers()
     special = sys.modules.get("scipy.special")
-    if special is not None and known_stand_in(special) is None:
-        ours = {n: _of_scipy(getattr(special, n), "scipy.special", n) for n in OWN}
-        stand_in(special, Proxy(special, ours))
+    for n in OWN if special is not None else ():
+        f = getattr(special, n)
+        if known_stand_in(f) is None and not issubclass(type(f), STAND_INS):
+            stand_in(f, _of_scipy(f, "scipy.special", n))
     for name in ("scipy.spatial", "scipy.sparse", "scipy"):
         module = sys.modules.get(name)
         if module is not None:

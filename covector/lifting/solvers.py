@@ -64,6 +64,9 @@ class _ReturnsTraced(Exception):
 
 NOTHING = object()
 
+LEFT_ALONE = frozenset({"args", "callback"})
+"""What is given as it is: objects for the function, and what SciPy has wrapped to be told when to stop."""
+
 
 class Calling(StandIn):
     """A function of SciPy's that calls one of the user's."""
@@ -72,8 +75,10 @@ class Calling(StandIn):
         """What SciPy's own gives where nothing is traced, nor returned by the functions that it is given; else NOTHING."""
         if any_traced(args) or any_traced(kwargs.values()):
             return NOTHING
+        given = inspect.signature(self._original).bind(*args, **kwargs)
+        given.arguments.update({k: _asking(x) for k, x in given.arguments.items() if k not in LEFT_ALONE})
         try:
-            return self._original(*map(_asking, args), **{k: _asking(x) for k, x in kwargs.items()})
+            return self._original(*given.args, **given.kwargs)
         except _ReturnsTraced:
             return NOTHING
 
@@ -127,6 +132,8 @@ class Method(Calling):
         given = dict(inspect.signature(self._original).bind(*args, **kwargs).arguments)
         given |= given.pop("unknown_options", {})
         named = {OURS.get(k, k): x for k, x in given.items() if k in ARGUMENTS and not (k == "bounds" and _is_empty(x))}
+        if named.get("callback") is not None:
+            named["callback"] = _of_result(named["callback"])
         if "x0" in named:
             named["x0"] = np.ravel(wrap(as_array(as_operand(named["x0"]))))
         ours = OfCovector(getattr(importlib.import_module("covector.scipy.optimize"), name))
@@ -149,6 +156,11 @@ def _is_empty(x: Any) -> bool:
     return hasattr(x, "__len__") and not len(x)
 
 
+def _of_result(callback: Callable[..., Any]) -> Callable[..., Any]:
+    """A callback that takes what was found so far, as SciPy has made it of the user's."""
+    return lambda intermediate_result: callback(intermediate_result)
+
+
 class Found(dict[str, Any]):
     """What a method found where values are traced."""
 
@@ -166,7 +178,8 @@ class Comparing(Calling):
         traced: list[Any] = []
         given = inspect.signature(self._original).bind(*args, **kwargs)
         place = next(iter(given.arguments))
-        given.arguments[place] = _noting(given.arguments[place], traced)
+        if given.arguments.get("workers", 1) == 1:  # other processes have no traced values
+            given.arguments[place] = _noting(given.arguments[place], traced)
         found = self._original(*given.args, **given.kwargs)
         others = [v for k, v in given.arguments.items() if k not in (place, "args")]
         is_moved = any_traced([found["x"] if isinstance(found, dict) else found])

@@ -257,3 +257,35 @@ def test_lsoda_is_refused_before_it_runs():
             cv.jvp(cv.lift(steps), (np.ones(2),), (np.ones(2),))
     scaled = lambda x: x * scipy.integrate.solve_ivp(lambda t, y: -y, (0.0, 1.0), [1.0], method="LSODA").y[0, -1]
     assert cv.grad(cv.lift(scaled))(2.0) == pytest.approx(np.exp(-1.0), rel=1e-2)
+
+
+@pytest.mark.parametrize("method", ["BFGS", "Nelder-Mead", "Powell", "CG", "L-BFGS-B", "SLSQP"])
+def test_a_callback_that_stops_is_no_success(method):
+    def stopped(x):
+        def callback(intermediate_result):
+            raise StopIteration
+
+        return optimize.minimize(optimize.rosen, [1.3, 0.7], method=method, callback=callback).status * x
+
+    assert cv.value_and_grad(cv.lift(stopped))(1.0) == (stopped(1.0), stopped(1.0))
+
+
+@pytest.mark.parametrize("name", ["fmin", "fmin_powell", "fmin_bfgs", "fmin_cg"])
+def test_callbacks_of_traced_minima_are_called(name):
+    seen = []
+    solve = getattr(optimize, name)
+    f = cv.lift(lambda x: np.ravel(solve(lambda v: np.sum((v - x) ** 2), [3.0], disp=0, callback=seen.append))[0])
+    np.testing.assert_allclose(cv.value_and_grad(f)(1.0), (1.0, 1.0), atol=1e-4)
+    assert seen
+
+
+def test_callable_objects_among_the_arguments_of_a_function_are_left_alone():
+    p = np.poly1d([1.0, 2.0])
+    f = lambda x: optimize.fmin(lambda v, p: p.deriv()(v[0]) ** 2 + (v[0] - 1) ** 2, [3.0], args=(p,), disp=0)[0] * x
+    assert cv.grad(cv.lift(f))(1.0) == f(1.0)
+
+
+def test_a_plain_search_by_other_workers():
+    search = functools.partial(optimize.differential_evolution, workers=map, updating="deferred", seed=1)
+    f = lambda x: search(optimize.rosen, [(0, 2)] * 2).x[0] * x
+    assert cv.grad(cv.lift(f))(1.0) == f(1.0)

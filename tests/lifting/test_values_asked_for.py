@@ -68,3 +68,9 @@ def test_a_module_that_imports_what_numba_compiles_is_lifted():
         assert type(inner.np) is types.ModuleType
     finally:
         del sys.modules["compiled_by_numba"], sys.modules["calling_numba"]
+
+
+def test_isclose_refuses_tolerances_as_python_does():
+    f = cv.lift(lambda x: float(math.isclose(x[0], 1.0, rel_tol=-1.0)) * x)
+    with pytest.raises(ValueError, match="tolerances must be non-negative"):
+        cv.vmap(f, branches="split")(np.ones((2, 2)))
