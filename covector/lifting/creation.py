@@ -116,7 +116,7 @@ def _decides_itself(x: Any) -> bool:
     """Whether an argument, or one in a list of them, is of another package's that says what functions of NumPy's mean."""
     if type(x) is list or type(x) is tuple:
         return any(map(_decides_itself, x))
-    return hasattr(type(x), "__array_function__") and not (type(x) in LIFTED or isinstance(x, (ndarray, TracerBase)))
+    return hasattr(type(x), "__array_function__") and not issubclass(type(x), (*LIFTED, ndarray, TracerBase))
 
 
 def fresh(result: Any, given: Any = ()) -> Any:

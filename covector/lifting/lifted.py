@@ -498,8 +498,7 @@ class Lifted:
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or not hasattr(np.ndarray, name):
-            cls: Any = self.__class__  # as which it counts
-            known_as = "numpy.ndarray" if issubclass(cls, ndarray) else cls.__name__
+            known_as = f"numpy.{'ndarray' if self.shape else self.dtype.name}"
             raise AttributeError(f"{known_as!r} object has no attribute {name!r}")
         value = self._read()
         if isinstance(value, TracerBase):

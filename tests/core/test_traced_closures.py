@@ -332,8 +332,19 @@ def ended(x: Any) -> Any:
         return np.sum(np.sin(Wrapped(trace, x)))
 
 
+LEFT_OPEN: list[Any] = []
+
+
 def never_ended(x: Any) -> Any:
-    return np.sum(np.sin(Wrapped(open_trace(Wrapping, "wrapping").__enter__(), x)))
+    LEFT_OPEN.append(open_trace(Wrapping, "wrapping").__enter__())
+    return np.sum(np.sin(Wrapped(LEFT_OPEN[-1], x)))
+
+
+@pytest.fixture
+def closing() -> Any:
+    yield
+    while LEFT_OPEN:
+        LEFT_OPEN.pop().__exit__(None, None, None)
 
 
 RETURNING = {
@@ -353,6 +364,7 @@ RETURNING = {
 
 @pytest.mark.parametrize("mode", RETURNING)
 @pytest.mark.parametrize("f", [ended, never_ended])
+@pytest.mark.usefixtures("closing")
 def test_a_tracer_of_ones_own_trace_that_is_returned_is_refused(f: Any, mode: str) -> None:
     with pytest.raises(errors.UnexpectedTracerError, match="a leaked tracer"):
         RETURNING[mode](f)

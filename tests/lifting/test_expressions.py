@@ -190,7 +190,8 @@ def test_an_object_with_an_array_in_it():
 
     check(cv.jvp(cv.lift(plain), (X,), (V,))[0], plain(X))
     check(cv.jvp(cv.lift(lambda x: Box(x).__array__() * 2), (X,), (V,))[1], 2 * V)
-    check(cv.jvp(cv.lift(lambda x: np.sin(Box(x))), (X,), (V,))[1], np.cos(X) * V)
+    with pytest.raises(CovectorError):
+        cv.jvp(cv.lift(lambda x: np.sin(Box(x))), (X,), (V,))
 
 
 HIDDEN = {

@@ -186,12 +186,17 @@ def _share(mine: Any, other: Any) -> Any:
     return np.where(infinite, np.greater(mine, 0) * share.dtype.type(0.5), share)[()]
 
 
+def _shared(out: Any, mine: Any, other: Any) -> Any:
+    """The derivative of a share, 0 where it is that of two that are infinite."""
+    return np.where(np.equal(mine, np.inf), 0, out * share_p.bind(other, mine))
+
+
 share_p = Primitive(
     "exp_share",
     Elementwise(
         _share,
-        lambda out, mine, other: out * share_p.bind(other, mine),
-        lambda out, mine, other: -out * share_p.bind(other, mine),
+        lambda out, mine, other: _shared(out, mine, other),
+        lambda out, mine, other: -_shared(out, mine, other),
     ),
     trusted=True,
     makes_new=True,
