@@ -297,11 +297,23 @@ def _contraction(subscripts: str, arrays: list[Any], optimize: Any) -> Any:
         return _guarded(arrays, lambda: contract_one(arrays[0], f"{terms[0]}->{out}"))
     if len(terms) == 2:
         return contract(arrays[0], arrays[1], f"{terms[0]},{terms[1]}->{out}")
+    if optimize is False:
+        arrays = _in_one_precision(arrays)
     steps = _guarded(arrays, lambda: pairwise(terms, out, tuple(map(shape_of, arrays)), optimize))
     for i, j, step in steps:
         y, x = arrays.pop(j), arrays.pop(i)
         arrays.append(contract(x, y, step))
     return arrays[0]
+
+
+def _in_one_precision(arrays: list[Any]) -> list[Any]:
+    """The operands in the precision of the result, in which NumPy multiplies all of them unless it is told to plan."""
+    dtypes = [dtype_of(x) for x in arrays]
+    if len(set(dtypes)) == 1:
+        return arrays
+    whole = np.result_type(*dtypes)
+    real = whole.type(0).real.dtype
+    return [convert_to(x, whole if d.kind == "c" else real) for x, d in zip(arrays, dtypes, strict=True)]
 
 
 def _guarded(arrays: Sequence[Any], compute: Callable[[], Any]) -> Any:

@@ -247,7 +247,8 @@ def _of_equation(eqn: Equation) -> Costs:
     programs = [*sub_jaxprs(eqn.params)]
     if programs:
         return _of_programs(eqn, programs)
-    rule = eqn.primitive.rules.get("cost") or _TABLE.get(eqn.primitive.name) or eqn.primitive.rule("cost")
+    of_ours = _TABLE.get(eqn.primitive.name) if eqn.primitive.trusted else None
+    rule = eqn.primitive.rules.get("cost") or of_ours or eqn.primitive.rule("cost")
     unknown: Counter[str] = Counter() if rule is not None else Counter([eqn.primitive.name])
     return Costs(Count() if rule is None else rule(eqn), _accessed(eqn), 0, 0, unknown)
 

@@ -84,3 +84,19 @@ def test_carries_that_begin_transposed(shape: tuple[int, ...]) -> None:
     x = whole_numbers(*shape).astype(float)
     loop = cv.jit(lambda x: cv.lax.fori_loop(0, 3, lambda _, c: c + 1.0, x.T), backend="native")
     np.testing.assert_array_equal(loop(x), x.T + 3.0)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("depth", [64, 257])
+def test_products_of_broadcast_operands(depth: int, dtype: Any) -> None:
+    """Panels of them are copies of one element for each step."""
+    x, v = whole_numbers(depth, 40).astype(dtype), whole_numbers(depth).astype(dtype)
+    cases: list[Any] = [
+        lambda x, v: x.T @ np.broadcast_to(v[:, None], (depth, 72)),
+        lambda x, v: np.broadcast_to(v, (72, depth)) @ x,
+        lambda x, v: np.einsum("kn,mk->nm", x, np.broadcast_to(v, (40, depth))),
+        lambda x, v: x.T @ np.broadcast_to(v[0], (depth, 64)),
+        lambda x, v: x.T[::-1] @ np.broadcast_to(v[:, None], (depth, 64)),
+    ]
+    for f in cases:
+        np.testing.assert_array_equal(cv.jit(f, backend="native")(x, v), f(x.astype(int), v.astype(int)))

@@ -196,3 +196,18 @@ def test_constants_that_are_nan_keep_their_signs(dtype: Any, backend: Any) -> No
     printed = str(covector.make_jaxpr(f)(2.0))
     assert printed.count("-nan") == 1
     assert covector.parse(printed) == covector.make_jaxpr(f)(2.0)
+
+
+@pytest.mark.parametrize("narrow", [np.bool_, np.int8, np.uint8, np.int32, np.float16, np.float32])
+@pytest.mark.parametrize("wide", [np.float64, np.complex128])
+@pytest.mark.parametrize("spec", ["ab,b,c->a", "ba,b,->a", "ab,bc,c->ac"])
+def test_einsum_of_three_multiplies_in_the_precision_of_the_result(spec: str, wide: Any, narrow: Any) -> None:
+    """As NumPy does unless it is told to plan: products of two of them alone overflow, or round."""
+    big = np.iinfo(narrow).max if np.dtype(narrow).kind in "iu" else 3.14159
+    shapes = [tuple(len(c) + 2 for c in term) for term in spec.split("->")[0].split(",")]
+    arrays = [np.full(shape, big).astype(narrow) for shape in shapes[:2]] + [np.full(shapes[2], 1.5).astype(wide)]
+    f = lambda *xs: np.einsum(spec, *xs)
+    wanted = f(*arrays)
+    for found in (covector.jit(f)(*arrays), covector.jvp(lambda z: f(*arrays[:2], z), arrays[2:], arrays[2:])[0]):
+        assert found.dtype == wanted.dtype
+        np.testing.assert_allclose(found, wanted, rtol=1e-14)

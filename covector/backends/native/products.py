@@ -366,7 +366,7 @@ class Tile:
             sides(self.b, self.shape.sizes[near], lambda start, steps: self.turn_into_panel(near, start, steps, counts))
         else:
             for v, count in enumerate(counts):
-                self.b.store(self.read(operand, 0, v, count), self.panel_base, self.in_panel(v))
+                self.b.store(self.b.splat(self.read(operand, 0, v, count), self.width), self.panel_base, self.in_panel(v))
 
     def neighbours_in_panel(self) -> str | None:
         """The summed letter of neighbours in the operand that is copied, if those of the vector letter lie apart."""

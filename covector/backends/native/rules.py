@@ -331,6 +331,8 @@ def rule_or_why(eqn: Equation) -> Any:
     """What an operation is, or why it cannot be compiled: an empty text where none of the rules is for such operands."""
     name, params = eqn.primitive.name, eqn.params
     rule: Any = eqn.primitive.rules.get("native")
+    if rule is None and not eqn.primitive.trusted:
+        return "no rule"  # one of the user's may have the name of one that has not been needed yet
     if rule is None:
         rule, unknown = TABLE[name] if name in TABLE else of_library(eqn), unknown_params(eqn)
         if rule is None and name != "random_bits":
