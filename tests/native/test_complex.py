@@ -14,7 +14,7 @@ from same import agree, compiled_equations, program_of
 import covector as cv
 from covector import numpy as cnp
 from covector.backends import numpy as source
-from covector.backends.native import backend, entry, segments
+from covector.backends.native import backend, entry
 
 pytest.importorskip("llvmlite", reason="the native backend needs llvmlite, which the test extra installs")
 
@@ -251,15 +251,6 @@ def test_constants() -> None:
     for dtype in (np.complex128, np.complex64, ">c16"):
         table = normal(3, 4).astype(dtype)
         agree(lambda z, table=table: z * table + table[0], normal(3, 4), whole=False)
-
-
-def test_a_filter_is_compiled_between_transforms() -> None:
-    window, x = np.linspace(1, 0, 33), np.sin(np.arange(64.0))
-    f = lambda x: np.sum(np.fft.irfft(np.fft.rfft(x) * window, 64) ** 4)
-    for g, transforms in ((f, 2), (cv.grad(f), 4)):
-        names = [e.primitive.name for e in segments.partitioned(program_of(g, x)).equations]
-        assert names[: 2 * transforms - 1] == ["fft", "native"] * (transforms - 1) + ["fft"] and len(names) <= 2 * transforms
-        agree(g, x, whole=False, ulps=64)
 
 
 def test_what_is_left_to_numpy() -> None:

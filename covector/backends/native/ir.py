@@ -389,6 +389,16 @@ class Builder:
         numbers = ", ".join(f"i32 {start + 2 * i}" for i in range(half))
         return self.op(f"shufflevector {x.type} {x.text}, {x.type} poison, <{half} x i32> <{numbers}>", x.kind, half)
 
+    def in_turn(self, x: Value, y: Value) -> Value:
+        """The lanes of two vectors in turn."""
+        x, y = self.alike(x, y)
+        if x.width == 1:
+            first = self.op(f"insertelement <2 x {x.type}> poison, {x.type} {x.text}, i64 0", x.kind, 2)
+            return self.op(f"insertelement {first.type} {first.text}, {y.type} {y.text}, i64 1", x.kind, 2)
+        twice = 2 * x.width
+        numbers = ", ".join(f"i32 {i // 2 + (x.width if i % 2 else 0)}" for i in range(twice))
+        return self.op(f"shufflevector {x.type} {x.text}, {y.type} {y.text}, <{twice} x i32> <{numbers}>", x.kind, twice)
+
     def spread(self, x: Value) -> Value:
         """The lanes of a vector in every second one of another."""
         twice = 2 * x.width

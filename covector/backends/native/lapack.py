@@ -13,10 +13,11 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from covector.backends.native.complexes import COMPLEX
+from covector.backends.native.foreign import Routine
 from covector.backends.native.functions import exp, hypot, log
-from covector.backends.native.ir import Builder, Module, Value, item_size, padded, type_name
+from covector.backends.native.ir import Module, Value, item_size, type_name
 from covector.backends.native.libraries import OF_NUMPY, PREFIX, address_of, asked
-from covector.backends.native.plan import Buffer, Plan, Spot
+from covector.backends.native.plan import Spot
 from covector.core.jaxpr import Equation
 
 SYSTEMS = ("solve", "triangular_solve")
@@ -112,67 +113,21 @@ MAKE_Q = {"f64": "orgqr", "c128": "ungqr"}
 """What makes the orthonormal columns of what geqrf leaves."""
 
 
-def scratch(eqn: Equation) -> tuple[Spot, ...]:
-    """One place for all the memory of its own that an equation needs."""
-    return (Spot(Buffer("work", -1, sum(map(padded, regions(eqn).values()))), 0, ()),)
+class OfMatrices(Routine):
+    """A function that calls LAPACK for each matrix of a stack."""
 
+    regions = staticmethod(regions)
 
-def call(plan: Plan, eqn: Equation, own: tuple[Spot, ...], module: Module) -> tuple[str, list[Spot]]:
-    """The function of an equation, with the places that it is given."""
-    spots = [plan.spots[x] for x in (*eqn.inputs, *eqn.outputs)]
-    avals = [x.aval for x in (*eqn.inputs, *eqn.outputs)]
-    shapes, dtypes = [a.shape for a in avals], [a.dtype.str for a in avals]
-    key = (eqn.primitive.name, *shapes, *dtypes, *eqn.params.items(), *(s.strides for s in spots))
-    name = module.named("lapack", lambda name: _Routine(name, eqn, spots, shapes, module).text(), key)
-    return name, [*(s._replace(strides=()) for s in spots), *own]
-
-
-class _Routine:
-    def __init__(self, name: str, eqn: Equation, spots: list[Spot], shapes: list[tuple[int, ...]], module: Module):
-        count = len(spots)
-        self.b = Builder(name, ", ".join([*(f"ptr %p{i}" for i in range(count)), "ptr %own", "ptr %status"]), module)
-        self.eqn, self.spots, self.shapes, self.out = eqn, spots, shapes, len(eqn.inputs)
+    def __init__(self, name: str, eqn: Equation, spots: list[Spot], module: Module):
+        super().__init__(name, eqn, spots, module)
         self.shape, self.type, self.pieces = shape_of(eqn), kind_of(eqn), pieces_of(eqn)
+        self.stack = self.shape.stack
         self.kind = f"f{8 * item_size(self.type) // self.pieces}"  # that of a part
         self.integers = "i64" if eqn.primitive.name in OF_NUMPY else "i32"
-        self.at: list[Value] = []
-        self.memory: dict[str, str] = {}
-        start = 0
-        for region, size in regions(eqn).items():
-            self.memory[region] = self.own(start)
-            start += padded(size)
         self.matrix = self.memory["matrix"]
 
-    def own(self, start: int) -> str:
-        return "%own" if start == 0 else self.b.op(f"getelementptr i8, ptr %own, i64 {start}", "i64").text
-
-    def text(self) -> str:
-        self.over(0)
-        return self.b.text()
-
-    def over(self, axis: int) -> None:
-        """The loops over the stack."""
-        if axis == len(self.shape.stack):
-            getattr(self, self.eqn.primitive.name)()
-            return
-
-        def inner(i: Value) -> None:
-            self.at.append(i)
-            self.over(axis + 1)
-            self.at.pop()
-
-        self.b.loop(self.b.index(0), self.b.index(self.shape.stack[axis]), 1, inner)
-
-    def place(self, operand: int, *index: Value) -> Value:
-        """Where an element of the item of a step is; of a stack that broadcasts the one item is that of all steps."""
-        b, strides, shape = self.b, self.spots[operand].strides, self.shapes[operand]
-        total, own = b.index(0), len(strides) - len(index)
-        for i, stride in zip(index, strides[own:], strict=True):
-            total = b.add(total, b.mul(i, b.index(stride)))
-        for at, stride, n in zip(reversed(self.at), reversed(strides[:own]), reversed(shape[:own]), strict=False):
-            if n != 1:
-                total = b.add(total, b.mul(at, b.index(stride)))
-        return total
+    def item(self) -> None:
+        getattr(self, self.eqn.primitive.name)()
 
     def each(self, rows: int, columns: int, body: Any) -> None:
         b = self.b
@@ -197,10 +152,6 @@ class _Routine:
     def copy_right(self, transposed: bool) -> None:
         self.copy(1, self.memory["right"], self.shape.n, self.shape.k, transposed)
 
-    def part(self, place: Value, part: int) -> Value:
-        """Where a part of a number is."""
-        return self.b.add(self.b.mul(place, self.b.index(self.pieces)), self.b.index(part))
-
     def put(self, memory: str, rows: int, columns: int, apart: tuple[int, int], keep: Any = None, output: int = 0) -> None:
         """Copy what was computed to its place; zeros where it is not to be kept.
 
@@ -216,11 +167,6 @@ class _Routine:
                 self.write(output + part, x, i, j)
 
         self.each(rows, columns, copied)
-
-    def write(self, output: int, x: Value, *index: Value) -> None:
-        """Write an element of the item of a step."""
-        kind = type_name(self.eqn.outputs[output].aval.dtype)
-        self.b.store(self.b.convert(x, kind), f"%p{self.out + output}", self.place(self.out + output, *index))
 
     def put_values(self, count: int, output: int) -> None:
         b, memory = self.b, self.memory["values"]

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from covector.backends.native import lapack
 from covector.backends.native.copies import copy_text
+from covector.backends.native.foreign import Routine
+from covector.backends.native.fourier import Transform
 from covector.backends.native.ir import Builder, Module, Value, item_size, padded, type_name
+from covector.backends.native.lapack import OfMatrices
 from covector.backends.native.pairs import equations_of_parts, is_other, needs_parts
 from covector.backends.native.plan import Buffer, Plan, Spot, contiguous, size_of
 from covector.backends.native.registers import Elements, Registers, fits, kind_of, places
@@ -120,11 +122,14 @@ class Parts:
         return start
 
 
+ROUTINES: dict[str, type[Routine]] = {"lapack": OfMatrices, "transform": Transform}
+
+
 def scratch_of(plan: Plan, eqn: Equation) -> tuple[Spot, ...]:
     """The memory of its own that an equation of arrays needs."""
     rule = plan.rule(eqn)
     if type(rule) is Foreign:
-        return lapack.scratch(eqn)
+        return ROUTINES[rule.library].scratch(eqn)
     if type(rule) is not Loop or in_registers(eqn):
         return ()
     parts = Parts(eqn, [plan.spots.get(x) for x in eqn.inputs])

@@ -191,6 +191,8 @@ class Writer:
             return write_short(self, eqn)
         if eqn.primitive.name in OF_MATRICES:
             return self.routine(eqn)
+        if eqn.primitive.name == "fft":
+            return self.transform(eqn)
         rule = rule_for(eqn)
         if rule is None:
             return False
@@ -201,6 +203,13 @@ class Writer:
         """A routine of LAPACK, which has the parts in turn."""
         if not is_known(eqn) or not all(map(is_complex, eqn.inputs)) or len({x.aval.dtype for x in eqn.inputs}) > 1:
             return False
+        return self.of_parts(eqn)
+
+    def transform(self, eqn: Equation) -> bool:
+        """A Fourier transform, of what is real or complex."""
+        return eqn.primitive.trusted and not is_short(eqn.inputs[0]) and self.of_parts(eqn)
+
+    def of_parts(self, eqn: Equation) -> bool:
         outs = [v for x in eqn.outputs for v in self.made(x)]
         self.equations.append(
             Equation(eqn.primitive, [p for x in eqn.inputs for p in self.parts(x)], eqn.params, outs, eqn.source)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from covector.backends.native import along, lapack, loops, products
+from covector.backends.native import along, loops, products
 from covector.backends.native.elements import Elements
 from covector.backends.native.ir import Builder, Module, item_size, padded, type_name, unoptimized
 from covector.backends.native.module import Code, function_at, linked
@@ -54,7 +54,8 @@ def calls_of(plan: Plan, module: Module) -> list[Call]:
         elif type(step) is Apply and type(plan.rule(step.eqn)) is Along:
             found.append(along.call(plan, step.eqn, module))
         elif type(step) is Apply and type(plan.rule(step.eqn)) is Foreign:
-            found.append(lapack.call(plan, step.eqn, step.scratch, module))
+            routine = loops.ROUTINES[plan.rule(step.eqn).library]
+            found.append(routine.written(plan, step.eqn, step.scratch, module))
         elif type(step) is Apply and type(plan.rule(step.eqn)) is Free:
             header = plan.spots[step.eqn.inputs[0]]._replace(strides=())
             found.append((module.named("release", lambda name: release_text(name, module)), [header]))

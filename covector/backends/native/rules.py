@@ -21,6 +21,7 @@ from covector.backends.native import random
 from covector.backends.native.elementwise import SCALARS, Scalar, add, maximum, minimum, multiply, of_library
 from covector.backends.native.ir import Builder, Value
 from covector.backends.native.libraries import OF_NUMPY, has_numpys
+from covector.backends.native.transforms import has_transform
 from covector.core.jaxpr import Equation
 
 Term = tuple[int, int]
@@ -106,7 +107,9 @@ def is_better(b: Builder, rule: Along, x: Value, before: Value) -> Value:
 
 
 class Foreign(NamedTuple):
-    """A routine of another library, on arrays in memory."""
+    """A routine of another library, on arrays in memory: of "lapack", or a "transform" of NumPy's."""
+
+    library: str = "lapack"
 
 
 class Loop(NamedTuple):
@@ -292,14 +295,14 @@ ALONG: dict[str, Along] = {
 TABLE: dict[str, Rule] = {
     **SCALARS, **VIEWS, **REDUCTIONS, **ASSEMBLIES, **WRITES, **ALONG,
     **{name: Foreign() for name in ("cholesky", "solve", "triangular_solve", "inv", "det", "slogdet", *OF_NUMPY)},
-    "gather": Gather(), "einsum": Product(), "scan": Loop(), "while": Loop(), "cond": Loop(),
+    "fft": Foreign("transform"), "gather": Gather(), "einsum": Product(), "scan": Loop(), "while": Loop(), "cond": Loop(),
 }  # fmt: skip
 
 KNOWN = {
     "axes", "axis", "reverse", "spec", "index", "indices", "shape", "permutation", "dtype", "low", "high", "name", "upper",
     "lower", "transpose", "unit_diagonal", "checked", "num_consts", "num_carry", "length", "progress", "jaxpr", "num_cond",
     "num_body", "ticks", "cond", "body", "branches", "lengths", "sizes", "strides", "dilations", "width", "vectors",
-    "full_matrices", "compute_uv", "mode", "what", "decimals",
+    "full_matrices", "compute_uv", "mode", "what", "decimals", "transform", "n", "norm",
 }  # fmt: skip
 """The parameters that the rules of the table read.  An operation with others has a meaning that they do not know."""
 
@@ -355,6 +358,8 @@ def rule_or_why(eqn: Equation) -> Any:
         return ""
     if name in OF_NUMPY and not has_numpys():
         return "NumPy's LAPACK is not found"
+    if type(rule) is Foreign and rule.library == "transform" and not has_transform(eqn):
+        return "NumPy's transforms are not found" if eqn.inputs[0].aval.size else ""
     if type(rule) is Along and eqn.inputs[0].aval.dtype.kind == "b":
         return ""
     if type(rule) is Scalar and rule.takes_equation:

@@ -27,7 +27,7 @@ class _Ufunc(ctypes.Structure):
     ]
 
 
-_LOOP = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 4)
+LOOP = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 4)
 
 
 class Loop(NamedTuple):
@@ -40,17 +40,31 @@ class Loop(NamedTuple):
 @cache
 def loop_of(ufunc: Any, kind: str) -> Loop | None:
     """The loop of a ufunc of NumPy's or SciPy's; None where none is known that gives what the ufunc does."""
-    has_gil = getattr(sys, "_is_gil_enabled", lambda: True)()
-    if type(ufunc) is not np.ufunc or sys.implementation.name != "cpython" or not has_gil or not library_of(ufunc):
+    if type(ufunc) is not np.ufunc or not has_known_layout() or not library_of(ufunc):
         return None
-    about, dtype = _Ufunc.from_address(id(ufunc)), np.dtype(kind[0] + str(int(kind[1:]) // 8))
-    types = f"{dtype.char * ufunc.nin}->{dtype.char}"
+    dtype = dtype_of(kind)
+    loop = loop_for(ufunc, f"{dtype.char * ufunc.nin}->{dtype.char}")
+    return loop if loop is not None and _is_right(ufunc, loop, dtype) else None
+
+
+def has_known_layout() -> bool:
+    """Whether objects begin as `_Ufunc` says."""
+    return sys.implementation.name == "cpython" and bool(getattr(sys, "_is_gil_enabled", lambda: True)())
+
+
+def dtype_of(kind: str) -> np.dtype[Any]:
+    return np.dtype(kind[0] + str(int(kind[1:]) // 8))
+
+
+def loop_for(ufunc: np.ufunc, types: str) -> Loop | None:
+    """The loop for these types, read where NumPy keeps it, if all that is beside it is as expected."""
+    about = _Ufunc.from_address(id(ufunc))
     said = about.inputs, about.outputs, about.arguments, about.types
     if said != (ufunc.nin, ufunc.nout, ufunc.nargs, ufunc.ntypes) or ufunc.nout != 1 or types not in ufunc.types:
         return None
     i = ufunc.types.index(types)
-    loop = Loop(int(about.loops[i] or 0), int(about.data[i] or 0))
-    return loop if loop.address and _is_right(ufunc, loop, dtype) else None
+    address, data = (int(table[i] or 0) if table else 0 for table in (about.loops, about.data))
+    return Loop(address, data) if address else None
 
 
 def library_of(ufunc: np.ufunc) -> str:
@@ -67,5 +81,5 @@ def _is_right(ufunc: Any, loop: Loop, dtype: np.dtype[Any]) -> bool:
     pointers = (ctypes.c_void_p * ufunc.nargs)(*(a.ctypes.data for a in (*arrays, found)))
     strides = (ctypes.c_ssize_t * ufunc.nargs)(*[dtype.itemsize] * ufunc.nargs)
     with np.errstate(all="ignore"):
-        _LOOP(loop.address)(pointers, (ctypes.c_ssize_t * 1)(8), strides, loop.data)
+        LOOP(loop.address)(pointers, (ctypes.c_ssize_t * 1)(8), strides, loop.data)
         return np.array_equal(found, ufunc(*arrays), equal_nan=True)
