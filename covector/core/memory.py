@@ -170,15 +170,20 @@ _snapshots: WeakValueDictionary[int, ndarray] = WeakValueDictionary()
 
 
 def is_constant(x: ndarray) -> bool:
-    """Whether nobody can write to an array: a snapshot, or read-only memory from outside (a file, another library)."""
+    """Whether nobody can write to an array: a snapshot, ``bytes``, or a file that is mapped to be read.
+
+    Other memory that is read-only here may be written to by who lends it.
+    """
     owner: Any = x
-    while owner is not None:
-        if (type(owner) is memoryview and not owner.readonly) or (issubclass(type(owner), ndarray) and is_writeable(owner)):
+    while True:
+        is_array, base = issubclass(type(owner), ndarray), behind(owner)
+        if (is_array and is_writeable(owner)) or (type(owner) is memoryview and not owner.readonly):
             return False
-        if issubclass(type(owner), ndarray) and owner.base is None:
+        if is_array and base is None:
             return _snapshots.get(id(owner)) is owner
-        owner = behind(owner)
-    return True
+        if base is None or (type(owner) is np.memmap and not issubclass(type(base), ndarray)):
+            return type(owner) in (bytes, np.memmap)
+        owner = base
 
 
 def snapshot(x: ndarray) -> ndarray:
