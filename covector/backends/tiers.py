@@ -202,7 +202,8 @@ def improved(run: Run, improvements: list[Improvement]) -> Run:
 
 def _warn(what: str, error: Exception) -> None:
     why = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
-    errors.warn(f"{what}: {why}. Please report it, with jit(f).lower(...).as_text().")
+    is_users = isinstance(error, errors.PrimitiveRuleError)
+    errors.warn(f"{what}: {why}" if is_users else f"{what}: {why}. Please report it, with jit(f).lower(...).as_text().")
 
 
 if hasattr(os, "register_at_fork"):

@@ -26,7 +26,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from covector.core.avals import AbstractValue, ShapedArray, typeof
+from covector.core.avals import PLAIN_TYPES, AbstractValue, ShapedArray, check_class, typeof
 from covector.core.context import TracerBase
 from covector.core.errors import ArgumentError, ConcretizationError, JVPRuleError, PrimitiveRuleError
 from covector.core.jaxpr import Var
@@ -165,6 +165,13 @@ def check_promised(
             checked.fail(what, why="all rules of a primitive are of one function", fix="make the two agree", error=error)
 
 
+def check_classes(args: Sequence[Any]) -> None:
+    """Refuse subclasses of ndarray on which operations may mean something else, such as masked arrays."""
+    for x in args:
+        if type(x) not in PLAIN_TYPES:
+            check_class(type(x))
+
+
 def checked_params(primitive: Any, params: dict[str, Any], later: bool) -> dict[str, Any]:
     """The parameters as they are now, with copies of what has no hash if programs and tapes use them ``later``.
 
@@ -288,6 +295,12 @@ def checked_transpose(name: str, rule: Rule) -> Rule:
             checked.fail(f"{shown(cts)}, where a tuple is needed", why=f"it holds {wanted}", fix=fix)
         if len(cts) != count:
             checked.fail(f"{len(cts)} cotangents for {count} argument{'s' * (count != 1)}", fix=f"return {wanted}")
+        linear = [type(x) is Var for x in args]
+        if not any(ct is not None for ct, m in zip(cts, linear, strict=True) if m):
+            for i, ct in enumerate(cts):
+                if ct is not None:
+                    said = f"a cotangent for argument {i}, of which the value is known, and None for {linear.index(True)}"
+                    checked.fail(said, why="a cotangent belongs to what the result is linear in", fix="exchange the two")
         for i, (ct, x) in enumerate(zip(cts, args, strict=True)):
             if ct is None or type(x) is not Var:
                 continue

@@ -132,7 +132,8 @@ class MissingRuleError(CovectorError, NotImplementedError):
             why="a primitive takes part in a transformation only through the rule registered for it",
             fix=f"register one with @{primitive}_p.def_{rule} (the signatures are in help(covector.Primitive))"
             if rule in own
-            else f'register one with @{primitive}_p.def_rule("{rule}"), or for its kind with @covector.extend.derives',
+            else f'register one with Primitive.registry["{primitive}"].def_rule("{rule}"), or with @covector.extend.derives'
+            " for its kind",
         )
 
 

@@ -335,6 +335,34 @@ def sub_jaxprs(params: dict[str, Any]) -> Sequence[Jaxpr]:
     return found
 
 
+class ReadOnly(dict[str, Any]):
+    """The parameters of an equation that somebody else sees: what is derived from its program would go on with the old ones."""
+
+    def refuse(self, *given: Any, **named: Any) -> NoReturn:
+        why = "what was derived from the program (its compiled form, its derivatives) would not change with it"
+        fix = "make another one: Jaxpr(program.in_vars, equations, program.out_vars, program.consts), with new equations"
+        raise errors.ArgumentError("the parameters of an equation of a finished program are read-only.", why=why, fix=fix)
+
+    __setitem__ = __delitem__ = __ior__ = update = pop = popitem = setdefault = clear = refuse
+
+    def __reduce__(self) -> Any:
+        return dict, (dict(self),)
+
+
+def read_only(jaxpr: Jaxpr) -> Jaxpr:
+    """The program, in which and in whose inner programs nobody can write to parameters any more."""
+
+    def protected() -> bool:
+        for eqn in jaxpr.equations:
+            eqn.params = ReadOnly(eqn.params)
+            for inner in sub_jaxprs(eqn.params):
+                read_only(inner)
+        return True
+
+    jaxpr.once("read only", protected)
+    return jaxpr
+
+
 def inside_out(jaxpr: Jaxpr, key: Any, find: Callable[[Jaxpr], T]) -> T:
     """What ``find(program)`` says, asked of the programs nested in it first, so that ``find`` gets at their answers at once.
 

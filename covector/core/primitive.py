@@ -41,7 +41,15 @@ from typing import Any, ClassVar, Self, TypeVar
 from weakref import WeakSet
 
 from covector.core import errors
-from covector.core.checked_rules import checked_abstract, checked_batch, checked_jvp, checked_params, checked_transpose, lending
+from covector.core.checked_rules import (
+    check_classes,
+    checked_abstract,
+    checked_batch,
+    checked_jvp,
+    checked_params,
+    checked_transpose,
+    lending,
+)
 from covector.core.context import CAPTURING, MODES, WATCH, enter, leave, open_traces, value_of
 from covector.core.context import TracerBase as TracerBase
 from covector.core.kinds import Kind, Program, checked_kind, checked_linearity
@@ -290,7 +298,8 @@ class Primitive:
                 trace = a._trace
         if CAPTURING or self.asks_context:
             trace = self.place(trace, params)
-        if params and not self.trusted:
+        if not self.trusted:
+            check_classes(args)
             params = checked_params(self, params, trace is not None)
         if trace is None:
             return self.impl(*args, **params)

@@ -25,7 +25,7 @@ import numpy as np
 
 from covector.core.avals import PLAIN_TYPES, PYTHON_NUMBERS, WEAK_TYPES, AbstractValue, ShapedArray, Zero, is_value, typeof
 from covector.core.checked_rules import Checked, alike, has_written_abstract, shown
-from covector.core.errors import ArgumentError, CovectorError, LinearityError, PrimitiveRuleError
+from covector.core.errors import ArgumentError, CovectorError, CustomRuleError, LinearityError, PrimitiveRuleError
 from covector.core.jaxpr import Var
 from covector.core.source import is_library, source_of_function
 
@@ -99,9 +99,12 @@ def explained(error: Exception, primitive: Any, name: str, rule: Rule, args: Seq
     if isinstance(error, LinearityError):
         error.tell(f"the {called.kind} rule of {primitive.name!r}")
         return error
-    if isinstance(error, CovectorError) and not isinstance(error, PrimitiveRuleError):
-        return error
     operands = called.operands(*args)
+    place = f"in the {called.kind} rule of {primitive.name!r}, called with ({', '.join(map(shown_given, args))})"
+    if isinstance(error, CovectorError) and not isinstance(error, PrimitiveRuleError):
+        if name != "impl" and not getattr(error, "__notes__", None):
+            error.add_note(place)
+        return error
     better: Exception | None = None
     if isinstance(error, (TypeError, AttributeError)):
         before = called.before.format(names_of_operands(plain_signature(implementation(primitive))))
@@ -109,8 +112,8 @@ def explained(error: Exception, primitive: Any, name: str, rule: Rule, args: Seq
         better = better or wrong_rule(primitive, called.kind, before, rule, args, params)
     if better is None and name not in ("impl", "abstract"):
         better = broken_promise(primitive, operands, params)
-    if better is None and name != "impl" and not isinstance(error, CovectorError) and not getattr(error, "__notes__", None):
-        error.add_note(f"in the {called.kind} rule of {primitive.name!r}, called with ({', '.join(map(shown_given, args))})")
+    if better is None and not isinstance(error, CovectorError) and not getattr(error, "__notes__", None):
+        error.add_note(place)
     return better or error
 
 
@@ -138,6 +141,16 @@ def refusal(found: Signature | None, args: Sequence[Any], params: Any) -> str:
     except TypeError as error:
         return str(error)
     return ""
+
+
+def wrong_function(what: str, f: Any, before: str, args: Sequence[Any]) -> CustomRuleError | None:
+    """The error for a function of the user's that does not take what it is called with; None where it does."""
+    found = plain_signature(f)
+    reason = refusal(found, args, {})
+    if not reason:
+        return None
+    said = f"{what} takes {found}, and is called with ({before}): {reason}."
+    return CustomRuleError(said, why=f"such a rule is given {before}{place_of(f)}", fix=f"let it take ({before})")
 
 
 def implementation(primitive: Any) -> Any:

@@ -31,7 +31,7 @@ from covector.core import errors
 from covector.core.avals import typeof
 from covector.core.checked_rules import alike, has_written_abstract, shown
 from covector.core.kinds import Elementwise
-from covector.core.memory import copies
+from covector.core.memory import copies, is_hashable
 from covector.core.primitive import Primitive, Trace, open_trace
 from covector.core.rule_errors import explained_rule
 from covector.core.tracer import Tracer
@@ -105,7 +105,8 @@ class Interpreter(Interpretation):
 
     @property
     def key(self) -> Any:  # type: ignore[override]
-        return type(self)
+        options = tuple(vars(self).items())
+        return (type(self), *options) if is_hashable(options) else self
 
     def __call__(self, f: Callable[..., Sequence[Any]], *bundles: Bundle) -> list[Bundle]:
         """The outputs of ``f`` for these bundles of its arguments."""
@@ -131,6 +132,10 @@ class Interpreter(Interpretation):
             if not (isinstance(b, Bundle) and isinstance(b.parts, tuple)):
                 what = f"{self.name} got {b!r} of type {type(b).__name__} for argument {i}."
                 raise errors.ArgumentError(what, why="it is called with bundles", fix="give Bundle((value, ...), form)")
+            if b.form is None and len(b.parts) > 1:
+                what = f"{self.name} got a bundle of {len(b.parts)} parts without a form for argument {i}."
+                why = "the form None is that of a value as it is, which is one part"
+                raise errors.ArgumentError(what, why=why, fix="give Bundle(parts, form)")
 
     def run(self, f: Callable[..., Sequence[Any]], bundles: Sequence[Bundle]) -> tuple[list[Bundle], Sequence[Note]]:
         return self(f, *bundles), ()
@@ -169,6 +174,11 @@ class Interpreter(Interpretation):
             if not isinstance(b, Bundle):
                 what = f"the {self.name!r} rule of {primitive.name!r} returned a result of type {type(b).__name__}."
                 raise errors.PrimitiveRuleError(what, fix="return Bundle(parts, form) for each result")
+        for b in outs:
+            if b.form is None and len(b.parts) > 1:
+                what = f"the {self.name!r} rule of {primitive.name!r} returned a bundle of {len(b.parts)} parts without a form."
+                why = "the form None is that of a value as it is, which is one part"
+                raise errors.PrimitiveRuleError(what, why=why, fix="return Bundle(parts, form)")
         outs = [b._replace(parts=tuple(copies(b.parts))) for b in outs]  # a rule may write to its arrays again
         self.check_types(primitive, bundles, params, outs)
         return outs if primitive.multiple_results else outs[0]

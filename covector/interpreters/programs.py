@@ -13,12 +13,14 @@ see `covector.interpreters.interpret`.
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from itertools import zip_longest
 from operator import or_
 from typing import Any, NamedTuple
 
+from covector.core import errors
 from covector.core.avals import typeof, with_varying
 from covector.core.jaxpr import Jaxpr, Var
 from covector.core.keys import Keyed
@@ -102,13 +104,21 @@ def grow(carries: slice, marks: Sequence[Any], derive: Callable[..., Any], join:
         The result for these marks, the marks of the inputs, the marks of the outputs.
     """
     marks = list(marks)
-    while True:
+    for _ in range(MOST_FORMS * (len(marks[carries]) + 1)):
         before = marks[carries]
         result, found = derive(tuple(marks), tuple(before))
         after = [join(a, b) for a, b in zip(before, found, strict=False)]
         if after == before:
             return result, marks, found
         marks[carries] = after
+    forms = ", ".join(f"{reprlib.repr(a)} became {reprlib.repr(b)}" for a, b in zip(before, after, strict=True) if a != b)
+    what = f"the forms of the carries of a loop are still others after many steps: {forms}."
+    fix = "give the interpreter a highest form, and let rules and join(a, b) stay below it"
+    raise errors.PrimitiveRuleError(what, why="a carry needs a form that a step of the loop keeps", fix=fix)
+
+
+MOST_FORMS = 50
+"""Carries that go through more forms than that, each, are taken to grow for ever."""
 
 
 def transposed_program(

@@ -28,7 +28,7 @@ from covector.core.avals import (
     ufunc_dtypes,
 )
 from covector.core.checked_rules import checked_derivative
-from covector.core.errors import PrimitiveRuleError
+from covector.core.errors import JVPRuleError, PrimitiveRuleError
 from covector.core.jaxpr import Var
 from covector.core.kinds import (
     AlongAxis,
@@ -322,7 +322,26 @@ def linear_jvp(primitive: Primitive, kind: Linear) -> Rule:
         pairs = enumerate(zip(primals, tangents, strict=True))
         return out, fitted(bind(*(written_out(t, out) if i in linear else p for i, (p, t) in pairs), **params), out)
 
-    return jvp_of_first if places == (0,) else jvp_of_two if kind.alone else jvp
+    found = jvp_of_first if places == (0,) else jvp_of_two if kind.alone else jvp
+    return refusing_others(primitive, places, found) if places and not primitive.trusted else found
+
+
+def refusing_others(primitive: Primitive, places: Sequence[int], jvp: Rule) -> Rule:
+    """A JVP rule that knows the derivatives in the arguments at these places, and refuses those in others."""
+
+    def refusing(primals: Sequence[Any], tangents: Sequence[Any], /, **params: Any) -> Any:
+        for i, t in enumerate(tangents):
+            if type(t) is not Zero and i not in places:
+                said = ", ".join(map(str, places))
+                what = f"the primitive {primitive.name!r} is linear in argument {said} by its kind, and argument {i},"
+                what = f"{what} of type {typeof(primals[i])}, has a tangent."
+                why = "its kind does not say how the result depends on that one"
+                fix = "make it bilinear, or name all that it is linear in together as positions=..., or give it a jvp rule; "
+                fix += "or pass stop_gradient of the argument if it is a constant"
+                raise JVPRuleError(what, why=why, fix=fix)
+        return jvp(primals, tangents, **params)
+
+    return refusing
 
 
 @derives("transpose", Linear)
@@ -393,7 +412,8 @@ def bilinear_transpose(primitive: Primitive, kind: Bilinear) -> Rule | None:
 def abstract_of_reduction(
     primitive: Primitive, kind: Reduction, x: ShapedArray, /, *, axes: tuple[int, ...], **params: Any
 ) -> ShapedArray:
-    shape = tuple(n for i, n in enumerate(x.shape) if i not in axes)
+    reduced = [from_start(a, len(x.shape)) for a in axes]
+    shape = tuple(n for i, n in enumerate(x.shape) if i not in reduced)
     return array_aval(shape, x.dtype if kind.dtype is None else kind.dtype(x.dtype))
 
 
@@ -403,8 +423,14 @@ def batch_of_reduction(
 ) -> Any:
     (x,), (d,) = args, dims
     assert d is not None
+    axes = tuple(from_start(a, len(typeof(x).shape) - 1) for a in axes)
     shifted = tuple(a + (a >= d) for a in axes)
     return primitive.bind(x, axes=shifted, **params), d - sum(a < d for a in axes)
+
+
+def from_start(axis: int, ndim: int) -> int:
+    """An axis that is counted from the start; one that is out of range stays out of it."""
+    return axis + ndim if axis < 0 else axis
 
 
 @derives("abstract", AlongAxis)
@@ -417,6 +443,7 @@ def batch_along_axis(primitive: Primitive, kind: Any = None) -> Rule:
     def batch(size: int, args: Sequence[Any], dims: Dims, /, *, axis: int, **params: Any) -> Any:
         (x,), (d,) = args, dims
         assert d is not None
+        axis = from_start(axis, len(typeof(x).shape) - 1)
         return primitive.bind(x, axis=axis + (axis >= d), **params), d
 
     return batch

@@ -55,6 +55,7 @@ def check_primitive(
             by up to two percent, and integers and booleans are shuffled.
         through: ``through(apply, *args, **params)`` is checked in place of ``apply(*args)``, to stay in the domain of the
             primitive (symmetric matrices) or to look only at what is determined of its result (eigenvectors up to a phase).
+            The arguments as they are have to be in the domain too.
         max_examples: how many inputs; by default as the hypothesis profile says, but at most 100.
 
     Raises:

@@ -333,7 +333,7 @@ def kind_of(result: Any) -> str:
     if isinstance(result, (tuple, list)):
         return f"a {type(result).__name__} of {len(result)}"
     is_value = issubclass(type(result), (TracerBase, np.ndarray, np.generic))
-    return str(typeof(result)) if is_value else f"a {type(result).__name__}"
+    return str(typeof(result)) if is_value else "None" if result is None else f"a {type(result).__name__}"
 
 
 def flatten_values(trees: Sequence[Any], who: str) -> tuple[list[Any], Any]:
@@ -354,7 +354,7 @@ def typed_values(trees: Sequence[Any], who: str, named: Callable[[str], str] | N
         raise
 
 
-def like_tangent(value: Any, primal_aval: Any, what: str, who: str) -> Any:
+def like_tangent(value: Any, primal_aval: Any, what: str, who: str, is_result: bool = False) -> Any:
     """A user's tangent or cotangent for a value of type ``primal_aval``, or a symbolic zero; rejects other shapes and dtypes.
 
     Integers have no tangents: None, zeros and ``float0`` arrays are accepted for them.
@@ -374,10 +374,10 @@ def like_tangent(value: Any, primal_aval: Any, what: str, who: str) -> Any:
     elif aval.shape == wanted.shape and (aval.dtype == wanted.dtype or _adapts(aval, wanted)):
         return value if (aval.dtype, aval.weak_type) == (wanted.dtype, wanted.weak_type) else in_type(value, wanted)
     raise errors.TreeMismatchError(
-        f"{who} got a {what} of type {aval} for a value of type {primal_aval}.",
+        f"{who} {'returned' if is_result else 'got'} a {what} of type {aval} for a value of type {primal_aval}.",
         why=f"the {what} of a value has its shape and its dtype"
         + ("; that of an integer or boolean is zero: None, zeros or float0" if wanted.dtype == float0 else ""),
-        fix=f"pass an array of type {wanted}",
+        fix=f"{'return' if is_result else 'pass'} an array of type {wanted}",
     )
 
 
@@ -389,7 +389,7 @@ def like_rule_tangent(value: Any, primal_aval: Any, what: str, who: str) -> Any:
     wanted = primal_aval.tangent()
     if value is not None and getattr(wanted, "dtype", None) == float0 and shape_of(value) == wanted.shape:
         return primal_aval.zero
-    return like_tangent(value, primal_aval, what, who)
+    return like_tangent(value, primal_aval, what, who, is_result=True)
 
 
 def _adapts(aval: Any, wanted: Any) -> bool:

@@ -87,7 +87,7 @@ class StagedPullback:
         found = tree_unflatten(self.out_tree, eval_jaxpr(self.jaxpr, *residuals, *cts))[0]
         if isinstance(found, (tuple, list)):
             return tuple(found)
-        return (found,) if self.n_args == 1 else found
+        return (found,) if self.n_args == 1 and found is not None else found  # None is what no return gives
 
 
 def _staged(vjp: Callable[..., Any], out: Any, n_args: int, name: str) -> Partial:

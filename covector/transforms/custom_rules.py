@@ -12,6 +12,7 @@ from covector.core.errors import CustomRuleError, UnexpectedTracerError
 from covector.core.memory import copies, own_results, with_copies
 from covector.core.primitive import TracerBase
 from covector.core.pytrees import tree_flatten, tree_leaves, tree_map, tree_structure, tree_unflatten
+from covector.core.rule_errors import wrong_function
 from covector.core.tracebacks import hides_frames
 from covector.interpreters.batch import BatchTracer
 from covector.interpreters.closures import reachable_tracers
@@ -189,6 +190,10 @@ COMPARABLE = frozenset({int, bool, str, bytes, type(None), FunctionType})
 """The types of static arguments of which two that are equal, and of one type, are the same."""
 
 
+GIVEN = {"jvp": "primals, tangents", "fwd": "*arguments", "bwd": "residuals, cotangent"}
+"""What each rule is given, after the nondiff arguments; primals and tangents are tuples."""
+
+
 class FlatCall:
     """One call of a function: it and its rules on flat arguments, with all that rules return checked.
 
@@ -228,6 +233,13 @@ class FlatCall:
                 if isinstance(x, TracerBase) and x._trace.closed:
                     raise leaked(x._trace, [x])
             return rule(*args)
+        except TypeError as error:
+            names = [] if kind == "fwd" else [f"nondiff{i}" for i in sorted(self.arguments.statics)]
+            wrong = wrong_function(f"the {kind} rule of {self.name}", rule, ", ".join([*names, GIVEN[kind]]), args)
+            if wrong is None:
+                error.add_note(f"in the {kind} rule of {self.name}, called with ({', '.join([*names, GIVEN[kind]])})")
+                raise
+            raise wrong from None
         except UnexpectedTracerError as e:
             raise CustomRuleError(
                 f"the {kind} rule of {self.name} uses a traced value of a transformation that has ended: {e.args[0]}",
@@ -242,6 +254,9 @@ class FlatCall:
         result = self.pair(found, "jvp", "(output, tangent of the output)")
         outs = self.outputs(result[0], "jvp")
         who = f"the jvp rule of {self.name}"
+        if result[1] is None and self.out_avals:
+            what, why = f"{who} returned None as the tangent of its output.", "None is what a function without return gives"
+            raise CustomRuleError(what, why=why, fix="return (output, tangent), with zeros if the output depends on nothing")
         tangents_out = tangent_leaves([result[1]], self.out_tree, "a tangent", who)
         given = [like_rule_tangent(t, a, "tangent", who) for t, a in zip(tangents_out, self.out_avals, strict=True)]
         return copies(outs), copies(given)
@@ -472,8 +487,15 @@ class custom_vmap:
     def run_rule(
         self, treedef: Any, traced: Traced, size: int, xs: Sequence[Any], batched: Sequence[bool]
     ) -> tuple[list[Any], list[bool]]:
-        result = self.rule(size, tree_unflatten(treedef, batched), *tree_unflatten(treedef, copies(xs)))
         who = f"the batching rule of {self.name}"
+        given = size, tree_unflatten(treedef, batched), *tree_unflatten(treedef, copies(xs))
+        try:
+            result = self.rule(*given)
+        except TypeError:
+            wrong = wrong_function(who, self.rule, "axis_size, in_batched, *arguments", given)
+            if wrong is None:
+                raise
+            raise wrong from None
         if not (isinstance(result, tuple) and len(result) == 2):
             raise CustomRuleError(f"{who} returned {kind_of(result)}.", fix="return a pair (output, out_batched)")
         outs = same_tree([result[0]], traced.out_tree, "an output", who)

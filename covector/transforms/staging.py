@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, Literal, overload
 
 from covector.core import errors
-from covector.core.jaxpr import Jaxpr
+from covector.core.jaxpr import Jaxpr, read_only
 from covector.core.pytrees import tree_unflatten
 from covector.core.tracebacks import hides_frames
 from covector.interpreters.evaluate import eval_jaxpr
@@ -69,7 +69,8 @@ def make_jaxpr(
 
     def jaxpr_maker(*args: Any, **kwargs: Any) -> Any:
         found = traced_alone(f, statics.call_of(args, kwargs, who.name), who)
-        return (found.jaxpr, found.shapes) if return_shape else found.jaxpr
+        jaxpr = read_only(found.jaxpr)
+        return (jaxpr, found.shapes) if return_shape else jaxpr
 
     given = {"static_argnums": static_argnums, "return_shape": return_shape, "static_argnames": static_argnames}
     return wrap_like(f, jaxpr_maker, make_jaxpr, **given)

@@ -126,3 +126,36 @@ def test_what_a_trace_and_a_tracer_lack() -> None:
             np.sin(Valued(trace, 1.0))
         with pytest.raises(NotImplementedError, match="the tracer Plain has no property aval"):
             _ = Plain(trace, 1.0).shape
+
+
+def test_a_bundle_without_its_form() -> None:
+    own, p = ruled(lambda how, b: Bundle(how.raised(b, "n").parts))
+    with pytest.raises(errors.PrimitiveRuleError, match="returned a bundle of 2 parts without a form"):
+        run(own, p.bind)
+    with pytest.raises(errors.ArgumentError, match="got a bundle of 2 parts without a form for argument 0"):
+        own()(lambda x: [x], Bundle((X, np.float64(1.0))))
+
+
+def test_forms_that_grow_for_ever() -> None:
+    own = interpreter(avals=lambda self, aval, form: (aval,), join=lambda self, a, b: max(a or 0, b or 0))
+    own.coerced = lambda self, bundle, form: Bundle(bundle.parts, form)
+    p = Primitive(fresh())
+    p.def_impl(lambda x: x)
+    p.def_abstract(lambda x: x)
+    p.def_rule(own.name, lambda how, b: Bundle(b.parts, (b.form or 0) + 1))
+    loop = cv.jit(lambda x: cv.lax.scan(lambda c, _: (p.bind(c), None), x, None, length=4)[0])
+    with pytest.raises(errors.PrimitiveRuleError, match="the forms of the carries of a loop are still others after many steps"):
+        own()(lambda x: [loop(x)], Bundle((X,), 1))
+
+
+def test_programs_are_kept_by_what_an_interpreter_is_made_with() -> None:
+    own = interpreter(avals=lambda self, aval, form: (aval, cv.ShapedArray((1,), np.float64)))
+    own.__init__ = lambda self, factor: setattr(self, "factor", factor)
+    p = Primitive(fresh())
+    p.def_impl(lambda x: x)
+    p.def_abstract(lambda x: x)
+    p.def_rule(own.name, lambda how, b: Bundle((b.parts[0], how.factor * b.parts[1]), "n"))
+    compiled = cv.jit(p.bind)
+    for factor in (2.0, 3.0, np.full(1, 4.0), np.full(1, 5.0)):  # the last ones have no hash
+        (found,) = own(factor)(lambda x: [compiled(x)], Bundle((X, np.ones(1)), "n"))
+        assert found.parts[1] == factor

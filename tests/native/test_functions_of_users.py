@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
 import pytest
 
 import covector as cv
-from covector import lax
+from covector import extend, lax
+from covector.backends.native.elementwise import Scalar
+
+NUMBER = itertools.count()
 
 FUNCTIONS: dict[str, tuple[Any, str, str]] = {
     "chosen": (lambda x, k: np.where(k > 0, x, -x), "f4", "i8"),
@@ -50,3 +54,41 @@ def test_legal_programs_leave_their_operands_as_they_are() -> None:
     program = cv.legalize(cv.make_jaxpr(gate)(np.ones(3, np.float32), np.ones(3, int)))
     assert [e.primitive.name for e in program.equations] == ["gate"]
     assert program.out_avals[0].dtype == np.float32
+
+
+def native(rule: Any, fn: Any = lambda x: 2.0 * x) -> Any:
+    p = cv.Primitive(f"t_native_rule_{next(NUMBER)}", extend.Elementwise(fn, lambda out, x, **params: 2.0))
+    p.def_rule("native", rule)
+    return p
+
+
+WRONG_RULES: dict[str, tuple[Any, str]] = {
+    "a number": (lambda b, x: 2.0, "returned 2.0, and no value of the builder"),
+    "no return": (lambda b, x: None, "returned None, and no value of the builder"),
+    "another signature": (lambda b, x, y: x, "raised TypeError: .* missing 1 required positional argument: 'y'"),
+    "Python's operators": (lambda b, x: x * x, "raised TypeError: unsupported operand"),
+    "no such operation": (lambda b, x: b.double(x), "raised AttributeError: 'Builder' object has no attribute 'double'"),
+}
+
+
+@pytest.mark.parametrize("mistake", WRONG_RULES)
+def test_a_wrong_native_rule_is_named(mistake: str) -> None:
+    emit, said = WRONG_RULES[mistake]
+    p = native(Scalar(emit, cost=3))
+    with pytest.raises(cv.errors.PrimitiveRuleError, match=f"the native rule of '{p.name}' {said}"):
+        cv.jit(lambda x: np.sum(p.bind(np.sin(x))), backend="native")(np.ones(3))
+
+
+def test_native_rules_and_parameters() -> None:
+    fn, x = lambda x, *, by: by * x, np.arange(1.0, 4.0)
+    without, no_rule = native(Scalar(lambda b, x: b.add(x, x)), fn), native(lambda b, x: x, fn)
+    taking = native(Scalar(lambda eqn: lambda b, x: b.mul(x, b.like(eqn.params["by"], x)), takes_equation=True), fn)
+    for p, why in (
+        (without, "its native rule does not take parameters: Scalar(lambda eqn: lambda b, x: ..., takes_equation=True) does"),
+        (no_rule, "its native rule is a function, and no Scalar"),
+        (taking, None),
+    ):
+        f = cv.jit(lambda x, by, p=p: np.sum(p.bind(np.sin(x), by=by)), backend="native", static_argnums=1)
+        for by in (3.0, 5.0):
+            assert np.allclose(f(x, by), by * np.sum(np.sin(x)))
+        assert [note.why for note in f.lower(x, 3.0).report().as_numpy] == ([why] if why else [])

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import covector as cv
-from covector import errors, lax
+from covector import errors, extend, lax
 
 NUMBER = itertools.count()
 X = np.arange(1.0, 4.0)
@@ -327,3 +327,82 @@ def test_all_of_the_vocabulary_is_trusted() -> None:
     code += "print([p.name for p in cv.Primitive.registry.values() if not p.trusted], len(cv.Primitive.registry) > 100)"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[] True"
+
+
+LINEAR_KINDS = [extend.Linear, extend.Structural, extend.ElementwiseLinear]
+
+
+@pytest.mark.parametrize("kind", LINEAR_KINDS)
+def test_a_derivative_in_what_a_primitive_is_not_said_to_be_linear_in(kind: Any) -> None:
+    p = cv.Primitive(f"t_wrong_{next(NUMBER)}", kind(lambda x, w: w * x, lambda ct, x, w: w * ct))
+    w = np.array([2.0, -1.0, 0.5])
+    f = lambda x, w: np.sum(p.bind(x, w))
+    assert np.array_equal(cv.grad(f)(X, w), w)
+    assert np.array_equal(cv.grad(lambda x: f(x, lax.stop_gradient(x)))(w), w)
+    ways = {
+        "grad": lambda: cv.grad(f, 1)(X, w),
+        "grad of both": lambda: cv.grad(lambda x: f(x, x))(X),
+        "jvp": lambda: cv.jvp(lambda w: f(X, w), (w,), (w,)),
+        "jit of grad": lambda: cv.jit(cv.grad(f, 1))(X, w),
+        "grad of jit": lambda: cv.grad(cv.jit(f), 1)(X, w),
+        "vmap of grad": lambda: cv.vmap(cv.grad(f, 1), (None, 0))(X, TWO),
+        "grad of scan": lambda: cv.grad(lambda w: steps(lambda x: p.bind(X, x))(w).sum())(w),
+    }
+    for way, call in ways.items():
+        with pytest.raises(errors.JVPRuleError, match="is linear in argument 0 by its kind, and argument 1, of type"):
+            call()
+            raise AssertionError(way)
+    indexed = cv.linear(
+        f"t_wrong_{next(NUMBER)}", lambda x, i: x[i], lambda ct, x, i: cv.at(np.zeros(x.shape))[i].add(ct)
+    )
+    assert np.array_equal(cv.grad(lambda x: np.sum(indexed.bind(x, np.array([0, 0]))))(X), [2.0, 0.0, 0.0])
+
+
+def test_a_cotangent_of_what_is_known() -> None:
+    p = cv.Primitive(f"t_wrong_{next(NUMBER)}")
+    p.def_impl(lambda x, w: x * w)
+    p.def_abstract(lambda x, w: x)
+    p.def_jvp(lambda ps, ts: (p.bind(*ps), p.bind(ts[0], ps[1])))
+    p.def_transpose(lambda ct, x, w: (None, ct * w), linear=cv.jointly(0))
+    said = "a cotangent for argument 1, of which the value is known, and None for 0"
+    with pytest.raises(errors.PrimitiveRuleError, match=said):
+        cv.grad(lambda x: np.sum(p.bind(x, 2 * X)))(X)
+
+
+@pytest.mark.parametrize("trusted", [False, True])
+def test_axes_that_are_counted_from_the_end(trusted: bool) -> None:
+    named = lambda kind: cv.Primitive(f"t_wrong_{next(NUMBER)}", kind, trusted=trusted)
+    running = named(extend.AlongAxis(np.cumsum, lambda out, x, t, axis: np.cumsum(t, axis)))
+    squares = named(
+        extend.Reduction(lambda x, axes: np.sum(x**2, axes), lambda out, x, t, axes: 2 * np.sum(x * t, axes))
+    )
+    sums = named(
+        extend.LinearReduction(
+            lambda x, axes: np.sum(x, axes), lambda ct, x, axes: np.broadcast_to(np.expand_dims(ct, axes), x.shape)
+        )
+    )
+    x = np.arange(24.0).reshape(2, 3, 4) ** 1.5
+    functions = [
+        (lambda x, a: running.bind(x, axis=a), np.cumsum),
+        (lambda x, a: squares.bind(x, axes=(a,)), lambda x, a: np.sum(x**2, axis=a)),
+        (lambda x, a: sums.bind(x, axes=(a,)), lambda x, a: np.sum(x, axis=a)),
+    ]
+    for (f, wanted), axis, batch in itertools.product(functions, (-1, -2, 0, 1), (0, 1, 2)):
+        found = cv.vmap(lambda x, f=f, axis=axis: f(x, axis), in_axes=batch)(x)
+        rows = [wanted(row, axis) for row in np.moveaxis(x, batch, 0)]
+        assert np.allclose(found, np.stack(rows)), (axis, batch)
+        batched = lambda x, f=f, a=axis, d=batch: np.sum(cv.vmap(lambda r: f(r, a), in_axes=d)(x) ** 2)
+        looped = lambda x, f=wanted, a=axis, d=batch: sum(np.sum(f(r, a) ** 2) for r in np.moveaxis(x, d, 0))
+        assert np.allclose(cv.grad(batched)(x), cv.grad(looped)(x)), (axis, batch)
+
+
+class Matrix(np.ndarray):
+    """A subclass in which operations may mean something else."""
+
+
+@pytest.mark.parametrize("x", [np.ma.array(X, mask=[1, 0, 0]), X.view(Matrix)], ids=["masked", "other"])
+def test_arrays_in_which_operations_mean_something_else(x: Any) -> None:
+    p, e = twice(), cv.elementwise(f"t_wrong_{next(NUMBER)}", lambda x: 2 * x, lambda out, x: 2.0)
+    for call in (p.bind, e, cv.jit(e), lambda x: cv.grad(lambda t: np.sum(e(x) * t))(1.0)):
+        with pytest.raises(errors.ArrayTypeError, match="was given where an array is meant"):
+            call(x)

@@ -320,7 +320,7 @@ WRONG = {
     r"the jvp rule of .*named returned an output of type f64\[\] where .*named returns f64\[3\]": ruled(
         "jvp", lambda p, t: (np.sum(p[0]), t[0])
     ),
-    r"the jvp rule of .*named got a tangent of type f64\[\] for a value of type f64\[3\]": ruled(
+    r"the jvp rule of .*named returned a tangent of type f64\[\] for a value of type f64\[3\]": ruled(
         "jvp", lambda p, t: (p[0] * p[1], np.sum(t[0]))
     ),
     r"the jvp rule of .*named got a tangent with the structure": ruled("jvp", lambda p, t: (p[0] * p[1], [t[0]])),
@@ -330,7 +330,7 @@ WRONG = {
     ),
     r"the bwd rule of .*named returned 1 cotangent for 2 arguments": ruled("vjp", good_fwd, lambda res, ct: (ct,)),
     r"the bwd rule of .*named returned f64\[3\] for 2 arguments": ruled("vjp", good_fwd, lambda res, ct: ct),
-    r"the bwd rule of .*named got a cotangent of type f64\[2\] for a value of type f64\[3\]": ruled(
+    r"the bwd rule of .*named returned a cotangent of type f64\[2\] for a value of type f64\[3\]": ruled(
         "vjp", good_fwd, lambda res, ct: (ct[:2], None)
     ),
     r"the bwd rule of .*named got a cotangent with the structure": ruled("vjp", good_fwd, lambda res, ct: ([ct], None)),

@@ -73,21 +73,27 @@ BOTH = {**FORWARD, **REVERSE}
 # what is wrong: where the rule is used, the function, what the error says
 MISTAKES: dict[str, tuple[dict[str, Any], Any, str]] = {
     "jvp: the tangent alone": (BOTH, lambda: by_jvp(lambda p, t: 2 * t[0]), r"the jvp rule .* returned f64\[3\]"),
+    "jvp: no return": (BOTH, lambda: by_jvp(lambda p, t: (2 * p[0], None)), "the jvp rule .* returned None as the tangent"),
+    "jvp: takes x and t": (
+        BOTH,
+        lambda: by_jvp(lambda x: x),
+        r"the jvp rule .* takes \(x\), and is called with \(primals, tangents\)",
+    ),
     "jvp: three": (BOTH, lambda: by_jvp(lambda p, t: (p[0], t[0], t[0])), "the jvp rule .* returned a tuple of 3"),
     "jvp: tangent of another shape": (
         BOTH,
         lambda: by_jvp(lambda p, t: (2 * p[0], np.sum(t[0]))),
-        r"the jvp rule .* got a tangent of type f64\[\].* for a value of type f64\[3\]",
+        r"the jvp rule .* returned a tangent of type f64\[\].* for a value of type f64\[3\]",
     ),
     "jvp: tangent of another dtype": (
         BOTH,
         lambda: by_jvp(lambda p, t: (2 * p[0], t[0].astype("f4"))),
-        r"the jvp rule .* got a tangent of type f32\[3\]",
+        r"the jvp rule .* returned a tangent of type f32\[3\]",
     ),
     "jvp: a Zero of another shape": (
         BOTH,
         lambda: by_jvp(lambda p, t: (2 * p[0], OTHER)),
-        r"the jvp rule .* got a tangent of type f64\[7\] for a value of type f64\[3\]",
+        r"the jvp rule .* returned a tangent of type f64\[7\] for a value of type f64\[3\]",
     ),
     "jvp: another structure": (
         BOTH,
@@ -95,21 +101,41 @@ MISTAKES: dict[str, tuple[dict[str, Any], Any, str]] = {
         "the jvp rule .* got a tangent with the structure",
     ),
     "bwd: a bare array": (REVERSE, lambda: by_vjp(lambda r, ct: 2 * ct), r"the bwd rule .* returned f64\[3\] for 1 argument"),
+    "bwd: takes ct": (
+        REVERSE,
+        lambda: by_vjp(lambda ct: (ct,)),
+        r"the bwd rule .* takes \(ct\), and is called with \(residuals, cotangent\)",
+    ),
+    "fwd: takes two": (
+        REVERSE,
+        lambda: by_vjp(lambda r, ct: (ct,), lambda x, y: (x, None)),
+        r"the fwd rule .* takes \(x, y\), and is called with \(\*arguments\)",
+    ),
+    "custom_gradient: no return": (
+        REVERSE,
+        lambda: cv.custom_gradient(lambda x: (2 * x, lambda ct: None)),
+        "the bwd rule .* returned None for 1 argument",
+    ),
+    "vmap: takes x": (
+        BATCH,
+        lambda: by_vmap(lambda x: (2 * x, True)),
+        r"the batching rule .* takes \(x\), and is called with \(axis_size, in_batched, \*arguments\)",
+    ),
     "bwd: too many": (REVERSE, lambda: by_vjp(lambda r, ct: (ct, ct)), "the bwd rule .* returned 2 cotangents for 1 argument"),
     "bwd: another shape": (
         REVERSE,
         lambda: by_vjp(lambda r, ct: (np.sum(ct),)),
-        r"the bwd rule .* got a cotangent of type f64\[\].* for a value of type f64\[3\]",
+        r"the bwd rule .* returned a cotangent of type f64\[\].* for a value of type f64\[3\]",
     ),
     "bwd: a Zero of another shape": (
         REVERSE,
         lambda: by_vjp(lambda r, ct: (OTHER,)),
-        r"the bwd rule .* got a cotangent of type f64\[7\] for a value of type f64\[3\]",
+        r"the bwd rule .* returned a cotangent of type f64\[7\] for a value of type f64\[3\]",
     ),
     "bwd: another dtype": (
         REVERSE,
         lambda: by_vjp(lambda r, ct: (ct.astype("c16"),)),
-        r"the bwd rule .* got a cotangent of type c128\[3\] for a value of type f64\[3\]",
+        r"the bwd rule .* returned a cotangent of type c128\[3\] for a value of type f64\[3\]",
     ),
     "fwd: the output alone": (REVERSE, lambda: by_vjp(lambda r, ct: (ct,), lambda x: 2 * x), "the fwd rule .* returned f64"),
     "fwd: another output": (

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,6 +23,7 @@ from covector.backends.native.elementwise import SCALARS, Scalar, add, maximum, 
 from covector.backends.native.ir import Builder, Value
 from covector.backends.native.libraries import OF_NUMPY, has_numpys
 from covector.backends.native.transforms import has_transform
+from covector.core.errors import PrimitiveRuleError
 from covector.core.jaxpr import Equation
 
 Term = tuple[int, int]
@@ -330,12 +332,43 @@ def rule_of(eqn: Equation) -> Rule | None:
     return None if type(found) is str else found
 
 
+def rule_of_user(eqn: Equation, rule: Any) -> Any:
+    """The rule of a primitive of the user's, whose errors say so; or why it is none for an equation."""
+    if type(rule) is not Scalar:
+        return f"its native rule is a {type(rule).__name__}, and no Scalar"
+    if rule.takes_equation:
+        return rule._replace(emit=lambda eqn: told(eqn.primitive, rule.emit(eqn)))
+    if eqn.params:
+        return "its native rule does not take parameters: Scalar(lambda eqn: lambda b, x: ..., takes_equation=True) does"
+    return rule._replace(emit=told(eqn.primitive, rule.emit))
+
+
+@cache
+def told(primitive: Any, emit: Callable[..., Any]) -> Callable[..., Any]:
+    """What writes a function of a primitive of the user's: its errors name that."""
+
+    def telling(b: Builder, *values: Value) -> Value:
+        what = f"the native rule of {primitive.name!r}"
+        fix = "write it with the operations of the builder: Scalar(lambda b, x: b.mul(x, b.like(2.0, x)))"
+        try:
+            found = emit(b, *values)
+        except Exception as error:
+            raise PrimitiveRuleError(f"{what} raised {type(error).__name__}: {error}.", fix=fix) from error
+        if not isinstance(found, Value):
+            raise PrimitiveRuleError(f"{what} returned {found!r}, and no value of the builder.", fix=fix)
+        return found
+
+    return telling
+
+
 def rule_or_why(eqn: Equation) -> Any:
     """What an operation is, or why it cannot be compiled: an empty text where none of the rules is for such operands."""
     name, params = eqn.primitive.name, eqn.params
     rule: Any = eqn.primitive.rules.get("native")
-    if rule is None and not eqn.primitive.trusted:
-        return "no rule"  # one of the user's may have the name of one that has not been needed yet
+    if not eqn.primitive.trusted:  # and may have the name of one that has not been needed yet
+        rule = "no rule" if rule is None else rule_of_user(eqn, rule)
+        if type(rule) is str:
+            return rule
     if rule is None:
         rule, unknown = TABLE[name] if name in TABLE else of_library(eqn), unknown_params(eqn)
         if rule is None and name != "random_bits":

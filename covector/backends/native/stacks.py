@@ -60,7 +60,7 @@ class Release(Primitive):
     """``release(stack, *results of the loops that read it)``, of which this backend alone knows."""
 
     def __init__(self) -> None:
-        self.name, self.effect, self.rules = "release", False, {"native": RELEASE}  # type: ignore[dict-item]
+        self.name, self.effect, self.trusted, self.rules = "release", False, True, {"native": RELEASE}  # type: ignore[dict-item]
 
 
 release_p = Release()
