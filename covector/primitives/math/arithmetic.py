@@ -180,10 +180,14 @@ def _share(mine: Any, other: Any) -> Any:
     """``exp(mine) / (exp(mine) + exp(other))``; two of +inf share equally, two of -inf have none."""
     with np.errstate(invalid="ignore", over="ignore"):
         apart = np.subtract(mine, other)
-    rest = np.exp(-np.fabs(apart))
-    share = np.where(apart > 0, 1.0, rest) / (1.0 + rest)
-    infinite = np.isinf(mine) & np.equal(mine, other)
-    return np.where(infinite, np.greater(mine, 0) * share.dtype.type(0.5), share)[()]
+    rest = np.asarray(np.fabs(apart))
+    np.exp(np.negative(rest, out=rest), out=rest)  # in place: to ask for memory takes longer than to fill it
+    share = np.asarray(np.where(apart > 0, 1.0, rest))
+    np.divide(share, np.add(rest, 1.0, out=rest), out=share)
+    if np.isnan(share).any():
+        infinite = np.isinf(mine) & np.equal(mine, other)
+        share = np.where(infinite, np.greater(mine, 0) * share.dtype.type(0.5), share)
+    return share[()]
 
 
 def _shared(out: Any, mine: Any, other: Any) -> Any:
