@@ -28,7 +28,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from covector.core import errors
-from covector.core.avals import typeof
+from covector.core.avals import is_value, typeof
 from covector.core.checked_rules import alike, has_written_abstract, shown
 from covector.core.kinds import Elementwise
 from covector.core.memory import copies, is_hashable
@@ -116,6 +116,10 @@ class Interpreter(Interpretation):
             if not isinstance(outs, (list, tuple)):
                 what = f"{self.name} interprets a function that returned {shown(outs)}."
                 raise errors.ArgumentError(what, why="its results are bundles, one for each", fix="return a list, of one too")
+            for i, x in enumerate(outs):
+                if not is_value(x):
+                    what = f"{self.name} interprets a function whose result {i} is {shown(x)}."
+                    raise errors.ArgumentError(what, why="each is to be a value, with a bundle", fix="return a flat list")
             results = [trace.lower(o) for o in outs]
         for x in (x for b in results for x in b.parts):
             if type(x) is BundleTracer and x._trace.how is self:

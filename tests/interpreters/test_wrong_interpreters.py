@@ -136,6 +136,15 @@ def test_a_bundle_without_its_form() -> None:
         own()(lambda x: [x], Bundle((X, np.float64(1.0))))
 
 
+NO_VALUES = [(lambda x: [[x]], "a list of 1"), (lambda x: [None], "None"), (lambda x: [x, "a"], "'a'")]
+
+
+@pytest.mark.parametrize(("f", "said"), NO_VALUES)
+def test_results_that_are_no_values(f: Any, said: str) -> None:
+    with pytest.raises(errors.ArgumentError, match=f"interprets a function whose result [01] is .*{said}"):
+        interpreter()()(f, Bundle((X, np.float64(1.0)), "n"))
+
+
 def test_forms_that_grow_for_ever() -> None:
     own = interpreter(avals=lambda self, aval, form: (aval,), join=lambda self, a, b: max(a or 0, b or 0))
     own.coerced = lambda self, bundle, form: Bundle(bundle.parts, form)
