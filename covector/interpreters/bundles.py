@@ -35,7 +35,7 @@ from covector.core.memory import copies, is_hashable
 from covector.core.primitive import Primitive, Trace, open_trace
 from covector.core.rule_errors import explained_rule
 from covector.core.tracer import Tracer
-from covector.interpreters.interpret import Bundle, Interpretation, Note
+from covector.interpreters.interpret import Bundle, Interpretation, Note, interpreting
 from covector.interpreters.stage import leaked
 
 
@@ -76,8 +76,10 @@ class BundleTrace(Trace):
         if self.closed:
             raise leaked(self, args)
         bundles = [self.lower(a) for a in args]
-        interpret = primitive.rule("interpret")
-        results = self.how.apply(primitive, bundles, params) if interpret is None else interpret(self.how, bundles, **params)
+        if "interpret" in primitive.rules:
+            results = interpreting(primitive, self.name)(self.how, bundles, **params)
+        else:
+            results = self.how.apply(primitive, bundles, params)
         return [self.lift(b) for b in results] if primitive.multiple_results else self.lift(results)
 
     def lift(self, bundle: Bundle) -> Any:

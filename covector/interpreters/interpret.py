@@ -26,7 +26,9 @@ from functools import partial, reduce
 from itertools import zip_longest
 from typing import Any, ClassVar, NamedTuple
 
+from covector.core import errors
 from covector.core.avals import Zero, instantiate, typeof
+from covector.core.checked_rules import shown
 from covector.core.jaxpr import Jaxpr
 from covector.interpreters.evaluate import eval_jaxpr
 from covector.interpreters.jvp import jvp
@@ -41,6 +43,27 @@ class Bundle(NamedTuple):
 
     parts: tuple[Any, ...]
     form: Form = None
+
+
+def interpreting(primitive: Any, asker: str) -> Callable[..., Any]:
+    """The rule of a primitive that says how bundles thread through its programs; a user's is checked to give bundles."""
+    rule: Callable[..., Any] | None = primitive.rules.get("interpret")
+    if rule is None:
+        raise errors.MissingRuleError(primitive.name, "interpret", asker)
+    if primitive.trusted:
+        return rule
+
+    def checked(how: Interpretation, bundles: Sequence[Bundle], **params: Any) -> Any:
+        found = rule(how, bundles, **params)
+        several = primitive.multiple_results
+        given = found if several and isinstance(found, (list, tuple)) else [found]
+        if isinstance(found, Bundle) == several or not all(isinstance(b, Bundle) for b in given):
+            what = f"the 'interpret' rule of {primitive.name!r} returned {shown(found)}."
+            why = "it gives a bundle for each result, in a list" if several else "it gives the bundle of the result"
+            raise errors.PrimitiveRuleError(what, why=why, fix="return how.results(program, values), of one result the first")
+        return found
+
+    return checked
 
 
 class Note(NamedTuple):

@@ -10,7 +10,7 @@ import pytest
 
 import covector as cv
 from covector import errors
-from covector.extend import Bundle, Interpreter, Primitive, Trace, Tracer, open_trace, typeof
+from covector.extend import Bundle, Interpreter, Primitive, Program, Trace, Tracer, arguments, open_trace, typeof
 
 NUMBER = itertools.count()
 X = np.arange(1.0, 4.0)
@@ -168,3 +168,33 @@ def test_programs_are_kept_by_what_an_interpreter_is_made_with() -> None:
     for factor in (2.0, 3.0, np.full(1, 4.0), np.full(1, 5.0)):  # the last ones have no hash
         (found,) = own(factor)(lambda x: [compiled(x)], Bundle((X, np.ones(1)), "n"))
         assert found.parts[1] == factor
+
+
+def program_primitive(interpret: Any, multiple: bool) -> Any:
+    p = Primitive(fresh(), Program(), multiple_results=multiple)
+    p.def_impl(lambda *args, jaxpr: jaxpr(*args) if multiple else jaxpr(*args)[0])
+    p.def_abstract(lambda *avals, jaxpr: jaxpr.out_avals if multiple else jaxpr.out_avals[0])
+    p.def_rule("interpret", lambda how, bundles, *, jaxpr: interpret(p, how, bundles, jaxpr))
+    return p
+
+
+def threaded(p: Any, how: Any, bundles: Any, jaxpr: Any) -> Any:
+    program = how.program(jaxpr, [b.form for b in bundles])
+    values = p.bind(*arguments(bundles), jaxpr=program.jaxpr) if p.multiple_results else program.jaxpr(*arguments(bundles))
+    found = how.results(program, values)
+    return found if p.multiple_results else found[0]
+
+
+@pytest.mark.parametrize("multiple", [False, True])
+def test_what_a_rule_for_programs_gives(multiple: bool) -> None:
+    program = cv.make_jaxpr(lambda x: x * np.sin(x))(X)
+    applied = lambda p: lambda x: p.bind(x, jaxpr=program)[0] if multiple else p.bind(x, jaxpr=program)
+    f = applied(program_primitive(threaded, multiple))
+    out, tangent = cv.jvp(f, (X,), (X,))
+    assert np.allclose(out, X * np.sin(X)) and np.allclose(tangent, X * (np.sin(X) + X * np.cos(X)))
+    assert np.allclose(cv.vmap(f)(np.stack([X, X])), np.stack([out, out]))
+    for wrong in (lambda p, how, bundles, jaxpr: None, lambda p, how, bundles, jaxpr: [b.parts[0] for b in bundles]):
+        g = applied(program_primitive(wrong, multiple))
+        for call in (lambda g: cv.jvp(g, (X,), (X,)), lambda g: cv.vmap(g)(np.stack([X, X])), lambda g: run(interpreter(), g)):
+            with pytest.raises(errors.PrimitiveRuleError, match=r"the 'interpret' rule of .* returned .*(None|list)"):
+                call(g)

@@ -14,7 +14,16 @@ from covector.core.jaxpr import Jaxpr, program_axes
 from covector.core.kinds import Program
 from covector.core.primitive import Primitive, TracerBase, derived, derives
 from covector.interpreters.batch import BatchTrace, batch
-from covector.interpreters.interpret import TANGENTS, Bundle, Interpretation, Note, marked, tangent_of, with_tangent
+from covector.interpreters.interpret import (
+    TANGENTS,
+    Bundle,
+    Interpretation,
+    Note,
+    interpreting,
+    marked,
+    tangent_of,
+    with_tangent,
+)
 from covector.interpreters.jvp import zeros_seen
 from covector.primitives.arrays.shaping import Dims, moveaxis
 from covector.primitives.programs.stacks import StackAval, at_front
@@ -93,24 +102,19 @@ batch_of = lru_cache(maxsize=64)(Batch)
 @derived("jvp", Program)
 def _jvp_of_program(primitive: Primitive, kind: Program, primals: Any, tangents: Any, **params: Any) -> Any:
     outs = interpreting(primitive, "jvp")(TANGENTS, [*map(with_tangent, primals, zeros_seen(tangents))], **params)
+    if not primitive.multiple_results:
+        return outs.parts[0], tangent_of(outs)
     return [o.parts[0] for o in outs], [*map(tangent_of, outs)]
 
 
 def batched(primitive: Primitive, size: int, args: Sequence[Any], dims: Dims, **params: Any) -> Any:
     """The batching rule that follows from how a primitive is interpreted."""
     how = batch_of(size, axis_of_rule())
-    return values_and_dims(interpreting(primitive, "vmap")(how, [*map(Bundle, zip(args), dims)], **params))
+    outs = interpreting(primitive, "vmap")(how, [*map(Bundle, zip(args), dims)], **params)
+    return values_and_dims(outs) if primitive.multiple_results else (outs.parts[0], outs.form)
 
 
 derives("batch", Program)(lambda primitive, kind: partial(batched, primitive))
-
-
-def interpreting(primitive: Primitive, asker: str) -> Any:
-    """The rule of a primitive that says how bundles thread through its programs."""
-    rule = primitive.rules.get("interpret")
-    if rule is None:
-        raise errors.MissingRuleError(primitive.name, "interpret", asker)
-    return rule
 
 
 def bundles_of(values: Sequence[Any], dims: Dims) -> list[Bundle]:
