@@ -143,14 +143,18 @@ def refusal(found: Signature | None, args: Sequence[Any], params: Any) -> str:
     return ""
 
 
-def wrong_function(what: str, f: Any, before: str, args: Sequence[Any]) -> CustomRuleError | None:
-    """The error for a function of the user's that does not take what it is called with; None where it does."""
-    found = plain_signature(f)
-    reason = refusal(found, args, {})
-    if not reason:
-        return None
-    said = f"{what} takes {found}, and is called with ({before}): {reason}."
-    return CustomRuleError(said, why=f"such a rule is given {before}{place_of(f)}", fix=f"let it take ({before})")
+def called(what: str, rule: Any, given: str, args: Sequence[Any]) -> Any:
+    """What a rule of a function returns; an error says so if the rule does not take what it is ``given``."""
+    try:
+        return rule(*args)
+    except TypeError as error:
+        found = plain_signature(rule)
+        reason = refusal(found, args, {})
+        if not reason:
+            error.add_note(f"in {what}, called with ({given})")
+            raise
+        said = f"{what} takes {found}, and is called with ({given}): {reason}."
+        raise CustomRuleError(said, why=f"such a rule is given {given}{place_of(rule)}", fix=f"let it take ({given})") from None
 
 
 def implementation(primitive: Any) -> Any:

@@ -12,7 +12,7 @@ from covector.core.errors import CustomRuleError, UnexpectedTracerError
 from covector.core.memory import copies, own_results, with_copies
 from covector.core.primitive import TracerBase
 from covector.core.pytrees import tree_flatten, tree_leaves, tree_map, tree_structure, tree_unflatten
-from covector.core.rule_errors import wrong_function
+from covector.core.rule_errors import called
 from covector.core.tracebacks import hides_frames
 from covector.interpreters.batch import BatchTracer
 from covector.interpreters.closures import reachable_tracers
@@ -232,14 +232,8 @@ class FlatCall:
             for x in tree_leaves(self.static_values):
                 if isinstance(x, TracerBase) and x._trace.closed:
                     raise leaked(x._trace, [x])
-            return rule(*args)
-        except TypeError as error:
             names = [] if kind == "fwd" else [f"nondiff{i}" for i in sorted(self.arguments.statics)]
-            wrong = wrong_function(f"the {kind} rule of {self.name}", rule, ", ".join([*names, GIVEN[kind]]), args)
-            if wrong is None:
-                error.add_note(f"in the {kind} rule of {self.name}, called with ({', '.join([*names, GIVEN[kind]])})")
-                raise
-            raise wrong from None
+            return called(f"the {kind} rule of {self.name}", rule, ", ".join([*names, GIVEN[kind]]), args)
         except UnexpectedTracerError as e:
             raise CustomRuleError(
                 f"the {kind} rule of {self.name} uses a traced value of a transformation that has ended: {e.args[0]}",
@@ -489,13 +483,7 @@ class custom_vmap:
     ) -> tuple[list[Any], list[bool]]:
         who = f"the batching rule of {self.name}"
         given = size, tree_unflatten(treedef, batched), *tree_unflatten(treedef, copies(xs))
-        try:
-            result = self.rule(*given)
-        except TypeError:
-            wrong = wrong_function(who, self.rule, "axis_size, in_batched, *arguments", given)
-            if wrong is None:
-                raise
-            raise wrong from None
+        result = called(who, self.rule, "axis_size, in_batched, *arguments", given)
         if not (isinstance(result, tuple) and len(result) == 2):
             raise CustomRuleError(f"{who} returned {kind_of(result)}.", fix="return a pair (output, out_batched)")
         outs = same_tree([result[0]], traced.out_tree, "an output", who)
