@@ -358,8 +358,8 @@ def log_softmax(x: Any, axis: Any = -1, where: Any = None) -> Any:
         array([    0., -2000.])
     """
     shifted = _below_top(x, axis, where)
-    found = shifted - np.log(_total(np.exp(shifted), axis, where))
-    return found if where is None else np.where(where, found, -np.inf)
+    total = logsumexp(shifted, axis, keepdims=True)
+    return shifted - total if where is None else np.where(where, np.where(where, shifted, 0) - total, -np.inf)
 
 
 def logmeanexp(x: Any, axis: Any = None, where: Any = None, keepdims: bool = False) -> Any:

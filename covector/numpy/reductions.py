@@ -338,6 +338,13 @@ def logsumexp(
     return _weighted_logsumexp(a, axis, as_array(b), keepdims, return_sign)
 
 
+def _largest_and_rest(exponent: Any, b: Any, terms: Any, axes: Any, dtype: Any) -> tuple[Any, Any]:
+    """``sum(terms)`` as the sum of the factors of exponents of 0, and what the others add, which may be lost beside that."""
+    at_top = exponent == 0
+    rest = np.where(at_top, b * np.expm1(np.where(at_top, exponent, 0)), terms)  # with the derivatives of all terms
+    return np.sum(np.where(at_top, b, 0), axis=axes, dtype=dtype), np.sum(rest, axis=axes, dtype=dtype)
+
+
 def _weighted_logsumexp(a: Any, axis: Any, b: Any, keepdims: bool, return_sign: bool) -> Any:
     a, b = np.broadcast_arrays(a, b)
     axes = reduce_axes(axis, len(shape_of(a)))
@@ -346,10 +353,17 @@ def _weighted_logsumexp(a: Any, axis: Any, b: Any, keepdims: bool, return_sign: 
     overflows = np.logical_and(b == 0, np.real(exponent) > np.log(np.finfo(dtype_of(a)).max))
     terms = b * np.exp(np.where(overflows, 0, exponent))
     dtype = dtype_of(terms)
-    total = np.sum(terms, axis=axes, dtype=np.float32 if dtype == np.float16 else None)  # float16 ends at 65504
+    wide = np.float32 if dtype == np.float16 else None  # float16 ends at 65504
+    total = np.sum(terms, axis=axes, dtype=wide)
     size, sign = (np.abs(total), np.sign(total)) if return_sign else (total, None)
+    added: Any = 0.0
+    if dtype.kind != "c":
+        first, rest = _largest_and_rest(exponent, b, terms, axes, wide)
+        is_small = np.abs(rest) < np.abs(first) / 2
+        added = np.log1p(np.where(is_small, rest / np.where(is_small, first, 1), 0))
+        size = np.where(is_small, np.abs(first) if return_sign else first, size)
     with np.errstate(divide="ignore"):
-        out = np.log(size) + shift
+        out = np.log(size) + added + shift
     if dtype == np.float16:
         out, sign = convert_to(out, dtype), None if sign is None else convert_to(sign, dtype)
     if keepdims:

@@ -263,6 +263,27 @@ def test_derivatives_of_logaddexp() -> None:
     same(shares, np.array([0.8, 1 / 65]))
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16])
+def test_derivatives_of_logaddexp2_of_large_numbers(dtype: Any) -> None:
+    """They are those of the difference, which is known exactly."""
+    large = dtype(2.0 ** (np.finfo(dtype).nmant - 4))
+    slopes: Any = covector.grad(np.logaddexp2, (0, 1))
+    second = covector.grad(lambda x, y: slopes(x, y)[0], (0, 1))
+    rtol = 4 * np.finfo(dtype).eps
+    for apart in (0.0, 1.0, 3.0, -1.0):
+        share = 2.0**apart / (2.0**apart + 1)
+        curve = np.log(2) * share * (1 - share)
+        x, y = dtype(large + apart), large
+        for compiled in (lambda f: f, covector.jit, lambda f: covector.jit(f, backend="numpy")):
+            np.testing.assert_allclose(compiled(slopes)(x, y), (share, 1 - share), rtol=rtol)
+            np.testing.assert_allclose(compiled(second)(x, y), (curve, -curve), rtol=2 * rtol)
+            tangent = compiled(lambda x, y: covector.jvp(np.logaddexp2, (x, y), (dtype(1), dtype(2)))[1])(x, y)
+            np.testing.assert_allclose(tangent, share + 2 * (1 - share), rtol=rtol)
+    inf = dtype(np.inf)
+    for x, y, wanted in ((inf, inf, (0.5, 0.5)), (-inf, -inf, (0, 0)), (dtype(1), inf, (0, 1)), (-inf, dtype(1), (0, 1))):
+        assert slopes(x, y) == wanted and second(x, y) == (0, 0)
+
+
 def test_large_arguments_do_not_overflow() -> None:
     same(np.float64(slope(lambda y: np.arctan2(y, 1e200), 1e200)), np.float64(0.5e-200))
     x = np.array([300.0], np.float16)

@@ -6,6 +6,7 @@ import importlib.util
 import warnings
 from typing import Any
 
+import mpmath
 import numpy as np
 import pytest
 from scipy import special
@@ -13,6 +14,7 @@ from transformed import agree, check, outcome, same
 
 import covector
 import covector.numpy as cnp
+import covector.scipy
 from covector.core import errors
 
 RNG = np.random.default_rng(0)
@@ -313,6 +315,69 @@ def test_logsumexp_of_infinities() -> None:
     same(cnp.logsumexp(np.zeros((0, 2)), axis=0), np.full(2, -inf))
     same(cnp.logsumexp(X, axis=(0, 1), where=MASK), np.log(np.sum(np.exp(X), axis=(0, 1), where=MASK)))
     same(cnp.logsumexp([1, 2]), np.log(np.exp(1.0) + np.exp(2.0)))
+
+
+SMALL_LOGARITHMS = [
+    [0, -37], [-37, 0, -38], [0, -700], [1e-9, -30], [-1e-17, -37], [0, -10], [0, -0.5], [0, 0, -40], [40, 0, 0], [3, 2, 1],
+]  # fmt: skip
+
+
+def _backends() -> list[Any]:
+    names = ("numpy", "native") if importlib.util.find_spec("llvmlite") else ("numpy",)
+    return [lambda f: f, *(lambda f, name=name: covector.jit(f, backend=name) for name in names)]
+
+
+@pytest.mark.parametrize("numbers", SMALL_LOGARITHMS, ids=str)
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_what_small_terms_add_to_the_logarithm(numbers: list[float], dtype: Any) -> None:
+    x = np.array(numbers, dtype)
+    with mpmath.workdps(400):
+        exact = [mpmath.exp(mpmath.mpf(float(v))) for v in x]
+        value = mpmath.log(sum(exact))
+        logs = np.array([float(mpmath.mpf(float(v)) - value) for v in x])
+        shares = np.array([float(v / sum(exact)) for v in exact])
+    rtol, tiny, b = 4 * np.finfo(dtype).eps, np.finfo(dtype).tiny, np.ones(len(x), dtype)
+    f: Any = cnp.logsumexp
+    ways: list[Any] = [f, lambda x: f(x, b=b), lambda x: f(x, b=-b, return_sign=True)[0], lambda x: f(x, return_sign=True)[0]]
+    for compiled in _backends():
+        for way in ways:
+            np.testing.assert_allclose(compiled(way)(x), float(value), rtol=rtol, atol=tiny)
+            np.testing.assert_allclose(compiled(covector.grad(way))(x), shares, rtol=8 * rtol, atol=tiny)
+            hessian = np.diag(shares) - np.outer(shares, shares)
+            np.testing.assert_allclose(compiled(covector.hessian(way))(x), hessian, rtol=1e-5, atol=rtol)
+        np.testing.assert_allclose(compiled(covector.scipy.special.log_softmax)(x), logs, rtol=rtol, atol=tiny)
+        np.testing.assert_allclose(
+            compiled(covector.jacrev(covector.scipy.special.log_softmax))(x), np.eye(len(x)) - shares, rtol=rtol, atol=rtol
+        )
+    z = x.astype(np.result_type(dtype, np.complex64))
+    np.testing.assert_allclose(f(z).real, float(value), rtol=rtol, atol=tiny)
+
+
+def test_what_small_terms_add_to_the_logarithm_of_complex_numbers() -> None:
+    z = np.array([[2j, -37 + 1j, -38 - 2j], [1.0, 1 + 3j, -36]])
+    with mpmath.workdps(50):
+        rows = [mpmath.log(mpmath.fsum(mpmath.exp(mpmath.mpc(complex(v))) for v in row)) for row in z]
+    wanted = np.array([complex(r) for r in rows])
+    for found in (cnp.logsumexp(z, axis=1), cnp.logsumexp(z.reshape(2, 3, 1), axis=(2, 1)), [cnp.logsumexp(row) for row in z]):
+        np.testing.assert_allclose(np.real(found), wanted.real, rtol=1e-14)
+        np.testing.assert_allclose(np.imag(found), wanted.imag, rtol=1e-14)
+    same(cnp.logsumexp(z[:0], axis=1), np.zeros(0, complex))
+    same(cnp.logsumexp(z[:, :0], axis=1), np.full(2, -np.inf + 0j))
+
+
+def test_factors_with_which_little_is_left_of_the_largest() -> None:
+    """Against mpmath: the sum is what small terms add to the largest, or what is left of two that are."""
+    cases = [([0, -37], [1, 1]), ([0, -37], [-1, 1]), ([0, 0, -20], [1, -1, 1]), ([0, -1], [1e-20, 1]), ([2, -1], [0, 1])]
+    for a, b in cases:
+        with mpmath.workdps(50):
+            total = mpmath.fsum(w * mpmath.exp(v) for v, w in zip(a, b, strict=True))
+            size = float(mpmath.log(abs(total)))
+        x, w = np.array(a, float), np.array(b, float)
+        for compiled in _backends():
+            found, sign = compiled(lambda x, w: cnp.logsumexp(x, b=w, return_sign=True))(x, w)
+            np.testing.assert_allclose((found, sign), (size, np.sign(float(total))), rtol=1e-15)
+            slopes = compiled(covector.grad(lambda x, w: cnp.logsumexp(x, b=w, return_sign=True)[0], (0, 1)))(x, w)
+            np.testing.assert_allclose(slopes, (w * np.exp(x) / float(total), np.exp(x) / float(total)), rtol=1e-15)
 
 
 # --- averages, covariances, counts -----------------------------------------------------------------------------------

@@ -15,12 +15,14 @@ from covector.interpreters.programs import program_of_function
 
 
 def _logsumexp(x: Any, *, axes: tuple[int, ...]) -> Any:
-    """By exponentials that are all at most 1; written as in the derivative, which needs the same."""
+    """As the primitive does it, by exponentials that are at most 1; written as in the derivative, which needs the same."""
     largest = np.max(x, axis=axes, keepdims=True)
     infinite = np.isinf(largest)
     of_infinity = np.where(x == largest, 0, -np.abs(largest))
     rest = np.exp(np.where(infinite, of_infinity, x - np.where(infinite, 0, largest)))
-    return np.log(np.sum(rest, axis=axes)) + np.reshape(largest, [n for i, n in enumerate(x.shape) if i not in axes])
+    total, others = (np.sum(terms, axis=axes) for terms in (rest, np.where(x == largest, x.dtype.type(0), rest)))
+    found = np.log1p(np.where(total < 2, others, total - 1))
+    return found + np.reshape(largest, [n for i, n in enumerate(x.shape) if i not in axes])
 
 
 def _norm(x: Any, *, order: float, axes: tuple[int, ...]) -> Any:

@@ -24,6 +24,7 @@ from covector.interpreters.jvp import JVPTrace, JVPTracer
 from covector.interpreters.recording import of_two, recorded
 from covector.primitives.arrays.shaping import arrive, convert_to, fit, strengthened, unbroadcast
 from covector.primitives.derivations import jvp_of_one, numpy_scalars
+from covector.primitives.math.identity import stop_gradient_p
 from covector.primitives.math.ring import add_p, install_operators, mul_p, neg_p, scale, scaled, sub_p, with_tangent
 
 if TYPE_CHECKING:
@@ -208,11 +209,16 @@ share_p = Primitive(
 """The derivative of ``logaddexp(mine, other)`` in the first: of the arguments, so that nobody computes a logarithm for it."""
 
 logaddexp_p = of_ufunc(np.logaddexp, lambda out, x, y: share_p.bind(x, y), lambda out, x, y: share_p.bind(y, x))
-logaddexp2_p = of_ufunc(
-    np.logaddexp2,
-    lambda out, x, y: share_p.bind(LN2 * x, LN2 * y),
-    lambda out, x, y: share_p.bind(LN2 * y, LN2 * x),
-)
+
+
+def _binary_share(mine: Any, other: Any) -> Any:
+    """The same of powers of 2: the difference is scaled, since large numbers, once scaled, have lost theirs."""
+    start = stop_gradient_p.bind(np.where(np.isfinite(other), other, 0))
+    with np.errstate(over="ignore"):
+        return share_p.bind(LN2 * (mine - start), LN2 * (other - start))
+
+
+logaddexp2_p = of_ufunc(np.logaddexp2, lambda out, x, y: _binary_share(x, y), lambda out, x, y: _binary_share(y, x))
 copysign_p = of_ufunc(np.copysign, lambda out, x, y: np.where(np.signbit(x) == np.signbit(y), 1.0, -1.0), None)
 remainder_p = of_operator(np.remainder, lambda out, x, y: 1.0, lambda out, x, y: -np.floor_divide(x, y))
 fmod_p = of_ufunc(np.fmod, lambda out, x, y: 1.0, lambda out, x, y: -np.rint((x - out) / y))

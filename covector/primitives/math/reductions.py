@@ -158,11 +158,40 @@ def largest_exponent(x: Any, *, axes: Axes, keepdims: bool = False) -> Any:
 
 
 def _logsumexp(x: Any, *, axes: Axes) -> Any:
-    shift = largest_exponent(x, axes=axes, keepdims=True)
-    with np.errstate(divide="ignore", over="ignore"):
+    """The largest exponential is 1; what the others add is kept apart, as it may be lost beside that."""
+    if x.dtype.kind == "c":
+        return _complex_logsumexp(x, axes)
+    largest = np.maximum.reduce(x, axes, initial=-np.inf, keepdims=True)
+    with np.errstate(over="ignore"):
+        parts = np.exp(x - np.where(np.isfinite(largest), largest, x.dtype.type(0)))
         wide = np.float32 if x.dtype == np.float16 else None  # a sum of ones ends at 2048 in float16
-        total = np.add.reduce(np.exp(x - shift), axes, wide)
-        return (np.log(total) + shift.reshape(total.shape)).astype(x.dtype, copy=False)
+        total = np.add.reduce(parts, axes, wide)
+        others = np.add.reduce(np.where(x == largest, x.dtype.type(0), parts), axes, wide)
+        found = np.log1p(np.where(total < 2, others, total - 1))  # of two or more that are largest, total is 2 or more
+        return (found + largest.reshape(total.shape)).astype(x.dtype, copy=False)
+
+
+def _complex_logsumexp(x: Any, axes: Axes) -> Any:
+    """As that of real numbers, by the first of the elements whose real parts are largest."""
+    kept = tuple(i for i in range(x.ndim) if i not in axes)
+    rows = x.transpose(kept + axes).reshape(*(x.shape[i] for i in kept), math.prod(x.shape[i] for i in axes))
+    if not rows.shape[-1]:
+        return np.full(rows.shape[:-1], -np.inf, x.dtype)
+    place = np.argmax(rows.real, axis=-1, keepdims=True)
+    top = np.take_along_axis(rows, place, -1)
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+        shift = np.where(np.isfinite(top), top, 0).astype(x.dtype)
+        total = np.add.reduce(np.exp(rows - shift.real), -1)
+        out = np.asarray(np.log(total) + shift.real[..., 0])
+        parts = np.exp(rows - shift)
+        np.put_along_axis(parts, place, 0, -1)
+        others = np.add.reduce(parts, -1)  # and log |1 + others| is half the logarithm of the square
+        out.real = np.where(
+            np.isfinite(top[..., 0]),
+            np.log1p(others.real * (2 + others.real) + np.square(others.imag)) / 2 + shift.real[..., 0],
+            out.real,
+        )
+        return out
 
 
 def _logsumexp_jvp(out: Any, x: Any, t: Any, axes: Axes) -> Any:
