@@ -19,6 +19,7 @@ from covector.core import errors
 from covector.core.avals import dtype_of
 from covector.numpy.registry import floating
 from covector.primitives.arrays.shaping import convert_to
+from covector.primitives.math.identity import stop_gradient_p
 from covector.scipy.checks import nan_unless_refused
 from covector.scipy.stats.frozen import Freezing, Frozen
 from covector.scipy.stats.quantiles import quantile, quantile_of_counts
@@ -102,6 +103,8 @@ class Continuous(Distribution):
         logpdf: ``logpdf(x, *shapes)``, within the support.
         cdf, sf, logcdf, logsf: the distribution and survival functions and their logarithms, one of them at least.
         ppf, isf: the inverses of ``cdf`` and ``sf``; where both are missing SciPy finds them.
+        reach: ``reach(*shapes)`` gives bounds beyond which density and probability are 0 in double precision, and only their
+            logarithms are not: what is 0 there does not move, though a power in its formula may overflow.
     """
 
     variable, defaults = "x", {"loc": 0.0, "scale": 1.0}
@@ -128,8 +131,10 @@ class Continuous(Distribution):
         logsf: Function = None,
         ppf: Function = None,
         isf: Function = None,
+        reach: Function = None,
     ):
         super().__init__(name, shapes, support, valid)
+        self.reach = reach
         self.standard = {"logpdf": logpdf, "cdf": cdf, "sf": sf, "logcdf": logcdf, "logsf": logsf, "ppf": ppf, "isf": isf}
 
     def _standardized(self, method: str, x: Any, args: Any, kwargs: Any) -> tuple[Any, list[Any], Any, Any, Any, Any]:
@@ -140,7 +145,7 @@ class Continuous(Distribution):
         *shapes, loc, scale = self._parameters(method, args, kwargs)
         x = at_least_double(x)
         missing = np.isnan(x)
-        z = (np.where(missing, 0.0, x) - loc) / scale
+        z = (np.where(missing, 0.0, x) - loc) / scale + 0.0  # of -0.0 makes 0.0, of which a power is no minus infinity
         low, high = self.bounds(*shapes)
         below, above = (z < low) | (z == -np.inf), (z > high) | (z == np.inf)
         inside = np.where(below | above, self._somewhere(low, high), z)
@@ -157,14 +162,29 @@ class Continuous(Distribution):
 
     def logpdf(self, x: Any, *args: Any, **kwargs: Any) -> Any:
         """The logarithm of the density; minus infinity outside of the support."""
-        z, shapes, scale, below, above, nans = self._standardized("logpdf", x, args, kwargs)
+        return self._log_density("logpdf", x, args, kwargs, self.standard["logpdf"])
+
+    def _log_density(self, method: str, x: Any, args: Any, kwargs: Any, f: Function) -> Any:
+        z, shapes, scale, below, above, nans = self._standardized(method, x, args, kwargs)
         with np.errstate(all="ignore"):  # what is not chosen may overflow
-            value = self.standard["logpdf"](z, *shapes) - np.log(scale)
+            value = f(z, *shapes) - np.log(scale)
         return determined(np.where(below | above, -np.inf, value), *nans)
+
+    def _within(self, f: Function, below: bool = True, above: bool = True) -> Function:
+        """A function that is constant where it is out of reach, on these sides."""
+        if self.reach is None:
+            return f
+
+        def call(z: Any, *shapes: Any) -> Any:
+            low, high = map(stop_gradient_p.bind, self.reach(*shapes))
+            z = np.where(z < low, low, z) if below else z
+            return f(np.where(z > high, high, z) if above else z, *shapes)
+
+        return call
 
     def pdf(self, x: Any, *args: Any, **kwargs: Any) -> Any:
         """The density."""
-        return np.exp(self.logpdf(x, *args, **kwargs))
+        return np.exp(self._log_density("pdf", x, args, kwargs, self._within(self.standard["logpdf"])))
 
     # --- distribution functions ---
 
@@ -190,20 +210,20 @@ class Continuous(Distribution):
 
     def cdf(self, x: Any, *args: Any, **kwargs: Any) -> Any:
         """The probability of a value up to ``x``."""
-        return self._probability("cdf", x, args, kwargs, self._given("cdf"), 0.0, 1.0)
+        return self._probability("cdf", x, args, kwargs, self._within(self._given("cdf")), 0.0, 1.0)
 
     def sf(self, x: Any, *args: Any, **kwargs: Any) -> Any:
         """The probability of a value beyond ``x``."""
-        return self._probability("sf", x, args, kwargs, self._given("sf"), 1.0, 0.0)
+        return self._probability("sf", x, args, kwargs, self._within(self._given("sf")), 1.0, 0.0)
 
     def logcdf(self, x: Any, *args: Any, **kwargs: Any) -> Any:
         """The logarithm of `cdf`."""
-        f = self._logarithm("logcdf", "cdf", "sf")
+        f = self._within(self._logarithm("logcdf", "cdf", "sf"), below=False)
         return self._probability("logcdf", x, args, kwargs, f, -np.inf, 0.0)
 
     def logsf(self, x: Any, *args: Any, **kwargs: Any) -> Any:
         """The logarithm of `sf`."""
-        f = self._logarithm("logsf", "sf", "cdf")
+        f = self._within(self._logarithm("logsf", "sf", "cdf"), above=False)
         return self._probability("logsf", x, args, kwargs, f, 0.0, -np.inf)
 
     # --- quantiles ---

@@ -12,14 +12,14 @@ import numpy as np
 
 from covector.primitives.math import special_ufuncs as special
 from covector.scipy.stats.distributions import Continuous
-from covector.scipy.stats.supports import positive, whole_line
+from covector.scipy.stats.supports import EXPONENT, positive, with_power
 from covector.scipy.stats.tails import begun, log1mexp, log1mexpexp, log_softplus
 
 # --- extremes ---------------------------------------------------------------------------------------------------------
 
 gumbel_r = Continuous(
     "gumbel_r",
-    support=whole_line,
+    support=lambda: (-EXPONENT, np.inf),
     logpdf=lambda x: -x - np.exp(-x),
     logcdf=lambda x: -np.exp(-x),
     sf=lambda x: -np.expm1(-np.exp(-x)),
@@ -29,7 +29,7 @@ gumbel_r = Continuous(
 )
 gumbel_l = Continuous(
     "gumbel_l",
-    support=whole_line,
+    support=lambda: (-np.inf, EXPONENT),
     logpdf=lambda x: x - np.exp(x),
     cdf=lambda x: -np.expm1(-np.exp(x)),
     logsf=lambda x: -np.exp(x),
@@ -41,6 +41,7 @@ weibull_min = Continuous(
     "weibull_min",
     "c",
     support=positive,
+    reach=lambda c: (0.0, with_power(c)),
     logpdf=lambda x, c: np.log(c) + special.xlogy(c - 1, x) - x**c,
     cdf=lambda x, c: -np.expm1(-(x**c)),
     logsf=lambda x, c: -(x**c),
@@ -52,6 +53,7 @@ weibull_max = Continuous(
     "weibull_max",
     "c",
     support=lambda c: (-np.inf, 0.0),
+    reach=lambda c: (-with_power(c), 0.0),
     logpdf=lambda x, c: np.log(c) + special.xlogy(c - 1, 0.0 - x) - (-x) ** c,  # whose zero is positive, and so its slope
     sf=lambda x, c: -np.expm1(-((-x) ** c)),
     logcdf=lambda x, c: -((-x) ** c),
@@ -64,13 +66,28 @@ weibull_max = Continuous(
 def _log1p_over(c: Any, x: Any) -> Any:
     """``log(1 + c x) / c``, also for c = 0."""
     small = np.abs(c * x) < 1e-6
-    u = np.where(small, 1.0, c)
-    return np.where(small, x * (1 - c * x / 2 + (c * x) ** 2 / 3), np.log1p(u * np.where(small, 0.5, x)) / u)
+    u, near = np.where(small, 1.0, c), np.where(small, x, 0.0)
+    series = near * (1 - c * near / 2 + (c * near) ** 2 / 3)
+    return np.where(small, series, np.log1p(u * np.where(small, 0.5, x)) / u)
 
 
 def _gev_log(x: Any, c: Any) -> Any:
     """The logarithm of ``(1 - c x)^(1/c)``."""
     return -_log1p_over(-c, x)
+
+
+def _gev_power(x: Any, c: Any, most: float) -> Any:
+    """``(1 - c x)^(1/c)``, constant where its logarithm is above ``most``, and at its zero with the slope of a power."""
+    g = _gev_log(x, c)
+    end, none = g == -np.inf, g > most
+    at_end = (1 - np.where(end, c * x, 0.0)) ** (1 / np.where(end, c, 1.0))
+    inside = np.exp(_gev_log(np.where(end | none, 0.0, x), c))
+    return np.where(end, at_end, np.where(none, np.exp(most), inside))
+
+
+def _gev_logsf(x: Any, c: Any) -> Any:
+    none = _gev_log(x, c) > 7  # where nothing is below
+    return np.where(none, 0.0, log1mexpexp(_gev_log(np.where(none, 0.0, x), c)))
 
 
 def _bound(c: Any, exists: Any, otherwise: float) -> Any:
@@ -100,9 +117,10 @@ genextreme = Continuous(
     support=lambda c: (_bound(c, c < 0, -np.inf), _bound(c, c > 0, np.inf)),
     valid=np.isfinite,
     logpdf=_gev_logpdf,
-    logcdf=lambda x, c: -np.exp(_gev_log(x, c)),
-    sf=lambda x, c: -np.expm1(-np.exp(_gev_log(x, c))),
-    logsf=lambda x, c: log1mexpexp(_gev_log(x, c)),
+    cdf=lambda x, c: np.exp(-_gev_power(x, c, 7.0)),  # beyond which it is 0
+    sf=lambda x, c: -np.expm1(-_gev_power(x, c, 7.0)),
+    logcdf=lambda x, c: -_gev_power(x, c, np.inf),
+    logsf=_gev_logsf,
     ppf=lambda q, c: _gev_quantile(-np.log(q), c),
     isf=lambda q, c: _gev_quantile(-np.log1p(-q), c),
 )
@@ -120,15 +138,27 @@ def _pareto_logpdf(x: Any, c: Any) -> Any:
     return -(1 + c) * _log1p_over(c, np.where(uniform_end, 0.0, x))
 
 
+def _up_to_its_end(at_end: Any, inside: Any) -> Any:
+    """A function of ``log(1 + c x) / c``, and at an end, where that is infinite, of ``(1 + c x)^(-1/c)``."""
+
+    def call(x: Any, c: Any) -> Any:
+        end = (c < 0) & (c * x == -1)
+        rest = (1 + np.where(end, c * x, 0.0)) ** (-1 / np.where(end, c, -1.0))
+        return np.where(end, at_end(np.where(end, rest, 0.5)), inside(_log1p_over(c, np.where(end, 0.0, x))))
+
+    return call
+
+
 genpareto = Continuous(
     "genpareto",
     "c",
     support=lambda c: (0.0, _bound(-c, c < 0, np.inf)),
     valid=np.isfinite,
     logpdf=_pareto_logpdf,
+    sf=_up_to_its_end(lambda rest: rest, lambda y: np.exp(-y)),
     logsf=lambda x, c: -_log1p_over(c, x),
-    cdf=lambda x, c: -np.expm1(-_log1p_over(c, x)),
-    logcdf=lambda x, c: log1mexp(_log1p_over(c, x)),
+    cdf=_up_to_its_end(lambda rest: 1 - rest, lambda y: -np.expm1(-y)),
+    logcdf=_up_to_its_end(lambda rest: np.log1p(-rest), log1mexp),
     ppf=lambda q, c: _pareto_quantile(-np.log1p(-q), c),
     isf=lambda q, c: _pareto_quantile(-np.log(q), c),
 )
@@ -165,9 +195,17 @@ fisk = Continuous(
     logcdf=lambda x, c: special.log_expit(c * np.log(x)),
     logsf=begun(lambda x, c: -np.log1p(x**c), lambda x, c: special.log_expit(-c * np.log(x))),
     ppf=lambda q, c: (q / (1 - q)) ** (1 / c),
-    isf=lambda q, c: ((1 - q) / q) ** (1 / c),
+    isf=lambda q, c: (1 - q) ** (1 / c) * q ** (-1 / c),
 )
 _burr12_logsf = begun(lambda x, c, d: -d * np.log1p(x**c), lambda x, c, d: d * special.log_expit(-c * np.log(x)))
+
+
+def _burr12_quantile(y: Any, c: Any) -> Any:
+    """The root of ``exp(y) - 1``, which may overflow where the root does not."""
+    far = y > 40
+    return np.where(far, np.exp(np.where(far, y, 0.0) / c), np.expm1(np.where(far, 1.0, y)) ** (1 / c))
+
+
 burr12 = Continuous(
     "burr12",
     "c d",
@@ -176,6 +214,6 @@ burr12 = Continuous(
     cdf=lambda *args: -np.expm1(_burr12_logsf(*args)),
     logcdf=lambda x, c, d: log1mexpexp(np.log(d) + log_softplus(c * np.log(x))),
     logsf=_burr12_logsf,
-    ppf=lambda q, c, d: np.expm1(-np.log1p(-q) / d) ** (1 / c),
-    isf=lambda q, c, d: np.expm1(-np.log(q) / d) ** (1 / c),
+    ppf=lambda q, c, d: _burr12_quantile(-np.log1p(-q) / d, c),
+    isf=lambda q, c, d: _burr12_quantile(-np.log(q) / d, c),
 )

@@ -13,7 +13,17 @@ import numpy as np
 from covector.primitives.math import special_ufuncs as special
 from covector.scipy.stats.distributions import Continuous
 from covector.scipy.stats.normal import log_erfc
-from covector.scipy.stats.supports import LOG_2PI, above_zero, log_i0e, positive, whole_line
+from covector.scipy.stats.supports import (
+    EXPONENT,
+    LARGEST,
+    LOG_2PI,
+    SQUARABLE,
+    above_zero,
+    log_i0e,
+    positive,
+    positive_squarable,
+    reciprocal,
+)
 from covector.scipy.stats.tails import (
     LOG_2,
     SMALL,
@@ -60,9 +70,9 @@ chi2 = Continuous(
 chi = Continuous(
     "chi",
     "df",
-    support=positive,
+    support=positive_squarable,
     logpdf=lambda x, df: special.xlogy(df - 1, x) - x * x / 2 - special.gammaln(df / 2) - LOG_2 * (df / 2 - 1),
-    **of_gamma(lambda df: df / 2, lambda x, df: x * x / 2, lambda x, df: 2 * np.log(x) - LOG_2),
+    **of_gamma(lambda df: df / 2, lambda x, df: x * x / 2, lambda x, df: 2 * np.log(x) - LOG_2, 2),
     ppf=lambda q, df: np.sqrt(2 * special.gammaincinv(df / 2, q)),
     isf=lambda q, df: np.sqrt(2 * special.gammainccinv(df / 2, q)),
 )
@@ -70,6 +80,7 @@ invgamma = Continuous(
     "invgamma",
     "a",
     support=above_zero,
+    reach=reciprocal,
     logpdf=lambda x, a: -(a + 1) * np.log(x) - special.gammaln(a) - 1 / x,
     cdf=lambda x, a: special.gammaincc(a, 1 / x),
     sf=lambda x, a: special.gammainc(a, 1 / x),
@@ -78,12 +89,24 @@ invgamma = Continuous(
     ppf=lambda q, a: 1 / special.gammainccinv(a, q),
     isf=lambda q, a: 1 / special.gammaincinv(a, q),
 )
+
+
+def _gammainc_of_log(a: Any, u: Any) -> Any:
+    """`scipy.special.gammainc` at ``exp(u)``, by its power where that underflows."""
+    low = u < -600
+    power = np.exp(a * np.where(low, u, 0.0) - special.gammaln(a + 1))
+    return np.where(low, power, special.gammainc(a, np.exp(np.where(low, 0.0, u))))
+
+
 loggamma = Continuous(
     "loggamma",
     "c",
-    support=whole_line,
+    support=lambda c: (-np.inf, EXPONENT),
     logpdf=lambda x, c: c * x - np.exp(x) - special.gammaln(c),
-    **of_gamma(lambda c: c, lambda x, c: np.exp(x), lambda x, c: x, begins=False),
+    cdf=lambda x, c: _gammainc_of_log(c, x),
+    sf=lambda x, c: special.gammaincc(c, np.exp(np.maximum(x, -600.0))),
+    logcdf=lambda x, c: log_gammainc(c, x),
+    logsf=lambda x, c: log_gammaincc(c, x),
 )
 
 
@@ -97,20 +120,33 @@ def _of_sign(c: Any, if_positive: Any, if_negative: Any, a: Any, x: Any) -> Any:
     return np.where(c > 0, if_positive(a, x), if_negative(a, x))
 
 
+def _gengamma_first(x: Any, a: Any, c: Any) -> Any:
+    """The distribution function as it begins at 0, with one power of x that has the slope."""
+    begins = c > 0
+    return np.where(begins, x ** (a * np.where(begins, c, 1.0)) * np.exp(-special.gammaln(a + 1)), 0.0)
+
+
 gengamma = Continuous(
     "gengamma",
     "a c",
     support=positive,
     valid=lambda a, c: (a > 0) & (np.abs(c) > 0),
+    reach=lambda a, c: (np.where(c < 0, 1e100 ** (1 / c), 0.0), np.where(c > 0, 1e100 ** (1 / c), np.inf)),
     logpdf=_gengamma_logpdf,
-    cdf=lambda x, a, c: _of_sign(c, special.gammainc, special.gammaincc, a, x**c),
-    sf=lambda x, a, c: _of_sign(c, special.gammaincc, special.gammainc, a, x**c),
+    cdf=begun(
+        lambda x, a, c: _gengamma_first(x, a, c),
+        lambda x, a, c: _of_sign(c, special.gammainc, special.gammaincc, a, x**c),
+    ),
+    sf=begun(
+        lambda x, a, c: 1 - _gengamma_first(x, a, c),
+        lambda x, a, c: _of_sign(c, special.gammaincc, special.gammainc, a, x**c),
+    ),
     logcdf=begun(
         lambda x, a, c: _of_sign(c, lambda a, u: a * u, lambda a, u: -u, a, c * np.log(x)),
         lambda x, a, c: _of_sign(c, log_gammainc, log_gammaincc, a, c * np.log(x)),
     ),
     logsf=begun(
-        lambda x, a, c: _of_sign(c, lambda a, y: np.log1p(-special.gammainc(a, y)), lambda a, y: 0.0, a, x ** np.abs(c)),
+        lambda x, a, c: np.log1p(-_gengamma_first(x, a, c)),
         lambda x, a, c: _of_sign(c, log_gammaincc, log_gammainc, a, c * np.log(x)),
     ),
     ppf=lambda q, a, c: _of_sign(c, special.gammaincinv, special.gammainccinv, a, q) ** (1 / c),
@@ -118,7 +154,7 @@ gengamma = Continuous(
 )
 rayleigh = Continuous(
     "rayleigh",
-    support=positive,
+    support=positive_squarable,
     logpdf=lambda x: np.log(x) - x * x / 2,
     cdf=lambda x: -np.expm1(-x * x / 2),
     logsf=lambda x: -x * x / 2,
@@ -128,18 +164,18 @@ rayleigh = Continuous(
 )
 maxwell = Continuous(
     "maxwell",
-    support=positive,
+    support=positive_squarable,
     logpdf=lambda x: (np.log(2 / np.pi)) / 2 + 2 * np.log(x) - x * x / 2,
-    **of_gamma(lambda: 1.5, lambda x: x * x / 2, lambda x: 2 * np.log(x) - LOG_2),
+    **of_gamma(lambda: 1.5, lambda x: x * x / 2, lambda x: 2 * np.log(x) - LOG_2, 2),
     ppf=lambda q: np.sqrt(2 * special.gammaincinv(1.5, q)),
     isf=lambda q: np.sqrt(2 * special.gammainccinv(1.5, q)),
 )
 nakagami = Continuous(
     "nakagami",
     "nu",
-    support=positive,
+    support=lambda nu: (0.0, SQUARABLE / np.sqrt(np.maximum(nu, 1.0))),
     logpdf=lambda x, nu: LOG_2 + special.xlogy(nu, nu) - special.gammaln(nu) + special.xlogy(2 * nu - 1, x) - nu * x * x,
-    **of_gamma(lambda nu: nu, lambda x, nu: nu * x * x, lambda x, nu: np.log(nu) + 2 * np.log(x)),
+    **of_gamma(lambda nu: nu, lambda x, nu: nu * x * x, lambda x, nu: np.log(nu) + 2 * np.log(x), 2),
     ppf=lambda q, nu: np.sqrt(special.gammaincinv(nu, q) / nu),
     isf=lambda q, nu: np.sqrt(special.gammainccinv(nu, q) / nu),
 )
@@ -184,8 +220,9 @@ def _rice_logs(x: Any, b: Any) -> tuple[Any, Any]:
 rice = Continuous(
     "rice",
     "b",
-    support=positive,
+    support=positive_squarable,
     valid=lambda b: b >= 0,
+    reach=lambda b: (0.0, b + 1e8),
     logpdf=_rice_logpdf,
     cdf=_rice_cdf,
     logcdf=lambda x, b: _rice_logs(x, b)[0],
@@ -224,7 +261,8 @@ def _invgauss_logpdf(x: Any, mu: Any) -> Any:
 invgauss = Continuous(
     "invgauss",
     "mu",
-    support=above_zero,
+    support=lambda mu: (above_zero()[0], LARGEST * np.minimum(mu, 1.0) ** 2),
+    reach=reciprocal,
     logpdf=_invgauss_logpdf,
     logcdf=_invgauss_logcdf,
     logsf=_invgauss_logsf,
@@ -232,6 +270,7 @@ invgauss = Continuous(
 wald = Continuous(
     "wald",
     support=above_zero,
+    reach=reciprocal,
     logpdf=lambda x: _invgauss_logpdf(x, 1.0),
     logcdf=lambda x: _invgauss_logcdf(x, 1.0),
     logsf=lambda x: _invgauss_logsf(x, 1.0),
@@ -239,9 +278,10 @@ wald = Continuous(
 levy = Continuous(
     "levy",
     support=above_zero,
+    reach=reciprocal,
     logpdf=lambda x: -LOG_2PI / 2 - 1.5 * np.log(x) - 1 / (2 * x),
-    cdf=lambda x: special.erfc(1 / np.sqrt(2 * x)),
-    sf=lambda x: special.erf(1 / np.sqrt(2 * x)),
+    cdf=lambda x: special.erfc(np.sqrt(0.5) / np.sqrt(x)),
+    sf=lambda x: special.erf(np.sqrt(0.5) / np.sqrt(x)),
     logcdf=lambda x: log_erfc(1 / np.sqrt(x)),
     ppf=lambda q: 1 / special.ndtri(q / 2) ** 2,
     isf=lambda q: 1 / (2 * special.erfinv(q) ** 2),

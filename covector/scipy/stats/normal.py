@@ -13,8 +13,8 @@ import numpy as np
 from covector.primitives.math import special_ufuncs as special
 from covector.primitives.math.quadrature import gauss_legendre
 from covector.scipy.stats.distributions import Continuous
-from covector.scipy.stats.supports import SQUARABLE, above_zero, normal_logpdf, positive, whole_line
-from covector.scipy.stats.tails import LOG_2, SMALL, about_0, log1mexp, log_of, log_tail, wide
+from covector.scipy.stats.supports import SQUARABLE, above_zero, normal_logpdf, positive_squarable, squarable, whole_line
+from covector.scipy.stats.tails import LOG_2, SMALL, about_0, begun, log1mexp, log_of, log_tail, wide
 
 # --- normal and its relatives -----------------------------------------------------------------------------------------
 
@@ -52,7 +52,7 @@ def _log_ndtr(x: Any) -> Any:
     return np.where(finite, special.log_ndtr(np.where(finite, x, 0.0)), np.where(x > 0, 0.0, -np.inf))
 
 
-norm = Continuous("norm", support=whole_line, logpdf=normal_logpdf, **about_0(special.ndtr, special.log_ndtr, special.ndtri))
+norm = Continuous("norm", support=squarable, logpdf=normal_logpdf, **about_0(special.ndtr, special.log_ndtr, special.ndtri))
 
 
 def log_erfc(x: Any) -> Any:
@@ -64,7 +64,7 @@ def log_erfc(x: Any) -> Any:
 
 halfnorm = Continuous(
     "halfnorm",
-    support=positive,
+    support=positive_squarable,
     logpdf=lambda x: normal_logpdf(x) + LOG_2,
     cdf=lambda x: special.erf(x / np.sqrt(2)),
     sf=lambda x: special.erfc(x / np.sqrt(2)),
@@ -86,6 +86,11 @@ lognorm = Continuous(
 )
 
 
+def _foldnorm_first(x: Any, c: Any) -> Any:
+    """The distribution function as it begins at 0."""
+    return 2 * x * np.exp(normal_logpdf(c))
+
+
 def _foldnorm_logsf(x: Any, c: Any) -> Any:
     beyond = np.logaddexp(special.log_ndtr(c - x), special.log_ndtr(-c - x))
     near = beyond > -0.5
@@ -98,9 +103,10 @@ foldnorm = Continuous(
     support=lambda c: (0.0, SQUARABLE),
     valid=lambda c: c >= 0,
     logpdf=lambda x, c: normal_logpdf(x - c) + np.log1p(np.exp(-2 * c * x)),
+    cdf=begun(lambda x, c: _foldnorm_first(x, c), lambda x, c: np.exp(_log_mass_about(-c, x))),
     sf=lambda x, c: special.ndtr(c - x) + special.ndtr(-c - x),
     logcdf=lambda x, c: _log_mass_about(-c, x),
-    logsf=_foldnorm_logsf,
+    logsf=begun(lambda x, c: np.log1p(-_foldnorm_first(x, c)), _foldnorm_logsf),
 )
 
 
@@ -108,15 +114,21 @@ def _skewnorm_logpdf(x: Any, a: Any) -> Any:
     return LOG_2 + normal_logpdf(x) + special.log_ndtr(a * x)
 
 
+def _skewnorm_tail(x: Any, a: Any) -> Any:
+    """The logarithm of a small probability, by the density."""
+    slope = -x + a * np.sqrt(2 / np.pi) / special.erfcx(np.maximum(-a * x / np.sqrt(2), -20.0))
+    return log_tail(lambda x: _skewnorm_logpdf(x, wide(a)), slope, x, -1)
+
+
 def _skewnorm_logcdf(x: Any, a: Any) -> Any:
-    """Where the probability is small, by the density, for the difference of normal probability and Owen's T cancels."""
-    small = (x < 0) & (special.ndtr(x) - 2 * special.owens_t(x, a) < SMALL)
-    far, inside = np.where(small, x, -10.0), np.where(small, 0.0, x)
-    slope = -far + a * np.sqrt(2 / np.pi) / special.erfcx(np.maximum(-a * far / np.sqrt(2), -20.0))
-    tail = log_tail(lambda x: _skewnorm_logpdf(x, wide(a)), slope, far, -1)
+    """By the density where that or the rest to 1 is small: the difference of normal probability and Owen's T cancels."""
+    below = special.ndtr(x) - 2 * special.owens_t(x, a)
+    low, high = (x < 0) & (below < SMALL), (x > 0) & (below > 1 - SMALL)
+    tail = _skewnorm_tail(np.where(low, x, np.where(high, -x, -10.0)), np.where(high, -a, a))
+    inside = np.where(low | high, 0.0, x)
     below = special.ndtr(inside) - 2 * special.owens_t(inside, a)
     beyond = special.ndtr(-inside) + 2 * special.owens_t(inside, a)
-    return np.where(small, tail, log_of(below, beyond))
+    return np.where(low, tail, np.where(high, np.log1p(-np.exp(tail)), log_of(below, beyond)))
 
 
 skewnorm = Continuous(
@@ -136,21 +148,52 @@ def _log_share(part: Any, rest: Any, whole: Any) -> Any:
     return np.where(large, np.log1p(-np.exp(np.where(large, rest, -np.inf) - whole)), part - whole)
 
 
+def _truncnorm_logcdf(x: Any, a: Any, b: Any) -> Any:
+    return _log_share(_log_mass(a, x), _log_mass(x, b), _log_mass(a, b))
+
+
+def _truncnorm_logsf(x: Any, a: Any, b: Any) -> Any:
+    return _log_share(_log_mass(x, b), _log_mass(a, x), _log_mass(a, b))
+
+
+def _from_its_ends(at_low: Any, at_high: Any, inside: Any) -> Any:
+    """A function of a truncated distribution, as it begins at an end, which the logarithm of a mass does not say."""
+
+    def call(x: Any, a: Any, b: Any) -> Any:
+        low, high = x == a, x == b
+        density = np.exp(normal_logpdf(np.where(low | high, x, 0.0)) - _log_mass(a, b))
+        first, last = (x - np.where(low, a, x)) * density, (np.where(high, b, x) - x) * density
+        elsewhere = inside(np.where(low | high, _middle(a, b), x), a, b)
+        first, last = np.where(low, first, 0.5), np.where(high, last, 0.5)
+        return np.where(low, at_low(first), np.where(high, at_high(last), elsewhere))
+
+    return call
+
+
+def _middle(a: Any, b: Any) -> Any:
+    """A place between two bounds, one of which at least is finite where this is used."""
+    a_known, b_known = np.isfinite(a), np.isfinite(b)
+    low, high = np.where(a_known, a, -1.0), np.where(b_known, b, 1.0)
+    return np.where(a_known & b_known, low / 2 + high / 2, np.where(a_known, low + 1, high - 1))
+
+
 truncnorm = Continuous(
     "truncnorm",
     "a b",
     support=lambda a, b: (np.where(a == -np.inf, -SQUARABLE, a), np.where(b == np.inf, SQUARABLE, b)),
     valid=lambda a, b: a < b,
     logpdf=lambda x, a, b: normal_logpdf(x) - _log_mass(a, b),
-    logcdf=lambda x, a, b: _log_share(_log_mass(a, x), _log_mass(x, b), _log_mass(a, b)),
-    logsf=lambda x, a, b: _log_share(_log_mass(x, b), _log_mass(a, x), _log_mass(a, b)),
+    cdf=_from_its_ends(lambda p: p, lambda p: 1 - p, lambda *args: np.exp(_truncnorm_logcdf(*args))),
+    sf=_from_its_ends(lambda p: 1 - p, lambda p: p, lambda *args: np.exp(_truncnorm_logsf(*args))),
+    logcdf=_from_its_ends(np.log, lambda p: np.log1p(-p), _truncnorm_logcdf),
+    logsf=_from_its_ends(lambda p: np.log1p(-p), np.log, _truncnorm_logsf),
 )
 
 
 def _exponnorm_logpdf(x: Any, K: Any) -> Any:
     """Where the exponent would cancel, by the scaled complementary error function."""
     low = x < 1 / K
-    below = np.log(special.erfcx(np.where(low, 1 / K - x, 1.0) / np.sqrt(2)) / 2) - x * x / 2
+    below = np.log(special.erfcx(np.where(low, 1 / K - x, 1.0) / np.sqrt(2)) / 2) - np.where(low, x, 0.0) ** 2 / 2
     return np.where(low, below, (1 / (2 * K) - x) / K + special.log_ndtr(np.where(low, 1.0, x - 1 / K))) - np.log(K)
 
 
@@ -172,6 +215,7 @@ exponnorm = Continuous(
     "exponnorm",
     "K",
     support=lambda K: (-SQUARABLE, np.inf),
+    reach=lambda K: (-SQUARABLE, 1e100),
     logpdf=_exponnorm_logpdf,
     logcdf=_exponnorm_logcdf,
     logsf=_exponnorm_logsf,

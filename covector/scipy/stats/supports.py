@@ -33,6 +33,26 @@ SQUARABLE = 1.3e154
 """A larger number's square overflows: the normal density there is 0, and the logarithm of it minus infinity."""
 
 
+EXPONENT = 709.78
+"""Above it an exponential overflows."""
+LARGEST = float(np.finfo(np.float64).max)
+
+
+def squarable(*shapes: Any) -> tuple[float, float]:
+    """The numbers whose squares do not overflow: all that a normal distribution has, in double precision."""
+    return -SQUARABLE, SQUARABLE
+
+
+def positive_squarable(*shapes: Any) -> tuple[float, float]:
+    """Those from 0 on."""
+    return 0.0, SQUARABLE
+
+
+def with_power(c: Any) -> Any:
+    """A number of which the power ``c``, which is positive, is large, and does not overflow with its slopes."""
+    return 1e100 ** (1 / c)
+
+
 def positive(*shapes: Any) -> tuple[float, float]:
     """The numbers from 0 on."""
     return 0.0, np.inf
@@ -54,6 +74,11 @@ def all_positive(*shapes: Any) -> Any:
     for shape in shapes:
         valid = (shape > 0) & valid
     return valid
+
+
+def reciprocal(*shapes: Any) -> tuple[float, float]:
+    """Where the exponential of ``-1 / x`` does not vanish with its slopes."""
+    return 1e-50, np.inf
 
 
 def whole(n: Any) -> Any:

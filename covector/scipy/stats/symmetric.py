@@ -12,7 +12,7 @@ import numpy as np
 
 from covector.primitives.math import special_ufuncs as special
 from covector.scipy.stats.distributions import Continuous
-from covector.scipy.stats.supports import normal_logpdf, positive, unit, whole_line
+from covector.scipy.stats.supports import normal_logpdf, positive, unit, whole_line, with_power
 from covector.scipy.stats.tails import (
     LOG_2,
     about_0,
@@ -22,6 +22,7 @@ from covector.scipy.stats.tails import (
     log1mexp,
     log_betainc_of_logit,
     log_gammaincc,
+    log_of,
     odds_quantile,
     of_beta,
 )
@@ -53,6 +54,12 @@ logistic = Continuous(
 )
 
 
+def _hypsecant_cdf(x: Any) -> Any:
+    """``2 / pi * arctan(exp(x))``, by the rest to 1 where the exponential may overflow."""
+    tail = 2 / np.pi * np.arctan(np.exp(-_size(x)))
+    return np.where(x > 0, 1 - tail, tail)
+
+
 def _hypsecant_log(x: Any) -> Any:
     """The logarithm of ``2 / pi * arctan(exp(x))``."""
     low, high = x < -30, x > 0
@@ -71,7 +78,7 @@ hypsecant = Continuous(
     "hypsecant",
     support=whole_line,
     logpdf=lambda x: -np.log(np.pi) + LOG_2 - np.logaddexp(x, -x),
-    **about_0(lambda x: 2 / np.pi * np.arctan(np.exp(x)), _hypsecant_log, lambda q: np.log(_quarter_tangent(q))),
+    **about_0(_hypsecant_cdf, _hypsecant_log, lambda q: np.log(_quarter_tangent(q))),
 )
 
 
@@ -135,16 +142,18 @@ def _or_normal(of_t: Any, normal: Any, x: Any, df: Any) -> Any:
 def _t_logpdf(x: Any, df: Any) -> Any:
     """By the logarithm of ``1 + x²/df`` for small x, which has all digits for large df too, and without overflow for others."""
     near = np.abs(x) < np.sqrt(df)
-    small, large = np.where(near, x, 0.0), np.where(near, 1.0, x)
-    growth = np.where(near, np.log1p(small * small / df) / 2, np.log(np.hypot(1.0, large / np.sqrt(df))))
+    small, large = np.where(near, x, 0.0), np.where(near, np.sqrt(df), x)
+    beyond = np.log(np.abs(large)) - np.log(df) / 2 + np.log1p((np.sqrt(df) / large) ** 2) / 2
+    growth = np.where(near, np.log1p(small * small / df) / 2, beyond)
     return -(df + 1) * growth - np.log(df) / 2 - special.betaln(df / 2, 0.5)
 
 
 def _t_cdf(x: Any, df: Any) -> Any:
     """About 0 by a power series, for the incomplete beta function has no slope there."""
-    square = x * x / df
-    near = square * (df + 1) < 1e-6
-    series = x * np.exp(-special.betaln(df / 2, 0.5)) / np.sqrt(df) * (1 - square * (df + 1) / 6)
+    near = np.abs(x) < 1e-3 * np.sqrt(df / (df + 1))
+    small = np.where(near, x, 0.0)
+    square = small * small / df
+    series = small * np.exp(-special.betaln(df / 2, 0.5)) / np.sqrt(df) * (1 - square * (df + 1) / 6)
     beyond = betainc_of_logit(df / 2, 0.5, _t_logit(np.where(near, np.sqrt(df), x), df))
     return np.where(near, 0.5 + series, np.where(x > 0, 1 - beyond / 2, beyond / 2))
 
@@ -167,6 +176,7 @@ gennorm = Continuous(
     "gennorm",
     "beta",
     support=whole_line,
+    reach=lambda beta: (-with_power(beta), with_power(beta)),
     logpdf=lambda x, beta: np.log(beta / 2) - special.gammaln(1 / beta) - np.abs(x) ** beta,
     cdf=lambda x, beta: np.where(x > 0, 1 - _gennorm_tail(_size(x), beta), _gennorm_tail(_size(x), beta)),
     sf=lambda x, beta: np.where(x > 0, _gennorm_tail(_size(x), beta), 1 - _gennorm_tail(_size(x), beta)),
@@ -299,28 +309,33 @@ arcsine = Continuous(
 )
 
 
-def _triangle(x: Any, c: Any, rising: Any, falling: Any) -> Any:
-    """One function of the share of the way up to c, another of that down from it to 1."""
-    rises = (x < c) | (c == 1)
-    return np.where(rises, rising(x / np.where(rises, c, 1.0)), falling((1 - x) / np.where(rises, 1.0, 1 - c)))
+def _rises(x: Any, c: Any) -> Any:
+    """Where the density of a triangle does."""
+    return (x < c) | (c == 1)
 
 
-def _triangle_log(x: Any, c: Any) -> Any:
-    """The logarithm of the distribution function."""
-    rises, up, down = _halves(x, c)
-    return np.where(rises, 2 * np.log(up) - np.log(np.where(rises, c, 1.0)), np.log1p(-(down**2) / np.where(rises, 1.0, 1 - c)))
+def _triangle_logpdf(x: Any, c: Any) -> Any:
+    rises = _rises(x, c)
+    return LOG_2 + np.log(np.where(rises, x / np.where(rises, c, 1.0), (1 - x) / np.where(rises, 1.0, 1 - c)))
 
 
-def _triangle_log_rest(x: Any, c: Any) -> Any:
-    """The logarithm of the survival function."""
-    rises, up, down = _halves(x, c)
-    return np.where(rises, np.log1p(-(up**2) / np.where(rises, c, 4.0)), 2 * np.log(down) - np.log(np.where(rises, 1.0, 1 - c)))
+def _triangle(x: Any, rest: Any, c: Any) -> Any:
+    """The distribution function, from x and what there is from it to 1."""
+    rises = _rises(x, c)
+    falling = np.where(rises, 1.0, 1 - c)
+    beyond = rest * rest / falling
+    falls = np.where(beyond < 0.5, 1 - beyond, (x * (2 - x) - c) / falling)
+    return np.where(rises, x * x / np.where(rises, c, 1.0), falls)
 
 
-def _halves(x: Any, c: Any) -> tuple[Any, Any, Any]:
-    """Where the density rises, how far x is from 0 there, and how far it is from 1 elsewhere."""
-    rises = (x < c) | (c == 1)
-    return rises, np.where(rises, x, 1.0), np.where(rises, 1.0, 1 - x)
+def _triangle_log(x: Any, rest: Any, c: Any) -> Any:
+    """The logarithm of that, also where the square of x is 0."""
+    rises = _rises(x, c)
+    near = rises & (x > 0.5)
+    root = np.where(near, np.log1p(-np.where(near, rest, 0.0)), np.log(np.where(rises & ~near, x, 1.0)))
+    inside, rest, middle = np.where(rises, 0.75, x), np.where(rises, 0.25, rest), np.where(rises, 0.5, c)
+    falls = log_of(_triangle(inside, rest, middle), rest * rest / (1 - middle))
+    return np.where(rises, 2 * root - np.log(np.where(rises, c, 1.0)), falls)
 
 
 def _triangle_quantile(below: Any, beyond: Any, rises: Any, c: Any) -> Any:
@@ -334,11 +349,11 @@ triang = Continuous(
     "c",
     support=unit,
     valid=lambda c: (c >= 0) & (c <= 1),
-    logpdf=lambda x, c: LOG_2 + np.log(_triangle(x, c, lambda rise: rise, lambda fall: fall)),
-    cdf=lambda x, c: _triangle(x, c, lambda rise: x * rise, lambda fall: 1 - (1 - x) * fall),
-    sf=lambda x, c: _triangle(x, c, lambda rise: 1 - x * rise, lambda fall: (1 - x) * fall),
-    logcdf=_triangle_log,
-    logsf=_triangle_log_rest,
+    logpdf=_triangle_logpdf,
+    cdf=lambda x, c: _triangle(x, 1 - x, c),
+    sf=lambda x, c: _triangle(1 - x, x, 1 - c),
+    logcdf=lambda x, c: _triangle_log(x, 1 - x, c),
+    logsf=lambda x, c: _triangle_log(1 - x, x, 1 - c),
     isf=lambda q, c: _triangle_quantile(1 - q, q, q > 1 - c, c),
     ppf=lambda q, c: _triangle_quantile(q, 1 - q, q < c, c),
 )

@@ -76,9 +76,9 @@ def log1mexp(x: Any) -> Any:
 
 
 def log1mexpexp(u: Any) -> Any:
-    """``log(1 - exp(-exp(u)))``, where ``exp(u)`` underflows too."""
-    low = u < -30
-    return np.where(low, np.where(low, u, 0.0), log1mexp(np.exp(np.where(low, 0.0, u))))
+    """``log(1 - exp(-exp(u)))``, where ``exp(u)`` underflows too, and constant where it would overflow."""
+    low, none = u < -30, u > 7
+    return np.where(low, np.where(low, u, 0.0), log1mexp(np.exp(np.where(low, 0.0, np.where(none, 7.0, u)))))
 
 
 def log_softplus(w: Any) -> Any:
@@ -149,25 +149,30 @@ def begun(at_zero: Function, elsewhere: Function) -> Function:
     return call
 
 
-def of_gamma(shape: Function, place: Function, log_place: Function, begins: bool = True) -> dict[str, Any]:
+def of_gamma(shape: Function, place: Function, log_place: Function, power: int = 1) -> dict[str, Any]:
     """The distribution functions of that of which a function of it, ``place(x, *shapes)``, has a gamma distribution.
 
     Args:
         shape: the order of the gamma distribution, a function of the shapes.
         place: the function, which rises.
         log_place: its logarithm.
-        begins: whether the distribution begins at 0, where the function is 0.
+        power: that of x which the function is a multiple of.
     """
 
     def by(f: Function, place: Function) -> Function:
         return lambda x, *shapes: f(shape(*shapes), place(x, *shapes))
 
-    values = {"cdf": by(special.gammainc, place), "sf": by(special.gammaincc, place)}
-    logcdf, logsf = by(log_gammainc, log_place), by(log_gammaincc, log_place)
-    if begins:
-        logcdf = begun(by(lambda a, u: a * u, log_place), logcdf)
-        logsf = begun(by(lambda a, y: np.log1p(-special.gammainc(a, y)), place), logsf)
-    return values | {"logcdf": logcdf, "logsf": logsf}
+    def first(x: Any, *shapes: Any) -> Any:
+        """As it begins at 0: ``place ** a``, with one power of x that has the slope."""
+        a = shape(*shapes)
+        return x ** (power * a) * np.exp(a * np.log(place(1.0, *shapes)) - special.gammaln(a + 1))
+
+    return {
+        "cdf": begun(first, by(special.gammainc, place)),
+        "sf": begun(lambda *args: 1 - first(*args), by(special.gammaincc, place)),
+        "logcdf": begun(by(lambda a, u: a * u, log_place), by(log_gammainc, log_place)),
+        "logsf": begun(lambda *args: np.log1p(-first(*args)), by(log_gammaincc, log_place)),
+    }
 
 
 # --- incomplete beta function -----------------------------------------------------------------------------------------
@@ -181,10 +186,12 @@ def betaincc(a: Any, b: Any, x: Any) -> Any:
 
 
 def betainc_of_logit(a: Any, b: Any, w: Any) -> Any:
-    """`scipy.special.betainc` at ``expit(w)``, where that is near 1 through the other tail."""
-    low = w < 0
-    below, above = np.where(low, w, 0.0), np.where(low, 0.0, w)
-    return np.where(low, special.betainc(a, b, special.expit(below)), betaincc(b, a, special.expit(-above)))
+    """`scipy.special.betainc` at ``expit(w)``: near 1 through the other tail, and by its power where that underflows."""
+    low, none = w < 0, w < -650
+    below, above = np.where(low & ~none, w, 0.0), np.where(low, 0.0, w)
+    power = np.exp(a * np.where(none, w, 0.0) - np.log(a) - special.betaln(a, b))
+    inside = np.where(low, special.betainc(a, b, special.expit(below)), betaincc(b, a, special.expit(-above)))
+    return np.where(none, power, inside)
 
 
 def _is_steep(a: Any, b: Any, w: Any) -> Any:
