@@ -84,7 +84,7 @@ MOVED: dict[str, Any] = {
     "gathered": lambda x: (x[np.array([1, 0])] + 1, cnp.at(x)[1].set(0.1), cnp.at(x)[np.array([0, 0])].add(0.1)),
     "extrema": lambda x: (np.max(x, axis=0), np.argmin(x, axis=1), np.maximum(x, 0.1), np.clip(x, -0.3, 0.1)),
     "selected": lambda x: (np.where(x > 0.1, x, 0.1), x == x.T[0, 0]),
-    "sums": lambda x: (np.sum(x), np.sum(x * x, axis=0), np.mean(x, axis=1)),
+    "sums": lambda x: (np.sum(x), np.sum(x * x, axis=1), np.mean(x, axis=0)),
     "products": lambda x: (x @ x.T, x.T @ x, x[0] @ x[1]),
     "mixed": lambda x: (x * np.float32(0.1), x.astype(np.float64) + 0.1, x + np.arange(x.shape[1], dtype=np.int8)),
     "constants": lambda x: x * normal(1, x.shape[1]) + normal(2, 1)[0],
@@ -109,3 +109,24 @@ def test_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     assert type(cv.jit(lambda x: x + 1, backend="native")(np.float16(2.5))) is np.float16
     monkeypatch.setattr(entry, "is_laid_out_as_known", lambda: False)
     agree(f, np.float16(2.5), normal(7))
+
+
+SUMS = [
+    ((40,), None), ((1000,), 0), ((3, 200), 1), ((200, 3), 0), ((20, 40), None), ((9, 9), 0), ((2, 30, 4), 1),
+    ((5, 6, 7), (0, 2)), ((5, 6, 7), (1, 2)), ((5, 1, 7), (0, 2)), ((30, 1), 0),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("backend_name", ["native", "numpy"])
+@pytest.mark.parametrize(("shape", "axis"), SUMS)
+def test_sums_and_products_that_overflow_on_the_way(shape: tuple[int, ...], axis: Any, backend_name: str) -> None:
+    """NumPy rounds a sum or product over the last axes once, others at each step."""
+    rng = np.random.default_rng(0)
+    running = () if isinstance(axis, tuple) else (np.cumsum, np.cumprod)
+    for f in (np.sum, np.prod, np.mean, *running):
+        numbers = [6e4, -6e4, 3e4, -3e4, 1e-4] if f in (np.sum, np.cumsum) else [6e4, 1e-4, 300, 0.003, 2, 0.5]
+        compiled = cv.jit(lambda x, f=f: f(x, axis=axis), backend=backend_name)
+        for _ in range(5):
+            x = rng.choice(numbers, shape).astype(np.float16)
+            with np.errstate(all="ignore"):
+                np.testing.assert_array_equal(compiled(x), f(x, axis=axis))

@@ -6,8 +6,8 @@
 >>> b.lines
 ['  %t1 = fptrunc float %x to half', '  %t2 = fpext half %t1 to float']
 
-Sums and products of arrays are rounded at their end; running ones are left to NumPy, which rounds at each step.  What moves
-elements, compares them or takes one of them is not rounded.
+Sums over the last axes are rounded at their end.  Other sums, products and running ones are left to NumPy, which rounds at each
+step, or at the ends of rows.  What moves elements, compares them or takes one of them is not rounded.
 """
 
 from __future__ import annotations
@@ -35,12 +35,20 @@ EXACT = {
 }  # fmt: skip
 """What gives a ``float16`` for such."""
 
-OF_THE_FORMAT = {"spacing", "cumsum", "cumprod"}
-"""What another format has other results of: the distance to the next number, and sums and products that are all rounded."""
+OF_THE_FORMAT = {"spacing", "cumsum", "cumprod", "reduce_prod"}
+"""What another format has other results of: the distance to the next number, and what may overflow on the way."""
 
 
 def is_short(x: Any) -> bool:
     return getattr(item_aval(x.aval), "dtype", None) == SHORT
+
+
+def _is_rounded_on_the_way(eqn: Any) -> bool:
+    """Whether it is a sum over other axes than the last ones, which NumPy adds up row by row."""
+    if eqn.primitive.name != "reduce_sum":
+        return False
+    summed = [i in eqn.params["axes"] for i, n in enumerate(eqn.inputs[0].aval.shape) if n > 1]
+    return summed != sorted(summed)
 
 
 def long_aval(aval: Any) -> Any:
@@ -66,7 +74,9 @@ def write_short(writer: Any, eqn: Any) -> bool:
     if name == "convert" and is_short(eqn.outputs[0]):
         writer.known[eqn.outputs[0]] = (writer.bind(ROUND, inputs, long_aval(eqn.outputs[0].aval)),)
         return True
-    if name in OF_THE_FORMAT or (name != "convert" and SHORT in params.values()) or params.get("decimals"):
+    if name in OF_THE_FORMAT or _is_rounded_on_the_way(eqn):
+        return False
+    if (name != "convert" and SHORT in params.values()) or params.get("decimals"):
         return False  # to decimals NumPy rounds by a product, which may be infinite
     outs = writer.bind_all(eqn.primitive, inputs, [long_aval(v.aval) if is_short(v) else v.aval for v in eqn.outputs], params)
     for v, out in zip(eqn.outputs, outs, strict=True):

@@ -84,7 +84,9 @@ def largest_of(ufunc: np.ufunc, x: np.ndarray, axes: Ints) -> np.ndarray:
 
 
 def added_beside(x: np.ndarray, axes: Ints) -> np.ndarray:
-    """The sums over axes before the last one, each in NumPy's order for one column."""
+    """The sums over axes before the last one, each in NumPy's order for one column; a short float has another one in rows."""
+    if x.dtype == np.float16:
+        return np.add.reduce(x, axes, x.dtype.type)  # type: ignore[no-any-return]
     out = np.empty([n for i, n in enumerate(x.shape) if i not in axes], x.dtype)
     for k in range(x.shape[-1]):
         np.add.reduce(x[..., k], axes, x.dtype.type, out[..., k])
