@@ -180,7 +180,7 @@ def checked_params(primitive: Any, params: dict[str, Any], later: bool) -> dict[
     checked = {}
     for name, value in params.items():
         if type(value) not in CONSTANTS:
-            for i, leaf in enumerate(tree_leaves(value)):
+            for i, leaf in enumerate(leaves_of_param(primitive, name, value)):
                 if isinstance(leaf, TracerBase):
                     place = f"{name!r}{f', at {tree_paths(value)[i]}' * (leaf is not value)}"
                     got = f"the primitive {primitive.name!r} got a traced value of type {typeof(leaf)}"
@@ -190,6 +190,15 @@ def checked_params(primitive: Any, params: dict[str, Any], later: bool) -> dict[
                 value = with_copies(value, f"the parameter {name!r} of {primitive.name!r}")
         checked[name] = value
     return checked
+
+
+def leaves_of_param(primitive: Any, name: str, value: Any) -> list[Any]:
+    try:
+        return tree_leaves(value)
+    except RecursionError:
+        what = f"the primitive {primitive.name!r} got a container that holds itself, or too deep a one, for the"
+        what = f"{what} parameter {name!r}."
+        raise ArgumentError(what, why="what is in a parameter is looked at", fix="wrap it in an object of a class") from None
 
 
 CONSTANTS = frozenset({int, bool, float, complex, str, bytes, type(None), type, FunctionType})

@@ -368,3 +368,12 @@ RETURNING = {
 def test_a_tracer_of_ones_own_trace_that_is_returned_is_refused(f: Any, mode: str) -> None:
     with pytest.raises(errors.UnexpectedTracerError, match="a leaked tracer"):
         RETURNING[mode](f)
+
+
+def test_a_parameter_that_holds_itself() -> None:
+    p, cyclic = cv.Primitive("t_holds_itself"), list[Any]()
+    p.def_impl(lambda x, *, held: x)
+    cyclic.append(cyclic)
+    for held in (cyclic, {"a": cyclic}):
+        with pytest.raises(cv.errors.ArgumentError, match="a container that holds itself, or too deep a one, for the"):
+            p.bind(1.0, held=held)

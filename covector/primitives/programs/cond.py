@@ -33,7 +33,7 @@ from covector.primitives.arrays.shaping import Dims, broadcast_to_p, move_batch_
 from covector.primitives.arrays.subscripts import concrete
 from covector.primitives.effects.callbacks import part_of_batch, unnumbered, would_misnumber
 from covector.primitives.math.reductions import reduce_or_p
-from covector.primitives.programs.halves import Halving, def_halves, def_transposed, written
+from covector.primitives.programs.halves import Halving, def_halves, def_transposed, with_strong_residuals, written
 from covector.primitives.programs.scan import one_by_one, repeated_effect, select_rows
 from covector.primitives.programs.stacks import StackAval
 from covector.primitives.programs.subprograms import all_in_front, check_all_take_part, in_front
@@ -131,7 +131,8 @@ def unused_slot(aval: Any) -> Any:
 def _take_slots(jaxpr: Jaxpr, filled: list[int | None], slots: Sequence[Any]) -> Jaxpr:
     """The linear part with all slots for its residuals."""
     taken = [a if k is None else k for k, a in zip(filled, slots, strict=True)]
-    return rearranged(jaxpr, [*taken, *range(len(filled) - filled.count(None), len(jaxpr.in_vars))])
+    count = len(filled) - filled.count(None)
+    return rearranged(with_strong_residuals(jaxpr, count), [*taken, *range(count, len(jaxpr.in_vars))])
 
 
 def _marks(marks: Sequence[str], params: dict[str, Any]) -> list[str] | None:

@@ -16,14 +16,14 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from covector.core.avals import Zero, instantiate, typeof
-from covector.core.jaxpr import Jaxpr, Var
+from covector.core.jaxpr import Equation, Jaxpr, Var
 from covector.core.linearity import linear_by_marks
 from covector.core.primitive import Primitive
 from covector.interpreters.interpret import present_tangents
 from covector.interpreters.linearize import Split, split, split_known
 from covector.interpreters.programs import avals_of, choose, spread
 from covector.interpreters.stage import LinearTrace
-from covector.primitives.arrays.shaping import strengthened
+from covector.primitives.arrays.shaping import strengthened, weaken_p
 
 
 class Halving(NamedTuple):
@@ -50,6 +50,19 @@ class Halving(NamedTuple):
 
 LINEARIZED = Halving(split, lambda jaxpr, linear: split(jaxpr, tuple(linear)).nonzero_out, False)
 MIXED = Halving(split_known, present_tangents, True)
+
+
+def with_strong_residuals(jaxpr: Jaxpr, count: int) -> Jaxpr:
+    """A linear part whose residuals, the first ``count`` inputs, come as arrays: what is a number of Python's becomes one."""
+
+    def make() -> Jaxpr:
+        weak = [v for v in jaxpr.in_vars[:count] if getattr(v.aval, "weak_type", False)]
+        given = {v: Var(v.aval.strengthened()) for v in weak}
+        begin = [Equation(weaken_p, [given[v]], {}, [v]) for v in weak]
+        in_vars = [given.get(v, v) for v in jaxpr.in_vars]
+        return Jaxpr(in_vars, [*begin, *jaxpr.equations], jaxpr.out_vars, jaxpr.consts, jaxpr.linear) if weak else jaxpr
+
+    return jaxpr.once(("strong residuals", count), make)
 
 
 def def_halves(primitive: Primitive) -> Callable[[Any], Any]:

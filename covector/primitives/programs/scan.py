@@ -38,7 +38,7 @@ from covector.passes.clean import clean
 from covector.primitives.arrays.selection import select_p
 from covector.primitives.arrays.shaping import Dims, over_rows, strengthened
 from covector.primitives.programs.call import jit_p
-from covector.primitives.programs.halves import Halving, def_halves, def_transposed, written
+from covector.primitives.programs.halves import Halving, def_halves, def_transposed, with_strong_residuals, written
 from covector.primitives.programs.stacks import Stack, StackAval, at_front, merge_p, stacked_aval
 from covector.primitives.programs.subprograms import batched
 
@@ -217,8 +217,9 @@ class Residuals(NamedTuple):
         n = len(self.const_numbers) + len(self.x_numbers)
         consts, carry, xs = cut(range(n, len(jaxpr.in_vars)), *map(len, given[:2]))
         order = [*self.const_numbers, *consts, *carry, *(t.element for t in avals_of(ticks)), *self.x_numbers, *xs]
+        step = rearranged(with_strong_residuals(jaxpr, n), order)
         outs = loop._replace(progress=None).bind(
-            rearranged(jaxpr, order), [*self.consts, *given[0]], given[1], [*ticks, *self.xs, *given[2]]
+            step, [*self.consts, *given[0]], given[1], [*ticks, *self.xs, *given[2]]
         )
         return [*outs[0], *outs[1]]
 
