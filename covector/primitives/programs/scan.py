@@ -218,9 +218,7 @@ class Residuals(NamedTuple):
         consts, carry, xs = cut(range(n, len(jaxpr.in_vars)), *map(len, given[:2]))
         order = [*self.const_numbers, *consts, *carry, *(t.element for t in avals_of(ticks)), *self.x_numbers, *xs]
         step = rearranged(with_strong_residuals(jaxpr, n), order)
-        outs = loop._replace(progress=None).bind(
-            step, [*self.consts, *given[0]], given[1], [*ticks, *self.xs, *given[2]]
-        )
+        outs = loop._replace(progress=None).bind(step, [*self.consts, *given[0]], given[1], [*ticks, *self.xs, *given[2]])
         return [*outs[0], *outs[1]]
 
 
