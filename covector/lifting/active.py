@@ -22,7 +22,7 @@ def is_active() -> bool:
     return ACTIVE.get() is not None and bool(traces_now())
 
 
-def as_covector(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+def as_covector(f: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
     """A call of covector's, whose own use of NumPy and SciPy is not lifted."""
     token = ACTIVE.set(None)
     try:

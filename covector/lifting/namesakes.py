@@ -24,14 +24,24 @@ from covector.lifting.cells import Cell
 from covector.lifting.lifted import LIFTED, unwrap, wrap
 from covector.lifting.operators import store
 from covector.lifting.order import in_unknown_order
-from covector.lifting.stand_ins import Object, StandIn, argument, holds_cells, is_function, is_object, original_of, result
+from covector.lifting.stand_ins import (
+    Object,
+    StandIn,
+    argument,
+    holds_cells,
+    is_function,
+    is_object,
+    original_of,
+    parts_of,
+    result,
+)
 
 
 def any_traced(values: Any) -> bool:
-    """Whether a value is traced, or one in lists and tuples."""
+    """Whether a value is traced, or one in lists, tuples, dictionaries and constraints."""
     for x in values:
         x = x._read() if type(x) in LIFTED else x
-        if isinstance(x, (TracerBase, Object)) or (type(x) in (list, tuple) and any_traced(x)) or holds_cells(x):
+        if isinstance(x, (TracerBase, Object)) or holds_cells(x) or any_traced(parts_of(x) or ()):
             return True
     return False
 

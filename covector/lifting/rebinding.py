@@ -143,6 +143,9 @@ def _redirect_solvers() -> None:
                 redirect(getattr(module, n), functools.partial(Solver, module=f"scipy.{part}", name=n))
     for n in COMPARING if "scipy.optimize" in sys.modules else ():
         redirect(getattr(sys.modules["scipy.optimize"], n), Comparing)
+    nonlin_solve = getattr(sys.modules.get("scipy.optimize._nonlin"), "nonlin_solve", None)
+    if nonlin_solve is not None:
+        redirect(nonlin_solve, functools.partial(Solver, module="scipy.optimize.roots", name="nonlin_solve"))
     for home, methods in solvers.METHODS.items():
         for n, (name, method) in methods.items():
             f = getattr(sys.modules.get(f"scipy.optimize.{home}"), n, None)

@@ -23,7 +23,7 @@ import numpy as np
 from covector.core import errors
 from covector.lifting.lifted import as_operand, wrap
 from covector.lifting.namesakes import any_traced
-from covector.lifting.stand_ins import OfCovector, StandIn, is_function
+from covector.lifting.stand_ins import OfCovector, StandIn, is_function, parts_of, with_parts
 from covector.numpy.registry import as_array
 
 DIFFERENTIATED = frozenset(
@@ -83,6 +83,34 @@ class Calling(StandIn):
             return NOTHING
 
 
+    def _given(self, args: Any, kwargs: Any) -> dict[str, Any]:
+        """The arguments by their names."""
+        signature = inspect.signature(self._original)
+        given = dict(signature.bind(*args, **kwargs).arguments)
+        for name, p in signature.parameters.items():
+            if p.kind is p.VAR_KEYWORD:
+                given |= given.pop(name, {})
+        return given
+
+
+def _taken(ours: Any, scipys: Any, given: dict[str, Any]) -> dict[str, Any]:
+    """The arguments that covector's function has too; others are refused, except those that say what is so without them."""
+    theirs, taken = inspect.signature(scipys).parameters, inspect.signature(ours).parameters
+    if any(p.kind is p.VAR_KEYWORD for p in taken.values()):
+        return given
+    left = [k for k, x in given.items() if k not in taken and not (k in theirs and x is theirs[k].default)]
+    if left:
+        what = f"{scipys.__name__} got {', '.join(left)}, where values are traced."
+        why = f"it is covector's there, which takes {', '.join(taken)}"
+        raise errors.UnsupportedFunctionError(what, why=why, fix="leave it out")
+    return {k: x for k, x in given.items() if k in taken}
+
+
+def _is_moved(found: Any) -> bool:
+    """Whether a solution is traced: the first of several results, or the x of a result."""
+    return any_traced([found["x"] if isinstance(found, dict) else found[0] if type(found) is tuple else found])
+
+
 class Solver(Calling):
     """A function of SciPy's for which covector has one with exact derivatives."""
 
@@ -99,19 +127,23 @@ class Solver(Calling):
             found = self.scipys(args, kwargs)
             if found is not NOTHING:
                 return found
+        ours, given = getattr(importlib.import_module(self._place[0]), name), self._given(args, kwargs)
         try:
-            found = OfCovector(getattr(importlib.import_module(self._place[0]), name))(*args, **kwargs)
+            found = OfCovector(ours)(**_taken(ours, self._original, given))
         except errors.ConcretizationError:  # the function branches on values, say
             if name not in CONVERGING or self._method(args, kwargs) in COMPARING_METHODS:
                 raise
-            return self._original(*args, **kwargs)
-        if name == "solve_ivp" and len(args) < 5 and kwargs.get("t_eval") is None:
+            found = self._original(*args, **kwargs)
+            if not _is_moved(found):  # as the guess was a solution
+                raise
+            return found
+        if name == "solve_ivp" and given.get("t_eval") is None:
             found.update(t=Ends(found.t, 0), y=Ends(found.y, 1))
         return found
 
     def _method(self, args: Any, kwargs: Any) -> str:
         """The method that is asked for, in small letters."""
-        given = inspect.signature(self._original).bind(*args, **kwargs).arguments
+        given = self._given(args, kwargs)
         default = "bounded" if self._place[1] == "minimize_scalar" and given.get("bounds") is not None else ""
         return str(given.get("method") or default).lower()
 
@@ -182,8 +214,7 @@ class Comparing(Calling):
             given.arguments[place] = _noting(given.arguments[place], traced)
         found = self._original(*given.args, **given.kwargs)
         others = [v for k, v in given.arguments.items() if k not in (place, "args")]
-        is_moved = any_traced([found["x"] if isinstance(found, dict) else found])
-        if any_traced(others) or (traced and not is_moved):
+        if any_traced(others) or (traced and not _is_moved(found)):
             what = f"scipy.optimize.{self._original.__name__} got traced values."
             why = "it compares values of the function only, and what it finds would have the derivative 0"
             raise errors.UnsupportedFunctionError(what, why=why, fix="use scipy.optimize.minimize or minimize_scalar")
@@ -251,9 +282,9 @@ for _name in "add radd sub rsub mul rmul truediv rtruediv pow rpow matmul rmatmu
 
 
 def _asking(x: Any) -> Any:
-    """A function that tells where it returns a traced value; anything else itself."""
-    if type(x) in (list, tuple):
-        return type(x)(map(_asking, x))
+    """A function that tells where it returns a traced value, also within what holds some; anything else itself."""
+    if parts_of(x) is not None:
+        return with_parts(_asking, x)
     return _telling(x) if is_function(x) else x
 
 

@@ -432,10 +432,33 @@ def use_lift(lift: Callable[[Any, tuple[str, ...]], Any]) -> None:
     _lift[:] = [lift]
 
 
+def parts_of(x: Any) -> Iterable[Any] | None:
+    """What a list, a tuple, a dictionary, bounds or a constraint hold; None for anything else."""
+    if type(x) in (list, tuple):
+        return x  # type: ignore[no-any-return]
+    return x.values() if type(x) is dict else vars(x).values() if _is_constraint(x) else None
+
+
+def with_parts(f: Callable[[Any], Any], x: Any) -> Any:
+    """The same, of what a function gives for what it holds."""
+    if type(x) in (list, tuple):
+        return type(x)(map(f, x))
+    if type(x) is dict:
+        return {k: f(v) for k, v in x.items()}
+    found = copy.copy(x)
+    vars(found).update({k: f(v) for k, v in vars(x).items()})
+    return found
+
+
+def _is_constraint(x: Any) -> bool:
+    optimize = sys.modules.get("scipy.optimize")
+    return optimize is not None and type(x) in (optimize.Bounds, optimize.LinearConstraint, optimize.NonlinearConstraint)
+
+
 def argument(x: Any) -> Any:
     """An argument of a function of covector's: values in place of cells, and functions that are given cells."""
-    if type(x) in (list, tuple):
-        return type(x)(map(argument, x))
+    if parts_of(x) is not None:
+        return with_parts(argument, x)
     if is_function(x):
         value = x.value() if issubclass(type(x), StandIn) else None
         return _lift[0](x, tuple(ACTIVE.get() or ())) if value is None else value

@@ -289,3 +289,76 @@ def test_a_plain_search_by_other_workers():
     search = functools.partial(optimize.differential_evolution, workers=map, updating="deferred", seed=1)
     f = lambda x: search(optimize.rosen, [(0, 2)] * 2).x[0] * x
     assert cv.grad(cv.lift(f))(1.0) == f(1.0)
+
+
+def nonlinear(a):
+    """Of one solution, and a derivative that steps from a guess need not have."""
+    return lambda x: np.stack([x[0] + 0.2 * x[1] ** 2 - a, x[1] + 0.1 * x[0] - a * a])
+
+
+ITERATIONS = "broyden1 broyden2 anderson linearmixing diagbroyden newton_krylov".split()
+
+
+@pytest.mark.parametrize("run", RUN)
+@pytest.mark.parametrize("name", ITERATIONS)
+def test_iterations_that_estimate_a_jacobian(name, run):
+    """Also from a guess that is a solution, where SciPy takes no steps."""
+    solve = functools.partial(getattr(optimize, name), f_tol=1e-11, **({"alpha": -0.3} if name == "linearmixing" else {}))
+    assert RUN[run](cv.lift(lambda a: solve(cubic(a), [1.0])[0]))(A) == pytest.approx(0.25)
+    f = lambda a: np.sum(solve(nonlinear(a), [0.5, 0.5]))
+    assert f(A) == pytest.approx(2.7098825315)
+    assert RUN[run](cv.lift(f))(A) == pytest.approx(-2.0729047053)
+
+
+CONSTRAINTS = {
+    "dict": lambda a: {"type": "eq", "fun": lambda x: x[0] + 2 * x[1] - a},
+    "list": lambda a: [{"type": "eq", "fun": lambda x, b: x[0] + 2 * x[1] - b, "args": (a,), "jac": lambda x, b: [1.0, 2.0]}],
+    "linear": lambda a: optimize.LinearConstraint(np.array([[1.0, 2.0]]), a, a),
+    "nonlinear": lambda a: optimize.NonlinearConstraint(lambda x: x[0] + 2 * x[1] - a, 0.0, 0.0),
+}
+
+
+@pytest.mark.parametrize("method", [None, "SLSQP", "trust-constr", "COBYLA"])
+@pytest.mark.parametrize("name", CONSTRAINTS)
+def test_constraints(name, method):
+    """The distance to (1, 1): x[1] moves by 2/5 of a, where the function is plain and where it is traced."""
+    for fun in (lambda x, a: np.sum((x - 1) ** 2), lambda x, a: np.sum((x - a / A) ** 2)):
+        f = lambda a, fun=fun: optimize.minimize(fun, [0.1, 0.0], (a,), method, constraints=CONSTRAINTS[name](a)).x[1]
+        plain = lambda a, fun=fun: optimize.minimize(lambda x: fun(x, A), [0.1, 0.0], constraints=CONSTRAINTS[name](a)).x[1]
+        assert cv.grad(cv.lift(plain))(A) == pytest.approx(0.4)
+        assert cv.grad(cv.lift(f))(A) == pytest.approx((f(A + 1e-2) - f(A - 1e-2)) / 2e-2, abs=1e-2)
+
+
+def test_traced_bounds():
+    f = lambda a: optimize.minimize(lambda x: np.sum((x - 5) ** 2), [0.5], bounds=optimize.Bounds([0.0], [3 * a])).x[0]
+    assert cv.value_and_grad(cv.lift(f))(1.0) == pytest.approx((3.0, 3.0))
+    assert cv.jit(cv.grad(cv.lift(f)))(1.0) == pytest.approx(3.0)
+
+
+BY_NAME = {
+    **{n: lambda a, n=n: getattr(optimize, n)(f=lambda x: x * x - a, a=0.0, b=5.0, args=()) for n in
+       ("brentq", "brenth", "bisect", "ridder", "toms748")},
+    "root_scalar": lambda a: optimize.root_scalar(f=lambda x: x * x - a, bracket=(0.0, 5.0)).root,
+    "curve_fit": lambda a: optimize.curve_fit(f=lambda t, k: k * t, xdata=np.ones(3), ydata=np.ones(3) * np.sqrt(a))[0][0],
+    "quad_vec": lambda a: integrate.quad_vec(f=lambda t: np.sqrt(a) * 2.0 * t, a=0.0, b=1.0)[0],
+    "quad": lambda a: integrate.quad(func=lambda t: np.sqrt(a) * 2.0 * t, a=0.0, b=1.0)[0],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+def test_functions_by_the_name_of_their_parameter(name):
+    assert cv.grad(cv.lift(BY_NAME[name]))(A) == pytest.approx(0.5 / np.sqrt(A))
+
+
+def test_options_that_covector_has_not_are_refused():
+    with pytest.raises(cv.errors.UnsupportedFunctionError, match=r"(?s)toms748 got k, where values are traced.*leave it out"):
+        cv.grad(cv.lift(lambda a: optimize.toms748(cubic(a), 0, 5, k=2)))(A)
+    assert cv.grad(cv.lift(lambda a: optimize.toms748(cubic(a), 0, 5, k=1)))(A) == pytest.approx(0.25)
+
+
+def test_a_guess_that_is_a_solution_of_a_function_that_branches_is_refused():
+    """Its steps would not move: the derivative would be 0."""
+    f = cv.lift(lambda a: optimize.newton(lambda t: t * t - a if t > 0 else -t * t - a, 2.0, fprime=lambda t: 2 * t))
+    assert cv.grad(f)(2.0) == pytest.approx(0.5 / np.sqrt(2.0))
+    with pytest.raises(cv.errors.TracerBoolConversionError):
+        cv.grad(f)(4.0)

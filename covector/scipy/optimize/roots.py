@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import scipy.optimize
+import scipy.optimize._nonlin
 
 from covector.core import errors
 from covector.core.avals import shape_of, typeof
@@ -26,6 +27,7 @@ from covector.transforms.jacobian import jacobian
 from covector.transforms.utilities import ravel_pytree
 
 _scipy: Any = scipy.optimize
+_nonlin: Any = scipy.optimize._nonlin
 WITH_JACOBIAN = {"hybr", "lm"}
 METHODS = WITH_JACOBIAN | {
     *("broyden1", "broyden2", "anderson", "linearmixing", "diagbroyden", "excitingmixing", "krylov", "df-sane")
@@ -107,6 +109,44 @@ def _dtype(method: str, f: Callable[[Any], Any], x0: Any) -> np.dtype[Any]:
         return DOUBLE
     dtype = np.result_type(common_dtype(f, x0), np.float32)
     return double_of(dtype) if method == "df-sane" and dtype.kind == "c" else dtype
+
+
+def nonlin_solve(
+    F: Callable[..., Any],
+    x0: Any,
+    jacobian: Any = "krylov",
+    *,
+    full_output: bool = False,
+    raise_exception: bool = True,
+    **given: Any,
+) -> Any:
+    """A zero by one of SciPy's iterations that estimate a Jacobian: what `broyden1`, `anderson` and their like are made of.
+
+    Args:
+        F: a function, as many numbers as x has.
+        x0: a guess.
+        jacobian: SciPy's estimate of the Jacobian, for the iteration alone.
+        full_output: return SciPy's information too.
+        raise_exception: raise where it has not converged; where that is not known the zero is NaN instead.
+        given: SciPy's other arguments.
+
+    Returns:
+        The zero, like x0, differentiable as that of `root`.
+    """
+    refuse_traced("nonlin_solve", **given)
+    f = _square(F, "nonlin_solve")
+    problem = Problem(x0, [f], dtype=common_dtype(f, x0))
+    value = problem.compiled(0)
+
+    def run(guess: Any, values: Any, *consts: Any) -> Any:
+        at: Any = lambda v: np.asarray(value(v, *consts))
+        strict = raise_exception and problem.is_known
+        x, info = _nonlin.nonlin_solve(at, guess, jacobian, full_output=True, raise_exception=strict, **given)
+        return OptimizeResult(x=x, **info)
+
+    found = problem.solution(problem.functions[0], run)
+    x = or_nan(found.x, found.success) if raise_exception else found.x
+    return (x, found) if full_output else x
 
 
 def fsolve(
