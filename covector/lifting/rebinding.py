@@ -146,6 +146,10 @@ def _redirect_solvers() -> None:
     nonlin_solve = getattr(sys.modules.get("scipy.optimize._nonlin"), "nonlin_solve", None)
     if nonlin_solve is not None:
         redirect(nonlin_solve, functools.partial(Solver, module="scipy.optimize.roots", name="nonlin_solve"))
+    for n, exact in (("find_root", "found_root"), ("find_minimum", "found_minimum")):
+        f = getattr(sys.modules.get("scipy.optimize._elementwise"), n, None)
+        if f is not None:
+            redirect(f, functools.partial(solvers.Elementwise, exact=exact))
     for home, methods in solvers.METHODS.items():
         for n, (name, method) in methods.items():
             f = getattr(sys.modules.get(f"scipy.optimize.{home}"), n, None)

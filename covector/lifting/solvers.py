@@ -15,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import inspect
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -27,7 +28,7 @@ from covector.lifting.stand_ins import OfCovector, StandIn, is_function, parts_o
 from covector.numpy.registry import as_array
 
 DIFFERENTIATED = frozenset(
-    "brentq brenth ridder bisect toms748 root_scalar root fsolve curve_fit quad dblquad tplquad nquad odeint".split()
+    "brentq brenth ridder bisect toms748 root_scalar root fsolve leastsq curve_fit quad dblquad tplquad nquad odeint".split()
 )
 """Functions of ``scipy.optimize`` and ``scipy.integrate`` that call a function: covector has them, with exact derivatives."""
 
@@ -53,6 +54,12 @@ METHODS = {
     "_cobyla_py": {"_minimize_cobyla": ("minimize", "cobyla")},
 }
 """Functions of SciPy's modules that `fmin`, `golden` and their like call: covector has those methods."""
+
+STARTS = {"root": "x0", "minimize": "x0", "least_squares": "x0", "odeint": "y0"}
+"""The solvers that make a vector of where they start, a number too, and what that is called."""
+
+VECTOR_METHODS = frozenset({"", "hybr", "lm"})
+"""The methods of `root` that do so."""
 
 COMPARING_METHODS = frozenset("nelder-mead powell cobyla cobyqa golden bounded".split())
 """The methods whose own steps do not move with the function."""
@@ -128,6 +135,9 @@ class Solver(Calling):
             if found is not NOTHING:
                 return found
         ours, given = getattr(importlib.import_module(self._place[0]), name), self._given(args, kwargs)
+        start = STARTS.get(name)
+        if start in given and (name != "root" or self._method(args, kwargs) in VECTOR_METHODS):
+            given[start] = _vector(given[start])
         try:
             found = OfCovector(ours)(**_taken(ours, self._original, given))
         except errors.ConcretizationError:  # the function branches on values, say
@@ -166,11 +176,13 @@ class Method(Calling):
         named = {OURS.get(k, k): x for k, x in given.items() if k in ARGUMENTS and not (k == "bounds" and _is_empty(x))}
         if named.get("callback") is not None:
             named["callback"] = _of_result(named["callback"])
+        if type(named["fun"]) is sys.modules["scipy.optimize._optimize"].MemoizeJac:  # of a function that gives both
+            named |= {"fun": named["fun"].fun, "jac": True}
         if "x0" in named:
-            named["x0"] = np.ravel(wrap(as_array(as_operand(named["x0"]))))
+            named["x0"] = _vector(named["x0"])
         ours = OfCovector(getattr(importlib.import_module("covector.scipy.optimize"), name))
         try:
-            return Found(ours(**named, method=method, options={k: x for k, x in given.items() if k not in ARGUMENTS}))
+            return ours(**named, method=method, options={k: x for k, x in given.items() if k not in ARGUMENTS})
         except errors.ConcretizationError:
             if method in COMPARING_METHODS:
                 raise
@@ -183,6 +195,10 @@ ARGUMENTS = frozenset("fun func x0 args jac hess hessp bounds brack callback con
 OURS = {"func": "fun", "brack": "bracket"}
 
 
+def _vector(x: Any) -> Any:
+    return np.ravel(wrap(as_array(as_operand(x))))
+
+
 def _is_empty(x: Any) -> bool:
     """Whether no bounds are given, as `fmin_slsqp` says it."""
     return hasattr(x, "__len__") and not len(x)
@@ -193,13 +209,24 @@ def _of_result(callback: Callable[..., Any]) -> Callable[..., Any]:
     return lambda intermediate_result: callback(intermediate_result)
 
 
-class Found(dict[str, Any]):
-    """What a method found where values are traced."""
+class Elementwise(Calling):
+    """A function of ``scipy.optimize.elementwise`` that looks for zeros or minima, whose derivative covector has."""
 
-    def __missing__(self, name: str) -> Any:
-        what = f"{name!r} of a minimum was asked for, where values are traced."
-        why = f"it is found by covector's minimize, which gives {', '.join(self)}"
-        raise errors.UnsupportedFunctionError(what, why=why, fix="use scipy.optimize.minimize, or leave it out")
+    def __init__(self, original: Any, exact: str):
+        super().__init__(original)
+        self.__dict__["_exact"] = exact
+
+    def lifted(self, args: Any, kwargs: Any) -> Any:
+        """What SciPy's own finds, which moves with the function also where no step was taken from where it was sought."""
+        found = self.scipys(args, kwargs)
+        if found is NOTHING:
+            f, others = args[0], kwargs.get("args", ())
+            others = others if type(others) is tuple else (others,)
+            found = self._original(*args, **kwargs)
+            exact = getattr(importlib.import_module("covector.scipy.optimize.roots"), self._exact)
+            found.x = OfCovector(exact)(lambda x: f(x, *others), found.x)
+            found.f_x = f(found.x, *others)
+        return found
 
 
 class Comparing(Calling):

@@ -377,6 +377,11 @@ def result(value: Any) -> Any:
 def _result(value: Any) -> Any:
     if is_object(value):
         return Turn(value) if type(value).__name__ == "Rotation" else Object(value)
+    if issubclass(type(value), dict):  # what a solver found
+        value.update({k: result(x) for k, x in value.items()})
+        if "asked" in vars(value):
+            value.later(**{k: OfCovector(f) for k, f in value.asked.items()})
+        return value
     if is_function(value):
         return OfCovector(value)
     found = wrap(value) if traces_now() else value

@@ -177,10 +177,63 @@ def test_what_only_compares_values_is_refused(name):
     assert cv.grad(cv.lift(plain))(1.0) == plain(1.0)
 
 
-def test_what_covectors_minimum_does_not_have_is_refused():
-    f = cv.lift(lambda a: optimize.fmin_l_bfgs_b(quartic(a), [1.0], approx_grad=True)[0][0])
-    with pytest.raises(cv.errors.UnsupportedFunctionError, match=r"(?s)'jac' of a minimum.*gives x"):
+def test_what_is_not_known_of_a_traced_solution_is_refused():
+    f = cv.lift(lambda a: optimize.minimize(quartic(a), [1.0]).hess_inv[0, 0])
+    with pytest.raises(cv.errors.UnsupportedFunctionError, match=r"(?s)'hess_inv' of what a solver found.*known are x"):
         cv.grad(f)(A)
+    assert cv.grad(cv.lift(lambda a: a * hasattr(optimize.minimize(quartic(a), [1.0]), "hess_inv")))(A) == 0.0
+
+
+def test_results_of_solvers_are_arrays_of_the_lifted_run():
+    def f(a):
+        found = optimize.least_squares(lambda x: np.stack([x[0] - a, x[0] ** 2 - a]), [1.0])
+        assert isinstance(found.x, np.ndarray)
+        found.x[0] *= 3.0
+        return found.x[0] + found.jac[1, 0] + float(found.nfev > 0)
+
+    assert f(1.5) == pytest.approx(3 * optimize.least_squares(lambda x: [x[0] - 1.5, x[0] ** 2 - 1.5], [1.0]).x[0] * 5 / 3 + 1)
+    assert cv.grad(cv.lift(f))(1.5) == pytest.approx((f(1.5 + 1e-3) - f(1.5 - 1e-3)) / 2e-3, rel=1e-4)
+
+
+@pytest.mark.parametrize("name", ["fmin_l_bfgs_b", "fmin_tnc"])
+def test_a_function_that_returns_its_gradient_too(name):
+    given = {"disp": 0} if name == "fmin_tnc" else {}
+    f = lambda a: getattr(optimize, name)(lambda x: (np.sum((x - a) ** 2), 2 * (x - a)), [1.0], **given)[0][0]
+    assert f(A) == pytest.approx(A)
+    assert cv.grad(cv.lift(f))(A) == pytest.approx(1.0)
+    assert cv.jit(cv.grad(cv.lift(f)))(A) == pytest.approx(1.0)
+
+
+NUMBERS_AS_STARTS = {
+    "odeint": lambda a: np.sum((integrate.odeint(lambda y, t: -a * y, 1.0, [0.0, 0.5, 1.0]) - [1.0, 2.0, 3.0]) ** 2),
+    "root": lambda a: np.concatenate([optimize.root(lambda x: x**3 - a, 1.0).x, [1.0]])[0],
+    "root of a column": lambda a: np.sum(optimize.root(lambda x: x**3 + x - a, np.zeros((2, 1))).x * [1.0, 10.0]),
+    "minimize": lambda a: np.append(optimize.minimize(lambda x: (x - a) ** 2, 1.0).x[0], 1.0)[0],
+    "value": lambda a: np.ndim(optimize.minimize(lambda x: (x - a) ** 2, [1.0]).fun) + a,
+    "least_squares": lambda a: len(optimize.least_squares(lambda x: x - a, 1.0).x) * a,
+}
+
+
+@pytest.mark.parametrize("name", NUMBERS_AS_STARTS)
+def test_a_number_to_start_from_is_a_vector(name):
+    f = NUMBERS_AS_STARTS[name]
+    value, slope = cv.value_and_grad(cv.lift(f))(1.3)
+    assert value == pytest.approx(f(1.3), rel=1e-5)
+    assert slope == pytest.approx((f(1.3 + 1e-4) - f(1.3 - 1e-4)) / 2e-4, rel=1e-3)
+    assert cv.jit(cv.lift(f))(1.3) == pytest.approx(f(1.3), rel=1e-5)
+
+
+def test_elementwise_zeros_and_minima_that_are_where_they_are_sought():
+    """Where SciPy takes no steps for some of them."""
+    from scipy.optimize import elementwise
+
+    zeros = lambda a: elementwise.find_root(lambda x, p: x**3 - p * a, ([0.5, 1.0], [2.0, 5.0]), args=(np.array([1.0, 2.0]),)).x
+    np.testing.assert_allclose(cv.jacfwd(cv.lift(zeros))(1.0), np.cbrt([1.0, 2.0]) / 3)
+    np.testing.assert_allclose(cv.jacfwd(cv.lift(zeros))(0.5), np.cbrt([0.5, 1.0]) / 1.5)  # the second begins at its zero
+    least = lambda a: elementwise.find_minimum(lambda x: (x - a) ** 2, (0.0, 1.0, 5.0)).x
+    assert cv.grad(cv.lift(least))(1.0) == pytest.approx(1.0)
+    with pytest.raises(cv.errors.ConcretizationError):
+        cv.jit(cv.lift(least))(1.0)
 
 
 def test_solvers_are_scipys_own_after_uninstall():

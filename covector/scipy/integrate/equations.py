@@ -52,6 +52,8 @@ def odeint(
     y0: Any,
     t: Any,
     args: Any = (),
+    Dfun: Any = None,
+    col_deriv: bool = False,
     *,
     rtol: float = 1.49012e-8,
     atol: float = 1.49012e-8,
@@ -68,6 +70,7 @@ def odeint(
         y0: the value at the first time, any pytree; a list of numbers is a vector.
         t: times ``f[T]``, rising or falling.
         args: further arguments.
+        Dfun, col_deriv: accepted: the method needs no Jacobian.
         rtol, atol: tolerances of a step.
         h0: the first step; 0 lets it be found.
         hmax: the longest step; 0 sets no limit.

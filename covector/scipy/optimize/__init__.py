@@ -18,7 +18,7 @@ unknown, in a compiled function, SciPy is called when the program runs.
 
 from typing import Any
 
-from covector.scipy.optimize.fits import curve_fit, least_squares, lsq_linear, nnls
+from covector.scipy.optimize.fits import curve_fit, least_squares, leastsq, lsq_linear, nnls
 from covector.scipy.optimize.linear_programs import linprog
 from covector.scipy.optimize.minima import minimize, minimize_scalar
 from covector.scipy.optimize.problem import OptimizeResult
@@ -28,7 +28,8 @@ from covector.scipy.others import of_scipy
 
 __all__ = [
     *("OptimizeResult", "RootResults", "bisect", "brenth", "brentq", "curve_fit", "fixed_point", "fsolve", "least_squares"),
-    *("linprog", "lsq_linear", "minimize", "minimize_scalar", "newton", "nnls", "ridder", "root", "root_scalar", "toms748"),
+    *("leastsq", "linprog", "lsq_linear", "minimize", "minimize_scalar", "newton", "nnls", "ridder", "root", "root_scalar"),
+    "toms748",
 ]
 
 

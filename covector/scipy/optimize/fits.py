@@ -71,8 +71,8 @@ def least_squares(
         options: SciPy's others.
 
     Returns:
-        SciPy's `OptimizeResult`, with ``x`` like ``x0``.  Where values are traced it has x, fun (the residuals), cost, success,
-        status, nit and nfev alone; x is a differentiable function of them, and of the bounds.
+        SciPy's `OptimizeResult`, with ``x`` like ``x0``.  Where values are traced it has x, fun (the residuals), jac, grad,
+        cost, success, status, nit, nfev and njev alone; x is a differentiable function of them, and of the bounds.
 
     Raises:
         ArgumentError: a loss that there is not; bounds with the method "lm"; a traced tolerance.
@@ -114,6 +114,8 @@ def least_squares(
     if not problem.is_known:
         found.fun = f(found.x)
         found.cost = cost(found.fun)
+        x = ravel_pytree(found.x)[0]
+        found.later(jac=lambda: jacobian(problem.functions[0])(x), grad=lambda: gradient(x))
     return found
 
 
@@ -138,6 +140,9 @@ def curve_fit(
     bounds: Any = None,
     method: str | None = None,
     jac: Any = None,
+    *,
+    full_output: bool = False,
+    nan_policy: str | None = None,
     **options: Any,
 ) -> tuple[Any, Any]:
     """Parameters of a function that fit data best, by `least_squares`.
@@ -153,6 +158,7 @@ def curve_fit(
         bounds: lower and upper bounds of the parameters.
         method: "lm", "trf" or "dogbox".
         jac: accepted, and covector's Jacobian is used.
+        full_output, nan_policy: refused, if they ask for more than the two results, or for data to be left out.
         options: of `least_squares`.
 
     Returns:
@@ -160,7 +166,8 @@ def curve_fit(
         infinite where they are not determined.  Where values are traced and the solver has not converged all are NaN.
 
     Raises:
-        ArgumentError: sigma of another shape; fewer data than parameters with "lm"; no parameters.
+        ArgumentError: full_output; nan_policy="omit"; sigma of another shape; fewer data than parameters with "lm"; no
+            parameters.
         ValueError: data that are not finite.
         RuntimeError: the solver has not converged.
 
@@ -170,6 +177,11 @@ def curve_fit(
         array([1., 2.])
     """
     refuse_traced("curve_fit", options=options)
+    if full_output:
+        fix = "take least_squares, whose result has the residuals (fun), nfev and status"
+        raise errors.ArgumentError("curve_fit got full_output=True.", fix=fix)
+    if nan_policy == "omit":
+        raise errors.ArgumentError("curve_fit got nan_policy='omit'.", fix="leave the data out that are not finite")
     ydata = np.reshape(floating(ydata), (-1,))
     for data in (xdata, ydata) if check_finite else ():
         if isinstance(data, (list, tuple)) or hasattr(data, "dtype"):
@@ -192,6 +204,58 @@ def curve_fit(
     if not absolute_sigma:
         spread = spread * np.sum(residuals(found.x) ** 2) / (m - n) if m > n else np.full((n, n), np.inf)
     return popt, or_nan(spread, found.success)
+
+
+MINPACK = np.array([5, 4, 1, 2, 3])
+"""What MINPACK says, by the status of `least_squares`: it has come to the last step, to gtol, to ftol, to xtol, or to both."""
+
+
+def leastsq(
+    func: Callable[..., Any],
+    x0: Any,
+    args: Any = (),
+    Dfun: Any = None,
+    full_output: bool = False,
+    col_deriv: bool = False,
+    ftol: float = 1.49012e-8,
+    xtol: float = 1.49012e-8,
+    gtol: float = 0.0,
+    maxfev: int = 0,
+    epsfcn: Any = None,
+    factor: float = 100,
+    diag: Any = None,
+) -> Any:
+    """A local minimum of a sum of squares, by MINPACK's method with covector's Jacobian: `least_squares` with the method "lm".
+
+    Args:
+        func: ``func(x, *args)``, an array of residuals.
+        x0: a guess, a vector or a number.
+        args: further arguments.
+        Dfun, col_deriv, epsfcn: accepted, and covector's Jacobian is used.
+        full_output: refused.
+        ftol, xtol, gtol, maxfev, diag: SciPy's.
+        factor: accepted, and SciPy's own default is used.
+
+    Returns:
+        The x, a vector, differentiable as that of `least_squares`, and MINPACK's number: 1 to 4 if it has converged.
+
+    Raises:
+        ArgumentError: full_output; a traced tolerance.
+
+    Example:
+        >>> leastsq(lambda x: x - np.array([2.0, -1.0]), np.zeros(2))[0]
+        array([ 2., -1.])
+    """
+    check_derivative("leastsq", Dfun=Dfun)
+    if full_output:
+        fix = "take least_squares, whose result has fun, jac and nfev; the covariance is np.linalg.inv(jac.T @ jac)"
+        raise errors.ArgumentError("leastsq got full_output=True.", fix=fix)
+    least = 2 * np.finfo(np.float64).eps
+    scale = None if diag is None else 1 / np.asarray(diag)
+    given: dict[str, Any] = {"x_scale": scale, "max_nfev": maxfev or None, "args": args}
+    x0, tolerances = np.reshape(floating(x0), (-1,)), (max(v, least) for v in (ftol, xtol, gtol))
+    found = least_squares(func, x0, None, None, "lm", *tolerances, **given)
+    return found.x, np.take(MINPACK, found.status)
 
 
 def _check_finite(data: Any) -> None:

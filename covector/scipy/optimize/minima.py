@@ -17,6 +17,7 @@ from covector.scipy.optimize.constraints import as_scipy, conditions, joined, mu
 from covector.scipy.optimize.problem import Problem, check_derivative, limits, refuse_traced, snapped, within
 from covector.transforms.autodiff import grad, jvp, value_and_grad
 from covector.transforms.jacobian import hessian, jacobian
+from covector.transforms.utilities import ravel_pytree
 
 _scipy: Any = scipy.optimize
 WITHOUT_DERIVATIVES = {"nelder-mead", "powell", "cobyla", "cobyqa"}
@@ -58,9 +59,9 @@ def minimize(
         options: of the solver.
 
     Returns:
-        SciPy's `OptimizeResult`, with ``x`` like ``x0``.  Where values are traced it has x, fun, success, status, nit and nfev
-        alone, and x is a differentiable function of the values, those in bounds and constraints too: by the implicit function
-        theorem for the conditions of Karush, Kuhn and Tucker, if their matrix is regular.
+        SciPy's `OptimizeResult`, with ``x`` like ``x0``.  Where values are traced it has x, fun, jac, success,
+        status, nit, nfev and njev alone, and x is a differentiable function of the values, those in bounds and constraints too:
+        by the implicit function theorem for the conditions of Karush, Kuhn and Tucker, if their matrix is regular.
 
     Raises:
         ArgumentError: a method that there is not, or that takes no bounds or constraints where they are given; a traced
@@ -99,7 +100,9 @@ def minimize(
         zero = lambda v: within(v, grad(value)(v), low, high)
     found = problem.solution(zero, run, sum(sizes))
     if not problem.is_known:
-        found.fun = f(found.x)
+        found.fun = functions[0](found.x)
+        x = ravel_pytree(found.x)[0]
+        found.later(jac=lambda: grad(value)(x))
     return found
 
 

@@ -33,7 +33,32 @@ NEAR, NEAR_ENOUGH = 1e-3, 0.1
 SHORT = 1e-6
 """How short of a bound a solver stops."""
 DOUBLE = np.dtype(np.float64)
+COUNTS = ("status", "nit", "nfev", "njev")
+NOT_KEPT = "SciPy's message is not kept where values are traced."
 INTEGER, TRUTH = ShapedArray((), np.dtype(np.int64)), ShapedArray((), np.dtype(np.bool_))
+
+
+class MissingResultError(errors.UnsupportedFunctionError, AttributeError):
+    """SciPy's solver tells something that is not known where values are traced."""
+
+
+class Found(OptimizeResult):  # type: ignore[misc]
+    """What a solver found where values are traced."""
+
+    def later(self, **asked: Callable[[], Any]) -> None:
+        """Say how to compute what is not always wanted, if it is asked for."""
+        self.__dict__["asked"] = asked
+
+    def __missing__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise KeyError(name)
+        asked = self.__dict__.get("asked", {})
+        if name not in asked:
+            what = f"{name!r} of what a solver found was asked for, where values are traced."
+            why = f"SciPy's is not kept there; known are {', '.join([*self, *asked])}"
+            raise MissingResultError(what, why=why, fix="compute it of x, or leave it out")
+        self[name] = asked.pop(name)()
+        return self[name]
 
 
 def are_known(functions: Any, *values: Any) -> bool:
@@ -106,12 +131,12 @@ class Problem:
             found.x = self.unravel(np.asarray(found.x))
             return found
         n, dtype = shape_of(self.guess)[0], self.dtype
-        avals = (ShapedArray((n + extra,), dtype), (TRUTH, INTEGER, INTEGER, INTEGER))
+        avals = (ShapedArray((n + extra,), dtype), (TRUTH, *[INTEGER] * len(COUNTS)))
         values, *held = (tree_map(lambda v: stop_gradient(as_array(v)), v) for v in (self.values, *self.consts))
 
         def on_host(guess: Any, values: Any, *consts: Any) -> Any:
             found = run(np.asarray(guess), values, *consts)
-            counts = [np.int64(found.get(name, 0) or 0) for name in ("status", "nit", "nfev")]
+            counts = [np.int64(found.get(name, 0) or 0) for name in COUNTS]
             z = np.concatenate([np.reshape(found.x, (n,)), found.get("multipliers", np.zeros(0))])
             return np.asarray(z, dtype), (np.bool_(found.success), *counts)
 
@@ -120,9 +145,9 @@ class Problem:
 
         of_dtype: Any = lambda z: np.astype(zero(z), dtype)
         begin = np.concatenate([stop_gradient(self.guess), np.zeros(extra, dtype)])
-        z, (success, status, nit, nfev) = custom_root(of_dtype, begin, solve, solve_linear, has_aux=True)
+        z, (success, *counts) = custom_root(of_dtype, begin, solve, solve_linear, has_aux=True)
         x = determined(z, success if not extra else np.bool_(False), of_dtype)[:n]
-        return OptimizeResult(x=self.unravel(x), success=success, status=status, nit=nit, nfev=nfev)
+        return Found(x=self.unravel(x), success=success, message=NOT_KEPT, **dict(zip(COUNTS, counts, strict=True)))
 
 
 def determined(z: Any, success: Any, zero: Callable[[Any], Any]) -> Any:

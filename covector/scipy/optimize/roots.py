@@ -23,8 +23,9 @@ from covector.scipy.optimize.problem import (
     refuse_traced,
 )
 from covector.transforms.autodiff import jvp
+from covector.transforms.custom_solves import custom_root
 from covector.transforms.jacobian import jacobian
-from covector.transforms.utilities import ravel_pytree
+from covector.transforms.utilities import ravel_pytree, stop_gradient
 
 _scipy: Any = scipy.optimize
 _nonlin: Any = scipy.optimize._nonlin
@@ -272,6 +273,17 @@ def newton(
 def elementwise_slope(f: Callable[..., Any]) -> Callable[..., Any]:
     """The derivative of a function of each element of a vector, real or complex, and of constants."""
     return lambda v, *consts: jvp(lambda v: f(v, *consts), (v,), (np.ones(shape_of(v), typeof(v).dtype),))[1]
+
+
+def found_root(f: Callable[[Any], Any], x: Any) -> Any:
+    """Zeros of a function of each element, which have been found, with their derivatives."""
+    by_slope: Any = lambda g, y: y / g(np.ones(shape_of(y), typeof(y).dtype))
+    return custom_root(f, stop_gradient(x), lambda _, x: x, by_slope)
+
+
+def found_minimum(f: Callable[[Any], Any], x: Any) -> Any:
+    """The same of minima."""
+    return found_root(elementwise_slope(f), x)
 
 
 def fixed_point(

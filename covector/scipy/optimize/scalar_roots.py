@@ -12,6 +12,7 @@ from covector.core import errors
 from covector.scipy.guesses import as_tuple
 from covector.scipy.optimize.problem import (
     DOUBLE,
+    Found,
     OptimizeResult,
     Problem,
     check_derivative,
@@ -29,12 +30,8 @@ OPEN = ("newton", "secant", "halley")
 METHODS = ("bisect", "brentq", "brenth", "ridder", "toms748", *OPEN)
 
 
-class RootResults:
-    """What `root_scalar` returns: ``root``, ``converged``, ``iterations``, ``function_calls``."""
-
-    def __init__(self, root: Any, converged: Any, iterations: Any, function_calls: Any):
-        self.root, self.converged = root, converged
-        self.iterations, self.function_calls = iterations, function_calls
+class RootResults(Found):
+    """What `root_scalar` returns: ``root``, ``converged``, ``iterations``, ``function_calls``, ``method``."""
 
     def __repr__(self) -> str:
         return f"RootResults(root={self.root}, converged={self.converged}, iterations={self.iterations})"
@@ -114,7 +111,8 @@ def root_scalar(
     found = problem.solution(problem.functions[0], run)
     if name == "newton" and fprime is None and (dtype.kind == "c" or not FROM_1_18):  # SciPy's own slopes are doubles
         dtype = problem.dtype
-    return RootResults(np.astype(found.x, dtype)[()], found.success, found.nit, found.nfev)
+    known = {"converged": found.success, "iterations": found.nit, "function_calls": found.nfev, "method": name}
+    return RootResults(root=np.astype(found.x, dtype)[()], **known)
 
 
 def _default(bracket: Any, fprime: Any, x1: Any) -> str:
