@@ -141,6 +141,8 @@ def _redirect_solvers() -> None:
         for n in DIFFERENTIATED | CONVERGING | STEPPING if module is not None else ():
             if hasattr(module, n):
                 redirect(getattr(module, n), functools.partial(Solver, module=f"scipy.{part}", name=n))
+    for n in solvers.SYSTEMS | solvers.FROM_ZERO if "scipy.sparse.linalg" in sys.modules else ():
+        redirect(getattr(sys.modules["scipy.sparse.linalg"], n), solvers.System if n in solvers.SYSTEMS else solvers.FromZero)
     for n in COMPARING if "scipy.optimize" in sys.modules else ():
         redirect(getattr(sys.modules["scipy.optimize"], n), Comparing)
     nonlin_solve = getattr(sys.modules.get("scipy.optimize._nonlin"), "nonlin_solve", None)

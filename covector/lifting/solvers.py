@@ -41,6 +41,12 @@ STEPPING = frozenset("solve_ivp quad_vec".split())
 COMPARING = frozenset("brute differential_evolution dual_annealing shgo direct".split())
 """Those that compare values of the function: what they find moves with it only if another one goes on from there."""
 
+SYSTEMS = frozenset("cg bicg bicgstab cgs gmres lgmres minres qmr tfqmr gcrotmk".split())
+"""Functions of ``scipy.sparse.linalg`` that solve linear systems step by step."""
+
+FROM_ZERO = frozenset({"lsqr", "lsmr"})
+"""The same of least squares."""
+
 METHODS = {
     "_optimize": {
         **{f"_minimize_scalar_{name}": ("minimize_scalar", name) for name in ("brent", "golden", "bounded")},
@@ -83,12 +89,11 @@ class Calling(StandIn):
         if any_traced(args) or any_traced(kwargs.values()):
             return NOTHING
         given = inspect.signature(self._original).bind(*args, **kwargs)
-        given.arguments.update({k: _asking(x) for k, x in given.arguments.items() if k not in LEFT_ALONE})
         try:
+            given.arguments.update({k: _asking(x) for k, x in given.arguments.items() if k not in LEFT_ALONE})
             return self._original(*given.args, **given.kwargs)
         except _ReturnsTraced:
             return NOTHING
-
 
     def _given(self, args: Any, kwargs: Any) -> dict[str, Any]:
         """The arguments by their names."""
@@ -229,6 +234,37 @@ class Elementwise(Calling):
         return found
 
 
+class System(Calling):
+    """An iteration of ``scipy.sparse.linalg`` that solves a linear system."""
+
+    def lifted(self, args: Any, kwargs: Any) -> Any:
+        """SciPy's own with plain values, else the solution of the system, which moves with it wherever it begins."""
+        found = self.scipys(args, kwargs)
+        if found is not NOTHING:
+            return found
+        given = self._given(args, kwargs)
+        given |= {k: x.matvec for k, x in given.items() if hasattr(x, "matvec")}
+        ours = importlib.import_module("covector.scipy.sparse.linalg").iterated
+        return OfCovector(ours)(self._original.__name__, **given)
+
+
+class FromZero(Calling):
+    """An iteration of ``scipy.sparse.linalg`` whose own steps are differentiated, of which there are enough from zero."""
+
+    def lifted(self, args: Any, kwargs: Any) -> Any:
+        """SciPy's own; refused where it begins elsewhere, perhaps at the solution, and where it takes no step."""
+        found = self.scipys(args, kwargs)
+        if found is not NOTHING:
+            return found
+        is_warm, name = self._given(args, kwargs).get("x0") is not None, self._original.__name__
+        found = None if is_warm else self._original(*args, **kwargs)
+        if is_warm or not _is_moved(found):
+            what = f"{name} got {'x0 and ' if is_warm else ''}traced values."
+            why = "the derivative is that of its steps, and would be wrong where there are none or few"
+            raise errors.UnsupportedFunctionError(what, why=why, fix="leave x0 out, or solve the normal equations by cg")
+        return found
+
+
 class Comparing(Calling):
     """A function of SciPy's that looks for a minimum by comparing values, and for which covector has none."""
 
@@ -312,7 +348,14 @@ def _asking(x: Any) -> Any:
     """A function that tells where it returns a traced value, also within what holds some; anything else itself."""
     if parts_of(x) is not None:
         return with_parts(_asking, x)
-    return _telling(x) if is_function(x) else x
+    if not is_function(x):
+        return x
+    return _telling_operator(x) if hasattr(x, "matvec") else _telling(x)
+
+
+def _telling_operator(A: Any) -> Any:
+    make = sys.modules["scipy.sparse.linalg"].LinearOperator
+    return make(A.shape, matvec=_telling(A.matvec), rmatvec=_telling(A.rmatvec), dtype=A.dtype)
 
 
 def _telling(f: Callable[..., Any]) -> Callable[..., Any]:

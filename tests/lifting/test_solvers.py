@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import scipy.integrate
 import scipy.optimize
+import scipy.sparse.linalg
 from scipy.optimize import brentq
 
 import covector as cv
@@ -415,3 +416,40 @@ def test_a_guess_that_is_a_solution_of_a_function_that_branches_is_refused():
     assert cv.grad(f)(2.0) == pytest.approx(0.5 / np.sqrt(2.0))
     with pytest.raises(cv.errors.TracerBoolConversionError):
         cv.grad(f)(4.0)
+
+
+MATRIX, RIGHT = np.array([[4.0, 1.0, 0.0], [1.0, 3.0, 1.0], [0.0, 1.0, 5.0]]), np.array([1.0, 2.0, 3.0])
+SYSTEMS = "cg bicg bicgstab cgs gmres lgmres minres qmr tfqmr gcrotmk".split()
+
+
+def shifted(a):
+    """An operator that closes over a value."""
+    apply = lambda v: MATRIX @ v + a * v
+    return scipy.sparse.linalg.LinearOperator((3, 3), matvec=apply, rmatvec=apply, dtype=float)
+
+
+def solved(a, b):
+    return np.linalg.solve(MATRIX + a * np.eye(3), b)
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_iterations_for_linear_systems(name):
+    """Also from a guess that is the solution, where SciPy takes no steps."""
+    solve, slope = getattr(scipy.sparse.linalg, name), -solved(A, solved(A, RIGHT))
+    for start in (None, solved(A, RIGHT)):
+        f = cv.lift(lambda a, start=start: solve(shifted(a), RIGHT, x0=start)[0])
+        for run in (cv.jacfwd, cv.jacrev, lambda f: cv.jit(cv.jacrev(f))):
+            np.testing.assert_allclose(run(f)(A), slope, atol=1e-5)
+        np.testing.assert_allclose(cv.vmap(cv.jacrev(f))(np.array([A, A])), [slope, slope], atol=1e-5)
+    right = cv.lift(lambda b: solve(shifted(A), b)[0])
+    np.testing.assert_allclose(cv.jacrev(right)(RIGHT), np.linalg.inv(MATRIX + A * np.eye(3)), atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["lsqr", "lsmr"])
+def test_iterations_for_least_squares(name):
+    """Their steps have derivatives, which are wrong if they begin near the solution."""
+    solve = getattr(scipy.sparse.linalg, name)
+    np.testing.assert_allclose(cv.jacfwd(cv.lift(lambda b: solve(shifted(A), b)[0]))(RIGHT), solved(A, np.eye(3)), atol=1e-5)
+    for start, at in ((solved(A, RIGHT), RIGHT), (None, 0 * RIGHT)):
+        with pytest.raises(cv.errors.UnsupportedFunctionError, match=rf"(?s){name} got .*leave x0 out"):
+            cv.jacfwd(cv.lift(lambda b, start=start: solve(shifted(A), b, x0=start)[0]))(at)

@@ -195,15 +195,17 @@ def _iterated(name: str, A: Any, b: Any, x0: Any, M: Any, symmetric: bool, optio
     def solver(precondition: Any, start: Any) -> Callable[[Any, Any], Any]:
         def solve(apply: Callable[[Any], Any], y: Any) -> Any:
             maps = [apply] if precondition is None else [apply, precondition]
+            if name in OF_ADJOINTS:
+                maps.append(lambda v: np.conj(linear_transpose(apply, zero)(np.conj(v))[0]))
             closed = [closure_convert(lambda v, f=f: np.astype(f(v), dtype), zero) for f in maps]
             compiled: list[Any] = [jit(f) for f, _ in closed]
 
             def on_host(y: Any, start: Any, *consts: Any) -> Any:
-                bound = (_bound(f, c, dtype) for f, c in zip(compiled, consts, strict=True))
-                operators = [_scipy.LinearOperator((n, n), matvec=f, dtype=dtype) for f in bound]
-                x, info = getattr(_scipy, name)(
-                    operators[0], np.asarray(y), np.asarray(start), M=operators[1] if operators[1:] else None, **options
-                )
+                bound = [_bound(f, c, dtype) for f, c in zip(compiled, consts, strict=True)]
+                adjoint = bound.pop() if name in OF_ADJOINTS else None
+                operators = [_scipy.LinearOperator((n, n), matvec=f, rmatvec=adjoint, dtype=dtype) for f in bound]
+                before = {"M": operators[1]} if operators[1:] else {}
+                x, info = getattr(_scipy, name)(operators[0], np.asarray(y), np.asarray(start), **before, **options)
                 return np.asarray(x, dtype), np.int64(info)
 
             results = (ShapedArray((n,), dtype), ShapedArray((), np.dtype(np.int64)))
@@ -218,6 +220,22 @@ def _iterated(name: str, A: Any, b: Any, x0: Any, M: Any, symmetric: bool, optio
     after = None if before is None else lambda y: linear_transpose(lambda x: np.astype(before(x), dtype), y)(y)[0]
     sides = solver(before, start), solver(after, zero)
     return custom_linear_solve(matvec, b, *sides, has_aux=True)  # type: ignore[no-any-return]
+
+
+OF_ADJOINTS = ("bicg", "qmr")
+"""The iterations that apply the adjoint operator too."""
+
+ITERATED = frozenset("rtol atol maxiter callback restart callback_type inner_m outer_k m k truncate show".split())
+
+
+def iterated(name: str, A: Any, b: Any, x0: Any = None, *, M: Any = None, **options: Any) -> tuple[Any, Any]:
+    """The solution by any iteration of SciPy's, by its name."""
+    left = [k for k, x in options.items() if k not in ITERATED and x is not None]
+    if left or (M is not None and name in OF_ADJOINTS):
+        what = f"{name} got {', '.join(left or ['M'])} and traced values."
+        raise errors.ArgumentError(what, why="the iteration of derivatives has it not", fix="leave it out, or take gmres")
+    symmetric = name in ("cg", "minres")
+    return _iterated(name, A, b, x0, M, symmetric, {k: x for k, x in options.items() if k in ITERATED})
 
 
 ITERATION = """The x with ``A @ x = b``, by SciPy's `scipy.sparse.linalg.{name}`, for {which}.
