@@ -50,6 +50,7 @@ CALLS = {
     "interpolate.CubicSpline": lambda x: scipy.interpolate.CubicSpline(X, x),
     "interpolate.PchipInterpolator": lambda x: scipy.interpolate.PchipInterpolator(X, X)(x),
     "optimize.minimize": lambda x: scipy.optimize.minimize(lambda z: np.sum((z - 1) ** 2), x),
+    "optimize.leastsq": lambda x: scipy.optimize.leastsq(lambda z: z - x, X),
     "optimize.least_squares": lambda x: scipy.optimize.least_squares(lambda z: z - x, X),
     "sparse.linalg.spsolve": lambda x: scipy.sparse.linalg.spsolve(scipy.sparse.csc_array(A), x),
     "sparse.linalg.cg": lambda x: scipy.sparse.linalg.cg(A, x),

@@ -105,6 +105,7 @@ SOLUTIONS = {
     "minimize_scalar between bounds": lambda a: optimize.minimize_scalar(lambda x: valley(x, a), None, (-9.0, 9.0), tol=1e-9).x,
     "minimize_scalar at a bound": lambda a: optimize.minimize_scalar(lambda x: valley(x, a), None, (a[0], 9.0)).x,
     "least_squares": lambda a: optimize.least_squares(residuals, np.ones(3), args=a, **EXACT).x,
+    "leastsq": lambda a: optimize.leastsq(lambda x, a: x**3 + x - a, np.ones(3), a, xtol=1e-15)[0],
     "least_squares with bounds": lambda a: optimize.least_squares(
         residuals, np.full(3, 0.2), bounds=(0.0, 5.0), args=a, **EXACT
     ).x,

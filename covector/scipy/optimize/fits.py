@@ -13,6 +13,7 @@ import scipy.optimize
 from covector.core import errors
 from covector.core.avals import shape_of, typeof
 from covector.core.primitive import TracerBase
+from covector.numpy.indexing import take
 from covector.numpy.registry import as_array, floating
 from covector.scipy.guesses import as_tuple, numbers_as_vector
 from covector.scipy.optimize.problem import (
@@ -255,7 +256,7 @@ def leastsq(
     given: dict[str, Any] = {"x_scale": scale, "max_nfev": maxfev or None, "args": args}
     x0, tolerances = np.reshape(floating(x0), (-1,)), (max(v, least) for v in (ftol, xtol, gtol))
     found = least_squares(func, x0, None, None, "lm", *tolerances, **given)
-    return found.x, np.take(MINPACK, found.status)
+    return found.x, take(MINPACK, found.status, mode="clip")
 
 
 def _check_finite(data: Any) -> None:
