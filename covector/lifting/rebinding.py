@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from covector.lifting import caught, solvers
+from covector.lifting import caught
 from covector.lifting.active import StandsFor, guarded, is_active
 from covector.lifting.creation import INNER, NUMPY, OBJECTS, STRIDED, vectorized
 from covector.lifting.faults import Errstate, seterr
@@ -33,9 +33,9 @@ from covector.lifting.meanings import COMPILED as MEANINGS
 from covector.lifting.meanings import Replaced
 from covector.lifting.namesakes import OfScipy, distribution, namesake
 from covector.lifting.numbers import FLOAT, FLOAT64, MATH
-from covector.lifting.redirected import redirect, redirected, restore
+from covector.lifting.redirected import redirected, restore
 from covector.lifting.scalars import Scalar
-from covector.lifting.solvers import COMPARING, CONVERGING, DIFFERENTIATED, STEPPING, Comparing, Method, Solver
+from covector.lifting.solvers import redirect_solvers
 from covector.lifting.sparse import METHODS
 from covector.lifting.stand_ins import (
     FUNCTIONS,
@@ -121,7 +121,7 @@ def _declare_scipy() -> None:
             values = {n: getattr(module, n, None) for n in getattr(module, "__all__", ())}
             found = {n: _of_scipy(v, name, n) for n, v in values.items() if is_function(v)}
             stand_in(module, Proxy(module, {n: other for n, other in found.items() if other is not None}))
-    _redirect_solvers()
+    redirect_solvers()
     special = sys.modules.get("scipy.special")
     for n in OWN if special is not None else ():
         f = getattr(special, n)
@@ -132,31 +132,6 @@ def _declare_scipy() -> None:
         if module is not None:
             inner = {n: known_stand_in(v) for n, v in vars(module).items() if type(v) is ModuleType and known_stand_in(v)}
             stand_in(module, Proxy(module, inner))
-
-
-def _redirect_solvers() -> None:
-    """Let SciPy's solvers that are imported ask what they mean, wherever they are held."""
-    for part in ("optimize", "integrate"):
-        module = sys.modules.get(f"scipy.{part}")
-        for n in DIFFERENTIATED | CONVERGING | STEPPING if module is not None else ():
-            if hasattr(module, n):
-                redirect(getattr(module, n), functools.partial(Solver, module=f"scipy.{part}", name=n))
-    for n in solvers.SYSTEMS | solvers.FROM_ZERO if "scipy.sparse.linalg" in sys.modules else ():
-        redirect(getattr(sys.modules["scipy.sparse.linalg"], n), solvers.System if n in solvers.SYSTEMS else solvers.FromZero)
-    for n in COMPARING if "scipy.optimize" in sys.modules else ():
-        redirect(getattr(sys.modules["scipy.optimize"], n), Comparing)
-    nonlin_solve = getattr(sys.modules.get("scipy.optimize._nonlin"), "nonlin_solve", None)
-    if nonlin_solve is not None:
-        redirect(nonlin_solve, functools.partial(Solver, module="scipy.optimize.roots", name="nonlin_solve"))
-    for n, exact in (("find_root", "found_root"), ("find_minimum", "found_minimum")):
-        f = getattr(sys.modules.get("scipy.optimize._elementwise"), n, None)
-        if f is not None:
-            redirect(f, functools.partial(solvers.Elementwise, exact=exact))
-    for home, methods in solvers.METHODS.items():
-        for n, (name, method) in methods.items():
-            f = getattr(sys.modules.get(f"scipy.optimize.{home}"), n, None)
-            if f is not None:
-                redirect(f, functools.partial(Method, name=name, method=method))
 
 
 def _of_scipy(value: Any, module: str, name: str) -> Any:

@@ -13,6 +13,7 @@ SciPy's are not replaced under their names but redirected (`covector.lifting.red
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 import inspect
 import sys
@@ -24,13 +25,17 @@ import numpy as np
 from covector.core import errors
 from covector.lifting.lifted import as_operand, wrap
 from covector.lifting.namesakes import any_traced
+from covector.lifting.redirected import redirect
 from covector.lifting.stand_ins import OfCovector, StandIn, is_function, parts_of, with_parts
 from covector.numpy.registry import as_array
 
 DIFFERENTIATED = frozenset(
-    "brentq brenth ridder bisect toms748 root_scalar root fsolve leastsq curve_fit quad dblquad tplquad nquad odeint".split()
+    (
+        "brentq brenth ridder bisect toms748 root_scalar root fsolve leastsq curve_fit linprog nnls lsq_linear"
+        " quad dblquad tplquad nquad odeint"
+    ).split()
 )
-"""Functions of ``scipy.optimize`` and ``scipy.integrate`` that call a function: covector has them, with exact derivatives."""
+"""Functions of ``scipy.optimize`` and ``scipy.integrate`` that solve something: covector has them, with exact derivatives."""
 
 CONVERGING = frozenset("newton fixed_point minimize minimize_scalar least_squares".split())
 """The same, whose own steps have derivatives that converge: what a function that branches on values gets."""
@@ -284,6 +289,19 @@ class Comparing(Calling):
         return found
 
 
+class Regression(StandIn):
+    """The regression of ``scipy.odr``, whose compiled code crashes where its model returns what it does not take."""
+
+    def lifted(self, args: Any, kwargs: Any) -> Any:
+        """SciPy's own; refused before it runs where its model returns traced values."""
+        model, data = args[0].model, args[0].data
+        if any_traced([model.fcn(args[0].beta0, data.x, *(model.extra_args or ()))]):
+            what = "scipy.odr got a model that returns traced values."
+            fix = "use scipy.optimize.least_squares or curve_fit"
+            raise errors.UnsupportedFunctionError(what, why="covector has no counterpart", fix=fix)
+        return self._original(*args, **kwargs)
+
+
 def _noting(f: Callable[..., Any], traced: list[Any]) -> Callable[..., Any]:
     """A function that notes where it returns a traced value."""
 
@@ -367,3 +385,34 @@ def _telling(f: Callable[..., Any]) -> Callable[..., Any]:
 
     call.__wrapped__ = f  # type: ignore[attr-defined]  # its signature is asked for
     return call
+
+
+def _solvers(home: str, names: Any) -> dict[str, Any]:
+    return {n: functools.partial(Solver, module=home, name=n) for n in names}
+
+
+ELEMENTWISE = {"find_root": "found_root", "find_minimum": "found_minimum"}
+REDIRECTED: dict[str, dict[str, Callable[[Any], StandIn]]] = {
+    **{home: _solvers(home, DIFFERENTIATED | CONVERGING | STEPPING) for home in ("scipy.optimize", "scipy.integrate")},
+    "scipy.optimize._nonlin": _solvers("scipy.optimize.roots", ["nonlin_solve"]),
+    "scipy.optimize._elementwise": {n: functools.partial(Elementwise, exact=exact) for n, exact in ELEMENTWISE.items()},
+    "scipy.sparse.linalg": dict.fromkeys(SYSTEMS, System) | dict.fromkeys(FROM_ZERO, FromZero),
+    **{
+        f"scipy.optimize.{home}": {n: functools.partial(Method, name=name, method=m) for n, (name, m) in methods.items()}
+        for home, methods in METHODS.items()
+    },
+    "scipy.odr": {"ODR.run": Regression},
+}
+"""By modules, the functions that ask, and what they mean."""
+REDIRECTED["scipy.optimize"] |= dict.fromkeys(COMPARING, Comparing)
+
+
+def redirect_solvers() -> None:
+    """Let SciPy's solvers that are imported ask what they mean, wherever they are held."""
+    for home, names in REDIRECTED.items():
+        for name, means in names.items():
+            f: Any = sys.modules.get(home)
+            for part in name.split("."):
+                f = getattr(f, part, None)
+            if f is not None:
+                redirect(f, means)

@@ -455,9 +455,12 @@ def with_parts(f: Callable[[Any], Any], x: Any) -> Any:
     return found
 
 
+CONSTRAINTS = frozenset("Bounds LinearConstraint NonlinearConstraint".split())
+
+
 def _is_constraint(x: Any) -> bool:
-    optimize = sys.modules.get("scipy.optimize")
-    return optimize is not None and type(x) in (optimize.Bounds, optimize.LinearConstraint, optimize.NonlinearConstraint)
+    name = type(x).__name__
+    return name in CONSTRAINTS and getattr(sys.modules.get("scipy.optimize"), name, None) is type(x)
 
 
 def argument(x: Any) -> Any:

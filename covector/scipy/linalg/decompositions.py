@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from covector.core import errors
 from covector.core.avals import shape_of, typeof
 from covector.numpy.registry import as_array, known_array
 from covector.primitives.linalg.factoring import pivoted_columns_p, schur_p
@@ -117,7 +118,8 @@ def schur(
         (array([[2.]]), array([[1.]]))
     """
     if sort is not None:
-        raise ValueError(f"schur got sort={sort!r}: covector's does not sort; scipy.linalg.schur of a plain array does")
+        why = "covector's does not sort; scipy.linalg.schur of a plain array does"
+        raise errors.ArgumentError(f"schur got sort={sort!r}.", why=why, fix="leave it out")
     if output not in ("real", "complex"):
         raise ValueError(f"schur got output={output!r}: give 'real' or 'complex'")
     t, z = schur_p.bind(as_lapack(a), output=output)
