@@ -377,7 +377,7 @@ def result(value: Any) -> Any:
 def _result(value: Any) -> Any:
     if is_object(value):
         return Turn(value) if type(value).__name__ == "Rotation" else Object(value)
-    if issubclass(type(value), dict):  # what a solver found
+    if _is_found(value):
         value.update({k: result(x) for k, x in value.items()})
         if "asked" in vars(value):
             value.later(**{k: OfCovector(f) for k, f in value.asked.items()})
@@ -388,6 +388,11 @@ def _result(value: Any) -> Any:
     if type(found) is Cell:
         found.root.state |= UNSURE | GAPS
     return found
+
+
+def _is_found(x: Any) -> bool:
+    """Whether something is what a solver found."""
+    return issubclass(type(x), getattr(sys.modules.get("scipy.optimize"), "OptimizeResult", ()))
 
 
 class Transformed(OfCovector):

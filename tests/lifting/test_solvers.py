@@ -453,3 +453,38 @@ def test_iterations_for_least_squares(name):
     for start, at in ((solved(A, RIGHT), RIGHT), (None, 0 * RIGHT)):
         with pytest.raises(cv.errors.UnsupportedFunctionError, match=rf"(?s){name} got .*leave x0 out"):
             cv.jacfwd(cv.lift(lambda b, start=start: solve(shifted(A), b, x0=start)[0]))(at)
+
+
+LINE = np.arange(3.0)
+CALLS = {
+    **{n: lambda a: ({"f": cubic(a), "a": 0.0, "b": 5.0}, lambda x: x) for n in
+       ("brentq", "brenth", "ridder", "bisect", "toms748")},
+    "root_scalar": lambda a: ({"f": cubic(a), "bracket": (0.0, 5.0)}, lambda r: r.root),
+    "newton": lambda a: ({"func": cubic(a), "x0": 0.5}, lambda x: x),
+    "fsolve": lambda a: ({"func": cubic(a), "x0": [0.5]}, lambda x: x[0]),
+    "leastsq": lambda a: ({"func": cubic(a), "x0": [0.5]}, lambda x: x[0][0]),
+    "root": lambda a: ({"fun": cubic(a), "x0": [0.5]}, lambda r: r.x[0]),
+    "least_squares": lambda a: ({"fun": cubic(a), "x0": [0.5]}, lambda r: r.x[0]),
+    "fixed_point": lambda a: ({"func": lambda x: (a + x * 0.5 - x**3) / 1.5, "x0": 0.9}, lambda x: x),
+    "minimize": lambda a: ({"fun": lambda x: np.sum(x**4 / 4 + x**2 / 2 - x * a), "x0": [0.5]}, lambda r: r.x[0]),
+    "minimize_scalar": lambda a: ({"fun": lambda x: x**4 / 4 + x**2 / 2 - x * a}, lambda r: r.x),
+    **{n: lambda a: ({"F": cubic(a), "xin": [0.5]}, lambda x: x[0]) for n in ("broyden1", "newton_krylov")},
+    "fmin": lambda a: ({"func": lambda x: np.sum(x**4 / 4 + x**2 / 2 - x * a), "x0": [0.5]}, lambda x: x[0]),
+    "brent": lambda a: ({"func": lambda x: x**4 / 4 + x**2 / 2 - x * a}, lambda x: x),
+}  # fmt: skip
+"""The arguments of functions by their names, and what is a zero of ``x**3 + x - a`` in what they give."""
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", CALLS)
+def test_every_parameter_by_its_name(name):
+    """Each of them, with the value that it has by default."""
+    solve = getattr(optimize, name)
+    others = [p for p in inspect.signature(solve).parameters.values() if p.default is not p.empty]
+    for given in ({}, *({p.name: p.default} for p in others)):
+
+        def f(a, given=given):
+            arguments, take = CALLS[name](a)
+            return take(solve(**(given | arguments)))
+
+        assert cv.grad(cv.lift(f))(A) == pytest.approx(0.25, rel=1e-5), given
