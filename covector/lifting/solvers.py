@@ -111,16 +111,15 @@ class Calling(StandIn):
 
 
 def _taken(ours: Any, scipys: Any, given: dict[str, Any]) -> dict[str, Any]:
-    """The arguments that covector's function has too; others are refused, except those that say what is so without them."""
+    """The arguments for covector's function, without what SciPy's has by default; those that it has not are refused."""
     theirs, taken = inspect.signature(scipys).parameters, inspect.signature(ours).parameters
-    if any(p.kind is p.VAR_KEYWORD for p in taken.values()):
-        return given
-    left = [k for k, x in given.items() if k not in taken and not (k in theirs and x is theirs[k].default)]
-    if left:
-        what = f"{scipys.__name__} got {', '.join(left)}, where values are traced."
+    given = {k: x for k, x in given.items() if k not in theirs or x is not theirs[k].default}
+    left = given.keys() - taken.keys()
+    if left and not any(p.kind is p.VAR_KEYWORD for p in taken.values()):
+        what = f"{scipys.__name__} got {', '.join(sorted(left))}, where values are traced."
         why = f"it is covector's there, which takes {', '.join(taken)}"
         raise errors.UnsupportedFunctionError(what, why=why, fix="leave it out")
-    return {k: x for k, x in given.items() if k in taken}
+    return given
 
 
 def _is_moved(found: Any) -> bool:

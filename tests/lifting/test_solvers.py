@@ -396,6 +396,9 @@ BY_NAME = {
     "curve_fit": lambda a: optimize.curve_fit(f=lambda t, k: k * t, xdata=np.ones(3), ydata=np.ones(3) * np.sqrt(a))[0][0],
     "quad_vec": lambda a: integrate.quad_vec(f=lambda t: np.sqrt(a) * 2.0 * t, a=0.0, b=1.0)[0],
     "quad": lambda a: integrate.quad(func=lambda t: np.sqrt(a) * 2.0 * t, a=0.0, b=1.0)[0],
+    "odeint": lambda a: integrate.odeint(
+        func=lambda y, t: np.sqrt(a) * 2.0 * t + 0 * y, y0=[0.0], t=[0.0, 1.0], Dfun=lambda y, t: [[0.0]], rtol=None, mxordn=12
+    )[1, 0],
 }  # fmt: skip
 
 
