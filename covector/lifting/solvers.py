@@ -80,6 +80,11 @@ class _ReturnsTraced(Exception):
     """A function that SciPy called returned a traced value."""
 
 
+def _is_told(e: BaseException | None) -> bool:
+    """Whether an error is that one, or was made of it."""
+    return e is not None and (type(e) is _ReturnsTraced or _is_told(e.__cause__ or e.__context__))
+
+
 NOTHING = object()
 
 LEFT_ALONE = frozenset({"args", "callback"})
@@ -97,7 +102,9 @@ class Calling(StandIn):
         try:
             given.arguments.update({k: _asking(x) for k, x in given.arguments.items() if k not in LEFT_ALONE})
             return self._original(*given.args, **given.kwargs)
-        except _ReturnsTraced:
+        except Exception as e:
+            if not _is_told(e):
+                raise
             return NOTHING
 
     def _given(self, args: Any, kwargs: Any) -> dict[str, Any]:
@@ -288,6 +295,19 @@ class Comparing(Calling):
         return found
 
 
+class Eigenvectors(Calling):
+    """`lobpcg`, whose own steps would not move the vectors that it begins with where these are right."""
+
+    def lifted(self, args: Any, kwargs: Any) -> Any:
+        """SciPy's own with plain values, else refused."""
+        found = self.scipys(args, kwargs)
+        if found is NOTHING:
+            what = "lobpcg got traced values."
+            why = "the derivative of its steps is 0 for vectors that it is given, and has no counterpart here"
+            raise errors.UnsupportedFunctionError(what, why=why, fix="use numpy.linalg.eigh of the dense matrix")
+        return found
+
+
 class Regression(StandIn):
     """The regression of ``scipy.odr``, whose compiled code crashes where its model returns what it does not take."""
 
@@ -395,7 +415,7 @@ REDIRECTED: dict[str, dict[str, Callable[[Any], StandIn]]] = {
     **{home: _solvers(home, DIFFERENTIATED | CONVERGING | STEPPING) for home in ("scipy.optimize", "scipy.integrate")},
     "scipy.optimize._nonlin": _solvers("scipy.optimize.roots", ["nonlin_solve"]),
     "scipy.optimize._elementwise": {n: functools.partial(Elementwise, exact=exact) for n, exact in ELEMENTWISE.items()},
-    "scipy.sparse.linalg": dict.fromkeys(SYSTEMS, System) | dict.fromkeys(FROM_ZERO, FromZero),
+    "scipy.sparse.linalg": dict.fromkeys(SYSTEMS, System) | dict.fromkeys(FROM_ZERO, FromZero) | {"lobpcg": Eigenvectors},
     **{
         f"scipy.optimize.{home}": {n: functools.partial(Method, name=name, method=m) for n, (name, m) in methods.items()}
         for home, methods in METHODS.items()

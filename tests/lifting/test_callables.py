@@ -305,7 +305,7 @@ RAISING = frozenset({
     *(f"integrate.{n}" for n in ("ode", "complex_ode", "Radau", "LSODA")),
     *(f"stats.{n}" for n in ("fit", "ks_1samp", "kstest", "mstats.ks_1samp", "mstats.kstest", "multiscale_graphcorr")),
     *(f"stats.{n}" for n in ("weightedtau", "rv_continuous.cdf", "rv_continuous.ppf", "rv_continuous.mean")),
-    *(f"sparse.linalg.{n}" for n in ("lsmr", "eigs", "eigsh", "svds")),
+    *(f"sparse.linalg.{n}" for n in ("lsmr", "lobpcg", "eigs", "eigsh", "svds")),
     *(f"linalg.{n}" for n in ("funm", "ordqz", "schur")),
     *(f"ndimage.{n}" for n in ("generic_filter", "generic_filter1d", "geometric_transform")),
     *(f"cluster.hierarchy.{n}" for n in ("linkage", "fclusterdata", "optimal_leaf_ordering", "dendrogram")),

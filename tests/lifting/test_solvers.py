@@ -458,7 +458,18 @@ def test_iterations_for_least_squares(name):
             cv.jacfwd(cv.lift(lambda b, start=start: solve(shifted(A), b, x0=start)[0]))(at)
 
 
-LINE = np.arange(3.0)
+def test_eigenvectors_that_are_given_are_not_taken_for_constants():
+    """SciPy takes no step from them, so that they would not move."""
+    matrix, change = np.diag(np.arange(8.0)) + 0.1, np.diag(np.cos(np.arange(8.0)))
+    start = np.linalg.eigh(matrix)[1][:, -1:]
+    for of in (lambda a: matrix + a * change, lambda a: scipy.sparse.linalg.aslinearoperator(matrix + a * change)):
+        f = lambda a, of=of: np.sum(scipy.sparse.linalg.lobpcg(of(a), start)[1])
+        with pytest.raises(cv.errors.UnsupportedFunctionError, match=r"(?s)lobpcg got traced values.*eigh"):
+            cv.grad(cv.lift(f))(0.0)
+    plain = lambda a: a * np.sum(scipy.sparse.linalg.lobpcg(matrix, start)[1])
+    assert cv.grad(cv.lift(plain))(0.0) == pytest.approx(plain(1.0))
+
+
 CALLS = {
     **{n: lambda a: ({"f": cubic(a), "a": 0.0, "b": 5.0}, lambda x: x) for n in
        ("brentq", "brenth", "ridder", "bisect", "toms748")},
