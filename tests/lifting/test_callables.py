@@ -12,7 +12,7 @@ import re
 
 import numpy as np
 import pytest
-from scipy import differentiate, integrate, interpolate, linalg, ndimage, odr, optimize, signal, sparse, spatial, stats
+from scipy import differentiate, integrate, interpolate, linalg, ndimage, optimize, signal, sparse, spatial, stats
 from scipy.cluster import hierarchy
 from scipy.optimize import elementwise
 
@@ -72,6 +72,7 @@ def solved_bvp(a):
 
 
 def fitted_by_odr(a):
+    odr = pytest.importorskip("scipy.odr")  # until SciPy 1.19
     model = odr.Model(lambda p, x: p[0] * x * a)
     return odr.ODR(odr.Data(X, X**2), model, beta0=[1.0]).run().beta[0]
 
@@ -325,9 +326,12 @@ OF_COVECTOR = {"fixed_point", "curve_fit", "linprog", "lsq_linear", *LEAST, *ZER
 }  # fmt: skip
 """What covector has, for compiled functions and batches too."""
 
+if not hasattr(ndimage, "vectorized_filter"):  # before SciPy 1.16
+    del TABLE["ndimage.vectorized_filter"]
+
 MODULES = (
     "optimize optimize.elementwise integrate interpolate sparse.linalg linalg ndimage stats stats.mstats stats.qmc"
-    " stats.sampling signal differentiate special spatial spatial.distance cluster.hierarchy cluster.vq odr"
+    " stats.sampling signal differentiate special spatial spatial.distance cluster.hierarchy cluster.vq"
 ).split()
 SAYS = re.compile(r"^ *(\w+(?:, \w+)*) ?: .*\b(?:callable|function|LinearOperator)\b", re.MULTILINE)
 """How the documentation of a parameter begins that may be called."""

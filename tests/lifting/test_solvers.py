@@ -174,6 +174,9 @@ def test_what_only_compares_values_is_refused(name):
     with pytest.raises(cv.errors.UnsupportedFunctionError, match=rf"optimize\.{name} got traced values") as error:
         cv.grad(f)(A)
     assert "use scipy.optimize.minimize or minimize_scalar" in str(error.value)
+    every = cv.lift(lambda a: optimize.brute(lambda t: np.sum((t - a) ** 2), [(0, 9)], finish=None, full_output=True)[0])
+    with pytest.raises(cv.errors.UnsupportedFunctionError, match=r"optimize\.brute got traced values"):
+        cv.grad(every)(A)
     plain = lambda x: x * ONLY_COMPARING[name](lambda t: np.sum((t - A) ** 2))
     assert cv.grad(cv.lift(plain))(1.0) == plain(1.0)
 
