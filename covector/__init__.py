@@ -171,6 +171,7 @@ declare_counterparts(
     "where it asks for a namespace of arrays, set SCIPY_ARRAY_API=1 before SciPy is imported",
 )
 await_import("scipy.fft", lambda: importlib.import_module("covector.scipy.fft"))  # which registers a backend of it
+await_import("scipy.stats", lambda: importlib.import_module("covector.lifting.samples"))
 
 __all__ = [
     "Array",

@@ -27,12 +27,20 @@ def redirect(f: Callable[..., Any], means: Callable[[Callable[..., Any]], Callab
     f = inspect.unwrap(f)
     if not isinstance(f, FunctionType) or f.__code__.co_freevars or any(f is known for known, _ in _codes):
         return
-    original = FunctionType(f.__code__, f.__globals__, f.__name__, f.__defaults__)
-    original.__kwdefaults__, original.__module__ = f.__kwdefaults__, f.__module__
-    f.__signature__ = inspect.signature(f)  # type: ignore[attr-defined]
-    consts = tuple([means(original) if type(x) is str else x for x in _called.__code__.co_consts])
     _codes.append((f, f.__code__))
-    f.__code__ = _called.__code__.replace(co_name=f.__code__.co_name, co_qualname=f.__code__.co_qualname, co_consts=consts)
+    f.__signature__ = inspect.signature(f)  # type: ignore[attr-defined]
+    call_in_place(f, means)
+
+
+def call_in_place(f: FunctionType, means: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
+    """Give a function the code that calls ``means(original)``."""
+    code = f.__code__
+    original = FunctionType(code, f.__globals__, f.__name__, f.__defaults__, f.__closure__)
+    original.__kwdefaults__, original.__module__ = f.__kwdefaults__, f.__module__
+    consts = tuple([means(original) if type(x) is str else x for x in _called.__code__.co_consts])
+    f.__code__ = _called.__code__.replace(
+        co_name=code.co_name, co_qualname=code.co_qualname, co_consts=consts, co_freevars=code.co_freevars
+    )
 
 
 def restore() -> None:
