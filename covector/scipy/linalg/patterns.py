@@ -146,7 +146,7 @@ def fiedler_companion(a: Any) -> Any:
     _nonzero_leading(a, "fiedler_companion")
     a = a / a[..., :1]
     rows, columns, places = _fiedler_places(n)
-    constant = np.zeros((n, n))
+    constant = np.zeros((n, n), typeof(a).dtype)
     constant[np.arange(3, n, 2), np.arange(1, n - 2, 2)] = 1.0
     constant[np.arange(0, n - 2, 2), np.arange(2, n, 2)] = 1.0
     if n > 1:
