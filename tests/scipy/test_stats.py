@@ -564,3 +564,10 @@ def test_missing_data_leave_the_derivatives_of_the_others():
         found = cv.grad(lambda p, f=f: np.nansum(f(data, *p)))((0.3, 1.2))
         close = cv.grad(lambda p, f=f: np.sum(f(data[::2], *p)))((0.3, 1.2))
         np.testing.assert_allclose(found, close, rtol=1e-13)
+
+
+@pytest.mark.parametrize("rate", [40.0, 700.0, 1e-8])
+def test_planck_next_to_one(rate):
+    for call in (stats.planck.logpmf, cv.jit(stats.planck.logpmf)):
+        np.testing.assert_allclose(call(0, rate), np.log1p(-np.exp(-rate)) if rate > 1 else np.log(-np.expm1(-rate)), 1e-14)
+    np.testing.assert_allclose(cv.grad(lambda r: stats.planck.logpmf(0, r))(rate), 1 / np.expm1(rate), 1e-14)

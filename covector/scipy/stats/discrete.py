@@ -227,7 +227,7 @@ planck = Discrete(
     "planck",
     "lambda_",
     support=counts,
-    logpmf=lambda k, lambda_: np.log(-np.expm1(-lambda_)) - lambda_ * k,
+    logpmf=lambda k, lambda_: log1mexp(lambda_) - lambda_ * k,
     cdf=lambda k, lambda_: -np.expm1(-lambda_ * (k + 1)),
     sf=lambda k, lambda_: np.exp(-lambda_ * (k + 1)),
     logcdf=lambda k, lambda_: log1mexp(lambda_ * (k + 1)),
