@@ -1,4 +1,4 @@
-"""What SciPy takes for a vector: a list of numbers, which is a pytree of numbers otherwise; and for a tuple of arguments."""
+"""What SciPy takes for an array: a number, or numbers in lists, which are pytrees otherwise; and for a tuple of arguments."""
 
 from __future__ import annotations
 
@@ -7,14 +7,34 @@ from typing import Any
 import numpy as np
 
 from covector.core.avals import shape_of
+from covector.core.pytrees import tree_leaves
 from covector.numpy.registry import as_array
 
 
-def numbers_as_vector(x: Any) -> Any:
-    """A list of numbers as a vector, and anything else as it is."""
-    if not isinstance(x, list) or any(isinstance(v, (list, tuple, dict)) or v is None or shape_of(v) for v in x):
+def numbers_as_array(x: Any) -> Any:
+    """Numbers in lists and tuples as the array that NumPy makes of them, and anything else as it is, a pytree."""
+    shape = _shape_of_numbers(x)
+    if not shape:
         return x
-    return np.stack([as_array(v) for v in x]) if x else np.zeros(0)
+    numbers = [as_array(v) for v in tree_leaves(x)]
+    return np.reshape(np.stack(numbers), shape) if numbers else np.zeros(shape)
+
+
+def as_vector(x: Any, flat: bool = False) -> Any:
+    """The same, with a number as a vector of one, and if ``flat`` any array as a vector; anything else is a pytree."""
+    x = numbers_as_array(x)
+    leaves = tree_leaves(x)
+    is_array = len(leaves) == 1 and leaves[0] is x
+    return np.reshape(as_array(x), (-1,)) if is_array and (flat or not shape_of(x)) else x
+
+
+def _shape_of_numbers(x: Any) -> Any:
+    """The shape of the array that a number is, or numbers in lists are, ``()`` for a number; None if they are none."""
+    if type(x) in (list, tuple):
+        shapes = {_shape_of_numbers(v) for v in x}
+        return None if None in shapes or len(shapes) > 1 else (len(x), *next(iter(shapes), ()))
+    leaves = tree_leaves(x)
+    return () if len(leaves) == 1 and leaves[0] is x and not shape_of(x) else None
 
 
 def as_tuple(args: Any) -> tuple[Any, ...]:

@@ -265,7 +265,7 @@ def test_a_limit_of_the_step_makes_derivatives_exact_where_the_solution_is_zero(
 
 
 def test_batches_of_derivatives():
-    f = lambda a: integrate.odeint(lambda y, t: -a * y, 1.0, T, **FINE)[-1]
+    f = lambda a: integrate.odeint(lambda y, t: -a * y, 1.0, T, **FINE)[-1, 0]
     a = np.array([0.5, 1.0, 3.0])
     np.testing.assert_allclose(cv.jit(cv.vmap(cv.grad(f)))(a), -2 * np.exp(-2 * a), rtol=1e-7)
     np.testing.assert_allclose(cv.vmap(cv.grad(cv.grad(f)))(a), 4 * np.exp(-2 * a), rtol=1e-6)
@@ -323,7 +323,7 @@ def test_pytrees_batches_and_programs():
 
 def test_complex_values():
     found = integrate.odeint(lambda y, t: 1j * y, 1.0 + 0j, T, **FINE)
-    np.testing.assert_allclose(found, np.exp(1j * T), rtol=1e-8)
+    np.testing.assert_allclose(found[:, 0], np.exp(1j * T), rtol=1e-8)
 
 
 @pytest.mark.parametrize("method", ["RK23", "RK45", "DOP853", "Radau", "BDF"])
@@ -441,7 +441,7 @@ def test_options_of_steps():
     found = integrate.solve_ivp(pendulum, (0.0, 2.0), [1.0, 0.0], vectorized=True, **given)
     np.testing.assert_allclose(found.y[:, -1], expected.y[:, -1], rtol=1e-9)
     assert found.nfev == expected.nfev and found.sol is None
-    few, more = (integrate.odeint(lambda y, t: -y, 1.0, T, h0=1e-3, mxstep=n) for n in (2, 500))
+    few, more = (integrate.odeint(lambda y, t: -y, 1.0, T, h0=1e-3, mxstep=n)[:, 0] for n in (2, 500))
     np.testing.assert_allclose(more, np.exp(-T), rtol=1e-6)
     np.testing.assert_array_equal(np.isnan(few), [False, True, True, True, True])
     np.testing.assert_array_equal(integrate.solve_ivp(lambda t, y: -y, (1.0, 1.0), [1.0]).y, [[1.0, 1.0]])
@@ -529,9 +529,9 @@ def test_times_that_are_not_known_are_never_wrong(direction):
     at = np.array([0.1, 0.9, 0.3, 1.0, -0.1, 1.5])
     expected = np.exp(direction * np.where(np.isin(at, [0.3, -0.1, 1.5]), np.nan, at))
     np.testing.assert_allclose(f(at), expected, rtol=1e-4)
-    unordered = cv.jit(lambda t: integrate.odeint(lambda y, t: y, 1.0, t, hmax=0.25))(np.array([0.0, 1.0, 0.5, 1.0]))
+    unordered = cv.jit(lambda t: integrate.odeint(lambda y, t: y, 1.0, t, hmax=0.25)[:, 0])(np.array([0.0, 1.0, 0.5, 1.0]))
     np.testing.assert_allclose(unordered, [1.0, np.e, np.nan, np.e], rtol=1e-6)
-    assert np.isnan(cv.jit(lambda t: integrate.odeint(lambda y, t: y, 1.0, t))(np.array([0.0, np.nan])))[1]
+    assert np.isnan(cv.jit(lambda t: integrate.odeint(lambda y, t: y, 1.0, t))(np.array([0.0, np.nan])))[1, 0]
     assert integrate.solve_ivp(lambda t, y: y, (0.0, 1.0), [1.0], t_eval=[]).y.shape == (1, 0)
     assert integrate.solve_ivp(lambda t, y: y, (0.0, 1.0), []).y.shape == (0, 2)
 
@@ -540,7 +540,7 @@ def test_messages():
     early = integrate.solve_ivp(lambda t, y: y**2, (0.0, 2.0), 1.0, "Radau", jac=lambda t, y: 2 * y)
     assert early.message == "The steps have become too small." and early.status == -1
     assert "An event" in thrown_up(10.0, 9.8).message
-    assert integrate.odeint(lambda y, t: y, 1.0, T, full_output=False).shape == (5,)
+    assert integrate.odeint(lambda y, t: y, 1.0, T, full_output=False).shape == (5, 1)
 
 
 def test_single_precision_becomes_double():

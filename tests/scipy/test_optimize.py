@@ -239,7 +239,7 @@ def test_pytrees_with_constraints():
 
 def test_second_derivatives_of_a_minimum():
     """x solves 2 (x - a) + 4x³ = 0."""
-    solve = lambda a: optimize.minimize(lambda x: (x - a) ** 2 + x**4, 0.0, tol=1e-12).x
+    solve = lambda a: optimize.minimize(lambda x: (x - a) ** 2 + x**4, 0.0, tol=1e-12).x[0]
     x = solve(1.0)
     np.testing.assert_allclose(cv.grad(cv.grad(solve))(1.0), -2 * 24 * x * 2 / (2 + 12 * x * x) ** 3, rtol=1e-6)
 
@@ -259,10 +259,10 @@ def test_linear_programs_are_those_of_scipy():
 
 NOT_FOUND = {
     "linprog": lambda a: optimize.linprog([1.0], [[1.0]], [-a]).x[0],
-    "root": lambda a: optimize.root(lambda x: x**2 + a, 1.0).x,
+    "root": lambda a: optimize.root(lambda x: x**2 + a, 1.0).x[0],
     "newton": lambda a: optimize.newton(lambda x: x**2 + a, 1.0),
     "fsolve": lambda a: optimize.fsolve(lambda x: x**2 + a, 1.0)[0],
-    "minimize": lambda a: optimize.minimize(lambda x: a * x, 1.0, options={"maxiter": 3}).x,
+    "minimize": lambda a: optimize.minimize(lambda x: a * x, 1.0, options={"maxiter": 3}).x[0],
     "minimize, stopped": lambda a: optimize.minimize(lambda x: rosenbrock(x * a), np.zeros(3), options={"maxiter": 3}).x[0],
     "curve_fit": lambda a: optimize.curve_fit(lambda x, p: a * np.exp(p * x), PLACES, PLACES - 1, max_nfev=2)[0][0],
     "brentq": lambda a: optimize.brentq(lambda x: x - a, 0.0, 9.0 + a, maxiter=1),
@@ -393,7 +393,7 @@ def test_a_derivative_that_the_function_returns_is_not_needed():
         (lambda a: op.linprog([a], None, None, [[1.0, 2.0]], [1.0]).x, None, "got A_eq f64.1,2. and b_eq f64.1. for 1"),
         (lambda a: op.linprog([a], integrality=1).x, None, "linprog got integrality"),
         (lambda a: op.nnls(MATRIX, a)[1], None, "nnls got A f64.4,3. and b"),
-        (lambda a: op.root(lambda x: np.stack([x, a]), 1.0).x, None, "returns 2 numbers for 1"),
+        (lambda a: op.root(lambda x: np.append(x, a), 1.0).x, None, "returns 2 numbers for 1"),
         (lambda a: op.root(lambda x: x - a, 1.0, method="brent").x, None, "root got method='brent'"),
         (lambda a: op.fsolve(lambda x: x - a, 1.0, full_output=True)[0], None, "fsolve got full_output"),
         (lambda a: op.newton(lambda x: x - a, 1.0, full_output=True)[0], None, "newton got full_output"),

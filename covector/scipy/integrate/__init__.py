@@ -3,7 +3,7 @@
 >>> import numpy as np
 >>> from covector import grad
 >>> from covector.scipy import integrate
->>> decayed = lambda rate: integrate.odeint(lambda y, t: -rate * y, 1.0, np.array([0.0, 2.0]))[-1]
+>>> decayed = lambda rate: integrate.odeint(lambda y, t: -rate * y, 1.0, np.array([0.0, 2.0]))[-1, 0]
 >>> bool(abs(grad(decayed)(0.5) + 2 * np.exp(-1.0)) < 1e-6)
 True
 """

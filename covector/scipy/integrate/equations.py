@@ -21,7 +21,7 @@ from covector.interpreters.closures import reachable_tracers
 from covector.lax.loops import scan
 from covector.numpy.registry import as_array, contains_tracer
 from covector.scipy.checks import double, in_parts
-from covector.scipy.guesses import as_tuple, numbers_as_vector
+from covector.scipy.guesses import as_tuple, as_vector, numbers_as_array
 from covector.scipy.integrate.differentiation import BDF
 from covector.scipy.integrate.events import Event, Watch, prepared
 from covector.scipy.integrate.explicit import EXPLICIT
@@ -67,7 +67,7 @@ def odeint(
 
     Args:
         func: a function that returns what is like y.
-        y0: the value at the first time, any pytree; a list of numbers is a vector.
+        y0: the value at the first time, any pytree; a number, or a list or tuple of numbers, is a vector, as SciPy has it.
         t: times ``f[T]``, rising or falling.
         args: further arguments.
         Dfun, col_deriv: accepted: the method needs no Jacobian.
@@ -88,7 +88,8 @@ def odeint(
 
     Example:
         >>> np.round(odeint(lambda y, t: -y, 1.0, np.array([0.0, 1.0])), 6)
-        array([1.      , 0.367879])
+        array([[1.      ],
+               [0.367879]])
     """
     _refuse("odeint", others, "of LSODA, which is not the method here")
     args = as_tuple(args)
@@ -99,7 +100,7 @@ def odeint(
         raise errors.ArgumentError("odeint got times that neither keep rising nor keep falling.", fix="sort them")
     f = (lambda t, y: func(t, y, *args)) if tfirst else (lambda t, y: func(y, t, *args))
     control = Control("RK45", rtol, atol, hmax or np.inf, h0 or None, mxstep or np.inf)
-    equation = Equation(f, y0, t[0], t[-1], control, "odeint")
+    equation = Equation(f, as_vector(y0), t[0], t[-1], control, "odeint")
     return vmap(equation.unravel)(equation.at(t)[0])
 
 
@@ -127,7 +128,7 @@ def solve_ivp(
     Args:
         fun: a function that returns what is like y.
         t_span: the first time and the last.
-        y0: the value at the first one, any pytree; a list of numbers is a vector.
+        y0: the value at the first one, any pytree; numbers in lists or tuples are an array.
         method: "RK23", "RK45" or "DOP853"; "Radau" or "BDF" for stiff equations, with the Jacobian found by covector and solved
             as a dense matrix.
         t_eval: times ``f[T]`` between those, in their order; by default the two (not the steps taken, as SciPy has it: their
@@ -241,7 +242,7 @@ class Equation:
     """``dy/dt = f(t, y)`` from ``y0`` at ``start`` to ``end``; how it is solved is in ``control``."""
 
     def __init__(self, f: Any, y0: Any, start: Any, end: Any, control: Control, who: str):
-        self.y0, self.unravel = ravel_pytree(tree_map(double, numbers_as_vector(y0)))
+        self.y0, self.unravel = ravel_pytree(tree_map(double, numbers_as_array(y0)))
         self.in_parts = METHODS[control.method].is_real and typeof(self.y0).dtype.kind == "c"
         if self.in_parts:
             n, of_vector = shape_of(self.y0)[0], self.unravel

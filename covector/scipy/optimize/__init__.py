@@ -10,7 +10,8 @@
 >>> bool(abs(grad(smallest)(a)[0] - 2 / (2 + 12 * x**2)) < 1e-6)
 True
 
-The point that is sought, and the guess, may be any pytree.  The solution is a differentiable function of all that the function
+The point that is sought, and the guess, may be any pytree; where it is what SciPy takes, a number or an array or a list, the
+shapes are SciPy's, which makes a vector of a number.  The solution is a differentiable function of all that the function
 closes over and of ``args``, by the implicit function theorem: it is a zero of the gradient (of the function itself, for a
 root), however it was found.  Where a solver has not converged the derivative is not determined, and NaN.  Where values are
 unknown, in a compiled function, SciPy is called when the program runs.

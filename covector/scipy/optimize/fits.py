@@ -15,7 +15,7 @@ from covector.core.avals import shape_of, typeof
 from covector.core.primitive import TracerBase
 from covector.numpy.indexing import take
 from covector.numpy.registry import as_array, floating
-from covector.scipy.guesses import as_tuple, numbers_as_vector
+from covector.scipy.guesses import as_tuple, as_vector
 from covector.scipy.optimize.problem import (
     OptimizeResult,
     Problem,
@@ -61,7 +61,8 @@ def least_squares(
 
     Args:
         fun: ``fun(x, *args, **kwargs)``, an array of residuals.
-        x0: a guess, any pytree of real arrays; x has its structure, in double precision.  A list of numbers is a vector.
+        x0: a guess, any pytree of real arrays; x has its structure, in double precision.  A number, or a list or tuple of
+            numbers, is a vector, as SciPy has it.
         jac: accepted, and covector's Jacobian is used.
         bounds: lower and upper bounds, or a `scipy.optimize.Bounds`.
         method: "trf", "dogbox" or "lm".
@@ -90,7 +91,7 @@ def least_squares(
         raise errors.ArgumentError(f"least_squares got loss={loss!r}.", fix=fix)
     check_derivative("least_squares", jac=jac)
     f: Any = lambda x: np.reshape(floating(fun(x, *args, **named)), (-1,))
-    x0 = numbers_as_vector(x0)
+    x0 = as_vector(x0)
     n = shape_of(ravel_pytree(x0)[0])[0]
     low, high = limits(bounds, n, False)
     if method == "lm" and bounds is not None and not _are_infinite(low, high):

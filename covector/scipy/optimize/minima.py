@@ -11,8 +11,8 @@ import scipy.optimize
 from covector.core import errors
 from covector.core.avals import shape_of, typeof
 from covector.core.pytrees import tree_leaves, tree_map
-from covector.numpy.registry import floating
-from covector.scipy.guesses import as_tuple, numbers_as_vector
+from covector.numpy.registry import as_array, floating
+from covector.scipy.guesses import as_tuple, as_vector
 from covector.scipy.optimize.constraints import as_scipy, conditions, joined, multipliers, standard
 from covector.scipy.optimize.problem import Problem, check_derivative, limits, refuse_traced, snapped, within
 from covector.transforms.autodiff import grad, jvp, value_and_grad
@@ -47,7 +47,8 @@ def minimize(
 
     Args:
         fun: ``fun(x, *args)``, a number.
-        x0: a guess, any pytree of real arrays; x has its structure, in double precision.  A list of numbers is a vector.
+        x0: a guess, any pytree of real arrays; x has its structure, in double precision.  A number, or a list or tuple of
+            numbers, is a vector, as SciPy has it.
         args: further arguments.
         method: one of SciPy's; it gets the gradient, and Hessian or Hessian-vector products if it can use them.
         jac: True if fun returns its gradient too, which is not used; anything else is accepted, and covector's is used.
@@ -78,7 +79,7 @@ def minimize(
     given = standard(constraints) if not _is_empty(constraints) else []
     _check_method(name, bounds is not None, bool(given))
     f: Any = (lambda x: fun(x, *args)[0]) if jac is True else (lambda x: fun(x, *args))
-    x0 = tree_map(floating, numbers_as_vector(x0))
+    x0 = tree_map(floating, as_vector(x0))
     n = sum(int(np.prod(shape_of(x))) for x in tree_leaves(x0))
     low, high = limits(bounds, n, True)
     values: Any = ((low, high), ())
@@ -183,8 +184,8 @@ def minimize_scalar(
         options: of the solver.
 
     Returns:
-        SciPy's `OptimizeResult`.  Where values are traced it has x, fun, success, status, nit and nfev alone, and x is a
-        differentiable function of them, and of the bounds, if the second derivative is not zero.
+        SciPy's `OptimizeResult`; x has the shape of what fun returns.  Where values are traced it has x, fun, success, status,
+        nit and nfev alone, and x is a differentiable function of them, and of the bounds, if the second derivative is not zero.
 
     Raises:
         ArgumentError: a traced bracket or tolerance; bounds that are not two.
@@ -199,7 +200,7 @@ def minimize_scalar(
     if bounds is not None and len(bounds) != 2:
         raise errors.ArgumentError(f"minimize_scalar got bounds={bounds!r}.", fix="give two numbers")
     f: Any = lambda x: _scalar(fun(x, *args))
-    low, high = limits(None if bounds is None else [tuple(bounds)], 1, True)
+    low, high = limits(None if bounds is None else [tuple(np.reshape(b, ()) for b in bounds)], 1, True)
     problem = Problem(0.0, [f], (low, high))
     value = problem.compiled(0)
 
@@ -212,6 +213,6 @@ def minimize_scalar(
         return found
 
     found = problem.solution(lambda v: within(v, grad(problem.functions[0])(v), low, high), run)
-    if not problem.is_known:
-        found.fun = f(found.x)
+    found.fun = as_array(fun(found.x, *args))[()]
+    found.x = np.reshape(found.x, shape_of(found.fun))[()]  # as SciPy has it
     return found

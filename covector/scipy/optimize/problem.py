@@ -17,7 +17,7 @@ from covector.numpy.elementwise import of_parts
 from covector.numpy.registry import as_array, floating, inexact
 from covector.numpy.undetermined import nan_where
 from covector.scipy.checks import as_lapack, in_parts
-from covector.scipy.guesses import numbers_as_vector
+from covector.scipy.guesses import numbers_as_array
 from covector.transforms.autodiff import linearize
 from covector.transforms.callbacks import pure_callback
 from covector.transforms.custom_rules import custom_jvp
@@ -68,7 +68,7 @@ def are_known(functions: Any, *values: Any) -> bool:
 
 def common_dtype(f: Callable[[Any], Any], x0: Any, others: Any = ()) -> np.dtype[Any]:
     """The dtype in which SciPy's solvers in Python solve ``f(x) = 0``: that of a guess, of others, and of the values there."""
-    x0 = tree_map(inexact, numbers_as_vector(x0))
+    x0 = tree_map(inexact, numbers_as_array(x0))
     value = f(x0) if are_known([f], x0, others) else eval_shape(f, x0)
     avals = [v if isinstance(v, ShapedArray) else typeof(v) for v in tree_leaves((x0, others, value))]
     return result_dtype(*avals)
@@ -91,7 +91,7 @@ class Problem:
 
     def __init__(self, x0: Any, functions: Sequence[Callable[[Any], Any]], values: Any = (), dtype: Any = DOUBLE):
         of_kind: Any = inexact if dtype.kind == "c" else floating
-        x0 = tree_map(lambda v: np.astype(of_kind(v), dtype), numbers_as_vector(x0))
+        x0 = tree_map(lambda v: np.astype(of_kind(v), dtype), numbers_as_array(x0))
         self.guess, self.unravel = ravel_pytree(x0)
         self.values, self.dtype = values, dtype
         self.functions: list[Any] = [lambda v, f=f: self._not_cut(f(self.unravel(v))) for f in functions]

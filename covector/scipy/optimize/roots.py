@@ -11,7 +11,7 @@ import scipy.optimize._nonlin
 
 from covector.core import errors
 from covector.core.avals import shape_of, typeof
-from covector.scipy.guesses import as_tuple
+from covector.scipy.guesses import as_tuple, as_vector
 from covector.scipy.optimize.problem import (
     DOUBLE,
     OptimizeResult,
@@ -62,7 +62,8 @@ def root(
 
     Args:
         fun: ``fun(x, *args)``, as many numbers as x has.
-        x0: a guess, any pytree of arrays; x has its structure.  A list of numbers is a vector.
+        x0: a guess, any pytree of arrays; x has its structure.  Numbers in lists or tuples are an array, of which "hybr" and
+            "lm" make a vector, of a number too, as SciPy has it; for other methods x has its shape.
         args: further arguments.
         method: one of SciPy's.  "hybr" and "lm" compute in real numbers of double precision, the others in what x0 and
             the values of fun there promote to, which may be complex, and in single precision at least.
@@ -90,6 +91,7 @@ def root(
         raise errors.ArgumentError(f"root got method={method!r}.", fix=f"there are {', '.join(sorted(METHODS))}")
     f: Any = (lambda x: fun(x, *args)[0]) if jac is True else (lambda x: fun(x, *args))
     square = _square(f, "root")
+    x0 = as_vector(x0, flat=True) if name in WITH_JACOBIAN else x0
     problem = Problem(x0, [square], dtype=_dtype(name, square, x0))
     value, slope = problem.compiled(0), problem.compiled(0, jacobian)
     given = {"method": method, "tol": tol, "callback": callback, "options": options}
@@ -100,7 +102,7 @@ def root(
 
     found = problem.solution(problem.functions[0], run)
     if not problem.is_known:
-        found.fun = f(found.x)
+        found.fun = np.astype(square(found.x), problem.dtype)
     return found
 
 
