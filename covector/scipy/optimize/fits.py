@@ -70,7 +70,7 @@ def least_squares(
         loss: SciPy's functions of the squares, or a function ``loss(z) -> (value, first, second derivative)``.
         f_scale: where a residual becomes large for the loss.
         args, kwargs: further arguments.
-        options: SciPy's others.
+        options: SciPy's others; what a ``callback`` gets is as for `minimize`.
 
     Returns:
         SciPy's `OptimizeResult`, with ``x`` like ``x0``.  Where values are traced it has x, fun (the residuals), jac, grad,
@@ -98,6 +98,7 @@ def least_squares(
         raise errors.ArgumentError("least_squares got bounds and method='lm', which takes none.", fix="take 'trf' or 'dogbox'")
     problem = Problem(x0, [f], (low, high))
     value, slope = problem.compiled(0), problem.compiled(0, jacobian)
+    options |= {"callback": problem.told(options["callback"])} if "callback" in options else {}
     given = {"method": method, "ftol": ftol, "xtol": xtol, "gtol": gtol, "x_scale": x_scale, "loss": loss, "f_scale": f_scale}
 
     def run(guess: Any, values: Any, *consts: Any) -> Any:

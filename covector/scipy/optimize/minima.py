@@ -56,7 +56,9 @@ def minimize(
         bounds: pairs of bounds for the elements of x, or a `scipy.optimize.Bounds`.
         constraints: SciPy's, of functions of what is like x0.
         tol: a tolerance.
-        callback: is called after each iteration with the vector of elements.
+        callback: is called after each iteration with the vector of elements.  Where values are traced
+            these are traced too and have no derivative (it is NaN; in a batch the values are NaN too): use the solution,
+            or `covector.stop_gradient` of what it gets for plain values.  A compiled function calls it when it runs.
         options: of the solver.
 
     Returns:
@@ -92,8 +94,8 @@ def minimize(
     keeps = [np.broadcast_to(c.keep_feasible, (k,)) for c, k in zip(given, sizes, strict=True)]
     keep = np.concatenate(keeps) if given else None
     stays = getattr(bounds, "keep_feasible", False)
-    solver = (None if bounds is None else stays, keep, {"method": method, "tol": tol, "callback": callback, "options": options})
-    run = _run(problem, name, *solver)
+    told = {"method": method, "tol": tol, "callback": problem.told(callback), "options": options}
+    run = _run(problem, name, None if bounds is None else stays, keep, told)
     value = problem.functions[0]
     if given:
         zero = conditions(value, problem.functions[1], (low, high), values[1], n)

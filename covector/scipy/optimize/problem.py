@@ -18,6 +18,7 @@ from covector.numpy.registry import as_array, floating, inexact
 from covector.numpy.undetermined import nan_where
 from covector.scipy.checks import as_lapack, in_parts
 from covector.scipy.guesses import numbers_as_array
+from covector.scipy.optimize.iterates import Iterates
 from covector.transforms.autodiff import linearize
 from covector.transforms.callbacks import pure_callback
 from covector.transforms.custom_rules import custom_jvp
@@ -97,6 +98,7 @@ class Problem:
         self.functions: list[Any] = [lambda v, f=f: self._not_cut(f(self.unravel(v))) for f in functions]
         self.is_known = are_known(list(functions), self.guess, values)
         """Whether all values are known, so that SciPy can be called at once, with the functions as they are."""
+        self.iterates = Iterates()
         self.consts: list[Any] = []
         self.together: Any = None
         if not self.is_known:
@@ -121,6 +123,10 @@ class Problem:
         made: Callable[..., Any] = make(f) if self.is_known else jit(make(f))
         return made
 
+    def told(self, callback: Any) -> Any:
+        """A callback as SciPy gets it."""
+        return callback if self.is_known or callback is None else self.iterates.given_to(callback)
+
     def solution(self, zero: Callable[[Any], Any], run: Callable[..., Any], extra: int = 0) -> Any:
         """The result of ``run(guess, values, *consts)``, whose x is a zero of the function ``zero``.
 
@@ -135,6 +141,7 @@ class Problem:
         values, *held = (tree_map(lambda v: stop_gradient(as_array(v)), v) for v in (self.values, *self.consts))
 
         def on_host(guess: Any, values: Any, *consts: Any) -> Any:
+            self.iterates.has_run = True
             found = run(np.asarray(guess), values, *consts)
             counts = [np.int64(found.get(name, 0) or 0) for name in COUNTS]
             z = np.concatenate([np.reshape(found.x, (n,)), found.get("multipliers", np.zeros(0))])
@@ -145,7 +152,8 @@ class Problem:
 
         of_dtype: Any = lambda z: np.astype(zero(z), dtype)
         begin = np.concatenate([stop_gradient(self.guess), np.zeros(extra, dtype)])
-        z, (success, *counts) = custom_root(of_dtype, begin, solve, solve_linear, has_aux=True)
+        find = lambda: custom_root(of_dtype, begin, solve, solve_linear, has_aux=True)
+        z, (success, *counts) = self.iterates.solve(find, (self.guess, self.values, self.consts))
         x = determined(z, success if not extra else np.bool_(False), of_dtype)[:n]
         return Found(x=self.unravel(x), success=success, message=NOT_KEPT, **dict(zip(COUNTS, counts, strict=True)))
 

@@ -69,7 +69,7 @@ def root(
             the values of fun there promote to, which may be complex, and in single precision at least.
         jac: True if fun returns its Jacobian too, which is not used; anything else is accepted, and covector's is used.
         tol: a tolerance.
-        callback: is called after each iteration, where the method does that.
+        callback: is called after each iteration, where the method does that; what it gets is as for `minimize`.
         options: of the solver.
 
     Returns:
@@ -94,7 +94,7 @@ def root(
     x0 = as_vector(x0, flat=True) if name in WITH_JACOBIAN else x0
     problem = Problem(x0, [square], dtype=_dtype(name, square, x0))
     value, slope = problem.compiled(0), problem.compiled(0, jacobian)
-    given = {"method": method, "tol": tol, "callback": callback, "options": options}
+    given = {"method": method, "tol": tol, "callback": problem.told(callback), "options": options}
 
     def run(guess: Any, values: Any, *consts: Any) -> Any:
         jac = (lambda v: np.asarray(slope(v, *consts))) if name in WITH_JACOBIAN else None
