@@ -432,3 +432,38 @@ def test_bounds_of_least_squares_are_all_lower_and_all_upper(bounds):
 def test_two_pairs_of_bounds_of_minimize():
     found = optimize.minimize(lambda x: np.sum((x - 2) ** 2), np.zeros(2), bounds=((0, 1), (-5, 1.5)))
     np.testing.assert_allclose(found.x, [1.0, 1.5])
+
+
+SLOPE = {"fprime": lambda x: 3 * x**2}
+STOPPED = {
+    "newton": lambda o, a: o.newton(lambda x: x**3 - a, 5.0, maxiter=2, disp=False, **SLOPE),
+    "newton, one in an array": lambda o, a: o.newton(lambda x: x**3 - a, np.array([5.0]), maxiter=2, disp=False, **SLOPE),
+    "newton, two guesses": lambda o, a: o.newton(lambda x: x**3 - a, 5.0, x1=4.0, maxiter=2, disp=False),
+    "newton, some of many": lambda o, a: o.newton(lambda x: x**3 - a, np.array([1.3 ** (1 / 3), 50.0]), maxiter=4, **SLOPE),
+    "fsolve": lambda o, a: o.fsolve(lambda x: x**3 - a, 9.0, fprime=lambda x: np.diag(3 * x**2), maxfev=4),
+    "root": lambda o, a: o.root(lambda x: x**3 - a, 9.0, jac=lambda x: np.diag(3 * x**2), options={"maxfev": 4}).x,
+    "brentq": lambda o, a: o.brentq(lambda x: x**3 - a, 0.0, 9.0, maxiter=2, disp=False),
+}
+
+
+@pytest.mark.filterwarnings("ignore:.*(converge|number of calls):RuntimeWarning")
+@pytest.mark.parametrize("name", STOPPED)
+def test_where_a_solver_stopped_is_that_of_scipy(name):
+    """Its derivative is NaN, since it is no zero."""
+    expected = STOPPED[name](scipy.optimize, 1.3)
+    for f in (lambda a: STOPPED[name](optimize, a), cv.lift(lambda a: STOPPED[name](scipy.optimize, a))):
+        found, slope = cv.jvp(f, (1.3,), (1.0,))
+        assert np.shape(found) == np.shape(expected)
+        np.testing.assert_allclose(found, expected, rtol=1e-12)
+        np.testing.assert_array_equal(cv.jit(f)(1.3), found)
+        assert np.any(np.isnan(slope)) and np.any(np.isnan(cv.jacrev(f)(1.3)))
+
+
+def test_newton_raises_where_it_is_known_not_to_converge():
+    f = lambda a: optimize.newton(lambda x: x**3 - a, 1.0, maxiter=2)
+    for run in (f, cv.grad(f), lambda a: cv.jvp(f, (a,), (1.0,))):
+        with pytest.raises(RuntimeError, match="converge"):
+            run(1.3)
+    assert np.isnan(cv.jit(f)(1.3)) and np.isnan(cv.jit(cv.grad(f))(1.3))
+    with pytest.warns(RuntimeWarning, match="fsolve has not converged"):
+        cv.jvp(lambda a: optimize.fsolve(lambda x: x**3 - a, 9.0, maxfev=4), (1.3,), (1.0,))

@@ -180,6 +180,12 @@ def determined(z: Any, success: Any, zero: Callable[[Any], Any]) -> Any:
     return same(z, success, consts)
 
 
+def has_failed(success: Any) -> bool | None:
+    """Whether a solver has not converged; None if that is not known."""
+    known = success.concrete() if isinstance(success, TracerBase) else success  # type: ignore[attr-defined]
+    return None if known is None else not np.all(known)
+
+
 def or_nan(x: Any, success: Any) -> Any:
     """What was found, and NaN, also for its derivative, if it was not."""
     return nan_where(np.logical_not(success), x)

@@ -19,6 +19,7 @@ from covector.scipy.optimize.problem import (
     check_derivative,
     common_dtype,
     double_of,
+    has_failed,
     or_nan,
     refuse_traced,
 )
@@ -177,8 +178,8 @@ def fsolve(
         xtol, maxfev, factor, diag: SciPy's.
 
     Returns:
-        The zero, a vector, differentiable as that of `root`.  Where values are traced it is NaN if the solver has not
-        converged.
+        The zero, a vector, differentiable as that of `root`.  If the solver has not converged it is where that stopped, with
+        a warning where values are known, and its derivative is NaN.
 
     Raises:
         ArgumentError: ``full_output`` with traced values; a function that returns more or fewer numbers.
@@ -201,7 +202,9 @@ def fsolve(
     if full_output:
         raise errors.ArgumentError("fsolve got full_output and traced values.", fix="take root")
     found = root(f, x0, options=given)
-    return or_nan(found.x, found.success)
+    if has_failed(found.success):
+        errors.warn("fsolve has not converged.", RuntimeWarning)  # as SciPy's own does
+    return found.x
 
 
 def newton(
@@ -228,11 +231,11 @@ def newton(
         fprime2: if not None, Halley's method, with covector's second derivative.
         x1: a second guess, for the secant method.
         full_output: return SciPy's information too, where all values are known.
-        disp: raise where the method has not converged, and values are known.
+        disp: raise where the method has not converged from one guess; where that is not known the zero is NaN instead.
 
     Returns:
-        The zero, or an array of them, differentiable in what func depends on.  Where values are traced it is NaN if the method
-        has not converged.
+        The zero, or an array of them, differentiable in what func depends on.  If the method has not converged, of many
+        guesses for one of them, it is where that stopped, and the derivative is NaN.
 
     Raises:
         ArgumentError: ``full_output`` with traced values; a traced tolerance.
@@ -269,6 +272,11 @@ def newton(
         return (found.x, *found.found[1:]) if full_output else found.x
     if full_output:
         raise errors.ArgumentError("newton got full_output and traced values.", fix="leave it out")
+    failed = has_failed(found.success)
+    if int(np.prod(shape)) > 1 or not disp or failed is False:  # SciPy raises for many only if all have failed
+        return found.x
+    if failed:
+        raise RuntimeError(f"newton has not converged after {maxiter} iterations.")
     return or_nan(found.x, found.success)
 
 

@@ -18,6 +18,7 @@ from covector.scipy.optimize.problem import (
     check_derivative,
     common_dtype,
     double_of,
+    has_failed,
     or_nan,
     refuse_traced,
 )
@@ -137,10 +138,10 @@ def _bracketed(method: str) -> Callable[..., Any]:
         disp: bool = True,
     ) -> Any:
         found = root_scalar(f, args, method, (a, b), xtol=xtol, rtol=rtol, maxiter=maxiter)
-        known = found.converged.concrete() if hasattr(found.converged, "concrete") else found.converged
-        if disp and known is not None and not known:
+        failed = has_failed(found.converged)
+        if disp and failed:
             raise RuntimeError(f"{method} has not converged after {maxiter} iterations.")
-        answer = found.root if not disp or known is not None else or_nan(found.root, found.converged)
+        answer = found.root if not disp or failed is not None else or_nan(found.root, found.converged)
         return (answer, found) if full_output else answer
 
     solver.__name__ = solver.__qualname__ = method
