@@ -118,7 +118,8 @@ def least_squares(
         found.fun = f(found.x)
         found.cost = cost(found.fun)
         x = ravel_pytree(found.x)[0]
-        found.later(jac=lambda: jacobian(problem.functions[0])(x), grad=lambda: gradient(x))
+        slopes = {"jac": lambda: jacobian(problem.functions[0])(x)} if loss == "linear" else {}  # SciPy's are scaled by others
+        found.later(grad=lambda: gradient(x), **slopes)
     return found
 
 
