@@ -603,3 +603,23 @@ def test_a_solution_that_ends_early_is_nan_from_there():
 def test_errors(call, text):
     with pytest.raises((errors.ArgumentError, ValueError), match=text):
         call()
+
+
+@pytest.mark.filterwarnings("ignore:invalid value encountered")
+@pytest.mark.parametrize("solver", [integrate.quad, lambda f, a, b: integrate.quad_vec(lambda x: np.stack([f(x)]), a, b)[0]])
+def test_infinite_bounds_that_are_computed(solver):
+    """As of an expectation, whose bounds are those of the distribution, scaled."""
+    functions = {
+        "both": (lambda s: solver(lambda x: np.exp(-x * x * s), -np.inf * s, np.inf * s), lambda s: np.sqrt(np.pi / s)),
+        "upper": (lambda s: solver(lambda x: x * np.exp(-x * s), 0.0 * s, np.inf * s), lambda s: 1 / s**2),
+        "singular": (lambda s: solver(lambda x: np.exp(-x * s) / np.sqrt(x), 0.0, np.inf * s), lambda s: np.sqrt(np.pi / s)),
+        "from": (lambda s: solver(lambda x: np.exp(-x), s, np.inf * s), lambda s: np.exp(-s)),
+    }
+    for name, (f, exact) in functions.items():
+        of_one = lambda s, f=f: np.reshape(f(s)[0], ())
+        for s in (0.7, 1.3):
+            wanted = cv.grad(exact)(s)
+            staged = cv.jit(lambda s, f=of_one: cv.jvp(f, (s,), (1.0,))[1])
+            for found in (cv.grad(of_one)(s), cv.jvp(of_one, (s,), (1.0,))[1], staged(s)):
+                np.testing.assert_allclose(found, wanted, rtol=1e-6, err_msg=name)
+            np.testing.assert_allclose(cv.hessian(of_one)(s), cv.grad(cv.grad(exact))(s), rtol=1e-5, err_msg=name)

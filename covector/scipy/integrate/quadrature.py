@@ -19,6 +19,7 @@ from covector.core.primitive import TracerBase
 from covector.core.pytrees import tree_leaves
 from covector.interpreters.closures import reachable_tracers
 from covector.numpy.registry import as_array, inexact
+from covector.primitives.arrays.subscripts import answered
 from covector.scipy.guesses import as_tuple
 from covector.transforms.callbacks import pure_callback
 from covector.transforms.jacobian import jacobian
@@ -51,7 +52,7 @@ def quad(
 
     Args:
         func: ``func(x, *args)``, a number.
-        a, b: the bounds, which may be infinite where they are not differentiated.
+        a, b: the bounds, which may be infinite: such a bound does not move.
         args: further arguments.
         full_output: return QUADPACK's information too, where all values are known.
         epsabs, epsrel: tolerances.
@@ -123,7 +124,7 @@ def quad_vec(
 
     Args:
         f: ``f(x, *args)``, an array of any shape.
-        a, b: the bounds, which may be infinite where they are not differentiated.
+        a, b: the bounds, which may be infinite: such a bound does not move.
         epsabs, epsrel, norm, cache_size, limit, quadrature: SciPy's.
         workers: 1: a traced function runs in one process.
         points: known places to divide the interval at.
@@ -330,6 +331,12 @@ def _on_unit_interval(f: Any, a: Any, b: Any, weight: str, wvar: Any) -> tuple[A
     return (lambda s: scale * f(low + length * s)), 0.0, 1.0
 
 
+def _bound_that_moves(x: Any) -> Any:
+    """A bound, or the plain number that it is if it is known to be infinite: in reverse its 0 would meet what is infinite."""
+    value = answered(x) if isinstance(x, TracerBase) else None
+    return np.asarray(value) if value is not None and np.all(np.isinf(value)) else x
+
+
 def _integrated(f: Any, a: Any, b: Any, options: dict[str, Any], together: bool = False) -> Any:
     """The integral of a function whose values are vectors, and estimates of the error."""
     converted, consts = closure_convert(lambda x: np.astype(f(x), np.float64), 0.0)
@@ -339,6 +346,7 @@ def _integrated(f: Any, a: Any, b: Any, options: dict[str, Any], together: bool 
         flat, unravel = _parts(flat), lambda c: whole(c[:n] + 1j * c[n:])
     flat = np.astype(inexact(flat), np.float64)
     of_constants = lambda x, c: converted(x, *unravel(c))
+    a, b = map(_bound_that_moves, (a, b))
     moves = (isinstance(a, TracerBase), isinstance(b, TracerBase))
     size = _length(of_constants, flat)
     a, b = (np.astype(as_array(v), np.float64) for v in (a, b))
@@ -387,10 +395,16 @@ class Integral(NamedTuple):
             slopes = Integral(self.slopes, self.size * n, self.moves, self.options, self.together)
             tangent = np.reshape(slopes(a, b, c)[0], (self.size, n)) @ tc
         if self.moves[1]:
-            tangent = tangent + self.weighed(b) * self.f(b, c) * tb
+            tangent = tangent + self.gained(b, a, c, tb)
         if self.moves[0]:
-            tangent = tangent - self.weighed(a) * self.f(a, c) * ta
+            tangent = tangent - self.gained(a, b, c, ta)
         return (value, error), (tangent, 0.0 * error)
+
+    def gained(self, bound: Any, other: Any, c: Any, t: Any) -> Any:
+        """What the integral gains where a bound moves; an infinite one stays what it is."""
+        far = np.isinf(bound)
+        x = np.where(far, np.where(np.isinf(other), 0.0, other + np.sign(bound)), bound)
+        return np.where(far, 0.0, self.weighed(x) * self.f(x, c) * np.where(far, 0.0, t))
 
     def slopes(self, x: Any, c: Any) -> Any:
         return np.reshape(jacobian(self.f, 1)(x, c), (self.size * shape_of(c)[0],))
