@@ -16,18 +16,21 @@ Importing this module lets the decorated functions ask whether their samples are
 from __future__ import annotations
 
 import functools
+import importlib
 import inspect
-import sys
 from collections.abc import Callable, Iterable
 from types import CellType, FunctionType
 from typing import Any
 
 import numpy as np
+import scipy.stats
 
 from covector.core import errors
 from covector.core.primitive import TracerBase
 from covector.lifting.lifted import LIFTED, known
 from covector.lifting.redirected import call_in_place
+
+_decorator: Any = importlib.import_module("scipy.stats._axis_nan_policy")
 
 
 def _of_samples(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -116,8 +119,8 @@ def _with_nan(x: Any, have_nan: Any) -> Any:
 
 def _decorated() -> list[FunctionType]:
     """The functions of ``scipy.stats``, which is imported, that its decorator made."""
-    home, found = vars(sys.modules["scipy.stats._axis_nan_policy"]), {}
-    for f in list(vars(sys.modules["scipy.stats"]).values()):
+    home, found = vars(_decorator), {}
+    for f in list(vars(scipy.stats).values()):
         while isinstance(f, FunctionType):
             if f.__globals__ is home and hasattr(f, "__wrapped__"):
                 found[id(f)] = f

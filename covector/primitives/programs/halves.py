@@ -55,14 +55,15 @@ MIXED = Halving(split_known, present_tangents, True)
 def with_strong_residuals(jaxpr: Jaxpr, count: int) -> Jaxpr:
     """A linear part whose residuals, the first ``count`` inputs, come as arrays: what is a number of Python's becomes one."""
 
+    weak = [v for v in jaxpr.in_vars[:count] if getattr(v.aval, "weak_type", False)]
+
     def make() -> Jaxpr:
-        weak = [v for v in jaxpr.in_vars[:count] if getattr(v.aval, "weak_type", False)]
         given = {v: Var(v.aval.strengthened()) for v in weak}
         begin = [Equation(weaken_p, [given[v]], {}, [v]) for v in weak]
         in_vars = [given.get(v, v) for v in jaxpr.in_vars]
-        return Jaxpr(in_vars, [*begin, *jaxpr.equations], jaxpr.out_vars, jaxpr.consts, jaxpr.linear) if weak else jaxpr
+        return Jaxpr(in_vars, [*begin, *jaxpr.equations], jaxpr.out_vars, jaxpr.consts, jaxpr.linear)
 
-    return jaxpr.once(("strong residuals", count), make)
+    return jaxpr.once(("strong residuals", count), make) if weak else jaxpr
 
 
 def def_halves(primitive: Primitive) -> Callable[[Any], Any]:
