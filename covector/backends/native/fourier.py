@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from covector.backends.native.foreign import Routine
+from covector.backends.native.functions import call_loop
 from covector.backends.native.ir import Module, Value, item_size, type_name
 from covector.backends.native.plan import Spot
 from covector.backends.native.transforms import TRANSFORMS, factor_of, kind_of, transform_of
@@ -90,34 +91,16 @@ class Transform(Routine):
         """Transform so many rows from one on."""
         b, item = self.b, item_size(self.kind)
         given, found = self.given(row, count), self.found(row, count)
-        factor, pointers = b.allocate(self.kind), b.allocate("i64", count=3)
+        factor, transform, n = b.allocate(self.kind), self.eqn.params["transform"], self.eqn.params["n"]
         b.store(b.constant(float(factor_of(self.eqn)), self.kind), factor, b.index(0))
-        for i, address in enumerate((given.address, factor, found.address)):
-            b.emit(f"store ptr {address}, ptr {b.pointer(pointers, 'i64', b.index(i))}")
-        sizes = self.indices(count, self.shapes[0][-1], self.shapes[self.out][-1])
-        apart = (given.rows, 0, found.rows, given.elements, found.elements)
-        self.call(pointers, sizes, self.indices(*(n * item for n in apart)))
-        if not is_in_place(self.eqn):
-            self.copy_back(row, count)
-
-    def indices(self, *numbers: int) -> str:
-        place = self.b.allocate("i64", count=len(numbers))
-        for i, n in enumerate(numbers):
-            self.b.store(self.b.index(n), place, self.b.index(i))
-        return place
-
-    def call(self, *arguments: str) -> None:
-        transform, n, module = self.eqn.params["transform"], self.eqn.params["n"], self.b.module
         name = f"covector_{transform}_{'even' if n % 2 == 0 else 'odd'}_{self.kind}"
         loop = transform_of(transform, n, self.kind)
         assert loop is not None
-        module.declare(name, "void", *["ptr"] * 4)
-        module.foreign[name] = lambda: loop.address
-        if loop.data:
-            module.declare_data(f"{name}_data")
-            module.foreign[f"{name}_data"] = lambda: loop.data
-        data = f"@{name}_data" if loop.data else "null"
-        self.b.emit(f"call void @{name}({', '.join(f'ptr {a}' for a in (*arguments, data))})")
+        sizes = [count, self.shapes[0][-1], self.shapes[self.out][-1]]
+        apart = [n * item for n in (given.rows, 0, found.rows, given.elements, found.elements)]
+        call_loop(b, name, loop, [given.address, factor, found.address], sizes, apart)
+        if not is_in_place(self.eqn):
+            self.copy_back(row, count)
 
     def given(self, row: Value, count: int) -> Rows:
         """Where the rows are that are transformed: copies, if they are not as a loop wants them."""

@@ -166,25 +166,35 @@ def of_complex_ufunc(ufunc: np.ufunc, loop: Loop) -> Callable[..., tuple[Value, 
 
 def _in_loop(b: Builder, ufunc: np.ufunc, loop: Loop, args: Sequence[Value], pieces: int = 1) -> Value:
     """The elements that a loop gives; of complex numbers, which are in two pieces, the parts in turn."""
-    kind, width, zero = args[0].kind, args[0].width, b.index(0)
+    kind, width = args[0].kind, args[0].width
     name = f"covector_{library_of(ufunc)}_{ufunc.__name__}_{kind}{'_parts' if pieces == 2 else ''}"
     arrays = [b.allocate(kind, pieces * width) for _ in range(len(args) // pieces + 1)]
-    pointers, strides = (b.allocate("i64", count=len(arrays)) for _ in range(2))
-    count = b.allocate("i64")
     for i, x in enumerate(args):
         b.store(x, arrays[i // pieces], b.index(i % pieces), pieces)
+    b.module.may_raise |= library_of(ufunc) == "scipy"
+    call_loop(b, name, loop, arrays, [width], [pieces * item_size(kind)] * len(arrays))
+    return b.read(kind, arrays[-1], width=pieces * width)
+
+
+def call_loop(b: Builder, name: str, loop: Loop, arrays: Sequence[str], sizes: Sequence[int], strides: Sequence[int]) -> None:
+    """Call a loop, by the name that it gets, on arrays with these addresses."""
+    pointers = b.allocate("i64", count=len(arrays))
     for i, array in enumerate(arrays):
         b.emit(f"store ptr {array}, ptr {b.pointer(pointers, 'i64', b.index(i))}")
-        b.store(b.index(pieces * item_size(kind)), strides, b.index(i))
-    b.store(b.index(width), count, zero)
+    given = [pointers, *(_indices(b, numbers) for numbers in (sizes, strides)), f"@{name}_data" if loop.data else "null"]
     b.module.declare(name, "void", *["ptr"] * 4)
     b.module.foreign[name] = lambda: loop.address
-    b.module.may_raise |= library_of(ufunc) == "scipy"
     if loop.data:
         b.module.declare_data(f"{name}_data")
         b.module.foreign[f"{name}_data"] = lambda: loop.data
-    b.emit(f"call void @{name}(ptr {pointers}, ptr {count}, ptr {strides}, ptr {f'@{name}_data' if loop.data else 'null'})")
-    return b.read(kind, arrays[-1], width=pieces * width)
+    b.emit(f"call void @{name}({', '.join(f'ptr {x}' for x in given)})")
+
+
+def _indices(b: Builder, numbers: Sequence[int]) -> str:
+    place = b.allocate("i64", count=len(numbers))
+    for i, n in enumerate(numbers):
+        b.store(b.index(n), place, b.index(i))
+    return place
 
 
 def _in_lanes(b: Builder, called: str, args: Sequence[Value]) -> Value:

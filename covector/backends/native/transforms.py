@@ -6,7 +6,6 @@ are, and how many elements each has before and after.
 
 from __future__ import annotations
 
-import ctypes
 import importlib
 from functools import cache
 from typing import Any
@@ -14,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from covector.backends.native.ir import type_name
-from covector.backends.native.ufuncs import LOOP, Loop, dtype_of, has_known_layout, loop_for
+from covector.backends.native.ufuncs import Loop, dtype_of, loop_for, run
 from covector.core.jaxpr import Equation
 
 TRANSFORMS = {"fft": (True, True), "ifft": (True, True), "rfft": (False, True), "irfft": (True, False)}
@@ -53,8 +52,6 @@ def _transform_of(transform: str, even: bool, kind: str) -> Loop | None:
         ufunc = getattr(importlib.import_module("numpy.fft._pocketfft_umath"), name)
     except (ImportError, AttributeError):
         return None
-    if type(ufunc) is not np.ufunc or not has_known_layout():
-        return None
     real = dtype_of(kind)
     given, found = (np.dtype(f"c{2 * real.itemsize}") if is_complex else real for is_complex in TRANSFORMS[transform])
     loop = loop_for(ufunc, f"{given.char}{real.char}->{found.char}")
@@ -66,8 +63,5 @@ def _transforms(loop: Loop, transform: str, n: int, given: np.dtype[Any], found:
     x = np.linspace(0.1, 1.9, 2 * n).reshape(2, n).astype(given) * given.type(1 if given.kind == "f" else 1 + 0.5j)
     right = getattr(np.fft, transform)(x, n, norm="ortho")
     out, factor = np.empty(right.shape, found), np.asarray(1 / np.sqrt(n, dtype=right.real.dtype))
-    pointers = (ctypes.c_void_p * 3)(*(a.ctypes.data for a in (x, factor, out)))
-    sizes = (ctypes.c_ssize_t * 3)(2, n, right.shape[1])
-    strides = (ctypes.c_ssize_t * 5)(x.strides[0], 0, out.strides[0], x.strides[1], out.strides[1])
-    LOOP(loop.address)(pointers, sizes, strides, loop.data)
+    run(loop, [x, factor, out], [2, n, right.shape[1]], [x.strides[0], 0, out.strides[0], x.strides[1], out.strides[1]])
     return np.array_equal(out, right)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import sys
+from collections.abc import Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -27,7 +28,7 @@ class _Ufunc(ctypes.Structure):
     ]
 
 
-LOOP = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 4)
+_LOOP = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 4)
 
 
 class Loop(NamedTuple):
@@ -40,7 +41,7 @@ class Loop(NamedTuple):
 @cache
 def loop_of(ufunc: Any, kind: str) -> Loop | None:
     """The loop of a ufunc of NumPy's or SciPy's; None where none is known that gives what the ufunc does."""
-    if type(ufunc) is not np.ufunc or not has_known_layout() or not library_of(ufunc):
+    if type(ufunc) is not np.ufunc or not library_of(ufunc):
         return None
     dtype = dtype_of(kind)
     loop = loop_for(ufunc, f"{dtype.char * ufunc.nin}->{dtype.char}")
@@ -56,8 +57,10 @@ def dtype_of(kind: str) -> np.dtype[Any]:
     return np.dtype(kind[0] + str(int(kind[1:]) // 8))
 
 
-def loop_for(ufunc: np.ufunc, types: str) -> Loop | None:
-    """The loop for these types, read where NumPy keeps it, if all that is beside it is as expected."""
+def loop_for(ufunc: Any, types: str) -> Loop | None:
+    """The loop of a ufunc for these types, read where NumPy keeps it, if all that is beside it is as expected."""
+    if type(ufunc) is not np.ufunc or not has_known_layout():
+        return None
     about = _Ufunc.from_address(id(ufunc))
     said = about.inputs, about.outputs, about.arguments, about.types
     if said != (ufunc.nin, ufunc.nout, ufunc.nargs, ufunc.ntypes) or ufunc.nout != 1 or types not in ufunc.types:
@@ -78,8 +81,13 @@ def library_of(ufunc: np.ufunc) -> str:
 def _is_right(ufunc: Any, loop: Loop, dtype: np.dtype[Any]) -> bool:
     arrays = [np.linspace(0.1 + i, 1.9, 8, dtype=dtype) for i in range(ufunc.nin)]
     found = np.empty(8, dtype)
-    pointers = (ctypes.c_void_p * ufunc.nargs)(*(a.ctypes.data for a in (*arrays, found)))
-    strides = (ctypes.c_ssize_t * ufunc.nargs)(*[dtype.itemsize] * ufunc.nargs)
     with np.errstate(all="ignore"):
-        LOOP(loop.address)(pointers, (ctypes.c_ssize_t * 1)(8), strides, loop.data)
+        run(loop, [*arrays, found], [8], [dtype.itemsize] * ufunc.nargs)
         return np.array_equal(found, ufunc(*arrays), equal_nan=True)
+
+
+def run(loop: Loop, arrays: Sequence[np.ndarray[Any, Any]], sizes: Sequence[int], strides: Sequence[int]) -> None:
+    """Call a loop on arrays."""
+    pointers = (ctypes.c_void_p * len(arrays))(*(a.ctypes.data for a in arrays))
+    numbers = [(ctypes.c_ssize_t * len(xs))(*xs) for xs in (sizes, strides)]
+    _LOOP(loop.address)(pointers, *numbers, loop.data)
