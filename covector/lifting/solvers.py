@@ -28,6 +28,7 @@ from covector.lifting.namesakes import any_traced
 from covector.lifting.redirected import redirect
 from covector.lifting.stand_ins import OfCovector, StandIn, is_function, parts_of, with_parts
 from covector.numpy.registry import as_array
+from covector.scipy.guesses import as_tuple
 
 DIFFERENTIATED = frozenset(
     (
@@ -93,6 +94,15 @@ LEFT_ALONE = frozenset({"args", "callback"})
 
 class Calling(StandIn):
     """A function of SciPy's that calls one of the user's."""
+
+    def lifted(self, args: Any, kwargs: Any) -> Any:
+        """SciPy's own with plain values, else what it means with traced ones."""
+        found = self.scipys(args, kwargs)
+        return self.with_traced(args, kwargs) if found is NOTHING else found
+
+    def with_traced(self, args: Any, kwargs: Any) -> Any:
+        """What it means where a value is traced, or one that a function returns."""
+        raise NotImplementedError
 
     def scipys(self, args: Any, kwargs: Any) -> Any:
         """What SciPy's own gives where nothing is traced, nor returned by the functions that it is given; else NOTHING."""
@@ -181,14 +191,9 @@ class Method(Calling):
         super().__init__(original)
         self.__dict__.update(_place=(name, method))
 
-    def lifted(self, args: Any, kwargs: Any) -> Any:
-        """SciPy's own with plain values, else the minimum by covector's, which moves with the function."""
-        found = self.scipys(args, kwargs)
-        if found is not NOTHING:
-            return found
-        name, method = self._place
-        given = dict(inspect.signature(self._original).bind(*args, **kwargs).arguments)
-        given |= given.pop("unknown_options", {})
+    def with_traced(self, args: Any, kwargs: Any) -> Any:
+        """The minimum by covector's, which moves with the function."""
+        (name, method), given = self._place, self._given(args, kwargs)
         named = {OURS.get(k, k): x for k, x in given.items() if k in ARGUMENTS and not (k == "bounds" and _is_empty(x))}
         if named.get("callback") is not None:
             named["callback"] = _of_result(named["callback"])
@@ -232,27 +237,20 @@ class Elementwise(Calling):
         super().__init__(original)
         self.__dict__["_exact"] = exact
 
-    def lifted(self, args: Any, kwargs: Any) -> Any:
+    def with_traced(self, args: Any, kwargs: Any) -> Any:
         """What SciPy's own finds, which moves with the function also where no step was taken from where it was sought."""
-        found = self.scipys(args, kwargs)
-        if found is NOTHING:
-            f, others = args[0], kwargs.get("args", ())
-            others = others if type(others) is tuple else (others,)
-            found = self._original(*args, **kwargs)
-            exact = getattr(importlib.import_module("covector.scipy.optimize.roots"), self._exact)
-            found.x = OfCovector(exact)(lambda x: f(x, *others), found.x)
-            found.f_x = f(found.x, *others)
+        f, others, found = args[0], as_tuple(kwargs.get("args", ())), self._original(*args, **kwargs)
+        exact = getattr(importlib.import_module("covector.scipy.optimize.roots"), self._exact)
+        found.x = OfCovector(exact)(lambda x: f(x, *others), found.x)
+        found.f_x = f(found.x, *others)
         return found
 
 
 class System(Calling):
     """An iteration of ``scipy.sparse.linalg`` that solves a linear system."""
 
-    def lifted(self, args: Any, kwargs: Any) -> Any:
-        """SciPy's own with plain values, else the solution of the system, which moves with it wherever it begins."""
-        found = self.scipys(args, kwargs)
-        if found is not NOTHING:
-            return found
+    def with_traced(self, args: Any, kwargs: Any) -> Any:
+        """The solution of the system, which moves with it wherever it begins."""
         given = self._given(args, kwargs)
         given |= {k: x.matvec for k, x in given.items() if hasattr(x, "matvec")}
         ours = importlib.import_module("covector.scipy.sparse.linalg").iterated
@@ -262,11 +260,8 @@ class System(Calling):
 class FromZero(Calling):
     """An iteration of ``scipy.sparse.linalg`` whose own steps are differentiated, of which there are enough from zero."""
 
-    def lifted(self, args: Any, kwargs: Any) -> Any:
+    def with_traced(self, args: Any, kwargs: Any) -> Any:
         """SciPy's own; refused where it begins elsewhere, perhaps at the solution, and where it takes no step."""
-        found = self.scipys(args, kwargs)
-        if found is not NOTHING:
-            return found
         is_warm, name = self._given(args, kwargs).get("x0") is not None, self._original.__name__
         found = None if is_warm else self._original(*args, **kwargs)
         if is_warm or not _is_moved(found):
@@ -298,14 +293,11 @@ class Comparing(Calling):
 class Eigenvectors(Calling):
     """`lobpcg`, whose own steps would not move the vectors that it begins with where these are right."""
 
-    def lifted(self, args: Any, kwargs: Any) -> Any:
-        """SciPy's own with plain values, else refused."""
-        found = self.scipys(args, kwargs)
-        if found is NOTHING:
-            what = "lobpcg got traced values."
-            why = "the derivative of its steps is 0 for vectors that it is given, and has no counterpart here"
-            raise errors.UnsupportedFunctionError(what, why=why, fix="use numpy.linalg.eigh of the dense matrix")
-        return found
+    def with_traced(self, args: Any, kwargs: Any) -> Any:
+        """Refused."""
+        what = "lobpcg got traced values."
+        why = "the derivative of its steps is 0 for vectors that it is given, and has no counterpart here"
+        raise errors.UnsupportedFunctionError(what, why=why, fix="use numpy.linalg.eigh of the dense matrix")
 
 
 class Regression(StandIn):

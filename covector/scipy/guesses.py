@@ -23,9 +23,7 @@ def numbers_as_array(x: Any) -> Any:
 def as_vector(x: Any, flat: bool = False) -> Any:
     """The same, with a number as a vector of one, and if ``flat`` any array as a vector; anything else is a pytree."""
     x = numbers_as_array(x)
-    leaves = tree_leaves(x)
-    is_array = len(leaves) == 1 and leaves[0] is x
-    return np.reshape(as_array(x), (-1,)) if is_array and (flat or not shape_of(x)) else x
+    return np.reshape(as_array(x), (-1,)) if _is_leaf(x) and (flat or not shape_of(x)) else x
 
 
 def _shape_of_numbers(x: Any) -> Any:
@@ -33,8 +31,12 @@ def _shape_of_numbers(x: Any) -> Any:
     if type(x) in (list, tuple):
         shapes = {_shape_of_numbers(v) for v in x}
         return None if None in shapes or len(shapes) > 1 else (len(x), *next(iter(shapes), ()))
+    return () if _is_leaf(x) and not shape_of(x) else None
+
+
+def _is_leaf(x: Any) -> bool:
     leaves = tree_leaves(x)
-    return () if len(leaves) == 1 and leaves[0] is x and not shape_of(x) else None
+    return len(leaves) == 1 and leaves[0] is x
 
 
 def as_tuple(args: Any) -> tuple[Any, ...]:

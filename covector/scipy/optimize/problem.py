@@ -16,6 +16,7 @@ from covector.interpreters.closures import reachable_tracers
 from covector.numpy.elementwise import of_parts
 from covector.numpy.registry import as_array, floating, inexact
 from covector.numpy.undetermined import nan_where
+from covector.primitives.arrays.subscripts import concrete
 from covector.scipy.checks import as_lapack, in_parts
 from covector.scipy.guesses import numbers_as_array
 from covector.scipy.optimize.iterates import Iterates
@@ -182,7 +183,7 @@ def determined(z: Any, success: Any, zero: Callable[[Any], Any]) -> Any:
 
 def has_failed(success: Any) -> bool | None:
     """Whether a solver has not converged; None if that is not known."""
-    known = success.concrete() if isinstance(success, TracerBase) else success  # type: ignore[attr-defined]
+    known = concrete(success)
     return None if known is None else not np.all(known)
 
 
