@@ -300,7 +300,7 @@ class Primitive:
             trace = self.place(trace, params)
         if not self.trusted:
             check_classes(args)
-            params = checked_params(self, params, trace is not None)
+            params = checked_params(self, params, trace is not None) if params else params
         if trace is None:
             return self.impl(*args, **params)
         return trace.process(self, args, params)

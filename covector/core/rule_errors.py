@@ -19,7 +19,7 @@ import reprlib
 from collections.abc import Callable, Sequence
 from functools import wraps
 from inspect import Parameter, Signature, signature, unwrap
-from typing import Any
+from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 
@@ -30,6 +30,7 @@ from covector.core.jaxpr import Var
 from covector.core.source import is_library, source_of_function
 
 Rule = Callable[..., Any]
+E = TypeVar("E", bound=CovectorError)
 
 
 class Called:
@@ -99,12 +100,9 @@ def explained(error: Exception, primitive: Any, name: str, rule: Rule, args: Seq
     if isinstance(error, LinearityError):
         error.tell(f"the {called.kind} rule of {primitive.name!r}")
         return error
-    operands = called.operands(*args)
-    place = f"in the {called.kind} rule of {primitive.name!r}, called with ({', '.join(map(shown_given, args))})"
     if isinstance(error, CovectorError) and not isinstance(error, PrimitiveRuleError):
-        if name != "impl" and not getattr(error, "__notes__", None):
-            error.add_note(place)
-        return error
+        return error if name == "impl" else placed(error, primitive, called, args)
+    operands = called.operands(*args)
     better: Exception | None = None
     if isinstance(error, (TypeError, AttributeError)):
         before = called.before.format(names_of_operands(plain_signature(implementation(primitive))))
@@ -112,9 +110,16 @@ def explained(error: Exception, primitive: Any, name: str, rule: Rule, args: Seq
         better = better or wrong_rule(primitive, called.kind, before, rule, args, params)
     if better is None and name not in ("impl", "abstract"):
         better = broken_promise(primitive, operands, params)
-    if better is None and not isinstance(error, CovectorError) and not getattr(error, "__notes__", None):
-        error.add_note(place)
-    return better or error
+    if better is not None:
+        return better
+    return error if isinstance(error, CovectorError) else placed(error, primitive, called, args)
+
+
+def placed(error: Exception, primitive: Any, called: Called, args: Sequence[Any]) -> Exception:
+    """The error with a note of the rule that it came out of, if it has none."""
+    if not getattr(error, "__notes__", None):
+        error.add_note(f"in the {called.kind} rule of {primitive.name!r}, called with ({', '.join(map(shown_given, args))})")
+    return error
 
 
 # --- signatures -------------------------------------------------------------------------------------------------------
@@ -143,18 +148,25 @@ def refusal(found: Signature | None, args: Sequence[Any], params: Any) -> str:
     return ""
 
 
-def called(what: str, rule: Any, given: str, args: Sequence[Any]) -> Any:
-    """What a rule of a function returns; an error says so if the rule does not take what it is ``given``."""
-    try:
-        return rule(*args)
-    except TypeError as error:
-        found = plain_signature(rule)
-        reason = refusal(found, args, {})
-        if not reason:
-            error.add_note(f"in {what}, called with ({given})")
-            raise
-        said = f"{what} takes {found}, and is called with ({given}): {reason}."
-        raise CustomRuleError(said, why=f"such a rule is given {given}{place_of(rule)}", fix=f"let it take ({given})") from None
+def wrong_signature(
+    error: type[E], what: str, rule: Rule, args: Sequence[Any], params: Any, given: str, why: str, fix: str
+) -> E | None:
+    """The error for a rule that does not take what it is ``given``; None where it does."""
+    found = plain_signature(rule)
+    reason = refusal(found, args, params)
+    if not reason:
+        return None
+    said = f"{what} takes {found}, and is called with ({given}): {reason}."
+    return error(said, why=why + place_of(rule), fix=f"let it take ({fix})")
+
+
+def raise_explained(error: TypeError, what: str, rule: Rule, args: Sequence[Any], given: str) -> NoReturn:
+    """Raise what is to be raised in place of an error that came out of a rule of a function."""
+    better = wrong_signature(CustomRuleError, what, rule, args, {}, given, f"such a rule is given {given}", given)
+    if better is not None:
+        raise better from None
+    error.add_note(f"in {what}, called with ({given})")
+    raise error
 
 
 def implementation(primitive: Any) -> Any:
@@ -222,16 +234,10 @@ def wrong_rule(
     primitive: Any, kind: str, before: str, rule: Rule, args: Sequence[Any], params: Any
 ) -> PrimitiveRuleError | None:
     """The error for a rule that does not take what it is called with, ``before`` and the parameters; None where it does."""
-    found = plain_signature(rule)
-    reason = refusal(found, args, params)
-    if not reason:
-        return None
-    return PrimitiveRuleError(
-        f"the {kind} rule of {primitive.name!r} takes {found}, and is called with"
-        f" ({', '.join([before, *named(params)])}): {reason}.",
-        why=f"such a rule is given ({before}), and all parameters by keyword{place_of(rule)}",
-        fix=f"let it take ({', '.join([before, *('*' if params and '*' not in before else ''), *params])})",
-    )
+    what, given = f"the {kind} rule of {primitive.name!r}", ", ".join([before, *named(params)])
+    why = f"such a rule is given ({before}), and all parameters by keyword"
+    fix = ", ".join([before, *("*" if params and "*" not in before else ""), *params])
+    return wrong_signature(PrimitiveRuleError, what, rule, args, params, given, why, fix)
 
 
 # --- what the abstract rule promises ----------------------------------------------------------------------------------

@@ -138,10 +138,7 @@ class Interpreter(Interpretation):
             if not (isinstance(b, Bundle) and isinstance(b.parts, tuple)):
                 what = f"{self.name} got {b!r} of type {type(b).__name__} for argument {i}."
                 raise errors.ArgumentError(what, why="it is called with bundles", fix="give Bundle((value, ...), form)")
-            if b.form is None and len(b.parts) > 1:
-                what = f"{self.name} got a bundle of {len(b.parts)} parts without a form for argument {i}."
-                why = "the form None is that of a value as it is, which is one part"
-                raise errors.ArgumentError(what, why=why, fix="give Bundle(parts, form)")
+            check_form(b, errors.ArgumentError, f"{self.name} got", f" for argument {i}", "give")
 
     def run(self, f: Callable[..., Sequence[Any]], bundles: Sequence[Bundle]) -> tuple[list[Bundle], Sequence[Note]]:
         return self(f, *bundles), ()
@@ -181,10 +178,7 @@ class Interpreter(Interpretation):
                 what = f"the {self.name!r} rule of {primitive.name!r} returned a result of type {type(b).__name__}."
                 raise errors.PrimitiveRuleError(what, fix="return Bundle(parts, form) for each result")
         for b in outs:
-            if b.form is None and len(b.parts) > 1:
-                what = f"the {self.name!r} rule of {primitive.name!r} returned a bundle of {len(b.parts)} parts without a form."
-                why = "the form None is that of a value as it is, which is one part"
-                raise errors.PrimitiveRuleError(what, why=why, fix="return Bundle(parts, form)")
+            check_form(b, errors.PrimitiveRuleError, f"the {self.name!r} rule of {primitive.name!r} returned", "", "return")
         outs = [b._replace(parts=tuple(copies(b.parts))) for b in outs]  # a rule may write to its arrays again
         self.check_types(primitive, bundles, params, outs)
         return outs if primitive.multiple_results else outs[0]
@@ -201,3 +195,11 @@ class Interpreter(Interpretation):
             what = f"{rule} returned what stands for {got}, where the primitive gives {due}."
             why = f"{type(self).__name__}.aval says what a bundle stands for, and what follows goes by that"
             raise errors.PrimitiveRuleError(what, why=why, fix="return bundles that stand for values of these types")
+
+
+def check_form(bundle: Bundle, error: type[errors.CovectorError], who: str, where: str, verb: str) -> None:
+    """Refuse a bundle of several parts without a form, which somebody gave or returned."""
+    if bundle.form is None and len(bundle.parts) > 1:
+        what = f"{who} a bundle of {len(bundle.parts)} parts without a form{where}."
+        why = "the form None is that of a value as it is, which is one part"
+        raise error(what, why=why, fix=f"{verb} Bundle(parts, form)")

@@ -12,7 +12,7 @@ from covector.core.errors import CustomRuleError, UnexpectedTracerError
 from covector.core.memory import copies, own_results, with_copies
 from covector.core.primitive import TracerBase
 from covector.core.pytrees import tree_flatten, tree_leaves, tree_map, tree_structure, tree_unflatten
-from covector.core.rule_errors import called
+from covector.core.rule_errors import raise_explained
 from covector.core.tracebacks import hides_frames
 from covector.interpreters.batch import BatchTracer
 from covector.interpreters.closures import reachable_tracers
@@ -232,8 +232,11 @@ class FlatCall:
             for x in tree_leaves(self.static_values):
                 if isinstance(x, TracerBase) and x._trace.closed:
                     raise leaked(x._trace, [x])
+            return rule(*args)
+        except TypeError as error:
             names = [] if kind == "fwd" else [f"nondiff{i}" for i in sorted(self.arguments.statics)]
-            return called(f"the {kind} rule of {self.name}", rule, ", ".join([*names, GIVEN[kind]]), args)
+            what, given = f"the {kind} rule of {self.name}", ", ".join([*names, GIVEN[kind]])
+            raise_explained(error, what, rule, args, given)
         except UnexpectedTracerError as e:
             raise CustomRuleError(
                 f"the {kind} rule of {self.name} uses a traced value of a transformation that has ended: {e.args[0]}",
@@ -483,7 +486,10 @@ class custom_vmap:
     ) -> tuple[list[Any], list[bool]]:
         who = f"the batching rule of {self.name}"
         given = size, tree_unflatten(treedef, batched), *tree_unflatten(treedef, copies(xs))
-        result = called(who, self.rule, "axis_size, in_batched, *arguments", given)
+        try:
+            result = self.rule(*given)
+        except TypeError as error:
+            raise_explained(error, who, self.rule, given, "axis_size, in_batched, *arguments")
         if not (isinstance(result, tuple) and len(result) == 2):
             raise CustomRuleError(f"{who} returned {kind_of(result)}.", fix="return a pair (output, out_batched)")
         outs = same_tree([result[0]], traced.out_tree, "an output", who)
