@@ -227,28 +227,30 @@ def test_other_threads_run_while_a_long_loop_of_few_numbers_does(loop: str) -> N
 
 
 MEMORY = """
-import resource, sys
+import resource
 import numpy as np, covector as cv
 def used(): return int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
 x = np.ones(2_000_000)
-f = cv.jit(lambda x: tuple(x * i for i in range(9)), backend="native")
+f = cv.jit(lambda x: tuple(x * i for i in range(20)), backend="native")
 f(x)
-before = used()
-resource.setrlimit(resource.RLIMIT_AS, (before + 80_000_000,) * 2)
-for _ in range(2):
+before, raised, (_, hard) = used(), 0, resource.getrlimit(resource.RLIMIT_AS)
+for _ in range(10):
+    resource.setrlimit(resource.RLIMIT_AS, (used() + 80_000_000, hard))
     try:
         f(x)
     except MemoryError:
-        print(used() - before < 8_000_000)
+        raised += 1
+print(raised, used() - before < 160_000_000)
 """
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is limited by a call of Linux")
 def test_outputs_are_let_go_where_there_is_no_memory_for_all() -> None:
+    """There is memory for 5 to 9 of 20 outputs of 16 MB: malloc may keep 64 MiB of what is freed for the next call."""
     environment = {**os.environ, "COVECTOR_CACHE": ""}
     command = [sys.executable, "-c", MEMORY]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False, timeout=60)
-    assert (done.stdout, done.stderr) == ("True\nTrue\n", "")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "10 True\n", "")
 
 
 COMPARISONS = [np.less, np.less_equal, np.greater, np.greater_equal, np.equal, np.not_equal]
