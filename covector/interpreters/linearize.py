@@ -136,11 +136,18 @@ class Split(NamedTuple):
         primal: ``inputs -> (*outputs, *residuals)``.
         linear: ``(*residuals, *linear inputs) -> the outputs that depend on them``.
         nonzero_out: for each output (tangent) whether it depends on a linear input.
+        vanishing: for each known output whether it is linear nevertheless, and so zero.
     """
 
     primal: Jaxpr
     linear: Jaxpr
     nonzero_out: list[bool]
+    vanishing: Sequence[bool]
+
+
+def with_zeros(outs: Sequence[Any], vanishing: Sequence[bool]) -> list[Any]:
+    """The known outputs of a split program, with zeros that can be seen where they vanish."""
+    return [typeof(o).zeros() if v else o for o, v in zip(outs, vanishing, strict=True)]
 
 
 def split(jaxpr: Jaxpr, nonzero: tuple[bool, ...], needed: tuple[bool, ...] = ()) -> Split:
@@ -155,7 +162,7 @@ def _split(jaxpr: Jaxpr, nonzero: tuple[bool, ...], needed: tuple[bool, ...]) ->
     def primal_part(*primals: Any) -> tuple[list[Any], Any]:
         outs, program = linearize(lambda *args: eval_jaxpr(jaxpr, *args), primals, nonzero)
         linear, residuals, nonzero_out = close_linear_part(program, needed)
-        return [*outs, *residuals], (linear, nonzero_out)
+        return [*outs, *residuals], (linear, nonzero_out, [False] * len(outs))
 
     primal, rest = closed_program(primal_part, jaxpr.in_avals, "a derivative")
     return Split(primal, *rest)
@@ -173,7 +180,8 @@ def split_known(jaxpr: Jaxpr, linear: tuple[bool, ...], needed: tuple[bool, ...]
     """Split a program that is linear in the inputs marked ``linear`` into what the known inputs give, and the linear rest.
 
     Here ``primal`` takes the known inputs only, and returns those outputs that are not linear, followed by the residuals.
-    An output that is ``needed`` counts as linear, and is written out where it is zero.
+    The outputs that are ``needed`` are then the linear ones, written out where they are zero; others that are linear are zero,
+    and known.  Without ``needed`` they are those that the linear inputs reach.
     """
     return jaxpr.once(("split_known", linear, needed), lambda: _split_known(jaxpr, linear, needed))
 
@@ -185,10 +193,13 @@ def _split_known(jaxpr: Jaxpr, linear: tuple[bool, ...], needed: tuple[bool, ...
             args = [tape.new_input(v.aval) if m else next(rest) for v, m in zip(jaxpr.in_vars, linear, strict=True)]
             outs = eval_jaxpr(jaxpr, *args)
         in_vars = [a.variable for a, m in zip(args, linear, strict=True) if m]
-        is_linear = [(type(o) is StageTracer and o._trace is tape) or n for o, n in zip_longest(outs, needed, fillvalue=False)]
+        reached = [type(o) is StageTracer and o._trace is tape for o in outs]
+        is_linear = list(needed) or reached
         program = LinearProgram(tape, in_vars, [linear_output(tape, o) for o, m in zip(outs, is_linear, strict=True) if m])
         rest_jaxpr, residuals = program.closed()
-        return [*(o for o, m in zip(outs, is_linear, strict=True) if not m), *residuals], (rest_jaxpr, is_linear)
+        vanishing = [r for r, m in zip(reached, is_linear, strict=True) if not m]
+        known_outs = with_zeros([o for o, m in zip(outs, is_linear, strict=True) if not m], vanishing)
+        return [*known_outs, *residuals], (rest_jaxpr, is_linear, vanishing)
 
     known_avals = [a for a, m in zip(jaxpr.in_avals, linear, strict=True) if not m]
     primal, parts = closed_program(known_part, known_avals, "a derivative")

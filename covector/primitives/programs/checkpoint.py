@@ -23,7 +23,7 @@ from covector.core.linearity import linear_as_called
 from covector.core.primitive import Primitive
 from covector.interpreters.interpret import Bundle, Interpretation, arguments, present_tangents
 from covector.interpreters.jvp import JVPTracer, jvp
-from covector.interpreters.linearize import split_known
+from covector.interpreters.linearize import split_known, with_zeros
 from covector.interpreters.programs import choose, rearranged, spread, transposed_program
 from covector.interpreters.stage import LinearTrace, closed_program
 from covector.passes.clean import clean, quiet_equation, without_effects
@@ -149,9 +149,11 @@ def _checkpoint_split(trace: LinearTrace, args: Sequence[Any], linear: Sequence[
     present = present_tangents(jaxpr, mask)
     outs: list[Any] = []
     if not all(present) or program_has_effects(jaxpr):
-        known = jaxpr.once(("known outputs", mask), lambda: _known_outputs(jaxpr, mask, tuple(present)))
+        parts = split_known(jaxpr, mask, tuple(present))
+        known = jaxpr.once(("known outputs", mask), lambda: _known_outputs(parts.primal, len(parts.vanishing)))
         arguments = [a for a, m in zip(args, mask, strict=True) if not m]
         outs = checkpoint_p.bind(*arguments, jaxpr=known, policy=params["policy"], name=params["name"])
+        outs = with_zeros(outs, parts.vanishing)
         jaxpr = rearranged(jaxpr, range(len(mask)), choose(present, range(len(present))))
     inputs = [a.variable if m else a for a, m in zip(args, mask, strict=True)]
     kept = {"jaxpr": without_effects(jaxpr), "policy": params["policy"], "name": params["name"]}
@@ -162,10 +164,9 @@ def _checkpoint_split(trace: LinearTrace, args: Sequence[Any], linear: Sequence[
 checkpoint_p.def_rule("split", _checkpoint_split)
 
 
-def _known_outputs(jaxpr: Jaxpr, linear: tuple[bool, ...], present: tuple[bool, ...]) -> Jaxpr:
+def _known_outputs(primal: Jaxpr, count: int) -> Jaxpr:
     """The program of the outputs that need no linear input."""
-    primal = split_known(jaxpr, linear, present).primal
-    return Jaxpr(primal.in_vars, primal.equations, primal.out_vars[: len(present) - sum(present)], primal.consts)
+    return Jaxpr(primal.in_vars, primal.equations, primal.out_vars[:count], primal.consts)
 
 
 @def_transposed(checkpoint_p, linear_as_called)

@@ -25,7 +25,7 @@ from covector.core.linearity import LINEAR, joined, program_marks
 from covector.core.primitive import NestedPrimitive
 from covector.interpreters.evaluate import eval_jaxpr
 from covector.interpreters.interpret import Bundle, Interpretation, arguments
-from covector.interpreters.linearize import Split
+from covector.interpreters.linearize import Split, with_zeros
 from covector.interpreters.programs import avals_of, choose, cut, rearranged, staged, transposed_program
 from covector.primitives.arrays.indexing import gather_p
 from covector.primitives.arrays.selection import select_p
@@ -89,7 +89,7 @@ def known_choice(parts: list[Split], index: Any, operands: Sequence[Any], n_out:
     others = [program for part in parts for program in (part.primal, part.linear)]
     primal, linear = parts[0].primal.once_with(others, ("slots", n_out), lambda: _with_slots(parts, n_out))
     outs = cond_p.bind(index, *operands, branches=primal)
-    return outs[:n_out], outs[n_out:], linear
+    return with_zeros(outs[:n_out], union([part.vanishing for part in parts])), outs[n_out:], linear
 
 
 def _with_slots(parts: list[Split], n_out: int) -> tuple[Branches, Branches]:

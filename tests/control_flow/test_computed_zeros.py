@@ -1,0 +1,57 @@
+"""Branches, loops and checkpoints that compute zeros: these are linear, have no derivative, and are known to be zero."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import covector as cv
+from covector import lax
+
+
+def loop(x: Any) -> Any:
+    """x * 2.25 + 0.25 at x = 1, by a loop that leaves a residual for each step."""
+    return lax.while_loop(lambda s: np.sum(s[0]) < 2.0, lambda s: (s[0] * 1.5 + 0.1, s[1] + 1), (x, 0))[0]
+
+
+ZEROS = {
+    "difference": lambda x: x - x,
+    "times zeros": lambda x: np.sin(x) * np.zeros(1),
+    "loop times zeros": lambda x: loop(x) * np.zeros(1),
+    "empty": lambda x: loop(x) * np.zeros(0),
+    "cut": lambda x: loop(x)[:0],
+    "loop - loop": lambda x: loop(x) - loop(x),
+    "scan": lambda x: lax.scan(lambda c, _: ((c - c) * x, c), x, None, length=3)[0],
+}
+PLACES = {
+    "branch": lambda f: lambda x: lax.cond(np.sum(x) >= 0, f, np.sum, x),
+    "other branch": lambda f: lambda x: lax.cond(np.sum(x) < 0, lambda x: np.sum(x**2), f, x),
+    "branch in a branch": lambda f: PLACES["branch"](PLACES["branch"](f)),
+    "branch in a loop": lambda f: lambda x: lax.scan(lambda c, _: (c + PLACES["branch"](f)(x), None), 0.0, None, length=2)[0],
+    "branch in a checkpoint": lambda f: cv.checkpoint(PLACES["branch"](f)),
+    "checkpoint in a branch": lambda f: PLACES["branch"](cv.checkpoint(f)),
+}
+grad_of_sum = lambda f: cv.grad(lambda x: np.sum(cv.grad(f)(x)))
+WAYS = {
+    "grad": cv.grad,
+    "jvp": lambda f: lambda x: cv.jvp(f, (x,), (x,))[1],
+    "hessian": cv.hessian,
+    "reverse over reverse": grad_of_sum,
+    "forward over reverse": lambda f: lambda x: cv.jvp(cv.grad(f), (x,), (x,))[1],
+    "reverse over forward": lambda f: cv.grad(lambda x: cv.jvp(f, (x,), (x,))[1]),
+    "third": lambda f: cv.jacfwd(cv.hessian(f)),
+    "batch": lambda f: lambda x: cv.vmap(cv.hessian(f))(np.stack([x, x])),
+    "of compiled": lambda f: grad_of_sum(cv.jit(f)),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("place", PLACES)
+def test_their_derivatives_are_zero(place: str, way: str) -> None:
+    for zeros in ZEROS.values():
+        for power in (1, 2):
+            f = PLACES[place](lambda x, zeros=zeros, power=power: np.sum(zeros(x) ** power))
+            for g in (WAYS[way](f), cv.jit(WAYS[way](f))):
+                assert not np.any(g(np.ones(1)))
