@@ -86,9 +86,9 @@ def shapes_of(name: str) -> list[list[tuple[int, ...]]]:
 BRANCHES_MORE = np.lib.NumpyVersion(scipy.__version__) < "1.17.0"
 """Whether SciPy's is one in which more functions branch on values."""
 REFUSED = {
-    *"ansari brunnermunzel chatterjeexi cramervonmises_2samp fligner friedmanchisquare kruskal ks_1samp kstest".split(),
-    *"bartlett circstd circvar cramervonmises hmean iqr mannwhitneyu mode pmean ranksums spearmanrho".split(),
-    *"ks_2samp tsem tstd tvar wilcoxon kendalltau linregress mood pointbiserialr siegelslopes theilslopes weightedtau".split(),
+    *"ansari brunnermunzel chatterjeexi cramervonmises_2samp expectile fligner friedmanchisquare kruskal".split(),
+    *"bartlett circstd circvar cramervonmises hmean iqr ks_1samp kstest mannwhitneyu mode pmean ranksums".split(),
+    *"ks_2samp spearmanrho tsem tstd tvar wilcoxon kendalltau linregress mood pointbiserialr siegelslopes theilslopes weightedtau".split(),
 }
 """Those that branch on values themselves, or put values in places that depend on them, whatever their samples are."""
 
