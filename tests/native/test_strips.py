@@ -108,6 +108,22 @@ def test_the_order_of_magnitude_decides(monkeypatch: pytest.MonkeyPatch) -> None
     assert [loops(f, W, np.ones((n, 5))) for n in (200, 10_000, 40_000)] == [0, 0, 1]
 
 
+def matern(length: Any, x: Any) -> Any:
+    z = x / np.exp(length)
+    squares = np.sum(z * z, axis=1)
+    d = np.sqrt(np.maximum(squares[:, None] + squares[None] - 2.0 * z @ z.T, 0.0) + 1e-9)
+    return np.sum((1.0 + d + d * d / 3.0) * np.exp(-d))
+
+
+def test_what_is_read_by_the_blocks_alone_is_made_in_them() -> None:
+    """Numbers, and rows and columns that are made as large as the array: what comes before the loop has only their size."""
+    f, x = cv.grad(matern), R.normal(size=(N, 2))
+    agree(f, np.zeros(2), x, ulps=2**8)
+    equations = segments.prepared(program_of(f, np.zeros(2), x)).equations
+    last = max(i for i, e in enumerate(equations) if e.primitive.name == "scan")
+    assert max(v.aval.size for e in equations[:last] for v in e.outputs) < N * N
+
+
 def test_sums_in_single_precision_keep_their_digits() -> None:
     x = R.uniform(1, 2, (2**15, D)).astype(np.float32)
     f = lambda x: np.sum(x / np.max(x, axis=1, keepdims=True))

@@ -68,12 +68,12 @@ def in_strips(jaxpr: Jaxpr) -> Jaxpr:
     waiting, equations, found = list(jaxpr.equations), list[Equation](), False
     for _ in range(TRIES):
         strips = [Strip(n, waiting, jaxpr.out_vars) for n in row_counts(waiting)]
-        strip = max((s for s in strips if len(s.after) < len(waiting)), key=Strip.rank, default=None)
-        if strip is None:
+        if not strips:
             break
+        strip = max(strips, key=Strip.rank)
         found |= strip.length > 0
-        equations += strip.before + (strip.loop() if strip.length else [e for e, _ in strip.inside])
-        waiting = (strip.again if strip.length else []) + strip.after
+        equations += strip.before + strip.loop() if strip.length else waiting[: strip.first]
+        waiting = strip.again + strip.after if strip.length else waiting[strip.first :]
     return Jaxpr(jaxpr.in_vars, equations + waiting, jaxpr.out_vars, jaxpr.consts, jaxpr.linear) if found else jaxpr
 
 
@@ -102,6 +102,7 @@ class Strip:
         given: what is read row by row, with the axis of the rows.
         wholes: what each block reads as a whole.
         length: the rows of a block; 0 where blocks are not worth it, or there are none.
+        first: how many equations come before the first that is after them, and before the views that this one may read.
     """
 
     def __init__(self, rows: int, equations: Sequence[Equation], outs: Sequence[Any]):
@@ -128,13 +129,15 @@ class Strip:
         self.collected = [v for v in self.axes if v in needed and not any(v in e.outputs for e in self.again)]
         self.saved = self.read_again()
         self.length = self.block() if self.saved >= LARGE else 0
+        stop = equations.index(self.after[0]) if self.after else len(equations)
+        self.first = next((i + 1 for i in reversed(range(stop)) if equations[i].primitive.name not in VIEWS), stop)
 
     def is_view_of_others(self, eqn: Equation) -> bool:
         return eqn.primitive.name in VIEWS and self.axes.keys().isdisjoint(eqn.inputs)
 
     def rank(self) -> tuple[int, int]:
         """What saves most is best; if nothing does, what leaves most to be searched."""
-        return (1, self.saved) if self.length else (0, len(self.after))
+        return (1, self.saved) if self.length else (0, -self.first)
 
     def read_again(self) -> int:
         """The bytes of arrays that are read in several kernels."""
