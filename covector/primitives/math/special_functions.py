@@ -24,6 +24,7 @@ from covector.core.primitive import Primitive
 from covector.core.tracer import register_ufunc
 from covector.primitives.derivations import jvp_of_one
 from covector.primitives.math import special_ufuncs as special
+from covector.primitives.math.far_out import FAR, far_bessel, far_error
 from covector.primitives.math.order_derivatives import iv_in_v, jv_in_v, kv_in_v, zeta_in_s
 from covector.primitives.math.quadrature import gauss_legendre
 from covector.primitives.math.ring import scale
@@ -79,12 +80,13 @@ def refused(name: str, argument: str, where: str = "") -> Callable[..., Any]:
 
 
 def _rgamma_derivative(out: Any, x: Any) -> Any:
-    """-psi(x) / gamma(x); at 0, -1, -2, … , where psi has poles, (-1)^n n!."""
-    real = np.real(x)
-    is_pole = (real <= 0) & (x == np.floor(real))
-    n = np.where(is_pole, -real, 0.0)
-    away = np.where(is_pole, 0.5, x)
-    return np.where(is_pole, np.cos(np.pi * n) * special.gamma(n + 1.0), -special.psi(away) * special.rgamma(away))
+    """-psi(x) / gamma(x); near the poles of psi, at 0, -1, -2, …, by reflection."""
+    left = (np.real(x) < 0.5) & (np.abs(np.imag(x)) < 1)
+    y, away = np.where(left, x, 0.0), np.where(left, 0.5, x)
+    n = np.round(np.real(y))
+    sign, angle = np.cos(np.pi * n), np.pi * (y - n)
+    reflected = sign * special.gamma(1 - y) * (np.cos(angle) - special.psi(1 - y) * np.sin(angle) / np.pi)
+    return np.where(left, reflected, -special.psi(away) * special.rgamma(away))
 
 
 def _psi_difference(x: Any, y: Any) -> Any:
@@ -117,10 +119,15 @@ def _gauss(x: Any) -> Any:
 
 define("erf", lambda out, x: _gauss(x))
 define("erfc", lambda out, x: -_gauss(x))
-define("erfcx", lambda out, x: 2 * x * out - 2 / SQRT_PI)
+define("erfcx", far_error(lambda out, x: 2 * x * out - 2 / SQRT_PI, 2 / SQRT_PI, -1, lambda x: np.real(x) > FAR))
 define("erfi", lambda out, x: 2 / SQRT_PI * np.exp(x * x))
-define("dawsn", lambda out, x: 1 - 2 * x * out)
-define("wofz", lambda out, x: 2j / SQRT_PI - 2 * x * out)
+define("dawsn", far_error(lambda out, x: 1 - 2 * x * out, -1, 1, lambda x: np.real(x * x) > FAR * FAR))
+define(
+    "wofz",
+    far_error(
+        lambda out, x: 2j / SQRT_PI - 2 * x * out, -2j / SQRT_PI, 1, lambda x: (np.imag(x) >= 0) & (np.abs(x) > FAR)
+    ),
+)
 define("erfinv", lambda out, x: SQRT_PI / 2 * np.exp(out * out))
 define("erfcinv", lambda out, x: -SQRT_PI / 2 * np.exp(out * out))
 
@@ -134,7 +141,8 @@ def _normal_density(x: Any) -> Any:
 def _log_ndtr_derivative(out: Any, x: Any) -> Any:
     """The density over the distribution function, both scaled on the left, where they underflow."""
     left = np.sqrt(2 / np.pi) / special.erfcx(np.where(x < 0, -x, 0.0) / np.sqrt(2))
-    return np.where(x < 0, left, np.exp(-x * x / 2 - np.log(2 * np.pi) / 2 - out))
+    y, out = np.where(x < 0, 0.0, x), np.where(x < 0, -np.log(2.0), out)
+    return np.where(x < 0, left, np.exp(-y * y / 2 - np.log(2 * np.pi) / 2 - out))
 
 
 def _log_or_zero(x: Any, y: Any) -> Any:
@@ -238,12 +246,12 @@ define("y0", lambda out, x: -special.y1(x))
 define("y1", lambda out, x: (special.y0(x) - special.yv(2.0, x)) / 2)
 define("i0", lambda out, x: special.i1(x))
 define("i1", lambda out, x: (special.i0(x) + special.iv(2.0, x)) / 2)
-define("i0e", lambda out, x: special.i1e(x) - np.sign(x) * out)
-define("i1e", lambda out, x: (special.i0e(x) + special.ive(2.0, x)) / 2 - np.sign(x) * out)
+define("i0e", far_bessel(lambda out, x: special.i1e(x) - np.sign(x) * out, 0, -1))
+define("i1e", far_bessel(lambda out, x: (special.i0e(x) + special.ive(2.0, x)) / 2 - np.sign(x) * out, 1, -1))
 define("k0", lambda out, x: -special.k1(x))
 define("k1", lambda out, x: -(special.k0(x) + special.kv(2.0, x)) / 2)
-define("k0e", lambda out, x: out - special.k1e(x))
-define("k1e", lambda out, x: out - (special.k0e(x) + special.kve(2.0, x)) / 2)
+define("k0e", far_bessel(lambda out, x: out - special.k1e(x), 0, 1))
+define("k1e", far_bessel(lambda out, x: out - (special.k0e(x) + special.kve(2.0, x)) / 2, 1, 1))
 define("jv", of_real("jv", "v", lambda out, v, x: jv_in_v(v, x)), _half_difference("jv"))
 define("yv", refused("yv", "v"), _half_difference("yv"))
 define("iv", of_real("iv", "v", lambda out, v, x: iv_in_v(v, x)), _half_sum("iv", 1))
