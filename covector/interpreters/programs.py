@@ -24,7 +24,8 @@ from covector.core import errors
 from covector.core.avals import typeof, with_varying
 from covector.core.jaxpr import Jaxpr, Var
 from covector.core.keys import Keyed
-from covector.interpreters.stage import closed_program
+from covector.core.primitive import TracerBase
+from covector.interpreters.stage import closed_program, is_written_zero
 from covector.interpreters.transpose import instantiated, kept_axes, transpose_jaxpr
 
 
@@ -121,6 +122,11 @@ MOST_FORMS = 50
 """Carries that go through more forms than that, each, are taken to grow for ever."""
 
 
+def nothing(ct: Any) -> bool:
+    """Whether a cotangent is zero: None, or zeros that a rule wrote out, which a program could not tell from a known value."""
+    return ct is None or (not isinstance(ct, TracerBase) and is_written_zero(ct))
+
+
 def transposed_program(
     jaxpr: Jaxpr,
     linear: tuple[bool, ...],
@@ -139,7 +145,7 @@ def transposed_program(
         known, given = args[: len(known_avals)], args[len(known_avals) :]
         cts = spread(nonzero, given, [a.zero for a in jaxpr.out_avals])
         results = transpose_jaxpr(jaxpr, linear, known, cts)
-        present = [r is not None or n for r, n in zip_longest(results, needed, fillvalue=False)]
+        present = [not nothing(r) or n for r, n in zip_longest(results, needed, fillvalue=False)]
         return choose(present, instantiated(results, linear_avals)), present
 
     ct_avals = [a.tangent().strengthened() for a in choose(nonzero, jaxpr.out_avals)]

@@ -55,3 +55,28 @@ def test_their_derivatives_are_zero(place: str, way: str) -> None:
             f = PLACES[place](lambda x, zeros=zeros, power=power: np.sum(zeros(x) ** power))
             for g in (WAYS[way](f), cv.jit(WAYS[way](f))):
                 assert not np.any(g(np.ones(1)))
+
+
+def unmoved(x: Any) -> Any:
+    """A function whose backward rule writes zeros out."""
+    ruled = cv.custom_vjp(lambda x: np.ones(2))
+    ruled.defvjp(lambda x: (np.ones(2), ()), lambda _, ct: (np.zeros(2),))
+    return np.sum(ruled(x))
+
+
+AROUND: dict[str, Any] = {
+    "jit": cv.jit,
+    "checkpoint": cv.checkpoint,
+    "vmap": lambda f: lambda x: cv.vmap(f)(np.stack([x, x]))[0],
+    "cond": lambda f: lambda x: lax.cond(x[0] < 9, f, f, x),
+    "scan": lambda f: lambda x: lax.scan(lambda c, row: (c, f(row)), 0.0, np.stack([x, x]))[1][0],
+}
+
+
+@pytest.mark.parametrize("place", AROUND)
+def test_zeros_that_a_backward_rule_writes_out_are_linear_in_its_cotangent(place: str) -> None:
+    for other in AROUND.values():
+        f = AROUND[place](other(unmoved))
+        twice = lambda x, f=f: cv.linear_transpose(cv.vjp(f, x)[1], 1.0)((x,))[0]
+        for around in AROUND.values():
+            assert around(twice)(np.ones(2)) == 0
