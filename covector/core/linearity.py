@@ -70,6 +70,8 @@ def output_marks(primitive: Primitive, marks: Marks, params: dict[str, Any]) -> 
     of_marks = getattr(rule, "of_marks", None)
     if of_marks is not None:
         return of_marks(marks, params)  # type: ignore[no-any-return]
+    if all(m == KNOWN for m in marks):
+        return KNOWN
     mark = LINEAR if LINEAR in marks else ZERO
     refusal: LinearityError | None = None
     for mask in masks(rule, marks, params) if rule is not None else ():
@@ -119,12 +121,11 @@ class _Marking:
     def outputs(self) -> list[str]:
         for eqn in self.jaxpr.equations:
             marks = [self.mark(x) for x in eqn.inputs]
-            if any(m != KNOWN for m in marks):
-                found = output_marks(eqn.primitive, marks, eqn.params)
-                if found is None:
-                    raise self.error(eqn, marks)
-                found = [found] * len(eqn.outputs) if isinstance(found, str) else found
-                self.marks.update(zip(eqn.outputs, found, strict=True))
+            found = output_marks(eqn.primitive, marks, eqn.params)
+            if found is None:
+                raise self.error(eqn, marks)
+            found = [found] * len(eqn.outputs) if isinstance(found, str) else found
+            self.marks.update(zip(eqn.outputs, found, strict=True))
         return [self.mark(x) for x in self.jaxpr.out_vars]
 
     def mark(self, atom: Any) -> str:

@@ -151,10 +151,9 @@ class StageTrace(Trace):
         place = list(outputs).index(var)
         for far in (0, depth):  # mostly the zero is an operand of the equation itself
             marks = [ZERO if self._is_zero_operand(x, far) else KNOWN for x in inputs]
-            if ZERO in marks:
-                found = output_marks(primitive, marks, params)
-                if (found if isinstance(found, str) else (found or [KNOWN] * len(outputs))[place]) == ZERO:
-                    return True
+            found = output_marks(primitive, marks, params)
+            if (found if isinstance(found, str) else (found or [KNOWN] * len(outputs))[place]) == ZERO:
+                return True
         return False
 
     def _is_zero_operand(self, x: Any, depth: int) -> bool:

@@ -80,3 +80,15 @@ def test_zeros_that_a_backward_rule_writes_out_are_linear_in_its_cotangent(place
         twice = lambda x, f=f: cv.linear_transpose(cv.vjp(f, x)[1], 1.0)((x,))[0]
         for around in AROUND.values():
             assert around(twice)(np.ones(2)) == 0
+
+
+@pytest.mark.parametrize("batches", [1, 2, 3])
+def test_branches_in_batches_in_batches_give_constants_under_a_rule(batches: int) -> None:
+    branches = lambda x: lax.cond(x[0] > 0.6, lambda: (x**2, np.zeros(3)), lambda: (x**3, np.ones(3)))
+    ruled = cv.custom_jvp(branches)
+    ruled.defjvp(lambda primals, tangents: cv.jvp(branches, primals, tangents))
+    f = lambda x: np.sum(ruled(x)[0])
+    for _ in range(batches):
+        f = lambda x, f=f: cv.vmap(f)(np.stack([x, x / 2]))[0]
+    assert np.allclose(cv.jit(cv.grad(f))(np.ones(2)), [2.0, 2.0])
+    assert np.allclose(cv.jit(cv.hessian(f))(np.ones(2) / 2), np.eye(2) * 3.0)
