@@ -48,10 +48,6 @@ TapeEntry = tuple[Primitive, Sequence[Any], dict[str, Any], Sequence[Var], Sourc
 """An equation before closing: its inputs are variables and, still as they are, the values that it closes over."""
 
 
-ZERO_WINDOW, ZERO_DEPTH = 256, 4
-"""How many equations, and how many steps, a zero is followed that a rule wrote out; others are not known to be zero."""
-
-
 class StageTracer(Tracer):
     """A value of which only the variable, with its aval, is known."""
 
@@ -81,11 +77,14 @@ register_tracer(StageTracer, lambda x: x.variable.aval)
 class StageTrace(Trace):
     """Records every operation on its tracers."""
 
-    __slots__ = ("is_part", "snapshots", "tape")
+    __slots__ = ("is_part", "looked_at", "snapshots", "tape", "zeros")
 
     def __init__(self, name: str = "", origin: Source | None = None):
         super().__init__(name, origin)
         self.tape: list[TapeEntry] = []
+        self.zeros: set[Var] = set()
+        """Variables that are known to be zero, from as many equations as were ``looked_at``."""
+        self.looked_at = 0
         self.is_part = False
         """Whether its program is that of a loop or a branch, which some examples of a batch may not run."""
         self.snapshots: Snapshots | None = None
@@ -137,27 +136,18 @@ class StageTrace(Trace):
         self.tape.append((primitive, inputs, params, (var,), source))
         return StageTracer(self, var)
 
-    def is_zero(self, var: Var, depth: int = ZERO_DEPTH) -> bool:
-        """Whether a variable is zero by the latest equations: those that are linear in zeros alone make zeros.
+    def is_zero(self, var: Var) -> bool:
+        """Whether a variable is zero: equations that are linear in zeros alone make zeros.
 
-        So do those of a primitive with the rule ``zeros``.
+        So do those of a primitive with the rule ``zeros``.  Each equation is looked at once, when somebody first asks.
         """
-        entry = next((e for e in self.tape[: -ZERO_WINDOW - 1 : -1] if var in e[3]), None)
-        if entry is None:
-            return False
-        primitive, inputs, params, outputs, _ = entry
-        if "zeros" in primitive.rules:
-            return True
-        place = list(outputs).index(var)
-        for far in (0, depth):  # mostly the zero is an operand of the equation itself
-            marks = [ZERO if self._is_zero_operand(x, far) else KNOWN for x in inputs]
-            found = output_marks(primitive, marks, params)
-            if (found if isinstance(found, str) else (found or [KNOWN] * len(outputs))[place]) == ZERO:
-                return True
-        return False
-
-    def _is_zero_operand(self, x: Any, depth: int) -> bool:
-        return depth > 0 and self.is_zero(x, depth - 1) if type(x) is Var else is_written_zero(x)
+        new, self.looked_at = self.tape[self.looked_at :], len(self.tape)
+        for primitive, inputs, params, outputs, _ in new:
+            marks = [ZERO if (x in self.zeros if type(x) is Var else is_written_zero(x)) else KNOWN for x in inputs]
+            found = ZERO if "zeros" in primitive.rules else output_marks(primitive, marks, params) or KNOWN
+            found = [found] * len(outputs) if isinstance(found, str) else found
+            self.zeros.update([v for v, m in zip(outputs, found, strict=True) if m == ZERO])
+        return var in self.zeros
 
     def append(self, primitive: Primitive, inputs: Sequence[Any], out_aval: Any) -> StageTracer:
         """Record an equation that is known to be right, without parameters, with one output of a known aval."""
@@ -209,6 +199,7 @@ class LinearTrace(StageTrace):
         self.name = name
         self.origin = origin
         self.tape, self.snapshots, self.holder = [], None, holder
+        self.zeros, self.looked_at = set(), 0
         self.is_part = self.in_users_code = False
 
     def users_code(self, runs: bool) -> bool:

@@ -92,3 +92,26 @@ def test_branches_in_batches_in_batches_give_constants_under_a_rule(batches: int
         f = lambda x, f=f: cv.vmap(f)(np.stack([x, x / 2]))[0]
     assert np.allclose(cv.jit(cv.grad(f))(np.ones(2)), [2.0, 2.0])
     assert np.allclose(cv.jit(cv.hessian(f))(np.ones(2) / 2), np.eye(2) * 3.0)
+
+
+def test_zeros_are_followed_as_far_as_they_go() -> None:
+    def backward(x: Any, ct: Any) -> Any:
+        zeros = x * 0
+        for k in range(300):
+            zeros = 0.5 * zeros - zeros / (k + 1)
+        return (zeros,)
+
+    ruled = cv.custom_vjp(lambda x: np.ones(2))
+    ruled.defvjp(lambda x: (np.ones(2), x), backward)
+    twice = lambda x: cv.linear_transpose(cv.vjp(lambda x: np.sum(ruled(x)), x)[1], 1.0)((x,))[0]
+    assert cv.jit(twice)(np.ones(2)) == 0
+
+
+def test_whether_tangents_are_zero_is_found_out_once_for_each_equation() -> None:
+    def long(c: Any, x: Any) -> Any:
+        for _ in range(100):  # sums of up to as many terms in the second derivative
+            c = np.sin(c) * c + 0.5 * x
+        return c
+
+    f = lambda x: lax.scan(lambda c, _: (long(c, x), None), x, None, length=2)[0]
+    assert np.allclose(cv.jit(cv.grad(cv.grad(f)))(0.3), cv.grad(cv.grad(lambda x: long(long(x, x), x)))(0.3))
