@@ -9,6 +9,7 @@ array([0.25, 2.25])
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from typing import Any
 
@@ -75,10 +76,69 @@ def _log_kernels(data: Any, values: Any, points: Any, root: Any, dtype: Any) -> 
     return _on_values(estimate, values, points, data, root)
 
 
-COMPILED: dict[str, dict[str, Callable[..., Any]]] = {
+class _Twins:
+    """The functions of a module that SciPy writes in Python for all libraries of arrays, as meanings of those in C."""
+
+    def __init__(self, module: str) -> None:
+        self.module = module
+
+    def get(self, name: str) -> Callable[..., Any]:
+        return lambda *args, **options: getattr(importlib.import_module(self.module), name)(*args, **options)
+
+
+NORMS: Any = ("backward", "ortho", "forward")
+"""The names in `scipy.fft` of how its compiled functions scale a transform: not at all, by the root of n, by n."""
+
+
+def _fourier(a: Any, axes: Any, forward: bool = True, inorm: int = 0, out: Any = None, nthreads: int = 1) -> Any:
+    transform, norm = (np.fft.fftn, NORMS[inorm]) if forward else (np.fft.ifftn, NORMS[2 - inorm])
+    return _on_values(lambda a: transform(a, axes=axes, norm=norm), a)
+
+
+def _real_fourier(name: str) -> Callable[..., Any]:
+    def transform(a: Any, type: int, axes: Any, inorm: int = 0, out: Any = None, nthreads: int = 1, ortho: Any = None) -> Any:
+        import scipy.fft
+
+        f = getattr(scipy.fft, name)
+        return _on_values(lambda a: f(a, type, axes=axes, norm=NORMS[inorm], orthogonalize=ortho), a)
+
+    return transform
+
+
+def _packed_fourier(
+    a: Any, axes: Any, to_packed: bool, forward: bool, inorm: int = 0, out: Any = None, nthreads: int = 1
+) -> Any:
+    """The real transform of `scipy.fftpack`, whose result has real and imaginary parts side by side."""
+    (axis,) = axes
+    return _on_values(lambda a: np.moveaxis((_pack if to_packed else _unpacked)(np.moveaxis(a, axis, -1), inorm), -1, axis), a)
+
+
+def _pack(a: Any, inorm: int) -> Any:
+    n = a.shape[-1]
+    y = np.fft.rfft(a, norm=NORMS[inorm])
+    parts = np.stack([np.real(y), np.imag(y)], -1).reshape(*a.shape[:-1], -1)
+    return np.concatenate([parts[..., :1], parts[..., 2 : n + 1]], -1)  # the first has no imaginary part, nor has the middle
+
+
+def _unpacked(y: Any, inorm: int) -> Any:
+    n = y.shape[-1]
+    zero = np.zeros_like(y[..., :1])
+    parts = np.concatenate([y[..., :1], zero, y[..., 1:], *([zero] if n % 2 == 0 else [])], -1)
+    return np.fft.irfft(parts[..., ::2] + 1j * parts[..., 1::2], n, norm=NORMS[2 - inorm])
+
+
+COMPILED: dict[str, dict[str, Callable[..., Any]] | _Twins] = {
     "scipy.interpolate._ppoly": {"evaluate": _piecewise, "integrate": _integral},
     "scipy.interpolate._dierckx": {"evaluate_spline": _spline},
     "scipy.stats._stats": {"gaussian_kernel_estimate": _kernels, "gaussian_kernel_estimate_log": _log_kernels},
     "scipy.sparse._sparsetools": SPARSE,
+    "scipy.fft._pocketfft.pypocketfft": {
+        "c2c": _fourier,
+        "r2r_fftpack": _packed_fourier,
+        "dct": _real_fourier("dctn"),
+        "dst": _real_fourier("dstn"),
+    },
+    "scipy.spatial.transform._rotation_cy": _Twins("scipy.spatial.transform._rotation_xp"),
+    "scipy.spatial.transform._rigid_transform_cy": _Twins("scipy.spatial.transform._rigid_transform_xp"),
 }
 """What compiled functions mean, by module and name; elsewhere they refuse traced values as any other."""

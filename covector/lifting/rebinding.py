@@ -148,10 +148,20 @@ def _declare_questions() -> None:
     prune = getattr(sys.modules.get("scipy._lib._util"), "_prune_array", None)
     if prune is not None and known_stand_in(prune) is None:
         stand_in(prune, guarded(prune, lambda array: array))
+    for name in ("_rotation", "_rigid_transform"):
+        select = getattr(sys.modules.get(f"scipy.spatial.transform.{name}"), "select_backend", None)
+        if select is not None and known_stand_in(select) is None:
+            stand_in(select, guarded(select, functools.partial(_backend, select)))
     for package in ARRAY_API_COMPAT:
         asks = getattr(sys.modules.get(f"{package}.common._helpers"), "is_writeable_array", None)
         if asks is not None and known_stand_in(asks) is None:
             stand_in(asks, guarded(asks, lambda x, asks=asks: not issubclass(type(x), Scalar) and asks(x)))
+
+
+def _backend(select: Callable[..., Any], *args: Any, **options: Any) -> Any:
+    """The compiled functions that a rotation of SciPy's asks for, which it keeps; or those in Python."""
+    module = select(*args, **options)
+    return _new(module) or module
 
 
 def _declare_methods() -> None:
