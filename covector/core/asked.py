@@ -51,9 +51,10 @@ INTEGER_OF_CALLS = {
     "len": "use x.shape",
     "round": "use np.round(x)",
 }
+NAMING = "or covector.lift(f, packages=[...]), which keeps the derivative in the packages that are named"
 FLOAT_OF_CALLS = {
     "float": "leave float() out, or write x.astype(float): a traced number is an array of no axes already",
-    "complex": "leave complex() out, or write x.astype(complex) and a + 1j * b",
+    "complex": f"leave complex() out, or write x.astype(complex) and a + 1j * b; {NAMING}",
     "format": "print it with covector.debug.print('{}', x), or return it (has_aux=True) and format it outside",
     "print": "print it with covector.debug.print('{}', x)",
 }
@@ -70,9 +71,8 @@ ARRAY_OF_NUMPY_FUNCTIONS = {
         " array of several values",
     ),
     **dict.fromkeys(
-        ["float64", "double"],
-        "leave it out: a traced number is an array of no axes already; or covector.lift(f, packages=[...]), which keeps the"
-        " derivative in the packages that are named",
+        "float16 half float32 single float64 double complex64 csingle complex128 cdouble".split(),
+        f"leave it out, or write x.astype: a traced number is an array of no axes already; {NAMING}",
     ),
     "full": "use covector.numpy.full(shape, x), or x * np.ones(shape)",
     "arange": "use covector.numpy.arange, or np.arange of known numbers times x",

@@ -21,7 +21,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Any
 
 from covector.core import errors
@@ -29,6 +29,7 @@ from covector.core.avals import typeof
 from covector.core.primitive import TracerBase
 from covector.core.source import Source, is_plumbing
 from covector.lifting.cells import Cell
+from covector.lifting.lifted import is_named
 
 _raised: ContextVar[list[errors.CovectorError] | None] = ContextVar("covector_raised", default=None)
 _notes: dict[str, None] = {}
@@ -93,9 +94,17 @@ def _not_taken(e: Exception) -> errors.CovectorError | None:
     """The error for an array of the lifted run that compiled code did not take, where an error says so."""
     if not isinstance(e, (TypeError, ValueError, AttributeError)) or not NOT_TAKEN.search(str(e)):
         return None
-    place, arrays = _given(e.__traceback__)
-    if place is None or not (arrays or "Cell" in str(e)):
+    frame, place, arrays = _given(e.__traceback__)
+    if frame is None or not (arrays or "Cell" in str(e)):
         return None
+    package = str(frame.f_globals.get("__name__")).partition(".")[0]
+    if "type" in frame.f_code.co_names and not is_named(package):
+        return errors.TracerArrayConversionError(
+            f"an array of a lifted run was not taken for one: {type(e).__name__}: {e}",
+            why="type(x) of it is not np.ndarray, though isinstance(x, np.ndarray) is true",
+            fix=f"name the package, lift(f, packages=[{package!r}]): in its modules type(x) is np.ndarray",
+            source=place,
+        )
     values = {name: x._read() for name, x in arrays.items()}
     named = " and ".join([f"{name}, {typeof(x)}" for name, x in values.items()])
     fix = "call what takes it by covector.pure_callback(f, result, *arrays), whose f is not lifted and gets plain arrays"
@@ -110,8 +119,8 @@ def _not_taken(e: Exception) -> errors.CovectorError | None:
     )
 
 
-def _given(traceback: TracebackType | None) -> tuple[Source | None, dict[str, Cell]]:
-    """The innermost line of Python that is not covector's, and the arrays of the lifted run that it names."""
+def _given(traceback: TracebackType | None) -> tuple[FrameType | None, Source | None, dict[str, Cell]]:
+    """The innermost frame and line of Python that is not covector's, and the arrays of the lifted run that it names."""
     last = None
     while traceback is not None:
         path = traceback.tb_frame.f_code.co_filename
@@ -119,7 +128,7 @@ def _given(traceback: TracebackType | None) -> tuple[Source | None, dict[str, Ce
             last = traceback
         traceback = traceback.tb_next
     if last is None:
-        return None, {}
+        return None, None, {}
     frame, code = last.tb_frame, last.tb_frame.f_code
     first, end, start, stop = (x or 0 for x in list(code.co_positions())[last.tb_lasti // 2])
     lines = [linecache.getline(code.co_filename, i) for i in range(first, end + 1)]
@@ -128,7 +137,7 @@ def _given(traceback: TracebackType | None) -> tuple[Source | None, dict[str, Ce
     names = [name.split(".") for name in re.findall(r"[^\W\d]\w*(?:\.\w+)?", " ".join(lines))]
     values = {".".join(n): _held(frame.f_locals.get(n[0]), *n[1:]) for n in names}
     values |= {f"{n}[{i}]": x for n, v in values.items() if type(v) in (list, tuple) for i, x in enumerate(v)}
-    return Source(code, last.tb_lasti), {name: x for name, x in values.items() if type(x) is Cell}
+    return frame, Source(code, last.tb_lasti), {name: x for name, x in values.items() if type(x) is Cell}
 
 
 def _held(x: Any, attribute: str = "") -> Any:

@@ -54,8 +54,8 @@ def lift(f: Callable[..., Any], packages: str | Sequence[str] = ()) -> Callable[
 
     Args:
         f: a function of pytrees of arrays, also of another package's.
-        packages: packages (or modules) in which ``float(x)`` and ``np.float64(x)`` keep the derivative; elsewhere they raise
-            for traced values.
+        packages: packages (or modules) in which ``float(x)``, ``complex(x)``, ``np.float64(x)`` and their like keep the
+            derivative, and ``type(x)`` is NumPy's; elsewhere they raise for traced values, and it is not.
 
     Returns:
         A function of the same arguments.  ``lift.report()`` lists the names that were replaced in modules for it,

@@ -1,4 +1,4 @@
-"""``math`` on traced numbers, and in packages that are named ``float`` and ``numpy.float64``, which keep derivatives."""
+"""``math`` on traced numbers, and in packages that are named ``float`` and other types of numbers, which keep derivatives."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 from covector.core.avals import dtype_of
 from covector.core.primitive import TracerBase
 from covector.core.pytrees import tree_map
+from covector.core.tracer import TracedArray
 from covector.lifting.creation import listed
 from covector.lifting.lifted import (
     LIFTED,
@@ -24,6 +25,7 @@ from covector.lifting.lifted import (
     unwrap,
     wrap,
 )
+from covector.numpy.elementwise import of_parts
 from covector.numpy.registry import as_array
 from covector.numpy.undetermined import zero_unless
 from covector.transforms.utilities import stop_gradient
@@ -37,14 +39,17 @@ UFUNCS = {
 }  # fmt: skip
 
 
-def _number(x: Any) -> Any:
+DOUBLE = np.empty((), float)
+
+
+def _number(x: Any, like: Any = DOUBLE) -> Any:
     """The value of a number; of an array with one element that element, as Python's functions take it."""
     x = unwrap(x)
     if isinstance(x, TracerBase) and x.shape:  # type: ignore[attr-defined]
         if x.size != 1:  # type: ignore[attr-defined]
             raise TypeError("only 0-dimensional arrays can be converted to Python scalars")
         x = np.reshape(x, ())  # type: ignore[call-overload]
-    return convert(x, np.empty((), float)) if isinstance(x, TracerBase) else x  # Python computes in double precision
+    return convert(x, like) if isinstance(x, TracerBase) else x  # Python computes in double precision
 
 
 def _result(value: Any) -> Any:
@@ -167,7 +172,7 @@ for _name, _of_scipy in {"erf": "erf", "erfc": "erfc", "gamma": "gamma", "lgamma
     _special(_name, _of_scipy)
 
 
-# --- float ----------------------------------------------------------------------------------------------------------------
+# --- float, complex and NumPy's numbers --------------------------------------------------------------------------------------
 
 
 class _Standing(type):
@@ -188,21 +193,66 @@ class _Standing(type):
         return hash(cls.stands_for)
 
 
-def _standing(stands_for: type, takes_arrays: bool = False) -> Any:
-    def new(cls: type, x: Any = 0.0) -> Any:
+def _standing(stands_for: type) -> Any:
+    like: Any = np.empty((), stands_for)
+    is_numpys = issubclass(stands_for, np.generic)
+
+    def new(cls: type, *args: Any, **options: Any) -> Any:
         if type(cls) is not _Standing:  # a class made of the original, which says float.__new__(cls, x)
-            return stands_for.__new__(cls, x)
-        if takes_arrays and type(x) in LIFTED and x.shape:
-            return np.array(x, float) if type(x._read()) is np.ndarray else wrap(convert(x._captured(), np.empty((), float)))
-        value = _number(x)
+            return stands_for.__new__(cls, *args, **options)
+        if len(args) != 1 or options:
+            parts = dict(zip(("real", "imag"), args, strict=False)) | options
+            is_traced = has_traced([unwrap(x) for x in parts.values()])
+            return as_number(_of_parts(**parts)) if is_traced else stands_for(*args, **options)
+        (x,) = args
+        if is_numpys and type(x) in LIFTED and x.shape:
+            return np.array(x, like.dtype) if type(x._read()) is np.ndarray else wrap(convert(x._captured(), like))
+        value = _number(x, like)
         if not isinstance(value, TracerBase):
             return stands_for(value)
-        return as_number(value) if stands_for is float else make_scalar(value)
+        return make_scalar(value) if is_numpys else as_number(value)
 
-    body = {"__new__": new, "dtype": np.dtype(float), "stands_for": stands_for}
-    return _Standing(stands_for.__name__, (stands_for,), body)
+    return _Standing(stands_for.__name__, (stands_for,), {"__new__": new, "dtype": like.dtype, "stands_for": stands_for})
 
 
-FLOAT: Any = _standing(float)
-FLOAT64: Any = _standing(np.float64, takes_arrays=True)
-"""What stands for ``float`` and ``numpy.float64`` in the modules of packages that are named."""
+def _of_parts(real: Any = 0.0, imag: Any = 0.0) -> Any:
+    """The complex number of two real ones, infinite ones too; of complex ones as Python adds them."""
+    real, imag = unwrap(real), unwrap(imag)
+    if "c" in dtype_of(real).kind + dtype_of(imag).kind:
+        return real + 1j * imag
+    return of_parts(*(convert(x, DOUBLE) for x in (real, imag)))
+
+
+TYPES: tuple[type, ...] = (float, complex, np.float16, np.float32, np.float64, np.complex64, np.complex128)
+STANDING = {t: _standing(t) for t in TYPES}
+"""What stands for Python's and NumPy's types of numbers in the modules of packages that are named."""
+
+
+class _Asking(type):
+    """The metaclass of what stands for ``type``, of which one value asks for its type."""
+
+    def __call__(cls, *args: Any, **options: Any) -> Any:
+        if cls is not TYPE:  # a metaclass that was made of it
+            return super().__call__(*args, **options)
+        if len(args) != 1 or options:
+            return type(*args, **options)
+        kind = args[0].__class__ if type(args[0]) in LIFTED else type(args[0])
+        return np.ndarray if kind is TracedArray else TYPE if kind is type else STANDING.get(kind, kind)
+
+    def __instancecheck__(cls, x: Any) -> bool:
+        return isinstance(x, type) if cls is TYPE else super().__instancecheck__(x)
+
+    def __subclasscheck__(cls, x: type) -> bool:
+        return issubclass(x, type) if cls is TYPE else super().__subclasscheck__(x)
+
+    def __eq__(cls, other: object) -> bool:
+        return other is type if cls is TYPE and other is not cls else cls is other
+
+    def __hash__(cls) -> int:
+        return hash(type) if cls is TYPE else type.__hash__(cls)
+
+
+TYPE = _Asking("type", (type,), {})
+"""What stands for ``type`` there, so that an array of the run has NumPy's, and a number one of those above."""
+
+BUILTINS = {t.__name__: STANDING[t] for t in (float, complex)} | {"type": TYPE}

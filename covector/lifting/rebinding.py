@@ -32,7 +32,7 @@ from covector.lifting.lifted import register_namespace
 from covector.lifting.meanings import COMPILED as MEANINGS
 from covector.lifting.meanings import Replaced
 from covector.lifting.namesakes import OfScipy, distribution, namesake
-from covector.lifting.numbers import FLOAT, FLOAT64, MATH
+from covector.lifting.numbers import BUILTINS, MATH, STANDING
 from covector.lifting.redirected import redirected, restore
 from covector.lifting.scalars import Scalar
 from covector.lifting.solvers import redirect_solvers
@@ -273,7 +273,7 @@ def install(packages: frozenset[str], f: Any = None, anew: bool = True) -> None:
                 if name not in _installed:
                     _rebind(name, vars(module), _rows)
                 elif new_packages:
-                    _keep_floats(vars(module), _rows)
+                    _keep_numbers(vars(module), _rows)
         if names is not None and not _is_left_alone(names):
             _rebind_globals(f, names)
         _seen[0] = len(sys.modules)
@@ -350,7 +350,7 @@ def _rebind(module: str | None, names: dict[str, Any], rows: list[Any]) -> None:
         if type(value) is FunctionType and (new is None or type(new) is OfScipy):
             rebind_closure(value)
     if _named:
-        _keep_floats(names, rows)
+        _keep_numbers(names, rows)
     if module is not None:
         _sizes[module] = len(names)
 
@@ -385,24 +385,31 @@ def _put(names: dict[str, Any], n: str, new: Any, rows: list[Any]) -> None:
     names[n] = new
 
 
+def _standing(value: Any) -> Any:
+    """What stands for a type of numbers, or None."""
+    return STANDING.get(value) if type(value) is type else None
+
+
 @functools.cache
 def _keeping() -> Proxy:
-    """NumPy where ``np.float64(x)`` keeps the derivative."""
+    """NumPy where ``np.float64(x)`` and its like keep the derivative."""
     names = {n: v for n, v in vars(known_stand_in(np)).items() if n != "_real"}
-    return Proxy(np, {**names, "float64": FLOAT64, "double": FLOAT64})
+    return Proxy(np, names | {n: _standing(v) for n, v in vars(np).items() if _standing(v) is not None})
 
 
-def _keep_floats(names: dict[str, Any], rows: list[Any]) -> None:
-    """Let ``float`` and ``np.float64`` keep derivatives in a module, if its package is named."""
+def _keep_numbers(names: dict[str, Any], rows: list[Any]) -> None:
+    """Let types of numbers keep derivatives in a module, and ``type`` tell of them, if its package is named."""
     home = str(names.get("__name__"))
     if not any(p in ("*", home) or home.startswith(f"{p}.") for p in _named):
         return
     proxy = known_stand_in(np)
     for n, value in list(names.items()):
-        if value is proxy or value is np.float64:
-            _put(names, n, _keeping() if value is proxy else FLOAT64, rows)
-    if "float" not in names:
-        _put(names, "float", FLOAT, rows)
+        new = _keeping() if value is proxy else _standing(value)
+        if new is not None:
+            _put(names, n, new, rows)
+    for n, new in BUILTINS.items():
+        if n not in names:
+            _put(names, n, new, rows)
 
 
 def _restore(rows: list[Any]) -> None:
