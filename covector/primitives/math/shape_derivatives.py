@@ -96,7 +96,7 @@ def betainc_in_a(a: Any, b: Any, x: Any, y: Any) -> Any:
 
 
 def _inside(a: Any, b: Any, x: Any, y: Any) -> Any:
-    n = a + b
+    n = np.add(a, b)  # Python's numbers have no axes to add
     is_lower = x * b < y * a
     own, other = np.where(is_lower, a, b), np.where(is_lower, b, a)
     length = np.minimum(_length(own * other / n), (DECAY / n + np.log1p(own / other)) * n / own)
