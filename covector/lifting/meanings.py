@@ -86,6 +86,15 @@ class _Twins:
         return lambda *args, **options: getattr(importlib.import_module(self.module), name)(*args, **options)
 
 
+def nearest_rotations(original: Callable[..., Any], matrix: Any, assume_valid: bool = False) -> Any:
+    """The quaternions of the nearest rotations, which SciPy computes as such only where a matrix is no rotation yet."""
+    from covector.scipy.spatial.transform import Rotation
+
+    if assume_valid or not any_traced([matrix]):
+        return original(matrix, assume_valid)
+    return _on_values(lambda m: Rotation.from_matrix(m).as_quat(), matrix)
+
+
 NORMS: Any = ("backward", "ortho", "forward")
 """The names in `scipy.fft` of how its compiled functions scale a transform: not at all, by the root of n, by n."""
 

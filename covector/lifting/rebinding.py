@@ -30,7 +30,7 @@ from covector.lifting.creation import INNER, NUMPY, OBJECTS, STRIDED, vectorized
 from covector.lifting.faults import Errstate, seterr
 from covector.lifting.lifted import register_namespace
 from covector.lifting.meanings import COMPILED as MEANINGS
-from covector.lifting.meanings import Replaced
+from covector.lifting.meanings import Replaced, nearest_rotations
 from covector.lifting.namesakes import OfScipy, distribution, namesake
 from covector.lifting.numbers import BUILTINS, MATH, STANDING
 from covector.lifting.redirected import redirected, restore
@@ -148,6 +148,9 @@ def _declare_questions() -> None:
     prune = getattr(sys.modules.get("scipy._lib._util"), "_prune_array", None)
     if prune is not None and known_stand_in(prune) is None:
         stand_in(prune, guarded(prune, lambda array: array))
+    nearest = getattr(sys.modules.get("scipy.spatial.transform._rotation_xp"), "from_matrix", None)
+    if nearest is not None and known_stand_in(nearest) is None:
+        stand_in(nearest, guarded(nearest, functools.partial(nearest_rotations, nearest)))
     for name in ("_rotation", "_rigid_transform"):
         select = getattr(sys.modules.get(f"scipy.spatial.transform.{name}"), "select_backend", None)
         if select is not None and known_stand_in(select) is None:

@@ -42,12 +42,17 @@ def test_fftpack_keeps_single_precision():
 
 
 OUTSIDE = Rotation.from_rotvec([0.1, 0.2, 0.3])
+TURN = np.array([[0.36, 0.48, -0.8], [-0.8, 0.6, 0.0], [0.48, 0.64, 0.6]])
 ROTATIONS = {
     "vector": lambda x: Rotation.from_rotvec(x).as_matrix(),
     "of plain values": lambda x: Rotation.from_rotvec(np.array([0.1, 0.2, 0.3])).apply(x),
     "outside": lambda x: (OUTSIDE * Rotation.from_rotvec(x)).as_mrp() + OUTSIDE.apply(x),
     "angles": lambda x: Rotation.from_euler("xyz", x).as_quat(),
     "matrix": lambda x: Rotation.from_matrix(Rotation.from_rotvec(x).as_matrix()).as_rotvec(),
+    "near a rotation": lambda x: Rotation.from_matrix(TURN + np.outer(x - VECTOR, VECTOR)).as_quat(),
+    "near a rigid one": lambda x: RigidTransform.from_matrix(
+        np.block([[TURN + np.outer(VECTOR, x - VECTOR), x[:, None]], [np.zeros(3), 1.0]])
+    ).apply([1.0, 2.0, 3.0]),
     "products": lambda x: (Rotation.from_rotvec(x) * Rotation.from_euler("z", 0.3)).inv().as_euler("zyx"),
     "powers": lambda x: (Rotation.from_mrp(x) ** 0.5).magnitude() * x,
     "rows": lambda x: Rotation.from_quat(np.stack([np.append(x, 1.0), np.append(2 * x, -1.0)]))[1].apply([1.0, 2.0, 3.0]),

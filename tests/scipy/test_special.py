@@ -424,7 +424,7 @@ def test_derivatives_in_half_precision_do_not_overflow_within():
 def test_shapes_that_are_numbers_of_pythons_beside_an_array(name):
     f, x = getattr(scipy.special, name), np.array([0.1, 0.3])
     for k in range(2):
-        moved = lambda t: f(*(v + t * (i == k) for i, v in enumerate((2.0, 1.5))), x)
+        moved = lambda t, k=k: f(*(v + t * (i == k) for i, v in enumerate((2.0, 1.5))), x)
         _, found = cv.jvp(moved, (0.0,), (1.0,))
         np.testing.assert_allclose(found, (moved(1e-6) - moved(-1e-6)) / 2e-6, rtol=1e-7)
     np.testing.assert_allclose(cv.grad(lambda a: np.sum(f(a, 1.5, x)))(2.0), np.sum(cv.jacfwd(lambda a: f(a, 1.5, x))(2.0)))
