@@ -22,7 +22,7 @@ from functools import lru_cache
 import numpy as np
 
 from covector.core.noise import fix_of_noise
-from covector.core.source import Source, is_library, user_frame, user_source
+from covector.core.source import Source, beside_covector, is_library, user_frame, user_source
 
 STATIC = "make the argument static (static_argnums) under jit"
 
@@ -58,6 +58,7 @@ FLOAT_OF_CALLS = {
     "format": "print it with covector.debug.print('{}', x), or return it (has_aux=True) and format it outside",
     "print": "print it with covector.debug.print('{}', x)",
 }
+NUMBERS = "float16 half float32 single float64 double complex64 csingle complex128 cdouble".split()
 SIZE = "shapes and numbers of elements must be known while the function is traced: take them from the shape of an array"
 SLICE = (
     "the bounds of a slice must be known while the function is traced: keep the shape, as in"
@@ -71,7 +72,7 @@ ARRAY_OF_NUMPY_FUNCTIONS = {
         " array of several values",
     ),
     **dict.fromkeys(
-        "float16 half float32 single float64 double complex64 csingle complex128 cdouble".split(),
+        NUMBERS,
         f"leave it out, or write x.astype: a traced number is an array of no axes already; {NAMING}",
     ),
     "full": "use covector.numpy.full(shape, x), or x * np.ones(shape)",
@@ -269,6 +270,9 @@ def fix_of_conversion(default: str, is_mask: bool = False) -> str:
     by_code = fix_by_code()
     if by_code is not None:
         return _fix_of_list(call, enclosing[0]) or by_code if call in OF_LISTS else by_code
+    by_package = _fix_in_package()
+    if by_package is not None:
+        return by_package
     if enclosing and isinstance(enclosing[0], ast.Subscript):
         if isinstance(enclosing[0].ctx, ast.Store):
             return "covector.at(a)[i].set(x) instead of a[i] = x, or build the array of its parts with np.stack([...])"
@@ -290,6 +294,21 @@ def fix_of_conversion(default: str, is_mask: bool = False) -> str:
         found = MATH_NAMES.get(name, name)
         return f"use np.{found} instead of {call}" if hasattr(np, found) else f"use scipy.special's function instead of {call}"
     return _fix_of_list(call, enclosing[0]) or default
+
+
+def _fix_in_package() -> str | None:
+    """The fix where the code of another package asks, which the user does not write."""
+    frame = beside_covector()
+    if frame is None or not is_library(frame.f_code.co_filename):
+        return None
+    package = str(frame.f_globals.get("__name__")).partition(".")[0]
+    if package in ("numpy", "scipy") or package in sys.stdlib_module_names:
+        return None
+    call = called_in(enclosing_nodes(Source(frame.f_code, frame.f_lasti, ""))) or ""
+    if call in ("float", "complex") or call.rpartition(".")[2] in NUMBERS:
+        return f"name the package, covector.lift(f, packages=[{package!r}]): in its modules {call}(x) keeps the derivative"
+    lift = "transform covector.lift(f) in place of f, for code that was written for plain arrays"
+    return f"{package} asks for one: {lift}; what a function imports when it runs is not reached"
 
 
 OF_LISTS = {f"np.{name}" for name in ("sum", "prod", "max", "min", "var", "std", "nansum", "nanmean", "nanmax", "nanmin")}

@@ -101,7 +101,7 @@ def _not_taken(e: Exception) -> errors.CovectorError | None:
     if "type" in frame.f_code.co_names and not is_named(package):
         return errors.TracerArrayConversionError(
             f"an array of a lifted run was not taken for one: {type(e).__name__}: {e}",
-            why="type(x) of it is not np.ndarray, though isinstance(x, np.ndarray) is true",
+            why="type(x) of it is a class of covector's, which isinstance takes for NumPy's",
             fix=f"name the package, lift(f, packages=[{package!r}]): in its modules type(x) is np.ndarray",
             source=place,
         )

@@ -1,7 +1,10 @@
 """What `lift` replaces in the packages that are named: types of numbers, which keep derivatives, and ``type``."""
 
+import linecache
 import sys
+import sysconfig
 import types
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -102,3 +105,26 @@ def test_a_package_that_asks_for_the_type(tmp_path, monkeypatch):
         cv.grad(cv.lift(f))(X)
     np.testing.assert_allclose(cv.grad(cv.lift(f, packages=["a_package_that_asks"]))(X), 2 * X)
     del sys.modules["a_package_that_asks"]
+
+
+INSTALLED = """
+import numpy as np
+def table(x):
+    import numpy as np
+    return np.array(x).sum()
+def number(x):
+    return np.complex128(x[0]).real
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "fix"), [("table", r"covector\.lift\(f\).*imports when it runs"), ("number", r"packages=\['some'\]")]
+)
+def test_what_an_installed_package_asks_for_is_not_for_the_user_to_write(name, fix, monkeypatch):
+    path = str(Path(sysconfig.get_path("purelib")) / "some" / "code.py")
+    monkeypatch.setitem(linecache.cache, path, (len(INSTALLED), None, INSTALLED.splitlines(True), path))
+    names = {"__name__": "some.code"}
+    exec(compile(INSTALLED, path, "exec"), names)
+    for f in (names[name], cv.lift(lambda x: names[name](x))):
+        with pytest.raises(cv.errors.TracerArrayConversionError, match=f"(?s)Fix: .*{fix}"):
+            cv.grad(f)(X)
