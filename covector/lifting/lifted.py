@@ -21,6 +21,7 @@ import numpy as np
 from numpy import ndarray
 
 from covector.core import errors
+from covector.core.asked import FLOAT_OF_CALLS
 from covector.core.avals import PYTHON_NUMBERS, is_weak, typeof
 from covector.core.primitive import TracerBase
 from covector.core.pytrees import register_standing
@@ -253,6 +254,16 @@ def _is_storing(frame: FrameType) -> bool:
     return frame.f_code.co_code[frame.f_lasti] in STORES
 
 
+REMAINDER = frozenset({6, 19})
+"""Which operators ``%`` and ``%=`` are to the instruction of all that are binary (NB_REMAINDER, NB_INPLACE_REMAINDER)."""
+
+
+def _is_formatting(frame: FrameType) -> bool:
+    """Whether ``"%f" % x`` asks for the value: of all that ``%`` is, text alone asks for a float."""
+    code, i = frame.f_code.co_code, frame.f_lasti
+    return code[i] == opmap["BINARY_OP"] and code[i + 1] in REMAINDER
+
+
 def refuse_store(value: Any, frame: FrameType) -> None:
     """Raise for a traced value that is being written into a plain array, which asks for a plain value."""
     if isinstance(value, TracerBase) and _is_storing(frame):
@@ -271,7 +282,9 @@ def not_a_float(value: Any, frame: FrameType | None) -> errors.TracerFloatConver
         frame = frame.f_back
     home = "" if frame is None else str(frame.f_globals.get("__name__", ""))
     asks_by_name = frame is not None and not {"float", "float64"}.isdisjoint(frame.f_code.co_names)
-    if is_named(home):
+    if frame is not None and _is_formatting(frame):
+        fix = FLOAT_OF_CALLS["format"]
+    elif is_named(home):
         held = "a class made of float, and code in C, hold plain numbers: keep x in an attribute, or use NumPy's functions"
         fix = f"its package is named already, and keeps float(x); {held}"
     elif asks_by_name:
@@ -356,6 +369,8 @@ class Lifted:
         refuse_store(value, frame)
         if isinstance(value, TracerBase):
             whole = value.answer() if value.dtype.kind in "biu" else None  # type: ignore[attr-defined]
+            if whole is None and _is_formatting(frame):
+                whole = known(value)
             if whole is None:
                 raise not_a_float(value, frame)
             return float(whole)

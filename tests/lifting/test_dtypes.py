@@ -124,6 +124,7 @@ def test_strides_into_the_middle_of_elements():
 
 
 TEXTS = ["str(x)", "'%s' % x[0]", "str(x[1])", "np.array_str(x)", "f'{x} {x[0]}'", "repr(x)", "np.array2string(x, precision=2)"]
+TEXTS += ["'%g' % x[0]", "'%s %.2f' % (x[1], x[0])", "b'%5.1f' % x.sum()"]
 
 
 @pytest.mark.parametrize("text", TEXTS)
@@ -134,6 +135,18 @@ def test_text(text):
     for run in (lambda f, x: f(x), RUN["jvp"]):
         run(cv.lift(f) if said else f, STARTS["f8"])
     assert said[0] == said[1]
+
+
+@pytest.mark.parametrize("left", ["np.float64(30.0)", "np.float32(30.0)", "np.full(4, 30.0)", "30.0", "np.array(30.0)"])
+def test_a_remainder_is_no_text(left):
+    f = cv.lift(program(f"return {left} % x[0]"))
+    np.testing.assert_array_equal(cv.jvp(f, (np.array([7.3]),), (np.ones(1),))[1], -4.0)
+
+
+def test_text_of_what_is_not_known():
+    for text in ("'%g' % x[0]", "f'{x[0]:g}'"):
+        with pytest.raises(CovectorError, match=r"debug\.print"):
+            RUN["jit"](cv.lift(program(f"said = {text}\nreturn x")), STARTS["f8"])
 
 
 def test_a_view_that_may_be_written_again():
