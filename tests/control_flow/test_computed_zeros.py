@@ -115,3 +115,9 @@ def test_whether_tangents_are_zero_is_found_out_once_for_each_equation() -> None
 
     f = lambda x: lax.scan(lambda c, _: (long(c, x), None), x, None, length=2)[0]
     assert np.allclose(cv.jit(cv.grad(cv.grad(f)))(0.3), cv.grad(cv.grad(lambda x: long(long(x, x), x)))(0.3))
+
+
+def test_a_while_loop_over_zeros_gives_zeros() -> None:
+    loop = lambda x: lax.while_loop(lambda c: c[2] < 1, lambda c: (c[0], c[1], c[2] + 1), (x, np.zeros(0), 0), checkpoint=2)[1]
+    f = lambda x: np.sum(loop(x))
+    assert cv.jit(lambda x: cv.linear_transpose(cv.vjp(f, x)[1], 1.0)((x,))[0])(np.ones(2)) == 0

@@ -24,6 +24,7 @@ from covector.backends.run import runner, step_runner
 from covector.core.avals import ShapedArray, typeof
 from covector.core.context import axis_of_rule
 from covector.core.jaxpr import Jaxpr, Literal, program_acts
+from covector.core.linearity import LINEAR, linear_by_marks, loop_marks
 from covector.core.primitive import NestedPrimitive, TracerBase
 from covector.interpreters.checks import makes_checks
 from covector.interpreters.evaluate import eval_jaxpr
@@ -91,6 +92,18 @@ def _stack_avals(body: Jaxpr, n_carry: int, ticks: int | None) -> list[StackAval
 def _while_abstract(*avals: Any, cond: Jaxpr, body: Jaxpr, **params: Any) -> list[Any]:
     n = len(While(**params).cut(avals)[2])
     return [*body.out_avals[:n], *_stack_avals(body, n, params["ticks"])]
+
+
+def _marks(marks: Sequence[str], params: dict[str, Any]) -> list[str] | None:
+    """What a loop makes of zeros; with a linear carry it is split."""
+    if LINEAR in marks:
+        return None
+    _, consts, carry = cut(marks, params["num_cond"], params["num_body"])
+    carry, collected = loop_marks(params["body"], consts, carry, [])
+    return [*carry, *collected]
+
+
+while_p.linear = linear_by_marks(_marks)
 
 
 @while_p.def_rule("interpret")
