@@ -67,11 +67,8 @@ METHODS = {
 }
 """Functions of SciPy's modules that `fmin`, `golden` and their like call: covector has those methods."""
 
-STARTS = {"root": "x0", "minimize": "x0", "least_squares": "x0", "odeint": "y0"}
-"""The solvers that make a vector of where they start, a number too, and what that is called."""
-
-VECTOR_METHODS = frozenset({"", "hybr", "lm"})
-"""The methods of `root` that do so."""
+STARTS = frozenset("x0 x1 y0 p0".split())
+"""Where a solver starts: SciPy makes arrays of lists, which are pytrees for covector."""
 
 COMPARING_METHODS = frozenset("nelder-mead powell cobyla cobyqa golden bounded".split())
 """The methods whose own steps do not move with the function."""
@@ -161,9 +158,7 @@ class Solver(Calling):
             if found is not NOTHING:
                 return found
         ours, given = getattr(importlib.import_module(self._place[0]), name), self._given(args, kwargs)
-        start = STARTS.get(name)
-        if start in given and (name != "root" or self._method(args, kwargs) in VECTOR_METHODS):
-            given[start] = _vector(given[start])
+        given |= {k: _array(x) for k, x in given.items() if k in STARTS and type(x) in (list, tuple)}
         try:
             found = OfCovector(ours)(**_taken(ours, self._original, given))
         except errors.ConcretizationError:  # the function branches on values, say
@@ -200,7 +195,7 @@ class Method(Calling):
         if type(named["fun"]) is sys.modules["scipy.optimize._optimize"].MemoizeJac:  # of a function that gives both
             named |= {"fun": named["fun"].fun, "jac": True}
         if "x0" in named:
-            named["x0"] = _vector(named["x0"])
+            named["x0"] = np.ravel(_array(named["x0"]))
         ours = OfCovector(getattr(importlib.import_module("covector.scipy.optimize"), name))
         try:
             return ours(**named, method=method, options={k: x for k, x in given.items() if k not in ARGUMENTS})
@@ -216,8 +211,8 @@ ARGUMENTS = frozenset("fun func x0 args jac hess hessp bounds brack callback con
 OURS = {"func": "fun", "brack": "bracket"}
 
 
-def _vector(x: Any) -> Any:
-    return np.ravel(wrap(as_array(as_operand(x))))
+def _array(x: Any) -> Any:
+    return wrap(as_array(as_operand(x)))
 
 
 def _is_empty(x: Any) -> bool:

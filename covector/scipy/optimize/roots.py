@@ -11,6 +11,7 @@ import scipy.optimize._nonlin
 
 from covector.core import errors
 from covector.core.avals import shape_of, typeof
+from covector.numpy.registry import as_array
 from covector.scipy.guesses import as_tuple, as_vector
 from covector.scipy.optimize.problem import (
     DOUBLE,
@@ -191,7 +192,7 @@ def fsolve(
     check_derivative("fsolve", fprime=fprime)
     refuse_traced("fsolve", xtol=xtol, factor=factor, diag=diag)
     args = as_tuple(args)
-    x0 = np.reshape(x0, (-1,))
+    x0 = np.reshape(as_array(x0), (-1,))
     f = _square(lambda x: func(x, *args), "fsolve")
     problem = Problem(x0, [f])
     given = {"xtol": xtol, "maxfev": maxfev, "factor": factor, "diag": diag}
