@@ -227,6 +227,26 @@ def test_a_number_to_start_from_is_a_vector(name):
     assert cv.jit(cv.lift(f))(1.3) == pytest.approx(f(1.3), rel=1e-5)
 
 
+LISTS_AS_STARTS = {
+    **{n: lambda a, x, n=n: getattr(optimize, n)(cubic(a), x) for n in ("fsolve", "newton", "broyden1", "newton_krylov")},
+    "fixed_point": lambda a, x: optimize.fixed_point(lambda x: np.cos(x) * a, x),
+    "leastsq": lambda a, x: optimize.leastsq(cubic(a), x)[0],
+    **{m: lambda a, x, m=m: optimize.root(cubic(a), x, method=m).x for m in ("hybr", "krylov", "df-sane")},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LISTS_AS_STARTS)
+def test_a_list_to_start_from_is_an_array(name):
+    """Of arrays and of traced numbers too."""
+    for start in (lambda a: [np.array([0.5])], lambda a: [0.4 * a]):
+        f = lambda a, start=start: LISTS_AS_STARTS[name](a, start(a))
+        slope = (f(1.3 + 1e-4) - f(1.3 - 1e-4)) / 2e-4
+        for run in (cv.jacfwd, lambda f: cv.jit(cv.jacrev(f))):
+            found = run(cv.lift(f))(1.3)
+            assert np.shape(found) == np.shape(slope)
+            np.testing.assert_allclose(found, slope, rtol=2e-2)
+
+
 def test_elementwise_zeros_and_minima_that_are_where_they_are_sought():
     """Where SciPy takes no steps for some of them."""
     from scipy.optimize import elementwise
@@ -449,6 +469,14 @@ def test_iterations_for_linear_systems(name):
         np.testing.assert_allclose(cv.vmap(cv.jacrev(f))(np.array([A, A])), [slope, slope], atol=1e-5)
     right = cv.lift(lambda b: solve(shifted(A), b)[0])
     np.testing.assert_allclose(cv.jacrev(right)(RIGHT), np.linalg.inv(MATRIX + A * np.eye(3)), atol=1e-5)
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_derivatives_of_systems_do_not_begin_where_the_solution_does(name):
+    """From ones, rounding errors are no smaller than the tolerance of one that is zero."""
+    solve = getattr(scipy.sparse.linalg, name)
+    f = cv.lift(lambda a: solve(MATRIX * a, RIGHT * a, x0=np.ones(3), rtol=1e-13)[0])
+    np.testing.assert_allclose(cv.jvp(f, (1.3,), (1.0,)), [solved(0.0, RIGHT), np.zeros(3)], atol=1e-12)
 
 
 @pytest.mark.parametrize("name", ["lsqr", "lsmr"])

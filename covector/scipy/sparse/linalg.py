@@ -192,8 +192,10 @@ def _iterated(name: str, A: Any, b: Any, x0: Any, M: Any, symmetric: bool, optio
     before = None if M is None else _function(M, n, name)
     zero = np.zeros(n, dtype)
 
-    def solver(precondition: Any, start: Any) -> Callable[[Any, Any], Any]:
-        def solve(apply: Callable[[Any], Any], y: Any) -> Any:
+    def solver(precondition: Any) -> Callable[[Any, Any], Any]:
+        def solve(matvec: Callable[[Any], Any], given: Any) -> Any:
+            y, start = given
+            apply: Any = lambda v: matvec((v, zero))[0]
             maps = [apply] if precondition is None else [apply, precondition]
             if name in OF_ADJOINTS:
                 maps.append(lambda v: np.conj(linear_transpose(apply, zero)(np.conj(v))[0]))
@@ -210,16 +212,19 @@ def _iterated(name: str, A: Any, b: Any, x0: Any, M: Any, symmetric: bool, optio
 
             results = (ShapedArray((n,), dtype), ShapedArray((), np.dtype(np.int64)))
             consts = [[stop_gradient(c) for c in cs] for _, cs in closed]
-            return pure_callback(on_host, results, y, stop_gradient(start), *consts, vmap_method="sequential")
+            x, info = pure_callback(on_host, results, y, start, *consts, vmap_method="sequential")
+            return (x, start), info
 
         return solve
 
-    matvec = lambda x: np.astype(operator(x), dtype)
+    matvec = lambda z: (np.astype(operator(z[0]), dtype), z[1])
+    given = b, stop_gradient(start)  # where it begins is a part of the system, so that derivatives begin at zero
     if symmetric and dtype.kind == "f":  # the transpose of a Hermitian matrix is its conjugate
-        return custom_linear_solve(matvec, b, solver(before, start), symmetric=True, has_aux=True)  # type: ignore[no-any-return]
+        (x, _), info = custom_linear_solve(matvec, given, solver(before), symmetric=True, has_aux=True)
+        return x, info
     after = None if before is None else lambda y: linear_transpose(lambda x: np.astype(before(x), dtype), y)(y)[0]
-    sides = solver(before, start), solver(after, zero)
-    return custom_linear_solve(matvec, b, *sides, has_aux=True)  # type: ignore[no-any-return]
+    (x, _), info = custom_linear_solve(matvec, given, solver(before), solver(after), has_aux=True)
+    return x, info
 
 
 OF_ADJOINTS = ("bicg", "qmr")
