@@ -256,6 +256,25 @@ def test_linear_programs_are_those_of_scipy():
     batch = cv.vmap(lambda b: optimize.linprog([-1.0], [[1.0]], [b]).x)(np.array([1.0, -1.0]))
     np.testing.assert_array_equal(batch, [[1.0], [np.nan]])
 
+PAIRS = {
+    "pairs": lambda a: [(0, None), (0, a)], "a traced pair": lambda a: (0.1 * a, a), "a list": lambda a: [0.1 * a, a],
+    "an array": lambda a: np.array([0.1, 1.0]) * a, "one pair for all": lambda a: [(0.1, a)],
+    "a pair for each": lambda a: [(0.1 * a, a), (0.2 * a, 0.5 * a)], "nan": lambda a: [(-1, a), (np.nan, np.nan)],
+    "no bound": lambda a: (None, a), **{str(b): lambda a, b=b: b for b in (None, (), [], [()])},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_bounds_of_linear_programs(name):
+    """In any of SciPy's forms."""
+    f = lambda a, s=optimize: s.linprog([-1.0, -2.0], [[1.0, 1.0]], np.array([5.0]) - a, bounds=PAIRS[name](a)).x
+    theirs, a, h = lambda a: f(a, scipy.optimize), 1.3, 1e-4
+    slope = (theirs(a + h) - theirs(a - h)) / (2 * h)
+    np.testing.assert_allclose(f(a), theirs(a))
+    np.testing.assert_allclose(cv.jvp(f, (a,), (1.0,)), [theirs(a), slope], atol=1e-7)
+    np.testing.assert_allclose(cv.jit(cv.jacrev(cv.lift(theirs)))(a), slope, atol=1e-7)
+
+
 
 NOT_FOUND = {
     "linprog": lambda a: optimize.linprog([1.0], [[1.0]], [-a]).x[0],

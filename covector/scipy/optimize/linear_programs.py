@@ -14,10 +14,11 @@ import scipy.optimize
 
 from covector.core import errors
 from covector.core.avals import shape_of, typeof
+from covector.core.pytrees import tree_map
 from covector.numpy.registry import floating
 from covector.scipy.checks import double
 from covector.scipy.optimize.constraints import conditions, multipliers
-from covector.scipy.optimize.problem import Problem, limits, refuse_traced
+from covector.scipy.optimize.problem import Problem, refuse_traced
 
 _scipy: Any = scipy.optimize
 
@@ -41,7 +42,7 @@ def linprog(
         c: a vector ``f[n]``.
         A_ub, b_ub: inequalities ``f[m,n]`` and ``f[m]``, or None.
         A_eq, b_eq: equations, likewise.
-        bounds: one pair for all elements of x, or a pair for each.
+        bounds: one pair for all elements of x, or a pair for each; None or nothing is ``(0, None)``.
         method, callback, options, x0: SciPy's.
         integrality: SciPy's, where all values are known.
 
@@ -62,8 +63,7 @@ def linprog(
         raise errors.ArgumentError(f"linprog got c {typeof(c)}.", fix="give a vector")
     n = shape_of(c)[0]
     (a, b), (a_eq, b_eq) = _rows("A_ub", A_ub, b_ub, n), _rows("A_eq", A_eq, b_eq, n)
-    is_one_pair = len(bounds) == 2 and not any(shape_of(v) for v in bounds if v is not None)
-    low, high = limits([tuple(bounds)] * n if is_one_pair else bounds, n, True)
+    low, high = _limits(bounds, n)
     problem = Problem(np.zeros(n), [], (c, a, b, a_eq, b_eq, low, high))
     given = {"method": method, "callback": callback, "options": options, "x0": x0, "integrality": integrality}
     if problem.is_known:
@@ -89,6 +89,18 @@ def linprog(
     found = problem.solution(zero, run, shape_of(rows)[0])
     found.fun = c @ found.x
     return found
+
+
+def _limits(bounds: Any, n: int) -> tuple[Any, Any]:
+    """Lower and upper bounds in any of SciPy's forms, infinite where there is None."""
+    pairs = double(floating(tree_map(lambda b: np.nan if b is None else b, bounds, is_leaf=lambda b: b is None)))
+    pairs = np.array([0.0, np.nan]) if bounds is None or not pairs.size else pairs
+    pairs = np.reshape(pairs, (1, 2)) if pairs.size == 2 else pairs
+    if shape_of(pairs) not in ((1, 2), (n, 2)):
+        what = f"linprog got bounds {typeof(pairs)} for {n} variables."
+        raise errors.ArgumentError(what, fix="give a pair for each, or one for all")
+    low, high = (np.broadcast_to(pairs[:, i], (n,)) for i in range(2))
+    return np.where(np.isnan(low), -np.inf, low), np.where(np.isnan(high), np.inf, high)
 
 
 def _rows(name: str, matrix: Any, vector: Any, n: int) -> tuple[Any, Any]:
