@@ -64,7 +64,10 @@ OF_CPP = ("PyCapsule", "pybind11_")
 """What functions of C++ are bound to."""
 
 SCIPY = ("linalg", "fft", "signal", "ndimage", "spatial.distance", "spatial.transform", "interpolate", "stats", "sparse.linalg")
-"""Modules of SciPy's, largely in C, for which covector has its own with the same results."""
+"""Modules of SciPy's, largely in C, for which covector has its own with the same results.
+
+But linear operators of matrices stay SciPy's, which others may be added to and multiplied with.
+"""
 
 
 OWN = ("comb", "factorial", "multigammaln")
@@ -118,7 +121,7 @@ def _declare_scipy() -> None:
         name = f"scipy.{part}"
         module = sys.modules.get(name)
         if module is not None and known_stand_in(module) is None:
-            values = {n: getattr(module, n, None) for n in getattr(module, "__all__", ())}
+            values = {n: getattr(module, n, None) for n in getattr(module, "__all__", ()) if n != "aslinearoperator"}
             found = {n: _of_scipy(v, name, n) for n, v in values.items() if is_function(v)}
             stand_in(module, Proxy(module, {n: other for n, other in found.items() if other is not None}))
     redirect_solvers()

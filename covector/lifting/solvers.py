@@ -17,7 +17,7 @@ import functools
 import importlib
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -94,6 +94,21 @@ class Calling(StandIn):
 
     def lifted(self, args: Any, kwargs: Any) -> Any:
         """SciPy's own with plain values, else what it means with traced ones."""
+        bound = self._bound(args, kwargs)
+        return self.found(bound.args, bound.kwargs)
+
+    def _bound(self, args: Any, kwargs: Any) -> inspect.BoundArguments:
+        """The arguments, what is read once in lists; what does not fit is an error of Python's, as of the function itself."""
+        try:
+            bound = inspect.signature(self._original).bind(*args, **kwargs)
+        except TypeError:
+            self._original(*args, **kwargs)
+            raise
+        bound.arguments.update({k: list(x) for k, x in bound.arguments.items() if isinstance(x, Iterator)})
+        return bound
+
+    def found(self, args: Any, kwargs: Any) -> Any:
+        """What it gives."""
         found = self.scipys(args, kwargs)
         return self.with_traced(args, kwargs) if found is NOTHING else found
 
@@ -105,7 +120,7 @@ class Calling(StandIn):
         """What SciPy's own gives where nothing is traced, nor returned by the functions that it is given; else NOTHING."""
         if any_traced(args) or any_traced(kwargs.values()):
             return NOTHING
-        given = inspect.signature(self._original).bind(*args, **kwargs)
+        given = self._bound(args, kwargs)
         try:
             given.arguments.update({k: _asking(x) for k, x in given.arguments.items() if k not in LEFT_ALONE})
             return self._original(*given.args, **given.kwargs)
@@ -117,7 +132,7 @@ class Calling(StandIn):
     def _given(self, args: Any, kwargs: Any) -> dict[str, Any]:
         """The arguments by their names."""
         signature = inspect.signature(self._original)
-        given = dict(signature.bind(*args, **kwargs).arguments)
+        given = dict(self._bound(args, kwargs).arguments)
         for name, p in signature.parameters.items():
             if p.kind is p.VAR_KEYWORD:
                 given |= given.pop(name, {})
@@ -148,7 +163,7 @@ class Solver(Calling):
         super().__init__(original)
         self.__dict__.update(_place=(f"covector.{module}", name))
 
-    def lifted(self, args: Any, kwargs: Any) -> Any:
+    def found(self, args: Any, kwargs: Any) -> Any:
         """SciPy's own as far as it gets, else covector's."""
         name = self._place[1]
         with contextlib.suppress(errors.CovectorError):  # raised again by covector's, if it is the user's
@@ -269,10 +284,10 @@ class FromZero(Calling):
 class Comparing(Calling):
     """A function of SciPy's that looks for a minimum by comparing values, and for which covector has none."""
 
-    def lifted(self, args: Any, kwargs: Any) -> Any:
+    def found(self, args: Any, kwargs: Any) -> Any:
         """SciPy's own; refused where what it finds would not move with the function or the bounds that it is given."""
         traced: list[Any] = []
-        given = inspect.signature(self._original).bind(*args, **kwargs)
+        given = self._bound(args, kwargs)
         place = next(iter(given.arguments))
         if given.arguments.get("workers", 1) == 1:  # other processes have no traced values
             given.arguments[place] = _noting(given.arguments[place], traced)

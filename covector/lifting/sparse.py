@@ -278,11 +278,12 @@ def _left_out(what: str) -> errors.UnsupportedFunctionError:
     return errors.UnsupportedFunctionError(f"{what}.", why=why, fix="write them one by one, or use coo_array((values, (i, j)))")
 
 
-METHODS: dict[tuple[str, str, str], Callable[..., None]] = {
+METHODS: dict[tuple[str, str, str], Callable[..., Any]] = {
     ("scipy.sparse._coo", "_coo_base", "__init__"): _from_dense,
     ("scipy.sparse._dok", "_dok_base", "__init__"): _from_vector,
     **{("scipy.sparse._dok", "_dok_base", name): _set_element for name in ("_set_int", "_set_intXint")},
     **{("scipy.sparse._dok", "_dok_base", name): _set_elements for name in ("_set_array", "_set_arrayXarray")},
+    ("scipy.sparse.linalg._interface", "MatrixLinearOperator", "_matmat"): lambda original, self, x: self.A @ x,
 }
 """Methods of SciPy's classes, by module and class, and what they mean in lifted code: ``meaning(method, self, *args)``."""
 

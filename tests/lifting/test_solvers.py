@@ -412,6 +412,22 @@ def test_traced_bounds():
     assert cv.jit(cv.grad(cv.lift(f)))(1.0) == pytest.approx(3.0)
 
 
+def test_bounds_that_are_read_once():
+    far = lambda x: np.sum((x - 3.0) ** 2)
+    f = lambda a: optimize.minimize(far, [0.5, 0.5], bounds=zip([0.0, 0.0], [a, 9.0], strict=True)).x
+    np.testing.assert_allclose(cv.jvp(cv.lift(f), (A,), (1.0,)), [f(A), [1.0, 0.0]], rtol=1e-6)
+
+
+@pytest.mark.parametrize("solve", [optimize.leastsq, optimize.linprog, optimize.fmin, optimize.brute, scipy.sparse.linalg.cg])
+def test_arguments_that_do_not_fit_are_told_as_python_does(solve):
+    for given in ({}, {"no": A}):
+        with pytest.raises(TypeError) as told:
+            solve(**given)
+        with pytest.raises(TypeError) as found:
+            cv.grad(cv.lift(lambda a, given=given: solve(**dict.fromkeys(given, a))))(A)
+        assert str(found.value) == str(told.value)
+
+
 BY_NAME = {
     **{n: lambda a, n=n: getattr(optimize, n)(f=lambda x: x * x - a, a=0.0, b=5.0, args=()) for n in
        ("brentq", "brenth", "bisect", "ridder", "toms748")},
@@ -477,6 +493,18 @@ def test_derivatives_of_systems_do_not_begin_where_the_solution_does(name):
     solve = getattr(scipy.sparse.linalg, name)
     f = cv.lift(lambda a: solve(MATRIX * a, RIGHT * a, x0=np.ones(3), rtol=1e-13)[0])
     np.testing.assert_allclose(cv.jvp(f, (1.3,), (1.0,)), [solved(0.0, RIGHT), np.zeros(3)], atol=1e-12)
+
+
+def test_operators_of_matrices():
+    """SciPy's, which are added, scaled and multiplied with others."""
+    of, m = lambda x: scipy.sparse.linalg.aslinearoperator(x), MATRIX
+    for made in (lambda a: of(m * a), lambda a: of(m * a) + 2 * a * of(m), lambda a: of(m) * of(m * a)):
+        dense = lambda a, made=made: made(a).matmat(np.eye(3))
+        exact = lambda a, dense=dense: np.linalg.solve(dense(a), RIGHT)
+        for f, g in ((dense, dense), (lambda a, made=made: scipy.sparse.linalg.gmres(made(a), RIGHT, rtol=1e-12)[0], exact)):
+            slope = (g(A + 1e-4) - g(A - 1e-4)) / 2e-4
+            for run in (cv.jacfwd, cv.jacrev, lambda f: cv.jit(cv.jacrev(f))):
+                np.testing.assert_allclose(run(cv.lift(f))(A), slope, rtol=1e-6)
 
 
 @pytest.mark.parametrize("name", ["lsqr", "lsmr"])
