@@ -19,6 +19,7 @@ import inspect
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from types import FunctionType, MethodType
 from typing import Any
 
 import numpy as np
@@ -103,7 +104,8 @@ def lift(f: Callable[..., Any], packages: str | Sequence[str] = ()) -> Callable[
             if token is not None:
                 ACTIVE.reset(token)
 
-    wrapped = functools.update_wrapper(hiding_frames(lifted_f), f, updated=())
+    has_own = isinstance(f, (FunctionType, MethodType))  # attributes, as events of `solve_ivp` have
+    wrapped = functools.update_wrapper(hiding_frames(lifted_f), f, updated=("__dict__",) if has_own else ())
     wrapped.__qualname__ = function_name(f)  # an object that is called has none
     return wrapped
 

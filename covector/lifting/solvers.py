@@ -23,12 +23,13 @@ from typing import Any
 import numpy as np
 
 from covector.core import errors
-from covector.lifting.lifted import as_operand, wrap
+from covector.lifting.lifted import as_operand, unwrap, wrap
 from covector.lifting.namesakes import any_traced
 from covector.lifting.redirected import redirect
 from covector.lifting.stand_ins import OfCovector, StandIn, is_function, parts_of, with_parts
 from covector.numpy.registry import as_array
 from covector.scipy.guesses import as_tuple
+from covector.transforms.utilities import stop_gradient
 
 DIFFERENTIATED = frozenset(
     (
@@ -310,6 +311,14 @@ class Eigenvectors(Calling):
         raise errors.UnsupportedFunctionError(what, why=why, fix="use numpy.linalg.eigh of the dense matrix")
 
 
+class Measure(StandIn):
+    """How large an error of `solve_ivp` is: the length of a step does not move with it, which has no second derivative at 0."""
+
+    def lifted(self, args: Any, kwargs: Any) -> Any:
+        """SciPy's own, without its derivative."""
+        return wrap(stop_gradient(unwrap(self._original(*args, **kwargs))))
+
+
 class Regression(StandIn):
     """The regression of ``scipy.odr``, whose compiled code crashes where its model returns what it does not take."""
 
@@ -422,6 +431,8 @@ REDIRECTED: dict[str, dict[str, Callable[[Any], StandIn]]] = {
         f"scipy.optimize.{home}": {n: functools.partial(Method, name=name, method=m) for n, (name, m) in methods.items()}
         for home, methods in METHODS.items()
     },
+    "scipy.integrate._ivp.common": {"norm": Measure},
+    "scipy.integrate._ivp.rk": {"DOP853._estimate_error_norm": Measure},
     "scipy.odr": {"ODR.run": Regression},
 }
 """By modules, the functions that ask, and what they mean."""

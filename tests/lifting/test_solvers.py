@@ -79,6 +79,26 @@ def test_solve_ivp_has_its_ends_where_scipys_steps_are_not_known(run):
             run(cv.lift(lambda a, take=take: take(steps(x * a))))
 
 
+def test_an_event_that_ends_a_solution_ends_it_in_a_compiled_function_too():
+    """What is true of an event is an attribute of the function."""
+
+    def lands(t, y):
+        return y[0]
+
+    lands.terminal, lands.direction = True, -1
+    f = lambda a: integrate.solve_ivp(lambda t, y: [y[1], -a], (0.0, 9.0), [2.0, 1.0], events=lands, rtol=1e-9).t[-1]
+    exact = lambda a: (1 + np.sqrt(1 + 4 * a)) / a
+    np.testing.assert_allclose(cv.jit(cv.value_and_grad(cv.lift(f)))(A), cv.value_and_grad(exact)(A), rtol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore:invalid value")
+@pytest.mark.parametrize("method", ["RK45", "DOP853", "Radau", "BDF"])
+def test_second_derivatives_of_a_solution_that_stays_at_zero(method):
+    f = lambda a: integrate.solve_ivp(lambda t, y: a * y, (0, 1), [1.0, 0.0], method, rtol=1e-8, atol=1e-9).y[:, -1]
+    exact = np.exp(A) * np.array([1.0, 0.0])
+    np.testing.assert_allclose(cv.jacfwd(cv.jacrev(cv.lift(f)))(A), exact, rtol=1e-4)
+
+
 MINIMA = {
     **{m: lambda a, m=m: scipy.optimize.minimize(lambda p: (p[0] - a) ** 2, [0.0], method=m).x[0] for m in
        ("Nelder-Mead", "Powell", "COBYLA", "COBYQA", "BFGS", "CG", "SLSQP")},
