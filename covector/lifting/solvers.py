@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from covector.core import errors
-from covector.lifting.lifted import as_operand, unwrap, wrap
+from covector.lifting.lifted import LIFTED, as_operand, unwrap, wrap
 from covector.lifting.namesakes import any_traced
 from covector.lifting.redirected import redirect
 from covector.lifting.stand_ins import OfCovector, StandIn, is_function, parts_of, with_parts
@@ -319,6 +319,14 @@ class Measure(StandIn):
         return wrap(stop_gradient(unwrap(self._original(*args, **kwargs))))
 
 
+class Namespace(StandIn):
+    """The namespace of arrays that SciPy asks for where ``SCIPY_ARRAY_API`` is set: of lifted arrays that of plain ones."""
+
+    def lifted(self, args: Any, kwargs: Any) -> Any:
+        """SciPy's answer for plain arrays."""
+        return self._original(*[np.empty(0) if type(x) in LIFTED else x for x in args], **kwargs)
+
+
 class Regression(StandIn):
     """The regression of ``scipy.odr``, whose compiled code crashes where its model returns what it does not take."""
 
@@ -433,6 +441,7 @@ REDIRECTED: dict[str, dict[str, Callable[[Any], StandIn]]] = {
     },
     "scipy.integrate._ivp.common": {"norm": Measure},
     "scipy.integrate._ivp.rk": {"DOP853._estimate_error_norm": Measure},
+    "scipy._lib._array_api": {"array_namespace": Namespace},
     "scipy.odr": {"ODR.run": Regression},
 }
 """By modules, the functions that ask, and what they mean."""

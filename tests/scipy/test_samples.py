@@ -191,3 +191,18 @@ def test_code_that_is_not_lifted(array_api: str, refused: int) -> None:
     env = {**os.environ, "SCIPY_ARRAY_API": array_api}
     run = subprocess.run([sys.executable, "-c", NOT_LIFTED], env=env, capture_output=True, text=True, check=True)
     assert run.stdout.split().count("refused") == refused or BRANCHES_MORE
+
+
+MIXED = """
+import covector as cv, numpy as np, scipy.stats as stats
+x, y = np.array([[1.0, 2.0, 4.0], [3.0, 7.0, 6.0]]), np.array([1.0, 3.0, 5.0])
+for f in (lambda a: stats.ttest_ind(x * a, y, axis=None).statistic, lambda a: stats.gmean(x, weights=x**a, axis=1)):
+    slope = (f(1.3 + 1e-5) - f(1.3 - 1e-5)) / 2e-5
+    for run in (cv.jacfwd, cv.jacrev, lambda f: cv.jit(cv.jacrev(f))):
+        np.testing.assert_allclose(run(cv.lift(f))(1.3), slope, rtol=1e-6)
+"""
+
+
+def test_lifted_arrays_have_the_namespace_of_plain_ones():
+    env = {**os.environ, "SCIPY_ARRAY_API": "1"}
+    subprocess.run([sys.executable, "-c", MIXED], env=env, check=True)
