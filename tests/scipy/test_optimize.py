@@ -256,6 +256,19 @@ def test_linear_programs_are_those_of_scipy():
     batch = cv.vmap(lambda b: optimize.linprog([-1.0], [[1.0]], [b]).x)(np.array([1.0, -1.0]))
     np.testing.assert_array_equal(batch, [[1.0], [np.nan]])
 
+@pytest.mark.parametrize("of", [np.int8, np.float16, list, tuple])
+def test_a_model_gets_data_in_double_precision(of):
+    """In int8, 110**3 is 72."""
+    t = np.arange(0, 120, 10)
+    data = of(t.tolist())
+    fit = lambda a, s=optimize: s.curve_fit(lambda t, k, m: k * t**3 * a + m * t, data, t**2.0, maxfev=1000)[0]
+    expected = fit(1.3, scipy.optimize)
+    for f in (fit, cv.lift(lambda a: fit(a, scipy.optimize))):
+        np.testing.assert_allclose(f(1.3), expected, rtol=1e-6)
+        found = cv.jvp(f, (1.3,), (1.0,))
+        np.testing.assert_allclose(found, [expected, expected * [-1 / 1.3, 0.0]], rtol=1e-6, atol=1e-9)
+
+
 PAIRS = {
     "pairs": lambda a: [(0, None), (0, a)], "a traced pair": lambda a: (0.1 * a, a), "a list": lambda a: [0.1 * a, a],
     "an array": lambda a: np.array([0.1, 1.0]) * a, "one pair for all": lambda a: [(0.1, a)],

@@ -15,6 +15,7 @@ from covector.core.avals import shape_of, typeof
 from covector.core.primitive import TracerBase
 from covector.numpy.indexing import take
 from covector.numpy.registry import as_array, floating
+from covector.scipy.checks import double
 from covector.scipy.guesses import as_tuple, as_vector
 from covector.scipy.optimize.problem import (
     OptimizeResult,
@@ -153,7 +154,7 @@ def curve_fit(
 
     Args:
         f: ``f(xdata, *parameters)``, like ydata.
-        xdata: anything that f takes.
+        xdata: anything that f takes; lists and tuples are arrays, and these in double precision.
         ydata: data ``f[m]``.
         p0: a guess of the parameters, a vector; by default ones, or what lies between the bounds.
         sigma: the standard deviations ``f[m]`` of the data or a number, or their covariances ``f[m,m]``.
@@ -163,7 +164,7 @@ def curve_fit(
         method: "lm", "trf" or "dogbox".
         jac: accepted, and covector's Jacobian is used.
         full_output, nan_policy: refused, if they ask for more than the two results, or for data to be left out.
-        options: of `least_squares`.
+        options: of `least_squares`, and maxfev for its max_nfev.
 
     Returns:
         The parameters and their covariances, differentiable in the data, sigma and what f closes over; the covariances are
@@ -186,10 +187,11 @@ def curve_fit(
         raise errors.ArgumentError("curve_fit got full_output=True.", fix=fix)
     if nan_policy == "omit":
         raise errors.ArgumentError("curve_fit got nan_policy='omit'.", fix="leave the data out that are not finite")
-    ydata = np.reshape(floating(ydata), (-1,))
+    xdata, ydata = _as_data(xdata), np.reshape(floating(ydata), (-1,))
+    if "maxfev" in options:
+        options["max_nfev"] = options.pop("maxfev") or None
     for data in (xdata, ydata) if check_finite else ():
-        if isinstance(data, (list, tuple)) or hasattr(data, "dtype"):
-            _check_finite(data)
+        _check_finite(data)
     if p0 is None:
         p0 = _first_guess(f, bounds)
     p0 = np.reshape(floating(p0), (-1,))
@@ -262,9 +264,13 @@ def leastsq(
     return found.x, take(MINPACK, found.status, mode="clip")
 
 
+def _as_data(x: Any) -> Any:
+    """The places of data as SciPy gives them to the function: arrays and lists in double precision, anything else as it is."""
+    return double(as_array(x)) if isinstance(x, (list, tuple)) or hasattr(x, "dtype") else x
+
+
 def _check_finite(data: Any) -> None:
-    data = as_array(data)
-    if not isinstance(data, TracerBase) and not np.all(np.isfinite(data)):
+    if hasattr(data, "dtype") and not isinstance(data, TracerBase) and not np.all(np.isfinite(data)):
         raise ValueError("curve_fit got data that are not finite: leave them out, or pass check_finite=False")
 
 
