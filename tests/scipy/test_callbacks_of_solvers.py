@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy import optimize
+from scipy import optimize, sparse
 
 import covector as cv
 from covector.scipy import optimize as ours
@@ -82,7 +82,10 @@ UNDER_THEIR_NAMES = {
     "fmin": lambda a, told: optimize.fmin(bowl(a), [1.0, 0.0], disp=0, callback=lambda x: told(x)),
     "fmin_bfgs": lambda a, told: optimize.fmin_bfgs(bowl(a), [1.0, 0.0], disp=0, callback=lambda x: told(x)),
     "fmin_slsqp": lambda a, told: optimize.fmin_slsqp(bowl(a), [1.0, 0.0], iprint=0, callback=lambda x: told(x)),
-}
+    "broyden1": lambda a, told: optimize.broyden1(lambda x: x**3 + x - a, np.ones(1), callback=lambda x, f: told(x)),
+    **{n: lambda a, told, n=n: getattr(sparse.linalg, n)(np.diag([2.0, 3.0]) * a, np.ones(2), callback=told) for n in
+       ("cg", "bicg", "minres")},
+}  # fmt: skip
 
 
 def check(f, plain):

@@ -19,7 +19,7 @@ from covector.numpy.undetermined import nan_where
 from covector.primitives.arrays.subscripts import concrete
 from covector.scipy.checks import as_lapack, in_parts
 from covector.scipy.guesses import numbers_as_array
-from covector.scipy.optimize.iterates import Iterates
+from covector.scipy.iterates import Iterates
 from covector.transforms.autodiff import linearize
 from covector.transforms.callbacks import pure_callback
 from covector.transforms.custom_rules import custom_jvp

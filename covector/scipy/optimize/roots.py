@@ -142,6 +142,7 @@ def nonlin_solve(
     f = _square(F, "nonlin_solve")
     problem = Problem(x0, [f], dtype=common_dtype(f, x0))
     value = problem.compiled(0)
+    given["callback"] = problem.told(given.get("callback"))
 
     def run(guess: Any, values: Any, *consts: Any) -> Any:
         at: Any = lambda v: np.asarray(value(v, *consts))

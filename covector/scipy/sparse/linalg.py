@@ -21,6 +21,7 @@ import scipy.sparse.linalg as _scipy
 from covector.core import errors
 from covector.core.avals import ShapedArray, shape_of, typeof
 from covector.numpy.registry import as_array, inexact
+from covector.scipy.iterates import Iterates
 from covector.scipy.sparse.arrays import SparseArray, as_matrix, issparse
 from covector.scipy.sparse.operators import LinearOperator as LinearOperator
 from covector.scipy.sparse.operators import aslinearoperator as aslinearoperator
@@ -190,40 +191,43 @@ def _iterated(name: str, A: Any, b: Any, x0: Any, M: Any, symmetric: bool, optio
     b = np.astype(b, dtype)
     start = np.zeros(n, dtype) if x0 is None else np.reshape(np.astype(as_array(x0), dtype), (-1,))
     before = None if M is None else _function(M, n, name)
-    zero = np.zeros(n, dtype)
+    zero, iterates, callback = np.zeros(n, dtype), Iterates(), options.get("callback")
+    told = {} if callback is None else {"callback": iterates.given_to(callback)}
+    options = {k: x for k, x in options.items() if k != "callback"}
 
     def solver(precondition: Any) -> Callable[[Any, Any], Any]:
         def solve(matvec: Callable[[Any], Any], given: Any) -> Any:
-            y, start = given
-            apply: Any = lambda v: matvec((v, zero))[0]
+            apply: Any = lambda v: matvec((v, zero, 0.0))[0]
             maps = [apply] if precondition is None else [apply, precondition]
             if name in OF_ADJOINTS:
                 maps.append(lambda v: np.conj(linear_transpose(apply, zero)(np.conj(v))[0]))
             closed = [closure_convert(lambda v, f=f: np.astype(f(v), dtype), zero) for f in maps]
             compiled: list[Any] = [jit(f) for f, _ in closed]
 
-            def on_host(y: Any, start: Any, *consts: Any) -> Any:
+            def on_host(y: Any, start: Any, is_first: Any, *consts: Any) -> Any:
+                iterates.has_run, more = True, options | (told if is_first else {})
                 bound = [_bound(f, c, dtype) for f, c in zip(compiled, consts, strict=True)]
                 adjoint = bound.pop() if name in OF_ADJOINTS else None
                 operators = [_scipy.LinearOperator((n, n), matvec=f, rmatvec=adjoint, dtype=dtype) for f in bound]
                 before = {"M": operators[1]} if operators[1:] else {}
-                x, info = getattr(_scipy, name)(operators[0], np.asarray(y), np.asarray(start), **before, **options)
+                x, info = getattr(_scipy, name)(operators[0], np.asarray(y), np.asarray(start), **before, **more)
                 return np.asarray(x, dtype), np.int64(info)
 
             results = (ShapedArray((n,), dtype), ShapedArray((), np.dtype(np.int64)))
             consts = [[stop_gradient(c) for c in cs] for _, cs in closed]
-            x, info = pure_callback(on_host, results, y, start, *consts, vmap_method="sequential")
-            return (x, start), info
+            x, info = pure_callback(on_host, results, *given, *consts, vmap_method="sequential")
+            return (x, *given[1:]), info
 
         return solve
 
-    matvec = lambda z: (np.astype(operator(z[0]), dtype), z[1])
-    given = b, stop_gradient(start)  # where it begins is a part of the system, so that derivatives begin at zero
-    if symmetric and dtype.kind == "f":  # the transpose of a Hermitian matrix is its conjugate
-        (x, _), info = custom_linear_solve(matvec, given, solver(before), symmetric=True, has_aux=True)
-        return x, info
+    matvec = lambda z: (np.astype(operator(z[0]), dtype), *z[1:])
+    given = b, stop_gradient(start), 1.0  # all 0 in systems of derivatives: they begin at 0, and no callback is told
     after = None if before is None else lambda y: linear_transpose(lambda x: np.astype(before(x), dtype), y)(y)[0]
-    (x, _), info = custom_linear_solve(matvec, given, solver(before), solver(after), has_aux=True)
+    is_own = symmetric and dtype.kind == "f"  # the transpose of a Hermitian matrix is its conjugate
+    back = None if is_own else solver(after)
+    values = closure_convert(matvec, given)[1] if told else []
+    find = lambda: custom_linear_solve(matvec, given, solver(before), back, symmetric=is_own, has_aux=True)
+    (x, *_), info = iterates.solve(find, (b, start, values))
     return x, info
 
 
@@ -252,7 +256,7 @@ ITERATION = """The x with ``A @ x = b``, by SciPy's `scipy.sparse.linalg.{name}`
         rtol: the residual that ends it, relative to that of zero.
         maxiter: the largest number of steps.
         M: an approximate inverse of A: a matrix, a linear operator or a function.
-        callback: SciPy's, which is called with arrays after each step, also of the systems that derivatives solve.{more}
+        callback: SciPy's, which is called after each step; what it gets is as for `covector.scipy.optimize.minimize`.{more}
 
     Returns:
         The solution, in double precision, and SciPy's ``info``: 0 if it converged.  Derivatives are those of the equation, with
