@@ -34,7 +34,7 @@ from covector.transforms.utilities import stop_gradient
 DIFFERENTIATED = frozenset(
     (
         "brentq brenth ridder bisect toms748 root_scalar root fsolve leastsq curve_fit linprog nnls lsq_linear"
-        " quad dblquad tplquad nquad odeint"
+        " quad fixed_quad dblquad tplquad nquad odeint"
     ).split()
 )
 """Functions of ``scipy.optimize`` and ``scipy.integrate`` that solve something: covector has them, with exact derivatives."""

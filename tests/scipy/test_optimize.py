@@ -411,7 +411,6 @@ def test_a_derivative_that_the_function_returns_is_not_needed():
         (lambda a: op.minimize(np.sum, np.ones(1), method="steepest").x[0], None, "got method='steepest'"),
         (lambda a: op.minimize(lambda x: x * a, np.ones(2)).x[0], None, "got a function that returns f64.2."),
         (lambda a: op.minimize(np.sum, np.ones(1), (), None, [(0, 1)]).x[0], None, "minimize got jac="),
-        (lambda a: op.minimize_scalar(lambda x: x * a, (a, 1.0)).x, None, "minimize_scalar got bracket with a traced"),
         (lambda a: op.minimize_scalar(lambda x: x * a, bounds=(0, 1, 2)).x, None, "minimize_scalar got bounds="),
         (lambda a: op.least_squares(lambda x: x * a, np.ones(1), loss="l1").x[0], None, "got loss='l1'"),
         (lambda a: op.least_squares(lambda x: x * a, np.ones(1), (0, 1)).x[0], None, "least_squares got jac=.0, 1."),

@@ -178,7 +178,7 @@ def minimize_scalar(
 
     Args:
         fun: ``fun(x, *args)``, a number.
-        bracket: two or three numbers to begin with.
+        bracket: two or three numbers to begin with, which have no derivative.
         bounds: two numbers, for the method "bounded".
         args: further arguments.
         method: "brent", "golden" or "bounded".
@@ -190,26 +190,27 @@ def minimize_scalar(
         nit and nfev alone, and x is a differentiable function of them, and of the bounds, if the second derivative is not zero.
 
     Raises:
-        ArgumentError: a traced bracket or tolerance; bounds that are not two.
+        ArgumentError: a traced tolerance; bounds that are not two.
 
     Example:
         >>> from covector import grad
         >>> float(np.round(grad(lambda a: minimize_scalar(lambda x: (x - a) ** 2).x)(2.0), 6))
         1.0
     """
-    refuse_traced("minimize_scalar", bracket=bracket, tol=tol, options=options)
+    refuse_traced("minimize_scalar", tol=tol, options=options)
     args = as_tuple(args)
     if bounds is not None and len(bounds) != 2:
         raise errors.ArgumentError(f"minimize_scalar got bounds={bounds!r}.", fix="give two numbers")
     f: Any = lambda x: _scalar(fun(x, *args))
     low, high = limits(None if bounds is None else [tuple(np.reshape(b, ()) for b in bounds)], 1, True)
-    problem = Problem(0.0, [f], (low, high))
+    problem = Problem(0.0, [f], (low, high, () if bracket is None else tuple(bracket)))
     value = problem.compiled(0)
 
     def run(guess: Any, values: Any, *consts: Any) -> Any:
+        begin = tuple(map(float, values[2])) or None
         at = lambda x: float(value(np.array([x]), *consts))
         between = None if bounds is None else (float(values[0][0]), float(values[1][0]))
-        given = {"bracket": bracket, "bounds": between, "method": method, "tol": tol, "options": options}
+        given = {"bracket": begin, "bounds": between, "method": method, "tol": tol, "options": options}
         found = _scipy.minimize_scalar(at, **given)
         found.x = np.array([found.x])
         return found

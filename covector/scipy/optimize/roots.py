@@ -248,17 +248,17 @@ def newton(
         array([2., 3.])
     """
     check_derivative("newton", fprime=fprime, fprime2=fprime2)
-    refuse_traced("newton", tol=tol, rtol=rtol, x1=x1)
+    refuse_traced("newton", tol=tol, rtol=rtol)
     args, shape = as_tuple(args), shape_of(x0)
     f: Any = lambda x: np.reshape(np.broadcast_to(func(x, *args), shape), (-1,))
     dtype = common_dtype(f, x0, x1)
-    problem = Problem(x0, [f], dtype=double_of(dtype))
+    problem = Problem(x0, [f], {} if x1 is None else {"x1": x1}, double_of(dtype))
     first: Any = elementwise_slope
     value, slope, curvature = (problem.compiled(0, g) for g in (None, first, lambda f: first(first(f))))
 
     def run(guess: Any, values: Any, *consts: Any) -> Any:
         at: Any = lambda g: lambda x: np.reshape(g(np.reshape(np.asarray(x, problem.dtype), (-1,)), *consts), shape)[()]
-        given: dict[str, Any] = {"tol": tol, "maxiter": maxiter, "x1": x1, "rtol": rtol, "disp": disp and problem.is_known}
+        given: dict[str, Any] = {**values, "tol": tol, "maxiter": maxiter, "rtol": rtol, "disp": disp and problem.is_known}
         given["fprime"] = at(slope) if x1 is None else None
         given["fprime2"] = at(curvature) if fprime2 is not None and x1 is None else None
         start = np.reshape(guess, shape)[()]
