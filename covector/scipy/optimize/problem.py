@@ -248,8 +248,9 @@ def limits(bounds: Any, n: int, in_pairs: bool) -> tuple[Any, Any]:
     elif hasattr(bounds, "dtype"):
         low, high = bounds[:, 0], bounds[:, 1]
     else:
-        low = [-np.inf if a is None else a for a, _ in bounds]
-        high = [np.inf if b is None else b for _, b in bounds]
+        pairs = list(bounds)
+        low = [-np.inf if a is None else a for a, _ in pairs]
+        high = [np.inf if b is None else b for _, b in pairs]
     low, high = (floating(v) for v in (low, high))
     for bound in (low, high):
         if shape_of(bound) not in ((), (1,), (n,)):
