@@ -10,7 +10,8 @@ A decorator of SciPy's moves the axes of samples, broadcasts these, and decides 
 It leaves all of that out where its first array is lazy, and the function that it decorates then gives other numbers, of another
 shape.  Only whether there is a NaN cannot be asked of a value that is not known.  So the decorator works on ours; a NaN
 is put into the results of slices that hold one (``nan_policy="propagate"``), and the policies that need an answer are refused.
-Importing this module lets the decorated functions ask whether their samples are known; to all others they give what they gave.
+Importing this module lets the decorated functions ask whether their samples are known, for good, since code that is not lifted
+would get other numbers in silence too; to all others they give what they gave.
 """
 
 from __future__ import annotations
