@@ -50,13 +50,10 @@ from covector.numpy.registry import as_array
 from covector.primitives.arrays.shaping import strengthened
 
 FRESH = """
-    zeros ones empty eye identity arange linspace logspace geomspace tri zeros_like ones_like empty_like full_like copy tile
-    repeat diag diagflat outer kron concatenate concat stack vstack hstack dstack column_stack block fromfunction fromiter
-    fromstring frombuffer loadtxt genfromtxt vander tril triu meshgrid indices array_split split where cumsum cumprod diff
-    sort roll append insert delete hanning hamming blackman bartlett kaiser cross dot matmul inner interp gradient convolve
-    correlate bincount digitize histogram unique select choose take compress percentile polyfit polyval real_if_close
+    zeros ones empty eye identity tri arange indices fromfunction fromstring frombuffer loadtxt genfromtxt
+    hanning hamming blackman bartlett kaiser matmul
 """.split()
-"""Functions of arrays that do not dispatch, or are called with plain arrays: what they make is a cell."""
+"""Functions that make arrays and do not dispatch: what they make is a cell."""
 
 
 def _maker(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -475,9 +472,8 @@ def fromiter(iter: Any, dtype: Any, count: int = -1, **more: Any) -> Any:
 
 OF_SEQUENCES = frozenset(
     """
-    concatenate concat stack vstack hstack dstack column_stack block einsum einsum_path lexsort select broadcast_arrays meshgrid
-    ix_ multi_dot choose piecewise apply_along_axis apply_over_axes array2string array_repr array_str result_type save savez
-    savez_compressed savetxt unravel_index ravel_multi_index broadcast_to full_like
+    concatenate concat stack vstack hstack dstack column_stack block einsum einsum_path select broadcast_arrays meshgrid ix_
+    multi_dot choose piecewise apply_along_axis apply_over_axes unravel_index ravel_multi_index broadcast_to full_like
 """.split()
 )
 """Functions of several arrays in a list, and those whose lists are not arrays."""
@@ -525,7 +521,7 @@ def _asks_lists(original: Callable[..., Any]) -> Callable[..., Any]:
 
 NUMPY: dict[str, Any] = _takes_lists(np)
 NUMPY |= {name: _asks_lists(getattr(np, name)) for name in ("shape", "ndim", "size", "iscomplexobj", "isrealobj")}
-NUMPY |= {name: _maker(getattr(np, name)) for name in FRESH if hasattr(np, name)}
+NUMPY |= {name: _maker(getattr(np, name)) for name in FRESH}
 NUMPY |= {name: _for_numpy(_converter(name)) for name in CONVERTERS}
 NUMPY |= {"full": full, "ndenumerate": ndenumerate, "nditer": nditer, "broadcast": broadcast}
 NUMPY |= {"lexsort": lexsort, "fromiter": fromiter, "copy": copy, "insert": insert}
