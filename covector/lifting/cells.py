@@ -48,7 +48,7 @@ from covector.lifting.lifted import (
     has_traced,
     make_scalar,
     refuse_store,
-    register_array,
+    register_lifted,
     unwrap,
     without_flat,
     wrap,
@@ -546,4 +546,4 @@ def _cell(value: Any) -> Cell:
     return Cell(Root(value, state), None, value, value)
 
 
-register_array(Cell, _cell)
+register_lifted("array", Cell, _cell)

@@ -48,24 +48,14 @@ LIFTED: set[type] = set()
 """The types of what stands for values."""
 
 _makers: dict[str, Callable[[Any], Any]] = {}
+"""By its kind, how what stands for a value is made of it."""
 
 
-def register_lifted(cls: type) -> None:
-    """Say that values of a type stand for others."""
+def register_lifted(kind: str, cls: type, make: Callable[[Any], Any] | None = None) -> None:
+    """Say what stands for an "array", a traced "scalar", a "number" or "truth" of Python's, or for ``x.flat`` ("flat")."""
     LIFTED.add(cls)
     register_standing(cls, lambda x: x._captured())
-
-
-def register_array(cls: type, make: Callable[[Any], Any]) -> None:
-    """Say what stands for values with axes."""
-    register_lifted(cls)
-    _makers["array"] = make
-
-
-def register_scalar(cls: type, make: Callable[[Any], Any], kind: str = "scalar") -> None:
-    """Say what stands for traced numbers, or for Python's ("number", "truth")."""
-    register_lifted(cls)
-    _makers[kind] = make
+    _makers[kind] = make or cls
 
 
 def as_cell(value: Any) -> Any:
@@ -174,20 +164,11 @@ def as_given(value: Any) -> Any:
     return method(value) if type(method) is FunctionType else value
 
 
-ITERATORS: set[type] = set()
-"""The types of ``x.flat``."""
-
-
-def register_iterator(cls: type) -> None:
-    """Say that an object goes through the elements of an array, as ``x.flat``."""
-    ITERATORS.add(cls)
-
-
 def without_flat(x: Any) -> Any:
     """What NumPy makes of ``x.flat`` in what it is to write, lists included: a view, or a copy."""
     if type(x) is list or type(x) is tuple:
         return type(x)(map(without_flat, x))
-    return x.array() if type(x) in ITERATORS else x
+    return x.array() if type(x) is _makers["flat"] else x
 
 
 def as_operand(value: Any) -> Any:

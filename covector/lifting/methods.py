@@ -24,7 +24,6 @@ from covector.lifting.lifted import (
     convert,
     has_traced,
     not_real,
-    register_iterator,
     register_lifted,
     register_method,
     unwrap,
@@ -433,6 +432,5 @@ class Flat:
     __hash__ = None  # type: ignore[assignment]
 
 
-register_lifted(Flat)
-register_iterator(Flat)
+register_lifted("flat", Flat)
 register_method(Cell, "flat", property(Flat, lambda cell, new: Flat(cell).__setitem__(slice(None), new)))

@@ -500,5 +500,3 @@ for _name in "neg pos abs invert".split():
     register_method(Truth, f"__{_name}__", lambda self, op=_op: op(self.counted()))
 register_method(Lifted, "__divmod__", _divmod)
 register_method(Lifted, "__rdivmod__", _rdivmod)
-register_method(Lifted, "__hash__", None)
-register_method(Cell, "__hash__", None)

@@ -28,7 +28,7 @@ from covector.lifting.lifted import (
     make_scalar,
     not_a_float,
     not_real,
-    register_scalar,
+    register_lifted,
     unwrap,
     wrap,
 )
@@ -184,6 +184,6 @@ class Truth(Scalar):
         return Number(weaken_p.bind(convert_to(self._value, np.dtype(np.int64))))
 
 
-register_scalar(Scalar, Scalar)
-register_scalar(Number, Number, "number")
-register_scalar(Truth, Truth, "truth")
+register_lifted("scalar", Scalar)
+register_lifted("number", Number)
+register_lifted("truth", Truth)
