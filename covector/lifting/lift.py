@@ -37,9 +37,10 @@ from covector.lifting.active import ACTIVE
 from covector.lifting.caught import caught_errors
 from covector.lifting.cells import Cell
 from covector.lifting.lifted import LIFTED, known, make_scalar
+from covector.lifting.memory import holds_cells
 from covector.lifting.rebinding import install, report, uninstall
 from covector.lifting.roots import ALIASED, GAPS, GIVEN, READONLY, SHARED, UNSURE, Root
-from covector.lifting.stand_ins import holds_cells, known_stand_in, of_entries, use_lift
+from covector.lifting.stand_ins import known_stand_in, of_entries, use_lift
 from covector.lifting.views import strides_of
 from covector.transforms.arguments import Wrapper, check_callable, function_name
 

@@ -22,13 +22,13 @@ from covector.core.primitive import TracerBase
 from covector.lifting.active import as_covector, is_active
 from covector.lifting.cells import Cell
 from covector.lifting.lifted import LIFTED, unwrap, wrap
+from covector.lifting.memory import holds_cells
 from covector.lifting.operators import store
 from covector.lifting.order import in_unknown_order
 from covector.lifting.stand_ins import (
     Object,
     StandIn,
     argument,
-    holds_cells,
     is_function,
     is_object,
     original_of,

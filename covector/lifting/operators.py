@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import operator
-import sys
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -35,6 +34,7 @@ from covector.lifting.lifted import (
     unwrap,
     wrap,
 )
+from covector.lifting.memory import is_sparse
 from covector.lifting.order import as_function, computed_in, like_operands, unsure_as
 from covector.lifting.refusals import written_over
 from covector.lifting.roots import Root
@@ -89,11 +89,6 @@ def _repeated(x: Any, times: Scalar) -> Any:
     return x * operator.index(times)
 
 
-def _is_sparse(x: Any) -> bool:
-    sparse = sys.modules.get("scipy.sparse")
-    return sparse is not None and sparse.issparse(x)
-
-
 def _binary(op: Callable[[Any, Any], Any], flip: bool = False, ordered: bool = True) -> Callable[[Any, Any], Any]:
     """The operator of cells."""
 
@@ -110,7 +105,7 @@ def _binary(op: Callable[[Any, Any], Any], flip: bool = False, ordered: bool = T
         y = other if kind in NUMBERS else other._read() if kind in LIFTED else _operand(other)
         if y is NotImplemented:
             return _by_ufunc(op, self, other, flip)
-        if y is other and kind not in NUMBERS and kind is not ndarray and _is_sparse(y):
+        if y is other and kind not in NUMBERS and kind is not ndarray and is_sparse(y):
             if not self.shape or type(getattr(y, "data", None)) is Cell:
                 return NotImplemented  # SciPy's own code multiplies the entries, or has them in its array
             return wrap(as_covector(op, y, x) if flip else as_covector(op, x, y))

@@ -23,7 +23,7 @@ from covector.lifting.active import ACTIVE, StandsFor, as_covector, is_active
 from covector.lifting.cells import Cell
 from covector.lifting.functions import owned
 from covector.lifting.lifted import LIFTED, has_lifted, unwrap, wrap
-from covector.lifting.memory import memory_of
+from covector.lifting.memory import holds_cells, memory_of
 from covector.lifting.roots import GAPS, UNSURE
 from covector.numpy.at import Part, at
 from covector.transforms.custom_rules import CustomFunction
@@ -224,8 +224,8 @@ class Compiled(StandIn):
         if not (has_lifted(args) or has_lifted(kwargs) or any(map(holds_cells, given))):
             return original(*args, **kwargs)
         name = name_of(original)
-        values = [_memory_of(x, name) for x in args]
-        found = original(*values, **{k: _memory_of(x, name) for k, x in kwargs.items()})
+        values = [memory_of(x, name) for x in args]
+        found = original(*values, **{k: memory_of(x, name) for k, x in kwargs.items()})
         return owned(found, [x for x in given if type(x) is Cell], [x for x in given if type(x) is ndarray])
 
 
@@ -476,23 +476,6 @@ def argument(x: Any) -> Any:
         value = x.value() if issubclass(type(x), StandIn) else None
         return _lift[0](x, tuple(ACTIVE.get() or ())) if value is None else value
     return of_entries(x) if holds_cells(x) else unwrap(x)
-
-
-def holds_cells(x: Any) -> bool:
-    """Whether something is a sparse matrix of SciPy's with entries that stand for others."""
-    sparse = sys.modules.get("scipy.sparse")
-    return sparse is not None and original_of(sparse.issparse)(x) and type(getattr(x, "data", None)) is Cell
-
-
-def _memory_of(x: Any, name: str) -> Any:
-    """An argument for a compiled function; a sparse matrix of cells as one of plain arrays."""
-    if not holds_cells(x):
-        return memory_of(x, name)
-    found = copy.copy(x)
-    for attribute, value in vars(x).items():
-        if type(value) in (Cell, tuple):
-            setattr(found, attribute, memory_of(value, name))
-    return found
 
 
 def of_entries(x: Any) -> Any:
