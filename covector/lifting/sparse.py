@@ -21,7 +21,8 @@ from covector.core import errors
 from covector.core.primitive import TracerBase
 from covector.lifting.active import as_covector
 from covector.lifting.cells import Cell
-from covector.lifting.lifted import Lifted, as_operand, has_lifted, unwrap, wrap
+from covector.lifting.creation import array_of_list
+from covector.lifting.lifted import Lifted, unwrap, wrap
 from covector.lifting.memory import memory_of
 
 TOOLS = "scipy.sparse._sparsetools"
@@ -162,14 +163,20 @@ def _sum_duplicates(m: int, n: int, starts: Any, indices: Any, data: Any) -> Non
     data[...] = total
 
 
+def _places(name: str, m: int, n: int, args: Any, of_second: float = 1.0) -> list[Any]:
+    """The places of two matrices and of what a function makes of them: that of ones, and of ``of_second`` for the second."""
+    plain = _known(*[None if i in (2, 5, 8) else x for i, x in enumerate(args)])
+    plain[2], plain[5], plain[8] = np.ones(args[2].size), np.full(args[5].size, of_second), np.zeros(args[8].size)
+    getattr(importlib.import_module(TOOLS), name)(m, n, *plain)
+    return plain
+
+
 def _sums(name: str, operation: Callable[[Any, Any], Any]) -> Callable[..., None]:
     """``A + B`` or ``A - B``, with the places of both, also those where they cancel."""
 
     def add(m: int, n: int, *args: Any) -> None:
         a, b, data = args[2], args[5], args[8]
-        plain = _known(*[None if i in (2, 5, 8) else x for i, x in enumerate(args)])
-        plain[2], plain[5], plain[8] = np.ones(a.size), operation(0.0, np.ones(b.size)), np.zeros(data.size)
-        getattr(importlib.import_module(TOOLS), name)(m, n, *plain)
+        plain = _places(name, m, n, args, operation(0.0, 1.0))
         numbers = _numbers_of(plain[6], plain[7], n)
         terms = []
         for starts, columns, entries in ((plain[0], plain[1], a), (plain[3], plain[4], b)):
@@ -184,9 +191,7 @@ def _sums(name: str, operation: Callable[[Any, Any], Any]) -> Callable[..., None
 def _matrix_product(m: int, n: int, *args: Any) -> None:
     """``A @ B`` of sparse matrices: the sum over pairs of entries, of which one has the column that is the other's row."""
     a, b, data = args[2], args[5], args[8]
-    plain = _known(*[None if i in (2, 5, 8) else x for i, x in enumerate(args)])
-    plain[2], plain[5], plain[8] = np.ones(a.size), np.ones(b.size), np.zeros(data.size)
-    importlib.import_module(TOOLS).csr_matmat(m, n, *plain)
+    plain = _places("csr_matmat", m, n, args)
     starts = plain[3].astype(int)
     counts = np.diff(starts)[plain[1]]
     of_a = np.repeat(np.arange(len(counts)), counts)
@@ -237,7 +242,7 @@ def _traced(x: Any) -> bool:
 
 def _from_dense(original: Callable[..., None], self: Any, arg1: Any, shape: Any = None, *args: Any, **kwargs: Any) -> None:
     """The constructor of matrices by places; a traced dense array has all of them, for its zeros have derivatives."""
-    dense = _array_of(arg1)
+    dense = array_of_list(arg1) if type(arg1) is list else arg1
     if _traced(dense) and dense.shape:
         keeps_axes = len(dense.shape) > 1 or isinstance(self, sys.modules["scipy.sparse"].sparray)
         own = dense.shape if keeps_axes else (1, *dense.shape)
@@ -246,13 +251,9 @@ def _from_dense(original: Callable[..., None], self: Any, arg1: Any, shape: Any 
     original(self, arg1, shape, *args, **kwargs)
 
 
-def _array_of(x: Any) -> Any:
-    return wrap(as_operand(x)) if type(x) is list and has_lifted(x) else x
-
-
 def _from_vector(original: Callable[..., None], self: Any, arg1: Any, *args: Any, **kwargs: Any) -> None:
     """The constructor of matrices by a dictionary: SciPy goes through that by places, but for vectors."""
-    arg1 = _array_of(arg1)
+    arg1 = array_of_list(arg1) if type(arg1) is list else arg1
     if _traced(arg1) and len(arg1.shape) == 1:
         raise _left_out("a dok_array was made of a traced vector")
     original(self, arg1, *args, **kwargs)
