@@ -381,7 +381,7 @@ class Cell(Lifted):
 
     def _is_read_in_turn(self, key: Any, values: Any) -> bool:
         """Whether a list has arrays in it that NumPy, which writes one after the other, reads after it has written there."""
-        parts = [x for x in _arrays_in(values) if x.root.origin is self.root.origin]
+        parts = [x for x in arrays_in(values) if type(x) is Cell and x.root.origin is self.root.origin]
         place = place_of(key) if parts else None
         if place is None:
             return False
@@ -509,13 +509,18 @@ def _in_order(result: Any, state: int, like: ndarray | None = None) -> Any:
     return result
 
 
-def _arrays_in(values: Any) -> Iterator[Cell]:
-    """The arrays in nested lists."""
+def arrays_in(values: Any) -> list[Any]:
+    """The arrays, also plain ones, in nested lists, tuples and dictionaries."""
+    found = []
     for x in values:
-        if type(x) is Cell:
-            yield x
-        elif issubclass(type(x), (list, tuple)):
-            yield from _arrays_in(x)
+        kind = type(x)
+        if kind is Cell or kind is ndarray:
+            found.append(x)
+        elif issubclass(kind, (list, tuple)):
+            found += arrays_in(x)
+        elif kind is dict:
+            found += arrays_in(x.values())
+    return found
 
 
 def _write_plain(root: Root, cell: Cell, key: Any, new: Any) -> None:

@@ -22,7 +22,7 @@ from covector.core import errors
 from covector.core.avals import dtype_of, shape_of
 from covector.core.primitive import TracerBase
 from covector.lifting.active import is_active
-from covector.lifting.cells import Cell, owner_of, shows_memory
+from covector.lifting.cells import Cell, arrays_in, owner_of, shows_memory
 from covector.lifting.functions import SHOW_MEMORY, apply, as_strided
 from covector.lifting.lifted import (
     FUNCTIONS,
@@ -87,7 +87,7 @@ def _of_cells(original: Callable[..., Any], args: Any, kwargs: Any) -> Any:
     """What dispatches on cells does so; the others get the values (a length of an array, say)."""
     if hasattr(original, "_implementation") or isinstance(original, np.ufunc):
         found = _asked(original, args, kwargs)
-        if type(found) is ndarray and any(found is x for x in _arrays_in((args, kwargs))):  # an outer array, given as out=
+        if type(found) is ndarray and any(found is x for x in arrays_in((args, kwargs))):  # an outer array, given as out=
             return found
         return found if args and isinstance(args[0], TracerBase) and original in SHOW_MEMORY else wrap(found)
     values, options = unwrap(list(args)), unwrap(kwargs)
@@ -122,15 +122,7 @@ def fresh(result: Any, given: Any = ()) -> Any:
         return type(result)([fresh(x, given) for x in result])
     if type(result) is not ndarray or not result.flags.writeable or type(owner_of(result)) is not ndarray:
         return result
-    return result if any(shows_memory(result, x) for x in _arrays_in(given)) else wrap(result)
-
-
-def _arrays_in(x: Any) -> Iterator[ndarray]:
-    if type(x) is ndarray:
-        yield x
-    elif type(x) in (list, tuple, dict):
-        for part in x.values() if type(x) is dict else x:
-            yield from _arrays_in(part)
+    return result if any(shows_memory(result, x) for x in arrays_in(given)) else wrap(result)
 
 
 def _arange(*bounds: Any, **more: Any) -> Any:

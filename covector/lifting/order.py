@@ -13,7 +13,7 @@ from numpy import ndarray
 
 from covector.core.primitive import TracerBase
 from covector.lifting import views
-from covector.lifting.cells import Cell
+from covector.lifting.cells import Cell, arrays_in
 from covector.lifting.lifted import LIFTED, has_traced, unwrap
 from covector.lifting.roots import GAPS, UNSURE
 
@@ -93,7 +93,7 @@ def as_function(result: Any, args: Any) -> Any:
     """The result of a function of which it is not known how it lies in memory unless all arguments are in C order."""
     if type(result) is not Cell or len(result.root.shape) < 2:
         return result
-    given = _arrays_in(args)
+    given = arrays_in(args)
     if type(result.root.value) is ndarray and all(type(x) is ndarray or type(x.root.value) is ndarray for x in given):
         return unsure_as(result, *given)
     if all(_is_c_ordered(x) for x in given):
@@ -107,7 +107,7 @@ def as_asked(result: Any, func: Callable[..., Any], args: Any, kwargs: Any) -> A
     result = as_function(result, args)
     if type(result) is not Cell or not result.root.state & UNSURE or has_traced(unwrap(kwargs)):
         return result
-    if any(type(x) is Cell and x.root.state & UNSURE and len(x.shape) > 1 for x in _arrays_in(args)):
+    if any(type(x) is Cell and x.root.state & UNSURE and len(x.shape) > 1 for x in arrays_in(args)):
         return result
     result.root.state &= ~UNSURE
     return _laid_out(result, views.strides_of(func(*map(_layouts_of, args), **unwrap(kwargs))))
@@ -147,13 +147,3 @@ def in_unknown_order(result: Any, unless: bool = False) -> Any:
 
 def _is_c_ordered(x: Any) -> bool:
     return bool(x.is_c_ordered() if type(x) is Cell else x.flags.c_contiguous)
-
-
-def _arrays_in(args: Any) -> list[Any]:
-    found = []
-    for x in args:
-        if type(x) in (Cell, ndarray):
-            found.append(x)
-        elif type(x) in (list, tuple):
-            found += _arrays_in(x)
-    return found
