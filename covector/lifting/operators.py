@@ -40,17 +40,15 @@ from covector.lifting.refusals import written_over
 from covector.lifting.roots import Root
 from covector.lifting.scalars import Number, Scalar, Truth, beside_each_other
 from covector.numpy.at import at
+from covector.numpy.inplace import OPERATORS
 from covector.numpy.registry import as_array
 
 LOGICAL = frozenset({operator.and_, operator.or_, operator.xor})
-BINARY = "add sub mul truediv floordiv mod pow matmul and_ or_ xor lshift rshift".split()
-COMPARISONS = "lt le gt ge eq ne".split()
-
-_NAMES = "add subtract multiply true_divide floor_divide remainder power matmul bitwise_and bitwise_or bitwise_xor left_shift"
-_NAMES += " right_shift less less_equal greater greater_equal equal not_equal"
-UFUNC_OF = {
-    getattr(operator, name): getattr(np, ufunc) for name, ufunc in zip(BINARY + COMPARISONS, _NAMES.split(), strict=True)
-}
+BINARY = {name: ufunc for name, (_, ufunc) in OPERATORS.items()}
+COMPARISONS = {
+    "lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal, "eq": np.equal, "ne": np.not_equal,
+}  # fmt: skip
+UFUNC_OF = {getattr(operator, name): ufunc for name, ufunc in (BINARY | COMPARISONS).items()}
 """The ufuncs that the operators of arrays are."""
 
 
