@@ -29,12 +29,14 @@ from covector.lifting.active import is_active
 
 T = TypeVar("T", bound=Callable[..., Any])
 
-SEEN = frozenset({"raise", "call"})
-"""What the program sees of a fault; warnings, and what is printed, it does not."""
+
+def _seen(asked: dict[str, Any]) -> dict[str, Any]:
+    """The faults that the program is to see; warnings, and what is printed, it does not."""
+    return {k: v for k, v in asked.items() if v in ("raise", "call") and k != "call"}
 
 
 def _refused(what: str, asked: dict[str, Any], trace: StageTrace) -> errors.UnsupportedFunctionError:
-    given = ", ".join(f"{k}={v!r}" for k, v in asked.items() if v in SEEN and k != "call")
+    given = ", ".join(f"{k}={v!r}" for k, v in _seen(asked).items())
     return errors.UnsupportedFunctionError(
         f"np.{what}({given}) was entered inside {trace.name or 'a traced function'}.",
         why="nothing is computed while the function is traced, and what is compiled raises nothing",
@@ -44,8 +46,8 @@ def _refused(what: str, asked: dict[str, Any], trace: StageTrace) -> errors.Unsu
 
 def _noting(asked: dict[str, Any]) -> list[StageTrace]:
     """The traces that note operations down to be done later, where faults are to be seen."""
-    is_seen = any(v in SEEN and k != "call" for k, v in asked.items())
-    return [t for t in traces_now() if isinstance(t, StageTrace) and not t.runs_once] if is_seen and is_active() else []
+    is_seen = bool(_seen(asked)) and is_active()
+    return [t for t in traces_now() if isinstance(t, StageTrace) and not t.runs_once] if is_seen else []
 
 
 class Errstate(np.errstate):

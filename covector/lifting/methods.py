@@ -31,6 +31,7 @@ from covector.lifting.lifted import (
     wrap,
 )
 from covector.lifting.order import copied, in_order
+from covector.lifting.refusals import BY_ORDER
 from covector.lifting.roots import BASED, GAPS, READONLY, TAINTED, UNSURE
 from covector.lifting.scalars import FROM_2_5, check_real, has_complex_number
 from covector.numpy.at import at
@@ -63,11 +64,7 @@ def transpose(cell: Cell, *axes: Any) -> Any:
     return cell.through(lambda v: np.transpose(v, order))
 
 
-def _transposed(cell: Cell) -> Any:
-    return transpose(cell)
-
-
-register_method(Cell, "T", property(_transposed))
+register_method(Cell, "T", property(transpose))
 register_method(Cell, "mT", property(lambda cell: np.matrix_transpose(cell)))
 
 
@@ -134,10 +131,8 @@ def _check_known(cell: Cell, what: str) -> None:
 def check_known_order(cell: Cell, what: str) -> None:
     """Raise for what depends on the order in memory of an array where that is not known."""
     if cell.root.state & (UNSURE | GAPS):
-        why = "it goes by the order in memory, which is not known of arguments of jit and vmap, and of what is made of them"
-        raise errors.UnsupportedFunctionError(
-            f"{what} with order 'A' or 'K' of a traced array.", why=why, fix="name the order: 'C' or 'F'"
-        )
+        what = f"{what} with order 'A' or 'K' of a traced array."
+        raise errors.UnsupportedFunctionError(what, why=BY_ORDER, fix="name the order: 'C' or 'F'")
 
 
 @method("squeeze")
@@ -206,7 +201,7 @@ class Flags:
         self.__dict__["_cell"] = cell
 
     def __getattr__(self, name: str) -> Any:
-        if name in ("writeable", "W", "WRITEABLE"):
+        if name == "writeable":
             cell = self._cell
             return not (cell.root.state & READONLY or (cell.shows is not None and cell.shows.readonly))
         if name == "owndata" or (self._cell.root.state & (UNSURE | GAPS) and name not in ("aligned", "writebackifcopy")):

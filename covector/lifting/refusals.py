@@ -1,8 +1,11 @@
-"""The errors of writes in lifted code whose meaning in NumPy cannot be kept."""
+"""The errors of writes in lifted code whose meaning in NumPy cannot be kept, and why."""
 
 from __future__ import annotations
 
 from covector.core import errors
+
+BY_ORDER = "it goes by the order in memory, which is not known of arguments of jit and vmap, and of what is made of them"
+"""Why something cannot be told of an array."""
 
 
 def order_not_known() -> errors.InPlaceWriteError:

@@ -16,6 +16,7 @@ from covector.core import errors
 from covector.lifting import views
 from covector.lifting.cells import Cell
 from covector.lifting.lifted import LIFTED, has_traced, means
+from covector.lifting.refusals import BY_ORDER
 from covector.lifting.roots import ALIASED, GAPS, TAINTED, UNSURE
 
 
@@ -56,9 +57,6 @@ def _laid_out(a: Any, b: Any) -> Any:
             return (), ()
     values = [x._read() if type(x) in LIFTED else x for x in (a, b)]
     return ((), ()) if has_traced(values) else values
-
-
-BY_ORDER = "it goes by the order in memory, which is not known of arguments of jit and vmap, and of what is made of them"
 
 
 def _not_known(what: str, fix: str, why: str = BY_ORDER) -> errors.UnsupportedFunctionError:
