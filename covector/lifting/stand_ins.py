@@ -190,9 +190,6 @@ class StandIn(StandsFor):
         """The call in lifted code."""
         raise NotImplementedError
 
-    def value(self) -> Any:
-        """What is covector's, if this stands for such a class or object."""
-
     def __reduce__(self) -> Any:
         home, name = getattr(self._original, "__module__", None), getattr(self._original, "__name__", "")
         is_found = getattr(sys.modules.get(str(home)), name, None) is self  # where pickle would look for the original
@@ -308,10 +305,6 @@ class Object(OfCovector):
 
     def __setattr__(self, name: str, value: Any) -> None:
         setattr(self._original, name, unwrap(value))
-
-    def value(self) -> Any:
-        """What is covector's."""
-        return self._original
 
 
 class Turn(Object):
@@ -473,8 +466,7 @@ def argument(x: Any) -> Any:
     if parts_of(x) is not None:
         return with_parts(argument, x)
     if is_function(x):
-        value = x.value() if issubclass(type(x), StandIn) else None
-        return _lift[0](x, tuple(ACTIVE.get() or ())) if value is None else value
+        return x._original if issubclass(type(x), Object) else _lift[0](x, tuple(ACTIVE.get() or ()))
     return of_entries(x) if holds_cells(x) else unwrap(x)
 
 
