@@ -21,7 +21,7 @@ import covector.numpy
 from covector.core import errors
 from covector.core.avals import dtype_of, shape_of
 from covector.core.primitive import TracerBase
-from covector.lifting.active import is_active
+from covector.lifting.active import StandsFor, is_active
 from covector.lifting.cells import Cell, arrays_in, owner_of, shows_memory
 from covector.lifting.functions import SHOW_MEMORY, apply, as_strided
 from covector.lifting.lifted import (
@@ -278,21 +278,18 @@ def _check_finite(a: Any) -> None:
 # --- objects that make arrays, and iterate --------------------------------------------------------------------------------
 
 
-class Joiner:
+class Joiner(StandsFor):
     """``np.r_`` and ``np.c_``."""
 
     def __init__(self, name: str):
-        self.original, self.ours = getattr(np, name), getattr(covector.numpy, name)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.original, name)
+        self._original, self._ours = getattr(np, name), getattr(covector.numpy, name)
 
     def __getitem__(self, key: Any) -> Any:
         if not is_active():
-            return self.original[key]
+            return self._original[key]
         values = unwrap(tuple(beside_each_other(key)) if type(key) is tuple else key)
         traced = has_traced(values)
-        found = self.ours[values] if traced else self.original[values]
+        found = self._ours[values] if traced else self._original[values]
         return as_function(wrap(found), [key]) if traced else fresh(found, values if type(values) is tuple else (values,))
 
 
@@ -442,11 +439,6 @@ def broadcast(*args: Any) -> Any:
     return Broadcast(*args) if has_traced(values) else np.broadcast(*values)
 
 
-def lexsort(keys: Any, axis: int = -1) -> Any:
-    """``numpy.lexsort``, which dispatches on tuples alone."""
-    return np.lexsort(tuple(map(array_of_list, keys)) if type(keys) in (list, tuple) else keys, axis)
-
-
 def fromiter(iter: Any, dtype: Any, count: int = -1, **more: Any) -> Any:
     """``numpy.fromiter``."""
     items = list(iter) if count < 0 else list(itertools.islice(iter, count))
@@ -464,8 +456,8 @@ def fromiter(iter: Any, dtype: Any, count: int = -1, **more: Any) -> Any:
 
 OF_SEQUENCES = frozenset(
     """
-    concatenate concat stack vstack hstack dstack column_stack block einsum einsum_path select broadcast_arrays meshgrid ix_
-    multi_dot choose piecewise apply_along_axis apply_over_axes unravel_index ravel_multi_index broadcast_to full_like
+    concatenate concat stack vstack hstack dstack column_stack block einsum einsum_path lexsort select broadcast_arrays meshgrid
+    ix_ multi_dot choose piecewise apply_along_axis apply_over_axes unravel_index ravel_multi_index broadcast_to full_like
 """.split()
 )
 """Functions of several arrays in a list, and those whose lists are not arrays."""
@@ -516,7 +508,7 @@ NUMPY |= {name: _asks_lists(getattr(np, name)) for name in ("shape", "ndim", "si
 NUMPY |= {name: _maker(getattr(np, name)) for name in FRESH}
 NUMPY |= {name: _for_numpy(_converter(name)) for name in CONVERTERS}
 NUMPY |= {"full": full, "ndenumerate": ndenumerate, "nditer": nditer, "broadcast": broadcast}
-NUMPY |= {"lexsort": lexsort, "fromiter": fromiter, "copy": copy, "insert": insert}
+NUMPY |= {"fromiter": fromiter, "copy": copy, "insert": insert}
 """What stands for functions of NumPy's in lifted code, by their names."""
 
 INNER = {name: _takes_lists(getattr(np, name)) for name in ("linalg", "fft", "emath")}
