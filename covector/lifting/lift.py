@@ -95,7 +95,7 @@ def lift(f: Callable[..., Any], packages: str | Sequence[str] = ()) -> Callable[
         seen = True
         token = None if now is not None and named <= now else ACTIVE.set((now or frozenset()) | named)
         try:
-            leaves, treedef = _flat(args, kwargs)
+            leaves, treedef = optree().tree_flatten((args, kwargs), namespace=NAMESPACE)
             if not (open_traces() or any(map(_is_tracer, leaves))) or any(type(x) in LIFTED for x in leaves):
                 return f(*args, **kwargs)
             given_args, given_kwargs = tree_unflatten(treedef, _entered(leaves))
@@ -124,11 +124,6 @@ def _named(packages: Any) -> frozenset[str]:
         ):
             raise errors.ArgumentError(f"lift got the package {name!r}, which is not installed.", fix="look at its spelling")
     return frozenset(names)
-
-
-def _flat(args: Any, kwargs: Any) -> tuple[list[Any], Any]:
-    leaves, treedef = optree().tree_flatten((args, kwargs), namespace=NAMESPACE)
-    return leaves, treedef
 
 
 def _is_tracer(x: Any) -> bool:

@@ -51,6 +51,9 @@ COMPARISONS = {
 UFUNC_OF = {getattr(operator, name): ufunc for name, ufunc in (BINARY | COMPARISONS).items()}
 """The ufuncs that the operators of arrays are."""
 
+OF_PYTHON = frozenset({*PYTHON_NUMBERS, Number, Truth})
+"""Types of Python's numbers, and of what stands for traced ones."""
+
 
 def _computed(found: Any, operands: Any) -> Any:
     """What NumPy computed of plain operands, element by element."""
@@ -163,7 +166,7 @@ def _ordering(make: Callable[[Any], Any], otherwise: Callable[[Any, Any], Any], 
 
     def checked(self: Any, other: Any) -> Any:
         kind = type(other)
-        if kind in PYTHON_NUMBERS or kind is Number or kind is Truth:
+        if kind in OF_PYTHON:
             op(_example(self), other if kind in PYTHON_NUMBERS else _example(other))  # raises as Python does
         return method(self, other)
 
@@ -182,7 +185,7 @@ def _as_python_does(make: Callable[[Any], Any], otherwise: Callable[[Any, Any], 
 
     def checked(self: Any, other: Any) -> Any:
         kind = type(other)
-        if kind is Number or kind is Truth or kind in PYTHON_NUMBERS:
+        if kind in OF_PYTHON:
             mine, its = known(self._value), known(other._value if kind in LIFTED else other)
             if mine is not None and its is not None:
                 x, y = np.asarray(mine).item(), np.asarray(its).item() if kind in LIFTED else its
@@ -201,7 +204,7 @@ def _counting(otherwise: Callable[[Any, Any], Any], op: Callable[[Any, Any], Any
 
     def method(self: Truth, other: Any) -> Any:
         kind = type(other)
-        if not (kind is Truth or kind is Number or kind in PYTHON_NUMBERS):
+        if kind not in OF_PYTHON:
             return otherwise(self, other)
         if op in LOGICAL and (kind is bool or kind is Truth):
             return as_truth(op(self._value, unwrap(other)))
