@@ -51,10 +51,7 @@ SHOW_MEMORY: list[Any] = [
 ]  # fmt: skip
 """Functions whose result shows memory of their first argument, as far as NumPy says so of one that lies in memory alike."""
 
-IN_ORDER = frozenset({
-    np.matmul, np.dot, np.inner, np.outer, np.tensordot, np.vdot, np.interp, np.histogram, np.tri, np.linalg.solve,
-    np.linalg.inv,
-})  # fmt: skip
+IN_ORDER = frozenset({np.dot, np.inner, np.outer, np.tensordot, np.interp, np.linalg.solve, np.linalg.inv})
 """Functions whose results lie in memory in C order, whatever the order of the arguments."""
 
 ASKED = frozenset({
@@ -69,7 +66,7 @@ ARRAYS = frozenset({
 })  # fmt: skip
 """Functions that return an array, which can be written, also where it has no axes."""
 
-LIKE_OPERANDS = frozenset({np.clip, np.nan_to_num, np.real, np.imag, np.conjugate, np.angle})
+LIKE_OPERANDS = frozenset({np.clip, np.nan_to_num, np.angle})
 COPIED = frozenset({np.sort, np.partition})
 
 
