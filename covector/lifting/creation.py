@@ -176,7 +176,7 @@ def _converter(name: str) -> Callable[..., Any]:
             given["copy"] = COPY_MODES.get(given["copy"], given["copy"])
         if name == "asarray_chkfinite":
             _check_finite(a)
-        found = _converted(a, dtype, _wanted_order(name, given), _copies(name, given, a), _least_ndim(name, given))
+        found = _converted(a, dtype, *_asked_for(name, given, a))
         if given.get("copy") is False and not _may_show(found, a):
             raise ValueError("Unable to avoid copy while creating an array as requested.")
         return found
@@ -203,31 +203,21 @@ def _for_numpy(convert: Callable[..., Any]) -> Callable[..., Any]:
     return converted
 
 
-def _requirements(given: dict[str, Any]) -> list[str]:
-    """The first letters of what `numpy.require` is asked for."""
-    wanted = given.get("requirements") or ()
-    return [str(r).upper()[0] for r in ([wanted] if type(wanted) is str else wanted)]
-
-
-def _wanted_order(name: str, given: dict[str, Any]) -> str:
-    by_name = {"ascontiguousarray": "C", "asfortranarray": "F"}
+def _asked_for(name: str, given: dict[str, Any], a: Any) -> tuple[str, bool, int]:
+    """The order that a converter is asked for, whether it is to copy, and the least number of axes."""
     if name == "require":
-        wanted = _requirements(given)
-        return "F" if "F" in wanted else "C" if "C" in wanted else "A" if wanted else "K"
-    return by_name.get(name) or (given.get("order") or "K")
-
-
-def _least_ndim(name: str, given: dict[str, Any]) -> int:
-    return int(max(given.get("ndmin", 0), name in ("ascontiguousarray", "asfortranarray")))
-
-
-def _copies(name: str, given: dict[str, Any], a: Any) -> bool:
-    if name == "require":
-        wanted = _requirements(given)
-        is_view = type(a) is Cell and (a.shows is not None or bool(a.root.state & GIVEN))
-        return type(a) is Cell and (("W" in wanted and not a.flags.writeable) or ("O" in wanted and is_view))
+        wanted = given.get("requirements") or ()
+        letters = {str(r).upper()[0] for r in ([wanted] if type(wanted) is str else wanted)}
+        order = "F" if "F" in letters else "C" if "C" in letters else "A" if letters else "K"
+        if type(a) is not Cell:
+            return order, False, 0
+        is_view = a.shows is not None or bool(a.root.state & GIVEN)
+        return order, ("W" in letters and not a.flags.writeable) or ("O" in letters and is_view), 0
+    if name in ("ascontiguousarray", "asfortranarray"):
+        return "F" if name == "asfortranarray" else "C", False, 1
     copy = given.get("copy", name == "array")
-    return copy is True or (name == "array" and copy not in (None, False))
+    copies = copy is True or (name == "array" and copy not in (None, False))
+    return given.get("order") or "K", copies, given.get("ndmin", 0)
 
 
 def _converted(a: Any, dtype: Any, order: str, copy: bool, ndmin: int) -> Any:
@@ -235,7 +225,7 @@ def _converted(a: Any, dtype: Any, order: str, copy: bool, ndmin: int) -> Any:
     if type(a) is Flat:
         a, copy = a.array(), False  # NumPy copies it no more than that
     if type(a) is Cell and not copy and (dtype is None or np.dtype(dtype) == a.dtype):
-        a = a[(None,) * max(0, ndmin - len(a.shape))] if ndmin > len(a.shape) else a
+        a = a[(None,) * (ndmin - len(a.shape))] if ndmin > len(a.shape) else a
         found = in_order(a, order) if order in ("C", "F") else a
         if found is not None:
             return found
