@@ -46,10 +46,6 @@ def any_traced(values: Any) -> bool:
     return False
 
 
-def _as_covector(f: Any, args: Any, kwargs: Any) -> Any:
-    return as_covector(f, *map(argument, args), **{k: argument(x) for k, x in kwargs.items()})
-
-
 def namesake(module: str, name: str, original: Any) -> Any:
     """What covector has under a name of SciPy's; None where that is nothing, or SciPy's own that does not dispatch."""
     ours = getattr(importlib.import_module(f"covector.{module}"), name, None)
@@ -88,7 +84,7 @@ class OfScipy(StandIn):
 
     def lifted(self, args: Any, kwargs: Any) -> Any:
         """SciPy's with plain values."""
-        ours = self._ours() if any_traced(args) or any_traced(kwargs.values()) else None
+        ours: Any = self._ours() if any_traced(args) or any_traced(kwargs.values()) else None
         if not _takes(ours, args, kwargs):
             return self._original(*args, **kwargs)
         output = _output(self._original, args, kwargs)
@@ -99,11 +95,8 @@ class OfScipy(StandIn):
             if found.shape != out.shape:
                 raise RuntimeError("output shape not correct")
             return store(out, found, "unsafe")
-        return _with_order(_as_covector(ours, args, kwargs))
-
-
-def _with_order(found: Any) -> Any:
-    return result(found) if is_object(found) or is_function(found) else in_unknown_order(wrap(found))
+        found = as_covector(ours, *map(argument, args), **{k: argument(x) for k, x in kwargs.items()})
+        return result(found) if is_object(found) or is_function(found) else in_unknown_order(wrap(found))
 
 
 def _output(f: Callable[..., Any], args: Any, kwargs: Any) -> Any:
