@@ -69,12 +69,10 @@ SCIPY = ("linalg", "fft", "signal", "ndimage", "spatial.distance", "spatial.tran
 But linear operators of matrices stay SciPy's, which others may be added to and multiplied with.
 """
 
-
 OWN = ("comb", "factorial", "multigammaln")
 """Functions of ``scipy.special`` in Python that branch on values, and are covector's with traced ones."""
 
-HOMES = ("", "scipy._lib.", "scipy._external.", "sklearn.externals.")
-ARRAY_API_COMPAT = tuple(f"{home}array_api_compat" for home in HOMES)
+ARRAY_API_COMPAT = [f"{home}array_api_compat" for home in ("", "scipy._lib.", "scipy._external.", "sklearn.externals.")]
 """The copies of a package that asks the type of an array whether it can be written."""
 
 
