@@ -381,7 +381,7 @@ class Cell(Lifted):
 
     def _is_read_in_turn(self, key: Any, values: Any) -> bool:
         """Whether a list has arrays in it that NumPy, which writes one after the other, reads after it has written there."""
-        parts = [x for x in arrays_in(values) if type(x) is Cell and x.root.origin is self.root.origin]
+        parts = [x for x in arrays_in(values) if of_one_root(x, self)]
         place = place_of(key) if parts else None
         if place is None:
             return False
@@ -487,6 +487,11 @@ class Cell(Lifted):
 
 
 SETTABLE = frozenset({int, float, np.float64, np.int64, bool, np.bool_})
+
+
+def of_one_root(a: Any, b: Any) -> bool:
+    """Whether two values are arrays of lifted code that have their memory of one."""
+    return type(a) is type(b) is Cell and a.root.origin is b.root.origin
 
 
 def shows_memory(found: ndarray, of: Any) -> bool:

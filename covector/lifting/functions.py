@@ -18,7 +18,7 @@ from covector.core.primitive import TracerBase
 from covector.core.tracer import has_meaning
 from covector.lifting import views
 from covector.lifting.active import as_covector
-from covector.lifting.cells import Cell, shows_memory
+from covector.lifting.cells import Cell, of_one_root, shows_memory
 from covector.lifting.lifted import (
     LIFTED,
     as_cell,
@@ -143,12 +143,10 @@ def _place_of_out(func: Callable[..., Any]) -> int:
 
 def _written(func: Callable[..., Any], target: Any, found: Any, args: Any, casting: str | None) -> Any:
     """The result of a function written into what was given for it."""
-    if func in (np.concatenate, np.stack) and any(
-        type(x) is type(target) is Cell and x.root.origin is target.root.origin for x in args[0]
-    ):
+    if func in (np.concatenate, np.stack) and any(of_one_root(x, target) for x in args[0]):
         what = f"numpy.{func.__name__} was to write into one of its own arguments."
         raise errors.InPlaceWriteError(what, why="NumPy writes part after part", fix="x[...] = without out=")
-    if func is np.ptp and type(args[0]) is type(target) is Cell and args[0].root.origin is target.root.origin:
+    if func is np.ptp and of_one_root(args[0], target):
         what = "numpy.ptp was to write into its own argument."
         raise errors.InPlaceWriteError(what, why="NumPy writes the maxima before it reads the minima", fix="leave out= out")
     if func is np.dot and type(target) is Cell:

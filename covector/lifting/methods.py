@@ -15,7 +15,7 @@ from covector.core import errors
 from covector.core.avals import PYTHON_NUMBERS, shape_of
 from covector.core.primitive import TracerBase
 from covector.lifting import views
-from covector.lifting.cells import Cell
+from covector.lifting.cells import Cell, of_one_root
 from covector.lifting.indices import index_of, settled, stripped
 from covector.lifting.lifted import (
     ALL,
@@ -358,7 +358,7 @@ class Flat:
 
     def __setitem__(self, key: Any, new: Any) -> None:
         new = without_flat(new)
-        if type(new) is Cell and new.root.origin is self.base.root.origin and new.shape:
+        if of_one_root(new, self.base) and new.shape:
             why = "NumPy writes element after element, and what it reads has been written before"
             what = "x.flat[...] was to be written with a part of x itself."
             raise errors.InPlaceWriteError(what, why=why, fix="write a copy: x.flat[...] = x[...].copy()")

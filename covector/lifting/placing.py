@@ -12,7 +12,7 @@ from numpy import ndarray
 from covector.core import errors
 from covector.core.avals import PYTHON_NUMBERS, shape_of
 from covector.lifting import views
-from covector.lifting.cells import Cell
+from covector.lifting.cells import Cell, of_one_root
 from covector.lifting.functions import check_cast, lengths_of
 from covector.lifting.indices import index_of, stripped
 from covector.lifting.lifted import ALL, LIFTED, as_operand, convert, has_traced, known, means, unwrap, without_flat
@@ -87,7 +87,7 @@ def _place(arr: Any, mask: Any, vals: Any) -> None:
     _check_values(arr, vals)
     mask = index_of(mask)
     vals = without_flat(vals)
-    if type(vals) is type(arr) is Cell and vals.root.origin is arr.root.origin:
+    if of_one_root(vals, arr):
         why = "NumPy reads what it has written"
         raise errors.InPlaceWriteError("np.place(x, mask, y) writes a part of x into x.", why=why, fix="give y.copy()")
     if known(mask) is None and math.prod(shape_of(as_operand(vals))) == 1:
@@ -108,7 +108,7 @@ def _putmask(a: Any, mask: Any, values: Any) -> None:
 
 @means(np.fill_diagonal)
 def _fill_diagonal(a: Any, val: Any, wrap: bool = False) -> None:
-    if type(val) is type(a) is Cell and val.root.origin is a.root.origin and val.size > 1:
+    if of_one_root(val, a) and val.size > 1:
         raise written_over()
     _by_places(np.fill_diagonal, a, (), val, (wrap,))
 
@@ -154,7 +154,7 @@ def copyto(dst: Any, src: Any, casting: str = "same_kind", where: Any = True) ->
     elif type(dst) is Cell and type(src) is Number:
         check_cast(np.result_type(dst.dtype, src.dtype.type(1).item()), dst.dtype, casting)
         new = convert(strengthened(new), dst)
-    if type(src) is type(dst) is Cell and src.root.origin is dst.root.origin and _is_read_late(dst, src):
+    if of_one_root(src, dst) and _is_read_late(dst, src):
         raise written_over()
     if where is not True:
         new = np.where(as_operand(where), new, unwrap(dst))
