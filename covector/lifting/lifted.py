@@ -304,6 +304,7 @@ class Lifted:
     __array_priority__ = 2000.0
     __hash__ = None  # type: ignore[assignment]
     device = "cpu"
+    _namespace: Any = np
 
     if TYPE_CHECKING:
         shape: Any
@@ -334,7 +335,7 @@ class Lifted:
         return 0
 
     def __array_namespace__(self, *, api_version: str | None = None) -> Any:
-        return _namespace[0]
+        return self._namespace
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
         return UFUNC_METHODS[method](ufunc, method, inputs, **options)
@@ -514,12 +515,6 @@ FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {}
 """What NumPy functions mean whose meaning is not just to be applied to the values."""
 
 _default: list[Callable[..., Any]] = []
-_namespace: list[Any] = [np]
-
-
-def register_namespace(module: Any) -> None:
-    """Say which module ``__array_namespace__`` answers."""
-    _namespace[:] = [module]
 
 
 def means(*functions: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
