@@ -477,7 +477,7 @@ _inserted = _maker(np.insert)
 
 
 def insert(arr: Any, obj: Any, values: Any, axis: Any = None) -> Any:
-    """``numpy.insert``."""
+    """``numpy.insert``, whose values are looked at before a list of them becomes an array."""
     if hasattr(arr, "dtype"):
         check_real(values, arr)
     return _inserted(arr, obj, values, axis)
