@@ -38,12 +38,16 @@ def like_operands(result: Any, *operands: Any) -> Any:
     if like.shape != result.root.shape:
         result.root.state |= UNSURE
         return result
-    return _laid_out(result, None if like.flags.c_contiguous else views.strides_of(like))
+    return _laid_out(result, like)
 
 
-def _laid_out(result: Cell, strides: tuple[int, ...] | None) -> Cell:
-    """A new array that lies in memory so, also where it is plain: what it was computed of may have lain otherwise."""
+def _laid_out(result: Cell, like: ndarray | None) -> Cell:
+    """A new array that lies in memory like another one, or in C order.
+
+    It is made so also where it is plain: what it was computed of may have lain otherwise.
+    """
     root = result.root
+    strides = None if like is None or like.flags.c_contiguous else views.strides_of(like)
     if type(root.value) is not ndarray:
         root.strides = strides
     elif views.strides_of(root.value) != (strides or views.c_strides(root.shape)):
@@ -55,16 +59,14 @@ def copied(result: Any, of: Any, order: str | None) -> Any:
     """A copy of an array in an order that is asked for: "C", "F", "A" or "K"."""
     if type(result) is not Cell or len(result.root.shape) < 2:
         return result
+    is_as_given = order in ("A", "K", None) and type(of) is Cell
     is_by_numpy = type(result.root.value) is ndarray and not (type(of) is Cell and isinstance(of.root.value, TracerBase))
-    if order in ("A", "K", None) and type(of) is Cell and of.root.state & UNSURE:
+    if is_as_given and of.root.state & UNSURE:
         result.root.state |= UNSURE
-    elif is_by_numpy:
-        return result
-    elif order in ("A", "K", None) and type(of) is Cell:
-        like = of.layout().copy(order="K" if order is None else order)  # type: ignore[arg-type]
-        return _laid_out(result, None if like.flags.c_contiguous else views.strides_of(like))
-    else:
-        _laid_out(result, views.strides_of(np.empty(result.shape, np.int8, order="F")) if order == "F" else None)
+    elif is_as_given and not is_by_numpy:
+        return _laid_out(result, of.layout().copy(order="K" if order is None else order))
+    elif not is_by_numpy:
+        return _laid_out(result, np.empty(result.shape, np.int8, order="F") if order == "F" else None)
     return result
 
 
@@ -76,7 +78,7 @@ def computed_in(result: Any, order: str, *operands: Any) -> Any:
         return like_operands(result, *operands) if order == "K" else as_function(result, operands)
     if type(result) is not Cell or len(result.root.shape) < 2:
         return result
-    return _laid_out(result, views.strides_of(np.empty(result.root.shape, np.int8, order=order)))  # type: ignore[call-overload]
+    return _laid_out(result, np.empty(result.root.shape, np.int8, order=order))  # type: ignore[call-overload]
 
 
 def in_order(cell: Cell, *orders: str) -> Any:
@@ -110,7 +112,7 @@ def as_asked(result: Any, func: Callable[..., Any], args: Any, kwargs: Any) -> A
     if any(type(x) is Cell and x.root.state & UNSURE and len(x.shape) > 1 for x in arrays_in(args)):
         return result
     result.root.state &= ~UNSURE
-    return _laid_out(result, views.strides_of(func(*map(_layouts_of, args), **unwrap(kwargs))))
+    return _laid_out(result, func(*map(_layouts_of, args), **unwrap(kwargs)))
 
 
 def _layouts_of(x: Any) -> Any:
@@ -125,7 +127,7 @@ def ordered_as(result: Any, small: Any) -> Any:
         return result
     axes = sorted(range(small.ndim), key=lambda i: -small.strides[i])
     found = np.empty([result.root.shape[i] for i in axes], np.int8).transpose(np.argsort(axes))
-    return result if type(result.root.value) is ndarray else _laid_out(result, views.strides_of(found))
+    return result if type(result.root.value) is ndarray else _laid_out(result, found)
 
 
 def unsure_as(result: Cell, *operands: Any) -> Cell:
