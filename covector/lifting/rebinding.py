@@ -40,7 +40,6 @@ from covector.lifting.sparse import METHODS
 from covector.lifting.stand_ins import (
     FUNCTIONS,
     Compiled,
-    ModuleProxy,
     Proxy,
     Transformed,
     have_stand_in,
@@ -126,7 +125,7 @@ def _declare_scipy() -> None:
     special = sys.modules.get("scipy.special")
     for n in OWN if special is not None else ():
         f = getattr(special, n)
-        if known_stand_in(f) is None and not issubclass(type(f), STAND_INS):
+        if known_stand_in(f) is None and not issubclass(type(f), StandsFor):
             stand_in(f, _of_scipy(f, "scipy.special", n))
     for name in ("scipy.spatial", "scipy.sparse", "scipy"):
         module = sys.modules.get(name)
@@ -244,7 +243,6 @@ _seen = [0]
 """The number of modules when they were last looked at."""
 
 ROWS = "__covector_lifted__"
-STAND_INS = (StandsFor, ModuleProxy)
 _MISSING = object()
 EMPTY = CellType()
 
@@ -348,7 +346,7 @@ def _rebind(module: str | None, names: dict[str, Any], rows: list[Any]) -> None:
         _specs[module] = names.get("__spec__")
     kept = _used_by_numba(names)
     for n, value in list(names.items()):
-        new = None if n.startswith("__") or n in kept or issubclass(type(value), STAND_INS) else _new(value)
+        new = None if n.startswith("__") or n in kept or issubclass(type(value), StandsFor) else _new(value)
         if new is not None:
             _put(names, n, new, rows)
         if type(value) is FunctionType and (new is None or type(new) is OfScipy):
@@ -378,7 +376,7 @@ def rebind_closure(f: Any) -> None:
             held = cell.cell_contents
         except ValueError:  # nothing yet
             continue
-        new = None if issubclass(type(held), STAND_INS) else _new(held)
+        new = None if issubclass(type(held), StandsFor) else _new(held)
         if new is not None:
             _cells.append((cell, held))
             cell.cell_contents = new
@@ -397,8 +395,7 @@ def _standing(value: Any) -> Any:
 @functools.cache
 def _keeping() -> Proxy:
     """NumPy where ``np.float64(x)`` and its like keep the derivative."""
-    names = {n: v for n, v in vars(known_stand_in(np)).items() if n != "_real"}
-    return Proxy(np, names | {n: _standing(v) for n, v in vars(np).items() if _standing(v) is not None})
+    return Proxy(np, vars(known_stand_in(np)) | {n: _standing(v) for n, v in vars(np).items() if _standing(v) is not None})
 
 
 def _keep_numbers(names: dict[str, Any], rows: list[Any]) -> None:

@@ -85,15 +85,26 @@ def is_object(x: Any) -> bool:
     return is_ours(type(x))
 
 
-class ModuleProxy(ModuleType):
-    """Stands for a module; what is deleted here is deleted there."""
+class ModuleProxy(StandsFor, ModuleType):
+    """Stands for a module; what is set or deleted here is set or deleted there."""
+
+    def __init__(self, real: ModuleType, names: dict[str, Any]):
+        super().__init__(real.__name__, real.__doc__)
+        self.__dict__.update(names, _original=real)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        setattr(self._original, name, original_of(value))
+        self.__dict__.pop(name, None)
 
     def __delattr__(self, name: str) -> None:
-        delattr(self._real, name)
+        delattr(self._original, name)
         self.__dict__.pop(name, None)
 
     def __dir__(self) -> list[str]:
-        return dir(self._real)
+        return dir(self._original)
+
+    def __reduce__(self) -> Any:
+        return importlib.import_module, (self._original.__name__,)
 
 
 _meeting: list[Callable[[], None]] = []
@@ -108,12 +119,11 @@ class Proxy(ModuleProxy):
     """Stands for a module, with other things under some of its names."""
 
     def __init__(self, real: ModuleType, names: dict[str, Any]):
-        super().__init__(real.__name__, real.__doc__)
         kept = {n: v for n, v in vars(real).items() if n not in ("__name__", "__class__", "__getattr__")}
-        self.__dict__.update(kept | names, _real=real)
+        super().__init__(real, kept | names)
 
     def __getattr__(self, name: str) -> Any:
-        value = getattr(self._real, name)
+        value = getattr(self._original, name)
         if type(value) is ModuleType:  # which this may have imported, as `scipy.signal`
             for meet in _meeting:
                 meet()
@@ -121,37 +131,20 @@ class Proxy(ModuleProxy):
         return value if found is None else found
 
     def __setattr__(self, name: str, value: Any) -> None:
-        setattr(self._real, name, original_of(value))
+        super().__setattr__(name, value)
         self.__dict__[name] = value
-
-    def __eq__(self, other: object) -> bool:
-        return other is self or other is self._real
-
-    def __hash__(self) -> int:
-        return hash(self._real)
-
-    def __reduce__(self) -> Any:
-        return importlib.import_module, (self._real.__name__,)
 
 
 class CovectorProxy(ModuleProxy):
     """Stands for a module of covector's: its functions are `OfCovector`."""
 
-    def __init__(self, real: ModuleType):
-        super().__init__(real.__name__, real.__doc__)
-        self.__dict__["_real"] = real
-
     def __getattr__(self, name: str) -> Any:
-        value = of_covector(getattr(self._real, name))
+        value = of_covector(super().__getattr__(name))
         if is_object(value) or (type(value) is type and is_ours(value)):
             value = Object(value)
         if type(value) in (OfCovector, CovectorProxy, Object):
             self.__dict__[name] = value
         return value
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        setattr(self._real, name, original_of(value))
-        self.__dict__.pop(name, None)
 
 
 OF_TREES = ("covector.core.pytrees", "covector.tree_util")
@@ -167,7 +160,7 @@ def of_covector(value: Any) -> Any:
     if known is not None:
         return known
     if type(value) is ModuleType and value.__name__.startswith("covector"):
-        return stand_in(value, CovectorProxy(value))
+        return stand_in(value, CovectorProxy(value, {}))
     if type(value) is not FunctionType and value is not at:  # of others nothing is asked: they may load what they stand for
         return value
     name, home = value.__name__, str(value.__module__)
