@@ -7,7 +7,7 @@ False
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from typing import Any
 
@@ -20,6 +20,11 @@ ACTIVE: ContextVar[frozenset[str] | None] = ContextVar("covector_lifted", defaul
 def is_active() -> bool:
     """Whether lifted code runs here under a transformation: otherwise it is plain NumPy code."""
     return ACTIVE.get() is not None and bool(traces_now())
+
+
+def is_in(module: str, packages: Iterable[str]) -> bool:
+    """Whether a module is one of the packages, or in one of them; "*" stands for all."""
+    return any(p in ("*", module) or module.startswith(f"{p}.") for p in packages)
 
 
 def as_covector(f: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:

@@ -28,8 +28,8 @@ from covector.core import errors
 from covector.core.avals import typeof
 from covector.core.primitive import TracerBase
 from covector.core.source import Source, is_plumbing
+from covector.lifting.active import ACTIVE, is_in
 from covector.lifting.cells import Cell
-from covector.lifting.lifted import is_named
 
 _raised: ContextVar[list[errors.CovectorError] | None] = ContextVar("covector_raised", default=None)
 _notes: dict[str, None] = {}
@@ -98,7 +98,7 @@ def _not_taken(e: Exception) -> errors.CovectorError | None:
     if frame is None or not (arrays or "Cell" in str(e)):
         return None
     package = str(frame.f_globals.get("__name__")).partition(".")[0]
-    if "type" in frame.f_code.co_names and not is_named(package):
+    if "type" in frame.f_code.co_names and not is_in(package, ACTIVE.get() or ()):
         return errors.TracerArrayConversionError(
             f"an array of a lifted run was not taken for one: {type(e).__name__}: {e}",
             why="type(x) of it is a class of covector's, which isinstance takes for NumPy's",

@@ -27,7 +27,7 @@ from covector.core.primitive import TracerBase
 from covector.core.pytrees import register_standing
 from covector.core.source import is_plumbing
 from covector.core.tracer import Tracer, method_of_numpy
-from covector.lifting.active import ACTIVE
+from covector.lifting.active import ACTIVE, is_in
 from covector.numpy.registry import as_array, real_part
 from covector.numpy.shapes import clip_method, compress_method
 from covector.primitives.arrays.shaping import weaken_p
@@ -265,7 +265,7 @@ def not_a_float(value: Any, frame: FrameType | None) -> errors.TracerFloatConver
     asks_by_name = frame is not None and not {"float", "float64"}.isdisjoint(frame.f_code.co_names)
     if frame is not None and _is_formatting(frame):
         fix = FLOAT_OF_CALLS["format"]
-    elif is_named(home):
+    elif is_in(home, ACTIVE.get() or ()):
         held = "a class made of float, and code in C, hold plain numbers: keep x in an attribute, or use NumPy's functions"
         fix = f"its package is named already, and keeps float(x); {held}"
     elif asks_by_name:
@@ -279,11 +279,6 @@ def not_a_float(value: Any, frame: FrameType | None) -> errors.TracerFloatConver
     is_real = value.dtype.kind not in "biu"
     why = "a Python float has no derivative" if is_real else "it is not known while the function is traced"
     return errors.TracerFloatConversionError(what, why=why, fix=fix)
-
-
-def is_named(module: str) -> bool:
-    """Whether the package of a module is named, so that ``float`` keeps derivatives there."""
-    return any(p in ("*", module) or module.startswith(f"{p}.") for p in ACTIVE.get() or ())
 
 
 def into_plain_array() -> errors.InPlaceWriteError:

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from covector.lifting import caught
-from covector.lifting.active import StandsFor, guarded, is_active
+from covector.lifting.active import StandsFor, guarded, is_active, is_in
 from covector.lifting.creation import INNER, NUMPY, OBJECTS, STRIDED, vectorized
 from covector.lifting.faults import Errstate, seterr
 from covector.lifting.lifted import Lifted
@@ -223,14 +223,10 @@ def _new(value: Any) -> Any:
 # --- installed ------------------------------------------------------------------------------------------------------------
 
 _lock = threading.RLock()
-_installed: dict[str, dict[str, Any]] = {}
-"""For each module that was looked at its globals."""
+_met: dict[str, tuple[Any, int]] = {}
+"""For each module that was looked at what it was loaded by, another object after a reload, and the number of its globals."""
 _rows: list[tuple[dict[str, Any], str, Any, Any]] = []
 """Globals, name, what was there, and what is there now."""
-_specs: dict[str, Any] = {}
-"""What they were loaded by, which is another object after a reload."""
-_sizes: dict[str, int] = {}
-"""The number of names in them then."""
 _others: list[Any] = []
 """Weakly, functions whose globals are those of no module; these hold their rows themselves, under `ROWS`."""
 _cells: list[tuple[CellType, Any]] = []
@@ -257,12 +253,12 @@ def install(packages: frozenset[str], f: Any = None, anew: bool = True) -> None:
     """
     names, used = _globals_of(f)
     is_known = names is None or _is_left_alone(names) or (not anew and not _is_stale(names, used)) or _is_current(names)
-    reloaded = _reloaded(f, names, used) if anew else []
+    reloaded = _reloaded(f, names, used) if anew else set()
     if len(sys.modules) == _seen[0] and packages <= _named and is_known and not reloaded:
         return
     with _lock:
         for name in reloaded:
-            del _installed[name]
+            _met.pop(name, None)
         _declare()
         _declare_bytes()
         _declare_scipy()
@@ -272,7 +268,7 @@ def install(packages: frozenset[str], f: Any = None, anew: bool = True) -> None:
         _named.update(packages)
         for name, module in list(sys.modules.items()):
             if _is_reached(name) and _is_python(module):
-                if name not in _installed:
+                if name not in _met:
                     _rebind(name, vars(module), _rows)
                 elif new_packages:
                     _keep_numbers(vars(module), _rows)
@@ -296,21 +292,22 @@ def _is_stale(names: dict[str, Any], used: tuple[str, ...]) -> bool:
     return any(known_stand_in(names.get(n)) is not None for n in used)
 
 
-def _reloaded(f: Any, names: dict[str, Any] | None, used: tuple[str, ...]) -> list[str]:
+def _reloaded(f: Any, names: dict[str, Any] | None, used: tuple[str, ...]) -> set[str]:
     """The modules that a function uses, or of whose functions it does, that were loaded again since they were looked at."""
-    found = []
+    found = set()
     closed_over = [cell.cell_contents for cell in getattr(f, "__closure__", None) or () if cell != EMPTY]
     for value in (*map((names or {}).get, used), *closed_over):
         home = vars(value) if type(value) is ModuleType else value.__globals__ if type(value) is FunctionType else {}
         name = home.get("__name__")
-        if name in _specs and home.get("__spec__") is not _specs[name]:
-            found.append(name)
+        if name in _met and home.get("__spec__") is not _met[name][0]:
+            found.add(name)
     return found
 
 
 def _is_current(names: dict[str, Any]) -> bool:
     """Whether globals have been looked at, have no new names, and none that stands for an original again."""
-    return _sizes.get(names.get("__name__", "")) == len(names) and not have_stand_in(names.values())
+    met = _met.get(names.get("__name__", ""))
+    return met is not None and met[1] == len(names) and not have_stand_in(names.values())
 
 
 def _is_left_alone(names: dict[str, Any]) -> bool:
@@ -341,9 +338,6 @@ def _rebind_globals(f: Any, names: dict[str, Any]) -> None:
 
 
 def _rebind(module: str | None, names: dict[str, Any], rows: list[Any]) -> None:
-    if module is not None:
-        _installed[module] = names
-        _specs[module] = names.get("__spec__")
     kept = _used_by_numba(names)
     for n, value in list(names.items()):
         new = None if n.startswith("__") or n in kept or issubclass(type(value), StandsFor) else _new(value)
@@ -354,7 +348,7 @@ def _rebind(module: str | None, names: dict[str, Any], rows: list[Any]) -> None:
     if _named:
         _keep_numbers(names, rows)
     if module is not None:
-        _sizes[module] = len(names)
+        _met[module] = names.get("__spec__"), len(names)
 
 
 def _used_by_numba(names: dict[str, Any]) -> set[str]:
@@ -400,8 +394,7 @@ def _keeping() -> Proxy:
 
 def _keep_numbers(names: dict[str, Any], rows: list[Any]) -> None:
     """Let types of numbers keep derivatives in a module, and ``type`` tell of them, if its package is named."""
-    home = str(names.get("__name__"))
-    if not any(p in ("*", home) or home.startswith(f"{p}.") for p in _named):
+    if not is_in(str(names.get("__name__")), _named):
         return
     proxy = known_stand_in(np)
     for n, value in list(names.items()):
@@ -437,9 +430,7 @@ def uninstall() -> None:
             setattr(cls, name, method)
         _methods.clear()
         restore()
-        _installed.clear()
-        _specs.clear()
-        _sizes.clear()
+        _met.clear()
         _named.clear()
         _seen[0] = 0
         caught.forget()

@@ -541,6 +541,17 @@ def test_a_module_that_is_loaded_again(tmp_path, monkeypatch):
         importlib.reload(module)
 
 
+def test_a_module_that_is_loaded_again_of_which_two_functions_are_used(tmp_path, monkeypatch):
+    text = "import numpy as np\ndef fill(x):\n    return np.array([x, 1.0])\ndef double(x):\n    return np.array([x, x])\n"
+    (tmp_path / "doubling.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    module = importlib.import_module("doubling")
+    for _ in range(2):
+        fill, double = module.fill, module.double
+        assert cv.grad(cv.lift(lambda x: np.sum(fill(x) * double(x))))(3.0) == 7.0  # noqa: B023
+        importlib.reload(module)
+
+
 class Model:
     @cv.lift
     @staticmethod
