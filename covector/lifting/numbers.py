@@ -32,7 +32,7 @@ from covector.transforms.utilities import stop_gradient
 
 UFUNCS = {
     "asin": np.arcsin, "acos": np.arccos, "atan": np.arctan, "atan2": np.arctan2, "asinh": np.arcsinh, "acosh": np.arccosh,
-    "atanh": np.arctanh, "pow": np.power, "fabs": np.abs,
+    "atanh": np.arctanh, "pow": np.power, "fabs": np.abs, "modf": np.modf, "ldexp": np.ldexp,
     **{name: getattr(np, name) for name in """
         sin cos tan sinh cosh tanh exp exp2 log10 log2 log1p expm1 sqrt cbrt isnan isinf isfinite degrees radians copysign fmod
     """.split()},
@@ -144,32 +144,28 @@ def _whole(name: str) -> Callable[..., Any]:
     return call
 
 
-MATH: dict[str, Callable[..., Any]] = {}
-MATH |= {name: _of_numbers(getattr(math, name), f) for name, f in UFUNCS.items() if hasattr(math, name)}
-MATH |= {"modf": _of_numbers(math.modf, np.modf), "ldexp": _of_numbers(math.ldexp, np.ldexp)}
-MATH |= {"isclose": _isclose}
-MATH |= {"remainder": _of_numbers(math.remainder, _remainder)}
-MATH |= {"log": _of_numbers(math.log, _log), "hypot": _of_numbers(math.hypot, _hypot)}
-MATH |= {name: _whole(name) for name in ("floor", "ceil", "trunc")}
-MATH |= {
+def _special(name: str) -> Callable[[Any], Any]:
+    def lifted(x: Any) -> Any:
+        import scipy.special
+
+        return getattr(scipy.special, name)(x)
+
+    return lifted
+
+
+OF_NUMBERS = {
+    **UFUNCS, "remainder": _remainder, "log": _log, "hypot": _hypot,
+    "erf": _special("erf"), "erfc": _special("erfc"), "gamma": _special("gamma"), "lgamma": _special("gammaln"),
+}  # fmt: skip
+MATH: dict[str, Callable[..., Any]] = {
+    **{name: _of_numbers(getattr(math, name), f) for name, f in OF_NUMBERS.items()},
+    **{name: _whole(name) for name in ("floor", "ceil", "trunc")},
+    "isclose": _isclose,
     "fsum": _of_sequence(math.fsum, np.sum, is_exact=True),
     "prod": _of_sequence(math.prod, lambda x, start=1: start * np.prod(x)),
     "dist": _of_sequence(math.dist, lambda p, q: _norm(p - q), is_exact=True),
 }
 """What stands for functions of ``math`` in lifted code, by their names."""
-
-
-def _special(name: str, of_scipy: str) -> None:
-    def lifted(x: Any) -> Any:
-        import scipy.special
-
-        return getattr(scipy.special, of_scipy)(x)
-
-    MATH[name] = _of_numbers(getattr(math, name), lifted)
-
-
-for _name, _of_scipy in {"erf": "erf", "erfc": "erfc", "gamma": "gamma", "lgamma": "gammaln"}.items():
-    _special(_name, _of_scipy)
 
 
 # --- float, complex and NumPy's numbers --------------------------------------------------------------------------------------
