@@ -295,8 +295,7 @@ def _is_stale(names: dict[str, Any], used: tuple[str, ...]) -> bool:
 def _reloaded(f: Any, names: dict[str, Any] | None, used: tuple[str, ...]) -> set[str]:
     """The modules that a function uses, or of whose functions it does, that were loaded again since they were looked at."""
     found = set()
-    closed_over = [cell.cell_contents for cell in getattr(f, "__closure__", None) or () if cell != EMPTY]
-    for value in (*map((names or {}).get, used), *closed_over):
+    for value in (*map((names or {}).get, used), *[cell.cell_contents for cell in _filled_cells(f)]):
         home = vars(value) if type(value) is ModuleType else value.__globals__ if type(value) is FunctionType else {}
         name = home.get("__name__")
         if name in _met and home.get("__spec__") is not _met[name][0]:
@@ -363,13 +362,15 @@ def _used_by_numba(names: dict[str, Any]) -> set[str]:
     return found
 
 
+def _filled_cells(f: Any) -> list[CellType]:
+    """The cells of what a function closes over, but for those in which there is nothing yet."""
+    return [cell for cell in getattr(f, "__closure__", None) or () if cell != EMPTY]
+
+
 def rebind_closure(f: Any) -> None:
     """Give a function the other names in what it closes over, as decorators that bind ``numpy`` make it."""
-    for cell in getattr(f, "__closure__", None) or ():
-        try:
-            held = cell.cell_contents
-        except ValueError:  # nothing yet
-            continue
+    for cell in _filled_cells(f):
+        held = cell.cell_contents
         new = None if issubclass(type(held), StandsFor) else _new(held)
         if new is not None:
             _cells.append((cell, held))
