@@ -538,7 +538,7 @@ for _name, _fix in asked.ATTRIBUTES.items():  # not __getattr__: with that, all 
 # --- the methods of ndarray, each the NumPy function of the same name ----------------------------------------------------
 
 
-def method_of_numpy(name: str) -> Callable[..., Any]:
+def _method_of_numpy(name: str) -> Callable[..., Any]:
     """NumPy's function of a name as a method."""
     function = getattr(np, name)
 
@@ -550,9 +550,9 @@ def method_of_numpy(name: str) -> Callable[..., Any]:
     return method
 
 
-_SAME_AS_FUNCTION = """
-    all any argmax argmin argsort cumprod cumsum diagonal dot max mean min prod ravel repeat round searchsorted std sum
-    swapaxes take trace var squeeze
-"""
-for _name in _SAME_AS_FUNCTION.split():
-    register_method(_name, method_of_numpy(_name))
+SAME_AS_FUNCTION = """
+    all any argmax argmin argpartition argsort choose cumprod cumsum diagonal dot max mean min nonzero prod ravel repeat round
+    searchsorted std sum swapaxes take trace var squeeze
+""".split()
+for _name in SAME_AS_FUNCTION:
+    register_method(_name, _method_of_numpy(_name))

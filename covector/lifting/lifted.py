@@ -26,10 +26,9 @@ from covector.core.avals import PYTHON_NUMBERS, is_weak, typeof
 from covector.core.primitive import TracerBase
 from covector.core.pytrees import register_standing
 from covector.core.source import is_plumbing
-from covector.core.tracer import Tracer, method_of_numpy
+from covector.core.tracer import SAME_AS_FUNCTION, Tracer
 from covector.lifting.active import ACTIVE, is_in
 from covector.numpy.registry import as_array, real_part
-from covector.numpy.shapes import clip_method, compress_method
 from covector.primitives.arrays.shaping import weaken_p
 
 ALL = (Ellipsis,)
@@ -543,11 +542,5 @@ def register_method(cls: type, name: str, method: Any) -> None:
     setattr(cls, name, method)
 
 
-for _name in """
-    all any argmax argmin argpartition argsort choose cumprod cumsum diagonal dot max mean min nonzero prod
-    repeat round searchsorted std sum swapaxes take trace var squeeze
-""".split():
-    setattr(Lifted, _name, method_of_numpy(_name))
-register_method(Lifted, "clip", clip_method)
-register_method(Lifted, "compress", compress_method)
-register_method(Lifted, "to_device", Tracer.to_device)
+for _name in (*SAME_AS_FUNCTION, "clip", "compress", "to_device"):
+    register_method(Lifted, _name, getattr(Tracer, _name))

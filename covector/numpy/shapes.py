@@ -12,7 +12,7 @@ import numpy as np
 
 from covector.core import errors
 from covector.core.avals import broadcast_shapes, check_class, dtype_of, shape_of, typeof
-from covector.core.tracer import Tracer, method_of_numpy, register_method, view_of
+from covector.core.tracer import Tracer, register_method, view_of
 from covector.numpy.registry import as_array, canonical_axes, canonical_axis, implements
 from covector.primitives.arrays.shaping import Shape, broadcast_to_p, broadcasts_to, reshape_to, transpose_p
 from covector.primitives.arrays.subscripts import concrete
@@ -404,22 +404,19 @@ def _in_place_method(name: str, fix: str) -> Any:
     return method
 
 
-def clip_method(self: Any, min: Any = None, max: Any = None, out: Any = None, **options: Any) -> Any:
+def _clip_method(self: Any, min: Any = None, max: Any = None, out: Any = None, **options: Any) -> Any:
     """``numpy.clip`` of this value, which the method calls with one bound, too."""
     return np.clip(self, min, max, out, **options)
 
 
-def compress_method(self: Any, condition: Any, axis: Any = None, out: Any = None) -> Any:
+def _compress_method(self: Any, condition: Any, axis: Any = None, out: Any = None) -> Any:
     """``numpy.compress`` of this value."""
     return np.compress(condition, self, axis, out)
 
 
 _METHODS: dict[str, Any] = {
-    "argpartition": method_of_numpy("argpartition"),
-    "choose": method_of_numpy("choose"),
-    "clip": clip_method,
-    "compress": compress_method,
-    "nonzero": method_of_numpy("nonzero"),
+    "clip": _clip_method,
+    "compress": _compress_method,
     "reshape": _reshape_method,
     "transpose": _transpose_method,
     "flatten": _flatten_method,
