@@ -511,6 +511,11 @@ FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {}
 _default: list[Callable[..., Any]] = []
 
 
+def register_namespace(module: Any) -> None:
+    """Say which module ``__array_namespace__`` answers."""
+    Lifted._namespace = module
+
+
 def means(*functions: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Register what functions of NumPy mean in lifted code, where that is more than to be applied to the values."""
 

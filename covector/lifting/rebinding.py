@@ -28,7 +28,7 @@ from covector.lifting import caught
 from covector.lifting.active import StandsFor, guarded, is_active, is_in
 from covector.lifting.creation import INNER, NUMPY, OBJECTS, STRIDED, vectorized
 from covector.lifting.faults import Errstate, seterr
-from covector.lifting.lifted import Lifted
+from covector.lifting.lifted import register_namespace
 from covector.lifting.meanings import COMPILED as MEANINGS
 from covector.lifting.meanings import Replaced, nearest_rotations
 from covector.lifting.namesakes import OfScipy, distribution, namesake
@@ -81,7 +81,7 @@ ARRAY_API_COMPAT = [f"{home}array_api_compat" for home in ("", "scipy._lib.", "s
 def _declare() -> None:
     """What stands for NumPy and ``math``."""
     if known_stand_in(np) is None:
-        Lifted._namespace = stand_in(np, Proxy(np, _numpy_names()))
+        register_namespace(stand_in(np, Proxy(np, _numpy_names())))
         stand_in(math, Proxy(math, _guarded_names(math, MATH)))
 
 
