@@ -266,15 +266,17 @@ def install(packages: frozenset[str], f: Any = None, anew: bool = True) -> None:
         _declare_methods()
         new_packages = packages - _named
         _named.update(packages)
+        _seen[0] = len(sys.modules)
         for name, module in list(sys.modules.items()):
             if _is_reached(name) and _is_python(module):
-                if name not in _met:
+                if _is_being_imported(module):
+                    _seen[0] = 0  # to be looked at next time, with all its globals
+                elif name not in _met:
                     _rebind(name, vars(module), _rows)
                 elif new_packages:
                     _keep_numbers(vars(module), _rows)
         if names is not None and not _is_left_alone(names):
             _rebind_globals(f, names)
-        _seen[0] = len(sys.modules)
 
 
 when_modules_are_met(lambda: install(frozenset()))
@@ -324,6 +326,11 @@ def _is_reached(name: str) -> bool:
 
 def _is_python(module: Any) -> bool:
     return type(module) is ModuleType and str(getattr(module, "__file__", None) or ".py").endswith(".py")
+
+
+def _is_being_imported(module: ModuleType) -> bool:
+    """Whether a module has no more than its first globals yet, as what it imports may lead here."""
+    return bool(getattr(getattr(module, "__spec__", None), "_initializing", False))
 
 
 def _rebind_globals(f: Any, names: dict[str, Any]) -> None:

@@ -26,3 +26,20 @@ def test_in_a_new_process(name: str) -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stdout) == (0, "True\n"), done.stderr
+
+
+IMPORTED_LATER = """
+import numpy as np, covector as cv
+import covector.scipy.linalg
+x = np.array([1.0, 2.0])
+cv.grad(cv.lift(lambda x: np.sum(x)))(x)
+import scipy.interpolate, scipy.stats
+table = scipy.interpolate.CubicSpline(np.arange(5.0), np.arange(5.0) ** 2)
+print(np.allclose(cv.jvp(cv.lift(table), (x,), (np.ones(2),))[1], 2 * x))
+"""
+
+
+def test_modules_that_lead_to_a_lift_while_they_are_imported() -> None:
+    """Some of what SciPy imports looks at the names of ``scipy``, which stand for others since the first lift."""
+    done = subprocess.run([sys.executable, "-c", IMPORTED_LATER], capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout) == (0, "True\n"), done.stderr
