@@ -182,3 +182,34 @@ def test_convolutions_of_stacks_are_those_of_each_vector():
 def test_a_term_names_all_axes_of_its_operand():
     with pytest.raises(ValueError, match=r"'ij' names 2 axes, and an array of shape \(3,\) has 1"):
         letter_sizes([("ij", (3,))], "i")
+
+
+ONE_ELEMENT = [
+    ("ij,j->i", (3, 1), (1,)), ("i,ij->j", (1,), (1, 3)), ("ij,jk->ik", (3, 1), (1, 1)), ("ij,jk->ik", (1, 1), (1, 3)),
+    ("ij,kj->ik", (3, 1), (1, 1)), ("ij,ik->jk", (1, 3), (1, 1)), ("ij,kj->ki", (1, 1), (3, 1)), ("ij,ik->kj", (1, 3), (1, 1)),
+    ("ij,ki->kj", (1, 3), (1, 1)), ("ij,i->j", (1, 3), (1,)), ("i,ji->j", (1,), (3, 1)), ("ijk,k->ij", (2, 3, 1), (1,)),
+    ("ijk,ikl->ijl", (2, 3, 1), (2, 1, 1)), ("i,i->", (1,), (1,)),
+]  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore:invalid value")
+@pytest.mark.parametrize("backend", ["numpy", "native"])
+@pytest.mark.parametrize(("spec", "of_x", "of_y"), ONE_ELEMENT)
+@pytest.mark.parametrize("dtype", ["f", "d", "D"])
+def test_zero_times_what_is_no_number_is_none(spec, of_x, of_y, dtype, backend):
+    """The BLAS's scaling by one number, which `ndarray.dot` asks for, leaves it out where the number is 0."""
+    for zeros in (0, 1):
+        values = [[0.0] if i == zeros else [np.nan, np.inf, 1.0] for i in range(2)]
+        given = [np.resize(v, shape).astype(dtype) for v, shape in zip(values, (of_x, of_y), strict=True)]
+        product = lambda x, y: np.einsum(spec, x, y)
+        wanted = np.isnan(product(*given))
+        assert wanted.any()
+        stacked = [np.stack([x, x]) for x in given]
+        found = [
+            covector.jit(product, backend=backend)(*given),
+            covector.jvp(product, tuple(given), tuple(given))[0],
+            covector.vmap(product)(*stacked)[0],
+            covector.jit(covector.vmap(product), backend=backend)(*stacked)[1],
+        ]
+        for value in found:
+            np.testing.assert_array_equal(np.isnan(value), wanted)

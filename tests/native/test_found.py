@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.special
 from same import agree, program_of
 
 import covector as cv
@@ -319,3 +320,11 @@ def test_booleans_that_are_added_to_parts() -> None:
         agree(lambda x, y, i=index: cv.at(x)[i].add(y[i]), x, y)
         agree(lambda x, i=index: cv.at(x)[i].add(True), x)
     agree(lambda x, y: cv.at(cv.at(x)[1:].add(y[1:]))[:-1].add(y[:-1]), x, y)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_special_functions_where_a_quotient_or_a_rounding_counts_most(dtype: Any) -> None:
+    near_half = (0.5 + np.linspace(-0.3, 0.3, 4001)).astype(dtype)
+    agree(lambda x: scipy.special.logit(x), near_half, ulps=5)
+    if dtype == np.float32:
+        agree(lambda x: scipy.special.ndtr(x), np.linspace(-13, 5, 5001).astype(dtype), ulps=2)

@@ -327,6 +327,9 @@ def _zero_or_fail(b: Builder, found: Value) -> Value:
 
 
 def _normal_cdf(b: Builder, x: Value) -> Value:
+    """That of ``f32`` in doubles: far out a rounding of x counts x times x times."""
+    if x.kind == "f32":
+        return b.convert(_normal_cdf(b, b.convert(x, "f64")), x.kind)
     return b.mul(b.like(0.5, x), erfc(b, b.mul(x, b.like(-math.sqrt(0.5), x))))
 
 

@@ -109,13 +109,18 @@ def _pseudo_inverse(a: Any, rcond: Any, *, hermitian: bool) -> Any:
     return np.swapaxes(vt, -1, -2) @ (inverse[..., None] * np.swapaxes(u, -1, -2))
 
 
+def _logit(x: Any) -> Any:
+    """The logarithm of a quotient, which is near 1 where x is near 1/2."""
+    return np.where(x < 0.3, np.log(x / (1 - x)), np.log1p((2 * x - 1) / (1 - x)))
+
+
 EXPANSIONS: dict[str, Callable[..., Any]] = {
     "logsumexp": _logsumexp,
     "norm": _norm,
     "variance": _variance,
     "logaddexp2": _logaddexp2,
     "scipy_log_expit": _log_expit,
-    "scipy_logit": lambda x: np.log(x / (1 - x)),
+    "scipy_logit": _logit,
     "scipy_xlogy": _weighted_log(np.log),
     "scipy_xlog1py": _weighted_log(np.log1p),
     "scipy_entr": _entropy,
