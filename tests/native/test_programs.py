@@ -572,6 +572,6 @@ def test_random_programs(name: str) -> None:
             except cv.errors.CovectorError:
                 continue  # a branch on a value
             eps = 2.0**-23 if "f32" in text or "c64" in text else 0.0  # doubles may be made of what was rounded to these
-            agree(f, *program.inputs, ulps=2**14, whole=False, eps=eps)
+            agree(f, *program.inputs, ulps=2**14, whole=False, eps=eps, summed=0.1)  # gradients may cancel
 
     tried()
